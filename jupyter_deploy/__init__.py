@@ -56,9 +56,9 @@ def __getattr__(name: str) -> Any:
 
         return getattr(validation_api, name)
     if (name in BY_NAME or name == "panel") and _is_rerun():
-        from .notebooks.rerun import left_out
+        from .notebooks.rerun import skipped_verb
 
-        return left_out(f"jupyter_deploy.{name}")
+        return skipped_verb(f"jupyter_deploy.{name}")
     if name == "panel":
         from .faces.panel import panel
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
+import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Any, TypeVar, cast
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     InitSettingsSource,
-    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -24,43 +24,49 @@ from .domain.capture.artifacts import Tolerance
 from .domain.errors import InvalidInput
 from .domain.images.images import Reference, as_source
 from .domain.parsing import Duration
+from .domain.release.ports import TargetSettings
 from .domain.release.resources import Resources
 from .domain.validation.parameters import Texts
 from .domain.validation.validation import ValidationSpec
 from .system.home import default_home
+from .targets.registry import installed_targets
 
-# pydantic warns of a field that has the name of a method which nobody is to call any more.
+# pydantic warns of a field that has the name of its deprecated method ``validate``.
 warnings.filterwarnings("ignore", 'Field name "validate" in "Settings" shadows', UserWarning)
 
-_HOST = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
+S = TypeVar("S", bound=TargetSettings)
+
+_PREFIX = "NBDEPLOY_"
 
 
-def _host_names(given: Any) -> Any:
-    """``a,b`` as two names, each checked."""
-    names = [name.strip() for name in given.split(",") if name.strip()] if isinstance(given, str) else given
-    if not isinstance(names, list | tuple):
-        return names  # pydantic says what is wrong
-    for name in names:
-        if not _HOST.fullmatch(str(name)):
-            raise ValueError(f"'{name}' is not a host: write names without scheme and port, such as box.example.org")
-    return tuple(str(name).lower() for name in names)
+class _File(YamlConfigSettingsSource):
+    """The core's settings in ``nbdeploy.yaml``: without those that an installed target declares."""
+
+    def __call__(self) -> dict[str, Any]:
+        values = super().__call__()
+        unknown = values.keys() - Settings.model_fields.keys()
+        return {name: value for name, value in values.items() if not (unknown and name in _declared_by_targets())}
 
 
-def _said(given: str | None, parse: Callable[[str], object]) -> str | None:
-    """A setting as it was made, if it can be parsed."""
+def _declared_by_targets() -> set[str]:
+    return {name for target in installed_targets().values() for name in target.settings_class.declared()}
+
+
+def _parsable(value: str | None, parse: Callable[[str], object]) -> str | None:
+    """The setting as written, if it can be parsed."""
     try:
-        if given is not None:
-            parse(given)
+        if value is not None:
+            parse(value)
     except InvalidInput as error:
         raise ValueError(f"{error.message}: {error.remedy}") from error
-    return given
+    return value
 
 
 class Settings(BaseSettings):
     """Every setting: ``NBDEPLOY_<NAME>`` in the environment, else ``nbdeploy.yaml`` in the working directory."""
 
     model_config = SettingsConfigDict(
-        env_prefix="NBDEPLOY_", env_nested_delimiter="__", yaml_file="nbdeploy.yaml", extra="forbid", frozen=True
+        env_prefix=_PREFIX, env_nested_delimiter="__", yaml_file="nbdeploy.yaml", extra="forbid", frozen=True
     )
 
     home: Path = Field(
@@ -72,124 +78,64 @@ class Settings(BaseSettings):
         validation_alias="BENTOML_HOME",
         description="BentoML's home, as BentoML itself finds it.",
     )
-    runtime: Path | None = Field(
-        default=None, description="Folder of sockets and of the configuration in force (default: a short private one)."
-    )
-    port: int = Field(default=8780, ge=1, le=65535, description="The gateway's port; when taken, a free one is chosen.")
-    envoy: str | None = Field(default=None, description="Path of another Envoy binary.")
     resources: Resources = Field(
         default=Resources(),
-        description="What a release may use where a deploy does not say it: cpu, memory, gpu, workers, threads; in "
+        description="Resources of a release if its deploy names none: cpu, memory, gpu, workers, threads; in "
         "the environment `NBDEPLOY_RESOURCES__WORKERS=4`, in nbdeploy.yaml `resources: {workers: 4, memory: 2GB}`.",
     )
     keep_revisions: int = Field(
-        default=3, ge=0, description="For so many revisions a release that lost its traffic is kept warm."
+        default=3, ge=0, description="Revisions for which a release without traffic is kept warm."
     )
     standby: bool = Field(
         default=True,
-        description="After a deploy from a notebook, have processes wait ten minutes for the next one, with its "
-        "libraries imported: it takes a fraction of the time, and they take the libraries' memory.",
+        description="After a deploy from a notebook, spare processes with the libraries imported wait ten minutes for "
+        "the next deploy, which then takes a fraction of the time; they use the libraries' memory.",
     )
-    start_timeout: float = Field(default=120.0, gt=0, description="Seconds until a release must be ready and right.")
     replay_timeout: float = Field(default=300.0, gt=0, description="Seconds that the clean-process replay may take.")
-    predict_timeout: float = Field(default=60.0, gt=0, description="Seconds that a prediction may take.")
-    shadow_timeout: float = Field(default=30.0, gt=0, description="Seconds that a shadow's answer is waited for.")
-    hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_host_names)] = Field(
-        default=(),
-        description="Host names, with commas between, by which clients call the gateway beside `localhost` and that "
-        "of the public URL; `*.` may stand before one. Others are refused.",
-    )
-    public_url: str | None = Field(
-        default=None,
-        description="Where others reach the gateway, `{port}` in it being its port: goes into what is printed.",
-    )
-    require_token: bool = Field(
-        default=False,
-        description="Have a token made in `NBDEPLOY_HOME/token.header`; while it is there, every request needs it.",
-    )
     reconcile_at_server_start: bool = Field(
         default=True,
-        description="A starting Jupyter server brings back what ran when the machine or the container was stopped.",
-    )
-    when_record_fails: Literal["answer", "refuse"] = Field(
-        default="answer", description="What cannot be recorded (a full disk) is answered, or refused with 503."
-    )
-    log_format: Literal["text", "json"] = Field(
-        default="text", description="What releases say in their logs: lines of text, or a JSON object each."
-    )
-    otlp_endpoint: str | None = Field(
-        default=None,
-        description="Where traces go: an OpenTelemetry collector's URL, such as http://127.0.0.1:4318 (default: "
-        "nowhere). Releases need `pip install 'nbdeploy[otlp]'`; the gateway takes it up when it starts next.",
-    )
-    segment_bytes: int = Field(
-        default=32 * 1024**2, ge=1024, description="A file of records is closed, and then compacted, at this size."
+        description="A starting Jupyter server brings back the releases of before a stop of its machine or container.",
     )
     records_max_bytes: int = Field(
-        default=2 * 1024**3, ge=1024**2, description="Beyond this size of an endpoint's records the oldest go."
+        default=2 * 1024**3,
+        ge=1024**2,
+        description="Size of an endpoint's records, beyond which the oldest are removed.",
     )
     records_max_age: Duration | None = Field(
-        default=None, description="Records older than 30d, 12h, … go (default: never)."
+        default=None, description="Age of records, such as 30d or 12h, beyond which they are removed (default: never)."
     )
-    tolerance: Tolerance = Field(default=Tolerance(), description="How closely floating-point answers must agree.")
+    tolerance: Tolerance = Field(default=Tolerance(), description="Tolerance for floating-point answers.")
     validate: tuple[ValidationSpec, ...] = Field(  # type: ignore[assignment]  # an old name of pydantic's own
         default=(),
-        description="In nbdeploy.yaml: what 'nbdeploy validate' runs, a list of {notebook, parameters, matrix, gates, "
-        "traffic}.",
+        description="In nbdeploy.yaml: the validations of 'nbdeploy validate', a list of {notebook, parameters, "
+        "matrix, gates, traffic}.",
     )
     redact: Texts = Field(
-        default=(), description="In nbdeploy.yaml: columns whose values a deployed release never writes down, a list."
+        default=(), description="In nbdeploy.yaml: columns whose values a release never records, a list."
     )
 
     base_image: str | None = Field(
         default=None,
-        description="What published images are built on, by its digest, such as HOST/PATH@sha256:…: a distribution "
-        "with the notebook's minor version of Python.",
+        description="Base image of published images, by digest, such as HOST/PATH@sha256:…: a distribution with the "
+        "notebook's minor version of Python.",
     )
     publish_to: str | None = Field(
         default=None,
-        description="Where `nbdeploy publish` sends images: HOST/PATH, `{name}` in it being the endpoint's name.",
+        description="Destination of `nbdeploy publish`: HOST/PATH, with `{name}` for the endpoint's name.",
     )
     sign_key: Path | None = Field(
-        default=None, description="Private key of cosign's, a file, that published images are signed by."
+        default=None, description="File of a private key of cosign, with which published images are signed."
     )
 
     @field_validator("base_image")
     @classmethod
-    def _is_image(cls, given: str | None) -> str | None:
-        return _said(given, as_source)
+    def _is_image(cls, value: str | None) -> str | None:
+        return _parsable(value, as_source)
 
     @field_validator("publish_to")
     @classmethod
-    def _is_reference(cls, given: str | None) -> str | None:
-        return _said(given, lambda text: Reference.parse(text.replace("{name}", "name")))
-
-    @field_validator("otlp_endpoint")
-    @classmethod
-    def _is_collector(cls, given: str | None) -> str | None:
-        parts = urlsplit(given or "http://unset")
-        if (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or parts.query
-            or parts.fragment
-            or parts.password
-        ):
-            raise ValueError("write the collector's URL, such as http://127.0.0.1:4318")
-        return given
-
-    @field_validator("public_url")
-    @classmethod
-    def _is_url(cls, given: str | None) -> str | None:
-        if given is None:
-            return None
-        parts = urlsplit(given.replace("{port}", "1"))
-        plain = re.fullmatch(r"[!-~]+", given) and not re.search(r"[\"'`$\\{}]", given.replace("{port}", ""))
-        if parts.scheme not in ("http", "https") or not _HOST.fullmatch(host_of(given)) or not plain:
-            raise ValueError("write a URL such as https://hub.example.org/user/ada/proxy/{port}")
-        if parts.port == 0 or parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("it must hold no user, password, query, fragment or port 0: paths are appended")
-        return given.rstrip("/")
+    def _is_reference(cls, value: str | None) -> str | None:
+        return _parsable(value, lambda text: Reference.parse(text.replace("{name}", "name")))
 
     @classmethod
     def settings_customise_sources(
@@ -200,23 +146,51 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """No ``.env`` files and no secrets folder: two places are enough to look at."""
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls)
+        """Environment and ``nbdeploy.yaml`` only: no ``.env`` files, no folder of secrets."""
+        return init_settings, env_settings, _File(settings_cls)
+
+    def for_target(self, declared: type[S], **parts: Any) -> S:
+        """The settings that a target declares, from the same environment and file; ``parts`` are its other fields.
+
+        Raises
+        ------
+        InvalidInput
+            A setting is wrong; the message names it.
+        """
+        with _explained():
+            environment = EnvSettingsSource(
+                cast("type[BaseSettings]", declared), env_prefix=_PREFIX, env_nested_delimiter="__"
+            )()
+            values = YamlConfigSettingsSource(type(self))() | environment
+            made = {name: value for name, value in values.items() if name in declared.declared()}
+            homes = {
+                "home": self.home.expanduser().absolute(),
+                "bentoml_home": self.bentoml_home.expanduser().absolute(),
+            }
+            return declared.model_validate(made | homes | parts)
+
+    def require_targets(self) -> None:
+        """Raise InvalidInput if a setting of a target is wrong; loads no target if none is made."""
+        variables = {name.upper() for name in os.environ}
+        names = {name.removeprefix(_PREFIX).lower() for name in variables if name.startswith(_PREFIX)}
+        names |= YamlConfigSettingsSource(type(self))().keys()
+        if names - type(self).model_fields.keys():
+            for target in installed_targets().values():
+                self.for_target(target.settings_class)
 
 
 _REQUIRED = ("validate", "tolerance", "redact", "resources")
-"""Settings that say what must hold of a model and its records, and what it may use. The others say where things lie and
-which programs run."""
+"""Settings of requirements of a model, its records and its resources. The others name folders and programs."""
 
 
-def _beside(folder: Path) -> type[Settings]:
-    """Settings of the environment; of the ``nbdeploy.yaml`` in a notebook's folder only what a model must hold to.
+def _for_notebook(folder: Path) -> type[Settings]:
+    """Settings of the environment, and ``_REQUIRED`` of the ``nbdeploy.yaml`` in a notebook's folder.
 
-    Whoever asks a server for a job did not go into that folder as on a command line, and the file may come from
-    anywhere: it must not name another home, or programs to run.
+    The client of a server's job has not chosen that folder as on a command line, and the file may come from anywhere:
+    it must not name another home, or programs to run.
     """
 
-    class Beside(Settings):
+    class NotebookSettings(Settings):
         model_config = SettingsConfigDict(yaml_file=None)
 
         @classmethod
@@ -224,39 +198,42 @@ def _beside(folder: Path) -> type[Settings]:
             cls, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource, **named: Any
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             *others, _ = super().settings_customise_sources(settings_cls, *sources, **named)
-            given = YamlConfigSettingsSource(settings_cls, yaml_file=folder / "nbdeploy.yaml")()
-            required = {name: value for name, value in given.items() if name in _REQUIRED}
+            values = YamlConfigSettingsSource(settings_cls, yaml_file=folder / "nbdeploy.yaml")()
+            required = {name: value for name, value in values.items() if name in _REQUIRED}
             return *others, InitSettingsSource(settings_cls, required)
 
-    return Beside
+    return NotebookSettings
 
 
-def host_of(url: str) -> str:
-    """The host in a URL as a ``Host`` header has it, without the port."""
-    host = urlsplit(url.replace("{port}", "1")).hostname or ""
-    return f"[{host}]" if ":" in host else host
+def load_settings(notebook_folder: Path | None = None) -> Settings:
+    """The settings of the environment and ``nbdeploy.yaml``.
 
-
-def load_settings(beside: Path | None = None) -> Settings:
-    """The settings as the environment and ``nbdeploy.yaml`` have them.
-
-    ``beside``: a notebook's folder, of whose file only what must hold of a model counts; else the file is that of the
-    working directory.
+    ``notebook_folder``: a notebook's folder, of whose file only the requirements of a model count; else the file is
+    that of the working directory.
 
     Raises
     ------
     InvalidInput
-        A setting that is unknown or cannot be; the message names it.
+        A setting is unknown or wrong; the message names it.
     """
+    with _explained():
+        settings = _for_notebook(notebook_folder)() if notebook_folder else Settings()
+    settings.require_targets()
+    return settings
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn pydantic's errors about settings into InvalidInput, which names them."""
     try:
-        return _beside(beside)() if beside else Settings()
+        yield
     except Exception as error:
-        import yaml  # noqa: PLC0415 - only needed to know its errors
+        import yaml  # noqa: PLC0415 - only needed for its errors
 
         if not isinstance(error, ValidationError | SettingsError | yaml.YAMLError):
             raise
-        found = error.errors() if isinstance(error, ValidationError) else []
-        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in found] or [f"  {error}"]
+        errors = error.errors() if isinstance(error, ValidationError) else []
+        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in errors] or [f"  {error}"]
         raise InvalidInput(
-            "a setting is wrong", "mend it in the environment (NBDEPLOY_…) or in nbdeploy.yaml", "\n".join(lines)
+            "a setting is wrong", "correct it in the environment (NBDEPLOY_…) or in nbdeploy.yaml", "\n".join(lines)
         ) from error

@@ -1,4 +1,4 @@
-"""The choice of who plays each port's part, by the settings: the only file that imports adapters and targets."""
+"""The implementation of each port, chosen by the settings: the only file that imports all packages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Callable
 from functools import cached_property, partial
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,30 +26,28 @@ from .domain.ports import (
     Finder,
     NotebookRunner,
     Ports,
-    Target,
 )
+from .domain.release.ports import Target
 from .domain.store_ports import InferenceLog, Store
 from .domain.validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
 from .domain.validation.scaffold_ports import Starter
 from .domain.validation.validation import ValidationSpec
-from .settings import Settings, host_of, load_settings
+from .settings import S, Settings, load_settings
+from .targets.registry import installed_targets
 
 if TYPE_CHECKING:
     from .targets.local.settings import LocalSettings
-
-GROUP = "nbdeploy.targets"
 
 
 class Wiring:
     """Settings -> ports.
 
-    Each part is made when it is first needed, and only then is what it works with imported: looking needs neither
-    BentoML nor DuckDB.
+    Each port is made, and its module imported, when it is first needed: observation needs neither BentoML nor DuckDB.
 
     Parameters
     ----------
     folder
-        What the paths of validation notebooks in the settings are relative to (default: the working directory).
+        The base of relative paths of validation notebooks in the settings (default: the working directory).
     """
 
     def __init__(self, settings: Settings | None = None, *, folder: Path | None = None) -> None:
@@ -59,7 +56,7 @@ class Wiring:
 
     @cached_property
     def ports(self) -> Ports:
-        """All parts, for the operations."""
+        """All ports, for the verbs."""
         return _Parts(self.settings, self._folder)
 
 
@@ -119,16 +116,16 @@ class _Parts:
 
     @cached_property
     def truth(self) -> GroundTruth:
-        from .records.ground_truth import RecordedTruth
+        from .records.ground_truth import RecordedGroundTruth
 
-        return RecordedTruth(self.home)
+        return RecordedGroundTruth(self.home)
 
     @cached_property
     def client(self) -> Client:
         from .targets.local.gateway.token import token, token_file
         from .targets.local.http_client import HttpClient
 
-        return HttpClient(token_file(self.home), partial(token, self.home), self._settings.public_url)
+        return HttpClient(token_file(self.home), partial(token, self.home), self._local.public_url)
 
     @cached_property
     def validations(self) -> ValidationRunner:
@@ -144,7 +141,7 @@ class _Parts:
 
     @cached_property
     def specs(self) -> tuple[ValidationSpec, ...]:
-        """With absolute paths."""
+        """The validations of ``nbdeploy.yaml``, with absolute paths."""
         return tuple(
             spec.model_copy(update={"notebook": str(self._folder / spec.notebook)})
             if spec.notebook and "://" not in spec.notebook
@@ -160,7 +157,7 @@ class _Parts:
     def servers(self) -> ModelServers:
         from .validation.model_servers import SnapshotServers
 
-        return SnapshotServers(self._settings.start_timeout)
+        return SnapshotServers(self._local.start_timeout)
 
     @cached_property
     def judge(self) -> Judge:
@@ -200,66 +197,51 @@ class _Parts:
     def _local(self) -> LocalSettings:
         from .targets.local.settings import LocalSettings
 
-        settings = self._settings
-        return LocalSettings(
-            home=self.home,
-            runtime=settings.runtime.expanduser().absolute() if settings.runtime else None,
-            port=settings.port,
-            envoy=settings.envoy,
-            bentoml_home=self._bentoml_home,
-            start_timeout=settings.start_timeout,
-            predict_timeout=settings.predict_timeout,
-            shadow_timeout=settings.shadow_timeout,
-            hosts=(*settings.hosts, *([host_of(settings.public_url)] if settings.public_url else [])),
-            require_token=settings.require_token,
-            when_record_fails=settings.when_record_fails,
-            segment_bytes=settings.segment_bytes,
-            log_format=settings.log_format,
-            otlp_endpoint=settings.otlp_endpoint,
-            archivist=self._archivist(),
-            bring=self._bring,
-        )
+        return self._settings_for(LocalSettings)
 
     @cached_property
     def targets(self) -> dict[str, Target]:
         """Every installed target, by its entry point's name."""
-        return {point.name: point.load()(self._local) for point in metadata.entry_points(group=GROUP)}
+        return {name: target(self._settings_for(target.settings_class)) for name, target in installed_targets().items()}
 
-    def _bring(self, engine: str, reference: Reference) -> None:
-        self.images.engines.bring(engine, reference)  # what moves images is imported when one is moved
+    def _settings_for(self, declared: type[S]) -> S:
+        return self._settings.for_target(declared, archivist=self._archivist(), load_image=self._load_image)
+
+    def _load_image(self, engine: str, reference: Reference) -> None:
+        self.images.engines.load(engine, reference)  # made when an image is moved
 
     def _archivist(self) -> tuple[str, ...]:
-        """The program that tends the records while releases run."""
+        """The command line of the archivist, which compacts and expires records while releases run."""
         age = self._settings.records_max_age
         command = [sys.executable, "-P", "-m", "jupyter_deploy.records.archivist", str(self.home)]
         command += ["--max-bytes", str(self._settings.records_max_bytes)]
         return (*command, *(["--max-seconds", str(age.total_seconds())] if age else []))
 
     def _variables(self) -> dict[str, str]:
-        """The settings that were made, as variables: where no shell and no folder says anything, they still hold."""
+        """The settings that differ from their defaults, as variables for a start without shell and folder."""
         settings = self._settings
         made = settings.model_dump(mode="json", include=settings.model_fields_set, by_alias=False)
-        if settings.hosts:
-            made["hosts"] = ",".join(settings.hosts)
+        for target in installed_targets().values():
+            made |= self._settings_for(target.settings_class).changed()
         if settings.records_max_age:
             made["records_max_age"] = f"{settings.records_max_age.total_seconds():.3f}s"
-        given = {
+        variables = {
             f"NBDEPLOY_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
             for name, value in made.items()
             if name not in ("home", "bentoml_home", "validate") and value not in (None, [])
         }
-        return given | {"NBDEPLOY_HOME": str(self.home), "BENTOML_HOME": str(self._bentoml_home)}
+        return variables | {"NBDEPLOY_HOME": str(self.home), "BENTOML_HOME": str(self._bentoml_home)}
 
 
 class _Imaging:
-    """``domain.image_ports.Imaging``."""
+    """``domain.images.ports.Imaging``."""
 
-    def __init__(self, settings: Settings, folder: Path, beside: Path, local: Callable[[], LocalSettings]) -> None:
+    def __init__(self, settings: Settings, folder: Path, working: Path, local: Callable[[], LocalSettings]) -> None:
         self.composing: Composing = _Composing(folder, local)
         self._store = folder
         self.base = settings.base_image
         self.to = settings.publish_to
-        self.key = beside / settings.sign_key.expanduser() if settings.sign_key else None
+        self.key = working / settings.sign_key.expanduser() if settings.sign_key else None
 
     def builder(self, kind: BuilderKind) -> ImageBuilder:
         from .container_images.engine_builder import EngineBuilder
@@ -306,7 +288,7 @@ class _Imaging:
 
 
 class _Composing:
-    """``domain.composing_ports.Composing``."""
+    """``domain.images.compose_ports.Composing``."""
 
     def __init__(self, store: Path, local: Callable[[], LocalSettings]) -> None:
         self._store, self._local = store, local

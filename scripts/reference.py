@@ -6,10 +6,13 @@ import inspect
 import sys
 from pathlib import Path
 
+from pydantic.fields import FieldInfo
+
 from jupyter_deploy.domain import errors
 from jupyter_deploy.faces.arguments import is_positional
 from jupyter_deploy.faces.cli.main import EXIT_CODES, INTERNAL
 from jupyter_deploy.settings import Settings
+from jupyter_deploy.targets.registry import installed_targets
 from jupyter_deploy.verbs import OPERATIONS
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
@@ -44,13 +47,19 @@ def document() -> str:
         "| setting | default | what it is |",
         "|---|---|---|",
     ]
-    for name, field in Settings.model_fields.items():
-        variable = str(field.validation_alias or f"NBDEPLOY_{name.upper()}")
-        default = "see there" if field.default_factory else _default(field.default)
-        lines.append(f"| `{variable}` | {default} | {field.description} |")
+    lines += [_setting(name, field) for name, field in Settings.model_fields.items()]
+    for name, target in installed_targets().items():
+        lines += ["", f"Settings of the target `{name}`:", "", "| setting | default | what it is |", "|---|---|---|"]
+        lines += [_setting(name, field) for name, field in target.settings_class.declared().items()]
     lines += ["", "## Errors", "", "| code | exit code |", "|---|---|"]
     lines += [f"| `{cls.code}` | {EXIT_CODES.get(cls.code, INTERNAL)} |" for cls in _tree(errors.DeployError)]
     return "\n".join(lines) + "\n"
+
+
+def _setting(name: str, field: FieldInfo) -> str:
+    variable = str(field.validation_alias or f"NBDEPLOY_{name.upper()}")
+    default = "see there" if field.default_factory else _default(field.default)
+    return f"| `{variable}` | {default} | {field.description} |"
 
 
 def _default(value: object) -> str:
@@ -62,7 +71,9 @@ def _default(value: object) -> str:
 
 
 def _tree(root: type[errors.DeployError]) -> list[type[errors.DeployError]]:
-    return [root, *(cls for child in root.__subclasses__() for cls in _tree(child))]
+    """The core's errors; a target's own errors count as their parents."""
+    children = [child for child in root.__subclasses__() if child.__module__ == root.__module__]
+    return [root, *(cls for child in children for cls in _tree(child))]
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Documents near valid requests, and what both ways of a decoder make of them."""
+"""Near-valid requests, and assertions that both paths of a decoder treat them the same."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from jupyter_deploy.capture.schemas import Shown, instance_schema, prototype_of
+from jupyter_deploy.capture.schemas import ExampleForms, instance_schema, prototype_of
+from jupyter_deploy.serving.asgi import body
 from jupyter_deploy.serving.asgi.problems import Problem
-from jupyter_deploy.serving.dispatch.parsed_request import Question
+from jupyter_deploy.serving.dispatch.parsed_request import ParsedRequest
 from jupyter_deploy.serving.values.codec import Codec, InvalidInstances, instances_of
 from jupyter_deploy.serving.values.decoding import Decoder
 
 
 def captured(native, container, parameters=(), call=len, schema=None):
-    """The codec and the example's instances, as a capture makes them."""
+    """Return the codec and the example's instances, as a capture makes them."""
     prototype = prototype_of(native, container, call)
     instances = instances_of(native, container, parameters, prototype)
-    schema = schema or instance_schema(Shown(native, container, instances, prototype, call, parameters))
+    schema = schema or instance_schema(ExampleForms(native, container, instances, prototype, call, parameters))
     signature = {"container": container, "parameters": parameters, "instance_schema": schema}
     return Codec(json.loads(json.dumps(signature)), prototype), instances
 
@@ -32,13 +33,13 @@ def fast(codec: Codec) -> Decoder:
 
 
 def slow(codec: Codec) -> Decoder:
-    """The same decoder without its fast way."""
+    """The same decoder without its fast path."""
     decoder = Decoder(codec)
     decoder._type = decoder._decode = None
     return decoder
 
 
-def outcome(ask, *arguments) -> Question | tuple[Any, ...]:
+def outcome(ask, *arguments) -> ParsedRequest | tuple[Any, ...]:
     try:
         return ask(*arguments)
     except Problem as problem:
@@ -48,11 +49,11 @@ def outcome(ask, *arguments) -> Question | tuple[Any, ...]:
 
 
 def assert_same(codec: Codec, found, expected) -> None:
-    """The same refusal; or the same batch, and what a record keeps reads back to the same."""
-    if not isinstance(expected, Question):
+    """Assert the same refusal; or the same batch and equal inputs in the record."""
+    if not isinstance(expected, ParsedRequest):
         assert found == expected
         return
-    assert isinstance(found, Question)
+    assert isinstance(found, ParsedRequest)
     assert found.rows == expected.rows
     assert _recorded(found.inputs) == _recorded(expected.inputs)
     if found.rows:
@@ -125,8 +126,8 @@ ODD = [
 ]
 
 
-def odd_ones(instances):
-    """Requests of the first two instances, with each odd value in each place of the second."""
+def odd_requests(instances):
+    """Yield requests of the first two instances, with each odd value at each position of the second."""
     first, second = (instances * 2)[:2]
     for place in _places(second):
         for text in ODD:
@@ -135,11 +136,35 @@ def odd_ones(instances):
             yield f'{{"instances":[{json.dumps(first)},{row}]}}'.encode()
 
 
-def assert_odd_ones_are_taken_or_refused_alike(codec: Codec, instances) -> None:
-    """By both ways, whatever stands in whatever place."""
+def assert_paths_agree_on_odd_values(codec: Codec, instances) -> None:
+    """Assert that both paths treat each odd value at each position the same."""
     one, other = fast(codec), slow(codec)
-    for content in odd_ones(instances):
+    for content in odd_requests(instances):
         assert_same(codec, outcome(one.json, content), outcome(other.json, content))
+
+
+def assert_paths_agree(codec: Codec, content: bytes) -> None:
+    """Assert that both paths treat a request the same, as bytes and as parsed JSON."""
+    assert_same(codec, outcome(fast(codec).json, content), outcome(slow(codec).json, content))
+    try:
+        given = body.instances_in(body.parse(content))
+    except Problem:
+        return
+    assert_same(codec, outcome(fast(codec).instances, given), outcome(slow(codec).instances, given))
+
+
+def assert_requests_are_joined(codec: Codec, instances) -> None:
+    """Assert that requests from both paths, empty ones too, become one batch of all their rows."""
+    decoder = fast(codec)
+    assert decoder.joinable
+    parts = (instances, instances[:1], [], instances * 4)
+    bodies = [json.dumps({"instances": rows}).encode() for rows in parts]
+    together = slow(codec).json(json.dumps({"instances": [row for rows in parts for row in rows]}).encode())
+    decoder._slow_path = None
+    by_fast_path = list(map(decoder.json, bodies))
+    by_both_paths = [by_fast_path[0], slow(codec).json(bodies[1]), *map(decoder.json, bodies[2:])]
+    for requests in (by_fast_path, by_both_paths):
+        assert_same_batch(decoder.batch(requests), decoder.batch([together]))
 
 
 def _places(value):

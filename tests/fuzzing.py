@@ -27,11 +27,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from jupyter_deploy.capture.schemas import Shown, instance_schema, prototype_of
+from jupyter_deploy.capture.schemas import ExampleForms, instance_schema, prototype_of
 from jupyter_deploy.domain.capture.signature import Signature, infer_schema
 from jupyter_deploy.serving import Front
 from jupyter_deploy.serving.snapshot import Model
-from jupyter_deploy.serving.standalone import nothing_else
+from jupyter_deploy.serving.standalone import fallback_app
 from jupyter_deploy.serving.values.codec import instances_of, to_json
 from tests.manifests import snapshot
 
@@ -60,17 +60,17 @@ OWN: list[BaseException] = []
 
 
 def risk(frame: Any) -> Any:
-    """Of a table of several kinds of columns."""
+    """Answer a table with several types of columns."""
     return (frame["weight"].fillna(0) + frame["age"] + frame["seen"].dt.year.fillna(0)).to_numpy()
 
 
 def stretched(array: Any) -> Any:
-    """Of an array of three dimensions."""
+    """Answer an array of three dimensions."""
     return np.clip(array[:, 0], -1e6, 1e6) * 2
 
 
 def picky(text: str, day: date, weights: list[float], upto: int) -> Any:
-    """Of parameters; it has requests that it fails on."""
+    """Answer parameters; fails on some requests."""
     if upto > 2**20:
         OWN.append(OverflowError("so many are not counted"))
         raise OWN[-1]
@@ -86,20 +86,20 @@ KINDS: dict[str, tuple[Any, Any, str, tuple[str, ...]]] = {
 
 @dataclass
 class Found:
-    """What became of the cases: how many of each path and status, and what is wrong with some."""
+    """Results of the cases: counts by path and status, and faults."""
 
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
 
     @property
     def cases(self) -> int:
-        """How many there were."""
+        """The number of cases."""
         return self.statuses.total()
 
 
 @dataclass
 class Asking:
-    """One server that is asked."""
+    """One server under test."""
 
     url: str
     session: requests.Session
@@ -107,7 +107,7 @@ class Asking:
     found: Found = field(default_factory=Found)
 
     def ask(self, operation: Any, how: dict[str, Any], share: int) -> None:
-        """So many cases of an operation."""
+        """Send cases of an operation."""
 
         @seed(self.start)
         @settings(max_examples=share, deadline=None, database=None, phases=[Phase.generate],
@@ -129,7 +129,7 @@ class Asking:
 
 
 def modelled(name: str) -> Model:
-    """One of them, as a capture describes it."""
+    """Return a model as a capture describes it."""
     native, example, container, parameters = KINDS[name]
     shown = [example] if container == "call" else example
     prototype = prototype_of(shown, container, native)
@@ -138,7 +138,7 @@ def modelled(name: str) -> Model:
     signature = Signature(
         container=container,
         parameters=parameters,
-        instance_schema=instance_schema(Shown(shown, container, rows, prototype, native, parameters)),
+        instance_schema=instance_schema(ExampleForms(shown, container, rows, prototype, native, parameters)),
         answer_schema=infer_schema(answers, fixed_lengths=container == "array"),
         answer_dtype="float64",
     )
@@ -150,8 +150,8 @@ def modelled(name: str) -> Model:
 
 @contextlib.contextmanager
 def served(model: Model) -> Iterator[str]:
-    """Where a real server answers for it, on loopback."""
-    config = uvicorn.Config(Front(nothing_else, model=model), log_level="error", access_log=False, lifespan="on")
+    """Yield the URL of a real server of the model, on loopback."""
+    config = uvicorn.Config(Front(fallback_app, model=model), log_level="error", access_log=False, lifespan="on")
     server = uvicorn.Server(config)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -167,7 +167,7 @@ def served(model: Model) -> Iterator[str]:
 
 
 def fuzzed(name: str, cases: int, *, start: int = 0, told: Callable[[str], None] = lambda _: None) -> Found:
-    """So many requests to one of them, spread over its operations, half of them wrong on purpose."""
+    """Send requests to a model, spread over its operations, half of them invalid on purpose."""
     for kind in ("text/csv", *TABLES):
         schemathesis.openapi.media_type(kind, st.binary(max_size=300))
     with served(modelled(name)) as url, requests.Session() as session:
@@ -187,7 +187,7 @@ def fuzzed(name: str, cases: int, *, start: int = 0, told: Callable[[str], None]
 
 
 def _shares(operation: Any, cases: int) -> Iterator[tuple[dict[str, Any], int]]:
-    """Of one operation: right and wrong ones of each type, most of them JSON."""
+    """Generate valid and invalid cases of an operation in each media type, most of them JSON."""
     kinds = [one.media_type for one in operation.body]
     for kind in kinds:
         share = cases if len(kinds) == 1 else cases * 4 // 5 if kind == JSON else cases // 5 // (len(kinds) - 1)

@@ -8,8 +8,8 @@ import nbformat
 
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.capture.artifacts import Bento
-from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Interval, SideSummary
-from jupyter_deploy.domain.ports import Observation, ReleaseHealth
+from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Interval, VariantSummary
+from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.requests import DeployRequest, PromoteRequest, StopRequest, TrafficRequest
 from jupyter_deploy.domain.validation.validation import GateResult, Run, Validation, worst
@@ -129,7 +129,7 @@ class World:
         candidate = endpoint.candidate(request.candidate)
         paired = candidate in endpoint.traffic.shadows
         value, rows = self.agreement, 0 if self.agreement is None else 300
-        side = SideSummary(
+        side = VariantSummary(
             release=candidate, requests=rows, rows=rows, errors=0, error_rate=None, latency_p50_ms=1, latency_p95_ms=1
         )
         interval = rows and Interval(low=value - 0.001, high=value + 0.001)

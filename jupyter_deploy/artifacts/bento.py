@@ -1,4 +1,4 @@
-"""BentoML's two stores: snapshots as models, and the bentos that serve them. Locations are always explicit."""
+"""BentoML's two stores: snapshots as models, and the bentos that serve them. Store folders are always explicit."""
 
 from __future__ import annotations
 
@@ -37,10 +37,9 @@ _TEMPLATE = Path(__file__).with_name("service.py.template")
 
 _PURPOSE = "build"
 
-# It ends by itself when its input is closed before it was told anything, as the end of this process does, or when
-# nothing comes for ten minutes.
-# It rehearses with a service of its own, in a store of its own: two thirds of a first build are spent in imports and
-# settings that a second one finds there.
+# The process ends if its input closes without a request, as at the end of the parent, or after ten minutes without
+# a request. It first builds a rehearsal service in a store of its own: two thirds of a first build are imports and
+# settings, which a second build finds ready.
 _BUILD = """
 import contextlib, json, os, pathlib, select, sys
 import bentoml
@@ -73,7 +72,7 @@ if asked:
 
 @contextlib.contextmanager
 def quiet_bentoml() -> Iterator[Any]:
-    """The bentoml module, with its telemetry off while this package uses it."""
+    """Import bentoml with its telemetry disabled within this context."""
     name = "BENTOML_DO_NOT_TRACK"
     before = os.environ.get(name)
     os.environ[name] = "true"
@@ -88,24 +87,24 @@ def quiet_bentoml() -> Iterator[Any]:
 
 def _imported() -> Any:
     try:
-        import bentoml  # a quarter of a second that only storing needs
-        import bentoml._internal.configuration.containers  # else it comes with the first use
+        import bentoml
+        import bentoml._internal.configuration.containers
     except Exception as error:
-        # Whoever comes first has the name: a module of the project instead of the one that BentoML imports.
+        # The first module of that name wins: a module of the project instead of the one that BentoML imports.
         installed = metadata.packages_distributions()
         loaded = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
         taken = [file for name, file in loaded.items() if name in installed and file and not file.startswith(LIBRARIES)]
         raise StoreError(
             f"BentoML, which stores the model, cannot be imported: {type(error).__name__}: {error}",
-            f"give {' and '.join(taken)} another name: a distribution's module has it, which BentoML needs"
+            f"rename {' and '.join(taken)}: BentoML needs a distribution's module of that name"
             if taken
-            else "does 'python -c \"import bentoml\"' work in this environment?",
+            else "run 'python -c \"import bentoml\"' in this environment and fix its error",
         ) from error
     return bentoml
 
 
 class BentoBuilder:
-    """The Builder port: a readable service.py, the serving package and a locked list of requirements.
+    """The Builder port: makes a readable service.py, the serving package and a locked list of requirements.
 
     Parameters
     ----------
@@ -119,9 +118,9 @@ class BentoBuilder:
 
     @contextlib.contextmanager
     def prepared(self) -> Iterator[None]:
-        """Within, a process that has BentoML imported waits for what to build: a second less after the replay."""
+        """Start a process that imports BentoML and waits for a build: it saves a second after the replay."""
         ready = take(_PURPOSE, fits(self._home)) or self._started()
-        with ready.held:
+        with ready.resources:
             self._waiting = ready.process
             try:
                 yield
@@ -129,11 +128,11 @@ class BentoBuilder:
                 self._waiting = None
 
     def stand_by(self) -> None:
-        """Have one wait already when the next bento of this process is to be prepared."""
+        """Start the spare process for the next bento of this process."""
         put(_PURPOSE, self._started())
 
     def build(self, snapshot: Snapshot) -> Bento:
-        """Build in a process of its own: BentoML imports the service, and one process can import but one.
+        """Build in a separate process: BentoML imports the service, and one process can import only one.
 
         Raises
         ------
@@ -146,7 +145,7 @@ class BentoBuilder:
             version = _version_for(folder, version, snapshot)
             path = folder / version
             if not _serves(path, snapshot):
-                # An interrupted build, or the bento of a snapshot of the same tag that is no more.
+                # An interrupted build, or the bento of a removed snapshot with the same tag.
                 shutil.rmtree(path, ignore_errors=True)
                 self._build(snapshot, name, version)
         return Bento(tag=snapshot.tag, snapshot_digest=snapshot.digest, path=str(path))
@@ -154,7 +153,7 @@ class BentoBuilder:
     def _build(self, snapshot: Snapshot, name: str, version: str) -> None:
         environment = snapshot.manifest.environment
         missing = lacking(environment)
-        # A lock is all that an isolated environment has; another one may have got what nbdeploy needs since.
+        # An isolated environment holds the lock alone; another one may have gained nbdeploy's needs since.
         if missing and not _installed(missing, environment.interpreter):
             raise without(missing)
         with scratch_folder("build") as context:
@@ -176,11 +175,11 @@ class BentoBuilder:
             "models": [snapshot.tag],
             "python": {"packages": requirements(snapshot.manifest.environment), "lock_packages": False},
         }
-        waiting, self._waiting = self._waiting, None  # each process builds one
+        waiting, self._waiting = self._waiting, None  # a process builds one bento
         with contextlib.ExitStack() as held:
             if waiting is None:
                 ready = self._started()
-                held.enter_context(ready.held)
+                held.enter_context(ready.resources)
                 waiting = ready.process
             _, complaints = waiting.communicate(json.dumps(arguments))
         if "No space left on device" in complaints:
@@ -188,14 +187,14 @@ class BentoBuilder:
         if waiting.returncode:
             raise StoreError(
                 f"BentoML could not build {snapshot.tag}",
-                "read its last lines below",
+                "see the last lines of its output below",
                 details="\n".join(complaints.strip().splitlines()[-15:]),
             )
 
     def _started(self) -> Standby:
-        """A process that builds what it is told on its standard input."""
+        """Start a process that builds the bento requested on its standard input."""
         with contextlib.ExitStack() as held:
-            temporary = held.enter_context(scratch_folder("bentoml"))  # what it leaves there when it fails goes with it
+            temporary = held.enter_context(scratch_folder("bentoml"))  # also removes BentoML's files after a failure
             process = subprocess.Popen(
                 [sys.executable, "-P", "-c", _BUILD],
                 stdin=subprocess.PIPE,
@@ -210,15 +209,15 @@ class BentoBuilder:
                     "TMPDIR": str(temporary),
                 },
                 text=True,
-                umask=0o077,  # a bento holds the notebook's code and a row of its example, and it will be run
-                start_new_session=True,  # Ctrl-C is for who waits for it
+                umask=0o077,  # a bento holds the notebook's code and a row of its example, and its code is executed
+                start_new_session=True,  # the waiting process handles Ctrl-C
             )
             held.callback(end, process)
             return Standby(process, fits(self._home), held.pop_all())
 
 
 def _installed(names: list[str], interpreter: str) -> bool:
-    """Whether an interpreter has these distributions; yes, if there is none: who starts it says so."""
+    """Whether an interpreter has these distributions; true without an interpreter, since its start reports that."""
     code = "import sys\nfrom importlib import metadata\nfor name in sys.argv[1:]: metadata.version(name)"
     try:
         command = [interpreter, "-P", "-c", code, *names]
@@ -229,7 +228,7 @@ def _installed(names: list[str], interpreter: str) -> bool:
 
 
 def _serves(path: Path, snapshot: Snapshot) -> bool:
-    """Whether there is a whole bento that serves this very snapshot."""
+    """Whether the folder is a complete bento of this snapshot."""
     try:
         source = (path / "src" / "service.py").read_text("utf-8")
     except OSError:
@@ -245,9 +244,9 @@ def _version_for(folder: Path, version: str, snapshot: Snapshot) -> str:
 
 @contextlib.contextmanager
 def locked_folder(folder: Path) -> Iterator[int]:
-    """Within, no other process of nbdeploy writes into a store's folder; a kill gives the lock back.
+    """Lock a store's folder against other nbdeploy processes; a killed process releases the lock.
 
-    The folder is made, for this user alone, and removed at the end if nothing is in it. A process that inherits the
+    The folder is made for this user alone, and removed at the end if it is empty. A process that inherits the
     descriptor holds the lock too.
     """
     while True:
@@ -270,7 +269,7 @@ def locked_folder(folder: Path) -> Iterator[int]:
 
 
 def _is_still(descriptor: int, folder: Path) -> bool:
-    """Whether a folder that was opened is the one of that name: it may have been removed and made anew."""
+    """Whether an open folder still has this name: it may have been removed and made again."""
     try:
         return os.path.samestat(os.fstat(descriptor), folder.stat())
     except FileNotFoundError:
@@ -278,7 +277,7 @@ def _is_still(descriptor: int, folder: Path) -> bool:
 
 
 def service_source(snapshot: Snapshot) -> str:
-    """``service.py`` of a snapshot's bento."""
+    """Return ``service.py`` of a snapshot's bento."""
     manifest = snapshot.manifest
     source = manifest.provenance.source
     notebook = Path(source.notebook).name if source.notebook else "a notebook"
@@ -295,7 +294,7 @@ def service_source(snapshot: Snapshot) -> str:
 
 
 def _in_docstring(words: str) -> str:
-    """Text that cannot end a docstring or mean anything else in one: names come from users and their files."""
+    """Return text that cannot end a docstring or act as code: names come from users and their files."""
     return "".join(c if c.isprintable() else " " for c in words).replace("\\", "/").replace('"', "'")
 
 
@@ -306,12 +305,12 @@ def class_name(name: str) -> str:
 
 
 def requirements(environment: Environment) -> list[str]:
-    """The lock as pinned requirements; a build's local label (``+cpu``) is no part of what an index offers."""
+    """Return the lock as pinned requirements, without a build's local label (``+cpu``), which no index offers."""
     return [f"{name}=={Version(version).public}" for name, version in environment.distributions.items()]
 
 
 def description(snapshot: Snapshot) -> str:
-    """The bento's README: what it is and how it is asked."""
+    """Return the bento's README: its contents and an example request."""
     manifest = snapshot.manifest
     provenance = manifest.provenance
     body = json.dumps({"instances": manifest.instances[:1]})

@@ -1,4 +1,4 @@
-"""Environments of their own for releases: made of a lock, kept by what they are made of, shared by equals."""
+"""Isolated environments for releases: built from a lock, stored by its hash, and shared by equal locks."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from jupyter_deploy.system.home import private_folder
 from .bento import locked_folder
 
 _REMEDY = (
-    "each distribution must be on an index, or in a folder of PIP_FIND_LINKS, in the version that the notebook "
-    "has: make a wheel of what is installed from a folder of yours ('pip wheel')"
+    "make each distribution available on an index or in a folder of PIP_FIND_LINKS in the notebook's version; "
+    "build a wheel ('pip wheel') of each distribution that is installed from a local folder"
 )
 
 
@@ -30,64 +30,64 @@ class VirtualEnvironments:
     Parameters
     ----------
     folder : Path
-        Made when it is first needed, for its owner alone: installed files keep the modes that they come with.
+        Made on first use, for its owner alone; installed files keep their modes.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def ensure(self, captured: Environment, *, kernel: bool = False) -> Environment:
-        """The same versions in an environment of their own; one that is there and whole is used as it is.
+        """Build an environment with the same versions, or return a complete one that exists.
 
-        It is built in its place, since virtual environments cannot be moved, and counts from when it is noted to be
-        complete: what a killed process left is done again. A lock keeps a second builder waiting, also
-        while the installer of a killed one is still at work.
+        It is built in its final folder, since virtual environments cannot be moved, and counts from the moment when it
+        is marked as complete: the rest of a killed build is built again. A lock makes a second builder wait, also while
+        the installer of a killed builder still runs.
 
         Raises
         ------
         EnvironmentNotBuilt
-            A distribution cannot be installed, or the lock is older than what serving needs; nothing is left.
+            A distribution cannot be installed, or the lock predates a need of serving; the folder is removed.
         """
         missing = lacking(captured)
-        if kernel:  # of this nbdeploy's own serving code too: it asks the model that the notebook makes
-            beside = closure([*KERNEL, *missing])
-            captured = captured.model_copy(update={"distributions": beside | captured.distributions})
+        if kernel:  # also with the needs of this nbdeploy's serving code, which queries the notebook's model
+            kernel_needs = closure([*KERNEL, *missing])
+            captured = captured.model_copy(update={"distributions": kernel_needs | captured.distributions})
         elif missing:
             raise without(missing)
         base = str(Path(captured.interpreter).resolve())
-        made_of = [base, captured.python, captured.platform, captured.distributions]
-        key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
+        identity = [base, captured.python, captured.platform, captured.distributions]
+        key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
         folder = self._folder / key
         private_folder(folder)
-        wanted = captured.model_copy(update={"interpreter": str(folder / "venv" / "bin" / "python")})
+        isolated = captured.model_copy(update={"interpreter": str(folder / "venv" / "bin" / "python")})
         with locked_folder(folder) as lock:
-            if not ((folder / "complete").exists() and _is_as_locked(wanted, folder)):
-                _build(wanted, base, folder, lock)
-        return wanted
+            if not ((folder / "complete").exists() and _is_as_locked(isolated, folder)):
+                _build(isolated, base, folder, lock)
+        return isolated
 
 
-def _build(wanted: Environment, base: str, folder: Path, lock: int) -> None:
+def _build(isolated: Environment, base: str, folder: Path, lock: int) -> None:
     complete, venv = folder / "complete", folder / "venv"
     complete.unlink(missing_ok=True)
     shutil.rmtree(venv, ignore_errors=True)
     try:
         run_uv(["venv", "--quiet", "--no-project", "--python", base, str(venv)], folder, lock, remedy=_REMEDY)
-        # Compiled now, since workers write nothing.
-        options = ["--compile-bytecode", "--python", wanted.interpreter]
-        install(wanted.distributions, options, folder, lock, remedy=_REMEDY)
+        # Compiled now, since workers write no files.
+        options = ["--compile-bytecode", "--python", isolated.interpreter]
+        install(isolated.distributions, options, folder, lock, remedy=_REMEDY)
         complete.touch()
     except BaseException:
         shutil.rmtree(venv, ignore_errors=True)
         raise
 
 
-def _is_as_locked(wanted: Environment, folder: Path) -> bool:
-    """Whether the environment itself says that it holds the lock's versions."""
+def _is_as_locked(isolated: Environment, folder: Path) -> bool:
+    """Whether the environment itself reports the lock's versions."""
     manifest = folder / "environment.json"
-    manifest.write_text(json.dumps({"environment": wanted.model_dump()}), "utf-8")
+    manifest.write_text(json.dumps({"environment": isolated.model_dump()}), "utf-8")
     try:
-        ended = subprocess.run(
-            [wanted.interpreter, "-P", str(SERVING_FOLDER / "environment.py"), str(manifest)],
+        completed = subprocess.run(
+            [isolated.interpreter, "-P", str(SERVING_FOLDER / "environment.py"), str(manifest)],
             cwd=folder,
             env=passed_on(os.environ),
             stdin=subprocess.DEVNULL,
@@ -96,4 +96,4 @@ def _is_as_locked(wanted: Environment, folder: Path) -> bool:
         )
     except OSError:
         return False
-    return ended.returncode == 0
+    return completed.returncode == 0

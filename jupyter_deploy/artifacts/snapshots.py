@@ -1,4 +1,4 @@
-"""Snapshots on disk: a folder of files with their digests, kept in BentoML's model store under an exact tag."""
+"""Snapshots on disk: folders of files with digests in BentoML's model store, each under an exact tag."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jupyter_deploy.domain.errors import DeployError, StoreError, UnknownSource,
 from jupyter_deploy.domain.ports import Staged
 from jupyter_deploy.serving.agreement import differences, tolerance_of
 from jupyter_deploy.system.digests import file_sha256, sha256
-from jupyter_deploy.system.filesystem import cannot_write
+from jupyter_deploy.system.filesystem import write_error
 
 from .bento import locked_folder, quiet_bentoml
 from .fingerprints import fingerprint
@@ -38,30 +38,30 @@ class SnapshotFolders:
         self._models = models
 
     def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:
-        """Move it into the model store. The same snapshot, if it is there already, is used as it is."""
+        """Move the staged snapshot into the model store; keep an equal one that is stored already."""
         tag = tag_of(staged)
         try:
             with locked_folder(self._path(tag).parent):
-                tag = self._told_apart(tag, staged)
+                tag = self._distinct_tag(tag, staged)
                 path = self._path(tag)
                 if self.holds(tag):
-                    snapshot = self._adopted(tag, staged)
+                    snapshot = self._reused(tag, staged)
                     remember(snapshot)
                     return snapshot
-                # What an interrupted write left, or what somebody changed, is no snapshot.
+                # The rest of an interrupted write, or a changed folder, is no snapshot.
                 shutil.rmtree(path, ignore_errors=True)
                 try:
                     snapshot = self._write(tag, staged)
                     remember(snapshot)
-                except BaseException:  # Ctrl-C too: a folder that nobody remembers would only be in the way
+                except BaseException:  # Ctrl-C too: an unregistered folder would only be in the way
                     self._remove(tag)
                     raise
         except OSError as error:
-            raise cannot_write(self._models, error) from error
+            raise write_error(self._models, error) from error
         return snapshot
 
     def holds(self, tag: str) -> bool:
-        """Whether it is there, whole."""
+        """Whether the store holds the complete snapshot."""
         try:
             self.load(tag)
         except DeployError:
@@ -69,19 +69,21 @@ class SnapshotFolders:
         return (self._path(tag) / "model.yaml").exists()
 
     def load(self, tag: str) -> Snapshot:
-        """A stored snapshot; its files' digests are verified, nothing is unpickled."""
+        """Load a stored snapshot and verify its files' digests; nothing is unpickled."""
         path = self._path(tag)
         content, manifest = self._manifest(tag)
         for name, expected in manifest.files.items():
             if not (path / name).exists() or file_sha256(path / name) != expected:
-                raise Untrusted(f"{path / name} is not what was captured", "deploy the model again from its notebook")
+                raise Untrusted(
+                    f"{path / name} has changed since its capture", "deploy the model again from its notebook"
+                )
         return _snapshot(tag, path, content, manifest, content_fingerprint(path, manifest.files))
 
     def _manifest(self, tag: str) -> tuple[bytes, Manifest]:
         path = self._path(tag)
         if not (path / MANIFEST).exists():
-            held = f"{path} is not one of nbdeploy's" if path.exists() else f"{self._models} does not hold it"
-            raise UnknownSource(f"there is no snapshot {tag}: {held}", "'bentoml models list' shows what there is")
+            reason = f"{path} is no snapshot of nbdeploy" if path.exists() else f"{self._models} does not hold it"
+            raise UnknownSource(f"there is no snapshot {tag}: {reason}", "'bentoml models list' lists the snapshots")
         content = (path / MANIFEST).read_bytes()
         try:
             manifest = Manifest.model_validate_json(content)
@@ -103,24 +105,24 @@ class SnapshotFolders:
         return self._models / name / version
 
     def _write(self, tag: str, staged: Staged) -> Snapshot:
-        """Its files were hashed when they were written and when they were replayed: they are not read again."""
+        """Move the staged files, which were hashed during the write and the replay and are not read again."""
         manifest = staged.manifest
         labels = {"framework": manifest.framework, "nbdeploy.variable": manifest.provenance.source.variable or ""}
         metadata = {"digest": _digest(staged.folder), "kind": manifest.kind}
-        for path in staged.folder.rglob("*"):  # executed cells may hold what is nobody else's business
+        for path in staged.folder.rglob("*"):  # executed cells may hold private text
             path.chmod(0o700 if path.is_dir() else 0o600)
         with (
             self._bentoml_models() as (bentoml, store),
             bentoml.models.create(tag, labels=labels, metadata=metadata, _model_store=store),
         ):
-            pass  # BentoML would copy what is in there: into its own folder of a closed model files can be moved
-        # The manifest comes last: until it is there, this is no snapshot.
+            pass  # BentoML would copy the files; they can be moved into the model's folder once it is closed
+        # The manifest comes last: a folder without it is no snapshot.
         for path in sorted(staged.folder.iterdir(), key=lambda path: path.name == MANIFEST):
             shutil.move(path, self._path(tag) / path.name)
         return _snapshot(tag, self._path(tag), *self._manifest(tag), staged.fingerprint)
 
     def _remove(self, tag: str) -> None:
-        """BentoML's way also mends which one is the latest; what it does not know of is only a folder."""
+        """Remove through BentoML, which also updates the latest version; an unregistered folder is only deleted."""
         with contextlib.suppress(Exception), self._bentoml_models() as (_, store):
             store.delete(tag)
         shutil.rmtree(self._path(tag), ignore_errors=True)
@@ -132,35 +134,35 @@ class SnapshotFolders:
 
             yield bentoml, ModelStore(self._models)
 
-    def _told_apart(self, tag: str, staged: Staged) -> str:
-        """Another tag than that of what is stored under it, where that answers the example otherwise."""
-        if not self.holds(tag) or not _unlike(self._manifest(tag)[1], staged.manifest):
+    def _distinct_tag(self, tag: str, staged: Staged) -> str:
+        """Return a different tag if the snapshot stored under this one gives different answers to the example."""
+        if not self.holds(tag) or not _answers_differ(self._manifest(tag)[1], staged.manifest):
             return tag
         return f"{staged.manifest.name}:{_identity(staged, staged.manifest.predictions)[:12]}"
 
-    def _adopted(self, tag: str, staged: Staged) -> Snapshot:
-        """The stored snapshot, if all that is ever acted upon is what was captured now, with what is told of it now.
+    def _reused(self, tag: str, staged: Staged) -> Snapshot:
+        """Return the stored snapshot, with current findings and metrics, if it is equivalent to the captured one.
 
-        Another store may have captured the same model; but what claims the same tag and names, say, another
-        interpreter is a forgery.
+        Another store may have captured the same model; but a snapshot with the same tag and another interpreter, for
+        example, is a forgery.
         """
         present = self.load(tag)
-        same = present.fingerprint == staged.fingerprint and _acted_upon(present.manifest) == _acted_upon(
+        same = present.fingerprint == staged.fingerprint and _functional_fields(present.manifest) == _functional_fields(
             staged.manifest
         )
         if not same:
             raise Untrusted(
-                f"{tag} is in the model store already, and is not what was captured now",
+                f"{tag} is in the model store already and differs from the snapshot captured now",
                 f"if you do not know where it comes from, remove it: bentoml models delete {tag}",
             )
-        # The file is what its digest says; what is only told may change although the model does not.
+        # The file must match its digest; descriptive fields may change although the model does not.
         now = staged.manifest
-        told = {
+        descriptive = {
             "findings": now.findings,
             "training": now.training or present.manifest.training,
             "metrics": now.metrics or present.manifest.metrics,
         }
-        manifest = present.manifest.model_copy(update=told)
+        manifest = present.manifest.model_copy(update=descriptive)
         return present.model_copy(update={"manifest": manifest})
 
 
@@ -171,21 +173,21 @@ def _snapshot(tag: str, path: Path, content: bytes, manifest: Manifest, fingerpr
 
 
 def tag_of(staged: Staged) -> str:
-    """``name:version``, the version being a hash of what makes two captures the same."""
+    """Return ``name:version``; the version is a hash of the snapshot's identity."""
     return f"{staged.manifest.name}:{_identity(staged)[:12]}"
 
 
 def content_fingerprint(folder: Path, files: Mapping[str, str]) -> str:
-    """SHA-256 of what the files say; of pickles that is less than their bytes (``pickling.fingerprint``)."""
-    found = fingerprint(*(folder / name for name in PICKLES))
+    """Return the SHA-256 of the files' contents; of pickles only their meaning counts (``fingerprint``)."""
+    pickles_fingerprint = fingerprint(*(folder / name for name in PICKLES))
     others = {name: digest for name, digest in files.items() if name not in PICKLES}
-    return sha256(json.dumps([found, others], sort_keys=True).encode()) if others else found
+    return sha256(json.dumps([pickles_fingerprint, others], sort_keys=True).encode()) if others else pickles_fingerprint
 
 
 def _identity(staged: Staged, *more: Any) -> str:
-    """What makes two captures the same snapshot: content, how it is called, with what, and its lock.
+    """Return the hash by which two captures are the same snapshot: content, calling convention, example and lock.
 
-    The answers are no part of it: they follow from the rest, up to the last bits of sums done in parallel.
+    The answers are left out: they follow from the rest, up to the last bits of parallel sums.
     """
     manifest = staged.manifest
     parts: list[Any] = [
@@ -203,30 +205,30 @@ def _identity(staged: Staged, *more: Any) -> str:
     return sha256(json.dumps(parts, sort_keys=True).encode())
 
 
-def _unlike(present: Manifest, new: Manifest) -> bool:
-    """Whether the answers part that should be one model's: what an identity leaves out mattered this time."""
+def _answers_differ(present: Manifest, new: Manifest) -> bool:
+    """Whether the answers of two equal models differ: something outside the identity mattered."""
     if present.stochastic or new.stochastic:
         return False
     rtol, atol = tolerance_of(new.model_dump())
     return bool(differences(present.predictions, new.predictions, rtol=rtol, atol=atol))
 
 
-def _acted_upon(manifest: Manifest) -> dict[str, Any]:
-    """A manifest without what is only told, and without the answers' last bits."""
-    told = {"provenance", "files", "formats", "predictions", "notes", "findings", "stochastic"}
-    return manifest.model_dump(exclude=told | {"features", "hyperparameters", "metrics", "training"})
+def _functional_fields(manifest: Manifest) -> dict[str, Any]:
+    """Return a manifest without descriptive fields, and without the answers' last bits."""
+    descriptive = {"provenance", "files", "formats", "predictions", "notes", "findings", "stochastic"}
+    return manifest.model_dump(exclude=descriptive | {"features", "hyperparameters", "metrics", "training"})
 
 
 def sources_of(snapshot: Snapshot) -> dict[str, str]:
-    """The texts of the files below ``code/``, by their names in the manifest; only what is what was captured."""
-    found = {}
+    """Return the texts of the files below ``code/`` by their manifest names, if their digests match."""
+    texts = {}
     for name, expected in snapshot.manifest.files.items():
         if name.startswith(CODE):
             with contextlib.suppress(OSError, UnicodeDecodeError):
                 content = (Path(snapshot.path) / name).read_bytes()
                 if sha256(content) == expected:
-                    found[name] = content.decode()
-    return found
+                    texts[name] = content.decode()
+    return texts
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:

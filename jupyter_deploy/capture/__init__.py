@@ -1,4 +1,4 @@
-"""A live object becomes a proved snapshot: candidates, checks, frameworks, replay.
+"""Capture of a live object as a proved snapshot: candidates, checks, frameworks, replay.
 
 Imports notebooks, artifacts, masking, environments, system, serving and domain.
 """

@@ -1,4 +1,4 @@
-"""What annotations and pydantic models say of a value, as JSON Schema."""
+"""JSON Schema of annotations and pydantic models."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from jupyter_deploy.serving.values.validation import Validator
 _JSON = (bool, int, float, str, type(None))
 _REF = "#/$defs/"
 
-# pydantic writes them as text in UTF-8, which other bytes are not: the example decides, and then it is base64.
+# pydantic writes bytes as UTF-8 text; other bytes need base64, so the example decides.
 _NOT_PYDANTICS = ("binary", "base64url")
 
 
 def annotations_of(call: Callable[..., Any]) -> dict[str, Any]:
-    """The annotations of a call's parameters, evaluated where that is possible."""
+    """Return the annotations of a call's parameters, evaluated where possible."""
     try:
         parameters = inspect.signature(call, eval_str=True).parameters
-    except Exception:  # noqa: BLE001 - a name that only a type checker knows
+    except Exception:  # noqa: BLE001 - a name that only a type checker can resolve
         parameters = inspect.signature(call).parameters
-    given = {name: parameter.annotation for name, parameter in parameters.items()}
+    raw = {name: parameter.annotation for name, parameter in parameters.items()}
     return {
-        name: known(annotation)
-        for name, annotation in given.items()
+        name: supported(annotation)
+        for name, annotation in raw.items()
         if annotation is not inspect.Parameter.empty and not isinstance(annotation, str)
     }
 
 
-def known(annotation: Any) -> Any:
-    """The same, as pydantic takes it: before Python 3.12 it does not know ``typing.TypedDict``."""
+def supported(annotation: Any) -> Any:
+    """Return the annotation in a form that pydantic accepts: before Python 3.12 it rejects ``typing.TypedDict``."""
     if not typing.is_typeddict(annotation):
         return annotation
     fields = typing.get_type_hints(annotation, include_extras=True)
@@ -48,54 +48,54 @@ def known(annotation: Any) -> Any:
     return typing_extensions.TypedDict(annotation.__name__, marked)  # type: ignore[operator]
 
 
-def described(annotation: Any) -> Schema | None:
-    """What an annotation demands of a value's JSON; None if it says less than an example would.
+def schema_of(annotation: Any) -> Schema | None:
+    """Return the schema that an annotation requires of a value's JSON; None if the example is more specific.
 
-    ``list`` and ``dict`` say nothing of what is in them, ``np.ndarray`` is not JSON's: then the example decides.
+    ``list`` and ``dict`` do not describe their items, and ``np.ndarray`` is not JSON: then the example decides.
     """
     try:
         schema = json_schema(annotation)
-    except Exception:  # noqa: BLE001 - pydantic knows no such type
+    except Exception:  # noqa: BLE001 - pydantic does not support the type
         return None
-    return schema if _says_all(schema) else None
+    return schema if _is_complete(schema) else None
 
 
 def json_schema(annotation: Any) -> Schema:
-    """The JSON Schema of what pydantic reads as ``annotation``, with all that it refers to in its place.
+    """Return the JSON Schema of a type that pydantic supports, with all references inlined.
 
-    Only what refers to itself keeps a name, in ``$defs``.
+    Only recursive definitions keep a name in ``$defs``.
     """
     from pydantic import TypeAdapter
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a default that has no JSON is left out
+        warnings.simplefilter("ignore")  # a default without JSON is left out
         return inlined(TypeAdapter(annotation).json_schema())
 
 
 def inlined(schema: Schema) -> Schema:
-    """``schema`` with each ``$ref`` replaced by what it means, but where that contains itself."""
+    """Replace each ``$ref`` of a schema by its definition, except for recursive ones."""
     named = schema.get("$defs", {})
     kept: dict[str, Schema] = {}
 
-    def placed(part: Any, within: tuple[str, ...]) -> Any:
+    def inline(part: Any, within: tuple[str, ...]) -> Any:
         if isinstance(part, list):
-            return [placed(inner, within) for inner in part]
+            return [inline(inner, within) for inner in part]
         if not isinstance(part, dict):
             return part
         reference = part.get("$ref")
         if not isinstance(reference, str):
-            return {key: placed(inner, within) for key, inner in part.items() if key != "$defs"}
+            return {key: inline(inner, within) for key, inner in part.items() if key != "$defs"}
         name = reference.removeprefix(_REF)
-        rest = {key: placed(inner, within) for key, inner in part.items() if key not in ("$ref", "$defs")}
+        rest = {key: inline(inner, within) for key, inner in part.items() if key not in ("$ref", "$defs")}
         if name in within or name in kept or _contains_itself(name, named):
             if name not in kept:
                 kept[name] = {}
-                kept[name] = placed(named[name], (*within, name))
+                kept[name] = inline(named[name], (*within, name))
             return {"$ref": reference, **rest}
-        return {**placed(named[name], (*within, name)), **rest}
+        return {**inline(named[name], (*within, name)), **rest}
 
-    result: Schema = placed(schema, ())
-    if "$ref" in result:  # at the top of all, the name alone would say nothing to a reader
+    result: Schema = inline(schema, ())
+    if "$ref" in result:  # at the top level the name alone would not help a reader
         result = {**kept[result["$ref"].removeprefix(_REF)]}
     return {**result, "$defs": kept} if kept else result
 
@@ -104,12 +104,12 @@ def _contains_itself(name: str, named: Mapping[str, Schema]) -> bool:
     seen: set[str] = set()
     queue = list(_references(named[name]))
     while queue:
-        found = queue.pop()
-        if found == name:
+        reference = queue.pop()
+        if reference == name:
             return True
-        if found not in seen:
-            seen.add(found)
-            queue += _references(named.get(found, {}))
+        if reference not in seen:
+            seen.add(reference)
+            queue += _references(named.get(reference, {}))
     return False
 
 
@@ -122,14 +122,14 @@ def _references(part: Any) -> list[str]:
     return own + [name for inner in part.values() for name in _references(inner)]
 
 
-def _says_all(schema: Schema) -> bool:
-    """Whether no part of it is left open, nor what pydantic would read in another way than base64."""
+def _is_complete(schema: Schema) -> bool:
+    """Whether the schema leaves no part open, and pydantic reads all its parts as the service does."""
     if schema.get("format") in _NOT_PYDANTICS:
         return False
     if "$ref" in schema or "enum" in schema or "const" in schema:
         return True
     if branches := schema.get("anyOf", schema.get("oneOf", schema.get("allOf"))):
-        return all(_says_all(branch) for branch in branches)
+        return all(_is_complete(branch) for branch in branches)
     if "type" not in schema:
         return False
     inner = [*schema.get("properties", {}).values(), *schema.get("prefixItems", ())]
@@ -138,11 +138,11 @@ def _says_all(schema: Schema) -> bool:
     if schema["type"] == "object" and "properties" not in schema:
         extra = schema.get("additionalProperties", {})
         inner.append(extra if isinstance(extra, dict) else {})
-    return all(_says_all(part) for part in (*inner, *schema.get("$defs", {}).values()))
+    return all(_is_complete(part) for part in (*inner, *schema.get("$defs", {}).values()))
 
 
 def only_json(annotation: Any) -> bool:
-    """Whether its values are what JSON itself brings: then nothing has to be made of them."""
+    """Whether all values of the annotation are plain JSON, which needs no conversion."""
     if annotation in _JSON or annotation is None:
         return True
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
@@ -151,7 +151,7 @@ def only_json(annotation: Any) -> bool:
     if origin is typing.Annotated:
         from pydantic.fields import FieldInfo
 
-        return only_json(arguments[0]) and all(isinstance(said, FieldInfo | str) for said in arguments[1:])
+        return only_json(arguments[0]) and all(isinstance(constraint, FieldInfo | str) for constraint in arguments[1:])
     if typing_extensions.is_typeddict(annotation):
         arguments = tuple(typing_extensions.get_type_hints(annotation).values())
     elif origin not in (list, typing.Union, types.UnionType) and (origin is not dict or arguments[0] is not str):
@@ -160,55 +160,55 @@ def only_json(annotation: Any) -> bool:
 
 
 def own_signature(signature: Any, inferred: Schema, instances: list[Any]) -> Schema:
-    """The user's own signature of one instance, in the place of the one that was inferred from the example.
+    """Return the user's signature of one instance, which replaces the schema inferred from the example.
 
     Parameters
     ----------
     signature
-        A pydantic model, or anything else of which pydantic makes a JSON Schema: a TypedDict, an annotation.
+        A pydantic model, or any type that pydantic can describe by JSON Schema: a TypedDict, an annotation.
 
     Raises
     ------
     InvalidInput
-        There is no such schema, or its fields are not the example's.
+        The type has no schema, or its fields differ from the example's.
     """
     try:
-        schema = json_schema(known(signature))
+        schema = json_schema(supported(signature))
         Validator(schema)
     except Exception as error:
         named = getattr(signature, "__name__", repr(signature))
         raise InvalidInput(
-            f"the signature {named} cannot be checked: {error}", "give a pydantic model of one instance, or a TypedDict"
+            f"the signature {named} cannot be checked: {error}", "pass a pydantic model of one instance, or a TypedDict"
         ) from error
     names, columns = schema.get("properties"), inferred.get("properties")
     if columns is None or any(not isinstance(instance, dict) for instance in instances):
         return schema
     if names is None:
         raise InvalidInput(
-            "the signature has no fields, and the example's instances have",
-            f"give a pydantic model with the fields {', '.join(columns)}",
+            "the signature has no fields, but the example's instances have fields",
+            f"pass a pydantic model with the fields {', '.join(columns)}",
         )
     missing, unknown = [n for n in columns if n not in names], [n for n in names if n not in columns]
     if missing or unknown:
         lacks = f"it lacks {', '.join(map(repr, missing))}" if missing else ""
-        has = f"it has {', '.join(map(repr, unknown))}, which the example does not" if unknown else ""
+        has = f"it has {', '.join(map(repr, unknown))}, which the example lacks" if unknown else ""
         raise InvalidInput(
-            f"the signature's fields are not the example's: {' and '.join(filter(None, (lacks, has)))}",
-            "give it the same fields; one that may be left out has a default",
+            f"the signature's fields differ from the example's: {' and '.join(filter(None, (lacks, has)))}",
+            "use the same fields; give a default to an optional field",
         )
-    # What is no field is a slip of the pen, unless the model says that it takes any.
+    # An unknown key is an error, unless the model allows extra keys.
     return {"additionalProperties": False, **schema}
 
 
-def absent(instance: Any, schema: Schema) -> list[tuple[str, dict[str, Any]]]:
-    """For each field, ``instance`` as a request may have it: the field null, or left out, where ``schema`` lets it."""
-    found: list[tuple[str, dict[str, Any]]] = []
+def variants_without(instance: Any, schema: Schema) -> list[tuple[str, dict[str, Any]]]:
+    """Return, for each field that ``schema`` allows to be null or absent, ``instance`` without its value."""
+    variants: list[tuple[str, dict[str, Any]]] = []
     if not isinstance(instance, dict):
-        return found
+        return variants
     required = schema.get("required", [])
     for name, inner in schema.get("properties", {}).items():
         if nullable(inner) == inner and inner:
-            found.append((name, {**instance, name: None}))
+            variants.append((name, {**instance, name: None}))
         if name not in required and "default" not in inner:
-            found.append((name, {key: value for key, value in instance.items() if key != name}))
-    return found
+            variants.append((name, {key: value for key, value in instance.items() if key != name}))
+    return variants

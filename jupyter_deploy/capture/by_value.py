@@ -1,4 +1,4 @@
-"""Modules of the project that are not in a clean process what they are here go in by value, if that can be done."""
+"""Capture by value of project modules whose state in the notebook differs from a clean process."""
 
 from __future__ import annotations
 
@@ -24,61 +24,61 @@ from .frameworks import framework_of
 from .project_code import CHECKS_OF_CODE, EDITED, ProjectCode, differing, modules_in
 from .proof import prove
 from .reachable import names_reached
-from .replay import Asked, has_agreed
+from .replay import ReplayContext, agrees
 from .writer import write
 
-Proof = tuple[Staged, dict[str, Any], Asked]
+Proof = tuple[Staged, dict[str, Any], ReplayContext]
 
 
-def prove_with_code(staged: Staged, live: Live, timeout: float, told: Callable[[str], None]) -> Proof:
-    """Proved, and proved anew by value where modules of the project, imported there, are not what they are here.
+def prove_with_code(staged: Staged, live: Live, timeout: float, report: Callable[[str], None]) -> Proof:
+    """Prove the snapshot, and again with modules by value if their state in a clean process differs.
 
-    If that cannot be done, and their files answered as the notebook did, these are kept and it is said. If neither
-    way answers, it is told of the module's own file, in which the reader can look.
+    If that fails, and the modules' files gave the notebook's answers, the files are kept and a finding says so. If
+    neither way gives them, the error is that of the files, which the user can inspect.
     """
-    by_source = prove(staged, live, timeout, told)
-    proved, found, asked = by_source
+    by_source = prove(staged, live, timeout, report)
+    proved, result, context = by_source
     packed = modules_in(proved.manifest.files)
-    changed = differing(found["globals"], names_reached(live.model, live.example)) if packed else {}
-    why = changed
-    if packed and not changed and not has_agreed(found):
-        why = dict.fromkeys(packed, "imported anew, it does not answer as it did")
-    if not why:
+    changed = differing(result["globals"], names_reached(live.model, live.example)) if packed else {}
+    reasons = changed
+    if packed and not changed and not agrees(result):
+        reasons = dict.fromkeys(packed, "after a new import its answers differ")
+    if not reasons:
         return by_source
-    told("once more, with the project's modules as they are in the notebook")
+    report("replay again with the project's modules in their state in the notebook")
     example = pickle.loads((proved.folder / "example.pkl").read_bytes())  # noqa: S301 - written by this process
-    with _set_aside(proved) as restore:
+    with _emptied(proved) as restore:
         try:
-            again = prove(_by_value(staged, proved, live, example, why), live, timeout, told)
+            second = prove(_by_value(staged, proved, live, example, reasons), live, timeout, report)
         except (NotCapturable, ReplayFailed) as error:
-            if not has_agreed(found):
+            if not agrees(result):
                 raise
             obstacle = str(error)
         else:
-            if has_agreed(again[1]):
-                return again
-            if not has_agreed(found):
-                return again[0], found, replace(asked, suspects=tuple(_are_others(changed)))
-            obstacle = "as it is in the notebook, a clean process does not answer alike"
+            if agrees(second[1]):
+                return second
+            if not agrees(result):
+                return second[0], result, replace(context, suspects=tuple(_module_differences(changed)))
+            obstacle = "a clean process gives different answers with the notebook's state"
         restore()
     findings = (
-        Finding(check=EDITED, severity="warning", message=f"{message}; captured was the file, since {obstacle}",
+        Finding(check=EDITED, severity="warning", message=f"{message}; the file was captured, since {obstacle}",
                 remedy="restart the kernel, run the notebook from the top, and deploy again")
-        for message in _are_others(changed)
+        for message in _module_differences(changed)
     )  # fmt: skip
     manifest = proved.manifest.model_copy(update={"findings": (*proved.manifest.findings, *findings)})
     write_manifest(manifest, proved.folder)
-    return replace(proved, manifest=manifest), found, asked
+    return replace(proved, manifest=manifest), result, context
 
 
-def _are_others(changed: Mapping[str, str]) -> Iterator[str]:
+def _module_differences(changed: Mapping[str, str]) -> Iterator[str]:
     for name, what in changed.items():
-        yield f"the module {name} is not what its file says ({what})"
+        yield f"the module {name} differs from its file ({what})"
 
 
 @contextmanager
-def _set_aside(proved: Staged) -> Iterator[Callable[[], None]]:
-    """Within, the snapshot's folder holds its packed data only; what is called puts the rest back."""
+def _emptied(proved: Staged) -> Iterator[Callable[[], None]]:
+    """Empty the snapshot's folder apart from packed data; calling the result restores the files."""
     folder = proved.folder
     names = [name for name in proved.manifest.files if location_of(name) is None]
     data = set(proved.manifest.files) - set(names)
@@ -110,10 +110,10 @@ def _by_value(staged: Staged, proved: Staged, live: Live, example: Any, changed:
     written, formats = write(live, example, folder, code)
     files = data | written
     kept = [f for f in staged.manifest.findings if f.check not in CHECKS_OF_CODE]
-    # By value there may be more in the model than in the files of its code.
-    told_of = {f.message for f in kept}  # which may be marked as waived by now
-    found = without_secrets(secrets_in_model(live, folder), live.cells)
-    secrets = [f for f in found if f.message not in told_of]
+    # By value the model may contain more than the files of its code.
+    reported = {f.message for f in kept}  # which may be marked as waived by now
+    in_model = without_secrets(secrets_in_model(live, folder), live.cells)
+    secrets = [f for f in in_model if f.message not in reported]
     findings = (*kept, *secrets, *code.findings)
     update = {"files": files, "formats": formats, "findings": findings, "packed": proved.manifest.packed}
     manifest = staged.manifest.model_copy(update=update)

@@ -1,4 +1,4 @@
-"""From a live object to a snapshot in BentoML's model store, by way of a clean process."""
+"""Capture: from a live object, by way of a clean process, to a snapshot in BentoML's model store."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ from jupyter_deploy.notebooks.syntax import cells_behind
 from jupyter_deploy.serving import imports, workplace
 from jupyter_deploy.system.digests import file_sha256, sha256
 from jupyter_deploy.system.filesystem import require_writable
-from jupyter_deploy.system.git import ask_git
+from jupyter_deploy.system.git import run_git
 from jupyter_deploy.system.temp import new_folder_name, sweep
 
 from .by_value import prove_with_code
-from .checks import Proved, Subject, inspect_proved, inspect_subject
+from .checks import Candidate, ProvedCandidate, check_candidate, check_proved
 from .checks.features import explained
 from .data_files import DataFiles, require_included, traced
-from .disk_space import require_room
+from .disk_space import require_space
 from .frameworks import described, framework_of
 from .inspection import inspect_model
 from .metrics import metrics_of
 from .project_code import ProjectCode
-from .replay import require_agreement, run_ask, run_replay, stand_by
-from .training_table import look_at_training
+from .replay import require_agreement, run_predict, run_replay, stand_by
+from .training_table import describe_training
 from .writer import write
 
 _REPEATED = (
-    "a shadow would repeat that for every request; jupyter_deploy.serving_role() tells the model its role, so that it "
-    "can leave it out"
+    "a shadow would repeat it for every request; jupyter_deploy.serving_role() returns the model's role, so that "
+    "the model can skip the effect"
 )
 
 
@@ -58,9 +58,9 @@ class ModelCapturer:
     Parameters
     ----------
     home : Path
-        BentoML's home; snapshots go to its ``models/`` (the user's own store: ``bentoml models list`` shows them).
+        BentoML's home, the user's own store; snapshots go to its ``models/``.
     replay_timeout : float
-        Seconds that the clean process may take.
+        The time limit of the clean process in seconds.
     """
 
     def __init__(self, home: Path, tolerance: Tolerance, replay_timeout: float) -> None:
@@ -71,12 +71,12 @@ class ModelCapturer:
         self._replayed: tuple[str, list[str]] | None = None
 
     def check(self) -> None:
-        """Raise StoreError if the model store or the temporary folder takes no file."""
+        """Raise StoreError if the model store or the temporary folder is not writable."""
         require_writable(self._models)
         require_writable(Path(tempfile.gettempdir()))
 
     def sweep(self) -> None:
-        """Remove the temporary folders of processes that were killed."""
+        """Remove the temporary folders of killed processes."""
         sweep()
         workplace.sweep()
 
@@ -85,14 +85,14 @@ class ModelCapturer:
         require_included(live)
         framework = framework_of(live.model)
         live = replace(live, model=framework.deployed(live.model))
-        require_room(live.model, live.example, (Path(tempfile.gettempdir()), self._models))
+        require_space(live.model, live.example, (Path(tempfile.gettempdir()), self._models))
         with traced() as trace:
             try:
                 seen = inspect_model(live.model, live.example, live.method, live.signature)
             except InvalidExample as error:
                 raise explained(error, live) from error
         features, hyperparameters = described(live.model)
-        training, data = look_at_training(live, features)
+        training, data = describe_training(live, features)
         if data is not None and data.expression is not None:
             data = data.model_copy(update={"expression": masked(data.expression)[0]})
         folder = new_folder_name("capture")
@@ -127,50 +127,50 @@ class ModelCapturer:
                 training=data,
                 notes=seen.notes,
                 findings=without_secrets(
-                    (*inspect_subject(Subject(live, seen, framework, folder, training)), *code.findings), live.cells
+                    (*check_candidate(Candidate(live, seen, framework, folder, training)), *code.findings), live.cells
                 ),
                 packed=packed.packed,
                 files=files,
             )
             write_manifest(manifest, folder)
-            found = content_fingerprint(folder, files)
-            return Staged(folder, manifest, found, changed=frozenset(trace.changed))
+            digest = content_fingerprint(folder, files)
+            return Staged(folder, manifest, digest, changed=frozenset(trace.changed))
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def replay(self, staged: Staged, live: Live, told: Callable[[str], None] = lambda _: None) -> Staged:
-        """Ask the snapshot again in a clean process; the modules that it loaded there decide the lock."""
-        staged, found, asked = prove_with_code(staged, live, self._timeout, told)
-        require_agreement(found, asked)
-        self._replayed = staged.manifest.environment.interpreter, found["imported"]
-        (staged.folder / imports.FILE).write_text(json.dumps(found["imported"]), "utf-8")
+    def replay(self, staged: Staged, live: Live, report: Callable[[str], None] = lambda _: None) -> Staged:
+        """Replay the snapshot in a clean process; the modules loaded there determine the lock."""
+        staged, result, context = prove_with_code(staged, live, self._timeout, report)
+        require_agreement(result, context)
+        self._replayed = staged.manifest.environment.interpreter, result["imported"]
+        (staged.folder / imports.FILE).write_text(json.dumps(result["imported"]), "utf-8")
         notes = staged.manifest.notes
-        if found["stochastic"]:
+        if result["stochastic"]:
             notes += (
-                "the model does not agree with itself when asked twice: it is compared by shape and distribution",
+                "two calls of the model with the same input differ: its answers are compared by shape and distribution",
             )
         manifest = staged.manifest.model_copy(
             update={
-                "environment": lock(found["modules"]),
-                "stochastic": found["stochastic"],
-                "batchable": found["batchable"],
+                "environment": lock(result["modules"]),
+                "stochastic": result["stochastic"],
+                "batchable": result["batchable"],
                 "notes": notes,
             }
         )
-        proved = Proved(live, manifest, staged.folder, tuple(found["modules"]))
-        more = without_secrets((*_side_effects(found["effects"]), *inspect_proved(proved)), live.cells)
-        manifest = manifest.model_copy(update={"findings": (*manifest.findings, *more)})
+        proved = ProvedCandidate(live, manifest, staged.folder, tuple(result["modules"]))
+        findings = without_secrets((*_side_effects(result["effects"]), *check_proved(proved)), live.cells)
+        manifest = manifest.model_copy(update={"findings": (*manifest.findings, *findings)})
         write_manifest(manifest, staged.folder)
         return Staged(folder=staged.folder, manifest=manifest, fingerprint=staged.fingerprint)
 
     def stand_by(self) -> None:
-        """Have a clean process wait for the next replay, with what the last one imported."""
+        """Start a clean process for the next replay, with the imports of the last one."""
         if self._replayed is not None:
             stand_by(*self._replayed)
 
     def move(self, snapshot: Snapshot, environment: Environment, remember: Callable[[Snapshot], None]) -> Snapshot:
-        """The same files with another interpreter: what is served there must have been proved there."""
+        """Copy the snapshot for another interpreter, after a replay with that interpreter."""
         if environment == snapshot.manifest.environment:
             return snapshot
         folder = new_folder_name("move")
@@ -185,37 +185,37 @@ class ModelCapturer:
             if self._kept.holds(tag):
                 return self._kept.keep(staged, remember)
             write_manifest(manifest, folder)
-            found = run_replay(folder, environment.interpreter, self._timeout)
-            require_agreement(found)
+            result = run_replay(folder, environment.interpreter, self._timeout)
+            require_agreement(result)
             return self._kept.keep(staged, remember)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:
-        """Move it into the model store. The same snapshot, if it is there already, is used as it is."""
+        """Move the staged snapshot into the model store; keep an equal one that is stored already."""
         return self._kept.keep(staged, remember)
 
     def cells_behind(self, snapshot: Snapshot) -> Sequence[Cell]:
-        """The executed cells that the model came from."""
+        """Return the executed cells behind the model."""
         provenance = snapshot.manifest.provenance
-        found = cells_behind(provenance.cells, provenance.source.variable)
-        # Masked again: a snapshot from elsewhere may have been captured with other rules for secrets.
-        return [cell.model_copy(update={"source": masked(cell.source)[0]}) for cell in found]
+        cells = cells_behind(provenance.cells, provenance.source.variable)
+        # Mask again: other rules for secrets may have captured a pulled snapshot.
+        return [cell.model_copy(update={"source": masked(cell.source)[0]}) for cell in cells]
 
     def sources(self, snapshot: Snapshot) -> dict[str, str]:
-        """The texts of the project's own files in it; what is not what was captured is left out."""
+        """Return the texts of the project's own files in a snapshot, if they are unchanged."""
         return {path: masked(text)[0] for path, text in sources_of(snapshot).items()}
 
-    def ask(self, snapshot: Snapshot, instances: Sequence[Any]) -> list[Any]:
-        """Its answers to other instances, from a clean process that verifies its digest first."""
-        return run_ask(snapshot, instances, self._timeout)
+    def predict(self, snapshot: Snapshot, instances: Sequence[Any]) -> list[Any]:
+        """Return answers to other instances from a clean process, which verifies the digest first."""
+        return run_predict(snapshot, instances, self._timeout)
 
     def load(self, tag: str) -> Snapshot:
-        """A stored snapshot; its files' digests are verified, nothing is unpickled."""
+        """Load a stored snapshot and verify its files' digests; nothing is unpickled."""
         return self._kept.load(tag)
 
     def discard(self, staged: Staged) -> None:
-        """Remove what is left of the temporary folder."""
+        """Remove the temporary folder, if any."""
         shutil.rmtree(staged.folder, ignore_errors=True)
 
 
@@ -240,5 +240,5 @@ def _provenance(live: Live) -> Provenance:
 
 
 def _git(folder: Path) -> Git | None:
-    commit, status = ask_git(folder, "rev-parse", "HEAD"), ask_git(folder, "status", "--porcelain")
+    commit, status = run_git(folder, "rev-parse", "HEAD"), run_git(folder, "status", "--porcelain")
     return Git(commit=commit.decode().strip(), dirty=bool(status)) if commit and status is not None else None

@@ -1,4 +1,4 @@
-"""The data files that a model opens: which are packed without a word, which are asked for, and how they are packed."""
+"""The data files that a model opens: files packed by default, files packed on request, and the packing."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.serving.audit.effects import state_of
 from jupyter_deploy.serving.audit.reads import Reads
 from jupyter_deploy.serving.workplace import location_of, packed_as
-from jupyter_deploy.system.digests import copied
+from jupyter_deploy.system.digests import copy_hashed
 
 FILE_LIMIT = 1 << 30
-"""Bytes up to which a file is packed without being asked for."""
+"""Size limit in bytes of a file that is packed by default."""
 
 FOLDER_LIMIT = 1000
-"""Files of one folder up to which they are packed when it is listed."""
+"""The number of files of a listed folder that are packed by default."""
 
 
 @lru_cache(maxsize=1)
 def _tracer() -> Reads:
-    """One a process, since a hook cannot be taken out again."""
+    """Return the process's only tracer, since a hook cannot be removed."""
     return Reads()
 
 
 def require_included(live: Live) -> None:
-    """Raise InvalidInput, before slow work, if what is to be included is not there."""
+    """Raise InvalidInput before slow work if a file to include does not exist."""
     for path in live.include:
         if not path.exists():
-            raise InvalidInput(f"there is no {path} to include", "name a file or a folder that is there")
+            raise InvalidInput(f"the path to include, {path}, does not exist", "name an existing file or folder")
 
 
 @dataclass
 class Trace:
-    """What the notebook's own process opened by relative paths while the model was asked; all absolute.
+    """Files that the notebook's process opened by relative paths during the model's calls; all absolute.
 
     Attributes
     ----------
     opened
-        Files, in the order in which they were opened first.
+        Files in order of their first opening.
     changed
-        What the model made or wrote to meanwhile: its own state, and no data that it came with.
+        Files that the model created or wrote meanwhile: its own state, not its data.
     """
 
     opened: list[Path] = field(default_factory=list)
@@ -55,14 +55,14 @@ class Trace:
 
 @contextlib.contextmanager
 def traced() -> Iterator[Trace]:
-    """Within, it is noted; filled at the end."""
+    """Trace opened files within this context; the trace is filled at its end."""
     tracer, trace = _tracer(), Trace()
     tracer.forget()
     try:
         with tracer.watching():
             yield trace
     finally:
-        for read in tracer.found.values():
+        for read in tracer.observed.values():
             path = Path(read.path)
             if not read.given.startswith(os.sep) and read.kind != "folder":
                 if state_of(path) != read.state:
@@ -73,16 +73,16 @@ def traced() -> Iterator[Trace]:
 
 
 class DataFiles:
-    """What is packed into one snapshot's folder so far.
+    """The data files packed into one snapshot's folder.
 
     Parameters
     ----------
     live
-        Whose project, working directory and ``include`` count.
+        Provides project, working directory and ``include``.
     folder
-        The snapshot's.
+        The snapshot's folder.
     changed
-        What the model wrote itself: not packed, whatever opens it.
+        Files that the model wrote itself, which are never packed.
     """
 
     def __init__(self, live: Live, folder: Path, changed: Collection[Path] = ()) -> None:
@@ -97,18 +97,18 @@ class DataFiles:
 
     @property
     def digests(self) -> dict[str, str]:
-        """Name within the snapshot -> SHA-256."""
+        """SHA-256 by name within the snapshot."""
         return {packed_as(at): digest for at, digest in self._packed.items()}
 
     @property
     def packed(self) -> Packed | None:
-        """What the manifest says of them; None: nothing is packed."""
+        """The manifest's entry of packed files; None: no file is packed."""
         if not self._packed:
             return None
         return Packed(folder=os.path.relpath(self._start, self._project), absolute=dict(sorted(self._absolute.items())))
 
     def take_over(self, manifest: Manifest) -> None:
-        """Begin with what is packed in the folder already."""
+        """Start from the files that are packed in the folder already."""
         if manifest.packed is not None:
             self._absolute |= manifest.packed.absolute
         for name, digest in manifest.files.items():
@@ -118,7 +118,7 @@ class DataFiles:
                 self.sizes[at] = (self._folder / name).stat().st_size
 
     def include(self) -> None:
-        """Pack what was asked for."""
+        """Pack the requested files."""
         for path in self._include:
             for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
                 if file.is_file():
@@ -127,45 +127,45 @@ class DataFiles:
                 self._absolute[str(path)] = self.place_of(path)
 
     def add(self, path: Path) -> bool:
-        """Pack a file, or the files of a folder; whether anything was new. The caller asks ``objection`` first."""
+        """Pack a file, or the files of a folder; return whether any was new. The caller checks ``objection`` first."""
         if path.is_dir():
             at = self.place_of(path)
             if any(known.startswith("" if at == "." else f"{at}/") for known in self._packed):
-                return False  # what it opens there is there
+                return False  # the model will open these packed files there
             new = [self._pack(file) for file in self._visible(path)]
             return any(new)
         return self._pack(path)
 
     def drop(self, names: list[str]) -> None:
-        """Take packed files out again."""
+        """Remove packed files."""
         for at in names:
             (self._folder / packed_as(at)).unlink()
             del self._packed[at], self.sizes[at]
 
     def lead(self, path: Path) -> bool:
-        """Have an absolute path lead to the packed copy; whether that is new."""
+        """Redirect an absolute path to the packed copy; return whether that is new."""
         at = self.place_of(path)
         known = self._absolute.get(str(path)) == at
         self._absolute[str(path)] = at
         return not known
 
     def original(self, path: str) -> Path:
-        """Where a path is here, that a replay told: relative to where the model began."""
+        """Return the local path of a replay's path, which is relative to the model's working directory."""
         return Path(os.path.normpath(self._start / path))
 
     def is_data(self, path: Path) -> bool:
-        """Whether there is something that the model did not make itself."""
+        """Whether the path holds a file that the model did not write itself."""
         return path.exists() and path not in self._changed
 
     def objection(self, path: Path) -> str | None:
-        """Why a path that is there is not packed without being asked for; None: it is."""
+        """Return the reason why an existing path is not packed by default; None: it is."""
         real = path.resolve()
-        if any(real.is_relative_to(one.resolve()) for one in self._include):
+        if any(real.is_relative_to(included.resolve()) for included in self._include):
             return None
         if not path.is_relative_to(self._project) and not real.is_relative_to(self._project):
-            return f"is outside of the project {self._project}"
+            return f"is outside the project {self._project}"
         if any(part.startswith(".") for part in Path(self.place_of(path)).parts):
-            return "is hidden, as settings and secrets are"
+            return "is hidden, like settings and secrets"
         if path.is_dir():
             count = len(self._visible(path))
             return f"holds {count} files" if count > FOLDER_LIMIT else None
@@ -173,13 +173,13 @@ class DataFiles:
         return f"has {size / (1 << 30):.1f} GiB" if size > FILE_LIMIT else None
 
     def place_of(self, path: Path) -> str:
-        """Its path relative to the project."""
+        """Return the path relative to the project."""
         if not path.is_relative_to(self._project) and path.resolve().is_relative_to(self._project):
             path = path.resolve()
         return os.path.relpath(path, self._project)
 
     def holds(self, path: Path) -> bool:
-        """Whether it is packed."""
+        """Whether the file is packed."""
         return self.place_of(path) in self._packed
 
     def _visible(self, folder: Path) -> list[Path]:
@@ -190,6 +190,6 @@ class DataFiles:
         if at in self._packed:
             return False
         copy = self._folder / packed_as(at)
-        self._packed[at] = copied(path, copy)
+        self._packed[at] = copy_hashed(path, copy)
         self.sizes[at] = copy.stat().st_size
         return True

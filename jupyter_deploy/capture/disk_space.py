@@ -1,4 +1,4 @@
-"""Whether a model fits onto the disks, said before anything is written."""
+"""Disk space: whether a model fits onto the disks, checked before anything is written."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from jupyter_deploy.domain.errors import StoreError
 from .pickling import parts
 
 PARTS_LIMIT = 200_000
-"""Objects that are looked at: some tenths of a second. Beyond them the estimate is too small, not too slow."""
+"""Scanned objects: some tenths of a second. Beyond them the estimate is too small instead of too slow."""
 
-_ITEMS_LIMIT = 10_000  # of one collection; the rest is taken to be like these
+_ITEMS_LIMIT = 10_000  # of one collection; the others are assumed to be similar
 _LARGE = 1 << 20
 
 
-def require_room(model: Any, example: Any, folders: tuple[Path, ...]) -> None:
-    """Raise StoreError if a disk has less room than the files will at least need.
+def require_space(model: Any, example: Any, folders: tuple[Path, ...]) -> None:
+    """Raise StoreError if a disk has less free space than the files need at least.
 
     Parameters
     ----------
     folders
-        Each is to hold the files; those on one disk share them, since there they are only moved.
+        Each will hold the files; folders on one disk share them, since there they are only moved.
     """
     needed = estimate((model, example))
     if needed < _LARGE:
@@ -37,15 +37,15 @@ def require_room(model: Any, example: Any, folders: tuple[Path, ...]) -> None:
         free = _free(folder)
         if free is not None and free < needed:
             raise StoreError(
-                f"the model needs at least {_in_words(needed)}, and the disk of {folder} has {_in_words(free)} left",
-                "make room there; BENTOML_HOME and TMPDIR name other folders",
+                f"the model needs at least {_in_words(needed)}, and the disk of {folder} has {_in_words(free)} free",
+                "free space there, or set BENTOML_HOME and TMPDIR to other folders",
             )
 
 
 def estimate(value: Any) -> int:
-    """Bytes that ``value`` takes at least when it is written: its arrays, tensors, tables, texts and bytes.
+    """Return the least number of bytes of a stored ``value``: its arrays, tensors, tables, texts and bytes.
 
-    What C code holds without telling (boosters, for example) is not seen. What is there twice counts once.
+    Memory that C code does not report (boosters, for example) is not counted. Shared parts count once.
     """
     total, seen, buffers = 0, set[int](), set[int]()
     queue = [value]
@@ -54,7 +54,7 @@ def estimate(value: Any) -> int:
         if id(part) in seen or isinstance(part, int | float | complex | bool | ModuleType | type(None)):
             continue
         seen.add(id(part))
-        # What a dict's keys may be is no attribute of it.
+        # A dict's keys are not its attributes.
         key, size = (id(part), None) if isinstance(part, dict | list) else _buffer(part)
         if size is None:
             queue += _inner(part)
@@ -65,18 +65,18 @@ def estimate(value: Any) -> int:
 
 
 def _buffer(part: Any) -> tuple[int, int | None]:
-    """What an object's bytes are known by, and how many there are; None: look at its parts."""
+    """Return the identity of an object's memory, and its size; None: inspect its parts."""
     if isinstance(part, str | bytes | bytearray):
         return id(part), len(part)
-    # A class has the attributes of its instances, but not their values.
+    # A class has its instances' attributes, but not their values.
     kind = "" if isinstance(part, type) else type(part).__module__.partition(".")[0]
     if kind == "torch" and hasattr(part, "untyped_storage"):
         return _storage(part)
     if kind == "numpy" and hasattr(part, "nbytes") and getattr(part, "dtype", None) is not None:
-        # Of references it has, the parts are looked at.
+        # An array of objects has a size, but its parts count.
         return id(part), None if part.dtype.hasobject else part.nbytes
     if kind == "pandas" and hasattr(part, "memory_usage"):
-        usage = part.memory_usage()  # with its index; an index itself takes no argument
+        usage = part.memory_usage()  # includes the index; an index's own method takes no argument
         return id(part), int(usage.sum() if hasattr(usage, "sum") else usage)
     if kind in ("polars", "pyarrow") and hasattr(part, "estimated_size" if kind == "polars" else "nbytes"):
         return id(part), part.estimated_size() if kind == "polars" else part.nbytes
@@ -84,8 +84,8 @@ def _buffer(part: Any) -> tuple[int, int | None]:
 
 
 def _plain_size(part: Any) -> int | None:
-    """Bytes of a subclass of an array, of whatever module; None: it is none, or one of references."""
-    with suppress(Exception):  # an object may answer anything to a question for an attribute
+    """Return the size of an array subclass from any module; None: not an array, or an array of objects."""
+    with suppress(Exception):  # an object may raise at any access to an attribute
         if not isinstance(part, type) and not part.dtype.hasobject and isinstance(part.nbytes, int):
             return part.nbytes
     return None
@@ -110,14 +110,14 @@ def _inner(part: Any) -> Iterator[Any]:
 
 
 def _holds_objects(part: Any) -> bool:
-    """Whether it is an array of references."""
-    with suppress(Exception):  # an object may answer anything to a question for an attribute
+    """Whether the value is an array of objects."""
+    with suppress(Exception):  # an object may raise at any access to an attribute
         return bool(part.dtype.hasobject) and hasattr(part, "ravel")
     return False
 
 
 def _free(folder: Path) -> int | None:
-    """Bytes that this user may still write on a folder's disk; the folder need not exist yet."""
+    """Return this user's free bytes on a folder's disk; the folder need not exist yet."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     try:

@@ -1,4 +1,4 @@
-"""What an example is, and as much of it as a snapshot needs."""
+"""Examples: their container type, and the rows that a snapshot stores."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from jupyter_deploy.domain.errors import InvalidExample
 
 MOST_ROWS = 1000
 MOST_VALUES = 1_000_000
-"""Numbers, texts and their like in all rows together; one row may have more."""
+"""The most values in all rows together; a single row may have more."""
 
 _DEPTH = 20
-_FEW_KINDS = 50  # as many different texts in a column are categories in all but name
-_SPREAD = 0.5  # of the rows that are taken, at most so many for what they show
+_FEW_KINDS = 50  # a column with at most this many different texts is treated as categorical
+_SPREAD = 0.5  # the largest share of rows chosen for their values
 
 
 def container_of(example: Any, *, estimator: bool) -> tuple[Container, Any]:
-    """What the example is, and the example in the form in which the model gets a batch of it.
+    """Return the example's container type, and the example in the form of a batch for the model.
 
     Raises
     ------
     InvalidExample
-        There is none, it is empty, or no request could have its form.
+        The example is missing or empty, or no request can have its form.
     """
-    _require_some(example)
+    _require_rows_at_all(example)
     kind = f"{type(example).__module__.partition('.')[0]}.{type(example).__name__}"
     if any(kind in framework.containers for framework in frameworks()):
         raise InvalidExample(
-            f"the example is a {kind}, which no request can bring",
-            "give the rows that it was made of, such as X_test[:5]",
+            f"the example is a {kind}, which no request can contain",
+            "pass the rows behind it, such as X_test[:5]",
         )
     if kind in ("pandas.DataFrame", "polars.DataFrame"):
         _check_frame(example)
@@ -48,7 +48,7 @@ def container_of(example: Any, *, estimator: bool) -> tuple[Container, Any]:
 
 
 def _rows_of(example: Any, kind: str) -> tuple[Container, Any]:
-    """What an estimator takes that is no table: it is asked for rows, never for one call."""
+    """Return a non-table example of an estimator, which always takes rows, never a single call."""
     if kind in ("numpy.ndarray", "torch.Tensor") and example.ndim == 1:
         example = example.tolist()
     if kind in ("pandas.Series", "polars.Series"):
@@ -59,20 +59,18 @@ def _rows_of(example: Any, kind: str) -> tuple[Container, Any]:
     return "list", example
 
 
-def _require_some(example: Any) -> None:
+def _require_rows_at_all(example: Any) -> None:
     if example is None:
-        raise InvalidExample(
-            "there is no example of what the model is asked", "add one, such as --example 'X_test[:5]'"
-        )
+        raise InvalidExample("the model has no example", "add one, such as --example 'X_test[:5]'")
     if hasattr(example, "tocsr"):
-        raise InvalidExample("the example is a sparse matrix", "deploy the pipeline that makes it, with its own input")
+        raise InvalidExample("the example is a sparse matrix", "deploy the pipeline around the model, with its input")
 
 
 def _texts_of(series: Any) -> list[str]:
     if not all(isinstance(value, str) for value in series):
         raise InvalidExample(
             f"the example is a {type(series).__module__.partition('.')[0]} Series",
-            "give rows of a table (X[:5]) or a list (x[:5].tolist())",
+            "pass rows of a table (X[:5]) or a list (x[:5].tolist())",
         )
     _require_rows(len(series))
     return list(series)
@@ -83,34 +81,34 @@ def _check_frame(frame: Any) -> None:
     names = [str(column) for column in frame.columns]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise InvalidExample(f"the example has several columns named {', '.join(twice)}", "give each its own name")
+        raise InvalidExample(f"the example has several columns named {', '.join(twice)}", "rename them")
     if getattr(frame.columns, "nlevels", 1) > 1:
-        raise InvalidExample("the example has several levels of column names", "flatten them first")
+        raise InvalidExample("the example has several levels of column names", "flatten the column names")
 
 
 def _require_rows(count: int) -> None:
     if count == 0:
-        raise InvalidExample("the example is empty", "give a few rows, such as 'X_test[:5]'")
+        raise InvalidExample("the example is empty", "pass a few rows, such as 'X_test[:5]'")
 
 
-def alone(example: Any, depth: int = 0) -> Any:
-    """Without what a slice of a tensor keeps alive but does not show: five rows would be stored as the whole of it."""
-    if depth > _DEPTH:  # it holds itself, perhaps; what becomes JSON is looked at later
+def detached(example: Any, depth: int = 0) -> Any:
+    """Copy a tensor's slice, so that five rows are not stored with the memory of the whole tensor."""
+    if depth > _DEPTH:  # the value may contain itself; the conversion to JSON detects that later
         return example
     if type(example) is tuple:
-        return tuple(alone(value, depth + 1) for value in example)
+        return tuple(detached(value, depth + 1) for value in example)
     if type(example) is dict:
-        return {key: alone(value, depth + 1) for key, value in example.items()}
+        return {key: detached(value, depth + 1) for key, value in example.items()}
     if not hasattr(example, "untyped_storage") or example.untyped_storage().nbytes() <= example.nbytes:
         return example
     return example.detach().clone().requires_grad_(example.requires_grad)
 
 
 def sampled(batch: Any, container: Container) -> tuple[Any, tuple[str, ...]]:
-    """As many rows as a snapshot needs, compact, and what is to be said of it.
+    """Return the rows that a snapshot stores, in contiguous memory, and a note about the selection.
 
-    Rows are taken evenly, and those that show most: the first missing value, the extremes, and each category of a
-    column. The same example gives the same rows.
+    Rows are taken evenly, plus the most informative ones: the first missing value, the extremes, and each category of a
+    column. The same example always gives the same rows.
     """
     if container == "call":
         return batch, ()
@@ -119,26 +117,26 @@ def sampled(batch: Any, container: Container) -> tuple[Any, tuple[str, ...]]:
     count = len(table)
     most = max(1, min(MOST_ROWS, MOST_VALUES // max(1, _width(table))))
     if count <= most:
-        one = ("the example is one row: it shows little of missing values, ranges and categories",)
-        return batch, one if count == 1 else ()
-    rows = _telling(table, container, most)
+        single_row = ("the example is one row: it says little about missing values, ranges and categories",)
+        return batch, single_row if count == 1 else ()
+    rows = _informative(table, container, most)
     note = (
-        f"the example has {count:,} rows: {len(rows):,} of them were taken, evenly and with the extremes, missing "
-        "values and categories; the model was asked those"
+        f"the example has {count:,} rows: {len(rows):,} of them were selected, evenly and with extremes, missing "
+        "values and categories; the model was called with these"
     )
-    table = _taken(table, container, rows)
+    table = _selected(table, container, rows)
     return (table.lazy() if lazy else table), (note,)
 
 
 def _width(table: Any) -> int:
-    """Values in a row."""
+    """Return the number of values in a row."""
     shape = getattr(table, "shape", None)
     if shape is not None:
         return int(np.prod(shape[1:]))
     return len(table[0]) if isinstance(table[0], list | tuple | dict) else 1
 
 
-def _taken(table: Any, container: Container, rows: Any) -> Any:
+def _selected(table: Any, container: Container, rows: Any) -> Any:
     if container == "list":
         return [table[row] for row in rows]
     if hasattr(table, "iloc"):
@@ -146,20 +144,20 @@ def _taken(table: Any, container: Container, rows: Any) -> Any:
     return table[rows.tolist()] if container == "tensor" else table[rows]
 
 
-def _telling(table: Any, container: Container, most: int) -> Any:
-    told: dict[int, None] = {}
+def _informative(table: Any, container: Container, most: int) -> Any:
+    chosen: dict[int, None] = {}
     if container in ("frame", "array"):
-        room = max(0, int(most * _SPREAD))
-        for row in _rows_that_tell(table, container):
-            if len(told) >= room:
+        limit = max(0, int(most * _SPREAD))
+        for row in _informative_rows(table, container):
+            if len(chosen) >= limit:
                 break
-            told[int(row)] = None
-    evenly = np.linspace(0, len(table) - 1, most - len(told)).round().astype(int)
-    return np.array(sorted({*told, *evenly.tolist()}))
+            chosen[int(row)] = None
+    evenly = np.linspace(0, len(table) - 1, most - len(chosen)).round().astype(int)
+    return np.array(sorted({*chosen, *evenly.tolist()}))
 
 
-def _rows_that_tell(table: Any, container: Container) -> Iterator[int]:
-    """What a column needs first comes first, for all columns."""
+def _informative_rows(table: Any, container: Container) -> Iterator[int]:
+    """Yield informative rows, the most important kind of all columns first."""
     if container == "array":
         if table.dtype.kind in "biuf":
             flat = table.reshape(len(table), -1)
@@ -179,19 +177,19 @@ def _rows_that_tell(table: Any, container: Container) -> Iterator[int]:
 
 
 def _missing(column: Any) -> Iterable[int]:
-    found: Iterable[int] = np.flatnonzero(column.isna().to_numpy())[:1]
-    return found
+    rows: Iterable[int] = np.flatnonzero(column.isna().to_numpy())[:1]
+    return rows
 
 
 def _kinds(column: Any) -> Iterator[int]:
-    """The first row of each Python type in a column of objects, and of each of a few texts or categories."""
+    """Return the first row of each Python type in a column of objects, and of each category."""
     values = column.reset_index(drop=True)
     if values.dtype == object:
         yield from values.map(type).drop_duplicates().index
     if values.dtype == object or str(values.dtype) in ("category", "str", "string", "boolean", "bool"):
         try:
             first = values.drop_duplicates()
-        except TypeError:  # lists and dicts, which cannot be compared so
+        except TypeError:  # lists and dicts are not hashable
             return
         if len(first) <= _FEW_KINDS:
             yield from first.index
@@ -204,8 +202,8 @@ def _extremes(column: Any) -> Iterator[int]:
 
 
 def _polars_missing(column: Any) -> Iterable[int]:
-    found: Iterable[int] = column.is_null().arg_true()[:1]
-    return found
+    rows: Iterable[int] = column.is_null().arg_true()[:1]
+    return rows
 
 
 def _polars_kinds(column: Any) -> Iterable[int]:

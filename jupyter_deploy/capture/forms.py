@@ -1,4 +1,4 @@
-"""Forms of an example's values: what JSON does not say of them (``serving/values/value_types.py``)."""
+"""Types of an example's values that JSON does not express (``serving/values/value_types.py``)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from uuid import UUID
 import numpy as np
 
 from jupyter_deploy.serving.values.json_values import to_json
-from jupyter_deploy.serving.values.value_types import Form
+from jupyter_deploy.serving.values.value_types import ValueType
 
-from .annotations import described
+from .annotations import schema_of
 from .frameworks.base import loaded
 
 _BY_TYPE = (date, time, timedelta, Decimal, UUID, Enum, PurePath)
@@ -25,58 +25,58 @@ _PLAIN = (type(None), bool, int, float, str)
 _LISTS = (list, tuple, set, frozenset, collections.deque)
 
 
-class NoForm(TypeError):
-    """JSON cannot bring it back: the message names what, completing "holds …"."""
+class UnsupportedValue(TypeError):
+    """JSON cannot restore the value: the message describes it and completes "holds …"."""
 
 
-class Mixed(NoForm):
-    """Values of several kinds stand where one form is needed."""
+class MixedValues(UnsupportedValue):
+    """Values of several types where one is required."""
 
 
-def form_of(value: Any) -> Form:
-    """The form of a value; None if JSON says it all.
+def form_of(value: Any) -> ValueType:
+    """Return the form of a value; None if JSON expresses it.
 
     Raises
     ------
-    NoForm
-        A request could not bring it back.
+    UnsupportedValue
+        No request could restore the value.
     """
     return common_form([value])
 
 
-def common_form(values: Iterable[Any]) -> Form:
-    """The one form of all values, of which some may be None.
+def common_form(values: Iterable[Any]) -> ValueType:
+    """Return the common form of all values, of which some may be None.
 
     Raises
     ------
-    NoForm
-        A request could not bring one of them back.
-    Mixed
-        Each has a form, and they have none in common.
+    UnsupportedValue
+        No request could restore one of the values.
+    MixedValues
+        The values' forms differ.
     """
-    given = list(values)
-    some = [value for value in given if value is not None]
-    if not some:
+    items = list(values)
+    present = [value for value in items if value is not None]
+    if not present:
         return None
-    kinds = dict.fromkeys(map(type, some))
+    kinds = dict.fromkeys(map(type, present))
     kind, *others = kinds
     if others:
-        form = _one_of([common_form(value for value in some if type(value) is one) for one in kinds])
+        form = _one_of([common_form(value for value in present if type(value) is type_) for type_ in kinds])
     elif kind is dict:
-        form = _form_of_dicts(some)
+        form = _form_of_dicts(present)
     elif kind in _LISTS:
-        form = _form_of_lists(kind, some)
+        form = _form_of_lists(kind, present)
     elif hasattr(kind, "_make"):
-        form = ("tuple", kind, tuple(map(common_form, zip(*some, strict=True))))
+        form = ("tuple", kind, tuple(map(common_form, zip(*present, strict=True))))
     elif dataclasses.is_dataclass(kind) and _pydantics(kind) is None:
         names = [field.name for field in dataclasses.fields(kind) if field.init]
-        form = ("object", kind, {name: common_form(getattr(value, name) for value in some) for name in names})
+        form = ("object", kind, {name: common_form(getattr(value, name) for value in present) for name in names})
     else:
-        form = _form_of_singles(kind, some)
-    return ("optional", form) if len(some) < len(given) and form is not None else form
+        form = _form_of_singles(kind, present)
+    return ("optional", form) if len(present) < len(items) and form is not None else form
 
 
-def _form_of_singles(kind: type, values: list[Any]) -> Form:
+def _form_of_singles(kind: type, values: list[Any]) -> ValueType:
     if kind in _PLAIN:
         return None
     if kind in (bytes, bytearray):
@@ -87,17 +87,17 @@ def _form_of_singles(kind: type, values: list[Any]) -> Form:
 
 
 def _pydantics(kind: type) -> type | None:
-    """The type by which pydantic brings such values back, if it does."""
-    if issubclass(kind, datetime):  # it would be of pydantic's own zone
+    """Return the type by which pydantic restores such values, if it does."""
+    if issubclass(kind, datetime):  # pydantic's result would have its own time zone type
         return None
     if issubclass(kind, _BY_TYPE):
         kind = next((base for base in (PurePath,) if issubclass(kind, base)), kind)
     elif not hasattr(kind, "__pydantic_core_schema__"):
         return None
-    return kind if described(kind) is not None else None
+    return kind if schema_of(kind) is not None else None
 
 
-def _form_of_single(value: Any) -> Form:
+def _form_of_single(value: Any) -> ValueType:
     kind = type(value)
     if hasattr(value, "columns") or hasattr(value, "dtype"):
         return _form_of_rows(value)
@@ -108,10 +108,10 @@ def _form_of_single(value: Any) -> Form:
         return ("moment", value.tzinfo)
     if (image := loaded("PIL.Image", "Image")) is not None and isinstance(value, image):
         return ("image", value.mode)
-    raise NoForm(f"a {kind.__module__}.{kind.__qualname__}".replace("a builtins.", "a "))
+    raise UnsupportedValue(f"a {kind.__module__}.{kind.__qualname__}".replace("a builtins.", "a "))
 
 
-def _form_of_rows(value: Any) -> Form:
+def _form_of_rows(value: Any) -> ValueType:
     if isinstance(value, np.generic):
         return value
     if isinstance(value, np.ndarray):
@@ -124,19 +124,19 @@ def _form_of_rows(value: Any) -> Form:
             return frame_form(value)
         if type(value).__name__ == "Series":
             return value.iloc[:0]
-        raise NoForm(f"a pandas.{type(value).__name__}")
+        raise UnsupportedValue(f"a pandas.{type(value).__name__}")
     if module != "torch":
-        raise NoForm(f"a {type(value).__module__}.{type(value).__qualname__}")
+        raise UnsupportedValue(f"a {type(value).__module__}.{type(value).__qualname__}")
     return value[:0].detach().clone() if value.ndim else value
 
 
-def frame_form(frame: Any) -> Form:
-    """A pandas frame's own: without rows, and what the objects in its columns are.
+def frame_form(frame: Any) -> ValueType:
+    """Return a pandas frame's form: the frame without rows, and the forms of objects in its columns.
 
     Raises
     ------
-    Mixed
-        A column has values of several kinds that JSON cannot tell apart.
+    MixedValues
+        A column has values of several types that JSON cannot distinguish.
     """
     forms = {}
     for position, name in enumerate(map(str, frame.columns)):
@@ -145,10 +145,10 @@ def frame_form(frame: Any) -> Form:
             missing = column.isna()
             try:
                 form = common_form(column[~missing])
-            except NoForm as error:
-                what = "values of several kinds" if isinstance(error, Mixed) else "objects"
+            except UnsupportedValue as error:
+                what = "values of several kinds" if isinstance(error, MixedValues) else "objects"
                 raise type(error)(f"{what} in the column '{name}': {error}") from error
-            # Else a missing object is NaN, which is what pandas itself puts there.
+            # Otherwise a missing object becomes NaN, as in pandas itself.
             if missing.any() and all(value is None for value in column[missing]):
                 form = ("optional", form)
             if form is not None:
@@ -157,45 +157,45 @@ def frame_form(frame: Any) -> Form:
     return ("frame", empty, forms) if forms else empty
 
 
-def _form_of_lists(kind: type, values: list[Any]) -> Form:
+def _form_of_lists(kind: type, values: list[Any]) -> ValueType:
     try:
         form = common_form(item for value in values for item in value)
-    except Mixed:
+    except MixedValues:
         if kind not in (list, tuple) or len({len(value) for value in values}) > 1:
             raise
         return ("tuple", kind, tuple(map(common_form, zip(*values, strict=True))))
     return None if kind is list and form is None else ("list", kind, form)
 
 
-def _form_of_dicts(values: list[dict[Any, Any]]) -> Form:
+def _form_of_dicts(values: list[dict[Any, Any]]) -> ValueType:
     keys = dict.fromkeys(key for value in values for key in value)
-    names: dict[str, tuple[Any, Form]] = {}
+    names: dict[str, tuple[Any, ValueType]] = {}
     for key in keys:
         name = to_json(key)
         name = name if isinstance(name, str) else str(name)
         if name in names:
-            raise NoForm(f"a dict with two keys that are '{name}' in JSON")
+            raise UnsupportedValue(f"a dict with two keys that are '{name}' in JSON")
         names[name] = (key, common_form(value[key] for value in values if key in value))
     return None if all(key == name and form is None for name, (key, form) in names.items()) else ("dict", names)
 
 
-def _one_of(forms: list[Form]) -> Form:
-    """The form that all of these are."""
+def _one_of(forms: list[ValueType]) -> ValueType:
+    """Return the form that all of these equal."""
     first = forms[0]
     for other in forms[1:]:
         if _same(first, other):
             continue
         if not (_is_number(first) and _is_number(other)):
-            raise Mixed(f"{_named(first)} and {_named(other)}")
+            raise MixedValues(f"{_named(first)} and {_named(other)}")
         first = None
     return first
 
 
-def _is_number(form: Form) -> bool:
+def _is_number(form: ValueType) -> bool:
     return form is None or isinstance(form, np.generic)
 
 
-def _same(one: Form, other: Form) -> bool:
+def _same(one: ValueType, other: ValueType) -> bool:
     if one is other or type(one) is not type(other):
         return one is other
     if isinstance(one, tuple):
@@ -211,7 +211,7 @@ def _same(one: Form, other: Form) -> bool:
     return bool(one.dtype == other.dtype) if hasattr(one, "dtype") else bool(one == other)
 
 
-def _named(form: Form) -> str:
+def _named(form: ValueType) -> str:
     if form is None:
         return "plain values"
     if isinstance(form, tuple):

@@ -1,4 +1,4 @@
-"""What a live object is, how it is called, and what its example says about requests and answers."""
+"""Inspection of a live object: how it is called, and the signature that its example gives."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from typing import Any
 
 from jupyter_deploy.domain.capture.signature import Container, Schema, Signature, infer_schema, with_seen
 from jupyter_deploy.domain.errors import InvalidExample, InvalidInput, UnknownSource
-from jupyter_deploy.serving.dispatch.deferred_answers import settled
+from jupyter_deploy.serving.dispatch.deferred_answers import resolve
 from jupyter_deploy.serving.natives import callable_of
 from jupyter_deploy.serving.values import codec
 
-from .annotations import absent, own_signature
-from .examples import alone, container_of, sampled
-from .forms import NoForm
+from .annotations import own_signature, variants_without
+from .examples import container_of, detached, sampled
+from .forms import UnsupportedValue
 from .frameworks import Framework, framework_of
-from .schemas import Shown, dtype_of, instance_schema, prototype_of
+from .schemas import ExampleForms, dtype_of, instance_schema, prototype_of
 
-SAID_LIMIT = 400  # characters of an exception's message that people still read
+TEXT_LIMIT = 400  # longest exception message in an error
 
 
 @dataclass(frozen=True)
 class Inspected:
-    """An object with its example, asked once in the notebook's own process.
+    """An object with its example and its answers in the notebook's own process.
 
-    ``example`` is what the model is called with: the batch itself, or for a ``call`` a list of one dict of arguments
-    by name. ``prototype`` is the example without its rows: what requests are rebuilt after.
+    ``example`` is the model's input: the batch itself, or for a ``call`` a list of one dict of arguments by name.
+    ``prototype`` is the example without its rows, the pattern for rebuilding requests.
     """
 
     method: str | None
@@ -44,37 +44,37 @@ class Inspected:
 
 
 def inspect_model(model: Any, example: Any, method: str | None, own: Any = None) -> Inspected:
-    """Find out how ``model`` is called, and ask it the example.
+    """Determine how to call ``model``, and call it with the example.
 
     Parameters
     ----------
     own
-        The user's own signature of one instance, such as a pydantic model; None: the example's and the annotations'.
+        The user's own signature of one instance, such as a pydantic model; None: inferred from example and annotations.
 
     Raises
     ------
     UnknownSource
-        No such method, or the object cannot be called.
+        The method does not exist, or the object is not callable.
     InvalidExample
-        None, an empty one, one that cannot be a request, or one on which the model raises.
+        The example is missing or empty, cannot be a request, or makes the model raise.
     """
     method = method_of(model, method)
     framework = framework_of(model)
     call = callable_of(model, method)
-    container, batch = container_of(alone(example), estimator=framework.takes_lists(model))
+    container, batch = container_of(detached(example), estimator=framework.takes_lists(model))
     native, remarks = sampled(batch, container)
-    asked = framework.signature_of(model, call)
+    function = framework.signature_of(model, call)
     parameters: tuple[str, ...] = ()
     if container == "call":
-        parameters, arguments = _arguments(asked, batch)
+        parameters, arguments = _arguments(function, batch)
         native = [arguments]
-    prototype, instances = _instances(native, container, parameters, asked)
-    schema = instance_schema(Shown(native, container, instances, prototype, asked, parameters))
+    prototype, instances = _instances(native, container, parameters, function)
+    schema = instance_schema(ExampleForms(native, container, instances, prototype, function, parameters))
     if own is not None:
         schema = with_seen(own_signature(own, schema, instances), instances)
     _require_readable(schema, container, parameters, prototype, instances, own=own is not None)
-    answer, notes = _ask(model, call, native, container, _called(model, method))
-    predictions = _predictions(answer, container, len(instances), _called(model, method))
+    answer, notes = _predict(model, call, native, container, _call_text(model, method))
+    predictions = _predictions(answer, container, len(instances), _call_text(model, method))
     signature = Signature(
         container=container,
         parameters=parameters,
@@ -96,7 +96,7 @@ def inspect_model(model: Any, example: Any, method: str | None, own: Any = None)
 
 
 def method_of(model: Any, method: str | None) -> str | None:
-    """The method that answers; None: the call itself. Raises UnknownSource."""
+    """Return the method for predictions; None: the object itself is called. Raises UnknownSource."""
     if isinstance(model, type):
         raise UnknownSource(
             f"{model.__name__} is a class, not a model", f"deploy an instance, such as {model.__name__}(…)"
@@ -106,23 +106,23 @@ def method_of(model: Any, method: str | None) -> str | None:
             methods = [n for n in ("predict", "predict_proba", "transform", "forward", "__call__") if hasattr(model, n)]
             raise UnknownSource(
                 f"{type(model).__name__} has no method '{method}'",
-                f"it has: {', '.join(methods)}" if methods else "name a method that answers",
+                f"it has: {', '.join(methods)}" if methods else "name a method for predictions",
             )
         return method
     method = framework_of(model).method(model)
     if method is None and not callable(model):
         raise UnknownSource(
-            f"an object of type {type(model).__name__} is no model: it has no 'predict' and cannot be called",
+            f"an object of type {type(model).__name__} is not a model: it has no 'predict' and is not callable",
             "deploy an estimator, a torch module or a function, or name the method with --method",
         )
     return method
 
 
 def _arguments(call: Callable[..., Any], example: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """The function's parameter names, and the example as arguments by name.
+    """Return the function's parameter names, and the example as arguments by name.
 
-    With one parameter the example is its value. With several it is a dict or a tuple of them, and those that have
-    defaults may be left out; a single value will do where one is enough.
+    With one parameter the example is its value. With several it is a dict or a tuple; parameters with defaults may be
+    left out, and a single value is enough for a single required parameter.
     """
     usable = _usable_parameters(call)
     names = [p.name for p in usable]
@@ -136,7 +136,7 @@ def _arguments(call: Callable[..., Any], example: Any) -> tuple[tuple[str, ...],
     if len(required) <= 1 and not isinstance(example, tuple):
         return tuple(names), {required[0] if required else names[0]: example}
     raise InvalidExample(
-        f"the function takes {', '.join(names)}, and the example is {_kind_of(example)}",
+        f"the function takes {', '.join(names)}, but the example is {_kind_of(example)}",
         f'write --example "dict({", ".join(f"{name}=…" for name in names)})"',
     )
 
@@ -149,34 +149,34 @@ def _kind_of(example: Any) -> str:
 
 def _usable_parameters(call: Callable[..., Any]) -> list[inspect.Parameter]:
     try:
-        found = inspect.signature(call).parameters.values()
+        parameters = inspect.signature(call).parameters.values()
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"cannot see the parameters of {call!r}", "wrap it in a function of your own") from error
-    usable = [p for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+        raise InvalidInput(f"the parameters of {call!r} are unknown", "wrap it in a function of your own") from error
+    usable = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     if any(p.kind is p.POSITIONAL_ONLY for p in usable):
         raise InvalidInput(f"{call!r} takes positional-only parameters", "wrap it in a function with named ones")
     if not usable:
         name = getattr(call, "__name__", type(call).__name__)
-        raise InvalidInput(f"{name}() takes no input", "deploy a function of the request's data")
+        raise InvalidInput(f"{name}() takes no input", "deploy a function with the request's data as parameters")
     return usable
 
 
 def _instances(
     native: Any, container: Container, parameters: tuple[str, ...], call: Callable[..., Any]
 ) -> tuple[Any, list[Any]]:
-    """The prototype and the example's JSON."""
+    """Return the prototype and the example's JSON."""
     try:
         prototype = prototype_of(native, container, call)
         return prototype, codec.instances_of(native, container, parameters, prototype)
-    except NoForm as error:
-        said = str(error) if container == "call" else f"the example holds {error}"
+    except UnsupportedValue as error:
+        problem = str(error) if container == "call" else f"the example holds {error}"
         raise InvalidExample(
-            f"{said}, which a JSON request cannot bring back as one",
-            "let the model take numbers, texts, dates, lists, dicts, arrays, tables, images; and make the rest itself",
+            f"{problem}, which a JSON request cannot restore",
+            "use numbers, texts, dates, lists, dicts, arrays, tables or images, and build other objects in the model",
         ) from error
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidExample(
-            f"the example cannot be sent as JSON: {_said(error)}",
+            f"the example cannot be sent as JSON: {_error_text(error)}",
             "deploy a function of numbers, texts, lists, dicts or tables",
         ) from error
 
@@ -190,46 +190,48 @@ def _require_readable(
     *,
     own: bool,
 ) -> None:
-    """The service must be able to read the example itself, once it has been JSON, and what ``own`` lets be missing."""
+    """Check that the service can read the example from JSON, also without the optional values of ``own``."""
     reading = codec.Codec({"container": container, "parameters": parameters, "instance_schema": schema}, prototype)
     try:
         reading.decode(instances)
     except codec.InvalidInstances as error:
-        found = "\n".join(f"  {'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors[:5])
+        problems = "\n".join(
+            f"  {'.'.join(map(str, problem['loc'][1:]))}: {problem['msg']}" for problem in error.errors[:5]
+        )
         if own:
             raise InvalidExample(
-                "the example is not what the signature says", "mend the one or the other", found
+                "the example does not match the signature", "correct the one or the other", problems
             ) from error
         raise InvalidExample(
-            "the example does not survive being sent as JSON",
-            "leave out what JSON cannot carry (infinities, intervals, periods, objects), or make it inside the model",
-            found,
+            "the example changes when it is sent as JSON",
+            "remove values without JSON (infinities, intervals, periods, objects), or build them inside the model",
+            problems,
         ) from error
-    for name, instance in absent(instances[0], schema) if own else ():
+    for name, instance in variants_without(instances[0], schema) if own else ():
         try:
             reading.decode([instance])
         except codec.InvalidInstances as error:
             raise InvalidInput(
-                f"the signature lets '{name}' be missing, and the model's input does not: it {error.errors[0]['msg']}",
+                f"the signature allows a missing '{name}', but the model's input does not: it {error.errors[0]['msg']}",
                 f"give '{name}' a default or a type that may be missing (Int64, float), or require it in the signature",
             ) from error
 
 
-def _ask(
+def _predict(
     model: Any, call: Callable[..., Any], native: Any, container: Container, name: str
 ) -> tuple[Any, tuple[str, ...]]:
-    """The notebook's own answer; the example is copied first, since a model may write into its input."""
+    """Return the notebook's own answer; the example is copied first, since a model may modify its input."""
     framework = framework_of(model)
     with framework.asking(model) as notes:
         try:
             if container == "call":
-                answer = settled(call(**{key: _copied(value) for key, value in native[0].items()}))
+                answer = resolve(call(**{key: _copied(value) for key, value in native[0].items()}))
             else:
-                answer = settled(call(_copied(native)))
+                answer = resolve(call(_copied(native)))
         except (Exception, SystemExit) as error:
-            said = f"{type(error).__name__}: {error}"
+            text = f"{type(error).__name__}: {error}"
             raise InvalidExample(
-                f"{name} raises on the example: {said if len(said) < SAID_LIMIT else said[:SAID_LIMIT] + ' …'}",
+                f"{name} raises on the example: {text if len(text) < TEXT_LIMIT else text[:TEXT_LIMIT] + ' …'}",
                 _remedy(error, framework, container),
             ) from error
     return answer, notes
@@ -237,14 +239,14 @@ def _ask(
 
 def _remedy(error: BaseException, framework: Framework, container: Container) -> str:
     if isinstance(error, NameError):
-        return f"define '{error.name}' in this notebook before the model is asked"
+        return f"define '{error.name}' in this notebook before the deploy"
     hint = framework.hint(error, container) if isinstance(error, Exception) else None
-    return hint or "give an example on which it answers in this notebook"
+    return hint or "pass an example that works in this notebook"
 
 
 def _copied(value: Any) -> Any:
-    """As deep as the replay copies it: what is nested in it may be written into, too."""
-    with contextlib.suppress(Exception):  # what a class says of copies of itself may be anything
+    """Copy as deeply as the replay does: the model may also modify nested values."""
+    with contextlib.suppress(Exception):  # a class may define copies of itself in any way
         return copy.deepcopy(value)
     if hasattr(value, "clone"):
         return value.clone()
@@ -260,21 +262,21 @@ def _predictions(answer: Any, container: Container, rows: int, name: str) -> lis
         return codec.encode(answer, rows)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidExample(
-            f"what {name} returns cannot be an answer: {_said(error)}{_where(answer, error)}",
+            f"the return value of {name} cannot be an answer: {_error_text(error)}{_location(answer, error)}",
             "return one answer a row: numbers, texts, lists, dicts, an array or a table",
         ) from error
 
 
-def _where(answer: Any, error: Exception) -> str:
-    """`` (in its [0]['a'])``: the way to what has no JSON form."""
-    way, part = "", answer
+def _location(answer: Any, error: Exception) -> str:
+    """Return the path to the value without JSON, such as `` (in its [0]['a'])``."""
+    path, part = "", answer
     while isinstance(error, TypeError) and isinstance(part, dict | list | tuple):
         steps = part.items() if isinstance(part, dict) else enumerate(part)
         step = next(((key, inner) for key, inner in steps if not _has_json(inner)), None)
         if step is None:
             break
-        way, part = f"{way}[{step[0]!r}]", step[1]
-    return f" (in its {way})" if way else ""
+        path, part = f"{path}[{step[0]!r}]", step[1]
+    return f" (in its {path})" if path else ""
 
 
 def _has_json(value: Any) -> bool:
@@ -285,10 +287,10 @@ def _has_json(value: Any) -> bool:
     return True
 
 
-def _said(error: Exception) -> str:
-    return "it holds itself, or is nested too deep" if isinstance(error, RecursionError) else str(error)
+def _error_text(error: Exception) -> str:
+    return "it contains itself, or is nested too deep" if isinstance(error, RecursionError) else str(error)
 
 
-def _called(model: Any, method: str | None) -> str:
+def _call_text(model: Any, method: str | None) -> str:
     name = getattr(model, "__name__", type(model).__name__)
     return f"{name}.{method}" if method else str(name)

@@ -1,4 +1,4 @@
-"""The notebook's own figures of a model: numbers in variables whose names say a metric, such as ``test_auc``."""
+"""The notebook's own metrics of a model: numbers in variables named after a metric, such as ``test_auc``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ METRICS = (
     *("r2", "rmse", "mse", "mae", "mape", "smape", "rmsle", "msle", "medae", "explained_variance", "error", "deviance"),
     *("ndcg", "dcg", "mrr", "silhouette", "homogeneity", "completeness", "rand_score", "bleu", "rouge", "wer", "score"),
 )
-"""What names a metric, as whole words of a name in snake case; scikit-learn's scorers (``roc_auc``,
+"""Words of metrics within a name in snake case; scikit-learn's scorers (``roc_auc``,
 ``balanced_accuracy``, ``neg_log_loss``, …) all hold one of them."""
 
 _SETTINGS = (
@@ -24,21 +24,21 @@ _NAME = re.compile(rf"(?:^|_)(?:{'|'.join(METRICS)})(?:_|$)")
 _SETTING = re.compile(rf"(?:^|_)(?:{'|'.join(_SETTINGS)})(?:_|$)")
 
 MOST = 50
-"""So many are kept, those assigned first."""
+"""The number of metrics that are stored, in order of assignment."""
 
 
 def metrics_of(namespace: Mapping[str, Any]) -> dict[str, float]:
-    """The finite numbers (int, float, arrays and tensors without a dimension) among the variables so named.
+    """Return the finite numbers (int, float, arrays and tensors without a dimension) in variables named after metrics.
 
-    ``max_error`` is one of scikit-learn's; else what is named after a setting (``score_threshold``) is none.
+    ``max_error`` is one of scikit-learn's; other names with a setting's word (``score_threshold``) do not count.
     """
-    found: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     for name, value in list(namespace.items()):
-        if len(found) == MOST:
+        if len(metrics) == MOST:
             break
         if _says_metric(name) and (number := _number(value)) is not None:
-            found[name] = number
-    return found
+            metrics[name] = number
+    return metrics
 
 
 def _says_metric(name: str) -> bool:
@@ -57,7 +57,7 @@ def _number(value: Any) -> float | None:
             return None
         try:
             value = value.item()
-        except Exception:  # noqa: BLE001 - a tensor on a device without data; it is only a figure to tell
+        except Exception:  # noqa: BLE001 - a tensor on a device without data; the metric is only informative
             return None
     try:
         number = float(value)

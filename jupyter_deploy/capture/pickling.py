@@ -1,4 +1,4 @@
-"""Writing a live object by value: project modules included, failures named by attribute, content fingerprinted."""
+"""Pickling of a live object by value, with project modules, named failures and a digest."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from typing import IO, Any
 import cloudpickle
 
 from jupyter_deploy.domain.errors import NotCapturable
-from jupyter_deploy.system.digests import Digesting
+from jupyter_deploy.system.digests import HashingFile
 
 from .frameworks import NativeWriter, frameworks
 from .project_code import ProjectCode
 from .reducers import reduced
 
-# Attributes that every class has and none can pickle.
+# Attributes of every class that cannot be pickled.
 _OF_EVERY_CLASS = frozenset({"__dict__", "__weakref__"})
 
-# What cloudpickle adds to a function's globals that differs from one checkout to the next.
+# Globals that cloudpickle adds to a function and that differ between checkouts.
 _PLACES = ("__file__", "__path__")
 
 _SEARCH_DEPTH = 8
@@ -32,11 +32,11 @@ _SEARCH_LIMIT = 20_000
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """cloudpickle's, which leaves to ``writers`` the parts that they have a format of their own for.
+    """cloudpickle's pickler, which leaves parts with a native format to ``writers``.
 
-    Frameworks may say how a part is pickled, too (``Framework.reducer``).
+    Frameworks may define how a part is pickled, too (``Framework.reducer``).
 
-    ``code`` decides of the project's modules whether they go in by value.
+    ``code`` decides which project modules are pickled by value.
     """
 
     def __init__(self, file: IO[bytes] | io.RawIOBase, code: ProjectCode, writers: Sequence[NativeWriter] = ()) -> None:
@@ -45,16 +45,16 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._writers = writers
         self._writer_of: dict[type, NativeWriter | None] = {}
         self._reducer_of: dict[type, Callable[[Any], tuple[Any, ...]] | None] = {}
-        # The parts are kept, or another object could get the address of one that has gone.
+        # The parts are kept, or a new object could get the address of a freed one.
         self._taken: dict[int, tuple[Any, tuple[Any, ...] | None]] = {}
 
     @property
     def taken_kinds(self) -> frozenset[type]:
-        """Types of which a writer took a part."""
+        """Return the types of the parts that a writer took."""
         return frozenset(type(part) for part, reference in self._taken.values() if reference is not None)
 
     def persistent_id(self, part: Any) -> tuple[Any, ...] | None:
-        """Where a part that is not pickled is found; asked of every object."""
+        """Return the reference of a part with a native format; called for every object."""
         kind = type(part)
         if kind not in self._writer_of:
             self._writer_of[kind] = next((writer for writer in self._writers if writer.takes(kind)), None)
@@ -67,37 +67,37 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return self._taken[id(part)][1]
 
     def reducer_override(self, part: Any) -> Any:
-        """How a part is pickled that is no plain value; NotImplemented: as usual."""
-        self._code.meet(part)
+        """Return the reduction of a part that is no plain value; NotImplemented: the default."""
+        self._code.register(part)
         kind = type(part)
         if kind not in self._reducer_of:
-            found = (framework.reducer(kind) for framework in frameworks())
-            self._reducer_of[kind] = next((reducer for reducer in found if reducer is not None), None)
+            reducers = (framework.reducer(kind) for framework in frameworks())
+            self._reducer_of[kind] = next((reducer for reducer in reducers if reducer is not None), None)
         reducer = self._reducer_of[kind]
         if reducer is not None:
             return reducer(part)
-        own = reduced(part, self._code)
-        if own is not NotImplemented:
-            return own
-        usual = super().reducer_override(part)
-        if usual is not NotImplemented and isinstance(part, FunctionType | type):
-            self._code.met_replaced(part)
-        if usual is not NotImplemented and isinstance(part, FunctionType):
-            self._code.met_by_value(part)
+        reduction = reduced(part, self._code)
+        if reduction is not NotImplemented:
+            return reduction
+        default = super().reducer_override(part)
+        if default is not NotImplemented and isinstance(part, FunctionType | type):
+            self._code.note_replaced(part)
+        if default is not NotImplemented and isinstance(part, FunctionType):
+            self._code.check_imports(part)
             for name in _PLACES:
-                usual[1][1].pop(name, None)
-        return usual
+                default[1][1].pop(name, None)
+        return default
 
 
 def write_pickle(value: Any, path: Path, *, name: str, code: ProjectCode, writers: Sequence[NativeWriter] = ()) -> str:
-    """Pickle ``value`` into ``path``; what belongs to the notebook itself goes in by value.
+    """Pickle ``value`` into ``path``; the notebook's own objects are pickled by value.
 
     Parameters
     ----------
     code
-        Decides of the project's modules how they go in.
+        Decides how the project's modules are captured.
     writers
-        Who writes parts of it in formats of their own; the caller has them ``finish``.
+        Writers of parts in native formats; the caller calls their ``finish``.
 
     Returns
     -------
@@ -107,36 +107,36 @@ def write_pickle(value: Any, path: Path, *, name: str, code: ProjectCode, writer
     Raises
     ------
     NotCapturable
-        Something in it cannot leave the process; the message names the attribute path.
+        A part cannot leave the process; the message names its attribute path.
     """
-    with code.pickling(), Digesting(path) as file:
+    with code.pickling(), HashingFile(path) as file:
         pickler = Pickler(file, code, writers)
         try:
             pickler.dump(value)
         except (OSError, NotCapturable):
-            raise  # a full disk is not the model's fault
+            raise  # a full disk is not a fault of the model
         except Exception as error:
-            if "deep recursion" in str(error):  # cloudpickle's own word for a RecursionError
+            if "deep recursion" in str(error):  # cloudpickle's message for a RecursionError
                 raise NotCapturable(
-                    f"{name} is nested too deep to be captured: its parts hold each other in a chain that is longer "
+                    f"{name} is nested too deep to be captured: its parts refer to each other in a chain longer "
                     f"than Python's recursion limit ({sys.getrecursionlimit()})",
-                    "keep the parts in a list or a dict, instead of each holding the next",
+                    "keep the parts in a list or a dict instead of a chain of references",
                 ) from error
             where, what = find_culprit(value, name, code, pickler.taken_kinds)
             raise NotCapturable(
                 f"{where} is {what}, which cannot be captured ({type(error).__name__}: {error})",
-                "make it inside the function that needs it, or leave it out of the model's state (__getstate__)",
+                "create it inside the function that needs it, or remove it from the model's state (__getstate__)",
             ) from error
     return file.sha256
 
 
 def find_culprit(value: Any, name: str, code: ProjectCode, taken: Collection[type] = ()) -> tuple[str, str]:
-    """Path and description of the innermost part of ``value`` that cannot be pickled.
+    """Return path and description of the innermost part of ``value`` that cannot be pickled.
 
     Parameters
     ----------
     taken
-        Types whose parts are not pickled.
+        Types of parts that are not pickled.
     """
     seen: set[int] = set()
     path, part = name, value
@@ -154,7 +154,7 @@ def find_culprit(value: Any, name: str, code: ProjectCode, taken: Collection[typ
 
 
 class _Nowhere(io.RawIOBase):
-    """A file that keeps nothing."""
+    """A file that discards its content."""
 
     def writable(self) -> bool:
         return True
@@ -164,7 +164,7 @@ class _Nowhere(io.RawIOBase):
 
 
 class _Trial(Pickler):
-    """Writes nothing, and leaves out what is not pickled."""
+    """A pickler that writes nothing and skips parts with a native format."""
 
     def __init__(self, code: ProjectCode, taken: Collection[type]) -> None:
         super().__init__(_Nowhere(), code)
@@ -177,13 +177,13 @@ class _Trial(Pickler):
 def _picklable(value: Any, code: ProjectCode, taken: Collection[type]) -> bool:
     try:
         _Trial(code, taken).dump(value)
-    except Exception:  # noqa: BLE001 - any failure means the same here
+    except Exception:  # noqa: BLE001 - any failure means that the value cannot be pickled
         return False
     return True
 
 
 def parts(value: Any) -> Iterator[tuple[str, Any]]:
-    """What an object is made of, with the step that leads there from it; runs none of its own code."""
+    """Yield an object's parts with the steps that lead to them, without running its code."""
     match value:
         case dict():
             yield from ((f"[{key!r}]", child) for key, child in value.items())
@@ -218,7 +218,7 @@ def _parts_of_function(function: FunctionType) -> Iterator[tuple[str, Any]]:
 
 
 def _parts_of_object(value: Any) -> Iterator[tuple[str, Any]]:
-    hidden = {partial: ("func", "args", "keywords"), property: ("fget", "fset")}  # kept by C code
+    hidden = {partial: ("func", "args", "keywords"), property: ("fget", "fset")}  # stored by C code
     yield from ((f".{key}", getattr(value, key)) for key in hidden.get(type(value), ()))
     yield from ((f".{key}", child) for key, child in getattr(value, "__dict__", {}).items())
     for descriptor, key in _slots(type(value)):
@@ -228,7 +228,7 @@ def _parts_of_object(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def names_of(code: CodeType) -> list[str]:
-    """The global names of a function's code and of the functions within it."""
+    """Return the global names in a function's code and in its inner functions."""
     inner = (const for const in code.co_consts if isinstance(const, CodeType))
     return list(dict.fromkeys([*code.co_names, *(name for one in inner for name in names_of(one))]))
 

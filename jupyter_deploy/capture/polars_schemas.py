@@ -1,4 +1,4 @@
-"""JSON Schema of polars' columns, by their types."""
+"""JSON Schema of polars' columns by their types."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jupyter_deploy.serving.values.json_values import to_json
 
 
 def columns_of(frame: Any) -> dict[str, Schema]:
-    """Each column of a frame, eager or lazy, by its name; null is taken where there is one."""
+    """Return the schema of each column of a frame, eager or lazy, by name; null is allowed where one occurs."""
     eager = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
     return {name: _column(eager[name]) for name in eager.columns}
 

@@ -1,4 +1,4 @@
-"""Replay until nothing is lacking: what the clean process opened in vain, and the project has, is packed."""
+"""Repeated replays: project files that the clean process did not find are packed until none is missing."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ from jupyter_deploy.artifacts.snapshots import content_fingerprint, write_manife
 from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.capture.findings import Finding, listed
 from jupyter_deploy.domain.ports import Live, Staged
-from jupyter_deploy.serving.audit.reads import of_the_machine
+from jupyter_deploy.serving.audit.reads import machine_paths
 from jupyter_deploy.serving.workplace import location_of
 
 from .data_files import DataFiles
-from .module_data import BesideCode
-from .replay import Asked, run_replay
+from .module_data import ModuleData
+from .replay import ReplayContext, run_replay
 
 CHECK = "outside-files"
 ROUNDS = 20
-_MOST = 10  # findings; the others are counted
+_MOST = 10  # findings at most; the others are counted
 _NAMED = 5  # files or modules that a message names
-_PATH_LIMIT = 4096  # Linux's
-_NAME_LIMIT = 255  # characters of a path that somebody writes into code
+_PATH_LIMIT = 4096  # Linux's limit
+_NAME_LIMIT = 255  # characters of a path in source code
 
 
 def prove(
-    staged: Staged, live: Live, timeout: float, told: Callable[[str], None]
-) -> tuple[Staged, dict[str, Any], Asked]:
-    """The snapshot with all files that it lacked, and what its last replay found, for ``require_agreement``.
+    staged: Staged, live: Live, timeout: float, report: Callable[[str], None]
+) -> tuple[Staged, dict[str, Any], ReplayContext]:
+    """Return the snapshot with all missing files, and the result of the last replay, for ``require_agreement``.
 
-    Each round packs what the one before opened in vain. One that fails without having said of a file (C code opens
-    files by itself) is repeated once with those files of the project that strings in the model name; they stay only
-    if that helps.
+    Each round packs the files that the previous one did not find. A round that fails without a missing file (C code
+    opens files untraced) is repeated once with the project files that strings in the model name; they stay only if that
+    helps.
     """
     files = DataFiles(live, staged.folder, staged.changed)
     files.take_over(staged.manifest)
-    beside = BesideCode(staged.folder, staged.manifest.files)
+    module_data = ModuleData(staged.folder, staged.manifest.files)
     guessed: list[str] | None = None
     for _ in range(ROUNDS):
-        found = run_replay(staged.folder, staged.manifest.environment.interpreter, timeout)
-        failed = bool(found["error"] or found["differences"])
-        new = [*_supply(files, found["reads"]), *beside.supply(found["reads"])]
+        result = run_replay(staged.folder, staged.manifest.environment.interpreter, timeout)
+        failed = bool(result["error"] or result["differences"])
+        new = [*_supply(files, result["reads"]), *module_data.supply(result["reads"])]
         if not new and failed and guessed is None:
             new = guessed = _guess(files, staged.folder)
         elif not new and failed and guessed:
@@ -55,20 +55,20 @@ def prove(
             staged = with_files(staged, files)
         if not new:
             break
-        told(f"once more, with {listed(new, _NAMED)}")
-        staged = with_files(staged, files, beside.digests)
-    findings = tuple(outside_files(files, found["reads"]))
-    if not found["error"] and not found["differences"]:
-        findings += tuple(_named(files, found, staged.folder))
+        report(f"replay again with {listed(new, _NAMED)}")
+        staged = with_files(staged, files, module_data.digests)
+    findings = tuple(outside_files(files, result["reads"]))
+    if not result["error"] and not result["differences"]:
+        findings += tuple(_named(files, result, staged.folder))
     manifest = staged.manifest
-    notes = (*manifest.notes, *_note(files.sizes | beside.sizes))
+    notes = (*manifest.notes, *_note(files.sizes | module_data.sizes))
     manifest = manifest.model_copy(update={"notes": notes, "findings": (*manifest.findings, *findings)})
-    asked = Asked(files.original, {f.message: f.remedy for f in findings})
-    return replace(staged, manifest=manifest), found, asked
+    context = ReplayContext(files.original, {f.message: f.remedy for f in findings})
+    return replace(staged, manifest=manifest), result, context
 
 
 def with_files(staged: Staged, files: DataFiles, more: Mapping[str, str] = MappingProxyType({})) -> Staged:
-    """The snapshot with its manifest and its fingerprint as the packed files make them, and ``more`` that lie in it."""
+    """Return the snapshot with manifest and fingerprint updated for the packed files and ``more`` files in it."""
     others = {name: digest for name, digest in staged.manifest.files.items() if location_of(name) is None}
     manifest = staged.manifest.model_copy(update={"packed": files.packed, "files": {**others, **files.digests, **more}})
     write_manifest(manifest, staged.folder)
@@ -76,7 +76,7 @@ def with_files(staged: Staged, files: DataFiles, more: Mapping[str, str] = Mappi
 
 
 def _supply(files: DataFiles, reads: list[dict[str, str]]) -> list[str]:
-    """Pack what a replay lacked; the places of what is new. Files first: a folder gets its own only if none is open."""
+    """Pack a replay's missing files and return the new paths; a folder's files are packed only if none is open."""
     new = []
     for read in sorted(reads, key=lambda read: read["kind"] == "folder"):
         absolute = read["path"].startswith(os.sep)
@@ -103,17 +103,17 @@ def _guess(files: DataFiles, folder: Path) -> list[str]:
 
 
 def _strings(folder: Path) -> Iterator[str]:
-    """Strings in the captured code and state: constants, attributes, globals."""
+    """Yield strings in the captured code and state: constants, attributes, globals."""
     with (folder / "model.pkl").open("rb") as file:
         yield from (argument for _, argument, _ in pickletools.genops(file) if isinstance(argument, str))
     for source in sorted(folder.rglob("*.py")):
-        with contextlib.suppress(SyntaxError, ValueError):  # a template, or of another Python
+        with contextlib.suppress(SyntaxError, ValueError):  # a template, or code of another Python version
             tree = ast.parse(source.read_bytes())
             yield from (n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str))
 
 
 def outside_files(files: DataFiles, reads: Iterable[dict[str, str]]) -> Iterator[Finding]:
-    """What is not packed without being asked for: one finding a folder and reason, and no more than ``_MOST``."""
+    """Yield a finding for each folder and reason of files not packed by default, at most ``_MOST``."""
     groups: dict[tuple[str, str, str, str], dict[Path, str]] = {}
     for read in reads:
         absolute = read["path"].startswith(os.sep)
@@ -121,58 +121,58 @@ def outside_files(files: DataFiles, reads: Iterable[dict[str, str]]) -> Iterator
         lacking = absolute or read["kind"] == "missing"
         objection = files.objection(path) if lacking and files.is_data(path) else None
         if objection and not any(path in group for group in groups.values()):
-            # What is opened by its absolute path works here, and nowhere else; the rest it did without.
+            # A file opened by an absolute path works only here; the model did without the others.
             severity = "error" if absolute else "warning"
             does = "lists" if path.is_dir() else "opens"
             groups.setdefault((severity, str(path.parent), does, objection), {})[path] = read["where"]
-    found = sorted(groups.items(), key=lambda item: item[0][0])  # errors first
-    most = len(found) if len(found) <= _MOST else _MOST - 1
-    yield from (_outside(*kind, paths) for kind, paths in found[:most])
-    if left := found[most:]:
-        count = sum(len(paths) for _, paths in left)
-        folders = len({folder for (_, folder, *_), _ in left})
+    ordered = sorted(groups.items(), key=lambda item: item[0][0])  # errors first
+    most = len(ordered) if len(ordered) <= _MOST else _MOST - 1
+    yield from (_outside(*kind, paths) for kind, paths in ordered[:most])
+    if others := ordered[most:]:
+        count = sum(len(paths) for _, paths in others)
+        folders = len({folder for (_, folder, *_), _ in others})
         yield Finding(
             check=CHECK,
-            severity="error" if left[0][0][0] == "error" else "warning",
+            severity="error" if others[0][0][0] == "error" else "warning",
             message=f"… and {count} more such files, in {folders} folder{'s' * (folders != 1)}",
         )
 
 
-def _outside(severity: str, folder: str, does: str, objection: str, paths: Mapping[Path, str]) -> Finding:
+def _outside(severity: str, folder: str, verb: str, objection: str, paths: Mapping[Path, str]) -> Finding:
     first, where = next(iter(paths.items()))
     if len(paths) == 1:
-        what, remedy = f"{first}, which", f"pack it with --include {first}"
+        object_words, remedy = f"{first}, which", f"pack it with --include {first}"
     else:
-        count = f"{len(paths)} {'folders' if does == 'lists' else 'files'}"
-        what = f"{count} in {folder} ({listed([path.name for path in paths], _NAMED)}), each of which"
-        remedy = f"pack all that is in it with --include {folder}, or single ones with --include FILE"
+        count = f"{len(paths)} {'folders' if verb == 'lists' else 'files'}"
+        object_words = f"{count} in {folder} ({listed([path.name for path in paths], _NAMED)}), each of which"
+        remedy = f"pack the folder with --include {folder}, or single files with --include FILE"
     elsewhere = ", or keep it in the project and open it by a path relative to the notebook"
     return Finding(
         check=CHECK,
         severity="error" if severity == "error" else "warning",
-        message=f"{where} {does} {what} {objection} and is not packed without being asked for",
+        message=f"{where} {verb} {object_words} {objection} and is not packed by default",
         remedy=remedy + (elsewhere if severity == "error" else ""),
     )
 
 
-def _named(files: DataFiles, found: dict[str, Any], folder: Path) -> Iterator[Finding]:
-    """One for each file that is named by an absolute path and was not seen to be opened: C code may have done it."""
-    seen = {files.original(read["path"]) for read in found["reads"]}
-    seen |= {Path(effect.rpartition(" writes ")[2]) for effect in found["effects"]}  # which are told as such
-    nobodys = of_the_machine()
+def _named(files: DataFiles, result: dict[str, Any], folder: Path) -> Iterator[Finding]:
+    """Yield a finding for each existing absolute path in the model that was not traced: C code may open it."""
+    seen = {files.original(read["path"]) for read in result["reads"]}
+    seen |= {Path(effect.rpartition(" writes ")[2]) for effect in result["effects"]}  # reported as effects
+    nobodys = machine_paths()
     for name in dict.fromkeys(_strings(folder)):
         if not name.startswith(os.sep) or len(name) > _PATH_LIMIT or not name.isprintable():
             continue
         path = Path(os.path.normpath(name))
-        own = name.startswith(nobodys) or path.suffix == ".py" or path in seen
-        if not own and os.path.isfile(path) and files.is_data(path) and not files.holds(path):  # noqa: PTH113 - it never raises
+        is_own = name.startswith(nobodys) or path.suffix == ".py" or path in seen
+        if not is_own and os.path.isfile(path) and files.is_data(path) and not files.holds(path):  # noqa: PTH113 - it never raises
             yield Finding(
                 check=CHECK,
                 severity="warning",
-                message=f"the model names {path}, which is here and was not seen to be opened: what C code opens by "
-                "an absolute path is not packed",
+                message=f"the model names {path}, which exists but was not traced: files that C code opens by "
+                "an absolute path are not packed",
                 remedy="if the model reads it, open it by a path relative to the notebook, or read it in the notebook "
-                "and let the model use what was read",
+                "and let the model use its content",
             )
 
 
@@ -180,4 +180,4 @@ def _note(sizes: Mapping[str, int]) -> tuple[str, ...]:
     if not sizes:
         return ()
     size = sum(sizes.values())
-    return (f"packed with it, since it opens them: {listed(sorted(sizes), _NAMED)} ({size_in_words(size)})",)
+    return (f"packed, since the model opens them: {listed(sorted(sizes), _NAMED)} ({size_in_words(size)})",)

@@ -1,4 +1,4 @@
-"""Which names the code can come to that answers: what no code of it names changes no answer."""
+"""Names that the model's code can reach: a global outside them cannot change an answer."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Collection, Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
-from jupyter_deploy.environments.module_origins import local_place
+from jupyter_deploy.environments.module_origins import local_module
 from jupyter_deploy.environments.module_sources import imports_in
 
 from .pickling import names_of, parts
 
 _LIMIT = 200_000
 
-# With these, code comes to what it does not name.
+# With these, code reaches objects without naming them.
 _DYNAMIC = frozenset(
     {"globals", "locals", "vars", "dir", "eval", "exec", "query", "evaluate", "getattr", "attrgetter", "getmembers"}
     | {"__dict__", "__getattribute__", "modules", "_getframe", "currentframe", "stack", "import_module", "__import__"}
@@ -25,9 +25,9 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray)
 
 
 def names_reached(*roots: Any) -> Collection[str] | None:
-    """The names of globals and attributes in all code of the notebook and of the project that the objects can come to.
+    """Return the names in all code of the notebook and the project that the objects can reach.
 
-    None if that cannot be told: there is code that looks names up by itself, or too much to look at.
+    None if unknown: some code looks up names dynamically, or the walk is too long.
     """
     names: set[str] = set()
     queue, modules, seen = list(roots), dict[str, ModuleType](), dict[int, Any]()
@@ -35,17 +35,17 @@ def names_reached(*roots: Any) -> Collection[str] | None:
         part = queue.pop()
         if isinstance(part, _PLAIN) or id(part) in seen:
             continue
-        seen[id(part)] = part  # kept, or another object could get its address
+        seen[id(part)] = part  # kept, or a new object could get its address
         if len(seen) > _LIMIT:
             return None
         if isinstance(part, ModuleType):
-            modules |= {part.__name__: part} if local_place(part.__name__) else {}
+            modules |= {part.__name__: part} if local_module(part.__name__) else {}
         else:
             try:
                 queue.extend(_within(part))
-            except Exception:  # noqa: BLE001 - an object of any class may answer as it likes
+            except Exception:  # noqa: BLE001 - an object of any class may raise
                 return None
-            names.update(_named(part))
+            names.update(_names_in(part))
         if not names.isdisjoint(_DYNAMIC):
             return None
         if not queue:
@@ -56,7 +56,7 @@ def names_reached(*roots: Any) -> Collection[str] | None:
 
 def _within(part: Any) -> Iterator[Any]:
     code = isinstance(part, FunctionType | type)
-    if code and not _is_ours(part):
+    if code and not _is_local(part):
         return
     yield from (child for _, child in parts(part))
     if isinstance(part, type):
@@ -69,15 +69,15 @@ def _within(part: Any) -> Iterator[Any]:
     yield from part if isinstance(part, deque) else ()
 
 
-def _named(part: Any) -> Iterator[str]:
-    if isinstance(part, FunctionType | type) and _is_ours(part):
+def _names_in(part: Any) -> Iterator[str]:
+    if isinstance(part, FunctionType | type) and _is_local(part):
         yield from part.__qualname__.split(".")
         yield from names_of(part.__code__) if isinstance(part, FunctionType) else ()
 
 
-def _is_ours(part: FunctionType | type) -> bool:
+def _is_local(part: FunctionType | type) -> bool:
     name = part.__module__
-    return isinstance(name, str) and (name == "__main__" or local_place(name) is not None)
+    return isinstance(name, str) and (name == "__main__" or local_module(name) is not None)
 
 
 def _imported(function: FunctionType) -> Iterator[ModuleType]:

@@ -1,4 +1,4 @@
-"""The clean process that is asked the example again, and what is said when it answers otherwise."""
+"""Replay: the clean process that answers the example again, and the errors if it differs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import Any
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.errors import ReplayFailed
 from jupyter_deploy.domain.release.processes import last_lines
-from jupyter_deploy.system.clean_process import clean_place
-from jupyter_deploy.system.spare import Standby, end, fits, put, take, tell
+from jupyter_deploy.system.clean_process import clean_process
+from jupyter_deploy.system.spare import Standby, end, fits, put, send, take
 from jupyter_deploy.system.temp import scratch_folder
 
 _TAIL = 12
@@ -24,111 +24,111 @@ _PURPOSE = "replay"
 
 
 def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, Any]:
-    """Replay a snapshot's folder; the findings of ``serving.replay``.
+    """Replay a snapshot's folder and return the results of ``serving.replay``.
 
     Parameters
     ----------
     timeout : float
-        Seconds; beyond them the process is ended.
+        Time limit in seconds; then the process is killed.
 
     Raises
     ------
     ReplayFailed
-        The process ended before it could say anything.
+        The process ended without a result.
     OSError
         The disk of the temporary folder is full.
     """
-    found = _by_standby(snapshot, interpreter, timeout)
-    if found is not None:
-        return found
+    answer = _by_standby(snapshot, interpreter, timeout)
+    if answer is not None:
+        return answer
 
-    def call(root: Path, result: Path) -> str:  # noqa: ARG001 - other calls leave a file there
+    def call(root: Path, result: Path) -> str:  # noqa: ARG001 - other calls write a file there
         return f"main({str(snapshot)!r}, {str(result)!r})"
 
     return _in_clean_process(call, interpreter, timeout)
 
 
 def stand_by(interpreter: str, imported: Sequence[str]) -> None:
-    """Start a clean process that imports these modules, which a replay had imported, for the next replay."""
-    with contextlib.ExitStack() as held:
-        place = held.enter_context(clean_place("standby"))
-        imports = place.root / "imports.json"
+    """Start a clean process with the modules that a replay imported, for the next replay."""
+    with contextlib.ExitStack() as resources:
+        process_folder = resources.enter_context(clean_process("standby"))
+        imports = process_folder.root / "imports.json"
         imports.write_text(json.dumps(list(imported)), "utf-8")
-        call = f"main({str(place.root)!r}, {str(imports)!r})"
+        call = f"main({str(process_folder.root)!r}, {str(imports)!r})"
         process = subprocess.Popen(
-            place.command(interpreter, "from serving.spare import main", call),
-            **place.options,
+            process_folder.command(interpreter, "from serving.spare import main", call),
+            **process_folder.options,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             text=True,
-            start_new_session=True,  # Ctrl-C is for who waits for it
+            start_new_session=True,  # the waiting process handles Ctrl-C
         )
-        held.callback(end, process)
-        put(_PURPOSE, Standby(process, fits(interpreter), held.pop_all()))
+        resources.callback(end, process)
+        put(_PURPOSE, Standby(process, fits(interpreter), resources.pop_all()))
 
 
 def _by_standby(snapshot: Path, interpreter: str, timeout: float) -> dict[str, Any] | None:
-    """What the process that stands by finds.
+    """Replay in the spare process.
 
-    None: there is none, or it did not get the notebook's answers, or it had imported what this model does not ask for.
-    Then one that begins anew has to say what is so.
+    None: there is no spare process, its answers differ, or it had imported a module that this model does not need.
+    Then a new process must decide.
     """
     ready = take(_PURPOSE, fits(interpreter))
     if ready is None:
         return None
-    with ready.held, scratch_folder("replay") as root:
+    with ready.resources, scratch_folder("replay") as root:
         result = root / "result.json"
         try:
-            tell(ready.process, json.dumps({"snapshot": str(snapshot), "result": str(result)}) + "\n")
+            send(ready.process, json.dumps({"snapshot": str(snapshot), "result": str(result)}) + "\n")
             ready.process.wait(timeout)
-            found: dict[str, Any] = json.loads(result.read_text("utf-8"))
+            answer: dict[str, Any] = json.loads(result.read_text("utf-8"))
         except subprocess.TimeoutExpired as error:
             raise _too_slow(timeout) from error
-        except (OSError, ValueError):  # it ended meanwhile, or the model ended it
+        except (OSError, ValueError):  # the process ended meanwhile, or the model ended it
             return None
-        return found if has_agreed(found) and not found["left"] else None
+        return answer if agrees(answer) and not answer["left"] else None
 
 
 def _too_slow(timeout: float) -> ReplayFailed:
     return ReplayFailed(
         f"the clean process did not answer the example within {timeout:g} s",
-        "give a smaller example, or raise NBDEPLOY_REPLAY_TIMEOUT",
+        "use a smaller example, or raise NBDEPLOY_REPLAY_TIMEOUT",
     )
 
 
-def run_ask(snapshot: Snapshot, instances: Sequence[Any], timeout: float) -> list[Any]:
-    """A stored snapshot's answers to ``instances``, which go to the clean process in a file.
+def run_predict(snapshot: Snapshot, instances: Sequence[Any], timeout: float) -> list[Any]:
+    """Return a stored snapshot's answers to ``instances``, passed to the clean process in a file.
 
     Raises
     ------
     ReplayFailed
-        It could not be loaded or asked; what is missing is named.
+        The snapshot could not be loaded or called; the error names the missing part.
     """
 
     def call(root: Path, result: Path) -> str:
-        asked = root / "asked.json"
-        asked.write_text(json.dumps(instances), encoding="utf-8")
-        return f"ask({snapshot.path!r}, {snapshot.digest!r}, {str(asked)!r}, {str(result)!r})"
+        request = root / "asked.json"
+        request.write_text(json.dumps(instances), encoding="utf-8")
+        return f"answer_instances({snapshot.path!r}, {snapshot.digest!r}, {str(request)!r}, {str(result)!r})"
 
-    found = _in_clean_process(call, snapshot.manifest.environment.interpreter, timeout)
-    require_agreement(found)
-    answers: list[Any] = found["answers"]
+    result_document = _in_clean_process(call, snapshot.manifest.environment.interpreter, timeout)
+    require_agreement(result_document)
+    answers: list[Any] = result_document["answers"]
     return answers
 
 
 def _in_clean_process(call: Callable[[Path, Path], str], interpreter: str, timeout: float) -> dict[str, Any]:
-    """What a call of ``serving.replay`` leaves in its result file.
+    """Run a call of ``serving.replay`` in a clean process and return its result file.
 
-    ``call`` makes it from a folder for what it needs and the result file's path.
+    ``call`` builds it from a folder for its inputs and the path of the result file.
     """
-    with clean_place("replay") as place:
-        root = place.root
+    with clean_process("replay") as clean:
+        root = clean.root
         result = root / "result.json"
         try:
-            ended = subprocess.run(
-                place.command(interpreter, "from serving.replay import ask, main", call(root, result)),
-                **place.options,
+            completed = subprocess.run(
+                clean.command(interpreter, "from serving.replay import answer_instances, main", call(root, result)),
+                **clean.options,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -139,35 +139,35 @@ def _in_clean_process(call: Callable[[Path, Path], str], interpreter: str, timeo
         except subprocess.TimeoutExpired as error:
             raise _too_slow(timeout) from error
         try:
-            found: dict[str, Any] = json.loads(result.read_text("utf-8"))
+            document: dict[str, Any] = json.loads(result.read_text("utf-8"))
         except (OSError, ValueError) as error:
-            if "No space left on device" in ended.stderr:
+            if "No space left on device" in completed.stderr:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(root)) from error
             raise ReplayFailed(
-                f"the clean process ended with exit code {ended.returncode} before it answered the example",
-                "does the model end the process, or need more memory than there is?",
-                details=last_lines(ended.stderr, _TAIL),
+                f"the clean process ended with exit code {completed.returncode} before it answered the example",
+                "check whether the model ends the process or needs too much memory",
+                details=last_lines(completed.stderr, _TAIL),
             ) from error
-        return found
+        return document
 
 
-def has_agreed(found: dict[str, Any]) -> bool:
-    """Whether the replay answered as the notebook did."""
-    return found["error"] is None and not found["differences"]
+def agrees(result: dict[str, Any]) -> bool:
+    """Whether the replay gave the notebook's answers."""
+    return result["error"] is None and not result["differences"]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is known of the model's files in the process that asks for a replay.
+class ReplayContext:
+    """The requesting process's knowledge about the model's files.
 
     Attributes
     ----------
     original
-        Where a path is here that a replay told.
+        Returns the local path of a replay's path.
     refused
-        Files that were not packed without being asked for: message -> remedy.
+        Files not packed by default: message -> remedy.
     suspects
-        What else the difference may come from, the likeliest first.
+        Other possible causes of the difference, the likeliest first.
     """
 
     original: Callable[[str], Path]
@@ -175,29 +175,29 @@ class Asked:
     suspects: tuple[str, ...] = ()
 
 
-def require_agreement(found: dict[str, Any], asked: Asked | None = None) -> None:
-    """Raise ReplayFailed, with what is missing or where the answers part, unless the replay agreed."""
-    error = found["error"]
+def require_agreement(result: dict[str, Any], context: ReplayContext | None = None) -> None:
+    """Raise ReplayFailed with the missing part or the differences, unless the replay agreed."""
+    error = result["error"]
     if error:
-        message, remedy = _in_words(error, found, asked)
+        message, remedy = _in_words(error, result, context)
         raise ReplayFailed(message, remedy, details=last_lines(error["traceback"], _TAIL))
-    if found["differences"]:
-        lines = "\n".join(f"  {line}" for line in found["differences"])
-        if found.get("over_json") and not found.get("stochastic"):
+    if result["differences"]:
+        lines = "\n".join(f"  {line}" for line in result["differences"])
+        if result.get("over_json") and not result.get("stochastic"):
             raise ReplayFailed(
-                "asked over JSON, the model does not answer the example as the notebook did",
+                "called with JSON, the model's answers to the example differ from the notebook's",
                 _OF_REQUESTS,
                 details=lines,
             )
         suspects = [
-            *(asked.suspects if asked else ()),
-            *_connections(found),
-            *_variables(found),
-            *(asked.refused if asked else ()),
+            *(context.suspects if context else ()),
+            *_connections(result),
+            *_variables(result),
+            *(context.refused if context else ()),
         ]
         raise ReplayFailed(
-            "a clean process does not answer the example as the notebook did",
-            "the model depends on something that was not captured: "
+            "the answers of a clean process to the example differ from the notebook's",
+            "the model depends on state outside the snapshot: "
             + (
                 f"{suspects[0]}?"
                 if suspects
@@ -208,65 +208,68 @@ def require_agreement(found: dict[str, Any], asked: Asked | None = None) -> None
         )
 
 
-def _in_words(error: dict[str, Any], found: dict[str, Any], asked: Asked | None) -> tuple[str, str]:
-    doing = "load the model" if found["stage"] == "load" else "answer the example"
+def _in_words(error: dict[str, Any], result: dict[str, Any], context: ReplayContext | None) -> tuple[str, str]:
+    step = "load the model" if result["stage"] == "load" else "answer the example"
     missing = error["missing"] or {}
     kind, name = missing.get("kind"), missing.get("name")
-    message = f"a clean process could not {doing}: "
-    what_to_do = {
+    message = f"a clean process could not {step}: "
+    remedies = {
         "module": "install it as a distribution in this environment, or keep its file in the notebook's folder and "
         "import it before you deploy",
         "global": f"define '{name}' in the notebook before the model's code uses it, at the top level of a cell",
         "variable": _OF_VARIABLES,
-        "file": _of_a_file(str(name), asked),
+        "file": _of_a_file(str(name), context),
     }
-    if kind in what_to_do:
-        return f"{message}the {_CALLED.get(kind, kind)} '{name}' is missing there", what_to_do[kind]
+    if kind in remedies:
+        return f"{message}the {_CALLED.get(kind, kind)} '{name}' is missing there", remedies[kind]
     message += f"{error['type']}: {error['message']}"
-    if connections := _connections(found):
+    if connections := _connections(result):
         return (
-            f"{message}; before, {' and '.join(connections)}",
-            "let the notebook get what the model needs, and the model keep it; or have that host reachable without the "
-            "notebook's own settings, of which a release gets but a few environment variables",
+            f"{message}; before that, {' and '.join(connections)}",
+            "load the data in the notebook and keep it in the model; or make that host reachable without the "
+            "notebook's own settings, since a release gets only a few environment variables",
         )
-    if variables := _variables(found):
+    if variables := _variables(result):
         return f"{message}; {variables[0]}", _OF_VARIABLES
-    if found.get("over_json"):
-        return f"{message}; asked with the notebook's own example it answers", _OF_REQUESTS
-    if asked is not None and asked.suspects:
-        return f"{message}; {asked.suspects[0]}", "restart the kernel, run the notebook from the top, and deploy again"
+    if result.get("over_json"):
+        return f"{message}; with the notebook's own example it works", _OF_REQUESTS
+    if context is not None and context.suspects:
+        return (
+            f"{message}; {context.suspects[0]}",
+            "restart the kernel, run the notebook from the top, and deploy again",
+        )
     return message, "make the model independent of this notebook's state"
 
 
 _CALLED = {"variable": "environment variable"}
 _OF_REQUESTS = (
-    "a request has another form than the example: a table comes without its index, and 3 may be 3.0 where a number is "
-    "expected. Let the model depend on values alone: make the index a column, write int(x) or float(x)"
+    "a request differs from the example: a table has no index, and 3 may be 3.0 where a number is "
+    "expected. Make the model depend on values alone: make the index a column, write int(x) or float(x)"
 )
 _OF_VARIABLES = (
-    "a release gets but a few variables (PATH, HOME, LANG, TZ and the like): read it in the notebook and let the model "
-    "use what was read, unless it is a secret, since a snapshot holds what its model holds"
+    "a release gets only a few variables (PATH, HOME, LANG, TZ …): read it in the notebook and let the model "
+    "use its value, unless that is a secret, since the snapshot would hold it"
 )
 
 
-def _of_a_file(name: str, asked: Asked | None) -> str:
-    if asked is not None:
-        path = str(asked.original(name))
-        for message, remedy in asked.refused.items():
+def _of_a_file(name: str, context: ReplayContext | None) -> str:
+    if context is not None:
+        path = str(context.original(name))
+        for message, remedy in context.refused.items():
             if f" {path}, which" in message:
                 return f"{message}: {remedy}"
     return (
         "keep it in the notebook's project and open it by a relative path, name it with --include, or read it in the "
-        "notebook and let the model use what was read"
+        "notebook and let the model use its content"
     )
 
 
-def _connections(found: dict[str, Any]) -> list[str]:
-    """``predict(), line 3, connects to db:5432``."""
-    return [effect for effect in found.get("effects", ()) if " connects to " in effect]
+def _connections(result: dict[str, Any]) -> list[str]:
+    """Return the effects on the network, such as ``predict(), line 3, connects to db:5432``."""
+    return [effect for effect in result.get("effects", ()) if " connects to " in effect]
 
 
-def _variables(found: dict[str, Any]) -> list[str]:
-    """What the model asked for and this process has: the notebook's answer may come from it."""
-    names = [name for name in found.get("variables", ()) if name in os.environ]
-    return [f"it asked for the environment variable {' and '.join(names)}, which the notebook has"] if names else []
+def _variables(result: dict[str, Any]) -> list[str]:
+    """Return the environment variables that the model read and this process has, a possible cause of the difference."""
+    names = [name for name in result.get("variables", ()) if name in os.environ]
+    return [f"it read the environment variable {' and '.join(names)}, which the notebook has"] if names else []

@@ -1,4 +1,4 @@
-"""What an example says about requests: JSON Schema, prototype, and the answers' type."""
+"""Schemas from an example: JSON Schema of instances, prototype, and the answers' type."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from jupyter_deploy.domain.capture.signature import Container, Schema, infer_sch
 from jupyter_deploy.domain.errors import InvalidExample
 from jupyter_deploy.serving.values import codec
 from jupyter_deploy.serving.values.validation import InvalidInstances, Validator
-from jupyter_deploy.serving.values.value_types import Form, is_form, writer
+from jupyter_deploy.serving.values.value_types import ValueType, is_value_type, writer
 
-from .annotations import annotations_of, described, json_schema, only_json
+from .annotations import annotations_of, json_schema, only_json, schema_of
 from .forms import common_form, form_of, frame_form
 
 _BASE64: Schema = {"type": "string", "contentEncoding": "base64"}
 
 
 def prototype_of(native: Any, container: Container, call: Callable[..., Any]) -> Any:
-    """What requests are rebuilt after: the example without its rows, or the forms of what is no table or array.
+    """Return the prototype of requests: the example without its rows, or the forms of values outside tables and arrays.
 
     Raises
     ------
-    NoForm
-        A request could not bring a value back as what it is.
+    UnsupportedValue
+        No request could restore a value.
     """
     match container:
         case "frame" if hasattr(native, "iloc"):
@@ -40,12 +40,12 @@ def prototype_of(native: Any, container: Container, call: Callable[..., Any]) ->
     (arguments,) = native
     forms = {name: _argument_form(name, value) for name, value in arguments.items()}
     for name, annotation in annotations_of(call).items():
-        if described(annotation) is not None and not only_json(annotation):
+        if schema_of(annotation) is not None and not only_json(annotation):
             forms[name] = ("type", annotation)
     return {name: form for name, form in forms.items() if form is not None}
 
 
-def _argument_form(name: str, value: Any) -> Form:
+def _argument_form(name: str, value: Any) -> ValueType:
     try:
         return form_of(value)
     except TypeError as error:
@@ -53,8 +53,8 @@ def _argument_form(name: str, value: Any) -> Form:
 
 
 @dataclasses.dataclass(frozen=True)
-class Shown:
-    """An example in all its forms: what the model is called with, its JSON, its prototype, and who is called."""
+class ExampleForms:
+    """An example in all its forms: the model's input, its JSON, its prototype, and the called function."""
 
     native: Any
     container: Container
@@ -64,76 +64,76 @@ class Shown:
     parameters: tuple[str, ...]
 
 
-def instance_schema(shown: Shown) -> Schema:
-    """JSON Schema of one instance, with what was seen of the example's.
+def instance_schema(forms: ExampleForms) -> Schema:
+    """Return the JSON Schema of one instance, with statistics of the example's instances.
 
     Raises
     ------
     InvalidExample
-        The example is not what an annotation says.
+        The example does not match an annotation.
     """
-    return with_seen(_schema(shown), shown.instances)
+    return with_seen(_schema(forms), forms.instances)
 
 
-def _schema(shown: Shown) -> Schema:
-    if shown.container == "frame":
-        return _frame_schema(shown.native, shown.prototype)
-    if shown.container == "call":
-        return _call_schema(shown)
-    if shown.container == "list" and shown.prototype is not None:
-        return _of_form(shown.prototype, shown.native)
-    schema = infer_schema(shown.instances, fixed_lengths=True)
-    return schema if shown.container == "list" else _with_bounds(schema, str(shown.native.dtype).removeprefix("torch."))
+def _schema(forms: ExampleForms) -> Schema:
+    if forms.container == "frame":
+        return _frame_schema(forms.native, forms.prototype)
+    if forms.container == "call":
+        return _call_schema(forms)
+    if forms.container == "list" and forms.prototype is not None:
+        return _of_form(forms.prototype, forms.native)
+    schema = infer_schema(forms.instances, fixed_lengths=True)
+    return schema if forms.container == "list" else _with_bounds(schema, str(forms.native.dtype).removeprefix("torch."))
 
 
-def _call_schema(shown: Shown) -> Schema:
-    (arguments,) = shown.native
-    annotations = annotations_of(shown.call)
+def _call_schema(forms: ExampleForms) -> Schema:
+    (arguments,) = forms.native
+    annotations = annotations_of(forms.call)
     properties: dict[str, Schema] = {}
     named: Schema = {}
-    for name in shown.parameters:
+    for name in forms.parameters:
         if name in arguments:
-            schema = _argument_schema(name, arguments[name], annotations.get(name), shown.prototype.get(name))
-        elif name in annotations and (said := described(annotations[name])) is not None:
-            schema = said  # it has a default
+            schema = _argument_schema(name, arguments[name], annotations.get(name), forms.prototype.get(name))
+        elif name in annotations and (annotated := schema_of(annotations[name])) is not None:
+            schema = annotated  # it has a default
         else:
             continue
         named |= schema.pop("$defs", {})
         properties[name] = schema
     refs = {"$defs": named} if named else {}
-    if len(shown.parameters) == 1:
-        return {**properties[shown.parameters[0]], **refs}
-    taken = inspect.signature(shown.call).parameters
-    required = [name for name in properties if taken[name].default is inspect.Parameter.empty]
+    if len(forms.parameters) == 1:
+        return {**properties[forms.parameters[0]], **refs}
+    signature = inspect.signature(forms.call).parameters
+    required = [name for name in properties if signature[name].default is inspect.Parameter.empty]
     return {**closed(properties, required), **refs}
 
 
-def _argument_schema(name: str, value: Any, annotation: Any, form: Form) -> Schema:
-    said = None if annotation is None else described(annotation)
-    if said is None:
+def _argument_schema(name: str, value: Any, annotation: Any, form: ValueType) -> Schema:
+    annotated = None if annotation is None else schema_of(annotation)
+    if annotated is None:
         return _of_form(form, [value])
-    given = writer(form)(value)
+    instance = writer(form)(value)
     try:
-        Validator(said).validated([given])
+        Validator(annotated).validated([instance])
     except InvalidInstances as error:
         wrong = error.errors[0]
         within = ".".join(map(str, wrong["loc"][2:]))
         raise InvalidExample(
-            f"the argument '{name}' is annotated as {_annotation_in_words(annotation)}, and the example's "
+            f"the argument '{name}' is annotated as {_annotation_in_words(annotation)}, but the example's "
             f"{f'{within} ' if within else ''}{wrong['msg']}",
-            "give an example that is what the annotation says, or mend the annotation",
+            "pass an example that matches the annotation, or correct the annotation",
         ) from error
-    return said
+    return annotated
 
 
 def _annotation_in_words(annotation: Any) -> str:
     return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
 
 
-def _of_form(form: Form, values: Sequence[Any]) -> Schema:
-    """The schema of values of one form."""
+def _of_form(form: ValueType, values: Sequence[Any]) -> Schema:
+    """Return the schema of values of one form."""
     some = [value for value in values if value is not None]
-    if is_form(form, "optional"):
+    if is_value_type(form, "optional"):
         schema = _of_form(form[1], some)
         return nullable(schema) if len(some) < len(values) else schema
     if not isinstance(form, tuple):
@@ -152,8 +152,8 @@ def _of_rows(form: Any, values: Sequence[Any]) -> Schema:
     return _with_bounds(schema, str(form.dtype).removeprefix("torch.")) if hasattr(form, "dtype") else schema
 
 
-def _typed(wanted: Any, _: Sequence[Any]) -> Schema:
-    return json_schema(wanted)
+def _typed(kind: Any, _: Sequence[Any]) -> Schema:
+    return json_schema(kind)
 
 
 def _bytes(_: type, __: Sequence[Any]) -> Schema:
@@ -165,25 +165,25 @@ def _moment(_: Any, __: Sequence[Any]) -> Schema:
 
 
 def _image(mode: str, _: Sequence[Any]) -> Schema:
-    return {**_BASE64, "contentMediaType": "image/*", "description": f"An image; the model gets it in mode {mode}."}
+    return {**_BASE64, "contentMediaType": "image/*", "description": f"An image, passed to the model in mode {mode}."}
 
 
-def _list(_: type, item: Form, values: Sequence[Any]) -> Schema:
+def _list(_: type, item: ValueType, values: Sequence[Any]) -> Schema:
     return {"type": "array", "items": _of_form(item, [one for value in values for one in value])}
 
 
-def _tuple(_: type, places: tuple[Form, ...], values: Sequence[Any]) -> Schema:
-    items = [_of_form(place, [value[at] for value in values]) for at, place in enumerate(places)]
+def _tuple(_: type, forms: tuple[ValueType, ...], values: Sequence[Any]) -> Schema:
+    items = [_of_form(form, [value[at] for value in values]) for at, form in enumerate(forms)]
     return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
 
 
-def _dict(names: Mapping[str, tuple[Any, Form]], values: Sequence[Any]) -> Schema:
+def _dict(names: Mapping[str, tuple[Any, ValueType]], values: Sequence[Any]) -> Schema:
     inner = {name: _of_form(form, [v[key] for v in values if key in v]) for name, (key, form) in names.items()}
     always = [name for name, (key, _) in names.items() if all(key in value for value in values)]
     return closed(inner, always)
 
 
-def _object(kind: Any, fields: Mapping[str, Form], values: Sequence[Any]) -> Schema:
+def _object(kind: Any, fields: Mapping[str, ValueType], values: Sequence[Any]) -> Schema:
     inner = {name: _of_form(form, [getattr(v, name) for v in values]) for name, form in fields.items()}
     needed = [
         field.name
@@ -201,13 +201,13 @@ def _element(prototype: Any, values: Sequence[Any]) -> Schema:
 
 
 def type_of_series() -> Any:
-    """Pandas' Series; there is a value of pandas, so that it is imported."""
+    """Return pandas' Series; a pandas value exists, so pandas is imported."""
     import pandas as pd
 
     return pd.Series
 
 
-def _frame(prototype: Any, forms: Mapping[str, Form], values: Sequence[Any]) -> Schema:
+def _frame(prototype: Any, forms: Mapping[str, ValueType], values: Sequence[Any]) -> Schema:
     return {"type": "array", "items": _frame_schema(values[0], ("frame", prototype, forms))}
 
 
@@ -226,19 +226,19 @@ _OF_FORM: dict[str, Callable[..., Schema]] = {
 
 
 def _frame_schema(frame: Any, prototype: Any) -> Schema:
-    """JSON Schema of a row."""
+    """Return the JSON Schema of a row."""
     if not hasattr(frame, "iloc"):
-        from .polars_schemas import columns_of  # polars only where the kernel has it
+        from .polars_schemas import columns_of
 
         properties = columns_of(frame)
     else:
-        forms: Mapping[str, Form] = prototype[2] if is_form(prototype, "frame") else {}
+        forms: Mapping[str, ValueType] = prototype[2] if is_value_type(prototype, "frame") else {}
         properties = {str(name): _column_schema(frame[name], forms.get(str(name))) for name in frame.columns}
     return closed(properties)
 
 
-def _column_schema(column: Any, form: Form) -> Schema:
-    """JSON Schema of a column of pandas': by its dtype, and for ``object`` by its values."""
+def _column_schema(column: Any, form: ValueType) -> Schema:
+    """Return the JSON Schema of a pandas column: by its dtype, and for ``object`` by its values."""
     dtype = column.dtype
     missing = column.isna()
     name = str(dtype).lower()
@@ -263,7 +263,7 @@ def _column_schema(column: Any, form: Form) -> Schema:
 
 
 def _with_bounds(schema: Schema, dtype: str) -> Schema:
-    """Integers must fit the array's type, or NumPy would wrap them (what does not fit 64 bits is refused anyway)."""
+    """Limit integers to the array's type, or NumPy would wrap them (beyond 64 bits they are refused anyway)."""
     if schema.get("type") == "array":
         return schema | {"items": _with_bounds(schema.get("items", {}), dtype)}
     if dtype.startswith(("float", "bfloat")) and schema.get("type") == "integer":
@@ -276,7 +276,7 @@ def _with_bounds(schema: Schema, dtype: str) -> Schema:
 
 
 def dtype_of(answer: Any, predictions: list[Any]) -> str:
-    """NumPy's name of the answers' type; for Python values the name of theirs."""
+    """Return NumPy's name of the answers' type; for Python values the name of their type."""
     name = str(getattr(answer, "dtype", "object")).removeprefix("torch.")
     if name.startswith(("<U", ">U", "str")):
         return "str"

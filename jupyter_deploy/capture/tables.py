@@ -1,7 +1,7 @@
-"""Tables of any library as columns: hashes of their rows, and what may be kept of them.
+"""Tables of any library as columns: row hashes, and the stored description.
 
-Numbers are hashed as 64-bit floats, so that a frame and an array of the same numbers are the same rows; everything
-else by pandas.
+Numbers are hashed as 64-bit floats, so that a frame and an array of the same numbers have equal rows; other values are
+hashed by pandas.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from numpy.typing import NDArray
 from jupyter_deploy.domain.capture.training import Column, Period
 
 MAX_CELLS = 40_000_000
-"""What is larger is looked at by evenly spread rows: about a second's work."""
+"""The number of rows, evenly spread, that represent a larger table: about a second's work."""
 
 MAX_COLUMNS = 300
-"""So many are described; beyond them it is an image or an embedding."""
+"""The most columns that are described; a wider table is an image or an embedding."""
 
-_DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d.*)?")  # of what ``fromisoformat`` takes, what people mean by a date
+_DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d.*)?")  # the part of ``fromisoformat`` that people use for dates
 _MAX_TEXTS = 100_000
 
 _WIDE = 2048
-"""Columns; beyond them a row is hashed at once."""
+"""Columns; beyond them a row is hashed as a whole."""
 
 Hashes = NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns by name; of what has no names, by position. Of a wide array (images), ``block`` holds them all."""
+    """Columns by name, or by position without names. Of a wide array (images), ``block`` holds all columns."""
 
     columns: Mapping[str, Any]
     rows: int
@@ -47,49 +47,49 @@ class Table:
 
     @property
     def width(self) -> int:
-        """How many columns."""
+        """The number of columns."""
         return len(self.columns) if self.block is None else int(self.block.shape[1])
 
     @cached_property
     def chosen(self) -> NDArray[np.int64] | None:
-        """Which rows are looked at; None: all."""
+        """The sampled rows; None: all."""
         limit = max(MAX_CELLS // max(self.width, 1), 2)
         return None if self.rows <= limit else np.linspace(0, self.rows - 1, limit).astype(np.int64)
 
     @cached_property
     def hashes(self) -> Hashes:
-        """A hash of each row that is looked at."""
+        """A hash of each sampled row."""
         if self.block is not None:
             looked_at = self.block if self.chosen is None else self.block[self.chosen]
             rows = (np.ascontiguousarray(row, dtype=np.float64) + 0.0 for row in looked_at)
             return np.array([_digest(row.tobytes()) for row in rows], dtype=np.uint64)
-        found = np.zeros(self.rows if self.chosen is None else len(self.chosen), dtype=np.uint64)
+        rows_hash = np.zeros(self.rows if self.chosen is None else len(self.chosen), dtype=np.uint64)
         for column in self.columns.values():
-            found ^= _hashes(self._part(column))
-            found *= np.uint64(0x9E3779B97F4A7C15)  # so that a value counts by its column too
-            found ^= found >> np.uint64(29)
-        return found
+            rows_hash ^= _hashes(self._part(column))
+            rows_hash *= np.uint64(0x9E3779B97F4A7C15)  # the same value in another column gives another hash
+            rows_hash ^= rows_hash >> np.uint64(29)
+        return rows_hash
 
     @cached_property
     def sha256(self) -> str:
-        """Over the names and the rows that are looked at."""
-        found = hashlib.sha256("\0".join([str(self.rows), *self.columns]).encode())
-        found.update(self.hashes.tobytes())
-        return found.hexdigest()
+        """SHA-256 over the names and the sampled rows."""
+        digest = hashlib.sha256("\0".join([str(self.rows), *self.columns]).encode())
+        digest.update(self.hashes.tobytes())
+        return digest.hexdigest()
 
     def described(self) -> dict[str, Column]:
-        """What may be kept of each column; no more than ``MAX_COLUMNS``."""
-        few = list(self.columns.items())[:MAX_COLUMNS]
-        return {name: _described(self._part(column)) for name, column in few}
+        """Return the stored description of each column, at most ``MAX_COLUMNS``."""
+        first = list(self.columns.items())[:MAX_COLUMNS]
+        return {name: _described(self._part(column)) for name, column in first}
 
     def periods(self) -> dict[str, Period]:
-        """First and last moment of the columns of dates, of all rows."""
-        found = {}
+        """Return the first and last moment of the columns of dates, over all rows."""
+        periods = {}
         for name, column in list(self.columns.items())[:MAX_COLUMNS]:
             ends = _ends_of_dates(column)
             if ends is not None:
-                found[name] = Period(first=ends[0], last=ends[1])
-        return found
+                periods[name] = Period(first=ends[0], last=ends[1])
+        return periods
 
     def _part(self, column: Any) -> Any:
         if self.chosen is None:
@@ -98,7 +98,7 @@ class Table:
 
 
 def table_of(value: Any) -> Table | None:
-    """A frame, an array, a tensor, a Series or a list of texts as columns; None: it is no table."""
+    """Return a frame, an array, a tensor, a Series or a list of texts as columns; None: not a table."""
     kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
     if kind == "pandas.DataFrame":
         return Table({str(value.columns[i]): value.iloc[:, i] for i in range(value.shape[1])}, len(value), named=True)
@@ -119,14 +119,14 @@ def table_of(value: Any) -> Table | None:
 
 
 def _numbers(column: Any) -> NDArray[np.float64] | None:
-    """As floats, missing ones NaN; None: they are no numbers."""
+    """Return the column as floats, missing ones NaN; None: not numeric."""
     kind = getattr(column.dtype, "kind", "O")
     if kind not in "biuf" or not (isinstance(column.dtype, np.dtype) or hasattr(column, "to_numpy")):
         return None
     if isinstance(column.dtype, np.dtype):
         return np.asarray(column, dtype=np.float64)
-    found: NDArray[np.float64] = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    return found
+    floats: NDArray[np.float64] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return floats
 
 
 def _is_moment(column: Any) -> bool:
@@ -145,10 +145,10 @@ def _hashes(column: Any) -> Hashes:
         return np.array([_digest(str(value).encode()) for value in column], dtype=np.uint64)
     series = column if hasattr(column, "iloc") else pandas.Series(column)
     try:
-        found = pandas.util.hash_pandas_object(series, index=False)
-    except TypeError:  # lists, dicts: what cannot be hashed
-        found = pandas.util.hash_pandas_object(series.astype(str), index=False)
-    return np.asarray(found, dtype=np.uint64)
+        hashes = pandas.util.hash_pandas_object(series, index=False)
+    except TypeError:  # lists and dicts are not hashable
+        hashes = pandas.util.hash_pandas_object(series.astype(str), index=False)
+    return np.asarray(hashes, dtype=np.uint64)
 
 
 def _digest(value: bytes) -> int:
@@ -181,7 +181,7 @@ def _described(column: Any) -> Column:
 
 
 def _ends_of_dates(column: Any) -> tuple[str, str] | None:
-    """First and last of a column of moments, or of texts that are all ISO 8601 dates."""
+    """Return the first and last of a column of moments, or of texts that are all ISO 8601 dates."""
     if _is_moment(column):
         if not hasattr(column, "iloc"):
             known = column[~np.isnat(column)]
@@ -200,7 +200,7 @@ def _ends_of_dates(column: Any) -> tuple[str, str] | None:
 
 
 def _is_date(value: Any) -> bool:
-    """Whether a text is a date and nothing else: it may be kept."""
+    """Whether a text is a date and nothing else, so that it may be stored."""
     if not isinstance(value, str) or not _DATE.fullmatch(value):
         return False
     try:

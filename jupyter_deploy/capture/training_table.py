@@ -1,4 +1,4 @@
-"""Which table a model was fitted on, as the executed cells tell, and what that table was read from."""
+"""The training table of a model, found in the executed cells, and the files behind it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from jupyter_deploy.capture.frameworks import framework_of, frameworks
 from jupyter_deploy.domain.capture.training import Period, SourceFile, TrainingData
 from jupyter_deploy.domain.ports import Live
-from jupyter_deploy.notebooks.safe_eval import CannotLook, look
+from jupyter_deploy.notebooks.safe_eval import NotEvaluable, evaluate
 from jupyter_deploy.notebooks.syntax import Statement, called_by, loads, names_of, now, root, statements_run, stored
 from jupyter_deploy.system.digests import file_sha256
 
@@ -24,23 +24,23 @@ _KEYWORDS = ("X", "data", "x", "train_set", "dtrain", "train_data", "dataset", "
 _READERS = ("open", "load", "loadtxt", "genfromtxt", "fromfile", "load_svmlight_file", "read", "memmap")
 
 MAX_HASHED = 200_000_000
-"""Bytes of a source file that are hashed in passing."""
+"""Size limit in bytes of a source file that is hashed."""
 
 
 @dataclass(frozen=True)
-class Training:
-    """A table that a model was fitted on.
+class TrainingTable:
+    """A model's training table.
 
     Attributes
     ----------
     source
-        What ``table`` was made of: the object itself.
+        The object behind ``table``.
     expression, cell
-        How the notebook calls it, and where the model was fitted on it; None: it was named.
+        The table's expression, and the cell of the fit; None: the user named the table.
     statements, place
-        All statements of the executed cells, and which of them is the fit.
+        All statements of the executed cells, and the index of the fit.
     files
-        The files that the cells read it from, each with the execution count of the cell that did.
+        The files that the cells read it from, each with the execution count of the cell.
     """
 
     table: Table
@@ -54,63 +54,67 @@ class Training:
 
 
 @dataclass(frozen=True)
-class NotFound:
-    """Why the table is not known."""
+class TrainingUnknown:
+    """The reason why the table is unknown."""
 
     why: str
 
 
-def look_at_training(
+def describe_training(
     live: Live, features: tuple[str, ...] | None
-) -> tuple[Training | NotFound | None, TrainingData | None]:
-    """``find_training`` and what is kept of it. No table, however odd, keeps a model from being deployed."""
+) -> tuple[TrainingTable | TrainingUnknown | None, TrainingData | None]:
+    """Return ``find_training`` and its stored description. An unusual table must not prevent a deploy."""
     try:
-        found = find_training(live, features)
-        return found, training_data(found, live.project) if isinstance(found, Training) else None
-    except Exception as error:  # noqa: BLE001 - tables hold whatever their libraries allow
-        return NotFound(f"looking for it raised {type(error).__name__}: {error}"), None
+        training = find_training(live, features)
+        return training, training_data(training, live.project) if isinstance(training, TrainingTable) else None
+    except Exception as error:  # noqa: BLE001 - a table may raise any error of its library
+        return TrainingUnknown(f"the search for it raised {type(error).__name__}: {error}"), None
 
 
-def find_training(live: Live, features: tuple[str, ...] | None) -> Training | NotFound | None:
-    """The table that a live model was fitted on; None: nothing says that it was fitted at all.
+def find_training(live: Live, features: tuple[str, ...] | None) -> TrainingTable | TrainingUnknown | None:
+    """Return the training table of a live model; None: no sign of a fit.
 
-    The one that was named, else the last that a fit in the executed cells took, if it can be looked at without running
-    anything, has not been changed since, and is as wide as the model says.
+    The named table, else the argument of the last fit in the executed cells, if it can be evaluated safely, has not
+    changed since, and is as wide as the model requires.
     """
     if live.training is not None:
         table = table_of(live.training)
-        return Training(table, live.training) if table else NotFound(f"a {type(live.training).__name__} is no table")
+        return (
+            TrainingTable(table, live.training)
+            if table
+            else TrainingUnknown(f"a {type(live.training).__name__} is not a table")
+        )
     variable = live.source.variable
     if not live.cells or not variable or not _is_fitted(live.model, features):
         return None
     if not (names := names_of(variable)):
         return None
-    statements = statements_run(live.cells, live.failed)  # a fit that raised fitted nothing
-    why = "no cell that fits it was found"
-    for place, expression, exact in _fits(statements, names, live.namespace):
-        said = ast.unparse(expression)
+    statements = statements_run(live.cells, live.failed)  # a fit that raised does not count
+    reason = "no cell fits it"
+    for index, expression, exact in _fits(statements, names, live.namespace):
+        text = ast.unparse(expression)
         try:
-            value = look(expression, live.namespace)
-        except CannotLook:
-            why = f"what it was fitted on, '{said}', cannot be looked at without running it" if exact else why
+            value = evaluate(expression, live.namespace)
+        except NotEvaluable:
+            reason = f"its argument '{text}' cannot be evaluated without running code" if exact else reason
             continue
         table = table_of(value)
         if table is None:
             continue
         read = set(loads(expression))
-        touched = [s.cell for s in statements[place + 1 :] if read & s.effects.touched]
+        touched = [s.cell for s in statements[index + 1 :] if read & s.effects.touched]
         if touched:
-            return NotFound(f"'{said}' was changed after the fit (In [{touched[0]}])")
+            return TrainingUnknown(f"'{text}' was changed after the fit (In [{touched[0]}])")
         if not _is_of(table, live.model, features, exact=exact):
-            why = f"'{said}' has not the columns that the model was fitted on"
+            reason = f"the columns of '{text}' differ from those of the fit"
             continue
-        files, periods = _origins(statements[: place + 1], expression, live.namespace)
-        return Training(table, value, said, statements[place].cell, statements, place, files, periods)
-    return NotFound(why)
+        files, periods = _origins(statements[: index + 1], expression, live.namespace)
+        return TrainingTable(table, value, text, statements[index].cell, statements, index, files, periods)
+    return TrainingUnknown(reason)
 
 
-def training_data(training: Training, project: Path) -> TrainingData:
-    """What is kept of it."""
+def training_data(training: TrainingTable, project: Path) -> TrainingData:
+    """Return the stored description."""
     table = training.table
     return TrainingData(
         expression=training.expression,
@@ -121,7 +125,7 @@ def training_data(training: Training, project: Path) -> TrainingData:
         sha256=table.sha256,
         hashed_rows=len(table.hashes),
         periods={**training.periods, **table.periods()},
-        files={_told(path, project): _file(path) for path in training.files},
+        files={_displayed_path(path, project): _file(path) for path in training.files},
     )
 
 
@@ -132,53 +136,57 @@ def _is_fitted(model: Any, features: tuple[str, ...] | None) -> bool:
 def _fits(
     statements: Sequence[Statement], names: set[str], namespace: Mapping[str, Any]
 ) -> Iterator[tuple[int, ast.expr, bool]]:
-    """What may be the table, last first: the statement's place, the expression, and whether it must fit exactly.
+    """Yield possible tables, last first: the statement's index, expression, and whether columns must match exactly.
 
-    Walked back from the last statement to the one that made the model. ``search.best_estimator_`` and ``m.fit()``
-    lead to what ``search`` and ``m`` were made by.
+    The walk goes back from the last statement to the one that made the model. ``search.best_estimator_`` and
+    ``m.fit()`` continue with the statements behind ``search`` and ``m``.
     """
-    wanted = set(names)
-    for place in range(len(statements) - 1, -1, -1):
-        node = statements[place].tree
+    targets = set(names)
+    for index in range(len(statements) - 1, -1, -1):
+        node = statements[index].tree
         loops = [n for n in now(node) if isinstance(n, ast.For)]
-        passing = wanted.union(*(stored(loop.target) for loop in loops))  # the model itself, and a batch
-        calls = list(_fitting_calls(node, wanted))
-        found = [(argument, exact) for call, exact in calls for argument in _arguments(call)[: 1 if exact else None]]
-        if found:
-            found += [(loop.iter, False) for loop in loops]  # over batches
-        for argument, exact in found:
-            expression = unwrapped(argument, statements[:place])
+        passing = targets.union(*(stored(loop.target) for loop in loops))  # the model itself, and a batch
+        calls = list(_fitting_calls(node, targets))
+        arguments = [
+            (argument, exact) for call, exact in calls for argument in _arguments(call)[: 1 if exact else None]
+        ]
+        if arguments:
+            arguments += [(loop.iter, False) for loop in loops]  # over batches
+        for argument, exact in arguments:
+            expression = unwrapped(argument, statements[:index])
             if not passing & set(loads(expression)):
-                yield place, expression, exact
-        if isinstance(node, ast.Assign) and wanted & set(stored(node)):
+                yield index, expression, exact
+        if isinstance(node, ast.Assign) and targets & set(stored(node)):
             maker = root(node.value, of_result=True)
             made_by = namespace.get(maker) if maker else None
             if made_by is None or isinstance(made_by, type | ModuleType | FunctionType):
                 return
-            wanted = {str(maker)}
+            targets = {str(maker)}
 
 
-def _fitting_calls(node: ast.stmt, wanted: set[str]) -> Iterator[tuple[ast.Call, bool]]:
-    """Calls that may have fitted the model, and whether what they take has the model's columns and no more."""
-    made_here = [n.value for n in now(node) if isinstance(n, ast.Assign | ast.AnnAssign) and wanted & set(stored(n))]
+def _fitting_calls(node: ast.stmt, targets: set[str]) -> Iterator[tuple[ast.Call, bool]]:
+    """Yield calls that may have fitted the model, and whether their argument has exactly the model's columns."""
+    assigned_values = [
+        n.value for n in now(node) if isinstance(n, ast.Assign | ast.AnnAssign) and targets & set(stored(n))
+    ]
     for call in _calls(node):
         called = called_by(call)
-        of_model = isinstance(call.func, ast.Attribute) and root(call.func.value, of_result=True) in wanted
-        if (of_model and called in _FITS) or any(_makes(assigned, call) for assigned in made_here):
+        of_model = isinstance(call.func, ast.Attribute) and root(call.func.value, of_result=True) in targets
+        if (of_model and called in _FITS) or any(_makes(assigned, call) for assigned in assigned_values):
             yield call, called in _FITS and called != "train"
-        elif ("train" in called or "fit" in called) and wanted & {a.id for a in call.args if isinstance(a, ast.Name)}:
+        elif ("train" in called or "fit" in called) and targets & {a.id for a in call.args if isinstance(a, ast.Name)}:
             yield call, False  # train(net, loader)
-        elif called in wanted and any(isinstance(n, ast.Attribute) and n.attr == "backward" for n in now(node)):
+        elif called in targets and any(isinstance(n, ast.Attribute) and n.attr == "backward" for n in now(node)):
             yield call, False  # net(x) in a loop
 
 
 def _calls(node: ast.AST) -> list[ast.Call]:
-    """Outer ones first: the fit, then what it is a fit of."""
+    """Return the calls, outer ones first: the fit, then the constructor."""
     return [n for n in now(node) if isinstance(n, ast.Call)]
 
 
 def _makes(value: ast.expr | None, call: ast.Call) -> bool:
-    """Whether a call makes what is assigned: both of ``smf.ols(…).fit()``, but none in their arguments."""
+    """Whether a call makes the assigned value: both calls of ``smf.ols(…).fit()``, but none in their arguments."""
     while isinstance(value, ast.Call | ast.Attribute):
         if value is call:
             return True
@@ -187,15 +195,15 @@ def _makes(value: ast.expr | None, call: ast.Call) -> bool:
 
 
 def _arguments(call: ast.Call) -> list[ast.expr]:
-    """What may be the table, the likeliest first."""
+    """Return the arguments that may be the table, the likeliest first."""
     named = {word.arg: word.value for word in call.keywords if word.arg}
     answers_first = any(called_by(call) in framework.answers_first for framework in frameworks())
-    places = call.args[1::-1] if answers_first else call.args
-    return [*(named[name] for name in _KEYWORDS if name in named), *places]
+    positional = call.args[1::-1] if answers_first else call.args
+    return [*(named[name] for name in _KEYWORDS if name in named), *positional]
 
 
 def unwrapped(node: ast.expr, before: Sequence[Statement]) -> ast.expr:
-    """The table that a library wraps: ``X`` of ``xgb.DMatrix(X, y)``, also where that stands in an earlier cell."""
+    """Return the table within a library's wrapper: ``X`` of ``xgb.DMatrix(X, y)``, also from an earlier cell."""
     if isinstance(node, ast.Name):
         for statement in reversed(before):
             if node.id in stored(statement.tree):
@@ -223,7 +231,7 @@ def _is_of(table: Table, model: Any, features: tuple[str, ...] | None, *, exact:
 def _origins(
     statements: Sequence[Statement], expression: ast.expr, namespace: Mapping[str, Any]
 ) -> tuple[dict[Path, int], dict[str, Period]]:
-    """The files that a table was read from, and the periods of the tables that it was made from."""
+    """Return the files that a table was read from, and the periods of the tables behind it."""
     needed = set(loads(expression))
     ever = set(needed)
     files: dict[Path, int] = {}
@@ -231,7 +239,7 @@ def _origins(
         effects = statement.effects
         if not needed & effects.touched:
             continue
-        # What held a name before it was bound anew went nowhere.
+        # An earlier value of a rebound name has no effect.
         needed = (needed - (effects.binds - effects.may_bind - effects.reads)) | effects.reads
         ever |= effects.reads
         for call in _calls(statement.tree):
@@ -255,14 +263,14 @@ def _read_by(call: ast.Call, namespace: Mapping[str, Any]) -> Iterator[Path]:
         candidates.append(call.func.value)  # Path("x").read_text()
     for candidate in candidates:
         try:
-            value = look(candidate, namespace)
+            value = evaluate(candidate, namespace)
             if isinstance(value, str | Path) and Path(value).is_file():
                 yield Path(value).absolute()
-        except (CannotLook, OSError, ValueError):
+        except (NotEvaluable, OSError, ValueError):
             continue
 
 
-def _told(path: Path, project: Path) -> str:
+def _displayed_path(path: Path, project: Path) -> str:
     return str(path.relative_to(project)) if path.is_relative_to(project) else str(path)
 
 

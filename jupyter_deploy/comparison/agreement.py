@@ -1,4 +1,4 @@
-"""How far both sides of a comparison agree, and how that came to be known: from the rows that were compared."""
+"""Agreement of the two releases of a comparison, and its course over the requests."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MOST_SHARES = 256
 MOST_LOOKS = 100
 
 _WORK = 800
-"""How many values of shares all looks together weigh: an interval of shares of many values takes milliseconds."""
+"""Distinct share values over all looks: an interval of many distinct values takes milliseconds."""
 
-# Each request's share of rows that agree; beyond MOST_SHARES different ones they are rounded both ways.
+# Each request's share of rows that agree; more than MOST_SHARES distinct shares are rounded down and up.
 _COUNTS = f"""
 WITH shares AS (SELECT request, avg(agree::INTEGER) AS share FROM compared GROUP BY request),
     kinds AS (SELECT count(DISTINCT share) > {MOST_SHARES} AS many FROM shares),
@@ -34,22 +34,22 @@ FROM placed, kinds GROUP BY ALL ORDER BY look
 """  # noqa: S608 - constants
 
 
-def agreement(connection: duckdb.DuckDBPyConnection) -> tuple[Mean, Estimate | None, list[Look]]:
-    """The share of rows that agree, averaged over the requests: its stream, its estimate, and looks on the way to it.
+def estimate_agreement(connection: duckdb.DuckDBPyConnection) -> tuple[Mean, Estimate | None, list[Look]]:
+    """Return the share of agreeing rows, averaged over the requests: its stream, its estimate and the earlier looks.
 
-    A look is what would have been said after so many requests, in the order in which they were asked.
+    A look is the estimate after the first requests, in the order of their arrival.
     """
-    found = connection.execute(_COUNTS).fetchall()
-    kinds = len({row[1] for row in found}) or 1
-    # As many looks as there is work for, evenly, the last one among them.
+    rows = connection.execute(_COUNTS).fetchall()
+    kinds = len({row[1] for row in rows}) or 1
+    # Evenly spaced looks, bounded by _WORK, and the last one.
     every = -(-MOST_LOOKS // max(5, min(MOST_LOOKS, _WORK // kinds)))
     down: Counter[float] = Counter()
     up: Counter[float] = Counter()
     looks: list[Look] = []
-    last = found[-1][0] if found else 0
-    for number, rows in groupby(found, itemgetter(0)):
+    last = rows[-1][0] if rows else 0
+    for number, counts in groupby(rows, itemgetter(0)):
         latest = []
-        for _, low, high, count, moment in rows:
+        for _, low, high, count, moment in counts:
             down[low] += count
             up[high] += count
             latest.append(moment)

@@ -1,4 +1,4 @@
-"""The two sides of a comparison as tables in DuckDB, and what each is like on its own."""
+"""The records of the two releases of a comparison as DuckDB tables, and a summary of each release."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import duckdb
 
 from jupyter_deploy.domain.base import percent_in_words
 from jupyter_deploy.domain.evidence.agreement import Rule
-from jupyter_deploy.domain.evidence.inference import Estimate, Interval, SideSummary, Within
+from jupyter_deploy.domain.evidence.inference import Estimate, Interval, LatencyShare, VariantSummary
 from jupyter_deploy.domain.evidence.sequential import LEVEL, median_ranks, proportion
 from jupyter_deploy.domain.release.endpoint import Endpoint, Role
-from jupyter_deploy.records.records import AT, COLUMNS, VALID, fetched, in_utc, lines_of, quoted, segments
+from jupyter_deploy.records.records import AT, COLUMNS, VALID, fetch_rows, in_utc, lines_of, quoted, segments
 from jupyter_deploy.records.segments import LEDGER, data_folder, rejected_lines, removed
 
 from . import row_agreement
-from .row_agreement import Side
+from .row_agreement import Variant
 
 MOST_ERRORS = 10
 STEPS = 25
@@ -26,7 +26,7 @@ STEPS = 25
 
 LATENCIES = "SELECT latency_ms AS ms FROM answered WHERE status = 200 AND side = '{}'"
 
-# Of a request that was asked again (a retry by the proxy) the last answer is the one that the client got.
+# If the proxy retries a request, the last answer is the one that the client received.
 _LAST = """
 QUALIFY row_number() OVER (
     PARTITION BY side, coalesce(pair_id, filename || request_id || moment::VARCHAR) ORDER BY moment DESC) = 1
@@ -37,7 +37,7 @@ CREATE TEMP TABLE pairs AS
 SELECT row_number() OVER () AS request, pair_id, s.request_id, s.moment AS s_at, s.filename AS s_filename,
     s.status AS s_status, c.status AS c_status, s.latency_ms AS s_latency, c.latency_ms AS c_latency,
     s.outputs AS s_outputs, c.outputs AS c_outputs
-FROM asked AS s JOIN asked AS c USING (pair_id)
+FROM selected AS s JOIN selected AS c USING (pair_id)
 WHERE s.side = 'stable' AND c.side = 'candidate' AND s.moment >= $since AND c.moment >= $since
 """
 
@@ -49,13 +49,13 @@ UNION ALL SELECT 'candidate', request, c_status, c_latency, c_outputs FROM pairs
 
 _ANSWERED = """
 CREATE TEMP TABLE answered AS
-SELECT side, row_number() OVER () AS request, status, latency_ms, outputs FROM asked WHERE moment >= $since
+SELECT side, row_number() OVER () AS request, status, latency_ms, outputs FROM selected WHERE moment >= $since
 """
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is to be compared. ``stable`` and ``candidate`` are tags."""
+class ComparisonSpec:
+    """The releases to compare, and how. ``stable`` and ``candidate`` are tags."""
 
     endpoint: Endpoint
     stable: str
@@ -70,7 +70,7 @@ class Question:
 
     @property
     def overflowed_recorded(self) -> int:
-        """Copies that were dropped and would have been recorded; which ones they were is not known."""
+        """Return the estimated number of dropped copies that would have been recorded."""
         return round(self.overflowed * self.endpoint.record_sample)
 
     @property
@@ -82,188 +82,194 @@ class Question:
         return any(self.endpoint.release(tag).stochastic for tag in (self.stable, self.candidate))
 
 
-def load(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question) -> int:
-    """The view ``lines`` of both releases' records; returns how many lines could not be read.
+def load_records(connection: duckdb.DuckDBPyConnection, home: Path, spec: ComparisonSpec) -> int:
+    """Create the view ``lines`` of both releases' records; return the number of unreadable lines.
 
-    JSON lines are read once, into memory. Parquet stays where it is: each question reads the few columns that it is
-    about, and passes over the files and row groups that cannot hold an answer.
+    JSON lines are read once, into memory. Parquet stays on disk: each query reads only its columns, and skips files and
+    row groups without matches.
     """
-    versions = [asked.endpoint.release(tag).version for tag in (asked.stable, asked.candidate)]
+    versions = [spec.endpoint.release(tag).version for tag in (spec.stable, spec.candidate)]
     columns = {name: kind for name, kind in COLUMNS.items() if name not in ("inputs", "rows", "endpoint")}
-    files = segments(home, asked.endpoint.name, versions)
+    files = segments(home, spec.endpoint.name, versions)
     raw = [file for file in files if file.suffix != ".parquet"]
-    if files:  # a path takes one or two bytes a row then
+    if files:  # so that a path takes one or two bytes a row
         names = ", ".join(quoted(str(file)) for file in files)
         connection.execute(f"CREATE TYPE segment AS ENUM ({names})")
     kind = "segment" if files else "VARCHAR"
     fields = f"* REPLACE (filename::{kind} AS filename)"
     columns_read = {**columns, "endpoint": "VARCHAR"}
-    fetched(connection, f"CREATE TEMP TABLE fresh AS SELECT {fields} FROM {lines_of(raw, columns_read)}")  # noqa: S608
+    fetch_rows(connection, f"CREATE TEMP TABLE fresh AS SELECT {fields} FROM {lines_of(raw, columns_read)}")  # noqa: S608
     skipped = _number(connection, f"SELECT count(*) FILTER (NOT {VALID}) FROM fresh")  # noqa: S608
     compacted = lines_of([file for file in files if file not in raw], columns)
     connection.execute(
         f"CREATE TEMP VIEW lines AS SELECT * EXCLUDE (endpoint) FROM fresh WHERE {VALID} "  # noqa: S608
         f"UNION ALL BY NAME SELECT {fields} FROM {compacted}"
     )
-    folder = data_folder(home, asked.endpoint.name)
+    folder = data_folder(home, spec.endpoint.name)
     return skipped + sum(rejected_lines(folder / version) for version in set(versions))
 
 
-def ask(connection: duckdb.DuckDBPyConnection, asked: Question, role: str) -> None:
-    """The view ``asked``: the last record of each request on each side, the candidate's in ``role``."""
+def select_records(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, role: str) -> None:
+    """Create the view ``selected``: the last record of each request and release, the candidate's in ``role``."""
     paired = role == "shadow"
     query = f"""
         SELECT CASE WHEN role = 'stable' THEN 'stable' ELSE 'candidate' END AS side, {AT} AS moment, pair_id,
             request_id, status, latency_ms, outputs, error, sample, filename
         FROM lines
-        WHERE ((role = 'stable' AND release = {quoted(asked.stable)})
-            OR (role = {quoted(role)} AND release = {quoted(asked.candidate)}))
+        WHERE ((role = 'stable' AND release = {quoted(spec.stable)})
+            OR (role = {quoted(role)} AND release = {quoted(spec.candidate)}))
             {"AND pair_id IS NOT NULL" if paired else ""}
     """  # noqa: S608 - quoted
     connection.execute(f"CREATE TEMP VIEW every AS {query}")
-    # A retry is rare, and finding the last of each by sorting is dear: look first whether there is any.
+    # Retries are rare, and sorting for the last record is expensive: check first whether there are any.
     known, distinct = connection.execute(
         "SELECT count(*), count(DISTINCT hash(side, pair_id)) FROM every WHERE pair_id IS NOT NULL"
     ).fetchone()
     if distinct == known:
-        connection.execute("CREATE TEMP VIEW asked AS SELECT * FROM every")
+        connection.execute("CREATE TEMP VIEW selected AS SELECT * FROM every")
     else:
-        connection.execute(f"CREATE TEMP TABLE asked AS SELECT * FROM every {_LAST}")  # noqa: S608 - constants
+        connection.execute(f"CREATE TEMP TABLE selected AS SELECT * FROM every {_LAST}")  # noqa: S608 - constants
 
 
-def pair(connection: duckdb.DuckDBPyConnection, asked: Question) -> None:
-    """The tables ``pairs``, requests that both recorded, and ``answered``, each side's part in them."""
-    connection.execute(_PAIRS, {"since": asked.start})
+def load_paired(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec) -> None:
+    """Create ``pairs``, the requests with a record of both releases, and ``answered``, each release's part in them."""
+    connection.execute(_PAIRS, {"since": spec.start})
     connection.execute(_ANSWERED_IN_PAIRS)
 
 
-def leave_apart(connection: duckdb.DuckDBPyConnection, asked: Question) -> None:
-    """The table ``answered`` of sides that answered different requests."""
-    connection.execute(_ANSWERED, {"since": asked.start})
+def load_unpaired(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec) -> None:
+    """Create the table ``answered`` of releases that answered different requests."""
+    connection.execute(_ANSWERED, {"since": spec.start})
 
 
-def recorded_role(connection: duckdb.DuckDBPyConnection, asked: Question) -> str:
-    """The role in which the candidate is compared; one without traffic as what it was, a shadow before a canary."""
-    if asked.role != "idle":
-        return asked.role
-    found = connection.execute(
-        "SELECT max(role) FROM lines WHERE release = ? AND role IN ('shadow', 'canary')", [asked.candidate]
+def recorded_role(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec) -> str:
+    """Return the role in which the candidate is compared; without traffic its last one, shadow before canary."""
+    if spec.role != "idle":
+        return spec.role
+    row = connection.execute(
+        "SELECT max(role) FROM lines WHERE release = ? AND role IN ('shadow', 'canary')", [spec.candidate]
     ).fetchone()
-    return str(found[0] or "shadow")  # 'shadow' sorts after 'canary'
+    return str(row[0] or "shadow")  # 'shadow' sorts after 'canary'
 
 
-def side_of(connection: duckdb.DuckDBPyConnection, asked: Question, side: Side, labels: dict[str, int]) -> SideSummary:
-    """One side on its own; latencies of what it answered with 200."""
-    rate = error_rate(connection, side)
+def summarize(
+    connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, variant: Variant, labels: dict[str, int]
+) -> VariantSummary:
+    """Summarize one release; latencies are of its answers with status 200."""
+    rate = error_rate(connection, variant)
     quantiles = connection.execute(
-        f"SELECT quantile_cont(ms, [0.5, 0.95]) FROM ({LATENCIES.format(side)})"  # noqa: S608
+        f"SELECT quantile_cont(ms, [0.5, 0.95]) FROM ({LATENCIES.format(variant)})"  # noqa: S608
     ).fetchone()[0]
     p50, p95 = quantiles or (None, None)
-    return SideSummary(
-        release=asked.stable if side == "stable" else asked.candidate,
+    return VariantSummary(
+        release=spec.stable if variant == "stable" else spec.candidate,
         requests=rate.n if rate else 0,
-        rows=row_agreement.rows_of(connection, side),
+        rows=row_agreement.rows_of(connection, variant),
         errors=round(rate.value * rate.n) if rate else 0,
         error_rate=rate,
         latency_p50_ms=p50,
         latency_p95_ms=p95,
-        latencies=latencies(connection, side),
+        latencies=latencies(connection, variant),
         answers=labels,
-        quantiles=row_agreement.quantiles(connection, side),
+        quantiles=row_agreement.quantiles(connection, variant),
     )
 
 
-def latencies(connection: duckdb.DuckDBPyConnection, side: Side) -> list[Within]:
-    """The distribution of a side's latencies at steps of a tenth: exact there, and few, however many came."""
-    found = connection.execute(
+def latencies(connection: duckdb.DuckDBPyConnection, variant: Variant) -> list[LatencyShare]:
+    """Return the cumulative distribution of a release's latencies at steps of a tenth, where it is exact."""
+    steps = connection.execute(
         f"SELECT ceil(log10(greatest(ms, 1e-3)) * {STEPS}) AS step, count(*) "  # noqa: S608 - constants
-        f"FROM ({LATENCIES.format(side)}) GROUP BY step ORDER BY step"
+        f"FROM ({LATENCIES.format(variant)}) GROUP BY step ORDER BY step"
     ).fetchall()
-    n = sum(count for _, count in found)
-    counts = itertools.accumulate(count for _, count in found)
-    return [Within(ms=10 ** (step / STEPS), share=count / n) for (step, _), count in zip(found, counts, strict=True)]
+    n = sum(count for _, count in steps)
+    counts = itertools.accumulate(count for _, count in steps)
+    return [
+        LatencyShare(ms=10 ** (step / STEPS), share=count / n) for (step, _), count in zip(steps, counts, strict=True)
+    ]
 
 
-def notes(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question) -> list[str]:
-    """What the records do not hold, in words."""
-    said = []
-    name = asked.endpoint.name
+def notes(connection: duckdb.DuckDBPyConnection, home: Path, spec: ComparisonSpec) -> list[str]:
+    """Return messages about missing, sampled and redacted data."""
+    texts = []
+    name = spec.endpoint.name
     answered, bare = connection.execute(
         "SELECT count(*), count(*) FILTER (outputs IS NULL) FROM answered WHERE status = 200"
     ).fetchall()[0]
     if bare:
-        said.append(
+        texts.append(
             f"{bare} of {answered} answers were recorded without inputs and outputs (record: meta): they count for "
             f"errors and latency alone; 'nbdeploy traffic {name} --record full' records them"
         )
-    if asked.endpoint.record == "off":
-        said.append(f"nothing is recorded now (record: off); 'nbdeploy traffic {name} --record full' starts it again")
-    said += _sampled(connection, asked)
-    said += _redacted(asked)
-    # The ledger is that of all endpoints: what went before the candidate was there is no loss to this comparison.
-    began = max(asked.start, in_utc(asked.endpoint.release(asked.candidate).created_at))
+    if spec.endpoint.record == "off":
+        texts.append(f"nothing is recorded now (record: off); 'nbdeploy traffic {name} --record full' starts it again")
+    texts += _sampled(connection, spec)
+    texts += _redacted(spec)
+    # All endpoints share the ledger: lines older than the candidate do not matter to this comparison.
+    began = max(spec.start, in_utc(spec.endpoint.release(spec.candidate).created_at))
     for folder, what, start in (
-        (data_folder(home, name), "records", asked.start),
+        (data_folder(home, name), "records", spec.start),
         (home / LEDGER, "lines of the gateway's ledger", began),
     ):
         gone = removed(folder)
         if gone.count and gone.until and in_utc(datetime.fromisoformat(gone.until)) >= start:
-            said.append(f"{gone.count} {what} up to {gone.until[:19]}Z were purged or cleared away")
-    return said
+            texts.append(f"{gone.count} {what} up to {gone.until[:19]}Z were purged or cleared")
+    return texts
 
 
-def _sampled(connection: duckdb.DuckDBPyConnection, asked: Question) -> list[str]:
+def _sampled(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec) -> list[str]:
     least, most = connection.execute(
-        "SELECT coalesce(min(coalesce(sample, 1)), $now), coalesce(max(coalesce(sample, 1)), $now) FROM asked "
+        "SELECT coalesce(min(coalesce(sample, 1)), $now), coalesce(max(coalesce(sample, 1)), $now) FROM selected "
         "WHERE moment >= $since",
-        {"now": asked.endpoint.record_sample, "since": asked.start},
+        {"now": spec.endpoint.record_sample, "since": spec.start},
     ).fetchone()
     if least == 1:
         return []
     shares = percent_in_words(least) if least == most else f"{percent_in_words(least)} to {percent_in_words(most)}"
-    chosen = "chosen by a hash of pair_id, so that a request's records are kept on all sides or on none"
-    varied = "" if least == most else "; a time of which more was recorded counts more"
-    overflow = "; overflow is counted of all, and taken at the share of now" if asked.overflowed else ""
+    chosen = "chosen by a hash of pair_id, so that a request is recorded by all its releases or by none"
+    varied = "" if least == most else "; times with a larger sample count more"
+    overflow = "; overflow counts all requests, and is scaled by the current share" if spec.overflowed else ""
     return [f"of a sample: {shares} of the requests were recorded, {chosen}{varied}{overflow}"]
 
 
-def _redacted(asked: Question) -> list[str]:
-    stable, candidate = (set(asked.endpoint.release(tag).redact) for tag in (asked.stable, asked.candidate))
+def _redacted(spec: ComparisonSpec) -> list[str]:
+    stable, candidate = (set(spec.endpoint.release(tag).redact) for tag in (spec.stable, spec.candidate))
     if not stable | candidate:
         return []
     names = ", ".join(sorted(stable | candidate))
-    one = stable ^ candidate
-    differ = f"; {', '.join(sorted(one))} of one side alone: answers that hold it seem to differ" if one else ""
+    different = stable ^ candidate
+    differ = (
+        f"; {', '.join(sorted(different))} of one release only: answers with it seem to differ" if different else ""
+    )
     return [f"values of {names} are redacted: inputs and answers are shown and compared without them{differ}"]
 
 
-def error_rate(connection: duckdb.DuckDBPyConnection, side: Side) -> Estimate | None:
-    """The share of a side's answers of 500 and above."""
+def error_rate(connection: duckdb.DuckDBPyConnection, variant: Variant) -> Estimate | None:
+    """Return the share of a release's answers with status 500 and above."""
     errors, requests = connection.execute(
-        "SELECT count(*) FILTER (status >= 500), count(*) FROM answered WHERE side = ?", [side]
+        "SELECT count(*) FILTER (status >= 500), count(*) FROM answered WHERE side = ?", [variant]
     ).fetchone()
     return proportion(errors, requests).estimate()
 
 
-def errors_of(connection: duckdb.DuckDBPyConnection, since: datetime) -> dict[str, int]:
-    """The candidate's most frequent failures, whether stable answered or not: ``Type: message``."""
-    found = connection.execute(
+def count_errors(connection: duckdb.DuckDBPyConnection, since: datetime) -> dict[str, int]:
+    """Count the candidate's most frequent failures, whether stable answered or not: ``Type: message``."""
+    rows = connection.execute(
         """
         SELECT coalesce(
                 nullif(left(concat_ws(': ', error->>'$.type', nullif(error->>'$.message', '')), 200), ''),
                 'status ' || status
             ) AS what,
             count(*) AS times
-        FROM asked WHERE side = 'candidate' AND moment >= ? AND status >= 500
+        FROM selected WHERE side = 'candidate' AND moment >= ? AND status >= 500
         GROUP BY what ORDER BY times DESC, what LIMIT ?
         """,
         [since, MOST_ERRORS],
     ).fetchall()
-    return dict(found)
+    return dict(rows)
 
 
-def median_of(connection: duckdb.DuckDBPyConnection, query: str, level: float = LEVEL) -> Estimate | None:
-    """The median of the column ``ms`` with its interval (``sequential.median_ranks``), found in DuckDB."""
+def median(connection: duckdb.DuckDBPyConnection, query: str, level: float = LEVEL) -> Estimate | None:
+    """Return the median of the column ``ms`` with its interval (``sequential.median_ranks``), computed in DuckDB."""
     n = _number(connection, f"SELECT count(ms) FROM ({query})")  # noqa: S608
     ranks = median_ranks(n, level)
     if ranks is None:

@@ -1,4 +1,4 @@
-"""A candidate against stable, from the records and the proxy's ledger."""
+"""The InferenceLog port: records, pages, time series, purge, and the comparison of a candidate with stable."""
 
 from __future__ import annotations
 
@@ -13,35 +13,32 @@ from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.agreement import Rule
 from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Interval, Record
-from jupyter_deploy.domain.evidence.record_pages import Pair, RecordPage, Span, Wanted
+from jupyter_deploy.domain.evidence.record_pages import Pair, RecordFilter, RecordPage, TimeBucket
 from jupyter_deploy.domain.evidence.sequential import LEVEL, Difference, paired_difference, proportion
-from jupyter_deploy.domain.evidence.verdict import Paired, Unpaired, of_pairs, of_sides
+from jupyter_deploy.domain.evidence.verdict import PairedFigures, UnpairedFigures, judge_paired, judge_unpaired
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.results import Purged
-from jupyter_deploy.records import ledger, pages, records, segments
-from jupyter_deploy.records import purge as purging
-from jupyter_deploy.records import time_series as spans
-from jupyter_deploy.records.follow import Tail, follow
+from jupyter_deploy.records import ledger, pages, purge, records, segments, time_series
+from jupyter_deploy.records.follow import RecordFollower, follow
 from jupyter_deploy.records.segments import LEDGER, data_folder, reading
 
-from . import agreement as agreeing
-from . import load_pairs, row_agreement
-from .load_pairs import Question
-from .row_agreement import SIDES
+from . import agreement, load_pairs, row_agreement
+from .load_pairs import ComparisonSpec
+from .row_agreement import VARIANTS
 
-# Refusals that speak of the input; 429 and the like speak of the load.
+# Statuses that refuse the input; 429 and the like are due to the load.
 _REFUSED = (400, 413, 415, 422)
 
 
 class RecordLog:
-    """Reads ``<home>/records`` and ``<home>/ledger``, and takes out of them what is purged.
+    """The log of inferences in ``<home>/records`` and ``<home>/ledger``.
 
     Parameters
     ----------
     home
         The folder that ``NBDEPLOY_HOME`` names.
     poll_seconds
-        How often ``follow`` looks for new records.
+        The interval at which ``follow`` looks for new records.
     """
 
     def __init__(self, home: Path, *, poll_seconds: float = 0.2) -> None:
@@ -58,7 +55,7 @@ class RecordLog:
         request_ids: Collection[str] = (),
         limit: int | None = None,
     ) -> list[Record]:
-        """Records by time, oldest first, of these requests (none: of all); with ``limit`` the last so many.
+        """Return records by time, oldest first, of these requests (none: of all); with ``limit`` only the last ones.
 
         Raises InvalidInput (a negative limit, an impossible name), StoreError.
         """
@@ -74,42 +71,42 @@ class RecordLog:
         status: int | None = None,
         request_ids: Collection[str] = (),
     ) -> Iterator[Record]:
-        """Records written after this call, for ever.
+        """Yield records written after this call, for ever.
 
         Raises InvalidInput (an impossible name), StoreError.
         """
-        # The place to go on from is taken now, not when the first record is asked for: nothing is missed between.
-        tail = Tail(self._home, endpoint)
+        # The position is taken now, not at the first iteration: no record is missed in between.
+        tail = RecordFollower(self._home, endpoint)
         return follow(tail, role=role, status=status, request_ids=request_ids, every=self._poll_seconds)
 
-    def page(self, endpoint: str, wanted: Wanted, *, before: str | None, limit: int) -> RecordPage:
-        """See ``paging.page``."""
-        return pages.page(self._home, endpoint, wanted, before=before, limit=limit)
+    def page(self, endpoint: str, record_filter: RecordFilter, *, before: str | None, limit: int) -> RecordPage:
+        """See ``pages.page``."""
+        return pages.page(self._home, endpoint, record_filter, before=before, limit=limit)
 
     def pair(self, endpoint: str, key: str) -> Pair:
-        """See ``paging.pair``."""
+        """See ``pages.pair``."""
         return pages.pair(self._home, endpoint, key)
 
-    def spans(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[Span]:
-        """See ``spans.spans``."""
-        return spans.spans(self._home, endpoint, since=since, until=until, every=every)
+    def time_series(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[TimeBucket]:
+        """See ``time_series.read``."""
+        return time_series.read(self._home, endpoint, since=since, until=until, every=every)
 
     def removed(self, endpoint: str) -> int:
-        """How many records were purged or cleared away, ever. Raises InvalidInput (an impossible name)."""
+        """Count the records that were ever purged or cleared. Raises InvalidInput (an impossible name)."""
         return segments.removed(data_folder(self._home, checked_name(endpoint))).count
 
     def purge(self, endpoint: str, *, before: datetime | None, request_ids: Sequence[str], dry_run: bool) -> Purged:
-        """Take out what was recorded before a moment, of these requests (none: of all), or both.
+        """Delete records before a moment, of these requests (none: of all), or both.
 
-        Raises InvalidInput (an impossible name), TargetError (somebody does not let go of a file), StoreError.
+        Raises InvalidInput (an impossible name), TargetError (a process does not close a file), StoreError.
         """
-        doomed = purging.Doomed(checked_name(endpoint), before, request_ids)
-        return purging.count(self._home, doomed) if dry_run else purging.purge(self._home, doomed)
+        selection = purge.PurgeSelection(checked_name(endpoint), before, request_ids)
+        return purge.count(self._home, selection) if dry_run else purge.purge(self._home, selection)
 
     def compare(
         self, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, rule: Rule
     ) -> Comparison:
-        """The candidate against the release that is stable now; ``rule`` says when two answers agree.
+        """Compare the candidate with the current stable release; ``rule`` defines agreement.
 
         Raises InvalidInput (the candidate is stable), UnknownRelease, StoreError.
         """
@@ -119,17 +116,17 @@ class RecordLog:
 def compare(
     home: Path, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, rule: Rule
 ) -> Comparison:
-    """Compare a candidate with the release that is stable now.
+    """Compare a candidate with the current stable release.
 
     A shadow is compared on the same requests; a canary answers other requests than stable and is compared
-    unpaired. A release without traffic is compared by what it was last: as a shadow if it has records as one, else
-    as a canary. No records are no error: the comparison is empty and inconclusive.
+    unpaired. A release without traffic is compared in its last role: as a shadow if it has records as one, else
+    as a canary. Without records the comparison is empty and inconclusive.
 
     Parameters
     ----------
     since
-        Only requests of which both records are not older. The proxy's overflow counter knows no time: with
-        ``since``, coverage may be understated, and the reason says so.
+        Only requests with both records at or after this time. The proxy's overflow counter has no time: with
+        ``since``, coverage may be understated, and the reason notes it.
     overflowed
         Copies that the proxy dropped before the shadow hop (paired only).
 
@@ -149,25 +146,25 @@ def compare(
             f"{tag} is {endpoint.name}'s stable release: it cannot be compared with itself",
             f"name a candidate, such as {others[0]}" if others else "deploy a candidate first",
         )
-    asked = Question(endpoint, stable, tag, since, overflowed, rule)
+    spec = ComparisonSpec(endpoint, stable, tag, since, overflowed, rule)
     with (
         reading(folder := data_folder(home, endpoint.name)),
         reading(home / LEDGER),
         records.database(folder, home / LEDGER) as connection,
     ):
-        skipped = load_pairs.load(connection, home, asked)
-        role = load_pairs.recorded_role(connection, asked)
-        load_pairs.ask(connection, asked, role)
+        skipped = load_pairs.load_records(connection, home, spec)
+        role = load_pairs.recorded_role(connection, spec)
+        load_pairs.select_records(connection, spec, role)
         paired = role == "shadow"
-        found = _paired(connection, home, asked, skipped) if paired else _unpaired(connection, asked, skipped)
-        return found.model_copy(update={"notes": load_pairs.notes(connection, home, asked)})
+        comparison = _paired(connection, home, spec, skipped) if paired else _unpaired(connection, spec, skipped)
+        return comparison.model_copy(update={"notes": load_pairs.notes(connection, home, spec)})
 
 
-def _paired(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question, skipped: int) -> Comparison:
-    load_pairs.pair(connection, asked)
-    ledger.load(connection, home, asked.endpoint.name, asked.candidate, asked.stable)
-    mirrored, failures = ledger.mirrored(connection, asked.start, asked.overflowed_recorded)
-    row_agreement.compare_rows(connection, asked.rule)
+def _paired(connection: duckdb.DuckDBPyConnection, home: Path, spec: ComparisonSpec, skipped: int) -> Comparison:
+    load_pairs.load_paired(connection, spec)
+    ledger.load(connection, home, spec.endpoint.name, spec.candidate, spec.stable)
+    mirrored, failures = ledger.mirrored(connection, spec.start, spec.overflowed_recorded)
+    row_agreement.compare_rows(connection, spec.rule)
     rows, flips = row_agreement.rows_and_flips(connection)
     relative = row_agreement.relative_difference(connection)
     stable, candidate, pairs, refused = connection.execute(
@@ -177,8 +174,8 @@ def _paired(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question, 
         FROM (SELECT *, s_status >= 500 AS s, c_status >= 500 AS c FROM pairs)
         """  # noqa: S608
     ).fetchone()
-    mean, agreement, course = agreeing.agreement(connection)
-    figures = Paired(
+    mean, estimate, course = agreement.estimate_agreement(connection)
+    figures = PairedFigures(
         pairs=pairs,
         rows=rows,
         flips=flips,
@@ -187,24 +184,24 @@ def _paired(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question, 
         coverage=proportion(pairs, mirrored),
         errors=paired_difference(candidate, stable, pairs - candidate - stable),
         refused=proportion(refused, pairs),
-        floats={} if asked.rule.chosen else row_agreement.float_flips(connection, relative),
+        floats={} if spec.rule.chosen else row_agreement.float_flips(connection, relative),
         failures=failures,
-        stochastic=asked.stochastic,
-        unwindowed_overflow=asked.since is not None and asked.overflowed > 0,
+        stochastic=spec.stochastic,
+        unwindowed_overflow=spec.since is not None and spec.overflowed > 0,
     )
-    verdict, reason, recommendation = of_pairs(figures)
-    if not mirrored and asked.role == "idle":
-        reason = _never_beside(asked)
+    verdict, reason, recommendation = judge_paired(figures)
+    if not mirrored and spec.role == "idle":
+        reason = _no_common_requests(spec)
     return _comparison(
         connection,
-        asked,
+        spec,
         paired=True,
         pairs=pairs,
         rows=rows,
         mirrored=mirrored,
-        overflowed=asked.overflowed,
+        overflowed=spec.overflowed,
         coverage=figures.coverage.estimate(),
-        agreement=agreement,
+        agreement=estimate,
         agreement_course=course,
         refusal_rate=figures.refused.estimate(),
         flips=row_agreement.flips(connection),
@@ -213,7 +210,7 @@ def _paired(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question, 
         relative_difference=relative,
         shadow_failures=failures,
         error_difference=figures.errors.estimate(),
-        latency_difference_ms=load_pairs.median_of(
+        latency_difference_ms=load_pairs.median(
             connection, "SELECT c_latency - s_latency AS ms FROM pairs WHERE s_status = 200 AND c_status = 200"
         ),
         verdict=verdict,
@@ -223,19 +220,19 @@ def _paired(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question, 
     )
 
 
-def _never_beside(asked: Question) -> str:
-    name, tag = asked.endpoint.name, asked.candidate
+def _no_common_requests(spec: ComparisonSpec) -> str:
+    name, tag = spec.endpoint.name, spec.candidate
     return (
-        f"{tag} has no traffic and was no candidate while {asked.stable} was stable, so nothing compares the two; "
+        f"{tag} has no traffic and was no candidate while {spec.stable} was stable, so they have no common requests; "
         f"'nbdeploy traffic {name} --shadow {tag}=100' sends it copies of the requests."
     )
 
 
-def _unpaired(connection: duckdb.DuckDBPyConnection, asked: Question, skipped: int) -> Comparison:
-    load_pairs.leave_apart(connection, asked)
+def _unpaired(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, skipped: int) -> Comparison:
+    load_pairs.load_unpaired(connection, spec)
     result = _comparison(
         connection,
-        asked,
+        spec,
         paired=False,
         pairs=0,
         rows=0,
@@ -251,24 +248,26 @@ def _unpaired(connection: duckdb.DuckDBPyConnection, asked: Question, skipped: i
     stable, candidate = result.sides["stable"], result.sides["candidate"]
     errors = Difference(candidate.errors, candidate.requests, stable.errors, stable.requests)
     shares = row_agreement.shares(connection)
-    verdict, reason, recommendation = of_sides(
-        Unpaired(
+    verdict, reason, recommendation = judge_unpaired(
+        UnpairedFigures(
             stable=stable.requests,
             candidate=candidate.requests,
             errors=errors,
             shares=shares,
-            stochastic=asked.stochastic,
+            stochastic=spec.stochastic,
         )
     )
-    told = {label: share.estimate() for label, share in shares.items()}
-    figures = {"error_difference": errors.estimate(), "answer_shares": told}
+    answer_shares = {label: share.estimate() for label, share in shares.items()}
+    figures = {"error_difference": errors.estimate(), "answer_shares": answer_shares}
     return result.model_copy(update=figures | {"verdict": verdict, "reason": reason, "recommendation": recommendation})
 
 
 def _unpaired_latency(connection: duckdb.DuckDBPyConnection) -> Estimate | None:
-    """The difference of the medians; each misses with half of what the difference may, so both hold together."""
+    """Estimate the difference of the medians; each interval has half of the allowed error, so both hold together."""
     level = 1 - (1 - LEVEL) / 2
-    stable, candidate = (load_pairs.median_of(connection, load_pairs.LATENCIES.format(side), level) for side in SIDES)
+    stable, candidate = (
+        load_pairs.median(connection, load_pairs.LATENCIES.format(variant), level) for variant in VARIANTS
+    )
     if not (stable and candidate):
         return None
     low = candidate.interval.low - stable.interval.high
@@ -277,21 +276,21 @@ def _unpaired_latency(connection: duckdb.DuckDBPyConnection) -> Estimate | None:
     return Estimate(value=candidate.value - stable.value, interval=interval, n=candidate.n + stable.n)
 
 
-def _comparison(connection: duckdb.DuckDBPyConnection, asked: Question, **figures: Any) -> Comparison:
-    """With what is told of both kinds of comparison: each side on its own, and the candidate's exceptions."""
-    row_agreement.list_answers(connection, asked.rule)
+def _comparison(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, **figures: Any) -> Comparison:
+    """Build the comparison with the figures of both kinds: a summary of each release, the candidate's exceptions."""
+    row_agreement.list_answers(connection, spec.rule)
     labels = row_agreement.labels(connection)
     return Comparison(
-        endpoint=asked.endpoint.name,
-        stable=asked.stable,
-        candidate=asked.candidate,
-        role=asked.role,
-        record_sample=asked.endpoint.record_sample,
-        since=asked.since,
-        errors=load_pairs.errors_of(connection, asked.start),
-        sides={side: load_pairs.side_of(connection, asked, side, labels[side]) for side in SIDES},
-        stochastic=asked.stochastic,
-        relative_tolerance=asked.rule.rtol,
-        absolute_tolerance=asked.rule.atol,
+        endpoint=spec.endpoint.name,
+        stable=spec.stable,
+        candidate=spec.candidate,
+        role=spec.role,
+        record_sample=spec.endpoint.record_sample,
+        since=spec.since,
+        errors=load_pairs.count_errors(connection, spec.start),
+        sides={variant: load_pairs.summarize(connection, spec, variant, labels[variant]) for variant in VARIANTS},
+        stochastic=spec.stochastic,
+        relative_tolerance=spec.rule.rtol,
+        absolute_tolerance=spec.rule.atol,
         **figures,
     )

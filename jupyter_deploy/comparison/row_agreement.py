@@ -1,6 +1,6 @@
-"""The rows of a comparison: which agree, which flipped, and what each side answered. All in DuckDB.
+"""Agreement row by row, flips, and the distribution of each release's answers. All in DuckDB.
 
-Works on the tables of ``comparison``: ``pairs`` (a request that both recorded: request, s_* and c_* of stable and
+Works on the tables of ``load_pairs``: ``pairs`` (a request that both recorded: request, s_* and c_* of stable and
 candidate) and ``answered`` (side, request, status, latency_ms, outputs).
 """
 
@@ -17,10 +17,10 @@ from jupyter_deploy.domain.evidence.agreement import OPPOSITE, Rule
 from jupyter_deploy.domain.evidence.inference import Estimate, Flip, Interval
 from jupyter_deploy.domain.evidence.sequential import LEVEL, Difference, quantile_bounds
 from jupyter_deploy.domain.evidence.verdict import MOST_ANSWERS
-from jupyter_deploy.records.records import AT, COLUMNS, fetched, lines_of
+from jupyter_deploy.records.records import AT, COLUMNS, fetch_rows, lines_of
 
-Side = Literal["stable", "candidate"]
-SIDES: tuple[Side, Side] = ("stable", "candidate")
+Variant = Literal["stable", "candidate"]
+VARIANTS: tuple[Variant, Variant] = ("stable", "candidate")
 
 MOST_FLIPS = 50
 RELATIVE_QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
@@ -30,9 +30,9 @@ ANSWER_QUANTILES = {"min": 0.0, "p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75
 _NUMBERS = "('UBIGINT', 'BIGINT', 'DOUBLE')"
 _NESTED = "('ARRAY', 'OBJECT')"
 
-# The scalar rules are those of domain.agreement.Rule, said in SQL; a contract test holds the two together. JSON
-# comes out of DuckDB in one spelling, so equal text is an equal value. Only lists and objects that are spelled
-# differently go through Python. x is stable's answer, y the candidate's; SQL's NULL is no answer, JSON's null is one.
+# The scalar rules of domain.evidence.agreement.Rule in SQL; a contract test compares the two. DuckDB normalizes JSON,
+# so equal text is an equal value. Only lists and objects with different texts go through Python. x is stable's answer,
+# y the candidate's; SQL's NULL is a missing answer, JSON's null is an answer.
 _COMPARED = f"""
 CREATE TEMP TABLE compared AS
 SELECT request, "row",
@@ -73,8 +73,8 @@ FROM (
 )
 """  # noqa: S608 - constants
 
-_SAID = f"""
-CREATE TEMP TABLE said AS
+_ANSWERS = f"""
+CREATE TEMP TABLE answers AS
 SELECT side, request, CASE WHEN number THEN TRY_CAST(value AS DOUBLE) END AS number,
     CASE WHEN number OR kind IN {_NESTED} THEN NULL
         WHEN kind = 'VARCHAR' THEN value->>'$' ELSE value::VARCHAR END AS label
@@ -90,9 +90,9 @@ FROM (
 
 
 def compare_rows(connection: duckdb.DuckDBPyConnection, rule: Rule) -> None:
-    """The table ``compared``: a line for each row that both sides answered with 200.
+    """Create the table ``compared``: a line for each row that both releases answered with 200.
 
-    Where one side gave fewer answers than the other, the missing ones do not agree.
+    If one release gave fewer answers than the other, the missing ones do not agree.
     """
 
     def compare_nested(stable: str, candidate: str) -> dict[str, Any]:
@@ -106,63 +106,63 @@ def compare_rows(connection: duckdb.DuckDBPyConnection, rule: Rule) -> None:
 
 
 def rows_and_flips(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
-    """How many rows were compared, and on how many the two do not agree."""
+    """Count the compared rows and the flips."""
     return connection.execute("SELECT count(*), count(*) FILTER (NOT agree) FROM compared").fetchone() or (0, 0)
 
 
 def relative_difference(connection: duckdb.DuckDBPyConnection) -> dict[str, Estimate]:
-    """Quantiles of the relative differences, each request of the same weight; empty where there are no numbers.
+    """Estimate quantiles of the relative differences, with equal weight per request; empty without numbers.
 
-    A row without numbers counts as 0 where the two agree, and as the worst where they do not.
+    A row without numbers counts as 0 if the two agree, and as the largest difference if not.
     """
     numbers, requests = connection.execute("SELECT count(relative), count(DISTINCT request) FROM compared").fetchone()
     if not numbers:
         return {}
     bounds = {name: quantile_bounds(requests, share) for name, share in RELATIVE_QUANTILES.items()}
-    asked = []
+    columns = []
     for name, share in RELATIVE_QUANTILES.items():
         low, high = bounds[name]
-        # Sums of 1 / rows are rounded; the smallest value whose weight reaches a share is not to depend on it.
-        asked.append(f"min(size) FILTER (weight >= {share * requests * (1 - 1e-12)})")
-        asked.append("0.0" if low is None else f"min(size) FILTER (weight > {low})")
-        asked.append(f"{OPPOSITE}" if high is None else f"min(size) FILTER (weight >= {high})")
-    found = connection.execute(
+        # Sums of 1 / rows are rounded; the smallest value whose weight reaches a share must not depend on that.
+        columns.append(f"min(size) FILTER (weight >= {share * requests * (1 - 1e-12)})")
+        columns.append("0.0" if low is None else f"min(size) FILTER (weight > {low})")
+        columns.append(f"{OPPOSITE}" if high is None else f"min(size) FILTER (weight >= {high})")
+    row = connection.execute(
         f"""
         WITH sizes AS (
             SELECT coalesce(relative, CASE WHEN agree THEN 0.0 ELSE {OPPOSITE} END) AS size,
                 1 / count(*) OVER (PARTITION BY request) AS weight
             FROM compared
         )
-        SELECT max(size), {", ".join(asked)}
+        SELECT max(size), {", ".join(columns)}
         FROM (SELECT size, sum(weight) OVER (ORDER BY size) AS weight FROM sizes)
         """  # noqa: S608 - constants and numbers
     ).fetchone()
     quantiles = {
         name: Estimate(
-            value=found[1 + 3 * position],
-            interval=Interval(low=found[2 + 3 * position], high=_or_worst(found[3 + 3 * position]), level=LEVEL),
+            value=row[1 + 3 * position],
+            interval=Interval(low=row[2 + 3 * position], high=_or_worst(row[3 + 3 * position]), level=LEVEL),
             n=requests,
         )
         for position, name in enumerate(RELATIVE_QUANTILES)
     }
-    largest = Estimate(value=found[0], interval=Interval(low=found[0], high=OPPOSITE, level=LEVEL), n=requests)
+    largest = Estimate(value=row[0], interval=Interval(low=row[0], high=OPPOSITE, level=LEVEL), n=requests)
     return quantiles | {"max": largest}
 
 
 def float_flips(connection: duckdb.DuckDBPyConnection, relative: dict[str, Estimate]) -> dict[str, float]:
-    """The values of ``relative``, if rows disagree in their floating-point numbers; else nothing."""
+    """Return the values of ``relative`` if rows differ in floating-point numbers; else nothing."""
     flips = _number(connection.execute("SELECT count(*) FROM compared WHERE NOT agree AND relative > 0"))
     return {name: estimate.value for name, estimate in relative.items()} if flips else {}
 
 
 def numeric_difference(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
-    """Quantiles of ``|candidate - stable|`` over rows of floating-point numbers (of a nested answer the largest)."""
+    """Return quantiles of ``|candidate - stable|`` over rows with floats (the largest of a nested answer)."""
     return _quantiles(connection, "SELECT {} FROM compared WHERE isfinite(gap)", "gap", DIFFERENCE_QUANTILES)
 
 
 def flips(connection: duckdb.DuckDBPyConnection) -> list[Flip]:
-    """The latest rows on which the two disagree, newest request first, with what was asked."""
-    found = connection.execute(
+    """Return the latest flips, newest request first, with their inputs."""
+    rows = connection.execute(
         """
         SELECT pair_id, request_id, "row", s_at::TIMESTAMP, x, y, s_filename
         FROM compared JOIN pairs USING (request) WHERE NOT agree
@@ -170,8 +170,8 @@ def flips(connection: duckdb.DuckDBPyConnection) -> list[Flip]:
         """,
         [MOST_FLIPS],
     ).fetchall()
-    # Inputs are most of a record's bytes. They are read for these few requests only, from the segments that hold them.
-    inputs = _inputs(connection, sorted({flip[0] for flip in found}), sorted({flip[6] for flip in found}))
+    # Inputs are most of a record's bytes: they are read for these few requests only, from their segments.
+    inputs = _inputs(connection, sorted({flip[0] for flip in rows}), sorted({flip[6] for flip in rows}))
     return [
         Flip(
             pair_id=pair_id,
@@ -182,57 +182,58 @@ def flips(connection: duckdb.DuckDBPyConnection) -> list[Flip]:
             stable=_decoded(x),
             candidate=_decoded(y),
         )
-        for pair_id, request_id, row, at, x, y, _ in found
+        for pair_id, request_id, row, at, x, y, _ in rows
     ]
 
 
 def list_answers(connection: duckdb.DuckDBPyConnection, rule: Rule) -> None:
-    """The table ``said``: each answer of each side as a label or, if it is a floating-point number, as a number."""
-    connection.execute(_SAID, {"exact": rule.exact, "floating": rule.floating})
+    """Create the table ``answers``: each answer of each release as a label or, if it is a float, as a number."""
+    connection.execute(_ANSWERS, {"exact": rule.exact, "floating": rule.floating})
 
 
-def rows_of(connection: duckdb.DuckDBPyConnection, side: Side) -> int:
-    return _number(connection.execute("SELECT count(*) FROM said WHERE side = ?", [side]))
+def rows_of(connection: duckdb.DuckDBPyConnection, variant: Variant) -> int:
+    return _number(connection.execute("SELECT count(*) FROM answers WHERE side = ?", [variant]))
 
 
-def labels(connection: duckdb.DuckDBPyConnection) -> dict[Side, dict[str, int]]:
-    """How often each side gave the most frequent labels of both, the most frequent first."""
-    found = connection.execute(
+def labels(connection: duckdb.DuckDBPyConnection) -> dict[Variant, dict[str, int]]:
+    """Count the most frequent labels of both releases, for each release, the most frequent first."""
+    rows = connection.execute(
         """
         SELECT label, count(*) FILTER (side = 'stable'), count(*) FILTER (side = 'candidate')
-        FROM said WHERE label IS NOT NULL GROUP BY label ORDER BY count(*) DESC, label LIMIT ?
+        FROM answers WHERE label IS NOT NULL GROUP BY label ORDER BY count(*) DESC, label LIMIT ?
         """,
         [MOST_ANSWERS],
     ).fetchall()
     return {
-        "stable": {label: stable for label, stable, _ in found},
-        "candidate": {label: candidate for label, _, candidate in found},
+        "stable": {label: stable for label, stable, _ in rows},
+        "candidate": {label: candidate for label, _, candidate in rows},
     }
 
 
-def quantiles(connection: duckdb.DuckDBPyConnection, side: Side) -> dict[str, float]:
-    """Quantiles of a side's floating-point answers; empty when it has none."""
+def quantiles(connection: duckdb.DuckDBPyConnection, variant: Variant) -> dict[str, float]:
+    """Return quantiles of a release's floating-point answers; empty without any."""
     return _quantiles(
-        connection, "SELECT {} FROM said WHERE isfinite(number) AND side = ?", "number", ANSWER_QUANTILES, [side]
+        connection, "SELECT {} FROM answers WHERE isfinite(number) AND side = ?", "number", ANSWER_QUANTILES, [variant]
     )
 
 
 def shares(connection: duckdb.DuckDBPyConnection) -> dict[str, Difference]:
-    """For each frequent label the candidate's share of a request's rows minus stable's, the most frequent first."""
-    found = connection.execute(
+    """Return, for each frequent label, the candidate's share of a request's rows minus stable's."""
+    rows = connection.execute(
         """
-        WITH requests AS (SELECT side, request, count(*) AS m FROM said GROUP BY ALL),
+        WITH requests AS (SELECT side, request, count(*) AS m FROM answers GROUP BY ALL),
             totals AS (
                 SELECT count(*) FILTER (side = 'candidate') AS candidate, count(*) FILTER (side = 'stable') AS stable
                 FROM requests
             ),
             top AS (
-                SELECT label, count(*) AS times FROM said WHERE label IS NOT NULL
+                SELECT label, count(*) AS times FROM answers WHERE label IS NOT NULL
                 GROUP BY label ORDER BY times DESC, label LIMIT ?
             ),
             parts AS (
                 SELECT label, side, count(*) / any_value(m) AS part
-                FROM said SEMI JOIN top USING (label) JOIN requests USING (side, request) GROUP BY label, side, request
+                FROM answers SEMI JOIN top USING (label) JOIN requests USING (side, request)
+                GROUP BY label, side, request
             )
         SELECT label, coalesce(sum(part) FILTER (side = 'candidate'), 0), any_value(candidate),
             coalesce(sum(part) FILTER (side = 'stable'), 0), any_value(stable)
@@ -240,10 +241,10 @@ def shares(connection: duckdb.DuckDBPyConnection) -> dict[str, Difference]:
         """,
         [MOST_ANSWERS],
     ).fetchall()
-    # Sums of fractions may exceed the number of requests by a rounding.
+    # By rounding, sums of fractions may exceed the number of requests.
     return {
         label: Difference(min(candidate, requests), requests, min(stable, others), others)
-        for label, candidate, requests, stable, others in found
+        for label, candidate, requests, stable, others in rows
         if requests and others
     }
 
@@ -252,16 +253,16 @@ def _inputs(connection: duckdb.DuckDBPyConnection, pair_ids: list[str], files: l
     if not pair_ids:
         return {}
     lines = lines_of([Path(file) for file in files], {name: COLUMNS[name] for name in ("ts", "pair_id", "inputs")})
-    found = fetched(
+    rows = fetch_rows(
         connection,
         f"SELECT pair_id, arg_max(inputs, {AT}) FROM {lines} WHERE list_contains(?, pair_id) GROUP BY pair_id",  # noqa: S608
         [pair_ids],
     )
-    return {pair_id: _decoded(inputs) for pair_id, inputs in found}
+    return {pair_id: _decoded(inputs) for pair_id, inputs in rows}
 
 
 def _or_worst(size: float | None) -> float:
-    """No weight reaches a bound that rounding put at the very end: then the worst bounds it."""
+    """Return the largest difference if rounding left a bound without a value."""
     return OPPOSITE if size is None else float(size)
 
 
@@ -272,11 +273,11 @@ def _row_of(inputs: Any, row: int) -> Any:
 
 
 def _quantiles(
-    connection: duckdb.DuckDBPyConnection, query: str, column: str, wanted: dict[str, float], values: Any = None
+    connection: duckdb.DuckDBPyConnection, query: str, column: str, shares_by_name: dict[str, float], values: Any = None
 ) -> dict[str, float]:
-    expression = f"quantile_cont({column}, {list(wanted.values())})"
+    expression = f"quantile_cont({column}, {list(shares_by_name.values())})"
     row = connection.execute(query.format(expression), values or []).fetchone()
-    return dict(zip(wanted, row[0], strict=True)) if row and row[0] else {}
+    return dict(zip(shares_by_name, row[0], strict=True)) if row and row[0] else {}
 
 
 def _number(result: duckdb.DuckDBPyConnection) -> int:

@@ -1,7 +1,7 @@
-"""Layers: tar archives that come out the same wherever and whenever they are made.
+"""Layers: reproducible tar archives.
 
-What could differ is fixed: the order is that of the names, everything belongs to root, was changed at the beginning of
-1970 and may be read by all. Nothing is held in memory but a few chunks, however large a file is.
+Entries are sorted by name, belong to root, date from the beginning of 1970 and are readable for all. Memory holds only
+a few chunks, however large a file is.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, Self, cast
 
-from jupyter_deploy.system.digests import Digesting
+from jupyter_deploy.system.digests import HashingFile
 
-_CHUNK = 1 << 20  # bytes that are compressed for themselves
-_BUFFER = 1 << 22  # bytes that are read of a file at once
+_CHUNK = 1 << 20  # bytes that are compressed independently
+_BUFFER = 1 << 22  # bytes of one read
 _LEVEL = 4  # half the time of 6 for 4 % more bytes
 
-# No name, no time, no level and no system are said in it: the header that says least (RFC 1952).
+# A header without name, time, level or system (RFC 1952).
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _END = b"\x03\x00"  # an empty last block
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file, symbolic link or empty folder in a layer; the folders above it come by themselves.
+    """A file, symbolic link or empty folder in a layer; its parent folders are added automatically.
 
     Attributes
     ----------
     name
         Its path in the image, without the first slash.
     source
-        A file of this machine, its content, or, for a link, where it leads; None: it is an empty folder.
+        A file of this machine, its content, or a link's target; None: an empty folder.
     executable
-        Whether a file may be run; the mode is 0755, else 0644.
+        Whether a file's mode is 0755; else it is 0644.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Packed:
-    """A layer that was written: ``digest`` and ``size`` (bytes) as it is sent, ``diff_id`` as it is unpacked."""
+    """A written layer: ``digest`` and ``size`` (bytes) as sent, ``diff_id`` unpacked."""
 
     digest: str
     diff_id: str
@@ -61,7 +61,7 @@ class Packed:
 
 
 def entries_of(folder: Path, at: str) -> Iterator[Entry]:
-    """All that is below a folder of this machine, to lie below ``at`` in the image; links stay links."""
+    """The content of a folder of this machine as entries below ``at`` in the image; links stay links."""
     for root, folders, files in os.walk(folder):
         links = [name for name in folders if (Path(root) / name).is_symlink()]
         for name in [*files, *links]:
@@ -76,10 +76,10 @@ def entries_of(folder: Path, at: str) -> Iterator[Entry]:
 def write_layer(entries: Iterable[Entry], into: Path, *, compressed: bool = True) -> Packed:
     """Write a layer into a new file; the same entries give the same bytes.
 
-    Weights hardly shrink: a layer of them is better not compressed, and then depends on the file alone.
+    Weights hardly shrink, so their layer is not compressed and depends on the file alone.
     """
     ordered = sorted(entries, key=lambda entry: entry.name.split("/"))
-    with Digesting(into) as file:
+    with HashingFile(into) as file:
         if compressed:
             unpacked = sha256()
             with _Gzip(file) as gzip:
@@ -93,9 +93,9 @@ def write_layer(entries: Iterable[Entry], into: Path, *, compressed: bool = True
 
 
 def compress(tar: Path, into: Path) -> Packed:
-    """Write an archive that is there already as a layer; the same archive gives the same bytes."""
+    """Compress an existing archive as a layer; the same archive gives the same bytes."""
     unpacked = sha256()
-    with Digesting(into) as file:
+    with HashingFile(into) as file:
         with tar.open("rb") as opened, _Gzip(file) as gzip:
             while chunk := opened.read(_BUFFER):
                 unpacked.update(chunk)
@@ -105,7 +105,7 @@ def compress(tar: Path, into: Path) -> Packed:
 
 
 def unpack(tar: Path, into: Path) -> list[Entry]:
-    """What is in a layer, as files below a new folder of this machine."""
+    """Unpack a layer into a new folder of this machine; returns its entries."""
     with tarfile.open(tar) as archive:
         archive.extractall(into, filter="tar")
     empty = (Path(root) for root, folders, files in os.walk(into) if not folders and not files)
@@ -113,7 +113,7 @@ def unpack(tar: Path, into: Path) -> list[Entry]:
 
 
 def write_tree(entries: Iterable[Entry], folder: Path) -> None:
-    """Write what would be a layer as files below a folder of this machine, readable for all."""
+    """Write a layer's entries as files below a new folder of this machine, readable for all."""
     folder.mkdir()
     for entry in entries:
         path = folder / entry.name
@@ -131,16 +131,16 @@ def write_tree(entries: Iterable[Entry], folder: Path) -> None:
 
 
 def _write_tar(entries: Iterable[Entry], into: _Counting) -> None:
-    # GNU's format has room for long names and large files, and no field that depends on the machine.
+    # GNU's format allows long names and large files, and has no field that depends on the machine.
     with tarfile.TarFile(
         fileobj=cast("Any", into), mode="w", format=tarfile.GNU_FORMAT, encoding="utf-8", copybufsize=_BUFFER
     ) as tar:
-        there: set[PurePosixPath] = set()
+        added: set[PurePosixPath] = set()
         for entry in entries:
             parents = list(PurePosixPath(entry.name).parents)[-2::-1]  # without "."
             for parent in parents:
-                if parent not in there:
-                    there.add(parent)
+                if parent not in added:
+                    added.add(parent)
                     tar.addfile(_info(str(parent), tarfile.DIRTYPE, 0o755))
             _add(tar, entry)
 
@@ -171,7 +171,7 @@ def _info(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:
 
 
 class _Counting:
-    """What ``tarfile`` writes to: it hands on all, and knows how much that was."""
+    """A file for ``tarfile`` that passes data to its sinks and counts the bytes."""
 
     def __init__(self, *sinks: Any) -> None:
         self._sinks = sinks
@@ -188,9 +188,9 @@ class _Counting:
 
 
 class _Gzip:
-    """One gzip stream whose chunks are compressed side by side: the same bytes on any number of processors."""
+    """A gzip stream whose chunks are compressed in parallel; the bytes do not depend on the number of processors."""
 
-    def __init__(self, into: Digesting) -> None:
+    def __init__(self, into: HashingFile) -> None:
         self._into = into
         self._waiting = bytearray()
         self._check = 0
@@ -229,6 +229,6 @@ class _Gzip:
 
 
 def _deflated(chunk: bytes) -> bytes:
-    """Whole blocks of a raw deflate stream that refer to nothing before them."""
+    """Whole blocks of a raw deflate stream without references to earlier ones."""
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
     return compressor.compress(chunk) + compressor.flush(zlib.Z_SYNC_FLUSH)

@@ -1,4 +1,4 @@
-"""What belongs to an image in a registry: documents about it, and signatures, under the tags where cosign looks."""
+"""Attachments of an image in a registry: documents and signatures, under cosign's tags."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from jupyter_deploy.system.temp import scratch_folder
 
 from . import single_image_layout
 from .credentials import auth_file, certificates_for, secrets_for
-from .programs import Ended, masked, run
+from .programs import Completed, masked, run
 from .registry_errors import registry_error
 from .skopeo import Skopeo, docker, unverified
 
 _PASSWORD = "COSIGN_PASSWORD"  # noqa: S105 - a variable's name
 
-# How cosign ends when all went well, but nobody signed, or nobody by this key.
+# cosign's exit codes for no signature, and for none by this key.
 _UNSIGNED = (10, 12)
 
 
@@ -30,35 +30,35 @@ class Registries(Skopeo):
     """The Registry port."""
 
     def attach(self, reference: Reference, kind: str, document: bytes) -> None:
-        """Attach a document of this media type to the image at a digest; it takes the place of an earlier one.
+        """Attach a document of this media type to the image at a digest, in place of an earlier one.
 
         Raises ToolMissing, RegistryError.
         """
-        at = single_image_layout.beside(reference, "sbom")
+        at = single_image_layout.attachment_tag(reference, "sbom")
         with scratch_folder("attach") as folder:
             layout = single_image_layout.of_document(folder, kind, document)
-            self.copied(
-                at, [*unverified("dest", at), f"oci:{layout}:{single_image_layout.NAME}", docker(at)], None, _unheard
+            self.copy(
+                at, [*unverified("dest", at), f"oci:{layout}:{single_image_layout.NAME}", docker(at)], None, _ignore
             )
 
     def attached(self, reference: Reference, kind: str) -> bytes | None:
         """The document of this media type; None: there is none. Raises ToolMissing, RegistryError."""
-        at = single_image_layout.beside(reference, "sbom")
+        at = single_image_layout.attachment_tag(reference, "sbom")
         if self.digest(at) is None:
             return None
         with scratch_folder("attached") as folder:
-            self.copied(at, [*unverified("src", at), docker(at), f"dir:{folder}"], None, _unheard)
+            self.copy(at, [*unverified("src", at), docker(at), f"dir:{folder}"], None, _ignore)
             layers: list[dict[str, Any]] = json.loads((folder / "manifest.json").read_text("utf-8"))["layers"]
             digest = next((layer["digest"] for layer in layers if layer["mediaType"] == kind), None)
             return (folder / digest.partition(":")[2]).read_bytes() if digest else None
 
     def public_key(self, key: Path) -> str:
-        """SHA-256 of the public key that belongs to a private one, in the form (PEM) of ``cosign.pub``.
+        """SHA-256 of a private key's public key, in the form (PEM) of ``cosign.pub``.
 
         Raises
         ------
         InvalidInput
-            No such key, another kind of file, or another password.
+            The key is missing, is another kind of file, or has another password.
         ToolMissing
         """
         _readable(key)
@@ -72,41 +72,41 @@ class Registries(Skopeo):
         return hashlib.sha256(ended.output).hexdigest()
 
     def sign(self, reference: Reference, key: Path) -> None:
-        """Sign the image at a digest by cosign's private key, offline: nothing goes to a public log.
+        """Sign the image at a digest with a private key of cosign, offline, without a public log.
 
-        The key's password is COSIGN_PASSWORD, by default an empty one.
+        COSIGN_PASSWORD is the key's password (default: empty).
 
         Raises
         ------
         InvalidInput
-            No such key, another kind of file, or another password.
+            The key is missing, is another kind of file, or has another password.
         ToolMissing
         RegistryError
         """
         _readable(key)
         ended = self._cosign("sign", reference, key, ["--tlog-upload=false", "--yes"])
         if ended.code:
-            raise _key_fault(key, ended) or self._cosigns(ended, reference)
+            raise _key_fault(key, ended) or self._cosign_error(ended, reference)
 
     def verify(self, reference: Reference, key: Path) -> bool:
-        """Whether somebody with the private key of this public one signed the image at a digest.
+        """Whether the image at a digest is signed with the private key of this public one.
 
         Raises
         ------
         InvalidInput
-            No such key, or another kind of file.
+            The key is missing or another kind of file.
         ToolMissing
         RegistryError
         """
         _readable(key)
         ended = self._cosign("verify", reference, key, ["--insecure-ignore-tlog"])
         if ended.code and ended.code not in _UNSIGNED:
-            raise _key_fault(key, ended) or self._cosigns(ended, reference)
+            raise _key_fault(key, ended) or self._cosign_error(ended, reference)
         return not ended.code
 
-    def _cosign(self, verb: str, reference: Reference, key: Path, options: list[str]) -> Ended:
+    def _cosign(self, verb: str, reference: Reference, key: Path, options: list[str]) -> Completed:
         at = reference.at(digest=reference.digest)
-        with _as_skopeo_finds(reference.registry) as (own, trusted):
+        with _skopeo_trust(reference.registry) as (own, trusted):
             try:
                 return run(
                     "cosign", [verb, "--key", str(key), *options, *trusted, str(at)], own, patience=self._patience
@@ -114,16 +114,16 @@ class Registries(Skopeo):
             except TimeoutError as error:
                 raise registry_error(str(error), reference) from error
 
-    def _cosigns(self, ended: Ended, reference: Reference) -> Exception:
+    def _cosign_error(self, ended: Completed, reference: Reference) -> Exception:
         secrets = {*secrets_for(reference.registry), os.environ.get(_PASSWORD, "")}
         return registry_error(_last_line(ended), reference, secrets=secrets)
 
 
 @contextmanager
-def _as_skopeo_finds(registry: str) -> Iterator[tuple[dict[str, str], list[str]]]:
-    """Variables and options by which cosign takes the credentials and certificates that skopeo would.
+def _skopeo_trust(registry: str) -> Iterator[tuple[dict[str, str], list[str]]]:
+    """Variables and options that give cosign skopeo's credentials and certificates.
 
-    Credentials are not copied: a link leads to their file.
+    A link leads to the credentials' file, which is not copied.
     """
     with scratch_folder("cosign") as folder:
         own = {_PASSWORD: os.environ.get(_PASSWORD, "")}
@@ -144,8 +144,8 @@ def _readable(key: Path) -> None:
         raise InvalidInput(f"there is no key {key}", "'cosign generate-key-pair' makes cosign.key and cosign.pub")
 
 
-def _key_fault(key: Path, ended: Ended) -> InvalidInput | None:
-    """What is wrong with the key itself, if it is that."""
+def _key_fault(key: Path, ended: Completed) -> InvalidInput | None:
+    """The error for a wrong key; None: the key is not the cause."""
     words = _last_line(ended)
     if "decryption failed" in words:
         return InvalidInput(f"the password of the key {key} is another one", f"{_PASSWORD}=… names it")
@@ -157,10 +157,10 @@ def _key_fault(key: Path, ended: Ended) -> InvalidInput | None:
     return None
 
 
-def _last_line(ended: Ended) -> str:
+def _last_line(ended: Completed) -> str:
     lines = [line for line in ended.complaints.splitlines() if line.strip()]
     return lines[-1].removeprefix("error during command execution: ") if lines else ""
 
 
-def _unheard(_words: str) -> None:
-    """What is said of small documents is of no interest."""
+def _ignore(_words: str) -> None:
+    """Ignores the progress of small documents."""

@@ -1,12 +1,10 @@
-"""The base image: brought into the store, looked at once, and held against what the notebook ran on."""
+"""The base image: fetched into the store, inspected once, and compared with the notebook's platform."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,34 +15,35 @@ from jupyter_deploy.domain.images.images import Reference
 from jupyter_deploy.environments.installer import without_credentials
 from jupyter_deploy.system.digests import sha256
 
-from .base_inspection import Python, look
+from .base_inspection import Python, inspect_layers
 from .layout import BASE_DIGEST, BASE_KEY, BASE_NAME, Descriptor, ImageFolder, Writing
+from .programs import run
 
 _TAIL = 5
 _DOCKER = "docker://"
 _ARCHIVES = ("oci-archive:", "docker-archive:")
 
-# What Python calls a processor, and what containers do.
+# Python's names of processors, and containers' names.
 _PROCESSORS = {"x86_64": "amd64", "aarch64": "arm64", "ppc64le": "ppc64le", "s390x": "s390x", "riscv64": "riscv64"}
 
 
 @dataclass(frozen=True)
-class Named:
-    """A base as it was asked for.
+class BaseSource:
+    """The source of a base image.
 
     Attributes
     ----------
     source
-        What skopeo reads.
+        skopeo's name of it.
     name
-        What people know it by.
+        Its name for people.
     key
         Changes with its content.
     pinned
-        The digest that it was asked for by; None: a file of this machine.
+        The digest in its name; None: it is a file of this machine.
     """
 
-    source: str
+    location: str
     name: str
     key: str
     pinned: str | None
@@ -57,15 +56,15 @@ class Base:
     Attributes
     ----------
     digest
-        What images on it name: the digest that it was asked for by, else that of its manifest.
+        The digest in the manifests of images on it: the one in its name, else that of its manifest.
     held
-        That of its manifest: by it the store has it.
+        The digest of its manifest, by which the store holds it.
     pinned
-        Whether its name and digest are where it can be had; else it was a file.
+        Whether name and digest identify it in a registry; else it was a file.
     manifest, config
         Its documents.
     python
-        The captured minor version's interpreter in it.
+        Its interpreter of the captured minor version.
     glibc
         Version of its C library, such as (2, 36).
     """
@@ -81,7 +80,7 @@ class Base:
 
 
 def platform_of(environment: Environment) -> tuple[str, str]:
-    """Operating system and processor as containers name them. Raises InvalidInput: there are no such containers."""
+    """Operating system and processor in containers' terms. Raises InvalidInput if containers have no such platform."""
     system, _, processor = environment.platform.partition("-")
     if system == "linux" and processor in _PROCESSORS:
         return system, _PROCESSORS[processor]
@@ -91,122 +90,124 @@ def platform_of(environment: Environment) -> tuple[str, str]:
     )
 
 
-def named(base: str, environment: Environment) -> Named:
-    """What is asked for, without bringing anything.
+def base_source(base: str, environment: Environment) -> BaseSource:
+    """The source that a setting names, without fetching it.
 
     Raises
     ------
     BaseUnfit
-        It is no image, there is no such file, or a registry's is not pinned by a digest.
+        It is no image, the file is missing, or an image in a registry is not pinned by a digest.
     """
     if base.startswith(_DOCKER):
         reference = Reference.parse(base.removeprefix(_DOCKER))
         if not reference.digest:
             raise _unpinned(reference, environment)
         pinned = f"{_DOCKER}{reference.at(digest=reference.digest)}"
-        return Named(pinned, reference.name, sha256(pinned.encode()), reference.digest)
+        return BaseSource(pinned, reference.name, sha256(pinned.encode()), reference.digest)
     if base.startswith("oci:"):
         folder, _, tag = base.removeprefix("oci:").partition(":")
-        return Named(base, base, sha256(_digest_in(Path(folder), tag, base).encode()), None)
+        return BaseSource(base, base, sha256(_digest_in(Path(folder), tag, base).encode()), None)
     if base.startswith(_ARCHIVES):
         path = Path(base.partition(":")[2].partition(":")[0])
         try:
             about = path.stat()
         except OSError as error:
             raise BaseUnfit(f"the base image {base} is not there: {error.strerror}", "mend the setting") from error
-        return Named(base, base, sha256(f"{base} {about.st_size} {about.st_mtime_ns}".encode()), None)
+        return BaseSource(base, base, sha256(f"{base} {about.st_size} {about.st_mtime_ns}".encode()), None)
     raise BaseUnfit(
         f"'{base}' is no base image",
         "write docker://HOST/PATH@sha256:…, oci:/FOLDER:TAG, oci-archive:/FILE or docker-archive:/FILE",
     )
 
 
-def require(asked: Named, store: ImageFolder, environment: Environment) -> None:
-    """Raise, before slow work, what can be known of a base without bringing it. Raises ToolMissing, BaseUnfit."""
-    if _held(asked, store) is None and asked.source.startswith(_DOCKER):
-        ended = _skopeo(["inspect", "--config", *_plain(asked.source, "--tls-verify=false"), asked.source], environment)
-        _require_processor(json.loads(ended), asked, environment)
+def require(source: BaseSource, store: ImageFolder, environment: Environment) -> None:
+    """Raise, before slow work, if a base is unfit, without fetching it. Raises ToolMissing, BaseUnfit."""
+    if _held(source, store) is None and source.location.startswith(_DOCKER):
+        ended = _skopeo(
+            ["inspect", "--config", *_plain(source.location, "--tls-verify=false"), source.location], environment
+        )
+        _require_processor(json.loads(ended), source, environment)
 
 
-def bring(asked: Named, store: ImageFolder, writing: Writing, environment: Environment) -> Base:
-    """The base in the store, which is asked for it first; and whether the notebook's model can live there.
+def fetch_base(source: BaseSource, store: ImageFolder, writing: Writing, environment: Environment) -> Base:
+    """Fetch the base into the store unless it is there, and check that the notebook's model can run on it.
 
     Raises
     ------
     ToolMissing
-        skopeo.
+        skopeo is not installed.
     BaseUnfit
-        It cannot be had, is for another processor, or has another Python or C library.
+        It cannot be fetched, is for another processor, or has another Python or C library.
     """
-    entry = _held(asked, store)
+    entry = _held(source, store)
     if entry is None:
         layout = writing.making / "base"
-        command = ["copy", *_plain(asked.source, "--src-tls-verify=false"), asked.source, f"oci:{layout}:base"]
+        command = ["copy", *_plain(source.location, "--src-tls-verify=false"), source.location, f"oci:{layout}:base"]
         _skopeo(command, environment, writing.lock)
         descriptor = writing.adopt(layout)
         shutil.rmtree(layout)
-        names = {BASE_KEY: asked.key, BASE_NAME: asked.name, BASE_DIGEST: asked.pinned or descriptor["digest"]}
+        names = {BASE_KEY: source.key, BASE_NAME: source.name, BASE_DIGEST: source.pinned or descriptor["digest"]}
         writing.enter(descriptor, names)
         entry = descriptor | {"annotations": names}
     manifest = store.manifest(entry["digest"])
     config = json.loads(store.blob(manifest["config"]["digest"]).read_bytes())
-    _require_processor(config, asked, environment)
+    _require_processor(config, source, environment)
     key = entry["digest"].removeprefix("sha256:")
-    found = writing.kept("bases", key)
-    if found is None:
+    inspection = writing.kept("bases", key)
+    if inspection is None:
         layers = [(one["mediaType"], store.blob(one["digest"])) for one in manifest["layers"]]
-        pythons, glibc = look(layers)
-        found = {"digest": entry["digest"], "size": entry["size"], "glibc": glibc, "pythons": pythons}
-        writing.keep("bases", key, found)
+        pythons, glibc = inspect_layers(layers)
+        inspection = {"digest": entry["digest"], "size": entry["size"], "glibc": glibc, "pythons": pythons}
+        writing.keep("bases", key, inspection)
     return Base(
-        name=asked.name,
+        name=source.name,
         digest=entry["annotations"][BASE_DIGEST],
         held=entry["digest"],
-        pinned=asked.pinned is not None,
+        pinned=source.pinned is not None,
         manifest=manifest,
         config=config,
-        python=_python(found["pythons"], asked, environment),
-        glibc=_glibc(found["glibc"], asked),
+        python=_python(inspection["pythons"], source, environment),
+        glibc=_glibc(inspection["glibc"], source),
     )
 
 
-def _held(asked: Named, store: ImageFolder) -> Descriptor | None:
-    """Its entry in the store's index, if all of it is there."""
+def _held(source: BaseSource, store: ImageFolder) -> Descriptor | None:
+    """The base's entry in the store's index, if all its blobs are there."""
     for entry in store.entries():
-        if entry.get("annotations", {}).get(BASE_KEY) == asked.key:
+        if entry.get("annotations", {}).get(BASE_KEY) == source.key:
             manifest = store.manifest(entry["digest"])
             if all(store.blob(one["digest"]).exists() for one in (manifest["config"], *manifest["layers"])):
                 return entry
     return None
 
 
-def _require_processor(config: dict[str, Any], asked: Named, environment: Environment) -> None:
-    wanted, there = platform_of(environment), (config.get("os"), config.get("architecture"))
-    if wanted != there:
+def _require_processor(config: dict[str, Any], source: BaseSource, environment: Environment) -> None:
+    needed, actual = platform_of(environment), (config.get("os"), config.get("architecture"))
+    if needed != actual:
         raise BaseUnfit(
-            f"the base image {asked.name} is for {there[0]}/{there[1]}, and the notebook ran on {'/'.join(wanted)}",
-            f"set base_image to one for {'/'.join(wanted)}",
+            f"the base image {source.name} is for {actual[0]}/{actual[1]}, and the notebook ran on {'/'.join(needed)}",
+            f"set base_image to one for {'/'.join(needed)}",
         )
 
 
-def _python(pythons: list[list[str]], asked: Named, environment: Environment) -> Python:
+def _python(pythons: list[list[str]], source: BaseSource, environment: Environment) -> Python:
     minor = environment.minor
-    found = [Python(path, version) for path, version in pythons]
-    fitting = [one for one in found if one.minor == minor]
+    installed = [Python(path, version) for path, version in pythons]
+    fitting = [one for one in installed if one.minor == minor]
     if fitting:
         return fitting[0]
-    there = f"has Python {', '.join(one.version for one in found)}" if found else "has no Python"
+    there = f"has Python {', '.join(one.version for one in installed)}" if installed else "has no Python"
     raise BaseUnfit(
-        f"the base image {asked.name} {there}, and the notebook ran on Python {environment.python}",
+        f"the base image {source.name} {there}, and the notebook ran on Python {environment.python}",
         f"set base_image to one with Python {minor}: Debian bookworm has 3.11, Ubuntu noble 3.12, Debian trixie 3.13",
     )
 
 
-def _glibc(version: list[int] | None, asked: Named) -> tuple[int, int]:
+def _glibc(version: list[int] | None, source: BaseSource) -> tuple[int, int]:
     if version:
         return version[0], version[1]
     raise BaseUnfit(
-        f"the base image {asked.name} has another C library than glibc, which the notebook's libraries are built for",
+        f"the base image {source.name} has another C library than glibc, which the notebook's libraries are built for",
         "set base_image to one of a distribution with glibc, such as Debian or Ubuntu",
     )
 
@@ -239,31 +240,19 @@ def _unpinned(reference: Reference, environment: Environment) -> BaseUnfit:
 
 
 def _plain(source: str, option: str) -> list[str]:
-    """The option that lets a registry of this machine do without TLS."""
+    """The option that allows a registry of this machine to work without TLS."""
     return [option] if re.match(r"docker://(localhost|127\.\d+\.\d+\.\d+|\[::1\])[:/]", source) else []
 
 
 def _skopeo(arguments: list[str], environment: Environment, lock: int | None = None) -> str:
-    """What skopeo prints; it finds credentials where it always does."""
+    """Run skopeo for the notebook's platform and return its output."""
     system, processor = platform_of(environment)
-    try:
-        ended = subprocess.run(
-            ["skopeo", "--override-os", system, "--override-arch", processor, *arguments],
-            env=os.environ | {"LC_ALL": "C.UTF-8"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            pass_fds=() if lock is None else (lock,),
-        )
-    except FileNotFoundError as error:
-        raise ToolMissing(
-            "skopeo, which base images are brought with, is not installed", "apt-get install skopeo, or dnf or brew"
-        ) from error
-    if ended.returncode == 0:
-        return ended.stdout
-    details = "\n".join(without_credentials(ended.stderr).strip().splitlines()[-_TAIL:])
+    platform = ["--override-os", system, "--override-arch", processor]
+    held = () if lock is None else (lock,)
+    ended = run("skopeo", [*platform, *arguments], {"LC_ALL": "C.UTF-8"}, held=held)
+    if ended.code == 0:
+        return ended.output.decode(errors="replace")
+    details = "\n".join(without_credentials(ended.complaints).strip().splitlines()[-_TAIL:])
     source = next(one for one in arguments if ":/" in one)
     if "no image found in" in details:
         raise BaseUnfit(
@@ -272,7 +261,7 @@ def _skopeo(arguments: list[str], environment: Environment, lock: int | None = N
             details,
         )
     raise BaseUnfit(
-        f"the base image {source} cannot be had",
+        f"the base image {source} cannot be fetched",
         "does 'skopeo inspect' show it? For a registry: is it reachable, do you have to log in ('skopeo login')?",
         details,
     )

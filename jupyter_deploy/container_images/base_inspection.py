@@ -1,8 +1,8 @@
-"""What a base image has: its Pythons and its C library, by the files in its layers. Nothing of it is run.
+"""The Pythons and the C library of a base image, read from the files in its layers. Nothing of it runs.
 
-The full versions are read out of the programs: Python's own library holds ``3.11.2`` as a text between zeros, or, where
-a linker has merged them, as the end of a path such as ``/opt/pyenv/versions/3.11.2``; glibc says ``stable release
-version 2.36``. That is so in every distribution, and where there is no package manager.
+The full versions are in the binaries: Python's library holds ``3.11.2`` as a text between zeros, or, if a linker has
+merged texts, as the end of a path such as ``/opt/pyenv/versions/3.11.2``; glibc holds ``stable release version 2.36``.
+This works for every distribution, also without a package manager.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _GLIBC = re.compile(r"(?:.*/)?libc(?:-2\.\d+)?\.so(?:\.6)?")
 _RELEASE = re.compile(rb"stable release version (\d+)\.(\d+)")
 
 # In the order of PATH.
-_PLACES = ("usr/local/bin", "usr/bin")
+_FOLDERS = ("usr/local/bin", "usr/bin")
 
 
 @dataclass(frozen=True)
 class Python:
-    """An interpreter in an image: where, and its full version."""
+    """An interpreter in an image: path and full version."""
 
     path: str
     version: str
@@ -39,32 +39,32 @@ class Python:
         return minor_of(self.version)
 
 
-def look(layers: Iterable[tuple[str, Path]]) -> tuple[list[tuple[str, str]], tuple[int, int] | None]:
-    """The Pythons (path, full version), the first on PATH first, and glibc's version; None: it has another C library.
+def inspect_layers(layers: Iterable[tuple[str, Path]]) -> tuple[list[tuple[str, str]], tuple[int, int] | None]:
+    """The Pythons (path, full version) in the order of PATH, and glibc's version; None: another C library.
 
     Parameters
     ----------
     layers
-        Media types and files, the lowest first.
+        Media types and files, the lowest layer first.
     """
-    there: set[str] = set()
-    versions: dict[str, str] = {}  # of a minor version, wherever it was read
+    pythons: set[str] = set()
+    versions: dict[str, str] = {}  # by minor version
     glibc: tuple[int, int] | None = None
     for kind, path in layers:
         with ExitStack() as opened, _open(kind, path, opened) as tar:
             for member in tar:
                 name = member.name.removeprefix("./").lstrip("/")
-                place = PurePosixPath(name)
-                if place.name.startswith(".wh."):
-                    there.discard(str(place.with_name(place.name.removeprefix(".wh."))))
-                found = _PYTHON.fullmatch(name) or _LIBRARY.fullmatch(name)
+                path_in_layer = PurePosixPath(name)
+                if path_in_layer.name.startswith(".wh."):
+                    pythons.discard(str(path_in_layer.with_name(path_in_layer.name.removeprefix(".wh."))))
+                match = _PYTHON.fullmatch(name) or _LIBRARY.fullmatch(name)
                 if _PYTHON.fullmatch(name) and (member.isfile() or member.issym()):
-                    there.add(name)
-                if found and (content := _content(tar, member)):
-                    versions |= _version(content, found[1])
+                    pythons.add(name)
+                if match and (content := _content(tar, member)):
+                    versions |= _version(content, match[1])
                 if _GLIBC.fullmatch(name) and (release := _RELEASE.search(_content(tar, member))):
                     glibc = int(release[1]), int(release[2])
-    ordered = sorted(there, key=lambda name: (_PLACES.index(str(PurePosixPath(name).parent)), name))
+    ordered = sorted(pythons, key=lambda name: (_FOLDERS.index(str(PurePosixPath(name).parent)), name))
     minors = [(name, name.rpartition("python")[2]) for name in ordered]
     return [(f"/{name}", versions[minor]) for name, minor in minors if minor in versions], glibc
 

@@ -1,6 +1,6 @@
-"""Bytecode for an image: without it a container whose files cannot be written compiles everything at each start.
+"""Bytecode for an image: without it a read-only container compiles everything at each start.
 
-The same sources give the same bytes: see ``tidying``.
+The same sources give the same bytes: see ``normalization``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _VERSION = "import platform; print(platform.python_version())"
 
 @dataclass(frozen=True)
 class Compiler:
-    """An interpreter of this machine that writes bytecode for the captured Python, and its full version."""
+    """An interpreter of this machine that compiles for the captured Python, and its full version."""
 
     interpreter: str
     version: str
@@ -35,21 +35,19 @@ class Compiler:
 
 
 def compiler(environment: Environment) -> Compiler:
-    """The notebook's own interpreter, if it is still there; else one of the same minor version.
+    """The notebook's own interpreter if it still exists, else one of the same minor version.
 
     Raises
     ------
     ToolMissing
-        There is none.
+        Neither exists.
     """
     minor = environment.minor
     for candidate in (environment.interpreter, sys.executable, shutil.which(f"python{minor}")):
         version = _version(candidate) if candidate else ""
         if candidate and version.startswith(f"{minor}."):
             return Compiler(candidate, version)
-    raise ToolMissing(
-        f"there is no Python {minor} here, which the image's libraries are compiled by", f"install python{minor}"
-    )
+    raise ToolMissing(f"there is no Python {minor} here to compile the image's libraries", f"install python{minor}")
 
 
 def _version(interpreter: str) -> str:
@@ -65,14 +63,14 @@ def _version(interpreter: str) -> str:
 
 
 def compiled(sources: Iterable[Entry], by: Compiler, folder: Path, lock: int) -> list[Entry]:
-    """The bytecode of the sources among these entries; tests of libraries are left out.
+    """The bytecode of the sources among these entries, without libraries' tests.
 
     Parameters
     ----------
     sources
         Files of this machine.
     folder
-        Where the bytecode is written.
+        The folder for the bytecode.
     lock
         A descriptor that the compiling processes inherit.
     """

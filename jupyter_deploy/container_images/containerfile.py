@@ -1,6 +1,6 @@
-"""The text that a container engine builds an image by. Pure.
+"""The Containerfile of an image. Pure.
 
-Its layers come in the order of the daemonless builder's, with the same files in them.
+Its layers have the order and the files of the daemonless builder's.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ def of_model(number: int) -> str:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What one image is made by.
+    """The inputs of one image's Containerfile.
 
     Attributes
     ----------
     tag
         The snapshot's.
     base
-        A name that an engine finds it by, with its digest where it is in a registry.
+        The engine's name of the base, with its digest if it is in a registry.
     origin
-        What people know it by, and its digest.
+        The base's name for people, and its digest.
     python
         The base's interpreter.
     count
-        Of distributions.
+        The number of distributions.
     no_index
-        Whether wheels come from folders alone.
+        Whether wheels come from folders only.
     refreshed
-        Distributions of which no earlier wheel will do.
+        Distributions whose cached wheels are not used.
     large
         The model's large files.
     variables, command, user, port, stop, labels
-        What the image says of its containers.
+        The image's configuration of its containers.
     """
 
     tag: str
@@ -67,7 +67,7 @@ class Recipe:
 
 
 def requirements(versions: Mapping[str, str], key: str) -> str:
-    """A lock as uv reads it. The key has engines install it anew where something else would come of it."""
+    """A lock in uv's format. A new key makes engines install it anew."""
     lines = [f"{name}=={version}\n" for name, version in versions.items()]
     return "".join([f"# {key}\n", *lines])
 
@@ -177,11 +177,11 @@ LABEL {labels}
 
 
 def _quoted(text: str) -> str:
-    """A word in which nothing is replaced: of a text of several lines, one."""
+    """A quoted word without substitutions, on one line."""
     escaped = " ".join(text.splitlines()).replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
     return f'"{escaped}"'
 
 
 def _plain(text: str) -> str:
-    """For a comment."""
+    """The text on one line, for a comment."""
     return " ".join(text.split())

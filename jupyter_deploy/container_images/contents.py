@@ -1,4 +1,4 @@
-"""What is in an image, read from its layers as they lie in an image store; nothing is unpacked or run."""
+"""The contents of an image, read from its layers in an image store; nothing is unpacked or run."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import IO, Any, TypeVar, cast
 from jupyter_deploy.domain.errors import StoreError
 
 _CHUNK = 1 << 20
-_MOST_TO_READ = 64 << 20  # bytes of a file that is taken into memory
+_MOST_TO_READ = 64 << 20  # bytes of a file in memory
 
-# How a layer says that something below it is gone: a file of this name before, or in, what is.
-_GONE = ".wh."
-_ALL_GONE = ".wh..wh..opq"
+# Whiteouts: files by which a layer removes a path, or a folder's content, of the layers below.
+_WHITEOUT = ".wh."
+_OPAQUE = ".wh..wh..opq"
 
 T = TypeVar("T")
 
@@ -33,45 +33,45 @@ class LayerContents:
 
 
 def _found(store: Path, digest: str, paths: Collection[str], take: Callable[[IO[bytes]], T]) -> dict[str, T]:
-    """What is taken of each of these files as the uppermost layer has it; once all are found, no other is read."""
-    wanted = {path.lstrip("/") for path in paths}
-    found: dict[str, T] = {}
+    """Apply ``take`` to each of these files in its uppermost layer; stops when all are found."""
+    missing = {path.lstrip("/") for path in paths}
+    values: dict[str, T] = {}
     for layer in reversed(_layers(store, digest)):
-        if not wanted:
+        if not missing:
             break
         with _tar(store, layer) as tar:
-            here, hidden = _of_layer(tar, wanted, take)
-        found |= here
-        wanted -= here.keys() | hidden
-    return {f"/{path}": value for path, value in found.items()}
+            here, hidden = _of_layer(tar, missing, take)
+        values |= here
+        missing -= here.keys() | hidden
+    return {f"/{path}": value for path, value in values.items()}
 
 
 def _of_layer(
-    tar: tarfile.TarFile, wanted: Collection[str], take: Callable[[IO[bytes]], T]
+    tar: tarfile.TarFile, missing: Collection[str], take: Callable[[IO[bytes]], T]
 ) -> tuple[dict[str, T], set[str]]:
-    """What a layer has of the files, and which of them it hides from those below."""
+    """The values of the files in a layer, and the files of lower layers that it hides."""
     here: dict[str, T] = {}
     hidden: set[str] = set()
     for member in tar:
         path = member.name.removeprefix("./").strip("/")
         folder, _, name = path.rpartition("/")
-        if name == _ALL_GONE:
-            hidden |= _at_or_below(folder, wanted)
-        elif name.startswith(_GONE):
-            hidden |= _at_or_below(f"{folder}/{name.removeprefix(_GONE)}".lstrip("/"), wanted)
-        elif member.isfile() and path in wanted:
+        if name == _OPAQUE:
+            hidden |= _at_or_below(folder, missing)
+        elif name.startswith(_WHITEOUT):
+            hidden |= _at_or_below(f"{folder}/{name.removeprefix(_WHITEOUT)}".lstrip("/"), missing)
+        elif member.isfile() and path in missing:
             file = tar.extractfile(member)
             if file is not None:
                 here[path] = take(file)
-        elif not member.isdir():  # a link, a device: whatever was there or is below is no more
-            covered = _at_or_below(path, wanted)
+        elif not member.isdir():  # a link or a device hides a file of that path
+            covered = _at_or_below(path, missing)
             hidden |= covered
             here = {one: value for one, value in here.items() if one not in covered}
     return here, hidden
 
 
-def _at_or_below(path: str, wanted: Collection[str]) -> set[str]:
-    return {one for one in wanted if one == path or one.startswith(f"{path}/") or not path}
+def _at_or_below(path: str, missing: Collection[str]) -> set[str]:
+    return {one for one in missing if one == path or one.startswith(f"{path}/") or not path}
 
 
 def _sha256(file: IO[bytes]) -> str:
@@ -87,7 +87,7 @@ def _layers(store: Path, digest: str) -> list[str]:
 
 
 def _checked(store: Path, digest: str) -> bytes:
-    """A small document of the store, if it still is what its name says."""
+    """A small document of the store, verified by its digest."""
     try:
         content = _blob(store, digest).read_bytes()
     except OSError as error:
@@ -99,13 +99,13 @@ def _checked(store: Path, digest: str) -> bytes:
 
 @contextmanager
 def _tar(store: Path, digest: str) -> Iterator[tarfile.TarFile]:
-    """A layer as a stream; raises StoreError at the end if it was not what its name says."""
+    """A layer as a stream; raises StoreError at the end if its digest differs."""
     try:
         with _blob(store, digest).open("rb") as raw:
             stream = _Digested(raw)
             with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|*") as tar:
                 yield tar
-            while stream.read(_CHUNK):  # what stands behind the archive's end
+            while stream.read(_CHUNK):  # the rest after the archive's end
                 pass
     except (OSError, tarfile.TarError, EOFError) as error:
         raise _damaged(store, digest) from error
@@ -114,7 +114,7 @@ def _tar(store: Path, digest: str) -> Iterator[tarfile.TarFile]:
 
 
 class _Digested:
-    """A file that is read once from its beginning, with the digest of what was read."""
+    """A file that is read once, with the digest of the bytes read."""
 
     def __init__(self, raw: IO[bytes]) -> None:
         self._raw = raw
@@ -137,6 +137,6 @@ def _blob(store: Path, digest: str) -> Path:
 
 def _damaged(store: Path, digest: str) -> StoreError:
     return StoreError(
-        f"{digest} in the image store {store} is missing or is not what its name says",
-        f"remove {_blob(store, digest)} if it is there, and say it again",
+        f"{digest} in the image store {store} is missing or damaged",
+        f"remove {_blob(store, digest)} if it exists, and repeat the command",
     )

@@ -1,4 +1,4 @@
-"""Where a user's registry credentials and certificates are, for programs that look for them in fewer places."""
+"""Files of a user's registry credentials and certificates, for programs that search fewer of them than skopeo."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ _SECRET = ("password", "identitytoken", "registrytoken", "auth")
 
 
 def auth_file(registry: str) -> Path | None:
-    """The file that skopeo would take the credentials for a registry from; None: there is none.
+    """The file from which skopeo takes the credentials for a registry; None: there is none.
 
-    cosign reads only the first file that is there, whatever is in it, and prefers docker's to REGISTRY_AUTH_FILE.
+    cosign reads only the first existing file, and prefers docker's to REGISTRY_AUTH_FILE.
     """
-    there = [path for path in _auth_files() if path.is_file()]
-    return next((path for path in there if _names(_read(path), registry)), there[0] if there else None)
+    existing = [path for path in _auth_files() if path.is_file()]
+    return next((path for path in existing if _names(_read(path), registry)), existing[0] if existing else None)
 
 
 def secrets_for(registry: str) -> set[str]:
-    """What must not be shown: everything secret in the files that may be asked for a registry."""
+    """All secrets for a registry in the files of credentials."""
     return {secret for path in _auth_files() for secret in _secrets_in(_read(path), registry)}
 
 
 def certificates_for(registry: str) -> str:
-    """CA certificates (PEM) that skopeo trusts for a registry beside the machine's; empty: none."""
+    """CA certificates (PEM) that skopeo trusts for a registry besides the machine's; empty: none."""
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     folders = (home / "containers/certs.d", Path("/etc/containers/certs.d"), Path("/etc/docker/certs.d"))
     # skopeo takes the first of them that has a folder for the registry.
-    found = next((folder / registry for folder in folders if (folder / registry).is_dir()), None)
-    return "\n".join(path.read_text("utf-8") for path in sorted(found.glob("*.crt"))) if found else ""
+    certificates = next((folder / registry for folder in folders if (folder / registry).is_dir()), None)
+    return "\n".join(path.read_text("utf-8") for path in sorted(certificates.glob("*.crt"))) if certificates else ""
 
 
 def _auth_files() -> list[Path]:
-    """In the order of containers-auth.json(5)."""
+    """The files of credentials in the order of containers-auth.json(5)."""
     named = os.environ.get("REGISTRY_AUTH_FILE")
     if named:
         return [Path(named)]
@@ -65,7 +65,7 @@ def _names(content: dict[str, Any], registry: str) -> bool:
 
 
 def _host(key: str) -> str:
-    """Of a key as docker (``https://host/v1/``) or podman (``host/namespace``) writes it."""
+    """The host in a key of docker (``https://host/v1/``) or podman (``host/namespace``)."""
     return key.rpartition("://")[2].partition("/")[0]
 
 

@@ -1,6 +1,6 @@
-"""What of a lock goes into an image, and its layer: the distributions, with a virtual environment's frame.
+"""The layer of an image with the lock's distributions in a virtual environment.
 
-The layer is kept by what it is made of, and made once.
+The layer is cached by a hash of its inputs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from jupyter_deploy.domain.errors import BaseUnfit, EnvironmentNotBuilt, ImageNotBuilt, InvalidInput
-from jupyter_deploy.domain.images.ports import ImagePlan, Told
+from jupyter_deploy.domain.images.ports import ImagePlan, Progress
 from jupyter_deploy.environments.installer import install, without_credentials
 from jupyter_deploy.environments.module_origins import LocalDistribution
 from jupyter_deploy.system.digests import sha256
@@ -25,10 +25,10 @@ from .bytecode import Compiler, compiled
 from .glibc import require_runs
 from .layout import Writing
 from .normalization import VENV, frame, is_record, left_out, record, script
-from .wheel_selection import chosen, manylinux
-from .wheels import local_ones, state_of, write_wheels
+from .wheel_selection import manylinux, select_builds
+from .wheels import local_only, state_of, write_wheels
 
-# Changes when the same lock would make another layer.
+# Changes if the same lock makes another layer.
 _FORMAT = 1
 
 NOT_INSTALLED = "the lock's distributions could not be installed for the image"
@@ -39,24 +39,24 @@ REMEDY = (
     "PIP_EXTRA_INDEX_URL"
 )
 
-# Who names another index by these wants other wheels. To ask pip for its files' settings takes longer than all else.
+# Variables that name other sources of wheels. pip's configuration files are not read: that is slow.
 _SOURCE = re.compile(r"(?:PIP|UV)_(?:(?:DEFAULT_|EXTRA_)?INDEX(?:_URL)?|FIND_LINKS|NO_INDEX)")
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is to be installed for a base.
+class Requirements:
+    """The distributions to install for a base.
 
     Attributes
     ----------
     versions
         Distribution name -> version.
     local
-        Those of them that only exist on this machine.
+        Those that exist only on this machine.
     platform
-        What uv calls the base's.
+        uv's name of the base's platform.
     key
-        Changes when something else would be installed.
+        Changes with the result of the installation.
     """
 
     versions: Mapping[str, str]
@@ -67,76 +67,76 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Dependencies:
-    """The finished layer, and how many distributions are in it."""
+    """The finished layer and the number of its distributions."""
 
     layer: Packed
     count: int
 
 
 def check(plan: ImagePlan) -> None:
-    """Raise, before slow work, what keeps a lock out of an image. Raises InvalidInput."""
-    chosen(plan.snapshot.manifest.environment.distributions, gpu=plan.gpu)
-    local_ones(plan.snapshot.manifest.environment)
+    """Raise InvalidInput, before slow work, if a lock cannot be installed in an image."""
+    select_builds(plan.snapshot.manifest.environment.distributions, gpu=plan.gpu)
+    local_only(plan.snapshot.manifest.environment)
 
 
-def wanted_for(plan: ImagePlan, base: Base, *, compiled_by: str) -> Wanted:
-    """The distributions for a base, compiled by a Python of this full version. Raises BaseUnfit: glibc is too old."""
+def requirements_for(plan: ImagePlan, base: Base, *, compiled_by: str) -> Requirements:
+    """The distributions for a base, compiled by a Python of this full version. Raises BaseUnfit if glibc is too old."""
     environment = plan.snapshot.manifest.environment
-    versions = chosen(environment.distributions, gpu=plan.gpu)
+    versions = select_builds(environment.distributions, gpu=plan.gpu)
     try:
         platform = manylinux(environment.platform, base.glibc)
     except InvalidInput as error:
         raise BaseUnfit(f"the base image {base.name} does not fit: {error.message}", error.remedy) from error
-    local = local_ones(environment)
+    local = local_only(environment)
     made_of = [_FORMAT, versions, base.python.path, compiled_by, platform, state_of(local), _sources()]
-    return Wanted(versions, local, platform, sha256(json.dumps(made_of, sort_keys=True).encode()))
+    return Requirements(versions, local, platform, sha256(json.dumps(made_of, sort_keys=True).encode()))
 
 
-def layer_of(plan: ImagePlan, base: Base, by: Compiler, writing: Writing, told: Told) -> Dependencies:
-    """The layer in the store, made if it is not there.
+def layer_of(plan: ImagePlan, base: Base, by: Compiler, writing: Writing, progress: Progress) -> Dependencies:
+    """The layer in the store, made unless it is cached.
 
     Raises
     ------
     BaseUnfit
-        Its C library is too old, for the lock or for a wheel that does not say what it needs.
+        The C library is too old for the lock, or for a wheel that does not declare its need.
     ImageNotBuilt
-        A distribution is not to be had as a wheel.
+        A distribution is not available as a wheel.
     """
-    wanted = wanted_for(plan, base, compiled_by=by.version)
-    count = len(wanted.versions)
-    kept = writing.kept("layers", wanted.key)
+    requirements = requirements_for(plan, base, compiled_by=by.version)
+    count = len(requirements.versions)
+    kept = writing.kept("layers", requirements.key)
     if kept:
-        told(f"{count} distributions: kept from an earlier build")
+        progress(f"{count} distributions: kept from an earlier build")
         return Dependencies(Packed(**kept), count)
-    told(f"{count} distributions for {wanted.platform}: installing")
+    progress(f"{count} distributions for {requirements.platform}: installing")
     prefix, wheels = writing.making / "venv", writing.making / "wheels"
     wheels.mkdir()
     options = ["--prefix", str(prefix), "--python", by.interpreter, "--python-version", by.minor]
-    options += ["--python-platform", wanted.platform, "--only-binary", ":all:"]
-    # uv would take what it has of an earlier wheel of that name and version.
-    options += [word for one in wanted.local for word in ("--refresh-package", one.name)]
+    options += ["--python-platform", requirements.platform, "--only-binary", ":all:"]
+    # uv would use a cached wheel of that name and version.
+    options += [word for one in requirements.local for word in ("--refresh-package", one.name)]
     try:
-        write_wheels(wanted.local, wheels, writing.lock)
-        links = wheels if wanted.local else None
-        install(wanted.versions, options, writing.making, writing.lock, remedy=REMEDY, links=links)
+        write_wheels(requirements.local, wheels, writing.lock)
+        links = wheels if requirements.local else None
+        install(requirements.versions, options, writing.making, writing.lock, remedy=REMEDY, links=links)
     except EnvironmentNotBuilt as error:
         raise ImageNotBuilt(NOT_INSTALLED, error.remedy, error.details) from error
     require_runs(prefix, base)
     entries = [*_installed(prefix, by.minor), *_frame(base)]
-    told("compiling")
+    progress("compiling")
     entries += compiled(entries, by, writing.making / "bytecode", writing.lock)
-    told("packing")
+    progress("packing")
     file = writing.making / "layer"
     packed = write_layer(entries, file)
     writing.take(file, packed.digest)
-    writing.keep("layers", wanted.key, asdict(packed))
+    writing.keep("layers", requirements.key, asdict(packed))
     for folder in (prefix, wheels, writing.making / "bytecode"):
         shutil.rmtree(folder, ignore_errors=True)
     return Dependencies(packed, count)
 
 
 def _sources() -> dict[str, str]:
-    """Where the environment says that wheels come from; credentials may change while nothing else does."""
+    """The sources of wheels in the environment, without credentials, which may change."""
     return {name: without_credentials(value) for name, value in os.environ.items() if _SOURCE.fullmatch(name)}
 
 
@@ -146,7 +146,7 @@ def _frame(base: Base) -> Iterator[Entry]:
 
 
 def _installed(prefix: Path, minor: str) -> Iterator[Entry]:
-    """What uv installed, without what differs from machine to machine."""
+    """The installed files, without those that differ between machines."""
     for entry in entries_of(prefix, VENV):
         if left_out(entry.name):
             continue

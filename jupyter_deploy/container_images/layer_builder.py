@@ -1,4 +1,4 @@
-"""The builder that needs no engine and no rights: it writes layers, configuration and manifest itself."""
+"""The daemonless builder: it writes layers, configuration and manifest itself, without engine or privileges."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.errors import ImageNotBuilt, disk_faults
 from jupyter_deploy.domain.images.images import Image
-from jupyter_deploy.domain.images.ports import ImagePlan, Told
+from jupyter_deploy.domain.images.ports import ImagePlan, Progress
 from jupyter_deploy.system.digests import sha256
 
 from . import dependencies
 from .archive import Entry, Packed
-from .base_image import Base, bring, named, require
+from .base_image import Base, base_source, fetch_base, require
 from .bytecode import Compiler, compiled, compiler
 from .layout import CONFIG_TYPE, ImageFolder, Writing
 from .oci_documents import STOP, USER, Layer, as_json, configuration, enter, kept_layer
@@ -31,7 +31,7 @@ class DaemonlessBuilder:
     Parameters
     ----------
     store
-        Where images are kept.
+        The image store.
     """
 
     def __init__(self, store: ImageFolder) -> None:
@@ -39,22 +39,22 @@ class DaemonlessBuilder:
 
     def check(self, plan: ImagePlan) -> None:
         environment = plan.snapshot.manifest.environment
-        asked = named(plan.base, environment)
+        source = base_source(plan.base, environment)
         dependencies.check(plan)
         compiler(environment)
-        require(asked, self._store, environment)
+        require(source, self._store, environment)
 
-    def build(self, plan: ImagePlan, told: Told) -> Image:
+    def build(self, plan: ImagePlan, progress: Progress) -> Image:
         environment = plan.snapshot.manifest.environment
-        asked = named(plan.base, environment)
+        source = base_source(plan.base, environment)
         with disk_faults(), self._store.writing() as writing:
-            told(f"base image {asked.name}")
-            base = bring(asked, self._store, writing, environment)
+            progress(f"base image {source.name}")
+            base = fetch_base(source, self._store, writing, environment)
             by = compiler(environment)
-            installed = dependencies.layer_of(plan, base, by, writing, told)
+            installed = dependencies.layer_of(plan, base, by, writing, progress)
             layers = [
                 Layer("dependencies", f"{installed.count} distributions, compiled by {by.version}", installed.layer),
-                *_own(plan, by, writing, told),
+                *_own(plan, by, writing, progress),
             ]
             config = writing.put(as_json(_config(plan, base, layers)), CONFIG_TYPE)
             digest = enter(writing, base, layers, config, "daemonless")
@@ -64,17 +64,17 @@ class DaemonlessBuilder:
         return image
 
 
-def _own(plan: ImagePlan, by: Compiler, writing: Writing, told: Told) -> Iterator[Layer]:
-    """The model's large files, the serving code, and all else: what changes most often comes last."""
+def _own(plan: ImagePlan, by: Compiler, writing: Writing, progress: Progress) -> Iterator[Layer]:
+    """The layers of the model's large files, the serving code and the rest; the most volatile come last."""
     parts = parts_of(plan)
     for entry, digest in parts.large:
         title = title_of(entry)
         packed = kept_layer(writing, [_FORMAT, entry.name, digest], partial(list, [entry]), compressed=False)
-        told(f"{title}: {size_in_words(packed.size)}")
+        progress(f"{title}: {size_in_words(packed.size)}")
         yield Layer("model", title, packed, compressed=False)
     for title, sources, more in (("serving code", parts.serving, ()), ("bento", parts.bento, parts.small)):
         packed = _compiled_layer(sources, more, by, writing)
-        told(f"{title}: {size_in_words(packed.size)}")
+        progress(f"{title}: {size_in_words(packed.size)}")
         yield Layer("code", title, packed)
 
 
@@ -88,13 +88,13 @@ def _compiled_layer(sources: Sequence[Entry], more: Sequence[Entry], by: Compile
 
 
 def _contents(entries: Sequence[Entry]) -> list[list[str]]:
-    """What decides over the bytes of a layer of small files."""
-    found = []
+    """The inputs of a layer of small files."""
+    contents = []
     for entry in entries:
         content = entry.source.read_bytes() if isinstance(entry.source, Path) else entry.source
-        told = sha256(content) if isinstance(content, bytes) else str(content)
-        found.append([entry.name, told, str(entry.executable)])
-    return sorted(found)
+        identity = sha256(content) if isinstance(content, bytes) else str(content)
+        contents.append([entry.name, identity, str(entry.executable)])
+    return sorted(contents)
 
 
 def _config(plan: ImagePlan, base: Base, layers: Sequence[Layer]) -> dict[str, Any]:
@@ -108,5 +108,5 @@ def _config(plan: ImagePlan, base: Base, layers: Sequence[Layer]) -> dict[str, A
         "StopSignal": STOP,
     }
     created = plan.snapshot.manifest.provenance.captured_at.isoformat()
-    told = [(one.packed, f"{one.kind}: {one.title}") for one in layers]
-    return configuration(base, told, containers, created=created)
+    titled = [(one.packed, f"{one.kind}: {one.title}") for one in layers]
+    return configuration(base, titled, containers, created=created)

@@ -1,8 +1,8 @@
-"""The image store: one folder in OCI's image layout, which other tools read too.
+"""The image store: a folder in OCI's image layout, which other tools can read.
 
-``oci-layout``, ``index.json`` and ``blobs/sha256/`` are the layout's own. Beside them lie ``kept/``, what is known of
-layers and bases so that they need not be made or looked at again, ``containerfiles/``, what an engine built images by,
-and ``making/``, where whoever holds the lock works; nothing in these is needed.
+``oci-layout``, ``index.json`` and ``blobs/sha256/`` belong to the layout. ``kept/`` caches facts about layers and
+bases, ``containerfiles/`` has the Containerfiles of engine builds, and ``making/`` is the work folder of the lock's
+holder; these three can be deleted.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 GZIP_TYPE = f"{LAYER_TYPE}+gzip"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 
-# In a manifest, and so a part of the digest.
+# Annotations of a manifest, and so part of its digest.
 BUILDER = "io.nbdeploy.builder"
 PYTHON = "io.nbdeploy.python"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
 LAYER_KIND = "io.nbdeploy.layer"
 TITLE = "org.opencontainers.image.title"
 
-# Of an entry in the index: what this machine knows of an image.
+# Annotations of an entry in the index, known to this machine only.
 REF_NAME = "org.opencontainers.image.ref.name"
 BASE_NAME = "org.opencontainers.image.base.name"
 BUILT = "io.nbdeploy.built"
@@ -51,7 +51,7 @@ class ImageFolder:
     Parameters
     ----------
     folder : Path
-        Made when it is first written to, for its owner alone: images hold the notebook's code.
+        Made at the first write, for its owner alone: images hold the notebook's code.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -62,24 +62,24 @@ class ImageFolder:
         return self._folder
 
     def images(self) -> list[Image]:
-        """Newest first; bases, and what other tools put there, are none."""
+        """The images of nbdeploy, newest first, without bases and other tools' images."""
         entries = sorted(self.entries(), key=lambda one: one.get("annotations", {}).get(BUILT, ""), reverse=True)
-        found = {entry["digest"]: self._image(entry) for entry in entries}
-        return [image for image in found.values() if image]
+        images = {entry["digest"]: self._image(entry) for entry in entries}
+        return [image for image in images.values() if image]
 
     def image(self, digest: str) -> Image | None:
         entry = next((entry for entry in self.entries() if entry["digest"] == digest), None)
         return self._image(entry) if entry else None
 
     def containerfile(self, digest: str) -> Path | None:
-        """What an engine built an image by; None: none did."""
-        found = self._recipe(digest) / "Containerfile"
-        return found if found.exists() else None
+        """The Containerfile of an image; None: no engine built it here."""
+        file = self._recipe(digest) / "Containerfile"
+        return file if file.exists() else None
 
     def remove(self, digests: Sequence[str], *, dry_run: bool) -> int:
-        """Forget images; remove what no other one uses, and what an interrupted build left. Bytes that this frees.
+        """Remove images, blobs that no other image uses, and remains of interrupted builds; returns the bytes freed.
 
-        A base goes with the last image that was built on it. Waits for who is building.
+        A base goes with the last image on it. Waits for running builds.
         """
         if not self._folder.exists():
             return 0
@@ -107,7 +107,7 @@ class ImageFolder:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Writing]:
-        """Within, nobody else writes into the store. What one that was killed left in ``making/`` goes first."""
+        """Lock the store for writing; removes what a killed writer left in ``making/``."""
         with locked_folder(self._folder) as lock:
             private_folder(self._folder / "blobs" / "sha256")
             marker = self._folder / "oci-layout"
@@ -124,7 +124,7 @@ class ImageFolder:
     def entries(self) -> list[Descriptor]:
         """The descriptors in the index."""
         try:
-            found: list[Descriptor] = json.loads((self._folder / "index.json").read_bytes())["manifests"]
+            descriptors: list[Descriptor] = json.loads((self._folder / "index.json").read_bytes())["manifests"]
         except FileNotFoundError:
             return []
         except (ValueError, KeyError, TypeError) as error:
@@ -132,14 +132,14 @@ class ImageFolder:
                 f"{self._folder / 'index.json'} cannot be read: {error}",
                 f"move {self._folder} away: images are built, or pulled, again",
             ) from error
-        return found
+        return descriptors
 
     def blob(self, digest: str) -> Path:
-        """Where a blob is, or would be."""
+        """The path of a blob, which need not exist."""
         return self._folder / "blobs" / "sha256" / digest.removeprefix("sha256:")
 
     def manifest(self, digest: str) -> dict[str, Any]:
-        """A manifest, its annotations being there even if it has none."""
+        """A manifest; without annotations it gets an empty mapping of them."""
         return {"annotations": {}, **json.loads(self.blob(digest).read_bytes())}
 
     def _recipe(self, digest: str) -> Path:
@@ -161,29 +161,29 @@ class ImageFolder:
         return image_of(entry, manifest, config)
 
     def _reached(self, entries: Sequence[Descriptor]) -> set[str]:
-        """The digests of all blobs that these entries lead to, also by way of an index."""
-        found: set[str] = set()
+        """The digests of all blobs of these entries, also through an index."""
+        reached: set[str] = set()
         waiting = [entry["digest"] for entry in entries]
         while waiting:
             digest = waiting.pop()
-            if digest in found:
+            if digest in reached:
                 continue
-            found.add(digest)
+            reached.add(digest)
             try:
                 document = json.loads(self.blob(digest).read_bytes())
             except (OSError, ValueError):
                 continue
             waiting += [one["digest"] for one in document.get("manifests", ())]
-            found |= {one["digest"] for one in document.get("layers", ())}
-            found |= {document["config"]["digest"]} if "config" in document else set()
-        return found
+            reached |= {one["digest"] for one in document.get("layers", ())}
+            reached |= {document["config"]["digest"]} if "config" in document else set()
+        return reached
 
     def _blobs(self) -> list[Path]:
         return sorted((self._folder / "blobs" / "sha256").iterdir())
 
 
 def image_of(entry: Descriptor, manifest: Mapping[str, Any], config: Mapping[str, Any]) -> Image | None:
-    """An image as its own documents describe it; None: nbdeploy did not build it."""
+    """The image that a manifest and a configuration describe; None: nbdeploy did not build it."""
     about = manifest.get("annotations", {})
     labels = (config.get("config") or {}).get("Labels") or {}
     if about.get(BUILDER) not in get_args(Builder) or SNAPSHOT_LABEL not in labels:
@@ -214,14 +214,14 @@ def _layer(descriptor: Descriptor) -> Layer:
 
 
 class Writing:
-    """What may be done to the store while its lock is held.
+    """Write operations on the store, while its lock is held.
 
     Attributes
     ----------
     making
         An empty folder on the store's disk.
     lock
-        A descriptor; who inherits it holds the lock too.
+        A descriptor; a process that inherits it holds the lock too.
     """
 
     def __init__(self, store: ImageFolder, making: Path, lock: int) -> None:
@@ -230,14 +230,14 @@ class Writing:
         self.lock = lock
 
     def has(self, digest: str, size: int) -> bool:
-        """Whether a blob is there; a blob of that name and size is whole, since it gets its name last."""
+        """Whether a blob exists; a blob of that name and size is complete, since it is renamed last."""
         try:
             return self._store.blob(digest).stat().st_size == size
         except OSError:
             return False
 
     def take(self, file: Path, digest: str) -> None:
-        """Make a file in ``making`` a blob; whoever calls has hashed it."""
+        """Make a file in ``making`` a blob; the caller has hashed it."""
         file.chmod(0o600)
         descriptor = os.open(file, os.O_RDONLY)
         try:
@@ -247,7 +247,7 @@ class Writing:
         file.replace(self._store.blob(digest))
 
     def put(self, content: bytes, kind: str) -> Descriptor:
-        """A small document as a blob; its descriptor."""
+        """Write a small document as a blob; returns its descriptor."""
         digest = f"sha256:{sha256(content)}"
         if not self.has(digest, len(content)):
             file = self.making / "document"
@@ -256,12 +256,12 @@ class Writing:
         return {"mediaType": kind, "digest": digest, "size": len(content)}
 
     def adopt(self, layout: Path) -> Descriptor:
-        """Move the blobs of another layout, on the same disk and with one image, in here; that image's descriptor.
+        """Move the blobs of another layout with one image, on the same disk, into the store; returns its descriptor.
 
         Raises
         ------
         StoreError
-            It has none or several, or a blob is not what its name says.
+            It has no image or several, or a blob is damaged.
         """
         entries: list[Descriptor] = json.loads((layout / "index.json").read_bytes())["manifests"]
         if len(entries) != 1:
@@ -270,12 +270,12 @@ class Writing:
             if self.has(f"sha256:{blob.name}", blob.stat().st_size):
                 continue
             if file_sha256(blob) != blob.name:
-                raise StoreError(f"a blob of {layout} is not what its name says: {blob.name}", "make it again")
+                raise StoreError(f"a blob of {layout} is damaged: {blob.name}", "make it again")
             self.take(blob, f"sha256:{blob.name}")
         return {key: entries[0][key] for key in ("mediaType", "digest", "size")}
 
     def enter(self, descriptor: Descriptor, annotations: Mapping[str, str]) -> None:
-        """Have the index name a manifest, which makes it count. Entered again, it is the newest."""
+        """Add a manifest to the index; one that is there becomes the newest."""
         entry = descriptor | {
             "annotations": {BUILT: datetime.now(UTC).isoformat(), REF_NAME: ref_name(descriptor["digest"])}
             | dict(annotations)
@@ -284,30 +284,30 @@ class Writing:
         self.replace([*others, entry])
 
     def replace(self, entries: Sequence[Descriptor]) -> None:
-        """Make these the index's entries."""
+        """Replace the index's entries."""
         index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": list(entries)}
         write_atomic(self._store.folder / "index.json", json.dumps(index, indent=1))
 
     def describe(self, digest: str, files: Mapping[str, str]) -> None:
-        """Keep what an image was built by, for people to read: texts by their names, one a ``Containerfile``."""
+        """Store the texts of an image's build for people, by name, among them the ``Containerfile``."""
         for name, text in files.items():
             write_atomic(self._store.folder / "containerfiles" / ref_name(digest) / name, text)
 
     def keep(self, kind: Kept, key: str, value: Mapping[str, Any]) -> None:
-        """Note what was found out about a blob, ``value["digest"]``, under a key."""
+        """Cache facts about the blob ``value["digest"]`` under a key."""
         write_atomic(self._note(kind, key), json.dumps(value))
 
     def kept(self, kind: Kept, key: str) -> dict[str, Any] | None:
-        """What was noted, if the blob is still there."""
+        """The cached facts, if their blob still exists."""
         try:
             value: dict[str, Any] = json.loads(self._note(kind, key).read_bytes())
-            there = self.has(value["digest"], value["size"])
+            exists = self.has(value["digest"], value["size"])
         except (OSError, ValueError, KeyError):
             return None
-        return value if there else None
+        return value if exists else None
 
     def forget(self, held: set[str]) -> None:
-        """Drop the notes about other blobs than these."""
+        """Remove the cached facts about other blobs than these."""
         for note in (self._store.folder / "kept").glob("*/*.json"):
             try:
                 about = json.loads(note.read_bytes())["digest"]
@@ -321,5 +321,5 @@ class Writing:
 
 
 def ref_name(digest: str) -> str:
-    """The name in the layout by which other tools find an image: ``skopeo copy oci:FOLDER:NAME …``."""
+    """An image's name in the layout, for other tools: ``skopeo copy oci:FOLDER:NAME …``."""
     return digest.replace(":", "-")

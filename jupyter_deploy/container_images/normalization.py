@@ -1,13 +1,13 @@
-"""What makes an installed environment the same wherever it was installed, and compiles it.
+"""Make an installed environment independent of its machine, and compile it.
 
-The daemonless builder asks it about each file. In a container engine's build it is a program, ``tidy.py``, that the
-base image's Python runs: so it needs the standard library alone.
+The daemonless builder calls these functions for each file. In a container engine's build this file is the program
+``tidy.py``, which the base image's Python runs, so it needs only the standard library.
 
 ::
 
-    tidy.py with SETTINGS PROGRAM … a program gets the variables of a JSON file, if there is one
-    tidy.py venv FOLDER             what uv installed below FOLDER becomes a virtual environment of this Python
-    tidy.py code INSIDE FOLDER…     the sources at INSIDE of each FOLDER are compiled
+    tidy.py with SETTINGS PROGRAM … run a program with the variables of a JSON file, if it exists
+    tidy.py venv FOLDER             make uv's installation below FOLDER a virtual environment of this Python
+    tidy.py code INSIDE FOLDER…     compile the sources at INSIDE of each FOLDER
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from pathlib import Path, PurePosixPath
 
 VENV = "opt/nbdeploy/venv"
 
-# The tests of a library. What else lies beside them may be imported: numpy.testing does.
+# The tests of a library. Other files of those folders may be imported: numpy.testing does.
 _TEST = re.compile(r"(?:.*/)?tests/(?:.*/)?test_[^/]*\.py")
 
-# What installers note for themselves: of this machine, or of when it was done.
+# Installers' notes about this machine or the time.
 _NOTES = frozenset({"INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"})
 
 # A script's first line; uv writes the second form where a path is too long for the first.
 _SHEBANG = re.compile(rb"\A#!(?:[^\n]*python[^\n]*\n|/bin/sh\n'''exec' [^\n]*\n' '''\n)")
 
-# Templates and files of other Pythons are no sources: they are left as they are, as pip leaves them.
+# Templates and files for other Pythons do not compile and are skipped, as by pip.
 _COMPILE = """
 import json, py_compile, sys
 for source, target, shown in json.load(sys.stdin):
@@ -51,34 +51,34 @@ for source, target, shown in json.load(sys.stdin):
 
 
 def left_out(name: str) -> bool:
-    """Whether an installed file is of no use in an image: installers' notes, bytecode of here, a library's tests."""
-    place = PurePosixPath(name)
-    noted = place.parent.suffix == ".dist-info" and place.name in _NOTES
-    return noted or place.parent.name == "__pycache__" or _TEST.fullmatch(name) is not None
+    """Whether an image omits an installed file: installers' notes, local bytecode, libraries' tests."""
+    path = PurePosixPath(name)
+    noted = path.parent.suffix == ".dist-info" and path.name in _NOTES
+    return noted or path.parent.name == "__pycache__" or _TEST.fullmatch(name) is not None
 
 
 def is_record(name: str, minor: str) -> bool:
     """Whether a file is the list of an installed distribution's files."""
-    place = PurePosixPath(name)
+    path = PurePosixPath(name)
     site = f"{VENV}/lib/python{minor}/site-packages/"
-    return place.name == "RECORD" and place.parent.suffix == ".dist-info" and name.startswith(site)
+    return path.name == "RECORD" and path.parent.suffix == ".dist-info" and name.startswith(site)
 
 
 def record(text: str) -> bytes:
-    """A distribution's list of files: sorted, without what was left out and the hashes of what was rewritten."""
+    """A distribution's list of files: sorted, without omitted files and without the hashes of rewritten ones."""
     kept = []
     for row in csv.reader(text.splitlines()):
-        place = PurePosixPath(row[0])
-        if place.name in _NOTES or place.suffix == ".pyc" or _TEST.fullmatch(row[0]):
+        path = PurePosixPath(row[0])
+        if path.name in _NOTES or path.suffix == ".pyc" or _TEST.fullmatch(row[0]):
             continue
-        kept.append([row[0], "", ""] if place.parent.name == "bin" and ".." in place.parts else row)
+        kept.append([row[0], "", ""] if path.parent.name == "bin" and ".." in path.parts else row)
     written = io.StringIO()
     csv.writer(written, lineterminator="\n").writerows(sorted(kept))
     return written.getvalue().encode()
 
 
 def script(file: Path) -> bytes | None:
-    """What a script is to be, so that the image's Python runs it; None: it is a program, and stays."""
+    """A script's content for the image's Python; None: it is a binary and stays."""
     with file.open("rb") as opened:
         if opened.read(2) != b"#!":
             return None
@@ -86,7 +86,7 @@ def script(file: Path) -> bytes | None:
 
 
 def frame(python: str, minor: str) -> Iterator[tuple[str, bytes | str]]:
-    """What makes the folder a virtual environment of an interpreter: names with content or, of a link, its target."""
+    """The files of a virtual environment of an interpreter: names with content, or a link's target."""
     home = PurePosixPath(python).parent
     yield f"{VENV}/pyvenv.cfg", f"home = {home}\ninclude-system-site-packages = false\n".encode()
     yield f"{VENV}/bin/python", python
@@ -96,7 +96,7 @@ def frame(python: str, minor: str) -> Iterator[tuple[str, bytes | str]]:
 
 @dataclass(frozen=True)
 class Source:
-    """A source and its bytecode: the latter's name in the image, both files, and what tracebacks call the former."""
+    """A source and its bytecode: the bytecode's name in the image, both files, and the source's path in tracebacks."""
 
     inside: str
     file: Path
@@ -105,21 +105,21 @@ class Source:
 
 
 def to_compile(files: Iterable[tuple[str, Path]], minor: str, folder: Path) -> list[Source]:
-    """The sources among these names and files but libraries' tests; their bytecode comes below a folder."""
-    found = []
+    """The sources among these files, without libraries' tests; their bytecode goes below a folder."""
+    sources = []
     for name, file in files:
-        place = PurePosixPath(name)
-        if place.suffix == ".py" and "tests" not in place.parts:
-            inside = place.parent / "__pycache__" / f"{place.stem}.cpython-{minor.replace('.', '')}.pyc"
-            found.append(Source(str(inside), file, folder / inside, f"/{name}"))
-    return sorted(found, key=lambda one: one.inside)
+        path = PurePosixPath(name)
+        if path.suffix == ".py" and "tests" not in path.parts:
+            inside = path.parent / "__pycache__" / f"{path.stem}.cpython-{minor.replace('.', '')}.pyc"
+            sources.append(Source(str(inside), file, folder / inside, f"/{name}"))
+    return sorted(sources, key=lambda one: one.inside)
 
 
 def compile_all(sources: Sequence[Source], interpreter: str, held: Sequence[int] = ()) -> None:
-    """Write the bytecode, which the same sources, interpreter and order always give.
+    """Write reproducible bytecode.
 
-    What is below one folder of ``site-packages`` is one batch: a process compiles it in a fixed order, since what it
-    marshals depends on what it did before. ``held``: descriptors that these processes inherit.
+    One process compiles a folder of ``site-packages`` in a fixed order, since its marshalled bytes depend on the files
+    before. ``held``: descriptors that these processes inherit.
     """
     batches = [list(batch) for _, batch in groupby(sources, key=lambda one: _top(one.inside))]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -128,18 +128,18 @@ def compile_all(sources: Sequence[Source], interpreter: str, held: Sequence[int]
 
 
 def _top(name: str) -> str:
-    """The distribution's folder that a file is in; a path of one word: modules for themselves are a batch."""
+    """The top folder of a file in ``site-packages``; single modules are batches of their own."""
     inside = name.partition("site-packages/")[2] or name
     return inside.split("/")[0]
 
 
 def _compile(interpreter: str, held: Sequence[int], batch: Sequence[Source]) -> None:
-    told = [[str(one.file), str(one.target), one.shown] for one in batch]
+    values = [[str(one.file), str(one.target), one.shown] for one in batch]
     for one in batch:
         one.target.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(
         [interpreter, "-P", "-s", "-S", "-W", "ignore", "-c", _COMPILE],
-        input=json.dumps(told),
+        input=json.dumps(values),
         text=True,
         env={"PYTHONHASHSEED": "0"},
         cwd="/",
@@ -150,7 +150,7 @@ def _compile(interpreter: str, held: Sequence[int], batch: Sequence[Source]) -> 
 
 
 def _tidy(venv: Path, interpreter: str, minor: str) -> None:
-    """What uv installed, made into what the daemonless builder packs."""
+    """Turn uv's installation into the files that the daemonless builder packs."""
     root = Path("/")
     for file in _below(venv):
         name = str(file.relative_to(root))
@@ -181,7 +181,7 @@ def _below(folder: Path) -> list[Path]:
 
 
 def settle(folder: Path) -> None:
-    """Give all below a folder, and itself, fixed modes and the beginning of 1970 as its time."""
+    """Give a folder and all files below it fixed modes, and the beginning of 1970 as their time."""
     for root, folders, names in os.walk(folder, topdown=False):
         for path in [*(Path(root) / name for name in (*names, *folders)), Path(root)]:
             if not path.is_symlink():
@@ -190,14 +190,14 @@ def settle(folder: Path) -> None:
             os.utime(path, (0, 0), follow_symlinks=False)
 
 
-def main(what: str, *arguments: str) -> None:
-    """The program; see above."""
-    if what == "with":
+def main(command_name: str, *arguments: str) -> None:
+    """The program ``tidy.py``; see above."""
+    if command_name == "with":
         settings, *command = arguments
-        told = json.loads(Path(settings).read_text("utf-8")) if Path(settings).exists() else {}
-        os.execve(command[0], command, os.environ | told)  # noqa: S606 - in a build, by what the Containerfile says
+        values = json.loads(Path(settings).read_text("utf-8")) if Path(settings).exists() else {}
+        os.execve(command[0], command, os.environ | values)  # noqa: S606 - the Containerfile names the program
     minor = f"{sys.version_info.major}.{sys.version_info.minor}"
-    if what == "venv":
+    if command_name == "venv":
         folders = [Path(arguments[0])]
         _tidy(folders[0], sys.executable, minor)
     else:

@@ -1,4 +1,4 @@
-"""The layers, the configuration and the manifest of an image on a base, whatever is in it."""
+"""Layers, configuration and manifest of an image on a base."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STOP = "SIGTERM"
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer that is in the store."""
+    """A layer in the store."""
 
     kind: LayerKind
     title: str
@@ -52,9 +52,9 @@ class Layer:
 def kept_layer(
     writing: Writing, made_of: list[Any], entries: Callable[[], list[Entry]], *, compressed: bool = True
 ) -> Packed:
-    """A layer, written if it is not there: a large file that did not change is not read again.
+    """A layer, written unless it is cached, so that an unchanged large file is not read again.
 
-    ``made_of`` decides over its bytes, and can be JSON.
+    ``made_of`` are the inputs of its bytes, as JSON values.
     """
     key = sha256(json.dumps(made_of).encode())
     kept = writing.kept("layers", key)
@@ -70,17 +70,17 @@ def kept_layer(
 def configuration(
     base: Base, layers: Iterable[tuple[Packed, str]], containers: Mapping[str, Any], *, created: str
 ) -> dict[str, Any]:
-    """The image's configuration; nothing in it is of today.
+    """The image's configuration, without the present time.
 
     Parameters
     ----------
     layers
-        Those above the base, and what they are.
+        The layers above the base, with titles.
     containers
-        What it says of its containers.
+        The configuration of its containers.
     """
     own = list(layers)
-    history = [{"created": created, "created_by": f"nbdeploy: {what}"} for _, what in own]
+    history = [{"created": created, "created_by": f"nbdeploy: {title}"} for _, title in own]
     return {
         "created": created,
         "architecture": base.config["architecture"],
@@ -112,7 +112,7 @@ def manifest_of(base: Base, layers: Sequence[Layer], config: Descriptor, builder
 
 
 def enter(writing: Writing, base: Base, layers: Sequence[Layer], config: Descriptor, builder: Builder) -> str:
-    """Write the manifest of an image on a base, which makes it count; its digest."""
+    """Write the manifest of an image on a base and add it to the index; returns its digest."""
     descriptor = writing.put(as_json(manifest_of(base, layers, config, builder)), MANIFEST_TYPE)
     writing.enter(descriptor, {BASE_NAME: base.name})
     return str(descriptor["digest"])

@@ -1,7 +1,7 @@
-"""Where a build in a container finds wheels: what pip and uv are told here, as secrets of the build.
+"""The package indexes of a build in a container: this machine's settings of pip and uv, as secrets of the build.
 
-The same settings count as in ``installing``. What is a folder of this machine is not seen from a build: of folders of
-wheels those that the lock names are given along.
+The settings are those of ``environments.installer``. A build does not see this machine's folders, so the lock's wheels
+in them are copied into its context.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from jupyter_deploy.environments.installer import pips_settings, uvs_settings
 
 from .containerfile import CERTIFICATES, CONFIG, NETRC, TOOLS
 
-# What uv reads of its variables to find and fetch; others are of this machine, or choose where to install.
+# uv's variables for finding and fetching; others concern this machine or the place of installation.
 _PASSED_ON = re.compile(
     r"UV_(?:DEFAULT_|EXTRA_)?INDEX(?:_URL)?|UV_INDEX_\w+_(?:USERNAME|PASSWORD)|UV_INDEX_STRATEGY|UV_INSECURE_HOST|"
     r"UV_NO_INDEX|UV_(?:HTTP|REQUEST|CONCURRENT)_\w+|UV_EXCLUDE_NEWER|(?i:(?:https?|all|no)_proxy)"
@@ -30,26 +30,26 @@ _PASSED_ON = re.compile(
 _INDEX = re.compile(r"UV_(?:DEFAULT_|EXTRA_)?INDEX(?:_URL)?")
 _SYSTEMS = ("UV_NATIVE_TLS", "UV_SYSTEM_CERTS")
 
-# An index may be given a name: NAME=URL.
+# An index may have a name: NAME=URL.
 _NAMED = re.compile(r"[\w.-]+=(?=\w+://|[/.~])")
 
 
 @dataclass(frozen=True)
 class Indexes:
-    """What is told of indexes.
+    """The settings of package indexes.
 
     Attributes
     ----------
     settings
-        uv's variables, as a JSON object; passwords may be in it.
+        uv's variables as a JSON object, which may hold passwords.
     files
         Secret's name -> file of this machine.
     folders
-        Those of wheels.
+        Folders of wheels.
     no_index
-        Whether only they are looked at.
+        Whether wheels come only from the folders.
     hidden
-        What must not be shown.
+        Texts to mask in messages.
     """
 
     settings: str
@@ -60,7 +60,7 @@ class Indexes:
 
 
 def indexes() -> Indexes:
-    """As the settings are now.
+    """The present settings.
 
     Raises
     ------
@@ -68,13 +68,13 @@ def indexes() -> Indexes:
         An index is a folder of this machine.
     """
     pips = pips_settings()
-    told = {**uvs_settings(pips), **os.environ}
-    named = {name: value for name, value in told.items() if _PASSED_ON.fullmatch(name) and value}
+    settings = {**uvs_settings(pips), **os.environ}
+    named = {name: value for name, value in settings.items() if _PASSED_ON.fullmatch(name) and value}
     _require_reachable(named)
-    links = told.get("UV_FIND_LINKS", "").replace(",", " ").split()
+    links = settings.get("UV_FIND_LINKS", "").replace(",", " ").split()
     folders = tuple(Path(folder_of(one)).absolute() for one in links if folder_of(one))
     named["UV_FIND_LINKS"] = ",".join([f"/build/{TOOLS}/wheels", *(one for one in links if not folder_of(one))])
-    files = {name: file for name, file in _files(told).items() if file.is_file()}
+    files = {name: file for name, file in _files(settings).items() if file.is_file()}
     within = {NETRC: "NETRC", CERTIFICATES: "SSL_CERT_FILE", CONFIG: "UV_CONFIG_FILE"}
     named |= {within[name]: f"/run/secrets/{name}" for name in files}
     return Indexes(
@@ -96,29 +96,29 @@ def _require_reachable(named: Mapping[str, str]) -> None:
                 )
 
 
-def folder_of(place: str) -> str:
-    """The folder that a URL or path names; empty: it is elsewhere."""
-    if "://" not in place:
-        return place
-    return unquote(urlsplit(place).path) if place.startswith("file:") else ""
+def folder_of(location: str) -> str:
+    """The folder of this machine that a URL or path names; empty: it is none."""
+    if "://" not in location:
+        return location
+    return unquote(urlsplit(location).path) if location.startswith("file:") else ""
 
 
-def _files(told: Mapping[str, str]) -> dict[str, Path]:
-    """The files that uv would read here, if they are there."""
-    settings = Path(told.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "uv" / "uv.toml"
-    found = {NETRC: Path(told.get("NETRC") or Path.home() / ".netrc")}
-    if not told.get("UV_NO_CONFIG"):
-        found[CONFIG] = Path(told.get("UV_CONFIG_FILE") or settings)
-    trusted = told.get("SSL_CERT_FILE")
-    if not trusted and any(told.get(name, "").lower() in ("1", "true", "yes", "on") for name in _SYSTEMS):
+def _files(variables: Mapping[str, str]) -> dict[str, Path]:
+    """The files that uv would read on this machine."""
+    default = Path(variables.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "uv" / "uv.toml"
+    files = {NETRC: Path(variables.get("NETRC") or Path.home() / ".netrc")}
+    if not variables.get("UV_NO_CONFIG"):
+        files[CONFIG] = Path(variables.get("UV_CONFIG_FILE") or default)
+    trusted = variables.get("SSL_CERT_FILE")
+    if not trusted and any(variables.get(name, "").lower() in ("1", "true", "yes", "on") for name in _SYSTEMS):
         trusted = ssl.get_default_verify_paths().cafile
     if trusted:
-        found[CERTIFICATES] = Path(trusted)
-    return found
+        files[CERTIFICATES] = Path(trusted)
+    return files
 
 
 def _hidden(named: Mapping[str, str], noted: Path | None) -> Iterator[str]:
-    """The passwords among the settings, as they are written and as they are meant."""
+    """The passwords in the settings, also unquoted."""
     for name, value in named.items():
         if name.endswith("_PASSWORD"):
             yield value

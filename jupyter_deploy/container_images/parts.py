@@ -1,4 +1,4 @@
-"""What is in an image of a snapshot, and what the image says of itself, whoever builds it."""
+"""Files and configuration of a snapshot's image, for every builder."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from .normalization import VENV
 HOME = "opt/nbdeploy/bentoml"
 PORT = 8080
 
-_LARGE = 1 << 20  # bytes from which on a model's file is a layer of its own
-# What BentoML makes in its home when it is asked for anything; in a container it may not be able to.
+_LARGE = 1 << 20  # bytes from which a model's file is a layer of its own
+# Folders that BentoML makes in its home, which a read-only container cannot.
 _FOLDERS = ("envs", "tmp")
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-# BentoML notes when it wrote a description: that is when the snapshot was captured, or the digest would change.
+# BentoML writes the present time into descriptions; the time of capture keeps the digest constant.
 _WRITTEN = re.compile(rb"(creation_time: )'[^'\n]*'")
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The files of an image, a layer after the other.
+    """The files of an image by layer.
 
     Attributes
     ----------
@@ -42,8 +42,8 @@ class Parts:
     bento
         The rest of the bento.
     small
-        The model's other files, which share the bento's layer. What of them is Python is not compiled: in a snapshot
-        there is only what was captured.
+        The model's other files, which share the bento's layer. Its Python files are not compiled, so that the snapshot
+        holds only captured files.
     """
 
     large: Sequence[tuple[Entry, str]]
@@ -53,17 +53,17 @@ class Parts:
 
 
 def parts_of(plan: ImagePlan) -> Parts:
-    """Of a snapshot and its bento."""
+    """The parts of a snapshot and its bento."""
     serving, bento = _bento(plan)
     small, large = _model(plan.snapshot)
     return Parts(large, serving, bento, small)
 
 
 def _bento(plan: ImagePlan) -> tuple[list[Entry], list[Entry]]:
-    """The serving code in a bento, and the rest of it; what describes other ways to an image stays behind."""
+    """The serving code of a bento, and the rest without its Dockerfile and the like."""
     path = Path(plan.bento.path)
     captured = _captured(plan.snapshot)
-    serving, rest = [], _placed("bentos", path, BENTO_FOLDER)
+    serving, rest = [], _tag_entries("bentos", path, BENTO_FOLDER)
     for entry in entries_of(path, BENTO_FOLDER):
         inside = entry.name.removeprefix(f"{BENTO_FOLDER}/")
         if inside.startswith("env/") or "__pycache__" in inside or not isinstance(entry.source, Path):
@@ -84,7 +84,7 @@ def _model(snapshot: Snapshot) -> tuple[list[Entry], list[tuple[Entry, str]]]:
     described = _WRITTEN.sub(_captured(snapshot), (path / "model.yaml").read_bytes())
     small = [
         *(Entry(f"{HOME}/{folder}", None) for folder in _FOLDERS),
-        *_placed("models", path, SNAPSHOT_FOLDER),
+        *_tag_entries("models", path, SNAPSHOT_FOLDER),
         Entry(f"{SNAPSHOT_FOLDER}/model.yaml", described),
         Entry(f"{SNAPSHOT_FOLDER}/{MANIFEST}", path / MANIFEST),
     ]
@@ -98,10 +98,10 @@ def _model(snapshot: Snapshot) -> tuple[list[Entry], list[tuple[Entry, str]]]:
     return small, large
 
 
-def _placed(store: str, path: Path, at: str) -> list[Entry]:
-    """How BentoML finds a folder by its tag: in its home there is a link to where the files are.
+def _tag_entries(store: str, path: Path, at: str) -> list[Entry]:
+    """The entries of BentoML's home by which it finds a folder by tag: a link to the files, and ``latest``.
 
-    They have the same place in every image: else a new version would make each layer another one.
+    The files have the same path in every image, so that a new version does not change unchanged layers.
     """
     name, version = path.parent.name, path.name
     return [
@@ -115,7 +115,7 @@ def _captured(snapshot: Snapshot) -> bytes:
 
 
 def title_of(entry: Entry) -> str:
-    """What a large file's layer is called."""
+    """The title of a large file's layer."""
     return entry.name.removeprefix(f"{SNAPSHOT_FOLDER}/")
 
 

@@ -1,4 +1,4 @@
-"""The programs that move and sign images: found, run with what they need of the user's variables, ended with us."""
+"""The programs that move and sign images: found, run with the variables that they need, ended with this process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -17,24 +17,24 @@ from jupyter_deploy.domain.errors import ToolMissing
 from jupyter_deploy.domain.release.processes import passed_on
 from jupyter_deploy.environments.installer import without_credentials
 
-# Beside what any process is given: where credentials and certificates are, the ways out, and what the usual
-# credential helpers (of clouds, desktops and password stores) ask for.
+# Besides the variables of any process: credentials, certificates, proxies, and the variables of the usual
+# credential helpers (of clouds, desktops and password stores).
 _FOR_REGISTRIES = re.compile(
     r"(?i:https?_proxy|all_proxy|no_proxy)|REGISTRY_AUTH_FILE|DOCKER_CONFIG|CONTAINERS_.*|XDG_.*|"
     r"AWS_.*|AZURE_.*|GOOGLE_.*|CLOUDSDK_.*|GNUPGHOME|GPG_TTY|PASSWORD_STORE_.*|DBUS_SESSION_BUS_ADDRESS|KRB5CCNAME|"
     r"DISPLAY|WAYLAND_DISPLAY"
 )
 
-# Which of several daemons is meant, and how an engine works.
+# The daemon, and an engine's own settings.
 _FOR_ENGINES = re.compile(r"(?:DOCKER|CONTAINER|BUILDAH|BUILDX|BUILDKIT|PODMAN|STORAGE)_.*")
 
 _PATIENCE = 5.0
-"""Seconds from the polite end of a program to the other one."""
+"""Seconds from SIGTERM to SIGKILL."""
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a program ended; ``complaints`` is what it wrote to its standard error, or, when followed, everything."""
+class Completed:
+    """The result of a program; ``complaints`` is its standard error."""
 
     code: int
     output: bytes
@@ -42,7 +42,7 @@ class Ended:
 
 
 def variables(own: Mapping[str, str] = {}) -> dict[str, str]:
-    """What a program is given of this process's variables, and ``own`` ones."""
+    """The variables of a program: those of this process that it needs, and its ``own``."""
     return {
         **passed_on(os.environ),
         **{name: value for name, value in os.environ.items() if _FOR_REGISTRIES.fullmatch(name)},
@@ -51,11 +51,11 @@ def variables(own: Mapping[str, str] = {}) -> dict[str, str]:
 
 
 def for_builders() -> dict[str, str]:
-    """What a container engine is given beside that."""
+    """The further variables of a container engine."""
     return {name: value for name, value in os.environ.items() if _FOR_ENGINES.fullmatch(name)}
 
 
-def found(program: str) -> str:
+def require_program(program: str) -> str:
     """The program's path.
 
     Raises
@@ -72,40 +72,58 @@ def found(program: str) -> str:
     return path
 
 
-def run(program: str, arguments: Iterable[str], own: Mapping[str, str] = {}, *, patience: float) -> Ended:
-    """Run to its end.
+def run(
+    program: str,
+    arguments: Iterable[str],
+    own: Mapping[str, str] = {},
+    *,
+    patience: float | None = None,
+    held: Sequence[int] = (),
+) -> Completed:
+    """Run a program to its end.
+
+    Parameters
+    ----------
+    patience
+        Seconds that it may take; None: any.
+    held
+        Descriptors that it inherits.
 
     Raises
     ------
     ToolMissing
+        The program is not installed.
     TimeoutError
-        It took longer than ``patience`` seconds, and was ended.
+        The program took longer than ``patience`` seconds and was ended.
     """
-    with _started([found(program), *arguments], own, subprocess.PIPE) as process:
+    with _started([require_program(program), *arguments], own, subprocess.PIPE, held) as process:
         try:
             output, complaints = process.communicate(timeout=patience)
         except subprocess.TimeoutExpired as error:
             raise TimeoutError(f"{program} did not end within {patience:g} seconds") from error
-    return Ended(process.returncode, output, complaints.decode(errors="replace"))
+    return Completed(process.returncode, output, complaints.decode(errors="replace"))
 
 
 @contextlib.contextmanager
-def followed(program: str, arguments: Iterable[str], own: Mapping[str, str] = {}) -> Iterator[subprocess.Popen[bytes]]:
-    """Started, for its lines to be read as they come; both of its outputs are ``stdout``. Raises ToolMissing."""
-    with _started([found(program), *arguments], own, subprocess.STDOUT) as process:
+def stream(program: str, arguments: Iterable[str], own: Mapping[str, str] = {}) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a program whose lines are read as they come, standard error among them. Raises ToolMissing."""
+    with _started([require_program(program), *arguments], own, subprocess.STDOUT) as process:
         yield process
 
 
 @contextlib.contextmanager
-def _started(command: list[str], own: Mapping[str, str], complaints: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Within, it runs; whatever ends the block early ends it, and the credential helpers that it began."""
+def _started(
+    command: list[str], own: Mapping[str, str], complaints: int, held: Sequence[int] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program; an exception in the block ends it, with the credential helpers that it started."""
     process = subprocess.Popen(
         command,
         env=variables(own),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=complaints,
-        start_new_session=True,  # Ctrl-C is for us, who end it
+        start_new_session=True,  # on Ctrl-C this process ends it
+        pass_fds=held,
     )
     try:
         yield process
@@ -120,9 +138,9 @@ def _started(command: list[str], own: Mapping[str, str], complaints: int) -> Ite
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Politely, then not; it is not reaped before, so that its group cannot be another's.
+    """End a program by SIGTERM, then SIGKILL. It is reaped last, so that its group's id cannot be reused.
 
-    What runs in a container of an engine goes first: podman would leave it alone, and clears up after what has failed.
+    Processes in an engine's container end first: podman leaves them running, but cleans up after a failed container.
     """
     if process.returncode is not None:
         return
@@ -137,13 +155,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     _signal(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_PATIENCE)
-    # Helpers may outlive it: the group is there as long as one of them is.
+    # Helpers may outlive it; the group exists as long as one of them.
     _signal(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def _apart(group: int) -> list[psutil.Process]:
-    """The processes that a group's leader began, and those that they did, in other groups than its own."""
+    """The descendants of a group's leader that are in other groups."""
     with contextlib.suppress(psutil.Error, ProcessLookupError):
         return [one for one in psutil.Process(group).children(recursive=True) if os.getpgid(one.pid) != group]
     return []
@@ -155,7 +173,7 @@ def _signal(group: int, number: int) -> None:
 
 
 def masked(text: str, secrets: Iterable[str] = ()) -> str:
-    """Words of a program that may be shown: no credentials in URLs, no queries (they may be signed), no ``secrets``."""
+    """A program's text without credentials in URLs, without queries (they may be signed) and without ``secrets``."""
     text = re.sub(r"(\w+://[^\s\"'?]+)\?[^\s\"']*", r"\1?…", without_credentials(text))
     for secret in sorted({one for one in secrets if one}, key=len, reverse=True):
         text = text.replace(secret, "…")

@@ -1,4 +1,4 @@
-"""What a registry's or a program's complaint means, in words, with the remedy. Pure."""
+"""Errors of registries and programs, with message and remedy. Pure."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _TRUST = (
 
 @dataclass(frozen=True)
 class Refusal:
-    """One kind of what goes wrong.
+    """One kind of failure.
 
     Attributes
     ----------
     sign
-        What the programs' words for it look like.
+        A pattern of the programs' messages for it.
     words, remedy
-        With ``{registry}`` and ``{name}`` of the reference.
+        Message and remedy, with ``{registry}`` and ``{name}`` of the reference.
     passes
-        Whether it may be over a little later.
+        Whether a retry may succeed.
     """
 
     sign: str
@@ -40,12 +40,12 @@ class Refusal:
     passes: bool = False
 
 
-# In this order: the first whose sign is seen. What is special goes before what is general.
+# The first whose sign matches counts, so the special ones come before the general ones.
 _REFUSALS = (
     Refusal(
         r"\b(?:open|read|write|mkdir\w*|rename|sync|stat|lstat) /[^:]+: ",
         "a file of this machine could not be read or written for {name}",
-        "the last line names it: is there room on that disk, and is it yours?",
+        "the last line names it: has that disk free space, and is the file yours?",
     ),
     Refusal(
         r"error getting credentials|docker-credential-\S+: executable file not found",
@@ -60,7 +60,7 @@ _REFUSALS = (
     ),
     Refusal(
         r"server gave HTTP response to HTTPS client",
-        "{registry} speaks plain HTTP, which is only taken on this machine itself (localhost)",
+        "{registry} speaks plain HTTP, which is allowed only on this machine itself (localhost)",
         "give the registry a certificate, or put a proxy that has one in front of it",
     ),
     Refusal(
@@ -76,24 +76,24 @@ _REFUSALS = (
     Refusal(
         r"no space left|quota|insufficient storage|storage limit|exceed the configured upper limit|"
         r"\b507\b|\b413\b|too large",
-        "{registry} has no room left for this image",
-        "remove old images there, or ask who runs it for more room",
+        "{registry} has no space left for this image",
+        "remove old images there, or ask its operator for more space",
     ),
     Refusal(
         r"toomanyrequests|too many requests|\b429\b",
         "{registry} wants fewer requests",
-        "wait some minutes and say it again",
+        "wait some minutes and repeat the command",
         passes=True,
     ),
     Refusal(
         r"authentication required|unauthorized|\b401\b|invalid username/password|incorrect username",
-        "{registry} does not let you in: it was given no credentials, or wrong ones",
+        "{registry} rejects you: the credentials are missing or wrong",
         _LOGIN,
     ),
     Refusal(
         r"(?<!permission )denied|forbidden|\b403\b|\b405\b|method not allowed|insufficient_scope|unsupported|read.only",
         "{registry} knows you, but you have no right to do this in {name}",
-        "ask for the right to pull and push there, or name another place in --to",
+        "request the right to pull and push there, or name another destination in --to",
     ),
     Refusal(
         r"name unknown|not known to registry|manifest unknown|\b404\b",
@@ -111,27 +111,27 @@ _REFUSALS = (
         r"connection reset|\bEOF\b|broken pipe|use of closed network connection|timeout|http2: |INTERNAL_ERROR|"
         r"unexpected EOF|server closed",
         "the connection to {registry} was cut",
-        "say it again: what is there already is not sent twice",
+        "repeat the command: layers that are there are not sent again",
         passes=True,
     ),
     Refusal(
         r"unexpected HTTP status: 5\d\d|unexpected status code 5\d\d|StatusCode: 5\d\d|\b50[0234]\b",
         "{registry} has an error of its own: its storage may be full",
-        "say it again later, or ask who runs it what its log says",
+        "repeat the command later, or ask its operator for its log",
         passes=True,
     ),
     Refusal(
         r"manifest invalid|manifest blob unknown|digest invalid|digest did not match",
-        "{registry} does not take this image for a right one",
-        "build it anew; does the registry know OCI's images?",
+        "{registry} rejects this image as invalid",
+        "build it anew; does the registry support OCI images?",
     ),
 )
 
-_OTHER = Refusal("", "{registry} could not be worked with", "read the last line")
+_OTHER = Refusal("", "the request to {registry} failed", "read the last line")
 
 
 def refusal(complaints: str, reference: Reference) -> Refusal:
-    """What a program's last words mean."""
+    """The kind of failure in a program's last message."""
     plain = without_names(complaints, reference)
     return next((one for one in _REFUSALS if re.search(one.sign, plain, re.IGNORECASE)), _OTHER)
 
@@ -139,28 +139,28 @@ def refusal(complaints: str, reference: Reference) -> Refusal:
 def registry_error(
     complaints: str, reference: Reference, so_far: str = "", *, secrets: Iterable[str] = ()
 ) -> RegistryError:
-    """The error for what a program complained about.
+    """The error for a program's message.
 
     Parameters
     ----------
     complaints
-        Its last words.
+        Its last message.
     so_far
-        What was done, what is left.
+        The progress before the failure.
     secrets
-        What must not be shown of its words, beside what is seen to be secret.
+        Further texts to mask in it.
     """
-    found = refusal(complaints, reference)
+    kind = refusal(complaints, reference)
     about = {"registry": reference.registry, "name": reference.name}
     return RegistryError(
-        found.words.format(**about) + (f"; {so_far}" if so_far else ""),
-        found.remedy.format(**about),
+        kind.words.format(**about) + (f"; {so_far}" if so_far else ""),
+        kind.remedy.format(**about),
         masked(complaints, secrets),
     )
 
 
 def without_names(complaints: str, reference: Reference) -> str:
-    """Without what the user named, which may hold any word: ``team/certificates`` says nothing of a certificate."""
+    """The message without the user's names: ``team/certificates`` does not concern a certificate."""
     plain = masked(complaints)
     names = (reference.name, reference.registry, f"/{reference.repository}", f"Name:{reference.repository}")
     for name in (*names, f"manifest {reference.tag} "):

@@ -1,4 +1,4 @@
-"""Which containers of nbdeploy's images there are, asked of the container engines that are installed."""
+"""The containers of nbdeploy's images, from the installed container engines."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class EngineContainers:
     """The Containers port."""
 
     def of_images(self) -> tuple[Sequence[Contained], Sequence[str]]:
-        """Also those that have ended, since they can be started again."""
-        found: list[Contained] = []
+        """All containers, also stopped ones, since they can be started again."""
+        containers: list[Contained] = []
         unasked: list[str] = []
         for engine in _ENGINES:
             try:
@@ -42,5 +42,5 @@ class EngineContainers:
                 continue
             for line in ended.output.decode(errors="replace").splitlines():
                 name, _, digest = line.partition("\t")
-                found.append(Contained(name=f"{engine} {name}", snapshot_digest=digest))
-        return found, unasked
+                containers.append(Contained(name=f"{engine} {name}", snapshot_digest=digest))
+        return containers, unasked

@@ -1,4 +1,4 @@
-"""What is in an image, as a bill of materials: CycloneDX 1.6 in JSON, the same for the same image."""
+"""An image's bill of materials: CycloneDX 1.6 in JSON, the same for the same image."""
 
 from __future__ import annotations
 
@@ -21,16 +21,15 @@ from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.images.images import Image, Reference
 
 _LONGEST_NAME = 100
-"""Characters of a licence's name; what is longer is its text, which some put into that field."""
+"""Characters of a licence's name; some distributions put a whole licence into that field."""
 
 
 def bill_of_materials(snapshot: Snapshot, image: Image) -> bytes:
     """The document for an image of a snapshot.
 
-    It lists the locked distributions, the Python, the model with its files and the base image by its digest; what is
-    within the base image, such as a distribution's own packages, is that image's to say. Licences and hashes of
-    distributions are known where the same version is installed here. Nothing in it is of the time or the machine of
-    its making.
+    It lists the locked distributions, the Python, the model with its files and the base image by its digest, without
+    the base image's own packages. Licences and hashes of distributions are included if the same version is installed
+    here. It is independent of time and machine.
     """
     manifest = snapshot.manifest
     root = Component(
@@ -70,7 +69,7 @@ def _base(base: str) -> Component:
     where, _, digest = base.removeprefix("docker://").rpartition("@")
     try:
         name = Reference.parse(where).name
-    except InvalidInput:  # a folder or a file: where it lies on a machine is nobody's business
+    except InvalidInput:  # a folder or a file, whose path stays private
         name = "base image"
     return Component(
         type=ComponentType.CONTAINER, bom_ref="base", name=name, version=digest or None, hashes=_sha256(digest)
@@ -78,7 +77,7 @@ def _base(base: str) -> Component:
 
 
 def _snapshot(snapshot: Snapshot) -> Component:
-    """What was captured but the model: sources, data files; ``snapshot.json`` names all by SHA-256."""
+    """The captured files without the model: sources, data files; ``snapshot.json`` has their SHA-256."""
     manifest = snapshot.manifest
     others = {path: digest for path, digest in manifest.files.items() if path not in manifest.formats}
     return Component(
@@ -134,18 +133,18 @@ def _distribution(name: str, version: str) -> Component:
 
 
 def _archive(installed: metadata.Distribution) -> list[HashType]:
-    """Of the archive that it was installed from, where the installer noted one (PEP 610)."""
+    """The hash of the installed archive, if the installer recorded it (PEP 610)."""
     noted = json.loads(installed.read_text("direct_url.json") or "{}").get("archive_info", {})
     return _sha256(noted.get("hashes", {}).get("sha256", ""))
 
 
 def _licences(installed: metadata.Distribution) -> list[License]:
-    """As its metadata says: an expression, else the field, else the classifiers."""
+    """The licences in its metadata: an expression, else the field, else the classifiers."""
     about = installed.metadata
     fields = [*(about.get_all("License-Expression") or []), *(about.get_all("License") or []), ""]
-    said = fields[0].strip()
-    if said not in ("", "UNKNOWN") and "\n" not in said and len(said) <= _LONGEST_NAME:
-        names: Iterable[str] = [said]
+    declared = fields[0].strip()
+    if declared not in ("", "UNKNOWN") and "\n" not in declared and len(declared) <= _LONGEST_NAME:
+        names: Iterable[str] = [declared]
     else:
         classifiers = about.get_all("Classifier") or []
         names = {one.rpartition(" :: ")[2] for one in classifiers if one.startswith("License :: ")}
@@ -153,6 +152,6 @@ def _licences(installed: metadata.Distribution) -> list[License]:
 
 
 def _sha256(digest: str) -> list[HashType]:
-    """Of ``sha256:…`` or the bare hexadecimal digits; none of none."""
+    """The hash of ``sha256:…`` or of bare hexadecimal digits; empty for an empty text."""
     content = digest.removeprefix("sha256:")
     return [HashType(alg=HashAlgorithm.SHA_256, content=content)] if content else []

@@ -1,7 +1,7 @@
-"""OCI image layouts that name one image, beside an image store whose bytes they share.
+"""OCI image layouts with one image, which share the blobs of an image store.
 
-skopeo finds images in a layout by a name in ``index.json``, and rewrites that file. So it is given a layout of its own,
-in a scratch folder: the image store's index is nobody's but the store's.
+skopeo finds images by a name in ``index.json`` and rewrites that file. So it gets a layout of its own, in a scratch
+folder: only the image store writes its index.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 
 
 def blob(store: Path, digest: str) -> Path:
-    """Where a layout keeps the bytes of a digest."""
+    """The path of a digest's blob in a layout."""
     algorithm, _, encoded = digest.partition(":")
     return store / "blobs" / algorithm / encoded
 
@@ -43,7 +43,7 @@ def naming(folder: Path, store: Path, digest: str, name: str = NAME) -> Path:
 
 
 def of_document(folder: Path, kind: str, document: bytes) -> Path:
-    """A layout in ``folder`` with one image, whose one layer is a document of a media type."""
+    """A layout in ``folder`` with one image, whose only layer is a document of a media type."""
     (folder / "blobs/sha256").mkdir(parents=True)
     layer = _put(folder, kind, document)
     about = {"architecture": "", "os": "", "config": {}, "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]}}
@@ -54,13 +54,13 @@ def of_document(folder: Path, kind: str, document: bytes) -> Path:
 
 
 def descriptor(folder: Path) -> dict[str, Any]:
-    """Of the one image that a layout names: media type, digest, size."""
-    found: dict[str, Any] = json.loads((folder / "index.json").read_text("utf-8"))["manifests"][0]
-    return {name: found[name] for name in ("mediaType", "digest", "size")}
+    """Media type, digest and size of a layout's image."""
+    entry: dict[str, Any] = json.loads((folder / "index.json").read_text("utf-8"))["manifests"][0]
+    return {name: entry[name] for name in ("mediaType", "digest", "size")}
 
 
-def beside(reference: Reference, suffix: str) -> Reference:
-    """Where cosign keeps what belongs to the image at a digest: under a tag made of it."""
+def attachment_tag(reference: Reference, suffix: str) -> Reference:
+    """The tag under which cosign stores an attachment of the image at a digest."""
     digest = (reference.digest or "").replace(":", "-")
     return reference.at(tag=f"{digest}.{suffix}")
 

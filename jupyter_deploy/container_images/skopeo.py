@@ -17,36 +17,36 @@ from jupyter_deploy.artifacts.bento import locked_folder
 from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.images.images import Image, Layer, Reference
-from jupyter_deploy.domain.images.ports import Told
+from jupyter_deploy.domain.images.ports import Progress
 from jupyter_deploy.system.home import private_folder, write_atomic
 from jupyter_deploy.system.temp import scratch_folder, sweep
 
 from . import single_image_layout
 from .credentials import secrets_for
 from .layout import image_of
-from .programs import followed, run
+from .programs import run, stream
 from .registry_errors import refusal, registry_error, without_names
 
 _ALREADY = re.compile(r"Skipping blob (sha256:[0-9a-f]{64}) \(already present\)")
 _SENT = re.compile(r"Upload of layer (sha256:[0-9a-f]{64}) complete")
 _FATAL = re.compile(r'level=(?:fatal|error) msg="((?:[^"\\]|\\.)*)"')
 
-# What registries answer who asks for something that nobody has pushed yet.
-_NOTHING = re.compile(r"manifest unknown|name unknown|not known to registry|(?<!file )not found|\b404\b", re.IGNORECASE)
+# Registries' messages for an image that does not exist.
+_ABSENT = re.compile(r"manifest unknown|name unknown|not known to registry|(?<!file )not found|\b404\b", re.IGNORECASE)
 
-_MOMENT = 2.0
-"""Seconds that a registry of this machine has to say whether it speaks plain HTTP."""
+_PLAIN_HTTP_SECONDS = 2.0
+"""Seconds for a registry of this machine to respond by plain HTTP."""
 
 
 class Skopeo:
-    """Part of the Registry port: what is there, push, pull.
+    """Part of the Registry port: inspection, push, pull.
 
     Parameters
     ----------
     waits
-        Seconds before it is tried again what may have passed by then; one more try than there are waits.
+        Seconds before each retry of a transient failure.
     patience
-        Seconds that a question may take.
+        Seconds that an inspection may take.
     """
 
     def __init__(self, waits: Sequence[float] = (1, 2, 4, 8), patience: float = 60.0) -> None:
@@ -54,9 +54,9 @@ class Skopeo:
         self._patience = patience
 
     def check(self, reference: Reference) -> None:
-        """Raise, before slow work, if the registry does not answer or does not let this user in.
+        """Raise, before slow work, if the registry does not answer or rejects this user.
 
-        Whether one may push is only found out by pushing.
+        Only a push shows whether the user may push.
 
         Raises
         ------
@@ -66,12 +66,12 @@ class Skopeo:
         self._manifest(reference)
 
     def digest(self, reference: Reference) -> str | None:
-        """Of what a tag names now; None: nothing yet. Raises ToolMissing, RegistryError."""
+        """The digest behind a tag; None: the tag does not exist. Raises ToolMissing, RegistryError."""
         manifest = self._manifest(reference)
         return None if manifest is None else f"sha256:{hashlib.sha256(manifest).hexdigest()}"
 
     def layers(self, reference: Reference) -> frozenset[str]:
-        """Digests of the layers of what a tag or digest names; none: nothing is there.
+        """Digests of the layers of the image at a tag or digest; empty: there is no image.
 
         Raises
         ------
@@ -82,7 +82,7 @@ class Skopeo:
         return frozenset(one["digest"] for one in json.loads(manifest).get("layers", ())) if manifest else frozenset()
 
     def image(self, reference: Reference) -> Image | None:
-        """What the image at a digest says of itself; None: nbdeploy did not make it.
+        """The image at a digest; None: nbdeploy did not make it.
 
         Raises ToolMissing, RegistryError.
         """
@@ -95,13 +95,13 @@ class Skopeo:
         config = self._inspected(reference, "--config", "--raw")
         return image_of({"digest": reference.digest}, about, json.loads(config)) if config else None
 
-    def push(self, image: Image, store: Path, reference: Reference, told: Told) -> frozenset[str]:
-        """Send what is not there yet, the tag last; cut off, it can be said again.
+    def push(self, image: Image, store: Path, reference: Reference, progress: Progress) -> frozenset[str]:
+        """Send missing layers, and the tag last; an interrupted push can be repeated.
 
         Returns
         -------
         frozenset of str
-            Digests of the layers that were there already.
+            Digests of the layers that the registry had already.
 
         Raises
         ------
@@ -109,52 +109,52 @@ class Skopeo:
         StoreError
             The image is not in the store.
         RegistryError
-            What was done, and what is left.
+            With the progress before the failure.
         """
-        course = _Course(image.layers, told)
+        push = _PushProgress(image.layers, progress)
         with scratch_folder("push") as folder:
             layout = single_image_layout.naming(folder, store, image.digest)
             options = ["--src-shared-blob-dir", str(store / "blobs"), *unverified("dest", reference)]
             pair = [f"oci:{layout}:{single_image_layout.NAME}", docker(reference)]
-            self.copied(reference, [*options, *pair], course.hear, told, course.so_far)
-        course.all_there()
-        return course.there_before
+            self.copy(reference, [*options, *pair], push.on_line, progress, push.so_far)
+        push.all_there()
+        return push.there_before
 
-    def pull(self, reference: Reference, store: Path, told: Told) -> str:
-        """Bring an image to the image store; its digest. Raises ToolMissing, RegistryError, StoreError (disk full)."""
+    def pull(self, reference: Reference, store: Path, progress: Progress) -> str:
+        """Pull an image to the image store; returns its digest. Raises ToolMissing, RegistryError, StoreError."""
         private_folder(store / "blobs")
         sweep(store)
-        # skopeo writes each blob beside its layout's index first, and then renames it: both have to be on one disk.
+        # skopeo writes each blob into its layout and then renames it: both must be on one disk.
         with scratch_folder("pull", store) as folder:
             options = ["--dest-shared-blob-dir", str(store / "blobs"), *unverified("src", reference)]
             source, destination = docker(reference), f"oci:{folder}:{single_image_layout.NAME}"
-            told(f"bringing {reference}")
-            self.copied(reference, [*options, source, destination], None, told)
-            found = single_image_layout.descriptor(folder)
-        note(store, found)
-        return str(found["digest"])
+            progress(f"pulling {reference}")
+            self.copy(reference, [*options, source, destination], None, progress)
+            image = single_image_layout.descriptor(folder)
+        add_to_index(store, image)
+        return str(image["digest"])
 
-    def copied(
+    def copy(
         self,
         reference: Reference,
         arguments: Sequence[str],
-        hear: Callable[[str], None] | None,
-        told: Told,
+        on_line: Callable[[str], None] | None,
+        progress: Progress,
         so_far: Callable[[], str] = str,
     ) -> None:
-        """``skopeo copy``, again a little later where what went wrong may pass."""
+        """``skopeo copy`` with retries of transient failures."""
         for wait in (*self._waits, None):
-            complaints = _copy_once(arguments, hear)
+            complaints = _copy_once(arguments, on_line)
             if complaints is None:
                 return
             error = registry_error(complaints, reference, so_far(), secrets=secrets_for(reference.registry))
             if wait is None or not refusal(complaints, reference).passes:
                 raise error
-            told(f"{error.message}; trying again in {wait:g} s")
+            progress(f"{error.message}; trying again in {wait:g} s")
             time.sleep(wait)
 
     def _manifest(self, reference: Reference) -> bytes | None:
-        """The bytes that a tag or digest names; None: there are none yet."""
+        """The manifest at a tag or digest; None: it does not exist."""
         return self._inspected(reference, "--raw")
 
     def _inspected(self, reference: Reference, *options: str) -> bytes | None:
@@ -166,23 +166,23 @@ class Skopeo:
         if not ended.code:
             return ended.output
         complaints = last_words(ended.complaints.splitlines())
-        if _NOTHING.search(without_names(complaints, reference)):
+        if _ABSENT.search(without_names(complaints, reference)):
             return None
         raise registry_error(complaints, reference, secrets=secrets_for(reference.registry))
 
 
-def _copy_once(arguments: Sequence[str], hear: Callable[[str], None] | None) -> str | None:
-    """What skopeo complained about; None: it is done.
+def _copy_once(arguments: Sequence[str], on_line: Callable[[str], None] | None) -> str | None:
+    """Run ``skopeo copy``; returns its error message, or None.
 
-    ``--debug`` alone says what is there already and what is sent; these lines go nowhere else. Digests are preserved,
-    so that nothing is packed anew.
+    Only ``--debug`` reports existing and sent layers; these lines are not shown. Digests are preserved, so that no
+    layer is compressed anew.
     """
     tail: list[str] = []
     command = ["--debug", "copy", "--preserve-digests", *arguments]
-    with followed("skopeo", command) as process:
+    with stream("skopeo", command) as process:
         for line in _lines(process.stdout or ()):
-            if hear:
-                hear(line)
+            if on_line:
+                on_line(line)
             if "level=debug" not in line:
                 tail = [*tail, line][-20:]
     return last_words(tail) if process.returncode else None
@@ -193,32 +193,32 @@ def _lines(raw: Iterable[bytes]) -> Iterator[str]:
         yield line.decode(errors="replace").rstrip()
 
 
-class _Course:
-    """What is there and what is left, as a push goes on."""
+class _PushProgress:
+    """The progress of a push."""
 
-    def __init__(self, layers: Iterable[Layer], told: Told) -> None:
+    def __init__(self, layers: Iterable[Layer], progress: Progress) -> None:
         self._left = {layer.digest: layer for layer in layers}
         self._total = len(self._left)
-        self._told = told
+        self._progress = progress
         self._sent: set[str] = set()
         self._layers = frozenset(self._left)
 
     @property
     def there_before(self) -> frozenset[str]:
-        """What was not sent."""
+        """The layers that were not sent."""
         return self._layers - self._sent
 
-    def hear(self, line: str) -> None:
+    def on_line(self, line: str) -> None:
         for sign, words in ((_ALREADY, "there already"), (_SENT, "sent")):
-            found = sign.search(line)
-            if found:
-                self._sent |= {found[1]} if sign is _SENT else set()
-                self._there(found[1], words)
+            match = sign.search(line)
+            if match:
+                self._sent |= {match[1]} if sign is _SENT else set()
+                self._done(match[1], words)
 
     def all_there(self) -> None:
-        """Of what skopeo, in other words than these, said nothing."""
+        """Report the layers that skopeo did not mention."""
         for digest in list(self._left):
-            self._there(digest, "there")
+            self._done(digest, "there")
 
     def so_far(self) -> str:
         if not self._total:
@@ -226,32 +226,32 @@ class _Course:
         left = f"{len(self._left)} ({size_in_words(sum(layer.size for layer in self._left.values()))})"
         return f"{self._total - len(self._left)} of {self._total} layers are there, left: {left}, and the tag"
 
-    def _there(self, digest: str, words: str) -> None:
+    def _done(self, digest: str, words: str) -> None:
         layer = self._left.pop(digest, None)
         if layer:
-            self._told(f"{layer.kind}: {layer.title} ({size_in_words(layer.size)}): {words}")
+            self._progress(f"{layer.kind}: {layer.title} ({size_in_words(layer.size)}): {words}")
 
 
 def docker(reference: Reference) -> str:
-    """As skopeo reads it: by digest, where there is one, or by tag, but not both."""
+    """The name of an image for skopeo: by digest if it has one, else by tag."""
     return f"docker://{reference.at(digest=reference.digest) if reference.digest else reference}"
 
 
 def unverified(side: str, reference: Reference) -> list[str]:
-    """The option for a registry that speaks plain HTTP on this machine itself; all others show a certificate."""
+    """The option for a registry of this machine that speaks plain HTTP; all others need a certificate."""
     if not speaks_plainly(reference.registry):
         return []
     return [f"--{side}-tls-verify=false" if side else "--tls-verify=false"]
 
 
 def speaks_plainly(registry: str) -> bool:
-    """Whether a registry is on this machine itself and answers by plain HTTP. It is sent no credentials."""
+    """Whether a registry is on this machine and responds by plain HTTP; sends no credentials."""
     host, _, port = registry.rpartition(":")
     host = host.strip("[]")
     if not port.isdigit() or not _is_loopback(host):
         return False
     with contextlib.suppress(httpx.HTTPError):
-        answer = httpx.get(f"http://{registry}/v2/", trust_env=False, timeout=_MOMENT)
+        answer = httpx.get(f"http://{registry}/v2/", trust_env=False, timeout=_PLAIN_HTTP_SECONDS)
         return answer.status_code in (httpx.codes.OK, httpx.codes.UNAUTHORIZED)
     return False
 
@@ -265,22 +265,22 @@ def _is_loopback(host: str) -> bool:
 
 
 def last_words(lines: Sequence[str]) -> str:
-    """What a program ended with, out of its log's frame."""
-    fatal = [found[1].replace('\\"', '"').replace("\\n", " ") for line in lines if (found := _FATAL.search(line))]
+    """A program's last message, without the frame of its log."""
+    fatal = [match[1].replace('\\"', '"').replace("\\n", " ") for line in lines if (match := _FATAL.search(line))]
     return (fatal or [line for line in lines if line.strip()] or [""])[-1].strip()
 
 
-def note(store: Path, image: Mapping[str, object]) -> None:
-    """Name an image, whose blobs have come, in the store's index.
+def add_to_index(store: Path, image: Mapping[str, object]) -> None:
+    """Add an image, whose blobs are in the store, to its index.
 
     Raises
     ------
     StoreError
-        One of them is there no more: whoever cleared up did not know yet whose it is.
+        A concurrent ``gc`` has removed a blob.
     """
     with locked_folder(store):
         if not is_whole(store, str(image["digest"])):
-            raise StoreError("parts of the image were removed while others came", "say it again")
+            raise StoreError("parts of the image were removed during the pull", "repeat the command")
         index = store / "index.json"
         try:
             content = json.loads(index.read_text("utf-8"))
@@ -288,14 +288,14 @@ def note(store: Path, image: Mapping[str, object]) -> None:
             content = {"schemaVersion": 2, "manifests": []}
             write_atomic(store / "oci-layout", '{"imageLayoutVersion": "1.0.0"}')
         if all(one["digest"] != image["digest"] for one in content["manifests"]):
-            # By this name other tools find it.
+            # The name for other tools.
             named = {"org.opencontainers.image.ref.name": str(image["digest"]).replace(":", "-")}
             content["manifests"].append({**image, "annotations": named})
             write_atomic(index, json.dumps(content))
 
 
 def is_whole(store: Path, digest: str) -> bool:
-    """Whether all of an image is in a store."""
+    """Whether all blobs of an image are in a store."""
     try:
         manifest = json.loads(single_image_layout.blob(store, digest).read_text("utf-8"))
     except FileNotFoundError:

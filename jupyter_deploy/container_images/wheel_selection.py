@@ -1,4 +1,4 @@
-"""Which builds of a lock's distributions go into an image. Pure."""
+"""The builds of a lock's distributions for an image. Pure."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from packaging.version import Version
 
 from jupyter_deploy.domain.errors import InvalidInput
 
-# Of these there are builds for processors alone and for CUDA, told apart by a local label (+cpu, +cu126) or the index.
+# These have builds for CPUs and for CUDA, with different local labels (+cpu, +cu126) or indexes.
 _TORCH = ("torch", "torchaudio", "torchvision")
 
-# What the CUDA builds require; BentoML requires nvidia-ml-py, which only asks what there is.
+# Requirements of CUDA builds; nvidia-ml-py, which BentoML requires, only queries devices.
 _CUDA = re.compile(r"(?:nvidia|cuda)-(?!ml-py$).+|triton")
 
 # The manylinux platforms that uv can resolve for, by glibc's minor version.
 _MANYLINUX = (17, 28, *range(31, 41))
 
 
-def chosen(lock: Mapping[str, str], *, gpu: bool) -> dict[str, str]:
-    """A lock's distributions as they are to be installed; local labels stay, since they say which build it was.
+def select_builds(lock: Mapping[str, str], *, gpu: bool) -> dict[str, str]:
+    """A lock's distributions with the builds to install; local labels stay, since they name the build.
 
-    Without a GPU a CUDA build of torch becomes the one for processors, and what only that build required is left out.
+    Without a GPU, the CPU build of torch replaces a CUDA build, whose own requirements are omitted.
 
     Raises
     ------
     InvalidInput
-        A GPU is asked for, and the notebook had the build for processors: what CUDA needs is not in its lock.
+        A GPU is requested, and the notebook had the CPU build, whose lock lacks the CUDA libraries.
     """
     torch = {name: Version(version) for name, version in lock.items() if canonicalize_name(name) in _TORCH}
     cuda = {name for name in lock if _CUDA.fullmatch(canonicalize_name(name))}
@@ -46,17 +46,15 @@ def chosen(lock: Mapping[str, str], *, gpu: bool) -> dict[str, str]:
 
 
 def manylinux(platform: str, glibc: tuple[int, int]) -> str:
-    """What uv calls a platform: that of ``linux-x86_64`` with glibc 2.36 is ``x86_64-manylinux_2_36``.
+    """The name of a platform for uv: ``linux-x86_64`` with glibc 2.36 is ``x86_64-manylinux_2_36``.
 
     Raises
     ------
     InvalidInput
-        It is too old for any wheel.
+        glibc is too old for any wheel.
     """
     processor = platform.partition("-")[2]
     fitting = [minor for minor in _MANYLINUX if (2, minor) <= glibc]
     if not fitting:
-        raise InvalidInput(
-            f"glibc {glibc[0]}.{glibc[1]} is older than what wheels are built for", "take a newer base image"
-        )
+        raise InvalidInput(f"glibc {glibc[0]}.{glibc[1]} is too old for wheels", "take a newer base image")
     return f"{processor}-manylinux_2_{fitting[-1]}"

@@ -1,4 +1,4 @@
-"""Distributions that only exist on this machine: found, and made into wheels before anything slow begins."""
+"""Distributions that exist only on this machine, and their wheels."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from .package_indexes import folder_of
 
 _REMEDY = "make a wheel of it ('pip wheel') and name its folder by PIP_FIND_LINKS"
 
-# What is no source, and may change while nothing does.
-_PASSED_OVER = frozenset({".git", ".venv", "venv", "__pycache__", "node_modules", "build", "dist", ".pytest_cache"})
+# Folders without sources, which may change at any time.
+_IGNORED = frozenset({".git", ".venv", "venv", "__pycache__", "node_modules", "build", "dist", ".pytest_cache"})
 
 _ASK = """
 import importlib.util, json, sys
@@ -36,41 +36,41 @@ print(json.dumps([[d.name, d.version, str(d.source), d.editable] for d in origin
 """
 
 
-def local_ones(environment: Environment) -> list[LocalDistribution]:
-    """Those of the lock that the notebook's interpreter has from this machine, and no folder of wheels offers.
+def local_only(environment: Environment) -> list[LocalDistribution]:
+    """The lock's distributions that come from this machine and are in no folder of wheels.
 
     Raises
     ------
     InvalidInput
-        What one was installed from is gone.
+        The source of one is missing.
     """
     lock = {canonicalize_name(name): version for name, version in environment.distributions.items()}
     locked = [one for one in _of(environment.interpreter) if lock.get(canonicalize_name(one.name)) == one.version]
     offered = _offered() if locked else set()
-    found = [one for one in locked if (canonicalize_name(one.name), one.version) not in offered]
-    for one in found:
+    local = [one for one in locked if (canonicalize_name(one.name), one.version) not in offered]
+    for one in local:
         if not one.source.exists():
             raise InvalidInput(
                 f"{one.name} {one.version} exists on this machine only, and {one.source}, where it came from, is gone",
                 _REMEDY,
             )
-    return found
+    return local
 
 
 def state_of(distributions: Sequence[LocalDistribution]) -> dict[str, str]:
-    """Name -> a hash that changes when a source does: by its files' names, sizes and times."""
+    """By name, a hash of the source's file names, sizes and times."""
     return {one.name: _state(one.source) for one in distributions}
 
 
 def write_wheels(distributions: Sequence[LocalDistribution], into: Path, lock: int) -> None:
-    """A wheel of each in a folder.
+    """Write a wheel of each distribution into a folder.
 
     Raises
     ------
     EnvironmentNotBuilt
-        One cannot be built.
+        A wheel cannot be built.
     InvalidInput
-        What its source makes now is another version than the notebook ran on.
+        The source now has another version than the notebook ran on.
     """
     for one in distributions:
         if one.source.is_file():
@@ -95,9 +95,9 @@ def write_wheels(distributions: Sequence[LocalDistribution], into: Path, lock: i
 
 
 def wheels_of(folders: Iterable[Path], versions: Mapping[str, str]) -> list[Path]:
-    """The wheels in these folders that a lock names, for whichever Python and platform."""
-    wanted = {(canonicalize_name(name), version) for name, version in versions.items()}
-    return [file for folder in folders for file in sorted(folder.glob("*.whl")) if _wheel(file) in wanted]
+    """The lock's wheels in these folders, for any Python and platform."""
+    locked = {(canonicalize_name(name), version) for name, version in versions.items()}
+    return [file for folder in folders for file in sorted(folder.glob("*.whl")) if _wheel(file) in locked]
 
 
 def _of(interpreter: str) -> list[LocalDistribution]:
@@ -112,11 +112,11 @@ def _of(interpreter: str) -> list[LocalDistribution]:
             text=True,
             check=False,
         )
-    except OSError:  # it is gone: then nobody knows more than the lock
+    except OSError:  # it is gone: only the lock is left
         return []
     if ended.returncode:
         raise EnvironmentNotBuilt(
-            f"{interpreter}, which ran the notebook, does not say what is installed there",
+            f"{interpreter}, which ran the notebook, does not list its distributions",
             "mend or remove that environment",
             ended.stderr[-1000:],
         )
@@ -126,11 +126,11 @@ def _of(interpreter: str) -> list[LocalDistribution]:
 
 
 def _offered() -> set[tuple[str, str]]:
-    """Name and version of the wheels in the folders that pip or uv are told of."""
+    """Name and version of the wheels in the folders of pip's and uv's settings."""
     settings: Mapping[str, str] = uvs_settings(pips_settings()) | os.environ
     folders = settings.get("UV_FIND_LINKS", "").replace(",", " ").split()
-    places = [Path(place) for folder in folders if (place := folder_of(folder))]
-    return {wheel for place in places if place.is_dir() for wheel in _wheels_in(place)}
+    paths = [Path(path) for folder in folders if (path := folder_of(folder))]
+    return {wheel for path in paths if path.is_dir() for wheel in _wheels_in(path)}
 
 
 def _wheels_in(folder: Path) -> set[tuple[str, str]]:
@@ -151,7 +151,7 @@ def _state(source: Path) -> str:
         about = source.stat()
         return f"{about.st_size} {about.st_mtime_ns}"
     for root, folders, files in os.walk(source):
-        folders[:] = sorted(name for name in folders if name not in _PASSED_OVER and not name.endswith(".egg-info"))
+        folders[:] = sorted(name for name in folders if name not in _IGNORED and not name.endswith(".egg-info"))
         for name in sorted(files):
             about = (Path(root) / name).lstat()
             digest.update(f"{root}/{name} {about.st_size} {about.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))

@@ -20,7 +20,7 @@
     │   └── SignatureMismatch   the candidate would not understand stable's requests
     ├── Refused                 possible, but not right
     │   ├── Conflict            somebody else changed the endpoint first
-    │   ├── GuardFailed         a check found what speaks against the deploy
+    │   ├── CheckFailed         a check found what speaks against the deploy
     │   ├── GateFailed          a gate of the endpoint's validations does not hold
     │   │   └── GateInconclusive    there is too little evidence yet that one holds
     │   ├── ReplayFailed        a clean process did not answer as the notebook did
@@ -155,7 +155,7 @@ class Conflict(Refused):
     code = "conflict"
 
 
-class GuardFailed(Refused):
+class CheckFailed(Refused):
     """A check found what speaks against the deploy.
 
     Parameters

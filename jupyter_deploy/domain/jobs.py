@@ -139,16 +139,16 @@ class Jobs(Protocol):
     def active(self) -> list[Job]:
         """Those that have not ended, oldest first."""
 
-    def tell(self, job_id: str, kind: Literal["step", "underway", "log"], data: dict[str, Any]) -> None:
+    def add_event(self, job_id: str, kind: Literal["step", "underway", "log"], data: dict[str, Any]) -> None:
         """Note what happens; of a job that has ended nothing more is noted."""
 
-    def asked(self, job_id: str, kernel: int, notebook: str | None = None) -> Job:
+    def request_capture(self, job_id: str, kernel: int, notebook: str | None = None) -> Job:
         """A kernel was asked to capture, and may be busy; no news if it has begun. ``notebook``: its present file."""
 
-    def capturing(self, job_id: str, kernel: int) -> Job:
+    def start_capture(self, job_id: str, kernel: int) -> Job:
         """A kernel has begun; the request is whole. Raises ``Conflict`` if the job waits no more (it was cancelled)."""
 
-    def captured(self, job_id: str, tag: str, interpreter: str) -> Job:
+    def finish_capture(self, job_id: str, tag: str, interpreter: str) -> Job:
         """What the kernel captured: the job is queued. Raises ``Conflict`` if it waits no more."""
 
     def claim(self, job_id: str, pid: int) -> Job | None:
@@ -175,12 +175,12 @@ class Jobs(Protocol):
         """End as failed what runs or waits while its process, or its kernel, has gone, or never came; those jobs."""
 
 
-def told(request: dict[str, Any]) -> dict[str, Any]:
+def shown_request(request: dict[str, Any]) -> dict[str, Any]:
     """A verb's request as it may be shown: without the values of parameters that are secret by their names."""
-    return {name: _told(name, value) for name, value in request.items()}
+    return {name: _shown_field(name, value) for name, value in request.items()}
 
 
-def _told(name: str, value: Any) -> Any:
+def _shown_field(name: str, value: Any) -> Any:
     if name == "parameters_yaml":
         texts = [value] if isinstance(value, str) else value
         return [_told_yaml(str(text)) for text in texts or ()]

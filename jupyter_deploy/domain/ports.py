@@ -8,17 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from .base import Value
 from .capture.artifacts import Bento, Environment, Manifest, Snapshot, Source
-from .capture.candidates import ModelFound, Table
+from .capture.candidates import ModelCandidate, Table
 from .capture.findings import Finding
 from .capture.source_changes import Cell
 from .evidence.ground_truth import GroundTruth
 from .images.ports import Imaging
 from .jobs import Jobs
-from .release.endpoint import Endpoint, Release
+from .release.ports import Target
 from .release.resources import Resources
-from .release.status import Counts
 from .requests import Step
 from .results import AtBoot
 from .store_ports import InferenceLog, Store
@@ -92,7 +90,7 @@ class Capturer(Protocol):
     """
 
     def check(self) -> None:
-        """Raise, before slow work, if nothing could be written. Makes nothing."""
+        """Raise StoreError before slow work if the stores are not writable. Creates nothing."""
 
     def stage(self, live: Live, name: str) -> Staged:
         """Write model, example and answers into a temporary folder.
@@ -100,10 +98,10 @@ class Capturer(Protocol):
         Raises InvalidExample, NotCapturable, UnknownSource (no such method).
         """
 
-    def replay(self, staged: Staged, live: Live, told: Callable[[str], None] = lambda _: None) -> Staged:
-        """Answer the example in a clean process; returned with the lock and what the replay found out.
+    def replay(self, staged: Staged, live: Live, report: Callable[[str], None] = lambda _: None) -> Staged:
+        """Answer the example in a clean process, and return the snapshot with the lock and the replay's results.
 
-        What the clean process lacks and ``live`` has may be added; ``told`` hears of it. Raises ReplayFailed.
+        Files that the clean process lacks may be added and are passed to ``report``. Raises ReplayFailed.
         """
 
     def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:
@@ -125,16 +123,13 @@ class Capturer(Protocol):
         """Remove the temporary folders of processes that were killed."""
 
     def cells_behind(self, snapshot: Snapshot) -> Sequence[Cell]:
-        """The executed cells that the model came from, as far as their syntax tells."""
+        """Return the executed cells behind the model by static analysis."""
 
     def sources(self, snapshot: Snapshot) -> dict[str, str]:
-        """The texts of the project's own files in a snapshot, by their names in the manifest.
+        """Return the texts of the project's own files by manifest name, without missing or changed files."""
 
-        One that is no text, is missing, or is not what was captured is left out.
-        """
-
-    def ask(self, snapshot: Snapshot, instances: Sequence[Any]) -> list[Any]:
-        """Its answers to other instances than its example's, from a clean process. Raises ReplayFailed."""
+    def predict(self, snapshot: Snapshot, instances: Sequence[Any]) -> list[Any]:
+        """Return the answers to other instances from a clean process. Raises ReplayFailed."""
 
     def load(self, tag: str) -> Snapshot:
         """A snapshot in the model store, its digests verified; nothing is unpickled.
@@ -144,28 +139,30 @@ class Capturer(Protocol):
 
 
 class Finder(Protocol):
-    """Looks at a notebook's variables; no code of theirs runs, unless it is said."""
+    """Finds candidates among a notebook's variables without running the user's code, except where noted."""
 
-    def models(self, namespace: Mapping[str, Any], cells: Sequence[str], failed: Mapping[int, int]) -> list[ModelFound]:
-        """The models among them, best first, each with examples; the rest is as in ``Live``."""
+    def models(
+        self, namespace: Mapping[str, Any], cells: Sequence[str], failed: Mapping[int, int]
+    ) -> list[ModelCandidate]:
+        """Return the models, best first, each with examples; the parameters are as in ``Live``."""
 
     def first_rows(self, value: Any) -> Table:
-        """Of an example, with what is wrong with it as one."""
+        """Return an example's first rows, and its problem if it is no valid example."""
 
-    def look(self, expression: str, namespace: Mapping[str, Any]) -> tuple[Any] | None:
-        """The value of an expression, in a tuple, where that can be had without running what may do more; else None."""
+    def evaluate(self, expression: str, namespace: Mapping[str, Any]) -> tuple[Any] | None:
+        """Evaluate an expression if it has no side effects, in a tuple; else return None."""
 
     def require_method(self, model: Any, method: str | None) -> None:
-        """Raise UnknownSource if the object is no model or has no such method; asks the object for its attributes."""
+        """Raise UnknownSource if the object is no model or has no such method; reads the object's attributes."""
 
     def require_included(self, live: Live) -> None:
-        """Raise InvalidInput for a file that was named and cannot go in."""
+        """Raise InvalidInput for a requested file that cannot be packed."""
 
-    def glance(self, live: Live) -> tuple[Finding, ...]:
-        """What the checks find at once: they neither ask the model, nor hash a table, nor read the notebook."""
+    def fast_findings(self, live: Live) -> tuple[Finding, ...]:
+        """Return findings without a call of the model, a hash of a table, or the notebook's file."""
 
-    def stale(self, live: Live) -> tuple[Finding, ...]:
-        """What ``stale-kernel`` finds: seconds in a notebook of hundreds of cells."""
+    def stale_findings(self, live: Live) -> tuple[Finding, ...]:
+        """Return the findings of ``stale-kernel``, which takes seconds for hundreds of cells."""
 
 
 class Environments(Protocol):
@@ -192,10 +189,10 @@ class Builder(Protocol):
 
 class NotebookRunner(Protocol):
     def cells(self, notebook: Path) -> tuple[str, ...]:
-        """Source of its cells of code. Raises UnknownSource."""
+        """Return the sources of the code cells. Raises UnknownSource."""
 
     def masked(self, cells: Sequence[str]) -> tuple[str, ...]:
-        """Cells as a snapshot keeps them: without their secrets."""
+        """Return the cells with their secrets masked, as in a snapshot."""
         ...
 
     def run(
@@ -209,7 +206,7 @@ class NotebookRunner(Protocol):
         Raises UnknownSource, NotebookFailed, KernelDied.
         """
 
-    def ask_again(
+    def predict_again(
         self,
         snapshot: Snapshot,
         cells: Sequence[str],
@@ -218,81 +215,11 @@ class NotebookRunner(Protocol):
         folder: Path,
         interpreter: str,
     ) -> Mapping[str, Any]:
-        """Run cells, and ask what they leave in the snapshot's variable its example: see ``rerun.ask``.
+        """Run cells, and ask what they leave in the snapshot's variable its example: see ``rerun.display_answers``.
 
         They run in a folder, by an interpreter in whose environment nbdeploy need not be. A cell that raises
         stops nothing; ``raised`` has them in words. Raises NotebookFailed, KernelDied.
         """
-
-
-class ReleaseHealth(Value):
-    running: bool
-    healthy: bool
-    detail: str = ""
-    limits: tuple[str, ...] = ()
-
-
-class Observation(Value):
-    """What a target sees of an endpoint.
-
-    ``gateway``: whether anybody listens at the URL. ``overflowed``: mirrored copies per shadow that the proxy dropped.
-    ``counts``: what the proxy counted of each release that has traffic; observing is cheap enough for once a second.
-    """
-
-    url: str
-    gateway: bool = True
-    releases: dict[str, ReleaseHealth]
-    overflowed: dict[str, int] = {}
-    counts: dict[str, Counts] = {}
-
-
-class Target(Protocol):
-    """Where releases run: four declarative, idempotent methods, and a way to end it all."""
-
-    def check(self, resources: Resources | None = None, platform: str | None = None) -> None:
-        """Raise, before slow work, if nothing could be started here at all, or nothing with these resources.
-
-        ``platform``: it is to run from an image for that one, such as linux/amd64. Raises EnvoyMissing, ToolMissing,
-        TargetError, InvalidInput.
-        """
-
-    def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
-        """Run it until it is healthy *and* answers its example as the notebook did; else stop it and raise.
-
-        A release that runs and is healthy is left alone; with ``ask`` it must answer its example once more, since
-        what is ready may still hang when it is asked; with ``renew`` too, and if it does not, it is started anew.
-        Whether it had to be started. Raises StartFailed, EnvironmentChanged, EnvoyMissing.
-        """
-
-    def stop(self, release: Release) -> None:
-        """Stop it; does nothing when it does not run. The last one takes the gateway down too."""
-
-    def route(self, endpoint: Endpoint) -> str:
-        """Put the endpoint's traffic in force, confirmed; returns its URL. Not ``running``: its routes go.
-
-        A revision older than the one in force is ignored. Raises RouteNotConfirmed.
-        """
-
-    def observe(self, endpoint: Endpoint) -> Observation:
-        """The endpoint as it is found."""
-
-    def observe_all(self, endpoints: Sequence[Endpoint]) -> Mapping[str, Observation]:
-        """Several endpoints, by name, all by one look at what runs: hundreds take about as long as one."""
-
-    def stand_by(self, release: Release) -> None:
-        """Have a process start that the next release, of much the same model, may become; does not wait for it.
-
-        Does nothing where that is of no use.
-        """
-
-    def limits(self, release: Release) -> tuple[str, ...]:
-        """How what it may use is enforced, one line each; empty: it was told no limit, or never ran. Quick."""
-
-    def lost(self) -> bool:
-        """Whether everything that ran has gone without having been stopped, as after a reboot. Quick to say."""
-
-    def down(self) -> None:
-        """Stop everything that this target runs for this user, also what no store knows of any more."""
 
 
 class Client(Protocol):

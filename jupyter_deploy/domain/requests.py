@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .base import FilePath, RecordMode, Value
 from .parsing import Moment, Requirements, Sample, Shares, Tolerance
-from .release.resources import Asked
+from .release.resources import ResourceOptions
 from .validation.parameters import Parameters, Texts
 
 # pydantic warns of a field that has the name of a method which it no longer wants to be called.
@@ -111,7 +111,7 @@ class DeployRequest(Request):
         description="KEY=VALUE, or two words KEY VALUE, for the notebooks' parameters cells (repeatable).",
         json_schema_extra={"short": "-p", "pairs": True},
     )
-    resources: Asked = Field(
+    resources: ResourceOptions = Field(
         default={},
         description="NAME=VALUE (repeatable) of cpu, memory, gpu, workers and threads, such as workers=4 or "
         "memory=512MB; any: no limit (default: as nbdeploy.yaml says, else as the endpoint's stable release has).",

@@ -1,4 +1,4 @@
-"""What the operations need of what is kept on disk, as Protocols; see ``ports``."""
+"""Ports to stored data, as Protocols; see ``ports``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 from .capture.artifacts import Snapshot
 from .evidence.agreement import Rule
 from .evidence.inference import Comparison, Record
-from .evidence.record_pages import Pair, RecordPage, Span, Wanted
+from .evidence.record_pages import Pair, RecordFilter, RecordPage, TimeBucket
 from .images.images import Publication
 from .release.endpoint import Endpoint, Release, Revision
 from .results import Purged
@@ -18,63 +18,63 @@ from .validation.validation import Validation
 
 
 class Store(Protocol):
-    """Endpoints, their history, and which snapshots this user's own captures made. All raise StoreError."""
+    """Endpoints, their history, and the snapshots of this user's captures. All methods raise StoreError."""
 
     def check(self) -> None:
-        """Raise, before slow work, if nothing could be written. Makes nothing."""
+        """Raise, before slow work, if the store is not writable. Create nothing."""
 
     def endpoints(self) -> list[Endpoint]: ...
 
     def revisions(self) -> dict[str, int]:
-        """Each endpoint's name with its revision; quick, for those who look often."""
+        """Return each endpoint's revision by name; fast, for frequent calls."""
 
     def endpoint(self, name: str) -> Endpoint | None: ...
 
     def save(self, endpoint: Endpoint, *, based_on: int, reason: str, change: str) -> None:
-        """Write a new revision. Raises Conflict when the endpoint is no longer at ``based_on`` (0: must be new)."""
+        """Write a new revision. Raises Conflict if the endpoint is no longer at ``based_on`` (0: must be new)."""
 
     def history(self, name: str, limit: int | None = None) -> list[Revision]:
-        """Newest first; with ``limit`` the latest so many."""
+        """Return revisions, newest first; with ``limit`` only the latest."""
 
     def changed(self) -> dict[str, datetime]:
-        """When each endpoint came to its present revision."""
+        """Return the time of each endpoint's current revision."""
 
     def remember(self, snapshot: Snapshot) -> None:
-        """Note that this store captured, or was told to trust, a snapshot."""
+        """Store a snapshot that this user captured or trusts."""
 
     def remembered(self, tag: str) -> Snapshot | None: ...
 
     def intend(self, *releases: Release) -> None:
-        """Note that this process is about to start releases that no endpoint has yet."""
+        """Note that this process will start releases that no endpoint has yet."""
 
     def fulfil(self, *releases: Release) -> None:
-        """The starts have ended, one way or the other; also said for a process that has gone."""
+        """Note that the starts ended, with or without success; also for a process that ended."""
 
     def intended(self) -> list[Release]:
-        """Releases that *other* living processes are about to start or to rely on: not to be stopped now."""
+        """Return releases that *other* live processes will start or rely on, which must not be stopped."""
 
     def abandoned(self) -> list[Release]:
-        """Intended releases whose process has gone."""
+        """Return intended releases whose process ended."""
 
     def keep_validation(self, validation: Validation) -> None:
-        """Write it, or write it anew."""
+        """Store a validation, or replace it."""
 
     def validations(
         self, *, endpoint: str | None = None, ids: Collection[str] | None = None, limit: int | None = None
     ) -> list[Validation]:
-        """Newest first, of one endpoint or of all, all or those of these ids.
+        """Return validations, newest first, of one endpoint or of all, optionally of these ids only.
 
-        One that cannot be read is passed over, and that is said.
+        An unreadable validation is skipped with a warning.
         """
 
     def keep_publication(self, publication: Publication) -> None:
-        """Remember an image that is in a registry; one with the same reference is written anew."""
+        """Store a published image; it replaces one with the same reference."""
 
     def publications(self, *, endpoint: str | None = None) -> list[Publication]:
-        """Newest first, of one endpoint or of all."""
+        """Return publications, newest first, of one endpoint or of all."""
 
     def exclusive(self, name: str) -> AbstractContextManager[None]:
-        """Within, no other process changes, routes or stops anything of this endpoint."""
+        """Hold the lock of an endpoint: no other process changes, routes or stops any part of it."""
 
 
 class InferenceLog(Protocol):
@@ -88,7 +88,7 @@ class InferenceLog(Protocol):
         request_ids: Collection[str] = (),
         limit: int | None = None,
     ) -> list[Record]:
-        """Records by time, oldest first, of these requests (none: of all); with ``limit`` the last so many."""
+        """Return records by time, oldest first, of these requests (none: of all); with ``limit`` only the last ones."""
 
     def follow(
         self,
@@ -98,30 +98,30 @@ class InferenceLog(Protocol):
         status: int | None = None,
         request_ids: Collection[str] = (),
     ) -> Iterator[Record]:
-        """New records as they are written, for ever."""
+        """Yield new records as they are written, for ever."""
 
-    def page(self, endpoint: str, wanted: Wanted, *, before: str | None, limit: int) -> RecordPage:
-        """So many records before that of this key (None: the newest), newest first.
+    def page(self, endpoint: str, record_filter: RecordFilter, *, before: str | None, limit: int) -> RecordPage:
+        """Return a page of records before the key (None: the newest), newest first.
 
-        What is recorded meanwhile shifts no page. Raises InvalidInput (no key).
+        New records do not shift the pages. Raises InvalidInput (an invalid key).
         """
 
     def pair(self, endpoint: str, key: str) -> Pair:
-        """One record with all answers to its request. Raises InvalidInput (no key), UnknownRecord."""
+        """Return a record with all answers to its request. Raises InvalidInput (an invalid key), UnknownRecord."""
 
-    def spans(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[Span]:
-        """What each release answered in spans of this length, by time; none for those in which it answered nothing."""
+    def time_series(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[TimeBucket]:
+        """Return the requests to each release in time buckets of this length; empty buckets are left out."""
 
     def removed(self, endpoint: str) -> int:
-        """How many records were purged or cleared away, ever."""
+        """Count the records that were ever purged or cleared."""
 
     def purge(self, endpoint: str, *, before: datetime | None, request_ids: Sequence[str], dry_run: bool) -> Purged:
-        """Take out what was recorded before a moment, of these requests (none: of all), or both.
+        """Delete records before a moment, of these requests (none: of all), or both.
 
-        Raises TargetError when somebody does not let go of what he writes: nothing was taken out then.
+        Raises TargetError if a process does not close its file; nothing was deleted then.
         """
 
     def compare(
         self, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, rule: Rule
     ) -> Comparison:
-        """The candidate against stable, from the records and the proxy's ledger."""
+        """Compare the candidate with stable, by the records and the proxy's ledger."""

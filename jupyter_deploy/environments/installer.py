@@ -1,4 +1,4 @@
-"""uv, which installs what a lock names: started with pip's settings, which it does not read itself."""
+"""uv, the installer of locks, started with pip's settings, which uv itself does not read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jupyter_deploy.domain.errors import EnvironmentNotBuilt
 
 _TAIL = 15
 
-# pip's settings and what uv, which does not read them, calls the same; the last: how uv separates several values.
+# pip's settings and uv's names of them; the second item separates several values.
 _PIPS = {
     "index-url": ("UV_DEFAULT_INDEX", " "),
     "extra-index-url": ("UV_INDEX", " "),
@@ -38,20 +38,20 @@ def install(
     remedy: str,
     links: Path | None = None,
 ) -> None:
-    """``uv pip install`` of exactly these versions: a lock is complete, so that nothing is left to resolve.
+    """Run ``uv pip install`` with exactly these versions: a lock is complete, so that nothing is resolved.
 
     Parameters
     ----------
     requirements
         Distribution name -> version.
     options
-        Where to, and for which interpreter.
+        The target and the interpreter.
     folder
-        Its working directory, where ``requirements.txt`` is left.
+        The working directory; ``requirements.txt`` is left there.
     lock
-        A descriptor that the installer inherits: it holds that lock as long as it lives.
+        A descriptor that the installer inherits: it holds the lock as long as it lives.
     links
-        A folder of wheels beside those of the settings.
+        A folder of wheels in addition to the settings.
 
     Raises
     ------
@@ -62,11 +62,13 @@ def install(
     listed.write_text("".join(f"{name}=={version}\n" for name, version in requirements.items()), "utf-8")
     pips = pips_settings()
     settings = uvs_settings(pips)
-    more = ["--no-index"] if "no-index" in pips else []
-    if links:  # an option makes uv forget the variable
+    extra_options = ["--no-index"] if "no-index" in pips else []
+    if links:  # an option makes uv ignore the variable
         folders = {**settings, **os.environ}.get("UV_FIND_LINKS", "").split(",")
-        more += [word for one in (*filter(None, folders), str(links)) for word in ("--find-links", one)]
-    command = ["pip", "install", *options, *more, "--no-deps", "--no-progress", "--requirements", str(listed)]
+        extra_options += [
+            word for folder_path in (*filter(None, folders), str(links)) for word in ("--find-links", folder_path)
+        ]
+    command = ["pip", "install", *options, *extra_options, "--no-deps", "--no-progress", "--requirements", str(listed)]
     run_uv(command, folder, lock, settings=settings, remedy=remedy)
 
 
@@ -76,17 +78,17 @@ def run_uv(
     lock: int,
     *,
     remedy: str,
-    failed: str = "an environment of its own could not be made of the lock",
+    failed: str = "the isolated environment could not be built from the lock",
     settings: Mapping[str, str] | None = None,
 ) -> None:
-    """Run uv in a folder; what the user says to uv itself goes before ``settings``. Raises EnvironmentNotBuilt."""
+    """Run uv in a folder; the user's own variables of uv override ``settings``. Raises EnvironmentNotBuilt."""
     from uv import find_uv_bin  # noqa: PLC0415 - only isolated releases and images need it
 
-    own = {name: value for name, value in os.environ.items() if name not in _UNWANTED}
-    ended = subprocess.run(
+    variables = {name: value for name, value in os.environ.items() if name not in _UNWANTED}
+    completed = subprocess.run(
         [find_uv_bin(), *arguments],
         cwd=folder,
-        env={**(settings or {}), **own},
+        env={**(settings or {}), **variables},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -94,37 +96,37 @@ def run_uv(
         check=False,
         pass_fds=(lock,),
     )
-    if ended.returncode:
-        details = "\n".join(without_credentials(ended.stderr).strip().splitlines()[-_TAIL:])
+    if completed.returncode:
+        details = "\n".join(without_credentials(completed.stderr).strip().splitlines()[-_TAIL:])
         raise EnvironmentNotBuilt(failed, remedy, details)
 
 
 def pips_settings() -> dict[str, list[str]]:
-    """What pip's files and the environment tell it: where the notebook's distributions most likely came from."""
-    ended = subprocess.run(
+    """Return pip's settings from its files and the environment: likely the source of the notebook's distributions."""
+    completed = subprocess.run(
         [sys.executable, "-P", "-m", "pip", "config", "list"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
-    found: dict[str, dict[str, list[str]]] = {"global": {}, "install": {}, ":env:": {}}
-    for line in ended.stdout.splitlines():
+    sections: dict[str, dict[str, list[str]]] = {"global": {}, "install": {}, ":env:": {}}
+    for line in completed.stdout.splitlines():
         match = re.fullmatch(r"(global|install|:env:)\.([a-z-]+)=('.*'|\".*\")", line)
         if match:
-            found[match[1]][match[2]] = str(ast.literal_eval(match[3])).split()
-    merged = found["global"] | found["install"] | found[":env:"]
+            sections[match[1]][match[2]] = str(ast.literal_eval(match[3])).split()
+    merged = sections["global"] | sections["install"] | sections[":env:"]
     if merged.get("no-index", ["false"])[0].lower() in ("0", "false", "no", "off"):
         merged.pop("no-index", None)
     return merged
 
 
 def uvs_settings(pips: Mapping[str, list[str]]) -> dict[str, str]:
-    """The same as variables for uv, which, as pip does, is to look for a version on all indexes."""
+    """Return pip's settings as variables of uv, which then searches all indexes for a version, as pip does."""
     named = {uv: separator.join(pips[pip]) for pip, (uv, separator) in _PIPS.items() if pip in pips}
     return {"UV_INDEX_STRATEGY": "unsafe-best-match", **named}
 
 
 def without_credentials(text: str) -> str:
-    """``https://user:password@host`` without what stands before the last ``@``: rather too little than too much."""
+    """Remove credentials (``user:password@``) from URLs, up to the last ``@``: rather too much than too little."""
     return re.sub(r"(\w+://)\S*@", r"\1", text)

@@ -1,4 +1,4 @@
-"""Where modules come from: the standard library, an installed distribution, or somebody's own folder."""
+"""Origins of modules: the standard library, an installed distribution, or a folder of the user."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _INSTALLED = ("site-packages", "dist-packages")
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a module is.
+class ModuleLocation:
+    """The location of a module.
 
     Attributes
     ----------
     file
-        Its file; of a package ``__init__.py``, of a namespace package none.
+        The module's file; ``__init__.py`` for a package, None for a namespace package.
     folders
-        Of a package: where its modules are.
+        A package's folders of modules.
     """
 
     name: str
@@ -41,14 +41,14 @@ class Place:
 
 @dataclass(frozen=True)
 class LocalDistribution:
-    """A distribution that was installed from a folder or file of this machine: no index offers it.
+    """A distribution that was installed from a local folder or file, and that no index offers.
 
     Attributes
     ----------
     source
-        That folder or file.
+        The folder or file.
     editable
-        What is in the folder is what is imported.
+        Whether Python imports the folder's own files.
     """
 
     name: str
@@ -58,10 +58,10 @@ class LocalDistribution:
 
 
 def local_distributions() -> list[LocalDistribution]:
-    """The installed distributions that come from this machine, by name (PEP 610)."""
-    found = {}
+    """Return the distributions installed from local folders or files, by name (PEP 610)."""
+    distributions = {}
     for distribution in metadata.distributions():
-        # conda notes the folder in which its package was built.
+        # conda records the folder in which its package was built.
         if (distribution.read_text("INSTALLER") or "").strip() == "conda":
             continue
         try:
@@ -72,14 +72,14 @@ def local_distributions() -> list[LocalDistribution]:
         if url.scheme == "file":
             name = distribution.metadata["Name"]
             editable = bool(origin.get("dir_info", {}).get("editable"))
-            found[name] = LocalDistribution(name, distribution.version, Path(unquote(url.path)), editable)
-    return sorted(found.values(), key=lambda one: one.name.lower())
+            distributions[name] = LocalDistribution(name, distribution.version, Path(unquote(url.path)), editable)
+    return sorted(distributions.values(), key=lambda local: local.name.lower())
 
 
 def is_local(path: Path) -> bool:
-    """Whether a file is somebody's own: neither the standard library's nor an installed distribution's, nor nbdeploy's.
+    """Whether a file is the user's own: outside the standard library, installed distributions and nbdeploy.
 
-    The files of an editable install and of folders that were put on the path are local.
+    Files of an editable install and of folders on ``sys.path`` are local.
     """
     return _is_local_folder(os.path.realpath(path.parent))
 
@@ -96,22 +96,22 @@ def _is_local_folder(folder: str) -> bool:
 def _installed_roots() -> tuple[Path, ...]:
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     base = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}
-    paths = {sysconfig.get_path(name, vars=given) for name in names for given in (None, base)}
+    paths = {sysconfig.get_path(name, vars=variables) for name in names for variables in (None, base)}
     return tuple({Path(p).resolve() for p in (*paths, *site.getsitepackages(), site.getusersitepackages()) if p})
 
 
 def loaded_files() -> set[Path]:
-    """The files of somebody's own modules that are loaded here, symbolic links followed."""
+    """Return the files of loaded local modules, symbolic links resolved."""
     modules = [module for module in list(sys.modules.values()) if isinstance(module, ModuleType)]
     files = [Path(file) for module in modules if (file := getattr(module, "__file__", None))]
     return {file.resolve() for file in files if is_local(file)}
 
 
-def locate(name: str) -> Place | None:
-    """Where a module is, or would be imported from; nothing is imported for it."""
+def locate(name: str) -> ModuleLocation | None:
+    """Return the location that a module was, or would be, imported from, without an import."""
     module = sys.modules.get(name)
     if isinstance(module, ModuleType):
-        return _place(name, getattr(module, "__file__", None), getattr(module, "__path__", None))
+        return _location(name, getattr(module, "__file__", None), getattr(module, "__path__", None))
     parent, _, _ = name.rpartition(".")
     if not parent:
         spec = _first_spec(name)
@@ -120,31 +120,33 @@ def locate(name: str) -> Place | None:
         spec = PathFinder.find_spec(name, [str(f) for f in package.folders]) if package and package.folders else None
     if spec is None:
         return None
-    return _place(name, spec.origin if spec.has_location else None, spec.submodule_search_locations)
+    return _location(name, spec.origin if spec.has_location else None, spec.submodule_search_locations)
 
 
 def _first_spec(name: str) -> ModuleSpec | None:
     for finder in sys.meta_path:
-        with contextlib.suppress(Exception):  # one that somebody installed may do anything
+        with contextlib.suppress(Exception):  # an installed finder may raise anything
             spec = finder.find_spec(name, None)
             if spec is not None:
                 return spec
     return None
 
 
-def _place(name: str, file: str | None, folders: Iterable[str] | None) -> Place | None:
+def _location(name: str, file: str | None, folders: Iterable[str] | None) -> ModuleLocation | None:
     if file is None and folders is None:
         return None
     if file is not None and file.endswith(".pyc"):
         file = importlib.util.source_from_cache(file) if "__pycache__" in file else file
-    return Place(name, Path(file).absolute() if file else None, tuple(Path(f).absolute() for f in folders or ()))
+    return ModuleLocation(
+        name, Path(file).absolute() if file else None, tuple(Path(f).absolute() for f in folders or ())
+    )
 
 
-def local_place(name: str) -> Place | None:
-    """Where a module of somebody's own is; None for any other."""
-    place = locate(name)
-    if place is None:
+def local_module(name: str) -> ModuleLocation | None:
+    """Return the location of a local module; None for any other."""
+    location = locate(name)
+    if location is None:
         return None
-    if place.file is None:
-        return place if any(is_local(folder / "_") for folder in place.folders) else None
-    return place if place.file.parent.is_dir() and is_local(place.file) else None
+    if location.file is None:
+        return location if any(is_local(folder / "_") for folder in location.folders) else None
+    return location if location.file.parent.is_dir() and is_local(location.file) else None

@@ -1,4 +1,4 @@
-"""What a module's source says: which modules it imports, and whether the loaded one is still what it says."""
+"""Sources of modules: their imports, and whether a loaded module still equals its source."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _PLAIN = (type(None), bool, int, float, str, bytes)
 
 
 def imports_in(code: CodeType, package: str | None, *, nested: bool = True) -> Iterator[str]:
-    """Absolute names of all modules that the code may import, in order.
+    """Yield the absolute names of all modules that the code may import, in order.
 
-    Of ``from a import b`` both ``a`` and ``a.b``, since ``b`` may be a module; of ``a.b`` also ``a``.
+    ``from a import b`` yields ``a`` and ``a.b``, since ``b`` may be a module; ``a.b`` also yields ``a``.
 
     Parameters
     ----------
     package
-        What relative imports are relative to.
+        The package that relative imports refer to.
     nested
-        Also those in the functions and classes within.
+        Also imports in functions and classes.
     """
     before: list[Any] = [0, None]
     for instruction in dis.get_instructions(code):
@@ -54,14 +54,14 @@ def _absolute(name: str, level: int, package: str | None) -> str | None:
 
 
 def compiled(file: Path) -> CodeType | None:
-    """What a source file says now; None for another kind of file.
+    """Compile a source file; None for another kind of file.
 
     Raises
     ------
     OSError
-        It cannot be read.
+        The file cannot be read.
     SyntaxError, ValueError
-        It is not Python.
+        The file is not Python.
     """
     if file.suffix != ".py":
         return None
@@ -69,7 +69,7 @@ def compiled(file: Path) -> CodeType | None:
 
 
 def is_as_written(module: ModuleType) -> bool:
-    """Whether Python's own loader made the module: an import hook may make other code of the same source."""
+    """Whether Python's own loader made the module: an import hook may make other code from the same source."""
     loader = getattr(getattr(module, "__spec__", None), "loader", None)
     if loader is None or isinstance(loader, ExtensionFileLoader):
         return True
@@ -80,48 +80,52 @@ def is_as_written(module: ModuleType) -> bool:
 
 
 def edited(module: ModuleType, code: CodeType) -> list[str]:
-    """The functions of a loaded module, by their qualified names, that its source does not say."""
-    said: dict[str, set[Any]] = {}
+    """Return the qualified names of a loaded module's functions that its source does not contain."""
+    source_codes: dict[str, set[Any]] = {}
     for part in _codes(code):
-        said.setdefault(part.co_qualname, set()).add(_meaning(part))
+        source_codes.setdefault(part.co_qualname, set()).add(_meaning(part))
     file = os.path.realpath(code.co_filename)
-    found = {
+    names = {
         part.co_qualname: None
         for function in _functions_of(module)
         for part in [function.__code__]
-        if os.path.realpath(part.co_filename) == file and _meaning(part) not in said.get(part.co_qualname, ())
+        if os.path.realpath(part.co_filename) == file and _meaning(part) not in source_codes.get(part.co_qualname, ())
     }
-    return list(found)
+    return list(names)
 
 
-def is_same(one: Any, other: Any, within: frozenset[tuple[int, int]] = frozenset()) -> bool:
-    """Whether two functions or classes of one name say the same, as before and after a reload that changed others.
+def is_same(first: Any, second: Any, within: frozenset[tuple[int, int]] = frozenset()) -> bool:
+    """Whether two functions or classes of one name are equal, as before and after a reload that changed others.
 
-    Only where that can be told: no closures, and attributes that are functions or plain values. Of a class its bases
-    too: what it inherits may be what was changed.
+    True only where that is certain: no closures, and attributes that are functions or plain values. A class's bases
+    are compared too: an inherited method may have changed.
 
     Parameters
     ----------
     within
-        The pairs that are being compared, by their addresses: a class may have an attribute that leads back to it.
+        The pairs under comparison, by their addresses: a class's attribute may lead back to the class.
     """
-    pair = (id(one), id(other))
-    if one is other or pair in within:
+    pair = (id(first), id(second))
+    if first is second or pair in within:
         return True
-    if isinstance(one, FunctionType) and isinstance(other, FunctionType):
-        plain = not (one.__closure__ or other.__closure__ or one.__defaults__ or one.__kwdefaults__)
-        return plain and _meaning(one.__code__) == _meaning(other.__code__)
-    if isinstance(one, type) and isinstance(other, type):
-        mine, others = ({k: v for k, v in vars(cls).items() if k not in _OF_EVERY_CLASS} for cls in (one, other))
-        bases = zip(one.__bases__, other.__bases__, strict=False)
-        return (
-            type(one) is type(other)
-            and mine.keys() == others.keys()
-            and len(one.__bases__) == len(other.__bases__)
-            and all(is_same(base, its, within | {pair}) for base, its in bases)
-            and all(is_same(value, others[name], within | {pair}) for name, value in mine.items())
+    if isinstance(first, FunctionType) and isinstance(second, FunctionType):
+        plain = not (first.__closure__ or second.__closure__ or first.__defaults__ or first.__kwdefaults__)
+        return plain and _meaning(first.__code__) == _meaning(second.__code__)
+    if isinstance(first, type) and isinstance(second, type):
+        first_attributes, second_attributes = (
+            {k: v for k, v in vars(cls).items() if k not in _OF_EVERY_CLASS} for cls in (first, second)
         )
-    return type(one) is type(other) and isinstance(one, _PLAIN) and one == other
+        bases = zip(first.__bases__, second.__bases__, strict=False)
+        return (
+            type(first) is type(second)
+            and first_attributes.keys() == second_attributes.keys()
+            and len(first.__bases__) == len(second.__bases__)
+            and all(is_same(base, second_base, within | {pair}) for base, second_base in bases)
+            and all(
+                is_same(value, second_attributes[name], within | {pair}) for name, value in first_attributes.items()
+            )
+        )
+    return type(first) is type(second) and isinstance(first, _PLAIN) and first == second
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
@@ -132,7 +136,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def _meaning(code: CodeType) -> tuple[Any, ...]:
-    """All that a code object does, without its place in the file: another comment above it changes nothing."""
+    """Return the behaviour of a code object without its line numbers: an edited comment changes nothing."""
     return (
         code.co_code,
         code.co_names,
@@ -157,7 +161,7 @@ def _constant(value: Any) -> Any:
 
 
 def _functions_of(module: ModuleType) -> Iterator[FunctionType]:
-    """The functions that were defined in a module, also in its classes and below decorators."""
+    """Yield the functions that a module defines, also in its classes and below decorators."""
     queue = [(value, 0) for value in list(vars(module).values())]
     seen: set[int] = set()
     while queue:

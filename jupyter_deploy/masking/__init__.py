@@ -1,4 +1,4 @@
-"""Secrets: how they are found in texts and code, and masked.
+"""Detection and masking of secrets in texts and code.
 
 Imports domain alone.
 """

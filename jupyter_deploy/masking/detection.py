@@ -1,7 +1,7 @@
-"""What looks like a token, a key or a password in a text: detect-secrets' rules, called on strings.
+"""Detection of tokens, keys and passwords in text by the rules of detect-secrets.
 
-Their formats (a GitHub token, an AWS key, …) say so by themselves. What is only random, or any text under a name such
-as ``password``, is a secret by the name that it stands under: weights, hashes and identifiers are random too.
+A known format (a GitHub token, an AWS key, …) identifies a secret by itself. Random text, or text under a name such as
+``password``, counts as a secret only by its name, since weights, hashes and identifiers are random too.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-# None of the formats is shorter; a password in a URL is, but its URL is not.
+# No format is shorter; a password in a URL may be, but its URL is not.
 SHORTEST = 12
-_LONGEST = 20_000  # characters of one text that are looked through
+_LONGEST = 20_000  # characters of one text that are scanned
 
-# Names that detect-secrets' keywords lack, since they often name something else: only random values count.
+# Names outside detect-secrets' keywords, since they often name something else: only random values count.
 _TOKEN_NAME = re.compile(r"(?i)(?:token|bearer|credential|auth)s?$")
 _TOKEN_VALUE = re.compile(r"[A-Za-z0-9_\-.+/=]{20,}")
-# Each name is tried once, from its beginning: a long word without a value behind it must not cost its length squared.
+# Each name is matched once, from its beginning: a long word without a value must not take quadratic time.
 _NAMED = re.compile(
     r"""(?<!\w)([A-Za-z_]\w{0,63})(["'\]]{0,3}[ \t]{0,9}(?::[ \t]{0,9}\w{1,64}[ \t]{0,9}=|[:=]))[ \t]{0,9}[rbuf]?"""
     r"""(["'])([^"'\n]{1,4096})\3"""
 )
 _SETTING = re.compile(r"[ \t]*(?:export[ \t]+)?([\w.-]{1,64})[ \t]*[:=][ \t]*([^\s#\"']{1,4096})[ \t]*")
 
-# What such a name names is where a secret is found, or what it is like.
+# A name with such an ending refers to a secret's location or description, not to the secret.
 _ABOUT_ONE = re.compile(
     r"(?i)_?(?:name|id|path|file|column|col|field|url|length|len|type|policy|hint|label|env|var)s?$"
 )
@@ -36,24 +36,24 @@ _PLACEHOLDER = re.compile(
     r"(?i)^(?:your|my|some|the|change|insert|todo|dummy|example|test|xxx|\*{3,}|\.{3,}|none$|null$)"
 )
 
-_WORDS = re.compile(r"[a-z]+(?:_[a-z]+)*")  # as labels, types and columns are named
+_WORDS = re.compile(r"[a-z]+(?:_[a-z]+)*")  # the style of labels, types and columns
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A secret's kind in words; its value, which is for masking alone and never told."""
+    """A secret's kind in words, and its value, which is used for masking alone and never shown."""
 
     kind: str
     value: str
     is_doubtful: bool = False
-    """A mapping's plain words under such a name may be labels as well."""
+    """The value may be a label: it is plain words under such a name in a mapping."""
 
     def __repr__(self) -> str:
         return f"Hit({self.kind})"
 
 
 def secrets_in(text: str) -> list[Hit]:
-    """What has a secret's format, and what stands in the text under a name that says so (``api_key = "…"``)."""
+    """Return the texts in a secret's format and the values under a secret's name (``api_key = "…"``)."""
     hits = formats_in(text)
     for name, between, _, value in _NAMED.findall(text):
         hits += secret_under(name, value, of_mapping=between[:1] in ("'", '"') and between.endswith(":"))
@@ -61,21 +61,21 @@ def secrets_in(text: str) -> list[Hit]:
 
 
 def formats_in(text: str) -> list[Hit]:
-    """What has a secret's format."""
+    """Return the texts in a secret's format."""
     return list(dict.fromkeys(_formatted(text))) if len(text) >= SHORTEST else []
 
 
 def settings_in(text: str) -> list[Hit]:
-    """As ``secrets_in``, for files of settings, whose values need no quotes (``password: …``)."""
+    """Return the secrets of a settings file, whose values need no quotes (``password: …``)."""
     hits = secrets_in(text)
     for line in text.splitlines():
-        if len(line) <= _LONGEST and (found := _SETTING.fullmatch(line)):
-            hits += secret_under(found[1], found[2])
+        if len(line) <= _LONGEST and (match := _SETTING.fullmatch(line)):
+            hits += secret_under(match[1], match[2])
     return list(dict.fromkeys(hits))
 
 
 def secret_under(name: str, value: str, *, of_mapping: bool = False) -> list[Hit]:
-    """Whether a value is a secret because of its name, such as a dict's key (``of_mapping``) or an attribute."""
+    """Return the value as a secret if its name (a key of a dict with ``of_mapping``, an attribute) says so."""
     if not 4 <= len(value) <= 4096 or _ABOUT_ONE.search(name) or _is_harmless(name, value):
         return []
     keywords = _keywords()
@@ -87,7 +87,7 @@ def secret_under(name: str, value: str, *, of_mapping: bool = False) -> list[Hit
 
 
 def any_format_in(texts: Iterable[str]) -> bool:
-    """Whether one of many texts may hold a secret's format: quick, so that most need not be looked at one by one."""
+    """Whether any of many texts may hold a secret's format: a quick test before each is scanned."""
     joined = "\n".join(text[:_LONGEST] for text in texts)
     return any(pattern.search(joined) for _, pattern in _patterns())
 
@@ -95,7 +95,7 @@ def any_format_in(texts: Iterable[str]) -> bool:
 def _formatted(text: str) -> Iterator[Hit]:
     for detector, pattern in _patterns():
         for match in pattern.finditer(text):
-            # Groups are of a format's own parts, such as its prefix; of a URL only the password is secret.
+            # A format's groups are its own parts, such as a prefix; in a URL only the password is secret.
             value = match[1] if detector.secret_type in (_OF_URLS, _BEARER) else match[0]
             if _is_template(value) or (value.isalpha() and detector.secret_type not in _MAY_BE_WORDS):
                 continue
@@ -104,7 +104,7 @@ def _formatted(text: str) -> Iterator[Hit]:
 
 
 def _whole_key(text: str, beginning: re.Match[str]) -> str:
-    """A private key from its first line to its last: the format is the first line's alone."""
+    """Return a private key from its first to its last line: the format matches the first line alone."""
     end = re.search(r"END [A-Z ]*PRIVATE KEY[A-Z ]*", text[beginning.start() :])
     return text[beginning.start() : beginning.start() + end.end()] if end else text[beginning.start() :]
 
@@ -121,7 +121,7 @@ def _kind(secret_type: str) -> str:
     return f"{article} {secret_type}"
 
 
-# detect-secrets' modules of formats with their classes. Left out: addresses, and what takes any random text for a key.
+# detect-secrets' modules of formats with their classes, without addresses and random text.
 _FORMATS = {
     "artifactory": "Artifactory", "aws": "AWSKey", "azure_storage_key": "AzureStorageKey", "basic_auth": "BasicAuth",
     "discord": "DiscordBotToken", "github_token": "GitHubToken", "gitlab_token": "GitLabToken", "jwt": "JwtToken",
@@ -133,7 +133,7 @@ _FORMATS = {
 
 @dataclass(frozen=True)
 class _Format:
-    """A format that detect-secrets lacks, or looks for at length, with the signature of its own."""
+    """A format that detect-secrets lacks or matches slowly, with the interface of its detectors."""
 
     secret_type: str
     denylist: tuple[re.Pattern[str], ...]
@@ -145,11 +145,11 @@ class _Format:
 
 _OWN_FORMATS = (
     _Format(
-        "NPM token",  # its own looks from each ``//`` to the end of the line
+        "NPM token",  # detect-secrets' expression scans from each ``//`` to the end of the line
         (re.compile(r"""//[^\s"']{1,256}/:_authToken=[ \t]{0,9}(?:npm_\S{1,256}|[A-Fa-f0-9-]{36})"""),),
         re.compile(r".+"),
     ),
-    # With the signs that its own leaves out, such as ``!``, which libraries of databases take.
+    # With characters that detect-secrets excludes, such as ``!``, although database libraries accept them.
     _Format(
         _OF_URLS,
         (re.compile(r"""://[^\s:/?#\[\]@"']{0,128}:([^\s/?#\[\]"']{1,256})@"""),),
@@ -165,8 +165,8 @@ _OWN_FORMATS = (
 
 @cache
 def _patterns() -> tuple[tuple[Any, re.Pattern[str]], ...]:
-    """Each detector of a format with each of its expressions."""
-    from detect_secrets import plugins  # not before something is captured
+    """Return each format's detector with each of its expressions."""
+    from detect_secrets import plugins
 
     detectors = [
         getattr(importlib.import_module(f"{plugins.__name__}.{module}"), f"{name}Detector")()
@@ -183,7 +183,7 @@ def _keywords() -> Any:
 
 
 def _is_harmless(name: str, value: str) -> bool:
-    """Placeholders, and what repeats its own name, as a table's columns do."""
+    """Whether the value is a placeholder or repeats its own name, as a table's columns do."""
     plain = value.strip()
     return (
         not plain
@@ -202,7 +202,7 @@ def _is_template(value: str) -> bool:
 
 
 def _is_one_word(value: str) -> bool:
-    """A sentence is a label or a message; a type's or a column's name has no digit and no sign in it."""
+    """Whether the value may be a password: a sentence is a label or a message, a short word a type or a column."""
     return not re.search(r"\s", value.strip()) and (not value.isalpha() or len(value) >= 8)
 
 

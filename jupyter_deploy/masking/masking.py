@@ -1,4 +1,4 @@
-"""Secrets in Python code and its magics, and texts as they may be shown and kept: without them."""
+"""Secrets in Python code and magics, and the masking of texts before they are shown or stored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .detection import Hit, secret_under, secrets_in
 
 MASK = "***"
 
-_LONGEST = 200_000  # characters of code that is parsed
+_LONGEST = 200_000  # characters of code that are parsed
 
 _MAGIC_LINE = re.compile(r"(?m)^([ \t]*)([%!].*)$")
 _GIVEN = re.compile(r"""(?<![\w.-])-{0,2}([A-Za-z_][\w.-]{0,63})["']?(?:=|:[ \t]{0,9})["']?([^\s"']{4,4096})""")
@@ -24,7 +24,7 @@ _ENV = re.compile(r"%(?:set_)?env[ \t]+([A-Za-z_]\w{0,63})(?:=|[ \t]+)[\"']?([^\
 
 
 def masked(text: str) -> tuple[str, list[str]]:
-    """The text with every secret replaced by ``***``, and the kinds of what was replaced. Code is read as code."""
+    """Return the text with every secret replaced by ``***``, and the kinds of the secrets. Code is parsed as code."""
     literals = secret_literals(text)
     for literal in reversed(literals):
         text = f"{text[: literal.start]}'{MASK}'{text[literal.end :]}"
@@ -35,7 +35,7 @@ def masked(text: str) -> tuple[str, list[str]]:
 
 
 def masked_values(value: Any, name: str = "") -> Any:
-    """A JSON value with its secrets replaced by ``***``."""
+    """Return a JSON value with its secrets replaced by ``***``."""
     if isinstance(value, dict):
         return {key: masked_values(child, str(key)) for key, child in value.items()}
     if isinstance(value, list | tuple):
@@ -46,12 +46,12 @@ def masked_values(value: Any, name: str = "") -> Any:
 
 
 def masked_cells(cells: Iterable[str]) -> tuple[str, ...]:
-    """The cells' sources as they may be kept."""
+    """Return the cells' sources with their secrets masked."""
     return tuple(masked(source)[0] for source in cells)
 
 
 def without_secrets(findings: Iterable[Finding], cells: Iterable[str]) -> tuple[Finding, ...]:
-    """The findings without what is a secret by its looks or is one in a cell: they are shown, and kept for good."""
+    """Mask secrets in findings, which are shown and stored: known formats and the values in the cells."""
     values = {hit.value for cell in cells for hit in (*secrets_in_code(cell), *secrets_in_magics(cell))}
 
     def clean(text: str) -> str:
@@ -63,13 +63,13 @@ def without_secrets(findings: Iterable[Finding], cells: Iterable[str]) -> tuple[
 
 
 def secrets_in_code(code: str) -> list[Hit]:
-    """As ``secrets_in``, for Python: a text may stand in brackets, in a tuple, in parts."""
+    """Return the secrets in Python code, also in brackets, tuples and concatenated literals."""
     return list(dict.fromkeys((*(literal.hit for literal in secret_literals(code)), *secrets_in(code))))
 
 
 @dataclass(frozen=True)
 class Literal:
-    """Where in the code a text stands that is a secret."""
+    """The position of a secret literal in code."""
 
     start: int
     end: int
@@ -77,7 +77,7 @@ class Literal:
 
 
 def secrets_in_magics(code: str) -> list[Hit]:
-    """Of lines for a shell or for IPython, whose values need no quotes (``%env API_KEY=…``)."""
+    """Return the secrets in magics and shell lines, whose values need no quotes (``%env API_KEY=…``)."""
     hits = []
     for _, line in _MAGIC_LINE.findall(code):
         for pattern in (_ENV, _GIVEN, _OPTION):
@@ -87,7 +87,7 @@ def secrets_in_magics(code: str) -> list[Hit]:
 
 
 def secret_literals(code: str) -> list[Literal]:
-    """In their order; none if it is no Python."""
+    """Return the secret literals in order; none if the code is not valid Python."""
     if len(code) > _LONGEST or not any(sign in code for sign in "'\""):
         return []
     lines = code.splitlines(keepends=True)
@@ -95,18 +95,18 @@ def secret_literals(code: str) -> list[Literal]:
     for line in lines:
         starts.append(starts[-1] + len(line))
 
-    def place(line: int, column: int) -> int:
+    def offset(line: int, column: int) -> int:
         return starts[line - 1] + len(lines[line - 1].encode()[:column].decode())
 
-    found: dict[int, Literal] = {}
+    literals: dict[int, Literal] = {}
     tree = _parsed(code)
     for name, node, of_mapping in _named(tree) if tree is not None else ():
         text = _text(node)
         if text and node.end_lineno and node.end_col_offset is not None:
             for hit in secret_under(name, text.strip(), of_mapping=of_mapping):
-                start, end = place(node.lineno, node.col_offset), place(node.end_lineno, node.end_col_offset)
-                found.setdefault(start, Literal(start, end, hit))
-    return [found[start] for start in sorted(found)]
+                start, end = offset(node.lineno, node.col_offset), offset(node.end_lineno, node.end_col_offset)
+                literals.setdefault(start, Literal(start, end, hit))
+    return [literals[start] for start in sorted(literals)]
 
 
 def _parsed(code: str) -> ast.Module | None:
@@ -120,7 +120,7 @@ def _parsed(code: str) -> ast.Module | None:
 
 
 def _named(tree: ast.AST) -> Iterator[tuple[str, ast.expr, bool]]:
-    """Each value with the name that it is given, and whether that is a mapping's key."""
+    """Yield each value with the name that it is assigned to, and whether the name is a mapping's key."""
     for node in ast.walk(tree):
         match node:
             case ast.Assign():
@@ -144,8 +144,8 @@ def _named(tree: ast.AST) -> Iterator[tuple[str, ast.expr, bool]]:
 def _assigned(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr, bool]]:
     match target, value:
         case (ast.Tuple() | ast.List(), ast.Tuple() | ast.List()) if len(target.elts) == len(value.elts):
-            for one, its in zip(target.elts, value.elts, strict=True):
-                yield from _assigned(one, its)
+            for part, part_value in zip(target.elts, value.elts, strict=True):
+                yield from _assigned(part, part_value)
         case [ast.Name(id=name), _]:
             yield name, value, False
         case [ast.Attribute(attr=name), _]:
@@ -155,7 +155,7 @@ def _assigned(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr
 
 
 def _text(node: ast.expr) -> str | None:
-    """A text, or texts that are added up."""
+    """Return the text of a literal or of a concatenation of literals."""
     match node:
         case ast.Constant(value=str() as text):
             return text

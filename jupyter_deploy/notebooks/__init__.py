@@ -1,4 +1,4 @@
-"""Notebooks: how they are read, executed headless and given a kernel.
+"""Notebooks: reading, headless execution, and kernels.
 
 Imports masking, environments, system, serving and domain.
 """

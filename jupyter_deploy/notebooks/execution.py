@@ -1,7 +1,7 @@
-"""A notebook executed by Papermill in a kernel of its own, whatever its cells do.
+"""Execution of a notebook by Papermill in a separate kernel.
 
-Papermill's engine and nbclient's client do the work. What is added: the kernel has its own working directory and
-variables, and what ``watched_client`` watches. Slow to import: a third of a second.
+Papermill's engine and nbclient's client do the work. This module adds the kernel's working directory and environment,
+and the limits of ``client``. Slow to import: a third of a second.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from papermill.execute import remove_error_markers
 from jupyter_deploy.domain.evidence.statistic import RECORDED
 
 from .client import Watch, WatchedClient
-from .kernels.launch import Launch, how_it_ended, kernel_managers
+from .kernels.launch import Launch, exit_text, kernel_managers
 from .reader import number_of, plain
 
-_SAVES = 1.0  # seconds between two saves on the way
+_SAVES = 1.0  # seconds between two saves during a run
 
 
 class Cancelled(threading.Event):
-    """Set from any thread, to end executions; their kernels go."""
+    """An event that cancels executions from any thread; their kernels are shut down."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """The cell at which an execution ended, by its number among those of code, and what it raised or met."""
+    """The cell at which an execution failed, by its number among the code cells, and its exception."""
 
     cell: int
     ename: str
@@ -44,26 +44,26 @@ class Failure:
 
 @dataclass
 class Execution:
-    """One notebook to be executed.
+    """One notebook to execute.
 
     Attributes
     ----------
     document
-        The notebook; it is changed.
+        The notebook; it is modified.
     save
-        Is given the document now and then and at the end, whatever happens.
+        Called with the document from time to time and at the end in every case.
     on_cell
-        Is told the number and the index of each cell that begins.
+        Called with the number and the index of each cell at its start.
     on_measured
-        Is given the number of a cell and each document that it displays by ``METRIC_MIME``, with its display id or
-        None; what it returns stands in the notebook instead. In whatever cell it was made, it is of the one that runs.
+        Called with a cell's number and each document that it displays by ``METRIC_MIME``, with its display id or
+        None; the notebook stores the return value instead. A document belongs to the cell that runs at its arrival.
     on_recorded
-        Is told at a cell's end its number and how many such documents the kernel has numbered.
+        Called at a cell's end with its number and the kernel's count of such documents.
     timeout
-        Seconds that a cell may take.
+        Time limit of a cell in seconds.
     is_excused
-        Whether a cell that raised stops nothing: asked with its number, index and source, the exception's name and
-        its message. Cells with the tag ``raises-exception`` never do.
+        Whether the run continues after a cell raised, by its number, index and source, the exception's name and its
+        message. Cells with the tag ``raises-exception`` always continue.
     """
 
     document: Any
@@ -74,7 +74,7 @@ class Execution:
     output: str | None = None
     save: Callable[[Any], None] = lambda _: None
     on_cell: Callable[[int, int], None] = lambda *_: None
-    on_measured: Callable[[int, str | None, Any], Any] = lambda *found: found[-1]
+    on_measured: Callable[[int, str | None, Any], Any] = lambda *measured: measured[-1]
     on_recorded: Callable[[int, int], None] = lambda *_: None
     is_excused: Callable[[int, int, str, str, str], bool] = lambda *_: False
     timeout: float | None = None
@@ -86,7 +86,7 @@ Status = Literal["done", "raised", "timeout", "died", "interrupted"]
 
 @dataclass(frozen=True)
 class Executed:
-    """How an execution ended: with which cell, if one failed, and in words where there is more to be said."""
+    """The result of an execution, with the failed cell and further details, if any."""
 
     document: Any
     status: Status
@@ -95,7 +95,7 @@ class Executed:
 
 
 def execute(execution: Execution) -> Executed:
-    """Execute a notebook. What cells do is in what is returned; may be called from several threads at once."""
+    """Execute a notebook. Errors of cells are part of the result; callable from several threads at once."""
     for _ in range(2):
         run = _Run(execution)
         executed = run.execute()
@@ -106,7 +106,7 @@ def execute(execution: Execution) -> Executed:
 
 
 class _Run:
-    """What the engine, its manager and its client know of one execution."""
+    """The state of one execution that engine, manager and client share."""
 
     def __init__(self, execution: Execution) -> None:
         self.execution = execution
@@ -130,7 +130,7 @@ class _Run:
         try:
             papermill.execute_notebook(
                 execution.document,
-                None,  # we write it ourselves
+                None,  # nbdeploy writes it
                 parameters=dict(execution.parameters),
                 engine_name="nbdeploy",
                 kernel_name=execution.launch.kernel,
@@ -140,7 +140,7 @@ class _Run:
             )
         except PapermillExecutionError:
             pass  # also of cells that may raise
-        except (DeadKernelError, RuntimeError):  # the latter: it did not start
+        except (DeadKernelError, RuntimeError):  # RuntimeError: the kernel did not start
             died = True
         if self.failure is None:
             remove_error_markers(self.document)  # of cells that may raise
@@ -152,15 +152,15 @@ class _Run:
             case "cancelled":
                 return "interrupted", ""
         if died:
-            return "died", self._how_it_died()
+            return "died", self._death_text()
         return ("raised" if self.failure else "done"), ""
 
-    def _how_it_died(self) -> str:
-        words = f"the kernel died: {how_it_ended(self.watch.exit_code)}"
+    def _death_text(self) -> str:
+        words = f"the kernel died: {exit_text(self.watch.exit_code)}"
         if not self.began:
-            words = f"the kernel '{self.execution.launch.kernel}' did not start: {how_it_ended(self.watch.exit_code)}"
+            words = f"the kernel '{self.execution.launch.kernel}' did not start: {exit_text(self.watch.exit_code)}"
         elif self.failure is None:
-            words = "the kernel ended after the last cell: does that end its process?"
+            words = "the kernel ended after the last cell: check whether that cell ends its process"
         last = self.execution.launch.last_words()
         return f"{words}\n{last}" if last else words
 
@@ -194,12 +194,12 @@ papermill_engines.register("nbdeploy", _Engine)
 
 
 class _Manager(NotebookExecutionManager):  # type: ignore[misc]
-    """Papermill's notes and saves."""
+    """Papermill's cell metadata and saves."""
 
     def __init__(self, nb: Any, run: _Run) -> None:
         super().__init__(nb, progress_bar=False)
         self._run = run
-        self._saved = time.monotonic()  # the first save is due when the first second is over
+        self._saved = time.monotonic()  # the first save is due after the first second
 
     def save(self, **_: Any) -> None:
         if time.monotonic() - self._saved >= _SAVES:
@@ -207,7 +207,7 @@ class _Manager(NotebookExecutionManager):  # type: ignore[misc]
             self._saved = time.monotonic()
 
     def autosave_cell(self) -> None:
-        """While a cell runs, as Papermill does: twice a minute."""
+        """Save during a cell, as Papermill does, twice a minute."""
         if time.monotonic() - self._saved >= self.autosave_cell_every:
             self.save()
 
@@ -230,10 +230,10 @@ class _Manager(NotebookExecutionManager):  # type: ignore[misc]
         super().cell_exception(cell=cell, cell_index=cell_index, **kwargs)
         error: Any = next((o for o in cell.get("outputs", []) if o.output_type == "error"), None)
         raised: Any = kwargs.get("exception")
-        told = error if error is not None and self._run.watch.stopped is None else raised or error
-        ename, evalue = str(told.ename), str(told.evalue)
+        reported = error if error is not None and self._run.watch.stopped is None else raised or error
+        ename, evalue = str(reported.ename), str(reported.evalue)
         index = cell_index or 0
         if ename == "SystemExit" and evalue in ("", "0"):
-            return  # as Papermill has it: the notebook wants to end here
+            return  # as in Papermill: the notebook ends the run here
         traceback = plain(error.traceback) if error else ""
         self._run.failure = Failure(number_of(self.nb, index), ename, plain([evalue]), traceback, index)

@@ -1,4 +1,4 @@
-"""Notebooks run headless by papermill, with one more cell at the end."""
+"""Headless runs of notebooks by Papermill with an additional last cell."""
 
 from __future__ import annotations
 
@@ -20,31 +20,33 @@ from jupyter_deploy.system.temp import scratch_folder
 
 from .kernels.launch import Launch
 from .reader import code_cells, kernel_of, read_notebook
-from .skipped_deploys import Excuses, is_left_out
+from .skipped_deploys import ErrorsOfSkippedDeploys, is_skipped
 
 
 class PapermillRunner:
     """The NotebookRunner port."""
 
     def cells(self, notebook: Path) -> tuple[str, ...]:
-        """Source of its cells of code."""
+        """Return the sources of the code cells."""
         return tuple(cell.source for cell in code_cells(read_notebook(str(notebook))))
 
     def masked(self, cells: Sequence[str]) -> tuple[str, ...]:
-        """The cells as a snapshot keeps them."""
+        """Return the cells as a snapshot stores them."""
         return masked_cells(cells)
 
     def run(
         self, notebook: Path, last_cell: str, on_cell: Callable[[str], None], expressions: Sequence[str] = ()
     ) -> Mapping[str, Any]:
-        """Run all cells and then ``last_cell``, in the notebook's own folder; the notebook itself is not written."""
+        """Run all cells and then ``last_cell`` in the notebook's folder; the notebook's file is not written."""
         document = read_notebook(str(notebook))
         kernel, _ = kernel_of(document, notebook.name)
-        excuses = Excuses([cell.source for cell in code_cells(document)], expressions)
-        place = Place(notebook.name, notebook.resolve().parent, kernel, {**os.environ, VARIABLE: "1"}, excuses=excuses)
-        return _shown(_run(document, last_cell, on_cell, place)[-1])
+        excuses = ErrorsOfSkippedDeploys([cell.source for cell in code_cells(document)], expressions)
+        run_environment = RunEnvironment(
+            notebook.name, notebook.resolve().parent, kernel, {**os.environ, VARIABLE: "1"}, excuses=excuses
+        )
+        return _displayed(_run(document, last_cell, on_cell, run_environment)[-1])
 
-    def ask_again(
+    def predict_again(
         self,
         snapshot: Snapshot,
         cells: Sequence[str],
@@ -53,13 +55,13 @@ class PapermillRunner:
         folder: Path,
         interpreter: str,
     ) -> Mapping[str, Any]:
-        """Run cells in a kernel of another environment, which finds what ``rerun`` needs all the same."""
+        """Run cells in a kernel of another environment, with the modules that ``rerun`` needs."""
         source = snapshot.manifest.provenance.source
         arguments = f"{source.variable!r}, {snapshot.path!r}, {snapshot.digest!r}"
-        asking = f"from jupyter_deploy.notebooks.rerun import ask\nask({arguments})"
+        last_cell = f"from jupyter_deploy.notebooks.rerun import display_answers\ndisplay_answers({arguments})"
         import nbformat
 
-        tags = {"tags": ["raises-exception"]}  # the next cells run all the same
+        tags = {"tags": ["raises-exception"]}  # the next cells run in any case
         document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell, metadata=tags) for cell in cells])
         with scratch_folder("code") as code:
             _copy_rerun(code)
@@ -69,23 +71,23 @@ class PapermillRunner:
             if own := list(map(str, _own_code(snapshot))):
                 command = (*command, f"--IPKernelApp.exec_lines=__import__('sys').path.extend({own!r})")
             name = Path(source.notebook).name if source.notebook else "cells.ipynb"
-            ran = _run(document, asking, on_cell, Place(name, folder, "python3", environment, command))
-        shown = _shown(ran[-1])
+            ran = _run(document, last_cell, on_cell, RunEnvironment(name, folder, "python3", environment, command))
+        shown = _displayed(ran[-1])
         if ANSWERS_MIME not in shown:
             raise NotebookFailed(
-                f"{name} ran, but its kernel gave no answers", "do its cells change 'sys.modules' or how things show?"
+                f"{name} ran, but its kernel gave no answers", "check its cells for changes of 'sys.modules'"
             )
         return {**shown[ANSWERS_MIME], "raised": _raised(ran[:-1])}
 
 
-# They would lead the clean environment's interpreter to the modules of another one.
+# They would lead the clean environment's interpreter to another environment's modules.
 _OTHERS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX")
 
 
 def _own_code(snapshot: Snapshot) -> list[Path]:
-    """Where the project's code is that no index has: in what is installed here to be edited, else in the snapshot.
+    """Return the folders of project code without an index: editable installs here, else the snapshot's copy.
 
-    What lies in the notebook's folder comes before both.
+    The notebook's own folder comes before both.
     """
     editable = [one for one in local_distributions() if one.editable and one.name != "nbdeploy"]
     sources = [one.source for one in editable if one.source.is_dir()]
@@ -98,7 +100,7 @@ _RERUN = ("notebooks/__init__.py", "notebooks/rerun.py")
 
 
 def _copy_rerun(into: Path) -> None:
-    """As much of this package as the standard library and a lock can run."""
+    """Copy the part of this package that needs only the standard library and a lock."""
     package = into / "jupyter_deploy"
     here = SERVING_FOLDER.parent
     for name in (
@@ -115,10 +117,10 @@ def _copy_rerun(into: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where cells run: the notebook's name, and how its kernel is started (see ``kernels.Launch``).
+class RunEnvironment:
+    """The environment of a run: the notebook's name, and the launch of its kernel (see ``kernels.Launch``).
 
-    ``excuses``: which cells may raise, since they only miss what a deploy returns.
+    ``excuses`` decides which cells may raise, since they only miss a deploy's result.
     """
 
     name: str
@@ -126,12 +128,12 @@ class Place:
     kernel: str
     environment: Mapping[str, str]
     command: tuple[str, ...] | None = None
-    excuses: Excuses | None = None
+    excuses: ErrorsOfSkippedDeploys | None = None
 
 
-def _run(document: Any, last_cell: str, on_cell: Callable[[str], None], place: Place) -> list[Any]:
-    """The cells of code as they have run, the last one too."""
-    import nbformat  # half a second that only headless runs need
+def _run(document: Any, last_cell: str, on_cell: Callable[[str], None], run_environment: RunEnvironment) -> list[Any]:
+    """Return the executed code cells with the last one."""
+    import nbformat
 
     from .execution import Execution, execute
 
@@ -139,19 +141,29 @@ def _run(document: Any, last_cell: str, on_cell: Callable[[str], None], place: P
     last, count = len(document.cells) - 1, len(code_cells(document)) - 1
 
     def begins(number: int, index: int) -> None:
-        on_cell("asking the model in its kernel" if index == last else f"cell {number} of {count}")
+        on_cell("calling the model in its kernel" if index == last else f"cell {number} of {count}")
 
     def is_excused(number: int, index: int, source: str, kind: str, message: str) -> bool:
-        if index == last or place.excuses is None or not place.excuses.excused(source, kind, message):
+        if (
+            index == last
+            or run_environment.excuses is None
+            or not run_environment.excuses.may_raise(source, kind, message)
+        ):
             return False
-        on_cell(f"cell {number} is passed over, since deploys are left out: {message}")
+        on_cell(f"cell {number} is skipped, since deploys are skipped: {message}")
         return True
 
     with scratch_folder("run") as scratch:
         executed = execute(
             Execution(
                 document,
-                Launch(place.kernel, place.environment, place.folder, scratch, place.command),
+                Launch(
+                    run_environment.kernel,
+                    run_environment.environment,
+                    run_environment.folder,
+                    scratch,
+                    run_environment.command,
+                ),
                 on_cell=begins,
                 is_excused=is_excused,
             )
@@ -159,23 +171,23 @@ def _run(document: Any, last_cell: str, on_cell: Callable[[str], None], place: P
     failure = executed.failure
     if executed.status == "died":
         raise KernelDied(
-            f"the kernel died while it ran {place.name}",
-            "does it run out of memory, or end the process?",
+            f"the kernel died while it ran {run_environment.name}",
+            "check whether it runs out of memory or ends the process",
             details=executed.detail,
         )
     if failure is not None:
         raise NotebookFailed(
-            f"cell {failure.cell} of {place.name} raises {failure.ename}: {failure.evalue}",
-            "the model needs that cell: deploy it from the open notebook, with %deploy"
-            if is_left_out(failure.evalue)
-            else "run the notebook from the top in a fresh kernel and mend that cell",
+            f"cell {failure.cell} of {run_environment.name} raises {failure.ename}: {failure.evalue}",
+            "the model needs that cell: deploy it with %deploy in the open notebook"
+            if is_skipped(failure.evalue)
+            else "run the notebook from the top in a fresh kernel and fix that cell",
             details=failure.traceback[-2000:],
         )
     return code_cells(executed.document)
 
 
-def _shown(cell: Any) -> dict[str, Any]:
-    """What a cell displayed, by MIME type."""
+def _displayed(cell: Any) -> dict[str, Any]:
+    """Return a cell's displayed output by MIME type."""
     shown: dict[str, Any] = {}
     for item in cell.get("outputs", []):
         shown.update(item.get("data", {}))
@@ -183,7 +195,7 @@ def _shown(cell: Any) -> dict[str, Any]:
 
 
 def _raised(cells: Sequence[Any]) -> list[str]:
-    """In words, which cells raised what."""
-    found = ((n, item) for n, cell in enumerate(cells, 1) for item in cell.get("outputs", []))
-    said = [f"cell {n} raised {item.ename}: {item.evalue}" for n, item in found if item.output_type == "error"]
-    return [masked(words)[0] for words in said]
+    """Describe the exceptions of cells."""
+    outputs = ((n, item) for n, cell in enumerate(cells, 1) for item in cell.get("outputs", []))
+    errors = [f"cell {n} raised {item.ename}: {item.evalue}" for n, item in outputs if item.output_type == "error"]
+    return [masked(words)[0] for words in errors]

@@ -1,7 +1,7 @@
-"""What the kernel of a notebook that nbdeploy itself runs needs: deploys left out, and the same question asked again.
+"""Support in the kernel of a notebook that nbdeploy runs: skipped deploys, and the repeated example.
 
-It also stands where this package is not installed, with the serving package and the errors beside it: the standard
-library alone is imported.
+It also runs without this package, with the serving package and the errors next to it: it imports only the standard
+library.
 """
 
 from __future__ import annotations
@@ -21,63 +21,63 @@ def is_rerun() -> bool:
     return VARIABLE in os.environ
 
 
-class LeftOut:
-    """What a verb that was left out returns: nothing, and whoever asks it for something is told why."""
+class SkippedDeploy:
+    """The result of a skipped verb, which explains itself at any access."""
 
-    _name = "a deploy"  # also of a copy that is only being made
+    _name = "a deploy"  # also while a copy is being made
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def __repr__(self) -> str:
-        """For the cell's output."""
-        return f"{self._name} is left out: nbdeploy runs this notebook itself"
+        """Return the text for the cell's output."""
+        return f"{self._name} is skipped: nbdeploy runs this notebook itself"
 
     def __getattr__(self, attribute: str) -> Any:
-        raise AttributeError(f"{self!r}, so that there is no '{attribute}'")
+        raise AttributeError(f"{self!r}, so its result has no '{attribute}'")
 
 
-def left_out(name: str) -> Callable[..., LeftOut]:
-    """A function in the place of a verb: nothing is done."""
-    return lambda *_, **__: LeftOut(name)
+def skipped_verb(name: str) -> Callable[..., SkippedDeploy]:
+    """Return a function that replaces a verb and does nothing."""
+    return lambda *_, **__: SkippedDeploy(name)
 
 
 def load(shell: Any, verbs: Iterable[str]) -> None:
-    """Register magics that do nothing in the place of ``%deploy`` and ``%deploy_<verb>``."""
+    """Register magics that do nothing in place of ``%deploy`` and ``%deploy_<verb>``."""
 
-    def deploy(line: str, cell: str | None = None) -> LeftOut:
+    def deploy(line: str, cell: str | None = None) -> SkippedDeploy:
         del line
-        if cell is not None:  # %%deploy stands over a function that later cells may call
+        if cell is not None:  # %%deploy precedes a function that later cells may call
             shell.run_cell(cell).raise_error()
-        return LeftOut("%deploy")
+        return SkippedDeploy("%deploy")
 
     shell.register_magic_function(deploy, "line_cell", "deploy")
     for verb in verbs:
-        shell.register_magic_function(left_out(f"%deploy_{verb}"), "line", f"deploy_{verb}")
+        shell.register_magic_function(skipped_verb(f"%deploy_{verb}"), "line", f"deploy_{verb}")
 
 
-def ask(expression: str, folder: str, digest: str) -> None:
-    """Ask what this notebook made the example of a snapshot; what was found is displayed by ``ANSWERS_MIME``.
+def display_answers(expression: str, folder: str, digest: str) -> None:
+    """Call this notebook's model with the example of a snapshot; the result is displayed by ``ANSWERS_MIME``.
 
     Parameters
     ----------
     expression
-        What holds the model in this notebook.
+        The model's expression in this notebook.
     folder, digest
-        The snapshot's; nothing is unpickled before its digests were verified.
+        The snapshot's; its digests are verified before anything is unpickled.
     """
-    from IPython import get_ipython  # there is a kernel only where this is called
+    from IPython import get_ipython
     from IPython.display import display
 
-    from jupyter_deploy.serving.replay import ask_again, describe
-    from jupyter_deploy.serving.snapshot import EnvironmentChanged, SnapshotChanged, to_be_asked
+    from jupyter_deploy.serving.replay import check_example, describe
+    from jupyter_deploy.serving.snapshot import EnvironmentChanged, SnapshotChanged, model_of
 
-    found: dict[str, Any] = {"differences": [], "stochastic": False, "error": None}
+    result: dict[str, Any] = {"differences": [], "stochastic": False, "error": None}
     try:
-        native = eval(expression, get_ipython().user_ns)  # noqa: S307 - the words that the user deployed it by
-        ask_again(to_be_asked(native, folder, digest), found)
+        native = eval(expression, get_ipython().user_ns)  # noqa: S307 - the user's own expression of the model
+        check_example(model_of(native, folder, digest), result)
     except (SnapshotChanged, EnvironmentChanged):
         raise  # there is nothing to compare with
-    except Exception as error:  # noqa: BLE001 - whatever the model raises is the finding
-        found["error"] = describe(error)
-    display({ANSWERS_MIME: found, "text/plain": "asked"}, raw=True)
+    except Exception as error:  # noqa: BLE001 - any exception of the model is the result
+        result["error"] = describe(error)
+    display({ANSWERS_MIME: result, "text/plain": "answers"}, raw=True)

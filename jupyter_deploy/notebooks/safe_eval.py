@@ -1,4 +1,4 @@
-"""The values of expressions in a notebook, as far as they can be had without running anything that has effects."""
+"""Safe evaluation of expressions in a notebook, without running code that has side effects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LIBRARIES = ("numpy", "pandas", "polars", "scipy", "torch")
 
 _ATTRIBUTES = frozenset(("values", "T", "loc", "iloc", "columns", "index", "array", "str", "dt", "data"))
 
-# Methods of tables that make another table and leave the first one as it is.
+# Methods of tables that return a new table and do not modify the original.
 _METHODS = frozenset(
     (
         *("drop", "to_numpy", "to_frame", "to_pandas", "copy", "astype", "fillna", "dropna", "drop_nulls", "tolist"),
@@ -41,102 +41,106 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 }
 
 
-class CannotLook(Exception):
-    """Its value cannot be had without running code that may do more."""
+class NotEvaluable(Exception):
+    """The expression cannot be evaluated without running code that may have side effects."""
 
 
-def look(expression: ast.expr, namespace: Mapping[str, Any]) -> Any:
-    """The value of an expression of names, attributes, subscripts, comparisons and pure methods of tables.
+def evaluate(expression: ast.expr, namespace: Mapping[str, Any]) -> Any:
+    """Evaluate an expression of names, attributes, subscripts, comparisons and pure methods of tables.
 
     Raises
     ------
-    CannotLook
-        It is something else, or has no value now.
+    NotEvaluable
+        The expression contains another element, or raises now.
     """
     try:
-        return _look(expression, namespace)
-    except CannotLook:
+        return _evaluate(expression, namespace)
+    except NotEvaluable:
         raise
-    except Exception as error:  # whatever a library raises for what no longer fits together
-        raise CannotLook(str(error)) from error
+    except Exception as error:  # any error of a library about incompatible operands
+        raise NotEvaluable(str(error)) from error
 
 
-def _look(node: ast.expr, namespace: Mapping[str, Any]) -> Any:  # noqa: C901, PLR0911 - one case a kind of expression
+def _evaluate(node: ast.expr, namespace: Mapping[str, Any]) -> Any:  # noqa: C901, PLR0911 - one case a kind of expression
     match node:
         case ast.Constant():
             return node.value
         case ast.Name() if node.id in namespace:
             return namespace[node.id]
         case ast.List() | ast.Tuple():
-            items = [_look(item, namespace) for item in node.elts]
+            items = [_evaluate(item, namespace) for item in node.elts]
             return tuple(items) if isinstance(node, ast.Tuple) else items
         case ast.Slice():
-            return slice(*(_look(part, namespace) if part else None for part in (node.lower, node.upper, node.step)))
+            return slice(
+                *(_evaluate(part, namespace) if part else None for part in (node.lower, node.upper, node.step))
+            )
         case ast.JoinedStr():
-            return "".join(str(_plain(_look(part, namespace))) for part in node.values)
+            return "".join(str(_plain(_evaluate(part, namespace))) for part in node.values)
         case ast.FormattedValue(format_spec=None):
-            return _look(node.value, namespace)
+            return _evaluate(node.value, namespace)
         case ast.Attribute():
-            return _attribute(_look(node.value, namespace), node.attr)
+            return _attribute(_evaluate(node.value, namespace), node.attr)
         case ast.Subscript():
-            return _of_library(_look(node.value, namespace), dict, list, tuple)[_look(node.slice, namespace)]
+            return _of_library(_evaluate(node.value, namespace), dict, list, tuple)[_evaluate(node.slice, namespace)]
         case ast.Compare(ops=[operation], comparators=[other]) if type(operation) in _OPERATORS:
-            return _operated(operation, _look(node.left, namespace), _look(other, namespace))
+            return _apply_operator(operation, _evaluate(node.left, namespace), _evaluate(other, namespace))
         case ast.BinOp() if type(node.op) in _OPERATORS:
-            return _operated(node.op, _look(node.left, namespace), _look(node.right, namespace))
+            return _apply_operator(node.op, _evaluate(node.left, namespace), _evaluate(node.right, namespace))
         case ast.UnaryOp() if type(node.op) in _OPERATORS:
-            return _operated(node.op, _look(node.operand, namespace))
+            return _apply_operator(node.op, _evaluate(node.operand, namespace))
         case ast.Call():
-            return _called(node, namespace)
-    raise CannotLook(ast.unparse(node))
+            return _call_method(node, namespace)
+    raise NotEvaluable(ast.unparse(node))
 
 
 def _attribute(owner: Any, name: str) -> Any:
-    if isinstance(owner, dict) and name in owner:  # scikit-learn's data sets are dicts whose keys are attributes
+    if isinstance(owner, dict) and name in owner:  # scikit-learn's data sets are dicts with their keys as attributes
         return owner[name]
     if isinstance(owner, Path) and name == "parent":
         return owner.parent
-    own = getattr(owner, "__dict__", {})  # not getattr: that may run a property
-    if name in own:
-        return own[name]
+    attributes = getattr(owner, "__dict__", {})  # not getattr: that may run a property
+    if name in attributes:
+        return attributes[name]
     if _is_of_library(owner) and (name in _ATTRIBUTES or name in getattr(owner, "columns", ())):
         return getattr(owner, name)
-    raise CannotLook(name)
+    raise NotEvaluable(name)
 
 
-def _operated(operation: ast.AST, *operands: Any) -> Any:
+def _apply_operator(operation: ast.AST, *operands: Any) -> Any:
     for operand in operands:
         _of_library(operand, bool, int, float, str, Path, list)
     return _OPERATORS[type(operation)](*operands)
 
 
-def _called(node: ast.Call, namespace: Mapping[str, Any]) -> Any:
-    given = {word.arg: _look(word.value, namespace) for word in node.keywords if word.arg}
-    if len(given) != len(node.keywords) or given.get("inplace"):
-        raise CannotLook(ast.unparse(node))
+def _call_method(node: ast.Call, namespace: Mapping[str, Any]) -> Any:
+    keywords = {word.arg: _evaluate(word.value, namespace) for word in node.keywords if word.arg}
+    if len(keywords) != len(node.keywords) or keywords.get("inplace"):
+        raise NotEvaluable(ast.unparse(node))
     if isinstance(node.func, ast.Attribute):
-        owner = _look(node.func.value, namespace)
+        owner = _evaluate(node.func.value, namespace)
         if isinstance(owner, ModuleType):
             allowed = f"{owner.__name__}.{node.func.attr}" in _FUNCTIONS
         else:
             allowed = _is_of_library(owner) and node.func.attr in _METHODS
         if allowed:
-            return getattr(owner, node.func.attr)(*(_look(argument, namespace) for argument in node.args), **given)
+            return getattr(owner, node.func.attr)(
+                *(_evaluate(argument, namespace) for argument in node.args), **keywords
+            )
     elif isinstance(node.func, ast.Name) and namespace.get(node.func.id) is Path:
-        return Path(*(_plain(_look(argument, namespace)) for argument in node.args))
-    raise CannotLook(ast.unparse(node))
+        return Path(*(_plain(_evaluate(argument, namespace)) for argument in node.args))
+    raise NotEvaluable(ast.unparse(node))
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, str | int | Path):
         return value
-    raise CannotLook(type(value).__name__)
+    raise NotEvaluable(type(value).__name__)
 
 
 def _of_library(value: Any, *kinds: type) -> Any:
     if _is_of_library(value) or isinstance(value, kinds):
         return value
-    raise CannotLook(type(value).__name__)
+    raise NotEvaluable(type(value).__name__)
 
 
 def _is_of_library(value: Any) -> bool:

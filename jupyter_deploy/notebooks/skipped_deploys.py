@@ -1,26 +1,26 @@
-"""Cells that fail in a rerun only because the notebook's own deploys were left out."""
+"""Cells that fail in a rerun only because the notebook's own deploys were skipped."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
 
-from jupyter_deploy.notebooks.rerun import LeftOut
+from jupyter_deploy.notebooks.rerun import SkippedDeploy
 
 from .syntax import Statement, loads, names_of, statements_in, statements_of, stored
 
 _UNDEFINED = re.compile(r"name '(\w+)' is not defined")
 
 
-class Excuses:
-    """Which cells may raise: those that ask a deploy for what it returns and make nothing that the model needs.
+class ErrorsOfSkippedDeploys:
+    """Decides which cells may raise: those that use a deploy's result and make nothing that the model needs.
 
     Parameters
     ----------
     cells
-        Sources of all cells of code.
+        Sources of all code cells.
     expressions
-        What is asked of the kernel in the end: the model, its example.
+        The expressions evaluated at the end: the model, its example.
     """
 
     def __init__(self, cells: Sequence[str], expressions: Iterable[str]) -> None:
@@ -30,10 +30,10 @@ class Excuses:
         while more := {n for s in statements if _makes(s) & self._needed for n in loads(s.tree)} - self._needed:
             self._needed |= more
 
-    def excused(self, source: str, kind: str, message: str) -> bool:
-        """Whether a cell that raised may be passed over; what it would have bound, later cells may miss too."""
+    def may_raise(self, source: str, kind: str, message: str) -> bool:
+        """Whether a cell's exception may be ignored; names that it would have bound may be missing later, too."""
         missing = _UNDEFINED.search(message) if kind == "NameError" else None
-        if not (is_left_out(message) or (missing and missing[1] in self._unmade)):
+        if not (is_skipped(message) or (missing and missing[1] in self._unmade)):
             return False
         statements = statements_in(1, source)
         if statements is None:
@@ -43,9 +43,9 @@ class Excuses:
         return not made & self._needed
 
 
-def is_left_out(message: str) -> bool:
-    """Whether an exception comes of asking a deploy that was left out for something."""
-    return repr(LeftOut("")) in message or f"'{LeftOut.__name__}' object" in message
+def is_skipped(message: str) -> bool:
+    """Whether an exception comes from the use of a skipped deploy's result."""
+    return repr(SkippedDeploy("")) in message or f"'{SkippedDeploy.__name__}' object" in message
 
 
 def _makes(statement: Statement) -> set[str]:

@@ -1,9 +1,9 @@
-"""The archivist: a program that compacts and clears away records and ledger while releases run.
+"""The archivist: a program that compacts and clears records and ledger while releases run.
 
     python -m jupyter_deploy.records.archivist HOME --max-bytes N [--max-seconds S]
 
-It looks every few seconds whether there is anything to do, which costs a few system calls, and does it in a process of
-its own, so that the memory of the work is given back. Both may be killed at any moment.
+Every few seconds it checks with a few system calls whether work is due, and does the work in a child process, so that
+its memory is released. Both processes may be killed at any moment.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NICE = 10
 
 
 def due(home: Path, limits: Limits) -> bool:
-    """Whether there is anything to do."""
+    """Return whether any work is due."""
     folders = [folder for name in segments.endpoints(home) for folder in segments.release_folders(home, name)]
     folders += [segments.feedback_folder(home, name) for name in segments.with_feedback(home)]
     closed = any(
@@ -40,34 +40,34 @@ def due(home: Path, limits: Limits) -> bool:
     return closed or rotated or rotation.due(home) or retention.due(home, limits)
 
 
-def tend(home: Path, limits: Limits) -> list[str]:
-    """Do it; returns what could not be done, in words, and prints what was removed."""
+def maintain(home: Path, limits: Limits) -> list[str]:
+    """Do the work that is due: print what was removed, return the messages of failures."""
     from . import compaction  # the archivist itself needs no DuckDB
 
     failures: list[str] = []
-    with segments.tending(home):
-        for place in retention.places(home):  # first, since the disk may be full
-            with _going_on(failures):
-                for line in retention.clear(place, limits):
-                    _say(line)
+    with segments.maintenance_lock(home):
+        for scope in retention.scopes(home):  # first, since the disk may be full
+            with _collect_failure(failures):
+                for line in retention.clear(scope, limits):
+                    _print(line)
         released = False
-        with _going_on(failures):
+        with _collect_failure(failures):
             released = rotation.rotate(home) if rotation.due(home) else rotation.settled(home)
         for endpoint in segments.endpoints(home):
-            with _going_on(failures):
+            with _collect_failure(failures):
                 failures += compaction.compact_endpoint(home, endpoint)
         for endpoint in segments.with_feedback(home):
-            with _going_on(failures):
+            with _collect_failure(failures):
                 failures += compaction.compact_feedback(home, endpoint)
         if released:
-            with _going_on(failures):
+            with _collect_failure(failures):
                 failures += compaction.compact_ledger(home)
     return failures
 
 
 @contextmanager
-def _going_on(failures: list[str]) -> Iterator[None]:
-    """What fails within is written down, and keeps nothing else from being done."""
+def _collect_failure(failures: list[str]) -> Iterator[None]:
+    """Add the message of an error to ``failures`` and continue."""
     try:
         yield
     except (OSError, DeployError) as error:
@@ -75,21 +75,21 @@ def _going_on(failures: list[str]) -> Iterator[None]:
 
 
 def main() -> None:
-    """Look for ever; with ``--once`` do what there is to do."""
-    parser = argparse.ArgumentParser(description="Compacts and clears away the records of a home.")
+    """Check for ever; with ``--once`` do the work that is due and exit."""
+    parser = argparse.ArgumentParser(description="Compact and clear the records of a home.")
     parser.add_argument("home", type=Path)
     parser.add_argument("--max-bytes", type=int, required=True)
     parser.add_argument("--max-seconds", type=float)
     parser.add_argument("--every", type=float, default=10.0)
     parser.add_argument("--once", action="store_true")
-    parser.add_argument("--ready", type=Path, help="file to make when it has begun")
+    parser.add_argument("--ready", type=Path, help="file to create once the program runs")
     options = parser.parse_args()
     limits = Limits(options.max_bytes, options.max_seconds)
     if options.once:
-        os.nice(_NICE)  # answers come first
-        failures = tend(options.home, limits)
+        os.nice(_NICE)  # requests have priority
+        failures = maintain(options.home, limits)
         for failure in failures:
-            _say(failure)
+            _print(failure)
         sys.exit(1 if failures else 0)
     command = [sys.executable, "-P", "-m", "jupyter_deploy.records.archivist", *sys.argv[1:], "--once"]
     if options.ready:
@@ -99,13 +99,13 @@ def main() -> None:
         try:
             if due(options.home, limits) and subprocess.run(command, check=False).returncode:
                 pause = max(pause, _RETRY_SECONDS)
-        except (OSError, DeployError) as error:  # a folder that cannot be read, no process to be had: later, perhaps
-            _say(str(error))
+        except (OSError, DeployError) as error:  # an unreadable folder, or no free process: try again later
+            _print(str(error))
             pause = max(pause, _RETRY_SECONDS)
         time.sleep(pause)
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""Following records as they are written, also while segments are closed, compacted and begun."""
+"""New records as they are written, also while segments are closed, compacted and created."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.evidence.inference import Record
 
-from .records import AT, COLUMNS, FIELDS, as_record, as_records, database, fetched, lines_of
+from .records import AT, COLUMNS, FIELDS, as_record, as_records, database, fetch_rows, lines_of
 from .segments import Segment, data_folder, readable, reading, release_folders
 
 
 @dataclass
-class _Followed:
-    """A segment that is read on; the open file outlives its compaction, so that its end is not missed."""
+class _FollowedSegment:
+    """A segment and the position up to which it was read; the open file survives its compaction."""
 
     file: BinaryIO
     position: int
@@ -28,53 +28,53 @@ class _Followed:
 
     @property
     def identity(self) -> tuple[int, int]:
-        found = os.fstat(self.file.fileno())
-        return found.st_dev, found.st_ino
+        status = os.fstat(self.file.fileno())
+        return status.st_dev, status.st_ino
 
 
-class Tail:
-    """What is appended to an endpoint's records from now on, new segments and new releases included."""
+class RecordFollower:
+    """The records that are appended to an endpoint's segments from now on, also of new segments and new releases."""
 
     def __init__(self, home: Path, endpoint: str) -> None:
         self._home, self._endpoint = home, checked_name(endpoint)
-        self._followed: dict[Path, _Followed] = {}
+        self._followed: dict[Path, _FollowedSegment] = {}
         self._known: set[tuple[Path, str]] = set()
         with reading(data_folder(home, endpoint)):
             for segment in self._segments():
                 self._known.add(_key(segment))
-                if segment.form == "jsonl" and (followed := _opened(segment.path)):
+                if segment.form == "jsonl" and (followed := _open(segment.path)):
                     followed.seen = _size(followed.file)
                     followed.position = _after_last_newline(followed.file, followed.seen)
                     self._followed[segment.path] = followed
 
     def new(self) -> list[Record]:
-        """Records since the last call, by time. A line without its end is left until it has one."""
-        found: list[Record] = []
+        """Return the records since the last call, by time. An incomplete line is left for the next call."""
+        records: list[Record] = []
         with reading(data_folder(self._home, self._endpoint)):
             segments = self._segments()
             lines = {segment.path for segment in segments if segment.form == "jsonl"}
             for path, followed in list(self._followed.items()):
                 if path not in lines or followed.identity != _identity(path):
-                    found += _on(path, followed)  # compacted or purged: its end was written before
+                    records += _read_on(path, followed)  # compacted or purged: its last lines were written before
                     self._followed.pop(path).file.close()
             for path in lines - self._followed.keys():
-                if begun := _opened(path):
-                    self._followed[path] = begun
-            # Begun, closed and compacted since the last look.
-            found += _all_of([s.path for s in segments if s.form == "parquet" and _key(s) not in self._known])
+                if opened := _open(path):
+                    self._followed[path] = opened
+            # Created, closed and compacted since the last call.
+            records += _read_all([s.path for s in segments if s.form == "parquet" and _key(s) not in self._known])
             for path, followed in self._followed.items():
-                found += _on(path, followed)
+                records += _read_on(path, followed)
             self._known = {_key(segment) for segment in segments}
-        return sorted(found, key=lambda record: record.ts)
+        return sorted(records, key=lambda record: record.ts)
 
     def _segments(self) -> list[Segment]:
         return [s for folder in release_folders(self._home, self._endpoint) for s in readable(folder)]
 
 
 def follow(
-    tail: Tail, *, role: str | None, status: int | None, request_ids: Collection[str], every: float
+    tail: RecordFollower, *, role: str | None, status: int | None, request_ids: Collection[str], every: float
 ) -> Iterator[Record]:
-    """The records of ``tail``, for ever; looks again ``every`` so many seconds."""
+    """Yield the new records for ever; look again after ``every`` seconds."""
     while True:
         for record in tail.new():
             known = not request_ids or record.request_id in request_ids
@@ -83,10 +83,10 @@ def follow(
         time.sleep(every)
 
 
-def _on(path: Path, followed: _Followed) -> list[Record]:
+def _read_on(path: Path, followed: _FollowedSegment) -> list[Record]:
     size = _size(followed.file)
     if size == followed.seen:
-        return []  # nothing was written: an idle look costs one stat a segment
+        return []  # nothing was written: one stat a segment
     if size < followed.position:
         followed.position = 0
     records = []
@@ -96,23 +96,23 @@ def _on(path: Path, followed: _Followed) -> list[Record]:
             if not line.endswith(b"\n"):
                 break
             followed.position += len(line)
-            if record := _parsed(line):
+            if record := _parse(line):
                 records.append(record)
     except OSError as error:
-        raise StoreError(f"{path} cannot be read", "look at its owner and mode", str(error)) from error
+        raise StoreError(f"{path} cannot be read", "check its owner and mode", str(error)) from error
     followed.seen = size
     return records
 
 
-def _all_of(files: list[Path]) -> list[Record]:
+def _read_all(files: list[Path]) -> list[Record]:
     if not files:
         return []
     with database(*{path.parent for path in files}) as connection:
-        rows = fetched(connection, f"SELECT {FIELDS} FROM {lines_of(files, COLUMNS)} ORDER BY {AT}")  # noqa: S608
+        rows = fetch_rows(connection, f"SELECT {FIELDS} FROM {lines_of(files, COLUMNS)} ORDER BY {AT}")  # noqa: S608
     return as_records(rows)
 
 
-def _parsed(line: bytes) -> Record | None:
+def _parse(line: bytes) -> Record | None:
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError):
@@ -124,21 +124,21 @@ def _key(segment: Segment) -> tuple[Path, str]:
     return segment.path.parent, segment.stem
 
 
-def _opened(path: Path) -> _Followed | None:
+def _open(path: Path) -> _FollowedSegment | None:
     try:
-        return _Followed(path.open("rb"), 0, 0)
+        return _FollowedSegment(path.open("rb"), 0, 0)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StoreError(f"{path} cannot be read", "look at its owner and mode", str(error)) from error
+        raise StoreError(f"{path} cannot be read", "check its owner and mode", str(error)) from error
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 def _size(file: BinaryIO) -> int:
@@ -151,8 +151,8 @@ def _after_last_newline(file: BinaryIO, size: int) -> int:
     while end > 0:
         start = max(0, end - block)
         file.seek(start)
-        at = file.read(end - start).rfind(b"\n")
-        if at >= 0:
-            return start + at + 1
+        newline = file.read(end - start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
         end = start
     return 0

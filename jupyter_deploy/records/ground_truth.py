@@ -1,8 +1,8 @@
-"""What was really so, joined with what was answered; and recorded rows for those who measure again.
+"""Ground truth joined to the predictions, and files of recorded rows for validation notebooks.
 
-A caller knows the request's id, which it may have used twice; the join key of the records is the gateway's own
-``pair_id``. So an id is looked up among the answers that clients got, stable's and the canary's. If exactly one request
-has it, the actual value belongs to that request's pair, and so to the shadows' answers as well.
+A caller knows the request's id, which may repeat; the join key of the records is the gateway's own ``pair_id``. So an
+id is looked up among the answers that clients received, from stable and the canary. If exactly one request has the id,
+the actual value belongs to that request's pair, and so to the shadows' answers too.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from jupyter_deploy.system.temp import scratch_folder
 
 from . import segments
 from .feedback_files import read
-from .records import COLUMNS, FEEDBACK_COLUMNS, FEEDBACK_VALID, VALID, database, fetched, in_utc, lines_of
+from .records import COLUMNS, FEEDBACK_COLUMNS, FEEDBACK_VALID, VALID, database, fetch_rows, in_utc, lines_of
 from .records import segments as files_of
 
-# The last one of a request that the proxy asked again is the one that the client got.
+# If the proxy retries a request, the last answer is the one that the client received.
 _KEY = "coalesce(pair_id, filename || request_id || ts::VARCHAR)"
 
 _POSTED = """
 CREATE TEMP TABLE posted AS
-SELECT request_id, row, actual, ts AS told_at,
+SELECT request_id, row, actual, ts AS posted_at,
     row_number() OVER (PARTITION BY request_id, row ORDER BY ts DESC, item DESC, filename DESC) AS age
 FROM {lines} WHERE {valid}
 """
@@ -46,7 +46,7 @@ QUALIFY row_number() OVER (PARTITION BY key, release ORDER BY ts DESC) = 1
 
 _TRUTH = """
 CREATE TEMP TABLE truth AS
-SELECT key, row, actual, told_at > answered_at + to_seconds($late) AS late,
+SELECT key, row, actual, posted_at > answered_at + to_seconds($late) AS late,
     CASE WHEN requests > 1 THEN 'ambiguous' WHEN row < rows THEN 'joined' ELSE 'unknown' END AS outcome
 FROM posted LEFT JOIN (
     SELECT request_id, count(*) AS requests, any_value(key) AS key, any_value(answered_at) AS answered_at,
@@ -85,28 +85,28 @@ QUALIFY sum(rows) OVER (ORDER BY answered_at DESC, key DESC ROWS UNBOUNDED PRECE
 """
 
 _ROWS = """
-CREATE TEMP TABLE asked AS
+CREATE TEMP TABLE requests AS
 SELECT key, request_id, answered_at, release, inputs, outputs, redacted
 FROM (SELECT *, {key} AS key, ts AS answered_at FROM {lines} WHERE {valid})
 JOIN chosen USING (key, answered_at, filename) WHERE role IN ('stable', 'canary')
 QUALIFY row_number() OVER (PARTITION BY key) = 1
 """
 
-_WITH_TRUTH = """
-SELECT request_id, replace(answered_at::VARCHAR, ' ', 'T') || 'Z', release, inputs, outputs, told, redacted
-FROM asked LEFT JOIN (
-    SELECT key, list({'row': row, 'actual': actual}) AS told FROM truth WHERE outcome = 'joined' GROUP BY key
+_WITH_ACTUALS = """
+SELECT request_id, replace(answered_at::VARCHAR, ' ', 'T') || 'Z', release, inputs, outputs, actuals, redacted
+FROM requests LEFT JOIN (
+    SELECT key, list({'row': row, 'actual': actual}) AS actuals FROM truth WHERE outcome = 'joined' GROUP BY key
 ) USING (key)
 ORDER BY answered_at, key
 """
 
 _encoded = json.JSONEncoder(separators=(",", ":")).encode
 
-_AT_ONCE = 500
-"""Requests in memory while they are written; each may hold many rows."""
+_BATCH = 500
+"""Requests that are in memory at a time while they are written; each may hold many rows."""
 
 
-class RecordedTruth:
+class RecordedGroundTruth:
     """The GroundTruth port: reads ``<home>/feedback`` and ``<home>/records``.
 
     Parameters
@@ -119,21 +119,21 @@ class RecordedTruth:
         self._home = home
 
     def read(self, data: Any, *, texts: bool) -> list[Actual]:
-        """See ``actuals.read``."""
+        """See ``feedback_files.read``."""
         return read(data, texts=texts)
 
     def counts(self, endpoint: str) -> Feedback:
-        """What is kept, and what of it is joined.
+        """Count the stored feedback, and how much of it is joined.
 
         Raises InvalidInput (an impossible name), StoreError.
         """
-        told = segments.feedback_folder(self._home, checked_name(endpoint))
+        folder = segments.feedback_folder(self._home, checked_name(endpoint))
         with _joined(self._home, endpoint) as connection:
-            found = connection.execute(_COUNTS).fetchone()
-            lines = f"SELECT count(*) FROM {_feedback(told)} WHERE NOT {FEEDBACK_VALID}"  # noqa: S608 - constants
-            ((torn,),) = fetched(connection, lines)
+            counts = connection.execute(_COUNTS).fetchone()
+            lines = f"SELECT count(*) FROM {_feedback(folder)} WHERE NOT {FEEDBACK_VALID}"  # noqa: S608 - constants
+            ((torn,),) = fetch_rows(connection, lines)
             releases = dict(connection.execute(_BY_RELEASE).fetchall())
-        posted, repeated, joined, late, ambiguous, unknown, known = found
+        posted, repeated, joined, late, ambiguous, unknown, known = counts
         return Feedback(
             endpoint=endpoint,
             posted=posted,
@@ -144,15 +144,15 @@ class RecordedTruth:
             unknown=unknown,
             rows_with_truth=known,
             releases=releases,
-            unreadable=torn + segments.rejected_lines(told),
-            removed=segments.removed(told).count,
+            unreadable=torn + segments.rejected_lines(folder),
+            removed=segments.removed(folder).count,
         )
 
     @contextmanager
     def recorded(self, endpoint: str, *, since: datetime | None, limit: int) -> Iterator[RecordedRows]:
-        """Within, a private file of the last so many rows that stable and canary answered, with what was really so.
+        """Provide a private file of the last ``limit`` rows of stable and canary, with their ground truth.
 
-        JSON lines, since a row is any JSON value: base Python, pandas and R's jsonlite read them, and guess no types.
+        JSON lines, since a row is any JSON value: Python, pandas and R's jsonlite read them without guessing types.
 
         Raises InvalidInput (an impossible name), StoreError.
         """
@@ -161,52 +161,52 @@ class RecordedTruth:
             path = folder / "recorded.jsonl"
             with _joined(self._home, endpoint) as connection:
                 records = _records(self._home, endpoint)
-                fetched(connection, _LIVE.format(**records), {"since": in_utc(since)})
+                fetch_rows(connection, _LIVE.format(**records), {"since": in_utc(since)})
                 connection.execute(_CHOSEN, {"limit": limit})
                 summed = "SELECT coalesce(sum(rows) FILTER (NOT bare), 0)::BIGINT, count(*) FILTER (bare) FROM live"
                 of, bare = connection.execute(summed).fetchone()
-                ((chosen,),) = fetched(connection, "SELECT coalesce(sum(rows), 0)::BIGINT FROM chosen")
-                fetched(connection, _ROWS.format(**records))
-                connection.execute(_WITH_TRUTH)
+                ((chosen,),) = fetch_rows(connection, "SELECT coalesce(sum(rows), 0)::BIGINT FROM chosen")
+                fetch_rows(connection, _ROWS.format(**records))
+                connection.execute(_WITH_ACTUALS)
                 _write(connection, path, leave_out=max(0, chosen - limit))
             yield RecordedRows(path, min(chosen, limit), of, bare)
 
 
 def _records(home: Path, endpoint: str) -> dict[str, str]:
-    """What a query about an endpoint's records is completed with."""
+    """Return the placeholders of a query about an endpoint's records."""
     return {"lines": lines_of(files_of(home, endpoint), COLUMNS), "valid": VALID, "key": _KEY}
 
 
-def _feedback(told: Path) -> str:
-    return lines_of([segment.path for segment in segments.readable(told)], FEEDBACK_COLUMNS)
+def _feedback(folder: Path) -> str:
+    return lines_of([segment.path for segment in segments.readable(folder)], FEEDBACK_COLUMNS)
 
 
 @contextmanager
 def _joined(home: Path, endpoint: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database with the tables ``posted``, ``answers`` and ``truth`` of an endpoint."""
-    guard, told = segments.data_folder(home, endpoint), segments.feedback_folder(home, endpoint)
-    with segments.reading(guard), segments.reading(told), database(guard, told) as connection:
-        fetched(connection, _POSTED.format(lines=_feedback(told), valid=FEEDBACK_VALID))
-        fetched(connection, _ANSWERS.format(**_records(home, endpoint)))
+    """Open a database with the tables ``posted``, ``answers`` and ``truth`` of an endpoint."""
+    guard, folder = segments.data_folder(home, endpoint), segments.feedback_folder(home, endpoint)
+    with segments.reading(guard), segments.reading(folder), database(guard, folder) as connection:
+        fetch_rows(connection, _POSTED.format(lines=_feedback(folder), valid=FEEDBACK_VALID))
+        fetch_rows(connection, _ANSWERS.format(**_records(home, endpoint)))
         connection.execute(_TRUTH, {"late": LATE.total_seconds()})
         yield connection
 
 
 def _write(connection: duckdb.DuckDBPyConnection, path: Path, *, leave_out: int) -> None:
-    """The rows of a query, without the first so many, as JSON lines that their owner alone may read."""
+    """Write a query's rows, without the first ``leave_out``, as JSON lines that only their owner may read."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        while requests := connection.fetchmany(_AT_ONCE):
-            for line in (line for request in requests for line in _lines(request)):
+        while requests := connection.fetchmany(_BATCH):
+            for line in (line for request in requests for line in _json_lines(request)):
                 if leave_out:
                     leave_out -= 1
                 else:
                     file.write(line + "\n")
 
 
-def _lines(request: tuple[Any, ...]) -> Iterator[str]:
-    request_id, at, release, inputs, outputs, told, redacted = request
-    actual = {one["row"]: one["actual"] for one in told or ()}
+def _json_lines(request: tuple[Any, ...]) -> Iterator[str]:
+    request_id, at, release, inputs, outputs, actuals, redacted = request
+    actual = {item["row"]: item["actual"] for item in actuals or ()}
     for row, (instance, predicted) in enumerate(zip(json.loads(inputs), json.loads(outputs), strict=True)):
         known = actual.get(row)
         document = {

@@ -1,4 +1,4 @@
-"""Records as people look through them: page by page, newest first, and one with all answers to its request."""
+"""Pages of records, newest first, and one record with all answers to its request."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import duckdb
 
 from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.errors import InvalidInput, UnknownRecord
-from jupyter_deploy.domain.evidence.record_pages import Head, Key, Pair, RecordPage, Wanted
+from jupyter_deploy.domain.evidence.record_pages import Pair, RecordFilter, RecordKey, RecordPage, RecordSummary
 
-from .records import AT, COLUMNS, FIELDS, VALID, as_records, database, fetched, in_utc, lines_of, quoted, segments
+from .records import AT, COLUMNS, FIELDS, VALID, as_records, database, fetch_rows, in_utc, lines_of, quoted, segments
 from .segments import data_folder, reading, rejected_lines, release_folders
 
 BEGINNING = 400
-"""Characters of inputs and outputs that a list gets: what is longer, maybe by megabytes, does not leave DuckDB."""
+"""Characters of inputs and outputs in a list: longer values, maybe of megabytes, do not leave DuckDB."""
 
 _KEY = "(moment, request_id, pair_id, release, role)"
-_GIVEN = "(TRY_CAST($ts AS TIMESTAMP_NS), $request_id, $pair_id, $release, $role)"
+_KEY_PARAMETERS = "(TRY_CAST($ts AS TIMESTAMP_NS), $request_id, $pair_id, $release, $role)"
 _NEWEST = "moment DESC, request_id DESC, pair_id DESC, release DESC, role DESC"
 _KEYS = f"{AT} AS moment, request_id, coalesce(pair_id, '') AS pair_id, release, role"
-_FACTS = f"{_KEYS}, status, latency_ms, rows, error, filename"
-_BEGUN = f"""left(inputs::VARCHAR, {BEGINNING}) AS input, left(outputs::VARCHAR, {BEGINNING}) AS output,
+_SUMMARY_COLUMNS = f"{_KEYS}, status, latency_ms, rows, error, filename"
+_BEGINNINGS = f"""left(inputs::VARCHAR, {BEGINNING}) AS input, left(outputs::VARCHAR, {BEGINNING}) AS output,
     inputs IS NULL AND outputs IS NULL AS bare"""
 
-# JSON lines are read once. Of Parquet, where reading the one column costs nothing for the others, each question reads
-# what it is about, and the page alone its inputs, from the row groups of its moments.
+# JSON lines are read once. Of Parquet each query reads its own columns, and only the page reads its inputs, from the
+# row groups of its moments.
 _PAGE = f"""
 CREATE TEMP TABLE page AS
 SELECT * FROM (
@@ -38,14 +38,14 @@ SELECT * FROM (
 """  # noqa: S608 - constants
 
 _INPUTS = f"""
-UPDATE page SET input = found.input, output = found.output, bare = found.bare
+UPDATE page SET input = inputs_read.input, output = inputs_read.output, bare = inputs_read.bare
 FROM (
-    SELECT {_KEYS}, {_BEGUN} FROM {{lines}}
+    SELECT {_KEYS}, {_BEGINNINGS} FROM {{lines}}
     WHERE {AT} BETWEEN (SELECT min(moment) FROM page) AND (SELECT max(moment) FROM page)
         AND request_id IN (SELECT request_id FROM page)
-) AS found
+) AS inputs_read
 WHERE NOT page.fresh AND {_KEY.replace("(", "(page.").replace(", ", ", page.")}
-    = {_KEY.replace("(", "(found.").replace(", ", ", found.")}
+    = {_KEY.replace("(", "(inputs_read.").replace(", ", ", inputs_read.")}
 """  # noqa: S608 - constants
 
 _ROWS = f"""
@@ -55,85 +55,85 @@ FROM page ORDER BY {_NEWEST}
 """  # noqa: S608 - constants
 
 
-def page(home: Path, endpoint: str, wanted: Wanted, *, before: str | None, limit: int) -> RecordPage:
-    """The records before that of the key ``before`` (None: the newest), newest first.
+def page(home: Path, endpoint: str, record_filter: RecordFilter, *, before: str | None, limit: int) -> RecordPage:
+    """Return the records before the key ``before`` (None: the newest), newest first.
 
     Raises
     ------
     InvalidInput
-        ``before`` is no record's key, or ``limit`` not positive.
+        ``before`` is not a record's key, or ``limit`` is not positive.
     StoreError
         A segment cannot be read.
     """
     if limit < 1:
-        raise InvalidInput(f"{limit} is no number of records", "give a limit of 1 or more")
-    key = Key.parsed(before) if before else None
+        raise InvalidInput(f"{limit} is not a number of records", "give a limit of 1 or more")
+    key = RecordKey.parsed(before) if before else None
     folder = data_folder(home, checked_name(endpoint))
     with reading(folder), database(folder) as connection:
-        versions = [wanted.release.partition(":")[2]] if wanted.release else None
+        versions = [record_filter.release.partition(":")[2]] if record_filter.release else None
         files = segments(home, endpoint, versions)
-        total, torn = _load(connection, files, wanted)
-        earlier, given = (f"WHERE {_KEY} < {_GIVEN}", key._asdict()) if key else ("", {})
-        connection.execute(_PAGE.format(earlier=earlier), given | {"most": limit + 1})
+        total, torn = _load(connection, files, record_filter)
+        earlier, parameters = (f"WHERE {_KEY} < {_KEY_PARAMETERS}", key._asdict()) if key else ("", {})
+        connection.execute(_PAGE.format(earlier=earlier), parameters | {"most": limit + 1})
         others = connection.execute("SELECT DISTINCT filename FROM page WHERE NOT fresh").fetchall()
         if others:
             lines = lines_of([Path(name) for (name,) in others], COLUMNS)
             connection.execute(_INPUTS.format(lines=lines))
-        heads = [_head(row) for row in connection.execute(_ROWS).fetchall()]
+        summaries = [_summary(row) for row in connection.execute(_ROWS).fetchall()]
         folders = [one for one in release_folders(home, endpoint) if versions is None or one.name in versions]
         rejected = sum(rejected_lines(one) for one in folders)
-    shown = heads[:limit]
+    on_page = summaries[:limit]
     return RecordPage(
-        heads=tuple(shown),
+        heads=tuple(on_page),
         total=total,
-        next=shown[-1].key if len(heads) > limit else None,
+        next=on_page[-1].key if len(summaries) > limit else None,
         unreadable=torn + rejected,
     )
 
 
 def pair(home: Path, endpoint: str, key: str) -> Pair:
-    """One record with all that were made of its request: stable's or the canary's first, then the shadows'.
+    """Return a record with all records of its request: stable's or the canary's first, then the shadows'.
 
     Raises
     ------
     InvalidInput
-        ``key`` is no record's.
+        ``key`` is not a record's key.
     UnknownRecord
-        It is not there, or no longer.
+        The record is not stored, or no longer.
     StoreError
         A segment cannot be read.
     """
-    wanted = Key.parsed(key)
+    record_key = RecordKey.parsed(key)
     folder = data_folder(home, checked_name(endpoint))
-    same = f"({AT}, request_id, coalesce(pair_id, ''), release, role) = {_GIVEN}"
+    same = f"({AT}, request_id, coalesce(pair_id, ''), release, role) = {_KEY_PARAMETERS}"
     with reading(folder), database(folder) as connection:
         lines = lines_of(segments(home, endpoint), COLUMNS)
         query = f"SELECT {FIELDS} FROM {lines} WHERE {VALID} AND (pair_id = $pair_id OR {same}) ORDER BY {AT}, release"  # noqa: S608
-        rows = fetched(connection, query, wanted._asdict())
-    asked = next((as_records([row]) for row in rows if _is(wanted, row)), [])
-    if not asked:
+        rows = fetch_rows(connection, query, record_key._asdict())
+    record = next((as_records([row]) for row in rows if _is_record(record_key, row)), [])
+    if not record:
         raise UnknownRecord(
-            f"{endpoint} has no such record of {wanted.ts[:19]} UTC (any more)",
-            "it was purged or cleared away: look at the list again",
+            f"{endpoint} has no such record of {record_key.ts[:19]} UTC (any more)",
+            "it was purged or cleared: reload the list",
         )
     answers = sorted(as_records(rows), key=lambda one: (one.role == "shadow", one.ts))
-    return Pair(record=asked[0], answers=tuple(answers))
+    return Pair(record=record[0], answers=tuple(answers))
 
 
-def _load(connection: duckdb.DuckDBPyConnection, files: list[Path], wanted: Wanted) -> tuple[int, int]:
-    """The table ``fresh`` and ``compacted`` of what is wanted; how many that is, and how many lines are unreadable."""
-    condition = _condition(wanted)
+def _load(connection: duckdb.DuckDBPyConnection, files: list[Path], record_filter: RecordFilter) -> tuple[int, int]:
+    """Create ``fresh`` and ``compacted`` of the filtered records; count these and the unreadable lines."""
+    condition = _condition(record_filter)
     raw = [file for file in files if file.suffix != ".parquet"]
-    fetched(
+    fetch_rows(
         connection,
-        f"CREATE TEMP TABLE fresh AS SELECT {_FACTS}, {_BEGUN}, {VALID} AS valid "  # noqa: S608 - quoted
+        f"CREATE TEMP TABLE fresh AS SELECT {_SUMMARY_COLUMNS}, {_BEGINNINGS}, {VALID} AS valid "  # noqa: S608 - quoted
         f"FROM {lines_of(raw, COLUMNS)} WHERE NOT {VALID} OR ({condition})",
     )
-    # Where texts are looked for, every byte is read: once, then.
-    kind = "TABLE" if wanted.text else "VIEW"
+    # A search for text reads every byte: do so once.
+    kind = "TABLE" if record_filter.text else "VIEW"
     compacted = lines_of([file for file in files if file not in raw], COLUMNS)
     connection.execute(
-        f"CREATE TEMP {kind} compacted AS SELECT {_FACTS}, '' AS input, '' AS output, false AS bare "  # noqa: S608
+        f"CREATE TEMP {kind} compacted AS SELECT {_SUMMARY_COLUMNS}, '' AS input, '' AS output, false AS bare "  # noqa: S608
         f"FROM {compacted} WHERE {condition}"
     )
     total, torn = connection.execute(
@@ -143,34 +143,34 @@ def _load(connection: duckdb.DuckDBPyConnection, files: list[Path], wanted: Want
     return total, torn
 
 
-def _condition(wanted: Wanted) -> str:
-    """SQL; not parameters, which a view cannot have."""
+def _condition(record_filter: RecordFilter) -> str:
+    """Return the filter as SQL without parameters, which a view cannot have."""
     parts = ["true"]
-    if wanted.since is not None:
-        parts.append(f"{AT} >= TIMESTAMP {quoted(str(in_utc(wanted.since)))}")
-    if wanted.role is not None:
-        parts.append(f"role = {quoted(wanted.role)}")
-    if wanted.status is not None:
-        parts.append(f"status = {int(wanted.status)}")
-    if wanted.release is not None:
-        parts.append(f"release = {quoted(wanted.release)}")
-    if wanted.text:
-        # As people see it, or as JSON spells it: "a\nb" is found by its line break and by \n.
-        spelled = json.dumps(wanted.text, ensure_ascii=False)[1:-1]
-        needles = {quoted(text) for text in (wanted.text, spelled)}
-        found = [
+    if record_filter.since is not None:
+        parts.append(f"{AT} >= TIMESTAMP {quoted(str(in_utc(record_filter.since)))}")
+    if record_filter.role is not None:
+        parts.append(f"role = {quoted(record_filter.role)}")
+    if record_filter.status is not None:
+        parts.append(f"status = {int(record_filter.status)}")
+    if record_filter.release is not None:
+        parts.append(f"release = {quoted(record_filter.release)}")
+    if record_filter.text:
+        # As it is displayed, or as it is written in JSON: "a\nb" matches by its line break and by \n.
+        spelled = json.dumps(record_filter.text, ensure_ascii=False)[1:-1]
+        needles = {quoted(text) for text in (record_filter.text, spelled)}
+        matches = [
             f"contains(lower({column}::VARCHAR), lower({needle}))"
             for column in ("inputs", "outputs", "error")
             for needle in sorted(needles)
         ]
-        parts.append(f"coalesce({', false) OR coalesce('.join(found)}, false)")
+        parts.append(f"coalesce({', false) OR coalesce('.join(matches)}, false)")
     return " AND ".join(f"({part})" for part in parts)
 
 
-def _head(row: tuple[Any, ...]) -> Head:
+def _summary(row: tuple[Any, ...]) -> RecordSummary:
     moment, request_id, pair_id, release, role, status, latency_ms, rows, inputs, outputs, bare, error = row
-    return Head(
-        key=Key(moment, request_id, pair_id, release, role).text,
+    return RecordSummary(
+        key=RecordKey(moment, request_id, pair_id, release, role).text,
         request_id=request_id,
         pair_id=pair_id,
         ts=datetime.fromisoformat(moment[:26]).replace(tzinfo=UTC),
@@ -179,26 +179,26 @@ def _head(row: tuple[Any, ...]) -> Head:
         status=status,
         latency_ms=latency_ms,
         rows=rows or 0,
-        input=_first(inputs or ""),
-        output=_first(outputs or ""),
+        input=_first_item(inputs or ""),
+        output=_first_item(outputs or ""),
         error=error,
         bare=bare,
     )
 
 
-def _first(text: str) -> str:
-    """The first item of a list that is cut somewhere, as far as it is there; another value as it is."""
+def _first_item(text: str) -> str:
+    """Return the first item of a truncated list, as far as it goes; another value unchanged."""
     if not text.startswith("["):
         return text
     try:
         _, end = json.JSONDecoder().raw_decode(text, 1)
-    except ValueError:  # it goes on beyond the cut, or the list is empty
+    except ValueError:  # the item is truncated, or the list is empty
         return text[1:].removesuffix("]") if len(text) < BEGINNING else text[1:]
     return text[1:end]
 
 
-def _is(key: Key, row: tuple[Any, ...]) -> bool:
-    told = dict(zip(COLUMNS, row, strict=True))
-    return key == Key(
-        told["ts"].removesuffix("Z"), told["request_id"], told["pair_id"] or "", told["release"], told["role"]
+def _is_record(key: RecordKey, row: tuple[Any, ...]) -> bool:
+    fields = dict(zip(COLUMNS, row, strict=True))
+    return key == RecordKey(
+        fields["ts"].removesuffix("Z"), fields["request_id"], fields["pair_id"] or "", fields["release"], fields["role"]
     )

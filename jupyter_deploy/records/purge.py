@@ -1,8 +1,8 @@
-"""Take records out for good: those before a moment, those of some requests, or both; from records, feedback and ledger.
+"""Delete records for good: by age, by request ids, or both; from records, feedback and ledger.
 
-What is being written is closed first (the workers are asked to, the gateway's logs are rotated), then everything is
-compacted, and then each Parquet file that holds some of it is written anew beside itself and renamed into place. A kill
-leaves each file as it was or as it should be; the next purge does the rest.
+Open files are closed first (the workers close their segments, the gateway's logs are rotated), then everything is
+compacted, and then each Parquet file with selected lines is rewritten to a temporary file and renamed into place. A
+kill leaves each file old or new; the next purge does the rest.
 """
 
 from __future__ import annotations
@@ -23,55 +23,55 @@ from jupyter_deploy.domain.results import Purged
 
 from . import ledger, rotation, segments
 from .compaction import (
-    FEEDBACK_LINE,
-    LEDGER_LINE,
-    RECORD,
-    Kind,
+    FEEDBACK_FORMAT,
+    LEDGER_FORMAT,
+    RECORD_FORMAT,
+    LineFormat,
     compact_endpoint,
     compact_feedback,
     compact_ledger,
     replace_with,
 )
-from .records import AT, VALID, database, fetched, in_utc, lines_of, quoted
+from .records import AT, VALID, database, fetch_rows, in_utc, lines_of, quoted
 from .records import segments as files_of
 from .segments import LEDGER, Segment
 
 _CLOSE_SECONDS = 15.0
-"""A worker looks once a second whether it is asked to close its segment."""
+"""A worker checks once a second for a request to close its segment."""
 
 _ENDPOINT = re.compile(rb'"endpoint":\s*"([^"]*)"')
 
 _FLUSH_SECONDS = 0.3
-"""The gateway writes what it has to log five times a second."""
+"""The gateway writes its log five times a second."""
 
 
 @dataclass(frozen=True)
-class Doomed:
-    """What is to go: an endpoint's lines before a moment, of these requests; each that is given must hold."""
+class PurgeSelection:
+    """The lines to purge: an endpoint's lines before a moment and of these requests; all given conditions must hold."""
 
     endpoint: str
     before: datetime | None
     request_ids: Sequence[str]
 
     def condition(self, records: str | None = None) -> str:
-        """SQL that holds for a line that goes.
+        """Return the SQL condition of a selected line.
 
-        ``records``, for feedback: SQL for the endpoint's records. What was told of an answer goes with it, however late
-        it was told.
+        ``records``, for feedback: SQL for the endpoint's records. Feedback is purged with the record of its request,
+        however late it arrived.
         """
-        wanted = [f"endpoint = {quoted(self.endpoint)}"]
+        conditions = [f"endpoint = {quoted(self.endpoint)}"]
         if self.before is not None:
             moment = f"TIMESTAMP_NS {quoted(in_utc(self.before).isoformat(' '))}"
             going = f"SELECT request_id FROM {records} WHERE {VALID} GROUP BY request_id HAVING max({AT}) < {moment}"  # noqa: S608
-            wanted.append(f"({AT} < {moment}{f' OR request_id IN ({going})' if records else ''})")
+            conditions.append(f"({AT} < {moment}{f' OR request_id IN ({going})' if records else ''})")
         if self.request_ids:
-            wanted.append(f"request_id IN ({', '.join(map(quoted, self.request_ids))})")
-        return " AND ".join(wanted)
+            conditions.append(f"request_id IN ({', '.join(map(quoted, self.request_ids))})")
+        return " AND ".join(conditions)
 
-    def holds_for_unreadable(self, line: bytes, last: datetime, *, shared: bool) -> bool:
-        """Whether a line that is no record goes: by its id where it stands in it, by its segment's last record.
+    def matches_unreadable(self, line: bytes, last: datetime, *, shared: bool) -> bool:
+        """Return whether an unreadable line is selected: by an id in it, or by its segment's last record.
 
-        ``shared``: it stands among lines of other endpoints; one that names another one stays.
+        ``shared``: the file has lines of other endpoints; a line that names another endpoint is kept.
         """
         if shared and (named := _ENDPOINT.search(line)) and named[1] != self.endpoint.encode():
             return False
@@ -81,29 +81,31 @@ class Doomed:
         return not ids or any(request_id in line for request_id in ids)
 
 
-def count(home: Path, doomed: Doomed) -> Purged:
-    """What a purge would take, if it came now."""
-    guard, folder = segments.data_folder(home, doomed.endpoint), home / LEDGER
-    told = segments.feedback_folder(home, doomed.endpoint)
-    with segments.reading(guard), segments.reading(told), segments.reading(folder):
-        paths = files_of(home, doomed.endpoint)
-        posts = [segment.path for segment in segments.readable(told)]
+def count(home: Path, selection: PurgeSelection) -> Purged:
+    """Count the lines that a purge would delete now."""
+    guard, folder = segments.data_folder(home, selection.endpoint), home / LEDGER
+    feedback_folder = segments.feedback_folder(home, selection.endpoint)
+    with segments.reading(guard), segments.reading(feedback_folder), segments.reading(folder):
+        paths = files_of(home, selection.endpoint)
+        posts = [segment.path for segment in segments.readable(feedback_folder)]
         logs = [*ledger.files(home, "edge"), *ledger.files(home, "shadow")]
-        with database(guard, told, folder) as connection:
+        with database(guard, feedback_folder, folder) as connection:
             query = "SELECT count(*) FROM {} WHERE {}"
-            recorded = lines_of(paths, RECORD.columns)
-            ((records,),) = fetched(connection, query.format(recorded, doomed.condition()))
-            posted = query.format(lines_of(posts, FEEDBACK_LINE.columns), doomed.condition(recorded))
-            ((feedback,),) = fetched(connection, posted)
-            ((lines,),) = fetched(connection, query.format(lines_of(logs, LEDGER_LINE.columns), doomed.condition()))
+            recorded = lines_of(paths, RECORD_FORMAT.columns)
+            ((records,),) = fetch_rows(connection, query.format(recorded, selection.condition()))
+            posted = query.format(lines_of(posts, FEEDBACK_FORMAT.columns), selection.condition(recorded))
+            ((feedback,),) = fetch_rows(connection, posted)
+            ((lines,),) = fetch_rows(
+                connection, query.format(lines_of(logs, LEDGER_FORMAT.columns), selection.condition())
+            )
         unreadable = sum(
-            len(_split(segment, doomed, shared=place == folder)[1])
-            for place in (*segments.release_folders(home, doomed.endpoint), told, folder)
-            for segment in segments.segments_in(place)
+            len(_split(segment, selection, shared=folder_read == folder)[1])
+            for folder_read in (*segments.release_folders(home, selection.endpoint), feedback_folder, folder)
+            for segment in segments.segments_in(folder_read)
             if segment.form == "rejected"
         )
     return Purged(
-        endpoint=doomed.endpoint,
+        endpoint=selection.endpoint,
         records=records,
         feedback=feedback,
         ledger_lines=lines,
@@ -112,80 +114,89 @@ def count(home: Path, doomed: Doomed) -> Purged:
     )
 
 
-def purge(home: Path, doomed: Doomed) -> Purged:
-    """Take it out.
+def purge(home: Path, selection: PurgeSelection) -> Purged:
+    """Delete the selected lines.
 
     Raises
     ------
     TargetError
-        A worker or the gateway does not let go of a file; nothing was taken out.
+        A worker or the gateway does not close a file; nothing was deleted.
     StoreError
-        The disk is full, a file cannot be read, or a newer version wrote one; what was done stays done.
+        The disk is full, a file cannot be read, or a newer version wrote one; completed steps are kept.
     """
-    guard, logs = segments.data_folder(home, doomed.endpoint), home / LEDGER
-    folders = segments.release_folders(home, doomed.endpoint)
-    told = segments.feedback_folder(home, doomed.endpoint)
-    with segments.tending(home):
-        for folder in (*folders, told, logs):
-            segments.readable(folder)  # a newer version's files: said before anything is done
-        _close([*folders, told])
+    guard, logs = segments.data_folder(home, selection.endpoint), home / LEDGER
+    folders = segments.release_folders(home, selection.endpoint)
+    feedback_folder = segments.feedback_folder(home, selection.endpoint)
+    with segments.maintenance_lock(home):
+        for folder in (*folders, feedback_folder, logs):
+            segments.readable(folder)  # fails on a newer version's files before anything is changed
+        _close([*folders, feedback_folder])
         time.sleep(_FLUSH_SECONDS)
         if not rotation.rotate(home):
-            raise TargetError("the gateway does not let go of its log; nothing was purged", "try again")
-        name = doomed.endpoint
+            raise TargetError("the gateway does not close its log; nothing was purged", "try again")
+        name = selection.endpoint
         failures = [*compact_endpoint(home, name), *compact_feedback(home, name), *compact_ledger(home)]
         if failures:
-            raise StoreError("not everything can be purged", "mend what is named and purge again", "\n".join(failures))
-        # Feedback first: by the records it is known what goes with them, also after a kill in between.
-        recorded = lines_of(files_of(home, name), RECORD.columns)
-        feedback = _purge_folder(told, told, FEEDBACK_LINE, doomed.condition(recorded), guard)
-        records = sum(_purge_folder(folder, guard, RECORD, doomed.condition()) for folder in folders)
-        lines = _purge_folder(logs, logs, LEDGER_LINE, doomed.condition())
-        unreadable = sum(_purge_rejected(folder, guard, doomed, shared=False) for folder in folders)
-        unreadable += _purge_rejected(told, told, doomed, shared=False)
-        unreadable += _purge_rejected(logs, logs, doomed, shared=True)
+            raise StoreError("not everything can be purged", "repair the files and purge again", "\n".join(failures))
+        # Feedback first: the records determine which feedback to purge, also after a kill in between.
+        recorded = lines_of(files_of(home, name), RECORD_FORMAT.columns)
+        feedback = _purge_folder(
+            feedback_folder, feedback_folder, FEEDBACK_FORMAT, selection.condition(recorded), guard
+        )
+        records = sum(_purge_folder(folder, guard, RECORD_FORMAT, selection.condition()) for folder in folders)
+        lines = _purge_folder(logs, logs, LEDGER_FORMAT, selection.condition())
+        unreadable = sum(_purge_rejected(folder, guard, selection, shared=False) for folder in folders)
+        unreadable += _purge_rejected(feedback_folder, feedback_folder, selection, shared=False)
+        unreadable += _purge_rejected(logs, logs, selection, shared=True)
     return Purged(endpoint=name, records=records, feedback=feedback, ledger_lines=lines, unreadable=unreadable)
 
 
 def _close(folders: list[Path]) -> None:
-    still = segments.close_open(folders, _CLOSE_SECONDS)
-    if still:
-        names = "\n".join(f"  {segment.path}" for segment in still)
+    open_segments = segments.close_open(folders, _CLOSE_SECONDS)
+    if open_segments:
+        names = "\n".join(f"  {segment.path}" for segment in open_segments)
         raise TargetError(
-            "a worker does not let go of the segment that it writes; nothing was purged",
-            "'nbdeploy down' and 'nbdeploy reconcile' start it anew; then purge again",
+            "a worker does not close its segment; nothing was purged",
+            "restart it with 'nbdeploy down' and 'nbdeploy reconcile', then purge again",
             names,
         )
 
 
-def _purge_folder(folder: Path, guard: Path, kind: Kind, going: str, *also: Path) -> int:
-    """Take out the lines of which the SQL in ``going`` holds; ``also`` are folders that it reads."""
+def _purge_folder(folder: Path, guard: Path, line_format: LineFormat, condition: str, *also: Path) -> int:
+    """Delete the lines that meet the SQL ``condition``; ``also`` are folders that the condition reads."""
     files = {str(s.path): s for s in segments.segments_in(folder) if s.form == "parquet"}
     if not files:
         return 0
     with database(folder, *also) as connection:
-        found = fetched(
+        counts = fetch_rows(
             connection,
-            f"SELECT filename, count(*), count(*) FILTER ({going}), "  # noqa: S608 - quoted
-            f"(max({AT}) FILTER ({going}))::TIMESTAMP "
-            f"FROM {lines_of([s.path for s in files.values()], kind.columns)} GROUP BY filename ORDER BY filename",
+            f"SELECT filename, count(*), count(*) FILTER ({condition}), "  # noqa: S608 - quoted
+            f"(max({AT}) FILTER ({condition}))::TIMESTAMP "
+            f"FROM {lines_of([s.path for s in files.values()], line_format.columns)} "
+            "GROUP BY filename ORDER BY filename",
         )
-        for name, total, count, until in found:
+        for name, total, count, until in counts:
             if count:
                 path = files[name].path
                 segments.note_removal(guard, path, segments.inode(path), count, until.replace(tzinfo=UTC).isoformat())
-                _purge_file(connection, files[name], guard, kind, going, stays=count < total)
-    return sum(count for _, _, count, _ in found)
+                _purge_file(connection, files[name], guard, line_format, condition, stays=count < total)
+    return sum(count for _, _, count, _ in counts)
 
 
 def _purge_file(
-    connection: duckdb.DuckDBPyConnection, segment: Segment, guard: Path, kind: Kind, going: str, *, stays: bool
+    connection: duckdb.DuckDBPyConnection,
+    segment: Segment,
+    guard: Path,
+    line_format: LineFormat,
+    condition: str,
+    *,
+    stays: bool,
 ) -> None:
-    # Lines kept aside go by their own rule, and count only beside a Parquet file, be it an empty one.
-    if stays or segment.beside("rejected").exists():
+    # Rejected lines have their own rule, and count only if their Parquet file exists, even an empty one.
+    if stays or segment.sibling("rejected").exists():
         replace_with(
-            f"SELECT {', '.join(kind.columns)} FROM {lines_of([segment.path], kind.columns)} "  # noqa: S608 - quoted
-            f"WHERE NOT coalesce({going}, false) ORDER BY {AT}",
+            f"SELECT {', '.join(line_format.columns)} FROM {lines_of([segment.path], line_format.columns)} "  # noqa: S608 - quoted
+            f"WHERE NOT coalesce({condition}, false) ORDER BY {AT}",
             segment.path,
             connection,
         )
@@ -197,12 +208,12 @@ def _purge_file(
             segment.path.unlink()
 
 
-def _purge_rejected(folder: Path, guard: Path, doomed: Doomed, *, shared: bool) -> int:
+def _purge_rejected(folder: Path, guard: Path, selection: PurgeSelection, *, shared: bool) -> int:
     going = 0
     for segment in segments.segments_in(folder):
         if segment.form != "rejected":
             continue
-        kept, gone = _split(segment, doomed, shared=shared)
+        kept, gone = _split(segment, selection, shared=shared)
         if gone:
             segments.write_private(segments.temporary(segment.path), b"".join(kept))
             if kept:
@@ -215,12 +226,12 @@ def _purge_rejected(folder: Path, guard: Path, doomed: Doomed, *, shared: bool) 
     return going
 
 
-def _split(segment: Segment, doomed: Doomed, *, shared: bool) -> tuple[list[bytes], list[bytes]]:
-    """The lines that stay and those that go."""
-    beside = segment.beside("parquet")
-    last = datetime.fromtimestamp((beside if beside.exists() else segment.path).stat().st_mtime, UTC)
+def _split(segment: Segment, selection: PurgeSelection, *, shared: bool) -> tuple[list[bytes], list[bytes]]:
+    """Return the kept lines and the selected ones."""
+    parquet = segment.sibling("parquet")
+    last = datetime.fromtimestamp((parquet if parquet.exists() else segment.path).stat().st_mtime, UTC)
     lines = [line + b"\n" for line in segment.path.read_bytes().split(b"\n") if line]
-    going = [doomed.holds_for_unreadable(line, last, shared=shared) for line in lines]
+    going = [selection.matches_unreadable(line, last, shared=shared) for line in lines]
     return (
         [line for line, goes in zip(lines, going, strict=True) if not goes],
         [line for line, goes in zip(lines, going, strict=True) if goes],

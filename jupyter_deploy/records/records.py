@@ -1,7 +1,7 @@
-"""The records that the releases write, under ``<home>/records/<endpoint>/<version>/``: JSON lines, later Parquet.
+"""The records of releases, under ``<home>/records/<endpoint>/<version>/``: JSON lines, later Parquet.
 
-Both are read as one table. A segment may end in a torn line (its writer was killed) and may hold garbage anywhere. The
-good lines are read, the others counted by whoever needs the count, and all of them stay on disk.
+Both are read as one table. A segment may end in a torn line (its writer was killed) and may hold garbage anywhere.
+Valid lines are read, callers count the others, and all lines stay on disk.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from jupyter_deploy.system.temp import scratch_folder
 from .segments import data_folder, readable, reading, release_folders
 
 MEMORY_LIMIT = "2GB"
-"""Beyond this DuckDB spills to disk instead of taking the memory of the notebook beside it."""
+"""Beyond this DuckDB spills to disk, which leaves memory to notebooks on the same machine."""
 
 MOST_THREADS = 4
 
 USUAL_LINE, LONGEST_LINE = 16 * 1024 * 1024, 256 * 1024 * 1024
-"""Bytes. DuckDB holds twice this in memory for each thread, so room for the longest is made only when one is met."""
+"""Bytes. DuckDB holds twice this in memory for each thread, so the longest line is allowed only after a query fails."""
 
-# Types are given, never guessed: one odd line must not change what a column is.
+# Types are given, never inferred: one odd line must not change a column's type.
 COLUMNS = {
     "request_id": "VARCHAR",
     "pair_id": "VARCHAR",
@@ -56,7 +56,7 @@ LEDGER_COLUMNS = {
     "endpoint": "VARCHAR",
     "release": "VARCHAR",
     "role": "VARCHAR",
-    # Envoy writes numbers or texts by how its format is written.
+    # Envoy writes numbers or texts, depending on its log format.
     "status": "VARCHAR",
     "flags": "VARCHAR",
     "duration_ms": "DOUBLE",
@@ -73,11 +73,11 @@ FEEDBACK_COLUMNS = {
     "actual": "JSON",
 }
 AT = "ts"
-# A line that is no JSON object comes out of DuckDB as a row of NULLs: so does each field of a wrong type.
+# DuckDB returns a line that is not a JSON object as a row of NULLs, and a field of a wrong type as NULL.
 VALID = f"""({AT} IS NOT NULL AND request_id IS NOT NULL AND endpoint IS NOT NULL AND release IS NOT NULL
     AND role IS NOT NULL AND status IS NOT NULL AND latency_ms IS NOT NULL)"""
 FIELDS = ", ".join("ts::VARCHAR || 'Z'" if name == "ts" else name for name in COLUMNS)
-"""The columns as ``as_record`` takes them."""
+"""The columns in the form that ``as_record`` expects."""
 
 LEDGER_VALID = "(pair_id IS NOT NULL)"
 
@@ -86,28 +86,28 @@ FEEDBACK_VALID = f"({AT} IS NOT NULL AND endpoint IS NOT NULL AND request_id IS 
 
 @contextmanager
 def database(*folders: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An in-memory DuckDB that spills into a private folder and fetches nothing from the network.
+    """Open an in-memory DuckDB that spills into a private folder and never uses the network.
 
     Parameters
     ----------
     folders
-        What is read stands in them: there a damaged Parquet file is looked for when something cannot be read.
+        The folders that queries read; if a query fails, they are searched for a damaged Parquet file.
 
     Raises
     ------
     StoreError
-        A file cannot be read (is damaged, or went away in between), or the disk is full.
+        A file cannot be read (it is damaged or was removed), or the disk is full.
     """
-    with scratch_folder("spill") as spill:  # 0700: what spills is what the records hold
+    with scratch_folder("spill") as spill:  # 0700: it may hold the contents of records
         settings = {
             "temp_directory": str(spill),
             "memory_limit": MEMORY_LIMIT,
             "autoinstall_known_extensions": "false",
-            "preserve_insertion_order": "false",  # every query says its own order
+            "preserve_insertion_order": "false",  # every query has its own order
         }
         try:
             with duckdb.connect(config=settings) as connection:
-                connection.execute("SET enable_progress_bar = false")  # it would stand in the document on stdout
+                connection.execute("SET enable_progress_bar = false")  # it would corrupt the document on stdout
                 connection.execute(f"SET VARIABLE longest_line = {USUAL_LINE}")
                 threads = connection.execute("SELECT current_setting('threads')").fetchone()
                 connection.execute(f"SET threads = {min(MOST_THREADS, int(threads[0]))}")
@@ -115,15 +115,15 @@ def database(*folders: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
             raise _unreadable(error) from error
         except duckdb.Error as error:
-            # DuckDB has no kind of its own for damage, and does not always name the file.
+            # DuckDB has no error class for damage, and does not always name the file.
             damaged = [path for folder in folders for path in sorted(folder.rglob("[!.]*.parquet")) if _damaged(path)]
             if not damaged:
                 raise
             raise _unreadable(error, damaged) from error
 
 
-def fetched(connection: duckdb.DuckDBPyConnection, query: str, values: Any = None) -> list[tuple[Any, ...]]:
-    """The rows of a query that reads ``lines_of`` records, be a line as long as it may.
+def fetch_rows(connection: duckdb.DuckDBPyConnection, query: str, values: Any = None) -> list[tuple[Any, ...]]:
+    """Return the rows of a query that reads ``lines_of`` records, also with very long lines.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def fetched(connection: duckdb.DuckDBPyConnection, query: str, values: Any = Non
 
 
 def lines_of(files: Sequence[Path], columns: dict[str, str]) -> str:
-    """SQL for the lines of JSONL and Parquet files as rows of ``columns``, with the ``filename``; no files, no rows.
+    """Return SQL for the lines of JSONL and Parquet files as rows of ``columns``, with the ``filename``.
 
     A line that cannot be read is a row of NULLs. ``ts`` is a TIMESTAMP_NS, in UTC.
     """
@@ -169,22 +169,22 @@ def lines_of(files: Sequence[Path], columns: dict[str, str]) -> str:
 
 
 def segments(home: Path, endpoint: str, versions: Sequence[str] | None = None) -> list[Path]:
-    """The files of an endpoint's records, of all or of some releases; none where there is no such folder.
+    """Return the files of an endpoint's records, of all or of some releases; none if the folder is missing.
 
     Raises
     ------
     InvalidName
-        ``endpoint`` cannot be an endpoint's name.
+        ``endpoint`` is not a valid name.
     StoreError
         A newer version of this package wrote one of them.
     """
     checked_name(endpoint)
-    wanted = [folder for folder in release_folders(home, endpoint) if versions is None or folder.name in versions]
-    return [segment.path for folder in wanted for segment in readable(folder)]
+    folders = [folder for folder in release_folders(home, endpoint) if versions is None or folder.name in versions]
+    return [segment.path for folder in folders for segment in readable(folder)]
 
 
 def in_utc(moment: datetime | None) -> datetime:
-    """A moment as DuckDB compares it: naive, UTC. A naive one is local time; None is long ago."""
+    """Return a moment for DuckDB: naive, in UTC. A naive argument is local time; None is long ago."""
     return moment.astimezone(UTC).replace(tzinfo=None) if moment else datetime(1970, 1, 1)  # noqa: DTZ001
 
 
@@ -198,7 +198,7 @@ def read(
     request_ids: Collection[str],
     limit: int | None,
 ) -> list[Record]:
-    """Records by time, oldest first, of these requests (none: of all); with ``limit`` the last so many.
+    """Return records by time, oldest first, of these requests (none: of all); with ``limit`` only the last ones.
 
     Raises
     ------
@@ -208,8 +208,8 @@ def read(
         A segment cannot be read.
     """
     if limit is not None and limit < 0:
-        raise InvalidInput(f"{limit} is no number of records", "give a limit of 0 or more")
-    wanted = [VALID]
+        raise InvalidInput(f"{limit} is not a number of records", "give a limit of 0 or more")
+    conditions = [VALID]
     values: list[Any] = []
     for condition, value in (
         (f"{AT} >= ?", since and in_utc(since)),
@@ -218,7 +218,7 @@ def read(
         ("list_contains(?, request_id)", list(request_ids) or None),
     ):
         if value is not None:
-            wanted.append(condition)
+            conditions.append(condition)
             values.append(value)
     if limit is not None:
         values.append(limit)
@@ -226,18 +226,19 @@ def read(
     with reading(folder), database(folder) as connection:
         query = (
             f"SELECT {FIELDS} FROM {lines_of(segments(home, endpoint), COLUMNS)} "  # noqa: S608
-            f"WHERE {' AND '.join(wanted)} ORDER BY {AT} DESC, request_id DESC {'LIMIT ?' if limit is not None else ''}"
+            f"WHERE {' AND '.join(conditions)} ORDER BY {AT} DESC, request_id DESC "
+            f"{'LIMIT ?' if limit is not None else ''}"
         )
-        rows = fetched(connection, query, values)
+        rows = fetch_rows(connection, query, values)
     return as_records(reversed(rows))
 
 
 def _unreadable(error: duckdb.Error, damaged: Sequence[Path] = ()) -> StoreError:
     if damaged:
         names = ", ".join(map(str, damaged))
-        remedy = "what is in a damaged file is lost: move it out of the folder, the others can be read then"
+        remedy = "the content of a damaged file is lost: move it out of the folder to read the others"
         return StoreError(f"the records cannot be read: {names} is damaged", remedy, str(error))
-    remedy = "run it again; if it persists, look at the file that is named"
+    remedy = "try again; if the error persists, check the named file"
     return StoreError("the records cannot be read", remedy, str(error))
 
 
@@ -251,13 +252,13 @@ def _damaged(path: Path) -> bool:
 
 
 def as_record(fields: dict[str, Any], *, encoded: bool) -> Record | None:
-    """A record from a line's fields; None if it is none. ``encoded``: JSON columns are still text."""
+    """Return a record from a line's fields; None if they are not a record. ``encoded``: JSON columns are still text."""
     known = {name: fields[name] for name in COLUMNS if name in fields}
     if encoded:
         for name in ("inputs", "outputs", "error", "redacted"):
             known[name] = None if known[name] is None else json.loads(known[name])
     try:
-        # Lines leave out what is as usual.
+        # Lines omit default values.
         usual = {"redacted": known.get("redacted") or (), "sample": known.get("sample") or 1.0}
         return Record.model_validate({"pair_id": None, "rows": None} | known | usual)
     except ValidationError:
@@ -265,17 +266,17 @@ def as_record(fields: dict[str, Any], *, encoded: bool) -> Record | None:
 
 
 def as_records(rows: Iterable[Sequence[Any]]) -> list[Record]:
-    """The records in rows of ``FIELDS``, without those that are none."""
-    found = (as_record(dict(zip(COLUMNS, row, strict=True)), encoded=True) for row in rows)
-    return [record for record in found if record]
+    """Return the records in rows of ``FIELDS``, without invalid ones."""
+    records = (as_record(dict(zip(COLUMNS, row, strict=True)), encoded=True) for row in rows)
+    return [record for record in records if record]
 
 
 def listed(paths: Sequence[Path]) -> str:
-    """Files as a list in SQL."""
-    names = ", ".join(quoted(re.sub(r"([*?\[])", r"[\1]", str(path))) for path in paths)  # no path is a pattern
+    """Return files as a list in SQL."""
+    names = ", ".join(quoted(re.sub(r"([*?\[])", r"[\1]", str(path))) for path in paths)  # paths are not patterns
     return f"[{names}]"
 
 
 def quoted(text: str) -> str:
-    """A text as SQL writes it."""
+    """Return a text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"

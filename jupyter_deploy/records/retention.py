@@ -1,7 +1,7 @@
-"""A limit of size and one of age: the oldest closed files go, whole, and it is written down what went.
+"""Limits of size and age: the oldest closed files are removed whole, and the removal is noted.
 
-A file's time is that of its last record (a Parquet file gets its segment's), as the clock was when it was written. The
-standard library alone, but for the number of rows in a Parquet file.
+A file's time is the time of its last record (a Parquet file gets its segment's), by the clock of that moment. Uses only
+the standard library, except to count the rows of a Parquet file.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from .segments import LEDGER, LIVE_LOGS, Segment
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is kept of an endpoint's records, of its feedback and of the ledger each: bytes, and seconds.
+    """Limits for an endpoint's records, for its feedback and for the ledger, each: bytes and seconds.
 
-    ``max_seconds`` None: for ever.
+    ``max_seconds`` None: no age limit.
     """
 
     max_bytes: int
@@ -30,7 +30,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _StemFiles:
     """All files of one stem."""
 
     files: tuple[Segment, ...]
@@ -45,41 +45,41 @@ class _Kept:
 
 
 @dataclass(frozen=True)
-class Place:
-    """What a limit holds for: ``folders`` whose readers ``guard`` knows.
+class RetentionScope:
+    """The folders that share a limit; the lock in ``guard`` protects their readers.
 
-    They are those of an endpoint's releases, that of its feedback, or the ledger.
+    The folders of an endpoint's releases, the folder of its feedback, or the ledger.
     """
 
     guard: Path
     folders: tuple[Path, ...]
 
 
-def places(home: Path) -> list[Place]:
-    """Every endpoint's records and its feedback, and the ledger."""
-    found = [
-        Place(segments.data_folder(home, endpoint), tuple(segments.release_folders(home, endpoint)))
+def scopes(home: Path) -> list[RetentionScope]:
+    """Return the scopes of a home: each endpoint's records, its feedback, and the ledger."""
+    groups = [
+        RetentionScope(segments.data_folder(home, endpoint), tuple(segments.release_folders(home, endpoint)))
         for endpoint in segments.endpoints(home)
     ]
     alone = [segments.feedback_folder(home, endpoint) for endpoint in segments.with_feedback(home)]
-    return [*found, *(Place(folder, (folder,)) for folder in [*alone, home / LEDGER])]
+    return [*groups, *(RetentionScope(folder, (folder,)) for folder in [*alone, home / LEDGER])]
 
 
-def clear(place: Place, limits: Limits) -> Iterator[str]:
-    """Remove what is beyond the limits; yields what was removed, in words. The caller holds ``tending``."""
-    guard = place.guard
-    oldest, gone = _beyond(place, limits)
-    for kept in gone:
-        counts = [_lines(segment) for segment in _read(kept)]
+def clear(scope: RetentionScope, limits: Limits) -> Iterator[str]:
+    """Remove files beyond the limits; yield a message for each. The caller holds ``maintenance_lock``."""
+    guard = scope.guard
+    oldest, expired = _expired(scope, limits)
+    for kept in expired:
+        counts = [_count_lines(segment) for segment in _readable_files(kept)]
         count = sum(lines or 0 for lines in counts)
         until = datetime.fromtimestamp(kept.time, UTC).isoformat()
         first = kept.files[0]
-        read = _read(kept)[0].path if _read(kept) else first.path
+        read = _readable_files(kept)[0].path if _readable_files(kept) else first.path
         note = (guard, read, segments.inode(read), count, until)
         noted = _noted(*note)
         with segments.swapping(guard):
             _remove(kept)
-        if not noted:  # the disk was full; now there is room
+        if not noted:  # the disk was full; the removal freed space
             segments.note_removal(*note)
         why = "older than the age limit" if kept.time < oldest else "beyond the size limit"
         what = "a damaged file, its lines not counted," if None in counts else f"{count} lines"
@@ -87,8 +87,8 @@ def clear(place: Place, limits: Limits) -> Iterator[str]:
 
 
 def due(home: Path, limits: Limits) -> bool:
-    """Whether anything is beyond the limits."""
-    return any(_beyond(place, limits)[1] for place in places(home))
+    """Return whether any file is beyond the limits."""
+    return any(_expired(scope, limits)[1] for scope in scopes(home))
 
 
 def _noted(guard: Path, path: Path, number: int | None, count: int, until: str) -> bool:
@@ -99,7 +99,7 @@ def _noted(guard: Path, path: Path, number: int | None, count: int, until: str) 
     return True
 
 
-def _remove(kept: _Kept) -> None:
+def _remove(kept: _StemFiles) -> None:
     # The segment before its Parquet file: a kill in between must not bring it back.
     for segment in sorted(kept.files, key=lambda s: ("jsonl", "parquet", "rejected").index(s.form)):
         if segment.form == "jsonl":
@@ -111,46 +111,46 @@ def _remove(kept: _Kept) -> None:
             segment.path.unlink(missing_ok=True)
 
 
-def _beyond(place: Place, limits: Limits) -> tuple[float, list[_Kept]]:
-    """The moment before which everything is too old, and the oldest closed files that have to go."""
-    kept = sorted((one for folder in place.folders for one in _kept(folder)), key=lambda one: one.time)
-    total = sum(one.size for one in kept)
+def _expired(scope: RetentionScope, limits: Limits) -> tuple[float, list[_StemFiles]]:
+    """Return the moment before which files are too old, and the oldest closed files to remove."""
+    kept = sorted((group for folder in scope.folders for group in _group_by_stem(folder)), key=lambda group: group.time)
+    total = sum(group.size for group in kept)
     oldest = time.time() - limits.max_seconds if limits.max_seconds is not None else float("-inf")
-    gone = []
-    for one in kept:
-        if total <= limits.max_bytes and one.time >= oldest:
+    expired = []
+    for group in kept:
+        if total <= limits.max_bytes and group.time >= oldest:
             break
-        if one.closed:
-            gone.append(one)
-            total -= one.size
-    return oldest, gone
+        if group.closed:
+            expired.append(group)
+            total -= group.size
+    return oldest, expired
 
 
-def _kept(folder: Path) -> list[_Kept]:
+def _group_by_stem(folder: Path) -> list[_StemFiles]:
     by_stem: dict[str, list[Segment]] = {}
     for segment in segments.segments_in(folder):
         by_stem.setdefault(segment.stem, []).append(segment)
-    found = []
+    groups = []
     for files in by_stem.values():
         try:
             stats = [segment.path.stat() for segment in files]
         except FileNotFoundError:
-            continue  # it is just being compacted: the next look sees it
+            continue  # it is being compacted: the next call sees it
         size = sum(stat.st_size for stat in stats)
-        found.append(_Kept(tuple(files), size, max(stat.st_mtime for stat in stats)))
-    return found
+        groups.append(_StemFiles(tuple(files), size, max(stat.st_mtime for stat in stats)))
+    return groups
 
 
-def _read(kept: _Kept) -> list[Segment]:
-    """The file of a stem that readers read."""
+def _readable_files(kept: _StemFiles) -> list[Segment]:
+    """Return the file of a stem that readers use."""
     compacted = [segment for segment in kept.files if segment.form == "parquet"]
     return compacted or [segment for segment in kept.files if segment.form == "jsonl"]
 
 
-def _lines(segment: Segment) -> int | None:
-    """How many lines a file has; None: it is damaged, which is no reason to keep it."""
+def _count_lines(segment: Segment) -> int | None:
+    """Count the lines of a file; None: it is damaged, and is removed all the same."""
     if segment.form == "parquet":
-        import duckdb  # who only looks whether anything is due needs no DuckDB
+        import duckdb  # not needed to check whether work is due
 
         from .records import database, quoted
 

@@ -1,8 +1,8 @@
-"""The gateway's logs begin anew, so that what they held can be compacted, purged and cleared away.
+"""Rotation of the gateway's logs, so that their content can be compacted, purged and cleared.
 
-A log is renamed and Envoy asked to open its logs again. It writes what it still holds, closes the old file and makes a
-new one: that the new one is there shows that nobody writes to the old one any more. Killed in between, the next
-rotation finds the new file missing and asks again.
+A log is renamed, and Envoy reopens its logs on request: it writes its buffer, closes the old file and creates a new
+one. The new file shows that the old one is complete. After a kill in between, the next rotation finds the new file
+missing and repeats the request.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NUMBERED = re.compile(r"(edge|shadow)\.jsonl\.\d+")
 
 
 def due(home: Path) -> bool:
-    """Whether a log is long or old enough, or was renamed by somebody else."""
+    """Return whether a log is large or old enough, or was renamed by another program."""
     folder = home / LEDGER
     try:
         names = os.listdir(folder)  # noqa: PTH208 - names are what is looked at
@@ -41,7 +41,7 @@ def due(home: Path) -> bool:
 
 
 def rotate(home: Path) -> bool:
-    """Begin new logs; True when nobody writes to the earlier ones any more. The caller holds ``tending``."""
+    """Rotate the logs; True once the old ones are complete. The caller holds ``maintenance_lock``."""
     folder = home / LEDGER
     with segments.swapping(folder):
         for name in segments.names_in(folder):
@@ -53,7 +53,7 @@ def rotate(home: Path) -> bool:
 
 
 def settled(home: Path) -> bool:
-    """Whether the rotated logs will not change any more; asks the gateway to let go of them."""
+    """Return whether the rotated logs are complete; request the gateway to reopen its logs if not."""
     folder = home / LEDGER
     rotated = [s for s in segments.segments_in(folder) if s.form == "jsonl" and s.stem not in LIVE_LOGS]
     logs = {segment.stem.partition("-")[0] for segment in rotated}
@@ -85,12 +85,12 @@ def _reopen_logs(home: Path) -> bool:
 
 
 def _are_open(paths: list[Path]) -> bool:
-    """Whether a process of this user has one of these files open."""
-    import psutil  # only where no gateway answers
+    """Return whether a process of this user has one of these files open."""
+    import psutil  # only if no gateway answers
 
     sought = {str(path.resolve()) for path in paths}
     for process in psutil.process_iter():
-        with suppress(psutil.Error):  # it has gone, or it is another user's, and so not the gateway
+        with suppress(psutil.Error):  # it ended, or another user owns it, so it is not the gateway
             if not sought.isdisjoint(file.path for file in process.open_files()):
                 return True
     return False

@@ -1,10 +1,10 @@
-"""Files of records, feedback and of the ledger: their names, their versions, who may touch them when.
+"""Files of records, feedback and ledger: names, versions and locks.
 
-A *segment* is JSON lines that one process writes. When it is closed it is compacted: ``STEM.v1.jsonl`` becomes
-``STEM.v1.parquet``, and what could not be read ``STEM.v1.rejected``. Where both stand, the Parquet file is whole and
-the segment is about to go: so each record is read once, wherever a compaction was killed.
+A *segment* is a file of JSON lines with one writer. Once closed it is compacted: ``STEM.v1.jsonl`` becomes
+``STEM.v1.parquet``, and its unreadable lines ``STEM.v1.rejected``. If both exist, the Parquet file is complete and the
+segment is about to be removed: so each record is read once, wherever a compaction was killed.
 
-The standard library alone: the archivist looks here every few seconds and must cost next to nothing.
+Uses only the standard library: the archivist runs this every few seconds at almost no cost.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _TEMPORARY = ".part-"
 LEDGER = "ledger"
 RECORDS = "records"
 FEEDBACK = "feedback"
-"""Beside the records' folder and not in it: each folder in there is a release's."""
+"""Next to the records' folder and not in it, since each folder there belongs to a release."""
 LIVE_LOGS = ("edge", "shadow")
-"""Stems in the ledger of the logs that the gateway writes to now; their names have no version."""
+"""Stems of the ledger's logs that the gateway writes now; their names have no version."""
 
 
 @dataclass(frozen=True)
@@ -45,109 +45,109 @@ class Segment:
     version: int
     form: str
 
-    def beside(self, form: str) -> Path:
-        """The file of the same stem in another form, as this code writes it."""
+    def sibling(self, form: str) -> Path:
+        """Return the file of the same stem in another form, of the current version."""
         return self.path.with_name(f"{self.stem}.v{VERSION}.{form}")
 
 
 def segments_in(folder: Path) -> list[Segment]:
-    """All segments of a folder, by name; other files are none. No folder, no segments.
+    """Return all segments of a folder, by name; none if it is missing.
 
     Raises
     ------
     StoreError
         The folder cannot be read.
     """
-    found = []
+    segments = []
     for name in names_in(folder):
         if match := _NAME.fullmatch(name):
-            found.append(Segment(folder / name, match["stem"], int(match["version"]), match["form"]))
+            segments.append(Segment(folder / name, match["stem"], int(match["version"]), match["form"]))
         elif name.removesuffix(".jsonl") in LIVE_LOGS:
-            found.append(Segment(folder / name, name.removesuffix(".jsonl"), VERSION, "jsonl"))
-    return found
+            segments.append(Segment(folder / name, name.removesuffix(".jsonl"), VERSION, "jsonl"))
+    return segments
 
 
 def readable(folder: Path) -> list[Segment]:
-    """What a reader reads: every Parquet file, and every segment that is none yet.
+    """Return the files for readers: every Parquet file, and every segment without one.
 
     Raises
     ------
     StoreError
-        A newer version of this package wrote one of them: leaving it out would be an untrue answer.
+        A newer version of this package wrote one of them; without it the result would be wrong.
     """
-    found = [segment for segment in segments_in(folder) if segment.form != "rejected"]
-    for segment in found:
+    segments = [segment for segment in segments_in(folder) if segment.form != "rejected"]
+    for segment in segments:
         if segment.version > VERSION:
             raise StoreError(
                 f"{segment.path} has version {segment.version}; this nbdeploy reads up to {VERSION}",
                 "a newer nbdeploy wrote it: upgrade this one",
             )
-    compacted = _compacted(found)
-    return [segment for segment in found if segment.form == "parquet" or segment.stem not in compacted]
+    compacted = _compacted(segments)
+    return [segment for segment in segments if segment.form == "parquet" or segment.stem not in compacted]
 
 
-def _compacted(found: list[Segment]) -> set[str]:
-    return {segment.stem for segment in found if segment.form == "parquet"}
+def _compacted(segments: list[Segment]) -> set[str]:
+    return {segment.stem for segment in segments if segment.form == "parquet"}
 
 
 def rejected_lines(folder: Path) -> int:
-    """How many lines of compacted segments could not be read and were kept aside."""
-    found = segments_in(folder)
-    compacted = _compacted(found)
-    kept = [s.path for s in found if s.form == "rejected" and s.stem in compacted]
+    """Count the unreadable lines of compacted segments."""
+    segments = segments_in(folder)
+    compacted = _compacted(segments)
+    kept = [s.path for s in segments if s.form == "rejected" and s.stem in compacted]
     return sum(path.read_bytes().count(b"\n") for path in kept)
 
 
 def release_folders(home: Path, endpoint: str) -> list[Path]:
-    """The folders that hold an endpoint's segments, one a release."""
+    """Return the folders of an endpoint's segments, one per release."""
     folder = home / RECORDS / endpoint
     return [folder / name for name in names_in(folder) if (folder / name).is_dir()]
 
 
 def endpoints(home: Path) -> list[str]:
-    """The endpoints that have records."""
+    """Return the endpoints that have records."""
     return [name for name in names_in(home / RECORDS) if (home / RECORDS / name).is_dir()]
 
 
 def data_folder(home: Path, endpoint: str) -> Path:
-    """The folder whose lock guards an endpoint's records."""
+    """Return the folder whose lock guards an endpoint's records."""
     return home / RECORDS / endpoint
 
 
 def feedback_folder(home: Path, endpoint: str) -> Path:
-    """The folder of what was told of an endpoint's answers; its own lock guards it."""
+    """Return the folder of an endpoint's feedback; its own lock guards it."""
     return home / FEEDBACK / endpoint
 
 
 def with_feedback(home: Path) -> list[str]:
-    """The endpoints that have a folder for feedback."""
+    """Return the endpoints that have feedback."""
     return [name for name in names_in(home / FEEDBACK) if (home / FEEDBACK / name).is_dir()]
 
 
 @contextmanager
 def reading(folder: Path) -> Iterator[None]:
-    """Within, no file of the folder (and of those in it) is replaced or removed by anybody who tends it."""
+    """Hold the shared lock: no file in the folder or below is replaced or removed."""
     with _locked(folder / ".lock", fcntl.LOCK_SH):
         yield
 
 
 @contextmanager
 def swapping(folder: Path) -> Iterator[None]:
-    """Held for the moment in which files are replaced or removed; waits for those who read."""
+    """Hold the exclusive lock while files are replaced or removed; wait for readers."""
     with _locked(folder / ".lock", fcntl.LOCK_EX):
         yield
 
 
 @contextmanager
-def tending(home: Path) -> Iterator[None]:
-    """One at a time compacts, purges or clears away in a home."""
+def maintenance_lock(home: Path) -> Iterator[None]:
+    """Hold the lock of a home's maintenance: one process at a time compacts, purges or clears."""
     with _locked(home / RECORDS / ".tending", fcntl.LOCK_EX):
         yield
 
 
 @contextmanager
 def claimed(segment: Segment) -> Iterator[bool]:
-    """Whether the segment is closed; within, it stays so. Its writer holds a lock while it lives."""
+    """Yield whether the segment is closed, and keep it closed. Its writer holds a lock while it lives."""
     try:
         descriptor = os.open(segment.path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
@@ -164,27 +164,27 @@ def claimed(segment: Segment) -> Iterator[bool]:
 
 
 def is_closed(segment: Segment) -> bool:
-    """Whether nobody will write to it any more."""
+    """Return whether the segment has no writer any more."""
     with claimed(segment) as closed:
         return closed
 
 
 def temporary(path: Path) -> Path:
-    """A name beside ``path`` that no reader looks at."""
+    """Return the temporary name of ``path`` in the same folder, which readers ignore."""
     return path.with_name(f"{_TEMPORARY}{path.name}")
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """A file that its owner alone may read."""
+    """Write a file that only its owner may read."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
 
 
 def put_in_place(guard: Path, *paths: Path) -> None:
-    """``temporary(path)``, brought to the disk, becomes ``path`` in one step, for each in turn.
+    """Sync ``temporary(path)`` to disk and rename it to ``path``, for each path in turn.
 
-    ``guard`` is the folder whose readers are waited for; they wait for the renames alone, and not for the disk.
+    Waits for the readers of the folder ``guard``; they wait for the renames only, not for the disk.
     """
     for path in paths:
         fsync(temporary(path))
@@ -195,59 +195,59 @@ def put_in_place(guard: Path, *paths: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a killed compaction or purge left half-written, and segments that are Parquet by now."""
+    """Remove the incomplete files of a killed compaction or purge, and segments that have a Parquet file."""
     for name in names_in(folder):
         if name.startswith(_TEMPORARY):
             (folder / name).unlink(missing_ok=True)
-    found = segments_in(folder)
-    compacted = _compacted(found)
-    for segment in found:
+    segments = segments_in(folder)
+    compacted = _compacted(segments)
+    for segment in segments:
         if segment.form == "jsonl" and segment.stem in compacted:
             segment.path.unlink(missing_ok=True)
         if segment.form == "rejected" and segment.stem not in compacted:
-            segment.path.unlink(missing_ok=True)  # its segment is still whole, or was cleared away
+            segment.path.unlink(missing_ok=True)  # its segment still exists, or was cleared
 
 
 def close_open(folders: list[Path], seconds: float) -> list[Segment]:
-    """Ask the workers to close what they write to now; those segments that are still open after ``seconds``.
+    """Request workers to close their segments; return those that are still open after ``seconds``.
 
-    What they begin meanwhile is not waited for.
+    Segments that they create meanwhile are not waited for.
     """
-    still = [s for folder in folders for s in segments_in(folder) if s.form == "jsonl" and not is_closed(s)]
-    asked = [segment.path.with_name(f"{segment.path.name}.close") for segment in still]
-    for path in asked:
+    open_segments = [s for folder in folders for s in segments_in(folder) if s.form == "jsonl" and not is_closed(s)]
+    close_requests = [segment.path.with_name(f"{segment.path.name}.close") for segment in open_segments]
+    for path in close_requests:
         path.touch(mode=0o600)
     deadline = time.monotonic() + seconds
-    while still and time.monotonic() < deadline:
+    while open_segments and time.monotonic() < deadline:
         time.sleep(0.02)
-        still = [segment for segment in still if segment.path.exists() and not is_closed(segment)]
-    for path in asked:
+        open_segments = [segment for segment in open_segments if segment.path.exists() and not is_closed(segment)]
+    for path in close_requests:
         path.unlink(missing_ok=True)
-    return still
+    return open_segments
 
 
 @dataclass(frozen=True)
 class Removed:
-    """What was cleared away or purged, ever: ``count`` lines, the latest of them from ``until`` (ISO 8601, UTC)."""
+    """All lines that were cleared or purged: ``count`` lines, the latest from ``until`` (ISO 8601, UTC)."""
 
     count: int = 0
     until: str = ""
 
 
 def removed(folder: Path) -> Removed:
-    """What is no longer there."""
-    noted = _note(folder)
+    """Return the count of removed lines."""
+    noted = _read_note(folder)
     count, until = int(noted.get("count", 0)), str(noted.get("until", ""))
     going = noted.get("going")
-    if going and inode(folder / going["path"]) != going["inode"]:  # it was not killed before it had done so
+    if going and inode(folder / going["path"]) != going["inode"]:  # the file was removed before the process was killed
         count, until = count + going["count"], max(until, going["until"])
     return Removed(count, until)
 
 
 def note_removal(folder: Path, path: Path, number: int | None, count: int, until: str) -> None:
-    """Write down that ``count`` lines go, before the file at ``path`` with the inode ``number`` is replaced or removed.
+    """Note the removal of ``count`` lines before the file at ``path`` of the inode ``number`` is replaced or removed.
 
-    They count from the moment in which another file stands there, or none.
+    They count once another file is stored at the path, or none.
     """
     done = removed(folder)
     going = {"path": str(path.relative_to(folder)), "inode": number, "count": count, "until": until}
@@ -260,32 +260,32 @@ def note_removal(folder: Path, path: Path, number: int | None, count: int, until
 
 
 def inode(path: Path) -> int | None:
-    """Which file stands there; None: none."""
+    """Return the inode of a file; None: the file is missing."""
     try:
         return path.stat().st_ino
     except FileNotFoundError:
         return None
 
 
-def _note(folder: Path) -> dict[str, Any]:
+def _read_note(folder: Path) -> dict[str, Any]:
     try:
-        found = json.loads((folder / "removed.json").read_text())
+        document = json.loads((folder / "removed.json").read_text())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 @contextmanager
-def _locked(path: Path, how: int) -> Iterator[None]:
+def _locked(path: Path, operation: int) -> Iterator[None]:
     descriptor = None
-    with suppress(OSError):  # no folder yet, or one that cannot be written: there is nobody to be guarded against
+    with suppress(OSError):  # no folder yet, or a read-only one: no other process changes it
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     if descriptor is None:
         with suppress(OSError):
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         if descriptor is not None:
-            fcntl.flock(descriptor, how)
+            fcntl.flock(descriptor, operation)
         yield
     finally:
         if descriptor is not None:
@@ -293,23 +293,23 @@ def _locked(path: Path, how: int) -> Iterator[None]:
 
 
 def names_in(folder: Path) -> list[str]:
-    """What is in a folder, by name; nothing where there is none.
+    """Return the names in a folder, sorted; none if it is missing.
 
     Raises
     ------
     StoreError
-        It cannot be read.
+        The folder cannot be read.
     """
     try:
         return sorted(os.listdir(folder))  # noqa: PTH208 - names are what is looked at
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise StoreError(f"{folder} cannot be read", "look at its owner and mode", str(error)) from error
+        raise StoreError(f"{folder} cannot be read", "check its owner and mode", str(error)) from error
 
 
 def fsync(path: Path) -> None:
-    """Bring a file, or the names in a folder, to the disk."""
+    """Sync a file, or the names in a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

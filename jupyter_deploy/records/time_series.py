@@ -1,4 +1,4 @@
-"""What the releases of an endpoint answered over time: counted in spans, in DuckDB, whatever the number of records."""
+"""Requests, errors and latencies of releases over time, aggregated in DuckDB."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from jupyter_deploy.domain.capture.artifacts import checked_name
-from jupyter_deploy.domain.evidence.record_pages import Span
+from jupyter_deploy.domain.evidence.record_pages import TimeBucket
 
-from .records import AT, COLUMNS, VALID, database, fetched, in_utc, lines_of, segments
+from .records import AT, COLUMNS, VALID, database, fetch_rows, in_utc, lines_of, segments
 from .segments import data_folder, reading
 
 _SPANS = """
@@ -22,11 +22,11 @@ GROUP BY ALL ORDER BY ALL
 """
 
 
-def spans(home: Path, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[Span]:
-    """Spans of this length, the first one from ``since`` on; none where a release answered nothing.
+def read(home: Path, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[TimeBucket]:
+    """Return the time buckets of this length from ``since`` on; a release without answers has none.
 
-    The checks at a start are not counted: no client asked them. Where a sample is recorded, each record stands for as
-    many requests.
+    Start-up checks are not counted: no client sent them. If a sample is recorded, each record counts for
+    ``1 / sample`` requests.
 
     Raises
     ------
@@ -38,10 +38,10 @@ def spans(home: Path, endpoint: str, *, since: datetime, until: datetime, every:
     with reading(folder), database(folder) as connection:
         query = _SPANS.format(lines=lines_of(segments(home, endpoint), columns), at=AT, valid=VALID)
         width = every // timedelta(microseconds=1)
-        found = fetched(connection, query, {"width": width, "since": in_utc(since), "until": in_utc(until)})
+        rows = fetch_rows(connection, query, {"width": width, "since": in_utc(since), "until": in_utc(until)})
     return [
-        Span(
-            start=since + place * every,
+        TimeBucket(
+            start=since + number * every,
             release=release,
             role=role,
             requests=requests,
@@ -50,6 +50,6 @@ def spans(home: Path, endpoint: str, *, since: datetime, until: datetime, every:
             p95_ms=p95,
             p99_ms=p99,
         )
-        for place, release, role, requests, errors, quantiles in found
+        for number, release, role, requests, errors, quantiles in rows
         for p50, p95, p99 in [quantiles or (None, None, None)]
     ]

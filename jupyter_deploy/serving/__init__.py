@@ -1,4 +1,4 @@
-"""Serves one captured model over HTTP. It travels inside the bento and needs nothing but what BentoML brings.
+"""The application that serves one captured model over HTTP and travels inside the bento. It needs BentoML and its lock.
 
 ``load`` verifies and unpickles the model; ``Front`` is the ASGI application in front of BentoML's own.
 """
@@ -16,7 +16,7 @@ __all__ = ["Front", "keep_writing", "load"]
 
 
 def __getattr__(name: str) -> Any:
-    """Imported when asked for: who compares answers or asks for a role needs no NumPy."""
+    """Import an exported name on first use: comparing answers and reading the role need no NumPy."""
     if name == "Front":
         from .asgi.front import Front
 

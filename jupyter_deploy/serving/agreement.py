@@ -1,4 +1,4 @@
-"""Do two lists of answers agree? Plain JSON values and the standard library only."""
+"""Comparison of two lists of answers: plain JSON values, standard library only."""
 
 from __future__ import annotations
 
@@ -9,49 +9,50 @@ from typing import Any
 def differences(
     expected: list[Any], got: list[Any], *, rtol: float = 0.0, atol: float = 0.0, limit: int = 10
 ) -> list[str]:
-    """Where ``got`` is not what was ``expected``, one line a place; empty when they agree.
+    """List the differences between ``got`` and ``expected``, one line for each; empty if they agree.
 
-    Labels, strings, booleans and integers must be equal, ``1`` and ``1.0`` being one number. Where a side is a
-    float, ``|expected - got| <= atol + rtol * |expected|``. At most ``limit`` places are told, and how many more.
+    Labels, strings, booleans and integers must be equal; ``1`` and ``1.0`` are the same number. If a value is a float,
+    ``|expected - got| <= atol + rtol * |expected|`` must hold. The list has at most ``limit`` differences and a last
+    line with the number of the others.
     """
     if len(expected) != len(got):
         return [f"expected {len(expected)} answers, got {len(got)}"]
-    found: list[str] = []
+    lines: list[str] = []
     more = 0
     for row, (one, other) in enumerate(zip(expected, got, strict=True)):
-        for difference in _unequal(one, other, f"row {row}", rtol, atol):
-            if len(found) < limit:
-                found.append(difference)
+        for difference in _value_differences(one, other, f"row {row}", rtol, atol):
+            if len(lines) < limit:
+                lines.append(difference)
             else:
                 more += 1
-    return [*found, f"… and {more} more differences"] if more else found
+    return [*lines, f"… and {more} more differences"] if more else lines
 
 
-def alike(expected: list[Any], got: list[Any]) -> list[str]:
-    """Where ``got`` has another form than ``expected``: length, JSON types and nesting, but not the values."""
+def structure_differences(expected: list[Any], got: list[Any]) -> list[str]:
+    """List the differences in length, JSON type and nesting between ``got`` and ``expected``; values are ignored."""
     if len(expected) != len(got):
         return [f"expected {len(expected)} answers, got {len(got)}"]
-    found: list[str] = []
+    lines: list[str] = []
     for row, (one, other) in enumerate(zip(expected, got, strict=True)):
-        found.extend(_unlike(one, other, f"row {row}"))
-    return found
+        lines.extend(_type_differences(one, other, f"row {row}"))
+    return lines
 
 
-def _unequal(expected: Any, got: Any, place: str, rtol: float, atol: float) -> Iterator[str]:
+def _value_differences(expected: Any, got: Any, path: str, rtol: float, atol: float) -> Iterator[str]:
     if _type(expected) != _type(got):
-        yield f"{place}: expected {_short(expected)}, got {_short(got)}"
+        yield f"{path}: expected {_short(expected)}, got {_short(got)}"
     elif isinstance(expected, dict):
-        yield from _keys(expected, got, place)
+        yield from _keys(expected, got, path)
         for key in expected.keys() & got.keys():
-            yield from _unequal(expected[key], got[key], f"{place}, '{key}'", rtol, atol)
+            yield from _value_differences(expected[key], got[key], f"{path}, '{key}'", rtol, atol)
     elif isinstance(expected, list):
         if len(expected) != len(got):
-            yield f"{place}: expected {len(expected)} items, got {len(got)}"
+            yield f"{path}: expected {len(expected)} items, got {len(got)}"
             return
         for position, (one, other) in enumerate(zip(expected, got, strict=True)):
-            yield from _unequal(one, other, f"{place}[{position}]", rtol, atol)
+            yield from _value_differences(one, other, f"{path}[{position}]", rtol, atol)
     elif expected != got and not _close(expected, got, rtol, atol):
-        yield f"{place}: expected {_short(expected)}, got {_short(got)}"
+        yield f"{path}: expected {_short(expected)}, got {_short(got)}"
 
 
 def _close(expected: Any, got: Any, rtol: float, atol: float) -> bool:
@@ -60,26 +61,26 @@ def _close(expected: Any, got: Any, rtol: float, atol: float) -> bool:
     return bool(abs(expected - got) <= atol + rtol * abs(expected))
 
 
-def _unlike(expected: Any, got: Any, place: str) -> Iterator[str]:
+def _type_differences(expected: Any, got: Any, path: str) -> Iterator[str]:
     if _type(expected) != _type(got):
-        yield f"{place}: expected {_a(expected)}, got {_a(got)}"
+        yield f"{path}: expected {_a(expected)}, got {_a(got)}"
     elif isinstance(expected, dict):
-        yield from _keys(expected, got, place)
+        yield from _keys(expected, got, path)
         for key in expected.keys() & got.keys():
-            yield from _unlike(expected[key], got[key], f"{place}, '{key}'")
+            yield from _type_differences(expected[key], got[key], f"{path}, '{key}'")
     elif isinstance(expected, list):
         if len(expected) != len(got):
-            yield f"{place}: expected {len(expected)} items, got {len(got)}"
+            yield f"{path}: expected {len(expected)} items, got {len(got)}"
             return
         for position, (one, other) in enumerate(zip(expected, got, strict=True)):
-            yield from _unlike(one, other, f"{place}[{position}]")
+            yield from _type_differences(one, other, f"{path}[{position}]")
 
 
-def _keys(expected: dict[str, Any], got: dict[str, Any], place: str) -> Iterator[str]:
+def _keys(expected: dict[str, Any], got: dict[str, Any], path: str) -> Iterator[str]:
     if missing := sorted(expected.keys() - got.keys()):
-        yield f"{place}: missing {', '.join(map(repr, missing))}"
+        yield f"{path}: missing {', '.join(map(repr, missing))}"
     if unknown := sorted(got.keys() - expected.keys()):
-        yield f"{place}: unexpected {', '.join(map(repr, unknown))}"
+        yield f"{path}: unexpected {', '.join(map(repr, unknown))}"
 
 
 def _type(value: Any) -> str:
@@ -104,15 +105,15 @@ def _short(value: Any) -> str:
 
 
 def tolerance_of(manifest: dict[str, Any]) -> tuple[float, float]:
-    """``(rtol, atol)`` for the answers' type."""
+    """Return ``(rtol, atol)`` for the dtype of the answers, from the manifest's ``tolerance``."""
     size = "float32" if manifest["signature"]["answer_dtype"] in ("float16", "bfloat16", "float32") else "float64"
     tolerance = manifest["tolerance"]
     return tolerance[f"{size}_rtol"], tolerance[f"{size}_atol"]
 
 
 def faults(manifest: dict[str, Any], got: list[Any]) -> list[str]:
-    """Where the answers to a snapshot's example are not the notebook's; where it draws lots, of another form."""
+    """Compare the answers to a snapshot's example with the notebook's; of a stochastic model only the structure."""
     if manifest.get("stochastic"):
-        return alike(manifest["predictions"], got)
+        return structure_differences(manifest["predictions"], got)
     rtol, atol = tolerance_of(manifest)
     return differences(manifest["predictions"], got, rtol=rtol, atol=atol)

@@ -1,14 +1,13 @@
-"""What runs in an image: the bento's application, kept as platforms expect: ``python -P serving/container.py [serve]``.
+"""The program that an image runs: ``python -P serving/container.py [serve] [--uds PATH]`` hosts the bento.
 
-    /livez    200 as soon as there is a process
-    /readyz   200 when the example is answered as in the notebook; it ends with 3 and says why, if that never is
+    /livez    200 as soon as the process runs
+    /readyz   200 once the example is answered as in the notebook; if it never is, the process logs why and exits with 3
 
-``hosting`` says which arguments and variables there are. SIGTERM and SIGINT end it: what is asked already is answered,
-and after ten seconds, whatever still hangs, it has exited with 0. All that is said stands in lines of JSON on standard
-output (``NBDEPLOY_LOG_FORMAT=text``: as it is). It needs no folder that can be written to, but where the model has
-packed files.
+``hosting.options`` defines the arguments and environment variables. On SIGTERM or SIGINT the process completes the
+requests in progress and exits with 0 after at most ten seconds. All output is JSON lines on standard output
+(``NBDEPLOY_LOG_FORMAT=text``: unchanged). The process needs no writable folder, unless the model has packed files.
 
-Exit codes: 1 the model cannot be loaded, 2 a setting is wrong, 3 the example is answered otherwise.
+Exit codes: 1 the model cannot be loaded, 2 a setting is invalid, 3 the example is answered differently.
 """
 
 from __future__ import annotations
@@ -18,5 +17,5 @@ import sys
 from pathlib import Path
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1]))  # as what a bento has: a package beside its service.py
+    sys.path.insert(0, str(Path(__file__).parents[1]))  # in a bento, the package serving is next to service.py
     sys.exit(importlib.import_module("serving.hosting.run").main(sys.argv[1:]))

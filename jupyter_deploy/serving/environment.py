@@ -1,7 +1,7 @@
-"""Whether what is installed here is what the notebook's model was captured with.
+"""Comparison of the installed distributions with those of the capture.
 
-Runs on its own too: ``python -P serving/environment.py snapshot.json`` prints the changes as a JSON list and exits
-with 1 if there are any. So it imports nothing but the standard library.
+Also a program: ``python -P serving/environment.py snapshot.json`` prints the differences as a JSON list and exits with
+1 if there are any. It therefore imports the standard library only.
 """
 
 from __future__ import annotations
@@ -17,47 +17,48 @@ from typing import Any
 
 
 class EnvironmentChanged(RuntimeError):
-    """The installed versions are not those that the snapshot was captured with."""
+    """The installed versions differ from those of the snapshot's capture."""
 
     def __init__(self, lines: list[str]) -> None:
         self.changes = lines
-        super().__init__("this is not the environment that the model was captured in:\n  " + "\n  ".join(lines))
+        super().__init__("the environment differs from that of the capture:\n  " + "\n  ".join(lines))
 
 
 def changes(manifest: Mapping[str, Any]) -> list[str]:
-    """What differs from ``manifest["environment"]``, one line a difference; empty when all is as captured."""
+    """List the differences from ``manifest["environment"]``, one line for each; empty if there are none."""
     captured = manifest["environment"]
-    found = [
-        f"{name}: captured {then}, installed {now}"
-        for name, then, now in (
+    lines = [
+        f"{name}: captured {captured_version}, installed {version}"
+        for name, captured_version, version in (
             ("python", captured["python"], platform.python_version()),
             ("platform", captured["platform"], sysconfig.get_platform()),
         )
-        if then != now
+        if captured_version != version
     ]
-    for name, then in sorted(captured["distributions"].items()):
+    for name, captured_version in sorted(captured["distributions"].items()):
         try:
-            now = metadata.version(name)
+            version = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found.append(f"{name}: captured {then}, not installed")
+            lines.append(f"{name}: captured {captured_version}, not installed")
         else:
-            if now != then:
-                found.append(f"{name}: captured {then}, installed {now}")
-    return found
+            if version != captured_version:
+                lines.append(f"{name}: captured {captured_version}, installed {version}")
+    return lines
 
 
 def another_python(manifest: Mapping[str, Any]) -> str | None:
-    """What to say if this Python cannot load the pickle: code in it is that of one minor version. None: it can."""
-    then, now = manifest["environment"]["python"], platform.python_version()
-    if then.split(".")[:2] == now.split(".")[:2]:
+    """Return the reason why this Python cannot load the pickle, or None. Pickled code needs the same minor version."""
+    captured_version, version = manifest["environment"]["python"], platform.python_version()
+    if captured_version.split(".")[:2] == version.split(".")[:2]:
         return None
-    return f"python: captured {then}, running {now}; captured functions load in the same minor version only"
+    return f"python: captured {captured_version}, running {version}; load it with the same minor version"
 
 
 def main(arguments: list[str]) -> int:
-    found = changes(json.loads(Path(arguments[0]).read_bytes()))
-    sys.stdout.write(json.dumps(found) + "\n")
-    return 1 if found else 0
+    """Print the differences as JSON; return 1 if there are any."""
+    lines = changes(json.loads(Path(arguments[0]).read_bytes()))
+    sys.stdout.write(json.dumps(lines) + "\n")
+    return 1 if lines else 0
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Import ahead what a process will most likely need, and tell afterwards whether it really needed all of it.
+"""Preloading of the modules that a process is likely to need, and a check of which of them it needed.
 
-A process that has started and imported already answers a second or two sooner. But code that only works because
-something else was imported (``import scipy`` and ``scipy.stats`` in use) works in it too, and fails in a clean one. So
-it is noted who imports what, and ``Imports.left`` names what nobody asked for: while there is any, the process proves
-nothing and is to begin anew.
+A process that has started and imported its modules answers one or two seconds sooner. But code that depends on an
+accidental import (``import scipy`` and a use of ``scipy.stats``) passes in such a process and fails in a clean one.
+``Imports`` therefore records which module imports which, and ``Imports.unused`` names the preloaded modules that
+nothing requested. If there are any, the process proves nothing, and a clean process must replace it.
 
-Only the standard library, and nothing of this package: it is loaded by its path too.
+Standard library only, and no import of this package: other programs load this file by path.
 """
 
 from __future__ import annotations
@@ -24,43 +24,43 @@ from types import ModuleType
 from typing import Any
 
 FILE = "imports.json"
-"""Beside a snapshot's manifest and no part of it: what its replay had imported, for who starts a process ahead."""
+"""A file next to a snapshot's manifest, not part of the snapshot: the modules to preload for its replay."""
 
 
 class Imports:
-    """Notes who imports what, from ``ahead`` on until ``close``."""
+    """Records which module imports which, from ``preload`` to ``close``."""
 
     def __init__(self) -> None:
-        self._came: frozenset[str] = frozenset()
-        self._by: dict[str, set[str]] = {}  # what a module imported, and what came into the process with it
-        self._asked: set[str] = set()
+        self._preloaded: frozenset[str] = frozenset()
+        self._importers_of: dict[str, set[str]] = {}  # module -> the modules that it imported
+        self._requested: set[str] = set()
         self._import, self._import_module = builtins.__import__, importlib.import_module
 
-    def ahead(self, names: Iterable[str]) -> None:
-        """Import modules; one that cannot be imported is left to whoever needs it."""
+    def preload(self, names: Iterable[str]) -> None:
+        """Import modules; those that cannot be imported are skipped."""
         began = set(sys.modules)
         builtins.__import__ = self._noting
         importlib.import_module = self._noting_module
         for name in names:
             before = len(sys.modules)
-            with contextlib.suppress(Exception):  # a module may raise anything
+            with contextlib.suppress(Exception):  # an import may raise anything
                 self._import_module(name)
             self._note(None, name, set(), before)
-        self._came = frozenset(sys.modules) - began
+        self._preloaded = frozenset(sys.modules) - began
 
-    def left(self) -> list[str]:
-        """The modules that were imported ahead and that nothing has asked for since, directly or by way of others."""
-        reached, queue = set[str](), list(self._asked)
+    def unused(self) -> list[str]:
+        """Return the preloaded modules that nothing has imported since, neither directly nor through other modules."""
+        reached, queue = set[str](), list(self._requested)
         while queue:
             name = queue.pop()
             if name not in reached:
                 reached.add(name)
                 parent = name.rpartition(".")[0]
-                queue += [*self._by.get(name, ()), *([parent] if parent else ())]
-        return sorted(self._came - reached)
+                queue += [*self._importers_of.get(name, ()), *([parent] if parent else ())]
+        return sorted(self._preloaded - reached)
 
     def close(self) -> None:
-        """Note no more."""
+        """Restore the import functions."""
         builtins.__import__, importlib.import_module = self._import, self._import_module
 
     def _noting(
@@ -74,8 +74,8 @@ class Imports:
         before = len(sys.modules)
         module = self._import(name, globals, locals, fromlist or (), level)
         named = _absolute(name, globals or {}, level)
-        found = {named, *(f"{named}.{part}" for part in fromlist or () if f"{named}.{part}" in sys.modules)}
-        self._note((globals or {}).get("__name__"), named, found, before)
+        imported = {named, *(f"{named}.{part}" for part in fromlist or () if f"{named}.{part}" in sys.modules)}
+        self._note((globals or {}).get("__name__"), named, imported, before)
         return module
 
     def _noting_module(self, name: str, package: str | None = None) -> ModuleType:
@@ -84,15 +84,15 @@ class Imports:
         self._note(sys._getframe(1).f_globals.get("__name__"), module.__name__, {module.__name__}, before)  # noqa: SLF001
         return module
 
-    def _note(self, by: str | None, named: str, found: set[str], before: int) -> None:
-        if self._came and by not in self._came:
-            self._asked |= found
-        elif by is not None:  # what itself was imported ahead may have been reached by accident
-            self._by.setdefault(by, set()).update(found)
-        if (count := len(sys.modules) - before) > 0:  # by C code too, which asks in other ways
-            came = set(islice(reversed(sys.modules), count))
-            for name in found & came or {named}:
-                self._by.setdefault(name, set()).update(came - found)
+    def _note(self, by: str | None, named: str, imported: set[str], before: int) -> None:
+        if self._preloaded and by not in self._preloaded:
+            self._requested |= imported
+        elif by is not None:  # a preloaded module may be reached by accident
+            self._importers_of.setdefault(by, set()).update(imported)
+        if (count := len(sys.modules) - before) > 0:  # includes imports by C code, which bypass the hooks
+            added = set(islice(reversed(sys.modules), count))
+            for name in imported & added or {named}:
+                self._importers_of.setdefault(name, set()).update(added - imported)
 
 
 def _absolute(name: str, within: Mapping[str, Any], level: int) -> str:
@@ -104,26 +104,26 @@ def _absolute(name: str, within: Mapping[str, Any], level: int) -> str:
 
 
 def importable(known: tuple[str, ...]) -> list[str]:
-    """The modules of this process that another one can import ahead, in the order in which they came.
+    """Return the modules of this process that another process can preload, in import order.
 
-    ``known`` is what the paths begin with below which the standard library and the installed distributions lie: what
-    lies elsewhere may be changed while a process waits.
+    ``known`` holds the path prefixes of the standard library and the installed distributions. Modules below other paths
+    may change while a process waits.
     """
     return [name for name, module in list(sys.modules.items()) if name != "__main__" and _is_of(module, name, known)]
 
 
-def strangers(known: tuple[str, ...], own: Path) -> list[str]:
-    """The modules that came along and lie neither below ``known`` nor in the folder ``own``."""
-    found = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
+def foreign_modules(known: tuple[str, ...], own: Path) -> list[str]:
+    """Return the loaded modules that are neither below ``known`` nor in the folder ``own``."""
+    imported = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
     return [
         name
-        for name, file in found.items()
+        for name, file in imported.items()
         if name != "__main__" and isinstance(file, str) and not file.startswith((*known, f"{own}{os.sep}", "<"))
     ]
 
 
 def installed() -> tuple[tuple[str, int], ...]:
-    """What changes when a distribution is installed, changed or removed."""
+    """Return a value that changes if a distribution is installed, changed or removed."""
     return tuple((path, Path(path).stat().st_mtime_ns) for path in dict.fromkeys(_places()) if Path(path).is_dir())
 
 
@@ -134,7 +134,7 @@ def _places() -> Iterator[str]:
 
 def _is_of(module: object, name: str, known: tuple[str, ...]) -> bool:
     spec = getattr(module, "__spec__", None)
-    if getattr(spec, "name", None) != name:  # another name for it, or made by hand
+    if getattr(spec, "name", None) != name:  # an alias, or a module created by code
         return False
     origin = getattr(spec, "origin", None)
     return origin in (None, "built-in", "frozen") or str(origin).startswith(known)

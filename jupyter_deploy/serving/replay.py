@@ -1,7 +1,7 @@
-"""Ask a snapshot its example in this process and say whether it answers as the notebook did.
+"""The replay: a snapshot answers its example in this process, and the answers are compared with the notebook's.
 
-Run as ``python -P -c "from serving.replay import main; main(FOLDER, RESULT)"`` in a clean process: another folder,
-no project on the path. The result is a JSON document; a snapshot that fails is a result, not a crash.
+Run as ``python -P -c "from serving.replay import main; main(FOLDER, RESULT)"`` in a clean process: another folder, no
+project on the path. The result is a JSON document. A snapshot that fails is a result, not a crash.
 """
 
 from __future__ import annotations
@@ -18,116 +18,126 @@ from pathlib import Path
 from typing import Any
 
 from . import project_code
-from .agreement import alike, differences, tolerance_of
+from .agreement import differences, structure_differences, tolerance_of
 from .audit.callers import LIBRARIES
 from .audit.effects import Effects
-from .audit.reads import Read, Reads, of_the_machine
-from .audit.redirect import originals
+from .audit.reads import Read, Reads, machine_paths
+from .audit.redirect import redirected_paths
 from .imports import importable
-from .role import asked_as
+from .role import in_role
 from .snapshot import Model, load
-from .workplace import here
+from .workplace import current_workplace
 
 REPEATS = 30
 ASKED_ALONE = 3
 
 
-def main(folder: str, result: str) -> None:
-    """Replay the snapshot in ``folder`` and write what was found to the file ``result``."""
-    found = replay(Path(folder))
-    Path(result).write_text(json.dumps(found), encoding="utf-8")
+def main(folder: str, result_file: str) -> None:
+    """Replay the snapshot in ``folder`` and write the result to ``result_file`` as JSON."""
+    result = replay(Path(folder))
+    Path(result_file).write_text(json.dumps(result), encoding="utf-8")
 
 
-def ask(folder: str, digest: str, asked: str, result: str) -> None:
-    """Ask the snapshot the instances in the JSON file ``asked``; its answers, or what went wrong, as JSON."""
-    found: dict[str, Any] = {"stage": "load", "differences": [], "answers": [], "error": None}
+def answer_instances(folder: str, digest: str, instances: str, result_file: str) -> None:
+    """Answer the instances in a JSON file; write the answers or the error to ``result_file`` as JSON."""
+    result: dict[str, Any] = {"stage": "load", "differences": [], "answers": [], "error": None}
     try:
         model = load(folder, digest)
-        found["stage"] = "call"
-        with asked_as("shadow"):
-            found["answers"] = model.answer(json.loads(Path(asked).read_text("utf-8")))
-    except Exception as error:  # noqa: BLE001 - whatever the model raises is the finding
-        found["error"] = describe(error)
-    Path(result).write_text(json.dumps(found), encoding="utf-8")
+        result["stage"] = "call"
+        with in_role("shadow"):
+            result["answers"] = model.answer(json.loads(Path(instances).read_text("utf-8")))
+    except Exception as error:  # noqa: BLE001 - the model may raise anything; the error is the result
+        result["error"] = describe(error)
+    Path(result_file).write_text(json.dumps(result), encoding="utf-8")
 
 
 def replay(folder: Path) -> dict[str, Any]:
-    """``{"stage", "differences", "stochastic", "modules", "globals", "error", "effects", "reads", "variables"}``.
+    """Replay a snapshot's folder.
 
-    ``stage`` is where it ended: ``load``, ``call``, ``agree`` or ``done``. ``error`` holds type, message, traceback
-    and, where it can be told, what is missing. ``effects`` are what the model did to the world while it was asked,
-    ``reads`` what it opened (``_told``), ``variables`` the environment variables that it asked for in vain,
-    ``globals`` by module and name what was there in the project's modules before and after that.
+    Returns
+    -------
+    dict
+        ``{"stage", "differences", "stochastic", "modules", "globals", "error", "effects", "reads", "variables"}`` and
+        ``imported``, ``over_json``, ``batchable``.
 
-    ``imported`` names the modules that another process can import ahead (``imports``).
+        ``stage`` is the last stage reached: ``load``, ``call``, ``agree`` or ``done``. ``error`` holds type, message,
+        traceback and, if known, the missing thing. ``effects`` lists the model's side effects during its calls,
+        ``reads`` the files that it opened (``_reads_in_words``), ``variables`` the environment variables that it looked
+        up and that are not set, ``globals`` the project's module globals before and after the calls, by module and
+        name.
 
-    ``over_json``: only the form that a request gives the example made it fail. ``batchable``: rows that are asked
-    together get the answers that each gets alone.
+        ``imported`` names the modules that another process can preload (``imports``). ``over_json`` is true if the
+        example fails only in the JSON form of a request. ``batchable`` is true if rows get the same answers together as
+        alone.
 
-    It is asked as a shadow: what it leaves out then is not done here either, and no effect of a shadow.
+    Notes
+    -----
+    The model runs in the role ``shadow``: an effect that the model skips in a shadow is not reported.
     """
-    found: dict[str, Any] = {"stage": "load", "differences": [], "stochastic": False, "modules": [], "error": None}
-    found |= {"globals": {}, "over_json": False, "batchable": False}
-    effects, reads = Effects(), Reads(originals)
-    elsewhere = Path.cwd()
+    result: dict[str, Any] = {"stage": "load", "differences": [], "stochastic": False, "modules": [], "error": None}
+    result |= {"globals": {}, "over_json": False, "batchable": False}
+    effects, reads = Effects(), Reads(redirected_paths)
+    initial = Path.cwd()
     variables: set[str] = set()
-    with variables_noted(variables), reads.watching():
+    with missing_variables(variables), reads.watching():
         try:
             model = load(folder)
-            _look_at_globals(folder, found)
-            found["stage"] = "call"
-            with asked_as("shadow"), effects.watching():
-                ask_again(model, found)
-        except Exception as error:  # noqa: BLE001 - whatever the model raises is the finding
-            found["error"] = describe(error)
-    found["effects"] = effects.found()
-    found["reads"] = _told(reads.found.values(), folder, elsewhere)
-    found["variables"] = sorted(variables)
-    found["imported"] = importable(LIBRARIES)
-    _look_at_globals(folder, found)
-    # What stands there for jupyter_deploy comes with the bento, the project's own with the snapshot: no distributions.
+            _record_globals(folder, result)
+            result["stage"] = "call"
+            with in_role("shadow"), effects.watching():
+                check_example(model, result)
+        except Exception as error:  # noqa: BLE001 - the model may raise anything; the error is the result
+            result["error"] = describe(error)
+    result["effects"] = effects.sentences()
+    result["reads"] = _reads_in_words(reads.observed.values(), folder, initial)
+    result["variables"] = sorted(variables)
+    result["imported"] = importable(LIBRARIES)
+    _record_globals(folder, result)
+    # The stub of jupyter_deploy belongs to the bento and the project's code to the snapshot; neither is a distribution.
     modules = {name.partition(".")[0] for name in list(sys.modules)}
-    found["modules"] = sorted(modules - {"jupyter_deploy"} - set(project_code.loaded(folder / project_code.FOLDER)))
-    return found
+    result["modules"] = sorted(modules - {"jupyter_deploy"} - set(project_code.loaded(folder / project_code.FOLDER)))
+    return result
 
 
-def _look_at_globals(folder: Path, found: dict[str, Any]) -> None:
+def _record_globals(folder: Path, result: dict[str, Any]) -> None:
     root = folder / project_code.FOLDER
     for module, loaded in project_code.loaded(root).items():
-        seen = found["globals"].setdefault(module, {})
+        seen = result["globals"].setdefault(module, {})
         for places in ((), (root, Path.cwd())):
             for name, what in project_code.globals_of(loaded, places).items():
                 seen.setdefault(name, []).append(what)
 
 
-def ask_again(model: Model, found: dict[str, Any]) -> None:
-    """Ask the model the snapshot's example; ``differences``, ``stochastic`` and ``stage`` of ``found`` are set."""
+def check_example(model: Model, result: dict[str, Any]) -> None:
+    """Answer the snapshot's example and set the keys of the result from ``differences`` to ``batchable``."""
     manifest = model.manifest
     expected = manifest["predictions"]
     rtol, atol = tolerance_of(manifest)
     first, second = model.replay_example(), model.replay_example()
-    found["stochastic"] = bool(differences(first, second, rtol=rtol, atol=atol))
-    found["over_json"] = True  # what fails from here on depends on the form of a request
+    result["stochastic"] = bool(differences(first, second, rtol=rtol, atol=atol))
+    result["over_json"] = True  # a failure from here on depends on the JSON form
     over_json = model.answer(manifest["instances"])
-    found["stage"] = "agree"
-    if found["stochastic"]:
+    result["stage"] = "agree"
+    if result["stochastic"]:
         repeats = [first, second, *(model.replay_example() for _ in range(REPEATS - 2))]
-        found["differences"] = alike(expected, over_json) or unlike(expected, repeats)
+        result["differences"] = structure_differences(expected, over_json) or distribution_differences(
+            expected, repeats
+        )
     else:
         natively = differences(expected, first, rtol=rtol, atol=atol)
-        found["over_json"] = not natively
-        found["differences"] = natively or [
-            f"asked over JSON: {line}" for line in differences(expected, over_json, rtol=rtol, atol=atol)
+        result["over_json"] = not natively
+        result["differences"] = natively or [
+            f"over JSON: {line}" for line in differences(expected, over_json, rtol=rtol, atol=atol)
         ]
-    if not found["differences"]:
-        found["stage"] = "done"
-        found["batchable"] = not found["stochastic"] and _is_batchable(model, over_json)
+    if not result["differences"]:
+        result["stage"] = "done"
+        result["batchable"] = not result["stochastic"] and _is_batchable(model, over_json)
 
 
 def _is_batchable(model: Model, together: list[Any]) -> bool:
-    """Whether some rows of the example get, alone and in another order, the answers that all got ``together``.
+    """Return whether rows of the example get the same answers alone, and in reverse order, as ``together``.
 
-    That cannot be seen of rows that are all alike, and is not asked where a call is not one of rows.
+    Equal rows cannot show a difference, and a call has no rows: both count as not batchable.
     """
     instances = model.manifest["instances"]
     if model.codec.container == "call" or all(one == instances[0] for one in instances[1:]):
@@ -136,7 +146,7 @@ def _is_batchable(model: Model, together: list[Any]) -> bool:
     try:
         alone = [model.answer([one])[0] for one in instances[:ASKED_ALONE]]
         turned = model.answer(instances[::-1])[::-1]
-    except Exception:  # noqa: BLE001 - it takes its rows in one way only, which is no failure
+    except Exception:  # noqa: BLE001 - the model accepts one number of rows only, which is no fault
         return False
     return not (
         differences(together[:ASKED_ALONE], alone, rtol=rtol, atol=atol)
@@ -144,17 +154,17 @@ def _is_batchable(model: Model, together: list[Any]) -> bool:
     )
 
 
-def _told(reads: Iterable[Read], snapshot: Path, elsewhere: Path) -> list[dict[str, Any]]:
-    """What concerns the model's own files: ``{"path", "kind", "where"}``.
+def _reads_in_words(reads: Iterable[Read], snapshot: Path, initial: Path) -> list[dict[str, Any]]:
+    """Return the reads of the model's own files: ``{"path", "kind", "where"}``.
 
-    A path below the working directory, or one that was relative, is told relative to where the model began; one that
-    is missing beside the project's code, of the kind ``beside``, relative to the folder of that.
+    A path below the working directory, and one that was relative, is relative to the initial working directory. A
+    missing file next to the project's code has the kind ``beside`` and a path relative to the code folder.
     """
     code = f"{snapshot / project_code.FOLDER}{os.sep}"
-    place, folder = here() or (elsewhere, elsewhere)
+    place, folder = current_workplace() or (initial, initial)
     own = [f"{path}{os.sep}" for path in (snapshot, Path(__file__).parent, tempfile.gettempdir())]
-    nobodys = (*own, *of_the_machine())
-    found = []
+    nobodys = (*own, *machine_paths())
+    result = []
     for read in reads:
         path, kind = read.path, str(read.kind)
         if read.library and kind == "folder":
@@ -165,55 +175,55 @@ def _told(reads: Iterable[Read], snapshot: Path, elsewhere: Path) -> list[dict[s
             path = os.path.relpath(path, folder)
         elif kind == "missing" or read.library or path.startswith(nobodys):
             continue
-        found.append({"path": path, "kind": kind, "where": read.where})
-    return found
+        result.append({"path": path, "kind": kind, "where": read.where})
+    return result
 
 
 @contextlib.contextmanager
-def variables_noted(names: set[str]) -> Iterator[None]:
-    """Within, the names of environment variables that are asked for and not there are added."""
+def missing_variables(names: set[str]) -> Iterator[None]:
+    """Within this context, add the names of environment variables that are looked up and not set."""
     kind = type(os.environ)
     original = kind.__getitem__
 
-    def noting(self: Any, name: Any) -> Any:
+    def noted(self: Any, name: Any) -> Any:
         try:
             return original(self, name)
         except KeyError:
             names.add(str(name))
             raise
 
-    kind.__getitem__ = noting  # type: ignore[method-assign]
+    kind.__getitem__ = noted  # type: ignore[method-assign]
     try:
         yield
     finally:
         kind.__getitem__ = original  # type: ignore[method-assign]
 
 
-def unlike(expected: list[Any], repeats: list[list[Any]]) -> list[str]:
-    """Where the notebook's answers lie outside what the model gives when asked often.
+def distribution_differences(expected: list[Any], repeats: list[list[Any]]) -> list[str]:
+    """List the notebook's answers that lie outside the answers of repeated calls.
 
-    Numbers: further beyond the extremes of all repeats than those are apart, which one more draw of the same
-    distribution does not do but for the heaviest tails. Labels: the notebook's most frequent one was never seen.
+    A number differs if it lies beyond the repeats' range by more than the width of that range; another draw of the same
+    distribution does so only for the heaviest tails. Labels differ if no repeat has the notebook's most frequent one.
     """
-    found = []
+    result = []
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in expected):
         for row, value in enumerate(expected):
             seen = [answers[row] for answers in repeats if answers[row] is not None]
             low, high = min(seen), max(seen)
             if not low - (high - low) <= value <= high + (high - low):
-                found.append(
+                result.append(
                     f"row {row}: the notebook's {value!r} is far from {low!r} to {high!r}, seen in {len(seen)}"
                 )
     elif expected and all(isinstance(value, str) for value in expected):
         labels = {value for answers in repeats for value in answers}
         usual = max(set(expected), key=expected.count)
         if usual not in labels:
-            found.append(f"the notebook's usual answer {usual!r} never came in {len(repeats)} repeats")
-    return found
+            result.append(f"the notebook's usual answer {usual!r} did not occur in {len(repeats)} repeats")
+    return result
 
 
 def describe(error: Exception) -> dict[str, Any]:
-    """An exception with what is missing: the first thing that a reader can act on."""
+    """Describe an exception, with the missing thing if there is one: the first thing a reader can act on."""
     missing = None
     text = str(error)
     if isinstance(error, ModuleNotFoundError):

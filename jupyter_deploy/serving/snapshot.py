@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from . import project_code
-from .dispatch.deferred_answers import one_by_one, settled
+from .dispatch.deferred_answers import as_stream, resolve
 from .environment import EnvironmentChanged, another_python, changes
 from .natives import callable_of, restore
-from .role import stand_in
+from .role import install_stub
 from .values.codec import Codec
 from .values.decoding import Decoder
-from .workplace import settle
+from .workplace import enter
 
 __all__ = ["EnvironmentChanged", "Model", "SnapshotChanged", "current", "load"]
 
@@ -32,24 +32,24 @@ MANIFEST, MODEL, EXAMPLE = "snapshot.json", "model.pkl", "example.pkl"
 
 
 class SnapshotChanged(RuntimeError):
-    """The files are not those that were captured."""
+    """A file of the snapshot differs from the captured one."""
 
 
 class Model:
-    """What answers requests.
+    """A loaded snapshot that answers instances.
 
     Attributes
     ----------
     tag
-        ``name:version``, from the folder's place in BentoML's model store.
+        ``name:version``, from the folder's path in BentoML's model store.
     digest
-        ``sha256:…`` of ``snapshot.json``, which names the other files by their hashes.
+        ``sha256:…`` of ``snapshot.json``, which holds the hashes of the other files.
     manifest
         The content of ``snapshot.json``.
     codec, decoder
-        How instances become arguments and answers become predictions.
+        Conversion of instances to arguments and of answers to predictions.
     native
-        The unpickled object itself.
+        The unpickled object.
     """
 
     def __init__(
@@ -64,53 +64,53 @@ class Model:
         self._example = example.get("example")
         self._torch = manifest["framework"] == "torch"
         if self._torch and hasattr(native, "eval"):
-            native.eval()  # as for the notebook's own answers: no dropout, no running statistics
+            native.eval()  # as in the capture: no dropout, no running statistics
         self._call = callable_of(native, manifest["method"])
         self._positional = _positional_only(self._call) if self.codec.container == "call" else ()
 
     def answer(self, instances: Sequence[Any]) -> list[Any]:
-        """One prediction for each of ``instances``, in their order.
+        """Return one prediction for each of ``instances``, in their order.
 
         Raises
         ------
         InvalidInstances
-            They do not fit the signature.
+            The instances do not fit the signature.
         BadAnswer
-            The model did not answer one value for each row.
+            The model did not return one value for each row.
         """
         if not instances:
             return []
-        asked = self.decoder.instances(list(instances))
-        return self.codec.encode(self.call_native(self.decoder.batch([asked])), asked.rows)
+        parsed = self.decoder.instances(list(instances))
+        return self.codec.encode(self.call_native(self.decoder.batch([parsed])), parsed.rows)
 
     def call_native(self, example: Any) -> Any:
-        """The model's own answer on what it takes.
+        """Call the model with native arguments.
 
-        For batches that is the batch. For calls it is one call's keyword arguments, or a list of such dicts; the
-        answer is a list with one value for each call.
+        For batches ``example`` is the batch. For calls it is the keyword arguments of one call, or a list of such
+        dicts; the result is a list with one value for each call.
         """
         with self._without_gradients():
             if self.codec.container != "call":
-                return settled(self._call(example))
+                return resolve(self._call(example))
             calls = [example] if isinstance(example, Mapping) else example
-            return [self._once(dict(call)) for call in calls]
+            return [self._resolved_call(dict(call)) for call in calls]
 
     @contextlib.contextmanager
     def yielding(self, arguments: Mapping[str, Any]) -> Iterator[tuple[bool, Any]]:
-        """One call whose answer may come item by item: whether it does, and the iterator, or the answer itself."""
-        with self._without_gradients(), one_by_one(self._unsettled(dict(arguments))) as found:
-            yield found
+        """Make one call; yield whether its answer is an iterator, and the iterator or the answer."""
+        with self._without_gradients(), as_stream(self._call_once(dict(arguments))) as result:
+            yield result
 
     def replay_example(self) -> list[Any]:
-        """The predictions for the notebook's own example, asked as the notebook did: not by way of JSON."""
-        # A copy, since a model may change what it is given.
+        """Return the predictions for the notebook's own example, called natively and not over JSON."""
+        # A copy, since a model may change its arguments.
         answer = self.call_native(copy.deepcopy(self._example))
         return self.codec.encode(answer, len(self.manifest["instances"]))
 
-    def _once(self, arguments: dict[str, Any]) -> Any:
-        return settled(self._unsettled(arguments))
+    def _resolved_call(self, arguments: dict[str, Any]) -> Any:
+        return resolve(self._call_once(arguments))
 
-    def _unsettled(self, arguments: dict[str, Any]) -> Any:
+    def _call_once(self, arguments: dict[str, Any]) -> Any:
         positional = [arguments.pop(name) for name in self._positional if name in arguments]
         return self._call(*positional, **arguments)
 
@@ -136,32 +136,32 @@ _current: Model | None = None
 
 
 def current() -> Model | None:
-    """The model that this process loaded last; None before."""
+    """Return the model that this process loaded last; None before the first."""
     return _current
 
 
 def load(path: str | os.PathLike[str], digest: str | None = None) -> Model:
-    """The model in a snapshot's folder; a second call with the same arguments gives the same object.
+    """Load the model of a snapshot's folder; a second call with the same arguments returns the same object.
 
-    If it has packed files, the process's working directory becomes the place where they lie (``workplace``).
+    If the snapshot has packed files, their folder becomes the working directory of the process (``workplace``).
 
-    With ``NBDEPLOY_CHECK_ENVIRONMENT=1`` the installed versions must be those of the capture.
+    If ``NBDEPLOY_CHECK_ENVIRONMENT=1``, the installed versions must be those of the capture.
 
     Parameters
     ----------
     path
         ``…/<name>/<version>`` in BentoML's model store.
     digest
-        ``sha256:…`` of its ``snapshot.json``. Nothing is unpickled before all hashes were found right.
+        ``sha256:…`` of its ``snapshot.json``. Nothing is unpickled before all hashes are verified.
 
     Raises
     ------
     SnapshotChanged
-        A file is not the one that was captured, or a newer nbdeploy wrote it.
+        A file differs from the captured one, or a newer nbdeploy wrote the snapshot.
     EnvironmentChanged
-        This is another minor version of Python, or another version of a distribution is installed.
+        The minor version of Python differs, or the version of a distribution.
     """
-    global _current  # noqa: PLW0603  one process serves one model; Front has to find it
+    global _current  # noqa: PLW0603  one process serves one model, and Front finds it here
     folder = Path(path).absolute()
     with _lock:
         known = (str(folder), digest)
@@ -171,10 +171,10 @@ def load(path: str | os.PathLike[str], digest: str | None = None) -> Model:
         return _current
 
 
-def to_be_asked(native: Any, path: str | os.PathLike[str], digest: str) -> Model:
-    """An object of this process, to be asked what the snapshot in a folder was asked: no more than its example is read.
+def model_of(native: Any, path: str | os.PathLike[str], digest: str) -> Model:
+    """Wrap an object of this process as the model of a snapshot, of which only the example is read.
 
-    Modules, classes and files of the project are this process's own; the snapshot's do not take their places.
+    Modules, classes and files of the project stay those of this process.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def to_be_asked(native: Any, path: str | os.PathLike[str], digest: str) -> Model
 
 
 def codec(path: str | os.PathLike[str], digest: str) -> Codec:
-    """How the model of the snapshot in a folder takes instances; no more than its example is read, as above.
+    """Return the codec of a snapshot, of which only the example is read.
 
     Raises
     ------
@@ -204,10 +204,10 @@ def _example(folder: Path, digest: str) -> tuple[dict[str, Any], Mapping[str, An
 
 def _read(folder: Path, digest: str | None) -> Model:
     with _verified(folder, digest) as (manifest, files, actual):
-        stand_in()
-        project_code.use(folder, manifest["files"])
+        install_stub()
+        project_code.install(folder, manifest["files"])
         if manifest.get("packed"):
-            settle(manifest["packed"], {name: (file, manifest["files"][name]) for name, file in files.items()})
+            enter(manifest["packed"], {name: (file, manifest["files"][name]) for name, file in files.items()})
         native = _Unpickler(files[MODEL], folder).load()
         example = _Unpickler(files[EXAMPLE], folder).load()
     return Model(native, manifest, example, _tag(folder), actual)
@@ -219,36 +219,36 @@ def _tag(folder: Path) -> str:
 
 @contextlib.contextmanager
 def _verified(folder: Path, digest: str | None) -> Iterator[tuple[dict[str, Any], dict[str, BufferedReader], str]]:
-    """The manifest, the snapshot's open files and its digest, all hashes having been found right."""
+    """Yield the manifest, the open files and the digest of a snapshot after all hashes are verified."""
     content = _content(folder / MANIFEST)
     actual = f"sha256:{hashlib.sha256(content).hexdigest()}"
     if digest is not None and actual != digest:
         raise SnapshotChanged(f"{folder / MANIFEST} changed after it was captured: expected {digest}, found {actual}")
     manifest: dict[str, Any] = json.loads(content)
     if manifest.get("format", FORMAT) != FORMAT:
-        raise SnapshotChanged(f"{folder / MANIFEST} was written by a newer nbdeploy: serve it with that one")
+        raise SnapshotChanged(f"{folder / MANIFEST} was written by a newer nbdeploy; serve it with that version")
     if line := another_python(manifest):
         raise EnvironmentChanged([line])
     with contextlib.ExitStack() as opened:
-        # The bytes that are hashed must be the bytes that are unpickled: each file is opened once.
+        # Each file is opened once, so the hashed bytes are the unpickled bytes.
         files = {}
         for name in sorted({MODEL, EXAMPLE, *manifest["files"]}):
             file = files[name] = opened.enter_context(_open(folder / name))
-            found, expected = hashlib.file_digest(file, "sha256").hexdigest(), manifest["files"].get(name)
-            if found != expected:
+            result, expected = hashlib.file_digest(file, "sha256").hexdigest(), manifest["files"].get(name)
+            if result != expected:
                 raise SnapshotChanged(
-                    f"{folder / name} changed after it was captured: expected sha256 {expected}, found {found}"
+                    f"{folder / name} changed after it was captured: expected sha256 {expected}, found {result}"
                 )
             file.seek(0)
         if os.environ.get("NBDEPLOY_CHECK_ENVIRONMENT") == "1" and (lines := changes(manifest)):
             raise EnvironmentChanged(lines)
-        if unknown := project_code.strangers(folder, files):
-            raise SnapshotChanged(f"{folder / unknown[0]} is not among what was captured")
+        if unknown := project_code.unlisted_files(folder, files):
+            raise SnapshotChanged(f"{folder / unknown[0]} is not listed in the manifest; capture the model again")
         yield manifest, files, actual
 
 
 class _Unpickler(pickle.Unpickler):
-    """Finds the parts that are stored beside the pickle."""
+    """Restores the parts that are stored outside the pickle."""
 
     def __init__(self, file: BufferedReader, folder: Path) -> None:
         super().__init__(file)
@@ -256,10 +256,10 @@ class _Unpickler(pickle.Unpickler):
         self._restored: dict[str, Any] = {}
 
     def persistent_load(self, reference: tuple[Any, ...]) -> Any:
-        told = repr(reference)  # some hold dicts
-        if told not in self._restored:
-            self._restored[told] = restore(self._folder, reference)
-        return self._restored[told]
+        key = repr(reference)  # references may hold dicts, which are not hashable
+        if key not in self._restored:
+            self._restored[key] = restore(self._folder, reference)
+        return self._restored[key]
 
 
 def _content(path: Path) -> bytes:
@@ -271,4 +271,4 @@ def _open(path: Path) -> BufferedReader:
     try:
         return path.open("rb")
     except FileNotFoundError as error:
-        raise SnapshotChanged(f"{path} is missing: this is not a complete snapshot") from error
+        raise SnapshotChanged(f"{path} is missing: the snapshot is incomplete; capture the model again") from error

@@ -1,13 +1,13 @@
-"""One snapshot behind HTTP on loopback, for who validates it: the same answers as a release gives, and no records.
+"""A server of one snapshot on loopback, for a validation: the same answers as a release, and no records.
 
     python -P -c "…; main()"
 
-What it serves it is told in one line of JSON on its standard input, so that the secret stands neither in its arguments
-nor in its environment. It ends when its standard input does, or the process that started it (whose forked children may
-still hold the other end), and takes its folder with it.
+It reads its settings from one line of JSON on standard input, so the secret is neither in its arguments nor in its
+environment. It exits and removes its folder if standard input ends or the parent process dies (whose forked children
+may still hold the other end of the pipe).
 
-    /<secret>/<job>/predict, …   what a release answers at /predict, …; what is asked is noted for the job
-    /<secret>/log                the end of what the model wrote
+    /<secret>/<job>/predict, …   the same as /predict, … of a release; each call is logged for the job
+    /<secret>/log                the end of the model's output
 """
 
 from __future__ import annotations
@@ -31,53 +31,53 @@ from typing import Any
 
 from . import workplace
 from .asgi.front import Front
-from .asgi.messages import Answer, Receive, Scope, Send
+from .asgi.messages import Receive, Response, Scope, Send
 from .dispatch.parsed_request import Raw
-from .role import asked_as
+from .role import in_role
 from .snapshot import EnvironmentChanged, load
 from .telemetry.records import Entry
 
 LOG, STATE, CALLS = "log", "state.json", "calls"
-"""Names in the server's folder: what the model writes, how the start went, and a file of calls for each job."""
+"""Names in the server's folder: the model's output, the result of the start, the folder of call logs."""
 
-MOST_CALLS = 100_000
-MOST_ANSWER_BYTES = 32 * 1024 * 1024
-"""Of each job so many calls are noted, and answers of so many bytes of JSON together; the rest is counted."""
+MAX_CALLS = 100_000
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+"""Limits of one job's call log: calls, and bytes of answers in JSON; further calls are counted only."""
 
 _JOB = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _LOG_BYTES = 16_000
 _GRACE_SECONDS = 2.0
 _LOOK_SECONDS = 0.5
 
-# Longer than any notebook leaves its connection idle: a closed one would have to be told from an ended server.
+# Longer than any notebook leaves a connection idle, so a closed connection means that the server has ended.
 _KEEP_ALIVE_SECONDS = 24 * 3600
 
 
-class Noted:
-    """What the model was asked, as one line a call in a file for each job; in place of a release's records.
+class CallLog:
+    """A log of the model's calls, one line a call in a file for each job; replaces a release's records.
 
-    A line is written before the answer leaves: who has an answer can read what was noted of it. Of a call beyond the
-    limits the line holds less, and at last nothing.
+    A line is written before its answer is sent, so a client that has an answer finds its line. Beyond the limits a line
+    has no answer, then no content.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(mode=0o700)
-        self._lock = threading.Lock()  # what is refused unread is told by another thread than the model's
+        self._lock = threading.Lock()  # requests refused early are logged by another thread than the model's
         self._calls: dict[str, int] = {}
         self._bytes: dict[str, int] = {}
 
     def write_all(self, entries: Sequence[Entry]) -> bool:
-        """Note calls, each of the job that the outer application put into its ``pair_id``.
+        """Log calls; ``pair_id`` holds the job, set by ``SecretPrefix``.
 
-        Always True: a full disk loses the note, not the answer.
+        Returns True: a full disk loses the line, not the answer.
         """
         try:
             with self._lock:
                 for entry in entries:
                     self._note(entry)
         except OSError as failure:
-            sys.stderr.write(f"a call could not be noted: {failure}\n")
+            sys.stderr.write(f"a call could not be logged: {failure}\n")
         return True
 
     def _note(self, entry: Entry) -> None:
@@ -89,22 +89,22 @@ class Noted:
     def _append(self, job: str, about: dict[str, Any], answers: str) -> None:
         self._calls[job] = self._calls.get(job, 0) + 1
         self._bytes[job] = self._bytes.get(job, 0) + len(answers)
-        kept = answers if self._bytes[job] <= MOST_ANSWER_BYTES else "null"
-        line = f'{json.dumps(about)[:-1]}, "answers": {kept}}}\n' if self._calls[job] <= MOST_CALLS else "\n"
+        kept = answers if self._bytes[job] <= MAX_ANSWER_BYTES else "null"
+        line = f'{json.dumps(about)[:-1]}, "answers": {kept}}}\n' if self._calls[job] <= MAX_CALLS else "\n"
         with open(self._folder / job, "ab", opener=_private) as file:
             file.write(line.encode())
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing: no file stays open."""
 
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _values(given: Any) -> Any:
-    # Read, so that the same is known as the same however its JSON was written.
-    return json.loads(given) if isinstance(given, Raw) else given
+def _values(value: Any) -> Any:
+    # Parsed, so equal values get equal digests however their JSON is written.
+    return json.loads(value) if isinstance(value, Raw) else value
 
 
 def _digest(inputs: Any) -> str:
@@ -115,13 +115,13 @@ def _digest(inputs: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-async def nothing_else(scope: Scope, receive: Receive, send: Send) -> None:
-    """What stands behind the front door: the paths that BentoML would answer."""
+async def fallback_app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer the paths that BentoML answers in a release."""
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
     elif scope["type"] == "http":
         alive = scope["path"].endswith(("/livez", "/readyz"))
-        await Answer(200 if alive else 404, b"{}").through(send)
+        await Response(200 if alive else 404, b"{}").send_to(send)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
@@ -132,8 +132,8 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-class BelowSecret:
-    """Only who knows the secret that stands first in the path is let in; then stands the job that asks."""
+class SecretPrefix:
+    """An application that checks the secret in the path and takes the job from the next segment."""
 
     def __init__(self, app: Any, secret: str, log: Path) -> None:
         self._app = app
@@ -148,14 +148,14 @@ class BelowSecret:
         secret, _, rest = path.partition("/")
         job, _, below = rest.partition("/")
         if not hmac.compare_digest(secret.encode("utf-8", "replace"), self._secret) or not _JOB.fullmatch(job):
-            await Answer(404, b"{}").through(send)
+            await Response(404, b"{}").send_to(send)
         elif rest == LOG:
-            await Answer(200, self._tail(), "text/plain; charset=utf-8").through(send)
+            await Response(200, self._tail(), "text/plain; charset=utf-8").send_to(send)
         else:
-            # What a gateway would say of the request nobody says here; the job takes the place of its own id.
-            told = [(name, value) for name, value in scope["headers"] if not name.lower().startswith(b"x-rollout-")]
-            told = [(name, value) for name, value in told if name.lower() != b"x-pair-id"]
-            headers = [*told, (b"x-pair-id", job.encode())]
+            # There is no gateway, so its headers are removed; the job takes the place of the pair id.
+            kept = [(name, value) for name, value in scope["headers"] if not name.lower().startswith(b"x-rollout-")]
+            kept = [(name, value) for name, value in kept if name.lower() != b"x-pair-id"]
+            headers = [*kept, (b"x-pair-id", job.encode())]
             inner = {**scope, "path": f"/{below}", "raw_path": f"/{below}".encode(), "headers": headers}
             await self._app(inner, receive, send)
 
@@ -169,53 +169,53 @@ class BelowSecret:
 
 
 def main() -> None:
-    """Serve what standard input says until it ends."""
-    told = json.loads(sys.stdin.buffer.readline() or b"{}")
-    if not told:
-        return  # who started this has gone already
-    root = Path(told["root"])
-    ending = _Ending(root, told["parent"])  # asked of the system, it could be somebody else by now
-    threading.Thread(target=ending.with_parent, daemon=True).start()
+    """Serve the snapshot that standard input names until standard input ends."""
+    settings = json.loads(sys.stdin.buffer.readline() or b"{}")
+    if not settings:
+        return  # the parent has ended already
+    root = Path(settings["root"])
+    watch = _ParentWatch(root, settings["parent"])  # os.getppid() might already be another process
+    threading.Thread(target=watch.run, daemon=True).start()
     try:
-        model = load(told["path"], told["digest"])
+        model = load(settings["path"], settings["digest"])
     except EnvironmentChanged as changed:
-        _say(root, {"changes": changed.changes})
+        _write_state(root, {"changes": changed.changes})
         raise
-    # As a release is asked its example before it is asked by anybody else: the first answer is often a slow one.
-    with contextlib.suppress(Exception), asked_as("probe"):
+    # As in a release, the example comes first: the first answer is often slow.
+    with contextlib.suppress(Exception), in_role("probe"):
         model.answer(model.manifest["instances"])
     import uvicorn  # only this process needs it
 
-    front = Front(nothing_else, model=model, recorder=Noted(root / CALLS))
+    front = Front(fallback_app, model=model, recorder=CallLog(root / CALLS))
     config = uvicorn.Config(
-        BelowSecret(front, told["secret"], root / LOG),
+        SecretPrefix(front, settings["secret"], root / LOG),
         log_level="error",
         access_log=False,
         lifespan="on",
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=1,
     )
-    ending.server = uvicorn.Server(config)
-    # It has listened since before this process began, so that who asked meanwhile has been waiting.
-    listener = socket.socket(fileno=told["listener"])
-    _say(root, {})
-    asyncio.run(ending.server.serve(sockets=[listener]))
+    watch.server = uvicorn.Server(config)
+    # The parent listened before it started this process, so early connections wait in the backlog.
+    listener = socket.socket(fileno=settings["listener"])
+    _write_state(root, {})
+    asyncio.run(watch.server.serve(sockets=[listener]))
 
 
-def _say(root: Path, state: dict[str, Any]) -> None:
+def _write_state(root: Path, state: dict[str, Any]) -> None:
     part = root / f"{STATE}.part"
     part.write_text(json.dumps(state), "utf-8")
     part.replace(root / STATE)
 
 
-class _Ending:
-    """Ends this process with the one that started it, also while the model loads or computes."""
+class _ParentWatch:
+    """Ends this process with its parent, also while the model loads or computes."""
 
     def __init__(self, root: Path, parent: int) -> None:
         self._root, self._parent = root, parent
         self.server: Any = None
 
-    def with_parent(self) -> None:
+    def run(self) -> None:
         while os.getppid() == self._parent:
             ready, _, _ = select.select([0], [], [], _LOOK_SECONDS)
             if ready and not os.read(0, 4096):
@@ -223,6 +223,6 @@ class _Ending:
         shutil.rmtree(self._root, ignore_errors=True)
         if self.server is not None:
             self.server.should_exit = True
-            time.sleep(_GRACE_SECONDS)  # usually it has ended before that, and this thread with it
+            time.sleep(_GRACE_SECONDS)  # usually the process has ended before, and this thread with it
         workplace.leave()
         os._exit(0)

@@ -1,10 +1,10 @@
-"""Where a model's packed files lie while a process serves it: a private folder, which becomes the working directory.
+"""The private folder of a model's packed files, which becomes the working directory of the process that serves it.
 
-The snapshot has them under two names, both relative to the notebook's project: ``data/a/b.csv`` is ``a/b.csv`` of the
-project, and ``outside/2/c.csv`` is ``../../c.csv``. The workplace lays them out likewise, deep enough for those
-above, and the working directory is as far below the project's folder as the notebook's was: what the notebook opened
-by a relative path is found by the same one. Each process has copies of its own, since a model may write into what it
-opened, and the snapshot must stay what it is. Paths that were absolute lead to their copies by ``redirect``.
+A snapshot stores packed files under two names, both relative to the notebook's project: ``data/a/b.csv`` is ``a/b.csv``
+of the project, and ``outside/2/c.csv`` is ``../../c.csv``. The workplace has the same layout, deep enough for the files
+above the project, and the working directory has the same depth below the project's folder as the notebook's. A relative
+path in the notebook therefore finds its copy. Each process has its own copies, since a model may write into its files
+and the snapshot must not change. ``redirect`` maps absolute paths to their copies.
 """
 
 from __future__ import annotations
@@ -22,37 +22,37 @@ from pathlib import Path
 from typing import IO, Any
 
 from .audit.redirect import redirect
-from .hosting.read_only_bentoml import has_folder
+from .hosting.read_only_bentoml import has_temporary_folder
 from .telemetry.recording import STDOUT
 
 INSIDE, OUTSIDE = "data", "outside"
 
-_RECORDS = "NBDEPLOY_RECORDS"  # a setting that names a folder, which may be relative, or STDOUT
+_RECORDS = "NBDEPLOY_RECORDS"  # a setting: a folder, possibly relative, or STDOUT
 _PREFIX = "nbdeploy-workplace-"
 _BLOCK = 1 << 20
 
-# Folders that this process holds, with the descriptors whose locks say that it lives; and where it went last.
+# The workplaces of this process with the descriptors of their locks, and the current one.
 _held: dict[Path, int] = {}
-_here: tuple[Path, Path] | None = None
+_current: tuple[Path, Path] | None = None
 
 
-class NoPlace(OSError):
-    """There is no folder that packed files could be copied to."""
+class NoTemporaryFolder(OSError):
+    """There is no writable folder for copies of the packed files."""
 
 
-class Changed(RuntimeError):
-    """What was copied is not what was verified."""
+class CopyChanged(RuntimeError):
+    """A copied file differs from the verified one."""
 
 
 def packed_as(at: str) -> str:
-    """The name within a snapshot of a file at ``at``, relative to the project: normalized, with ``/``."""
+    """Return a file's name in the snapshot for its path ``at``, normalised, with ``/`` and relative to the project."""
     parts = at.split("/")
     ups = parts.count("..")
     return f"{OUTSIDE}/{ups}/{'/'.join(parts[ups:])}" if ups else f"{INSIDE}/{at}"
 
 
 def location_of(name: str) -> str | None:
-    """The inverse of ``packed_as``; None for a file of the snapshot that is no packed one."""
+    """Return the inverse of ``packed_as``; None for other files of the snapshot."""
     top, _, rest = name.partition("/")
     if top == INSIDE and rest:
         return rest
@@ -60,34 +60,34 @@ def location_of(name: str) -> str | None:
     return "../" * int(ups) + below if top == OUTSIDE and ups.isdecimal() else None
 
 
-def settle(data: Mapping[str, Any], files: Mapping[str, tuple[IO[bytes], str]]) -> None:
-    """Make a workplace, copy the packed files into it and go there.
+def enter(data: Mapping[str, Any], files: Mapping[str, tuple[IO[bytes], str]]) -> None:
+    """Make a workplace, copy the packed files into it and change the working directory to it.
 
     Parameters
     ----------
     data
-        The manifest's ``data``: ``folder`` and ``absolute``.
+        The manifest's ``packed``: ``folder`` and ``absolute``.
     files
-        Names within the snapshot -> the open file and its SHA-256.
+        Names in the snapshot -> the open file and its SHA-256.
 
     Raises
     ------
-    Changed
-        A copy's bytes are not those of its digest.
-    NoPlace
+    CopyChanged
+        The digest of a copy differs.
+    NoTemporaryFolder
         There is no temporary folder.
     OSError
-        Its disk is full; nothing is left.
+        The disk is full; no file is left behind.
     """
-    global _here  # noqa: PLW0603 - as the working directory itself is the process's
+    global _current  # noqa: PLW0603 - the working directory belongs to the process
     located = {at: opened for name, opened in files.items() if (at := location_of(name)) is not None}
     depth = max(at.split("/").count("..") for at in (data["folder"], *data["absolute"].values(), *located))
-    if not has_folder():
-        raise NoPlace(
-            "the model has packed files, of which each process takes copies, and there is no folder to write them to: "
+    if not has_temporary_folder():
+        raise NoTemporaryFolder(
+            "the model has packed files, and there is no writable folder for the copies that each process needs: "
             "mount one at /tmp, or at a path that TMPDIR names"
         )
-    place = _made()
+    place = _new_folder()
     try:
         project = place.joinpath(*["above"] * depth, "project")
         for at, (file, sha256) in located.items():
@@ -98,20 +98,20 @@ def settle(data: Mapping[str, Any], files: Mapping[str, tuple[IO[bytes], str]]) 
         if records and records != STDOUT:
             os.environ[_RECORDS] = str(Path(records).absolute())
         os.chdir(folder)
-        _here = (place, folder)
+        _current = (place, folder)
         redirect({absolute: str(_below(place, project, at)) for absolute, at in data["absolute"].items()})
     except BaseException:
         _remove(place)
         raise
 
 
-def here() -> tuple[Path, Path] | None:
-    """The workplace of this process, and the folder in it where it began; None: it has none."""
-    return _here
+def current_workplace() -> tuple[Path, Path] | None:
+    """Return the workplace and the initial folder in it; None if there is none."""
+    return _current
 
 
 def leave() -> None:
-    """Remove this process's workplaces: at its end, or when its service is closed."""
+    """Remove this process's workplaces; called at exit and when the service closes."""
     if _held:
         os.chdir("/")
     for place in list(_held):
@@ -119,9 +119,9 @@ def leave() -> None:
 
 
 def sweep() -> None:
-    """Remove the workplaces of processes that were killed: nobody holds their locks any more."""
+    """Remove the workplaces of killed processes, whose locks are free."""
     for place in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError):  # held, not ours, or gone
+        with contextlib.suppress(OSError):  # locked, of another user, or removed
             descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 if os.fstat(descriptor).st_uid == os.geteuid():
@@ -131,8 +131,8 @@ def sweep() -> None:
                 os.close(descriptor)
 
 
-def _made() -> Path:
-    """A new folder with a lock on it; one that a ``sweep`` met before it was locked is made anew."""
+def _new_folder() -> Path:
+    """Make a locked folder; if a ``sweep`` removes it before it is locked, make another."""
     sweep()
     while True:
         place = Path(tempfile.gettempdir()).resolve() / f"{_PREFIX}{uuid.uuid4().hex}"
@@ -154,19 +154,19 @@ def _remove(place: Path) -> None:
 
 
 def _below(place: Path, project: Path, at: str) -> Path:
-    found = Path(os.path.normpath(project / at))
-    if not found.is_relative_to(place):
-        raise Changed(f"{at} is no place for a packed file")
-    return found
+    path = Path(os.path.normpath(project / at))
+    if not path.is_relative_to(place):
+        raise CopyChanged(f"{at} is outside the workplace")
+    return path
 
 
 def _copy(file: IO[bytes], to: Path, sha256: str) -> None:
-    # The bytes that are hashed are the bytes that the model will find.
+    # The hashed bytes are the copied bytes.
     to.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
-    with open(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as copy:  # noqa: PTH123 - a mode
+    with open(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as copy:  # noqa: PTH123 - permissions
         while block := file.read(_BLOCK):
             digest.update(block)
             copy.write(block)
     if digest.hexdigest() != sha256:
-        raise Changed(f"{to.name} changed while it was copied")
+        raise CopyChanged(f"{to.name} changed while it was copied")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_deploy.domain.errors import StoreError
-from jupyter_deploy.system.filesystem import network_kind_of, why_not_writable
+from jupyter_deploy.system.filesystem import network_kind_of, write_obstacle
 
 SCHEMA_VERSION = 1
 """Rises with each change of a table and with each new field of a stored document."""
@@ -51,14 +51,14 @@ CREATE TABLE publications (
 
 @dataclass(frozen=True)
 class Schema:
-    """What a file holds.
+    """The content of a database file.
 
     Attributes
     ----------
     tables
-        Statements that make them; ``META`` is one of them.
+        Statements that create them, including ``META``.
     anew
-        What is left to do when the file is damaged and there is no copy of it, ``{aside}`` being what moves it away.
+        The remedy if the file is damaged and has no copy; ``{aside}`` is the command that moves it away.
     """
 
     version: int
@@ -68,20 +68,20 @@ class Schema:
 
 STORE = Schema(SCHEMA_VERSION, _SCHEMA, "Begin anew: nbdeploy down; {aside}; and deploy again")
 
-_SECONDS = 10.0  # that a connection waits for another process's transaction
+_SECONDS = 10.0  # timeout for another process's transaction
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class Database:
-    """One file, in a folder that is made with mode 0700 at the first write.
+    """One database file, in a folder that is created with mode 0700 at the first write.
 
-    Every use opens a connection of its own; nothing is held between two of them.
+    Every use opens its own connection; nothing stays open between uses.
 
     Raises
     ------
     StoreError
-        By all methods: it cannot be read or written, is damaged, or of a newer version; nothing was changed.
+        By all methods: the file cannot be read or written, is damaged, or of a newer version; nothing was changed.
     """
 
     def __init__(self, path: Path, schema: Schema = STORE) -> None:
@@ -92,7 +92,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection | None]:
-        """A connection for reading, or None before the first write: looking makes no files."""
+        """Open a connection for reading, or None before the first write: reading creates no files."""
         self._require_not_lost()
         if not self._path.exists():
             yield None
@@ -102,7 +102,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction that holds the write lock from its beginning."""
+        """Run one transaction that holds the write lock from its beginning."""
         self._require_not_lost()
         self._make_folder()
         try:
@@ -115,7 +115,7 @@ class Database:
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
-        """Hold a lock among all processes; waits for it. The end of the process gives it back."""
+        """Hold a lock among all processes; wait for it. The end of the process releases it."""
         self._make_folder()
         folder = self._path.parent / "locks"
         try:
@@ -133,12 +133,12 @@ class Database:
             os.close(descriptor)
 
     def copy(self) -> None:
-        """Keep a copy as of now. A full disk is no reason to fail: what was changed is written already."""
+        """Store a copy of the current state. A full disk is not an error: the change itself is already written."""
         with contextlib.suppress(OSError, sqlite3.Error, StoreError), self.lock(""):
             self._copy_to(self._copy_path)
 
     def _copy_to(self, to: Path) -> None:
-        """A sound copy of what is committed; the caller holds the lock ``""``."""
+        """Copy the committed state and check the copy; the caller holds the lock ``""``."""
         part = to.with_name(f"{to.name}.part")
         try:
             part.unlink(missing_ok=True)
@@ -164,14 +164,14 @@ class Database:
                 self._prepare(db)
                 yield db
         except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:  # the low byte: the rest says where
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:  # the low byte is the primary code
                 raise self.damaged(error) from error
             raise self._unusable(error) from error
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         version = self._version(db)
         if version == 0:
-            with self.lock(""):  # of several first writers one makes the tables
+            with self.lock(""):  # one of several first writers creates the tables
                 if self._version(db) == 0:
                     with _transaction(db):
                         self._make(db)
@@ -180,7 +180,7 @@ class Database:
             self._checked = True
 
     def _version(self, db: sqlite3.Connection) -> int:
-        # One statement, since another process may be making the tables just now.
+        # One statement, since another process may be creating the tables.
         query = "SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version"
         version, tables = db.execute(query).fetchone()
         if version > self._schema.version:
@@ -208,7 +208,7 @@ class Database:
             raise self._unusable(error) from error
 
     def _require_not_lost(self) -> None:
-        """An empty store beside a copy is not a new one: to begin anew would lose what the copy has."""
+        """Raise if the store is missing or empty but has a copy: a new store would lose the copy's content."""
         try:
             lost = self._path.stat().st_size == 0
         except FileNotFoundError:
@@ -216,21 +216,21 @@ class Database:
         except OSError as error:
             raise self._unusable(error) from error
         if lost and self._copy_path.exists():
-            raise self.damaged("it is gone or empty, but there is a copy of it")
+            raise self.damaged("it is missing or empty, but a copy exists")
 
     def damaged(self, why: object) -> StoreError:
-        """What is said of a file that cannot be trusted, with the way back."""
+        """Return the error for a damaged file, with the commands that restore it."""
         folder, name = shlex.quote(str(self._path.parent)), self._path.name
         aside = f"cd {folder} && mkdir -p broken && mv -f {name}* broken/"
         if self._copy_path.exists():
-            remedy = f"go back to the copy of the last change: {aside}; cp {self._copy_path.name} {name} && "
+            remedy = f"restore the copy of the last change: {aside}; cp {self._copy_path.name} {name} && "
             remedy += "nbdeploy reconcile"
         else:
             remedy = f"there is no copy. {self._schema.anew.format(aside=aside)}"
         return StoreError(f"the store {self._path} is damaged: {why}. Nothing was changed", remedy)
 
     def _unusable(self, why: object) -> StoreError:
-        reason = why_not_writable(self._path.parent)
+        reason = write_obstacle(self._path.parent)
         kind = network_kind_of(self._path.parent)
         where = f" ({reason})" if reason else ""
         where += f" (on {kind}, a network file system: are its locks switched on?)" if kind else ""
@@ -241,7 +241,7 @@ class Database:
 
 
 def _this_version() -> str:
-    from importlib import metadata  # noqa: PLC0415 - seldom needed, and some milliseconds
+    from importlib import metadata  # noqa: PLC0415 - rarely needed, and some milliseconds
 
     return metadata.version("nbdeploy")
 
@@ -253,15 +253,15 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
         yield
         db.execute("COMMIT")
     except BaseException:
-        if db.in_transaction:  # SQLite itself ends it after some errors, such as a full disk
+        if db.in_transaction:  # SQLite ends it after some errors, such as a full disk
             db.execute("ROLLBACK")
         raise
 
 
 def _check(db: sqlite3.Connection) -> None:
-    """Raise the error of a damaged file, if it is one; reads all of it."""
-    (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
-    if found != "ok":
-        error = sqlite3.DatabaseError(found.replace("*** ", "").replace("\n", " "))
+    """Read the whole file and raise an error if it is damaged."""
+    (result,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if result != "ok":
+        error = sqlite3.DatabaseError(result.replace("*** ", "").replace("\n", " "))
         error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
         raise error

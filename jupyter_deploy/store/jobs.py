@@ -1,4 +1,4 @@
-"""Jobs and what is told of them, in one SQLite file that server, kernels and the jobs' own processes write."""
+"""Jobs and their events, in one SQLite file that the server, kernels and job processes write."""
 
 from __future__ import annotations
 
@@ -26,15 +26,14 @@ from jupyter_deploy.domain.jobs import (
     Problem,
     gone,
     log_within,
-    told,
+    shown_request,
 )
-from jupyter_deploy.system.processes import before_boot, born, elsewhere, is_there, note
+from jupyter_deploy.system.processes import before_boot, is_alive, other_host, process_mark, register
 
 from .database import META, Database, Schema
 
-# ``born`` tells the process, or while it waits the kernel (asked or capturing), from a later one with its id;
-# ``request`` is whole until the job has ended, ``document`` is what may be shown; ``logged`` counts the characters of
-# its log.
+# ``process_mark`` distinguishes the process (the kernel, if the job waits) from a later process with the same id;
+# ``request`` is complete until the job ends, ``document`` has no secrets; ``logged`` counts the characters of the log.
 _JOBS = """
 CREATE TABLE jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, state TEXT NOT NULL, born TEXT NOT NULL,
@@ -55,8 +54,8 @@ _ENDED = f"({', '.join(repr(state) for state in ENDED)})"
 class SqliteJobs:
     """The Jobs port over ``<home>/jobs.sqlite`` (0600).
 
-    ``KEPT`` jobs are kept. A log's event is at most ``LOG_EVENT`` characters, a job's log in all ``LOG_IN_ALL``; of a
-    validation's run only the latest ``underway`` is kept, since each says all of it.
+    ``KEPT`` jobs are stored. An event of a log has at most ``LOG_EVENT`` characters, the whole log ``LOG_IN_ALL``; of a
+    validation's run only the latest ``underway`` event is stored, since each is complete.
     """
 
     def __init__(self, home: Path) -> None:
@@ -71,7 +70,7 @@ class SqliteJobs:
             verb=verb,
             title=title,
             endpoint=endpoint,
-            request=told(request),
+            request=shown_request(request),
             state=state,
             created_at=now(),
         )
@@ -98,7 +97,7 @@ class SqliteJobs:
             rows = db.execute(query).fetchall() if db else []
         return [self._parsed(document) for (document,) in rows]
 
-    def tell(self, job_id: str, kind: Literal["step", "underway", "log"], data: dict[str, Any]) -> None:
+    def add_event(self, job_id: str, kind: Literal["step", "underway", "log"], data: dict[str, Any]) -> None:
         with self._writing() as db:
             job = self._read(db, job_id)
             if job.state in ENDED:
@@ -121,22 +120,22 @@ class SqliteJobs:
                 db.execute(query, (job_id, data["run"], data["side"]))
             _event(db, job_id, kind, json.dumps(data))
 
-    def asked(self, job_id: str, kernel: int, notebook: str | None = None) -> Job:
+    def request_capture(self, job_id: str, kernel: int, notebook: str | None = None) -> Job:
         with self._writing() as db:
             job = self._read(db, job_id)
             if job.state != "waiting" or job.kernel is not None:
                 return job
-            return _changed(db, job, {"asked": kernel, "notebook": notebook}, at=born(kernel))
+            return _changed(db, job, {"asked": kernel, "notebook": notebook}, at=process_mark(kernel))
 
-    def capturing(self, job_id: str, kernel: int) -> Job:
+    def start_capture(self, job_id: str, kernel: int) -> Job:
         with self._changing(job_id, "waiting") as (db, job):
-            return self._whole(db, _changed(db, job, {"kernel": kernel}, at=note(self._home, kernel)))
+            return self._whole(db, _changed(db, job, {"kernel": kernel}, at=register(self._home, kernel)))
 
-    def captured(self, job_id: str, tag: str, interpreter: str) -> Job:
+    def finish_capture(self, job_id: str, tag: str, interpreter: str) -> Job:
         with self._changing(job_id, "waiting") as (db, job):
             request = self._whole(db, job).request | {"source": tag}
             db.execute("UPDATE jobs SET request = ? WHERE id = ?", (json.dumps(request), job_id))
-            after = {"state": "queued", "interpreter": interpreter, "request": told(request)}
+            after = {"state": "queued", "interpreter": interpreter, "request": shown_request(request)}
             return _changed(db, job, after, at="")
 
     def claim(self, job_id: str, pid: int) -> Job | None:
@@ -144,7 +143,7 @@ class SqliteJobs:
             job = self._read(db, job_id)
             if job.state != "queued":
                 return None
-            return self._whole(db, _changed(db, job, {"state": "running", "pid": pid}, at=note(self._home, pid)))
+            return self._whole(db, _changed(db, job, {"state": "running", "pid": pid}, at=register(self._home, pid)))
 
     def withdraw(self, job_id: str) -> Job:
         with self._writing() as db:
@@ -155,9 +154,9 @@ class SqliteJobs:
         with self._database.reading() as db:
             job = self._read(db, job_id)
             (at,) = db.execute("SELECT born FROM jobs WHERE id = ?", (job_id,)).fetchone() if db else ("",)
-        if job.state != "running" or job.pid is None or not is_there(self._home, job.pid, at):
+        if job.state != "running" or job.pid is None or not is_alive(self._home, job.pid, at):
             return False
-        if (host := elsewhere(at)) is not None:
+        if (host := other_host(at)) is not None:
             raise Conflict(
                 f"the job {job_id} ({job.title}) runs on {host}, in another container or on another machine",
                 f"cancel it on {host}, where its process can be reached",
@@ -177,7 +176,7 @@ class SqliteJobs:
 
     def events(self, after: int = 0, *, job_id: str | None = None, limit: int = 500) -> list[JobEvent]:
         query = "SELECT id, job, at, kind, data FROM events WHERE id > ?1 AND (?2 IS NULL OR job = ?2)"
-        if job_id is not None:  # the other index
+        if job_id is not None:  # uses the index
             query = "SELECT id, job, at, kind, data FROM events WHERE job = ?2 AND id > ?1"
         with self._database.reading() as db:
             rows = db.execute(f"{query} ORDER BY id LIMIT ?3", (after, job_id, limit)).fetchall() if db else []
@@ -188,7 +187,7 @@ class SqliteJobs:
 
     def latest(self) -> int:
         with self._database.reading() as db:
-            query = "SELECT seq FROM sqlite_sequence WHERE name = 'events'"  # those that were trimmed count
+            query = "SELECT seq FROM sqlite_sequence WHERE name = 'events'"  # including trimmed events
             row = db.execute(query).fetchone() if db else None
         return int(row[0]) if row else 0
 
@@ -196,24 +195,24 @@ class SqliteJobs:
         with self._database.reading() as db:
             query = "SELECT document, born FROM jobs WHERE state IN ('waiting', 'running')"
             rows = db.execute(query).fetchall() if db else []
-        found = [(self._parsed(document), at) for document, at in rows]
-        lost = [self._lost(job) for job, at in found if self._is_lost(job, at)]
+        entries = [(self._parsed(document), at) for document, at in rows]
+        lost = [self._lost(job) for job, at in entries if self._is_lost(job, at)]
         return [job for job in lost if job is not None]
 
     def _is_lost(self, job: Job, at: str) -> bool:
         if job.state == "running":
-            return not is_there(self._home, job.pid, at)
+            return not is_alive(self._home, job.pid, at)
         if job.kernel is not None:
-            return not is_there(self._home, job.kernel, at)
+            return not is_alive(self._home, job.kernel, at)
         waited = now() - job.created_at
         if job.asked is None:
             return waited > ASKED_WITHIN
-        # A kernel that only was asked holds no lock: in another container or on another machine it may be there.
-        known = bool(at) and (elsewhere(at) is None or before_boot(at))
-        return waited > WAITS_AT_MOST or (known and not is_there(self._home, job.asked, at))
+        # A kernel with only a request holds no lock: on another host its state is unknown.
+        known = bool(at) and (other_host(at) is None or before_boot(at))
+        return waited > WAITS_AT_MOST or (known and not is_alive(self._home, job.asked, at))
 
     def _lost(self, job: Job) -> Job | None:
-        """Ended, unless it went on since it was looked at: a kernel may have captured, and gone then."""
+        """End a lost job, unless it changed since the check: its kernel may have captured and ended then."""
         with self._writing() as db:
             latest = self._read(db, job.id)
             if (latest.state, latest.asked, latest.kernel) != (job.state, job.asked, job.kernel):
@@ -222,7 +221,7 @@ class SqliteJobs:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """A row is written anew as often as its job tells something: what was secret in it is left in no free place."""
+        """Run a transaction with secure delete: rows are rewritten often, and free pages must hold no secrets."""
         with self._database.writing() as db:
             db.execute("PRAGMA secure_delete = ON")
             yield db
@@ -232,14 +231,14 @@ class SqliteJobs:
         with self._writing() as db:
             job = self._read(db, job_id)
             if job.state != state:
-                raise Conflict(f"the job {job_id} ({job.title}) is {job.state}", "start it again if it is still wanted")
+                raise Conflict(f"the job {job_id} ({job.title}) is {job.state}", "start it again if you still need it")
             yield db, job
 
     def _read(self, db: sqlite3.Connection | None, job_id: str) -> Job:
         row = db.execute("SELECT document FROM jobs WHERE id = ?", (job_id,)).fetchone() if db else None
         if row is None:
             raise UnknownJob(
-                f"there is no job {job_id}", f"only the last {KEPT} jobs are kept: look at the endpoint instead"
+                f"there is no job {job_id}", f"only the last {KEPT} jobs are stored: check the endpoint instead"
             )
         return self._parsed(row[0])
 
@@ -251,12 +250,12 @@ class SqliteJobs:
         try:
             return Job.model_validate_json(document)
         except ValidationError as error:
-            found = error.errors()[0]
-            raise self._database.damaged(f"a job cannot be read ({found['loc']}: {found['msg']})") from error
+            first = error.errors()[0]
+            raise self._database.damaged(f"a job cannot be read ({first['loc']}: {first['msg']})") from error
 
 
 def _changed(db: sqlite3.Connection, job: Job, update: dict[str, Any], *, at: str) -> Job:
-    """Written, and told as an event."""
+    """Store a change of a job, and add an event."""
     after = job.model_copy(update=update)
     db.execute("UPDATE jobs SET born = ? WHERE id = ?", (at, job.id))
     _event(db, job.id, "state", _write(db, after))

@@ -1,4 +1,4 @@
-"""Endpoints, their history and the trusted snapshots, in one SQLite file."""
+"""Endpoints, their history and trusted snapshots, in one SQLite file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from jupyter_deploy.domain.images.images import Publication
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Revision
 from jupyter_deploy.domain.validation.validation import Validation
 from jupyter_deploy.system.filesystem import require_writable
-from jupyter_deploy.system.processes import born, is_there, note
+from jupyter_deploy.system.processes import is_alive, process_mark, register
 
 from .database import Database
 
@@ -35,9 +35,9 @@ class SqliteStore:
     Parameters
     ----------
     home : Path
-        Made with mode 0700 at the first write.
+        Created with mode 0700 at the first write.
     user : str
-        Written to the history as who made a change.
+        The author of changes in the history.
     """
 
     def __init__(self, home: Path, user: str) -> None:
@@ -47,7 +47,7 @@ class SqliteStore:
         self._unreadable: set[str] = set()
 
     def check(self) -> None:
-        """Raise StoreError, before slow work, if nothing could be written here; makes nothing."""
+        """Raise StoreError, before slow work, if the store is not writable; create nothing."""
         require_writable(self._home)
 
     def endpoints(self) -> list[Endpoint]:
@@ -72,7 +72,7 @@ class SqliteStore:
             if current != based_on:
                 raise Conflict(
                     f"{endpoint.name} is at revision {current} by now; this change was based on revision {based_on}",
-                    f"look at 'nbdeploy describe {endpoint.name}' and, if it is still right, do it again",
+                    f"check 'nbdeploy describe {endpoint.name}' and repeat the change if it still applies",
                 )
             db.execute(
                 "INSERT INTO endpoints VALUES (?, ?, ?) "
@@ -121,9 +121,9 @@ class SqliteStore:
         return self._parsed(Snapshot, row[0], f"snapshot {tag}") if row else None
 
     def intend(self, *releases: Release) -> None:
-        me = os.getpid(), note(self._home, os.getpid())
+        me = os.getpid(), register(self._home, os.getpid())
         rows = [(one.endpoint, one.tag, *me, one.model_dump_json()) for one in releases]
-        with self._database.writing() as db:  # once: each transaction waits for the disk
+        with self._database.writing() as db:  # one transaction, since each waits for the disk
             db.executemany("INSERT OR REPLACE INTO intents VALUES (?, ?, ?, ?, ?)", rows)
 
     def fulfil(self, *releases: Release) -> None:
@@ -132,17 +132,17 @@ class SqliteStore:
             for key in ((release.endpoint, release.tag) for release in releases):
                 rows = db.execute("SELECT pid, born FROM intents WHERE endpoint = ? AND tag = ?", key).fetchall()
                 for pid, at in rows:
-                    if (pid, at) == me or not is_there(self._home, pid, at):
+                    if (pid, at) == me or not is_alive(self._home, pid, at):
                         db.execute("DELETE FROM intents WHERE endpoint = ? AND tag = ? AND pid = ?", (*key, pid))
 
     def intended(self) -> list[Release]:
         me = _me()
-        return [release for release, who, alive in self._intents() if alive and who != me]
+        return [release for release, owner, alive in self._intents() if alive and owner != me]
 
     def abandoned(self) -> list[Release]:
-        found = self._intents()
-        busy = {(release.endpoint, release.tag) for release, _, alive in found if alive}
-        gone = {(release.endpoint, release.tag): release for release, _, alive in found if not alive}
+        intents = self._intents()
+        busy = {(release.endpoint, release.tag) for release, _, alive in intents if alive}
+        gone = {(release.endpoint, release.tag): release for release, _, alive in intents if not alive}
         return [release for key, release in gone.items() if key not in busy]
 
     def keep_validation(self, validation: Validation) -> None:
@@ -159,11 +159,11 @@ class SqliteStore:
             "SELECT id, document FROM validations WHERE (?1 IS NULL OR endpoint = ?1) "
             "AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2))) ORDER BY at DESC LIMIT ?3"
         )
-        wanted = None if ids is None else json.dumps(sorted(ids))
+        id_list = None if ids is None else json.dumps(sorted(ids))
         with self._database.reading() as db:
-            rows = db.execute(query, (endpoint, wanted, -1 if limit is None else limit)).fetchall() if db else []
-        found = [self._readable(name, document) for name, document in rows]
-        return [validation for validation in found if validation is not None]
+            rows = db.execute(query, (endpoint, id_list, -1 if limit is None else limit)).fetchall() if db else []
+        validations = [self._readable(name, document) for name, document in rows]
+        return [validation for validation in validations if validation is not None]
 
     def keep_publication(self, publication: Publication) -> None:
         known = (publication.reference, publication.endpoint, publication.published_at.isoformat())
@@ -185,33 +185,33 @@ class SqliteStore:
         return self._database.lock(name)
 
     def _intents(self) -> list[tuple[Release, tuple[int, str], bool]]:
-        """Each with its process and whether that is still there."""
+        """Return each intent with its process and whether that is alive."""
         with self._database.reading() as db:
             rows = db.execute("SELECT pid, born, document FROM intents").fetchall() if db else []
         return [
-            (self._parsed(Release, document, "an intent"), (pid, at), is_there(self._home, pid, at))
+            (self._parsed(Release, document, "an intent"), (pid, at), is_alive(self._home, pid, at))
             for pid, at, document in rows
         ]
 
     def _readable(self, name: str, document: str) -> Validation | None:
-        """None, which is said once, for a result that cannot be read: what it tells of can be validated again."""
+        """Parse a validation; None, with one warning, if it cannot be read, since it can be run again."""
         try:
             return Validation.model_validate_json(document)
         except ValidationError as error:
             if name not in self._unreadable:
                 self._unreadable.add(name)
                 first = error.errors()[0]
-                _log.warning("the validation %s is passed over: %s: %s", name, first["loc"], first["msg"])
+                _log.warning("the validation %s is skipped: %s: %s", name, first["loc"], first["msg"])
             return None
 
     def _parsed(self, kind: type[V], document: str, what: str) -> V:
         try:
             return kind.model_validate_json(document)
         except ValidationError as error:
-            found = error.errors()[0]
-            raise self._database.damaged(f"{what} cannot be read ({found['loc']}: {found['msg']})") from error
+            first = error.errors()[0]
+            raise self._database.damaged(f"{what} cannot be read ({first['loc']}: {first['msg']})") from error
 
 
 def _me() -> tuple[int, str]:
-    """As whom this process notes an intent."""
-    return os.getpid(), born(os.getpid())
+    """Return the identity of this process in an intent."""
+    return os.getpid(), process_mark(os.getpid())

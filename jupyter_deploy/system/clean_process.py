@@ -1,4 +1,4 @@
-"""A clean place for a model's process: the serving package alone, and nothing of the project on its path."""
+"""A clean folder for a model's process, with the serving package alone and nothing of the project on its path."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ SERVING_FOLDER = Path(serving.__file__).parent
 
 
 def copy_serving(into: Path) -> Path:
-    """The serving package, without what an editor left beside it or what is being compiled right now.
+    """Copy the serving package, without an editor's backup files and files that are being compiled.
 
-    A copy has its original's time, by which Python knows that what it had compiled is of this very source: that saves a
-    tenth of a second. In a bento there is only source.
+    The copy keeps modification times, so that Python reuses compiled files: that saves a tenth of a second. A bento
+    holds only source.
     """
     destination = into / "serving"
     shutil.copytree(SERVING_FOLDER, destination, ignore=shutil.ignore_patterns(".*", "*.pyc.*"))
@@ -30,20 +30,20 @@ def copy_serving(into: Path) -> Path:
 
 
 @dataclass(frozen=True)
-class CleanPlace:
-    """A private folder in which one process of a captured interpreter runs; ``root`` is for what it is told."""
+class CleanProcess:
+    """A private folder in which one process of a captured interpreter runs; ``root`` is for its arguments."""
 
     root: Path
 
     def command(self, interpreter: str, imports: str, call: str) -> list[str]:
-        """The command line that imports from the serving package and makes a call; no secret belongs into it."""
+        """Return the command line that imports from the serving package and makes a call; pass no secret in it."""
         code = f"import sys; sys.path.insert(0, {str(self.root / 'code')!r}); {imports}; {call}"
-        # -P: neither the working directory nor a script's folder gets on the path.
+        # -P keeps the working directory and the script's folder off the path.
         return [interpreter, "-P", "-c", code]
 
     @property
     def options(self) -> dict[str, Any]:
-        """What ``subprocess`` is told: a working directory of its own, and few variables."""
+        """Options of ``subprocess``: a separate working directory and few environment variables."""
         environment = passed_on(os.environ) | {
             "PYTHONDONTWRITEBYTECODE": "1",
             "TMPDIR": str(self.root / "tmp"),
@@ -52,10 +52,10 @@ class CleanPlace:
 
 
 @contextmanager
-def clean_place(purpose: str) -> Iterator[CleanPlace]:
-    """A clean place, gone at the end."""
+def clean_process(purpose: str) -> Iterator[CleanProcess]:
+    """Make a clean folder and remove it at the end."""
     with scratch_folder(purpose) as root:
         copy_serving(root / "code")
         (root / "elsewhere").mkdir()
         (root / "tmp").mkdir()
-        yield CleanPlace(root)
+        yield CleanProcess(root)

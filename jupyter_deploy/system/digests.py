@@ -1,4 +1,4 @@
-"""SHA-256 of files, where it can be while they are written, so that a large model need not be read once more."""
+"""SHA-256 of files, computed during the write where possible, so that a large model is read once."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 _CHUNK = 1 << 21  # bytes that are hashed and written at once
 
 
-class Digesting(io.RawIOBase):
-    """A new file; large buffers are hashed and written at the same time, from where they are: no copy is made."""
+class HashingFile(io.RawIOBase):
+    """A new file that hashes while it writes; large buffers are hashed in parallel and never copied."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -51,18 +51,18 @@ class Digesting(io.RawIOBase):
 
 
 def sha256(data: bytes) -> str:
-    """SHA-256 in hexadecimal."""
+    """Return the SHA-256 in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def copied(source: Path, target: Path) -> str:
-    """Copy a file, its folder made where need be; the SHA-256 of what was copied."""
+def copy_hashed(source: Path, target: Path) -> str:
+    """Copy a file, make its folder if needed, and return the SHA-256 of the copied bytes."""
     target.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
     with source.open("rb") as read, target.open("wb") as written:

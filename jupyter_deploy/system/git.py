@@ -1,17 +1,17 @@
-"""What git says of a folder."""
+"""Queries to git about a folder."""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
 
-_TIMEOUT = 10  # seconds: what only tells of a model must not hold it up
+_TIMEOUT = 10  # seconds: a query about provenance must not delay a deploy
 
 
-def ask_git(folder: Path, *arguments: str) -> bytes | None:
-    """What a git command answers in ``folder``; None where there is no git, no repository, or no answer in time.
+def run_git(folder: Path, *arguments: str) -> bytes | None:
+    """Return the output of a git command in ``folder``; None without git, without a repository, or after the time-out.
 
-    It takes no lock of the repository, in which somebody may be at work.
+    The command takes no lock in the repository, since the user may be working in it.
     """
     try:
         ended = subprocess.run(

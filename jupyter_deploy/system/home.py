@@ -1,6 +1,6 @@
-"""The home: where a user's state lies, who may see it, how a file is replaced, what ran when its processes ended.
+"""The home folder of a user's state: its location, permissions, atomic writes and traces of running processes.
 
-Light, since every starting Jupyter server asks.
+The module imports little, since every starting Jupyter server calls it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ GATEWAY_FILE = "gateway.json"
 
 
 def default_home() -> Path:
-    """The home when no setting names one."""
+    """Return the home folder that applies without a setting."""
     return Path(platformdirs.user_data_dir("nbdeploy", appauthor=False))
 
 
 def private_folder(path: Path) -> Path:
-    """Make a folder and those above it that are missing, all for this user alone (``mkdir`` minds only the last)."""
+    """Make a folder and its missing parents with mode 0700 (``mkdir`` sets the mode of the last one alone)."""
     if not path.is_dir():
         private_folder(path.parent)
         path.mkdir(mode=0o700, exist_ok=True)
@@ -28,12 +28,12 @@ def private_folder(path: Path) -> Path:
 
 
 def write_atomic(path: Path, text: str, mode: int = 0o600) -> None:
-    """Replace a file in one step; readers see the old content or the new. Whoever writes a file holds its lock.
+    """Replace a file in one step: readers see the old content or the new. The caller holds the file's lock.
 
-    ``mode`` is that of the new file, less the user's umask.
+    ``mode`` is the new file's mode, reduced by the umask.
     """
     private_folder(path.parent)
-    # One name a file: what a killed writer left is overwritten by the next one.
+    # One name for each file: the next writer overwrites a killed writer's temporary file.
     temporary = path.with_name(f".{path.name}.new")
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
@@ -45,10 +45,10 @@ def write_atomic(path: Path, text: str, mode: int = 0o600) -> None:
 
 
 def was_running(home: Path) -> bool:
-    """Whether processes run here, or did until something else than ``stop`` or ``down`` ended them.
+    """Whether processes run in this home, or ended without ``stop`` or ``down``.
 
-    The local target notes its runtime directory when it starts the first process, and forgets it when it has stopped
-    the last one.
+    The local target records its runtime directory when it starts the first process, and deletes the record after it
+    has stopped the last one.
     """
     try:
         return "runtime" in json.loads((home / GATEWAY_FILE).read_text("utf-8"))

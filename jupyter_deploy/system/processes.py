@@ -1,9 +1,9 @@
-"""Which process a process id meant, when it was written down, also where a home is shared by containers or machines.
+"""Identity and liveness of processes, also in a home that containers or hosts share.
 
-An id and a time of birth tell that where they were noted: within one boot and one PID namespace. Elsewhere another
-process may have the id, or none. So who notes itself also holds a lock (``flock``) on a file of its own, in the home's
-``processes/``, until its end: that is seen from every container on this kernel, and over a network file system that
-locks across machines, which SQLite needs too.
+A process id and a start time identify a process within one boot and one PID namespace. Elsewhere the id may belong to
+another process, or to none. Each registered process therefore also holds a lock (``flock``) on its own file in the
+home's ``processes/`` until its end. Every container on the same kernel sees this lock, and so do other hosts if the
+network file system supports locks, which SQLite needs too.
 """
 
 from __future__ import annotations
@@ -17,57 +17,57 @@ import platform
 from functools import cache
 from pathlib import Path
 
-_HELD: dict[Path, int] = {}
+_LOCKS: dict[Path, int] = {}
 
 
-def born(pid: int) -> str:
-    """What tells a process from a later one with the same id, and where the id means it; empty: it has gone.
+def process_mark(pid: int) -> str:
+    """Return the mark that distinguishes a process from a later one with the same id; empty: the process has ended.
 
-    The boot and the kernel's ticks since then: a clock that is set does not change them, unlike a time of creation.
-    Then the PID namespace, and the host's name for people.
+    The mark holds the boot, the kernel's ticks since the boot, which setting the clock does not change, the PID
+    namespace, and the host's name for people.
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        boot, namespace = _here()
+        boot, namespace = _boot_and_namespace()
     except OSError:
-        return "" if Path("/proc/self/stat").exists() else _born_elsewhere(pid)
+        return "" if Path("/proc/self/stat").exists() else _psutil_mark(pid)
     if fields[0] in "ZX":
         return ""
-    return f"{boot} {fields[19]} {namespace} {platform.node()}"  # 22 of proc(5), counted from the third
+    return f"{boot} {fields[19]} {namespace} {platform.node()}"  # field 22 of proc(5), counted from the third
 
 
-def note(home: Path, pid: int) -> str:
-    """``born``, and if it is this very process: others who share the home see from now on whether it is there."""
-    at = born(pid)
+def register(home: Path, pid: int) -> str:
+    """Return ``process_mark``; for the current process also hold its lock, so that others see it as alive."""
+    at = process_mark(pid)
     if at and pid == os.getpid():
-        _hold(_file(home, pid, at))
+        _lock(_file(home, pid, at))
     return at
 
 
-def is_there(home: Path, pid: int | None, at: str) -> bool:
-    """Whether the process that was noted so has not ended. One of elsewhere that cannot be told of counts as there."""
+def is_alive(home: Path, pid: int | None, at: str) -> bool:
+    """Whether a registered process is alive. A process on another host whose state is unknown counts as alive."""
     if pid is None or not at:
         return False
-    if elsewhere(at) is None:
-        return born(pid) == at
-    return _is_held(_file(home, pid, at))
+    if other_host(at) is None:
+        return process_mark(pid) == at
+    return _is_locked(_file(home, pid, at))
 
 
-def elsewhere(at: str) -> str | None:
-    """The host's name, if a process was noted in another PID namespace or boot, where ids mean others; None: here."""
+def other_host(at: str) -> str | None:
+    """Return the host's name if a process was registered in another PID namespace or boot; None: in this one."""
     noted = at.split(" ", 3)
     if len(noted) < 4 or not Path("/proc/self/stat").exists():
         return None
-    return None if (noted[0], noted[2]) == _here() else noted[3]
+    return None if (noted[0], noted[2]) == _boot_and_namespace() else noted[3]
 
 
 def before_boot(at: str) -> bool:
-    """Whether a process was noted on this host, by its name, in an earlier boot."""
-    return elsewhere(at) == platform.node() and at.split(" ", 1)[0] != _here()[0]
+    """Whether a process was registered in an earlier boot of this host, compared by name."""
+    return other_host(at) == platform.node() and at.split(" ", 1)[0] != _boot_and_namespace()[0]
 
 
 @cache
-def _here() -> tuple[str, str]:
+def _boot_and_namespace() -> tuple[str, str]:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return boot, str(Path("/proc/self/ns/pid").stat().st_ino)
 
@@ -76,25 +76,25 @@ def _file(home: Path, pid: int, at: str) -> Path:
     return home / "processes" / f"{hashlib.sha256(f'{pid} {at}'.encode()).hexdigest()[:16]}.lock"
 
 
-def _hold(file: Path) -> None:
-    """Until this process ends. The name comes with the lock: nobody finds one that is not held yet."""
-    if file in _HELD:
+def _lock(file: Path) -> None:
+    """Lock a file until this process ends. The file gets its name under the lock: no reader sees it unlocked."""
+    if file in _LOCKS:
         return
     new = file.with_suffix(".new")
-    with contextlib.suppress(OSError):  # a full disk: whoever notes this process writes to it too, and says so
+    with contextlib.suppress(OSError):  # the disk is full: the next write of this process's record reports it
         for folder in (file.parent.parent, file.parent):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with contextlib.suppress(OSError):  # no locks here: see _is_held
+        with contextlib.suppress(OSError):  # the file system has no locks: see _is_held
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         new.rename(file)
-        _HELD[file] = descriptor
-        for other in set(file.parent.glob("*.lock")) - {file}:  # of those that were killed
-            _is_held(other)
+        _LOCKS[file] = descriptor
+        for other in set(file.parent.glob("*.lock")) - {file}:  # of killed processes
+            _is_locked(other)
 
 
-def _is_held(file: Path) -> bool:
-    """Whether somebody holds the lock; a file that nobody holds any more is removed."""
+def _is_locked(file: Path) -> bool:
+    """Whether a process holds the lock; remove the file of a process that has ended."""
     try:
         descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
@@ -102,7 +102,7 @@ def _is_held(file: Path) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         file.unlink(missing_ok=True)
-    except OSError:  # held, or nothing can be locked in this file system, and nobody knows
+    except OSError:  # locked; or the file system has no locks and the state is unknown
         return True
     else:
         return False
@@ -111,27 +111,27 @@ def _is_held(file: Path) -> bool:
 
 
 @atexit.register
-def _let_go() -> None:
-    for file, descriptor in _HELD.items():
+def _release() -> None:
+    for file, descriptor in _LOCKS.items():
         with contextlib.suppress(OSError):
             file.unlink(missing_ok=True)
             os.close(descriptor)
-    _HELD.clear()
+    _LOCKS.clear()
 
 
-def _forget() -> None:
-    """In a fork, which would hold on to it after its parent's end. The parent's lock stays."""
-    for descriptor in _HELD.values():
+def _close_inherited() -> None:
+    """Close the inherited locks in a fork, which would keep them after its parent's end. The parent's locks stay."""
+    for descriptor in _LOCKS.values():
         with contextlib.suppress(OSError):
             os.close(descriptor)
-    _HELD.clear()
+    _LOCKS.clear()
 
 
-os.register_at_fork(after_in_child=_forget)
+os.register_at_fork(after_in_child=_close_inherited)
 
 
-def _born_elsewhere(pid: int) -> str:
-    import psutil  # noqa: PLC0415 - only where there is no /proc (macOS, whose kernel notes the time once)
+def _psutil_mark(pid: int) -> str:
+    import psutil  # noqa: PLC0415 - only without /proc (macOS, whose kernel records the start time once)
 
     try:
         return str(psutil.Process(pid).create_time())

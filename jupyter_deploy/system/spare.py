@@ -1,9 +1,9 @@
-"""Processes that have started and imported ahead for the next deploy of this process: each is used once, or never.
+"""Spare processes that have started and imported ahead of the next deploy; each is used once or never.
 
-A deploy spends most of its time in imports: of the clean process that replays the model, of the one that builds the
-bento, of the release. In a notebook's kernel the next deploy is likely to be of much the same model. So after a deploy
-one of each is started, and waits (``operations.standby``). Whoever takes one may find that it does not fit any more,
-and does without.
+A deploy spends most of its time in the imports of three processes: the clean process that replays the model, the
+process that builds the bento, and the release. In a notebook's kernel the next deploy is likely to be of a similar
+model. So one of each is started after a deploy and waits (``verbs.spare``). If a spare process no longer fits, the
+deploy starts a new one.
 """
 
 from __future__ import annotations
@@ -21,69 +21,69 @@ from jupyter_deploy.serving.imports import installed
 
 @dataclass(frozen=True)
 class Standby:
-    """One that waits.
+    """A spare process.
 
     Attributes
     ----------
     fits
-        What it was made for; it is of use only where this is still the same.
+        The key that it was started for; a spare process is used only while this key is the same.
     held
-        Closed when it is used up: ends the process and removes its folder.
+        Closed after use: ends the process and removes its folder.
     """
 
     process: subprocess.Popen[str]
     fits: Hashable
-    held: contextlib.ExitStack
+    resources: contextlib.ExitStack
 
 
-_waiting: dict[str, Standby] = {}
+_spares: dict[str, Standby] = {}
 _owner = os.getpid()
 
 
 def fits(*made_for: Hashable) -> Hashable:
-    """What must be the same still when one is taken: what it was made for, what is installed, the variables."""
+    """Return the key of a spare process: its purpose, the installed distributions and the environment variables."""
     return (*made_for, installed(), tuple(passed_on(os.environ).items()))
 
 
 def put(purpose: str, standby: Standby) -> None:
-    """Have one wait, in place of the one that does."""
+    """Keep a spare process for a purpose, in place of the present one."""
     dismiss(purpose)
-    _waiting[purpose] = standby
+    _spares[purpose] = standby
 
 
 def take(purpose: str, fits: Hashable) -> Standby | None:
-    """The one that waits, if it lives and fits; the caller closes what it holds."""
-    standby = _waiting.pop(purpose, None) if os.getpid() == _owner else None  # a fork has none of its own
+    """Return the spare process if it lives and fits; the caller closes its resources."""
+    standby = _spares.pop(purpose, None) if os.getpid() == _owner else None  # a fork has no spare process of its own
     if standby is None:
         return None
     if standby.fits == fits and standby.process.poll() is None:
         return standby
-    standby.held.close()
+    standby.resources.close()
     return None
 
 
 def dismiss(*purposes: str) -> None:
-    """End those that wait; without a name all."""
+    """End the spare processes of these purposes; without a purpose, all of them."""
     if os.getpid() == _owner:
-        for purpose in purposes or tuple(_waiting):
-            if standby := _waiting.pop(purpose, None):
-                standby.held.close()
+        for purpose in purposes or tuple(_spares):
+            if standby := _spares.pop(purpose, None):
+                standby.resources.close()
 
 
-def tell(process: subprocess.Popen[str], text: str) -> None:
-    """Write to its standard input and leave that open. Raises OSError: it has ended."""
+def send(process: subprocess.Popen[str], text: str) -> None:
+    """Write to a process's standard input and leave it open. Raise OSError if the process has ended."""
     if process.stdin is not None:
         process.stdin.write(text)
         process.stdin.flush()
 
 
 def end(process: subprocess.Popen[str]) -> None:
-    """Kill it, if it lives still, and wait for its end."""
+    """Kill the process if it is alive, and wait for its end."""
     process.kill()
     process.wait()
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
-            with contextlib.suppress(OSError):  # what it did not read any more
+            with contextlib.suppress(OSError):  # input that the process did not read
                 stream.close()
 
 

@@ -1,4 +1,4 @@
-"""Temporary folders that are gone whatever happens."""
+"""Temporary folders that are removed in every case."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _NAME = re.compile(r"nbdeploy-[a-z]+-(?P<pid>\d+)-[0-9a-f]{32}")
 
 @contextmanager
 def scratch_folder(purpose: str, within: Path | None = None) -> Iterator[Path]:
-    """A private folder, removed at the end; ``within`` a folder of that file system, by default among temporary ones.
+    """A private folder, removed at the end; ``within`` is its parent, by default the folder for temporary files.
 
-    ``tempfile.TemporaryDirectory`` makes its folder before it notes that it has to be removed; Ctrl-C or a polite
-    kill in between would leave it. Here the name is known first.
+    ``tempfile.TemporaryDirectory`` makes its folder before it registers the removal; Ctrl-C or SIGTERM in between
+    would leave it. Here the name is known first.
     """
     folder = new_folder_name(purpose, within)
     try:
@@ -33,22 +33,22 @@ def scratch_folder(purpose: str, within: Path | None = None) -> Iterator[Path]:
 
 
 def new_folder_name(purpose: str, within: Path | None = None) -> Path:
-    """A name in the temporary folder, or another one, that nothing has yet; it says whose it is."""
+    """Return an unused name in the temporary folder or ``within``; the name holds the process id of its owner."""
     return (within or Path(tempfile.gettempdir())) / f"nbdeploy-{purpose}-{os.getpid()}-{uuid.uuid4().hex}"
 
 
 def sweep(within: Path | None = None) -> None:
-    """Remove the folders of this user's processes that have gone: what ``kill -9`` left."""
+    """Remove the folders of this user's ended processes, such as those after ``kill -9``."""
     for folder in (within or Path(tempfile.gettempdir())).glob("nbdeploy-*-*-*"):
-        found = _NAME.fullmatch(folder.name)
+        match = _NAME.fullmatch(folder.name)
         with contextlib.suppress(OSError):
             about = folder.lstat()
-            if found and about.st_uid == os.geteuid() and not _lives(int(found["pid"]), about.st_ctime):
+            if match and about.st_uid == os.geteuid() and not _lives(int(match["pid"]), about.st_ctime):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
 def _lives(pid: int, since: float) -> bool:
-    """Whether the process that was there at a time still is: its id may be another one's by now."""
+    """Whether the process that existed at a time is still alive: its id may belong to another process now."""
     try:
         process = psutil.Process(pid)
         return bool(process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= since + 1.0)

@@ -1,12 +1,12 @@
-"""Intervals by resampling rows: of one metric, and of a candidate's minus a multiple of stable's.
+"""Bootstrap intervals from rows: of one metric, and of a candidate's minus a multiple of stable's.
 
-How depends on how many rows there are:
+The method depends on the number of rows:
 
 - up to 2,000: the bias-corrected and accelerated bootstrap (B. Efron 1987, Better bootstrap confidence intervals,
-  JASA 82, 171-185), as SciPy has it;
+  JASA 82, 171-185), as in SciPy;
 - up to 20,000: the percentile bootstrap, since the acceleration costs the square of the rows and no longer matters;
-- beyond: sectioning (S. Asmussen and P. Glynn 2007, Stochastic Simulation, III.5): Student's interval from how
-  the statistic varies over 50 parts of the rows.
+- beyond: sectioning (S. Asmussen and P. Glynn 2007, Stochastic Simulation, III.5): Student's interval from the
+  variation of the statistic over 50 parts of the rows.
 
 The seed is fixed, so that the same rows give the same verdict.
 """
@@ -25,15 +25,15 @@ SEED = 20_260_101
 RESAMPLES = 2_000
 ACCELERATED, BOOTSTRAPPED = 2_000, 20_000
 SECTIONS = 50
-_BATCH_NUMBERS = 4_000_000  # that are held at once: 32 MB
+_BATCH_NUMBERS = 4_000_000  # numbers in memory at a time: 32 MB
 
 Statistic = Callable[..., Any]
-"""Of arrays whose last axis are the rows; it takes ``axis``."""
+"""A function of arrays with the rows along the last axis; it takes ``axis``."""
 
 
 def statistic_named(name: str) -> Statistic:
-    """One of ``domain.statistic.STATISTICS``, for arrays with the rows along an axis."""
-    import numpy as np  # only who judges needs it
+    """Return one of ``domain.evidence.statistic.STATISTICS``, for arrays with the rows along an axis."""
+    import numpy as np  # only the judge needs it
 
     simple: dict[str, Statistic] = {
         "mean": np.mean,
@@ -50,12 +50,12 @@ def statistic_named(name: str) -> Statistic:
 
 
 def interval(statistic: Statistic, samples: tuple[Any, ...], level: float = LEVEL) -> tuple[Interval, str]:
-    """The interval of a statistic of samples of one length, whose i-th rows belong together; and how it was made.
+    """Return the interval of a statistic of samples of one length, whose i-th rows are paired; and the method.
 
     Parameters
     ----------
     statistic
-        Of as many arrays as there are samples, along ``axis``.
+        A function of one array per sample, along ``axis``.
     samples
         One-dimensional arrays of floats.
     """
@@ -72,13 +72,13 @@ def interval(statistic: Statistic, samples: tuple[Any, ...], level: float = LEVE
 
 def _bootstrap(statistic: Statistic, samples: tuple[Any, ...], level: float) -> tuple[Interval, str]:
     import numpy as np
-    from scipy.stats import bootstrap  # half a second that only who judges pays
+    from scipy.stats import bootstrap  # half a second that only the judge pays
 
     n = len(samples[0])
     accelerated = n <= ACCELERATED
     with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that there is no acceleration, which is looked at below
-        found = bootstrap(
+        warnings.simplefilter("ignore")  # a missing acceleration is handled below
+        result = bootstrap(
             samples,
             statistic,
             paired=True,
@@ -90,10 +90,10 @@ def _bootstrap(statistic: Statistic, samples: tuple[Any, ...], level: float) -> 
             method="BCa" if accelerated else "percentile",
             rng=np.random.default_rng(SEED),
         )
-    low, high = float(found.confidence_interval.low), float(found.confidence_interval.high)
+    low, high = float(result.confidence_interval.low), float(result.confidence_interval.high)
     kind = "BCa bootstrap"
-    if not (np.isfinite(low) and np.isfinite(high)):  # a quantile that no row left out would move has no acceleration
-        low, high = (float(q) for q in np.quantile(found.bootstrap_distribution, [(1 - level) / 2, (1 + level) / 2]))
+    if not (np.isfinite(low) and np.isfinite(high)):  # a quantile that no single row moves has no acceleration
+        low, high = (float(q) for q in np.quantile(result.bootstrap_distribution, [(1 - level) / 2, (1 + level) / 2]))
         accelerated = False
     if not accelerated:
         kind = "percentile bootstrap"
@@ -113,7 +113,7 @@ def _sections(statistic: Statistic, samples: tuple[Any, ...], value: float, leve
 
 
 def of_replicates(replicates: Sequence[float], level: float = LEVEL) -> Interval | None:
-    """The percentile interval of bootstrap replicates; None: most of them could not be computed, and are NaN."""
+    """Return the percentile interval of bootstrap replicates; None: most of them are NaN, as not computable."""
     import numpy as np
 
     known = np.asarray(replicates, dtype=float)
@@ -125,14 +125,14 @@ def of_replicates(replicates: Sequence[float], level: float = LEVEL) -> Interval
 
 
 def of_order(rows: Sequence[float], share: float, level: float = LEVEL) -> Interval:
-    """The interval of a percentile, whatever the rows' distribution is; an end that no row can be is infinite.
+    """Return the interval of a percentile for any distribution of the rows; an end beyond all rows is infinite.
 
-    H. A. David and H. N. Nagaraja (2003), Order Statistics, 7.1: how many rows lie below a percentile is binomial.
+    H. A. David and H. N. Nagaraja (2003), Order Statistics, 7.1: the number of rows below a percentile is binomial.
 
     Parameters
     ----------
     share
-        Of the rows that lie below it, such as 0.95.
+        The share of rows below the percentile, such as 0.95.
     """
     from scipy.stats import binom
 

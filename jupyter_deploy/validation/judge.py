@@ -17,7 +17,7 @@ from jupyter_deploy.domain.evidence.inference import Interval
 from jupyter_deploy.domain.gates.gate import Gate, metric_label
 from jupyter_deploy.domain.validation.validation import GateResult, Metric, Verdict
 
-from .intervals import Made, difference, own, shifted
+from .intervals import IntervalEstimate, difference, estimate_metric, shift
 
 _MOST_NAMES = 8
 
@@ -26,31 +26,33 @@ class Statistician:
     """The Judge port."""
 
     def interval(self, metric: Metric) -> Interval | None:
-        """The interval of a metric's value; None: the variation of the value is unknown."""
-        return _kept(own(metric).interval)
+        """Return the interval of a metric's value; None: its variation is unknown."""
+        return _finite(estimate_metric(metric).interval)
 
     def judge(self, gate: Gate, metrics: Sequence[Metric], stable: Sequence[Metric] | None) -> GateResult:
         """Judge a gate by a run's metrics; ``stable`` None: there is no stable release to compare with."""
-        found = _of(gate, metrics)
-        if found is None:
-            return _missing(gate, metrics)
-        mine = own(found)
+        metric = _find_metric(gate, metrics)
+        if metric is None:
+            return _not_recorded(gate, metrics)
+        own_estimate = estimate_metric(metric)
         if not gate.needs_stable:
-            return _result(gate, found, None, mine, mine.interval)
+            return _result(gate, metric, None, own_estimate, own_estimate.interval)
         if stable is None:
-            return _undecided(gate, found, mine.interval, "there is no stable release to compare it with")
-        other = _of(gate, stable)
-        if other is None:
-            return _undecided(gate, found, mine.interval, f"of stable no {gate.label} was recorded")
-        return _result(gate, found, other, difference(found, other, gate.bound.factor), mine.interval)
+            return _undecided(gate, metric, own_estimate.interval, "there is no stable release to compare it with")
+        stable_metric = _find_metric(gate, stable)
+        if stable_metric is None:
+            return _undecided(gate, metric, own_estimate.interval, f"of stable no {gate.label} was recorded")
+        return _result(
+            gate, metric, stable_metric, difference(metric, stable_metric, gate.bound.factor), own_estimate.interval
+        )
 
 
-def _of(gate: Gate, metrics: Sequence[Metric]) -> Metric | None:
+def _find_metric(gate: Gate, metrics: Sequence[Metric]) -> Metric | None:
     return next((m for m in metrics if m.name == gate.metric and m.group == gate.group), None)
 
 
-def _missing(gate: Gate, metrics: Sequence[Metric]) -> GateResult:
-    """The result for a metric without a record: a failure, unless only its subgroup had no rows."""
+def _not_recorded(gate: Gate, metrics: Sequence[Metric]) -> GateResult:
+    """Return the result for a missing metric: fail, or inconclusive if only its subgroup has no rows."""
     same = [m for m in metrics if m.name == gate.metric]
     siblings = [m for m in same if gate.group and set(m.group) == set(gate.group)]
     if siblings:
@@ -69,102 +71,109 @@ def _missing(gate: Gate, metrics: Sequence[Metric]) -> GateResult:
     return GateResult(expression=gate.expression, verdict="fail", sentence=sentence)
 
 
-def _undecided(gate: Gate, found: Metric, interval: Interval | None, why: str) -> GateResult:
-    sentence = f"{gate.label} {_estimate(found.value, interval)}: {why}: inconclusive"
+def _undecided(gate: Gate, metric: Metric, interval: Interval | None, why: str) -> GateResult:
+    sentence = f"{gate.label} {_value_with_interval(metric.value, interval)}: {why}: inconclusive"
     return GateResult(
         expression=gate.expression,
         verdict="inconclusive",
         sentence=sentence,
-        value=found.value,
-        interval=_kept(interval),
-        n=found.n,
+        value=metric.value,
+        interval=_finite(interval),
+        n=metric.n,
     )
 
 
-def _result(gate: Gate, found: Metric, stable: Metric | None, made: Made, interval: Interval | None) -> GateResult:
-    """``made`` is about the metric or its distance from stable's multiple; ``interval`` is about the metric alone."""
-    estimate = found.value - (gate.bound.factor * stable.value if stable else 0.0)
-    verdict, why = _verdict(gate, found, estimate, made)
-    bound, words = _bound(gate, stable, interval)
+def _result(
+    gate: Gate, metric: Metric, stable: Metric | None, estimate: IntervalEstimate, interval: Interval | None
+) -> GateResult:
+    """Build the result; ``estimate`` is of the metric or its distance from stable's, ``interval`` the metric's."""
+    figure = metric.value - (gate.bound.factor * stable.value if stable else 0.0)
+    verdict, why = _verdict(gate, metric, figure, estimate)
+    bound, bound_text = _bound(gate, stable, interval)
     notes = [why] if why else []
-    if stable is not None and made.method.startswith("not paired"):
+    if stable is not None and estimate.method.startswith("not paired"):
         notes.append("not paired")
-    if verdict != "inconclusive" and made.exact:
+    if verdict != "inconclusive" and estimate.exact:
         notes.append("taken as exact")
-    if stable is None and made.share and 1 < gate.bound.offset <= 100:
+    if stable is None and estimate.share and 1 < gate.bound.offset <= 100:
         notes.append(f"a share is 1 at most: did you mean {gate.bound.offset:g}%?")
     about = f" ({'; '.join(notes)})" if notes else ""
-    sentence = f"{gate.label} {_estimate(found.value, interval)} {gate.operator_sign} {words}: {verdict}{about}"
-    told = f"; difference {_estimate(estimate, made.interval)}" if gate.bound.factor == 1 and made.interval else ""
+    comparison = f"{_value_with_interval(metric.value, interval)} {gate.operator_sign} {bound_text}"
+    sentence = f"{gate.label} {comparison}: {verdict}{about}"
+    difference_text = (
+        f"; difference {_value_with_interval(figure, estimate.interval)}"
+        if gate.bound.factor == 1 and estimate.interval
+        else ""
+    )
     return GateResult(
         expression=gate.expression,
         verdict=verdict,
         sentence=sentence,
-        method=made.method + told,
-        value=found.value,
-        interval=_kept(interval),
+        method=estimate.method + difference_text,
+        value=metric.value,
+        interval=_finite(interval),
         stable=stable.value if stable else None,
         threshold=bound,
-        n=found.n,
+        n=metric.n,
     )
 
 
-def _verdict(gate: Gate, found: Metric, estimate: float, made: Made) -> tuple[Verdict, str]:
-    if gate.minimum_rows is not None and (found.n is None or found.n < gate.minimum_rows):
-        known = "an unknown number of" if found.n is None else found.n
+def _verdict(gate: Gate, metric: Metric, figure: float, estimate: IntervalEstimate) -> tuple[Verdict, str]:
+    if gate.minimum_rows is not None and (metric.n is None or metric.n < gate.minimum_rows):
+        known = "an unknown number of" if metric.n is None else metric.n
         return "inconclusive", f"of {known} rows, {gate.minimum_rows} needed"
-    if made.why:
-        return "inconclusive", made.why
-    low, high = (made.interval.low, made.interval.high) if made.interval else (estimate, estimate)
+    if estimate.why:
+        return "inconclusive", estimate.why
+    low, high = (estimate.interval.low, estimate.interval.high) if estimate.interval else (figure, figure)
     holds = gate.holds_over(low, high)
     if holds is not None:
         return ("pass" if holds else "fail"), ""
     if math.isinf(low) or math.isinf(high):
-        return "inconclusive", f"{found.n} rows are too few for a {found.statistic}"
+        return "inconclusive", f"{metric.n} rows are too few for a {metric.statistic}"
     if not gate.needs_stable:
-        return "inconclusive", _out_of_reach(gate, made) or "more rows would tell"
-    span = _estimate(estimate - gate.bound.offset, shifted(made.interval, -gate.bound.offset))
+        return "inconclusive", _out_of_reach(gate, estimate) or "more rows would tell"
+    span = _value_with_interval(figure - gate.bound.offset, shift(estimate.interval, -gate.bound.offset))
     return "inconclusive", f"the distance is not clear: {span}"
 
 
-def _out_of_reach(gate: Gate, made: Made) -> str:
-    """The reason why no number of rows could show that a share meets the bound; empty: there is none."""
-    if made.share and gate.bound.offset == 0 and gate.operator == "<=":
+def _out_of_reach(gate: Gate, estimate: IntervalEstimate) -> str:
+    """Return a note if no number of rows could show that a share meets the bound."""
+    if estimate.share and gate.bound.offset == 0 and gate.operator == "<=":
         return "no number of rows shows exactly 0: leave it some room, such as <= 0.01"
-    if made.share and gate.bound.offset == 1 and gate.operator == ">=":
+    if estimate.share and gate.bound.offset == 1 and gate.operator == ">=":
         return "no number of rows shows exactly 1: leave it some room, such as >= 0.99"
     return ""
 
 
-def _kept(interval: Interval | None) -> Interval | None:
-    """The interval for JSON, which has no infinity; None: it is not finite."""
+def _finite(interval: Interval | None) -> Interval | None:
+    """Return a finite interval, since JSON has no infinity."""
     return interval if interval and math.isfinite(interval.low) and math.isfinite(interval.high) else None
 
 
-def _bound(gate: Gate, stable: Metric | None, own: Interval | None) -> tuple[float, str]:
-    """The bound as a number and in words: ``stable 0.953 − 0.010``, ``1.2 × stable 10.1``."""
+def _bound(gate: Gate, stable: Metric | None, interval: Interval | None) -> tuple[float, str]:
+    """Return the bound as a number and as text: ``stable 0.953 − 0.010``, ``1.2 × stable 10.1``."""
     offset, factor = gate.bound.offset, gate.bound.factor
     if stable is None:
-        return offset, f"{offset:.6g}".replace("-", "−")  # as it was written: 0.995 must not read 1.0
-    words = f"stable {_number(stable.value, own)}"
+        return offset, f"{offset:.6g}".replace("-", "−")  # as in the expression: 0.995 must not become 1.0
+    bound_text = f"stable {_number(stable.value, interval)}"
     if factor != 1:
-        words = f"{factor:g} × {words}".replace("-", "−")
+        bound_text = f"{factor:g} × {bound_text}".replace("-", "−")
     if offset:
-        words += f" {'−' if offset < 0 else '+'} {abs(offset):.6g}"
-    return factor * stable.value + offset, words
+        bound_text += f" {'−' if offset < 0 else '+'} {abs(offset):.6g}"
+    return factor * stable.value + offset, bound_text
 
 
-def _estimate(value: float, own: Interval | None) -> str:
-    if own is None:
+def _value_with_interval(value: float, interval: Interval | None) -> str:
+    if interval is None:
         return _number(value, None)
-    return f"{_number(value, own)} [{_number(own.low, own)}, {_number(own.high, own)}]"
+    return f"{_number(value, interval)} [{_number(interval.low, interval)}, {_number(interval.high, interval)}]"
 
 
-def _number(value: float, own: Interval | None) -> str:
-    """A number with as many decimals as its interval justifies."""
+def _number(value: float, interval: Interval | None) -> str:
+    """Format a number with the decimals that its interval justifies."""
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    ends = [end for end in (own.low, own.high) if math.isfinite(end)] if own else []
+    ends = [end for end in (interval.low, interval.high) if math.isfinite(end)] if interval else []
     width = abs(ends[-1] - ends[0]) if len(ends) == 2 else 2 * abs(value - ends[0]) if ends else 0.0
     if width <= 0:
         return f"{value:.6g}".replace("-", "−")

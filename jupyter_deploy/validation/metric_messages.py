@@ -1,4 +1,4 @@
-"""What a notebook's cells displayed as metrics and checks, in any language: see docs/validation.md."""
+"""Messages of metrics and checks that a notebook's cells display, in any language: see docs/validation.md."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from jupyter_deploy.domain.evidence.statistic import STATISTICS, statistic_of
 from jupyter_deploy.domain.validation.validation import Check, Metric
 
 MOST_ROWS = 5_000_000
-"""Of one metric. Packed, so many are still one message of a kernel."""
+"""Rows of one metric. Packed, they still fit into one message of a kernel."""
 
-_DETAIL = 20_000  # characters; of those that are shown secrets are taken out before
+_DETAIL = 20_000  # characters; secrets are masked before display
 _MOST = 10_000  # metrics and checks of a run
-_CLOSE = 1e-6  # of a value that a notebook gives beside its rows, relatively
+_CLOSE = 1e-6  # relative tolerance between a given value and the statistic of its rows
 
 _NOT_FINITE = {"nan": math.nan, "na": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -30,18 +30,18 @@ _KNOWN = {
 }
 
 
-class Measured:
-    """Gathers what is displayed, while the notebook runs.
+class MetricCollector:
+    """Collects metrics and checks while the notebook runs.
 
     Attributes
     ----------
     problem
-        What is wrong with what was recorded, the first of it, with the cell that recorded it; None: nothing.
+        The first invalid message with its cell; None: all are valid.
     """
 
     def __init__(self) -> None:
-        self._found: dict[object, Metric | Check] = {}
-        self._places: dict[object, object] = {}  # of what was found, by its name
+        self._documents: dict[object, Metric | Check] = {}
+        self._keys: dict[object, object] = {}  # slot of each document, by name
         self._numbers: set[int] = set()
         self._expected = 0
         self._last_cell = 1
@@ -49,15 +49,15 @@ class Measured:
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        return tuple(one for one in self._found.values() if isinstance(one, Metric))
+        return tuple(one for one in self._documents.values() if isinstance(one, Metric))
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        return tuple(one for one in self._found.values() if isinstance(one, Check))
+        return tuple(one for one in self._documents.values() if isinstance(one, Check))
 
     @property
     def lost(self) -> tuple[int, str] | None:
-        """What was displayed and never came, with the last cell that was heard of; None: all came that has a number."""
+        """Return a message about lost documents with the last known cell; None: all numbered documents arrived."""
         missing = max(self._expected, *self._numbers, 0) - len(self._numbers)
         if missing <= 0:
             return None
@@ -65,53 +65,53 @@ class Measured:
         return self._last_cell, f"{words}: were they captured by %%capture, or too many thousands in one cell?"
 
     def expect(self, cell: int, number: int) -> None:
-        """Be told what number the last document has that was displayed until a cell's end."""
+        """Note the number of the last document that was displayed up to the end of a cell."""
         self._expected, self._last_cell = max(self._expected, number), cell
 
     def take(self, cell: int, display_id: str | None, document: Any) -> Any:
-        """Take a document in; what of it the executed notebook keeps: all but rows and replicates.
+        """Collect a document; return its part for the executed notebook, without rows and replicates.
 
-        One that is displayed again under its display id takes the former one's place. Text that holds a JSON object is
-        one: kernels such as R's round the numbers of what they display.
+        A document with a display id replaces the former one with that id. A text may hold the JSON object, since
+        kernels such as R's round displayed numbers.
         """
-        document = _opened(document)
+        document = _parse(document)
         self._last_cell = cell
         try:
             self._note_number(document)
             one = _read(cell, document)
             self._keep(one, ("display", display_id) if display_id else object())
-        except Unreadable as error:
+        except InvalidMessage as error:
             self.problem = self.problem or (cell, str(error))
         if not isinstance(document, Mapping):
             return document
         return {name: value for name, value in document.items() if name not in ("rows", "replicates")}
 
-    def _keep(self, one: Metric | Check, place: object) -> None:
-        at = self._places.get(_key(one), place)
-        if at != place:
-            other = self._found[at]
+    def _keep(self, one: Metric | Check, slot: object) -> None:
+        former = self._keys.get(_key(one), slot)
+        if former != slot:
+            other = self._documents[former]
             where = f"in cell {other.cell}" if other.cell != one.cell else "in the same cell"
-            raise Unreadable(f"{_named(one)} was recorded already, {where}: give each a name of its own")
-        if place in self._found:
-            del self._places[_key(self._found[place])]
-        elif len(self._found) >= _MOST:
-            raise Unreadable(f"more than {_MOST} metrics and checks")
-        self._found[place], self._places[_key(one)] = one, place
+            raise InvalidMessage(f"{_named(one)} was recorded already, {where}: give each a name of its own")
+        if slot in self._documents:
+            del self._keys[_key(self._documents[slot])]
+        elif len(self._documents) >= _MOST:
+            raise InvalidMessage(f"more than {_MOST} metrics and checks")
+        self._documents[slot], self._keys[_key(one)] = one, slot
 
     def _note_number(self, document: Any) -> None:
         number = document.get("number") if isinstance(document, Mapping) else None
         if number is None:
             return
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            raise Unreadable(f"'number' is {_short(number)} and does not count what was recorded, from 1")
+            raise InvalidMessage(f"'number' is {_shorten(number)} and does not count what was recorded, from 1")
         self._numbers.add(number)
 
 
-class Unreadable(ValueError):
-    """A document is not what docs/validation.md says; the message names its metric."""
+class InvalidMessage(ValueError):
+    """A document violates docs/validation.md; the message names its metric."""
 
 
-def _opened(document: Any) -> Any:
+def _parse(document: Any) -> Any:
     try:
         return json.loads(document) if isinstance(document, str) else document
     except (ValueError, RecursionError):
@@ -131,51 +131,51 @@ def _named(one: Metric | Check) -> str:
 
 def _read(cell: int, document: Any) -> Metric | Check:
     if not isinstance(document, Mapping):
-        raise Unreadable("a metric is displayed as a JSON object")
+        raise InvalidMessage("a metric is displayed as a JSON object")
     kind, name = document.get("kind", "metric"), document.get("name")
     if kind not in _KNOWN:
-        raise Unreadable(f"'kind' is {kind!r} and not 'metric' or 'check'")
+        raise InvalidMessage(f"'kind' is {kind!r} and not 'metric' or 'check'")
     if not isinstance(name, str) or not name.strip() or len(name) > 200:
-        raise Unreadable(f"a {kind} needs a 'name', a text")
+        raise InvalidMessage(f"a {kind} needs a 'name', a text")
     if unknown := sorted(set(document) - _KNOWN[kind]):
-        raise Unreadable(f"{kind} '{name}': unknown {', '.join(map(repr, unknown))}")
+        raise InvalidMessage(f"{kind} '{name}': unknown {', '.join(map(repr, unknown))}")
     if kind == "check":
         return _check(cell, name, document)
     try:
         return _metric(cell, name, document)
-    except Unreadable as error:
-        raise Unreadable(f"metric '{name}': {error}") from None
+    except InvalidMessage as error:
+        raise InvalidMessage(f"metric '{name}': {error}") from None
 
 
 def _check(cell: int, name: str, document: Mapping[str, Any]) -> Check:
     passed = document.get("passed", document.get("value"))
     if not isinstance(passed, bool):
-        raise Unreadable(f"check '{name}': 'passed' is {_short(passed)} and not true or false")
+        raise InvalidMessage(f"check '{name}': 'passed' is {_shorten(passed)} and not true or false")
     return Check(name=name, passed=passed, detail=str(document.get("detail") or "")[:_DETAIL], cell=cell)
 
 
 def _metric(cell: int, name: str, document: Mapping[str, Any]) -> Metric:
     statistic = document.get("statistic") or "mean"
     if not isinstance(statistic, str):
-        raise Unreadable(f"'statistic' is {_short(statistic)} and not a text")
+        raise InvalidMessage(f"'statistic' is {_shorten(statistic)} and not a text")
     rows = _numbers("rows", document.get("rows"))
     replicates = _numbers("replicates", document.get("replicates"), missing=True)
     n = document.get("n")
     whole = isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n) and n == int(n)
     if n is not None and not (whole and n >= 0):
-        raise Unreadable(f"'n' is {_short(n)} and not a count of rows")
+        raise InvalidMessage(f"'n' is {_shorten(n)} and not a count of rows")
     if rows is not None and n is not None and len(rows) != n:
-        raise Unreadable(f"it has {len(rows)} rows, but n={int(n)}")
+        raise InvalidMessage(f"it has {len(rows)} rows, but n={int(n)}")
     value = document.get("value")
     if value is not None:
         value = _number("value", value)
     if rows is not None and statistic in STATISTICS:
-        own = _own(statistic, rows)
-        if value is not None and not math.isclose(value, own, rel_tol=_CLOSE, abs_tol=_CLOSE):
-            raise Unreadable(f"its value is {value:g}, but the {statistic} of its rows {own:g}")
-        value = own if value is None else value
+        computed = _statistic_value(statistic, rows)
+        if value is not None and not math.isclose(value, computed, rel_tol=_CLOSE, abs_tol=_CLOSE):
+            raise InvalidMessage(f"its value is {value:g}, but the {statistic} of its rows {computed:g}")
+        value = computed if value is None else value
     if value is None:
-        raise Unreadable(
+        raise InvalidMessage(
             "it has neither a value nor rows"
             if rows is None
             else f"'{statistic}' is none of {', '.join(STATISTICS)}: give its value too"
@@ -192,64 +192,66 @@ def _metric(cell: int, name: str, document: Mapping[str, Any]) -> Metric:
     )
 
 
-def _own(statistic: str, rows: tuple[float, ...]) -> float:
-    """The statistic of rows, a number: squares and sums of large ones may be beyond all numbers."""
+def _statistic_value(statistic: str, rows: tuple[float, ...]) -> float:
+    """Compute the statistic of rows; squares and sums of large rows may overflow."""
     try:
-        own = statistic_of(statistic, rows)
+        computed = statistic_of(statistic, rows)
     except OverflowError:
-        own = math.inf
-    if not math.isfinite(own):
-        raise Unreadable(f"the {statistic} of its rows is beyond all numbers: are they too large?")
-    return own
+        computed = math.inf
+    if not math.isfinite(computed):
+        raise InvalidMessage(f"the {statistic} of its rows is beyond all numbers: are they too large?")
+    return computed
 
 
 def _group(given: Any) -> dict[str, str]:
-    if given is None or given == []:  # an empty list of R
+    if given is None or given == []:  # R writes an empty list
         return {}
     if not isinstance(given, Mapping):
-        raise Unreadable(f"'group' is {_short(given)} and not an object such as {{'sex': 'F'}}")
+        raise InvalidMessage(f"'group' is {_shorten(given)} and not an object such as {{'sex': 'F'}}")
     return {str(name): value if isinstance(value, str) else f"{value}" for name, value in given.items()}
 
 
 def _number(where: str, given: Any) -> float:
-    if isinstance(given, str):  # JSON has no such numbers; Python's writer and R's put texts in their place
+    if isinstance(given, str):  # JSON has no such numbers; Python and R write texts
         given = _NOT_FINITE.get(given.lower(), given)
     if not isinstance(given, int | float):  # True counts as 1
-        raise Unreadable(f"'{where}' is {_short(given)} and not a number")
+        raise InvalidMessage(f"'{where}' is {_shorten(given)} and not a number")
     try:
         number = float(given)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise Unreadable(f"'{where}' is {'not a number (NaN)' if math.isnan(number) else 'infinite'}")
+        raise InvalidMessage(f"'{where}' is {'not a number (NaN)' if math.isnan(number) else 'infinite'}")
     return number
 
 
 def _numbers(where: str, given: Any, *, missing: bool = False) -> tuple[float, ...] | None:
-    """At least one finite number; with ``missing`` NaN and null may be among them."""
+    """Read at least one finite number; ``missing`` allows NaN and null."""
     if given is None:
         return None
     if isinstance(given, Mapping):
-        found: tuple[float, ...] = tuple(_unpacked(where, given))
+        numbers: tuple[float, ...] = tuple(_unpacked(where, given))
     elif isinstance(given, list):
         if len(given) > MOST_ROWS:
-            raise Unreadable(f"more than {MOST_ROWS} {where}")
-        found = tuple(math.nan if missing and one is None else _as_float(where, i, one) for i, one in enumerate(given))
+            raise InvalidMessage(f"more than {MOST_ROWS} {where}")
+        numbers = tuple(
+            math.nan if missing and one is None else _as_float(where, i, one) for i, one in enumerate(given)
+        )
     else:
-        raise Unreadable(f"'{where}' is {_short(given)} and not a list of numbers")
-    if not found:
-        raise Unreadable(f"'{where}' is empty")
+        raise InvalidMessage(f"'{where}' is {_shorten(given)} and not a list of numbers")
+    if not numbers:
+        raise InvalidMessage(f"'{where}' is empty")
     if not missing:
-        for place, one in enumerate(found):
+        for position, one in enumerate(numbers):
             if not math.isfinite(one):
                 what = "not a number (NaN)" if math.isnan(one) else "infinite"
-                raise Unreadable(f"the {_ordinal(place + 1)} of '{where}' is {what}")
-    return found
+                raise InvalidMessage(f"the {_ordinal(position + 1)} of '{where}' is {what}")
+    return numbers
 
 
-def _as_float(where: str, place: int, given: Any) -> float:
+def _as_float(where: str, position: int, given: Any) -> float:
     if not isinstance(given, int | float):
-        raise Unreadable(f"the {_ordinal(place + 1)} of '{where}' is {_short(given)} and not a number")
+        raise InvalidMessage(f"the {_ordinal(position + 1)} of '{where}' is {_shorten(given)} and not a number")
     try:
         return float(given)
     except OverflowError:
@@ -258,19 +260,19 @@ def _as_float(where: str, place: int, given: Any) -> float:
 
 def _unpacked(where: str, given: Mapping[str, Any]) -> array[float]:
     if given.get("encoding") != "zlib+base64" or given.get("dtype") != "<f8" or not isinstance(given.get("data"), str):
-        raise Unreadable(
+        raise InvalidMessage(
             f"packed '{where}' are {{'encoding': 'zlib+base64', 'dtype': '<f8', 'data': …}}: a text in base64"
         )
     most = 8 * MOST_ROWS
     try:
-        opened = zlib.decompressobj()
-        content = opened.decompress(base64.b64decode(given["data"], validate=True), most + 1)
+        decompressor = zlib.decompressobj()
+        content = decompressor.decompress(base64.b64decode(given["data"], validate=True), most + 1)
     except (zlib.error, binascii.Error, ValueError) as error:
-        raise Unreadable(f"'{where}' cannot be unpacked: {error}") from None
+        raise InvalidMessage(f"'{where}' cannot be unpacked: {error}") from None
     if len(content) > most:
-        raise Unreadable(f"more than {MOST_ROWS} {where}")
-    if not opened.eof or len(content) % 8:
-        raise Unreadable(f"'{where}' cannot be unpacked: it is cut off")
+        raise InvalidMessage(f"more than {MOST_ROWS} {where}")
+    if not decompressor.eof or len(content) % 8:
+        raise InvalidMessage(f"'{where}' cannot be unpacked: it is cut off")
     numbers = array("d")
     numbers.frombytes(content)
     if sys.byteorder == "big":
@@ -279,11 +281,11 @@ def _unpacked(where: str, given: Mapping[str, Any]) -> array[float]:
 
 
 def _ordinal(number: int) -> str:
-    """``2nd``: some languages count from 0 and some from 1, and people do not."""
+    """Format an ordinal such as ``2nd``, which does not depend on the first index of a language."""
     last = number % 10 if number % 100 not in (11, 12, 13) else 0
     return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(last, 'th') }"
 
 
-def _short(given: Any) -> str:
+def _shorten(given: Any) -> str:
     words = repr(given)
     return words if len(words) <= 40 else f"{words[:40]}…"

@@ -1,4 +1,4 @@
-"""Snapshots answering over HTTP while notebooks validate them."""
+"""Servers of snapshots over HTTP for validation notebooks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jupyter_deploy.domain.errors import DeployError, StartFailed
 from jupyter_deploy.domain.release.processes import environment_changed, last_lines
 from jupyter_deploy.domain.validation.model_calls import Call, Calls
 from jupyter_deploy.serving.standalone import CALLS, LOG, STATE
-from jupyter_deploy.system.clean_process import CleanPlace, clean_place
+from jupyter_deploy.system.clean_process import CleanProcess, clean_process
 from jupyter_deploy.system.temp import sweep
 
 _TAIL = 25
@@ -27,12 +27,12 @@ _POLL_SECONDS = 0.02
 
 
 class SnapshotServers:
-    """The ModelServers port: the captured interpreter, another folder, nothing of the project on its path.
+    """The ModelServers port: servers in the captured interpreter, in another folder, without the project on their path.
 
     Parameters
     ----------
     start_timeout : float
-        Seconds until it must answer.
+        Seconds until a server must be ready.
     """
 
     def __init__(self, start_timeout: float) -> None:
@@ -40,11 +40,11 @@ class SnapshotServers:
 
     @contextmanager
     def serving(self, snapshot: Snapshot) -> Iterator[SnapshotServer]:
-        """Within, a process of its own serves the snapshot."""
-        sweep()  # a server that died before who started it was killed has left its folder
-        with clean_place("serving") as place, socket.socket() as listener:
+        """Serve the snapshot in its own process."""
+        sweep()  # remove folders of servers that died before a killed parent
+        with clean_process("serving") as place, socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
-            listener.listen(128)  # from now on a request waits instead of being refused
+            listener.listen(128)  # from now on requests wait instead of being refused
             server = SnapshotServer(snapshot, place, listener, self._start_timeout)
             try:
                 yield server
@@ -55,14 +55,14 @@ class SnapshotServers:
 class SnapshotServer:
     """The Served port: one process, and its folder."""
 
-    def __init__(self, snapshot: Snapshot, place: CleanPlace, listener: socket.socket, start_timeout: float) -> None:
+    def __init__(self, snapshot: Snapshot, place: CleanProcess, listener: socket.socket, start_timeout: float) -> None:
         self._snapshot = snapshot
         self._root = place.root
         self._start_timeout = start_timeout
         secret = secrets.token_urlsafe(24)
         self._address = f"http://127.0.0.1:{listener.getsockname()[1]}/{secret}"
         interpreter = snapshot.manifest.environment.interpreter
-        told = {
+        settings = {
             "path": snapshot.path,
             "digest": snapshot.digest,
             "root": str(place.root),
@@ -72,7 +72,7 @@ class SnapshotServer:
         }
         options = place.options
         options["env"] |= {"NBDEPLOY_CHECK_ENVIRONMENT": "1"}
-        self._lock = threading.Lock()  # of what is wrong
+        self._lock = threading.Lock()  # guards _fault
         self._fault: DeployError | None = None
         self._process: subprocess.Popen[bytes] | None = None
         try:
@@ -89,23 +89,23 @@ class SnapshotServer:
         except OSError as error:
             self._fault = environment_changed(snapshot.tag, [f"{interpreter} cannot be run: {error}"])
         else:
-            with contextlib.suppress(OSError):  # it has ended already, which is told when it is asked for
-                self._process.stdin.write(json.dumps(told).encode() + b"\n")  # type: ignore[union-attr]  # a pipe
+            with contextlib.suppress(OSError):  # it ended already; check() reports why
+                self._process.stdin.write(json.dumps(settings).encode() + b"\n")  # type: ignore[union-attr]  # a pipe
                 self._process.stdin.flush()  # type: ignore[union-attr]
         finally:
-            # The process has a copy. With ours open, who asks an ended server would wait for ever.
+            # The process has a copy. If ours stayed open, clients of an ended server would wait for ever.
             listener.close()
-        # Who asks meanwhile waits for an answer, and looks at no clock.
+        # Early clients wait for an answer without a timeout of their own.
         self._overdue = threading.Timer(start_timeout, self._end_if_not_started)
         self._overdue.daemon = True
         self._overdue.start()
 
     def url_for(self, job: str) -> str:
-        """The address of one run."""
+        """Return the address of one run."""
         return f"{self._address}/{job}"
 
     def calls(self, job: str) -> Calls:
-        """What the server noted of a job's calls; a torn last line, of a killed server, is left out."""
+        """Return the calls of a job that the server logged, without a torn last line of a killed server."""
         try:
             lines = (self._root / CALLS / job).read_bytes().splitlines(keepends=True)
         except OSError:
@@ -115,11 +115,11 @@ class SnapshotServer:
         return Calls(calls=tuple(map(Call.model_validate_json, kept)), dropped=len(whole) - len(kept))
 
     def check(self, *, wait: bool = False) -> None:
-        """Raise what keeps it from answering."""
+        """Raise the error that keeps the server from answering."""
         while True:
             with self._lock:
                 started = self._started
-                self._fault = self._fault or self._found(started=started)
+                self._fault = self._fault or self._find_fault(started=started)
             if self._fault is not None:
                 raise self._fault
             if started or not wait:
@@ -127,9 +127,9 @@ class SnapshotServer:
             time.sleep(_POLL_SECONDS)
 
     def end(self) -> None:
-        """End the process and what it started. All that it has made lies in its folder, which goes too.
+        """End the process and its children. All its files are in its folder, which is removed too.
 
-        Its own watch on standard input does the same if this process is killed.
+        If this process is killed, the server ends itself once its standard input closes.
         """
         self._overdue.cancel()
         if self._process is None:
@@ -144,13 +144,13 @@ class SnapshotServer:
         return (self._root / STATE).exists()
 
     def _end_if_not_started(self) -> None:
-        """Breaks the connections of those who wait for it; ``check`` says why."""
+        """End a server that is not ready in time, which closes waiting connections; ``check`` raises the reason."""
         with self._lock:
             if self._process is None or self._process.poll() is not None or self._started:
                 return
             self._fault = StartFailed(
                 f"{self._snapshot.tag} was not ready to be validated within {self._start_timeout:g} s",
-                "raise NBDEPLOY_START_TIMEOUT, or see what it waits for",
+                "raise NBDEPLOY_START_TIMEOUT, or find out why it waits",
                 last_lines(self._log, _TAIL),
             )
             self._kill(self._process)
@@ -160,8 +160,8 @@ class SnapshotServer:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
 
-    def _found(self, *, started: bool) -> DeployError | None:
-        """What is wrong; None: nothing, as far as it can be known now."""
+    def _find_fault(self, *, started: bool) -> DeployError | None:
+        """Return the error of the server; None: no error is known now."""
         code = self._process.poll() if self._process is not None else None
         tag, tail = self._snapshot.tag, last_lines(self._log, _TAIL)
         if started:
@@ -171,7 +171,7 @@ class SnapshotServer:
             if code is not None:
                 how = f"signal {-code}" if code < 0 else f"exit code {code}"
                 return StartFailed(
-                    f"the process of {tag} ended ({how}) while it was asked",
+                    f"the process of {tag} ended ({how}) during a request",
                     "does the model end its process, or need more memory than there is?",
                     tail,
                 )

@@ -1,4 +1,4 @@
-"""The executed notebook's file: one writer, private, whole at every moment, and without what is secret."""
+"""The executed notebook's file: one writer, private, complete at every moment, and without secrets."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from urllib.parse import quote, urlsplit
 from jupyter_deploy.domain.errors import Conflict
 from jupyter_deploy.domain.secret_names import is_confidential, shown
 
-_PATH_SECRET = 16  # characters from which on a part of an address is one
+_PATH_SECRET = 16  # characters from which on a part of an address is a secret
 _MASK = "***"
-_SHORTEST = 4  # characters of a parameter that is looked for in texts
-_LONG = 8  # characters from which on a secret is looked for within words
+_SHORTEST = 4  # characters of a parameter that is masked in texts
+_LONG = 8  # characters from which on a secret is masked within words
 
 _importing = threading.Lock()
 
 
 @contextmanager
-def only_writer(path: Path) -> Iterator[None]:
-    """Be the only one who writes a file, among all processes and threads.
+def exclusive_writer(path: Path) -> Iterator[None]:
+    """Hold the lock of a file's only writer, among all processes and threads.
 
     Raises
     ------
     Conflict
-        Another run writes it.
+        Another run writes the file.
     OSError
         Its folder cannot be written.
     """
@@ -44,7 +44,7 @@ def only_writer(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.unlink(missing_ok=True)  # while it is held: whoever waits for it sees that it is gone
+        lock.unlink(missing_ok=True)  # while the lock is held: a waiting process sees the removal
         os.close(descriptor)
 
 
@@ -61,7 +61,7 @@ def _locked(lock: Path, path: Path) -> int:
                 f"another run writes {path}", "wait for it, or let this one write to another folder with --executed"
             ) from None
         except FileNotFoundError:
-            pass  # its last holder took it away
+            pass  # its last holder removed it
         except BaseException:
             os.close(descriptor)
             raise
@@ -69,16 +69,16 @@ def _locked(lock: Path, path: Path) -> int:
 
 
 class Secrets:
-    """What must not stand in what is kept of a run.
+    """The secrets of a run, to be masked in everything that is stored.
 
     Parameters
     ----------
     named
-        Of its kernel's environment: the values whose names say so.
+        The kernel's environment: values with confidential names are secrets.
     addresses
-        What a kernel is given of addresses: the parts of their path that nobody could guess.
+        The kernel's addresses: long random parts of their paths are secrets.
     parameters
-        The run's: what stands under a name that says so, at any depth and of any type.
+        The run's parameters: values under confidential names are secrets, at any depth and of any type.
     """
 
     def __init__(
@@ -87,39 +87,39 @@ class Secrets:
         self._named, self._addresses, self.parameters = named, addresses, parameters or {}
 
     def prepare(self) -> None:
-        """Find them in another thread, while the kernel starts: what knows secrets by their looks is slow to import."""
+        """Find the secrets in a thread while the kernel starts, since the detection of secrets is slow to import."""
         threading.Thread(target=lambda: self._values, daemon=True).start()
 
     @cached_property
     def _values(self) -> re.Pattern[str] | None:
-        secret_under = _guards()[0].secret_under
+        secret_under = _masking_modules()[0].secret_under
         leaves = list(_leaves("", self.parameters))
-        found = {text for _, text, is_secret in leaves if is_secret and len(text.strip()) >= _SHORTEST}
+        secrets = {text for _, text, is_secret in leaves if is_secret and len(text.strip()) >= _SHORTEST}
         named = [*self._named.items(), *((name, text) for name, text, _ in leaves)]
-        found |= {hit.value for name, value in named for hit in secret_under(name, value)}
-        found |= {part for address in self._addresses.values() for part in _secret_parts(address)}
-        written = {form: len(value) < _LONG for value in found for form in _forms(value)}
-        # Of several that begin alike the longest; a short one must be a word of its own: '2026' is not in '0.2026'.
+        secrets |= {hit.value for name, value in named for hit in secret_under(name, value)}
+        secrets |= {part for address in self._addresses.values() for part in _secret_parts(address)}
+        written = {form: len(value) < _LONG for value in secrets for form in _forms(value)}
+        # The longest of several with the same prefix; a short one must be a whole word: '2026' is not in '0.2026'.
         ordered = sorted(written, key=len, reverse=True)
         forms = [rf"(?<![\w.]){re.escape(one)}(?!\w)" if written[one] else re.escape(one) for one in ordered]
         return re.compile("|".join(forms)) if forms else None
 
     def masked(self, text: str) -> str:
-        """A text that is shown or kept, without them and without what is a secret by its looks."""
-        masked: tuple[str, list[str]] = _guards()[1].masked(self.without(text))
+        """Mask the secrets of a text, and values that look like secrets."""
+        masked: tuple[str, list[str]] = _masking_modules()[1].masked(self.without(text))
         return masked[0]
 
     def all_masked(self, texts: Sequence[str]) -> list[str]:
-        """As ``masked``, of many short texts, which seldom hold any."""
+        """Mask many short texts, which rarely hold secrets."""
         together = "\n".join(texts)
         return list(texts) if self.masked(together) == together else [self.masked(text) for text in texts]
 
     def without(self, text: str) -> str:
-        """The text with each of them replaced."""
+        """Mask the secrets of a text."""
         return self._values.sub(_MASK, text) if self._values is not None else text
 
     def within(self, value: Any, keep: Collection[str] = ()) -> Any:
-        """A JSON value with each of them replaced in its texts; not in its keys, nor in what stands under ``keep``."""
+        """Mask the secrets of a JSON value's texts, but not in keys, nor in values under ``keep``."""
         if isinstance(value, str):
             return self.without(value)
         if isinstance(value, Mapping):
@@ -129,7 +129,7 @@ class Secrets:
         return value
 
     def of_notebook(self, document: Any) -> Any:
-        """A copy of a notebook without them: of what its cells and parameters say, and not of its structure."""
+        """Copy a notebook with masked cells and parameters; its structure is unchanged."""
         import nbformat
 
         metadata = self.within(document.metadata, ("kernelspec", "language_info", "tags"))
@@ -140,27 +140,27 @@ class Secrets:
         return nbformat.from_dict({**document, "metadata": metadata, "cells": cells})
 
     def _of_cell(self, cell: Any) -> dict[str, Any]:
-        found: dict[str, Any] = self.within(cell, ("cell_type", "id", "metadata", "outputs"))
-        found["metadata"] = self.within(cell.metadata, ("tags",))
+        copied: dict[str, Any] = self.within(cell, ("cell_type", "id", "metadata", "outputs"))
+        copied["metadata"] = self.within(cell.metadata, ("tags",))
         if "outputs" in cell:
-            found["outputs"] = [self.within(one, ("output_type", "name")) for one in cell.outputs]
+            copied["outputs"] = [self.within(one, ("output_type", "name")) for one in cell.outputs]
         if "injected-parameters" in cell.metadata.get("tags", ()):
             for name, value in self.parameters.items():
-                if is_confidential(name) and not isinstance(value, Mapping | list | tuple):  # also of two signs
+                if is_confidential(name) and not isinstance(value, Mapping | list | tuple):  # also of two characters
                     line = rf"(?m)^([^\n\"'=]*?\b{re.escape(name)}\b[^\n\"'=<]*(?:=|<-)\s*).*$"
-                    found["source"] = re.sub(line, rf'\1"{_MASK}"', found["source"])
-        return found
+                    copied["source"] = re.sub(line, rf'\1"{_MASK}"', copied["source"])
+        return copied
 
 
-def _guards() -> tuple[Any, Any]:
-    """What finds secrets, and what masks them; imported by one thread at a time, since each imports the other."""
+def _masking_modules() -> tuple[Any, Any]:
+    """Import the modules that detect and mask secrets, in one thread at a time: they import each other."""
     with _importing:
         from jupyter_deploy.masking import detection, masking
     return detection, masking
 
 
 def _leaves(name: str, value: Any, *, is_secret: bool = False) -> Iterator[tuple[str, str, bool]]:
-    """Each single value as a text, with the name that it has and whether one above it says that it is secret."""
+    """Yield each single value: its name, its text, and whether a name above it is confidential."""
     is_secret = is_secret or is_confidential(name)
     if isinstance(value, Mapping):
         for key, one in value.items():
@@ -173,7 +173,7 @@ def _leaves(name: str, value: Any, *, is_secret: bool = False) -> Iterator[tuple
 
 
 def _forms(value: str) -> set[str]:
-    """A text as it stands in a notebook: in code, in JSON, in HTML, in an address."""
+    """Return the forms of a text in a notebook: in code, in JSON, in HTML, in an address."""
     in_code = value.encode("unicode_escape").decode()
     return {
         value,
@@ -197,14 +197,14 @@ def _secret_parts(address: str) -> Iterable[str]:
 
 
 def write(document: Any, path: Path, secrets: Secrets | None = None) -> None:
-    """Put a notebook in its place at once: whoever reads it finds the former or this one, never a part.
+    """Write a notebook atomically: a reader sees the former file or the new one, never a part.
 
-    ``secrets`` None: it is as its author wrote it.
+    ``secrets`` None: the notebook is as its author wrote it.
     """
     import nbformat
 
     text = nbformat.v4.writes(document if secrets is None else secrets.of_notebook(document))
-    part = path.with_name(f".{path.name}.part")  # of the one writer
+    part = path.with_name(f".{path.name}.part")  # only one writer uses it
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:

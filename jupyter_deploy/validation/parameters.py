@@ -1,4 +1,4 @@
-"""The parameters that a notebook takes, and whether what it is given is of their kind."""
+"""The parameters of a notebook, and the check of given values."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TAG = (
 
 @dataclass(frozen=True)
 class Parameter:
-    """One variable of the parameters' cell: its default as a value where ``literal``; ``types`` of its annotation."""
+    """One variable of the parameters cell: its default as a value if ``literal``; ``types`` of its annotation."""
 
     name: str
     default: Any = None
@@ -33,27 +33,27 @@ class Parameter:
 
 
 def parameters_of(document: Any, kernel: str, language: str) -> dict[str, Parameter] | None:
-    """The parameters by name; None: the notebook has no cell for them.
+    """Return the parameters by name; None: the notebook has no parameters cell.
 
-    Python's cell is read as Python and R's by its assignments, other languages' by Papermill; where that cannot read
-    them there are none, and ``can_tell`` says so.
+    A Python cell is parsed as Python, an R cell by its assignments, and cells of other languages by Papermill; if
+    Papermill cannot read them the result is empty (``can_read_parameters``).
     """
     cell = next((cell for cell in document.cells if "parameters" in tags_of(cell)), None)
     if cell is None:
         return None
     if language.lower() == "python":
-        found = _of_python(cell.source)
+        parameters = _of_python(cell.source)
     elif language.lower() == "r":
-        found = [Parameter(name, *_literal_of_r(text)) for name, text in _R.findall(cell.source)]
+        parameters = [Parameter(name, *_literal_of_r(text)) for name, text in _R.findall(cell.source)]
     else:
-        found = None
-    if found is None:
-        found = [Parameter(name) for name in _by_papermill(cell, kernel, language) or ()]
-    return {one.name: one for one in found}
+        parameters = None
+    if parameters is None:
+        parameters = [Parameter(name) for name in _by_papermill(cell, kernel, language) or ()]
+    return {one.name: one for one in parameters}
 
 
-def can_tell(language: str) -> bool:
-    """Whether the parameters of notebooks in a language can be read."""
+def can_read_parameters(language: str) -> bool:
+    """Return whether the parameters of notebooks in a language can always be read."""
     return language.lower() in ("python", "r")
 
 
@@ -65,16 +65,16 @@ def _of_python(source: str) -> list[Parameter] | None:
         tree = ast.parse(re.sub(r"(?m)^[ \t]*[%!].*$", "pass", source))
     except (SyntaxError, ValueError):
         return None
-    found = []
+    parameters = []
     for statement in tree.body:
         match statement:
             case ast.Assign(targets=[*targets], value=value):
                 names = [one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)]
                 same = all(isinstance(target, ast.Name) for target in targets)
-                found += [Parameter(name, *(_literal(value) if same else (None, False))) for name in names]
+                parameters += [Parameter(name, *(_literal(value) if same else (None, False))) for name in names]
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=ast.expr() as value):
-                found.append(Parameter(name, *_literal(value), _types(annotation)))
-    return found
+                parameters.append(Parameter(name, *_literal(value), _types(annotation)))
+    return parameters
 
 
 def _literal(node: ast.expr) -> tuple[Any, bool]:
@@ -85,24 +85,24 @@ def _literal(node: ast.expr) -> tuple[Any, bool]:
 
 
 def _types(node: ast.expr) -> frozenset[str]:
-    """The names of an annotation's types; empty where it says more than names of plain types."""
-    found: frozenset[str] = frozenset()
+    """Return the names of an annotation's types; empty if it is not made of plain types."""
+    names: frozenset[str] = frozenset()
     match node:
         case ast.Constant(value=str() as text):
             with contextlib.suppress(SyntaxError):
-                found = _types(ast.parse(text, mode="eval").body)
+                names = _types(ast.parse(text, mode="eval").body)
         case ast.Constant(value=None):
-            found = frozenset({"None"})
+            names = frozenset({"None"})
         case ast.Name(id=name) if name in _FITS:
-            found = frozenset({name})
+            names = frozenset({name})
         case ast.Subscript(value=ast.Name(id="list" | "dict" | "List" | "Dict" as name)):
-            found = frozenset({name.lower()})
+            names = frozenset({name.lower()})
         case ast.Subscript(value=ast.Name(id="Optional"), slice=inner):
-            found = types | {"None"} if (types := _types(inner)) else types
+            names = types | {"None"} if (types := _types(inner)) else types
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             first, second = _types(left), _types(right)
-            found = first | second if first and second else found
-    return found
+            names = first | second if first and second else names
+    return names
 
 
 def _literal_of_r(text: str) -> tuple[Any, bool]:
@@ -145,25 +145,25 @@ _FITS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
 
 
 def require(name: str, document: Any, kernel: str, language: str, given: Mapping[str, Any]) -> None:
-    """Raise InvalidInput for parameters that a notebook does not take, all that is wrong with them at once."""
+    """Raise InvalidInput with all errors of the given parameters at once."""
     if not given:
         return
     known = parameters_of(document, kernel, language)
     if known is None:
         raise InvalidInput(f"{name} has no cell tagged 'parameters' that {', '.join(given)} could be given to", _TAG)
     _translator(name, kernel, language)
-    wrong, remedies = [], []
-    for one, value in given.items():
-        if one not in known:
-            if can_tell(language) or known:
-                wrong.append(f"{name} has no parameter '{one}'")
-                remedies.append(f"{did_you_mean(one, known)}its parameters are: {', '.join(known) or 'none'}")
-        elif problem := _problem(known[one], value):
-            wrong.append(f"{name}: {problem}")
-            if known[one].types or isinstance(known[one].default, str):
+    errors, remedies = [], []
+    for parameter, value in given.items():
+        if parameter not in known:
+            if can_read_parameters(language) or known:
+                errors.append(f"{name} has no parameter '{parameter}'")
+                remedies.append(f"{did_you_mean(parameter, known)}its parameters are: {', '.join(known) or 'none'}")
+        elif problem := _problem(known[parameter], value):
+            errors.append(f"{name}: {problem}")
+            if known[parameter].types or isinstance(known[parameter].default, str):
                 remedies.append("write texts that look like numbers as -y 'name: \"5\"'")
-    if wrong:
-        raise InvalidInput("; ".join(wrong), "; ".join(dict.fromkeys(remedies)) or "give what the default is like")
+    if errors:
+        raise InvalidInput("; ".join(errors), "; ".join(dict.fromkeys(remedies)) or "give what the default is like")
 
 
 def _translator(name: str, kernel: str, language: str) -> None:
@@ -179,24 +179,24 @@ def _translator(name: str, kernel: str, language: str) -> None:
 
 
 def _problem(parameter: Parameter, given: Any) -> str:
-    """What is wrong with a value, in words; empty: nothing."""
-    words = f"'{parameter.name}' is {_shown(given)}"
+    """Return a message if a value does not fit a parameter; empty if it does."""
+    words = f"'{parameter.name}' is {_short_repr(given)}"
     if not _can_be_given(given):
         return f"'{parameter.name}' is a {type(given).__name__}, which cannot be written into a notebook"
     if parameter.types:
-        wanted = [_FITS[one] for one in sorted(parameter.types)]
-        if not any(fits(given) for _, fits in wanted):
-            return f"{words}, and is annotated to be {' or '.join(said for said, _ in wanted)}"
+        accepted = [_FITS[one] for one in sorted(parameter.types)]
+        if not any(fits(given) for _, fits in accepted):
+            return f"{words}, and is annotated to be {' or '.join(description for description, _ in accepted)}"
         return ""
     default = parameter.default
     if not parameter.literal or default is None:
         return ""
     kind = "float" if _is_number(default) else type(default).__name__
-    said, fits = _FITS.get("list" if kind == "tuple" else kind, ("", lambda _: True))
-    return "" if fits(given) else f"{words}, and its default {_shown(default)} is {said}"
+    description, fits = _FITS.get("list" if kind == "tuple" else kind, ("", lambda _: True))
+    return "" if fits(given) else f"{words}, and its default {_short_repr(default)} is {description}"
 
 
-def _shown(given: Any) -> str:
+def _short_repr(given: Any) -> str:
     words = repr(given)
     return words if len(words) <= 60 else f"{words[:60]}…"
 
@@ -210,7 +210,7 @@ def _can_be_given(given: Any) -> bool:
 
 
 def plain_values(given: Any) -> Any:
-    """A parameter as Papermill's translators write it rightly: they make a text of all that is not JSON's."""
+    """Convert a parameter for Papermill's translators, which write all other than JSON values as texts."""
     if isinstance(given, Mapping):
         return {name: plain_values(value) for name, value in given.items()}
     if isinstance(given, Sequence) and not isinstance(given, str):

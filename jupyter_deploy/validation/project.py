@@ -1,4 +1,4 @@
-"""The files around validation notebooks: folders of them, YAML, and what changed since a git revision."""
+"""The files of validation notebooks: folders, YAML parameters, and changes since a git revision."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from jupyter_deploy.environments.module_origins import is_local, locate
 from jupyter_deploy.environments.module_sources import compiled, imports_in
 from jupyter_deploy.notebooks.reader import is_executed
 from jupyter_deploy.notebooks.syntax.statements import statements_of
-from jupyter_deploy.system.git import ask_git
+from jupyter_deploy.system.git import run_git
 
 SETTINGS_FILE = "nbdeploy.yaml"
-_PASSED_OVER = ("node_modules", "__pycache__", "venv", "site-packages")
+_SKIPPED = ("node_modules", "__pycache__", "venv", "site-packages")
 
 
 class _Loader(yaml.SafeLoader):
-    """Without dates, as Papermill reads parameters: ``2026-11-25`` stays a text."""
+    """A YAML loader without dates, as in Papermill: ``2026-11-25`` stays a text."""
 
     yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
-        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
 
@@ -40,16 +40,20 @@ class FolderProject:
         folder = Path(place)
         if not folder.is_dir():
             return [place]
-        found = [path for path in _below(folder) if not any(path.resolve().is_relative_to(one) for one in leave_out)]
-        wanted = [str(path) for path in found if _validates(path)]
-        if not wanted:
+        paths = [
+            path
+            for path in _notebooks_below(folder)
+            if not any(path.resolve().is_relative_to(one) for one in leave_out)
+        ]
+        validating = [str(path) for path in paths if _validates(path)]
+        if not validating:
             raise UnknownSource(
-                f"of the {len(found)} notebooks in {place} none validates anything"
-                if found
+                f"of the {len(paths)} notebooks in {place} none validates anything"
+                if paths
                 else f"{place} is a folder without a notebook",
                 "give a cell the tag 'parameters', or the notebook gates in its metadata; or name it",
             )
-        return wanted
+        return validating
 
     def validates(self, path: Path) -> bool:
         return _validates(path)
@@ -80,76 +84,78 @@ class FolderProject:
 
     def _mapping(self, text: str, where: str) -> dict[str, Any]:
         try:
-            found = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader with less
+            document = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader with less
         except yaml.YAMLError as error:
-            raise InvalidInput(f"{where} is not YAML{_at(error)}", 'write, for example, "rows: 200"') from error
-        if not isinstance(found or {}, dict):
+            raise InvalidInput(
+                f"{where} is not YAML{_yaml_position(error)}", 'write, for example, "rows: 200"'
+            ) from error
+        if not isinstance(document or {}, dict):
             raise InvalidInput(f"{where} holds no parameters", 'write, for example, "rows: 200"')
-        return {str(name): value for name, value in (found or {}).items()}
+        return {str(name): value for name, value in (document or {}).items()}
 
 
 _WHY = {
     FileNotFoundError: "there is no such file",
     IsADirectoryError: "it is a folder",
     PermissionError: "it may not be read",
-    UnicodeDecodeError: "it is no text in UTF-8",
+    UnicodeDecodeError: "it is not UTF-8 text",
 }
 
 
-def _at(error: yaml.YAMLError) -> str:
-    """Where a YAML text goes wrong, and how."""
+def _yaml_position(error: yaml.YAMLError) -> str:
+    """Return the position and reason of a YAML error."""
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return ""
     mark = error.problem_mark
-    found = str(error.problem).replace("expected the node content", "a value should stand here")
-    found = found.replace("'<stream end>'", "its end")
-    return f": line {mark.line + 1}, character {mark.column + 1}: {found}"
+    problem = str(error.problem).replace("expected the node content", "a value should stand here")
+    problem = problem.replace("'<stream end>'", "its end")
+    return f": line {mark.line + 1}, character {mark.column + 1}: {problem}"
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    """The notebooks in a folder and those below, hidden ones and their checkpoints left out."""
+def _notebooks_below(folder: Path) -> Iterator[Path]:
+    """Yield the notebooks in a folder and below, without hidden ones and checkpoints."""
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.name in _PASSED_OVER:
+        if path.name.startswith(".") or path.name in _SKIPPED:
             continue
         if path.is_dir():
-            yield from _below(path)
+            yield from _notebooks_below(path)
         elif path.suffix == ".ipynb":
             yield path
 
 
 def _validates(path: Path) -> bool:
-    """Whether it has a parameters cell or gates, and is not what came of a run.
+    """Return whether a notebook has a parameters cell or gates, and is not an executed copy.
 
-    What cannot be read is said by who runs it.
+    True for an unreadable file: its run reports the error.
     """
     try:
         document = json.loads(path.read_bytes())
-        told = document["metadata"].get("nbdeploy", {})
+        settings = document["metadata"].get("nbdeploy", {})
         cells = document["cells"]
         if is_executed(document):
             return False
-        return "gates" in told or any("parameters" in cell["metadata"].get("tags", ()) for cell in cells)
+        return "gates" in settings or any("parameters" in cell["metadata"].get("tags", ()) for cell in cells)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return True
 
 
 def _repository(folder: Path) -> Path:
-    root = ask_git(folder, "rev-parse", "--show-toplevel")
+    root = run_git(folder, "rev-parse", "--show-toplevel")
     if root is None:
         raise InvalidInput(f"{folder} is in no git repository", "leave out --changed-since, or run it in a repository")
     return Path(root.decode().rstrip("\n"))
 
 
 def _changed(root: Path, revision: str) -> frozenset[Path]:
-    """What differs from the revision in the working tree, what is not tracked yet included."""
-    # With --verify git takes nothing for an option, whatever it begins with.
-    commit = ask_git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    """Return the files of the working tree that differ from the revision, including untracked ones."""
+    # With --verify git does not parse the revision as an option.
+    commit = run_git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     if not commit:
         raise InvalidInput(
             f"git knows no revision '{revision}' in {root}", "name a branch, a tag or a commit; is it fetched?"
         )
-    differing = ask_git(root, "diff", "--name-only", "--no-renames", "-z", commit.decode().strip(), "--")
-    new = ask_git(root, "ls-files", "--others", "--exclude-standard", "-z")
+    differing = run_git(root, "diff", "--name-only", "--no-renames", "-z", commit.decode().strip(), "--")
+    new = run_git(root, "ls-files", "--others", "--exclude-standard", "-z")
     if differing is None or new is None:
         raise InvalidInput(f"git cannot tell what changed since '{revision}' in {root}", "does 'git diff' work there?")
     names = (name.decode("utf-8", "surrogateescape") for name in (differing + new).split(b"\0") if name)
@@ -157,7 +163,7 @@ def _changed(root: Path, revision: str) -> frozenset[Path]:
 
 
 def _modules_of(notebook: Notebook) -> set[Path]:
-    """The files of the project's own modules that a notebook imports, those that they import too."""
+    """Return the files of the project's own modules that a notebook imports, also indirectly."""
     if notebook.language.lower() != "python":
         return set()
     names = [name for cell in _cells(notebook) for name in _imported(cell)]
@@ -169,7 +175,7 @@ def _modules_of(notebook: Notebook) -> set[Path]:
         seen.add(name)
         spec = _spec(name, folder)
         if spec is None:
-            # It may have been there at the revision.
+            # The module may have existed at the revision.
             missing = folder.joinpath(*name.split("."))
             files |= {missing.with_suffix(".py").resolve(), (missing / "__init__.py").resolve()}
             continue
@@ -186,17 +192,17 @@ def _modules_of(notebook: Notebook) -> set[Path]:
 
 
 def _spec(name: str, folder: Path) -> ModuleSpec | None:
-    """Where a kernel in this folder would find a module; nothing is imported for it."""
+    """Find a module as a kernel in this folder would, without importing it."""
     first, *below = name.split(".")
     path: Iterable[str] = [str(folder), *sys.path[1:]]
     spec = PathFinder.find_spec(first, list(path))
     if spec is None:  # an editable install has a finder of its own
-        place = locate(first)
-        if place is None or place.file is None:
+        origin = locate(first)
+        if origin is None or origin.file is None:
             return None
-        spec = ModuleSpec(first, None, origin=str(place.file), is_package=bool(place.folders))
+        spec = ModuleSpec(first, None, origin=str(origin.file), is_package=bool(origin.folders))
         spec.has_location = True
-        spec.submodule_search_locations = [str(one) for one in place.folders] or None
+        spec.submodule_search_locations = [str(one) for one in origin.folders] or None
     for count in range(len(below)):
         if spec is None or spec.submodule_search_locations is None:
             return None

@@ -1,4 +1,4 @@
-"""Validation notebooks run by Papermill, each in a kernel of its own; what fails is a value."""
+"""Runs of validation notebooks by Papermill, each in its own kernel; failures are values."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ from jupyter_deploy.notebooks.reader import (
 from jupyter_deploy.notebooks.rerun import VARIABLE
 from jupyter_deploy.system.temp import scratch_folder
 
-from .metric_messages import Measured
-from .notebook_writer import Secrets, only_writer, write
+from .metric_messages import MetricCollector
+from .notebook_writer import Secrets, exclusive_writer, write
 from .parameters import parameters_of, plain_values, require
 
 if TYPE_CHECKING:
     from jupyter_deploy.notebooks.execution import Cancelled, Executed, Failure
-    from jupyter_deploy.notebooks.skipped_deploys import Excuses
+    from jupyter_deploy.notebooks.skipped_deploys import ErrorsOfSkippedDeploys
 
-_ONE_LINE = 500  # characters of what is told of an exception
+_MESSAGE = 500  # characters of an exception's message
 _TRACEBACK = 8000
 _DETAIL = 2000
-_LOOKED_AT = 200_000  # characters in which secrets are looked for before they are cut to those: no part of one stays
+_SEARCHED = 200_000  # characters that are searched for secrets before truncation, so that no part of one remains
 
 R_HELPER = Path(__file__).with_name("nbdeploy.R")
-"""What notebooks in R source, by the variable ``NBDEPLOY_R``."""
+"""The file that notebooks in R source, by the variable ``NBDEPLOY_R``."""
 
-_TOLD = ("gates", "traffic")
+_METADATA_KEYS = ("gates", "traffic")
 
-# Of the notebook in whose kernel we may be, not of the one that is run.
+# Variables of the notebook in whose kernel this code may run, not of the notebook that is run.
 _NOT_PASSED_ON = ("JPY_SESSION_NAME", "NBDEPLOY_NOTEBOOK")
 
-_UNASKED = "input() asks a person, and nobody is there to answer: make it a parameter"
+_NO_INPUT = "input() needs a user, and a validation has none: make the value a parameter"
 
 
 class PapermillValidationRunner:
@@ -70,11 +70,11 @@ class PapermillValidationRunner:
         name = shown(path)
         kernel, language = kernel_of(document, name, kernel)
         code = [cell.source for cell in code_cells(document)]
-        gates, traffic = _told(document.metadata.get("nbdeploy", {}), name)
+        gates, traffic = _gates_and_traffic(document.metadata.get("nbdeploy", {}), name)
         known = parameters_of(document, kernel, language)
         remote = is_remote(path)
         return Notebook(
-            # What came from elsewhere runs here, as if it lay here.
+            # A remote notebook runs in this folder.
             path=Path.cwd() / (PurePosixPath(urlsplit(path).path).name or "notebook.ipynb")
             if remote
             else Path(path).resolve(),
@@ -107,9 +107,9 @@ class PapermillValidationRunner:
                 return Ran("not run", 0.0, detail="interrupted before it began")
             self._running.add(cancelled)
         try:
-            with only_writer(job.output), scratch_folder("run") as scratch:
+            with exclusive_writer(job.output), scratch_folder("run") as scratch:
                 fork = self._forks.fork(job.notebook)
-                return _Run(job, on_cell, cancelled, scratch, began).ran(fork)
+                return _Run(job, on_cell, cancelled, scratch, began).run(fork)
         except Conflict as busy:
             return Ran("raised", time.monotonic() - began, detail=str(busy))
         except OSError as error:
@@ -132,37 +132,39 @@ class PapermillValidationRunner:
     def close(self) -> None:
         self._end()
         with self._lock:
-            self._cancelled = False  # the next validation runs
+            self._cancelled = False  # for the next validation
         self._forks.close()
 
 
 def _environment() -> dict[str, str]:
-    """The variables of all kernels."""
+    """Return the environment of all kernels."""
     kept = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
     return {**kept, "NBDEPLOY_R": str(R_HELPER), VARIABLE: "1"}
 
 
 def _tags(document: Any) -> tuple[str, ...]:
-    """The notebook's own, as Jupyter keeps a cell's."""
-    told = document.metadata.get("tags", ())
-    return tuple(map(str, told)) if isinstance(told, list) else ()
+    """Return the notebook's own tags."""
+    tags = document.metadata.get("tags", ())
+    return tuple(map(str, tags)) if isinstance(tags, list) else ()
 
 
 def _digest(document: Any) -> str:
-    """Of all cells that run, what Papermill put in before too."""
+    """Hash all code cells, including those that Papermill injected earlier."""
     cells = [cell for cell in document.cells if cell.cell_type == "code"]
     content = json.dumps([[cell.source, sorted(tags_of(cell))] for cell in cells])
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _told(told: Any, name: str) -> tuple[tuple[str, ...], str | None]:
-    """Gates and traffic, as a notebook's own metadata have them."""
+def _gates_and_traffic(metadata: Any, name: str) -> tuple[tuple[str, ...], str | None]:
+    """Read gates and traffic from a notebook's metadata."""
     how = 'write {"nbdeploy": {"gates": ["accuracy >= 0.9"], "traffic": "1h"}} in the notebook\'s metadata'
-    if not isinstance(told, Mapping):
+    if not isinstance(metadata, Mapping):
         raise InvalidInput(f"{name}: metadata 'nbdeploy' is no object", how)
-    for unknown in sorted(set(told) - set(_TOLD)):
-        raise InvalidInput(f"{name}: unknown metadata 'nbdeploy.{unknown}'", did_you_mean(unknown, _TOLD) + how)
-    gates, traffic = told.get("gates", []), told.get("traffic")
+    for unknown in sorted(set(metadata) - set(_METADATA_KEYS)):
+        raise InvalidInput(
+            f"{name}: unknown metadata 'nbdeploy.{unknown}'", did_you_mean(unknown, _METADATA_KEYS) + how
+        )
+    gates, traffic = metadata.get("gates", []), metadata.get("traffic")
     if not isinstance(gates, list) or not all(isinstance(gate, str) for gate in gates):
         raise InvalidInput(f"{name}: metadata 'nbdeploy.gates' is no list of texts", how)
     if traffic is not None:
@@ -186,16 +188,16 @@ class _Run:
         own = {"NBDEPLOY_NOTEBOOK": str(job.notebook.path), RECORDED: "1"}
         self._environment = {**_environment(), **own, **job.variables}
         self._secrets = Secrets(self._environment, addresses=job.variables, parameters=job.parameters)
-        self._measured = Measured()
-        self._unwritten: OSError | None = None
-        self._excuses: Excuses | None = None
+        self._collector = MetricCollector()
+        self._write_error: OSError | None = None
+        self._excuses: ErrorsOfSkippedDeploys | None = None
 
-    def ran(self, fork: Fork | None) -> Ran:
+    def run(self, fork: Fork | None) -> Ran:
         from jupyter_deploy.notebooks.execution import Execution, execute
 
         job, notebook = self._job, self._job.notebook
         document = copy.deepcopy(notebook.document)
-        write(document, job.output)  # where it cannot be written, nothing is run
+        write(document, job.output)  # fails before the run if the file is not writable
         self._secrets.prepare()
         executed = execute(
             Execution(
@@ -208,51 +210,53 @@ class _Run:
                 save=self._save,
                 on_cell=lambda number, _: self._on_cell(number),
                 on_measured=self._take,
-                on_recorded=self._measured.expect,
+                on_recorded=self._collector.expect,
                 timeout=job.timeout,
                 is_excused=self._is_excused,
                 cancelled=self._cancelled,
             )
         )
-        return self._told(executed)
+        return self._result(executed)
 
     def _take(self, cell: int, display_id: str | None, document: Any) -> Any:
         document = self._secrets.within(document, ("rows", "replicates"))
         if isinstance(document, dict) and isinstance(group := document.get("group"), dict):
             document["group"] = {self._secrets.without(name): value for name, value in group.items()}
-        return self._measured.take(cell, display_id, document)
+        return self._collector.take(cell, display_id, document)
 
     def _is_excused(self, number: int, index: int, *raised: str) -> bool:
         del number, index
         if self._excuses is None:
-            from jupyter_deploy.notebooks.skipped_deploys import Excuses
+            from jupyter_deploy.notebooks.skipped_deploys import ErrorsOfSkippedDeploys
 
-            self._excuses = Excuses([cell.source for cell in code_cells(self._job.notebook.document)], ())
-        return self._excuses.excused(*raised)
+            self._excuses = ErrorsOfSkippedDeploys(
+                [cell.source for cell in code_cells(self._job.notebook.document)], ()
+            )
+        return self._excuses.may_raise(*raised)
 
     def _save(self, document: Any) -> None:
-        # A full disk while it runs ends nothing: there may be room again at the end.
+        # A full disk does not end the run: there may be free space at its end.
         try:
             write(document, self._job.output, self._secrets)
         except OSError as error:
-            self._unwritten = error
+            self._write_error = error
         else:
-            self._unwritten = None
+            self._write_error = None
 
-    def _told(self, executed: Executed) -> Ran:
+    def _result(self, executed: Executed) -> Ran:
         status, error, detail = executed.status, None, self._secrets.masked(executed.detail)
         if executed.failure is not None:
             error = self._error(executed.failure)
             if status == "timeout":
                 detail = f"cell {error.cell} ran longer than {self._job.timeout:g} s"
-        problem = self._measured.problem or self._measured.lost
+        problem = self._collector.problem or self._collector.lost
         if problem is not None and status == "done":
             cell, words = problem
             status, detail = "raised", f"cell {cell}: {self._secrets.masked(words)}"
-        if self._unwritten is not None and status == "done":
+        if self._write_error is not None and status == "done":
             status = "raised"
-        if self._unwritten is not None:
-            lost = f"the executed notebook could not be written to {self._job.output}: {self._unwritten.strerror}"
+        if self._write_error is not None:
+            lost = f"the executed notebook could not be written to {self._job.output}: {self._write_error.strerror}"
             detail = f"{detail}\n{lost}" if detail else lost
         return Ran(
             status=status,
@@ -261,36 +265,36 @@ class _Run:
             checks=self._masked_checks(),
             error=error,
             detail=detail,
-            executed=None if self._unwritten else self._job.output,
+            executed=None if self._write_error else self._job.output,
         )
 
     def _masked_metrics(self) -> tuple[Metric, ...]:
-        """By their looks too: nobody looks for a secret in the name of a metric, where it would stay for good."""
-        found = self._measured.metrics
-        names = self._secrets.all_masked([one.name for one in found])
-        groups = self._secrets.all_masked([text for one in found for pair in one.group.items() for text in pair])
+        """Mask secrets in names and groups of metrics, which are stored for good."""
+        metrics = self._collector.metrics
+        names = self._secrets.all_masked([one.name for one in metrics])
+        groups = self._secrets.all_masked([text for one in metrics for pair in one.group.items() for text in pair])
         rest = iter(groups)
         return tuple(
             one.model_copy(update={"name": name, "group": {next(rest): next(rest) for _ in one.group}})
-            for one, name in zip(found, names, strict=True)
+            for one, name in zip(metrics, names, strict=True)
         )
 
     def _masked_checks(self) -> tuple[Check, ...]:
-        found = self._measured.checks
-        names = self._secrets.all_masked([one.name for one in found])
-        details = self._secrets.all_masked([one.detail for one in found])
+        checks = self._collector.checks
+        names = self._secrets.all_masked([one.name for one in checks])
+        details = self._secrets.all_masked([one.detail for one in checks])
         return tuple(
             one.model_copy(update={"name": name, "detail": detail[:_DETAIL]})
-            for one, name, detail in zip(found, names, details, strict=True)
+            for one, name, detail in zip(checks, names, details, strict=True)
         )
 
     def _error(self, failure: Failure) -> CellError:
         evalue, traceback = failure.evalue, failure.traceback
         if failure.ename == "StdinNotImplementedError":
-            evalue, traceback = _UNASKED, traceback.partition("\n\nFile ")[0]  # without the kernel's own lines
+            evalue, traceback = _NO_INPUT, traceback.partition("\n\nFile ")[0]  # without the kernel's frames
         return CellError(
             cell=failure.cell,
             ename=failure.ename,
-            evalue=self._secrets.masked(evalue[:_LOOKED_AT])[:_ONE_LINE],
-            traceback=self._secrets.masked(traceback[-_LOOKED_AT:])[-_TRACEBACK:],
+            evalue=self._secrets.masked(evalue[:_SEARCHED])[:_MESSAGE],
+            traceback=self._secrets.masked(traceback[-_SEARCHED:])[-_TRACEBACK:],
         )

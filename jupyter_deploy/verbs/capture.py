@@ -40,7 +40,7 @@ def capture(
 
     Raises
     ------
-    InvalidExample, NotCapturable, GuardFailed, ReplayFailed
+    InvalidExample, NotCapturable, CheckFailed, ReplayFailed
         See ``domain.errors``; no file of the capture remains.
     """
     progress("capturing the model, its example and its answers")
@@ -76,7 +76,7 @@ def _with_details(kept: Snapshot, now: Mapping[str, Any]) -> Snapshot:
 
 
 def _with_waivers(staged: Staged, request: DeployRequest, more: Iterable[Finding] = ()) -> Staged:
-    """Mark the waived findings; raise GuardFailed if others forbid the deploy."""
+    """Mark the waived findings; raise CheckFailed if others forbid the deploy."""
     findings = waived((*staged.manifest.findings, *more), request.waive, request.reason)
     refuse(findings, strict=request.strict)
     return replace(staged, manifest=staged.manifest.model_copy(update={"findings": findings}))
@@ -165,7 +165,7 @@ def with_waivers(snapshot: Snapshot, request: DeployRequest) -> Snapshot:
 
     Raises
     ------
-    GuardFailed
+    CheckFailed
         A finding forbids the deploy.
     """
     findings = waived(snapshot.manifest.findings, request.waive, request.reason)
@@ -210,7 +210,7 @@ def _revive(document: dict[str, Any]) -> errors.DeployError:
     classes = {cls.code: cls for cls in _tree(errors.DeployError)}
     cls = classes.get(document.get("code", ""), errors.DeployError)
     error = cls(document.get("message", ""), document.get("remedy", ""), document.get("details", ""))
-    if isinstance(error, errors.GuardFailed):
+    if isinstance(error, errors.CheckFailed):
         error.findings = tuple(Finding.model_validate(finding) for finding in document.get("findings", ()))
     return error
 

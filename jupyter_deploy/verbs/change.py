@@ -13,7 +13,7 @@ from typing import Any
 
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.capture.artifacts import Snapshot
-from jupyter_deploy.domain.capture.findings import is_news
+from jupyter_deploy.domain.capture.findings import has_new_findings
 from jupyter_deploy.domain.errors import (
     CandidateUnhealthy,
     Conflict,
@@ -25,8 +25,9 @@ from jupyter_deploy.domain.errors import (
     UnknownTarget,
     disk_faults,
 )
-from jupyter_deploy.domain.ports import Ports, Target
+from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Traffic
+from jupyter_deploy.domain.release.ports import Target
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.results import Reconciled
 from jupyter_deploy.domain.validation.validation import words_of
@@ -336,7 +337,7 @@ def _findings_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
     known = {release.tag: release.findings for release in before.releases} if before else {}
     parts = []
     for release in after.releases:
-        news = [f for f in release.findings if is_news([f], known.get(release.tag, ()))]
+        news = [f for f in release.findings if has_new_findings([f], known.get(release.tag, ()))]
         waivers = dict.fromkeys(f.check for f in news if f.waived is not None)
         added = dict.fromkeys(f.check for f in news if f.waived is None and release.tag in known)
         parts += [f"{release.tag}: {check} waived" for check in waivers]

@@ -48,7 +48,7 @@ def _composed(request: ComposeRequest, ports: Ports, report: Report) -> Composed
     gateway = inputs.to.at(digest=image.digest)
     plan = ComposePlan(inputs.endpoint, inputs.images, gateway, request.port, composing.composer.token)
     texts = composing.composer.texts(plan)
-    there = composing.folders.there(inputs.folder)
+    there = composing.folders.existing(inputs.folder)
     if not request.dry_run:
         _send(image, inputs.to, ports, progress)
         progress(f"writing {inputs.folder}")

@@ -117,7 +117,7 @@ def _answers(a: Snapshot, b: Snapshot, ports: Ports, report: Report) -> Answers:
         return Answers(problem=f"{common.problem}, and {b.tag}, not captured by this store, is not run to be asked")
     report(Step(number=1, total=1, title=f"asking {b.tag} the example of {a.tag} in a clean process"))
     try:
-        answers = ports.capturer.ask(b, a.manifest.instances)
+        answers = ports.capturer.predict(b, a.manifest.instances)
     except ReplayFailed as error:
         return Answers(problem=f"{common.problem}, and {b.tag} does not answer those of {a.tag}: {error.message}")
     rows = zip(a.manifest.instances, a.manifest.predictions, answers, strict=True)

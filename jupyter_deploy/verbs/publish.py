@@ -13,7 +13,7 @@ from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot
 from jupyter_deploy.domain.errors import InvalidInput, Refused
 from jupyter_deploy.domain.images.images import SBOM_TYPE, Image, Publication, Reference, as_source, labels_of
 from jupyter_deploy.domain.images.ports import ImagePlan
-from jupyter_deploy.domain.images.published import Published, place_of, run_line
+from jupyter_deploy.domain.images.published import Published, destination_of, run_line
 from jupyter_deploy.domain.images.requests import PublishRequest
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
@@ -152,7 +152,8 @@ def _reference(request: PublishRequest, endpoint: Endpoint, release: Release, po
     InvalidInput
         The place is no reference, has a digest, or is missing.
     """
-    place = place_of(endpoint.name, request.to or ports.images.to, ports.store.publications(endpoint=endpoint.name))
+    published = ports.store.publications(endpoint=endpoint.name)
+    place = destination_of(endpoint.name, request.to or ports.images.to, published)
     if not place:
         raise InvalidInput(
             f"{endpoint.name} has no place to be published to",

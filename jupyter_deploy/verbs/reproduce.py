@@ -51,7 +51,7 @@ def reproduce(request: ReproduceRequest, ports: Ports, report: Report) -> Reprod
     environment = ports.environments.ensure(locked, kernel=True)
     title = f"running the {'notebook' if ran == 'notebook' else 'executed cells'} in it"
     progress(title)
-    outcome = ports.notebooks.ask_again(
+    outcome = ports.notebooks.predict_again(
         snapshot,
         cells,
         lambda words: progress(f"{title}: {words}", False),

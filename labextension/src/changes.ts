@@ -1,34 +1,25 @@
-/** A change of one endpoint on its way: asked for, shown, confirmed, in force; or why not. One at a time. */
+/**
+ * A pending change of one endpoint: proposed, previewed, confirmed, applied or failed. One at a
+ * time.
+ */
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import type { EndpointView, Job, Preview, RevisionRow, RoleChange } from './generated';
+import { type Problem, problemOf, problemOfJob } from './problem';
 import { ProblemError } from './request';
 
 export type ChangeVerb = 'traffic' | 'promote' | 'rollback' | 'stop';
 
-/** What the user wants, without the endpoint's name: `{shadow: {"clf:abc": 50}}`. */
-export type Given = Readonly<Record<string, unknown>>;
+/** The fields of a change request without the endpoint's name: `{shadow: {"clf:abc": 50}}`. */
+export type ChangeFields = Readonly<Record<string, unknown>>;
 
-export type Phase = 'looking' | 'preview' | 'working' | 'failed' | 'conflict';
-
-/** What went wrong, as a notice shows it. */
-export interface Trouble {
-  readonly message: string;
-  readonly remedy: string;
-  readonly details: string;
-  /** Lines that say more, such as gates that did not hold. */
-  readonly lines: readonly string[];
-  /** Gates refused it: it can be done all the same, for a reason. */
-  readonly gates: boolean;
-  /** The job that has the report of the validation that refused it; empty: there is none. */
-  readonly report: string;
-}
+export type Phase = 'loading' | 'preview' | 'working' | 'failed' | 'conflict';
 
 /** A change that is not in force yet. `given` is kept until it is in force or given up. */
 export interface Pending {
   readonly number: number;
   readonly verb: ChangeVerb;
-  readonly given: Given;
+  readonly fields: ChangeFields;
   readonly revision: number;
   readonly phase: Phase;
   readonly title: string;
@@ -37,67 +28,34 @@ export interface Pending {
   readonly comparison: string;
   readonly verdict: string;
   readonly step: string;
-  readonly trouble: Trouble | null;
+  readonly problem: Problem | null;
   readonly newer: readonly RevisionRow[];
 }
 
-/** What a change needs of the world. */
+/** The server as the changes of an endpoint use it. */
 export interface ChangeWorld {
-  preview(verb: ChangeVerb, given: Given, revision: number): Promise<Preview>;
-  /** Starts it and waits for its end; `step` is told what goes on. */
+  preview(verb: ChangeVerb, fields: ChangeFields, revision: number): Promise<Preview>;
+  /** Starts the job of a change and waits for its end; calls `step` with the title of each step. */
   run(
     verb: ChangeVerb,
-    given: Given,
+    fields: ChangeFields,
     revision: number,
     step: (title: string) => void
   ): Promise<Job>;
-  /** The endpoint as it is now; with a revision, what is known of it suffices if that is as new. */
-  look(revision?: number): Promise<EndpointView>;
+  /** The present endpoint; with a revision, a known view of that revision or a later one. */
+  fetchEndpoint(revision?: number): Promise<EndpointView>;
 }
 
-/** Only other shares of copies: no client can notice, so it is done without a question. */
-export function onlyCopies(verb: ChangeVerb, given: Given, view: EndpointView): boolean {
+/**
+ * Whether a change affects shadow copies only: clients are not affected, so it needs no preview.
+ */
+export function onlyCopies(verb: ChangeVerb, fields: ChangeFields, view: EndpointView): boolean {
   if (verb !== 'traffic' || !view.running) return false;
-  const { shadow, ...rest } = given;
+  const { shadow, ...rest } = fields;
   if (Object.keys(rest).length > 0 || typeof shadow !== 'object' || shadow === null) return false;
   return Object.keys(shadow).every(tag =>
     view.cards.some(card => card.tag === tag && (card.role === 'shadow' || card.role === 'idle'))
   );
-}
-
-/** An error as a notice shows it. */
-export function troubleOf(error: unknown): Trouble {
-  const nothing = { remedy: '', details: '', lines: [], gates: false, report: '' };
-  if (error instanceof ProblemError) {
-    const { title, detail, remedy, details, errors, code } = error.problem;
-    return {
-      ...nothing,
-      message: detail || title,
-      remedy,
-      details,
-      lines: errors.map(one => String(one.msg)),
-      gates: isGates(code)
-    };
-  }
-  return { ...nothing, message: error instanceof Error ? error.message : String(error) };
-}
-
-function isGates(code: string): boolean {
-  return code === 'gate_failed' || code === 'gate_inconclusive';
-}
-
-/** Why a job failed. */
-export function troubleOfJob(job: Job): Trouble {
-  const problem = job.problem;
-  const gates = problem ? isGates(problem.code) : false;
-  return {
-    message: problem ? problem.detail || problem.title : job.state,
-    remedy: problem?.remedy ?? '',
-    details: problem?.details ?? '',
-    lines: problem?.errors.map(one => String(one.msg)) ?? [],
-    gates,
-    report: problem?.report ? job.id : ''
-  };
 }
 
 /** The revision that a change led to; undefined: its result names none. */
@@ -111,38 +69,41 @@ function withPreview(pending: Pending, preview: Preview): Pending {
   return { ...pending, title, rows, notes, comparison, verdict };
 }
 
-/** Looks, asks, does; each change carries the revision that was shown when the user clicked. */
+/** Previews, confirms and applies changes, each with the revision that the user saw. */
 export class Changes {
   constructor(private readonly world: ChangeWorld) {}
 
-  /** What is pending has changed. */
+  /** Emitted when the pending change is updated. */
   get changed(): ISignal<this, void> {
     return this._changed;
   }
 
-  /** Something to be said aloud. */
-  get said(): ISignal<this, string> {
-    return this._said;
+  /** Emitted with a text for screen readers. */
+  get announced(): ISignal<this, string> {
+    return this._announced;
   }
 
   get pending(): Pending | null {
     return this._pending;
   }
 
-  /** Shows what a change would do; other shares of copies are set at once. While one is done, the next one waits. */
-  async ask(verb: ChangeVerb, given: Given, view: EndpointView): Promise<void> {
+  /**
+   * Previews a change; changes of shadow copies are applied at once. A change in progress delays
+   * the next one.
+   */
+  async propose(verb: ChangeVerb, fields: ChangeFields, view: EndpointView): Promise<void> {
     if (this._pending?.phase === 'working') {
-      this._next = { verb, given };
+      this._next = { verb, fields };
       return;
     }
-    const pending = this.fresh(verb, given, view.revision);
-    if (onlyCopies(verb, given, view)) {
+    const pending = this.pendingOf(verb, fields, view.revision);
+    if (onlyCopies(verb, fields, view)) {
       await this.run(pending);
       return;
     }
     this.set(pending);
     try {
-      const preview = await this.world.preview(verb, given, view.revision);
+      const preview = await this.world.preview(verb, fields, view.revision);
       if (this._pending !== pending) return; // given up, or asked anew, meanwhile
       const shown = withPreview(pending, preview);
       if (preview.asks) this.set({ ...shown, phase: 'preview' });
@@ -152,28 +113,28 @@ export class Changes {
     }
   }
 
-  /** Does what is shown. */
+  /** Applies the change in the preview. */
   async confirm(reason: string): Promise<void> {
     const pending = this._pending;
     if (pending?.phase === 'preview') await this.run(pending, reason ? { reason } : {});
   }
 
-  /** Does what gates refused, for a reason that is kept. */
+  /** Applies a change that gates refused; the reason is stored. */
   async force(reason: string): Promise<void> {
     const pending = this._pending;
-    if (pending?.trouble?.gates && reason.trim()) await this.run(pending, { reason, force: true });
+    if (pending?.problem?.gates && reason.trim()) await this.run(pending, { reason, force: true });
   }
 
-  /** Shows what the same would do to the endpoint as it is by now. */
-  async again(): Promise<void> {
+  /** Previews the same change on the present endpoint. */
+  async previewAgain(): Promise<void> {
     let pending = this._pending;
     if (!pending || pending.phase === 'working') return;
     try {
-      const view = await this.world.look();
+      const view = await this.world.fetchEndpoint();
       if (this._pending !== pending) return; // given up, or asked anew, meanwhile
-      pending = this.fresh(pending.verb, pending.given, view.revision);
+      pending = this.pendingOf(pending.verb, pending.fields, view.revision);
       this.set(pending);
-      const preview = await this.world.preview(pending.verb, pending.given, view.revision);
+      const preview = await this.world.preview(pending.verb, pending.fields, view.revision);
       // After a conflict one is asked, also where clients notice nothing.
       if (this._pending === pending)
         this.set({ ...withPreview(pending, preview), phase: 'preview' });
@@ -182,86 +143,87 @@ export class Changes {
     }
   }
 
-  /** Gives it up; what is being done already goes on. */
+  /** Discards the pending change; a change in progress continues. */
   dismiss(): void {
     if (this._pending && this._pending.phase !== 'working') {
       this.set(null);
-      this._said.emit('dismissed');
+      this._announced.emit('dismissed');
     }
   }
 
-  /** The endpoint has moved on: what is shown is no longer what would happen. */
-  noticed(view: EndpointView): void {
+  /** Reports a conflict if the endpoint is newer than the preview. */
+  checkRevision(view: EndpointView): void {
     const pending = this._pending;
     // An older one is a look that was under way when the newer was saved.
     if (pending?.phase === 'preview' && view.revision > pending.revision)
       this.conflict(pending, view);
   }
 
-  private fresh(verb: ChangeVerb, given: Given, revision: number): Pending {
+  private pendingOf(verb: ChangeVerb, fields: ChangeFields, revision: number): Pending {
     this._numbers += 1;
     return {
       number: this._numbers,
       verb,
-      given,
+      fields,
       revision,
-      phase: 'looking',
+      phase: 'loading',
       title: '',
       rows: [],
       notes: [],
       comparison: '',
       verdict: '',
       step: '',
-      trouble: null,
+      problem: null,
       newer: []
     };
   }
 
-  private async run(pending: Pending, more: Given = {}): Promise<void> {
-    const working: Pending = { ...pending, phase: 'working', trouble: null, newer: [] };
+  private async run(pending: Pending, more: ChangeFields = {}): Promise<void> {
+    const working: Pending = { ...pending, phase: 'working', problem: null, newer: [] };
     this._next = null;
     this.set(working);
     try {
       const job = await this.world.run(
         pending.verb,
-        { ...pending.given, ...more },
+        { ...pending.fields, ...more },
         pending.revision,
         step => {
           if (this._pending?.number === working.number) this.set({ ...this._pending, step });
         }
       );
       if (job.state !== 'done') {
-        if (job.problem?.code === 'conflict') this.conflict(pending, await this.world.look());
-        else this.set({ ...pending, phase: 'failed', trouble: troubleOfJob(job) });
+        if (job.problem?.code === 'conflict')
+          this.conflict(pending, await this.world.fetchEndpoint());
+        else this.set({ ...pending, phase: 'failed', problem: problemOfJob(job) });
         return;
       }
-      const view = await this.world.look(revisionOf(job));
+      const view = await this.world.fetchEndpoint(revisionOf(job));
       this.set(null);
-      this._said.emit('done');
-      await this.following(view);
+      this._announced.emit('done');
+      await this.runNext(view);
     } catch (error) {
       await this.fail(pending, error);
     }
   }
 
-  /** What was asked for while another change was done. */
-  private async following(view: EndpointView): Promise<void> {
+  /** Proposes the change that was delayed. */
+  private async runNext(view: EndpointView): Promise<void> {
     const next = this._next;
     this._next = null;
-    if (next) await this.ask(next.verb, next.given, view);
+    if (next) await this.propose(next.verb, next.fields, view);
   }
 
   private async fail(pending: Pending, error: unknown): Promise<void> {
     this._next = null; // what was to follow is not right any more
     if (error instanceof ProblemError && error.status === 412) {
       try {
-        this.conflict(pending, await this.world.look());
+        this.conflict(pending, await this.world.fetchEndpoint());
         return;
       } catch (gone) {
         error = gone;
       }
     }
-    this.set({ ...pending, phase: 'failed', trouble: troubleOf(error) });
+    this.set({ ...pending, phase: 'failed', problem: problemOf(error) });
   }
 
   private conflict(pending: Pending, view: EndpointView): void {
@@ -276,8 +238,8 @@ export class Changes {
   }
 
   private _pending: Pending | null = null;
-  private _next: { verb: ChangeVerb; given: Given } | null = null;
+  private _next: { verb: ChangeVerb; fields: ChangeFields } | null = null;
   private _numbers = 0;
   private readonly _changed = new Signal<this, void>(this);
-  private readonly _said = new Signal<this, string>(this);
+  private readonly _announced = new Signal<this, string>(this);
 }

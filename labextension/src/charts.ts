@@ -1,10 +1,13 @@
-/** A chart that Python made, fitted to the place where it is shown; its words are shown as text, which wraps. */
+/**
+ * A chart that Python made, fitted to the place where it is shown; its words are shown as text,
+ * which wraps.
+ */
 import type { ComparisonView } from './generated';
 
 /** A Vega-Lite specification. */
 export type Spec = ComparisonView['charts'][string];
 
-export interface Fitted {
+export interface FittedChart {
   readonly title: string;
   /** Its lines. */
   readonly caption: readonly string[];
@@ -19,7 +22,7 @@ const AXIS_PX = 56;
 /** A sidebar as wide as Lab's is at first. */
 const NARROW_PX = 320;
 
-export function fitted(spec: Spec, width: number): Fitted {
+export function fitChart(spec: Spec, width: number): FittedChart {
   const { title, description, hconcat, ...rest } = spec;
   const { $schema, config, background } = rest;
   const shared = { $schema, config: fittedConfig(config, width), background };
@@ -31,11 +34,11 @@ export function fitted(spec: Spec, width: number): Fitted {
     title: linesOf(words.text).join(' '),
     caption: linesOf(words.subtitle),
     description: linesOf(description).join(' '),
-    specs: parts.map(part => wide(part, width))
+    specs: parts.map(part => withWidth(part, width))
   };
 }
 
-function wide(spec: Spec, width: number): Spec {
+function withWidth(spec: Spec, width: number): Spec {
   if (typeof spec.spec === 'object' && spec.spec !== null) {
     return { ...spec, spec: { ...spec.spec, width: Math.max(80, width - AXIS_PX) } };
   }
@@ -46,7 +49,10 @@ function wide(spec: Spec, width: number): Spec {
   return { ...spec, width, autosize: { type: 'fit-x', contains: 'padding' } };
 }
 
-/** Where there is little room a legend is a list, and the words at an axis do not push its plot together. */
+/**
+ * Where there is little room a legend is a list, and the words at an axis do not push its plot
+ * together.
+ */
 function fittedConfig(config: unknown, width: number): unknown {
   if (width >= NARROW_PX || typeof config !== 'object' || config === null) return config;
   const { legend, axisX, ...rest } = config as Spec;

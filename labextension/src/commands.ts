@@ -17,8 +17,11 @@ export namespace CommandIDs {
   export const openTab = 'nbdeploy:open-tab';
 }
 
-/** The verbs that the sidebar shows: which part of an endpoint; null: the list. The others are asked by a form. */
-export const SHOWN: Partial<Record<Verb, Section | null>> = {
+/**
+ * The verbs that the sidebar shows: which part of an endpoint; null: the list. The others are asked
+ * by a form.
+ */
+export const SIDEBAR_SECTIONS: Partial<Record<Verb, Section | null>> = {
   list: null,
   describe: 'releases',
   traffic: 'releases',

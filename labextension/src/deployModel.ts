@@ -2,12 +2,20 @@ import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
-import { problemsHere } from './deployProblems';
+import { openProblems } from './deployProblems';
 import type { DeployValues } from './deployValues';
-import { empty, filled, requestOf, valuesOf } from './deployValues';
-import type { BesideView, DeployRequest, FieldProblem, Found, Job, Table } from './generated';
-import { type Checked, installs } from './kernel';
-import { asProblem, problem, ProblemError } from './request';
+import { emptyValues, initialValues, requestOf, valuesOf } from './deployValues';
+import type {
+  DeployRequest,
+  FieldProblem,
+  Job,
+  KernelReport,
+  NotebookContextView,
+  Table
+} from './generated';
+import type { CheckResult } from './kernel';
+import { type Problem, problemOf } from './problem';
+import { ProblemError, problemError } from './request';
 
 /** How the notebook's kernel is; what it says of `busy` is which cells it waits for. */
 export type KernelState =
@@ -15,72 +23,64 @@ export type KernelState =
   | { kind: 'busy'; words: string }
   | { kind: 'other'; language: string };
 
-/** What the dialog needs of the notebook, its kernel and the server. */
+/** The notebook, its kernel and the server as the deploy dialog uses them. */
 export interface DeployWorld {
   readonly kernel: () => KernelState;
   readonly kernelChanged: ISignal<unknown, void>;
-  /** Whether the kernel answers now what is only looked at; else it does once its cells have run. */
-  readonly answers: () => boolean;
-  readonly found: () => Promise<Found>;
-  readonly beside: (found: Found) => Promise<BesideView>;
+  /** Whether the kernel answers queries now; if not, it answers after its cells. */
+  readonly canAnswer: () => boolean;
+  readonly report: () => Promise<KernelReport>;
+  readonly context: (report: KernelReport) => Promise<NotebookContextView>;
   readonly preview: (expression: string) => Promise<Table>;
-  readonly check: (request: DeployRequest) => Promise<Checked>;
-  /** Saves the notebook where that is needed, makes the job, and has the kernel capture for it. */
+  readonly check: (request: DeployRequest) => Promise<CheckResult>;
+  /** Saves the notebook if needed, creates the job, and starts the capture in the kernel. */
   readonly submit: (request: DeployRequest) => Promise<Job>;
-}
-
-/** Why something could not be asked, in words; `insert` is a cell that mends it, `logIn` whether a log-in does. */
-export interface Trouble {
-  message: string;
-  remedy: string;
-  insert?: string | undefined;
-  logIn?: boolean;
 }
 
 export interface DeployState {
   kernel: KernelState;
-  found: Found | null;
-  beside: BesideView | null;
-  /** Why there are no fields to fill. */
-  trouble: Trouble | null;
+  report: KernelReport | null;
+  context: NotebookContextView | null;
+  /** The reason why there are no fields. */
+  problem: Problem | null;
   values: DeployValues;
   roleChosen: boolean;
   preview: Table | null | undefined;
-  /** What the kernel and the server say of the fields. */
-  told: readonly FieldProblem[];
+  /** The problems of the fields, from the kernel and the server. */
+  fieldProblems: readonly FieldProblem[];
   checking: boolean;
   submitting: boolean;
-  /** Why it was not accepted, as far as it is no field's. */
-  refused: Trouble | null;
+  /** The reason for a refusal that belongs to no field. */
+  refusal: Problem | null;
 }
 
 /** Fields that the kernel evaluates. */
 const EXPRESSIONS = ['example', 'signature', 'training'] as const;
 
-/** Typing that pauses for so long is looked at. */
+/** A pause in typing of this length starts a check. */
 export const PAUSE_MS = 350;
 
-/** What a check looks for in the background is asked for so much later. */
+/** The delay before an incomplete check is repeated. */
 export const LATER_MS = 1000;
 
-/** The dialog's fields, and what is known of them. */
+/** The fields of the deploy dialog, their problems, and the submission. */
 export class DeployModel implements IDisposable {
-  /** `given`: what was typed before, or a request to be tried again. */
-  constructor(world: DeployWorld, given: DeployValues | DeployRequest | null = null) {
+  /** `initial`: a draft, or a request to try again. */
+  constructor(world: DeployWorld, initial: DeployValues | DeployRequest | null = null) {
     this._world = world;
-    this._given = given;
+    this._initial = initial;
     this._state = {
       kernel: world.kernel(),
-      found: null,
-      beside: null,
-      trouble: null,
-      values: empty,
+      report: null,
+      context: null,
+      problem: null,
+      values: emptyValues,
       roleChosen: false,
       preview: undefined,
-      told: [],
+      fieldProblems: [],
       checking: false,
       submitting: false,
-      refused: null
+      refusal: null
     };
     world.kernelChanged.connect(this._onKernel, this);
   }
@@ -104,29 +104,29 @@ export class DeployModel implements IDisposable {
     Signal.clearData(this);
   }
 
-  /** Asks the kernel for its models, where it can be asked. */
-  async look(): Promise<void> {
+  /** Loads the models of the kernel, if it can answer. */
+  async loadModels(): Promise<void> {
     const { kind } = this._world.kernel();
     if (kind !== 'idle' && kind !== 'busy') return;
-    const turn = ++this._looks;
-    this._set({ trouble: null });
+    const turn = ++this._loads;
+    this._set({ problem: null });
     try {
-      const found = await this._world.found();
-      if (found.problem !== '') {
-        throw problem({ code: 'kernel_failed', title: found.problem, remedy: found.remedy });
+      const report = await this._world.report();
+      if (report.problem !== '') {
+        throw problemError({ code: 'kernel_failed', title: report.problem, remedy: report.remedy });
       }
-      const beside = this._state.beside ?? (await this._world.beside(found));
-      if (turn !== this._looks) return;
-      const isFirst = this._state.found === null;
-      this._set({ found, beside });
-      if (isFirst) this._fill(found, beside);
-      this._look();
+      const context = this._state.context ?? (await this._world.context(report));
+      if (turn !== this._loads) return;
+      const isFirst = this._state.report === null;
+      this._set({ report, context });
+      if (isFirst) this._fill(report, context);
+      this._checkAll();
     } catch (error) {
-      if (turn === this._looks) this._set({ trouble: troubleOf(error) });
+      if (turn === this._loads) this._set({ problem: problemOf(error) });
     }
   }
 
-  /** Other values; what is typed is looked at when the typing pauses. */
+  /** Sets the values; checks them when the typing pauses. */
   change(values: DeployValues, { roleChosen = this._state.roleChosen } = {}): void {
     const before = this._state.values;
     const changed = (Object.keys(values) as (keyof DeployValues)[]).filter(
@@ -135,15 +135,17 @@ export class DeployModel implements IDisposable {
     this._set({
       values,
       roleChosen,
-      refused: null,
-      told: this._state.told.filter(problem => !changed.some(field => isOf(problem, field)))
+      refusal: null,
+      fieldProblems: this._state.fieldProblems.filter(
+        problem => !changed.some(field => belongsTo(problem, field))
+      )
     });
     clearTimeout(this._timer);
     this._timer = setTimeout(() => {
       void this._check();
     }, PAUSE_MS);
     // What is chosen is complete; what is typed is evaluated when the user has left it.
-    if (changed.includes('model') && changed.includes('example')) this._look();
+    if (changed.includes('model') && changed.includes('example')) this._checkAll();
   }
 
   /** The expressions are complete: they may be evaluated. */
@@ -157,18 +159,18 @@ export class DeployModel implements IDisposable {
     void this._check();
   }
 
-  /** Deploys what stands in the fields; the job, or null where something is to be mended first. */
+  /** Deploys the model of the fields; the job, or null if a field has a problem. */
   async submit(): Promise<Job | null> {
-    const { beside, submitting } = this._state;
-    if (!beside || submitting) return null;
-    this._set({ submitting: true, refused: null });
+    const { context, submitting } = this._state;
+    if (!context || submitting) return null;
+    this._set({ submitting: true, refusal: null });
     try {
       const { example, signature, training } = this._state.values;
       this._committed = { example, signature, training };
       await this._check();
-      const wrong = problemsHere(this._state);
+      const wrong = openProblems(this._state);
       if (wrong.length) return null;
-      return await this._world.submit(requestOf(this._state.values, beside));
+      return await this._world.submit(requestOf(this._state.values, context));
     } catch (error) {
       this._refuse(error);
       return null;
@@ -177,15 +179,15 @@ export class DeployModel implements IDisposable {
     }
   }
 
-  private _fill(found: Found, beside: BesideView): void {
-    const given = this._given;
-    if (given === null) this._set({ values: filled(found, beside) });
-    else if ('notebooks' in given) this._set({ values: given, roleChosen: true });
-    else this._set({ values: valuesOf(given, beside), roleChosen: true });
+  private _fill(report: KernelReport, context: NotebookContextView): void {
+    const initial = this._initial;
+    if (initial === null) this._set({ values: initialValues(report, context) });
+    else if ('notebooks' in initial) this._set({ values: initial, roleChosen: true });
+    else this._set({ values: valuesOf(initial, context), roleChosen: true });
   }
 
-  /** Looks at everything anew. */
-  private _look(): void {
+  /** Previews the example and checks all fields. */
+  private _checkAll(): void {
     const { example, signature, training } = this._state.values;
     this._committed = { example, signature, training };
     void this._preview();
@@ -208,9 +210,10 @@ export class DeployModel implements IDisposable {
 
   private async _check(): Promise<void> {
     clearTimeout(this._timer);
-    const { beside, found, values } = this._state;
-    // Of a kernel that only answers after its cells: it is looked at then, and a deploy waits for none of it.
-    if (!beside || !found || !this._world.answers()) return;
+    const { context, report, values } = this._state;
+    // Of a kernel that only answers after its cells: it is looked at then, and a deploy waits for
+    // none of it.
+    if (!context || !report || !this._world.canAnswer()) return;
     const turn = ++this._checks;
     // What is being typed is not evaluated: it may be half an expression that does something else.
     const complete = { ...values };
@@ -219,14 +222,14 @@ export class DeployModel implements IDisposable {
         complete[field] = '';
       }
     }
-    const request = requestOf(complete, beside);
+    const request = requestOf(complete, context);
     this._set({ checking: true });
     try {
       const { problems, complete } = await this._world.check(request);
       if (turn !== this._checks) {
         return;
       }
-      this._set({ told: problems });
+      this._set({ fieldProblems: problems });
       if (!complete && !this._isDisposed) {
         this._timer = setTimeout(() => {
           void this._check();
@@ -250,21 +253,21 @@ export class DeployModel implements IDisposable {
         finding: null
       };
     });
-    if (fields.length) this._set({ told: [...this._state.told, ...fields] });
-    else this._set({ refused: troubleOf(error) });
+    if (fields.length) this._set({ fieldProblems: [...this._state.fieldProblems, ...fields] });
+    else this._set({ refusal: problemOf(error) });
   }
 
   private _onKernel(): void {
     const before = this._state.kernel.kind;
     const kernel = this._world.kernel();
     this._set({ kernel });
-    // What the dialog itself asks changes the kernel's status too, but not how it is. After a restart, and when the
-    // cells that ran are done, there are other variables.
+    // What the dialog itself asks changes the kernel's status too, but not how it is. After a
+    // restart, and when the cells that ran are done, there are other variables.
     if (kernel.kind === before) {
       return;
     }
     if (kernel.kind === 'idle' || (kernel.kind === 'busy' && before !== 'idle')) {
-      void this.look();
+      void this.loadModels();
     }
   }
 
@@ -275,25 +278,18 @@ export class DeployModel implements IDisposable {
   }
 
   private readonly _world: DeployWorld;
-  private readonly _given: DeployValues | DeployRequest | null;
+  private readonly _initial: DeployValues | DeployRequest | null;
   private readonly _changed = new Signal<this, void>(this);
   private _state: DeployState;
   private _committed = { example: '', signature: '', training: '' };
   private _timer: ReturnType<typeof setTimeout> | undefined;
-  private _looks = 0;
+  private _loads = 0;
   private _previews = 0;
   private _checks = 0;
   private _isDisposed = false;
 }
 
 /** Whether a problem is of a field, or of one of its parts. */
-export function isOf(problem: FieldProblem, field: string): boolean {
+export function belongsTo(problem: FieldProblem, field: string): boolean {
   return problem.field === field || problem.field.startsWith(`${field}.`);
-}
-
-export function troubleOf(error: unknown): Trouble {
-  const { code, message, remedy } = asProblem(error);
-  const mends = code === 'no_nbdeploy' || code === 'other_version';
-  const insert = mends ? installs() : undefined;
-  return { message, remedy, insert, logIn: code === 'not_signed_in' };
 }

@@ -3,13 +3,16 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { DeployState } from './deployModel';
 import type { FieldProblem, Finding } from './generated';
 
-/** What stands against the deploy, as far as it is known; each at its field. */
-export function problemsHere(state: DeployState): FieldProblem[] {
-  return [...typed(state), ...state.told.filter(problem => refuses(problem, state))];
+/** The known problems that prevent the deploy, each with its field. */
+export function openProblems(state: DeployState): FieldProblem[] {
+  return [
+    ...valueProblems(state),
+    ...state.fieldProblems.filter(problem => refuses(problem, state))
+  ];
 }
 
-/** What can be said of the fields by themselves. */
-function typed(state: DeployState): FieldProblem[] {
+/** The problems that the values alone show. */
+function valueProblems(state: DeployState): FieldProblem[] {
   const { values, preview } = state;
   const problems: FieldProblem[] = [];
   const percent = values.percent.trim();
@@ -18,13 +21,13 @@ function typed(state: DeployState): FieldProblem[] {
     if (!(share > 0 && share <= 100)) {
       problems.push({
         field: 'percent',
-        message: `${percent} is not a share`,
-        remedy: 'give a number above 0 and up to 100',
+        message: `${percent} is not a percentage`,
+        remedy: 'enter a number above 0 and up to 100',
         finding: null
       });
     }
   }
-  if (preview?.problem && !state.told.some(problem => problem.field === 'example')) {
+  if (preview?.problem && !state.fieldProblems.some(problem => problem.field === 'example')) {
     problems.push({
       field: 'example',
       message: preview.problem,
@@ -35,8 +38,8 @@ function typed(state: DeployState): FieldProblem[] {
   if (values.waive.length && !values.reason.trim()) {
     problems.push({
       field: 'reason',
-      message: 'what is let pass needs a reason, which is kept',
-      remedy: '',
+      message: 'a waived check needs a reason',
+      remedy: 'enter a reason; it is stored',
       finding: null
     });
   }
@@ -55,25 +58,25 @@ export function findingOf(problem: FieldProblem): Finding | null {
   return (problem.finding as Finding | null | undefined) ?? null;
 }
 
-/** Why it cannot be deployed now; empty: it can. */
-export function whyNot(state: DeployState, trans: TranslationBundle): string {
-  const { kernel, found, beside, values, submitting } = state;
-  if (submitting) return trans.__('It is being asked for…');
+/** The reason why the deploy is not possible now; empty: it is possible. */
+export function blockingReason(state: DeployState, trans: TranslationBundle): string {
+  const { kernel, report, context, values, submitting } = state;
+  if (submitting) return trans.__('Sending the request…');
   if (kernel.kind === 'dead' || kernel.kind === 'none') {
-    return trans.__('There is no kernel that holds a model.');
+    return trans.__('No kernel holds a model.');
   }
-  if (!found || !beside) return trans.__('The kernel has not answered yet.');
+  if (!report || !context) return trans.__('The kernel has not answered yet.');
   if (!values.model.trim()) return trans.__('Choose a model first.');
-  if (!values.name.trim()) return trans.__('The endpoint needs a name.');
-  const problems = problemsHere(state);
+  if (!values.name.trim()) return trans.__('Enter a name for the endpoint.');
+  const problems = openProblems(state);
   const findings = problems.filter(problem => findingOf(problem));
   if (findings.length && findings.length === problems.length) {
     return trans._n(
-      'A check found what speaks against it: mend it, or let it pass for a reason.',
-      '%1 checks found what speaks against it: mend it, or let it pass for a reason.',
+      'A check refuses the deploy: fix the finding, or waive the check with a reason.',
+      '%1 checks refuse the deploy: fix the findings, or waive the checks with a reason.',
       findings.length
     );
   }
-  if (problems.length) return trans.__('Mend what is marked first.');
+  if (problems.length) return trans.__('Fix the marked fields first.');
   return '';
 }

@@ -1,6 +1,6 @@
-import type { BesideView, DeployRequest, Found, ModelFound } from './generated';
+import type { DeployRequest, KernelReport, ModelCandidate, NotebookContextView } from './generated';
 
-export type RoleWanted = 'stable' | 'shadow' | 'canary';
+export type DeployRole = 'stable' | 'shadow' | 'canary';
 
 export const RESOURCES = ['workers', 'cpu', 'memory', 'threads', 'gpu'] as const;
 export type ResourceName = (typeof RESOURCES)[number];
@@ -11,7 +11,7 @@ export interface DeployValues {
   model: string;
   example: string;
   name: string;
-  role: RoleWanted;
+  role: DeployRole;
   percent: string;
   notebooks: readonly string[];
   gates: readonly string[];
@@ -31,7 +31,7 @@ export interface DeployValues {
   resources: ResourceValues;
 }
 
-export const empty: DeployValues = {
+export const emptyValues: DeployValues = {
   model: '',
   example: '',
   name: '',
@@ -54,79 +54,94 @@ export const empty: DeployValues = {
 };
 
 /** A share that a role has of its own; stable gets what is left. */
-export const usualPercent: Record<RoleWanted, string> = { stable: '', shadow: '100', canary: '10' };
+export const defaultPercent: Record<DeployRole, string> = {
+  stable: '',
+  shadow: '100',
+  canary: '10'
+};
 
-/** What the dialog opens with: the best model, its best example, and what lies beside the notebook. */
-export function filled(found: Found, beside: BesideView): DeployValues {
-  const model = found.models[0];
-  const role = nextRole(beside.name, beside);
+/**
+ * What the dialog opens with: the best model, its best example, and what lies beside the notebook.
+ */
+export function initialValues(report: KernelReport, context: NotebookContextView): DeployValues {
+  const model = report.models[0];
+  const role = nextRole(context.name, context);
   return {
-    ...empty,
+    ...emptyValues,
     model: model?.variable ?? '',
     example: model?.examples[0]?.expression ?? '',
-    name: beside.name,
+    name: context.name,
     role,
-    percent: usualPercent[role],
-    notebooks: chosenAtFirst(beside)
+    percent: defaultPercent[role],
+    notebooks: preselectedNotebooks(context)
   };
 }
 
 /**
- * Those that have gates and are of no other model by their names, where the endpoint asks nothing yet: the others may be
- * any notebooks with parameters.
+ * Those that have gates and are of no other model by their names, where the endpoint asks nothing
+ * yet: the others may be any notebooks with parameters.
  */
-function chosenAtFirst(beside: BesideView): string[] {
-  if (asksAlready(beside)) return [];
-  return beside.notebooks
+function preselectedNotebooks(context: NotebookContextView): string[] {
+  if (hasGates(context)) return [];
+  return context.notebooks
     .filter(notebook => notebook.gates.length > 0 && notebook.of === '')
     .map(notebook => notebook.path);
 }
 
 /** Whether the endpoint, or nbdeploy.yaml, asks something of releases when nothing is named. */
-export function asksAlready(beside: BesideView): boolean {
-  return beside.asked.length > 0 || beside.gates.length > 0;
+export function hasGates(context: NotebookContextView): boolean {
+  return context.asked.length > 0 || context.gates.length > 0;
 }
 
 /** The role of a next release with this name. */
-export function nextRole(name: string, beside: BesideView): 'stable' | 'shadow' {
-  return Object.hasOwn(beside.endpoints, name) ? (beside.endpoints[name] ?? 'shadow') : 'stable';
+export function nextRole(name: string, context: NotebookContextView): 'stable' | 'shadow' {
+  return Object.hasOwn(context.endpoints, name) ? (context.endpoints[name] ?? 'shadow') : 'stable';
 }
 
 /** The model that was found with this name. */
-export function modelOf(values: DeployValues, found: Found): ModelFound | undefined {
-  return found.models.find(model => model.variable === values.model.trim());
+export function modelOf(values: DeployValues, report: KernelReport): ModelCandidate | undefined {
+  return report.models.find(model => model.variable === values.model.trim());
 }
 
-/** The same with another model: its own best example takes the place of one that was only guessed. */
-export function withModel(values: DeployValues, variable: string, found: Found): DeployValues {
-  const before = modelOf(values, found);
+/**
+ * The same with another model: its own best example takes the place of one that was only guessed.
+ */
+export function withModel(
+  values: DeployValues,
+  variable: string,
+  report: KernelReport
+): DeployValues {
+  const before = modelOf(values, report);
   const guessed =
     !values.example.trim() || before?.examples.some(guess => guess.expression === values.example);
-  const model = found.models.find(one => one.variable === variable);
+  const model = report.models.find(one => one.variable === variable);
   const example = guessed ? (model?.examples[0]?.expression ?? '') : values.example;
   return { ...values, model: variable, example };
 }
 
-/** The same with another name: the role is that of a next release behind it, unless the user chose one. */
+/**
+ * The same with another name: the role is that of a next release behind it, unless the user chose
+ * one.
+ */
 export function withName(
   values: DeployValues,
   name: string,
-  beside: BesideView,
+  context: NotebookContextView,
   chosen: boolean
 ): DeployValues {
-  const next = nextRole(name.trim(), beside);
+  const next = nextRole(name.trim(), context);
   const isFirst = next === 'stable';
   const keeps = isFirst ? values.role === 'stable' : chosen;
   return keeps ? { ...values, name } : withRole({ ...values, name }, next);
 }
 
-export function withRole(values: DeployValues, role: RoleWanted): DeployValues {
-  return { ...values, role, percent: usualPercent[role] };
+export function withRole(values: DeployValues, role: DeployRole): DeployValues {
+  return { ...values, role, percent: defaultPercent[role] };
 }
 
 /** The request; what is as it would be anyway is left out. */
-export function requestOf(values: DeployValues, beside: BesideView): DeployRequest {
-  const next = nextRole(values.name.trim(), beside);
+export function requestOf(values: DeployValues, context: NotebookContextView): DeployRequest {
+  const next = nextRole(values.name.trim(), context);
   const first = next === 'stable';
   const lines = (text: string): string[] =>
     text
@@ -142,9 +157,10 @@ export function requestOf(values: DeployValues, beside: BesideView): DeployReque
   for (const field of ['example', 'method', 'signature', 'training', 'reason'] as const) {
     if (values[field].trim()) request[field] = values[field].trim();
   }
-  // Not said where it is the next one anyway: so an unchanged model, which may be stable, stays what it is.
+  // Not said where it is the next one anyway: so an unchanged model, which may be stable, stays
+  // what it is.
   if (!first && values.role !== next) request.role = values.role;
-  if (!first && values.role !== 'stable' && percent && percent !== usualPercent[values.role]) {
+  if (!first && values.role !== 'stable' && percent && percent !== defaultPercent[values.role]) {
     request.percent = Number(percent);
   }
   if (values.notebooks.length) request.validate = [...values.notebooks];
@@ -164,21 +180,21 @@ export function requestOf(values: DeployValues, beside: BesideView): DeployReque
 }
 
 /** The fields of a request that was made before: to try it again. */
-export function valuesOf(request: DeployRequest, beside: BesideView): DeployValues {
+export function valuesOf(request: DeployRequest, context: NotebookContextView): DeployValues {
   const text = (value: unknown): string => (typeof value === 'string' ? value : '');
   const list = (value: unknown): string[] =>
     Array.isArray(value) ? value.map(String) : typeof value === 'string' ? [value] : [];
   const name = text(request.name);
-  const next = nextRole(name, beside);
+  const next = nextRole(name, context);
   const asked = request.role;
   const role = asked && asked !== 'auto' && next !== 'stable' ? asked : next;
   return {
-    ...empty,
+    ...emptyValues,
     model: text(request.model),
     example: text(request.example),
     name,
     role,
-    percent: typeof request.percent === 'number' ? String(request.percent) : usualPercent[role],
+    percent: typeof request.percent === 'number' ? String(request.percent) : defaultPercent[role],
     notebooks: list(request.validate),
     gates: list(request.gate),
     reason: text(request.reason),
@@ -201,7 +217,7 @@ export function valuesOf(request: DeployRequest, beside: BesideView): DeployValu
 
 function resourcesIn(request: DeployRequest): ResourceValues {
   const asked = request.resources ?? {};
-  const said = (name: ResourceName): string =>
-    name in asked ? String(asked[name] ?? 'any') : empty.resources[name];
-  return Object.fromEntries(RESOURCES.map(name => [name, said(name)])) as ResourceValues;
+  const textFor = (name: ResourceName): string =>
+    name in asked ? String(asked[name] ?? 'any') : emptyValues.resources[name];
+  return Object.fromEntries(RESOURCES.map(name => [name, textFor(name)])) as ResourceValues;
 }

@@ -4,10 +4,10 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
+import { refusalOf, reportCaptureFailure } from './captureFailure';
 import type { DeployWorld, KernelState } from './deployModel';
-import type { BesideView, DeployRequest, Found, Job, Table } from './generated';
-import { type Checked, Kernel } from './kernel';
-import { lost, refusalOf } from './lost';
+import type { DeployRequest, Job, KernelReport, NotebookContextView, Table } from './generated';
+import { type CheckResult, Kernel } from './kernel';
 import { requestAPI } from './request';
 import type { INbdeploy } from './tokens';
 
@@ -51,23 +51,25 @@ export class NotebookWorld implements DeployWorld, IDisposable {
     return this._died ? { kind: 'dead' } : state;
   };
 
-  readonly answers = (): boolean => this._kernel.answers;
+  readonly canAnswer = (): boolean => this._kernel.canAnswer;
 
-  readonly found = async (): Promise<Found> => {
-    const found = await this._kernel.found();
-    this._pid = found.pid;
-    return found;
+  readonly report = async (): Promise<KernelReport> => {
+    const report = await this._kernel.report();
+    this._pid = report.pid;
+    return report;
   };
 
-  readonly beside = async (found: Found): Promise<BesideView> => {
-    const query = { path: notebookPath(this.panel, found) };
+  readonly context = async (report: KernelReport): Promise<NotebookContextView> => {
+    const query = { path: notebookPath(this.panel, report) };
     const settings = this.nbdeploy.serverSettings;
-    return (await requestAPI<BesideView>('views/beside', { query, settings })).value;
+    return (await requestAPI<NotebookContextView>('views/notebook_context', { query, settings }))
+      .value;
   };
 
   readonly preview = async (expression: string): Promise<Table> => this._kernel.preview(expression);
 
-  readonly check = async (request: DeployRequest): Promise<Checked> => this._kernel.check(request);
+  readonly check = async (request: DeployRequest): Promise<CheckResult> =>
+    this._kernel.check(request);
 
   readonly submit = async (request: DeployRequest): Promise<Job> => {
     const { context } = this.panel;
@@ -76,25 +78,25 @@ export class NotebookWorld implements DeployWorld, IDisposable {
       await context.save();
     }
     const job = await this.nbdeploy.jobs.capture(request);
-    // Nobody waits for it here: it may take long, and what comes of it is told by the job. One after the other, since
-    // the notebook may be renamed while a cell runs.
-    let telling = Promise.resolve();
-    const asked = (): void => {
+    // Nobody waits for it here: it may take long, and what comes of it is told by the job. One
+    // after the other, since the notebook may be renamed while a cell runs.
+    let reporting = Promise.resolve();
+    const reportKernel = (): void => {
       const pid = this._pid;
       if (pid === null) return;
-      telling = telling
-        .then(async () => this.nbdeploy.jobs.asked(job.id, pid, pathOnServer(this.panel)))
+      reporting = reporting
+        .then(async () => this.nbdeploy.jobs.assignKernel(job.id, pid, pathOnServer(this.panel)))
         .catch((error: unknown) => {
-          console.warn('nbdeploy: the server does not know which kernel is waited for', error);
+          console.warn('nbdeploy: the server could not be told the kernel of the job', error);
         });
     };
-    context.pathChanged.connect(asked);
+    context.pathChanged.connect(reportKernel);
     void this._kernel
-      .capture(job.id, pathOnServer(this.panel), asked)
+      .capture(job.id, pathOnServer(this.panel), reportKernel)
       .then(refusalOf, (error: unknown) => error)
       .then(async why => {
-        context.pathChanged.disconnect(asked);
-        if (why !== null) await lost(job.id, why, this.nbdeploy.jobs);
+        context.pathChanged.disconnect(reportKernel);
+        if (why !== null) await reportCaptureFailure(job.id, why, this.nbdeploy.jobs);
       });
     return job;
   };
@@ -131,8 +133,8 @@ export function kernelState(panel: NotebookPanel, trans: TranslationBundle): Ker
   return {
     kind: 'busy',
     words: trans._n(
-      'The kernel is busy: a cell runs. You can deploy all the same; the capture waits until it has ended.',
-      'The kernel is busy: %1 cells run or wait. You can deploy all the same; the capture waits until they have ended.',
+      'The kernel is busy: a cell runs. You can deploy now; the capture waits until the cell has ended.',
+      'The kernel is busy: %1 cells run or wait. You can deploy now; the capture waits until the cells have ended.',
       running
     )
   };
@@ -146,9 +148,12 @@ function runningCells(panel: NotebookPanel): number {
   ).length;
 }
 
-/** The notebook's file on the server. The kernel's own word is from its start: it may have been renamed since then. */
-export function notebookPath(panel: NotebookPanel, found: Found): string {
-  return pathOnServer(panel) ?? found.notebook ?? panel.context.localPath;
+/**
+ * The notebook's file on the server. The kernel's own word is from its start: it may have been
+ * renamed since then.
+ */
+export function notebookPath(panel: NotebookPanel, report: KernelReport): string {
+  return pathOnServer(panel) ?? report.notebook ?? panel.context.localPath;
 }
 
 /** Null: the server does not say where its folder is. */

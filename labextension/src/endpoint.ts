@@ -1,19 +1,19 @@
-/** One endpoint that is looked at: what the server says of it, and the change that is on its way. */
+/** One endpoint: its view from the server, and its pending change. */
 import { type IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import type { ChangeWorld, Trouble } from './changes';
-import { Changes, troubleOf } from './changes';
+import { Changes, type ChangeWorld } from './changes';
 import type { EndpointView } from './generated';
+import { type Problem, problemOf } from './problem';
 import { ProblemError } from './request';
 
 /** Health and counts change although nobody changed the endpoint. */
 const LOOK_EVERY_MS = 2000;
 
-/** What is known of it; `view` stays while looks fail. */
-export interface Known {
+/** The state of an endpoint; `view` stays while requests fail. */
+export interface EndpointState {
   readonly view: EndpointView | null;
-  readonly trouble: Trouble | null;
+  readonly problem: Problem | null;
   /** It was removed. */
   readonly gone: boolean;
 }
@@ -21,28 +21,29 @@ export interface Known {
 export class EndpointModel implements IDisposable {
   constructor(
     readonly name: string,
-    look: () => Promise<EndpointView>,
-    world: Omit<ChangeWorld, 'look'>
+    fetchEndpoint: () => Promise<EndpointView>,
+    world: Omit<ChangeWorld, 'fetchEndpoint'>
   ) {
-    this._look = look;
+    this._fetch = fetchEndpoint;
     this.changes = new Changes({
       preview: async (verb, given, revision) => world.preview(verb, given, revision),
       run: async (verb, given, revision, step) => world.run(verb, given, revision, step),
-      look: async revision => (revision === undefined ? this.refresh() : this.at(revision))
+      fetchEndpoint: async revision =>
+        revision === undefined ? this.refresh() : this.atRevision(revision)
     });
   }
 
   readonly changes: Changes;
 
-  get known(): Known {
-    return this._known;
+  get state(): EndpointState {
+    return this._state;
   }
 
   get changed(): ISignal<this, void> {
     return this._changed;
   }
 
-  /** Nobody sees it, and no change is on its way. */
+  /** No widget shows the endpoint, and no change is pending. */
   get isIdle(): boolean {
     return this._watchers === 0 && this.changes.pending === null;
   }
@@ -51,60 +52,66 @@ export class EndpointModel implements IDisposable {
     return this._disposed;
   }
 
-  /** Somebody sees it, until the returned function is called: it is looked at every two seconds. */
+  /** Polls the endpoint every two seconds until the returned function is called. */
   watch(): () => void {
     this._watchers += 1;
-    if (this._watchers === 1) void this.again();
+    if (this._watchers === 1) void this.poll();
     return () => {
       this._watchers -= 1;
       if (this._watchers === 0) clearTimeout(this._timer);
     };
   }
 
-  /** Looks now. Two that ask at once share the later look, since the earlier may have begun before a change. */
+  /**
+   * Looks now. Two that ask at once share the later look, since the earlier may have begun before a
+   * change.
+   */
   async refresh(): Promise<EndpointView> {
-    const number = ++this._asked;
+    const number = ++this._requested;
     try {
-      const view = await this._look();
-      if (number > this._shown) {
-        this._shown = number;
-        this.set({ view, trouble: null, gone: false });
-        this.changes.noticed(view);
+      const view = await this._fetch();
+      if (number > this._received) {
+        this._received = number;
+        this.set({ view, problem: null, gone: false });
+        this.changes.checkRevision(view);
       }
       return view;
     } catch (error) {
       const gone = error instanceof ProblemError && error.code === 'unknown_endpoint';
-      if (number > this._shown) {
-        this._shown = number;
-        this.set({ ...this._known, gone, trouble: gone ? null : troubleOf(error) });
+      if (number > this._received) {
+        this._received = number;
+        this.set({ ...this._state, gone, problem: gone ? null : problemOf(error) });
       }
       throw error;
     }
   }
 
-  /** The endpoint at this revision or a later one: as it is known, or by the first look that sees it so. */
-  async at(revision: number): Promise<EndpointView> {
-    const known = (): EndpointView | null => {
-      const { view } = this._known;
+  /**
+   * The endpoint at this revision or a later one: as it is known, or by the first look that sees it
+   * so.
+   */
+  async atRevision(revision: number): Promise<EndpointView> {
+    const state = (): EndpointView | null => {
+      const { view } = this._state;
       return view !== null && view.revision >= revision ? view : null;
     };
-    const already = known();
+    const already = state();
     if (already) return already;
     return new Promise((resolve, reject) => {
-      const look = (): void => {
-        const view = known();
+      const fetchEndpoint = (): void => {
+        const view = state();
         if (view) resolve(view);
       };
-      this._changed.connect(look);
+      this._changed.connect(fetchEndpoint);
       void this.refresh()
         .then(resolve, reject)
-        .finally(() => this._changed.disconnect(look));
+        .finally(() => this._changed.disconnect(fetchEndpoint));
     });
   }
 
-  /** The stream said that it is at this revision, or gone (null). */
-  told(revision: number | null): void {
-    if (this._watchers > 0 && revision !== this._known.view?.revision) void this.quietly();
+  /** Handles a revision from the stream; null: the endpoint was removed. */
+  onRevision(revision: number | null): void {
+    if (this._watchers > 0 && revision !== this._state.view?.revision) void this.refreshQuietly();
   }
 
   dispose(): void {
@@ -115,13 +122,13 @@ export class EndpointModel implements IDisposable {
     Signal.clearData(this);
   }
 
-  private async again(): Promise<void> {
+  private async poll(): Promise<void> {
     clearTimeout(this._timer);
-    if (!document.hidden || this._known.view === null) await this.quietly();
-    if (this._watchers > 0) this._timer = window.setTimeout(() => void this.again(), LOOK_EVERY_MS);
+    if (!document.hidden || this._state.view === null) await this.refreshQuietly();
+    if (this._watchers > 0) this._timer = window.setTimeout(() => void this.poll(), LOOK_EVERY_MS);
   }
 
-  private async quietly(): Promise<void> {
+  private async refreshQuietly(): Promise<void> {
     try {
       await this.refresh();
     } catch {
@@ -129,16 +136,16 @@ export class EndpointModel implements IDisposable {
     }
   }
 
-  private set(known: Known): void {
+  private set(state: EndpointState): void {
     if (this._disposed) return;
-    this._known = known;
+    this._state = state;
     this._changed.emit();
   }
 
-  private readonly _look: () => Promise<EndpointView>;
-  private _known: Known = { view: null, trouble: null, gone: false };
-  private _asked = 0;
-  private _shown = 0;
+  private readonly _fetch: () => Promise<EndpointView>;
+  private _state: EndpointState = { view: null, problem: null, gone: false };
+  private _requested = 0;
+  private _received = 0;
   private _watchers = 0;
   private _timer = 0;
   private _disposed = false;

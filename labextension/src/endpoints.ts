@@ -6,9 +6,9 @@ import type { EndpointModel } from './endpoint';
 import type { EventStream } from './stream';
 
 /**
- * A model for each, of this view alone: what somebody is asked about in one view is not confirmed in another, and a
- * change of one is to the other as anybody's. Those that nobody looks at, and of which nothing is pending, go when
- * another is opened.
+ * A model for each, of this view alone: what somebody is asked about in one view is not confirmed
+ * in another, and a change of one is to the other as anybody's. Those that nobody looks at, and of
+ * which nothing is pending, go when another is opened.
  */
 export class EndpointModels implements IDisposable {
   constructor(
@@ -50,7 +50,7 @@ export class EndpointModels implements IDisposable {
 
   private _onRevisions(_: unknown, revisions: Record<string, number>): void {
     this._models.forEach((model, name) => {
-      model.told(revisions[name] ?? null);
+      model.onRevision(revisions[name] ?? null);
     });
   }
 

@@ -1,4 +1,7 @@
-/** JSON whose numbers keep their digits: JavaScript's own rounds whole numbers beyond 2^53, and makes 1 of 1.0. */
+/**
+ * JSON whose numbers keep their digits: JavaScript's own rounds whole numbers beyond 2^53, and
+ * makes 1 of 1.0.
+ */
 import { LosslessNumber, parse, stringify } from 'lossless-json';
 
 import type { Json } from './request';

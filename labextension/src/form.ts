@@ -3,11 +3,12 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { exact, exactly } from './exact';
 import type { FormField } from './generated';
+import { parseNumber } from './numbers';
 
 /** By a field's name: what its control holds. */
 export type Texts = Readonly<Record<string, string>>;
 
-export interface Made {
+export interface FormInstance {
   readonly instance: Readonly<Record<string, unknown>>;
   /** By a field's name: what cannot be. */
   readonly problems: Readonly<Record<string, string>>;
@@ -25,12 +26,15 @@ function textOf(field: FormField): string {
   return typeof value === 'string' ? value : exact.stringify(value);
 }
 
-/** The instance, and what is wrong. A field that is left empty although it is not required is left out. */
+/**
+ * The instance, and what is wrong. A field that is left empty although it is not required is left
+ * out.
+ */
 export function instanceOf(
   fields: readonly FormField[],
   texts: Texts,
   trans: TranslationBundle
-): Made {
+): FormInstance {
   const instance: Record<string, unknown> = {};
   const problems: Record<string, string> = {};
   for (const field of fields) {
@@ -40,7 +44,7 @@ export function instanceOf(
         instance[field.name] = null;
         continue;
       }
-      if (field.required) problems[field.name] = trans.__('a value is needed');
+      if (field.required) problems[field.name] = trans.__('a value is required');
       continue;
     }
     if (text === '' && !field.required) continue;
@@ -70,14 +74,9 @@ function valueOf(field: FormField, text: string, trans: TranslationBundle): unkn
 
 /** Whole numbers are sent with all their digits, which JavaScript would round beyond 2^53. */
 function numberOf(field: FormField, text: string, trans: TranslationBundle): unknown {
-  const value = Number(text);
-  if (!Number.isFinite(value)) throw new Error(trans.__('not a number'));
-  if (field.kind === 'integer' && !Number.isInteger(value))
-    throw new Error(trans.__('not a whole number'));
-  const limit = (said: unknown): number | null =>
-    said === null || said === undefined ? null : Number(exact.stringify(said));
+  const limit = (bound: unknown): number | null =>
+    bound === null || bound === undefined ? null : Number(exact.stringify(bound));
   const [minimum, maximum] = [limit(field.minimum), limit(field.maximum)];
-  if (minimum !== null && value < minimum) throw new Error(trans.__('less than %1', minimum));
-  if (maximum !== null && value > maximum) throw new Error(trans.__('more than %1', maximum));
+  const value = parseNumber(text, { integer: field.kind === 'integer', minimum, maximum }, trans);
   return /^\s*[+-]?\d+\s*$/.test(text) ? exactly(String(BigInt(text.replace('+', '')))) : value;
 }

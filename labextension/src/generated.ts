@@ -1,7 +1,7 @@
 // Made by scripts/typescript.py from the JSON Schemas of jupyter_deploy; CI fails when it is stale.
 /* eslint-disable */
 /**
- * One instance to which the two answer otherwise.
+ * An instance to which the two models give different answers.
  */
 export interface AnswerChange {
   instance: unknown;
@@ -24,14 +24,14 @@ export interface Answered {
 /**
  * The answers to the same instances.
  *
- * ``basis`` says which they are; ``problem`` why there is nothing to compare.
+ * ``basis`` describes the instances; ``problem`` says why no comparison is possible.
  */
 export interface Answers {
   basis: string;
   compared: number;
   differ: number;
   /**
-   * The largest difference of two numbers, in their unit.
+   * The largest absolute difference of two numbers.
    */
   largest: number | null;
   changes: AnswerChange[];
@@ -46,79 +46,7 @@ export interface AtBoot {
   todo: string | null;
 }
 /**
- * What a deploy from a notebook finds around it.
- */
-export interface BesideRequest {
-  /**
-   * The notebook's file: an absolute path, or one relative to the server's folder.
-   */
-  path: string;
-}
-/**
- * What the dialog finds around a notebook.
- *
- * Attributes
- * ----------
- * name
- *     The endpoint that this notebook's model was deployed to last, else one made of the notebook's name.
- * endpoints
- *     Names that are taken, each with its role for a next release.
- * gates, notebooks
- *     What nbdeploy.yaml or the endpoint asks, and what lies beside the notebook.
- * resources
- *     What a release gets where nothing is said.
- */
-export interface BesideView {
-  name: string;
-  endpoints: {
-    [k: string]: 'stable' | 'shadow';
-  };
-  notebooks: NotebookBeside[];
-  gates: string[];
-  asked: string[];
-  resources: Resources;
-}
-/**
- * A validation notebook near the one that is open.
- *
- * ``gates``: those in its metadata. ``of``: the other notebook there that its name tells of; empty: none.
- */
-export interface NotebookBeside {
-  path: string;
-  title: string;
-  of: string;
-  gates: string[];
-  parameters: {
-    [k: string]: unknown;
-  };
-}
-/**
- * What a release may use: None is any, of workers and threads the usual number.
- */
-export interface Resources {
-  /**
-   * Processors, such as 2 or 0.5, for all its workers.
-   */
-  cpu: number | null;
-  /**
-   * Memory for all its workers together, such as 512MB or 2GiB.
-   */
-  memory: number | null;
-  /**
-   * Devices as CUDA counts them, such as 0 or 0,1; none: no device.
-   */
-  gpu: string | null;
-  /**
-   * Processes, which share the loaded model's memory (default: 1).
-   */
-  workers: number | null;
-  /**
-   * Threads of a worker's numerical libraries (default: cpu / workers).
-   */
-  threads: number | null;
-}
-/**
- * The error of a cell; ``traceback`` has no colours and no secrets.
+ * What a cell raised; ``traceback`` without colours and without secrets.
  */
 export interface CellError {
   cell: number;
@@ -127,7 +55,7 @@ export interface CellError {
   traceback: string;
 }
 /**
- * Something with a name that was added, removed or changed; absent on a side is null there.
+ * A named item that was added, removed or changed; an absent value is null.
  */
 export interface Change {
   name: string;
@@ -136,14 +64,14 @@ export interface Change {
   after: unknown;
 }
 /**
- * What is other in a release than in its predecessor: the one that was stable when it came. ``words`` in short.
+ * The difference between a release and its predecessor, the stable release at its deploy; ``words`` sum it up.
  */
 export interface Changes {
   predecessor: string;
   words: string[];
 }
 /**
- * A condition that a notebook checked.
+ * One thing that a notebook found to be so, or not.
  */
 export interface Check {
   name: string;
@@ -152,7 +80,7 @@ export interface Check {
   cell: number | null;
 }
 /**
- * What went from this machine's image store, or with ``dry_run`` what would go.
+ * The images removed from this machine's store; with ``dry_run``, those that would be removed.
  */
 export interface Collected {
   folder: string;
@@ -163,13 +91,13 @@ export interface Collected {
    */
   freed: number;
   /**
-   * Container engines that could not tell what they run: all images were kept.
+   * Container engines that did not report their containers: all images were kept.
    */
   unasked: string[];
   dry_run: boolean;
 }
 /**
- * A built image: its digest is that of its manifest, and the same wherever it lies.
+ * A built image; its digest is that of its manifest, in every store and registry.
  */
 export interface Image {
   digest: string;
@@ -197,7 +125,7 @@ export interface Image {
   };
 }
 /**
- * One layer: of these a registry keeps and sends each once.
+ * One layer; a registry stores and sends each once.
  */
 export interface Layer {
   kind: 'base' | 'dependencies' | 'model' | 'code';
@@ -215,7 +143,7 @@ export interface Layer {
   size: number;
 }
 /**
- * An image and what uses it; ``here``: it lies in this machine's image store.
+ * An image and its uses; ``here``: it is in this machine's image store.
  */
 export interface UsedImage {
   image: Image;
@@ -230,7 +158,7 @@ export interface UsedImage {
   used_by: string[];
 }
 /**
- * What is kept of one column: never a text's value.
+ * The stored description of one column, without any text value.
  */
 export interface Column {
   dtype: string;
@@ -239,12 +167,12 @@ export interface Column {
    */
   missing: number;
   /**
-   * Of numbers; of dates as ISO 8601.
+   * The smallest number, or the first date as ISO 8601.
    */
   minimum: number | string | null;
   maximum: number | string | null;
   /**
-   * How many values there are, of what is neither.
+   * Distinct values, of all other columns.
    */
   distinct: number | null;
 }
@@ -280,9 +208,9 @@ export interface CompareRequest {
 /**
  * A candidate against stable.
  *
- * A shadow is compared on the same requests (``paired``), joined by ``pair_id`` and row where stable answered; a
+ * A shadow is compared on the same requests (``paired``), joined by ``pair_id`` and row if stable answered; a
  * canary answers other requests than stable, so its figures are unpaired. All intervals hold at every look
- * (``domain.sequential``).
+ * (``domain.evidence.sequential``).
  *
  * Attributes
  * ----------
@@ -300,14 +228,14 @@ export interface CompareRequest {
  *     its rows are not independent. Numbers agree within ``relative_tolerance`` of stable's or
  *     ``absolute_tolerance``.
  * agreement_course
- *     How the agreement and its interval came to be what they are: at most 100 looks, evenly over the requests, the
- *     last one being ``agreement``.
+ *     The course of the agreement and its interval: at most 100 looks, evenly over the requests, the last one being
+ *     ``agreement``.
  * refusal_rate
  *     Share of the pairs in which stable answered with 200 and the candidate refused the input (paired only).
  * relative_difference
- *     Quantiles (p50, p90, p99, max) of ``|candidate - stable| / max(|candidate|, |stable|)``, where answers hold
- *     floating-point numbers (paired only). Each request has the same weight. A row that differs otherwise counts
- *     as 2, the largest possible.
+ *     Quantiles (p50, p90, p99, max) of ``|candidate - stable| / max(|candidate|, |stable|)``, if answers hold
+ *     floating-point numbers (paired only). Each request has the same weight. A row with another kind of difference
+ *     counts as 2, the largest possible.
  * error_difference, latency_difference_ms
  *     Candidate minus stable; latency by the median of the paired differences, or of the medians if unpaired.
  * answer_shares
@@ -315,10 +243,10 @@ export interface CompareRequest {
  * verdict
  *     ``inconclusive`` while there is too little evidence, else ``agrees`` or ``differs`` (see ``reason``).
  * recommendation
- *     ``promote``: shown to be no worse; ``stop``: shown to be worse; ``decide``: shown to answer otherwise, which
- *     only a person can judge; ``wait``: more requests will tell.
+ *     ``promote``: shown to be no worse; ``stop``: shown to be worse; ``decide``: shown to give other answers, which
+ *     only a person can judge; ``wait``: more requests are needed.
  * requirements
- *     What was required, with its outcome.
+ *     The requirements with their outcomes.
  */
 export interface Comparison {
   endpoint: string;
@@ -332,7 +260,7 @@ export interface Comparison {
   mirrored: number;
   overflowed: number;
   /**
-   * The share of the requests that is recorded now: counts are of what is recorded.
+   * The share of the requests that is recorded now: counts are of recorded requests.
    */
   record_sample: number;
   coverage: Estimate | null;
@@ -365,7 +293,7 @@ export interface Comparison {
     [k: string]: number;
   };
   sides: {
-    [k: string]: SideSummary;
+    [k: string]: VariantSummary;
   };
   error_difference: Estimate | null;
   latency_difference_ms: Estimate | null;
@@ -378,7 +306,7 @@ export interface Comparison {
   requirements: Requirement[];
   stochastic: boolean;
   /**
-   * What the records do not hold, in words.
+   * Messages about missing, sampled and redacted data.
    */
   notes: string[];
   /**
@@ -387,7 +315,7 @@ export interface Comparison {
   skipped_lines: number;
 }
 /**
- * A figure with its interval; ``n`` is what it was estimated from.
+ * A figure with its interval; ``n`` is the number of observations.
  */
 export interface Estimate {
   value: number;
@@ -400,7 +328,7 @@ export interface Interval {
   level: number;
 }
 /**
- * What was known of a share when so many requests had been compared, the last of them at ``ts``.
+ * The estimate of a share after a number of compared requests, the last of them at ``ts``.
  */
 export interface Look {
   requests: number;
@@ -408,7 +336,7 @@ export interface Look {
   estimate: Estimate;
 }
 /**
- * One row on which stable and the candidate do not agree.
+ * One row on which stable and the candidate disagree.
  */
 export interface Flip {
   pair_id: string;
@@ -420,13 +348,13 @@ export interface Flip {
   candidate: unknown;
 }
 /**
- * One side of a comparison on its own.
+ * One release of a comparison on its own.
  *
  * ``error_rate`` counts answers of 500 and above. Latencies in milliseconds, as measured inside the release.
  * ``answers`` counts the most frequent answers (labels), or holds ``quantiles`` (numbers). ``latencies`` is the whole
  * distribution, in steps of a tenth.
  */
-export interface SideSummary {
+export interface VariantSummary {
   release: string;
   requests: number;
   rows: number;
@@ -434,7 +362,7 @@ export interface SideSummary {
   error_rate: Estimate | null;
   latency_p50_ms: number | null;
   latency_p95_ms: number | null;
-  latencies: Within[];
+  latencies: LatencyShare[];
   answers: {
     [k: string]: number;
   };
@@ -443,18 +371,18 @@ export interface SideSummary {
   };
 }
 /**
- * The share of a side's answers that took at most so long.
+ * The share of a release's answers that took at most ``ms``.
  */
-export interface Within {
+export interface LatencyShare {
   ms: number;
   share: number;
 }
 /**
- * What was required of a comparison, and whether it was shown.
+ * A requirement of a comparison and its outcome.
  *
- * ``met``: the whole interval is on the right side; ``not met``: the whole interval is on the wrong one;
- * ``undecided``: neither, or there is no such figure, and ``why`` says so. A count (``pairs``) has no interval: it may
- * still grow.
+ * ``met``: the whole interval is on the right side; ``not met``: the whole interval is on the wrong side;
+ * ``undecided``: neither, or the figure is missing, and ``why`` gives the reason. A count (``pairs``) has no interval:
+ * it may still grow.
  */
 export interface Requirement {
   expression: string;
@@ -508,13 +436,13 @@ export interface FlippedRow {
   candidate: string;
 }
 /**
- * Write an endpoint as a Compose file: its releases from their published images, and a gateway before them.
+ * Write an endpoint as a Compose file: its releases from their published images, and a gateway.
  *
- * podman-compose and docker compose run it anywhere, with the same shares, shadows, names and records; nothing of
- * nbdeploy is needed for that. Each release that has traffic has to be published. The gateway's image, which is
- * Envoy on the stable release's base, is made and sent beside it.
+ * podman-compose and docker compose run it anywhere without nbdeploy, with the same shares, shadows, names and
+ * records. Each release with traffic must be published. The gateway's image, Envoy on the stable release's base, is
+ * built and pushed too.
  *
- * For example: nbdeploy compose churn. All of it: docs/publish.md.
+ * For example: nbdeploy compose churn. Details: docs/publish.md.
  */
 export interface ComposeRequest {
   /**
@@ -522,32 +450,32 @@ export interface ComposeRequest {
    */
   name: string;
   /**
-   * The folder, {name} in it being the endpoint's name; made if need be.
+   * The folder, with {name} for the endpoint's name; made if need be.
    */
   output_dir?: string;
   /**
-   * Where clients find the gateway, on 127.0.0.1.
+   * The gateway's port on 127.0.0.1.
    */
   port?: number;
   /**
-   * HOST/PATH where the gateway's image goes (default: where the stable release was published).
+   * HOST/PATH of the gateway's image (default: the destination of the stable release's image).
    */
   push_to?: string | null;
   /**
-   * The base image of the gateway's, HOST/PATH@sha256:… (default: that of the stable release's).
+   * The base of the gateway's image, HOST/PATH@sha256:… (default: the stable release's).
    */
   base?: string | null;
   /**
-   * Write over files that somebody else wrote or changed; others stay in any case.
+   * Overwrite project files that were changed or made by others; other files stay in any case.
    */
   overwrite?: boolean;
   /**
-   * Show what would be written; write and send nothing.
+   * Show the files; write and send nothing.
    */
   dry_run?: boolean;
 }
 /**
- * A folder with a Compose file of an endpoint, or with ``dry_run`` what would be in it.
+ * A folder with an endpoint's Compose file; with ``dry_run``, its future content.
  */
 export interface Composed {
   endpoint: string;
@@ -603,11 +531,11 @@ export interface Counted {
   rates: number[];
 }
 /**
- * What the gateway counted of a release in its present role, since the gateway started.
+ * The gateway's counters of a release in its present role, since the gateway started.
  *
- * ``requests`` are predictions that were answered (a shadow: copies), feedback and metadata left out; ``errors`` those
- * of them with 500 and above, also where the release was not reached; ``p50_ms`` the median time to an answer of any
- * kind, None before there was one.
+ * ``requests`` counts answered predictions (of a shadow: copies), without feedback and metadata; ``errors`` those with
+ * status 500 and above, also if the release was not reached; ``p50_ms`` is the median time to an answer of any kind,
+ * None before the first.
  */
 export interface Counts {
   requests: number;
@@ -798,13 +726,13 @@ export interface Deployment {
   curl: string;
 }
 /**
- * ``snapshot.json``: everything about a snapshot but the bytes of its files, which it names by SHA-256.
+ * ``snapshot.json``: a snapshot's metadata and the SHA-256 of each of its files.
  */
 export interface Manifest {
   format: 1;
   name: string;
   /**
-   * The method that answers; None: the object itself is called.
+   * The method for predictions; None: the object itself is called.
    */
   method: string | null;
   /**
@@ -818,15 +746,15 @@ export interface Manifest {
    */
   instances: unknown[];
   /**
-   * The notebook's own answers on it, as in a response.
+   * The notebook's own answers to the example, as in a response.
    */
   predictions: unknown[];
   /**
-   * The model does not agree with itself when asked twice.
+   * Two calls with the same input give different answers.
    */
   stochastic: boolean;
   /**
-   * Rows of several requests get in one call the answers that each gets alone.
+   * Rows of several requests in one call get the same answers as in separate calls.
    */
   batchable: boolean;
   tolerance: Tolerance;
@@ -837,39 +765,39 @@ export interface Manifest {
    */
   data_fingerprint: string;
   /**
-   * Names of the columns that it was fitted on.
+   * Names of the columns at the fit.
    */
   features: string[] | null;
   /**
-   * What it was made with, by name.
+   * The model's constructor parameters by name.
    */
   hyperparameters: {
     [k: string]: unknown;
   };
   /**
-   * The notebook's own figures, by the variable's name.
+   * The notebook's own metrics by the name of the variable.
    */
   metrics: {
     [k: string]: number;
   };
   /**
-   * The table that it was fitted on, where it is known.
+   * The training table, if it is known.
    */
   training: TrainingData | null;
   /**
-   * What a reader should know: modes switched, code packed.
+   * Remarks for readers: switched modes, packed code.
    */
   notes: string[];
   /**
-   * What the checks found, and what was waived.
+   * The checks' findings, also the waived ones.
    */
   findings: Finding[];
   /**
-   * Set if there are data files among the files.
+   * Set if the files include data files.
    */
   packed: Packed | null;
   /**
-   * Format of each file that the model is made of.
+   * Format of each file of the model.
    */
   formats: {
     [k: string]: string;
@@ -882,21 +810,19 @@ export interface Manifest {
   };
 }
 /**
- * How requests become the model's arguments and its answer becomes predictions.
+ * The conversion of requests to the model's arguments, and of its result to predictions.
  *
  * Attributes
  * ----------
  * container
- *     What the model is called with. ``frame`` (pandas, polars), ``array`` (numpy), ``tensor`` (torch)
- *     and ``list`` (rows or texts) take a whole batch, an instance being one row;
- *     with ``call`` one instance is one call.
+ *     The type of the model's input. ``frame`` (pandas, polars), ``array`` (numpy), ``tensor`` (torch) and ``list``
+ *     (rows or texts) take a whole batch, an instance being one row; with ``call`` one instance is one call.
  * parameters
- *     The function's parameter names (``call`` only). With one, the instance is its value.
+ *     The function's parameter names (``call`` only). With a single parameter, the instance is its value.
  * instance_schema, answer_schema
  *     JSON Schema of one instance and of one answer.
  * answer_dtype
- *     NumPy's name of the answers' type (``int64``, ``float32``, ``str``, …); it decides how
- *     closely a replay must agree.
+ *     NumPy's name of the answers' type (``int64``, ``float32``, ``str``, …); it selects the tolerance of a replay.
  */
 export interface Signature {
   container: 'frame' | 'array' | 'tensor' | 'list' | 'call';
@@ -910,7 +836,7 @@ export interface Signature {
   answer_dtype: string;
 }
 /**
- * How closely floating-point answers must agree (labels and integers: exactly).
+ * The tolerance of floating-point answers (labels and integers must be equal).
  */
 export interface Tolerance {
   float32_rtol: number;
@@ -942,7 +868,7 @@ export interface Environment {
   };
 }
 /**
- * The notebook behind a snapshot, as it was at the moment of capture.
+ * The notebook behind a snapshot at the time of capture.
  */
 export interface Provenance {
   source: Source;
@@ -953,7 +879,7 @@ export interface Provenance {
   cells: string[];
   git: Git | null;
   /**
-   * Exact versions of what the notebook had loaded, its kernel and what those require.
+   * Exact versions of the loaded distributions, the kernel's, and their requirements.
    */
   distributions: {
     [k: string]: string;
@@ -961,12 +887,12 @@ export interface Provenance {
   user: string;
   captured_at: string;
   /**
-   * The last of the cells deployed it; else somebody clicked beside them.
+   * Whether the last cell deployed the model; false after a click outside the cells.
    */
   in_cell: boolean;
 }
 /**
- * Where a model came from: the identity by which a re-run cell replaces its own candidate.
+ * The origin of a model: the identity by which a re-run cell replaces its own candidate.
  */
 export interface Source {
   notebook: string | null;
@@ -977,51 +903,51 @@ export interface Git {
   dirty: boolean;
 }
 /**
- * The table that a model was fitted on.
+ * The training table of a model.
  */
 export interface TrainingData {
   /**
-   * What it is in the notebook.
+   * The table's expression in the notebook.
    */
   expression: string | null;
   rows: number;
   /**
-   * How many columns; more than are described, if there are many.
+   * The number of columns; a wide table describes only the first of them.
    */
   width: number;
   columns: {
     [k: string]: Column;
   };
   /**
-   * Over the rows, in their order, and the columns' names.
+   * SHA-256 over the rows in order and the columns' names.
    */
   sha256: string;
   /**
-   * Of how many rows, evenly spread, hash and columns speak; fewer if it is large.
+   * The number of evenly spread rows behind hash and columns; a large table is sampled.
    */
   hashed_rows: number;
   /**
-   * Of columns of dates, of this table and of those that it was made from.
+   * Periods of the date columns, of this table and of the tables behind it.
    */
   periods: {
     [k: string]: Period;
   };
   /**
-   * Path -> the file that it was read from.
+   * Path -> source file.
    */
   files: {
     [k: string]: SourceFile;
   };
 }
 /**
- * The first and the last moment of a column of dates, as ISO 8601.
+ * The first and the last moment of a column of dates as ISO 8601.
  */
 export interface Period {
   first: string;
   last: string;
 }
 /**
- * A file that the table was read from, as it was on disk at capture.
+ * A source file of the table, as it was on disk at capture.
  */
 export interface SourceFile {
   /**
@@ -1030,74 +956,75 @@ export interface SourceFile {
   size: number;
   modified: string;
   /**
-   * None: too large to be hashed in passing.
+   * None: too large to be hashed.
    */
   sha256: string | null;
 }
 /**
- * What one check found: told (``note``, ``warning``) or refused (``error``; with ``--strict`` a warning too).
+ * A finding of one check: shown (``note``, ``warning``) or refused (``error``; with ``--strict`` a warning too).
  */
 export interface Finding {
   check: string;
   severity: 'note' | 'warning' | 'error';
   /**
-   * In plain words, with what and where.
+   * The problem and its location, in plain words.
    */
   message: string;
   remedy: string;
   /**
-   * Execution count of the cell that it comes from, as in In [7].
+   * Execution count of the cell behind the finding, as in In [7].
    */
   cell: number | null;
   /**
-   * Why it was let pass.
+   * The reason for waiving the finding.
    */
   waived: string | null;
 }
 /**
- * Where a snapshot's packed data files go when it is served; all paths are relative to the notebook's project.
+ * The destinations of a snapshot's packed data files when it is served, relative to the notebook's project.
  */
 export interface Packed {
   /**
-   * The working directory that the model was asked in.
+   * The model's working directory at capture.
    */
   folder: string;
   /**
-   * Absolute paths of the notebook's machine -> where they lead.
+   * Absolute paths of the notebook's machine -> path of the packed copy.
    */
   absolute: {
     [k: string]: string;
   };
 }
 /**
- * The short form of the last validation that a release was added or promoted by.
+ * What a release keeps of the last validation that it was released by, in short.
  *
- * ``said`` has the reasons of the verdict; ``forced`` is the reason of ``--force`` in this or a former validation.
- * ``keys`` are those of its runs (``Run.key``), ``keys_alone`` the keys of the same runs without a stable release.
+ * ``said`` is what led to the verdict; ``forced`` why it was released against its gates, by this validation or by a
+ * former one: it stays.
+ * ``keys`` are its runs' (``Run.key``), ``keys_alone`` what they would have been without a stable release beside it.
  */
 export interface Validated {
   id: string;
   at: string;
   verdict: 'pass' | 'fail' | 'inconclusive';
   said: string;
-  lines: ResultLine[];
+  lines: Line[];
   report: string | null;
   forced: string | null;
   keys: string[];
   keys_alone: string[];
 }
 /**
- * One result of a validation in one sentence: of a gate, a check, or a notebook that did not end.
+ * One thing that a validation found, in one sentence: a gate, a check that failed, a notebook that did not end.
  */
-export interface ResultLine {
+export interface Line {
   verdict: 'pass' | 'fail' | 'inconclusive';
   sentence: string;
 }
 /**
- * A validation that each release of an endpoint has to pass.
+ * What is to be validated of each release of an endpoint.
  *
- * ``notebook`` None: gates on the comparison of live traffic alone. ``traffic``: the amount of recorded traffic for
- * the notebook, such as ``1h``.
+ * ``notebook`` None: gates on the comparison of live traffic alone. ``traffic``: how much of the recorded traffic the
+ * notebook is given, such as ``1h``.
  */
 export interface ValidationSpec {
   notebook: string | null;
@@ -1142,13 +1069,13 @@ export interface DiffRequest {
   b?: string | null;
 }
 /**
- * What changed from snapshot ``a`` to snapshot ``b``, by subject; an empty one is as it was.
+ * The changes from snapshot ``a`` to snapshot ``b`` by subject; an unchanged subject is empty.
  */
 export interface Difference {
   a: string;
   b: string;
   /**
-   * All of it in short.
+   * A summary of all changes.
    */
   words: string[];
   /**
@@ -1156,7 +1083,7 @@ export interface Difference {
    */
   model: Change[];
   /**
-   * Columns by name: added, removed, or of another type.
+   * Columns by name: added, removed, or with a different type.
    */
   features: Change[];
   hyperparameters: Change[];
@@ -1165,7 +1092,7 @@ export interface Difference {
    */
   training: Change[];
   /**
-   * The notebook's own figures.
+   * The notebook's own metrics.
    */
   metrics: Change[];
   /**
@@ -1173,15 +1100,15 @@ export interface Difference {
    */
   dependencies: Change[];
   /**
-   * What the JSON Schemas of instances and answers say otherwise.
+   * Differences of the JSON Schemas of instances and answers.
    */
   signature: Change[];
   /**
-   * Why b (the candidate) cannot take the place of a (stable).
+   * Reasons why b (the candidate) cannot replace a (stable).
    */
   breaks: string[];
   /**
-   * The executed cells that the model came from.
+   * The executed cells behind the model.
    */
   cells: SourceChange[];
   /**
@@ -1208,11 +1135,11 @@ export interface SourceChange {
    */
   removed: number;
   /**
-   * As diff -u has them, each from its @@ line on; values of names that say a secret are taken out.
+   * Hunks as in diff -u, each with its @@ line; values under a secret's name are masked.
    */
   hunks: string[];
   /**
-   * Why there are no lines to show.
+   * The reason for missing lines.
    */
   note: string;
 }
@@ -1223,7 +1150,7 @@ export interface DownRequest {}
 /**
  * A name that clients call.
  *
- * ``revision`` grows by one with every change. ``idle_since`` says at which revision a release lost its last
+ * ``revision`` grows by one with every change. ``idle_since`` has the revision at which a release lost its last
  * traffic: it is kept warm for a few revisions and then stopped. ``running`` False: stopped on purpose.
  */
 export interface Endpoint {
@@ -1255,9 +1182,9 @@ export interface Endpoint {
   restored: number | null;
 }
 /**
- * One bento running behind an endpoint.
+ * One bento behind an endpoint.
  *
- * ``interpreter``, ``path`` and ``digest`` are what a target needs to start it and to verify what it starts.
+ * A target starts it by ``interpreter`` and ``path``, and verifies it by ``digest``.
  */
 export interface Release {
   endpoint: string;
@@ -1283,7 +1210,7 @@ export interface Release {
    */
   changes: Changes | null;
   /**
-   * What the checks found when it was deployed, and what was waived then.
+   * Findings of the checks at its deploy, and their waivers.
    */
   findings: Finding[];
   /**
@@ -1294,7 +1221,7 @@ export interface Release {
    * Columns whose values are never written down.
    */
   redact: string[];
-  resources: Resources1;
+  resources: Resources;
   /**
    * HOST/PATH@sha256:… of the image that it runs from; None: from the bento.
    */
@@ -1302,9 +1229,9 @@ export interface Release {
   created_at: string;
 }
 /**
- * What a release may use: None is any, of workers and threads the usual number.
+ * A release's resources; None: any, or the usual number of workers and threads.
  */
-export interface Resources1 {
+export interface Resources {
   /**
    * Processors, such as 2 or 0.5, for all its workers.
    */
@@ -1327,10 +1254,10 @@ export interface Resources1 {
   threads: number | null;
 }
 /**
- * Who answers: one stable release, at most one canary, any number of shadows.
+ * The roles of releases: one stable release, at most one canary, any number of shadows.
  *
  * ``canary_percent`` of the requests go to the canary, the rest to stable. Each shadow gets a copy of its
- * percentage of the requests; what it answers goes to the records alone.
+ * percentage of the requests; its answers go only to the records.
  */
 export interface Traffic {
   stable: string;
@@ -1374,9 +1301,9 @@ export interface EndpointRow {
   changed_at: string | null;
 }
 /**
- * An endpoint as it is wanted and as it is found; ``gateway``: whether anybody listens at the URL.
+ * Desired and observed state of an endpoint; ``gateway``: whether the gateway listens at the URL.
  *
- * ``url`` is for programs on this machine, ``public_url`` (a setting) for everybody else.
+ * ``url`` is for programs on this machine, ``public_url`` (a setting) for all others.
  */
 export interface EndpointStatus {
   name: string;
@@ -1412,7 +1339,7 @@ export interface ReleaseStatus {
    * HOST/PATH@sha256:… of the image that it runs from.
    */
   image: string | null;
-  resources: Resources2;
+  resources: Resources1;
   /**
    * How its resources are enforced.
    */
@@ -1424,16 +1351,16 @@ export interface ReleaseStatus {
   created_at: string;
 }
 /**
- * Where a model came from: the identity by which a re-run cell replaces its own candidate.
+ * The origin of a model: the identity by which a re-run cell replaces its own candidate.
  */
 export interface Source1 {
   notebook: string | null;
   variable: string | null;
 }
 /**
- * What a release may use: None is any, of workers and threads the usual number.
+ * A release's resources; None: any, or the usual number of workers and threads.
  */
-export interface Resources2 {
+export interface Resources1 {
   /**
    * Processors, such as 2 or 0.5, for all its workers.
    */
@@ -1535,10 +1462,10 @@ export interface EndpointsView {
   home: string;
 }
 /**
- * One thing that was asked of an image; ``inconclusive``: it could not be found out here.
+ * The result of one check of an image; ``inconclusive``: it could not be decided here.
  *
- * ``digest``: whether the reference names what this store published; ``snapshot``: whether label, bento and model name
- * the same snapshot; ``model``: whether its files are those that the snapshot names.
+ * ``digest``: whether this store published the image under the reference; ``snapshot``: whether label, bento and model
+ * name the same snapshot; ``model``: whether the files have the snapshot's hashes.
  */
 export interface Evidence {
   subject: 'signature' | 'digest' | 'snapshot' | 'model' | 'validation';
@@ -1550,35 +1477,35 @@ export interface ExampleGuess {
   words: string;
 }
 /**
- * What was told of an endpoint's answers, and how much of it could be joined with them.
+ * Counts of an endpoint's feedback, and how much of it is joined to the answers.
  *
- * ``posted = joined + repeated + ambiguous + unknown``: each line that is kept is counted once.
+ * ``posted = joined + repeated + ambiguous + unknown``: each stored line is counted once.
  *
  * Attributes
  * ----------
  * accepted
- *     Sent by this call, and written down.
+ *     Items that this call sent and the endpoint stored.
  * posted
- *     Lines that are kept, of all time.
+ *     Stored lines, of all time.
  * joined
- *     The last word on a row that stable or the canary answered.
+ *     The latest values of rows that stable or the canary answered.
  * late
- *     Those of the joined ones that came more than a day after the answer (``LATE``).
+ *     Joined values that arrived more than a day after the answer (``LATE``).
  * repeated
- *     Earlier words on a row of which another one was told later, which counts.
+ *     Earlier values of rows that have a later one.
  * ambiguous
- *     Several requests of one id were answered: which one is meant cannot be known, so it is joined with none.
+ *     Values whose request id belongs to several answered requests; they are joined to none.
  * unknown
- *     No answer with this id and row is on record: not yet, no longer (purged, cleared away), or never. It is kept,
- *     and joins when the record turns up.
+ *     Values without a record of this id and row: not yet, no longer (purged, cleared), or never. They are stored,
+ *     and are joined once the record exists.
  * rows_with_truth
- *     Joined rows of which the actual value is known: those that were not taken back.
+ *     Joined rows with an actual value that was not withdrawn.
  * releases
- *     How many of these rows each release answered, shadows too.
+ *     The number of these rows that each release answered, shadows too.
  * unreadable
- *     Lines that a kill had torn, or that hold something else.
+ *     Lines that a kill truncated, or that are invalid.
  * removed
- *     Lines that were purged or cleared away, ever.
+ *     Lines that were ever purged or cleared.
  */
 export interface Feedback {
   endpoint: string;
@@ -1686,39 +1613,6 @@ export interface Snippet {
   text: string;
 }
 /**
- * What the kernel tells of itself: the bridge's answer.
- *
- * Attributes
- * ----------
- * version
- *     nbdeploy's there.
- * problem, remedy
- *     Why nothing could be deployed from here as it is, such as a setting that is wrong; empty: nothing is.
- */
-export interface Found {
-  version: string;
-  interpreter: string;
-  pid: number;
-  notebook: string | null;
-  home: string;
-  models: ModelFound[];
-  problem: string;
-  remedy: string;
-}
-/**
- * A model in the kernel. ``cell``: the last executed one that made or changed it; None: not known.
- */
-export interface ModelFound {
-  variable: string;
-  kind: string;
-  framework: string;
-  methods: string[];
-  method: string | null;
-  examples: ExampleGuess[];
-  why: string;
-  cell: number | null;
-}
-/**
  * A gate and whether it holds; ``sentence`` explains it in one line, ``method`` names the statistic behind it.
  */
 export interface GateResult {
@@ -1737,13 +1631,13 @@ export interface GateResult {
   n: number | null;
 }
 /**
- * Remove the images that nothing uses from this machine's store; registries are not touched.
+ * Remove unused images from this machine's store; registries are not touched.
  *
- * What an endpoint, a revision in its history, a publication or a container refers to stays.
+ * Images of endpoints, of revisions in their history, of publications and of containers stay.
  */
 export interface GcRequest {
   /**
-   * Show what would go, and leave it.
+   * Show the images that would be removed; remove none.
    */
   dry_run?: boolean;
 }
@@ -1757,9 +1651,9 @@ export interface HistoryRequest {
   name: string;
 }
 /**
- * The images that are known, newest first.
+ * The known images, newest first.
  *
- * ``unasked`` says which container engines could not tell what they run, and why.
+ * ``unasked`` names the container engines that did not report their containers, with reasons.
  */
 export interface ImageList {
   /**
@@ -1767,14 +1661,14 @@ export interface ImageList {
    */
   folder: string;
   /**
-   * Bytes of what its images are made of, what several share being there once.
+   * Bytes of its images, with shared blobs counted once.
    */
   size: number;
   images: UsedImage[];
   unasked: string[];
 }
 /**
- * The images of this machine's store and those that were published: what they are, and what uses each.
+ * List the images of this machine's store and the published ones, with their uses.
  */
 export interface ImagesRequest {}
 /**
@@ -1933,6 +1827,39 @@ export interface JobWithEvents {
   events: JobEvent[];
 }
 /**
+ * What the kernel tells of itself: the bridge's answer.
+ *
+ * Attributes
+ * ----------
+ * version
+ *     nbdeploy's there.
+ * problem, remedy
+ *     Why nothing could be deployed from here as it is, such as a setting that is wrong; empty: nothing is.
+ */
+export interface KernelReport {
+  version: string;
+  interpreter: string;
+  pid: number;
+  notebook: string | null;
+  home: string;
+  models: ModelCandidate[];
+  problem: string;
+  remedy: string;
+}
+/**
+ * A model in the kernel. ``cell``: the last executed cell that made or changed it; None: unknown.
+ */
+export interface ModelCandidate {
+  variable: string;
+  kind: string;
+  framework: string;
+  methods: string[];
+  method: string | null;
+  examples: ExampleGuess[];
+  why: string;
+  cell: number | null;
+}
+/**
  * All endpoints.
  */
 export interface ListRequest {}
@@ -1992,11 +1919,12 @@ export interface LogsRequest {
   follow?: boolean;
 }
 /**
- * A figure that a notebook measured.
+ * One figure that a notebook measured.
  *
- * The value is the ``statistic`` of ``rows``, one number a row, in the notebook's order; they pair a candidate with
- * stable. ``replicates`` are bootstrap replicates of a figure without per-row numbers, such as an area under a curve;
- * replicate i has the same resampled rows in every run over as many rows. Documents have neither.
+ * ``rows`` are what it is the ``statistic`` of, one number a row, in the notebook's order: with them a candidate is
+ * paired with stable. ``replicates`` are bootstrap replicates of a figure that no per-row numbers give, such as an
+ * area under a curve; replicate i is of the same resampled rows in every run over as many rows. Neither is kept in
+ * documents.
  */
 export interface Metric {
   name: string;
@@ -2020,6 +1948,78 @@ export interface Metric {
    * Of the value; None: it was given without rows.
    */
   interval: Interval | null;
+}
+/**
+ * A validation notebook near the one that is open.
+ *
+ * ``gates``: those in its metadata. ``of``: the other notebook there that its name tells of; empty: none.
+ */
+export interface NearbyNotebook {
+  path: string;
+  title: string;
+  of: string;
+  gates: string[];
+  parameters: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * What a deploy from a notebook finds around it.
+ */
+export interface NotebookContextRequest {
+  /**
+   * The notebook's file: an absolute path, or one relative to the server's folder.
+   */
+  path: string;
+}
+/**
+ * What the dialog finds around a notebook.
+ *
+ * Attributes
+ * ----------
+ * name
+ *     The endpoint that this notebook's model was deployed to last, else one made of the notebook's name.
+ * endpoints
+ *     Names that are taken, each with its role for a next release.
+ * gates, notebooks
+ *     What nbdeploy.yaml or the endpoint asks, and what lies beside the notebook.
+ * resources
+ *     What a release gets where nothing is said.
+ */
+export interface NotebookContextView {
+  name: string;
+  endpoints: {
+    [k: string]: 'stable' | 'shadow';
+  };
+  notebooks: NearbyNotebook[];
+  gates: string[];
+  asked: string[];
+  resources: Resources2;
+}
+/**
+ * A release's resources; None: any, or the usual number of workers and threads.
+ */
+export interface Resources2 {
+  /**
+   * Processors, such as 2 or 0.5, for all its workers.
+   */
+  cpu: number | null;
+  /**
+   * Memory for all its workers together, such as 512MB or 2GiB.
+   */
+  memory: number | null;
+  /**
+   * Devices as CUDA counts them, such as 0 or 0,1; none: no device.
+   */
+  gpu: string | null;
+  /**
+   * Processes, which share the loaded model's memory (default: 1).
+   */
+  workers: number | null;
+  /**
+   * Threads of a worker's numerical libraries (default: cpu / workers).
+   */
+  threads: number | null;
 }
 /**
  * Call the endpoint through its gateway.
@@ -2116,7 +2116,7 @@ export interface PromoteRequest {
   reason?: string;
 }
 /**
- * An image in a registry, as this store remembers it.
+ * An image in a registry, recorded by this store.
  */
 export interface Publication {
   /**
@@ -2141,13 +2141,13 @@ export interface Publication {
   user: string;
 }
 /**
- * Make a container image of a release, send it to a registry and remember its digest.
+ * Build a container image of a release, push it to a registry and record its digest.
  *
- * Any container runtime or cloud starts it; nothing of nbdeploy is needed for that. A layer that the registry has is
- * not sent again. A bill of materials (CycloneDX) is attached to the image, and with a key a signature.
+ * Any container runtime or cloud runs it without nbdeploy. Layers that the registry has are not sent again. A bill of
+ * materials (CycloneDX) is attached to the image, and with a key a signature.
  *
- * A release that did not pass what its endpoint asks of releases is refused. For example:
- * nbdeploy publish churn --to registry.example/team/churn. All of it: docs/publish.md.
+ * A release that does not pass its endpoint's gates is refused. For example:
+ * nbdeploy publish churn --to registry.example/team/churn. Details: docs/publish.md.
  */
 export interface PublishRequest {
   /**
@@ -2159,7 +2159,7 @@ export interface PublishRequest {
    */
   release?: string | null;
   /**
-   * HOST/PATH or HOST/PATH:TAG (default: the setting publish_to, else where the endpoint was published last; without a tag the release's version is the tag).
+   * HOST/PATH or HOST/PATH:TAG (default: the setting publish_to, else the destination of the endpoint's last publication; the default tag is the release's version).
    */
   to?: string | null;
   /**
@@ -2167,15 +2167,15 @@ export interface PublishRequest {
    */
   base?: string | null;
   /**
-   * What makes the image: daemonless needs no container engine; engine has buildah, podman or docker build a Containerfile, which is kept.
+   * The builder: daemonless needs no container engine; engine lets buildah, podman or docker build a Containerfile, which is kept.
    */
   builder?: 'daemonless' | 'engine';
   /**
-   * Sign by this private key of cosign's, a file (default: the setting sign_key).
+   * File of a private key of cosign for the signature (default: the setting sign_key).
    */
   sign?: string | null;
   /**
-   * Have a tag name this image that names another one now.
+   * Move a tag that names another image.
    */
   overwrite?: boolean;
   /**
@@ -2183,18 +2183,18 @@ export interface PublishRequest {
    */
   force?: boolean;
   /**
-   * Why it is forced; kept with the publication.
+   * The reason for --force; stored with the publication.
    */
   reason?: string;
   /**
-   * Make the image, show its layers and what the registry has of them; send nothing.
+   * Build the image, show its layers and those that the registry has; send nothing.
    */
   dry_run?: boolean;
 }
 /**
- * A release's image in a registry, or with ``dry_run`` what would be there.
+ * A release's image in a registry; with ``dry_run``, the image that would be sent.
  *
- * ``changed`` is False when the tag named this very image already: no layer was sent.
+ * ``changed`` is False if the tag named this image already, so that no layer was sent.
  */
 export interface Published {
   publication: Publication;
@@ -2285,9 +2285,9 @@ export interface Reconciled {
  * One logged inference, written by the release that answered.
  *
  * ``pair_id`` is the gateway's own unique id, the same in stable's and the shadows' records of one request
- * (None: the request did not come through the gateway). ``role`` is the role in which it was asked; ``probe`` is
+ * (None: the request did not come through the gateway). ``role`` is the release's role at that moment; ``probe`` is
  * the check at a start. ``inputs`` and ``outputs`` are the instances and the predictions, without the values of the
- * columns in ``redacted``. Of so many of the requests as ``sample`` says there is a record.
+ * columns in ``redacted``. ``sample`` is the share of the requests that was recorded.
  */
 export interface Record {
   request_id: string;
@@ -2395,44 +2395,44 @@ export interface ReproduceRequest {
   trust?: boolean;
 }
 /**
- * What came of running again, in a clean environment, what had made a snapshot.
+ * The result of a new run, in a clean environment, of the cells behind a snapshot.
  */
 export interface Reproduction {
   snapshot: string;
   outcome: 'reproduced' | 'differs';
   /**
-   * Where the answers on the example part, row by row.
+   * Differences of the answers to the example, by row.
    */
   differences: string[];
   /**
-   * Cells that raised. They stop nothing: some may need what a left-out deploy returns.
+   * Cells that raised. The run continues: a cell may need the result of a skipped deploy.
    */
   raised: string[];
   /**
-   * Asked twice, it answers differently: its answers lie within the same spread.
+   * The model is stochastic, and its answers lie within the same spread.
    */
   stochastic: boolean;
   /**
-   * How many the example has.
+   * The number of instances in the example.
    */
   instances: number;
   /**
-   * The notebook's cells as they are now; or, where its file is gone, those that were executed.
+   * The notebook's current cells; or, if its file is missing, the executed cells.
    */
   ran: 'notebook' | 'executed cells';
   notebook: string | null;
   /**
-   * Which cells are not those that made the model.
+   * Cells that differ from those behind the model.
    */
   changed: string[];
   python: string;
   /**
-   * How many the environment was made of.
+   * The number of distributions in the environment.
    */
   distributions: number;
 }
 /**
- * What a release may use: None is any, of workers and threads the usual number.
+ * A release's resources; None: any, or the usual number of workers and threads.
  */
 export interface Resources3 {
   /**
@@ -2457,7 +2457,31 @@ export interface Resources3 {
   threads: number | null;
 }
 /**
- * One change of an endpoint: who, when, why, what.
+ * A verb's result as a page.
+ */
+export interface ResultPageRequest {
+  /**
+   * The id of the job whose result it is.
+   */
+  job?: string | null;
+  /**
+   * Without a job: the verb that gave 'result' at once.
+   */
+  verb?: string | null;
+  /**
+   * With 'verb': what it gave.
+   */
+  result?: unknown;
+}
+/**
+ * A job's result as a page: HTML without scripts, in which data are escaped.
+ */
+export interface ResultPageView {
+  title: string;
+  html: string;
+}
+/**
+ * One change of an endpoint: user, time, reason, description.
  */
 export interface Revision {
   endpoint: string;
@@ -2523,7 +2547,7 @@ export interface Run {
   key: string;
 }
 /**
- * The result of ``init``.
+ * What ``init`` did.
  */
 export interface SetUp {
   folder: string;
@@ -2544,7 +2568,7 @@ export interface SetUp {
 /**
  * A file of the set-up.
  *
- * ``text`` is the whole file, even if another file is there already; ``add`` is the part that the other file lacks.
+ * ``text`` is all of it, also where it was not written since another is there; ``add`` is what that one lacks.
  */
 export interface StartingFile {
   path: string;
@@ -2553,7 +2577,7 @@ export interface StartingFile {
   add: string;
 }
 /**
- * A notebook that trains a model, and the options of its deploy.
+ * A notebook that trains a model, and how the model is deployed from it.
  *
  * ``options``: further words of ``nbdeploy deploy``, such as ``--method predict_proba``.
  */
@@ -2603,7 +2627,7 @@ export interface Stopped {
   scope: 'endpoint' | 'everything';
 }
 /**
- * The first rows of an example, as texts, cut.
+ * The first rows of an example as shortened texts.
  */
 export interface Table {
   columns: string[];
@@ -2613,31 +2637,7 @@ export interface Table {
   remedy: string;
 }
 /**
- * A verb's result as a page.
- */
-export interface ToldRequest {
-  /**
-   * The id of the job whose result it is.
-   */
-  job?: string | null;
-  /**
-   * Without a job: the verb that gave 'result' at once.
-   */
-  verb?: string | null;
-  /**
-   * With 'verb': what it gave.
-   */
-  result?: unknown;
-}
-/**
- * A job's result as a page: HTML without scripts, in which data are escaped.
- */
-export interface ToldView {
-  title: string;
-  html: string;
-}
-/**
- * How closely floating-point answers must agree (labels and integers: exactly).
+ * The tolerance of floating-point answers (labels and integers must be equal).
  */
 export interface Tolerance1 {
   float32_rtol: number;
@@ -2712,7 +2712,7 @@ export interface TrafficRequest {
 /**
  * Progress of one notebook among several: ``cell`` of ``cells`` runs (0: its kernel starts).
  *
- * ``words`` is the cell's first line; ``side`` is the release behind ``model()``.
+ * ``words`` is the cell's first line; ``side`` is who is asked, where stable is asked too.
  */
 export interface Underway {
   run: number;
@@ -2823,7 +2823,7 @@ export interface ValidateRequest {
    */
   cold?: boolean;
   /**
-   * Folder for the notebooks as they ran (default: with the report, in the home).
+   * Folder for the notebooks as they ran (default: beside the report, in the home).
    */
   executed?: string | null;
   /**
@@ -2842,8 +2842,8 @@ export interface ValidateRequest {
 /**
  * A run of validation notebooks against gates.
  *
- * ``snapshot`` was validated (None: the notebooks call no model) and compared with ``stable``. ``trigger`` is the
- * verb that started it; ``forced`` is the reason of ``--force``.
+ * ``snapshot`` is what was validated (None: notebooks that ask no model), ``stable`` what it was compared with.
+ * ``trigger`` is the verb that asked for it; ``forced`` why what it refused was done all the same.
  */
 export interface Validation {
   id: string;
@@ -2911,7 +2911,7 @@ export interface ValidationsView {
   }[];
 }
 /**
- * What could be found out about an image, and what follows from it.
+ * The checks of an image and their verdict.
  */
 export interface Verified {
   /**
@@ -2929,10 +2929,10 @@ export interface Verified {
   verdict: 'pass' | 'fail' | 'inconclusive';
 }
 /**
- * Check an image in a registry: who signed it, and that the model in it is the one that was validated.
+ * Check an image in a registry: its signature, and that its model is the validated one.
  *
- * It is brought to this machine and read; nothing of it runs. The exit code is 0 when nothing speaks against it and a
- * signature or this store vouches for it, 1 when something does, 4 when nobody here knows it.
+ * The image is pulled to this machine and read, not run. The exit code is 0 if no check fails and a signature or this
+ * store vouches for the image, 1 if a check fails, 4 if nothing here vouches for it.
  */
 export interface VerifyRequest {
   /**
@@ -3012,8 +3012,8 @@ export interface Views {
   live: { request: LiveRequest; document: LiveView };
   records: { request: RecordsRequest; document: RecordsView };
   record: { request: RecordRequest; document: RecordView };
-  told: { request: ToldRequest; document: ToldView };
-  beside: { request: BesideRequest; document: BesideView };
+  result_page: { request: ResultPageRequest; document: ResultPageView };
+  notebook_context: { request: NotebookContextRequest; document: NotebookContextView };
 }
 
 export type Verb = keyof Requests;
@@ -3037,11 +3037,11 @@ export const VERBS: {
   predict: { summary: "Call the endpoint through its gateway.", slow: false, destructive: false },
   feedback: { summary: "Tell an endpoint what was really so of its answers, and see how much of it could be joined with them.", slow: true, destructive: false },
   reproduce: { summary: "Run the notebook that made a snapshot again, in a clean environment, and compare what it makes with the snapshot.", slow: true, destructive: false },
-  publish: { summary: "Make a container image of a release, send it to a registry and remember its digest.", slow: true, destructive: false },
-  verify: { summary: "Check an image in a registry: who signed it, and that the model in it is the one that was validated.", slow: true, destructive: false },
-  compose: { summary: "Write an endpoint as a Compose file: its releases from their published images, and a gateway before them.", slow: true, destructive: false },
-  images: { summary: "The images of this machine's store and those that were published: what they are, and what uses each.", slow: false, destructive: false },
-  gc: { summary: "Remove the images that nothing uses from this machine's store; registries are not touched.", slow: true, destructive: true },
+  publish: { summary: "Build a container image of a release, push it to a registry and record its digest.", slow: true, destructive: false },
+  verify: { summary: "Check an image in a registry: its signature, and that its model is the validated one.", slow: true, destructive: false },
+  compose: { summary: "Write an endpoint as a Compose file: its releases from their published images, and a gateway.", slow: true, destructive: false },
+  images: { summary: "List the images of this machine's store and the published ones, with their uses.", slow: false, destructive: false },
+  gc: { summary: "Remove unused images from this machine's store; registries are not touched.", slow: true, destructive: true },
   purge: { summary: "Take records out for good, from JSON lines, Parquet and the gateway's ledger, and the feedback on them.", slow: true, destructive: true },
   stop: { summary: "Stop an endpoint. Records and history stay; 'nbdeploy rollback NAME' brings it back.", slow: true, destructive: true },
   down: { summary: "Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' brings them back.", slow: true, destructive: true },
@@ -3061,10 +3061,10 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     rollback: trans.__("Roll Back…"),
     history: trans.__("Show History…"),
     compare: trans.__("Compare Candidate with Stable…"),
-    diff: trans.__("What Changed Between Models…"),
+    diff: trans.__("Compare Two Models…"),
     logs: trans.__("Show Records…"),
     predict: trans.__("Try an Endpoint…"),
-    feedback: trans.__("Tell Actual Values…"),
+    feedback: trans.__("Send Feedback…"),
     reproduce: trans.__("Reproduce a Snapshot…"),
     publish: trans.__("Publish…"),
     verify: trans.__("Verify an Image…"),
@@ -3074,7 +3074,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     purge: trans.__("Purge Records…"),
     stop: trans.__("Stop Endpoint…"),
     down: trans.__("Stop Everything…"),
-    reconcile: trans.__("Bring Back What Should Run…"),
+    reconcile: trans.__("Reconcile…"),
   };
 }
 

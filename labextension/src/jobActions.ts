@@ -1,9 +1,9 @@
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { Token } from '@lumino/coreutils';
 
-import type { Job, ToldView } from './generated';
+import type { Job, ResultPageView } from './generated';
 
-/** What the widgets of a job ask of Lab. */
+/** The actions of JupyterLab that the widgets of a job use. */
 export interface JobActions {
   /** Shows the endpoint in the sidebar. */
   openEndpoint: (name: string) => void;
@@ -18,8 +18,8 @@ export interface JobActions {
   /** Asks for the same once more, although gates do not hold. */
   force: (job: Job, reason: string) => Promise<Job>;
   cancel: (job: Job) => Promise<void>;
-  /** What came of a job that is done, as all faces tell it. */
-  told: (job: Job, signal: AbortSignal) => Promise<ToldView>;
+  /** The result page of a finished job, the same on every face. */
+  resultPage: (job: Job, signal: AbortSignal) => Promise<ResultPageView>;
   rendermime: IRenderMimeRegistry;
   /** Shows another job in the place of this one. */
   show: (id: string) => void;

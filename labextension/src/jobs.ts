@@ -11,10 +11,10 @@ import type {
   Results,
   Verb
 } from './generated';
-import { type Asked, type ProblemError, requestAPI } from './request';
+import { type ProblemError, requestAPI, type RequestOptions } from './request';
 import type { EventStream } from './stream';
 
-/** What asking for a verb gave: a slow one is a job, another one is done. */
+/** A started verb: the job of a slow verb, or the result of a fast one. */
 export type Started<V extends Verb> = { job: Job } | { result: Results[V] };
 
 const NOTHING: readonly JobEvent[] = [];
@@ -24,7 +24,7 @@ export function hasEnded(job: Job): boolean {
   return ENDED.includes(job.state);
 }
 
-/** The slow verbs that were asked for, here or elsewhere, and what is told of them. */
+/** The jobs of the server and their events, whichever client started them. */
 export class JobsModel implements IDisposable {
   constructor(
     private readonly stream: EventStream,
@@ -44,12 +44,12 @@ export class JobsModel implements IDisposable {
     return this._all;
   }
 
-  /** Those that go on. */
+  /** The jobs that have not ended. */
   get active(): readonly Job[] {
     return this._active;
   }
 
-  /** Why nothing is told of them; null: it is. */
+  /** The reason why no events arrive; null: the stream is connected. */
   get problem(): ProblemError | null {
     return this.stream.problem;
   }
@@ -67,18 +67,20 @@ export class JobsModel implements IDisposable {
     return this._events.get(id) ?? NOTHING;
   }
 
-  /** Ask for a verb; `revision`: refuse, with a stale `ProblemError`, if the endpoint is not at it. */
+  /**
+   * Ask for a verb; `revision`: refuse, with a stale `ProblemError`, if the endpoint is not at it.
+   */
   async start<V extends Verb>(
     verb: V,
     request: Requests[V],
     revision?: number | null
   ): Promise<Started<V>> {
     this.stream.start();
-    const asked: Asked = { method: 'POST', body: request };
+    const options: RequestOptions = { method: 'POST', body: request };
     if (revision !== undefined) {
-      asked.revision = revision;
+      options.revision = revision;
     }
-    const answer = await this._ask<Job | Results[V]>(verb, asked);
+    const answer = await this._request<Job | Results[V]>(verb, options);
     if (answer.status !== 202) {
       return { result: answer.value as Results[V] };
     }
@@ -87,25 +89,27 @@ export class JobsModel implements IDisposable {
     return { job: this._jobs.get(job.id) ?? job };
   }
 
-  /** A deploy whose model is in a kernel: the job that waits until `Kernel.capture` was told its id. */
+  /**
+   * A deploy whose model is in a kernel: the job that waits until `Kernel.capture` was told its id.
+   */
   async capture(request: DeployRequest): Promise<Job> {
     this.stream.start();
-    const { value } = await this._ask<Job>('captures', { method: 'POST', body: request });
+    const { value } = await this._request<Job>('captures', { method: 'POST', body: request });
     this._keep(value);
     return value;
   }
 
   /**
-   * Its kernel, a process id, was asked: it is waited for while it is busy, and as long as it is there. Said again when
-   * the notebook's file is another meanwhile.
+   * Its kernel, a process id, was asked: it is waited for while it is busy, and as long as it is
+   * there. Said again when the notebook's file is another meanwhile.
    */
-  async asked(id: string, kernel: number, notebook: string | null): Promise<void> {
+  async assignKernel(id: string, kernel: number, notebook: string | null): Promise<void> {
     const path = `captures/${encodeURIComponent(id)}`;
-    await this._ask<Job>(path, { method: 'POST', body: { kernel, notebook } }); // the stream tells what comes of it
+    await this._request<Job>(path, { method: 'POST', body: { kernel, notebook } }); // the stream tells what comes of it
   }
 
   async cancel(id: string): Promise<void> {
-    const { value } = await this._ask<Job | null>(`jobs/${encodeURIComponent(id)}`, {
+    const { value } = await this._request<Job | null>(`jobs/${encodeURIComponent(id)}`, {
       method: 'DELETE'
     });
     if (value !== null) {
@@ -115,16 +119,18 @@ export class JobsModel implements IDisposable {
 
   /** The latest jobs, without their events. */
   async refresh(): Promise<void> {
-    const { value } = await this._ask<Job[]>('jobs', {});
+    const { value } = await this._request<Job[]>('jobs', {});
     value.forEach(job => {
       this._keep(job);
     });
   }
 
-  /** One job with all that was told of it; throws a 404 `ProblemError` if it is not kept any more. */
+  /**
+   * One job with all that was told of it; throws a 404 `ProblemError` if it is not kept any more.
+   */
   async load(id: string): Promise<Job> {
     this.stream.start();
-    const { value } = await this._ask<JobWithEvents>(`jobs/${encodeURIComponent(id)}`, {});
+    const { value } = await this._request<JobWithEvents>(`jobs/${encodeURIComponent(id)}`, {});
     const { events, ...job } = value;
     events.forEach(event => {
       this._add(event);
@@ -155,8 +161,8 @@ export class JobsModel implements IDisposable {
     Signal.clearData(this);
   }
 
-  private async _ask<T>(path: string, asked: Asked) {
-    return requestAPI<T>(path, { ...asked, ...(this.settings && { settings: this.settings }) });
+  private async _request<T>(path: string, options: RequestOptions) {
+    return requestAPI<T>(path, { ...options, ...(this.settings && { settings: this.settings }) });
   }
 
   /** An end is final: what was written before it may arrive after it. */
@@ -196,7 +202,10 @@ export class JobsModel implements IDisposable {
     }
   }
 
-  /** After a break the list is read anew: what the stream repeats begins with its last event, and at first with none. */
+  /**
+   * After a break the list is read anew: what the stream repeats begins with its last event, and at
+   * first with none.
+   */
   private _onConnected(_: EventStream, connected: boolean): void {
     if (connected) {
       void this.refresh().catch(() => undefined); // the stream will say that the server is gone
@@ -214,7 +223,10 @@ export class JobsModel implements IDisposable {
   private readonly _changed = new Signal<this, Job>(this);
 }
 
-/** Each `underway` of a run says all of it, so that of a long one only the latest is kept, as the server does. */
+/**
+ * Each `underway` of a run says all of it, so that of a long one only the latest is kept, as the
+ * server does.
+ */
 function withoutOlder(events: readonly JobEvent[], { data }: JobEvent): readonly JobEvent[] {
   const same = events.filter(
     one => one.kind === 'underway' && one.data.run === data.run && one.data.side === data.side

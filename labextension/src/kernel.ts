@@ -3,39 +3,44 @@ import { type Kernel as KernelType, KernelMessage } from '@jupyterlab/services';
 import {
   type DeployRequest,
   type FieldProblem,
-  type Found,
+  type KernelReport,
   type Table,
   VERSION
 } from './generated';
-import { problem, type ProblemError } from './request';
+import { type ProblemError, problemError } from './request';
 
 const BRIDGE = "__import__('jupyter_deploy.faces.kernel.lab_bridge', fromlist=['bridge'])";
 
 /** An answer to one user expression. */
-type Expressed =
+type ExpressionResult =
   | { status: 'ok'; data: Record<string, unknown> }
   | { status: 'error'; ename: string; evalue: string };
 
 /** What is wrong with a deploy; not `complete`: something is still looked for, ask again. */
-export interface Checked {
+export interface CheckResult {
   problems: FieldProblem[];
   complete: boolean;
 }
 
 /** What the kernel said when it had captured, or could not: the job tells the rest. */
-export interface Captured {
+export interface CaptureResult {
   job: string;
   [name: string]: unknown;
 }
 
 /**
- * What the kernel of a notebook is asked: it shows nothing in the notebook and is no cell of its history.
+ * What the kernel of a notebook is asked: it shows nothing in the notebook and is no cell of its
+ * history.
  *
- * Throws `ProblemError` with a code: no_kernel, kernel_dead, kernel_restarted, not_python, no_nbdeploy, other_version,
- * kernel_failed. Only `capture` needs the main shell: it waits while a cell runs.
+ * Throws `ProblemError` with a code: no_kernel, kernel_dead, kernel_restarted, not_python,
+ * no_nbdeploy, other_version, kernel_failed. Only `capture` needs the main shell: it waits while a
+ * cell runs.
  */
 export class Kernel {
-  /** `cellsRun`: whether some do, as far as the asker sees; a kernel says that it is idle after whatever it answered. */
+  /**
+   * `cellsRun`: whether some do, as far as the asker sees; a kernel says that it is idle after
+   * whatever it answered.
+   */
   constructor(
     readonly connection: KernelType.IKernelConnection | null | undefined,
     private readonly cellsRun: () => boolean = () => false
@@ -46,61 +51,65 @@ export class Kernel {
     return this.connection?.status === 'busy' || this.cellsRun();
   }
 
-  /** Whether it answers what only looks, now: one that can do a single thing at once waits for its cells. */
-  get answers(): boolean {
+  /**
+   * Whether it answers what only looks, now: one that can do a single thing at once waits for its
+   * cells.
+   */
+  get canAnswer(): boolean {
     return !this.busy || this.connection?.supportsSubshells === true;
   }
 
-  /** What can be deployed. */
-  async found(): Promise<Found> {
-    const found = (await this._look('found()')) as Found;
-    if (found.version !== VERSION) {
-      throw problem({
+  /** The models in the kernel, and its version of nbdeploy. */
+  async report(): Promise<KernelReport> {
+    const report = (await this._query('found()')) as KernelReport;
+    if (report.version !== VERSION) {
+      throw problemError({
         code: 'other_version',
-        title: `The kernel's environment has nbdeploy ${found.version}, JupyterLab has ${VERSION}.`,
-        remedy: `Run in a cell, then restart the kernel: ${installs()}`
+        title: `The kernel's environment has nbdeploy ${report.version}, JupyterLab has ${VERSION}.`,
+        remedy: `Run in a cell, then restart the kernel: ${installCommand()}`
       });
     }
-    return found;
+    return report;
   }
 
   /** The first rows of an example; `problem` in it says why there are none. */
   async preview(expression: string): Promise<Table> {
-    return (await this._look(`preview(${literal(expression)})`)) as Table;
+    return (await this._query(`preview(${literal(expression)})`)) as Table;
   }
 
-  /** What can be said of a deploy at once, while somebody types. */
-  async check(request: DeployRequest): Promise<Checked> {
+  /** The problems of a deploy that need no slow check. */
+  async check(request: DeployRequest): Promise<CheckResult> {
     const asked = literal(JSON.stringify(request));
-    return (await this._look(`check(${asked})`)) as Checked;
+    return (await this._query(`check(${asked})`)) as CheckResult;
   }
 
   /**
-   * Capture for a job that waits. Resolves when it has ended, which may take long: whoever shows it follows the job.
-   * `notebook`: its present path on the server, where that is known. `asked`: called once the kernel has the message.
+   * Capture for a job that waits. Resolves when it has ended, which may take long: whoever shows it
+   * follows the job. `notebook`: its present path on the server, where that is known. `asked`:
+   * called once the kernel has the message.
    */
   async capture(
     job: string,
     notebook: string | null = null,
     asked: () => void = () => undefined
-  ): Promise<Captured> {
+  ): Promise<CaptureResult> {
     const kernel = await this._ready();
     const given = notebook === null ? [job] : [job, notebook];
-    const answer = ask(kernel, `capture(${given.map(literal).join(', ')})`);
+    const answer = evaluate(kernel, `capture(${given.map(literal).join(', ')})`);
     asked();
-    return (await answer) as Captured;
+    return (await answer) as CaptureResult;
   }
 
   /** Ask without waiting for a running cell, where the kernel can do two things at once. */
-  private async _look(expression: string): Promise<unknown> {
+  private async _query(expression: string): Promise<unknown> {
     const kernel = await this._ready();
-    if (!this.busy || !this.answers) {
-      return ask(kernel, expression);
+    if (!this.busy || !this.canAnswer) {
+      return evaluate(kernel, expression);
     }
     const { content } = await kernel.requestCreateSubshell({}).done;
     const subshell = content.subshell_id;
     try {
-      return await ask(kernel, expression, subshell);
+      return await evaluate(kernel, expression, subshell);
     } finally {
       // Nobody waits for it: the kernel may have gone.
       kernel.requestDeleteSubshell({ subshell_id: subshell }).done.catch(() => undefined);
@@ -110,25 +119,25 @@ export class Kernel {
   private async _ready(): Promise<KernelType.IKernelConnection> {
     const kernel = this.connection;
     if (!kernel || kernel.isDisposed) {
-      throw problem({
+      throw problemError({
         code: 'no_kernel',
         title: 'This notebook has no kernel.',
-        remedy: 'Choose one, and run the cells that make the model.'
+        remedy: 'Choose a kernel, and run the cells that make the model.'
       });
     }
     if (kernel.status === 'dead') {
-      throw problem({
+      throw problemError({
         code: 'kernel_dead',
         title: 'The kernel has died.',
-        remedy: 'Restart it, and run the cells that make the model again.'
+        remedy: 'Restart the kernel, and run the cells that make the model again.'
       });
     }
     const info = await kernel.info;
     const language = info.language_info.name;
     if (language !== 'python') {
-      throw problem({
+      throw problemError({
         code: 'not_python',
-        title: `Only models in Python kernels can be deployed; this one speaks ${language}.`,
+        title: `The language of this kernel is ${language}: only models in Python kernels can be deployed.`,
         remedy: 'Validation notebooks may be in any language: see the command ‘Validate’.'
       });
     }
@@ -137,10 +146,10 @@ export class Kernel {
 }
 
 /** So often one thing is asked, while cells before it raise. */
-const ASKED = 20;
+const MOST_ATTEMPTS = 20;
 
 /** What puts the same nbdeploy beside the kernel. */
-export function installs(): string {
+export function installCommand(): string {
   return `%pip install nbdeploy==${VERSION}`;
 }
 
@@ -149,7 +158,7 @@ function literal(text: string): string {
   return JSON.stringify(text.toWellFormed());
 }
 
-async function ask(
+async function evaluate(
   kernel: KernelType.IKernelConnection,
   expression: string,
   subshell?: string,
@@ -176,31 +185,33 @@ async function ask(
   try {
     reply = await future.done;
   } catch (error) {
-    throw gone(error);
+    throw kernelRestarted(error);
   }
   const said = reply.content as {
     status: string;
     ename?: string;
     evalue?: string;
-    user_expressions?: Record<string, Expressed>;
+    user_expressions?: Record<string, ExpressionResult>;
   };
-  if (said.status === 'aborted' && asked < ASKED) {
+  if (said.status === 'aborted' && asked < MOST_ATTEMPTS) {
     // A cell before it raised, and Jupyter drops what waited behind that.
-    return ask(kernel, expression, subshell, asked + 1);
+    return evaluate(kernel, expression, subshell, asked + 1);
   }
   const answer = said.user_expressions?.answer;
   if (said.status !== 'ok' || !answer) {
-    throw said.status === 'error' ? failed(said.ename ?? '', said.evalue ?? '') : gone();
+    throw said.status === 'error'
+      ? kernelFailed(said.ename ?? '', said.evalue ?? '')
+      : kernelRestarted();
   }
   if (answer.status === 'error') {
-    throw failed(answer.ename, answer.evalue);
+    throw kernelFailed(answer.ename, answer.evalue);
   }
   return answer.data['application/json'];
 }
 
 /** The future was cancelled: the kernel was restarted, or shut down, before it answered. */
-function gone(error?: unknown): ProblemError {
-  return problem({
+function kernelRestarted(error?: unknown): ProblemError {
+  return problemError({
     code: 'kernel_restarted',
     title: 'The kernel was restarted before it answered.',
     details: error instanceof Error ? error.message : '',
@@ -208,20 +219,20 @@ function gone(error?: unknown): ProblemError {
   });
 }
 
-function failed(name: string, words: string): ProblemError {
+function kernelFailed(name: string, words: string): ProblemError {
   if (name === 'ModuleNotFoundError' && words.includes("'jupyter_deploy")) {
     const old = words.includes('jupyter_deploy.faces');
-    return problem({
+    return problemError({
       code: old ? 'other_version' : 'no_nbdeploy',
       title: old
         ? "The kernel's environment has another version of nbdeploy than JupyterLab."
         : "The kernel's environment has no nbdeploy.",
-      remedy: `Run in a cell${old ? ', then restart the kernel' : ''}: ${installs()}`
+      remedy: `Run in a cell${old ? ', then restart the kernel' : ''}: ${installCommand()}`
     });
   }
-  return problem({
+  return problemError({
     code: 'kernel_failed',
     title: `The kernel could not answer: ${name}${words === '' ? '' : `: ${words}`}`,
-    remedy: 'If it comes again, restart the kernel.'
+    remedy: 'If the error recurs, restart the kernel.'
   });
 }

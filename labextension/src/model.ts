@@ -4,10 +4,13 @@ import { Poll } from '@lumino/polling';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import type { EndpointRow, EndpointsView } from './generated';
-import { asProblem, type ProblemError, requestAPI } from './request';
+import { type ProblemError, requestAPI, toProblemError } from './request';
 import type { EventStream } from './stream';
 
-/** Health and request rates are nobody's change of the store: while somebody looks, they are asked this often. */
+/**
+ * Health and request rates are nobody's change of the store: while somebody looks, they are asked
+ * this often.
+ */
 const LOOK_MS = 2_000;
 
 const NONE: readonly EndpointRow[] = [];
@@ -15,7 +18,10 @@ const NONE: readonly EndpointRow[] = [];
 /** What of an opened endpoint is shown. */
 export type Section = 'releases' | 'comparison' | 'live' | 'records' | 'try' | 'history';
 
-/** The endpoints, and which one is opened. What the server cannot be asked stays as it was seen last. */
+/**
+ * The endpoints, and which one is opened. What the server cannot be asked stays as it was seen
+ * last.
+ */
 export class DeploymentsModel implements IDisposable {
   constructor(
     private readonly stream: EventStream,
@@ -107,7 +113,7 @@ export class DeploymentsModel implements IDisposable {
       if (signal.aborted) {
         return;
       }
-      this._problem = asProblem(error);
+      this._problem = toProblemError(error);
     }
     this._changed.emit();
   }
@@ -122,7 +128,8 @@ export class DeploymentsModel implements IDisposable {
   private _onRevisions(_: EventStream, revisions: Record<string, number>): void {
     const known = new Map(this.endpoints.map(row => [row.name, row.revision]));
     const names = Object.keys(revisions);
-    // While one is opened nobody sees the list: the next regular look is soon enough, and holds up no change.
+    // While one is opened nobody sees the list: the next regular look is soon enough, and holds up
+    // no change.
     if (this._view !== null && this._opened !== null && this._watchers > 0) {
       return;
     }

@@ -15,7 +15,9 @@ export interface NoticeOptions {
   openEndpoint: (name: string) => void;
 }
 
-/** Lab's notifications of jobs that nobody looks at: one a job, which changes as the job goes on. */
+/**
+ * Lab's notifications of jobs that nobody looks at: one a job, which changes as the job goes on.
+ */
 export class Notices implements IDisposable {
   /** Whether only failures are told: a setting. */
   quiet = false;
@@ -92,7 +94,7 @@ export class Notices implements IDisposable {
       case 'running':
         return job.step
           ? trans.__('%1: %2', job.title, job.step)
-          : trans.__('%1: about to begin', job.title);
+          : trans.__('%1: queued', job.title);
     }
   }
 

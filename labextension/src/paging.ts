@@ -24,8 +24,8 @@ export function withOlder(pages: Pages, page: RecordsView): Pages {
 }
 
 /**
- * The newest page before what is there. Where they do not meet, since more came than one page holds, or something was
- * purged, the newest page alone is right.
+ * The newest page before what is there. Where they do not meet, since more came than one page
+ * holds, or something was purged, the newest page alone is right.
  */
 export function withNewer(pages: Pages, page: RecordsView): Pages {
   const first = pages.rows[0];

@@ -9,10 +9,10 @@ const HOME = String.raw`(?:/root|/home/[^/]+|/Users/[^/]+|[A-Za-z]:/Users/[^/]+)
  * `root` is the page's `serverRoot`, in which the server has written `~` for its user's home.
  */
 export function withinServer(path: string, root: string): string | null {
-  const given = path.replaceAll('\\', '/');
+  const normalized = path.replaceAll('\\', '/');
   const folder = root.replaceAll('\\', '/').replace(/\/+$/, '');
   const pattern = folder.startsWith('~') ? HOME + escaped(folder.slice(1)) : escaped(folder);
-  const found = new RegExp(`^${pattern}/(.+)$`).exec(given);
+  const found = new RegExp(`^${pattern}/(.+)$`).exec(normalized);
   return found?.[1] ?? null;
 }
 

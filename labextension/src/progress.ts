@@ -8,26 +8,26 @@ export interface Step {
   at: string;
 }
 
-/** One run of a validation notebook: what was told last of it, and of its asking stable. */
+/** One run of a validation notebook: its latest state, and that of the run against stable. */
 export interface Run {
-  told: Underway;
+  latest: Underway;
   stable?: Underway;
 }
 
-/** What the events of one job tell, put together. */
+/** The progress of one job, from its events. */
 export interface Progress {
   steps: readonly Step[];
   runs: readonly Run[];
   log: readonly string[];
 }
 
-export const nothing: Progress = { steps: [], runs: [], log: [] };
+export const noProgress: Progress = { steps: [], runs: [], log: [] };
 
 /** A browser shows so many lines of a log well; the whole is in the job. */
 export const LOG_LINES = 2000;
 
 /** The progress after one more event. */
-export function after(progress: Progress, event: JobEvent): Progress {
+export function withEvent(progress: Progress, event: JobEvent): Progress {
   switch (event.kind) {
     case 'step': {
       const step = { ...(event.data as unknown as Omit<Step, 'at'>), at: event.at };
@@ -48,16 +48,16 @@ export function after(progress: Progress, event: JobEvent): Progress {
   }
 }
 
-function withRun(runs: readonly Run[], told: Underway): Run[] {
-  const known = runs.find(run => run.told.run === told.run);
-  const askedOfStable = told.side === 'stable' && told.state === 'running';
+function withRun(runs: readonly Run[], latest: Underway): Run[] {
+  const known = runs.find(run => run.latest.run === latest.run);
+  const ofStable = latest.side === 'stable' && latest.state === 'running';
   const run: Run = known
-    ? askedOfStable
-      ? { ...known, stable: told }
-      : { ...known, told }
-    : { told };
-  return [...runs.filter(other => other.told.run !== told.run), run].sort(
-    (one, other) => one.told.run - other.told.run
+    ? ofStable
+      ? { ...known, stable: latest }
+      : { ...known, latest }
+    : { latest };
+  return [...runs.filter(other => other.latest.run !== latest.run), run].sort(
+    (one, other) => one.latest.run - other.latest.run
   );
 }
 
@@ -67,9 +67,9 @@ function textOf(event: JobEvent): string {
 
 /** How many of its cells a run has begun, from 0 to 1. */
 export function share(run: Run): number {
-  if (run.told.state === 'not run') return 0;
-  if (run.told.state !== 'running' && run.told.state !== 'waiting') return 1;
-  const sides = run.stable ? [run.told, run.stable] : [run.told];
+  if (run.latest.state === 'not run') return 0;
+  if (run.latest.state !== 'running' && run.latest.state !== 'waiting') return 1;
+  const sides = run.stable ? [run.latest, run.stable] : [run.latest];
   const cells = sides.reduce((sum, side) => sum + side.cells, 0);
   return cells ? sides.reduce((sum, side) => sum + side.cell, 0) / cells : 0;
 }

@@ -8,7 +8,10 @@ import type { INbdeploy } from './tokens';
 /** The page of a release's validation, or of the one that refused a job. */
 export type ReportOf = { tag: string } | { job: string };
 
-/** Opens it in a tab. What notebooks wrote stands in it: it runs nothing, and only its notebooks can be had. */
+/**
+ * Opens it in a tab. What notebooks wrote stands in it: it runs nothing, and only its notebooks can
+ * be had.
+ */
 export function openReport(
   app: JupyterFrontEnd,
   { serverSettings }: INbdeploy,

@@ -9,7 +9,7 @@ export interface FieldError {
   msg: string;
 }
 
-/** What the server refused, or that it could not be asked: `status` is 0 then. */
+/** A refusal of the server, or a server that does not answer: its `status` is 0. */
 export class ProblemError extends Error {
   constructor(readonly problem: Problem) {
     super(problem.detail === '' ? problem.title : problem.detail);
@@ -32,7 +32,7 @@ export class ProblemError extends Error {
     return this.problem.errors as unknown as FieldError[];
   }
 
-  /** Somebody else was faster: `problem.revision` is the present one, and `history` what has led to it. */
+  /** A conflict: `problem.revision` is the present revision, `history` lists the newer ones. */
   get stale(): boolean {
     return this.status === 412;
   }
@@ -44,7 +44,9 @@ export class ProblemError extends Error {
 }
 
 /** A problem of which only some is known. */
-export function problem(given: Pick<Problem, 'code' | 'title'> & Partial<Problem>): ProblemError {
+export function problemError(
+  given: Pick<Problem, 'code' | 'title'> & Partial<Problem>
+): ProblemError {
   return new ProblemError({
     status: 0,
     detail: '',
@@ -59,8 +61,11 @@ export function problem(given: Pick<Problem, 'code' | 'title'> & Partial<Problem
   });
 }
 
-/** `error` as a problem: what is thrown elsewhere, such as by Lab when it saves a notebook, keeps its message. */
-export function asProblem(error: unknown): ProblemError {
+/**
+ * `error` as a problem: what is thrown elsewhere, such as by Lab when it saves a notebook, keeps
+ * its message.
+ */
+export function toProblemError(error: unknown): ProblemError {
   if (error instanceof ProblemError) {
     return error;
   }
@@ -71,7 +76,7 @@ export function asProblem(error: unknown): ProblemError {
     return notSignedIn(error.response.status);
   }
   const title = error instanceof Error ? error.message : String(error);
-  return problem({ code: 'unexpected', title });
+  return problemError({ code: 'unexpected', title });
 }
 
 export interface Answer<T> {
@@ -92,7 +97,7 @@ const PLAIN: Json = {
   stringify: (value, indent) => JSON.stringify(value, null, indent)
 };
 
-export interface Asked {
+export interface RequestOptions {
   method?: 'GET' | 'POST' | 'DELETE';
   /** Sent as JSON. */
   body?: unknown;
@@ -109,7 +114,7 @@ export interface Asked {
 /** The address of `path` below the server's base URL. */
 export function address(
   path: string,
-  query: Asked['query'] = {},
+  query: RequestOptions['query'] = {},
   settings: ServerConnection.ISettings = ServerConnection.makeSettings()
 ): string {
   const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined);
@@ -117,31 +122,38 @@ export function address(
   return URLExt.join(settings.baseUrl, 'nbdeploy', path) + (text === '' ? '' : `?${text}`);
 }
 
-/** Ask the server of nbdeploy; throws `ProblemError` for all that goes wrong, and `AbortError` when it was aborted. */
-export async function requestAPI<T>(path: string, asked: Asked = {}): Promise<Answer<T>> {
-  const settings = asked.settings ?? ServerConnection.makeSettings();
+/**
+ * Ask the server of nbdeploy; throws `ProblemError` for all that goes wrong, and `AbortError` when
+ * it was aborted.
+ */
+export async function requestAPI<T>(
+  path: string,
+  options: RequestOptions = {}
+): Promise<Answer<T>> {
+  const settings = options.settings ?? ServerConnection.makeSettings();
   const headers: Record<string, string> = { Accept: 'application/json' };
-  // Lab's own 'no-store' would add a query that no request knows. Not from the cache either: health changes, and no revision.
-  const init: RequestInit = { method: asked.method ?? 'GET', headers, cache: 'reload' };
-  if (asked.body !== undefined) {
+  // Lab's own 'no-store' would add a query that no request knows. Not from the cache either: health
+  // changes, and no revision.
+  const init: RequestInit = { method: options.method ?? 'GET', headers, cache: 'reload' };
+  if (options.body !== undefined) {
     headers['Content-Type'] = 'application/json';
-    init.body = (asked.json ?? PLAIN).stringify(asked.body);
+    init.body = (options.json ?? PLAIN).stringify(options.body);
   }
-  if (asked.revision !== undefined && asked.revision !== null) {
-    headers['If-Match'] = `"${String(asked.revision)}"`;
+  if (options.revision !== undefined && options.revision !== null) {
+    headers['If-Match'] = `"${String(options.revision)}"`;
   }
-  if (asked.signal) {
-    init.signal = asked.signal;
+  if (options.signal) {
+    init.signal = options.signal;
   }
   let response: Response;
   try {
     response = await ServerConnection.makeRequest(
-      address(path, asked.query, settings),
+      address(path, options.query, settings),
       init,
       settings
     );
   } catch (error) {
-    asked.signal?.throwIfAborted();
+    options.signal?.throwIfAborted();
     throw unreachable(error);
   }
   const text = await response.text();
@@ -149,7 +161,7 @@ export async function requestAPI<T>(path: string, asked: Asked = {}): Promise<An
     throw refused(response, text);
   }
   return {
-    value: (text === '' ? null : parsed(response, text, asked.json ?? PLAIN)) as T,
+    value: (text === '' ? null : parsed(response, text, options.json ?? PLAIN)) as T,
     status: response.status,
     revision: revisionOf(response)
   };
@@ -168,13 +180,13 @@ function revisionOf(response: Response): number | null {
   return found ? Number(found[1]) : null;
 }
 
-/** The server could not be asked. */
+/** The problem of a server that does not answer. */
 export function unreachable(error: unknown): ProblemError {
-  return problem({
+  return problemError({
     code: 'unreachable',
     title: 'The Jupyter server does not answer.',
     details: error instanceof Error ? error.message : String(error),
-    remedy: 'Look whether it still runs; what is shown here is what was seen last.'
+    remedy: 'Check whether it still runs. This page shows the last known data.'
   });
 }
 
@@ -183,18 +195,21 @@ function isUnknown(status: number): boolean {
 }
 
 function notSignedIn(status: number): ProblemError {
-  return problem({
+  return problemError({
     code: 'not_signed_in',
     status,
-    title: 'Your log-in at the Jupyter server has ended.',
-    remedy: 'Log in again in another tab: this page goes on then, and nothing in it is lost.'
+    title: 'Your session on the Jupyter server has expired.',
+    remedy: 'Log in again in another tab. This page then continues, and nothing in it is lost.'
   });
 }
 
-/** What the server said, or, where another than nbdeploy answered (a proxy, a login page), what its status means. */
+/**
+ * What the server said, or, where another than nbdeploy answered (a proxy, a login page), what its
+ * status means.
+ */
 export function refused(response: Response, text: string): ProblemError {
   if ((response.headers.get('Content-Type') ?? '').startsWith('application/problem+json')) {
-    const said = problem(JSON.parse(text) as Problem);
+    const said = problemError(JSON.parse(text) as Problem);
     return said.code === 'not_signed_in' ? notSignedIn(said.status) : said;
   }
   const { status } = response;
@@ -202,15 +217,15 @@ export function refused(response: Response, text: string): ProblemError {
     return notSignedIn(status);
   }
   if (status === 404) {
-    return problem({
+    return problemError({
       code: 'no_server_extension',
       status,
       title: 'The Jupyter server does not know nbdeploy.',
       remedy:
-        "Run 'jupyter server extension list' where the server was started: jupyter_deploy.faces.server has to be OK."
+        "Run 'jupyter server extension list' where the server was started: jupyter_deploy.faces.server must be OK."
     });
   }
-  return problem({
+  return problemError({
     code: 'unexpected',
     status,
     title: `The Jupyter server answered ${String(status)} ${response.statusText}.`,

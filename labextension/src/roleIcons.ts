@@ -1,6 +1,9 @@
 import { LabIcon } from '@jupyterlab/ui-components';
 
-/** Drawn for 16 × 16. A class `jp-icon3` takes its colour from the theme, by the attribute that it stands beside. */
+/**
+ * Drawn for 16 × 16. A class `jp-icon3` takes its colour from the theme, by the attribute that it
+ * stands beside.
+ */
 function icon(name: string, body: string): LabIcon {
   const svgstr = `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 16 16"><g fill="none" stroke-linecap="round" stroke-linejoin="round">${body}</g></svg>`;
   return new LabIcon({ name: `nbdeploy:${name}`, svgstr });

@@ -12,10 +12,11 @@ const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 8_000;
 
 /**
- * The one stream of events from the server: of jobs, and of endpoints' revisions, whoever changed them.
+ * The one stream of events from the server: of jobs, and of endpoints' revisions, whoever changed
+ * them.
  *
- * It comes back by itself, and then says which event it saw last, so that none is missed. Not the browser's
- * `EventSource`, which cannot send the token.
+ * It comes back by itself, and then says which event it saw last, so that none is missed. Not the
+ * browser's `EventSource`, which cannot send the token.
  */
 export class EventStream implements IDisposable {
   constructor(
@@ -32,7 +33,10 @@ export class EventStream implements IDisposable {
     return this._endpoints;
   }
 
-  /** Emitted when the connection comes and goes, and when there is another reason why it does not come. */
+  /**
+   * Emitted when the connection comes and goes, and when there is another reason why it does not
+   * come.
+   */
   get connected(): ISignal<this, boolean> {
     return this._connected;
   }

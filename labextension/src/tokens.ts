@@ -6,7 +6,10 @@ import type { JobsModel } from './jobs';
 import type { DeploymentsModel } from './model';
 import type { EventStream } from './stream';
 
-/** What all parts of the extension share; one a tab. Nothing is asked of the server before it is needed. */
+/**
+ * What all parts of the extension share; one a tab. Nothing is asked of the server before it is
+ * needed.
+ */
 export interface INbdeploy {
   readonly deployments: DeploymentsModel;
   readonly jobs: JobsModel;

@@ -1,6 +1,11 @@
-/** The form of a verb, made of its request's JSON Schema; and the request that is made of what was typed. */
+/**
+ * The form of a verb, made of its request's JSON Schema; and the request that is made of what was
+ * typed.
+ */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
+
+import { parseNumber } from './numbers';
 
 /** As pydantic writes it. */
 export interface Schema {
@@ -40,7 +45,7 @@ export interface VerbField {
 
 export type Texts = Readonly<Record<string, string>>;
 
-export interface Asked {
+export interface FormResult {
   readonly request: Readonly<Record<string, unknown>>;
   /** By a field's name. */
   readonly problems: Readonly<Record<string, string>>;
@@ -53,11 +58,11 @@ export function fieldsOf(schema: Schema): VerbField[] {
   const required = schema.required ?? [];
   return Object.entries(schema.properties ?? {})
     .filter(([name]) => !NO_CONTROL.includes(name))
-    .map(([name, given]) => fieldOf(name, given, required.includes(name)));
+    .map(([name, schema]) => fieldOf(name, schema, required.includes(name)));
 }
 
-function fieldOf(name: string, given: Schema, required: boolean): VerbField {
-  const options = given.anyOf ?? [given];
+function fieldOf(name: string, schema: Schema, required: boolean): VerbField {
+  const options = schema.anyOf ?? [schema];
   const nullable = options.some(option => option.type === 'null');
   const shape = options.filter(option => option.type !== 'null');
   const kind = kindOf(shape);
@@ -71,13 +76,13 @@ function fieldOf(name: string, given: Schema, required: boolean): VerbField {
     name,
     label: labelOf(name),
     kind,
-    help: given.description ?? '',
+    help: schema.description ?? '',
     choices: nullable && choices.length > 0 ? ['', ...choices] : choices,
     required,
     important:
-      given.important ??
-      (required || given.positional === true || name === 'reason' || kind === 'shares'),
-    text: textOf(kind, given.default),
+      schema.important ??
+      (required || schema.positional === true || name === 'reason' || kind === 'shares'),
+    text: textOf(kind, schema.default),
     ...limits
   };
 }
@@ -120,15 +125,22 @@ function textOf(kind: Kind, value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 }
 
-/** Of the less important ones, what is as it was at first is left out: the defaults are the server's. */
-export function asked(fields: readonly VerbField[], texts: Texts, trans: TranslationBundle): Asked {
+/**
+ * Of the less important ones, what is as it was at first is left out: the defaults are the
+ * server's.
+ */
+export function readForm(
+  fields: readonly VerbField[],
+  texts: Texts,
+  trans: TranslationBundle
+): FormResult {
   const request: Record<string, unknown> = {};
   const problems: Record<string, string> = {};
   for (const field of fields) {
     const text = texts[field.name] ?? field.text;
     const isEmpty = text.trim() === '';
     if (field.required && isEmpty) {
-      problems[field.name] = trans.__('a value is needed');
+      problems[field.name] = trans.__('a value is required');
     }
     const isDefault = text === field.text && !field.important;
     if (isDefault || (isEmpty && field.kind !== 'lines')) {
@@ -152,7 +164,7 @@ function valueOf(field: VerbField, text: string, trans: TranslationBundle): unkn
       return text === 'true';
     case 'number':
     case 'integer':
-      return numberOf(field, text, trans);
+      return parseNumber(text, { ...field, integer: field.kind === 'integer' }, trans);
     case 'lines':
       return lines(text);
     case 'shares':
@@ -186,25 +198,4 @@ function shareOf(line: string, trans: TranslationBundle): [string, number] {
     throw new Error(trans.__('‘%1’ is not TAG=PERCENT', line));
   }
   return [line.slice(0, at).trim(), value];
-}
-
-function numberOf(
-  { kind, minimum, maximum }: VerbField,
-  text: string,
-  trans: TranslationBundle
-): number {
-  const value = Number(text);
-  if (!Number.isFinite(value)) {
-    throw new Error(trans.__('it is not a number'));
-  }
-  if (kind === 'integer' && !Number.isInteger(value)) {
-    throw new Error(trans.__('it is not a whole number'));
-  }
-  if (minimum !== undefined && value < minimum) {
-    throw new Error(trans.__('it is less than %1', minimum));
-  }
-  if (maximum !== undefined && value > maximum) {
-    throw new Error(trans.__('it is more than %1', maximum));
-  }
-  return value;
 }

@@ -8,7 +8,7 @@ function world(given: { run?: () => Promise<Job>; view?: EndpointView; asks?: bo
   const parts = {
     preview: vi.fn(async () => Promise.resolve({ ...PREVIEW, asks: given.asks ?? true })),
     run: vi.fn<ChangeWorld['run']>(given.run ?? (async () => Promise.resolve(job()))),
-    look: vi.fn<ChangeWorld['look']>(async () =>
+    fetchEndpoint: vi.fn<ChangeWorld['fetchEndpoint']>(async () =>
       Promise.resolve(given.view ?? endpoint({ revision: 3 }))
     )
   };
@@ -18,21 +18,21 @@ function world(given: { run?: () => Promise<Job>; view?: EndpointView; asks?: bo
 describe('a change', () => {
   it('of copies alone is done at once, with the revision that was shown', async () => {
     const { changes, run, preview } = world();
-    await changes.ask('traffic', { shadow: { [SHADOW.tag]: 0 } }, endpoint());
+    await changes.propose('traffic', { shadow: { [SHADOW.tag]: 0 } }, endpoint());
     expect(preview).not.toHaveBeenCalled();
     expect(run.mock.calls[0]?.slice(0, 3)).toEqual(['traffic', { shadow: { [SHADOW.tag]: 0 } }, 2]);
     expect(changes.pending).toBeNull();
   });
 
   it('is confirmed by what is known of the revision that its job led to', async () => {
-    const { changes, look } = world({
+    const { changes, fetchEndpoint } = world({
       run: async () => Promise.resolve(job({ result: { endpoint: 'clf', revision: 3 } }))
     });
-    await changes.ask('traffic', { shadow: { [SHADOW.tag]: 0 } }, endpoint());
-    expect(look.mock.calls).toEqual([[3]]);
-    await changes.ask('rollback', {}, endpoint());
+    await changes.propose('traffic', { shadow: { [SHADOW.tag]: 0 } }, endpoint());
+    expect(fetchEndpoint.mock.calls).toEqual([[3]]);
+    await changes.propose('rollback', {}, endpoint());
     await changes.confirm('');
-    expect(look.mock.calls).toEqual([[3], [3]]);
+    expect(fetchEndpoint.mock.calls).toEqual([[3], [3]]);
   });
 
   it('is one of copies alone only while no client can notice it', () => {
@@ -47,7 +47,7 @@ describe('a change', () => {
 
   it('that clients notice is shown, and done when it is confirmed', async () => {
     const { changes, run } = world();
-    await changes.ask('promote', { tag: SHADOW.tag }, endpoint());
+    await changes.propose('promote', { tag: SHADOW.tag }, endpoint());
     expect(changes.pending).toMatchObject({ phase: 'preview', comparison: PREVIEW.comparison });
     expect(run).not.toHaveBeenCalled();
     await changes.confirm('no complaints');
@@ -63,48 +63,48 @@ describe('a change', () => {
     const newer = { ...endpoint().history[0], revision: 3, by: 'ben', what: 'another' };
     const view = endpoint({ revision: 3, history: [newer as never, ...endpoint().history] });
     const { changes, preview } = world({ run: async () => Promise.reject(stale), view });
-    await changes.ask('promote', { tag: SHADOW.tag }, endpoint());
+    await changes.propose('promote', { tag: SHADOW.tag }, endpoint());
     await changes.confirm('');
     expect(changes.pending?.phase).toBe('conflict');
     expect(changes.pending?.newer.map(row => row.by)).toEqual(['ben']);
-    await changes.again();
+    await changes.previewAgain();
     expect(changes.pending).toMatchObject({ phase: 'preview', revision: 3 });
     expect(preview).toHaveBeenLastCalledWith('promote', { tag: SHADOW.tag }, 3);
   });
 
   it('that is given up while it is looked at again stays given up', async () => {
-    const { changes, look } = world({ run: async () => Promise.reject(stale) });
+    const { changes, fetchEndpoint } = world({ run: async () => Promise.reject(stale) });
     const ends = [
       async () => Promise.resolve(endpoint({ revision: 4 })),
       async () => Promise.reject(new Error('the server is gone'))
     ];
     for (const end of ends) {
-      await changes.ask('traffic', { shadow: { [SHADOW.tag]: 0 } }, endpoint());
+      await changes.propose('traffic', { shadow: { [SHADOW.tag]: 0 } }, endpoint());
       expect(changes.pending?.phase).toBe('conflict');
-      look.mockImplementationOnce(end);
-      const again = changes.again();
+      fetchEndpoint.mockImplementationOnce(end);
+      const previewAgain = changes.previewAgain();
       changes.dismiss();
-      await again;
+      await previewAgain;
       expect(changes.pending).toBeNull();
     }
   });
 
   it('of copies is asked about after a conflict, although clients would notice nothing', async () => {
     const { changes, run } = world({ run: async () => Promise.reject(stale), asks: false });
-    await changes.ask('traffic', { shadow: { [SHADOW.tag]: 0 } }, endpoint());
+    await changes.propose('traffic', { shadow: { [SHADOW.tag]: 0 } }, endpoint());
     expect(changes.pending?.phase).toBe('conflict');
-    await changes.again();
+    await changes.previewAgain();
     expect(changes.pending?.phase).toBe('preview');
     expect(run).toHaveBeenCalledTimes(1);
   });
 
   it('that is looked at becomes a conflict when somebody else changes the endpoint', async () => {
     const { changes } = world();
-    await changes.ask('promote', { tag: SHADOW.tag }, endpoint());
-    changes.noticed(endpoint());
-    changes.noticed(endpoint({ revision: 1 })); // a look that was under way when 2 was saved
+    await changes.propose('promote', { tag: SHADOW.tag }, endpoint());
+    changes.checkRevision(endpoint());
+    changes.checkRevision(endpoint({ revision: 1 })); // a look that was under way when 2 was saved
     expect(changes.pending?.phase).toBe('preview');
-    changes.noticed(endpoint({ revision: 3 }));
+    changes.checkRevision(endpoint({ revision: 3 }));
     expect(changes.pending?.phase).toBe('conflict');
   });
 
@@ -113,7 +113,7 @@ describe('a change', () => {
     const { changes } = world({
       run: async () => Promise.resolve(job({ state: 'failed', problem: problem as never }))
     });
-    await changes.ask('traffic', { shadow: { [SHADOW.tag]: 5 } }, endpoint());
+    await changes.propose('traffic', { shadow: { [SHADOW.tag]: 5 } }, endpoint());
     expect(changes.pending?.phase).toBe('conflict');
   });
 
@@ -128,9 +128,9 @@ describe('a change', () => {
     const { changes, run } = world({
       run: async () => Promise.resolve(job({ state: 'failed', problem: problem as never }))
     });
-    await changes.ask('promote', { tag: SHADOW.tag }, endpoint());
+    await changes.propose('promote', { tag: SHADOW.tag }, endpoint());
     await changes.confirm('');
-    expect(changes.pending?.trouble).toMatchObject({
+    expect(changes.pending?.problem).toMatchObject({
       message: 'acc 0.7',
       gates: true,
       report: 'j1'
@@ -146,8 +146,8 @@ describe('a change', () => {
     const { changes, run } = world({
       run: async () => new Promise<Job>(resolve => (end = resolve))
     });
-    const first = changes.ask('traffic', { shadow: { [SHADOW.tag]: 0 } }, endpoint());
-    await changes.ask('traffic', { shadow: { [SHADOW.tag]: 50 } }, endpoint());
+    const first = changes.propose('traffic', { shadow: { [SHADOW.tag]: 0 } }, endpoint());
+    await changes.propose('traffic', { shadow: { [SHADOW.tag]: 50 } }, endpoint());
     expect(run).toHaveBeenCalledTimes(1);
     end(job());
     await vi.waitFor(() => {
@@ -162,12 +162,12 @@ describe('a change', () => {
     let fail: (why: Error) => void = () => undefined;
     const run = vi.fn(async () => new Promise<Job>((_, reject) => (fail = reject)));
     const { changes } = world({ run });
-    const first = changes.ask('traffic', { shadow: { [SHADOW.tag]: 0 } }, endpoint());
-    await changes.ask('traffic', { shadow: { [SHADOW.tag]: 50 } }, endpoint());
+    const first = changes.propose('traffic', { shadow: { [SHADOW.tag]: 0 } }, endpoint());
+    await changes.propose('traffic', { shadow: { [SHADOW.tag]: 50 } }, endpoint());
     fail(new Error('the gateway has gone'));
     await first;
     expect(run).toHaveBeenCalledTimes(1);
     expect(changes.pending).toMatchObject({ phase: 'failed' });
-    expect(changes.pending?.trouble?.message).toBe('the gateway has gone');
+    expect(changes.pending?.problem?.message).toBe('the gateway has gone');
   });
 });

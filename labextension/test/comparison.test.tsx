@@ -35,7 +35,7 @@ function of(role: 'shadow' | 'canary'): React.ReactElement {
 it('says of a shadow how many rows both answered, and what to do while there are none', async () => {
   shown(of('shadow'), saying({}));
   expect(await screen.findByText(/0 pairs/)).toBeInTheDocument();
-  expect(screen.getByText(/send some to the URL above/)).toBeInTheDocument();
+  expect(screen.getByText(/Send requests to the URL above/)).toBeInTheDocument();
 });
 
 it('speaks of no pairs of a canary, which answers other requests than stable', async () => {

@@ -5,20 +5,20 @@ import { describe, expect, it, vi } from 'vitest';
 
 import { DeployModel } from '../src/deployModel';
 import type { Job } from '../src/generated';
-import { problem } from '../src/request';
+import { problemError } from '../src/request';
 import { DeployForm } from '../src/widgets/deployForm';
-import { beside, model, problemIn, trans, World } from './made/deploying';
+import { context, model, problemIn, trans, World } from './made/deploying';
 
 async function open(world: World, notes: string[] = []) {
   const dialog = new DeployModel(world);
   const said = {
-    begun: vi.fn<(job: Job) => void>(),
+    onStarted: vi.fn<(job: Job) => void>(),
     close: vi.fn(),
     openCell: vi.fn(),
     kernelActions: { restart: vi.fn(), choose: vi.fn(), insert: vi.fn(), lookAgain: vi.fn() }
   };
   render(<DeployForm model={dialog} notes={notes} trans={trans} {...said} />);
-  await dialog.look();
+  await dialog.loadModels();
   await waitFor(() => {
     expect(dialog.state.checking).toBe(false);
   });
@@ -30,14 +30,14 @@ const deploy = (): HTMLElement => screen.getByRole('button', { name: 'Deploy' })
 describe('the fields', () => {
   it('are filled at once, so that one click deploys', async () => {
     const world = new World();
-    const { begun, user } = await open(world);
+    const { onStarted, user } = await open(world);
     expect(screen.getByRole('radio', { name: /clf/ })).toBeChecked();
     expect(screen.getByLabelText('Example')).toHaveValue('X_test[:5]');
     expect(screen.getByLabelText('Name')).toHaveValue('churn');
     expect(screen.getByRole('radio', { name: /stable/ })).toBeChecked();
     expect(screen.getByRole('cell', { name: '<b>gold</b>' })).toBeInTheDocument(); // as text
     await user.click(deploy());
-    expect(begun).toHaveBeenCalledWith(expect.objectContaining({ id: 'j1' }));
+    expect(onStarted).toHaveBeenCalledWith(expect.objectContaining({ id: 'j1' }));
   });
 
   it('the method is chosen from those of the model, or typed', async () => {
@@ -51,7 +51,7 @@ describe('the fields', () => {
 
   it('resources are told as they are anyway, and asked for as they are typed', async () => {
     const world = new World();
-    world.around = beside({
+    world.around = context({
       resources: { cpu: null, memory: 512e6, gpu: null, workers: 2, threads: null }
     });
     world.problems = [problemIn('resources', 'memory cannot be 12 parsecs')];
@@ -99,7 +99,7 @@ describe('the fields', () => {
     const name = await screen.findByRole('textbox', { name: 'Name', description: /is no name/ });
     expect(name).toBeInvalid();
     expect(deploy()).toHaveAttribute('aria-disabled', 'true');
-    expect(deploy()).toHaveAccessibleDescription('Mend what is marked first.');
+    expect(deploy()).toHaveAccessibleDescription('Fix the marked fields first.');
     await user.click(deploy());
     expect(world.asked).toEqual([]);
     expect(name).toHaveFocus();
@@ -125,7 +125,7 @@ describe('the fields', () => {
 
   it('roles that a first release cannot have are not offered; a percent belongs to the others', async () => {
     const world = new World();
-    world.around = beside({ endpoints: { churn: 'shadow' } });
+    world.around = context({ endpoints: { churn: 'shadow' } });
     const { user } = await open(world);
     expect(screen.getByRole('radio', { name: /shadow/ })).toBeChecked();
     await user.click(screen.getByRole('radio', { name: /canary/ }));
@@ -149,7 +149,7 @@ describe('the fields', () => {
     };
     world.problems = [problemIn('', finding.message, finding)];
     const { openCell, user } = await open(world);
-    const found = await screen.findByRole('region', { name: 'What the checks found' });
+    const found = await screen.findByRole('region', { name: 'Findings of the checks' });
     await user.click(within(found).getByRole('button', { name: 'In [7]' }));
     expect(openCell).toHaveBeenCalledWith(7);
     await user.click(within(found).getByRole('checkbox'));
@@ -168,11 +168,11 @@ describe('the fields', () => {
       gates: ['accuracy >= 0.9'],
       parameters: {}
     };
-    world.around = beside({ notebooks: [notebook], asked: ['b.ipynb, 2 gates'] });
+    world.around = context({ notebooks: [notebook], asked: ['b.ipynb, 2 gates'] });
     const { user } = await open(world);
-    expect(screen.getByText('Asked of it already: b.ipynb, 2 gates')).toBeInTheDocument();
+    expect(screen.getByText('Present gates: b.ipynb, 2 gates')).toBeInTheDocument();
     await user.click(screen.getByRole('checkbox', { name: /^a/ }));
-    expect(screen.getByText(/^Instead of what is asked so far/)).toBeInTheDocument();
+    expect(screen.getByText(/^Instead of the present gates/)).toBeInTheDocument();
     await user.click(deploy());
     expect(world.asked).toMatchObject([{ validate: ['/w/a.ipynb'] }]);
   });
@@ -200,7 +200,7 @@ describe('the fields', () => {
   });
 
   it('what is to be known is said beside the button', async () => {
-    await open(new World(), ['The notebook has changes that are not saved: it is saved first.']);
+    await open(new World(), ['The notebook has unsaved changes: it is saved first.']);
     expect(screen.getByText(/saved first/)).toBeInTheDocument();
   });
 });
@@ -223,7 +223,7 @@ describe('a kernel that cannot tell', () => {
     const world = new World();
     world.state = { kind: 'starting' };
     await open(world);
-    expect(screen.getByText('The kernel starts…')).toBeInTheDocument();
+    expect(screen.getByText('The kernel is starting…')).toBeInTheDocument();
   });
 
   it('is busy: the models are there all the same, and what the capture waits for is said', async () => {
@@ -237,14 +237,14 @@ describe('a kernel that cannot tell', () => {
 
   it('has no nbdeploy: the line that installs it can be inserted', async () => {
     const world = new World();
-    world.cannotLook = problem({
+    world.cannotLook = problemError({
       code: 'no_nbdeploy',
       title: "The kernel's environment has no nbdeploy.",
       remedy: 'Run in a cell: …'
     });
     const { kernelActions, user } = await open(world);
     expect(screen.getByRole('alert')).toHaveTextContent('has no nbdeploy');
-    await user.click(screen.getByRole('button', { name: 'Insert as a cell' }));
+    await user.click(screen.getByRole('button', { name: 'Insert cell' }));
     expect(kernelActions.insert).toHaveBeenCalledWith(expect.stringContaining('%pip install'));
   });
 
@@ -253,7 +253,7 @@ describe('a kernel that cannot tell', () => {
     world.models = [];
     const { kernelActions, user } = await open(world);
     expect(screen.getByText(/holds no model yet/)).toBeInTheDocument();
-    await user.click(screen.getByRole('button', { name: 'Look again' }));
+    await user.click(screen.getByRole('button', { name: 'Refresh' }));
     expect(kernelActions.lookAgain).toHaveBeenCalled();
     await user.type(screen.getByLabelText('Expression for the model'), 'rules');
     await user.click(deploy());

@@ -2,17 +2,17 @@ import { PromiseDelegate } from '@lumino/coreutils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { DeployModel, LATER_MS, PAUSE_MS } from '../src/deployModel';
-import { problemsHere, whyNot } from '../src/deployProblems';
-import type { Checked } from '../src/kernel';
-import { problem } from '../src/request';
-import { beside, found, model, problemIn, trans, World } from './made/deploying';
+import { blockingReason, openProblems } from '../src/deployProblems';
+import type { CheckResult } from '../src/kernel';
+import { problemError } from '../src/request';
+import { context, model, problemIn, report, trans, World } from './made/deploying';
 
 const opened: DeployModel[] = [];
 
 async function open(world: World, given: ConstructorParameters<typeof DeployModel>[1] = null) {
   const dialog = new DeployModel(world, given);
   opened.push(dialog);
-  await dialog.look();
+  await dialog.loadModels();
   await vi.advanceTimersByTimeAsync(PAUSE_MS);
   return dialog;
 }
@@ -27,39 +27,39 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe('looking', () => {
+describe('loading', () => {
   it('fills the fields, shows the example, and checks them', async () => {
     const world = new World();
     const dialog = await open(world);
     expect(dialog.state.values.model).toBe('clf');
     expect(dialog.state.preview?.words).toBe('1 row, 2 columns');
     expect(world.checked.at(-1)).toMatchObject({ model: 'clf', example: 'X_test[:5]' });
-    expect(whyNot(dialog.state, trans)).toBe('');
+    expect(blockingReason(dialog.state, trans)).toBe('');
   });
 
   it('waits for a kernel that starts', async () => {
     const world = new World();
     world.state = { kind: 'starting' };
     const dialog = await open(world);
-    expect(dialog.state.found).toBeNull();
+    expect(dialog.state.report).toBeNull();
     world.becomes({ kind: 'idle' });
     await vi.advanceTimersByTimeAsync(0);
-    expect(dialog.state.found?.models).toHaveLength(1);
+    expect(dialog.state.report?.models).toHaveLength(1);
   });
 
   it('looks again when cells have run, and not because it asked itself', async () => {
     const world = new World();
     world.state = { kind: 'busy', words: 'a cell runs' };
     const dialog = await open(world);
-    const look = vi.spyOn(world, 'found');
+    const loadModels = vi.spyOn(world, 'report');
     world.becomes({ kind: 'busy', words: 'a cell runs' });
-    expect(look).not.toHaveBeenCalled();
+    expect(loadModels).not.toHaveBeenCalled();
     world.models = [model('clf'), model('net')];
     world.becomes({ kind: 'idle' });
     await vi.advanceTimersByTimeAsync(0);
-    expect(dialog.state.found?.models).toHaveLength(2);
+    expect(dialog.state.report?.models).toHaveLength(2);
     world.becomes({ kind: 'idle' });
-    expect(look).toHaveBeenCalledTimes(1);
+    expect(loadModels).toHaveBeenCalledTimes(1);
   });
 
   it('keeps what was typed when the kernel is restarted', async () => {
@@ -70,36 +70,36 @@ describe('looking', () => {
     world.becomes({ kind: 'starting' });
     world.becomes({ kind: 'idle' });
     await vi.advanceTimersByTimeAsync(0);
-    expect(dialog.state.found?.models).toHaveLength(0);
+    expect(dialog.state.report?.models).toHaveLength(0);
     expect(dialog.state.values.name).toBe('mine');
   });
 
   it('says in words why a kernel cannot tell, with the cell that mends it', async () => {
     const world = new World();
-    world.cannotLook = problem({
+    world.cannotLook = problemError({
       code: 'no_nbdeploy',
       title: "The kernel's environment has no nbdeploy.",
       remedy: 'Run in a cell: %pip install nbdeploy'
     });
     const dialog = await open(world);
-    expect(dialog.state.trouble?.message).toContain('no nbdeploy');
-    expect(dialog.state.trouble?.insert).toContain('%pip install nbdeploy==');
+    expect(dialog.state.problem?.message).toContain('no nbdeploy');
+    expect(dialog.state.problem?.cell).toContain('%pip install nbdeploy==');
     world.cannotLook = null;
-    await dialog.look();
-    expect(dialog.state.trouble).toBeNull();
+    await dialog.loadModels();
+    expect(dialog.state.problem).toBeNull();
   });
 });
 
 it('a kernel in which nothing can be deployed says why', async () => {
   const world = new World();
-  vi.spyOn(world, 'found').mockResolvedValue({
-    ...found(model('clf')),
+  vi.spyOn(world, 'report').mockResolvedValue({
+    ...report(model('clf')),
     problem: 'a setting is wrong',
     remedy: 'mend it'
   });
   const dialog = await open(world);
-  expect(dialog.state.trouble).toMatchObject({ message: 'a setting is wrong', remedy: 'mend it' });
-  expect(whyNot(dialog.state, trans)).not.toBe('');
+  expect(dialog.state.problem).toMatchObject({ message: 'a setting is wrong', remedy: 'mend it' });
+  expect(blockingReason(dialog.state, trans)).not.toBe('');
 });
 
 describe('typing', () => {
@@ -107,11 +107,11 @@ describe('typing', () => {
     const world = new World();
     world.problems = [problemIn('name', 'has a capital')];
     const dialog = await open(world);
-    expect(problemsHere(dialog.state).map(one => one.field)).toEqual(['name']);
+    expect(openProblems(dialog.state).map(one => one.field)).toEqual(['name']);
     const before = world.checked.length;
     dialog.change({ ...dialog.state.values, name: 'c' });
     dialog.change({ ...dialog.state.values, name: 'ch' });
-    expect(problemsHere(dialog.state)).toEqual([]);
+    expect(openProblems(dialog.state)).toEqual([]);
     world.problems = [];
     await vi.advanceTimersByTimeAsync(PAUSE_MS);
     expect(world.checked.slice(before).map(one => one.name)).toEqual(['ch']);
@@ -139,7 +139,7 @@ describe('typing', () => {
     const stale = { check: 'stale-kernel', severity: 'warning', message: 'stale', cell: 2 };
     world.problems = [problemIn('', 'stale', stale)];
     await vi.advanceTimersByTimeAsync(LATER_MS);
-    expect(dialog.state.told).toEqual(world.problems);
+    expect(dialog.state.fieldProblems).toEqual(world.problems);
     const asked = world.checked.length;
     await vi.advanceTimersByTimeAsync(10 * LATER_MS);
     expect(world.checked).toHaveLength(asked);
@@ -148,7 +148,7 @@ describe('typing', () => {
   it('an answer that came too late is not shown', async () => {
     const world = new World();
     const dialog = await open(world);
-    const slow = new PromiseDelegate<Checked>();
+    const slow = new PromiseDelegate<CheckResult>();
     vi.spyOn(world, 'check').mockReturnValueOnce(slow.promise);
     dialog.change({ ...dialog.state.values, name: 'first' });
     await vi.advanceTimersByTimeAsync(PAUSE_MS);
@@ -156,7 +156,7 @@ describe('typing', () => {
     await vi.advanceTimersByTimeAsync(PAUSE_MS);
     slow.resolve({ problems: [problemIn('name', 'of the first')], complete: true });
     await vi.advanceTimersByTimeAsync(0);
-    expect(problemsHere(dialog.state)).toEqual([]);
+    expect(openProblems(dialog.state)).toEqual([]);
   });
 });
 
@@ -174,7 +174,7 @@ describe('deploying', () => {
     const dialog = await open(world);
     world.becomes({ kind: 'busy', words: 'a cell runs' });
     const looks = world.checked.length;
-    vi.spyOn(world, 'check').mockReturnValue(new PromiseDelegate<Checked>().promise);
+    vi.spyOn(world, 'check').mockReturnValue(new PromiseDelegate<CheckResult>().promise);
     dialog.change({ ...dialog.state.values, name: 'tumour' });
     await vi.advanceTimersByTimeAsync(PAUSE_MS);
     expect(await dialog.submit()).not.toBeNull();
@@ -188,28 +188,31 @@ describe('deploying', () => {
     world.problems = [problemIn('example', 'it raises')];
     expect(await dialog.submit()).toBeNull();
     expect(world.asked).toEqual([]);
-    expect(whyNot(dialog.state, trans)).toContain('Mend');
+    expect(blockingReason(dialog.state, trans)).toContain('Fix');
     expect(dialog.state.submitting).toBe(false);
   });
 
   it("puts the server's words at their field, or above the buttons", async () => {
     const world = new World();
     const dialog = await open(world);
-    world.refuses = problem({
+    world.refuses = problemError({
       code: 'invalid_input',
       status: 422,
       title: 'no',
       errors: [{ loc: ['body', 'gate', 0], msg: 'no such sign' }]
     });
     expect(await dialog.submit()).toBeNull();
-    expect(problemsHere(dialog.state)).toMatchObject([
+    expect(openProblems(dialog.state)).toMatchObject([
       { field: 'gate.0', message: 'no such sign' }
     ]);
-    world.refuses = problem({ code: 'unreachable', title: 'The Jupyter server does not answer.' });
+    world.refuses = problemError({
+      code: 'unreachable',
+      title: 'The Jupyter server does not answer.'
+    });
     dialog.change({ ...dialog.state.values, gates: [] });
     await vi.advanceTimersByTimeAsync(PAUSE_MS);
     await dialog.submit();
-    expect(dialog.state.refused?.message).toBe('The Jupyter server does not answer.');
+    expect(dialog.state.refusal?.message).toBe('The Jupyter server does not answer.');
   });
 
   it('lets a finding pass for a reason alone', async () => {
@@ -218,23 +221,23 @@ describe('deploying', () => {
       problemIn('', 'leaks', { check: 'leakage', severity: 'error', message: 'leaks', cell: 3 })
     ];
     const dialog = await open(world);
-    expect(whyNot(dialog.state, trans)).toContain('let it pass for a reason');
+    expect(blockingReason(dialog.state, trans)).toContain('waive the check with a reason');
     dialog.change({ ...dialog.state.values, waive: ['leakage'] });
-    expect(problemsHere(dialog.state).map(one => one.field)).toEqual(['reason']);
+    expect(openProblems(dialog.state).map(one => one.field)).toEqual(['reason']);
     dialog.change({ ...dialog.state.values, reason: 'known' });
-    expect(whyNot(dialog.state, trans)).toBe('');
+    expect(blockingReason(dialog.state, trans)).toBe('');
   });
 
   it('refuses a share that is none', async () => {
     const world = new World();
-    world.around = beside({ endpoints: { churn: 'shadow' } });
+    world.around = context({ endpoints: { churn: 'shadow' } });
     const dialog = await open(world);
     for (const percent of ['0', '101', 'x', '-1']) {
       dialog.change({ ...dialog.state.values, percent });
-      expect(problemsHere(dialog.state).map(one => one.field)).toEqual(['percent']);
+      expect(openProblems(dialog.state).map(one => one.field)).toEqual(['percent']);
     }
     dialog.change({ ...dialog.state.values, percent: '0.5' });
-    expect(problemsHere(dialog.state)).toEqual([]);
+    expect(openProblems(dialog.state)).toEqual([]);
   });
 
   it('tries a request again with its fields', async () => {

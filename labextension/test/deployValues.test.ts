@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import {
-  empty,
-  filled,
+  emptyValues,
+  initialValues,
   nextRole,
   requestOf,
   valuesOf,
@@ -10,7 +10,7 @@ import {
   withName,
   withRole
 } from '../src/deployValues';
-import { beside, found, model } from './made/deploying';
+import { context, model, report } from './made/deploying';
 
 const checks = {
   path: '/work/checks/accuracy.ipynb',
@@ -22,9 +22,9 @@ const checks = {
 
 describe('what the dialog opens with', () => {
   it('is the best model, its best example, and the name that lies beside', () => {
-    const values = filled(found(model('clf'), model('other')), beside());
+    const values = initialValues(report(model('clf'), model('other')), context());
     expect(values).toMatchObject({ model: 'clf', example: 'X_test[:5]', name: 'churn' });
-    expect(requestOf(values, beside())).toEqual({
+    expect(requestOf(values, context())).toEqual({
       model: 'clf',
       name: 'churn',
       example: 'X_test[:5]'
@@ -32,8 +32,8 @@ describe('what the dialog opens with', () => {
   });
 
   it('is a shadow with all copies where an endpoint is there', () => {
-    const around = beside({ endpoints: { churn: 'shadow' } });
-    const values = filled(found(model('clf')), around);
+    const around = context({ endpoints: { churn: 'shadow' } });
+    const values = initialValues(report(model('clf')), around);
     expect(values).toMatchObject({ role: 'shadow', percent: '100' });
     // Who deploys an unchanged model, which is stable, does not ask for another role.
     expect(requestOf(values, around)).not.toHaveProperty('role');
@@ -43,32 +43,32 @@ describe('what the dialog opens with', () => {
   it('chooses notebooks that have gates and are not of another one, but none where something is asked already', () => {
     const plain = { ...checks, path: '/work/plain.ipynb', gates: [] };
     const others = { ...checks, path: '/work/validate_wine.ipynb', of: 'wine.ipynb' };
-    const fresh = beside({ notebooks: [checks, plain, others] });
-    expect(filled(found(model('clf')), fresh).notebooks).toEqual([checks.path]);
-    const asked = beside({ notebooks: [checks], asked: ['accuracy.ipynb'] });
-    expect(filled(found(model('clf')), asked).notebooks).toEqual([]);
+    const fresh = context({ notebooks: [checks, plain, others] });
+    expect(initialValues(report(model('clf')), fresh).notebooks).toEqual([checks.path]);
+    const asked = context({ notebooks: [checks], asked: ['accuracy.ipynb'] });
+    expect(initialValues(report(model('clf')), asked).notebooks).toEqual([]);
   });
 
   it('is empty fields where there is no model', () => {
-    expect(filled(found(), beside())).toMatchObject({ model: '', example: '' });
+    expect(initialValues(report(), context())).toMatchObject({ model: '', example: '' });
   });
 });
 
 describe('a change of one field', () => {
-  const both = found(
+  const both = report(
     model('clf'),
     model('net', { examples: [{ expression: 'batch', words: 'a tensor' }] })
   );
-  const around = beside({ endpoints: { churn: 'shadow' } });
+  const around = context({ endpoints: { churn: 'shadow' } });
 
   it('takes another model’s example in the place of a guessed one alone', () => {
-    const values = filled(both, beside());
+    const values = initialValues(both, context());
     expect(withModel(values, 'net', both).example).toBe('batch');
     expect(withModel({ ...values, example: 'mine()' }, 'net', both).example).toBe('mine()');
   });
 
   it('lets the role follow the name until one is chosen', () => {
-    const values = filled(both, around);
+    const values = initialValues(both, around);
     const fresh = withName(values, 'new', around, true);
     expect(fresh.role).toBe('stable'); // a first release cannot be anything else
     expect(withName(fresh, 'churn', around, false).role).toBe('shadow');
@@ -83,9 +83,9 @@ describe('a change of one field', () => {
 });
 
 it('a request leaves out what is empty or usual, and has what was typed', () => {
-  const around = beside({ endpoints: { churn: 'shadow' } });
+  const around = context({ endpoints: { churn: 'shadow' } });
   const values = {
-    ...filled(found(model('clf')), around),
+    ...initialValues(report(model('clf')), around),
     role: 'canary' as const,
     percent: ' 25 ',
     gates: ['', ' accuracy >= 0.9 '],
@@ -96,7 +96,7 @@ it('a request leaves out what is empty or usual, and has what was typed', () => 
     record: 'meta' as const,
     sample: ' 7 ',
     redact: 'ssn\n\n iban \n',
-    resources: { ...empty.resources, workers: ' 4', memory: '512MB ' }
+    resources: { ...emptyValues.resources, workers: ' 4', memory: '512MB ' }
   };
   const request = requestOf(values, around);
   expect(request).toEqual({

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { EndpointModel } from '../src/endpoint';
 import type { EndpointView } from '../src/generated';
-import { problem } from '../src/request';
+import { problemError } from '../src/request';
 import { endpoint, job, PREVIEW } from './sidebarWorld';
 
 const world = {
@@ -12,8 +12,8 @@ const world = {
 
 describe('EndpointModel', () => {
   const made: EndpointModel[] = [];
-  const modelOf = (look: () => Promise<EndpointView>): EndpointModel => {
-    const model = new EndpointModel('clf', look, world);
+  const modelOf = (fetchEndpoint: () => Promise<EndpointView>): EndpointModel => {
+    const model = new EndpointModel('clf', fetchEndpoint, world);
     made.push(model);
     return model;
   };
@@ -24,46 +24,46 @@ describe('EndpointModel', () => {
   });
 
   it('looks while somebody watches, and when the stream tells a revision that it does not know', async () => {
-    const look = vi.fn(async () => Promise.resolve(endpoint()));
-    const model = modelOf(look);
-    model.told(9);
-    expect(look).not.toHaveBeenCalled();
+    const fetchEndpoint = vi.fn(async () => Promise.resolve(endpoint()));
+    const model = modelOf(fetchEndpoint);
+    model.onRevision(9);
+    expect(fetchEndpoint).not.toHaveBeenCalled();
     const leave = model.watch();
     await vi.waitFor(() => {
-      expect(model.known.view?.revision).toBe(2);
+      expect(model.state.view?.revision).toBe(2);
     });
-    model.told(2);
-    expect(look).toHaveBeenCalledTimes(1);
-    look.mockResolvedValue(endpoint({ revision: 3 }));
-    model.told(3);
+    model.onRevision(2);
+    expect(fetchEndpoint).toHaveBeenCalledTimes(1);
+    fetchEndpoint.mockResolvedValue(endpoint({ revision: 3 }));
+    model.onRevision(3);
     await vi.waitFor(() => {
-      expect(model.known.view?.revision).toBe(3);
+      expect(model.state.view?.revision).toBe(3);
     });
     leave();
-    model.told(4);
-    expect(look).toHaveBeenCalledTimes(2);
+    model.onRevision(4);
+    expect(fetchEndpoint).toHaveBeenCalledTimes(2);
   });
 
   it('is asked nothing about a revision that it has seen', async () => {
-    const look = vi.fn(async () => Promise.resolve(endpoint({ revision: 3 })));
-    const model = modelOf(look);
+    const fetchEndpoint = vi.fn(async () => Promise.resolve(endpoint({ revision: 3 })));
+    const model = modelOf(fetchEndpoint);
     await model.refresh();
-    expect((await model.at(3)).revision).toBe(3);
-    expect(look).toHaveBeenCalledTimes(1);
-    look.mockResolvedValue(endpoint({ revision: 4 }));
-    expect((await model.at(4)).revision).toBe(4);
-    expect(look).toHaveBeenCalledTimes(2);
+    expect((await model.atRevision(3)).revision).toBe(3);
+    expect(fetchEndpoint).toHaveBeenCalledTimes(1);
+    fetchEndpoint.mockResolvedValue(endpoint({ revision: 4 }));
+    expect((await model.atRevision(4)).revision).toBe(4);
+    expect(fetchEndpoint).toHaveBeenCalledTimes(2);
   });
 
   it('knows a revision by the first look that sees it, though one that began later still goes on', async () => {
     let early: (view: EndpointView) => void = () => undefined;
-    const look = vi
+    const fetchEndpoint = vi
       .fn<() => Promise<EndpointView>>()
       .mockImplementationOnce(async () => new Promise(resolve => (early = resolve)))
       .mockImplementation(async () => new Promise(() => undefined));
-    const model = modelOf(look);
+    const model = modelOf(fetchEndpoint);
     const first = model.refresh();
-    const seen = model.at(3);
+    const seen = model.atRevision(3);
     early(endpoint({ revision: 3 }));
     await first;
     expect((await seen).revision).toBe(3);
@@ -71,38 +71,40 @@ describe('EndpointModel', () => {
 
   it('says why a revision cannot be seen', async () => {
     const model = modelOf(async () =>
-      Promise.reject(problem({ code: 'unreachable', title: 'away' }))
+      Promise.reject(problemError({ code: 'unreachable', title: 'away' }))
     );
-    await expect(model.at(3)).rejects.toThrow('away');
+    await expect(model.atRevision(3)).rejects.toThrow('away');
   });
 
   it('shows the later of two looks, though the earlier one answers last', async () => {
     let late: (view: EndpointView) => void = () => undefined;
-    const look = vi
+    const fetchEndpoint = vi
       .fn<() => Promise<EndpointView>>()
       .mockImplementationOnce(async () => new Promise(resolve => (late = resolve)))
       .mockResolvedValue(endpoint({ revision: 3 }));
-    const model = modelOf(look);
+    const model = modelOf(fetchEndpoint);
     const first = model.refresh();
     await model.refresh();
     late(endpoint({ revision: 2 }));
     await first;
-    expect(model.known.view?.revision).toBe(3);
+    expect(model.state.view?.revision).toBe(3);
   });
 
   it('keeps what it saw last when it cannot look, and says why', async () => {
-    const look = vi.fn(async () => Promise.resolve(endpoint()));
-    const model = modelOf(look);
+    const fetchEndpoint = vi.fn(async () => Promise.resolve(endpoint()));
+    const model = modelOf(fetchEndpoint);
     await model.refresh();
-    look.mockRejectedValue(problem({ code: 'unreachable', title: 'away' }));
+    fetchEndpoint.mockRejectedValue(problemError({ code: 'unreachable', title: 'away' }));
     await expect(model.refresh()).rejects.toThrow('away');
-    expect(model.known).toMatchObject({
+    expect(model.state).toMatchObject({
       gone: false,
       view: { revision: 2 },
-      trouble: { message: 'away' }
+      problem: { message: 'away' }
     });
-    look.mockRejectedValue(problem({ code: 'unknown_endpoint', title: 'none', status: 404 }));
+    fetchEndpoint.mockRejectedValue(
+      problemError({ code: 'unknown_endpoint', title: 'none', status: 404 })
+    );
     await expect(model.refresh()).rejects.toThrow('none');
-    expect(model.known).toMatchObject({ gone: true, trouble: null });
+    expect(model.state).toMatchObject({ gone: true, problem: null });
   });
 });

@@ -6,7 +6,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { ChangeWorld } from '../src/changes';
 import type { Job } from '../src/generated';
 import type { Section } from '../src/model';
-import { problem } from '../src/request';
+import { problemError } from '../src/request';
 import { Endpoint } from '../src/widgets/endpoint';
 import { card, endpoint, job, model, SHADOW, shown } from './sidebarWorld';
 
@@ -95,7 +95,7 @@ describe('an endpoint', () => {
     expect(question).toHaveTextContent('shadow 100 %→stable 100 %');
     expect(question).toHaveTextContent('the two agree on 94 % of 500 rows.');
     expect(run).not.toHaveBeenCalled();
-    await userEvent.type(screen.getByLabelText('Why (optional)'), 'better{Enter}');
+    await userEvent.type(screen.getByLabelText('Reason (optional)'), 'better{Enter}');
     expect(run.mock.calls[0]?.slice(0, 3)).toEqual([
       'promote',
       { tag: SHADOW.tag, reason: 'better' },
@@ -122,12 +122,12 @@ describe('an endpoint', () => {
     const { made } = model({ view: endpoint() });
     shown(<Held made={made} />);
     await userEvent.click(await screen.findByRole('button', { name: 'Promote clf:cccccccc' }));
-    await screen.findByText(/Before you confirm/);
+    await screen.findByText(/^Preview:/);
     const row = { ...endpoint().history[0], revision: 3, by: 'ben', what: '<b>bold</b> 😀' };
     act(() => {
-      made.changes.noticed(endpoint({ revision: 3, history: [row as never] }));
+      made.changes.checkRevision(endpoint({ revision: 3, history: [row as never] }));
     });
-    expect(screen.getByRole('alert')).toHaveTextContent('revision 3 by now, you saw revision 2');
+    expect(screen.getByRole('alert')).toHaveTextContent('revision 3, you saw revision 2');
     expect(screen.getByText(/<b>bold<\/b> 😀/)).toBeInTheDocument();
   });
 
@@ -140,7 +140,7 @@ describe('an endpoint', () => {
     expect(screen.getByRole('tab', { name: 'History' })).toHaveFocus();
     expect(screen.getByRole('tab', { name: 'History' })).toHaveAttribute('aria-selected', 'true');
     await userEvent.click(screen.getByRole('button', { name: 'Go back to revision 1' }));
-    expect(await screen.findByText(/Before you confirm/)).toBeInTheDocument();
+    expect(await screen.findByText(/^Preview:/)).toBeInTheDocument();
   });
 
   it('that somebody removed says so, and leads back', async () => {
@@ -148,8 +148,12 @@ describe('an endpoint', () => {
     const onGone = vi.fn();
     shown(<Endpoint model={made} tab="releases" onTab={vi.fn()} onGone={onGone} />);
     await screen.findAllByRole('article');
-    const unknown = problem({ code: 'unknown_endpoint', title: 'No such endpoint', status: 404 });
-    Object.assign(made, { _look: async () => Promise.reject(unknown) });
+    const unknown = problemError({
+      code: 'unknown_endpoint',
+      title: 'No such endpoint',
+      status: 404
+    });
+    Object.assign(made, { _fetch: async () => Promise.reject(unknown) });
     await act(async () => made.refresh().catch(() => undefined));
     await userEvent.click(screen.getByRole('button', { name: 'All endpoints' }));
     expect(onGone).toHaveBeenCalled();
@@ -159,10 +163,13 @@ describe('an endpoint', () => {
     const { made } = model({ view: endpoint() });
     shown(<Held made={made} />);
     await screen.findAllByRole('article');
-    const away = problem({ code: 'unreachable', title: 'The Jupyter server does not answer.' });
-    Object.assign(made, { _look: async () => Promise.reject(away) });
+    const away = problemError({
+      code: 'unreachable',
+      title: 'The Jupyter server does not answer.'
+    });
+    Object.assign(made, { _fetch: async () => Promise.reject(away) });
     await act(async () => made.refresh().catch(() => undefined));
-    expect(screen.getByRole('alert')).toHaveTextContent('What is shown may be out of date');
+    expect(screen.getByRole('alert')).toHaveTextContent('The data below may be out of date');
     expect(screen.getAllByRole('article')).toHaveLength(2);
   });
 

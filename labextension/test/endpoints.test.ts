@@ -26,7 +26,7 @@ describe('the endpoints that a view has opened', () => {
     const seen = models.get('seen');
     const leave = seen.watch();
     expect(models.get('seen')).toBe(seen);
-    await models.get('pending').changes.ask('promote', { tag: SHADOW.tag }, state.view);
+    await models.get('pending').changes.propose('promote', { tag: SHADOW.tag }, state.view);
     models.get('idle');
     models.get('last');
     expect(disposed()).toEqual([false, false, true, false]);
@@ -40,8 +40,8 @@ describe('the endpoints that a view has opened', () => {
     const { state, stream, view } = world();
     const [sidebar, tab] = [view().get('clf'), view().get('clf')];
     const leave = [sidebar.watch(), tab.watch()];
-    await sidebar.changes.ask('promote', { tag: SHADOW.tag }, state.view);
-    await tab.changes.ask('stop', {}, state.view);
+    await sidebar.changes.propose('promote', { tag: SHADOW.tag }, state.view);
+    await tab.changes.propose('stop', {}, state.view);
     expect([sidebar, tab].map(one => one.changes.pending?.verb)).toEqual(['promote', 'stop']);
     state.view = endpoint({ revision: 3 });
     await tab.changes.confirm('');
@@ -61,16 +61,16 @@ describe('the endpoints that a view has opened', () => {
     const one = models.get('clf');
     one.watch();
     await vi.waitFor(() => {
-      expect(one.known.view?.revision).toBe(2);
+      expect(one.state.view?.revision).toBe(2);
     });
     state.view = endpoint({ revision: 3 });
     stream.endpoints.emit({ clf: 3 });
     await vi.waitFor(() => {
-      expect(one.known.view?.revision).toBe(3);
+      expect(one.state.view?.revision).toBe(3);
     });
     models.dispose();
     expect(disposed()).toEqual([true]);
     stream.endpoints.emit({ clf: 4 });
-    expect(one.known.view?.revision).toBe(3);
+    expect(one.state.view?.revision).toBe(3);
   });
 });

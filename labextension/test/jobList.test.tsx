@@ -44,5 +44,5 @@ it('shows what goes on, failed, or is new; a change of traffic that succeeded is
 
 it('says where those are that are not shown', () => {
   list(one('traffic', 'done', 90));
-  expect(screen.getByText(/is in the history of its endpoint/)).toBeInTheDocument();
+  expect(screen.getByText(/history of an endpoint lists its changes/)).toBeInTheDocument();
 });

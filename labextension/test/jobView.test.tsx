@@ -6,8 +6,8 @@ import { describe, expect, it, vi } from 'vitest';
 
 import type { Job, JobEvent, Published } from '../src/generated';
 import type { JobActions } from '../src/jobActions';
-import { after, nothing } from '../src/progress';
-import { problem as problemError, type ProblemError, unreachable } from '../src/request';
+import { noProgress, withEvent } from '../src/progress';
+import { type ProblemError, problemError as problemError, unreachable } from '../src/request';
 import { JobView } from '../src/widgets/jobView';
 import { event, job, trans } from './made/deploying';
 
@@ -20,7 +20,7 @@ function actions() {
     listImages: vi.fn(),
     force: vi.fn<JobActions['force']>(),
     cancel: vi.fn<JobActions['cancel']>(),
-    told: vi.fn<JobActions['told']>(),
+    resultPage: vi.fn<JobActions['resultPage']>(),
     rendermime: new RenderMimeRegistry({ initialFactories: standardRendererFactories }),
     show: vi.fn()
   };
@@ -31,7 +31,7 @@ function show(one: Job, events: JobEvent[] = [], away: ProblemError | null = nul
   const view = (shown: Job): React.ReactElement => (
     <JobView
       job={shown}
-      progress={events.reduce(after, nothing)}
+      progress={events.reduce(withEvent, noProgress)}
       away={away}
       actions={said}
       trans={trans}
@@ -74,7 +74,7 @@ describe('a job that goes on', () => {
     ]);
     expect(screen.getAllByRole('listitem').map(one => one.textContent)).toEqual([
       'Capturing the modeldone0.0 s',
-      'Asking it againgoing on',
+      'Asking it againin progress',
       '3 more steps'
     ]);
     expect(screen.getByText('Asking it again').closest('li')).toHaveAttribute(
@@ -87,7 +87,7 @@ describe('a job that goes on', () => {
 
   it('says that it waits for its kernel', () => {
     show(job({ state: 'waiting' }));
-    expect(screen.getByText(/as soon as it is free/)).toBeInTheDocument();
+    expect(screen.getByText(/as soon as it is idle/)).toBeInTheDocument();
   });
 
   it('shows each validation notebook, escaped', () => {
@@ -115,7 +115,7 @@ describe('a job that goes on', () => {
   it('says why nothing is told of it: no answer, a log-in that ended, or what is not allowed', () => {
     const reasons: [ProblemError, RegExp][] = [
       [unreachable('x'), /server does not answer. Reconnecting/],
-      [problemError({ code: 'not_signed_in', title: '', status: 403 }), /log-in .* has ended/],
+      [problemError({ code: 'not_signed_in', title: '', status: 403 }), /session .* has expired/],
       [
         problemError({
           code: 'forbidden',
@@ -123,12 +123,12 @@ describe('a job that goes on', () => {
           remedy: 'ask somebody',
           status: 403
         }),
-        /^Not allowed\. Ask somebody\. The job goes on meanwhile\.$/
+        /^Not allowed\. Ask somebody\. The job continues meanwhile\.$/
       ]
     ];
     for (const [away, words] of reasons) {
       const { unmount } = show(job(), [], away);
-      expect(screen.getByText(words)).toHaveTextContent('The job goes on meanwhile.'.slice(4));
+      expect(screen.getByText(words)).toHaveTextContent('The job continues meanwhile.'.slice(4));
       const logIn = screen.queryByRole('link', { name: 'Log in…' });
       expect(logIn !== null).toBe(away.code === 'not_signed_in');
       unmount();
@@ -141,8 +141,8 @@ describe('a job that goes on', () => {
     const { cancel, user } = show(job());
     await user.click(screen.getByRole('button', { name: 'Cancel…' }));
     expect(cancel).not.toHaveBeenCalled();
-    expect(screen.getByRole('button', { name: 'Stop it' })).toHaveFocus();
-    await user.click(screen.getByRole('button', { name: 'Let it go on' }));
+    expect(screen.getByRole('button', { name: 'Stop job' })).toHaveFocus();
+    await user.click(screen.getByRole('button', { name: 'Keep running' }));
     expect(screen.getByRole('button', { name: 'Cancel…' })).toHaveFocus();
     await user.click(screen.getByRole('button', { name: 'Cancel…' }));
     await user.keyboard('{Enter}');
@@ -154,7 +154,7 @@ describe('a job that goes on', () => {
     const { cancel, user } = show(job());
     cancel.mockRejectedValue(new Error('The Jupyter server does not answer.'));
     await user.click(screen.getByRole('button', { name: 'Cancel…' }));
-    await user.click(screen.getByRole('button', { name: 'Stop it' }));
+    await user.click(screen.getByRole('button', { name: 'Stop job' }));
     expect(await screen.findByText('The Jupyter server does not answer.')).toBeInTheDocument();
     expect(screen.getByRole('button', { name: 'Cancel…' })).toBeEnabled();
   });
@@ -182,7 +182,7 @@ describe('a job that has ended', () => {
     const done = job({ state: 'done', result: deployment });
     const { openEndpoint, user } = show(done);
     expect(screen.getByText(/is/, { selector: '.nbdeploy-did > span' })).toHaveTextContent(
-      'churn:01234567 is shadow 100 % behind churn in the place of churn:ffffffff'
+      'churn:01234567 is shadow 100 % of churn in place of churn:ffffffff'
     );
     expect(screen.getByText('http://127.0.0.1:8780/churn/predict')).toBeInTheDocument();
     expect(screen.getByText('1 finding to look at')).toBeInTheDocument();
@@ -195,18 +195,21 @@ describe('a job that has ended', () => {
 
   it('another verb tells its result as all faces do', async () => {
     const said = actions();
-    said.told.mockResolvedValue({ title: 'diff', html: '<table><td>C: 1.0 -> 0.1</td></table>' });
+    said.resultPage.mockResolvedValue({
+      title: 'diff',
+      html: '<table><td>C: 1.0 -> 0.1</td></table>'
+    });
     const done = job({ verb: 'diff', state: 'done', endpoint: null, result: {} });
-    render(<JobView job={done} progress={nothing} away={null} actions={said} trans={trans} />);
+    render(<JobView job={done} progress={noProgress} away={null} actions={said} trans={trans} />);
     expect(await screen.findByText(/C: 1.0 -> 0.1/)).toBeInTheDocument();
-    expect(said.told.mock.calls.map(([one]) => one)).toEqual([done]);
+    expect(said.resultPage.mock.calls.map(([one]) => one)).toEqual([done]);
   });
 
   it('says why its result cannot be shown', async () => {
     const said = actions();
-    said.told.mockRejectedValue(new Error('the server has another version'));
+    said.resultPage.mockRejectedValue(new Error('the server has another version'));
     const done = job({ verb: 'validate', state: 'done', result: {} });
-    render(<JobView job={done} progress={nothing} away={null} actions={said} trans={trans} />);
+    render(<JobView job={done} progress={noProgress} away={null} actions={said} trans={trans} />);
     expect(await screen.findByText(/cannot be shown: .*another version/)).toBeInTheDocument();
   });
 
@@ -228,9 +231,9 @@ describe('a job that has ended', () => {
     expect(screen.queryByText('Train a better one.')).toBeNull(); // the command line's: here is a button
     await user.click(screen.getByRole('button', { name: 'Show the report' }));
     expect(openReport).toHaveBeenCalledWith(failed);
-    const button = screen.getByRole('button', { name: 'Do it all the same' });
+    const button = screen.getByRole('button', { name: 'Override the gates' });
     expect(button).toBeDisabled();
-    await user.type(screen.getByLabelText(/Why it may be done/), ' a customer waits {Enter}');
+    await user.type(screen.getByLabelText(/Reason for the override/), ' a customer waits {Enter}');
     expect(force).toHaveBeenCalledWith(failed, 'a customer waits');
     await waitFor(() => {
       expect(shown).toHaveBeenCalledWith('j2');
@@ -253,14 +256,14 @@ describe('a job that has ended', () => {
     const said = actions();
     const opened = vi.fn();
     said.cellOpener.mockReturnValue(opened);
-    render(<JobView job={failed} progress={nothing} away={null} actions={said} trans={trans} />);
+    render(<JobView job={failed} progress={noProgress} away={null} actions={said} trans={trans} />);
     const user = userEvent.setup();
     await user.click(screen.getByRole('button', { name: 'In [4]' }));
     expect(opened).toHaveBeenCalledWith(4);
     expect(screen.queryByText('the same as text')).toBeNull();
-    await user.click(screen.getByRole('button', { name: 'Let it pass…' }));
+    await user.click(screen.getByRole('button', { name: 'Waive the checks…' }));
     expect(said.tryAgain).toHaveBeenCalledWith(failed, ['leakage']);
-    expect(screen.queryByRole('button', { name: 'Do it all the same' })).toBeNull();
+    expect(screen.queryByRole('button', { name: 'Override the gates' })).toBeNull();
   });
 
   it('otherwise it says what, why and what to do, and can be tried again', async () => {
@@ -318,12 +321,12 @@ describe('a job that has ended', () => {
     );
     expect(screen.getByRole('table', { name: '1 of 2 layers sent, 8 kB' })).toBeInTheDocument();
     expect(screen.getAllByRole('row').map(row => row.textContent)).toEqual([
-      'LayerWhatSizeState',
-      'dependencies62 distributions123.5 MBthere already',
+      'LayerContentSizeState',
+      'dependencies62 distributions123.5 MBalready present',
       'codebento8 kBsent'
     ]);
     expect(screen.getByText(/^Containerfile: .*0a1b/)).toBeInTheDocument();
-    await user.click(screen.getByRole('button', { name: 'Copy: Start it anywhere' }));
+    await user.click(screen.getByRole('button', { name: 'Copy: Start command' }));
     expect(await navigator.clipboard.readText()).toBe(published.command);
     await user.click(screen.getByRole('button', { name: 'List images' }));
     expect(listImages).toHaveBeenCalled();

@@ -13,7 +13,7 @@ interface Given {
   reply?: object;
   /** How often a cell before it raises, so that it is dropped. */
   dropped?: number;
-  lost?: boolean;
+  reportCaptureFailure?: boolean;
 }
 
 /** A connection whose kernel answers the one user expression; what was sent is kept. */
@@ -46,7 +46,7 @@ function connection(given: Given): {
             user_expressions: { answer: given.answer }
           });
       return {
-        done: given.lost
+        done: given.reportCaptureFailure
           ? Promise.reject(new Error('Canceled future'))
           : Promise.resolve({ content })
       };
@@ -85,9 +85,9 @@ describe('Kernel', () => {
 
   it('asks by a user expression that is no cell and shows nothing', async () => {
     const { kernel, sent } = connection({ answer: told(FOUND) });
-    expect(await kernel.found()).toEqual(FOUND);
+    expect(await kernel.report()).toEqual(FOUND);
     expect(sent[0]?.content).toMatchObject({ code: '', silent: true, store_history: false });
-    expect(sent[0]?.content.user_expressions?.answer).toMatch(/faces\.bridge.*\.found\(\)$/);
+    expect(sent[0]?.content.user_expressions?.answer).toMatch(/lab_bridge.*\.found\(\)$/);
     expect(sent[0]?.header.subshell_id).toBeNull();
   });
 
@@ -121,14 +121,14 @@ describe('Kernel', () => {
 
   it('looks by a subshell of its own while a cell runs, and leaves none behind', async () => {
     const { kernel, sent, deleted } = connection({ status: 'busy', answer: told(FOUND) });
-    await kernel.found();
+    await kernel.report();
     expect(sent[0]?.header.subshell_id).toBe('s1');
     expect(deleted).toEqual(['s1']);
   });
 
   it('waits for the cell where the kernel has no subshells, and to capture in any case', async () => {
     const old = connection({ status: 'busy', subshells: false, answer: told(FOUND) });
-    await old.kernel.found();
+    await old.kernel.report();
     expect(old.sent[0]?.header.subshell_id).toBeNull();
     const busy = connection({ status: 'busy', answer: told({ job: 'j' }) });
     await busy.kernel.capture('j');
@@ -138,27 +138,32 @@ describe('Kernel', () => {
   it.each<[string, Given]>([
     ['kernel_dead', { status: 'dead' }],
     ['not_python', { language: 'R' }],
-    ['kernel_restarted', { lost: true }],
+    ['kernel_restarted', { reportCaptureFailure: true }],
     ['kernel_restarted', { reply: { status: 'aborted' } }],
     ['no_nbdeploy', { answer: raised('ModuleNotFoundError', "No module named 'jupyter_deploy'") }],
     [
       'other_version',
-      { answer: raised('ModuleNotFoundError', "No module named 'jupyter_deploy.faces.kernel.lab_bridge'") }
+      {
+        answer: raised(
+          'ModuleNotFoundError',
+          "No module named 'jupyter_deploy.faces.kernel.lab_bridge'"
+        )
+      }
     ],
     ['other_version', { answer: told({ ...FOUND, version: '0.0.1' }) }],
     ['kernel_failed', { answer: raised('RecursionError', 'too deep') }]
   ])('says in words: %s', async (wanted, given) => {
-    expect(await code(connection(given).kernel.found())).toBe(wanted);
+    expect(await code(connection(given).kernel.report())).toBe(wanted);
   });
 
   it('says that there is no kernel', async () => {
-    expect(await code(new Kernel(null).found())).toBe('no_kernel');
+    expect(await code(new Kernel(null).report())).toBe('no_kernel');
   });
 
   it('names what is to be run where nbdeploy is missing', async () => {
     const answer = raised('ModuleNotFoundError', "No module named 'jupyter_deploy'");
     const error: unknown = await connection({ answer })
-      .kernel.found()
+      .kernel.report()
       .catch((one: unknown) => one);
     expect((error as ProblemError).remedy).toContain(`%pip install nbdeploy==${VERSION}`);
   });

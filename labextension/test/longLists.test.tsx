@@ -5,7 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 
 import type { EndpointRow, RecordRow, RecordsView } from '../src/generated';
 import { NO_PAGES, withNewer, withOlder } from '../src/paging';
-import { problem } from '../src/request';
+import { problemError } from '../src/request';
 import { EndpointList } from '../src/widgets/endpointList';
 import { Records } from '../src/widgets/records';
 import { endpoint, shown } from './sidebarWorld';
@@ -182,7 +182,7 @@ describe('the records', () => {
     expect(await screen.findByText('ValueError: 😀')).toBeInTheDocument();
     expect(screen.getByText(/<script>/)).toBeInTheDocument();
     expect(document.querySelector('script')).toBeNull();
-    expect(screen.getByText(/Cut here/)).toBeInTheDocument();
+    expect(screen.getByText(/Truncated/)).toBeInTheDocument();
     await userEvent.click(screen.getByRole('button', { name: 'Copy as cell' }));
     expect(insertCell).toHaveBeenCalledWith('X = 1');
     await userEvent.keyboard('{Escape}');
@@ -196,14 +196,14 @@ describe('the records', () => {
     let away = false;
     const view = async (_: string, request: { before?: string }): Promise<never> => {
       asked.push(request.before ?? 'newest');
-      if (away) throw problem({ code: 'unreachable', title: 'nobody answers' });
+      if (away) throw problemError({ code: 'unreachable', title: 'nobody answers' });
       const older = request.before === 'c16';
       return Promise.resolve((older ? page(15, 1, 30) : page(30, 16, 30, 'c16')) as never);
     };
     // In jsdom all fifteen rows are in sight, so the older page is asked for at once.
     away = true;
     shown(<Records view={endpoint()} />, { view: view });
-    const again = await screen.findByRole('button', { name: 'Look again' });
+    const again = await screen.findByRole('button', { name: 'Refresh' });
     away = false;
     await userEvent.click(again);
     await screen.findByText('{"x": 30}');
@@ -217,14 +217,15 @@ describe('the records', () => {
     let away = true;
     const view = async (_: string, request: { before?: string }): Promise<never> => {
       asked.push(request.before ?? 'newest');
-      if (away && request.before) throw problem({ code: 'unreachable', title: 'nobody answers' });
+      if (away && request.before)
+        throw problemError({ code: 'unreachable', title: 'nobody answers' });
       return Promise.resolve((request.before ? page(15, 1, 30) : page(30, 16, 30, 'c16')) as never);
     };
     shown(<Records view={endpoint()} />, { view: view });
     const list = await screen.findByRole('listbox', { name: 'Records, newest first' });
     list.scrollTop = 400;
     fireEvent.scroll(list);
-    const again = await screen.findByRole('button', { name: 'Look again' });
+    const again = await screen.findByRole('button', { name: 'Refresh' });
     expect(asked).toEqual(['newest', 'c16']);
     away = false;
     await userEvent.click(again);
@@ -232,7 +233,7 @@ describe('the records', () => {
       expect(asked).toEqual(['newest', 'c16', 'c16']);
     });
     await waitFor(() => {
-      expect(screen.queryByRole('button', { name: 'Look again' })).toBeNull();
+      expect(screen.queryByRole('button', { name: 'Refresh' })).toBeNull();
     });
   });
 
@@ -242,14 +243,14 @@ describe('the records', () => {
       let [away, count] = [false, 0];
       const view = async (): Promise<never> => {
         count += 1;
-        if (away) throw problem({ code: 'unreachable', title: 'nobody answers' });
+        if (away) throw problemError({ code: 'unreachable', title: 'nobody answers' });
         return Promise.resolve(page(30 + count, 1, 30 + count) as never);
       };
       shown(<Records view={endpoint()} />, { view });
       const list = await screen.findByRole('listbox', { name: 'Records, newest first' });
       away = true;
       await vi.advanceTimersByTimeAsync(4000);
-      const again = await screen.findByRole('button', { name: 'Look again' });
+      const again = await screen.findByRole('button', { name: 'Refresh' });
       list.scrollTop = 400;
       fireEvent.scroll(list);
       away = false;
@@ -259,7 +260,7 @@ describe('the records', () => {
         expect(count).toBe(before + 1);
       });
       await waitFor(() => {
-        expect(screen.queryByRole('button', { name: 'Look again' })).toBeNull();
+        expect(screen.queryByRole('button', { name: 'Refresh' })).toBeNull();
       });
       await vi.advanceTimersByTimeAsync(10_000);
       expect(count).toBe(before + 1); // what is new would move what is read

@@ -38,7 +38,7 @@ it('a job that nobody looks at is one notification, which changes as it goes on'
   const { notices, openEndpoint } = follow(jobs);
   notices.follow('j1');
   notices.follow('j1');
-  expect(last()?.message).toBe('deploy clf as churn: about to begin');
+  expect(last()?.message).toBe('deploy clf as churn: queued');
   const before = Notification.manager.count;
   jobs.becomes({ step: 'building the bento' });
   expect(last()?.message).toBe('deploy clf as churn: building the bento');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { after, elapsed, LOG_LINES, nothing, share } from '../src/progress';
+import { elapsed, LOG_LINES, noProgress, share, withEvent } from '../src/progress';
 import { event, job } from './made/deploying';
 
 const underway = (given: object): object => ({
@@ -17,35 +17,35 @@ const underway = (given: object): object => ({
 
 describe('what events tell', () => {
   it('is each step once, in its order', () => {
-    const told = [
+    const latest = [
       event('step', { number: 1, total: 2, title: 'capturing' }),
       event('step', { number: 1, total: 2, title: 'capturing' }),
       event('step', { number: 2, total: 2, title: 'starting' })
-    ].reduce(after, nothing);
-    expect(told.steps.map(step => step.title)).toEqual(['capturing', 'starting']);
+    ].reduce(withEvent, noProgress);
+    expect(latest.steps.map(step => step.title)).toEqual(['capturing', 'starting']);
   });
 
   it('is the last of each run, with its asking stable beside it', () => {
-    const told = [
+    const latest = [
       event('underway', underway({ run: 1, title: 'b.ipynb', state: 'waiting' })),
       event('underway', underway({ cell: 2 })),
       event('underway', underway({ cell: 1, side: 'stable' })),
       event('underway', underway({ run: 1, title: 'b.ipynb', state: 'not run' }))
-    ].reduce(after, nothing);
-    expect(told.runs.map(run => run.told.title)).toEqual(['a.ipynb', 'b.ipynb']);
-    expect(told.runs.map(share)).toEqual([3 / 8, 0]);
-    const ended = after(told, event('underway', underway({ state: 'pass', side: 'stable' })));
+    ].reduce(withEvent, noProgress);
+    expect(latest.runs.map(run => run.latest.title)).toEqual(['a.ipynb', 'b.ipynb']);
+    expect(latest.runs.map(share)).toEqual([3 / 8, 0]);
+    const ended = withEvent(latest, event('underway', underway({ state: 'pass', side: 'stable' })));
     expect(ended.runs.map(share)).toEqual([1, 0]);
   });
 
   it('is the end of a long log', () => {
     const text = Array.from({ length: LOG_LINES + 5 }, (_, n) => `line ${String(n)}`).join('\n');
-    const told = [event('log', { text: `${text}\n` }), event('log', { text: 'last' })].reduce(
-      after,
-      nothing
+    const latest = [event('log', { text: `${text}\n` }), event('log', { text: 'last' })].reduce(
+      withEvent,
+      noProgress
     );
-    expect(told.log).toHaveLength(LOG_LINES);
-    expect(told.log.at(-1)).toBe('last');
+    expect(latest.log).toHaveLength(LOG_LINES);
+    expect(latest.log.at(-1)).toBe('last');
   });
 });
 

@@ -1,7 +1,7 @@
 import { ServerConnection } from '@jupyterlab/services';
 import { describe, expect, it } from 'vitest';
 
-import { asProblem, type ProblemError, requestAPI } from '../src/request';
+import { type ProblemError, requestAPI, toProblemError } from '../src/request';
 
 /** Settings whose server is `answer`; what was asked is kept in `asked`. */
 function server(answer: () => Response | Promise<Response>): {
@@ -78,10 +78,10 @@ describe('requestAPI', () => {
     const headers = { 'Content-Type': 'application/problem+json' };
     const { settings } = server(() => Response.json(said, { status: 403, headers }));
     const ours = await failure(requestAPI('list', { settings }));
-    const saving = asProblem(
+    const saving = toProblemError(
       new ServerConnection.ResponseError(new Response('', { status: 403 }), 'Forbidden')
     );
-    expect(ours.message).toBe('Your log-in at the Jupyter server has ended.');
+    expect(ours.message).toBe('Your session on the Jupyter server has expired.');
     expect([saving.code, saving.message]).toEqual([ours.code, ours.message]);
   });
 

@@ -8,7 +8,7 @@ import { type Mock, vi } from 'vitest';
 import type { ChangeWorld } from '../src/changes';
 import { EndpointModel } from '../src/endpoint';
 import type { EndpointView, Job, Preview, ReleaseCard } from '../src/generated';
-import { problem } from '../src/request';
+import { problemError } from '../src/request';
 import { type Services, ServicesProvider } from '../src/widgets/services';
 
 // jsdom lays nothing out.
@@ -112,7 +112,7 @@ export function job(given: Partial<Job> = {}): Job {
 }
 
 /** 412, as the server says it. */
-export const stale = problem({ code: 'stale', title: 'Somebody was faster', status: 412 });
+export const stale = problemError({ code: 'stale', title: 'Somebody was faster', status: 412 });
 
 /** A model of an endpoint that says what `state.view` is, whose changes are told to `run`. */
 export function model(

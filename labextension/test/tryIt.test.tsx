@@ -3,13 +3,13 @@ import userEvent from '@testing-library/user-event';
 import * as React from 'react';
 import { describe, expect, it, vi } from 'vitest';
 
-import { troubleOf } from '../src/changes';
-import { fitted } from '../src/charts';
+import { fitChart } from '../src/charts';
 import { exact } from '../src/exact';
 import { instanceOf, textsOf } from '../src/form';
 import type { FormField, FormView } from '../src/generated';
 import { withinServer } from '../src/paths';
-import { problem, requestAPI } from '../src/request';
+import { problemOf } from '../src/problem';
+import { problemError, requestAPI } from '../src/request';
 import { History } from '../src/widgets/history';
 import { Sidebar, type SidebarState } from '../src/widgets/sidebar';
 import { TryIt } from '../src/widgets/tryIt';
@@ -70,7 +70,9 @@ describe('what is typed into a form', () => {
     expect(instanceOf(FIELDS, { ...typed, age: '1.5' }, trans).problems.age).toBe(
       'not a whole number'
     );
-    expect(instanceOf(FIELDS, { ...typed, age: '' }, trans).problems.age).toBe('a value is needed');
+    expect(instanceOf(FIELDS, { ...typed, age: '' }, trans).problems.age).toBe(
+      'a value is required'
+    );
   });
 });
 
@@ -88,8 +90,8 @@ describe('trying an endpoint', () => {
     shown(<TryIt view={endpoint()} />, { view: async () => Promise.resolve(FORM as never), call });
     const age = await screen.findByLabelText('age');
     await userEvent.clear(age);
-    expect(screen.getByRole('button', { name: 'Ask' })).toBeDisabled();
-    expect(age).toHaveAccessibleDescription('a value is needed');
+    expect(screen.getByRole('button', { name: 'Send' })).toBeDisabled();
+    expect(age).toHaveAccessibleDescription('a value is required');
     await userEvent.type(age, '50{Enter}');
     expect(call).toHaveBeenCalledWith('predict', {
       name: 'clf',
@@ -123,19 +125,19 @@ describe('trying an endpoint', () => {
         );
       }
     });
-    const ask = async (path: string, body: unknown): Promise<never> => {
+    const propose = async (path: string, body: unknown): Promise<never> => {
       const given = { method: 'POST' as const, body, json: exact, settings: server.settings };
       return (await requestAPI<never>(path, given)).value;
     };
     shown(<TryIt view={endpoint()} />, {
-      view: async (name, request) => ask(`views/${name}`, request),
-      call: async (verb, request) => ask(verb, request)
+      view: async (name, request) => propose(`views/${name}`, request),
+      call: async (verb, request) => propose(verb, request)
     });
     const id = await screen.findByLabelText('id');
     expect(id).toHaveValue(large);
     await userEvent.type(screen.getByLabelText('x'), '2.50');
-    await userEvent.click(screen.getByRole('button', { name: 'Ask' }));
-    const answer = await screen.findByLabelText('The answer', { selector: 'pre' });
+    await userEvent.click(screen.getByRole('button', { name: 'Send' }));
+    const answer = await screen.findByLabelText('Answer', { selector: 'pre' });
     expect(answer.textContent.replace(/\s/g, '')).toBe(`{"predictions":[${large},1.0,2e-7]}`);
     await userEvent.clear(id);
     await userEvent.type(id, '-12345678901234567890{Enter}');
@@ -143,7 +145,7 @@ describe('trying an endpoint', () => {
     const text = screen.getByRole('textbox');
     expect(text).toHaveValue('{\n  "id": -12345678901234567890,\n  "x": 2.5\n}');
     fireEvent.change(text, { target: { value: `{"id": ${large}, "x": 1.0}` } });
-    await userEvent.click(screen.getByRole('button', { name: 'Ask' }));
+    await userEvent.click(screen.getByRole('button', { name: 'Send' }));
     await waitFor(() => {
       expect(asked).toEqual([
         `{"name":"clf","data":[{"id":${large},"x":2.5}]}`,
@@ -154,7 +156,7 @@ describe('trying an endpoint', () => {
   });
 
   it('says what the server refused', async () => {
-    const refused = problem({
+    const refused = problemError({
       code: 'x',
       title: 'No',
       detail: 'the endpoint has gone',
@@ -165,7 +167,7 @@ describe('trying an endpoint', () => {
       view: async () => Promise.resolve(FORM as never),
       call: async () => Promise.reject(refused)
     });
-    await userEvent.click(await screen.findByRole('button', { name: 'Ask' }));
+    await userEvent.click(await screen.findByRole('button', { name: 'Send' }));
     expect(await screen.findByRole('alert')).toHaveTextContent('the endpoint has gone→ look');
   });
 
@@ -183,13 +185,13 @@ describe('the history', () => {
     const asked = vi.fn(async () => Promise.resolve(job({ id: 'j7', verb: 'diff' })));
     const told = { title: '', html: '<p>40 hyperparameters changed</p>' };
     const view = vi.fn(async (name: string) =>
-      Promise.resolve((name === 'told' ? told : { validations: [], charts: [] }) as never)
+      Promise.resolve((name === 'result_page' ? told : { validations: [], charts: [] }) as never)
     );
-    shown(<History view={endpoint()} now={0} ask={vi.fn()} />, { job: asked, view });
+    shown(<History view={endpoint()} now={0} propose={vi.fn()} />, { job: asked, view });
     await userEvent.click(screen.getByRole('button', { name: 'Show' }));
     expect(await screen.findByText('40 hyperparameters changed')).toBeInTheDocument();
     expect(asked).toHaveBeenCalledWith('diff', { a: 'clf:aaaaaaaabbbb', b: SHADOW.tag });
-    expect(view).toHaveBeenCalledWith('told', { job: 'j7' }, expect.anything());
+    expect(view).toHaveBeenCalledWith('result_page', { job: 'j7' }, expect.anything());
   });
 });
 
@@ -197,7 +199,7 @@ describe('the sidebar', () => {
   const state: SidebarState = {
     endpoints: [],
     home: '',
-    trouble: null,
+    problem: null,
     connected: true,
     heard: null,
     expired: false,
@@ -217,14 +219,14 @@ describe('the sidebar', () => {
   it('keeps what it shows while the server is away', async () => {
     shown(sidebar({ connected: false, heard: '2026-11-26T02:00:00Z' }));
     await waitFor(() => {
-      expect(screen.getByRole('alert')).toHaveTextContent('What is deployed goes on.');
+      expect(screen.getByRole('alert')).toHaveTextContent('Endpoints keep running.');
     });
     expect(screen.getByText('Nothing is deployed yet')).toBeInTheDocument();
   });
 
   it('asks for a new log-in, once', () => {
-    const trouble = troubleOf(problem({ code: 'not_signed_in', title: 'ended', status: 403 }));
-    shown(sidebar({ expired: true, trouble }));
+    const problem = problemOf(problemError({ code: 'not_signed_in', title: 'ended', status: 403 }));
+    shown(sidebar({ expired: true, problem }));
     expect(screen.getByRole('alert')).toHaveTextContent('Log in again in another tab');
     expect(screen.getByRole('link', { name: 'Log in…' })).toHaveAttribute('target', '_blank');
   });
@@ -251,23 +253,23 @@ describe('a chart', () => {
       description: 'words',
       hconcat: [{ mark: 'bar', width: 999 }, { mark: 'line' }]
     };
-    const found = fitted(spec, 300);
+    const found = fitChart(spec, 300);
     expect(found).toMatchObject({ title: 'A', caption: ['one', 'two'], description: 'words' });
     expect(found.specs.map(one => [one.mark, one.width])).toEqual([
       ['bar', 300],
       ['line', 300]
     ]);
-    const facet = fitted({ ...shared, facet: {}, spec: { mark: 'line' } }, 300);
+    const facet = fitChart({ ...shared, facet: {}, spec: { mark: 'line' } }, 300);
     expect(facet.specs[0]?.spec).toMatchObject({ width: 244 });
-    const below = fitted({ ...shared, vconcat: [{ mark: 'line', width: 380 }] }, 300);
+    const below = fitChart({ ...shared, vconcat: [{ mark: 'line', width: 380 }] }, 300);
     expect(below.specs[0]?.vconcat).toEqual([{ mark: 'line', width: 244 }]);
   });
 
   it('has its legend as a list where there is little room', () => {
     const spec = { config: { legend: { orient: 'bottom', columns: 2 } }, mark: 'line' };
-    expect(fitted(spec, 200).specs[0]?.config).toMatchObject({
+    expect(fitChart(spec, 200).specs[0]?.config).toMatchObject({
       legend: { orient: 'bottom', columns: 1 }
     });
-    expect(fitted(spec, 400).specs[0]?.config).toEqual(spec.config);
+    expect(fitChart(spec, 400).specs[0]?.config).toEqual(spec.config);
   });
 });

@@ -3,7 +3,7 @@ import * as React from 'react';
 import { expect, it, vi } from 'vitest';
 
 import type { ValidationsView } from '../src/generated';
-import { problem } from '../src/request';
+import { problemError } from '../src/request';
 import type { Services } from '../src/widgets/services';
 import { Validations } from '../src/widgets/validations';
 import { shown } from './sidebarWorld';
@@ -45,7 +45,7 @@ it('says what comes when something was measured once, and what to do where nothi
     <Validations name="clf" revision={2} now={NOW} />,
     saying({ validations: [ROW] })
   );
-  expect(await screen.findByText(/drawn once it was measured twice/)).toBeInTheDocument();
+  expect(await screen.findByText(/drawn once it has two measurements/)).toBeInTheDocument();
   one.unmount();
   shown(<Validations name="clf" revision={2} now={NOW} />, saying({}));
   expect(await screen.findByText(/Choose a validation notebook/)).toBeInTheDocument();
@@ -53,8 +53,8 @@ it('says what comes when something was measured once, and what to do where nothi
 
 it('says what is wrong where they cannot be read', async () => {
   const view = vi.fn(async () =>
-    Promise.reject(problem({ code: 'store', title: 'the store is damaged', status: 500 }))
+    Promise.reject(problemError({ code: 'store', title: 'the store is damaged', status: 500 }))
   ) as unknown as Services['view'];
   shown(<Validations name="clf" revision={2} now={NOW} />, { view });
-  expect(await screen.findByRole('button', { name: 'Look again' })).toBeInTheDocument();
+  expect(await screen.findByRole('button', { name: 'Refresh' })).toBeInTheDocument();
 });

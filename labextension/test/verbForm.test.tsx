@@ -4,8 +4,8 @@ import userEvent from '@testing-library/user-event';
 import * as React from 'react';
 import { describe, expect, it, vi } from 'vitest';
 
-import { problem } from '../src/request';
-import { asked, fieldsOf, type Schema } from '../src/verbFields';
+import { problemError } from '../src/request';
+import { fieldsOf, readForm, type Schema } from '../src/verbFields';
 import { VerbForm, type VerbFormProps } from '../src/widgets/verbForm';
 
 const trans = nullTranslator.load('nbdeploy');
@@ -63,7 +63,7 @@ describe('the fields of a verb', () => {
   });
 
   it('take a file where they take any value, and say what is wrong with JSON', () => {
-    const data = (text: string) => asked(FIELDS, { name: 'tumour', data: text }, trans);
+    const data = (text: string) => readForm(FIELDS, { name: 'tumour', data: text }, trans);
     expect(data(' actuals.csv ').request.data).toBe('actuals.csv');
     expect(data('@rows.json').request.data).toBe('@rows.json');
     expect(data('[1, 2]').request.data).toEqual([1, 2]);
@@ -80,7 +80,7 @@ describe('the fields of a verb', () => {
       data: '[{"age": 3}]',
       force: 'true'
     };
-    expect(asked(FIELDS, texts, trans)).toEqual({
+    expect(readForm(FIELDS, texts, trans)).toEqual({
       request: {
         name: 'tumour',
         shadow: { 'clf:a1': 20, 'clf:b': 5 },
@@ -94,18 +94,18 @@ describe('the fields of a verb', () => {
   });
 
   it('say what cannot be', () => {
-    const { problems } = asked(FIELDS, { shadow: 'clf', workers: '65', data: '{' }, trans);
+    const { problems } = readForm(FIELDS, { shadow: 'clf', workers: '65', data: '{' }, trans);
     expect(Object.keys(problems)).toEqual(['name', 'shadow', 'workers', 'data']);
-    expect(problems.workers).toBe('it is more than 64');
+    expect(problems.workers).toBe('more than 64');
   });
 });
 
 describe('VerbForm', () => {
   function show(given: Partial<VerbFormProps> = {}): {
-    ask: ReturnType<typeof vi.fn>;
+    send: ReturnType<typeof vi.fn>;
     close: ReturnType<typeof vi.fn>;
   } {
-    const ask = vi.fn(async () => Promise.resolve());
+    const send = vi.fn(async () => Promise.resolve());
     const close = vi.fn();
     render(
       <VerbForm
@@ -115,37 +115,37 @@ describe('VerbForm', () => {
         fields={FIELDS}
         given={{}}
         endpoints={['tumour']}
-        ask={ask}
+        send={send}
         close={close}
         trans={trans}
         {...given}
       />
     );
-    return { ask, close };
+    return { send, close };
   }
 
   it('asks when it is submitted by Enter, and closes', async () => {
-    const { ask, close } = show();
+    const { send, close } = show();
     await userEvent.type(screen.getByLabelText('Name'), 'tumour{Enter}');
-    expect(ask).toHaveBeenCalledWith({ name: 'tumour' });
+    expect(send).toHaveBeenCalledWith({ name: 'tumour' });
     expect(close).toHaveBeenCalled();
   });
 
   it('asks nothing while a value is missing, and says so at its field', async () => {
-    const { ask } = show();
+    const { send } = show();
     await userEvent.click(screen.getByRole('button', { name: 'Change Traffic' }));
-    expect(ask).not.toHaveBeenCalled();
+    expect(send).not.toHaveBeenCalled();
     const control = screen.getByLabelText('Name');
     expect(control).toBeInvalid();
-    expect(control).toHaveAccessibleDescription(/A value is needed\. The endpoint's name\./);
+    expect(control).toHaveAccessibleDescription(/A value is required\. The endpoint's name\./);
   });
 
   it('stays open and says at its field what the server refused', async () => {
     const { close } = show({
       given: { name: 'x' },
-      ask: async () => {
+      send: async () => {
         await Promise.reject(
-          problem({
+          problemError({
             code: 'invalid_input',
             title: 'What was asked for cannot be',
             status: 422,

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from .bursts import bursts
 from .charts import throughput
+from .checks import checks
 from .deploys import deploys
 from .figures import Figure, table
-from .guards import guards
 from .images import images
 from .lab import MINUTES, labs
 from .peers.bare import BARE
@@ -36,7 +36,7 @@ SUBJECTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "bursts": bursts,
     "replaced": replaced,
     "deploys": deploys,
-    "guards": guards,
+    "checks": checks,
     "startup": startup,
     "comparisons": comparisons,
     "weights": weights,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.records import ledger
-from jupyter_deploy.records.records import COLUMNS, LEDGER_COLUMNS, database, fetched, lines_of, segments
+from jupyter_deploy.records.records import COLUMNS, LEDGER_COLUMNS, database, fetch_rows, lines_of, segments
 from jupyter_deploy.records.segments import data_folder, reading
 
 _ASKED = {
@@ -174,7 +174,7 @@ class Books:
         return sorted(text for (text,) in self._rows(query))
 
     def _rows(self, query: str, values: Any = None) -> list[tuple[Any, ...]]:
-        return fetched(self._connection, query, values)
+        return fetch_rows(self._connection, query, values)
 
 
 @contextmanager
@@ -185,7 +185,7 @@ def opened(home: Path, endpoint: str, asked: Path) -> Iterator[Books]:
         read = "CREATE TABLE asked AS FROM read_csv(?, delim='\t', header=false, nullstr='\\N', quote='', columns=?)"
         connection.execute(read, [str(asked), _ASKED])
         records, ledgers = segments(home, endpoint), ledger.files(home, "shadow")
-        fetched(connection, f"CREATE TABLE records AS FROM {lines_of(records, _RECORDS)}")
-        fetched(connection, f"CREATE TABLE copies AS FROM {lines_of(ledgers, _COPIES)} WHERE pair_id IS NOT NULL")
+        fetch_rows(connection, f"CREATE TABLE records AS FROM {lines_of(records, _RECORDS)}")
+        fetch_rows(connection, f"CREATE TABLE copies AS FROM {lines_of(ledgers, _COPIES)} WHERE pair_id IS NOT NULL")
         connection.execute(_VIEWS)
         yield Books(connection)

@@ -39,7 +39,7 @@ KINDS = ["worker", "toggle", "shadow", "toggle", "toggle"]
 _STATES = {"shadow 100": 4, "shadow 50": 1, "shadow 0": 1, "canary 20": 2}
 
 # What is said where too many wait or too long, by the gateway and by a release that has the load of two.
-_REFUSALS = ("overflow", "connection failure", "requests wait for the model already")
+_REFUSALS = ("overflow", "connection failure", "requests are waiting for the model already")
 
 
 class Soak(Campaign):

@@ -25,7 +25,7 @@ TABLE = Path(__file__).parent / "capturing.py"  # any file of the project will d
 
 
 class Weighed:
-    """A model of a frame that is loaded, and answers, as the variables of its process say."""
+    """Load, and answer rows of a frame, as the process's variables say."""
 
     def __getstate__(self):
         return {"factor": 2}
@@ -49,7 +49,7 @@ class Weighed:
 
 
 def waits(path: str) -> str:
-    """Answers when there is a file at a path."""
+    """Answer when a file exists."""
     import pathlib
 
     while path and not pathlib.Path(path).exists():
@@ -58,26 +58,26 @@ def waits(path: str) -> str:
 
 
 def greedy(mebibytes: int) -> int:
-    """Takes so much memory, and writes to all of it."""
+    """Allocate memory and write to all of it."""
     return len(bytearray(b"x") * (mebibytes << 20)) >> 20
 
 
 def blas_threads(asked: bool) -> int:
-    """How many threads numpy's linear algebra has, if that is asked."""
+    """Return the threads of NumPy's linear algebra, if requested."""
     from threadpoolctl import threadpool_info
 
     return max(library["num_threads"] for library in threadpool_info()) if asked else 0
 
 
 def drawn(frame):
-    """Another answer each time."""
+    """Return another answer each time."""
     from random import random
 
     return [random() for _ in range(len(frame))]
 
 
 def looked_up(frame):
-    """Of a file that the snapshot packs."""
+    """Read a packed file."""
     with TABLE.open() as file:
         return [len(file.read())] * len(frame)
 
@@ -93,7 +93,7 @@ MODELS = {
 
 
 def built(home: Path, name: str) -> Bento:
-    """The bento of one of the models, in a BentoML home of its own."""
+    """Build the bento of a model in a BentoML home of its own."""
     make, example = MODELS[name]
     model = make()
     if name == "churn":
@@ -108,12 +108,12 @@ RIGHT = 4.0
 
 
 def lines(text: str) -> list[dict[str, Any]]:
-    """What was said, all of it in JSON."""
+    """Return the log lines, all of them JSON."""
     return [json.loads(line) for line in text.splitlines()]
 
 
 class Container:
-    """The entry point of an image as a process, with few variables."""
+    """The program of an image as a process, with few variables."""
 
     def __init__(self, bento: Bento, scratch: Path, *arguments: str, **variables: str) -> None:
         self.port = free_port()
@@ -133,7 +133,7 @@ class Container:
         return lines(self.out.read_text())
 
     def get(self, path: str) -> httpx.Response | None:
-        """What is answered on a new connection; None: nobody listens."""
+        """Return the response on a new connection; None: nothing listens."""
         try:
             with httpx.Client(base_url=self.client.base_url, timeout=60, trust_env=False) as client:
                 return client.get(path)
@@ -141,7 +141,7 @@ class Container:
             return None
 
     def until(self, path: str, status: int) -> httpx.Response:
-        """What is answered at a path once it has that status."""
+        """Return the response of a path once it has a status."""
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.out.read_text() + self.err.read_text()
@@ -156,7 +156,7 @@ class Container:
         return self.client.post(path, json={"instances": list(rows)}, headers=told)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Tell it to end; its exit code."""
+        """Send a signal; return the exit code."""
         self.process.send_signal(number)
         return self.process.wait(60)
 
@@ -165,7 +165,7 @@ class Container:
 def container(
     bento: Bento, scratch: Path, *arguments: str, ready: bool = True, **variables: str
 ) -> Iterator[Container]:
-    """Runs within; waited for, unless it is not to get ready."""
+    """Run within this context, ready unless ``ready`` is false."""
     scratch.mkdir(exist_ok=True)
     made = Container(bento, scratch, *arguments, **variables)
     try:

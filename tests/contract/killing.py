@@ -14,10 +14,10 @@ _FORKING = """
 import os, sys
 from pathlib import Path
 from jupyter_deploy.records import compaction
-from jupyter_deploy.records import purge as purging
+from jupyter_deploy.records import purge
 from jupyter_deploy.records import retention
 from jupyter_deploy.records import rotation
-purging._FLUSH_SECONDS = 0
+purge._FLUSH_SECONDS = 0
 
 def die_at(step):
     # Be killed before the step-th change of the file system.

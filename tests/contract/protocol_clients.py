@@ -22,35 +22,35 @@ from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 
 SERVICE = """
 from serving import Front, load
-from serving.standalone import nothing_else
+from serving.standalone import fallback_app
 
 load({path!r}, digest={digest!r})
 
 
 def app():
-    return Front(nothing_else)
+    return Front(fallback_app)
 """
 
 FRAME = pd.DataFrame({"age": [30, 40, 50], "weight": [60.5, 70.0, 80.25], "sex": ["F", "M", "F"]})
 
 
 def risk(frame: Any) -> Any:
-    """One number a row."""
+    """Return one number a row."""
     return (frame["age"] * frame["weight"] + (frame["sex"] == "F")).to_numpy()
 
 
 def stretched(array: Any) -> Any:
-    """Three numbers for each row of two."""
+    """Return three numbers for each row of two."""
     return np.hstack([array * 2, array[:, :1]])
 
 
 def words(text: str) -> Any:
-    """Yields."""
+    """Yield the words of a text."""
     yield from text.split()
 
 
 def released(stage: Stage, tag: str, native: Any, example: Any, container: str, **more: Any) -> Release:
-    """A release that is ready to be started."""
+    """Write a release's folder."""
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     name, _, version = tag.partition(":")
     folder = stage.root / name / version
@@ -72,7 +72,7 @@ def released(stage: Stage, tag: str, native: Any, example: Any, container: str, 
 
 @contextmanager
 def behind_a_gateway() -> Iterator[tuple[Stage, dict[str, str], dict[str, Endpoint]]]:
-    """The stage, and three endpoints by name, with where they answer: of a frame, an array, a function that yields."""
+    """The stage and the URLs of three endpoints: a frame, an array, a function that yields."""
     with staged(start_timeout=90.0) as stage:
         rows = np.array([[1.0, 2.0], [3.0, 4.5]], np.float32)
         frame = {"prototype": FRAME[:0]}

@@ -13,7 +13,7 @@ from test_serving_snapshot import write_snapshot
 
 from jupyter_deploy.serving import Front
 from jupyter_deploy.serving.snapshot import Model, load
-from jupyter_deploy.serving.standalone import nothing_else
+from jupyter_deploy.serving.standalone import fallback_app
 
 FRAME = pd.DataFrame({"age": [30, 40], "weight": [60.5, 70.0], "sex": ["F", "M"], "member": [True, False]})
 
@@ -74,7 +74,7 @@ MODELS: dict[str, tuple[Any, Any, str, dict[str, Any]]] = {
 
 
 def made(folder: Any, name: str) -> Model:
-    """One of them, captured and loaded."""
+    """Capture and load a model."""
     native, example, container, more = MODELS[name]
     answers = more.get("answers")
     known = {key: value for key, value in more.items() if key != "answers"}
@@ -84,11 +84,11 @@ def made(folder: Any, name: str) -> Model:
 
 
 def front_of(folder: Any, name: str, **more: Any) -> Front:
-    return Front(nothing_else, model=made(folder, name), **more)
+    return Front(fallback_app, model=made(folder, name), **more)
 
 
 def ask(app: Any, method: str, path: str, **options: Any) -> httpx.Response:
-    """The response to one request; what httpx takes of itself for granted is not sent."""
+    """Return the response to one request, without httpx's default headers."""
 
     async def send() -> httpx.Response:
         transport = httpx.ASGITransport(app=app)

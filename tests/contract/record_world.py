@@ -1,4 +1,4 @@
-"""Writes what the releases and the proxy write, for the tests of comparisons."""
+"""Records and ledger as releases and the proxy write them, for the tests of comparisons."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The systemd user unit: what it runs, with which settings, and that asking for it twice or no longer works."""
 
 import configparser
+import json
 import os
 import shlex
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.settings import Settings
+from jupyter_deploy.targets.local.settings import LocalSettings
 from jupyter_deploy.targets.local.systemd import unit
 from jupyter_deploy.wiring import Wiring
 
@@ -70,27 +72,14 @@ def test_all_settings_are_handed_on_as_they_are(tmp_path, monkeypatch):
     made = Settings(
         home=tmp_path / "home",
         BENTOML_HOME=tmp_path / "bentoml",
-        runtime=tmp_path / "runtime",
-        port=9000,
-        envoy="/usr/bin/envoy",
         resources=Resources(workers=2, memory="512 MB"),
         keep_revisions=0,
-        start_timeout=1.5,
         replay_timeout=2,
-        predict_timeout=3,
-        shadow_timeout=4,
-        hosts=("a.example.org", "*.b.example.org"),
-        public_url="https://hub.example.org/proxy/{port}",
-        require_token=True,
         reconcile_at_server_start=False,
         standby=False,
-        segment_bytes=1_000_000,
         records_max_bytes=5_000_000_000,
         records_max_age="30d",
-        when_record_fails="refuse",
         redact=("ssn", "iban"),
-        log_format="json",
-        otlp_endpoint="http://127.0.0.1:4318",
         tolerance=Tolerance(float32_rtol=0.5),
         base_image=f"registry.example/python@sha256:{'0' * 64}",
         publish_to="registry.example/team/{name}",
@@ -98,9 +87,31 @@ def test_all_settings_are_handed_on_as_they_are(tmp_path, monkeypatch):
     )
     # What 'nbdeploy validate' runs is the folder's, and nothing that a boot does.
     assert made.model_fields_set == set(Settings.model_fields) - {"validate"}
-    for name, value in Wiring(made).ports._variables().items():
+    local = {
+        "runtime": str(tmp_path / "runtime"),
+        "port": 9000,
+        "envoy": "/usr/bin/envoy",
+        "start_timeout": 1.5,
+        "predict_timeout": 3,
+        "shadow_timeout": 4,
+        "hosts": ["a.example.org", "*.b.example.org"],
+        "public_url": "https://hub.example.org/proxy/{port}",
+        "require_token": True,
+        "segment_bytes": 1_000_000,
+        "when_record_fails": "refuse",
+        "log_format": "json",
+        "otlp_endpoint": "http://127.0.0.1:4318",
+    }
+    assert local.keys() == LocalSettings.declared().keys()
+    (tmp_path / "nbdeploy.yaml").write_text(json.dumps(local))
+    made_local = made.for_target(LocalSettings)
+    variables = Wiring(made).ports._variables()
+    (tmp_path / "nbdeploy.yaml").unlink()
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert Settings() == made
+    assert Settings().for_target(LocalSettings) == made_local
+    assert made_local.changed().keys() == local.keys()
 
 
 def test_a_path_with_signs_that_systemd_would_expand_stays_as_it_is():

@@ -1,4 +1,4 @@
-"""The process that builds bentos: begun early, used once, never left behind."""
+"""The process that builds bentos: started early, used once, never left behind."""
 
 import subprocess
 import sys
@@ -89,7 +89,7 @@ def test_a_snapshot_whose_own_environment_is_older_than_what_serving_needs_is_re
         older = environment.model_copy(update={"distributions": lock, "interpreter": str(interpreter)})
         return snapshot.model_copy(update={"manifest": snapshot.manifest.model_copy(update={"environment": older})})
 
-    with pytest.raises(EnvironmentNotBuilt, match="its lock has no msgspec, which") as failed:
+    with pytest.raises(EnvironmentNotBuilt, match="its lock lacks msgspec, which") as failed:
         builder.build(in_environment(tmp_path / "venv" / "bin" / "python"))
     assert "deploy the notebook again" in failed.value.remedy
     # What nbdeploy was upgraded in has got it since: such a snapshot is served as ever.

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from jupyter_deploy.domain.errors import CandidateUnhealthy, Conflict, RouteNotConfirmed, StartFailed, StoreError
-from jupyter_deploy.domain.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.requests import DeployRequest, PromoteRequest, TrafficRequest
 from jupyter_deploy.faces.render.render import text
 from jupyter_deploy.store.store import SqliteStore

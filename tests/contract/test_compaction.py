@@ -1,4 +1,4 @@
-"""Segments become Parquet: what is read stays the same, wherever the compaction is killed."""
+"""Compaction to Parquet: readers see the same records, wherever it is killed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.records import segments
 from jupyter_deploy.records.compaction import compact_all
-from jupyter_deploy.records.follow import Tail
+from jupyter_deploy.records.follow import RecordFollower
 from jupyter_deploy.serving.telemetry.records import VERSION, Entry, Recorder
 
 
@@ -112,7 +112,7 @@ def test_an_empty_segment_goes(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["1-1.v2.jsonl", "1-1.v2.parquet"])
-def test_what_a_newer_version_wrote_is_refused_and_left_alone(log, tmp_path, name):
+def test_files_of_a_newer_version_are_refused_and_unchanged(log, tmp_path, name):
     write(tmp_path, line(1) + "\n")
     write(tmp_path, "new", name=name)
     with pytest.raises(StoreError) as caught:
@@ -184,7 +184,7 @@ def test_compactions_killed_at_random_moments_lose_and_double_nothing(log, tmp_p
     assert Counter(ids(log.records("tumour"))) == written
 
 
-def test_readers_beside_a_compaction_see_each_record_once(log, tmp_path):
+def test_readers_during_a_compaction_see_each_record_once(log, tmp_path):
     everything = Counter()
     for number in range(12):
         write(
@@ -202,9 +202,9 @@ def test_readers_beside_a_compaction_see_each_record_once(log, tmp_path):
     assert all(found == everything for found in seen)
 
 
-def test_follow_goes_on_across_a_compaction(tmp_path):
+def test_follow_continues_across_a_compaction(tmp_path):
     write(tmp_path, line(1) + "\n", name="1-1.v1.jsonl")
-    following = Tail(tmp_path, "tumour")
+    following = RecordFollower(tmp_path, "tumour")
     write(tmp_path, line(2) + "\n", name="1-1.v1.jsonl")
     compact_all(tmp_path)
     assert ids(following.new()) == ["r2"]

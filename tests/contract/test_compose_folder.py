@@ -31,7 +31,7 @@ def test_what_is_as_it_was_written_is_written_anew_beside_a_users_own_files(fold
     (folder / ".env").write_text("mine too")
     folders.require(folder, overwrite=False)
     folders.write(folder, TWO)
-    assert folders.there(folder) == TWO
+    assert folders.existing(folder) == TWO
     assert (folder / "compose.override.yaml").read_text() == "mine"
 
 
@@ -83,10 +83,10 @@ def test_cut_off_in_the_middle_it_can_be_said_again(folders, folder, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         folders.write(folder, new)
     monkeypatch.undo()
-    assert folders.there(folder) == new | {"compose.yaml": ONE["compose.yaml"]}
+    assert folders.existing(folder) == new | {"compose.yaml": ONE["compose.yaml"]}
     folders.require(folder, overwrite=False)
     folders.write(folder, new)
-    assert folders.there(folder) == new
+    assert folders.existing(folder) == new
 
 
 def test_the_gateways_configuration_can_be_read_by_the_containers_user_whatever_the_umask(folders, tmp_path, umask):

@@ -1,6 +1,6 @@
-"""What runs in an image, as a process: when it is ready, what platforms expect of it, and how it ends.
+"""The program of an image as a process: readiness, platforms' expectations, shutdown.
 
-What it writes down is in ``test_container_records.py``; ``e2e/test_container_podman.py`` runs it in containers.
+Its records are in ``test_container_records.py``; ``e2e/test_container_podman.py`` runs it in containers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def waits(home):
     return built(home, "waits")
 
 
-def test_it_lives_while_the_model_is_loaded_and_is_ready_when_it_answers_as_the_notebook(churn, tmp_path):
+def test_it_is_alive_during_the_load_and_ready_when_the_example_agrees(churn, tmp_path):
     gate = tmp_path / "gate"
     with container(churn, tmp_path / "run", ready=False, LOADED_WHEN=str(gate)) as running:
         running.until("/livez", 200)
@@ -46,7 +46,7 @@ def test_it_lives_while_the_model_is_loaded_and_is_ready_when_it_answers_as_the_
         assert running.get("/livez").status_code == 200
 
 
-def test_a_client_that_only_connects_meanwhile_holds_up_nothing(churn, tmp_path):
+def test_a_client_that_only_connects_delays_nothing(churn, tmp_path):
     gate = tmp_path / "gate"
     with container(churn, tmp_path / "run", ready=False, LOADED_WHEN=str(gate)) as running:
         running.until("/livez", 200)
@@ -67,8 +67,8 @@ def test_it_listens_on_all_addresses(churn, tmp_path):
 @pytest.mark.parametrize(
     ("variables", "arguments", "said"),
     [
-        ({"PORT": "http"}, (), "PORT=http: a port is a number from 1 to 65535"),
-        ({"NBDEPLOY_WORKERS": "0"}, (), "NBDEPLOY_WORKERS=0: it has to be a number from 1 to 64"),
+        ({"PORT": "http"}, (), "PORT=http: a port must be a number from 1 to 65535"),
+        ({"NBDEPLOY_WORKERS": "0"}, (), "NBDEPLOY_WORKERS=0: must be a number from 1 to 64"),
         ({"NBDEPLOY_LOG_FORMAT": "xml"}, (), "NBDEPLOY_LOG_FORMAT must be text or json, not 'xml'"),
         ({"NBDEPLOY_MAX_BODY_BYTES": "x"}, (), "NBDEPLOY_MAX_BODY_BYTES must be a number of bytes above 0, not 'x'"),
         (
@@ -76,11 +76,11 @@ def test_it_listens_on_all_addresses(churn, tmp_path):
             (),
             "NBDEPLOY_REDACT: the model has no column 'ssn'; its columns are age, weight, sex",
         ),
-        ({}, ("train",), "'train' is not understood; usage: container.py [serve] [--uds PATH]"),
-        ({}, ("--uds", "/nowhere/s"), "it cannot listen on /nowhere/s: No such file or directory"),
+        ({}, ("train",), "'train' is not a valid argument list; usage: container.py [serve] [--uds PATH]"),
+        ({}, ("--uds", "/nowhere/s"), "cannot listen on /nowhere/s: No such file or directory"),
     ],
 )
-def test_a_wrong_setting_ends_it_with_one_line(churn, tmp_path, variables, arguments, said):
+def test_an_invalid_setting_ends_it_with_one_log_line(churn, tmp_path, variables, arguments, said):
     with container(churn, tmp_path, *arguments, ready=False, **variables) as running:
         assert running.process.wait(120) == 2
         (line,) = running.said()
@@ -88,16 +88,16 @@ def test_a_wrong_setting_ends_it_with_one_line(churn, tmp_path, variables, argum
     assert not running.err.read_text()
 
 
-def test_a_port_that_is_taken_ends_it_with_one_line(churn, tmp_path):
+def test_a_used_port_ends_it_with_one_log_line(churn, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with container(churn, tmp_path, ready=False, PORT=str(port)) as running:
             assert running.process.wait(120) == 2
             (line,) = running.said()
-    assert line["message"] == f"it cannot listen on port {port}: something else listens there already"
+    assert line["message"] == f"cannot listen on port {port}: another process is listening there"
 
 
-def test_it_ends_with_a_reason_when_the_example_is_answered_otherwise(churn, tmp_path):
+def test_it_exits_with_the_reason_if_the_example_is_answered_differently(churn, tmp_path):
     with container(churn, tmp_path, ready=False, ANSWERS_OTHERWISE="0.5") as running:
         while running.process.poll() is None:
             answer = running.get("/readyz")
@@ -108,32 +108,32 @@ def test_it_ends_with_a_reason_when_the_example_is_answered_otherwise(churn, tmp
     assert "does not answer its example as the notebook did: row 0: expected 120.5, got 135.5" in line["message"]
 
 
-def test_it_ends_with_a_reason_when_the_model_cannot_be_loaded(churn, tmp_path):
+def test_it_exits_with_the_reason_if_the_model_cannot_be_loaded(churn, tmp_path):
     with container(churn, tmp_path, ready=False, LOADING_FAILS="1") as running:
         assert running.process.wait(120) == 1
         line = running.said()[-1]
-    assert line["message"] == "the model could not be loaded: RuntimeError: the weights are broken"
+    assert line["message"] == "the model cannot be loaded: RuntimeError: the weights are broken"
     assert line["details"].startswith("Traceback")
 
 
-def test_of_a_model_that_draws_lots_only_the_form_of_the_answer_counts(home, tmp_path):
+def test_the_proof_of_a_stochastic_model_compares_the_structure_only(home, tmp_path):
     with container(built(home, "drawn"), tmp_path) as running:
         (answer,) = running.predict(ROW).json()["predictions"]
         assert 0 <= answer < 1
 
 
-def test_vertex_ai_names_port_and_routes(churn, tmp_path):
+def test_vertex_ai_sets_port_and_routes(churn, tmp_path):
     routes = {"AIP_PREDICT_ROUTE": "/v1/endpoints/7:predict", "AIP_HEALTH_ROUTE": "/health"}
     with container(churn, tmp_path, PORT="", AIP_HTTP_PORT="0", ready=False) as running:
         assert running.process.wait(120) == 2
-        assert running.said()[0]["message"] == "AIP_HTTP_PORT=0: a port is a number from 1 to 65535"
+        assert running.said()[0]["message"] == "AIP_HTTP_PORT=0: a port must be a number from 1 to 65535"
     with container(churn, tmp_path, **routes) as running:
         assert running.get("/health").status_code == 200
         assert running.predict(ROW, path="/v1/endpoints/7:predict").json() == {"predictions": [RIGHT]}
         assert running.predict(ROW).json() == {"predictions": [RIGHT]}
 
 
-def test_sagemaker_and_kserve_ask_in_their_own_way(churn, tmp_path):
+def test_sagemaker_and_kserve_requests_work(churn, tmp_path):
     with container(churn, tmp_path, "serve") as running:
         assert running.get("/ping").status_code == 200
         csv = running.client.post(
@@ -152,7 +152,7 @@ def test_sagemaker_and_kserve_ask_in_their_own_way(churn, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_told_to_end_it_answers_what_is_under_way_and_nobody_else(waits, tmp_path, number):
+def test_on_sigterm_it_completes_requests_in_progress_and_accepts_no_others(waits, tmp_path, number):
     gate = tmp_path / "gate"
     with container(waits, tmp_path / "run") as running, ThreadPoolExecutor() as others:
         under_way = others.submit(running.predict, str(gate))
@@ -170,7 +170,7 @@ def test_told_to_end_it_answers_what_is_under_way_and_nobody_else(waits, tmp_pat
         assert running.process.wait(60) == 0
 
 
-def test_told_to_end_it_does_so_whatever_hangs(waits, tmp_path):
+def test_on_sigterm_it_exits_in_time_whatever_hangs(waits, tmp_path):
     never = str(tmp_path / "never")
     with container(waits, tmp_path / "run") as running, ThreadPoolExecutor() as others:
         hanging = others.submit(running.predict, never)
@@ -182,17 +182,17 @@ def test_told_to_end_it_does_so_whatever_hangs(waits, tmp_path):
             assert running.end() == 0
         refused = hanging.result()
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
-        assert refused.json()["detail"] == "the service is ending"
-    assert "what is still asked is not waited for any more" in running.out.read_text()
+        assert refused.json()["detail"] == "the service is shutting down"
+    assert "requests in progress are aborted: the time for the shutdown is over" in running.out.read_text()
 
 
-def test_told_to_end_while_it_loads_it_does_so_at_once(churn, tmp_path):
+def test_on_sigterm_during_the_load_it_exits_at_once(churn, tmp_path):
     with container(churn, tmp_path, ready=False, LOADED_WHEN=str(tmp_path / "never")) as running:
         running.until("/livez", 200)
         assert running.end() == 0
 
 
-def test_behind_a_gateway_it_has_a_private_socket_as_soon_as_it_can_be_asked(churn, tmp_path):
+def test_behind_a_gateway_its_private_socket_appears_when_it_is_ready(churn, tmp_path):
     path, gate = tmp_path / "s", tmp_path / "gate"
     left = socket.socket(socket.AF_UNIX)
     left.bind(f"{path}~")  # as a killed one leaves it
@@ -212,12 +212,12 @@ def test_behind_a_gateway_it_has_a_private_socket_as_soon_as_it_can_be_asked(chu
         assert (record["role"], record["pair_id"], record["inputs"]) == ("shadow", "p", None)
         with container(churn, tmp_path / "second", "--uds", str(path), ready=False) as second:
             assert second.process.wait(120) == 2
-            assert second.said()[0]["message"] == f"it cannot listen on {path}: something else listens there already"
+            assert second.said()[0]["message"] == f"cannot listen on {path}: another process is listening there"
         assert running.end() == 0
     assert list(tmp_path.glob("s*")) == [tmp_path / "second"]
 
 
-def test_what_it_leaves_behind_is_nothing(home, tmp_path):
+def test_it_leaves_no_files_behind(home, tmp_path):
     table = built(home, "table")
     with container(table, tmp_path / "run") as running:
         assert running.predict(ROW).status_code == 200

@@ -1,4 +1,4 @@
-"""What a container writes down: its log, and records of requests, as its variables say and no client."""
+"""A container's log and records, by its variables and not by its clients."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def kept_in(folder):
     return [line for file in sorted(folder.glob("*.jsonl")) for line in lines(file.read_text())]
 
 
-def test_without_a_folder_it_says_once_that_no_records_are_kept(churn, tmp_path):
+def test_without_a_folder_it_logs_once_that_no_records_are_kept(churn, tmp_path):
     with container(churn, tmp_path) as running:
         assert running.predict(ROW).status_code == 200
         assert records_in(running.said()) == []
@@ -37,7 +37,7 @@ def test_without_a_folder_it_says_once_that_no_records_are_kept(churn, tmp_path)
     )
 
 
-def test_records_go_to_a_folder_and_no_client_says_how(churn, tmp_path):
+def test_records_go_to_a_folder_and_no_client_sets_the_mode(churn, tmp_path):
     folder = tmp_path / "records"
     folder.mkdir()
     forged = {"x_rollout_record": "off", "x_rollout_role": "shadow", "x_pair_id": "mine", "x_request_id": "one"}
@@ -49,7 +49,7 @@ def test_records_go_to_a_folder_and_no_client_says_how(churn, tmp_path):
     assert (record["inputs"], record["outputs"]) == ([ROW], [RIGHT])
 
 
-def test_records_go_to_standard_output_a_line_each_without_what_is_redacted(churn, tmp_path):
+def test_records_go_to_standard_output_a_line_each_without_redacted_columns(churn, tmp_path):
     chosen = {"NBDEPLOY_RECORDS": "stdout", "NBDEPLOY_REDACT": "sex, age"}
     with container(churn, tmp_path, **chosen) as running:
         assert running.predict(ROW, x_rollout_record="full").json() == {"predictions": [RIGHT]}
@@ -61,19 +61,19 @@ def test_records_go_to_standard_output_a_line_each_without_what_is_redacted(chur
 
 
 @pytest.mark.parametrize(("mode", "kept"), [("meta", [(200, None)]), ("off", [])])
-def test_of_a_request_so_much_is_kept_as_the_variable_says(churn, tmp_path, mode, kept):
+def test_a_variable_sets_the_recording_mode(churn, tmp_path, mode, kept):
     with container(churn, tmp_path, NBDEPLOY_RECORDS="stdout", NBDEPLOY_RECORD=mode) as running:
         assert running.predict(ROW).status_code == 200
         found = [(record["status"], record["inputs"]) for record in records_in(running.said())]
     assert found == kept
 
 
-def test_the_example_that_it_asks_itself_is_in_no_record(churn, tmp_path):
+def test_the_proof_of_the_example_leaves_no_record(churn, tmp_path):
     with container(churn, tmp_path, NBDEPLOY_RECORDS="stdout") as running:
         assert records_in(running.said()) == []
 
 
-def test_all_that_is_printed_is_a_line_of_json_and_requests_are_not_logged(churn, tmp_path):
+def test_all_output_is_json_lines_and_requests_are_not_logged(churn, tmp_path):
     with container(churn, tmp_path, SAYS='half a "word') as running:
         assert running.predict(ROW).status_code == 200
         assert running.end() == 0
@@ -83,7 +83,7 @@ def test_all_that_is_printed_is_a_line_of_json_and_requests_are_not_logged(churn
     assert all(line["ts"] and line["level"] in ("info", "warning") for line in running.said())
 
 
-def test_requests_are_logged_where_that_is_asked_for(churn, tmp_path):
+def test_requests_are_logged_if_the_access_log_is_on(churn, tmp_path):
     with container(churn, tmp_path, NBDEPLOY_ACCESS_LOG="true") as running:
         running.predict(ROW)
         said = [line["message"] for line in running.said() if line.get("logger") == "uvicorn.access"]
@@ -99,7 +99,7 @@ def test_the_log_can_be_text(churn, tmp_path):
     assert any(line.startswith("churn:") for line in said)
 
 
-def test_records_on_standard_output_are_whole_among_what_is_printed(churn, tmp_path):
+def test_records_on_standard_output_stay_whole_among_other_output(churn, tmp_path):
     with container(churn, tmp_path, NBDEPLOY_RECORDS="stdout", SAYS="words") as running:
         rows = [ROW] * 2000
         for _ in range(20):

@@ -1,4 +1,4 @@
-"""Several workers of what runs in an image: they share the model and keep a container's promises together."""
+"""Several workers of a container: they share the model and behave like one process."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ def churn(home):
 
 
 def workers(running):
-    """Their processes: the children of the one that they are forked from."""
-    (crew,) = psutil.Process(running.process.pid).children()
-    return crew.children()
+    """Return the worker processes: the children of the pool's process."""
+    (pool,) = psutil.Process(running.process.pid).children()
+    return pool.children()
 
 
 def gauge(running, name):
-    """What goes on in all of them together."""
+    """Return the requests that all workers run together."""
     lines = running.get("/metrics").text.splitlines()
     return sum(float(line.split()[-1]) for line in lines if line.startswith(f"nbdeploy_requests_{name} "))
 
 
 def predictions(running):
-    """What one that asks on a connection of its own is answered."""
+    """Return the response to a request on a connection of its own."""
     with httpx.Client(base_url=running.client.base_url, timeout=60, trust_env=False) as client:
         return client.post("/predict", json={"instances": [ROW]}).json()["predictions"]
 
 
-def test_it_is_ready_when_all_are_and_says_how_many_and_they_answer_as_one(churn, tmp_path):
+def test_it_is_ready_when_all_workers_are_and_logs_their_number(churn, tmp_path):
     gate = tmp_path / "gate"
     own = {"LOADED_WHEN": str(gate), "NBDEPLOY_RECORDS": "stdout", "NBDEPLOY_THREADS": "1", **TWO}
     with container(churn, tmp_path / "run", ready=False, **own) as running:
@@ -72,7 +72,7 @@ def test_it_is_ready_when_all_are_and_says_how_many_and_they_answer_as_one(churn
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["stderr", "stdout"]
 
 
-def test_one_that_is_killed_is_forked_again_and_the_others_go_on(churn, tmp_path):
+def test_a_killed_worker_is_replaced_and_the_others_continue(churn, tmp_path):
     with container(churn, tmp_path, **TWO) as running:
         first = workers(running)
         first[0].kill()
@@ -84,7 +84,7 @@ def test_one_that_is_killed_is_forked_again_and_the_others_go_on(churn, tmp_path
     assert not psutil.wait_procs(first, timeout=60)[1]
 
 
-def test_told_to_end_all_answer_what_is_under_way_and_nobody_else(home, tmp_path):
+def test_on_sigterm_all_workers_complete_requests_in_progress_and_accept_no_others(home, tmp_path):
     gate = tmp_path / "gate"
     with container(built(home, "waits"), tmp_path / "run", **TWO) as running, ThreadPoolExecutor() as others:
         under_way = [others.submit(running.predict, str(gate)) for _ in range(4)]
@@ -100,13 +100,13 @@ def test_told_to_end_all_answer_what_is_under_way_and_nobody_else(home, tmp_path
     assert not psutil.wait_procs(serving, timeout=60)[1]
 
 
-def test_told_to_end_while_they_load_they_do_so_at_once(churn, tmp_path):
+def test_on_sigterm_during_the_load_workers_exit_at_once(churn, tmp_path):
     with container(churn, tmp_path, ready=False, LOADED_WHEN=str(tmp_path / "never"), **TWO) as running:
         running.until("/livez", 200)
         assert running.end() == 0
 
 
-def test_what_ends_one_worker_at_its_start_ends_the_container_with_the_same_code(churn, tmp_path):
+def test_a_failed_start_of_a_worker_ends_the_container_with_the_same_code(churn, tmp_path):
     with container(churn, tmp_path / "other", ready=False, ANSWERS_OTHERWISE="0.5", **TWO) as running:
         assert running.process.wait(120) == 3
         assert "does not answer its example as the notebook did" in running.out.read_text()
@@ -115,7 +115,7 @@ def test_what_ends_one_worker_at_its_start_ends_the_container_with_the_same_code
         assert "the weights are broken" in running.out.read_text()
 
 
-def test_a_model_with_files_of_its_own_is_loaded_by_each(home, tmp_path):
+def test_a_model_with_packed_files_is_loaded_by_each_worker(home, tmp_path):
     with container(built(home, "table"), tmp_path / "run", **TWO) as running:
         assert running.predict(ROW).status_code == 200
         assert "the model cannot be shared: it has files of its own" in running.out.read_text()
@@ -128,16 +128,16 @@ WRITERS = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
 from serving import output
-output.among_processes()
+output.share_output_lock()
 for number in range(3):
     if not os.fork():
         for _ in range(50):
-            output.line_out(b"%d" % number * 200_000 + b"\\n")
+            output.write_lines(b"%d" % number * 200_000 + b"\\n")
         os._exit(0)
 """
 
 
-def test_long_lines_of_several_are_whole_in_a_pipe():
+def test_long_lines_of_several_workers_stay_whole_in_a_pipe():
     package = str(Path(serving.__file__).parents[1])
     ended = subprocess.run([sys.executable, "-c", WRITERS, package], capture_output=True, check=True)
     lines = ended.stdout.splitlines()

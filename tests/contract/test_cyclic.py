@@ -1,4 +1,4 @@
-"""What holds itself, or is nested too deep: captured where that can be, else refused in words."""
+"""Recursive and deeply nested values: captured if possible, else refused with a remedy."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_a_model_that_is_nested_too_deep_is_refused_with_the_limit(capturer):
 
 @pytest.mark.parametrize("make", [cyclic, lambda: nested(5000)], ids=["cyclic", "deep"])
 def test_an_example_and_an_answer_that_no_json_can_hold_are_refused(capturer, make):
-    with pytest.raises(InvalidExample, match="holds itself, or is nested too deep"):
+    with pytest.raises(InvalidExample, match="contains itself, or is nested too deep"):
         capture(capturer, lambda x: 1, make())
-    with pytest.raises(InvalidExample, match="holds itself, or is nested too deep"):
+    with pytest.raises(InvalidExample, match="contains itself, or is nested too deep"):
         capture(capturer, lambda x: make(), 1)

@@ -1,4 +1,4 @@
-"""The files that a model opens while it answers go with it, are found where it is served, and stay as they are."""
+"""Data files that a model opens: packed at capture, present and unchanged at serving."""
 
 import hashlib
 import io
@@ -145,7 +145,7 @@ def write_many(project):
     return str(project / "data" / "absolute.txt")
 
 
-def test_what_a_model_opens_in_its_project_is_packed_and_found_where_it_is_served(capturer, project, tmp_path):
+def test_project_files_that_a_model_opens_are_packed_and_present_at_serving(capturer, project, tmp_path):
     model = function(MANY_WAYS, ABSOLUTE=write_many(project), PID=os.getpid())
     told = []
     snapshot = capture(capturer, model, project, told=told.append)
@@ -158,7 +158,7 @@ def test_what_a_model_opens_in_its_project_is_packed_and_found_where_it_is_serve
         *("notebooks/below/cwd.txt", "notebooks/settings/factor.json"),
     }
     assert snapshot.manifest.findings == (), "reading a database is no side effect"
-    assert any("packed with it" in note and "11" not in note for note in snapshot.manifest.notes)
+    assert any("packed, since the model opens" in note and "11" not in note for note in snapshot.manifest.notes)
     assert any("settings/factor.json" in words for words in told), "only the replay opened it"
     assert capture(capturer, model, project).tag == snapshot.tag
     (project / "notebooks" / "plain.txt").write_text("4")
@@ -207,12 +207,12 @@ def test_each_process_has_copies_of_its_own_and_the_snapshot_stays_as_it_is(capt
     assert workplaces(tmp_path) == []
 
 
-def test_a_changed_data_file_is_found_before_anything_is_unpickled(capturer, project, tmp_path):
+def test_a_changed_data_file_is_detected_before_anything_is_unpickled(capturer, project, tmp_path):
     (project / "notebooks" / "limit.txt").write_text("5")
     snapshot = capture(capturer, function("def f(x):\n    return x + int(open('limit.txt').read())"), project)
     packed = Path(snapshot.path) / "data" / "notebooks" / "limit.txt"
     packed.write_text("6")
-    with pytest.raises(Untrusted, match=r"limit\.txt is not what was captured"):
+    with pytest.raises(Untrusted, match=r"limit\.txt has changed since"):
         capturer.load(snapshot.tag)
     with serving(tmp_path, snapshot, 1) as process:
         assert process.communicate(timeout=120)[0] == ""
@@ -247,9 +247,7 @@ def f(x):
 """
 
 
-def test_a_file_outside_of_the_project_is_asked_for_and_led_to_its_copy_when_it_is_included(
-    capturer, project, tmp_path
-):
+def test_a_file_outside_the_project_needs_include_and_is_redirected_to_its_copy(capturer, project, tmp_path):
     outside = tmp_path / "shared" / "limits" / "limit.txt"
     outside.parent.mkdir(parents=True)
     outside.write_text("7")
@@ -257,7 +255,7 @@ def test_a_file_outside_of_the_project_is_asked_for_and_led_to_its_copy_when_it_
     asked = capture(capturer, model, project)  # nobody has judged the finding here
     (finding,) = asked.manifest.findings
     assert (finding.check, finding.severity) == ("outside-files", "error")
-    assert finding.message.startswith(f"f(), line 3, opens {outside}, which is outside of the project {project}")
+    assert finding.message.startswith(f"f(), line 3, opens {outside}, which is outside the project {project}")
     assert f"--include {outside}" in finding.remedy
     assert asked.manifest.packed is None
     included = capture(capturer, model, project, include=(tmp_path / "shared",))
@@ -291,7 +289,7 @@ def test_the_original_of_an_included_file_is_refused_to_who_does_not_come_by_way
 
 
 @pytest.mark.parametrize(("name", "why"), [(".env", "is hidden"), ("large.bin", r"has 0\.0 GiB")])
-def test_hidden_and_large_files_are_asked_for(capturer, project, monkeypatch, name, why):
+def test_hidden_and_large_files_need_include(capturer, project, monkeypatch, name, why):
     monkeypatch.setattr(data_files, "FILE_LIMIT", 10)
     path = project / "notebooks" / name
     path.write_text("5" + " " * 10)
@@ -322,7 +320,7 @@ def test_a_file_that_c_code_opens_is_packed_for_its_name_stands_in_the_model(cap
     assert [name for name in snapshot.manifest.files if name.startswith("data/")] == ["data/notebooks/limit.txt"]
 
 
-def test_a_file_that_c_code_opens_by_an_absolute_path_is_told(capturer, project):
+def test_a_file_that_c_code_opens_by_an_absolute_path_is_a_finding(capturer, project):
     for name in ("limit.txt", "other.txt"):
         (project / "notebooks" / name).write_text("5")
     named = str(project / "notebooks" / "limit.txt")
@@ -342,7 +340,7 @@ def test_a_guess_that_does_not_help_is_taken_back(capturer, project):
     told = []
     try:
         proved, found, _ = prove(staged, live, 60, told.append)
-        assert told == ["once more, with notebooks/limit.txt"]
+        assert told == ["replay again with notebooks/limit.txt"]
         assert found["differences"]
         assert set(proved.manifest.files) == {"model.pkl", "example.pkl"}
         assert proved.manifest.packed is None
@@ -362,7 +360,9 @@ def f(x):
 
 
 def test_a_replay_that_fails_for_want_of_a_network_names_host_port_and_line(capturer, project):
-    with pytest.raises(ReplayFailed, match=r"ConnectionRefusedError.*; before, f\(\), line 5, connects to localhost:9"):
+    with pytest.raises(
+        ReplayFailed, match=r"ConnectionRefusedError.*; before that, f\(\), line 5, connects to localhost:9"
+    ):
         capture(capturer, function(CONNECTS, PID=os.getpid()), project)
 
 
@@ -371,11 +371,11 @@ def test_a_missing_environment_variable_is_named_with_what_to_do(capturer, proje
     source = "import os\ndef f(x):\n    return x + int(os.environ['CHURN_MODE'])"
     with pytest.raises(ReplayFailed, match="the environment variable 'CHURN_MODE' is missing there") as error:
         capture(capturer, function(source), project)
-    assert "unless it is a secret" in error.value.remedy
+    assert "unless that is a secret" in error.value.remedy
     source = "import os\ndef f(x):\n    return os.getenv('CHURN_MODE', 'default')"
-    with pytest.raises(ReplayFailed, match="does not answer the example") as error:
+    with pytest.raises(ReplayFailed, match="answers of a clean process") as error:
         capture(capturer, function(source), project)
-    assert "it asked for the environment variable CHURN_MODE" in error.value.remedy
+    assert "it read the environment variable CHURN_MODE" in error.value.remedy
 
 
 def changed_manifest(snapshot, change):
@@ -397,7 +397,7 @@ TRAP = "import os\ndef f(x):\n    return x"
     ],
     ids=["format", "python"],
 )
-def test_what_this_process_cannot_load_is_said_before_anything_is_unpickled(capturer, project, tmp_path, change, words):
+def test_an_unloadable_snapshot_is_reported_before_anything_is_unpickled(capturer, project, tmp_path, change, words):
     import cloudpickle
 
     class Trap:
@@ -426,10 +426,10 @@ def test_a_snapshot_of_a_newer_version_is_said_to_be_one(capturer, project):
 def test_what_changes_while_it_is_copied_is_refused_and_no_workplace_is_left(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     files = {"data/a.csv": (io.BytesIO(b"other"), hashlib.sha256(b"verified").hexdigest())}
-    with pytest.raises(workplace.Changed, match=r"a\.csv changed while it was copied"):
-        workplace.settle({"folder": ".", "absolute": {}}, files)
+    with pytest.raises(workplace.CopyChanged, match=r"a\.csv changed while it was copied"):
+        workplace.enter({"folder": ".", "absolute": {}}, files)
     assert list(tmp_path.iterdir()) == []
-    assert workplace.here() is None
+    assert workplace.current_workplace() is None
 
 
 @pytest.mark.parametrize("at", ["a.csv", "data/a.csv", "../a.csv", "../../up/a.csv", "outside/up/a"])
@@ -443,7 +443,7 @@ def test_a_library_that_looks_for_plugins_opens_no_data(tmp_path):
         "import importlib.metadata, sys\nfrom jupyter_deploy.serving.audit.reads import Reads\n"
         "sys.path.insert(0, sys.argv[1])\nreads = Reads()\n"
         "with reads.watching():\n    importlib.metadata.entry_points(group='narwhals.plugins')\n"
-        "print([read.library for read in reads.found.values() if read.path == sys.argv[1]])"
+        "print([read.library for read in reads.observed.values() if read.path == sys.argv[1]])"
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
     assert done.stdout == "[True]\n"
@@ -463,7 +463,7 @@ def test_a_library_that_lists_where_modules_are_opens_no_data_and_the_model_does
         "import os, pathlib, pkgutil, sys\nfrom jupyter_deploy.serving.audit.reads import Reads\n"
         "sys.path.insert(0, sys.argv[1])\nreads = Reads()\n"
         f"with reads.watching():\n    {does}\n"
-        "print([read.library for read in reads.found.values() if read.path == sys.argv[1]])"
+        "print([read.library for read in reads.observed.values() if read.path == sys.argv[1]])"
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
     assert done.stdout == f"[{library}]\n"

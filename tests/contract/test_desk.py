@@ -153,8 +153,8 @@ def test_one_that_does_not_stop_is_told_again_and_then_killed(desk, endless, mon
 
 def test_a_captured_model_s_job_is_started_when_its_kernel_is_done(desk):
     job_id = asked(desk, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
-    desk.jobs.capturing(job_id, os.getpid())
-    desk.jobs.captured(job_id, "churn:gone", sys.executable)
+    desk.jobs.start_capture(job_id, os.getpid())
+    desk.jobs.finish_capture(job_id, "churn:gone", sys.executable)
     failed = ended(desk, job_id)
     assert failed.problem.code == "unknown_source"  # so it ran
     assert "churn:gone" in failed.problem.detail
@@ -246,7 +246,7 @@ def test_the_captured_interpreter_runs_the_job(desk, tmp_path):
     other.write_text(f'#!/bin/sh\necho other >> "{tmp_path}/used"\nexec {sys.executable} "$@"\n')
     other.chmod(0o755)
     job_id = asked(desk, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
-    desk.jobs.captured(job_id, "churn:gone", str(other))
+    desk.jobs.finish_capture(job_id, "churn:gone", str(other))
     assert ended(desk, job_id).problem.code == "unknown_source"
     assert (tmp_path / "used").read_text() == "other\n"
 
@@ -255,7 +255,7 @@ def test_an_interpreter_without_nbdeploy_or_that_is_gone_is_named_with_what_to_r
     venv.create(tmp_path / "bare", with_pip=False)
     for python, why in ((tmp_path / "bare" / "bin" / "python", "No module named"), (tmp_path / "gone", "No such file")):
         job_id = asked(desk, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
-        desk.jobs.captured(job_id, "churn:gone", str(python))
+        desk.jobs.finish_capture(job_id, "churn:gone", str(python))
         failed = ended(desk, job_id)
         assert (failed.state, failed.problem.code) == ("failed", "job_not_started")
         assert f"{python} -m pip install nbdeploy" in failed.problem.remedy
@@ -270,7 +270,7 @@ def test_what_another_server_was_asked_for_is_not_given_up_by_one_that_lacks_its
     monkeypatch.setattr(Desk, "_could_not", lambda *given: (tried.append(given), could_not(*given)))
     desk, python = desks(), tmp_path / "python"  # which only the other one's container has
     job = desk.jobs.create("deploy", {"model": "clf", "name": "churn"}, title="", endpoint=None, state="waiting")
-    desk.jobs.captured(job.id, "churn:gone", str(python))
+    desk.jobs.finish_capture(job.id, "churn:gone", str(python))
     until(lambda: tried)
     assert desk.jobs.job(job.id).state == "queued"
     (tmp_path / "new").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
@@ -285,7 +285,7 @@ def test_what_nobody_comes_to_is_given_up_in_the_end(desks, tmp_path, monkeypatc
     monkeypatch.setattr(module, "_ALONE", 0.5)
     desk = desks()
     job = desk.jobs.create("list", {}, title="list", endpoint=None, state="waiting")
-    desk.jobs.captured(job.id, "churn:1", str(tmp_path / "gone"))
+    desk.jobs.finish_capture(job.id, "churn:1", str(tmp_path / "gone"))
     assert ended(desk, job.id).problem.code == "job_not_started"
 
 
@@ -323,9 +323,9 @@ def test_a_store_that_was_damaged_before_the_server_started_is_told_by_the_job(h
 
 PRINTS = """
 import os, subprocess, sys
-from jupyter_deploy.system.printed import printed
+from jupyter_deploy.system.output_redirection import redirect_output
 told = []
-with printed(told.append):
+with redirect_output(told.append):
     print("by Python")
     os.write(2, b"by the \\x1b[31mC\\x1b[0m library\\n")
     subprocess.run(["sh", "-c", "echo by a program; sleep 600 >&2 &"])
@@ -357,8 +357,8 @@ def test_all_that_a_process_prints_is_told_even_while_what_it_started_goes_on():
 
 PRINTS_ON = """
 import subprocess
-from jupyter_deploy.system.printed import printed
-with printed(lambda text: None):
+from jupyter_deploy.system.output_redirection import redirect_output
+with redirect_output(lambda text: None):
     subprocess.run(["sh", "-c", "yes &"])
 print("afterwards")
 """

@@ -1,4 +1,4 @@
-"""diff over real snapshots in a real store: who is meant, and how answers are had where the examples share none."""
+"""diff over real snapshots in a real store: names, and answers without common instances."""
 
 import hashlib
 import shutil

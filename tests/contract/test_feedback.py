@@ -1,4 +1,4 @@
-"""POST /feedback as a release takes it, and what people bring as files."""
+"""POST /feedback in a release, and files of feedback."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def post(app, body, content_type="application/json", **headers):
     return ask(app, "POST", "/feedback", content=content, headers=named)
 
 
-def test_what_was_really_so_is_written_down_before_it_is_acknowledged(front, folder, records):
+def test_ground_truth_is_written_before_it_is_acknowledged(front, folder, records):
     one = post(front, {"request_id": "r1", "actual": {"any": ["JSON", None, 2**70]}}, x_request_id="mine")
     assert one.json() == {"accepted": 1}
     assert (one.headers["x-request-id"], one.headers["x-model-version"]) == ("mine", "inverse:1a2b")
@@ -78,14 +78,14 @@ def test_only_the_owner_may_read_it(front, folder):
     ],
     ids=json.dumps,
 )
-def test_what_does_not_fit_is_a_422_that_names_the_place_and_nothing_of_it_is_taken(front, folder, body, loc):
+def test_invalid_feedback_is_a_422_that_names_the_item_and_stores_nothing(front, folder, body, loc):
     content = problem(post(front, body), 422)
     assert loc in [error["loc"] for error in content["errors"]]
     assert ".".join(map(str, loc)) in content["detail"]
     assert not folder.exists()
 
 
-def test_what_is_no_json_too_large_or_asked_otherwise_is_refused_as_a_prediction_is(front, folder):
+def test_invalid_json_large_bodies_and_other_methods_are_refused_as_for_predictions(front, folder):
     problem(post(front, b"{"), 400)
     problem(post(front, b'{"request_id": "r1", "actual": NaN}'), 400)
     problem(post(front, {"request_id": "r1", "actual": "x" * 2000}), 413)
@@ -112,7 +112,7 @@ def counted(outcome):
     return REGISTRY.get_sample_value("nbdeploy_feedback_total", {"outcome": outcome}) or 0
 
 
-def test_what_cannot_be_written_is_a_503_and_counted_and_goes_when_it_is_sent_again(front, folder):
+def test_feedback_that_cannot_be_written_is_a_503_is_counted_and_is_accepted_later(front, folder):
     before = counted("lost"), counted("accepted")
     folder.parent.mkdir()
     folder.touch()  # a file where the folder should be
@@ -189,7 +189,7 @@ def test_json_and_objects_of_python_say_the_same(data):
     assert read(data, texts=False) == WANTED
 
 
-def test_a_cell_of_a_csv_file_is_what_the_models_answers_are(tmp_path):
+def test_a_cell_of_a_csv_file_has_the_type_of_the_models_answers(tmp_path):
     path = tmp_path / "truth.csv"
     path.write_text('request_id,actual\na,1\nb,True\nc,yes\nd,"[1, 2]"\ne,NaN\n')
     assert [one.actual for one in read(path, texts=False)] == [1, True, "yes", [1, 2], "NaN"]
@@ -208,13 +208,13 @@ def test_a_cell_of_a_csv_file_is_what_the_models_answers_are(tmp_path):
         ("a.csv", "", ["no column request_id and no column actual (it has: none)"]),
         ("a.csv", "request_id,actual,name\nr1,1,Ada\n", ["line 2: name: unknown key"]),
         ("a.jsonl", '{"request_id": "r1", "actual": 1}\n{"request\n', ["line 2 of", "not JSON"]),
-        ("a.json", "7", ["feedback is no int"]),
+        ("a.json", "7", ["feedback cannot be of type int"]),
         ("a.json", '{"request_id": "r1"}', ["item 1: actual: missing"]),
         ("a.parquet", "no parquet", ["cannot read"]),
-        ("a.txt", "r1,1", ["no kind that can be read"]),
+        ("a.txt", "r1,1", ["is not supported for feedback"]),
     ],
 )  # fmt: skip
-def test_what_is_wrong_in_a_file_is_named_by_its_line(tmp_path, name, text, words):
+def test_errors_in_a_file_are_named_by_their_lines(tmp_path, name, text, words):
     (tmp_path / name).write_text(text)
     with pytest.raises(InvalidInput) as caught:
         read(str(tmp_path / name), texts=False)
@@ -222,7 +222,7 @@ def test_what_is_wrong_in_a_file_is_named_by_its_line(tmp_path, name, text, word
     assert caught.value.remedy
 
 
-def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path):
+def test_a_missing_file_is_reported_as_missing(tmp_path):
     with pytest.raises(InvalidInput, match=r"none.csv: No such file"):
         read(str(tmp_path / "none.csv"), texts=False)
 

@@ -1,4 +1,4 @@
-"""Kernels forked from a process with imports are what kernels started from nothing are."""
+"""Kernels forked from a process with imports equal kernels started from nothing."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def fonts():
 def quiet(monkeypatch, tmp_path):
     """No start-up files, no history of a person's own."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.setattr(provisioner, "_said", set())
+    monkeypatch.setattr(provisioner, "_reported", set())
 
 
 def runs(folder, *cells, times=1, cold=False, timeout=None):
@@ -68,7 +68,7 @@ def runs(folder, *cells, times=1, cold=False, timeout=None):
             outputs = [cell["outputs"] for cell in executed["cells"] if cell["cell_type"] == "code"]
             found.append((ran, outputs))
         if not cold:
-            assert provisioner._said == set()  # none was started in its stead
+            assert provisioner._reported == set()  # none was started in its stead
         return found
     finally:
         runner.close()
@@ -270,7 +270,7 @@ def validated():
     runner.expect([(notebook, None)])
     status = runner.run(Job(notebook, {}, Path('out.ipynb').absolute()), lambda _: None).status
     runner.close()
-    return status, forks._KEPT._server._process.pid
+    return status, forks._KEPT_SERVER._server._process.pid
 """
 
 
@@ -290,7 +290,7 @@ def test_a_notebooks_kernel_keeps_the_fork_server_until_something_changes_and_ta
         changed = value("validated()", "os.environ['OMP_NUM_THREADS'] = '1'")
         assert changed[1] not in pids
         until(lambda: not psutil.pid_exists(pids[0]))
-        anew = value("validated()", "forks._KEPT._server.installed = ()")  # as if a distribution had changed
+        anew = value("validated()", "forks._KEPT_SERVER._server.installed = ()")  # as if a distribution had changed
         assert anew[1] != changed[1]
     finally:
         client.stop_channels()
@@ -309,4 +309,4 @@ def test_without_a_fork_server_kernels_are_started_and_that_is_said_once(tmp_pat
     finally:
         runner.close()
     said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("nbdeploy: ")]
-    assert said == [f"nbdeploy: kernels are started one by one, which is slower: {next(iter(provisioner._said))}"]
+    assert said == [f"nbdeploy: kernels are started one by one, which is slower: {next(iter(provisioner._reported))}"]

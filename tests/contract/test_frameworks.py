@@ -1,4 +1,4 @@
-"""Every model in ``tests/contract/models``: captured, proved by a clean process, and the same in a fresh kernel."""
+"""Every model in ``tests/contract/models``: captured, replayed, and equal in a fresh kernel."""
 
 import json
 import os
@@ -259,7 +259,7 @@ def test_a_container_that_no_request_can_bring_is_refused_with_what_to_give_inst
             catboost.Pool(NUMBERS),
         ),
     }[library]()
-    with pytest.raises(InvalidExample, match=r"(?s)which no request can bring.*give the rows"):
+    with pytest.raises(InvalidExample, match=r"(?s)which no request can contain.*pass the rows"):
         capture(capturer, model, example)
 
 

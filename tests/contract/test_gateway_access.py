@@ -6,7 +6,6 @@ import json
 import shlex
 import stat
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -37,7 +36,7 @@ def serving() -> Iterator[tuple[Stage, Endpoint, str]]:
 def guarded(serving: tuple[Stage, Endpoint, str]) -> Iterator[tuple[Stage, str, str]]:
     """The same with a token, as long as the test runs."""
     stage, endpoint, url = serving
-    LocalTarget(replace(stage.settings, require_token=True)).route(endpoint)
+    LocalTarget(stage.settings.model_copy(update={"require_token": True})).route(endpoint)
     yield stage, url, token(stage.home) or ""
     token_file(stage.home).unlink()
     stage.target.route(endpoint)
@@ -159,7 +158,7 @@ def test_a_token_that_others_could_read_is_taken_from_them(tmp_path: Path) -> No
 
 def test_a_shell_with_another_port_is_told_the_one_that_runs(serving: tuple[Stage, Endpoint, str]) -> None:
     stage, endpoint, url = serving
-    elsewhere = LocalTarget(replace(stage.settings, port=stage.settings.port + 1))
+    elsewhere = LocalTarget(stage.settings.model_copy(update={"port": stage.settings.port + 1}))
     assert elsewhere.observe(endpoint).url == url
     assert elsewhere.route(endpoint) == url
     assert predict(elsewhere.observe(endpoint).url).status_code == 200

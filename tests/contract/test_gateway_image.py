@@ -133,5 +133,5 @@ def test_the_token_comes_from_its_variable_which_envoy_does_not_have_any_more(st
 @pytest.mark.parametrize("token", [None, "", "short", 'with-a-quote-"-in-it'])
 def test_without_a_token_that_can_be_one_it_does_not_start(start, token):
     code, said = start(**({} if token is None else {"NBDEPLOY_TOKEN": token}))
-    assert (code, "NBDEPLOY_TOKEN is to be the token" in said) == (2, True)
+    assert (code, "NBDEPLOY_TOKEN must be the token" in said) == (2, True)
     assert not token or token not in said

@@ -1,4 +1,4 @@
-"""What was really so finds the answers that it is about: joined, purged with them, and given to those who measure."""
+"""Ground truth: joined to the answers, purged with them, and provided to validation notebooks."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.evidence.ground_truth import Actual, Feedback, batches
 from jupyter_deploy.faces.kernel import recorded as face
-from jupyter_deploy.records import purge as purging
-from jupyter_deploy.records import retention, segments
-from jupyter_deploy.records.archivist import due, tend
+from jupyter_deploy.records import purge, retention, segments
+from jupyter_deploy.records.archivist import due, maintain
 from jupyter_deploy.records.compaction import compact_all
-from jupyter_deploy.records.ground_truth import RecordedTruth
+from jupyter_deploy.records.ground_truth import RecordedGroundTruth
 from jupyter_deploy.records.retention import Limits
 
 DAY = timedelta(days=1)
@@ -29,7 +28,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch):
-    monkeypatch.setattr(purging, "_FLUSH_SECONDS", 0)
+    monkeypatch.setattr(purge, "_FLUSH_SECONDS", 0)
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def world(tmp_path):
 
 @pytest.fixture
 def truth(tmp_path):
-    return RecordedTruth(tmp_path)
+    return RecordedGroundTruth(tmp_path)
 
 
 def tell(
@@ -94,7 +93,7 @@ def told(world, tmp_path):
 
 
 @pytest.mark.parametrize("compacted", [False, True], ids=["json lines", "parquet"])
-def test_each_word_is_counted_once_and_every_release_that_answered_gets_the_same(truth, told, tmp_path, compacted):
+def test_each_value_is_counted_once_and_is_the_same_for_every_release_that_answered(truth, told, tmp_path, compacted):
     if compacted:
         assert due(tmp_path, Limits(10**9))
         assert compact_all(tmp_path) == []
@@ -106,7 +105,7 @@ def test_each_word_is_counted_once_and_every_release_that_answered_gets_the_same
     assert known == {("r0", 0): "yes", ("r0", 1): "b", ("r1", 0): "late", ("r6", 0): {"any": ["JSON", 1.5]}}
 
 
-def test_what_comes_before_its_record_joins_when_that_turns_up(truth, world, tmp_path):
+def test_feedback_before_its_record_is_joined_once_the_record_exists(truth, world, tmp_path):
     tell(tmp_path, "r1")
     assert truth.counts("tumour") == Feedback(endpoint="tumour", posted=1, unknown=1)
     world.record(1, "aaa", "stable", status=500, outputs=None)  # no answer yet
@@ -115,7 +114,7 @@ def test_what_comes_before_its_record_joins_when_that_turns_up(truth, world, tmp
     assert truth.counts("tumour").joined == 1
 
 
-def test_a_request_that_the_proxy_asked_again_is_one_request(truth, world, tmp_path):
+def test_a_request_that_the_proxy_retried_is_one_request(truth, world, tmp_path):
     world.pair(1, ["early"])
     world.pair(1, ["middle"], stable_fields={"late": 0.5}, late=0.5)
     world.pair(1, ["last"], stable_fields={"late": 0.7}, late=0.7)
@@ -138,7 +137,7 @@ def test_the_archivist_compacts_feedback_where_there_is_nothing_else_to_do(truth
     tell(tmp_path, "r1")
     limits = Limits(10**9)
     assert due(tmp_path, limits)
-    assert tend(tmp_path, limits) == []
+    assert maintain(tmp_path, limits) == []
     assert not due(tmp_path, limits)
     assert [path.name for path in (tmp_path / "feedback" / "tumour").glob("1-1*")] == ["1-1.v1.parquet"]
     assert truth.counts("tumour").posted == 1
@@ -148,7 +147,7 @@ def test_no_feedback_is_no_error(truth):
     assert truth.counts("tumour") == Feedback(endpoint="tumour")
 
 
-def test_an_nbdeploy_from_before_there_was_feedback_sees_only_records(told, tmp_path):
+def test_a_reader_of_records_alone_sees_no_feedback(told, tmp_path):
     """It takes each folder under the records' for a release's and compacts what is in it as records."""
     assert [folder.name for folder in segments.release_folders(tmp_path, "tumour")] == ["aaa", "bbb"]
     assert segments.endpoints(tmp_path) == ["tumour"]
@@ -163,13 +162,13 @@ def test_feedback_that_a_newer_version_wrote_is_refused_by_name(truth, tmp_path)
 # ---- it goes with what it is about
 
 
-def purge(home, *ids, before=None, dry_run=False):
+def purge_records(home, *ids, before=None, dry_run=False):
     return RecordLog(home).purge("tumour", before=before, request_ids=ids, dry_run=dry_run)
 
 
 def left(home):
     found = []
-    with purging.database() as connection:
+    with purge.database() as connection:
         for path in (home / "feedback" / "tumour").glob("*.parquet"):
             found += [row[0] for row in connection.execute(f"SELECT request_id FROM '{path}'").fetchall()]
     return sorted(found)
@@ -186,13 +185,13 @@ def left(home):
     ],
     ids=["by request", "by moment", "by both", "everything", "nothing"],
 )
-def test_a_purge_takes_the_feedback_on_what_it_takes(told, truth, tmp_path, asked, gone):
+def test_a_purge_deletes_the_feedback_of_its_records(told, truth, tmp_path, asked, gone):
     ids, before = asked.get("ids", []), asked.get("before")
     everything = ["nobody", *["r0"] * 4, "r1", "r2", "r3", "r5", "r6"]
-    counted = purge(tmp_path, *ids, before=before, dry_run=True)
+    counted = purge_records(tmp_path, *ids, before=before, dry_run=True)
     assert counted.feedback == len(gone)
     assert truth.counts("tumour").posted == 10
-    assert purge(tmp_path, *ids, before=before) == counted.model_copy(update={"dry_run": False})
+    assert purge_records(tmp_path, *ids, before=before) == counted.model_copy(update={"dry_run": False})
     for one in gone:
         everything.remove(one)
     assert left(tmp_path) == everything
@@ -200,7 +199,7 @@ def test_a_purge_takes_the_feedback_on_what_it_takes(told, truth, tmp_path, aske
     assert "other" in (tmp_path / "feedback" / "other" / "1-1.v1.jsonl").read_text()
 
 
-def test_a_purge_killed_before_any_of_its_steps_and_repeated_leaves_no_feedback_on_what_went(tmp_path):
+def test_a_purge_killed_before_any_of_its_steps_and_repeated_leaves_no_feedback_of_purged_records(tmp_path):
     template = tmp_path / "template"
     world = World(template)
     for number in range(3):
@@ -212,12 +211,12 @@ def test_a_purge_killed_before_any_of_its_steps_and_repeated_leaves_no_feedback_
 
     def work(step):
         shutil.copytree(template, tmp_path / str(step))
-        doomed = f"purging.Doomed('tumour', datetime.datetime.fromisoformat({moment.isoformat()!r}), [])"
-        return f"import datetime; purging.purge(Path({str(tmp_path / str(step))!r}), {doomed})"
+        doomed = f"purge.PurgeSelection('tumour', datetime.datetime.fromisoformat({moment.isoformat()!r}), [])"
+        return f"import datetime; purge.purge(Path({str(tmp_path / str(step))!r}), {doomed})"
 
     for steps in workshop.at_each_step(work):
         home = tmp_path / str(steps)
-        purge(home, before=moment)
+        purge_records(home, before=moment)
         assert left(home) == ["r2"], steps
         assert segments.removed(home / "feedback" / "tumour").count == 2, steps
     workshop.close()
@@ -229,10 +228,10 @@ def test_limits_hold_for_feedback_too(truth, told, tmp_path):
     os.utime(old, (1, 1))
     limits = Limits(10**9, 3600.0 * 24 * 365 * 10)
     assert due(tmp_path, limits)
-    assert tend(tmp_path, limits) == []
+    assert maintain(tmp_path, limits) == []
     found = truth.counts("tumour")
     assert (found.posted, found.removed) == (10, 1)
-    place = next(place for place in retention.places(tmp_path) if place.guard.parent.name == "feedback")
+    place = next(place for place in retention.scopes(tmp_path) if place.guard.parent.name == "feedback")
     assert place.guard == tmp_path / "feedback" / "other"
 
 
@@ -257,7 +256,7 @@ def test_the_last_rows_come_oldest_first_in_a_private_file_that_goes(truth, worl
     }  # fmt: skip
 
 
-def test_only_what_clients_were_answered_is_given_and_what_has_no_data_is_counted(truth, world):
+def test_only_answers_to_clients_are_provided_and_records_without_data_are_counted(truth, world):
     world.pair(1)
     world.record(2, "bbb", "canary")
     for number, role in enumerate(("probe", "direct", "shadow"), 3):
@@ -294,7 +293,7 @@ def line(number, instance, actual=None):
     }  # fmt: skip
 
 
-def test_a_notebook_gets_features_as_columns_and_beside_them_answer_and_truth(monkeypatch, tmp_path):
+def test_a_notebook_gets_features_prediction_and_ground_truth_as_columns(monkeypatch, tmp_path):
     found = frame([line(1, {"age": 30, "sex": "F"}, 1), line(2, {"age": 40, "sex": None})], monkeypatch, tmp_path)
     assert list(found.columns) == ["age", "sex", "predicted", "actual", "release", "ts"]
     assert found.attrs["features"] == ["age", "sex"]
@@ -305,7 +304,7 @@ def test_a_notebook_gets_features_as_columns_and_beside_them_answer_and_truth(mo
     assert found["ts"].iloc[1].isoformat() == "2026-11-25T12:00:02.123456789+00:00"
 
 
-def test_a_feature_keeps_its_name_where_a_column_beside_it_has_the_same(monkeypatch, tmp_path):
+def test_a_feature_keeps_its_name_if_another_column_has_the_same(monkeypatch, tmp_path):
     found = frame([line(1, {"actual": 5, "actual_": 6, "ts": 7}, "yes")], monkeypatch, tmp_path)
     assert list(found.columns) == ["actual", "actual_", "ts", "predicted", "actual__", "release", "ts_"]
     assert (found["actual"].iloc[0], found["actual__"].iloc[0]) == (5, "yes")
@@ -331,7 +330,7 @@ def test_batches_hold_all_in_order_within_their_limits():
     assert [len(part) for part in found] == [3, 2, 1, 2, 2]
 
 
-def test_what_is_no_record_does_not_stop_the_join(truth, world, tmp_path):
+def test_an_invalid_line_does_not_stop_the_join(truth, world, tmp_path):
     world.pair(1)
     write(tmp_path, "garbage\n", name="9-1.v1.jsonl")
     tell(tmp_path, "r1")

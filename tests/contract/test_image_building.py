@@ -409,7 +409,7 @@ def test_a_source_that_has_gone_on_is_no_source_of_the_locked_version(store, pla
         ({"python": "3.13.5"}, r"has Python 3\.13\.5, and the notebook ran on Python 3\.11", "bookworm has 3.11"),
         ({"architecture": "s390x"}, "is for linux/s390x, and the notebook ran on linux/", "set base_image"),
         ({"glibc": ""}, "another C library than glibc", "Debian or Ubuntu"),
-        ({"glibc": "2.12"}, r"glibc 2\.12 is older", "newer base"),
+        ({"glibc": "2.12"}, r"glibc 2\.12 is too old", "newer base"),
     ],
 )
 @pytest.mark.usefixtures("wheels")
@@ -447,7 +447,7 @@ def test_the_python_that_is_first_on_the_path_is_taken(store, plan, wheels, tmp_
         ("oci-archive:/nowhere.tar", "is not there: No such file"),
         ("debian:bookworm", "'debian:bookworm' is no base image"),
         ("docker://localhost:1/debian:bookworm", "is not pinned by its digest"),
-        (f"docker://localhost:1/debian@sha256:{'0' * 64}", "cannot be had"),
+        (f"docker://localhost:1/debian@sha256:{'0' * 64}", "cannot be fetched"),
     ],
 )
 def test_a_base_that_is_not_there_is_refused_before_slow_work(store, plan, wheels, base, message):
@@ -465,6 +465,6 @@ def test_a_base_is_brought_once(store, plan, wheels, tmp_path, monkeypatch):
     build(store, plan())
     monkeypatch.setenv("PATH", str(tmp_path))  # no skopeo any more
     assert build(store, plan("code"))
-    with pytest.raises(ToolMissing, match="skopeo, which base images are brought with") as missing:
+    with pytest.raises(ToolMissing, match="'skopeo' is not installed") as missing:
         build(store, plan(base=write_small_base(tmp_path / "new", "3.11.4")))
     assert "apt-get install skopeo" in missing.value.remedy

@@ -78,6 +78,6 @@ def test_a_layer_that_is_damaged_or_gone_is_an_error_that_names_it(tmp_path, dam
     blob.unlink()
     if content is not None:
         blob.write_bytes(content)
-    with pytest.raises(StoreError, match="is missing or is not what its name says") as refused:
+    with pytest.raises(StoreError, match="is missing or damaged") as refused:
         LayerContents().sha256(store.folder, image.digest, [MODEL])
     assert image.layers[0].digest in refused.value.message

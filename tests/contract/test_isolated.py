@@ -1,4 +1,4 @@
-"""Environments of their own: built once, shared, done again when half made; with the real uv and wheels of a folder."""
+"""Isolated environments: built once, shared, rebuilt if incomplete; with the real uv and local wheels."""
 
 import os
 import platform
@@ -108,7 +108,7 @@ def test_what_is_on_no_index_is_said_with_the_remedy_and_nothing_is_left(environ
 def test_a_lock_that_is_older_than_what_serving_needs_is_refused_before_anything_is_installed(tmp_path):
     needed = dict.fromkeys(("bentoml", "cloudpickle", "numpy", "uvicorn", "backports-zstd"), "1.0")
     lock = captured().model_copy(update={"distributions": needed})
-    with pytest.raises(EnvironmentNotBuilt, match="its lock has no msgspec, which") as failed:
+    with pytest.raises(EnvironmentNotBuilt, match="its lock lacks msgspec, which") as failed:
         VirtualEnvironments(tmp_path / "environments").ensure(lock)
     assert "deploy the notebook again" in failed.value.remedy
     assert not (tmp_path / "environments").exists()

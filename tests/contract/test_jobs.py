@@ -1,4 +1,4 @@
-"""The jobs' file: states and events, several processes at once, what was killed, what is trimmed and hidden."""
+"""The jobs' file: states and events, concurrent and killed processes, trimmed and hidden data."""
 
 import json
 import multiprocessing
@@ -50,9 +50,9 @@ def told(jobs, job_id):
 
 def test_a_job_goes_from_its_kernel_to_its_process_and_each_state_is_an_event(jobs, sleeper):
     job = created(jobs, "waiting")
-    assert jobs.capturing(job.id, sleeper.pid).kernel == sleeper.pid
-    jobs.tell(job.id, "step", {"number": 1, "total": 5, "title": "capturing"})
-    queued = jobs.captured(job.id, "churn:abc", "/opt/python")
+    assert jobs.start_capture(job.id, sleeper.pid).kernel == sleeper.pid
+    jobs.add_event(job.id, "step", {"number": 1, "total": 5, "title": "capturing"})
+    queued = jobs.finish_capture(job.id, "churn:abc", "/opt/python")
     assert (queued.request["source"], queued.interpreter) == ("churn:abc", "/opt/python")
     running = jobs.claim(job.id, sleeper.pid)
     assert (running.state, running.pid, running.number, running.steps) == ("running", sleeper.pid, 1, 5)
@@ -74,7 +74,7 @@ def test_looking_makes_no_file_and_the_file_is_the_users_own(jobs, home):
     assert stat.S_IMODE((home / "jobs.sqlite").stat().st_mode) == 0o600
 
 
-def test_the_newest_job_comes_first_and_a_reader_goes_on_after_an_event(jobs):
+def test_the_newest_job_comes_first_and_a_reader_continues_after_an_event(jobs):
     first, second = created(jobs), created(jobs)
     assert [job.id for job in jobs.jobs()] == [second.id, first.id]
     assert [job.id for job in jobs.jobs(1)] == [second.id]
@@ -85,22 +85,22 @@ def test_the_newest_job_comes_first_and_a_reader_goes_on_after_an_event(jobs):
     assert jobs.events(job_id=second.id) == [two]
 
 
-def test_the_first_end_counts_and_nothing_is_told_afterwards(jobs):
+def test_the_first_end_counts_and_no_event_follows(jobs):
     job = created(jobs)
     jobs.end(job.id, "cancelled")
     assert jobs.end(job.id, "done", result=1).state == "cancelled"
-    jobs.tell(job.id, "log", {"text": "too late"})
+    jobs.add_event(job.id, "log", {"text": "too late"})
     assert told(jobs, job.id) == ["queued", "cancelled"]
 
 
-def test_what_no_process_runs_yet_is_withdrawn_and_what_runs_is_not(jobs):
+def test_a_job_without_a_process_is_withdrawn_and_a_running_one_is_not(jobs):
     waiting, queued, running = created(jobs, "waiting"), created(jobs), created(jobs)
     jobs.claim(running.id, os.getpid())
     assert [jobs.withdraw(job.id).state for job in (waiting, queued, running)] == ["cancelled", "cancelled", "running"]
     with pytest.raises(Conflict, match="is cancelled"):
-        jobs.capturing(waiting.id, os.getpid())
+        jobs.start_capture(waiting.id, os.getpid())
     with pytest.raises(Conflict, match="is cancelled"):
-        jobs.captured(waiting.id, "churn:abc", "")
+        jobs.finish_capture(waiting.id, "churn:abc", "")
     assert jobs.claim(queued.id, os.getpid()) is None
 
 
@@ -111,10 +111,10 @@ def _tells(home, job_id, barrier):
     jobs = SqliteJobs(home)
     barrier.wait()
     for number in range(30):
-        jobs.tell(job_id, "log", {"text": f"{os.getpid()} {number}"})
+        jobs.add_event(job_id, "log", {"text": f"{os.getpid()} {number}"})
 
 
-def test_of_what_several_processes_tell_at_once_nothing_is_lost_and_each_ones_order_is_kept(jobs, home):
+def test_events_of_concurrent_processes_are_complete_and_in_order(jobs, home):
     job = created(jobs)
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(4)
@@ -158,7 +158,7 @@ jobs.claim(sys.argv[2], os.getpid())
 number = 0
 while True:
     number += 1
-    jobs.tell(sys.argv[2], "step", {"number": number, "total": 9, "title": f"step {number}"})
+    jobs.add_event(sys.argv[2], "step", {"number": number, "total": 9, "title": f"step {number}"})
     print(number, flush=True)
 """
 
@@ -203,7 +203,7 @@ def test_a_signal_reaches_the_process_that_runs_a_job(jobs, sleeper):
 
 def test_a_job_whose_kernel_ended_before_it_had_captured_is_failed(jobs, sleeper):
     job = created(jobs, "waiting")
-    jobs.capturing(job.id, sleeper.pid)
+    jobs.start_capture(job.id, sleeper.pid)
     assert jobs.sweep() == []
     sleeper.kill()
     sleeper.wait()
@@ -212,8 +212,8 @@ def test_a_job_whose_kernel_ended_before_it_had_captured_is_failed(jobs, sleeper
     assert "run its cells" in failed.problem.remedy
 
 
-def test_a_kernel_that_was_asked_may_be_busy_as_long_as_it_is_there(jobs, monkeypatch, sleeper):
-    job = jobs.asked(created(jobs, "waiting").id, sleeper.pid)
+def test_a_kernel_with_a_request_may_be_busy_as_long_as_it_is_alive(jobs, monkeypatch, sleeper):
+    job = jobs.request_capture(created(jobs, "waiting").id, sleeper.pid)
     assert (job.state, job.asked, job.kernel) == ("waiting", sleeper.pid, None)
     monkeypatch.setattr(adapter, "now", lambda: job.created_at + domain.WAITS_AT_MOST)
     assert jobs.sweep() == []
@@ -224,23 +224,23 @@ def test_a_kernel_that_was_asked_may_be_busy_as_long_as_it_is_there(jobs, monkey
 
 
 def test_a_kernel_that_does_not_come_for_a_day_is_waited_for_no_more(jobs, monkeypatch, sleeper):
-    job = jobs.asked(created(jobs, "waiting").id, sleeper.pid)
+    job = jobs.request_capture(created(jobs, "waiting").id, sleeper.pid)
     monkeypatch.setattr(adapter, "now", lambda: job.created_at + domain.WAITS_AT_MOST + timedelta(seconds=1))
     assert [lost.id for lost in jobs.sweep()] == [job.id]
 
 
-def test_a_kernel_that_has_begun_or_that_nobody_waits_for_is_not_asked_for(jobs, sleeper):
+def test_a_started_or_withdrawn_capture_is_not_requested(jobs, sleeper):
     begun = created(jobs, "waiting")
-    jobs.capturing(begun.id, os.getpid())
-    assert jobs.asked(begun.id, sleeper.pid).asked is None
+    jobs.start_capture(begun.id, os.getpid())
+    assert jobs.request_capture(begun.id, sleeper.pid).asked is None
     sleeper.kill()
     sleeper.wait()
     assert jobs.sweep() == []
     ended = jobs.withdraw(begun.id)
-    assert jobs.asked(ended.id, os.getpid()) == ended
+    assert jobs.request_capture(ended.id, os.getpid()) == ended
 
 
-def test_a_job_whose_kernel_was_not_asked_within_minutes_is_failed(jobs, monkeypatch):
+def test_a_job_without_a_capture_request_within_minutes_has_failed(jobs, monkeypatch):
     job = created(jobs, "waiting")
     later = job.created_at + domain.ASKED_WITHIN
     monkeypatch.setattr(adapter, "now", lambda: later)
@@ -273,9 +273,9 @@ def test_the_oldest_that_ended_go_first_with_their_events_and_event_numbers_go_o
 
 def test_a_log_is_cut_where_it_is_too_long_and_says_so(jobs):
     job = created(jobs)
-    jobs.tell(job.id, "log", {"text": "x" * (domain.LOG_EVENT + 7)})
+    jobs.add_event(job.id, "log", {"text": "x" * (domain.LOG_EVENT + 7)})
     for _ in range(domain.LOG_IN_ALL // domain.LOG_EVENT + 3):
-        jobs.tell(job.id, "log", {"text": "y" * domain.LOG_EVENT})
+        jobs.add_event(job.id, "log", {"text": "y" * domain.LOG_EVENT})
     texts = [event.data["text"] for event in jobs.events(job_id=job.id) if event.kind == "log"]
     assert texts[0].endswith("… (cut: 7 characters more)")
     assert texts[-1].endswith("(this job's log is longer; the rest of it is not kept)")
@@ -285,7 +285,7 @@ def test_a_log_is_cut_where_it_is_too_long_and_says_so(jobs):
 def test_of_each_run_the_latest_news_is_kept(jobs):
     job = created(jobs)
     for run, side, cell in ((0, "candidate", 1), (1, "candidate", 1), (0, "stable", 1), (0, "candidate", 2)):
-        jobs.tell(job.id, "underway", {"run": run, "side": side, "cell": cell})
+        jobs.add_event(job.id, "underway", {"run": run, "side": side, "cell": cell})
     news = [event.data for event in jobs.events(job_id=job.id) if event.kind == "underway"]
     assert [(one["run"], one["side"], one["cell"]) for one in news] == [
         (1, "candidate", 1),
@@ -308,7 +308,7 @@ def test_secret_parameters_reach_the_process_alone_and_are_gone_when_it_has_ende
     assert b"hunter" not in (home / "jobs.sqlite").read_bytes()
 
 
-def test_what_was_secret_is_in_no_free_place_however_often_its_job_was_written(jobs, home, monkeypatch):
+def test_secrets_are_in_no_free_page_however_often_the_job_was_written(jobs, home, monkeypatch):
     connect = sqlite3.connect
 
     def connected(*given, **named):  # as SQLite is where its maker did not switch it on
@@ -318,29 +318,29 @@ def test_what_was_secret_is_in_no_free_place_however_often_its_job_was_written(j
 
     monkeypatch.setattr(sqlite3, "connect", connected)
     job = created(jobs, request={"parameter": ["api_key=hunter2"]}, state="waiting")
-    jobs.capturing(job.id, os.getpid())
+    jobs.start_capture(job.id, os.getpid())
     for number in range(1, 6):
-        jobs.tell(job.id, "step", {"number": number, "total": 5, "title": "so much " * 20 * number})
-    jobs.captured(job.id, "churn:1", "/python")
+        jobs.add_event(job.id, "step", {"number": number, "total": 5, "title": "so much " * 20 * number})
+    jobs.finish_capture(job.id, "churn:1", "/python")
     jobs.claim(job.id, os.getpid())
     jobs.end(job.id, "done")
     assert b"hunter" not in (home / "jobs.sqlite").read_bytes()
 
 
-def test_what_a_kernel_captured_before_it_went_is_not_lost_to_who_looked_earlier(jobs, monkeypatch):
+def test_a_capture_of_an_ended_kernel_is_not_lost_to_an_earlier_check(jobs, monkeypatch):
     job = created(jobs, state="waiting")
-    jobs.capturing(job.id, os.getpid())
+    jobs.start_capture(job.id, os.getpid())
 
     def gone(*_):
-        jobs.captured(job.id, "churn:1", "/python")
+        jobs.finish_capture(job.id, "churn:1", "/python")
         return False
 
-    monkeypatch.setattr(adapter, "is_there", gone)
+    monkeypatch.setattr(adapter, "is_alive", gone)
     assert jobs.sweep() == []
     assert jobs.job(job.id).state == "queued"
 
 
-def test_a_damaged_file_is_named_with_what_to_do(jobs, home):
+def test_a_damaged_file_is_named_with_a_remedy(jobs, home):
     created(jobs)
     (home / "jobs.sqlite").write_bytes(b"no database, but long enough to look at" * 100)
     with pytest.raises(StoreError, match=r"jobs\.sqlite is damaged") as raised:

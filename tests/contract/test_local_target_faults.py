@@ -16,7 +16,7 @@ from test_local_target_support import Stage, ask, endpoint_of, eventually, stage
 
 from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.system import temp
-from jupyter_deploy.targets.local.preflight import check_machine
+from jupyter_deploy.targets.local.preflight import check_limits
 
 __all__ = ["stage"]
 
@@ -46,7 +46,7 @@ def in_a_child(what: Callable[[], None]) -> str:
 def test_too_few_open_files_are_said_before_anything_starts() -> None:
     def low() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
-        check_machine()
+        check_limits()
 
     said = in_a_child(low)
     assert "may have 100 files open" in said
@@ -62,7 +62,7 @@ def test_used_up_inotify_instances_are_said_before_anything_starts() -> None:
             os.setuid(NOBODY)  # the limit is one of a user: other tests of this user must not meet it
         while libc.inotify_init1(0) >= 0:
             pass
-        check_machine()
+        check_limits()
 
     said = in_a_child(greedy)
     assert "fs.inotify.max_user_instances is" in said

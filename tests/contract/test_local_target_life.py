@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -220,10 +219,10 @@ def test_a_runtime_directory_that_is_not_ours_is_refused(stage: Stage) -> None:
         with pytest.raises(TargetError, match="another user") as refused:
             stage.target.start(release)
         assert "NBDEPLOY_RUNTIME" in refused.value.remedy
-    under = replace(stage.settings, runtime=stage.home / "run")
+    under = stage.settings.model_copy(update={"runtime": stage.home / "run"})
     with pytest.raises(TargetError, match="lies under"):
         LocalTarget(under).start(release)
-    long = replace(stage.settings, runtime=stage.root / ("long" * 20))
+    long = stage.settings.model_copy(update={"runtime": stage.root / ("long" * 20)})
     with pytest.raises(TargetError, match="bytes of"):
         LocalTarget(long).start(release)
     assert not list(elsewhere.iterdir())
@@ -232,7 +231,7 @@ def test_a_runtime_directory_that_is_not_ours_is_refused(stage: Stage) -> None:
 def test_a_shell_with_another_xdg_directory_finds_what_runs(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     xdg = stage.root / "xdg"
     xdg.mkdir()
-    target = LocalTarget(replace(stage.settings, runtime=None))
+    target = LocalTarget(stage.settings.model_copy(update={"runtime": None}))
     release = stage.release("aaa")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(xdg))
     target.start(release)
@@ -245,7 +244,7 @@ def test_a_shell_with_another_xdg_directory_finds_what_runs(stage: Stage, monkey
 
 
 def test_a_missing_envoy_is_said_before_anything_starts(stage: Stage) -> None:
-    target = LocalTarget(replace(stage.settings, envoy="/nowhere/envoy"))
+    target = LocalTarget(stage.settings.model_copy(update={"envoy": "/nowhere/envoy"}))
     with pytest.raises(EnvoyMissing) as missing:
         target.start(stage.release("aaa"))
     assert "NBDEPLOY_ENVOY" in missing.value.remedy
@@ -381,9 +380,10 @@ def test_limits_of_the_records_that_were_changed_hold_from_the_next_verb_on() ->
         release = stage.release("aaa")
         stage.target.start(release)
         assert eventually(lambda: runs_with(stage, "1000"))
-        LocalTarget(replace(stage.settings, archivist=archivist("2000"))).route(endpoint_of(release))
+        LocalTarget(stage.settings.model_copy(update={"archivist": archivist("2000")})).route(endpoint_of(release))
         assert eventually(lambda: runs_with(stage, "2000"))
-        (target := LocalTarget(replace(stage.settings, archivist=archivist("3000")))).start(stage.release("bbb"))
+        target = LocalTarget(stage.settings.model_copy(update={"archivist": archivist("3000")}))
+        target.start(stage.release("bbb"))
         assert eventually(lambda: runs_with(stage, "3000"))
         before = pid(stage)
         target.route(endpoint_of(release))

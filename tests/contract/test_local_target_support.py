@@ -26,7 +26,8 @@ from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Traffic
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.targets.local.releases import limits
-from jupyter_deploy.targets.local.target import LocalSettings, LocalTarget
+from jupyter_deploy.targets.local.settings import LocalSettings
+from jupyter_deploy.targets.local.target import LocalTarget
 
 # Answers each instance with its version's number; writes what it saw to seen.jsonl beside the bento.
 SERVICE = """
@@ -132,7 +133,7 @@ class Stage:
             snapshot_path=str(folder),
             interpreter=sys.executable,
             source=Source(notebook="n.ipynb", variable="model"),
-            resources=Resources().asked(resources or {}),
+            resources=Resources().overridden(resources or {}),
             created_at=datetime(2026, 1, 1, tzinfo=UTC),
         )
 

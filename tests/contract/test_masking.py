@@ -1,4 +1,4 @@
-"""Secrets in cells: how they are written, what is kept of them, and that looking for them takes no long."""
+"""Secrets in cells: how they are written, masked and found in linear time."""
 
 from types import SimpleNamespace
 
@@ -14,7 +14,7 @@ from jupyter_deploy.masking import detection, masking
 from jupyter_deploy.notebooks.papermill import PapermillRunner
 from jupyter_deploy.verbs.reproduce import _what_to_run
 from tests.contract.capturing import NUMBERS
-from tests.contract.test_guard_stale_kernel import look
+from tests.contract.test_checks_stale_kernel import look
 from tests.work import work_of
 
 # The text, and what of it must not be kept.
@@ -84,7 +84,7 @@ def test_a_model_is_deployed_with_findings_and_a_training_table_that_tell_no_sec
     capturer = ModelCapturer(tmp_path / "store", Tolerance(), replay_timeout=60)
     made = capturer.stage(handed, "churn")
     capturer.discard(made)
-    assert "was fitted on is not known" in repr(made.manifest.findings)
+    assert "the training table of the model is unknown" in repr(made.manifest.findings)
     assert "hunter22" not in made.manifest.model_dump_json()
 
 

@@ -31,7 +31,7 @@ def test_a_notebooks_own_deploys_are_left_out_and_what_stands_under_them_still_r
     told = []
     asking = "from IPython.display import display\ndisplay({'text/plain': str(doubled(4))}, raw=True)"
     assert PapermillRunner().run(notebook, asking, told.append)["text/plain"] == "8"
-    assert told == [*(f"cell {number} of 4" for number in range(1, 5)), "asking the model in its kernel"]
+    assert told == [*(f"cell {number} of 4" for number in range(1, 5)), "calling the model in its kernel"]
     assert not (tmp_path / "home").exists()
     assert not (tmp_path / "bentoml").exists()
 
@@ -66,15 +66,17 @@ def test_cells_run_again_make_the_model_whose_answers_are_compared_and_those_tha
     snapshot = capture(ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=120), halved, 3)
 
     def ask(*cells):
-        return PapermillRunner().ask_again(snapshot, cells, lambda _: None, folder=tmp_path, interpreter=sys.executable)
+        return PapermillRunner().predict_again(
+            snapshot, cells, lambda _: None, folder=tmp_path, interpreter=sys.executable
+        )
 
     own = "%load_ext jupyter_deploy\nfirst = %deploy model --name halved --example 3\nfirst.url"
     found = ask("1 / 0", "def model(n):\n    return n / 2", own)
     assert (found["error"], found["differences"]) == (None, [])
     assert found["raised"] == [
         "cell 1 raised ZeroDivisionError: division by zero",
-        "cell 3 raised AttributeError: %deploy is left out: nbdeploy runs this notebook itself, "
-        "so that there is no 'url'",
+        "cell 3 raised AttributeError: %deploy is skipped: nbdeploy runs this notebook itself, "
+        "so its result has no 'url'",
     ]
     assert ask("def model(n):\n    return n / 3")["differences"] == ["row 0: expected 1.5, got 1.0"]
     assert ask("other = 1")["error"]["missing"] == {"kind": "global", "name": "model"}
@@ -92,7 +94,7 @@ def test_the_notebooks_own_modules_answer_when_they_run_again_and_not_those_of_t
 
     def ask(folder=tmp_path):
         cells, python = ["import pricing\nmodel = pricing.priced"], sys.executable
-        found = PapermillRunner().ask_again(snapshot, cells, lambda _: None, folder=folder, interpreter=python)
+        found = PapermillRunner().predict_again(snapshot, cells, lambda _: None, folder=folder, interpreter=python)
         return found["error"], found["differences"]
 
     assert ask() == (None, [])
@@ -121,8 +123,8 @@ def test_cells_that_only_miss_what_a_deploy_returns_are_passed_over_and_told(tmp
     asking = "from IPython.display import display\ndisplay({'text/plain': str(doubled(4))}, raw=True)"
     notebook = notebooks.write(tmp_path / "uses.ipynb", *USES)
     assert PapermillRunner().run(notebook, asking, told.append, ["doubled", "x"])["text/plain"] == "8"
-    assert [words.partition(",")[0] for words in told if "passed" in words] == [
-        "cell 4 is passed over", "cell 5 is passed over", "cell 6 is passed over"
+    assert [words.partition(",")[0] for words in told if "skipped" in words] == [
+        "cell 4 is skipped", "cell 5 is skipped", "cell 6 is skipped"
     ]  # fmt: skip
 
 

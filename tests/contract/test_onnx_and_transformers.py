@@ -1,4 +1,4 @@
-"""ONNX models and Hugging Face pipelines: what they are asked with, what comes back, what is refused."""
+"""ONNX models and Hugging Face pipelines: inputs, answers and refusals."""
 
 import numpy as np
 import onnx
@@ -69,7 +69,7 @@ def test_columns_of_a_frame_go_to_the_inputs_of_their_names(stage):
     assert staged.manifest.features == ("age", "home_town")
     asked = load(staged.folder).answer([{"age": 1, "home town": "Zug"}])
     assert set(asked[0]) == {"output_label", "output_probability"}
-    with pytest.raises(InvalidExample, match="the model's input 'age' is no column"):
+    with pytest.raises(InvalidExample, match="the model's input 'age' is not a column"):
         stage(built.model, built.example[["home town"]])
     with pytest.raises(InvalidExample, match="give a data frame with these columns, or a dict"):
         stage(built.model, built.example.to_numpy())
@@ -126,7 +126,7 @@ def test_what_onnxruntime_cannot_read_or_run_as_before_is_said(stage, tmp_path):
     with pytest.raises(NotCapturable, match="is no longer there"):
         stage(session, np.ones((1, 3)))
     settings = (*serving.settings_of(session)[:4], ("FasterExecutionProvider",))
-    with pytest.raises(RuntimeError, match="onnxruntime has no FasterExecutionProvider here"):
+    with pytest.raises(RuntimeError, match="onnxruntime lacks FasterExecutionProvider"):
         serving.session_of(multiplication().SerializeToString(), settings)
 
 

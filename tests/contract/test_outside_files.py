@@ -1,4 +1,4 @@
-"""What is said of files that are not packed unasked, be they few or many."""
+"""Findings about files that are packed only on request, few or many."""
 
 from types import SimpleNamespace
 
@@ -26,14 +26,14 @@ def test_the_files_of_one_folder_are_one_finding(tmp_path):
     names = "00.txt, 01.txt, 02.txt, 03.txt, 04.txt and 7 more"
     assert (one.severity, one.message) == (
         "error",
-        f"f(), line 3, opens 12 files in {shared} ({names}), each of which is outside of the project "
-        f"{tmp_path / 'project'} and is not packed without being asked for",
+        f"f(), line 3, opens 12 files in {shared} ({names}), each of which is outside the project "
+        f"{tmp_path / 'project'} and is not packed by default",
     )
-    assert one.remedy.startswith(f"pack all that is in it with --include {shared}, or single ones with --include FILE")
+    assert one.remedy.startswith(f"pack the folder with --include {shared}, or single files with --include FILE")
     assert [f.message.partition(", which")[0] for f in others] == [f"f(), line 3, opens {tmp_path / 'other' / 'a.txt'}"]
 
 
-def test_no_more_than_ten_lines_are_said(tmp_path):
+def test_there_are_at_most_ten_findings(tmp_path):
     reads = [read(tmp_path / f"shared{i:02}" / name) for i in range(15) for name in ("a", "b")]
     found = told(tmp_path, reads)
     assert len(found) == 10

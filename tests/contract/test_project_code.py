@@ -1,4 +1,4 @@
-"""Which of the project's modules go in by source, which by value, and that only what was captured is run."""
+"""Project modules by source and by value; only captured code runs."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def test_data_beyond_the_limit_stays_out_and_that_is_said(project, tmp_path, mon
 
     code, files = packed(heavy.f, tmp_path / "snapshot")
     assert sources(files) == ["heavy/__init__.py"]
-    assert any("of the package heavy only its code goes in" in finding.message for finding in code.findings)
+    assert any("only the code of the package heavy is packed" in finding.message for finding in code.findings)
 
 
 MODULE = """
@@ -92,7 +92,7 @@ class Model:
         ('{"a", "b"}', '{"a", "c"}', "plain.<locals>.<listcomp>|plain"),
         ("return 4", "return 5", "Model.top"),
         ("return x\n", "return -x\n", "Model.predict"),
-        ("def plain", "def plain(", "not Python any more"),
+        ("def plain", "def plain(", "no longer valid Python"),
     ],
 )
 def test_what_was_edited_since_its_import_goes_in_by_value_and_what_was_not_by_source(
@@ -155,7 +155,7 @@ def test_a_function_that_imports_an_edited_module_when_it_is_called_is_refused(p
     import layers.low
 
     (root / "layers" / "low.py").write_text("def low(x):\n    return -x\n")
-    with pytest.raises(NotCapturable, match=r"lazy\(\) imports 'layers.low' when it is called(.|\n)*importlib.reload"):
+    with pytest.raises(NotCapturable, match=r"lazy\(\) imports 'layers.low' when called(.|\n)*importlib.reload"):
         packed(layers.lazy.lazy, tmp_path / "snapshot")
 
 
@@ -277,10 +277,10 @@ RUN = """
 import json, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from serving.project_code import strangers, use
+from serving.project_code import install, unlisted_files
 folder, files = Path(sys.argv[2]), json.loads(sys.argv[3])
-print(strangers(folder, files))
-use(folder, files)
+print(unlisted_files(folder, files))
+install(folder, files)
 import safe
 print(safe.ANSWER, safe.__file__)
 """
@@ -318,7 +318,7 @@ def test_only_the_very_source_that_was_captured_is_run(project, tmp_path):
     (folder / "code" / "json.py").write_text("")
     assert run(folder, files).stdout.startswith("['code/json.py']")
     source.write_text("ANSWER = 3\n")
-    assert "is not what was captured" in run(folder, files).stderr
+    assert "differs from the captured file" in run(folder, files).stderr
 
 
 def test_a_module_that_cannot_be_imported_anew_goes_in_as_it_is_loaded_and_that_is_said(project, tmp_path):
@@ -336,7 +336,7 @@ def test_a_module_that_cannot_be_imported_anew_goes_in_as_it_is_loaded_and_that_
     assert snapshot.manifest.predictions == [False, True, True, True]
     assert sources(snapshot.manifest.files) == []
     assert [finding.check for finding in snapshot.manifest.findings] == ["edited-module"]
-    assert "imported anew" in snapshot.manifest.findings[0].message
+    assert "after a new import" in snapshot.manifest.findings[0].message
 
 
 def test_distributions_of_this_machine_are_told_from_those_of_an_index(tmp_path, monkeypatch):

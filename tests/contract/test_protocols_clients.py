@@ -27,7 +27,7 @@ def served():
 
 @pytest.fixture(scope="module")
 def told(served, tmp_path_factory):
-    """What a client's script says, by its name and host."""
+    """Return the output of a client's script."""
     interpreters = {}
     settings = uvs_settings(pips_settings()) | os.environ
 

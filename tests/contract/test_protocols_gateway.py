@@ -1,4 +1,4 @@
-"""All protocols through a real Envoy: paths, hosts, HTTP/2, copies, and what is recorded."""
+"""All protocols through a real Envoy: paths, hosts, HTTP/2, copies, records."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_another_model_or_version_is_refused_and_not_copied(served):
     assert not [line for line in stage.edge() if line["request_id"] == "refused"]
 
 
-def test_what_is_only_read_is_at_the_host_too(served):
+def test_read_only_pages_work_by_host_too(served):
     address = urlsplit(served[1]["stretch"])
     for host in ("stretch.localhost", f"STRETCH.localhost:{address.port}"):
         found = httpx.get(f"http://{address.netloc}/v2/models/stretch", headers={"host": host}, trust_env=False)
@@ -88,7 +88,7 @@ def test_what_is_only_read_is_at_the_host_too(served):
     assert "NAME.localhost" in strange.json()["detail"]
 
 
-def test_what_is_asked_beside_predictions_at_the_host_is_not_counted_as_one(served):
+def test_requests_by_host_without_a_prediction_are_not_counted_as_predictions(served):
     stage, urls, endpoints = served
     address, endpoint = urlsplit(urls["stretch"]), endpoints["stretch"]
     before = stage.target.observe(endpoint).counts["stretch:aaa"].requests
@@ -99,14 +99,14 @@ def test_what_is_asked_beside_predictions_at_the_host_is_not_counted_as_one(serv
     assert counted == 1
 
 
-def test_clients_may_speak_http_2_without_asking_first(served):
+def test_clients_may_use_http_2_with_prior_knowledge(served):
     with httpx.Client(http1=False, http2=True, trust_env=False, timeout=30) as client:
         response = client.post(f"{served[1]['stretch']}/predict", json={"instances": [[1, 2]]})
     assert response.http_version == "HTTP/2"
     assert response.json() == {"predictions": [[2.0, 4.0, 1.0]]}
 
 
-def test_what_a_function_yields_comes_as_events_through_the_gateway(served):
+def test_events_pass_through_the_gateway(served):
     with httpx.stream(
         "POST", f"{served[1]['words']}/predict", json={"instances": ["one two"]},
         headers={"accept": "text/event-stream"}, trust_env=False, timeout=30,

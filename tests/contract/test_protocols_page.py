@@ -1,4 +1,4 @@
-"""The page about protocols: each of its commands prints what the page says."""
+"""The page on protocols: each command prints the output that the page shows."""
 
 from __future__ import annotations
 

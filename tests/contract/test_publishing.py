@@ -48,7 +48,7 @@ def test_an_unknown_endpoint_or_release_is_named(world):
 @pytest.mark.parametrize(
     ("to", "why"),
     [
-        ("https://registry.example/team", "leave out what stands before"),
+        ("https://registry.example/team", "remove the part before"),
         ("team/Tumour", "begins with the registry's host"),
         (f"{PLACE}@sha256:{'0' * 64}", "only known when the image is built"),
     ],

@@ -1,4 +1,4 @@
-"""Records as they are found on disk: read, filtered, followed, with torn and odd lines among them."""
+"""Records on disk: read, filtered and followed, also with torn and odd lines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.errors import InvalidInput, InvalidName, StoreError
 from jupyter_deploy.domain.evidence.inference import RecordError
-from jupyter_deploy.records.follow import Tail
+from jupyter_deploy.records.follow import RecordFollower
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -125,14 +125,14 @@ ODD = [
 
 
 @pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
-def test_an_odd_line_is_passed_over_and_stays_on_disk(log, tmp_path, odd):
+def test_an_odd_line_is_skipped_and_stays_on_disk(log, tmp_path, odd):
     path = write(tmp_path, line(1).encode() + b"\n" + odd + b"\n" + line(2).encode() + b"\n")
     before = path.read_bytes()
     assert ids(log.records("tumour")) == ["r1", "r2"]
     assert path.read_bytes() == before
 
 
-def test_a_torn_last_line_is_passed_over_and_a_whole_one_without_its_end_is_read(log, tmp_path):
+def test_a_torn_last_line_is_skipped_and_a_complete_one_without_a_line_break_is_read(log, tmp_path):
     write(tmp_path, line(1) + "\n" + line(2)[:70])
     write(tmp_path, line(3), name="2-1.v1.jsonl")
     assert ids(log.records("tumour")) == ["r1", "r3"]
@@ -143,7 +143,7 @@ def test_a_record_of_tens_of_megabytes_is_read(log, tmp_path):
     assert ids(log.records("tumour")) == ["r1", "r2", "r3"]
 
 
-def test_what_is_not_a_segment_is_not_read(log, tmp_path):
+def test_other_files_than_segments_are_not_read(log, tmp_path):
     write(tmp_path, line(1) + "\n", name="1-1.jsonl.tmp")
     (tmp_path / "records" / "tumour" / "note.txt").write_text("x")
     assert log.records("tumour") == []
@@ -205,7 +205,7 @@ def test_follow_finds_new_segments_and_new_releases(log, tmp_path):
 
 def test_follow_leaves_a_torn_line_until_its_rest_comes(log, tmp_path):
     text = line(1) + "\n"
-    following = Tail(tmp_path, "tumour")
+    following = RecordFollower(tmp_path, "tumour")
     write(tmp_path, text[:60])
     assert following.new() == []
     write(tmp_path, text[60:-1])
@@ -218,7 +218,7 @@ def test_follow_leaves_a_torn_line_until_its_rest_comes(log, tmp_path):
 def test_follow_completes_a_line_that_was_torn_when_it_began(tmp_path):
     text = line(2) + "\n"
     write(tmp_path, line(1) + "\n" + text[:60])
-    following = Tail(tmp_path, "tumour")
+    following = RecordFollower(tmp_path, "tumour")
     write(tmp_path, text[60:])
     assert ids(following.new()) == ["r2"]
 
@@ -226,14 +226,14 @@ def test_follow_completes_a_line_that_was_torn_when_it_began(tmp_path):
 def test_follow_finds_its_place_behind_a_torn_line_longer_than_a_block(tmp_path):
     text = line(2, inputs="x" * 200_000) + "\n"
     write(tmp_path, line(1) + "\n" + text[:-10])
-    following = Tail(tmp_path, "tumour")
+    following = RecordFollower(tmp_path, "tumour")
     write(tmp_path, text[-10:])
     assert ids(following.new()) == ["r2"]
 
 
 @pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
 def test_follow_passes_over_an_odd_line(tmp_path, odd):
-    following = Tail(tmp_path, "tumour")
+    following = RecordFollower(tmp_path, "tumour")
     write(tmp_path, odd + b"\n" + line(1).encode() + b"\n")
     assert ids(following.new()) == ["r1"]
 
@@ -245,8 +245,8 @@ def test_follow_filters_by_role_and_status(log, tmp_path):
     assert next(following).request_id == "r2"
 
 
-def test_follow_orders_by_time_what_it_finds_at_once(tmp_path):
-    following = Tail(tmp_path, "tumour")
+def test_follow_orders_new_records_by_time(tmp_path):
+    following = RecordFollower(tmp_path, "tumour")
     write(tmp_path, line(2) + "\n")
     write(tmp_path, line(1) + "\n", version="bbb")
     assert ids(following.new()) == ["r1", "r2"]
@@ -254,7 +254,7 @@ def test_follow_orders_by_time_what_it_finds_at_once(tmp_path):
 
 def test_follow_outlives_the_removal_and_the_return_of_a_segment(tmp_path):
     path = write(tmp_path, line(1) + "\n")
-    following = Tail(tmp_path, "tumour")
+    following = RecordFollower(tmp_path, "tumour")
     path.unlink()
     assert following.new() == []
     write(tmp_path, line(2) + "\n")
@@ -264,7 +264,7 @@ def test_follow_outlives_the_removal_and_the_return_of_a_segment(tmp_path):
 def test_an_idle_look_opens_no_segment(tmp_path, monkeypatch):
     for number in range(100):
         write(tmp_path, (line(number) + "\n") * 50, name=f"{number}-1.v1.jsonl")
-    following = Tail(tmp_path, "tumour")
+    following = RecordFollower(tmp_path, "tumour")
 
     def opened(path, *_args, **_options):
         raise AssertionError(f"{path} was opened")

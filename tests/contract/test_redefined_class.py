@@ -1,4 +1,4 @@
-"""A model of a notebook's class that was changed since: what is captured is what answers, and it is said."""
+"""A model of a class that was changed since: the loaded class is captured, with a finding."""
 
 import numpy as np
 import pytest

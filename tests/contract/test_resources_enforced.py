@@ -242,19 +242,19 @@ def test_the_keepers_look_ends_the_largest_process_of_a_release_and_says_so(
 ) -> None:
     (child,) = psutil.Process(group.pid).children()
     state = written(tmp_path, group.pid, 1000 << 20)
-    limits.look(tmp_path / "programs", tmp_path / "pids")
+    limits.check_memory(tmp_path / "programs", tmp_path / "pids")
     assert limits.killed(state)[0] == 0
     written(tmp_path, group.pid, 120 << 20)
-    limits.look(tmp_path / "programs", tmp_path / "pids")
+    limits.check_memory(tmp_path / "programs", tmp_path / "pids")
     eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
-    limits.look(tmp_path / "programs", tmp_path / "pids")
+    limits.check_memory(tmp_path / "programs", tmp_path / "pids")
     assert group.poll() is None
     count, last = limits.killed(state)
     assert count == 1
     assert abs(time.time() - last) < 3600
     assert "out of memory: a process was ended" in (tmp_path / "log").read_text()
     (line,) = enforced(Resources(memory=120 << 20), state, tmp_path)
-    assert line.startswith("memory 125.8 MB, of each process by RLIMIT_DATA, of all by a look every second")
+    assert line.startswith("memory 125.8 MB, of each process by RLIMIT_DATA, of all by a check every second")
     assert "out of memory 1 time" in line
 
 

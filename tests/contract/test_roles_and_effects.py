@@ -1,4 +1,4 @@
-"""A shadow repeats side effects: the model can ask for its role, and capture tells what the model does."""
+"""Side effects of shadows: the role for the model, and the findings of capture."""
 
 import asyncio
 import json
@@ -85,9 +85,9 @@ class Missing:
 sys.meta_path.insert(0, Missing())
 sys.path.insert(0, sys.argv[1])
 from serving import load
-from serving.role import asked_as
+from serving.role import in_role
 model = load(sys.argv[2])
-with asked_as("canary"):
+with in_role("canary"):
     print(json.dumps(model.answer([1])))
 """
 

@@ -1,4 +1,4 @@
-"""Generated examples become signatures, and go through HTTP to the very answers that the notebook got."""
+"""Generated examples: their signatures, and equal answers over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sample of the requests, and columns left out: what readers of records make of them, and what a release writes."""
+"""Sampled requests and redacted columns: as a release writes them, and as readers of records see them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jupyter_deploy.faces.kernel import recorded as face
 from jupyter_deploy.faces.kernel.model_input import model_input
 from jupyter_deploy.faces.render.render import text
 from jupyter_deploy.records.compaction import compact_all
-from jupyter_deploy.records.ground_truth import RecordedTruth
+from jupyter_deploy.records.ground_truth import RecordedGroundTruth
 from jupyter_deploy.serving import Front
 from jupyter_deploy.serving.telemetry.recording import place_of
 from tests.releases import release
@@ -83,7 +83,7 @@ def test_a_share_that_was_changed_holds_for_the_requests_of_its_time(world):
     assert world.compare(endpoint(), since=NOON + timedelta(seconds=100)).notes == []
 
 
-def test_a_canarys_counts_are_said_to_be_of_a_sample(world):
+def test_a_canarys_counts_are_marked_as_a_sample(world):
     for number in range(10):
         world.record(number, "aaa", "stable", sample=0.25)
     found = world.compare(endpoint(**CANARY).recording(None, 0.25))
@@ -91,12 +91,12 @@ def test_a_canarys_counts_are_said_to_be_of_a_sample(world):
     assert found.notes[0].startswith("of a sample: 25 %")
 
 
-def test_a_record_of_a_sample_stands_for_as_many_requests_as_were_asked(world):
+def test_a_record_of_a_sample_counts_for_all_its_requests(world):
     for number in range(8):
         world.record(number, "aaa", "stable", sample=0.25, status=500 if number == 0 else 200)
     world.record(8, "aaa", "stable")
     log, day = RecordLog(world.home), timedelta(days=1)
-    (span,) = log.spans("tumour", since=NOON, until=NOON + day, every=day)
+    (span,) = log.time_series("tumour", since=NOON, until=NOON + day, every=day)
     assert (span.requests, span.errors) == (33, 4)
     assert text(log.records("tumour")).splitlines()[-1] == "(sample: recorded of 25 % of the requests)"
 
@@ -104,7 +104,7 @@ def test_a_record_of_a_sample_stands_for_as_many_requests_as_were_asked(world):
 REDACTED = {"inputs": [{"age": 4}], "redacted": ["ssn"]}
 
 
-def test_whole_records_are_read_beside_sampled_and_redacted_ones_as_lines_and_as_parquet(world):
+def test_complete_sampled_and_redacted_records_are_read_together_as_lines_and_as_parquet(world):
     world.pair(1, segment="1-1.v1.jsonl")
     assert compact_all(world.home) == []
     log = RecordLog(world.home)
@@ -120,14 +120,14 @@ def test_whole_records_are_read_beside_sampled_and_redacted_ones_as_lines_and_as
     assert not list(world.home.glob("records/**/*.jsonl"))
 
 
-def test_whoever_asks_for_what_is_redacted_is_told_that_it_is(world, monkeypatch):
+def test_a_reader_of_redacted_data_gets_a_note(world, monkeypatch):
     world.pair(1, **REDACTED, stable_fields=REDACTED)
     log = RecordLog(world.home)
     record = log.records("tumour")[0]
     with pytest.raises(InvalidInput, match="is on record without ssn, which was redacted"):
         model_input(record)
     assert text([record]).splitlines()[-1] == "(redacted: ssn)"
-    with RecordedTruth(world.home).recorded("tumour", since=NOON, limit=10) as rows:
+    with RecordedGroundTruth(world.home).recorded("tumour", since=NOON, limit=10) as rows:
         monkeypatch.setenv("NBDEPLOY_RECORDED", str(rows.path))
         monkeypatch.setenv("NBDEPLOY_RECORDED_OF", str(rows.of))
         with pytest.warns(UserWarning, match="the values of ssn are redacted"):
@@ -142,7 +142,7 @@ def test_whoever_asks_for_what_is_redacted_is_told_that_it_is(world, monkeypatch
     assert "ssn of one side alone" in differ[0]
 
 
-def test_what_a_redacted_column_holds_is_in_neither_record_nor_log(front, records, capsys):
+def test_values_of_a_redacted_column_are_in_neither_record_nor_log(front, records, capsys):
     told = {"x_rollout_record": "full;redact=ssn"}
     assert predict(front, '{"instances": [0]}', **told).status_code == 500
     assert problem(predict(front, f'{{"instances": ["{SSN}"]}}', **told), 422)
@@ -156,7 +156,7 @@ def test_what_a_redacted_column_holds_is_in_neither_record_nor_log(front, record
     assert "division" not in log
 
 
-def test_feedback_is_written_without_what_is_redacted(front, folder):
+def test_feedback_is_written_without_redacted_values(front, folder):
     actual = {"ssn": SSN, "risk": 0.5}
     assert post(front, {"request_id": "r1", "actual": actual}, x_rollout_record="full;redact=ssn").status_code == 200
     assert [line["actual"] for line in kept(folder)] == [{"risk": 0.5}]

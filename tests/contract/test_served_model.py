@@ -31,7 +31,7 @@ LABELS = np.array(["no", "yes", "no", "yes"])
 
 
 def act(what, n):
-    """Does what it is told, as models that validations are for may do."""
+    """Behave as the parameters say, like the models that validations test."""
     sys.stdout.write(f"asked to {what}\n")
     sys.stdout.flush()
     if what == "end":
@@ -43,7 +43,7 @@ def act(what, n):
 
 @pytest.fixture(scope="module")
 def captured(tmp_path_factory):
-    """Snapshots of a classifier of frames, one of arrays, and a function of two parameters."""
+    """Capture a classifier of frames, one of arrays, and a function of two parameters."""
     capturer = ModelCapturer(tmp_path_factory.mktemp("bentoml"), Tolerance(), replay_timeout=120)
     numbers = NUMBERS.to_numpy("float32")
     return {
@@ -55,7 +55,7 @@ def captured(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def servers(captured):
-    """All of them served at once."""
+    """Serve all snapshots at once."""
     with (
         SnapshotServers(60).serving(captured["frame"]) as frame,
         SnapshotServers(60).serving(captured["array"]) as array,
@@ -66,7 +66,7 @@ def servers(captured):
 
 @pytest.fixture
 def ask(servers, captured, request):
-    """A served model by kind; the test's own job."""
+    """Return a served model by kind, with the test's own job."""
 
     def model(kind):
         return ServedModel(servers[kind].url_for(request.node.name.split("[")[0][:90]), captured[kind].tag)
@@ -105,7 +105,7 @@ def test_a_function_is_called_as_in_its_notebook_and_asked_many_calls_at_once(as
         function("a", 1, what="b")
 
 
-def test_what_does_not_fit_is_told_by_row_and_feature_in_several_requests_too(ask, monkeypatch):
+def test_invalid_rows_are_named_by_row_and_feature_in_several_requests_too(ask, monkeypatch):
     clf = ask("frame")
     monkeypatch.setattr(asking, "MOST_BYTES", 60)  # two rows a request
     many = pd.concat([NUMBERS] * 3)
@@ -128,13 +128,13 @@ def test_a_batch_is_asked_in_requests_enough_to_judge_their_latencies(servers, c
         assert len(servers["frame"].calls("many").calls) == before + requests + 1
 
 
-def test_there_is_the_served_method_and_no_other(ask):
+def test_only_the_served_method_exists(ask):
     with pytest.raises(AttributeError, match=r"has no 'predict_proba' here.* one method, which is predict;.*--method"):
         ask("frame").predict_proba(NUMBERS)
     assert not hasattr(ask("frame"), "_repr_html_")
 
 
-def test_what_a_model_raises_is_shown_with_what_it_wrote(ask):
+def test_a_models_exception_is_shown_with_its_output(ask):
     with pytest.raises(TargetError) as failed:
         ask("call")("raise", 1)
     assert "failed on this request (500)" in str(failed.value)
@@ -142,7 +142,7 @@ def test_what_a_model_raises_is_shown_with_what_it_wrote(ask):
     assert "ValueError: no such customer" in str(failed.value)
 
 
-def test_only_who_knows_the_secret_is_answered_and_nothing_else_shows_it(servers, captured, ask):
+def test_only_a_client_with_the_secret_is_answered_and_nothing_shows_the_secret(servers, captured, ask):
     url = servers["frame"].url_for("secret")
     address, secret, _ = url.rsplit("/", 2)
     wrong = ("y" if secret[0] == "x" else "x") + secret[1:]
@@ -156,7 +156,7 @@ def test_only_who_knows_the_secret_is_answered_and_nothing_else_shows_it(servers
     assert {connection.laddr.ip for connection in process.net_connections()} == {"127.0.0.1"}
 
 
-def test_each_run_is_told_apart_and_its_calls_make_metrics(servers, captured):
+def test_runs_have_separate_call_logs_that_make_metrics(servers, captured):
     server, rule = servers["frame"], Rule.of("str", None, None)
     one, other = (ServedModel(server.url_for(job), captured["frame"].tag) for job in ("01", "01.stable"))
     for rows in (NUMBERS, NUMBERS[:2], NUMBERS[:1]):
@@ -177,42 +177,42 @@ def test_each_run_is_told_apart_and_its_calls_make_metrics(servers, captured):
     assert (found["agreement"].value, found["agreement"].n) == (1.0, 6)
 
 
-def test_beyond_its_limits_calls_are_counted_and_their_answers_left_out(tmp_path):
-    from jupyter_deploy.serving.standalone import MOST_ANSWER_BYTES, MOST_CALLS, Noted
+def test_beyond_the_limits_calls_are_counted_without_answers(tmp_path):
+    from jupyter_deploy.serving.standalone import MAX_ANSWER_BYTES, MAX_CALLS, CallLog
     from jupyter_deploy.serving.telemetry.records import Entry
 
-    noted = Noted(tmp_path / "calls")
-    noted._calls["a"] = MOST_CALLS - 1
-    noted._bytes["b"] = MOST_ANSWER_BYTES
+    log = CallLog(tmp_path / "calls")
+    log._calls["a"] = MAX_CALLS - 1
+    log._bytes["b"] = MAX_ANSWER_BYTES
     for job in ("a", "a", "b"):
-        assert noted.write_all([Entry("r", job, 1, "direct", 200, 1.0, 1, [1], [2])])
+        assert log.write_all([Entry("r", job, 1, "direct", 200, 1.0, 1, [1], [2])])
     assert (tmp_path / "calls" / "a").read_text().count("\n") == 2
     assert (tmp_path / "calls" / "a").read_text().endswith('"answers": [2]}\n\n')
     assert '"answers": null' in (tmp_path / "calls" / "b").read_text()
     assert (tmp_path / "calls" / "a").stat().st_mode & 0o777 == 0o600
 
 
-def test_the_same_question_is_known_as_the_same_however_its_json_was_written(tmp_path):
+def test_equal_instances_have_equal_digests_however_their_json_is_written(tmp_path):
     from jupyter_deploy.serving.dispatch.parsed_request import Raw
-    from jupyter_deploy.serving.standalone import Noted
+    from jupyter_deploy.serving.standalone import CallLog
     from jupyter_deploy.serving.telemetry.records import Entry
 
-    noted = Noted(tmp_path / "calls")
+    log = CallLog(tmp_path / "calls")
     asked = ([{"a": "é"}], Raw(b'[ {"a":\n"\\u00e9"} ]'), Raw('[{"a": "é"}]'.encode()), [{"a": "e"}])
-    noted.write_all([Entry("r", "job", 1, "direct", 200, 1.0, 1, inputs, Raw(b"[2]")) for inputs in asked])
+    log.write_all([Entry("r", "job", 1, "direct", 200, 1.0, 1, inputs, Raw(b"[2]")) for inputs in asked])
     lines = [json.loads(line) for line in (tmp_path / "calls" / "job").read_text().splitlines()]
     assert [line["asked"] == lines[0]["asked"] for line in lines] == [True, True, True, False]
     assert [line["answers"] for line in lines] == [[2]] * 4
 
 
-def test_a_model_that_ends_its_process_is_told_and_what_was_asked_is_kept(captured):
+def test_a_model_that_ends_its_process_is_reported_and_its_calls_are_kept(captured):
     with SnapshotServers(60).serving(captured["call"]) as server:
         model = ServedModel(server.url_for("01"), captured["call"].tag)
         assert model("twice", 1)["twice"] == 2
         with pytest.raises(TargetError, match="no longer answers"):
             model("end", 1)
         until(lambda: server._process.poll() is not None)
-        with pytest.raises(StartFailed, match=r"ended \(exit code 3\) while it was asked[\s\S]*asked to end"):
+        with pytest.raises(StartFailed, match=r"ended \(exit code 3\) during a request[\s\S]*asked to end"):
             server.check()
         assert len(server.calls("01").calls) == 1
         with pytest.raises(TargetError, match="no longer answers"):
@@ -258,7 +258,7 @@ with SnapshotServers(60).serving(Snapshot.model_validate_json(sys.argv[1])) as s
 
 
 @pytest.mark.parametrize("when", ["wait", "at once", "with a fork"])
-def test_a_server_ends_with_who_started_it_however_that_ends_and_leaves_no_folder(captured, when):
+def test_a_server_ends_with_its_parent_and_leaves_no_folder(captured, when):
     document = captured["frame"].model_dump_json()
     parent = subprocess.Popen(
         [sys.executable, "-c", STARTS, document, when], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -276,7 +276,7 @@ def test_a_server_ends_with_who_started_it_however_that_ends_and_leaves_no_folde
             os.kill(int(other), signal.SIGKILL)
 
 
-def test_who_asks_while_it_starts_waits_and_is_answered(captured):
+def test_a_request_during_the_start_waits_and_is_answered(captured):
     began = time.monotonic()
     with SnapshotServers(60).serving(captured["frame"]) as server:
         assert time.monotonic() - began < 30

@@ -1,4 +1,4 @@
-"""The serving package in front of a real BentoML, in processes that know nothing of this project."""
+"""The serving package in front of a real BentoML, in processes without this project."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ MODELS = {"tumour": pipeline, "net": network, "risk": function}
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A BentoML home with the three models, and for each a folder with its service."""
+    """Make a BentoML home with the three models, and a folder with a service for each."""
     root = tmp_path_factory.mktemp("served")
     for name, make in MODELS.items():
         native, example, answers, container, more = make()
@@ -111,7 +111,7 @@ def environment(root):
 
 
 class Server:
-    """One started server; ``how`` is ``uvicorn`` (on a unix socket) or ``bentoml`` (on a loopback port)."""
+    """Start a server; ``how`` is ``uvicorn`` (on a unix socket) or ``bentoml`` (on a loopback port)."""
 
     def __init__(self, how, root, name, scratch, **more):
         self.records = scratch / "records"
@@ -215,7 +215,7 @@ def test_wrong_paths_and_methods_are_problems(tumour):
         assert response.headers["x-model-version"] == "tumour:1a2b"
 
 
-def test_health_and_descriptions_are_there(tumour):
+def test_health_and_description_pages_are_served(tumour):
     for path in ("/livez", "/readyz", "/metadata", "/openapi.json", "/docs.json", "/schema.json", "/"):
         response = tumour.client.get(path)
         assert response.status_code == 200, path
@@ -223,7 +223,7 @@ def test_health_and_descriptions_are_there(tumour):
         assert tumour.client.head(path).status_code in (200, 405)
 
 
-def test_prometheus_sees_our_figures_beside_bentomls(tumour):
+def test_prometheus_gets_the_metrics_of_this_package_and_of_bentoml(tumour):
     tumour.client.post("/predict", json={"instances": []}, headers={"x-rollout-role": "probe"})
     text = tumour.client.get("/metrics").text
     assert 'nbdeploy_requests_total{role="probe",status="200"}' in text
@@ -250,7 +250,7 @@ def test_a_changed_model_keeps_the_server_from_starting(home, tmp_path):
     assert "model.pkl changed after it was captured" in server.log.read_text()
 
 
-def test_another_environment_keeps_the_server_from_starting_when_that_is_checked(home, tmp_path):
+def test_a_changed_environment_keeps_the_server_from_starting_if_it_is_checked(home, tmp_path):
     changed = tmp_path / "changed"
     shutil.copytree(home / "risk", changed / "risk")
     shutil.copytree(home / "bentoml", changed / "bentoml")

@@ -1,4 +1,4 @@
-"""What a function yields, as server-sent events."""
+"""Server-sent events of functions that yield."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from protocol_models import MODELS, ask, front_of, made
 
 from jupyter_deploy.domain.evidence.inference import Record
 from jupyter_deploy.serving import Front
-from jupyter_deploy.serving.standalone import nothing_else
+from jupyter_deploy.serving.standalone import fallback_app
 
 EVENTS = {"accept": "text/event-stream", "content-type": "application/json"}
 
@@ -45,7 +45,7 @@ def events(response):
 @pytest.mark.parametrize(
     ("name", "items"), [("counted", [{"number": 0}, {"number": 1}, {"number": 2}]), ("slowly", [0, 1, 2])]
 )
-def test_each_item_is_an_event_and_all_of_them_one_recorded_answer(fronts, records, name, items):
+def test_each_item_is_an_event_and_the_record_has_all_items(fronts, records, name, items):
     response = ask(fronts[name], "POST", "/predict", json={"instances": [3]}, headers=EVENTS)
     assert events(response) == [*((None, item) for item in items), ("end", {"items": 3})]
     (record,) = records()
@@ -54,7 +54,7 @@ def test_each_item_is_an_event_and_all_of_them_one_recorded_answer(fronts, recor
     assert response.headers["x-model-version"] == f"{name}:v1"
 
 
-def test_who_does_not_ask_for_events_gets_a_list(fronts):
+def test_without_the_accept_header_the_items_are_a_list(fronts):
     response = ask(fronts["counted"], "POST", "/predict", json={"instances": [1]})
     assert response.json() == {"predictions": [[{"number": 0}]]}
 
@@ -67,7 +67,7 @@ def test_who_does_not_ask_for_events_gets_a_list(fronts):
         ("counted", {"instances": []}, {"predictions": []}),
     ],
 )
-def test_of_several_calls_and_of_a_function_that_returns_the_answer_is_as_ever(fronts, records, name, body, expected):
+def test_several_calls_and_functions_that_return_are_answered_without_events(fronts, records, name, body, expected):
     assert ask(fronts[name], "POST", "/predict", json=body, headers=EVENTS).json() == expected
     assert [record.outputs for record in records()] == [expected["predictions"]]
 
@@ -75,13 +75,13 @@ def test_of_several_calls_and_of_a_function_that_returns_the_answer_is_as_ever(f
 @pytest.mark.parametrize(
     ("body", "status"), [({"instances": ["x"]}, 422), ({"instances": [-1]}, 500), ({"instance": 1}, 422)]
 )
-def test_what_fails_before_the_first_item_has_its_status(fronts, records, body, status):
+def test_a_failure_before_the_first_item_has_its_own_status(fronts, records, body, status):
     response = ask(fronts["counted"], "POST", "/predict", json=body, headers=EVENTS)
     assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
     assert [record.status for record in records()] == [status]
 
 
-def test_what_fails_later_is_the_last_event_and_is_recorded_as_failed(fronts, records):
+def test_a_later_failure_is_the_last_event_and_is_recorded_as_failed(fronts, records):
     response = ask(fronts["counted"], "POST", "/predict", json={"instances": [60]}, headers=EVENTS)
     *items, (kind, problem) = events(response)
     assert len(items) == 50
@@ -104,8 +104,8 @@ def endless(upto):
 
 
 @pytest.mark.timeout(60)
-def test_a_client_that_leaves_ends_the_function(tmp_path, monkeypatch):
-    """Which gets to clear up; the next request is answered."""
+def test_a_disconnect_ends_the_function(tmp_path, monkeypatch):
+    """The function can clean up, and the next request is answered."""
     CLOSED.clear()
     monkeypatch.setitem(MODELS, "endless", (endless, {"upto": 7}, "call", {"parameters": ("upto",), "answers": [[7]]}))
     noted = []
@@ -123,7 +123,7 @@ def test_a_client_that_leaves_ends_the_function(tmp_path, monkeypatch):
 
     model = made(tmp_path, "endless")
     model._call = endless  # this process's own, which can be looked at
-    front = Front(nothing_else, model=model, recorder=Noted())
+    front = Front(fallback_app, model=model, recorder=Noted())
     sent = []
 
     async def run():

@@ -1,4 +1,4 @@
-"""Front in one process: what clients are told, and what is recorded about it."""
+"""Front in one process: responses and records."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_no_instances_get_no_predictions(front):
     assert predict(front, '{"instances": []}').json() == {"predictions": []}
 
 
-def test_what_is_no_number_in_an_answer_becomes_null(front, records):
+def test_nan_and_infinity_in_an_answer_become_null(front, records):
     assert predict(front, '{"instances": [97]}').json() == {"predictions": [None]}
     assert records()[0].outputs == [None]
 
@@ -132,7 +132,7 @@ def test_an_unreasonable_request_id_is_replaced(front, request_id):
 
 
 def test_a_long_or_foreign_request_id_is_kept_in_answer_and_record(front, records):
-    """The gateway hands it back as it came, so the record must have the same."""
+    """The gateway returns it unchanged, so the record must have the same id."""
     for request_id in ("x" * 1000, "ä"):
         response = predict(front, '{"instances": [1]}', x_request_id=request_id.encode("latin-1"))
         assert response.headers["x-request-id"].encode("latin-1") == request_id.encode("latin-1")
@@ -152,7 +152,7 @@ def test_a_long_or_foreign_request_id_is_kept_in_answer_and_record(front, record
         (b'{"instances": ["\\ud800"]}', "surrogate"),
     ],
 )
-def test_what_is_not_json_is_a_400_that_says_why(front, records, body, words):
+def test_invalid_json_gets_a_400_with_the_reason(front, records, body, words):
     assert words in problem(predict(front, body), 400)["detail"]
     (record,) = records()
     assert (record.status, record.inputs, record.outputs) == (400, None, None)
@@ -177,7 +177,7 @@ def test_json_that_is_nested_too_deeply_is_a_400(front, monkeypatch):
         ('{"instances": [null]}', ["instances", 0]),
     ],
 )
-def test_what_does_not_fit_is_a_422_that_names_the_place(front, records, body, loc):
+def test_invalid_instances_get_a_422_with_row_and_feature(front, records, body, loc):
     errors = problem(predict(front, body), 422)["errors"]
     assert [error["loc"] for error in errors] == [loc]
     (record,) = records()
@@ -199,7 +199,7 @@ def test_the_models_own_exception_is_logged_and_recorded_but_not_shown(front, re
     assert "Traceback" in log
 
 
-def test_a_body_that_is_too_large_is_a_413_by_its_announcement_and_by_its_length(front, records):
+def test_a_body_that_is_too_large_gets_a_413_by_its_header_and_by_its_length(front, records):
     async def chunks():
         for _ in range(100):
             yield b"x" * 100
@@ -209,7 +209,7 @@ def test_a_body_that_is_too_large_is_a_413_by_its_announcement_and_by_its_length
     assert [record.status for record in records()] == [413, 413]
 
 
-def test_a_body_that_is_not_there_in_time_is_a_408(front, records, monkeypatch):
+def test_a_slow_body_gets_a_408(front, records, monkeypatch):
     monkeypatch.setattr("jupyter_deploy.serving.asgi.body.RECEIVE_SECONDS", 0.05)
 
     async def dribbling():
@@ -229,7 +229,7 @@ def test_another_content_type_is_a_415(front, records, content_type):
     assert records()[0].status == 415
 
 
-def test_a_request_that_a_foreign_web_page_can_make_without_being_asked_for_leave_is_a_415(front, records):
+def test_a_request_that_a_foreign_web_page_can_send_without_a_preflight_gets_a_415(front, records):
     """``fetch(url, {method: "POST", body: new Blob(['{"instances": [1]}'])})`` sends no content type at all."""
     response = ask(front, "POST", "/predict", content=b'{"instances": [1]}')
     assert "content-type: application/json" in problem(response, 415)["detail"]
@@ -239,12 +239,12 @@ def test_a_request_that_a_foreign_web_page_can_make_without_being_asked_for_leav
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8", "application/x+json"])
-def test_kinds_of_json_are_accepted(front, content_type):
+def test_variants_of_the_json_type_are_accepted(front, content_type):
     assert predict(front, '{"instances": [1]}', content_type=content_type).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
-def test_the_model_is_asked_with_post_only(front, records, method):
+def test_the_model_is_called_with_post_only(front, records, method):
     response = ask(front, method, "/predict")
     assert (response.status_code, response.headers["allow"]) == (405, "POST")
     assert records() == []
@@ -263,14 +263,14 @@ def test_errors_of_the_inner_application_become_problems(front, capsys):
     assert ask(front, "POST", "/livez").headers["allow"]
 
 
-def test_answers_of_the_inner_application_are_stamped(front):
+def test_responses_of_the_inner_application_get_our_headers(front):
     response = ask(front, "GET", "/livez", headers={"x-request-id": "mine"})
     assert response.text == "\n"
     assert response.headers["x-request-id"] == "mine"
     assert response.headers["x-model-version"] == "inverse:1a2b"
 
 
-def test_before_the_model_is_loaded_the_service_lives_but_is_not_ready(monkeypatch):
+def test_before_the_model_is_loaded_the_service_is_alive_but_not_ready(monkeypatch):
     monkeypatch.setattr(snapshot, "_current", None)
     front = Front(inner())
     assert ask(front, "GET", "/livez").status_code == 200
@@ -280,7 +280,7 @@ def test_before_the_model_is_loaded_the_service_lives_but_is_not_ready(monkeypat
         assert response.headers["retry-after"]
 
 
-def test_of_two_fronts_the_outer_one_works(model, records):
+def test_of_two_fronts_the_outer_one_handles_the_request(model, records):
     outer = Front(Front(inner(), model=model), model=model)
     assert predict(outer, '{"instances": [2]}').json() == {"predictions": [0.5]}
     assert problem(ask(outer, "GET", "/nowhere"), 404)  # with one request_id, not two
@@ -290,7 +290,7 @@ def test_of_two_fronts_the_outer_one_works(model, records):
     outer._close()
 
 
-def test_the_metadata_tell_where_the_model_came_from(front, model):
+def test_the_metadata_have_the_models_provenance(front, model):
     metadata = ask(front, "GET", "/metadata").json()
     assert metadata["release"] == "inverse:1a2b"
     assert metadata["digest"] == model.digest
@@ -344,17 +344,17 @@ def test_while_the_model_computes_the_service_answers_its_health(front):
 
 
 @pytest.mark.parametrize("value", ["many", "-1", "0", "1.5"])
-def test_a_limit_that_is_no_number_of_bytes_stops_the_start(monkeypatch, value):
+def test_an_invalid_limit_fails_the_start(monkeypatch, value):
     monkeypatch.setenv("NBDEPLOY_MAX_BODY_BYTES", value)
     with pytest.raises(ValueError, match="NBDEPLOY_MAX_BODY_BYTES must be a number of bytes"):
         Front(inner())
 
 
-def test_the_start_page_is_our_own_description_and_loads_nothing_from_elsewhere(front):
+def test_the_start_page_is_the_metadata_and_loads_nothing_from_other_sites(front):
     response = ask(front, "GET", "/")
     assert response.status_code == 200
     assert response.json() == ask(front, "GET", "/metadata").json()
 
 
-def test_a_slash_too_many_is_a_404_that_says_so(front):
+def test_a_trailing_slash_gets_a_404_with_the_right_path(front):
     assert "without the slash" in problem(ask(front, "POST", "/predict/"), 404)["detail"]

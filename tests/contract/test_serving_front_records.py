@@ -1,4 +1,4 @@
-"""What Front records: by mode, where it cannot, and of clients that leave."""
+"""Records of Front: recording modes, failed writes, disconnects."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["front", "model", "records"]
     ("mode", "kept"),
     [("full", True), ("meta", False), ("off", None), ("what a newer gateway says", False)],
 )
-def test_the_gateway_says_what_is_recorded_of_a_request(front, records, mode, kept):
+def test_the_gateways_header_sets_the_recording_mode(front, records, mode, kept):
     response = predict(front, '{"instances": [2]}', x_rollout_record=mode)
     assert response.json() == {"predictions": [0.5]}
     found = [(record.inputs is not None, record.outputs is not None, record.rows) for record in records()]
     assert found == ([] if kept is None else [(kept, kept, 1)])
 
 
-def test_where_no_data_may_be_kept_the_words_of_an_exception_are_in_neither_record_nor_log(front, records, capsys):
+def test_in_the_mode_meta_an_exceptions_message_is_in_neither_record_nor_log(front, records, capsys):
     assert predict(front, '{"instances": [0]}', x_rollout_record="meta").status_code == 500
     (record,) = records()
     assert (record.error.type, record.error.message, record.inputs) == ("ZeroDivisionError", "", None)
@@ -38,12 +38,12 @@ def unwritable(records, tmp_path, monkeypatch):
     monkeypatch.setenv("NBDEPLOY_RECORDS", str(tmp_path / "file" / "records"))
 
 
-def test_what_cannot_be_recorded_is_answered(front, unwritable):
+def test_a_request_that_cannot_be_recorded_is_answered(front, unwritable):
     assert predict(front, '{"instances": [2]}').json() == {"predictions": [0.5]}
 
 
 @pytest.mark.parametrize("body", ['{"instances": [2]}', "{", '{"instances": [0]}'])
-def test_what_cannot_be_recorded_is_refused_where_records_are_required(model, unwritable, monkeypatch, body):
+def test_a_request_that_cannot_be_recorded_is_refused_if_records_are_required(model, unwritable, monkeypatch, body):
     monkeypatch.setenv("NBDEPLOY_WHEN_RECORD_FAILS", "refuse")
     front = Front(inner(), model=model)
     response = predict(front, body)
@@ -53,13 +53,13 @@ def test_what_cannot_be_recorded_is_refused_where_records_are_required(model, un
     front._close()
 
 
-def test_a_wrong_choice_of_what_to_do_with_the_unrecorded_stops_the_start(monkeypatch):
+def test_an_invalid_setting_for_unrecorded_requests_fails_the_start(monkeypatch):
     monkeypatch.setenv("NBDEPLOY_WHEN_RECORD_FAILS", "perhaps")
     with pytest.raises(ValueError, match="answer or refuse"):
         Front(inner())
 
 
-def test_a_role_that_nobody_gave_out_is_direct(front, records):
+def test_an_unknown_role_is_recorded_as_direct(front, records):
     predict(front, '{"instances": [1]}', x_rollout_role="made-up")
     assert records()[0].role == "direct"
 
@@ -70,7 +70,7 @@ async def call(front, receive, send):
     await front(scope, receive, send)
 
 
-def test_a_client_that_leaves_while_it_sends_gets_no_answer_but_a_record(front, records):
+def test_a_client_that_disconnects_during_its_request_gets_a_record_and_no_response(front, records):
     async def receive():
         return messages.pop(0)
 
@@ -84,7 +84,7 @@ def test_a_client_that_leaves_while_it_sends_gets_no_answer_but_a_record(front, 
     assert [(record.request_id, record.status) for record in records()] == [("gone", 499)]
 
 
-def test_a_client_that_leaves_before_the_answer_crashes_nothing(front, records):
+def test_a_disconnect_before_the_response_causes_no_error(front, records):
     async def receive():
         return {"type": "http.request", "body": b'{"instances": [1]}'}
 
@@ -95,7 +95,7 @@ def test_a_client_that_leaves_before_the_answer_crashes_nothing(front, records):
     assert records()[0].status == 200
 
 
-def test_requests_that_a_time_limit_ends_are_still_recorded(front, records):
+def test_requests_cancelled_by_a_time_limit_are_recorded(front, records):
     async def give_up():
         async def receive():
             return {"type": "http.request", "body": b'{"instances": [99]}'}

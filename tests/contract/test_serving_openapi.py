@@ -1,4 +1,4 @@
-"""What a release says of itself: valid, of every protocol, and its examples work."""
+"""A release's OpenAPI document: valid, with all protocols, and its examples work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each protocol's clients are told, model by model."""
+"""Each protocol's responses, model by model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from protocol_models import FRAME, MODELS, ask, front_of
 
 from jupyter_deploy.domain.evidence.inference import Record
 from jupyter_deploy.serving import Front, snapshot
-from jupyter_deploy.serving.standalone import nothing_else
+from jupyter_deploy.serving.standalone import fallback_app
 
 ROWS = json.loads(FRAME.to_json(orient="records"))
 
@@ -55,7 +55,7 @@ INFER = {
 
 
 @pytest.mark.parametrize("name", INFER)
-def test_version_2_asks_and_answers_by_the_tensors_that_its_metadata_announce(fronts, name):
+def test_v2_uses_the_tensors_of_its_metadata(fronts, name):
     inputs, outputs = INFER[name]
     about = ask(fronts[name], "GET", f"/v2/models/{name}").json()
     response = ask(fronts[name], "POST", f"/v2/models/{name}/infer", json={"id": "7", "inputs": inputs})
@@ -71,7 +71,7 @@ def test_version_2_asks_and_answers_by_the_tensors_that_its_metadata_announce(fr
     assert ask(fronts[name], "GET", f"/v2/models/{name}/versions/v1").json() == about
 
 
-def test_wanted_outputs_come_alone_and_as_bytes_where_that_is_wanted(fronts):
+def test_selected_outputs_are_sent_alone_and_as_bytes_if_requested(fronts):
     wanted = [{"name": "label", "parameters": {"binary_data": True}}]
     response = ask(fronts["both"], "POST", "/v2/models/both/infer", json={"inputs": COLUMNS, "outputs": wanted})
     length = int(response.headers["inference-header-content-length"])
@@ -91,7 +91,7 @@ def test_wanted_outputs_come_alone_and_as_bytes_where_that_is_wanted(fronts):
         ("INT16", np.array([1, 2], "<i2").tobytes()),
     ],
 )
-def test_numbers_of_each_size_come_as_bytes(fronts, datatype, content):
+def test_numbers_of_each_datatype_may_be_bytes(fronts, datatype, content):
     header = {"name": "input-0", "datatype": datatype, "shape": [1, 2]}
     response = infer_bytes(fronts["array"], "array", [header], [content])
     assert response.json()["outputs"][0]["data"] == [[2.0, 4.0, 1.0]], response.text
@@ -113,28 +113,28 @@ X = {"name": "input-0", "datatype": "FP32", "shape": [1, 2]}
 @pytest.mark.parametrize(
     ("header", "content", "claimed", "words"),
     [
-        (X, b"1234567", None, "has 7 bytes, where its shape says 8"),
-        (X | {"shape": [2**62, 2**62]}, b"", None, "has 0 bytes, where its shape says"),
+        (X, b"1234567", None, "has 7 bytes, but its shape has 8"),
+        (X | {"shape": [2**62, 2**62]}, b"", None, "has 0 bytes, but its shape has"),
         (X | {"shape": [2**64, 1]}, b"", None, "must have a shape"),
         (X | {"shape": [-1, 2]}, b"", None, "must have a shape"),
         (X | {"shape": [10**12, 0]}, b"", None, "rows without elements"),
         (X | {"datatype": "BYTES"}, b"\xff\xff\xff\xff", None, "ends within an element"),
         (X | {"datatype": "BYTES"}, b"\x01\0", None, "ends within the length"),
         (X | {"datatype": "BYTES"}, b"\x01\0\0\0\xff", None, "not UTF-8"),
-        (X | {"datatype": "FP128"}, b"", None, "no known datatype"),
+        (X | {"datatype": "FP128"}, b"", None, "unknown datatype"),
         (X, b"12345678", "7", "not JSON"),
         (X, b"12345678", "100000", "inference-header-content-length says"),
         (X, b"12345678", "x", "inference-header-content-length says"),
     ],
 )
-def test_bytes_that_are_not_what_they_are_said_to_be_are_a_400(fronts, header, content, claimed, words):
+def test_bytes_that_contradict_their_header_get_a_400(fronts, header, content, claimed, words):
     response = infer_bytes(fronts["array"], "array", [header], [content], claimed)
     assert response.status_code == 400
     assert words in response.json()["error"]
     assert response.json()["request_id"] == response.headers["x-request-id"]
 
 
-def test_numbers_that_are_none_are_named_by_row(fronts):
+def test_infinite_numbers_are_named_by_row(fronts):
     content = np.array([[1, 2], [3, np.inf]], "<f4").tobytes()
     response = infer_bytes(fronts["array"], "array", [X | {"shape": [2, 2]}], [content])
     assert response.status_code == 422
@@ -148,27 +148,31 @@ def test_numbers_that_are_none_are_named_by_row(fronts):
         ([], 400, "must be an object such as"),
         ({"inputs": []}, 400, "has no inputs; the model takes age, weight, sex, member"),
         ({"inputs": [7]}, 400, "inputs.0"),
-        ({"inputs": [*COLUMNS, COLUMNS[0]]}, 400, "comes twice"),
+        ({"inputs": [*COLUMNS, COLUMNS[0]]}, 400, "is repeated"),
         ({"inputs": [*COLUMNS, tensor("size", "FP64", [1, 2])]}, 400, "unknown input 'size'"),
         ({"inputs": [*COLUMNS[:3], tensor("member", "BOOL", [True])]}, 400, "same number of rows"),
         ({"inputs": [*COLUMNS[:3], tensor("member", "BOOL", [True] * 4, [2, 2])]}, 400, "the shape [2] or [2, 1]"),
         ({"inputs": [*COLUMNS[:3], tensor("member", "BOOL", [True], [2])]}, 400, "has 1 elements"),
         ({"inputs": COLUMNS[:3]}, 422, "missing feature 'member'"),
         ({"inputs": [tensor("age", "INT64", [30, "x"]), *COLUMNS[1:]]}, 422, "instances.1.age: must be a whole number"),
-        ({"inputs": COLUMNS, "outputs": [{"name": "what"}]}, 400, "wants the output 'what'; there are output-0"),
+        (
+            {"inputs": COLUMNS, "outputs": [{"name": "what"}]},
+            400,
+            "selects the unknown output 'what'; the outputs are output-0",
+        ),
         ({"inputs": COLUMNS, "id": 7}, 400, "must have a text as its id"),
         ({"inputs": COLUMNS, "parameters": 7}, 400, "object of parameters"),
         ({"inputs": [COLUMNS[0] | {"parameters": {"shared_memory_region": "x"}}]}, 400, "shared memory"),
     ],
 )
-def test_what_is_not_asked_well_is_said_in_the_words_of_version_2(fronts, document, status, words):
+def test_invalid_v2_requests_get_an_error_in_v2s_form(fronts, document, status, words):
     response = ask(fronts["frame"], "POST", "/v2/models/frame/infer", json=document, headers={"x-request-id": "mine"})
     assert response.status_code == status
     assert words in response.json()["error"]
     assert response.json()["request_id"] == "mine"
 
 
-def test_other_names_versions_and_paths_are_404_and_say_the_right_one(fronts):
+def test_other_names_versions_and_paths_get_a_404_with_the_right_one(fronts):
     for method, path, words in (
         ("GET", "/v2/models/other", "there is no model 'other' here: this is 'frame', at /v2/models/frame"),
         ("POST", "/v2/models/other/infer", "this is 'frame'"),
@@ -184,7 +188,7 @@ def test_other_names_versions_and_paths_are_404_and_say_the_right_one(fronts):
     assert "without the slash" in ask(fronts["frame"], "POST", "/invocations/").json()["detail"]
 
 
-def test_an_endpoint_of_another_name_is_found_by_both(tmp_path, monkeypatch):
+def test_the_endpoints_name_and_the_snapshots_name_both_work(tmp_path, monkeypatch):
     monkeypatch.setenv("NBDEPLOY_ENDPOINT", "my-churn")
     front = front_of(tmp_path, "frame")
     for name in ("my-churn", "frame"):
@@ -194,9 +198,9 @@ def test_an_endpoint_of_another_name_is_found_by_both(tmp_path, monkeypatch):
     assert ask(front, "GET", "/v1/models").json() == {"models": ["my-churn"]}
 
 
-def test_before_the_model_is_loaded_it_lives_and_is_not_ready(monkeypatch):
+def test_before_the_model_is_loaded_the_health_pages_are_alive_and_not_ready(monkeypatch):
     monkeypatch.setattr(snapshot, "_current", None)
-    front = Front(nothing_else)
+    front = Front(fallback_app)
     assert ask(front, "GET", "/v2/health/live").status_code == 200
     for method, path in (
         ("GET", "/v2/health/ready"), ("GET", "/ping"), ("POST", "/invocations"),
@@ -214,7 +218,7 @@ INVOCATIONS = [
 
 
 @pytest.mark.parametrize("document", INVOCATIONS, ids=[next(iter(document)) for document in INVOCATIONS])
-def test_mlflows_forms_of_a_frame_are_one_question(fronts, document):
+def test_mlflows_forms_of_a_frame_are_equivalent(fronts, document):
     response = ask(fronts["frame"], "POST", "/invocations", json=document)
     assert response.json() == {"predictions": [1816.0, 2800.0]}
 
@@ -247,13 +251,13 @@ def test_mlflows_forms_fit_other_models_too(fronts, name, document, expected):
         ({"instances": ROWS, "more": 1}, "more: unknown key"),
         ({"dataframe_split": {"data": [[1]]}}, "dataframe_split.columns: missing"),
         ({"dataframe_split": {"columns": ["a"], "data": [[1], [1, 2]]}}, "dataframe_split.data.1: must be a list"),
-        ({"dataframe_split": {"columns": ["age", "age"], "data": []}}, "'age' comes twice"),
+        ({"dataframe_split": {"columns": ["age", "age"], "data": []}}, "'age' is repeated"),
         ({"dataframe_records": 7}, "dataframe_records: must be a list"),
         ({"inputs": {"age": [1], "sex": []}}, "inputs.sex: must have 1 values"),
         ({"dataframe_records": [ROWS[0], ROWS[1] | {"age": "old"}]}, "instances.1.age: must be a whole number"),
     ],
 )
-def test_other_forms_are_a_422_that_names_the_place(fronts, document, words):
+def test_other_forms_get_a_422_with_the_location(fronts, document, words):
     response = ask(fronts["frame"], "POST", "/invocations", json=document)
     assert response.status_code == 422
     assert words in response.json()["detail"]
@@ -271,12 +275,12 @@ CSV = "age,weight,sex,member\n30,60.5,F,true\n40,7e1,M,False\n"
         ("text/csv; header=absent", CSV.partition("\n")[2]),
     ],
 )
-def test_csv_is_read_by_the_types_of_the_signature(fronts, kind, text):
+def test_the_signatures_types_decide_how_csv_is_read(fronts, kind, text):
     response = ask(fronts["frame"], "POST", "/invocations", content=text, headers={"content-type": kind})
     assert response.json() == {"predictions": [1816.0, 2800.0]}
 
 
-def test_csv_of_arrays_and_texts_is_read_by_their_one_type(fronts):
+def test_the_single_type_of_arrays_and_texts_decides_how_csv_is_read(fronts):
     headers = {"content-type": "text/csv"}
     numbers = ask(fronts["array"], "POST", "/invocations", content="a,b\n1,2\n", headers=headers)
     assert numbers.json() == {"predictions": [[2.0, 4.0, 1.0]]}
@@ -298,14 +302,14 @@ def test_csv_of_arrays_and_texts_is_read_by_their_one_type(fronts):
         ("age\n" + "1" * 200_000, 400, "not CSV"),
     ],
 )
-def test_csv_that_does_not_fit_says_where(fronts, text, status, words):
+def test_invalid_csv_gets_an_error_with_the_location(fronts, text, status, words):
     response = ask(fronts["frame"], "POST", "/invocations", content=text, headers={"content-type": "text/csv"})
     assert response.status_code == status
     assert words in response.json()["detail"]
 
 
-def test_a_page_of_anybody_cannot_ask_by_a_body_without_a_type(fronts):
-    """Triton's client says no type, a browser says where its page is from."""
+def test_a_foreign_web_page_cannot_call_the_model_with_a_body_without_a_type(fronts):
+    """Triton's client sends no type; a browser sends its page's origin."""
     content = json.dumps({"inputs": COLUMNS})
     assert ask(fronts["frame"], "POST", "/v2/models/frame/infer", content=content).status_code == 200
     for headers in ({"origin": "null"}, {"sec-fetch-site": "cross-site"}, {"content-type": "text/plain"}):
@@ -315,7 +319,7 @@ def test_a_page_of_anybody_cannot_ask_by_a_body_without_a_type(fronts):
         assert ask(fronts["frame"], "POST", path, content=content).status_code == 415
 
 
-def test_what_came_by_any_protocol_is_recorded_the_same(tmp_path, monkeypatch):
+def test_each_protocol_leaves_the_same_record(tmp_path, monkeypatch):
     monkeypatch.setenv("NBDEPLOY_RECORDS", str(tmp_path / "records"))
     front = front_of(tmp_path, "frame")
     ask(front, "POST", "/predict", json={"instances": ROWS})

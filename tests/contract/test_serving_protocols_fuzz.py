@@ -1,4 +1,4 @@
-"""Whatever comes by whatever protocol: an answer below 500, or the model's own failure, which these models have not."""
+"""Arbitrary bodies by each protocol: the response is below 500, since these models never fail."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ def spoken(tmp_path_factory):
 
 
 def asked(spoken, name, path, content, **headers):
-    """The rows that are asked for; None: refused, in the protocol's own words."""
-    asking = spoken[name].found(path.format(name))
+    """Return the number of rows; None: refused, in the protocol's own form."""
+    adapter = spoken[name].adapter_at(path.format(name))
     named = [(key.replace("_", "-").encode(), value.encode()) for key, value in headers.items()]
     request = Request(dict(named), LIMIT)
     refused = None
     try:
-        question = asking.question(unpacked(content, request), request)
+        parsed = adapter.parse(unpacked(content, request), request)
     except Problem as problem:
         refused = problem
     except InvalidInstances as invalid:
         refused = Problem(422, str(invalid), invalid.errors)
     if refused is None:
-        json.loads(question.inputs) if isinstance(question.inputs, bytes) else json.dumps(question.inputs)
-        return question.rows
-    told = asking.problem(refused, "r")
-    assert 400 <= told.status == refused.status < 500
-    assert json.loads(told.body)["detail"]
+        json.loads(parsed.inputs) if isinstance(parsed.inputs, bytes) else json.dumps(parsed.inputs)
+        return parsed.rows
+    response = adapter.problem(refused, "r")
+    assert 400 <= response.status == refused.status < 500
+    assert json.loads(response.body)["detail"]
     return None
 
 
@@ -73,7 +73,7 @@ GOOD = VALUES | st.sampled_from([1, 2.5, "a", True, [1, 2], ["a", "b"], 0, [2], 
 
 
 def places(value, at=()):
-    """Where there is something in a document."""
+    """Yield the path of each value in a document."""
     yield at
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, one in inner:
@@ -82,7 +82,7 @@ def places(value, at=()):
 
 @st.composite
 def nearly(draw, documents):
-    """One of the right documents, in which a few things are others, or gone."""
+    """Draw a valid document and replace or delete a few of its values."""
     document = copy.deepcopy(draw(st.sampled_from(documents)))
     for _ in range(draw(st.integers(0, 2))):
         *outer, last = draw(st.sampled_from([place for place in places(document) if place] or [("x",)]))
@@ -122,7 +122,7 @@ def documents_of(name, path):
 
 
 def triton_bytes(sent):
-    """A tensor's elements as the binary extension has them."""
+    """Return a tensor's elements in the binary extension's form."""
     flat = np.asarray(sent["data"], dtype=object).ravel()
     if sent["datatype"] == "BYTES":
         return b"".join(struct.pack("<I", len(text)) + text.encode() for text in flat)
@@ -168,8 +168,8 @@ def test_documents(spoken, name, path):
     length=st.sampled_from(["", "0", "10", "-1", "x", "9" * 20]),
 )
 def test_bytes(spoken, path, content, kind, encoding, length):  # noqa: PLR0917  what hypothesis gives
-    told = {"inference_header_content_length": length} if length else {}
-    asked(spoken, "frame", path, content, content_type=kind, content_encoding=encoding, **told)
+    headers = {"inference_header_content_length": length} if length else {}
+    asked(spoken, "frame", path, content, content_type=kind, content_encoding=encoding, **headers)
 
 
 @pytest.mark.parametrize("name", ["frame", "array", "list", "nested", "call"])

@@ -1,4 +1,4 @@
-"""What schemathesis makes of a release's own OpenAPI document is answered as that says; ``make fuzz`` asks far more."""
+"""Requests that schemathesis derives from a release's OpenAPI document; ``make fuzz`` sends many more."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 
 @pytest.mark.parametrize("name", ["frame", "array", "call"])
-def test_no_request_leads_to_an_error_of_the_server_or_to_an_answer_that_is_not_described(name, tmp_path, monkeypatch):
+def test_no_request_causes_a_server_error_or_an_undocumented_response(name, tmp_path, monkeypatch):
     from tests.fuzzing import KINDS, fuzzed  # schemathesis, which who collects tests should not wait for
 
     assert name in KINDS

@@ -1,4 +1,4 @@
-"""A snapshot's folder is verified before anything in it is unpickled."""
+"""Verification of a snapshot's folder before anything is unpickled."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from jupyter_deploy.serving.values.codec import instances_of, to_json
 def write_snapshot(
     folder, native, example, predictions, container, *, parameters=(), framework="python", method=None, prototype=None
 ):
-    """A folder like those of the capture; the digest of its manifest."""
+    """Write a snapshot's folder; return the digest of its manifest."""
     folder.mkdir(parents=True)
     content = {"example": example, "answers": predictions, "prototype": prototype}
     (folder / "model.pkl").write_bytes(cloudpickle.dumps(native))
@@ -81,7 +81,7 @@ def snapshot(tmp_path):
     return folder, write_snapshot(folder, double, [1, 2], [2, 4], "list")
 
 
-def test_a_snapshot_is_loaded_once_and_found_by_the_front(snapshot):
+def test_a_snapshot_is_loaded_once_and_front_uses_it(snapshot):
     folder, digest = snapshot
     model = load(folder, digest)
     assert model.tag == "tumour:1a2b"
@@ -91,7 +91,7 @@ def test_a_snapshot_is_loaded_once_and_found_by_the_front(snapshot):
     assert current() is model
 
 
-def test_the_example_is_replayed_as_the_notebook_asked_it(snapshot):
+def test_the_example_is_replayed_natively(snapshot):
     assert load(*snapshot).replay_example() == [2, 4]
 
 
@@ -115,13 +115,13 @@ def test_a_changed_pickle_is_refused_before_anything_is_unpickled(snapshot, name
     assert not (tmp_path / "unpickled").exists()
 
 
-def test_a_missing_file_is_told(snapshot):
+def test_a_missing_file_is_reported(snapshot):
     (snapshot[0] / "model.pkl").unlink()
     with pytest.raises(SnapshotChanged, match=r"model\.pkl is missing"):
         load(*snapshot)
 
 
-def test_a_torch_module_is_asked_in_evaluation_mode_and_without_gradients(tmp_path):
+def test_a_torch_module_runs_in_evaluation_mode_and_without_gradients(tmp_path):
     class Net(torch.nn.Module):
         def __init__(self):
             super().__init__()
@@ -199,7 +199,7 @@ def test_the_environment_can_be_checked_by_a_script_that_needs_no_other_file(tmp
     assert len(json.loads(ended.stdout)) == code
 
 
-def test_a_model_is_not_unpickled_in_another_environment_when_that_is_checked(snapshot, monkeypatch):
+def test_a_model_is_not_unpickled_in_a_changed_environment_if_it_is_checked(snapshot, monkeypatch):
     folder, _ = snapshot
     manifest = json.loads((folder / "snapshot.json").read_text())
     manifest["environment"]["distributions"]["numpy"] = "0.1"

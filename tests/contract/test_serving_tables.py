@@ -1,4 +1,4 @@
-"""Arrow and Parquet from their real clients: pyarrow, pandas and polars; and tables that pretend."""
+"""Arrow and Parquet from pyarrow, pandas and Polars, and tables with false sizes."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ BODIES = {
 
 @pytest.mark.parametrize("path", ["/predict", "/invocations"])
 @pytest.mark.parametrize("name", BODIES)
-def test_a_table_asks_what_its_rows_ask_in_json(fronts, name, path):
+def test_a_table_is_equivalent_to_its_rows_in_json(fronts, name, path):
     kind, content = BODIES[name]
     assert post(fronts["frame"], content, kind, path=path).json() == {"predictions": SCORES}
 
@@ -79,7 +79,7 @@ def test_a_table_asks_what_its_rows_ask_in_json(fronts, name, path):
         (PARQUET, lambda content: pq.read_table(pa.BufferReader(content))),
     ],
 )
-def test_the_answer_is_a_table_of_the_kind_that_was_sent_or_is_asked_for(fronts, kind, read):
+def test_the_response_is_a_table_of_the_accepted_or_the_sent_type(fronts, kind, read):
     body_kind, content = next(body for body in BODIES.values() if body[0] == kind)
     for accept in (kind, "*/*", ""):
         response = post(fronts["frame"], content, body_kind, accept)
@@ -91,7 +91,7 @@ def test_the_answer_is_a_table_of_the_kind_that_was_sent_or_is_asked_for(fronts,
     assert read(asked_in_json.content).to_pydict() == {"score": SCORES, "label": ["a", "b"]}
 
 
-def test_an_answer_of_numbers_is_a_table_of_its_own_type(fronts):
+def test_a_numeric_answer_keeps_its_type_in_the_table(fronts):
     table = pa.table({"a": pa.array(ROWS[:, 0]), "b": pa.array(ROWS[:, 1])})
     for name, width in (("tensor", 2), ("array", 3)):
         answered = post(fronts[name], stream(table), STREAM, accept=STREAM)
@@ -100,7 +100,7 @@ def test_an_answer_of_numbers_is_a_table_of_its_own_type(fronts):
         assert column.to_pylist()[0][:2] == (ROWS * (2 if name == "array" else 1))[0].tolist()
 
 
-def test_json_is_answered_in_json_whatever_else_is_taken(fronts):
+def test_json_is_answered_in_json_whatever_else_is_accepted(fronts):
     for accept in ("application/json", "*/*", "text/html,*/*;q=0.8", f"application/json, {STREAM};q=0.5"):
         body = {"instances": FRAME.to_dict("records")}
         assert ask(fronts["frame"], "POST", "/predict", json=body, headers={"accept": accept}).json()
@@ -111,7 +111,7 @@ NESTED = pa.table({"x": pa.FixedSizeListArray.from_arrays(pa.array(ROWS.ravel())
 
 @pytest.mark.parametrize("table", [NESTED, pa.table({"a": ROWS[:, 0], "b": ROWS[:, 1]})], ids=["lists", "columns"])
 @pytest.mark.parametrize("name", ["array", "tensor"])
-def test_a_row_of_an_array_is_a_list_or_the_columns_side_by_side(fronts, name, table):
+def test_a_row_of_an_array_is_a_list_or_the_values_of_all_columns(fronts, name, table):
     answer = pa.ipc.open_stream(post(fronts[name], stream(table), STREAM, "").content).read_all()
     expected = np.hstack([ROWS * 2, ROWS[:, :1]]) if name == "array" else ROWS
     assert answer["prediction"].to_pylist() == expected.tolist()
@@ -141,20 +141,20 @@ def test_tables_fit_other_models_too(fronts, name, table, expected):
         ({"sex": None}, "instances.0.sex: missing feature 'sex'"),
     ],
 )
-def test_what_does_not_fit_is_named_by_row_and_feature(fronts, columns, words):
+def test_invalid_values_of_a_table_are_named_by_row_and_feature(fronts, columns, words):
     table = {name: values for name, values in (FRAME.to_dict("list") | columns).items() if values is not None}
     response = post(fronts["frame"], stream(pa.table(table)), STREAM)
     assert response.status_code == 422
     assert words in response.json()["detail"]
 
 
-def test_a_column_that_comes_twice_is_said(fronts):
+def test_a_repeated_column_is_refused(fronts):
     twice = pa.Table.from_arrays([TABLE["age"], TABLE["age"]], names=["age", "age"])
     response = post(fronts["frame"], stream(twice), STREAM)
-    assert (response.status_code, "the column 'age' comes twice" in response.text) == (422, True)
+    assert (response.status_code, "the column 'age' is repeated" in response.text) == (422, True)
 
 
-def test_without_pyarrow_the_remedy_is_told(fronts, monkeypatch):
+def test_without_pyarrow_the_error_names_the_remedy(fronts, monkeypatch):
     real = importlib.metadata.version
     for old in (None, "13.0.0"):
         columnar._version.cache_clear()
@@ -169,7 +169,7 @@ def test_without_pyarrow_the_remedy_is_told(fronts, monkeypatch):
         monkeypatch.setattr(importlib.metadata, "version", version)
         response = post(fronts["frame"], *reversed(BODIES["pyarrow stream"]))
         assert response.status_code == 415
-        assert "install pyarrow where the notebook runs and deploy again" in response.json()["detail"]
+        assert "install pyarrow in the notebook's environment and deploy again" in response.json()["detail"]
         assert ask(fronts["frame"], "POST", "/predict", json={"instances": FRAME.to_dict("records")}).status_code == 200
     columnar._version.cache_clear()
 
@@ -208,7 +208,7 @@ def bombs():
 
 
 @pytest.mark.parametrize(("kind", "content"), [pytest.param(k, c, id=name) for name, k, c in bombs()])
-def test_a_table_that_would_be_too_large_is_refused_early(fronts, kind, content):
+def test_a_table_that_is_too_large_is_refused_early(fronts, kind, content):
     before = pa.total_allocated_bytes()
     front = fronts["frame"]
     response = post(front, content, kind)
@@ -224,7 +224,7 @@ def test_a_table_that_would_be_too_large_is_refused_early(fronts, kind, content)
         (PARQUET, pa.table({"age": [[1.0]]})),
     ],
 )
-def test_columns_of_types_that_are_not_taken_are_named(fronts, kind, table):
+def test_columns_of_unsupported_types_are_named(fronts, kind, table):
     content = stream(table) if kind == STREAM else saved(lambda sink: pq.write_table(table, sink))
     response = post(fronts["frame"], content, kind)
     assert response.status_code == 422
@@ -233,7 +233,7 @@ def test_columns_of_types_that_are_not_taken_are_named(fronts, kind, table):
 
 @pytest.mark.parametrize(("kind", "content"), [(STREAM, b""), (STREAM, b"x" * 100), (FILE, b"x"), (PARQUET, b"PAR1"),
                                               (FILE, b"ARROW1\0\0"), (STREAM, stream(TABLE)[:-40])])  # fmt: skip
-def test_what_is_no_table_is_a_400(fronts, kind, content):
+def test_an_invalid_table_gets_a_400(fronts, kind, content):
     response = post(fronts["frame"], content, kind)
     assert response.status_code == 400
     assert "the body is not" in response.json()["detail"]
@@ -245,7 +245,7 @@ def test_a_table_without_rows_gets_none(fronts):
     assert pa.ipc.open_stream(answer.content).read_all().num_rows == 0
 
 
-def test_an_answer_is_read_by_pandas_itself(fronts):
+def test_pandas_reads_the_response(fronts):
     response = post(fronts["both"], saved(FRAME.to_parquet), PARQUET, PARQUET)
     pd.testing.assert_frame_equal(
         pd.read_parquet(io.BytesIO(response.content)), pd.DataFrame({"score": SCORES, "label": ["a", "b"]})

@@ -1,4 +1,4 @@
-"""Tensors as requests and as answers: torch is not needed by tests/unit, which run under several Pythons."""
+"""Tensors as requests and answers; here, since tests/unit run without torch under several Pythons."""
 
 import math
 
@@ -18,7 +18,7 @@ def test_a_tensor_comes_back_with_its_type(dtype):
     assert torch.equal(decoded, example)
 
 
-def test_a_tensor_of_small_integers_takes_no_large_ones():
+def test_a_tensor_of_small_integers_refuses_large_ones():
     codec = codec_for(torch.tensor([[1, 2]], dtype=torch.uint8), "tensor")
     assert refusal(codec, [[1, 2], [1, 300]])[0]["loc"] == ["instances", 1]
 
@@ -28,8 +28,8 @@ def test_an_answered_tensor_becomes_a_list(answer):
     assert encode(answer, 2) == [1, 2]
 
 
-def test_one_number_as_a_tensor_for_the_whole_batch_is_refused_in_words():
-    with pytest.raises(BadAnswer, match="must answer one value a row"):
+def test_one_number_as_a_tensor_for_the_whole_batch_is_refused():
+    with pytest.raises(BadAnswer, match="must return one value a row"):
         encode(torch.tensor(1), 1)
 
 

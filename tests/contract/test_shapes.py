@@ -1,4 +1,4 @@
-"""Whatever the notebook's example is: a request brings it back, and is told what fits in its place."""
+"""Requests restore values of every type, and errors describe the expected type."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidExample, InvalidInput
 from jupyter_deploy.serving.asgi.openapi import openapi
 from jupyter_deploy.serving.snapshot import load
-from jupyter_deploy.serving.values.arrays import Unfit, to_array
+from jupyter_deploy.serving.values.arrays import ConversionError, to_array
 from jupyter_deploy.serving.values.codec import Codec, InvalidInstances, encode
 from jupyter_deploy.targets.local.http_client import HttpClient
 from tests.contract import shapes
@@ -108,9 +108,9 @@ def test_a_column_of_dates_and_numbers_is_refused_by_its_name_and_one_of_numbers
 def test_a_value_within_itself_is_refused_in_words():
     ring = [1]
     ring.append(ring)
-    with pytest.raises(InvalidExample, match="holds itself, or is nested too deep"):
+    with pytest.raises(InvalidExample, match="contains itself, or is nested too deep"):
         seen(shapes.any_value, ring)
-    with pytest.raises(InvalidExample, match="holds itself, or is nested too deep"):
+    with pytest.raises(InvalidExample, match="contains itself, or is nested too deep"):
         seen(lambda value: ring, 5)
 
 
@@ -209,7 +209,7 @@ def test_a_tree_within_a_tree_is_read_to_any_depth():
 @pytest.mark.parametrize(
     ("example", "words"),
     [
-        ({"grade": "z", "weight": 1}, r"'grade' is annotated as Literal\['a', 'b'\], and the example's must be one of"),
+        ({"grade": "z", "weight": 1}, r"'grade' is annotated as Literal\['a', 'b'\], but the example's must be one of"),
         ({"grade": "a", "weight": -1}, "'weight' is annotated as .*must be a number above 0, not -1"),
     ],
 )
@@ -285,9 +285,9 @@ def test_an_own_signature_takes_the_place_of_the_examples():
         (
             {"age": (str, ...), "name": (str, ...)},
             InvalidExample,
-            "signature says(.|\n)*age: must be a string",
+            "match the signature(.|\n)*age: must be a string",
         ),
-        ({"age": (int | None, ...), "name": (str, ...)}, InvalidInput, "lets 'age' be missing"),
+        ({"age": (int | None, ...), "name": (str, ...)}, InvalidInput, "allows a missing 'age'"),
     ],
 )
 def test_an_own_signature_that_is_not_the_examples_is_refused(fields, error, words):
@@ -380,5 +380,5 @@ def test_what_has_no_json_form_is_told_with_its_place():
 
 
 def test_rows_of_different_lengths_are_told_in_plain_words():
-    with pytest.raises(Unfit, match="lists of different lengths"):
+    with pytest.raises(ConversionError, match="lists of different lengths"):
         to_array([[1, 2], [3]], "int64")

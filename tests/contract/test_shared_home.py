@@ -1,4 +1,4 @@
-"""Two containers that share a home, each with process ids of its own: neither takes the other's work for dead."""
+"""Two containers that share a home: neither takes the other's processes for ended."""
 
 import contextlib
 import json
@@ -33,8 +33,8 @@ job = jobs.create("deploy", {}, title="deploy clf as churn", endpoint="churn")
 captured = jobs.create("deploy", {}, title="deploy clf as churn", endpoint="churn", state="waiting")
 asked = jobs.create("deploy", {}, title="deploy clf as churn", endpoint="churn", state="waiting")
 jobs.claim(job.id, os.getpid())
-jobs.capturing(captured.id, os.getpid())
-jobs.asked(asked.id, os.getpid())
+jobs.start_capture(captured.id, os.getpid())
+jobs.request_capture(asked.id, os.getpid())
 store.intend(Release.model_validate_json(sys.argv[2]))
 say(pid=os.getpid(), job=job.id, captured=captured.id, asked=asked.id)
 sys.stdin.read()
@@ -124,8 +124,8 @@ def test_who_would_cancel_what_runs_in_another_container_is_told_where(home, oth
 def test_a_kernel_that_was_asked_before_this_machine_was_started_again_is_waited_for_no_more(home, monkeypatch):
     jobs = SqliteJobs(home)
     job = jobs.create("deploy", {}, title="deploy clf as churn", endpoint="churn", state="waiting")
-    jobs.asked(job.id, os.getpid())
-    monkeypatch.setattr(processes, "_here", lambda: ("another boot", "4026531836"))
+    jobs.request_capture(job.id, os.getpid())
+    monkeypatch.setattr(processes, "_boot_and_namespace", lambda: ("another boot", "4026531836"))
     assert [lost.id for lost in jobs.sweep()] == [job.id]
 
 
@@ -147,7 +147,7 @@ def test_a_fork_does_not_hold_on_for_the_process_that_it_came_from(home):
         process.stdout.readline()
         assert json.loads(process.stdout.readline()) == {"forked": True}
         (lock,) = (home / "processes").glob("*.lock")
-        assert processes._is_held(lock)
+        assert processes._is_locked(lock)
         process.kill()
         process.wait()
-        until(lambda: not processes._is_held(lock))  # while the fork is there, until its stdin ends
+        until(lambda: not processes._is_locked(lock))  # while the fork is there, until its stdin ends

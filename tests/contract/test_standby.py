@@ -1,4 +1,4 @@
-"""Processes that wait for the next deploy: real clean processes, replays and builds."""
+"""Spare processes for the next deploy: real clean processes, replays and builds."""
 
 import os
 import time
@@ -190,7 +190,7 @@ def test_its_folder_goes_with_it(capturer, tmp_path, monkeypatch):
     capturer.stand_by()
     (folder,) = tmp_path.glob("nbdeploy-standby-*")
     (one,) = until(waiting)
-    spare._waiting["replay"].process.stdin.close()  # as the end of this process does
+    spare._spares["replay"].process.stdin.close()  # as the end of this process does
     until(lambda: not one.is_running() or one.status() == psutil.STATUS_ZOMBIE)
     assert not folder.exists()
 

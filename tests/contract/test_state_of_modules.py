@@ -1,4 +1,4 @@
-"""What is loaded is compared with what a clean process finds, and with what a reload put in its place."""
+"""The state of loaded modules, compared with a clean process and after a reload."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from jupyter_deploy.capture.project_code import differing
 from jupyter_deploy.capture.reachable import names_reached
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import ReplayFailed
-from jupyter_deploy.serving.describing import described
+from jupyter_deploy.serving.descriptions import describe_value
 from jupyter_deploy.serving.project_code import globals_of
 from jupyter_deploy.system.clean_process import SERVING_FOLDER
 from tests.contract.capturing import capture, edited, packed, sources
@@ -107,7 +107,7 @@ def test_tensors_are_compared_by_their_bytes():
     torch = pytest.importorskip("torch")
 
     def told(value):
-        return described(value, str, {})
+        return describe_value(value, str, {})
 
     weights = torch.nn.Linear(2, 3).to(torch.bfloat16)
     before = told(weights)
@@ -182,7 +182,7 @@ def test_a_file_that_answers_alike_is_kept_where_what_is_loaded_cannot_be_captur
     again = capture(capturer, uses.f, 3, project=root)
     assert again.tag == snapshot.tag
     (message,) = warned(again)
-    assert message.startswith("the module uses is not what its file says (MEMO was changed); captured was the file")
+    assert message.startswith("the module uses differs from its file (MEMO was changed); the file was captured")
     assert "LOCK" in message
     assert capturer.load(again.tag).digest == again.digest, "all its files are there"
 
@@ -195,7 +195,7 @@ def test_a_changed_module_is_named_where_neither_way_answers(project, capturer):
     neither.PID, neither.TOP = os.getpid(), 5
     with pytest.raises(ReplayFailed) as failed:
         capture(capturer, neither.f, 3, project=root)
-    assert "the module neither is not what its file says (PID, TOP were changed)" in failed.value.remedy
+    assert "the module neither differs from its file (PID, TOP were changed)" in failed.value.remedy
 
 
 OPENS_BESIDE = """

@@ -42,7 +42,7 @@ def test_only_the_user_can_read_it(tmp_path, store):
     assert stat.S_IMODE((tmp_path / "home" / "state.sqlite").stat().st_mode) == 0o600
 
 
-def test_history_tells_who_when_why_and_what_newest_first(store):
+def test_history_has_author_time_reason_and_change_newest_first(store):
     first = Endpoint.first(release("one"))
     second = first.with_release(release("two"))
     store.save(first, based_on=0, reason="begin", change="new")
@@ -94,7 +94,7 @@ def test_of_many_processes_that_change_one_revision_exactly_one_wins(tmp_path, s
     assert store.endpoint("churn").revision == 2
 
 
-def test_a_store_of_a_newer_version_is_refused_with_what_to_do(tmp_path, store):
+def test_a_store_of_a_newer_version_is_refused_with_a_remedy(tmp_path, store):
     store.save(Endpoint.first(release("one")), based_on=0, reason="", change="")
     with sqlite3.connect(tmp_path / "home" / "state.sqlite") as db:
         db.execute("PRAGMA user_version = 99")
@@ -116,7 +116,7 @@ def _intend(home, ready):
     signal.pause()
 
 
-def test_a_start_whose_process_was_killed_is_abandoned_and_found(tmp_path, store):
+def test_a_start_of_a_killed_process_is_listed_as_abandoned(tmp_path, store):
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
     other = context.Process(target=_intend, args=(tmp_path / "home", ready), daemon=True)
@@ -133,7 +133,7 @@ def test_a_start_whose_process_was_killed_is_abandoned_and_found(tmp_path, store
     assert store.abandoned() == []
 
 
-def test_a_validation_that_cannot_be_read_is_passed_over_and_told_once(tmp_path, store, caplog):
+def test_an_unreadable_validation_is_skipped_with_one_warning(tmp_path, store, caplog):
     good = validations.validation(validations.run())
     bad = validations.validation(validations.run(metrics=(validations.metric("a", float("inf")),)), name="bad")
     store.keep_validation(good)
@@ -143,7 +143,7 @@ def test_a_validation_that_cannot_be_read_is_passed_over_and_told_once(tmp_path,
     assert "bad" in caplog.messages[0]
 
 
-def test_the_files_of_what_a_release_refers_to_stay_and_of_what_one_was_forced_against(tmp_path, store):
+def test_the_files_of_referenced_and_overridden_validations_stay(tmp_path, store):
     def found(name, verdict="pass", **more):
         ran = validations.run(executed=str(tmp_path / "validations" / f"ran-{name}" / "a.ipynb"), **more)
         whole = validations.validation(ran, name=name).model_copy(update={"verdict": verdict})

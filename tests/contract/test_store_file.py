@@ -1,4 +1,4 @@
-"""The store's file: its version, damage and the way back, disks that are full or read-only, clocks that are set."""
+"""The store's file: its version, damage and recovery, full and read-only disks, changed clocks."""
 
 import multiprocessing
 import os
@@ -95,7 +95,7 @@ def _unreadable_document(file):
     [_garbage, _short_garbage, _truncated, _emptied, _torn, _another_programs, _unreadable_document, Path.unlink],
     ids=lambda damage: damage.__name__.strip("_"),
 )
-def test_damage_is_said_nothing_is_overwritten_and_the_remedy_that_is_told_works(file, damage):
+def test_damage_is_reported_nothing_is_overwritten_and_the_remedy_works(file, damage):
     damage(file)
     before = file.read_bytes() if file.exists() else None
     store = SqliteStore(file.parent, "ada")
@@ -111,7 +111,7 @@ def test_damage_is_said_nothing_is_overwritten_and_the_remedy_that_is_told_works
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_without_a_copy_the_remedy_is_to_begin_anew(file):
+def test_without_a_copy_the_remedy_is_a_new_store(file):
     for path in file.parent.glob("state.*"):
         path.unlink()
     file.write_bytes(b"oops")
@@ -146,7 +146,7 @@ def _die_while_writing(file):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_what_a_killed_process_had_half_written_is_undone(file):
+def test_an_incomplete_change_of_a_killed_process_is_rolled_back(file):
     dying = multiprocessing.get_context("spawn").Process(target=_die_while_writing, args=(file,), daemon=True)
     dying.start()
     dying.join(60)
@@ -157,7 +157,7 @@ def test_what_a_killed_process_had_half_written_is_undone(file):
 # Disks
 
 
-def test_a_full_disk_is_an_error_that_names_the_store_and_what_was_there_can_still_be_read(tmp_path):
+def test_a_full_disk_is_an_error_that_names_the_store_and_stored_data_stays_readable(tmp_path):
     with small_disk(tmp_path / "disk") as disk:
         store = SqliteStore(disk.path / "home", "ada")
         store.save(FIRST, based_on=0, reason="", change="")

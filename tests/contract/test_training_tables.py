@@ -1,4 +1,4 @@
-"""Which table a model was fitted on, what is kept of it, and what the checks say; cells run as in a kernel."""
+"""The training table of a model: its search, its stored description, and its checks."""
 
 import ast
 import os
@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jupyter_deploy.capture.checks import Subject
+from jupyter_deploy.capture.checks import Candidate
 from jupyter_deploy.capture.checks.data import leakage, outdated_data
 from jupyter_deploy.capture.checks.features import missing_values
 from jupyter_deploy.capture.frameworks import framework_of
 from jupyter_deploy.capture.inspection import inspect_model
 from jupyter_deploy.capture.tables import table_of
-from jupyter_deploy.capture.training_table import NotFound, Training, find_training, look_at_training
+from jupyter_deploy.capture.training_table import TrainingTable, TrainingUnknown, describe_training, find_training
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.ports import Live
-from jupyter_deploy.notebooks.safe_eval import CannotLook, look
+from jupyter_deploy.notebooks.safe_eval import NotEvaluable, evaluate
 
 DATA = """
 import numpy as np, pandas as pd
@@ -76,7 +76,7 @@ FITS = {
 @pytest.mark.parametrize("cells", FITS.values(), ids=FITS)
 def test_the_table_of_the_last_fit_is_found(cells):
     training = found(notebook(DATA + SKLEARN, *cells))
-    assert isinstance(training, Training), training
+    assert isinstance(training, TrainingTable), training
     assert (training.expression, training.cell) == ("X_train", len(cells) + 1)
 
 
@@ -128,9 +128,9 @@ OTHERS = {
 
 
 @pytest.mark.parametrize(("cell", "expression"), OTHERS.values(), ids=OTHERS)
-def test_it_is_found_in_the_ways_of_other_libraries_too(cell, expression):
+def test_the_table_is_found_for_other_libraries_too(cell, expression):
     training = found(notebook(DATA, cell))
-    assert isinstance(training, Training), training
+    assert isinstance(training, TrainingTable), training
     assert (training.expression, training.cell) == (expression, 2)
 
 
@@ -149,7 +149,7 @@ UNKNOWN = {
     ),
     "only to be had by running something": (
         "model = LogisticRegression().fit(StandardScaler().fit_transform(X_train), y_train)",
-        "what it was fitted on, 'StandardScaler().fit_transform(X_train)', cannot be looked at without running it",
+        "its argument 'StandardScaler().fit_transform(X_train)' cannot be evaluated without running code",
     ),
     "made elsewhere": ("import pickle\nmodel = pickle.loads(pickle.dumps(LogisticRegression().fit(X, y)))", "no cell"),
 }
@@ -159,17 +159,17 @@ UNKNOWN = {
 def test_a_table_that_is_not_sure_is_not_named_and_the_note_says_why(cell, why):
     live = notebook(DATA + SKLEARN, cell)
     training = found(live)
-    assert isinstance(training, NotFound)
+    assert isinstance(training, TrainingUnknown)
     assert training.why.startswith(why)
-    (note,) = outdated_data(Subject(live, None, framework_of(live.model), Path(), training))
-    assert (note.check, note.severity, note.remedy) == ("outdated-data", "note", "name it with --training")
+    (note,) = outdated_data(Candidate(live, None, framework_of(live.model), Path(), training))
+    assert (note.check, note.severity, note.remedy) == ("outdated-data", "note", "give it with --training")
     named = notebook(DATA + SKLEARN, cell, training=pd.DataFrame({"age": [1, 2]}))
     assert found(named).table.rows == 2
 
 
-def test_a_function_has_no_training_table_and_nothing_is_said():
+def test_a_function_has_no_training_table_and_no_finding():
     live = notebook("def f(x):\n    return x", variable="f")
-    assert look_at_training(live, None) == (None, None)
+    assert describe_training(live, None) == (None, None)
 
 
 def test_looking_runs_nothing():
@@ -188,8 +188,8 @@ def test_looking_runs_nothing():
     namespace = {"t": Trap(), "df": pd.DataFrame({"a": [1]}), "f": ran.append}
     texts = ("t.loud", "t[0]", "t == 1", "t + 1", "f(1)", "df.to_csv('x')", "df.drop(columns='a', inplace=True)", "no")
     for text in texts:
-        with pytest.raises(CannotLook):
-            look(ast.parse(text, mode="eval").body, namespace)
+        with pytest.raises(NotEvaluable):
+            evaluate(ast.parse(text, mode="eval").body, namespace)
     assert ran == []
     assert list(namespace["df"]) == ["a"]
 
@@ -201,7 +201,7 @@ def test_what_is_kept_of_a_table_are_types_ranges_and_counts_and_no_text():
         " 'day': ['2026-02-01', '2026-02-03', '2026-02-02', '2026-02-02'], 'tags': [['x'], [], ['y'], []]})",
         variable="df",
     )
-    _, data = look_at_training(Live(object(), None, live.source, training=live.model), None)
+    _, data = describe_training(Live(object(), None, live.source, training=live.model), None)
     columns = {name: column.model_dump(exclude_none=True) for name, column in data.columns.items()}
     assert columns["age"] == {"dtype": "float64", "missing": 0.25, "minimum": 30.0, "maximum": 60.0}
     assert {key: columns["name"][key] for key in ("missing", "distinct")} == {"missing": 0.25, "distinct": 2}
@@ -256,7 +256,7 @@ def test_images_are_hashed_by_row_and_the_empty_and_the_odd_are_tables_too():
     assert table_of(3) is None
 
 
-def test_a_large_table_is_looked_at_by_evenly_spread_rows(monkeypatch):
+def test_a_large_table_is_sampled_by_evenly_spread_rows(monkeypatch):
     monkeypatch.setattr("jupyter_deploy.capture.tables.MAX_CELLS", 100)
     table = table_of(np.arange(1000.0).reshape(500, 2))
     assert (table.rows, len(table.hashes)) == (500, 50)
@@ -275,9 +275,9 @@ def test_the_files_that_a_table_was_read_from_are_found_through_the_cells_that_m
         SKLEARN + "X = clean[['age']]\nmodel = LogisticRegression().fit(X, clean['y'])",
     )
     again = ("raw = pd.read_csv('unrelated.csv')", *live.cells[1:])
-    training, data = look_at_training(replace(live, cells=(live.cells[0], *again)), ("age",))
+    training, data = describe_training(replace(live, cells=(live.cells[0], *again)), ("age",))
     assert list(data.files) == ["people.csv"]  # what 'raw' held before went nowhere
-    training, data = look_at_training(live, ("age",))
+    training, data = describe_training(live, ("age",))
     assert list(data.files) == ["people.csv"]
     assert (data.files["people.csv"].size, len(data.files["people.csv"].sha256)) == (
         Path("people.csv").stat().st_size,
@@ -286,8 +286,8 @@ def test_the_files_that_a_table_was_read_from_are_found_through_the_cells_that_m
     assert data.periods["raw.day"].last == "2026-03-01"  # a column of dates that the model does not get
 
     def told(began):
-        subject = Subject(Live(live.model, None, live.source, began=began), None, None, Path(), training)
-        return [(f.severity, f.message, f.cell) for f in outdated_data(subject)]
+        candidate = Candidate(Live(live.model, None, live.source, began=began), None, None, Path(), training)
+        return [(f.severity, f.message, f.cell) for f in outdated_data(candidate)]
 
     read = time.time() + 10
     assert told({3: read}) == []
@@ -299,8 +299,8 @@ def test_the_files_that_a_table_was_read_from_are_found_through_the_cells_that_m
 def judged(*cells, example="X_test[:5]"):
     live = notebook(DATA + SKLEARN + "model = LogisticRegression().fit(X_train, y_train)", *cells)
     rows = eval(example, dict(live.namespace))
-    subject = Subject(live, inspect_model(live.model, rows, None), framework_of(live.model), Path(), found(live))
-    return [(f.severity, f.cell, f.message) for f in leakage(subject)]
+    candidate = Candidate(live, inspect_model(live.model, rows, None), framework_of(live.model), Path(), found(live))
+    return [(f.severity, f.cell, f.message) for f in leakage(candidate)]
 
 
 def test_rows_of_the_example_that_the_model_was_fitted_on_are_noted():
@@ -316,10 +316,10 @@ def test_a_model_that_is_judged_by_rows_it_was_fitted_on_is_a_leak():
         "later = X[30:]", "answers = model.predict(later)", "print((answers == y[30:]).mean())"
     )
     assert (severity, cell) == ("warning", 3)
-    assert message.startswith("33.3% of the rows of later, by which the model is judged, are rows of X_train")
+    assert message.startswith("33.3% of the rows of later, the evaluation data, are rows of X_train")
     ((severity, _, message),) = judged("model.score(X_train, y_train)")
     assert severity == "warning"
-    assert "and by nothing else" in message
+    assert "is evaluated only on X_train" in message
     assert judged("model.score(X_train, y_train)", "model.score(X_test, y_test)") == []
 
 
@@ -338,14 +338,14 @@ def test_a_model_that_is_judged_by_rows_it_was_fitted_on_is_a_leak():
         ["model.predict(X_train.head())\nmodel.predict(X_train.iloc[:2])"],
     ],
 )  # fmt: skip
-def test_what_is_judged_otherwise_and_what_is_only_looked_at_is_no_leak(cells):
+def test_other_evaluations_and_inspected_answers_are_no_leak(cells):
     assert judged(*cells) == []
 
 
 def test_a_part_of_the_training_table_that_meets_a_metric_is_the_training_table():
     metric = "from sklearn.metrics import accuracy_score\naccuracy_score(y_train[:9], model.predict(X_train[:9]))"
     ((severity, _, message),) = judged(metric)
-    assert (severity, message.endswith("by nothing else")) == ("warning", True)
+    assert (severity, message.endswith("its training table")) == ("warning", True)
 
 
 def test_equal_rows_are_no_leak_where_the_training_rows_are_equal_too():
@@ -370,14 +370,14 @@ A = X.to_numpy()
 def gaps(example, *cells):
     live = notebook(DATA + SKLEARN + GAPS, *cells)
     rows = eval(example, dict(live.namespace))
-    subject = Subject(live, inspect_model(live.model, rows, None), framework_of(live.model), Path(), found(live))
-    return [(f.check, f.severity, f.message) for f in missing_values(subject)]
+    candidate = Candidate(live, inspect_model(live.model, rows, None), framework_of(live.model), Path(), found(live))
+    return [(f.check, f.severity, f.message) for f in missing_values(candidate)]
 
 
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 def test_missing_values_that_the_model_was_fitted_with_and_requests_may_not_have_are_a_warning():
     (said,) = gaps("X[1:5]")
-    words = "the training table has missing values in age; the example has none, so such requests will be refused"
+    words = "the training table has missing values in age; the example has none, so such requests are refused"
     assert said == ("missing-values", "warning", words)
     assert gaps("X[:5]") == [], "the example has one"
     assert gaps("X[1:5]", "df = df.dropna(subset=['age'])\nmodel.fit(df[['age', 'weight']], df.y)") == []

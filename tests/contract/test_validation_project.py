@@ -1,4 +1,4 @@
-"""The files around validation notebooks: what is in a folder, what YAML says, and what changed since a revision."""
+"""The files of validation notebooks: folders, YAML, and changes since a revision."""
 
 import subprocess
 
@@ -34,7 +34,7 @@ def test_a_folder_means_its_notebooks_with_parameters_or_gates_and_no_checkpoint
     assert PROJECT.notebooks("somewhere/else.ipynb") == ["somewhere/else.ipynb"]
 
 
-def test_what_came_of_a_run_is_no_notebook_of_a_folder(tmp_path):
+def test_an_executed_notebook_is_not_a_notebook_of_a_folder(tmp_path):
     write(tmp_path / "a.ipynb", "from jupyter_deploy import model\nmodel()", tag="parameters")
     made = nbformat.read(tmp_path / "a.ipynb", as_version=4)
     made.metadata["papermill"] = {"output_path": "ran.ipynb"}
@@ -47,7 +47,7 @@ def test_what_came_of_a_run_is_no_notebook_of_a_folder(tmp_path):
     assert [found.path for found in ProjectStarter().notebooks(tmp_path)] == ["a.ipynb"]
 
 
-def test_a_folder_without_any_is_refused_and_told_how_to_make_one(tmp_path):
+def test_a_folder_without_validation_notebooks_is_refused_with_a_remedy(tmp_path):
     write(tmp_path / "explore.ipynb", "x = 1")
     with pytest.raises(UnknownSource, match="the tag 'parameters'"):
         PROJECT.notebooks(str(tmp_path))
@@ -118,7 +118,7 @@ def test_a_notebook_changed_when_it_or_a_module_that_it_imports_by_way_of_others
     assert changed(found) == {"alone", "lonely"}
 
 
-def test_what_git_does_not_know_yet_and_changed_settings_count_too(repository):
+def test_untracked_files_and_changed_settings_count_too(repository):
     folder, found, _ = repository
     (folder / "numpy.py").write_text("")  # shadows the installed one
     assert changed(found) == {"package", "alone"}

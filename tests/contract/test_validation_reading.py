@@ -1,4 +1,4 @@
-"""What is read of a validation notebook before anything runs, and which parameters it takes."""
+"""A validation notebook as read before its run, and its parameters."""
 
 import json
 import threading
@@ -35,7 +35,7 @@ def runner():
         ({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"id": "a"}]}, "is not a notebook"),
     ],
 )
-def test_what_is_no_notebook_is_refused_by_what_it_is(runner, tmp_path, content, words):
+def test_another_file_than_a_notebook_is_refused_by_its_type(runner, tmp_path, content, words):
     path = tmp_path / "a.ipynb"
     if content == "directory":
         path.mkdir()
@@ -49,19 +49,19 @@ def test_what_is_no_notebook_is_refused_by_what_it_is(runner, tmp_path, content,
     assert refused.value.remedy
 
 
-def test_standard_input_is_not_read_and_that_is_said(runner):
-    with pytest.raises(InvalidInput, match="standard input, is not read"):
+def test_standard_input_is_not_read_and_the_error_explains_it(runner):
+    with pytest.raises(InvalidInput, match="standard input"):
         runner.read("-")
 
 
-def test_a_kernel_that_is_not_here_is_told_with_those_that_are(runner, tmp_path):
+def test_a_missing_kernel_is_reported_with_the_installed_ones(runner, tmp_path):
     path = write(tmp_path / "a.ipynb", "1", kernelspec=PYTHON | {"name": "pythn3"})
-    with pytest.raises(UnknownSource, match="wants the kernel 'pythn3'") as refused:
+    with pytest.raises(UnknownSource, match="needs the kernel 'pythn3'") as refused:
         runner.read(str(path))
     assert "did you mean python3?" in refused.value.remedy
     assert "ir, python3" in refused.value.remedy
     assert runner.read(str(path), "python3").kernel == "python3"
-    with pytest.raises(InvalidInput, match="written in python, and the kernel 'ir' speaks R"):
+    with pytest.raises(InvalidInput, match="written in python, but the language of the kernel 'ir' is R"):
         runner.read(str(path), "ir")
 
 
@@ -75,12 +75,12 @@ def test_a_kernel_that_is_not_here_is_told_with_those_that_are(runner, tmp_path)
         ({"traffic": "an hour"}, "'an hour' is not a duration"),
     ],
 )
-def test_what_a_notebooks_metadata_say_wrongly_is_refused(runner, tmp_path, told, words):
+def test_invalid_metadata_of_a_notebook_are_refused(runner, tmp_path, told, words):
     with pytest.raises(InvalidInput, match=words):
         runner.read(str(write(tmp_path / "a.ipynb", "1", nbdeploy=told)))
 
 
-def test_what_a_notebook_says_of_itself_is_read(runner, tmp_path):
+def test_a_notebooks_own_metadata_are_read(runner, tmp_path):
     takes = "#parameters\nrows: int = 10\nurl = 'a=b'  # where\nmany = [\n  1,\n]\nother = rows\n%matplotlib inline"
     cells = ("#md\nwords", takes, "#injected-parameters\nrows = 3", "rows")
     path = write(tmp_path / "a.ipynb", *cells, nbdeploy={"gates": ["a > 1"], "traffic": "1h"})

@@ -1,4 +1,4 @@
-"""What a validation notebook records arrives, or the run fails: wherever in it ``metric`` and ``check`` are called."""
+"""Metrics and checks of a validation notebook arrive, or the run fails, wherever they are called."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -47,7 +47,7 @@ def test_thousands_of_one_cell_all_arrive(ran):
     assert (ran["many"].status, ran["many"].detail, len(ran["many"].metrics)) == ("done", "", 4000)
 
 
-def test_what_would_be_captured_is_refused_where_it_is_recorded(ran):
+def test_a_metric_in_captured_output_is_refused_at_its_call(ran):
     assert (ran["redirected"].status, ran["redirected"].error.cell) == ("raised", 2)
     assert "check 'prices' would be lost: what this cell displays is captured" in ran["redirected"].error.evalue
     assert ran["captured"].status == "raised"  # %%capture captures what is raised, too
@@ -55,7 +55,7 @@ def test_what_would_be_captured_is_refused_where_it_is_recorded(ran):
 
 
 @pytest.mark.parametrize("name", ["task", "thread"])
-def test_what_began_in_an_earlier_cell_is_recorded_all_the_same(ran, name):
+def test_a_metric_of_an_earlier_cells_thread_is_recorded(ran, name):
     assert ran[name].status == "done"
     assert [(check.name, check.passed) for check in ran[name].checks] == [("prices", False)]
 

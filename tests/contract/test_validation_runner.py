@@ -145,7 +145,7 @@ def test_the_executed_notebook_is_private_and_without_secrets_rows_or_too_much_t
     assert SECRET not in text
     assert "http://127.0.0.1:1/***/job" in text
     assert 900_000 < text.count("x") < 1_200_000
-    assert "the rest is left out" in text
+    assert "the rest of the cell's output is left out" in text
     assert '"rows": [' not in text
     assert executed(ran).metadata.papermill.parameters == {"rows": 5, "name": "b"}
     assert not [cell for cell in executed(ran).cells if "papermill-error" in str(cell.metadata)]
@@ -194,12 +194,12 @@ def bad(tmp_path_factory):
     ("name", "expected", "words"),
     [
         ("raises", ("raised", 2, "ZeroDivisionError"), "division by zero"),
-        ("loops", ("timeout", 2, "Timeout"), "it ran longer than 1.5 s"),
-        ("stubborn", ("timeout", 2, "Timeout"), "it ran longer than 1.5 s"),
+        ("loops", ("timeout", 2, "Timeout"), "the cell ran longer than 1.5 s"),
+        ("stubborn", ("timeout", 2, "Timeout"), "the cell ran longer than 1.5 s"),
         ("killed", ("died", 2, "KernelDied"), "SIGKILL"),
         ("asks", ("raised", 1, "StdinNotImplementedError"), "make it a parameter"),
         ("floods", ("raised", 1, "TooMuchOutput"), "more than 64 MiB"),
-        ("bursts", ("raised", 1, "TooMuchOutput"), "at once more than 64 MiB"),
+        ("bursts", ("raised", 1, "TooMuchOutput"), "more than 64 MiB at once"),
     ],
 )
 def test_a_cell_that_ends_badly_is_named_and_the_notebook_is_written(bad, name, expected, words):
@@ -212,7 +212,7 @@ def test_a_cell_that_ends_badly_is_named_and_the_notebook_is_written(bad, name, 
     assert ran.executed.stat().st_size < 3_000_000
 
 
-def test_where_a_cell_was_when_its_time_was_up_is_told(bad):
+def test_the_position_of_a_cell_at_its_timeout_is_reported(bad):
     assert "while True" in bad["loops"].error.traceback
     assert bad["loops"].detail == "cell 2 ran longer than 1.5 s"
 
@@ -226,7 +226,7 @@ def test_a_metric_that_is_no_number_fails_the_run_and_is_named(bad):
     assert bad["nan"].detail == "cell 2: metric 'loss': 'value' is not a number (NaN)"
 
 
-def test_what_runs_can_be_ended_and_two_runs_never_write_one_output(tmp_path):
+def test_runs_can_be_cancelled_and_two_runs_never_write_one_output(tmp_path):
     runner = PapermillValidationRunner()
     (tmp_path / "out").mkdir()
     sleeps = job(runner, write(tmp_path / "sleeps.ipynb", "import time", "time.sleep(600)"))
@@ -278,7 +278,7 @@ def test_no_kernel_outlives_a_process_that_was_killed(tmp_path):
     until(lambda: not any(kernel.is_running() and kernel.status() != "zombie" for kernel in kernels), 20)
 
 
-def test_a_full_disk_is_told_and_other_runs_go_on(tmp_path):
+def test_a_full_disk_is_reported_and_other_runs_continue(tmp_path):
     runner = PapermillValidationRunner()
     path = write(tmp_path / "big.ipynb", "print('y' * 900_000)", "print('y' * 900_000)", "print('y' * 900_000)")
     fine = write(tmp_path / "fine.ipynb", "1")
@@ -294,7 +294,7 @@ def test_a_full_disk_is_told_and_other_runs_go_on(tmp_path):
         assert "No space left on device" in none.detail
 
 
-def test_a_kernel_that_does_not_start_is_told_with_its_last_words(tmp_path, monkeypatch):
+def test_a_kernel_that_does_not_start_is_reported_with_the_end_of_its_log(tmp_path, monkeypatch):
     spec = tmp_path / "kernels" / "broken"
     spec.mkdir(parents=True)
     argv = ["sh", "-c", "echo no such module >&2; exit 3"]
@@ -309,7 +309,7 @@ def test_a_kernel_that_does_not_start_is_told_with_its_last_words(tmp_path, monk
     assert "no such module" in ran.detail
 
 
-def test_what_a_kernel_writes_past_its_notebook_is_not_on_our_stdout(tmp_path, capfd):
+def test_a_kernels_direct_output_is_not_on_our_stdout(tmp_path, capfd):
     r = {"name": "ir", "display_name": "R", "language": "R"}
     runner = PapermillValidationRunner()
     ran = runner.run(job(runner, write(tmp_path / "a.ipynb", "system('echo past')", kernelspec=r)), lambda _: None)

@@ -1,4 +1,4 @@
-"""What is secret stands nowhere in what is kept and told of a run, and what is not secret stays readable."""
+"""Secrets are masked in everything that is stored and reported of a run, and other text stays readable."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -60,14 +60,14 @@ def has_part_of(text, secret, size=8):
 
 
 @pytest.mark.parametrize("name", ["measured", "problem", "raises", "long"])
-def test_a_models_address_is_told_nowhere_not_even_in_part(ran, name):
+def test_a_models_address_is_stored_nowhere_not_even_in_part(ran, name):
     run = ran[name]
     told = repr((run.metrics, run.checks, run.error, run.detail))
     assert not has_part_of(told, SECRET)
     assert not has_part_of(run.executed.read_text(), SECRET)
 
 
-def test_what_was_measured_is_told_without_what_is_secret_in_it(ran):
+def test_metrics_and_checks_are_reported_without_secrets(ran):
     run = ran["measured"]
     assert run.status == "done"
     assert [metric.name for metric in run.metrics] == ["m", "of http://127.0.0.1:40123/***/01"]

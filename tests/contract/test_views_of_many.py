@@ -5,8 +5,8 @@ from datetime import datetime
 import pytest
 
 from jupyter_deploy.domain.errors import TargetError, UnknownEndpoint, UnknownTarget
-from jupyter_deploy.domain.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.status import Counts
 from jupyter_deploy.faces.views.comparing import in_a_sentence
 from jupyter_deploy.faces.views.endpoints import endpoint, endpoints
@@ -165,7 +165,7 @@ def test_a_preview_waits_for_a_comparison_for_so_long_and_the_next_one_gets_it(p
         verdict, words = in_a_sentence(tumour, "tumour:two", ports, seconds=0.01)
         assert (verdict, words) == (
             "",
-            "Comparing tumour:two with stable takes longer than 0.01 s: see the comparison itself.",
+            "Comparing tumour:two with stable takes longer than 0.01 s: open the comparison.",
         )
     assert asked == ["tumour:two"], "one goes on, however often it is asked for"
     goes_on.set()

@@ -14,13 +14,13 @@ import pandas as pd
 import pytest
 from capturing import capture
 from record_world import NOON, World
-from test_comparison_course import drawn
+from test_agreement_course import drawn
 
 import jupyter_deploy
 from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidInput, UnknownEndpoint, UnknownRecord, UnknownRelease, UnknownSource
-from jupyter_deploy.domain.evidence.record_pages import Key
+from jupyter_deploy.domain.evidence.record_pages import RecordKey
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.faces.server.rest.exchange import Question
 from jupyter_deploy.faces.server.rest.router import Answers
@@ -93,7 +93,7 @@ def test_an_endpoint_without_a_request_has_nothing_to_show_and_says_so(scene):
     assert scene.view("records").records == ()
     assert scene.view("records").total == 0
     live = scene.view("live")
-    assert (live.requests, live.note) == (0, "No request in this time.")
+    assert (live.requests, live.note) == (0, "No requests in this period.")
     for chart in live.charts.values():
         drawn(chart)
 
@@ -208,7 +208,7 @@ def test_torn_lines_are_told(scene):
 
 def test_a_record_that_is_gone_is_unknown(scene):
     with pytest.raises(UnknownRecord):
-        scene.view("record", key=Key("2026-01-01 00:00:00", "r1", "", "tumour:aaa", "stable").text)
+        scene.view("record", key=RecordKey("2026-01-01 00:00:00", "r1", "", "tumour:aaa", "stable").text)
 
 
 def asked(scene, path, query=""):
@@ -230,7 +230,7 @@ def test_views_are_asked_with_query_strings(scene):
     status, shown = asked(scene, "views/record", f"name=tumour&key={following['records'][0]['key']}")
     assert (status, shown["request_id"], len(shown["answers"])) == (200, "r1", 2)
     assert asked(scene, "views/live", "name=tumour&minutes=5")[0] == 200
-    gone = Key("2026-01-01 00:00:00", "r1", "", "tumour:aaa", "stable").text
+    gone = RecordKey("2026-01-01 00:00:00", "r1", "", "tumour:aaa", "stable").text
     for query, code in ((f"name=tumour&key={gone}", 404), ("name=tumour&key=x", 422), ("name=nobody&key=x", 404)):
         assert asked(scene, "views/record", query)[0] == code, query
     assert asked(scene, "views/live", "name=tumour&minutes=0")[0] == 422

@@ -1,4 +1,4 @@
-"""A job's result is told as other faces tell it, from what is kept of it."""
+"""The result page of a job, made from the stored result, reads as on the other faces."""
 
 from types import SimpleNamespace
 
@@ -6,8 +6,8 @@ import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput, UnknownJob
 from jupyter_deploy.domain.results import TrafficChange
-from jupyter_deploy.faces.views.requests import ToldRequest
-from jupyter_deploy.faces.views.result_page import told
+from jupyter_deploy.faces.views.requests import ResultPageRequest
+from jupyter_deploy.faces.views.result_page import result_page
 from jupyter_deploy.store.jobs import SqliteJobs
 
 CHANGE = TrafficChange(
@@ -21,25 +21,25 @@ def ports(tmp_path):
     return SimpleNamespace(jobs=SqliteJobs(tmp_path))
 
 
-def test_a_job_that_is_done_is_told_with_its_data_escaped(ports):
+def test_the_page_of_a_finished_job_is_shown_with_its_data_escaped(ports):
     job = ports.jobs.create("traffic", {"name": "tumour"}, title="traffic of tumour", endpoint="tumour")
     ports.jobs.end(job.id, "done", result=CHANGE.model_dump(mode="json"))
-    shown = told(ToldRequest(job=job.id), ports)
+    shown = result_page(ResultPageRequest(job=job.id), ports)
     assert shown.title == "traffic of tumour"
     assert "shadow 50 %" in shown.html
     assert "<script>" not in shown.html
 
 
-def test_what_a_verb_gave_at_once_is_told_without_a_job(ports):
+def test_the_result_of_a_fast_verb_has_a_page_without_a_job(ports):
     result = CHANGE.model_dump(mode="json")
-    assert "shadow 50 %" in told(ToldRequest(verb="traffic", result=result), ports).html
+    assert "shadow 50 %" in result_page(ResultPageRequest(verb="traffic", result=result), ports).html
     with pytest.raises(InvalidInput, match="no result of traffic"):
-        told(ToldRequest(verb="traffic", result={"revision": "three"}), ports)
+        result_page(ResultPageRequest(verb="traffic", result={"revision": "three"}), ports)
 
 
 def test_a_job_that_goes_on_has_nothing_to_tell(ports):
     job = ports.jobs.create("traffic", {"name": "tumour"}, title="traffic of tumour", endpoint="tumour")
     with pytest.raises(InvalidInput, match="it is queued"):
-        told(ToldRequest(job=job.id), ports)
+        result_page(ResultPageRequest(job=job.id), ports)
     with pytest.raises(UnknownJob):
-        told(ToldRequest(job="none"), ports)
+        result_page(ResultPageRequest(job="none"), ports)

@@ -1,4 +1,4 @@
-"""A secret that is let pass, in a model that is captured once more by value."""
+"""A waived secret in a model that is captured again by value."""
 
 import importlib
 import sys

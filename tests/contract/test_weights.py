@@ -1,4 +1,4 @@
-"""Weights and large arrays: native files that other programs read, no second copy in memory, all as it was."""
+"""Weights and large arrays: native files that other programs read, without a second copy in memory."""
 
 import json
 import subprocess

@@ -158,9 +158,9 @@ def test_a_path_that_is_none_where_the_kernel_runs_is_not_believed(notebook, run
 
 def test_a_notebook_that_was_renamed_while_its_job_waited_is_known_by_its_present_name(notebook, running):
     job, before = notebook.wait_for(), str(notebook.path)
-    notebook.jobs.asked(job.id, os.getpid(), before)
+    notebook.jobs.request_capture(job.id, os.getpid(), before)
     renamed = str(notebook.path.rename(notebook.path.with_name("renamed.ipynb")))
-    assert notebook.jobs.asked(job.id, os.getpid(), renamed).notebook == renamed
+    assert notebook.jobs.request_capture(job.id, os.getpid(), renamed).notebook == renamed
     answer = running.ask("capture", job.id, before)
     assert Wiring().ports.store.remembered(answer["tag"]).manifest.provenance.source.notebook == renamed
 

@@ -58,16 +58,19 @@ def test_told_to_end_it_does_so_before_it_is_killed_whatever_a_client_does(engin
                 pass
         engine.stop(one.name, 10)
         code, said = one.ended()
-        assert (hanging.result().status_code, hanging.result().json()["detail"]) == (503, "the service is ending")
+        assert (hanging.result().status_code, hanging.result().json()["detail"]) == (
+            503,
+            "the service is shutting down",
+        )
     assert code == 0, "137: it was killed"
-    assert said[-1]["message"] == "what is still asked is not waited for any more"
+    assert said[-1]["message"] == "requests in progress are aborted: the time for the shutdown is over"
 
 
 def test_packed_files_need_a_folder_and_it_says_so(engine, bento, home):
     with running(engine, bento("table"), home) as one:
         code, (said,) = one.ended()
     assert code == 1
-    assert said["message"].startswith("the model has packed files, of which each process takes copies, and there is no")
+    assert said["message"].startswith("the model has packed files, and there is no writable folder for the copies")
     with running(engine, bento("table"), home, "--tmpfs=/tmp:mode=1777") as one:
         one.until_ready()
         assert one.predict(ROW).status_code == 200
@@ -91,16 +94,14 @@ def test_a_folder_for_records_that_it_may_not_write_to_ends_it(engine, bento, ho
     with running(engine, bento("churn"), home, f"--volume={tmp_path}:/r:ro", "--env=NBDEPLOY_RECORDS=/r") as one:
         code, (said,) = one.ended()
     assert code == 2
-    assert said["message"].startswith("NBDEPLOY_RECORDS=/r: there is no folder that this user may write to")
+    assert said["message"].startswith("NBDEPLOY_RECORDS=/r: no folder that this user may write to")
 
 
 def test_a_port_that_needs_a_right_ends_it(engine, bento, home):
     with running(engine, bento("churn"), home, port=81) as one:
         code, (said,) = one.ended()
     assert code == 2
-    assert said["message"] == (
-        "it cannot listen on port 81: this user may not listen there; a port from 1024 on is free to all"
-    )
+    assert said["message"] == ("cannot listen on port 81: this user may not listen there; use a port from 1024")
 
 
 def test_beyond_its_memory_it_is_refused_or_killed_and_answers_nothing_wrong(engine, bento, home):

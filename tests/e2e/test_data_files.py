@@ -44,7 +44,7 @@ def test_a_model_that_opens_files_answers_through_the_gateway_and_under_plain_be
     command = ("deploy", notebook, "--name", "prices", "--model", "price", "--example", "3.0")
     refused = home.run(*command, check=False)
     assert refused.returncode == 1, refused.stderr
-    assert f"price(), line 5, opens {fees}, which is outside of the project {project}" in refused.stderr
+    assert f"price(), line 5, opens {fees}, which is outside the project {project}" in refused.stderr
     assert f"--include {fees}" in refused.stderr
     assert "--waive outside-files" in refused.stderr
     deployment = home.json(*command, "--include", os.path.relpath(fees, home.path))  # to where it is run

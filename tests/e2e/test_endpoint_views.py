@@ -117,7 +117,7 @@ def test_a_preview_says_what_the_comparison_says_of_who_gains_clients_and_change
     assert (copies.asks, copies.comparison, copies.notes) == (
         False,
         "",
-        ("Clients notice nothing: only copies change.",),
+        ("Clients are not affected: only shadow copies change.",),
     )
     stop = world.view("preview", name="churn", verb="stop", given="{}")
     assert (stop.title, stop.asks, stop.comparison) == ("Stop churn", True, "")

@@ -237,8 +237,8 @@ def test_with_several_workers_it_is_started_beside_what_runs_and_a_killed_worker
 
     def workers():
         """Children of the process that they are forked from, the first one's only child."""
-        (crew,) = psutil.Process(world.serving()[0]).children()
-        return {one.pid for one in crew.children()}
+        (pool,) = psutil.Process(world.serving()[0]).children()
+        return {one.pid for one in pool.children()}
 
     before = workers()
     assert len(before) == 2
@@ -300,7 +300,7 @@ def test_without_an_engine_it_is_said_what_to_install(world, tmp_path):
 def test_what_a_container_cannot_have_is_refused(world):
     code, said = world.refused("--image", str(world.exact), "--resources", "gpu=0")
     assert code == 2
-    assert "has no GPU, and gpu=0 is asked for" in said
+    assert "has no GPU, and gpu=0 is requested" in said
 
 
 ROOT = os.geteuid() == 0

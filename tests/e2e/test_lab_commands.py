@@ -50,7 +50,7 @@ def test_every_verb_is_a_command_and_the_server_is_asked_nothing_before_one_is_u
         form.get_by_text("there is no folder").wait_for()
         form.get_by_label("Folder").fill(".")
         page.keyboard.press("Enter")
-        page.locator(".nbdeploy-Told").get_by_text("nbdeploy.yaml", exact=True).wait_for()
+        page.locator(".nbdeploy-ResultPage").get_by_text("nbdeploy.yaml", exact=True).wait_for()
 
         # A slow one is a job, shown in a tab.
         page.evaluate("void window.jupyterapp.commands.execute('nbdeploy:reconcile')")

@@ -75,7 +75,7 @@ def test_of_two_who_change_at_once_the_second_is_asked_and_overwrites_nothing(pe
     person.shoots("preview")
     before = person.home.json("describe", "churn")
     person.home.json("traffic", "churn", "--record", "meta")
-    expect(person.sidebar.get_by_text("Somebody was faster").first).to_be_visible(timeout=30_000)
+    expect(person.sidebar.get_by_text("Conflict:").first).to_be_visible(timeout=30_000)
     after = person.home.json("describe", "churn")
     assert after["traffic"] == before["traffic"]
     person.home.json("traffic", "churn", "--record", "full")
@@ -94,7 +94,7 @@ def test_every_part_of_an_endpoint_is_shown_and_accessible(person):
         ("Compare", ".vega-embed canvas, .vega-embed svg"),
         ("Live", ".vega-embed canvas, .vega-embed svg"),
         ("Records", '[aria-label="Records, newest first"]'),
-        ("Try it", "button:has-text('Ask')"),
+        ("Try it", "button:has-text('Send')"),
         ("History", ".nbd-History, [class*=History]"),
     ):
         person.sidebar.get_by_role("tab", name=tab).click()

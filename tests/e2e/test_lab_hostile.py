@@ -53,7 +53,7 @@ launch_new_instance()
 """
 SCRIPT = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
 MEBIBYTES = 10
-ENDED = "Your log-in at the Jupyter server has ended"
+ENDED = "Your session on the Jupyter server has expired"
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_whose_log_in_ends_is_told_loses_nothing_and_goes_on_after_the_next(pers
     lab.stop(signal.SIGKILL)
     lab.start()
     ended = person.dialog.get_by_role("status").filter(has_text=ENDED)
-    expect(ended).to_contain_text("The job goes on meanwhile.", timeout=60_000)
+    expect(ended).to_contain_text("The job continues meanwhile.", timeout=60_000)
     assert person.dialog.get_by_text("The server does not answer").count() == 0
     person.has_nothing_serious_as_it_is("logged-out-dark")
     logs_in_elsewhere(person, person.dialog.get_by_role("link", name="Log in…"))
@@ -129,7 +129,7 @@ def test_a_kernel_that_died_is_replaced_from_the_dialog(person, lab):
     broken = lab.folder / "broken"
     broken.touch()  # Jupyter itself tries five times, some seconds apart
     os.kill(int(first), signal.SIGKILL)
-    died = person.dialog.get_by_text("The kernel has died, and its variables with it.")
+    died = person.dialog.get_by_text("The kernel has died, and its variables are lost.")
     expect(died).to_be_visible(timeout=180_000)
     expect(person.ready).to_have_attribute("aria-disabled", "true")
     broken.unlink()
@@ -164,11 +164,11 @@ def test_records_of_any_text_are_shown_as_text_and_come_back_exactly_as_a_cell(p
         expect(row_of_it).to_be_visible(timeout=60_000)
         row_of_it.click()
         expect(opened.get_by_label("Input", exact=True)).to_contain_text(shown, timeout=60_000)
-        cut = opened.get_by_text('Cut here: "Copy as cell" loads all of it.')
+        cut = opened.get_by_text('Truncated: "Copy as cell" loads the whole value.')
         expect(cut).to_have_count(1 if text is row else 0)
         assert len(opened.inner_text()) < 100_000
         opened.get_by_role("button", name="Copy as cell").click()
-        expect(opened.get_by_text("A cell that loads it was inserted")).to_be_visible()
+        expect(opened.get_by_text("A cell that loads the record was inserted")).to_be_visible()
         person.runs(person.page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex"))
         digest = hashlib.sha256(text.encode()).hexdigest()
         of_it = "__import__('hashlib').sha256(X['text'][0].encode()).hexdigest()"
@@ -209,8 +209,8 @@ def test_an_answer_that_is_no_number_is_null_in_records_try_it_and_compare_as_cl
 
     person.sidebar.get_by_role("tab", name="Try it").click()
     person.sidebar.get_by_label("x", exact=True).fill("-1")
-    person.sidebar.get_by_role("button", name="Ask", exact=True).click()
-    tried = person.sidebar.locator("pre[aria-label='The answer']")
+    person.sidebar.get_by_role("button", name="Send", exact=True).click()
+    tried = person.sidebar.locator("pre[aria-label='Answer']")
     expect(tried).to_have_text(re.compile(r'"predictions": \[\s*null\s*\]'), timeout=60_000)
 
     person.sidebar.get_by_role("button", name="As JSON").click()
@@ -228,7 +228,7 @@ def test_records_of_which_none_fits_say_how_to_see_all(person):
     person.looks_after("echo", "records")
     search = person.sidebar.get_by_role("searchbox", name="Text in input, output or error")
     search.fill("nothing is like this")
-    expect(person.sidebar.get_by_text("No record is like that.")).to_be_visible(timeout=60_000)
+    expect(person.sidebar.get_by_text("No record matches the filters.")).to_be_visible(timeout=60_000)
     person.sidebar.get_by_role("button", name="Show all").click()
     expect(person.sidebar.locator(".nbd-Record").first).to_be_visible(timeout=60_000)
     expect(search).to_have_value("")
@@ -257,13 +257,13 @@ def test_a_notebook_that_is_renamed_while_its_deploy_waits_is_saved_and_known_by
         }"""
     )
     person.toolbar_button.click()
-    expect(person.dialog.get_by_text("The notebook has changes that are not saved")).to_be_visible(timeout=60_000)
+    expect(person.dialog.get_by_text("The notebook has unsaved changes")).to_be_visible(timeout=60_000)
     expect(person.dialog.get_by_text("The notebook is not trusted")).to_be_visible()
     expect(person.ready).to_be_enabled(timeout=60_000)
     person.dialog.get_by_label("Name", exact=True).fill("renamed")
     expect(person.ready).to_be_enabled(timeout=60_000)
     person.ready.click()
-    expect(person.dialog.get_by_text("The kernel captures the model as soon as it is free.")).to_be_visible(
+    expect(person.dialog.get_by_text("The kernel captures the model as soon as it is idle.")).to_be_visible(
         timeout=60_000
     )
     assert "# typed" in path.read_text()

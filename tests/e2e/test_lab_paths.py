@@ -93,7 +93,7 @@ def test_with_nothing_deployed_each_list_says_what_to_do(person):
     expect(person.sidebar.get_by_text("Nothing is deployed yet")).to_be_visible(timeout=30_000)
     expect(person.sidebar.get_by_text("Open a notebook, train a model in it, and press Deploy")).to_be_visible()
     person.sidebar.get_by_text("Jobs", exact=True).click()
-    expect(person.sidebar.get_by_text("Nothing was asked for yet.")).to_be_visible()
+    expect(person.sidebar.get_by_text("No jobs yet.")).to_be_visible()
     person.has_nothing_serious("empty")
     person.sidebar.get_by_role("button", name="Deploy…").first.click()
     expect(person.dialog.get_by_text("The kernel holds no model yet. Run the cell that fits one")).to_be_visible(
@@ -120,7 +120,7 @@ def test_where_the_toolbar_has_no_room_the_button_is_behind_its_dots(person):
 def test_a_kernel_without_nbdeploy_is_given_the_cell_that_installs_it(person):
     person.opens("bare.ipynb")
     says(person, "The kernel's environment has no nbdeploy.")
-    person.dialog.get_by_role("button", name="Insert as a cell").click()
+    person.dialog.get_by_role("button", name="Insert cell").click()
     expect(person.dialog).to_be_hidden()
     expect(person.page.locator(".jp-Notebook .jp-Cell").last).to_contain_text("%pip install nbdeploy==")
     assert person.errors == []
@@ -148,11 +148,11 @@ def test_while_a_cell_runs_models_are_listed_and_the_capture_waits(person, lab):
             void window.jupyterapp.commands.execute('notebook:run-cell');
         }"""
     )
-    says(person, "The kernel is busy: a cell runs. You can deploy all the same")
+    says(person, "The kernel is busy: a cell runs. You can deploy now")
     expect(person.dialog.get_by_role("radio", name=re.compile("^clf"))).to_be_checked(timeout=30_000)
     expect(person.ready).to_be_enabled(timeout=30_000)
     person.ready.click()
-    expect(person.dialog.get_by_text("The kernel captures the model as soon as it is free.")).to_be_visible()
+    expect(person.dialog.get_by_text("The kernel captures the model as soon as it is idle.")).to_be_visible()
     (lab.folder / "go").touch()
     until_deployed(person).click()
     expect(person.sidebar.get_by_text("stable 100 %").first).to_be_visible(timeout=30_000)
@@ -207,9 +207,9 @@ def test_what_a_gate_refused_says_why_shows_its_report_and_comes_for_a_reason(pe
     person.looks_after()
     person.sidebar.get_by_text("Jobs", exact=True).click()
     person.sidebar.locator(".nbdeploy-jobs").get_by_role("button", expanded=False).first.click()
-    forces = person.sidebar.get_by_role("button", name="Do it all the same")
+    forces = person.sidebar.get_by_role("button", name="Override the gates")
     expect(forces).to_be_disabled()
-    person.sidebar.get_by_label("Why it may be done all the same").fill("an echo need not be exact")
+    person.sidebar.get_by_label("Reason for the override").fill("an echo need not be exact")
     forces.click()
     tab = person.page.locator(".jp-MainAreaWidget .nbdeploy-job")
     opens = tab.get_by_role("button", name=re.compile("^Open strict"))
@@ -230,7 +230,7 @@ def test_an_endpoint_is_promoted_taken_back_stopped_and_started_from_the_sidebar
         confirm = person.sidebar.get_by_role("button", name="Confirm", exact=True)
         expect(confirm).to_be_visible(timeout=30_000)
         expect(person.sidebar.locator(".nbd-Pending")).to_contain_text(words)
-        person.sidebar.get_by_label("Why (optional)").fill(f"since {words}")
+        person.sidebar.get_by_label("Reason (optional)").fill(f"since {words}")
         confirm.click()
         expect(confirm).to_be_hidden()
         expect(person.sidebar.locator(".nbd-Pending")).to_be_hidden(timeout=60_000)
@@ -243,7 +243,7 @@ def test_an_endpoint_is_promoted_taken_back_stopped_and_started_from_the_sidebar
     promoted = confirms(re.compile("^Promote"), "stable")
     assert promoted["traffic"]["stable"] == shadow
     assert confirms("Roll back…", "Go back to revision")["traffic"]["stable"] == before["traffic"]["stable"]
-    assert not confirms("Stop…", "Clients are not answered any more")["running"]
+    assert not confirms("Stop…", "Clients get errors from then on")["running"]
     expect(person.sidebar.get_by_role("button", name="Stop…")).to_be_hidden()
     assert confirms("Start again…", "this starts it again")["running"]
     reasons = {one["reason"] for one in person.home.json("history", "churn")}
@@ -254,7 +254,7 @@ def test_an_endpoint_is_promoted_taken_back_stopped_and_started_from_the_sidebar
 def test_an_endpoint_that_is_not_there_says_so_and_leads_back(person):
     person.opens("empty.ipynb")
     person.looks_after("nowhere")
-    expect(person.sidebar.get_by_text("nowhere is not there any more")).to_be_visible(timeout=30_000)
+    expect(person.sidebar.get_by_text("nowhere does not exist")).to_be_visible(timeout=30_000)
     person.sidebar.get_by_role("button", name="All endpoints", exact=True).click()
     expect(person.sidebar.get_by_role("option", name=re.compile("churn"))).to_be_visible()
     assert person.errors == []

@@ -370,4 +370,4 @@ def test_a_file_of_the_model_that_is_not_what_was_captured_is_found(person, publ
     finally:
         blob.write_bytes(content)
     assert code == 3
-    assert "is not what its name says" in said
+    assert "is missing or damaged" in said

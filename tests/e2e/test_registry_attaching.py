@@ -54,8 +54,8 @@ def test_who_is_not_let_in_can_neither_sign_nor_verify(desk):
     desk.push()
     private, public = desk.keys
     desk.knows("wrong-one")
-    assert "does not let you in" in refused(desk.registries.sign, desk.pushed, private).message
-    assert "does not let you in" in refused(desk.registries.verify, desk.pushed, public).message
+    assert "rejects you" in refused(desk.registries.sign, desk.pushed, private).message
+    assert "rejects you" in refused(desk.registries.verify, desk.pushed, public).message
 
 
 def test_a_document_is_found_by_us_and_by_cosign(desk):

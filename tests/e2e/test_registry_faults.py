@@ -100,7 +100,7 @@ def test_a_connection_that_is_cut_each_time_leaves_no_tag_and_what_is_there_stay
         error = refused(desk.push, there)
         assert "was cut" in error.message
         assert "1 of 2 layers are there, left: 1 (3 MB), and the tag" in error.message
-        assert "say it again" in error.remedy
+        assert "repeat the command" in error.remedy
         assert "_state" not in str(error)
         assert len(again(desk)) == 2
         assert desk.registries.digest(there) is None

@@ -104,8 +104,8 @@ def test_every_view_answers_a_query_and_a_body(client, churn):
         "endpoints": {},
         "preview": known | {"verb": "promote"},
         "record": known | {"key": key},
-        "beside": {"path": "train.ipynb"},
-        "told": {"verb": "describe", "result": client.get("describe", params=known).json()},
+        "notebook_context": {"path": "train.ipynb"},
+        "result_page": {"verb": "describe", "result": client.get("describe", params=known).json()},
     }
     for view in VIEWS.values():
         body = asked.get(view.name, known)

@@ -1,4 +1,4 @@
-"""Reports of validations from a Jupyter server, in Debian's Chromium: readable, and unable to do anything there."""
+"""Reports of validations from a Jupyter server, in Debian's Chromium: readable, and without any rights there."""
 
 from datetime import UTC, datetime
 
@@ -116,7 +116,7 @@ def test_within_a_tab_of_lab_its_notebooks_can_be_had_too(browse, server):
     assert download.value.suggested_filename == "quality.ipynb"
 
 
-def test_a_page_can_run_nothing_and_ask_nothing_in_the_name_of_who_looks(browse):
+def test_a_page_can_run_no_script_and_send_no_request_as_its_reader(browse):
     page, asked, _ = browse("reports/tumour/2")
     assert page.get_by_role("heading", level=1).inner_text() == "report"
     assert page.title() == "a report"
@@ -126,7 +126,7 @@ def test_a_page_can_run_nothing_and_ask_nothing_in_the_name_of_who_looks(browse)
     assert page.evaluate("window.origin") == "null"
 
 
-def test_what_refused_a_job_is_shown_by_the_jobs_id(client, reported):
+def test_the_report_that_refused_a_job_is_shown_by_the_jobs_id(client, reported):
     home, page = reported
     jobs = SqliteJobs(home.path / "nbdeploy")
     job = jobs.create("deploy", {"source": "tumour:1"}, title="deploy tumour:1", endpoint="tumour")

@@ -53,7 +53,7 @@ def test_a_second_deploy_is_what_waited_for_it(home, tmp_path):
         (stable,) = [one for one in home.json("describe", "churn")["releases"] if one["role"] == "stable"]
         process = the_process(runtime, stable["tag"])
         assert process.pid == waited
-        assert "standby.py" in " ".join(process.cmdline())  # it went on as it was: it had what the model asks for
+        assert "spare_process.py" in " ".join(process.cmdline())  # it went on as it was: it had what the model asks for
         assert '"yes"' in home.run("predict", "churn", "--data", ROW, "-o", "json").stdout
 
         os.kill(process.pid, signal.SIGKILL)  # from now on it is a process like any other
@@ -65,7 +65,7 @@ def test_a_second_deploy_is_what_waited_for_it(home, tmp_path):
         notebook.run(LESS)  # it asks for less than was imported, so that a fresh process is needed
         (stable,) = [one for one in home.json("describe", "churn")["releases"] if one["role"] == "stable"]
         process = the_process(runtime, stable["tag"])
-        assert (process.pid, "standby.py" in " ".join(process.cmdline())) == (waited, False)
+        assert (process.pid, "spare_process.py" in " ".join(process.cmdline())) == (waited, False)
         assert '"yes"' in home.run("predict", "churn", "--data", ROW, "-o", "json").stdout
         left = psutil.Process(notebook.manager.provisioner.pid).children(recursive=True)
     until(lambda: not [one for one in left if lives(one) and "serving.spare" in " ".join(one.cmdline())])

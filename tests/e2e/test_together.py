@@ -150,7 +150,7 @@ def test_a_notebook_that_wants_a_kernel_that_is_not_there_is_told_which_are(home
     ended = deploy_notebook(home, notebook, check=False)
     assert ended.returncode == 2
     error = json.loads(ended.stderr.splitlines()[-1])["error"]
-    assert "wants the kernel 'julia'" in error["message"]
+    assert "needs the kernel 'julia'" in error["message"]
     assert "python3" in error["remedy"]
 
 

@@ -26,7 +26,7 @@ def test_outdated_data_are_found_beside_the_file_and_the_last_release_in_a_kerne
     assert "outdated-data" not in first
     assert "outdated-data (In [2]): people.csv has changed since X was read from it" in touched
     release = home.json("describe", "people")["releases"][0]["tag"]
-    assert f"outdated-data (In [7]): X has 9 rows, {release} was fitted on 20" in older
+    assert f"outdated-data (In [7]): X has 9 rows, that of {release} had 20" in older
     assert "people.day ends at 2026-01-09" in older
 
     fewer = notebooks.write(tmp_path / "fewer.ipynb", *CELLS[:2], "people = people[:4]", CELLS[2])

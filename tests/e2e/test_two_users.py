@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -136,7 +135,7 @@ def test_two_users_share_a_machine_and_nothing_else(ada, bo, snapshots):
 
     # The port is open to every user of the machine, unless there is a token.
     assert ask(adas).status_code == 200
-    LocalTarget(replace(ada.settings, require_token=True)).route(endpoint_of(release))
+    LocalTarget(ada.settings.model_copy(update={"require_token": True})).route(endpoint_of(release))
     assert ask(adas).status_code == 401
     assert ask(adas, x_nbdeploy_token=token(ada.home)).status_code == 200
     assert httpx.get(f"{bos}/readyz", trust_env=False).status_code == 200

@@ -140,7 +140,7 @@ def test_a_newcomer_gets_from_a_trained_model_to_a_shadow_in_the_sidebar(newcome
             ("Compare", "table, .vega-embed canvas, .vega-embed svg"),
             ("Live", ".vega-embed canvas, .vega-embed svg"),
             ("Records", '[aria-label="Records, newest first"]'),
-            ("Try it", "button:has-text('Ask')"),
+            ("Try it", "button:has-text('Send')"),
             ("History", ".nbd-Revisions"),
         ):
             person.sidebar.get_by_role("tab", name=re.compile(f"^{tab}")).click()

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from jupyter_deploy.domain.evidence.inference import Comparison, Requirement, SideSummary
+from jupyter_deploy.domain.evidence.inference import Comparison, Requirement, VariantSummary
 from jupyter_deploy.domain.requests import CompareRequest
 from jupyter_deploy.faces.arguments import parse_line
 from jupyter_deploy.faces.render.render import exit_code, text
@@ -120,7 +120,7 @@ def test_the_help_of_validate_teaches_the_forms_of_gates_and_what_needs_no_code(
     ],
 )
 def test_the_worst_of_what_is_required_decides_the_exit_code(outcomes, code):
-    side = SideSummary(
+    side = VariantSummary(
         release="a:1", requests=9, rows=9, errors=0, error_rate=None, latency_p50_ms=None, latency_p95_ms=None
     )
     comparison = Comparison(

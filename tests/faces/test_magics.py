@@ -54,7 +54,7 @@ def shown(shared_home):
     ("cell", "words"),
     [
         (2, "did you mean model"),
-        (3, "type int is no model"),
+        (3, "type int is not a model"),
         (4, "try 'churn'"),
         (5, "the example 'X[' raises SyntaxError"),
         (6, "which variable holds the model"),

@@ -14,8 +14,8 @@ from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, RouteNotConfirmed, UnknownEndpoint
-from jupyter_deploy.domain.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.status import Counts
 from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, Step, TrafficRequest
 from jupyter_deploy.domain.validation.validation import ValidationSpec
@@ -205,7 +205,7 @@ def test_what_gates_refuse_is_refused_in_one_line_and_done_all_the_same_for_a_re
     asking = SHADOWED.validating((ValidationSpec(gates=("agreement >= 0.99",)),)).model_copy(update={"revision": 3})
     ports.store.save(asking, based_on=2, reason="", change="validations")
     ask(panel, "promote", {"tag": TWO.tag}, 3)
-    asked = "Validated first, and refused if it does not hold, tumour:two: live traffic: agreement >= 0.99."
+    asked = "Validated first, and refused if a gate fails, tumour:two: live traffic: agreement >= 0.99."
     assert asked in pending(panel)["notes"]
     panel._changes.noticed(SHADOWED)  # as revision 2 was read while 3 was saved
     told(panel, do="force", number=pending(panel)["number"], reason="nothing was refused yet")
@@ -353,7 +353,7 @@ def test_what_cannot_be_published_is_said_with_its_remedy_and_goes_when_it_was_r
     publishes(panel, "https://registry.example/tumour")
     until(lambda: publishing(panel)["phase"] == "failed")
     shown = publishing(panel)
-    assert "leave out what stands before '://'" in shown["problem"]["message"]
+    assert "remove the part before '://'" in shown["problem"]["message"]
     told(panel, do="published", number=shown["number"] + 1)
     assert publishing(panel) == shown
     told(panel, do="published", number=shown["number"])

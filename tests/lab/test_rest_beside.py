@@ -22,8 +22,8 @@ def elsewhere(tmp_path):
 @pytest.fixture
 def beside(ask):
     async def by(path):
-        status, document, _ = await ask("POST", "views/beside", None, {"path": path})
-        by_query = await ask("GET", "views/beside", {"path": path})
+        status, document, _ = await ask("POST", "views/notebook_context", None, {"path": path})
+        by_query = await ask("GET", "views/notebook_context", {"path": path})
         assert by_query[:2] == (status, document)
         return status, document
 
@@ -88,5 +88,5 @@ async def test_who_may_not_read_the_contents_is_told_none(beside, jp_serverapp):
 
 async def test_a_request_without_a_notebook_says_what_is_wrong(ask):
     for body in ({}, {"path": 5}):
-        status, found, _ = await ask("POST", "views/beside", None, body)
+        status, found, _ = await ask("POST", "views/notebook_context", None, body)
         assert (status, found["errors"][0]["loc"]) == (422, ["path"])

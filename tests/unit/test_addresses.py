@@ -10,6 +10,7 @@ import pytest
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.settings import load_settings
 from jupyter_deploy.targets.local.http_client import HttpClient
+from jupyter_deploy.targets.local.settings import LocalSettings
 from jupyter_deploy.wiring import Wiring
 
 LOCAL = "http://127.0.0.1:8781/churn"
@@ -31,7 +32,7 @@ def test_the_public_url_takes_the_place_of_the_local_one_in_what_is_printed(
     monkeypatch: pytest.MonkeyPatch, given: str, shown: str
 ) -> None:
     monkeypatch.setenv("NBDEPLOY_PUBLIC_URL", given)
-    asked = client(load_settings().public_url)
+    asked = client(load_settings().for_target(LocalSettings).public_url)
     assert asked.public(LOCAL) == shown
     assert shlex.split(asked.command(f"{LOCAL}/predict", {}))[2] == f"{shown}/predict"
 
@@ -63,7 +64,7 @@ def test_the_gateway_knows_the_public_urls_host_and_those_that_are_named(
     monkeypatch.setenv("NBDEPLOY_HOSTS", "Box.example.org, *.lab.example.org")
     monkeypatch.setenv("NBDEPLOY_PUBLIC_URL", "https://Hub.example.org:8443/user/ada/proxy/{port}")
     target = Wiring().ports.targets["local"]
-    assert target._settings.hosts == ("box.example.org", "*.lab.example.org", "hub.example.org")
+    assert target._settings.allowed_hosts == ("box.example.org", "*.lab.example.org", "hub.example.org")
 
 
 @pytest.mark.parametrize("given", ["*", "https://box.example.org", "box.example.org:80", "a b", "-a"])

@@ -1,4 +1,4 @@
-"""What executed cells say by their syntax: their statements, what each does, and which of them a model came from."""
+"""Static analysis of executed cells: statements, effects, and provenance."""
 
 import ast
 

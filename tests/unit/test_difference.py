@@ -1,4 +1,4 @@
-"""What changed from one snapshot to another."""
+"""The difference of two snapshots."""
 
 import hashlib
 
@@ -33,18 +33,18 @@ def test_a_snapshot_and_itself_differ_in_nothing():
     assert (found.answers.compared, found.answers.differ) == (2, 0)
 
 
-def test_in_short_the_interpreter_or_the_example_is_said_where_nothing_else_changed():
+def test_the_summary_names_interpreter_or_example_without_other_changes():
     one = snapshot()
     environment = one.manifest.environment.model_copy(update={"interpreter": "/other/python"})
     other = [{"age": 31, "weight": 60.5}, ROWS[1]]
-    assert difference(one, snapshot(environment=environment)).words == ("another interpreter",)
-    assert difference(one, snapshot(rows=other)).words == ("only another example",)
+    assert difference(one, snapshot(environment=environment)).words == ("different interpreter",)
+    assert difference(one, snapshot(rows=other)).words == ("only a different example",)
     assert difference(one, snapshot(rows=other, metrics={"acc": 1.0})).words == ("1 metric changed",)
-    assert difference(one, snapshot(variable="best")).words == ("another variable",)
+    assert difference(one, snapshot(variable="best")).words == ("different variable",)
     assert "what was learnt may differ" in text(difference(one, one))
 
 
-def test_each_subject_is_told_with_both_sides():
+def test_each_subject_shows_both_values():
     one = snapshot("tumour:a", hyperparameters={"C": 1.0, "clf__tol": 0.1, "gone": 1}, metrics={"acc": 0.9, "auc": 0.8})
     two = snapshot(
         "tumour:b",
@@ -95,7 +95,7 @@ def test_the_columns_of_the_example_are_the_features_where_the_model_knows_none(
     assert told(found.features) == {"weight": ("removed", "number", None)}
 
 
-def test_what_the_schemas_say_otherwise_is_told_by_place_and_a_columns_type_once():
+def test_differences_of_schemas_are_reported_by_location_and_a_columns_type_once():
     closed = signature(answer_dtype="int64")
     wide = signature(answer_dtype="float64")
     closed.instance_schema["properties"]["age"] = {"type": "integer", "minimum": 0, "maximum": 90}
@@ -108,7 +108,7 @@ def test_what_the_schemas_say_otherwise_is_told_by_place_and_a_columns_type_once
     assert found.breaks == ()
     back = difference(snapshot(signature=wide), snapshot(signature=closed))
     assert back.breaks
-    assert back.words[-1] == "other signature: cannot take its place"
+    assert back.words[-1] == "incompatible signature"
 
 
 class Training(Value):
@@ -128,10 +128,10 @@ def test_training_data_is_compared_whatever_is_known_of_it():
     }
     assert found.words == ("training rows 400 -> 500",)
     vars(two.manifest)["training"] = one.manifest.training.model_copy(update={"sha256": "1"})
-    assert difference(one, two).words == ("other training data",)
+    assert difference(one, two).words == ("different training data",)
     vars(two.manifest)["training"] = None
     assert {c.kind for c in difference(one, two).training} == {"removed"}
-    assert difference(one, two).words == ("what is known of the training data",)
+    assert difference(one, two).words == ("description of the training data",)
 
 
 def test_cells_are_matched_by_their_likeness_and_code_by_its_path():
@@ -151,7 +151,7 @@ def test_cells_are_matched_by_their_likeness_and_code_by_its_path():
     assert "3 cells changed" in found.words
 
 
-def test_packed_sources_are_told_line_by_line_where_they_are_there_and_by_name_where_not():
+def test_packed_sources_are_compared_by_line_if_present_else_by_name():
     def packed(tag, **texts):
         files = {f"code/{name}.py": hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
         return snapshot(tag, files={"model.pkl": tag} | files), {f"code/{n}.py": t for n, t in texts.items()}
@@ -182,7 +182,7 @@ def test_answers_on_the_instances_that_both_examples_hold():
     assert other.problem == "their examples have no instance in common"
 
 
-def test_values_whose_names_say_a_secret_are_never_told():
+def test_values_under_a_secrets_name_are_never_shown():
     cell = 'client = Client(api_key="{0}", user="ada")\nDB_PASSWORD: str = "{0}"\nclf = f(client, DB_PASSWORD, {1})'
     secrets = ("s3cr3t-one", "s3cr3t-two")
     one, two = (snapshot(hyperparameters={"hub_token": secret, "o": {"password": secret}}) for secret in secrets)
@@ -250,10 +250,10 @@ def test_two_long_values_are_shown_where_they_differ():
     assert (before[-2:], after[-2:]) == ("1]", "2]")
 
 
-def test_a_module_that_went_in_as_loaded_is_not_told_as_removed():
+def test_a_module_captured_by_value_is_not_reported_as_removed():
     text_ = "def price(x):\n    return x\n"
     digest = hashlib.sha256(text_.encode()).hexdigest()
-    message = "the module shop.rules is not what its file says (price: edited since it was loaded); captured was …"
+    message = "the module shop.rules differs from its file (price: edited since it was loaded); captured was …"
     edited = (Finding(check="edited-module", severity="warning", message=message),)
     files = {"model.pkl": "0", "code/shop/rules.py": digest, "code/gone.py": digest}
     one, two = snapshot(files=files), snapshot("tumour:b", findings=edited)
@@ -264,8 +264,11 @@ def test_a_module_that_went_in_as_loaded_is_not_told_as_removed():
         ("shop/rules.py", "changed", 0),
     ]
     titles = [block.title for block in page(found).blocks]
-    said = "file shop/rules.py changed: its file is not what was loaded, so tumour:b holds it as loaded, not as a file"
+    said = (
+        "file shop/rules.py changed: its file differed from the loaded module, "
+        "so tumour:b holds the loaded module, not the file"
+    )
     assert titles == ["file gone.py removed (+0 -2)", said]
     (_, back) = difference(two, one, sources=({}, texts)).code
     assert (back.kind, back.added) == ("changed", 0)
-    assert back.note.startswith("its file is not what was loaded, so tumour:b holds")
+    assert back.note.startswith("its file differed from the loaded module, so tumour:b holds")

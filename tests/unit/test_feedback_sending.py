@@ -24,7 +24,9 @@ class Client:
         self.posted.append((url, body["feedback"]))
         status = self.statuses.pop(0) if self.statuses else 200
         if status is None:
-            raise TargetError("nobody answers at http://gateway", "'nbdeploy reconcile' starts what should run")
+            raise TargetError(
+                "the gateway does not answer at http://gateway", "'nbdeploy reconcile' starts the endpoints"
+            )
         answer = {"accepted": len(body["feedback"])} if status == 200 else {"detail": "the disk is full"}
         return status, {}, answer
 

@@ -1,4 +1,4 @@
-"""Findings: what is refused, waived and news; and that each check is documented."""
+"""Findings: refused, waived and new ones; and the documentation of each check."""
 
 import re
 from pathlib import Path
@@ -10,13 +10,13 @@ from jupyter_deploy.domain.capture.findings import (
     CHECKS,
     Finding,
     counted,
-    is_news,
+    finding_text,
+    has_new_findings,
     refuse,
     require_waivable,
-    told,
     waived,
 )
-from jupyter_deploy.domain.errors import GuardFailed, InvalidInput
+from jupyter_deploy.domain.errors import CheckFailed, InvalidInput
 from jupyter_deploy.faces.cli.main import EXIT_CODES
 from jupyter_deploy.faces.render.page import Page, as_html, as_text
 
@@ -40,7 +40,7 @@ def test_errors_are_refused_and_warnings_only_when_strict():
     for severity, strict in (("note", True), ("warning", False)):
         refuse([one(severity)], strict=strict)
     for severity, strict in (("error", False), ("warning", True)):
-        with pytest.raises(GuardFailed, match=r"features: 1 finding against this deploy") as refused:
+        with pytest.raises(CheckFailed, match=r"features: 1 finding against this deploy") as refused:
             refuse([one(severity), one("note", "secrets")], strict=strict)
         assert f"{severity}: features: a column is missing." in refused.value.details
         assert "secrets" not in str(refused.value), "a note speaks against nothing"
@@ -52,35 +52,35 @@ def test_what_is_waived_passes_and_tells_why():
     passed = waived([one("error"), one("error", "secrets")], ["features"], "it is a test")
     assert [f.waived for f in passed] == ["it is a test", None]
     refuse(passed[:1], strict=True)
-    assert told(passed[0]).endswith("(waived: it is a test)")
-    with pytest.raises(GuardFailed, match=r"^secrets: 1 finding"):
+    assert finding_text(passed[0]).endswith("(waived: it is a test)")
+    with pytest.raises(CheckFailed, match=r"^secrets: 1 finding"):
         refuse(passed, strict=False)
 
 
 def test_a_waiver_names_a_check_and_a_reason():
     with pytest.raises(InvalidInput, match="there is no check 'featurs'"):
         require_waivable(["featurs"], "x")
-    with pytest.raises(InvalidInput, match="for a reason"):
+    with pytest.raises(InvalidInput, match="needs a reason"):
         require_waivable(["features"], " ")
     require_waivable([], "")
 
 
 def test_news_is_what_a_release_does_not_say_yet_in_other_words_or_not():
-    assert is_news([one("error")], [])
-    assert not is_news([one("note"), one("warning", "dirty-tree")], [])
-    assert not is_news([], [one("error")])
-    assert not is_news([one("error")], [one("error").model_copy(update={"message": "two are"})])
-    assert is_news([one("warning", waived="tested")], [one("warning")])
+    assert has_new_findings([one("error")], [])
+    assert not has_new_findings([one("note"), one("warning", "dirty-tree")], [])
+    assert not has_new_findings([], [one("error")])
+    assert not has_new_findings([one("error")], [one("error").model_copy(update={"message": "two are"})])
+    assert has_new_findings([one("warning", waived="tested")], [one("warning")])
 
 
-def test_a_card_counts_what_was_found():
+def test_a_card_counts_the_findings():
     assert counted([one("warning"), one("note"), one("warning"), one("error", waived="x")]) == "2 warnings, 1 waived"
     assert counted([one("note")]) == ""
 
 
 def test_a_remedy_that_asks_ends_with_its_question_mark():
-    assert told(one("warning", remedy="was it left out?")) == "features: a column is missing. Was it left out?"
-    assert told(one("warning", remedy="mend it")).endswith(" Mend it.")
+    assert finding_text(one("warning", remedy="was it left out?")) == "features: a column is missing. Was it left out?"
+    assert finding_text(one("warning", remedy="mend it")).endswith(" Mend it.")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Interval, SideSummary
+from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Interval, VariantSummary
 from jupyter_deploy.domain.gates.figures import is_figure, judge_live, require_figure
 from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.release.endpoint import Endpoint
@@ -27,7 +27,7 @@ def validated(verdict="pass", forced=None, **more):
 
 
 def comparison(agreement=None, *, paired=True, rows=300):
-    side = SideSummary(
+    side = VariantSummary(
         release="x", requests=300, rows=rows, errors=0, error_rate=None, latency_p50_ms=1.0, latency_p95_ms=1.0
     )
     estimate = agreement and Estimate(value=agreement[0], interval=Interval(low=agreement[1], high=agreement[2]), n=300)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jupyter_deploy.container_images.base_inspection import look
+from jupyter_deploy.container_images.base_inspection import inspect_layers
 from tests.images import tar_of
 
 GLIBC = {"lib/libc.so.6": b"stable release version 2.41"}
@@ -19,6 +19,6 @@ GLIBC = {"lib/libc.so.6": b"stable release version 2.41"}
 def test_a_pythons_version_is_read_out_of_its_program_or_library(tmp_path, where, around):
     layer = tmp_path / "layer.tar"
     layer.write_bytes(tar_of({"usr/local/bin/python3.11": b"ELF", where: around % b"3.11.7", **GLIBC}))
-    pythons, glibc = look([("application/vnd.oci.image.layer.v1.tar", layer)])
+    pythons, glibc = inspect_layers([("application/vnd.oci.image.layer.v1.tar", layer)])
     assert pythons == [("/usr/local/bin/python3.11", "3.11.7")]
     assert glibc == (2, 41)

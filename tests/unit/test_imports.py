@@ -11,9 +11,9 @@ from jupyter_deploy import serving
 LOADED = f"""
 import sys
 sys.path.insert(0, {str(Path(serving.__file__).parent)!r})
-from imports import Imports, importable, strangers
+from imports import Imports, foreign_modules, importable
 noted = Imports()
-noted.ahead({{names}})
+noted.preload({{names}})
 """
 
 
@@ -25,7 +25,7 @@ def ended(names, code, cwd=None):
 
 
 def left(names, code, cwd=None):
-    return ended(names, f"{code}\nprint(*noted.left())", cwd).split()
+    return ended(names, f"{code}\nprint(*noted.unused())", cwd).split()
 
 
 def test_what_nobody_asks_for_is_left():
@@ -64,7 +64,7 @@ def test_a_relative_import_is_told_by_its_whole_name(tmp_path):
     (package / "outer.py").write_text("from . import inner\n")
     (package / "lazy.py").write_text("def ask():\n    from .outer import inner\n")
     setting = (
-        f"sys.path.insert(0, {str(tmp_path)!r})\nnoted = Imports()\nnoted.ahead(['parcel.lazy', 'parcel.outer'])\n"
+        f"sys.path.insert(0, {str(tmp_path)!r})\nnoted = Imports()\nnoted.preload(['parcel.lazy', 'parcel.outer'])\n"
     )
     assert left([], f"{setting}import parcel.lazy") == ["parcel.inner", "parcel.outer"]
     assert left([], f"{setting}import parcel.lazy\nparcel.lazy.ask()") == []
@@ -97,7 +97,7 @@ import mine, os, wave
 known = (os.path.dirname(os.__file__),)
 from pathlib import Path
 names = importable(known)
-print(strangers(known, Path({str(Path(serving.__file__).parent)!r})))
+print(foreign_modules(known, Path({str(Path(serving.__file__).parent)!r})))
 print(*(name in names for name in ("wave", "mine", "__main__", "os.path")))
 """
     assert ended([], code) == "['mine']\nTrue False False False"

@@ -10,7 +10,7 @@ from jupyter_deploy.domain.capture.findings import Finding, refuse
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.domain.validation.requests import ValidateRequest
 from jupyter_deploy.faces.render.problems import PROBLEMS, problem_of
-from jupyter_deploy.settings import Settings
+from jupyter_deploy.targets.local.settings import LocalSettings
 from jupyter_deploy.targets.local.supervisor.supervisord import SupervisorGone
 
 
@@ -61,7 +61,7 @@ def test_a_refused_gate_tells_its_report():
 
 def test_guards_tell_the_findings_that_refuse_and_no_others():
     against = Finding(check="leakage", severity="error", message="3 rows were trained on", cell=7)
-    with pytest.raises(errors.GuardFailed) as raised:
+    with pytest.raises(errors.CheckFailed) as raised:
         refuse([against, Finding(check="dirty-tree", severity="note", message="changes")], strict=False)
     for error in (raised.value, pickle.loads(pickle.dumps(raised.value))):
         assert problem_of(error).findings == (against.model_dump(mode="json"),)
@@ -79,7 +79,7 @@ def test_each_field_that_cannot_be_is_named_without_its_value():
 
 def test_what_a_field_says_in_our_own_words_is_said_as_it_is():
     with pytest.raises(ValidationError) as raised:
-        Settings(public_url="ftp://x")
+        LocalSettings(home="/home", bentoml_home="/bentoml", public_url="ftp://x")
     assert problem_of(raised.value).detail.startswith("public_url: write a URL such as")
 
 

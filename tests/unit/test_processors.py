@@ -1,4 +1,4 @@
-"""What a process's control groups leave it of the processors, from files as the kernel shows them."""
+"""CPU limits of a process's control groups, read from files in the kernel's format."""
 
 import os
 
@@ -10,7 +10,7 @@ MOUNT = "31 24 0:27 {root} {point} ro,nosuid,nodev,noexec,relatime - {system} {s
 
 
 class Machine:
-    """``/proc/self`` and the tree of control groups that it leads to."""
+    """Write ``/proc/self`` and its tree of control groups."""
 
     def __init__(self, folder):
         self.proc, self.tree = folder / "proc", folder / "tree"
@@ -41,7 +41,7 @@ def machine(tmp_path):
     return Machine(tmp_path)
 
 
-def test_of_version_2_the_own_group_and_those_above_it_count(machine):
+def test_cgroup_2_limits_of_the_group_and_its_parents_count(machine):
     machine.says(cgroup="0::/user.slice/app.scope\n")
     machine.mounts("cgroup2", options="rw,nsdelegate")
     assert machine.quota is None
@@ -53,14 +53,14 @@ def test_of_version_2_the_own_group_and_those_above_it_count(machine):
     assert machine.quota == 0.5
 
 
-def test_a_container_is_at_the_top_of_what_it_sees(machine):
+def test_a_containers_own_group_may_be_the_visible_top(machine):
     machine.says(cgroup="0::/\n")
     machine.mounts("cgroup2")
     machine.group("", cpu_max="200000 100000")
     assert machine.quota == 2
 
 
-def test_of_version_1_the_controller_of_processors_counts(machine):
+def test_cgroup_1_limits_of_the_cpu_controller_count(machine):
     machine.says(cgroup="7:memory:/box/one\n4:cpu,cpuacct:/box/one\n")
     machine.mounts("cgroup", root="/box/one", options="rw,memory")
     assert machine.quota is None
@@ -71,7 +71,7 @@ def test_of_version_1_the_controller_of_processors_counts(machine):
     assert machine.quota == 2
 
 
-def test_what_cannot_be_read_limits_nothing(machine, tmp_path):
+def test_unreadable_limits_are_ignored(machine, tmp_path):
     assert processors.quota(tmp_path / "nothing") is None
     machine.says(cgroup="0::/\n")
     machine.mounts("cgroup2")
@@ -93,7 +93,7 @@ def test_what_cannot_be_read_limits_nothing(machine, tmp_path):
         (8, 1.0, (5, 2), 5),  # somebody knows better
     ],
 )
-def test_threads_follow_the_share_of_the_processors_and_the_workers(monkeypatch, seen, quota, asked, threads):
+def test_threads_follow_the_cpu_limit_and_the_workers(monkeypatch, seen, quota, asked, threads):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(seen)), raising=False)
     monkeypatch.setattr(processors, "quota", lambda: quota)
     assert processors.threads(*asked) == threads

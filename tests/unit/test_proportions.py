@@ -1,4 +1,4 @@
-"""Intervals of shares: against published figures, against other formulas, and by how often they hold the truth."""
+"""Intervals of shares: against published figures, against other formulas, and by their coverage."""
 
 import math
 

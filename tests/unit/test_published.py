@@ -10,7 +10,7 @@ from jupyter_deploy.domain.images.published import (
     ImageList,
     UsedImage,
     Verified,
-    place_of,
+    destination_of,
     run_line,
     verdict_of,
 )
@@ -140,6 +140,6 @@ def test_gc_tells_what_went_or_would_go():
 
 def test_where_an_endpoint_is_published_is_set_or_as_it_was_before():
     elsewhere = PUBLICATION.model_copy(update={"reference": f"registry.example/older:a@{DIGEST}"})
-    assert place_of("churn", "registry.example/team/{name}", [PUBLICATION]) == "registry.example/team/churn"
-    assert place_of("tumour", None, [PUBLICATION, elsewhere]) == "registry.example/tumour"
-    assert place_of("tumour", None, []) == ""
+    assert destination_of("churn", "registry.example/team/{name}", [PUBLICATION]) == "registry.example/team/churn"
+    assert destination_of("tumour", None, [PUBLICATION, elsewhere]) == "registry.example/tumour"
+    assert destination_of("tumour", None, []) == ""

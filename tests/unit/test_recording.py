@@ -1,4 +1,4 @@
-"""What is kept of a request: said by a header, decided by its id, without the columns that are redacted."""
+"""Recording modes: the header, the sample by id, the redacted columns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.records.ledger import PLACE_SQL
+from jupyter_deploy.records.ledger import SAMPLE_POSITION_SQL
 from jupyter_deploy.serving.dispatch.outcomes import Outcome
 from jupyter_deploy.serving.dispatch.parsed_request import Raw
 from jupyter_deploy.serving.telemetry.recording import EVERYTHING, Recording, place_of, recording
@@ -28,7 +28,7 @@ REDACTED = Recording(redact=("ssn",))
         Recording(sample=1e-7),
     ],
 )
-def test_a_header_says_what_is_kept_and_is_ascii(kept):
+def test_a_header_restores_the_mode_and_is_ascii(kept):
     assert recording(kept.header) == kept
     assert kept.header.isascii()
     assert kept.header.isprintable()
@@ -37,7 +37,7 @@ def test_a_header_says_what_is_kept_and_is_ascii(kept):
 @pytest.mark.parametrize(
     "header", ["everything", "full;sample=0", "full;sample=nan", "full;sample=x", "full;later=1", "full;redact=%FF", ""]
 )
-def test_of_what_a_header_says_and_is_not_understood_no_data_is_kept(header):
+def test_an_unknown_header_keeps_no_data(header):
     assert recording(header) == Recording("meta")
 
 
@@ -45,7 +45,7 @@ def test_without_a_header_everything_is_kept():
     assert recording(None) == EVERYTHING
 
 
-def test_whether_a_request_is_in_the_sample_is_known_from_its_id_alone():
+def test_the_id_alone_decides_whether_a_request_is_sampled():
     # As it was when this was written: another version of Python, or of nbdeploy, must say the same.
     assert place_of("8b0bc3cf-8b1f-4a06-8f0a-4f0f4c5a3c51") == 0.24864107801359925
     ids = [str(number) for number in range(5000)]
@@ -56,13 +56,13 @@ def test_whether_a_request_is_in_the_sample_is_known_from_its_id_alone():
     assert not Recording("off").keeps("p", "r")
 
 
-def test_the_ledger_knows_of_the_same_requests_that_they_are_in_the_sample():
+def test_the_ledger_computes_the_same_sample():
     import duckdb
 
     ids = [random.Random(number).randbytes(16).hex() for number in range(500)] + ["", "é"]
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE ledger AS SELECT unnest(?::VARCHAR[]) AS pair_id", [ids])
-        found = connection.execute(f"SELECT {PLACE_SQL} FROM ledger").fetchall()
+        found = connection.execute(f"SELECT {SAMPLE_POSITION_SQL} FROM ledger").fetchall()
     assert [place for (place,) in found] == [place_of(one) for one in ids]
 
 
@@ -95,7 +95,7 @@ def test_the_values_of_a_redacted_column_are_not_written(recorder, given):
 
 
 @pytest.mark.parametrize("kind", [list, lambda values: Raw(json.dumps(values).encode())], ids=["values", "raw"])
-def test_of_a_request_that_failed_known_columns_alone_are_written_since_its_validation_may_have_failed(recorder, kind):
+def test_a_failed_request_keeps_known_columns_only(recorder, kind):
     given = [{"ssn": SSN, "age": 4}, {"SSN": SSN, "age": 5}, [SSN], SSN]
     line = written(recorder, inputs=kind(given), status=500, rows=4)
     assert line["inputs"] == [{"age": 4}, {"age": 5}, None, None]
@@ -103,7 +103,7 @@ def test_of_a_request_that_failed_known_columns_alone_are_written_since_its_vali
 
 
 @pytest.mark.parametrize("status", [400, 422, 499, 504])
-def test_of_a_request_that_was_refused_no_input_is_written_since_the_value_may_stand_anywhere(recorder, status):
+def test_a_refused_request_keeps_no_inputs(recorder, status):
     for given in ([{"SSN": SSN, "age": 4}], [[SSN]], SSN, Raw(f'[{{"ssn ": "{SSN}"}}]'.encode())):
         line = written(recorder, inputs=given, status=status, rows=1)
         assert (line["inputs"], line["rows"], line["redacted"]) == (None, 1, ["ssn"])
@@ -122,12 +122,12 @@ def test_of_a_request_that_was_refused_no_input_is_written_since_the_value_may_s
         ("Bad Request", f"the number {SSN} is out of range", False),
     ],
 )
-def test_an_errors_message_is_written_only_where_it_is_of_another_columns_value(recorder, kind, message, kept):
+def test_an_errors_message_is_kept_only_if_it_is_about_another_column(recorder, kind, message, kept):
     line = written(recorder, status=422, error={"type": kind, "message": message})
     assert line["error"] == {"type": kind, "message": message if kept else ""}
 
 
-def test_a_record_of_a_sample_says_so_and_the_others_are_not_written(recorder):
+def test_a_sampled_record_has_its_share_and_the_others_are_not_written(recorder):
     tenth = Recording(sample=0.1)
     ids = [str(number) for number in range(200)]
     entries = [Entry("r", one, 1, "stable", 200, 1.0, mode=tenth) for one in ids]
@@ -139,7 +139,7 @@ def test_a_record_of_a_sample_says_so_and_the_others_are_not_written(recorder):
 
 
 @pytest.mark.parametrize("mode", [Recording("meta"), Recording("off"), Recording(sample=0.1)])
-def test_rows_of_which_nothing_is_kept_are_not_even_written_out(mode):
+def test_rows_that_are_not_kept_are_not_converted(mode):
     class Table:
         rows = 3
 
@@ -148,8 +148,8 @@ def test_rows_of_which_nothing_is_kept_are_not_even_written_out(mode):
             pytest.fail("a table's rows were written out")
 
     pair_id = next(str(number) for number in range(100) if place_of(str(number)) >= 0.1)
-    asked = SimpleNamespace(
+    context = SimpleNamespace(
         record=mode, pair_id=pair_id, request_id="r", ts_ns=1, role="stable", latency_ms=1.0, abandoned=False
     )
-    entry = Outcome(SimpleNamespace(asked=asked, question=Table()), 200, None).entry()
+    entry = Outcome(SimpleNamespace(context=context, parsed=Table()), 200, None).entry()
     assert (entry.inputs, entry.status) == (None, 200)

@@ -11,9 +11,9 @@ PLACE = Reference.parse("hub.example:5000/team/tumour:one")
 WORDS = [
     ('pinging container registry hub.example:5000: Get "https://hub.example:5000/v2/": tls: failed to verify '
      "certificate: x509: certificate signed by unknown authority", "certificate", False),
-    ("reading manifest one in hub.example:5000/team/tumour: authentication required", "let you in", False),
+    ("reading manifest one in hub.example:5000/team/tumour: authentication required", "rejects you", False),
     ("GET https://hub.example:5000/v2/team/tumour/manifests/sha256-00.sig: UNAUTHORIZED: authentication required; "
-     "[map[Action:pull Class: Name:team/tumour Type:repository]]", "let you in", False),
+     "[map[Action:pull Class: Name:team/tumour Type:repository]]", "rejects you", False),
     ("writing blob: initiating layer upload to /v2/team/tumour/blobs/uploads/ in hub.example:5000: StatusCode: 405, "
      '"Method not allowed\\n"', "no right", False),
     ("writing blob: initiating layer upload to /v2/team/tumour/blobs/uploads/ in hub.example:5000: requested access "
@@ -22,7 +22,7 @@ WORDS = [
     ("writing blob: initiating layer upload to /v2/team/tumour/blobs/uploads/ in hub.example:5000: received "
      "unexpected HTTP status: 503 Service Unavailable", "full", True),
     ("uploading manifest one to hub.example:5000/team/tumour: denied: adding 12 MiB of storage resource, which when "
-     "updated to the current usage of 1 GiB will exceed the configured upper limit of 1 GiB", "no room", False),
+     "updated to the current usage of 1 GiB will exceed the configured upper limit of 1 GiB", "no space", False),
     ('writing blob: Patch "https://hub.example:5000/v2/team/tumour/blobs/uploads/1?_state=zH": use of closed '
      "network connection", "was cut", True),
     ('writing blob: Patch "https://hub.example:5000/v2/team/tumour/blobs/uploads/1?_state=zH": write tcp '
@@ -33,7 +33,7 @@ WORDS = [
      "hub.example on 192.0.2.1:53: no such host", "cannot be found", False),
     ("reading manifest one in hub.example:5000/team/tumour: toomanyrequests: too many requests", "fewer", True),
     ("open /home/ada/.config/containers/certs.d/a.crt: permission denied", "of this machine", False),
-    ("something that nobody has seen yet", "could not be worked with", False),
+    ("something that nobody has seen yet", "the request to hub.example:5000 failed", False),
 ]  # fmt: skip
 
 

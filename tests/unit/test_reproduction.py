@@ -1,4 +1,4 @@
-"""Which cells of a notebook made a model, and which have changed since."""
+"""The cells behind a model, and those that changed since."""
 
 from jupyter_deploy.domain.capture.reproduction import Reproduction, cells_to_click, cells_to_deploy, changed_cells
 from jupyter_deploy.faces.render.render import text

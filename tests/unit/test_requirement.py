@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Interval, SideSummary
+from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Interval, VariantSummary
 from jupyter_deploy.domain.gates.figures import COUNTS, FIGURES, evaluate, parse_requirement
 from jupyter_deploy.domain.parsing import parse_tolerance
 from jupyter_deploy.domain.requests import CompareRequest
@@ -16,7 +16,7 @@ def figure(value, low, high):
 
 
 def comparison(*, paired=True, **figures):
-    side = SideSummary(
+    side = VariantSummary(
         release="a:1", requests=100, rows=100, errors=0, error_rate=None, latency_p50_ms=None, latency_p95_ms=None
     )
     usual = {

@@ -3,7 +3,7 @@
 import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.release.resources import Resources, parse_resources, require_room
+from jupyter_deploy.domain.release.resources import Resources, parse_resources, require_capacity
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.faces.arguments import request_from
 
@@ -43,7 +43,7 @@ def test_memory_has_the_units_that_people_write(text, size):
         ("cpu=nan", "cpu cannot be 'nan'"),
         ("gpu=fast", "gpu cannot be 'fast': write gpu=0 for the first one"),
         ("threads=many", "threads cannot be 'many'"),
-        ("ram=2GB", "'ram' is no resource: there are cpu, memory, gpu, workers, threads"),
+        ("ram=2GB", "'ram' is no resource: the resources are cpu, memory, gpu, workers, threads"),
         ("workers", "'workers' is not NAME=VALUE"),
     ],
 )
@@ -60,15 +60,15 @@ def test_a_value_of_another_kind_is_refused(given):
 
 
 def test_one_name_twice_is_refused():
-    with pytest.raises(ValueError, match="workers stands twice"):
+    with pytest.raises(ValueError, match="workers is given twice"):
         parse_resources(["workers=1", "workers=2"])
 
 
 def test_what_is_said_now_takes_the_place_of_what_was_said_before():
     before = Resources(memory="1GB", workers=2)
-    assert before.asked({}) == before
-    assert before.asked({"workers": 4}) == Resources(memory=10**9, workers=4)
-    assert before.asked(parse_resources(["memory=any"])) == Resources(workers=2)
+    assert before.overridden({}) == before
+    assert before.overridden({"workers": 4}) == Resources(memory=10**9, workers=4)
+    assert before.overridden(parse_resources(["memory=any"])) == Resources(workers=2)
 
 
 def test_settings_take_memory_with_its_unit_and_nothing_else():
@@ -95,13 +95,13 @@ def test_threads_follow_processors_and_workers_so_that_they_do_not_fight(resourc
 
 
 def test_more_than_a_machine_has_is_refused_with_what_there_is():
-    require_room(Resources(cpu=2, memory=10**9), cpus=2, memory=10**9)
-    require_room(Resources(cpu=1.5), cpus=1.5, memory=None)
+    require_capacity(Resources(cpu=2, memory=10**9), cpus=2, memory=10**9)
+    require_capacity(Resources(cpu=1.5), cpus=1.5, memory=None)
     with pytest.raises(InvalidInput, match="cpu=3 is more than this machine has") as caught:
-        require_room(Resources(cpu=3), cpus=2, memory=None)
+        require_capacity(Resources(cpu=3), cpus=2, memory=None)
     assert caught.value.remedy == "write 2 or less"
     with pytest.raises(InvalidInput, match="memory=2 GB is more"):
-        require_room(Resources(memory=2 * 10**9), cpus=2, memory=10**9)
+        require_capacity(Resources(memory=2 * 10**9), cpus=2, memory=10**9)
 
 
 def test_resources_are_told_in_words():

@@ -135,7 +135,7 @@ def test_a_difference_at_the_end_of_its_range_has_an_interval(table):
 
 @settings(max_examples=25, deadline=None)
 @given(shares, st.floats(0.01, 0.99), levels)
-def test_what_is_shown_is_what_the_interval_excludes(given_counts, mean, level):
+def test_shown_evidence_matches_the_values_outside_of_the_interval(given_counts, mean, level):
     stream = Mean(given_counts)
     low, high = bounds(stream, level)
     if min(abs(mean - low), abs(mean - high)) > 1e-3 * (high - low):
@@ -145,7 +145,7 @@ def test_what_is_shown_is_what_the_interval_excludes(given_counts, mean, level):
 
 @settings(max_examples=25, deadline=None)
 @given(counts, counts, st.floats(-0.9, 0.9))
-def test_what_is_shown_of_a_difference_is_what_its_interval_excludes(first, second, by):
+def test_shown_evidence_of_a_difference_matches_the_values_outside_of_its_interval(first, second, by):
     difference = Difference(*first, *second)
     low, high = bounds(difference)
     if abs(by - low) > 1e-6 and abs(by - high) > 1e-6:
@@ -184,7 +184,7 @@ def test_there_is_no_figure_of_nothing(figure):
 
 
 @pytest.mark.parametrize(("successes", "n"), [(1, 0), (-1, 5), (6, 5)])
-def test_what_is_no_share_is_an_error(successes, n):
+def test_an_invalid_share_is_an_error(successes, n):
     with pytest.raises(ValueError, match="not a share"):
         proportion(successes, n)
 

@@ -1,10 +1,10 @@
-"""When answers agree, and how their differences are told."""
+"""Agreement of answers, and the lists of differences."""
 
 from __future__ import annotations
 
 import pytest
 
-from jupyter_deploy.serving.agreement import alike, differences
+from jupyter_deploy.serving.agreement import differences, structure_differences
 
 
 @pytest.mark.parametrize(
@@ -40,16 +40,16 @@ def test_equal_answers_agree(expected, got):
         ([1, 2], [1], "expected 2 answers, got 1"),
     ],
 )
-def test_a_difference_is_told_by_its_place(expected, got, message):
+def test_a_difference_has_its_location(expected, got, message):
     assert differences(expected, got, rtol=1e-4, atol=1e-6) == [message]
 
 
-def test_no_more_differences_are_told_than_asked_for():
+def test_the_list_of_differences_respects_its_limit():
     told = differences([0] * 30, [1] * 30, rtol=0, atol=0, limit=2)
     assert told == ["row 0: expected 0, got 1", "row 1: expected 0, got 1", "… and 28 more differences"]
 
 
-def test_the_tolerance_is_relative_to_what_was_expected():
+def test_the_tolerance_is_relative_to_the_expected_value():
     assert differences([100.0], [101.0], rtol=0.01, atol=0) == []
     assert differences([99.0], [100.0], rtol=0.01, atol=0) != []
 
@@ -65,5 +65,5 @@ def test_the_tolerance_is_relative_to_what_was_expected():
         ([1], [], ["expected 1 answers, got 0"]),
     ],
 )
-def test_a_stochastic_model_must_answer_in_the_same_form_only(expected, got, told):
-    assert alike(expected, got) == told
+def test_a_stochastic_models_answers_need_the_same_structure_only(expected, got, told):
+    assert structure_differences(expected, got) == told

@@ -1,4 +1,4 @@
-"""Answers written fast hold the values that the slow way gives."""
+"""Answers in JSON: the fast path writes the values of the slow path."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def written(answer, rows):
 
 
 def same(found, expected):
-    """Also as to 1 and 1.0, and to -0.0."""
+    """Also for 1 and 1.0, and for -0.0."""
     assert json.dumps(json.loads(found)) == json.dumps(json.loads(expected))
 
 
@@ -74,7 +74,7 @@ def test_an_answer_is_written_with_the_same_values(answer):
 
 
 @pytest.mark.parametrize("answer", NO_ANSWERS)
-def test_what_is_no_answer_is_refused_the_same_way(answer):
+def test_an_invalid_answer_is_refused_by_both_paths(answer):
     with pytest.raises(Exception) as expected:  # noqa: PT011  whatever it is
         written(answer, 1)
     with pytest.raises(expected.type) as found:
@@ -82,7 +82,7 @@ def test_what_is_no_answer_is_refused_the_same_way(answer):
     assert str(found.value) == str(expected.value)
 
 
-def test_half_a_character_is_refused():
+def test_half_of_a_surrogate_pair_is_refused():
     for answer in (["\ud800"], np.array(["\ud800"]), pd.Series(["\ud800"], dtype=object)):
         with pytest.raises(UnicodeEncodeError):
             strict_json(answer, 1)
@@ -90,9 +90,9 @@ def test_half_a_character_is_refused():
 
 @pytest.mark.parametrize("answer", [[1, 2], np.array([1, 2]), np.array([[1], [2]]), pd.Series([1, 2])], ids=repr)
 def test_too_few_answers_are_refused(answer):
-    with pytest.raises(BadAnswer, match="gave 2 answers for 3 rows"):
+    with pytest.raises(BadAnswer, match="returned 2 answers for 3 rows"):
         strict_json(answer, 3)
-    with pytest.raises(BadAnswer, match="gave 2 answers for 3 rows"):
+    with pytest.raises(BadAnswer, match="returned 2 answers for 3 rows"):
         checked(answer, 3)
 
 

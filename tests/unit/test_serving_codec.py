@@ -1,4 +1,4 @@
-"""Requests become what the model was shown, or an error that names row and feature."""
+"""Requests become values like the example's, or an error with row and feature."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from jupyter_deploy.domain.capture.signature import infer_schema
 from jupyter_deploy.serving.values.codec import BadAnswer, Codec, InvalidInstances, encode, instances_of
 
-MISSING = " (a missing value is taken only where the deployed example or its signature has one)"
+MISSING = " (a missing value is accepted only if the deployed example or its signature has one)"
 
 
 def codec_for(example, container, parameters=(), schema=None, prototype=None, **changes):
@@ -61,7 +61,7 @@ def test_columns_have_the_examples_order_whatever_the_schemas():
     pd.testing.assert_frame_equal(codec_for(frame, "frame", schema=schema).decode([{"b": "x", "a": 1}]), frame)
 
 
-def test_fractions_are_not_cut_off_where_the_model_takes_integers():
+def test_fractions_are_refused_if_the_model_takes_integers():
     codec = codec_for(np.array([1]), "array", schema={"type": "number"})
     assert refusal(codec, [1.0, 1.5]) == [{"loc": ["instances", 1], "msg": "must be a whole number"}]
 
@@ -116,7 +116,7 @@ def test_missing_and_unknown_features_are_named():
     ]
 
 
-def test_a_row_that_is_no_object_is_named():
+def test_a_row_that_is_not_an_object_is_named():
     assert refusal(codec_for(PEOPLE, "frame"), [[1, 2]]) == [
         {"loc": ["instances", 0], "msg": "must be an object, not a list"}
     ]
@@ -127,12 +127,12 @@ def test_null_is_refused_where_the_example_had_none_missing():
     assert refusal(codec_for(frame, "frame"), [{"x": None}])[0]["msg"] == f"must be a number, not null{MISSING}"
 
 
-def test_infinity_is_no_number():
+def test_infinity_is_refused():
     frame = pd.DataFrame({"x": [1.5]})
     assert "must be a number" in refusal(codec_for(frame, "frame"), [{"x": math.inf}])[0]["msg"]
 
 
-def test_only_the_first_twenty_errors_are_told_and_how_many_more_there_are():
+def test_the_first_twenty_errors_are_listed_with_the_number_of_the_others():
     frame = pd.DataFrame({"x": [1.5]})
     errors = refusal(codec_for(frame, "frame"), [{"x": "bad"}] * 500)
     assert len(errors) == 21
@@ -150,7 +150,7 @@ def test_errors_of_all_rows_are_counted_up_to_a_bound():
     assert many[-1]["msg"] == "… and at least 10980 more"
 
 
-def test_of_far_too_many_keys_a_few_are_told():
+def test_of_far_too_many_keys_a_few_are_listed():
     codec = codec_for(pd.DataFrame({"x": [1.5]}), "frame")
     errors = refusal(codec, [{"x": 1.5}, {f"k{number}": 1 for number in range(100_000)}])
     assert errors[0] == {"loc": ["instances", 1, "x"], "msg": "missing feature 'x'"}
@@ -203,7 +203,7 @@ def test_enumerations_and_bounds_of_the_schema_hold():
     ]
 
 
-def test_an_integer_beyond_64_bits_is_refused_in_words():
+def test_an_integer_beyond_64_bits_is_refused():
     schema = {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}
     codec = codec_for(np.array([1]), "array", schema=schema)
     assert codec.decode([2**63 - 1]).tolist() == [2**63 - 1]
@@ -239,7 +239,7 @@ def test_a_longer_text_than_the_examples_is_not_cut_off():
     assert codec.decode(["abcdef"]).tolist() == ["abcdef"]
 
 
-def test_a_list_is_handed_on_as_it_is():
+def test_a_list_is_passed_on_unchanged():
     codec = codec_for(["spam", "ham"], "list")
     assert codec.decode(["eggs"]) == ["eggs"]
     assert refusal(codec, [5])[0]["msg"] == "must be a string, not 5"
@@ -281,11 +281,11 @@ def test_an_answered_frame_becomes_objects():
 
 
 @pytest.mark.parametrize("answer", [5, 5.0, "yes", {"a": 1}, np.float64(1), np.array(1), (1,), None])
-def test_one_answer_for_the_whole_batch_is_refused_in_words(answer):
-    with pytest.raises(BadAnswer, match="must answer one value a row"):
+def test_one_answer_for_the_whole_batch_is_refused(answer):
+    with pytest.raises(BadAnswer, match="must return one value a row"):
         encode(answer, 1)
 
 
-def test_too_few_answers_are_refused_in_words():
-    with pytest.raises(BadAnswer, match="gave 2 answers for 3 rows"):
+def test_too_few_answers_are_refused_by_encode():
+    with pytest.raises(BadAnswer, match="returned 2 answers for 3 rows"):
         encode([1, 2], 3)

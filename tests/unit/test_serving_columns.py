@@ -1,4 +1,4 @@
-"""Columns and arrays are taken as the JSON of their rows is."""
+"""Columns and arrays are decoded like the JSON of their rows."""
 
 from __future__ import annotations
 
@@ -67,20 +67,20 @@ def told(value):
         {"other": np.array([1, 2, 3])},
     ],
 )
-def test_columns_are_taken_as_their_rows_are(changed):
+def test_columns_are_decoded_like_their_rows(changed):
     columns = COLUMNS | changed
     expected = outcome(slow(CODEC).instances, rows_of(columns))
     assert_same(CODEC, outcome(Decoder(CODEC).columns, columns), expected)
 
 
-def test_numbers_and_texts_need_no_look_at_each_row(monkeypatch):
+def test_numbers_and_texts_take_the_fast_path(monkeypatch):
     decoder = Decoder(CODEC)
-    monkeypatch.setattr(decoder, "_slowly", None)
+    monkeypatch.setattr(decoder, "_slow_path", None)
     asked = decoder.columns(COLUMNS)
     assert decoder.batch([asked]).dtypes.tolist() == FRAME.dtypes.tolist()
 
 
-def test_what_a_model_writes_does_not_change_the_record():
+def test_a_models_writes_do_not_change_the_record():
     decoder = Decoder(CODEC)
     asked = decoder.columns(COLUMNS)
     batch = decoder.batch([asked])
@@ -115,12 +115,12 @@ def test_columns_of_different_lengths_are_refused():
         np.zeros((0, 3)),
     ],
 )
-def test_an_array_is_taken_as_its_rows_are(array):
+def test_an_array_is_decoded_like_its_rows(array):
     values = json.loads(json.dumps(array.tolist()).replace("NaN", "null").replace("Infinity", "null"))
     assert_same(ARRAY, outcome(Decoder(ARRAY).array, array), outcome(slow(ARRAY).instances, values))
 
 
-def test_a_model_may_write_into_what_came_as_bytes():
+def test_a_model_may_write_into_an_array_that_arrived_as_bytes():
     array = np.frombuffer(np.ones(3, dtype="float32").tobytes(), dtype="float32").reshape(1, 3)
     decoder = Decoder(ARRAY)
     asked = decoder.array(array)

@@ -1,4 +1,4 @@
-"""Printing to a full disk."""
+"""Output of a process to a full disk, and as JSON lines."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ def exit_code(forgiving):
         return subprocess.run([sys.executable, "-c", code], stdout=full, stderr=full, check=False).returncode
 
 
-def test_what_cannot_be_printed_is_lost_and_nothing_else():
+def test_a_failed_print_loses_its_output_only():
     assert exit_code(forgiving=False) != 7, "or this test shows nothing"
     assert exit_code(forgiving=True) == 7
 
@@ -30,8 +30,8 @@ def test_what_cannot_be_printed_is_lost_and_nothing_else():
 SAYS = """
 import os, sys
 sys.path.insert(0, {path!r})
-from jupyter_deploy.serving.output import keep_writing, on_stdout
-on_stdout(as_json={as_json})
+from jupyter_deploy.serving.output import keep_writing, redirect_output
+redirect_output(as_json={as_json})
 keep_writing()
 print("one\\ntwo", end="")
 print(" and more")
@@ -52,7 +52,7 @@ def said(*, as_json):
     return ended.stdout.decode("utf-8", "backslashreplace").splitlines()
 
 
-def test_what_is_printed_becomes_lines_of_json_and_what_is_one_stays():
+def test_printed_lines_become_json_and_json_lines_stay():
     lines = [json.loads(line) for line in said(as_json=True)]
     told = [(line.get("logger"), line["message"]) for line in lines]
     assert told[:6] == [
@@ -66,5 +66,5 @@ def test_what_is_printed_becomes_lines_of_json_and_what_is_one_stays():
     assert "".join(message for _, message in told[6:]) == "x" * 200_000
 
 
-def test_as_text_all_of_it_stands_on_standard_output():
+def test_in_the_text_format_all_output_is_on_standard_output():
     assert said(as_json=False)[:3] == ["one", "two and more", '{"level": "info", "message": "own"}']

@@ -1,4 +1,4 @@
-"""Every request leaves one line, whatever happens."""
+"""Every request leaves one line in the record log, whatever happens."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_records_of_many_threads_do_not_mix(recorder):
     assert len([json.loads(line) for line in recorder.path.read_text().splitlines()]) == 800
 
 
-def test_what_json_cannot_say_does_not_lose_the_record(recorder):
+def test_a_value_without_json_form_does_not_lose_the_record(recorder):
     nested: list[object] = []
     for _ in range(100_000):
         nested = [nested]
@@ -91,7 +91,7 @@ def test_what_json_cannot_say_does_not_lose_the_record(recorder):
     assert "NaN" not in json.dumps(written(recorder, outputs=[float("nan")]))
 
 
-def test_what_cannot_be_written_is_counted_and_told_once_and_the_service_goes_on(tmp_path, capsys):
+def test_lost_records_are_counted_and_logged_once_and_the_service_continues(tmp_path, capsys):
     (tmp_path / "file").touch()
     recorder = Recorder(tmp_path / "file" / "records", "tumour", "tumour:1a2b")
     before = lost()
@@ -122,7 +122,7 @@ print(json.dumps([written, REGISTRY.get_sample_value("nbdeploy_records_lost_tota
 """
 
 
-def test_a_disk_that_was_full_in_the_middle_of_a_record_spoils_no_other(tmp_path):
+def test_a_record_cut_off_by_a_full_disk_corrupts_no_other(tmp_path):
     ended = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True)
     assert json.loads(ended.stdout) == [[True, False, False, True], 3]
     (segment,) = tmp_path.glob("*.jsonl")
@@ -142,7 +142,7 @@ def test_the_records_of_one_call_are_one_write(recorder, monkeypatch):
     assert [json.loads(line)["request_id"] for line in recorder.path.read_text().splitlines()] == ["0", "1"]
 
 
-def test_what_is_json_already_is_written_as_it_is_on_one_line(recorder):
+def test_raw_json_is_written_unchanged_on_one_line(recorder):
     asked = Raw('[{"a": 1.50, "name": "é\\n"},\r\n {"a": 2}]'.encode())
     (line,) = written(recorder, inputs=asked, outputs=Raw(b"[0,1]"), rows=2)
     assert (line["inputs"], line["outputs"]) == ([{"a": 1.5, "name": "é\n"}, {"a": 2}], [0, 1])
@@ -150,7 +150,7 @@ def test_what_is_json_already_is_written_as_it_is_on_one_line(recorder):
     assert asked.replace(b"\r\n", b"  ") in text
 
 
-def test_whatever_an_id_or_a_name_is_made_of_its_line_is_strict_json(tmp_path):
+def test_a_line_is_strict_json_for_any_id_and_name(tmp_path):
     recorder = Recorder(tmp_path, 'tu"mour', "tumour:é")
     (line,) = written(recorder, request_id='"\\ \x80é', pair_id="}{", latency_ms=0.00004)
     recorder.close()
@@ -158,13 +158,13 @@ def test_whatever_an_id_or_a_name_is_made_of_its_line_is_strict_json(tmp_path):
     assert (line["release"], line["latency_ms"]) == ("tumour:é", 0.0)
 
 
-def test_a_deleted_file_is_made_anew(recorder):
+def test_a_deleted_segment_is_replaced(recorder):
     written(recorder)
     recorder.path.unlink()
     assert len(written(recorder)) == 1
 
 
-def test_meta_leaves_out_what_may_hold_data_and_off_leaves_out_everything(recorder):
+def test_meta_leaves_out_possible_data_and_off_leaves_out_everything(recorder):
     failed = {
         "rows": 2,
         "inputs": [1, 2],
@@ -208,7 +208,7 @@ def test_a_segment_is_locked_while_it_is_written(recorder):
     assert not locked(recorder.path)
 
 
-def test_an_idle_writer_closes_its_segment_when_it_is_asked_to(recorder):
+def test_an_idle_writer_closes_its_segment_on_request(recorder):
     written(recorder)
     first = recorder.path
     request = first.with_name(f"{first.name}.close")
@@ -241,7 +241,7 @@ def test_a_clock_that_jumps_closes_no_segment_and_reuses_no_name(recorder, monke
     assert len(names) == 3
 
 
-def test_a_record_is_brought_to_the_disk_within_a_second(tmp_path, monkeypatch):
+def test_a_record_is_synced_within_a_second(tmp_path, monkeypatch):
     synced = threading.Event()
     fsync = os.fsync
     monkeypatch.setattr(os, "fsync", lambda file: (fsync(file), synced.set()))
@@ -254,7 +254,7 @@ def test_a_record_is_brought_to_the_disk_within_a_second(tmp_path, monkeypatch):
     recorder.close()
 
 
-def test_a_moment_without_file_descriptors_ends_neither_fsync_nor_the_closing_of_segments(tmp_path, monkeypatch):
+def test_a_lack_of_file_descriptors_stops_neither_fsync_nor_the_closing_of_segments(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "FSYNC_SECONDS", 0.02)
     dup, fsync, refused, synced = os.dup, os.fsync, threading.Event(), threading.Event()
 

@@ -1,4 +1,4 @@
-"""Everything that a model may answer has one JSON form."""
+"""Each value that a model may return has one JSON form."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_value_has_its_plain_json_form(value, expected):
 
 
 @pytest.mark.parametrize("value", [1j, np.array([1j]), {1, 2}, object(), lambda: 1, np.dtype("i4")])
-def test_what_has_no_json_form_is_refused_by_the_name_of_its_type(value):
+def test_a_value_without_json_form_is_refused_with_its_type(value):
     with pytest.raises(TypeError, match="has no JSON form"):
         to_json(value)
 

@@ -1,4 +1,4 @@
-"""Schemas inferred from values, and whether one signature can follow another."""
+"""Schemas inferred from values, and compatibility of signatures."""
 
 import pytest
 from hypothesis import given

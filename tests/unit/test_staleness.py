@@ -1,4 +1,4 @@
-"""Whether a kernel is stale is looked for once, and whoever types is not kept waiting for it."""
+"""The search for a stale kernel runs once and does not delay typing."""
 
 import threading
 
@@ -16,7 +16,7 @@ class Looks:
     def __init__(self):
         self.asked, self.may_end = [], threading.Event()
 
-    def stale(self, live):
+    def stale_findings(self, live):
         self.asked.append(live.cells)
         self.may_end.wait()
         return FOUND

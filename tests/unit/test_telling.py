@@ -7,14 +7,15 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.jobs import gone, told
+from jupyter_deploy.domain.jobs import gone, shown_request
 from jupyter_deploy.domain.requests import DeployRequest, ListRequest, Step
 from jupyter_deploy.domain.validation.requests import ValidateRequest
 from jupyter_deploy.domain.validation.validation import Underway
 from jupyter_deploy.faces.server.jobs.folders import folder_of
 from jupyter_deploy.faces.server.jobs.reporter import telling
 from jupyter_deploy.settings import Settings, load_settings
-from jupyter_deploy.system.printed import lines_of
+from jupyter_deploy.system.output_redirection import lines_of
+from jupyter_deploy.targets.local.settings import LocalSettings
 
 
 def underway(cell, state="running", run=0):
@@ -81,7 +82,7 @@ def test_a_request_is_shown_without_secret_parameters_however_they_are_written()
         "trust": True,
         "source": None,
     }
-    assert told(request) == {
+    assert shown_request(request) == {
         "parameter": {"api_key": "(hidden)", "rows": 5},
         "matrix": ["password=(hidden)", "seed=1,2"],
         "parameters_yaml": ["token: (hidden)"],
@@ -103,7 +104,7 @@ def test_a_request_is_shown_without_secret_parameters_however_they_are_written()
     ],
 )
 def test_of_parameters_in_yaml_no_secret_is_shown_however_it_is_laid_out(given, shown):
-    assert told({"parameters_yaml": [given]}) == {"parameters_yaml": [shown]}
+    assert shown_request({"parameters_yaml": [given]}) == {"parameters_yaml": [shown]}
 
 
 @pytest.fixture
@@ -132,15 +133,16 @@ def test_beside_a_notebook_only_what_must_hold_of_a_model_is_read(tmp_path, monk
     file.write_text(
         "home: /elsewhere\nenvoy: /bin/false\nport: 1234\nnonsense: 1\nvalidate:\n- gates: [agreement >= 0.9]\n"
     )
-    settings = load_settings(beside=tmp_path)
+    settings = load_settings(notebook_folder=tmp_path)
     assert [spec.gates for spec in settings.validate] == [("agreement >= 0.9",)]
-    assert (settings.port, settings.envoy) == (8999, None)
+    local = settings.for_target(LocalSettings)
+    assert (local.port, local.envoy) == (8999, None)
     assert settings.home == Settings.model_fields["home"].get_default(call_default_factory=True)
     file.write_text("validate: 5\n")
     with pytest.raises(InvalidInput, match="a setting is wrong"):
-        load_settings(beside=tmp_path)
+        load_settings(notebook_folder=tmp_path)
     file.unlink()
-    assert load_settings(beside=tmp_path).validate == ()
+    assert load_settings(notebook_folder=tmp_path).validate == ()
 
 
 def test_what_is_said_of_a_killed_job_names_its_step():

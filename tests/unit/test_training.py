@@ -1,4 +1,4 @@
-"""A training table beside that of the last release."""
+"""A training table against that of the last release."""
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -44,15 +44,15 @@ def test_the_same_data_newer_or_more_of_it_and_another_form_are_no_finding(new):
         (
             data(file="2"),
             "warning",
-            "X has the very rows that churn:1 was fitted on, although people.csv has changed since",
+            "X has the same rows as the training table of churn:1, although people.csv has changed since",
         ),
-        (data("b", rows=95), "note", "X has 95 rows, churn:1 was fitted on 100"),
-        (data("b", rows=89), "warning", "X has 89 rows, churn:1 was fitted on 100"),
-        (data("b", last="2026-05-31"), "warning", "df.day ends at 2026-05-31, for churn:1 it ended at 2026-06-30"),
-        (data("b", columns=("age",)), "warning", "X lacks columns that churn:1 was fitted on: weight"),
+        (data("b", rows=95), "note", "X has 95 rows, that of churn:1 had 100"),
+        (data("b", rows=89), "warning", "X has 89 rows, that of churn:1 had 100"),
+        (data("b", last="2026-05-31"), "warning", "df.day ends at 2026-05-31; in churn:1 it ended at 2026-06-30"),
+        (data("b", columns=("age",)), "warning", "X lacks columns of churn:1: weight"),
     ],
 )
-def test_what_is_older_or_less_than_for_the_last_release_is_found_with_the_cell(new, severity, message):
+def test_an_older_or_smaller_table_than_the_last_releases_is_a_finding_with_its_cell(new, severity, message):
     assert told(new) == [("outdated-data", severity, 4, message)]
 
 
@@ -68,20 +68,20 @@ def test_the_cell_is_not_kept():
     assert TrainingData.model_validate_json(data().model_dump_json()) == data().model_copy(update={"cell": None})
 
 
-def test_a_column_that_several_tables_have_is_told_once():
+def test_a_column_of_several_tables_is_reported_once():
     new, last = data("b", last="2026-05-31"), data()
     twice = [
         d.model_copy(update={"periods": dict.fromkeys(("X.day", "df.day", "day"), d.periods["df.day"])})
         for d in (new, last)
     ]
-    assert [message for *_, message in told(*twice)] == ["X.day ends at 2026-05-31, for churn:1 it ended at 2026-06-30"]
+    assert [message for *_, message in told(*twice)] == ["X.day ends at 2026-05-31; in churn:1 it ended at 2026-06-30"]
     other = new.periods["df.day"]
     both = new.model_copy(update={"periods": {"a.day": other, "a.night": other}})
     before = last.model_copy(update={"periods": dict.fromkeys(("a.day", "a.night"), last.periods["df.day"])})
     assert len(told(both, before)) == 2
 
 
-def test_a_table_is_compared_with_stables_too_and_what_is_the_same_of_both_is_told_once(monkeypatch):
+def test_a_table_is_compared_with_stables_too_and_equal_findings_appear_once(monkeypatch):
     later = timedelta(days=1)
     stable, last = release("1", name="churn"), release("2", name="churn")
     last = last.model_copy(update={"created_at": stable.created_at + later})
@@ -97,6 +97,6 @@ def test_a_table_is_compared_with_stables_too_and_what_is_the_same_of_both_is_to
     check = release_check(Endpoint.first(stable).with_release(last), DeployRequest(), ports)
     found = check(SimpleNamespace(training=data("b", columns=("age",), rows=95)))
     assert [f.message for f in found] == [
-        "X has 95 rows, churn:2 was fitted on 100",
-        "X lacks columns that churn:1 was fitted on: weight",
+        "X has 95 rows, that of churn:2 had 100",
+        "X lacks columns of churn:1: weight",
     ]

@@ -1,4 +1,4 @@
-"""How validations read: the verdict in words, what failed first; and what is shown of them while they run."""
+"""Validations as text: the verdict in words, failures first; and their progress."""
 
 from datetime import UTC, datetime
 
@@ -58,7 +58,7 @@ def test_the_headline_says_the_verdict_in_words_and_the_exit_code_follows(result
     assert exit_code(result) == code
 
 
-def test_what_failed_stands_first_and_the_failing_cell_and_the_executed_notebook_are_shown():
+def test_failures_come_first_with_the_failing_cell_and_the_executed_notebook():
     error = CellError(
         cell=3, ename="ValueError", evalue="no\nrows", traceback="-----\nValueError Traceback\n----> 3 f(<x>)"
     )
@@ -86,7 +86,7 @@ def test_what_failed_stands_first_and_the_failing_cell_and_the_executed_notebook
         ("timeout", "cell 2 ran longer than 20 s", "checks.ipynb: cell 2 ran longer than 20 s"),
     ],
 )
-def test_how_a_run_ended_is_not_said_again_below(status, detail, title):
+def test_the_end_of_a_run_is_not_repeated_below(status, detail, title):
     error = CellError(cell=2, ename="KernelDied", evalue=detail, traceback=f"{detail}\n")
     result = validation(run(status=status, error=error, detail=f"{detail}\nits disk is full", executed="/out/a.ipynb"))
     lines = text(result).splitlines()
@@ -101,7 +101,7 @@ def test_where_stable_failed_its_notebook_is_named_too():
     assert "/s.ipynb" not in text(validation(run("pass", status="raised", executed_stable="/s.ipynb")))
 
 
-def test_what_kept_a_notebook_from_its_end_stands_once_and_before_what_came_of_it():
+def test_the_cause_of_an_incomplete_run_comes_once_and_before_its_consequences():
     error = CellError(cell=3, ename="ValueError", evalue="no rows")
     measured = gate("fail", "age 3 >= 4: fail").model_copy(update={"value": 3.0})
     without = [gate("fail", f"{name} was not recorded: fail") for name in ("accuracy", "auc")]
@@ -118,19 +118,19 @@ def test_what_kept_a_notebook_from_its_end_stands_once_and_before_what_came_of_i
     assert "was not recorded" in text(validation(raised[0].model_copy(update={"status": "done", "error": None})))
 
 
-def test_why_several_runs_were_not_run_is_said_once():
+def test_the_reason_for_several_skipped_runs_comes_once():
     left = [run(status="not run", detail="a.ipynb failed before", parameters={"seed": n}) for n in range(5)]
     shown = text(validation(run("fail"), *left))
     assert shown.count("a.ipynb failed before") == 1
     assert "not run: checks.ipynb [seed=0], checks.ipynb [seed=1], checks.ipynb [seed=2] and 2 more" in shown
 
 
-def test_a_release_that_is_compared_with_itself_is_said_to_be():
+def test_the_comparison_of_a_release_with_itself_is_marked():
     assert "itself, being stable" in text(validation(run("pass"), snapshot="churn:1"))
     assert "itself" not in text(validation(run("pass"), snapshot=None, stable=None))
 
 
-def test_nothing_to_validate_says_what_was_left_out_and_is_no_failure():
+def test_nothing_to_validate_names_the_omitted_runs_and_is_not_a_failure():
     nothing = Validation(
         id="", at=datetime(2026, 11, 25, tzinfo=UTC), runs=(), notes=("3 of 3 runs left out",), verdict="pass"
     )
@@ -176,7 +176,7 @@ def test_of_many_runs_those_that_run_or_failed_are_shown_and_the_others_counted(
     assert others == "and 29 pass, 11 waiting"
 
 
-def test_where_nobody_watches_a_run_says_one_line_when_it_begins_and_one_when_it_ends():
+def test_without_a_terminal_a_run_prints_one_line_at_its_start_and_one_at_its_end():
     seen = set()
     events = [
         told(state="waiting"),

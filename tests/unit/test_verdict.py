@@ -1,4 +1,4 @@
-"""What the figures of a comparison are taken to say."""
+"""Verdicts on the figures of a comparison."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from jupyter_deploy.domain.evidence.agreement import Rule
 from jupyter_deploy.domain.evidence.sequential import Difference, Mean, paired_difference, proportion
-from jupyter_deploy.domain.evidence.verdict import Paired, Unpaired, of_pairs, of_sides
+from jupyter_deploy.domain.evidence.verdict import PairedFigures, UnpairedFigures, judge_paired, judge_unpaired
 
 FLOATS = {"p50": 0.02, "p90": 0.1, "p99": 0.25, "max": 0.3}
 
@@ -26,11 +26,11 @@ def shadow(pairs=1000, *, agreed=None, rows=None, mirrored=None, errors=0, refus
         "errors": paired_difference(errors, 0, pairs - errors),
         "refused": proportion(refused, pairs),
     }
-    return Paired(**figures | more)
+    return PairedFigures(**figures | more)
 
 
 def canary(errors=0, stable_errors=0, n=1000, **more):
-    return Unpaired(stable=n, candidate=n, errors=Difference(errors, n, stable_errors, n), **more)
+    return UnpairedFigures(stable=n, candidate=n, errors=Difference(errors, n, stable_errors, n), **more)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def canary(errors=0, stable_errors=0, n=1000, **more):
     ],
 )
 def test_a_shadow_is_judged_by_errors_then_agreement_then_coverage(seen, verdict, words, recommended):
-    found, reason, recommendation = of_pairs(seen)
+    found, reason, recommendation = judge_paired(seen)
     assert (found, words in reason, reason.endswith(".")) == (verdict, True, True), reason
     assert recommendation == recommended
 
@@ -78,7 +78,7 @@ def test_a_shadow_is_judged_by_errors_then_agreement_then_coverage(seen, verdict
 def test_the_grounds_for_differs_share_the_5_percent():
     agreement = shadow(agreed=975).agreement
     assert agreement.below(0.99)
-    assert of_pairs(shadow(agreed=975)).verdict == "inconclusive"
+    assert judge_paired(shadow(agreed=975)).verdict == "inconclusive"
 
 
 SHIFTED = {"yes": Difference(600, 1000, 400, 1000), "no": Difference(400, 1000, 400, 1000)}
@@ -99,7 +99,7 @@ SHIFTED = {"yes": Difference(600, 1000, 400, 1000), "no": Difference(400, 1000, 
     ],
 )
 def test_a_canary_is_judged_by_errors_and_shares_of_answers(seen, verdict, words, recommended):
-    found, reason, recommendation = of_sides(seen)
+    found, reason, recommendation = judge_unpaired(seen)
     assert (found, words in reason, "unpaired" in reason) == (verdict, True, True), reason
     assert recommendation == recommended
 
@@ -140,7 +140,7 @@ def test_a_tolerance_is_relative_to_stable_and_can_be_set():
 
 
 @pytest.mark.parametrize("dtype", ["int64", "object", "float64", "str"])
-def test_a_tolerance_that_somebody_set_holds_for_numbers_of_every_type_and_for_nothing_else(dtype):
+def test_a_tolerance_of_the_user_holds_for_numbers_of_every_type_and_for_nothing_else(dtype):
     rule = Rule.of(dtype, 0.1, None)
     assert rule.compare(100, 109).agree
     assert not rule.compare(100, 120).agree

@@ -94,7 +94,7 @@ def test_a_card_says_how_its_release_does_and_what_it_counted():
 def test_of_a_release_that_came_since_the_last_look_nothing_is_said_that_is_not_known():
     three = SHADOWED.with_release(THREE, keep=True)
     (_, _, card) = view(three, status(SHADOWED)).cards
-    assert (card.tag, card.healthy, card.health, card.counts) == ("tumour:three", False, "not looked at yet", None)
+    assert (card.tag, card.healthy, card.health, card.counts) == ("tumour:three", False, "not checked yet", None)
 
 
 def test_a_stopped_endpoint_says_so_and_keeps_the_cards_of_those_that_would_come_back():

@@ -43,7 +43,7 @@ def test_going_back_says_who_made_what_and_what_is_started():
     assert said(change, STOPPED, back, [earlier]) == (
         "Revision 2 was made by ada, 2026-01-02 12:00 UTC: tumour:two: no traffic → shadow 100 % (a try).",
         "The endpoint is stopped: this starts it again.",
-        "Started first, and asked the example: tumour:one, tumour:two.",
+        "Started first, and tested with the example: tumour:one, tumour:two.",
     )
     assert [(row.before, row.after) for row in role_changes(STOPPED, back)] == [
         ("stopped", "stable 100 %"),
@@ -59,15 +59,15 @@ def test_stopping_says_that_nobody_is_answered_and_how_it_comes_back():
         ("tumour:two", "shadow 100 %", "stopped"),
     ]
     assert shown.notes == (
-        "Clients are not answered any more: whoever still asks gets an error.",
-        "Requests under way are answered first. Then these end: tumour:one, tumour:two.",
-        "Records and history stay, and going back to a revision starts it again.",
+        "Clients get errors from then on.",
+        "Requests in progress are answered first. Then these releases stop: tumour:one, tumour:two.",
+        "Records and history are kept. Going back to a revision starts the endpoint again.",
     )
 
 
 def test_stopping_what_is_stopped_asks_nothing():
     shown = preview_of(StopRequest(name="tumour"), STOPPED, STOPPED, history=(), keep_revisions=3)
-    assert (shown.asks, shown.notes) == (False, ("It is stopped already: nothing changes.",))
+    assert (shown.asks, shown.notes) == (False, ("The endpoint is stopped already: nothing changes.",))
 
 
 def test_another_mode_of_recording_is_said_and_touches_nobody():
@@ -76,7 +76,7 @@ def test_another_mode_of_recording_is_said_and_touches_nobody():
     assert (shown.title, shown.asks) == ("Set records meta", False)
     assert shown.notes == (
         "Recorded from then on: meta: no inputs, outputs and error messages.",
-        "Clients notice nothing.",
+        "Clients are not affected.",
     )
 
 

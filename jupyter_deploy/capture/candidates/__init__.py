@@ -1,4 +1,4 @@
-"""A notebook's variables as its kernel has them, looked at without running anything of theirs."""
+"""Candidates for a deploy in a kernel's namespace, inspected without running the notebook's code."""
 
 from __future__ import annotations
 
@@ -6,47 +6,51 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jupyter_deploy.capture.checks import glanced, stale
+from jupyter_deploy.capture.checks import fast_findings, stale_findings
 from jupyter_deploy.capture.data_files import require_included
 from jupyter_deploy.capture.frameworks import framework_of
 from jupyter_deploy.capture.inspection import method_of
-from jupyter_deploy.domain.capture.candidates import ModelFound, Table
+from jupyter_deploy.domain.capture.candidates import ModelCandidate, Table
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.masking.masking import without_secrets
-from jupyter_deploy.notebooks.safe_eval import CannotLook, look
+from jupyter_deploy.notebooks.safe_eval import NotEvaluable, evaluate
 
 from .cells import History, history
 from .first_rows import first_rows
-from .guesses import Around, examples_for
-from .models import Candidate, candidates, ordered
+from .guesses import GuessContext, examples_for
+from .models import ModelVariable, candidates, ordered
 from .tables import tables
 
 MOST = 20
-"""Models that are told of."""
+"""The number of models in a list of candidates."""
 
 
 class NotebookFinder:
     """The Finder port."""
 
-    def models(self, namespace: Mapping[str, Any], cells: Sequence[str], failed: Mapping[int, int]) -> list[ModelFound]:
-        """Best first, each with examples guessed from the variables."""
-        known = dict(namespace)  # a cell may run meanwhile
-        found = candidates(known)
-        cells_said = history(cells, failed)
-        around = Around(tables(known), {one.variable: one for one in found}, known, cells_said.fitted)
-        best = ordered(found, cells_said)[:MOST]
-        return [_told(one, cells_said, around) for one in best]
+    def models(
+        self, namespace: Mapping[str, Any], cells: Sequence[str], failed: Mapping[int, int]
+    ) -> list[ModelCandidate]:
+        """Return models, best first, each with examples guessed from the variables."""
+        variables = dict(namespace)  # a cell may run at the same time
+        models = candidates(variables)
+        cell_history = history(cells, failed)
+        context = GuessContext(
+            tables(variables), {model.variable: model for model in models}, variables, cell_history.fitted
+        )
+        ranked = ordered(models, cell_history)[:MOST]
+        return [_described(model, cell_history, context) for model in ranked]
 
     def first_rows(self, value: Any) -> Table:
-        """Of an example."""
+        """Return an example's first rows."""
         return first_rows(value)
 
-    def look(self, expression: str, namespace: Mapping[str, Any]) -> tuple[Any] | None:
-        """In a tuple, since the value may be None."""
+    def evaluate(self, expression: str, namespace: Mapping[str, Any]) -> tuple[Any] | None:
+        """Evaluate an expression safely, in a tuple, since the value may be None."""
         try:
-            return (look(ast.parse(expression.strip(), mode="eval").body, namespace),)
-        except (CannotLook, SyntaxError, ValueError, RecursionError):
+            return (evaluate(ast.parse(expression.strip(), mode="eval").body, namespace),)
+        except (NotEvaluable, SyntaxError, ValueError, RecursionError):
             return None
 
     def require_method(self, model: Any, method: str | None) -> None:
@@ -57,41 +61,41 @@ class NotebookFinder:
         """Raise InvalidInput as a capture would."""
         require_included(live)
 
-    def glance(self, live: Live) -> tuple[Finding, ...]:
-        """What the checks find at once."""
-        return _clean(glanced(live), live)
+    def fast_findings(self, live: Live) -> tuple[Finding, ...]:
+        """Return the findings of the fast checks."""
+        return _clean(fast_findings(live), live)
 
-    def stale(self, live: Live) -> tuple[Finding, ...]:
-        """Whether the notebook would give this model."""
-        return _clean(stale(live), live)
-
-
-def _clean(found: tuple[Finding, ...], live: Live) -> tuple[Finding, ...]:
-    """Without the cells' secrets, for which all cells are read only where there is something to be told."""
-    return without_secrets(found, live.cells) if found else ()
+    def stale_findings(self, live: Live) -> tuple[Finding, ...]:
+        """Return the findings on whether the notebook would produce this model."""
+        return _clean(stale_findings(live), live)
 
 
-def _told(one: Candidate, cells: History, around: Around) -> ModelFound:
-    cell = cells.made.get(one.variable)
-    return ModelFound(
-        variable=one.variable,
-        kind="function" if one.is_function else one.kind,
-        framework=one.framework,
-        methods=one.methods,
-        method=one.method,
-        examples=examples_for(one, around),
-        why=_why(one, cell),
+def _clean(findings: tuple[Finding, ...], live: Live) -> tuple[Finding, ...]:
+    """Mask the cells' secrets; all cells are read only if there are findings."""
+    return without_secrets(findings, live.cells) if findings else ()
+
+
+def _described(model: ModelVariable, cells: History, context: GuessContext) -> ModelCandidate:
+    cell = cells.made.get(model.variable)
+    return ModelCandidate(
+        variable=model.variable,
+        kind="function" if model.is_function else model.kind,
+        framework=model.framework,
+        methods=model.methods,
+        method=model.method,
+        examples=examples_for(model, context),
+        why=_reason(model, cell),
         cell=cell,
     )
 
 
-def _why(one: Candidate, cell: int | None) -> str:
+def _reason(model: ModelVariable, cell: int | None) -> str:
     where = f" in In [{cell}]" if cell else ""
-    if one.calls:
-        return f"calls {' and '.join(one.calls[:3])}"
-    if not one.fitted:
+    if model.calls:
+        return f"calls {' and '.join(model.calls[:3])}"
+    if not model.fitted:
         return "not fitted yet"
-    if one.part_of:
-        return f"a part of {one.part_of}"
-    trained = framework_of(one.value).trained
+    if model.part_of:
+        return f"part of {model.part_of}"
+    trained = framework_of(model.value).trained
     return f"{'fitted' if trained else 'made'}{where}" if trained or where else ""

@@ -1,4 +1,4 @@
-"""Examples of a function's arguments: from a table with such columns, from variables of such names, from its types."""
+"""Examples of a function's arguments: from a table's columns, from variables of the same names, or from types."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from jupyter_deploy.domain.capture.candidates import ExampleGuess
 
-from .tables import TableFound, by_name
+from .tables import TableVariable, name_score
 
 _PLAIN = (bool, int, float, str)
 _BY_TYPE = {"bool": "True", "int": "1", "float": "1.0", "str": "'text'"}
@@ -18,64 +18,78 @@ _OF_TEXTS = re.compile(r"^(?:list|Sequence|Iterable)\[str\]$", re.IGNORECASE)
 
 
 def arguments_for(
-    function: FunctionType, tables: Sequence[TableFound], namespace: Mapping[str, Any]
+    function: FunctionType, tables: Sequence[TableVariable], namespace: Mapping[str, Any]
 ) -> Iterator[tuple[float, ExampleGuess]]:
-    """Guesses with how good each is."""
+    """Yield guesses with their scores."""
     parameters = _parameters(function)
-    required = [one.name for one in parameters if one.default is one.empty]
+    required = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
     if not parameters:
         return
     if len(parameters) == 1:
         yield from _alone(parameters[0], tables, namespace)
         return
     for table in tables:
-        taken = [one.name for one in parameters if one.name in (table.columns or ())]
+        taken = [parameter.name for parameter in parameters if parameter.name in (table.columns or ())]
         if taken and set(required) <= set(taken) and (row := _first_row(table, taken)) is not None:
             words = f"the first row of {table.variable}"
-            yield 6 + by_name(table.variable, None), ExampleGuess(expression=_call(row), words=words)
-    names = {one.name for one in parameters}
+            yield 6 + name_score(table.variable, None), ExampleGuess(expression=_call(row), words=words)
+    names = {parameter.name for parameter in parameters}
     for variable, value in namespace.items():
         if type(value) is dict and not variable.startswith("_") and set(required) <= value.keys() <= names and value:
             yield 5.5, ExampleGuess(expression=variable, words="a dict of its arguments")
     same = {name: name for name in required if _is_plain(namespace.get(name))}
     if required and len(same) == len(required):
         yield 5.0, ExampleGuess(expression=_call(same), words="variables of these names")
-    made = {one.name: text for one in parameters if (text := _made(one)) is not None}
-    if set(required) <= set(made):
-        yield 1.0, ExampleGuess(expression=_call(made), words="made up, of the parameters' types")
+    placeholders = {parameter.name: text for parameter in parameters if (text := _made(parameter)) is not None}
+    if set(required) <= set(placeholders):
+        yield 1.0, ExampleGuess(expression=_call(placeholders), words="placeholders by the parameters' types")
 
 
 def _parameters(function: FunctionType) -> list[inspect.Parameter]:
-    found = inspect.signature(function, follow_wrapped=False).parameters.values()
-    return [one for one in found if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    parameters = inspect.signature(function, follow_wrapped=False).parameters.values()
+    return [
+        parameter
+        for parameter in parameters
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    ]
 
 
 def _alone(
-    parameter: inspect.Parameter, tables: Sequence[TableFound], namespace: Mapping[str, Any]
+    parameter: inspect.Parameter, tables: Sequence[TableVariable], namespace: Mapping[str, Any]
 ) -> Iterator[tuple[float, ExampleGuess]]:
-    """The one argument itself."""
+    """Yield guesses for a function with a single argument."""
     kind = _type_name(parameter.annotation)
-    wanted = {"DataFrame": ("frame",), "ndarray": ("array",), "Tensor": ("tensor",), "Series": ("texts", "numbers")}
-    forms = ("texts",) if _OF_TEXTS.match(kind) else wanted.get(kind.rpartition(".")[2], ())
+    forms_of_type = {
+        "DataFrame": ("frame",),
+        "ndarray": ("array",),
+        "Tensor": ("tensor",),
+        "Series": ("texts", "numbers"),
+    }
+    forms = ("texts",) if _OF_TEXTS.match(kind) else forms_of_type.get(kind.rpartition(".")[2], ())
     for table in tables:
-        said = by_name(table.variable, None)
+        name_points = name_score(table.variable, None)
         if table.form in forms:
-            yield 5 + said, ExampleGuess(expression=table.sliced, words=f"of {table.words}")
+            yield 5 + name_points, ExampleGuess(expression=table.sliced, words=f"of {table.words}")
         elif table.form == "texts" and (kind == "str" or (not kind and _is_of(parameter.name, table.variable))):
-            yield 4 + said, ExampleGuess(expression=f"{table.variable}[0]", words=f"the first of {table.words}")
+            yield 4 + name_points, ExampleGuess(expression=f"{table.variable}[0]", words=f"the first of {table.words}")
         elif not kind and _is_of(table.variable, parameter.name):
-            yield 3 + said, ExampleGuess(expression=table.sliced, words=f"of {table.words}")
+            yield 3 + name_points, ExampleGuess(expression=table.sliced, words=f"of {table.words}")
     if _is_plain(namespace.get(parameter.name)):
         yield 4.5, ExampleGuess(expression=parameter.name, words="the variable of this name")
     made = _made(parameter)
     if made is not None:
-        yield 1.0, ExampleGuess(expression=made, words="made up, of the parameter's type")
+        yield 1.0, ExampleGuess(expression=made, words="a placeholder by the parameter's type")
 
 
 def _is_of(longer: str, shorter: str) -> bool:
-    """``text`` and ``texts``, ``X_test`` and ``X``."""
-    one, other = longer.lower(), shorter.lower()
-    return one == other or one.startswith(f"{other}_") or f"{one}s" == other or other.startswith(f"{one}s_")
+    """Whether the names match: ``text`` and ``texts``, ``X_test`` and ``X``."""
+    long_name, short_name = longer.lower(), shorter.lower()
+    return (
+        long_name == short_name
+        or long_name.startswith(f"{short_name}_")
+        or f"{long_name}s" == short_name
+        or short_name.startswith(f"{long_name}s_")
+    )
 
 
 def _is_plain(value: Any) -> bool:
@@ -83,7 +97,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _type_name(annotation: Any) -> str:
-    """As it is written; empty: none is."""
+    """Return the annotation's text; empty: no annotation."""
     if annotation is inspect.Parameter.empty:
         return ""
     if isinstance(annotation, str):
@@ -104,8 +118,8 @@ def _call(arguments: Mapping[str, str]) -> str:
     return f"dict({', '.join(f'{name}={text}' for name, text in arguments.items())})"
 
 
-def _first_row(table: TableFound, names: Sequence[str]) -> dict[str, str] | None:
-    """The values as they are written in Python; None: some have no such form."""
+def _first_row(table: TableVariable, names: Sequence[str]) -> dict[str, str] | None:
+    """Return the values as Python literals; None: some have no literal."""
     row = {}
     for name in names:
         if table.form == "rows":

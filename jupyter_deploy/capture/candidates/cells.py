@@ -1,4 +1,4 @@
-"""Where the executed cells make, train and use each variable; what a cell says is read once."""
+"""The cells that make, train and use each variable; each cell is parsed once."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from functools import lru_cache
 from jupyter_deploy.notebooks.syntax import Statement, called_by, root, statements_in, statements_run, stored
 
 _READ = 500
-"""So many cells are looked at, the last ones."""
+"""The number of most recent cells that are analysed."""
 
 _FITS = ("fit", "fit_transform", "partial_fit", "train")
 
 
 @dataclass(frozen=True)
-class Said:
-    """What one cell says: names that it binds or changes, those that it reads, and what each is fitted on."""
+class CellNames:
+    """The names that a cell binds or changes, those that it reads, and the training variable of each fit."""
 
     made: frozenset[str] = frozenset()
     read: frozenset[str] = frozenset()
@@ -26,7 +26,7 @@ class Said:
 
 @dataclass(frozen=True)
 class History:
-    """By variable: the last cell that made or changed it, the last that used it, and what it was fitted on last."""
+    """By variable: the last cell that made or changed it, the last that used it, and its last training variable."""
 
     made: Mapping[str, int]
     used: Mapping[str, int]
@@ -34,30 +34,30 @@ class History:
 
 
 def history(cells: Sequence[str], failed: Mapping[int, int]) -> History:
-    """Of the cells of a kernel, in their order; see ``Live`` for both."""
+    """Analyse the cells of a kernel in order; see ``Live`` for both parameters."""
     made: dict[str, int] = {}
     used: dict[str, int] = {}
     fitted: dict[str, str] = {}
     for number in range(max(1, len(cells) - _READ + 1), len(cells) + 1):
         source = cells[number - 1]
-        said = _ended(source, failed[number]) if number in failed else _whole(source)
-        made |= dict.fromkeys(said.made, number)
-        used |= dict.fromkeys(said.read, number)
-        fitted |= said.fitted
+        names = _completed(source, failed[number]) if number in failed else _whole(source)
+        made |= dict.fromkeys(names.made, number)
+        used |= dict.fromkeys(names.read, number)
+        fitted |= names.fitted
     return History(made, used, fitted)
 
 
 @lru_cache(maxsize=2 * _READ)
-def _whole(source: str) -> Said:
-    return _said(statements_in(1, source) or [])
+def _whole(source: str) -> CellNames:
+    return _names_of(statements_in(1, source) or [])
 
 
 @lru_cache(maxsize=_READ)
-def _ended(source: str, line: int) -> Said:
-    return _said(statements_run([source], {1: line}))
+def _completed(source: str, line: int) -> CellNames:
+    return _names_of(statements_run([source], {1: line}))
 
 
-def _said(statements: Sequence[Statement]) -> Said:
+def _names_of(statements: Sequence[Statement]) -> CellNames:
     made: set[str] = set()
     read: set[str] = set()
     fitted: dict[str, str] = {}
@@ -69,4 +69,4 @@ def _said(statements: Sequence[Statement]) -> Said:
             if called_by(call) in _FITS and call.args and isinstance(call.args[0], ast.Name):
                 names = [*stored(statement.tree), root(call.func, of_result=True)]
                 fitted |= {name: call.args[0].id for name in names if name}
-    return Said(frozenset(made), frozenset(read), fitted)
+    return CellNames(frozenset(made), frozenset(read), fitted)

@@ -1,4 +1,4 @@
-"""The first rows of whatever a model is asked with, as texts for people."""
+"""The first rows of an example as texts for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import reprlib
 from collections.abc import Sequence
 from typing import Any
 
-from jupyter_deploy.capture.examples import alone, container_of
+from jupyter_deploy.capture.examples import container_of, detached
 from jupyter_deploy.domain.capture.candidates import Table
 from jupyter_deploy.domain.errors import InvalidExample
 
@@ -17,10 +17,10 @@ _short.maxstring = _short.maxother = CHARACTERS
 
 
 def first_rows(value: Any) -> Table:
-    """At most five rows and twenty columns; with what is wrong with it as an example."""
+    """Return at most five rows and twenty columns, and the problem if the value is no valid example."""
     table = _table(value)
     try:
-        container_of(alone(value), estimator=isinstance(value, list))
+        container_of(detached(value), estimator=isinstance(value, list))
     except InvalidExample as error:
         return table.model_copy(update={"problem": error.message, "remedy": error.remedy})
     return table
@@ -42,38 +42,41 @@ def _table(value: Any) -> Table:  # noqa: PLR0911 - one case a kind of value
     if type(value) is list:
         return _of_list(value)
     if type(value) is tuple:
-        return _shown([str(place) for place in range(len(value))], [list(value)], "one call's arguments in order")
+        return _shown([str(position) for position in range(len(value))], [list(value)], "one call's arguments in order")
     return _shown(["value"], [] if value is None else [[value]], "nothing" if value is None else "one value")
 
 
 def _of_frame(frame: Any, words: str) -> Table:
-    few = frame.iloc[:ROWS, :COLUMNS] if hasattr(frame, "iloc") else frame[:ROWS, :COLUMNS]
-    names = [str(name) for name in few.columns]
-    columns = [(few.iloc[:, place] if hasattr(few, "iloc") else few[:, place]).to_list() for place in range(len(names))]
+    first = frame.iloc[:ROWS, :COLUMNS] if hasattr(frame, "iloc") else frame[:ROWS, :COLUMNS]
+    names = [str(name) for name in first.columns]
+    columns = [
+        (first.iloc[:, position] if hasattr(first, "iloc") else first[:, position]).to_list()
+        for position in range(len(names))
+    ]
     return _shown(names, list(zip(*columns, strict=True)), words)
 
 
 def _of_array(value: Any) -> Table:
-    few = value[:ROWS]
-    few = few.detach().cpu() if hasattr(few, "detach") else few
-    if few.ndim == 1:
-        return _shown(["value"], [[cell] for cell in few.tolist()], _sized(len(value)))
-    if few.ndim == 2:
-        names = [str(place) for place in range(min(value.shape[1], COLUMNS))]
-        return _shown(names, few[:, :COLUMNS].tolist(), _sized(*value.shape))
+    first = value[:ROWS]
+    first = first.detach().cpu() if hasattr(first, "detach") else first
+    if first.ndim == 1:
+        return _shown(["value"], [[cell] for cell in first.tolist()], _sized(len(value)))
+    if first.ndim == 2:
+        names = [str(position) for position in range(min(value.shape[1], COLUMNS))]
+        return _shown(names, first[:, :COLUMNS].tolist(), _sized(*value.shape))
     shape = " × ".join(map(str, value.shape[1:]))
-    return _shown(["row"], [[f"{shape} of {value.dtype}"] for _ in few], f"{_sized(len(value))} of {shape}")
+    return _shown(["row"], [[f"{shape} of {value.dtype}"] for _ in first], f"{_sized(len(value))} of {shape}")
 
 
 def _of_list(value: list[Any]) -> Table:
-    few = value[:ROWS]
+    first = value[:ROWS]
     words = _sized(len(value))
-    if few and all(type(one) is dict for one in few):
-        names = list(dict.fromkeys(name for one in few for name in one))
-        return _shown([str(name) for name in names], [[one.get(name) for name in names] for one in few], words)
-    if few and all(type(one) in (list, tuple) and len(one) == len(few[0]) for one in few):
-        return _shown([str(place) for place in range(len(few[0]))], few, words)
-    return _shown(["value"], [[one] for one in few], words)
+    if first and all(type(row) is dict for row in first):
+        names = list(dict.fromkeys(name for row in first for name in row))
+        return _shown([str(name) for name in names], [[row.get(name) for name in names] for row in first], words)
+    if first and all(type(row) in (list, tuple) and len(row) == len(first[0]) for row in first):
+        return _shown([str(position) for position in range(len(first[0]))], first, words)
+    return _shown(["value"], [[row] for row in first], words)
 
 
 def _shown(columns: Sequence[str], rows: Sequence[Sequence[Any]], words: str) -> Table:
@@ -85,12 +88,12 @@ def _shown(columns: Sequence[str], rows: Sequence[Sequence[Any]], words: str) ->
 
 
 def _sized(rows: int, columns: int | None = None) -> str:
-    said = f"{rows:,} row{'s' * (rows != 1)}"
-    return said if columns is None else f"{said}, {columns:,} column{'s' * (columns != 1)}"
+    text = f"{rows:,} row{'s' * (rows != 1)}"
+    return text if columns is None else f"{text}, {columns:,} column{'s' * (columns != 1)}"
 
 
 def _text(cell: Any) -> str:
-    """A value in short; what is no plain value is told by its type and size, since its own words may be any."""
+    """Shorten a value; a value of another class is described by type and size, since its text may be long."""
     if isinstance(cell, str):
         return _cut(cell)
     if isinstance(cell, float):

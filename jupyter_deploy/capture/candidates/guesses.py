@@ -1,4 +1,4 @@
-"""Examples of what a model is asked with, guessed from the notebook's variables."""
+"""Examples for a model, guessed from the notebook's variables."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ from jupyter_deploy.capture.static_attributes import bases_of
 from jupyter_deploy.domain.capture.candidates import ExampleGuess
 
 from .arguments import arguments_for
-from .models import Candidate, first_step, known_features, known_width
-from .tables import TableFound, by_name
+from .models import ModelVariable, first_step, known_features, known_width
+from .tables import TableVariable, name_score
 
 MOST = 5
 _LISTED = 12
-"""Columns that an expression still names one by one."""
+"""The most columns that an expression names one by one."""
 
 _VECTORIZERS = ("_VectorizerMixin", "TfidfVectorizer", "CountVectorizer", "HashingVectorizer")
 
 
 @dataclass(frozen=True)
-class Around:
-    """What there is to guess from."""
+class GuessContext:
+    """The notebook's variables, by which examples are guessed."""
 
-    tables: Sequence[TableFound]
-    models: Mapping[str, Candidate]
+    tables: Sequence[TableVariable]
+    models: Mapping[str, ModelVariable]
     namespace: Mapping[str, Any]
     fitted_on: Mapping[str, str]
 
 
-def examples_for(model: Candidate, around: Around) -> tuple[ExampleGuess, ...]:
-    """At most five, best first."""
-    found: dict[str, tuple[float, ExampleGuess]] = {}
-    for score, guess in _scored(model, around):
-        if guess.expression not in found or found[guess.expression][0] < score:
-            found[guess.expression] = (score, guess)
-    best = sorted(found.values(), key=lambda pair: -pair[0])
-    return tuple(guess for _, guess in best[:MOST])
+def examples_for(model: ModelVariable, context: GuessContext) -> tuple[ExampleGuess, ...]:
+    """Return at most five examples, best first."""
+    best_scores: dict[str, tuple[float, ExampleGuess]] = {}
+    for score, guess in _scored(model, context):
+        if guess.expression not in best_scores or best_scores[guess.expression][0] < score:
+            best_scores[guess.expression] = (score, guess)
+    ranked = sorted(best_scores.values(), key=lambda pair: -pair[0])
+    return tuple(guess for _, guess in ranked[:MOST])
 
 
-def _scored(model: Candidate, around: Around) -> Iterator[tuple[float, ExampleGuess]]:
+def _scored(model: ModelVariable, context: GuessContext) -> Iterator[tuple[float, ExampleGuess]]:
     if model.is_function:
-        yield from arguments_for(model.value, around.tables, around.namespace)
-        for called in model.calls:  # one parameter: it is handed on, perhaps
-            if len(_parameters(model.value)) == 1 and called in around.models:
-                yield from ((score - 1, guess) for score, guess in _scored(around.models[called], around))
+        yield from arguments_for(model.value, context.tables, context.namespace)
+        for called in model.calls:  # a single parameter is probably passed on
+            if len(_parameters(model.value)) == 1 and called in context.models:
+                yield from ((score - 1, guess) for score, guess in _scored(context.models[called], context))
         return
-    fitted_on = around.fitted_on.get(model.variable)
-    for table in around.tables:
-        expression, fits = _fitting(model, table, around.namespace)
+    fitted_on = context.fitted_on.get(model.variable)
+    for table in context.tables:
+        expression, fits = _fitting(model, table, context.namespace)
         if expression is not None:
-            score = fits + by_name(table.variable, fitted_on)
+            score = fits + name_score(table.variable, fitted_on)
             seen = "; the model was fitted on it" if table.variable == fitted_on else ""
             yield score, ExampleGuess(expression=expression, words=f"of {table.words}{seen}")
 
@@ -62,8 +62,8 @@ def _parameters(function: Any) -> tuple[str, ...]:
     return tuple(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
 
-def _fitting(model: Candidate, table: TableFound, namespace: Mapping[str, Any]) -> tuple[str | None, float]:
-    """An expression that the model can be asked with, and how well it fits; None: it cannot."""
+def _fitting(model: ModelVariable, table: TableVariable, namespace: Mapping[str, Any]) -> tuple[str | None, float]:
+    """Return an expression that suits the model, and its score; None: none."""
     guess = framework_of(model.value).guess(model.value, table, namespace)
     if guess is not None:
         return guess
@@ -72,7 +72,7 @@ def _fitting(model: Candidate, table: TableFound, namespace: Mapping[str, Any]) 
     return _for_estimator(model, table)
 
 
-def _for_estimator(model: Candidate, table: TableFound) -> tuple[str | None, float]:
+def _for_estimator(model: ModelVariable, table: TableVariable) -> tuple[str | None, float]:
     features, width = known_features(model.value), known_width(model.value)
     if features is not None:
         if table.form == "frame":
@@ -85,17 +85,17 @@ def _for_estimator(model: Candidate, table: TableFound) -> tuple[str | None, flo
 
 
 def _takes_texts(value: Any) -> bool:
-    """Whether what sees the rows first makes numbers of texts."""
+    """Whether the model's first step converts texts to numbers."""
     while (inner := first_step(value)) is not None:
         value = inner
     return any(base.__name__ in _VECTORIZERS for base in bases_of(type(value)))
 
 
-def _with_columns(features: Sequence[str], table: TableFound) -> tuple[str | None, float]:
-    given = table.columns or ()
-    if not set(features) <= set(given):
+def _with_columns(features: Sequence[str], table: TableVariable) -> tuple[str | None, float]:
+    columns = table.columns or ()
+    if not set(features) <= set(columns):
         return None, 0.0
-    if tuple(features) == given:
+    if tuple(features) == columns:
         return table.sliced, 6.0
     if len(features) > _LISTED:
         return None, 0.0

@@ -1,4 +1,4 @@
-"""Which of a notebook's variables are models, and which of them is likely meant."""
+"""The models among a notebook's variables, ranked by likelihood."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from jupyter_deploy.capture.static_attributes import (
 from .cells import History
 
 METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
-"""Those that answer rows, as libraries name them."""
+"""Method names by which libraries predict."""
 
 _NO_MODELS = frozenset({"builtins", "numpy", "pandas", "polars"})
 _PARTS = 2000
-"""Objects that are looked into for whether one model is a part of another."""
+"""The number of objects that are searched for parts of models."""
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ModelVariable:
     """A variable that holds a model.
 
     Attributes
     ----------
     fitted
-        False only where its library says that it is not.
+        False only if the model's library says so.
     calls
-        Of a function: the names of models that it calls.
+        The names of models that a function calls.
     part_of
-        The variable of a model that has it inside.
+        The variable of a model that contains this one.
     """
 
     variable: str
@@ -55,12 +55,12 @@ class Candidate:
 
     @property
     def is_function(self) -> bool:
-        """Whether it is a plain function."""
+        """Whether the model is a plain function."""
         return type(self.value) is FunctionType
 
     @property
     def kind(self) -> str:
-        """Its class in short; of a pipeline the steps."""
+        """The class name; for a pipeline with its steps."""
         name = type(self.value).__qualname__
         steps = framework_of(self.value).steps(self.value)
         if steps:
@@ -68,20 +68,20 @@ class Candidate:
         return name
 
     def rank(self) -> int:
-        """The kinds in the order in which people mean them."""
+        """The rank of the model's kind: the likeliest first."""
         if self.is_function:
             return 1 if self.calls else 5
         if not self.fitted:
             return 3
         if self.method == "transform":
             return 4
-        called = self.framework == Framework.name and self.method is None  # whatever has a __call__
+        called = self.framework == Framework.name and self.method is None  # any object with __call__
         return 2 if self.part_of or called else 0
 
 
-def candidates(namespace: Mapping[str, Any]) -> list[Candidate]:
-    """All of them, in the order in which the variables came. No code of the notebook's objects runs."""
-    found: list[Candidate] = []
+def candidates(namespace: Mapping[str, Any]) -> list[ModelVariable]:
+    """Return all candidates in the order of the variables. The notebook's code does not run."""
+    models: list[ModelVariable] = []
     functions: dict[str, FunctionType] = {}
     for name, value in namespace.items():
         if name.startswith("_"):
@@ -90,25 +90,25 @@ def candidates(namespace: Mapping[str, Any]) -> list[Candidate]:
             if type(value) is FunctionType:
                 functions[name] = value
             elif (one := _candidate(name, value)) is not None:
-                found.append(one)
-        except Exception:  # noqa: BLE001, S112 - an odd class is no reason not to find the others
+                models.append(one)
+        except Exception:  # noqa: BLE001, S112 - an unusual class must not hide the other models
             continue
-    own_models = _with_parts(found)
+    own_models = _with_parts(models)
     return [*own_models, *_functions(functions, own_models)]
 
 
-def ordered(found: Sequence[Candidate], cells: History) -> list[Candidate]:
-    """Best first: what can be deployed as it is, then the last one made or used."""
-    place = {id(one): number for number, one in enumerate(found)}
+def ordered(models: Sequence[ModelVariable], cells: History) -> list[ModelVariable]:
+    """Sort candidates: deployable ones first, then by the last cell that made or used them."""
+    position = {id(model): number for number, model in enumerate(models)}
 
-    def key(one: Candidate) -> tuple[int, int, int, int]:
-        made, used = cells.made.get(one.variable, 0), cells.used.get(one.variable, 0)
-        return one.rank(), -max(made, used), -made, -place[id(one)]
+    def key(model: ModelVariable) -> tuple[int, int, int, int]:
+        made, used = cells.made.get(model.variable, 0), cells.used.get(model.variable, 0)
+        return model.rank(), -max(made, used), -made, -position[id(model)]
 
-    return sorted(found, key=key)
+    return sorted(models, key=key)
 
 
-def _candidate(name: str, value: Any) -> Candidate | None:
+def _candidate(name: str, value: Any) -> ModelVariable | None:
     kind = type(value)
     if module_of(kind).partition(".")[0] in _NO_MODELS or issubclass(kind, type | ModuleType) or dodges(kind):
         return None
@@ -118,63 +118,63 @@ def _candidate(name: str, value: Any) -> Candidate | None:
     if not framework.is_model(value):
         return None
     if framework.called:
-        return Candidate(name, value, framework.name, (), None)
+        return ModelVariable(name, value, framework.name, (), None)
     answering = framework.answering(value)
-    methods = tuple(one for one in METHODS if has_method(answering, one))
+    methods = tuple(method for method in METHODS if has_method(answering, method))
     if not methods:
         return None
-    return Candidate(name, value, framework.name, methods, methods[0], fitted=framework.is_fitted(value))
+    return ModelVariable(name, value, framework.name, methods, methods[0], fitted=framework.is_fitted(value))
 
 
-def _plain_object(name: str, value: Any) -> Candidate | None:
-    """Whatever has ``predict``; of the user's own classes also what can be called."""
-    methods = tuple(one for one in METHODS if has_method(value, one))
+def _plain_object(name: str, value: Any) -> ModelVariable | None:
+    """Accept any object with ``predict``, and callable objects of the user's own classes."""
+    methods = tuple(method for method in METHODS if has_method(value, method))
     if "predict" in methods:
-        return Candidate(name, value, Framework.name, methods, "predict")
+        return ModelVariable(name, value, Framework.name, methods, "predict")
     if not is_library(module_of(type(value))) and has_method(value, "__call__"):
-        return Candidate(name, value, Framework.name, methods, None)
+        return ModelVariable(name, value, Framework.name, methods, None)
     return None
 
 
-def _with_parts(found: Sequence[Candidate]) -> list[Candidate]:
-    """With those marked that are inside of others."""
-    by_id = {id(one.value): one.variable for one in found}
+def _with_parts(models: Sequence[ModelVariable]) -> list[ModelVariable]:
+    """Mark the models that others contain."""
+    by_id = {id(model.value): model.variable for model in models}
     inside: dict[int, str] = {}
-    for one in found:
-        for part in _inside(one.value):
-            if id(part) in by_id and part is not one.value:
-                inside.setdefault(id(part), one.variable)
-    return [_part(one, inside.get(id(one.value))) for one in found]
+    for model in models:
+        for part in _inside(model.value):
+            if id(part) in by_id and part is not model.value:
+                inside.setdefault(id(part), model.variable)
+    return [_part(model, inside.get(id(model.value))) for model in models]
 
 
-def _part(one: Candidate, of: str | None) -> Candidate:
-    return one if of is None else Candidate(**{**vars(one), "part_of": of})
+def _part(model: ModelVariable, of: str | None) -> ModelVariable:
+    return model if of is None else ModelVariable(**{**vars(model), "part_of": of})
 
 
 def _inside(value: Any) -> Iterator[Any]:
-    """The objects that it holds, as deep as models hold others."""
+    """Yield the objects that a model contains, to the depth of nested models."""
     waiting, seen = [value], set[int]()
     while waiting and len(seen) < _PARTS:
-        one = waiting.pop()
-        if id(one) in seen:
+        item = waiting.pop()
+        if id(item) in seen:
             continue
-        seen.add(id(one))
-        if one is not value:
-            yield one
-        if type(one) is dict:
-            waiting += one.values()
-        elif type(one) in (list, tuple):
-            waiting += one[:100]
-        elif type(one) is not FunctionType:
-            waiting += own(one).values()
+        seen.add(id(item))
+        if item is not value:
+            yield item
+        if type(item) is dict:
+            waiting += item.values()
+        elif type(item) in (list, tuple):
+            waiting += item[:100]
+        elif type(item) is not FunctionType:
+            waiting += own(item).values()
 
 
-def _functions(functions: Mapping[str, FunctionType], models: Sequence[Candidate]) -> list[Candidate]:
-    """The notebook's own functions that call a model, directly or by way of each other; else those that answer."""
+def _functions(functions: Mapping[str, FunctionType], models: Sequence[ModelVariable]) -> list[ModelVariable]:
+    """Return the notebook's functions that call a model, directly or indirectly; else those that return a value."""
     known = {id(one.value): one.variable for one in models}
     mine = {name: one for name, one in functions.items() if one.__module__ == "__main__" and _answers(one)}
     calls: dict[str, tuple[str, ...]] = {}
-    for _ in mine:  # until nothing more is known: a chain of functions is as long as there are functions
+    for _ in mine:  # until no more are known: a chain of calls is at most as long as the list of functions
         before = len(calls)
         for name, function in mine.items():
             if name not in calls and (called := _called(function, known, {id(mine[one]): one for one in calls})):
@@ -182,11 +182,11 @@ def _functions(functions: Mapping[str, FunctionType], models: Sequence[Candidate
         if len(calls) == before:
             break
     chosen = [name for name in mine if name in calls or not (calls or models)]
-    return [Candidate(name, mine[name], Framework.name, (), None, calls=calls.get(name, ())) for name in chosen]
+    return [ModelVariable(name, mine[name], Framework.name, (), None, calls=calls.get(name, ())) for name in chosen]
 
 
 def _called(function: FunctionType, *known: Mapping[int, str]) -> tuple[str, ...]:
-    """The known objects that a function has in sight: its globals, closures, defaults, and what is in containers."""
+    """Return the known objects that a function can reach: globals, closures, defaults, and items of containers."""
     reached = [function.__globals__[name] for name in _names(function.__code__) if name in function.__globals__]
     reached += function.__defaults__ or ()
     for cell in function.__closure__ or ():
@@ -208,7 +208,7 @@ def _names(code: CodeType) -> Iterator[str]:
 
 
 def _answers(function: FunctionType) -> bool:
-    """Whether it takes something and gives something back."""
+    """Whether the function takes an argument and returns a value."""
     code = function.__code__
     if not code.co_argcount + code.co_kwonlyargcount:
         return False
@@ -224,7 +224,7 @@ def _answers(function: FunctionType) -> bool:
 
 
 def known_features(value: Any) -> tuple[str, ...] | None:
-    """Names of the columns that a model was fitted on, its own or those of what it has inside; None: not known."""
+    """Return the names of the columns at the fit, of the model or its inner model; None: unknown."""
     names = _known(value, "feature_names_in_")
     if names is None and first_step(value) is None and of_library(type(value)):
         return features_of(value)
@@ -232,20 +232,20 @@ def known_features(value: Any) -> tuple[str, ...] | None:
 
 
 def known_width(value: Any) -> int | None:
-    """How many columns it was fitted on; None: not known."""
+    """Return the number of columns at the fit; None: unknown."""
     width = _known(value, "n_features_in_")
     return int(width) if isinstance(width, int) else None
 
 
 def _known(value: Any, name: str) -> Any:
-    """Its own; else that of what it has inside, which its library's property would ask, whoever wrote that."""
-    while (found := own(value).get(name)) is None and (inner := first_step(value)) is not None:
+    """Return the model's own attribute, else its inner model's, as the library's property would."""
+    while (attribute_value := own(value).get(name)) is None and (inner := first_step(value)) is not None:
         value = inner
-    return attribute(value, name) if found is None else found
+    return attribute(value, name) if attribute_value is None else attribute_value
 
 
 def first_step(value: Any) -> Any:
-    """What in a pipeline or a search sees the table first; None: the model itself."""
+    """Return the step of a pipeline or search that gets the table first; None: the model itself."""
     parts = own(value)
     steps = parts.get("steps")
     if type(steps) is list and steps:

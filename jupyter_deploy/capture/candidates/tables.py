@@ -1,4 +1,4 @@
-"""The notebook's variables that a model may be asked with."""
+"""The notebook's variables that may be examples for a model."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _TARGETS = re.compile(
 
 
 @dataclass(frozen=True)
-class TableFound:
-    """A variable of rows. ``columns`` None: they have no names; ``width`` of what has one column is 1."""
+class TableVariable:
+    """A variable of rows. ``columns`` is None without column names; ``width`` is 1 for a single column."""
 
     variable: str
     value: Any
@@ -46,14 +46,14 @@ class TableFound:
 
     @property
     def sliced(self) -> str:
-        """An expression for its first rows."""
+        """An expression for the first rows."""
         index = getattr(self.value, "index", None) if self.library == "pandas" else None
-        by_label = getattr(getattr(index, "dtype", None), "kind", "") == "f"  # pandas takes 5 for a label there
+        by_label = getattr(getattr(index, "dtype", None), "kind", "") == "f"  # pandas takes 5 for a label
         return f"{self.variable}.head(5)" if by_label else f"{self.variable}[:5]"
 
     @property
     def words(self) -> str:
-        """How large it is."""
+        """The size in words."""
         rows = f"{self.rows:,} row{'s' * (self.rows != 1)}"
         if self.form in ("texts", "numbers", "rows"):
             return f"{self.rows:,} texts" if self.form == "texts" else rows
@@ -61,25 +61,25 @@ class TableFound:
         return f"{rows}, {columns}" if self.ndim == 2 else f"{rows} of {' × '.join(map(str, self.value.shape[1:]))}"
 
 
-def by_name(name: str, fitted_on: str | None) -> float:
-    """How likely somebody means the rows of this variable: those that no training saw come first."""
+def name_score(name: str, fitted_on: str | None) -> float:
+    """Score a variable's name as an example: rows outside the training data come first."""
     lower = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-    said = 3.0 if _TEST.search(lower) else 2.5 if _CHECKED.search(lower) else 0.0 if _TRAIN.search(lower) else 1.0
-    said += 0.3 * bool(_ROWS.search(lower)) - 2.0 * bool(_TARGETS.search(lower))
-    return said - 0.6 * (name == fitted_on)
+    score = 3.0 if _TEST.search(lower) else 2.5 if _CHECKED.search(lower) else 0.0 if _TRAIN.search(lower) else 1.0
+    score += 0.3 * bool(_ROWS.search(lower)) - 2.0 * bool(_TARGETS.search(lower))
+    return score - 0.6 * (name == fitted_on)
 
 
-def tables(namespace: Mapping[str, Any]) -> list[TableFound]:
-    """All of them that have rows."""
-    found: list[TableFound] = []
+def tables(namespace: Mapping[str, Any]) -> list[TableVariable]:
+    """Return all non-empty tables."""
+    result: list[TableVariable] = []
     for name, value in namespace.items():
         if not name.startswith("_"):
-            with contextlib.suppress(Exception):  # a table may be of any state
-                found += _table(name, value)
-    return found
+            with contextlib.suppress(Exception):  # a table may be in any state
+                result += _table(name, value)
+    return result
 
 
-def _table(name: str, value: Any) -> Iterator[TableFound]:
+def _table(name: str, value: Any) -> Iterator[TableVariable]:
     kind = type(value)
     if kind is list:
         yield from _of_list(name, value)
@@ -94,32 +94,34 @@ def _table(name: str, value: Any) -> Iterator[TableFound]:
         return
     if form == "frame":
         columns = tuple(map(str, value.columns))
-        yield TableFound(name, value, form, shape[0], len(columns), columns, library=library)
+        yield TableVariable(name, value, form, shape[0], len(columns), columns, library=library)
     elif len(shape) == 1:
-        yield TableFound(name, value, "texts" if _is_text(value) else "numbers", shape[0], 1, ndim=1, library=library)
+        yield TableVariable(
+            name, value, "texts" if _is_text(value) else "numbers", shape[0], 1, ndim=1, library=library
+        )
     else:
-        yield TableFound(name, value, form, shape[0], shape[-1], ndim=len(shape), library=library)
+        yield TableVariable(name, value, form, shape[0], shape[-1], ndim=len(shape), library=library)
 
 
 def _named(base: type) -> str:
     return f"{module_of(base).partition('.')[0]}.{base.__name__}"
 
 
-def _of_list(name: str, value: list[Any]) -> Iterator[TableFound]:
+def _of_list(name: str, value: list[Any]) -> Iterator[TableVariable]:
     if not value:
         return
-    few = value[:20]
-    if all(type(one) is str for one in few):
-        yield TableFound(name, value, "texts", len(value), 1, ndim=1)
-    elif all(type(one) in (int, float) for one in few):
-        yield TableFound(name, value, "numbers", len(value), 1, ndim=1)
-    elif all(type(one) in (list, tuple) and len(one) == len(few[0]) for one in few):
-        yield TableFound(name, value, "rows", len(value), len(few[0]))
-    elif all(type(one) is dict for one in few):
-        yield TableFound(name, value, "rows", len(value), len(few[0]), tuple(map(str, few[0])))
+    first = value[:20]
+    if all(type(item) is str for item in first):
+        yield TableVariable(name, value, "texts", len(value), 1, ndim=1)
+    elif all(type(item) in (int, float) for item in first):
+        yield TableVariable(name, value, "numbers", len(value), 1, ndim=1)
+    elif all(type(item) in (list, tuple) and len(item) == len(first[0]) for item in first):
+        yield TableVariable(name, value, "rows", len(value), len(first[0]))
+    elif all(type(item) is dict for item in first):
+        yield TableVariable(name, value, "rows", len(value), len(first[0]), tuple(map(str, first[0])))
 
 
 def _is_text(column: Any) -> bool:
-    """Of a column without names: whether what stands first is a text."""
+    """Whether the first value of a column without names is a text."""
     first = column.iloc[0] if hasattr(column, "iloc") else column[0]
     return type(first).__name__ in ("str", "str_")

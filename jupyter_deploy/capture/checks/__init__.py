@@ -1,4 +1,4 @@
-"""Checks of a model about to be captured: one file a subject, each check a function that yields its findings."""
+"""Checks of a model before its capture: one module a subject, each check a function that yields findings."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import TypeVar
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.ports import Live
 
+from .candidate import Candidate, LiveCandidate, ProvedCandidate
 from .data import leakage, outdated_data
 from .environment import dirty_tree, local_distribution, lock_mismatch, undistributed
-from .features import features, features_at_a_glance, missing_values
+from .features import features, features_fast, missing_values
 from .notebook import stale_kernel
 from .redefined import redefined_class
 from .secrets import secrets, secrets_in_files
-from .subject import Glanced, Proved, Subject
 
 __all__ = [
-    "GUARDS",
-    "PROOF_GUARDS",
-    "Glanced",
-    "Proved",
-    "Subject",
-    "glanced",
-    "inspect_proved",
-    "inspect_subject",
-    "stale",
+    "CHECKS_AFTER_REPLAY",
+    "CHECKS_BEFORE_REPLAY",
+    "Candidate",
+    "LiveCandidate",
+    "ProvedCandidate",
+    "check_candidate",
+    "check_proved",
+    "fast_findings",
+    "stale_findings",
 ]
 
-_Looked = TypeVar("_Looked", Glanced, Subject, Proved)
+_Input = TypeVar("_Input", LiveCandidate, Candidate, ProvedCandidate)
 
-GUARDS: tuple[Callable[[Subject], Iterable[Finding]], ...] = (
+CHECKS_BEFORE_REPLAY: tuple[Callable[[Candidate], Iterable[Finding]], ...] = (
     stale_kernel,
     redefined_class,
     features,
@@ -40,48 +40,48 @@ GUARDS: tuple[Callable[[Subject], Iterable[Finding]], ...] = (
     dirty_tree,
     secrets,
 )
-"""Before the replay, so that what is refused is refused before slow work."""
+"""Run before the replay, so that a refusal precedes slow work."""
 
-GLANCES: tuple[Callable[[Glanced], Iterable[Finding]], ...] = (redefined_class, features_at_a_glance)
-"""While somebody still chooses what to deploy: at once, and without an answer of the model."""
+FAST_CHECKS: tuple[Callable[[LiveCandidate], Iterable[Finding]], ...] = (redefined_class, features_fast)
+"""Run while the user chooses a model: fast checks that do not call it."""
 
-PROOF_GUARDS: tuple[Callable[[Proved], Iterable[Finding]], ...] = (
+CHECKS_AFTER_REPLAY: tuple[Callable[[ProvedCandidate], Iterable[Finding]], ...] = (
     local_distribution,
     lock_mismatch,
     undistributed,
     secrets_in_files,
 )
-"""After it: what only the clean process shows."""
+"""Run after the replay, on the results of the clean process."""
 
 
-def glanced(live: Live) -> tuple[Finding, ...]:
-    """What the checks find at a glance."""
-    return tuple(finding for guard in GLANCES for finding in _found(guard, Glanced(live)))
+def fast_findings(live: Live) -> tuple[Finding, ...]:
+    """Return the findings of the fast checks."""
+    return tuple(finding for check in FAST_CHECKS for finding in _findings_of(check, LiveCandidate(live)))
 
 
-def stale(live: Live) -> tuple[Finding, ...]:
-    """What ``stale-kernel`` finds; it needs no answer of the model either, but hundreds of cells take it seconds."""
-    return tuple(_found(stale_kernel, Glanced(live)))
+def stale_findings(live: Live) -> tuple[Finding, ...]:
+    """Return the findings of ``stale-kernel``, which never calls the model but takes seconds for many cells."""
+    return tuple(_findings_of(stale_kernel, LiveCandidate(live)))
 
 
-def inspect_subject(subject: Subject) -> tuple[Finding, ...]:
-    """What the checks find before the replay."""
-    return tuple(finding for guard in GUARDS for finding in _found(guard, subject))
+def check_candidate(candidate: Candidate) -> tuple[Finding, ...]:
+    """Return the findings of the checks before the replay."""
+    return tuple(finding for check in CHECKS_BEFORE_REPLAY for finding in _findings_of(check, candidate))
 
 
-def inspect_proved(proved: Proved) -> tuple[Finding, ...]:
-    """What the checks find after the replay."""
-    return tuple(finding for guard in PROOF_GUARDS for finding in _found(guard, proved))
+def check_proved(proved: ProvedCandidate) -> tuple[Finding, ...]:
+    """Return the findings of the checks after the replay."""
+    return tuple(finding for check in CHECKS_AFTER_REPLAY for finding in _findings_of(check, proved))
 
 
-def _found(guard: Callable[[_Looked], Iterable[Finding]], looked: _Looked) -> Iterator[Finding]:
-    """Its findings; that it raised is one, since nothing that a check makes of odd code may keep it from its deploy."""
+def _findings_of(check: Callable[[_Input], Iterable[Finding]], checked: _Input) -> Iterator[Finding]:
+    """Yield a check's findings, and a finding if it raises: a failing check must not prevent the deploy."""
     try:
-        yield from guard(looked)
+        yield from check(checked)
     except Exception as error:  # noqa: BLE001 - notebooks and models hold whatever Python allows
-        name = guard.__name__.removesuffix("_in_files").removesuffix("_at_a_glance").replace("_", "-")
+        name = check.__name__.removesuffix("_in_files").removesuffix("_fast").replace("_", "-")
         yield Finding(
             check=name,
             severity="warning" if name == "secrets" else "note",
-            message=f"the check could not be made to its end: {type(error).__name__}: {error}",
+            message=f"the check failed: {type(error).__name__}: {error}",
         )

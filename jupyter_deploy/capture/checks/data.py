@@ -1,4 +1,4 @@
-"""The data behind the model: whether the table that it was fitted on is outdated, and what it was judged by."""
+"""Checks of the data behind the model: an outdated training table, and leakage into its evaluation."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from jupyter_deploy.capture.tables import Table, table_of
-from jupyter_deploy.capture.training_table import NotFound, Training, unwrapped
+from jupyter_deploy.capture.training_table import TrainingTable, TrainingUnknown, unwrapped
 from jupyter_deploy.domain.capture.findings import Finding, Severity
 from jupyter_deploy.domain.capture.training import CHECK
-from jupyter_deploy.notebooks.safe_eval import CannotLook, look
+from jupyter_deploy.notebooks.safe_eval import NotEvaluable, evaluate
 from jupyter_deploy.notebooks.syntax import Statement, called_by, loads, names_of, now, root, stored
 
-from .subject import Subject
+from .candidate import Candidate
 
 _SCORING = ("score", "evaluate")
 _JUDGING = (*_SCORING, "predict", "predict_proba", "decision_function")
@@ -23,24 +23,24 @@ _METRICS = ("_loss", "_curve", "_kappa", "_corrcoef", "_deviance", "auc")
 _VALIDATIONS = ("cross_val", "learning_curve", "validation_curve", "permutation_test_score")
 
 NATURAL = 0.05
-"""A share of rows that by chance equal one of the training table, beyond those that have a twin in that itself."""
+"""The share of rows that may equal training rows by chance, beyond the duplicates within the training table."""
 
 
-def outdated_data(subject: Subject) -> Iterator[Finding]:
-    """A training table that is not known, or whose file has changed since it was read."""
-    training = subject.training
-    if isinstance(training, NotFound):
+def outdated_data(candidate: Candidate) -> Iterator[Finding]:
+    """Check ``outdated-data``: an unknown training table, or one whose file has changed since it was read."""
+    training = candidate.training
+    if isinstance(training, TrainingUnknown):
         yield Finding(
             check=CHECK,
             severity="note",
-            message=f"which table the model was fitted on is not known: {training.why}",
-            remedy="name it with --training",
+            message=f"the training table of the model is unknown: {training.why}",
+            remedy="give it with --training",
         )
     elif training is not None:
         for path, cell in training.files.items():
-            # A cell had ended when the next one began.
-            ended = min((when for number, when in subject.live.began.items() if number > cell), default=None)
-            if ended is not None and path.stat().st_mtime > ended:
+            # A cell had ended before the next one began.
+            end = min((when for number, when in candidate.live.began.items() if number > cell), default=None)
+            if end is not None and path.stat().st_mtime > end:
                 yield Finding(
                     check=CHECK,
                     severity="warning",
@@ -50,71 +50,71 @@ def outdated_data(subject: Subject) -> Iterator[Finding]:
                 )
 
 
-def leakage(subject: Subject) -> Iterator[Finding]:
-    """Rows of the example, or of what the model was judged by, that it was fitted on."""
-    training = subject.training
-    if not isinstance(training, Training):
+def leakage(candidate: Candidate) -> Iterator[Finding]:
+    """Check ``leakage``: training rows in the example or in the evaluation data."""
+    training = candidate.training
+    if not isinstance(training, TrainingTable):
         return
-    if subject.seen.signature.container != "call":
-        pair = _comparable(training.table, table_of(subject.seen.example))
+    if candidate.seen.signature.container != "call":
+        pair = _comparable(training.table, table_of(candidate.seen.example))
         count = round(_share(*pair) * pair[1].rows) if pair else 0
         if count:
             yield _finding(
                 f"{count} of the example's {pair[1].rows if pair else 0} rows are rows of {_called(training)}: "
-                "nothing to worry about, unless the example is to show how good the model is",
+                "harmless, unless the example serves to evaluate the model",
                 "note",
                 training.cell,
             )
-    yield from _judged(subject, training)
+    yield from _evaluation_leaks(candidate, training)
 
 
-def _judged(subject: Subject, training: Training) -> Iterator[Finding]:
-    """The tables in later cells whose answers the model is judged by."""
-    known, on_itself, others = set(), None, _is_searched(subject, training)
-    for place, call in _judging_calls(subject, training):
-        expression = unwrapped(call.args[0], training.statements[:place])
-        said, cell = ast.unparse(expression), training.statements[place].cell
-        if said in known:
+def _evaluation_leaks(candidate: Candidate, training: TrainingTable) -> Iterator[Finding]:
+    """Check the tables of later cells that the model is evaluated on."""
+    checked, on_itself, others = set(), None, _is_searched(candidate, training)
+    for index, call in _prediction_calls(candidate, training):
+        expression = unwrapped(call.args[0], training.statements[:index])
+        text, cell = ast.unparse(expression), training.statements[index].cell
+        if text in checked:
             continue
-        known.add(said)
-        judging = called_by(call) in _SCORING or _meets_a_metric(training.statements, place, call)
-        value = _looked_at(subject, training, place, expression)
-        if value is training.source or training.expression in (said, _part_of(expression)):
+        checked.add(text)
+        judging = called_by(call) in _SCORING or _feeds_a_metric(training.statements, index, call)
+        value = _evaluated(candidate, training, index, expression)
+        if value is training.source or training.expression in (text, _part_of(expression)):
             on_itself = cell if judging else on_itself
             continue
         pair = None if value is None else _comparable(training.table, table_of(value))
-        others = others or judging or pair is not None  # what it is judged by may be known to nobody but the reader
+        others = others or judging or pair is not None  # its use may be known to the reader alone
         share = _share(*pair) if pair else 0
         if pair and judging and share:
             much = share > _twins(pair[0]) + NATURAL
             yield _finding(
-                f"{share:.1%} of the rows of {said}, by which the model is judged, are rows of {_called(training)}",
+                f"{share:.1%} of the rows of {text}, the evaluation data, are rows of {_called(training)}",
                 "warning" if much else "note",
                 cell,
-                "split before anything is fitted, and leave no duplicates" if much else "",
+                "split the data before the fit, and remove duplicates" if much else "",
             )
     if on_itself is not None and not others:
         yield _finding(
-            f"the model is judged by {_called(training)}, on which it was fitted, and by nothing else",
+            f"the model is evaluated only on {_called(training)}, its training table",
             "warning",
             on_itself,
-            "judge it by rows that it has not seen",
+            "evaluate it on rows outside the training table",
         )
 
 
-def _looked_at(subject: Subject, training: Training, place: int, expression: ast.expr) -> Any:
-    """What the model was asked; None: it has been changed since, or cannot be had without running something."""
-    changed = {name for s in training.statements[place + 1 :] for name in s.effects.touched}
+def _evaluated(candidate: Candidate, training: TrainingTable, index: int, expression: ast.expr) -> Any:
+    """Evaluate the argument of a prediction; None: changed since, or not available without running code."""
+    changed = {name for s in training.statements[index + 1 :] for name in s.effects.touched}
     if changed & set(loads(expression)):
         return None
     try:
-        return look(expression, subject.live.namespace)
-    except CannotLook:
+        return evaluate(expression, candidate.live.namespace)
+    except NotEvaluable:
         return None
 
 
 def _part_of(expression: ast.expr) -> str:
-    """Of what it is a part by position: ``X`` of ``X[:3]``, ``X.iloc[0:1]`` and ``X.head()``."""
+    """Return the sliced table's expression: ``X`` for ``X[:3]``, ``X.iloc[0:1]`` and ``X.head()``."""
     while True:
         match expression:
             case ast.Subscript(value=inner) | ast.Attribute(value=inner, attr="iloc" | "loc"):
@@ -125,13 +125,13 @@ def _part_of(expression: ast.expr) -> str:
                 return ast.unparse(expression)
 
 
-def _meets_a_metric(statements: Sequence[Statement], place: int, call: ast.Call) -> bool:
-    """Whether answers are compared with something, by a metric or an operator, at once or in a later statement."""
-    tree = statements[place].tree
+def _feeds_a_metric(statements: Sequence[Statement], index: int, call: ast.Call) -> bool:
+    """Whether a metric or an operator compares the answers, at once or in a later statement."""
+    tree = statements[index].tree
     names = set(stored(tree))
     return any(
         call in ast.walk(judge) or names & set(loads(judge))
-        for statement in statements[place:]
+        for statement in statements[index:]
         for judge in ast.walk(statement.tree)
         if _is_judge(judge)
     )
@@ -144,9 +144,9 @@ def _is_judge(node: ast.AST) -> bool:
     return isinstance(node, ast.Compare) or (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub))
 
 
-def _is_searched(subject: Subject, training: Training) -> bool:
-    """Whether the notebook judges by cross-validation, or chose the model by a search."""
-    names = names_of(subject.live.source.variable)
+def _is_searched(candidate: Candidate, training: TrainingTable) -> bool:
+    """Whether the notebook uses cross-validation or a hyperparameter search."""
+    names = names_of(candidate.live.source.variable)
     calls = [n for s in training.statements for n in ast.walk(s.tree) if isinstance(n, ast.Call)]
     validated = any(
         called_by(call).startswith(_VALIDATIONS) and names & {n for argument in call.args for n in loads(argument)}
@@ -155,18 +155,18 @@ def _is_searched(subject: Subject, training: Training) -> bool:
     return validated or any(called_by(call).endswith(("SearchCV", "create_study")) for call in calls)
 
 
-def _judging_calls(subject: Subject, training: Training) -> Iterator[tuple[int, ast.Call]]:
-    names = names_of(subject.live.source.variable)
-    for place in range(training.place + 1, len(training.statements)):
-        for node in now(training.statements[place].tree):
+def _prediction_calls(candidate: Candidate, training: TrainingTable) -> Iterator[tuple[int, ast.Call]]:
+    names = names_of(candidate.live.source.variable)
+    for index in range(training.place + 1, len(training.statements)):
+        for node in now(training.statements[index].tree):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
                 continue
             if called_by(node) in _JUDGING and root(node.func.value, of_result=True) in names:
-                yield place, node
+                yield index, node
 
 
 def _comparable(training: Table, other: Table | None) -> tuple[Table, Table] | None:
-    """Both with the same columns, the training table whole; None: there is nothing to compare."""
+    """Return both tables with the same columns, the training table whole; None: not comparable."""
     if other is None or not other.rows or training.chosen is not None or other.chosen is not None:
         return None
     if training.named and other.named:
@@ -182,12 +182,12 @@ def _share(training: Table, other: Table) -> float:
 
 
 def _twins(table: Table) -> float:
-    """The share of rows that occur more than once: where columns have few values, equal rows are no leak."""
+    """Return the share of duplicate rows: with few distinct values per column, equal rows are no leak."""
     _, counts = np.unique(table.hashes, return_counts=True)
     return float(counts[counts > 1].sum() / max(table.rows, 1))
 
 
-def _called(training: Training) -> str:
+def _called(training: TrainingTable) -> str:
     return training.expression or "the training table"
 
 

@@ -1,8 +1,8 @@
-"""How a variable came about: two programs give it one value if they made it by the same statements of the same values.
+"""Lineage of variables by value numbering: equal statements on equal values make equal values.
 
-Each value is numbered by the statement that made it and the values that this one read (value numbering: Alpern, Wegman
-and Zadeck, "Detecting equality of variables in programs", POPL 1988). A statement that runs again over the same values
-makes the same value; what is independent may run in any order.
+Each value is numbered by its statement and the values that this one read (value numbering: Alpern, Wegman and Zadeck,
+"Detecting equality of variables in programs", POPL 1988). A repeated statement on the same values makes the same value;
+independent statements may run in any order.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from jupyter_deploy.notebooks.syntax.statements import Statement
 
 @dataclass(frozen=True, eq=False)
 class Value:
-    """What a statement made (None: it comes from outside), out of the values that it read, by name."""
+    """The value of a statement (None: from outside) made from the values that it read, by name."""
 
     number: str
     statement: Statement | None
@@ -39,24 +39,24 @@ class Value:
 
 
 def values_behind(value: Value) -> dict[str, Value]:
-    """It and all that it was made of, by number; what others are made of comes first."""
-    found: dict[str, Value] = {}
-    waiting = [(value, False)]  # a loop: a cell that runs a thousand times makes a chain of a thousand values
+    """Return a value and all values behind it by number, the inputs first."""
+    values: dict[str, Value] = {}
+    waiting = [(value, False)]  # a loop, since a cell that runs a thousand times makes a chain of a thousand values
     while waiting:
-        one, has_its_parts = waiting.pop()
-        if has_its_parts:
-            found[one.number] = one
-        elif one.number not in found:
-            waiting += [(one, True), *((part, False) for _, part in reversed(one.made_of))]
-    return found
+        current, is_complete = waiting.pop()
+        if is_complete:
+            values[current.number] = current
+        elif current.number not in values:
+            waiting += [(current, True), *((part, False) for _, part in reversed(current.made_of))]
+    return values
 
 
 @dataclass
 class _Variable:
-    """A name's value as it was bound or last changed.
+    """A name's value at its last binding or change.
 
-    ``unfitted``: before its fits; ``parts``: elements set since; ``steps``: what was done to it that changes nothing
-    when it is done again; ``sources``: the variables that it was made of.
+    ``unfitted``: the value before its fits; ``parts``: elements set since; ``steps``: idempotent statements that ran on
+    it; ``sources``: the variables that it was made from.
     """
 
     value: Value
@@ -69,14 +69,14 @@ class _Variable:
 
 
 class Program:
-    """Statements that have run, one after the other.
+    """Executed statements in sequence.
 
     Parameters
     ----------
     statements
-        In the order in which they run.
+        In order of execution.
     namespace
-        The notebook's variables as they are, only to see whether a fit begins anew: that of an estimator does,
+        The notebook's current variables, read only to decide whether a fit restarts the training: an estimator's does,
         unless ``warm_start``.
     """
 
@@ -88,7 +88,7 @@ class Program:
             self._run(statement)
 
     def value_of(self, expression: str) -> Value:
-        """What an expression would give now."""
+        """Return the current value of an expression."""
         read = dict.fromkeys(loads(ast.parse(expression, mode="eval")))
         return _made(None, [(name, self._value(name)) for name in read], expression)
 
@@ -110,28 +110,28 @@ class Program:
             self._general(statement)
 
     def _general(self, statement: Statement) -> None:
-        found = statement.effects
-        touched, refitted = self._changed(found)
+        effects = statement.effects
+        touched, refitted = self._changed(effects)
         changed = {name for name in touched if not self._is_import(name)}
         fitted = (self._fitted(statement.tree) | refitted) & changed
-        read = sorted(found.reads | ((found.may_bind | changed) - found.binds))
+        read = sorted(effects.reads | ((effects.may_bind | changed) - effects.binds))
         before = {name: self._value(name, unfitted=name in fitted) for name in read}
         value = _made(statement, sorted(before.items()))
-        sources = frozenset(name for name in found.reads if not self._is_import(name))
-        for name in changed - found.binds:
+        sources = frozenset(name for name in effects.reads if not self._is_import(name))
+        for name in changed - effects.binds:
             old = self._variables.get(name)
             unfitted = before.get(name) if name in fitted else None
             self._variables[name] = _Variable(value, unfitted=unfitted, sources=old.sources if old else frozenset())
-        for name in found.binds | found.may_bind:
+        for name in effects.binds | effects.may_bind:
             self._variables[name] = _Variable(value, sources=sources - {name}, definition=as_lambda(statement.tree))
 
-    def _changed(self, found: Effects) -> tuple[set[str], set[str]]:
-        """With what calls change and what the driven ones were made of; and the estimators that calls fit."""
-        driven = found.drives | {name for name in found.fits if not self._begins_anew(name)}
+    def _changed(self, effects: Effects) -> tuple[set[str], set[str]]:
+        """Return the changed names, with the sources of advanced iterators, and the estimators that calls fit."""
+        driven = effects.drives | {name for name in effects.fits if not self._begins_anew(name)}
         driven = {name for name in driven if not self._is_import(name) and not self._switches_mode(name)}
-        changed, refitted = set(found.changes), set[str]()
+        changed, refitted = set(effects.changes), set[str]()
         known: dict[Any, Effects] = {}
-        for call in found.calls:
+        for call in effects.calls:
             if call.function.removesuffix(".") in driven and call.function.endswith("."):
                 changed |= call.plain() & set(self._variables)
             else:
@@ -139,7 +139,7 @@ class Program:
                 anew = {name for name in inner.fits if self._begins_anew(name)}
                 changed |= inner.changes | inner.fits
                 driven, refitted = driven | inner.drives | (inner.fits - anew), refitted | anew
-        for call in found.guessed:
+        for call in effects.guessed:
             variable = self._variables.get(call.function)
             if variable is None or variable.definition is None:
                 changed |= call.plain() & set(self._variables)
@@ -152,9 +152,9 @@ class Program:
         return changed, refitted - driven
 
     def _changed_by(self, call: Call, known: dict[Any, Effects]) -> Effects:
-        """What a function of the notebook does to its arguments and to the notebook's variables.
+        """Return the effects of a notebook's function on its arguments and on the notebook's variables.
 
-        ``known``: of the calls within one statement; of one that leads back to itself nothing, the first time.
+        ``known`` holds the results within one statement; a recursive call has no effects at first.
         """
         variable = self._variables.get(call.function)
         tree = variable.definition if variable else None
@@ -165,31 +165,35 @@ class Program:
             return known[key]
         known[key] = Effects()
         named = [argument.arg for argument in (*tree.args.posonlyargs, *tree.args.args)]
-        given = {parameter: name for parameter, name in zip(named, call.by_position, strict=False) if name}
-        given |= call.by_name
-        own = parameters(tree)
-        found = effects_of(tree.body)
-        done = Effects(changes=found.changes - found.fits, drives=set(found.drives), fits=set(found.fits))
-        for inner in found.calls:
+        arguments = {parameter: name for parameter, name in zip(named, call.by_position, strict=False) if name}
+        arguments |= call.by_name
+        own_names = parameters(tree)
+        body_effects = effects_of(tree.body)
+        total = Effects(
+            changes=body_effects.changes - body_effects.fits,
+            drives=set(body_effects.drives),
+            fits=set(body_effects.fits),
+        )
+        for inner in body_effects.calls:
             if not inner.function.endswith("."):
                 more = self._changed_by(inner, known)
-                done.changes |= more.changes
-                done.drives |= more.drives
-                done.fits |= more.fits
+                total.changes |= more.changes
+                total.drives |= more.drives
+                total.fits |= more.fits
 
         def outside(names: set[str]) -> set[str]:
-            return {given.get(name, "") if name in own else name for name in names} & set(self._variables)
+            return {arguments.get(name, "") if name in own_names else name for name in names} & set(self._variables)
 
-        known[key] = Effects(changes=outside(done.changes), drives=outside(done.drives), fits=outside(done.fits))
+        known[key] = Effects(changes=outside(total.changes), drives=outside(total.drives), fits=outside(total.fits))
         return known[key]
 
     def _sources(self, name: str) -> set[str]:
-        """The variables that one was made of and that hold objects."""
+        """Return the object-holding variables that a variable was made from."""
         variable = self._variables.get(name)
         return {source for source in (variable.sources if variable else ()) if source in self._variables}
 
     def _fitted(self, tree: ast.stmt) -> set[str]:
-        """Whose fit begins anew: estimators that are fitted by a plain statement."""
+        """Return the estimators whose fit by a plain statement restarts the training."""
         if not isinstance(tree, ast.Expr | ast.Assign | ast.AnnAssign) or tree.value is None:
             return set()
         calls = [node for node in ast.walk(tree.value) if isinstance(node, ast.Call)]
@@ -205,17 +209,17 @@ class Program:
     def _begins_anew(self, name: str) -> bool:
         if name not in self._namespace:
             return True
-        found = self._namespace[name]
-        parameters_of = getattr(type(found), "get_params", None)
-        return parameters_of is not None and getattr(found, "warm_start", False) is not True
+        estimator = self._namespace[name]
+        parameters_of = getattr(type(estimator), "get_params", None)
+        return parameters_of is not None and getattr(estimator, "warm_start", False) is not True
 
     def _switches_mode(self, name: str) -> bool:
-        """Whether its ``train()`` fits nothing."""
+        """Whether ``train()`` of the variable only switches a mode."""
         value = self._namespace.get(name)
         return not dodges(type(value)) and not framework_of(value).train_fits
 
     def _set_part(self, statement: Statement) -> bool:
-        """``table["a"] = …``: one part of a variable anew, as often as it runs."""
+        """Set one part of a variable (``table["a"] = …``), independent of the number of runs."""
         tree = statement.tree
         if not isinstance(tree, ast.Assign) or len(tree.targets) != 1:
             return False
@@ -243,11 +247,11 @@ class Program:
         ]
         variable.parts[key] = _made(statement, read)
         if not is_idempotent(tree.value, key):
-            variable.steps = frozenset()  # a filter would now keep other rows
+            variable.steps = frozenset()  # a filter would keep different rows now
         return True
 
     def _same_again(self, statement: Statement) -> bool:
-        """``table = table.dropna()`` a second time."""
+        """Recognise a repeated idempotent statement such as ``table = table.dropna()``."""
         tree = statement.tree
         if not isinstance(tree, ast.Assign) or len(tree.targets) != 1 or not isinstance(tree.targets[0], ast.Name):
             return False
@@ -270,7 +274,7 @@ class Program:
         if variable is None:
             return Value(f"outside {name}", None)
         value = variable.unfitted if unfitted and variable.unfitted is not None else variable.value
-        if variable.definition is not None:  # a body's names are looked up when it runs
+        if variable.definition is not None:  # a function's globals are looked up when it runs
             late = [
                 (n, self._variables[n].value if self._variables[n].definition else self._value(n))
                 for n in sorted(self._reached(name, variable.definition) - {name})
@@ -281,17 +285,17 @@ class Program:
         return value
 
     def _reached(self, name: str, definition: ast.stmt) -> set[str]:
-        """The variables that a function's body reads, and those of the functions that it names."""
-        found, waiting = {name}, [definition]
+        """Return the variables that a function's body reads, also by way of the functions that it names."""
+        names, waiting = {name}, [definition]
         while waiting:
             tree = waiting.pop()
             if tree not in self._bodies:
                 self._bodies[tree] = set(inner_loads(tree))
-            for inner in (self._bodies[tree] & self._variables.keys()) - found:
-                found.add(inner)
+            for inner in (self._bodies[tree] & self._variables.keys()) - names:
+                names.add(inner)
                 if (further := self._variables[inner].definition) is not None:
                     waiting.append(further)
-        return found
+        return names
 
     def _is_import(self, name: str) -> bool:
         variable = self._variables.get(name)
@@ -305,18 +309,18 @@ def _made(statement: Statement | None, made_of: Iterable[tuple[str, Value]], wha
 
 
 def _other_names(tree: ast.stmt, name: str) -> set[str]:
-    """``a`` of ``b = a``, where ``b`` is changed: one object."""
+    """Return the other names of a changed object: ``a`` of ``b = a``."""
     plain = isinstance(tree, ast.Assign) and isinstance(tree.value, ast.Name) and root(tree.targets[0]) == name
     return {tree.value.id} if plain and isinstance(tree, ast.Assign) and isinstance(tree.value, ast.Name) else set()
 
 
 def _parts_read(value: ast.expr, name: str) -> set[str]:
-    found = (n for n in ast.walk(value) if isinstance(n, ast.Subscript) and isinstance(n.slice, ast.Constant))
-    return {ast.unparse(node) for node in found if isinstance(node.value, ast.Name) and node.value.id == name}
+    subscripts = (n for n in ast.walk(value) if isinstance(n, ast.Subscript) and isinstance(n.slice, ast.Constant))
+    return {ast.unparse(node) for node in subscripts if isinstance(node.value, ast.Name) and node.value.id == name}
 
 
 def _loads_but(value: ast.expr, name: str, parts: set[str]) -> Iterator[str]:
-    """Reads of the whole variable: not within one of the parts."""
+    """Yield reads of the whole variable, outside the given parts."""
     if isinstance(value, ast.Subscript) and ast.unparse(value) in parts:
         return
     if isinstance(value, ast.Name) and value.id == name:

@@ -1,4 +1,4 @@
-"""The versions that a project's lock file allows, whichever tool wrote it."""
+"""The versions that a project's lock file allows, for every common tool."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from packaging.utils import canonicalize_name
 
 @dataclass
 class Lock:
-    """Distribution (canonical name) -> the versions that will do, of which one must be met.
+    """The allowed versions by distribution (canonical name), of which one must match.
 
-    ``unreadable`` says why a file could not be read; empty: all could.
+    ``unreadable`` gives the reason why a file could not be read; empty: all were read.
     """
 
     name: str
@@ -26,20 +26,20 @@ class Lock:
     unreadable: str = ""
 
     def allows(self, name: str, version: str) -> bool:
-        """Whether this version will do; what the lock does not name is free."""
+        """Whether the lock allows this version; a distribution outside the lock may have any version."""
         pins = self.pins.get(canonicalize_name(name))
-        # torch's 2.9.1+cpu is a build of 2.9.1: the specifier allows it.
+        # torch's 2.9.1+cpu is a build of 2.9.1, so the specifier allows it.
         return not pins or any(pin.contains(version, prereleases=True) for pin in pins)
 
     def wanted(self, name: str) -> str:
-        """What it says of a distribution, in words."""
+        """Return the allowed versions of a distribution in words."""
         return " or ".join(dict.fromkeys(str(pin).removeprefix("==") for pin in self.pins[canonicalize_name(name)]))
 
 
 def nearest_lock(folder: Path, project: Path) -> Lock | None:
-    """The lock of the first folder, from ``folder`` up to ``project``, that has one.
+    """Return the lock of the first folder, from ``folder`` up to ``project``, that has one.
 
-    Of several kinds in one folder the first of ``_KINDS`` counts; of several ``requirements*.txt`` each may be met.
+    If a folder has several kinds, the first of ``_KINDS`` counts; each of several ``requirements*.txt`` may match.
     """
     folder, project = folder.resolve(), project.resolve()
     above = [folder, *folder.parents]
@@ -64,7 +64,7 @@ def _read(paths: list[Path], read: Callable[[str], Iterator[tuple[str, str]]]) -
 
 
 def _packages(key: str) -> Callable[[str], Iterator[tuple[str, str]]]:
-    """Of uv.lock, poetry.lock, pdm.lock (``package``) and pylock.toml (``packages``)."""
+    """Return a reader of uv.lock, poetry.lock, pdm.lock (``package``) and pylock.toml (``packages``)."""
 
     def read(text: str) -> Iterator[tuple[str, str]]:
         for package in tomllib.loads(text).get(key, []):
@@ -87,7 +87,7 @@ def _requirements(text: str) -> Iterator[tuple[str, str]]:
         try:
             requirement = Requirement(written)
         except InvalidRequirement:
-            continue  # an option, a comment, a path
+            continue  # an option, a comment or a path
         exact = any(one.operator in ("==", "===") for one in requirement.specifier)
         if exact and (requirement.marker is None or requirement.marker.evaluate()):
             yield requirement.name, str(requirement.specifier)

@@ -1,4 +1,4 @@
-"""A model of a class whose cell was changed and run again: it answers as the class was when the model was made."""
+"""The check for a redefined class: the model's class was changed and defined again after the model was made."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jupyter_deploy.capture.pickling import parts
 from jupyter_deploy.domain.capture.findings import Finding
 
-if TYPE_CHECKING:
-    from . import Glanced
+from .candidate import LiveCandidate
 
 _PARTS_LIMIT = 5000
 _ITEMS_LIMIT = 100
-_NOTED = frozenset({"__firstlineno__", "__slotnames__"})  # by the compiler, and by copyreg when it is pickled
+_NOTED = frozenset({"__firstlineno__", "__slotnames__"})  # set by the compiler, and by copyreg at pickling
 _PLAIN = (bool, int, float, str, bytes, tuple, type(None))
 
 
-def redefined_class(subject: Glanced) -> Iterator[Finding]:
-    """Check ``redefined-class``: the notebook's class of that name is another one by now."""
-    live = subject.live
+def redefined_class(candidate: LiveCandidate) -> Iterator[Finding]:
+    """Check ``redefined-class``: the notebook's class of that name is a different one now."""
+    live = candidate.live
     for kind in _classes_of(live.model):
         name = kind.__qualname__
         present = live.namespace.get(name)
@@ -34,15 +33,15 @@ def redefined_class(subject: Glanced) -> Iterator[Finding]:
             yield Finding(
                 check="redefined-class",
                 severity="warning",
-                message=f"the class {name} was changed and defined again after the model was made, "
-                "which still answers as the former one does",
-                remedy="run the cell that makes the model again",
+                message=f"the class {name} was changed and defined again after the model was made: "
+                "the model still uses the previous class",
+                remedy="run the cell that makes the model",
                 cell=cells[-1] if cells else None,
             )
 
 
 def _classes_of(model: Any) -> Iterator[type]:
-    """The notebook's own classes that a model is made of."""
+    """Yield the notebook's own classes of a model's parts."""
     seen: set[int] = set()
     queue = [model]
     while queue and len(seen) < _PARTS_LIMIT:
@@ -59,13 +58,13 @@ def _classes_of(model: Any) -> Iterator[type]:
 
 
 def _essence(value: Any, within: tuple[type, ...] = ()) -> Any:
-    """What a class says and does, without where it stands: a cell that is run again as it was changes nothing."""
+    """Return a class's behaviour without its location: an unchanged cell that runs again changes nothing."""
     if isinstance(value, type):
-        # An attribute may lead back to it.
+        # An attribute may refer back to it.
         inner = {} if value in within else vars(value)
         within = (*within, value)
-        own = {key: _essence(child, within) for key, child in inner.items() if key not in _NOTED}
-        return [base.__qualname__ for base in value.__bases__], own
+        attributes = {key: _essence(child, within) for key, child in inner.items() if key not in _NOTED}
+        return [base.__qualname__ for base in value.__bases__], attributes
     if isinstance(value, FunctionType):
         return _essence(value.__code__, within), _essence(value.__defaults__, within)
     if isinstance(value, staticmethod | classmethod):

@@ -1,4 +1,4 @@
-"""Tokens, keys and passwords that would leave with the model: refused by name, the value never told."""
+"""The checks for secrets: tokens, keys and passwords in a model are refused by name, without their value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import cloudpickle
 from jupyter_deploy.capture.pickling import parts
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.ports import Live
-from jupyter_deploy.environments.module_origins import local_place
+from jupyter_deploy.environments.module_origins import local_module
 from jupyter_deploy.masking.detection import (
     SHORTEST,
     Hit,
@@ -31,28 +31,28 @@ from jupyter_deploy.masking.masking import masked, secrets_in_code
 from jupyter_deploy.serving.project_code import FOLDER
 from jupyter_deploy.serving.workplace import location_of
 
-from .subject import Proved, Subject
+from .candidate import Candidate, ProvedCandidate
 
-_OBJECTS = 50_000  # that are looked at: a tenth of a second
-_LETTERS = 1_000_000  # of texts
-_FILE = 1_000_000  # bytes of a file that is looked through
+_OBJECTS = 50_000  # scanned at most: a tenth of a second
+_LETTERS = 1_000_000  # scanned at most, of texts
+_FILE = 1_000_000  # bytes of a scanned file
 
 _SETTINGS = {".env", ".ini", ".cfg", ".conf", ".toml", ".yaml", ".yml", ".properties", ""}
 _WITH_PARTS = (dict, list, tuple, set, frozenset, property, classmethod, staticmethod, MethodType)
 _CODE = " → its code"
 _PICKLES = {"model.pkl", "example.pkl"}
 
-_OF_CODE = "read it from the environment when the model is asked, such as os.environ['{name}'], and replace the key"
-_OF_EXAMPLE = "take it out of the example, which everybody sees who may call the endpoint"
-_OF_CELL = "read it from the environment, and replace the key, since it stands in the notebook"
-_OF_FILE = "take it out of the file; read it from the environment when the model is asked"
+_OF_CODE = "read it from the environment at prediction time, such as os.environ['{name}'], and replace the key"
+_OF_EXAMPLE = "remove it from the example, which every client of the endpoint can see"
+_OF_CELL = "read it from the environment, and replace the key, since the notebook holds it"
+_OF_FILE = "remove it from the file; read it from the environment at prediction time"
 
 
-def secrets(subject: Subject) -> Iterator[Finding]:
-    """Check ``secrets``: the model with all that is captured with it, its example, and the notebook's cells."""
-    live = subject.live
-    yield from secrets_in_model(live, subject.folder)
-    for where, values in (("the example", subject.seen.instances), ("the answers", subject.seen.predictions)):
+def secrets(candidate: Candidate) -> Iterator[Finding]:
+    """Check ``secrets``: the captured model, its example, and the notebook's cells."""
+    live = candidate.live
+    yield from secrets_in_model(live, candidate.folder)
+    for where, values in (("the example", candidate.seen.instances), ("the answers", candidate.seen.predictions)):
         yield from _in_rows(where, values)
     for number, source in enumerate(live.cells, 1):
         kinds = masked(source)[1]
@@ -60,38 +60,38 @@ def secrets(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 check="secrets",
                 severity="warning",
-                message=f"the cell holds {' and '.join(kinds)}; it is kept as *** in the snapshot's copy of the cell",
+                message=f"the cell holds {' and '.join(kinds)}; the snapshot's copy of the cell holds *** instead",
                 remedy=_OF_CELL,
                 cell=number,
             )
 
 
-def secrets_in_files(proved: Proved) -> Iterator[Finding]:
-    """Check ``secrets``: code and data files that go into the snapshot as they are."""
+def secrets_in_files(proved: ProvedCandidate) -> Iterator[Finding]:
+    """Check ``secrets``: packed code and data files."""
     for name in proved.manifest.files:
         if name not in _PICKLES:
             yield from _in_file(proved.folder / name, name)
 
 
 def secrets_in_model(live: Live, folder: Path) -> Iterator[Finding]:
-    """Check ``secrets``: what was written into the folder of the live object."""
+    """Check ``secrets``: the files written from the live object."""
     name = live.source.variable or "the model"
-    found: list[tuple[str, Hit]] = []
+    hits: list[tuple[str, Hit]] = []
     texts: list[tuple[str, str]] = []
-    complete = _walk(live.model, name, found, texts)
-    # One quick look at all of them, since nearly always there is nothing to be found.
+    complete = _walk(live.model, name, hits, texts)
+    # One quick test of all texts, since most models hold no secret.
     if any_format_in(text for _, text in texts):
-        found = [(path, hit) for path, text in texts for hit in formats_in(text)] + found
-    told = set()
-    for path, hit in found:
+        hits = [(path, hit) for path, text in texts for hit in formats_in(text)] + hits
+    reported = set()
+    for path, hit in hits:
         # An object may leave a part out of its state (__getstate__).
-        if path not in told and _is_in(hit.value, folder):
-            told.add(path)
+        if path not in reported and _is_in(hit.value, folder):
+            reported.add(path)
             variable = "THE_KEY" if path.endswith(_CODE) else re.findall(r"\w+", path)[-1]
             yield Finding(
                 check="secrets",
                 severity="warning" if hit.is_doubtful else "error",
-                message=f"{masked(path)[0]} holds {hit.kind}, which would be copied with the model",
+                message=f"{masked(path)[0]} holds {hit.kind}, which would be stored with the model",
                 remedy=_OF_CODE.format(name=variable.upper()),
                 cell=_cell_with(hit.value, live.cells),
             )
@@ -99,14 +99,14 @@ def secrets_in_model(live: Live, folder: Path) -> Iterator[Finding]:
         yield Finding(
             check="secrets",
             severity="note",
-            message=f"only the first {_OBJECTS:,} objects of the model were looked through",
+            message=f"only the first {_OBJECTS:,} objects of the model were scanned",
         )
 
 
-def _walk(model: Any, name: str, found: list[tuple[str, Hit]], texts: list[tuple[str, str]]) -> bool:
-    """Nearest first; what a name gives away goes to ``found``, all texts to ``texts``. Whether all was seen."""
+def _walk(model: Any, name: str, hits: list[tuple[str, Hit]], texts: list[tuple[str, str]]) -> bool:
+    """Collect hits by name in ``found`` and texts in ``texts``, nearest first; return whether the walk was complete."""
     queue: deque[tuple[str, Any]] = deque([(name, model)])
-    seen: dict[int, Any] = {}  # with the objects, or the id of one that has gone could come again
+    seen: dict[int, Any] = {}  # keeps the objects, or a new object could get a freed id
     letters, complete = 0, True
     while queue:
         path, value = queue.popleft()
@@ -114,7 +114,7 @@ def _walk(model: Any, name: str, found: list[tuple[str, Hit]], texts: list[tuple
             continue
         seen[id(value)] = value
         if isinstance(value, FunctionType):
-            found += [(path + _CODE, hit) for hit in _in_code(value)]
+            hits += [(path + _CODE, hit) for hit in _in_code(value)]
         for step, child in parts(value):
             if len(seen) + len(queue) > _OBJECTS:
                 complete = False
@@ -122,7 +122,7 @@ def _walk(model: Any, name: str, found: list[tuple[str, Hit]], texts: list[tuple
             if isinstance(child, bytes) and len(child) <= 4096:
                 child = child.decode("latin-1")  # noqa: PLW2901 - such as a key for hashing
             if isinstance(child, str):
-                found += [(path + step, hit) for hit in _under(step, child)]
+                hits += [(path + step, hit) for hit in _under(step, child)]
                 if len(child) >= SHORTEST and letters < _LETTERS:
                     texts.append((path + step, child))
                     letters += len(child)
@@ -137,7 +137,7 @@ def _under(step: str, value: str) -> list[Hit]:
 
 
 def _is_elsewhere(value: Any) -> bool:
-    """Whether it goes in as a name alone: a module, and what an installed one defines."""
+    """Whether it is pickled as a name alone: a module, or an object that an installed one defines."""
     if isinstance(value, ModuleType):
         return True
     if isinstance(value, FunctionType | type):
@@ -147,13 +147,13 @@ def _is_elsewhere(value: Any) -> bool:
 
 
 def _by_reference(value: Any) -> bool:
-    """Whether it is no part of the notebook or the project: what is theirs may go in by value."""
-    named = cloudpickle.cloudpickle._should_pickle_by_reference(value)  # noqa: SLF001 - the very decision
-    return bool(named) and local_place(value.__module__) is None
+    """Whether it belongs to neither the notebook nor the project, whose objects may be pickled by value."""
+    named = cloudpickle.cloudpickle._should_pickle_by_reference(value)  # noqa: SLF001 - cloudpickle's own decision
+    return bool(named) and local_module(value.__module__) is None
 
 
 def _in_code(function: FunctionType) -> list[Hit]:
-    """What stands in a function's source or among its constants, and goes in with it: no comment does."""
+    """Return the secrets in a function's source that are also among its constants; comments are not captured."""
     constants = list(_constants(function.__code__))
     hits = [hit for text in constants for hit in formats_in(text)]
     try:
@@ -224,18 +224,18 @@ def _in_file(path: Path, name: str) -> Iterator[Finding]:
         yield Finding(
             check="secrets",
             severity="warning" if hit.is_doubtful else "error",
-            message=f"the file {name}, which goes in with the model, holds {hit.kind} in line {line}",
+            message=f"the file {name}, which is packed with the model, holds {hit.kind} in line {line}",
             remedy=_OF_FILE,
         )
 
 
 def _is_in(value: str, folder: Path) -> bool:
-    """Whether a file of the model's own holds it; of those that go in as they are ``secrets_in_files`` tells."""
-    wanted = {value.encode("utf-8", "surrogatepass"), value.encode("latin-1", "replace")}
+    """Whether a file of the model holds the value; packed files belong to ``secrets_in_files``."""
+    encodings = {value.encode("utf-8", "surrogatepass"), value.encode("latin-1", "replace")}
     for path in folder.rglob("*"):
         if path.is_file() and path.stat().st_size and not _goes_in_as_it_is(path.relative_to(folder).as_posix()):
             with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                if any(content.find(text) >= 0 for text in wanted):
+                if any(content.find(text) >= 0 for text in encodings):
                     return True
     return False
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
-    from jupyter_deploy.capture.candidates.tables import TableFound
+    from jupyter_deploy.capture.candidates.tables import TableVariable
 
 
 class NativeWriter(Protocol):
@@ -89,7 +89,7 @@ class Framework:
         """Whether it may have been fitted on a table, which is then looked for in the executed cells."""
         return hasattr(type(model), "fit") or hasattr(model, "predict")
 
-    def guess(self, model: Any, table: TableFound, namespace: Mapping[str, Any]) -> tuple[str | None, float] | None:
+    def guess(self, model: Any, table: TableVariable, namespace: Mapping[str, Any]) -> tuple[str | None, float] | None:
         """An expression of the notebook's that the model can be asked with, made of a table, and how well it fits.
 
         The expression is None if this table does not fit. The guess is None if the framework knows nothing of its

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_deploy.domain.errors import NotCapturable, UnknownSource
 from jupyter_deploy.serving.natives.onnx import OnnxModel, session_of, settings_of
-from jupyter_deploy.system.digests import Digesting
+from jupyter_deploy.system.digests import HashingFile
 
 from .base import Framework, NativeWriter, loaded
 
 if TYPE_CHECKING:
-    from jupyter_deploy.capture.candidates.tables import TableFound
+    from jupyter_deploy.capture.candidates.tables import TableVariable
 
 _TAKEN = {"model.pkl", "example.pkl", "snapshot.json", "model.yaml"}
 
@@ -54,7 +54,7 @@ class Onnx(Framework):
                 f"onnxruntime cannot read this model: {error}", "does 'onnxruntime.InferenceSession(…)' take it?"
             ) from error
 
-    def guess(self, model: Any, table: TableFound, namespace: Mapping[str, Any]) -> tuple[str | None, float] | None:
+    def guess(self, model: Any, table: TableVariable, namespace: Mapping[str, Any]) -> tuple[str | None, float] | None:
         """An array."""
         del model, namespace
         return (table.sliced if table.form == "array" else None), 0.0
@@ -128,7 +128,7 @@ class OnnxWriter:
     def _write(self, session: Any, name: str) -> None:
         content = session._model_bytes  # noqa: SLF001 - a session tells its source nowhere else
         if content is not None:
-            with Digesting(self._folder / name) as file:
+            with HashingFile(self._folder / name) as file:
                 file.write(content)
             self._files[name] = file.sha256
             return
@@ -150,7 +150,7 @@ class OnnxWriter:
     def _copy(self, source: Path, name: str) -> None:
         target = self._folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        with source.open("rb") as read, Digesting(target) as file:
+        with source.open("rb") as read, HashingFile(target) as file:
             shutil.copyfileobj(read, file, 1 << 24)
         self._files[name] = file.sha256
 

@@ -17,7 +17,7 @@ from jupyter_deploy.domain.errors import NotCapturable
 from .base import Framework, NativeWriter, loaded
 
 if TYPE_CHECKING:
-    from jupyter_deploy.capture.candidates.tables import TableFound
+    from jupyter_deploy.capture.candidates.tables import TableVariable
 
 FILE = "model.safetensors"
 
@@ -45,7 +45,7 @@ class Torch(Framework):
         del model
         return True
 
-    def guess(self, model: Any, table: TableFound, namespace: Mapping[str, Any]) -> tuple[str | None, float] | None:
+    def guess(self, model: Any, table: TableVariable, namespace: Mapping[str, Any]) -> tuple[str | None, float] | None:
         """Rows that the first layer takes, as a tensor."""
         return rows_for(model, table, namespace)
 

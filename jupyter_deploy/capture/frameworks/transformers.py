@@ -10,7 +10,7 @@ from .base import Framework, loaded
 from .torch import asked_for_answers, described
 
 if TYPE_CHECKING:
-    from jupyter_deploy.capture.candidates.tables import TableFound
+    from jupyter_deploy.capture.candidates.tables import TableVariable
 
 
 class Transformers(Framework):
@@ -23,7 +23,7 @@ class Transformers(Framework):
         base: type | None = loaded("transformers.pipelines.base", "Pipeline")
         return base if base is not None and isinstance(model, base) else None
 
-    def guess(self, model: Any, table: TableFound, namespace: Mapping[str, Any]) -> tuple[str | None, float] | None:
+    def guess(self, model: Any, table: TableVariable, namespace: Mapping[str, Any]) -> tuple[str | None, float] | None:
         """Texts."""
         del model, namespace
         return (table.sliced if table.form == "texts" else None), 4.0

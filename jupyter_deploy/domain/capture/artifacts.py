@@ -1,4 +1,4 @@
-"""What is made on the way from a notebook to a service; each names its parent by digest."""
+"""Artifacts between a notebook and a service; each names its parent by digest."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from .training import TrainingData
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 
 CODE = "code/"
-"""Where in a snapshot the project's own sources lie."""
+"""The folder of the project's own sources in a snapshot."""
 
 
 def checked_name(name: str) -> str:
-    """``name``, if an endpoint can have it.
+    """Return ``name`` if it is a valid name of an endpoint.
 
     Raises
     ------
     InvalidName
-        It is not 1 to 63 lower-case letters, digits, ``-`` or ``_`` between letters or digits. BentoML stores
-        names in lower case, so ``Tumour`` and ``tumour`` would be one: the former is refused.
+        The name is not 1 to 63 lower-case letters, digits, ``-`` or ``_`` between letters or digits. BentoML stores
+        names in lower case, so ``Tumour`` and ``tumour`` would be the same: the former is refused.
     """
     if NAME.fullmatch(name):
         return name
-    mended = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_")[:63]
-    hint = f"try '{mended}'" if NAME.fullmatch(mended) else "try a short word such as 'churn'"
+    proposal = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_")[:63]
+    hint = f"try '{proposal}'" if NAME.fullmatch(proposal) else "try a short word such as 'churn'"
     raise InvalidName(
         f"'{name}' cannot name an endpoint: names are 1 to 63 lower-case letters, digits, '-' or '_', "
         "with a letter or digit at both ends",
@@ -42,14 +42,14 @@ def checked_name(name: str) -> str:
 
 
 class Source(Value):
-    """Where a model came from: the identity by which a re-run cell replaces its own candidate."""
+    """The origin of a model: the identity by which a re-run cell replaces its own candidate."""
 
     notebook: str | None = None
     variable: str | None = None
 
     @property
     def is_known(self) -> bool:
-        """Whether it says enough to recognise the same model later; two scripts' ``model`` are not the same."""
+        """Whether the source identifies the same model later; two scripts' ``model`` are not the same."""
         return self.notebook is not None and self.variable is not None
 
 
@@ -59,19 +59,19 @@ class Git(Value):
 
 
 class Provenance(Value):
-    """The notebook behind a snapshot, as it was at the moment of capture."""
+    """The notebook behind a snapshot at the time of capture."""
 
     source: Source
     notebook_sha256: str | None = None
     cells: tuple[str, ...] = Field(default=(), description="Source of the executed cells, in order of execution.")
     git: Git | None = None
     distributions: dict[str, str] = Field(
-        default={}, description="Exact versions of what the notebook had loaded, its kernel and what those require."
+        default={}, description="Exact versions of the loaded distributions, the kernel's, and their requirements."
     )
     user: str
     captured_at: datetime
     in_cell: bool = Field(
-        default=True, description="The last of the cells deployed it; else somebody clicked beside them."
+        default=True, description="Whether the last cell deployed the model; false after a click outside the cells."
     )
 
 
@@ -90,19 +90,19 @@ class Environment(Value):
 
     @property
     def minor(self) -> str:
-        """Python's, such as 3.11."""
+        """Python's minor version, such as 3.11."""
         return minor_of(self.python)
 
 
 class Packed(Value):
-    """Where a snapshot's packed data files go when it is served; all paths are relative to the notebook's project."""
+    """The destinations of a snapshot's packed data files when it is served, relative to the notebook's project."""
 
-    folder: str = Field(description="The working directory that the model was asked in.")
-    absolute: dict[str, str] = Field(description="Absolute paths of the notebook's machine -> where they lead.")
+    folder: str = Field(description="The model's working directory at capture.")
+    absolute: dict[str, str] = Field(description="Absolute paths of the notebook's machine -> path of the packed copy.")
 
 
 class Tolerance(Value):
-    """How closely floating-point answers must agree (labels and integers: exactly)."""
+    """The tolerance of floating-point answers (labels and integers must be equal)."""
 
     float32_rtol: float = 1e-4
     float32_atol: float = 1e-6
@@ -111,35 +111,33 @@ class Tolerance(Value):
 
 
 class Manifest(Value):
-    """``snapshot.json``: everything about a snapshot but the bytes of its files, which it names by SHA-256."""
+    """``snapshot.json``: a snapshot's metadata and the SHA-256 of each of its files."""
 
     format: Literal[1] = 1
     name: str
-    method: str | None = Field(description="The method that answers; None: the object itself is called.")
+    method: str | None = Field(description="The method for predictions; None: the object itself is called.")
     kind: str = Field(description="The object's class, such as sklearn.pipeline.Pipeline.")
     framework: str
     signature: Signature
     instances: list[Any] = Field(description="The example, as the instances of a request.")
-    predictions: list[Any] = Field(description="The notebook's own answers on it, as in a response.")
-    stochastic: bool = Field(description="The model does not agree with itself when asked twice.")
+    predictions: list[Any] = Field(description="The notebook's own answers to the example, as in a response.")
+    stochastic: bool = Field(description="Two calls with the same input give different answers.")
     batchable: bool = Field(
-        default=False, description="Rows of several requests get in one call the answers that each gets alone."
+        default=False, description="Rows of several requests in one call get the same answers as in separate calls."
     )
     tolerance: Tolerance = Tolerance()
     environment: Environment
     provenance: Provenance
     data_fingerprint: str = Field(description="SHA-256 over the example's canonical JSON.")
-    features: tuple[str, ...] | None = Field(default=None, description="Names of the columns that it was fitted on.")
-    hyperparameters: dict[str, Any] = Field(default={}, description="What it was made with, by name.")
-    metrics: dict[str, float] = Field(default={}, description="The notebook's own figures, by the variable's name.")
-    training: TrainingData | None = Field(
-        default=None, description="The table that it was fitted on, where it is known."
-    )
-    notes: tuple[str, ...] = Field(default=(), description="What a reader should know: modes switched, code packed.")
-    findings: tuple[Finding, ...] = Field(default=(), description="What the checks found, and what was waived.")
-    packed: Packed | None = Field(default=None, description="Set if there are data files among the files.")
+    features: tuple[str, ...] | None = Field(default=None, description="Names of the columns at the fit.")
+    hyperparameters: dict[str, Any] = Field(default={}, description="The model's constructor parameters by name.")
+    metrics: dict[str, float] = Field(default={}, description="The notebook's own metrics by the name of the variable.")
+    training: TrainingData | None = Field(default=None, description="The training table, if it is known.")
+    notes: tuple[str, ...] = Field(default=(), description="Remarks for readers: switched modes, packed code.")
+    findings: tuple[Finding, ...] = Field(default=(), description="The checks' findings, also the waived ones.")
+    packed: Packed | None = Field(default=None, description="Set if the files include data files.")
     formats: dict[str, str] = Field(
-        default={"model.pkl": "cloudpickle"}, description="Format of each file that the model is made of."
+        default={"model.pkl": "cloudpickle"}, description="Format of each file of the model."
     )
     files: dict[str, str] = Field(description="Path within the snapshot -> SHA-256 of the file's bytes.")
 
@@ -154,7 +152,7 @@ class Snapshot(Value):
     digest
         ``sha256:…`` of ``snapshot.json``, which in turn names every file by SHA-256.
     fingerprint
-        SHA-256 of the content without what differs from one capture to the next although nothing changed.
+        SHA-256 of the content without parts that differ between captures of the same model.
     path
         The folder in the model store.
     """

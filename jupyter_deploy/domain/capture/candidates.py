@@ -1,4 +1,4 @@
-"""What a look at a notebook's variables finds: models, examples for them, and the first rows of one."""
+"""Candidates for a deploy in a notebook: models, examples for them, and the first rows of an example."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ class ExampleGuess(Value):
     words: str
 
 
-class ModelFound(Value):
-    """A model in the kernel. ``cell``: the last executed one that made or changed it; None: not known."""
+class ModelCandidate(Value):
+    """A model in the kernel. ``cell``: the last executed cell that made or changed it; None: unknown."""
 
     variable: str
     kind: str
@@ -24,7 +24,7 @@ class ModelFound(Value):
 
 
 class Table(Value):
-    """The first rows of an example, as texts, cut."""
+    """The first rows of an example as shortened texts."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]

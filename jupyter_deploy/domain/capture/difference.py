@@ -1,4 +1,4 @@
-"""What changed from one snapshot to another: a pure function of their manifests, and in a few words."""
+"""The difference of two snapshots: a pure function of their manifests, with a summary in words."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Sources = tuple[Mapping[str, str], Mapping[str, str]]
 
 
 class Change(Value):
-    """Something with a name that was added, removed or changed; absent on a side is null there."""
+    """A named item that was added, removed or changed; an absent value is null."""
 
     name: str
     kind: Kind
@@ -31,7 +31,7 @@ class Change(Value):
 
 
 class AnswerChange(Value):
-    """One instance to which the two answer otherwise."""
+    """An instance to which the two models give different answers."""
 
     instance: Any
     before: Any
@@ -41,32 +41,32 @@ class AnswerChange(Value):
 class Answers(Value):
     """The answers to the same instances.
 
-    ``basis`` says which they are; ``problem`` why there is nothing to compare.
+    ``basis`` describes the instances; ``problem`` says why no comparison is possible.
     """
 
     basis: str = ""
     compared: int = 0
     differ: int = 0
-    largest: float | None = Field(default=None, description="The largest difference of two numbers, in their unit.")
+    largest: float | None = Field(default=None, description="The largest absolute difference of two numbers.")
     changes: tuple[AnswerChange, ...] = ()
     problem: str = ""
 
 
 class Difference(Value):
-    """What changed from snapshot ``a`` to snapshot ``b``, by subject; an empty one is as it was."""
+    """The changes from snapshot ``a`` to snapshot ``b`` by subject; an unchanged subject is empty."""
 
     a: str
     b: str
-    words: tuple[str, ...] = Field(description="All of it in short.")
+    words: tuple[str, ...] = Field(description="A summary of all changes.")
     model: tuple[Change, ...] = Field(description="Class, method, notebook, commit.")
-    features: tuple[Change, ...] = Field(description="Columns by name: added, removed, or of another type.")
+    features: tuple[Change, ...] = Field(description="Columns by name: added, removed, or with a different type.")
     hyperparameters: tuple[Change, ...]
     training: tuple[Change, ...] = Field(description="The training data's size, ranges, hash and files.")
-    metrics: tuple[Change, ...] = Field(description="The notebook's own figures.")
+    metrics: tuple[Change, ...] = Field(description="The notebook's own metrics.")
     dependencies: tuple[Change, ...] = Field(description="Python and distributions, by exact version.")
-    signature: tuple[Change, ...] = Field(description="What the JSON Schemas of instances and answers say otherwise.")
-    breaks: tuple[str, ...] = Field(description="Why b (the candidate) cannot take the place of a (stable).")
-    cells: tuple[SourceChange, ...] = Field(description="The executed cells that the model came from.")
+    signature: tuple[Change, ...] = Field(description="Differences of the JSON Schemas of instances and answers.")
+    breaks: tuple[str, ...] = Field(description="Reasons why b (the candidate) cannot replace a (stable).")
+    cells: tuple[SourceChange, ...] = Field(description="The executed cells behind the model.")
     code: tuple[SourceChange, ...] = Field(description="The project's own modules.")
     answers: Answers
 
@@ -79,20 +79,20 @@ def difference(
     sources: Sources = ({}, {}),
     answers: Answers | None = None,
 ) -> Difference:
-    """What changed from ``a`` to ``b``.
+    """Compare snapshot ``a`` with snapshot ``b``.
 
     Parameters
     ----------
     cells
-        The executed cells that the two models came from.
+        The executed cells behind the two models.
     sources
-        The texts of both snapshots' files below ``code/``, by their names in the manifest; a file without a text is
-        told as changed, without its lines.
+        The texts of both snapshots' files below ``code/`` by their manifest names; a file without a text is reported as
+        changed, without its lines.
     answers
-        Default: those that the manifests hold, on the instances that both examples have.
+        Default: the manifests' answers to the instances that both examples hold.
     """
     old, new = a.manifest, b.manifest
-    found = Difference(
+    changes = Difference(
         a=a.tag,
         b=b.tag,
         words=(),
@@ -108,27 +108,27 @@ def difference(
         code=_code(a, b, sources),
         answers=common_answers(old, new) if answers is None else answers,
     )
-    words = tuple(_words(found)) or tuple(_otherwise(found, old, new))
-    return found.model_copy(update={"words": words})
+    words = tuple(_words(changes)) or tuple(_minor_changes(changes, old, new))
+    return changes.model_copy(update={"words": words})
 
 
 def common_answers(a: Manifest, b: Manifest) -> Answers:
-    """The answers that both manifests hold, on the instances that both examples have."""
-    ours = {_key(instance): answer for instance, answer in zip(a.instances, a.predictions, strict=False)}
+    """Compare the manifests' answers to the instances that both examples hold."""
+    a_answers = {_key(instance): answer for instance, answer in zip(a.instances, a.predictions, strict=False)}
     common = [
-        (instance, ours[key], answer)
+        (instance, a_answers[key], answer)
         for instance, answer in zip(b.instances, b.predictions, strict=False)
-        if (key := _key(instance)) in ours
+        if (key := _key(instance)) in a_answers
     ]
     if not common:
         return Answers(problem="their examples have no instance in common")
     return compare_answers(common, a, basis="the instances that both examples hold")
 
 
-def compare_answers(given: Iterable[tuple[Any, Any, Any]], a: Manifest, *, basis: str) -> Answers:
-    """From (instance, answer of a, answer of b); numbers agree as in ``nbdeploy compare``."""
+def compare_answers(triples: Iterable[tuple[Any, Any, Any]], a: Manifest, *, basis: str) -> Answers:
+    """Compare (instance, answer of a, answer of b); numbers agree as in ``nbdeploy compare``."""
     rule = Rule.of(a.signature.answer_dtype, None, None)
-    rows = [(instance, before, after, rule.compare(before, after)) for instance, before, after in given]
+    rows = [(instance, before, after, rule.compare(before, after)) for instance, before, after in triples]
     gaps = [match.gap for *_, match in rows if match.gap is not None]
     return Answers(
         basis=basis,
@@ -148,17 +148,17 @@ def _key(instance: Any) -> str:
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
-    """By name, in the order of ``after``, then what it lacks."""
-    found = []
+    """Return the changes by name in the order of ``after``, then the removed names."""
+    changes = []
     for name in dict.fromkeys([*after, *before]):
         if name not in before:
-            found.append(Change(name=name, kind="added", after=shown(name, after[name])))
+            changes.append(Change(name=name, kind="added", after=shown(name, after[name])))
         elif name not in after:
-            found.append(Change(name=name, kind="removed", before=shown(name, before[name])))
+            changes.append(Change(name=name, kind="removed", before=shown(name, before[name])))
         elif before[name] != after[name]:
             old, new = shown(name, before[name]), shown(name, after[name])
-            found.append(Change(name=name, kind="changed", before=old, after=new))
-    return tuple(found)
+            changes.append(Change(name=name, kind="changed", before=old, after=new))
+    return tuple(changes)
 
 
 def _model(manifest: Manifest) -> dict[str, Any]:
@@ -181,22 +181,22 @@ def _features(a: Manifest, b: Manifest) -> tuple[Change, ...]:
         for m in (a, b)
     ]
     names = [list(m.features) if m.features is not None else list(kinds[i]) for i, m in enumerate((a, b))]
-    if not all(names):  # one side is no table with names: the signature says so
+    if not all(names):  # one snapshot has no table with column names: the signature shows the change
         return ()
-    old, new = ({name: kind.get(name, "") for name in own} for own, kind in zip(names, kinds, strict=True))
-    # A type that one side does not know is no change of type.
+    old, new = ({name: kind.get(name, "") for name in columns} for columns, kind in zip(names, kinds, strict=True))
+    # A type that one snapshot does not know is no change of type.
     known = {n: k for n, k in new.items() if k and old.get(n)}
-    found = list(_changes({n: old[n] if n in known else "" for n in old}, {n: known.get(n, "") for n in new}))
-    found = [c.model_copy(update={"before": old.get(c.name), "after": new.get(c.name)}) for c in found]
-    common = [[name for name in own if name in old and name in new] for own in names]
+    changes = list(_changes({n: old[n] if n in known else "" for n in old}, {n: known.get(n, "") for n in new}))
+    changes = [c.model_copy(update={"before": old.get(c.name), "after": new.get(c.name)}) for c in changes]
+    common = [[name for name in columns if name in old and name in new] for columns in names]
     if common[0] != common[1]:
-        before, after = (", ".join(own) for own in common)
-        found.append(Change(name="(order)", kind="changed", before=before, after=after))
-    return tuple(found)
+        before, after = (", ".join(columns) for columns in common)
+        changes.append(Change(name="(order)", kind="changed", before=before, after=after))
+    return tuple(changes)
 
 
 def in_words(schema: Schema) -> str:
-    """A schema's types, ``null`` last, and its format."""
+    """Return a schema's types, ``null`` last, and its format."""
     kinds = sorted(types_of(schema), key=lambda name: (name == "null", name))
     words = " or ".join(kinds) or "anything"
     return f"{words} ({schema['format']})" if "format" in schema else words
@@ -225,38 +225,38 @@ def _dependencies(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-_TOLD_ELSEWHERE = frozenset({"properties", "items"})
+_REPORTED_ELSEWHERE = frozenset({"properties", "items"})
 
 
 def _signature(a: Manifest, b: Manifest) -> Iterator[Change]:
     old, new = a.signature, b.signature
-    named = {"container": old.container, "parameters": list(old.parameters), "answer type": old.answer_dtype}
-    now = {"container": new.container, "parameters": list(new.parameters), "answer type": new.answer_dtype}
-    yield from _changes(named, now)
-    asked, answered = (without_seen(s) for s in (old.instance_schema, old.answer_schema))
-    asked_now, answered_now = (without_seen(s) for s in (new.instance_schema, new.answer_schema))
-    yield from _schema_changes(asked, asked_now, "instance", columns=True)
-    yield from _schema_changes(answered, answered_now, "answer")
+    before = {"container": old.container, "parameters": list(old.parameters), "answer type": old.answer_dtype}
+    after = {"container": new.container, "parameters": list(new.parameters), "answer type": new.answer_dtype}
+    yield from _changes(before, after)
+    old_instance, old_answer = (without_seen(s) for s in (old.instance_schema, old.answer_schema))
+    new_instance, new_answer = (without_seen(s) for s in (new.instance_schema, new.answer_schema))
+    yield from _schema_changes(old_instance, new_instance, "instance", columns=True)
+    yield from _schema_changes(old_answer, new_answer, "answer")
 
 
 def _schema_changes(a: Schema, b: Schema, where: str, *, columns: bool = False) -> Iterator[Change]:
-    """By keyword and place. ``columns``: which there are and of what types, the features say."""
-    ours = {key: value for key, value in a.items() if key not in _TOLD_ELSEWHERE}
-    theirs = {key: value for key, value in b.items() if key not in _TOLD_ELSEWHERE}
-    if columns and "required" in ours and "required" in theirs:
+    """Yield changes by keyword and location; with ``columns``, the features report names and types of columns."""
+    old_keywords = {key: value for key, value in a.items() if key not in _REPORTED_ELSEWHERE}
+    new_keywords = {key: value for key, value in b.items() if key not in _REPORTED_ELSEWHERE}
+    if columns and "required" in old_keywords and "required" in new_keywords:
         known = set(a.get("properties", {})) & set(b.get("properties", {}))
-        for side in (ours, theirs):
+        for side in (old_keywords, new_keywords):
             side["required"] = sorted(known.intersection(side["required"]))
-    for change in _changes(ours, theirs):
+    for change in _changes(old_keywords, new_keywords):
         yield change.model_copy(update={"name": f"{where}: {change.name}"})
     if isinstance(a.get("items"), dict) and isinstance(b.get("items"), dict):
         yield from _schema_changes(a["items"], b["items"], f"{where}[]")
     old, new = a.get("properties", {}), b.get("properties", {})
     for name in dict.fromkeys([*new, *old]):
         if name in old and name in new:
-            told = ("type", "format") if columns else ()
-            one, other = ({k: v for k, v in side[name].items() if k not in told} for side in (old, new))
-            yield from _schema_changes(one, other, f"{where}.{name}")
+            reported = ("type", "format") if columns else ()
+            old_rest, new_rest = ({k: v for k, v in side[name].items() if k not in reported} for side in (old, new))
+            yield from _schema_changes(old_rest, new_rest, f"{where}.{name}")
         elif not columns:
             before, after = (in_words(side[name]) if name in side else None for side in (old, new))
             kind: Kind = "added" if before is None else "removed"
@@ -265,83 +265,83 @@ def _schema_changes(a: Schema, b: Schema, where: str, *, columns: bool = False) 
 
 def _code(a: Snapshot, b: Snapshot, sources: Sources) -> tuple[SourceChange, ...]:
     old, new = ({n: d for n, d in side.manifest.files.items() if n.startswith(CODE)} for side in (a, b))
-    found = file_changes(old, new, sources)
-    return tuple(_as_loaded(c.model_copy(update={"name": c.name.removeprefix(CODE)}), a, b) for c in found)
+    changes = file_changes(old, new, sources)
+    return tuple(_as_loaded(c.model_copy(update={"name": c.name.removeprefix(CODE)}), a, b) for c in changes)
 
 
 def _as_loaded(change: SourceChange, a: Snapshot, b: Snapshot) -> SourceChange:
-    """A module without a file on one side, not being what its file says, was not removed: it went in as loaded."""
+    """Explain a module without a file in one snapshot: it was not removed but stored as loaded."""
     without = {"removed": b, "added": a}.get(change.kind)
     module = change.name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     if without is None or not any(
         f.check == "edited-module" and f.message.startswith(f"the module {module} ") for f in without.manifest.findings
     ):
         return change
-    note = f"its file is not what was loaded, so {without.tag} holds it as loaded, not as a file"
+    note = f"its file differed from the loaded module, so {without.tag} holds the loaded module, not the file"
     return SourceChange(name=change.name, kind="changed", added=0, removed=0, hunks=(), note=note)
 
 
-def _words(found: Difference) -> Iterator[str]:
-    """The whole difference in a few phrases, what matters most first."""
-    other = next((c for c in found.model if c.name == "class"), None)
-    if other is not None:
-        yield f"{_last(other.before)} -> {_last(other.after)}"
-    yield from _counted(found.features, "feature", {"added": "+{}", "removed": "-{}", "changed": "{} re-typed"})
-    yield from _some(found.hyperparameters, "hyperparameter", most=3)
-    training = {change.name: change for change in found.training if change.kind == "changed"}
+def _words(difference: Difference) -> Iterator[str]:
+    """Summarise the difference in a few phrases, the most important first."""
+    class_change = next((c for c in difference.model if c.name == "class"), None)
+    if class_change is not None:
+        yield f"{_last(class_change.before)} -> {_last(class_change.after)}"
+    yield from _counted(difference.features, "feature", {"added": "+{}", "removed": "-{}", "changed": "{} re-typed"})
+    yield from _some(difference.hyperparameters, "hyperparameter", most=3)
+    training = {change.name: change for change in difference.training if change.kind == "changed"}
     if "rows" in training:
         yield f"training rows {training['rows'].before} -> {training['rows'].after}"
     elif "sha256" in training:
-        yield "other training data"
-    yield from _some(found.metrics, "metric", most=2)
-    yield from _some([c for c in found.dependencies if c.name not in _PLACES], "dependency", most=2)
-    yield from (f"another {change.name}" for change in found.dependencies if change.name in _PLACES)
-    if found.breaks:
-        yield "other signature: cannot take its place"
-    elif found.signature:
-        yield "other signature"
-    for changes, what in ((found.cells, "cell"), (found.code, "file")):
+        yield "different training data"
+    yield from _some(difference.metrics, "metric", most=2)
+    yield from _some([c for c in difference.dependencies if c.name not in _HOST_KEYS], "dependency", most=2)
+    yield from (f"different {change.name}" for change in difference.dependencies if change.name in _HOST_KEYS)
+    if difference.breaks:
+        yield "incompatible signature"
+    elif difference.signature:
+        yield "different signature"
+    for changes, noun in ((difference.cells, "cell"), (difference.code, "file")):
         if changes:
-            yield f"{_many(len(changes), what)} changed"
-    if found.answers.differ:
-        yield f"{found.answers.differ} of {_many(found.answers.compared, 'common answer')} differ"
+            yield f"{_count_of(len(changes), noun)} changed"
+    if difference.answers.differ:
+        yield f"{difference.answers.differ} of {_count_of(difference.answers.compared, 'common answer')} differ"
 
 
-_PLACES = ("interpreter", "platform")
+_HOST_KEYS = ("interpreter", "platform")
 
 
-def _otherwise(found: Difference, old: Manifest, new: Manifest) -> Iterator[str]:
-    """What is not worth a word, unless nothing else changed."""
-    yield from (f"another {change.name}" for change in found.model)
-    if found.training:
-        yield "what is known of the training data"
+def _minor_changes(changes: Difference, old: Manifest, new: Manifest) -> Iterator[str]:
+    """Name the minor changes, for a summary without other changes."""
+    yield from (f"different {change.name}" for change in changes.model)
+    if changes.training:
+        yield "description of the training data"
     if old.instances != new.instances:
-        yield "another example" if found.model or found.training else "only another example"
+        yield "different example" if changes.model or changes.training else "only a different example"
 
 
-def _counted(changes: Sequence[Change], what: str, forms: Mapping[str, str]) -> Iterator[str]:
+def _counted(changes: Sequence[Change], noun: str, forms: Mapping[str, str]) -> Iterator[str]:
     kinds: list[str] = [change.kind for change in changes if change.name != "(order)"]
     for kind, form in forms.items():
         if count := kinds.count(kind):
             number, _, more = form.format(count).partition(" ")
-            yield f"{number} {what}{'s' * (count != 1)} {more}".strip()
+            yield f"{number} {noun}{'s' * (count != 1)} {more}".strip()
     if len(kinds) < len(changes):
-        yield f"{what}s re-ordered"
+        yield f"{noun}s re-ordered"
 
 
-def _some(changes: Iterable[Change], what: str, *, most: int) -> Iterator[str]:
-    """The first ones in full, the others counted."""
-    given = list(changes)
-    changed = [c for c in given if c.kind == "changed" and not _is_long(c)]
+def _some(changes: Iterable[Change], noun: str, *, most: int) -> Iterator[str]:
+    """Yield the first ones in full and count the others."""
+    items = list(changes)
+    changed = [c for c in items if c.kind == "changed" and not _is_long(c)]
     for change in changed[:most]:
         if is_confidential(change.name) or HIDDEN in (change.before, change.after):
             yield f"{change.name} changed"
         else:
             yield f"{change.name} {_value(change.before)} -> {_value(change.after)}"
-    rest = len(given) - len(changed[:most])
+    rest = len(items) - len(changed[:most])
     if rest:
         more = "more " if changed[:most] else ""
-        yield f"{rest} {more}{what if rest == 1 else _plural(what)} changed"
+        yield f"{rest} {more}{noun if rest == 1 else _plural(noun)} changed"
 
 
 def _is_long(change: Change) -> bool:
@@ -354,12 +354,12 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _many(count: int, what: str) -> str:
-    return f"{count} {what if count == 1 else _plural(what)}"
+def _count_of(count: int, noun: str) -> str:
+    return f"{count} {noun if count == 1 else _plural(noun)}"
 
 
-def _plural(what: str) -> str:
-    return f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
+def _plural(noun: str) -> str:
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
 
 
 def _last(name: Any) -> str:

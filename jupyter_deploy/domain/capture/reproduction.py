@@ -1,4 +1,4 @@
-"""A notebook run again: which of its cells made a model, and whether they still make the same one."""
+"""Reproduction of a model by a new run of its notebook: the cells behind the model, and the result."""
 
 from __future__ import annotations
 
@@ -11,69 +11,69 @@ from jupyter_deploy.domain.base import Value
 
 
 class Reproduction(Value):
-    """What came of running again, in a clean environment, what had made a snapshot."""
+    """The result of a new run, in a clean environment, of the cells behind a snapshot."""
 
     snapshot: str
     outcome: Literal["reproduced", "differs"]
-    differences: tuple[str, ...] = Field(default=(), description="Where the answers on the example part, row by row.")
+    differences: tuple[str, ...] = Field(default=(), description="Differences of the answers to the example, by row.")
     raised: tuple[str, ...] = Field(
         default=(),
-        description="Cells that raised. They stop nothing: some may need what a left-out deploy returns.",
+        description="Cells that raised. The run continues: a cell may need the result of a skipped deploy.",
     )
     stochastic: bool = Field(
-        default=False, description="Asked twice, it answers differently: its answers lie within the same spread."
+        default=False, description="The model is stochastic, and its answers lie within the same spread."
     )
-    instances: int = Field(description="How many the example has.")
+    instances: int = Field(description="The number of instances in the example.")
     ran: Literal["notebook", "executed cells"] = Field(
-        description="The notebook's cells as they are now; or, where its file is gone, those that were executed."
+        description="The notebook's current cells; or, if its file is missing, the executed cells."
     )
     notebook: str | None = None
-    changed: tuple[str, ...] = Field(default=(), description="Which cells are not those that made the model.")
+    changed: tuple[str, ...] = Field(default=(), description="Cells that differ from those behind the model.")
     python: str
-    distributions: int = Field(description="How many the environment was made of.")
+    distributions: int = Field(description="The number of distributions in the environment.")
 
 
 def cells_to_click(cells: Sequence[str], executed: Sequence[str]) -> tuple[str, ...]:
-    """A notebook's cells up to the lowest that had been executed when somebody deployed beside them."""
+    """Return a notebook's cells up to the lowest that had been executed at a deploy outside the cells."""
     ran = {cell.strip() for cell in executed}
-    places = [place for place, cell in enumerate(cells, 1) if cell.strip() in ran]
-    return tuple(cells[: max(places, default=len(cells))])
+    positions = [position for position, cell in enumerate(cells, 1) if cell.strip() in ran]
+    return tuple(cells[: max(positions, default=len(cells))])
 
 
 def cells_to_deploy(cells: Sequence[str], executed: Sequence[str]) -> tuple[str, ...]:
-    """A notebook's cells up to the one that deployed, which was the last to be executed; all, if it is not there.
+    """Return a notebook's cells up to the cell that deployed, the last executed one; all cells if it is missing.
 
-    What stands further down was not executed then, and may give the variable another value. A cell that stands more
-    than once is meant as often as it was executed.
+    Cells below it were not executed at that time and may change the variable. If a cell occurs several times, its
+    number of executions selects the occurrence.
     """
     last = executed[-1].strip() if executed else None
-    places = [place for place, cell in enumerate(cells) if cell.strip() == last]
-    if not places:
+    positions = [position for position, cell in enumerate(cells) if cell.strip() == last]
+    if not positions:
         return tuple(cells)
     times = sum(cell.strip() == last for cell in executed)
-    return tuple(cells[: places[min(times, len(places)) - 1] + 1])
+    return tuple(cells[: positions[min(times, len(positions)) - 1] + 1])
 
 
 def changed_cells(cells: Sequence[str], executed: Sequence[str]) -> tuple[str, ...]:
-    """In words, which cells were not executed as they stand, and which executed ones do not stand there any more."""
+    """Describe the cells that changed since the execution, and the executed cells that are missing."""
     stand, ran = {cell.strip() for cell in cells}, {cell.strip() for cell in executed}
     new = [
         f"cell {number} was not executed as it stands now: {_first_line(cell)}"
         for number, cell in enumerate(cells, 1)
         if cell.strip() and cell.strip() not in ran
     ]
-    gone = [
+    missing = [
         f"In [{count}] is not in the notebook now: {_first_line(cell)}"
         for count, cell in enumerate(executed, 1)
         if cell.strip() and cell.strip() not in stand
     ]
-    return (*new, *gone)
+    return (*new, *missing)
 
 
 def without_values(executed: Sequence[str]) -> tuple[str, ...]:
-    """In words, which executed cells are kept without a secret of theirs, so that they run without it too."""
+    """Describe the executed cells that are stored without a secret, and so run without it."""
     return tuple(
-        f"In [{count}] runs with *** in the place of a secret, which no snapshot keeps: {_first_line(cell)}"
+        f"In [{count}] runs with *** in place of a secret, since snapshots hold no secrets: {_first_line(cell)}"
         for count, cell in enumerate(executed, 1)
         if "***" in cell
     )

@@ -1,4 +1,4 @@
-"""JSON Schema of examples: the narrowest that fits them, and what was seen of their values."""
+"""JSON Schema of examples: the narrowest schema that fits, and statistics of the values."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 Schema = dict[str, Any]
 
 SEEN = "x-seen"
-"""The annotation with what the example's values were. It is told, never demanded."""
+"""The annotation with statistics of the example's values. It is shown, never validated."""
 
 WHOLE = "x-whole"
-"""Beside ``number``: whole numbers and others were seen, so that 1 stays a whole one; else it means 1.0."""
+"""An annotation of ``number``: integers and floats both occurred, so 1 stays an integer; without it 1 means 1.0."""
 
 
 def infer_schema(values: Iterable[Any], *, fixed_lengths: bool = False) -> Schema:
-    """The narrowest JSON Schema (of the subset used here) that all ``values`` satisfy.
+    """Return the narrowest JSON Schema (of the subset used here) that all ``values`` satisfy.
 
     Parameters
     ----------
     values
         JSON values: None, bool, int, float, str, list, dict.
     fixed_lengths
-        Whether lists of one length everywhere are required to keep that length.
+        Whether lists whose lengths are all equal must keep that length.
     """
     types: dict[str, None] = {}
     items: list[Any] = []
@@ -36,12 +36,12 @@ def infer_schema(values: Iterable[Any], *, fixed_lengths: bool = False) -> Schem
             lengths.add(len(value))
         elif isinstance(value, dict):
             objects.append(value)
-    both = "number" in types and types.pop("integer", "") is None
+    is_mixed = "number" in types and types.pop("integer", "") is None
     names = sorted(types, key=lambda name: (name == "null", name))
     if not names:
         return {}
     schema: Schema = {"type": names[0] if len(names) == 1 else names}
-    if both:
+    if is_mixed:
         schema[WHOLE] = True
     if "array" in types:
         schema["items"] = infer_schema(items, fixed_lengths=fixed_lengths)
@@ -58,11 +58,11 @@ def infer_schema(values: Iterable[Any], *, fixed_lengths: bool = False) -> Schem
 
 
 def types_of(schema: Schema) -> set[str]:
-    """The JSON types that a schema allows (empty: any)."""
+    """Return the JSON types that a schema allows (empty: any)."""
     branches = schema.get("anyOf", schema.get("oneOf"))
     if branches:
-        found = [types_of(branch) for branch in branches]
-        return set().union(*found) if all(found) else set()
+        types = [types_of(branch) for branch in branches]
+        return set().union(*types) if all(types) else set()
     declared = schema.get("type", [])
     return {declared} if isinstance(declared, str) else set(declared)
 
@@ -71,7 +71,7 @@ _REF = "#/$defs/"
 
 
 def resolved(schema: Schema, named: Schema) -> Schema:
-    """What a ``$ref`` leads to among the named ones; nothing is known of one that leads nowhere."""
+    """Resolve a ``$ref`` by the named schemas; an unknown reference allows anything."""
     seen = set()
     while (reference := schema.get("$ref")) and reference not in seen:
         seen.add(reference)
@@ -80,9 +80,9 @@ def resolved(schema: Schema, named: Schema) -> Schema:
 
 
 def branches(schema: Schema) -> list[Schema]:
-    """The choices of a schema, each with one type."""
-    if found := schema.get("anyOf", schema.get("oneOf")):
-        return [branch for inner in found for branch in branches(inner)]
+    """Return the alternatives of a schema, each with one type."""
+    if alternatives := schema.get("anyOf", schema.get("oneOf")):
+        return [branch for inner in alternatives for branch in branches(inner)]
     types = schema.get("type")
     if not isinstance(types, list):
         return [schema]
@@ -93,38 +93,39 @@ def branches(schema: Schema) -> list[Schema]:
 
 
 def closed(properties: dict[str, Schema], required: Iterable[str] | None = None) -> Schema:
-    """An object of these properties and no others; all are required, unless it is said which."""
+    """Return the schema of an object with exactly these properties; all are required unless ``required`` is given."""
     names = list(properties if required is None else required)
     return {"type": "object", "properties": properties, "required": names, "additionalProperties": False}
 
 
 def nullable(schema: Schema) -> Schema:
-    """The same, and null."""
+    """Return the schema extended by null."""
     if not schema or "null" in types_of(schema):
         return schema
     if "type" not in schema:
         branches = schema.get("anyOf")
         rest = {key: value for key, value in schema.items() if key not in ("anyOf", SEEN)}
-        told = {SEEN: schema[SEEN]} if SEEN in schema else {}
-        return {"anyOf": [*(branches or [rest]), {"type": "null"}], **(rest if branches else {}), **told}
+        annotation = {SEEN: schema[SEEN]} if SEEN in schema else {}
+        return {"anyOf": [*(branches or [rest]), {"type": "null"}], **(rest if branches else {}), **annotation}
     declared = schema["type"]
     wider = schema | {"type": [*([declared] if isinstance(declared, str) else declared), "null"]}
     return wider | {"enum": [*schema["enum"], None]} if "enum" in schema else wider
 
 
 def with_seen(schema: Schema, values: Sequence[Any]) -> Schema:
-    """``schema`` with what was seen of ``values``, which satisfy it, beside each type of plain values.
+    """Annotate ``schema``, at each type of plain values, with statistics of ``values``, which satisfy it.
 
-    ``count``, ``missing`` (where there are some), ``minimum`` and ``maximum`` of numbers, dates and moments,
-    ``minLength``, ``maxLength`` and ``distinct`` of strings.
+    ``count``, ``missing`` (if not 0), ``minimum`` and ``maximum`` of numbers, dates and moments, ``minLength``,
+    ``maxLength`` and ``distinct`` of strings.
     """
     some = [value for value in values if value is not None]
     result = dict(schema)
     if lists := [value for value in some if isinstance(value, list)]:
-        places = schema.get("prefixItems", [])
-        if places:
+        prefix = schema.get("prefixItems", [])
+        if prefix:
             result["prefixItems"] = [
-                with_seen(place, [value[at] for value in lists if at < len(value)]) for at, place in enumerate(places)
+                with_seen(position_schema, [value[at] for value in lists if at < len(value)])
+                for at, position_schema in enumerate(prefix)
             ]
         elif isinstance(schema.get("items"), dict):
             result["items"] = with_seen(schema["items"], [item for value in lists for item in value])
@@ -138,15 +139,15 @@ def with_seen(schema: Schema, values: Sequence[Any]) -> Schema:
             inner = [item for value in objects for item in value.values()]
             result["additionalProperties"] = with_seen(schema["additionalProperties"], inner)
     plain = [value for value in some if not isinstance(value, (list, dict, bool))]
-    told = _seen(plain, schema) if plain and "enum" not in schema and "const" not in schema else {}
-    if told:
+    statistics = _seen(plain, schema) if plain and "enum" not in schema and "const" not in schema else {}
+    if statistics:
         missing = len(values) - len(some)
-        result[SEEN] = {"count": len(values), **({"missing": missing} if missing else {}), **told}
+        result[SEEN] = {"count": len(values), **({"missing": missing} if missing else {}), **statistics}
     return result
 
 
 def without_seen(schema: Any) -> Any:
-    """The same without what was only seen."""
+    """Return the schema without statistics."""
     if isinstance(schema, dict):
         return {key: without_seen(inner) for key, inner in schema.items() if key != SEEN}
     return [without_seen(inner) for inner in schema] if isinstance(schema, list) else schema
@@ -155,17 +156,17 @@ def without_seen(schema: Any) -> Any:
 def _seen(plain: list[Any], schema: Schema) -> dict[str, Any]:
     numbers = [value for value in plain if not isinstance(value, str)]
     texts = [value for value in plain if isinstance(value, str)]
-    found: dict[str, Any] = {}
+    statistics: dict[str, Any] = {}
     if numbers:
-        found |= {"minimum": min(numbers), "maximum": max(numbers)}
+        statistics |= {"minimum": min(numbers), "maximum": max(numbers)}
     if not texts or "contentEncoding" in schema:
-        return found
-    if schema.get("format") == "date-time":  # offsets differ: as text they would have another order
-        return found | {"minimum": min(texts, key=_moment), "maximum": max(texts, key=_moment)}
+        return statistics
+    if schema.get("format") == "date-time":  # UTC offsets differ: as text the order would differ
+        return statistics | {"minimum": min(texts, key=_moment), "maximum": max(texts, key=_moment)}
     if schema.get("format") in ("date", "time"):
-        return found | {"minimum": min(texts), "maximum": max(texts)}
+        return statistics | {"minimum": min(texts), "maximum": max(texts)}
     lengths = [len(text) for text in texts]
-    return found | {"minLength": min(lengths), "maxLength": max(lengths), "distinct": len(set(texts))}
+    return statistics | {"minLength": min(lengths), "maxLength": max(lengths), "distinct": len(set(texts))}
 
 
 def _moment(text: str) -> tuple[float, str]:

@@ -1,4 +1,4 @@
-"""Whether one JSON Schema accepts all that another one does, and if not, why, in words."""
+"""Compatibility of JSON Schemas: whether one accepts all values of the other, and the reasons if not."""
 
 from __future__ import annotations
 
@@ -10,107 +10,117 @@ from .schema import Schema, branches, resolved, types_of
 
 
 @dataclass(frozen=True)
-class Sides:
-    """Who is asked to accept what, in words."""
+class SchemaOwners:
+    """Names of the two schemas' owners for messages."""
 
-    given: str
-    by: str
+    source: str
+    target: str
 
 
-def not_accepted(given: Schema, by: Schema, where: str, sides: Sides) -> list[str]:
-    """What satisfies ``given`` and not ``by``, one line a place. An empty schema is one of which nothing is known."""
-    return _Acceptance(given.get("$defs", {}), by.get("$defs", {}), sides).found(given, by, where)
+def incompatibilities(source: Schema, target: Schema, where: str, owners: SchemaOwners) -> list[str]:
+    """Return a line for each location where ``target`` rejects values of ``source``; an empty schema allows all."""
+    return _Acceptance(source.get("$defs", {}), target.get("$defs", {}), owners).check(source, target, where)
 
 
 class _Acceptance:
-    """Two schemas with what their ``$ref`` mean."""
+    """Two schemas with their named definitions."""
 
-    def __init__(self, given: Schema, by: Schema, sides: Sides) -> None:
-        self._given, self._by, self._sides = given, by, sides
+    def __init__(self, source: Schema, target: Schema, owners: SchemaOwners) -> None:
+        self._source_definitions, self._target_definitions, self._owners = source, target, owners
         self._under_way: set[tuple[str, str]] = set()
 
-    def found(self, given: Schema, by: Schema, where: str) -> list[str]:
-        pair = (str(given.get("$ref", "")), str(by.get("$ref", "")))
+    def check(self, source: Schema, target: Schema, where: str) -> list[str]:
+        pair = (str(source.get("$ref", "")), str(target.get("$ref", "")))
         if all(pair):
-            if pair in self._under_way:  # a tree within itself
+            if pair in self._under_way:  # a recursive schema
                 return []
             self._under_way.add(pair)
-        given, by = resolved(given, self._given), resolved(by, self._by)
-        if not given or not by:
+        source, target = (
+            resolved(source, self._source_definitions),
+            resolved(target, self._target_definitions),
+        )
+        if not source or not target:
             return []
-        if types_of(given) and types_of(by) and (wrong := self._types(given, by, where)):
+        if types_of(source) and types_of(target) and (wrong := self._types(source, target, where)):
             return wrong
-        ours, theirs = branches(given), branches(by)
-        if len(ours) > 1 or len(theirs) > 1:
-            return self._choices(ours, theirs, where)
-        return self._one(ours[0], theirs[0], where)
+        left, right = branches(source), branches(target)
+        if len(left) > 1 or len(right) > 1:
+            return self._choices(left, right, where)
+        return self._one(left[0], right[0], where)
 
-    def _types(self, given: Schema, by: Schema, where: str) -> list[str]:
-        widened = types_of(by) | ({"integer"} if "number" in types_of(by) else set())
-        if types_of(given) - widened:
-            return [f"{where}: {self._sides.given} has {_in_words(given)}, {self._sides.by} {_in_words(by)}"]
+    def _types(self, source: Schema, target: Schema, where: str) -> list[str]:
+        widened = types_of(target) | ({"integer"} if "number" in types_of(target) else set())
+        if types_of(source) - widened:
+            return [
+                f"{where}: {self._owners.source} has {_in_words(source)}, {self._owners.target} {_in_words(target)}"
+            ]
         return []
 
-    def _choices(self, ours: list[Schema], theirs: list[Schema], where: str) -> list[str]:
-        """Each of our branches must be accepted by one of theirs; what keeps the nearest from it is told."""
+    def _choices(self, left: list[Schema], right: list[Schema], where: str) -> list[str]:
+        """Require for each branch of ``source`` a branch of ``target`` that accepts it, or report the closest one."""
         wrong: list[str] = []
-        for one in ours:
-            tried: list[list[str]] = [self.found(one, other, where) for other in theirs if _may_meet(one, other)]
+        for one in left:
+            tried: list[list[str]] = [self.check(one, other, where) for other in right if _may_meet(one, other)]
             if not tried:
-                wrong.append(f"{where}: {self._sides.by} does not take {_in_words(one)}")
+                wrong.append(f"{where}: {self._owners.target} does not take {_in_words(one)}")
             elif all(tried):
                 shortest = min(map(len, tried))
                 wrong += next(lines for lines in tried if len(lines) == shortest)
         return list(dict.fromkeys(wrong))
 
-    def _one(self, given: Schema, by: Schema, where: str) -> list[str]:
-        found = [f"{where}: {line}" for line in _narrowed(given, by, self._sides)]
-        for at, (ours, theirs) in enumerate(_places(given, by)):
-            found += self.found(ours, theirs, f"{where}[{at}]")
-        if isinstance(given.get("items"), dict) and isinstance(by.get("items"), dict):
-            found += self.found(given["items"], by["items"], f"{where}[]")
-        return list(dict.fromkeys(found + self._properties(given, by, where)))
+    def _one(self, source: Schema, target: Schema, where: str) -> list[str]:
+        reasons = [f"{where}: {line}" for line in _narrowed(source, target, self._owners)]
+        for at, (left, right) in enumerate(_item_pairs(source, target)):
+            reasons += self.check(left, right, f"{where}[{at}]")
+        if isinstance(source.get("items"), dict) and isinstance(target.get("items"), dict):
+            reasons += self.check(source["items"], target["items"], f"{where}[]")
+        return list(dict.fromkeys(reasons + self._properties(source, target, where)))
 
-    def _properties(self, given: Schema, by: Schema, where: str) -> list[str]:
-        ours, theirs = given.get("properties", {}), by.get("properties", {})
-        needed = [name for name in by.get("required", []) if name not in given.get("required", [])]
-        found = [f"{where}: {self._sides.by} needs '{name}', which {self._sides.given} lacks" for name in needed]
-        others = by.get("additionalProperties", not theirs)
-        unknown = [name for name in ours if name not in theirs and others is False]
-        if theirs and "additionalProperties" not in by:
-            unknown = [name for name in ours if name not in theirs]
-        found += [
-            f"{where}: {self._sides.by} does not know '{name}', which {self._sides.given} has" for name in unknown
+    def _properties(self, source: Schema, target: Schema, where: str) -> list[str]:
+        left, right = source.get("properties", {}), target.get("properties", {})
+        needed = [name for name in target.get("required", []) if name not in source.get("required", [])]
+        reasons = [
+            f"{where}: {self._owners.target} needs '{name}', which {self._owners.source} lacks" for name in needed
         ]
-        for name in ours:
-            if name in theirs:
-                found += self.found(ours[name], theirs[name], f"{where}.{name}")
+        others = target.get("additionalProperties", not right)
+        unknown = [name for name in left if name not in right and others is False]
+        if right and "additionalProperties" not in target:
+            unknown = [name for name in left if name not in right]
+        reasons += [
+            f"{where}: {self._owners.target} does not know '{name}', which {self._owners.source} has"
+            for name in unknown
+        ]
+        for name in left:
+            if name in right:
+                reasons += self.check(left[name], right[name], f"{where}.{name}")
             elif isinstance(others, dict):
-                found += self.found(ours[name], others, f"{where}.{name}")
-        if isinstance(given.get("additionalProperties"), dict):
+                reasons += self.check(left[name], others, f"{where}.{name}")
+        if isinstance(source.get("additionalProperties"), dict):
             if isinstance(others, dict):
-                found += self.found(given["additionalProperties"], others, f"{where}.*")
+                reasons += self.check(source["additionalProperties"], others, f"{where}.*")
             elif others is False:
-                found.append(f"{where}: {self._sides.given} has any key, {self._sides.by} only {', '.join(theirs)}")
-        return found
+                reasons.append(
+                    f"{where}: {self._owners.source} has any key, {self._owners.target} only {', '.join(right)}"
+                )
+        return reasons
 
 
-def _may_meet(given: Schema, by: Schema) -> bool:
-    if "$ref" in given or "$ref" in by:
+def _may_meet(source: Schema, target: Schema) -> bool:
+    if "$ref" in source or "$ref" in target:
         return True
-    ours, theirs = types_of(given), types_of(by)
-    return not ours or not theirs or bool(ours & theirs) or (ours == {"integer"} and "number" in theirs)
+    left, right = types_of(source), types_of(target)
+    return not left or not right or bool(left & right) or (left == {"integer"} and "number" in right)
 
 
-def _places(given: Schema, by: Schema) -> list[tuple[Schema, Schema]]:
-    ours, theirs = given.get("prefixItems", []), by.get("prefixItems", [])
-    longest = max(len(ours), len(theirs))
-    return [(_place(given, ours, at), _place(by, theirs, at)) for at in range(longest)]
+def _item_pairs(source: Schema, target: Schema) -> list[tuple[Schema, Schema]]:
+    left, right = source.get("prefixItems", []), target.get("prefixItems", [])
+    longest = max(len(left), len(right))
+    return [(_item(source, left, at), _item(target, right, at)) for at in range(longest)]
 
 
-def _place(schema: Schema, places: list[Schema], at: int) -> Schema:
-    if at < len(places):
-        return places[at]
+def _item(schema: Schema, items: list[Schema], at: int) -> Schema:
+    if at < len(items):
+        return items[at]
     rest = schema.get("items")
     return rest if isinstance(rest, dict) else {}
 
@@ -122,35 +132,35 @@ def _allowed(schema: Schema) -> list[Any] | None:
     return None if values is None else [value for value in values if value is not None]
 
 
-def _narrowed(given: Schema, by: Schema, sides: Sides) -> list[str]:
-    """Values of the right type that ``by`` does not know: another list of words, format, pattern, length or range."""
-    found = []
-    ours, theirs = _allowed(given), _allowed(by)
-    if theirs is not None and (ours is None or any(value not in theirs for value in ours)):
-        found.append(f"{sides.by} knows only {by.get('enum', theirs)}")
-    formats = [name for name in ("format", "contentEncoding") if by.get(name) and given.get(name) != by[name]]
-    found += [f"{sides.by} takes only a {by[name]}" for name in formats]
-    if "pattern" in by and given.get("pattern") != by["pattern"]:
-        found.append(f"{sides.by} takes only what matches {by['pattern']}")
-    if by.get("multipleOf") and not _is_multiple(given.get("multipleOf"), by["multipleOf"]):
-        found.append(f"{sides.by} takes only multiples of {by['multipleOf']}")
-    if not _within(given, by, "minItems", "maxItems"):
-        had, wanted = (_length_in_words(side, "minItems", "maxItems") for side in (given, by))
-        found.append(f"{sides.given} has {had} items, {sides.by} {wanted}")
-    if not _within(given, by, "minLength", "maxLength"):
-        had, wanted = (_length_in_words(side, "minLength", "maxLength") for side in (given, by))
-        found.append(f"{sides.given} has strings of {had} characters, {sides.by} of {wanted}")
-    if not _in_range(given, by):
-        found.append(f"{sides.by} takes only numbers {_range_in_words(by)}")
-    return found
+def _narrowed(source: Schema, target: Schema, owners: SchemaOwners) -> list[str]:
+    """Compare values of an equal type: enumeration, format, pattern, length and range."""
+    reasons = []
+    left, right = _allowed(source), _allowed(target)
+    if right is not None and (left is None or any(value not in right for value in left)):
+        reasons.append(f"{owners.target} knows only {target.get('enum', right)}")
+    formats = [name for name in ("format", "contentEncoding") if target.get(name) and source.get(name) != target[name]]
+    reasons += [f"{owners.target} takes only a {target[name]}" for name in formats]
+    if "pattern" in target and source.get("pattern") != target["pattern"]:
+        reasons.append(f"{owners.target} takes only what matches {target['pattern']}")
+    if target.get("multipleOf") and not _is_multiple(source.get("multipleOf"), target["multipleOf"]):
+        reasons.append(f"{owners.target} takes only multiples of {target['multipleOf']}")
+    if not _within(source, target, "minItems", "maxItems"):
+        actual, allowed = (_length_in_words(side, "minItems", "maxItems") for side in (source, target))
+        reasons.append(f"{owners.source} has {actual} items, {owners.target} {allowed}")
+    if not _within(source, target, "minLength", "maxLength"):
+        actual, allowed = (_length_in_words(side, "minLength", "maxLength") for side in (source, target))
+        reasons.append(f"{owners.source} has strings of {actual} characters, {owners.target} of {allowed}")
+    if not _in_range(source, target):
+        reasons.append(f"{owners.target} takes only numbers {_range_in_words(target)}")
+    return reasons
 
 
-def _is_multiple(given: float | None, by: float) -> bool:
-    return given is not None and math.isclose(given / by, round(given / by))
+def _is_multiple(source: float | None, target: float) -> bool:
+    return source is not None and math.isclose(source / target, round(source / target))
 
 
-def _within(given: Schema, by: Schema, low: str, high: str) -> bool:
-    return bool(given.get(low, 0) >= by.get(low, 0) and given.get(high, math.inf) <= by.get(high, math.inf))
+def _within(source: Schema, target: Schema, low: str, high: str) -> bool:
+    return bool(source.get(low, 0) >= target.get(low, 0) and source.get(high, math.inf) <= target.get(high, math.inf))
 
 
 def _length_in_words(schema: Schema, low: str, high: str) -> str:
@@ -162,18 +172,18 @@ def _length_in_words(schema: Schema, low: str, high: str) -> str:
     return f"{least or 0} to {most}" if most is not None else f"at least {least}"
 
 
-def _in_range(given: Schema, by: Schema) -> bool:
-    """Whether numbers of ``given`` are within those of ``by``; an excluded end is lower than an included one."""
-    low, high = _ends(given)
-    least, most = _ends(by)
+def _in_range(source: Schema, target: Schema) -> bool:
+    """Whether numbers of ``source`` are within those of ``target``; an excluded end is below an included one."""
+    low, high = _ends(source)
+    least, most = _ends(target)
     return low >= least and high <= most
 
 
 def _ends(schema: Schema) -> tuple[tuple[float, bool], tuple[float, bool]]:
-    """The lower end (value, whether it is excluded) and the upper end (value, whether it is included)."""
+    """Return the lower end (value, whether it is excluded) and the upper end (value, whether it is included)."""
     low = max((schema.get("minimum", -math.inf), False), (schema.get("exclusiveMinimum", -math.inf), True))
     high = min((schema.get("maximum", math.inf), True), (schema.get("exclusiveMaximum", math.inf), False))
-    # Where an end is not given, infinity is neither in nor out.
+    # A missing end is infinite, neither included nor excluded.
     return (low[0], low[1] and low[0] != -math.inf), (high[0], high[1] or high[0] == math.inf)
 
 

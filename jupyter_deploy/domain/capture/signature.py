@@ -1,4 +1,4 @@
-"""What a model is asked and answers, as JSON Schema, and whether a successor can take its place."""
+"""The signature of a model: JSON Schemas of instances and answers, and compatibility with a successor."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 from jupyter_deploy.domain.base import Value
 
 from .schema import Schema, infer_schema, types_of, with_seen
-from .schema_compatibility import Sides, not_accepted
+from .schema_compatibility import SchemaOwners, incompatibilities
 
 __all__ = ["Container", "Schema", "Signature", "infer_schema", "types_of", "with_seen"]
 
@@ -15,21 +15,19 @@ Container = Literal["frame", "array", "tensor", "list", "call"]
 
 
 class Signature(Value):
-    """How requests become the model's arguments and its answer becomes predictions.
+    """The conversion of requests to the model's arguments, and of its result to predictions.
 
     Attributes
     ----------
     container
-        What the model is called with. ``frame`` (pandas, polars), ``array`` (numpy), ``tensor`` (torch)
-        and ``list`` (rows or texts) take a whole batch, an instance being one row;
-        with ``call`` one instance is one call.
+        The type of the model's input. ``frame`` (pandas, polars), ``array`` (numpy), ``tensor`` (torch) and ``list``
+        (rows or texts) take a whole batch, an instance being one row; with ``call`` one instance is one call.
     parameters
-        The function's parameter names (``call`` only). With one, the instance is its value.
+        The function's parameter names (``call`` only). With a single parameter, the instance is its value.
     instance_schema, answer_schema
         JSON Schema of one instance and of one answer.
     answer_dtype
-        NumPy's name of the answers' type (``int64``, ``float32``, ``str``, …); it decides how
-        closely a replay must agree.
+        NumPy's name of the answers' type (``int64``, ``float32``, ``str``, …); it selects the tolerance of a replay.
     """
 
     container: Container
@@ -40,20 +38,20 @@ class Signature(Value):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of what an instance is made of; none where it is a list or one value."""
+        """Names of an instance's columns; none if it is a list or a single value."""
         return tuple(self.instance_schema.get("properties", ()))
 
     def mismatches(self, successor: Signature) -> list[str]:
-        """Why ``successor`` cannot stand in for this signature; empty when it can.
+        """Return the reasons why ``successor`` cannot replace this signature; empty if it can.
 
         A successor may accept more (a number where stable takes an integer, a missing value where stable takes none)
-        and answer less (an integer where stable answers a number), but not the other way round.
+        and answer less (an integer where stable answers a number), but not the reverse.
         """
-        found = not_accepted(self.instance_schema, successor.instance_schema, "instance", _ASKING)
-        # Clients understand what stable answers; less than that they understand too.
-        answers = not_accepted(successor.answer_schema, self.answer_schema, "answer", _ANSWERING)
-        return found + answers
+        instances = incompatibilities(self.instance_schema, successor.instance_schema, "instance", _REQUESTS)
+        # Clients understand stable's answers, and so any narrower ones.
+        answers = incompatibilities(successor.answer_schema, self.answer_schema, "answer", _ANSWERS)
+        return instances + answers
 
 
-_ASKING = Sides("stable", "the candidate")
-_ANSWERING = Sides("the candidate", "stable")
+_REQUESTS = SchemaOwners("stable", "the candidate")
+_ANSWERS = SchemaOwners("the candidate", "stable")

@@ -1,4 +1,4 @@
-"""The table that a model was fitted on, as much of it as may be kept, and what its predecessor says about it."""
+"""The stored description of a model's training table, and its comparison with that of the last release."""
 
 from __future__ import annotations
 
@@ -14,54 +14,54 @@ from .findings import Finding, Severity, listed
 CHECK = "outdated-data"
 
 FEWER_ROWS = 0.9
-"""Below this share of the last release's rows it is a warning; above it, another split of the same data."""
+"""Below this share of the last release's rows the finding is a warning; above it, a note: another split."""
 
 
 class Column(Value):
-    """What is kept of one column: never a text's value."""
+    """The stored description of one column, without any text value."""
 
     dtype: str
     missing: float = Field(description="Share of rows without a value.")
-    minimum: float | str | None = Field(default=None, description="Of numbers; of dates as ISO 8601.")
+    minimum: float | str | None = Field(default=None, description="The smallest number, or the first date as ISO 8601.")
     maximum: float | str | None = None
-    distinct: int | None = Field(default=None, description="How many values there are, of what is neither.")
+    distinct: int | None = Field(default=None, description="Distinct values, of all other columns.")
 
 
 class Period(Value):
-    """The first and the last moment of a column of dates, as ISO 8601."""
+    """The first and the last moment of a column of dates as ISO 8601."""
 
     first: str
     last: str
 
 
 class SourceFile(Value):
-    """A file that the table was read from, as it was on disk at capture."""
+    """A source file of the table, as it was on disk at capture."""
 
     size: int = Field(description="Bytes.")
     modified: datetime
-    sha256: str | None = Field(default=None, description="None: too large to be hashed in passing.")
+    sha256: str | None = Field(default=None, description="None: too large to be hashed.")
 
 
 class TrainingData(Value):
-    """The table that a model was fitted on."""
+    """The training table of a model."""
 
-    expression: str | None = Field(default=None, description="What it is in the notebook.")
-    cell: int | None = Field(default=None, exclude=True, description="In which cell it was fitted on; not kept.")
+    expression: str | None = Field(default=None, description="The table's expression in the notebook.")
+    cell: int | None = Field(default=None, exclude=True, description="The cell of the fit; not stored.")
     rows: int
-    width: int = Field(description="How many columns; more than are described, if there are many.")
+    width: int = Field(description="The number of columns; a wide table describes only the first of them.")
     columns: dict[str, Column] = {}
-    sha256: str = Field(description="Over the rows, in their order, and the columns' names.")
+    sha256: str = Field(description="SHA-256 over the rows in order and the columns' names.")
     hashed_rows: int = Field(
-        description="Of how many rows, evenly spread, hash and columns speak; fewer if it is large."
+        description="The number of evenly spread rows behind hash and columns; a large table is sampled."
     )
     periods: dict[str, Period] = Field(
-        default={}, description="Of columns of dates, of this table and of those that it was made from."
+        default={}, description="Periods of the date columns, of this table and of the tables behind it."
     )
-    files: dict[str, SourceFile] = Field(default={}, description="Path -> the file that it was read from.")
+    files: dict[str, SourceFile] = Field(default={}, description="Path -> source file.")
 
 
 def outdated(new: TrainingData, last: TrainingData, release: str) -> Iterator[Finding]:
-    """Where a training table looks older than, or less than, that of the last release."""
+    """Yield findings where a training table looks older or smaller than that of the last release."""
     table = new.expression or "the training table"
 
     def finding(message: str, remedy: str, severity: Severity = "warning") -> Finding:
@@ -70,31 +70,31 @@ def outdated(new: TrainingData, last: TrainingData, release: str) -> Iterator[Fi
     if new.sha256 == last.sha256:
         for path in _changed_files(new, last):
             yield finding(
-                f"{table} has the very rows that {release} was fitted on, although {path} has changed since",
+                f"{table} has the same rows as the training table of {release}, although {path} has changed since",
                 "run the cells that read it again, and fit again",
             )
     if new.rows < last.rows:
-        many = new.rows >= FEWER_ROWS * last.rows
+        is_split = new.rows >= FEWER_ROWS * last.rows
         yield finding(
-            f"{table} has {new.rows} rows, {release} was fitted on {last.rows}",
-            "is the data complete? Were rows filtered out?",
-            "note" if many else "warning",
+            f"{table} has {new.rows} rows, that of {release} had {last.rows}",
+            "check that the data is complete and that no rows were filtered out",
+            "note" if is_split else "warning",
         )
-    told = set()  # the tables that it was made from have the column too
+    reported = set()  # the tables behind it may have the same column
     for name, period in new.periods.items():
         before = last.periods.get(name)
         fact = before and (name.rpartition(".")[2], period.last, before.last)
-        if before and fact not in told and period.last < before.last:
-            told.add(fact)
+        if before and fact not in reported and period.last < before.last:
+            reported.add(fact)
             yield finding(
-                f"{name} ends at {period.last}, for {release} it ended at {before.last}",
+                f"{name} ends at {period.last}; in {release} it ended at {before.last}",
                 "load the newer data, and fit again",
             )
-    gone = [name for name in last.columns if name not in new.columns]
-    # With no column in common it is a table of another form, such as a tensor made of the frame.
-    if gone and len(gone) < len(last.columns) and new.width <= len(new.columns):
-        names = listed(gone, 10)
-        yield finding(f"{table} lacks columns that {release} was fitted on: {names}", "were they left out on purpose?")
+    missing = [name for name in last.columns if name not in new.columns]
+    # Without a common column the table has another form, such as a tensor made from the frame.
+    if missing and len(missing) < len(last.columns) and new.width <= len(new.columns):
+        names = listed(missing, 10)
+        yield finding(f"{table} lacks columns of {release}: {names}", "check that they are missing on purpose")
 
 
 def _changed_files(new: TrainingData, last: TrainingData) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""When two answers are the same answer."""
+"""The rule by which two answers agree."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _EXACT = re.compile(r"[<>|=]?(bool|u?int|str|string|bytes|U|S)\d*")
 _FLOAT = re.compile(r"(b?float|double|half)\d*")
 
 OPPOSITE = 2.0
-"""The largest relative difference, that of opposite numbers; also what counts as one where no number can be had."""
+"""The largest relative difference, that of opposite numbers; also used if a difference cannot be computed."""
 
 
 class Match(NamedTuple):
     """Whether two answers agree, and the largest differences of their floating-point numbers.
 
     ``gap`` is ``|candidate - stable|``, ``relative`` that divided by the larger of ``|candidate|`` and ``|stable|``,
-    0 where ``gap`` is within the absolute tolerance. Both are None where there are no such numbers, or where the two
-    answers differ in their shape.
+    0 if ``gap`` is within the absolute tolerance. Both are None if there are no such numbers, or if the two answers
+    differ in shape.
     """
 
     agree: bool
@@ -29,9 +29,9 @@ class Match(NamedTuple):
 
 @dataclass(frozen=True)
 class Rule:
-    """How a candidate's answer must match stable's.
+    """The tolerances within which a candidate's answer must match stable's.
 
-    Strings, booleans and integers must be equal; a boolean is no number. Floating-point numbers must satisfy
+    Strings, booleans and integers must be equal; a boolean is not a number. Floating-point numbers must satisfy
     ``|candidate - stable| <= atol + rtol * |stable|`` (numpy's ``isclose``). Lists and objects are compared element
     by element. A missing value agrees with a missing value only.
 
@@ -39,12 +39,12 @@ class Rule:
     ----------
     dtype
         NumPy's name of the answers' type. ``int…``, ``str`` and ``bool``: numbers too must be equal. ``float…``: the
-        tolerance holds for every number, also for one that JSON shows without a fraction. Anything else (``object``):
-        it holds where one of the two numbers is written with a fraction.
+        tolerance holds for every number, also for one that JSON writes without a fraction. Anything else (``object``):
+        it holds if one of the two numbers is written with a fraction.
     rtol, atol
         Relative and absolute tolerance, the latter in the answers' unit.
     chosen
-        Somebody set the tolerance: then it holds for every number, whatever the type.
+        The user set the tolerance: it holds for every number, whatever the type.
     """
 
     dtype: str
@@ -54,7 +54,7 @@ class Rule:
 
     @classmethod
     def of(cls, dtype: str, relative: float | None, absolute: float | None) -> Rule:
-        """With the tolerances that somebody set; None: the usual one."""
+        """Return a rule with the tolerances of the user; None: the default."""
         rtol = cls.rtol if relative is None else relative
         atol = cls.atol if absolute is None else absolute
         return cls(dtype, rtol, atol, chosen=relative is not None or absolute is not None)
@@ -68,7 +68,7 @@ class Rule:
         return self.chosen or _FLOAT.fullmatch(self.dtype) is not None
 
     def compare(self, stable: Any, candidate: Any) -> Match:
-        """Whether two JSON values agree, and by how much their numbers differ."""
+        """Compare two JSON values: whether they agree, and by how much their numbers differ."""
         if isinstance(stable, list) and isinstance(candidate, list):
             if len(stable) != len(candidate):
                 return Match(agree=False)
@@ -95,11 +95,11 @@ class Rule:
         return Match(agree=gap <= self.atol + self.rtol * abs(one), gap=gap, relative=relative)
 
     def _all(self, pairs: list[tuple[Any, Any]]) -> Match:
-        found = [self.compare(stable, candidate) for stable, candidate in pairs]
+        matches = [self.compare(stable, candidate) for stable, candidate in pairs]
         return Match(
-            agree=all(match.agree for match in found),
-            gap=max((match.gap for match in found if match.gap is not None), default=None),
-            relative=max((match.relative for match in found if match.relative is not None), default=None),
+            agree=all(match.agree for match in matches),
+            gap=max((match.gap for match in matches if match.gap is not None), default=None),
+            relative=max((match.relative for match in matches if match.relative is not None), default=None),
         )
 
 

@@ -1,4 +1,4 @@
-"""Ground truth: what was really so of rows that were predicted, told later and joined by request and row. Pure."""
+"""Ground truth: actual values of predicted rows that arrive later and are joined by request and row. Pure."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from pydantic import Field
 from jupyter_deploy.domain.base import Value
 
 LATE = timedelta(days=1)
-"""What is told longer than this after the answer is late; it is joined all the same."""
+"""Feedback that arrives later than this after the answer counts as late; it is joined too."""
 
 MOST_ROWS = 100_000
-"""So many recorded rows a validation notebook is given, the last ones, unless it asks for more."""
+"""The default number of recorded rows for a validation notebook, the latest ones."""
 
 SINCE = timedelta(days=1)
-"""How far back recorded rows are taken from, unless somebody says so."""
-
+"""The default age up to which recorded rows are used."""
 
 FILE, OF = "NBDEPLOY_RECORDED", "NBDEPLOY_RECORDED_OF"
-"""What a kernel is told of recorded rows: the file of them (``RecordedRows``), and how many there are on record."""
+"""Environment variables of a kernel: the file of recorded rows (``RecordedRows``), and the number on record."""
 
 
 class Actual(Value):
-    """What was really so of one row: ``row`` is the place of the instance in its request, from 0.
+    """The actual value of one row: ``row`` is the index of the instance in its request, from 0.
 
-    ``actual`` is any JSON value; None takes back what was told before.
+    ``actual`` is any JSON value; None withdraws an earlier value.
     """
 
     request_id: str
@@ -39,35 +38,35 @@ class Actual(Value):
 
 
 class Feedback(Value):
-    """What was told of an endpoint's answers, and how much of it could be joined with them.
+    """Counts of an endpoint's feedback, and how much of it is joined to the answers.
 
-    ``posted = joined + repeated + ambiguous + unknown``: each line that is kept is counted once.
+    ``posted = joined + repeated + ambiguous + unknown``: each stored line is counted once.
 
     Attributes
     ----------
     accepted
-        Sent by this call, and written down.
+        Items that this call sent and the endpoint stored.
     posted
-        Lines that are kept, of all time.
+        Stored lines, of all time.
     joined
-        The last word on a row that stable or the canary answered.
+        The latest values of rows that stable or the canary answered.
     late
-        Those of the joined ones that came more than a day after the answer (``LATE``).
+        Joined values that arrived more than a day after the answer (``LATE``).
     repeated
-        Earlier words on a row of which another one was told later, which counts.
+        Earlier values of rows that have a later one.
     ambiguous
-        Several requests of one id were answered: which one is meant cannot be known, so it is joined with none.
+        Values whose request id belongs to several answered requests; they are joined to none.
     unknown
-        No answer with this id and row is on record: not yet, no longer (purged, cleared away), or never. It is kept,
-        and joins when the record turns up.
+        Values without a record of this id and row: not yet, no longer (purged, cleared), or never. They are stored,
+        and are joined once the record exists.
     rows_with_truth
-        Joined rows of which the actual value is known: those that were not taken back.
+        Joined rows with an actual value that was not withdrawn.
     releases
-        How many of these rows each release answered, shadows too.
+        The number of these rows that each release answered, shadows too.
     unreadable
-        Lines that a kill had torn, or that hold something else.
+        Lines that a kill truncated, or that are invalid.
     removed
-        Lines that were purged or cleared away, ever.
+        Lines that were ever purged or cleared.
     """
 
     endpoint: str
@@ -87,19 +86,19 @@ class Feedback(Value):
 
 @dataclass(frozen=True)
 class RecordedRows:
-    """A private file of rows that were asked and answered, one JSON object a line, oldest first.
+    """A private file of recorded rows, one JSON object a line, oldest first.
 
-    Each has ``request_id``, ``row``, ``ts``, ``release``, ``instance``, ``predicted`` and ``actual`` (null: not known);
-    ``redacted``, where there are some, names the columns that an instance lacks.
+    Each has ``request_id``, ``row``, ``ts``, ``release``, ``instance``, ``predicted`` and ``actual`` (null: unknown);
+    ``redacted``, if present, names the columns that an instance lacks.
 
     Attributes
     ----------
     rows
-        How many it holds.
+        The number of rows in the file.
     of
-        How many there are on record; more than ``rows``: the oldest were left out.
+        The number of rows on record; if it exceeds ``rows``, the oldest were left out.
     bare
-        Requests of the time that were recorded without their data, and are not in it.
+        Requests of that time that were recorded without their data, and are not in the file.
     """
 
     path: Path
@@ -110,27 +109,27 @@ class RecordedRows:
 
 class GroundTruth(Protocol):
     def read(self, data: Any, *, texts: bool) -> list[Actual]:
-        """What is told by a file (CSV, JSON lines, JSON or Parquet), a JSON text, or objects of Python.
+        """Read actual values from a file (CSV, JSON lines, JSON or Parquet), a JSON text, or Python objects.
 
-        ``texts``: the model answers texts, so that what stands in a CSV file is one, be it ``1`` or ``true``.
+        ``texts``: the model answers texts, so values of a CSV file are texts, also ``1`` and ``true``.
         Raises InvalidInput, naming each bad line by its number.
         """
 
     def counts(self, endpoint: str) -> Feedback:
-        """What is kept, and what of it is joined. Raises StoreError."""
+        """Count the stored feedback, and how much of it is joined. Raises StoreError."""
 
     def recorded(self, endpoint: str, *, since: datetime | None, limit: int) -> AbstractContextManager[RecordedRows]:
-        """Within, a file of the last so many rows that stable and canary answered. Raises StoreError."""
+        """Provide a file of the last ``limit`` rows that stable and canary answered. Raises StoreError."""
 
 
 def batches(actuals: Sequence[Actual], sizes: Sequence[int], *, most: int, size: int) -> list[list[Actual]]:
-    """In their order, at most ``most`` at once, of at most ``size`` bytes unless one alone is longer."""
-    found: list[list[Actual]] = []
+    """Split values in order: at most ``most`` per batch, of at most ``size`` bytes unless one alone is longer."""
+    parts: list[list[Actual]] = []
     filled = 0
     for actual, length in zip(actuals, sizes, strict=True):
-        if not found or len(found[-1]) >= most or filled + length > size:
-            found.append([])
+        if not parts or len(parts[-1]) >= most or filled + length > size:
+            parts.append([])
             filled = 0
-        found[-1].append(actual)
+        parts[-1].append(actual)
         filled += length
-    return found
+    return parts

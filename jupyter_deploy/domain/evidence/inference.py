@@ -1,4 +1,4 @@
-"""What was asked and answered, and what a candidate's answers say against stable's."""
+"""Records of inferences, and the comparison of a candidate's answers with stable's."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Record(Value):
     """One logged inference, written by the release that answered.
 
     ``pair_id`` is the gateway's own unique id, the same in stable's and the shadows' records of one request
-    (None: the request did not come through the gateway). ``role`` is the role in which it was asked; ``probe`` is
+    (None: the request did not come through the gateway). ``role`` is the release's role at that moment; ``probe`` is
     the check at a start. ``inputs`` and ``outputs`` are the instances and the predictions, without the values of the
-    columns in ``redacted``. Of so many of the requests as ``sample`` says there is a record.
+    columns in ``redacted``. ``sample`` is the share of the requests that was recorded.
     """
 
     request_id: str
@@ -47,7 +47,7 @@ class Interval(Value):
 
 
 class Estimate(Value):
-    """A figure with its interval; ``n`` is what it was estimated from."""
+    """A figure with its interval; ``n`` is the number of observations."""
 
     value: float
     interval: Interval
@@ -55,11 +55,11 @@ class Estimate(Value):
 
 
 class Requirement(Value):
-    """What was required of a comparison, and whether it was shown.
+    """A requirement of a comparison and its outcome.
 
-    ``met``: the whole interval is on the right side; ``not met``: the whole interval is on the wrong one;
-    ``undecided``: neither, or there is no such figure, and ``why`` says so. A count (``pairs``) has no interval: it may
-    still grow.
+    ``met``: the whole interval is on the right side; ``not met``: the whole interval is on the wrong side;
+    ``undecided``: neither, or the figure is missing, and ``why`` gives the reason. A count (``pairs``) has no interval:
+    it may still grow.
     """
 
     expression: str
@@ -70,7 +70,7 @@ class Requirement(Value):
 
 
 class Flip(Value):
-    """One row on which stable and the candidate do not agree."""
+    """One row on which stable and the candidate disagree."""
 
     pair_id: str
     request_id: str
@@ -82,22 +82,22 @@ class Flip(Value):
 
 
 class Look(Value):
-    """What was known of a share when so many requests had been compared, the last of them at ``ts``."""
+    """The estimate of a share after a number of compared requests, the last of them at ``ts``."""
 
     requests: int
     ts: datetime
     estimate: Estimate
 
 
-class Within(Value):
-    """The share of a side's answers that took at most so long."""
+class LatencyShare(Value):
+    """The share of a release's answers that took at most ``ms``."""
 
     ms: float
     share: float
 
 
-class SideSummary(Value):
-    """One side of a comparison on its own.
+class VariantSummary(Value):
+    """One release of a comparison on its own.
 
     ``error_rate`` counts answers of 500 and above. Latencies in milliseconds, as measured inside the release.
     ``answers`` counts the most frequent answers (labels), or holds ``quantiles`` (numbers). ``latencies`` is the whole
@@ -111,7 +111,7 @@ class SideSummary(Value):
     error_rate: Estimate | None
     latency_p50_ms: float | None
     latency_p95_ms: float | None
-    latencies: list[Within] = []
+    latencies: list[LatencyShare] = []
     answers: dict[str, int] = {}
     quantiles: dict[str, float] = {}
 
@@ -119,9 +119,9 @@ class SideSummary(Value):
 class Comparison(Value):
     """A candidate against stable.
 
-    A shadow is compared on the same requests (``paired``), joined by ``pair_id`` and row where stable answered; a
+    A shadow is compared on the same requests (``paired``), joined by ``pair_id`` and row if stable answered; a
     canary answers other requests than stable, so its figures are unpaired. All intervals hold at every look
-    (``domain.sequential``).
+    (``domain.evidence.sequential``).
 
     Attributes
     ----------
@@ -139,14 +139,14 @@ class Comparison(Value):
         its rows are not independent. Numbers agree within ``relative_tolerance`` of stable's or
         ``absolute_tolerance``.
     agreement_course
-        How the agreement and its interval came to be what they are: at most 100 looks, evenly over the requests, the
-        last one being ``agreement``.
+        The course of the agreement and its interval: at most 100 looks, evenly over the requests, the last one being
+        ``agreement``.
     refusal_rate
         Share of the pairs in which stable answered with 200 and the candidate refused the input (paired only).
     relative_difference
-        Quantiles (p50, p90, p99, max) of ``|candidate - stable| / max(|candidate|, |stable|)``, where answers hold
-        floating-point numbers (paired only). Each request has the same weight. A row that differs otherwise counts
-        as 2, the largest possible.
+        Quantiles (p50, p90, p99, max) of ``|candidate - stable| / max(|candidate|, |stable|)``, if answers hold
+        floating-point numbers (paired only). Each request has the same weight. A row with another kind of difference
+        counts as 2, the largest possible.
     error_difference, latency_difference_ms
         Candidate minus stable; latency by the median of the paired differences, or of the medians if unpaired.
     answer_shares
@@ -154,10 +154,10 @@ class Comparison(Value):
     verdict
         ``inconclusive`` while there is too little evidence, else ``agrees`` or ``differs`` (see ``reason``).
     recommendation
-        ``promote``: shown to be no worse; ``stop``: shown to be worse; ``decide``: shown to answer otherwise, which
-        only a person can judge; ``wait``: more requests will tell.
+        ``promote``: shown to be no worse; ``stop``: shown to be worse; ``decide``: shown to give other answers, which
+        only a person can judge; ``wait``: more requests are needed.
     requirements
-        What was required, with its outcome.
+        The requirements with their outcomes.
     """
 
     endpoint: str
@@ -171,7 +171,7 @@ class Comparison(Value):
     mirrored: int
     overflowed: int = 0
     record_sample: float = Field(
-        default=1.0, description="The share of the requests that is recorded now: counts are of what is recorded."
+        default=1.0, description="The share of the requests that is recorded now: counts are of recorded requests."
     )
     coverage: Estimate | None
     agreement: Estimate | None
@@ -185,7 +185,7 @@ class Comparison(Value):
     absolute_tolerance: float = 1e-9
     errors: dict[str, int] = Field(default={}, description="Most frequent exceptions of the candidate.")
     shadow_failures: dict[str, int] = Field(default={}, description="Mirrored requests without an answer, by reason.")
-    sides: dict[Literal["stable", "candidate"], SideSummary]
+    sides: dict[Literal["stable", "candidate"], VariantSummary]
     error_difference: Estimate | None
     latency_difference_ms: Estimate | None
     answer_shares: dict[str, Estimate] = {}
@@ -194,5 +194,5 @@ class Comparison(Value):
     recommendation: Literal["promote", "stop", "decide", "wait"] = "wait"
     requirements: list[Requirement] = []
     stochastic: bool = False
-    notes: list[str] = Field(default=[], description="What the records do not hold, in words.")
+    notes: list[str] = Field(default=[], description="Messages about missing, sampled and redacted data.")
     skipped_lines: int = Field(default=0, description="Record lines that could not be read (torn by a kill).")

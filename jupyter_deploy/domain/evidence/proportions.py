@@ -1,7 +1,7 @@
 """Confidence intervals of shares, and of the difference of two shares on the same rows. Pure.
 
-Both are score intervals: they stay within what a share can be, and are right for few rows and for shares near 0 and 1,
-where the usual ``p ± 1.96 √(p(1-p)/n)`` is not.
+Both are score intervals: they stay between 0 and 1, and are right for few rows and for shares near 0 and 1, unlike the
+usual ``p ± 1.96 √(p(1-p)/n)``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _STEPS = 100  # halvings: far beyond a float's precision
 
 
 def wilson(successes: float, n: int, level: float = LEVEL) -> Interval:
-    """The interval of a share, ``successes`` of ``n`` rows.
+    """Return the interval of a share, ``successes`` of ``n`` rows.
 
     E. B. Wilson (1927), Probable inference, the law of succession, and statistical inference. JASA 22, 209-212.
 
@@ -37,7 +37,7 @@ def wilson(successes: float, n: int, level: float = LEVEL) -> Interval:
 
 
 def paired_difference(gained: int, lost: int, n: int, level: float = LEVEL) -> Interval:
-    """The interval of a share minus another one on the same ``n`` rows.
+    """Return the interval of a share minus another one on the same ``n`` rows.
 
     It holds 0 if and only if McNemar's test (without a correction) does not reject at the same level.
 
@@ -47,7 +47,7 @@ def paired_difference(gained: int, lost: int, n: int, level: float = LEVEL) -> I
     Parameters
     ----------
     gained, lost
-        Rows that only the first has, and rows that only the second has.
+        Rows that count for the first share only, and for the second only.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def paired_difference(gained: int, lost: int, n: int, level: float = LEVEL) -> I
 
 
 def _score(gained: int, lost: int, n: int, difference: float) -> float:
-    """Tango's statistic for a true difference: falls as the difference grows, 0 at the observed one."""
+    """Return Tango's statistic for a true difference: it falls as the difference grows, 0 at the observed one."""
     a = 2.0 * n
     b = -gained - lost + (2.0 * n - gained + lost) * difference
     c = -lost * difference * (1 - difference)
@@ -79,7 +79,7 @@ def _score(gained: int, lost: int, n: int, difference: float) -> float:
 
 
 def _crossing(falling: Callable[[float], float], low: float, high: float) -> float:
-    """Where a falling function passes 0; the end towards which it does not."""
+    """Return the root of a falling function, or the end of the range that is nearest to it."""
     if falling(low) <= 0:
         return low
     if falling(high) >= 0:

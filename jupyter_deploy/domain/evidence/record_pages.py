@@ -1,4 +1,4 @@
-"""What people look at of an endpoint's records: a page of a list, and how it went over time."""
+"""Pages of an endpoint's records, and time series of its requests."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .inference import Record
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,9})?")
 
 
-class Key(NamedTuple):
-    """What tells one record from all others, also after its segment was compacted; records are listed in its order.
+class RecordKey(NamedTuple):
+    """The unique key of a record, also after compaction; records are listed in the order of their keys.
 
-    ``ts`` has nanoseconds, ``2026-11-25 12:00:00.123456789``: two workers seldom begin in the same one.
+    ``ts`` has nanoseconds, ``2026-11-25 12:00:00.123456789``: two requests seldom begin in the same one.
     """
 
     ts: str
@@ -32,17 +32,17 @@ class Key(NamedTuple):
 
     @property
     def text(self) -> str:
-        """For an address: letters, digits, ``-`` and ``_`` alone."""
+        """Return the key for an address, in letters, digits, ``-`` and ``_``."""
         return base64.urlsafe_b64encode(json.dumps(self).encode()).decode().rstrip("=")
 
     @classmethod
-    def parsed(cls, text: str) -> Key:
-        """The key that ``text`` is of.
+    def parsed(cls, text: str) -> RecordKey:
+        """Parse a key.
 
         Raises
         ------
         InvalidInput
-            It is none.
+            ``text`` is not a key.
         """
         try:
             parts = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
@@ -51,15 +51,15 @@ class Key(NamedTuple):
         known = isinstance(parts, list) and len(parts) == len(cls._fields) and all(isinstance(p, str) for p in parts)
         if not known or not _MOMENT.fullmatch(parts[0]):
             raise InvalidInput(
-                f"'{text[:80]}' is no record's key", "take a 'key', or for the next page 'next', from the list"
+                f"'{text[:80]}' is not a record's key", "take a 'key', or for the next page 'next', from the list"
             )
         return cls(*parts)
 
 
-class Wanted(Value):
-    """Which records are meant; None, or an empty ``text``: any.
+class RecordFilter(Value):
+    """A filter of records; None, or an empty ``text``: any.
 
-    ``text`` is looked for in inputs, outputs and errors, whatever its case.
+    ``text`` is searched in inputs, outputs and errors, ignoring case.
     """
 
     since: datetime | None = None
@@ -69,10 +69,10 @@ class Wanted(Value):
     text: str = ""
 
 
-class Head(Value):
-    """A record as a list shows it: ``input`` and ``output`` are the beginning of the first instance's JSON.
+class RecordSummary(Value):
+    """A record in a list: ``input`` and ``output`` are the beginning of the first instance's JSON.
 
-    Both are empty where they were not recorded (``bare``).
+    Both are empty if they were not recorded (``bare``).
     """
 
     key: str
@@ -91,18 +91,18 @@ class Head(Value):
 
 
 class RecordPage(Value):
-    """Newest first. ``total`` of all that match; ``next``: where the next page begins; ``unreadable`` lines of all."""
+    """A page, newest first. ``total`` counts all matches, ``unreadable`` lines; ``next`` is the next page's key."""
 
-    heads: tuple[Head, ...]
+    heads: tuple[RecordSummary, ...]
     total: int
     next: str | None
     unreadable: int = 0
 
 
-class Span(Value):
-    """What one release answered in one role from ``start`` on, for as long as was asked for.
+class TimeBucket(Value):
+    """The requests to one release in one role from ``start`` on, for the requested length of time.
 
-    ``errors`` are answers of 500 and above; latencies are of what was answered with 200.
+    ``errors`` are answers with status 500 and above; latencies are of answers with status 200.
     """
 
     start: datetime
@@ -116,7 +116,7 @@ class Span(Value):
 
 
 class Pair(Value):
-    """One request: the record that was asked for, and all that answered it, it among them: clients' answer first."""
+    """A record, and all records of its request including itself: the client's answer first."""
 
     record: Record
     answers: Sequence[Record]

@@ -1,10 +1,10 @@
-"""Evidence and intervals that hold however often one looks. Pure functions of counts.
+"""Evidence and intervals that hold at any number of looks. Pure functions of counts.
 
 **Why they hold.** For a guess ``m`` of a mean of values between 0 and 1, a bettor starts with 1 and stakes a part
 ``q`` of his wealth on high values and the rest on low ones, at odds that are fair if the mean is ``m``. A value ``x``
 multiplies his wealth by ``x q / m + (1 - x) (1 - q) / (1 - m)``, whose expectation is then 1. So wealth is a
-nonnegative martingale, and by Ville's inequality it *ever* exceeds 1/α with a probability of at most α, whoever looks
-when: it is evidence against ``m`` (an e-process). All ``m`` against which it is below 1/α are the interval (a
+nonnegative martingale, and by Ville's inequality it *ever* exceeds 1/α with a probability of at most α, at any sequence
+of looks: it is evidence against ``m`` (an e-process). All ``m`` against which it is below 1/α are the interval (a
 confidence sequence). It holds at all times together, under any rule for stopping.
 
 **The bets.** Not knowing the best ``q``, one plays a mixture of all: half of the wealth by Beta(½, ½) (Cover and
@@ -14,8 +14,8 @@ values that are only 0 and 1, ``x`` and ``y`` times, the first part is the beta 
 ``2**n B(a + x, a + y) / B(a, a)``. The wealth depends on how often each value came and not on their order: no path is
 stored, and records that arrive late only add to the counts.
 
-**What is assumed.** The expectation of each value, given those before it, is the same. A start that is chosen
-after looking is a new stream, of which nothing is known.
+**Assumption.** The expectation of each value, given those before it, is the same. A start that is chosen after looking
+is a new stream without evidence.
 
 Sources
 -------
@@ -50,7 +50,7 @@ _NEAR = 1e-5  # or to this part of its distance from the figure, where each evid
 
 
 def log_evidence(successes: float, n: float, share: float) -> float:
-    """The logarithm of the wealth against ``share`` after ``n`` values of which ``successes`` were 1.
+    """Return the logarithm of the wealth against ``share`` after ``n`` values of which ``successes`` were 1.
 
     For values between 0 and 1 with this sum it is a lower bound of the wealth, by the inequality of the arithmetic
     and the geometric mean (Hoeffding 1963): a request of many rows then counts as one row.
@@ -65,12 +65,12 @@ def log_evidence(successes: float, n: float, share: float) -> float:
 
 @dataclass(frozen=True)
 class Mean:
-    """The mean of a stream of bounded values, each as often as it came.
+    """The mean of a stream of bounded values, given by their counts.
 
     Parameters
     ----------
     counts
-        How often each value came. The values may be rounded, if ``rounded_up`` is given: then these are rounded down.
+        The count of each value. The values may be rounded, if ``rounded_up`` is given: then these are rounded down.
     low
         The smallest possible value, such as -1 of a difference; the largest is 1.
     rounded_up
@@ -87,11 +87,11 @@ class Mean:
 
     @property
     def value(self) -> float:
-        """The mean so far; of rounded values the middle of both."""
+        """Return the mean so far; of rounded values the middle of both."""
         return (_mean(self.counts) + _mean(self._upper)) / 2
 
     def estimate(self, level: float = LEVEL) -> Estimate | None:
-        """The mean with its interval; None when there are no values."""
+        """Return the mean with its interval; None without values."""
         if not self.n:
             return None
         limit = _limit(level)
@@ -102,11 +102,11 @@ class Mean:
         return Estimate(value=self.value, interval=interval, n=self.n)
 
     def above(self, mean: float, level: float = LEVEL) -> bool:
-        """Whether the true mean is shown to be above ``mean``."""
+        """Return whether the true mean is shown to be above ``mean``."""
         return bool(self.n) and _mean(self.counts) > mean and self._against(self.counts, mean) >= _limit(level)
 
     def below(self, mean: float, level: float = LEVEL) -> bool:
-        """Whether the true mean is shown to be below ``mean``."""
+        """Return whether the true mean is shown to be below ``mean``."""
         return bool(self.n) and _mean(self._upper) < mean and self._against(self._upper, mean) >= _limit(level)
 
     @property
@@ -124,7 +124,7 @@ class Mean:
 
 
 def proportion(successes: int, n: int) -> Mean:
-    """The stream of ``n`` outcomes of which ``successes`` were 1.
+    """Return the stream of ``n`` outcomes of which ``successes`` were 1.
 
     Raises
     ------
@@ -137,20 +137,20 @@ def proportion(successes: int, n: int) -> Mean:
 
 
 def paired_difference(first: int, second: int, alike: int) -> Mean:
-    """The first's share of an event minus the second's, on the same requests.
+    """Return the stream of the first's share of an event minus the second's, on the same requests.
 
-    ``first`` and ``second`` count the requests in which only the one had it (flips), ``alike`` those in which both or
-    neither had. Against a difference of 0 the latter say nothing, and the wealth is that of the test of flips.
+    ``first`` and ``second`` count the requests in which only that one had the event (flips), ``alike`` those in which
+    both or neither had it. Against a difference of 0 the latter are no evidence: the wealth is that of the sign test.
     """
     return Mean({1.0: first, -1.0: second, 0.0: alike}, low=-1.0)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A first mean minus a second, of independent streams whose values come in any order.
+    """A first mean minus a second, of independent streams with values in any order.
 
-    The product of two wealths, each against the own mean, is a wealth against the pair of means; a difference is
-    refuted when all pairs that have it are. With sums of values between 0 and 1 (``log_evidence``).
+    The product of two wealths, each against its own mean, is a wealth against the pair of means; a difference is
+    refuted if all pairs with it are. With sums of values between 0 and 1 (``log_evidence``).
     """
 
     first: float
@@ -163,7 +163,7 @@ class Difference:
         return self.first / self.first_n - self.second / self.second_n
 
     def estimate(self, level: float = LEVEL) -> Estimate | None:
-        """The difference with its interval; None when a stream is empty. ``n`` is the sum of both."""
+        """Return the difference with its interval; None if a stream is empty. ``n`` is the sum of both."""
         if not (self.first_n and self.second_n):
             return None
         limit = _limit(level)
@@ -173,11 +173,11 @@ class Difference:
         return Estimate(value=self.value, interval=interval, n=self.first_n + self.second_n)
 
     def above(self, difference: float, level: float = LEVEL) -> bool:
-        """Whether the true difference is shown to be above ``difference``."""
+        """Return whether the true difference is shown to be above ``difference``."""
         return self._known and self.value > difference and self._against(difference) >= _limit(level)
 
     def below(self, difference: float, level: float = LEVEL) -> bool:
-        """Whether the true difference is shown to be below ``difference``."""
+        """Return whether the true difference is shown to be below ``difference``."""
         return self._known and self.value < difference and self._against(difference) >= _limit(level)
 
     @property
@@ -185,7 +185,7 @@ class Difference:
         return bool(self.first_n and self.second_n)
 
     def _against(self, difference: float) -> float:
-        """The least log wealth against a pair of means with this difference; convex along them."""
+        """Return the least log wealth against a pair of means with this difference; it is convex along them."""
 
         def loss(second: float) -> float:
             first = _log_likelihood(self.first, self.first_n, second + difference)
@@ -209,9 +209,9 @@ class Difference:
 
 
 def quantile_bounds(n: float, share: float, level: float = LEVEL) -> tuple[float | None, float | None]:
-    """Between which cumulative weights the quantile at ``share`` of ``n`` requests lies, each of weight 1.
+    """Return the cumulative weights that bound the quantile at ``share`` of ``n`` requests, each of weight 1.
 
-    How many values are not above the true quantile is a stream of mean ``share``, whatever their distribution (Darling
+    The indicators of values not above the true quantile are a stream of mean ``share``, for any distribution (Darling
     and Robbins 1967; Howard and Ramdas 2022); rows share their request's weight. With ties at the quantile the counts
     "below" and "not above" enclose such a stream, and refuting is monotone in the count, so nothing is lost.
 
@@ -219,7 +219,7 @@ def quantile_bounds(n: float, share: float, level: float = LEVEL) -> tuple[float
     -------
     tuple
         ``(low, high)``: the interval goes from the smallest value whose cumulative weight, itself included, exceeds
-        ``low`` to the smallest for which it reaches ``high``. None: nothing bounds it on that side.
+        ``low`` to the smallest for which it reaches ``high``. None: unbounded on that side.
     """
     limit = _limit(level)
 
@@ -233,15 +233,15 @@ def quantile_bounds(n: float, share: float, level: float = LEVEL) -> tuple[float
 
 
 def median_ranks(n: int, level: float = LEVEL) -> tuple[int, int] | None:
-    """Which of ``n`` sorted values, counted from 1, bound the median; None when they are too few (95 %: ``n`` < 6)."""
+    """Return the ranks, from 1, of the sorted values that bound the median; None if too few (95 %: ``n`` < 6)."""
     low, high = quantile_bounds(n, 0.5, level)
     return None if low is None or high is None else (floor(low) + 1, ceil(high))
 
 
 def _end(refuted: Callable[[float], bool], end: float, kept: float, *, near: float = 0.0) -> float:
-    """Where refuting begins between what is ``kept`` and the ``end`` of the possible; itself on the refuted side.
+    """Return the boundary of refuted values between ``kept`` and the ``end`` of the range, on the refuted side.
 
-    The end itself is never asked: it is refuted, or a bound that says nothing.
+    The end itself is never evaluated: it is refuted, or a trivial bound.
     """
     figure = kept
     for _ in range(_STEPS):
@@ -256,7 +256,7 @@ def _end(refuted: Callable[[float], bool], end: float, kept: float, *, near: flo
 
 
 def _log_staked(successes: float, n: float) -> float:
-    """The part of ``log_evidence`` that does not depend on the share: the mixture of q**successes (1 - q)**failures."""
+    """Return the part of ``log_evidence`` without the share: the mixture of q**successes (1 - q)**failures."""
     failures = n - successes
     parts = [_BETA + _log_beta(_A + successes, _A + failures) - _log_beta(_A, _A)]
     if not failures:
@@ -267,19 +267,19 @@ def _log_staked(successes: float, n: float) -> float:
 
 
 def _log_likelihood(successes: float, n: float, share: float) -> float:
-    # A share that rounding has brought to an end of its range: a little likelihood more refutes less, never more.
+    # If rounding brought the share to an end of its range, a slightly larger likelihood refutes less, never more.
     inside = min(max(share, _SMALLEST), _LARGEST)
     return successes * log(inside) + (n - successes) * log1p(-inside)
 
 
 def _log_wealth(counts: Mapping[float, int], mean: float) -> float:
-    """The log of the mixture's wealth against ``mean``, of values between 0 and 1."""
-    # A value that is the mean multiplies every bet's wealth by 1.
-    told = {value: count for value, count in counts.items() if count and value != mean}
-    n = sum(told.values())
-    if told.keys() <= {0.0, 1.0}:
-        return log_evidence(told.get(1.0, 0), n, mean)
-    payoffs = [(value / mean, (1 - value) / (1 - mean), count) for value, count in told.items()]
+    """Return the log of the mixture's wealth against ``mean``, of values between 0 and 1."""
+    # A value equal to the mean multiplies every bet's wealth by 1.
+    informative = {value: count for value, count in counts.items() if count and value != mean}
+    n = sum(informative.values())
+    if informative.keys() <= {0.0, 1.0}:
+        return log_evidence(informative.get(1.0, 0), n, mean)
+    payoffs = [(value / mean, (1 - value) / (1 - mean), count) for value, count in informative.items()]
     parts = [_BETA + _log_integral([(low, high - low, count) for high, low, count in payoffs])]
     if all(high > 0 for high, _, _ in payoffs):
         parts.append(_ALL_IN + sum(count * log(high) for high, _, count in payoffs))
@@ -289,11 +289,11 @@ def _log_wealth(counts: Mapping[float, int], mean: float) -> float:
 
 
 def _log_integral(payoffs: list[tuple[float, float, int]]) -> float:
-    """The logarithm of ∫ Π (low + slope q)^count dBeta(½, ½)(q).
+    """Return the logarithm of ∫ Π (low + slope q)^count dBeta(½, ½)(q).
 
     With q = sin² θ the measure is uniform in θ and the integrand even and periodic, so the midpoint rule is as good
     as exact when its nodes are closer than the integrand's width. They are laid around its one maximum (its
-    logarithm is concave in q); what is left out beside them makes the evidence smaller.
+    logarithm is concave in q); the omitted tails make the evidence smaller.
     """
 
     def slope_at(q: float) -> float:

@@ -1,6 +1,6 @@
-"""The statistics that a metric may be of its rows, by name. Pure and light.
+"""Statistics of a metric's rows, by name. Pure and light.
 
-They stand once for the kernel that measures, the runner that reads, and the judge that resamples.
+The kernel that measures, the runner that reads and the judge that resamples share them.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import math
 from collections.abc import Sequence
 
 METRIC_MIME = "application/vnd.nbdeploy.metric+json"
-"""What a notebook's cell displays for each metric and each check, in any language: see docs/validation.md."""
+"""The MIME type that a notebook's cell displays for each metric and check, in any language: see docs/validation.md."""
 
 RECORDED = "NBDEPLOY_RECORDING"
-"""Set in a validation's kernel: there each document has its number, so that one that is lost is missed; and, by this
-key, a cell's reply says how many there are."""
+"""Set in a validation's kernel: each document has a number there, so that a lost one is detected; under the same key a
+cell's reply has the count."""
 
 STATISTICS: dict[str, str] = {
     "mean": "the rows' arithmetic mean; of zeros and ones it is a share",
@@ -27,24 +27,24 @@ STATISTICS: dict[str, str] = {
     "max": "the largest row",
     "sum": "all rows together",
 }
-"""Name -> what it is. A percentile is linear between the two nearest rows (R's type 7, numpy's default)."""
+"""Name -> description. A percentile is linear between the two nearest rows (R's type 7, numpy's default)."""
 
 EXTREMES = ("min", "max", "sum")
-"""Of these, rows say nothing about how far another sample's would be: they are taken as exact."""
+"""Statistics without an interval: they are taken as exact."""
 
 QUANTILES = {"median": 0.5, "p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
-"""Which share of the rows lies below a percentile."""
+"""The share of the rows below a percentile."""
 
 _SHARES = {**QUANTILES, "min": 0.0, "max": 1.0}
 
 
 def statistic_of(name: str, rows: Sequence[float]) -> float:
-    """The statistic of at least one row; percentiles by type 7 of Hyndman and Fan (1996).
+    """Compute a statistic of at least one row; percentiles by type 7 of Hyndman and Fan (1996).
 
     Raises
     ------
     ValueError
-        There is no such statistic, or there are no rows.
+        The statistic is unknown, or there are no rows.
     """
     if name not in STATISTICS:
         raise ValueError(f"'{name}' is no statistic; there are {', '.join(STATISTICS)}")
@@ -59,8 +59,8 @@ def statistic_of(name: str, rows: Sequence[float]) -> float:
 
 
 def _percentile(ordered: Sequence[float], share: float) -> float:
-    place = share * (len(ordered) - 1)
-    low = math.floor(place)
-    rest = place - low
-    # Where it is a row's own place, that row exactly: no rounding, and no row beyond the last.
+    position = share * (len(ordered) - 1)
+    low = math.floor(position)
+    rest = position - low
+    # At a row's own position return that row: no rounding, and no row beyond the last.
     return ordered[low] + rest * (ordered[low + 1] - ordered[low]) if rest else ordered[low]

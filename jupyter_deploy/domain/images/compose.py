@@ -1,4 +1,4 @@
-"""What ``compose`` is made of and gives: an endpoint as services of a Compose file. Pure."""
+"""Plan and result of ``compose``: an endpoint as services of a Compose file. Pure."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ GATEWAY_FILE = "envoy.json"
 README = "README.md"
 
 FILES = (GATEWAY_FILE, README, COMPOSE_FILE)
-"""What is written into the folder, in this order: who finds the last one finds all."""
+"""The files in the order of their writing: if the last one exists, all do."""
 
 TOKEN_VARIABLE = "NBDEPLOY_TOKEN"  # noqa: S105 - a variable's name
-"""By which the gateway's container is told the token that clients must carry."""
+"""The variable of the gateway's container that holds the token of clients."""
 
 
 @dataclass(frozen=True)
 class ComposePlan:
-    """What the files depend on besides the settings.
+    """Inputs of the files besides the settings.
 
     Attributes
     ----------
     images
-        The image of each release that has traffic, by its digest; by the release's tag.
+        By a release's tag, its image with digest, for each release that has traffic.
     gateway
-        The gateway's image, by its digest.
+        The gateway's image with digest.
     port
-        Where clients find the gateway on 127.0.0.1.
+        The gateway's port on 127.0.0.1.
     token
-        Whether they must carry a token.
+        Whether clients must carry a token.
     """
 
     endpoint: Endpoint
@@ -65,7 +65,7 @@ class ComposedFile(Value):
 
 
 class Composed(Value):
-    """A folder with a Compose file of an endpoint, or with ``dry_run`` what would be in it."""
+    """A folder with an endpoint's Compose file; with ``dry_run``, its future content."""
 
     endpoint: str
     revision: int
@@ -79,12 +79,12 @@ class Composed(Value):
 
     @property
     def command(self) -> str:
-        """A line for a shell that starts it."""
+        """The command line that starts it."""
         token = f"{TOKEN_VARIABLE}=… " if self.token else ""
         file = quoted(str(PurePath(self.folder) / COMPOSE_FILE))
         return f"{token}podman-compose --file {file} up --detach"
 
 
 def service_of(tag: str) -> str:
-    """What the service of a release is called: by its version, so that a promotion leaves its container alone."""
+    """The name of a release's service, by its version, so that a promotion keeps its container."""
     return tag.replace(":", "-")

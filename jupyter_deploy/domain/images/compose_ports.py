@@ -1,4 +1,4 @@
-"""What ``compose`` needs of the outside world, as Protocols; see ``ports``."""
+"""The ports of ``compose``, as Protocols; see ``ports``."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from .images import Image
 
 
 class GatewayImages(Protocol):
-    """Images of the gateway: Envoy on a base image, for where endpoints run without nbdeploy."""
+    """Images of the gateway: Envoy on a base image, for endpoints without nbdeploy."""
 
     def check(self, base: str, environment: Environment) -> None:
-        """Raise, before slow work, for what cannot be built.
+        """Raise, before slow work, if the image cannot be built.
 
         ``environment``: that of a model whose image has this base. Raises EnvoyMissing, ToolMissing, BaseUnfit,
         InvalidInput.
         """
 
-    def build(self, base: str, environment: Environment, told: Callable[[str], None]) -> Image:
-        """The image, its parts in this user's image store; the same base and Envoy give the same digest.
+    def build(self, base: str, environment: Environment, progress: Callable[[str], None]) -> Image:
+        """Build the image in this user's image store; the same base and Envoy give the same digest.
 
-        It is in no list of images, being of no model: clearing up takes it away again. Raises BaseUnfit.
+        The store's index does not name it, so that ``gc`` removes it. Raises BaseUnfit.
         """
 
 
@@ -37,24 +37,24 @@ class Composer(Protocol):
         """Whether clients must carry a token."""
 
     def texts(self, plan: ComposePlan) -> Mapping[str, str]:
-        """Of ``composed.FILES``, by path; the same plan and settings give the same ones. They hold no secret."""
+        """The contents of ``compose.FILES``, by path: a function of plan and settings, without secrets."""
 
 
 class ComposeFolders(Protocol):
-    """Where the files of Compose projects are, which people may change."""
+    """The folders of Compose projects, whose files users may change."""
 
     def require(self, folder: Path, *, overwrite: bool) -> None:
-        """Raise Refused, before slow work, for a folder in which something of somebody else's would be lost.
+        """Raise Refused, before slow work, if a write would lose a file that a user changed or made.
 
-        That is a file that is not as it was written last, or any file in a folder that nbdeploy did not make. Raises
-        InvalidInput if there is something else than a folder.
+        Such a file differs from the last write, or lies in a folder that nbdeploy did not make. Raises InvalidInput if
+        the path is no folder.
         """
 
-    def there(self, folder: Path) -> Mapping[str, str]:
-        """Those of ``composed.FILES`` that are there."""
+    def existing(self, folder: Path) -> Mapping[str, str]:
+        """Those of ``compose.FILES`` that exist."""
 
     def write(self, folder: Path, texts: Mapping[str, str]) -> None:
-        """Write them, each whole; cut off, it can be said again. Raises InvalidInput (not allowed), StoreError."""
+        """Write the files, each atomically; an interrupted write can be repeated. Raises InvalidInput, StoreError."""
 
 
 class Composing(Protocol):

@@ -1,4 +1,4 @@
-"""Container images of releases: what they are called, what they are made of, what is said of them. Pure."""
+"""Container images of releases: names, contents, labels. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _REFERENCE = re.compile(
 
 
 class Reference(Value):
-    """Where an image is: ``registry.example:5000/team/tumour:1a2b3c@sha256:…``; tag and digest may be left out."""
+    """An image's name: ``registry.example:5000/team/tumour:1a2b3c@sha256:…``; tag and digest are optional."""
 
     registry: str
     repository: str
@@ -39,7 +39,7 @@ class Reference(Value):
         Raises
         ------
         InvalidInput
-            It is none, or names no registry: there is no registry that would be meant by default.
+            The text is no reference, or names no registry: there is no default registry.
         """
         match = _REFERENCE.fullmatch(text)
         if match:
@@ -48,7 +48,7 @@ class Reference(Value):
 
     @property
     def name(self) -> str:
-        """Without tag and digest."""
+        """The reference without tag and digest."""
         return f"{self.registry}/{self.repository}"
 
     def at(self, *, tag: str | None = None, digest: str | None = None) -> Reference:
@@ -64,12 +64,12 @@ _TRANSPORTS = ("docker://", "docker-archive:", "oci:", "oci-archive:")
 
 
 def as_source(text: str) -> str:
-    """An image as skopeo reads it, such as ``docker://HOST/PATH@sha256:…``, which is meant if nothing else is said.
+    """An image in skopeo's notation, such as ``docker://HOST/PATH@sha256:…``, the default transport.
 
     Raises
     ------
     InvalidInput
-        It names no image.
+        The text names no image.
     """
     if text.startswith(_TRANSPORTS):
         return text
@@ -79,7 +79,7 @@ def as_source(text: str) -> str:
 def _wrong(text: str) -> str:
     first, slash, rest = text.partition("/")
     if "://" in text:
-        return "leave out what stands before '://'"
+        return "remove the part before '://'"
     if not slash or not re.fullmatch(_HOST, first):
         return "it begins with the registry's host, such as registry.example or localhost:5000"
     if rest != rest.lower() and re.fullmatch(r"[^:@]*[A-Z][^:@]*.*", rest):
@@ -88,7 +88,7 @@ def _wrong(text: str) -> str:
 
 
 class Layer(Value):
-    """One layer: of these a registry keeps and sends each once."""
+    """One layer; a registry stores and sends each once."""
 
     kind: LayerKind
     title: str = Field(description="What is in it, such as '62 distributions' or 'model.pkl'.")
@@ -97,7 +97,7 @@ class Layer(Value):
 
 
 class Image(Value):
-    """A built image: its digest is that of its manifest, and the same wherever it lies."""
+    """A built image; its digest is that of its manifest, in every store and registry."""
 
     digest: str
     snapshot: str = Field(description="The snapshot's tag; empty: it is a gateway's image.")
@@ -116,7 +116,7 @@ class Image(Value):
 
 
 class Publication(Value):
-    """An image in a registry, as this store remembers it."""
+    """An image in a registry, recorded by this store."""
 
     reference: str = Field(description="With tag and digest.")
     image: Image
@@ -145,13 +145,13 @@ VALIDATION_LABEL = "io.nbdeploy.validation"
 
 
 def labels_of(snapshot: Snapshot, *, validation: str | None) -> dict[str, str]:
-    """What an image says of its origin: OCI's own annotation names where there are some.
+    """The labels of an image about its origin, with OCI's names if there are any.
 
-    Nothing in them changes from one build to the next of the same snapshot: ``created`` is when it was captured.
+    They are the same for every build of a snapshot: ``created`` is the time of capture.
     """
     manifest = snapshot.manifest
     provenance = manifest.provenance
-    found = {
+    labels = {
         "org.opencontainers.image.title": manifest.name,
         "org.opencontainers.image.version": snapshot.tag.partition(":")[2],
         "org.opencontainers.image.description": f"{manifest.kind}, served over HTTP",
@@ -160,30 +160,29 @@ def labels_of(snapshot: Snapshot, *, validation: str | None) -> dict[str, str]:
         SNAPSHOT_DIGEST_LABEL: snapshot.digest,
     }
     if provenance.git:
-        found["org.opencontainers.image.revision"] = provenance.git.commit
+        labels["org.opencontainers.image.revision"] = provenance.git.commit
     if provenance.notebook_sha256:
-        found[NOTEBOOK_LABEL] = provenance.notebook_sha256
+        labels[NOTEBOOK_LABEL] = provenance.notebook_sha256
     if validation:
-        found[VALIDATION_LABEL] = validation
-    return found
+        labels[VALIDATION_LABEL] = validation
+    return labels
 
 
 IMAGE_USER = 65532
-"""User and group of an image's processes: numbers, since no base has to know a name for them."""
+"""User and group of an image's processes: numbers, which need no name in the base."""
 
-# Where what is the image's own lies in it: at the same place in every image, whatever its name, so that layers with the
-# same content are the same.
+# Paths in an image: the same in every image, so that layers with the same content are the same.
 BENTO_FOLDER = "opt/nbdeploy/bento"
 SNAPSHOT_FOLDER = "opt/nbdeploy/snapshot"
 
 GATEWAY_FOLDER = "opt/nbdeploy/gateway"
-"""Where in a gateway's image Envoy (``envoy``), what starts it (``start.py``) and its Python (``python``) lie."""
+"""The folder of Envoy (``envoy``), its start script (``start.py``) and its Python (``python``) in a gateway's image."""
 
 
 def in_engine(engine: str, reference: Reference) -> str:
-    """What a container engine calls the image at a digest once it has it.
+    """A container engine's name of the image at a digest.
 
-    ``docker`` forgets the digest of what it is given, and gets it as a tag.
+    ``docker`` does not keep the digest of a loaded image, so the digest becomes its tag.
     """
     digest = reference.digest or ""
     return str(reference.at(digest=digest) if engine == "podman" else reference.at(tag=digest.replace(":", "-")))

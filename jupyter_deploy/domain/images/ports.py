@@ -1,4 +1,4 @@
-"""What publishing needs of the outside world, as Protocols; see ``ports``."""
+"""The ports of publishing, as Protocols; see ``ports``."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot
 from .compose_ports import Composing
 from .images import Builder, Contained, Image, Reference
 
-Told = Callable[[str], None]
-"""Hears, in words, what is being done: layers, sizes, retries."""
+Progress = Callable[[str], None]
+"""Called with the present step in words: layers, sizes, retries."""
 
 
 @dataclass(frozen=True)
 class ImagePlan:
-    """What an image is to be made of.
+    """The inputs of an image.
 
     Attributes
     ----------
     base
-        An image with the captured Python: what ``skopeo`` reads, such as ``docker://HOST/PATH@sha256:…`` or
+        An image with the captured Python in ``skopeo``'s notation, such as ``docker://HOST/PATH@sha256:…`` or
         ``oci:/folder:tag``.
     gpu
-        Whether the CUDA builds of libraries go in; else those for processors alone.
+        Whether the image has the CUDA builds of libraries; else it has the CPU builds.
     labels
         See ``images.labels_of``.
     """
@@ -40,20 +40,20 @@ class ImagePlan:
 
 class ImageBuilder(Protocol):
     def check(self, plan: ImagePlan) -> None:
-        """Raise, before slow work, for what cannot be built.
+        """Raise, before slow work, if the image cannot be built.
 
-        Raises ToolMissing (also: there is no engine), BaseUnfit, InvalidInput.
+        Raises ToolMissing (also without an engine), BaseUnfit, InvalidInput.
         """
 
-    def build(self, plan: ImagePlan, told: Told) -> Image:
-        """An image in this user's image store; the same plan gives the same digest.
+    def build(self, plan: ImagePlan, progress: Progress) -> Image:
+        """Build an image in this user's image store; the same plan gives the same digest.
 
-        Raises BaseUnfit, ImageNotBuilt. Nothing half-made counts, whatever ends the process.
+        Raises BaseUnfit, ImageNotBuilt. An interrupted build leaves no image.
         """
 
 
 class ImageStore(Protocol):
-    """Images on this machine: a folder in OCI's image layout, read and written by any tool that knows it."""
+    """Images on this machine: a folder in OCI's image layout, which other tools can read and write."""
 
     @property
     def folder(self) -> Path: ...
@@ -64,86 +64,86 @@ class ImageStore(Protocol):
     def image(self, digest: str) -> Image | None: ...
 
     def containerfile(self, digest: str) -> Path | None:
-        """What an engine built an image by; None: it was built without one, or elsewhere."""
+        """The Containerfile of an image; None: it was built without an engine, or elsewhere."""
 
     def remove(self, digests: Sequence[str], *, dry_run: bool) -> int:
-        """Forget images and remove what no other image uses; bytes that this frees."""
+        """Remove images with all blobs that no other image uses; returns the bytes freed."""
 
 
 class Registry(Protocol):
-    """Registries, by their own protocol. Credentials are the user's own files and helpers; none is kept or shown.
+    """Registries, by OCI's protocol. Credentials are the user's own files and helpers; none is stored or shown.
 
-    All raise ToolMissing and RegistryError (unreachable, refused, not trusted, full; what was done, what is left).
+    All methods raise ToolMissing and RegistryError (unreachable, refused, not trusted, full; with the progress).
     """
 
     def check(self, reference: Reference) -> None:
-        """Raise, before slow work, if the registry does not answer or does not let this user in."""
+        """Raise, before slow work, if the registry does not answer or rejects this user."""
 
     def digest(self, reference: Reference) -> str | None:
-        """Of what a tag names now; None: nothing yet."""
+        """The digest behind a tag; None: the tag does not exist."""
 
     def layers(self, reference: Reference) -> frozenset[str]:
-        """Digests of the layers of what a tag or digest names; none: nothing is there."""
+        """Digests of the layers of the image at a tag or digest; empty: there is no image."""
 
     def image(self, reference: Reference) -> Image | None:
-        """What the image at a digest says of itself, no layer being brought; None: nbdeploy did not make it."""
+        """The image at a digest, without fetching layers; None: nbdeploy did not make it."""
 
-    def push(self, image: Image, store: Path, reference: Reference, told: Told) -> frozenset[str]:
-        """Send what is not there yet, the tag last; cut off, it can be said again. Tries again, a little later.
+    def push(self, image: Image, store: Path, reference: Reference, progress: Progress) -> frozenset[str]:
+        """Send missing layers, and the tag last, with retries; an interrupted push can be repeated.
 
-        Digests of the layers that were there already.
+        Returns the digests of the layers that the registry had already.
         """
 
-    def pull(self, reference: Reference, store: Path, told: Told) -> str:
-        """Bring an image to the image store; its digest."""
+    def pull(self, reference: Reference, store: Path, progress: Progress) -> str:
+        """Pull an image to the image store; returns its digest."""
 
     def attach(self, reference: Reference, kind: str, document: bytes) -> None:
-        """Attach a document of this media type to the image at a digest, where cosign and others look for it."""
+        """Attach a document of this media type to the image at a digest, under cosign's tag."""
 
     def attached(self, reference: Reference, kind: str) -> bytes | None: ...
 
     def public_key(self, key: Path) -> str:
-        """SHA-256 of the public key that belongs to a private one. Raises InvalidInput (no such key, or password)."""
+        """SHA-256 of a private key's public key. Raises InvalidInput for a wrong key or password."""
 
     def sign(self, reference: Reference, key: Path) -> None:
-        """Sign the image at a digest by a private key, offline. Raises InvalidInput (no such key)."""
+        """Sign the image at a digest with a private key, offline. Raises InvalidInput for a wrong key."""
 
     def verify(self, reference: Reference, key: Path) -> bool:
-        """Whether somebody with the private key of this public one signed the image at a digest."""
+        """Whether the image at a digest is signed with the private key of this public one."""
 
 
 class ImageContents(Protocol):
-    """What is in the images of an image store, as a container of one sees it; nothing is unpacked or run.
+    """Files in the images of an image store, as a container sees them; nothing is unpacked or run.
 
-    Paths are absolute ones of the image; what is missing there, or is no plain file, is left out.
+    Paths are absolute paths in the image; missing files, links and devices are omitted.
     """
 
     def sha256(self, store: Path, digest: str, paths: Collection[str]) -> dict[str, str]:
-        """Of these files. Raises StoreError (a part of the image is not in the store, or is not what it was)."""
+        """SHA-256 of these files. Raises StoreError if a blob of the image is missing or damaged."""
 
     def read(self, store: Path, digest: str, paths: Collection[str]) -> dict[str, bytes]:
-        """These files, which must be small. Raises StoreError."""
+        """The content of these small files. Raises StoreError."""
 
 
 class Containers(Protocol):
     def of_images(self) -> tuple[Sequence[Contained], Sequence[str]]:
-        """The containers of nbdeploy's images, also those that have ended; and which engines could not be asked, why.
+        """The containers of nbdeploy's images, also stopped ones, and the engines that failed, with reasons.
 
         An engine that is not installed has none.
         """
 
 
 class Engines(Protocol):
-    def bring(self, engine: str, reference: Reference) -> None:
-        """Have an image, by its digest, in the storage of ``podman`` or ``docker``; quick where it is there already.
+    def load(self, engine: str, reference: Reference) -> None:
+        """Load an image, by its digest, into the storage of ``podman`` or ``docker`` unless it is there.
 
-        It comes from this machine's image store, or is pulled to it first. Raises ToolMissing, RegistryError,
-        TargetError (the engine, or the image store, does not take it).
+        It comes from this machine's image store, to which it is pulled first if need be. Raises ToolMissing,
+        RegistryError, TargetError (the engine or the image store cannot store it).
         """
 
 
 class Imaging(Protocol):
-    """All parts that have to do with container images, and what the settings say of them."""
+    """All ports for container images, and their settings."""
 
     def builder(self, kind: Builder) -> ImageBuilder: ...
 
@@ -166,15 +166,15 @@ class Imaging(Protocol):
     def composing(self) -> Composing: ...
 
     def bill_of_materials(self, snapshot: Snapshot, image: Image) -> bytes:
-        """What is in an image of a snapshot: CycloneDX in JSON, the same each time."""
+        """The bill of materials of a snapshot's image: CycloneDX in JSON, reproducible."""
 
     @property
     def base(self) -> str | None: ...
 
     @property
     def to(self) -> str | None:
-        """Where endpoints are published, ``{name}`` in it being the endpoint's name."""
+        """The default destination of publications, with ``{name}`` for the endpoint's name."""
 
     @property
     def key(self) -> Path | None:
-        """The private key that images are signed by."""
+        """The private key for signatures."""

@@ -1,4 +1,4 @@
-"""What the verbs around container images give: ``publish``, ``verify``, ``images``, ``gc``. Pure."""
+"""Results of the verbs for container images: ``publish``, ``verify``, ``images``, ``gc``. Pure."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from jupyter_deploy.domain.validation.validation import Verdict, worst
 from .images import Image, Layer, Publication, Reference
 
 PORT = 8080
-"""Where a published container listens unless it is told another port."""
+"""The default port of a published container."""
 
 
 class Published(Value):
-    """A release's image in a registry, or with ``dry_run`` what would be there.
+    """A release's image in a registry; with ``dry_run``, the image that would be sent.
 
-    ``changed`` is False when the tag named this very image already: no layer was sent.
+    ``changed`` is False if the tag named this image already, so that no layer was sent.
     """
 
     publication: Publication
@@ -37,7 +37,7 @@ class Published(Value):
 
     @property
     def sent(self) -> tuple[Layer, ...]:
-        """The layers that the registry had not."""
+        """The layers that the registry lacked."""
         return tuple(layer for layer in self.publication.image.layers if layer.digest not in self.there)
 
     @property
@@ -49,10 +49,10 @@ Subject = Literal["signature", "digest", "snapshot", "model", "validation"]
 
 
 class Evidence(Value):
-    """One thing that was asked of an image; ``inconclusive``: it could not be found out here.
+    """The result of one check of an image; ``inconclusive``: it could not be decided here.
 
-    ``digest``: whether the reference names what this store published; ``snapshot``: whether label, bento and model name
-    the same snapshot; ``model``: whether its files are those that the snapshot names.
+    ``digest``: whether this store published the image under the reference; ``snapshot``: whether label, bento and model
+    name the same snapshot; ``model``: whether the files have the snapshot's hashes.
     """
 
     subject: Subject
@@ -61,7 +61,7 @@ class Evidence(Value):
 
 
 class Verified(Value):
-    """What could be found out about an image, and what follows from it."""
+    """The checks of an image and their verdict."""
 
     reference: str = Field(description="With its digest.")
     snapshot: str | None = Field(description="The tag of the snapshot in it; None: nbdeploy did not make it.")
@@ -71,19 +71,19 @@ class Verified(Value):
 
 
 def verdict_of(evidence: Iterable[Evidence]) -> Verdict:
-    """Fail: something speaks against it. Pass: nothing does, and somebody vouches for it, who signed or published it.
+    """Fail if a check failed; pass if none failed and a signature or this store's publication vouches for the image.
 
-    That an image agrees with itself is no reason to trust it: whoever made it up saw to that.
+    An image's agreement with itself is no reason to trust it: a forged image agrees with itself too.
     """
-    found = tuple(evidence)
-    if worst(one.verdict for one in found) == "fail":
+    checks = tuple(evidence)
+    if worst(one.verdict for one in checks) == "fail":
         return "fail"
-    vouched = any(one.verdict == "pass" and one.subject in ("signature", "digest") for one in found)
+    vouched = any(one.verdict == "pass" and one.subject in ("signature", "digest") for one in checks)
     return "pass" if vouched else "inconclusive"
 
 
 class UsedImage(Value):
-    """An image and what uses it; ``here``: it lies in this machine's image store."""
+    """An image and its uses; ``here``: it is in this machine's image store."""
 
     image: Image
     here: bool
@@ -92,36 +92,36 @@ class UsedImage(Value):
 
 
 class ImageList(Value):
-    """The images that are known, newest first.
+    """The known images, newest first.
 
-    ``unasked`` says which container engines could not tell what they run, and why.
+    ``unasked`` names the container engines that did not report their containers, with reasons.
     """
 
     folder: str = Field(description="This machine's image store.")
-    size: int = Field(description="Bytes of what its images are made of, what several share being there once.")
+    size: int = Field(description="Bytes of its images, with shared blobs counted once.")
     images: tuple[UsedImage, ...]
     unasked: tuple[str, ...] = ()
 
 
 class Collected(Value):
-    """What went from this machine's image store, or with ``dry_run`` what would go."""
+    """The images removed from this machine's store; with ``dry_run``, those that would be removed."""
 
     folder: str
     removed: tuple[Image, ...]
     kept: tuple[UsedImage, ...]
     freed: int = Field(description="Bytes; also of layers and bases that no image needs any more.")
     unasked: tuple[str, ...] = Field(
-        default=(), description="Container engines that could not tell what they run: all images were kept."
+        default=(), description="Container engines that did not report their containers: all images were kept."
     )
     dry_run: bool = False
 
 
 def run_line(reference: Reference, resources: Resources) -> str:
-    """A line for a shell that starts an image as it is meant to run: without rights, and without writing anything.
+    """The command line that runs an image without capabilities and read-only.
 
-    ``resources``: what its release may use, which the container is to have too.
+    ``resources``: those of its release, which the container gets too.
     """
-    exact = reference.at(digest=reference.digest)  # not every engine takes a tag beside it
+    exact = reference.at(digest=reference.digest)  # some engines accept no tag with a digest
     words = ["podman", "run", "--rm", "--read-only", "--cap-drop=all", "-p", f"{PORT}:{PORT}"]
     words += [f"--cpus={resources.cpu:g}"] if resources.cpu else []
     words += [f"--memory={resources.memory}"] if resources.memory else []
@@ -132,13 +132,13 @@ def run_line(reference: Reference, resources: Resources) -> str:
     return " ".join(map(quoted, words))
 
 
-def place_of(name: str, setting: str | None, publications: Iterable[Publication]) -> str:
-    """Where an endpoint is published when nothing else is said, as HOST/PATH; empty: nothing says it.
+def destination_of(name: str, setting: str | None, publications: Iterable[Publication]) -> str:
+    """An endpoint's default destination, HOST/PATH; empty: there is none.
 
     Parameters
     ----------
     setting
-        ``publish_to``, ``{name}`` in it being the endpoint's name.
+        ``publish_to``, with ``{name}`` for the endpoint's name.
     publications
         The endpoint's, newest first.
     """

@@ -1,4 +1,4 @@
-"""What the verbs around container images are asked with; see ``requests``."""
+"""Requests of the verbs for container images; see ``domain.requests``."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from jupyter_deploy.domain.requests import EndpointName, Force, Request
 from .images import Builder
 
 COMPOSE_FOLDER = "{name}-compose"
-"""Where a Compose file of an endpoint goes if nothing else is said, ``{name}`` in it being the endpoint's name."""
+"""The default folder of an endpoint's Compose file, with ``{name}`` for the endpoint's name."""
 
 GATEWAY_PORT = 8080
 LEAST_PORT = 1024
-"""Below it a container without rights may not listen."""
+"""The lowest port on which a container without capabilities may listen."""
 
 
 class PublishRequest(Request):
-    """Make a container image of a release, send it to a registry and remember its digest.
+    """Build a container image of a release, push it to a registry and record its digest.
 
-    Any container runtime or cloud starts it; nothing of nbdeploy is needed for that. A layer that the registry has is
-    not sent again. A bill of materials (CycloneDX) is attached to the image, and with a key a signature.
+    Any container runtime or cloud runs it without nbdeploy. Layers that the registry has are not sent again. A bill of
+    materials (CycloneDX) is attached to the image, and with a key a signature.
 
-    A release that did not pass what its endpoint asks of releases is refused. For example:
-    nbdeploy publish churn --to registry.example/team/churn. All of it: docs/publish.md.
+    A release that does not pass its endpoint's gates is refused. For example:
+    nbdeploy publish churn --to registry.example/team/churn. Details: docs/publish.md.
     """
 
     name: EndpointName
@@ -37,8 +37,8 @@ class PublishRequest(Request):
     )
     to: str | None = Field(
         default=None,
-        description="HOST/PATH or HOST/PATH:TAG (default: the setting publish_to, else where the endpoint was "
-        "published last; without a tag the release's version is the tag).",
+        description="HOST/PATH or HOST/PATH:TAG (default: the setting publish_to, else the destination of the "
+        "endpoint's last publication; the default tag is the release's version).",
         json_schema_extra={"important": True},
     )
     base: str | None = Field(
@@ -46,27 +46,29 @@ class PublishRequest(Request):
     )
     builder: Builder = Field(
         default="daemonless",
-        description="What makes the image: daemonless needs no container engine; engine has buildah, podman or docker "
-        "build a Containerfile, which is kept.",
+        description="The builder: daemonless needs no container engine; engine lets buildah, podman or docker build a "
+        "Containerfile, which is kept.",
     )
     sign: str | None = Field(
-        default=None, description="Sign by this private key of cosign's, a file (default: the setting sign_key)."
+        default=None, description="File of a private key of cosign for the signature (default: the setting sign_key)."
     )
-    overwrite: bool = Field(default=False, description="Have a tag name this image that names another one now.")
+    overwrite: bool = Field(default=False, description="Move a tag that names another image.")
     force: Force = False
     reason: str = Field(
-        default="", description="Why it is forced; kept with the publication.", json_schema_extra={"important": False}
+        default="",
+        description="The reason for --force; stored with the publication.",
+        json_schema_extra={"important": False},
     )
     dry_run: bool = Field(
-        default=False, description="Make the image, show its layers and what the registry has of them; send nothing."
+        default=False, description="Build the image, show its layers and those that the registry has; send nothing."
     )
 
 
 class VerifyRequest(Request):
-    """Check an image in a registry: who signed it, and that the model in it is the one that was validated.
+    """Check an image in a registry: its signature, and that its model is the validated one.
 
-    It is brought to this machine and read; nothing of it runs. The exit code is 0 when nothing speaks against it and a
-    signature or this store vouches for it, 1 when something does, 4 when nobody here knows it.
+    The image is pulled to this machine and read, not run. The exit code is 0 if no check fails and a signature or this
+    store vouches for the image, 1 if a check fails, 4 if nothing here vouches for it.
     """
 
     image: str = Field(description="HOST/PATH:TAG, HOST/PATH@sha256:… or both.", json_schema_extra={"positional": True})
@@ -78,46 +80,45 @@ class VerifyRequest(Request):
 
 
 class ImagesRequest(Request):
-    """The images of this machine's store and those that were published: what they are, and what uses each."""
+    """List the images of this machine's store and the published ones, with their uses."""
 
 
 class GcRequest(Request):
-    """Remove the images that nothing uses from this machine's store; registries are not touched.
+    """Remove unused images from this machine's store; registries are not touched.
 
-    What an endpoint, a revision in its history, a publication or a container refers to stays.
+    Images of endpoints, of revisions in their history, of publications and of containers stay.
     """
 
-    dry_run: bool = Field(default=False, description="Show what would go, and leave it.")
+    dry_run: bool = Field(default=False, description="Show the images that would be removed; remove none.")
 
 
 class ComposeRequest(Request):
-    """Write an endpoint as a Compose file: its releases from their published images, and a gateway before them.
+    """Write an endpoint as a Compose file: its releases from their published images, and a gateway.
 
-    podman-compose and docker compose run it anywhere, with the same shares, shadows, names and records; nothing of
-    nbdeploy is needed for that. Each release that has traffic has to be published. The gateway's image, which is
-    Envoy on the stable release's base, is made and sent beside it.
+    podman-compose and docker compose run it anywhere without nbdeploy, with the same shares, shadows, names and
+    records. Each release with traffic must be published. The gateway's image, Envoy on the stable release's base, is
+    built and pushed too.
 
-    For example: nbdeploy compose churn. All of it: docs/publish.md.
+    For example: nbdeploy compose churn. Details: docs/publish.md.
     """
 
     name: EndpointName
     output_dir: Annotated[str, FilePath(written=True, default=COMPOSE_FOLDER)] = Field(
         default=COMPOSE_FOLDER,
-        description="The folder, {name} in it being the endpoint's name; made if need be.",
+        description="The folder, with {name} for the endpoint's name; made if need be.",
         json_schema_extra={"important": True},
     )
-    port: int = Field(
-        default=GATEWAY_PORT, ge=LEAST_PORT, le=65535, description="Where clients find the gateway, on 127.0.0.1."
-    )
+    port: int = Field(default=GATEWAY_PORT, ge=LEAST_PORT, le=65535, description="The gateway's port on 127.0.0.1.")
     push_to: str | None = Field(
         default=None,
-        description="HOST/PATH where the gateway's image goes (default: where the stable release was published).",
+        description="HOST/PATH of the gateway's image (default: the destination of the stable release's image).",
     )
     base: str | None = Field(
         default=None,
-        description="The base image of the gateway's, HOST/PATH@sha256:… (default: that of the stable release's).",
+        description="The base of the gateway's image, HOST/PATH@sha256:… (default: the stable release's).",
     )
     overwrite: bool = Field(
-        default=False, description="Write over files that somebody else wrote or changed; others stay in any case."
+        default=False,
+        description="Overwrite project files that were changed or made by others; other files stay in any case.",
     )
-    dry_run: bool = Field(default=False, description="Show what would be written; write and send nothing.")
+    dry_run: bool = Field(default=False, description="Show the files; write and send nothing.")

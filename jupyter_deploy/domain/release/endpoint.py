@@ -1,4 +1,4 @@
-"""An endpoint, its releases and who gets which share of the traffic; all transitions are pure."""
+"""An endpoint, its releases and their shares of the traffic; all transitions are pure."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ Role = Literal["stable", "canary", "shadow", "idle"]
 
 DEFAULT_CANARY_PERCENT = 10.0
 
-# An idle release can be named (to be a candidate again) for so many revisions; after that only a rollback knows it.
+# Revisions for which an idle release can become a candidate again; after that only a rollback restores it.
 REMEMBERED = 20
 
 
 class Changes(Value):
-    """What is other in a release than in its predecessor: the one that was stable when it came. ``words`` in short."""
+    """The difference between a release and its predecessor, the stable release at its deploy; ``words`` sum it up."""
 
     predecessor: str
     words: tuple[str, ...]
 
 
 class Release(Value):
-    """One bento running behind an endpoint.
+    """One bento behind an endpoint.
 
-    ``interpreter``, ``path`` and ``digest`` are what a target needs to start it and to verify what it starts.
+    A target starts it by ``interpreter`` and ``path``, and verifies it by ``digest``.
     """
 
     endpoint: str
@@ -49,7 +49,7 @@ class Release(Value):
     stochastic: bool = False
     changes: Changes | None = Field(default=None, description="None: it is the endpoint's first release.")
     findings: tuple[Finding, ...] = Field(
-        default=(), description="What the checks found when it was deployed, and what was waived then."
+        default=(), description="Findings of the checks at its deploy, and their waivers."
     )
     validation: Validated | None = Field(default=None, description="None: it was never validated.")
     redact: tuple[str, ...] = Field(default=(), description="Columns whose values are never written down.")
@@ -64,16 +64,16 @@ class Release(Value):
         return self.tag.partition(":")[2]
 
     def running_as(self, earlier: Release) -> Release:
-        """From the same image as this release did earlier, or from a bento as it did then."""
+        """The release with the image or the bento that it had earlier."""
         ran = {"image": earlier.image, "path": earlier.path}
         return self if self.image == earlier.image else self.model_copy(update=ran)
 
 
 class Traffic(Value):
-    """Who answers: one stable release, at most one canary, any number of shadows.
+    """The roles of releases: one stable release, at most one canary, any number of shadows.
 
     ``canary_percent`` of the requests go to the canary, the rest to stable. Each shadow gets a copy of its
-    percentage of the requests; what it answers goes to the records alone.
+    percentage of the requests; its answers go only to the records.
     """
 
     stable: str
@@ -82,10 +82,10 @@ class Traffic(Value):
     shadows: dict[str, float] = {}
 
     def model_post_init(self, _context: Any, /) -> None:
-        """Hold the invariants that no transition may break."""
+        """Check the invariants of all transitions."""
         roles = [self.stable, *([self.canary] if self.canary else []), *self.shadows]
         if len(set(roles)) != len(roles):
-            raise InvalidTraffic("a release has one role: the same tag stands twice", "name each release once")
+            raise InvalidTraffic("a release has one role, and a tag is given twice", "name each release once")
         if bool(self.canary) != (self.canary_percent > 0):
             raise InvalidTraffic("a canary needs a percentage above 0", "give it one, such as 10")
         for tag, percent in self.shadows.items():
@@ -120,7 +120,7 @@ class Traffic(Value):
 class Endpoint(Value):
     """A name that clients call.
 
-    ``revision`` grows by one with every change. ``idle_since`` says at which revision a release lost its last
+    ``revision`` grows by one with every change. ``idle_since`` has the revision at which a release lost its last
     traffic: it is kept warm for a few revisions and then stopped. ``running`` False: stopped on purpose.
     """
 
@@ -150,21 +150,21 @@ class Endpoint(Value):
         return cls(name=release.endpoint, target=target, revision=1, releases=(release,), traffic=traffic)
 
     def release(self, tag: str) -> Release:
-        """The release with this tag; its version, or an unambiguous beginning of it, will do.
+        """The release with this tag, version, or unambiguous beginning of one.
 
         Raises
         ------
         UnknownRelease
             None or several match.
         """
-        found = [r for r in self.releases if tag in (r.tag, r.version)] or [
+        matches = [r for r in self.releases if tag in (r.tag, r.version)] or [
             r for r in self.releases if tag and (r.version.startswith(tag) or (":" in tag and r.tag.startswith(tag)))
         ]
-        if len(found) == 1:
-            return found[0]
+        if len(matches) == 1:
+            return matches[0]
         known = ", ".join(r.tag for r in self.releases)
-        what = "several releases" if found else "no release"
-        raise UnknownRelease(f"{self.name} has {what} that '{tag}' could mean", f"name one of: {known}")
+        count = "several releases" if matches else "no release"
+        raise UnknownRelease(f"{self.name} has {count} that '{tag}' could mean", f"name one of: {known}")
 
     def candidates(self) -> list[str]:
         """The canary first, then the shadows."""
@@ -172,12 +172,12 @@ class Endpoint(Value):
         return [*([traffic.canary] if traffic.canary else []), *traffic.shadows]
 
     def candidate(self, tag: str | None = None) -> str:
-        """The tag of the candidate that is meant.
+        """The tag of a named candidate, or of the only one.
 
         Raises
         ------
         NoCandidate
-            There is none, or there are several and none was named.
+            There is none, or there are several and none is named.
         """
         if tag is not None:
             return self.release(tag).tag
@@ -199,9 +199,8 @@ class Endpoint(Value):
     ) -> Endpoint:
         """The endpoint with one more release.
 
-        ``auto`` starts as a shadow at 100 %. Unless ``keep``, it takes the place of the not yet promoted candidate
-        of the same notebook and variable: a shadow's percentage is inherited, a canary's is not, since
-        clients should not meet new code unasked.
+        ``auto`` starts as a shadow at 100 %. Unless ``keep``, it replaces the candidate of the same notebook and
+        variable and inherits a shadow's percentage, but not a canary's: clients get no new code without a request.
         """
         traffic = self.traffic
         replaced = None if keep else self._same_source(release)
@@ -218,7 +217,7 @@ class Endpoint(Value):
         return self._next(grown.releases, grown.shares({release.tag: 100.0 if percent is None else percent}, {}))
 
     def with_traffic(self, shadow: Mapping[str, float], canary: Mapping[str, float]) -> Endpoint:
-        """The endpoint with other shares; what is not named stays as it is, 0 switches off.
+        """The endpoint with other shares; unnamed releases keep theirs, 0 switches one off.
 
         Raises
         ------
@@ -239,53 +238,54 @@ class Endpoint(Value):
     def rolled_back_to(self, earlier: Endpoint) -> Endpoint:
         """The releases, the traffic and the mode of recording of an earlier revision, as a new revision.
 
-        What answered then runs from what it ran from then, an image or a bento. Validations that were taken away
-        since come back too; those that came since stay, or going back would switch them off.
+        Its releases run from their image or bento of that revision. Validations that were removed since come back;
+        those that were added since stay, or a rollback would switch them off.
         """
-        # What was idle then and is forgotten by now stays so: only a role brings a release back.
+        # Releases that were idle then are not restored: only a role brings a release back.
         needed = [r for r in earlier.releases if earlier.traffic.role_of(r.tag) != "idle"]
         then = {r.tag: r for r in needed}
         releases = {r.tag: r.running_as(then.get(r.tag, r)) for r in (*needed, *self.releases)}
         after = self._next(tuple(releases.values()), earlier.traffic)
         restored = earlier.restored or earlier.revision
-        asking = self if self.validations else earlier
-        after = after.validating(asking.validations, asking.validations_from)
+        holder = self if self.validations else earlier
+        after = after.validating(holder.validations, holder.validations_from)
         return after.model_copy(update={"restored": restored}).recording(earlier.record, earlier.record_sample)
 
     @property
     def previous_revision(self) -> int:
-        """Where a rollback leads that names no revision: one before this state first came about.
+        """The revision of a rollback without one: the one before this state first existed.
 
-        So a second rollback goes further back, and not forth again.
+        So a second rollback goes further back.
         """
         return (self.restored or self.revision) - 1
 
     def recording(self, record: RecordMode | None, sample: float | None = None) -> Endpoint:
-        """The same revision with another mode of recording, or of another share of the requests; None: as it is."""
-        given = {"record": record, "record_sample": sample}
-        return self.model_copy(update={name: value for name, value in given.items() if value is not None})
+        """The same revision with another mode or share of recording; None: unchanged."""
+        changed = {"record": record, "record_sample": sample}
+        return self.model_copy(update={name: value for name, value in changed.items() if value is not None})
 
     @property
     def recorded(self) -> str:
-        """What is recorded, in short: ``full``, ``full of 10 %``."""
+        """The mode of recording in short: ``full``, ``full of 10 %``."""
         return self.record if self.record_sample == 1 else f"{self.record} of {percent_in_words(self.record_sample)}"
 
     def validating(self, validations: tuple[ValidationSpec, ...] | None, file: str = "") -> Endpoint:
-        """The same revision with other validations, which stand in ``file`` (empty: nowhere); None: as it is."""
+        """The same revision with other validations from ``file`` (empty: none); None: unchanged."""
         changed = {"validations": validations, "validations_from": file}
         return self if validations is None else self.model_copy(update=changed)
 
     def validated(self, tag: str, validation: Validated | None) -> Endpoint:
-        """The same revision, in which a release was validated; None: as it is."""
+        """The same revision with the validation of a release; None: unchanged."""
         if validation is None:
             return self
         known = self.release(tag)
         forced = validation.forced or (known.validation.forced if known.validation else None)
-        found = known.model_copy(update={"validation": validation.model_copy(update={"forced": forced})})
-        return self.model_copy(update={"releases": tuple(found if r.tag == found.tag else r for r in self.releases)})
+        updated = known.model_copy(update={"validation": validation.model_copy(update={"forced": forced})})
+        releases = tuple(updated if r.tag == updated.tag else r for r in self.releases)
+        return self.model_copy(update={"releases": releases})
 
     def gaining(self, after: Endpoint) -> str | None:
-        """The tag of the release that answers more clients from ``after`` on: a new stable one, or a canary."""
+        """The tag of the release that gains clients in ``after``: a new stable release, or a canary."""
         now = after.traffic
         if now.stable != self.traffic.stable:
             return now.stable
@@ -296,21 +296,21 @@ class Endpoint(Value):
         return self.model_copy(update={"revision": self.revision + 1, "running": False, "restored": None})
 
     def with_renewed(self, release: Release) -> Endpoint:
-        """The same traffic, running, with this release in the place of the one of the same tag."""
+        """The same traffic, running, with this release in place of the one of the same tag."""
         return self._next(self._releases_with(release), self.traffic)
 
     def wanted(self, keep_revisions: int) -> list[Release]:
-        """The releases that should run: with traffic, or without it for fewer than ``keep_revisions`` revisions."""
+        """The releases that should run: with traffic, or idle for fewer than ``keep_revisions`` revisions."""
         if not self.running:
             return []
         warm = {tag for tag, since in self.idle_since.items() if self.revision - since < keep_revisions}
         return [r for r in self.releases if r.tag in warm or self.traffic.role_of(r.tag) != "idle"]
 
     def _by_tag(self, shares: Mapping[str, float], role: str) -> dict[str, float]:
-        found = [(self.release(tag).tag, _check_percent(percent, f"{role} {tag}")) for tag, percent in shares.items()]
-        if len(dict(found)) < len(found):
-            raise InvalidTraffic("one release stands twice, by two spellings of its tag", "name each release once")
-        return dict(found)
+        pairs = [(self.release(tag).tag, _check_percent(percent, f"{role} {tag}")) for tag, percent in shares.items()]
+        if len(dict(pairs)) < len(pairs):
+            raise InvalidTraffic("one release is given twice, by two spellings of its tag", "name each release once")
+        return dict(pairs)
 
     def _same_source(self, release: Release) -> str | None:
         for tag in self.candidates():
@@ -370,14 +370,14 @@ def _stable(traffic: Traffic, tag: str) -> Traffic:
     return Traffic(stable=tag, canary=without.canary, canary_percent=without.canary_percent, shadows=without.shadows)
 
 
-def _check_percent(percent: float, what: str) -> float:
+def _check_percent(percent: float, subject: str) -> float:
     if not 0 <= percent <= 100:  # NaN fails this too
-        raise InvalidTraffic(f"{what}: {percent:g} is not a percentage", "give a number from 0 to 100")
+        raise InvalidTraffic(f"{subject}: {percent:g} is not a percentage", "give a number from 0 to 100")
     return float(percent)
 
 
 class Revision(Value):
-    """One change of an endpoint: who, when, why, what."""
+    """One change of an endpoint: user, time, reason, description."""
 
     endpoint: str
     revision: int

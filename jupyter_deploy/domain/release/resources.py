@@ -1,4 +1,4 @@
-"""What a release may use of a machine: how people write it, what it comes to, what is wrong with it. Pure."""
+"""A release's resources: their text form, values and limits. Pure."""
 
 from __future__ import annotations
 
@@ -26,59 +26,59 @@ _EXAMPLES: dict[Resource, str] = {
 }
 
 
-def parse_resources(given: Any) -> Any:
+def parse_resources(value: Any) -> Any:
     """``NAME=VALUE`` texts (one or a list), or a mapping, as plain values: bytes, numbers, devices; None: any.
 
     Raises
     ------
     ValueError
-        An unknown name, one name twice, or a value that it cannot have.
+        An unknown name, a repeated name, or a wrong value.
     """
-    if given is None:
+    if value is None:
         return {}
-    if isinstance(given, Mapping):
-        return {_name(name): _value(_name(name), value) for name, value in given.items()}
-    if not isinstance(given, str | list | tuple):
-        return given  # pydantic says what is wrong
-    found: dict[str, Any] = {}
-    for text in [given] if isinstance(given, str) else given:
-        name, equals, value = (part.strip() for part in str(text).partition("="))
+    if isinstance(value, Mapping):
+        return {_name(name): _value(_name(name), value) for name, value in value.items()}
+    if not isinstance(value, str | list | tuple):
+        return value  # pydantic reports the type
+    options: dict[str, Any] = {}
+    for text in [value] if isinstance(value, str) else value:
+        name, equals, amount = (part.strip() for part in str(text).partition("="))
         if not equals:
             raise ValueError(f"'{text}' is not NAME=VALUE: write, for example, {'; '.join(_EXAMPLES.values())}")
-        if name in found:
-            raise ValueError(f"{name} stands twice: name each of the resources once")
-        found[_name(name)] = _value(_name(name), value)
-    return found
+        if name in options:
+            raise ValueError(f"{name} is given twice: name each resource once")
+        options[_name(name)] = _value(_name(name), amount)
+    return options
 
 
-def parse_memory(given: Any) -> Any:
+def parse_memory(value: Any) -> Any:
     """``512MB``, ``1.5 GiB`` as bytes; a number is bytes."""
-    return _value("memory", given)
+    return _value("memory", value)
 
 
 def _name(name: Any) -> Resource:
     if name not in _EXAMPLES:
-        raise ValueError(f"'{name}' is no resource: there are {', '.join(_EXAMPLES)}")
+        raise ValueError(f"'{name}' is no resource: the resources are {', '.join(_EXAMPLES)}")
     known: Resource = name
     return known
 
 
-def _value(name: Resource, given: Any) -> float | int | str | None:
-    if given is None or given == ANY:
+def _value(name: Resource, value: Any) -> float | int | str | None:
+    if value is None or value == ANY:
         return None
-    found: float | int | str | None = _PARSERS[name](given)
-    if found is None:
-        raise ValueError(f"{name} cannot be {given!r}: write {_EXAMPLES[name]}, or {name}={ANY} for no limit")
-    return found
+    parsed: float | int | str | None = _PARSERS[name](value)
+    if parsed is None:
+        raise ValueError(f"{name} cannot be {value!r}: write {_EXAMPLES[name]}, or {name}={ANY} for no limit")
+    return parsed
 
 
-def _cpu(given: Any) -> float | None:
-    number = _number(given)
+def _cpu(value: Any) -> float | None:
+    number = _number(value)
     return number if number is not None and 0.01 <= number < float("inf") else None
 
 
-def _memory(given: Any) -> int | None:
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?(?:ytes)?\s*", str(given).lower())
+def _memory(value: Any) -> int | None:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?(?:ytes)?\s*", str(value).lower())
     if not match or match[2] not in _BYTES:
         return None
     size = int(float(match[1]) * _BYTES[match[2]])
@@ -90,23 +90,23 @@ def _memory(given: Any) -> int | None:
     return size
 
 
-def _gpu(given: Any) -> str | None:
-    devices = [part.strip() for part in str(given).split(",")]
+def _gpu(value: Any) -> str | None:
+    devices = [part.strip() for part in str(value).split(",")]
     plain = all(re.fullmatch(r"\d+|(GPU|MIG)-[A-Za-z0-9/-]+", one) for one in devices)
-    return ",".join(devices) if (plain or devices == ["none"]) and not isinstance(given, bool) else None
+    return ",".join(devices) if (plain or devices == ["none"]) and not isinstance(value, bool) else None
 
 
 def _count(most: float) -> Any:
-    def counted(given: Any) -> int | None:
-        number = _number(given)
+    def counted(value: Any) -> int | None:
+        number = _number(value)
         return int(number) if number is not None and number.is_integer() and 1 <= number <= most else None
 
     return counted
 
 
-def _number(given: Any) -> float | None:
+def _number(value: Any) -> float | None:
     try:
-        return None if isinstance(given, bool) else float(given)
+        return None if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         return None
 
@@ -119,12 +119,12 @@ _PARSERS: dict[Resource, Any] = {
     "threads": _count(1024),
 }
 
-Asked = Annotated[dict[Resource, int | float | str | None], BeforeValidator(parse_resources)]
-"""Only what was said; None: any, said so."""
+ResourceOptions = Annotated[dict[Resource, int | float | str | None], BeforeValidator(parse_resources)]
+"""The resources that were given; None: any."""
 
 
 class Resources(Value):
-    """What a release may use: None is any, of workers and threads the usual number."""
+    """A release's resources; None: any, or the usual number of workers and threads."""
 
     cpu: float | None = Field(default=None, ge=0.01, description="Processors, such as 2 or 0.5, for all its workers.")
     memory: Annotated[int | None, BeforeValidator(parse_memory)] = Field(
@@ -145,29 +145,29 @@ class Resources(Value):
     def processes(self) -> int:
         return self.workers or 1
 
-    def asked(self, given: Mapping[Any, Any]) -> Resources:
-        """With what is said now in the place of what was said before."""
-        return Resources.model_validate(self.model_dump() | dict(given)) if given else self
+    def overridden(self, options: Mapping[Any, Any]) -> Resources:
+        """These resources with some replaced."""
+        return Resources.model_validate(self.model_dump() | dict(options)) if options else self
 
-    def said(self) -> dict[str, Any]:
-        """What is not left to be any."""
+    def explicit(self) -> dict[str, Any]:
+        """The resources that are not None."""
         return self.model_dump(exclude_none=True)
 
     @property
     def in_container(self) -> dict[str, str]:
-        """Variables of an image that ``publish`` made: what its processes cannot see of the container themselves."""
-        said = {"NBDEPLOY_WORKERS": self.workers if self.processes > 1 else None, "NBDEPLOY_THREADS": self.threads}
-        return {name: str(value) for name, value in said.items() if value is not None}
+        """Variables for a container of a published image: resources that its processes cannot see themselves."""
+        variables = {"NBDEPLOY_WORKERS": self.workers if self.processes > 1 else None, "NBDEPLOY_THREADS": self.threads}
+        return {name: str(value) for name, value in variables.items() if value is not None}
 
     def threads_on(self, cpus: int) -> int | None:
-        """Of each worker, on a machine with so many processors; None: as many as its libraries choose."""
+        """Threads of each worker on a machine with ``cpus`` processors; None: the libraries choose."""
         if self.threads or (self.cpu is None and self.processes == 1):
             return self.threads
         return max(1, int(min(self.cpu or cpus, cpus) / self.processes))
 
     @property
     def words(self) -> str:
-        """``4 workers, cpu 2, memory 512 MB``; empty: nothing was said."""
+        """``4 workers, cpu 2, memory 512 MB``; empty: all are None."""
         parts = []
         if self.workers:
             parts.append(f"{self.workers} worker{'s' * (self.workers != 1)}")
@@ -182,8 +182,8 @@ class Resources(Value):
         return ", ".join(parts)
 
 
-def require_room(resources: Resources, *, cpus: float, memory: int | None) -> None:
-    """Raise InvalidInput for more than a machine has."""
+def require_capacity(resources: Resources, *, cpus: float, memory: int | None) -> None:
+    """Raise InvalidInput for more resources than a machine has."""
     if resources.cpu and resources.cpu > cpus:
         raise InvalidInput(f"cpu={resources.cpu:g} is more than this machine has", f"write {cpus:g} or less")
     if resources.memory and memory and resources.memory > memory:

@@ -1,4 +1,4 @@
-"""An endpoint and its releases as they are found."""
+"""The observed state of an endpoint and its releases."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .resources import Resources
 
 
 class Counts(Value):
-    """What the gateway counted of a release in its present role, since the gateway started.
+    """The gateway's counters of a release in its present role, since the gateway started.
 
-    ``requests`` are predictions that were answered (a shadow: copies), feedback and metadata left out; ``errors`` those
-    of them with 500 and above, also where the release was not reached; ``p50_ms`` the median time to an answer of any
-    kind, None before there was one.
+    ``requests`` counts answered predictions (of a shadow: copies), without feedback and metadata; ``errors`` those with
+    status 500 and above, also if the release was not reached; ``p50_ms`` is the median time to an answer of any kind,
+    None before the first.
     """
 
     requests: int
@@ -50,9 +50,9 @@ class ReleaseStatus(Value):
 
 
 class EndpointStatus(Value):
-    """An endpoint as it is wanted and as it is found; ``gateway``: whether anybody listens at the URL.
+    """Desired and observed state of an endpoint; ``gateway``: whether the gateway listens at the URL.
 
-    ``url`` is for programs on this machine, ``public_url`` (a setting) for everybody else.
+    ``url`` is for programs on this machine, ``public_url`` (a setting) for all others.
     """
 
     name: str

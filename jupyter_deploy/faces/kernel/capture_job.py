@@ -21,7 +21,7 @@ from jupyter_deploy.domain.requests import DeployRequest, Step
 from jupyter_deploy.domain.validation.validation import Underway
 from jupyter_deploy.faces.render.collision import check_distributions
 from jupyter_deploy.faces.render.problems import problem_of
-from jupyter_deploy.system.printed import printed
+from jupyter_deploy.system.output_redirection import redirect_output
 from jupyter_deploy.verbs.deploy import capture_live
 from jupyter_deploy.verbs.spare import stand_by_to_capture
 
@@ -48,12 +48,12 @@ def capture_for(job_id: str, shell: Any, ports: Ports, notebook: str | None = No
     """
     jobs = ports.jobs
     try:
-        job = jobs.capturing(job_id, os.getpid())
+        job = jobs.start_capture(job_id, os.getpid())
     except DeployError as error:  # it is another's, it was cancelled, or there is none
         return {"job": job_id, "state": "failed", "problem": problem_of(error).model_dump(mode="json")}
     try:
         snapshot = _captured(job, shell, ports, _here(job.notebook, notebook))
-        jobs.captured(job_id, snapshot.tag, sys.executable)
+        jobs.finish_capture(job_id, snapshot.tag, sys.executable)
     except KeyboardInterrupt:
         ended = jobs.end(job_id, "cancelled", problem=_INTERRUPTED)
         return {"job": job_id, "state": ended.state}
@@ -78,14 +78,14 @@ def _captured(job: Job, shell: Any, ports: Ports, notebook: Path | None) -> Snap
 
     def report(told: Step | Underway) -> None:
         if isinstance(told, Step):
-            ports.jobs.tell(job.id, "step", told.model_dump(mode="json"))
+            ports.jobs.add_event(job.id, "step", told.model_dump(mode="json"))
 
     def log(text: str) -> None:
         (shown,) = ports.notebooks.masked([text])
         with contextlib.suppress(DeployError):  # what cannot be told stops nothing
-            ports.jobs.tell(job.id, "log", {"text": shown})
+            ports.jobs.add_event(job.id, "log", {"text": shown})
 
-    with disk_faults(), printed(log), _redirected(), _interruptible(ports.jobs, job.id):
+    with disk_faults(), redirect_output(log), _redirected(), _interruptible(ports.jobs, job.id):
         live = live_from_expressions(shell, request.source, request, notebook=notebook)
         captured = capture_live(request, ports, report, replace(live, in_cell=False))
     stand_by_to_capture(ports)

@@ -130,7 +130,7 @@ class _Fields:
         finder, live = self._ports.finder, replace(live, in_cell=False)
         staleness = stale(live, finder)
         self.complete = staleness is not None
-        for finding in (*(staleness or ()), *finder.glance(live)):
+        for finding in (*(staleness or ()), *finder.fast_findings(live)):
             if finding.check not in request.waive:
                 self._note("example" if finding.check == "features" else "model", *_words(finding), finding)
 
@@ -149,7 +149,7 @@ class _Fields:
         if missing is not None:
             self._note(field, *no_variable(missing, namespace))
             return None
-        value = self._ports.finder.look(expression, namespace)
+        value = self._ports.finder.evaluate(expression, namespace)
         if field == "example" and value is not None:
             shown = self._ports.finder.first_rows(value[0])
             if shown.problem:

@@ -13,8 +13,8 @@ from typing import Any
 
 from jupyter_deploy.domain.capture.artifacts import Source, checked_name
 from jupyter_deploy.domain.errors import (
+    CheckFailed,
     DeployError,
-    GuardFailed,
     InvalidExample,
     InvalidInput,
     UnknownSource,
@@ -118,7 +118,7 @@ def capture_for_command_line(document: str) -> None:
             "remedy": error.remedy,
             "details": error.details,
         }
-        if isinstance(error, GuardFailed):
+        if isinstance(error, CheckFailed):
             found["findings"] = [finding.model_dump(mode="json") for finding in error.findings]
         display({ERROR_MIME: found, "text/plain": str(error)}, raw=True)
     else:

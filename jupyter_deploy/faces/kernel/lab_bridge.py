@@ -18,7 +18,7 @@ from jupyter_deploy.domain.jobs import ENDED
 from jupyter_deploy.faces.render.collision import check_distributions
 from jupyter_deploy.faces.render.problems import problem_of
 from jupyter_deploy.faces.render.shell import current_shell, namespace_of, watch_cells
-from jupyter_deploy.faces.views.documents import FieldProblem, Found
+from jupyter_deploy.faces.views.documents import FieldProblem, KernelReport
 from jupyter_deploy.wiring import Wiring
 
 from .capture_job import capture_for
@@ -28,7 +28,7 @@ from .kernel import evaluated, failed_in, notebook_path
 
 
 def found() -> Shown:
-    """``Found``: the models in this kernel, best first, with examples for each."""
+    """``KernelReport``: the models in this kernel, best first, with examples for each."""
     shell = current_shell()
     namespace = namespace_of(shell)
     notebook = notebook_path(namespace)
@@ -44,7 +44,7 @@ def found() -> Shown:
         home = _home(wiring)
     except DeployError as error:
         words = error.message if not error.details else f"{error.message}\n{error.details}"
-        return Shown(Found(**told, home="", models=(), problem=words, remedy=error.remedy))
+        return Shown(KernelReport(**told, home="", models=(), problem=words, remedy=error.remedy))
     hidden = getattr(shell, "user_ns_hidden", {})
     variables = {name: value for name, value in namespace.copy().items() if value is not hidden.get(name, Shown)}
     cells: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ def found() -> Shown:
         watch_cells(shell)
         cells = tuple(shell.history_manager.input_hist_raw[1:]) if shell.history_manager else ()
     models = wiring.ports.finder.models(variables, cells, failed_in(shell))
-    return Shown(Found(**told, home=home, models=tuple(models)))
+    return Shown(KernelReport(**told, home=home, models=tuple(models)))
 
 
 def preview(expression: str) -> Shown:

@@ -23,7 +23,7 @@ def stale(live: Live, finder: Finder, waited: float = WAITED) -> tuple[Finding, 
     key = _key(live)
     with _lock:
         if not _known or _known[0][0] != key:
-            _known[:] = [(key, _thread.submit(finder.stale, live))]
+            _known[:] = [(key, _thread.submit(finder.stale_findings, live))]
         future = _known[0][1]
     try:
         return future.result(timeout=waited)

@@ -42,7 +42,7 @@ class Card {
     const heading = newId();
     this.badge = h("span", { class: "badge" });
     this.who = h("p", { class: "who" });
-    this.changes = h("p", { class: "changes", title: `nbdeploy diff ${tag} shows all` });
+    this.changes = h("p", { class: "changes", title: `Run nbdeploy diff ${tag} for all changes` });
     this.gatesWords = h("span");
     this.gatesReport = h("button", { type: "button", class: "button quiet", "aria-label": `Report on the gates of ${short(tag)}`,
       onclick: () => panel.showReport(tag, this.gatesReport) }, "Open the report");
@@ -91,7 +91,7 @@ class Card {
       onclick: () => panel.ask("promote", { tag }, this.promote) }, "Promote…");
     this.compare = h("button", { type: "button", class: "button", "aria-label": `Compare ${name} with stable`,
       onclick: () => panel.showBelow({ do: "compare", tag }, this.compare) }, "Compare");
-    this.publish = h("button", { type: "button", class: "button", "aria-label": `Publish ${name}`, title: "Make a container image of it and send it to a registry",
+    this.publish = h("button", { type: "button", class: "button", "aria-label": `Publish ${name}`, title: "Build a container image of this release and push it to a registry",
       onclick: () => panel.publishing.ask(tag, this.publish) }, "Publish…");
     this.ofCandidates = [shadow, canary, this.compare, this.promote];
     this.controls.append(shadow, canary, h("div", { class: "row end" }, this.publish, this.compare, this.promote));
@@ -129,7 +129,7 @@ class Card {
     this.sliderDraft.follow(card.role === "canary" ? card.percent : 0);
     if (card.role !== "shadow") this.shareDraft.submit.disabled = true; // the percent goes with the switch
     this.compare.disabled = idle;
-    this.compare.title = idle ? "It gets no traffic to compare" : "";
+    this.compare.title = idle ? "An idle release gets no traffic to compare" : "";
   }
 
   reset() {
@@ -139,7 +139,7 @@ class Card {
 
   updateLive(live) {
     const looked = live && !(this.card?.role === "idle" && !live.health);
-    health(this.health, looked ? live.healthy : null, live ? live.health : "not looked at yet");
+    health(this.health, looked ? live.healthy : null, live ? live.health : "not checked yet");
     const counts = live?.counts;
     const rates = counts?.rates ?? [];
     const rate = rates.at(-1);

@@ -93,7 +93,7 @@ class Changes:
             if isinstance(request, TrafficRequest) and not shown.asks:
                 self._start(pending, request)
                 return
-            self._set(pending, "look at what will change, then confirm")
+            self._set(pending, "review the change, then confirm")
 
         def compare() -> None:
             sentence = compared(shown, request, before, after, history=history, ports=self._ports).comparison
@@ -181,20 +181,20 @@ class Changes:
             self._conflict(pending)
             return
         problem = problem_view(error)
-        self._set(replace(pending, phase="failed", problem=problem), f"not done: {problem['message']}")
+        self._set(replace(pending, phase="failed", problem=problem), f"failed: {problem['message']}")
 
     def _conflict(self, pending: Pending) -> None:
         """Who was faster, and with what; what the user wanted stays."""
         try:
             revisions = self._history()
         except DeployError as error:
-            self._set(replace(pending, phase="failed", problem=problem_view(error)), f"not done: {error.message}")
+            self._set(replace(pending, phase="failed", problem=problem_view(error)), f"failed: {error.message}")
             return
         newer = [r for r in revisions if r.revision > pending.revision]
         now = revisions[0].revision if revisions else pending.revision
         problem = {
-            "message": f"Not done: {self._name} is at revision {now} by now, you saw revision {pending.revision}.",
-            "remedy": "See what changed, and look again at what yours would do.",
+            "message": f"{self._name} is at revision {now}, you saw revision {pending.revision}: nothing was changed.",
+            "remedy": "Review the newer revisions, then refresh the preview.",
             "details": "",
         }
         self._set(
@@ -204,7 +204,7 @@ class Changes:
                 problem=problem,
                 newer=[row.model_dump(mode="json") for row in revision_rows(newer)],
             ),
-            f"conflict: the endpoint is at revision {now} by now",
+            f"conflict: the endpoint is at revision {now}",
         )
 
     def _set(self, pending: Pending | None, said: str) -> None:

@@ -79,7 +79,7 @@ function copier(label, element, say) {
   const button = h("button", { type: "button", class: "button quiet", "aria-label": label, onclick: async () => {
     try {
       await navigator.clipboard.writeText(element.textContent);
-      say("copied");
+      say("Copied");
       write(button, "Copied");
     } catch {
       const range = document.createRange();

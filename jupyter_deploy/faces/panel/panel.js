@@ -30,7 +30,7 @@ class View {
     this.url = h("code");
     this.copy = copier("Copy the URL", this.url, (words) => write(this.live, words));
     this.rollback = h("button", { type: "button", class: "button", onclick: () => this.ask("rollback", {}, this.rollback) }, "Roll back…");
-    this.stop = h("button", { type: "button", class: "button", title: "Records and history stay; it can be started again",
+    this.stop = h("button", { type: "button", class: "button", title: "Records and history are kept; the endpoint can be started again",
       onclick: () => this.ask("stop", {}, this.stop) }, "Stop…");
     this.askedCount = h("summary");
     this.askedLines = h("ul");
@@ -48,7 +48,7 @@ class View {
     this.model.on("msg:custom", this.onMessage);
     this.historyCount = h("summary");
     this.historyBody = h("tbody");
-    const head = ["revision", "when", "who", "what", "why", ""].map((name) => h("th", { scope: "col" }, name));
+    const head = ["revision", "time", "user", "change", "reason", ""].map((name) => h("th", { scope: "col" }, name));
     this.history = h("details", { class: "history" }, this.historyCount,
       h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ...head)), this.historyBody)), this.buildValidations());
     this.live = h("div", { role: "status", "aria-live": "polite", class: "unseen" });
@@ -69,7 +69,7 @@ class View {
     this.validations = h("ul", { "aria-label": "Validations, newest first" });
     this.notMeasured = h("p", { class: "faint" });
     this.measured = h("button", { type: "button", class: "button", onclick: () => this.showBelow({ do: "measured" }, this.measured) },
-      "What they measured");
+      "Show the metrics");
     return h("section", { class: "validations", "aria-labelledby": heading },
       h("div", { class: "row" }, h("h4", { id: heading }, "Validations"), this.measured), this.notMeasured, this.validations);
   }
@@ -110,9 +110,9 @@ class View {
     write(this.revision, `revision ${endpoint.revision}`);
     write(this.records, `records: ${endpoint.record}`);
     write(this.url, endpoint.url);
-    const asked = endpoint.validations.length;
-    this.validated.hidden = !asked;
-    write(this.askedCount, `Asked of every release: ${asked} validation${asked === 1 ? "" : "s"}`);
+    const count = endpoint.validations.length;
+    this.validated.hidden = !count;
+    write(this.askedCount, `${count} validation${count === 1 ? "" : "s"} of every release`);
     writeLines(this.askedLines, endpoint.validations);
     this.stop.hidden = !endpoint.running;
     write(this.rollback, endpoint.running ? "Roll back…" : "Start again…");
@@ -165,7 +165,7 @@ class View {
   updateProblem() {
     const problem = this.model.get("problem");
     this.problem.hidden = !problem;
-    if (problem) this.problem.replaceChildren(...notice("What is shown may be out of date: ", problem));
+    if (problem) this.problem.replaceChildren(...notice("The data below may be out of date: ", problem));
     else this.problem.replaceChildren();
   }
 
@@ -197,15 +197,15 @@ class View {
 
   drawPending(pending) {
     const { number, phase } = pending;
-    const reason = h("input", { type: "text", "aria-label": "Why (optional)", placeholder: "Why? (optional, kept in the history)" });
+    const reason = h("input", { type: "text", "aria-label": "Reason (optional)", placeholder: "Reason (optional, stored in the history)" });
     const act = (words, message, primary) => h("button", { type: "button", class: primary ? "button primary" : "button",
       onclick: () => this.send({ number, ...message() }) }, words);
     const cancel = h("button", { type: "button", class: "button", onclick: () => {
       for (const card of this.cards.values()) card.reset();
       this.send({ do: "dismiss", number });
     } }, phase === "preview" ? "Cancel" : "Discard");
-    const why = h("input", { type: "text", "aria-label": "Why it is done all the same", placeholder: "Why? (kept for good)" });
-    const force = act("Do it all the same", () => ({ do: "force", reason: why.value }));
+    const why = h("input", { type: "text", "aria-label": "Reason for the override", placeholder: "Reason (stored permanently)" });
+    const force = act("Override the gates", () => ({ do: "force", reason: why.value }));
     force.disabled = true;
     why.addEventListener("input", () => { force.disabled = !why.value.trim(); });
     why.addEventListener("keydown", (event) => { if (event.key === "Enter" && !force.disabled) force.click(); });
@@ -214,8 +214,8 @@ class View {
     const actions = {
       preview: () => [reason, act("Confirm", () => ({ do: "confirm", reason: reason.value }), true), cancel],
       working: () => [],
-      failed: () => [act("Look again", () => ({ do: "again" }), true), cancel, ...gates],
-      conflict: () => [act("Look again", () => ({ do: "again" }), true), cancel],
+      failed: () => [act("Refresh", () => ({ do: "again" }), true), cancel, ...gates],
+      conflict: () => [act("Refresh", () => ({ do: "again" }), true), cancel],
     }[phase]();
     reason.addEventListener("keydown", (event) => {
       if (event.key === "Enter") this.send({ number, do: "confirm", reason: reason.value });
@@ -227,7 +227,7 @@ class View {
     const newer = pending.newer.map((revision) => h("li", {}, h("b", {}, `revision ${revision.revision}`),
       ` by ${revision.by}, ${ago(revision.at)}: ${revision.what}${revision.reason ? ` (${revision.reason})` : ""}`));
     this.pending.replaceChildren(...[
-      h("h4", {}, { preview: "Before you confirm: ", working: "Working: ", failed: "Not done: ", conflict: "Somebody was faster: " }[phase] + pending.title),
+      h("h4", {}, { preview: "Preview: ", working: "In progress: ", failed: "Failed: ", conflict: "Conflict: " }[phase] + pending.title),
       pending.problem ? h("div", { class: "notice bad", role: "alert" }, ...notice("", pending.problem)) : null,
       newer.length ? h("ul", { class: "newer" }, ...newer) : null,
       rows.length && phase !== "conflict" ? h("table", { class: "difference" }, h("tbody", {}, ...rows)) : null,
@@ -266,8 +266,8 @@ class View {
       h("span", { class: "faint", title: clock(row.at) }, `${row.trigger} by ${row.by}, ${ago(row.at)}`))));
     this.measured.hidden = !charts;
     this.notMeasured.hidden = charts > 0;
-    write(this.notMeasured, rows.length ? "What is measured is drawn once it was measured twice."
-      : "None yet. Choose a validation notebook when you deploy: it runs for each release, and what it measures is drawn here.");
+    write(this.notMeasured, rows.length ? "A metric is drawn once it has two measurements."
+      : "No validations yet. Choose a validation notebook when you deploy: it runs for each release, and its metrics are drawn here.");
   }
 
   /** Asks for what is drawn below the panel; `from` is where the focus goes back to. */
@@ -287,14 +287,14 @@ class View {
       return;
     }
     const measured = below.what === "validations";
-    const words = measured ? "What validations measured, release by release"
-      : { working: `Comparing ${short(below.tag)} with stable …`, failed: `${short(below.tag)} was not compared. `,
+    const words = measured ? "Metrics of the validations, by release"
+      : { working: `Comparing ${short(below.tag)} with stable …`, failed: `${short(below.tag)} could not be compared. `,
         shown: `Compared at ${below.at ? new Date(below.at).toLocaleTimeString() : ""}` }[below.phase];
     this.below.replaceChildren(...[
       h("span", {}, words),
       ...(below.problem ? notice("", below.problem) : []),
       below.phase === "working" ? null : h("button", { type: "button", class: "button quiet",
-        "aria-label": measured ? "Hide what validations measured" : "Hide the comparison", onclick: () => this.send({ do: "hide" }) }, "Hide"),
+        "aria-label": measured ? "Hide the metrics" : "Hide the comparison", onclick: () => this.send({ do: "hide" }) }, "Hide"),
     ].filter(Boolean));
   }
 

@@ -16,16 +16,16 @@ class Publishing {
       return;
     }
     this.asks = true;
-    const to = h("input", { type: "text", "aria-label": "Where to", placeholder: `registry.example/team/${this.panel.endpoint.name}`,
+    const to = h("input", { type: "text", "aria-label": "Destination", placeholder: `registry.example/team/${this.panel.endpoint.name}`,
       spellcheck: "false", autocomplete: "off", value: given.to });
     const overwrite = h("input", { type: "checkbox", checked: given.overwrite });
     const form = h("form", { onsubmit: (event) => {
       event.preventDefault();
       this.send(tag, { to: to.value, overwrite: overwrite.checked });
     } },
-    h("label", { class: "field" }, h("span", {}, "Where to"), to),
+    h("label", { class: "field" }, h("span", {}, "Destination"), to),
     h("p", { class: "faint" }, "HOST/PATH or HOST/PATH:TAG; without a tag the release's version is the tag."),
-    h("label", { class: "row" }, overwrite, h("span", {}, "Move the tag, if it names another image")),
+    h("label", { class: "row" }, overwrite, h("span", {}, "Move the tag if it names another image")),
     h("div", { class: "row" }, h("button", { type: "submit", class: "button primary" }, "Publish"),
       this.button("Cancel", () => this.close())));
     to.addEventListener("keydown", (event) => {
@@ -34,7 +34,7 @@ class Publishing {
       form.requestSubmit();
     });
     this.draw(`Publish ${short(tag)}`, "form",
-      h("p", {}, "Makes a container image of this release and sends it to a registry: any container engine or cloud starts it."), form);
+      h("p", {}, "Builds a container image of this release and pushes it to a registry. Any container engine or cloud can start it."), form);
     to.focus();
     to.select();
   }
@@ -98,14 +98,14 @@ class Publishing {
 
   failed({ tag, to, lines, problem }) {
     const again = this.button("Try again…", () => this.ask(tag, this.from, { overwrite: false, ...this.asked, to }), true);
-    const why = h("input", { type: "text", "aria-label": "Why it is published all the same", placeholder: "Why? (kept for good)" });
-    const force = this.button("Publish it all the same", () => this.send(tag, { overwrite: false, ...this.asked, to, reason: why.value }));
+    const why = h("input", { type: "text", "aria-label": "Reason for the override", placeholder: "Reason (stored permanently)" });
+    const force = this.button("Override the gates", () => this.send(tag, { overwrite: false, ...this.asked, to, reason: why.value }));
     force.disabled = true;
     why.addEventListener("input", () => { force.disabled = !why.value.trim(); });
     why.addEventListener("keydown", (event) => { if (event.key === "Enter" && !force.disabled) force.click(); });
     const report = this.button("Report", () => this.panel.showReport(tag, report));
     const gates = problem.gates ? [...(problem.report ? [report] : []), why, force] : [];
-    this.draw(`Not published: ${short(tag)}`, "failed", h("div", { class: "notice bad", role: "alert" }, ...notice("", problem)), this.soFar(lines),
+    this.draw(`Failed to publish: ${short(tag)}`, "failed", h("div", { class: "notice bad", role: "alert" }, ...notice("", problem)), this.soFar(lines),
       h("div", { class: "row" }, again, this.button("Close", () => this.close()), ...gates));
   }
 
@@ -117,12 +117,12 @@ class Publishing {
       const words = h(copied[name] ? "code" : "span", {}, value);
       return [h("dt", {}, name), h("dd", {}, words, copied[name] ? copier(copied[name], words, say) : "")];
     });
-    const command = h("pre", { tabindex: "0", "aria-label": "The line that starts it" }, page.command);
+    const command = h("pre", { tabindex: "0", "aria-label": "Start command" }, page.command);
     const rows = page.layers.map((row) => h("tr", { title: row.at(-1) }, ...row.slice(0, -1).map((cell) => h("td", {}, cell))));
     this.draw(`Published: ${short(tag)}`, "done", h("p", {}, page.headline), h("dl", { class: "facts" }, ...facts),
       h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ...page.head.slice(0, -1).map((name) => h("th", { scope: "col" }, name)))),
         h("tbody", {}, ...rows))),
-      h("p", { class: "faint" }, "Any container engine starts it:"), h("div", { class: "row command" }, command, copier("Copy the line that starts it", command, say)),
+      h("p", { class: "faint" }, "Any container engine can start it:"), h("div", { class: "row command" }, command, copier("Copy the start command", command, say)),
       h("div", { class: "row" }, this.button("Close", () => this.close())));
   }
 }

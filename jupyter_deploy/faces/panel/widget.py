@@ -203,7 +203,7 @@ class Panel:
             path = found.report if found else None
         else:
             path = (pending.problem or {}).get("report") if pending else None
-        page, problem = "", "it has no report"
+        page, problem = "", "the validation has no report"
         try:
             page = Path(path).read_text("utf-8") if path else ""
         except OSError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jupyter_deploy.domain.base import percent_in_words
-from jupyter_deploy.domain.capture.findings import told
+from jupyter_deploy.domain.capture.findings import finding_text
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.status import EndpointStatus, ReleaseStatus
 
@@ -86,7 +86,7 @@ def _limits(releases: list[ReleaseStatus]) -> list[Table]:
 
 
 def _findings(result: EndpointStatus) -> list[Table]:
-    rows = [(r.tag, mark(f).strip("[]"), told(f)) for r in result.releases for f in by_severity(r.findings)]
+    rows = [(r.tag, mark(f).strip("[]"), finding_text(f)) for r in result.releases for f in by_severity(r.findings)]
     return [Table("what the checks found", ("release", "", ""), rows)] if rows else []
 
 

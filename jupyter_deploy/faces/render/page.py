@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_deploy.domain.capture.findings import Finding, told
+from jupyter_deploy.domain.capture.findings import Finding, finding_text
 from jupyter_deploy.domain.validation.validation import Verdict
 
 
@@ -63,7 +63,7 @@ def as_text(document: Page) -> str:
     from rich.table import Table as RichTable
 
     lines = [document.headline]
-    lines += [f"  {mark(finding)} {told(finding)}" for finding in document.findings]
+    lines += [f"  {mark(finding)} {finding_text(finding)}" for finding in document.findings]
     lines += [
         f"  {SIGNS[one.verdict]} {one.sentence}{f'  ({one.origin})' if one.origin else ''}" for one in document.lines
     ]
@@ -163,7 +163,7 @@ def _line(line: Line) -> str:
 def _finding(finding: Finding) -> str:
     edge = EDGES["note" if finding.waived is not None else finding.severity]
     style = f"border-left:4px solid {edge};padding:2px 8px;margin:4px 0"
-    return f"<div style='{style}'><b>{mark(finding)}</b> {html_.escape(told(finding))}</div>"
+    return f"<div style='{style}'><b>{mark(finding)}</b> {html_.escape(finding_text(finding))}</div>"
 
 
 def short(value: Any, limit: int = 60) -> str:

@@ -6,7 +6,7 @@ import traceback
 
 from pydantic import ValidationError
 
-from jupyter_deploy.domain.errors import DeployError, GateFailed, GuardFailed, InvalidInput, done_by_then
+from jupyter_deploy.domain.errors import CheckFailed, DeployError, GateFailed, InvalidInput, done_by_then
 from jupyter_deploy.domain.jobs import Problem
 
 # An error's code -> HTTP status and what kind of problem it is.
@@ -79,7 +79,7 @@ def problem_of(error: BaseException) -> Problem:
         remedy=error.remedy,
         details=error.details,
         report=error.report if isinstance(error, GateFailed) else "",
-        findings=tuple(f.model_dump(mode="json") for f in error.findings) if isinstance(error, GuardFailed) else (),
+        findings=tuple(f.model_dump(mode="json") for f in error.findings) if isinstance(error, CheckFailed) else (),
     )
 
 

@@ -50,8 +50,8 @@ _ENTRIES: tuple[View, ...] = (
     View("live", r.LiveRequest, d.LiveView, "live.live"),
     View("records", r.RecordsRequest, d.RecordsView, "records.records"),
     View("record", r.RecordRequest, d.RecordView, "records.record"),
-    View("told", r.ToldRequest, d.ToldView, "result_page.told"),
-    View("beside", r.BesideRequest, d.BesideView, "notebook_context.beside"),
+    View("result_page", r.ResultPageRequest, d.ResultPageView, "result_page.result_page"),
+    View("notebook_context", r.NotebookContextRequest, d.NotebookContextView, "notebook_context.notebook_context"),
 )
 """One line each, such as ``View("live", LiveRequest, LiveView, "live.live")``; the requests are in ``requests.py``."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
-from jupyter_deploy.domain.capture.findings import counted, told
+from jupyter_deploy.domain.capture.findings import counted, finding_text
 from jupyter_deploy.domain.images.images import Publication
-from jupyter_deploy.domain.images.published import place_of
+from jupyter_deploy.domain.images.published import destination_of
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Revision
 from jupyter_deploy.domain.release.status import EndpointStatus, ReleaseStatus
 from jupyter_deploy.faces.render.difference_page import changed
@@ -50,7 +50,7 @@ def endpoint_view(
         words=state_in_words(status),
         record=endpoint.recorded,
         validations=tuple(spec.words for spec in endpoint.validations),
-        publish_to=place_of(endpoint.name, publish_to, publications),
+        publish_to=destination_of(endpoint.name, publish_to, publications),
         cards=tuple(
             _card(endpoint, r, found.get(r.tag), rates.get(r.tag, ()), published.get(r.tag, ())) for r in shown
         ),
@@ -94,7 +94,7 @@ def _card(
         changes=_changes(release),
         gates=_gates(release),
         found=counted(release.findings),
-        findings=tuple(told(finding) for finding in release.findings if finding.severity != "note"),
+        findings=tuple(finding_text(finding) for finding in release.findings if finding.severity != "note"),
         created=release.created_at,
         published=published,
         counts=_counts(found, rates),
@@ -103,7 +103,7 @@ def _card(
 
 def _health(found: ReleaseStatus | None) -> str:
     if found is None:
-        return "not looked at yet"
+        return "not checked yet"
     return found.detail or ("healthy" if found.healthy else "not healthy")
 
 

@@ -78,14 +78,14 @@ def consequences(
             said.append(f"{who}: {found.change}{because}.")
     gaining = before.gaining(after)
     if gaining and after.validations and not isinstance(change, RollbackRequest):
-        asked = "; ".join(spec.words for spec in after.validations)
-        said.append(f"Validated first, and refused if it does not hold, {gaining}: {asked}.")
+        gates = "; ".join(spec.words for spec in after.validations)
+        said.append(f"Validated first, and refused if a gate fails, {gaining}: {gates}.")
     if not before.running:
         said.append("The endpoint is stopped: this starts it again.")
     runs = {release.tag for release in before.wanted(keep_revisions)}
     starting = [tag for tag in after.traffic.tags() if tag not in runs]
     if starting:
-        said.append(f"Started first, and asked the example: {', '.join(starting)}.")
+        said.append(f"Started first, and tested with the example: {', '.join(starting)}.")
     losing = [tag for tag in before.traffic.tags() if tag not in after.traffic.tags()]
     if losing:
         kept = f"kept warm for {keep_revisions} revisions" if keep_revisions else "stopped"
@@ -94,15 +94,15 @@ def consequences(
         said.append(f"Recorded from then on: {recorded_in_words(after)}.")
     if before.running and not touches_clients(before, after):
         copies = before.traffic.shadows != after.traffic.shadows
-        said.append(f"Clients notice nothing{': only copies change' if copies else ''}.")
+        said.append(f"Clients are not affected{': only shadow copies change' if copies else ''}.")
     return tuple(said)
 
 
 def _of_stopping(before: Endpoint) -> tuple[str, ...]:
     if not before.running:
-        return ("It is stopped already: nothing changes.",)
+        return ("The endpoint is stopped already: nothing changes.",)
     return (
-        "Clients are not answered any more: whoever still asks gets an error.",
-        f"Requests under way are answered first. Then these end: {', '.join(before.traffic.tags())}.",
-        "Records and history stay, and going back to a revision starts it again.",
+        "Clients get errors from then on.",
+        f"Requests in progress are answered first. Then these releases stop: {', '.join(before.traffic.tags())}.",
+        "Records and history are kept. Going back to a revision starts the endpoint again.",
     )

@@ -33,7 +33,7 @@ def in_a_sentence(endpoint: Endpoint, candidate: str, ports: Ports, *, seconds: 
     try:
         found = future.result(seconds)
     except TimeoutError:
-        return "", f"Comparing {candidate} with stable takes longer than {seconds:g} s: see the comparison itself."
+        return "", f"Comparing {candidate} with stable takes longer than {seconds:g} s: open the comparison."
     except DeployError as error:
         return "", f"Not compared with stable: {error.message}."
     finally:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from jupyter_deploy.domain.base import Value
-from jupyter_deploy.domain.capture.candidates import ExampleGuess, ModelFound, Table  # noqa: F401 - documents too
+from jupyter_deploy.domain.capture.candidates import ExampleGuess, ModelCandidate, Table  # noqa: F401 - documents too
 from jupyter_deploy.domain.jobs import Job, JobEvent
 from jupyter_deploy.domain.release.endpoint import Role
 from jupyter_deploy.domain.release.resources import Resources
@@ -23,7 +23,7 @@ class JobWithEvents(Job):
     events: tuple[JobEvent, ...]
 
 
-class ToldView(Value):
+class ResultPageView(Value):
     """A job's result as a page: HTML without scripts, in which data are escaped."""
 
     title: str
@@ -348,7 +348,7 @@ class FormView(Value):
     snippets: tuple[Snippet, ...]
 
 
-class NotebookBeside(Value):
+class NearbyNotebook(Value):
     """A validation notebook near the one that is open.
 
     ``gates``: those in its metadata. ``of``: the other notebook there that its name tells of; empty: none.
@@ -361,7 +361,7 @@ class NotebookBeside(Value):
     parameters: dict[str, Any]
 
 
-class BesideView(Value):
+class NotebookContextView(Value):
     """What the dialog finds around a notebook.
 
     Attributes
@@ -378,13 +378,13 @@ class BesideView(Value):
 
     name: str
     endpoints: dict[str, Literal["stable", "shadow"]]
-    notebooks: tuple[NotebookBeside, ...]
+    notebooks: tuple[NearbyNotebook, ...]
     gates: tuple[str, ...]
     asked: tuple[str, ...] = ()
     resources: Resources = Resources()
 
 
-class Found(Value):
+class KernelReport(Value):
     """What the kernel tells of itself: the bridge's answer.
 
     Attributes
@@ -400,7 +400,7 @@ class Found(Value):
     pid: int
     notebook: str | None
     home: str
-    models: tuple[ModelFound, ...]
+    models: tuple[ModelCandidate, ...]
     problem: str = ""
     remedy: str = ""
 

@@ -26,7 +26,7 @@ def live(request: LiveRequest, ports: Ports) -> LiveView:
     # Whole steps of the clock: who looks again within one sees the same spans, and none that is half over.
     until = datetime.fromtimestamp(now().timestamp() // _LENGTHS[0] * _LENGTHS[0], UTC)
     since = until - max(1, asked // seconds) * every
-    spans = ports.log.spans(endpoint.name, since=since, until=until, every=every)
+    spans = ports.log.time_series(endpoint.name, since=since, until=until, every=every)
     return LiveView(
         charts=live_charts(spans, since=since, until=until, every=every),
         minutes=request.minutes,
@@ -38,12 +38,12 @@ def live(request: LiveRequest, ports: Ports) -> LiveView:
 def _note(endpoint: Endpoint, *, seen: bool) -> str:
     if endpoint.record == "off":
         return (
-            "Nothing is recorded now (record: off), so nothing is seen here; "
-            f"'nbdeploy traffic {endpoint.name} --record meta' has requests counted without their data."
+            "Requests are not recorded (record: off), so there is no data here. "
+            f"Run 'nbdeploy traffic {endpoint.name} --record meta' to record requests without their data."
         )
     if not endpoint.running:
         return f"{endpoint.name} is stopped."
     if not seen:
-        return "No request in this time."
+        return "No requests in this period."
     share = percent_in_words(endpoint.record_sample)
     return "" if endpoint.record_sample == 1 else f"Estimated: {share} of the requests are recorded."

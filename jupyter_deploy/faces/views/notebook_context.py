@@ -21,8 +21,8 @@ from jupyter_deploy.settings import load_settings
 from jupyter_deploy.verbs.endpoint_gates import listed_for
 from jupyter_deploy.wiring import Wiring
 
-from .documents import BesideView, NotebookBeside
-from .requests import BesideRequest
+from .documents import NearbyNotebook, NotebookContextView
+from .requests import NotebookContextRequest
 
 _BELOW = ("checks", "check", "validation", "validations", "tests")
 """Folders beside a notebook in which people keep those that validate."""
@@ -31,22 +31,22 @@ _MOST = 100
 _RECORDS = re.compile(r"\bjupyter_deploy\b[\s\S]*\b(?:metric|check)\s*\(")
 
 
-def beside(request: BesideRequest, ports: Ports) -> BesideView:
+def notebook_context(request: NotebookContextRequest, ports: Ports) -> NotebookContextView:
     """The view. Only what a model must hold to is read of the folder's ``nbdeploy.yaml``, as by a job."""
     # A Lab in a home names its folder by '~'. As it is written: '..' leads out of no link.
     path = Path(os.path.normpath(Path(request.path).expanduser().absolute()))
-    settings = load_settings(beside=path.parent)
+    settings = load_settings(notebook_folder=path.parent)
     around = Wiring(settings, folder=path.parent).ports
     endpoints = ports.store.endpoints()
     name = _name(path, endpoints, ports)
     known = next((one for one in endpoints if one.name == name), None)
-    return BesideView(
+    return NotebookContextView(
         name=name,
         endpoints={one.name: "shadow" for one in endpoints},
-        notebooks=tuple(_told(notebook, path) for notebook in _validating(path, around)),
+        notebooks=tuple(_nearby(notebook, path) for notebook in _validating(path, around)),
         gates=tuple(spec.without_secrets.words for spec in listed_for(name, around)),
         asked=tuple(spec.without_secrets.words for spec in known.validations) if known else (),
-        resources=known.release(known.traffic.stable).resources.asked(settings.resources.said())
+        resources=known.release(known.traffic.stable).resources.overridden(settings.resources.explicit())
         if known
         else settings.resources,
     )
@@ -131,9 +131,9 @@ def _mentions(path: Path) -> bool:
         return False
 
 
-def _told(notebook: Notebook, path: Path) -> NotebookBeside:
+def _nearby(notebook: Notebook, path: Path) -> NearbyNotebook:
     parameters: dict[str, Any] = json.loads(json.dumps(dict(notebook.defaults or {}), default=str))
-    return NotebookBeside(
+    return NearbyNotebook(
         path=str(notebook.path),
         title=_title(notebook),
         of=_of(notebook.path.stem, path),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jupyter_deploy.domain.base import percent_in_words
 from jupyter_deploy.domain.evidence.inference import Record
-from jupyter_deploy.domain.evidence.record_pages import Head, Wanted
+from jupyter_deploy.domain.evidence.record_pages import RecordFilter, RecordSummary
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.verbs.change import find, moment
@@ -21,7 +21,7 @@ _SUMMARY = 120
 def records(request: RecordsRequest, ports: Ports) -> RecordsView:
     """A page, newest first."""
     endpoint = find(ports, request.name)
-    wanted = Wanted(
+    wanted = RecordFilter(
         since=moment(request.since),
         role=request.role,
         status=request.status,
@@ -31,7 +31,7 @@ def records(request: RecordsRequest, ports: Ports) -> RecordsView:
     found = ports.log.page(endpoint.name, wanted, before=request.before, limit=request.limit)
     notes = [unreadable(found.unreadable)] if found.unreadable else []
     if gone := ports.log.removed(endpoint.name):
-        notes.append(f"{gone} records were purged or cleared away")
+        notes.append(f"{gone} records were purged or removed by retention")
     return RecordsView(
         records=tuple(_row(head) for head in found.heads),
         total=found.total,
@@ -59,7 +59,7 @@ def record(request: RecordRequest, ports: Ports) -> RecordView:
     )
 
 
-def _row(head: Head) -> RecordRow:
+def _row(head: RecordSummary) -> RecordRow:
     return RecordRow(
         key=head.key,
         request_id=head.request_id,
@@ -75,7 +75,7 @@ def _row(head: Head) -> RecordRow:
     )
 
 
-def _summary(head: Head) -> str:
+def _summary(head: RecordSummary) -> str:
     if head.error:
         return _shortened(head.error, 2 * _SUMMARY)
     if head.bare:
@@ -90,7 +90,7 @@ def _shortened(text: str, most: int) -> str:
 def _recorded(endpoint: Endpoint) -> list[str]:
     sample = endpoint.record_sample
     shares = [] if sample == 1 else [f"{percent_in_words(sample)} of the requests are recorded now (record_sample)"]
-    again = f"'nbdeploy traffic {endpoint.name} --record full' has it recorded from then on"
+    again = f"'nbdeploy traffic {endpoint.name} --record full' records them from then on"
     if endpoint.record == "meta":
         return [f"input, output and messages of errors are not recorded now (record: meta); {again}", *shares]
     return [f"nothing is recorded now (record: off); {again}"] if endpoint.record == "off" else shares

@@ -76,7 +76,7 @@ class RecordRequest(Request):
     key: str
 
 
-class ToldRequest(Request):
+class ResultPageRequest(Request):
     """A verb's result as a page."""
 
     job: str | None = Field(default=None, description="The id of the job whose result it is.")
@@ -84,7 +84,7 @@ class ToldRequest(Request):
     result: Annotated[Any, BeforeValidator(_document)] = Field(default=None, description="With 'verb': what it gave.")
 
 
-class BesideRequest(Request):
+class NotebookContextRequest(Request):
     """What a deploy from a notebook finds around it."""
 
     path: str = Field(description="The notebook's file: an absolute path, or one relative to the server's folder.")

@@ -11,19 +11,19 @@ from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.faces.render.render import html
 from jupyter_deploy.verbs import BY_NAME
 
-from .documents import ToldView
-from .requests import ToldRequest
+from .documents import ResultPageView
+from .requests import ResultPageRequest
 
 
-def told(request: ToldRequest, ports: Ports) -> ToldView:
+def result_page(request: ResultPageRequest, ports: Ports) -> ResultPageView:
     """The page of a result; its data are escaped in it."""
     if request.job is None:
-        return ToldView(title=request.verb or "", html=html(_read(request.verb or "", request.result)))
+        return ResultPageView(title=request.verb or "", html=html(_read(request.verb or "", request.result)))
     job = ports.jobs.job(request.job)
     if job.state != "done":
         message = f"{job.title!r} has no result: it is {job.state}"
         raise InvalidInput(message, remedy="wait for its end, or ask for it once more")
-    return ToldView(title=job.title, html=html(_read(job.verb, job.result)))
+    return ResultPageView(title=job.title, html=html(_read(job.verb, job.result)))
 
 
 def _read(verb: str, result: Any) -> Any:

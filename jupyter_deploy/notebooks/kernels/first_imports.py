@@ -1,4 +1,4 @@
-"""What a notebook imports before it does anything else, found without running it."""
+"""The imports at the beginning of a notebook, determined without running it."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import ast
 import re
 import warnings
 
-from jupyter_deploy.environments.module_origins import local_place
+from jupyter_deploy.environments.module_origins import local_module
 
-# Magics that change nothing of what is imported after them; at any other, and at a shell command, looking ends.
+# Magics that do not affect later imports; the analysis ends at any other magic and at a shell command.
 _HARMLESS = re.compile(r"%(matplotlib|config)\b")
 _MAGIC = re.compile(r"\s*(%|!|\?)|[^#'\"]*=\s*[%!]|.*\?\s*$")
 
 
 def first_imports(source: str) -> tuple[str, ...]:
-    """The imports at the beginning of a notebook, as statements, each once and in order.
+    """Return the imports at the beginning of a notebook, as statements in order, without repetitions.
 
-    Definitions, constants and other harmless lines may stand between them. It ends where something might change what
-    an import does: a call, a change of an object (``os.environ[...] = ...``), an import of the project's own modules.
+    Definitions, constants and other harmless lines may stand between them. The analysis ends at a statement that may
+    affect an import: a call, a change of an object (``os.environ[...] = ...``), an import of the project's own modules.
     """
-    found: dict[str, None] = {}
+    imports: dict[str, None] = {}
     for statement in _parsed(_without_magics(source)):
         if isinstance(statement, ast.Import | ast.ImportFrom):
             if any(_is_local(name) for name in _packages(statement)):
                 break
-            found |= dict.fromkeys(_plain(statement))
+            imports |= dict.fromkeys(_plain(statement))
         elif not _is_harmless(statement):
             break
-    return tuple(found)
+    return tuple(imports)
 
 
 def _without_magics(source: str) -> str:
@@ -43,7 +43,7 @@ def _without_magics(source: str) -> str:
 
 
 def _parsed(source: str) -> list[ast.stmt]:
-    """Its statements, up to what is no Python."""
+    """Return the statements up to the first that is not Python."""
     lines = source.splitlines()
     with warnings.catch_warnings(action="ignore"):
         while lines:
@@ -63,11 +63,11 @@ def _packages(statement: ast.Import | ast.ImportFrom) -> list[str]:
 
 
 def _is_local(package: str) -> bool:
-    return package == "." or local_place(package) is not None
+    return package == "." or local_module(package) is not None
 
 
 def _plain(statement: ast.Import | ast.ImportFrom) -> list[str]:
-    """What it imports, by whatever name."""
+    """Return an import's statements without their aliases."""
     if isinstance(statement, ast.Import):
         return [f"import {alias.name}" for alias in statement.names]
     if statement.module == "__future__":
@@ -76,7 +76,7 @@ def _plain(statement: ast.Import | ast.ImportFrom) -> list[str]:
 
 
 def _is_harmless(statement: ast.stmt) -> bool:
-    """Whether it cannot change what an import does: it calls nothing and changes nothing but its own names."""
+    """Whether the statement cannot affect an import: it calls nothing and changes only its own names."""
     match statement:
         case ast.Pass():
             return True
@@ -99,5 +99,5 @@ _PLAIN = (
 
 
 def _is_plain(value: ast.expr) -> bool:
-    """Made of constants and names, so that looking at it runs no code that matters."""
+    """Whether the expression consists of constants and names, so that its evaluation is harmless."""
     return isinstance(value, ast.Lambda) or all(isinstance(node, _PLAIN) for node in ast.walk(value))

@@ -1,4 +1,4 @@
-"""A fork server as its client sees it; the other side is ``forkserver.py``."""
+"""The client of a fork server; the server is ``fork_server.py``."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from typing import Any
 from jupyter_deploy.serving.imports import installed
 
 _SERVER = Path(__file__).with_name("fork_server.py")
-_START = 60.0  # seconds until the fork server must answer
-_GROW = 120.0  # seconds that imports may take
-_END = 5.0  # seconds that it may take to end
-_AHEAD = 2  # so many lists of imports begin before their kernels are asked for
-_ROUNDS = 5  # so often imports are tried again without those that cannot be had in a fork
+_START = 60.0  # seconds for the fork server's first answer
+_GROW = 120.0  # seconds for an import
+_END = 5.0  # seconds for the server's end
+_AHEAD = 2  # lists of imports that start before their kernels are requested
+_ROUNDS = 5  # retries of imports without those that a fork cannot hold
 
-_Place = tuple[Path, tuple[str, ...]]
-"""A working directory and the imports, as statements, that are done in it."""
+_BranchKey = tuple[Path, tuple[str, ...]]
+"""A working directory, and import statements to run in it."""
 
 
 class ForkedProcess:
-    """A kernel's process, as far as jupyter_client uses a ``Popen``."""
+    """A kernel's process with the interface of ``Popen`` that jupyter_client uses."""
 
     stdin = stdout = stderr = None
 
@@ -42,24 +42,24 @@ class ForkedProcess:
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
-        """How it ended, or None; -9 where the process that forked it was killed, since it is then killed too."""
+        """Return the exit code, or None; -9 if its parent was killed, which kills the kernel too."""
         if self.returncode is None and self._readable(0):
-            said = _line(self._pair)
-            self.returncode = -9 if said is None else int(said["exit"])
+            reply = _read_line(self._pair)
+            self.returncode = -9 if reply is None else int(reply["exit"])
             self._pair.close()
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Raises TimeoutExpired after so many seconds."""
+        """Wait for the end; raise TimeoutExpired after the time limit."""
         if self.returncode is None and not self._readable(timeout):
             raise subprocess.TimeoutExpired("kernel", timeout or 0.0)
         return self.poll() or 0
 
     def send_signal(self, number: int) -> None:
-        """To its process group."""
+        """Send a signal to the process group."""
         if self.returncode is None:
             with contextlib.suppress(OSError):  # it has just ended
-                _tell(self._pair, {"signal": number})
+                _send(self._pair, {"signal": number})
 
     def kill(self) -> None:
         self.send_signal(9)
@@ -68,7 +68,7 @@ class ForkedProcess:
         self.send_signal(15)
 
     def ends_within(self, seconds: float) -> bool:
-        """Whether it has ended by then."""
+        """Whether the process ends within the time limit."""
         return self.returncode is not None or self._readable(seconds)
 
     def _readable(self, seconds: float | None) -> bool:
@@ -77,36 +77,36 @@ class ForkedProcess:
 
 @dataclass
 class _Node:
-    """A process that forks: what it has imported, and the pair that leads to it."""
+    """A forking process: its imports, and the socket pair to it."""
 
     pair: socket.socket
     statements: tuple[str, ...] = ()
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def ask(self, what: bytes, request: Mapping[str, Any], *handed: int) -> socket.socket:
-        """The pair by which a new branch or kernel is spoken with. Raises OSError: the process is gone."""
-        ours, theirs = socket.socketpair()
+    def request(self, what: bytes, request: Mapping[str, Any], *handed: int) -> socket.socket:
+        """Return the socket pair to a new branch or kernel. Raises OSError if the process has ended."""
+        own_end, other_end = socket.socketpair()
         try:
-            with theirs, self.lock:
-                socket.send_fds(self.pair, [what], [theirs.fileno(), *handed])
-            _tell(ours, request)
+            with other_end, self.lock:
+                socket.send_fds(self.pair, [what], [other_end.fileno(), *handed])
+            _send(own_end, request)
         except BaseException:
-            ours.close()
+            own_end.close()
             raise
-        return ours
+        return own_end
 
 
 class ForkServer:
-    """One fork server with its branches: one for each list of imports and working directory.
+    """One fork server with a branch for each list of imports and working directory.
 
-    ``environment`` are the variables under which it imports. May be used from several threads.
+    ``environment`` holds the variables during the imports. Callable from several threads.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = dict(environment)
         self.installed = installed()
         ours, theirs = socket.socketpair()
-        # A library that frees memory in a thread of its own (Arrow does) frees it in between instead.
+        # A library that frees memory in its own thread (Arrow does) frees it synchronously instead.
         variables = {"JE_ARROW_MALLOC_CONF": "background_thread:false"} | self.environment
         with theirs:
             self._process = subprocess.Popen(
@@ -115,12 +115,12 @@ class ForkServer:
                 env=variables,
                 cwd="/",
                 stdin=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for us, who end it
+                start_new_session=True,  # the client handles Ctrl-C and ends the server
             )
         self._root = _Node(ours)
         self._ready: bool | None = None
-        self._branches: dict[_Place, Future[_Node]] = {}
-        self._planned: set[_Place] = set()
+        self._branches: dict[_BranchKey, Future[_Node]] = {}
+        self._planned: set[_BranchKey] = set()
         self._unfit: dict[str, str] = {}
         self._waited: set[socket.socket] = set()
         self.cancelled = False
@@ -128,37 +128,37 @@ class ForkServer:
 
     @property
     def unfit(self) -> Mapping[str, str]:
-        """The imports that each kernel does itself, with why."""
+        """The imports that each kernel runs itself, with the reasons."""
         return dict(self._unfit)
 
     @property
     def works(self) -> bool:
-        """Whether it forks kernels; waits until it can say."""
+        """Whether the server forks kernels; waits for its first answer."""
         with self._first:
             if self._ready is None:
-                said = self._answer(self._root.pair, _START)
-                self._ready = bool(said and said.get("ready"))
+                reply = self._answer(self._root.pair, _START)
+                self._ready = bool(reply and reply.get("ready"))
             return self._ready
 
     @property
     def lives(self) -> bool:
         return self._process.poll() is None
 
-    def expect(self, places: Iterable[_Place]) -> None:
-        """Be told what kernels will import, and where: what they have in common is imported once, and that begins."""
-        places = list(places)
+    def expect(self, keys: Iterable[_BranchKey]) -> None:
+        """Announce kernels' imports and folders: shared imports run once, and the first ones start now."""
+        keys = list(keys)
         with self._lock:
-            self._planned |= set(places)
-        threading.Thread(target=self._warm, args=(places[:_AHEAD],), daemon=True).start()
+            self._planned |= set(keys)
+        threading.Thread(target=self._warm, args=(keys[:_AHEAD],), daemon=True).start()
 
-    def forget(self, place: _Place) -> None:
-        """End the branch for this place, with those that it began with."""
+    def forget(self, key: _BranchKey) -> None:
+        """End the branch of a folder and imports, and the branches that it grew from."""
         with self._lock:
-            for key in [k for k in self._branches if k[0] == place[0] and place[1][: len(k[1])] == k[1]]:
-                _close_when_grown(self._branches.pop(key))
+            for branch_key in [k for k in self._branches if k[0] == key[0] and key[1][: len(k[1])] == k[1]]:
+                _close_when_grown(self._branches.pop(branch_key))
 
     def tidy(self) -> None:
-        """End the branches that nobody was expected to use since the last time."""
+        """End the branches without an announced use since the last call."""
         with self._lock:
             kept = {key for key in self._branches for cwd, statements in self._planned
                     if key[0] == cwd and self._fit(statements)[: len(key[1])] == key[1]}  # fmt: skip
@@ -167,29 +167,29 @@ class ForkServer:
             self._planned.clear()
 
     def start(
-        self, argv: Sequence[str], environment: Mapping[str, str], place: _Place, output: tuple[int, int]
+        self, argv: Sequence[str], environment: Mapping[str, str], key: _BranchKey, output: tuple[int, int]
     ) -> ForkedProcess | None:
-        """Fork a kernel that has imported these; None: it cannot be had.
+        """Fork a kernel with these imports; None: not possible.
 
-        ``output`` are the files that become its stdout and stderr.
+        ``output`` holds the files for its stdout and stderr.
         """
-        request = {"argv": list(argv), "env": dict(environment), "cwd": str(place[0])}
+        request = {"argv": list(argv), "env": dict(environment), "cwd": str(key[0])}
         try:
             try:
-                pair = self._node(place).ask(b"K", request, *output)
-            except BrokenPipeError:  # somebody killed the branch: there may be another
-                self.forget(place)
-                pair = self._node(place).ask(b"K", request, *output)
+                pair = self._node(key).request(b"K", request, *output)
+            except BrokenPipeError:  # the branch was killed: try a new one
+                self.forget(key)
+                pair = self._node(key).request(b"K", request, *output)
         except OSError:
             return None
-        said = self._answer(pair, _GROW)
-        if said is None:
+        reply = self._answer(pair, _GROW)
+        if reply is None:
             pair.close()
             return None
-        return ForkedProcess(pair, said["pid"])
+        return ForkedProcess(pair, reply["pid"])
 
     def cancel(self) -> None:
-        """Whoever waits for an import, or will, is told that it cannot be had; kernels go on."""
+        """Abort all waits for imports, also future ones; kernels continue."""
         with self._lock:
             self.cancelled = True
             for pair in self._waited:
@@ -197,7 +197,7 @@ class ForkServer:
                     pair.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """End it with all that it forked; who waits for it is told that there is none."""
+        """End the server and all its forks; a waiting caller gets an error."""
         with contextlib.suppress(OSError):
             self._root.pair.shutdown(socket.SHUT_RDWR)
         try:
@@ -217,24 +217,24 @@ class ForkServer:
                 return None
             self._waited.add(pair)
         try:
-            return _line(pair, seconds)
+            return _read_line(pair, seconds)
         finally:
             with self._lock:
                 self._waited.discard(pair)
 
-    def _warm(self, places: Sequence[_Place]) -> None:
+    def _warm(self, keys: Sequence[_BranchKey]) -> None:
         with contextlib.suppress(OSError):  # it ended meanwhile
-            for place in places:
-                self._node(place)
+            for key in keys:
+                self._node(key)
 
     def _fit(self, statements: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(one for one in statements if one not in self._unfit)
 
-    def _node(self, place: _Place) -> _Node:
-        """What is to fork the kernel. Raises OSError: the server is gone."""
+    def _node(self, key: _BranchKey) -> _Node:
+        """Return the process that forks the kernel. Raises OSError if the server has ended."""
         if not self.works or self.cancelled:
             raise ConnectionError("the fork server does not answer")
-        cwd, statements = place
+        cwd, statements = key
         for _ in range(_ROUNDS):
             try:
                 return self._grown(cwd, self._fit(statements))
@@ -243,19 +243,21 @@ class ForkServer:
         return self._root
 
     def _grown(self, cwd: Path, statements: tuple[str, ...]) -> _Node:
-        """The branch for these imports; where another list begins in the same way, that beginning is a branch too."""
+        """Return the branch for these imports; a beginning shared with another list becomes a branch, too."""
         if not statements:
             return self._root
         with self._lock:
-            found = self._branches.get((cwd, statements))
-            if found is None:
+            branch = self._branches.get((cwd, statements))
+            if branch is None:
                 growing = self._branches[cwd, statements] = Future()
-                others = {self._fit(other) for place, other in self._planned if place == cwd}
-        if found is not None:
-            return found.result()
+                others = {self._fit(other) for key, other in self._planned if key == cwd}
+        if branch is not None:
+            return branch.result()
         try:
             beginnings = (common(statements, other) for other in others)
-            shorter = max((one for one in beginnings if len(one) < len(statements)), key=len, default=())
+            shorter = max(
+                (beginning for beginning in beginnings if len(beginning) < len(statements)), key=len, default=()
+            )
             growing.set_result(self._branch(self._grown(cwd, shorter), cwd, statements))
         except BaseException as error:
             with self._lock:
@@ -266,41 +268,41 @@ class ForkServer:
 
     def _branch(self, parent: _Node, cwd: Path, statements: tuple[str, ...]) -> _Node:
         rest = statements[len(parent.statements) :]
-        pair = parent.ask(b"B", {"cwd": str(cwd), "statements": rest, "roots": _roots()})
-        at = said = {"at": rest[0]}
-        while said is not None and "at" in said:
-            at, said = said, self._answer(pair, _GROW)
-        if said is not None and said.get("ready"):
+        pair = parent.request(b"B", {"cwd": str(cwd), "statements": rest, "roots": _roots()})
+        at = reply = {"at": rest[0]}
+        while reply is not None and "at" in reply:
+            at, reply = reply, self._answer(pair, _GROW)
+        if reply is not None and reply.get("ready"):
             return _Node(pair, statements)
         pair.close()
         if self.cancelled or not self.lives:
-            raise ConnectionError("nobody waits for it any more")
-        raise _Unfit({at["at"]: "does not end"} if said is None else {said["left_out"]: said["why"]})
+            raise ConnectionError("the import was cancelled")
+        raise _Unfit({at["at"]: "does not end"} if reply is None else {reply["left_out"]: reply["why"]})
 
 
 class _Unfit(Exception):
-    """``why`` by the import that cannot be had in a fork."""
+    """The imports that a fork cannot hold; ``why`` maps each to its reason."""
 
     def __init__(self, why: dict[str, str]) -> None:
         super().__init__(*why)
         self.why = why
 
 
-def common(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
-    """The beginning that two lists have in common."""
-    return one[: next((n for n, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]),
-                      min(len(one), len(other)))]  # fmt: skip
+def common(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the common beginning of two lists."""
+    return first[: next((n for n, pair in enumerate(zip(first, second, strict=False)) if pair[0] != pair[1]),
+                      min(len(first), len(second)))]  # fmt: skip
 
 
 @cache
 def _roots() -> tuple[str, ...]:
-    """The folders of what is nobody's own code."""
+    """Return the folders of installed code."""
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     base = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}
-    found = {sysconfig.get_path(name, vars=given) for name in names for given in (None, base)}
-    found |= {*site.getsitepackages(), site.getusersitepackages()}
+    folders = {sysconfig.get_path(name, vars=variables) for name in names for variables in (None, base)}
+    folders |= {*site.getsitepackages(), site.getusersitepackages()}
     package = str(Path(__file__).parents[2])
-    return tuple(sorted(f"{os.path.realpath(one)}{os.sep}" for one in {*found, package} if one))
+    return tuple(sorted(f"{os.path.realpath(folder)}{os.sep}" for folder in {*folders, package} if folder))
 
 
 def _close_when_grown(branch: Future[_Node]) -> None:
@@ -311,20 +313,20 @@ def _close_when_grown(branch: Future[_Node]) -> None:
     branch.add_done_callback(close)
 
 
-def _tell(pair: socket.socket, document: Mapping[str, Any]) -> None:
+def _send(pair: socket.socket, document: Mapping[str, Any]) -> None:
     pair.sendall(json.dumps(document).encode() + b"\n")
 
 
-def _line(pair: socket.socket, seconds: float | None = None) -> Any:
-    """The next line as JSON; None: the other end is closed, or says nothing for so long."""
-    found = bytearray()
+def _read_line(pair: socket.socket, seconds: float | None = None) -> Any:
+    """Read the next line as JSON; None: the other end is closed or silent for too long."""
+    received = bytearray()
     try:
         pair.settimeout(seconds)
-        while not found.endswith(b"\n"):
+        while not received.endswith(b"\n"):
             piece = pair.recv(1)  # another line may follow
             if not piece:
                 return None
-            found += piece
+            received += piece
     except OSError:
         return None
-    return json.loads(found)
+    return json.loads(received)

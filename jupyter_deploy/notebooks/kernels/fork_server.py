@@ -1,18 +1,18 @@
-"""A process that has imported what notebooks import, and forks kernels; run as a script by ``kernels.py``.
+"""The fork server: a process that imports what notebooks import, and forks kernels; started as a script.
 
-Only the standard library is imported, then ipykernel, then what it is told to. It speaks with its client over
-socket pairs: a byte that says what is wanted comes with the end of a new pair, on which one line of JSON follows.
+It imports only the standard library, then ipykernel, then the requested statements. It talks to its client over
+socket pairs: a byte for the kind of request arrives with the end of a new pair, on which one line of JSON follows.
 
-``B``, a branch: a fork of this process that imports more. ``{"cwd", "statements", "roots"}``; answered by
-``{"at": statement}`` for each and ``{"ready": true}``, whereupon that pair is the branch's own, as this process's is;
-or by ``{"left_out": statement, "why"}``, with which it ends.
+``B``, a branch: a fork of this process that imports more. Request ``{"cwd", "statements", "roots"}``; replies
+``{"at": statement}`` for each and ``{"ready": true}``, after which the pair belongs to the branch, as this process's
+pair does; or ``{"left_out": statement, "why"}``, after which the branch ends.
 
-``K``, a kernel: a fork that becomes an ipykernel. ``{"argv", "env", "cwd"}``, and with the pair come the files that
-become its stdout and stderr; answered by ``{"pid"}`` and, when it has ended, by ``{"exit"}``: as ``Popen.returncode``.
-Meanwhile it takes ``{"signal"}`` for the kernel's process group.
+``K``, a kernel: a fork that becomes an ipykernel. Request ``{"argv", "env", "cwd"}``, with the files for its stdout
+and stderr; replies ``{"pid"}`` and, at its end, ``{"exit"}`` as in ``Popen.returncode``. Meanwhile the pair accepts
+``{"signal"}`` for the kernel's process group.
 
-Whose other end is closed ends itself: a kernel with its process group, a branch with its kernels, all with the client.
-What is killed takes with it what it forked.
+A process ends when the other end of its pair closes: a kernel with its process group, a branch with its kernels, all
+with the client. A killed process ends its forks.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from __future__ import annotations
 import sys
 
 if __name__ == "__main__":
-    del sys.path[0]  # this folder, where a kernel has none
-    # What is imported later may look for the notebook's main module, and finds it as empty as in a kernel.
+    del sys.path[0]  # this folder, which a kernel's path lacks
+    # A later import may look up the notebook's main module, and gets it as empty as in a kernel.
     _OWN = sys.modules["__main__"]
     sys.modules["__main__"] = type(sys)("__main__")
 
@@ -45,15 +45,15 @@ if TYPE_CHECKING:  # a kernel imports 'typing' too, but later
     from collections.abc import Mapping
     from typing import Any, NoReturn
 
-    from . import import_effects as overheard
+    from . import import_effects
 
     Json = dict[str, Any]
-else:  # a part of this script, by its path: no kernel is to find it among its modules
+else:  # a part of this script, loaded by path so that kernels do not have it as a module
     _PART = importlib.util.spec_from_file_location("import_effects", Path(__file__).with_name("import_effects.py"))
-    overheard = importlib.util.module_from_spec(_PART)
-    _PART.loader.exec_module(overheard)
+    import_effects = importlib.util.module_from_spec(_PART)
+    _PART.loader.exec_module(import_effects)
 
-# What a kernel imports when it is made, beside ipykernel itself.
+# A kernel's own imports at its start, apart from ipykernel.
 _AT_START = (
     "ipykernel.debugger", "IPython.core.completerlib", "IPython.core.debugger", "IPython.core.logger",
     "IPython.core.oinspect", "IPython.extensions.storemagic", "IPython.utils.wildcard", "psutil", "sqlite3",
@@ -64,7 +64,7 @@ _INLINE = "module://matplotlib_inline.backend_inline"
 
 
 class Kernel:
-    """A kernel that was forked here."""
+    """A kernel forked by this process."""
 
     def __init__(self, pid: int, pair: socket.socket) -> None:
         self.pid = pid
@@ -72,7 +72,7 @@ class Kernel:
         self.ended = os.pidfd_open(pid)
 
     def signal(self, number: int) -> None:
-        """To its process group; before it has one, to itself."""
+        """Send a signal to the process group; before the group exists, to the process."""
         with contextlib.suppress(ProcessLookupError):
             try:
                 os.killpg(self.pid, number)
@@ -81,19 +81,19 @@ class Kernel:
 
 
 class Node:
-    """A process that forks: the pair that leads to the client, and what was forked here."""
+    """A forking process: the socket pair to the client, and the kernels forked here."""
 
     def __init__(self, pair: socket.socket) -> None:
         self.pair = pair
-        self.kernels: dict[int, Kernel] = {}  # by the descriptor that tells their end
+        self.kernels: dict[int, Kernel] = {}  # by the descriptor that reports their end
         self.branches: dict[int, int] = {}
 
     def serve(self) -> Json:
-        """Until the client has gone; returns the request in a process that is to be a kernel."""
+        """Serve until the client closes the pair; return the request in a process that becomes a kernel."""
         while True:
             for ready in self._wait():
                 if ready == self.pair.fileno():
-                    request = self._asked()
+                    request = self._handle_request()
                     if request is not None:
                         return request
                 elif ready in self.branches:
@@ -106,61 +106,61 @@ class Node:
         watched = [self.pair.fileno(), *self.branches, *self.kernels]
         watched += [kernel.pair.fileno() for kernel in self.kernels.values() if kernel.pair is not None]
         poll = select.poll()
-        for one in watched:
-            poll.register(one, select.POLLIN)
-        return [found for found, _ in poll.poll()]
+        for descriptor in watched:
+            poll.register(descriptor, select.POLLIN)
+        return [ready for ready, _ in poll.poll()]
 
     def _of_kernel(self, ready: int) -> None:
         if ready in self.kernels:
             kernel = self.kernels.pop(ready)
-            kernel.signal(signal.SIGKILL)  # what it started and left; until it is waited for, its number is its own
+            kernel.signal(signal.SIGKILL)  # ends processes that the kernel left, before its number is freed
             _, status = os.waitpid(kernel.pid, 0)
             os.close(ready)
             if kernel.pair is not None:
-                _tell(kernel.pair, {"exit": os.waitstatus_to_exitcode(status)})
+                _send(kernel.pair, {"exit": os.waitstatus_to_exitcode(status)})
                 kernel.pair.close()
             return
         for kernel in self.kernels.values():
             if kernel.pair is not None and kernel.pair.fileno() == ready:
-                said = _line(kernel.pair)
-                if said is None:
+                request = _read_line(kernel.pair)
+                if request is None:
                     kernel.signal(signal.SIGKILL)
                     kernel.pair.close()
                     kernel.pair = None
                 else:
-                    kernel.signal(said["signal"])
+                    kernel.signal(request["signal"])
                 return
 
-    def _asked(self) -> Json | None:
-        """Do what the client wants; in a fork that is to be a kernel, what it wants of it."""
+    def _handle_request(self) -> Json | None:
+        """Handle a request; return it in a fork that becomes a kernel."""
         try:
-            wanted, handed, _, _ = socket.recv_fds(self.pair, 1, 3)
+            kind, handed, _, _ = socket.recv_fds(self.pair, 1, 3)
         except OSError:
-            wanted = b""
-        if not wanted:
+            kind = b""
+        if not kind:
             self._end()
         pair, output = socket.socket(fileno=handed[0]), handed[1:]
-        request = _line(pair, 65536)
+        request = _read_line(pair, 65536)
         parent = os.getpid()
-        pid = os.fork() if request is not None else None  # None: who wanted it has gone
+        pid = os.fork() if request is not None else None  # None: the requester has gone
         if pid == 0:
             self._forget()
             _end_with(parent)
-            if wanted == b"K":
+            if kind == b"K":
                 pair.close()
-                for number, one in enumerate(output, 1):
-                    os.dup2(one, number)
-                    os.close(one)
+                for number, descriptor in enumerate(output, 1):
+                    os.dup2(descriptor, number)
+                    os.close(descriptor)
                 return request
             self.pair, self.kernels, self.branches = pair, {}, {}
-            _grow(pair, request or {})
+            _import_more(pair, request or {})
             return None
-        for one in output:
-            os.close(one)
-        if pid is not None and wanted == b"K":
+        for descriptor in output:
+            os.close(descriptor)
+        if pid is not None and kind == b"K":
             kernel = Kernel(pid, pair)
             self.kernels[kernel.ended] = kernel
-            _tell(pair, {"pid": pid})
+            _send(pair, {"pid": pid})
             return None
         if pid is not None:
             self.branches[os.pidfd_open(pid)] = pid
@@ -168,7 +168,7 @@ class Node:
         return None
 
     def _forget(self) -> None:
-        """In a fork: close what is the parent's."""
+        """Close the parent's descriptors in a fork."""
         self.pair.close()
         for number, kernel in self.kernels.items():
             os.close(number)
@@ -185,68 +185,68 @@ class Node:
         os._exit(0)  # its branches end with it
 
 
-def _tell(pair: socket.socket, document: Json) -> None:
-    with contextlib.suppress(OSError):  # the client has gone: that is seen elsewhere
+def _send(pair: socket.socket, document: Json) -> None:
+    with contextlib.suppress(OSError):  # the client has gone, which the main loop detects
         pair.sendall(json.dumps(document).encode() + b"\n")
 
 
-def _line(pair: socket.socket, at_once: int = 1) -> Json | None:
-    """The next line as JSON; None: the other end is closed. ``at_once``: more than one where no other line follows."""
-    found = bytearray()
+def _read_line(pair: socket.socket, at_once: int = 1) -> Json | None:
+    """Read the next line as JSON; None: the other end is closed. ``at_once`` > 1 is safe without a following line."""
+    received = bytearray()
     try:
-        while not found.endswith(b"\n"):
+        while not received.endswith(b"\n"):
             piece = pair.recv(at_once)
             if not piece:
                 return None
-            found += piece
+            received += piece
     except OSError:
         return None
-    return dict(json.loads(found))
+    return dict(json.loads(received))
 
 
 def _end_with(parent: int) -> None:
-    """Die when the process that forked this one does."""
+    """Let the kernel end this process together with its parent."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it was quicker
+    if os.getppid() != parent:  # the parent ended before
         os._exit(1)
 
 
-def _grow(pair: socket.socket, request: Json) -> None:
-    """In a branch: import more, or say what cannot be had here and end."""
+def _import_more(pair: socket.socket, request: Json) -> None:
+    """Import more in a branch, or report the import that a fork cannot hold and end."""
     os.chdir(request["cwd"])
     with contextlib.suppress(ValueError):
         sys.path.remove("")
-    sys.path.insert(_place_of_cwd(), "")  # as a kernel has it
+    sys.path.insert(_cwd_position(), "")  # as in a kernel
     for statement in request["statements"]:
-        _tell(pair, {"at": statement})
-        why = overheard.imported(statement, tuple(request["roots"]))
+        _send(pair, {"at": statement})
+        why = import_effects.imported(statement, tuple(request["roots"]))
         if why is not None:
-            _tell(pair, {"left_out": statement, "why": why})
+            _send(pair, {"left_out": statement, "why": why})
             os._exit(0)
     sys.path.remove("")
-    _tell(pair, {"ready": True})
+    _send(pair, {"ready": True})
 
 
-def _place_of_cwd() -> int:
-    """Where IPython puts the working directory: before the first folder of installed packages."""
-    for place, folder in enumerate(sys.path):
+def _cwd_position() -> int:
+    """Return IPython's position of the working directory: before the first folder of installed packages."""
+    for position, folder in enumerate(sys.path):
         if Path(folder).name in ("site-packages", "dist-packages"):
-            return place
+            return position
     return 0
 
 
 def _become(request: Json, imported: Mapping[str, str]) -> None:
-    """Be the kernel, as if it had been started by its command."""
+    """Become the kernel, as if started by its command."""
     os.setsid()
     reading, writing = os.pipe()
-    os.dup2(reading, 0)  # as jupyter_client does it: a pipe at its end
+    os.dup2(reading, 0)  # a pipe at its end, as with jupyter_client
     os.close(reading)
     os.close(writing)
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"] | imported | {"JPY_PARENT_PID": str(os.getppid())})
     if "numpy.random" in sys.modules:
-        sys.modules["numpy.random"].seed()  # or all kernels would draw the same
+        sys.modules["numpy.random"].seed()  # or all kernels would draw the same numbers
     command = request["argv"]
     sys.orig_argv = list(command)
     launcher = importlib.util.find_spec("ipykernel_launcher")
@@ -256,9 +256,9 @@ def _become(request: Json, imported: Mapping[str, str]) -> None:
 def _main() -> None:
     environment = dict(os.environ)
     os.environ.pop("JPY_PARENT_PID", None)
-    from ipykernel import kernelapp  # after what stands above, as in a kernel
+    from ipykernel import kernelapp
 
-    with overheard.listening():  # a debugger that warns of itself, where in a kernel nobody listens yet
+    with import_effects.captured_output():  # a debugger warns about itself, where a kernel's output is not shown yet
         for name in _AT_START:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
@@ -267,28 +267,28 @@ def _main() -> None:
     vars(builtins).update(__IPYTHON__=True, display=importlib.import_module("IPython.display").display)
     filters, logs = list(warnings.filters), list(vars(logging)["_handlerList"])
     pair = socket.socket(fileno=int(sys.argv[1]))
-    if overheard.threads() > 1:
-        _tell(pair, {"left_out": "ipykernel", "why": "starts threads"})
+    if import_effects.threads() > 1:
+        _send(pair, {"left_out": "ipykernel", "why": "starts threads"})
         return
-    _tell(pair, {"ready": True})
+    _send(pair, {"ready": True})
     request = Node(pair).serve()
-    gc.freeze()  # what was imported stays: looking at it all would copy it into every kernel, and takes long at its end
+    gc.freeze()  # no collection of the imports, which would copy them into every kernel
     changed = {name: value for name, value in os.environ.items() if environment.get(name) != value}
     _become(request, changed)
     imported = warnings.filters[: len(warnings.filters) - len(filters)]
-    handlers = vars(logging)["_handlerList"]  # there is no public one
+    handlers = vars(logging)["_handlerList"]  # there is no public list
     made = [one for one in handlers if one not in logs]
-    handlers[:] = logs  # an application closes those that are there when it starts: in a kernel none of these is
+    handlers[:] = logs  # an application closes existing handlers at its start: a kernel would have none of these
     app = kernelapp.IPKernelApp.instance(parent_handle=os.getppid())
-    with warnings.catch_warnings():  # tells who has looked at the filters that they changed
+    with warnings.catch_warnings():  # resets the warning registries, since the filters changed
         warnings.filters = list(filters)
         app.initialize(None)
-        final = [*imported, *warnings.filters]  # a kernel makes its own before its cells import
+        final = [*imported, *warnings.filters]  # a kernel sets its own filters before its cells import
     warnings.filters[:] = final
     handlers += made
     for handler in (one() for one in made):
-        if getattr(handler, "stream", None) in overheard.STREAMS:  # of the time when something was imported
-            handler.setStream(sys.stdout if handler.stream is overheard.STREAMS[0] else sys.stderr)
+        if getattr(handler, "stream", None) in import_effects.STREAMS:  # the stream at the time of the import
+            handler.setStream(sys.stdout if handler.stream is import_effects.STREAMS[0] else sys.stderr)
     app.start()
 
 

@@ -1,4 +1,4 @@
-"""Kernels of notebooks that nbdeploy runs itself: how one is started, and that nothing of it is left."""
+"""Launch of kernels for notebooks that nbdeploy runs, without leaving processes or files."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ if TYPE_CHECKING:
 
 _LOG = "kernel.log"
 
-_LONGEST_SOCKET = 104  # bytes of a unix socket's path, on the system that allows least
+_LONGEST_SOCKET = 104  # bytes of a unix socket's path on the most restrictive system
 
-_RECONNECT = 10  # milliseconds; a kernel is asked before it listens
+_RECONNECT = 10  # milliseconds; the client connects before the kernel listens
 
 LARGEST = 64 * 1024**2
-"""Bytes of one message of a kernel; a larger one is not received, so that no cell can fill this process's memory."""
+"""Bytes of a kernel's message; larger ones are rejected, so that no cell can fill this process's memory."""
 
 
 _WAITING = 100_000
-"""So many messages of a kernel may wait to be taken; more would be dropped."""
+"""The number of a kernel's unread messages; further ones would be dropped."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """How a kernel is started.
+    """The parameters of a kernel's start.
 
     Attributes
     ----------
     kernel
-        The name of its kernelspec.
+        The name of the kernelspec.
     environment
-        All its variables.
+        All environment variables.
     cwd
-        Its working directory: given to the kernel alone, so that several can run from threads of one process.
+        The kernel's working directory; set for the kernel alone, so that threads of one process can run several.
     folder
-        A private folder, for its connection file (which holds its key) and for what it writes past its notebook.
+        A private folder for the connection file (which holds the kernel's key) and for output outside the notebook.
     command
-        What starts it in place of its kernelspec's command; ``{connection_file}`` is filled in.
+        A command that replaces the kernelspec's; ``{connection_file}`` is filled in.
     fork
-        Forks it in place of its kernelspec's command, where that can be had.
+        Forks the kernel instead of starting a command, where possible.
     """
 
     kernel: str
@@ -61,7 +61,7 @@ class Launch:
     fork: Fork | None = None
 
     def last_words(self, lines: int = 8) -> str:
-        """What the kernel's process wrote to its own stdout and stderr in the end."""
+        """Return the last lines of the kernel process's own stdout and stderr."""
         with contextlib.suppress(OSError), (self.folder / _LOG).open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - 8192))
             return "\n".join(log.read().decode("utf-8", errors="replace").strip().splitlines()[-lines:])
@@ -69,7 +69,7 @@ class Launch:
 
 
 def kernel_managers(launch: Launch) -> type[Any]:
-    """A class of kernel managers, as nbclient wants one, that start kernels in this way."""
+    """Return a class of kernel managers for nbclient that start kernels in this way."""
     import zmq
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
@@ -80,11 +80,11 @@ def kernel_managers(launch: Launch) -> type[Any]:
             self.connection_file = str(launch.folder / "connection.json")
             sockets = launch.folder / "k"
             if self.ipykernel and len(f"{sockets}-99") < _LONGEST_SOCKET:
-                self.transport, self.ip = "ipc", str(sockets)  # in our folder, and nobody else can take a port
+                self.transport, self.ip = "ipc", str(sockets)  # a private folder, where nothing takes a port
 
         def client(self, **options: Any) -> Any:
             client: Any = super().client(**options)
-            client.context.setsockopt(zmq.MAXMSGSIZE, LARGEST)  # of the sockets that it makes from now on
+            client.context.setsockopt(zmq.MAXMSGSIZE, LARGEST)  # of the sockets created from now on
             client.context.setsockopt(zmq.RCVHWM, _WAITING)
             client.context.setsockopt(zmq.RECONNECT_IVL, _RECONNECT)
             client.wait_for_ready = partial(_until_ready, client)
@@ -97,29 +97,29 @@ def kernel_managers(launch: Launch) -> type[Any]:
             return KernelSpec(argv=list(launch.command), display_name="Python", language="python")
 
         def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
-            return [*_bound_to_us(), *super().format_kernel_cmd(extra_arguments)]
+            return [*_death_signal_prefix(), *super().format_kernel_cmd(extra_arguments)]
 
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]  # as in its own base
-            # What is written past the notebook must not mix with our own stdout, which may be one JSON document.
+            # Output outside the notebook must not mix with this process's stdout, which may be one JSON document.
             if launch.fork is not None:
                 self.provisioner = launch.fork.provisioner(self)
             with (launch.folder / _LOG).open("ab") as log:
-                given = {"env": dict(launch.environment), "cwd": str(launch.cwd), "stdout": log, "stderr": log}
-                await super().start_kernel(**{**options, **given})
+                kernel_options = {"env": dict(launch.environment), "cwd": str(launch.cwd), "stdout": log, "stderr": log}
+                await super().start_kernel(**{**options, **kernel_options})
 
         async def cleanup_resources(self, restart: bool = False) -> None:  # type: ignore[override]
             process = self.provisioner
             await super().cleanup_resources(restart=restart)
-            await _swept(process)
+            await _clean_up(process)
 
     return Manager
 
 
 async def _until_ready(client: Any, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as in its own class
-    """Wait until a kernel answers, and is heard when it tells something.
+    """Wait until a kernel answers and its output channel is connected.
 
-    As jupyter_client's own, but for the fifth of a second in which that waits for silence: who executes cells takes
-    no notice of what answers other questions.
+    It replaces jupyter_client's method, which also waits a fifth of a second for silence: execution ignores the replies
+    to other requests.
     """
     until = time.monotonic() + (timeout or math.inf)
     while True:
@@ -136,8 +136,8 @@ async def _until_ready(client: Any, timeout: float | None = None) -> None:  # no
             raise RuntimeError(f"the kernel did not answer within {timeout:g} s")
 
 
-async def _swept(process: Any) -> None:
-    """What a kernel that has ended left: its pipes, and the processes that its cells started and did not end."""
+async def _clean_up(process: Any) -> None:
+    """Close an ended kernel's pipes and end the processes that its cells left."""
     if process is None:
         return
     if process.has_process and await process.poll() is not None:
@@ -147,21 +147,21 @@ async def _swept(process: Any) -> None:
             os.killpg(group, signal.SIGKILL)
 
 
-def _bound_to_us() -> list[str]:
-    """A command before a kernel's own, by which it goes when we go, however that happens.
+def _death_signal_prefix() -> list[str]:
+    """Return a command prefix that ends a kernel together with this process in every case.
 
-    ipykernel looks after its parent itself, once a second, while its Python runs; other kernels do not. The signal
-    comes when the *thread* ends that started the kernel, so a kernel must not outlive that one.
+    ipykernel checks its parent itself, once a second, while its Python runs; other kernels do not. The signal is sent
+    when the *thread* ends that started the kernel, so a kernel must not outlive it.
     """
     setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
     return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
 
 
-def how_it_ended(code: int | None) -> str:
-    """In words, how a kernel's process ended; ``code`` as ``subprocess`` has it, None: not known."""
+def exit_text(code: int | None) -> str:
+    """Describe the end of a kernel's process; ``code`` is as in ``subprocess``, None: unknown."""
     if code is None or code == 0:
-        return "it ended by itself" if code == 0 else "it does not answer"
+        return "the kernel ended by itself" if code == 0 else "it does not answer"
     if code > 0:
         return f"its process ended with exit code {code}"
     name = signal.Signals(-code).name if -code in {one.value for one in signal.Signals} else f"signal {-code}"
-    return f"its process was ended by {name}" + (" (no memory left?)" if -code == signal.SIGKILL else "")
+    return f"its process was ended by {name}" + (" (possibly out of memory)" if -code == signal.SIGKILL else "")

@@ -1,4 +1,4 @@
-"""What a notebook's executed cells say by their syntax: their statements, and what each reads, binds and changes."""
+"""Static analysis of a notebook's executed cells: their statements, and each one's reads, bindings and changes."""
 
 from .effects import Call, Effects, effects_of
 from .names import called_by, loads, names_of, now, root, stored

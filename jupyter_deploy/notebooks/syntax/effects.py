@@ -1,4 +1,4 @@
-"""What one statement of a notebook reads, binds and changes in place, as far as its syntax tells."""
+"""Effects of a statement by its syntax: the names that it reads, binds and changes in place."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import NamedTuple
 
 from .names import COMPREHENSIONS, loads, now, root, stored
 
-# Methods that change their object. What is not named here is taken to only look: a false alarm at each plot would be
-# worse than a change that is not seen.
+# Methods that change their object. Other methods are assumed to be pure: a false alarm at every plot would be worse
+# than a missed change.
 CHANGING = frozenset(
     {"append", "extend", "insert", "remove", "pop", "popitem", "clear", "update", "setdefault", "sort", "reverse"}
     | {"add", "discard", "appendleft", "extendleft", "popleft", "load_state_dict", "partial_fit", "add_module"}
     | {"set_params", "register_buffer", "register_forward_hook", "requires_grad_", "fill", "itemset", "put", "resize"}
 )
 FITTING = frozenset({"fit", "fit_transform", "fit_predict", "fit_resample"})
-# Methods that change what their object was made of too: an optimizer's step, a trainer's training.
+# Methods that also change the objects behind theirs: an optimizer's step, a trainer's training.
 DRIVING = frozenset({"step", "fit", "train", "learn", "run_epoch", "fit_one_cycle", "fine_tune"})
-# Functions of which the source is not here, whose name says that they change what they are given.
+# Names of functions without available source that change their arguments.
 _TRAINING = ("train", "fit", "finetune", "fine_tune", "update")
 
 
 class Call(NamedTuple):
-    """A call of ``function``: the plain names among its arguments by position and keyword, and all names in them."""
+    """A call of ``function``: plain names among its arguments by position and keyword, and all names in them."""
 
     function: str
     by_position: tuple[str | None, ...]
@@ -32,31 +32,31 @@ class Call(NamedTuple):
     names: frozenset[str]
 
     def plain(self) -> set[str]:
-        """The names that stand alone as arguments."""
+        """Return the names that are whole arguments."""
         return {*filter(None, self.by_position), *self.by_name.values()}
 
 
 @dataclass
 class Effects:
-    """Names by what is done to them.
+    """Names by the kind of effect.
 
     Attributes
     ----------
     reads
-        Whose value from before the statement matters.
+        Names whose value from before the statement is used.
     binds, may_bind
-        Given a new value if nothing raises; those that perhaps keep the former one (``if``, ``match``, ``try``), some
-        of which stand in both.
+        Names bound to a new value if nothing raises; names that may keep their value (``if``, ``match``, ``try``); a
+        name may be in both.
     imports
-        Those bound by an import, which gives the same value again.
+        Names bound by an import, which always gives the same value.
     changes, drives, fits
-        Changed in place; ``drives``: with all that they were made of; ``fits``: too, unless it is an estimator.
+        Names changed in place; ``drives``: with the objects behind them; ``fits``: likewise, unless it is an estimator.
     methods
-        Whatever is called on them: name and method.
+        Pairs of name and called method.
     calls
-        Called by a plain name, or by a driven name and a dot.
+        Calls by a plain name, or by a driven name and a dot.
     guessed
-        Those of them that seem to train what they are given: called for nothing but that, and named so.
+        Calls that probably train their arguments: as a statement of their own, and with a training function's name.
     """
 
     reads: set[str] = field(default_factory=set)
@@ -72,20 +72,20 @@ class Effects:
 
     @property
     def touched(self) -> set[str]:
-        """Names that may be another value, or another state of it, than before."""
+        """Names that may have another value, or another state of it, afterwards."""
         return (self.binds | self.may_bind | self.changes) - self.imports
 
 
 def effects_of(statements: Iterable[ast.stmt]) -> Effects:
-    """Of statements, one after the other."""
-    found = Effects()
+    """Return the effects of statements in sequence."""
+    effects = Effects()
     for statement in statements:
-        _Reader(found).statement(statement)
-    return found
+        _Reader(effects).statement(statement)
+    return effects
 
 
 class _Reader:
-    """Reads statements in their order; what is bound by one is not read from before by the next."""
+    """Reads statements in order; a name bound by one is not read from outside by the next."""
 
     def __init__(self, found: Effects) -> None:
         self._found = found
@@ -127,7 +127,7 @@ class _Reader:
         self._bind(stored(node))
 
     def _expression(self, node: ast.AST) -> None:
-        """What is read, called, and set in a part of another object."""
+        """Register the names that an expression reads and calls, and the objects of which it sets a part."""
         self._read(loads(node))
         nodes = list(now(node))
         inner = {

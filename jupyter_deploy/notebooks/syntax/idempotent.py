@@ -1,4 +1,4 @@
-"""Expressions that change nothing when they are applied again to what they gave: how tables are cleaned."""
+"""Idempotent expressions, such as the usual cleaning of tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _METHODS = frozenset(
     | {"ffill", "filter", "select_dtypes", "reset_index", "drop", "rename", "query", "get_dummies"}
 )
 
-# What a mask asks of each row by itself.
+# Conditions of a mask on each row alone.
 _OF_ROWS = frozenset(
     {"isin", "between", "isna", "isnull", "notna", "notnull", "contains", "startswith", "endswith", "match", "len"}
     | {"lower", "upper", "strip", "abs", "eq", "ne", "lt", "le", "gt", "ge"}
@@ -22,9 +22,9 @@ _OF_MASKS = (
 
 
 def is_idempotent(value: ast.expr, target: str) -> bool:
-    """A chain of such methods on the target itself, on rows or columns of it, or ``pd.to_datetime(target)``."""
+    """Whether it is a chain of such methods on the target, on its rows or columns, or ``pd.to_datetime(target)``."""
     while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
-        if value.func.attr not in _METHODS or not _is_so_with(value.func.attr, value):
+        if value.func.attr not in _METHODS or not _keeps_idempotence(value.func.attr, value):
             return False
         if value.args and ast.unparse(value.args[0]) == target:
             return True
@@ -36,19 +36,19 @@ def is_idempotent(value: ast.expr, target: str) -> bool:
     return ast.unparse(value) == target
 
 
-def _is_so_with(method: str, call: ast.Call) -> bool:
-    """Whether these arguments leave it so."""
-    given = {word.arg: word.value for word in call.keywords}
+def _keeps_idempotence(method: str, call: ast.Call) -> bool:
+    """Whether the method is idempotent with these arguments."""
+    keywords = {word.arg: word.value for word in call.keywords}
     match method:
         case "reset_index":
-            return _is_constant(given.get("drop"), value=True)
+            return _is_constant(keywords.get("drop"), value=True)
         case "drop":
-            return _is_constant(given.get("errors"), value="ignore")
+            return _is_constant(keywords.get("errors"), value="ignore")
         case "query":
             return len(call.args) == 1 and isinstance(call.args[0], ast.Constant) and "(" not in str(call.args[0].value)
         case "rename":
-            return not call.args and set(given) == {"columns"} and _is_to_others(given["columns"])
-    return not (method == "get_dummies" and "columns" in given)
+            return not call.args and set(keywords) == {"columns"} and _is_to_others(keywords["columns"])
+    return not (method == "get_dummies" and "columns" in keywords)
 
 
 def _is_to_others(names: ast.expr) -> bool:
@@ -67,7 +67,7 @@ def _is_of_columns(node: ast.expr) -> bool:
 
 
 def _is_mask(node: ast.expr, target: str) -> bool:
-    """A condition on each row of the target by itself: not on a mean of all, nor on places."""
+    """Whether it is a condition on each row of the target alone, without a mean of all rows or positions."""
     if not isinstance(node, ast.Compare | ast.BinOp | ast.UnaryOp | ast.Call):
         return False
     for part in ast.walk(node):

@@ -1,4 +1,4 @@
-"""Names in a syntax tree: which are read and bound, and what runs when a statement does."""
+"""Names in a syntax tree: reads and bindings, and the code that runs with a statement."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
 def names_of(expression: str | None) -> set[str]:
-    """The names that an expression reads; none if it is no expression."""
+    """Return the names that an expression reads; none if it is not an expression."""
     try:
         return set(loads(ast.parse(expression or "", mode="eval")))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -23,7 +23,7 @@ def names_of(expression: str | None) -> set[str]:
 
 
 def loads(node: ast.AST, bound: Bound = frozenset()) -> Iterator[str]:
-    """Names that are read, now or when a function is called, without those that it or a comprehension binds itself."""
+    """Yield the names that are read, now or in a called function, without names bound by it or a comprehension."""
     if isinstance(node, ast.Name):
         if isinstance(node.ctx, ast.Load) and node.id not in bound:
             yield node.id
@@ -40,7 +40,7 @@ def loads(node: ast.AST, bound: Bound = frozenset()) -> Iterator[str]:
 
 
 def inner_loads(node: ast.AST, bound: Bound = frozenset()) -> Iterator[str]:
-    """Names that a function's or a class's body reads from outside, when it is called."""
+    """Yield the names that a function's or a class's body reads from outside when it is called."""
     body = node.body if isinstance(node, (*_FUNCTIONS, ast.ClassDef)) else [node]
     inner = body if isinstance(body, list) else [body]
     if isinstance(node, _FUNCTIONS):
@@ -52,7 +52,7 @@ def inner_loads(node: ast.AST, bound: Bound = frozenset()) -> Iterator[str]:
 
 
 def evaluated(node: ast.AST) -> Iterator[ast.expr]:
-    """What a definition evaluates when it is made: decorators, bases, defaults, annotations."""
+    """Yield the expressions evaluated at a definition: decorators, bases, defaults, annotations."""
     if isinstance(node, DEFINITIONS):
         yield from node.decorator_list
     if isinstance(node, ast.ClassDef):
@@ -67,17 +67,22 @@ def evaluated(node: ast.AST) -> Iterator[ast.expr]:
 
 
 def parameters(node: Function | ast.Lambda) -> set[str]:
-    """The names of a function's parameters."""
+    """Return the names of a function's parameters."""
     return {argument.arg for argument in _arguments(node)}
 
 
 def _arguments(node: Function | ast.Lambda) -> list[ast.arg]:
-    given = node.args
-    return [*given.posonlyargs, *given.args, *given.kwonlyargs, *filter(None, (given.vararg, given.kwarg))]
+    arguments = node.args
+    return [
+        *arguments.posonlyargs,
+        *arguments.args,
+        *arguments.kwonlyargs,
+        *filter(None, (arguments.vararg, arguments.kwarg)),
+    ]
 
 
 def stored(node: ast.AST) -> Iterator[str]:
-    """Names that are bound or deleted, without those of inner functions; ``*``: a star import may bind any."""
+    """Yield names that are bound or deleted, outside inner functions; ``*``: a star import may bind any name."""
     match node:
         case ast.Name(ctx=ast.Store() | ast.Del()):
             yield node.id
@@ -99,17 +104,19 @@ def stored(node: ast.AST) -> Iterator[str]:
 
 
 def now(node: ast.AST) -> Iterator[ast.AST]:
-    """The node and what runs when it does, outer ones first: not the bodies of functions that it defines."""
+    """Yield the node and the nodes that run with it, outer ones first, without the bodies of defined functions."""
     waiting = [node]
     while waiting:
-        one = waiting.pop()
-        yield one
-        inner: Iterable[ast.AST] = evaluated(one) if isinstance(one, _FUNCTIONS) else ast.iter_child_nodes(one)
+        current = waiting.pop()
+        yield current
+        inner: Iterable[ast.AST] = (
+            evaluated(current) if isinstance(current, _FUNCTIONS) else ast.iter_child_nodes(current)
+        )
         waiting += reversed(list(inner))
 
 
 def root(node: ast.AST, *, of_result: bool = False) -> str | None:
-    """The name in front of ``name.a[0].b``; ``of_result``: also of ``name.a().b``."""
+    """Return the first name of ``name.a[0].b``; with ``of_result``, also of ``name.a().b``."""
     while True:
         match node:
             case ast.Attribute() | ast.Subscript() | ast.Starred():
@@ -121,10 +128,10 @@ def root(node: ast.AST, *, of_result: bool = False) -> str | None:
 
 
 def called_by(call: ast.Call) -> str:
-    """The last name of what is called: ``fit`` of ``a.b.fit()``."""
+    """Return the last name of the called function: ``fit`` of ``a.b.fit()``."""
     return call.func.attr if isinstance(call.func, ast.Attribute) else str(getattr(call.func, "id", ""))
 
 
 def as_lambda(tree: ast.stmt) -> ast.Assign | None:
-    """``f = lambda …``, which defines a function too."""
+    """Return the assignment of ``f = lambda …``, which defines a function too."""
     return tree if isinstance(tree, ast.Assign) and isinstance(tree.value, ast.Lambda) else None

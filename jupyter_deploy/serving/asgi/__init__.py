@@ -1,4 +1,4 @@
-"""The ASGI application: front, request bodies, problems, OpenAPI.
+"""The ASGI application: front, request bodies, problem documents, OpenAPI.
 
 Imports serving alone.
 """

@@ -1,4 +1,4 @@
-"""From the bytes of a request to its instances."""
+"""Request bodies: receiving them within limits, and the instances in their JSON."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from .messages import Asked, Receive
+from .messages import Receive, RequestContext
 from .problems import Problem
 
 DRAIN_SECONDS = 5.0
 
 RECEIVE_SECONDS = 300.0
-"""A body has to be there in this time, unless it is known to be short; the gateway, where there is one, waits less."""
+"""Time limit for a body that is not known to be short; a gateway has a shorter one."""
 
-# Those who wait for no more of it than this cost no more than a connection does. A time limit would cost each request.
+# A client that withholds a short body costs no more than a connection; a time limit would cost every request.
 _SHORT_BYTES = 32 * 1024
 
 JSON_TYPE = re.compile(r"(application|text)/([\w.+-]+\+)?json", re.ASCII | re.IGNORECASE)
 
-# A number that may be beyond the range of a float, and an escape that may stand for half a character:
-# both are rare, so texts without them are spared the slow look at each value.
+# A number that may be beyond the range of a float, and an escape that may be half of a surrogate pair. Both are rare,
+# and texts without them skip the slow check of each value.
 PERHAPS_TOO_LARGE = re.compile(r"[eE]\+?0*[1-9]\d\d|\d{200}")
 PERHAPS_HALF_A_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -33,47 +33,50 @@ class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
 
 
-def said_to_be_json(asked: Asked) -> None:
-    """Refuse, with 415, what is not said to be JSON, as it is."""
-    # Without one too: that, like a form's, is what a web page of anybody may send to this machine without asking first.
-    content_type = asked.header(b"content-type")
+def require_json_type(context: RequestContext) -> None:
+    """Raise Problem 415 unless the body is declared as uncompressed JSON."""
+    # A missing type is refused too: like a form, any web page may send it to this machine without a preflight request.
+    content_type = context.header(b"content-type")
     if not JSON_TYPE.fullmatch(content_type.partition(";")[0].strip()):
         raise Problem(415, f"send JSON, with the header 'content-type: application/json' (it is {content_type[:80]!r})")
-    encoding = asked.header(b"content-encoding")
+    encoding = context.header(b"content-encoding")
     if encoding and encoding.lower() != "identity":
-        raise Problem(415, f"send the JSON as it is, without 'content-encoding: {encoding[:80]}'")
+        raise Problem(415, f"send the JSON uncompressed, without 'content-encoding: {encoding[:80]}'")
 
 
-async def read(asked: Asked, receive: Receive, limit: int, take: Callable[[int], None] = lambda _: None) -> bytes:
-    """The request's body.
+async def read(
+    context: RequestContext, receive: Receive, limit: int, reserve: Callable[[int], None] = lambda _: None
+) -> bytes:
+    """Receive the request's body.
 
     Parameters
     ----------
-    take
-        Told of each piece's length before it is kept; it may raise Problem.
+    reserve
+        Called with the length of each piece before it is kept; may raise Problem.
 
     Raises
     ------
     Problem
-        413 when it is longer than ``limit`` bytes (which are not kept). 408 when it is not there in time.
+        413 if the body is longer than ``limit`` bytes (the excess is not kept). 408 if it is not complete within
+        ``RECEIVE_SECONDS``.
     ClientGone
-        It never came completely.
+        The client disconnected before the body was complete.
     """
-    announced = asked.header(b"content-length")
+    announced = context.header(b"content-length")
     if announced.isdecimal() and (len(announced) > 18 or int(announced) > limit):
         await _drain(receive)
         raise too_large(limit)
     if announced.isdecimal() and int(announced) <= _SHORT_BYTES:
-        return await _whole(receive, limit, take)
+        return await _whole(receive, limit, reserve)
     try:
         async with asyncio.timeout(RECEIVE_SECONDS):
-            return await _whole(receive, limit, take)
+            return await _whole(receive, limit, reserve)
     except TimeoutError as error:
-        words = f"the request was not complete after {RECEIVE_SECONDS:g} s"
-        raise Problem(408, words, headers=[(b"connection", b"close")]) from error
+        detail = f"the request was not complete after {RECEIVE_SECONDS:g} s"
+        raise Problem(408, detail, headers=[(b"connection", b"close")]) from error
 
 
-async def _whole(receive: Receive, limit: int, take: Callable[[int], None]) -> bytes:
+async def _whole(receive: Receive, limit: int, reserve: Callable[[int], None]) -> bytes:
     chunks: list[bytes] = []
     length = 0
     while True:
@@ -87,22 +90,22 @@ async def _whole(receive: Receive, limit: int, take: Callable[[int], None]) -> b
             if message.get("more_body", False):
                 await _drain(receive)
             raise too_large(limit)
-        take(len(chunk))
+        reserve(len(chunk))
         chunks.append(chunk)
         if not message.get("more_body", False):
             return b"".join(chunks)
 
 
-async def left(receive: Receive) -> None:
-    """Returns when the client has closed the connection after its request was read."""
+async def disconnected(receive: Receive) -> None:
+    """Wait until the client disconnects; called after its request was read."""
     if (await receive())["type"] != "http.disconnect":
-        await asyncio.get_running_loop().create_future()  # more of a request than there is: nobody says any more
+        await asyncio.get_running_loop().create_future()  # no disconnect will be reported
 
 
 async def _drain(receive: Receive) -> None:
-    """Take what is still on its way, and forget it, for a few seconds at the most.
+    """Receive and discard the rest of a body for at most ``DRAIN_SECONDS``.
 
-    A server that answers and closes while a proxy is still sending makes the proxy say 503 instead of our 413.
+    If a server answers and closes while a proxy is still sending, the proxy reports 503 instead of our 413.
     """
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):
@@ -111,20 +114,22 @@ async def _drain(receive: Receive) -> None:
 
 
 def too_large(limit: int) -> Problem:
-    """The answer to a body of more than ``limit`` bytes."""
-    # Not all of it may have been read, so the connection is not used again.
+    """Return the problem for a body of more than ``limit`` bytes."""
+    # The body may not be read completely, so the connection is not reused.
     return Problem(
-        413, f"the request is larger than {limit} bytes; ask in several requests", headers=[(b"connection", b"close")]
+        413,
+        f"the request is larger than {limit} bytes; split it into several requests",
+        headers=[(b"connection", b"close")],
     )
 
 
 def parse(body: bytes) -> Any:
-    """The JSON document in ``body``.
+    """Parse a JSON document.
 
     Raises
     ------
     Problem
-        400: it is not strict JSON in UTF-8.
+        400: the body is not strict JSON in UTF-8.
     """
     try:
         text = body.decode("utf-8")
@@ -137,18 +142,20 @@ def parse(body: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise Problem(400, f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
     except UnicodeEncodeError as error:
-        raise Problem(400, "a string holds half of a surrogate pair, such as \\ud800, which is no character") from error
+        raise Problem(
+            400, "a string holds half of a surrogate pair, such as \\ud800, which is not a character"
+        ) from error
     except json.JSONDecodeError as error:
         raise Problem(400, f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
     except RecursionError as error:
         raise Problem(400, "the JSON is nested too deeply") from error
     except ValueError as error:  # from _no_constant, _finite and _int
-        raise Problem(400, f"the body is not JSON that can be understood: {error}") from error
+        raise Problem(400, f"the body is not strict JSON: {error}") from error
     return document
 
 
 def instances_in(document: Any) -> list[Any]:
-    """The instances in ``{"instances": [...]}``.
+    """Return the instances in ``{"instances": [...]}``.
 
     Raises
     ------
@@ -158,14 +165,14 @@ def instances_in(document: Any) -> list[Any]:
     if not isinstance(document, dict):
         raise _unfit([{"loc": [], "msg": 'must be an object such as {"instances": [...]}'}])
     errors: list[dict[str, Any]] = [
-        {"loc": [key], "msg": f"unknown key '{key}'; only 'instances' is understood"}
+        {"loc": [key], "msg": f"unknown key '{key}'; the only key is 'instances'"}
         for key in list(document)[:20]
         if key != "instances"
     ]
     if "instances" not in document:
         errors.insert(0, {"loc": ["instances"], "msg": "missing: the body must be an object with a list of instances"})
     elif not isinstance(document["instances"], list):
-        errors.insert(0, {"loc": ["instances"], "msg": "must be a list, with one item for each answer that is wanted"})
+        errors.insert(0, {"loc": ["instances"], "msg": "must be a list with one item for each prediction"})
     if errors:
         raise _unfit(errors)
     instances: list[Any] = document["instances"]

@@ -1,6 +1,6 @@
-"""How much of a request's head is kept before it is whole.
+"""The limit of a request's head: how many bytes are kept before it is complete.
 
-uvicorn's quick parser has no limit of its own, and copies what it has of a header with each piece that comes.
+uvicorn's fast parser has no limit of its own and copies a partial header with each piece that arrives.
 """
 
 from __future__ import annotations
@@ -8,20 +8,20 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-MOST_BYTES = 1024 * 1024
-"""Far more than any gateway lets through; a piece that is read may hold the end of another request too."""
+MAX_BYTES = 1024 * 1024
+"""Far more than any gateway accepts; a piece that is read may also hold the end of another request."""
 
-_WORDS = b"the head of the request is too large"
+_DETAIL = b"the head of the request is too large"
 _REFUSAL = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
-    b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(_WORDS), _WORDS)
+    b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(_DETAIL), _DETAIL)
 )
 
 
 @cache
-def bounded() -> None:
-    """Have uvicorn refuse longer ones, in this process."""
-    # In its place, since neither its command line nor `bentoml serve` takes another class.
+def install() -> None:
+    """Make uvicorn refuse longer heads with 431, in this process."""
+    # Patched, since neither uvicorn's command line nor `bentoml serve` accepts another class.
     try:
         from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol  # other servers serve too
     except ImportError:
@@ -30,11 +30,11 @@ def bounded() -> None:
 
     def data_received(self: Any, data: bytes) -> None:
         received(self, data)
-        if self.scope is None or "method" in self.scope:  # which is what is said last of a head
+        if self.scope is None or "method" in self.scope:  # the method is set when the head is complete
             self.head_bytes = 0
             return
         self.head_bytes = getattr(self, "head_bytes", 0) + len(data)
-        if self.head_bytes > MOST_BYTES and not self.transport.is_closing():
+        if self.head_bytes > MAX_BYTES and not self.transport.is_closing():
             self.transport.write(_REFUSAL)
             self.transport.close()
 

@@ -1,4 +1,4 @@
-"""The few ASGI words that are needed here, and what is read from a request's headers."""
+"""ASGI types, responses, and the context of a request from its headers."""
 
 from __future__ import annotations
 
@@ -20,24 +20,26 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = Iterable[tuple[bytes, bytes]]
 
-_MOST_DIGITS = 12
-SANE_ID = re.compile(r"[!-~\x80-\xff](?:[ -~\x80-\xff]{0,1022}[!-~\x80-\xff])?")
+_MAX_DIGITS = 12
+VALID_ID = re.compile(r"[!-~\x80-\xff](?:[ -~\x80-\xff]{0,1022}[!-~\x80-\xff])?")
 
-# A label of a metric must not take whatever value a client invents.
+# A metric's label must not take a value that a client invents.
 _ROLES: dict[bytes | None, str] = {role.encode(): role for role in ("direct", "stable", "canary", "shadow", "probe")}
 
 
 @dataclass(slots=True)
-class Asked:
-    """Who asks, as the headers say, and when it came in.
+class RequestContext:
+    """Identity, role, deadline and arrival time of a request, from its headers.
 
     Attributes
     ----------
     headers
-        By lower-case name; of a repeated one the first.
+        By lower-case name; of a repeated header the first.
     deadline
-        As ``time.perf_counter()``: who has not been asked by then is not asked any more. Not a number: nor was what
-        the header ``x-request-timeout-ms`` said.
+        As ``time.perf_counter()``, from ``x-request-timeout-ms``: afterwards the model is not called any more. NaN if
+        the header is not a number.
+    abandoned
+        True if nobody waits for the response any more.
     """
 
     headers: dict[bytes, bytes]
@@ -51,56 +53,59 @@ class Asked:
     abandoned: bool = False
 
     @classmethod
-    def by(cls, scope: Scope) -> Asked:
-        told = dict(reversed(scope["headers"]))
-        limit = told.get(b"x-request-timeout-ms")
-        asked = cls(
-            told,
-            _sane(told.get(b"x-request-id")) or _fresh_id(),
-            _sane(told.get(b"x-pair-id")),
-            _ROLES.get(told.get(b"x-rollout-role"), "direct"),
-            recording(record.decode("latin-1")) if (record := told.get(b"x-rollout-record")) else EVERYTHING,
+    def from_scope(cls, scope: Scope) -> RequestContext:
+        headers = dict(reversed(scope["headers"]))
+        limit = headers.get(b"x-request-timeout-ms")
+        context = cls(
+            headers,
+            _valid_id(headers.get(b"x-request-id")) or _fresh_id(),
+            _valid_id(headers.get(b"x-pair-id")),
+            _ROLES.get(headers.get(b"x-rollout-role"), "direct"),
+            recording(record.decode("latin-1")) if (record := headers.get(b"x-rollout-record")) else EVERYTHING,
         )
         if limit is not None:
-            asked.deadline = asked.started + _milliseconds(limit) / 1000
-        return asked
+            context.deadline = context.started + _milliseconds(limit) / 1000
+        return context
 
     def header(self, name: bytes) -> str:
-        """A header by its lower-case name; empty if there is none."""
+        """Return a header by its lower-case name; empty if it is missing."""
         return header(self.headers, name)
 
     @property
     def latency_ms(self) -> float:
+        """Milliseconds since the arrival of the request."""
         return (time.perf_counter() - self.started) * 1000
 
 
-class Answered(Protocol):
-    """What is sent back: an ``Answer``, or one that comes piece by piece."""
+class Sendable(Protocol):
+    """A response that is sent whole or piece by piece."""
 
-    async def through(self, send: Send, stamps: Headers = ()) -> None: ...
+    async def send_to(self, send: Send, stamps: Headers = ()) -> None: ...
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
+    """A response with its whole body."""
+
     status: int
     body: bytes
     content_type: str = "application/json"
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
-    async def through(self, send: Send, stamps: Headers = ()) -> None:
+    async def send_to(self, send: Send, stamps: Headers = ()) -> None:
         headers = [
             (b"content-type", self.content_type.encode("ascii")),
             (b"content-length", b"%d" % len(self.body)),
             *self.headers,
             *stamps,
         ]
-        with contextlib.suppress(OSError):  # what servers raise when the client has closed the connection
+        with contextlib.suppress(OSError):  # raised by servers after a disconnect
             await send({"type": "http.response.start", "status": self.status, "headers": headers})
             await send({"type": "http.response.body", "body": self.body})
 
 
-class Stamped:
-    """A ``send`` that puts the same headers on every response and does not mind that the client has gone."""
+class StampedSend:
+    """A ``send`` that adds the same headers to every response and ignores a closed connection."""
 
     def __init__(self, send: Send, stamps: Headers) -> None:
         self._send = send
@@ -116,26 +121,26 @@ class Stamped:
             message = {**message, "headers": [*kept, *self._stamps]}
         elif message["type"] == "http.response.body":
             self.finished = not message.get("more_body", False)
-        with contextlib.suppress(OSError):  # what servers raise when the client has closed the connection
+        with contextlib.suppress(OSError):  # raised by servers after a disconnect
             await self._send(message)
 
 
 def header(headers: Mapping[bytes, bytes], name: bytes) -> str:
-    """One of them by its lower-case name; empty if there is none."""
+    """Return a header by its lower-case name; empty if it is missing."""
     value = headers.get(name)
     return "" if value is None else value.decode("latin-1")
 
 
 def _fresh_id() -> str:
-    """A UUID of version 4 (RFC 9562), of 120 random bits, in a quarter of the time that ``uuid`` takes."""
+    """Return a UUID of version 4 (RFC 9562) with 120 random bits, in a quarter of the time of ``uuid``."""
     h = os.urandom(16).hex()
     return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-a{h[17:20]}-{h[20:]}"
 
 
-def _sane(value: bytes | None) -> str | None:
+def _valid_id(value: bytes | None) -> str | None:
     text = None if value is None else value.decode("latin-1")
-    return text if text is not None and SANE_ID.fullmatch(text) else None
+    return text if text is not None and VALID_ID.fullmatch(text) else None
 
 
 def _milliseconds(value: bytes) -> float:
-    return int(value) if value.isdigit() and len(value) <= _MOST_DIGITS else math.nan
+    return int(value) if value.isdigit() and len(value) <= _MAX_DIGITS else math.nan

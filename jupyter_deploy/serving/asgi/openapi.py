@@ -1,16 +1,16 @@
-"""What the service says about itself: ``/metadata`` and ``/openapi.json``."""
+"""The service's self-description: ``/metadata`` and ``/openapi.json``."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..protocols import Protocols
-from ..protocols.columnar import TYPES as TABLES
+from ..protocols.media_types import TABLES
 from ..snapshot import Model
 
-_SHOWN = 3  # of the example's instances
+_EXAMPLES = 3  # instances of the example
 
-WORDS = "One prediction for each instance, in their order"
+SUMMARY = "One prediction for each instance, in their order"
 
 INVOCATION = {
     "type": "object",
@@ -73,13 +73,13 @@ PROBLEM = {
 
 REFUSALS = {
     "400": "The body is not strict JSON in UTF-8 (NaN and Infinity are not JSON)",
-    "408": "The body did not come in time",
+    "408": "The body did not arrive in time",
     "413": "The body is too large",
     "415": "The body is of another type",
     "422": "The instances do not fit the model; `errors` names row and feature",
     "500": "The model failed",
-    "503": "The model is not loaded yet, or too many requests wait for it",
-    "504": "It was not asked before the time that `x-request-timeout-ms` says",
+    "503": "The model is not loaded yet, or too many requests are waiting for it",
+    "504": "The deadline of `x-request-timeout-ms` passed before the model was called",
 }
 
 ACTUAL = {
@@ -92,26 +92,26 @@ ACTUAL = {
             "type": "integer",
             "minimum": 0,
             "default": 0,
-            "description": "The place of the instance in its request, from 0",
+            "description": "The position of the instance in its request, from 0",
         },
-        "actual": {"description": "What was really so: any JSON value; null takes back what was said before"},
+        "actual": {"description": "The ground truth: any JSON value; null withdraws earlier feedback"},
     },
 }
 
-NOT_TAKEN = {
+FEEDBACK_REFUSALS = {
     "400": REFUSALS["400"],
     "409": "The endpoint keeps no data of its requests",
     "408": REFUSALS["408"],
     "413": REFUSALS["413"],
     "415": REFUSALS["415"],
-    "422": "The feedback has another form; `errors` names each place",
+    "422": "The feedback has another form; `errors` has each location",
     "501": "This service was started without a folder for feedback",
-    "503": "It cannot be written down now, or the model is not loaded yet",
+    "503": "The feedback cannot be written now, or the model is not loaded yet",
 }
 
 
 def metadata(model: Model) -> dict[str, Any]:
-    """What answers here and where it came from."""
+    """Return the model's identity, signature and provenance."""
     manifest = model.manifest
     provenance = manifest["provenance"]
     return {
@@ -137,25 +137,27 @@ def metadata(model: Model) -> dict[str, Any]:
 
 
 def openapi(model: Model, name: str) -> dict[str, Any]:
-    """An OpenAPI 3.1 document whose examples are the notebook's own.
+    """Return an OpenAPI 3.1 document with the notebook's own examples.
 
     Parameters
     ----------
     name
-        What the protocols with names in their paths call the model.
+        The model's name in the paths of V1 and V2.
     """
     manifest = model.manifest
     signature = manifest["signature"]
-    takes, named = _hoisted(signature["instance_schema"])
-    instances = manifest["instances"][:_SHOWN]
+    instance_schema, named = _hoisted(signature["instance_schema"])
+    instances = manifest["instances"][:_EXAMPLES]
     infer = Protocols(model, name).v2.example(instances)
-    answered = {
+    predictions = {
         "schema": _only("predictions", signature["answer_schema"]),
-        "example": {"predictions": manifest["predictions"][:_SHOWN]},
+        "example": {"predictions": manifest["predictions"][:_EXAMPLES]},
     }
-    by_instances = {"application/json": {"schema": _only("instances", takes), "example": {"instances": instances}}}
-    by_mlflow = {"application/json": {"schema": INVOCATION, "example": {"instances": instances}}, "text/csv": {}}
-    by_tensors = {"application/json": {"schema": INFER, "example": infer}}
+    json_body = {
+        "application/json": {"schema": _only("instances", instance_schema), "example": {"instances": instances}}
+    }
+    mlflow_body = {"application/json": {"schema": INVOCATION, "example": {"instances": instances}}, "text/csv": {}}
+    tensor_body = {"application/json": {"schema": INFER, "example": infer}}
     tables: dict[str, Any] = {kind: {} for kind in TABLES}
     v1, v2 = f"/v1/models/{name}", f"/v2/models/{name}"
     return {
@@ -165,38 +167,36 @@ def openapi(model: Model, name: str) -> dict[str, Any]:
             "version": model.tag,
             "description": f"A {manifest['kind']}, captured from {_origin(manifest)}.",
         },
-        # Relative to this document, wherever a gateway has put it.
+        # Relative to this document, whatever path a gateway adds.
         "servers": [{"url": "."}],
         "paths": {
-            "/predict": _asked("predict", WORDS, by_instances | tables, {"application/json": answered} | tables),
-            "/invocations": _asked(
+            "/predict": _post("predict", SUMMARY, json_body | tables, {"application/json": predictions} | tables),
+            "/invocations": _post(
                 "invocations",
-                "The same as MLflow's clients ask it",
-                by_mlflow | tables,
-                {"application/json": answered} | tables,
+                "The protocol of MLflow and SageMaker",
+                mlflow_body | tables,
+                {"application/json": predictions} | tables,
             ),
-            f"{v1}:predict": _asked(
-                "predictV1", "The same by KServe's first protocol", by_instances, {"application/json": answered}
-            ),
-            f"{v2}/infer": _asked(
+            f"{v1}:predict": _post("predictV1", "KServe's V1 protocol", json_body, {"application/json": predictions}),
+            f"{v2}/infer": _post(
                 "infer",
-                "The same by the Open Inference Protocol, with its binary extension",
-                by_tensors,
+                "The Open Inference Protocol with its binary extension",
+                tensor_body,
                 {"application/json": {"schema": {"type": "object"}}, "application/octet-stream": {}},
             ),
             "/v1/models": _get("modelsV1", "The model's name", "application/json"),
-            v1: _get("modelV1", "Whether the model can be asked", "application/json"),
-            "/v2": _get("server", "What is spoken here", "application/json"),
+            v1: _get("modelV1", "Whether the model is ready", "application/json"),
+            "/v2": _get("server", "Name, version and extensions of the server", "application/json"),
             "/v2/health/live": _get("liveV2", "Whether the process runs", "application/json"),
-            "/v2/health/ready": _get("readyV2", "Whether the model can be asked", "application/json"),
+            "/v2/health/ready": _get("readyV2", "Whether the model is ready", "application/json"),
             v2: _get("modelV2", "Names, types and shapes of the tensors", "application/json"),
-            f"{v2}/ready": _get("modelReadyV2", "Whether the model can be asked", "application/json"),
-            "/ping": _get("ping", "Whether the model can be asked, for SageMaker", "text/plain"),
+            f"{v2}/ready": _get("modelReadyV2", "Whether the model is ready", "application/json"),
+            "/ping": _get("ping", "Whether the model is ready, for SageMaker", "text/plain"),
             "/feedback": _feedback(),
-            "/metadata": _get("metadata", "Where the model came from and what it takes", "application/json"),
+            "/metadata": _get("metadata", "The model's provenance and signature", "application/json"),
             "/openapi.json": _get("openapi", "This document", "application/json"),
             "/livez": _get("livez", "Whether the process runs", "text/plain"),
-            "/readyz": _get("readyz", "Whether the model can be asked", "text/plain"),
+            "/readyz": _get("readyz", "Whether the model is ready", "text/plain"),
             "/metrics": _get("metrics", "Figures for Prometheus", "text/plain"),
         },
         "components": {"schemas": {**named, "Actual": ACTUAL, "Problem": PROBLEM}},
@@ -204,7 +204,7 @@ def openapi(model: Model, name: str) -> dict[str, Any]:
 
 
 def _hoisted(schema: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The schema and what it names: within a document a name is looked up in the document's components."""
+    """Return the schema and its definitions; a document looks names up in its components."""
 
     def renamed(part: Any) -> Any:
         if isinstance(part, list):
@@ -220,7 +220,7 @@ def _hoisted(schema: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return renamed(schema), named
 
 
-def _asked(name: str, summary: str, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+def _post(name: str, summary: str, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
     return {
         "post": {
             "operationId": name,
@@ -250,29 +250,29 @@ def _feedback() -> dict[str, Any]:
     return {
         "post": {
             "operationId": "feedback",
-            "summary": "What was really so of rows that were predicted; of a row that comes again the last one counts",
+            "summary": "Ground truth of predicted rows; the last feedback of a row counts",
             "requestBody": {
                 "required": True,
                 "content": {"application/json": {"schema": {"oneOf": [one, _only("feedback", one)]}}},
             },
             "responses": {
                 "200": {
-                    "description": "All of it is written down",
+                    "description": "All items are stored",
                     "content": {"application/json": {"schema": count}},
                 },
-                **_problems(NOT_TAKEN),
+                **_problems(FEEDBACK_REFUSALS),
             },
         }
     }
 
 
 def _problems(refusals: dict[str, str]) -> dict[str, Any]:
-    return {status: _problem(words) for status, words in refusals.items()}
+    return {status: _problem(description) for status, description in refusals.items()}
 
 
-def _problem(words: str) -> dict[str, Any]:
+def _problem(description: str) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
-    return {"description": words, "content": {"application/problem+json": {"schema": schema}}}
+    return {"description": description, "content": {"application/problem+json": {"schema": schema}}}
 
 
 def _get(name: str, summary: str, content_type: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 describes them: ``application/problem+json``."""
+"""Errors as problem documents (RFC 9457): ``application/problem+json``."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from .messages import Answer, Message, Send
+from .messages import Message, Response, Send
 
 CONTENT_TYPE = "application/problem+json"
 
-# What is said where the inner application's own words are for its developers.
+# Replacements of the inner application's messages, which are meant for developers.
 DETAILS = {
-    404: "there is nothing at this path; POST /predict asks the model, GET /openapi.json describes the service",
-    405: "this path does not know this method",
+    404: "there is nothing at this path; POST /predict calls the model, GET /openapi.json describes the service",
+    405: "this path does not support this method",
     429: "too many requests at once; try again",
     503: "the service is not ready; try again",
-    504: "the answer took too long",
+    504: "the response took too long",
 }
 
-# Kept from the inner application's error: what a client needs to go on.
+# Headers of the inner application's error that a client needs.
 KEPT = {b"allow", b"retry-after", b"www-authenticate", b"set-cookie", b"vary"}
 
 
 class Problem(Exception):
-    """A request that gets no answer, and why.
+    """A refused or failed request, with its status and reason.
 
     Attributes
     ----------
     inputs
-        What was asked, for its record; None where that is not known.
+        The request's instances for its record; None if they are unknown.
     """
 
     def __init__(
@@ -51,12 +51,14 @@ class Problem(Exception):
 
     @property
     def title(self) -> str:
+        """The status's phrase."""
         try:
             return HTTPStatus(self.status).phrase
         except ValueError:
             return "Error"
 
-    def answer(self, request_id: str) -> Answer:
+    def response(self, request_id: str) -> Response:
+        """Return the problem document as a response."""
         content = {
             "type": "about:blank",
             "title": self.title,
@@ -65,12 +67,12 @@ class Problem(Exception):
             "request_id": request_id,
             "errors": self.errors,
         }
-        body = json.dumps(content).encode("ascii")  # ASCII: a key may hold what UTF-8 cannot say
-        return Answer(self.status, body, CONTENT_TYPE, self.headers)
+        body = json.dumps(content).encode("ascii")  # ASCII: a key may hold characters that UTF-8 cannot encode
+        return Response(self.status, body, CONTENT_TYPE, self.headers)
 
 
-class ProblemsOf:
-    """A ``send`` for the inner application, whose errors become problems; all else goes through as it is."""
+class ProblemSend:
+    """A ``send`` that turns the inner application's errors into problems and passes other responses on."""
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
@@ -88,4 +90,4 @@ class ProblemsOf:
         if self._problem is None:
             await self._send(message)
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
-            await self._problem.answer(self._request_id).through(self._send)
+            await self._problem.response(self._request_id).send_to(self._send)

@@ -1,4 +1,4 @@
-"""Files and effects of a model's code, seen by Python's audit events.
+"""Reads and side effects of a model's code, observed through Python's audit events.
 
 Imports serving alone.
 """

@@ -1,4 +1,4 @@
-"""Whose doing an audit event is: the function and line of the model's own code among the callers."""
+"""The caller of an audit event: the function and line of the model's own code on the stack."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from types import FrameType
 from typing import NamedTuple
 
 _HERE = str(Path(__file__).parents[1])
-_PASSING_ON = frozenset(str(Path(_HERE, name)) for name in ("imports.py", "audit/redirect.py"))
-# Whoever looks for plugins lists each folder from which modules are imported: no data either.
+_WRAPPERS = frozenset(str(Path(_HERE, name)) for name in ("imports.py", "audit/redirect.py"))
+# A search for plugins lists each folder of sys.path; that is an import too, and no data.
 _IMPORTING = ("<frozen importlib", str(Path(sysconfig.get_paths()["stdlib"], "importlib", "metadata")))
-# What lists a folder for whoever called it.
-_FOR_OTHERS = frozenset({*_PASSING_ON, "<frozen os>", os.__file__, glob.__file__, pathlib.__file__, shutil.__file__})
+# Modules that list a folder on behalf of their caller.
+_PASS_THROUGH = frozenset({*_WRAPPERS, "<frozen os>", os.__file__, glob.__file__, pathlib.__file__, shutil.__file__})
 _CELL = re.compile(r".*ipykernel_\d+/\d+\.py")
 
 
@@ -29,23 +29,24 @@ def _libraries() -> tuple[str, ...]:
 
 
 LIBRARIES = _libraries()
-"""Where the standard library and the installed distributions lie, each with a separator at its end."""
+"""The folders of the standard library and the installed distributions, each with a separator at its end."""
 
 
 class Caller(NamedTuple):
-    """Who did something.
+    """The code that caused an audit event.
 
     Attributes
     ----------
     place
-        ``predict(), line 3,`` for what was captured by value or comes from a cell, whose file says nothing and whose
-        lines are counted there; else ``predict(), line 3 of rules.py,``. None: nobody but this package.
+        ``predict(), line 3,`` for code captured by value or from a cell, where the file name means nothing and lines
+        count from the function or cell; else ``predict(), line 3 of rules.py,``. None: only this package is on the
+        stack.
     importing
-        An import is under way, or a look at what is installed.
+        An import is in progress, or a search of the installed distributions.
     library
-        An import is under way that the model's own code did not do any further.
+        An import is in progress that a library does, not the model's own code.
     by_library
-        A library did it, whoever called that.
+        A library caused the event, on behalf of any caller.
     """
 
     place: str | None
@@ -54,35 +55,37 @@ class Caller(NamedTuple):
     by_library: bool = False
 
 
-def where(innermost: FrameType) -> Caller:
-    """The innermost function of the model's own code among the callers, else the outermost of what it called."""
+def find_caller(innermost: FrameType) -> Caller:
+    """Find the innermost function of the model's own code on the stack, else the outermost function that it called."""
     last: FrameType | None = None
     own: FrameType | None = None
     importing = library = False
     frame: FrameType | None = innermost
     while frame is not None:
         file = frame.f_code.co_filename
-        passing_on = file in _PASSING_ON
-        if file.startswith(_HERE) and not passing_on:
+        is_wrapper = file in _WRAPPERS
+        if file.startswith(_HERE) and not is_wrapper:
             break
         if file.startswith(_IMPORTING):
             importing, library = True, library or own is None
-        # A notebook's open() is IPython's own, which a function of the notebook brings along.
-        wrapped = passing_on or frame.f_code.co_name == "_modified_open"
+        # In a notebook open() is IPython's own, and a captured function keeps it.
+        wrapped = is_wrapper or frame.f_code.co_name == "_modified_open"
         if own is None and not wrapped and not file.startswith((*LIBRARIES, "<frozen ")):
             own = frame
-        last, frame = last if passing_on else frame, frame.f_back
+        last, frame = last if is_wrapper else frame, frame.f_back
     by_library = _is_library(innermost)
-    shown = own or last
-    if shown is None:
+    frame_shown = own or last
+    if frame_shown is None:
         return Caller(None, importing, library, by_library)
-    file = shown.f_code.co_filename
+    file = frame_shown.f_code.co_filename
     place = "" if file.startswith("<") or _CELL.fullmatch(file) else f" of {Path(file).name}"
-    return Caller(f"{shown.f_code.co_qualname}(), line {shown.f_lineno}{place},", importing, library, by_library)
+    return Caller(
+        f"{frame_shown.f_code.co_qualname}(), line {frame_shown.f_lineno}{place},", importing, library, by_library
+    )
 
 
 def _is_library(innermost: FrameType) -> bool:
     frame: FrameType | None = innermost
-    while frame is not None and frame.f_code.co_filename in _FOR_OTHERS:
+    while frame is not None and frame.f_code.co_filename in _PASS_THROUGH:
         frame = frame.f_back
     return frame is not None and frame.f_code.co_filename.startswith((*LIBRARIES, "<frozen "))

@@ -1,4 +1,4 @@
-"""What a model does to the world while it answers: files, connections, programs. Seen by Python's audit events."""
+"""Side effects of a model's calls: files, connections and programs, observed through Python's audit events."""
 
 from __future__ import annotations
 
@@ -11,43 +11,44 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from ..workplace import here
-from .callers import where
+from ..workplace import current_workplace
+from .callers import find_caller
 
 _Database = tuple[Path, tuple[int, int] | None]
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
-# With which libraries such as joblib count a machine's cores, once a process.
+# Programs with which libraries such as joblib count the cores, once a process.
 _COUNTING = frozenset({"lscpu", "sysctl"})
 
 
 class Effects:
-    """Collects effects while ``watching``; they last beyond the call, so a copy of the model would repeat them.
+    """Collects side effects while ``watching``. They outlive the call, so a second copy of the model repeats them.
 
-    Left out: what imports do, temporary files (``tempfile``), devices.
+    Effects of imports, temporary files (``tempfile``) and devices are left out.
     """
 
     def __init__(self) -> None:
-        # With the database that was opened, as it was then: only afterwards it shows whether it was written to.
-        self._found: dict[tuple[str, str], _Database | None] = {}
+        # Each with the state of an opened database at that time: only a later comparison shows whether it was written
+        # to.
+        self._effects: dict[tuple[str, str], _Database | None] = {}
         self._watching = False
-        passed_over = (tempfile.gettempdir(), "/dev", "/proc")
-        self._passed_over = tuple(f"{os.path.realpath(path)}{os.sep}" for path in passed_over)
+        ignored = (tempfile.gettempdir(), "/dev", "/proc")
+        self._ignored = tuple(f"{os.path.realpath(path)}{os.sep}" for path in ignored)
         self._own = self._folder = Path.cwd()
 
-        def hear(event: str, arguments: tuple[Any, ...]) -> None:
+        def audit_hook(event: str, arguments: tuple[Any, ...]) -> None:
             if self._watching:
-                self._hear(event, arguments)
+                self._handle_event(event, arguments)
 
-        # A function and no method: Python asks it for an attribute at each event, and a method is ten times as slow.
-        sys.addaudithook(hear)
+        # A function, not a method: Python reads one of its attributes at each event, and a method is ten times slower.
+        sys.addaudithook(audit_hook)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """Within, effects are noted."""
+        """Collect effects within this context."""
         self._folder = Path.cwd()
-        place = here()
+        place = current_workplace()
         self._own = place[0] if place else self._folder
         self._watching = True
         try:
@@ -55,43 +56,43 @@ class Effects:
         finally:
             self._watching = False
 
-    def found(self) -> list[str]:
-        """One sentence each, without its end: ``predict(), line 3, writes /data/log.csv``."""
-        return [f"{place} {what}" for (place, what), database in self._found.items() if not _only_read(database)]
+    def sentences(self) -> list[str]:
+        """Return one sentence for each effect, without a full stop: ``predict(), line 3, writes /data/log.csv``."""
+        return [f"{place} {what}" for (place, what), database in self._effects.items() if not _only_read(database)]
 
-    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+    def _handle_event(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event not in _EVENTS:
             return
-        self._watching = False  # what is done here is not the model's doing
+        self._watching = False  # events of this function are not the model's
         try:
             what = _EVENTS[event](arguments)
             database = (what, state_of(what)) if isinstance(what, Path) and event == "sqlite3.connect" else None
             if isinstance(what, Path):
                 what = self._written(what)
-            # The third frame: the way to look at one's callers.
-            caller = where(sys._getframe(2)) if what else None  # noqa: SLF001
+            # The third frame; there is no public way to inspect callers.
+            caller = find_caller(sys._getframe(2)) if what else None  # noqa: SLF001
             if what and caller and caller.place and not caller.importing and not self._is_known(caller.place, event):
-                self._found.setdefault((caller.place, what), database)
-        except Exception as error:  # noqa: BLE001 - an exception here would be raised in the model's code
-            sys.stderr.write(f"the replay could not tell what {event} was: {error!r}\n")
+                self._effects.setdefault((caller.place, what), database)
+        except Exception as error:  # noqa: BLE001 - an exception would reach the model's code
+            sys.stderr.write(f"the replay cannot interpret the event {event}: {error!r}\n")
         finally:
             self._watching = True
 
     def _written(self, path: Path) -> str | None:
         real = Path(os.path.realpath(path))
         own = real.is_relative_to(self._own)
-        if f"{real}{os.sep}".startswith(self._passed_over) and not own:
+        if f"{real}{os.sep}".startswith(self._ignored) and not own:
             return None
-        # A worker has a folder of its own too: a relative path is told as it is.
+        # Each worker has its own folder too, so a relative path stays relative.
         return f"writes {os.path.relpath(real, self._folder) if own else real}"
 
     def _is_known(self, place: str, event: str) -> bool:
-        """Whether a connection follows the look-up of its host, whose name says more than an address."""
-        return event == "socket.connect" and any(p == place and "connects to" in what for p, what in self._found)
+        """Return whether a connection follows the look-up of its host, which is reported already and by name."""
+        return event == "socket.connect" and any(p == place and "connects to" in what for p, what in self._effects)
 
 
 def state_of(path: Path) -> tuple[int, int] | None:
-    """Size and time of a file; None: there is none."""
+    """Return size and modification time of a file; None if it does not exist."""
     with contextlib.suppress(OSError):
         about = path.stat()
         return about.st_size, about.st_mtime_ns
@@ -103,15 +104,15 @@ def _only_read(database: _Database | None) -> bool:
 
 
 def _path(value: Any, folder: int = -1) -> Path | None:
-    """A path that an event names, below the open folder that it may name too."""
+    """Return an event's path, below the open folder that the event may name."""
     if isinstance(value, int):
-        return None  # a file that is open already
+        return None  # an open file descriptor
     path = Path(os.fsdecode(value))
     return path if folder == -1 else Path(os.path.realpath(f"/proc/self/fd/{folder}")) / path
 
 
 def _named(path: int, folder: int) -> Callable[[tuple[Any, ...]], Path | None]:
-    """The path and its folder at these places of an event's arguments."""
+    """Return a reader of the path and its folder at these positions of an event's arguments."""
     return lambda arguments: _path(arguments[path], arguments[folder])
 
 
@@ -144,7 +145,7 @@ def _database(arguments: tuple[Any, ...]) -> Path | None:
 
 
 def database_of(name: Any) -> Path | None:
-    """The file behind what ``sqlite3.connect`` was given: a path or a URI; made absolute, None for one in memory."""
+    """Return the absolute path of the file that ``sqlite3.connect`` opens for a path or URI; None for one in memory."""
     text = os.fsdecode(name)
     if not text or ":memory:" in text or "mode=memory" in text:
         return None
@@ -154,7 +155,7 @@ def database_of(name: Any) -> Path | None:
 
 
 def _started(arguments: tuple[Any, ...]) -> str | None:
-    # Without its arguments, which may hold a secret.
+    # Without the arguments, which may hold a secret.
     program = os.fsdecode(arguments[0]).split()[0]
     return None if Path(program).name in _COUNTING else f"starts the program {program}"
 

@@ -1,6 +1,6 @@
-"""Which files a model opens to read while it is asked. Seen by Python's audit events, in the kernel and the replay.
+"""Files that a model opens for reading during its calls, observed through audit events in the kernel and the replay.
 
-C code that opens files by itself is not seen; ``sqlite3`` says what it opens.
+Files that C code opens are not seen; ``sqlite3`` reports its databases.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
-from .callers import LIBRARIES, where
+from .callers import LIBRARIES, find_caller
 from .effects import database_of, state_of
 
-LIMIT = 10_000  # reads that are kept: a model that opens more than that opens the same kind over and over
+LIMIT = 10_000  # limit of the collected reads: a model with more opens the same kind of file repeatedly
 
 _MADE = os.O_CREAT | os.O_TRUNC | os.O_EXCL
 
-# What belongs to the machine and not to a model: devices, the system's libraries, fonts, certificates and time zones;
-# the user's fonts and what matplotlib keeps of them.
+# Files of the machine, not of a model: devices, system libraries, fonts, certificates and time zones; the user's fonts
+# and matplotlib's caches of them.
 _SYSTEM = ("/dev", "/proc", "/sys", "/run", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share", "/usr/local/lib")
 _SETTINGS = ("ssl", "ca-certificates", "pki", "fonts", "mime.types", "hosts", "resolv.conf", "nsswitch.conf")
 _MORE_SETTINGS = ("localtime", "timezone", "locale.alias", "os-release", "passwd", "group", "services", "protocols")
@@ -34,22 +34,22 @@ Kind = Literal["file", "folder", "missing"]
 
 @dataclass(frozen=True)
 class Read:
-    """One path that was opened to be read, or a folder that was listed.
+    """A path that was opened for reading, or a folder that was listed.
 
     Attributes
     ----------
     given
         The path as the model wrote it.
     path
-        The same, absolute and normalized; symbolic links are kept.
+        The same path, absolute and normalised; symbolic links are kept.
     kind
-        What was there; ``missing``: nothing.
+        ``file``, ``folder`` or ``missing`` (the path does not exist).
     state
-        Size and time of what was there.
+        Size and modification time.
     where
         ``predict(), line 3,``; see ``callers.Caller``.
     importing, library
-        See ``callers.Caller``; a library that lists where modules are imported from looks at what is installed.
+        See ``callers.Caller``; a library that lists an import folder searches the installed distributions.
     """
 
     given: str
@@ -62,53 +62,53 @@ class Read:
 
 
 class Reads:
-    """Collects reads while ``watching``. The hook stays in the process for ever, so make one a process.
+    """Collects reads while ``watching``. The audit hook cannot be removed, so make one object a process.
 
     Parameters
     ----------
     refused
-        Asked for each absolute path; one that it names is said not to be there (``FileNotFoundError``).
+        Called at each read of an absolute path; paths that it returns raise ``FileNotFoundError``.
     """
 
     def __init__(self, refused: Callable[[], Collection[str]] = frozenset) -> None:
-        self.found: dict[tuple[str, str], Read] = {}
+        self.observed: dict[tuple[str, str], Read] = {}
         self._refused = refused
         self._watching = False
-        self._own = threading.local()  # what is done here is not the model's doing
+        self._own = threading.local()  # ``busy`` while a thread runs the hook
         self._written: set[str] = set()
 
-        def hear(event: str, arguments: tuple[Any, ...]) -> None:
+        def audit_hook(event: str, arguments: tuple[Any, ...]) -> None:
             if self._watching:
-                self._hear(event, arguments)
+                self._handle_event(event, arguments)
 
-        # A function and no method: Python asks it for an attribute at each event, and a method is ten times as slow.
-        sys.addaudithook(hear)
+        # A function, not a method: Python reads one of its attributes at each event, and a method is ten times slower.
+        sys.addaudithook(audit_hook)
 
     def forget(self) -> None:
-        """What was noted so far; what one model wrote is another's data."""
-        self.found.clear()
+        """Clear the reads and the model's own files, before another model is watched."""
+        self.observed.clear()
         self._written.clear()
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """Within, reads are noted."""
+        """Collect reads within this context."""
         self._watching = True
         try:
             yield
         finally:
             self._watching = False
 
-    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+    def _handle_event(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event not in _EVENTS or getattr(self._own, "busy", False):
             return
         self._own.busy = True
         refused = False
         try:
             given = _EVENTS[event](arguments)
-            if given is not None and not given.startswith(LIBRARIES):  # most of what imports do
-                refused = self._note(given, event, arguments, sys._getframe(2))  # noqa: SLF001 - whose doing it is
-        except Exception as error:  # noqa: BLE001 - an exception here would be raised in the model's code
-            sys.stderr.write(f"it cannot be told what {event} was: {error!r}\n")
+            if given is not None and not given.startswith(LIBRARIES):  # most events come from imports
+                refused = self._note(given, event, arguments, sys._getframe(2))  # noqa: SLF001 - the caller's frame
+        except Exception as error:  # noqa: BLE001 - an exception would reach the model's code
+            sys.stderr.write(f"the event {event} cannot be interpreted: {error!r}\n")
         finally:
             self._own.busy = False
         if refused:
@@ -118,22 +118,22 @@ class Reads:
         path = os.path.abspath(given)  # noqa: PTH100 - Path.absolute() keeps '..'
         if event == "open" and arguments[2] & _MADE and arguments[2] & (os.O_WRONLY | os.O_RDWR):
             if not Path(path).exists() or arguments[2] & os.O_TRUNC:
-                self._written.add(path)  # what the model makes itself it may read
+                self._written.add(path)  # the model may read its own files
             return False
         if event == "open" and arguments[2] & os.O_WRONLY:
             return False
         refused = given.startswith(os.sep) and _among(path, self._refused())
-        if path in self._written or len(self.found) >= LIMIT or (event, given) in self.found:
+        if path in self._written or len(self.observed) >= LIMIT or (event, given) in self.observed:
             return refused
         kind: Kind = "missing"
         if os.path.isdir(path):  # noqa: PTH112
             kind = "folder"
         elif os.path.exists(path):  # noqa: PTH110
             kind = "file"
-        caller = where(frame)
+        caller = find_caller(frame)
         if caller.place is not None and (kind != "folder" or event != "open"):
             looking = kind == "folder" and caller.by_library and _imported_from(path)
-            self.found[event, given] = Read(
+            self.observed[event, given] = Read(
                 given,
                 path,
                 kind,
@@ -145,8 +145,8 @@ class Reads:
         return refused
 
 
-def of_the_machine() -> tuple[str, ...]:
-    """What paths begin with that belong to the machine, its Python or its installed distributions, and to no model."""
+def machine_paths() -> tuple[str, ...]:
+    """Return the path prefixes of the machine, its Python and its installed distributions, which belong to no model."""
     home = Path.home()
     prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix} - {"/", "/usr", "/usr/local", str(home)}
     settings = [f"/etc/{name}" for name in (*_SETTINGS, *_MORE_SETTINGS)]
@@ -155,17 +155,17 @@ def of_the_machine() -> tuple[str, ...]:
 
 
 def _packages() -> tuple[str, ...]:
-    """The folders of imported packages: one that is installed from a folder of its own is a distribution too."""
-    found = set()
+    """Return the folders of imported packages: an editable installation is a distribution too."""
+    folders = set()
     for name, module in list(sys.modules.items()):
         if "." not in name and name != "__main__":
             with contextlib.suppress(Exception):  # a module may be anything
-                found |= {f"{path}{os.sep}" for path in getattr(module, "__path__", ())}
-    return tuple(found)
+                folders |= {f"{path}{os.sep}" for path in getattr(module, "__path__", ())}
+    return tuple(folders)
 
 
 def _imported_from(path: str) -> bool:
-    """Whether modules are imported from this folder or one around it."""
+    """Return whether modules are imported from this folder or one of its parents."""
     return any(path == one or path.startswith(f"{one}{os.sep}") for one in map(os.path.abspath, filter(None, sys.path)))
 
 

@@ -1,7 +1,7 @@
-"""Absolute paths of the notebook's machine that a model opens lead to the packed copies.
+"""Redirection of absolute paths of the notebook's machine to the packed copies.
 
-Python's functions are wrapped, for exactly those paths and what is below them; without any nothing is touched. What C
-code opens by itself is not led anywhere, nor refused in the replay; a deploy warns of the files that a model names so.
+Python's functions are wrapped, for exactly those paths and their contents; without any, nothing is wrapped. Paths that
+C code opens are neither redirected nor refused in the replay; a deploy warns about them.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ _NAMES = {
     os: ("open", "stat", "lstat", "access", "listdir", "scandir"),
 }
 _PARAMETERS = ("file", "path", "database")
-_ABLE = (os.supports_fd, os.supports_dir_fd, os.supports_follow_symlinks, os.supports_effective_ids)
+_SUPPORT = (os.supports_fd, os.supports_dir_fd, os.supports_follow_symlinks, os.supports_effective_ids)
 
-_leads: dict[str, str] = {}
+_targets: dict[str, str] = {}
 _wrapped: list[Callable[..., Any]] = []
 
 
-def redirect(leads: Mapping[str, str]) -> None:
-    """From now on, these absolute paths mean those: files, and folders with what is in them."""
-    _leads.update(leads)
-    if _leads and not _wrapped:
+def redirect(targets: Mapping[str, str]) -> None:
+    """Redirect absolute paths to their copies from now on: files, and folders with their contents."""
+    _targets.update(targets)
+    if _targets and not _wrapped:
         for module, names in _NAMES.items():
             for name in names:
                 _wrap(module, name)
-        with contextlib.suppress(ImportError):  # a Python without it opens no database
+        with contextlib.suppress(ImportError):  # a Python without sqlite3 opens no database
             import sqlite3
 
             _wrap(sqlite3, "connect")
@@ -42,47 +42,47 @@ def redirect(leads: Mapping[str, str]) -> None:
 
 def _wrap(module: ModuleType, name: str) -> None:
     function = getattr(module, name)
-    wrapped = _leading(function)
+    wrapped = _redirecting(function)
     _wrapped.append(wrapped)
-    for able in _ABLE:  # os says in sets of functions what they can do
-        if function in able:
-            able.add(wrapped)
+    for supporting in _SUPPORT:  # os lists the capabilities of functions in sets
+        if function in supporting:
+            supporting.add(wrapped)
     setattr(module, name, wrapped)
 
 
-def originals() -> frozenset[str]:
-    """The paths that lead elsewhere."""
-    return frozenset(_leads)
+def redirected_paths() -> frozenset[str]:
+    """Return the redirected paths."""
+    return frozenset(_targets)
 
 
-def led(path: str) -> str | None:
-    """Where an absolute path leads; None: it means itself."""
+def target_of(path: str) -> str | None:
+    """Return the target of an absolute path; None if it is not redirected."""
     if not path.startswith("/"):
         return None
     path = os.path.normpath(path)
     at = path
-    while at not in _leads:
+    while at not in _targets:
         if at in ("/", ""):
             return None
         at = at.rpartition("/")[0]
-    return _leads[at] + path[len(at) :]
+    return _targets[at] + path[len(at) :]
 
 
-def _leading(function: Callable[..., Any]) -> Callable[..., Any]:
+def _redirecting(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
-    def leading(*arguments: Any, **options: Any) -> Any:
+    def redirected(*arguments: Any, **options: Any) -> Any:
         if arguments:
-            return function(_lead(arguments[0]), *arguments[1:], **options)
-        named = {name: _lead(options[name]) for name in _PARAMETERS if name in options}
+            return function(_redirect(arguments[0]), *arguments[1:], **options)
+        named = {name: _redirect(options[name]) for name in _PARAMETERS if name in options}
         return function(**(options | named))
 
-    return leading
+    return redirected
 
 
-def _lead(path: Any) -> Any:
+def _redirect(path: Any) -> Any:
     if not isinstance(path, str | bytes | os.PathLike):
         return path
-    found = led(os.fsdecode(path))
-    if found is None:
+    target = target_of(os.fsdecode(path))
+    if target is None:
         return path
-    return os.fsencode(found) if isinstance(path, bytes) else found
+    return os.fsencode(target) if isinstance(path, bytes) else target

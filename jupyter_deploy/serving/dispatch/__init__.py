@@ -1,4 +1,4 @@
-"""From a parsed request to the model: queue, batches, outcomes.
+"""The way from a request to the model: parsed requests, queue, batches, outcomes.
 
 Imports serving alone.
 """

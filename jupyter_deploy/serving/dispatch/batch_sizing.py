@@ -1,70 +1,75 @@
-"""Where a model is called, and with how many rows at once: learnt from how long its calls take."""
+"""Batch size and thread of a model's calls, learnt from their durations."""
 
 from __future__ import annotations
 
 from collections import deque
 
-MOST_ROWS = 256
-"""Never more in a joint call."""
+MAX_ROWS = 256
+"""Limit of rows in a batch of several requests."""
 
 QUICK_SECONDS = 0.001
-"""The median of the last calls below which a thread would cost more than the call."""
+"""If the median duration of the last calls is below this, a thread would cost more than the call."""
 
 SLOW_SECONDS = 0.02
-"""One such call, and the thread has the model again: so long the loop may keep others waiting, once."""
+"""A single call above this moves the model back to the thread: it may block the event loop only once."""
 
-_LOOKED_AT = 15
-_WARY_CALLS = 500
-_GAIN = 0.95  # of the time a row: doubling the rows must win at least so much to be worth the longer call
-_COMPARED = 3  # calls of a size, the quickest of which counts: what held up the others was not the model
-_FORGOTTEN_AFTER = 2000  # calls: what was learnt in a bad moment must not decide for ever
+_WINDOW_CALLS = 15
+_COOLDOWN_CALLS = 500
+_REQUIRED_GAIN = 0.95  # of the time a row: doubling the rows must save at least 5 percent of it
+_SAMPLES = 3  # calls of a size, of which the fastest counts: the others were delayed by something else
+_RESET_CALLS = 2000  # calls: durations of a bad moment must expire
 
 
-class Pace:
-    """What is known of one model's calls.
+class BatchSizer:
+    """Chooses the rows and the thread of a model's next call.
 
     Parameters
     ----------
     inline
-        Whether it may be called in the event loop at all.
+        Whether the model may run in the event loop at all.
     joint
-        Whether several requests may be asked in one call.
+        Whether several requests may share a call.
+
+    Attributes
+    ----------
+    quick
+        Whether the next call runs in the event loop.
     """
 
     def __init__(self, *, inline: bool, joint: bool) -> None:
         self._inline = inline
-        self._last: deque[float] = deque(maxlen=_LOOKED_AT)
-        self._wary = 0
-        self._timed: dict[int, deque[float]] = {}  # seconds a row, by the power of two that the rows of a call reach
-        self._least: dict[int, float] = {}  # of those of which there were enough
+        self._last: deque[float] = deque(maxlen=_WINDOW_CALLS)
+        self._cooldown = 0
+        self._timed: dict[int, deque[float]] = {}  # seconds a row, by the rows of a call rounded up to a power of two
+        self._least: dict[int, float] = {}  # the fastest of each size that has enough samples
         self._calls = 0
         self._joint = joint
         self.quick = False
 
     @property
     def rows(self) -> int:
-        """How many rows the next call may have: twice those of the best so far, if more rows were quicker each."""
+        """Rows of the next call at most: twice the best size so far, if larger batches take less time a row."""
         if not self._joint:
             return 1
         best = 1
-        while best < MOST_ROWS and self._is_better(best * 2, best):
+        while best < MAX_ROWS and self._is_better(best * 2, best):
             best *= 2
         return best
 
-    def note(self, rows: int, seconds: float, processor_seconds: float) -> None:
-        """A call has been made, and took so long by the clock, and of the processor.
+    def observe(self, rows: int, seconds: float, processor_seconds: float) -> None:
+        """Learn from a call's wall time and processor time, in seconds.
 
-        A machine that stalls makes any call long by the clock, in a thread too: that takes the loop from the model for
-        a few calls. What took the processor so long will again.
+        A stalled machine makes any call slow by wall time, also in a thread; such a call leaves the event loop for a
+        few calls only. A call that used the processor for so long will do so again, and leaves it for many.
         """
         self._calls += 1
-        if self._calls % _FORGOTTEN_AFTER == 0:
+        if self._calls % _RESET_CALLS == 0:
             self._timed.clear()
             self._least.clear()
-        size = 1 << max(0, min(rows, MOST_ROWS) - 1).bit_length()
-        timed = self._timed.setdefault(size, deque(maxlen=_COMPARED))
+        size = 1 << max(0, min(rows, MAX_ROWS) - 1).bit_length()
+        timed = self._timed.setdefault(size, deque(maxlen=_SAMPLES))
         timed.append(seconds / max(1, rows))
-        if len(timed) == _COMPARED:
+        if len(timed) == _SAMPLES:
             self._least[size] = min(timed)
         if not self._inline:
             return
@@ -72,14 +77,14 @@ class Pace:
             self._last.clear()
             self.quick = False
             if processor_seconds > SLOW_SECONDS:
-                self._wary = _WARY_CALLS
+                self._cooldown = _COOLDOWN_CALLS
             return
         self._last.append(seconds)
-        self._wary = max(0, self._wary - 1)
-        full = len(self._last) == _LOOKED_AT and not self._wary
-        self.quick = full and sorted(self._last)[_LOOKED_AT // 2] < QUICK_SECONDS
+        self._cooldown = max(0, self._cooldown - 1)
+        full = len(self._last) == _WINDOW_CALLS and not self._cooldown
+        self.quick = full and sorted(self._last)[_WINDOW_CALLS // 2] < QUICK_SECONDS
 
     def _is_better(self, more: int, fewer: int) -> bool:
-        """Also where it was not tried often enough yet."""
+        """Return whether the larger size is faster a row, or not measured often enough."""
         known, unknown = self._least.get(fewer), self._least.get(more)
-        return known is None or unknown is None or unknown < _GAIN * known
+        return known is None or unknown is None or unknown < _REQUIRED_GAIN * known

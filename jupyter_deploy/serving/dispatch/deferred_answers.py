@@ -1,4 +1,4 @@
-"""Answers that come later: what a coroutine returns, what a generator yields."""
+"""Deferred answers: results of coroutines and items of generators."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from collections.abc import AsyncIterator, Awaitable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-_own = threading.local()
+_local = threading.local()
 
 
-def settled(answer: Any) -> Any:
-    """``answer`` itself; of an awaitable its result, of an iterator or asynchronous iterator a list of what it yields.
+def resolve(answer: Any) -> Any:
+    """Return ``answer``; await an awaitable, and collect the items of an iterator or asynchronous iterator in a list.
 
-    Each thread awaits in one event loop of its own, which stays: clients that a model keeps belong to it. Where a loop
-    runs already, as in a notebook, it is awaited in a thread.
+    Each thread has its own event loop, which it keeps: clients that a model holds belong to that loop. If a loop is
+    running already, as in a notebook, another thread awaits the answer.
     """
     if inspect.isawaitable(answer) or isinstance(answer, AsyncIterator):
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return settled(_awaited(answer))
-        return settled(_apart(answer))
+            return resolve(_await(answer))
+        return resolve(_await_in_thread(answer))
     return list(answer) if isinstance(answer, Iterator) else answer
 
 
 @contextlib.contextmanager
-def one_by_one(answer: Any) -> Iterator[tuple[bool, Any]]:
-    """Whether an answer comes item by item, and an iterator of its items, else the answer, settled.
+def as_stream(answer: Any) -> Iterator[tuple[bool, Any]]:
+    """Yield whether an answer is an iterator, and the iterator of its items or the resolved answer.
 
-    What is not taken to its end is closed: a generator gets to clear up after itself.
+    An iterator that is not exhausted is closed, so a generator can clean up.
     """
     if inspect.isawaitable(answer):
-        answer = settled(answer)  # a coroutine may answer with a generator
+        answer = resolve(answer)  # a coroutine may return a generator
     if not isinstance(answer, Iterator | AsyncIterator):
         yield False, answer
         return
@@ -44,7 +44,7 @@ def one_by_one(answer: Any) -> Iterator[tuple[bool, Any]]:
     finally:
         if isinstance(answer, AsyncIterator):
             if hasattr(answer, "aclose"):
-                _awaited(answer.aclose())
+                _await(answer.aclose())
         elif hasattr(answer, "close"):
             answer.close()
 
@@ -52,39 +52,39 @@ def one_by_one(answer: Any) -> Iterator[tuple[bool, Any]]:
 def _items(answer: AsyncIterator[Any]) -> Iterator[Any]:
     while True:
         try:
-            yield _awaited(anext(answer))
+            yield _await(anext(answer))
         except StopAsyncIteration:
             return
 
 
-def _awaited(answer: Any) -> Any:
-    if not hasattr(_own, "runner"):
-        _own.runner = asyncio.Runner()
-    return _own.runner.run(_result(answer))
+def _await(answer: Any) -> Any:
+    if not hasattr(_local, "runner"):
+        _local.runner = asyncio.Runner()
+    return _local.runner.run(_result(answer))
 
 
-def _apart(answer: Any) -> Any:
-    """Awaited in a thread; what interrupts the wait (Ctrl-C) ends that too."""
-    begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = Future()
+def _await_in_thread(answer: Any) -> Any:
+    """Await in another thread; an interruption of the wait (Ctrl-C) cancels the task."""
+    running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = Future()
 
-    async def noted() -> Any:
-        begun.set_result((asyncio.get_running_loop(), asyncio.current_task()))
+    async def started() -> Any:
+        running.set_result((asyncio.get_running_loop(), asyncio.current_task()))
         return await _result(answer)
 
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="awaits") as thread:
-        result = thread.submit(_once, noted())
+        result = thread.submit(_run, started())
         try:
             return result.result()
         except BaseException:
             if not result.done():
-                loop, task = begun.result()
+                loop, task = running.result()
                 if task is not None:
-                    with contextlib.suppress(RuntimeError):  # it ended meanwhile
+                    with contextlib.suppress(RuntimeError):  # the loop has ended
                         loop.call_soon_threadsafe(task.cancel)
             raise
 
 
-def _once(answer: Any) -> Any:
+def _run(answer: Any) -> Any:
     with asyncio.Runner() as runner:
         return runner.run(_result(answer))
 

@@ -1,4 +1,4 @@
-"""A model's answer as JSON, the usual kinds of it without a Python call for each value."""
+"""A model's answer as JSON, for common types without a Python call for each value."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ __all__ = ["checked", "part", "strict_json"]
 _encode = msgspec.json.Encoder().encode
 
 _PLAIN = frozenset((type(None), bool, int, float, str))
-"""What JSON writes as ``to_json`` has it: also NaN, and infinity, which both make null."""
+"""Types that JSON writes as ``to_json`` does; NaN and infinities become null in both."""
 
 
 def part(answer: Any, begin: int, end: int) -> Any:
-    """Some rows of a model's answer, which was ``checked`` to have one for each row."""
+    """Return the rows from ``begin`` to ``end`` of a ``checked`` answer."""
     if hasattr(answer, "iloc"):
         return answer.iloc[begin:end]
     return answer[begin:end]
 
 
 def strict_json(answer: Any, rows: int) -> Raw:
-    """The predictions for ``rows`` instances as a list in JSON, in UTF-8.
+    """Return the predictions for ``rows`` instances as a JSON list in UTF-8.
 
-    The values are those of ``codec.encode``, numbers by the fewest digits that give them back.
+    The values are those of ``codec.encode``; a number has the fewest digits that restore it.
 
     Raises
     ------
     BadAnswer
-        It is not one value for each row.
+        The answer is not one value for each row.
     TypeError, ValueError
-        A value in it has no JSON form.
+        A value has no JSON form.
     """
     plain = _plain(answer)
     if plain is None or len(plain) != rows:
@@ -45,7 +45,7 @@ def strict_json(answer: Any, rows: int) -> Raw:
 
 
 def _plain(answer: Any) -> list[Any] | None:
-    """A list that needs no turning to JSON values; None: it has to be looked at."""
+    """Return a list that needs no conversion to JSON values, or None."""
     kind = type(answer)
     if kind is np.ndarray:
         return _of_array(answer)

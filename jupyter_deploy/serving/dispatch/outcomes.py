@@ -1,4 +1,4 @@
-"""What becomes of a request: its answer, and what its record says."""
+"""The outcome of a request: its response and its record."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 from types import TracebackType
 
 from ..asgi.body import ClientGone
-from ..asgi.messages import Answer
+from ..asgi.messages import Response
 from ..asgi.problems import Problem
-from ..telemetry.logging import tell
+from ..telemetry.logging import log
 from ..telemetry.records import Entry
 from ..values.validation import InvalidInstances
-from .out_of_memory import exhausted
-from .parsed_request import Question, Raw
-from .request_queue import Waiting
+from .out_of_memory import out_of_memory_problem
+from .parsed_request import ParsedRequest, Raw
+from .request_queue import PendingRequest
 
 _HERE = f"{Path(__file__).parents[1]}{os.sep}"
 _INTERNAL = "the model failed on this request; the service's log has the reason under this request_id"
@@ -24,89 +24,89 @@ _INTERNAL = "the model failed on this request; the service's log has the reason 
 
 @dataclass(slots=True)
 class Outcome:
-    """Of one request; without an answer if nobody is there to read it."""
+    """One request's outcome; ``answer`` is None if no client waits for it."""
 
-    one: Waiting
+    pending: PendingRequest
     status: int
-    answer: Answer | None
+    answer: Response | None
     outputs: Raw | None = None
     error: dict[str, str] | None = None
 
     def entry(self) -> Entry:
-        """Its record."""
-        asked, question = self.one.asked, self.one.question
-        # Those of a table are only written out here, which takes longer than many a model.
-        wanted = asked.record.kept == "full" and asked.record.keeps(asked.pair_id, asked.request_id)
-        kept = question.inputs if question is not None and wanted else None
+        """Return the record."""
+        context, parsed = self.pending.context, self.pending.parsed
+        # A table's inputs are converted to JSON only here; that takes longer than many models.
+        recorded = context.record.kept == "full" and context.record.keeps(context.pair_id, context.request_id)
+        inputs = parsed.inputs if parsed is not None and recorded else None
         return Entry(
-            asked.request_id,
-            asked.pair_id,
-            asked.ts_ns,
-            asked.role,
-            504 if asked.abandoned and self.status == 200 else self.status,
-            asked.latency_ms,
-            None if question is None else question.rows,
-            kept,
+            context.request_id,
+            context.pair_id,
+            context.ts_ns,
+            context.role,
+            504 if context.abandoned and self.status == 200 else self.status,
+            context.latency_ms,
+            None if parsed is None else parsed.rows,
+            inputs,
             self.outputs,
             self.error,
-            asked.record,
+            context.record,
         )
 
 
-def of_error(one: Waiting, error: BaseException) -> Outcome:
-    """What a request that led to ``error`` gets."""
+def of_error(pending: PendingRequest, error: BaseException) -> Outcome:
+    """Return the outcome of a request that raised ``error``."""
     if isinstance(error, Problem):
-        _keep_inputs(one, error)
-        return _refused(one, error, error.title)
+        _keep_inputs(pending, error)
+        return _refused(pending, error, error.title)
     if isinstance(error, InvalidInstances):
-        _keep_inputs(one, error)
+        _keep_inputs(pending, error)
         detail = f"the instances do not fit the model: {error}"
-        return _refused(one, Problem(422, detail, error.errors), type(error).__name__)
+        return _refused(pending, Problem(422, detail, error.errors), type(error).__name__)
     if isinstance(error, ClientGone):
-        return Outcome(one, 499, None, error=_error(type(error).__name__, error))
-    return _failed(one, error)
+        return Outcome(pending, 499, None, error=_error(type(error).__name__, error))
+    return _failed(pending, error)
 
 
-def given_up(one: Waiting) -> Outcome:
-    """Its time was over before the model was asked."""
-    return of_error(one, Problem(504, "given up before the model was asked"))
+def timed_out(pending: PendingRequest) -> Outcome:
+    """Return the outcome of a request whose deadline passed before the model was called."""
+    return of_error(pending, Problem(504, "the deadline passed before the model was called"))
 
 
-def _keep_inputs(one: Waiting, refused: Problem | InvalidInstances) -> None:
-    """For the record: the instances, if they could be read."""
+def _keep_inputs(pending: PendingRequest, refused: Problem | InvalidInstances) -> None:
+    """Keep the instances for the record if they could be read."""
     inputs = refused.inputs
-    if one.question is None and inputs is not None:
-        one.question = Question(None, len(inputs) if isinstance(inputs, list) else 0, inputs)
+    if pending.parsed is None and inputs is not None:
+        pending.parsed = ParsedRequest(None, len(inputs) if isinstance(inputs, list) else 0, inputs)
 
 
-def _refused(one: Waiting, problem: Problem, kind: str) -> Outcome:
-    return Outcome(one, problem.status, one.refusal(problem), error=_error(kind, problem))
+def _refused(pending: PendingRequest, problem: Problem, kind: str) -> Outcome:
+    return Outcome(pending, problem.status, pending.refusal(problem), error=_error(kind, problem))
 
 
-def _failed(one: Waiting, error: BaseException) -> Outcome:
-    """The model raised, or answered what is no answer."""
-    # The whole of it goes to the log, none of it to the client: it may hold other callers' data and paths.
-    where = _models_own(error.__traceback__)
-    if one.asked.record.words:
-        report = "".join(traceback.format_exception(type(error), error, where))
-    else:  # where it failed and by what, without its words: they may hold what must not be kept
-        report = "".join(traceback.format_tb(where)) + f"{type(error).__name__}\n"
-    request_id = one.asked.request_id
-    tell(f"request {request_id}: the model failed", details=report, request_id=request_id)
-    problem = exhausted(error) or Problem(500, _INTERNAL)
-    return Outcome(one, problem.status, one.refusal(problem), error=_error(type(error).__name__, error))
+def _failed(pending: PendingRequest, error: BaseException) -> Outcome:
+    """Return the outcome if the model raised, or its answer is invalid."""
+    # The whole error goes to the log and none of it to the client: it may hold other callers' data and paths.
+    trace = _model_frames(error.__traceback__)
+    if pending.context.record.keeps_messages:
+        report = "".join(traceback.format_exception(type(error), error, trace))
+    else:  # location and type without the message, which may hold data that must not be kept
+        report = "".join(traceback.format_tb(trace)) + f"{type(error).__name__}\n"
+    request_id = pending.context.request_id
+    log(f"request {request_id}: the model failed", details=report, request_id=request_id)
+    problem = out_of_memory_problem(error) or Problem(500, _INTERNAL)
+    return Outcome(pending, problem.status, pending.refusal(problem), error=_error(type(error).__name__, error))
 
 
-def _models_own(where: TracebackType | None) -> TracebackType | None:
-    """Without the way to the model, which is the same each time."""
-    while where is not None and where.tb_next is not None and where.tb_frame.f_code.co_filename.startswith(_HERE):
-        where = where.tb_next
-    return where
+def _model_frames(trace: TracebackType | None) -> TracebackType | None:
+    """Return the traceback without the frames of this package, which are the same each time."""
+    while trace is not None and trace.tb_next is not None and trace.tb_frame.f_code.co_filename.startswith(_HERE):
+        trace = trace.tb_next
+    return trace
 
 
 def _error(kind: str, reason: BaseException) -> dict[str, str]:
     try:
         message = str(reason)
-    except Exception:  # noqa: BLE001  an exception whose own text fails must still be recorded
-        message = "(its text could not be made)"
+    except Exception:  # noqa: BLE001  an exception whose __str__ fails must still be recorded
+        message = "(its message cannot be formatted)"
     return {"type": kind, "message": message}

@@ -1,4 +1,4 @@
-"""What one request asks the model, whatever protocol it came by."""
+"""A parsed request, independent of its protocol."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import Any
 
 
 class Raw(bytes):
-    """JSON in UTF-8 that is known to be strict: it is written as it is, wherever it would be serialised."""
+    """Strict JSON in UTF-8, which is written unchanged in place of a serialisation."""
 
     __slots__ = ()
 
 
 @dataclass(slots=True)
-class Question:
-    """One request's rows, found right.
+class ParsedRequest:
+    """The validated rows of one request.
 
     Attributes
     ----------
     content
-        The decoder's own, half-way form of the rows: only ``Decoder.batch`` makes something of it.
+        The decoder's intermediate form of the rows, an input of ``Decoder.batch``.
     rows
-        How many answers are wanted.
+        The number of expected answers.
     inputs
-        What a record keeps of it: JSON values (a list with one item a row), or their JSON.
+        The instances for the record: JSON values (a list with one item a row), or their JSON.
     """
 
     content: Any

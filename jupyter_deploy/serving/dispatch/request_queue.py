@@ -1,4 +1,4 @@
-"""Requests that wait for the model, and how many of them, and of their bytes, may."""
+"""The queue of requests that wait for the model, and its limits in requests and bytes."""
 
 from __future__ import annotations
 
@@ -7,115 +7,115 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from ..asgi.messages import Answer, Asked
+from ..asgi.messages import RequestContext, Response
 from ..asgi.problems import Problem
-from ..protocols import Asking, Events, Request
-from .parsed_request import Question
+from ..protocols import Events, ProtocolAdapter, Request
+from .parsed_request import ParsedRequest
 
-MOST_WAITING = 1024
-MOST_BYTES = 256 * 1024 * 1024
-"""Of all requests together that are read, wait or are computed; a lone one of any allowed length is always let in."""
+MAX_WAITING = 1024
+MAX_BYTES = 256 * 1024 * 1024
+"""Limit of the bytes of all requests that are read, wait or run; a lone request of any allowed length is accepted."""
 
 
 @dataclass(eq=False, slots=True)
-class Waiting:
-    """One request on its way to the model.
+class PendingRequest:
+    """A request on its way to the model.
 
     Attributes
     ----------
-    question
-        None: it is not read yet.
-    answered
-        Its answer, for the task that waits for it; None where there is nobody to answer, or it went as events.
+    parsed
+        None: not parsed yet.
+    response
+        Future of the response; None if there is no client, or the response was sent as events.
     began
-        Whether it was taken up: what has not been is given up without a trace in the model.
-    called
-        When the model's call began and ended, as ``time.perf_counter()``, and how many rows it had in all.
+        Whether a call has taken the request; until then it can be dropped without a trace in the model.
+    model_call
+        Begin and end of the model's call as ``time.perf_counter()``, and the rows of the whole call.
     """
 
-    asked: Asked
-    asking: Asking
+    context: RequestContext
+    protocol: ProtocolAdapter
     request: Request
-    answered: asyncio.Future[Answer | None]
+    response: asyncio.Future[Response | None]
     content: bytes = b""
-    question: Question | None = None
+    parsed: ParsedRequest | None = None
     events: Events | None = None
     began: bool = False
-    called: tuple[float, float, int] | None = None
+    model_call: tuple[float, float, int] | None = None
 
     @property
     def remaining(self) -> float | None:
-        """Seconds until its deadline; None: it has none."""
-        deadline = self.asked.deadline
+        """Seconds until the deadline; None: no deadline."""
+        deadline = self.context.deadline
         return None if deadline is None else deadline - time.perf_counter()
 
-    def refusal(self, problem: Problem) -> Answer:
-        """The answer that it gets none, in its protocol's words."""
-        return self.asking.problem(problem, self.asked.request_id)
+    def refusal(self, problem: Problem) -> Response:
+        """Return the response to a request that is not answered, in its protocol's form."""
+        return self.protocol.problem(problem, self.context.request_id)
 
 
 @dataclass(slots=True)
-class Line:
-    """Who waits, in the order of arrival."""
+class RequestQueue:
+    """Waiting requests in the order of arrival."""
 
-    most: int
-    waiting: deque[Waiting] = field(default_factory=deque)
+    limit: int
+    waiting: deque[PendingRequest] = field(default_factory=deque)
 
-    def join(self, one: Waiting) -> None:
-        """At its end.
+    def put(self, pending: PendingRequest) -> None:
+        """Append a request.
 
         Raises
         ------
         Problem
-            503: it is full.
+            503: the queue is full.
         """
-        if len(self.waiting) >= self.most:
-            raise Problem(503, f"{self.most} requests wait for the model already; try again")
-        self.waiting.append(one)
+        if len(self.waiting) >= self.limit:
+            raise Problem(503, f"{self.limit} requests are waiting for the model already; try again")
+        self.waiting.append(pending)
 
-    def next(self, rows: int) -> list[Waiting]:
-        """Who is asked in the next call: the first, and of those behind it whose role is the same, up to ``rows``.
+    def next_batch(self, rows: int) -> list[PendingRequest]:
+        """Remove and return the requests of the next call: the first, and the next ones of its role, up to ``rows``.
 
-        Asked alone is one that is not read yet, and one whose answer comes as events.
+        A request that is not parsed yet, or whose answer is sent as events, gets a call of its own.
         """
-        batch: list[Waiting] = []
-        room = rows
+        batch: list[PendingRequest] = []
+        capacity = rows
         while self.waiting:
-            one = self.waiting[0]
-            if one.answered.done():  # given up while it waited
+            pending = self.waiting[0]
+            if pending.response.done():  # dropped while it waited
                 self.waiting.popleft()
                 continue
-            alone = one.events is not None or one.question is None
-            asks = room if alone or one.question is None else one.question.rows
-            if batch and (alone or asks > room or one.asked.role != batch[0].asked.role):
+            alone = pending.events is not None or pending.parsed is None
+            rows_needed = capacity if alone or pending.parsed is None else pending.parsed.rows
+            if batch and (alone or rows_needed > capacity or pending.context.role != batch[0].context.role):
                 break
-            room -= asks
-            one.began = True
+            capacity -= rows_needed
+            pending.began = True
             batch.append(self.waiting.popleft())
-            if room <= 0:
+            if capacity <= 0:
                 break
         return batch
 
 
 @dataclass(slots=True)
-class Room:
-    """How many bytes of requests this process holds."""
+class ByteBudget:
+    """The bytes of requests that this process holds."""
 
-    most: int
+    limit: int
     held: int = 0
 
-    def take(self, length: int, already: int) -> None:
-        """``length`` bytes more for a request that holds ``already`` so many.
+    def reserve(self, length: int, already: int) -> None:
+        """Reserve ``length`` more bytes for a request that holds ``already`` bytes.
 
         Raises
         ------
         Problem
-            503: others hold too many.
+            503: the other requests hold too many.
         """
         others = self.held - already
-        if others and self.held + length > self.most:
-            raise Problem(503, "the requests that wait already are too large together; try again")
+        if others and self.held + length > self.limit:
+            raise Problem(503, "the waiting requests are too large together; try again")
         self.held += length
 
-    def give_back(self, length: int) -> None:
+    def release(self, length: int) -> None:
         self.held -= length

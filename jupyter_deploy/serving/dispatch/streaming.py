@@ -1,4 +1,4 @@
-"""One call of a function whose answer goes out item by item, as it yields them."""
+"""A call of a function whose items are sent as it yields them."""
 
 from __future__ import annotations
 
@@ -8,52 +8,56 @@ from typing import Any
 import msgspec
 
 from ..asgi.body import ClientGone
-from ..asgi.messages import Answer
+from ..asgi.messages import Response
 from ..protocols import Events, packed
-from ..role import asked_as
+from ..role import in_role
 from ..snapshot import Model
 from ..values.codec import to_json
 from .json_answers import strict_json
 from .outcomes import Outcome, of_error
-from .parsed_request import Question, Raw
-from .request_queue import Waiting
+from .parsed_request import ParsedRequest, Raw
+from .request_queue import PendingRequest
 
 
-def in_events(
-    one: Waiting, question: Question, model: Model, events: Events, commit: Callable[[Outcome], Answer | None]
-) -> Answer | None:
-    """Ask it; None: the answer went as events. If it yields nothing, the answer is one as ever.
+def stream_events(
+    pending: PendingRequest,
+    parsed: ParsedRequest,
+    model: Model,
+    events: Events,
+    commit: Callable[[Outcome], Response | None],
+) -> Response | None:
+    """Call the function; return None if the answer was sent as events, else the response.
 
-    What was yielded is recorded before the last event leaves.
+    The items are recorded before the last event is sent.
     """
-    asked = one.asked
+    context = pending.context
     items: list[Any] = []
     try:
-        (arguments,) = model.decoder.batch([question])
-        with asked_as(asked.role), model.yielding(arguments) as (yields, answer):
+        (arguments,) = model.decoder.batch([parsed])
+        with in_role(context.role), model.yielding(arguments) as (yields, answer):
             if not yields:
                 predictions = strict_json([answer], 1)
-                whole = packed(one.asking.answer(question, [answer], predictions, one.request), one.request)
-                return commit(Outcome(one, 200, whole, predictions))
+                whole = packed(pending.protocol.answer(parsed, [answer], predictions, pending.request), pending.request)
+                return commit(Outcome(pending, 200, whole, predictions))
             for item in answer:
-                if events.gone or asked.abandoned:
+                if events.disconnected or context.abandoned:
                     break
                 items.append(to_json(item))
                 events.put(items[-1])
     except BaseException as error:  # noqa: BLE001  a model may raise anything, even SystemExit
-        refused = commit(of_error(one, error))
-        if not items or refused is None:
-            return refused
-        events.fail(refused)
+        problem = commit(of_error(pending, error))
+        if not items or problem is None:
+            return problem
+        events.fail(problem)
         return None
-    if events.gone:
-        commit(of_error(one, ClientGone("the client closed the connection before the last item")))
-        events.end(len(items))  # nobody reads it: it ends the task that sends
+    if events.disconnected:
+        commit(of_error(pending, ClientGone("the client closed the connection before the last item")))
+        events.end(len(items))  # nobody reads the event: it ends the sending task
         return None
-    last = Answer(200, b"")
-    told = commit(Outcome(one, 200, last, Raw(msgspec.json.encode([items]))))
-    if told is last:
+    last = Response(200, b"")
+    response = commit(Outcome(pending, 200, last, Raw(msgspec.json.encode([items]))))
+    if response is last:
         events.end(len(items))
-    elif told is not None:  # it cannot be recorded, and must be
-        events.fail(told)
+    elif response is not None:  # required, but it cannot be recorded
+        events.fail(response)
     return None

@@ -1,12 +1,13 @@
-"""Several workers that share a container's loaded model, at one socket: ``main([SOCKET, READY, "shared", …])``.
+"""The pool of workers that share a container's model and one socket: ``main([SOCKET, READY, "shared", …])``.
 
-    container.py   has the socket, answers until all are ready, hears signals (workers.py)
-      crew.py      loads the model, forks the workers, and forks another one where one dies
-        a worker   proves the example, serves, and drains when it is told to end: as a container of one does
+    container.py         holds the socket, answers until all are ready, receives the signals (workers.py)
+      container_pool.py  loads the model, forks the workers, and replaces one that dies
+        a worker         proves the example, serves, and drains on SIGTERM, as a container with one worker does
 
-SOCKET and READY are descriptors that it inherits; what follows are container.py's own arguments. All workers accept at
-the same socket: whoever is free takes the next connection, and nobody waits for one that has died. Where a loaded model
-cannot be forked (``pool.not_to_be_forked``) it says so and starts again (``apart``): each worker loads it then.
+SOCKET and READY are inherited descriptors; the further arguments are container.py's own. All workers accept on the same
+socket, so an idle worker takes the next connection, and no connection waits for a dead worker. If the loaded model
+cannot be forked (``pool.fork_obstacle``), the pool logs the reason and restarts in the mode ``apart``: each worker
+loads the model.
 """
 
 from __future__ import annotations
@@ -19,107 +20,109 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import output, workplace
-from ..telemetry.logging import tell
+from ..telemetry.logging import log
 from . import pool
-from . import run as running
-from .exit_reasons import Failed
-from .options import Hosting
+from . import run as startup
+from .exit_reasons import StartupError
+from .options import HostingOptions
 from .processors import threads
-from .shutdown import Ending
-from .startup_responder import State
+from .shutdown import Shutdown
+from .startup_responder import Readiness
 from .workers import APART, PROGRAM
 
 
-class Crew(pool.Pool):
+class ContainerPool(pool.Pool):
     """The parent of the workers.
 
     Parameters
     ----------
     listener
-        What all of them serve; it is closed here.
+        The socket that all workers serve; closed in the parent.
     ready
-        A descriptor, written to when all of them have proved the example.
+        A descriptor that is written to when all workers have proved the example.
     """
 
-    def __init__(self, chosen: Hosting, listener: socket.socket, ready: int, count: int, *, apart: bool) -> None:
+    def __init__(
+        self, options: HostingOptions, listener: socket.socket, ready: int, count: int, *, apart: bool
+    ) -> None:
         super().__init__([], count, apart=apart)
-        self._chosen, self._listener, self._said, self._count = chosen, listener, ready, count
-        self._opens, self._open = os.pipe()  # as long as its other end is open, who is ready waits for the others
+        self._options, self._listener, self._ready_pipe, self._count = options, listener, ready, count
+        self._gate, self._gate_opener = os.pipe()  # a ready worker waits for the others until the other end closes
         self._first = True
 
     def listeners(self) -> list[socket.socket]:
-        """The same socket for each, by a descriptor of its own."""
-        copies = [self._listener.dup() for _ in range(self._chosen.workers)]
+        """Return the same socket for each worker, by a descriptor of its own."""
+        copies = [self._listener.dup() for _ in range(self._options.workers)]
         self._listener.close()
         for copy in copies:
             copy.setblocking(False)
         return copies
 
     def all_ready(self) -> None:
-        """Let the workers and the world begin."""
+        """Release the waiting workers and report readiness."""
         self._first = False
-        os.close(self._open)
-        os.write(self._said, b"r")
-        os.close(self._said)
+        os.close(self._gate_opener)
+        os.write(self._ready_pipe, b"r")
+        os.close(self._ready_pipe)
 
-    def tell(self, words: str) -> None:
-        """As all that a container says."""
-        tell(words, level="warning")
+    def log(self, words: str) -> None:
+        """Log in the container's format."""
+        log(words, level="warning")
 
     def serve(self, number: int, listener: socket.socket, ready: int) -> None:
-        """Be a worker; ends with a container's exit code."""
-        state = State()
-        ending = Ending(state)
+        """Run a worker; ends with a container's exit code."""
+        readiness = Readiness()
+        shutdown = Shutdown(readiness)
         if self._first:
-            os.close(self._open)
-            os.close(self._said)
+            os.close(self._gate_opener)
+            os.close(self._ready_pipe)
 
-        def proved() -> None:
+        def on_ready() -> None:
             os.write(ready, b"1")
             os.close(ready)
-            os.read(self._opens, 1)
+            os.read(self._gate, 1)
 
-        def opened() -> None:
+        def on_open() -> None:
             if self._first and number == 0:
-                running.tell_ready(tag, self._chosen, self._count)
+                startup.log_ready(tag, self._options, self._count)
 
         try:
-            if self._threads is None:  # apart
-                running.load(self._chosen)
-            app, tag = running.application()
-            from .outer_app import Contained  # as its server, not needed by who only forks
+            if self._threads is None:  # the mode ``apart``
+                startup.load(self._options)
+            app, tag = startup.application()
+            from .outer_app import ContainerApp  # the parent needs neither this nor the server
             from .server import serve
 
-            serve(Contained(app, self._chosen, state, proved), self._chosen, listener, ending, opened)
-        except Failed as failed:
-            tell(failed.why, details=failed.details)
-            sys.exit(failed.code)
+            serve(ContainerApp(app, self._options, readiness, on_ready), self._options, listener, shutdown, on_open)
+        except StartupError as error:
+            log(error.reason, details=error.details)
+            sys.exit(error.code)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Load, fork, look after; the exit code."""
-    listener, ready, how, *rest = arguments
-    pool.end_with(os.getppid())
-    given = dict(os.environ)
-    running.prepared()
-    apart = how == APART
+    """Load the model, fork and supervise the workers; return the exit code."""
+    listener, ready, mode, *rest = arguments
+    pool.end_with_parent(os.getppid())
+    environment = dict(os.environ)
+    startup.prepare()
+    apart = mode == APART
     try:
-        chosen = running.decided(rest)
-        count = threads(chosen.threads, chosen.workers) or 1
-        # Threads do not live through a fork: what is loaded is to start none.
+        options = startup.read_options(rest)
+        count = threads(options.threads, options.workers) or 1
+        # Threads do not survive a fork, so loading must not start any.
         os.environ.update(dict.fromkeys(pool.THREADS, str(count if apart else 1)))
         folder = Path.cwd()
         if not apart:
-            running.load(chosen)
-            if reason := pool.not_to_be_forked():
-                tell(f"the model cannot be shared: {reason}; each worker loads it", level="info")
+            startup.load(options)
+            if reason := pool.fork_obstacle():
+                log(f"the model cannot be shared: {reason}; each worker loads it", level="info")
                 workplace.leave()
                 os.chdir(folder)
-                os.execve(PROGRAM[0], [*PROGRAM, listener, ready, APART, *rest], given)  # noqa: S606
+                os.execve(PROGRAM[0], [*PROGRAM, listener, ready, APART, *rest], environment)  # noqa: S606
             gc.collect()
-            gc.freeze()  # the collector would write into every page that has an object
-    except Failed as failed:
-        tell(failed.why, details=failed.details)
-        return failed.code
-    output.among_processes()
-    return Crew(chosen, socket.socket(fileno=int(listener)), int(ready), count, apart=apart).run()
+            gc.freeze()  # the collector would write into every page with an object
+    except StartupError as error:
+        log(error.reason, details=error.details)
+        return error.code
+    output.share_output_lock()
+    return ContainerPool(options, socket.socket(fileno=int(listener)), int(ready), count, apart=apart).run()

@@ -1,7 +1,7 @@
-"""Where a container listens, what it records and which paths it answers: decided from its arguments and variables.
+"""Hosting options of a container, from its arguments and environment variables: address, records, routes, workers.
 
-Each platform says it in its own way: Cloud Run by ``PORT``, Vertex AI by ``AIP_HTTP_PORT``, ``AIP_PREDICT_ROUTE`` and
-``AIP_HEALTH_ROUTE``, SageMaker by the argument ``serve`` (and means port 8080). Pure, and the standard library only.
+Platforms use different settings: Cloud Run ``PORT``; Vertex AI ``AIP_HTTP_PORT``, ``AIP_PREDICT_ROUTE`` and
+``AIP_HEALTH_ROUTE``; SageMaker the argument ``serve`` (with port 8080). Pure, standard library only.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ RECORDS = "/records"
 _USAGE = "usage: container.py [serve] [--uds PATH]"
 _YES, _NO = ("1", "true"), ("", "0", "false")
 
-# A unix socket's address has room for so many, one more at the end of its first name, and a zero (104 on macOS).
-_MOST_PATH_BYTES = 102
+# Limit of a unix socket's address (104 on macOS) less the suffix of its provisional name and the final zero.
+_MAX_PATH_BYTES = 102
 
-_MOST_WORKERS, _MOST_THREADS = 64, 1024
+_MAX_WORKERS, _MAX_THREADS = 64, 1024
 
 
-class Misconfigured(Exception):
-    """A setting that cannot be followed: which one, why, and what it has to be."""
+class InvalidSetting(Exception):
+    """An invalid setting: its name, its value and the allowed values."""
 
 
 @dataclass(frozen=True)
-class Hosting:
-    """What was decided.
+class HostingOptions:
+    """The options of one container.
 
     Attributes
     ----------
     uds
-        A unix socket in place of ``port``: nbdeploy's own gateway stands before it.
+        A unix socket in place of ``port``, behind nbdeploy's own gateway.
     records
-        A folder, or ``stdout``; None: none are kept.
+        A folder, or ``stdout``; None: no records.
     recording
-        What is kept of a request where no gateway says it.
+        The recording mode of requests for which no gateway sets it.
     routes
-        Paths that a platform has chosen -> this service's own.
+        Paths that a platform sets -> this service's own.
     workers
         Processes that share the loaded model.
     threads
-        Of each one's numerical libraries; None: nothing was said.
+        Threads of each worker's numerical libraries; None: not set.
     """
 
     port: int = PORT
@@ -57,13 +57,13 @@ class Hosting:
     threads: int | None = None
 
     @property
-    def where(self) -> str:
-        """In words."""
+    def address(self) -> str:
+        """The address in words."""
         return f"port {self.port}" if self.uds is None else self.uds
 
     @property
-    def recorded(self) -> str:
-        """What becomes of records, in words."""
+    def records_summary(self) -> str:
+        """The destination of the records in words."""
         if self.recording.kept == "off":
             return "no records are kept (NBDEPLOY_RECORD=off)"
         if self.records is None:
@@ -71,37 +71,40 @@ class Hosting:
         how = "" if self.uds is not None else f" ({self.recording.header})"
         return f"records go to {self.records}{how}"
 
-    def lacking(self, columns: Collection[str]) -> None:
-        """Raise ``Misconfigured`` if the model has no such column as is to be redacted: a wrong name hides nothing."""
+    def require_columns(self, columns: Collection[str]) -> None:
+        """Raise ``InvalidSetting`` if the model lacks a redacted column: a misspelled name would hide nothing."""
         unknown = [name for name in self.recording.redact if name not in columns]
         if unknown:
-            known = f"its columns are {', '.join(columns)}" if columns else "it takes none by name"
-            raise Misconfigured(f"NBDEPLOY_REDACT: the model has no column {', '.join(map(repr, unknown))}; {known}")
+            known = f"its columns are {', '.join(columns)}" if columns else "it has no named columns"
+            raise InvalidSetting(f"NBDEPLOY_REDACT: the model has no column {', '.join(map(repr, unknown))}; {known}")
 
 
-def hosting(arguments: Sequence[str], environ: Mapping[str, str], writable: Callable[[str], bool]) -> Hosting:
-    """What arguments and variables say.
+def parse_options(
+    arguments: Sequence[str], environ: Mapping[str, str], writable: Callable[[str], bool]
+) -> HostingOptions:
+    """Parse arguments and environment variables.
 
     Parameters
     ----------
     writable
-        Whether there is a folder at a path that this process may write to.
+        Returns whether a path is a folder that this process may write to.
 
     Raises
     ------
-    Misconfigured
+    InvalidSetting
+        An argument or a variable is invalid.
     """
     uds = _socket(arguments)
-    kept = _recording(environ)
-    return Hosting(
+    recording = _recording(environ)
+    return HostingOptions(
         port=PORT if uds is not None else _port(environ),
         uds=uds,
-        records=_records(environ, writable) if kept.kept != "off" else None,
-        recording=kept,
+        records=_records(environ, writable) if recording.kept != "off" else None,
+        recording=recording,
         routes=_routes(environ),
         access_log=_flag(environ, "NBDEPLOY_ACCESS_LOG"),
-        workers=_count(environ, "NBDEPLOY_WORKERS", _MOST_WORKERS) or 1,
-        threads=_count(environ, "NBDEPLOY_THREADS", _MOST_THREADS),
+        workers=_count(environ, "NBDEPLOY_WORKERS", _MAX_WORKERS) or 1,
+        threads=_count(environ, "NBDEPLOY_THREADS", _MAX_THREADS),
     )
 
 
@@ -110,11 +113,11 @@ def _socket(arguments: Sequence[str]) -> str | None:
         case []:
             return None
         case ["--uds", path] if path:
-            if len(path.encode()) > _MOST_PATH_BYTES:
-                raise Misconfigured(f"--uds {path}: a unix socket's path has at most {_MOST_PATH_BYTES} bytes")
+            if len(path.encode()) > _MAX_PATH_BYTES:
+                raise InvalidSetting(f"--uds {path}: a unix socket's path has at most {_MAX_PATH_BYTES} bytes")
             return path
         case _:
-            raise Misconfigured(f"{' '.join(arguments)!r} is not understood; {_USAGE}")
+            raise InvalidSetting(f"{' '.join(arguments)!r} is not a valid argument list; {_USAGE}")
 
 
 def _port(environ: Mapping[str, str]) -> int:
@@ -122,7 +125,7 @@ def _port(environ: Mapping[str, str]) -> int:
         if text := environ.get(name):
             if text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536:
                 return int(text)
-            raise Misconfigured(f"{name}={text}: a port is a number from 1 to 65535")
+            raise InvalidSetting(f"{name}={text}: a port must be a number from 1 to 65535")
     return PORT
 
 
@@ -133,43 +136,43 @@ def _routes(environ: Mapping[str, str]) -> dict[str, str]:
         if not path:
             continue
         if not path.startswith("/"):
-            raise Misconfigured(f"{name}={path}: a path begins with '/'")
+            raise InvalidSetting(f"{name}={path}: a path must begin with '/'")
         if path in routes:
-            raise Misconfigured(f"AIP_PREDICT_ROUTE and AIP_HEALTH_ROUTE are both {path}: they have to differ")
+            raise InvalidSetting(f"AIP_PREDICT_ROUTE and AIP_HEALTH_ROUTE are both {path}: they must differ")
         routes[path] = own
     return routes
 
 
 def _records(environ: Mapping[str, str], writable: Callable[[str], bool]) -> str | None:
-    wanted = environ.get("NBDEPLOY_RECORDS")
-    if not wanted:
+    setting = environ.get("NBDEPLOY_RECORDS")
+    if not setting:
         return RECORDS if writable(RECORDS) else None
-    if wanted == STDOUT or writable(wanted):
-        return wanted
-    raise Misconfigured(
-        f"NBDEPLOY_RECORDS={wanted}: there is no folder that this user may write to; mount one, or say {STDOUT}"
+    if setting == STDOUT or writable(setting):
+        return setting
+    raise InvalidSetting(
+        f"NBDEPLOY_RECORDS={setting}: no folder that this user may write to; mount one, or set {STDOUT}"
     )
 
 
 def _recording(environ: Mapping[str, str]) -> Recording:
-    kept = environ.get("NBDEPLOY_RECORD") or "full"
-    if kept not in KEPT:
-        raise Misconfigured(f"NBDEPLOY_RECORD={kept}: it has to be {', '.join(KEPT[:-1])} or {KEPT[-1]}")
+    recording = environ.get("NBDEPLOY_RECORD") or "full"
+    if recording not in KEPT:
+        raise InvalidSetting(f"NBDEPLOY_RECORD={recording}: must be {', '.join(KEPT[:-1])} or {KEPT[-1]}")
     names = (name.strip() for name in environ.get("NBDEPLOY_REDACT", "").split(","))
-    return Recording(kept, redact=tuple(dict.fromkeys(name for name in names if name)))
+    return Recording(recording, redact=tuple(dict.fromkeys(name for name in names if name)))
 
 
-def _count(environ: Mapping[str, str], name: str, most: int) -> int | None:
+def _count(environ: Mapping[str, str], name: str, maximum: int) -> int | None:
     text = environ.get(name)
     if not text:
         return None
-    if text.isascii() and text.isdigit() and len(text) <= 4 and 0 < int(text) <= most:
+    if text.isascii() and text.isdigit() and len(text) <= 4 and 0 < int(text) <= maximum:
         return int(text)
-    raise Misconfigured(f"{name}={text}: it has to be a number from 1 to {most}")
+    raise InvalidSetting(f"{name}={text}: must be a number from 1 to {maximum}")
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:
     text = environ.get(name, "").lower()
     if text not in (*_YES, *_NO):
-        raise Misconfigured(f"{name}={text}: it has to be true or false")
+        raise InvalidSetting(f"{name}={text}: must be true or false")
     return text in _YES

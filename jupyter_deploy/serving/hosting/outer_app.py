@@ -1,9 +1,9 @@
-"""The outermost application of a container: it starts with the example, and lets no client speak as a gateway does.
+"""The outermost application of a container: proves the example at startup and drops headers of a gateway.
 
-    client -> Contained -> Front -> …
+    client -> ContainerApp -> Front -> …
 
-When it starts up it asks what it wraps the snapshot's example, as a client would. Only if that is answered as in the
-notebook does it say that it has started.
+At startup it sends the snapshot's example to the wrapped application, as a client would. The startup completes only if
+the answers agree with the notebook's.
 """
 
 from __future__ import annotations
@@ -15,105 +15,115 @@ from collections.abc import Callable
 from typing import Any
 
 from ..agreement import faults
-from ..asgi.messages import App, Asked, Message, Receive, Scope, Send
+from ..asgi.messages import App, Message, Receive, RequestContext, Scope, Send
 from ..snapshot import current
 from ..telemetry.recording import EVERYTHING, Recording
-from .options import Hosting
-from .startup_responder import State
+from .options import HostingOptions
+from .startup_responder import Readiness
 
 _READY = ("/readyz", "/ping", "/v2/health/ready")
-_FAULTS = 3
+_MAX_SHOWN = 3
 
 
-class Contained:
+class ContainerApp:
     """Wraps the bento's application.
 
     Parameters
     ----------
-    proved
-        Called when the example was answered, before anybody is let in.
+    on_ready
+        Called after the example was answered, before any client is accepted.
 
     Attributes
     ----------
     failed
-        Why it has not started; empty: it has, or was not told to.
+        The reason of a failed startup; empty: no failure so far.
     """
 
-    def __init__(self, app: App, hosting: Hosting, state: State, proved: Callable[[], None] = lambda: None) -> None:
-        self._app, self._state, self._proved = app, state, proved
-        self._routes = hosting.routes
-        self._gateway = hosting.uds is not None
-        kept = hosting.recording
-        self._said = [] if kept == EVERYTHING else [(b"x-rollout-record", kept.header.encode("latin-1"))]
+    def __init__(
+        self, app: App, options: HostingOptions, readiness: Readiness, on_ready: Callable[[], None] = lambda: None
+    ) -> None:
+        self._app, self._readiness, self._on_ready = app, readiness, on_ready
+        self._routes = options.routes
+        self._gateway = options.uds is not None
+        recording = options.recording
+        self._record_headers = (
+            [] if recording == EVERYTHING else [(b"x-rollout-record", recording.header.encode("latin-1"))]
+        )
         self.failed = ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, self._proving(send))
+            await self._app(scope, receive, self._check_on_startup(send))
             return
         if scope["type"] == "http":
             path = scope["path"]
             if path in self._routes:
                 own = self._routes[path]
                 path, scope = own, {**scope, "path": own, "raw_path": own.encode("ascii")}
-            if self._state.ending and _asks_readiness(path):
-                await self._state.not_ready.answer(Asked.by(scope).request_id).through(send)
+            if self._readiness.stopping and _is_readiness_path(path):
+                await self._readiness.not_ready.response(RequestContext.from_scope(scope).request_id).send_to(send)
                 return
             if not self._gateway:
-                scope = {**scope, "headers": [*(pair for pair in scope["headers"] if _own(pair[0])), *self._said]}
-            await self._to_the_end(scope, receive, send)
+                scope = {
+                    **scope,
+                    "headers": [
+                        *(pair for pair in scope["headers"] if _is_client_header(pair[0])),
+                        *self._record_headers,
+                    ],
+                }
+            await self._forward(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
-    async def _to_the_end(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ``app`` does; who is not waited for any more is told so."""
+    async def _forward(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request to the wrapped application; if the server cancels it at shutdown, answer 503."""
         started = False
 
-        async def sending(message: Message) -> None:
+        async def send_on(message: Message) -> None:
             nonlocal started
             started = True
             await send(message)
 
         try:
-            await self._app(scope, receive, sending)
+            await self._app(scope, receive, send_on)
         except asyncio.CancelledError:
-            if started or not self._state.ending:
+            if started or not self._readiness.stopping:
                 raise
-            await self._state.not_ready.answer(Asked.by(scope).request_id).through(send)
+            await self._readiness.not_ready.response(RequestContext.from_scope(scope).request_id).send_to(send)
 
-    def _proving(self, send: Send) -> Send:
-        async def sending(message: Message) -> None:
+    def _check_on_startup(self, send: Send) -> Send:
+        async def send_on(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
-                self.failed = await self._fault()
+                self.failed = await self._example_fault()
                 if self.failed:
-                    self._state.reason = self.failed
-                    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it knows no reason, but a traceback
+                    self._readiness.reason = self.failed
+                    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # uvicorn logs a traceback only
                     message = {"type": "lifespan.startup.failed", "message": ""}
                 else:
-                    self._proved()
+                    self._on_ready()
             await send(message)
 
-        return sending
+        return send_on
 
-    async def _fault(self) -> str:
-        """Why it is not to be started; empty: it is."""
+    async def _example_fault(self) -> str:
+        """Return the reason why the container must not start; empty if the example is answered as in the notebook."""
         model = current()
         if model is None:
             return "service.py has loaded no model"
-        self._state.reason = "the model is being asked the notebook's example"
-        status, said = await self._asked({"instances": model.manifest["instances"]})
+        self._readiness.reason = "the model is answering the notebook's example"
+        status, body = await self._post({"instances": model.manifest["instances"]})
         if status != 200:
-            return f"{model.tag} answers its example with {status}: {said[:500].decode('utf-8', 'replace')}"
-        found = faults(model.manifest, json.loads(said).get("predictions", []))
-        if not found:
+            return f"{model.tag} answers its example with {status}: {body[:500].decode('utf-8', 'replace')}"
+        lines = faults(model.manifest, json.loads(body).get("predictions", []))
+        if not lines:
             return ""
-        return f"{model.tag} does not answer its example as the notebook did: {'; '.join(found[:_FAULTS])}"
+        return f"{model.tag} does not answer its example as the notebook did: {'; '.join(lines[:_MAX_SHOWN])}"
 
-    async def _asked(self, question: dict[str, Any]) -> tuple[int, bytes]:
-        body = json.dumps(question).encode("ascii")
+    async def _post(self, document: dict[str, Any]) -> tuple[int, bytes]:
+        content = json.dumps(document).encode("ascii")
         headers = [
             (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
+            (b"content-length", b"%d" % len(content)),
             (b"x-rollout-role", b"probe"),
             (b"x-rollout-record", Recording("off").header.encode("ascii")),
         ]
@@ -122,26 +132,26 @@ class Contained:
             "path": "/predict", "raw_path": b"/predict", "root_path": "", "query_string": b"", "headers": headers,
             "client": None, "server": None,
         }  # fmt: skip
-        messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-        answered: list[Message] = []
+        messages: list[Message] = [{"type": "http.request", "body": content, "more_body": False}]
+        sent: list[Message] = []
 
         async def receive() -> Message:
             if messages:
                 return messages.pop()
-            await asyncio.get_running_loop().create_future()  # who asks stays until there is an answer
+            await asyncio.get_running_loop().create_future()  # the client stays connected until the response
             raise AssertionError
 
         async def send(message: Message) -> None:
-            answered.append(message)
+            sent.append(message)
 
         await self._app(scope, receive, send)
-        return answered[0]["status"], b"".join(message.get("body", b"") for message in answered[1:])
+        return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
 
 
-def _asks_readiness(path: str) -> bool:
+def _is_readiness_path(path: str) -> bool:
     return path in _READY or (path.startswith("/v2/models/") and path.endswith("/ready"))
 
 
-def _own(name: bytes) -> bool:
-    """Whether a header may be the client's: what a gateway says, nobody says in its place."""
+def _is_client_header(name: bytes) -> bool:
+    """Return whether a client may set the header: ``x-rollout-…`` and ``x-pair-id`` are the gateway's."""
     return not name.startswith(b"x-rollout-") and name != b"x-pair-id"

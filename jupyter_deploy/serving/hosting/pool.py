@@ -1,12 +1,12 @@
-"""Several workers of one service that share the loaded model: ``python -P serving/hosting/pool.py SOCKET SOCKET …``.
+"""Workers of one release that share the loaded model: ``python -P serving/hosting/pool.py SOCKET SOCKET …``.
 
-The parent imports the service and loads its model once, listens on one unix socket a worker, and forks the workers,
-each of which serves one socket. They share the model's memory page by page until one writes into it. The parent
-serves nothing itself, so that whichever worker dies, another one is forked from it in milliseconds; meanwhile its
-clients wait in its socket. SIGTERM ends all of them, their requests answered; if the parent is killed, they end too.
+The parent imports the service, loads its model once, listens on one unix socket a worker and forks the workers, each of
+which serves one socket. They share the model's memory pages until one writes into them. The parent serves no requests,
+so it can replace a dead worker in milliseconds; meanwhile the clients wait in the worker's socket. SIGTERM ends all
+workers after their requests; if the parent is killed, they end too.
 
-Where a loaded model cannot be forked (it has threads, a CUDA context or files of its own), the parent says so and
-starts again, and each worker loads the model itself.
+If a loaded model cannot be forked (it has threads, a CUDA context or files of its own), the parent logs the reason and
+restarts, and each worker loads the model.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ THREADS = (
     "TF_NUM_INTRAOP_THREADS",
     "NBDEPLOY_THREADS",
 )
-"""What numerical libraries, and this package's own code, read when they are imported."""
+"""Variables that numerical libraries, and this package, read at import."""
 
 APART = "apart"
-"""A file in a pool's folder: why each worker has loaded the model itself; empty: they share it."""
+"""A file in a pool's folder: the reason why each worker loads the model itself; empty if they share it."""
 
 _KEEP_ALIVE_SECONDS = 75
 _GRACE_SECONDS = 20
-_FAILURES = 4  # starts in a row that never got ready, when others had before
+_FAILURES = 4  # consecutive failed starts after others were ready
 
-# Its fork handlers start it again in the child.
-_HARMLESS = frozenset({"jemalloc_bg_thd"})
+# Threads that their own fork handlers start again in the child.
+_RESTARTED_THREADS = frozenset({"jemalloc_bg_thd"})
 
 _PR_SET_PDEATHSIG = 1
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
@@ -57,16 +57,16 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 @dataclass
 class _Worker:
-    """One process; ``pid`` 0: it is to be started, not before ``due``. ``told``: where it says that it is ready."""
+    """A worker process. ``pid`` 0: to be started, not before ``due``. ``ready_pipe``: written to when it is ready."""
 
     listener: socket.socket
     pid: int = 0
-    told: int | None = None
+    ready_pipe: int | None = None
     due: float = 0.0
 
 
 class Pool:
-    """The parent. ``run`` returns its exit code, and in a worker never."""
+    """The parent of the workers. ``run`` returns its exit code in the parent and never returns in a worker."""
 
     def __init__(self, paths: Sequence[str], threads: int, *, apart: bool) -> None:
         self._paths = paths
@@ -82,7 +82,7 @@ class Pool:
         for end in (self._woken, self._waker):
             os.set_blocking(end, False)
         for number in _SIGNALS:
-            signal.signal(number, self._note)
+            signal.signal(number, self._on_signal)
         signal.set_wakeup_fd(self._waker)
         self._workers = [_Worker(listener) for listener in self.listeners()]
         while True:
@@ -90,27 +90,27 @@ class Pool:
                 return self._end(0)
             self._start()
             self._wait()
-            self._hear()
+            self._read_ready_pipes()
             if not self._reap():
                 return self._end(self._code)
 
     def listeners(self) -> list[socket.socket]:
-        """One for each worker, which they listen on from now on."""
+        """Return a listening socket for each worker."""
         return [_listening(path) for path in self._paths]
 
     def serve(self, number: int, listener: socket.socket, ready: int) -> None:
-        """Be worker ``number`` until told to end; ``ready`` is written to when it can be asked."""
+        """Run worker ``number`` until it is stopped; ``ready`` is written to when it accepts requests."""
         del number
         serve(listener, ready)
 
     def all_ready(self) -> None:
-        """Each worker can be asked, for the first time."""
+        """Called when all workers are ready for the first time."""
 
-    def tell(self, words: str) -> None:
-        """What happens to workers."""
-        _say(words)
+    def log(self, words: str) -> None:
+        """Log an event of a worker."""
+        _log(words)
 
-    def _note(self, number: int, _frame: object) -> None:
+    def _on_signal(self, number: int, _frame: object) -> None:
         self._stopping = self._stopping or number != signal.SIGCHLD
 
     def _start(self) -> None:
@@ -118,19 +118,19 @@ class Pool:
             if worker.pid or time.monotonic() < worker.due:
                 continue
             reading, writing = os.pipe()
-            # A signal that comes before the worker has handlers of its own waits for them.
+            # A signal that arrives before the worker has its own handlers is held back.
             signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
             parent = os.getpid()
             worker.pid = os.fork()
             if not worker.pid:
                 os.close(reading)
-                self._become(worker, writing, parent)
+                self._run_worker(worker, writing, parent)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             os.close(writing)
-            worker.told = reading
+            worker.ready_pipe = reading
 
-    def _become(self, worker: _Worker, writing: int, parent: int) -> None:
-        """Be this worker; never returns."""
+    def _run_worker(self, worker: _Worker, writing: int, parent: int) -> None:
+        """Become a worker; never returns."""
         signal.set_wakeup_fd(-1)
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_DFL)
@@ -138,10 +138,10 @@ class Pool:
         for other in self._workers:
             if other is not worker:
                 other.listener.close()
-                if other.told is not None:
-                    os.close(other.told)
-        end_with(parent)
-        _be_first_to_go()
+                if other.ready_pipe is not None:
+                    os.close(other.ready_pipe)
+        end_with_parent(parent)
+        _prefer_for_oom_kill()
         _reseed()
         if self._threads is not None:
             use_threads(self._threads)
@@ -149,45 +149,45 @@ class Pool:
         sys.exit(0)
 
     def _wait(self) -> None:
-        """Until a signal comes, a worker is ready or has ended, or one is due."""
-        told = [worker.told for worker in self._workers if worker.told is not None]
+        """Wait until a signal arrives, a worker is ready or has ended, or a start is due."""
+        pipes = [worker.ready_pipe for worker in self._workers if worker.ready_pipe is not None]
         due = [worker.due for worker in self._workers if not worker.pid]
         pause = max(0.0, min(due) - time.monotonic()) if due else None
-        found, _, _ = select.select([self._woken, *told], [], [], pause)
-        if self._woken in found:
+        readable, _, _ = select.select([self._woken, *pipes], [], [], pause)
+        if self._woken in readable:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._woken, 4096)
 
-    def _hear(self) -> None:
+    def _read_ready_pipes(self) -> None:
         for worker in self._workers:
-            if worker.told is None or not select.select([worker.told], [], [], 0)[0]:
+            if worker.ready_pipe is None or not select.select([worker.ready_pipe], [], [], 0)[0]:
                 continue
-            if os.read(worker.told, 1):  # else it ended
+            if os.read(worker.ready_pipe, 1):  # otherwise it ended
                 self._ever_ready, self._failures = True, 0
-                os.close(worker.told)
-                worker.told = None
-        if not self._all_ready and all(worker.pid and worker.told is None for worker in self._workers):
+                os.close(worker.ready_pipe)
+                worker.ready_pipe = None
+        if not self._all_ready and all(worker.pid and worker.ready_pipe is None for worker in self._workers):
             self._all_ready = True
             self.all_ready()
 
     def _reap(self) -> bool:
-        """Note who has ended; False: it is no use to start them again."""
+        """Note the workers that ended; return False if a restart is pointless."""
         for number, worker in enumerate(self._workers):
             if not worker.pid:
                 continue
             pid, status = os.waitpid(worker.pid, os.WNOHANG)
             if not pid:
                 continue
-            was_ready = worker.told is None
-            if worker.told is not None:
-                os.close(worker.told)
-            worker.pid, worker.told = 0, None
+            was_ready = worker.ready_pipe is None
+            if worker.ready_pipe is not None:
+                os.close(worker.ready_pipe)
+            worker.pid, worker.ready_pipe = 0, None
             _forget_gauges(pid)
             if self._stopping:
                 continue
             code = os.waitstatus_to_exitcode(status)
             how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-            self.tell(f"worker {number} (process {pid}) {how}{'' if was_ready else ' before it was ready'}")
+            self.log(f"worker {number} (process {pid}) {how}{'' if was_ready else ' before it was ready'}")
             if was_ready:
                 continue
             self._failures += 1
@@ -198,7 +198,7 @@ class Pool:
         return True
 
     def _end(self, code: int) -> int:
-        """End the workers, their requests answered, and say how it ended."""
+        """Stop the workers after their requests; return the exit code."""
         self._stopping = True
         for path in self._paths:
             with contextlib.suppress(OSError):
@@ -216,7 +216,7 @@ class Pool:
 
 
 def serve(listener: socket.socket, ready: int) -> None:
-    """Serve the service at a socket until told to end; ``ready`` is written to when it can be asked."""
+    """Serve the service on a socket until it is stopped; ``ready`` is written to when it accepts requests."""
     import uvicorn  # whoever asks for THREADS needs no server
 
     class Server(uvicorn.Server):
@@ -237,26 +237,26 @@ def serve(listener: socket.socket, ready: int) -> None:
 
 
 def load() -> None:
-    """Import the service and load its model, so that every worker has it, and what serves it."""
+    """Import the service and load its model and the server, so all forked workers have them."""
     importlib.import_module("uvicorn")
     module = importlib.import_module("service")
     for value in list(vars(module).values()):
-        made = getattr(value, "inner", None)  # BentoML's service: the class, whose own beginning loads the model
+        made = getattr(value, "inner", None)  # BentoML's service: the class, whose constructor loads the model
         if isinstance(made, type) and made.__module__ == module.__name__:
             made()
 
 
-def not_to_be_forked() -> str | None:
-    """Why what is loaded cannot be forked; None: it can."""
+def fork_obstacle() -> str | None:
+    """Return the reason why the loaded model cannot be forked; None if it can."""
     if sys.platform != "linux":
         return "only Linux forks safely"
     tasks = [Path(f"/proc/self/task/{task}/comm") for task in os.listdir("/proc/self/task")]  # noqa: PTH208
     names = [task.read_text().strip() for task in tasks if task.parent.name != str(os.getpid())]
-    others = [name for name in names if name not in _HARMLESS]
+    others = [name for name in names if name not in _RESTARTED_THREADS]
     if others or threading.active_count() > 1:
         return f"it has started threads ({', '.join(sorted(set(others))) or 'of Python'})"
     workplace = sys.modules.get("serving.workplace")
-    if workplace is not None and workplace.here() is not None:
+    if workplace is not None and workplace.current_workplace() is not None:
         return "it has files of its own, which it may write to"
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
@@ -265,7 +265,7 @@ def not_to_be_forked() -> str | None:
 
 
 def use_threads(count: int) -> None:
-    """Have numerical libraries that are imported already, with one thread, use so many."""
+    """Set the number of threads of numerical libraries that were imported with one thread."""
     os.environ.update(dict.fromkeys(THREADS, str(count)))
     if count == 1:
         return
@@ -289,22 +289,22 @@ def _listening(path: str) -> socket.socket:
     return listener
 
 
-def end_with(parent: int) -> None:
-    """Be told to end when the parent is killed."""
+def end_with_parent(parent: int) -> None:
+    """Have the kernel send SIGTERM to this process if its parent is killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         os._exit(1)
 
 
-def _be_first_to_go() -> None:
-    """Where memory is short, the kernel is to end a worker and not the parent that starts it again."""
+def _prefer_for_oom_kill() -> None:
+    """Make the kernel kill a worker, not the parent that replaces it, if memory runs out."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def _reseed() -> None:
-    """Workers must not all draw the same numbers."""
+    """Reseed random generators: workers must not draw equal numbers."""
     random.seed()
     if (numpy := sys.modules.get("numpy")) is not None:
         numpy.random.seed()
@@ -312,11 +312,11 @@ def _reseed() -> None:
         torch.seed()
 
 
-def _keep_in(folder: Path, apart: str) -> None:
-    """Have all workers' metrics summed (prometheus_client reads this when it is imported), and keep what was said."""
+def _prepare_metrics(folder: Path, apart: str) -> None:
+    """Have all workers' metrics summed (prometheus_client reads the variable at import); store ``apart``."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for left in folder.glob("*.db"):
-        left.unlink()
+    for stale in folder.glob("*.db"):
+        stale.unlink()
     (folder / APART).write_text(apart, encoding="utf-8")
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
@@ -329,8 +329,8 @@ def _forget_gauges(pid: int) -> None:
             multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
-def _say(text: str) -> None:
-    with contextlib.suppress(OSError):  # a full disk
+def _log(text: str) -> None:
+    with contextlib.suppress(OSError):  # the disk may be full
         os.write(2, f"{text}\n".encode())
 
 
@@ -338,29 +338,29 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--app-dir", default=str(Path(__file__).parents[2]), help="folder of service.py")
     parser.add_argument("--threads", type=int, help="threads of each worker's numerical libraries")
-    parser.add_argument("--folder", type=Path, help="where the workers' metrics are summed")
-    parser.add_argument("--apart", default="", help="why each worker is to load the model itself")
+    parser.add_argument("--folder", type=Path, help="folder of the workers' metrics, which are summed")
+    parser.add_argument("--apart", default="", help="reason why each worker loads the model itself")
     parser.add_argument("sockets", nargs="+")
-    given = parser.parse_args(arguments)
-    sys.path.insert(0, given.app_dir)
-    if given.folder:
-        _keep_in(given.folder, given.apart)
+    options = parser.parse_args(arguments)
+    sys.path.insert(0, options.app_dir)
+    if options.folder:
+        _prepare_metrics(options.folder, options.apart)
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = given.threads or max(1, cpus // len(given.sockets))
-    # Threads do not live through a fork: what is loaded is to start none.
-    os.environ.update(dict.fromkeys(THREADS, str(threads if given.apart else 1)))
-    if not given.apart:
+    threads = options.threads or max(1, cpus // len(options.sockets))
+    # Threads do not survive a fork, so loading must not start any.
+    os.environ.update(dict.fromkeys(THREADS, str(threads if options.apart else 1)))
+    if not options.apart:
         folder = Path.cwd()
         load()
-        if reason := not_to_be_forked():
-            _say(f"the model cannot be shared: {reason}; each worker loads it")
+        if reason := fork_obstacle():
+            _log(f"the model cannot be shared: {reason}; each worker loads it")
             if (workplace := sys.modules.get("serving.workplace")) is not None:
                 workplace.leave()
             os.chdir(folder)
             os.execv(sys.executable, [sys.executable, "-P", __file__, "--apart", reason, *arguments])  # noqa: S606
         gc.collect()
-        gc.freeze()  # the collector would write into every page that has an object
-    return Pool(given.sockets, threads, apart=bool(given.apart)).run()
+        gc.freeze()  # the collector would write into every page with an object
+    return Pool(options.sockets, threads, apart=bool(options.apart)).run()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""How many processors this process may use, and how many threads its numerical libraries are to have.
+"""The processors available to this process, and the threads of its numerical libraries.
 
-A container's share of the processors (``--cpus``, a limit of Kubernetes) hides none of them: libraries start a thread
-for each that the machine has, and these wait for one another.
+A container's CPU limit (``--cpus``, Kubernetes) hides no processors: libraries start a thread for each processor of the
+machine, and the threads wait for one another.
 """
 
 from __future__ import annotations
@@ -15,42 +15,42 @@ _SELF = Path("/proc/self")
 
 
 def share() -> float:
-    """What this process may use of the processors, such as 1.5 of them."""
-    return min(_seen(), quota() or _seen())
+    """Return the processors that this process may use, as a fraction such as 1.5."""
+    return min(_visible(), quota() or _visible())
 
 
 def processors() -> int:
-    """Whole ones, at least one."""
+    """Return the whole processors that this process may use, at least one."""
     return max(1, int(share()))
 
 
-def threads(asked: int | None, workers: int) -> int | None:
-    """Of the libraries of each worker; None: they find out for themselves, and will be right.
+def threads(requested: int | None, workers: int) -> int | None:
+    """Return the threads of each worker's libraries; None: the libraries' own choice is right.
 
-    ``asked``: what somebody who knows better has said.
+    ``requested`` is an explicit setting.
     """
-    if asked is not None or (workers == 1 and processors() == _seen()):
-        return asked
+    if requested is not None or (workers == 1 and processors() == _visible()):
+        return requested
     return max(1, processors() // workers)
 
 
 def quota(about: Path = _SELF) -> float | None:
-    """The smallest share, in processors, of this process's control groups and of those above; None: there is no limit.
+    """Return the smallest CPU limit, in processors, of this process's control groups and their parents; None: no limit.
 
-    ``about`` is the process's folder in ``/proc``. Versions 1 and 2, and both beside each other.
+    ``about`` is the process's folder in ``/proc``. Supports cgroup versions 1 and 2, and both together.
     """
     shares = (share for group in _groups(about) for share in (_of_version_2(group), _of_version_1(group)))
     return min((share for share in shares if share is not None), default=None)
 
 
-def _seen() -> int:
+def _visible() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _of_version_2(group: Path) -> float | None:
     with suppress(OSError, ValueError):
         allowed, period = (group / "cpu.max").read_text().split()
-        return int(allowed) / int(period)  # "max" is no number
+        return int(allowed) / int(period)  # "max" is not a number
     return None
 
 
@@ -62,7 +62,7 @@ def _of_version_1(group: Path) -> float | None:
 
 
 def _groups(about: Path) -> Iterator[Path]:
-    """The folders of the control groups that share out the processors: the own ones, and those above them."""
+    """Yield the folders of the CPU control groups: those of the process and their parents."""
     try:
         own = [line.split(":", 2) for line in (about / "cgroup").read_text().splitlines()]
         mounted = [line.partition(" - ") for line in (about / "mountinfo").read_text().splitlines()]
@@ -75,7 +75,7 @@ def _groups(about: Path) -> Iterator[Path]:
         kind = {"cgroup2": "", "cgroup": "cpu"}.get(system)
         if kind is None or kind not in paths or (kind and kind not in options):
             continue
-        # A container sees a part of the tree, and its own group may be the top of it.
+        # A container sees a part of the tree, whose top may be its own group.
         within = paths[kind].removeprefix(root.rstrip("/")) if paths[kind].startswith(root) else ""
         group = Path(point) / within.lstrip("/")
         yield group

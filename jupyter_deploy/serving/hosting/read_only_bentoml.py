@@ -1,7 +1,7 @@
-"""BentoML where there is no folder to write to, such as in a container whose root is read-only.
+"""A patch that lets BentoML start without a writable folder, such as in a container with a read-only root.
 
-At its start it makes a temporary folder for a client of its own: for files that a service of several sends from one to
-the other. What is served here is one, and sends none.
+At startup BentoML makes a temporary folder for the files that the services of a multi-service bento exchange. A bento
+of nbdeploy has one service and exchanges none.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ class _NoFolder:
     name = "/nonexistent"
 
     def __init__(self, **_options: str) -> None:
-        """As of ``tempfile.TemporaryDirectory``."""
+        """Accept the options of ``tempfile.TemporaryDirectory``."""
 
     def cleanup(self) -> None:
-        """Nothing was made."""
+        """Do nothing: there is no folder."""
 
 
-def has_folder() -> bool:
-    """Whether this process has a temporary folder."""
+def has_temporary_folder() -> bool:
+    """Return whether this process has a temporary folder."""
     try:
         tempfile.gettempdir()
     except FileNotFoundError:
@@ -30,8 +30,8 @@ def has_folder() -> bool:
     return True
 
 
-def do_without() -> None:
-    """Have BentoML start without one."""
+def disable_temporary_folder() -> None:
+    """Make BentoML start without its temporary folder."""
     client = importlib.import_module("_bentoml_impl.client.proxy2")
     vars(client)["tempfile"] = SimpleNamespace(
         TemporaryDirectory=_NoFolder, NamedTemporaryFile=tempfile.NamedTemporaryFile

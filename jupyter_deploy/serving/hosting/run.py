@@ -1,4 +1,4 @@
-"""A container from its start to its end: settings, socket, model, example, server. See ``container``."""
+"""The run of a container: settings, socket, model, example, server. See ``container``."""
 
 from __future__ import annotations
 
@@ -17,88 +17,88 @@ from types import TracebackType
 
 from .. import workplace
 from ..asgi.messages import App
-from ..output import on_stdout
-from ..telemetry.logging import FORMAT, JsonFormatter, log_format, tell
+from ..output import redirect_output
+from ..telemetry.logging import FORMAT, JsonFormatter, log, log_format
 from . import pool
-from .exit_reasons import NOT_LOADED, WRONG_SETTING, Failed
-from .options import Hosting, Misconfigured, hosting
+from .exit_reasons import NOT_LOADED, WRONG_SETTING, StartupError
+from .options import HostingOptions, InvalidSetting, parse_options
 from .processors import threads
-from .read_only_bentoml import do_without, has_folder
-from .shutdown import Ending
-from .startup_responder import Doorman, State
+from .read_only_bentoml import disable_temporary_folder, has_temporary_folder
+from .shutdown import Shutdown
+from .startup_responder import Readiness, StartupResponder
 
 _BACKLOG = 2048
 
 _REASONS = {
-    errno.EADDRINUSE: "something else listens there already",
-    errno.EACCES: "this user may not listen there; a port from 1024 on is free to all",
+    errno.EADDRINUSE: "another process is listening there",
+    errno.EACCES: "this user may not listen there; use a port from 1024",
 }
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve until told to end; the exit code."""
-    prepared()
-    state = State()
-    ending = Ending(state)
+    """Serve until a signal stops the process; return the exit code."""
+    prepare()
+    readiness = Readiness()
+    shutdown = Shutdown(readiness)
     try:
-        chosen = decided(arguments)
-        with _listening(chosen) as listener:
-            # A gateway waits for the socket, as for that of any release of nbdeploy, and tries again meanwhile.
-            doorman = Doorman(listener, state) if chosen.uds is None else None
+        options = read_options(arguments)
+        with _listening(options) as listener:
+            # A gateway of nbdeploy waits for the socket and retries meanwhile.
+            responder = StartupResponder(listener, readiness) if options.uds is None else None
 
-            def opened() -> None:
-                if doorman is not None:
-                    doorman.go()
-                if chosen.uds is not None:
+            def on_open() -> None:
+                if responder is not None:
+                    responder.stop()
+                if options.uds is not None:
                     listener.listen(_BACKLOG)
-                    Path(_first(chosen.uds)).replace(chosen.uds)
+                    Path(_provisional(options.uds)).replace(options.uds)
 
-            if chosen.workers > 1:
-                from .workers import run  # few have several
+            if options.workers > 1:
+                from .workers import run  # few containers have several
 
-                return run(arguments, listener, state, ending, opened)
-            return _run(chosen, listener, state, ending, opened)
-    except Failed as failed:
-        tell(failed.why, details=failed.details)
-        return failed.code
+                return run(arguments, listener, readiness, shutdown, on_open)
+            return _run(options, listener, readiness, shutdown, on_open)
+    except StartupError as error:
+        log(error.reason, details=error.details)
+        return error.code
 
 
-def prepared() -> None:
-    """Variables that libraries read when they are imported, and where all that is said goes."""
+def prepare() -> None:
+    """Set the variables that libraries read at import, and the destination and format of all output."""
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
     bentos = Path(__file__).parents[5:6]
-    if bentos and bentos[0].name == "bentos":  # this is BentoML's own store, with the model in it
+    if bentos and bentos[0].name == "bentos":  # this is BentoML's own store, which holds the model
         os.environ.setdefault("BENTOML_HOME", str(bentos[0].parent))
     if not os.environ.get(FORMAT):
         os.environ[FORMAT] = "json"
     sys.dont_write_bytecode = True
     as_json = os.environ[FORMAT] != "text"
-    on_stdout(as_json=as_json)
+    redirect_output(as_json=as_json)
     handler = logging.StreamHandler()
     if as_json:
         handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.captureWarnings(capture=True)
-    sys.excepthook = _told
-    threading.excepthook = lambda raised: _told(raised.exc_type, raised.exc_value, raised.exc_traceback)
+    sys.excepthook = _log_exception
+    threading.excepthook = lambda raised: _log_exception(raised.exc_type, raised.exc_value, raised.exc_traceback)
 
 
-def _told(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+def _log_exception(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
     details = "".join(traceback.format_exception(kind, error, trace))
-    tell(f"{kind.__name__}: {error}", details=details)
+    log(f"{kind.__name__}: {error}", details=details)
 
 
-def decided(arguments: Sequence[str]) -> Hosting:
-    """What arguments and variables say. Raises Failed."""
+def read_options(arguments: Sequence[str]) -> HostingOptions:
+    """Parse arguments and environment variables; raise StartupError if one is invalid."""
     try:
         log_format()
     except ValueError as wrong:
-        os.environ[FORMAT] = "json"  # in which it is said
-        raise Failed(WRONG_SETTING, str(wrong)) from wrong
+        os.environ[FORMAT] = "json"  # the format of the following error
+        raise StartupError(WRONG_SETTING, str(wrong)) from wrong
     try:
-        return hosting(arguments, os.environ, _writable)
-    except Misconfigured as wrong:
-        raise Failed(WRONG_SETTING, str(wrong)) from wrong
+        return parse_options(arguments, os.environ, _writable)
+    except InvalidSetting as wrong:
+        raise StartupError(WRONG_SETTING, str(wrong)) from wrong
 
 
 def _writable(folder: str) -> bool:
@@ -106,25 +106,25 @@ def _writable(folder: str) -> bool:
 
 
 @contextlib.contextmanager
-def _listening(chosen: Hosting) -> Iterator[socket.socket]:
-    """Its socket; a port listens, and a path has its name when it can be asked."""
+def _listening(options: HostingOptions) -> Iterator[socket.socket]:
+    """Yield the socket: a port listens at once, a path gets its final name when the model is ready."""
     try:
-        listener = _on_port(chosen.port) if chosen.uds is None else _on_path(chosen.uds)
+        listener = _on_port(options.port) if options.uds is None else _on_path(options.uds)
     except OSError as error:
-        why = _REASONS.get(error.errno or 0, error.strerror or str(error))
-        raise Failed(WRONG_SETTING, f"it cannot listen on {chosen.where}: {why}") from error
+        reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+        raise StartupError(WRONG_SETTING, f"cannot listen on {options.address}: {reason}") from error
     try:
         listener.setblocking(False)
         yield listener
     finally:
         listener.close()
-        if chosen.uds is not None:
-            for path in (chosen.uds, _first(chosen.uds)):
+        if options.uds is not None:
+            for path in (options.uds, _provisional(options.uds)):
                 Path(path).unlink(missing_ok=True)
 
 
 def _on_port(port: int) -> socket.socket:
-    """On all addresses: of IPv6 and IPv4 together, or of IPv4 where there is no other."""
+    """Bind all addresses: IPv6 and IPv4 together, or IPv4 if there is no IPv6."""
     try:
         return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG)
     except (OSError, ValueError) as error:
@@ -134,16 +134,16 @@ def _on_port(port: int) -> socket.socket:
 
 
 def _on_path(path: str) -> socket.socket:
-    """For this user alone. What a killed process has left is taken away."""
-    with socket.socket(socket.AF_UNIX) as asking, contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
-        asking.connect(path)
+    """Bind a unix socket for this user only; a stale socket of a killed process is removed."""
+    with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+        probe.connect(path)
         raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
-    for left in (path, _first(path)):
-        Path(left).unlink(missing_ok=True)
+    for stale in (path, _provisional(path)):
+        Path(stale).unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
     before = os.umask(0o177)
     try:
-        listener.bind(_first(path))
+        listener.bind(_provisional(path))
     except OSError:
         listener.close()
         raise
@@ -152,70 +152,76 @@ def _on_path(path: str) -> socket.socket:
     return listener
 
 
-def _first(path: str) -> str:
-    """What a unix socket is called until it can be asked: who waits for its path waits for the model."""
+def _provisional(path: str) -> str:
+    """Return the name of a unix socket until it accepts requests: a gateway waits for the final name."""
     return f"{path}~"
 
 
-def _run(chosen: Hosting, listener: socket.socket, state: State, ending: Ending, opened: Callable[[], None]) -> int:
-    count = threads(chosen.threads, workers=1)
+def _run(
+    options: HostingOptions,
+    listener: socket.socket,
+    readiness: Readiness,
+    shutdown: Shutdown,
+    on_open: Callable[[], None],
+) -> int:
+    count = threads(options.threads, workers=1)
     if count is not None:
         for name in pool.THREADS:
             os.environ.setdefault(name, str(count))
-    load(chosen)
+    load(options)
     app, tag = application()
-    from .outer_app import Contained  # the startup responder answers meanwhile
+    from .outer_app import ContainerApp  # the startup responder answers meanwhile
     from .server import serve
 
     def ready() -> None:
-        opened()
-        tell_ready(tag, chosen, count)
+        on_open()
+        log_ready(tag, options, count)
 
-    serve(Contained(app, chosen, state), chosen, listener, ending, ready)
+    serve(ContainerApp(app, options, readiness), options, listener, shutdown, ready)
     return 0
 
 
-def tell_ready(tag: str, chosen: Hosting, count: int | None) -> None:
-    """Say what is ready, where, and with how much of the machine; ``count``: threads of each worker's libraries."""
-    sharing = [f"{chosen.workers} workers"] if chosen.workers > 1 else []
+def log_ready(tag: str, options: HostingOptions, count: int | None) -> None:
+    """Log the tag, the address, the workers and ``count``, the threads of each worker's libraries."""
+    sharing = [f"{options.workers} workers"] if options.workers > 1 else []
     sharing += [f"{count} thread{'s' * (count != 1)}{' each' * bool(sharing)}"] if count is not None else []
-    how = f" with {' of '.join(sharing)}" if sharing else ""
-    tell(f"{tag} is ready on {chosen.where}{how}; {chosen.recorded}", level="info")
+    sharing_text = f" with {' of '.join(sharing)}" if sharing else ""
+    log(f"{tag} is ready on {options.address}{sharing_text}; {options.records_summary}", level="info")
 
 
-def load(chosen: Hosting) -> None:
-    """Import the bento's service and load its model. Raises Failed."""
-    if chosen.records is None:
+def load(options: HostingOptions) -> None:
+    """Import the bento's service and load its model; raise StartupError if that fails."""
+    if options.records is None:
         os.environ.pop("NBDEPLOY_RECORDS", None)
     else:
-        os.environ["NBDEPLOY_RECORDS"] = chosen.records
+        os.environ["NBDEPLOY_RECORDS"] = options.records
     try:
         pool.load()
     except BaseException as error:
-        if isinstance(error, workplace.NoPlace):
-            raise Failed(NOT_LOADED, str(error)) from error
-        why = f"the model could not be loaded: {type(error).__name__}: {error}"
-        raise Failed(NOT_LOADED, why, traceback.format_exc()) from error
-    from ..snapshot import current
+        if isinstance(error, workplace.NoTemporaryFolder):
+            raise StartupError(NOT_LOADED, str(error)) from error
+        reason = f"the model cannot be loaded: {type(error).__name__}: {error}"
+        raise StartupError(NOT_LOADED, reason, traceback.format_exc()) from error
+    from ..snapshot import current  # loaded by pool.load()
 
     model = current()
     if model is None:
-        raise Failed(NOT_LOADED, "service.py has loaded no model")
+        raise StartupError(NOT_LOADED, "service.py has loaded no model")
     try:
-        chosen.lacking(model.manifest["signature"]["instance_schema"].get("properties", ()))
-    except Misconfigured as wrong:
-        raise Failed(WRONG_SETTING, str(wrong)) from wrong
+        options.require_columns(model.manifest["signature"]["instance_schema"].get("properties", ()))
+    except InvalidSetting as wrong:
+        raise StartupError(WRONG_SETTING, str(wrong)) from wrong
 
 
 def application() -> tuple[App, str]:
-    """The loaded bento's application, and the snapshot's tag. Raises Failed."""
-    from ..snapshot import current
+    """Return the bento's application and the snapshot's tag; raise StartupError if a setting is invalid."""
+    from ..snapshot import current  # loaded before
 
-    if not has_folder():
-        do_without()
+    if not has_temporary_folder():
+        disable_temporary_folder()
     model = current()
     try:
         app: App = importlib.import_module("service").app()
     except ValueError as wrong:
-        raise Failed(WRONG_SETTING, str(wrong)) from wrong
+        raise StartupError(WRONG_SETTING, str(wrong)) from wrong
     return app, model.tag if model else ""

@@ -1,4 +1,4 @@
-"""The server of a container: uvicorn, which proves the example first and ends as ``ending`` says."""
+"""The server of a container: uvicorn with a proof of the example at startup and a bounded shutdown."""
 
 from __future__ import annotations
 
@@ -8,56 +8,56 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from .exit_reasons import ANSWERED_OTHERWISE, NOT_LOADED, Failed
-from .options import Hosting
-from .shutdown import GRACE_SECONDS, Ending
+from .exit_reasons import EXAMPLE_DIFFERS, NOT_LOADED, StartupError
+from .options import HostingOptions
+from .shutdown import GRACE_SECONDS, Shutdown
 
 if TYPE_CHECKING:
-    from .outer_app import Contained
+    from .outer_app import ContainerApp
 
 _KEEP_ALIVE_SECONDS = 75
 
 
 def serve(
-    contained: Contained, chosen: Hosting, listener: socket.socket, ending: Ending, opened: Callable[[], None]
+    app: ContainerApp, options: HostingOptions, listener: socket.socket, shutdown: Shutdown, on_open: Callable[[], None]
 ) -> None:
-    """Serve at a socket until told to end; ``opened`` is called when it can be asked.
+    """Serve on a socket until a signal stops the process; ``on_open`` is called when it accepts requests.
 
     Raises
     ------
-    Failed
-        It has not started: the example is answered otherwise, or something else went wrong.
+    StartupError
+        The startup failed: the example is answered differently, or another error occurred.
     """
     import uvicorn  # the startup responder answers meanwhile
 
     class Server(uvicorn.Server):
         @contextlib.contextmanager
         def capture_signals(self) -> Iterator[None]:
-            yield  # they are heard elsewhere
+            yield  # Shutdown handles them
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            ending.listen()  # uvloop has taken them
+            shutdown.listen()  # uvloop has replaced the wakeup descriptor
             await super().startup(sockets)
-            ending.gently(self.end)
-            opened()
+            shutdown.on_signal(self.end)
+            on_open()
 
         def end(self) -> None:
             self.should_exit = True
 
     config = uvicorn.Config(
-        contained,
+        app,
         lifespan="on",
         log_config=None,
         log_level="warning",
-        access_log=chosen.access_log,
+        access_log=options.access_log,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    if chosen.access_log:
+    if options.access_log:
         logging.getLogger("uvicorn.access").setLevel(logging.INFO)
     try:
         Server(config).run(sockets=[listener])
-    except SystemExit:  # what uvicorn says where the application has not started
-        if not contained.failed:
-            raise Failed(NOT_LOADED, "the service has not started; what went wrong stands above") from None
-        raise Failed(ANSWERED_OTHERWISE, contained.failed) from None
+    except SystemExit:  # uvicorn's reaction to a failed startup
+        if not app.failed:
+            raise StartupError(NOT_LOADED, "the service did not start; the log lines above have the reason") from None
+        raise StartupError(EXAMPLE_DIFFERS, app.failed) from None

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT of a container: heard at once, whatever the main thread does, and obeyed in ten seconds."""
+"""Shutdown of a container on SIGTERM and SIGINT: within ten seconds, whatever the main thread is doing."""
 
 from __future__ import annotations
 
@@ -10,70 +10,70 @@ import time
 from collections.abc import Callable
 
 from .. import workplace
-from ..telemetry.logging import tell
-from .startup_responder import State
+from ..telemetry.logging import log
+from .startup_responder import Readiness
 
 GRACE_SECONDS = 8
-"""So long the server waits for requests that it is answering."""
+"""Time that the server gives to requests in progress."""
 
-LAST_SECONDS = 9.2
-"""So long after the signal nobody is waited for any more."""
+TIMEOUT_SECONDS = 9.2
+"""Time after the signal at which the process exits in any case."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class Ending:
-    """Ends this process when it is told to: gently once it serves, at once before.
+class Shutdown:
+    """Ends this process on a signal: at once until it serves, gracefully afterwards.
 
-    Python's own handlers run in the main thread, which may be in a library for long. What a signal writes into a pipe
-    (``set_wakeup_fd``) a thread reads.
+    Python's own handlers run in the main thread, which a library may block for long. A thread therefore reads the
+    signals from a pipe (``set_wakeup_fd``).
     """
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, readiness: Readiness) -> None:
+        self._readiness = readiness
         self._end: Callable[[], None] | None = None
-        self._last_seconds = LAST_SECONDS
-        self._at_last: Callable[[], None] = _not_waited_for
+        self._timeout_seconds = TIMEOUT_SECONDS
+        self._on_timeout: Callable[[], None] = _log_timeout
         self._lock = threading.Lock()
         reading, self._writing = os.pipe()
         os.set_blocking(self._writing, False)
         for number in _SIGNALS:
-            signal.signal(number, _heard)
+            signal.signal(number, _ignore)
         self.listen()
-        threading.Thread(target=self._wait, args=(reading,), name="ending", daemon=True).start()
+        threading.Thread(target=self._wait, args=(reading,), name="shutdown", daemon=True).start()
 
     def listen(self) -> None:
-        """Have signals written to the pipe: said again where an event loop has taken them for itself."""
+        """Have signals written to the pipe; called again after an event loop has replaced the descriptor."""
         signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
 
-    def gently(
+    def on_signal(
         self,
         end: Callable[[], None],
         *,
-        last_seconds: float = LAST_SECONDS,
-        at_last: Callable[[], None] | None = None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        on_timeout: Callable[[], None] | None = None,
     ) -> None:
-        """From now on ``end`` is called, which ends what serves; ``at_last``, if that takes too long."""
+        """Set the function that stops the server, and ``on_timeout``, which is called if that takes too long."""
         with self._lock:
             self._end = end
-            self._last_seconds, self._at_last = last_seconds, at_last or self._at_last
+            self._timeout_seconds, self._on_timeout = timeout_seconds, on_timeout or self._on_timeout
 
     def _wait(self, reading: int) -> None:
         while os.read(reading, 1)[0] not in _SIGNALS:
             pass
-        self._state.ending = True
+        self._readiness.stopping = True
         with self._lock:
             if self._end is None:
-                _leave()  # nobody has been let in
+                _leave()  # no client is connected yet
             else:
                 self._end()
-        time.sleep(self._last_seconds)
-        self._at_last()
+        time.sleep(self._timeout_seconds)
+        self._on_timeout()
         _leave()
 
 
-def _not_waited_for() -> None:
-    tell("what is still asked is not waited for any more", level="warning")
+def _log_timeout() -> None:
+    log("requests in progress are aborted: the time for the shutdown is over", level="warning")
 
 
 def _leave() -> None:
@@ -82,5 +82,5 @@ def _leave() -> None:
     os._exit(0)
 
 
-def _heard(_number: int, _frame: object) -> None:
-    """Something has to be there, or a signal writes nothing."""
+def _ignore(_number: int, _frame: object) -> None:
+    """Do nothing: without a handler, a signal is not written to the pipe."""

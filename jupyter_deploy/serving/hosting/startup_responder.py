@@ -1,7 +1,7 @@
-"""Who answers while the model is loaded: that the process lives, and why it is not ready.
+"""The responder that answers while the model is loading: the process is alive, and the reason why it is not ready.
 
-A thread of its own, since the main one imports and unpickles; what it accepts it answers once and closes. Then the
-server takes over the very socket: no connection is refused in between.
+It runs in its own thread, since the main thread imports and unpickles. It answers each connection once and closes it.
+The server then takes over the same socket, so no connection is refused in between.
 """
 
 from __future__ import annotations
@@ -13,96 +13,98 @@ import threading
 import uuid
 from dataclasses import dataclass
 
-from ..asgi.messages import Answer
+from ..asgi.messages import Response
 from ..asgi.problems import Problem
 
 ALIVE = ("/livez", "/v2/health/live")
 
-_MOST_HEAD_BYTES = 64 * 1024
-_PATIENCE_SECONDS = 5.0
+_MAX_HEAD_BYTES = 64 * 1024
+_HEAD_SECONDS = 5.0
 _LAST_SECONDS = 0.5
-_LOOK_SECONDS = 0.02
+_POLL_SECONDS = 0.02
 _PHRASES = {200: b"OK", 503: b"Service Unavailable"}
 
 
 @dataclass
-class State:
-    """What is said of a container that is not ready, or is ending.
+class Readiness:
+    """The readiness of a container.
 
     Attributes
     ----------
     reason
-        Why it is not ready, as long as it is not.
+        The reason why it is not ready.
+    stopping
+        Whether it is shutting down.
     """
 
     reason: str = "the model is being loaded"
-    ending: bool = False
+    stopping: bool = False
 
     @property
     def not_ready(self) -> Problem:
-        """What is answered to who asks whether it is ready, or asks too early."""
-        return Problem(503, "the service is ending" if self.ending else self.reason)
+        """The problem 503 for a readiness probe or an early request."""
+        return Problem(503, "the service is shutting down" if self.stopping else self.reason)
 
 
-class Doorman:
-    """Answers at a socket until it is told to go.
+class StartupResponder:
+    """Answers on a socket until it is stopped.
 
     Parameters
     ----------
     listener
-        It goes on listening afterwards.
+        The socket; it keeps listening afterwards.
     """
 
-    def __init__(self, listener: socket.socket, state: State) -> None:
-        self._listener, self._state = listener.dup(), state
+    def __init__(self, listener: socket.socket, readiness: Readiness) -> None:
+        self._listener, self._readiness = listener.dup(), readiness
         self._loop = asyncio.new_event_loop()
-        self._over = asyncio.Event()
-        threading.Thread(target=self._run, name="doorman", daemon=True).start()
+        self._stopped = asyncio.Event()
+        threading.Thread(target=self._run, name="startup-responder", daemon=True).start()
 
-    def go(self) -> None:
-        """Accept nobody any more; those who have been accepted are still answered."""
-        with contextlib.suppress(RuntimeError):  # it has ended
-            self._loop.call_soon_threadsafe(self._over.set)
+    def stop(self) -> None:
+        """Stop accepting; accepted connections are still answered."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._stopped.set)
 
     def _run(self) -> None:
         with contextlib.closing(self._loop):
             self._loop.run_until_complete(self._answer_all())
 
     async def _answer_all(self) -> None:
-        server = await asyncio.start_server(self._meet, sock=self._listener, limit=_MOST_HEAD_BYTES)
-        await self._over.wait()
+        server = await asyncio.start_server(self._handle, sock=self._listener, limit=_MAX_HEAD_BYTES)
+        await self._stopped.wait()
         server.close()
         until = self._loop.time() + _LAST_SECONDS
-        while (met := asyncio.all_tasks() - {asyncio.current_task()}) and self._loop.time() < until:
-            await asyncio.wait(met, timeout=_LOOK_SECONDS)  # one that was just accepted becomes a task, and another
-        for task in met:
-            task.cancel()  # who has not asked by now asks the server, on another connection
-        await asyncio.gather(*met, return_exceptions=True)
-        await asyncio.sleep(0)  # then what was closed is
+        while (tasks := asyncio.all_tasks() - {asyncio.current_task()}) and self._loop.time() < until:
+            await asyncio.wait(tasks, timeout=_POLL_SECONDS)  # a connection that was just accepted becomes a task
+        for task in tasks:
+            task.cancel()  # a client without a request by now connects to the server
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # completes the closing of transports
 
-    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             try:
-                async with asyncio.timeout(_PATIENCE_SECONDS):
+                async with asyncio.timeout(_HEAD_SECONDS):
                     head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(_written(self._answer(head)))
+                writer.write(_serialise(self._answer(head)))
                 writer.write_eof()
-                # Closed with something unread, the connection would be reset, and the answer lost.
+                # If unread bytes were left, closing would reset the connection and lose the response.
                 async with asyncio.timeout(_LAST_SECONDS):
-                    while await reader.read(_MOST_HEAD_BYTES):
+                    while await reader.read(_MAX_HEAD_BYTES):
                         pass
             finally:
                 writer.close()
 
-    def _answer(self, head: bytes) -> Answer:
+    def _answer(self, head: bytes) -> Response:
         _, _, rest = head.partition(b" ")
         path = rest.partition(b" ")[0].partition(b"?")[0].decode("latin-1")
         if path in ALIVE:
-            return Answer(200, b"{}")
-        return self._state.not_ready.answer(str(uuid.uuid4()))
+            return Response(200, b"{}")
+        return self._readiness.not_ready.response(str(uuid.uuid4()))
 
 
-def _written(answer: Answer) -> bytes:
+def _serialise(answer: Response) -> bytes:
     lines = [
         b"HTTP/1.1 %d %b" % (answer.status, _PHRASES[answer.status]),
         b"content-type: %b" % answer.content_type.encode("ascii"),

@@ -1,7 +1,7 @@
-"""Several workers of a container, as its first process sees them: it starts ``crew``, and ends it.
+"""The first process of a container with several workers: it starts and stops ``container_pool``.
 
-The first process stays small: it has the socket and answers until all workers are ready, hears the signals, and its end
-is the container's.
+It stays small: it holds the socket, answers until all workers are ready, receives the signals, and its exit ends the
+container.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from .. import workplace
-from ..telemetry.logging import tell
-from .read_only_bentoml import has_folder
-from .shutdown import LAST_SECONDS, Ending
-from .startup_responder import State
+from ..telemetry.logging import log
+from .read_only_bentoml import has_temporary_folder
+from .shutdown import TIMEOUT_SECONDS, Shutdown
+from .startup_responder import Readiness
 
 _START = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
@@ -33,13 +33,17 @@ _METRICS = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def run(
-    arguments: Sequence[str], listener: socket.socket, state: State, ending: Ending, opened: Callable[[], None]
+    arguments: Sequence[str],
+    listener: socket.socket,
+    readiness: Readiness,
+    shutdown: Shutdown,
+    on_open: Callable[[], None],
 ) -> int:
-    """Serve by several workers until told to end; the exit code."""
-    with _summed() as variables:
+    """Serve with several workers until a signal stops the process; return the exit code."""
+    with _shared_metrics() as variables:
         hearing, ready = os.pipe()
         descriptors = (listener.fileno(), ready)
-        crew = subprocess.Popen(
+        pool = subprocess.Popen(
             [*PROGRAM, *map(str, descriptors), SHARED, *arguments],
             env={**os.environ, **variables},
             pass_fds=descriptors,
@@ -47,41 +51,43 @@ def run(
         )
         os.close(ready)
 
-        def signalled(number: int) -> Callable[[], None]:
+        def send_signal_later(number: int) -> Callable[[], None]:
             def send() -> None:
                 with contextlib.suppress(ProcessLookupError):
-                    os.killpg(crew.pid, number) if number == signal.SIGKILL else crew.send_signal(number)
+                    os.killpg(pool.pid, number) if number == signal.SIGKILL else pool.send_signal(number)
 
             return send
 
-        # Workers keep the same promise for themselves, and are told a moment later.
-        ending.gently(signalled(signal.SIGTERM), last_seconds=LAST_SECONDS + 0.4, at_last=signalled(signal.SIGKILL))
+        # Workers have the same time limit and receive the signal a moment later.
+        shutdown.on_signal(
+            send_signal_later(signal.SIGTERM),
+            timeout_seconds=TIMEOUT_SECONDS + 0.4,
+            on_timeout=send_signal_later(signal.SIGKILL),
+        )
         if os.read(hearing, 1):
-            opened()
+            on_open()
             listener.close()
         os.close(hearing)
-        code = crew.wait()
-        signalled(signal.SIGKILL)()  # those that it left behind, if it was killed itself
-        if has_folder():
+        code = pool.wait()
+        send_signal_later(signal.SIGKILL)()  # workers that a killed pool left behind
+        if has_temporary_folder():
             workplace.sweep()
-    if state.ending:
+    if readiness.stopping:
         return 0
     if code < 0:
-        tell(f"the process that the workers are forked from was killed by {signal.Signals(-code).name}")
-        return 128 - code  # as of any killed process: 137 where there was no memory
+        log(f"the parent process of the workers was killed by {signal.Signals(-code).name}")
+        return 128 - code  # as for any killed process: 137 if memory ran out
     return code
 
 
 @contextlib.contextmanager
-def _summed() -> Iterator[dict[str, str]]:
-    """The variable that has the metrics of all workers summed, where there is a folder for that."""
+def _shared_metrics() -> Iterator[dict[str, str]]:
+    """Yield the variable that has the metrics of all workers summed, if there is a writable folder."""
     if os.environ.get(_METRICS):
         yield {}
-    elif has_folder():
+    elif has_temporary_folder():
         with tempfile.TemporaryDirectory(prefix="nbdeploy-metrics-", ignore_cleanup_errors=True) as folder:
             yield {_METRICS: folder}
     else:
-        tell(
-            "/metrics are those of whichever worker answers: to have them summed, mount a folder at /tmp", level="info"
-        )
+        log("/metrics shows one worker's metrics: mount a folder at /tmp to sum those of all workers", level="info")
         yield {}

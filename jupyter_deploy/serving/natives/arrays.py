@@ -1,4 +1,4 @@
-"""Large numpy arrays, mapped."""
+"""Large NumPy arrays, memory-mapped."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from .mapped import buffer
 
 
-def load(  # noqa: PLR0917 - called with what stands in the pickle
+def load(  # noqa: PLR0917 - the arguments are stored in the pickle
     folder: Path, file: str, name: str, dtype: Any, shape: tuple[int, ...], order: Literal["C", "F"], writeable: bool
 ) -> Any:
-    """The array, with the layout in memory that it had."""
-    found, begin, _ = buffer(folder / file, name)
-    array: np.ndarray[Any, Any] = np.ndarray(shape, dtype, buffer=found, offset=begin, order=order)
+    """Return the array with its original memory layout."""
+    data, begin, _ = buffer(folder / file, name)
+    array: np.ndarray[Any, Any] = np.ndarray(shape, dtype, buffer=data, offset=begin, order=order)
     array.flags.writeable = writeable
     return array

@@ -1,4 +1,4 @@
-"""CatBoost's models: their binary files."""
+"""CatBoost models in CatBoost's binary format."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 
 def load(folder: Path, name: str, kind: Any, state: Callable[[], dict[str, Any]]) -> Any:
-    """The model in a file, of its own class and with its parameters."""
+    """Load a model with its own class and parameters."""
     model = kind.__new__(kind)
-    model.__setstate__({})  # what CatBoost itself makes ready before it unpickles a model
+    model.__setstate__({})  # as CatBoost does before it unpickles a model
     model.load_model(str(folder / name), format="cbm")
     vars(model).update(state())
     return model

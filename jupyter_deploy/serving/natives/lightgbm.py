@@ -1,4 +1,4 @@
-"""LightGBM's boosters: their text."""
+"""LightGBM boosters in LightGBM's text format."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def load(folder: Path, name: str, kind: type, state: Callable[[], dict[str, Any]]) -> Any:
-    """The booster in a file, of its own class; its state says which iteration is the best, among others."""
+    """Load a booster with its own class; its state holds the best iteration, among others."""
     booster = kind(model_file=folder / name)
     vars(booster).update(state())
     return booster

@@ -1,4 +1,4 @@
-"""Buffers of a safetensors file, mapped: workers of one release share the pages until they write into them."""
+"""Memory-mapped buffers of a safetensors file: workers of a release share the pages until they write into them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-# Smaller ones are read: a mapping takes whole pages, and a process can have some ten thousand.
+# Smaller buffers are read: a mapping takes whole pages, and a process may have some ten thousand mappings.
 _MAPPED = 1 << 16
 
 
 def buffer(path: Path, name: str) -> tuple[Any, int, int]:
-    """A writable buffer, and where in it the entry ``name`` begins and how long it is, in bytes.
+    """Return a writable buffer, the offset of the entry ``name`` in it and its length in bytes.
 
-    What is written into it stays in this process.
+    Writes stay in this process.
     """
     with path.open("rb") as file:
         about = os.fstat(file.fileno())
@@ -34,8 +34,8 @@ def buffer(path: Path, name: str) -> tuple[Any, int, int]:
 
 @lru_cache(maxsize=2)
 def _header(path: str, inode: int, modified: int) -> tuple[int, dict[str, Any]]:
-    """Where the buffers begin, and the header; read once a file, though asked for each part."""
-    del inode, modified  # another file has others
+    """Return the offset of the buffers, and the header; cached, since each part needs it."""
+    del inode, modified  # they are the cache's key
     with Path(path).open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         return 8 + length, json.loads(file.read(length))

@@ -19,18 +19,19 @@ _DTYPES = {
 }  # fmt: skip
 
 Settings = tuple[int, int, int, int, tuple[str, ...]]
-"""Threads within an operation, threads between operations (0: onnxruntime's choice), mode of execution, level of
-optimisation, and the providers in their order."""
+"""Threads in an operation, threads between operations (0: onnxruntime's choice), execution mode, optimisation level,
+and the providers in their order.
+"""
 
 
 class OnnxModel:
-    """An ``InferenceSession`` that is asked with a batch, or with arrays by input name.
+    """An ``InferenceSession`` that takes a batch, or arrays by input name.
 
-    A batch is an array for a model of one input; or a data frame, of which a model of several inputs takes a column
-    each, by name. Numbers are cast to the inputs' types, unless that would cut off something.
+    A batch is an array for a model of one input, or a data frame, of which a model of several inputs takes one column
+    each, by name. Numbers are cast to the inputs' types, unless a cast would lose more than precision.
 
-    The answer of a model of one output is that output. Of several outputs each row's answer is an object by output
-    name, of those outputs that have one value a row; ``--method OUTPUT`` asks for one alone, which is then the answer.
+    The answer of a model with one output is that output. With several outputs each row's answer is an object by output
+    name, of the outputs that have one value a row; ``--method OUTPUT`` selects a single output as the answer.
     """
 
     def __init__(self, session: Any) -> None:
@@ -40,12 +41,12 @@ class OnnxModel:
 
     @property
     def parameters(self) -> inspect.Signature:
-        """The inputs as parameters of a call; what is no Python name has ``_`` for each other character."""
+        """The inputs as parameters of a call; characters that a Python name cannot have become ``_``."""
         kind = inspect.Parameter.KEYWORD_ONLY
         return inspect.Signature([inspect.Parameter(name, kind) for name in self._inputs])
 
     def __call__(self, *batch: Any, **inputs: Any) -> Any:
-        """The answers to one batch, or to one call's arrays by input name."""
+        """Answer a batch, or a call's arrays by input name."""
         return self._answer(None, *batch, **inputs)
 
     def __getattr__(self, name: str) -> Any:
@@ -56,13 +57,13 @@ class OnnxModel:
     def _answer(self, outputs: list[str] | None, *batch: Any, **inputs: Any) -> Any:
         feeds = self._from_batch(*batch) if batch else self._from_arrays(inputs)
         names = outputs or self._outputs
-        found = dict(zip(names, self.session.run(names, feeds), strict=True))
-        if len(found) == 1:
-            return found.popitem()[1]
+        values = dict(zip(names, self.session.run(names, feeds), strict=True))
+        if len(values) == 1:
+            return values.popitem()[1]
         if not batch:
-            return found
+            return values
         rows = len(batch[0])
-        by_row = {name: value for name, value in found.items() if len(value) == rows}
+        by_row = {name: value for name, value in values.items() if len(value) == rows}
         if not by_row:
             raise ValueError(f"none of the outputs {', '.join(names)} has one value a row")
         if len(by_row) == 1:
@@ -71,11 +72,11 @@ class OnnxModel:
 
     def _from_batch(self, batch: Any) -> dict[str, Any]:
         if hasattr(batch, "columns") and len(self._inputs) > 1:
-            # Converters put "_" for what is in a column's name and must not be in an input's.
+            # Converters replace characters of a column's name that an input's name must not have with "_".
             columns = {parameter_of(str(column)): column for column in batch.columns}
             missing = [one.name for name, one in self._inputs.items() if name not in columns]
             if missing:
-                raise ValueError(f"the model's input '{missing[0]}' is no column of the data frame")
+                raise ValueError(f"the model's input '{missing[0]}' is not a column of the data frame")
             return {one.name: _cast(batch[columns[name]].to_numpy(), one) for name, one in self._inputs.items()}
         if len(self._inputs) != 1:
             names = ", ".join(self._inputs)
@@ -84,7 +85,7 @@ class OnnxModel:
         return {one.name: _cast(batch.to_numpy() if hasattr(batch, "columns") else batch, one)}
 
     def _from_arrays(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        if len(self._inputs) == 1:  # a dict of one array, as it is fed to a session, is that parameter's value
+        if len(self._inputs) == 1:  # the feed of a session, a dict of one array, is accepted as the parameter's value
             inputs = {
                 name: value.get(name, value) if isinstance(value, dict) else value for name, value in inputs.items()
             }
@@ -92,24 +93,26 @@ class OnnxModel:
 
 
 def parameter_of(name: str) -> str:
-    """An input's name as that of a parameter, such as ``input_1`` for ``input.1``."""
+    """Return an input's name as a parameter's name, such as ``input_1`` for ``input.1``."""
     mended = re.sub(r"\W", "_", name)
     return mended if mended.isidentifier() else f"_{mended}"
 
 
-def _cast(values: Any, wanted: Any) -> Any:
-    """As the input's type, if that loses nothing but digits; one column, where the model takes a column."""
-    dtype = np.dtype(_DTYPES.get(wanted.type, "object"))
+def _cast(values: Any, model_input: Any) -> Any:
+    """Cast to the input's type if only precision is lost; add a column axis if the model takes one column."""
+    dtype = np.dtype(_DTYPES.get(model_input.type, "object"))
     array = np.asarray(values)
     if array.dtype != dtype:
-        if array.dtype.hasobject:  # a frame of several types; what it holds decides
+        if array.dtype.hasobject:  # a frame of several types: its values decide
             array = np.array(array.tolist())
         array = array.astype(dtype, casting="unsafe" if dtype.hasobject else "same_kind")
-    return array.reshape(-1, 1) if array.ndim == 1 and len(wanted.shape) == 2 and wanted.shape[1] == 1 else array
+    return (
+        array.reshape(-1, 1) if array.ndim == 1 and len(model_input.shape) == 2 and model_input.shape[1] == 1 else array
+    )
 
 
 def settings_of(session: Any) -> Settings:
-    """How a session runs, in plain values."""
+    """Return a session's settings as plain values."""
     options = session.get_session_options()
     return (
         options.intra_op_num_threads,
@@ -121,12 +124,12 @@ def settings_of(session: Any) -> Settings:
 
 
 def session_of(source: str | bytes, settings: Settings | None = None) -> Any:
-    """A session of a file or of its bytes, run as ``settings`` say (None: as onnxruntime chooses).
+    """Create a session of a file or its bytes with ``settings`` (None: onnxruntime's defaults).
 
     Raises
     ------
     RuntimeError
-        onnxruntime has not all the providers: without one it would be slow, and say nothing.
+        onnxruntime lacks a provider of the settings; without it the session would be slow without notice.
     """
     import onnxruntime as ort  # only these models need it
 
@@ -135,9 +138,9 @@ def session_of(source: str | bytes, settings: Settings | None = None) -> Any:
     within, between, mode, level, providers = settings
     missing = set(providers) - set(ort.get_available_providers())
     if missing:
-        raise RuntimeError(f"onnxruntime has no {', '.join(sorted(missing))} here, with which the model ran")
+        raise RuntimeError(f"onnxruntime lacks {', '.join(sorted(missing))}, which the model used; install it")
     options = ort.SessionOptions()
-    # Where the notebook left it to onnxruntime, the release's own limit holds (see ``pool``).
+    # If the notebook left the threads to onnxruntime, the release's limit applies (see ``pool``).
     options.intra_op_num_threads = within or int(os.environ.get("NBDEPLOY_THREADS", "0"))
     options.inter_op_num_threads = between
     options.execution_mode, options.graph_optimization_level = (
@@ -148,6 +151,6 @@ def session_of(source: str | bytes, settings: Settings | None = None) -> Any:
 
 
 def load(folder: Path, file: str, settings: Settings, wrapped: bool) -> Any:
-    """The session, or (``wrapped``) the ``OnnxModel`` around it."""
+    """Load the session, or (``wrapped``) the ``OnnxModel`` around it."""
     session = session_of(str(folder / file), settings)
     return OnnxModel(session) if wrapped else session

@@ -9,25 +9,25 @@ from .mapped import buffer
 
 
 def load(folder: Path, file: str, name: str, dtype: Any, location: str) -> Any:
-    """The storage, mapped from the file; on the device where it was.
+    """Map the storage from the file, on the device that it was on.
 
     Parameters
     ----------
     dtype
-        That of a typed storage; of an untyped one uint8, as for torch.load.
+        The dtype of a typed storage; uint8 for an untyped one, as in torch.load.
     location
-        torch's word for the device, such as ``cpu`` or ``cuda:0``.
+        torch's name of the device, such as ``cpu`` or ``cuda:0``.
 
     Raises
     ------
     RuntimeError
-        There is no such device; torch says so.
+        The device does not exist; the message is torch's.
     """
     import torch  # only models that hold tensors need it
 
-    found, begin, length = buffer(folder / file, name)
+    data, begin, length = buffer(folder / file, name)
     if length:
-        storage = torch.frombuffer(found, dtype=torch.uint8, offset=begin, count=length).untyped_storage()
+        storage = torch.frombuffer(data, dtype=torch.uint8, offset=begin, count=length).untyped_storage()
     else:
         storage = torch.UntypedStorage(0)
     storage = torch.serialization.default_restore_location(storage, location)

@@ -1,4 +1,4 @@
-"""XGBoost's boosters: their UBJ (JSON in binary form), and the DMatrix that they are asked with."""
+"""XGBoost boosters in UBJ (binary JSON), and the conversion of batches to DMatrix."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ASKED = (("xgboost.core", "Booster"),)
+ADAPTED = (("xgboost.core", "Booster"),)
 
 
 def load(folder: Path, name: str, kind: type, state: Callable[[], dict[str, Any]], threads: int) -> Any:
-    """The booster in a file, of its own class; ``threads`` 0: as many as there are."""
+    """Load a booster with its own class; ``threads`` 0: all processors."""
     booster = kind(model_file=folder / name)
     if threads:
         booster.set_param({"nthread": threads})
@@ -18,10 +18,10 @@ def load(folder: Path, name: str, kind: type, state: Callable[[], dict[str, Any]
     return booster
 
 
-def asked(booster: Any, method: str) -> Callable[..., Any]:
-    """``booster.predict`` for what a request brings: a data frame or an array instead of a DMatrix.
+def adapt(booster: Any, method: str) -> Callable[..., Any]:
+    """Return a booster's method; ``predict`` takes a data frame or an array instead of a DMatrix.
 
-    Categorical columns are taken as such. An array gets the booster's own names of columns, if it has as many.
+    Categorical columns are passed as such. An array gets the booster's feature names if their number fits.
     """
     call: Callable[..., Any] = getattr(booster, method)
     if method != "predict":

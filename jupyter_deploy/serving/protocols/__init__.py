@@ -1,9 +1,9 @@
-"""The protocols by which a model is asked: each reads its body into a Question and writes the answer."""
+"""Inference protocols: each parses its body into a ParsedRequest and writes the response."""
 
 from .events import Events
 from .packing import packed, unpacked
-from .protocol import Asking
+from .protocol import ProtocolAdapter
 from .request import Request
 from .table import Protocols, health
 
-__all__ = ["Asking", "Events", "Protocols", "Request", "health", "packed", "unpacked"]
+__all__ = ["Events", "ProtocolAdapter", "Protocols", "Request", "health", "packed", "unpacked"]

@@ -1,4 +1,4 @@
-"""Tables from bytes, and bytes from tables, none larger than the limit allows whatever a body pretends."""
+"""Conversion between bytes and Arrow tables, within the limit whatever sizes a body declares."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ import pyarrow.compute as pc
 from ..asgi.body import too_large
 from ..asgi.problems import Problem
 from .arrow_messages import announced, announced_in_file
-from .columnar import FILE, PARQUET
+from .media_types import FILE, PARQUET
 
 _TYPES = pa.types
 
-# Empty ones cost time and no bytes.
-_MOST_BATCHES = 10_000
+# Empty batches cost time and no bytes.
+_MAX_BATCHES = 10_000
 
 
 def table_in(content: bytes, kind: str, limit: int) -> pa.Table:
-    """The table in a body; each of its columns is of plain values, lists or structs.
+    """Read the table in a body; each column holds plain values, lists or structs.
 
     Raises
     ------
     Problem
-        400: it is none. 413: its values need more than ``limit`` bytes. 422: there is a column of another type.
+        400: the body is not a table. 413: its values need more than ``limit`` bytes. 422: a column has another type.
     """
     name = "Parquet" if kind == PARQUET else "an Arrow IPC file" if kind == FILE else "an Arrow IPC stream"
     try:
@@ -41,12 +41,12 @@ def table_in(content: bytes, kind: str, limit: int) -> pa.Table:
             if left < 0:
                 raise too_large(limit)
             kept.append(batch)
-            if len(kept) > _MOST_BATCHES:
-                raise Problem(413, f"the table has more than {_MOST_BATCHES} batches; send larger ones")  # noqa: TRY301
+            if len(kept) > _MAX_BATCHES:
+                raise Problem(413, f"the table has more than {_MAX_BATCHES} batches; send larger ones")  # noqa: TRY301
         return _dense(pa.Table.from_batches(kept, schema))
     except Problem:
         raise
-    # Whatever pyarrow says of bytes that are not what they should be.
+    # The errors that pyarrow raises for malformed bytes.
     except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
         raise Problem(
             400, f"the body is not {name}: {str(error).splitlines()[0][:200] if str(error) else error}"
@@ -54,7 +54,7 @@ def table_in(content: bytes, kind: str, limit: int) -> pa.Table:
 
 
 def written(table: pa.Table, kind: str) -> bytes:
-    """A table in one of the types."""
+    """Write a table in the media type ``kind``."""
     sink = io.BytesIO()
     if kind == PARQUET:
         from pyarrow import parquet  # only where it is spoken
@@ -95,12 +95,12 @@ def _until_end(messages: Any) -> Iterator[Any]:
 def _parquet(content: bytes, limit: int) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     from pyarrow import parquet
 
-    # Texts stay with their dictionary until it is known how long they are without it.
+    # Texts keep their dictionary until their decoded length is known.
     source = pa.BufferReader(content)
     schema = parquet.read_schema(source)
     for field in schema:
         if _TYPES.is_nested(field.type):
-            raise _other_type(field.name, field.type, "Parquet's lists are not taken: send Arrow")
+            raise _other_type(field.name, field.type, "lists in Parquet are not supported; send Arrow")
     texts = [field.name for field in schema if _is_text(field.type)]
     source.seek(0)
     file = parquet.ParquetFile(source, read_dictionary=texts)
@@ -134,7 +134,7 @@ def _other_type(name: str, kind: pa.DataType, words: str) -> Problem:
 
 
 def _dense_bytes(array: pa.Array, name: str) -> int:
-    """How many bytes its values need once each is written out; at least one each."""
+    """Return the bytes of an array's values without dictionaries and views, counting at least one byte a value."""
     return len(array) + _content_bytes(array, name)
 
 
@@ -153,7 +153,7 @@ def _content_bytes(array: pa.Array, name: str) -> int:
         return _dense_bytes(array.flatten(), name)
     if _TYPES.is_struct(kind):
         return sum(_dense_bytes(inner, name) for inner in array.flatten())
-    raise _other_type(name, kind, "such columns are not taken")
+    raise _other_type(name, kind, "this column type is not supported; send plain values, lists or structs")
 
 
 def _dictionary_bytes(array: pa.Array, name: str) -> int:
@@ -165,7 +165,7 @@ def _dictionary_bytes(array: pa.Array, name: str) -> int:
 
 
 def _dense(table: pa.Table) -> pa.Table:
-    """Without dictionaries and views, as plain values."""
+    """Replace dictionaries and views with plain values."""
     for at, field in enumerate(table.schema):
         if _TYPES.is_dictionary(field.type):
             plain = field.type.value_type

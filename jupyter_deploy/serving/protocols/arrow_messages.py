@@ -1,8 +1,8 @@
-"""How large a message of Arrow's IPC says that it is, before anything is unpacked.
+"""Declared sizes of Arrow IPC messages, read before anything is decompressed.
 
-Compressed buffers begin with their length unpacked, for which pyarrow makes room before it looks further. Where they
-are is said in the message's metadata, a flatbuffer (Message.fbs), and where a file's messages are, in its footer
-(File.fbs); of both this reads what it needs.
+A compressed buffer begins with its decompressed length, and pyarrow allocates that many bytes first. The position of
+the buffers is in the message's metadata, a flatbuffer (Message.fbs), and the position of a file's messages in its
+footer (File.fbs). This module reads the needed fields of both.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 _DICTIONARY, _RECORDS = 2, 3
 
-# The places of fields in their tables.
+# Positions of fields in their tables.
 _HEADER_TYPE, _HEADER = 1, 2
 _DICTIONARY_DATA = 1
 _BUFFERS, _COMPRESSION = 2, 3
@@ -27,27 +27,27 @@ _CONTINUED = -1
 
 
 def announced_in_file(content: bytes) -> int:
-    """The same of all messages of a file, each as often as its footer names it.
+    """Return the declared bytes of all messages of a file, each counted as often as the footer lists it.
 
     Raises
     ------
     ValueError
-        It cannot be read.
+        The footer or a message cannot be read.
     """
-    told = memoryview(content)
+    view = memoryview(content)
     try:
         end = len(content) - len(_END) - 4
         (length,) = struct.unpack_from("<i", content, end)
         if not content.endswith(_END) or not 0 < length <= end:
-            raise IndexError  # noqa: TRY301  what is read wrongly ends below too
-        footer = told[end - length : end]
+            raise IndexError  # noqa: TRY301  malformed offsets raise the same errors
+        footer = view[end - length : end]
         root = _follow(footer, 0)
-        return sum(_announced_by(told, footer, _field(footer, root, number)) for number in (_DICTIONARIES, _BATCHES))
+        return sum(_announced_by(view, footer, _field(footer, root, number)) for number in (_DICTIONARIES, _BATCHES))
     except (struct.error, IndexError) as error:
         raise ValueError("its footer cannot be read") from error
 
 
-def _announced_by(told: memoryview, footer: memoryview, blocks: int | None) -> int:
+def _announced_by(view: memoryview, footer: memoryview, blocks: int | None) -> int:
     if blocks is None:
         return 0
     vector = _follow(footer, blocks)
@@ -55,53 +55,53 @@ def _announced_by(told: memoryview, footer: memoryview, blocks: int | None) -> i
     total = 0
     for number in range(count):
         offset, before_body, length = struct.unpack_from("<qi4xq", footer, vector + 4 + _BLOCK_BYTES * number)
-        if min(offset, before_body, length) < 0 or offset + before_body + length > len(told):
+        if min(offset, before_body, length) < 0 or offset + before_body + length > len(view):
             raise IndexError
-        (first,) = struct.unpack_from("<i", told, offset)
+        (first,) = struct.unpack_from("<i", view, offset)
         begin = offset + (8 if first == _CONTINUED else 4)
         body = offset + before_body
-        total += announced(told[begin:body], told[body : body + length])
+        total += announced(view[begin:body], view[body : body + length])
     return total
 
 
 def announced(metadata: Any, body: Any) -> int:
-    """The bytes that a message's compressed buffers say to hold; 0: it has none.
+    """Return the bytes that a message's compressed buffers declare; 0 if there are none.
 
     Raises
     ------
     ValueError
-        It cannot be read.
+        The metadata cannot be read.
     """
-    told = memoryview(metadata)
+    view = memoryview(metadata)
     try:
-        message = _follow(told, 0)
-        kind = _field(told, message, _HEADER_TYPE)
-        header = _field(told, message, _HEADER)
+        message = _follow(view, 0)
+        kind = _field(view, message, _HEADER_TYPE)
+        header = _field(view, message, _HEADER)
         if kind is None or header is None:
             return 0
-        table = _follow(told, header)
-        if told[kind] == _DICTIONARY:
-            inner = _field(told, table, _DICTIONARY_DATA)
+        table = _follow(view, header)
+        if view[kind] == _DICTIONARY:
+            inner = _field(view, table, _DICTIONARY_DATA)
             if inner is None:
                 return 0
-            table = _follow(told, inner)
-        elif told[kind] != _RECORDS:
+            table = _follow(view, inner)
+        elif view[kind] != _RECORDS:
             return 0
-        if _field(told, table, _COMPRESSION) is None:
+        if _field(view, table, _COMPRESSION) is None:
             return 0
-        return _sum(told, _field(told, table, _BUFFERS), memoryview(body or b""))
+        return _sum(view, _field(view, table, _BUFFERS), memoryview(body or b""))
     except (struct.error, IndexError) as error:
         raise ValueError("a message's metadata cannot be read") from error
 
 
-def _sum(told: memoryview, buffers: int | None, body: memoryview) -> int:
+def _sum(view: memoryview, buffers: int | None, body: memoryview) -> int:
     if buffers is None:
         return 0
-    vector = _follow(told, buffers)
-    (count,) = struct.unpack_from("<I", told, vector)
+    vector = _follow(view, buffers)
+    (count,) = struct.unpack_from("<I", view, vector)
     total = 0
     for number in range(count):
-        offset, length = struct.unpack_from("<qq", told, vector + 4 + 16 * number)
+        offset, length = struct.unpack_from("<qq", view, vector + 4 + 16 * number)
         if length < 8:
             continue
         (unpacked,) = struct.unpack_from("<q", body, offset)
@@ -109,20 +109,20 @@ def _sum(told: memoryview, buffers: int | None, body: memoryview) -> int:
     return total
 
 
-def _follow(told: memoryview, at: int) -> int:
-    """Where an offset leads."""
-    (offset,) = struct.unpack_from("<I", told, at)
+def _follow(view: memoryview, at: int) -> int:
+    """Return the target of an offset."""
+    (offset,) = struct.unpack_from("<I", view, at)
     return int(at + offset)
 
 
-def _field(told: memoryview, table: int, number: int) -> int | None:
-    """Where a table's field is; None: it has none."""
-    (back,) = struct.unpack_from("<i", told, table)
+def _field(view: memoryview, table: int, number: int) -> int | None:
+    """Return the position of a table's field; None if the table lacks it."""
+    (back,) = struct.unpack_from("<i", view, table)
     vtable = table - back
     if vtable < 0:
         raise IndexError
-    (size,) = struct.unpack_from("<H", told, vtable)
+    (size,) = struct.unpack_from("<H", view, vtable)
     if 4 + 2 * number + 2 > size:
         return None
-    (offset,) = struct.unpack_from("<H", told, vtable + 4 + 2 * number)
+    (offset,) = struct.unpack_from("<H", view, vtable + 4 + 2 * number)
     return table + offset if offset else None

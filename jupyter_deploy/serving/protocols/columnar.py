@@ -1,4 +1,4 @@
-"""Bodies and answers as Arrow's IPC streams and files, and as Parquet, where pyarrow is installed."""
+"""Bodies and responses as Arrow IPC streams and files, and as Parquet, if pyarrow is installed."""
 
 from __future__ import annotations
 
@@ -11,37 +11,31 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..asgi.messages import Answer
+from ..asgi.messages import Response
 from ..asgi.problems import Problem
-from ..dispatch.parsed_request import Question, Raw
+from ..dispatch.parsed_request import ParsedRequest, Raw
 from ..values.decoding import Decoder
 from ..values.json_values import to_json
+from .media_types import JSON, TABLES
 from .request import Request
 from .tables import Rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-STREAM = "application/vnd.apache.arrow.stream"
-FILE = "application/vnd.apache.arrow.file"
-PARQUET = "application/vnd.apache.parquet"
-TYPES = (STREAM, FILE, PARQUET)
-
-JSON = "application/json"
-
 COLUMN = "prediction"
 
-# Older ones run code that an IPC body brings (CVE-2023-47248).
+# Older versions execute code from an IPC body (CVE-2023-47248).
 _OLDEST = (14, 0, 1)
 
 
 class Columnar:
-    """Tables for one model.
+    """Tables as requests and responses of one model.
 
     Parameters
     ----------
     container
-        The signature's.
+        The signature's container.
     """
 
     def __init__(self, decoder: Decoder, container: str, rows: Rows) -> None:
@@ -49,13 +43,14 @@ class Columnar:
         self._container = container
         self._rows = rows
 
-    def question(self, content: bytes, request: Request) -> Question:
-        """What a table asks.
+    def parse(self, content: bytes, request: Request) -> ParsedRequest:
+        """Parse a table.
 
         Raises
         ------
         Problem
-            415: pyarrow is not installed. 400: it is no table. 413: it is one too large. 422: of another form.
+            415: pyarrow is not installed. 400: the body is not a table. 413: the table is too large. 422: it has
+            another form.
         """
         _installed()
         from .arrow import table_in  # pyarrow only where tables are sent
@@ -63,36 +58,36 @@ class Columnar:
         table = table_in(content, request.media_type, request.limit)
         names = table.column_names
         if self._container == "frame":
-            self._rows.instances(names, ())  # each name once
+            self._rows.instances(names, ())  # rejects repeated names
             return self._decoder.columns({name: _values(table.column(at)) for at, name in enumerate(names)})
         if self._container in ("array", "tensor"):
             array = _array(table)
             if array is not None:
                 return self._decoder.array(array)
         columns = [to_json(column.to_pylist()) for column in table.columns]
-        if len(names) == 1 and not self._rows.by_name:  # a list a row, or a value
+        if len(names) == 1 and not self._rows.by_name:  # a list a row, or a value a row
             return self._decoder.instances(columns[0] if columns else [])
         return self._decoder.instances(self._rows.instances(names, list(zip(*columns, strict=True))))
 
-    def answer(self, native: Any, predictions: Raw, request: Request) -> Answer | None:
-        """The answer as a table, if the client asks for one or sent one and does not ask for JSON."""
-        asked = request.headers.get(b"accept", b"")
-        if b"vnd.apache" not in asked and request.headers.get(b"content-type") == b"application/json":
-            return None  # as most do; what follows takes its time
+    def answer(self, native: Any, predictions: Raw, request: Request) -> Response | None:
+        """Return the answer as a table if the client asks for one, or sent one and does not ask for JSON; else None."""
+        accept = request.headers.get(b"accept", b"")
+        if b"vnd.apache" not in accept and request.headers.get(b"content-type") == b"application/json":
+            return None  # the common case; the negotiation below is slow
         sent = request.media_type
-        default = sent if sent in TYPES else JSON
-        kind = request.preferred([default, *(kind for kind in (*TYPES, JSON) if kind != default)]) or default
+        default = sent if sent in TABLES else JSON
+        kind = request.preferred([default, *(kind for kind in (*TABLES, JSON) if kind != default)]) or default
         if kind == JSON:
             return None
         _installed()
         from .arrow import written
 
-        return Answer(200, written(_table(native, predictions), kind), kind)
+        return Response(200, written(_table(native, predictions), kind), kind)
 
 
 @cache
 def _version() -> tuple[int, ...]:
-    """The installed pyarrow's."""
+    """Return the version of the installed pyarrow; empty if there is none."""
     try:
         version = importlib.metadata.version("pyarrow")
     except importlib.metadata.PackageNotFoundError:
@@ -105,13 +100,13 @@ def _installed() -> None:
         least = ".".join(map(str, _OLDEST))
         raise Problem(
             415,
-            f"Arrow and Parquet need pyarrow {least} or newer, which this release was built without: send and accept "
-            "JSON, or install pyarrow where the notebook runs and deploy again",
+            f"Arrow and Parquet need pyarrow {least} or newer, which this release lacks: send and accept "
+            "JSON, or install pyarrow in the notebook's environment and deploy again",
         )
 
 
 def _values(column: pa.ChunkedArray) -> Any:
-    """A column of plain numbers as numpy's array, any other as Arrow's."""
+    """Return a column of plain numbers as a NumPy array, any other as an Arrow array."""
     array = column.combine_chunks()
     if array.null_count == 0 and _is_number(array.type):
         return array.to_numpy(zero_copy_only=False)
@@ -125,7 +120,7 @@ def _is_number(kind: Any) -> bool:
 
 
 def _array(table: pa.Table) -> np.ndarray[Any, Any] | None:
-    """A row's numbers side by side: those of its columns, or the lists in its only one; None: neither."""
+    """Return the numbers of the rows: those of all columns, or a single column's lists; None: others."""
     import pyarrow as pa
 
     columns = [column.combine_chunks() for column in table.columns]
@@ -146,7 +141,7 @@ def _array(table: pa.Table) -> np.ndarray[Any, Any] | None:
 
 
 def _table(native: Any, predictions: Raw) -> pa.Table:
-    """The answer: a frame's columns, or one named ``prediction``."""
+    """Return the answer as a table: a frame's columns, or a column ``prediction``."""
     import pyarrow as pa
 
     if hasattr(native, "to_arrow"):  # polars
@@ -163,7 +158,7 @@ def _table(native: Any, predictions: Raw) -> pa.Table:
 
 
 def _numbers(native: Any) -> np.ndarray[Any, Any] | None:
-    """An array or a tensor of numbers as an array; None: another kind of answer, or one of numbers that numpy lacks."""
+    """Return an array or tensor of numbers as an array; None for other answers and dtypes that NumPy lacks."""
     torch = sys.modules.get("torch")
     if torch is not None and type(native) is torch.Tensor and native.layout is torch.strided:
         try:
@@ -187,5 +182,5 @@ def _column(values: list[Any]) -> Any:
 
     try:
         return pa.array(values)
-    except (pa.ArrowException, OverflowError):  # of several types: each value as its JSON
+    except (pa.ArrowException, OverflowError):  # mixed types: each value as JSON
         return pa.array([json.dumps(value, ensure_ascii=False) for value in values])

@@ -1,4 +1,4 @@
-"""``/invocations`` as MLflow's and SageMaker's clients ask it."""
+"""``/invocations``, the protocol of MLflow and SageMaker."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..asgi import body
-from ..asgi.messages import Answer
+from ..asgi.messages import Response
 from ..asgi.problems import Problem
-from ..dispatch.parsed_request import Question, Raw
+from ..dispatch.parsed_request import ParsedRequest, Raw
 from ..values.decoding import Decoder
-from .columnar import TYPES, Columnar
+from .columnar import Columnar
+from .media_types import TABLES
 from .plain import is_json, unknown_type
 from .protocol import as_predictions
 from .request import Request
-from .tables import Rows, unfit
+from .tables import Rows, invalid_form
 
 KEYS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
@@ -30,39 +31,39 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 class Invocations:
-    """JSON by one of MLflow's four keys, CSV, Arrow and Parquet."""
+    """JSON with one of MLflow's four keys, CSV, Arrow and Parquet."""
 
     def __init__(self, decoder: Decoder, columnar: Columnar, rows: Rows) -> None:
         self._decoder = decoder
         self._columnar = columnar
         self._rows = rows
 
-    def question(self, content: bytes, request: Request) -> Question:
+    def parse(self, content: bytes, request: Request) -> ParsedRequest:
         if is_json(request):
             return self._decoder.instances(self._from_json(body.parse(content)))
         if request.media_type == CSV:
             return self._decoder.instances(self._from_csv(content, request))
-        if request.media_type in TYPES:
-            return self._columnar.question(content, request)
+        if request.media_type in TABLES:
+            return self._columnar.parse(content, request)
         raise unknown_type(request, "JSON ('content-type: application/json'), CSV ('text/csv'), Arrow or Parquet")
 
-    def answer(self, question: Question, native: Any, predictions: Raw, request: Request) -> Answer:
+    def answer(self, parsed: ParsedRequest, native: Any, predictions: Raw, request: Request) -> Response:
         return self._columnar.answer(native, predictions, request) or as_predictions(predictions)
 
-    def problem(self, problem: Problem, request_id: str) -> Answer:
-        return problem.answer(request_id)
+    def problem(self, problem: Problem, request_id: str) -> Response:
+        return problem.response(request_id)
 
     def _from_json(self, document: Any) -> list[Any]:
         known = " or ".join(f"'{key}'" for key in KEYS)
-        given = [key for key in KEYS if key in document] if isinstance(document, dict) else []
-        if len(given) != 1:
-            raise unfit([], f"must be an object with exactly one of the keys {known}")
+        keys = [key for key in KEYS if key in document] if isinstance(document, dict) else []
+        if len(keys) != 1:
+            raise invalid_form([], f"must be an object with exactly one of the keys {known}")
         for key in document:
-            if key != given[0] and not (key == "params" and not document[key]):
-                why = "this model takes none" if key == "params" else f"understood is one of {known}"
-                raise unfit([key[:80]], f"unknown key '{key[:80]}': {why}")
-        value = document[given[0]]
-        match given[0]:
+            if key != keys[0] and not (key == "params" and not document[key]):
+                reason = "this model takes none" if key == "params" else f"the known keys are {known}"
+                raise invalid_form([key[:80]], f"unknown key '{key[:80]}': {reason}")
+        value = document[keys[0]]
+        match keys[0]:
             case "dataframe_split":
                 return self._split(value)
             case "dataframe_records":
@@ -75,18 +76,20 @@ class Invocations:
     def _split(self, value: Any) -> list[Any]:
         place: list[str | int] = ["dataframe_split"]
         if not isinstance(value, dict) or not isinstance(value.get("data"), list):
-            raise unfit(place, 'must be an object such as {"columns": ["a", "b"], "data": [[1, 2]]}')
+            raise invalid_form(place, 'must be an object such as {"columns": ["a", "b"], "data": [[1, 2]]}')
         if unknown := sorted(value.keys() - {"columns", "data", "index"}):
-            raise unfit([*place, unknown[0][:80]], "unknown key; understood are columns, index and data")
+            raise invalid_form([*place, unknown[0][:80]], "unknown key; the known keys are columns, index and data")
         data = value["data"]
         columns = value.get("columns")
         if columns is None and not self._rows.by_name:
             columns = list(range(len(data[0]))) if data and isinstance(data[0], list) else []
         if not isinstance(columns, list):
-            raise unfit([*place, "columns"], "missing: a list with the columns' names")
+            raise invalid_form([*place, "columns"], "missing: a list with the columns' names")
         for number, row in enumerate(data):
             if not isinstance(row, list) or len(row) != len(columns):
-                raise unfit([*place, "data", number], f"must be a list with {len(columns)} values, one for each column")
+                raise invalid_form(
+                    [*place, "data", number], f"must be a list with {len(columns)} values, one for each column"
+                )
         return self._rows.instances([_name(column) for column in columns], data)
 
     def _records(self, value: Any) -> list[Any]:
@@ -95,20 +98,22 @@ class Invocations:
             return records
         for number, record in enumerate(records):
             if not isinstance(record, dict):
-                raise unfit(["dataframe_records", number], "must be an object by column name")
+                raise invalid_form(["dataframe_records", number], "must be an object by column name")
             if list(record) != list(records[0]):
-                raise unfit(["dataframe_records", number], "must have the columns of the first record, in its order")
+                raise invalid_form(
+                    ["dataframe_records", number], "must have the columns of the first record, in its order"
+                )
         return self._rows.instances(list(records[0]) if records else ["0"], [list(r.values()) for r in records])
 
     def _inputs(self, value: Any) -> list[Any]:
         if not isinstance(value, dict):
             return value if isinstance(value, list) else [value]
-        if not self._rows.by_name and len(value) == 1:  # one tensor, whatever its name
+        if not self._rows.by_name and len(value) == 1:  # a single tensor, whatever its name
             return _a_list(next(iter(value.values())), ["inputs", *value])
         columns = [_a_list(items, ["inputs", name]) for name, items in value.items()]
         for name, items in zip(value, columns, strict=True):
             if len(items) != len(columns[0]):
-                raise unfit(["inputs", name], f"must have {len(columns[0])} values, as the first column has")
+                raise invalid_form(["inputs", name], f"must have {len(columns[0])} values, as the first column has")
         return self._rows.instances(list(value), list(zip(*columns, strict=True)))
 
     def _from_csv(self, content: bytes, request: Request) -> list[Any]:
@@ -122,14 +127,14 @@ class Invocations:
             raise Problem(400, f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
         except csv.Error as error:
             raise Problem(400, f"the body is not CSV: {error}") from error
-        # RFC 4180 names the parameter; without it a first line of names is what MLflow's clients send.
+        # The parameter is RFC 4180's; without it the first line has the names, as MLflow's clients send it.
         if request.media_parameter("header") == "absent":
             names = self._rows.names or [str(at) for at in range(len(lines[0]) if lines else 0)]
         else:
             names = lines.pop(0) if lines else self._rows.names or ["0"]
         for number, line in enumerate(lines):
             if len(line) != len(names):
-                raise unfit(["instances", number], f"must have {len(names)} values, one for each column")
+                raise invalid_form(["instances", number], f"must have {len(names)} values, one for each column")
         reads = [self._rows.kinds.get(name, {} if self._rows.by_name else self._rows.item) for name in names]
         rows = [[_cell(text, kind) for text, kind in zip(line, reads, strict=True)] for line in lines]
         return self._rows.instances(names, rows)
@@ -137,7 +142,7 @@ class Invocations:
 
 def _a_list(value: Any, loc: list[str | int]) -> list[Any]:
     if not isinstance(value, list):
-        raise unfit(loc, "must be a list")
+        raise invalid_form(loc, "must be a list")
     return value
 
 
@@ -146,7 +151,7 @@ def _name(column: Any) -> str:
 
 
 def _cell(text: str, kind: Mapping[str, Any]) -> Any:
-    """One value by the schema of its column; what it cannot be stays text, which validation names."""
+    """Convert a cell by its column's schema; a text that does not fit stays a text, which the validation reports."""
     types = _types(kind)
     if not text and ("null" in types or "string" not in types):
         return None
@@ -167,8 +172,8 @@ def _cell(text: str, kind: Mapping[str, Any]) -> Any:
 
 def _types(kind: Mapping[str, Any]) -> set[str]:
     declared = kind.get("type", ())
-    found = {declared} if isinstance(declared, str) else set(declared)
+    types = {declared} if isinstance(declared, str) else set(declared)
     for branch in kind.get("anyOf", kind.get("oneOf", ())):
-        found |= _types(branch)
-    found |= {_JSON_TYPES.get(type(value), "") for value in kind.get("enum", ())}
-    return found
+        types |= _types(branch)
+    types |= {_JSON_TYPES.get(type(value), "") for value in kind.get("enum", ())}
+    return types

@@ -1,4 +1,4 @@
-"""The model's answer as the Open Inference Protocol's output tensors."""
+"""Model answers as output tensors of the Open Inference Protocol."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ DEFAULT = "output-0"
 
 
 def outputs_of(signature: Mapping[str, Any]) -> list[Tensor]:
-    """The tensors of an answer: one for each column of a frame of plain values, else one."""
+    """Return the output tensors: one for each column of a frame of plain values, else one."""
     schema = signature["answer_schema"]
     properties = schema.get("properties", {})
     if schema.get("type") == "object" and properties and set(properties) == set(schema.get("required", ())):
-        found = [tensor_of(name, inner) for name, inner in properties.items()]
-        if not any(tensor.as_json for tensor in found):
-            return found
+        tensors = [tensor_of(name, inner) for name, inner in properties.items()]
+        if not any(tensor.as_json for tensor in tensors):
+            return tensors
     return [tensor_of(DEFAULT, schema, _number(signature.get("answer_dtype", "")))]
 
 
@@ -36,14 +36,14 @@ def _number(name: str) -> Any:
 
 @dataclass(slots=True)
 class Part:
-    """One output of one answer.
+    """One output of a response.
 
     Attributes
     ----------
     raw
-        Its elements in JSON, where they were written already.
+        The elements in JSON, if they are written already.
     content
-        Else the elements themselves: an array, or lists.
+        Otherwise the elements: an array, or lists.
     """
 
     name: str
@@ -52,30 +52,30 @@ class Part:
     raw: Raw | None
     content: Any
 
-    def told(self, data: bytes) -> bytes:
-        """Its part of the response, with its data or their size."""
-        about = {"name": self.name, "datatype": self.datatype, "shape": self.shape}
-        return json.dumps(about, separators=(",", ":")).encode("utf-8")[:-1] + b"," + data + b"}"
+    def render(self, data: bytes) -> bytes:
+        """Return the output's JSON object with its data or their size."""
+        description = {"name": self.name, "datatype": self.datatype, "shape": self.shape}
+        return json.dumps(description, separators=(",", ":")).encode("utf-8")[:-1] + b"," + data + b"}"
 
     def data(self) -> bytes:
-        """Its elements in JSON; nested lists in row-major order say the same as a flat one."""
+        """Return the elements in JSON; nested lists in row-major order are equivalent to a flat list."""
         if self.raw is not None:
             return self.raw
         return json.dumps(self.content, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
     def values(self) -> Any:
-        """Its elements as an array or lists."""
+        """Return the elements as an array or lists."""
         return self.content if self.content is not None else json.loads(self.raw or b"[]")
 
 
 def part_of(tensor: Tensor, rows: int, native: Any, predictions: Raw, *, one: bool) -> Part:
-    """What of the answer is one output; ``one``: it is all of it."""
+    """Return one output of an answer; ``one``: the model has a single output."""
     shape = [rows, *tensor.sizes]
     if not one:
         column = [row[tensor.name] for row in json.loads(predictions)]
         return Part(tensor.name, tensor.datatype, shape, None, column)
     array = _plain(native)
-    if array is not None:  # what it is, even if the example's answers were of another type
+    if array is not None:  # the actual dtype, even if the example's answers had another
         return Part(tensor.name, DATATYPES[array.dtype], list(array.shape), predictions, array)
     if tensor.as_json:
         texts = [json.dumps(value, ensure_ascii=False) for value in json.loads(predictions)]
@@ -84,12 +84,12 @@ def part_of(tensor: Tensor, rows: int, native: Any, predictions: Raw, *, one: bo
 
 
 def _plain(native: Any) -> np.ndarray[Any, Any] | None:
-    """An array of numbers as one in this machine's memory."""
+    """Return an array or tensor of numbers as an array in main memory, or None."""
     if hasattr(native, "detach"):
         native = native.detach().cpu()
         try:
             native = native.numpy()
-        except TypeError:  # bfloat16 and its like
+        except TypeError:  # bfloat16 and similar dtypes
             native = native.float().numpy()
     if not isinstance(native, np.ndarray) or native.dtype not in DATATYPES:
         return None

@@ -1,4 +1,4 @@
-"""Bodies that come and go compressed; what comes is never unpacked beyond the limit."""
+"""Content encodings: decompression of bodies, never beyond the limit, and compression of responses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..asgi.body import too_large
-from ..asgi.messages import Answer
+from ..asgi.messages import Response
 from ..asgi.problems import Problem
 from .request import Request
 
@@ -18,22 +18,22 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-# Smaller answers cost more to compress than to send.
-LEAST_BYTES = 1024
+# Smaller responses cost more to compress than to send.
+MIN_BYTES = 1024
 
-# Of answers: speed counts, and the highest levels gain little on numbers.
+# Level of responses: high levels cost time and gain little on numbers.
 _LEVEL = 1
 
-# Each takes a copy of the rest.
-_MOST_MEMBERS = 100
+# Each member copies the rest of the content.
+_MAX_MEMBERS = 100
 
-_GZIP = 31  # zlib's word for a gzip header
+_GZIP = 31  # zlib's code of a gzip header
 
 _UNPACKERS: dict[str, Callable[[], Any]] = {
     "gzip": lambda: zlib.decompressobj(_GZIP),
     "x-gzip": lambda: zlib.decompressobj(_GZIP),
     "deflate": zlib.decompressobj,
-    # Within the window every decoder has to offer (RFC 8878): a frame may ask for 2 GiB.
+    # The window that every decoder must support (RFC 8878); a frame may demand 2 GiB.
     "zstd": lambda: zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: 23}),
 }
 
@@ -46,31 +46,33 @@ _BROKEN = (zlib.error, zstd.ZstdError, EOFError)
 
 
 def unpacked(content: bytes, request: Request) -> bytes:
-    """The content as its sender had it before ``content-encoding``.
+    """Decompress a body.
 
     Raises
     ------
     Problem
-        413: it is larger than the request's limit; no more than that was unpacked. 415: another encoding.
-        400: it is broken.
+        413: the content exceeds the request's limit; no more than that was decompressed. 415: the encoding is unknown.
+        400: the content is malformed.
     """
     encoding = request.header(b"content-encoding").strip().lower()
     if not encoding or encoding == "identity":
         return content
     if encoding not in _UNPACKERS:
         known = "gzip, zstd, deflate"
-        raise Problem(415, f"'content-encoding: {encoding[:80]}' is not understood; send {known}, or the body as it is")
+        raise Problem(
+            415, f"'content-encoding: {encoding[:80]}' is not supported; send {known}, or the body uncompressed"
+        )
     try:
         return _joined(content, _UNPACKERS[encoding], request.limit)
     except _BROKEN as error:
-        raise Problem(400, f"the body is not what 'content-encoding: {encoding}' says: {error}") from error
+        raise Problem(400, f"the body is not valid {encoding}: {error}") from error
 
 
 def _joined(content: bytes, unpacker: Callable[[], Any], limit: int) -> bytes:
-    """All of its members or frames, one after the other."""
+    """Decompress all members or frames, one after the other."""
     parts: list[bytes] = []
     left = limit
-    for _ in range(_MOST_MEMBERS):
+    for _ in range(_MAX_MEMBERS):
         member = unpacker()
         part = member.decompress(content, left + 1)
         if len(part) > left:
@@ -82,12 +84,12 @@ def _joined(content: bytes, unpacker: Callable[[], Any], limit: int) -> bytes:
         content = member.unused_data
         if not content:
             return b"".join(parts)
-    raise EOFError(f"it has more than {_MOST_MEMBERS} members")
+    raise EOFError(f"it has more than {_MAX_MEMBERS} members")
 
 
-def packed(answer: Answer, request: Request) -> Answer:
-    """The answer in an encoding that the client takes, if it is long enough to be worth it."""
-    if len(answer.body) < LEAST_BYTES or b"accept-encoding" not in request.headers:
+def packed(answer: Response, request: Request) -> Response:
+    """Compress a response with an encoding that the client accepts, if it is long enough."""
+    if len(answer.body) < MIN_BYTES or b"accept-encoding" not in request.headers:
         return answer
     encoding = request.encoding(list(_PACKERS))
     if encoding is None:

@@ -1,60 +1,60 @@
-"""The words of one protocol; what is asked by them is the same for all."""
+"""The interface of a protocol, and the parts that several share."""
 
 from __future__ import annotations
 
 import json
 from typing import Any, Protocol
 
-from ..asgi.messages import Answer
+from ..asgi.messages import Response
 from ..asgi.problems import CONTENT_TYPE, Problem
-from ..dispatch.parsed_request import Question, Raw
+from ..dispatch.parsed_request import ParsedRequest, Raw
 from .request import Request
 
 
-class Asking(Protocol):
-    """How one protocol asks the model."""
+class ProtocolAdapter(Protocol):
+    """Parses requests and writes responses of one protocol."""
 
-    def question(self, content: bytes, request: Request) -> Question:
-        """What the body asks.
+    def parse(self, content: bytes, request: Request) -> ParsedRequest:
+        """Parse a body.
 
         Raises
         ------
         Problem, InvalidInstances
-            It asks nothing that the model could answer.
+            The body does not fit the protocol or the model.
         """
         ...
 
-    def answer(self, question: Question, native: Any, predictions: Raw, request: Request) -> Answer:
-        """The response.
+    def answer(self, parsed: ParsedRequest, native: Any, predictions: Raw, request: Request) -> Response:
+        """Write the response.
 
         Parameters
         ----------
         native
-            This request's part of the model's answer; None when it asked for no rows.
+            This request's part of the model's answer; None if the request has no rows.
         predictions
-            The same as a list in JSON.
+            The same as a JSON list.
         """
         ...
 
-    def problem(self, problem: Problem, request_id: str) -> Answer:
-        """The response to a request that gets no answer."""
+    def problem(self, problem: Problem, request_id: str) -> Response:
+        """Write the response to a request that is not answered."""
         ...
 
 
-def as_predictions(predictions: Raw) -> Answer:
-    """The answer of those protocols that have JSON alone."""
-    return Answer(200, b'{"predictions":' + predictions + b"}")
+def as_predictions(predictions: Raw) -> Response:
+    """Return the JSON response ``{"predictions": [...]}``."""
+    return Response(200, b'{"predictions":' + predictions + b"}")
 
 
-def with_error(problem: Problem, request_id: str) -> Answer:
-    """A problem document that is what KServe's clients look for too: ``error``, in words with their place."""
-    document = json.loads(problem.answer(request_id).body)
-    return Answer(
-        problem.status, json.dumps({"error": told(problem), **document}).encode(), CONTENT_TYPE, problem.headers
+def with_error(problem: Problem, request_id: str) -> Response:
+    """Return a problem document with the key ``error`` that KServe's clients read: all errors in one line."""
+    document = json.loads(problem.response(request_id).body)
+    return Response(
+        problem.status, json.dumps({"error": summary(problem), **document}).encode(), CONTENT_TYPE, problem.headers
     )
 
 
-def told(problem: Problem) -> str:
-    """All that is wrong, in one line."""
-    more = [f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in problem.errors[1:]]
-    return "; ".join([problem.detail, *more])
+def summary(problem: Problem) -> str:
+    """Return all errors in one line."""
+    details = [f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in problem.errors[1:]]
+    return "; ".join([problem.detail, *details])

@@ -1,4 +1,4 @@
-"""What a protocol needs to know of a request beside its body."""
+"""The headers and the limit of a request, as protocols see them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ EVENTS = "text/event-stream"
 
 @dataclass(slots=True)
 class Request:
-    """One request's headers, and what its protocol keeps of it from the question to the answer.
+    """One request's headers, and the protocol's own data between parsing and answering.
 
     Attributes
     ----------
     limit
-        How many bytes its content may have, however it comes packed.
+        Limit of the decompressed content in bytes.
     kept
-        The protocol's own, such as which tensors are wanted.
+        The protocol's own data, such as the selected output tensors.
     """
 
     headers: dict[bytes, bytes]
@@ -29,20 +29,20 @@ class Request:
     kept: Any = field(default=None)
 
     def header(self, name: bytes) -> str:
-        """A header by its lower-case name; empty if there is none."""
+        """Return a header by its lower-case name; empty if it is missing."""
         return header(self.headers, name)
 
     @property
     def media_type(self) -> str:
-        """The body's, in lower case and without its parameters."""
+        """The body's media type in lower case, without parameters."""
         return self.header(b"content-type").partition(";")[0].strip().lower()
 
     def media_parameter(self, name: str) -> str:
-        """A parameter of the body's type, such as ``charset``; empty if there is none."""
+        """Return a parameter of the body's media type, such as ``charset``; empty if it is missing."""
         parsed = Message()
         parsed["content-type"] = self.header(b"content-type")
-        found = parsed.get_param(name)
-        return found.strip().lower() if isinstance(found, str) else ""
+        value = parsed.get_param(name)
+        return value.strip().lower() if isinstance(value, str) else ""
 
     @property
     def wants_events(self) -> bool:
@@ -50,18 +50,18 @@ class Request:
         return accept is not None and b"event-stream" in accept and self.preferred([EVENTS]) == EVENTS
 
     def preferred(self, offered: Sequence[str]) -> str | None:
-        """Which of the offered types the client names and likes best; of equals the first; None: it names none."""
+        """Return the offered media type that the client prefers, the first of equals; None: none is named."""
         return _best(self.header(b"accept"), offered)
 
     def encoding(self, offered: Sequence[str]) -> str | None:
-        """Which of the offered encodings the client takes and likes best; of equals the first."""
+        """Return the offered content encoding that the client prefers, the first of equals; None if it accepts none."""
         return _best(self.header(b"accept-encoding"), offered)
 
 
-def _best(wishes: str, offered: Sequence[str]) -> str | None:
+def _best(header_value: str, offered: Sequence[str]) -> str | None:
     weights: dict[str, float] = {}
-    for wish in wishes.lower().split(","):
-        name, *parameters = (part.strip() for part in wish.split(";"))
+    for choice in header_value.lower().split(","):
+        name, *parameters = (part.strip() for part in choice.split(";"))
         weights[name] = min((_weight(parameter) for parameter in parameters), default=1.0)
     ranked = max(offered, key=lambda name: weights.get(name, 0.0), default=None)
     return ranked if ranked is not None and weights.get(ranked, 0.0) > 0 else None

@@ -1,4 +1,4 @@
-"""Which protocol a path is of, and what the protocols only read."""
+"""The table of paths: protocol adapters, and the read-only pages of the protocols."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from ..asgi.messages import Answer
+from ..asgi.messages import Response
 from ..asgi.problems import Problem
 from ..snapshot import Model
 from .columnar import Columnar
 from .invocations import Invocations
 from .plain import V1, Predict
-from .protocol import Asking, with_error
+from .protocol import ProtocolAdapter, with_error
 from .tables import Rows
 from .v2 import V2
 
@@ -21,15 +21,15 @@ LIVE, READY, PING = "/v2/health/live", "/v2/health/ready", "/ping"
 _FAMILIES = ("/v1/", "/v2/")
 
 
-def health(path: str, *, loaded: bool) -> Answer | None:
-    """Whether the service lives, or can be asked, in a protocol's own words; None: another path."""
+def health(path: str, *, loaded: bool) -> Response | None:
+    """Return a protocol's health page; None for another path."""
     match path:
         case "/v2/health/live":
-            return Answer(200, b'{"live":true}')
+            return Response(200, b'{"live":true}')
         case "/v2/health/ready":
-            return Answer(200 if loaded else 503, b'{"ready":true}' if loaded else b'{"ready":false}')
+            return Response(200 if loaded else 503, b'{"ready":true}' if loaded else b'{"ready":false}')
         case "/ping":
-            return Answer(200 if loaded else 503, b"\n", "text/plain")
+            return Response(200 if loaded else 503, b"\n", "text/plain")
         case _:
             return None
 
@@ -40,7 +40,7 @@ class Protocols:
     Parameters
     ----------
     endpoint
-        The name it is served under; the snapshot's own is understood too.
+        The model's name in paths; the snapshot's own name is accepted too.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Protocols:
         rows = Rows(signature["instance_schema"])
         columnar = Columnar(decoder, signature["container"], rows)
         v1, self.v2 = V1(decoder), V2(decoder, signature, model.codec.prototype, endpoint, version)
-        self._asked: dict[str, Asking] = {
+        self._adapters: dict[str, ProtocolAdapter] = {
             "/predict": Predict(decoder, columnar),
             "/invocations": Invocations(decoder, columnar, rows),
         }
@@ -67,36 +67,36 @@ class Protocols:
             "/v2": server,
         }
         for name in {endpoint, own}:
-            self._asked[f"/v1/models/{name}:predict"] = v1
+            self._adapters[f"/v1/models/{name}:predict"] = v1
             self._pages[f"/v1/models/{name}"] = {"name": name, "ready": True}
             for place in (f"/v2/models/{name}", f"/v2/models/{name}/versions/{version}"):
-                self._asked[f"{place}/infer"] = self.v2
+                self._adapters[f"{place}/infer"] = self.v2
                 self._pages[place] = self.v2.metadata(model.manifest["kind"])
                 self._pages[f"{place}/ready"] = {"name": name, "ready": True}
 
-    def found(self, path: str) -> Asking | None:
-        """How a path asks the model; None: it does not."""
-        return self._asked.get(path)
+    def adapter_at(self, path: str) -> ProtocolAdapter | None:
+        """Return the adapter of a path; None if the path does not call the model."""
+        return self._adapters.get(path)
 
-    def page(self, path: str) -> Answer | None:
-        """What is read at a path; None: nothing."""
+    def page(self, path: str) -> Response | None:
+        """Return the page at a path; None if there is none."""
         page = self._pages.get(path)
-        return None if page is None else Answer(200, json.dumps(page, separators=(",", ":")).encode("utf-8"))
+        return None if page is None else Response(200, json.dumps(page, separators=(",", ":")).encode("utf-8"))
 
-    def unknown(self, path: str, request_id: str) -> Answer | None:
-        """The answer to a path that a protocol could have, but not here; None: it is of none."""
+    def unknown(self, path: str, request_id: str) -> Response | None:
+        """Return a problem 404 for an unknown path of a protocol; None if the path belongs to no protocol."""
         if not path.startswith(_FAMILIES):
             return None
         _, family, models, name, *_ = [*path.split("/"), "", ""]
         name = name.partition(":")[0] if family == "v1" else name
         if models == "models" and name and f"/{family}/models/{name}" not in self._pages:
-            words = (
+            detail = (
                 f"there is no model {name[:80]!r} here: this is {self._name!r}, at /{family}/models/{quote(self._name)}"
             )
         elif "/versions/" in path and family == "v2":
-            words = (
+            detail = (
                 f"there is another version here: {self._version!r}, at /v2/models/{self._name}/versions/{self._version}"
             )
         else:
-            words = "there is nothing at this path; GET /openapi.json describes the service"
-        return with_error(Problem(404, words), request_id)
+            detail = "there is nothing at this path; GET /openapi.json describes the service"
+        return with_error(Problem(404, detail), request_id)

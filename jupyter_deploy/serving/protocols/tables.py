@@ -1,4 +1,4 @@
-"""Rows of a table as the instances that the model takes."""
+"""Conversion of table rows to the model's instances."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ..asgi.problems import Problem
 
 
 class Rows:
-    """What becomes of a table's row: an object by column name, a list, or its one value.
+    """Converts rows to objects by column name, to lists, or to single values.
 
     Attributes
     ----------
     names
-        The columns that the model knows, in its order; empty where an instance is no object.
+        The model's columns in their order; empty if an instance is not an object.
     kinds
-        The JSON Schema of each of them.
+        The JSON Schema of each column.
     """
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
@@ -36,27 +36,27 @@ class Rows:
         return self._objects
 
     def instances(self, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Any]:
-        """The rows of a table whose columns have these names.
+        """Convert the rows of a table with these column names.
 
         Raises
         ------
         Problem
-            422: a name comes twice, or there are several values where one is taken.
+            422: a name is repeated, or there are several columns and an instance is a single value.
         """
         if self._objects:
             if len(set(names)) != len(names):
-                twice = next(name for at, name in enumerate(names) if name in names[:at])
-                raise unfit(["instances"], f"the column '{twice}' comes twice")
+                repeated = next(name for at, name in enumerate(names) if name in names[:at])
+                raise invalid_form(["instances"], f"the column '{repeated}' is repeated")
             return [dict(zip(names, row, strict=True)) for row in rows]
         if self._lists:
             return [list(row) for row in rows]
         if len(names) != 1:
-            raise unfit(["instances"], f"must have one column, not {len(names)}: an instance is a single value")
+            raise invalid_form(["instances"], f"must have one column, not {len(names)}: an instance is a single value")
         return [row[0] for row in rows]
 
 
-def unfit(loc: list[str | int], words: str) -> Problem:
-    """The answer to a document of another form."""
+def invalid_form(loc: list[str | int], words: str) -> Problem:
+    """Return the problem for a document of another form."""
     place = ".".join(map(str, loc))
-    said = f"{place}: {words}" if place else words
-    return Problem(422, f"the request does not have the expected form: {said}", [{"loc": loc, "msg": words}])
+    message = f"{place}: {words}" if place else words
+    return Problem(422, f"the request does not have the expected form: {message}", [{"loc": loc, "msg": words}])

@@ -1,4 +1,4 @@
-"""The tensors by which the Open Inference Protocol asks and answers: their names, types, bytes and JSON."""
+"""Tensors of the Open Inference Protocol: names, datatypes, bytes and JSON."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ DATATYPES = {dtype: name for name, dtype in DTYPES.items()}
 
 BF16 = "BF16"
 
-_MOST_DIMENSIONS = 16
+_MAX_DIMENSIONS = 16
 
 _SCALARS = {"integer": "INT64", "number": "FP64", "boolean": "BOOL", "string": BYTES}
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One tensor as it is announced.
+    """The declaration of a tensor.
 
     Attributes
     ----------
     sizes
-        Of one instance's part: empty for one value.
+        The shape of one instance; empty for a single value.
     as_json
-        Its elements are texts of JSON: what they say has no type of tensors.
+        Whether the elements are JSON texts, since no datatype can hold the values.
     """
 
     name: str
@@ -49,12 +49,12 @@ class Tensor:
     as_json: bool = False
 
     def metadata(self) -> dict[str, Any]:
-        about = {"name": self.name, "datatype": self.datatype, "shape": [-1, *self.sizes]}
-        return about | ({"parameters": {"content_type": "json"}} if self.as_json else {})
+        description = {"name": self.name, "datatype": self.datatype, "shape": [-1, *self.sizes]}
+        return description | ({"parameters": {"content_type": "json"}} if self.as_json else {})
 
 
 def tensor_of(name: str, schema: Mapping[str, Any], dtype: Any = None) -> Tensor:
-    """The tensor for values that satisfy ``schema``; ``dtype`` says more of its numbers."""
+    """Return the tensor for values that satisfy ``schema``; ``dtype`` refines the datatype of numbers."""
     sizes: list[int] = []
     inner = schema
     while inner.get("type") == "array" and "prefixItems" not in inner:
@@ -79,13 +79,13 @@ def tensor_of(name: str, schema: Mapping[str, Any], dtype: Any = None) -> Tensor
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """One tensor of a request.
+class InputTensor:
+    """A tensor of a request.
 
     Attributes
     ----------
     values
-        Its elements in row-major order: a list, or an array where they came as bytes.
+        The elements in row-major order: a list, or an array if they arrived as bytes.
     """
 
     name: str
@@ -97,17 +97,17 @@ class Sent:
         return self.shape[0]
 
     def array(self) -> np.ndarray[Any, Any]:
-        """As an array of its shape, of one that came as bytes."""
+        """Return the array in its shape; only for elements that arrived as bytes."""
         array: np.ndarray[Any, Any] = self.values.reshape(self.shape)
         return array
 
     def listed(self) -> list[Any]:
-        """Its elements as JSON values; what is no number is missing.
+        """Return the elements as JSON values; NaN becomes null.
 
         Raises
         ------
         InvalidInstances
-            One is infinite.
+            An element is infinite.
         """
         if isinstance(self.values, list):
             return self.values
@@ -120,7 +120,7 @@ class Sent:
         return listed
 
     def nested(self) -> list[Any]:
-        """As lists of lists, an item a row."""
+        """Return nested lists, one item a row."""
         nested = self.listed()
         if not nested:
             return []
@@ -128,8 +128,8 @@ class Sent:
             nested = [nested[at : at + size] for at in range(0, len(nested), size)]
         return nested
 
-    def one_a_row(self) -> Sent:
-        """Itself, if there is one element a row.
+    def single_column(self) -> InputTensor:
+        """Return this tensor if it has one element a row.
 
         Raises
         ------
@@ -137,64 +137,66 @@ class Sent:
             400: it has another shape.
         """
         if len(self.values) != self.rows:
-            raise refused(self.name, f"must have the shape [{self.rows}] or [{self.rows}, 1], not {list(self.shape)}")
+            raise tensor_problem(
+                self.name, f"must have the shape [{self.rows}] or [{self.rows}, 1], not {list(self.shape)}"
+            )
         return self
 
 
-def refused(name: str, words: str) -> Problem:
-    """What is wrong with one tensor."""
+def tensor_problem(name: str, words: str) -> Problem:
+    """Return the problem of one tensor."""
     return Problem(400, f"the tensor '{name[:80]}' {words}", [{"loc": ["inputs", name[:80]], "msg": words}])
 
 
-def sent_of(item: Any, number: int, content: memoryview) -> tuple[Sent, int]:
-    """One item of ``inputs``, and how many of the bytes of ``content`` are its own."""
+def input_tensor(item: Any, number: int, content: memoryview) -> tuple[InputTensor, int]:
+    """Parse an item of ``inputs``; return the tensor and the number of bytes that it takes from ``content``."""
     name = item.get("name") if isinstance(item, dict) else None
     if not isinstance(name, str):
         words = "must be an object with name, shape, datatype and data"
         raise Problem(400, f"inputs.{number}: {words}", [{"loc": ["inputs", number], "msg": words}])
     datatype = item.get("datatype")
     if not isinstance(datatype, str) or datatype not in (*DTYPES, BYTES, BF16):
-        raise refused(name, f"has no known datatype; there are {', '.join([*DTYPES, BF16, BYTES])}")
+        raise tensor_problem(name, f"has an unknown datatype; the datatypes are {', '.join([*DTYPES, BF16, BYTES])}")
     shape = _shape(name, item.get("shape"))
     parameters = item.get("parameters") or {}
     if not isinstance(parameters, dict):
-        raise refused(name, "must have an object of parameters")
+        raise tensor_problem(name, "must have an object of parameters")
     if "shared_memory_region" in parameters:
-        raise refused(name, "is said to be in shared memory, which is not read here: send its data")
+        raise tensor_problem(name, "is in shared memory, which is not supported; send its data")
     size = parameters.get("binary_data_size")
     if size is None:
         if datatype in ("FP16", BF16):
-            raise refused(name, f"of {datatype} must be sent as binary data: JSON has no such numbers")
-        return Sent(name, shape, _flat(name, item.get("data"), math.prod(shape))), 0
+            raise tensor_problem(name, f"of {datatype} must be sent as binary data: JSON has no such numbers")
+        return InputTensor(name, shape, _flat(name, item.get("data"), math.prod(shape))), 0
     if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= len(content):
-        raise refused(name, f"has a binary_data_size that is not one of the {len(content)} bytes that are there")
+        raise tensor_problem(name, f"has a binary_data_size beyond the {len(content)} bytes of the body")
     if "data" in item:
-        raise refused(name, "has data and a binary_data_size; send one of them")
-    return Sent(name, shape, _unpacked(name, datatype, shape, content[:size])), size
+        raise tensor_problem(name, "has data and a binary_data_size; send one of them")
+    return InputTensor(name, shape, _unpacked(name, datatype, shape, content[:size])), size
 
 
-def _shape(name: str, given: Any) -> tuple[int, ...]:
+def _shape(name: str, sizes: Any) -> tuple[int, ...]:
     if (
-        not isinstance(given, list)
-        or not 0 < len(given) <= _MOST_DIMENSIONS
-        or any(isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < 2**63 for size in given)
+        not isinstance(sizes, list)
+        or not 0 < len(sizes) <= _MAX_DIMENSIONS
+        or any(isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < 2**63 for size in sizes)
     ):
-        raise refused(name, "must have a shape: a list of sizes, the first of which counts the rows")
-    if given[0] and not math.prod(given):
-        raise refused(name, f"of the shape {str(given)[:80]} has rows without elements")
-    return tuple(given)
+        raise tensor_problem(name, "must have a shape: a list of sizes, the first of which counts the rows")
+    if sizes[0] and not math.prod(sizes):
+        raise tensor_problem(name, f"of the shape {str(sizes)[:80]} has rows without elements")
+    return tuple(sizes)
 
 
 def _flat(name: str, data: Any, count: int) -> list[Any]:
     if not isinstance(data, list):
-        raise refused(name, "must have a list of data")
+        raise tensor_problem(name, "must have a list of data")
     flat = data
     while flat and isinstance(flat[0], list):
         if not all(isinstance(item, list) for item in flat):
-            raise refused(name, "has lists beside values in its data")
+            raise tensor_problem(name, "mixes lists and values in its data")
         flat = [inner for item in flat for inner in item]
     if len(flat) != count:
-        raise refused(name, f"has {len(flat)} elements, where its shape says {str(count)[:40]}")
+        raise tensor_problem(name, f"has {len(flat)} elements, but its shape has {str(count)[:40]}")
     return flat
 
 
@@ -203,14 +205,14 @@ def _unpacked(name: str, datatype: str, shape: tuple[int, ...], content: memoryv
     if datatype == BYTES:
         texts = list(_texts(name, content))
         if len(texts) != count:
-            raise refused(name, f"has {len(texts)} elements, where its shape says {str(count)[:40]}")
+            raise tensor_problem(name, f"has {len(texts)} elements, but its shape has {str(count)[:40]}")
         return texts
     item = 2 if datatype == BF16 else DTYPES[datatype].itemsize
     if len(content) != count * item:
-        raise refused(name, f"has {len(content)} bytes, where its shape says {str(count * item)[:40]}")
+        raise tensor_problem(name, f"has {len(content)} bytes, but its shape has {str(count * item)[:40]}")
     if datatype == BF16:
         return (np.frombuffer(content, "<u2").astype("<u4") << 16).view("<f4")
-    if datatype == "BOOL":  # any byte but 0 is true; numpy would take others for neither
+    if datatype == "BOOL":  # any byte but 0 is true; NumPy would treat other bytes as neither
         return np.frombuffer(content, np.uint8) != 0
     return np.frombuffer(content, DTYPES[datatype])
 
@@ -219,25 +221,25 @@ def _texts(name: str, content: memoryview) -> Iterator[str]:
     at = 0
     while at < len(content):
         if at + 4 > len(content):
-            raise refused(name, "ends within the length of an element")
+            raise tensor_problem(name, "ends within the length of an element")
         (length,) = struct.unpack_from("<I", content, at)
         at += 4
         if at + length > len(content):
-            raise refused(name, "ends within an element")
+            raise tensor_problem(name, "ends within an element")
         try:
             yield bytes(content[at : at + length]).decode("utf-8")
         except UnicodeDecodeError as error:
-            raise refused(name, f"holds an element that is not UTF-8: {error.reason}") from error
+            raise tensor_problem(name, f"holds an element that is not UTF-8: {error.reason}") from error
         at += length
 
 
 def in_bytes(values: Any, datatype: str) -> bytes:
-    """Elements as the binary extension writes them.
+    """Write elements as the binary extension does.
 
     Raises
     ------
     TypeError, ValueError
-        The datatype has no such element, such as a missing whole number.
+        The datatype cannot hold an element, such as a missing whole number.
     """
     if datatype == BYTES:
         if any(value is None for value in values):

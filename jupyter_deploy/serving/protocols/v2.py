@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2, with its binary extension, as KServe's and Triton's clients speak it."""
+"""The Open Inference Protocol (V2) with its binary extension, as KServe's and Triton's clients use it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..asgi import body
-from ..asgi.messages import Answer
+from ..asgi.messages import Response
 from ..asgi.problems import Problem
-from ..dispatch.parsed_request import Question, Raw
+from ..dispatch.parsed_request import ParsedRequest, Raw
 from ..values.codec import BadAnswer
 from ..values.decoding import Decoder
 from .outputs import Part, outputs_of, part_of
@@ -20,7 +20,7 @@ from .plain import is_json, unknown_type
 from .protocol import with_error
 from .request import Request
 from .tables import Rows
-from .tensors import Sent, Tensor, in_bytes, refused, sent_of, tensor_of
+from .tensors import InputTensor, Tensor, in_bytes, input_tensor, tensor_of, tensor_problem
 
 HEADER_LENGTH = b"inference-header-content-length"
 
@@ -30,27 +30,27 @@ DEFAULT = "input-0"
 
 
 @dataclass(slots=True)
-class Wanted:
-    """What a request says of its answer: the outputs by name, each with whether as bytes; None: all."""
+class OutputSelection:
+    """The outputs that a request selects, by name, each with whether it is sent as bytes; None: all outputs."""
 
     id: str | None = None
     outputs: dict[str, bool] | None = None
     binary: bool = False
 
-    def of(self, tensor: Tensor) -> bool | None:
-        """Whether as bytes; None: not at all."""
+    def binary_for(self, tensor: Tensor) -> bool | None:
+        """Return whether an output is sent as bytes; None: not selected."""
         return self.binary if self.outputs is None else self.outputs.get(tensor.name)
 
 
 class V2:
-    """``/v2/models/<name>/infer``.
+    """The protocol at ``/v2/models/<name>/infer``.
 
     Parameters
     ----------
     name, version
-        What is answered under.
+        The model's name and version in responses.
     prototype
-        The codec's: it says which numbers an array has.
+        The codec's, with the dtype of an array.
     """
 
     def __init__(self, decoder: Decoder, signature: Mapping[str, Any], prototype: Any, name: str, version: str) -> None:
@@ -64,7 +64,7 @@ class V2:
         self._known = {tensor.name: tensor for tensor in self.inputs}
 
     def metadata(self, platform: str) -> dict[str, Any]:
-        """What a client is told of the model."""
+        """Return the model's metadata."""
         return {
             "name": self._name,
             "versions": [self._version],
@@ -74,7 +74,7 @@ class V2:
         }
 
     def example(self, instances: Sequence[Any]) -> dict[str, Any]:
-        """A request that asks these instances."""
+        """Return a request with these instances."""
 
         def column(tensor: Tensor) -> list[Any]:
             values = [row[tensor.name] for row in instances] if self._by_column else list(instances)
@@ -87,55 +87,55 @@ class V2:
             ]
         }
 
-    def question(self, content: bytes, request: Request) -> Question:
-        header, rest = self._parted(content, request)
+    def parse(self, content: bytes, request: Request) -> ParsedRequest:
+        header, rest = self._split(content, request)
         document = body.parse(header)
         if not isinstance(document, dict) or not isinstance(document.get("inputs"), list):
             raise _unfit('must be an object such as {"inputs": [{"name": …, "shape": …, "datatype": …, "data": …}]}')
-        request.kept = self._wanted(document)
-        given: dict[str, Sent] = {}
+        request.kept = self._selection(document)
+        inputs: dict[str, InputTensor] = {}
         for number, item in enumerate(document["inputs"]):
-            sent, size = sent_of(item, number, rest)
+            sent, size = input_tensor(item, number, rest)
             rest = rest[size:]
-            if sent.name in given:
-                raise refused(sent.name, "comes twice")
-            given[sent.name] = sent
+            if sent.name in inputs:
+                raise tensor_problem(sent.name, "is repeated")
+            inputs[sent.name] = sent
         if len(rest):
             raise _unfit(f"has {len(rest)} bytes that belong to no tensor")
-        return self._asked(given)
+        return self._parse_inputs(inputs)
 
-    def answer(self, question: Question, native: Any, predictions: Raw, request: Request) -> Answer:
-        wanted: Wanted = request.kept
+    def answer(self, parsed: ParsedRequest, native: Any, predictions: Raw, request: Request) -> Response:
+        selection: OutputSelection = request.kept
         parts: list[tuple[Part, bool]] = []
         for tensor in self.outputs:
-            binary = wanted.of(tensor)
+            binary = selection.binary_for(tensor)
             if binary is not None:
                 one = len(self.outputs) == 1
-                parts.append((part_of(tensor, question.rows, native if one else None, predictions, one=one), binary))
+                parts.append((part_of(tensor, parsed.rows, native if one else None, predictions, one=one), binary))
         about = {"model_name": self._name, "model_version": self._version}
-        if wanted.id is not None:
-            about["id"] = wanted.id
-        told, tail = [], []
+        if selection.id is not None:
+            about["id"] = selection.id
+        rendered, tail = [], []
         for part, binary in parts:
             if binary:
                 tail.append(_in_bytes(part))
-                told.append(part.told(b'"parameters":' + _json({"binary_data_size": len(tail[-1])})))
+                rendered.append(part.render(b'"parameters":' + _json({"binary_data_size": len(tail[-1])})))
             else:
-                told.append(part.told(b'"data":' + part.data()))
-        document = _json(about)[:-1] + b',"outputs":[' + b",".join(told) + b"]}"
+                rendered.append(part.render(b'"data":' + part.data()))
+        document = _json(about)[:-1] + b',"outputs":[' + b",".join(rendered) + b"]}"
         if not tail:
-            return Answer(200, document)
+            return Response(200, document)
         length = str(len(document)).encode("ascii")
-        return Answer(200, b"".join([document, *tail]), BINARY, ((HEADER_LENGTH, length),))
+        return Response(200, b"".join([document, *tail]), BINARY, ((HEADER_LENGTH, length),))
 
-    def problem(self, problem: Problem, request_id: str) -> Answer:
+    def problem(self, problem: Problem, request_id: str) -> Response:
         return with_error(problem, request_id)
 
-    def _parted(self, content: bytes, request: Request) -> tuple[bytes, memoryview]:
-        """The JSON, and the tensors' bytes behind it."""
+    def _split(self, content: bytes, request: Request) -> tuple[bytes, memoryview]:
+        """Split a body into the JSON and the tensors' bytes behind it."""
         length = request.header(HEADER_LENGTH)
         if not length:
-            if not (is_json(request) or _of_no_page(request)):
+            if not (is_json(request) or _is_api_client(request)):
                 words = "JSON, with the header 'content-type: application/json', or binary data behind it, with "
                 raise unknown_type(request, f"{words}'inference-header-content-length'")
             return content, memoryview(b"")
@@ -145,38 +145,40 @@ class V2:
             )
         return content[: int(length)], memoryview(content)[int(length) :]
 
-    def _wanted(self, document: Mapping[str, Any]) -> Wanted:
+    def _selection(self, document: Mapping[str, Any]) -> OutputSelection:
         parameters = _object(document, "parameters")
-        wanted = Wanted(binary=parameters.get("binary_data_output") is True)
+        selection = OutputSelection(binary=parameters.get("binary_data_output") is True)
         if "id" in document:
             if not isinstance(document["id"], str):
                 raise _unfit("must have a text as its id", "id")
-            wanted.id = document["id"]
+            selection.id = document["id"]
         outputs = document.get("outputs")
         if not outputs:
-            return wanted
+            return selection
         if not isinstance(outputs, list):
             raise _unfit("must have a list of outputs", "outputs")
         names = [tensor.name for tensor in self.outputs]
-        wanted.outputs = {}
+        selection.outputs = {}
         for item in outputs:
             name = item.get("name") if isinstance(item, dict) else None
             if name not in names:
-                raise _unfit(f"wants the output {str(name)[:80]!r}; there are {', '.join(names)}", "outputs")
+                raise _unfit(
+                    f"selects the unknown output {str(name)[:80]!r}; the outputs are {', '.join(names)}", "outputs"
+                )
             own = _object(item, "parameters")
             if own.get("classification"):
-                raise _unfit("wants a classification, which is not made here: ask for the output itself", "outputs")
-            wanted.outputs[name] = own.get("binary_data", wanted.binary) is True
-        return wanted
+                raise _unfit("selects a classification, which is not supported; select the output itself", "outputs")
+            selection.outputs[name] = own.get("binary_data", selection.binary) is True
+        return selection
 
-    def _asked(self, given: dict[str, Sent]) -> Question:
-        if self._by_column or len(given) != 1:  # one tensor is the one, whatever a client calls it
-            self._right_names(given)
-        if len({sent.rows for sent in given.values()}) > 1:
+    def _parse_inputs(self, inputs: dict[str, InputTensor]) -> ParsedRequest:
+        if self._by_column or len(inputs) != 1:  # a single tensor may have any name
+            self._check_names(inputs)
+        if len({sent.rows for sent in inputs.values()}) > 1:
             raise _unfit("must have the same number of rows in each tensor")
         if not self._by_column:
-            return self._one(self.inputs[0], next(iter(given.values())))
-        columns = [sent.one_a_row() for sent in given.values()]
+            return self._one(self.inputs[0], next(iter(inputs.values())))
+        columns = [sent.single_column() for sent in inputs.values()]
         if self._container == "frame" and all(isinstance(sent.values, np.ndarray) for sent in columns):
             return self._decoder.columns({sent.name: sent.values for sent in columns})
         lists = {sent.name: _values(self._known[sent.name], sent) for sent in columns}
@@ -184,36 +186,36 @@ class V2:
             [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
         )
 
-    def _right_names(self, given: Mapping[str, Sent]) -> None:
-        if unknown := [name for name in given if name not in self._known]:
+    def _check_names(self, inputs: Mapping[str, InputTensor]) -> None:
+        if unknown := [name for name in inputs if name not in self._known]:
             raise _unfit(f"has the unknown input '{unknown[0][:80]}'; the model takes {self._names()}")
-        if not given:
+        if not inputs:
             raise _unfit(f"has no inputs; the model takes {self._names()}")
 
     def _names(self) -> str:
         names = ", ".join(tensor.name for tensor in self.inputs[:10])
         return f"{names}, …" if len(self.inputs) > 10 else names
 
-    def _one(self, tensor: Tensor, sent: Sent) -> Question:
+    def _one(self, tensor: Tensor, sent: InputTensor) -> ParsedRequest:
         if not tensor.sizes:
-            sent = sent.one_a_row()
+            sent = sent.single_column()
         if isinstance(sent.values, np.ndarray) and self._container in ("array", "tensor"):
             return self._decoder.array(sent.array() if tensor.sizes else sent.values)
         return self._decoder.instances(sent.nested() if tensor.sizes else _values(tensor, sent))
 
 
-def _values(tensor: Tensor, sent: Sent) -> list[Any]:
-    """The elements of a tensor that has one a row."""
+def _values(tensor: Tensor, sent: InputTensor) -> list[Any]:
+    """Return the elements of a tensor with one element a row."""
     values = sent.listed()
     if not tensor.as_json:
         return values
     if not all(isinstance(text, str) for text in values):
-        raise refused(sent.name, "must be of BYTES: each element the JSON of one value")
+        raise tensor_problem(sent.name, "must be of BYTES: each element the JSON of one value")
     return [_parsed(sent.name, text) for text in values]
 
 
 def inputs_of(signature: Mapping[str, Any], rows: Rows, prototype: Any, *, by_column: bool) -> list[Tensor]:
-    """The tensors that a model takes: one a column or parameter, or one of all."""
+    """Return the model's input tensors: one a column or parameter, or one in all."""
     schema = signature["instance_schema"]
     parameters: Sequence[str] = signature.get("parameters") or ()
     if by_column:
@@ -229,8 +231,8 @@ def _unfit(words: str, *loc: str) -> Problem:
     return Problem(400, f"the request {words}", [{"loc": list(loc), "msg": words}])
 
 
-def _of_no_page(request: Request) -> bool:
-    """Whether a body without a type is none that a web page sent: Triton's client says no type of its JSON."""
+def _is_api_client(request: Request) -> bool:
+    """Return whether a body without a type comes from no web page: Triton's client sends JSON without a type."""
     return not request.headers.keys() & {b"content-type", b"origin", b"sec-fetch-site"}
 
 
@@ -245,7 +247,7 @@ def _parsed(name: str, text: str) -> Any:
     try:
         return body.parse(text.encode("utf-8"))
     except Problem as problem:
-        raise refused(name, f"holds what is no JSON: {problem.detail}") from problem
+        raise tensor_problem(name, f"holds an element that is not JSON: {problem.detail}") from problem
 
 
 def _json(value: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""What the service itself says in its log: lines of text, or with ``NBDEPLOY_LOG_FORMAT=json`` one object each."""
+"""The service's log: lines of text, or with ``NBDEPLOY_LOG_FORMAT=json`` one JSON object a line."""
 
 from __future__ import annotations
 
@@ -13,24 +13,32 @@ FORMATS = ("text", "json")
 
 
 def log_format() -> str:
-    """Which of ``FORMATS`` is wanted.
+    """Return the format that the environment sets, one of ``FORMATS``.
 
     Raises
     ------
     ValueError
-        Another one.
+        Another format is set.
     """
-    wanted = os.environ.get(FORMAT) or "text"
-    if wanted not in FORMATS:
-        raise ValueError(f"{FORMAT} must be text or json, not {wanted!r}")
-    return wanted
+    name = os.environ.get(FORMAT) or "text"
+    if name not in FORMATS:
+        raise ValueError(f"{FORMAT} must be text or json, not {name!r}")
+    return name
 
 
-def tell(message: str, *, details: str = "", level: str = "error", **about: str) -> None:
-    """Write one message; ``details`` are more lines, such as a traceback."""
+def log(message: str, *, details: str = "", level: str = "error", **about: str) -> None:
+    """Write one message to standard error.
+
+    Parameters
+    ----------
+    details
+        Further lines, such as a traceback.
+    about
+        Further keys of the JSON object.
+    """
     if os.environ.get(FORMAT) == "json":
-        told = {"ts": datetime.now(UTC).isoformat(), "level": level, "message": message, **about}
-        line = json.dumps(told | ({"details": details} if details else {})) + "\n"
+        entry = {"ts": datetime.now(UTC).isoformat(), "level": level, "message": message, **about}
+        line = json.dumps(entry | ({"details": details} if details else {})) + "\n"
     else:
         line = f"{message}\n{details}"
     sys.stderr.write(line)
@@ -38,22 +46,22 @@ def tell(message: str, *, details: str = "", level: str = "error", **about: str)
 
 
 class JsonFormatter(logging.Formatter):
-    """For the messages of the server and the libraries."""
+    """A formatter for messages of the server and the libraries."""
 
     def format(self, record: logging.LogRecord) -> str:
-        told = {
+        entry = {
             "ts": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
         if record.exc_info:
-            told["details"] = self.formatException(record.exc_info)
-        return json.dumps(told)
+            entry["details"] = self.formatException(record.exc_info)
+        return json.dumps(entry)
 
 
-def in_one_format() -> None:
-    """Have the server's own messages in the wanted format too."""
+def configure_log_format() -> None:
+    """Use the JSON format for the server's own messages too, if it is set."""
     if log_format() == "json":
         for name in ("", "uvicorn"):
             for handler in logging.getLogger(name).handlers:

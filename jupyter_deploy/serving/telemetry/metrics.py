@@ -1,7 +1,7 @@
-"""What Prometheus is told, in the default registry, so that BentoML's own ``/metrics`` shows it.
+"""Prometheus metrics in the default registry, so BentoML's own ``/metrics`` includes them.
 
-The metrics are made when they are first needed: prometheus_client decides at its import whether it works for one
-process or for many, and ``bentoml serve`` tells it only when it starts its workers.
+A metric is created on first use: prometheus_client decides at import whether it serves one process or many, and
+``bentoml serve`` sets that only when it starts its workers.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ def running() -> Gauge:
     return Gauge("nbdeploy_requests_running", words, multiprocess_mode="livesum")
 
 
-def count(status: str, role: str, taken: float) -> None:
-    """One request to the model has been answered, in so many seconds."""
+def count(status: str, role: str, elapsed: float) -> None:
+    """Count a request to the model and observe its duration in seconds."""
     _counter(status, role).inc()
-    seconds().observe(taken)
+    seconds().observe(elapsed)
 
 
 @cache
@@ -65,13 +65,11 @@ def records_lost() -> Counter:
 def feedback() -> Counter:
     from prometheus_client import Counter
 
-    return Counter(
-        "nbdeploy_feedback_total", "Actual values that were posted to /feedback, by what became of them", ["outcome"]
-    )
+    return Counter("nbdeploy_feedback_total", "Ground truth posted to /feedback, by outcome", ["outcome"])
 
 
-def all_of_this_process() -> tuple[bytes, str]:
-    """The default registry as text, and its content type."""
+def exposition() -> tuple[bytes, str]:
+    """Return the default registry as text, and its content type."""
     from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
     return generate_latest(), CONTENT_TYPE_LATEST

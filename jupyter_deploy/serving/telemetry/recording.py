@@ -1,7 +1,6 @@
-"""What is kept of a request: how much, of which share of the requests, and without which columns.
+"""The recording mode of a request: how much is kept, the share of requests, and the redacted columns.
 
-The gateway says it with each request, for the release that it goes to:
-``x-rollout-record: full;sample=0.1;redact=ssn``.
+The gateway sends it with each request to a release: ``x-rollout-record: full;sample=0.1;redact=ssn``.
 """
 
 from __future__ import annotations
@@ -19,25 +18,25 @@ from ..dispatch.parsed_request import Raw
 KEPT = ("full", "meta", "off")
 
 STDOUT = "stdout"
-"""In place of the folder of records: they are written to standard output, among what else is said there."""
+"""In place of the records' folder: records are written to standard output, among the log lines."""
 
-# What is wrong with one column's value: there the words hold the value of no other column.
+# Errors of one column's value, whose messages hold no other column's value.
 _OF_A_COLUMN = re.compile(r"(?:the instances do not fit the model: )?instances\.\d+\.")
 
-# Of an answered request each value stands under its column's name, and under no misspelled one. One that failed was
-# validated as a rule: unless it failed in that.
+# In an answered request each value is under its column's name and no misspelled one. A failed request was validated,
+# unless it failed in the validation.
 OK, FAILED = 200, 500
 
 
 class Recording(NamedTuple):
-    """What is kept of one request.
+    """The recording mode of a request.
 
     Attributes
     ----------
     kept
-        ``full``; ``meta`` leaves out what may hold data: inputs, outputs and an error's message; ``off``: nothing.
+        ``full``; ``meta`` leaves out inputs, outputs and error messages, which may hold data; ``off``: no record.
     sample
-        The share of the requests of which anything is kept.
+        The share of requests that are recorded.
     redact
         Columns whose values are not kept.
     """
@@ -47,19 +46,19 @@ class Recording(NamedTuple):
     redact: tuple[str, ...] = ()
 
     @property
-    def words(self) -> bool:
-        """Whether an exception's words may be kept: they can hold any value of the request."""
+    def keeps_messages(self) -> bool:
+        """Whether an exception's message may be kept: it can hold any value of the request."""
         return self.kept == "full" and not self.redact
 
     @property
     def header(self) -> str:
-        """As the gateway says it."""
+        """The mode as the gateway's header."""
         sample = "" if self.sample == 1 else f";sample={self.sample!r}"
         redact = f";redact={','.join(quote(name, safe='') for name in self.redact)}" if self.redact else ""
         return f"{self.kept}{sample}{redact}"
 
     def keeps(self, pair_id: str | None, request_id: str) -> bool:
-        """Whether a request is recorded at all; its id decides, and so it is the same for stable and its shadows."""
+        """Return whether a request is recorded. Its id decides, so stable and its shadows record the same requests."""
         return self.kept != "off" and (self.sample >= 1 or place_of(pair_id or request_id) < self.sample)
 
 
@@ -68,53 +67,53 @@ EVERYTHING = Recording()
 
 @lru_cache(maxsize=256)
 def recording(header: str | None) -> Recording:
-    """What a request's header says; without one everything is kept.
+    """Parse the header; without a header everything is kept.
 
-    What is not understood is a newer gateway's wish: then rather too little is kept than too much.
+    An unknown parameter comes from a newer gateway: the result is ``meta``, since keeping too little is safer.
     """
     if header is None:
         return EVERYTHING
     kept, *parameters = header.split(";")
-    given = dict(parameter.partition("=")[::2] for parameter in parameters)
+    options = dict(parameter.partition("=")[::2] for parameter in parameters)
     try:
-        sample = float(given.pop("sample", "1"))
-        redact = tuple(unquote(name, errors="strict") for name in given.pop("redact", "").split(",") if name)
+        sample = float(options.pop("sample", "1"))
+        redact = tuple(unquote(name, errors="strict") for name in options.pop("redact", "").split(",") if name)
     except ValueError:
         return Recording("meta")
-    if kept not in KEPT or given or not 0 < sample <= 1:
+    if kept not in KEPT or options or not 0 < sample <= 1:
         return Recording("meta")
     return Recording(kept, sample, redact)
 
 
 def place_of(request: str) -> float:
-    """A request's place in [0, 1), from its id: below ``sample`` it is recorded.
+    """Return a request's position in [0, 1) from its id; a request below ``sample`` is recorded.
 
-    52 bits of a SHA-256, which any program can make again and a float holds exactly (``PLACE_SQL`` in
+    The position is 52 bits of a SHA-256, which any program can compute and a float holds exactly (``PLACE_SQL`` in
     ``records/ledger.py`` does).
     """
     return int(hashlib.sha256(request.encode()).hexdigest()[:13], 16) / 2**52
 
 
-def without(values: Any, names: Iterable[str]) -> Any:
-    """Rows without some columns; what is no row, such as a label, stays as it is."""
+def drop_columns(values: Any, names: Iterable[str]) -> Any:
+    """Return rows without some columns; a value that is not a row, such as a label, stays."""
     if isinstance(values, Raw):
         values = json.loads(values)
     if isinstance(values, list):
-        return [_left(row, names) for row in values]
+        return [_drop(row, names) for row in values]
     return values
 
 
-def _left(row: Any, names: Iterable[str]) -> Any:
+def _drop(row: Any, names: Iterable[str]) -> Any:
     return {name: value for name, value in row.items() if name not in names} if isinstance(row, dict) else row
 
 
-def inputs_without(inputs: Any, names: Collection[str], status: int, columns: Collection[str]) -> Any:
-    """A request's instances without some columns; nothing of a request that may have their values elsewhere.
+def redact_inputs(inputs: Any, names: Collection[str], status: int, columns: Collection[str]) -> Any:
+    """Return a request's instances without redacted columns; None if their values may be elsewhere in the request.
 
-    ``columns``: all that an instance can have; of a request that failed no others are kept.
+    ``columns`` lists all columns of an instance; of a failed request only these are kept.
     """
     if status == OK:
-        return without(inputs, names)
+        return drop_columns(inputs, names)
     if status != FAILED or inputs is None:
         return None
     rows = json.loads(inputs) if isinstance(inputs, Raw) else inputs
@@ -126,8 +125,8 @@ def _only(row: Any, names: Collection[str]) -> Any:
     return {name: value for name, value in row.items() if name in names} if isinstance(row, dict) else None
 
 
-def error_without(error: dict[str, str], names: Iterable[str]) -> dict[str, str]:
-    """An error without its message, unless that is of the value of another column."""
+def redact_error(error: dict[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Return an error without its message, unless the message is about another column's value."""
     message = error["message"]
     kept = error["type"] == "InvalidInstances" and _OF_A_COLUMN.match(message)
     return error if kept and not any(name in message for name in names) else {**error, "message": ""}

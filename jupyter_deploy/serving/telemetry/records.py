@@ -1,4 +1,4 @@
-"""Every request and its answer, as one line of JSON in a segment of this process."""
+"""The record log: each request and its response as a line of JSON in a segment of this process."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from ..dispatch.parsed_request import Raw
-from ..output import line_out
+from ..output import write_lines
 from . import metrics
-from .logging import tell
-from .recording import EVERYTHING, Recording, error_without, inputs_without, without
+from .logging import log
+from .recording import EVERYTHING, Recording, drop_columns, redact_error, redact_inputs
 
 VERSION = 1
 """The version of the lines in a segment; it stands in the segment's name."""
@@ -36,16 +36,16 @@ _BREAKS_TO_BLANKS = bytes.maketrans(b"\r\n", b"  ")
 
 
 class Entry(NamedTuple):
-    """One request and what became of it.
+    """The record of one request.
 
     Attributes
     ----------
     rows
-        How many instances it had; None where that is not known.
+        The number of instances; None if it is unknown.
     inputs, outputs
-        JSON values, or their JSON, which is written as it is.
+        JSON values, or their JSON, which is written unchanged.
     mode
-        What of it is kept.
+        The recording mode.
     """
 
     request_id: str
@@ -62,10 +62,10 @@ class Entry(NamedTuple):
 
 
 class Records(Protocol):
-    """Who is told of each request."""
+    """A receiver of records."""
 
     def write_all(self, entries: Sequence[Entry]) -> bool:
-        """Take the records of one call of the model, together; never raises. False: not all of them are kept."""
+        """Write the records of one model call together; never raises. Return False if not all are written."""
         ...
 
     def close(self) -> None: ...
@@ -74,12 +74,12 @@ class Records(Protocol):
 class SegmentWriter:
     """Appends lines to segments ``<folder>/<start>-<pid>-<random>.v1.jsonl``.
 
-    Lines are written with one call: then they survive the death of the process. A thread brings them to the disk
-    within a second: then they survive the death of the machine.
+    Lines are written in one system call, so they survive the death of the process. A thread syncs them to the disk
+    within a second, so they survive the death of the machine.
 
-    A segment is locked (``flock``) while it is written and closed for ever when it is no longer: at
-    ``segment_bytes``, after a day, when somebody puts a file ``<segment>.close`` beside it (within two seconds), or by
-    the death of this process, since a lock dies with its holder. The clock decides about none of this.
+    A segment is locked (``flock``) while it is written, and closed for ever afterwards: at ``segment_bytes``, after a
+    day, within two seconds after a file ``<segment>.close`` appears next to it, or at the death of this process, since
+    a lock dies with its holder. None of this depends on the system clock.
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, segment_bytes: int = SEGMENT_BYTES) -> None:
@@ -88,131 +88,131 @@ class SegmentWriter:
         self.path: Path | None = None
         self._file: int | None = None
         self._began = 0.0
-        self._left: list[int] = []  # files that were written to, still to be brought to the disk and closed
-        self._torn = False
-        self._told = False
+        self._unsynced: list[int] = []  # closed segments that must still be synced
+        self._incomplete = False
+        self._loss_logged = False
         self._lock = threading.Lock()
-        self._dirty = False  # something is still to be brought to the disk
+        self._dirty = False  # there are writes that are not synced
         self._closed = threading.Event()
         self._syncer = threading.Thread(target=self._sync_for_ever, name="records-fsync", daemon=True)
         self._syncer.start()
 
     def close(self) -> None:
-        """Bring everything to the disk and end the thread."""
+        """Sync everything and stop the thread."""
         self._closed.set()
         self._syncer.join()
         with self._lock:
-            self._leave()
-        self._sync_left()
+            self._close_segment()
+        self._sync_closed()
 
     def append(self, lines: bytes) -> int:
-        """Write whole lines, all at once; never raises.
+        """Write whole lines in one call; never raises.
 
         Returns
         -------
         int
-            So many of the bytes are written: all, or, when the disk is full, perhaps no more than the first of them.
+            The number of bytes written: all, or, if the disk is full, possibly only the first of them.
         """
         try:
             with self._lock:
                 written = self._append(lines)
         except OSError as failure:
-            self._tell(str(failure))
+            self._log_loss(str(failure))
             return 0
         if written < len(lines):
-            self._tell(f"only {written} of {len(lines)} bytes could be written (is the disk full?)")
+            self._log_loss(f"only {written} of {len(lines)} bytes could be written (is the disk full?)")
         return written
 
     def _append(self, lines: bytes) -> int:
-        if self._file is not None and self._is_over(self._file):
-            self._leave()
+        if self._file is not None and self._is_full(self._file):
+            self._close_segment()
         file = self._file if self._file is not None else self._open()
-        if self._torn:  # a half-written record must not spoil the next one
+        if self._incomplete:  # a partial record must not corrupt the next one
             if os.write(file, b"\n") == 0:
                 return 0
-            self._torn = False
+            self._incomplete = False
         written = os.write(file, lines)
         self._dirty = True
-        self._torn = 0 < written < len(lines)
+        self._incomplete = 0 < written < len(lines)
         return written
 
-    def _tell(self, failure: str) -> None:
-        if not self._told:
-            self._told = True
-            tell(f"records are being lost: {self.path or self._folder}: {failure}")
+    def _log_loss(self, failure: str) -> None:
+        if not self._loss_logged:
+            self._loss_logged = True
+            log(f"records are being lost: {self.path or self._folder}: {failure}")
 
-    def _is_over(self, file: int) -> bool:
-        found = os.fstat(file)
-        # No link: somebody deleted the file; do not write into nothing.
+    def _is_full(self, file: int) -> bool:
+        status = os.fstat(file)
+        # No link: the file was deleted, and further writes would be lost.
         old = time.monotonic() - self._began >= SEGMENT_SECONDS
-        return found.st_nlink == 0 or found.st_size >= self._segment_bytes or old
+        return status.st_nlink == 0 or status.st_size >= self._segment_bytes or old
 
     def _open(self) -> int:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with contextlib.suppress(PermissionError):  # a mounted volume that is somebody else's, and writable
+        with contextlib.suppress(PermissionError):  # a writable volume that another user owns
             self._folder.chmod(0o700)
         for _ in range(_NAMES_TRIED):
             name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}-{secrets.token_hex(4)}.v{VERSION}.jsonl"
             path = self._folder / name
             file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            if _claimed(file):
-                self.path, self._file, self._began, self._torn = path, file, time.monotonic(), False
+            if _lock_segment(file):
+                self.path, self._file, self._began, self._incomplete = path, file, time.monotonic(), False
                 return file
-            os.close(file)  # whoever tends the folder was faster and took it for a closed one
-        raise OSError(f"no new segment can be begun in {self._folder}")
+            os.close(file)  # the archivist was faster and took it for a closed segment
+        raise OSError(f"no new segment can be created in {self._folder}")
 
-    def _leave(self) -> None:
-        """The segment is closed; the caller holds the lock. Its end is brought to the disk by the thread."""
+    def _close_segment(self) -> None:
+        """Close the segment; the caller holds the lock, and the thread syncs the file."""
         if self._file is not None:
-            self._left.append(self._file)
+            self._unsynced.append(self._file)
             self._file = None
 
     def _sync_for_ever(self) -> None:
         while not self._closed.wait(FSYNC_SECONDS):
-            # No descriptor to be had, a folder that nobody may write: what is left undone is tried in a second again.
+            # If there is no free descriptor or the folder is read-only, the next second tries again.
             with contextlib.suppress(OSError):
-                self._look()
-            self._sync_left()
+                self._check_segment()
+            self._sync_closed()
 
-    def _look(self) -> None:
+    def _check_segment(self) -> None:
         with self._lock:
             if self._file is not None and self.path is not None:
-                asked = self.path.with_name(f"{self.path.name}.close")
-                if asked.exists() or self._is_over(self._file):
-                    self._leave()
-                    asked.unlink(missing_ok=True)
+                marker = self.path.with_name(f"{self.path.name}.close")
+                if marker.exists() or self._is_full(self._file):
+                    self._close_segment()
+                    marker.unlink(missing_ok=True)
             copy = os.dup(self._file) if self._file is not None and self._dirty else None
-            self._dirty = False  # only now: without a copy it is still to be brought to the disk
-        if copy is not None:  # outside the lock: a slow disk must not hold up answers
+            self._dirty = False  # only now: if dup() fails, the writes are still not synced
+        if copy is not None:  # outside the lock: a slow disk must not delay responses
             _sync_and_close(copy)
 
-    def _sync_left(self) -> None:
-        while self._left:
-            _sync_and_close(self._left.pop())  # gives the segment's lock back
+    def _sync_closed(self) -> None:
+        while self._unsynced:
+            _sync_and_close(self._unsynced.pop())  # releases the segment's lock
 
 
-class _Lines:
-    """A record of each request as a line, for ``append``; what cannot be written is counted.
+class _RecordLines:
+    """Formats records as lines for ``append`` and counts those that cannot be written.
 
     Parameters
     ----------
     columns
-        What an instance is made of, by name: where some are redacted, nothing else is kept of a request that failed.
+        The columns of an instance; if some are redacted, a failed request keeps only these.
     """
 
     def __init__(self, endpoint: str, release: str, columns: Collection[str]) -> None:
         self._columns = columns
-        self._whose = f'"endpoint":{_text(endpoint)},"release":{_text(release)},"role":'
-        metrics.records_lost()  # so that it is seen as 0 before anything is lost
+        self._release_fields = f'"endpoint":{_text(endpoint)},"release":{_text(release)},"role":'
+        metrics.records_lost()  # so the metric shows 0 before the first loss
 
     def append(self, lines: bytes) -> int:
-        """Write whole lines, and never raise; so many of the bytes are written."""
+        """Write whole lines without raising; return the number of bytes written."""
         raise NotImplementedError
 
     def write_all(self, entries: Sequence[Entry]) -> bool:
         """Append records in one write; never raises.
 
-        On a full disk the first of them may have been written whole, and only the others count as lost.
+        On a full disk the first records may be complete, and only the others count as lost.
         """
         lines = [self._line(entry) for entry in entries if entry.mode.keeps(entry.pair_id, entry.request_id)]
         if not lines:
@@ -225,11 +225,11 @@ class _Lines:
         return False
 
     def _line(self, entry: Entry) -> bytes:
-        # Made by hand: json.dumps of the whole takes five times as long, and could not take what is JSON already.
+        # Assembled by hand: json.dumps takes five times as long and cannot embed existing JSON.
         request_id, pair_id, ts_ns, role, status, latency_ms, rows, inputs, outputs, error, mode = entry
         head = (
             f'{{"request_id":{_text(request_id)},"pair_id":{"null" if pair_id is None else _text(pair_id)},'
-            f'"ts":"{timestamp(ts_ns)}",{self._whose}{_text(role)},"status":{status},"latency_ms":{latency_ms:.4f},'
+            f'"ts":"{timestamp(ts_ns)}",{self._release_fields}{_text(role)},"status":{status},"latency_ms":{latency_ms:.4f},'
             f'"rows":{"null" if rows is None else rows},"inputs":'
         ).encode("ascii")
         more = b"" if mode.sample == 1 else f',"sample":{mode.sample!r}'.encode("ascii")
@@ -237,16 +237,19 @@ class _Lines:
             inputs = outputs = None
             error = error and {**error, "message": ""}
         elif mode.redact:
-            inputs, outputs = inputs_without(inputs, mode.redact, status, self._columns), without(outputs, mode.redact)
-            error = error and error_without(error, mode.redact)
+            inputs, outputs = (
+                redact_inputs(inputs, mode.redact, status, self._columns),
+                drop_columns(outputs, mode.redact),
+            )
+            error = error and redact_error(error, mode.redact)
             more += b',"redacted":' + _json(mode.redact)
         return b"".join((head, _json(inputs), b',"outputs":', _json(outputs), b',"error":', _json(error), more, b"}\n"))
 
 
-class Recorder(SegmentWriter, _Lines):
-    """Appends a record of each request to segments, before its answer leaves.
+class Recorder(SegmentWriter, _RecordLines):
+    """Appends a record of each request to segments, before its response is sent.
 
-    If one cannot be written, ``nbdeploy_records_lost_total`` counts it and the first failure is told on stderr.
+    ``nbdeploy_records_lost_total`` counts records that cannot be written; the first failure is logged on stderr.
     """
 
     def __init__(
@@ -258,26 +261,26 @@ class Recorder(SegmentWriter, _Lines):
         columns: Collection[str] = (),
         segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
-        _Lines.__init__(self, endpoint, release, columns)
+        _RecordLines.__init__(self, endpoint, release, columns)
         SegmentWriter.__init__(self, folder, segment_bytes=segment_bytes)
 
 
-class OnStdout(_Lines):
-    """Writes a record of each request to standard output, before its answer leaves."""
+class StdoutRecorder(_RecordLines):
+    """Writes a record of each request to standard output, before its response is sent."""
 
     def __init__(self, endpoint: str, release: str, *, columns: Collection[str] = ()) -> None:
         super().__init__(endpoint, release, columns)
 
     def append(self, lines: bytes) -> int:
-        """Write whole lines; so many bytes of them were written."""
-        return line_out(lines)
+        """Write whole lines; return the number of bytes written."""
+        return write_lines(lines)
 
     def close(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: there is no buffer."""
 
 
 def timestamp(nanoseconds: int) -> str:
-    """Nanoseconds since 1970 as ``2026-11-25T12:00:00.123456789Z``."""
+    """Format nanoseconds since 1970 as ``2026-11-25T12:00:00.123456789Z``."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     return f"{_second(seconds)}.{rest:09d}Z"
 
@@ -287,14 +290,14 @@ def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
-def _claimed(file: int) -> bool:
-    """Whether the new file is this process's, for as long as it lives."""
+def _lock_segment(file: int) -> bool:
+    """Return whether this process holds the lock of the new segment."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
-        return True  # a file system without locks: there nobody can show that a segment is closed, and none is touched
+        return True  # a file system without locks: no segment counts as closed there, and none is touched
     return os.fstat(file).st_nlink > 0
 
 
@@ -302,17 +305,17 @@ def _json(value: Any) -> bytes:
     if value is None:
         return b"null"
     if isinstance(value, Raw):
-        # Strict JSON has line breaks between its parts alone; a record is one line.
+        # Strict JSON has line breaks only between its tokens; a record is one line.
         broken = value.find(b"\n") >= 0 or value.find(b"\r") >= 0
         return value.translate(_BREAKS_TO_BLANKS) if broken else value
     try:
         return _ENCODER.encode(value).encode("ascii")
     except (ValueError, TypeError, RecursionError):
-        return b"null"  # what cannot be written (nested hundreds of levels deep) must not take the record with it
+        return b"null"  # a value that cannot be written (nested hundreds of levels deep) must not lose the record
 
 
 def _sync_and_close(file: int) -> None:
-    with contextlib.suppress(OSError):  # a pipe or a full disk; the write itself reported what was lost
+    with contextlib.suppress(OSError):  # a pipe or a full disk; the write has reported the loss
         os.fsync(file)
-    with contextlib.suppress(OSError):  # the kernel lets go of it, whatever it says
+    with contextlib.suppress(OSError):  # the kernel closes the file even on an error
         os.close(file)

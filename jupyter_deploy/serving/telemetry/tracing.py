@@ -1,7 +1,7 @@
-"""Spans of requests, for OpenTelemetry: nothing is made or sent unless a variable says where to.
+"""Spans of requests for OpenTelemetry; without the variable ``ENDPOINT`` nothing is created or sent.
 
-They continue the trace of ``traceparent``, which the gateway hands to a release and to its shadows alike. No value of
-a request or an answer, and no words of an exception, are in them.
+Spans continue the trace of ``traceparent``, which the gateway sends to a release and its shadows alike. They hold no
+value of a request or response and no exception message.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from .logging import tell
+from .logging import log
 
 if TYPE_CHECKING:
     from ..dispatch.outcomes import Outcome
@@ -18,26 +18,26 @@ ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 """The variable with the collector's URL, such as ``http://127.0.0.1:4318``."""
 
 _MISSING = (
-    f"{ENDPOINT} is set, but what sends traces is not installed, so none are sent: pip install 'nbdeploy[otlp]', "
-    "and deploy again"
+    f"{ENDPOINT} is set, but the OpenTelemetry exporter is not installed: run pip install 'nbdeploy[otlp]', "
+    "then deploy again"
 )
 
 
 def tracing(endpoint: str, release: str) -> Tracing | None:
-    """For the requests of a release; None unless it is said where traces go, and can be done."""
+    """Return the tracing of a release; None if no collector is set or the exporter is not installed."""
     if not os.environ.get(ENDPOINT):
         return None
     try:
         return Tracing(endpoint, release)
     except ImportError:
-        tell(_MISSING)
+        log(_MISSING)
         return None
 
 
 class Tracing:
-    """Makes a span for each request, with one in it for the model's call, and sends them in the background.
+    """Creates a span for each request, with a child span for the model's call, and sends them in the background.
 
-    Which share of new traces is kept is said by the usual ``OTEL_TRACES_SAMPLER``.
+    ``OTEL_TRACES_SAMPLER`` sets the share of new traces that are kept.
     """
 
     def __init__(self, endpoint: str, release: str) -> None:
@@ -48,8 +48,8 @@ class Tracing:
         from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        whose = {"service.name": endpoint, "service.version": release.rpartition(":")[2]}
-        self._provider = TracerProvider(resource=Resource.create(whose))
+        resource = {"service.name": endpoint, "service.version": release.rpartition(":")[2]}
+        self._provider = TracerProvider(resource=Resource.create(resource))
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("nbdeploy")
         self._propagator = TraceContextTextMapPropagator()
@@ -58,37 +58,37 @@ class Tracing:
         self._within = set_span_in_context
         self._release = release
 
-    def tell(self, outcome: Outcome, status: int, latency_ms: float) -> None:
-        """Of one request, which has just been dealt with."""
-        one = outcome.one
-        asked = one.asked
-        carrier = {name: asked.header(name.encode()) for name in ("traceparent", "tracestate")}
+    def record_span(self, outcome: Outcome, status: int, latency_ms: float) -> None:
+        """Record the span of a completed request; ``latency_ms`` is its duration."""
+        pending = outcome.pending
+        context = pending.context
+        carrier = {name: context.header(name.encode()) for name in ("traceparent", "tracestate")}
         parent = self._propagator.extract(carrier)
         about: dict[str, str | int] = {
             "http.request.method": "POST",
             "http.response.status_code": status,
             "nbdeploy.release": self._release,
-            "nbdeploy.role": asked.role,
-            "nbdeploy.request_id": asked.request_id,
+            "nbdeploy.role": context.role,
+            "nbdeploy.request_id": context.request_id,
         }
-        if asked.pair_id is not None:
-            about["nbdeploy.pair_id"] = asked.pair_id
-        if one.question is not None:
-            about["nbdeploy.rows"] = one.question.rows
+        if context.pair_id is not None:
+            about["nbdeploy.pair_id"] = context.pair_id
+        if pending.parsed is not None:
+            about["nbdeploy.rows"] = pending.parsed.rows
         if outcome.error is not None:
             about["error.type"] = outcome.error["type"]
-        span = self._tracer.start_span("predict", parent, self._server, about, start_time=asked.ts_ns)
+        span = self._tracer.start_span("predict", parent, self._server, about, start_time=context.ts_ns)
         if status >= 500:
             span.set_status(self._error)
-        if one.called is not None and span.is_recording():
-            began, ended, rows = one.called
-            start = asked.ts_ns + int((began - asked.started) * 1e9)
+        if pending.model_call is not None and span.is_recording():
+            began, ended, rows = pending.model_call
+            start = context.ts_ns + int((began - context.started) * 1e9)
             call = self._tracer.start_span(
                 "model", self._within(span, parent), self._internal, {"nbdeploy.rows": rows}, start_time=start
             )
             call.end(start + int((ended - began) * 1e9))
-        span.end(asked.ts_ns + int(latency_ms * 1e6))
+        span.end(context.ts_ns + int(latency_ms * 1e6))
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send the pending spans."""
         self._provider.shutdown()

@@ -1,4 +1,4 @@
-"""Instances and answers: from JSON to a model's arguments and back.
+"""Conversion of instances and answers between JSON and the model's types.
 
 Imports serving alone.
 """

@@ -1,7 +1,7 @@
-"""What a model is called with, made of validated rows: each container's own way, and the fast ways of the usual ones.
+"""Batches: the model's arguments from validated rows, for each container, with fast paths for the common ones.
 
-Between a request and the model's call its rows are a *content*: what can be joined with other requests' without a look
-at any value again. For most containers that is already what the model takes.
+The rows of a request become a *content* first: validated values that can be joined with those of other requests without
+another check. For most containers the content is the model's argument already.
 """
 
 from __future__ import annotations
@@ -15,81 +15,81 @@ import numpy as np
 
 from .arrays import numpy_type
 from .codec import Codec
-from .msgspec_types import NotPlain, Rows, row_type, value_type
+from .msgspec_types import NoFastPath, RowStruct, msgspec_type, row_struct
 from .numeric import Numbers, are_numbers
 
 
 class Batches:
-    """Contents that are what the model takes.
+    """Contents that are the model's argument.
 
     Attributes
     ----------
     type
-        What msgspec decodes an instance to; None: it cannot.
+        The type to which msgspec decodes an instance; None: there is no fast path.
     rows
-        Where instances are objects.
+        The struct of an instance, if instances are objects.
     """
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
-        self.rows: Rows | None = None
+        self.rows: RowStruct | None = None
         self.type: Any = None
         try:
-            self.type = self._typed()
-        except NotPlain:
+            self.type = self._msgspec_type()
+        except NoFastPath:
             self.rows = None
 
     def content(self, instances: list[Any]) -> Any:
-        """Of what was decoded by ``type``; raises whatever it likes if it cannot."""
-        return self._codec.built(self.rows.objects(instances) if self.rows else instances)
+        """Return the content of instances decoded as ``type``; raises any exception if there is no fast path."""
+        return self._codec.build(self.rows.objects(instances) if self.rows else instances)
 
     def content_of(self, rows: list[Any]) -> Any:
-        """Of validated JSON values.
+        """Return the content of validated JSON values.
 
         Raises
         ------
         InvalidInstances
-            A value has no place in the model's types.
+            A value does not fit the model's types.
         """
-        return self._codec.built(rows)
+        return self._codec.build(rows)
 
     def content_of_columns(self, columns: Mapping[str, Any]) -> Any:
-        """Of columns by name.
+        """Return the content of columns by name.
 
         Raises
         ------
-        NotPlain
-            It takes a look at each value.
+        NoFastPath
+            Each value must be checked.
         """
-        raise NotPlain(f"{len(columns)} columns")
+        raise NoFastPath(f"{len(columns)} columns")
 
     def content_of_array(self, array: np.ndarray[Any, Any]) -> Any:
-        """Of an array of all rows.
+        """Return the content of an array of all rows.
 
         Raises
         ------
-        NotPlain
-            It takes a look at each value.
+        NoFastPath
+            Each value must be checked.
         """
-        raise NotPlain(f"an array of {array.dtype}")
+        raise NoFastPath(f"an array of {array.dtype}")
 
     def batch(self, contents: Sequence[Any]) -> Any:
-        """What the model is called with for all of them."""
+        """Return the model's argument for all contents."""
         return contents[0] if len(contents) == 1 else self._joined(contents)
 
     def _joined(self, contents: Sequence[Any]) -> Any:
         return list(chain.from_iterable(contents))
 
-    def _typed(self) -> Any:
+    def _msgspec_type(self) -> Any:
         schema = self._codec.schema
         if schema.get("type") != "object":
-            return value_type(schema)
-        self.rows = row_type(schema)
+            return msgspec_type(schema)
+        self.rows = row_struct(schema)
         return self.rows.type
 
 
 class Arrays(Batches):
-    """Of arrays and tensors; numbers are decoded as far as their type reaches, and need no second look."""
+    """Contents of arrays and tensors; numbers are decoded within the range of their dtype and need no second check."""
 
     def __init__(self, codec: Codec) -> None:
         prototype = codec.prototype
@@ -103,25 +103,25 @@ class Arrays(Batches):
     def content(self, instances: list[Any]) -> Any:
         if self._numbers is None:
             return super().content(instances)
-        return self._rightly_shaped(self._numbers.array(instances, self._width))
+        return self._check_shape(self._numbers.array(instances, self._width))
 
     def content_of_array(self, array: np.ndarray[Any, Any]) -> Any:
         if self._numbers is None:
-            raise NotPlain("no numbers")
-        return self._rightly_shaped(self._numbers.of_array(array, self._leaf))
+            raise NoFastPath("no numbers")
+        return self._check_shape(self._numbers.of_array(array, self._leaf))
 
     def batch(self, contents: Sequence[Any]) -> Any:
-        # One tensor costs as much to make as one of all rows. What was read slowly is one already.
+        # A tensor of one request costs as much as one of all rows. The slow path makes tensors already.
         if self._tensor and len(contents) > 1 and not all(isinstance(one, np.ndarray) for one in contents):
-            return sys.modules["torch"].cat([self._as_taken(one) for one in contents])
-        return self._as_taken(super().batch(contents))
+            return sys.modules["torch"].cat([self._to_model_type(one) for one in contents])
+        return self._to_model_type(super().batch(contents))
 
-    def _rightly_shaped(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def _check_shape(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         if array.shape[1:] != self._shape:
-            raise NotPlain("another shape")
+            raise NoFastPath("another shape")
         return array
 
-    def _as_taken(self, content: Any) -> Any:
+    def _to_model_type(self, content: Any) -> Any:
         if self._tensor and isinstance(content, np.ndarray):
             return sys.modules["torch"].from_numpy(content).to(self._codec.prototype)
         return content
@@ -129,13 +129,13 @@ class Arrays(Batches):
     def _joined(self, contents: Sequence[Any]) -> Any:
         return np.concatenate(contents, dtype=self._dtype if self._numbers else None)
 
-    def _typed(self) -> Any:
+    def _msgspec_type(self) -> Any:
         leaf, lengths = self._codec.schema, []
         while leaf.get("type") == "array":
             lengths.append(leaf["minItems"] if leaf.get("minItems") == leaf.get("maxItems") else None)
             leaf = leaf.get("items") or {}
         if len(lengths) != len(self._shape) or not are_numbers(leaf, self._dtype):
-            return super()._typed()
+            return super()._msgspec_type()
         if len(lengths) == 1 and "null" not in leaf["type"]:
             self._width = lengths[0]
         self._numbers, self._leaf = Numbers(self._dtype), leaf
@@ -143,22 +143,7 @@ class Arrays(Batches):
 
 
 class PolarsFrames(Batches):
-    """Of polars' frames, eager or lazy."""
+    """Contents of Polars frames, eager or lazy."""
 
     def _joined(self, contents: Sequence[Any]) -> Any:
         return sys.modules["polars"].concat(contents)
-
-
-def batches_of(codec: Codec) -> Batches:
-    """How the contents of a codec's container are made."""
-    match codec.container:
-        case "array" | "tensor":
-            return Arrays(codec)
-        case "frame" if hasattr(codec.prototype, "collect_schema"):
-            return PolarsFrames(codec)
-        case "frame":
-            from .blocks import Frames  # pandas only where a model takes it
-
-            return Frames(codec)
-        case _:
-            return Batches(codec)

@@ -1,7 +1,7 @@
-"""The way from a request's instances to the model's arguments, and from the model's answer to predictions.
+"""The codec: conversion of instances to the model's arguments, and of the model's answer to predictions.
 
-``Codec.decode`` and ``instances_of`` are each other's inverse: what the notebook showed as an example comes back
-from its JSON form as the same kind of thing.
+``Codec.decode`` is the inverse of ``instances_of``: the notebook's example, converted to JSON and back, has the same
+types.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from .arrays import Unfit, batch_of, blame, to_array, to_tensor
+from .arrays import ConversionError, batch_of, invalid_rows, to_array, to_tensor
 from .json_values import to_json
 from .validation import InvalidInstances, Validator
-from .value_types import Form, Turn, is_form, reader, writer
+from .value_types import Converter, ValueType, is_value_type, reader, writer
 
 __all__ = ["BadAnswer", "Codec", "InvalidInstances", "encode", "instances_of", "to_json"]
 
@@ -23,16 +23,16 @@ class BadAnswer(ValueError):
 
 
 class Codec:
-    """Translates for one model.
+    """Converts for one model.
 
     Parameters
     ----------
     signature
-        ``container``, ``parameters`` and ``instance_schema`` as in ``snapshot.json``.
+        ``container``, ``parameters`` and ``instance_schema`` of ``snapshot.json``.
     prototype
-        What the model is called with, without its rows: a frame, array or tensor of length 0, or a *form*
-        (``forms.py``); for ``list`` the form of a row; for ``call`` a dict of forms by parameter name, in which
-        parameters that take plain values are absent; or None.
+        The model's argument without rows: a frame, array or tensor of length 0, or a *value type* (``value_types.py``);
+        for ``list`` the value type of a row; for ``call`` a dict of value types by parameter name, without the
+        parameters that take plain values; or None.
     """
 
     def __init__(self, signature: Mapping[str, Any], prototype: Any = None) -> None:
@@ -42,38 +42,40 @@ class Codec:
         self.prototype = prototype
         calls = self.container == "call"
         self._validator = Validator(self.schema, noun="parameter" if calls else "feature")
-        self._read: Turn = reader(prototype) if self.container in ("frame", "list") else _as_it_is
-        self._arguments_read = {name: reader(form) for name, form in (prototype or {}).items()} if calls else {}
+        self._read: Converter = reader(prototype) if self.container in ("frame", "list") else _identity
+        self._arguments_read = (
+            {name: reader(value_type) for name, value_type in (prototype or {}).items()} if calls else {}
+        )
         self.defaults = _defaults(self.schema) if self.container == "frame" else {}
 
     def decode(self, instances: Sequence[Any]) -> Any:
-        """The batch that the model is called with; for ``call`` a list of keyword arguments, one dict a call.
+        """Return the model's batch; for ``call`` a list of keyword arguments, one dict a call.
 
         Raises
         ------
         InvalidInstances
-            It names each row, and in it the feature, that does not fit.
+            Rows do not fit; the errors name each row and feature.
         """
-        return self.built(self.validated(instances))
+        return self.build(self.validated(instances))
 
     def validated(self, instances: Sequence[Any]) -> list[Any]:
-        """The instances as the schema has them, with what it puts where a column is left out.
+        """Return the validated instances with the defaults of columns that are left out.
 
         Raises
         ------
         InvalidInstances
-            They do not satisfy the schema.
+            The instances do not satisfy the schema.
         """
         rows = self._validator.validated(instances)
         return [self.defaults | row for row in rows] if self.defaults else rows
 
-    def built(self, rows: list[Any]) -> Any:
-        """The batch of validated rows.
+    def build(self, rows: list[Any]) -> Any:
+        """Return the batch of validated rows.
 
         Raises
         ------
         InvalidInstances
-            A value has no place in the model's types.
+            A value does not fit the model's types.
         """
         match self.container:
             case "frame":
@@ -88,14 +90,14 @@ class Codec:
                 return self._rows(rows)
 
     def encode(self, answer: Any, rows: int) -> list[Any]:
-        """``answer`` as the predictions for ``rows`` instances."""
+        """Return ``answer`` as the predictions for ``rows`` instances."""
         return encode(answer, rows)
 
     def _rows(self, rows: list[Any]) -> list[Any]:
         try:
             return [self._read(row) for row in rows]
-        except Unfit as unfit:
-            raise blame(rows, self._read, unfit) from unfit
+        except ConversionError as error:
+            raise invalid_rows(rows, self._read, error) from error
 
     def _arguments(self, row: int, instance: Any) -> dict[str, Any]:
         if len(self.parameters) == 1:
@@ -108,63 +110,63 @@ class Codec:
             return value
         try:
             return read(value)
-        except Unfit as unfit:
-            raise InvalidInstances([{"loc": ["instances", row, *key, *unfit.loc], "msg": str(unfit)}]) from unfit
-        except InvalidInstances as invalid:  # of a table among the arguments: its rows are not the request's
+        except ConversionError as error:
+            raise InvalidInstances([{"loc": ["instances", row, *key, *error.loc], "msg": str(error)}]) from error
+        except InvalidInstances as invalid:  # a table among the arguments, whose rows are not the request's
             errors = [error | {"loc": ["instances", row, *key, *error["loc"][1:]]} for error in invalid.errors]
             raise InvalidInstances(errors) from invalid
 
 
-def _as_it_is(value: Any) -> Any:
+def _identity(value: Any) -> Any:
     return value
 
 
 def _defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """What a column holds that a request leaves out: only a signature of the user's own has such."""
+    """Return the defaults of columns; only a user's own signature has any."""
     return {name: inner["default"] for name, inner in schema.get("properties", {}).items() if "default" in inner}
 
 
 def encode(answer: Any, rows: int) -> list[Any]:
-    """``answer`` as a list of exactly ``rows`` JSON values.
+    """Return ``answer`` as a list of exactly ``rows`` JSON values.
 
     Raises
     ------
     BadAnswer
-        It is one value for all rows, or has another number of rows.
+        The answer is one value for all rows, or has another number of rows.
     TypeError
-        A value in it has no JSON form.
+        A value has no JSON form.
     """
     answer = checked(answer, rows)
     encoded = to_json(answer)
     if not isinstance(encoded, list):
         raise BadAnswer(
-            f"the model answered one {_kind(answer)} for the whole batch; it must answer a list or an array"
+            f"the model returned one {_kind(answer)} for the whole batch; it must return a list or an array"
         )
     return encoded
 
 
 def checked(answer: Any, rows: int) -> Any:
-    """``answer`` with an item for each of ``rows``, which can be sliced.
+    """Return ``answer`` as a sequence with one item for each of ``rows``.
 
     Raises
     ------
     BadAnswer
-        It is one value for all rows, or has another number of rows.
+        The answer is one value for all rows, or has another number of rows.
     """
     if hasattr(answer, "toarray"):  # a sparse matrix
         answer = answer.toarray()
     elif getattr(answer, "is_sparse", False) is True:  # a sparse tensor
         answer = answer.to_dense()
-    elif hasattr(answer, "collect_schema") and hasattr(answer, "collect"):  # a lazy frame, and no eager one
+    elif hasattr(answer, "collect_schema") and hasattr(answer, "collect"):  # a lazy frame
         answer = answer.collect()
     shape = getattr(answer, "shape", None)
     if isinstance(answer, (str, bytes, Mapping, tuple)) or shape == () or not hasattr(answer, "__len__"):
         raise BadAnswer(
-            f"the model answered one {_kind(answer)} for the whole batch; it must answer one value a row: "
+            f"the model returned one {_kind(answer)} for the whole batch; it must return one value a row: "
             "a list, an array, a tensor, a Series or a DataFrame"
         )
     if len(answer) != rows:
-        raise BadAnswer(f"the model gave {len(answer)} answers for {rows} rows; it must give one for each row")
+        raise BadAnswer(f"the model returned {len(answer)} answers for {rows} rows; it must return one for each row")
     return answer
 
 
@@ -173,21 +175,21 @@ def _kind(answer: Any) -> str:
 
 
 def instances_of(example: Any, container: str, parameters: Sequence[str] = (), prototype: Any = None) -> list[Any]:
-    """A native example as the instances of a request.
+    """Return the instances of a native example.
 
-    For ``call`` the example is one call's keyword arguments by parameter name, or a list of such dicts.
-    ``prototype`` is the codec's.
+    For ``call`` the example is one call's keyword arguments by parameter name, or a list of such dicts. ``prototype``
+    is the codec's.
     """
     if container == "frame":
-        return list(writer(prototype if is_form(prototype, "frame") else None)(example))
+        return list(writer(prototype if is_value_type(prototype, "frame") else None)(example))
     if container == "list" and prototype is not None:
         write = writer(prototype)
         return [write(row) for row in example]
     if container != "call":
         return list(to_json(example))
     calls = [example] if isinstance(example, Mapping) else example
-    forms: Mapping[str, Form] = prototype or {}
+    value_types: Mapping[str, ValueType] = prototype or {}
     if len(parameters) == 1:
         name = parameters[0]
-        return [writer(forms.get(name))(call[name]) for call in calls]
-    return [{name: writer(forms.get(name))(value) for name, value in call.items()} for call in calls]
+        return [writer(value_types.get(name))(call[name]) for call in calls]
+    return [{name: writer(value_types.get(name))(value) for name, value in call.items()} for call in calls]

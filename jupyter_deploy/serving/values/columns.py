@@ -1,4 +1,4 @@
-"""Requests that come as columns or arrays: numpy's, or Arrow's."""
+"""Requests that arrive as columns or arrays, of NumPy or Arrow."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from ..dispatch.parsed_request import Question, Raw
+from ..dispatch.parsed_request import ParsedRequest, Raw
 from .json_values import to_json
-from .msgspec_types import NotPlain, Rows
+from .msgspec_types import NoFastPath, RowStruct
 from .validation import InvalidInstances
 
 
-class LateQuestion(Question):
-    """A question whose ``inputs`` are written when somebody asks for them: of many columns that takes its time.
+class LazyParsedRequest(ParsedRequest):
+    """A parsed request whose ``inputs`` are converted to JSON on first use, which is slow for many columns.
 
-    What they are written from must not change in between.
+    The columns must not change in between.
     """
 
     __slots__ = ("_written",)
@@ -28,42 +28,42 @@ class LateQuestion(Question):
         self._written: Callable[[], Raw] | Raw = write
 
     @property
-    def inputs(self) -> list[Any] | Raw:  # type: ignore[override]  # never set
+    def inputs(self) -> list[Any] | Raw:  # type: ignore[override]  # read-only
         if not isinstance(self._written, Raw):
             self._written = self._written()
         return self._written
 
 
 def plain(column: Any) -> list[Any]:
-    """The JSON values of a column or an array."""
+    """Return the JSON values of a column or an array."""
     values: list[Any] = to_json(column if isinstance(column, np.ndarray) else column.to_pylist())
     return values
 
 
 def as_numpy(column: Any) -> np.ndarray[Any, Any]:
-    """A column as an array, to be read only; nulls among numbers are NaN.
+    """Return a column as a read-only array; nulls among numbers become NaN.
 
     Raises
     ------
-    NotPlain
-        It would take a Python object for each value.
+    NoFastPath
+        The conversion would need a Python object for each value.
     """
     if isinstance(column, np.ndarray):
         return column
     try:
         array: np.ndarray[Any, Any] = column.to_numpy(zero_copy_only=False)
-    except Exception as error:  # Arrow has types that numpy has not
-        raise NotPlain(str(error)) from error
+    except Exception as error:  # Arrow has types that NumPy lacks
+        raise NoFastPath(str(error)) from error
     return array
 
 
 def length_of(columns: Mapping[str, Any]) -> int:
-    """How many rows they all have.
+    """Return the number of rows of all columns.
 
     Raises
     ------
     InvalidInstances
-        They have different lengths.
+        The columns have different lengths.
     """
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
@@ -74,12 +74,12 @@ def length_of(columns: Mapping[str, Any]) -> int:
 
 
 def rows_of(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The rows as objects of JSON values."""
+    """Return the rows as objects of JSON values."""
     return [dict(zip(columns, row, strict=True)) for row in zip(*map(plain, columns.values()), strict=True)]
 
 
-def rows_json(columns: Mapping[str, Any], rows: Rows) -> Raw:
-    """``rows_of`` in JSON, of columns with the names of complete ``rows``."""
+def rows_json(columns: Mapping[str, Any], rows: RowStruct) -> Raw:
+    """Return ``rows_of`` in JSON; the columns have the names of complete ``rows``."""
     # NaN becomes null, as with to_json.
     values = (_listed(columns[name]) for name in rows.names)
     return Raw(msgspec.json.encode([rows.type(*row) for row in zip(*values, strict=True)]))
@@ -91,5 +91,5 @@ def _listed(column: Any) -> list[Any]:
 
 
 def array_json(array: np.ndarray[Any, Any]) -> Raw:
-    """The rows of an array of numbers in JSON."""
+    """Return the rows of an array of numbers in JSON."""
     return Raw(msgspec.json.encode(array.tolist()))

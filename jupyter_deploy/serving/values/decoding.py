@@ -1,8 +1,8 @@
-"""From the bytes of a request to what the model is called with; compiled once from the signature.
+"""The decoder: from a request's bytes to the model's arguments, compiled once from the signature.
 
-There are two ways. The fast one takes what is plainly right, in one pass over the bytes. What it does not take goes
-the slow way (``body``, ``validation``, ``codec``), which decides and says what is wrong. So errors cost only where they
-are, and both ways take the same and give the same.
+It has two paths. The fast path accepts plainly valid requests in one pass over the bytes. The slow path (``body``,
+``validation``, ``codec``) takes the others, decides and reports the errors. Both paths accept the same requests and
+give the same results, so only invalid requests are slow.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ import numpy as np
 
 from ..asgi import body
 from ..asgi.problems import Problem
-from ..dispatch.parsed_request import Question, Raw
-from .batches import batches_of
+from ..dispatch.parsed_request import ParsedRequest, Raw
+from .batches import Arrays, Batches, PolarsFrames
 from .codec import Codec, InvalidInstances
-from .columns import LateQuestion, array_json, length_of, plain, rows_json, rows_of
+from .columns import LazyParsedRequest, array_json, length_of, plain, rows_json, rows_of
 
 _LONG = 4096
-"""Bytes; from here on numpy counts faster than bytes do."""
+"""Bytes from which NumPy counts faster than bytes.count()."""
 
 _COLON = ord(":")
 
 
 class Decoder:
-    """Makes Questions of requests, and of Questions what the model is called with.
+    """Parses requests, and makes the model's arguments from parsed requests.
 
     Attributes
     ----------
     joinable
-        Whether several questions can become one call.
+        Whether several requests can share a call.
     is_fast
-        Whether there is a fast way.
+        Whether there is a fast path.
     """
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
-        self._batches = batches_of(codec)
+        self._batches = _batches_of(codec)
         self.joinable = codec.container != "call"
         self._decode: msgspec.json.Decoder[Any] | None = None
         self._type: Any = None
@@ -52,38 +52,38 @@ class Decoder:
         self.is_fast = self._decode is not None
         rows = self._batches.rows
         names = rows.names if rows else ()
-        # How many colons an instance has at least, none of them in a value.
+        # The minimum of colons in an instance, without those in values.
         self._colons = sum(1 + name.count(":") for name in names)
         self._countable = rows is None or rows.complete
         self._escapable = self._colons > len(names)
 
-    def json(self, content: bytes) -> Question:
-        """The question in ``{"instances": [...]}``.
+    def json(self, content: bytes) -> ParsedRequest:
+        """Parse ``{"instances": [...]}``.
 
         Raises
         ------
         Problem
-            400, 422: it is not JSON, or of another form.
+            400, 422: the body is not JSON, or has another form.
         InvalidInstances
-            It names each row, and in it the feature, that does not fit.
+            Rows do not fit; the errors name each row and feature.
         """
         if self._decode is not None:
             try:
                 instances = self._decode.decode(content).instances
                 made = self._batches.content(instances) if instances else None
-            except Exception:  # noqa: BLE001, S110  whatever it is, the slow way decides
+            except Exception:  # noqa: BLE001, S110  any error: the slow path decides
                 pass
             else:
-                return Question(made, len(instances), self._inputs(content, len(instances)))
+                return ParsedRequest(made, len(instances), self._inputs(content, len(instances)))
         document = body.parse(content)
         try:
-            return self._slowly(body.instances_in(document))
+            return self._slow_path(body.instances_in(document))
         except Problem as problem:
             problem.inputs = document.get("instances") if isinstance(document, dict) else None
             raise
 
-    def instances(self, instances: list[Any]) -> Question:
-        """The question of JSON values.
+    def instances(self, instances: list[Any]) -> ParsedRequest:
+        """Parse JSON values.
 
         Raises
         ------
@@ -93,15 +93,15 @@ class Decoder:
         if self._type is not None:
             try:
                 read = msgspec.convert(instances, self._type, strict=True)
-                return Question(self._batches.content(read) if read else None, len(read), instances)
+                return ParsedRequest(self._batches.content(read) if read else None, len(read), instances)
             except Exception:  # noqa: BLE001, S110  as above
                 pass
-        return self._slowly(instances)
+        return self._slow_path(instances)
 
-    def columns(self, columns: Mapping[str, Any]) -> Question:
-        """The question of columns of one length by name: numpy's arrays or Arrow's, which nobody changes.
+    def columns(self, columns: Mapping[str, Any]) -> ParsedRequest:
+        """Parse columns of one length by name, NumPy or Arrow arrays that must not change.
 
-        What is missing in Arrow and what is NaN counts as ``null``.
+        Missing values of Arrow, and NaN, count as ``null``.
 
         Raises
         ------
@@ -116,11 +116,11 @@ class Decoder:
             except Exception:  # noqa: BLE001, S110  as above
                 pass
             else:
-                return LateQuestion(made, count, partial(rows_json, columns, rows))
-        return self._slowly(rows_of(columns))
+                return LazyParsedRequest(made, count, partial(rows_json, columns, rows))
+        return self._slow_path(rows_of(columns))
 
-    def array(self, array: np.ndarray[Any, Any]) -> Question:
-        """The question of an array with a row for each answer, which nobody changes; NaN counts as ``null``.
+    def array(self, array: np.ndarray[Any, Any]) -> ParsedRequest:
+        """Parse an array of rows that must not change; NaN counts as ``null``.
 
         Raises
         ------
@@ -130,37 +130,38 @@ class Decoder:
         try:
             made = self._batches.content_of_array(array)
         except Exception:  # noqa: BLE001  as above
-            return self._slowly(plain(array))
-        return LateQuestion(made if len(array) else None, len(array), partial(array_json, array))
+            return self._slow_path(plain(array))
+        return LazyParsedRequest(made if len(array) else None, len(array), partial(array_json, array))
 
-    def batch(self, questions: Sequence[Question]) -> Any:
-        """What the model is called with, for the rows of all the questions in their order.
+    def batch(self, parsed_requests: Sequence[ParsedRequest]) -> Any:
+        """Return the model's argument for the rows of all requests, in their order.
 
-        A model may change what it is given: a question that was asked alone is not asked again. One without rows has
-        nothing to ask.
+        A model may change its arguments, so a parsed request is used for one call only. Requests without rows are
+        skipped.
         """
-        return self._batches.batch([question.content for question in questions if question.rows])
+        return self._batches.batch([parsed.content for parsed in parsed_requests if parsed.rows])
 
-    def _slowly(self, instances: list[Any]) -> Question:
+    def _slow_path(self, instances: list[Any]) -> ParsedRequest:
         try:
             made = self._batches.content_of(self._codec.validated(instances)) if instances else None
         except InvalidInstances as invalid:
             invalid.inputs = instances
             raise
-        return Question(made, len(instances), instances)
+        return ParsedRequest(made, len(instances), instances)
 
     def _inputs(self, content: bytes, rows: int) -> Raw:
-        """The list of instances as it came, on one line; written anew if a key stands in it twice.
+        """Return the list of instances as it arrived, on one line; written anew if a key is repeated.
 
-        What is decoded has at least these colons: if it has no more, no key is there twice and no string holds one.
+        A decoded request has at least the counted colons. If it has exactly as many, no key is repeated and no string
+        holds a colon.
         """
         if self._countable and not (self._escapable and b"\\" in content):
-            found = (
+            colons = (
                 content.count(b":")
                 if len(content) < _LONG
                 else int(np.count_nonzero(np.frombuffer(content, np.uint8) == _COLON))
             )
-            if found == 1 + rows * self._colons:
+            if colons == 1 + rows * self._colons:
                 if b"\n" in content or b"\r" in content:
                     content = content.translate(_SPACES)
                 return Raw(memoryview(content)[content.index(b"[") : content.rindex(b"]") + 1])
@@ -168,3 +169,18 @@ class Decoder:
 
 
 _SPACES = bytes.maketrans(b"\n\r", b"  ")
+
+
+def _batches_of(codec: Codec) -> Batches:
+    """Return the batches of a codec's container."""
+    match codec.container:
+        case "array" | "tensor":
+            return Arrays(codec)
+        case "frame" if hasattr(codec.prototype, "collect_schema"):
+            return PolarsFrames(codec)
+        case "frame":
+            from .blocks import Frames  # pandas only where a model takes it
+
+            return Frames(codec)
+        case _:
+            return Batches(codec)

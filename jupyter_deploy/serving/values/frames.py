@@ -1,8 +1,8 @@
-"""Objects by column name as a pandas DataFrame like the one that the model was shown."""
+"""pandas DataFrames like the example's from objects by column name."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from decimal import Decimal
 from functools import partial
@@ -13,44 +13,47 @@ import numpy as np
 import pandas as pd
 from pandas.api.extensions import ExtensionDtype
 
-from .arrays import Unfit, blame, to_array, unencoded
+from .arrays import ConversionError, decode_base64, invalid_rows, to_array
 from .json_values import records, to_json
-from .value_types import Form, Turn, is_form, reader, writer
 
-# Of pandas 3 and later: what took 150 µs takes 8.
+Converter = Callable[[Any], Any]
+ObjectReader = tuple[Converter, float | None]
+"""The converter of a column's values, and its missing value: None if the example has None, else pandas' NaN."""
+
+# pandas 3 and later: 8 µs instead of 150.
 _from_blocks: Any = getattr(getattr(pd.api, "internals", None), "create_dataframe_from_blocks", None)
 
 
-class FrameMaker:
-    """Builds data frames with the columns and the types of ``prototype``, which has no rows.
+class FrameBuilder:
+    """Builds data frames with the columns and dtypes of ``prototype``, which has no rows.
 
     Parameters
     ----------
-    forms
-        What the objects in columns of objects are, by the column's name in JSON; strings, numbers and their like need
+    readers
+        Converters of the values in object columns, by the column's name in JSON; strings, numbers and the like need
         none.
     """
 
-    def __init__(self, prototype: pd.DataFrame, forms: Mapping[str, Form] = MappingProxyType({})) -> None:
+    def __init__(self, prototype: pd.DataFrame, readers: Mapping[str, ObjectReader] = MappingProxyType({})) -> None:
         self._columns = prototype.columns
         self.keys = [str(name) for name in prototype.columns]
         self._casts = [
-            partial(_objects, form=forms[key]) if key in forms else partial(_cast, dtype=dtype)
+            partial(_objects, reader=readers[key]) if key in readers else partial(_cast, dtype=dtype)
             for key, dtype in zip(self.keys, prototype.dtypes, strict=True)
         ]
 
     def frame(self, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-        """One row for each object, whatever the order of its keys.
+        """Build one row for each object, whatever the order of its keys.
 
         Raises
         ------
         InvalidInstances
-            It names the rows and the column of values that the column's type cannot hold.
+            A column's dtype cannot hold a value; the errors name rows and column.
         """
         return self.assembled(self.columns([[row.get(key) for row in rows] for key in self.keys]), len(rows))
 
     def columns(self, values: Sequence[Sequence[Any]]) -> list[Any]:
-        """JSON values, a list for each column, as what ``assembled`` takes.
+        """Convert JSON values, a list for each column, to the columns that ``assembled`` takes.
 
         Raises
         ------
@@ -61,28 +64,28 @@ class FrameMaker:
         for key, cast, column in zip(self.keys, self._casts, values, strict=True):
             try:
                 columns.append(cast(column))
-            except Unfit as unfit:
-                raise blame(column, partial(_one, cast=cast), unfit, key) from unfit
+            except ConversionError as error:
+                raise invalid_rows(column, partial(_one, cast=cast), error, key) from error
         return columns
 
     def assembled(self, columns: Sequence[Any], rows: int) -> pd.DataFrame:
-        """A frame of ``columns``, each an array or a Series."""
+        """Return a frame of ``columns``, each an array or a Series."""
         frame = pd.DataFrame(dict(enumerate(columns)), index=pd.RangeIndex(rows))
-        frame.columns = self._columns.view()  # whoever names a frame's columns names the Index itself
+        frame.columns = self._columns.view()  # a name that a model gives to the columns is set on the Index itself
         return frame
 
     def column(self, at: int, values: Sequence[Any]) -> Any:
-        """JSON values as the column at a position.
+        """Convert JSON values to the column at a position.
 
         Raises
         ------
-        Unfit
-            The column's type cannot hold one of them.
+        ConversionError
+            The column's dtype cannot hold a value.
         """
         return self._casts[at](values)
 
     def of_blocks(self, blocks: Sequence[Any], places: Sequence[np.ndarray[Any, Any]]) -> pd.DataFrame:
-        """A frame over blocks (``block_of``), which hold the columns at ``places`` and are not copied."""
+        """Return a frame over blocks (``block_of``) that hold the columns at ``places``, without copying them."""
         rows = blocks[0].shape[-1]
         if not places:
             return self.assembled([], rows)
@@ -92,7 +95,7 @@ class FrameMaker:
             return frame
         columns: dict[int, Any] = {}
         for block, at in zip(blocks, places, strict=True):
-            if block.ndim == 2:  # as Series, since of an array of objects something else might be guessed
+            if block.ndim == 2:  # as Series, since pandas may infer another dtype for an array of objects
                 columns |= {place: pd.Series(block[row], dtype=block.dtype) for row, place in enumerate(at.tolist())}
             else:
                 columns[int(at[0])] = block
@@ -100,43 +103,41 @@ class FrameMaker:
 
 
 def block_of(column: Any) -> Any:
-    """What ``FrameMaker.columns`` makes of one column, as a block: of two dimensions if it is numpy's."""
+    """Return a column of ``FrameBuilder.columns`` as a block: two-dimensional if it is a NumPy array."""
     if isinstance(column.dtype, np.dtype):
         return np.array(column)[np.newaxis]
     return column.array.copy() if isinstance(column, (pd.Series, pd.Index)) else column
 
 
 def joined(blocks: Sequence[Any]) -> Any:
-    """The same columns' blocks, one after the other."""
+    """Concatenate the blocks of the same columns."""
     if isinstance(blocks[0], np.ndarray):
         return np.concatenate(blocks, axis=1, dtype=blocks[0].dtype)
     return pd.concat([pd.Series(block) for block in blocks], ignore_index=True).array
 
 
 def to_series(values: list[Any], prototype: Any) -> Any:
-    """``values`` as a Series of the prototype's type and name."""
+    """Convert ``values`` to a Series of the prototype's dtype and name."""
     return pd.Series(_cast(values, prototype.dtype), name=prototype.name)
 
 
-def frame_json(frame: pd.DataFrame, forms: Mapping[str, Form]) -> list[dict[str, Any]]:
-    """The rows of ``frame`` as objects by column name, its objects by their forms."""
+def frame_json(frame: pd.DataFrame, writers: Mapping[str, Converter]) -> list[dict[str, Any]]:
+    """Return the rows of ``frame`` as objects by column name, the values of object columns by their ``writers``."""
     rows = records(frame)
     for position, name in enumerate(map(str, frame.columns)):
-        if name in forms:
-            write, values = writer(forms[name]), frame.iloc[:, position]
+        if name in writers:
+            write, values = writers[name], frame.iloc[:, position]
             for row, value, missing in zip(rows, values, values.isna(), strict=True):
                 row[name] = None if missing else write(value)
     return rows
 
 
-def _objects(values: list[Any], form: Form) -> Any:
-    read = reader(form)
-    # Where the example has None, None; else what pandas itself puts where an object is missing.
-    missing = None if is_form(form, "optional") else np.nan
+def _objects(values: list[Any], reader: ObjectReader) -> Any:
+    read, missing = reader
     return pd.Series([missing if value is None else read(value) for value in values], dtype=object)
 
 
-def _one(value: Any, cast: Turn) -> None:
+def _one(value: Any, cast: Converter) -> None:
     cast([value])
 
 
@@ -148,10 +149,10 @@ def _cast(values: list[Any], dtype: Any) -> Any:
             return _moments(values, dtype)
         case "m":
             return _durations(values, dtype)
-        case "O":  # NaN is what pandas itself puts where an object is missing
+        case "O":  # NaN, as pandas marks a missing object
             return pd.Series([np.nan if value is None else value for value in values], dtype=object)
         case "i" | "u" | "b" if None in values:
-            raise Unfit(f"must not be missing: a column of {dtype} has no missing values")
+            raise ConversionError(f"must not be missing: a column of {dtype} cannot hold missing values")
         case _:
             return to_array(values, dtype)
 
@@ -160,17 +161,17 @@ def _durations(values: list[Any], dtype: Any) -> Any:
     try:  # as seconds: see to_json
         return pd.to_timedelta(np.asarray(values, dtype=np.float64), unit="s").astype(dtype)
     except (ValueError, OverflowError) as error:  # OutOfBoundsTimedelta is a ValueError
-        raise Unfit(f"is not a duration that {dtype} can hold: {error}") from error
+        raise ConversionError(f"is not a duration that {dtype} can hold: {error}") from error
 
 
 def _categorical(values: list[Any], dtype: pd.CategoricalDtype) -> pd.Categorical:
-    # pandas turns unknown categories into missing values without a word.
+    # pandas silently turns unknown categories into missing values.
     codes = {to_json(category): code for code, category in enumerate(dtype.categories)}
     try:
         return pd.Categorical.from_codes([-1 if v is None else codes[v] for v in values], dtype=dtype)
     except KeyError as error:
         known = ", ".join(map(repr, list(codes)[:10]))
-        raise Unfit(f"is the unknown category {error}; the model knows {known}") from error
+        raise ConversionError(f"is the unknown category {error}; the model knows {known}") from error
 
 
 def _moments(values: list[Any], dtype: Any) -> Any:
@@ -178,18 +179,18 @@ def _moments(values: list[Any], dtype: Any) -> Any:
     try:
         if zone is None:
             return pd.Series([_moment(value, None) for value in values], dtype=dtype)
-        # By way of UTC: a zone's rules for each moment by itself take pandas a long time.
+        # Through UTC: applying a zone's rules to each moment is slow in pandas.
         moments = [_moment(value, UTC) for value in values]
         return pd.DatetimeIndex(moments, dtype=pd.DatetimeTZDtype(dtype.unit, UTC)).tz_convert(zone).array
     except (ValueError, TypeError, OverflowError) as error:  # OutOfBoundsDatetime is a ValueError
-        raise Unfit(f"is not a moment that {dtype} can hold: {error}") from error
+        raise ConversionError(f"is not a moment that {dtype} can hold: {error}") from error
 
 
 def _moment(value: Any, zone: Any) -> Any:
     moment: Any = pd.NaT if value is None else pd.Timestamp(value)
     if moment is pd.NaT:
         return moment
-    if zone is None:  # an offset in a column without zones: the same moment in UTC
+    if zone is None:  # an offset in a column without a zone: the same moment in UTC
         return moment if moment.tzinfo is None else moment.tz_convert("UTC").tz_localize(None)
     if moment.tzinfo is None:
         raise ValueError('it needs its offset from UTC, such as "2026-11-25T12:00:00+00:00"')
@@ -205,20 +206,20 @@ def _extension(values: list[Any], dtype: Any) -> Any:
         values = _for_arrow(values, dtype)
     numpy_dtype = getattr(dtype, "numpy_dtype", None)
     if isinstance(numpy_dtype, np.dtype) and numpy_dtype.kind in "iuf":
-        # pandas' own overflow checks differ from type to type: numpy's are the same for all.
+        # pandas' overflow checks differ between types; NumPy's are uniform.
         to_array([0 if value is None else value for value in values], numpy_dtype)
     try:
         return pd.array(values, dtype=dtype)
-    except Exception as error:  # any extension may come along, each with errors of its own
-        raise Unfit(f"does not fit {dtype}: {error}") from error
+    except Exception as error:  # each extension type has its own errors
+        raise ConversionError(f"does not fit {dtype}: {error}") from error
 
 
 def _for_arrow(values: list[Any], dtype: pd.ArrowDtype) -> list[Any]:
-    """What Arrow does not make of JSON by itself."""
+    """Convert the JSON values that Arrow does not convert itself."""
     import pyarrow as pa  # only where a column is Arrow's
 
     kind = dtype.pyarrow_dtype
-    read: Turn | None = None
+    read: Converter | None = None
     if pa.types.is_timestamp(kind):
         read = partial(_moment, zone=kind.tz)
     elif pa.types.is_duration(kind):  # as seconds: see to_json
@@ -226,13 +227,13 @@ def _for_arrow(values: list[Any], dtype: pd.ArrowDtype) -> list[Any]:
     elif pa.types.is_decimal(kind):
         read = _decimal
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        read = unencoded
+        read = decode_base64
     if read is None:
         return values
     try:
         return [None if value is None else read(value) for value in values]
     except (ValueError, TypeError, OverflowError) as error:
-        raise Unfit(f"does not fit {dtype}: {error}") from error
+        raise ConversionError(f"does not fit {dtype}: {error}") from error
 
 
 def _decimal(value: float | str) -> Decimal:

@@ -1,4 +1,4 @@
-"""PIL images as base64, and back in the mode that the model was shown."""
+"""PIL images in base64, and back in the example's mode."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
-from .arrays import Unfit
+from .arrays import ConversionError
 
-# Without loss; TIFF takes what PNG cannot.
+# Lossless formats; TIFF has the modes that PNG lacks.
 _FORMATS = dict.fromkeys(("1", "L", "LA", "P", "RGB", "RGBA", "I;16"), "PNG") | dict.fromkeys(
     ("CMYK", "F", "I", "LAB", "YCbCr"), "TIFF"
 )
 
 
 def image_json(image: Image.Image) -> str:
-    """``image`` in base64, as PNG or, in modes that PNG does not have, TIFF.
+    """Encode ``image`` in base64, as PNG or, in modes that PNG lacks, as TIFF.
 
     Raises
     ------
     TypeError
-        Neither has its mode.
+        Neither format has the image's mode.
     """
     format_ = _FORMATS.get(image.mode)
     if format_ is None:
@@ -34,12 +34,12 @@ def image_json(image: Image.Image) -> str:
 
 
 def read_image(content: bytes, mode: str) -> Any:
-    """The image in ``content``, of whatever format Pillow knows, converted to ``mode``.
+    """Decode an image of any format that Pillow supports and convert it to ``mode``.
 
     Raises
     ------
-    Unfit
-        It is no image, too large (Pillow's ``MAX_IMAGE_PIXELS``), or cannot be converted.
+    ConversionError
+        The content is not an image, is too large (Pillow's ``MAX_IMAGE_PIXELS``), or cannot be converted.
     """
     try:
         with warnings.catch_warnings():
@@ -47,12 +47,12 @@ def read_image(content: bytes, mode: str) -> Any:
             image = Image.open(io.BytesIO(content))
             image.load()
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Unfit(f"is an image of more than {Image.MAX_IMAGE_PIXELS} pixels") from error
+        raise ConversionError(f"is an image of more than {Image.MAX_IMAGE_PIXELS} pixels") from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise Unfit("must be an image, such as a PNG or JPEG file in base64") from error
+        raise ConversionError("must be an image, such as a PNG or JPEG file in base64") from error
     if image.mode == mode:
         return image
     try:
         return image.convert(mode)
     except ValueError as error:
-        raise Unfit(f"is an image of mode {image.mode}, which cannot become {mode}") from error
+        raise ConversionError(f"is an image of mode {image.mode}, which cannot become {mode}") from error

@@ -1,4 +1,4 @@
-"""Any value that a model may answer, as plain JSON values; nothing is ever changed in place."""
+"""Conversion of any value that a model may return to plain JSON values; values are never changed in place."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from uuid import UUID
 import numpy as np
 
 _PLAIN = (type(None), bool, int, str)
-_learnt: set[str] = set()
+_registered: set[str] = set()
 
 
 def to_json(value: Any) -> Any:
-    """``value`` as None, bool, int, float, str, list or dict.
+    """Convert ``value`` to None, bool, int, float, str, list or dict.
 
-    What has no number (NaN, infinities, NaT, ``pandas.NA``) becomes None: JSON knows no other word for it.
-    Moments become ISO 8601, durations seconds, bytes base64, images PNG in base64.
+    NaN, infinities, NaT and ``pandas.NA`` become None, since JSON has no other form for them. Moments become ISO 8601,
+    durations seconds, bytes base64, images PNG in base64.
 
     Raises
     ------
     TypeError
-        It has no JSON form; the message names the type.
+        The value has no JSON form; the message names its type.
     """
     kind = type(value)
     if kind in _PLAIN:
@@ -42,16 +42,16 @@ def to_json(value: Any) -> Any:
 
 
 def records(frame: Any) -> list[dict[str, Any]]:
-    """The rows of a data frame as objects by ``str(column)``."""
+    """Return the rows of a data frame as objects by ``str(column)``."""
     keys = [str(name) for name in frame.columns]
-    columns = [column(series) for _, series in frame.items()]  # not by position: that takes twice as long
+    columns = [column(series) for _, series in frame.items()]  # access by position takes twice as long
     if not columns:
         return [{} for _ in range(len(frame))]
     return [dict(zip(keys, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def column(values: Any) -> list[Any]:
-    """The values of a pandas Series, Index or extension array."""
+    """Return the values of a pandas Series, Index or extension array."""
     if isinstance(values.dtype, np.dtype) and values.dtype.kind in "biuf":
         return list(_array(np.asarray(values)))
     return [to_json(item) for item in values.tolist()]
@@ -59,7 +59,7 @@ def column(values: Any) -> list[Any]:
 
 @singledispatch
 def _other(value: Any) -> Any:
-    if _learn("pandas", "torch", "polars", "PIL.Image"):
+    if _register_libraries("pandas", "torch", "polars", "PIL.Image"):
         return _other(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
@@ -68,10 +68,10 @@ def _other(value: Any) -> Any:
     raise TypeError(f"a {type(value).__module__}.{type(value).__qualname__} has no JSON form")
 
 
-def _learn(*modules: str) -> bool:
-    """Teach the types of libraries that are imported by now; importing them here would cost seconds."""
-    new = {name for name in modules if name in sys.modules} - _learnt
-    _learnt.update(new)
+def _register_libraries(*modules: str) -> bool:
+    """Register the types of libraries that are imported by now; importing them here would take seconds."""
+    new = {name for name in modules if name in sys.modules} - _registered
+    _registered.update(new)
     if "pandas" in new:
         pandas = sys.modules["pandas"]
         _other.register(pandas.DataFrame, records)
@@ -79,7 +79,7 @@ def _learn(*modules: str) -> bool:
             _other.register(kind, column)
         for kind in (pandas.Period, pandas.Interval):
             _other.register(kind, str)
-        _other.register(type(pandas.NA), _nothing)
+        _other.register(type(pandas.NA), _null)
     if "polars" in new:
         polars = sys.modules["polars"]
         for kind in (polars.DataFrame, polars.LazyFrame):
@@ -97,10 +97,10 @@ def _learn(*modules: str) -> bool:
 def _polars(frame: Any) -> Any:
     from .polars_frames import rows_of
 
-    return rows_of(frame)
+    return to_json(rows_of(frame))
 
 
-def _nothing(_: Any) -> None:
+def _null(_: Any) -> None:
     return None
 
 
@@ -113,11 +113,11 @@ def _tensor(tensor: Any) -> Any:
 @_other.register
 def _array(array: np.ndarray) -> Any:  # singledispatch takes plain classes only
     kind = array.dtype.kind
-    if isinstance(array, np.ma.MaskedArray) and kind in "biufU":  # whose items are such arrays again
+    if isinstance(array, np.ma.MaskedArray) and kind in "biufU":  # iterating over it yields masked arrays again
         return to_json(array.tolist())
     if kind in "biuU":
         return array.tolist()
-    # Most answers are finite: one look at all of them saves a Python call for each number.
+    # Most answers are finite: one check of the array saves a Python call for each number.
     if kind == "f" and np.isfinite(array).all():
         return array.astype(np.float64).tolist()
     if kind in "fmMOS":
@@ -174,7 +174,7 @@ def _(value: Mapping) -> dict[str, Any]:  # type: ignore[type-arg]
     return {_key(key): to_json(item) for key, item in value.items()}
 
 
-# What follows are subclasses of the plain types (and Decimal): string enumerations, named tuples, …
+# Subclasses of the plain types (and Decimal): string enumerations, named tuples, …
 @_other.register(float)
 @_other.register(Decimal)
 def _(value: Any) -> float | None:
@@ -188,7 +188,7 @@ def _(value: int) -> int:
 
 @_other.register
 def _(value: str) -> str:
-    return str.__str__(value)  # an enumeration's own says its name
+    return str.__str__(value)  # an enumeration's own __str__ gives its name
 
 
 @_other.register(list)

@@ -1,7 +1,7 @@
-"""JSON Schema as types that msgspec decodes straight from bytes.
+"""msgspec types from JSON Schema, for decoding instances directly from bytes.
 
-Only what both understand alike is taken. A type refuses some documents that the schema allows (``3.0`` for a whole
-number); it never takes one that the schema refuses, and gives what ``Validator`` gives of those that it takes.
+Only schemas that both interpret alike are supported. A type may refuse documents that the schema allows (``3.0`` for a
+whole number); it never accepts one that the schema refuses, and it gives the same values as ``Validator``.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import msgspec
 
 from .pydantic_schemas import allowed_values
 
-# What is only told, or looked at here.
-_TOLD = frozenset(
+# Keywords that do not restrict values, or that this module reads.
+_ANNOTATIONS = frozenset(
     ("title", "description", "default", "examples", "deprecated", "x-seen", "contentEncoding", "contentMediaType")
 )
 _BOUNDS = {"minimum": "ge", "maximum": "le", "exclusiveMinimum": "gt", "exclusiveMaximum": "lt"}
@@ -28,83 +28,83 @@ EVERY_FLOAT: Range = (-sys.float_info.max, sys.float_info.max)
 INT64: Range = (-(2**63), 2**63 - 1)
 
 
-class NotPlain(ValueError):
-    """The schema says more than msgspec can check."""
+class NoFastPath(ValueError):
+    """msgspec cannot check the whole schema, or the values need a check each."""
 
 
-class Rows:
-    """Objects with these keys; decoded as structs, which are smaller and faster than dicts.
+class RowStruct:
+    """Objects with fixed keys, decoded as structs, which are smaller and faster than dicts.
 
     Parameters
     ----------
     types
-        By key, in the order in which ``values`` gives them.
+        The types by key, in the order of ``values``.
     absent
-        What stands for a key that may be left out.
+        The defaults of optional keys.
 
     Raises
     ------
-    NotPlain
-        A key cannot be one of msgspec's.
+    NoFastPath
+        A key cannot be a field of a struct.
     """
 
     def __init__(self, types: Mapping[str, Any], absent: Mapping[str, Any]) -> None:
         if not types:
-            raise NotPlain("objects without keys")
+            raise NoFastPath("objects without keys")
         self.names = tuple(types)
         self.complete = not absent
-        # Keys that may be left out last, as structs want them.
+        # Optional keys last, as structs require.
         order = sorted(types, key=lambda name: name in absent)
         fields = [(f"f{at}", types[name], *_default(name, absent)) for at, name in enumerate(order)]
         renamed = {f"f{at}": name for at, name in enumerate(order)}
         try:
             self.type = msgspec.defstruct("Row", fields, rename=renamed, forbid_unknown_fields=True, gc=False)
         except (TypeError, ValueError) as error:
-            raise NotPlain(str(error)) from error
-        self._moved = None if order == list(self.names) else [order.index(name) for name in self.names]
+            raise NoFastPath(str(error)) from error
+        self._order = None if order == list(self.names) else [order.index(name) for name in self.names]
 
     def values(self, rows: Iterable[msgspec.Struct]) -> list[tuple[Any, ...]]:
-        """Each row's values in the order of ``names``."""
-        told = list(map(msgspec.structs.astuple, rows))
-        if self._moved is None:
-            return told
-        return [tuple(row[at] for at in self._moved) for row in told]
+        """Return each row's values in the order of ``names``."""
+        tuples = list(map(msgspec.structs.astuple, rows))
+        if self._order is None:
+            return tuples
+        return [tuple(row[at] for at in self._order) for row in tuples]
 
     def objects(self, rows: Iterable[msgspec.Struct]) -> list[dict[str, Any]]:
-        """Each row as a dict, without the keys that were left out."""
-        found = [dict(zip(self.names, row, strict=True)) for row in self.values(rows)]
+        """Return each row as a dict, without the keys that were left out."""
+        objects = [dict(zip(self.names, row, strict=True)) for row in self.values(rows)]
         if self.complete:
-            return found
-        return [{name: value for name, value in row.items() if value is not msgspec.UNSET} for row in found]
+            return objects
+        return [{name: value for name, value in row.items() if value is not msgspec.UNSET} for row in objects]
 
 
 def _default(name: str, absent: Mapping[str, Any]) -> tuple[Any, ...]:
     return (absent[name],) if name in absent else ()
 
 
-def value_type(
+def msgspec_type(
     schema: Mapping[str, Any], floats: Range = EVERY_FLOAT, ints: Range = INT64, *, whole: bool = False
 ) -> Any:
-    """The type of values that are no objects, and hold none.
+    """Return the type of values that are not objects and hold none.
 
     Parameters
     ----------
     floats, ints
-        Numbers beyond are refused, whatever the schema says of them.
+        Ranges of accepted numbers, in addition to the schema's bounds.
     whole
-        Whole numbers may come as floats, of which somebody looks whether they are whole.
+        Whether whole numbers may be floats; the caller checks that they are whole.
 
     Raises
     ------
-    NotPlain
-        The schema says more.
+    NoFastPath
+        The schema has further restrictions.
     """
     declared = schema.get("type")
     names = [declared] if isinstance(declared, str) else list(declared or ())
     some = [name for name in names if name != "null"]
     either = len(some) > 1 and ("array" in some or allowed_values(schema))
     if not some or either or {"integer", "number"} <= set(some):
-        raise NotPlain("several readings of one value")
+        raise NoFastPath("several readings of one value")
     kinds: list[Any] = [None] if len(some) < len(names) else []
     for name in some:
         match name:
@@ -113,48 +113,48 @@ def value_type(
             case "integer" | "number" | "string" | "boolean":
                 kinds += _scalar(name, schema, floats, ints, whole=whole)
             case _:
-                raise NotPlain(f"the type {name}")
-    return Union[tuple(kinds)]  # noqa: UP007  a choice that is made while it runs
+                raise NoFastPath(f"the type {name}")
+    return Union[tuple(kinds)]  # noqa: UP007  the members are known at run time only
 
 
-def row_type(
+def row_struct(
     schema: Mapping[str, Any],
     names: Sequence[str] | None = None,
     *,
-    column: Callable[[str, Mapping[str, Any]], Any] = lambda _, schema: value_type(schema),
+    column: Callable[[str, Mapping[str, Any]], Any] = lambda _, schema: msgspec_type(schema),
     absent: Callable[[str], Any] = lambda _: msgspec.UNSET,
-) -> Rows:
-    """The type of objects that hold no objects.
+) -> RowStruct:
+    """Return the struct of objects that hold no objects.
 
     Parameters
     ----------
     names
         The order of the keys; default: the schema's.
     column
-        The type of a key's values, from its name and its schema.
+        Returns the type of a key's values from its name and schema.
     absent
-        What stands for a key that is left out where it may be.
+        Returns the default of an optional key.
 
     Raises
     ------
-    NotPlain
-        The schema says more, or has other keys.
+    NoFastPath
+        The schema has further restrictions, or other keys.
     """
     _only(schema, "properties", "required", "additionalProperties")
     properties = schema.get("properties", {})
     required = set(schema.get("required", ()))
     names = list(properties) if names is None else list(names)
     if schema.get("type") != "object" or schema.get("additionalProperties", True) is not False:
-        raise NotPlain("not an object with known keys alone")
+        raise NoFastPath("not an object with known keys alone")
     if set(names) != set(properties) or len(set(names)) < len(names) or not required <= set(properties):
-        raise NotPlain("other keys")
+        raise NoFastPath("other keys")
     types = {name: column(name, properties[name]) for name in names}
-    return Rows(types, {name: absent(name) for name in names if name not in required})
+    return RowStruct(types, {name: absent(name) for name in names if name not in required})
 
 
 def _array(schema: Mapping[str, Any], floats: Range, ints: Range, *, whole: bool) -> Any:
     _only(schema, "items", "minItems", "maxItems")
-    kind = GenericAlias(list, value_type(schema.get("items") or {}, floats, ints, whole=whole))
+    kind = GenericAlias(list, msgspec_type(schema.get("items") or {}, floats, ints, whole=whole))
     lengths = {ours: schema[theirs] for ours, theirs in _LENGTHS.items() if theirs in schema}
     return Annotated[kind, msgspec.Meta(**lengths)] if lengths else kind
 
@@ -164,7 +164,7 @@ def _scalar(name: str, schema: Mapping[str, Any], floats: Range, ints: Range, *,
     if allowed:
         _only(schema, "enum", "const")
         if {type(value) for value in allowed} != {{"integer": int, "string": str}.get(name)}:
-            raise NotPlain("a choice of such values")
+            raise NoFastPath("a choice of such values")
         return [Literal[tuple(allowed)]]
     match name:
         case "boolean":
@@ -191,11 +191,11 @@ def _number(kind: type, schema: Mapping[str, Any], within: Range) -> Any:
     if "lt" not in bounds:
         bounds["le"] = min(high, bounds.get("le", high))
     if len(bounds) > 2 or not all(low <= bound <= high and isinstance(bound, (kind, int)) for bound in bounds.values()):
-        raise NotPlain("bounds that the type does not reach")
+        raise NoFastPath("bounds that the type does not reach")
     return Annotated[kind, msgspec.Meta(**bounds)]
 
 
 def _only(schema: Mapping[str, Any], *known: str) -> None:
-    """Whether the schema of one type says no more than this."""
-    if unknown := set(schema) - _TOLD - {"type", *known}:
-        raise NotPlain(f"{sorted(unknown)}")
+    """Raise NoFastPath if the schema of a type has further restrictions."""
+    if unknown := set(schema) - _ANNOTATIONS - {"type", *known}:
+        raise NoFastPath(f"{sorted(unknown)}")

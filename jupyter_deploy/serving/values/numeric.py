@@ -1,4 +1,4 @@
-"""Numbers of one numpy type, from JSON whose values are known to be within its range, or from other arrays."""
+"""Arrays of one NumPy dtype, from JSON numbers within its range or from other arrays."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from .msgspec_types import EVERY_FLOAT, INT64, NotPlain, value_type
+from .msgspec_types import EVERY_FLOAT, INT64, NoFastPath, msgspec_type
 
 _FEW = 4
-"""Rows; from here on numpy is faster when it is given one number after the other."""
+"""Rows; above this NumPy is faster with a flat iterator of numbers."""
 
 _EXACT = 2.0**53
 
-# NaN is within all bounds.
-_BEYOND: dict[str, Callable[[Any, Any], Any]] = {
+# NaN violates no bound.
+_VIOLATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "minimum": np.less,
     "maximum": np.greater,
     "exclusiveMinimum": np.less_equal,
@@ -25,24 +25,24 @@ _BEYOND: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def are_numbers(schema: Mapping[str, Any], dtype: Any) -> bool:
-    """Whether all values of the schema are numbers (or booleans) that the numpy type holds."""
+    """Return whether all values of the schema are numbers (or booleans) that the NumPy dtype holds."""
     types = schema.get("type", ())
-    found = {types} if isinstance(types, str) else set(types)
+    declared = {types} if isinstance(types, str) else set(types)
     if not isinstance(dtype, np.dtype) or "enum" in schema or "const" in schema:
         return False
     match dtype.kind:
-        case "f":  # in which None becomes NaN
-            return dtype.itemsize <= 8 and bool(found - {"null"}) and found <= {"number", "integer", "null"}
+        case "f":  # None becomes NaN
+            return dtype.itemsize <= 8 and bool(declared - {"null"}) and declared <= {"number", "integer", "null"}
         case "i" | "u":
-            return found == {"integer"}
+            return declared == {"integer"}
         case "b":
-            return found == {"boolean"}
+            return declared == {"boolean"}
         case _:
             return False
 
 
 class Numbers:
-    """Makes arrays of one type."""
+    """Makes arrays of one dtype."""
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self._dtype = dtype
@@ -57,61 +57,61 @@ class Numbers:
             self._ints = max(INT64[0], int(known.min)), min(INT64[1], int(known.max))
 
     def type(self, schema: Mapping[str, Any]) -> Any:
-        """What msgspec decodes the schema's values to (lists of values too), for ``array``."""
-        return value_type(schema, self._floats, self._ints, whole=self._whole)
+        """Return the msgspec type of the schema's values, or lists of them, for ``array``."""
+        return msgspec_type(schema, self._floats, self._ints, whole=self._whole)
 
     def array(self, rows: Sequence[Any], width: int | None = None) -> np.ndarray[Any, Any]:
-        """What was decoded by ``type`` as an array.
+        """Return the values decoded as ``type`` as an array.
 
         Parameters
         ----------
         width
-            How many each row has, if there are as many in each and none of them is None.
+            The number of values in each row, if it is the same in all rows and none of them is None.
 
         Raises
         ------
-        NotPlain
-            Perhaps a fraction is given for a whole number.
+        NoFastPath
+            A whole number may have a fraction.
         """
         if self._whole:
-            return self._whole_ones(np.array(rows))
+            return self._integers(np.array(rows))
         if width and len(rows) > _FEW:
             return np.fromiter(chain.from_iterable(rows), self._dtype, len(rows) * width).reshape(-1, width)
         return np.array(rows, self._dtype)
 
-    def of_array(self, given: np.ndarray[Any, Any], schema: Mapping[str, Any]) -> np.ndarray[Any, Any]:
-        """A copy of another array's numbers, which satisfy the schema of one.
+    def of_array(self, source: np.ndarray[Any, Any], schema: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+        """Return a copy of another array's numbers that satisfies the schema of one number.
 
         Raises
         ------
-        NotPlain
-            Perhaps one does not, or has no place in this type.
+        NoFastPath
+            A number may violate the schema or not fit the dtype.
         """
-        kind = given.dtype.kind
-        if kind not in ("b" if self._dtype.kind == "b" else "iuf") or given.itemsize > 8:
-            raise NotPlain(f"{given.dtype} for {self._dtype}")
-        if kind == "f" and not (np.isfinite(given) | (np.isnan(given) & ("null" in schema["type"]))).all():
-            raise NotPlain("values that are no numbers")
+        kind = source.dtype.kind
+        if kind not in ("b" if self._dtype.kind == "b" else "iuf") or source.itemsize > 8:
+            raise NoFastPath(f"{source.dtype} for {self._dtype}")
+        if kind == "f" and not (np.isfinite(source) | (np.isnan(source) & ("null" in schema["type"]))).all():
+            raise NoFastPath("values that are no numbers")
         if "integer" in schema["type"] and not self._whole and kind == "f":
-            raise NotPlain("perhaps no whole numbers")
-        if any(compare(given, schema[word]).any() for word, compare in _BEYOND.items() if word in schema):
-            raise NotPlain("out of bounds")
+            raise NoFastPath("perhaps no whole numbers")
+        if any(compare(source, schema[word]).any() for word, compare in _VIOLATIONS.items() if word in schema):
+            raise NoFastPath("out of bounds")
         if self._whole:
-            return self._whole_ones(given)
-        with np.errstate(over="ignore"):  # looked for
-            made = given.astype(self._dtype)
-        if self._dtype.itemsize < given.dtype.itemsize and np.isinf(made).any():
-            raise NotPlain("out of range")
+            return self._integers(source)
+        with np.errstate(over="ignore"):  # checked below
+            made = source.astype(self._dtype)
+        if self._dtype.itemsize < source.dtype.itemsize and np.isinf(made).any():
+            raise NoFastPath("out of range")
         return made
 
-    def _whole_ones(self, given: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        if given.dtype.kind == "f":
-            # Beyond 2**53 a float may be what an integer beside it was rounded to.
-            if not ((np.abs(given) < _EXACT) & (given % 1 == 0)).all():
-                raise NotPlain("perhaps no whole numbers")
-        elif given.dtype.kind not in "iu":
-            raise NotPlain(f"{given.dtype} for {self._dtype}")
+    def _integers(self, source: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        if source.dtype.kind == "f":
+            # Beyond 2**53 a float may be a rounded integer.
+            if not ((np.abs(source) < _EXACT) & (source % 1 == 0)).all():
+                raise NoFastPath("perhaps no whole numbers")
+        elif source.dtype.kind not in "iu":
+            raise NoFastPath(f"{source.dtype} for {self._dtype}")
         low, high = self._ints
-        if given.size and not (low <= given.min() and given.max() <= high):
-            raise NotPlain("out of range")
-        return given.astype(self._dtype)
+        if source.size and not (low <= source.min() and source.max() <= high):
+            raise NoFastPath("out of range")
+        return source.astype(self._dtype)

@@ -1,4 +1,4 @@
-"""Objects by column name as a polars frame like the one that the model was shown."""
+"""Polars frames like the example's from objects by column name."""
 
 from __future__ import annotations
 
@@ -9,60 +9,57 @@ from typing import Any
 
 import polars as pl
 
-from .arrays import Unfit, blame, unencoded
-from .json_values import to_json
+from .arrays import ConversionError, decode_base64, invalid_rows
 
-Turn = Callable[[Any], Any]
+Converter = Callable[[Any], Any]
 
 
-class PolarsMaker:
-    """Builds frames with the schema of ``prototype``, which has no rows; lazy ones if it is lazy."""
+class PolarsFrameBuilder:
+    """Builds frames with the schema of ``prototype``, which has no rows; lazy frames if it is lazy."""
 
     def __init__(self, prototype: pl.DataFrame | pl.LazyFrame) -> None:
         self._lazy = isinstance(prototype, pl.LazyFrame)
         self._schema = prototype.collect_schema()
 
     def frame(self, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame | pl.LazyFrame:
-        """One row for each object, whatever the order of its keys.
+        """Build one row for each object, whatever the order of its keys.
 
         Raises
         ------
         InvalidInstances
-            It names the rows and the column of values that the column's type cannot hold.
+            A column's dtype cannot hold a value; the errors name rows and column.
         """
         columns = []
         for name, dtype in self._schema.items():
             values = [row.get(name) for row in rows]
             try:
                 columns.append(_series(name, values, dtype))
-            except Unfit as unfit:
-                raise blame(values, _one(dtype), unfit, name) from unfit
+            except ConversionError as error:
+                raise invalid_rows(values, _one(dtype), error, name) from error
         frame = pl.DataFrame(columns)
         return frame.lazy() if self._lazy else frame
 
 
-def reader_of(prototype: Any) -> Turn:
-    """A function from rows or values to a frame or Series like ``prototype``."""
+def reader_of(prototype: Any) -> Converter:
+    """Return a converter from rows or values to a frame or Series like ``prototype``."""
     if isinstance(prototype, pl.Series):
         return lambda values: _series(prototype.name, values, prototype.dtype)
-    return PolarsMaker(prototype).frame
+    return PolarsFrameBuilder(prototype).frame
 
 
 def rows_of(frame: Any) -> list[dict[str, Any]]:
-    """The rows of a frame, eager or lazy, as objects by column name."""
+    """Return the rows of a frame, eager or lazy, as dictionaries by column name, for ``to_json``."""
     eager = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
-    rows: list[dict[str, Any]] = to_json(eager.to_dicts())
+    rows: list[dict[str, Any]] = eager.to_dicts()
     for name, dtype in eager.schema.items():
-        if (
-            isinstance(dtype, pl.Datetime) and dtype.time_unit == "ns"
-        ):  # of which Python's own datetime has only microseconds
+        if isinstance(dtype, pl.Datetime) and dtype.time_unit == "ns":  # Python's datetime has microseconds only
             texts = eager[name].dt.to_string("iso:strict").to_list()
             for row, text in zip(rows, texts, strict=True):
                 row[name] = text
     return rows
 
 
-def _one(dtype: Any) -> Turn:
+def _one(dtype: Any) -> Converter:
     return lambda value: _series("", [value], dtype)
 
 
@@ -72,20 +69,20 @@ def _series(name: str, values: Sequence[Any], dtype: Any) -> pl.Series:
     read = _reader(dtype)
     try:
         return pl.Series(name, [None if value is None else read(value) for value in values], dtype=dtype, strict=True)
-    except Unfit:
+    except ConversionError:
         raise
-    except Exception as error:  # polars has an exception of its own for each type
-        raise Unfit(f"does not fit {dtype}: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # Polars has an exception for each type
+        raise ConversionError(f"does not fit {dtype}: {str(error).splitlines()[0]}") from error
 
 
 def _moments(name: str, values: Sequence[Any], dtype: pl.Datetime) -> pl.Series:
     if dtype.time_zone is not None and any(value and datetime.fromisoformat(value).tzinfo is None for value in values):
-        raise Unfit('needs its offset from UTC, such as "2026-11-25T12:00:00+00:00"')
+        raise ConversionError('needs its offset from UTC, such as "2026-11-25T12:00:00+00:00"')
     in_utc = [_in_utc(value) for value in values]
     try:
         moments = pl.Series(name, in_utc, dtype=pl.String).str.to_datetime(time_unit=dtype.time_unit, time_zone="UTC")
     except Exception as error:
-        raise Unfit(f"is not a moment that {dtype} can hold") from error
+        raise ConversionError(f"is not a moment that {dtype} can hold") from error
     if dtype.time_zone is None:
         return moments.dt.replace_time_zone(None)
     return moments.dt.convert_time_zone(dtype.time_zone)
@@ -94,7 +91,7 @@ def _moments(name: str, values: Sequence[Any], dtype: pl.Datetime) -> pl.Series:
 def _in_utc(text: str | None) -> str | None:
     if text is None:
         return None
-    moment = datetime.fromisoformat(text)  # a space, a Z, a date alone
+    moment = datetime.fromisoformat(text)  # accepts a space, a Z, a date without a time
     whole, _, fraction = text.partition(".")
     del whole
     digits = "".join(next((fraction[:n] for n, c in enumerate(fraction) if not c.isdigit()), fraction)).ljust(9, "0")
@@ -102,8 +99,8 @@ def _in_utc(text: str | None) -> str | None:
     return f"{moment.replace(microsecond=0, tzinfo=None).isoformat()}.{digits[:9]}{offset}"
 
 
-def _reader(dtype: Any) -> Turn:
-    """From the JSON of one value to what polars makes of the type."""
+def _reader(dtype: Any) -> Converter:
+    """Return the converter from the JSON of a value to the value that Polars takes for the dtype."""
     match dtype:
         case pl.List() | pl.Array():
             inner = _optional(_reader(dtype.inner))
@@ -115,7 +112,7 @@ def _reader(dtype: Any) -> Turn:
             return _SCALARS.get(dtype.base_type(), lambda value: value)
 
 
-def _optional(read: Turn) -> Turn:
+def _optional(read: Converter) -> Converter:
     return lambda value: None if value is None else read(value)
 
 
@@ -125,17 +122,17 @@ def _duration(seconds: float) -> timedelta:
 
 def _whole(value: Any) -> int:
     if int(value) != value:
-        raise Unfit("must be a whole number")
+        raise ConversionError("must be a whole number")
     return int(value)
 
 
-_SCALARS: dict[Any, Turn] = {
+_SCALARS: dict[Any, Converter] = {
     pl.Date: date.fromisoformat,
     pl.Time: time.fromisoformat,
     pl.Datetime: datetime.fromisoformat,
     pl.Duration: _duration,
     pl.Decimal: lambda value: Decimal(str(value)),
-    pl.Binary: unencoded,
+    pl.Binary: decode_base64,
     pl.Float32: float,
     pl.Float64: float,
     **dict.fromkeys((pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64), _whole),

@@ -1,4 +1,4 @@
-"""JSON Schema, as far as examples, annotations and pydantic models bring it, compiled for pydantic's validator."""
+"""Compilation of JSON Schema, as examples, annotations and pydantic models use it, to pydantic's validator."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FORMATS = {
     "uuid": "a UUID",
 }
 
-# Bounds of ten digits and more explain nothing.
+# Bounds of ten or more digits are replaced by the name of the type.
 MACHINE_INTEGERS = {
     (low, high): name
     for bits in (32, 64)
@@ -40,7 +40,7 @@ MACHINE_INTEGERS = {
     )
 }
 
-# What demands something that is not checked here would be promised and not kept.
+# Keywords that cannot be checked; the signature would promise more than it keeps.
 _UNKNOWN = (
     *("not", "if", "contains", "patternProperties", "dependentRequired", "dependentSchemas", "$dynamicRef"),
     *("unevaluatedProperties", "unevaluatedItems"),
@@ -50,12 +50,12 @@ _REF = "#/$defs/"
 
 
 def compiled(schema: Mapping[str, Any]) -> CoreSchema:
-    """A validator of lists whose items satisfy ``schema``; ``$ref`` is looked up in its ``$defs``.
+    """Return a validator of lists whose items satisfy ``schema``; ``$ref`` refers to its ``$defs``.
 
     Raises
     ------
     ValueError
-        The schema demands what is not understood here; the message names it.
+        The schema has an unsupported keyword; the message names it.
     """
     items = cs.list_schema(_compile(schema), strict=True)
     known = [cast("CoreSchema", {**_compile(inner), "ref": name}) for name, inner in schema.get("$defs", {}).items()]
@@ -65,7 +65,7 @@ def compiled(schema: Mapping[str, Any]) -> CoreSchema:
 def _compile(schema: Mapping[str, Any]) -> CoreSchema:
     for word in _UNKNOWN:
         if word in schema:
-            raise ValueError(f"the signature demands {word!r}, which cannot be checked")
+            raise ValueError(f"the signature uses {word!r}, which is not supported; remove it")
     if "$ref" in schema:
         return cs.definition_reference_schema(_ref_name(schema["$ref"]))
     if "allOf" in schema:
@@ -78,7 +78,7 @@ def _compile(schema: Mapping[str, Any]) -> CoreSchema:
         return _untyped(schema)
     types = [declared] if isinstance(declared, str) else list(declared)
     kinds = [_of_type(name, schema) for name in types if name != "null"]
-    # Lists and objects name their own inner errors; in a choice of types only the choice can be named.
+    # Lists and objects report their inner errors; a choice of types reports only the choice.
     one = kinds[0] if len(kinds) == 1 else named(cs.union_schema(list(kinds)) if kinds else cs.none_schema(), schema)
     return cs.nullable_schema(one) if "null" in types and kinds else one
 
@@ -102,7 +102,7 @@ def _any_of(branches: list[Mapping[str, Any]], schema: Mapping[str, Any]) -> Cor
 
 def _ref_name(reference: str) -> str:
     if not reference.startswith(_REF):
-        raise ValueError(f"the signature refers to {reference!r}, which is not within it")
+        raise ValueError(f"the signature refers to {reference!r}, which it does not contain")
     return reference.removeprefix(_REF)
 
 
@@ -187,7 +187,7 @@ def _scalar(name: str, schema: Mapping[str, Any]) -> CoreSchema:
             check = FORMAT_READERS.get(schema.get("format", ""))
             return cs.no_info_after_validator_function(_checking(check), text) if check else text
         case _:
-            raise ValueError(f"the signature has a type that JSON does not know: {name!r}")
+            raise ValueError(f"the signature has the type {name!r}, which JSON Schema lacks")
 
 
 _DURATION = SchemaValidator(cs.timedelta_schema())
@@ -216,20 +216,20 @@ def _among(kind: CoreSchema, schema: Mapping[str, Any]) -> CoreSchema:
 
 
 def allowed_values(schema: Mapping[str, Any]) -> list[Any]:
-    """The values of ``enum`` or ``const`` but null; empty: any."""
+    """Return the values of ``enum`` or ``const`` without null; empty: any value."""
     listed = [schema["const"]] if "const" in schema else schema.get("enum", ())
     return [value for value in listed if value is not None]
 
 
 def named(kind: CoreSchema, schema: Mapping[str, Any]) -> CoreSchema:
-    """``kind`` with one message in words, instead of one for each way in which it can fail."""
-    # pydantic would take braces for its own placeholders.
+    """Return ``kind`` with one message in words, in place of one message for each alternative."""
+    # pydantic would treat braces as placeholders.
     message = f"must be {in_words(schema)}".replace("{", "(").replace("}", ")")
     return cs.custom_error_schema(kind, "not_as_described", custom_error_message=message)
 
 
 def in_words(schema: Mapping[str, Any]) -> str:
-    """What satisfies ``schema``: ``a whole number from 0 to 120``."""
+    """Describe the values that satisfy ``schema``: ``a whole number from 0 to 120``."""
     if allowed := allowed_values(schema):
         shown = ", ".join(json.dumps(value, ensure_ascii=False) for value in allowed[:10])
         return f"one of {shown}" + (f" (and {len(allowed) - 10} more)" if len(allowed) > 10 else "")

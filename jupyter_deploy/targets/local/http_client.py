@@ -1,4 +1,4 @@
-"""Asking an endpoint, as any client would, and how others can."""
+"""HTTP requests to an endpoint, and the command lines for them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import httpx
 from jupyter_deploy.domain.errors import InvalidInput, TargetError
 from jupyter_deploy.serving.values import codec
 
-# Characters of one argument that people paste: a table's row, but no image.
+# Characters of an argument that people paste: a table's row, but no image.
 _MOST_ARGUMENT = 1000
 
 
 class HttpClient:
-    """The Client port. Proxies of the environment are passed over: the gateway is on this machine.
+    """The Client port. It ignores proxies of the environment, since the gateway is on this machine.
 
     Parameters
     ----------
     token_file
         A file with the header line that carries the gateway's token.
     token
-        The token itself; None when the gateway asks for none.
+        The token itself; None: the gateway needs none.
     public_url
         Where others reach the gateway, ``{port}`` standing for its port; None: nowhere.
     """
@@ -37,7 +37,7 @@ class HttpClient:
         self._public_url = public_url
 
     def post(self, url: str, body: Any) -> tuple[int, Mapping[str, str], Any]:
-        """POST ``body``, arrays and data frames in it too, as JSON; waits up to two minutes for the answer."""
+        """POST ``body``, also with arrays and data frames, as JSON; waits up to two minutes for the response."""
         try:
             body = codec.to_json(body)
         except TypeError as error:
@@ -51,13 +51,13 @@ class HttpClient:
                 response = client.post(url, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise TargetError(
-                f"nobody answers at {url}: {error}", "'nbdeploy reconcile' starts what should run"
+                f"the gateway does not answer at {url}: {error}", "'nbdeploy reconcile' starts the endpoints"
             ) from error
         kind = response.headers.get("content-type", "")
         return response.status_code, dict(response.headers), response.json() if "json" in kind else response.text
 
     def public(self, url: str) -> str | None:
-        """Where others find what is at ``url`` here."""
+        """The public URL for a URL of this machine."""
         if self._public_url is None:
             return None
         local = urlsplit(url)
@@ -68,9 +68,9 @@ class HttpClient:
         return self._token_file if self._token() else None
 
     def command(self, url: str, body: Any) -> str:
-        """A line for a shell that posts ``body`` to ``url`` or, if there is one, to its public address.
+        """A command line that posts ``body`` to the public URL, or without one to ``url``.
 
-        The token is read from its file by curl itself: as an argument, every user of the machine could see it.
+        curl reads the token from its file: every user of the machine could see it as an argument.
         """
         file = self.header_file()
         token = f" -H @{shlex.quote(str(file))}" if file else ""

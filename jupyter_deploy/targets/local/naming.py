@@ -1,4 +1,4 @@
-"""What a release's program and files are called in a runtime directory."""
+"""Names of a release's program and files in a runtime directory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .gateway.envoy_names import cluster_name
 from .runtime import Runtime, read_json
 
 PREFIX = "release-"
-"""What the names of releases' programs, and of no others, begin with."""
+"""The prefix of all releases' programs, and of no others."""
 
 
 def program_name(endpoint: str, tag: str, generation: int = 0) -> str:
@@ -22,14 +22,14 @@ def program_name(endpoint: str, tag: str, generation: int = 0) -> str:
 
 
 def generations(endpoint: str, tag: str, programs: Iterable[str]) -> set[int]:
-    """Those of a release that are among the supervisor's programs."""
+    """The generations of a release among the supervisor's programs."""
     pattern = re.compile(rf"{re.escape(program_name(endpoint, tag))}(?:\.\.(\d+))?")
-    found = (pattern.fullmatch(name) for name in programs)
-    return {int(one[1] or 0) for one in found if one}
+    matches = (pattern.fullmatch(name) for name in programs)
+    return {int(one[1] or 0) for one in matches if one}
 
 
 def sockets(runtime: Runtime, release: Release, generation: int | None = None) -> list[str]:
-    """The sockets of a release: of those that run as many as it was started with, else as its resources say."""
+    """The sockets of a release: for a running one as many as it was started with, else as its resources define."""
     key = key_of(release.endpoint, release.tag)
     record = read_json(runtime.path / "releases" / f"{key}.json")
     current = record.get("generation", 0)
@@ -39,7 +39,7 @@ def sockets(runtime: Runtime, release: Release, generation: int | None = None) -
 
 
 def how_many(release: Release) -> int:
-    """Sockets of a release that is to be started: of its processes, one each; those in a container share one."""
+    """The number of sockets of a release before its start: one per process; in a container, one."""
     return 1 if release.image is not None else release.resources.processes
 
 
@@ -49,5 +49,5 @@ def key_of(endpoint: str, tag: str) -> str:
 
 
 def stem_of(key: str, generation: int) -> str:
-    """What the names of a generation's files begin with."""
+    """The prefix of the names of a generation's files."""
     return f"{key}.{generation}" if generation else key

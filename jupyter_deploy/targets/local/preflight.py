@@ -1,4 +1,4 @@
-"""What this machine must have left for Envoy and workers to start, looked at before they do."""
+"""The machine's limits, checked before Envoy and workers start."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from jupyter_deploy.domain.errors import TargetError
 _LEAST_FILES = 256
 
 
-def check_machine() -> None:
-    """Raise TargetError, with what to do, if the limits of this user are too low or used up.
+def check_limits() -> None:
+    """Raise TargetError if a limit of this user is too low or used up.
 
-    Looked at: open files a process (``RLIMIT_NOFILE``) and, on Linux, inotify, by which Envoy learns of changed
-    documents. Without the look Envoy would end without a word, or run and notice nothing.
+    The limits are open files per process (``RLIMIT_NOFILE``) and, on Linux, inotify, by which Envoy learns of changed
+    documents. Otherwise Envoy ends without a message, or never sees a change.
     """
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if files != resource.RLIM_INFINITY and files < _LEAST_FILES:

@@ -1,6 +1,6 @@
-"""The runtime directory: short, of one user alone, with the sockets, the locks and what is in force now.
+"""The runtime directory of one user: sockets, locks and the configuration in force, under a short path.
 
-Unix sockets are its content's main part, and uvicorn makes them 0666: the directory itself is the guard.
+uvicorn makes its unix sockets with mode 0666, so the directory's own mode protects them.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class Runtime:
         self._held: set[str] = set()
 
     def prepare(self) -> None:
-        """Make the directory, or check the one that is there.
+        """Make the directory, or check an existing one.
 
         Raises
         ------
         TargetError
-            It is a symbolic link, or not a directory, or somebody else's.
+            It is a symbolic link, not a directory, or another user's.
         """
         fault = path_fault(self.path)
         if fault:
@@ -52,25 +52,20 @@ class Runtime:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            if not self.path.is_symlink():  # a dangling one: check() says so
+            if not self.path.is_symlink():  # check() reports a dangling one
                 raise self._unusable(error.strerror or "it cannot be made") from error
         self.check()
         for name in ("conf.d", "pids", "programs", "releases", "routes", "s", "xds", "empty"):
             (self.path / name).mkdir(mode=0o700, exist_ok=True)
 
     def check(self) -> None:
-        """The directory must be this user's alone.
-
-        Raises
-        ------
-        TargetError
-        """
-        found = self.path.lstat()
-        if stat.S_ISLNK(found.st_mode):
+        """Raise TargetError unless the directory is this user's alone."""
+        status = self.path.lstat()
+        if stat.S_ISLNK(status.st_mode):
             raise self._unusable("it is a symbolic link")
-        if found.st_uid != os.geteuid():
+        if status.st_uid != os.geteuid():
             raise self._unusable("it belongs to another user")
-        if found.st_mode & 0o077:
+        if status.st_mode & 0o077:
             self.path.chmod(0o700)
 
     def _unusable(self, why: str) -> TargetError:
@@ -80,14 +75,14 @@ class Runtime:
         )
 
     def exists(self) -> bool:
-        """Whether there is anything to look at; observing must not make it."""
+        """Whether the directory exists; an observation must not make it."""
         return self.path.is_dir()
 
     @contextmanager
     def lock(self, name: str = "state") -> Iterator[None]:
-        """Hold a lock among all processes and threads of this user; waits for it, unless this object has it already.
+        """Hold a lock among all processes and threads of this user; waits unless this object holds it already.
 
-        Two locks are taken in one order only: a release's before ``state``.
+        A release's lock is always taken before ``state``.
         """
         if name in self._held:
             yield
@@ -104,7 +99,7 @@ class Runtime:
             os.close(handle)
 
     def clear(self) -> None:
-        """Remove everything but the locks: others may be waiting for one."""
+        """Remove everything but the locks, for which other processes may wait."""
         for entry in self.path.iterdir():
             if entry.name == "locks":
                 continue
@@ -117,8 +112,8 @@ class Runtime:
 def locate(settings: LocalSettings) -> Runtime:
     """The runtime directory of these settings.
 
-    The one in use is found by ``gateway.json``: a shell with another ``XDG_RUNTIME_DIR`` (su, cron, a container's
-    exec) must find what a notebook started.
+    ``gateway.json`` names the one in use, so that a shell with another ``XDG_RUNTIME_DIR`` (su, cron, a container's
+    exec) finds the releases that a notebook started.
     """
     if settings.runtime is not None:
         path = settings.runtime.absolute()
@@ -142,7 +137,7 @@ def locate(settings: LocalSettings) -> Runtime:
 
 
 def path_fault(path: Path) -> str:
-    """Why sockets and INI files could not live with this path; empty when they can."""
+    """The reason why this path is unfit for sockets and INI files; empty: it is fit."""
     if not path.is_absolute():
         return "it is not absolute"
     if not _PLAIN.fullmatch(str(path)):
@@ -154,17 +149,17 @@ def path_fault(path: Path) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty when there is none that can be read."""
+    """The object in a JSON file; empty if none can be read."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def _ours(path: Path) -> bool:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and os.access(path, os.W_OK | os.X_OK)
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and os.access(path, os.W_OK | os.X_OK)

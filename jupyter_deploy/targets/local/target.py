@@ -1,8 +1,8 @@
 """Releases as processes or containers of this machine and user, behind Envoy, under supervisord.
 
-Everything that is running is written down in the runtime directory, so that any process of the user can go on where
-another one ended. Two locks keep them apart: one a release, held while it starts or stops (which may take
-minutes), and ``state``, held for moments, around every change of what is supervised or routed.
+The runtime directory records everything that runs, so that any process of the user can continue where another one
+ended. Two kinds of locks keep these processes apart: one lock per release, held while it starts or stops (which may
+take minutes), and ``state``, held for moments around every change of a supervised program or a route.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from pydantic import ValidationError
 
 from jupyter_deploy.artifacts.bento_format import require_format
 from jupyter_deploy.domain.errors import RouteNotConfirmed, StartFailed
-from jupyter_deploy.domain.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
+from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth, TargetSettings
 from jupyter_deploy.domain.release.processes import passed_on
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.system.home import private_folder, was_running, write_atomic
 
 from .gateway.gateway import Gateway, envoy_binary, forget_runtime, remember
 from .naming import PREFIX
-from .preflight import check_machine
+from .preflight import check_limits
 from .releases import limits
 from .releases.by_container import require_containable, sweep
 from .releases.container_engine import find_engine, require_platform
@@ -34,109 +34,90 @@ from .releases.hardware import require_hardware
 from .releases.workers import Workers
 from .runtime import Runtime, locate
 from .settings import LocalSettings
-from .supervisor.orphans import clear, end_leftovers
+from .supervisor.orphans import clear, end_orphans
 from .supervisor.supervisord import Program, Programs, Supervisor
-
-__all__ = ["LocalSettings", "LocalTarget"]
 
 ARCHIVIST = "archivist"
 
-_ASKED_AT_ONCE = 32  # a release that hangs takes a second of one of them
+_PARALLEL_PROBES = 32  # a release that hangs occupies one thread for a second
 
 
 class LocalTarget:
-    """``domain.ports.Target`` on this machine."""
+    """``domain.release.ports.Target`` on this machine."""
+
+    settings_class: type[TargetSettings] = LocalSettings
 
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings
 
     def check(self, resources: Resources | None = None, platform: str | None = None) -> None:
-        """Raise EnvoyMissing if there is no gateway to start, TargetError if the machine's limits forbid it.
+        """Raise if Envoy is missing, the machine's limits are too low, or it has fewer resources than these.
 
-        InvalidInput for more resources than it has. For an image of a ``platform`` also ToolMissing, TargetError and
-        InvalidInput, if no container of it can run here.
+        With a ``platform``, also raise if no container engine here can run an image for it.
         """
         require_hardware(resources or Resources())
         if platform is not None:
             require_platform(platform)
             require_containable(resources or Resources(), find_engine())
         envoy_binary(self._settings)
-        check_machine()
+        check_limits()
 
     def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
-        """Run a release until it is ready and answers its example as the notebook did.
-
-        One that runs and is ready is left alone; with ``ask`` it is asked its example once more; with ``renew`` too,
-        and started anew if it does not answer as the notebook did. One that runs with other resources, or from
-        another image, is started as it is to be beside that, until it is routed. Returns whether it had to be started.
-
-        Raises
-        ------
-        StartFailed, EnvironmentChanged, EnvoyMissing, TargetError
-            It was stopped again, unless it had been running before: then it runs as it did.
-        """
+        """Run a release until it is ready and reproduces the notebook's predictions for its example."""
         require_hardware(release.resources)
         envoy_binary(self._settings)
-        place = _Place(self._settings)
-        place.runtime.prepare()
-        workers = place.workers(release)
-        with place.runtime.lock(workers.lock):
-            if workers.alive(place.resume()) and workers.proved() and workers.ready():
+        host = _Host(self._settings)
+        host.runtime.prepare()
+        workers = host.workers(release)
+        with host.runtime.lock(workers.lock):
+            if workers.alive(host.resume()) and workers.proved() and workers.ready():
                 if not (ask or renew) or _answers(workers, renew=renew):
                     return False
-                with place.runtime.lock():
+                with host.runtime.lock():
                     workers.forget()
-                workers = place.workers(release)
-            if workers.outdated() and workers.alive(place.programs()):
-                place.take_down(workers)
-                workers = place.workers(release)
+                workers = host.workers(release)
+            if workers.outdated() and workers.alive(host.programs()):
+                host.take_down(workers)
+                workers = host.workers(release)
             require_format(release)
-            workers.way.require()
-            if workers.altered() and workers.alive(place.programs()):
-                place.start_beside(workers)
+            workers.runner.require()
+            if workers.altered() and workers.alive(host.programs()):
+                host.start_replacement(workers)
                 return True
-            if not workers.alive(place.programs()):
-                workers.way.sweep()  # by an engine that may be slow: not under the lock that everybody needs
-            with place.runtime.lock():
-                place.runtime.prepare()  # the last release may just have been stopped
-                before = workers.alive(place.programs())
+            if not workers.alive(host.programs()):
+                workers.runner.sweep()  # an engine may be slow: not under the lock that every process needs
+            with host.runtime.lock():
+                host.runtime.prepare()  # the last release may just have been stopped
+                before = workers.alive(host.programs())
                 if not before:
-                    check_machine()
-                place.open()
+                    check_limits()
+                host.open()
                 if not before:
                     workers.launch()
             try:
                 workers.wait_ready(patient=before)
                 workers.probe()
                 workers.prove()
-            except BaseException:  # Ctrl-C too: nothing half-started stays
+            except BaseException:  # also on Ctrl-C, no half-started release stays
                 if not before:
-                    place.take_down(workers)
+                    host.take_down(workers)
                 raise
             return not before
 
     def stop(self, release: Release) -> None:
-        """Stop a release, its requests answered; with the last one gateway and supervisor go too."""
-        place = _Place(self._settings)
-        workers = place.workers(release)
-        if not place.runtime.exists():
-            workers.way.sweep()
+        """Stop a release after its pending requests; with the last release, stop the gateway and the supervisor."""
+        host = _Host(self._settings)
+        workers = host.workers(release)
+        if not host.runtime.exists():
+            workers.runner.sweep()
             return
-        place.runtime.prepare()
-        with place.runtime.lock(workers.lock):
-            place.resume()
-            place.take_down(workers)
+        host.runtime.prepare()
+        with host.runtime.lock(workers.lock):
+            host.resume()
+            host.take_down(workers)
 
     def route(self, endpoint: Endpoint) -> str:
-        """Put an endpoint's traffic in force, confirmed by Envoy, and return its URL.
-
-        Raises
-        ------
-        RouteNotConfirmed
-            Everything is as it was before.
-        TargetError
-            The bento of a release has another format: it may not understand how requests are to be recorded.
-        """
+        """Put an endpoint's traffic into force, confirmed by Envoy, and return its URL."""
         for tag in endpoint.traffic.tags() if endpoint.running else ():
             require_format(endpoint.release(tag))
         try:
@@ -144,88 +125,88 @@ class LocalTarget:
         except OSError as error:
             raise RouteNotConfirmed(
                 f"the change is not in force: cannot write {error.filename or 'a file'}: {error.strerror or error}",
-                "make room on that disk or make it writable, then run 'nbdeploy reconcile'",
+                "free space on that disk or make it writable, then run 'nbdeploy reconcile'",
             ) from error
-        _Place(self._settings).retire(endpoint, programs)
+        _Host(self._settings).retire(endpoint, programs)
         return url
 
     def _route(self, endpoint: Endpoint) -> tuple[str, Programs]:
-        """Its URL, and what ran before."""
-        place = _Place(self._settings)
-        place.runtime.prepare()
-        with place.runtime.lock():
-            place.runtime.prepare()  # the last release may just have been stopped
-            programs = place.resume()
-            before = place.fragments()
+        """Route the endpoint; returns its URL and the programs that ran before."""
+        host = _Host(self._settings)
+        host.runtime.prepare()
+        with host.runtime.lock():
+            host.runtime.prepare()  # the last release may just have been stopped
+            programs = host.resume()
+            before = host.fragments()
             known = before.get(endpoint.name)
-            newer = known is not None and known.revision > endpoint.revision
-            wanted = before if newer else before | {endpoint.name: endpoint}
-            if not any(e.running for e in wanted.values()) and not place.gateway.among(programs):
-                return place.gateway.url(endpoint.name), programs or {}
+            superseded = known is not None and known.revision > endpoint.revision
+            endpoints = before if superseded else before | {endpoint.name: endpoint}
+            if not any(e.running for e in endpoints.values()) and not host.gateway.running_in(programs):
+                return host.gateway.url(endpoint.name), programs or {}
             if programs is not None:
-                place.keep_records(programs)  # its limits may have been changed
-            place.put(wanted[endpoint.name])
+                host.keep_records(programs)  # the settings of retention may have changed
+            host.put(endpoints[endpoint.name])
             try:
-                if not place.gateway.among(programs):
-                    place.open()  # it may be all that runs: releases that should do failed to start
-                place.gateway.apply(wanted.values())
+                if not host.gateway.running_in(programs):
+                    host.open()  # perhaps no release could be started
+                host.gateway.apply(endpoints.values())
             except BaseException:
-                place.put_back(endpoint.name, known)
+                host.put_back(endpoint.name, known)
                 raise
-            return place.gateway.url(endpoint.name), programs or {}
+            return host.gateway.url(endpoint.name), programs or {}
 
     def observe(self, endpoint: Endpoint) -> Observation:
-        """The endpoint as it is found; starts nothing."""
+        """The endpoint's state; starts nothing."""
         return self.observe_all([endpoint])[endpoint.name]
 
     def observe_all(self, endpoints: Sequence[Endpoint]) -> dict[str, Observation]:
-        """Several by one look: supervisor and gateway are asked once, all releases at the same time."""
-        place = _Place(self._settings)
-        if place.runtime.exists():
-            place.runtime.check()
-        programs = place.supervisor.seen()
-        workers = {(e.name, r.tag): place.workers(r) for e in endpoints for r in e.releases}
+        """The state of several endpoints: one query to supervisor and gateway, all releases in parallel."""
+        host = _Host(self._settings)
+        if host.runtime.exists():
+            host.runtime.check()
+        programs = host.supervisor.seen()
+        workers = {(e.name, r.tag): host.workers(r) for e in endpoints for r in e.releases}
         health = _health(workers, programs)
-        stats = place.gateway.statistics()
-        gateway = place.gateway.answers() if programs is None else place.gateway.among(programs)
+        stats = host.gateway.statistics()
+        gateway = host.gateway.answers() if programs is None else host.gateway.running_in(programs)
         return {
             endpoint.name: Observation(
-                url=place.gateway.url(endpoint.name),
+                url=host.gateway.url(endpoint.name),
                 gateway=gateway,
                 releases={release.tag: health[endpoint.name, release.tag] for release in endpoint.releases},
-                overflowed=place.gateway.overflowed(endpoint, stats),
-                counts=place.gateway.counts(endpoint, stats),
+                overflowed=host.gateway.overflowed(endpoint, stats),
+                counts=host.gateway.counts(endpoint, stats),
             )
             for endpoint in endpoints
         }
 
     def stand_by(self, release: Release) -> None:
-        """Have a process wait that the next release may become; not where nothing runs."""
-        place = _Place(self._settings)
-        if place.runtime.exists():
-            place.workers(release).way.stand_by()
+        """Start a spare process that the next release may become, unless nothing runs here."""
+        host = _Host(self._settings)
+        if host.runtime.exists():
+            host.workers(release).runner.stand_by()
 
     def limits(self, release: Release) -> tuple[str, ...]:
-        """How what it may use is enforced."""
-        return _Place(self._settings).workers(release).limits()
+        """How the release's resources are enforced."""
+        return _Host(self._settings).workers(release).limits()
 
     def lost(self) -> bool:
-        """Whether something ran here and nobody has stopped it, and yet neither it nor its configuration is there."""
-        place = _Place(self._settings)
-        return was_running(self._settings.home) and not place.supervisor.alive() and not place.supervisor.interrupted()
+        """Whether releases ran here and were not stopped, and neither the supervisor nor its configuration is left."""
+        host = _Host(self._settings)
+        return was_running(self._settings.home) and not host.supervisor.alive() and not host.supervisor.interrupted()
 
     def down(self) -> None:
-        """Stop everything in the runtime directory, also what no store knows of."""
-        place = _Place(self._settings)
-        if place.runtime.exists():
-            place.runtime.prepare()
-            with place.runtime.lock():
-                place.close()
+        """Stop every program of the runtime directory, also releases that the store does not know."""
+        host = _Host(self._settings)
+        if host.runtime.exists():
+            host.runtime.prepare()
+            with host.runtime.lock():
+                host.close()
         else:
             try:
                 if was_running(self._settings.home):
-                    sweep(self._settings)  # containers outlive a runtime directory that somebody has removed
-            finally:  # what a reboot ended is not to come back either
+                    sweep(self._settings)  # containers outlive a deleted runtime directory
+            finally:  # releases that a reboot ended must not come back either
                 with suppress(OSError):
                     forget_runtime(self._settings)
 
@@ -233,13 +214,13 @@ class LocalTarget:
 def _health(
     workers: Mapping[tuple[str, str], Workers], programs: Programs | None
 ) -> dict[tuple[str, str], ReleaseHealth]:
-    """Of each release; ``programs`` None: there is no supervisor. Those that could answer are asked side by side."""
-    askable = [key for key, one in workers.items() if one.askable(programs)]
+    """The health of each release, queried in parallel; ``programs`` None: there is no supervisor."""
+    reachable = [key for key, one in workers.items() if one.reachable(programs)]
     ready: dict[tuple[str, str], bool] = {}
-    if askable:
-        with ThreadPoolExecutor(min(len(askable), _ASKED_AT_ONCE), "nbdeploy-health") as pool:
-            ready = dict(zip(askable, pool.map(lambda key: workers[key].ready(), askable), strict=True))
-    found = {}
+    if reachable:
+        with ThreadPoolExecutor(min(len(reachable), _PARALLEL_PROBES), "nbdeploy-health") as pool:
+            ready = dict(zip(reachable, pool.map(lambda key: workers[key].ready(), reachable), strict=True))
+    health = {}
     for key, one in workers.items():
         if programs is None and ready.get(key):
             running, healthy, detail = True, True, "runs without a supervisor"
@@ -247,12 +228,12 @@ def _health(
             states = (programs or {}).get(one.program, ())
             running, healthy, detail = one.health(states, ready=ready.get(key, False))
         enforced = one.limits() if running else ()
-        found[key] = ReleaseHealth(running=running, healthy=healthy, detail=detail, limits=enforced)
-    return found
+        health[key] = ReleaseHealth(running=running, healthy=healthy, detail=detail, limits=enforced)
+    return health
 
 
 def _answers(workers: Workers, *, renew: bool) -> bool:
-    """Whether it answers its example as the notebook did; unless ``renew``, StartFailed says why not."""
+    """Whether a release reproduces the notebook's predictions; if not and not ``renew``, raise StartFailed."""
     try:
         workers.probe()
     except StartFailed:
@@ -262,8 +243,8 @@ def _answers(workers: Workers, *, renew: bool) -> bool:
     return True
 
 
-class _Place:
-    """The runtime directory with all that works in it. Located anew by each call: it may move meanwhile."""
+class _Host:
+    """The runtime directory with supervisor and gateway. Every call locates it anew, since it may move."""
 
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings
@@ -278,7 +259,7 @@ class _Place:
         return self.supervisor.seen() or {}
 
     def resume(self) -> Programs | None:
-        """What runs (None: no supervisor); one that was killed is there again, also where its keeper started none."""
+        """The programs (None: no supervisor); restarts a supervisor that was killed with its keeper."""
         seen = self.supervisor.seen()
         if seen is None and self.supervisor.interrupted():
             with self.runtime.lock():
@@ -288,9 +269,9 @@ class _Place:
         return seen
 
     def take_down(self, workers: Workers) -> None:
-        """Stop a release; the caller holds its lock."""
+        """Stop a release. The caller holds its lock."""
         others = workers.others(self.programs())
-        # Answering the last requests may take long: not under the lock that everybody needs.
+        # Pending requests may take long: not under the lock that every process needs.
         if self.supervisor.alive():
             for one in (workers, *others):
                 self.supervisor.stop(one.program)
@@ -301,25 +282,25 @@ class _Place:
             if not any(name.startswith(PREFIX) for name in self.programs()):
                 self.close()
 
-    def start_beside(self, workers: Workers) -> None:
-        """Start a release, otherwise than it runs, beside what runs of it; the caller holds its lock.
+    def start_replacement(self, workers: Workers) -> None:
+        """Start a release with other resources or another image. The caller holds its lock.
 
-        Clients are asked for by those that run until the next routes are in force; if the start fails, they stay.
+        The running generation serves until the next routes are in force; if the start fails, it stays.
         """
-        newer = workers.newer()
+        successor = workers.successor()
         with self.runtime.lock():
-            check_machine()
-            newer.launch()
+            check_limits()
+            successor.launch()
         try:
-            newer.wait_ready()
-            newer.probe()
-            newer.prove()
+            successor.wait_ready()
+            successor.probe()
+            successor.prove()
         except BaseException:
-            self._drop(newer)
+            self._drop(successor)
             raise
 
     def retire(self, endpoint: Endpoint, programs: Programs) -> None:
-        """End what ran with other resources before, of what was running: nothing is routed there any more."""
+        """End the former generations of an endpoint's releases: no route leads to them any more."""
         for release in endpoint.releases:
             workers = self.workers(release)
             if workers.others(programs):
@@ -333,18 +314,18 @@ class _Place:
             generation.withdraw()
 
     def open(self) -> None:
-        """Have a supervisor that every shell finds; the caller holds the state lock."""
+        """Start the supervisor and note its runtime directory for every shell. The caller holds the state lock."""
         self.supervisor.ensure()
         remember(self._settings, runtime=str(self.runtime.path))
         self.keep_records(self.programs())
 
     def keep_records(self, programs: Programs) -> None:
-        """Have the program that tends the records run as the settings are now, if there is to be one."""
+        """Run the archivist with the present settings, if there is one."""
         if not self._settings.archivist:
             return
         ready = f"{self.runtime.path}/archivist.ready"
         command = [*self._settings.archivist, "--ready", ready]
-        if command == self._tending() and any(state.alive for state in programs.get(ARCHIVIST, ())):
+        if command == self._archivist_command() and any(state.alive for state in programs.get(ARCHIVIST, ())):
             return
         private_folder(self._settings.logs)
         self.supervisor.add(
@@ -358,34 +339,34 @@ class _Place:
             )
         )
 
-    def _tending(self) -> object:
-        """The command line with which the archivist was started; None if that cannot be known."""
+    def _archivist_command(self) -> object:
+        """The command line of the running archivist; None if it is unknown."""
         with suppress(OSError, ValueError, LookupError, TypeError):
             return json.loads((self.runtime.path / "programs" / f"{ARCHIVIST}@0.json").read_bytes())["command"]
         return None
 
     def close(self) -> None:
-        """Stop everything; the caller holds the state lock."""
+        """Stop everything. The caller holds the state lock."""
         self.supervisor.shutdown()
-        end_leftovers(self.runtime)
+        end_orphans(self.runtime)
         try:
             clear(self.runtime)
-        finally:  # what was told to go does not come back because an engine does not answer
+        finally:  # an engine that does not answer must not bring releases back
             for state in (self.runtime.path / "programs").glob("*.limits"):
                 limits.undo(state)
             self.runtime.clear()
-            with suppress(OSError):  # a full disk must not be in the way of a stop
+            with suppress(OSError):  # a full disk must not prevent a stop
                 forget_runtime(self._settings)
 
     def fragments(self) -> dict[str, Endpoint]:
         """The endpoints in force."""
-        found = {}
+        endpoints = {}
         for path in sorted((self.runtime.path / "routes").glob("*.json")):
-            # One of another version of nbdeploy cannot be rendered: its endpoint comes back when it is routed.
+            # A file of another version of nbdeploy is skipped: its endpoint returns with its next route.
             with suppress(ValidationError, OSError):
                 endpoint = Endpoint.model_validate_json(path.read_bytes())
-                found[endpoint.name] = endpoint
-        return found
+                endpoints[endpoint.name] = endpoint
+        return endpoints
 
     def put(self, endpoint: Endpoint) -> None:
         write_atomic(self._fragment(endpoint.name), endpoint.model_dump_json())

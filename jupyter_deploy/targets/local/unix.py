@@ -11,17 +11,17 @@ from jupyter_deploy.system.unix_http import UnixConnection
 
 
 def client(socket: str | Path, timeout: float) -> httpx.Client:
-    """A client of whoever listens on ``socket``.
+    """An HTTP client of the server on ``socket``.
 
-    Without ``trust_env=False`` a proxy of the environment would take precedence over the socket, and without
-    ``verify=False`` each client would read all certificates for the TLS that a socket does not have.
+    Without ``trust_env=False`` a proxy of the environment takes precedence over the socket, and without
+    ``verify=False`` each client reads all certificates, although a socket has no TLS.
     """
     transport = httpx.HTTPTransport(uds=str(socket), verify=False)
     return httpx.Client(transport=transport, base_url="http://localhost", timeout=timeout, trust_env=False)
 
 
-def says_ready(socket: str, timeout: float) -> bool:
-    """Whether a worker listens there and can be asked."""
+def is_ready(socket: str, timeout: float) -> bool:
+    """Whether the worker on a socket reports that it is ready."""
     if not Path(socket).exists():
         return False
     worker = UnixConnection(socket, timeout)

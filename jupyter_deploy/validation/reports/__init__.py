@@ -12,14 +12,14 @@ from html import escape
 from pathlib import Path
 
 from jupyter_deploy.domain.validation.validation import Validation
-from jupyter_deploy.system.filesystem import cannot_write
+from jupyter_deploy.system.filesystem import write_error
 from jupyter_deploy.system.home import private_folder, write_atomic
 
 KEPT = 200
-"""So many validations' folders stay, beside those that releases refer to."""
+"""The number of validations' folders that stay, in addition to those that releases refer to."""
 
 OF_THE_USER = 0o666
-"""What the user names is as the user's umask has it: another account's CI agent may have to read it."""
+"""Mode of files that the user names, less the umask: another account's CI agent may have to read them."""
 
 
 class ValidationReports:
@@ -28,7 +28,7 @@ class ValidationReports:
     Parameters
     ----------
     home : Path
-        ``<home>/validations/<id>`` (0700) holds what belongs to one validation: the notebooks as they ran, the page.
+        ``<home>/validations/<id>`` (0700) holds the files of one validation: executed notebooks and the page.
     """
 
     def __init__(self, home: Path) -> None:
@@ -39,7 +39,7 @@ class ValidationReports:
         with _writing(self._root):
             made = private_folder(self._root / validation)
         if self._warming is None:
-            # No daemon: a V8 that starts while the interpreter ends would take the exit code with it.
+            # Not a daemon: a V8 that starts while the interpreter ends would change the exit code.
             self._warming = threading.Thread(target=_warm, name="nbdeploy-reports")
             self._warming.start()
         return made
@@ -77,16 +77,16 @@ class ValidationReports:
             write_atomic(path, document(validation), OF_THE_USER)
 
     def github(self, validation: Validation) -> None:
-        from .github import tell
+        from .github import write
 
         with _writing(os.environ.get("GITHUB_STEP_SUMMARY", "the job's summary")):
-            tell(validation)
+            write(validation)
 
     def clear(self, kept: Collection[str]) -> None:
-        """Remove the oldest folders beyond 200; those of the validations named are kept and not counted."""
+        """Remove the oldest folders beyond 200; the ones in ``kept`` stay and are not counted."""
         with contextlib.suppress(OSError):  # next time
-            found = sorted(entry.name for entry in self._root.iterdir() if entry.is_dir() and entry.name not in kept)
-            for name in found[: max(0, len(found) - KEPT)]:
+            names = sorted(entry.name for entry in self._root.iterdir() if entry.is_dir() and entry.name not in kept)
+            for name in names[: max(0, len(names) - KEPT)]:
                 shutil.rmtree(self._root / name, ignore_errors=True)
 
 
@@ -95,7 +95,7 @@ def _writing(where: Path | str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise cannot_write(where, error.strerror or error) from error
+        raise write_error(where, error.strerror or error) from error
 
 
 def _copy(file: Path, target: Path) -> None:

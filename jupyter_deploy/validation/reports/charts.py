@@ -1,4 +1,4 @@
-"""Vega-Lite specifications as SVG inside a page: drawn here, in a V8 of vl-convert's own; the page needs no script."""
+"""Vega-Lite specifications as inline SVG, rendered by vl-convert; the page needs no script."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from jupyter_deploy.domain.validation.chart import Colours
 
-# The page's stylesheet says what they are, for light and for dark: Vega hands colours through as they are.
+# The page's stylesheet defines them, for light and dark; Vega passes colours through.
 PAGE_COLOURS = Colours("var(--candidate)", "var(--stable)", "var(--fail)", "var(--muted)")
 
 _VEGA_LITE = "5.20"
@@ -29,7 +29,7 @@ _CONFIG = {
 
 
 def svg(specification: dict[str, Any], words: str) -> str:
-    """The picture as an ``svg`` element of at most 340 pixels' width, with ``words`` as its text alternative."""
+    """Render an ``svg`` element of at most 340 pixels' width, with ``words`` as its text alternative."""
     import vl_convert  # 100 MB that only a report needs
 
     whole = {

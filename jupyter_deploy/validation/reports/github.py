@@ -1,6 +1,6 @@
-"""What a GitHub workflow shows of a validation: annotations at the notebooks, and the job's summary.
+"""GitHub's view of a validation: annotations at the notebooks, and the job's summary.
 
-A job's runner reads workflow commands on stdout and on stderr alike, so they go to stderr: stdout is the result's.
+A job's runner reads workflow commands on stdout and stderr; they go to stderr, since stdout holds the result.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from jupyter_deploy.domain.validation.validation import Run, Validation
 from .page import ordered_checks, ordered_gates, run_names
 
 _ANNOTATIONS = 10
-"""Of each kind that GitHub shows of one step."""
+"""The number of annotations of each kind that GitHub shows per step."""
 
 _SUMMARY_BYTES = 1024 * 1024 - 4096
-"""Above 1 MiB GitHub drops a step's summary as a whole; the rest is for other programs' lines."""
+"""Above 1 MiB GitHub drops a step's whole summary; the rest is left to other programs."""
 
 _TABLE_ROWS = 200
 _NOTICE = "\n*There is more: this page is at its limit. The HTML report has all of it.*\n"
@@ -40,8 +40,8 @@ class _Annotation:
     line: int = 1
 
 
-def tell(validation: Validation, environment: Mapping[str, str] | None = None) -> None:
-    """Write the annotations to stderr and the summary to ``$GITHUB_STEP_SUMMARY``; elsewhere both to stderr.
+def write(validation: Validation, environment: Mapping[str, str] | None = None) -> None:
+    """Write the annotations to stderr and the summary to ``$GITHUB_STEP_SUMMARY``; outside of GitHub both to stderr.
 
     Raises
     ------
@@ -54,15 +54,15 @@ def tell(validation: Validation, environment: Mapping[str, str] | None = None) -
     target = environment.get("GITHUB_STEP_SUMMARY")
     if not target:
         lines = ["nbdeploy: no GitHub workflow runs here; it would be told:", *lines, "", summary(validation)]
-    # One write, so that no other line of a busy job comes in between.
+    # One write, so that no other line of a busy job interleaves.
     print("\n".join(lines), file=sys.stderr, flush=True)  # noqa: T201 - this is where the runner reads
     if target:
         with Path(target).open("ab") as file:
-            file.write(_fitting(summary(validation), _SUMMARY_BYTES - file.tell()))
+            file.write(_truncate(summary(validation), _SUMMARY_BYTES - file.tell()))
 
 
 def summary(validation: Validation) -> str:
-    """The job's summary, as GitHub's Markdown."""
+    """Return the job's summary as GitHub's Markdown."""
     names = run_names(validation.runs)
     subject = " against ".join(_code(tag) for tag in (validation.snapshot, validation.stable) if tag)
     parts = [f"## {SIGNS[validation.verdict]} {_text(headline(validation))}", ""]
@@ -111,15 +111,15 @@ def _annotations(validation: Validation, workspace: Path) -> Iterator[_Annotatio
     for run in validation.runs:
         file, lines = _relative(run.notebook, workspace), _lines(run.notebook)
         if run.status != "done":
-            said = f"{run.error.ename}: {run.error.evalue}" if run.error else run.detail or ENDED[run.status]
+            message = f"{run.error.ename}: {run.error.evalue}" if run.error else run.detail or ENDED[run.status]
             line = _line(lines, run.error.cell if run.error else None)
-            said = "; ".join(filter(None, (said, unjudged_words(run))))
+            message = "; ".join(filter(None, (message, unjudged_words(run))))
             kind = "notice" if run.status == "not run" else "error"
-            yield _Annotation(kind, f"{Path(run.notebook).name}: {ENDED[run.status]}", said, file, line)
+            yield _Annotation(kind, f"{Path(run.notebook).name}: {ENDED[run.status]}", message, file, line)
         for check in run.checks:
             if not check.passed:
-                said = check.detail or f"{check.name} does not hold"
-                yield _Annotation("error", f"check fails: {check.name}", said, file, _line(lines, check.cell))
+                message = check.detail or f"{check.name} does not hold"
+                yield _Annotation("error", f"check fails: {check.name}", message, file, _line(lines, check.cell))
         for gate in run.gates:
             if gate.verdict != "pass" and gate not in run.unjudged:
                 line = _line(lines, _cell(gate.expression, run))
@@ -130,7 +130,7 @@ def _annotations(validation: Validation, workspace: Path) -> Iterator[_Annotatio
 
 
 def _cell(expression: str, run: Run) -> int | None:
-    """Where what a gate is of was measured: its subgroup, or where that has no rows the metric's others."""
+    """Return the cell of a gate's metric: of its subgroup, or without rows there of its other subgroups."""
     try:
         gate = parse_gate(expression)
     except InvalidInput:  # of a version that knew other gates
@@ -151,27 +151,30 @@ def _of_gate(verdict: str, expression: str, sentence: str, file: str | None, lin
 
 
 def _bounded(annotations: Iterator[_Annotation]) -> Iterator[_Annotation]:
-    """At most as many of each kind as GitHub shows; the last one counts what had no room."""
+    """Yield at most as many annotations of each kind as GitHub shows; the last one counts the rest."""
     by_kind: dict[str, list[_Annotation]] = {}
     for annotation in annotations:
         by_kind.setdefault(annotation.kind, []).append(annotation)
-    for kind, found in by_kind.items():
-        if len(found) <= _ANNOTATIONS:
-            yield from found
+    for kind, of_kind in by_kind.items():
+        if len(of_kind) <= _ANNOTATIONS:
+            yield from of_kind
         else:
-            yield from found[: _ANNOTATIONS - 1]
-            more = len(found) - _ANNOTATIONS + 1
+            yield from of_kind[: _ANNOTATIONS - 1]
+            more = len(of_kind) - _ANNOTATIONS + 1
             yield _Annotation(kind, f"{more} more", f"{more} more are in the job's summary")
 
 
 def _command(annotation: _Annotation) -> str:
-    """https://docs.github.com/actions/reference/workflow-commands-for-github-actions, and its toolkit's escapes."""
-    given = {
+    """Format a workflow command, with the escapes of GitHub's toolkit.
+
+    https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+    """
+    properties_by_name = {
         "file": annotation.file,
         "line": str(annotation.line) if annotation.file else None,
         "title": annotation.title,
     }
-    properties = ",".join(f"{name}={_property(value)}" for name, value in given.items() if value)
+    properties = ",".join(f"{name}={_property(value)}" for name, value in properties_by_name.items() if value)
     return f"::{annotation.kind} {properties}::{_data(annotation.message)}"
 
 
@@ -184,7 +187,7 @@ def _property(text: str) -> str:
 
 
 def _relative(notebook: str, workspace: Path) -> str | None:
-    """The path that annotations stand at; None: it is not in the repository."""
+    """Return a notebook's path for annotations; None: it is outside of the repository."""
     path = Path(notebook)
     if not path.is_absolute():
         return path.as_posix() if "://" not in notebook else None
@@ -195,21 +198,21 @@ def _relative(notebook: str, workspace: Path) -> str | None:
 
 
 def _lines(notebook: str) -> list[int]:
-    """On which line of a notebook's file each of its cells of code begins; empty: it cannot be told."""
+    """Return the first line of each code cell in a notebook's file; empty: unknown."""
     try:
         file = Path(notebook).read_text("utf-8")
         cells = [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(file)["cells"]]
     except (OSError, ValueError, LookupError, TypeError):
         return []
-    found, at = [], 0
+    first_lines, at = [], 0
     for kind, source in cells:
         first = next((line for line in source.splitlines() if line.strip()), "")
         encoded = [json.dumps(first, ensure_ascii=ascii_alone)[:-1] for ascii_alone in (True, False)]
-        # From where the cell before begins, since two may have the same first line.
+        # Search from the start of the cell before, since two cells may have the same first line.
         at = max(at, *(file.find(words, at + 1) for words in encoded)) if first else at
         if kind == "code":
-            found.append(file.count("\n", 0, at) + 1)
-    return found
+            first_lines.append(file.count("\n", 0, at) + 1)
+    return first_lines
 
 
 def _line(lines: Sequence[int], cell: int | None) -> int:
@@ -225,7 +228,7 @@ def _table(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -
 
 
 def _text(words: str) -> str:
-    """Words that no Markdown, HTML, mention or table is made of, in one line."""
+    """Escape Markdown, HTML, mentions and tables, on one line."""
     flat = " ".join(words.split())
     flat = re.sub(r"([\\`*_{}\[\]()#+!|~$])", r"\\\1", flat)
     return (
@@ -248,10 +251,10 @@ def _ended(run: Run) -> str:
     return run.detail or ENDED[run.status]
 
 
-def _fitting(text: str, room: int) -> bytes:
-    """The text, cut after a line where it is too long for the file."""
+def _truncate(text: str, limit: int) -> bytes:
+    """Encode a text, truncated after a line if it is too long for the file."""
     data = text.encode()
-    if len(data) <= room:
+    if len(data) <= limit:
         return data
-    kept = data[: max(0, room - len(_NOTICE.encode()))]
+    kept = data[: max(0, limit - len(_NOTICE.encode()))]
     return kept[: kept.rfind(b"\n") + 1] + _NOTICE.encode() if kept else b""

@@ -1,8 +1,9 @@
 """JUnit's XML, as Jenkins (its schema junit-10), GitLab and GitHub's actions read it.
 
-A run of a notebook is a test suite; that it ran to its end, each check and each gate are its cases. What a cell raised,
-a dead kernel and a timeout are errors; a check or a gate that fails is a failure, and so is an undecided gate (of type
-``inconclusive``): nothing passes that is not shown, and a job that ends with 4 says why. What was not run is skipped.
+A run of a notebook is a test suite; its completion, each check and each gate are test cases. An exception, a dead
+kernel and a timeout are errors; a failed check or gate is a failure, and so is an undecided gate (of type
+``inconclusive``): only shown gates pass, and a job that ends with 4 has its reason here. A run that was not started is
+skipped.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from jupyter_deploy.domain.validation.validation import GateResult, Run, Validat
 
 from .page import run_names
 
-# What XML 1.0 has no form for: https://www.w3.org/TR/xml/#charsets
+# Characters that XML 1.0 cannot represent: https://www.w3.org/TR/xml/#charsets
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
 class _Case:
-    """One test case; ``outcome`` is the element that says that it did not pass, or empty."""
+    """One test case; ``outcome`` is the element for a case that did not pass, or empty."""
 
     name: str
     seconds: float = 0.0
@@ -35,25 +36,25 @@ class _Case:
 
 
 def document(validation: Validation) -> str:
-    """The file's text."""
+    """Return the text of the JUnit file."""
     names = run_names(validation.runs)
     suites = [(names[id(run)], run.seconds, list(_of_run(run)), _properties(run)) for run in validation.runs]
     if validation.live:
         suites.append(("live traffic", 0.0, [_of_gate(gate) for gate in validation.live], []))
-    cases = [case for _, _, found, _ in suites for case in found]
+    cases = [case for _, _, suite_cases, _ in suites for case in suite_cases]
     root = ET.Element("testsuites", {"name": "nbdeploy validate", **_counts(cases), "time": _time(validation.seconds)})
-    for place, (name, seconds, found, properties) in enumerate(suites):
+    for number, (name, seconds, suite_cases, properties) in enumerate(suites):
         suite = ET.SubElement(
             root,
             "testsuite",
             {
                 "name": _clean(name),
-                **_counts(found),
-                "skipped": str(sum(case.outcome == "skipped" for case in found)),
+                **_counts(suite_cases),
+                "skipped": str(sum(case.outcome == "skipped" for case in suite_cases)),
                 "time": _time(seconds),
                 "timestamp": f"{validation.at:%Y-%m-%dT%H:%M:%S}",
                 "hostname": _clean(socket.gethostname()),
-                "id": str(place),
+                "id": str(number),
                 "package": "nbdeploy",
             },
         )
@@ -62,7 +63,7 @@ def document(validation: Validation) -> str:
         for key, value in [("validation", validation.id), *subject, *properties]:
             if value is not None:
                 ET.SubElement(about, "property", {"name": _clean(key), "value": _clean(value)})
-        for case in found:
+        for case in suite_cases:
             _write(suite, name, case)
         ET.SubElement(suite, "system-out")
         ET.SubElement(suite, "system-err")
@@ -77,15 +78,15 @@ def _of_run(run: Run) -> Iterator[_Case]:
     if run.status == "done":
         yield _Case("runs to its end", run.seconds)
     else:
-        said, text = run.detail or ENDED[run.status], ""
+        message, text = run.detail or ENDED[run.status], ""
         if run.error is not None:
-            said = f"cell {run.error.cell}: {run.error.ename}: {run.error.evalue}"
-            text = run.error.traceback or said
+            message = f"cell {run.error.cell}: {run.error.ename}: {run.error.evalue}"
+            text = run.error.traceback or message
         kind = run.error.ename if run.error is not None else run.status
-        yield _Case("runs to its end", run.seconds, "error", kind, said, text)
+        yield _Case("runs to its end", run.seconds, "error", kind, message, text)
     for check in run.checks:
-        said = check.detail or f"{check.name} does not hold"
-        yield _Case(f"check: {check.name}", 0.0, *(("failure", "check", said) if not check.passed else ()))
+        message = check.detail or f"{check.name} does not hold"
+        yield _Case(f"check: {check.name}", 0.0, *(("failure", "check", message) if not check.passed else ()))
     yield from map(_of_gate, run.gates)
 
 
@@ -118,9 +119,13 @@ def _counts(cases: list[_Case]) -> dict[str, str]:
 
 
 def _write(suite: ET.Element, name: str, case: _Case) -> None:
-    # Dots would make packages of the notebook's name.
-    given = {"classname": _clean(name).replace(".", "_"), "name": _clean(case.name), "time": _time(case.seconds)}
-    element = ET.SubElement(suite, "testcase", given)
+    # Dots would split the notebook's name into packages.
+    attributes_of_case = {
+        "classname": _clean(name).replace(".", "_"),
+        "name": _clean(case.name),
+        "time": _time(case.seconds),
+    }
+    element = ET.SubElement(suite, "testcase", attributes_of_case)
     if case.outcome:
         attributes = {"type": _clean(case.type or case.outcome), "message": _clean(case.message)}
         ET.SubElement(element, case.outcome, attributes).text = _clean(case.text)

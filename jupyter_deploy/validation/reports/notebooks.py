@@ -1,4 +1,4 @@
-"""A notebook as it ran, by nbconvert, in a frame that can do nothing: no script, no request, no way out."""
+"""Executed notebooks as HTML by nbconvert, in a sandboxed frame: no scripts, no requests, no navigation."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _IMAGES = 6_000_000
 _PAGE = 12_000_000
 _KEPT = 20_000
 _TAG = 40
-"""What a tag weighs beside its characters: nbconvert parses all HTML once more, 12,000 tags a second."""
+"""The weight of a tag in addition to its characters: nbconvert parses HTML again, at 12,000 tags a second."""
 
-# Whatever a cell displayed stands in a document of its own, in a frame without scripts, forms and navigation; nothing
-# in it may be fetched. Both walls are the browser's.
+# The outputs of cells are in their own document, in a frame without scripts, forms and navigation; a policy forbids all
+# requests. The browser enforces both.
 _FRAME = (
     "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
     "<meta http-equiv='Content-Security-Policy' "
@@ -30,21 +30,21 @@ _FRAME = (
     "<body>{body}</body></html>"
 )
 
-# What leads out of a document: nothing of it would load, but Chromium opens a connection to a frame's address before it
-# looks whether it may. Under another name each is an element that does nothing.
+# Elements that lead out of a document: none would load, but Chromium opens a connection to a frame's address before it
+# checks the policy. Under another name each element does nothing.
 _LEADS_OUT = re.compile(r"<(/?)(iframe|frame|frameset|object|embed|meta|base|link|form)(?=[\s/>])", re.IGNORECASE)
 
 
 class Notebooks:
-    """Executed notebooks as documents for frames; a page gets 12 MB of them, the later ones are left to their files."""
+    """Executed notebooks as documents for frames, up to 12 MB per page; later ones are only linked."""
 
     def __init__(self) -> None:
-        self._left = _PAGE
+        self._size_left = _PAGE
 
     def document(self, path: Path, title: str) -> tuple[str, int, str]:
-        """The frame's document, its height in pixels as far as it can be guessed, and what is left out of it.
+        """Return the frame's document, its estimated height in pixels, and a note about omitted parts.
 
-        The document is empty where the notebook cannot be shown; the last of the three says why.
+        The document is empty if the notebook cannot be shown; the note gives the reason.
         """
         import nbformat
 
@@ -63,13 +63,13 @@ class Notebooks:
         except Exception as error:  # noqa: BLE001
             return "", 0, f"nbconvert cannot show it: {type(error).__name__}: {error}"
         body = _LEADS_OUT.sub(r"<\1x-\2", body)
-        # As it will stand in an attribute: there a tag takes more room.
-        room = len(body) + 3 * body.count("<") + 3 * body.count(">") + 4 * body.count('"') + 4 * body.count("&")
-        if room > self._left:
+        # The size in an attribute, where tags are escaped.
+        size_in_page = len(body) + 3 * body.count("<") + 3 * body.count(">") + 4 * body.count('"') + 4 * body.count("&")
+        if size_in_page > self._size_left:
             return "", 0, "The notebooks before it have filled this page."
-        self._left -= room
-        said = f"{cut} long outputs are shortened or left out." if cut else ""
-        return _FRAME.format(title=_escaped(title), style=self._style, body=body), _height(notebook), said
+        self._size_left -= size_in_page
+        note = f"{cut} long outputs are shortened or left out." if cut else ""
+        return _FRAME.format(title=_escaped(title), style=self._style, body=body), _height(notebook), note
 
     @cached_property
     def _exporter(self) -> Any:
@@ -77,7 +77,7 @@ class Notebooks:
         from traitlets.config import Config
 
         shown = ["text/html", "text/markdown", "image/svg+xml", "text/latex", "image/png", "image/jpeg", "text/plain"]
-        # "basic": cells without the page around them, so without MathJax, RequireJS and widgets from elsewhere.
+        # "basic": cells without a page, so without remote MathJax, RequireJS and widgets.
         config = Config({"NbConvertBase": {"display_data_priority": shown}})
         return HTMLExporter(config=config, template_name="basic")
 
@@ -92,7 +92,7 @@ class Notebooks:
 
 
 def warm() -> None:
-    """Import what drawing a report needs: half a second that passes while the notebooks run."""
+    """Import the dependencies of a report: half a second, while the notebooks run."""
     import vl_convert
     from nbconvert.exporters import HTMLExporter  # noqa: F401
 
@@ -100,7 +100,7 @@ def warm() -> None:
 
 
 def _bounded(notebook: Any) -> int:
-    """Shorten long outputs in place; how many."""
+    """Shorten long outputs in place; return their number."""
     cut, texts, images = 0, _TEXTS, _IMAGES
     for cell in notebook.cells:
         if len(cell.source) > _OUTPUT:
@@ -116,12 +116,12 @@ def _bounded(notebook: Any) -> int:
             cut += len(json.dumps(output)) < before
             for about in output.get("metadata", {}).values():
                 if isinstance(about, dict):
-                    about.pop("isolated", None)  # would be a frame of its own, which nothing may be here
+                    about.pop("isolated", None)  # would become a frame, which is forbidden
     return cut
 
 
 def _weights(output: Any) -> tuple[int, int]:
-    """What an output's texts weigh, and its images."""
+    """Return the weights of an output's texts and of its images."""
     if "data" not in output:
         return len(json.dumps(output)), 0
     sizes = {mime: _weight(mime, content) for mime, content in output.data.items()}
@@ -168,7 +168,7 @@ def _shortened(text: str) -> str:
 
 
 def _height(notebook: Any) -> int:
-    """Roughly what it takes, so that a short notebook leaves no empty frame: nothing can measure it from outside."""
+    """Estimate the height of a notebook in pixels, since a sandboxed frame cannot be measured from outside."""
     pixels = 40
     for cell in notebook.cells:
         pixels += 20 + 20 * (cell.source.count("\n") + 1)

@@ -1,4 +1,4 @@
-"""A validation as one HTML file that is opened from disk: no script, nothing fetched."""
+"""A validation as one HTML file to be opened from disk: no scripts, no requests."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ _AT_ONCE = 10
 
 
 def render(validation: Validation, history: Iterable[Validation], folder: Path) -> str:
-    """The page as it lies in ``folder``: what is linked from it is named relative to that, where it lies within."""
+    """Render the page for ``folder``; links to files in the folder are relative."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     template = Environment(
         loader=PackageLoader("jupyter_deploy.validation.reports", "."), autoescape=True, undefined=StrictUndefined
     ).get_template("report.html.j2")
     names = run_names(validation.runs)
-    found = figures(validation, history)
-    drawn = found[:_CARDS]
-    compared = any(part.stable is not None for figure in found for part in figure.parts)
+    all_figures = figures(validation, history)
+    drawn = all_figures[:_CARDS]
+    compared = any(part.stable is not None for figure in all_figures for part in figure.parts)
     return template.render(
         v=validation,
         signs=SIGNS,
@@ -55,15 +55,15 @@ def render(validation: Validation, history: Iterable[Validation], folder: Path) 
         gates=ordered_gates(validation, names),
         checks=ordered_checks(validation, names),
         folded=_folded,
-        figures=found,
+        figures=all_figures,
         cards=[_card(figure, names) for figure in drawn],
-        left_out=len(found) - len(drawn),
+        left_out=len(all_figures) - len(drawn),
         many=len(validation.runs) > 1,
         compared=compared,
         by_difference=any(gate.stable is not None for run in validation.runs for gate in run.gates),
         candidate=f"candidate: {validation.snapshot}" if validation.snapshot else "measured",
         stable=f"stable: {validation.stable}" if validation.stable else "stable",
-        table=[_row(figure, part, names) for figure in found for part in figure.parts],
+        table=[_row(figure, part, names) for figure in all_figures for part in figure.parts],
         runs=_runs(validation, names, folder),
         style=_markup(resources.files(__package__).joinpath("report.css").read_text("utf-8")),
         version=_version(),
@@ -71,45 +71,47 @@ def render(validation: Validation, history: Iterable[Validation], folder: Path) 
 
 
 def run_names(runs: Sequence[Run]) -> dict[int, str]:
-    """What each run is called, by ``id``: two may be equal."""
+    """Return the name of each run, by ``id`` since two runs may be equal."""
     return dict(zip(map(id, runs), titles([(run.notebook, run.parameters) for run in runs]), strict=True))
 
 
 def ordered_gates(validation: Validation, names: Mapping[int, str]) -> list[tuple[GateResult, str]]:
-    """All gates, failing ones first, each with the run that it is about."""
+    """Return all gates, failing ones first, each with the name of its run."""
     live = [(gate, "live traffic") for gate in validation.live]
     gates = [*live, *((gate, names[id(run)]) for run in validation.runs for gate in run.gates)]
     return sorted(gates, key=lambda pair: URGENCY[pair[0].verdict])
 
 
 def ordered_checks(validation: Validation, names: Mapping[int, str]) -> list[tuple[Check, str]]:
-    """All checks, failing ones first."""
+    """Return all checks, failing ones first, each with the name of its run."""
     checks = [(check, names[id(run)]) for run in validation.runs for check in run.checks]
     return sorted(checks, key=lambda pair: pair[0].passed)
 
 
-def _folded(found: Sequence[tuple[Any, str]], what: str) -> list[tuple[str, Sequence[tuple[Any, str]]]]:
-    """What is to be seen at once, and under a title what holds, where that is much."""
-    holds = [pair for pair in found if getattr(pair[0], "verdict", "") == "pass" or getattr(pair[0], "passed", False)]
-    others = found[: len(found) - len(holds)]
-    if len(holds) <= _AT_ONCE:
-        return [("", found)] if found else []
-    return [*([("", others)] if others else []), (f"{len(holds)} {what}s hold", holds)]
+def _folded(results: Sequence[tuple[Any, str]], what: str) -> list[tuple[str, Sequence[tuple[Any, str]]]]:
+    """Return the visible results, and if many pass, these under a title of their own."""
+    passed = [
+        pair for pair in results if getattr(pair[0], "verdict", "") == "pass" or getattr(pair[0], "passed", False)
+    ]
+    others = results[: len(results) - len(passed)]
+    if len(passed) <= _AT_ONCE:
+        return [("", results)] if results else []
+    return [*([("", others)] if others else []), (f"{len(passed)} {what}s hold", passed)]
 
 
 def link_to(path: Path, folder: Path) -> str:
-    """What a page in ``folder`` calls a file."""
+    """Return the link to a file from a page in ``folder``."""
     return quote(path.name) if path.parent == folder else path.absolute().as_uri()
 
 
 def files_of(validation: Validation) -> list[Path]:
-    """The notebooks as they ran, which the page links to."""
+    """Return the executed notebooks that the page links to."""
     return [Path(path) for run in validation.runs for path in (run.executed, run.executed_stable) if path]
 
 
 def _subject(validation: Validation) -> str:
     if validation.snapshot is None:
-        return "The notebooks asked no model."
+        return "The notebooks called no model."
     against = f" against the stable release {validation.stable}" if validation.stable else ""
     behind = f" for the endpoint {validation.endpoint}" if validation.endpoint else ""
     return f"{validation.snapshot}{behind}{against}"
@@ -128,18 +130,18 @@ def _facts(validation: Validation) -> list[tuple[str, str]]:
 def _card(figure: Figure, names: Mapping[int, str]) -> dict[str, Any]:
     few = Figure(figure.name, figure.run, figure.parts[:_PARTS], figure.gates, figure.history)
     first = figure.parts[0]
-    beside = ""
+    details = ""
     if first.stable is not None:
-        beside = f"stable {number(first.stable.value)}"
+        details = f"stable {number(first.stable.value)}"
         if math.isfinite(first.metric.value - first.stable.value):
-            beside += f", difference {_signed(first.metric.value - first.stable.value)}"
+            details += f", difference {_signed(first.metric.value - first.stable.value)}"
     if first.metric.group:
-        beside = ", ".join(filter(None, (first.name, beside)))
+        details = ", ".join(filter(None, (first.name, details)))
     return {
         "name": figure.name,
         "where": names[id(figure.run)],
         "value": number(first.metric.value),
-        "beside": beside,
+        "details": details,
         "gates": sorted(figure.gates, key=lambda gate: URGENCY[gate.verdict]),
         "sides": _markup(svg(sides_chart(few, PAGE_COLOURS), described(few))) if has_sides(few) else "",
         "hidden": len(figure.parts) - len(few.parts),
@@ -173,7 +175,7 @@ def _interval(interval: Interval | None) -> str:
 
 
 def _runs(validation: Validation, names: Mapping[int, str], folder: Path) -> list[dict[str, Any]]:
-    """Each run with its notebooks; those that do not pass have the page's room first."""
+    """Return each run with its notebooks; those that do not pass are rendered first, up to the page's limit."""
     notebooks, documents = Notebooks(), {}
     for run in sorted(validation.runs, key=lambda run: URGENCY[run.verdict]):
         documents[id(run)] = [
@@ -205,11 +207,11 @@ def _ended(run: Run) -> str:
 
 
 def _notebook(path: Path, title: str, notebooks: Notebooks, folder: Path) -> dict[str, Any]:
-    document, height, said = notebooks.document(path, title)
+    document, height, note = notebooks.document(path, title)
     return {
         "document": document,
         "height": height,
-        "said": said,
+        "said": note,
         "title": title,
         "file": PurePath(path).name,
         "link": link_to(path, folder),

@@ -1,4 +1,4 @@
-"""Files of a project that has its models validated: looked at, made, written."""
+"""The set-up of validation in a project: its notebooks are read, and new files are drafted and written."""
 
 from .project import ProjectStarter
 

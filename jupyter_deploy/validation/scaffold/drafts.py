@@ -1,4 +1,4 @@
-"""The text of each file of a set-up. Pure, but for the templates beside it."""
+"""The text of each file of a set-up. Pure, except that it reads the templates in this folder."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ WORKFLOW, HOOKS, SETTINGS = ".github/workflows/nbdeploy.yml", ".pre-commit-confi
 
 @dataclass(frozen=True)
 class Requirements:
-    """What the project says that it needs.
+    """The requirements of the project.
 
     Attributes
     ----------
     file
-        Where; None: nowhere, and ``imported`` is written to a new requirements.txt.
+        Their file; None: there is none, and ``imported`` is written to a new requirements.txt.
     package
         The project itself can be installed.
     """
@@ -47,29 +47,33 @@ def drafts(
     requirements: Requirements,
     origin: Mapping[str, Any] | None = None,
 ) -> list[Draft]:
-    """All files, as they would be new.
+    """Draft all files as new ones.
 
-    ``origin``: where nbdeploy itself was installed from, as its ``direct_url.json`` says; None: from a package index.
+    ``origin``: the ``direct_url.json`` of nbdeploy's own installation; None: from a package index.
     """
     files, cells = list[Draft](), dict(start.cells)
     if TRAINED in start.trained:
         files.append(Draft(TRAINED.notebook, training_example()))
         cells[TRAINED.notebook] = [source for kind, source in TRAINING if kind == "code"]
-    # Of each endpoint its validation notebooks with their gates; what is there has its gates itself.
+    # Each endpoint's validation notebooks with their gates; existing notebooks have their own gates.
     validated: dict[str, dict[str, tuple[str, ...]]]
     validated = {name: dict.fromkeys(notebooks, ()) for name, notebooks in start.validated.items()}
     for one in start.trained:
-        path, there = next(iter(start.validated[one.name].items()))
-        if there:
+        path, exists = next(iter(start.validated[one.name].items()))
+        if exists:
             continue
-        made = validation_example(one, cells.get(one.notebook, ()), regression=start.regression.get(one.name))
-        validated[one.name][path] = ("accuracy >= 0.9", *made.gates) if one == TRAINED else made.gates
-        files.append(Draft(path, made.text, note=f"{path}: {made.lacks}" if made.lacks else ""))
+        example = validation_example(one, cells.get(one.notebook, ()), regression=start.regression.get(one.name))
+        validated[one.name][path] = ("accuracy >= 0.9", *example.gates) if one == TRAINED else example.gates
+        files.append(Draft(path, example.text, note=f"{path}: {example.lacks}" if example.lacks else ""))
     if requirements.file is None:
         imported = EXAMPLE_NEEDS if TRAINED in start.trained else requirements.imported
         files.append(Draft("requirements.txt", _filled("requirements.txt", lines="\n".join(imported))))
-    listed = _listed({path: gates for notebooks in validated.values() for path, gates in notebooks.items()})
-    files.append(Draft(SETTINGS, _filled("nbdeploy.yaml", notebooks=listed), f"validate:\n{listed}\n", "validate:"))
+    notebook_list = _notebook_list(
+        {path: gates for notebooks in validated.values() for path, gates in notebooks.items()}
+    )
+    files.append(
+        Draft(SETTINGS, _filled("nbdeploy.yaml", notebooks=notebook_list), f"validate:\n{notebook_list}\n", "validate:")
+    )
     hooks = _filled("pre-commit.yaml", ids=",".join(_ids(validated)), hooks=_hooks(validated, start.trained))
     files.append(Draft(HOOKS, hooks, hooks.partition("repos:\n")[2], "nbdeploy validate"))
     workflow = _workflow(start.trained, validated, branch, python, requirements, own=_own(origin or {}))
@@ -78,10 +82,10 @@ def drafts(
 
 
 EXAMPLE_NEEDS = ("pandas>=2.2,<4", "scikit-learn>=1.6,<2")
-"""What the training notebook of a project without one imports."""
+"""The dependencies of the example training notebook."""
 
 
-def _listed(validated: Mapping[str, Sequence[str]]) -> str:
+def _notebook_list(validated: Mapping[str, Sequence[str]]) -> str:
     lines = []
     for path, gates in validated.items():
         lines.append(f"  - notebook: {quoted(path)}")
@@ -95,9 +99,9 @@ def _ids(validated: Mapping[str, object]) -> list[str]:
 
 
 def _hooks(validated: Mapping[str, Mapping[str, object]], trained: Sequence[Trained]) -> str:
-    """One hook, or where there are several models one for each: a validation is of one model.
+    """Return one hook per model, since a validation is of one model.
 
-    Beside them one for each training notebook, which says that a commit does not train.
+    In addition each training notebook has a hook with the message that a commit does not train.
     """
     several = len(validated) > 1
     hooks = [
@@ -125,7 +129,7 @@ def _steps(validated: Mapping[str, Mapping[str, object]]) -> str:
     return "\n\n".join(
         _filled(
             "validate.yml",
-            # One that fails does not keep the others from being judged.
+            # A failed step does not skip the others.
             condition=" " * 8 + "if: ${{ !cancelled() && steps.train.outcome == 'success' }}\n" if several else "",
             title=f"Validate {name}".rstrip() if several else "Validate",
             what=" ".join(map(quoted, [*(notebooks if several else ()), *(["--snapshot", name] if name else [])])),
@@ -172,7 +176,7 @@ def _workflow(
 
 
 def _own(origin: Mapping[str, Any]) -> str:
-    """What pip is told to have nbdeploy itself."""
+    """Return pip's requirement for nbdeploy itself."""
     url = str(origin.get("url", ""))
     if url and not url.startswith("file:"):
         vcs = origin.get("vcs_info", {})

@@ -1,4 +1,4 @@
-"""A first validation notebook for a model, made of what its training notebook says; and a model where there is none."""
+"""A first validation notebook for a model, from its training notebook; and an example model for an empty project."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HELD_OUT = (
     ("X_test", "y_test"), ("x_test", "y_test"), ("X_val", "y_val"), ("X_valid", "y_valid"), ("X_holdout", "y_holdout"),
     ("test_X", "test_y"), ("X_eval", "y_eval"), ("X", "y"),
 )  # fmt: skip
-"""What people call rows and truths, those that no training saw first."""
+"""Common names of features and targets, held-out ones first."""
 
 NUMPY = "import numpy as np"
 
@@ -51,7 +51,7 @@ TRAINED = Trained(notebook="train.ipynb", name="biopsy", model="model", example=
 
 @dataclass(frozen=True)
 class Example:
-    """A notebook as its JSON text, the gates for it, and what it lacks that only people know."""
+    """A notebook as JSON text, its gates, and a note about the parts that the user must add."""
 
     text: str
     gates: tuple[str, ...] = ()
@@ -59,12 +59,12 @@ class Example:
 
 
 def training_example() -> str:
-    """The notebook that trains a model where a project has none."""
+    """Return a notebook that trains a model, for a project without one."""
     return _notebook(TRAINING)
 
 
 def validation_example(trained: Trained, cells: Sequence[str], *, regression: bool | None) -> Example:
-    """A validation notebook for a model.
+    """Return a validation notebook for a model.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def validation_example(trained: Trained, cells: Sequence[str], *, regression: bo
     cells : sequence of str
         The code of its training notebook.
     regression : bool or None
-        Whether its answers are measured numbers; None: to be seen by what the cells import and call.
+        Whether its answers are numbers; None: inferred from the cells' imports and calls.
     """
     bound = {name for statement in statements_of(cells) for name in statement.effects.binds}
     pair = next((pair for pair in _HELD_OUT if bound.issuperset(pair)), None)
@@ -81,11 +81,11 @@ def validation_example(trained: Trained, cells: Sequence[str], *, regression: bo
         return _only_answers(trained, cells)
     measures = bool(_MEASURES.search("\n".join(cells))) if regression is None else regression
     rows, truth = pair
-    seen = pair == ("X", "y")
-    said = (
+    trained_on = pair == ("X", "y")
+    note = (
         f"Rows and truths as `{trained.notebook}` makes them. **The model was trained on them:** put rows here that "
         "no\ntraining saw, or the figures below flatter it."
-        if seen
+        if trained_on
         else f"Made as in `{trained.notebook}`: keep the two alike, or read both from one file."
     )
     figure = "errors" if measures else "right"
@@ -96,7 +96,7 @@ def validation_example(trained: Trained, cells: Sequence[str], *, regression: bo
     )
     parts = [
         *_head(trained),
-        ("markdown", f"## The rows that no training saw\n\n{said}"),
+        ("markdown", f"## The rows that no training saw\n\n{note}"),
         *(("code", source) for source in _sliced(cells, set(pair))),
         (
             "markdown",
@@ -109,12 +109,12 @@ def validation_example(trained: Trained, cells: Sequence[str], *, regression: bo
         ("code", f'check("every row is answered", len(answers) == len({rows}))'),
     ]
     gate = "mae <= 1.1 * stable" if measures else "accuracy >= stable - 0.05"
-    lacks = f"{trained.notebook} holds no rows out that its validation could use: see there" if seen else ""
+    lacks = f"{trained.notebook} holds no rows out that its validation could use: see there" if trained_on else ""
     return Example(_notebook(parts), (gate,), lacks)
 
 
 def _only_answers(trained: Trained, cells: Sequence[str]) -> Example:
-    """Where nothing is known of truths: that it answers, and the place for more."""
+    """Return a notebook for a model without known targets: it checks that the model answers."""
     parts = [
         *_head(trained),
         (
@@ -157,7 +157,7 @@ def _head(trained: Trained) -> list[tuple[str, str]]:
 
 
 def _sliced(cells: Sequence[str], names: set[str]) -> list[str]:
-    """The statements that make ``names``, cell by cell: what a static look says that they need, and no more."""
+    """Return the statements that define ``names``, cell by cell: a backward slice by static analysis."""
     needed, kept = set(names), list[Statement]()
     for statement in reversed(statements_of(cells)):
         effects = statement.effects
@@ -165,21 +165,21 @@ def _sliced(cells: Sequence[str], names: set[str]) -> list[str]:
             continue
         needed = (needed - (effects.binds - effects.may_bind - effects.reads)) | effects.reads
         kept.append(statement)
-    found: dict[int, str] = {}
+    sources: dict[int, str] = {}
     before: Statement | None = None
     for statement in reversed(kept):
         written = _as_written(statement, cells[statement.cell - 1])
         if before is None or before.cell != statement.cell:
-            found[statement.cell] = written
+            sources[statement.cell] = written
         else:
             empty = min(statement.tree.lineno - (before.tree.end_lineno or 0) - 1, 2)
-            found[statement.cell] += f"\n{chr(10) * empty}{written}"
+            sources[statement.cell] += f"\n{chr(10) * empty}{written}"
         before = statement
-    return list(found.values())
+    return list(sources.values())
 
 
 def _as_written(statement: Statement, source: str) -> str:
-    """As it stands in its cell, comments and all, where its lines are its alone."""
+    """Return a statement as in its cell, with comments, if it shares no line with others."""
     lines = source.lstrip("\n").split("\n")[statement.tree.lineno - 1 : statement.tree.end_lineno]
     try:
         alone = [ast.unparse(tree) for tree in ast.parse("\n".join(lines)).body]
@@ -189,8 +189,8 @@ def _as_written(statement: Statement, source: str) -> str:
 
 
 def _notebook(parts: Sequence[tuple[str, str]]) -> str:
-    """The JSON of a notebook whose cells are of these kinds and sources; the same for the same."""
-    import nbformat  # only what is written needs it
+    """Return the JSON of a notebook with these kinds and sources of cells; it is deterministic."""
+    import nbformat  # needed for writing only
 
     cells = []
     for number, (kind, source) in enumerate(parts):

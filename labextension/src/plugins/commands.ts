@@ -4,11 +4,14 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
-import { CommandIDs, commandOf, SHOWN } from '../commands';
+import { CommandIDs, commandOf, SIDEBAR_SECTIONS } from '../commands';
 import { labelsOf, type Verb, VERBS } from '../generated';
 import { INbdeploy } from '../tokens';
 
-/** A command for every verb but deploy, whose dialog is a plugin of its own; and all of them in the palette. */
+/**
+ * A command for every verb but deploy, whose dialog is a plugin of its own; and all of them in the
+ * palette.
+ */
 export const commands: JupyterFrontEndPlugin<void> = {
   id: 'nbdeploy:commands',
   description: 'A command for each verb of nbdeploy.',
@@ -24,16 +27,16 @@ export const commands: JupyterFrontEndPlugin<void> = {
   ) => {
     const { trans } = nbdeploy;
     const category = trans.__('Deployments');
-    const named = labelsOf(trans);
+    const labelOf = labelsOf(trans);
     const verbs = Object.keys(VERBS) as Verb[];
     for (const verb of verbs) {
       if (verb !== 'deploy') {
-        const label = named[verb];
+        const label = labelOf[verb];
         app.commands.addCommand(commandOf(verb), {
           label,
           caption: trans.__(VERBS[verb].summary),
           execute: async args => {
-            const section = SHOWN[verb];
+            const section = SIDEBAR_SECTIONS[verb];
             const name = typeof args.name === 'string' ? args.name : nbdeploy.deployments.opened;
             if (section === null) nbdeploy.deployments.open(null); // the list, whatever is opened
             if (section === null || (section !== undefined && name !== null)) {

@@ -10,7 +10,10 @@ import { DOMAIN, INbdeploy } from '../tokens';
 const ACTIVE_JOBS = 'nbdeploy:active-jobs';
 const OPENED = 'nbdeploy:opened';
 
-/** The one connection to the server. After a reload it is there at once only if a job went on before. */
+/**
+ * The one connection to the server. After a reload it is there at once only if a job went on
+ * before.
+ */
 export const connection: JupyterFrontEndPlugin<INbdeploy> = {
   id: 'nbdeploy:connection',
   description: 'The endpoints, jobs and events of nbdeploy.',
@@ -52,7 +55,10 @@ async function resume({ jobs, stream }: INbdeploy, state: IStateDB, restored: Pr
   }
 }
 
-/** After a reload the sidebar shows the endpoint that it showed before, and of it the same; what is asked for first wins. */
+/**
+ * After a reload the sidebar shows the endpoint that it showed before, and of it the same; what is
+ * asked for first wins.
+ */
 async function reopen({ deployments }: INbdeploy, state: IStateDB) {
   const saved = (await state.fetch(OPENED)) as { name?: unknown; section?: Section } | undefined;
   if (deployments.opened === null && typeof saved?.name === 'string') {

@@ -8,9 +8,8 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 
-import { Begun } from '../begun';
 import { CommandIDs, commandOf } from '../commands';
-import type { DeployRequest, Job, PublishRequest, ToldView, Verb } from '../generated';
+import type { DeployRequest, Job, PublishRequest, ResultPageView, Verb } from '../generated';
 import { deployIcon } from '../icons';
 import { IJobActions, type JobActions } from '../jobActions';
 import type { Started } from '../jobs';
@@ -18,9 +17,13 @@ import { LazyPanel } from '../lazy';
 import { Notices } from '../notices';
 import { openReport } from '../report';
 import { requestAPI } from '../request';
+import { TabJobs } from '../tabJobs';
 import { INbdeploy } from '../tokens';
 
-/** The Deploy button's command, and jobs in tabs and notifications. Dialog and job view are loaded when first shown. */
+/**
+ * The Deploy button's command, and jobs in tabs and notifications. Dialog and job view are loaded
+ * when first shown.
+ */
 export const dialog: JupyterFrontEndPlugin<JobActions> = {
   id: 'nbdeploy:dialog',
   description: 'Deploys the model of the current notebook.',
@@ -37,7 +40,7 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
     settings: ISettingRegistry | null
   ): JobActions => {
     const { trans, jobs } = nbdeploy;
-    const begun = new Begun(notebooks);
+    const tabJobs = new TabJobs(notebooks);
     const showJob = (id: string): void => {
       void app.commands.execute(CommandIDs.openJob, { job: id });
     };
@@ -54,8 +57,8 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
     });
     const deploy = async (job?: Job, request: DeployRequest | null = null): Promise<void> => {
       const { openDeploy } = await import('../widgets/openDeploy');
-      const panel = (job && begun.panel(job.id)) ?? notebooks.currentWidget;
-      await openDeploy({ app, nbdeploy, begun, notices, jobActions: actions }, panel, request);
+      const panel = (job && tabJobs.panel(job.id)) ?? notebooks.currentWidget;
+      await openDeploy({ app, nbdeploy, tabJobs, notices, jobActions: actions }, panel, request);
     };
     const actions: JobActions = {
       openEndpoint,
@@ -63,7 +66,7 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
         openReport(app, nbdeploy, { job: job.id }, trans.__('Validation: %1', job.title));
       },
       cellOpener: job => {
-        const panel = begun.panel(job.id);
+        const panel = tabJobs.panel(job.id);
         if (!panel) {
           return undefined;
         }
@@ -83,14 +86,14 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
         void deploy(job, { ...request, waive: waived });
       },
       force: async (job, reason) => {
-        const forced = await again(nbdeploy, job, reason);
-        begun.add(forced.id, begun.panel(job.id));
+        const forced = await forceJob(nbdeploy, job, reason);
+        tabJobs.add(forced.id, tabJobs.panel(job.id));
         return forced;
       },
       cancel: async job => jobs.cancel(job.id),
-      told: async (job, signal) => {
-        const asked = { query: { job: job.id }, settings: nbdeploy.serverSettings, signal };
-        return (await requestAPI<ToldView>('views/told', asked)).value;
+      resultPage: async (job, signal) => {
+        const options = { query: { job: job.id }, settings: nbdeploy.serverSettings, signal };
+        return (await requestAPI<ResultPageView>('views/result_page', options)).value;
       },
       rendermime,
       listImages: () => void app.commands.execute(commandOf('images')),
@@ -99,7 +102,7 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
 
     app.commands.addCommand(CommandIDs.deploy, {
       label: args => (args.toolbar === true ? trans.__('Deploy') : trans.__('Deploy Model…')),
-      caption: trans.__('Make a running service of a model in this notebook'),
+      caption: trans.__('Deploy a model of this notebook as a running service'),
       icon: deployIcon,
       execute: async () => deploy()
     });
@@ -140,7 +143,7 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
 
     // After a reload: what was begun here and goes on is told of again.
     const resumed = (): void => {
-      begun.ids.forEach(id => {
+      tabJobs.ids.forEach(id => {
         if (!tabs.find(tab => tab.id === tabId(id))) {
           notices.follow(id);
         }
@@ -148,13 +151,13 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
     };
     const resume = async (): Promise<void> => {
       await app.restored;
-      if (begun.ids.length > 0) {
+      if (tabJobs.ids.length > 0) {
         await jobs.refresh();
         resumed();
       }
     };
     resume().catch((error: unknown) => {
-      console.warn('nbdeploy: the jobs that went on cannot be told of', error);
+      console.warn('nbdeploy: the notifications of running jobs cannot be resumed', error);
     });
     return actions;
   }
@@ -167,26 +170,29 @@ function tabId(job: string): string {
   return `nbdeploy-job-${job}`;
 }
 
-/** Asks once more for what gates refused. What its kernel captured is stored: it is not captured again. */
-async function again(nbdeploy: INbdeploy, job: Job, reason: string): Promise<Job> {
+/**
+ * Asks once more for what gates refused. What its kernel captured is stored: it is not captured
+ * again.
+ */
+async function forceJob(nbdeploy: INbdeploy, job: Job, reason: string): Promise<Job> {
   if (job.verb === 'publish') {
     const forced = { ...(job.request as unknown as PublishRequest), force: true, reason };
-    return begunJob(await nbdeploy.jobs.start('publish', forced));
+    return startedJob(await nbdeploy.jobs.start('publish', forced));
   }
   const request = { ...(job.request as DeployRequest), force: true, reason };
   if (typeof request.source !== 'string') {
-    throw new Error(nbdeploy.trans.__('Its model was not captured: try again instead.'));
+    throw new Error(nbdeploy.trans.__('The model was not captured. Try the deploy again.'));
   }
   for (const field of ['model', 'method', 'example', 'signature', 'training', 'include'] as const) {
     // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- they are of the capture alone
     delete request[field];
   }
-  return begunJob(await nbdeploy.jobs.start('deploy', request));
+  return startedJob(await nbdeploy.jobs.start('deploy', request));
 }
 
-function begunJob(started: Started<Verb>): Job {
+function startedJob(started: Started<Verb>): Job {
   if (!('job' in started)) {
-    throw new Error('it is no job');
+    throw new Error('the verb has no job');
   }
   return started.job;
 }

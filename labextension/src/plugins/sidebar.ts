@@ -19,7 +19,7 @@ const TAB_ID = 'nbdeploy-endpoint-';
 /** The Deployments sidebar. What it shows is loaded when it is first seen. */
 export const sidebar: JupyterFrontEndPlugin<void> = {
   id: 'nbdeploy:sidebar',
-  description: 'Endpoints, their releases, and what goes on.',
+  description: 'Endpoints, releases and jobs.',
   autoStart: true,
   requires: [INbdeploy],
   optional: [INotebookTracker, IRenderMimeRegistry, ILayoutRestorer, IJobActions],

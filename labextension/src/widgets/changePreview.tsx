@@ -1,4 +1,4 @@
-/** A change before it is done, while it is done, and why it was not. */
+/** A pending change: its preview, its progress, or its failure. */
 import * as React from 'react';
 
 import type { Changes, Pending } from '../changes';
@@ -17,18 +17,18 @@ export function ChangePreview(props: {
   const { phase, number } = pending;
   React.useEffect(() => {
     // The focus follows the question; a step of the work does not move it.
-    if (phase !== 'working' && phase !== 'looking') box.current?.focus({ preventScroll: true });
+    if (phase !== 'working' && phase !== 'loading') box.current?.focus({ preventScroll: true });
     box.current?.scrollIntoView({ block: 'nearest' });
   }, [phase, number]);
   const title = pending.title || titleOf(trans, pending);
   const heads = {
-    looking: trans.__('Looking at what would change: %1', title),
-    preview: trans.__('Before you confirm: %1', title),
-    working: trans.__('Working: %1', title),
-    failed: trans.__('Not done: %1', title),
-    conflict: trans.__('Somebody was faster: %1', title)
+    loading: trans.__('Loading the preview: %1', title),
+    preview: trans.__('Preview: %1', title),
+    working: trans.__('In progress: %1', title),
+    failed: trans.__('Failed: %1', title),
+    conflict: trans.__('Conflict: %1', title)
   };
-  const working = phase === 'working' || phase === 'looking';
+  const working = phase === 'working' || phase === 'loading';
   return (
     // eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- Escape, wherever the focus is within
     <div
@@ -53,7 +53,7 @@ export function ChangePreview(props: {
         <Difference pending={pending} />
       )}
       {phase === 'preview' && <Confirm changes={changes} />}
-      {phase === 'failed' && pending.trouble && <Failed pending={pending} changes={changes} />}
+      {phase === 'failed' && pending.problem && <Failed pending={pending} changes={changes} />}
       {phase === 'conflict' && (
         <div className="nbd-row">
           <AgainOrNot changes={changes} />
@@ -72,7 +72,7 @@ function titleOf(trans: ReturnType<typeof useServices>['trans'], pending: Pendin
     stop: trans.__('Stop'),
     traffic: trans.__('Set the traffic')
   };
-  const tags = [pending.given.shadow, pending.given.canary].flatMap(shares =>
+  const tags = [pending.fields.shadow, pending.fields.canary].flatMap(shares =>
     typeof shares === 'object' && shares !== null ? Object.keys(shares) : []
   );
   return [names[pending.verb], ...tags.map(short)].join(' ');
@@ -113,36 +113,56 @@ function Difference(props: { pending: Pending }): React.JSX.Element {
 function Confirm(props: { changes: Changes }): React.JSX.Element {
   const { changes } = props;
   const { trans } = useServices();
+  return (
+    <ReasonForm
+      label={trans.__('Reason (optional)')}
+      placeholder={trans.__('Reason (optional)')}
+      onReason={reason => void changes.confirm(reason)}
+    >
+      {() => (
+        <>
+          <Button type="submit" look="primary">
+            {trans.__('Confirm')}
+          </Button>
+          <Button
+            onClick={() => {
+              changes.dismiss();
+            }}
+          >
+            {trans.__('Cancel')}
+          </Button>
+        </>
+      )}
+    </ReasonForm>
+  );
+}
+
+/** A field for the reason, with the buttons that use it. */
+function ReasonForm(props: {
+  label: string;
+  placeholder: string;
+  onReason: (reason: string) => void;
+  children: (reason: string) => React.ReactNode;
+}): React.JSX.Element {
   const [reason, setReason] = React.useState('');
   return (
     <form
-      className="nbd-Pending-ask"
+      className="nbd-Pending-form"
       onSubmit={event => {
         event.preventDefault();
-        void changes.confirm(reason.trim());
+        props.onReason(reason.trim());
       }}
     >
       <input
         type="text"
         value={reason}
-        aria-label={trans.__('Why (optional)')}
-        placeholder={trans.__('Why? (optional)')}
+        aria-label={props.label}
+        placeholder={props.placeholder}
         onChange={event => {
           setReason(event.target.value);
         }}
       />
-      <div className="nbd-row">
-        <Button type="submit" look="primary">
-          {trans.__('Confirm')}
-        </Button>
-        <Button
-          onClick={() => {
-            changes.dismiss();
-          }}
-        >
-          {trans.__('Cancel')}
-        </Button>
-      </div>
+      <div className="nbd-row">{props.children(reason.trim())}</div>
     </form>
   );
 }
@@ -150,53 +170,41 @@ function Confirm(props: { changes: Changes }): React.JSX.Element {
 function Failed(props: { pending: Pending; changes: Changes }): React.JSX.Element {
   const { pending, changes } = props;
   const { trans, openReport } = useServices();
-  const [why, setWhy] = React.useState('');
-  const trouble = pending.trouble;
-  if (!trouble) return <></>;
+  const problem = pending.problem;
+  if (!problem) return <></>;
   return (
     <>
-      <Notice trouble={trouble} />
+      <Notice problem={problem} />
       <div className="nbd-row">
         <AgainOrNot changes={changes} />
-        {trouble.report && (
+        {problem.report && (
           <Button
             onClick={() => {
-              openReport({ job: trouble.report }, trans.__('Report on %1', pending.title));
+              openReport({ job: problem.report }, trans.__('Report on %1', pending.title));
             }}
           >
             {trans.__('Report')}
           </Button>
         )}
       </div>
-      {trouble.gates && (
-        <form
-          className="nbd-Pending-ask"
-          onSubmit={event => {
-            event.preventDefault();
-            void changes.force(why);
-          }}
+      {problem.gates && (
+        <ReasonForm
+          label={trans.__('Reason for the override')}
+          placeholder={trans.__('Reason (stored permanently)')}
+          onReason={reason => void changes.force(reason)}
         >
-          <input
-            type="text"
-            value={why}
-            aria-label={trans.__('Why it is done all the same')}
-            placeholder={trans.__('Why? (kept for good)')}
-            onChange={event => {
-              setWhy(event.target.value);
-            }}
-          />
-          <div className="nbd-row">
-            <Button type="submit" look="danger" disabled={!why.trim()}>
-              {trans.__('Do it all the same')}
+          {reason => (
+            <Button type="submit" look="danger" disabled={reason === ''}>
+              {trans.__('Override the gates')}
             </Button>
-          </div>
-        </form>
+          )}
+        </ReasonForm>
       )}
     </>
   );
 }
 
-/** Who changed what meanwhile; what the user wanted is kept. */
+/** The newer revisions; the pending change is kept. */
 function Newer(props: { pending: Pending; now: number }): React.JSX.Element {
   const { pending, now } = props;
   const { trans } = useServices();
@@ -206,12 +214,12 @@ function Newer(props: { pending: Pending; now: number }): React.JSX.Element {
       <div className="nbd-Notice" role="alert">
         <p className="nbd-Notice-what">
           {trans.__(
-            'Not done: it is at revision %1 by now, you saw revision %2.',
+            'The endpoint is at revision %1, you saw revision %2: nothing was changed.',
             latest,
             pending.revision
           )}
         </p>
-        <p>→ {trans.__('See what changed, and look again at what yours would do.')}</p>
+        <p>→ {trans.__('Review the newer revisions, then refresh the preview.')}</p>
       </div>
       <ul className="nbd-Newer">
         {pending.newer.map(row => (
@@ -226,13 +234,13 @@ function Newer(props: { pending: Pending; now: number }): React.JSX.Element {
   );
 }
 
-/** What is left to do with a change that did not come. */
+/** The actions for a change that failed. */
 function AgainOrNot({ changes }: { changes: Changes }): React.JSX.Element {
   const { trans } = useServices();
   return (
     <>
-      <Button look="primary" onClick={() => void changes.again()}>
-        {trans.__('Look again')}
+      <Button look="primary" onClick={() => void changes.previewAgain()}>
+        {trans.__('Refresh')}
       </Button>
       <Button
         onClick={() => {

@@ -1,9 +1,12 @@
-/** A Vega-Lite specification as wide as its place, drawn by Lab's own renderer, which is loaded with the first chart. */
+/**
+ * A Vega-Lite specification as wide as its place, drawn by Lab's own renderer, which is loaded with
+ * the first chart.
+ */
 import * as React from 'react';
 
 import type { Spec } from '../charts';
-import { fitted } from '../charts';
-import { asProblem } from '../request';
+import { fitChart } from '../charts';
+import { toProblemError } from '../request';
 import { Waiting } from './parts';
 import { Rendered } from './rendered';
 import { useServices } from './services';
@@ -25,11 +28,11 @@ export function Chart(props: { spec: Spec; caption?: boolean }): React.JSX.Eleme
   if (!rendermime.mimeTypes.includes(MIME)) {
     return (
       <p className="nbd-faint">
-        {trans.__('Charts need the Vega renderer, which this Lab has switched off.')}
+        {trans.__('Charts need the Vega renderer, which is disabled in this JupyterLab.')}
       </p>
     );
   }
-  const shown = fitted(spec, width);
+  const shown = fitChart(spec, width);
   return (
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reached by keyboard
     <figure className="nbd-Chart" ref={place} tabIndex={scrolls ? 0 : undefined}>
@@ -59,7 +62,7 @@ export function Chart(props: { spec: Spec; caption?: boolean }): React.JSX.Eleme
                 onDrawn={error => {
                   const seen = place.current;
                   setScrolls(seen !== null && seen.scrollWidth > seen.clientWidth);
-                  setFailed(error === null ? '' : asProblem(error).message);
+                  setFailed(error === null ? '' : toProblemError(error).message);
                 }}
               />
             ))}
@@ -88,7 +91,10 @@ function useWidth(element: React.RefObject<HTMLElement>): number {
   return width;
 }
 
-/** Which kind of theme Lab shows: its renderer takes a chart's colours from it when it draws, and at no other time. */
+/**
+ * Which kind of theme Lab shows: its renderer takes a chart's colours from it when it draws, and at
+ * no other time.
+ */
 function useTheme(): string {
   const now = (): string => document.body.dataset.jpThemeLight ?? '';
   const [theme, setTheme] = React.useState(now);

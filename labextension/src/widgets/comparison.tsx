@@ -1,12 +1,14 @@
-/** A candidate against stable: the verdict, how agreement developed, latencies, and the rows that flipped. */
+/**
+ * A candidate against stable: the verdict, how agreement developed, latencies, and the rows that
+ * flipped.
+ */
 import * as React from 'react';
 
-import { troubleOf } from '../changes';
 import type { ComparisonView, EndpointView, FlippedRow } from '../generated';
 import { short, time } from '../words';
 import { Chart } from './chart';
 import { useLoaded, useVisible } from './hooks';
-import { Button, Empty, Notice, Waiting } from './parts';
+import { Empty, LoadFailure, Waiting } from './parts';
 import { useServices } from './services';
 
 /** A comparison reads many records: less often than health is looked at. */
@@ -26,7 +28,7 @@ export function Comparison(props: {
       <Empty
         title={trans.__('Nothing to compare yet')}
         text={trans.__(
-          'Deploy another model under this name: it starts as a shadow, gets copies of the requests, and is compared with stable here.'
+          'Deploy another model under this name. It starts as a shadow, gets copies of the requests, and is compared with stable here.'
         )}
       />
     );
@@ -72,11 +74,7 @@ function Against(props: { name: string; candidate: string; revision: number }): 
   const order = ['agreement', 'latency', 'summary'].filter(one => one in charts);
   return (
     <div ref={root}>
-      {loaded.error !== null && (
-        <Notice trouble={troubleOf(loaded.error)}>
-          <Button onClick={loaded.again}>{trans.__('Look again')}</Button>
-        </Notice>
-      )}
+      {loaded.error !== null && <LoadFailure loaded={loaded} />}
       {!shown && loaded.error === null && (
         <Waiting words={trans.__('Comparing %1 with stable …', short(candidate))} />
       )}
@@ -120,12 +118,14 @@ function Flipped(props: {
   const { trans } = useServices();
   return (
     <section>
-      <h4>{trans.__('Rows that both answered differently')}</h4>
+      <h4>{trans.__('Rows with different answers')}</h4>
       {rows.length === 0 ? (
         <p className="nbd-faint">
           {pairs === 0
-            ? trans.__('No request was answered by both yet: send some to the URL above.')
-            : trans.__('None: both gave the same answers.')}
+            ? trans.__(
+                'No request was answered by both releases yet. Send requests to the URL above.'
+              )
+            : trans.__('None: both releases gave the same answers.')}
         </p>
       ) : (
         <>

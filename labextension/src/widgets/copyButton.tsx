@@ -2,6 +2,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { checkIcon, copyIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
+import { copyText } from '../clipboard';
+
 /** Puts a text on the clipboard, and says so. */
 export function CopyButton({
   text,
@@ -12,16 +14,16 @@ export function CopyButton({
   label: string;
   trans: TranslationBundle;
 }): React.ReactElement {
-  const [said, setSaid] = React.useState('');
+  const [status, setStatus] = React.useState('');
   const copy = async (): Promise<void> => {
-    try {
-      await navigator.clipboard.writeText(text);
-      setSaid(trans.__('Copied'));
-    } catch {
-      setSaid(trans.__('This browser does not let it be copied: select the text instead'));
-    }
+    const copied = await copyText(text);
+    setStatus(
+      copied
+        ? trans.__('Copied')
+        : trans.__('The browser denies access to the clipboard. Select the text instead.')
+    );
   };
-  const Icon = said ? checkIcon : copyIcon;
+  const Icon = status ? checkIcon : copyIcon;
   return (
     <span className="nbdeploy-copy">
       <button
@@ -33,8 +35,8 @@ export function CopyButton({
       >
         <Icon.react tag="span" elementSize="normal" />
       </button>
-      <span role="status" className="nbdeploy-said">
-        {said}
+      <span role="status" className="nbdeploy-announcement">
+        {status}
       </span>
     </span>
   );

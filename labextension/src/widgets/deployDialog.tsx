@@ -60,7 +60,7 @@ function DeployBody(props: DeployDialogOptions & { close: () => void }): React.R
           notes={notes()}
           kernelActions={kernelActions}
           openCell={openCell}
-          begun={one => {
+          onStarted={one => {
             show(one.id);
           }}
           close={close}
@@ -86,7 +86,7 @@ function Foot({
       <p className="nbdeploy-why nbdeploy-help">
         {job && hasEnded(job)
           ? ''
-          : trans.__('You may close this: the job goes on, and is found in the sidebar.')}
+          : trans.__('You can close this dialog: the job continues, and the sidebar lists it.')}
       </p>
       <button type="button" className="jp-Button jp-mod-styled" onClick={close}>
         {trans.__('Close')}

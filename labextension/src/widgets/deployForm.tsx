@@ -1,11 +1,11 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { type DeployModel, type DeployState, isOf } from '../deployModel';
-import { findingOf, problemsHere, whyNot } from '../deployProblems';
+import { belongsTo, type DeployModel, type DeployState } from '../deployModel';
+import { blockingReason, findingOf, openProblems } from '../deployProblems';
 import type { DeployValues } from '../deployValues';
 import { modelOf, nextRole, withModel, withName, withRole } from '../deployValues';
-import type { BesideView, FieldProblem, Finding, Found, Job } from '../generated';
+import type { FieldProblem, Finding, Job, KernelReport, NotebookContextView } from '../generated';
 import { ExampleField } from './exampleField';
 import { Field, Problems } from './field';
 import { Findings } from './findings';
@@ -24,26 +24,26 @@ export interface DeployFormProps {
   kernelActions: KernelActions;
   openCell: (count: number) => void;
   /** It was asked for. */
-  begun: (job: Job) => void;
+  onStarted: (job: Job) => void;
   close: () => void;
   trans: TranslationBundle;
 }
 
 /** The dialog's fields, and its buttons. */
 export function DeployForm(props: DeployFormProps): React.ReactElement {
-  const { model, notes, kernelActions, begun, close, trans } = props;
+  const { model, notes, kernelActions, onStarted, close, trans } = props;
   const state = useSignal(model.changed, () => model.state);
   const form = React.useRef<HTMLFormElement>(null);
-  const { found, beside } = state;
-  const why = whyNot(state, trans);
+  const { report, context } = state;
+  const why = blockingReason(state, trans);
   const submit = async (): Promise<void> => {
     model.commit();
     const job = why ? null : await model.submit();
-    if (job) begun(job);
+    if (job) onStarted(job);
     else focusWrong(form.current);
   };
   const lives = state.kernel.kind === 'idle' || state.kernel.kind === 'busy';
-  const isEmpty = lives && found !== null && !found.models.length;
+  const isEmpty = lives && report !== null && !report.models.length;
   return (
     <form
       ref={form}
@@ -57,13 +57,15 @@ export function DeployForm(props: DeployFormProps): React.ReactElement {
       <div className="nbdeploy-fields">
         <KernelNotice
           kernel={state.kernel}
-          trouble={state.trouble}
-          looked={found !== null}
+          problem={state.problem}
+          looked={report !== null}
           actions={kernelActions}
           trans={trans}
         />
         {isEmpty ? <NoModel trans={trans} lookAgain={kernelActions.lookAgain} /> : null}
-        {found && beside ? <Fields {...props} state={state} found={found} beside={beside} /> : null}
+        {report && context ? (
+          <Fields {...props} state={state} report={report} context={context} />
+        ) : null}
       </div>
       <footer>
         <div className="nbdeploy-why">
@@ -72,10 +74,10 @@ export function DeployForm(props: DeployFormProps): React.ReactElement {
               {note}
             </p>
           ))}
-          {state.refused ? (
+          {state.refusal ? (
             <p role="alert" className="nbdeploy-wrong">
-              {state.refused.message} {state.refused.remedy}{' '}
-              {state.refused.logIn === true ? <LogIn trans={trans} /> : null}
+              {state.refusal.message} {state.refusal.remedy}{' '}
+              {state.refusal.logIn ? <LogIn trans={trans} /> : null}
             </p>
           ) : null}
           <p id="nbdeploy-why" role="status">
@@ -109,42 +111,46 @@ function NoModel({
     <div className="nbdeploy-notice" role="status">
       <p>
         {trans.__(
-          'The kernel holds no model yet. Run the cell that fits one, then look again; or name an expression below: any function or object with a predict method will do.'
+          'The kernel holds no model yet. Run the cell that fits one, then refresh; or enter an expression below: a function, or an object with a predict method.'
         )}
       </p>
       <button type="button" className="jp-Button jp-mod-styled" onClick={lookAgain}>
-        {trans.__('Look again')}
+        {trans.__('Refresh')}
       </button>
     </div>
   );
 }
 
 function Fields(
-  props: DeployFormProps & { state: DeployState; found: Found; beside: BesideView }
+  props: DeployFormProps & {
+    state: DeployState;
+    report: KernelReport;
+    context: NotebookContextView;
+  }
 ): React.ReactElement {
-  const { model, state, found, beside, openCell, trans } = props;
+  const { model, state, report, context, openCell, trans } = props;
   const { values } = state;
-  const wrong = problemsHere(state).filter(problem => !findingOf(problem));
-  const problemsOf = (field: string): FieldProblem[] => wrong.filter(one => isOf(one, field));
-  const findings = state.told.map(findingOf).filter((one): one is Finding => one !== null);
-  const first = nextRole(values.name.trim(), beside) === 'stable';
+  const wrong = openProblems(state).filter(problem => !findingOf(problem));
+  const problemsOf = (field: string): FieldProblem[] => wrong.filter(one => belongsTo(one, field));
+  const findings = state.fieldProblems.map(findingOf).filter((one): one is Finding => one !== null);
+  const first = nextRole(values.name.trim(), context) === 'stable';
   const change = (next: DeployValues): void => {
     model.change(next);
   };
   return (
     <>
       <ModelField
-        found={found}
+        report={report}
         value={values.model}
         problems={problemsOf('model')}
         trans={trans}
         change={variable => {
-          change(withModel(values, variable, found));
+          change(withModel(values, variable, report));
         }}
         openCell={openCell}
       />
       <ExampleField
-        guesses={modelOf(values, found)?.examples ?? []}
+        guesses={modelOf(values, report)?.examples ?? []}
         value={values.example}
         problems={problemsOf('example')}
         preview={state.preview}
@@ -161,7 +167,7 @@ function Fields(
         help={
           first
             ? trans.__('A new endpoint: clients call it by this name.')
-            : trans.__('An endpoint that is there: this becomes one more release behind it.')
+            : trans.__('An existing endpoint: the model becomes another release of it.')
         }
         problems={problemsOf('name')}
       >
@@ -174,7 +180,7 @@ function Fields(
             autoComplete="off"
             value={values.name}
             onChange={event => {
-              change(withName(values, event.target.value, beside, state.roleChosen));
+              change(withName(values, event.target.value, context, state.roleChosen));
             }}
           />
         )}
@@ -194,7 +200,7 @@ function Fields(
         }}
       />
       <GatesField
-        beside={beside}
+        context={context}
         notebooks={values.notebooks}
         gates={values.gates}
         problems={[...problemsOf('validate'), ...wrong.filter(one => one.field === 'gate')]}
@@ -209,7 +215,7 @@ function Fields(
       />
       <Field
         label={trans.__('Reason')}
-        help={trans.__('Why; kept in the history of the endpoint.')}
+        help={trans.__('Stored in the history of the endpoint.')}
         problems={problemsOf('reason')}
       >
         {control => (
@@ -225,8 +231,8 @@ function Fields(
         )}
       </Field>
       {findings.length ? (
-        <section className="nbdeploy-found" aria-label={trans.__('What the checks found')}>
-          <h3>{trans.__('What the checks found')}</h3>
+        <section className="nbdeploy-checkFindings" aria-label={trans.__('Findings of the checks')}>
+          <h3>{trans.__('Findings of the checks')}</h3>
           <Findings
             findings={findings}
             trans={trans}
@@ -241,9 +247,9 @@ function Fields(
       ) : null}
       <MoreFields
         values={values}
-        methods={modelOf(values, found)?.methods ?? []}
+        methods={modelOf(values, report)?.methods ?? []}
         problemsOf={problemsOf}
-        usual={beside.resources}
+        defaults={context.resources}
         trans={trans}
         change={change}
         commit={() => {

@@ -7,10 +7,10 @@ import type { IDisposable } from '@lumino/disposable';
 import type { Message } from '@lumino/messaging';
 import * as React from 'react';
 
-import { troubleOf } from '../changes';
 import { deployIcon } from '../icons';
 import type { JobActions } from '../jobActions';
 import type { Section } from '../model';
+import { problemOf } from '../problem';
 import type { INbdeploy } from '../tokens';
 import { Endpoint } from './endpoint';
 import { Jobs } from './jobs';
@@ -125,7 +125,7 @@ class DeploymentsWidget extends ReactWidget {
     return {
       endpoints: view?.endpoints ?? null,
       home: view?.home ?? '',
-      trouble: problem && troubleOf(problem),
+      problem: problem && problemOf(problem),
       connected: problem?.code !== 'unreachable',
       heard: this.heard,
       expired: problem?.code === 'not_signed_in',

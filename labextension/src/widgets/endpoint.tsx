@@ -1,4 +1,6 @@
-/** One endpoint: its header, the change that is on its way, and a tab for each way to look at it. */
+/**
+ * One endpoint: its header, the change that is on its way, and a tab for each way to look at it.
+ */
 import * as React from 'react';
 
 import type { EndpointModel } from '../endpoint';
@@ -11,7 +13,7 @@ import { useNow, useSignal } from './hooks';
 import { Live } from './live';
 import { Button, Copy, Empty, Health, Notice, Waiting } from './parts';
 import { Records } from './records';
-import type { Ask } from './releaseCard';
+import type { ProposeChange } from './releaseCard';
 import { ReleaseCard } from './releaseCard';
 import { useServices } from './services';
 import { Tabs } from './tabs';
@@ -31,14 +33,14 @@ interface Props {
 export function Endpoint(props: Props): React.JSX.Element {
   const { model, onGone } = props;
   const { trans } = useServices();
-  const known = useSignal(model.changed, () => model.known);
+  const state = useSignal(model.changed, () => model.state);
   React.useEffect(() => model.watch(), [model]);
-  if (known.gone) {
+  if (state.gone) {
     return (
       <Empty
-        title={trans.__('%1 is not there any more', model.name)}
+        title={trans.__('%1 does not exist', model.name)}
         text={trans.__(
-          'It was removed, or this server looks at another home (NBDEPLOY_HOME) by now. Deploy a model as %1 to have it again.',
+          'It was removed, or this server uses another home (NBDEPLOY_HOME). Deploy a model as %1 to create it again.',
           model.name
         )}
       >
@@ -46,16 +48,16 @@ export function Endpoint(props: Props): React.JSX.Element {
       </Empty>
     );
   }
-  if (!known.view) {
-    if (known.trouble) return <Notice trouble={known.trouble} />;
-    return <Waiting words={trans.__('Looking at %1 …', model.name)} />;
+  if (!state.view) {
+    if (state.problem) return <Notice problem={state.problem} />;
+    return <Waiting words={trans.__('Loading %1 …', model.name)} />;
   }
   return (
     <>
-      {known.trouble && (
-        <Notice trouble={known.trouble} before={trans.__('What is shown may be out of date: ')} />
+      {state.problem && (
+        <Notice problem={state.problem} before={trans.__('The data below may be out of date: ')} />
       )}
-      <Shown {...props} view={known.view} />
+      <Shown {...props} view={state.view} />
     </>
   );
 }
@@ -64,7 +66,7 @@ function Shown(props: Props & { view: EndpointView }): React.JSX.Element {
   const { model, view, tab, onTab, wide = false } = props;
   const { trans, openTab } = useServices();
   const now = useNow();
-  const { pending, givenUp, ask } = useChanges(model, view);
+  const { pending, givenUp, propose } = useChanges(model, view);
   const [candidate, setCandidate] = React.useState<string | null>(null);
   const tabs = [
     { name: 'releases' as const, title: trans.__('Releases') },
@@ -84,13 +86,13 @@ function Shown(props: Props & { view: EndpointView }): React.JSX.Element {
       aria-label={trans.__('Endpoint %1', view.name)}
       data-wide={wide}
     >
-      <Header view={view} ask={ask} />
+      <Header view={view} propose={propose} />
       {view.running && <Traffic cards={view.cards} />}
       {pending && <ChangePreview pending={pending} changes={model.changes} now={now} />}
       <Tabs
         tabs={tabs}
         shown={tab}
-        label={trans.__('Ways to look at %1', view.name)}
+        label={trans.__('Sections of %1', view.name)}
         onShow={onTab}
         end={
           !wide && (
@@ -117,9 +119,9 @@ function Shown(props: Props & { view: EndpointView }): React.JSX.Element {
                 endpoint={view.name}
                 now={now}
                 running={view.running}
-                busy={pending?.phase === 'working' && mentions(pending.given, card.tag)}
+                busy={pending?.phase === 'working' && mentions(pending.fields, card.tag)}
                 givenUp={givenUp}
-                ask={ask}
+                propose={propose}
                 onCompare={() => {
                   compare(card.tag);
                 }}
@@ -142,21 +144,25 @@ function Shown(props: Props & { view: EndpointView }): React.JSX.Element {
         {tab === 'live' && <Live name={view.name} />}
         {tab === 'records' && <Records view={view} />}
         {tab === 'try' && <TryIt view={view} />}
-        {tab === 'history' && <History view={view} now={now} ask={ask} />}
+        {tab === 'history' && <History view={view} now={now} propose={propose} />}
       </Tabs>
     </section>
   );
 }
 
-function mentions(given: Readonly<Record<string, unknown>>, tag: string): boolean {
-  return JSON.stringify(given).includes(JSON.stringify(tag));
+function mentions(fields: Readonly<Record<string, unknown>>, tag: string): boolean {
+  return JSON.stringify(fields).includes(JSON.stringify(tag));
 }
 
 /** What is pending, and the function that asks; the control that asked gets the focus back. */
 function useChanges(
   model: EndpointModel,
   view: EndpointView
-): { pending: ReturnType<() => EndpointModel['changes']['pending']>; givenUp: number; ask: Ask } {
+): {
+  pending: ReturnType<() => EndpointModel['changes']['pending']>;
+  givenUp: number;
+  propose: ProposeChange;
+} {
   const { trans, say } = useServices();
   const { changes } = model;
   const pending = useSignal(changes.changed, () => changes.pending);
@@ -169,36 +175,39 @@ function useChanges(
   React.useEffect(() => {
     const onSaid = (_: unknown, what: string): void => {
       if (what === 'dismissed') setGivenUp(before => before + 1);
-      const { known } = model;
-      const row = known.view?.history[0];
+      const { state } = model;
+      const row = state.view?.history[0];
       say(
         what === 'dismissed' || !row
-          ? trans.__('nothing was changed')
+          ? trans.__('Nothing was changed')
           : trans.__('revision %1 is in force: %2', row.revision, row.what)
       );
       focusBack(from.current);
       from.current = null;
     };
-    changes.said.connect(onSaid);
+    changes.announced.connect(onSaid);
     return () => {
-      changes.said.disconnect(onSaid);
+      changes.announced.disconnect(onSaid);
     };
   }, [changes, model, say, trans]);
-  const ask = React.useCallback<Ask>(
-    (verb, given) => {
+  const propose = React.useCallback<ProposeChange>(
+    (verb, fields) => {
       const focused = document.activeElement;
       from.current =
         focused instanceof HTMLElement
           ? { element: focused, label: focused.getAttribute('aria-label') }
           : null;
-      void changes.ask(verb, given, latest.current);
+      void changes.propose(verb, fields, latest.current);
     },
     [changes]
   );
-  return { pending, givenUp, ask };
+  return { pending, givenUp, propose };
 }
 
-/** Where the question was asked: its control may have been drawn anew. Whoever went elsewhere stays there. */
+/**
+ * Where the question was asked: its control may have been drawn anew. Whoever went elsewhere stays
+ * there.
+ */
 function focusBack(from: { element: HTMLElement; label: string | null } | null): void {
   if (!from) return;
   // After React has drawn: the question is gone then, and the focus with it.
@@ -213,8 +222,8 @@ function focusBack(from: { element: HTMLElement; label: string | null } | null):
   });
 }
 
-function Header(props: { view: EndpointView; ask: Ask }): React.JSX.Element {
-  const { view, ask } = props;
+function Header(props: { view: EndpointView; propose: ProposeChange }): React.JSX.Element {
+  const { view, propose } = props;
   const { trans } = useServices();
   return (
     <header className="nbd-Header">
@@ -239,7 +248,7 @@ function Header(props: { view: EndpointView; ask: Ask }): React.JSX.Element {
               : trans.__('There is no earlier revision')
           }
           onClick={() => {
-            ask('rollback', {});
+            propose('rollback', {});
           }}
         >
           {view.running ? trans.__('Roll back…') : trans.__('Start again…')}
@@ -247,9 +256,9 @@ function Header(props: { view: EndpointView; ask: Ask }): React.JSX.Element {
         {view.running && (
           <Button
             look="quiet"
-            title={trans.__('Records and history stay; it can be started again')}
+            title={trans.__('Records and history are kept; the endpoint can be started again')}
             onClick={() => {
-              ask('stop', {});
+              propose('stop', {});
             }}
           >
             {trans.__('Stop…')}
@@ -260,8 +269,8 @@ function Header(props: { view: EndpointView; ask: Ask }): React.JSX.Element {
         <details className="nbd-faint">
           <summary>
             {trans._n(
-              'Asked of every release: %1 validation',
-              'Asked of every release: %1 validations',
+              '%1 validation of every release',
+              '%1 validations of every release',
               view.validations.length
             )}
           </summary>

@@ -23,18 +23,18 @@ export function EndpointList(props: Props): React.JSX.Element {
       <Empty
         title={trans.__('Nothing is deployed yet')}
         text={trans.__(
-          'Open a notebook, train a model in it, and press Deploy: the model gets a URL, and everything about it is seen here.'
+          'Open a notebook, train a model in it, and press Deploy. The model gets a URL, and its releases, traffic and records appear here.'
         )}
       >
         <Button look="primary" onClick={deploy}>
           {trans.__('Deploy…')}
         </Button>
-        {home && <p className="nbd-faint nbd-home">{trans.__('Looked in %1', home)}</p>}
+        {home && <p className="nbd-faint nbd-home">{trans.__('Home: %1', home)}</p>}
       </Empty>
     );
   }
-  const wanted = filter.trim().toLowerCase();
-  const shown = wanted ? endpoints.filter(one => fits(one, wanted)) : endpoints;
+  const query = filter.trim().toLowerCase();
+  const shown = query ? endpoints.filter(one => matches(one, query)) : endpoints;
   return (
     <div className="nbd-Endpoints">
       <input
@@ -53,11 +53,11 @@ export function EndpointList(props: Props): React.JSX.Element {
         }}
       />
       <p className="nbd-unseen" role="status">
-        {wanted ? trans._n('%1 endpoint fits', '%1 endpoints fit', shown.length) : ''}
+        {query ? trans._n('%1 endpoint matches', '%1 endpoints match', shown.length) : ''}
       </p>
       {shown.length === 0 ? (
         <Empty
-          title={trans.__('None fits')}
+          title={trans.__('No match')}
           text={trans.__('No endpoint has "%1" in its name.', filter.trim())}
         >
           <Button
@@ -88,8 +88,8 @@ function nameOf(row: EndpointRow): string {
   return row.name;
 }
 
-function fits(row: EndpointRow, wanted: string): boolean {
-  return row.name.toLowerCase().includes(wanted) || row.words.toLowerCase().includes(wanted);
+function matches(row: EndpointRow, query: string): boolean {
+  return row.name.toLowerCase().includes(query) || row.words.toLowerCase().includes(query);
 }
 
 function Row(props: { row: EndpointRow }): React.JSX.Element {

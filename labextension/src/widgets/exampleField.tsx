@@ -9,7 +9,9 @@ export interface ExampleFieldProps {
   guesses: readonly ExampleGuess[];
   value: string;
   problems: readonly FieldProblem[];
-  /** What the expression gives; null: it is being looked at, undefined: there is nothing to look at. */
+  /**
+   * What the expression gives; null: it is being looked at, undefined: there is nothing to look at.
+   */
   preview: Table | null | undefined;
   trans: TranslationBundle;
   change: (expression: string) => void;
@@ -21,14 +23,14 @@ export interface ExampleFieldProps {
 export function ExampleField(props: ExampleFieldProps): React.ReactElement {
   const { guesses, value, problems, preview, trans, change, commit } = props;
   const help = trans.__(
-    'Rows like those that clients will send. The model must answer them again, in a clean process, as it does here.'
+    'Rows like those that clients send. In a clean process the model must give the same answers to them as here.'
   );
   return (
     <Field label={trans.__('Example')} help={help} problems={problems}>
       {control => (
         <>
           {guesses.length ? (
-            <div className="nbdeploy-chips" role="group" aria-label={trans.__('Found')}>
+            <div className="nbdeploy-chips" role="group" aria-label={trans.__('Suggestions')}>
               {guesses.map(guess => (
                 <button
                   key={guess.expression}

@@ -2,7 +2,10 @@ import * as React from 'react';
 
 import type { FieldProblem } from '../generated';
 
-/** What a control must carry so that its label, help and problem are its own for a screen reader too. */
+/**
+ * What a control must carry so that its label, help and problem are its own for a screen reader
+ * too.
+ */
 export interface ControlProps {
   id: string;
   'aria-invalid': boolean;
@@ -28,12 +31,7 @@ export function Field({ label, help, problems, children }: FieldProps): React.Re
           'aria-invalid': problems.length > 0,
           'aria-describedby': `${id}-problem ${id}-help`
         })}
-        <Problems id={`${id}-problem`} problems={problems} />
-        {help ? (
-          <p id={`${id}-help`} className="nbdeploy-help">
-            {help}
-          </p>
-        ) : null}
+        <Notes id={id} problems={problems} help={help} />
       </div>
     </div>
   );
@@ -60,18 +58,30 @@ export function FieldGroup({
       </span>
       <div className="nbdeploy-control">
         {children}
-        <Problems id={`${id}-problem`} problems={problems} />
-        {help ? (
-          <p id={`${id}-help`} className="nbdeploy-help">
-            {help}
-          </p>
-        ) : null}
+        <Notes id={id} problems={problems} help={help} />
       </div>
     </div>
   );
 }
 
-/** What is wrong; there from the start, so that what comes into it is read aloud. */
+/** The problems of a field, then its help. */
+function Notes(props: Pick<FieldProps, 'problems' | 'help'> & { id: string }): React.ReactElement {
+  const { id, problems, help } = props;
+  return (
+    <>
+      <Problems id={`${id}-problem`} problems={problems} />
+      {help ? (
+        <p id={`${id}-help`} className="nbdeploy-help">
+          {help}
+        </p>
+      ) : null}
+    </>
+  );
+}
+
+/**
+ * The problems of a field. The element always exists, so that screen readers announce new problems.
+ */
 export function Problems({
   id,
   problems
@@ -100,8 +110,8 @@ export function sentence(words: string): string {
   return /[.?!…:]$/.test(first) ? first : `${first}.`;
 }
 
-/** What may be meant; anything else can be typed all the same. */
-export function Offered(props: { id: string; choices: readonly string[] }): React.ReactElement {
+/** Suggested values; the user can type any other. */
+export function Suggestions(props: { id: string; choices: readonly string[] }): React.ReactElement {
   return (
     <datalist id={props.id}>
       {props.choices.map(choice => (

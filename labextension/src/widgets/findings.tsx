@@ -7,7 +7,10 @@ import { sentence } from './field';
 export interface FindingsProps {
   findings: readonly Finding[];
   trans: TranslationBundle;
-  /** Scrolls to the cell with this execution count and selects it; undefined: its notebook is not open. */
+  /**
+   * Scrolls to the cell with this execution count and selects it; undefined: its notebook is not
+   * open.
+   */
   openCell?: ((count: number) => void) | undefined;
   /** Lets a check pass, or no longer; undefined: nothing can be waived here. */
   waive?: ((check: string, passes: boolean) => void) | undefined;
@@ -23,7 +26,7 @@ export function Findings({
   waived = []
 }: FindingsProps): React.ReactElement {
   const words = {
-    error: trans.__('refuses'),
+    error: trans.__('error'),
     warning: trans.__('warning'),
     note: trans.__('note')
   };
@@ -50,7 +53,7 @@ export function Findings({
                   waive(finding.check, event.target.checked);
                 }}
               />
-              {trans.__('Let it pass; the reason above is kept')}
+              {trans.__('Waive this check; the reason above is stored')}
             </label>
           ) : null}
         </li>

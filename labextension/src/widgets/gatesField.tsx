@@ -2,11 +2,11 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import type { BesideView, FieldProblem } from '../generated';
+import type { FieldProblem, NotebookContextView } from '../generated';
 import { FieldGroup, Problems } from './field';
 
 export interface GatesFieldProps {
-  beside: BesideView;
+  context: NotebookContextView;
   notebooks: readonly string[];
   gates: readonly string[];
   problems: readonly FieldProblem[];
@@ -19,7 +19,7 @@ export interface GatesFieldProps {
 
 /** The validation notebooks that it must pass, and what else must hold. */
 export function GatesField(props: GatesFieldProps): React.ReactElement {
-  const { beside, notebooks, gates, problems, problemsOf, trans, choose, change } = props;
+  const { context, notebooks, gates, problems, problemsOf, trans, choose, change } = props;
   const box = React.useRef<HTMLDivElement>(null);
   const added = React.useRef(false);
   React.useEffect(() => {
@@ -30,11 +30,11 @@ export function GatesField(props: GatesFieldProps): React.ReactElement {
   return (
     <FieldGroup
       label={trans.__('Validation')}
-      help={wordsOf(beside, notebooks, trans)}
+      help={wordsOf(context, notebooks, trans)}
       problems={problems}
     >
       <div ref={box} className="nbdeploy-gates">
-        {beside.notebooks.map(notebook => (
+        {context.notebooks.map(notebook => (
           <label key={notebook.path} title={notebook.path} className="nbdeploy-notebook">
             <input
               type="checkbox"
@@ -51,7 +51,7 @@ export function GatesField(props: GatesFieldProps): React.ReactElement {
             <span className="nbdeploy-faint">
               {[
                 notebook.gates.join(' · ') || trans.__('its own checks, no gates'),
-                notebook.of ? trans.__('of %1', notebook.of) : ''
+                notebook.of ? trans.__('for %1', notebook.of) : ''
               ]
                 .filter(Boolean)
                 .join(' · ')}
@@ -134,17 +134,17 @@ function Gate(props: {
 
 /** What is asked of the release when nothing is named here. */
 function wordsOf(
-  beside: BesideView,
+  context: NotebookContextView,
   notebooks: readonly string[],
   trans: TranslationBundle
 ): string {
-  const asked = [...beside.asked, ...beside.gates].join(' · ');
-  if (asked && notebooks.length) return trans.__('Instead of what is asked so far: %1', asked);
-  if (asked) return trans.__('Asked of it already: %1', asked);
-  if (beside.notebooks.length) {
-    return trans.__('A release that does not pass is not started. Later ones are asked the same.');
+  const asked = [...context.asked, ...context.gates].join(' · ');
+  if (asked && notebooks.length) return trans.__('Instead of the present gates: %1', asked);
+  if (asked) return trans.__('Present gates: %1', asked);
+  if (context.notebooks.length) {
+    return trans.__(
+      'A release that fails is not started. Later releases must pass the same gates.'
+    );
   }
-  return trans.__(
-    'No validation notebook lies beside this one: nbdeploy init writes a first one to start from.'
-  );
+  return trans.__('This folder has no validation notebook. Run nbdeploy init to create one.');
 }

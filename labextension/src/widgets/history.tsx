@@ -1,23 +1,31 @@
-/** The revisions: who, when, what and why; the way back to each; what changed between releases; their validations. */
+/**
+ * The revisions: who, when, what and why; the way back to each; what changed between releases;
+ * their validations.
+ */
 import * as React from 'react';
 
-import type { Trouble } from '../changes';
-import { troubleOf, troubleOfJob } from '../changes';
-import type { EndpointView, Models, RevisionRow, ToldView } from '../generated';
+import type { EndpointView, Models, ResultPageView, RevisionRow } from '../generated';
+import { type Problem, problemOf, problemOfJob } from '../problem';
 import { ago, clock, short, version } from '../words';
 import { useLoaded } from './hooks';
 import { Button, Empty, Notice, Waiting } from './parts';
-import type { Ask } from './releaseCard';
+import type { ProposeChange } from './releaseCard';
+import { ResultPage } from './resultPage';
 import { useServices } from './services';
-import { Told } from './told';
 import { Validations } from './validations';
 
-export function History(props: { view: EndpointView; now: number; ask: Ask }): React.JSX.Element {
-  const { view, now, ask } = props;
+export function History(props: {
+  view: EndpointView;
+  now: number;
+  propose: ProposeChange;
+}): React.JSX.Element {
+  const { view, now, propose } = props;
   const { trans } = useServices();
   const [pair, setPair] = React.useState<Models | null>(null);
   if (view.history.length === 0) {
-    return <Empty title={trans.__('No revisions')} text={trans.__('Each change is kept here.')} />;
+    return (
+      <Empty title={trans.__('No revisions')} text={trans.__('Each change is listed here.')} />
+    );
   }
   return (
     <div className="nbd-History">
@@ -28,7 +36,7 @@ export function History(props: { view: EndpointView; now: number; ask: Ask }): R
             row={row}
             current={row.revision === view.revision}
             now={now}
-            ask={ask}
+            propose={propose}
             onPair={setPair}
           />
         ))}
@@ -43,10 +51,10 @@ function Revision(props: {
   row: RevisionRow;
   current: boolean;
   now: number;
-  ask: Ask;
+  propose: ProposeChange;
   onPair: (pair: Models) => void;
 }): React.JSX.Element {
-  const { row, current, now, ask, onPair } = props;
+  const { row, current, now, propose, onPair } = props;
   const { trans } = useServices();
   return (
     <li data-current={current}>
@@ -63,7 +71,7 @@ function Revision(props: {
             className="nbd-mod-right"
             aria-label={trans.__('Go back to revision %1', row.revision)}
             onClick={() => {
-              ask('rollback', { to: row.revision });
+              propose('rollback', { to: row.revision });
             }}
           >
             {trans.__('Go back…')}
@@ -76,12 +84,12 @@ function Revision(props: {
           key={`${pair.a} ${pair.b}`}
           look="quiet"
           className="nbd-Revision-diff"
-          aria-label={trans.__('What changed from %1 to %2', short(pair.a), short(pair.b))}
+          aria-label={trans.__('Changes from %1 to %2', short(pair.a), short(pair.b))}
           onClick={() => {
             onPair(pair);
           }}
         >
-          {trans.__('What changed since %1', version(pair.a))}
+          {trans.__('Changes since %1', version(pair.a))}
         </Button>
       ))}
       {row.reason && <p className="nbd-faint">“{row.reason}”</p>}
@@ -118,10 +126,10 @@ function Compare(props: {
   );
   return (
     <section>
-      <h4>{trans.__('What changed from one release to another')}</h4>
+      <h4>{trans.__('Changes between two releases')}</h4>
       {tags.length < 2 ? (
         <p className="nbd-faint">
-          {trans.__('One release is kept: deploy another to see what differs.')}
+          {trans.__('Only one release is kept. Deploy another one to compare them.')}
         </p>
       ) : (
         <form
@@ -149,17 +157,17 @@ function Difference(props: { pair: Models }): React.JSX.Element {
   const { a, b } = props.pair;
   const { trans, rendermime, job, view } = useServices();
   const box = React.useRef<HTMLDivElement>(null);
-  const loaded = useLoaded<ToldView | Trouble>(`${a} ${b}`, async signal => {
+  const loaded = useLoaded<ResultPageView | Problem>(`${a} ${b}`, async signal => {
     const ended = await job('diff', { a, b });
     return ended.state === 'done'
-      ? view<ToldView>('told', { job: ended.id }, signal)
-      : troubleOfJob(ended);
+      ? view<ResultPageView>('result_page', { job: ended.id }, signal)
+      : problemOfJob(ended);
   });
   const { value, error } = loaded;
   React.useEffect(() => {
     box.current?.scrollIntoView({ block: 'nearest' });
   }, [value]);
-  const trouble = error !== null ? troubleOf(error) : value && !('html' in value) ? value : null;
+  const problem = error !== null ? problemOf(error) : value && !('html' in value) ? value : null;
   return (
     <div ref={box}>
       {value === null && error === null && (
@@ -171,12 +179,12 @@ function Difference(props: { pair: Models }): React.JSX.Element {
           )}
         />
       )}
-      {trouble && (
-        <Notice trouble={trouble}>
-          <Button onClick={loaded.again}>{trans.__('Look again')}</Button>
+      {problem && (
+        <Notice problem={problem}>
+          <Button onClick={loaded.reload}>{trans.__('Refresh')}</Button>
         </Notice>
       )}
-      {value && 'html' in value && <Told told={value} rendermime={rendermime} />}
+      {value && 'html' in value && <ResultPage page={value} rendermime={rendermime} />}
     </div>
   );
 }

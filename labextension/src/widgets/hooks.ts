@@ -2,12 +2,15 @@
 import type { ISignal } from '@lumino/signaling';
 import * as React from 'react';
 
-/** A model's present value, drawn anew when its signal comes; `read` must give the same object until then. */
+/**
+ * A model's present value, drawn anew when its signal comes; `read` must give the same object until
+ * then.
+ */
 export function useSignal<S, A, T>(signal: ISignal<S, A>, read: () => T): T {
   const subscribe = React.useCallback(
-    (told: () => void) => {
+    (notify: () => void) => {
       const slot = (): void => {
-        told();
+        notify();
       };
       signal.connect(slot);
       return () => {
@@ -43,17 +46,18 @@ export function useVisible(element: React.RefObject<Element>): boolean {
   return inView && page;
 }
 
-/** The time, so that "3 min ago" stays true: told anew every half minute. */
-export function useNow(): number {
+/** The time, updated every `everyMs` while `active`. */
+export function useNow(everyMs = 30_000, active = true): number {
   const [now, setNow] = React.useState(() => Date.now());
   React.useEffect(() => {
+    if (!active) return undefined;
     const timer = setInterval(() => {
       setNow(Date.now());
-    }, 30_000);
+    }, everyMs);
     return () => {
       clearInterval(timer);
     };
-  }, []);
+  }, [everyMs, active]);
   return now;
 }
 
@@ -63,11 +67,12 @@ export interface Loaded<T> {
   readonly error: unknown;
   readonly loading: boolean;
   /** Asks again. */
-  readonly again: () => void;
+  readonly reload: () => void;
 }
 
 /**
- * Loads when `key` changes, and every `everyMs` while `active`. What `load` gives of an earlier key is not shown.
+ * Loads when `key` changes, and every `everyMs` while `active`. What `load` gives of an earlier key
+ * is not shown.
  */
 export function useLoaded<T>(
   key: string,
@@ -89,7 +94,7 @@ export function useLoaded<T>(
     if (!active) return undefined;
     const stop = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const ask = async (): Promise<void> => {
+    const request = async (): Promise<void> => {
       setLoading(true);
       try {
         const value = await latest.current(stop.signal);
@@ -100,17 +105,17 @@ export function useLoaded<T>(
       }
       if (stop.signal.aborted) return;
       setLoading(false);
-      if (everyMs > 0) timer = setTimeout(() => void ask(), everyMs);
+      if (everyMs > 0) timer = setTimeout(() => void request(), everyMs);
     };
-    void ask();
+    void request();
     return () => {
       stop.abort();
       clearTimeout(timer);
     };
   }, [key, everyMs, active, round]);
-  const again = React.useCallback(() => {
+  const reload = React.useCallback(() => {
     setRound(before => before + 1);
   }, []);
   const fits = state.key === key;
-  return { value: fits ? state.value : null, error: fits ? state.error : null, loading, again };
+  return { value: fits ? state.value : null, error: fits ? state.error : null, loading, reload };
 }

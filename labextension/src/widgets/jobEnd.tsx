@@ -3,7 +3,8 @@ import * as React from 'react';
 
 import type { Deployment, Finding, Job, Problem, Published as Publication } from '../generated';
 import type { JobActions } from '../jobActions';
-import { asProblem, type FieldError } from '../request';
+import { isGateRefusal } from '../problem';
+import { type FieldError, toProblemError } from '../request';
 import { roleIcons } from '../roleIcons';
 import { percent, roleName, short } from '../words';
 import { CopyButton } from './copyButton';
@@ -11,8 +12,8 @@ import { sentence } from './field';
 import { Findings } from './findings';
 import { useLoaded } from './hooks';
 import { Published } from './published';
+import { ResultPage } from './resultPage';
 import { Scrolled } from './scrolled';
-import { Told } from './told';
 
 export interface JobEndProps {
   job: Job;
@@ -20,7 +21,7 @@ export interface JobEndProps {
   trans: TranslationBundle;
 }
 
-/** What came of a job. */
+/** The outcome of a job. */
 export function JobEnd({ job, actions, trans }: JobEndProps): React.ReactElement | null {
   switch (job.state) {
     case 'done':
@@ -37,7 +38,7 @@ export function JobEnd({ job, actions, trans }: JobEndProps): React.ReactElement
               ? `${sentence(job.problem.detail)} ${sentence(job.problem.remedy)}`
               : job.endpoint
                 ? trans.__(
-                    'Cancelled. What was half-made is taken back; %1 shows what is in force.',
+                    'Cancelled. Incomplete results are removed; open %1 for the present state.',
                     job.endpoint
                   )
                 : trans.__('Cancelled.')}
@@ -56,7 +57,7 @@ function Done({ job, actions, trans }: JobEndProps): React.ReactElement {
   const endpoint = job.verb === 'deploy' ? (job.result as Deployment).endpoint : job.endpoint;
   return (
     <div className="nbdeploy-end" data-state="done">
-      <Came job={job} actions={actions} trans={trans} />
+      <Outcome job={job} actions={actions} trans={trans} />
       {endpoint ? (
         <div className="nbdeploy-buttons">
           <button
@@ -74,8 +75,8 @@ function Done({ job, actions, trans }: JobEndProps): React.ReactElement {
   );
 }
 
-/** What came of it, by its verb. */
-function Came({ job, actions, trans }: JobEndProps): React.ReactElement {
+/** The outcome of a finished job, by its verb. */
+function Outcome({ job, actions, trans }: JobEndProps): React.ReactElement {
   switch (job.verb) {
     case 'deploy':
       return <Deployed deployment={job.result as Deployment} trans={trans} />;
@@ -88,19 +89,19 @@ function Came({ job, actions, trans }: JobEndProps): React.ReactElement {
         />
       );
     default:
-      return <Gave job={job} actions={actions} trans={trans} />;
+      return <OtherResult job={job} actions={actions} trans={trans} />;
   }
 }
 
 /** The page of its result. */
-function Gave({ job, actions, trans }: JobEndProps): React.ReactElement {
-  const { value, error } = useLoaded(job.id, async signal => actions.told(job, signal));
-  if (value) return <Told told={value} rendermime={actions.rendermime} />;
+function OtherResult({ job, actions, trans }: JobEndProps): React.ReactElement {
+  const { value, error } = useLoaded(job.id, async signal => actions.resultPage(job, signal));
+  if (value) return <ResultPage page={value} rendermime={actions.rendermime} />;
   return (
     <p>
       {error === null
         ? trans.__('Done.')
-        : trans.__('Done; what came of it cannot be shown: %1', asProblem(error).message)}
+        : trans.__('Done. The result cannot be shown: %1', toProblemError(error).message)}
     </p>
   );
 }
@@ -124,17 +125,17 @@ function Deployed({
         <span>
           {deployment.changed ? null : <>{trans.__('Unchanged:')} </>}
           <code title={deployment.release}>{short(deployment.release)}</code> {trans.__('is')}{' '}
-          <strong>{roleName(trans, deployment.role)}</strong> {share} {trans.__('behind')}{' '}
+          <strong>{roleName(trans, deployment.role)}</strong> {share} {trans.__('of')}{' '}
           <strong>{deployment.endpoint}</strong>
           {deployment.replaced
-            ? ` ${trans.__('in the place of %1', short(deployment.replaced))}`
+            ? ` ${trans.__('in place of %1', short(deployment.replaced))}`
             : null}
         </span>
       </p>
       {deployment.role === 'shadow' ? (
         <p className="nbdeploy-help">
           {trans.__(
-            "Clients get stable's answers. What this one would say is recorded, and compared in the sidebar."
+            'Clients get the answers of stable. The answers of the shadow are recorded, and the sidebar compares them.'
           )}
         </p>
       ) : null}
@@ -161,7 +162,7 @@ function Failed({
   trans
 }: JobEndProps & { problem: Problem }): React.ReactElement {
   const findings = problem.findings as unknown as Finding[];
-  const refusedByGates = problem.code === 'gate_failed' || problem.code === 'gate_inconclusive';
+  const refusedByGates = isGateRefusal(problem.code);
   const waivable = [
     ...new Set(findings.filter(one => one.severity !== 'note').map(one => one.check))
   ];
@@ -204,7 +205,7 @@ function Failed({
               actions.tryAgain(job, waivable);
             }}
           >
-            {trans.__('Let it pass…')}
+            {trans.__('Waive the checks…')}
           </button>
         ) : null}
         <TryAgain job={job} actions={actions} trans={trans} />
@@ -225,7 +226,10 @@ function Details({ text, trans }: { text: string; trans: TranslationBundle }): R
   );
 }
 
-/** Only what came from a notebook's dialog can be asked for by it again, and what came from a form by that. */
+/**
+ * Only what came from a notebook's dialog can be asked for by it again, and what came from a form
+ * by that.
+ */
 function TryAgain({ job, actions, trans }: JobEndProps): React.ReactElement | null {
   if (job.verb === 'deploy' ? !job.request.model : job.verb !== 'publish') return null;
   return (
@@ -241,17 +245,17 @@ function TryAgain({ job, actions, trans }: JobEndProps): React.ReactElement | nu
   );
 }
 
-/** What gates refused, done all the same, for a reason that is kept. */
+/** A form that overrides the gates with a reason, which is stored. */
 function Force({ job, actions, trans }: JobEndProps): React.ReactElement {
   const [reason, setReason] = React.useState('');
-  const [said, setSaid] = React.useState('');
+  const [error, setError] = React.useState('');
   const id = React.useId();
   const force = async (): Promise<void> => {
     try {
       const next = await actions.force(job, reason.trim());
       actions.show(next.id);
     } catch (error) {
-      setSaid(error instanceof Error ? error.message : String(error));
+      setError(error instanceof Error ? error.message : String(error));
     }
   };
   return (
@@ -262,7 +266,7 @@ function Force({ job, actions, trans }: JobEndProps): React.ReactElement {
         if (reason.trim()) void force();
       }}
     >
-      <label htmlFor={id}>{trans.__('Why it may be done all the same (kept for good)')}</label>
+      <label htmlFor={id}>{trans.__('Reason for the override (stored permanently)')}</label>
       <div className="nbdeploy-buttons">
         <input
           id={id}
@@ -277,11 +281,11 @@ function Force({ job, actions, trans }: JobEndProps): React.ReactElement {
           className="jp-Button jp-mod-styled jp-mod-warn"
           disabled={!reason.trim()}
         >
-          {trans.__('Do it all the same')}
+          {trans.__('Override the gates')}
         </button>
       </div>
       <p role="status" className="nbdeploy-problems">
-        {said}
+        {error}
       </p>
     </form>
   );

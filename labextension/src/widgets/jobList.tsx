@@ -6,9 +6,10 @@ import type { ChangeVerb } from '../changes';
 import type { Job } from '../generated';
 import type { JobActions } from '../jobActions';
 import type { JobsModel } from '../jobs';
-import { asProblem } from '../request';
+import {} from '../problem';
+import { toProblemError } from '../request';
 import { ago } from '../words';
-import { useNow } from './hooks';
+import { useNow, useSignal } from './hooks';
 import { JobPanel } from './jobPanel';
 import { JobState } from './jobView';
 
@@ -25,30 +26,31 @@ export interface JobListProps {
   open?: (id: string | null) => void;
 }
 
-/** What was asked for, newest first; each can be opened where it stands. What succeeded and is in a history goes soon. */
+/**
+ * The jobs, newest first; each opens in place. Jobs that the history lists disappear after a
+ * minute.
+ */
 export function JobList({ jobs, actions, trans, opened, open }: JobListProps): React.ReactElement {
-  const version = useVersion(jobs);
+  const all = useSignal(jobs.changed, () => jobs.all);
   const [own, setOwn] = React.useState<string | null>(null);
-  const [trouble, setTrouble] = React.useState('');
+  const [problem, setProblem] = React.useState('');
   const shown = opened === undefined ? own : opened;
   const show = open ?? setOwn;
-  // eslint-disable-next-line react-hooks/exhaustive-deps -- the version stands for what is in the model
-  const all = React.useMemo(() => jobs.all, [jobs, version]);
   const now = useNow();
   const listed = all.filter(job => job.id === shown || !isOver(job, now));
   React.useEffect(() => {
     jobs.refresh().catch((error: unknown) => {
-      setTrouble(asProblem(error).message);
+      setProblem(toProblemError(error).message);
     });
   }, [jobs]);
   if (!listed.length) {
     return (
       <p className="nbdeploy-help" role="status">
-        {trouble ||
+        {problem ||
           (all.length
-            ? trans.__('Nothing goes on. What was changed is in the history of its endpoint.')
+            ? trans.__('No job is running. The history of an endpoint lists its changes.')
             : trans.__(
-                'Nothing was asked for yet. What takes longer than a moment is shown here: a deploy, a validation.'
+                'No jobs yet. Slow operations, such as a deploy or a validation, are listed here.'
               ))}
       </p>
     );
@@ -105,23 +107,4 @@ function JobRow(props: {
       </div>
     </li>
   );
-}
-
-/** A number that is another one whenever the model is. */
-function useVersion(jobs: JobsModel): number {
-  const count = React.useRef(0);
-  const subscribe = React.useCallback(
-    (told: () => void) => {
-      const slot = (): void => {
-        count.current += 1;
-        told();
-      };
-      jobs.changed.connect(slot);
-      return () => {
-        jobs.changed.disconnect(slot);
-      };
-    },
-    [jobs]
-  );
-  return React.useSyncExternalStore(subscribe, () => count.current);
 }

@@ -3,8 +3,8 @@ import * as React from 'react';
 
 import type { JobActions } from '../jobActions';
 import type { JobsModel } from '../jobs';
-import { after, nothing } from '../progress';
-import { asProblem } from '../request';
+import { noProgress, withEvent } from '../progress';
+import { toProblemError } from '../request';
 import { useSignal } from './hooks';
 import { JobView } from './jobView';
 
@@ -18,18 +18,21 @@ export interface JobPanelProps {
   trans: TranslationBundle;
 }
 
-/** One job as the model knows it; all that was told of it is asked for, also after the page was loaded anew. */
+/**
+ * One job as the model knows it; all that was told of it is asked for, also after the page was
+ * loaded anew.
+ */
 export function JobPanel({ id, jobs, actions, trans }: JobPanelProps): React.ReactElement {
   const job = useSignal(jobs.changed, () => jobs.get(id));
   const events = useSignal(jobs.changed, () => jobs.events(id));
   const problem = useSignal(jobs.changed, () => jobs.problem);
   const isLost = useLasting(problem !== null, LOST_MS);
   const [gone, setGone] = React.useState('');
-  const progress = React.useMemo(() => events.reduce(after, nothing), [events]);
+  const progress = React.useMemo(() => events.reduce(withEvent, noProgress), [events]);
   React.useEffect(() => {
     let isShown = true;
     jobs.load(id).catch((error: unknown) => {
-      const problem = asProblem(error);
+      const problem = toProblemError(error);
       if (isShown && problem.status === 404) setGone(problem.message);
     });
     return () => {
@@ -39,7 +42,7 @@ export function JobPanel({ id, jobs, actions, trans }: JobPanelProps): React.Rea
   if (!job) {
     return (
       <p role="status" className="nbdeploy-help">
-        {gone || trans.__('Looking at the job…')}
+        {gone || trans.__('Loading the job…')}
       </p>
     );
   }

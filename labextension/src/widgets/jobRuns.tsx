@@ -18,15 +18,15 @@ export function JobRuns({
       <caption>{trans.__('Validation')}</caption>
       <tbody>
         {runs.map(run => (
-          <tr key={run.told.run} data-state={run.told.state}>
-            <th scope="row" title={run.told.title}>
-              {run.told.title}
+          <tr key={run.latest.run} data-state={run.latest.state}>
+            <th scope="row" title={run.latest.title}>
+              {run.latest.title}
             </th>
             <td>
-              <progress max={1} value={share(run)} aria-label={run.told.title} />
+              <progress max={1} value={share(run)} aria-label={run.latest.title} />
             </td>
             <td className="nbdeploy-number">
-              {run.told.seconds ? `${run.told.seconds.toFixed(1)} s` : ''}
+              {run.latest.seconds ? `${run.latest.seconds.toFixed(1)} s` : ''}
             </td>
             <td title={wordsOf(run, trans)}>{wordsOf(run, trans)}</td>
           </tr>
@@ -38,8 +38,8 @@ export function JobRuns({
 
 /** Which cell runs, or what came of it. */
 function wordsOf(run: Run, trans: TranslationBundle): string {
-  const { told, stable } = run;
-  switch (told.state) {
+  const { latest, stable } = run;
+  switch (latest.state) {
     case 'pass':
       return trans.__('✓ pass');
     case 'fail':
@@ -49,11 +49,11 @@ function wordsOf(run: Run, trans: TranslationBundle): string {
     case 'not run':
       return trans.__('– not run');
     case 'waiting':
-      return trans.__('waits');
+      return trans.__('waiting');
     case 'running': {
-      const asked = stable ?? told;
+      const asked = stable ?? latest;
       const whom = stable ? `${trans.__('stable')}: ` : '';
-      if (!asked.cell) return whom + trans.__('its kernel starts');
+      if (!asked.cell) return whom + trans.__('starting the kernel');
       const [cell, cells] = [Math.min(asked.cell, asked.cells), asked.cells];
       return `${whom}${trans.__('cell %1 of %2', cell, cells)}  ${asked.words}`;
     }

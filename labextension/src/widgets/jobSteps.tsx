@@ -21,7 +21,7 @@ export function JobSteps({ job, steps, trans }: JobStepsProps): React.ReactEleme
   };
   const words: Record<string, string> = {
     done: trans.__('done'),
-    present: trans.__('going on'),
+    present: trans.__('in progress'),
     failed: trans.__('failed'),
     cancelled: trans.__('cancelled')
   };

@@ -8,6 +8,7 @@ import type { Progress } from '../progress';
 import { elapsed } from '../progress';
 import type { ProblemError } from '../request';
 import { sentence } from './field';
+import { useNow } from './hooks';
 import { JobEnd } from './jobEnd';
 import { JobLog } from './jobLog';
 import { JobRuns } from './jobRuns';
@@ -26,7 +27,7 @@ export interface JobViewProps {
 /** One job: what it does and did, and what came of it. */
 export function JobView(props: JobViewProps): React.ReactElement {
   const { job, progress, away, actions, trans } = props;
-  const now = useSeconds(!hasEnded(job));
+  const now = useNow(1000, !hasEnded(job));
   return (
     <section className="nbdeploy-job" data-state={job.state} aria-label={job.title}>
       <header>
@@ -71,7 +72,7 @@ export function JobState({
 function stateWords(job: Job, trans: TranslationBundle): string {
   const words: Record<Job['state'], string> = {
     waiting: job.kernel === null ? trans.__('waiting for the kernel') : trans.__('capturing'),
-    queued: trans.__('about to start'),
+    queued: trans.__('queued'),
     running: trans.__('running'),
     done: trans.__('done'),
     failed: trans.__('failed'),
@@ -80,24 +81,24 @@ function stateWords(job: Job, trans: TranslationBundle): string {
   return words[job.state];
 }
 
-/** Why nothing new is shown of it, and what to do. */
+/** The reason why the job shows no news, and the remedy. */
 function awayWords({ code, message, remedy }: ProblemError, trans: TranslationBundle): string {
   switch (code) {
     case 'unreachable':
-      return trans.__('The server does not answer. Reconnecting; the job goes on meanwhile.');
+      return trans.__('The server does not answer. Reconnecting. The job continues meanwhile.');
     case 'not_signed_in':
       return trans.__(
-        'Your log-in at the Jupyter server has ended. Log in again in another tab: this page goes on then. The job goes on meanwhile.'
+        'Your session on the Jupyter server has expired. Log in again in another tab: this page then continues. The job continues meanwhile.'
       );
     default:
-      return `${sentence(message)} ${sentence(remedy)} ${trans.__('The job goes on meanwhile.')}`;
+      return `${sentence(message)} ${sentence(remedy)} ${trans.__('The job continues meanwhile.')}`;
   }
 }
 
-/** What keeps it from going on; empty: nothing. */
+/** The reason why the job waits; empty: it does not wait. */
 function waitsFor(job: Job, trans: TranslationBundle): string {
   return job.state === 'waiting' && job.kernel === null
-    ? trans.__('The kernel captures the model as soon as it is free.')
+    ? trans.__('The kernel captures the model as soon as it is idle.')
     : '';
 }
 
@@ -128,7 +129,7 @@ function Cancel({
   trans
 }: Pick<JobViewProps, 'job' | 'actions' | 'trans'>): React.ReactElement {
   const [phase, setPhase] = React.useState<'no' | 'asks' | 'stops'>('no');
-  const [said, setSaid] = React.useState('');
+  const [error, setError] = React.useState('');
   const stop = React.useRef<HTMLButtonElement>(null);
   const open = React.useRef<HTMLButtonElement>(null);
   const asked = React.useRef(false);
@@ -139,11 +140,11 @@ function Cancel({
   }, [phase]);
   const cancel = async (): Promise<void> => {
     setPhase('stops');
-    setSaid('');
+    setError('');
     try {
       await actions.cancel(job);
     } catch (error) {
-      setSaid(error instanceof Error ? error.message : String(error));
+      setError(error instanceof Error ? error.message : String(error));
       setPhase('no');
     }
   };
@@ -151,14 +152,14 @@ function Cancel({
     <div className="nbdeploy-cancel">
       {phase === 'asks' ? (
         <div role="group" className="nbdeploy-buttons" aria-label={trans.__('Stop this job?')}>
-          <span>{trans.__('Stop it? What is only half-made is taken back.')}</span>
+          <span>{trans.__('Stop this job? Incomplete results are removed.')}</span>
           <button
             type="button"
             ref={stop}
             className="jp-Button jp-mod-styled jp-mod-warn"
             onClick={() => void cancel()}
           >
-            {trans.__('Stop it')}
+            {trans.__('Stop job')}
           </button>
           <button
             type="button"
@@ -167,7 +168,7 @@ function Cancel({
               setPhase('no');
             }}
           >
-            {trans.__('Let it go on')}
+            {trans.__('Keep running')}
           </button>
         </div>
       ) : (
@@ -184,23 +185,8 @@ function Cancel({
         </button>
       )}
       <p role="status" className="nbdeploy-problems">
-        {said}
+        {error}
       </p>
     </div>
   );
-}
-
-/** The time, told each second while it matters. */
-function useSeconds(ticks: boolean): number {
-  const [now, setNow] = React.useState(() => Date.now());
-  React.useEffect(() => {
-    if (!ticks) return undefined;
-    const timer = setInterval(() => {
-      setNow(Date.now());
-    }, 1000);
-    return () => {
-      clearInterval(timer);
-    };
-  }, [ticks]);
-  return now;
 }

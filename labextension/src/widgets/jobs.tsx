@@ -23,7 +23,7 @@ export function Jobs(props: { jobs: JobsModel; actions: JobActions }): React.JSX
       <summary>
         <h3>{trans.__('Jobs')}</h3>
         {active > 0 && (
-          <span className="nbd-faint">{trans._n('%1 goes on', '%1 go on', active)}</span>
+          <span className="nbd-faint">{trans._n('%1 running', '%1 running', active)}</span>
         )}
       </summary>
       <JobList jobs={jobs} actions={actions} trans={trans} />

@@ -1,7 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { KernelState, Trouble } from '../deployModel';
+import type { KernelState } from '../deployModel';
+import { type Problem } from '../problem';
 import { LogIn } from './logIn';
 
 /** What the dialog can have done about a kernel that does not answer. */
@@ -15,15 +16,15 @@ export interface KernelActions {
 
 export interface KernelNoticeProps {
   kernel: KernelState;
-  trouble: Trouble | null;
+  problem: Problem | null;
   looked: boolean;
   actions: KernelActions;
   trans: TranslationBundle;
 }
 
-/** What keeps the kernel from telling its models, or from capturing at once; and what to do about it. */
+/** The reason why the kernel does not list its models or capture at once, and the remedy. */
 export function KernelNotice(props: KernelNoticeProps): React.ReactElement | null {
-  const { kernel, trouble, looked, actions, trans } = props;
+  const { kernel, problem, looked, actions, trans } = props;
   const notice = (words: string, ...children: React.ReactNode[]): React.ReactElement => (
     <div className="nbdeploy-notice" role="status">
       <p>{words}</p>
@@ -37,11 +38,11 @@ export function KernelNotice(props: KernelNoticeProps): React.ReactElement | nul
         <Button key="choose" words={trans.__('Choose a kernel…')} act={actions.choose} />
       );
     case 'starting':
-      return notice(trans.__('The kernel starts…'));
+      return notice(trans.__('The kernel is starting…'));
     case 'dead':
       return notice(
         trans.__(
-          'The kernel has died, and its variables with it. Restart it and run the cells that make your model.'
+          'The kernel has died, and its variables are lost. Restart it and run the cells that make your model.'
         ),
         <Button key="restart" words={trans.__('Restart the kernel')} act={actions.restart} />
       );
@@ -56,24 +57,24 @@ export function KernelNotice(props: KernelNoticeProps): React.ReactElement | nul
     case 'idle':
     case 'busy':
   }
-  if (trouble) {
-    const { insert } = trouble;
+  if (problem) {
+    const { cell } = problem;
     return (
       <div className="nbdeploy-notice" role="alert">
-        <p>{trouble.message}</p>
-        {trouble.remedy ? <p>{trouble.remedy}</p> : null}
-        {insert ? <pre>{insert}</pre> : null}
+        <p>{problem.message}</p>
+        {problem.remedy ? <p>{problem.remedy}</p> : null}
+        {cell ? <pre>{cell}</pre> : null}
         <div className="nbdeploy-buttons">
-          {trouble.logIn === true ? <LogIn trans={trans} /> : null}
-          {insert ? (
+          {problem.logIn ? <LogIn trans={trans} /> : null}
+          {cell ? (
             <Button
-              words={trans.__('Insert as a cell')}
+              words={trans.__('Insert cell')}
               act={() => {
-                actions.insert(insert);
+                actions.insert(cell);
               }}
             />
           ) : null}
-          <Button words={trans.__('Look again')} act={actions.lookAgain} />
+          <Button words={trans.__('Refresh')} act={actions.lookAgain} />
         </div>
       </div>
     );

@@ -1,11 +1,13 @@
-/** The last minutes: rate, errors and latency of each release, drawn anew every few seconds while it is seen. */
+/**
+ * The last minutes: rate, errors and latency of each release, drawn anew every few seconds while it
+ * is seen.
+ */
 import * as React from 'react';
 
-import { troubleOf } from '../changes';
 import type { LiveView } from '../generated';
 import { Chart } from './chart';
 import { useLoaded, useVisible } from './hooks';
-import { Button, Empty, Notice, Waiting } from './parts';
+import { Empty, LoadFailure, Waiting } from './parts';
 import { useServices } from './services';
 
 const EVERY_MS = 3000;
@@ -54,20 +56,18 @@ export function Live(props: { name: string }): React.JSX.Element {
         )}
       </div>
       {loaded.error !== null && (
-        <Notice
-          trouble={troubleOf(loaded.error)}
-          before={shown ? trans.__('What is shown may be out of date: ') : ''}
-        >
-          <Button onClick={loaded.again}>{trans.__('Look again')}</Button>
-        </Notice>
+        <LoadFailure
+          loaded={loaded}
+          before={shown ? trans.__('The data below may be out of date: ') : ''}
+        />
       )}
       {!shown && loaded.error === null && (
-        <Waiting words={trans.__('Reading the last minutes …')} />
+        <Waiting words={trans.__('Loading the last minutes …')} />
       )}
       {shown?.note && <p className="nbd-faint">{shown.note}</p>}
       {shown?.requests === 0 && (
         <Empty
-          title={trans.__('No request in this time')}
+          title={trans.__('No requests in this period')}
           text={trans.__('Send one with "Try it", or paste one of its snippets into a program.')}
         />
       )}

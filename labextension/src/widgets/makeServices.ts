@@ -3,6 +3,7 @@ import { PageConfig } from '@jupyterlab/coreutils';
 import { NotebookActions } from '@jupyterlab/notebook';
 import type { IDisposable } from '@lumino/disposable';
 
+import { copyText } from '../clipboard';
 import { CommandIDs, commandOf } from '../commands';
 import { EndpointModel } from '../endpoint';
 import { EndpointModels } from '../endpoints';
@@ -15,7 +16,7 @@ import type { INbdeploy } from '../tokens';
 import type { Lab } from './deployments';
 import type { Services } from './services';
 
-type Asked = Readonly<Record<string, unknown>>;
+type RequestBody = Readonly<Record<string, unknown>>;
 
 /** The services of one view, until it is disposed. */
 export function makeServices({
@@ -25,16 +26,16 @@ export function makeServices({
   rendermime
 }: Lab): Services & IDisposable {
   const { trans, jobs, serverSettings: settings } = nbdeploy;
-  if (rendermime === null) throw new Error('this Lab has no renderer of results');
+  if (rendermime === null) throw new Error('JupyterLab has no renderer of results');
 
-  const view = async <T>(name: string, request: Asked, signal?: AbortSignal): Promise<T> => {
+  const view = async <T>(name: string, request: RequestBody, signal?: AbortSignal): Promise<T> => {
     const json = name === 'form' ? { json: exact } : {}; // it has data of users as values, the others as texts
     const asked = { method: 'POST' as const, body: request, settings, ...json };
     return (await requestAPI<T>(`views/${name}`, { ...asked, ...(signal && { signal }) })).value;
   };
-  const run = async (verb: Verb, request: Asked, revision?: number): Promise<Job> => {
+  const run = async (verb: Verb, request: RequestBody, revision?: number): Promise<Job> => {
     const started = await jobs.start(verb, request, revision);
-    if (!('job' in started)) throw new Error(`${verb} is not slow`);
+    if (!('job' in started)) throw new Error(`the verb ${verb} has no job`);
     return started.job;
   };
 
@@ -46,7 +47,7 @@ export function makeServices({
     trans,
     rendermime,
     view,
-    call: async <T>(verb: string, request: Asked, signal?: AbortSignal) => {
+    call: async <T>(verb: string, request: RequestBody, signal?: AbortSignal) => {
       const asked = {
         method: 'POST' as const,
         body: request,
@@ -83,14 +84,7 @@ export function makeServices({
       void NotebookActions.focusActiveCell(notebook);
       return true;
     },
-    copy: async text => {
-      try {
-        await navigator.clipboard.writeText(text);
-        return true;
-      } catch {
-        return false; // plain HTTP from elsewhere
-      }
-    },
+    copy: copyText,
     say,
     get isDisposed() {
       return models.isDisposed;
@@ -105,32 +99,32 @@ function endpointModel(
   { jobs }: INbdeploy,
   name: string,
   view: Services['view'],
-  run: (verb: Verb, request: Asked, revision?: number) => Promise<Job>
+  run: (verb: Verb, request: RequestBody, revision?: number) => Promise<Job>
 ): EndpointModel {
   return new EndpointModel(name, async () => view<EndpointView>('endpoint', { name }), {
-    preview: async (verb, given, revision) =>
-      view<Preview>('preview', { name, verb, given, if_revision: revision }),
-    run: async (verb, given, revision, step) => {
-      const job = await run(verb, { name, ...given }, revision);
-      const told = (_: unknown, changed: Job): void => {
+    preview: async (verb, fields, revision) =>
+      view<Preview>('preview', { name, verb, given: fields, if_revision: revision }),
+    run: async (verb, fields, revision, step) => {
+      const job = await run(verb, { name, ...fields }, revision);
+      const onJob = (_: unknown, changed: Job): void => {
         if (changed.id === job.id && changed.step) step(changed.step);
       };
-      jobs.changed.connect(told);
+      jobs.changed.connect(onJob);
       try {
         return await jobs.ended(job.id);
       } finally {
-        jobs.changed.disconnect(told);
+        jobs.changed.disconnect(onJob);
       }
     }
   });
 }
 
-/** Says something to who does not see: one live region for the page. */
+/** Announces a text to screen readers: one live region for the page. */
 function say(words: string): void {
-  let region = document.getElementById('nbdeploy-said');
+  let region = document.getElementById('nbdeploy-announcement');
   if (!region) {
     region = document.createElement('div');
-    region.id = 'nbdeploy-said';
+    region.id = 'nbdeploy-announcement';
     region.className = 'nbd-unseen';
     region.setAttribute('role', 'status');
     region.setAttribute('aria-live', 'polite');

@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { FieldProblem, Found, ModelFound } from '../generated';
+import type { FieldProblem, KernelReport, ModelCandidate } from '../generated';
 import { FieldGroup } from './field';
 import { CellLink } from './findings';
 
@@ -9,7 +9,7 @@ import { CellLink } from './findings';
 const SHOWN = 4;
 
 export interface ModelFieldProps {
-  found: Found;
+  report: KernelReport;
   value: string;
   problems: readonly FieldProblem[];
   trans: TranslationBundle;
@@ -19,15 +19,15 @@ export interface ModelFieldProps {
 
 /** The models of the kernel, best first, or any other expression. */
 export function ModelField(props: ModelFieldProps): React.ReactElement {
-  const { found, value, problems, trans, change, openCell } = props;
-  const known = found.models.some(model => model.variable === value);
+  const { report, value, problems, trans, change, openCell } = props;
+  const known = report.models.some(model => model.variable === value);
   const [other, setOther] = React.useState(!known);
   const [all, setAll] = React.useState(false);
   const group = React.useId();
   const input = React.useRef<HTMLInputElement>(null);
-  const place = found.models.findIndex(model => model.variable === value);
-  const shown = all ? found.models : found.models.slice(0, Math.max(SHOWN, place + 1));
-  const hidden = found.models.length - shown.length;
+  const position = report.models.findIndex(model => model.variable === value);
+  const shown = all ? report.models : report.models.slice(0, Math.max(SHOWN, position + 1));
+  const hidden = report.models.length - shown.length;
   return (
     <FieldGroup label={trans.__('Model')} problems={problems}>
       <div role="radiogroup" aria-label={trans.__('Model')} className="nbdeploy-models">
@@ -100,19 +100,19 @@ function Why({
   openCell,
   trans
 }: {
-  model: ModelFound;
+  model: ModelCandidate;
   openCell: (count: number) => void;
   trans: TranslationBundle;
 }): React.ReactElement | null {
-  const { why, cell } = model;
+  const { why: reason, cell } = model;
   if (cell === null) {
-    return why ? <p className="nbdeploy-help">{why}</p> : null;
+    return reason ? <p className="nbdeploy-help">{reason}</p> : null;
   }
   const name = `In [${String(cell)}]`;
-  const [before = '', after] = why.split(name);
+  const [before = '', after] = reason.split(name);
   return (
     <p className="nbdeploy-help">
-      {after === undefined ? `${why} ` : before}
+      {after === undefined ? `${reason} ` : before}
       <CellLink count={cell} open={openCell} trans={trans} />
       {after}
     </p>

@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import type { DeployValues } from '../deployValues';
 import type { FieldProblem, Resources } from '../generated';
-import { Field, FieldGroup, Offered } from './field';
+import { Field, FieldGroup, Suggestions } from './field';
 import { ResourceFields } from './resourceFields';
 
 export interface MoreFieldsProps {
@@ -12,7 +12,7 @@ export interface MoreFieldsProps {
   methods: readonly string[];
   problemsOf: (field: string) => readonly FieldProblem[];
   /** What a release may use where nothing is said. */
-  usual: Resources;
+  defaults: Resources;
   trans: TranslationBundle;
   change: (values: DeployValues) => void;
   commit: () => void;
@@ -32,9 +32,9 @@ export const MORE_FIELDS = [
   'resources'
 ];
 
-/** What is rarely asked for. It opens by itself when something in it is wrong. */
+/** The less common fields. The section opens if one of them has a problem. */
 export function MoreFields(props: MoreFieldsProps): React.ReactElement {
-  const { values, methods, problemsOf, usual, trans, change, commit } = props;
+  const { values, methods, problemsOf, defaults, trans, change, commit } = props;
   const wrong = MORE_FIELDS.some(field => problemsOf(field).length);
   const [open, setOpen] = React.useState(false);
   const text = (
@@ -42,7 +42,7 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
     label: string,
     help: string,
     placeholder: string,
-    offered: readonly string[] = []
+    suggestions: readonly string[] = []
   ): React.ReactElement => (
     <Field label={label} help={help} problems={problemsOf(field)}>
       {control => (
@@ -54,14 +54,16 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
             placeholder={placeholder}
             spellCheck={false}
             autoComplete="off"
-            {...(offered.length > 0 && { list: `${control.id}-offered` })}
+            {...(suggestions.length > 0 && { list: `${control.id}-offered` })}
             value={values[field]}
             onChange={event => {
               change({ ...values, [field]: event.target.value });
             }}
             onBlur={commit}
           />
-          {offered.length > 0 ? <Offered id={`${control.id}-offered`} choices={offered} /> : null}
+          {suggestions.length > 0 ? (
+            <Suggestions id={`${control.id}-offered`} choices={suggestions} />
+          ) : null}
         </>
       )}
     </Field>
@@ -109,30 +111,32 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
       {text(
         'method',
         trans.__('Method'),
-        trans.__('The method that answers; predict, or the call itself, when this is empty.'),
+        trans.__('The method that answers. If empty: predict, or the object itself.'),
         methods.find(one => one !== 'predict') ?? 'predict_proba',
         methods
       )}
       {text(
         'signature',
         trans.__('Signature'),
-        trans.__('An expression for a pydantic model that says what one instance may be.'),
+        trans.__('An expression for a pydantic model of one instance.'),
         'Customer'
       )}
       {text(
         'training',
         trans.__('Training table'),
-        trans.__('What it was fitted on; found in the cells when this is empty.'),
+        trans.__(
+          'The data that the model was fitted on. If empty, nbdeploy finds it in the cells.'
+        ),
         'X_train'
       )}
       {lines(
         'include',
         trans.__('Include'),
-        trans.__('Files or folders that it opens outside of the project, one a line.')
+        trans.__('Files or folders outside the project that the model opens, one per line.')
       )}
       <Field
         label={trans.__('Record')}
-        help={trans.__('What is kept of each request.')}
+        help={trans.__('The data that is stored for each request.')}
         problems={problemsOf('record')}
       >
         {control => (
@@ -144,18 +148,16 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
               change({ ...values, record: event.target.value as DeployValues['record'] });
             }}
           >
-            <option value="">{trans.__('as the endpoint has it (a new one: full)')}</option>
+            <option value="">{trans.__('as the endpoint (new endpoint: full)')}</option>
             <option value="full">{trans.__('full: inputs, outputs and errors')}</option>
-            <option value="meta">{trans.__('meta: times, sizes and status alone')}</option>
+            <option value="meta">{trans.__('meta: times, sizes and status only')}</option>
             <option value="off">{trans.__('off: nothing')}</option>
           </select>
         )}
       </Field>
       <Field
         label={trans.__('Recorded share')}
-        help={trans.__(
-          'Percent of the requests that are recorded; as the endpoint has it when empty.'
-        )}
+        help={trans.__('Percent of the requests that are recorded. If empty: as the endpoint.')}
         problems={problemsOf('record_sample')}
       >
         {control => (
@@ -176,18 +178,18 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
       {lines(
         'redact',
         trans.__('Redact'),
-        trans.__('Columns whose values are never written down, one a line.')
+        trans.__('Columns whose values are never stored, one per line.')
       )}
       <FieldGroup
-        label={trans.__('Care')}
+        label={trans.__('Safety')}
         problems={[...problemsOf('strict'), ...problemsOf('isolated')]}
       >
-        {check('strict', trans.__('Warnings of the checks refuse it too'))}
-        {check('isolated', trans.__('Serve it from an environment of its own, made of the lock'))}
+        {check('strict', trans.__('Treat warnings of the checks as errors'))}
+        {check('isolated', trans.__('Serve it from an isolated environment, built from the lock'))}
       </FieldGroup>
       <ResourceFields
         values={values.resources}
-        usual={usual}
+        defaults={defaults}
         problems={problemsOf('resources')}
         trans={trans}
         change={resources => {

@@ -7,20 +7,20 @@ import {
 } from '@jupyterlab/apputils';
 import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
 
-import type { Begun } from '../begun';
 import { DeployModel } from '../deployModel';
 import type { DeployValues } from '../deployValues';
 import { NotebookWorld } from '../deployWorld';
 import type { DeployRequest } from '../generated';
 import type { JobActions } from '../jobActions';
 import type { Notices } from '../notices';
+import type { TabJobs } from '../tabJobs';
 import type { INbdeploy } from '../tokens';
 import { DeployDialog } from './deployDialog';
 
-export interface Deploying {
+export interface DeployContext {
   app: JupyterFrontEnd;
   nbdeploy: INbdeploy;
-  begun: Begun;
+  tabJobs: TabJobs;
   notices: Notices;
   jobActions: JobActions;
 }
@@ -37,11 +37,11 @@ let opened: DeployDialog | null = null;
  * `given` is a request to be tried again.
  */
 export async function openDeploy(
-  deploying: Deploying,
+  lab: DeployContext,
   panel: NotebookPanel | null,
   given: DeployRequest | null = null
 ): Promise<void> {
-  const { app, nbdeploy, begun, notices, jobActions } = deploying;
+  const { app, nbdeploy, tabJobs, notices, jobActions } = lab;
   const { trans, jobs } = nbdeploy;
   opened?.reject();
   if (!panel) {
@@ -63,28 +63,28 @@ export async function openDeploy(
     close();
     showCell(app, panel, count);
   };
-  const began: { job: string | null } = { job: null };
+  const started: { job: string | null } = { job: null };
   const dialog = new DeployDialog({
     model,
     notebook: panel.context.path,
     jobs,
-    notes: () => notesOn(panel, nbdeploy),
+    notes: () => notesFor(panel, nbdeploy),
     kernelActions: {
       restart: () => {
-        void startAnew(panel.sessionContext);
+        void replaceKernel(panel.sessionContext);
       },
       choose: () => {
         close(); // one dialog after another
         void new SessionContextDialogs({})
           .selectKernel(panel.sessionContext)
-          .then(async () => openDeploy(deploying, panel, given));
+          .then(async () => openDeploy(lab, panel, given));
       },
       insert: source => {
         close();
         insertCell(app, panel, source);
       },
       lookAgain: () => {
-        void model.look();
+        void model.loadModels();
       }
     },
     jobActions: {
@@ -105,43 +105,45 @@ export async function openDeploy(
     },
     openCell: goTo,
     shows: id => {
-      if (began.job === null) drafts.delete(panel); // it is on its way
-      began.job = id;
-      begun.add(id, panel);
+      if (started.job === null) drafts.delete(panel); // it is on its way
+      started.job = id;
+      tabJobs.add(id, panel);
     },
     trans
   });
   opened = dialog;
-  const look = model.look();
+  const loadModels = model.loadModels();
   try {
     await dialog.launch();
   } finally {
     if (opened === dialog) opened = null;
-    if (began.job === null && model.state.found) drafts.set(panel, model.state.values);
-    if (began.job !== null) notices.follow(began.job);
+    if (started.job === null && model.state.report) drafts.set(panel, model.state.values);
+    if (started.job !== null) notices.follow(started.job);
     model.dispose();
     world.dispose();
-    await look;
+    await loadModels;
   }
 }
 
-/** A kernel of the same kind in the place of one that has died: Jupyter restarts only what lives. */
-async function startAnew(context: ISessionContext): Promise<void> {
+/**
+ * A kernel of the same kind in the place of one that has died: Jupyter restarts only what lives.
+ */
+async function replaceKernel(context: ISessionContext): Promise<void> {
   const name = context.session?.kernel?.name ?? context.prevKernelName;
   await context.sessionManager.refreshRunning(); // its session, which the server has given up
   await context.changeKernel({ name });
 }
 
 /** What is to be known before it is deployed. */
-function notesOn(panel: NotebookPanel, { trans }: INbdeploy): string[] {
+function notesFor(panel: NotebookPanel, { trans }: INbdeploy): string[] {
   const notes = [];
   if (panel.context.model.dirty) {
-    notes.push(trans.__('The notebook has changes that are not saved: it is saved first.'));
+    notes.push(trans.__('The notebook has unsaved changes: it is saved first.'));
   }
   if (panel.content.widgets.some(cell => cell.model.type === 'code' && !cell.model.trusted)) {
     notes.push(
       trans.__(
-        'The notebook is not trusted: some of its outputs were not made here. What is deployed is what its kernel holds now.'
+        'The notebook is not trusted: some of its outputs come from elsewhere. Deploy takes the model that its kernel holds now.'
       )
     );
   }

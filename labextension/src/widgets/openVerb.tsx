@@ -6,16 +6,16 @@ import { type IRenderMimeRegistry, MimeModel } from '@jupyterlab/rendermime';
 import { Panel } from '@lumino/widgets';
 import * as React from 'react';
 
-import { CommandIDs, SHOWN } from '../commands';
-import { type EndpointView, type ToldView, type Verb, VERBS } from '../generated';
+import { CommandIDs, SIDEBAR_SECTIONS } from '../commands';
+import { type EndpointView, type ResultPageView, type Verb, VERBS } from '../generated';
 import { deployIcon } from '../icons';
-import { asProblem, requestAPI } from '../request';
+import { requestAPI, toProblemError } from '../request';
 import type { INbdeploy } from '../tokens';
 import { fieldsOf, type Schema, type Texts, type VerbField } from '../verbFields';
 import { FormDialog } from './formDialog';
 import { VerbForm } from './verbForm';
 
-export interface Asking {
+export interface VerbOptions {
   app: JupyterFrontEnd;
   nbdeploy: INbdeploy;
   rendermime: IRenderMimeRegistry | null;
@@ -25,36 +25,36 @@ export interface Asking {
 }
 
 /** Asks for a verb by a form, then shows its job, its place in the sidebar, or what it gave. */
-export async function openVerb(asking: Asking, verb: Verb, given: Texts): Promise<void> {
-  const { nbdeploy, label } = asking;
+export async function openVerb(options: VerbOptions, verb: Verb, given: Texts): Promise<void> {
+  const { nbdeploy, label } = options;
   const { trans, deployments } = nbdeploy;
   let fields: readonly VerbField[];
   try {
     [fields] = await Promise.all([fieldsOfVerb(nbdeploy, verb), deployments.refresh()]);
   } catch (error) {
-    const problem = asProblem(error);
+    const problem = toProblemError(error);
     await showErrorMessage(label, `${problem.message} ${problem.remedy}`);
     return;
   }
-  const isShown = SHOWN[verb] !== undefined;
+  const inSidebar = SIDEBAR_SECTIONS[verb] !== undefined;
   // What the sidebar shows it needs no more of than the name.
-  const used = isShown ? fields.filter(field => field.name === 'name') : fields;
+  const shownFields = inSidebar ? fields.filter(field => field.name === 'name') : fields;
   const texts: Texts = {
-    ...begun(verb, used, asking),
-    ...(verb === 'publish' && (await whereTo(nbdeploy, given.name ?? deployments.opened))),
+    ...initialTexts(verb, shownFields, options),
+    ...(verb === 'publish' && (await publishTarget(nbdeploy, given.name ?? deployments.opened))),
     ...given
   };
   const action = label.replace(/…$/, '');
   const dialog = new FormDialog(action, close => (
     <VerbForm
       summary={trans.__(VERBS[verb].summary)}
-      action={isShown ? trans.__('Show') : action}
+      action={inSidebar ? trans.__('Show') : action}
       warns={VERBS[verb].destructive}
-      fields={used}
+      fields={shownFields}
       given={texts}
       endpoints={deployments.endpoints.map(row => row.name)}
-      ask={async request => {
-        await ask(asking, verb, request);
+      send={async request => {
+        await send(options, verb, request);
       }}
       close={close}
       trans={trans}
@@ -63,13 +63,13 @@ export async function openVerb(asking: Asking, verb: Verb, given: Texts): Promis
   await dialog.launch();
 }
 
-async function ask(
-  asking: Asking,
+async function send(
+  options: VerbOptions,
   verb: Verb,
   request: Readonly<Record<string, unknown>>
 ): Promise<void> {
-  const { app, nbdeploy } = asking;
-  const section = SHOWN[verb];
+  const { app, nbdeploy } = options;
+  const section = SIDEBAR_SECTIONS[verb];
   if (section !== undefined) {
     await app.commands.execute(CommandIDs.open, { name: String(request.name), section });
     return;
@@ -78,14 +78,14 @@ async function ask(
   if ('job' in started) {
     await app.commands.execute(CommandIDs.openJob, { job: started.job.id });
   } else {
-    await tell(asking, verb, started.result);
+    await showResult(options, verb, started.result);
   }
 }
 
-/** What a verb gave at once, as all faces tell it. */
-async function tell(asking: Asking, verb: Verb, result: unknown): Promise<void> {
-  const { app, nbdeploy, rendermime, label } = asking;
-  const { value } = await requestAPI<ToldView>('views/told', {
+/** Shows the result page of a fast verb in a tab. */
+async function showResult(options: VerbOptions, verb: Verb, result: unknown): Promise<void> {
+  const { app, nbdeploy, rendermime, label } = options;
+  const { value } = await requestAPI<ResultPageView>('views/result_page', {
     method: 'POST',
     body: { verb, result },
     settings: nbdeploy.serverSettings
@@ -96,7 +96,7 @@ async function tell(asking: Asking, verb: Verb, result: unknown): Promise<void> 
   const page = rendermime.createRenderer('text/html');
   await page.renderModel(new MimeModel({ trusted: false, data: { 'text/html': value.html } }));
   const content = new Panel();
-  content.addClass('nbdeploy-Told');
+  content.addClass('nbdeploy-ResultPage');
   content.addWidget(page);
   const tab = new MainAreaWidget({ content });
   tab.title.label = label.replace(/…$/, '');
@@ -122,21 +122,25 @@ interface Description {
 }
 
 /** Where images of an endpoint go, as long as nothing else is said. */
-async function whereTo(
+async function publishTarget(
   { serverSettings: settings }: INbdeploy,
   name: string | null
 ): Promise<Texts> {
   if (name === null) return {};
   try {
-    const asked = { method: 'POST' as const, body: { name }, settings };
-    return { to: (await requestAPI<EndpointView>('views/endpoint', asked)).value.publish_to };
+    const query = { method: 'POST' as const, body: { name }, settings };
+    return { to: (await requestAPI<EndpointView>('views/endpoint', query)).value.publish_to };
   } catch {
     return {}; // the form says what it means to leave it empty
   }
 }
 
 /** What the open endpoint and the current notebook say. */
-function begun(verb: Verb, fields: readonly VerbField[], { nbdeploy, panel }: Asking): Texts {
+function initialTexts(
+  verb: Verb,
+  fields: readonly VerbField[],
+  { nbdeploy, panel }: VerbOptions
+): Texts {
   const texts: Record<string, string> = {};
   const opened = nbdeploy.deployments.opened;
   if (opened !== null && verb !== 'init' && fields.some(field => field.name === 'name')) {

@@ -1,9 +1,10 @@
 /** Small parts that several widgets show. */
 import * as React from 'react';
 
-import type { Trouble } from '../changes';
 import type { ReleaseCard } from '../generated';
+import { type Problem, problemOf } from '../problem';
 import { percent, roleName } from '../words';
+import type { Loaded } from './hooks';
 import { useServices } from './services';
 
 type ButtonProps = React.ButtonHTMLAttributes<HTMLButtonElement> & {
@@ -54,30 +55,44 @@ export function RoleBadge(props: {
   );
 }
 
-/** What went wrong, and what to do. */
+/** A problem and its remedy. */
 export function Notice(props: {
-  trouble: Trouble;
+  problem: Problem;
   before?: string;
   children?: React.ReactNode;
 }): React.JSX.Element {
-  const { trouble, before = '', children } = props;
+  const { problem, before = '', children } = props;
   return (
     <div className="nbd-Notice" role="alert">
       <p className="nbd-Notice-what">
         {before}
-        {trouble.message}
+        {problem.message}
       </p>
-      {trouble.lines.length > 0 && (
+      {problem.lines.length > 0 && (
         <ul>
-          {trouble.lines.map((line, i) => (
+          {problem.lines.map((line, i) => (
             <li key={i}>{line}</li>
           ))}
         </ul>
       )}
-      {trouble.details && <pre>{trouble.details}</pre>}
-      {trouble.remedy && <p>→ {trouble.remedy}</p>}
+      {problem.details && <pre>{problem.details}</pre>}
+      {problem.remedy && <p>→ {problem.remedy}</p>}
       {children !== undefined && <div className="nbd-row">{children}</div>}
     </div>
+  );
+}
+
+/** A load that failed, with a button that repeats it. `before` goes before the message. */
+export function LoadFailure(props: {
+  loaded: Pick<Loaded<unknown>, 'error' | 'reload'>;
+  before?: string;
+}): React.JSX.Element {
+  const { loaded, before = '' } = props;
+  const { trans } = useServices();
+  return (
+    <Notice problem={problemOf(loaded.error)} before={before}>
+      <Button onClick={loaded.reload}>{trans.__('Refresh')}</Button>
+    </Notice>
   );
 }
 
@@ -129,8 +144,8 @@ export function Copy(props: { text: string; label: string }): React.JSX.Element 
           setDone(ok);
           say(
             ok
-              ? trans.__('copied')
-              : trans.__('The browser gives no clipboard here: select the text instead.')
+              ? trans.__('Copied')
+              : trans.__('The browser denies access to the clipboard. Select the text instead.')
           );
         });
       }}

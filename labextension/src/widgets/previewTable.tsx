@@ -14,7 +14,7 @@ export function PreviewTable({
 }): React.ReactElement | null {
   if (table === undefined) return null;
   if (table === null) {
-    return <p className="nbdeploy-help">{trans.__('Looking at it…')}</p>;
+    return <p className="nbdeploy-help">{trans.__('Loading the preview…')}</p>;
   }
   if (table.problem) return null; // it stands at the field
   return (

@@ -11,7 +11,10 @@ export interface PublishedProps {
   trans: TranslationBundle;
 }
 
-/** A release's image in a registry: what it is called, how it is started, what was sent, where it is remembered. */
+/**
+ * A release's image in a registry: what it is called, how it is started, what was sent, where it is
+ * remembered.
+ */
 export function Published({ published, listImages, trans }: PublishedProps): React.ReactElement {
   const { publication, release, command, containerfile, dry_run: dry } = published;
   const { image, reference, forced, signed_by: signer } = publication;
@@ -25,7 +28,7 @@ export function Published({ published, listImages, trans }: PublishedProps): Rea
       </p>
       <Copied name={trans.__('Reference')} text={place} trans={trans} />
       <Copied name={trans.__('Digest')} text={image.digest} trans={trans} />
-      <Copied name={trans.__('Start it anywhere')} text={command} trans={trans} />
+      <Copied name={trans.__('Start command')} text={command} trans={trans} />
       <Layers published={published} trans={trans} />
       <ul className="nbdeploy-help">
         <li>{trans.__('Base: %1 (%2, Python %3)', image.base, image.platform, image.python)}</li>
@@ -47,7 +50,7 @@ export function Published({ published, listImages, trans }: PublishedProps): Rea
       </ul>
       {dry ? null : (
         <div className="nbdeploy-buttons">
-          <span>{trans.__('It is remembered among the images of this machine.')}</span>
+          <span>{trans.__('The list of images on this machine includes it.')}</span>
           <button type="button" className="jp-Button jp-mod-styled" onClick={listImages}>
             {trans.__('List images')}
           </button>
@@ -92,7 +95,7 @@ function Layers({
   const bytes = size(sent.reduce((sum, layer) => sum + layer.size, 0));
   const counted: [string, string, string] = [String(sent.length), String(layers.length), bytes];
   const state = (digest: string): string => {
-    if (published.there.includes(digest)) return trans.__('there already');
+    if (published.there.includes(digest)) return trans.__('already present');
     return published.dry_run ? trans.__('to be sent') : trans.__('sent');
   };
   return (
@@ -105,7 +108,7 @@ function Layers({
       <thead>
         <tr>
           <th scope="col">{trans.__('Layer')}</th>
-          <th scope="col">{trans.__('What')}</th>
+          <th scope="col">{trans.__('Content')}</th>
           <th scope="col">{trans.__('Size')}</th>
           <th scope="col">{trans.__('State')}</th>
         </tr>

@@ -1,11 +1,13 @@
-/** One request: its input, and what each release answered, side by side. All of it is data: text, never HTML. */
+/**
+ * One request: its input, and what each release answered, side by side. All of it is data: text,
+ * never HTML.
+ */
 import * as React from 'react';
 
-import { troubleOf } from '../changes';
 import type { Answered, RecordRow, RecordView } from '../generated';
 import { clock, milliseconds, short } from '../words';
 import { useLoaded } from './hooks';
-import { Button, Copy, Notice, Waiting } from './parts';
+import { Button, Copy, LoadFailure, Waiting } from './parts';
 import { useServices } from './services';
 
 export function RecordDetail(props: {
@@ -40,12 +42,8 @@ export function RecordDetail(props: {
           {clock(row.ts)}
         </h4>
       </div>
-      {loaded.error !== null && (
-        <Notice trouble={troubleOf(loaded.error)}>
-          <Button onClick={loaded.again}>{trans.__('Look again')}</Button>
-        </Notice>
-      )}
-      {!shown && loaded.error === null && <Waiting words={trans.__('Reading the record …')} />}
+      {loaded.error !== null && <LoadFailure loaded={loaded} />}
+      {!shown && loaded.error === null && <Waiting words={trans.__('Loading the record …')} />}
       {shown && <Opened shown={shown} />}
     </section>
   );
@@ -58,10 +56,10 @@ function Opened(props: { shown: RecordView }): React.JSX.Element {
   const insert = async (): Promise<void> => {
     const done = insertCell(shown.cell);
     const words = done
-      ? trans.__('A cell that loads it was inserted below the active one.')
+      ? trans.__('A cell that loads the record was inserted below the active one.')
       : (await copy(shown.cell))
-        ? trans.__('No notebook is open: the cell that loads it is on the clipboard.')
-        : trans.__('No notebook is open: open the one that the cell is to go into.');
+        ? trans.__('No notebook is open: the cell that loads the record is on the clipboard.')
+        : trans.__('No notebook is open. Open a notebook, then copy the cell again.');
     setInserted(words);
     say(words);
   };
@@ -127,7 +125,9 @@ function Data(props: { title: string; text: string; cut: boolean }): React.JSX.E
       <pre className="nbd-Data" tabIndex={0} aria-label={title}>
         {text}
       </pre>
-      {cut && <p className="nbd-faint">{trans.__('Cut here: "Copy as cell" loads all of it.')}</p>}
+      {cut && (
+        <p className="nbd-faint">{trans.__('Truncated: "Copy as cell" loads the whole value.')}</p>
+      )}
     </div>
   );
 }

@@ -1,11 +1,13 @@
-/** The records: filtered, newest first, only the rows in sight drawn; one opened beside or instead of the list. */
+/**
+ * The records: filtered, newest first, only the rows in sight drawn; one opened beside or instead
+ * of the list.
+ */
 import * as React from 'react';
 
-import type { Trouble } from '../changes';
-import { troubleOf } from '../changes';
 import type { EndpointView, RecordRow, RecordsView } from '../generated';
 import type { Pages } from '../paging';
 import { NO_PAGES, withNewer, withOlder } from '../paging';
+import { type Problem, problemOf } from '../problem';
 import { milliseconds, short, time, version } from '../words';
 import { useVisible } from './hooks';
 import { Button, Empty, Notice, Waiting } from './parts';
@@ -27,7 +29,7 @@ interface Filter {
 
 const NO_FILTER: Filter = { text: '', role: '', status: '', release: '' };
 
-function requested(filter: Filter): Record<string, unknown> {
+function queryOf(filter: Filter): Record<string, unknown> {
   const { text, role, status, release } = filter;
   return {
     ...(text && { text }),
@@ -44,7 +46,7 @@ export function Records(props: { view: EndpointView }): React.JSX.Element {
   const [resets, setResets] = React.useState(0);
   const [opened, setOpened] = React.useState<RecordRow | null>(null);
   const root = React.useRef<HTMLDivElement>(null);
-  const { pages, loading, trouble, more, again, setTop } = usePages(view.name, filter, root);
+  const { pages, loading, problem, more, reload, setTop } = usePages(view.name, filter, root);
   const close = (): void => {
     setOpened(null);
     requestAnimationFrame(() =>
@@ -56,12 +58,12 @@ export function Records(props: { view: EndpointView }): React.JSX.Element {
     <div ref={root} className="nbd-Records" data-opened={opened !== null}>
       <div className="nbd-Records-list">
         <Filters key={resets} filter={filter} view={view} onFilter={setFilter} />
-        {trouble && (
-          <Notice trouble={trouble}>
-            <Button onClick={again}>{trans.__('Look again')}</Button>
+        {problem && (
+          <Notice problem={problem}>
+            <Button onClick={reload}>{trans.__('Refresh')}</Button>
           </Notice>
         )}
-        {pages === null && !trouble && <Waiting words={trans.__('Reading the records …')} />}
+        {pages === null && !problem && <Waiting words={trans.__('Loading the records …')} />}
         {pages?.notes.map(note => (
           <p key={note} className="nbd-faint">
             {note}
@@ -72,13 +74,13 @@ export function Records(props: { view: EndpointView }): React.JSX.Element {
             title={trans.__('No records yet')}
             text={
               view.record === 'off'
-                ? trans.__('This endpoint records nothing: it was deployed so.')
-                : trans.__('Each request is recorded here: send one with "Try it".')
+                ? trans.__('This endpoint records no requests (record: off).')
+                : trans.__('Each request is listed here: send one with "Try it".')
             }
           />
         )}
         {pages?.rows.length === 0 && filtered && (
-          <Empty title={trans.__('None fits')} text={trans.__('No record is like that.')}>
+          <Empty title={trans.__('No match')} text={trans.__('No record matches the filters.')}>
             <Button
               onClick={() => {
                 setFilter(NO_FILTER);
@@ -95,7 +97,7 @@ export function Records(props: { view: EndpointView }): React.JSX.Element {
               {trans
                 ._n('%1 record', '%1 records', pages.total)
                 .replace(String(pages.total), pages.total.toLocaleString())}
-              {loading && ` · ${trans.__('reading …')}`}
+              {loading && ` · ${trans.__('loading …')}`}
             </p>
             <VirtualList
               items={pages.rows}
@@ -202,7 +204,10 @@ function Filters(props: {
   );
 }
 
-/** The pages that were read; while the top is in sight, what is new is put before them every few seconds. */
+/**
+ * The pages that were read; while the top is in sight, what is new is put before them every few
+ * seconds.
+ */
 function usePages(
   name: string,
   filter: Filter,
@@ -210,9 +215,9 @@ function usePages(
 ): {
   pages: Pages | null;
   loading: boolean;
-  trouble: Trouble | null;
+  problem: Problem | null;
   more: () => void;
-  again: () => void;
+  reload: () => void;
   setTop: (top: boolean) => void;
 } {
   const services = useServices();
@@ -221,29 +226,29 @@ function usePages(
     key,
     pages: null
   });
-  const [failed, setFailed] = React.useState<{ trouble: Trouble; older: boolean } | null>(null);
+  const [failed, setFailed] = React.useState<{ problem: Problem; older: boolean } | null>(null);
   const [loading, setLoading] = React.useState(false);
   const [top, setTop] = React.useState(true);
   const [round, setRound] = React.useState(0);
-  const answered = React.useRef(0);
+  const doneRound = React.useRef(0);
   const visible = useVisible(root);
-  const asking = React.useRef(false);
+  const fetching = React.useRef(false);
   const { view } = services;
 
   const read = React.useCallback(
     async (before: string | null, signal?: AbortSignal) => {
-      const request = { name, limit: PAGE, ...(before && { before }), ...requested(filter) };
+      const request = { name, limit: PAGE, ...(before && { before }), ...queryOf(filter) };
       return view<RecordsView>('records', request, signal);
     },
     [name, filter, view]
   );
   const first = state.key !== key || state.pages === null;
   React.useEffect(() => {
-    const now = first || round !== answered.current;
+    const now = first || round !== doneRound.current;
     if (!visible || !(now || top)) return undefined;
     const stop = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const ask = async (): Promise<void> => {
+    const poll = async (): Promise<void> => {
       try {
         const page = await read(null, stop.signal);
         if (stop.signal.aborted) return;
@@ -251,16 +256,16 @@ function usePages(
           key,
           pages: withNewer(before.key === key ? (before.pages ?? NO_PAGES) : NO_PAGES, page)
         }));
-        answered.current = round;
+        doneRound.current = round;
         setFailed(null);
       } catch (error) {
         if (stop.signal.aborted) return;
-        setFailed({ trouble: troubleOf(error), older: false });
+        setFailed({ problem: problemOf(error), older: false });
       }
-      if (first || top) timer = setTimeout(() => void ask(), EVERY_MS);
+      if (first || top) timer = setTimeout(() => void poll(), EVERY_MS);
     };
-    if (now) void ask();
-    else timer = setTimeout(() => void ask(), EVERY_MS);
+    if (now) void poll();
+    else timer = setTimeout(() => void poll(), EVERY_MS);
     return () => {
       stop.abort();
       clearTimeout(timer);
@@ -270,8 +275,8 @@ function usePages(
   const pages = state.key === key ? state.pages : null;
   const next = pages?.next ?? null;
   const more = React.useCallback(() => {
-    if (next === null || asking.current) return;
-    asking.current = true;
+    if (next === null || fetching.current) return;
+    fetching.current = true;
     setLoading(true);
     read(next)
       .then(
@@ -284,20 +289,20 @@ function usePages(
           setFailed(null);
         },
         (error: unknown) => {
-          setFailed({ trouble: troubleOf(error), older: true });
+          setFailed({ problem: problemOf(error), older: true });
         }
       )
       .finally(() => {
-        asking.current = false;
+        fetching.current = false;
         setLoading(false);
       });
   }, [next, key, read]);
   const older = failed?.older ?? false;
   /** Reads at once what could not be read, wherever the list is scrolled to. */
-  const again = React.useCallback(() => {
+  const reload = React.useCallback(() => {
     setFailed(null);
     if (older) more();
     else setRound(before => before + 1);
   }, [older, more]);
-  return { pages, loading, trouble: failed?.trouble ?? null, more, again, setTop };
+  return { pages, loading, problem: failed?.problem ?? null, more, reload, setTop };
 }

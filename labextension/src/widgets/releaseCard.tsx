@@ -1,14 +1,14 @@
 /** One release: what it is, how it is, and the controls that change its traffic. */
 import * as React from 'react';
 
-import type { ChangeVerb, Given } from '../changes';
+import type { ChangeFields, ChangeVerb } from '../changes';
 import type { ReleaseCard as Card } from '../generated';
 import { ago, clock, milliseconds, percent, rate, short, version } from '../words';
 import { Button, Health, RoleBadge, Sparkline, Switch } from './parts';
 import { useServices } from './services';
 
 /** Asks for a change; the control that was used gets the focus back. */
-export type Ask = (verb: ChangeVerb, given: Given) => void;
+export type ProposeChange = (verb: ChangeVerb, fields: ChangeFields) => void;
 
 interface Props {
   readonly card: Card;
@@ -21,12 +21,12 @@ interface Props {
   readonly busy: boolean;
   /** Grows when what was typed is given up. */
   readonly givenUp: number;
-  readonly ask: Ask;
+  readonly propose: ProposeChange;
   readonly onCompare: () => void;
 }
 
 export function ReleaseCard(props: Props): React.JSX.Element {
-  const { card, now, busy, ask } = props;
+  const { card, now, busy, propose } = props;
   const { trans, openReport, publish } = useServices();
   const id = React.useId();
   const facts = [
@@ -93,13 +93,18 @@ export function ReleaseCard(props: Props): React.JSX.Element {
       <div className="nbd-Card-controls">
         {card.role !== 'stable' && (
           <>
-            <Shadow card={card} busy={busy} ask={ask} key={`shadow ${String(props.givenUp)}`} />
-            <Canary card={card} ask={ask} key={`canary ${String(props.givenUp)}`} />
+            <Shadow
+              card={card}
+              busy={busy}
+              propose={propose}
+              key={`shadow ${String(props.givenUp)}`}
+            />
+            <Canary card={card} propose={propose} key={`canary ${String(props.givenUp)}`} />
           </>
         )}
         <div className="nbd-row nbd-mod-end">
           <Button
-            title={trans.__('Make a container image of it and send it to a registry')}
+            title={trans.__('Build a container image of this release and push it to a registry')}
             aria-label={trans.__('Publish %1', short(card.tag))}
             onClick={() => {
               publish(props.endpoint, card.tag);
@@ -111,7 +116,11 @@ export function ReleaseCard(props: Props): React.JSX.Element {
             <>
               <Button
                 disabled={card.role === 'idle'}
-                title={card.role === 'idle' ? trans.__('It gets no traffic to compare') : undefined}
+                title={
+                  card.role === 'idle'
+                    ? trans.__('An idle release gets no traffic to compare')
+                    : undefined
+                }
                 aria-label={trans.__('Compare %1 with stable', short(card.tag))}
                 onClick={props.onCompare}
               >
@@ -121,7 +130,7 @@ export function ReleaseCard(props: Props): React.JSX.Element {
                 look="primary"
                 aria-label={trans.__('Promote %1', short(card.tag))}
                 onClick={() => {
-                  ask('promote', { tag: card.tag });
+                  propose('promote', { tag: card.tag });
                 }}
               >
                 {trans.__('Promote…')}
@@ -218,8 +227,8 @@ function useDraft(value: number): { value: string; touched: boolean; set: (text:
   return { value: touched ? draft : String(value), touched, set: setDraft };
 }
 
-function Shadow(props: { card: Card; busy: boolean; ask: Ask }): React.JSX.Element {
-  const { card, busy, ask } = props;
+function Shadow(props: { card: Card; busy: boolean; propose: ProposeChange }): React.JSX.Element {
+  const { card, busy, propose } = props;
   const { trans } = useServices();
   const on = card.role === 'shadow';
   const draft = useDraft(on ? card.percent : 100);
@@ -232,7 +241,7 @@ function Shadow(props: { card: Card; busy: boolean; ask: Ask }): React.JSX.Eleme
       noValidate
       onSubmit={event => {
         event.preventDefault();
-        if (on && draft.touched && valid) ask('traffic', { shadow: { [card.tag]: share } });
+        if (on && draft.touched && valid) propose('traffic', { shadow: { [card.tag]: share } });
       }}
     >
       <span className="nbd-label">{trans.__('Shadow')}</span>
@@ -242,7 +251,7 @@ function Shadow(props: { card: Card; busy: boolean; ask: Ask }): React.JSX.Eleme
         label={trans.__('Shadow %1', name)}
         title={trans.__('Send copies of requests to %1', card.tag)}
         onToggle={() => {
-          ask('traffic', { shadow: { [card.tag]: on ? 0 : valid && share > 0 ? share : 100 } });
+          propose('traffic', { shadow: { [card.tag]: on ? 0 : valid && share > 0 ? share : 100 } });
         }}
       />
       <input
@@ -273,8 +282,8 @@ function Shadow(props: { card: Card; busy: boolean; ask: Ask }): React.JSX.Eleme
   );
 }
 
-function Canary(props: { card: Card; ask: Ask }): React.JSX.Element {
-  const { card, ask } = props;
+function Canary(props: { card: Card; propose: ProposeChange }): React.JSX.Element {
+  const { card, propose } = props;
   const { trans } = useServices();
   const draft = useDraft(card.role === 'canary' ? card.percent : 0);
   const name = short(card.tag);
@@ -284,7 +293,7 @@ function Canary(props: { card: Card; ask: Ask }): React.JSX.Element {
       className="nbd-row"
       onSubmit={event => {
         event.preventDefault();
-        if (draft.touched) ask('traffic', { canary: { [card.tag]: Number(draft.value) } });
+        if (draft.touched) propose('traffic', { canary: { [card.tag]: Number(draft.value) } });
       }}
     >
       <span className="nbd-label">{trans.__('Canary')}</span>

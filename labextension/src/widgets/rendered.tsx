@@ -19,9 +19,9 @@ export function Rendered(props: Props): React.JSX.Element {
   const { rendermime, mime, trusted } = props;
   const host = React.useRef<HTMLDivElement>(null);
   const renderer = React.useRef<IRenderMime.IRenderer | null>(null);
-  const told = React.useRef(props.onDrawn);
+  const onDrawn = React.useRef(props.onDrawn);
   React.useEffect(() => {
-    told.current = props.onDrawn;
+    onDrawn.current = props.onDrawn;
   });
   // Its end comes while the place is still in the page, as Lumino wants it.
   React.useLayoutEffect(() => {
@@ -45,10 +45,10 @@ export function Rendered(props: Props): React.JSX.Element {
       )
       .then(
         () => {
-          told.current?.(null);
+          onDrawn.current?.(null);
         },
         (error: unknown) => {
-          told.current?.(error);
+          onDrawn.current?.(error);
         }
       );
   }, [content, mime, trusted, rendermime]);

@@ -8,13 +8,13 @@ import { FieldGroup } from './field';
 /** What the release may use of the machine; an empty field says what it gets anyway. */
 export function ResourceFields({
   values,
-  usual,
+  defaults,
   problems,
   trans,
   change
 }: {
   values: ResourceValues;
-  usual: Resources;
+  defaults: Resources;
   problems: readonly FieldProblem[];
   trans: TranslationBundle;
   change: (values: ResourceValues) => void;
@@ -24,13 +24,13 @@ export function ResourceFields({
     workers: trans.__('workers'),
     cpu: trans.__('processors'),
     memory: trans.__('memory'),
-    threads: trans.__('threads a worker'),
+    threads: trans.__('threads per worker'),
     gpu: trans.__('GPU')
   };
   return (
     <FieldGroup
       label={trans.__('Resources')}
-      help={trans.__('Limits that are enforced, such as 4 workers, 512MB or 2GiB; ‘any’ for none.')}
+      help={trans.__('Enforced limits, such as 4 workers, 512MB or 2GiB; ‘any’ means no limit.')}
       problems={problems}
     >
       <div className="nbdeploy-resources">
@@ -43,7 +43,7 @@ export function ResourceFields({
               spellCheck={false}
               autoComplete="off"
               aria-invalid={problems.length > 0}
-              placeholder={usually(name, usual, trans)}
+              placeholder={defaultText(name, defaults, trans)}
               value={values[name]}
               onChange={event => {
                 change({ ...values, [name]: event.target.value });
@@ -57,8 +57,8 @@ export function ResourceFields({
   );
 }
 
-function usually(name: ResourceName, usual: Resources, trans: TranslationBundle): string {
-  const value = usual[name];
+function defaultText(name: ResourceName, defaults: Resources, trans: TranslationBundle): string {
+  const value = defaults[name];
   if (value === null) return name === 'workers' ? '1' : trans.__('any');
   return name === 'memory' ? `${String(Math.round(Number(value) / 1e6))}MB` : String(value);
 }

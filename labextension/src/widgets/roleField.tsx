@@ -1,20 +1,20 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { RoleWanted } from '../deployValues';
+import type { DeployRole } from '../deployValues';
 import type { FieldProblem } from '../generated';
 import { roleIcons } from '../roleIcons';
 import { FieldGroup, Problems } from './field';
 
 export interface RoleFieldProps {
-  role: RoleWanted;
+  role: DeployRole;
   percent: string;
   /** Whether it is the endpoint's first release: it can only be stable. */
   first: boolean;
   problems: readonly FieldProblem[];
   percentProblems: readonly FieldProblem[];
   trans: TranslationBundle;
-  change: (role: RoleWanted) => void;
+  change: (role: DeployRole) => void;
   changePercent: (percent: string) => void;
 }
 
@@ -22,16 +22,16 @@ export interface RoleFieldProps {
 export function RoleField(props: RoleFieldProps): React.ReactElement {
   const { role, percent, first, problems, percentProblems, trans, change, changePercent } = props;
   const group = React.useId();
-  const words: Record<RoleWanted, string> = {
+  const words: Record<DeployRole, string> = {
     stable: trans.__('stable'),
     shadow: trans.__('shadow'),
     canary: trans.__('canary')
   };
-  const help: Record<RoleWanted, string> = {
+  const help: Record<DeployRole, string> = {
     stable: first
       ? trans.__('The first release of an endpoint answers all requests.')
-      : trans.__('It takes the place of the present stable release: all clients get its answers.'),
-    shadow: trans.__('It gets copies of requests. Clients go on getting the answers of stable.'),
+      : trans.__('It replaces the present stable release: all clients get its answers.'),
+    shadow: trans.__('It gets copies of requests. Clients still get the answers of stable.'),
     canary: trans.__('It answers a share of the requests; stable answers the others.')
   };
   const percentId = `${group}-percent`;

@@ -41,7 +41,7 @@ export interface Services {
   insertCell(source: string): boolean;
   /** Puts a text on the clipboard; false: the browser has none to give. */
   copy(text: string): Promise<boolean>;
-  /** Says something to who does not see. */
+  /** Announces a text to screen readers. */
   say(words: string): void;
 }
 
@@ -51,6 +51,6 @@ export const ServicesProvider = Context.Provider;
 
 export function useServices(): Services {
   const services = React.useContext(Context);
-  if (services === null) throw new Error('a widget of the sidebar is drawn outside of it');
+  if (services === null) throw new Error('a sidebar widget needs a ServicesProvider');
   return services;
 }

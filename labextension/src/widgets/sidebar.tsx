@@ -1,9 +1,11 @@
-/** The Deployments sidebar: the list of endpoints, or the one that is opened, and the jobs below. */
+/**
+ * The Deployments sidebar: the list of endpoints, or the one that is opened, and the jobs below.
+ */
 import * as React from 'react';
 
-import type { Trouble } from '../changes';
 import type { EndpointRow } from '../generated';
 import type { Section } from '../model';
+import { type Problem } from '../problem';
 import { clock } from '../words';
 import { Endpoint } from './endpoint';
 import { EndpointList } from './endpointList';
@@ -15,7 +17,7 @@ import { useServices } from './services';
 export interface SidebarState {
   readonly endpoints: readonly EndpointRow[] | null;
   readonly home: string;
-  readonly trouble: Trouble | null;
+  readonly problem: Problem | null;
   /** False: the server does not answer. */
   readonly connected: boolean;
   /** When it was last heard of; null: never. */
@@ -55,7 +57,7 @@ export function Sidebar(props: Props): React.JSX.Element {
         {opened === null ? (
           <h2>{trans.__('Deployments')}</h2>
         ) : (
-          <nav aria-label={trans.__('Where you are')}>
+          <nav aria-label={trans.__('Breadcrumb')}>
             <Button
               look="quiet"
               onClick={back}
@@ -80,13 +82,13 @@ export function Sidebar(props: Props): React.JSX.Element {
       <div className="nbd-Body">
         {opened === null ? (
           <>
-            {state.trouble && state.connected && !state.expired && (
-              <Notice trouble={state.trouble}>
-                <Button onClick={onAgain}>{trans.__('Look again')}</Button>
+            {state.problem && state.connected && !state.expired && (
+              <Notice problem={state.problem}>
+                <Button onClick={onAgain}>{trans.__('Refresh')}</Button>
               </Notice>
             )}
-            {state.endpoints === null && !state.trouble && state.connected && (
-              <Waiting words={trans.__('Looking for endpoints …')} />
+            {state.endpoints === null && !state.problem && state.connected && (
+              <Waiting words={trans.__('Loading the endpoints …')} />
             )}
             {state.endpoints !== null && (
               <EndpointList
@@ -122,7 +124,7 @@ function Banner(props: { state: SidebarState }): React.JSX.Element | null {
       <div className="nbd-Banner" role="alert">
         <span>
           {trans.__(
-            'Your log-in at the Jupyter server has ended. Log in again in another tab: this page goes on then. What is deployed goes on meanwhile.'
+            'Your session on the Jupyter server has expired. Log in again in another tab: this page then continues. Endpoints keep running meanwhile.'
           )}
         </span>
         <LogIn trans={trans} />
@@ -134,10 +136,10 @@ function Banner(props: { state: SidebarState }): React.JSX.Element | null {
     <div className="nbd-Banner" role="alert">
       {heard
         ? trans.__(
-            'The Jupyter server does not answer; what is shown is of %1. What is deployed goes on.',
+            'The Jupyter server does not answer; the data below is from %1. Endpoints keep running.',
             clock(heard)
           )
-        : trans.__('The Jupyter server does not answer. It is tried again.')}
+        : trans.__('The Jupyter server does not answer. Reconnecting.')}
     </div>
   );
 }

@@ -1,15 +1,17 @@
-/** Try it: a form of the signature, filled with the example, or the request as JSON; the answer; and snippets. */
+/**
+ * Try it: a form of the signature, filled with the example, or the request as JSON; the answer; and
+ * snippets.
+ */
 import * as React from 'react';
 
-import type { Trouble } from '../changes';
-import { troubleOf } from '../changes';
 import { exact } from '../exact';
 import type { Texts } from '../form';
 import { instanceOf, textsOf } from '../form';
 import type { EndpointView, FormField, FormView, Prediction } from '../generated';
+import { type Problem, problemOf } from '../problem';
 import { milliseconds, short } from '../words';
 import { useLoaded } from './hooks';
-import { Button, Copy, Empty, Notice, Waiting } from './parts';
+import { Button, Copy, Empty, LoadFailure, Notice, Waiting } from './parts';
 import { useServices } from './services';
 import { Snippets } from './snippets';
 
@@ -26,21 +28,17 @@ export function TryIt(props: { view: EndpointView }): React.JSX.Element {
     view('form', { name }, signal)
   );
   if (loaded.error !== null) {
-    return (
-      <Notice trouble={troubleOf(loaded.error)}>
-        <Button onClick={loaded.again}>{trans.__('Look again')}</Button>
-      </Notice>
-    );
+    return <LoadFailure loaded={loaded} />;
   }
-  if (!loaded.value) return <Waiting words={trans.__('Making the form …')} />;
+  if (!loaded.value) return <Waiting words={trans.__('Loading the form …')} />;
   return (
     <div className="nbd-Try">
       {running ? (
         <Form form={loaded.value} key={loaded.value.release} />
       ) : (
         <Empty
-          title={trans.__('It is stopped')}
-          text={trans.__('"Start again…" above brings back what ran last; then it can be asked.')}
+          title={trans.__('Stopped endpoint')}
+          text={trans.__('Press "Start again…" above, then send a request.')}
         />
       )}
       <Snippets snippets={loaded.value.snippets} />
@@ -55,28 +53,28 @@ function Form(props: { form: FormView }): React.JSX.Element {
   const [texts, setTexts] = React.useState<Texts>(() => textsOf(form.fields));
   const [json, setJson] = React.useState(() => exact.stringify(form.instance, 2));
   const [answer, setAnswer] = React.useState<Answer | null>(null);
-  const [trouble, setTrouble] = React.useState<Trouble | null>(null);
-  const [asking, setAsking] = React.useState(false);
+  const [problem, setProblem] = React.useState<Problem | null>(null);
+  const [sending, setSending] = React.useState(false);
   const made = instanceOf(form.fields, texts, trans);
   const parsed = parse(json);
   const wrong = asJson ? parsed.problem !== '' : Object.keys(made.problems).length > 0;
 
-  const ask = async (): Promise<void> => {
+  const send = async (): Promise<void> => {
     if (wrong) return;
-    setAsking(true);
-    const began = performance.now();
+    setSending(true);
+    const startedAt = performance.now();
     try {
       const data = [asJson ? parsed.value : made.instance];
       const prediction = await call<Prediction>('predict', { name: form.name, data });
-      const ms = performance.now() - began;
+      const ms = performance.now() - startedAt;
       setAnswer({ prediction, ms });
-      setTrouble(null);
+      setProblem(null);
       say(trans.__('answered with %1', prediction.status));
     } catch (error) {
       setAnswer(null);
-      setTrouble(troubleOf(error));
+      setProblem(problemOf(error));
     }
-    setAsking(false);
+    setSending(false);
   };
   const toJson = (): void => {
     if (!asJson && Object.keys(made.problems).length === 0)
@@ -89,7 +87,7 @@ function Form(props: { form: FormView }): React.JSX.Element {
       noValidate
       onSubmit={event => {
         event.preventDefault();
-        void ask();
+        void send();
       }}
     >
       {asJson ? (
@@ -125,10 +123,10 @@ function Form(props: { form: FormView }): React.JSX.Element {
         <Button
           type="submit"
           look="primary"
-          disabled={wrong || asking}
-          title={trans.__('Ask %1', form.url)}
+          disabled={wrong || sending}
+          title={trans.__('Send to %1', form.url)}
         >
-          {asking ? trans.__('Asking …') : trans.__('Ask')}
+          {sending ? trans.__('Sending …') : trans.__('Send')}
         </Button>
         {form.fields.length > 0 && (
           <Button onClick={toJson} aria-pressed={asJson}>
@@ -142,10 +140,10 @@ function Form(props: { form: FormView }): React.JSX.Element {
             setJson(exact.stringify(form.instance, 2));
           }}
         >
-          {trans.__('The example again')}
+          {trans.__('Reset to example')}
         </Button>
       </div>
-      {trouble && <Notice trouble={trouble} />}
+      {problem && <Notice problem={problem} />}
       {answer && <Answered answer={answer} />}
     </form>
   );
@@ -230,15 +228,15 @@ function Answered(props: { answer: Answer }): React.JSX.Element {
   const body =
     typeof prediction.body === 'string' ? prediction.body : exact.stringify(prediction.body, 2);
   return (
-    <section className="nbd-Answer" data-bad={!good} aria-label={trans.__('The answer')}>
+    <section className="nbd-Answer" data-bad={!good} aria-label={trans.__('Answer')}>
       <h5>
         <span className={good ? undefined : 'nbd-Status-bad'}>{prediction.status}</span>
-        <span title={trans.__('from this browser and back')}>{milliseconds(ms)}</span>
+        <span title={trans.__('round trip from this browser')}>{milliseconds(ms)}</span>
         {prediction.release && <span title={prediction.release}>{short(prediction.release)}</span>}
         <Copy text={body} label={trans.__('Copy the answer')} />
       </h5>
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a long answer scrolls */}
-      <pre className="nbd-Data" tabIndex={0} aria-label={trans.__('The answer')}>
+      <pre className="nbd-Data" tabIndex={0} aria-label={trans.__('Answer')}>
         {body}
       </pre>
       {prediction.request_id && (

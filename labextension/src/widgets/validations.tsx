@@ -1,12 +1,14 @@
-/** What was validated of an endpoint: how the latest validations ended, and what they measured, release by release. */
+/**
+ * What was validated of an endpoint: how the latest validations ended, and what they measured,
+ * release by release.
+ */
 import * as React from 'react';
 
-import { troubleOf } from '../changes';
 import type { ValidationRow, ValidationsView } from '../generated';
 import { ago, clock, short } from '../words';
 import { Chart } from './chart';
 import { useLoaded, useVisible } from './hooks';
-import { Button, Notice, Waiting } from './parts';
+import { LoadFailure, Waiting } from './parts';
 import { useServices } from './services';
 
 /** Somebody may validate elsewhere, which is no revision. */
@@ -30,16 +32,12 @@ export function Validations(props: {
   return (
     <section ref={root}>
       <h4>{trans.__('Validations')}</h4>
-      {loaded.error !== null && (
-        <Notice trouble={troubleOf(loaded.error)}>
-          <Button onClick={loaded.again}>{trans.__('Look again')}</Button>
-        </Notice>
-      )}
-      {!shown && loaded.error === null && <Waiting words={trans.__('Reading validations …')} />}
+      {loaded.error !== null && <LoadFailure loaded={loaded} />}
+      {!shown && loaded.error === null && <Waiting words={trans.__('Loading the validations …')} />}
       {shown?.validations.length === 0 && (
         <p className="nbd-faint">
           {trans.__(
-            'None yet. Choose a validation notebook when you deploy: it runs for each release, and what it measures is drawn here.'
+            'No validations yet. Choose a validation notebook when you deploy: it runs for each release, and its metrics are drawn here.'
           )}
         </p>
       )}
@@ -53,7 +51,7 @@ export function Validations(props: {
             </div>
           ) : (
             <p className="nbd-faint">
-              {trans.__('What is measured is drawn once it was measured twice.')}
+              {trans.__('A metric is drawn once it has two measurements.')}
             </p>
           )}
           <ul className="nbd-Validations" aria-label={trans.__('Validations, newest first')}>

@@ -2,20 +2,20 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { VerbField } from '../verbFields';
-import { type ControlProps, Offered } from './field';
+import { type ControlProps, Suggestions } from './field';
 
 export interface VerbControlProps extends ControlProps {
   field: VerbField;
   text: string;
   /** What may be meant, such as the endpoints' names. */
-  offered: readonly string[];
+  suggestions: readonly string[];
   change: (text: string) => void;
   trans: TranslationBundle;
 }
 
 /** The control of one field of a verb. */
 export function VerbControl(props: VerbControlProps): React.ReactElement {
-  const { field, text, offered, change, trans, ...named } = props;
+  const { field, text, suggestions, change, trans, ...named } = props;
   const onChange = (
     event: React.ChangeEvent<HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement>
   ): void => {
@@ -41,7 +41,7 @@ export function VerbControl(props: VerbControlProps): React.ReactElement {
         <select {...common} className="jp-mod-styled" value={text} onChange={onChange}>
           {field.choices.map(choice => (
             <option key={choice} value={choice}>
-              {choice === '' ? trans.__('as it is') : choice}
+              {choice === '' ? trans.__('unchanged') : choice}
             </option>
           ))}
         </select>
@@ -72,13 +72,15 @@ export function VerbControl(props: VerbControlProps): React.ReactElement {
               field.kind === 'text' ? 'text' : field.kind === 'integer' ? 'numeric' : 'decimal'
             }
             className="jp-mod-styled"
-            list={offered.length > 0 ? `${named.id}-offered` : undefined}
+            list={suggestions.length > 0 ? `${named.id}-offered` : undefined}
             spellCheck={false}
             autoComplete="off"
             value={text}
             onChange={onChange}
           />
-          {offered.length > 0 ? <Offered id={`${named.id}-offered`} choices={offered} /> : null}
+          {suggestions.length > 0 ? (
+            <Suggestions id={`${named.id}-offered`} choices={suggestions} />
+          ) : null}
         </>
       );
   }
@@ -87,10 +89,10 @@ export function VerbControl(props: VerbControlProps): React.ReactElement {
 function placeholder(field: VerbField, trans: TranslationBundle): string {
   switch (field.kind) {
     case 'shares':
-      return trans.__('TAG=PERCENT, one a line');
+      return trans.__('TAG=PERCENT, one per line');
     case 'json':
       return trans.__('JSON');
     default:
-      return trans.__('one a line');
+      return trans.__('one per line');
   }
 }

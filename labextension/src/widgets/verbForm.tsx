@@ -2,8 +2,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { FieldProblem } from '../generated';
-import { asProblem, type ProblemError } from '../request';
-import { asked, type Texts, type VerbField } from '../verbFields';
+import { type ProblemError, toProblemError } from '../request';
+import { readForm, type Texts, type VerbField } from '../verbFields';
 import { Field } from './field';
 import { VerbControl } from './verbControl';
 
@@ -18,46 +18,46 @@ export interface VerbFormProps {
   given: Texts;
   endpoints: readonly string[];
   /** Resolves when it was asked for; throws a `ProblemError`. */
-  ask: (request: Readonly<Record<string, unknown>>) => Promise<void>;
+  send: (request: Readonly<Record<string, unknown>>) => Promise<void>;
   close: () => void;
   trans: TranslationBundle;
 }
 
 /** A form for a verb that has no view of its own, made of its request. */
 export function VerbForm(props: VerbFormProps): React.ReactElement {
-  const { summary, action, warns, fields, given, ask, close, trans } = props;
+  const { summary, action, warns, fields, given, send, close, trans } = props;
   const [texts, setTexts] = React.useState(given);
-  const [tried, setTried] = React.useState(false);
+  const [submitted, setSubmitted] = React.useState(false);
   const [refused, setRefused] = React.useState<ProblemError | null>(null);
-  const [asking, setAsking] = React.useState(false);
+  const [sending, setSending] = React.useState(false);
   const form = React.useRef<HTMLFormElement>(null);
-  const { request, problems } = asked(fields, texts, trans);
+  const { request, problems } = readForm(fields, texts, trans);
   const names = new Set(fields.map(field => field.name));
   const unplaced = refused?.errors.filter(error => !names.has(String(error.loc[0]))) ?? [];
 
   const submit = async (): Promise<void> => {
-    setTried(true);
-    if (asking || Object.keys(problems).length > 0) {
+    setSubmitted(true);
+    if (sending || Object.keys(problems).length > 0) {
       focusWrong(form.current);
       return;
     }
-    setAsking(true);
+    setSending(true);
     setRefused(null);
     try {
-      await ask(request);
+      await send(request);
       close();
     } catch (error) {
-      setRefused(asProblem(error));
-      setAsking(false);
+      setRefused(toProblemError(error));
+      setSending(false);
       focusWrong(form.current);
     }
   };
 
   const problemsOf = (field: VerbField): FieldProblem[] => {
     const typed = problems[field.name];
-    const isShown = typed !== undefined && (tried || (texts[field.name] ?? '') !== '');
-    const told = refused?.errors.filter(error => error.loc[0] === field.name) ?? [];
-    return [...(isShown ? [typed] : []), ...told.map(error => error.msg)].map(message => ({
+    const isShown = typed !== undefined && (submitted || (texts[field.name] ?? '') !== '');
+    const refusedFields = refused?.errors.filter(error => error.loc[0] === field.name) ?? [];
+    return [...(isShown ? [typed] : []), ...refusedFields.map(error => error.msg)].map(message => ({
       field: field.name,
       message,
       remedy: '',
@@ -71,7 +71,7 @@ export function VerbForm(props: VerbFormProps): React.ReactElement {
           {...control}
           field={field}
           text={texts[field.name] ?? field.text}
-          offered={field.name === 'name' ? props.endpoints : []}
+          suggestions={field.name === 'name' ? props.endpoints : []}
           change={text => {
             setTexts({ ...texts, [field.name]: text });
             setRefused(null);
@@ -110,7 +110,7 @@ export function VerbForm(props: VerbFormProps): React.ReactElement {
                 {refused.message} {unplaced.map(error => error.msg).join('; ')} {refused.remedy}
               </p>
             ) : null}
-            <p role="status">{asking ? trans.__('It is being asked for…') : ''}</p>
+            <p role="status">{sending ? trans.__('Sending the request…') : ''}</p>
           </div>
           <button type="button" className="jp-Button jp-mod-styled jp-mod-reject" onClick={close}>
             {trans.__('Cancel')}
@@ -118,7 +118,7 @@ export function VerbForm(props: VerbFormProps): React.ReactElement {
           <button
             type="submit"
             className={`jp-Button jp-mod-styled ${warns ? 'jp-mod-warn' : 'jp-mod-accept'}`}
-            aria-disabled={asking}
+            aria-disabled={sending}
           >
             {action}
           </button>

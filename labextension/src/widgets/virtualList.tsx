@@ -1,4 +1,7 @@
-/** A long list of which only the rows in sight are drawn; the keyboard moves an active row, as in a list box. */
+/**
+ * A long list of which only the rows in sight are drawn; the keyboard moves an active row, as in a
+ * list box.
+ */
 import { useVirtualizer } from '@tanstack/react-virtual';
 import * as React from 'react';
 

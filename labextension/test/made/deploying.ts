@@ -3,20 +3,20 @@ import { Signal } from '@lumino/signaling';
 
 import type { DeployWorld, KernelState } from '../../src/deployModel';
 import type {
-  BesideView,
   DeployRequest,
   FieldProblem,
-  Found,
   Job,
   JobEvent,
-  ModelFound,
+  KernelReport,
+  ModelCandidate,
+  NotebookContextView,
   Table
 } from '../../src/generated';
-import type { Checked } from '../../src/kernel';
+import type { CheckResult } from '../../src/kernel';
 
 export const trans = nullTranslator.load('nbdeploy');
 
-export function model(variable: string, given: Partial<ModelFound> = {}): ModelFound {
+export function model(variable: string, given: Partial<ModelCandidate> = {}): ModelCandidate {
   return {
     variable,
     kind: 'LogisticRegression',
@@ -33,7 +33,7 @@ export function model(variable: string, given: Partial<ModelFound> = {}): ModelF
   };
 }
 
-export function found(...models: ModelFound[]): Found {
+export function report(...models: ModelCandidate[]): KernelReport {
   return {
     version: '0.1.0',
     interpreter: '/python',
@@ -46,7 +46,7 @@ export function found(...models: ModelFound[]): Found {
   };
 }
 
-export function beside(given: Partial<BesideView> = {}): BesideView {
+export function context(given: Partial<NotebookContextView> = {}): NotebookContextView {
   return {
     name: 'churn',
     endpoints: {},
@@ -69,8 +69,8 @@ export const table: Table = {
 /** A notebook's world whose answers a test chooses. */
 export class World implements DeployWorld {
   state: KernelState = { kind: 'idle' };
-  models: ModelFound[] = [model('clf')];
-  around: BesideView = beside();
+  models: ModelCandidate[] = [model('clf')];
+  around: NotebookContextView = context();
   problems: FieldProblem[] = [];
   complete = true;
   asked: DeployRequest[] = [];
@@ -83,19 +83,19 @@ export class World implements DeployWorld {
 
   readonly kernel = (): KernelState => this.state;
   /** A kernel that can do one thing at once, while it runs a cell, does not. */
-  readonly answers = (): boolean => this.state.kind !== 'busy' || this.hasSubshells;
-  readonly found = async (): Promise<Found> => {
+  readonly canAnswer = (): boolean => this.state.kind !== 'busy' || this.hasSubshells;
+  readonly report = async (): Promise<KernelReport> => {
     if (this.cannotLook !== null) {
       throw this.cannotLook as Error;
     }
-    return Promise.resolve(found(...this.models));
+    return Promise.resolve(report(...this.models));
   };
-  readonly beside = async (): Promise<BesideView> => Promise.resolve(this.around);
+  readonly context = async (): Promise<NotebookContextView> => Promise.resolve(this.around);
   readonly preview = async (expression: string): Promise<Table> => {
     this.previewed.push(expression);
     return Promise.resolve(table);
   };
-  readonly check = async (request: DeployRequest): Promise<Checked> => {
+  readonly check = async (request: DeployRequest): Promise<CheckResult> => {
     this.checked.push(request);
     const { problems, complete } = this;
     return Promise.resolve({ problems, complete });

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from jupyter_deploy.domain.evidence.record_pages import Span
+from jupyter_deploy.domain.evidence.record_pages import TimeBucket
 
 from . import HEIGHT, WIDTH, Chart, milliseconds, specification, time_axis, told_apart
 
@@ -16,7 +16,7 @@ _HEIGHTS = {"errors": 0.05}
 """How high an axis without anything to show is, where that is not 1."""
 
 
-def live_charts(spans: Sequence[Span], *, since: datetime, until: datetime, every: timedelta) -> dict[str, Chart]:
+def live_charts(spans: Sequence[TimeBucket], *, since: datetime, until: datetime, every: timedelta) -> dict[str, Chart]:
     """``rate``, ``errors`` and ``latency`` by name; with axes alone where nothing was asked."""
     names = {(span.role, span.release): _name(span) for span in sorted(spans, key=_place)}
     shown = list(dict.fromkeys(names.values()))
@@ -103,7 +103,7 @@ def live_charts(spans: Sequence[Span], *, since: datetime, until: datetime, ever
 
 
 def _rows(
-    name: str, found: Mapping[datetime, Span], starts: Sequence[datetime], every: timedelta
+    name: str, found: Mapping[datetime, TimeBucket], starts: Sequence[datetime], every: timedelta
 ) -> list[dict[str, Any]]:
     """One row for each span, also for those in which nothing was asked."""
     rows = []
@@ -125,11 +125,11 @@ def _rows(
     return rows
 
 
-def _place(span: Span) -> tuple[int, str]:
+def _place(span: TimeBucket) -> tuple[int, str]:
     return _ORDER.get(span.role, len(_ORDER)), span.release
 
 
-def _name(span: Span) -> str:
+def _name(span: TimeBucket) -> str:
     return f"{span.role} {span.release.partition(':')[2]}"
 
 

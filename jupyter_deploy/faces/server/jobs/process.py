@@ -6,7 +6,7 @@ to be done for the first time, and forks ahead the process that waits for the ne
 begins within milliseconds. At the end of stdin, which is the server's, both end.
 
 The settings are those of the environment. Where the request names a notebook, its folder is the working directory, and
-of an ``nbdeploy.yaml`` there what a model must hold to counts too (``wiring.load_settings``).
+of an ``nbdeploy.yaml`` there what a model must hold to counts too (``settings.load_settings``).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from jupyter_deploy.faces.render.output import as_json
 from jupyter_deploy.faces.render.problems import interrupted_problem, problem_of
 from jupyter_deploy.settings import load_settings
 from jupyter_deploy.system.home import default_home
-from jupyter_deploy.system.printed import printed
+from jupyter_deploy.system.output_redirection import redirect_output
 from jupyter_deploy.system.process_defaults import without_slow_formats
 from jupyter_deploy.verbs import BY_NAME, OPERATIONS
 from jupyter_deploy.verbs.spare import stand_by_to_release
@@ -185,7 +185,7 @@ def _run(job: Job, jobs: Jobs, stop: Stop, ready: Ports | None) -> None:
         (shown,) = ports.notebooks.masked([text])
         _tell(jobs, job, "log", {"text": shown})
 
-    with printed(log):
+    with redirect_output(log):
         try:
             with telling(partial(_tell, jobs, job), job.number) as report, stop, disk_faults():
                 result = _done(job, ports, report)
@@ -209,7 +209,7 @@ def _done(job: Job, ports: Ports, report: Report) -> Any:
     folder = folder_of(request, ports.store)
     if folder is not None:
         os.chdir(folder)
-        ports = Wiring(load_settings(beside=folder)).ports
+        ports = Wiring(load_settings(notebook_folder=folder)).ports
     result = operation.function(request, ports, report)
     if isinstance(result, Deployment):
         stand_by_to_release(result, ports)
@@ -229,7 +229,7 @@ def _end(jobs: Jobs, job: Job, state: JobState, *, result: Any = None, problem: 
 def _tell(jobs: Jobs, job: Job, kind: Any, data: dict[str, Any]) -> None:
     """What cannot be told stops nothing: the end is what counts."""
     with contextlib.suppress(StoreError):
-        jobs.tell(job.id, kind, data)
+        jobs.add_event(job.id, kind, data)
 
 
 def _ready(jobs: Jobs) -> Ports | None:

@@ -155,7 +155,7 @@ def add_handlers(server: Any) -> None:
     root = re.escape(url_path_join(server.web_app.settings["base_url"], "nbdeploy"))
     routes = [
         (rf"{root}/events", EventsHandler),
-        (rf"{root}/(views/beside)", BesideHandler),
+        (rf"{root}/(views/notebook_context)", BesideHandler),
         (rf"{root}/(views/.*)", LookHandler),
         (rf"{root}/(.*)", AskHandler),
         (rf"{root}()", AskHandler),

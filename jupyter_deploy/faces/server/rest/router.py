@@ -125,7 +125,7 @@ class Answers:
 
     def _asked(self, _: Route, variables: dict[str, str], question: Question) -> Answer:
         request = AskedKernel.model_validate(object_in(question.body))
-        return document(self._ports.jobs.asked(variables["id"], request.kernel, request.notebook))
+        return document(self._ports.jobs.request_capture(variables["id"], request.kernel, request.notebook))
 
     def _make(self, verb: str, request: Request, given: dict[str, Any], state: JobState) -> Job:
         """A job of the request as it was sent, which its process reads again."""

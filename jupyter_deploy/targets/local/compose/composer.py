@@ -12,18 +12,18 @@ from . import project
 
 
 class LocalComposer:
-    """The Composer port: what runs elsewhere is to behave as it does here."""
+    """The Composer port, with the local target's settings."""
 
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings
 
     @property
     def token(self) -> bool:
-        """As at the local gateway: its file decides, and the setting has one made."""
+        """Whether the local gateway needs a token: its file exists, or the setting has one made."""
         return self._settings.require_token or token_file(self._settings.home).exists()
 
     def texts(self, plan: ComposePlan) -> Mapping[str, str]:
-        """The project's files; traces are not sent, since a collector's address here is none there."""
+        """The project's files. They send no traces, since this machine's collector is not reachable from there."""
         settings = self._settings
         return project.texts(
             plan,
@@ -31,7 +31,7 @@ class LocalComposer:
                 predict_timeout=settings.predict_timeout,
                 shadow_timeout=settings.shadow_timeout,
                 request_timeout=settings.request_timeout,
-                hosts=settings.hosts,
+                hosts=settings.allowed_hosts,
                 when_record_fails=settings.when_record_fails,
                 segment_bytes=settings.segment_bytes,
             ),

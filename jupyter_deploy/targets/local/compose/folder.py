@@ -1,7 +1,7 @@
-"""The files of a Compose project in a folder of a user's, who may have changed them, or have files of his own there.
+"""The files of a Compose project in a user's folder, in which users may change files or have their own.
 
-What was written is known by a file beside it, ``.nbdeploy.json``: the SHA-256 of each text. While files are written it
-names the former and the new ones, so that who is cut off in the middle can say it again.
+``.nbdeploy.json`` in that folder holds the SHA-256 of each written file. During a write it holds the former and the new
+ones, so that an interrupted command can be repeated.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from jupyter_deploy.system.home import write_atomic
 
 KNOWN = ".nbdeploy.json"
 
-_NAMED = 5  # so many of somebody else's files are named
+_NAMED = 5  # foreign files named in an error
 
 
 class ProjectFolders:
     """The ComposeFolders port."""
 
     def require(self, folder: Path, *, overwrite: bool) -> None:
-        """Raise Refused for what is somebody else's, InvalidInput for what is no folder."""
+        """Raise Refused if foreign or changed files would be lost, InvalidInput if it is no folder."""
         if not folder.is_dir():
             if folder.exists() or folder.is_symlink():
                 raise InvalidInput(f"{folder} is no folder", "name another one: --output-dir")
@@ -33,12 +33,13 @@ class ProjectFolders:
         if overwrite:
             return
         known = _known(folder)
-        strange = [name for name, text in self.there(folder).items() if _hash(text) not in (known or {}).get(name, ())]
-        if known is not None and strange:
+        written = known or {}
+        changed = [name for name, text in self.existing(folder).items() if _hash(text) not in written.get(name, ())]
+        if known is not None and changed:
             raise Refused(
-                f"{', '.join(strange)} in {folder} {'is' if len(strange) == 1 else 'are'} not as nbdeploy wrote "
-                f"{'it' if len(strange) == 1 else 'them'}",
-                "keep what was changed, such as in compose.override.yaml, and have it written over: --overwrite; or "
+                f"{', '.join(changed)} in {folder} {'is' if len(changed) == 1 else 'are'} not as nbdeploy wrote "
+                f"{'it' if len(changed) == 1 else 'them'}",
+                "move your changes, such as to compose.override.yaml, and overwrite the files: --overwrite; or "
                 "name another folder: --output-dir",
             )
         others = sorted(path.name for path in folder.iterdir()) if known is None else []
@@ -49,30 +50,30 @@ class ProjectFolders:
                 f"name another folder: --output-dir; or have {', '.join(FILES)} written there: --overwrite",
             )
 
-    def there(self, folder: Path) -> Mapping[str, str]:
-        """Those of the project's files that are there; one that is no text counts as an empty one."""
-        found = {}
+    def existing(self, folder: Path) -> Mapping[str, str]:
+        """The project's files that exist; a file that is no text counts as empty."""
+        texts = {}
         for name in FILES:
             if (folder / name).exists() or (folder / name).is_symlink():
-                found[name] = ""
+                texts[name] = ""
                 with suppress(OSError, UnicodeDecodeError):
-                    found[name] = (folder / name).read_bytes().decode()
-        return found
+                    texts[name] = (folder / name).read_bytes().decode()
+        return texts
 
     def write(self, folder: Path, texts: Mapping[str, str]) -> None:
-        """Write them all, in their order, each whole."""
+        """Write all files in their order, each atomically."""
         with _mended(folder), disk_faults():
             folder.mkdir(parents=True, exist_ok=True)
             before = _known(folder) or {}
-            wanted = {name: [_hash(text)] for name, text in texts.items()}
-            _note(folder, {name: [*before.get(name, ()), *hashes] for name, hashes in wanted.items()})
+            written = {name: [_hash(text)] for name, text in texts.items()}
+            _note(folder, {name: [*before.get(name, ()), *hashes] for name, hashes in written.items()})
             for name, text in texts.items():
                 if (folder / name).is_dir():
                     raise InvalidInput(f"{folder / name} is a folder", "move it away")
                 write_atomic(folder / name, text, 0o644)
                 if name == GATEWAY_FILE:
                     (folder / name).chmod(0o644)  # whatever the umask: another user of the container reads it
-            _note(folder, wanted)
+            _note(folder, written)
 
 
 def _note(folder: Path, known: Mapping[str, Sequence[str]]) -> None:
@@ -80,10 +81,10 @@ def _note(folder: Path, known: Mapping[str, Sequence[str]]) -> None:
 
 
 def _known(folder: Path) -> dict[str, list[str]] | None:
-    """By name, the SHA-256 of what was written; None: nothing was."""
+    """By name, the SHA-256 of the files as they were written; None: none was."""
     try:
-        found = json.loads((folder / KNOWN).read_text("utf-8"))["written"]
-        return {str(name): [str(one) for one in hashes] for name, hashes in found.items()}
+        written = json.loads((folder / KNOWN).read_text("utf-8"))["written"]
+        return {str(name): [str(one) for one in hashes] for name, hashes in written.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

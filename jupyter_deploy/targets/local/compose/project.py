@@ -1,4 +1,4 @@
-"""An endpoint as a Compose project: what runs in it, and how it is written. Pure, as ``envoy`` is.
+"""The files of an endpoint's Compose project. Pure, as ``envoy`` is.
 
 ::
 
@@ -7,11 +7,11 @@
                                    │                                 └─ service of a shadow
                                    └── volume "data" ── records/, feedback/, ledger/, as in NBDEPLOY_HOME
 
-A release listens on a unix socket, as behind the local gateway: over TCP a container takes nobody's word for a role or
-a pair's id. So releases need no network, and have none; the documents are those of the local gateway.
+A release listens on a unix socket, as behind the local gateway: over TCP a container ignores the headers for role and
+pair id. So releases have no network; the documents are those of the local gateway.
 
-Volumes belong to root at first. A service of its own makes the folders in them and gives them to the others' user; it
-ends at once, and is the only one with a right: to do that.
+Volumes first belong to root. A service of its own makes the folders in them, gives them to the user of the other
+services, and ends; it is the only one with a capability.
 """
 
 from __future__ import annotations
@@ -49,23 +49,23 @@ _GATEWAYS_PYTHON = f"/{GATEWAY_FOLDER}/python"
 _DATA, _SOCKETS = "/data", "/sockets"
 _CONFIGURATION = f"/etc/nbdeploy/{GATEWAY_FILE}"
 _ADMIN = "/tmp/admin.sock"  # noqa: S108 - the container's own, in memory
-_PLACE = f"${{{TOKEN_VARIABLE}}}"  # of the token in the documents: what starts Envoy puts it there
+_TOKEN_PLACEHOLDER = f"${{{TOKEN_VARIABLE}}}"  # replaced by the token when Envoy starts
 
 
 @dataclass(frozen=True)
 class ComposeSettings:
-    """What the files depend on besides the plan; see ``LocalSettings``."""
+    """Inputs of the files besides the plan; see ``LocalSettings``."""
 
     predict_timeout: float = 60.0
     shadow_timeout: float = 30.0
     request_timeout: float = 120.0
     hosts: tuple[str, ...] = ()
     when_record_fails: str = "answer"
-    segment_bytes: int | None = None
+    segment_bytes: int = SEGMENT_BYTES
 
 
 def texts(plan: ComposePlan, settings: ComposeSettings) -> dict[str, str]:
-    """The project's files by path, in the order in which they are to be written."""
+    """The project's files by path, in the order in which they are written."""
     documents = json.dumps(gateway_documents(plan, settings), indent=1, ensure_ascii=False) + "\n"
     return {
         GATEWAY_FILE: documents,
@@ -75,7 +75,7 @@ def texts(plan: ComposePlan, settings: ComposeSettings) -> dict[str, str]:
 
 
 def gateway_documents(plan: ComposePlan, settings: ComposeSettings) -> Json:
-    """Envoy's configuration, of the renderer of the local gateway's."""
+    """Envoy's configuration, rendered as for the local gateway."""
     endpoint = plan.endpoint.model_copy(update={"running": True})
     sockets = {(endpoint.name, tag): [_socket(service_of(tag))] for tag in endpoint.traffic.tags()}
     return envoy.static(
@@ -92,8 +92,8 @@ def gateway_documents(plan: ComposePlan, settings: ComposeSettings) -> Json:
             predict_timeout=settings.predict_timeout,
             shadow_timeout=settings.shadow_timeout,
             request_timeout=settings.request_timeout,
-            hosts=(GATEWAY, *settings.hosts),  # other services of the project call it so
-            token=_PLACE if plan.token else "",
+            hosts=(GATEWAY, *settings.hosts),  # its name for other services of the project
+            token=_TOKEN_PLACEHOLDER if plan.token else "",
         ),
     )
 
@@ -113,7 +113,7 @@ def _compose(plan: ComposePlan, settings: ComposeSettings, documents: str) -> st
     ]
     head = (
         f"# The endpoint {endpoint.name} as it was at revision {endpoint.revision}, by 'nbdeploy compose "
-        f"{endpoint.name}'. README.md says how it is started.\n"
+        f"{endpoint.name}'. README.md has the start command.\n"
     )
     return (
         f"{head}{_yaml({'name': endpoint.name})}\n"
@@ -130,7 +130,7 @@ def _words(endpoint: Endpoint, tag: str) -> str:
 
 def _release(plan: ComposePlan, tag: str, settings: ComposeSettings) -> Json:
     release, socket = plan.endpoint.release(tag), _socket(service_of(tag))
-    asking = [
+    health_check = [
         "import http.client, socket",
         "c = http.client.HTTPConnection('release')",
         "c.sock = socket.socket(socket.AF_UNIX)",
@@ -148,7 +148,7 @@ def _release(plan: ComposePlan, tag: str, settings: ComposeSettings) -> Json:
         "tmpfs": ["/tmp"],  # noqa: S108 - models with packed files need one
         "volumes": [f"data:{_DATA}", f"sockets:{_SOCKETS}"],
         "depends_on": {VOLUMES: {"condition": "service_completed_successfully"}},
-        "healthcheck": _healthcheck([_PYTHON, "-IS", "-c", "; ".join(asking)]),
+        "healthcheck": _healthcheck([_PYTHON, "-IS", "-c", "; ".join(health_check)]),
         **({"deploy": {"resources": limits}} if limits else {}),
         "restart": "unless-stopped",
         "stop_grace_period": "15s",  # it needs ten at most
@@ -157,19 +157,19 @@ def _release(plan: ComposePlan, tag: str, settings: ComposeSettings) -> Json:
 
 def _environment(release: Release, settings: ComposeSettings) -> dict[str, str]:
     resources = release.resources
-    said = {
+    variables = {
         "NBDEPLOY_ENDPOINT": release.endpoint,
         "NBDEPLOY_RECORDS": _records(release),
         "NBDEPLOY_FEEDBACK": _feedback(release.endpoint),
     }
     if settings.when_record_fails != "answer":
-        said["NBDEPLOY_WHEN_RECORD_FAILS"] = settings.when_record_fails
-    if settings.segment_bytes not in (None, SEGMENT_BYTES):
-        said["NBDEPLOY_SEGMENT_BYTES"] = str(settings.segment_bytes)
-    said |= resources.in_container
+        variables["NBDEPLOY_WHEN_RECORD_FAILS"] = settings.when_record_fails
+    if settings.segment_bytes != SEGMENT_BYTES:
+        variables["NBDEPLOY_SEGMENT_BYTES"] = str(settings.segment_bytes)
+    variables |= resources.in_container
     if resources.gpu == "none":
-        said["CUDA_VISIBLE_DEVICES"] = "-1"
-    return said
+        variables["CUDA_VISIBLE_DEVICES"] = "-1"
+    return variables
 
 
 def _limits(resources: Resources) -> Json:
@@ -178,12 +178,12 @@ def _limits(resources: Resources) -> Json:
         limits["cpus"] = f"{resources.cpu:g}"
     if resources.memory:
         limits["memory"] = f"{resources.memory}b"
-    found: Json = {"limits": limits} if limits else {}
+    resource_limits: Json = {"limits": limits} if limits else {}
     if resources.gpu not in (None, "none"):
         devices = str(resources.gpu).split(",")
         reserved = {"driver": "nvidia", "device_ids": devices, "capabilities": ["gpu"]}
-        found["reservations"] = {"devices": [reserved]}
-    return found
+        resource_limits["reservations"] = {"devices": [reserved]}
+    return resource_limits
 
 
 def _gateway(plan: ComposePlan, documents: str) -> Json:
@@ -208,9 +208,9 @@ def _gateway(plan: ComposePlan, documents: str) -> Json:
 
 
 def _folders(plan: ComposePlan) -> Json:
-    """The same service before and after a promotion, or all that depends on it would be started anew, too.
+    """The service that makes the folders, for every release of the endpoint, from the gateway's image.
 
-    So it makes a folder for each release that the endpoint knows, and is of the gateway's image.
+    So a promotion does not change it, and the services that depend on it are not restarted.
     """
     endpoint = plan.endpoint
     folders = [_SOCKETS, *map(_records, endpoint.releases), _feedback(endpoint.name), f"{_DATA}/ledger"]
@@ -271,16 +271,16 @@ def _readme(plan: ComposePlan) -> str:
         "\n"
         f"- In this folder, `podman-compose up --detach` or `docker compose up --detach` starts the endpoint{token}, "
         "`… down` stops it.\n"
-        f"- It answers at http://127.0.0.1:{plan.port}/{name}/predict; `… ps` and `… logs` say how it is.\n"
-        f"- What was recorded stays in the volume `{name}_data`; `… down --volumes` removes that, too.\n"
+        f"- It answers at http://127.0.0.1:{plan.port}/{name}/predict; `… ps` and `… logs` show its state.\n"
+        f"- Records stay in the volume `{name}_data`; `… down --volumes` removes it, too.\n"
         f"- After a change of the endpoint, `nbdeploy compose {name}` writes these files anew, and `… up --detach` "
-        "puts them in force; a release that has no traffic any more runs until you remove its container.\n"
-        f"- What you want otherwise goes into a file `compose.override.yaml` beside them, which stays as it is.\n"
+        "applies them; a release without traffic runs until you remove its container.\n"
+        f"- Put your own changes into a file `compose.override.yaml` in this folder, which nbdeploy never touches.\n"
     )
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes as people do: lists stand in their entry, programs line by line, nothing by reference."""
+    """Writes indented lists and block scalars, without references."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
         super().increase_indent(flow, indentless=False)

@@ -1,4 +1,4 @@
-"""What Envoy's admin interface says: statistics, the documents in force, the clusters that are ready."""
+"""Envoy's admin interface: statistics, the documents in force, the clusters that are ready."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SECONDS = 5.0
 
 
 class Admin:
-    """A connection that is kept from one question to the next, of which each change of traffic asks several."""
+    """A persistent connection, since each change of traffic needs several requests."""
 
     def __init__(self, socket: str) -> None:
         self._connection = UnixConnection(socket, _SECONDS)
@@ -28,34 +28,34 @@ class Admin:
         self._connection.close()
 
     def get(self, path: str) -> str | None:
-        """The answer's text; None while Envoy is away."""
+        """The response's text; None while Envoy does not answer."""
         try:
             self._connection.request("GET", path)
             return self._connection.getresponse().read().decode(errors="replace")
         except (OSError, http.client.HTTPException):
-            self._connection.close()  # the next question opens another one
+            self._connection.close()  # the next request opens another one
             return None
 
 
 def document_stats(admin: Admin, prefixes: Iterable[str]) -> dict[str, str]:
-    """Which versions of the watched documents are in force, and how often one was rejected."""
+    """The versions of the watched documents in force, and the numbers of their rejections."""
     any_of = "|".join(map(re.escape, prefixes))
     return stats(admin, rf"^({any_of})\.(version_text|update_rejected)$")
 
 
 def stats(admin: Admin, pattern: str) -> dict[str, str]:
-    """Envoy's statistics; empty while Envoy is away."""
+    """Envoy's statistics; empty while Envoy does not answer."""
     lines = (admin.get(f"/stats?{urlencode({'filter': pattern})}") or "").splitlines()
     return {name: value.strip('"') for name, _, value in (line.partition(": ") for line in lines)}
 
 
 def median(histogram: str) -> float | None:
     """Milliseconds, from ``P0(interval,total) … P50(nan,2.05) …``: the total is since Envoy started."""
-    found = re.search(r"P50\([^,]+,([0-9.]+)\)", histogram)
-    return float(found[1]) if found else None
+    match = re.search(r"P50\([^,]+,([0-9.]+)\)", histogram)
+    return float(match[1]) if match else None
 
 
 def clusters_known(admin: Admin, document: Json) -> bool:
-    """A cluster is there only when Envoy has warmed it up; its version is in force before."""
+    """Whether Envoy has warmed up all clusters; their document's version is in force before."""
     known = {line.partition("::")[0] for line in (admin.get("/clusters") or "").splitlines()}
     return all(resource["name"] in known for resource in document["resources"])

@@ -1,6 +1,6 @@
 """Endpoints as Envoy configuration (v3 JSON). Pure: values in, documents out, no I/O.
 
-A request's way, with everything that has a name in the documents::
+The path of a request, with the names in the documents::
 
     client ── edge listener (TCP) ─┬─ route <endpoint>/predict ─┬─ cluster <tag of stable>
                                    │  (/invocations, /v2/…)     └─ cluster <tag of the canary>
@@ -9,26 +9,23 @@ A request's way, with everything that has a name in the documents::
                                    └─ mirror ── cluster shadow-hop/<tag> ── shadow listener (pipe)
                                                                             └─ cluster shadow/<tag>
 
-A mirror has no timeout of its own and its overflow leaves no line in a log. So copies go through a second
-listener, the shadow listener, which gives each its timeout, a small circuit breaker and a line in the shadow ledger.
-That a shadow has a cluster of its own (``shadow/<tag>``) keeps clusters constant: a promotion changes routes
-only, never a cluster that has requests in flight.
+A mirror has no timeout of its own, and its overflow is not logged. So mirrored requests pass a second listener, the
+shadow listener, which gives each a timeout, a small circuit breaker and a line in the shadow ledger. A shadow has a
+cluster of its own (``shadow/<tag>``), so that a promotion changes only routes and no cluster with requests in flight.
 
-The same routes stand without ``/<endpoint>`` before them for who asks ``<endpoint>.localhost``: clients of some
-protocols allow no path before their own. A name with ``_`` is no name of a host, and has none.
+For the host ``<endpoint>.localhost`` the same routes lack the prefix ``/<endpoint>``: clients of some protocols allow
+no path before their own. A name with ``_`` is no host name, and has no such host.
 
-Headers. What a client sends as ``x-pair-id``, ``x-rollout-*`` or ``x-envoy-*`` is removed before anything else
-happens; the edge then stamps ``x-pair-id`` with Envoy's own unique id, and a prediction with ``x-rollout-role``,
-``x-rollout-release``, ``x-rollout-endpoint`` and ``x-rollout-record`` (what is to be recorded of it).
-Feedback is stamped with ``x-rollout-record`` alone: it is no prediction, and so neither copied nor in the ledger.
-``x-request-id`` is the caller's, or made up when there is none.
-A client that sends ``x-sticky-key`` (a user's or a session's id) is answered by the same release, stable
-or canary, for as long as the shares stay; when the canary grows, keys only move towards it.
+Headers. The edge first removes ``x-pair-id``, ``x-rollout-*`` and ``x-envoy-*`` of the client. It then sets
+``x-pair-id`` to Envoy's unique id, and for a prediction ``x-rollout-role``, ``x-rollout-release``,
+``x-rollout-endpoint`` and ``x-rollout-record`` (the mode of recording). Feedback gets only ``x-rollout-record``: it is
+no prediction, so it is neither mirrored nor in the ledger. ``x-request-id`` is the client's, or a new one.
+A client that sends ``x-sticky-key`` (the id of a user or a session) gets the same release, stable or canary, while
+the shares stay; when the canary grows, keys only move towards it.
 
-Who may ask. A request for another host than those named is answered with 421: a web page whose name was made to
-point to this machine (DNS rebinding) gets no further. With a token, a request without it is answered with 401. Both
-are part of the routes, so that they come into force, and are confirmed, as any change of them. What proves who a
-client is (token, ``authorization``, ``cookie``) is removed before a release sees the request.
+Access. A request for an unknown host gets 421, which stops DNS rebinding by web pages. With a token, a request
+without it gets 401. Both are part of the routes, so they come into force and are confirmed like them. The gateway
+removes the client's credentials (token, ``authorization``, ``cookie``) before a release sees the request.
 """
 
 from __future__ import annotations
@@ -49,7 +46,7 @@ Sockets = Mapping[tuple[str, str], Sequence[str]]
 TOKEN_HEADER = "x-nbdeploy-token"  # noqa: S105 - a header's name
 
 OWN_DOMAIN = "localhost"
-"""Below it each endpoint has a host of its own; nobody else can point such a name anywhere (RFC 6761)."""
+"""The domain of the endpoints' own hosts; it always resolves to this machine (RFC 6761)."""
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
@@ -58,8 +55,8 @@ _DISCOVERY = {
     "route": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
 }
 
-# The first hop must never drop a copy unseen; the second keeps a hanging shadow from eating the machine: with
-# a breaker of 100000 there, Envoy grew to 247 MiB.
+# The first hop must not drop mirrored requests; the second bounds the memory of a hanging shadow: with a breaker of
+# 100000 there, Envoy grew to 247 MiB.
 _HOP_BREAKER = 4096
 _SHADOW_BREAKER = 64
 _BREAKER = 1024
@@ -68,7 +65,7 @@ _MOST_OF_AN_EXPRESSION = 5000
 
 @dataclass(frozen=True)
 class GatewaySettings:
-    """What the documents depend on besides the endpoints.
+    """Inputs of the documents besides the endpoints.
 
     Attributes
     ----------
@@ -77,16 +74,16 @@ class GatewaySettings:
         ``<xds>/shadow/shadow.json``. A folder each, since Envoy reads a document again whenever
         something is renamed into its folder.
     hosts
-        Names by which clients may call the gateway, beside those of this machine itself; ``*.`` may stand before one.
+        Names by which clients may call the gateway, besides those of this machine; a name may begin with ``*.``.
     token
-        What every request must carry in ``x-nbdeploy-token``, or as a bearer token; empty: nothing.
+        The token that requests must carry in ``x-nbdeploy-token``, or as a bearer token; empty: none.
     request_timeout
-        Seconds in which the whole of a request must have come.
+        Seconds in which a whole request must have arrived.
     traces
-        URL of the OpenTelemetry collector; None, or one that is not plain ``http``: the gateway makes no spans, and
-        hands on what a client sends.
+        URL of the OpenTelemetry collector; None, or not plain ``http``: the gateway makes no spans and passes the
+        client's trace on.
     address
-        Where the edge listens.
+        The address on which the edge listens.
     """
 
     port: int
@@ -105,17 +102,17 @@ class GatewaySettings:
 
 
 def document_path(settings: GatewaySettings, kind: str) -> str:
-    """Where the watched document ``cds``, ``edge`` or ``shadow`` lies."""
+    """The path of the watched document ``cds``, ``edge`` or ``shadow``."""
     return f"{settings.xds}/{kind}/{kind}.json"
 
 
 def bootstrap(settings: GatewaySettings) -> Json:
-    """The static part: admin, both listeners, and where the watched documents lie."""
+    """The static part: admin, both listeners, and the paths of the watched documents."""
     traces = settings.traces if settings.traces and settings.traces.startswith("http://") else None
     return {
         "node": {"id": "nbdeploy", "cluster": "nbdeploy"},
         "admin": {"address": parts.pipe(settings.admin_socket), "ignore_global_conn_limit": True},
-        # An endpoint's name stands twice in an expression, and may have 63 characters.
+        # An expression holds an endpoint's name twice, and a name may have 63 characters.
         "layered_runtime": {
             "layers": [{"name": "static", "static_layer": {"re2.max_program_size.error_level": _MOST_OF_AN_EXPRESSION}}]
         },
@@ -141,18 +138,18 @@ def bootstrap(settings: GatewaySettings) -> Json:
 
 def clusters(endpoints: Iterable[Endpoint], sockets: Sockets, settings: GatewaySettings, version: str) -> Json:
     """The CDS document."""
-    found: dict[str, Json] = {}
+    by_name: dict[str, Json] = {}
     for endpoint in _running(endpoints):
         for tag in endpoint.traffic.tags():
             paths = sockets[endpoint.name, tag]
             if tag in endpoint.traffic.shadows:
                 hop, shadow = hop_name(endpoint.name, tag), shadow_name(endpoint.name, tag)
-                found[hop] = parts.cluster(hop, [settings.shadow_socket], _HOP_BREAKER)
-                found[shadow] = parts.cluster(shadow, paths, _SHADOW_BREAKER)
+                by_name[hop] = parts.cluster(hop, [settings.shadow_socket], _HOP_BREAKER)
+                by_name[shadow] = parts.cluster(shadow, paths, _SHADOW_BREAKER)
             else:
                 name = cluster_name(endpoint.name, tag)
-                found[name] = parts.cluster(name, paths, _BREAKER)
-    return _discovery("cluster", [found[name] for name in sorted(found)], version)
+                by_name[name] = parts.cluster(name, paths, _BREAKER)
+    return _discovery("cluster", [by_name[name] for name in sorted(by_name)], version)
 
 
 def edge_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, version: str) -> Json:
@@ -193,7 +190,7 @@ def _host(name: str, domains: Sequence[str], routes: Sequence[Json], settings: G
 
 
 def _guard(token: str) -> list[Json]:
-    """The route of those who do not carry the token; it stands before all others."""
+    """The first route, for requests without the token."""
     if not token:
         return []
     words = f"send the endpoint's token in the header '{TOKEN_HEADER}', or as 'authorization: Bearer …'"
@@ -205,7 +202,7 @@ def _guard(token: str) -> list[Json]:
 
 
 def shadow_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, version: str) -> Json:
-    """The RDS document of the shadow listener: by endpoint and release, as the mirror stamped them."""
+    """The RDS document of the shadow listener: by the endpoint and the release in the mirror's headers."""
     routes = [
         {
             "name": shadow_name(endpoint.name, tag),
@@ -229,9 +226,9 @@ def shadow_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, vers
 
 
 def static(endpoints: Sequence[Endpoint], sockets: Sockets, settings: GatewaySettings) -> Json:
-    """Everything in one static document, for an Envoy whose endpoints do not change while it runs.
+    """One static document, for an Envoy whose endpoints do not change while it runs.
 
-    ``envoy --mode validate`` looks at this one, too: it does not load the watched ones.
+    ``envoy --mode validate`` checks this one, since it does not load watched documents.
     """
     document = bootstrap(settings)
     del document["dynamic_resources"]
@@ -270,5 +267,5 @@ def _discovery(kind: str, resources: Sequence[Json], version: str) -> Json:
 
 
 def _inlined(document: Json) -> list[Json]:
-    """A discovery document's resources as they stand inside another message, where the type is known."""
+    """A discovery document's resources without their types, for another message."""
     return [{key: value for key, value in r.items() if key != "@type"} for r in document["resources"]]

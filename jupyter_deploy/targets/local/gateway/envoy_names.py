@@ -1,4 +1,4 @@
-"""What clusters, and what is counted of them, are called in Envoy's documents. Pure."""
+"""Names of clusters and of their counters in Envoy's documents. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def cluster_name(endpoint: str, tag: str) -> str:
 
 
 def hop_name(endpoint: str, tag: str) -> str:
-    """The first hop of the copies for a shadow."""
+    """The first hop of a shadow's mirrored requests."""
     return f"shadow-hop/{cluster_name(endpoint, tag)}"
 
 
@@ -22,12 +22,12 @@ def shadow_name(endpoint: str, tag: str) -> str:
 
 
 def stat_name(cluster: str) -> str:
-    """How Envoy writes a cluster's name in the names of its statistics."""
+    """A cluster's name in the names of Envoy's statistics."""
     return cluster.replace(":", "_")
 
 
-def beside_stats(endpoint: str, cluster: str) -> list[str]:
-    """What Envoy calls its statistics of what a release is asked beside predictions: feedback, metadata, health."""
+def non_prediction_stats(endpoint: str, cluster: str) -> list[str]:
+    """Names of the statistics of a release's other requests: feedback, metadata, health."""
     return [f"vhost.{host}.route.{stat_name(cluster)}" for host in (EDGE, own_host(endpoint))]
 
 

@@ -13,19 +13,19 @@ _TYPES = "type.googleapis.com/envoy.extensions"
 # Bodies up to this size can be retried.
 _BUFFER_BYTES = 32 * 1024 * 1024
 
-# The worker keeps idle connections for longer (see ``workers``), so that it is always Envoy that closes one:
-# the other way round, a request could meet a connection that is just being closed, and be lost.
+# The worker keeps idle connections longer (see ``by_process``), so that always Envoy closes them: otherwise a request
+# could be lost on a connection that the worker is just closing.
 UPSTREAM_IDLE_SECONDS = 60
 
-# A client's connection that nothing is asked on, one that was never used included.
+# A client's idle connection, also one that was never used.
 _IDLE_SECONDS = 300
 _HEAD_SECONDS = 10
 _CONNECTIONS = 4096
 
-# Requests that wait for a worker to come back are kept to be sent again, each up to _BUFFER_BYTES.
+# Requests that wait for the restart of a worker are buffered, each up to _BUFFER_BYTES.
 _HEAP_BYTES = 1024 * 1024 * 1024
 
-# What HTTP/2 clients may send ahead: without bounds of its own a connection could hold 256 MiB a stream.
+# Windows of HTTP/2 clients: by default a connection can hold 256 MiB a stream.
 _STREAMS = 100
 _STREAM_WINDOW = 256 * 1024
 _CONNECTION_WINDOW = 4 * 1024 * 1024
@@ -50,7 +50,7 @@ def watched(path: str) -> Json:
 
 
 def overwrite(header: str, value: str) -> Json:
-    """Set a header, whatever it was."""
+    """Set a header in place of the client's."""
     # Header values are format strings: a literal % would start a command.
     escaped = value if header == "x-pair-id" else value.replace("%", "%%")
     return {
@@ -65,7 +65,7 @@ def header_is(name: str, value: str) -> Json:
 
 
 def header_is_not(name: str, value: str) -> Json:
-    """A condition on a request's header, true when it is missing too."""
+    """A condition on a request's header, true also if it is missing."""
     return {**header_is(name, value), "invert_match": True, "treat_missing_header_as_empty": True}
 
 
@@ -75,12 +75,12 @@ def matches(pattern: str) -> Json:
 
 
 def rewritten(pattern: str, path: str) -> Json:
-    """The path with ``path`` in place of what it begins with."""
+    """Replace the beginning of the path, ``pattern``, by ``path``."""
     return {"regex_rewrite": {"pattern": {"regex": f"^{pattern}"}, "substitution": path}}
 
 
 def refusal(name: str, status: int, words: str) -> Json:
-    """A route on which Envoy itself answers; the words become a problem document."""
+    """A route to which Envoy itself responds, with the words in a problem document."""
     return {
         "name": name,
         "match": {"prefix": "/"},
@@ -89,16 +89,16 @@ def refusal(name: str, status: int, words: str) -> Json:
 
 
 def retry_policy(*, patient: bool) -> Json:
-    """Try again only where the release cannot have seen the request.
+    """Retry only requests that the release cannot have seen.
 
-    ``patient``: go on for about fifteen seconds, in which a killed worker comes back; else try twice.
+    ``patient``: for about fifteen seconds, in which a killed worker restarts; else twice.
     """
     return {
         "retry_on": "connect-failure,refused-stream,reset-before-request",
-        # The pause before each is a random part of the interval, which grows from the base to the maximum.
+        # Each pause is a random part of the interval, which grows from the base to the maximum.
         "num_retries": 120 if patient else 2,
         "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
-        # Without it, one dead worker of two leaks errors: the retry may meet the same one.
+        # Without it a retry may hit the same dead worker again.
         "retry_host_predicate": [
             {
                 "name": "envoy.retry_host_predicates.previous_hosts",
@@ -125,7 +125,7 @@ def cluster(name: str, sockets: Sequence[str], breaker: int) -> Json:
                     "max_connections": breaker,
                     "max_pending_requests": breaker,
                     "max_requests": breaker,
-                    "max_retries": breaker,  # all that run may have to wait for a worker to come back
+                    "max_retries": breaker,  # all requests may wait for the restart of a worker
                 }
             ]
         },
@@ -140,7 +140,7 @@ def cluster(name: str, sockets: Sequence[str], breaker: int) -> Json:
 
 
 COLLECTOR = "traces"
-"""The cluster of what traces are sent to."""
+"""The cluster of the collector of traces."""
 
 
 def collector(url: str) -> Json:
@@ -157,7 +157,7 @@ def collector(url: str) -> Json:
 
 
 def tracing(url: str) -> Json:
-    """A span for each request, which continues the caller's trace; its own ``traceparent`` goes on to releases."""
+    """A span for each request, which continues the client's trace; releases get its ``traceparent``."""
     where = {"uri": f"{url.rstrip('/')}/v1/traces", "cluster": COLLECTOR, "timeout": "2s"}
     return {
         "provider": {
@@ -172,7 +172,7 @@ def tracing(url: str) -> Json:
 
 
 def overload() -> Json:
-    """No more than so many connections of clients, and no new requests while the gateway's memory is used up."""
+    """Bounds on client connections, and no new requests while the gateway's memory is used up."""
     monitors, heap = f"{_TYPES}.resource_monitors", "envoy.resource_monitors.fixed_heap"
     return {
         "resource_monitors": [
@@ -203,14 +203,14 @@ def overload() -> Json:
 def edge_listener(
     at: tuple[str, int], routes: Json, log: str, *, idle: float, arrival: float, traces: str | None = None
 ) -> Json:
-    """What clients talk to: the only TCP port.
+    """The listener for clients, on the only TCP port.
 
     Parameters
     ----------
     idle
-        Seconds that a request may last without a byte going either way.
+        Seconds that a request may last without a byte in either direction.
     arrival
-        Seconds in which a whole request must have come.
+        Seconds in which a whole request must have arrived.
     """
     stamps = {
         "name": "envoy.filters.http.header_mutation",
@@ -226,7 +226,7 @@ def edge_listener(
             },
         },
     }
-    # Only predictions are stamped with a role, and only they are of interest to the ledger.
+    # Only predictions have a role, and only they go to the ledger.
     predictions = {"header_filter": {"header": {"name": "x-rollout-role", "present_match": True}}}
     fields = {**_LEDGER, "method": "%REQ(:METHOD)%", "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"}
     manager: Json = {
@@ -255,12 +255,12 @@ def edge_listener(
     }
     address, port = at
     listener = _listener("edge", {"socket_address": {"address": address, "port_value": port}}, manager)
-    # Otherwise a second Envoy of the same user could bind the same port and take half of the requests.
+    # Otherwise a second Envoy of this user could bind the same port and take half of the requests.
     return {**listener, "enable_reuse_port": False}
 
 
 def shadow_listener(socket: str, routes: Json, log: str) -> Json:
-    """What the mirrors talk to."""
+    """The listener for mirrored requests."""
     manager: Json = {
         "stat_prefix": "shadow",
         "skip_xff_append": True,
@@ -270,7 +270,7 @@ def shadow_listener(socket: str, routes: Json, log: str) -> Json:
         "http_filters": [_ROUTER],
         **routes,
     }
-    # Its connections are Envoy's own: they take none of those that clients may have.
+    # Its connections are Envoy's own and do not count against the clients' limit.
     return {**_listener("shadow", pipe(socket), manager), "ignore_global_conn_limit": True}
 
 
@@ -279,7 +279,7 @@ _ROUTER: Json = {
     "typed_config": {"@type": f"{_TYPES}.filters.http.router.v3.Router"},
 }
 
-# Without it Envoy writes its tracing decision into a digit of a caller's UUID.
+# Without it Envoy writes its tracing decision into a digit of the client's UUID.
 _REQUEST_ID: Json = {
     "typed_config": {
         "@type": f"{_TYPES}.request_id.uuid.v3.UuidRequestIdConfig",
@@ -297,7 +297,7 @@ _LEDGER: Json = {
     "status": "%RESPONSE_CODE%",
     "flags": "%RESPONSE_FLAGS%",
     "duration_ms": "%DURATION%",
-    "record": "%REQ(X-ROLLOUT-RECORD):40%",  # how much, and of which share; names of columns may be many
+    "record": "%REQ(X-ROLLOUT-RECORD):40%",  # mode and share; the columns may be many
 }
 
 
@@ -326,7 +326,7 @@ def _json_log(path: str, fields: Json, only: Json | None = None) -> Json:
 
 
 def _local_replies() -> Json:
-    """What Envoy says itself is problem+json too (RFC 9457), like everything that a release says."""
+    """Envoy's own responses as problem+json (RFC 9457), like those of releases."""
     titles = {
         401: "The token is missing or wrong",
         404: "Unknown endpoint",
@@ -343,7 +343,7 @@ def _local_replies() -> Json:
                 "status_code_filter": {
                     "comparison": {
                         "op": "EQ",
-                        # Envoy insists on a runtime key; this one is never set.
+                        # Envoy requires a runtime key; this one is never set.
                         "value": {"default_value": status, "runtime_key": "nbdeploy.never_set"},
                     }
                 }

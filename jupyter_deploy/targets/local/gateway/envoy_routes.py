@@ -1,4 +1,4 @@
-"""The routes of one endpoint: who answers, who gets a copy, and what is to be recorded (see ``envoy``). Pure."""
+"""The routes of one endpoint: shares of stable and canary, mirrors to shadows, recording (see ``envoy``). Pure."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ STICKY_HEADER = "x-sticky-key"
 def endpoint_routes(endpoint: Endpoint, predict_timeout: float, root: str) -> list[Json]:
     """One endpoint's routes below ``root``."""
     name, stable = endpoint.name, cluster_name(endpoint.name, endpoint.traffic.stable)
-    beside = stat_name(stable)
-    # Feedback has no pair_id: it is written down whatever requests are sampled.
+    statistics = stat_name(stable)
+    # Feedback has no pair_id: it is recorded whichever requests are sampled.
     feedback = _recorded(endpoint.recording(None, 1), endpoint.traffic.stable)
     recorded = _recorded(endpoint, endpoint.traffic.stable)
     rest: Json = {
         "cluster": stable,
         "timeout": parts.seconds(predict_timeout),
-        "retry_policy": parts.retry_policy(patient=False),  # who asks for health wants to hear of it now
+        "retry_policy": parts.retry_policy(patient=False),  # a health check needs an answer at once
     }
     below: Json = {"prefix_rewrite": "/"} if root else {}
     others: list[tuple[str, Json, Json, str]] = [
@@ -38,12 +38,12 @@ def endpoint_routes(endpoint: Endpoint, predict_timeout: float, root: str) -> li
         *([(f"{name} bare", {"path": root}, below, recorded)] if root else []),
     ]
     return [
-        *_asking(endpoint, predict_timeout, root),
+        *_prediction_routes(endpoint, predict_timeout, root),
         *(
             {
                 "name": route,
                 "match": match,
-                "stat_prefix": beside,
+                "stat_prefix": statistics,
                 "route": rest | more,
                 "request_headers_to_add": [parts.overwrite("x-rollout-record", kept)],
             }
@@ -52,17 +52,17 @@ def endpoint_routes(endpoint: Endpoint, predict_timeout: float, root: str) -> li
     ]
 
 
-def _asking(endpoint: Endpoint, predict_timeout: float, root: str) -> list[Json]:
-    """The routes by which the model is asked: shared with the canary, copied to shadows and in the ledger.
+def _prediction_routes(endpoint: Endpoint, predict_timeout: float, root: str) -> list[Json]:
+    """The routes of predictions: shared with the canary, mirrored to shadows, written to the ledger.
 
-    A model may be called by stable's own name: a canary or a shadow, which may have another, hears the endpoint's. Who
-    asks for stable's version gets that, and no copy is made.
+    A client may use the name of stable's own model; canary and shadows, whose names may differ, get the endpoint's
+    name. A request for stable's version goes to stable alone and is not mirrored.
     """
     own, _, version = endpoint.traffic.stable.partition(":")
     name = "|".join(sorted({endpoint.name, own}))
     predicting, alone = _prediction(endpoint, predict_timeout), _of_stable(endpoint, predict_timeout)
     v1, v2 = f"{root}/v1/models/({name}):predict", f"{root}/v2/models/({name})"
-    ways: list[tuple[str, Json, Json, Json]] = [
+    patterns: list[tuple[str, Json, Json, Json]] = [
         *((path, {"path": root + path}, predicting, {"prefix_rewrite": path}) for path in ("/predict", "/invocations")),
         ("/v1", parts.matches(v1), predicting, parts.rewritten(v1, f"/v1/models/{endpoint.name}:predict")),
         ("/v2", parts.matches(f"{v2}/infer"), predicting, parts.rewritten(v2, f"/v2/models/{endpoint.name}")),
@@ -74,14 +74,14 @@ def _asking(endpoint: Endpoint, predict_timeout: float, root: str) -> list[Json]
         ),
     ]
     return [
-        {"name": f"{endpoint.name}{what}", "match": match, "route": route | rewrite}
-        for what, match, route, rewrite in ways
+        {"name": f"{endpoint.name}{suffix}", "match": match, "route": route | rewrite}
+        for suffix, match, route, rewrite in patterns
     ]
 
 
 def _prediction(endpoint: Endpoint, predict_timeout: float) -> Json:
     traffic = endpoint.traffic
-    # Of ten thousand; the canary last, so that a growing canary takes keys from stable and never gives one back.
+    # Weights of ten thousand; the canary is last, so that a growing canary only takes keys from stable.
     canary = min(10_000, max(1, round(traffic.canary_percent * 100))) if traffic.canary else 0
     weighted = [_weighted(endpoint, traffic.stable, "stable", 10_000 - canary)] if canary < 10_000 else []
     if traffic.canary:
@@ -126,7 +126,7 @@ def _mirror(endpoint: Endpoint, tag: str, percent: float) -> Json:
             "default_value": {"numerator": max(1, round(percent * 10_000)), "denominator": "MILLION"},
         },
         "disable_shadow_host_suffix_append": True,
-        # The copy is taken after the primary's headers were set: without these it would carry stable's.
+        # The mirror copies the primary's headers, so they are overwritten.
         "request_headers_mutations": [
             {"append": parts.overwrite("x-rollout-role", "shadow")},
             {"append": parts.overwrite("x-rollout-release", tag)},
@@ -136,5 +136,5 @@ def _mirror(endpoint: Endpoint, tag: str, percent: float) -> Json:
 
 
 def _recorded(endpoint: Endpoint, tag: str) -> str:
-    """What a release is told to keep of a request."""
+    """The header that tells a release how to record a request."""
     return Recording(endpoint.record, endpoint.record_sample, endpoint.release(tag).redact).header

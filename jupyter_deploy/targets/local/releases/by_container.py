@@ -1,11 +1,11 @@
-"""A release as a container of a published image: what was tested is what was published.
+"""A release as a container of a published image, so that the tested image is the published one.
 
-The supervised process is the engine's client in the foreground. It can be killed, and so can the engine's monitor, with
-the container going on; so whatever starts, stops or clears away such a release ends its container first, by its name
+The supervised process is the engine's client in the foreground. Client and engine monitor can be killed while the
+container continues; so every start, stop and cleanup of such a release first ends its container by name
 (``Program.clear``).
 
-A container sees the folders of its records, of feedback and of its socket, and no other; a link stands where the socket
-of a process would be.
+A container sees only the folders of its records, its feedback and its socket; a link in the socket's usual path leads
+to the latter.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from jupyter_deploy.targets.local.supervisor import launch
 from jupyter_deploy.targets.local.supervisor.supervisord import Program
 
 from .by_process import RETRIES
-from .container_engine import Container, Engine, ask, find_engine, run_line
-from .environment import folders_of, told
+from .container_engine import Container, Engine, call_engine, find_engine, run_line
+from .environment import folders_of, front_variables
 from .hardware import thread_words
 
 ENDPOINT_LABEL = "io.nbdeploy.endpoint"
@@ -41,20 +41,20 @@ HOME_LABEL = "io.nbdeploy.home"
 _SOCKETS = "/run/nbdeploy"
 _SOCKET = "release.sock"
 
-# Where a container sees the folders that a release writes into.
-_PLACES = {"NBDEPLOY_RECORDS": "/records", "NBDEPLOY_FEEDBACK": "/feedback"}
+# The container's paths of the folders that a release writes to.
+_MOUNTS = {"NBDEPLOY_RECORDS": "/records", "NBDEPLOY_FEEDBACK": "/feedback"}
 
 # A container ends within ten seconds, its engine's client a moment later.
 _STOP_SECONDS = 25
 
 
-class ByContainer:
-    """``workers.Way``.
+class ContainerRunner:
+    """``workers.Runner`` for containers.
 
     Parameters
     ----------
     stem
-        What the names of this generation's files begin with.
+        The prefix of the names of this generation's files.
     """
 
     def __init__(self, release: Release, settings: LocalSettings, runtime: Runtime, stem: str) -> None:
@@ -65,17 +65,17 @@ class ByContainer:
         self._reference = Reference.parse(release.image or "")
 
     def require(self) -> None:
-        """An engine that works, and has the image.
+        """Raise unless an engine works; load the image into its storage.
 
         Raises
         ------
         ToolMissing, TargetError, RegistryError, InvalidInput
         """
         require_containable(self._release.resources, self._engine)
-        self._settings.bring(self._engine.name, self._reference)
+        self._settings.load_image(self._engine.name, self._reference)
 
     def program(self, name: str, sockets: Sequence[str]) -> Program:
-        """Its program; its folders are made."""
+        """The engine's client as a program; makes the folders."""
         engine, resources = self._engine, self._release.resources
         folder = private_folder(socket_folder(self._runtime, self._stem))
         user, owner = engine.identity(os.geteuid(), os.getegid())
@@ -96,8 +96,8 @@ class ByContainer:
                 ENDPOINT_LABEL: self._release.endpoint,
                 RELEASE_LABEL: self._release.tag,
             },
-            variables=told(self._release, self._settings) | resources.in_container | _PLACES,
-            folders={folder: _SOCKETS} | {path: _PLACES[variable] for variable, path in written.items()},
+            variables=front_variables(self._release, self._settings) | resources.in_container | _MOUNTS,
+            folders={folder: _SOCKETS} | {path: _MOUNTS[variable] for variable, path in written.items()},
             network=self._settings.otlp_endpoint is not None,
             memory=resources.memory,
             cpu=resources.cpu,
@@ -114,15 +114,15 @@ class ByContainer:
         )
 
     def sweep(self) -> None:
-        """End what a former runtime directory has left of it: its containers outlive that."""
+        """End the release's containers that outlived a former runtime directory."""
         labels = {RELEASE_LABEL: self._release.tag, ENDPOINT_LABEL: self._release.endpoint}
         sweep(self._settings, labels, find=lambda: self._engine)
 
     def begin(self, plan: Path) -> None:
-        """A container is begun by its engine alone."""
+        """Does nothing: only the engine starts a container."""
 
     def stand_by(self) -> None:
-        """What is not there yet cannot wait: its image is not known."""
+        """Does nothing: the next release's image is not known."""
 
     def limits(self, resources: Resources, state: Path) -> tuple[str, ...]:  # noqa: ARG002 - of processes
         lines = [f"{resources.processes} workers, in one container"] if resources.processes > 1 else []
@@ -147,26 +147,29 @@ def sweep(
     *,
     find: Callable[[], Engine] = find_engine,
 ) -> None:
-    """End the containers of this home that have these labels: whatever started them may have gone.
+    """End the containers of this home that have these labels.
 
-    ``find``: who was asked for its engine already is not asked again.
+    Parameters
+    ----------
+    find
+        Returns the engine; a caller that has one already passes it.
 
     Raises
     ------
     TargetError
-        One is left.
+        A container could not be ended.
     """
     try:
         engine = find()
     except (ToolMissing, TargetError):
-        return  # nothing can be run by it, nor ended
-    wanted = {HOME_LABEL: _home(settings), **labels}
-    filters = [f"--filter=label={name}={value}" for name, value in wanted.items()]
-    for name in _said(engine, ["ps", "--all", "--format={{.Names}}", *filters]).splitlines():
+        return  # without an engine there are no containers to end
+    selected = {HOME_LABEL: _home(settings), **labels}
+    filters = [f"--filter=label={name}={value}" for name, value in selected.items()]
+    for name in _output(engine, ["ps", "--all", "--format={{.Names}}", *filters]).splitlines():
         for command in engine.end(name):
             why = launch.cleared(command, for_engine(os.environ))
             if why:
-                raise TargetError(f"the container {name} could not be ended", "end it yourself", why)
+                raise TargetError(f"the container {name} could not be ended", "end it by hand", why)
 
 
 def _home(settings: LocalSettings) -> str:
@@ -174,27 +177,27 @@ def _home(settings: LocalSettings) -> str:
 
 
 def socket_folder(runtime: Runtime, stem: str) -> Path:
-    """Where a container's socket is, and nothing else."""
+    """The folder of a container's socket, which holds nothing else."""
     return runtime.path / "s" / f"{stem}.d"
 
 
 def require_containable(resources: Resources, engine: Engine) -> None:
-    """Raise for resources that a container cannot be given here.
+    """Raise if a container cannot have these resources here.
 
     Raises
     ------
     InvalidInput
-        A GPU.
+        A GPU is requested.
     TargetError
-        The engine cannot limit what is to be limited.
+        The engine cannot limit memory or cpu.
     """
     if resources.gpu not in (None, "none"):
         raise InvalidInput(
-            f"a release that runs from its image has no GPU, and gpu={resources.gpu} is asked for",
+            f"a release that runs from its image has no GPU, and gpu={resources.gpu} is requested",
             "add --resources gpu=none, or deploy it without --image",
         )
-    wanted = {"memory": resources.memory, "cpu": resources.cpu}
-    cannot = [name for name, value in wanted.items() if value is not None and name not in engine.controllers]
+    limited = {"memory": resources.memory, "cpu": resources.cpu}
+    cannot = [name for name, value in limited.items() if value is not None and name not in engine.controllers]
     if cannot:
         raise TargetError(
             f"{engine.name} cannot limit {' and '.join(cannot)} for this user: no control group for it is delegated",
@@ -202,6 +205,6 @@ def require_containable(resources: Resources, engine: Engine) -> None:
         )
 
 
-def _said(engine: Engine, arguments: Sequence[str]) -> str:
-    """What it prints; if it cannot do it, the start that follows says why."""
-    return ask(engine.name, engine.path, arguments).stdout
+def _output(engine: Engine, arguments: Sequence[str]) -> str:
+    """The engine's output; if the call fails, the following start reports the reason."""
+    return call_engine(engine.name, engine.path, arguments).stdout

@@ -1,4 +1,4 @@
-"""A release as a process of the captured interpreter, with the bento's files."""
+"""A release as processes of the captured interpreter, from the bento's files."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from jupyter_deploy.targets.local.supervisor.supervisord import Program
 
 from .environment import environment_of
 from .hardware import enforced
-from .spare_client import Ahead
+from .spare_client import SpareClient
 
-# uvicorn ends when its requests are answered, or after so many seconds; then it is killed.
+# uvicorn ends when its pending requests are answered, after this many seconds at most; then it is killed.
 _GRACE_SECONDS = 20
 
 # Longer than Envoy keeps an idle connection (envoy_parts.UPSTREAM_IDLE_SECONDS).
@@ -33,13 +33,13 @@ RETRIES = 4
 _SHOWN_LINES = 25
 
 
-class ByProcess:
-    """``workers.Way``.
+class ProcessRunner:
+    """``workers.Runner`` for processes.
 
     Parameters
     ----------
     folder
-        Of several workers: where they keep what is theirs together.
+        The folder that several workers share.
     """
 
     def __init__(self, release: Release, settings: LocalSettings, runtime: Runtime, folder: Path) -> None:
@@ -49,12 +49,7 @@ class ByProcess:
         self._folder = folder
 
     def require(self) -> None:
-        """The installed versions must be those of the capture: the captured interpreter itself says so.
-
-        Raises
-        ------
-        EnvironmentChanged
-        """
+        """Raise EnvironmentChanged unless the captured interpreter finds the versions of the capture."""
         release = self._release
         if not Path(release.interpreter).is_file():
             raise environment_changed(release.tag, [f"{release.interpreter}: the interpreter is missing"])
@@ -93,39 +88,39 @@ class ByProcess:
             folder=self._runtime.path / "empty",
             stop_seconds=_GRACE_SECONDS + 5,
             retries=RETRIES,
-            ready=sockets[-1:],  # it is made when the model is loaded
+            ready=sockets[-1:],  # made when the model is loaded
             memory=self._release.resources.memory,
             cpu=self._release.resources.cpu,
         )
 
     def begin(self, plan: Path) -> None:
-        """What waits to become a release becomes this one, if it can."""
+        """Let the spare process become this release, if it fits."""
         if self._release.resources.processes == 1:
-            self._ahead.become(self._release.interpreter, plan)
+            self._spare.become(self._release.interpreter, plan)
 
     def sweep(self) -> None:
-        """A process leaves nothing that its program's own end does not find."""
+        """Does nothing: the end of the program ends all its processes."""
 
     def stand_by(self) -> None:
-        """Have a process wait that has imported what this release did, and may become one of much the same model."""
+        """Start a spare process with the same imports, which the next release of a similar model may become."""
         imports = Path(self._release.snapshot_path) / FILE
         if self._release.resources.processes == 1 and imports.exists():
             environment = environment_of(self._release, self._settings)
-            self._ahead.start(self._release.interpreter, imports, environment)
+            self._spare.start(self._release.interpreter, imports, environment)
 
     def limits(self, resources: Resources, state: Path) -> tuple[str, ...]:
         return enforced(resources, state, self._folder)
 
     @property
-    def _ahead(self) -> Ahead:
-        return Ahead(self._runtime)
+    def _spare(self) -> SpareClient:
+        return SpareClient(self._runtime)
 
     def _command(self, sockets: Sequence[str]) -> list[str]:
         # -P: -m would put the working directory on the path. Not -s or -I: packages of the user's site
         # belong to the captured environment if the notebook had them.
         folder = str(Path(self._release.path) / "src")
         if len(sockets) > 1:
-            # This package's own, since a bento of an earlier one has none: it needs nothing of it but service.py.
+            # The pool of this package: it needs only service.py of the bento.
             return [
                 self._release.interpreter, "-P", pool.__file__, "--app-dir", folder,
                 "--threads", str(self._release.resources.threads_on(processors())),

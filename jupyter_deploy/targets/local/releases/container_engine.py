@@ -1,6 +1,6 @@
-"""The container engine of this machine: which one, what it can do, and how it is told to run a release's container.
+"""The container engine of this machine: its choice, its abilities, and the command line of a release's container.
 
-Podman is taken where it is installed, else docker. Their command lines differ in little, and all of that is here.
+Podman is preferred to docker. This module holds all differences between their command lines.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from jupyter_deploy.domain.errors import InvalidInput, TargetError, ToolMissing
 from jupyter_deploy.domain.images.images import IMAGE_USER
 from jupyter_deploy.domain.release.processes import for_engine, last_lines
 
-# A container has ten seconds to answer what is asked already; then it is killed.
+# A container has ten seconds for its pending requests; then it is killed.
 _END_SECONDS = 12
-_QUESTION_SECONDS = 60.0
+_CALL_SECONDS = 60.0
 
 _PROCESSORS = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A container engine as it says of itself.
+    """A container engine and its own information.
 
     Attributes
     ----------
     path
         The program.
     rootless
-        It runs by the rights of a user alone, whose own id is then that of root in a container, or what one chooses.
+        It runs with a user's rights alone; the user's id is root's in a container, or a chosen one.
     controllers
-        What it can limit, of ``memory`` and ``cpu``.
+        Those of ``memory`` and ``cpu`` that it can limit.
     """
 
     name: Literal["podman", "docker"]
@@ -47,9 +47,9 @@ class Engine:
     controllers: frozenset[str]
 
     def identity(self, uid: int, gid: int) -> tuple[tuple[str, ...], int | None]:
-        """Options by which what a container writes is this user's, and whom folders have to be given to.
+        """Options that make a container's files this user's, and the owner that its folders need.
 
-        ``uid`` and ``gid`` are this user's. The second is None where folders of this user are the container's own.
+        ``uid`` and ``gid`` are this user's. The owner is None if folders of this user are the container's own.
         """
         image = f"--user={IMAGE_USER}:{IMAGE_USER}"
         if self.rootless and self.name == "podman":
@@ -61,7 +61,7 @@ class Engine:
         return (image,), IMAGE_USER
 
     def end(self, name: str) -> list[list[str]]:
-        """Command lines that end a container, what it is asked being answered, and remove it, if it is there."""
+        """Command lines that end a container after its pending requests and remove it, if it exists."""
         if self.name == "podman":
             return [[self.path, "rm", "--force", "--ignore", f"--time={_END_SECONDS}", name]]
         return [[self.path, "stop", f"--time={_END_SECONDS}", name], [self.path, "rm", "--force", name]]
@@ -69,16 +69,16 @@ class Engine:
 
 @dataclass(frozen=True)
 class Container:
-    """What is to run.
+    """A container to run.
 
     Attributes
     ----------
     image
-        As the engine knows it.
+        The engine's name of the image.
     user
-        Options that say who it runs as, see ``Engine.identity``.
+        Options for the user, see ``Engine.identity``.
     folders
-        A folder of this machine -> where the container sees it, and may write.
+        Folder of this machine -> writable folder in the container.
     network
         Whether it may use this machine's network; else it has none.
     memory, cpu
@@ -101,12 +101,12 @@ def run_line(engine: Engine, container: Container) -> list[str]:
     """The command line that runs a container in the foreground; it ends with the container, and removes it."""
     line = [engine.path, "run", "--rm", f"--name={container.name}", "--pull=never"]
     if engine.name == "podman":
-        # What it says goes where its client's output goes, whatever becomes of client and monitor.
+        # The container's output goes to the client's log, even if client and monitor are killed.
         line += ["--replace", "--read-only-tmpfs=false", "--log-driver=passthrough"]
     else:
         line.append("--log-driver=none")
     line += ["--read-only", "--tmpfs=/tmp:mode=1777", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
-    # Where SELinux is in force, a folder of the user's would else be closed to any container.
+    # With SELinux, a folder of the user is else closed to any container.
     line += ["--security-opt=label=disable", f"--network={'host' if container.network else 'none'}"]
     line += [f"--stop-timeout={_END_SECONDS}", *container.user]
     if container.memory is not None:
@@ -138,17 +138,17 @@ def find_engine() -> Engine:
     TargetError
         It does not work for this user.
     """
-    for name, ask in (("podman", _podman), ("docker", _docker)):
+    for name, inspect in (("podman", _podman), ("docker", _docker)):
         path = shutil.which(name)
         if path is not None:
-            return ask(path)
+            return inspect(path)
     raise ToolMissing(
         "a release that runs from its image needs a container engine, and neither podman nor docker is installed",
         "install the package 'podman', or deploy it without --image",
     )
 
 
-def require_platform(wanted: str) -> None:
+def require_platform(required: str) -> None:
     """Raise InvalidInput for an image of another platform than this machine's."""
     own = f"{platform.system().lower()}/{_PROCESSORS.get(platform.machine(), platform.machine())}"
     if sys.platform != "linux":
@@ -156,43 +156,43 @@ def require_platform(wanted: str) -> None:
             f"a release runs from its image on Linux alone, and this is {own}",
             "deploy it without --image: it runs in the environment that it was captured in",
         )
-    if wanted != own:
+    if required != own:
         raise InvalidInput(
-            f"the image is for {wanted}, and this machine is {own}",
+            f"the image is for {required}, and this machine is {own}",
             f"publish it on a machine like this one, with a base image for {own}, or deploy it without --image",
         )
 
 
 def _podman(path: str) -> Engine:
-    host = _asked("podman", path, "info", "--format=json").get("host", {})
+    host = _info("podman", path, "info", "--format=json").get("host", {})
     controllers = frozenset(host.get("cgroupControllers") or ())
     rootless = bool(host.get("security", {}).get("rootless"))
-    # Of version 1 only root may limit anything, and may all.
+    # With control groups version 1, only root may limit anything.
     return Engine("podman", path, rootless, controllers if rootless else controllers | {"memory", "cpu"})
 
 
 def _docker(path: str) -> Engine:
-    said = _asked("docker", path, "info", "--format={{json .}}")
-    if said.get("ServerErrors"):
-        raise unusable("docker", "; ".join(said["ServerErrors"]))
-    can = {"memory": said.get("MemoryLimit"), "cpu": said.get("CpuCfsQuota")}
-    rootless = any("rootless" in option for option in said.get("SecurityOptions") or ())
+    info = _info("docker", path, "info", "--format={{json .}}")
+    if info.get("ServerErrors"):
+        raise unusable("docker", "; ".join(info["ServerErrors"]))
+    can = {"memory": info.get("MemoryLimit"), "cpu": info.get("CpuCfsQuota")}
+    rootless = any("rootless" in option for option in info.get("SecurityOptions") or ())
     return Engine("docker", path, rootless, frozenset(name for name, able in can.items() if able))
 
 
-def _asked(name: str, path: str, *question: str) -> dict[str, Any]:
-    ended = ask(name, path, question)
+def _info(name: str, path: str, *arguments: str) -> dict[str, Any]:
+    ended = call_engine(name, path, arguments)
     try:
-        found: dict[str, Any] = json.loads(ended.stdout)
+        info: dict[str, Any] = json.loads(ended.stdout)
     except ValueError:
         raise unusable(name, last_lines(ended.stderr, 3)) from None
-    return found
+    return info
 
 
-def ask(name: str, path: str, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """An engine's answer, whatever its exit code.
+def call_engine(name: str, path: str, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """The result of an engine's command, whatever its exit code.
 
-    Raises TargetError: it cannot be started, or says nothing for a minute.
+    Raises TargetError if it cannot be started, or does not end within a minute.
     """
     try:
         return subprocess.run(
@@ -201,7 +201,7 @@ def ask(name: str, path: str, arguments: Sequence[str]) -> subprocess.CompletedP
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=_QUESTION_SECONDS,
+            timeout=_CALL_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -209,8 +209,8 @@ def ask(name: str, path: str, arguments: Sequence[str]) -> subprocess.CompletedP
 
 
 def unusable(name: str, why: str) -> TargetError:
-    """What is raised for an engine that is there and does not do what it is asked."""
+    """The error for an installed engine that does not work."""
     return TargetError(
         f"{name} is installed and does not work for this user: {why}",
-        f"see what '{name} info' says, or deploy it without --image",
+        f"read the output of '{name} info', or deploy it without --image",
     )

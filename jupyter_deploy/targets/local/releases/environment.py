@@ -1,4 +1,4 @@
-"""What a release is told in its environment."""
+"""The environment variables of a release."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .hardware import variables
 
 
 def folders_of(release: Release, settings: LocalSettings) -> dict[str, Path]:
-    """The folders that it writes into, by the variables that name them."""
+    """The folders that a release writes to, by the variables that name them."""
     home = settings.home.absolute()
     return {
         "NBDEPLOY_RECORDS": home / "records" / release.endpoint / release.version,
@@ -21,23 +21,21 @@ def folders_of(release: Release, settings: LocalSettings) -> dict[str, Path]:
     }
 
 
-def told(release: Release, settings: LocalSettings) -> dict[str, str]:
-    """The settings of ``serving.Front``, however it is run; but for its folders."""
-    found = {
+def front_variables(release: Release, settings: LocalSettings) -> dict[str, str]:
+    """The settings of ``serving.Front`` for processes and containers, without its folders."""
+    settings_of_front = {
         "NBDEPLOY_ENDPOINT": release.endpoint,
         "NBDEPLOY_WHEN_RECORD_FAILS": settings.when_record_fails,
         "NBDEPLOY_LOG_FORMAT": settings.log_format,
+        "NBDEPLOY_SEGMENT_BYTES": str(settings.segment_bytes),
     }
     if settings.otlp_endpoint is not None:
-        found["OTEL_EXPORTER_OTLP_ENDPOINT"] = settings.otlp_endpoint
-    found |= variables(release.resources)
-    if settings.segment_bytes is not None:
-        found["NBDEPLOY_SEGMENT_BYTES"] = str(settings.segment_bytes)
-    return found
+        settings_of_front["OTEL_EXPORTER_OTLP_ENDPOINT"] = settings.otlp_endpoint
+    return settings_of_front | variables(release.resources)
 
 
 def environment_of(release: Release, settings: LocalSettings) -> dict[str, str]:
-    """Of a process: few of the user's variables, and what it is told."""
+    """The variables of a process: few of the user's, and the release's settings."""
     own = {
         "BENTOML_HOME": str(settings.bentoml_home.absolute()),
         "BENTOML_DO_NOT_TRACK": "true",
@@ -45,4 +43,4 @@ def environment_of(release: Release, settings: LocalSettings) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     folders = {name: str(folder) for name, folder in folders_of(release, settings).items()}
-    return passed_on(os.environ) | own | told(release, settings) | folders
+    return passed_on(os.environ) | own | front_variables(release, settings) | folders

@@ -1,4 +1,4 @@
-"""Processors, memory and devices of this machine: what a release may use of them, and how that is said."""
+"""Processors, memory and devices of this machine, a release's share of them, and the text that describes it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.base import size_in_words
-from jupyter_deploy.domain.release.resources import Resources, require_room
+from jupyter_deploy.domain.release.resources import Resources, require_capacity
 from jupyter_deploy.serving.hosting.pool import APART, THREADS
 from jupyter_deploy.serving.hosting.processors import processors, share
 
@@ -18,40 +18,40 @@ from . import limits
 
 
 def require_hardware(resources: Resources) -> None:
-    """Raise InvalidInput for more than this machine has."""
+    """Raise InvalidInput for more resources than this machine has."""
     memory = None
     with suppress(ValueError, OSError):
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    require_room(resources, cpus=share(), memory=memory)
+    require_capacity(resources, cpus=share(), memory=memory)
 
 
 def variables(resources: Resources) -> dict[str, str]:
-    """By which libraries are told of threads and devices; a pool tells its workers itself."""
+    """Variables for libraries: threads and devices. A pool sets those of its workers itself."""
     threads = resources.threads_on(processors())
-    found = {} if threads is None else dict.fromkeys(THREADS, str(threads))
+    settings = {} if threads is None else dict.fromkeys(THREADS, str(threads))
     if resources.gpu is not None:
-        found["CUDA_VISIBLE_DEVICES"] = "-1" if resources.gpu == "none" else resources.gpu
-    return found
+        settings["CUDA_VISIBLE_DEVICES"] = "-1" if resources.gpu == "none" else resources.gpu
+    return settings
 
 
 def enforced(resources: Resources, state: Path, folder: Path) -> tuple[str, ...]:
-    """How what a running release may use is enforced, one line each.
+    """How a running release's resources are enforced, one line each.
 
-    ``state`` is what ``limits`` wrote of it, ``folder`` its pool's.
+    ``state`` is the file that ``limits`` wrote, ``folder`` the pool's folder.
     """
-    found = limits.read(state)
+    enforcement = limits.read(state)
     lines = []
     if resources.processes > 1:
         lines.append(f"{resources.processes} workers, {_sharing_words(folder / APART)}")
-    if "cpu" in found:
-        lines.append(_processor_words(found["cpu"]))
-    if "memory" in found:
-        lines.append(_memory_words(found["memory"], limits.killed(state)))
+    if "cpu" in enforcement:
+        lines.append(_processor_words(enforcement["cpu"]))
+    if "memory" in enforcement:
+        lines.append(_memory_words(enforcement["memory"], limits.killed(state)))
     return (*lines, *thread_words(resources))
 
 
 def thread_words(resources: Resources) -> tuple[str, ...]:
-    """What libraries are told by ``variables``, one line each."""
+    """The settings of libraries (``variables``), one line each."""
     lines, cpus = [], processors()
     threads = resources.threads_on(cpus)
     if threads is not None:
@@ -81,12 +81,12 @@ def _processor_words(limit: Mapping[str, Any]) -> str:
 def _memory_words(limit: Mapping[str, Any], killed: tuple[int, float]) -> str:
     ways = {
         limits.CGROUP: "by a control group",
-        limits.WATCH: "of each process by RLIMIT_DATA, of all by a look every second: no control group here",
+        limits.WATCH: "of each process by RLIMIT_DATA, of all by a check every second: no control group here",
         limits.RLIMIT: "of each process by RLIMIT_DATA: there are no control groups here",
     }
     count, last = killed
-    said = f"memory {size_in_words(limit['bytes'])}, {ways[limit['how']]}"
+    text = f"memory {size_in_words(limit['bytes'])}, {ways[limit['how']]}"
     if not count:
-        return said
+        return text
     when = f"{datetime.fromtimestamp(last, UTC):%Y-%m-%d %H:%M:%S} UTC"
-    return f"{said}; out of memory {count} time{'s' * (count != 1)}, the last time at {when}"
+    return f"{text}; out of memory {count} time{'s' * (count != 1)}, the last time at {when}"

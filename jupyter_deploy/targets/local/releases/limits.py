@@ -1,9 +1,8 @@
-"""What a release may use of this machine, enforced: by control groups where the user may make some.
+"""Enforcement of a release's resources: by control groups where the user may make them, else by other means.
 
-``launch`` loads this file by its path, before it becomes the process: so only the standard library, and nothing of
-this package. What was really done is written down (``NAME@0.limits``) for those who describe it and for the keeper,
-which counts the processes that were ended for want of memory (``NAME@0.killed``) and, where no control group does it,
-ends them itself.
+``launch`` loads this file by its path before it becomes the process, so it uses only the standard library. It writes
+the limits in effect to ``NAME@0.limits``, for descriptions and for the keeper, which counts the processes that ran out
+of memory (``NAME@0.killed``) and, without a control group, ends them itself.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from typing import Any
 
 CGROUP, WATCH, RLIMIT, CORES = "cgroup", "watch", "rlimit", "cores"
 
-_PERIOD = 100_000  # microseconds in which a control group gets its share of the processors
+_PERIOD = 100_000  # microseconds, the period of a control group's share of the processors
 
 _State = dict[str, Any]
 
 
 def enforce(memory: int | None, cpu: float | None, name: str) -> _State:
-    """Bind this process, and all that come of it, to these limits; says how."""
+    """Apply limits to this process and its descendants; returns the means of each."""
     done: _State = {}
     groups = _grouped(memory, cpu, f"nbdeploy-{hashlib.sha256(name.encode()).hexdigest()[:12]}")
     if memory is not None:
@@ -44,7 +43,7 @@ def enforce(memory: int | None, cpu: float | None, name: str) -> _State:
 
 
 def undo(state: Path) -> None:
-    """Remove the control groups of a process that has gone."""
+    """Remove the control groups of a process that has ended."""
     for limit in read(state).values():
         if isinstance(limit, dict) and limit.get("group"):
             with suppress(OSError):
@@ -52,23 +51,23 @@ def undo(state: Path) -> None:
 
 
 def read(path: Path) -> _State:
-    """What was written down; empty: nothing."""
+    """The content of a state file; empty: there is none."""
     try:
-        found = json.loads(path.read_bytes())
+        state = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return state if isinstance(state, dict) else {}
 
 
 def killed(state: Path) -> tuple[int, float]:
-    """How many processes were ended for want of memory, and when the last one was; now, the keeper may be later."""
+    """The number of processes that ran out of memory, and the time of the last one, ahead of the keeper's count."""
     noted = read(state.with_suffix(".killed"))
     fresh = _fresh(_group_of(read(state)), noted)
     return noted.get("count", 0) + fresh, time.time() if fresh else noted.get("last", 0.0)
 
 
-def look(programs: Path, pids: Path) -> None:
-    """The keeper's look at all releases with a limit of memory: note who was ended, end who has too much."""
+def check_memory(programs: Path, pids: Path) -> None:
+    """Check all releases with a memory limit: count processes that were ended, end those beyond the limit."""
     for path in programs.glob("*.limits"):
         state = read(path)
         memory = state.get("memory")
@@ -99,7 +98,7 @@ def _group_of(state: Mapping[str, Any]) -> str | None:
 
 
 def _fresh(group: str | None, noted: Mapping[str, Any]) -> int:
-    """How many a control group has ended that are not noted; one that was made anew counts from 0."""
+    """Processes that a control group ended since the last count; a new group counts from 0."""
     counted, seen = _counted(group), noted.get("seen", 0)
     return counted - seen if counted >= seen else counted
 
@@ -113,13 +112,13 @@ def _counted(group: str | None) -> int:
 
 
 def _end_beyond(holder: Path, most: int) -> int:
-    """End the largest process of a release that has more than ``most`` bytes; how many were ended."""
+    """If a release has more than ``most`` bytes, end its largest process; returns the number ended."""
     try:
         leader = int(holder.read_text().split()[0])
     except (OSError, ValueError, IndexError):
         return 0
     members = list(_members(leader))
-    # What several share counts for each here, and is quick to ask for.
+    # Shared memory counts for each process here; this is quick.
     if sum(_resident(pid) for pid in members) <= most:
         return 0
     sizes = {pid: _share(pid) for pid in members}
@@ -147,7 +146,7 @@ def _resident(pid: int) -> int:
 
 
 def _share(pid: int) -> int:
-    """Bytes of a process; of what several share its part."""
+    """Bytes of a process, with its part of shared memory."""
     with suppress(OSError, ValueError, IndexError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -156,7 +155,7 @@ def _share(pid: int) -> int:
 
 
 def _keep_to(count: int, name: str) -> list[int]:
-    """Leave this process so many of the processors; which ones depends on its name, so that not all take the first."""
+    """Restrict this process to ``count`` processors, chosen by its name so that releases spread over all."""
     if not hasattr(os, "sched_setaffinity"):
         return []
     mine = sorted(os.sched_getaffinity(0))
@@ -167,18 +166,20 @@ def _keep_to(count: int, name: str) -> list[int]:
 
 
 def _grouped(memory: int | None, cpu: float | None, name: str) -> dict[str, str]:
-    """Put this process into control groups that limit what is wanted; the folder of each that could be made."""
-    wanted = [kind for kind, value in (("memory", memory), ("cpu", cpu)) if value is not None]
-    if not wanted:
+    """Put this process into control groups with these limits; returns the folder of each that could be made."""
+    limited = [kind for kind, value in (("memory", memory), ("cpu", cpu)) if value is not None]
+    if not limited:
         return {}
     mounts = _mounts()
     if "" not in mounts:
         made = {
-            kind: _made([mounts[kind][0]], _settings([kind], memory, cpu, 1), name) for kind in wanted if kind in mounts
+            kind: _made([mounts[kind][0]], _settings([kind], memory, cpu, 1), name)
+            for kind in limited
+            if kind in mounts
         }
         return {kind: folder for kind, folder in made.items() if folder}
-    # Version 2: one group for all. What a user may limit there depends on what was handed to him.
-    for kinds in (wanted, *([kind] for kind in wanted if len(wanted) > 1)):
+    # Version 2: one group for all. The controllers that were delegated to the user decide.
+    for kinds in (limited, *([kind] for kind in limited if len(limited) > 1)):
         folder = _made(mounts[""], _settings(kinds, memory, cpu, 2), name, kinds)
         if folder:
             return dict.fromkeys(kinds, folder)
@@ -186,8 +187,8 @@ def _grouped(memory: int | None, cpu: float | None, name: str) -> dict[str, str]
 
 
 def _settings(kinds: Sequence[str], memory: int | None, cpu: float | None, version: int) -> list[tuple[str, str, bool]]:
-    """File, content, and whether it must be there (what limits swap often is not)."""
-    found = []
+    """File, content, and whether it must exist (a limit of swap often does not)."""
+    files = []
     for kind in kinds:
         if kind == "memory":
             names = (
@@ -196,15 +197,15 @@ def _settings(kinds: Sequence[str], memory: int | None, cpu: float | None, versi
                 else ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")
             )
             swap = "0" if version == 2 else str(memory)
-            found += [(names[0], str(memory), True), (names[1], swap, False)]
+            files += [(names[0], str(memory), True), (names[1], swap, False)]
         elif version == 2:
-            found.append(("cpu.max", f"{int((cpu or 1) * _PERIOD)} {_PERIOD}", True))
+            files.append(("cpu.max", f"{int((cpu or 1) * _PERIOD)} {_PERIOD}", True))
         else:
-            found += [
+            files += [
                 ("cpu.cfs_period_us", str(_PERIOD), True),
                 ("cpu.cfs_quota_us", str(int((cpu or 1) * _PERIOD)), True),
             ]
-    return found
+    return files
 
 
 def _made(
@@ -215,7 +216,7 @@ def _made(
         folder = base / name
         try:
             for controller in controllers:
-                with suppress(OSError):  # it may be so already
+                with suppress(OSError):  # perhaps enabled already
                     _write(base / "cgroup.subtree_control", f"+{controller}")
             folder.mkdir(exist_ok=True)
             for file, content, needed in settings:
@@ -231,7 +232,7 @@ def _made(
 
 
 def _write(path: Path, content: str) -> None:
-    """Into a file that is there: in a folder that is no control group none is to be made."""
+    """Write to an existing file: a folder that is no control group must get none."""
     file = os.open(path, os.O_WRONLY)
     try:
         os.write(file, content.encode())
@@ -247,24 +248,25 @@ def _mounts() -> dict[str, list[Path]]:
     except OSError:
         return {}
     kinds = {kind: path for _, names, path in own for kind in names.split(",")}
-    found: dict[str, list[Path]] = {}
+    groups: dict[str, list[Path]] = {}
     for left, right in mounted:
         root, point = left.split()[3:5]
         kind, options = right.split()[0], right.split()[-1].split(",")
         if kind == "cgroup":
             for name in ("memory", "cpu"):
                 if name in options and name in kinds:
-                    found[name] = [_below(point, root, kinds[name])]
+                    groups[name] = [_below(point, root, kinds[name])]
         elif kind == "cgroup2" and "" in kinds:
             here = _below(point, root, kinds[""])
             above = [here, *(one for one in here.parents if one.is_relative_to(point))]
             if (Path(point) / "cgroup.controllers").exists() and _controls(above):
-                found[""] = above
-    return found if "" not in found or not {"memory", "cpu"} & found.keys() else {k: v for k, v in found.items() if k}
+                groups[""] = above
+    both = "" in groups and {"memory", "cpu"} & groups.keys()
+    return {k: v for k, v in groups.items() if k} if both else groups
 
 
 def _controls(groups: Sequence[Path]) -> bool:
-    """Whether version 2 has anything to say here: beside version 1 it has no controllers."""
+    """Whether version 2 has controllers here: next to version 1 it has none."""
     with suppress(OSError):
         return bool({"memory", "cpu"} & set((groups[-1] / "cgroup.controllers").read_text().split()))
     return False

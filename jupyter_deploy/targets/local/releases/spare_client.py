@@ -1,4 +1,4 @@
-"""The process of this runtime directory that waits to become a release (``standby``): at most one, used once."""
+"""The spare process of a runtime directory, which may become a release (``spare_process``): at most one, used once."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pathlib import Path
 from jupyter_deploy import serving
 from jupyter_deploy.system.home import write_atomic
 from jupyter_deploy.targets.local.runtime import Runtime, read_json
-from jupyter_deploy.targets.local.supervisor.orphans import end_leftovers
+from jupyter_deploy.targets.local.supervisor.orphans import end_orphans
 
 from . import spare_process
 
 _PROGRAM = "standby"
-_READY_SECONDS = 3.0  # to import what is left to import: a fresh process would need longer
+_READY_SECONDS = 3.0  # for the last imports: a fresh process takes longer
 _HELD_SECONDS = 5.0
 
-_started: list[subprocess.Popen[bytes]] = []  # so that those that end are not left as zombies
+_started: list[subprocess.Popen[bytes]] = []  # polled, so that no zombies stay
 
 
-class Ahead:
-    """What waits in a runtime directory."""
+class SpareClient:
+    """The spare process of a runtime directory."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -32,9 +32,9 @@ class Ahead:
         self._state = runtime.path / "programs" / f"{_PROGRAM}.json"
 
     def start(self, interpreter: str, imports: Path, environment: Mapping[str, str]) -> None:
-        """Have one wait that has imported what the JSON file ``imports`` names, in place of the one that does."""
+        """Start a spare process with the imports in the JSON file ``imports``; it replaces the present one."""
         with self._runtime.lock(_PROGRAM):
-            end_leftovers(self._runtime, _PROGRAM)
+            end_orphans(self._runtime, _PROGRAM)
             self._socket.unlink(missing_ok=True)
             state = {
                 "socket": str(self._socket),
@@ -53,20 +53,20 @@ class Ahead:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
-                    start_new_session=True,  # it outlives the notebook, as a release does
+                    start_new_session=True,  # it outlives the notebook
                 )
             )
 
     def become(self, interpreter: str, plan: Path) -> bool:
-        """Let it become the process of a plan; False: there is none that can."""
+        """Let the spare process become the process of a plan; False: none fits."""
         if not self._socket.exists() or read_json(self._state).get("interpreter") != interpreter:
             return False
-        with suppress(OSError), socket.socket(socket.AF_UNIX) as asking, asking.makefile("rw") as stream:
-            asking.settimeout(_READY_SECONDS)
-            asking.connect(str(self._socket))
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as connection, connection.makefile("rw") as stream:
+            connection.settimeout(_READY_SECONDS)
+            connection.connect(str(self._socket))
             if stream.readline() == "ready\n":
                 stream.write(f"{plan}\n")
                 stream.flush()
-                asking.settimeout(_HELD_SECONDS)
+                connection.settimeout(_HELD_SECONDS)
                 return stream.readline() == "held\n"
         return False

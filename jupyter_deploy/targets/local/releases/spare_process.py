@@ -1,17 +1,17 @@
-"""A process that has imported what a release needs and waits until it is told which one it is.
+"""A spare process: it has a release's imports, waits, and becomes the release that a client names.
 
-    python -P …/targets/standby.py STATE
+    python -P …/targets/local/releases/spare_process.py STATE
 
-``STATE`` is a JSON file: ``{"socket", "hold", "imports", "serving"}``. It listens at the socket, in a session of its
-own, and holds the lock ``hold`` (see ``launch``), by which whoever stops everything finds and ends it. Who connects
-hears ``ready``, tells it the path of a plan (``launch``), and hears ``held`` when it has the lock of that plan's
-process: from then on it is that process, which supervisord's own start of it adopts. If it says nothing it is of no
-use, and has ended. When nobody comes for ten minutes it ends.
+``STATE`` is a JSON file: ``{"socket", "hold", "imports", "serving"}``. The process listens on the socket, in a session
+of its own, and holds the lock ``hold`` (see ``launch``), by which ``down`` finds and ends it. It sends ``ready`` to a
+client, reads the path of a plan (``launch``), and sends ``held`` when it has the lock of that plan's process: from then
+on it is that process, and supervisord's own start adopts it. A process that sends nothing does not fit and has ended.
+It ends after ten minutes without a client.
 
-It goes on as the release's process only if that is what a fresh one would be (``serving/imports.py``); else it becomes
-one, by the plan's own command.
+It continues as the release's process only if a fresh process would have the same imports (``serving/imports.py``);
+else it runs the plan's own command.
 
-Only the standard library, and nothing of this package but by its path: it runs in the captured environment.
+It uses only the standard library, and files of this package by path, since it runs in the captured environment.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from typing import Any
 
 IDLE_SECONDS = 600.0
 
-# What every worker imports, whatever its model.
+# The imports of every worker.
 _OWN = (
     *("uvicorn", "uvicorn.lifespan.on", "uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl"),
     *("uvicorn.protocols.websockets.auto", "bentoml", "_bentoml_sdk", "_bentoml_impl.server.app"),
 )
-# Variables that no library reads when it is imported.
+# Variables that no library reads during its import.
 _LATER = ("NBDEPLOY_", "OTEL_")
 
 
-def main(state: Path) -> None:
-    """Import, wait, and become what is told."""
-    told: dict[str, Any] = json.loads(state.read_text("utf-8"))
-    serving = Path(told["serving"])
+def main(path: Path) -> None:
+    """Import, wait for a client, and become the process of its plan."""
+    state: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    serving = Path(state["serving"])
     launch, imports, callers = (
         _by_path(path)
         for path in (
@@ -51,43 +51,43 @@ def main(state: Path) -> None:
             serving / "audit" / "callers.py",
         )
     )
-    hold = os.open(told["hold"], os.O_RDWR | os.O_CREAT, 0o600)
+    hold = os.open(state["hold"], os.O_RDWR | os.O_CREAT, 0o600)
     if not launch.locked(hold):
         return
     os.pwrite(hold, f"{os.getpid():<10}\n".encode(), 0)
     began = imports.installed(), at_import(os.environ)
     noted = imports.Imports()
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(told["socket"])
-        listener.listen(1)  # who comes early waits until all is imported
+        listener.bind(state["socket"])
+        listener.listen(1)  # an early client waits for the imports
         listener.settimeout(IDLE_SECONDS)
         for name in _OWN:
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
-        noted.ahead(told["imports"])
-        if imports.strangers(callers.LIBRARIES, Path(__file__).parents[3]):
-            return  # what is the user's own may be changed while it waits
+        noted.preload(state["imports"])
+        if imports.foreign_modules(callers.LIBRARIES, Path(__file__).parents[3]):
+            return  # the user's own modules may change meanwhile
         try:
-            asked, _ = listener.accept()
+            connection, _ = listener.accept()
         except TimeoutError:
             return
         finally:
-            Path(told["socket"]).unlink(missing_ok=True)
-    with asked:
-        asked.sendall(b"ready\n")
-        path = Path(asked.makefile().readline().strip())
-        plan: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            Path(state["socket"]).unlink(missing_ok=True)
+    with connection:
+        connection.sendall(b"ready\n")
+        plan_path = Path(connection.makefile().readline().strip())
+        plan: dict[str, Any] = json.loads(plan_path.read_text("utf-8"))
         if began != (imports.installed(), at_import(plan["environment"])):
             return
-        Path(told["hold"]).unlink(missing_ok=True)
+        Path(state["hold"]).unlink(missing_ok=True)
         os.close(hold)
-        launch.begin(plan, path)
-        asked.sendall(b"held\n")
+        launch.begin(plan, plan_path)
+        connection.sendall(b"held\n")
     _become(plan, noted, serving)
 
 
 def at_import(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that must be the same when libraries are imported."""
+    """The variables that libraries may read during their import."""
     return {name: value for name, value in environment.items() if not name.startswith(_LATER)}
 
 
@@ -105,18 +105,18 @@ def _become(plan: dict[str, Any], noted: Any, serving: Path) -> None:
     if (workplace := sys.modules.get("serving.workplace")) is not None:
         workplace.leave()
     os.chdir(plan["folder"])
-    os.execve(plan["command"][0], plan["command"], plan["environment"])  # noqa: S606 - that is what it is for
+    os.execve(plan["command"][0], plan["command"], plan["environment"])  # noqa: S606 - the purpose of this program
 
 
 def _is_as_fresh(noted: Any, serving: Path) -> bool:
-    """Load the model and ask it its example; whether all that was imported ahead was needed for that."""
+    """Load the model and predict its example; whether that needed every import that was made before."""
     try:
-        _by_path(serving / "pool.py").load()
+        _by_path(serving / "hosting" / "pool.py").load()
         model = sys.modules["serving.snapshot"].current()
-        with sys.modules["serving.role"].asked_as("probe"):
+        with sys.modules["serving.role"].in_role("probe"):
             model.answer(model.manifest["instances"])
-        return not noted.left() and not sys.modules["serving.audit.redirect"].originals()
-    except Exception:  # noqa: BLE001 - a fresh process fails likewise, and says it as it should be said
+        return not noted.unused() and not sys.modules["serving.audit.redirect"].redirected_paths()
+    except Exception:  # noqa: BLE001 - a fresh process fails likewise, and reports it properly
         return False
 
 

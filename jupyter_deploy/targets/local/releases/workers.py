@@ -1,4 +1,4 @@
-"""A release's processes: what is run, when it counts as started, and how it says why not."""
+"""A release's worker processes: start, readiness, the check of their predictions, and the errors."""
 
 from __future__ import annotations
 
@@ -27,41 +27,41 @@ from jupyter_deploy.targets.local.settings import LocalSettings
 from jupyter_deploy.targets.local.supervisor.supervisord import ProcessState, Program, Programs, Supervisor
 
 from . import limits
-from .by_container import ByContainer, socket_folder
-from .by_process import ByProcess
+from .by_container import ContainerRunner, socket_folder
+from .by_process import ProcessRunner
 from .environment import folders_of
 
 _POLL_SECONDS = 0.04
 _TAIL_LINES = 25
 
 
-class Way(Protocol):
-    """How a release is run."""
+class Runner(Protocol):
+    """The way in which a release runs: as processes or in a container."""
 
     def require(self) -> None:
-        """Raise for what would keep it from starting; what it needs is made ready, which may take long."""
+        """Prepare what a start needs, which may take long; raise if the release cannot start."""
 
     def program(self, name: str, sockets: Sequence[str]) -> Program:
-        """What listens at these sockets."""
+        """The supervised program that listens on these sockets."""
 
     def begin(self, plan: Path) -> None:
-        """Told of the plan of its process before the supervisor starts it."""
+        """Called with the plan of the program's first process before the supervisor starts it."""
 
     def sweep(self) -> None:
-        """End what is left of it where nothing of it runs."""
+        """End orphans of a release that does not run."""
 
     def stand_by(self) -> None:
-        """Have a process wait that the next release, of much the same model, may become."""
+        """Start a spare process that the next release of a similar model may become."""
 
     def limits(self, resources: Resources, state: Path) -> tuple[str, ...]:
-        """How resources are enforced, one line each; ``state`` is what ``limits`` wrote of its process."""
+        """How resources are enforced, one line each; ``state`` is the file that ``limits`` wrote."""
 
 
 class Workers:
     """The processes, or the container, of one release in one runtime directory.
 
-    With other resources, or from another image, they are started beside those that run, as a ``generation`` of their
-    own; who routes to them retires the former ones.
+    With other resources or another image they start as a new ``generation`` next to the running one; ``route`` retires
+    the former one.
     """
 
     def __init__(
@@ -87,40 +87,40 @@ class Workers:
         return f"release-{self._key}"
 
     def sockets(self) -> list[str]:
-        """Where its processes listen."""
+        """The sockets on which its processes listen."""
         return sockets(self._runtime, self.release, self._generation)
 
     @cached_property
-    def way(self) -> Way:
-        """How it is run."""
+    def runner(self) -> Runner:
+        """The runner for this release."""
         if self.release.image is not None:
-            return ByContainer(self.release, self._settings, self._runtime, self._stem)
-        return ByProcess(self.release, self._settings, self._runtime, self._pool)
+            return ContainerRunner(self.release, self._settings, self._runtime, self._stem)
+        return ProcessRunner(self.release, self._settings, self._runtime, self._pool)
 
     def proved(self) -> bool:
-        """Whether this very release was started and answered its example."""
+        """Whether this very release was started and reproduced the predictions for its example."""
         return bool(self._record().get("proved")) and not self.outdated() and not self.altered()
 
     def prove(self) -> None:
-        """Remember that it has answered."""
+        """Record that it has reproduced the predictions."""
         self._write_record(proved=True)
 
-    def newer(self) -> Workers:
-        """Those that are to be started beside these."""
+    def successor(self) -> Workers:
+        """The next generation."""
         return Workers(self.release, self._settings, self._runtime, self._supervisor, generation=self._generation + 1)
 
     def launch(self) -> None:
-        """Add its program. The caller holds the state lock."""
+        """Have the supervisor start it. The caller holds the state lock."""
         if self._generation == self._record().get("generation", 0):
             self._write_record(proved=False)
         for socket in self.sockets():
             Path(socket).unlink(missing_ok=True)
         for folder in folders_of(self.release, self._settings).values():
             private_folder(folder)
-        self._supervisor.add(self.way.program(self.program, self.sockets()), self.way.begin)
+        self._supervisor.add(self.runner.program(self.program, self.sockets()), self.runner.begin)
 
     def others(self, programs: Iterable[str]) -> list[Workers]:
-        """Of what is supervised, other generations of it: former ones, and what a killed process had begun to start."""
+        """Other generations among the supervised programs: former ones, and starts that a killed process began."""
         numbers = generations(self.release.endpoint, self.release.tag, programs) - {self._generation}
         return [
             Workers(self.release, self._settings, self._runtime, self._supervisor, generation=number)
@@ -128,7 +128,7 @@ class Workers:
         ]
 
     def withdraw(self) -> None:
-        """Remove the program of this generation and all that is its own. The caller holds the state lock."""
+        """Remove this generation's program, sockets and folders. The caller holds the state lock."""
         if self._supervisor.alive():
             self._supervisor.remove(self.program)
         for path in (self._runtime.path / "s").glob(f"{self._stem}-*.sock"):
@@ -137,19 +137,19 @@ class Workers:
             shutil.rmtree(folder, ignore_errors=True)
 
     def forget(self) -> None:
-        """Remove its program and everything of it. The caller holds the state lock."""
+        """Remove the program and the record of the release. The caller holds the state lock."""
         self.withdraw()
         self._record_path.unlink(missing_ok=True)
 
     def wait_ready(self, *, patient: bool = False) -> None:
         """Return when all processes are ready.
 
-        ``patient``: they were running before; one that was killed is being started again, which is no failure.
+        ``patient``: the processes were running before, so the restart of a killed one is no failure.
 
         Raises
         ------
         StartFailed
-            One ended, or the time is over.
+            A process ended, or the time is over.
         """
         deadline = time.monotonic() + self._settings.start_timeout
         first: list[int] = []
@@ -157,49 +157,44 @@ class Workers:
             states = self._supervisor.states(self.program)
             pids = [state.pid for state in states if state.pid]
             first = first or (pids if len(pids) == len(states) else [])
-            # A new process id: the first one ended between two looks.
+            # A new process id: the first process ended between two observations.
             ended = any(not s.alive for s in states) or bool(first and pids != first)
             if not states or (any(s.state == "FATAL" for s in states) if patient else ended):
                 raise self._failure(f"{self.release.tag} ended while it started")
-            if all(unix.says_ready(socket, 1.0) for socket in self.sockets()):
+            if all(unix.is_ready(socket, 1.0) for socket in self.sockets()):
                 return
             time.sleep(_POLL_SECONDS)
         raise self._failure(f"{self.release.tag} was not ready within {self._settings.start_timeout:g} s")
 
     def probe(self) -> None:
-        """Every process must answer the example as the notebook did.
-
-        Raises
-        ------
-        StartFailed
-        """
+        """Raise StartFailed unless every process reproduces the notebook's predictions for the example."""
         manifest = read_json(Path(self.release.snapshot_path) / "snapshot.json")
         if "instances" not in manifest:
             raise self._failure(f"{self.release.snapshot_path} holds no snapshot")
         for socket in self.sockets():
-            found = faults(manifest, self._ask(socket, manifest["instances"]))
-            if found:
+            differences = faults(manifest, self._predict(socket, manifest["instances"]))
+            if differences:
                 raise StartFailed(
                     f"{self.release.tag} does not answer its example as the notebook did",
-                    "see what the model depends on that is neither in its snapshot nor in its environment",
-                    "\n".join(f"  {line}" for line in found),
+                    "find the model's dependency that is neither in its snapshot nor in its environment",
+                    "\n".join(f"  {line}" for line in differences),
                 )
 
     def ready(self, seconds: float = 1.0) -> bool:
-        """Whether all its processes say that they are ready."""
-        return all(unix.says_ready(socket, seconds) for socket in self.sockets())
+        """Whether all its processes report that they are ready."""
+        return all(unix.is_ready(socket, seconds) for socket in self.sockets())
 
     def alive(self, programs: Programs | None) -> bool:
-        """Whether all its processes run, of what the supervisor has just said; None: there is no supervisor."""
+        """Whether all its processes run according to the supervisor; None: there is no supervisor."""
         states = (programs or {}).get(self.program, ())
         return bool(states) and all(state.alive for state in states)
 
-    def askable(self, programs: Programs | None) -> bool:
-        """Whether it is worth asking if it is ready."""
+    def reachable(self, programs: Programs | None) -> bool:
+        """Whether its processes may listen, so that a readiness check makes sense."""
         return (programs is None or self.alive(programs)) and all(Path(socket).exists() for socket in self.sockets())
 
     def health(self, states: Sequence[ProcessState], *, ready: bool) -> tuple[bool, bool, str]:
-        """Running, healthy, and what there is to say about it."""
+        """Running, healthy, and the detail."""
         if not states:
             return False, False, "not running"
         down = [state for state in states if not state.alive]
@@ -210,21 +205,21 @@ class Workers:
         return True, True, ""
 
     def limits(self) -> tuple[str, ...]:
-        """How what it may use is enforced, one line each."""
+        """How its resources are enforced, one line each."""
         known = self.resources()
-        return () if known is None else self.way.limits(known, self._supervisor.limits(self.program))
+        return () if known is None else self.runner.limits(known, self._supervisor.limits(self.program))
 
     def resources(self) -> Resources | None:
         """What it was started with; None: it was not started."""
         known = self._record().get("resources")
         return None if known is None else Resources.model_validate(known)
 
-    def _ask(self, socket: str, instances: list[Any]) -> list[Any]:
+    def _predict(self, socket: str, instances: list[Any]) -> list[Any]:
         headers = {
             "x-rollout-role": "probe",
             "x-rollout-release": self.release.tag,
             "x-rollout-endpoint": self.release.endpoint,
-            "x-rollout-record": "meta",  # the snapshot has the example; an endpoint may be told to record nothing of it
+            "x-rollout-record": "meta",  # the snapshot has the example; the endpoint may exclude it from records
             "x-pair-id": str(uuid.uuid4()),
         }
         try:
@@ -238,8 +233,9 @@ class Workers:
         except (ValueError, KeyError, TypeError):
             predictions = None
         if answer.status_code != 200 or not isinstance(predictions, list):
-            said = answer.text[:500]
-            raise self._failure(f"{self.release.tag} answers its example with {answer.status_code}: {said}")
+            raise self._failure(
+                f"{self.release.tag} answers its example with {answer.status_code}: {answer.text[:500]}"
+            )
         return predictions
 
     def _failure(self, message: str) -> StartFailed:
@@ -262,11 +258,11 @@ class Workers:
         return self._runtime.path / "releases" / f"{self._key}.json"
 
     def outdated(self) -> bool:
-        """Whether what runs under this tag serves other files than the release names."""
+        """Whether the running processes of this tag serve another snapshot than the release."""
         return self._record().get("digest") not in (None, self.release.digest)
 
     def altered(self) -> bool:
-        """Whether it runs with other resources than the release names, or from another image."""
+        """Whether it runs with other resources than the release, or from another image."""
         known = self._record()
         other = bool(known) and known.get("image") != self.release.image
         return other or self.resources() not in (None, self.release.resources)
@@ -280,7 +276,7 @@ class Workers:
             "endpoint": self.release.endpoint,
             "digest": self.release.digest,
             "workers": how_many(self.release),
-            "resources": self.release.resources.said(),
+            "resources": self.release.resources.explicit(),
             "image": self.release.image,
             "proved": proved,
             "generation": self._generation,
@@ -289,7 +285,7 @@ class Workers:
 
 
 def tail(logs: Sequence[Path]) -> str:
-    """The last lines of the first log that has any."""
+    """The last lines of the first log that is not empty."""
     for log in logs:
         try:
             with log.open("rb") as file:

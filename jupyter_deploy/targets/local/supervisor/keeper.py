@@ -1,10 +1,10 @@
 """The keeper restarts the supervisor: ``python -m jupyter_deploy.targets.local.supervisor.keeper RUNTIME LOGS``.
 
-If the supervisor is killed, the keeper starts another one, which adopts what runs; if the keeper is killed, the
-supervisor starts another one. Only who kills both at once needs ``nbdeploy reconcile``.
+If the supervisor is killed, the keeper starts another one, which adopts the running processes; if the keeper is
+killed, the supervisor starts another one. If both are killed at once, ``nbdeploy reconcile`` starts them.
 
-It also tells the supervisor at once when a process has ended (Linux), since that looks by itself once a second only,
-keeps the logs short, and looks after limits of memory (``limits``).
+The keeper also wakes the supervisor when a process has ended (Linux), since that checks only once a second, shortens
+the logs, and enforces memory limits (``limits``).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MOST_BYTES = 10_000_000
 
 
 def main(runtime: Runtime, logs: Path) -> None:
-    """Watch until the supervisor has gone, and start another one unless everything was stopped."""
+    """Watch until the supervisor has ended, and start another one unless everything was stopped."""
     supervisor = Supervisor(runtime, logs)
     supervisor.keeper_ready.touch(mode=0o600)
     rotated = looked = time.monotonic()
@@ -42,7 +42,7 @@ def main(runtime: Runtime, logs: Path) -> None:
                 _answers(supervisor)
         if time.monotonic() > looked + _LOOK_SECONDS:
             looked = time.monotonic()
-            limits.look(runtime.path / "programs", runtime.path / "pids")
+            limits.check_memory(runtime.path / "programs", runtime.path / "pids")
         if time.monotonic() > rotated + _ROTATE_SECONDS:
             rotated = time.monotonic()
             shorten(logs)
@@ -51,12 +51,12 @@ def main(runtime: Runtime, logs: Path) -> None:
 
 
 def _resumed(runtime: Runtime, supervisor: Supervisor) -> bool:
-    """Start another one, unless everything was stopped or somebody else was faster; False: try again."""
+    """Start another supervisor unless everything was stopped or one runs already; False: try again."""
     with runtime.lock():
         try:
             if supervisor.interrupted():
                 supervisor.ensure()
-        except (TargetError, OSError, subprocess.SubprocessError):  # a full disk too: there is nobody else to try again
+        except (TargetError, OSError, subprocess.SubprocessError):  # also a full disk: no other process tries again
             return False
     return True
 
@@ -64,12 +64,12 @@ def _resumed(runtime: Runtime, supervisor: Supervisor) -> bool:
 def _answers(supervisor: Supervisor) -> bool:
     try:
         return supervisor.alive()
-    except TargetError:  # it is there, and busy
+    except TargetError:  # it runs and is busy
         return True
 
 
 def _ended(runtime: Runtime) -> bool:
-    """Whether one of the processes has ended; waits a second for it."""
+    """Whether a process has ended; waits up to a second."""
     if not hasattr(os, "pidfd_open"):
         time.sleep(_LOOK_SECONDS)
         return False
@@ -80,7 +80,7 @@ def _ended(runtime: Runtime) -> bool:
     with ExitStack() as opened:
         handles = []
         for pid in pids - {os.getpid(), 0}:
-            with suppress(OSError):  # it has gone, and its successor is not there yet
+            with suppress(OSError):  # it has ended, and its successor has not started
                 handles.append(os.pidfd_open(pid))
                 opened.callback(os.close, handles[-1])
         ended, _, _ = select.select(handles, [], [], _LOOK_SECONDS)
@@ -88,7 +88,7 @@ def _ended(runtime: Runtime) -> bool:
 
 
 def shorten(logs: Path, most: int = _MOST_BYTES) -> None:
-    """Move what is in a log that has grown too long to ``….1``. Its writers append, and go on at its new end."""
+    """Move the content of a long log to ``….1``. Its writers append, and continue at the new end."""
     for log in logs.glob("*-*.log"):
         with suppress(OSError):
             if log.stat().st_size > most:

@@ -1,11 +1,11 @@
 """The last step before a supervised process: run as a script, it becomes the process (``exec``).
 
-A program must run once, whatever happens to its supervisor. So each process holds a lock (``flock``) on its own file
-in ``pids/``, which names its process id, from before its start until it has gone: the kernel gives the lock back then,
-and at no other time. Whoever is to start a process that still runs (its supervisor was killed, and another one
-began) *adopts* it: waits here until it ends, forwards SIGTERM to it, and takes its place when it has gone.
+A program must run once, even if its supervisor is killed. So each process holds a lock (``flock``) on its own file in
+``pids/``, which holds its process id, from before its start until its end: only then does the kernel release the lock.
+If a new supervisor starts a process that still runs, this script *adopts* the running one: it waits until that ends,
+forwards SIGTERM to it, and then takes its place.
 
-Only the standard library, and nothing of this package: it is started with ``-I -S``, in 20 ms.
+It uses only the standard library, since it is started with ``-I -S``, in 20 ms.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ _CLEAR_SECONDS = 60.0
 _TRIES = 3
 
 GIVEN_UP = 213
-"""The exit code that says: do not start this again."""
+"""The exit code after which supervisord does not restart the process."""
 
 
 def main(path: Path) -> None:
-    """Become the process that the plan at ``path`` describes (see ``supervision._plan``)."""
+    """Become the process that the plan at ``path`` describes (see ``supervisord._plan``)."""
     plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     begin(plan, path, supervisor=plan["supervisor"])
     os.chdir(plan["folder"])
     clear(plan)
-    os.execve(plan["command"][0], plan["command"], plan["environment"])  # noqa: S606 - that is what it is for
+    os.execve(plan["command"][0], plan["command"], plan["environment"])  # noqa: S606 - the purpose of this program
 
 
 def begin(plan: dict[str, Any], path: Path, *, supervisor: str | None = None) -> None:
-    """Have the lock, the log and the limits of the plan's process; ``supervisor``: see ``_hold``."""
+    """Take the lock, the log and the limits of the plan's process; ``supervisor``: see ``_hold``."""
     _write_to(plan["log"])
     _hold(Path(plan["hold"]), plan["stop_seconds"], supervisor)
     _count(Path(plan["ready"]), path.with_suffix(".starts"), plan["retries"])
@@ -54,7 +54,7 @@ def begin(plan: dict[str, Any], path: Path, *, supervisor: str | None = None) ->
 
 
 def clear(plan: dict[str, Any]) -> None:
-    """End what a former process has left running outside of its group; while it cannot be ended nothing starts."""
+    """End what a former process left running outside of its group; if that fails, exit."""
     for command in plan.get("clear") or ():
         why = cleared(command, plan["environment"])
         if why:
@@ -63,13 +63,13 @@ def clear(plan: dict[str, Any]) -> None:
 
 
 def cleared(command: list[str], environment: dict[str, str]) -> str:
-    """Why something could not be ended; empty: it has ended, or was not there.
+    """Run a command that ends a container; returns the reason of a failure, or an empty text.
 
-    Podman refuses at first where its monitor was killed, and does it the next time.
+    If its monitor was killed, podman fails the first time and succeeds the next.
     """
     import subprocess  # noqa: PLC0415 - 10 ms that few programs need
 
-    said = ""
+    output = ""
     for _ in range(_TRIES):
         try:
             ended = subprocess.run(
@@ -83,15 +83,15 @@ def cleared(command: list[str], environment: dict[str, str]) -> str:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
-        said = ended.stderr.strip()
-        if ended.returncode == 0 or "no such container" in said.lower():
+        output = ended.stderr.strip()
+        if ended.returncode == 0 or "no such container" in output.lower():
             return ""
-    return said or f"{command[0]} ended with {ended.returncode}"
+    return output or f"{command[0]} ended with {ended.returncode}"
 
 
 def _write_to(log: str) -> None:
-    """Let output go to the log itself, not through the supervisor: it must not end with the supervisor."""
-    # The supervisor's pipe stays open, unused: that it closes tells the supervisor at once that the process has gone.
+    """Send output directly to the log, so that it does not end with the supervisor."""
+    # The supervisor's pipe stays open: its closure tells the supervisor at once that the process has ended.
     os.set_inheritable(os.dup(1), True)
     file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     for stream in (1, 2):
@@ -100,10 +100,10 @@ def _write_to(log: str) -> None:
 
 
 def _hold(path: Path, stop_seconds: float, supervisor: str | None) -> None:
-    """Take the lock of this process when nobody has it any more, and note who holds it.
+    """Wait for the lock of this process, take it, and write this process id.
 
-    ``supervisor``: the file with the supervisor's process id. Whose parent it is not is to start nothing any more: its
-    supervisor was killed, and the next one has somebody wait here too.
+    ``supervisor``: the file with the supervisor's process id. If that is not this process's parent, exit: the parent
+    was killed, and a process of the next supervisor waits for the lock too.
     """
     until: list[float] = []
 
@@ -127,11 +127,11 @@ def _hold(path: Path, stop_seconds: float, supervisor: str | None) -> None:
         if alive(pid):
             _wait(pid)
             continue
-        # It has gone and what it forked has the lock still.
+        # It has ended, and its descendants still hold the lock.
         signal_group(pid, signal.SIGKILL)
         gone = gone or time.monotonic()
         if time.monotonic() > gone + ORPHANS_SECONDS:
-            # A descendant that has left its group: it serves nothing, and must not stand in the way for ever.
+            # A descendant outside of its group: it serves nothing and must not block the start.
             path.unlink(missing_ok=True)
             os.close(hold)
             hold = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -140,7 +140,7 @@ def _hold(path: Path, stop_seconds: float, supervisor: str | None) -> None:
     forgotten = not (path.exists() and path.samefile(f"/dev/fd/{hold}"))
     if until or forgotten or _orphaned(supervisor):
         sys.exit(0)
-    # Always of one length, so that a reader never sees half of it.
+    # Of constant length, so that a reader never sees a part.
     os.pwrite(hold, f"{os.getpid():<10}\n".encode(), 0)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
@@ -155,7 +155,7 @@ def _orphaned(supervisor: str | None) -> bool:
 
 
 def locked(hold: int) -> bool:
-    """Whether the lock on a process's file could be taken: then no process has it."""
+    """Take the lock on a process's file if it is free; returns whether it was."""
     try:
         fcntl.flock(hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -170,7 +170,7 @@ def holder(hold: int) -> int:
 
 
 def alive(pid: int) -> bool:
-    """Whether it runs; one that has ended and waits for its parent does not, 0 (not written yet) does."""
+    """Whether a process runs; a zombie does not, 0 (not written yet) does."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -187,7 +187,7 @@ def alive(pid: int) -> bool:
 
 
 def _wait(pid: int) -> None:
-    """Until it ends, a signal comes or a moment has passed."""
+    """Wait until the process ends, a signal arrives or a moment has passed."""
     if pid and hasattr(os, "pidfd_open"):
         with suppress(OSError):
             handle = os.pidfd_open(pid)
@@ -200,17 +200,17 @@ def _wait(pid: int) -> None:
 
 
 def signal_group(pid: int, number: int) -> None:
-    """To its whole group: supervised processes lead one."""
+    """Send a signal to the process's group, which each supervised process leads."""
     if pid > 1:
         with suppress(OSError):
             os.killpg(pid, number)
 
 
 def _count(ready: Path, starts: Path, retries: int) -> None:
-    """Give up after so many starts in a row that never got ready.
+    """Exit for good after too many starts in a row that did not become ready.
 
-    How long a process ran says nothing: one may need a minute to load, another be killed often. That it made what
-    says that it is ready does.
+    The run time is no criterion: one process loads for a minute, another is killed often. The file or socket that a
+    ready process makes is.
     """
     failures = 0
     if ready.exists():
@@ -219,21 +219,21 @@ def _count(ready: Path, starts: Path, retries: int) -> None:
         with suppress(ValueError):
             failures = int(starts.read_text()) + 1
     if failures > retries:
-        _say(f"{failures} starts in a row have failed: given up; see above why")
+        _say(f"{failures} starts in a row have failed: given up; the reason is above")
         sys.exit(GIVEN_UP)
     starts.write_text(str(failures))
     time.sleep(min(failures, 5))
 
 
 def _bind(limits: dict[str, Any], name: str, state: Path) -> None:
-    """Bind this process to its limits, and write down how."""
+    """Apply the limits to this process, and write them to ``state``."""
     spec = importlib.util.spec_from_file_location("limits", Path(__file__).parents[1] / "releases" / "limits.py")
     if spec is None or spec.loader is None:
-        raise ImportError("limits.py is missing beside launch.py")
+        raise ImportError("limits.py is missing")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    found = module.enforce(limits["memory"], limits["cpu"], name)
-    state.write_text(json.dumps(found), encoding="utf-8")
+    enforced = module.enforce(limits["memory"], limits["cpu"], name)
+    state.write_text(json.dumps(enforced), encoding="utf-8")
 
 
 def _open_files() -> None:

@@ -1,4 +1,4 @@
-"""Processes whose supervisor has gone: found by the locks that they hold (see ``launch``), and ended."""
+"""Orphans: processes without a supervisor, identified by the locks that they hold (see ``launch``), and their end."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _POLL_SECONDS = 0.03
 _PATIENCE_SECONDS = 5.0
 
 
-def end_leftovers(runtime: Runtime, program: str = "*", *, adoptable: bool = True) -> None:
-    """End what still runs of a program (default: of all): SIGTERM, and after five seconds SIGKILL.
+def end_orphans(runtime: Runtime, program: str = "*", *, adoptable: bool = True) -> None:
+    """End the orphans of a program (default: of all): SIGTERM, and after five seconds SIGKILL.
 
     Parameters
     ----------
     adoptable
-        False: only processes that hold no lock, so that nobody can adopt them.
+        False: only processes that hold no lock, which no supervisor can adopt.
     """
     pids = []
     for path in (runtime.path / "pids").glob(f"{program}@*"):
         with suppress(OSError, ValueError, IndexError):
             pid = int(path.read_text().split()[0])
             held = _held(path)
-            # Without a lock the process id may be somebody else's by now.
+            # Without a lock the process id may belong to another process by now.
             if (held and adoptable) or (not held and f"{runtime.path}/" in _command_line(pid)):
                 pids.append(pid)
     _end(pids)
@@ -51,47 +51,47 @@ def _end(pids: Iterable[int]) -> None:
 
 
 def forget(runtime: Runtime, program: str) -> None:
-    """End what still runs of a program, and see to it that what waits to take its place (``launch``) does not."""
+    """End a program's processes, and any process that waits to take their place (``launch``)."""
     for path in (runtime.path / "pids").glob(f"{program}@*"):
-        with suppress(FileNotFoundError):  # who waited there may have removed it
+        with suppress(FileNotFoundError):  # a waiting process may have removed it
             handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             try:
                 gone = 0.0
                 while not launch.locked(handle):
-                    end_leftovers(runtime, program)
+                    end_orphans(runtime, program)
                     pid = launch.holder(handle)
                     if pid > 1 and not launch.alive(pid):
-                        launch.signal_group(pid, signal.SIGKILL)  # what it forked
+                        launch.signal_group(pid, signal.SIGKILL)  # its descendants
                         gone = gone or time.monotonic()
                         if time.monotonic() > gone + launch.ORPHANS_SECONDS:
-                            break  # a descendant that has left its group, see launch
+                            break  # a descendant outside of its group, see launch
                     time.sleep(_POLL_SECONDS)
-                path.unlink()  # with the lock held: who gets it afterwards sees that its file has gone
+                path.unlink()  # with the lock held: the next holder sees that the file is gone
             finally:
                 os.close(handle)
 
 
 def clear(runtime: Runtime, program: str = "*") -> None:
-    """End what a program (default: all) has left running outside of its processes' groups (``Program.clear``).
+    """End what a program (default: all) left running outside of its process groups (``Program.clear``).
 
     Raises
     ------
     TargetError
-        Something is left all the same.
+        A container could not be ended.
     """
     left = []
     for path in sorted((runtime.path / "programs").glob(f"{program}@*.json")):
         plan = read_json(path)
         for command in plan.get("clear", ()):
-            said = launch.cleared(command, plan["environment"])
-            if said:
-                left.append(f"{shlex.join(command)}: {said}")
+            reason = launch.cleared(command, plan["environment"])
+            if reason:
+                left.append(f"{shlex.join(command)}: {reason}")
     if left:
-        raise TargetError("a container could not be ended", "end it yourself, and say this again", "\n".join(left))
+        raise TargetError("a container could not be ended", "end it by hand, and repeat the command", "\n".join(left))
 
 
 def _held(path: Path) -> bool:
-    """Whether a process holds the lock on its file."""
+    """Whether a process holds the lock on the file."""
     handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
         return not launch.locked(handle)
@@ -100,7 +100,7 @@ def _held(path: Path) -> bool:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, pause: float = _POLL_SECONDS) -> bool:
-    """Wait for a condition; False when the time is over."""
+    """Wait for a condition; False: the time is over."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

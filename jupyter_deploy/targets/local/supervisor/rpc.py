@@ -12,12 +12,12 @@ _SECONDS = 10.0
 
 
 class UnixTransport(xmlrpc.client.Transport):
-    """For ``ServerProxy``: whoever listens on ``path``; ``TimeoutError`` after ten seconds."""
+    """A transport for ``ServerProxy`` to the socket ``path``; raises ``TimeoutError`` after ten seconds."""
 
     def __init__(self, path: str) -> None:
         super().__init__()
         self._path = path
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:  # noqa: ARG002 - the socket is the address
-        """A new connection; ``host`` is not looked at."""
+        """A new connection; ``host`` is ignored."""
         return UnixConnection(self._path, _SECONDS)

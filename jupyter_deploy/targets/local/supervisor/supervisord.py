@@ -1,14 +1,14 @@
-"""supervisord (PyPI ``supervisor``) as the one who keeps processes running.
+"""supervisord (PyPI ``supervisor``), which keeps processes running.
 
-One per runtime directory, started when it is first needed and stopped when nothing is left. It is a daemon
-in a session of its own: neither a Ctrl-C in the terminal nor the end of the kernel reaches it.
+There is one per runtime directory; it starts with the first program and stops with the last. It is a daemon in a
+session of its own: neither a Ctrl-C in the terminal nor the end of the kernel reaches it.
 
-It may be killed itself. What it ran goes on; its *keeper* (``keeper``), one of its own programs, starts
-another one with the same configuration, whose processes adopt those that run (``launch``).
+If it is killed, its processes continue. Its *keeper* (``keeper``), one of its own programs, starts another one with
+the same configuration, whose processes adopt the running ones (``launch``).
 
-Its INI files cannot carry every value ('%' expands, ' ;' and ' #' start comments, a value with both kinds of quotes
-has no spelling). So they carry none: each process has its plan in a JSON file, and the INI file names only paths
-inside the runtime directory, which are plain.
+Its INI files cannot hold every value ('%' expands, ' ;' and ' #' start comments, a value with both kinds of quotes
+has no spelling). So each process has its plan in a JSON file, and the INI file names only paths inside the runtime
+directory, which are plain.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from jupyter_deploy.targets.local.releases import limits
 from jupyter_deploy.targets.local.runtime import Runtime
 
 from . import launch
-from .orphans import clear, end_leftovers, forget, wait_until
+from .orphans import clear, end_orphans, forget, wait_until
 from .rpc import UnixTransport
 
 KEEPER = "keeper"
@@ -50,7 +50,7 @@ _ALIVE = ("STARTING", "RUNNING")
 
 @dataclass(frozen=True)
 class Program:
-    """What to keep running.
+    """A program to keep running.
 
     Attributes
     ----------
@@ -59,17 +59,17 @@ class Program:
     commands
         One argument list a process; the program's path is absolute.
     stop_seconds
-        How long it may take to end before it is killed.
+        Seconds from SIGTERM until it is killed.
     ready
-        One path a process: a socket or file that it makes when it can do its work. A start that ended before has
-        failed; one that had got so far is followed by another as often as it ends.
+        One path a process: a socket or file that it makes when it is ready. A start that ends earlier has failed;
+        a process that was ready is restarted as often as it ends.
     retries
-        After so many failed starts in a row and one more it is given up (``FATAL``).
+        Failed starts in a row that are tolerated; one more is ``FATAL``.
     memory, cpu
-        Bytes and processors that a process and all that come of it may use together (``limits``); None: any.
+        Bytes and processors for a process with its descendants (``limits``); None: any.
     clear
-        Command lines that end what a former process of it may have left running outside of its group; they run before
-        each start, and when it was stopped.
+        Command lines that end orphans of a former process outside of its group; they run before each start and after
+        a stop.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Program:
 
 @dataclass(frozen=True)
 class ProcessState:
-    """One process as supervisord sees it; ``pid`` 0: none."""
+    """The state of a process according to supervisord; ``pid`` 0: none."""
 
     state: str
     pid: int
@@ -94,22 +94,22 @@ class ProcessState:
 
     @property
     def alive(self) -> bool:
-        """Running, or on its way there."""
+        """Running or starting."""
         return self.state in _ALIVE
 
 
 Programs = Mapping[str, Sequence[ProcessState]]
-"""The processes of programs, by their names."""
+"""The processes of programs, by the programs' names."""
 
 
 class SupervisorGone(TargetError):
-    """Nobody answers at its socket."""
+    """No supervisor answers on the socket."""
 
     code: ClassVar[str] = "supervisor_gone"
 
 
 class Supervisor:
-    """The supervisor of a runtime directory. Whoever changes anything holds the ``state`` lock."""
+    """The supervisor of a runtime directory. A caller that changes anything holds the ``state`` lock."""
 
     def __init__(self, runtime: Runtime, logs: Path) -> None:
         self._runtime = runtime
@@ -117,13 +117,7 @@ class Supervisor:
         self._socket = runtime.path / "supervisor.sock"
 
     def alive(self) -> bool:
-        """Whether it answers.
-
-        Raises
-        ------
-        TargetError
-            It is there and does not answer.
-        """
+        """Whether the supervisor runs. Raises TargetError if it runs and does not answer."""
         try:
             self._call("getState")
         except SupervisorGone:
@@ -131,10 +125,10 @@ class Supervisor:
         return True
 
     def ensure(self) -> None:
-        """Start it unless it runs; what an earlier one left running is adopted."""
+        """Start the supervisor unless it runs; it adopts the processes of an earlier one."""
         if self.alive():
             return
-        end_leftovers(self._runtime, adoptable=False)
+        end_orphans(self._runtime, adoptable=False)
         self._socket.unlink(missing_ok=True)
         self._write_configuration()
         self._write(self._keeper())
@@ -149,14 +143,14 @@ class Supervisor:
                 text=True,
                 timeout=_START_SECONDS,
                 check=False,
-                umask=0o077,  # its own log is older than its own umask
-                start_new_session=True,  # a Ctrl-C before it has become a daemon
+                umask=0o077,  # it opens its log before it sets its own umask
+                start_new_session=True,  # protects it from Ctrl-C until it is a daemon
             )
         except subprocess.TimeoutExpired as error:
             raise TargetError(
                 f"the supervisor did not start within {_START_SECONDS:g} s", "try again when the machine is less busy"
             ) from error
-        if started.returncode == 0 and wait_until(self.alive, _ANSWER_SECONDS):  # it has its socket by now
+        if started.returncode == 0 and wait_until(self.alive, _ANSWER_SECONDS):
             return
         raise TargetError(
             "the supervisor did not start",
@@ -165,13 +159,13 @@ class Supervisor:
         )
 
     def interrupted(self) -> bool:
-        """Whether it was killed: it does not run, and what it was told to run is still written down."""
+        """Whether the supervisor was killed: it does not run, and its configuration still exists."""
         return self._configuration.exists() and not self.alive()
 
     def add(self, program: Program, begin: Callable[[Path], object] = lambda _: None) -> None:
-        """Run a program; one of the same name is replaced.
+        """Run a program in place of one of the same name.
 
-        ``begin`` is told the plan of its first process: what is that process already when it returns is adopted.
+        ``begin`` gets the plan of its first process and may make that process, which is then adopted.
         """
         self.remove(program.name)
         self._write(program)
@@ -180,29 +174,29 @@ class Supervisor:
         self._rpc("addProcessGroup", program.name)
 
     def stop(self, name: str) -> None:
-        """End a program's processes, gracefully if they can; returns when they have gone. Needs no lock."""
-        begun = said = time.monotonic()
+        """End a program's processes gracefully and return when they have ended. Needs no lock."""
+        begun = signalled = time.monotonic()
         while time.monotonic() < begun + _STOP_SECONDS:
             states = {state.state for state in self.states(name)}
             if states <= {"STOPPED", "FATAL"}:
                 return
-            # EXITED lasts a moment only, then it is started again: so this may have to be said again.
+            # EXITED is followed by a restart: the request may have to be repeated.
             if states & {"STARTING", "RUNNING", "BACKOFF"}:
                 self._rpc("stopProcessGroup", name, False)
-            elif time.monotonic() > said + _AGAIN_SECONDS:
-                # A process that was forked a moment ago still has supervisord's signal handlers, and loses the signal.
-                said = time.monotonic()
+            elif time.monotonic() > signalled + _AGAIN_SECONDS:
+                # A process that was just forked still has supervisord's signal handlers and loses the signal.
+                signalled = time.monotonic()
                 self._rpc("signalProcessGroup", name, "TERM")
             time.sleep(_POLL_SECONDS)
         raise TargetError(f"{name} cannot be stopped", f"see {self._logs / 'supervisord.log'}")
 
     def remove(self, name: str) -> None:
-        """Stop a program and forget it; does nothing when there is none."""
+        """Stop a program and remove its files; does nothing if there is none."""
         if name in self.programs():
             self.stop(name)
             self._rpc("removeProcessGroup", name)
         self._ini(name).unlink(missing_ok=True)
-        forget(self._runtime, name)  # one that was to be adopted when it was stopped
+        forget(self._runtime, name)  # a process that still waited for adoption
         clear(self._runtime, name)
         for path in (self._runtime.path / "programs").glob(f"{name}@*"):
             if path.suffix == ".limits":
@@ -214,12 +208,9 @@ class Supervisor:
         return _by_name(self._rpc("getAllProcessInfo"))
 
     def seen(self) -> Programs | None:
-        """The same by one question, which starts nothing; None: nobody answers.
+        """All programs by name, without starting a supervisor; None: it does not run.
 
-        Raises
-        ------
-        TargetError
-            It is there and does not answer.
+        Raises TargetError if the supervisor does not answer.
         """
         try:
             return _by_name(self._call("getAllProcessInfo"))
@@ -227,16 +218,16 @@ class Supervisor:
             return None
 
     def states(self, name: str) -> Sequence[ProcessState]:
-        """A program's processes; empty when there is no such program."""
+        """A program's processes; empty: there is no such program."""
         return self.programs().get(name, ())
 
     def shutdown(self) -> None:
-        """Stop everything, itself too; returns when it has gone."""
+        """Stop all programs and the supervisor; returns when it has ended."""
         if not self.alive():
             return
         pid = int(self._rpc("getPID"))
-        self.remove(KEEPER)  # or it would start another one
-        # By itself it would stop one program after the other, with a second's pause between.
+        self.remove(KEEPER)  # or it starts another supervisor
+        # Its own shutdown stops one program after the other, with pauses of a second.
         self._rpc("stopAllProcesses", False)
         for name in self.programs():
             self.stop(name)
@@ -244,7 +235,7 @@ class Supervisor:
         wait_until(lambda: not launch.alive(pid), _STOP_SECONDS)
 
     def limits(self, name: str, number: int = 0) -> Path:
-        """Where it is written how a program's process is limited (``limits``)."""
+        """The file with the limits of a program's process (``limits``)."""
         return self._runtime.path / "programs" / f"{name}@{number}.limits"
 
     def log(self, name: str, number: int = 0) -> Path:
@@ -252,7 +243,7 @@ class Supervisor:
         return self._logs / f"{name}-{number}.log"
 
     def _rpc(self, method: str, *arguments: Any) -> Any:
-        """Ask it; one that was killed meanwhile is started again and asked once more."""
+        """Call the supervisor; if it was killed meanwhile, start it again and repeat the call."""
         try:
             return self._call(method, *arguments)
         except SupervisorGone:
@@ -271,14 +262,14 @@ class Supervisor:
                 "the supervisor does not answer", f"see {self._logs / 'supervisord.log'}; if it hangs, kill it"
             ) from error
         except (OSError, http.client.HTTPException, ExpatError, xmlrpc.client.ResponseError) as error:
-            # The last two: killed in the middle of its answer.
+            # The last two: killed while it answered.
             raise SupervisorGone("the supervisor does not run", "'nbdeploy reconcile' starts it") from error
         except xmlrpc.client.Fault as fault:
-            # Gone, or ended, in the moment between looking and asking: what was wanted is so.
+            # The process ended between observation and call: the call's purpose is met.
             if fault.faultString.partition(":")[0] in ("NOT_RUNNING", "BAD_NAME") and method != "addProcessGroup":
                 return None
             if method == "addProcessGroup" and fault.faultString.startswith("ALREADY_ADDED"):
-                return None  # another one began meanwhile, with this program among the others
+                return None  # a new supervisor started meanwhile with this program
             raise TargetError(f"the supervisor refused {method}: {fault.faultString}") from fault
         except xmlrpc.client.ProtocolError as error:
             raise TargetError(
@@ -297,7 +288,7 @@ class Supervisor:
 
     @property
     def keeper_ready(self) -> Path:
-        """What the keeper makes when it has begun to watch."""
+        """The file that the keeper makes when it watches."""
         return self._runtime.path / "keeper.ready"
 
     def _keeper(self) -> Program:
@@ -323,7 +314,7 @@ class Supervisor:
         return self._runtime.path / "programs" / f"{name}@{number}.json"
 
     def _plan(self, program: Program, number: int) -> dict[str, Any]:
-        """What ``launch`` is told."""
+        """The plan of a process, for ``launch``."""
         return {
             "command": list(program.commands[number]),
             "environment": dict(program.environment),
@@ -335,7 +326,7 @@ class Supervisor:
             "limits": {"memory": program.memory, "cpu": program.cpu}
             if program.memory is not None or program.cpu is not None
             else None,
-            # The keeper is there for the time without a supervisor.
+            # The keeper must run without a supervisor.
             "supervisor": None if program.name == KEEPER else f"{self._runtime.path}/supervisord.pid",
             "stop_seconds": max(program.stop_seconds - 1, 1),
             "clear": [list(command) for command in program.clear],
@@ -343,7 +334,7 @@ class Supervisor:
 
     def _write_configuration(self) -> None:
         private_folder(self._logs)
-        # The way to the logs is any path at all; the link to it has a plain name.
+        # The path of the logs may have any characters; the link to it is plain.
         link = self._runtime.path / "logs"
         link.unlink(missing_ok=True)
         link.symlink_to(self._logs.absolute())
@@ -381,7 +372,7 @@ class Supervisor:
                 f"numprocs={len(program.commands)}",
                 f"directory={base}/empty",
                 "autostart=true",
-                # At once, whenever it ends, until launch gives it up: that counts what supervisord cannot.
+                # Restart at once, until launch gives up: it counts failed starts, which supervisord cannot.
                 "autorestart=unexpected",
                 f"exitcodes={launch.GIVEN_UP}",
                 "startsecs=0",
@@ -390,18 +381,18 @@ class Supervisor:
                 "stopasgroup=true",
                 "killasgroup=true",
                 "redirect_stderr=true",
-                "stdout_logfile=NONE",  # see launch: each writes its log itself
+                "stdout_logfile=NONE",  # each process writes its log itself, see launch
                 "",
             ]
         )
 
 
 def _by_name(infos: Iterable[Mapping[str, Any]]) -> Programs:
-    found: dict[str, list[ProcessState]] = {}
+    states: dict[str, list[ProcessState]] = {}
     for info in infos:
         given_up = info["statename"] == "EXITED" and info["exitstatus"] == launch.GIVEN_UP
         detail = "too many failed starts" if given_up else info["spawnerr"]
         name = "FATAL" if given_up else info["statename"]
         state = ProcessState(name, info["pid"], "" if name in _ALIVE else detail)
-        found.setdefault(info["group"], []).append(state)
-    return found
+        states.setdefault(info["group"], []).append(state)
+    return states

@@ -1,0 +1,195 @@
+"""The port of targets: where releases run. ``tests/contract/target_contract.py`` puts any target to this contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic.fields import FieldInfo
+
+from jupyter_deploy.domain.base import Value
+from jupyter_deploy.domain.images.images import Reference
+
+from .endpoint import Endpoint, Release
+from .resources import Resources
+from .status import Counts
+
+
+class ReleaseHealth(Value):
+    """The state of one release on a target.
+
+    ``detail`` explains a release that is not healthy; ``limits`` are those of ``Target.limits`` while it runs.
+    """
+
+    running: bool
+    healthy: bool
+    detail: str = ""
+    limits: tuple[str, ...] = ()
+
+
+class Observation(Value):
+    """The state of an endpoint on a target.
+
+    Attributes
+    ----------
+    url
+        The endpoint's address, also while nothing runs.
+    gateway
+        Whether the gateway is up.
+    releases
+        By tag, each release of the endpoint.
+    overflowed
+        By tag of a shadow, the mirrored requests that the gateway dropped.
+    counts
+        By tag, the gateway's counters of each release that has traffic.
+    """
+
+    url: str
+    gateway: bool = True
+    releases: dict[str, ReleaseHealth]
+    overflowed: dict[str, int] = {}
+    counts: dict[str, Counts] = {}
+
+
+def _already_present(_engine: str, _image: Reference) -> None:
+    """The image is in the engine's storage."""
+
+
+class TargetSettings(Value):
+    """The settings of a target: the fields of this class come from nbdeploy, a subclass declares its own.
+
+    A field of a subclass that has a description is a setting: ``NBDEPLOY_<NAME>`` in the environment or its name in
+    ``nbdeploy.yaml``. All targets share these names; a target other than ``local`` declares one field that is named
+    like the target and holds a model (``NBDEPLOY_<TARGET>__<NAME>``). Every setting needs a default.
+
+    Attributes
+    ----------
+    home
+        Folder of records, logs and the store.
+    bentoml_home
+        Folder of BentoML's stores.
+    archivist
+        Command line of the program that compacts and expires records on this machine; empty: none.
+    load_image
+        Loads an image into the storage of ``podman`` or ``docker`` (``domain.images.ports.Engines``).
+    """
+
+    home: Path
+    bentoml_home: Path
+    archivist: tuple[str, ...] = ()
+    load_image: Callable[[str, Reference], None] = _already_present
+
+    @classmethod
+    def declared(cls) -> dict[str, FieldInfo]:
+        """The settings that users can make, by name."""
+        return {name: field for name, field in cls.model_fields.items() if field.description}
+
+    def changed(self) -> dict[str, Any]:
+        """The settings that were made, as JSON values."""
+        return self.model_dump(mode="json", include=self.model_fields_set & set(type(self).declared()))
+
+
+class Target(Protocol):
+    """A place where releases run behind a gateway.
+
+    All methods are idempotent: a second call with the same arguments changes nothing. State lives with the target,
+    not in the object: another object with the same settings, also in another process, continues where this one ended.
+    Every method may raise TargetError if the target cannot be reached.
+    """
+
+    def check(self, resources: Resources | None = None, platform: str | None = None) -> None:
+        """Raise, before slow work, if the target can start no release, or none with these resources.
+
+        Starts nothing and writes nothing.
+
+        Parameters
+        ----------
+        platform
+            Set if the release is to run from an image: the image's platform, such as linux/amd64.
+
+        Raises
+        ------
+        EnvoyMissing, ToolMissing
+            A program is missing that the target needs.
+        InvalidInput
+            The target has fewer resources than these, or cannot run this platform.
+        TargetError
+            A limit of the target is too low or used up.
+        """
+
+    def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
+        """Run a release until it is ready and reproduces the notebook's predictions for its example.
+
+        A release that is already healthy stays as it is; one that runs with other resources or from another image is
+        replaced, and its predecessor serves until the next ``route``. Returns whether the release had to be started.
+
+        Parameters
+        ----------
+        ask
+            Send the example to a release that already runs, too: a ready worker may hang.
+        renew
+            As ``ask``; a release that fails is started anew.
+
+        Raises
+        ------
+        StartFailed
+            The release is not ready in time, or its predictions differ. It is stopped again, unless it was running
+            before: then it continues as it was.
+        EnvironmentChanged
+            The packages of the release's environment are not those of its snapshot.
+        EnvoyMissing, ToolMissing, InvalidInput
+            As for ``check``.
+        """
+
+    def stop(self, release: Release) -> None:
+        """Stop a release after it has answered its pending requests; a release that does not run is no error.
+
+        If no other release runs, the gateway stops too.
+        """
+
+    def route(self, endpoint: Endpoint) -> str:
+        """Put the endpoint's traffic into force, wait for the gateway's confirmation and return the endpoint's URL.
+
+        Removes the routes of an endpoint that is not ``running``. Ignores a revision older than the one in force.
+
+        Raises
+        ------
+        RouteNotConfirmed
+            The routes in force are those of before.
+        TargetError
+            The bento of a release has another format: it may not know how to record requests.
+        """
+
+    def observe(self, endpoint: Endpoint) -> Observation:
+        """The endpoint's state; starts and changes nothing, and is cheap enough for once a second."""
+
+    def observe_all(self, endpoints: Sequence[Endpoint]) -> Mapping[str, Observation]:
+        """The state of several endpoints, by name; hundreds take about as long as one."""
+
+    def stand_by(self, release: Release) -> None:
+        """Prepare the start of a release whose environment equals this one's; returns at once and never fails.
+
+        Only a hint: a target that cannot use it does nothing.
+        """
+
+    def limits(self, release: Release) -> tuple[str, ...]:
+        """How the release's resources are enforced, one line each; empty without limits, or if it never ran."""
+
+    def lost(self) -> bool:
+        """Whether releases ran here and ended without ``stop`` or ``down``, as after a reboot. Cheap."""
+
+    def down(self) -> None:
+        """Stop every release and the gateway, also releases that the store does not know."""
+
+
+class TargetClass(Protocol):
+    """A target's class, as an entry point in the group ``nbdeploy.targets`` names it.
+
+    nbdeploy reads the settings that ``settings_class`` declares, and makes the target from them.
+    """
+
+    settings_class: type[TargetSettings]
+
+    def __call__(self, settings: Any) -> Target:
+        """The target with these settings."""

@@ -1,0 +1,57 @@
+import { Notification } from '@jupyterlab/apputils';
+import { afterEach, expect, it, vi } from 'vitest';
+
+import { refusalOf, reportCaptureFailure } from '../src/captureFailure';
+import type { Job } from '../src/generated';
+import type { JobsModel } from '../src/jobs';
+import { problemError } from '../src/request';
+import { job } from './made/deploying';
+
+const REFUSAL = problemError({
+  code: 'unknown_job',
+  title: 'There is no such job',
+  detail: 'there is no job j1',
+  remedy: 'set NBDEPLOY_HOME alike for it and for the server'
+});
+
+function jobs(given: Partial<Job>) {
+  const cancel = vi.fn(async () => Promise.resolve());
+  const load = async () => Promise.resolve({ ...job(), ...given });
+  return { cancel, model: { cancel, load } as unknown as JobsModel };
+}
+
+afterEach(() => {
+  Notification.dismiss();
+  vi.restoreAllMocks();
+});
+
+it('a job to which its kernel does not come waits no more, and why is said', async () => {
+  vi.spyOn(console, 'warn').mockReturnValue();
+  const { cancel, model } = jobs({ state: 'waiting', kernel: null });
+  const why = refusalOf({ job: 'j1', state: 'failed', problem: REFUSAL.problem });
+  await reportCaptureFailure('j1', why, model);
+  expect(cancel).toHaveBeenCalledWith('j1');
+  const [said] = Notification.manager.notifications;
+  expect(said?.type).toBe('error');
+  expect(said?.message).toContain('there is no job j1 – set NBDEPLOY_HOME alike');
+});
+
+it('a capture goes on although its notebook was closed, and what has ended is left as it is', async () => {
+  vi.spyOn(console, 'warn').mockReturnValue();
+  const cut = problemError({ code: 'kernel_restarted', title: 'Canceled future' });
+  for (const given of [
+    { state: 'waiting', kernel: 7 },
+    { state: 'waiting', kernel: null, asked: 7 },
+    { state: 'failed' }
+  ] as Partial<Job>[]) {
+    const { cancel, model } = jobs(given);
+    await reportCaptureFailure('j1', cut, model);
+    expect(cancel).not.toHaveBeenCalled();
+  }
+  expect(Notification.manager.notifications).toEqual([]);
+});
+
+it('what was captured is no refusal', () => {
+  expect(refusalOf({ job: 'j1', state: 'queued', tag: 'clf:1' })).toBeNull();
+  expect(refusalOf({ job: 'j1', state: 'cancelled' })).toBeNull();
+});

@@ -35,7 +35,7 @@ def require_format(release: Release) -> None:
     """
     bento = Path(release.path)
     if release.image is not None or not (bento / "src" / "serving").is_dir():
-        return  # a missing bento is reported by whoever starts it
+        return  # the process that starts it reports a missing bento
     found = format_of(bento)
     if found != FORMAT:
         named = "names no format" if found is None else f"has format {found}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.capture.artifacts import Snapshot
-from jupyter_deploy.domain.capture.findings import is_news
+from jupyter_deploy.domain.capture.findings import has_new_findings
 from jupyter_deploy.domain.errors import InvalidTraffic
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
@@ -80,7 +80,7 @@ class Plan:
         if self.before is None or not self.before.running or not self._keeps_traffic(self.before):
             return False
         known = self.before.release(self.release.tag)
-        if _essence(known) != _essence(self.release) or is_news(self.release.findings, known.findings):
+        if _essence(known) != _essence(self.release) or has_new_findings(self.release.findings, known.findings):
             return False
         check = self.check
         return check.upcoming.specs == self.before.validations and (
@@ -125,7 +125,7 @@ def plan_deploy_gates(
 def resources_for(request: DeployRequest, before: Endpoint | None, ports: Ports) -> Resources:
     """Return the resources of the release: the requested ones, else the settings', else the stable release's."""
     known = before.release(before.traffic.stable).resources if before else Resources()
-    return known.asked(ports.resources.said()).asked(request.resources)
+    return known.overridden(ports.resources.explicit()).overridden(request.resources)
 
 
 def next_endpoint(request: DeployRequest, before: Endpoint | None, release: Release) -> Endpoint:

@@ -95,7 +95,7 @@ def snapshot_of_image(source: ImageSource, ports: Ports, progress: Steps) -> Sna
 
     Raises
     ------
-    GuardFailed
+    CheckFailed
         The snapshot has findings that are not waived.
     Refused
         With ``verify``: that key did not sign the image, or the evidence does not pass.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from jupyter_deploy.domain.ports import Observation, Ports, ReleaseHealth, Report
+from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.status import EndpointStatus, ReleaseStatus
 from jupyter_deploy.domain.requests import DescribeRequest, ListRequest
 

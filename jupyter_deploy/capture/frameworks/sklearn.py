@@ -41,7 +41,7 @@ class Sklearn(Framework):
         return steps if type(steps) is list else ()
 
     def chooses_columns(self, model: Any) -> bool:
-        """A ColumnTransformer does; other libraries' estimators, such as LightGBM's, go by position without a word."""
+        """A ColumnTransformer does; other estimators, such as LightGBM's, go by position without a message."""
         return type(model).__module__.partition(".")[0] == "sklearn"
 
     def features(self, model: Any) -> tuple[str, ...] | None:

@@ -33,7 +33,7 @@ def test_every_check_is_documented_with_severity_example_and_remedy():
     for name, text in sections.items():
         assert re.search(r"\*(?:[Nn]ote|[Ww]arning|[Ee]rror)\.?\*", text), name
         assert "\n> " in text, name
-        assert "Mend it: " in text, name
+        assert "Remedy: " in text, name
 
 
 def test_errors_are_refused_and_warnings_only_when_strict():

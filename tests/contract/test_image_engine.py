@@ -32,10 +32,12 @@ from jupyter_deploy.domain.errors import ImageNotBuilt, InvalidInput, ToolMissin
 from jupyter_deploy.domain.images.images import labels_of
 from jupyter_deploy.domain.images.ports import ImagePlan
 from jupyter_deploy.environments.module_origins import LocalDistribution
-from tests.contract.test_image_building import Index, locked, moved, own_project, workshop  # noqa: F401 - a fixture
+from tests.contract.image_workshop import Index, locked, moved, own_project, workshop
 from tests.contract.test_isolated import write_wheel
 from tests.images import Engine, shared_base
 from tests.registries import Authority
+
+__all__ = ["workshop"]
 
 # A Debian is fetched, and every step of an engine copies it.
 pytestmark = pytest.mark.timeout(900)
@@ -92,7 +94,7 @@ def bench(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def built(bench, workshop):  # noqa: F811
+def built(bench, workshop):
     """The first image, and the one without an engine of the same plan."""
     plan = bench.plan(*workshop["first"])
     return bench.builds(plan), DaemonlessBuilder(bench.store).build(plan, lambda _: None)
@@ -151,7 +153,7 @@ def test_how_far_it_is_is_told_and_the_containerfile_stays_with_the_image(bench,
     assert bench.store.containerfile(image.digest) is None
 
 
-def test_a_line_of_code_makes_one_small_layer_and_other_weights_two(bench, built, workshop):  # noqa: F811
+def test_a_line_of_code_makes_one_small_layer_and_other_weights_two(bench, built, workshop):
     first, _ = built
     code, weights = (bench.builds(bench.plan(*workshop[what])) for what in ("code", "weights"))
     new = [layer for layer in code.layers if layer not in first.layers]
@@ -197,7 +199,7 @@ def building(plan, store, own, **environment):
         process.communicate()
 
 
-def test_another_home_folder_umask_time_zone_and_storage_make_the_same_digest(bench, built, workshop, tmp_path):  # noqa: F811
+def test_another_home_folder_umask_time_zone_and_storage_make_the_same_digest(bench, built, workshop, tmp_path):
     image, _ = built
     plan = bench.plan(*workshop["first"])
     elsewhere = moved(plan, workshop["first"][0], tmp_path / "another" / "home")
@@ -243,7 +245,7 @@ def asked(bench, monkeypatch, tmp_path):
 
 def test_no_layer_argument_or_history_holds_a_password_or_the_companys_certificate(
     bench,
-    workshop,  # noqa: F811
+    workshop,
     asked,
     monkeypatch,
     tmp_path,
@@ -279,7 +281,7 @@ def test_no_layer_argument_or_history_holds_a_password_or_the_companys_certifica
     assert "pip wheel" in failed.value.remedy
 
 
-def test_what_is_cut_off_leaves_no_process_container_or_image(bench, built, workshop, monkeypatch):  # noqa: F811
+def test_what_is_cut_off_leaves_no_process_container_or_image(bench, built, workshop, monkeypatch):
     monkeypatch.delenv("PIP_NO_INDEX")
     plan = bench.plan(*workshop["first"], {"tiny_flower": "1.0", "never": "1.0"})
     before = bench.in_engine()
@@ -303,7 +305,7 @@ def test_what_is_cut_off_leaves_no_process_container_or_image(bench, built, work
     assert bench.builds(bench.plan(*workshop["first"])).digest == built[0].digest
 
 
-def test_without_an_engine_it_is_said_what_to_install_and_that_none_is_needed(bench, workshop, monkeypatch, tmp_path):  # noqa: F811
+def test_without_an_engine_it_is_said_what_to_install_and_that_none_is_needed(bench, workshop, monkeypatch, tmp_path):
     plan = bench.plan(*workshop["first"])
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolMissing, match="no container engine is installed") as missing:
@@ -317,14 +319,14 @@ def test_without_an_engine_it_is_said_what_to_install_and_that_none_is_needed(be
     assert silent.value.details == "docker: Cannot connect to the Docker daemon"
 
 
-def test_an_index_that_is_a_folder_is_refused_before_anything_is_built(bench, workshop, monkeypatch, tmp_path):  # noqa: F811
+def test_an_index_that_is_a_folder_is_refused_before_anything_is_built(bench, workshop, monkeypatch, tmp_path):
     monkeypatch.setenv("UV_INDEX", f"mine=file://{tmp_path}")
     with pytest.raises(InvalidInput, match="is a folder of this machine") as refused:
         EngineBuilder(bench.store).check(bench.plan(*workshop["first"]))
     assert "PIP_FIND_LINKS" in refused.value.remedy
 
 
-def test_an_engine_builds_for_this_machines_processor_alone(bench, workshop):  # noqa: F811
+def test_an_engine_builds_for_this_machines_processor_alone(bench, workshop):
     snapshot, bento = workshop["first"]
     environment = snapshot.manifest.environment.model_copy(update={"platform": "linux-s390x"})
     manifest = snapshot.manifest.model_copy(update={"environment": environment})

@@ -11,9 +11,12 @@ import pytest
 from nbclient import NotebookClient
 
 from tests import notebooks
-from tests.e2e.capture_cases import PROJECTS
+from tests.e2e.capture_cells import TABLES, VALUES
+from tests.e2e.capture_files import EDITABLE, FILES, MODULES
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for all notebooks
+
+PROJECTS = (TABLES, MODULES, VALUES, EDITABLE, FILES)
 
 FIRST = "%load_ext jupyter_deploy\n"
 

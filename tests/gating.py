@@ -17,7 +17,7 @@ from jupyter_deploy.store.store import SqliteStore
 from jupyter_deploy.validation.project import FolderProject
 from jupyter_deploy.validation.runner import PapermillValidationRunner
 from jupyter_deploy.verbs.deploy import deploy
-from jupyter_deploy.verbs.lifecycle import stop
+from jupyter_deploy.verbs.stop import stop
 from jupyter_deploy.verbs.traffic import promote, traffic
 from jupyter_deploy.verbs.validation_runs import RunOptions
 from tests import manifests, notebooks
@@ -176,5 +176,5 @@ def make_world(path, monkeypatch):
     monkeypatch.setattr("jupyter_deploy.verbs.enforce_gates.run_all", world._run_all)
     monkeypatch.setattr("jupyter_deploy.verbs.enforce_gates.compare", world._compare)
     monkeypatch.setattr("jupyter_deploy.verbs.traffic.compare", world._compare)
-    monkeypatch.setattr("jupyter_deploy.verbs.deploy.changes_since", lambda *_: None)
+    monkeypatch.setattr("jupyter_deploy.verbs.deploy_plan.changes_since", lambda *_: None)
     return world

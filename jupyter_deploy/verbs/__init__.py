@@ -13,7 +13,7 @@ _PACKAGE = __name__.rpartition(".")[0]
 
 
 class Operation(NamedTuple):
-    """A verb, with all that the faces need of it. No other module lists verbs or the types of their results.
+    """A verb with the data that the faces need. No other module lists verbs or the types of their results.
 
     A ``module.attribute`` is imported when it is first used, so that help and completion import none.
 
@@ -24,10 +24,10 @@ class Operation(NamedTuple):
     place
         ``module.function`` of the verb, in this package. Its return annotation is the type of the result.
     label
-        The name of its command in JupyterLab; one that asks by a form ends in an ellipsis.
+        The name of its command in JupyterLab; a command with a form ends in an ellipsis.
     page
-        ``module.function`` that makes the page of a result, in ``faces.render``. A verb that returns an iterable is
-        given its items, too.
+        ``module.function`` that makes the page of a result, in ``faces.render``. If a verb
+        returns an iterable, its items have pages too.
     title
         ``module.function`` that makes a job's title of a request, in this package; default: the verb and its subject.
     exit_code
@@ -37,11 +37,11 @@ class Operation(NamedTuple):
     slow
         It takes seconds: a face shows its progress, and JupyterLab's server runs it as a job.
     safe
-        It changes nothing and its request fits into a query: HTTP's GET asks it, too.
+        It changes nothing and its request fits into a query, so HTTP's GET calls it too.
     destructive
         It stops or removes something: a form warns of it.
     heard_once
-        The command line hears one Ctrl-C, and shows the result of the work that was done by then.
+        The command line handles one Ctrl-C, and shows the result of the finished work.
     """
 
     name: str
@@ -121,7 +121,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "list",
         "requests.ListRequest",
-        "observe.list_",
+        "status.list_",
         label="List Endpoints",
         page="endpoint_page.endpoints_page",
         safe=True,
@@ -129,7 +129,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "describe",
         "requests.DescribeRequest",
-        "observe.describe",
+        "status.describe",
         label="Describe Endpoint…",
         page="endpoint_page.endpoint_page",
         safe=True,
@@ -164,7 +164,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "history",
         "requests.HistoryRequest",
-        "observe.history",
+        "history.history",
         label="Show History…",
         page="traffic_page.history_page",
         safe=True,
@@ -172,7 +172,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "compare",
         "requests.CompareRequest",
-        "observe.compare",
+        "compare.compare",
         label="Compare Candidate with Stable…",
         page="comparison_page.comparison_page",
         exit_code="outcomes.of_comparison",
@@ -191,7 +191,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "logs",
         "requests.LogsRequest",
-        "observe.logs",
+        "logs.logs",
         label="Show Records…",
         page="records_page.records_page",
         safe=True,
@@ -199,7 +199,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "predict",
         "requests.PredictRequest",
-        "observe.predict",
+        "predict.predict",
         label="Try an Endpoint…",
         page="records_page.prediction_page",
         exit_code="outcomes.of_prediction",
@@ -258,7 +258,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "gc",
         "images.requests.GcRequest",
-        "images.gc",
+        "gc.gc",
         label="Remove Unused Images…",
         page="images_page.collected_page",
         title="job_titles.gc",
@@ -277,7 +277,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "stop",
         "requests.StopRequest",
-        "lifecycle.stop",
+        "stop.stop",
         label="Stop Endpoint…",
         page="lifecycle_page.stopped_page",
         slow=True,
@@ -286,7 +286,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "down",
         "requests.DownRequest",
-        "lifecycle.down",
+        "down.down",
         label="Stop Everything…",
         page="lifecycle_page.stopped_page",
         slow=True,
@@ -295,7 +295,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "reconcile",
         "requests.ReconcileRequest",
-        "lifecycle.reconcile",
+        "reconcile.reconcile",
         label="Reconcile…",
         page="lifecycle_page.reconciled_page",
         exit_code="outcomes.of_reconciliation",

@@ -1,4 +1,4 @@
-"""From a snapshot to a bento, and from a bento to a release."""
+"""Makes a bento and a release of a snapshot."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ from jupyter_deploy.domain.release.resources import Resources
 
 
 def build(snapshot: Snapshot, ports: Ports) -> Bento:
-    """The bento of a snapshot; an existing one is used as it is."""
+    """Return the bento of a snapshot; an existing bento is used unchanged."""
     return ports.builder.build(snapshot)
 
 
-def release_of(
-    bento: Bento, snapshot: Snapshot, endpoint: str, resources: Resources, image: str | None = None
-) -> Release:
-    """The bento, or the image that was made of it, as a release of an endpoint."""
+def release_of(snapshot: Snapshot, endpoint: str, resources: Resources, image: str | None = None) -> Release:
+    """Return the release of a snapshot, or of the image with that snapshot, without the path of a bento."""
     manifest = snapshot.manifest
     return Release(
         endpoint=endpoint,
-        tag=bento.tag,
+        tag=snapshot.tag,
         digest=snapshot.digest,
-        path=bento.path,
+        path="",
         snapshot_path=snapshot.path,
         interpreter=manifest.environment.interpreter,
         source=manifest.provenance.source,

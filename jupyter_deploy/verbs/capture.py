@@ -1,4 +1,4 @@
-"""From a live object, a notebook or a tag to a snapshot that a clean process has proved."""
+"""Makes a snapshot of a live object, a notebook's variable or a tag; a clean process has replayed each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ERROR_MIME = "application/vnd.nbdeploy.error+json"
 
 
 class Progress(Protocol):
-    """Told of each step that begins, and (``new`` False) of what happens within one."""
+    """Reports the start of a step, or with ``new`` False an event within the present step."""
 
     def __call__(self, title: str, new: bool = True, /) -> None: ...
 
@@ -35,54 +35,55 @@ def capture(
     Parameters
     ----------
     check
-        Called with the manifest before the replay: the place to refuse what no replay can mend, and to find what
-        only shows beside former releases.
+        Called with the manifest before the replay. It refuses models that no replay can make deployable, and compares
+        the manifest with former releases.
 
     Raises
     ------
     InvalidExample, NotCapturable, CheckFailed, ReplayFailed
-        See ``domain.errors``; nothing is left behind.
+        See ``domain.errors``; no file of the capture remains.
     """
     progress("capturing the model, its example and its answers")
     staged = ports.capturer.stage(live, name)
     try:
-        staged = _judged(staged, request, check(staged.manifest))
-        again = "asking it again in a clean process"
-        progress(again)
-        proved = ports.capturer.replay(staged, live, lambda words: progress(f"{again}: {words}", False))
-        proved = _judged(proved, request)
+        staged = _with_waivers(staged, request, check(staged.manifest))
+        title = "asking it again in a clean process"
+        progress(title)
+        replayed = ports.capturer.replay(staged, live, lambda words: progress(f"{title}: {words}", False))
+        replayed = _with_waivers(replayed, request)
         progress("storing the snapshot")
-        kept = ports.capturer.keep(proved, ports.store.remember)
-        # The very same model may have been stored before, with what was found and noted then; what is now is told.
-        told = kept.manifest.model_copy(update={"findings": proved.manifest.findings})
-        return _told_anew(kept.model_copy(update={"manifest": told}), retold(proved.manifest))
+        kept = ports.capturer.keep(replayed, ports.store.remember)
+        # The store may have the same model with the findings and notes of an earlier capture.
+        manifest = kept.manifest.model_copy(update={"findings": replayed.manifest.findings})
+        return _with_details(kept.model_copy(update={"manifest": manifest}), capture_details(replayed.manifest))
     finally:
         ports.capturer.discard(staged)
 
 
-def retold(manifest: Manifest) -> dict[str, Any]:
-    """What is told of a capture and may be other than when the same snapshot was stored."""
+def capture_details(manifest: Manifest) -> dict[str, Any]:
+    """Return the details of a capture that may differ from those of the stored snapshot of the same model."""
     return {"notes": manifest.notes, "cells": manifest.provenance.cells}
 
 
-def _told_anew(kept: Snapshot, now: Mapping[str, Any]) -> Snapshot:
-    """The snapshot with what ``retold`` says; what it does not say is as it was stored."""
+def _with_details(kept: Snapshot, now: Mapping[str, Any]) -> Snapshot:
+    """Return the snapshot with the details of its last capture; missing details stay as they were stored."""
     stored = kept.manifest
-    told = retold(stored) | {name: tuple(now[name]) for name in retold(stored) if name in now}
-    provenance = stored.provenance.model_copy(update={"cells": told["cells"]})
-    manifest = stored.model_copy(update={"notes": told["notes"], "provenance": provenance})
+    details = capture_details(stored)
+    details |= {name: tuple(now[name]) for name in details if name in now}
+    provenance = stored.provenance.model_copy(update={"cells": details["cells"]})
+    manifest = stored.model_copy(update={"notes": details["notes"], "provenance": provenance})
     return kept.model_copy(update={"manifest": manifest})
 
 
-def _judged(staged: Staged, request: DeployRequest, more: Iterable[Finding] = ()) -> Staged:
-    """With what is waived marked as such; raises CheckFailed."""
+def _with_waivers(staged: Staged, request: DeployRequest, more: Iterable[Finding] = ()) -> Staged:
+    """Mark the waived findings; raise CheckFailed if others forbid the deploy."""
     findings = waived((*staged.manifest.findings, *more), request.waive, request.reason)
     refuse(findings, strict=request.strict)
     return replace(staged, manifest=staged.manifest.model_copy(update={"findings": findings}))
 
 
 def isolate(snapshot: Snapshot, ports: Ports, progress: Progress) -> Snapshot:
-    """The snapshot in an environment of its own, proved there and stored."""
+    """Replay the snapshot in its own environment, and store the snapshot that names this environment."""
     captured = snapshot.manifest.environment
     progress(f"making an environment of its own ({len(captured.distributions)} distributions), unless it is there")
     environment = ports.environments.ensure(captured)
@@ -91,7 +92,7 @@ def isolate(snapshot: Snapshot, ports: Ports, progress: Progress) -> Snapshot:
 
 
 def capture_in_notebook(request: DeployRequest, name: str, ports: Ports, progress: Progress) -> Snapshot:
-    """Run a notebook headless, capture its variable in that kernel, and take the snapshot over from the store."""
+    """Run a notebook headless, capture its variable in that kernel, and return the stored snapshot."""
     notebook = Path(request.source or "")
     if not request.model:
         raise InvalidInput(
@@ -99,68 +100,73 @@ def capture_in_notebook(request: DeployRequest, name: str, ports: Ports, progres
             f"write: nbdeploy deploy {notebook} --name {name} --model VARIABLE --example EXPRESSION",
         )
     progress(f"running {notebook.name}")
-    included = tuple(str(Path(path).absolute()) for path in request.include)  # the kernel has a folder of its own
-    asked = request.model_copy(update={"name": name, "source": str(notebook.resolve()), "include": included})
+    included = tuple(str(Path(path).absolute()) for path in request.include)  # the kernel has another working directory
+    absolute = request.model_copy(update={"name": name, "source": str(notebook.resolve()), "include": included})
     cell = (
         "from jupyter_deploy.faces.kernel.kernel import capture_for_command_line\n"
-        f"capture_for_command_line({asked.model_dump_json()!r})"
+        f"capture_for_command_line({absolute.model_dump_json()!r})"
     )
-    shown = ports.notebooks.run(
+    displayed = ports.notebooks.run(
         notebook,
         cell,
         lambda words: progress(f"running {notebook.name}: {words}", False),
         [text for text in (request.model, request.example, request.training) if isinstance(text, str)],
     )
-    if ERROR_MIME in shown:
-        raise _revived(shown[ERROR_MIME])
-    if SNAPSHOT_MIME not in shown:
+    if ERROR_MIME in displayed:
+        raise _revive(displayed[ERROR_MIME])
+    if SNAPSHOT_MIME not in displayed:
         raise StoreError("the notebook's kernel captured nothing", "is nbdeploy installed in the kernel's environment?")
-    snapshot = ports.store.remembered(shown[SNAPSHOT_MIME]["tag"])
+    snapshot = ports.store.remembered(displayed[SNAPSHOT_MIME]["tag"])
     if snapshot is None:
         raise StoreError(
             "the notebook's kernel wrote to another store", "does the notebook or its kernel set NBDEPLOY_HOME?"
         )
-    return _told_anew(snapshot, shown[SNAPSHOT_MIME])
+    return _with_details(snapshot, displayed[SNAPSHOT_MIME])
 
 
-def stored(tag: str, *, trust: bool, ports: Ports) -> Snapshot:
-    """A snapshot by its tag, verified to be what this store captured.
+def snapshot_of_tag(request: DeployRequest, ports: Ports) -> Snapshot:
+    """Return the stored snapshot that a deploy names by its tag."""
+    return with_waivers(load_snapshot(as_tag(request.source or ""), trust=request.trust, ports=ports), request)
+
+
+def load_snapshot(tag: str, *, trust: bool, ports: Ports) -> Snapshot:
+    """Load a snapshot by its tag, and verify that this store captured it.
 
     Raises
     ------
     UnknownSource
         No such model in the BentoML store.
     Untrusted
-        It was captured elsewhere and ``trust`` is False, or it was changed since this store captured it.
+        Another store captured it and ``trust`` is False, or its files have changed since the capture.
     """
     snapshot = ports.capturer.load(tag)
     known = ports.store.remembered(snapshot.tag)
     if known is None:
         if not trust:
             raise Untrusted(
-                f"{snapshot.tag} was not captured by this store, and loading it runs whatever code it holds",
-                "if you trust where it comes from, do it again with --trust",
+                f"{snapshot.tag} was not captured by this store, and loading it runs its code",
+                "if you trust its origin, repeat the command with --trust",
                 details=_origin(snapshot),
             )
         ports.store.remember(snapshot)
         known = snapshot
     elif known.digest != snapshot.digest:
         raise Untrusted(
-            f"{snapshot.tag} is not what this store captured: its files have changed since",
+            f"{snapshot.tag} is not as this store captured it: its files have changed since",
             "deploy the model again from its notebook",
             details=f"captured {known.digest}\nfound    {snapshot.digest}",
         )
-    # With what the checks found when it was last captured, where it lies now.
+    # The store remembers the findings of the last capture; the files are at their present path.
     return known.model_copy(update={"path": snapshot.path})
 
 
-def judged(snapshot: Snapshot, request: DeployRequest) -> Snapshot:
-    """A stored snapshot with what is waived now marked as such.
+def with_waivers(snapshot: Snapshot, request: DeployRequest) -> Snapshot:
+    """Return a stored snapshot with its waived findings marked.
 
     Raises
     ------
     CheckFailed
-        What the checks had found speaks against this deploy.
+        A finding forbids the deploy.
     """
     findings = waived(snapshot.manifest.findings, request.waive, request.reason)
     refuse(findings, strict=request.strict)
@@ -168,12 +174,12 @@ def judged(snapshot: Snapshot, request: DeployRequest) -> Snapshot:
 
 
 def is_notebook(source: str) -> bool:
-    """Whether a SOURCE means a notebook (else it is a tag)."""
+    """Whether a source is a notebook (else it is a tag)."""
     return source.endswith(".ipynb") or Path(source).exists()
 
 
 def as_tag(source: str) -> str:
-    """``source`` as an exact tag ``name:version``."""
+    """Return ``source``, which must be an exact tag ``name:version``."""
     name, colon, version = source.partition(":")
     if not colon or not version or not name or version == "latest":
         raise UnknownSource(
@@ -199,13 +205,13 @@ def _origin(snapshot: Snapshot) -> str:
     return "\n".join(f"  {name:12} {value}" for name, value in lines.items())
 
 
-def _revived(document: dict[str, Any]) -> errors.DeployError:
-    """The error that the notebook's kernel raised, as if it had been raised here."""
+def _revive(document: dict[str, Any]) -> errors.DeployError:
+    """Make the error that the notebook's kernel raised of its document."""
     classes = {cls.code: cls for cls in _tree(errors.DeployError)}
     cls = classes.get(document.get("code", ""), errors.DeployError)
     error = cls(document.get("message", ""), document.get("remedy", ""), document.get("details", ""))
     if isinstance(error, errors.CheckFailed):
-        error.findings = tuple(Finding.model_validate(found) for found in document.get("findings", ()))
+        error.findings = tuple(Finding.model_validate(finding) for finding in document.get("findings", ()))
     return error
 
 

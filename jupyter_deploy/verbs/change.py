@@ -1,4 +1,4 @@
-"""The one way in which an endpoint changes: start what gains traffic, write, route, stop what has had its time."""
+"""Changes an endpoint: start the releases that gain traffic, write, route, and stop the unneeded releases."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from jupyter_deploy.domain.validation.validation import words_of
 
 
 def find(ports: Ports, name: str) -> Endpoint:
-    """The endpoint of that name.
+    """Return the endpoint with that name.
 
     Raises
     ------
     UnknownEndpoint
-        With the names that there are.
+        There is no such endpoint; the error lists the names.
     """
     endpoint = ports.store.endpoint(name)
     if endpoint is None:
@@ -52,18 +52,18 @@ def find(ports: Ports, name: str) -> Endpoint:
     return endpoint
 
 
-def moment(given: timedelta | datetime | None) -> datetime | None:
-    """The moment that is meant by a duration: so long ago."""
-    return now() - given if isinstance(given, timedelta) else given
+def moment(when: timedelta | datetime | None) -> datetime | None:
+    """Return the moment; a duration means so long ago."""
+    return now() - when if isinstance(when, timedelta) else when
 
 
 def target_of(ports: Ports, name: str) -> Target:
-    """The target of that name.
+    """Return the target with that name.
 
     Raises
     ------
     UnknownTarget
-        With the names that there are.
+        There is no such target; the error lists the names.
     """
     if name not in ports.targets:
         raise UnknownTarget(f"there is no target '{name}'", f"the targets are: {', '.join(sorted(ports.targets))}")
@@ -71,17 +71,17 @@ def target_of(ports: Ports, name: str) -> Target:
 
 
 def change(ports: Ports, before: Endpoint | None, after: Endpoint, *, reason: str, what: str) -> str:
-    """Bring an endpoint from one revision to the next; returns its URL.
+    """Bring an endpoint from one revision to the next; return its URL.
 
-    What has traffic in the new revision is started first and must be healthy; then, while no other process can change
-    this endpoint, the revision is written, if nobody else was faster, routed and confirmed, and what
-    nobody needs any more is stopped. A crash at any point leaves the old or the new revision in the store,
-    and ``reconcile`` makes the target equal to it.
+    The releases with traffic in the new revision start first and must be healthy. Then, while no other process can
+    change this endpoint, the revision is written unless another process was faster, routed and confirmed, and the
+    unneeded releases stop. A crash at any point leaves the old or the new revision in the store, and ``reconcile``
+    makes the target equal to it.
 
     Raises
     ------
     Conflict
-        The endpoint was changed meanwhile. What was started for this change is stopped again.
+        Another process changed the endpoint meanwhile. The releases that this change started are stopped again.
     TargetError
         A release could not be started, or the new routes are not in force.
     """
@@ -90,21 +90,21 @@ def change(ports: Ports, before: Endpoint | None, after: Endpoint, *, reason: st
     needed = [after.release(tag) for tag in after.traffic.tags()]
     had = set(before.traffic.tags()) if before and before.running else set()
     optional = {tag for tag in after.traffic.shadows if tag in had}
-    # Who begins to answer clients must show that it still does: a ready worker may hang when it is asked.
+    # A shadow that begins to answer clients gets its example first: a ready worker may hang at a request.
     answering = {after.traffic.stable, after.traffic.canary}
-    asked = {tag for tag in had if tag in answering and before and tag in before.traffic.shadows}
+    proving = {tag for tag in had if tag in answering and before and tag in before.traffic.shadows}
     try:
-        # The intent also tells others not to stop a release that runs already and that this change relies on.
+        # The intent also prevents others from stopping a running release that this change needs.
         ports.store.intend(*needed)
-        _start(target, needed, optional, asked)
+        _start(target, needed, optional, proving)
         with ports.store.exclusive(after.name):
-            _start(target, needed, optional, set())  # a stop that was under way may have ended one of them meanwhile
+            _start(target, needed, optional, set())  # a concurrent stop may have ended one of them
             with uninterrupted():
                 ports.store.save(after, based_on=before.revision if before else 0, reason=reason, change=what)
                 url = _routed(ports, target, before, after)
             stop_unwanted(ports, after.name, before.releases if before else ())
     except BaseException:
-        with contextlib.suppress(StoreError), disk_faults():  # what failed first is what is to be said
+        with contextlib.suppress(StoreError), disk_faults():  # the first failure is the one to report
             _fulfil(ports, after.name, needed)
         raise
     _fulfil(ports, after.name, needed)
@@ -113,21 +113,21 @@ def change(ports: Ports, before: Endpoint | None, after: Endpoint, *, reason: st
 
 
 def _fulfil(ports: Ports, name: str, needed: Iterable[Release]) -> None:
-    """Give the intents up, and stop what is not wanted without them."""
+    """Give the intents up, and stop the releases that nothing else needs."""
     with ports.store.exclusive(name):
         try:
             ports.store.fulfil(*needed)
-        finally:  # a full disk must not keep running what it has just refused
+        finally:  # a full disk must not keep the refused releases running
             stop_unwanted(ports, name, needed)
 
 
 def keep(ports: Ports, endpoint: Endpoint) -> str:
-    """The endpoint as it is, with all that it needs running, as after a reboot; returns its URL.
+    """Start all releases of an unchanged endpoint, as after a reboot; return its URL.
 
     Raises
     ------
     TargetError
-        A release that clients are answered by could not be started.
+        A release that answers clients could not be started.
     """
     target = target_of(ports, endpoint.target)
     lost = [name for name in _lost(ports) if name != endpoint.name]
@@ -141,10 +141,10 @@ def keep(ports: Ports, endpoint: Endpoint) -> str:
 
 
 def settle(endpoint: Endpoint, ports: Ports) -> Reconciled:
-    """Make what runs equal to what is wanted. Only within ``store.exclusive``.
+    """Make the running processes equal to the desired state. Only within ``store.exclusive``.
 
-    Every release is asked its example; one that does not answer as the notebook did is started anew. What
-    cannot be started is said in the result.
+    Every release gets its example; a release with another answer than the notebook's is restarted. The result names
+    the releases that cannot be started.
 
     Raises
     ------
@@ -180,16 +180,16 @@ def _bring_back(ports: Ports, names: Sequence[str]) -> None:
 
 
 def _lost(ports: Ports) -> list[str]:
-    """The endpoints that ran before a reboot: they come back, with what is kept warm, with the first that changes."""
+    """Return the endpoints that ran before a reboot: they start again, with warm releases, at the first change."""
     running = [e for e in ports.store.endpoints() if e.running and e.target in ports.targets]
     lost = {name for name in {e.target for e in running} if ports.targets[name].lost()}
     return [e.name for e in running if e.target in lost]
 
 
 def stop_unwanted(ports: Ports, name: str, releases: Iterable[Release]) -> list[Release]:
-    """Stop those of ``releases`` that the endpoint, as the store has it now, does not want and nobody is starting.
+    """Stop those of ``releases`` that the endpoint in the store does not need and no process is starting.
 
-    Only within ``store.exclusive(name)``: else what is read may be stale when the release is stopped.
+    Only within ``store.exclusive(name)``: else the endpoint may be stale when the release is stopped.
     """
     current = ports.store.endpoint(name)
     kept = {r.tag for r in current.wanted(ports.keep_revisions)} if current else set()
@@ -202,13 +202,13 @@ def stop_unwanted(ports: Ports, name: str, releases: Iterable[Release]) -> list[
     return stopped
 
 
-def _start(target: Target, releases: Iterable[Release], optional: set[str], asked: set[str]) -> None:
-    """Start what does not run; a shadow that was there before and does not come up stands in nobody's way."""
+def _start(target: Target, releases: Iterable[Release], optional: set[str], proving: set[str]) -> None:
+    """Start the releases that do not run; a former shadow that does not start delays no change."""
     for release in releases:
         try:
-            target.start(release, ask=release.tag in asked)
+            target.start(release, ask=release.tag in proving)
         except StartFailed as error:
-            if release.tag in asked:
+            if release.tag in proving:
                 raise CandidateUnhealthy(error.message, error.remedy, error.details) from error
             if release.tag not in optional:
                 raise
@@ -218,12 +218,12 @@ def _start(target: Target, releases: Iterable[Release], optional: set[str], aske
 
 
 def _routed(ports: Ports, target: Target, before: Endpoint | None, after: Endpoint) -> str:
-    """Route the new revision; if that fails, the endpoint goes back to what it was, as one more revision.
+    """Route the new revision; if that fails, return to the former state, as one more revision.
 
     Raises
     ------
     StoreError
-        The way back could not be written either.
+        The former state could not be written either.
     """
     try:
         return target.route(after)
@@ -236,8 +236,8 @@ def _routed(ports: Ports, target: Target, before: Endpoint | None, after: Endpoi
                 ports.store.save(back, based_on=after.revision, reason=reason, change=what)
         except StoreError as unsaved:
             raise StoreError(
-                f"revision {after.revision} is written and not in force, and the way back cannot be written",
-                "make room on the disk or make it writable; then 'nbdeploy reconcile' puts what is written in force",
+                f"revision {after.revision} is written and not in force, and the former state cannot be written",
+                "free space on the disk or make it writable; then 'nbdeploy reconcile' puts the revision in force",
                 f"{error}\n{unsaved}",
             ) from error
         with contextlib.suppress(TargetError):
@@ -246,16 +246,16 @@ def _routed(ports: Ports, target: Target, before: Endpoint | None, after: Endpoi
 
 
 def require_signature(ports: Ports, endpoint: Endpoint, candidate: Snapshot | None) -> None:
-    """Raise SignatureMismatch unless the candidate takes what stable takes and answers what stable answers."""
+    """Raise SignatureMismatch unless the candidate takes stable's inputs and returns stable's type of answers."""
     stable = ports.store.remembered(endpoint.traffic.stable)
     if stable is None or candidate is None or stable.tag == candidate.tag:
         return
-    found = stable.manifest.signature.mismatches(candidate.manifest.signature)
-    if found:
+    mismatches = stable.manifest.signature.mismatches(candidate.manifest.signature)
+    if mismatches:
         raise SignatureMismatch(
             f"{candidate.tag} cannot follow {stable.tag}, since clients of {endpoint.name} would notice",
             "deploy it under another name, or make it take and return what stable does",
-            details="\n".join(f"  {line}" for line in found),
+            details="\n".join(f"  {line}" for line in mismatches),
         )
 
 
@@ -264,7 +264,7 @@ def require_revision(endpoint: Endpoint, revision: int | None) -> None:
     if revision is not None and endpoint.revision != revision:
         raise Conflict(
             f"{endpoint.name} is at revision {endpoint.revision}, not {revision}",
-            f"look at 'nbdeploy describe {endpoint.name}' and decide again",
+            f"read 'nbdeploy describe {endpoint.name}' and decide again",
         )
 
 
@@ -276,7 +276,7 @@ def roles_in_words(traffic: Traffic | None) -> dict[str, str]:
 
 
 def difference_in_words(before: Endpoint | None, after: Endpoint) -> str:
-    """What a change does, release by release; goes to the history."""
+    """Describe a change for the history, release by release."""
     old, new = roles_in_words(before.traffic if before else None), roles_in_words(after.traffic)
     parts = [
         f"{tag}: {old.get(tag, 'no traffic')} → {new.get(tag, 'no traffic')}"
@@ -289,10 +289,10 @@ def difference_in_words(before: Endpoint | None, after: Endpoint) -> str:
     parts += _redacted_in_words(before, after)
     parts += _resources_in_words(before, after)
     parts += _images_in_words(before, after)
-    parts += _found_in_words(before, after)
-    asked = [asked_in_words(endpoint) for endpoint in (before, after)]
-    if asked[0] != asked[1]:
-        parts.append(f"validations: {asked[0]} → {asked[1]}")
+    parts += _findings_in_words(before, after)
+    validations = [validations_in_words(endpoint) for endpoint in (before, after)]
+    if validations[0] != validations[1]:
+        parts.append(f"validations: {validations[0]} → {validations[1]}")
     if before and not before.running:
         parts.append("running again")
     return "; ".join(parts) or "no change of traffic"
@@ -307,13 +307,13 @@ def _redacted_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
     ]
 
 
-def asked_in_words(endpoint: Endpoint | None) -> str:
-    """What an endpoint asks of its releases, in short; of none: nothing."""
+def validations_in_words(endpoint: Endpoint | None) -> str:
+    """Describe the validations of an endpoint in short; None: no endpoint, so no validations."""
     return words_of(endpoint.validations if endpoint else ())
 
 
 def _resources_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
-    """What releases may use from now on: those that are there already, and new ones with a limit."""
+    """Describe the changed resources of releases, and those of new releases with a limit."""
     known = {release.tag: release.resources for release in before.releases} if before else {}
     return [
         f"{release.tag}: {release.resources.words or 'any resources'}"
@@ -323,7 +323,7 @@ def _resources_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
 
 
 def _images_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
-    """What releases run from that are not as they were."""
+    """Describe the releases that run from another image or bento than before."""
     known = {release.tag: release.image for release in before.releases} if before else {}
     return [
         f"{release.tag}: runs from {release.image or 'its bento'}"
@@ -332,22 +332,22 @@ def _images_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
     ]
 
 
-def _found_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
-    """What was waived for the first time, and what is found only now of a release that was there."""
+def _findings_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
+    """Describe the newly waived findings, and the new findings of existing releases."""
     known = {release.tag: release.findings for release in before.releases} if before else {}
     parts = []
     for release in after.releases:
         news = [f for f in release.findings if has_new_findings([f], known.get(release.tag, ()))]
         waivers = dict.fromkeys(f.check for f in news if f.waived is not None)
-        found = dict.fromkeys(f.check for f in news if f.waived is None and release.tag in known)
+        added = dict.fromkeys(f.check for f in news if f.waived is None and release.tag in known)
         parts += [f"{release.tag}: {check} waived" for check in waivers]
-        parts += [f"{release.tag}: {check} found" for check in found]
+        parts += [f"{release.tag}: {check} found" for check in added]
     return parts
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Put off Ctrl-C and a polite kill until the block has ended: between writing and routing is no place to stop."""
+    """Defer Ctrl-C and SIGTERM until the block has ended: a revision is written and routed together."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

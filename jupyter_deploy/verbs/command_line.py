@@ -1,4 +1,4 @@
-"""The command line that asks for the same again, as it is told to who was refused."""
+"""The command line of a request, for the remedy of a refusal."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _AGAIN = "…"
 
 
 def retyped(request: Request, *head: str, leave_out: Collection[str] = ()) -> tuple[str, str]:
-    """What is typed for the same request, and what has to be typed anew in it, since it is secret.
+    """Return the command line of a request, and the secret parameters that the user has to type again.
 
     Parameters
     ----------
     head
-        The verb and what stands right behind it.
+        The verb and the words right after it.
     leave_out
-        Fields that ``head`` says already, or that mean nothing the second time.
+        Fields that ``head`` has already, or that have no meaning the second time.
     """
     words, secrets = list(head), []
     for name, field in type(request).model_fields.items():
@@ -38,7 +38,7 @@ def retyped(request: Request, *head: str, leave_out: Collection[str] = ()) -> tu
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """What stands behind an option each time that it is given; empty: nothing does."""
+    """Yield the word after each use of an option; empty: the option has no value."""
     if value is True:
         yield ""
     elif isinstance(value, Mapping):

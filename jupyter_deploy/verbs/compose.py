@@ -1,4 +1,4 @@
-"""compose: from an endpoint to a Compose project that runs without nbdeploy."""
+"""The verb ``compose``: a Compose project of an endpoint, which runs without nbdeploy."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.validation.scaffold import FileState, quoted
 
-from .capture import stored
+from .capture import load_snapshot
 from .change import find
 from .steps import Steps, noted_if_interrupted
 
-_INTERRUPTED = "of the project some files may be written; it can be said again, and makes it whole"
+_INTERRUPTED = "some files of the project may be written; run it again to complete them"
 
 
 def compose(request: ComposeRequest, ports: Ports, report: Report) -> Composed:
     """Make the gateway's image, send it, and write the project's files.
 
-    All that can be refused is refused before anything is made or written. Interrupted anywhere, it can be said again.
+    Faulty requests are refused before anything is made or written. After an interrupt the same command completes it.
     """
     with noted_if_interrupted(lambda: _INTERRUPTED):
         return _composed(request, ports, report)
@@ -52,7 +52,8 @@ def _composed(request: ComposeRequest, ports: Ports, report: Report) -> Composed
     if not request.dry_run:
         _send(image, inputs.to, ports, progress)
         progress(f"writing {inputs.folder}")
-        composing.folders.require(inputs.folder, overwrite=request.overwrite)  # somebody may have been there meanwhile
+        # Another process may have written it meanwhile.
+        composing.folders.require(inputs.folder, overwrite=request.overwrite)
         composing.folders.write(inputs.folder, texts)
     return Composed(
         endpoint=inputs.endpoint.name,
@@ -94,34 +95,35 @@ def _possible(request: ComposeRequest, ports: Ports) -> _ComposeInputs:
         images={tag: one.at(digest=one.digest) for tag, (one, _) in published.items()},
         folder=folder,
         base=as_source(request.base) if request.base else _base_of(made, stable),
-        environment=stored(endpoint.traffic.stable, trust=False, ports=ports).manifest.environment,
+        environment=load_snapshot(endpoint.traffic.stable, trust=False, ports=ports).manifest.environment,
         to=_repository(request.push_to) if request.push_to else stable.at(),
     )
 
 
 def _published(endpoint: Endpoint, ports: Ports) -> dict[str, tuple[Reference, Image | None]]:
-    """The image of each release that has traffic, by its tag, and what is known of it here.
+    """Return the image of each release with traffic, by its tag, with this store's metadata if there are any.
 
-    It is the one that the release runs from, else the latest publication. Raises Refused, which names the others.
+    The image is the one that the release runs from, else the latest publication. Raises Refused with the releases
+    that have none.
     """
-    found: dict[str, tuple[Reference, Image | None]] = {}
+    images: dict[str, tuple[Reference, Image | None]] = {}
     publications = ports.store.publications()
     for tag in endpoint.traffic.tags():
         release = endpoint.release(tag)
         latest = next((one for one in publications if one.image.snapshot_digest == release.digest), None)
         if release.image:
             runs = Reference.parse(release.image)
-            found[tag] = runs, ports.images.store.image(runs.digest or "")
+            images[tag] = runs, ports.images.store.image(runs.digest or "")
         elif latest:
-            found[tag] = Reference.parse(latest.reference), latest.image
-    lacking = [endpoint.release(tag) for tag in endpoint.traffic.tags() if tag not in found]
-    if lacking:
-        raise _unpublished(endpoint, lacking, "not published yet")
-    return found
+            images[tag] = Reference.parse(latest.reference), latest.image
+    unpublished = [endpoint.release(tag) for tag in endpoint.traffic.tags() if tag not in images]
+    if unpublished:
+        raise _unpublished(endpoint, unpublished, "not published yet")
+    return images
 
 
 def _require_there(inputs: _ComposeInputs, ports: Ports) -> None:
-    """Raise Refused for what was published and has gone from its registry."""
+    """Raise Refused if a published image has gone from its registry."""
     registry = ports.images.registry
     gone = [tag for tag, reference in inputs.images.items() if registry.digest(reference) is None]
     if gone:
@@ -129,42 +131,44 @@ def _require_there(inputs: _ComposeInputs, ports: Ports) -> None:
         raise _unpublished(inputs.endpoint, releases, "no longer where it was published")
 
 
-def _unpublished(endpoint: Endpoint, releases: list[Release], how: str) -> Refused:
+def _unpublished(endpoint: Endpoint, releases: list[Release], state: str) -> Refused:
     named = ", ".join(f"{one.tag} ({endpoint.traffic.role_of(one.tag)})" for one in releases)
     commands = [f"'nbdeploy publish {quoted(endpoint.name)} --release {quoted(one.tag)}'" for one in releases]
     return Refused(
-        f"a Compose file starts releases from their published images, and {how}: {named}",
+        f"a Compose file starts releases from their published images, and {state}: {named}",
         f"publish {'it' if len(releases) == 1 else 'them'} first: {', '.join(commands)}",
     )
 
 
 def _base_of(image: Image | None, reference: Reference) -> str:
-    """What an image was built on, as skopeo reads it. Raises InvalidInput: nobody here knows."""
+    """Return the base of an image, as skopeo reads it. Raises InvalidInput if this store does not know it."""
     if image is None or not image.base:
         raise InvalidInput(
-            f"which base is the gateway's image to have? That of {reference} is not known here",
+            f"the gateway's image has no base, and that of {reference} is not known here",
             "name one that has the same Python: --base HOST/PATH@sha256:…",
         )
     name, _, _ = image.base.rpartition("@")
-    # What lies on this machine is named by its path alone.
+    # An image on this machine is named by its path alone.
     return as_source(name if name.startswith(("oci:", "oci-archive:", "docker-archive:")) else image.base)
 
 
 def _repository(text: str) -> Reference:
-    found = Reference.parse(text)
-    if found.tag or found.digest:
-        raise InvalidInput(f"'{text}' names one image", f"write {found.name}: the gateway's tag is made of its digest")
-    return found
+    reference = Reference.parse(text)
+    if reference.tag or reference.digest:
+        raise InvalidInput(
+            f"'{text}' names one image", f"write {reference.name}: the gateway's tag is made of its digest"
+        )
+    return reference
 
 
 def _send(image: Image, to: Reference, ports: Ports, progress: Steps) -> None:
-    """Under a tag of its own, made of its digest: without one, registries clear it away."""
-    sending = f"sending the gateway's image, {size_in_words(image.size)}, as far as {to.registry} has not"
-    progress(sending)
+    """Send the image with a tag made of its digest: registries remove images without a tag."""
+    title = f"sending the gateway's image, {size_in_words(image.size)}, as far as {to.registry} has not"
+    progress(title)
     tagged = to.at(tag=f"gateway-{image.digest.removeprefix('sha256:')[:12]}")
     if ports.images.registry.digest(tagged) != image.digest:
         ports.images.registry.push(
-            image, ports.images.store.folder, tagged, lambda words: progress(f"{sending}: {words}", False)
+            image, ports.images.store.folder, tagged, lambda words: progress(f"{title}: {words}", False)
         )
 
 

@@ -1,4 +1,4 @@
-"""What changed from one snapshot to another: ``diff``, and in short what each release has that stable had not."""
+"""The verb ``diff``: the changes from one snapshot to another; and the changes of a release since stable."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from .change import find
 def diff(request: DiffRequest, ports: Ports, report: Report) -> Difference:
     """Compare two snapshots.
 
-    The answers are those that both snapshots hold to the instances that their examples have in common. Where there
-    are none, B is asked A's example in a clean process, if this store captured it.
+    The compared answers are those of both snapshots to the common instances of their examples. If there are none, B
+    gets A's example in a clean process, provided that this store captured B.
 
     Raises
     ------
     UnknownEndpoint, UnknownRelease, UnknownSource, NoCandidate, InvalidInput
-        What is named is not there, or is not enough to know what to compare with.
+        A named snapshot does not exist, or the request does not determine two snapshots.
     """
     first, second = _tags(request, ports)
     a, b = _snapshot(first, ports), _snapshot(second, ports)
@@ -40,7 +40,7 @@ def diff(request: DiffRequest, ports: Ports, report: Report) -> Difference:
 
 
 def changes_since(before: Endpoint, snapshot: Snapshot, ports: Ports) -> Changes | None:
-    """What is other in a new release than in the endpoint's stable one; of a release that it has, what is known."""
+    """Return the changes of a new release since the endpoint's stable one; of an existing release, the stored ones."""
     known = next((release for release in before.releases if release.tag == snapshot.tag), None)
     if known is not None:
         return known.changes
@@ -74,25 +74,25 @@ def _tags(request: DiffRequest, ports: Ports) -> tuple[str, str]:
             raise NoCandidate(
                 f"{request.a} has no candidate, and nothing was stable before {tag}", "name two tags: diff A B"
             )
-        raise InvalidInput(f"no predecessor of {tag} is known", "name what it is to be compared with: diff A B")
+        raise InvalidInput(f"no predecessor of {tag} is known", "name the other one: diff A B")
     return changes.predecessor, tag
 
 
-def exact_tag(given: str, ports: Ports) -> str:
-    """The exact tag that is meant by an endpoint's name (its stable release) or the beginning of a version."""
-    if ":" not in given:
-        return find(ports, given).traffic.stable
+def exact_tag(name: str, ports: Ports) -> str:
+    """Return the exact tag of an endpoint's name (its stable release) or of the beginning of a version."""
+    if ":" not in name:
+        return find(ports, name).traffic.stable
     tags = {release.tag for endpoint in ports.store.endpoints() for release in endpoint.releases}
-    if given in tags:
-        return given
-    found = sorted(tag for tag in tags if tag.startswith(given) and not given.endswith(":"))
-    if len(found) > 1:
-        raise UnknownRelease(f"'{given}' could mean several releases", f"name one of: {', '.join(found)}")
-    return found[0] if found else as_tag(given)
+    if name in tags:
+        return name
+    matches = sorted(tag for tag in tags if tag.startswith(name) and not name.endswith(":"))
+    if len(matches) > 1:
+        raise UnknownRelease(f"'{name}' could mean several releases", f"name one of: {', '.join(matches)}")
+    return matches[0] if matches else as_tag(name)
 
 
 def _snapshot(tag: str, ports: Ports) -> Snapshot:
-    """As this store remembers it, where it lies now; else from the model store, its digests verified."""
+    """Return the snapshot that this store remembers, at its present path; else that of the model store, verified."""
     known = ports.store.remembered(tag)
     if known is None:
         return ports.capturer.load(tag)
@@ -100,7 +100,7 @@ def _snapshot(tag: str, ports: Ports) -> Snapshot:
         return known
     try:
         moved = ports.capturer.load(tag)
-    except DeployError:  # it was removed; what is remembered can be compared all the same
+    except DeployError:  # it was removed, and the remembered manifest can still be compared
         return known
     return known.model_copy(update={"path": moved.path}) if moved.digest == known.digest else known
 
@@ -120,5 +120,5 @@ def _answers(a: Snapshot, b: Snapshot, ports: Ports, report: Report) -> Answers:
         answers = ports.capturer.predict(b, a.manifest.instances)
     except ReplayFailed as error:
         return Answers(problem=f"{common.problem}, and {b.tag} does not answer those of {a.tag}: {error.message}")
-    given = zip(a.manifest.instances, a.manifest.predictions, answers, strict=True)
-    return compare_answers(given, a.manifest, basis=f"the example of {a.tag}, asked of {b.tag} in a clean process")
+    rows = zip(a.manifest.instances, a.manifest.predictions, answers, strict=True)
+    return compare_answers(rows, a.manifest, basis=f"the example of {a.tag}, asked of {b.tag} in a clean process")

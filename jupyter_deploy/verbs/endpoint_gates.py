@@ -17,7 +17,7 @@ from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.domain.validation.model_calls import AGREEMENT, LATENCIES
-from jupyter_deploy.domain.validation.notebook_calls import asks_for
+from jupyter_deploy.domain.validation.notebook_calls import calls_function
 from jupyter_deploy.domain.validation.parameters import parse_parameters
 from jupyter_deploy.domain.validation.ports import Notebook
 from jupyter_deploy.domain.validation.validation import Run, ValidationSpec
@@ -65,13 +65,13 @@ class GateSource:
         The validations; None: the deploy names none, and the endpoint keeps its own.
     file
         The ``nbdeploy.yaml`` with the validations; empty: options name them.
-    passed_over
+    ignored_file
         An ``nbdeploy.yaml`` that is ignored, since the endpoint's validations come from another source.
     """
 
     specs: tuple[ValidationSpec, ...] | None
     file: str = ""
-    passed_over: str = ""
+    ignored_file: str = ""
 
 
 def gate_source(request: DeployRequest, name: str, before: Endpoint | None, ports: Ports) -> GateSource:
@@ -87,7 +87,7 @@ def gate_source(request: DeployRequest, name: str, before: Endpoint | None, port
     """
     if OFF in request.validate:
         if len(request.validate) > 1 or request.gate or request.parameter:
-            raise InvalidInput("--validate off takes all validations away", "name nothing beside it")
+            raise InvalidInput("--validate off takes all validations away", "name nothing with it")
         return GateSource(())
     if request.parameter and not request.validate:
         raise InvalidInput("-p is for a notebook's parameters cell", "name the notebook too: --validate NOTEBOOK")
@@ -136,7 +136,7 @@ def _in_file(name: str, before: Endpoint | None, ports: Ports, problems: Problem
         return GateSource(None)
     if before is None or not before.validations or before.validations_from == file:
         return GateSource(specs, file)
-    return GateSource(None, passed_over=file if _beyond(specs, before.validations) else "")
+    return GateSource(None, ignored_file=file if _beyond(specs, before.validations) else "")
 
 
 def listed_for(name: str, ports: Ports) -> tuple[ValidationSpec, ...]:
@@ -161,7 +161,12 @@ def plan_gates(specs: tuple[ValidationSpec, ...], ports: Ports) -> GatePlan:
         except DeployError as error:
             detail = " ".join(f"{error.message} {error.details}".split())
             missing.append(
-                Run(notebook=spec.notebook or "", parameters=spec.told.parameters, status="not run", detail=detail)
+                Run(
+                    notebook=spec.notebook or "",
+                    parameters=spec.without_secrets.parameters,
+                    status="not run",
+                    detail=detail,
+                )
             )
         else:
             runs += planned
@@ -228,7 +233,7 @@ def _measures(notebook: Notebook, gate: Gate, notebooks: Sequence[Notebook]) -> 
     """Whether a gate belongs to this notebook; if no notebook names the metric, the gate belongs to all of them."""
     if _mentioned(notebooks, gate):
         return _mentioned([notebook], gate)
-    callers = [one for one in notebooks if asks_for("model", one.source)] if gate.metric in OF_CALLS else []
+    callers = [one for one in notebooks if calls_function("model", one.source)] if gate.metric in OF_CALLS else []
     return notebook in callers or not callers
 
 

@@ -35,10 +35,10 @@ from jupyter_deploy.domain.requests import (
 from jupyter_deploy.domain.validation.validated import Validated, in_short, lines_of
 from jupyter_deploy.domain.validation.validation import GateResult, Run, Validation
 
-from .capture import stored
+from .capture import load_snapshot
 from .command_line import retyped
+from .compare import compare
 from .endpoint_gates import GatePlan, dropped_specs, plan_gates
-from .observe import compare
 from .recorded_requests import with_recorded
 from .run_plan import Planned
 from .validation import run_all
@@ -109,7 +109,7 @@ class GateCheck:
         later = ", ".join(dict.fromkeys(gate for gate in gates if gate not in judged))
         names = [one.notebook.path.name for one in self.upcoming.runs if one.traffic and self.first]
         return (
-            *([f"{later}: from the next release on, beside stable"] if later else []),
+            *([f"{later}: from the next release on, compared with stable"] if later else []),
             *(f"{name}: from the next release on, on recorded requests" for name in names),
         )
 
@@ -222,7 +222,7 @@ def enforce(check: GateCheck, ports: Ports, report: Report, begins: Callable[[],
     past = ports.store.validations(endpoint=check.name, limit=_HISTORY)
     known = _known(past, check)
     fresh = [planned for planned in check.planned if planned.key not in known]
-    live = _judged_live(check, past, ports) if check.endpoint else ()
+    live = _judge_live(check, past, ports) if check.endpoint else ()
     runs = [*check.enforced.missing, *(known[planned.key] for planned in check.planned if planned.key in known)]
     whole = None if fresh or live or check.enforced.missing else _whole(past, check)
     if whole is None:
@@ -265,7 +265,7 @@ def _stable(endpoint: Endpoint | None, enforced: GatePlan, ports: Ports) -> Snap
 def _snapshot(tag: str, ports: Ports) -> Snapshot:
     """The snapshot by the store's memory; the process that serves it verifies its digest."""
     known = ports.store.remembered(tag)
-    return known if known and Path(known.path).is_dir() else stored(tag, trust=False, ports=ports)
+    return known if known and Path(known.path).is_dir() else load_snapshot(tag, trust=False, ports=ports)
 
 
 def in_words(tag: str, validated: Validated | None) -> tuple[str, ...]:
@@ -287,8 +287,8 @@ def _recorded(
         try:
             runnable = files.enter_context(with_recorded(fresh, None, None, check.name, ports))
         except InvalidInput as error:
-            wanting = [] if check.endpoint is None else [one for one in fresh if one.traffic]
-            waiting = tuple(_without_requests(one, error.message) for one in wanting)
+            undecided_runs = [] if check.endpoint is None else [one for one in fresh if one.traffic]
+            waiting = tuple(_without_requests(one, error.message) for one in undecided_runs)
         yield runnable, waiting
 
 
@@ -316,7 +316,7 @@ def _whole(past: Iterable[Validation], check: GateCheck) -> Validation | None:
     return None
 
 
-def _judged_live(check: GateCheck, past: Sequence[Validation], ports: Ports) -> tuple[GateResult, ...]:
+def _judge_live(check: GateCheck, past: Sequence[Validation], ports: Ports) -> tuple[GateResult, ...]:
     """Judge the gates on live traffic by the comparison so far."""
     if check.endpoint is None or not check.enforced.live:
         return ()
@@ -381,5 +381,5 @@ def _forcing(request: DeployRequest, name: str, tag: str) -> str:
     words, secrets = retyped(
         request.model_copy(update={"name": name}), "nbdeploy", "deploy", tag, leave_out=(*_CAPTURED, *named)
     )
-    again = f" (say {secrets} again)" if secrets else ""
+    again = f" (type {secrets} again)" if secrets else ""
     return f"""its snapshot is stored; to deploy it all the same{again}: {words} --force --reason "…\""""

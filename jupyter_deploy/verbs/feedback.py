@@ -1,4 +1,4 @@
-"""feedback: what was really so of an endpoint's answers is sent to it, and counted."""
+"""The verb ``feedback``: ground truth is sent to an endpoint and joined to its predictions."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import FeedbackRequest, Step
 
 from .change import find
-from .observe import address
+from .predict import address
 
 _MOST, _BYTES = 1000, 4 * 1024**2
-"""A POST holds so many items and so many bytes, unless one alone is longer."""
+"""The limits of one POST in items and bytes; a single longer item is sent alone."""
 
 
 def feedback(request: FeedbackRequest, ports: Ports, report: Report) -> Feedback:
-    """Send what was really so, if there is any, and say how much of all that is kept is joined."""
+    """Send ground truth, if there is any, and count the predictions with and without it."""
     endpoint = find(ports, request.name)
     accepted = 0
     if request.data is not None:
         url = f"{address(endpoint, ports)}/feedback"
         _require_data_kept(endpoint)
         actuals = ports.truth.read(request.data, texts=_answers_texts(endpoint, ports))
-        accepted = _sent(actuals, url, endpoint, ports, report)
+        accepted = _send(actuals, url, endpoint, ports, report)
     more = {"accepted": accepted, "record_sample": endpoint.record_sample}
     return ports.truth.counts(endpoint.name).model_copy(update=more)
 
@@ -35,7 +35,7 @@ def _require_data_kept(endpoint: Endpoint) -> None:
     if endpoint.record != "full":
         raise InvalidInput(
             f"{endpoint.name} keeps no data of its requests (it records '{endpoint.record}'), and no feedback either",
-            f"'nbdeploy traffic {endpoint.name} --record full' has them kept from then on",
+            f"'nbdeploy traffic {endpoint.name} --record full' stores them from then on",
         )
 
 
@@ -44,7 +44,7 @@ def _answers_texts(endpoint: Endpoint, ports: Ports) -> bool:
     return snapshot is not None and snapshot.manifest.signature.answer_schema.get("type") == "string"
 
 
-def _sent(actuals: list[Actual], url: str, endpoint: Endpoint, ports: Ports, report: Report) -> int:
+def _send(actuals: list[Actual], url: str, endpoint: Endpoint, ports: Ports, report: Report) -> int:
     sizes = [len(json.dumps(actual.actual)) + len(actual.request_id) for actual in actuals]
     parts, begun, accepted = batches(actuals, sizes, most=_MOST, size=_BYTES), 0, 0
     for number, part in enumerate(parts, 1):
@@ -57,21 +57,21 @@ def _sent(actuals: list[Actual], url: str, endpoint: Endpoint, ports: Ports, rep
         except TargetError as error:
             raise TargetError(f"{error.message}; {_so_far(accepted, actuals)}", _AGAIN, error.details) from error
         if status != 200:
-            raise _refused(status, body, endpoint, _so_far(accepted, actuals))
+            raise _refusal(status, body, endpoint, _so_far(accepted, actuals))
         accepted += int(body["accepted"])
     return accepted
 
 
-_AGAIN = "run it again: what comes twice counts once"
+_AGAIN = "run it again: an item that is sent twice counts once"
 
 
 def _so_far(accepted: int, actuals: list[Actual]) -> str:
-    return f"{accepted} of {len(actuals)} were written down"
+    return f"{accepted} of {len(actuals)} were recorded"
 
 
-def _refused(status: int, body: Any, endpoint: Endpoint, so_far: str) -> InvalidInput | TargetError:
-    said = body.get("detail", body) if isinstance(body, dict) else body
-    words = f"{endpoint.name} answers {status}: {said}; {so_far}"
+def _refusal(status: int, body: Any, endpoint: Endpoint, so_far: str) -> InvalidInput | TargetError:
+    detail = body.get("detail", body) if isinstance(body, dict) else body
+    words = f"{endpoint.name} answers {status}: {detail}; {so_far}"
     if status < 500:
-        return InvalidInput(words, "mend what is named; what comes twice counts once")
+        return InvalidInput(words, "correct the named item; an item that is sent twice counts once")
     return TargetError(words, _AGAIN)

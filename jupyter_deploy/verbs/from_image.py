@@ -1,4 +1,4 @@
-"""A deploy from a published image: which image is meant, whether it is that of the snapshot, and who vouches for it."""
+"""A published image as the source of a deploy: it is identified, compared with its snapshot, verified and pulled."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from jupyter_deploy.domain.ports import Live, Ports, Report
 from jupyter_deploy.domain.requests import DeployRequest, Step
 from jupyter_deploy.domain.validation.validation import Underway
 
-from .capture import as_tag, is_notebook, stored
+from .capture import as_tag, is_notebook, load_snapshot, with_waivers
 from .steps import Steps
 from .verify import verify
 
 
 @dataclass(frozen=True)
-class Imaged:
-    """A deploy whose image is known.
+class ImageSource:
+    """The image of a deploy, and its snapshot.
 
     Attributes
     ----------
     request
-        As it was asked, but with the image's digest in the place of its tag, and its snapshot as the source.
+        The deploy's request, with the image's digest in place of its tag, and the image's snapshot as the source.
     """
 
     request: DeployRequest
@@ -34,18 +34,21 @@ class Imaged:
 
 
 def require_image(request: DeployRequest, live: Live | None) -> None:
-    """Raise InvalidInput for what cannot be asked beside an image, or without one."""
+    """Raise InvalidInput if an option cannot be combined with ``--image``, or needs it."""
     if request.image is None:
         if request.verify is not None:
-            raise InvalidInput("there is no image whose signature could be looked at", "add --image HOST/PATH:TAG")
+            raise InvalidInput("--verify needs an image", "add --image HOST/PATH:TAG")
         return
     reference = Reference.parse(request.image)
     if reference.tag is None and reference.digest is None:
-        raise InvalidInput(f"which image of {reference} is meant?", f"write {reference}:TAG or {reference}@sha256:…")
+        raise InvalidInput(
+            f"{reference} names no image: its tag or digest is missing",
+            f"write {reference}:TAG or {reference}@sha256:…",
+        )
     if live is not None or (request.source and is_notebook(request.source)):
         raise InvalidInput(
-            f"an image holds a model already, so {request.source or 'another one'} cannot be deployed from it",
-            "name the snapshot's tag that was published, or none: the image says it",
+            f"an image has its own model, so {request.source or 'another model'} cannot be deployed from it",
+            "name the tag of the published snapshot, or none: the image names its snapshot",
         )
     if request.isolated:
         raise InvalidInput("an image has an environment of its own", "leave out --isolated")
@@ -53,73 +56,85 @@ def require_image(request: DeployRequest, live: Live | None) -> None:
         raise InvalidInput(f"there is no key {request.verify}", "name the signer's public key, such as cosign.pub")
 
 
-def imaged(request: DeployRequest, ports: Ports, report: Report) -> Imaged:
-    """The image that is meant, by what it says of itself; nothing of it is brought yet.
+def find_image(request: DeployRequest, ports: Ports, report: Report) -> ImageSource:
+    """Find the image of a deploy by its own metadata, without pulling it.
 
-    One that lies in this machine's store already is not asked for in its registry.
+    An image in this machine's store needs no request to its registry.
 
     Raises
     ------
     InvalidInput
-        There is no such image, or it is of no snapshot.
+        There is no such image, or it has no snapshot.
     Refused
-        It is of another snapshot than the request's, or than the store has by that tag.
+        Its snapshot is not the request's, or not the store's with that tag.
     UnknownSource, Untrusted
         Its snapshot is not in the store, or was not captured by it.
     ToolMissing, RegistryError
     """
     reference = Reference.parse(request.image or "")
     report(Step(number=1, total=1, title=f"asking {reference.registry} for {reference}"))
-    exact, image = _found(reference, ports)
+    exact, image = _identify(reference, ports)
     if request.source and as_tag(request.source) != image.snapshot:
         raise Refused(
             f"{exact} is of {image.snapshot}, not of {request.source}",
             f"publish {request.source} and name that image, or deploy {image.snapshot}",
         )
-    snapshot = stored(image.snapshot, trust=request.trust, ports=ports)
+    snapshot = load_snapshot(image.snapshot, trust=request.trust, ports=ports)
     if snapshot.digest != image.snapshot_digest:
         raise Refused(
             f"{exact} is not of the {image.snapshot} that is stored here",
             f"publish {image.snapshot} from here and name that image",
             f"stored   {snapshot.digest}\nin image {image.snapshot_digest}",
         )
-    return Imaged(request.model_copy(update={"image": str(exact), "source": image.snapshot}), image, snapshot)
+    update = {"image": str(exact), "source": image.snapshot}
+    return ImageSource(request.model_copy(update=update), image, snapshot)
 
 
-def bring(found: Imaged, ports: Ports, progress: Steps) -> None:
-    """Have the image in this machine's store, vouched for if that is demanded.
+def snapshot_of_image(source: ImageSource, ports: Ports, progress: Steps) -> Snapshot:
+    """Verify the image if the request demands it, pull it into this machine's store, and return its snapshot.
 
     Raises
     ------
+    CheckFailed
+        The snapshot has findings that are not waived.
     Refused
-        With ``verify``: it is not signed by that key's owner, or something speaks against it.
+        With ``verify``: that key did not sign the image, or the evidence does not pass.
     ToolMissing, RegistryError, StoreError
     """
-    request, store = found.request, ports.images.store
+    _pull(source, ports, progress)
+    return with_waivers(source.snapshot, source.request)
+
+
+def _pull(source: ImageSource, ports: Ports, progress: Steps) -> None:
+    request, store = source.request, ports.images.store
     reference = Reference.parse(request.image or "")
-    bringing = f"bringing {reference}"
     if request.verify is not None:
-        progress(f"verifying {reference}")
-
-        def told(step: Step | Underway) -> None:
-            if isinstance(step, Step):
-                progress(f"verifying {reference}: {step.title}", False)
-
-        result = verify(VerifyRequest(image=str(reference), key=request.verify), ports, told)
-        if result.verdict != "pass":
-            raise Refused(
-                f"{reference} is not to be run: 'nbdeploy verify' does not pass it",
-                "look into what speaks against it; without --verify it is run all the same",
-                "\n".join(f"  {one.subject}: {one.sentence}" for one in result.evidence if one.verdict != "pass"),
-            )
+        _verify(reference, request.verify, ports, progress)  # which pulls the image too
         return
-    progress(bringing)
-    if store.image(found.image.digest) is None:
-        ports.images.registry.pull(reference, store.folder, lambda words: progress(f"{bringing}: {words}", False))
+    title = f"bringing {reference}"
+    progress(title)
+    if store.image(source.image.digest) is None:
+        ports.images.registry.pull(reference, store.folder, lambda words: progress(f"{title}: {words}", False))
 
 
-def _found(reference: Reference, ports: Ports) -> tuple[Reference, Image]:
-    """The image's place with its digest alone, and the image."""
+def _verify(reference: Reference, key: str, ports: Ports, progress: Steps) -> None:
+    progress(f"verifying {reference}")
+
+    def report(step: Step | Underway) -> None:
+        if isinstance(step, Step):
+            progress(f"verifying {reference}: {step.title}", False)
+
+    result = verify(VerifyRequest(image=str(reference), key=key), ports, report)
+    if result.verdict != "pass":
+        raise Refused(
+            f"{reference} is not to be run: 'nbdeploy verify' does not pass it",
+            "examine the evidence against it; a deploy without --verify runs it all the same",
+            "\n".join(f"  {one.subject}: {one.sentence}" for one in result.evidence if one.verdict != "pass"),
+        )
+
+
+def _identify(reference: Reference, ports: Ports) -> tuple[Reference, Image]:
+    """Return the image, and its reference with a digest in place of a tag."""
     registry, store = ports.images.registry, ports.images.store
     digest = reference.digest
     if digest is None:

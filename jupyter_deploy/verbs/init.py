@@ -1,4 +1,4 @@
-"""``init``: the files by which a project's models are validated in CI, at each commit and by hand."""
+"""The verb ``init``: the files of a project whose models are validated in CI, at each commit and by hand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jupyter_deploy.domain.validation.scaffold_ports import Draft, ProjectNotebo
 
 
 def init(request: InitRequest, ports: Ports, report: Report) -> SetUp:
-    """Look at the project, write what is not there yet, and say what to do next."""
+    """Read the project, write the missing files, and return the next steps."""
     del report
     folder = Path(request.folder).expanduser()
     if not folder.is_dir():
@@ -40,77 +40,78 @@ def init(request: InitRequest, ports: Ports, report: Report) -> SetUp:
 
 
 def _put(draft: Draft, top: Path, ports: Ports, *, dry_run: bool) -> StartingFile:
-    there = ports.starter.existing(top, draft.path)
+    existing = ports.starter.existing(top, draft.path)
     try:
-        if there is None and not dry_run and not ports.starter.write(top, draft.path, draft.text):
-            there = ports.starter.existing(top, draft.path)
+        if existing is None and not dry_run and not ports.starter.write(top, draft.path, draft.text):
+            existing = ports.starter.existing(top, draft.path)
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
         raise InvalidInput(
-            f"{top / draft.path} cannot be written: {error.strerror}", "what was written before it stays; run it again"
+            f"{top / draft.path} cannot be written: {error.strerror}", "the files written before it stay; run it again"
         ) from error
-    if there is None:
+    if existing is None:
         return StartingFile(path=draft.path, state="would be written" if dry_run else "written", text=draft.text)
-    if there == draft.text:
+    if existing == draft.text:
         return StartingFile(path=draft.path, state="as it is wanted", text=draft.text)
-    add = "" if draft.mark and draft.mark in there else draft.add
+    add = "" if draft.mark and draft.mark in existing else draft.add
     return StartingFile(path=draft.path, state="left as it is", text=draft.text, add=add)
 
 
 def _released(top: Path, ports: Ports) -> dict[str, Release]:
     """The stable release of each endpoint whose model came from a notebook of the project, by the endpoint's name."""
-    found = {}
+    released = {}
     for endpoint in ports.store.endpoints():
         release = endpoint.release(endpoint.traffic.stable)
         if release.source.is_known and Path(str(release.source.notebook)).is_relative_to(top):
-            found[endpoint.name] = release
-    return found
+            released[endpoint.name] = release
+    return released
 
 
 def _trained(
     request: InitRequest, top: Path, notebooks: Sequence[ProjectNotebook], released: dict[str, Release], ports: Ports
 ) -> list[Trained]:
-    """What the request names; else all that cells deploy, that was deployed, or that alone is fitted here."""
+    """Return the requested model; else the models that cells deploy, that are deployed, or the only fitted one."""
     if request.notebook is not None:
         chosen = _chosen(request.notebook, top, notebooks)
-        found = [_told(request, one) for one in _known(chosen, top, released, ports)]
-        return found or [_guessed(request, chosen, top, ports)]
+        models = [_with_request(request, one) for one in _known(chosen, top, released, ports)]
+        return models or [_guessed(request, chosen, top, ports)]
     if request.name or request.model or request.example:
-        raise InvalidInput(
-            "of which notebook? --name, --model and --example belong to one", "add --notebook, such as train.ipynb"
-        )
+        raise InvalidInput("--name, --model and --example need a notebook", "add --notebook, such as train.ipynb")
     training = [notebook for notebook in notebooks if not notebook.validates]
-    if found := [one for notebook in training for one in _known(notebook, top, released, ports)]:
-        return list({one.name: one for one in found}.values())
+    if models := [one for notebook in training for one in _known(notebook, top, released, ports)]:
+        return list({one.name: one for one in models}.values())
     fitting = [notebook for notebook in training if ports.starter.fitted(notebook) is not None]
     if len(fitting) > 1 or (training and not fitting):
         names = ", ".join(notebook.path for notebook in fitting or training)
         raise InvalidInput(
-            f"which notebook trains the model? None deploys one; there are {names}",
-            "name it: nbdeploy init --notebook train.ipynb --model model --example 'X_test[:5]', or add '%deploy model "
-            "--name NAME --example …' to it",
+            f"no notebook deploys a model, and none or several fit one: {names}",
+            "name one: nbdeploy init --notebook train.ipynb --model model --example 'X_test[:5]', or add '%deploy "
+            "model --name NAME --example …' to it",
         )
     return [_guessed(request, fitting[0], top, ports) if fitting else ports.starter.example]
 
 
 def _chosen(name: str, top: Path, notebooks: Sequence[ProjectNotebook]) -> ProjectNotebook:
-    wanted = os.path.relpath(Path(name).expanduser().resolve(), top)
+    relative = os.path.relpath(Path(name).expanduser().resolve(), top)
     for notebook in notebooks:
-        if notebook.path in (wanted, name):
+        if notebook.path in (relative, name):
             return notebook
-    raise UnknownSource(f"{name} is no notebook of {top}", "is it a path from here, and not ignored by git?")
+    raise UnknownSource(
+        f"{name} is no notebook of {top}",
+        "check that the path is relative to this folder, and that git does not ignore it",
+    )
 
 
 def _known(notebook: ProjectNotebook, top: Path, released: dict[str, Release], ports: Ports) -> list[Trained]:
-    """The models that a notebook deploys by its cells, and those that were deployed from it, with a guessed example."""
-    found = ports.starter.deployed(notebook)
-    told = {one.name for one in found}
+    """Return the models that a notebook's cells deploy, and those deployed from it before, with a guessed example."""
+    models = ports.starter.deployed(notebook)
+    names = {one.name for one in models}
     for name, release in released.items():
-        if name in told or Path(str(release.source.notebook)) != top / notebook.path:
+        if name in names or Path(str(release.source.notebook)) != top / notebook.path:
             continue
         variable = str(release.source.variable)
         if (fitted := ports.starter.fitted(notebook, variable)) is not None:
-            found.append(Trained(notebook=notebook.path, name=name, model=variable, example=fitted[1], guessed=True))
-    return found
+            models.append(Trained(notebook=notebook.path, name=name, model=variable, example=fitted[1], guessed=True))
+    return models
 
 
 def _guessed(request: InitRequest, notebook: ProjectNotebook, top: Path, ports: Ports) -> Trained:
@@ -119,7 +120,7 @@ def _guessed(request: InitRequest, notebook: ProjectNotebook, top: Path, ports: 
     if not (model and example):
         missing = " and ".join(option for option, value in (("--model", model), ("--example", example)) if not value)
         raise InvalidInput(
-            f"{notebook.path} does not say what it deploys",
+            f"{notebook.path} names no model to deploy",
             f"give {missing}, such as --model model --example 'X_test[:5]'",
         )
     name = checked_name(request.name) if request.name else name_for(notebook.path, top.name)
@@ -127,11 +128,15 @@ def _guessed(request: InitRequest, notebook: ProjectNotebook, top: Path, ports: 
     return Trained(notebook=notebook.path, name=name, model=model, example=example, guessed=guessed)
 
 
-def _told(request: InitRequest, one: Trained) -> Trained:
-    """With what the request says instead."""
-    said = {"name": request.name and checked_name(request.name), "model": request.model, "example": request.example}
-    given = {name: value for name, value in said.items() if value}
-    return one.model_copy(update={**given, "guessed": one.guessed and not request.example})
+def _with_request(request: InitRequest, one: Trained) -> Trained:
+    """Return the model with the values of the request in place of its own."""
+    requested = {
+        "name": request.name and checked_name(request.name),
+        "model": request.model,
+        "example": request.example,
+    }
+    changes = {name: value for name, value in requested.items() if value}
+    return one.model_copy(update={**changes, "guessed": one.guessed and not request.example})
 
 
 def _start(
@@ -152,7 +157,7 @@ def _start(
     return Starting(
         top=str(top),
         trained=trained,
-        # One of an endpoint that no notebook here deploys could not be run where nothing else is.
+        # In CI no other endpoint exists, so validations of endpoints that no notebook deploys cannot run.
         validating={path: name for path, name in validating.items() if name is None or name in names},
         regression=regression,
         cells={n.path: n.cells for n in notebooks},
@@ -160,14 +165,14 @@ def _start(
 
 
 def _endpoint_of(notebook: ProjectNotebook) -> str | None:
-    """Whose model a validation notebook asks for, as its parameters say."""
-    said = re.search(r"""^endpoint\s*(?::[^=\n]*)?=\s*["']([^"'\n]+)["']""", notebook.parameters or "", re.MULTILINE)
-    return said[1] if said else None
+    """Return the endpoint in a validation notebook's parameters."""
+    match = re.search(r"""^endpoint\s*(?::[^=\n]*)?=\s*["']([^"'\n]+)["']""", notebook.parameters or "", re.MULTILINE)
+    return match[1] if match else None
 
 
 def _notes(top: Path, trained: Sequence[Trained], files: Sequence[StartingFile], *, in_repository: bool) -> list[str]:
     notes = [
-        f"{one.notebook} does not say how its model is deployed; taken to be: {one.command}. If that is wrong, mend it "
+        f"{one.notebook} does not deploy its model; assumed: {one.command}. If that is wrong, correct it "
         "in the workflow"
         for one in trained
         if one.guessed

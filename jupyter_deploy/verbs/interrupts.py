@@ -1,4 +1,4 @@
-"""Ctrl-C and polite kills while notebooks run: one is enough, and those after it must not take the results along."""
+"""Ctrl-C and SIGTERM while notebooks run: the first ends the runs, and later ones must not lose the results."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from contextlib import contextmanager
 from typing import Any
 
 _PATIENCE = 60.0
-"""Seconds. Kernels are gone and what had ended is stored long before; if something hangs, the next Ctrl-C is heard."""
+"""Seconds until a Ctrl-C counts again, in case the end hangs; usually the results are stored long before."""
 
 _held = threading.Lock()
 
 
 @contextmanager
 def heard_once() -> Iterator[None]:
-    """Within, the first Ctrl-C or polite kill is raised as ever, and those of the minute after it are not heard.
+    """Raise the first Ctrl-C or SIGTERM within the block, and ignore those of the minute after it.
 
-    Without effect in another thread than the main one, and within itself.
+    No effect outside the main thread and within itself.
     """
     if threading.current_thread() is not threading.main_thread() or not _held.acquire(blocking=False):
         yield
@@ -33,7 +33,7 @@ def heard_once() -> Iterator[None]:
         first = time.monotonic()
         former[signal.Signals(number)](number, frame)
 
-    # What Python does not handle (a kernel's polite kill) ends the process, as ever.
+    # A signal without a handler in Python (SIGTERM in a kernel) ends the process, as usual.
     former = {
         number: handler for number in (signal.SIGINT, signal.SIGTERM) if callable(handler := signal.getsignal(number))
     }

@@ -19,28 +19,28 @@ from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 
 from .build import build
-from .capture import stored
+from .capture import load_snapshot
 from .change import find
 from .publish_gate import forced_or_passed
 from .steps import Steps, noted_if_interrupted
 
-_LOOKED_AT = 3  # images of the same repository that are asked which layers they have, before anything is sent
+_LATEST = 3  # images of the same repository whose layers are listed before an upload
 
 
 def publish(request: PublishRequest, ports: Ports, report: Report) -> Published:
-    """Build the image of a release, send it, attach its bill of materials, sign it, remember it.
+    """Build the image of a release, send it, attach its bill of materials, sign it, store the publication.
 
-    All that can be refused is refused before the image is built. Interrupted anywhere, it can be said again: what was
-    made and sent is used, and a tag names a whole image or none. Ctrl-C leaves with a note of what is done by then.
+    Faulty requests are refused before the image is built. After an interrupt the same command continues: finished
+    parts are used, and a tag names a whole image or none. The interrupt has a note with the finished steps.
     """
     so_far = _SoFar()
-    with noted_if_interrupted(lambda: f"{so_far.words}; it can be said again: what is finished is used"):
+    with noted_if_interrupted(lambda: f"{so_far.words}; run it again: finished parts are used"):
         return _published(request, ports, report, so_far)
 
 
 @dataclass
 class _SoFar:
-    """What is done of a publication, for who interrupts it."""
+    """The finished steps of a publication, for the note of an interrupt."""
 
     words: str = "nothing was made or sent"
 
@@ -56,14 +56,14 @@ def _published(request: PublishRequest, ports: Ports, report: Report, so_far: _S
     builder.check(inputs.plan(Bento(tag=inputs.snapshot.tag, snapshot_digest=inputs.snapshot.digest, path="")))
 
     progress("building the bento")
-    so_far.words = "no image was made and nothing was sent; layers that were finished are kept"
+    so_far.words = "no image was made and nothing was sent; finished layers are kept"
     bento = build(inputs.snapshot, ports)
     progress("building the image")
     image = builder.build(inputs.plan(bento), lambda words: progress(f"building the image: {words}", False))
     so_far.words = f"the image was made, and nothing of it is in {inputs.reference.registry} yet"
-    with ThreadPoolExecutor(1) as beside:  # the bill is written while the registry is asked and sent to
-        bill = beside.submit(images.bill_of_materials, inputs.snapshot, image)
-        named = images.registry.digest(inputs.reference)  # asked again, since a build may take a while
+    with ThreadPoolExecutor(1) as pool:  # the bill is written during the upload
+        bill = pool.submit(images.bill_of_materials, inputs.snapshot, image)
+        named = images.registry.digest(inputs.reference)  # read again, since a build may take a while
         _require_free(inputs, named, {image.digest}, request)
         reference = inputs.reference.at(tag=inputs.reference.tag, digest=image.digest)
         publication = Publication(
@@ -79,7 +79,7 @@ def _published(request: PublishRequest, ports: Ports, report: Report, so_far: _S
         before = next((one for one in ports.store.publications() if one.reference == str(reference)), None)
         changed = named != image.digest or not before or (signer is not None and before.signed_by != signer)
         if request.dry_run:
-            there = _there(image, inputs.reference, ports)
+            there = _present_layers(image, inputs.reference, ports)
         elif before and not changed:
             publication, there = before, tuple(layer.digest for layer in image.layers)
         else:
@@ -130,13 +130,13 @@ def _possible(request: PublishRequest, ports: Ports) -> _PublishInputs:
     release = endpoint.release(request.release or endpoint.traffic.stable)
     reference = _reference(request, endpoint, release, ports)
     forced = forced_or_passed(endpoint, release, request, ports)
-    snapshot = stored(release.tag, trust=False, ports=ports)
+    snapshot = load_snapshot(release.tag, trust=False, ports=ports)
     ports.store.check()
     base = request.base or ports.images.base
     if base is None:
         minor = snapshot.manifest.environment.minor
         raise InvalidInput(
-            "which image is to be the base?",
+            "the image has no base image",
             f"it needs Python {minor} and nothing else: --base HOST/PATH@sha256:…, base_image in nbdeploy.yaml; for "
             "JupyterLab, NBDEPLOY_BASE_IMAGE in its server's environment",
         )
@@ -145,27 +145,27 @@ def _possible(request: PublishRequest, ports: Ports) -> _PublishInputs:
 
 
 def _reference(request: PublishRequest, endpoint: Endpoint, release: Release, ports: Ports) -> Reference:
-    """Where to, with a tag.
+    """Return the reference to publish to, with a tag.
 
     Raises
     ------
     InvalidInput
-        It is no reference, has a digest, or nothing says where to.
+        The place is no reference, has a digest, or is missing.
     """
     published = ports.store.publications(endpoint=endpoint.name)
     place = destination_of(endpoint.name, request.to or ports.images.to, published)
     if not place:
         raise InvalidInput(
-            f"where is {endpoint.name} to be published?",
+            f"{endpoint.name} has no place to be published to",
             "write --to HOST/PATH, such as registry.example/team/"
             f"{endpoint.name}, or publish_to in nbdeploy.yaml; the next time it is remembered",
         )
-    found = Reference.parse(place)
-    if found.digest:
+    reference = Reference.parse(place)
+    if reference.digest:
         raise InvalidInput(
-            f"'{found}' has a digest, which is only known when the image is built", f"write {found.name}"
+            f"'{reference}' has a digest, which is only known when the image is built", f"write {reference.name}"
         )
-    return found if found.tag else found.at(tag=release.version)
+    return reference if reference.tag else reference.at(tag=release.version)
 
 
 def _require_free(inputs: _PublishInputs, named: str | None, own: Iterable[str], request: PublishRequest) -> None:
@@ -174,22 +174,22 @@ def _require_free(inputs: _PublishInputs, named: str | None, own: Iterable[str],
         return
     raise Refused(
         f"{inputs.reference} names another image already: {named}",
-        f"choose another tag, --to {inputs.reference.name}:TAG, or have the tag moved: --overwrite",
+        f"choose another tag, --to {inputs.reference.name}:TAG, or move the tag: --overwrite",
     )
 
 
 def _digests_of(snapshot: Snapshot, ports: Ports) -> set[str]:
-    """Of the images of a snapshot that are known here."""
+    """Return the digests of the images of a snapshot in this store and its publications."""
     known = [*ports.images.store.images(), *(one.image for one in ports.store.publications())]
     return {image.digest for image in known if image.snapshot_digest == snapshot.digest}
 
 
-def _there(image: Image, reference: Reference, ports: Ports) -> tuple[str, ...]:
-    """The layers that a registry has of an image, as far as the latest images of the same repository tell."""
+def _present_layers(image: Image, reference: Reference, ports: Ports) -> tuple[str, ...]:
+    """Return the layers of an image that the latest images of the same repository have."""
     known = [Reference.parse(one.reference) for one in ports.store.publications()]
-    latest = [one.at(digest=one.digest) for one in known if one.name == reference.name][:_LOOKED_AT]
-    found = frozenset[str]().union(*(ports.images.registry.layers(one) for one in (reference, *latest)))
-    return tuple(layer.digest for layer in image.layers if layer.digest in found)
+    latest = [one.at(digest=one.digest) for one in known if one.name == reference.name][:_LATEST]
+    present = frozenset[str]().union(*(ports.images.registry.layers(one) for one in (reference, *latest)))
+    return tuple(layer.digest for layer in image.layers if layer.digest in present)
 
 
 def _send(
@@ -202,13 +202,15 @@ def _send(
     bill: Callable[[], bytes],
     key: Path | None,
 ) -> tuple[str, ...]:
-    """Image, bill of materials, signature, in this order; digests of the layers that were there already."""
+    """Send image, bill of materials and signature, in this order; return the layers that were there already."""
     registry = ports.images.registry
     progress(f"sending {len(image.layers)} layers, {size_in_words(image.size)}, as far as {reference.registry} has not")
     so_far.words = f"the image was made; {reference.registry} may have some of its layers by now, the tag comes last"
     tagged = reference.at(tag=reference.tag)
     there = registry.push(image, ports.images.store.folder, tagged, lambda words: progress(f"sending: {words}", False))
-    so_far.words = "the image is in the registry, but it is not remembered yet, and what belongs to it may be missing"
+    so_far.words = (
+        "the image is in the registry, without its publication, and perhaps without bill of materials and signature"
+    )
     exact = reference.at(digest=image.digest)
     progress("attaching the bill of materials")
     registry.attach(exact, SBOM_TYPE, bill())

@@ -1,4 +1,4 @@
-"""purge: records go for good."""
+"""The verb ``purge``: records are deleted."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .change import find, moment
 
 
 def purge(request: PurgeRequest, ports: Ports, report: Report) -> Purged:
-    """Take out records by age, by request, or by both."""
+    """Delete records by age, by request, or by both."""
     endpoint = find(ports, request.name)
     if request.before is None and not request.request_id:
         raise InvalidInput(
-            "what is to be purged?",
+            "the purge names no records",
             f"write, for example, 'nbdeploy purge {endpoint.name} --before 30d'; with --dry-run it only counts",
         )
     report(Step(number=1, total=1, title=f"purging records of {endpoint.name}"))

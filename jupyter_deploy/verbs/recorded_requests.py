@@ -1,4 +1,4 @@
-"""Recorded requests for those who measure again: validation notebooks, and whoever calls ``recorded()`` by hand."""
+"""Recorded requests for validation notebooks and for direct calls of ``recorded()``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .change import find
 from .run_plan import Planned
 
 Since = timedelta | datetime | str | None
-"""So long ago, a moment, either as people write it; None: ``truth.SINCE``."""
+"""A duration before now, a moment, or the text of either; None: ``ground_truth.SINCE``."""
 
 
 @contextmanager
@@ -33,59 +33,59 @@ def with_recorded(
     *,
     report: Report | None = None,
 ) -> Iterator[list[Planned]]:
-    """Within, the same runs, those that are to have recorded requests with a file of them.
+    """Within, the same runs; a run that uses recorded requests has a file with them.
 
     Parameters
     ----------
     traffic
-        The endpoint that all runs get requests of; None: those runs that are planned with ``traffic`` get
-        them of ``endpoint``, which is validated.
+        The endpoint whose requests all runs get; None: the runs that are planned with ``traffic`` get those of
+        ``endpoint``, which is validated.
     since
-        From when on, for all runs; None: as the notebook says, else the last day.
+        The start for all runs; None: the notebook's own, else the last day.
     report
-        Is told that they are being read, which may take seconds.
+        Reports the start of reading, which may take seconds.
 
     Raises
     ------
     InvalidInput
-        Nothing is on record, or no data; or a notebook wants requests and there is no endpoint.
+        No request is recorded, or none with data; or a notebook uses requests and there is no endpoint.
     """
     moment_now = now()
     with contextlib.ExitStack() as files:
-        found: dict[datetime, dict[str, str]] = {}
+        files_by_start: dict[datetime, dict[str, str]] = {}
 
         def variables(one: Planned) -> dict[str, str]:
             name = traffic or endpoint
             if name is None:
                 raise InvalidInput(
-                    f"{one.notebook.path.name} wants recorded requests, and of which endpoint is not said",
+                    f"{one.notebook.path.name} uses recorded requests, and no endpoint is named",
                     "add --traffic NAME, or --snapshot with an endpoint's name",
                 )
             start = _start(since if since is not None else one.traffic, moment_now)
-            if start not in found:
+            if start not in files_by_start:
                 if report is not None:
                     report(Step(number=1, total=1, title=f"reading the recorded requests of {name}"))
                 rows = files.enter_context(rows_of(name, start, MOST_ROWS, ports))
-                found[start] = {FILE: str(rows.path), OF: str(rows.of)}
-            return found[start]
+                files_by_start[start] = {FILE: str(rows.path), OF: str(rows.of)}
+            return files_by_start[start]
 
-        given = []
+        runs = []
         for one in planned:
             if traffic is None and one.traffic is None:
-                given.append(one)
+                runs.append(one)
                 continue
-            given.append(replace(one, variables={**one.variables, **variables(one)}))
-        yield given
+            runs.append(replace(one, variables={**one.variables, **variables(one)}))
+        yield runs
 
 
 @contextmanager
 def rows_of(name: str, since: Since, limit: int, ports: Ports) -> Iterator[RecordedRows]:
-    """Within, a file of an endpoint's recorded rows, of which there is at least one.
+    """Within, a file with at least one of an endpoint's recorded rows.
 
     Raises
     ------
     InvalidInput
-        There is none; it says why, and what to do.
+        There is none; the error has the reason and the remedy.
     """
     endpoint, start = find(ports, name), _start(since, now())
     with ports.truth.recorded(endpoint.name, since=start, limit=limit) as rows:
@@ -95,8 +95,8 @@ def rows_of(name: str, since: Since, limit: int, ports: Ports) -> Iterator[Recor
 
 
 def _start(since: Since, moment_now: datetime) -> datetime:
-    given: timedelta | datetime | None = parse_moment(since)
-    return given if isinstance(given, datetime) else moment_now - (given or SINCE)
+    start: timedelta | datetime | None = parse_moment(since)
+    return start if isinstance(start, datetime) else moment_now - (start or SINCE)
 
 
 def _nothing(endpoint: Endpoint, start: datetime, rows: RecordedRows) -> InvalidInput:
@@ -105,9 +105,9 @@ def _nothing(endpoint: Endpoint, start: datetime, rows: RecordedRows) -> Invalid
         return InvalidInput(
             f"{name} has no recorded data {when}: it records '{endpoint.record}'"
             + (f", and {rows.bare} requests were recorded without inputs and outputs" if rows.bare else ""),
-            f"'nbdeploy traffic {name} --record full' has them kept from then on",
+            f"'nbdeploy traffic {name} --record full' stores them from then on",
         )
     return InvalidInput(
         f"no request to {name} was answered and recorded {when}",
-        "look further back, such as --since 7d, or wait for requests",
+        "choose an earlier start, such as --since 7d, or wait for requests",
     )

@@ -1,4 +1,4 @@
-"""What only shows beside the releases that an endpoint has already."""
+"""Checks of a new model that compare it with the endpoint's releases."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from jupyter_deploy.domain.requests import DeployRequest
 
 from .capture import Check
 from .change import require_signature
-from .redaction import redacted
+from .redaction import redacted_columns
 
 
-def check_beside(before: Endpoint | None, request: DeployRequest, ports: Ports) -> Check:
-    """A check of a new manifest for the endpoint as it is now (None: there is none yet).
+def release_check(before: Endpoint | None, request: DeployRequest, ports: Ports) -> Check:
+    """Return the check of a new manifest for the endpoint at its present revision (None: there is no endpoint yet).
 
-    It raises InvalidInput where a column is to be redacted that the model does not have, SignatureMismatch where
-    clients of stable would not be understood, and finds what is wrong with the training data beside those of the last
-    release and of stable: what the last one lacked already, stable may have.
+    The check raises InvalidInput if the model lacks a redacted column, and SignatureMismatch if the model does not
+    understand the requests of stable's clients. It compares the training data with those of the last release and of
+    stable, and returns the findings.
     """
 
     def check(manifest: Manifest) -> tuple[Finding, ...]:
         name = before.name if before else manifest.name
         unstored = Snapshot(tag=f"{name}:this model", digest="", fingerprint="", path="", manifest=manifest)
-        redacted(request, before, unstored, ports)
+        redacted_columns(request, before, unstored, ports)
         if before is None:
             return ()
         require_signature(ports, before, unstored)
         last = max(before.releases, key=lambda release: release.created_at).tag
-        found: dict[str, Finding] = {}
+        findings: dict[str, Finding] = {}
         for tag in dict.fromkeys((last, before.traffic.stable)):
             known = ports.store.remembered(tag)
             if manifest.training is not None and known is not None and known.manifest.training is not None:
                 for finding in outdated(manifest.training, known.manifest.training, tag):
-                    found.setdefault(finding.message.replace(tag, ""), finding)  # the same of both is told once
-        return tuple(found.values())
+                    findings.setdefault(finding.message.replace(tag, ""), finding)  # one of both releases is enough
+        return tuple(findings.values())
 
     return check

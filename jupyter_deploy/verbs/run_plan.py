@@ -14,7 +14,7 @@ from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.secret_names import hide_secrets
 from jupyter_deploy.domain.validation.model_calls import AGREEMENT
-from jupyter_deploy.domain.validation.notebook_calls import asks_for
+from jupyter_deploy.domain.validation.notebook_calls import calls_function
 from jupyter_deploy.domain.validation.parameters import combinations, parse_matrix, plain_keys
 from jupyter_deploy.domain.validation.ports import Notebook
 from jupyter_deploy.domain.validation.validation import ValidationSpec
@@ -90,17 +90,17 @@ class Planned:
     @property
     def asks_model(self) -> bool:
         """Whether the notebook's source calls ``model``."""
-        return asks_for("model", self.notebook.source)
+        return calls_function("model", self.notebook.source)
 
     @property
     def asks_reference(self) -> bool:
         """Whether the notebook's source calls ``reference``."""
-        return asks_for("reference", self.notebook.source)
+        return calls_function("reference", self.notebook.source)
 
     @property
     def asks_recorded(self) -> bool:
         """Whether the notebook gets recorded requests, or its source calls ``recorded``."""
-        return self.traffic is not None or asks_for("recorded", self.notebook.source)
+        return self.traffic is not None or calls_function("recorded", self.notebook.source)
 
 
 def compares(gate: Gate) -> bool:

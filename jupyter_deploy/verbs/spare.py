@@ -1,6 +1,6 @@
-"""After a deploy from a process in which the next one is likely: what that will need is started ahead.
+"""Starts spare processes for the next deploy, after a deploy from a process in which another one is likely.
 
-Nobody has asked for it: what fails here is told by the deploy that needs it, which does without.
+A spare is optional: its failure is no error here, and the deploy without it starts its own process.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from jupyter_deploy.domain.results import Deployment
 from .change import target_of
 
 
-def stand_by(deployed: Deployment, ports: Ports) -> None:
-    """Start, and do not wait for, what the next deploy of much the same model will need."""
+def stand_by(deployment: Deployment, ports: Ports) -> None:
+    """Start the spares for the next deploy of a similar model, without waiting for them."""
     stand_by_to_capture(ports)
     with contextlib.suppress(DeployError, OSError):
         if ports.stands_by:
             ports.builder.stand_by()
-    stand_by_to_release(deployed, ports)
+    stand_by_to_release(deployment, ports)
 
 
 def stand_by_to_capture(ports: Ports) -> None:
-    """Only what the next capture in this process will need."""
+    """Start the spare for the next capture in this process."""
     with contextlib.suppress(DeployError, OSError):
         if ports.stands_by:
             ports.capturer.stand_by()
 
 
-def stand_by_to_release(deployed: Deployment, ports: Ports) -> None:
-    """Only what the next release will be, whoever starts it."""
+def stand_by_to_release(deployment: Deployment, ports: Ports) -> None:
+    """Start the spare for the next release; any process may use it."""
     with contextlib.suppress(DeployError, OSError):
-        endpoint = ports.store.endpoint(deployed.endpoint)
+        endpoint = ports.store.endpoint(deployment.endpoint)
         if ports.stands_by and endpoint is not None and endpoint.running:
-            target_of(ports, endpoint.target).stand_by(endpoint.release(deployed.release))
+            target_of(ports, endpoint.target).stand_by(endpoint.release(deployment.release))

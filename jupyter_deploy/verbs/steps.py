@@ -16,17 +16,17 @@ class Steps:
         self._report, self._number, self._total = report, 0, total
 
     def __call__(self, title: str, new: bool = True, /) -> None:
-        """A step begins, or with ``new`` False something happens within one."""
+        """Report the start of a step, or with ``new`` False an event within the present one."""
         self._number = min(self._number + new, self._total)
         self._report(Step(number=self._number, total=self._total, title=title))
 
 
 @contextmanager
 def noted_if_interrupted(words: Callable[[], str]) -> Iterator[None]:
-    """Within, Ctrl-C and its like leave with a note of what is done by then; an error says it itself."""
+    """Add a note of the finished steps to an interrupt within the block; an error has its own message."""
     try:
         yield
-    except BaseException as stopped:
-        if not isinstance(stopped, Exception):
-            stopped.add_note(words())
+    except BaseException as interrupt:
+        if not isinstance(interrupt, Exception):
+            interrupt.add_note(words())
         raise

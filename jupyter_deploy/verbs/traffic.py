@@ -1,4 +1,4 @@
-"""Who answers: traffic, promote, rollback. Each is a pure transition of the endpoint, brought into force."""
+"""The verbs ``traffic``, ``promote`` and ``rollback``: pure transitions of an endpoint that are put in force."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from .change import (
     roles_in_words,
     target_of,
 )
+from .compare import compare
 from .enforce_gates import enforce_for_change, in_words, keep_forced
-from .observe import compare
 
 
 def traffic(request: TrafficRequest, ports: Ports, report: Report) -> TrafficChange:
-    """Set the shares of canary and shadows, and what is recorded."""
+    """Set the shares of canary and shadows, and the mode of recording."""
     before, after = planned(request, ports)
     after, validated = enforce_for_change(request, before, after, ports, report)
     report(Step(number=1, total=1, title="routing"))
@@ -44,9 +44,9 @@ def promote(request: PromoteRequest, ports: Ports, report: Report) -> TrafficCha
     chosen = after.traffic.stable
     target = target_of(ports, before.target)
     health = target.observe(before).releases.get(chosen)
-    # After a reboot nothing is healthy: the change starts the candidate, and asks it, before it answers anybody.
-    looked_at = before.running and chosen in before.traffic.tags() and not target.lost()
-    if looked_at and not (health and health.healthy):
+    # After a reboot nothing is healthy: the change starts the candidate and tests it before it answers clients.
+    observed = before.running and chosen in before.traffic.tags() and not target.lost()
+    if observed and not (health and health.healthy):
         raise CandidateUnhealthy(
             f"{chosen} is not healthy{f': {health.detail}' if health and health.detail else ''}",
             f"'nbdeploy reconcile' restarts it; 'nbdeploy logs {before.name} --role shadow' shows what it answered",
@@ -59,42 +59,42 @@ def promote(request: PromoteRequest, ports: Ports, report: Report) -> TrafficCha
 
 
 def _compared(before: Endpoint, chosen: str, ports: Ports) -> str:
-    """The verdict of the comparison so far, for who promotes unasked; empty: there is none to be had."""
+    """Return the verdict of the comparison so far, for the history; empty: there is no comparison."""
     if chosen == before.traffic.stable:
         return ""
     try:
-        found = compare(CompareRequest(name=before.name, candidate=chosen), ports, lambda _: None)
+        comparison = compare(CompareRequest(name=before.name, candidate=chosen), ports, lambda _: None)
     except DeployError:
         return ""
-    return f"{found.verdict.upper()}: {found.reason}"
+    return f"{comparison.verdict.upper()}: {comparison.reason}"
 
 
 def rollback(request: RollbackRequest, ports: Ports, report: Report) -> TrafficChange:
-    """Back to an earlier revision, as a new one."""
+    """Return to an earlier revision, as a new one."""
     before, after = planned(request, ports)
-    wanted = back_to(request, before)
-    report(Step(number=1, total=1, title=f"back to revision {wanted}"))
-    return _changed(ports, before, after, request.reason, prefix=f"rollback to revision {wanted}: ")
+    revision = back_to(request, before)
+    report(Step(number=1, total=1, title=f"back to revision {revision}"))
+    return _changed(ports, before, after, request.reason, prefix=f"rollback to revision {revision}: ")
 
 
 def back_to(request: RollbackRequest, before: Endpoint) -> int:
-    """The revision that a rollback leads to; it may turn out that there is none."""
+    """Return the revision that a rollback leads to; it may not exist."""
     return before.previous_revision if request.to is None else request.to
 
 
 Change = TrafficRequest | PromoteRequest | RollbackRequest | StopRequest
-"""What an endpoint can be asked to become, and what of that can be seen before."""
+"""Requests that change an endpoint; ``planned`` computes the result before the change."""
 
 
 def planned(request: Change, ports: Ports) -> tuple[Endpoint, Endpoint]:
-    """The endpoint as it is and as the request would make it. Changes nothing: a panel shows it before it asks for it.
+    """Return the endpoint before and after a change, without making the change: a panel shows both.
 
     Raises
     ------
     Conflict
         The endpoint is no longer at ``if_revision``.
     InvalidInput
-        The request cannot be: unknown releases or revisions, wrong shares, a signature that clients would notice.
+        The request cannot succeed: unknown releases or revisions, wrong shares, a signature that clients would notice.
     """
     before = find(ports, request.name)
     require_revision(before, request.if_revision)
@@ -118,17 +118,17 @@ def planned(request: Change, ports: Ports) -> tuple[Endpoint, Endpoint]:
 
 
 def _earlier(request: RollbackRequest, before: Endpoint, ports: Ports) -> Endpoint:
-    wanted = back_to(request, before)
+    revision = back_to(request, before)
     earlier = {r.revision: r.state for r in ports.store.history(before.name)}
-    if wanted not in earlier or wanted == before.revision:
+    if revision not in earlier or revision == before.revision:
         known = ", ".join(str(number) for number in sorted(earlier) if number != before.revision)
         raise UnknownRevision(
-            f"{before.name} has no revision {wanted} to go back to"
-            if wanted != before.revision
-            else f"{before.name} is at revision {wanted} already",
+            f"{before.name} has no revision {revision} to go back to"
+            if revision != before.revision
+            else f"{before.name} is at revision {revision} already",
             f"name one of: {known}" if known else "there is no earlier revision yet",
         )
-    return earlier[wanted]
+    return earlier[revision]
 
 
 def _require_signatures(ports: Ports, before: Endpoint, after: Endpoint) -> None:

@@ -1,4 +1,4 @@
-"""``validate``: which notebooks, with which parameters and gates, against which snapshot."""
+"""The verb ``validate``: notebooks with parameters and gates run on a snapshot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jupyter_deploy.domain.validation.requests import ValidateRequest
 from jupyter_deploy.domain.validation.selection import parse_selection
 from jupyter_deploy.domain.validation.validation import Validation, ValidationSpec, titles
 
-from .capture import stored
+from .capture import load_snapshot
 from .interrupts import heard_once
 from .recorded_requests import with_recorded
 from .run_plan import Planned, Problems, RunOverrides, parsed_gates, plan
@@ -104,10 +104,10 @@ def _reported(validation: Validation, request: ValidateRequest, ports: Ports) ->
 def _check_since(request: ValidateRequest, planned: Sequence[Planned], problems: Problems) -> None:
     """Check that a run uses the recorded requests of ``--since``."""
     with problems.noted():
-        wanted = request.traffic is not None or any(one.traffic is not None for one in planned)
-        if request.since is not None and not wanted and planned:
+        used = request.traffic is not None or any(one.traffic is not None for one in planned)
+        if request.since is not None and not used and planned:
             raise InvalidInput(
-                "--since needs --traffic NAME: none of the notebooks asks for recorded requests by itself",
+                "--since needs --traffic NAME: none of the notebooks uses recorded requests by itself",
                 "add --traffic with an endpoint's name, or leave --since out",
             )
 
@@ -200,7 +200,8 @@ def _specs(request: ValidateRequest, ports: Ports, problems: Problems) -> list[V
     if not specs:
         with problems.noted():
             raise InvalidInput(
-                "which notebooks?", "name some, such as 'nbdeploy validate checks.ipynb', or list them in nbdeploy.yaml"
+                "the validation has no notebooks",
+                "name some, such as 'nbdeploy validate checks.ipynb', or list them in nbdeploy.yaml",
             )
     return [
         spec.model_copy(update={"notebook": notebook}) for spec in specs for notebook in within(spec.notebook or "")
@@ -276,7 +277,7 @@ def _named_by_parameters(planned: Sequence[Planned]) -> str | None:
     names: dict[str, dict[str, None]] = {}
     for one in planned:
         if not (one.asks_model or one.needs_stable):
-            continue  # what it calls an endpoint may be anything
+            continue  # its parameter ``endpoint`` may mean another thing
         known = {**(one.notebook.defaults or {}), **one.parameters}
         name = next((known[key] for key in ("snapshot", "endpoint") if isinstance(known.get(key), str)), None)
         if name:
@@ -287,7 +288,7 @@ def _named_by_parameters(planned: Sequence[Planned]) -> str | None:
         each = [f"{', '.join(called[one] for one in notebooks)}: {name}" for name, notebooks in names.items()]
         raise InvalidInput(
             f"the notebooks' parameters name several models: {', '.join(names)}",
-            f"validate one at a time, or say which by --snapshot; {'; '.join(each)}",
+            f"validate one at a time, or name one by --snapshot; {'; '.join(each)}",
         )
     return next(iter(names), None)
 
@@ -305,12 +306,12 @@ def only_endpoint(ports: Ports) -> str:
         return names[0]
     if names:
         raise InvalidInput(
-            f"which model is to be validated? There are {len(names)} endpoints",
-            f"say --snapshot with one of: {', '.join(sorted(names))}; or with a snapshot's tag",
+            f"the validation has no model, and there are {len(names)} endpoints",
+            f"add --snapshot with one of: {', '.join(sorted(names))}; or with a snapshot's tag",
         )
     raise InvalidInput(
-        "which model is to be validated? There is no endpoint yet",
-        "deploy a model first, or say --snapshot with a snapshot's tag",
+        "the validation has no model, and there is no endpoint yet",
+        "deploy a model first, or add --snapshot with a snapshot's tag",
     )
 
 
@@ -336,12 +337,12 @@ def candidate_of(name: str | None, ports: Ports, *, with_stable: bool = True) ->
 
         endpoint = find(ports, name)
         tag = endpoint.candidate(None) if endpoint.candidates() else endpoint.traffic.stable
-    snapshot = stored(tag, trust=False, ports=ports)
+    snapshot = load_snapshot(tag, trust=False, ports=ports)
     if endpoint is None:
         return Candidate(snapshot)
     stable: Snapshot | None = None
     if endpoint.traffic.stable == snapshot.tag:
         stable = snapshot
     elif with_stable:
-        stable = stored(endpoint.traffic.stable, trust=False, ports=ports)
+        stable = load_snapshot(endpoint.traffic.stable, trust=False, ports=ports)
     return Candidate(snapshot, endpoint.name, stable)

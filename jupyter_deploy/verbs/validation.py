@@ -82,7 +82,7 @@ def _kept(validation: Validation, folder: Path, ports: Ports) -> Validation:
         validation = validation.model_copy(update={"report": str(page)})
         ports.store.keep_validation(validation)
         ports.reports.clear(referred_to(ports))
-    except Exception as error:  # noqa: BLE001 - an hour of notebooks must not be lost by what only tells of it
+    except Exception as error:  # noqa: BLE001 - a failed report must not lose an hour of notebooks
         validation = validation.unreported_since(in_words(error))
     return validation
 
@@ -104,7 +104,7 @@ def referred_to(ports: Ports) -> set[str]:
 
 
 def in_words(error: Exception) -> str:
-    """An error beside a result, in one line; a bug has its type in front."""
+    """Describe an error in one line, next to a result; a bug has its type in front."""
     return error.message if isinstance(error, DeployError) else f"{type(error).__name__}: {error}"
 
 

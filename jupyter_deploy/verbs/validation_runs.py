@@ -30,7 +30,7 @@ from .run_plan import Planned, compares
 
 @dataclass(frozen=True)
 class Candidate:
-    """The snapshot to validate (None: the notebooks call no model), its endpoint, and the stable release beside it."""
+    """The snapshot to validate (None: the notebooks call no model), its endpoint, and its stable release."""
 
     snapshot: Snapshot | None
     endpoint: str | None = None
@@ -64,7 +64,7 @@ class RunOptions:
 
 Side = Literal["candidate", "stable"]
 
-_NOTHING_ASKED = "the notebook asked the model nothing, so its figures may be of something else"
+_NO_CALLS = "the notebook did not call the model, so its figures may be of another one"
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Servers:
 
 @contextmanager
 def served(planned: Sequence[Planned], candidate: Candidate, ports: Ports) -> Iterator[Servers]:
-    """Within, the models that the notebooks call are served; both servers start at once, beside the kernels."""
+    """Serve the models that the notebooks call; both servers start at once, and the kernels do not wait for them."""
     with contextlib.ExitStack() as stack:
         model = stable = None
         if candidate.snapshot and planned:
@@ -139,7 +139,7 @@ class Runs:
     def all(self, servers: Servers) -> tuple[list[Run], BaseException | None]:
         """All runs, and the interrupt (Ctrl-C, SIGTERM) that ended them early, if any."""
         for number in range(len(self._planned)):
-            self._tell(number)
+            self._report_progress(number)
         pool = ThreadPoolExecutor(self._options.workers, thread_name_prefix="validation")
         stopped: BaseException | None = None
         try:
@@ -172,8 +172,8 @@ class Runs:
         try:
             ran = self._run(number, side, servers)
         except Exception as error:  # noqa: BLE001 - a full disk, or a bug: it fails this run alone
-            said = str(error) if isinstance(error, DeployError) else f"{type(error).__name__}: {error}"
-            ran = Ran("raised", time.monotonic() - self._begun[number], detail=said)
+            detail = str(error) if isinstance(error, DeployError) else f"{type(error).__name__}: {error}"
+            ran = Ran("raised", time.monotonic() - self._begun[number], detail=detail)
         with self._lock:
             self._ran[number][side] = ran
             complete = len(self._ran[number]) == len(self._sides_of(number, servers))
@@ -189,7 +189,7 @@ class Runs:
         began = time.monotonic()
 
         def on_cell(cell: int) -> None:
-            self._tell(number, cell, side=side, seconds=time.monotonic() - began)
+            self._report_progress(number, cell, side=side, seconds=time.monotonic() - began)
 
         on_cell(0)
         ran = self._ports.validations.run(
@@ -230,7 +230,7 @@ class Runs:
             self._done[number] = run
             if self._options.fail_fast and run.verdict == "fail" and not self._halted:
                 self._halted = f"{self._titles[number]} failed before"
-        self._tell(number, planned.notebook.cells, state=run.verdict, seconds=run.seconds)
+        self._report_progress(number, planned.notebook.cells, state=run.verdict, seconds=run.seconds)
 
     def _as_run(self, number: int, done: Ran, of_stable: Ran | None, gates: tuple[GateResult, ...]) -> Run:
         planned, stable = self._planned[number], self._ran[number].get("stable")
@@ -266,7 +266,7 @@ class Runs:
             run = self._as_run(number, replace(candidate, status="interrupted"), None, ())
         else:
             run = self._as_run(number, Ran("not run", 0.0, detail=self._halted), None, ())
-        self._tell(number, state="not run")
+        self._report_progress(number, state="not run")
         return run
 
     def _with_calls(self, number: int, done: Ran, of_stable: Ran | None, servers: Servers) -> tuple[Ran, Ran | None]:
@@ -283,9 +283,9 @@ class Runs:
             others = servers.stable.calls(_job(number, "stable") if of_stable else f"{job}.reference")
         mine = servers.model.calls(job)
         metrics = metrics_of_calls(mine, others, rule, done.metrics)
-        nothing = _NOTHING_ASKED if done.status == "done" and self._planned[number].asks_model else ""
-        unasked = nothing if not mine.calls and not mine.dropped else ""
-        words = _joined(done.detail, mine.left_out, unasked)
+        no_calls = _NO_CALLS if done.status == "done" and self._planned[number].asks_model else ""
+        no_calls = no_calls if not mine.calls and not mine.dropped else ""
+        words = _joined(done.detail, mine.left_out, no_calls)
         done = replace(done, metrics=(*done.metrics, *metrics), detail=words)
         if of_stable is not None and others is not None:
             metrics = metrics_of_calls(others, None, rule, of_stable.metrics)
@@ -309,7 +309,7 @@ class Runs:
             results.append(judged.model_copy(update={"origin": origin}))
         return tuple(results)
 
-    def _tell(self, number: int, cell: int = 0, **more: object) -> None:
+    def _report_progress(self, number: int, cell: int = 0, **more: object) -> None:
         notebook = self._planned[number].notebook
         title, words = self._titles[number], notebook.lines[cell - 1] if 0 < cell <= len(notebook.lines) else ""
         progress = {"state": "running" if "side" in more else "waiting", "words": words, **more}
@@ -348,8 +348,8 @@ def _undecided(gate: Gate, judged: GateResult, of_stable: Ran) -> GateResult:
 def _of_stable(ran: Ran) -> str:
     """The reason why stable's metrics are missing or incomplete."""
     if ran.error is not None:
-        return f"asked of stable, cell {ran.error.cell} raised {ran.error.ename}: {ran.error.evalue}"
-    return f"asked of stable, it was {ran.status}{f': {ran.detail}' if ran.detail else ''}"
+        return f"with stable, cell {ran.error.cell} raised {ran.error.ename}: {ran.error.evalue}"
+    return f"with stable, it was {ran.status}{f': {ran.detail}' if ran.detail else ''}"
 
 
 def output_names(planned: Sequence[Planned]) -> list[str]:

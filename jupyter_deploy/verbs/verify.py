@@ -1,4 +1,4 @@
-"""verify: what can be found out about an image in a registry."""
+"""The verb ``verify``: evidence about an image in a registry."""
 
 from __future__ import annotations
 
@@ -26,18 +26,21 @@ _SHOWN = 3  # files that differ are named
 
 
 def verify(request: VerifyRequest, ports: Ports, report: Report) -> Verified:
-    """Bring an image to this machine's store, if it is not there, and look into it; nothing of it runs.
+    """Pull an image into this machine's store, unless it is there, and examine it; none of its code runs.
 
     Raises
     ------
     InvalidInput
-        It is no reference, or nothing is there.
+        The text is no reference, or there is no such image.
     ToolMissing, RegistryError, StoreError
         See ``domain.errors``.
     """
     reference = Reference.parse(request.image)
     if reference.tag is None and reference.digest is None:
-        raise InvalidInput(f"which image of {reference} is meant?", f"write {reference}:TAG or {reference}@sha256:…")
+        raise InvalidInput(
+            f"{reference} names no image: its tag or digest is missing",
+            f"write {reference}:TAG or {reference}@sha256:…",
+        )
     key = Path(request.key).expanduser() if request.key else None
     if key and not key.is_file():
         raise InvalidInput(f"there is no key {key}", "name the signer's public key, a file such as cosign.pub")
@@ -51,16 +54,16 @@ def verify(request: VerifyRequest, ports: Ports, report: Report) -> Verified:
     exact = reference.at(digest=digest)
     evidence = [_of_signature(exact, key, ports), _of_digest(reference, exact, named, ports)]
 
-    bringing = f"bringing {exact}"
-    progress(bringing)
+    title = f"bringing {exact}"
+    progress(title)
     image = images.store.image(digest)
     if image is None:
-        images.registry.pull(exact, images.store.folder, lambda words: progress(f"{bringing}: {words}", False))
+        images.registry.pull(exact, images.store.folder, lambda words: progress(f"{title}: {words}", False))
         image = images.store.image(digest)
-    progress("looking into it")
+    progress("examining it")
     if image is None:
-        found = f"{reference.name}@{digest} was not made by nbdeploy: no snapshot is named in it"
-        evidence.append(Evidence(subject="snapshot", verdict="fail", sentence=found))
+        sentence = f"{reference.name}@{digest} was not made by nbdeploy: no snapshot is named in it"
+        evidence.append(Evidence(subject="snapshot", verdict="fail", sentence=sentence))
     else:
         evidence += [*_of_content(image, ports), _of_validation(image, ports)]
     return Verified(
@@ -75,7 +78,7 @@ def verify(request: VerifyRequest, ports: Ports, report: Report) -> Verified:
 def _of_signature(exact: Reference, key: Path | None, ports: Ports) -> Evidence:
     if key is None:
         return Evidence(
-            subject="signature", verdict="inconclusive", sentence="signatures were not looked at: --key names no key"
+            subject="signature", verdict="inconclusive", sentence="signatures were not verified: --key names no key"
         )
     if ports.images.registry.verify(exact, key):
         return Evidence(subject="signature", verdict="pass", sentence=f"signed by the owner of {key.name}")
@@ -83,61 +86,61 @@ def _of_signature(exact: Reference, key: Path | None, ports: Ports) -> Evidence:
 
 
 def _of_digest(reference: Reference, exact: Reference, named: str | None, ports: Ports) -> Evidence:
-    """Whether it is what this store published there."""
+    """Compare the digest with this store's publications."""
     digest = exact.digest
     if reference.digest and reference.tag and named != digest:
-        said = f"the tag {reference.tag} names {named or 'nothing'}, not {digest}"
-        return Evidence(subject="digest", verdict="fail", sentence=said)
+        sentence = f"the tag {reference.tag} names {named or 'nothing'}, not {digest}"
+        return Evidence(subject="digest", verdict="fail", sentence=sentence)
     publications = ports.store.publications()
     for one in publications:
         at = Reference.parse(one.reference)
         if at.digest == digest:
-            said = f"published by {one.user} on {one.published_at:%Y-%m-%d %H:%M} UTC, says this store"
-            return Evidence(subject="digest", verdict="pass", sentence=said)
+            sentence = f"published by {one.user} on {one.published_at:%Y-%m-%d %H:%M} UTC, by this store's record"
+            return Evidence(subject="digest", verdict="pass", sentence=sentence)
     moved = [Reference.parse(one.reference) for one in publications]
     former = next((at for at in moved if reference.tag and (at.name, at.tag) == (reference.name, reference.tag)), None)
     if former:
-        said = f"the tag {reference.tag} names {digest}, but what this store published there is {former.digest}"
-        return Evidence(subject="digest", verdict="fail", sentence=said)
+        sentence = f"the tag {reference.tag} names {digest}, but this store published {former.digest} there"
+        return Evidence(subject="digest", verdict="fail", sentence=sentence)
     return Evidence(subject="digest", verdict="inconclusive", sentence="this store did not publish it")
 
 
 def _of_content(image: Image, ports: Ports) -> list[Evidence]:
-    """Whether labels, bento and model name the same snapshot, and the model's files are those that it names."""
+    """Compare the snapshot that labels, bento and model name, and the model's files with their digests."""
     manifest, service = f"/{SNAPSHOT_FOLDER}/snapshot.json", f"/{BENTO_FOLDER}/src/service.py"
     store = ports.images.store.folder
-    found = ports.images.contents.read(store, image.digest, (manifest, service))
-    if manifest not in found or service not in found:
-        said = f"there is no snapshot in it, though its label names {image.snapshot}"
-        return [Evidence(subject="snapshot", verdict="fail", sentence=said)]
-    digest = f"sha256:{hashlib.sha256(found[manifest]).hexdigest()}"
+    files = ports.images.contents.read(store, image.digest, (manifest, service))
+    if manifest not in files or service not in files:
+        sentence = f"there is no snapshot in it, though its label names {image.snapshot}"
+        return [Evidence(subject="snapshot", verdict="fail", sentence=sentence)]
+    digest = f"sha256:{hashlib.sha256(files[manifest]).hexdigest()}"
     others = [
         what
         for what, is_same in (
             (f"the label {SNAPSHOT_DIGEST_LABEL}", image.snapshot_digest == digest),
-            ("its bento", digest.encode() in found[service]),
+            ("its bento", digest.encode() in files[service]),
         )
         if not is_same
     ]
-    said = f"label, bento and model name the snapshot {image.snapshot}, {digest}"
+    sentence = f"label, bento and model name the snapshot {image.snapshot}, {digest}"
     if others:
         name = "names" if len(others) == 1 else "name"
-        said = f"the model in it is the snapshot {digest}, but {' and '.join(others)} {name} another"
-    evidence = [Evidence(subject="snapshot", verdict="fail" if others else "pass", sentence=said)]
-    return [*evidence, _of_model(image, _files(found[manifest]), ports)]
+        sentence = f"the model in it is the snapshot {digest}, but {' and '.join(others)} {name} another"
+    evidence = [Evidence(subject="snapshot", verdict="fail" if others else "pass", sentence=sentence)]
+    return [*evidence, _of_model(image, _files(files[manifest]), ports)]
 
 
-def _of_model(image: Image, wanted: Mapping[str, str], ports: Ports) -> Evidence:
-    paths = {f"/{SNAPSHOT_FOLDER}/{name}": digest for name, digest in wanted.items()}
-    found = ports.images.contents.sha256(ports.images.store.folder, image.digest, paths)
-    wrong = [path for path, digest in paths.items() if found.get(path) != digest]
-    if not wanted or wrong:
+def _of_model(image: Image, expected: Mapping[str, str], ports: Ports) -> Evidence:
+    paths = {f"/{SNAPSHOT_FOLDER}/{name}": digest for name, digest in expected.items()}
+    digests = ports.images.contents.sha256(ports.images.store.folder, image.digest, paths)
+    wrong = [path for path, digest in paths.items() if digests.get(path) != digest]
+    if not expected or wrong:
         more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
         names = ", ".join(path.removeprefix(f"/{SNAPSHOT_FOLDER}/") for path in wrong[:_SHOWN])
-        said = f"not what was captured: {names}{more}" if wrong else "its snapshot.json names no files"
-        return Evidence(subject="model", verdict="fail", sentence=said)
+        sentence = f"other files than the captured ones: {names}{more}" if wrong else "its snapshot.json names no files"
+        return Evidence(subject="model", verdict="fail", sentence=sentence)
     return Evidence(
-        subject="model", verdict="pass", sentence=f"all {len(wanted)} files of the model are what was captured"
+        subject="model", verdict="pass", sentence=f"all {len(expected)} files of the model are the captured ones"
     )
 
 
@@ -159,7 +162,7 @@ def _of_validation(image: Image, ports: Ports) -> Evidence:
     tag = image.snapshot
     known = ports.store.remembered(tag)
     if known is None:
-        return evidence("inconclusive", f"this store knows no {tag}: what was found of it is not known here")
+        return evidence("inconclusive", f"this store knows no {tag}, so its validation is not known here")
     if known.digest != image.snapshot_digest:
         return evidence("fail", f"the {tag} that this store captured is {known.digest}, not {image.snapshot_digest}")
     forced = next((one.forced for one in ports.store.publications() if one.image.digest == image.digest), "")

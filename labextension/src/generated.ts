@@ -46,7 +46,7 @@ export interface AtBoot {
   todo: string | null;
 }
 /**
- * What a cell raised; ``traceback`` without colours and without secrets.
+ * The error of a cell; ``traceback`` has no colours and no secrets.
  */
 export interface CellError {
   cell: number;
@@ -71,7 +71,7 @@ export interface Changes {
   words: string[];
 }
 /**
- * One thing that a notebook found to be so, or not.
+ * A condition that a notebook checked.
  */
 export interface Check {
   name: string;
@@ -996,35 +996,34 @@ export interface Packed {
   };
 }
 /**
- * What a release keeps of the last validation that it was released by, in short.
+ * The short form of the last validation that a release was added or promoted by.
  *
- * ``said`` is what led to the verdict; ``forced`` why it was released against its gates, by this validation or by a
- * former one: it stays.
- * ``keys`` are its runs' (``Run.key``), ``keys_alone`` what they would have been without a stable release beside it.
+ * ``said`` has the reasons of the verdict; ``forced`` is the reason of ``--force`` in this or a former validation.
+ * ``keys`` are those of its runs (``Run.key``), ``keys_alone`` the keys of the same runs without a stable release.
  */
 export interface Validated {
   id: string;
   at: string;
   verdict: 'pass' | 'fail' | 'inconclusive';
   said: string;
-  lines: Line[];
+  lines: ResultLine[];
   report: string | null;
   forced: string | null;
   keys: string[];
   keys_alone: string[];
 }
 /**
- * One thing that a validation found, in one sentence: a gate, a check that failed, a notebook that did not end.
+ * One result of a validation in one sentence: of a gate, a check, or a notebook that did not end.
  */
-export interface Line {
+export interface ResultLine {
   verdict: 'pass' | 'fail' | 'inconclusive';
   sentence: string;
 }
 /**
- * What is to be validated of each release of an endpoint.
+ * A validation that each release of an endpoint has to pass.
  *
- * ``notebook`` None: gates on the comparison of live traffic alone. ``traffic``: how much of the recorded traffic the
- * notebook is given, such as ``1h``.
+ * ``notebook`` None: gates on the comparison of live traffic alone. ``traffic``: the amount of recorded traffic for
+ * the notebook, such as ``1h``.
  */
 export interface ValidationSpec {
   notebook: string | null;
@@ -1919,12 +1918,11 @@ export interface LogsRequest {
   follow?: boolean;
 }
 /**
- * One figure that a notebook measured.
+ * A figure that a notebook measured.
  *
- * ``rows`` are what it is the ``statistic`` of, one number a row, in the notebook's order: with them a candidate is
- * paired with stable. ``replicates`` are bootstrap replicates of a figure that no per-row numbers give, such as an
- * area under a curve; replicate i is of the same resampled rows in every run over as many rows. Neither is kept in
- * documents.
+ * The value is the ``statistic`` of ``rows``, one number a row, in the notebook's order; they pair a candidate with
+ * stable. ``replicates`` are bootstrap replicates of a figure without per-row numbers, such as an area under a curve;
+ * replicate i has the same resampled rows in every run over as many rows. Documents have neither.
  */
 export interface Metric {
   name: string;
@@ -2547,7 +2545,7 @@ export interface Run {
   key: string;
 }
 /**
- * What ``init`` did.
+ * The result of ``init``.
  */
 export interface SetUp {
   folder: string;
@@ -2568,7 +2566,7 @@ export interface SetUp {
 /**
  * A file of the set-up.
  *
- * ``text`` is all of it, also where it was not written since another is there; ``add`` is what that one lacks.
+ * ``text`` is the whole file, even if another file is there already; ``add`` is the part that the other file lacks.
  */
 export interface StartingFile {
   path: string;
@@ -2577,7 +2575,7 @@ export interface StartingFile {
   add: string;
 }
 /**
- * A notebook that trains a model, and how the model is deployed from it.
+ * A notebook that trains a model, and the options of its deploy.
  *
  * ``options``: further words of ``nbdeploy deploy``, such as ``--method predict_proba``.
  */
@@ -2712,7 +2710,7 @@ export interface TrafficRequest {
 /**
  * Progress of one notebook among several: ``cell`` of ``cells`` runs (0: its kernel starts).
  *
- * ``words`` is the cell's first line; ``side`` is who is asked, where stable is asked too.
+ * ``words`` is the cell's first line; ``side`` is the release behind ``model()``.
  */
 export interface Underway {
   run: number;
@@ -2823,7 +2821,7 @@ export interface ValidateRequest {
    */
   cold?: boolean;
   /**
-   * Folder for the notebooks as they ran (default: beside the report, in the home).
+   * Folder for the notebooks as they ran (default: with the report, in the home).
    */
   executed?: string | null;
   /**
@@ -2842,8 +2840,8 @@ export interface ValidateRequest {
 /**
  * A run of validation notebooks against gates.
  *
- * ``snapshot`` is what was validated (None: notebooks that ask no model), ``stable`` what it was compared with.
- * ``trigger`` is the verb that asked for it; ``forced`` why what it refused was done all the same.
+ * ``snapshot`` was validated (None: the notebooks call no model) and compared with ``stable``. ``trigger`` is the
+ * verb that started it; ``forced`` is the reason of ``--force``.
  */
 export interface Validation {
   id: string;

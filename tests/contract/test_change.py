@@ -18,7 +18,7 @@ from jupyter_deploy.domain.requests import DeployRequest, PromoteRequest, Traffi
 from jupyter_deploy.faces.render.render import text
 from jupyter_deploy.store.store import SqliteStore
 from jupyter_deploy.verbs.change import change, stop_unwanted
-from jupyter_deploy.verbs.deploy import _as_it_runs, _next
+from jupyter_deploy.verbs.deploy_plan import next_endpoint, with_running_bento
 from jupyter_deploy.verbs.traffic import promote, traffic
 from tests.releases import release
 
@@ -91,18 +91,18 @@ def test_the_very_same_model_is_as_old_as_it_was_when_it_is_released_again():
     first = release("aaaa1111", name="churn")
     later = first.model_copy(update={"created_at": first.created_at + timedelta(days=1)})
     before = Endpoint.first(first)
-    assert _next(DeployRequest(), before, later).release(first.tag).created_at == first.created_at
+    assert next_endpoint(DeployRequest(), before, later).release(first.tag).created_at == first.created_at
     other = later.model_copy(update={"digest": "sha256:other"})
-    assert _next(DeployRequest(), before, other).release(first.tag).created_at == other.created_at
+    assert next_endpoint(DeployRequest(), before, other).release(first.tag).created_at == other.created_at
 
 
 def test_what_runs_keeps_the_bento_that_it_runs_from_and_what_is_started_gets_the_newest(ports):
     newer = TWO.model_copy(update={"path": f"{TWO.path}-2"})
-    assert _as_it_runs(newer, SECOND, ports).path == TWO.path
-    assert _as_it_runs(newer, SECOND.stopped(), ports).path == newer.path
-    assert _as_it_runs(newer, FIRST, ports).path == newer.path
+    assert with_running_bento(newer, SECOND, ports.keep_revisions).path == TWO.path
+    assert with_running_bento(newer, SECOND.stopped(), ports.keep_revisions).path == newer.path
+    assert with_running_bento(newer, FIRST, ports.keep_revisions).path == newer.path
     other = newer.model_copy(update={"digest": "sha256:other"})
-    assert _as_it_runs(other, SECOND, ports).path == newer.path
+    assert with_running_bento(other, SECOND, ports.keep_revisions).path == newer.path
 
 
 def test_what_another_living_process_is_starting_is_not_stopped(tmp_path, ports):

@@ -65,7 +65,7 @@ def test_a_release_that_runs_from_an_image_goes_along_with_that_one_and_not_with
     found = compose_module._published(endpoint.model_copy(update={"releases": tuple(releases)}), world.ports)
     assert str(found["tumour:a"][0]) == runs
     assert found["tumour:b"][0].digest == f"sha256:{'2' * 64}"
-    with pytest.raises(InvalidInput, match="which base") as caught:
+    with pytest.raises(InvalidInput, match="has no base") as caught:
         compose_module._base_of(found["tumour:a"][1], found["tumour:a"][0])
     assert "--base" in caught.value.remedy
 

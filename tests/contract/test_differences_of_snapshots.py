@@ -25,7 +25,7 @@ from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.release.endpoint import Changes, Endpoint
 from jupyter_deploy.domain.requests import DiffRequest
 from jupyter_deploy.store.store import SqliteStore
-from jupyter_deploy.verbs.capture import stored
+from jupyter_deploy.verbs.capture import load_snapshot
 from jupyter_deploy.verbs.difference import changes_since, diff, exact_tag
 from tests.contract.capturing import HERE
 from tests.releases import release
@@ -220,7 +220,7 @@ def test_a_store_of_models_that_was_moved_is_read_where_it_lies_now(world, tmp_p
     for snapshot in (world.one, world.two, world.apart):
         store.remember(snapshot.model_copy(update={"path": snapshot.path.replace(str(world.bentoml), "/gone")}))
     ports = SimpleNamespace(capturer=ModelCapturer(moved, Tolerance(), replay_timeout=120), store=store)
-    found = stored(world.one.tag, trust=False, ports=ports)
+    found = load_snapshot(world.one.tag, trust=False, ports=ports)
     assert (Path(found.path).is_relative_to(moved), found.manifest) == (True, world.one.manifest)
     compared = diff(DiffRequest(a=world.one.tag, b=world.apart.tag), ports, lambda _: None)
     assert compared.answers.basis.endswith("in a clean process")

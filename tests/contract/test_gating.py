@@ -120,7 +120,7 @@ def test_the_way_around_a_refusal_does_all_that_was_refused(world):
             waive=("side-effects",), reason="they are wanted", parameter={"rows": 7, "api_key": "hunter2"},
         )  # fmt: skip
     before, _, typed = refused.value.remedy.partition(": nbdeploy ")
-    assert before.endswith("all the same (say api_key again)")
+    assert before.endswith("all the same (type api_key again)")
     assert shlex.split(typed) == [
         "deploy", "tumour:b", "--role", "canary", "--percent", "2.5", "--keep", "--waive", "side-effects",
         "--validate", checks, "--gate", "rmse <= 5", "-p", "rows=7", "-p", "api_key=…", "--record", "meta", "--trust",
@@ -190,7 +190,7 @@ def test_a_first_deploy_tells_what_is_not_asked_of_it_yet(world):
     asking = world.notebook("live.ipynb", gates=["accuracy >= 0.5"], traffic="1h")
     checks = world.notebook("checks.ipynb", gates=["accuracy >= 0.8", BESIDE_STABLE])
     page = text(world.deploy("a", validate=(checks, asking), gate="error_rate_difference <= 0.1"))
-    assert f"{BESIDE_STABLE}: from the next release on, beside stable" in page
+    assert f"{BESIDE_STABLE}: from the next release on, compared with stable" in page
     assert "live.ipynb: from the next release on, on recorded requests" in page
     assert "error_rate_difference <= 0.1: of the releases that follow, before they answer clients" in page
     (ran,) = world.ran
@@ -206,7 +206,7 @@ def test_figures_of_what_notebooks_ask_are_theirs_where_a_line_names_both(world)
     found = [spec.gates for spec in world.endpoint().validations]
     assert found == [(), gates[:3], gates[3:]]
     assert [gate.expression for one in world.ran[0].planned for gate, _ in one.gates] == [gates[0], gates[2]]
-    assert f"{AGREES}: from the next release on, beside stable" in page
+    assert f"{AGREES}: from the next release on, compared with stable" in page
     world.deploy("b", gate="error_rate <= 0.02")
     assert world.endpoint().validations[-1].gates == (gates[3], "error_rate <= 0.02"), "alone: of live traffic"
 

@@ -12,7 +12,7 @@ from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.masking import detection, masking
 from jupyter_deploy.notebooks.papermill import PapermillRunner
-from jupyter_deploy.verbs.reproduce import _what_to_run
+from jupyter_deploy.verbs.reproduce import _cells_to_run
 from tests.contract.capturing import NUMBERS
 from tests.contract.test_checks_stale_kernel import look
 from tests.work import work_of
@@ -97,13 +97,13 @@ def test_a_secret_of_the_notebook_is_no_change_and_runs_but_is_not_shown(tmp_pat
     )
     snapshot = SimpleNamespace(manifest=SimpleNamespace(provenance=provenance))
     ports = SimpleNamespace(notebooks=PapermillRunner())
-    assert _what_to_run(snapshot, ports) == ("notebook", tuple(cells), tmp_path, ())
+    assert _cells_to_run(snapshot, ports) == ("notebook", tuple(cells), tmp_path, ())
     provenance.cells = (masking.masked_cells([KEY.replace("20", "30")])[0], *cells[1:])
-    changed = _what_to_run(snapshot, ports)[-1]
+    changed = _cells_to_run(snapshot, ports)[-1]
     assert len(changed) == 2
     assert "hunter22" not in repr(changed)
     notebook.unlink()
-    ran, cells, _, said = _what_to_run(snapshot, ports)
+    ran, cells, _, said = _cells_to_run(snapshot, ports)
     assert (ran, len(said)) == ("executed cells", 1)
     assert "In [1] runs with ***" in said[0]
 

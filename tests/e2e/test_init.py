@@ -232,10 +232,10 @@ def test_what_is_there_stays_and_what_to_add_is_shown(project, shared_home, tmp_
     ("options", "words"),
     [
         (["missing"], "there is no folder"),
-        ([".", "--name", "x"], "of which notebook?"),
+        ([".", "--name", "x"], "need a notebook"),
         ([".", "--notebook", "none.ipynb"], "is no notebook of"),
-        ([".", "--notebook", "other.ipynb"], "does not say what it deploys"),
-        (["."], "which notebook trains the model? None deploys one; there are more.ipynb, other.ipynb"),
+        ([".", "--notebook", "other.ipynb"], "names no model to deploy"),
+        (["."], "no notebook deploys a model, and none or several fit one: more.ipynb, other.ipynb"),
     ],
 )
 def test_what_cannot_be_told_is_asked_for_and_nothing_is_written(shared_home, tmp_path, options, words):
@@ -256,4 +256,4 @@ def test_a_model_whose_notebook_says_nothing_is_known_by_its_endpoint(job):
     done = json.loads(runner.shell(f"nbdeploy init {base} --dry-run -o json").stdout)
     trained = [(one["name"], one["model"], one["example"], one["guessed"]) for one in done["trained"]]
     assert trained == [("churn", "model", "X_train[:5]", True)]
-    assert "does not say how its model is deployed" in done["notes"][0]
+    assert "does not deploy its model" in done["notes"][0]

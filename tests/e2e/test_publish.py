@@ -105,8 +105,8 @@ def layers_sent(found):
 
 
 INTERRUPTED = [
-    ("installing", "no image was made and nothing was sent; layers that were finished are kept"),
-    ("packing", "no image was made and nothing was sent; layers that were finished are kept"),
+    ("installing", "no image was made and nothing was sent; finished layers are kept"),
+    ("packing", "no image was made and nothing was sent; finished layers are kept"),
     ("", "may have some of its layers by now, the tag comes last"),
 ]
 
@@ -142,7 +142,7 @@ def test_ctrl_c_says_what_is_done_and_leaves_nothing_half_made_and_two_finish_it
             *_, said = one.communicate(timeout=60)[1].splitlines()
             assert one.returncode == 130
             assert said.startswith("interrupted; "), said
-            assert said.endswith(f"{done}; it can be said again: what is finished is used")
+            assert said.endswith(f"{done}; run it again: finished parts are used")
             assert not psutil.wait_procs(children, timeout=60)[1]
             assert not list(scratch.iterdir())
             images = person.home.path / "nbdeploy" / "images"

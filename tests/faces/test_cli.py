@@ -18,7 +18,7 @@ from jupyter_deploy.faces.render.render import exit_code, text
         (["describe"], 2, "NAME"),
         (["frobnicate"], 2, "frobnicate"),
         (["describe", "churn", "--wrong"], 2, "--wrong"),
-        (["deploy"], 2, "what is to be deployed?"),
+        (["deploy"], 2, "the deploy has no source"),
         (["deploy", "nothere.ipynb", "--name", "churn", "--model", "m"], 2, "there is no notebook"),
         (["deploy", "nothere.ipynb", "--name", "churn"], 2, "which variable"),
         (["deploy", "churn:123", "--name", "churn"], 2, "there is no snapshot churn:123"),

@@ -7,7 +7,7 @@ import pytest
 
 from jupyter_deploy.domain.ports import Staged
 from jupyter_deploy.domain.requests import DeployRequest
-from jupyter_deploy.verbs.capture import SNAPSHOT_MIME, capture, capture_in_notebook, retold
+from jupyter_deploy.verbs.capture import SNAPSHOT_MIME, capture, capture_details, capture_in_notebook
 from tests.manifests import snapshot
 
 OLD = snapshot(notes=("it is in train mode",), cells=["a = 1"])
@@ -30,7 +30,7 @@ def test_an_unchanged_model_has_its_current_notes_and_cells():
 
 @pytest.mark.parametrize("is_new", [True, False])
 def test_an_unchanged_model_of_a_headless_notebook_has_them_too(is_new):
-    document = {"tag": OLD.tag, **(retold(NEW) if is_new else {})}
+    document = {"tag": OLD.tag, **(capture_details(NEW) if is_new else {})}
     notebooks = SimpleNamespace(run=lambda *_, **__: {SNAPSHOT_MIME: document})
     ports = SimpleNamespace(notebooks=notebooks, store=SimpleNamespace(remembered=lambda _: OLD))
     request = DeployRequest(source="train.ipynb", model="clf")

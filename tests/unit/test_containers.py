@@ -123,10 +123,10 @@ def test_an_image_for_another_platform_is_refused(monkeypatch, machine, platform
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"verify": "cosign.pub"}, "no image"),
+        ({"verify": "cosign.pub"}, "--verify needs an image"),
         ({"image": "churn"}, "names no image"),
-        ({"image": "registry.example/churn"}, "which image"),
-        ({"image": IMAGE, "source": "train.ipynb"}, "holds a model already"),
+        ({"image": "registry.example/churn"}, "tag or digest is missing"),
+        ({"image": IMAGE, "source": "train.ipynb"}, "has its own model"),
         ({"image": IMAGE, "isolated": True}, "an environment of its own"),
         ({"image": IMAGE, "verify": "/no/such.pub"}, "there is no key"),
     ],
@@ -137,7 +137,7 @@ def test_what_cannot_be_asked_of_an_image_is_refused_at_once(given, words):
 
 
 def test_a_live_model_is_not_deployed_from_an_image():
-    with pytest.raises(InvalidInput, match="holds a model already, so clf cannot"):
+    with pytest.raises(InvalidInput, match="has its own model, so clf cannot"):
         require_image(DeployRequest(image=IMAGE, source="clf"), object())
 
 

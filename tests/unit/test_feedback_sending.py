@@ -66,9 +66,9 @@ def test_all_of_it_is_sent_in_parts_with_progress():
 
 @pytest.mark.parametrize("status", [503, None], ids=["a full disk", "nobody there"])
 def test_what_fails_on_the_way_says_how_much_was_written_and_that_it_can_be_sent_again(status):
-    with pytest.raises(TargetError, match="1000 of 2500 were written down") as caught:
+    with pytest.raises(TargetError, match="1000 of 2500 were recorded") as caught:
         send(Client(200, status), 2500)
-    assert "what comes twice counts once" in caught.value.remedy
+    assert "an item that is sent twice counts once" in caught.value.remedy
 
 
 def test_a_refusal_is_told_in_the_services_words():

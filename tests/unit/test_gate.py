@@ -64,7 +64,7 @@ def test_a_gate_is_a_metric_an_operator_and_a_bound(text, expected):
         ("accuracy >= 1 / 0", 15, "divided by a number"),
         ("accuracy >= 1e999", 13, "no finite number"),
         ("accuracy >= (stable - 1", 24, "')'"),
-        ("accuracy >= 0.9 over many", 22, "how many rows"),
+        ("accuracy >= 0.9 over many", 22, "the least number of rows"),
         ("accuracy >= 0.9 over 0", 22, "whole number"),
         ("accuracy >= 0.9 over 1.5", 22, "whole number"),
         ("accuracy >= 0.9 0.8", 17, "the end"),

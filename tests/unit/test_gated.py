@@ -10,7 +10,7 @@ from jupyter_deploy.domain.gates.figures import is_figure, judge_live, require_f
 from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.secret_names import HIDDEN
-from jupyter_deploy.domain.validation.validated import Line, Validated, lines_of
+from jupyter_deploy.domain.validation.validated import ResultLine, Validated, lines_of
 from jupyter_deploy.domain.validation.validation import CellError, Check, GateResult, Run, Validation, ValidationSpec
 from jupyter_deploy.verbs.change import difference_in_words
 from tests.releases import release
@@ -22,7 +22,7 @@ ASKED = (ValidationSpec(notebook="/home/ada/checks.ipynb", parameters={"rows": 5
 
 
 def validated(verdict="pass", forced=None, **more):
-    line = Line(verdict=verdict, sentence=f"accuracy: {verdict}")
+    line = ResultLine(verdict=verdict, sentence=f"accuracy: {verdict}")
     return Validated(id="1", at=AT, verdict=verdict, said="1 gate", lines=(line,), forced=forced, **more)
 
 
@@ -72,7 +72,7 @@ def test_what_an_endpoint_asks_stays_with_every_change_and_its_change_is_told():
 
 def test_what_is_asked_with_a_secret_is_told_without_it():
     asked = ValidationSpec(notebook="/x/checks.ipynb", parameters={"password": "hunter2", "rows": 5})
-    assert asked.told.parameters == {"password": HIDDEN, "rows": 5}
+    assert asked.without_secrets.parameters == {"password": HIDDEN, "rows": 5}
     assert "hunter2" not in asked.words
 
 

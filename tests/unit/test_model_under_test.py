@@ -72,7 +72,7 @@ def run(source, calls=()):
 
 def test_a_notebook_that_names_the_model_and_asks_it_nothing_is_told_with_its_run():
     names = "from jupyter_deploy import metric, model"
-    assert "asked the model nothing" in run(names).detail
+    assert "did not call the model" in run(names).detail
     assert run(names).status == "done"
     assert run("from jupyter_deploy import metric").detail == ""
 

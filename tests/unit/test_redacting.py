@@ -11,7 +11,7 @@ from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import DeployRequest, TrafficRequest
 from jupyter_deploy.verbs.change import difference_in_words
-from jupyter_deploy.verbs.redaction import redacted
+from jupyter_deploy.verbs.redaction import redacted_columns
 from tests.releases import release
 
 COLUMNS = ("age", "ssn", "iban")
@@ -21,7 +21,7 @@ def chosen(*, redact=(), file=(), before=None, tag="churn:new", columns=COLUMNS)
     schema = {"type": "object", "properties": {name: {} for name in columns}} if columns else {"type": "array"}
     signature = Signature(container="frame", instance_schema=schema, answer_schema={}, answer_dtype="int64")
     snapshot = SimpleNamespace(tag=tag, manifest=SimpleNamespace(signature=signature))
-    return redacted(DeployRequest(redact=redact), before, snapshot, SimpleNamespace(redact=file))
+    return redacted_columns(DeployRequest(redact=redact), before, snapshot, SimpleNamespace(redact=file))
 
 
 def stable(*names):
@@ -52,7 +52,7 @@ def test_the_very_same_model_keeps_what_it_redacts_itself():
         ({"redact": "name"}, "--redact names 'name'", "the columns are: age, ssn, iban"),
         ({"file": ["snn"]}, "nbdeploy.yaml's redact names 'snn'", "did you mean ssn?"),
         ({"redact": "ssn", "columns": ()}, "no columns by name", "--record meta"),
-        ({"redact": ["off", "ssn"]}, "redacts nothing", "name no column beside it"),
+        ({"redact": ["off", "ssn"]}, "excludes all other columns", "name no column with it"),
     ],
 )
 def test_a_column_that_is_not_there_is_refused_with_what_is(given, words, remedy):

@@ -91,7 +91,7 @@ def test_a_gate_on_stable_is_undecided_where_the_run_of_stable_did_not_end_well(
     server = Answers()
     (run,), _ = runs([planned(gates=gates)], Servers(server, server), runner)
     assert [gate.verdict for gate in run.gates] == ["inconclusive", "pass", "fail"]
-    assert run.gates[0].sentence.endswith("asked of stable, cell 3 raised ValueError: no rows: inconclusive")
+    assert run.gates[0].sentence.endswith("with stable, cell 3 raised ValueError: no rows: inconclusive")
     assert (run.gates[0].value, run.gates[0].stable) == (0.9, None)
     assert (run.status, run.verdict) == ("done", "fail")
     assert run.executed_stable == "/out/a.stable.ipynb"

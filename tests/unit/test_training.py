@@ -8,7 +8,7 @@ import pytest
 from jupyter_deploy.domain.capture.training import Column, Period, SourceFile, TrainingData, outdated
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import DeployRequest
-from jupyter_deploy.verbs.release_checks import check_beside
+from jupyter_deploy.verbs.release_checks import release_check
 from tests.releases import release
 
 
@@ -92,9 +92,9 @@ def test_a_table_is_compared_with_stables_too_and_equal_findings_appear_once(mon
 
     monkeypatch.setattr("jupyter_deploy.verbs.release_checks.require_signature", lambda *_: None)
     monkeypatch.setattr("jupyter_deploy.verbs.release_checks.Snapshot", SimpleNamespace)
-    monkeypatch.setattr("jupyter_deploy.verbs.release_checks.redacted", lambda *_: ())
+    monkeypatch.setattr("jupyter_deploy.verbs.release_checks.redacted_columns", lambda *_: ())
     ports = SimpleNamespace(store=SimpleNamespace(remembered=remembered))
-    check = check_beside(Endpoint.first(stable).with_release(last), DeployRequest(), ports)
+    check = release_check(Endpoint.first(stable).with_release(last), DeployRequest(), ports)
     found = check(SimpleNamespace(training=data("b", columns=("age",), rows=95)))
     assert [f.message for f in found] == [
         "X has 95 rows, that of churn:2 had 100",

@@ -4,7 +4,7 @@ import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.requests import DeployRequest
-from jupyter_deploy.domain.validation.notebook_calls import asks_for
+from jupyter_deploy.domain.validation.notebook_calls import calls_function
 from jupyter_deploy.domain.validation.parameters import combinations, parse_matrix, parse_parameters
 from jupyter_deploy.domain.validation.requests import ValidateRequest
 from jupyter_deploy.domain.validation.selection import parse_selection
@@ -145,7 +145,7 @@ def test_runs_are_named_by_the_shortest_distinct_part_of_their_path():
     ],
 )
 def test_a_notebook_that_calls_the_model_is_recognised(source):
-    assert asks_for("model", source)
+    assert calls_function("model", source)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_notebook_that_calls_the_model_is_recognised(source):
     ],
 )
 def test_a_notebooks_own_model_function_is_not_taken_for_ours(source):
-    assert not asks_for("model", source)
+    assert not calls_function("model", source)
 
 
 @pytest.mark.parametrize(
@@ -170,5 +170,5 @@ def test_a_notebooks_own_model_function_is_not_taken_for_ours(source):
     ],
 )
 def test_a_notebook_that_calls_recorded_is_recognised(source):
-    assert asks_for("recorded", source)
-    assert not asks_for("recorded", "recorded = 5\nfrom jupyter_deploy import metric")
+    assert calls_function("recorded", source)
+    assert not calls_function("recorded", "recorded = 5\nfrom jupyter_deploy import metric")

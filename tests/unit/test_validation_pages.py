@@ -48,7 +48,7 @@ def validation(*runs, **more):
         (validation(run(), run(status="not run")), "FAIL: churn:2: 1 of 2 runs was not run", 1),
         (validation(run(status="died")), "FAIL: churn:2: 1 of 1 run did not come to its end", 138),
         (validation(run("pass"), run(status="not run"), stopped="interrupted"),
-         "INTERRUPTED: churn:2: 1 of 2 runs had ended; of what had, 1 gate holds", 130),
+         "INTERRUPTED: churn:2: 1 of 2 runs had ended; of these, 1 gate holds", 130),
         (validation(run("pass"), run(status="not run"), stopped="terminated"),
          "TERMINATED: churn:2: 1 of 2 runs", 143),
     ],
@@ -96,9 +96,7 @@ def test_the_end_of_a_run_is_not_repeated_below(status, detail, title):
 
 
 def test_where_stable_failed_its_notebook_is_named_too():
-    failed = run(
-        "inconclusive", detail="asked of stable, cell 3 raised", executed="/a.ipynb", executed_stable="/s.ipynb"
-    )
+    failed = run("inconclusive", detail="with stable, cell 3 raised", executed="/a.ipynb", executed_stable="/s.ipynb")
     assert "  asked of stable: /s.ipynb" in text(validation(failed)).splitlines()
     assert "/s.ipynb" not in text(validation(run("pass", status="raised", executed_stable="/s.ipynb")))
 

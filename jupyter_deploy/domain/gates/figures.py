@@ -74,7 +74,7 @@ def parse_requirement(expression: str) -> Gate:
     return gate
 
 
-def check_requirements(given: Any) -> Any:
+def check_requirements(texts: Any) -> Any:
     """Check one text or several; they stay texts.
 
     Raises
@@ -82,7 +82,7 @@ def check_requirements(given: Any) -> Any:
     InvalidInput
         See ``parse_requirement``.
     """
-    expressions = [given] if isinstance(given, str) else list(given or [])
+    expressions = [texts] if isinstance(texts, str) else list(texts or [])
     for expression in expressions:
         parse_requirement(str(expression))
     return expressions

@@ -36,7 +36,7 @@ _TOKENS = re.compile(
 )
 _OPERATORS: dict[str, Operator] = {">=": ">=", "≥": ">=", ">": ">", "<=": "<=", "≤": "<=", "<": "<"}
 _TIME_SUFFIXES = {"_ms": SECONDS["ms"], "_s": SECONDS["s"], "_seconds": SECONDS["s"]}
-_LONGEST = 300  # characters: nobody writes more
+_LONGEST = 300  # characters
 _DEEPEST = 30  # brackets and signs within each other, before they exhaust the stack
 
 
@@ -87,7 +87,7 @@ def _group(reader: Reader) -> dict[str, str]:
         reader.skip()
         value = _word(reader, "name", "number", "quoted")
         if name.text in group:
-            reader.fail_at(name.at, f"{name.text} stands twice")
+            reader.fail_at(name.at, f"{name.text} occurs twice")
         group[name.text] = value.text
         if reader.comes("]"):
             return group
@@ -118,9 +118,9 @@ def _operator(reader: Reader) -> Token:
 def _minimum_rows(reader: Reader) -> int | None:
     if not reader.comes("over"):
         return None
-    token = reader.take("number", "how many rows it must be of at least, as in 'over 200'")
+    token = reader.take("number", "the least number of rows, as in 'over 200'")
     if not token.text.isdecimal() or int(token.text) == 0:
-        reader.fail_at(token.at, "a whole number of rows above 0 is wanted")
+        reader.fail_at(token.at, "the number of rows is no whole number above 0")
     reader.comes("rows", "row")
     return int(token.text)
 
@@ -164,7 +164,7 @@ class _BoundParser:
             return self._stable() or self._quantity()
         self._depth += 1
         if self._depth > _DEEPEST:
-            self._reader.fail_at(token.at, f"more than {_DEEPEST} brackets and signs stand within each other")
+            self._reader.fail_at(token.at, f"more than {_DEEPEST} brackets and signs are nested")
         inside = self.parse() if token.text == "(" else self._factor()
         if token.text == "(" and not self._reader.comes(")"):
             self._reader.fail(self._reader.next, "')'")

@@ -1,6 +1,6 @@
 """A validation's metrics as Vega-Lite specifications: JupyterLab draws them, the report turns them into SVG. Pure.
 
-Two pictures a metric: the candidate beside stable with their intervals, and the history over the last validations.
+Two pictures a metric: the candidate and stable with their intervals, and the history over the last validations.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SHOWN = 8
 
 @dataclass(frozen=True)
 class Colours:
-    """What the sides and a gate's threshold are drawn with: anything that CSS takes as a colour."""
+    """Colours of the sides and of a gate's threshold, in any notation of CSS."""
 
     candidate: str = "#c2570c"
     stable: str = "#4a86c8"
@@ -48,7 +48,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Past:
-    """What a metric was of all rows in one validation, of which release; ``now``: in this one."""
+    """The metric of all rows in one validation, with its release; ``now``: in this validation."""
 
     when: str
     value: float
@@ -79,8 +79,8 @@ def figures(validation: Validation, history: Iterable[Validation] = ()) -> list[
     ``history``: earlier validations in any order; those of another model or endpoint, and this one, are left out.
     """
     past = sorted((one for one in history if _comparable(one, validation)), key=lambda one: one.at)
-    found = [figure for run in validation.runs for figure in _of_run(run, validation, past)]
-    return sorted(found, key=lambda figure: figure.urgency)
+    all_figures = [figure for run in validation.runs for figure in _of_run(run, validation, past)]
+    return sorted(all_figures, key=lambda figure: figure.urgency)
 
 
 def sides_chart(figure: Figure, colours: Colours | None = None) -> dict[str, Any]:
@@ -233,12 +233,12 @@ def described(figure: Figure) -> str:
     """What the pictures show, in words: their text alternative."""
     words = []
     for part in figure.parts:
-        said = f"{part.name}: candidate {number(part.metric.value)}{_within(part.interval)}"
+        sentence = f"{part.name}: candidate {number(part.metric.value)}{_within(part.interval)}"
         if part.stable is not None:
-            said += f", stable {number(part.stable.value)}{_within(part.stable_interval)}"
+            sentence += f", stable {number(part.stable.value)}{_within(part.stable_interval)}"
         if part.thresholds:
-            said += f", gate at {' and '.join(map(number, part.thresholds))}"
-        words.append(said)
+            sentence += f", gate at {' and '.join(map(number, part.thresholds))}"
+        words.append(sentence)
     return f"{figure.name}. {'; '.join(words)}"
 
 
@@ -328,7 +328,7 @@ def _part(metric: Metric, run: Run) -> Part:
 
 
 def interval_of(metric: Metric, gates: Iterable[GateResult]) -> Interval | None:
-    """The metric's own, else the one that a gate found of it."""
+    """Return the metric's own interval, else that of a gate on it."""
     if metric.interval is not None:
         return metric.interval
     return next((gate.interval for gate in gates if gate.interval is not None and _parsed(gate) == _key(metric)), None)

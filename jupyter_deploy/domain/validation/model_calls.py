@@ -1,4 +1,4 @@
-"""What a model was asked while a notebook ran, and the metrics that no notebook has to record. Pure."""
+"""The calls of a model during a run, and the metrics that no notebook has to record. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jupyter_deploy.domain.evidence.statistic import statistic_of
 from .validation import Metric
 
 AGREEMENT = "agreement"
-"""The one metric of calls that cannot be had without asking stable too, though no gate on it names ``stable``."""
+"""The metric of calls that needs stable's answers too, although no gate on it names ``stable``."""
 
 LATENCIES = {"latency_p50_ms": "p50", "latency_p95_ms": "p95", "latency_p99_ms": "p99"}
 
@@ -21,8 +21,8 @@ LATENCIES = {"latency_p50_ms": "p50", "latency_p95_ms": "p95", "latency_p99_ms":
 class Call(Value):
     """One request to the model under test.
 
-    ``latency_ms`` is taken inside the server, from the request's head to the answer. ``asked`` is a digest of the
-    instances, equal where they are. ``answers`` None: it failed, or they were beyond what is kept.
+    ``latency_ms`` is measured inside the server, from the request's head to the answer. ``asked`` is a digest of the
+    instances. ``answers`` None: the call failed, or its answers exceed the limit.
     """
 
     latency_ms: float
@@ -32,62 +32,60 @@ class Call(Value):
 
 
 class Calls(Value):
-    """The calls of one run in their order; ``dropped`` more came after those that are kept."""
+    """The calls of one run in their order; ``dropped`` counts the later calls beyond the limit."""
 
     calls: tuple[Call, ...] = ()
     dropped: int = 0
 
     @property
     def left_out(self) -> str:
-        """What of it is not in the metrics, since more was asked than is kept; empty: nothing."""
+        """The calls beyond the limit, which the metrics leave out, in words; empty: there are none."""
         unanswered = sum(call.status == 200 and call.answers is None for call in self.calls)
-        told = (
-            [f"what was asked after {len(self.calls)} requests ({self.dropped} more) is in no figure"]
-            if self.dropped
-            else []
+        parts = (
+            [f"the {self.dropped} requests after the first {len(self.calls)} are in no figure"] if self.dropped else []
         )
         if unanswered:
-            told.append(f"{unanswered} requests are not in '{AGREEMENT}', since their answers were too many to be kept")
-        return "; ".join(told)
+            parts.append(f"{unanswered} requests are not in '{AGREEMENT}', since their answers exceed the limit")
+        return "; ".join(parts)
 
 
-def metrics_of_calls(asked: Calls, stable: Calls | None, rule: Rule, recorded: Iterable[Metric]) -> tuple[Metric, ...]:
-    """Latencies and the rate of errors of a run's calls, and the agreement with stable.
+def metrics_of_calls(calls: Calls, stable: Calls | None, rule: Rule, recorded: Iterable[Metric]) -> tuple[Metric, ...]:
+    """Return the latencies and the error rate of a run's calls, and the agreement with stable.
 
-    One row a call in the calls' order, so that a run of stable that asked the same is paired with it; of ``agreement``
-    one row an instance. A metric that the notebook recorded by that name wins. Refusals (below 500) are no errors, as
-    in a comparison.
+    Each call is one row in the calls' order, so that a run with stable and the same calls is paired with it; each row
+    of ``agreement`` is an instance. The notebook's own metrics of these names take precedence. Refusals (below 500)
+    are no errors, as in a comparison.
 
     Parameters
     ----------
     stable
-        What stable was asked by the same notebook: by its run with stable as the model, or by way of ``reference()``.
+        The same notebook's calls of stable: in its run with stable as the model, or through ``reference()``.
     """
-    taken = {metric.name for metric in recorded if not metric.group}
-    found = []
-    if asked.calls:
-        latencies = [call.latency_ms for call in asked.calls]
-        found = [_metric(name, statistic, latencies) for name, statistic in LATENCIES.items()]
-        found.append(_metric("error_rate", "mean", [float(call.status >= 500) for call in asked.calls]))
-    agreed = agreements(asked, stable, rule) if stable else []
+    own = {metric.name for metric in recorded if not metric.group}
+    metrics = []
+    if calls.calls:
+        latencies = [call.latency_ms for call in calls.calls]
+        metrics = [_metric(name, statistic, latencies) for name, statistic in LATENCIES.items()]
+        metrics.append(_metric("error_rate", "mean", [float(call.status >= 500) for call in calls.calls]))
+    agreed = agreements(calls, stable, rule) if stable else []
     if agreed:
-        found.append(_metric(AGREEMENT, "mean", agreed))
-    return tuple(metric for metric in found if metric.name not in taken)
+        metrics.append(_metric(AGREEMENT, "mean", agreed))
+    return tuple(metric for metric in metrics if metric.name not in own)
 
 
-def agreements(asked: Calls, stable: Calls, rule: Rule) -> list[float]:
-    """1 for each instance on which the two agree, else 0, in the order of the calls.
+def agreements(calls: Calls, stable: Calls, rule: Rule) -> list[float]:
+    """Return 1 for each instance on which the two agree, else 0, in the order of the calls.
 
-    The k-th call with some instances is compared with stable's k-th call with the same: what only one of them was
-    asked, since a notebook went on as the answers were, is left out, and so is what stable failed or refused. What
-    stable answered and the model failed or refused is no agreement.
+    The k-th call with the same instances is compared with stable's k-th call. Calls that only one of them got, and
+    calls that stable failed or refused, are left out. If stable answered and the model failed or refused, the
+    instances count as disagreement.
     """
     of_stable = defaultdict(list)
     for call in stable.calls:
         of_stable[call.asked].append(call)
     seen: dict[str, int] = defaultdict(int)
-    found: list[float] = []
-    for call in asked.calls:
+    agreed: list[float] = []
+    for call in calls.calls:
         place = seen[call.asked]
         seen[call.asked] += 1
         others = of_stable[call.asked]
@@ -95,10 +93,10 @@ def agreements(asked: Calls, stable: Calls, rule: Rule) -> list[float]:
         if expected is None:
             continue
         if call.status != 200:
-            found += [0.0] * len(expected)
+            agreed += [0.0] * len(expected)
         elif call.answers is not None:
-            found += [float(rule.compare(*pair).agree) for pair in zip(expected, call.answers, strict=True)]
-    return found
+            agreed += [float(rule.compare(*pair).agree) for pair in zip(expected, call.answers, strict=True)]
+    return agreed
 
 
 def _metric(name: str, statistic: str, rows: Sequence[float]) -> Metric:

@@ -1,4 +1,4 @@
-"""What validations need of the outside world, as Protocols; see ``ports``."""
+"""The ports of validations; see ``domain.ports``."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from .validation import CellError, Check, GateResult, Metric, RunStatus, Validat
 
 @dataclass(frozen=True)
 class Notebook:
-    """A validation notebook as it was read, before anything runs.
+    """A validation notebook as it was read, before it runs.
 
     Attributes
     ----------
     defaults
-        The variables of its ``parameters`` cell with their defaults where they are literals, None where they are not;
-        None: it has no such cell.
+        The variables of its ``parameters`` cell with their literal defaults, None for other defaults; None: it has no
+        such cell.
     gates
-        Those of its metadata.
+        The gates in its metadata.
     source
         The text of its cells of code.
     digest
-        Of all of it that is run: each cell of code with its tags, which say whether it is run and may raise.
+        The digest of all that runs: each cell of code with its tags, which say whether it runs and may raise.
     cells, lines
-        How many of code it has, and the first line of each, to be shown while it runs.
+        The number of its cells of code, and the first line of each, for the progress.
     tags
-        Of its metadata; runs can be selected by them.
+        The tags in its metadata; runs can be selected by them.
     origin
-        Where it was read from, as it may be shown: its path, or an address without what is secret in it.
+        Its path, or its address without secrets.
     document
-        The whole notebook as it was read, for the runner: what was looked at is what is run.
+        The whole notebook as it was read: the runner runs this document.
     """
 
     path: Path
@@ -58,7 +58,7 @@ class Notebook:
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a notebook: what its kernel is given, and where the notebook as it ran is written.
+    """One run of a notebook: the inputs of its kernel, and the path of the executed notebook.
 
     ``variables`` go to the kernel's environment (the addresses of the models are in them).
     """
@@ -73,7 +73,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Ran:
-    """What came of a job; ``executed`` is written whatever came."""
+    """The outcome of a job; ``executed`` is written after a failure too."""
 
     status: RunStatus
     seconds: float
@@ -85,122 +85,121 @@ class Ran:
 
 
 class ValidationRunner(Protocol):
-    """Cells are counted as their author sees them: those of code, from 1, without what Papermill puts in."""
+    """Cells of code are counted from 1, as their author sees them, without those that Papermill adds."""
 
     def read(self, path: str, kernel: str | None = None) -> Notebook:
-        """A notebook from any place that Papermill reads; by ``kernel`` instead of its own.
+        """Read a notebook from any place that Papermill supports; ``kernel`` replaces its own kernel.
 
         Raises
         ------
         UnknownSource
-            It is not there, not a notebook of format 4, or there is no such kernel.
+            The notebook does not exist or is not of format 4, or the kernel does not exist.
         InvalidInput
-            The kernel speaks another language, or what the notebook's metadata say of nbdeploy is wrong.
+            The kernel has another language, or nbdeploy's part of the notebook's metadata is wrong.
         """
 
     def require_parameters(self, notebook: Notebook, parameters: Mapping[str, Any]) -> None:
-        """Raise InvalidInput for parameters that the notebook does not have or of another type, all at once."""
+        """Raise one InvalidInput for all parameters that the notebook lacks or that have another type."""
 
     def expect(self, notebooks: Iterable[tuple[Notebook, Path | None]]) -> None:
-        """Be told which will run, each with its working directory (None: its own folder).
+        """Announce the notebooks that will run, each with its working directory (None: its own folder).
 
-        Until ``close``, kernels of this Python are had from a process that has imported once what they import, where
-        that changes nothing. What was not expected runs in a kernel that is started from nothing.
+        Until ``close``, kernels of this Python are forked from a process with the same imports, if that makes no
+        difference to them. Other notebooks run in a kernel that starts from nothing.
         """
 
     def run(self, job: Job, on_cell: Callable[[int], None]) -> Ran:
-        """Run it in a kernel of its own; what fails is in what is returned, a full disk too.
+        """Run a job in its own kernel and return its outcome; a failure is an outcome, a full disk too.
 
-        ``on_cell`` is told of each cell of code that begins. May be called from several threads at once.
-        A run whose output another one writes fails; "not run" is only what ``cancel`` kept from beginning.
+        Calls ``on_cell`` at the start of each cell of code. Several threads may call ``run`` at once. A run whose
+        output another one writes fails; "not run" means that ``cancel`` prevented its start.
         """
 
     def cancel(self) -> None:
-        """End what runs, from any thread: their kernels go, and each ``run`` returns, as interrupted, within seconds.
+        """End all runs, from any thread: their kernels end, and each ``run`` returns as interrupted within seconds.
 
-        What would begin after it is not run. To be called when Ctrl-C or a polite kill comes, before the threads
-        in which notebooks run are waited for.
+        No later run starts. Call it at Ctrl-C or SIGTERM, before joining the threads of the runs.
         """
 
     def close(self) -> None:
-        """``cancel``, and end whatever is kept ready for the next run."""
+        """``cancel``, and end the spare processes."""
 
 
 class Project(Protocol):
     """The files around validation notebooks."""
 
     def notebooks(self, place: str, leave_out: Sequence[Path] = ()) -> list[str]:
-        """The validation notebooks in a folder and those below; what is no folder is returned as it is.
+        """List the validation notebooks in a folder and below; any other place is returned unchanged.
 
-        A validation notebook has a parameters cell, or gates. Raises UnknownSource: the folder has none.
+        A validation notebook has a parameters cell or gates. Raises UnknownSource if the folder has none.
         """
 
     def validates(self, path: Path) -> bool:
         """Whether a file is a validation notebook, by the same rule."""
 
     def parameters(self, file: str) -> dict[str, Any]:
-        """What a YAML file says. Raises InvalidInput."""
+        """Read the parameters in a YAML file. Raises InvalidInput."""
 
     def parsed(self, text: str) -> dict[str, Any]:
-        """What a YAML text says. Raises InvalidInput."""
+        """Parse the parameters in a YAML text. Raises InvalidInput."""
 
     def changed_since(self, revision: str, notebooks: Sequence[Notebook]) -> set[Path]:
-        """Those of the notebooks that changed since a git revision, or something did that they depend on.
+        """Return the notebooks that changed since a git revision, or whose dependencies did.
 
-        That are their own modules, found statically and transitively, and ``nbdeploy.yaml``. Raises InvalidInput: no
-        such revision, or no repository.
+        The dependencies are their own modules, found statically and transitively, and ``nbdeploy.yaml``. Raises
+        InvalidInput if there is no such revision or no repository.
         """
 
 
 class Served(Protocol):
-    """One snapshot that answers over HTTP. It may still be starting: who asks meanwhile waits."""
+    """A snapshot that is served over HTTP. While it starts, its clients wait."""
 
     def url_for(self, job: str) -> str:
-        """Where one run asks it, such as ``http://127.0.0.1:…/<secret>/<job>``: below are /predict and /metadata.
+        """Return the address for one run, such as ``http://127.0.0.1:…/<secret>/<job>``, with /predict and /metadata.
 
-        ``job`` is of letters, digits, ``.``, ``_`` and ``-``; what is asked there is told by ``calls(job)``.
+        ``job`` has letters, digits, ``.``, ``_`` and ``-``; ``calls(job)`` returns the calls at this address.
         """
 
     def calls(self, job: str) -> Calls:
-        """What was asked by that run until now; also after the server's end."""
+        """Return the calls of that run so far; also after the server's end."""
 
     def check(self, *, wait: bool = False) -> None:
-        """Raise StartFailed or EnvironmentChanged if it could not be started, or ended; ``wait``: until it answers."""
+        """Raise StartFailed or EnvironmentChanged if the server failed or ended; ``wait``: until it answers."""
 
 
 class ModelServers(Protocol):
     def serving(self, snapshot: Snapshot) -> AbstractContextManager[Served]:
-        """Within, the snapshot answers as it will be served: on loopback, with a secret in its path.
+        """Serve the snapshot within the context as a release is served: on loopback, with a secret in its path.
 
-        Returns at once, while it starts. Nothing of what is asked is left when the context ends.
+        Returns at once, while the server starts. No request is kept after the context.
         """
 
 
 class Judge(Protocol):
     def interval(self, metric: Metric) -> Interval | None:
-        """Of a metric's value; None: nothing is known of how it would vary. Needs its rows or replicates."""
+        """Return the interval of a metric's value; None: the metric has neither rows nor replicates."""
 
     def judge(self, gate: Gate, metrics: Sequence[Metric], stable: Sequence[Metric] | None) -> GateResult:
-        """Whether a gate holds of a run's metrics; ``stable`` None: there is no stable release to compare with."""
+        """Judge a gate by a run's metrics; ``stable`` None: there is no stable release to compare with."""
 
 
 class Reports(Protocol):
-    """What is written replaces what was there before in one step. Raises StoreError: it cannot be written."""
+    """Writers of reports, each replacing the former file in one step. They raise StoreError if they cannot write."""
 
     def folder(self, validation: str) -> Path:
-        """Where a validation's notebooks and its page lie; made with mode 0700."""
+        """Make the folder of a validation's notebooks and page, with mode 0700."""
 
     def html(self, validation: Validation, history: Iterable[Validation], folder: Path) -> Path:
-        """Write the page, ``folder/report.html`` (0600); returns its path. ``history``: earlier ones, in any order."""
+        """Write the page, ``folder/report.html`` (0600); return its path. ``history``: earlier validations."""
 
     def publish(self, validation: Validation, folder: Path) -> Path:
-        """Copy the page that was written, as ``index.html``, and the notebooks that it links to into a folder."""
+        """Copy the page, as ``index.html``, and the notebooks that it links to into a folder."""
 
     def junit(self, validation: Validation, path: Path) -> None:
         """Write JUnit's XML."""
 
     def github(self, validation: Validation) -> None:
-        """Annotations on stderr, which GitHub reads too, and the job's summary; elsewhere both on stderr."""
+        """Write annotations to stderr, which GitHub reads, and the job's summary; outside GitHub both to stderr."""
 
     def clear(self, kept: Collection[str]) -> None:
-        """Remove the oldest validations' folders beyond a number; those named in ``kept`` stay and do not count."""
+        """Remove the oldest validations' folders beyond a number; those in ``kept`` stay and do not count."""

@@ -1,4 +1,4 @@
-"""What the verbs around validation notebooks are asked with; see ``requests``."""
+"""The requests of the verbs on validation notebooks; see ``domain.requests``."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class ValidateRequest(Request):
     )
     cold: bool = Field(default=False, description="Start each kernel from nothing, not from a process with imports.")
     executed: Annotated[str | None, FilePath(written=True)] = Field(
-        default=None, description="Folder for the notebooks as they ran (default: beside the report, in the home)."
+        default=None, description="Folder for the notebooks as they ran (default: with the report, in the home)."
     )
     junit: Annotated[str | None, FilePath(written=True)] = Field(default=None, description="Write a JUnit XML file.")
     html: Annotated[str | None, FilePath(written=True)] = Field(

@@ -1,4 +1,4 @@
-"""What ``init`` finds in a project, and what it writes there. Pure."""
+"""The models of a project and the files that ``init`` writes for them. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FileState = Literal["written", "would be written", "as it is wanted", "left as i
 
 
 class Trained(Value):
-    """A notebook that trains a model, and how the model is deployed from it.
+    """A notebook that trains a model, and the options of its deploy.
 
     ``options``: further words of ``nbdeploy deploy``, such as ``--method predict_proba``.
     """
@@ -37,7 +37,7 @@ class Trained(Value):
 class StartingFile(Value):
     """A file of the set-up.
 
-    ``text`` is all of it, also where it was not written since another is there; ``add`` is what that one lacks.
+    ``text`` is the whole file, even if another file is there already; ``add`` is the part that the other file lacks.
     """
 
     path: str
@@ -47,7 +47,7 @@ class StartingFile(Value):
 
 
 class SetUp(Value):
-    """What ``init`` did."""
+    """The result of ``init``."""
 
     folder: str
     files: tuple[StartingFile, ...]
@@ -60,7 +60,7 @@ class SetUp(Value):
 
     @property
     def following(self) -> tuple[str, ...]:
-        """What to type next."""
+        """The next commands."""
         deploys = [one.command for one in self.trained]
         several = len(self.validating) > 1  # a validation is of one model
         words = [("nbdeploy", "validate", *(notebooks if several else ())) for notebooks in self.validating.values()]
@@ -69,7 +69,7 @@ class SetUp(Value):
 
 
 def quoted(word: str) -> str:
-    """A word as people quote it in a shell: not at all where it needs none, else in double quotes if that is enough."""
+    """Quote a word for a shell only if it needs quotes, in double quotes if these suffice."""
     if re.fullmatch(r"[\w@%+=:,./-]+", word):
         return word
     if not re.search(r"[\"$`\\!]", word):
@@ -78,7 +78,7 @@ def quoted(word: str) -> str:
 
 
 def name_for(notebook: str, folder: str) -> str:
-    """A name for an endpoint: of ``train_churn.ipynb`` it is ``churn``, of ``train.ipynb`` the folder's name."""
+    """Return a name for an endpoint: of ``train_churn.ipynb`` it is ``churn``, of ``train.ipynb`` the folder's name."""
     stem = PurePosixPath(notebook).stem.lower()
     stem = re.sub(r"^(train(ing)?|fit|model)([-_ ]|$)|[-_ ](train(ing)?|fit|model)$", "", stem)
     for words in (stem, folder, "model"):

@@ -1,4 +1,4 @@
-"""What ``init`` needs of a project's folder; see ``ports``."""
+"""The ports of ``init``; see ``domain.ports``."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class ProjectNotebook:
 
 @dataclass(frozen=True)
 class Starting:
-    """What a set-up is written for.
+    """The models and validation notebooks that a set-up is written for.
 
     Attributes
     ----------
     trained
         The models. The starter's own example among them is written too.
     validating
-        Path of each validation notebook that is there, and of which endpoint it is (None: it does not say).
+        The path of each existing validation notebook, with its endpoint (None: it names none).
     regression
-        By the endpoint's name, whether its model answers with measured numbers, as far as that is known.
+        By the endpoint's name, whether its model is a regression, if that is known.
     cells
         The code of each training notebook.
     """
@@ -50,14 +50,14 @@ class Starting:
 
     @property
     def validated(self) -> dict[str, dict[str, bool]]:
-        """Of each endpoint its validation notebooks, and whether each is there; of ``''`` those that name none."""
-        found: dict[str, dict[str, bool]] = {one.name: {} for one in self.trained}
+        """The validation notebooks of each endpoint, and whether each exists; of ``''`` those without an endpoint."""
+        notebooks: dict[str, dict[str, bool]] = {one.name: {} for one in self.trained}
         for path, name in self.validating.items():
-            found.setdefault(name or "", {})[path] = True
+            notebooks.setdefault(name or "", {})[path] = True
         for one in self.trained:
-            made = (PurePosixPath(one.notebook).parent / f"validate_{one.name}.ipynb").as_posix()
-            found[one.name] = found[one.name] or {made: False}
-        return found
+            new = (PurePosixPath(one.notebook).parent / f"validate_{one.name}.ipynb").as_posix()
+            notebooks[one.name] = notebooks[one.name] or {new: False}
+        return notebooks
 
     @property
     def notebooks(self) -> set[str]:
@@ -68,7 +68,7 @@ class Starting:
 class Draft:
     """A file that would be written.
 
-    ``add``: what to add where one is there that has no ``mark`` in it; ``note``: what people have to do about it.
+    ``add``: the addition to an existing file without ``mark`` in it; ``note``: the step that remains for the user.
     """
 
     path: str
@@ -81,25 +81,25 @@ class Draft:
 class Starter(Protocol):
     @property
     def example(self) -> Trained:
-        """A model of its own, for a project that trains none yet."""
+        """The example model, for a project without one."""
 
     def top(self, folder: Path) -> tuple[Path, bool]:
-        """Where workflows and hooks are looked for: the top of the git repository, and whether there is one."""
+        """Return the folder of workflows and hooks, the top of the git repository, and whether there is one."""
 
     def notebooks(self, top: Path) -> list[ProjectNotebook]:
-        """The project's notebooks, by path; what is none is left out."""
+        """List the project's valid notebooks, by path."""
 
     def deployed(self, notebook: ProjectNotebook) -> list[Trained]:
-        """The models that its cells deploy under a name, as a static look finds them."""
+        """Return the models that its cells deploy under a name, by static analysis."""
 
     def fitted(self, notebook: ProjectNotebook, variable: str | None = None) -> tuple[str, str] | None:
-        """The variable that is fitted last (or the named one) and an expression for an example of what it takes."""
+        """Return the variable that is fitted last (or the named one) and an expression for its example."""
 
     def drafts(self, start: Starting) -> list[Draft]:
-        """The set-up's files, as they would be new."""
+        """Return the files of a new set-up."""
 
     def existing(self, top: Path, path: str) -> str | None:
-        """What is there of that path; None: nothing."""
+        """Return the text of an existing file; None: there is none."""
 
     def write(self, top: Path, path: str, text: str) -> bool:
-        """Write a new file; False: one is there by now, and stays."""
+        """Write a new file; False: a file exists by now, and stays."""

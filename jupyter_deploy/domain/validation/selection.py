@@ -1,4 +1,4 @@
-"""``price and not (slow or R)``: which of the planned runs are meant. Pure; no ``eval``.
+"""Selections of planned runs: ``price and not (slow or R)``. Pure; no ``eval``.
 
 ::
 
@@ -6,7 +6,7 @@
     all  = one { "and" one }
     one  = "not" one | "(" any ")" | WORD | QUOTED
 
-A word is true of a run when one of the run's names holds it, upper and lower case alike.
+A word is true of a run if one of the run's names contains it, in upper or lower case.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _RESERVED = ("and", "or", "not")
 
 
 def parse_selection(expression: str) -> Selection:
-    """The selection that an expression means.
+    """Parse a selection.
 
     Raises
     ------
     InvalidInput
-        It is of another form; the message says where.
+        The text is no selection; the message names the position.
     """
     reader = Reader(expression, _TOKENS, "selection", "'price and not slow'")
     selected = _any(reader)

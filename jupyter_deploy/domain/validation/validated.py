@@ -1,4 +1,4 @@
-"""What a release keeps of its validation, in short. Pure."""
+"""The short form of a validation that a release keeps. Pure."""
 
 from __future__ import annotations
 
@@ -11,26 +11,25 @@ from .summary import ENDED, SIGNS, URGENCY, reasons
 from .validation import Run, Validation, Verdict
 
 
-class Line(Value):
-    """One thing that a validation found, in one sentence: a gate, a check that failed, a notebook that did not end."""
+class ResultLine(Value):
+    """One result of a validation in one sentence: of a gate, a check, or a notebook that did not end."""
 
     verdict: Verdict
     sentence: str
 
 
 class Validated(Value):
-    """What a release keeps of the last validation that it was released by, in short.
+    """The short form of the last validation that a release was added or promoted by.
 
-    ``said`` is what led to the verdict; ``forced`` why it was released against its gates, by this validation or by a
-    former one: it stays.
-    ``keys`` are its runs' (``Run.key``), ``keys_alone`` what they would have been without a stable release beside it.
+    ``said`` has the reasons of the verdict; ``forced`` is the reason of ``--force`` in this or a former validation.
+    ``keys`` are those of its runs (``Run.key``), ``keys_alone`` the keys of the same runs without a stable release.
     """
 
     id: str
     at: datetime
     verdict: Verdict
     said: str
-    lines: tuple[Line, ...]
+    lines: tuple[ResultLine, ...]
     report: str | None = None
     forced: str | None = None
     keys: tuple[str, ...] = ()
@@ -44,7 +43,7 @@ class Validated(Value):
 
 
 def in_short(validation: Validation, keys: tuple[str, ...], keys_alone: tuple[str, ...] = ()) -> Validated:
-    """What a release keeps of a validation."""
+    """Return the short form of a validation."""
     return Validated(
         id=validation.id,
         at=validation.at,
@@ -58,22 +57,22 @@ def in_short(validation: Validation, keys: tuple[str, ...], keys_alone: tuple[st
     )
 
 
-def lines_of(validation: Validation) -> tuple[Line, ...]:
-    """All that speaks for and against what was validated, what speaks against it first."""
+def lines_of(validation: Validation) -> tuple[ResultLine, ...]:
+    """Return all results of a validation, failures first."""
     lines = [line for run in validation.runs for line in _lines_of_run(run)]
-    lines += [Line(verdict=gate.verdict, sentence=gate.sentence) for gate in validation.live]
+    lines += [ResultLine(verdict=gate.verdict, sentence=gate.sentence) for gate in validation.live]
     return tuple(sorted(lines, key=lambda line: URGENCY[line.verdict]))
 
 
-def _lines_of_run(run: Run) -> Iterable[Line]:
+def _lines_of_run(run: Run) -> Iterable[ResultLine]:
     if run.status != "done":
-        yield Line(verdict="fail", sentence=_ended(run))
+        yield ResultLine(verdict="fail", sentence=_ended(run))
     for check in run.checks:
-        said = f": {check.detail}" if check.detail and not check.passed else ""
+        detail = f": {check.detail}" if check.detail and not check.passed else ""
         verdict: Verdict = "pass" if check.passed else "fail"
-        yield Line(verdict=verdict, sentence=f"check '{check.name}'{said}: {verdict}")
+        yield ResultLine(verdict=verdict, sentence=f"check '{check.name}'{detail}: {verdict}")
     for gate in run.gates:
-        yield Line(verdict=gate.verdict, sentence=gate.sentence)
+        yield ResultLine(verdict=gate.verdict, sentence=gate.sentence)
 
 
 def _ended(run: Run) -> str:

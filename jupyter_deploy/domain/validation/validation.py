@@ -1,4 +1,4 @@
-"""What validation notebooks measured, what was required of it, and the verdict. Pure."""
+"""Validations: runs of notebooks with their metrics and checks, the results of gates, and the verdict. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.evidence.inference import Interval
-from jupyter_deploy.domain.evidence.statistic import METRIC_MIME as METRIC_MIME  # noqa: PLC0414 - who reads what notebooks display looks for it here
+from jupyter_deploy.domain.evidence.statistic import METRIC_MIME as METRIC_MIME
 from jupyter_deploy.domain.secret_names import hide_secrets
 
 from .parameters import Matrix, Texts, plain_keys
@@ -24,12 +24,11 @@ RunStatus = Literal["done", "raised", "timeout", "died", "interrupted", "not run
 
 
 class Metric(Value):
-    """One figure that a notebook measured.
+    """A figure that a notebook measured.
 
-    ``rows`` are what it is the ``statistic`` of, one number a row, in the notebook's order: with them a candidate is
-    paired with stable. ``replicates`` are bootstrap replicates of a figure that no per-row numbers give, such as an
-    area under a curve; replicate i is of the same resampled rows in every run over as many rows. Neither is kept in
-    documents.
+    The value is the ``statistic`` of ``rows``, one number a row, in the notebook's order; they pair a candidate with
+    stable. ``replicates`` are bootstrap replicates of a figure without per-row numbers, such as an area under a curve;
+    replicate i has the same resampled rows in every run over as many rows. Documents have neither.
     """
 
     name: str
@@ -44,7 +43,7 @@ class Metric(Value):
 
 
 class Check(Value):
-    """One thing that a notebook found to be so, or not."""
+    """A condition that a notebook checked."""
 
     name: str
     passed: bool
@@ -68,7 +67,7 @@ class GateResult(Value):
 
 
 class CellError(Value):
-    """What a cell raised; ``traceback`` without colours and without secrets."""
+    """The error of a cell; ``traceback`` has no colours and no secrets."""
 
     cell: int
     ename: str
@@ -96,14 +95,14 @@ class Run(Value):
 
     @property
     def verdict(self) -> Verdict:
-        """Fail: it did not end well, a check failed or a gate does; else as its gates say."""
+        """Fail if the run did not end well, a check failed or a gate failed; else the worst verdict of its gates."""
         if self.status != "done" or not all(check.passed for check in self.checks):
             return "fail"
         return worst(gate.verdict for gate in self.gates)
 
     @property
     def unjudged(self) -> tuple[GateResult, ...]:
-        """Gates that have no figure since the notebook did not run to its end: of that they are no cause."""
+        """Gates without a figure because the notebook did not run to its end."""
         if self.status == "done":
             return ()
         return tuple(gate for gate in self.gates if gate.verdict != "pass" and gate.value is None)
@@ -117,8 +116,8 @@ class Run(Value):
 class Validation(Value):
     """A run of validation notebooks against gates.
 
-    ``snapshot`` is what was validated (None: notebooks that ask no model), ``stable`` what it was compared with.
-    ``trigger`` is the verb that asked for it; ``forced`` why what it refused was done all the same.
+    ``snapshot`` was validated (None: the notebooks call no model) and compared with ``stable``. ``trigger`` is the
+    verb that started it; ``forced`` is the reason of ``--force``.
     """
 
     id: str
@@ -145,15 +144,15 @@ class Validation(Value):
         return self.verdict == "pass"
 
     def unreported_since(self, why: str) -> Validation:
-        """The same, with a report that could not be written."""
+        """Return the validation with a report that could not be written."""
         return self.model_copy(update={"unreported": "; ".join(filter(None, (self.unreported, why)))})
 
 
 class ValidationSpec(Value):
-    """What is to be validated of each release of an endpoint.
+    """A validation that each release of an endpoint has to pass.
 
-    ``notebook`` None: gates on the comparison of live traffic alone. ``traffic``: how much of the recorded traffic the
-    notebook is given, such as ``1h``.
+    ``notebook`` None: gates on the comparison of live traffic alone. ``traffic``: the amount of recorded traffic for
+    the notebook, such as ``1h``.
     """
 
     notebook: str | None = None
@@ -164,26 +163,26 @@ class ValidationSpec(Value):
 
     @property
     def words(self) -> str:
-        """What it asks for, in short: ``checks.ipynb: accuracy >= 0.93``."""
+        """The validation in short: ``checks.ipynb: accuracy >= 0.93``."""
         title = titles([(self.notebook, self.parameters)])[0] if self.notebook else "live traffic"
         return f"{title}: {', '.join(self.gates)}" if self.gates else title
 
     @property
-    def told(self) -> ValidationSpec:
-        """As it is shown: without values that are secret by their names. The store alone has those, to run it."""
+    def without_secrets(self) -> ValidationSpec:
+        """The validation without parameters that are secret by name, for display; only the store keeps these."""
         parameters = {name: hide_secrets(name, value) for name, value in self.parameters.items()}
         return self.model_copy(update={"parameters": parameters})
 
 
 def words_of(specs: Iterable[ValidationSpec]) -> str:
-    """What an endpoint asks of its releases, in short."""
+    """Describe the validations of an endpoint in short."""
     return " and ".join(spec.words for spec in specs) or "none"
 
 
 class Underway(Value):
     """Progress of one notebook among several: ``cell`` of ``cells`` runs (0: its kernel starts).
 
-    ``words`` is the cell's first line; ``side`` is who is asked, where stable is asked too.
+    ``words`` is the cell's first line; ``side`` is the release behind ``model()``.
     """
 
     run: int
@@ -197,15 +196,15 @@ class Underway(Value):
 
 
 def titles(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """What runs are called: as much of the end of each notebook's path as tells it from the others, and parameters."""
+    """Return the titles of runs: the shortest end of each notebook's path that is unique, and the parameters."""
     paths = [PurePath(notebook).parts for notebook, _ in runs]
-    found = []
+    result = []
     for path, (_, parameters) in zip(paths, runs, strict=True):
         others = [other for other in paths if other != path]
         length = next((n for n in range(1, len(path)) if all(o[-n:] != path[-n:] for o in others)), len(path))
-        given = ", ".join(f"{name}={_short(hide_secrets(name, value))}" for name, value in parameters.items())
-        found.append(str(PurePath(*path[-length:])) + (f" [{given}]" if given else ""))
-    return found
+        parameters_text = ", ".join(f"{name}={_short(hide_secrets(name, value))}" for name, value in parameters.items())
+        result.append(str(PurePath(*path[-length:])) + (f" [{parameters_text}]" if parameters_text else ""))
+    return result
 
 
 def _short(value: Any, limit: int = 40) -> str:
@@ -214,6 +213,6 @@ def _short(value: Any, limit: int = 40) -> str:
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """One failure fails all; what is left undecided leaves all undecided; nothing asked for is a pass."""
-    found = set(verdicts)
-    return "fail" if "fail" in found else "inconclusive" if "inconclusive" in found else "pass"
+    """Return the worst verdict: fail, else inconclusive, else pass; no verdicts are a pass."""
+    present = set(verdicts)
+    return "fail" if "fail" in present else "inconclusive" if "inconclusive" in present else "pass"

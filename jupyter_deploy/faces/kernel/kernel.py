@@ -23,8 +23,8 @@ from jupyter_deploy.domain.errors import (
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.faces.render.shell import BEGAN, current_shell, namespace_of
-from jupyter_deploy.verbs.capture import ERROR_MIME, SNAPSHOT_MIME, capture, retold
-from jupyter_deploy.verbs.release_checks import check_beside
+from jupyter_deploy.verbs.capture import ERROR_MIME, SNAPSHOT_MIME, capture, capture_details
+from jupyter_deploy.verbs.release_checks import release_check
 from jupyter_deploy.wiring import Wiring
 
 
@@ -109,7 +109,7 @@ def capture_for_command_line(document: str) -> None:
         live = replace(live, cells=live.cells[:-1])  # the last cell is the one that calls this function
         with disk_faults():
             name, ports = checked_name(request.name or ""), Wiring().ports
-            check = check_beside(ports.store.endpoint(name), request, ports)
+            check = release_check(ports.store.endpoint(name), request, ports)
             snapshot = capture(live, name, request, ports, lambda *_: None, check=check)
     except DeployError as error:
         problem: dict[str, Any] = {
@@ -123,7 +123,8 @@ def capture_for_command_line(document: str) -> None:
         display({ERROR_MIME: problem, "text/plain": str(error)}, raw=True)
     else:
         display(
-            {SNAPSHOT_MIME: {"tag": snapshot.tag, **retold(snapshot.manifest)}, "text/plain": snapshot.tag}, raw=True
+            {SNAPSHOT_MIME: {"tag": snapshot.tag, **capture_details(snapshot.manifest)}, "text/plain": snapshot.tag},
+            raw=True,
         )
 
 

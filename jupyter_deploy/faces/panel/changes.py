@@ -20,7 +20,7 @@ from jupyter_deploy.faces.views.preview import change_from, compared, history_of
 from jupyter_deploy.faces.views.requests import ChangeVerb
 from jupyter_deploy.verbs import BY_NAME
 from jupyter_deploy.verbs.change import find
-from jupyter_deploy.verbs.observe import history
+from jupyter_deploy.verbs.history import history
 from jupyter_deploy.verbs.traffic import Change, planned
 
 from .background import start

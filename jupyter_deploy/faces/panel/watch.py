@@ -16,7 +16,8 @@ from jupyter_deploy.faces.views.rates import Rates
 from jupyter_deploy.faces.views.requests import ValidationsRequest
 from jupyter_deploy.faces.views.validations import validations
 from jupyter_deploy.verbs.change import find
-from jupyter_deploy.verbs.observe import describe, history
+from jupyter_deploy.verbs.history import history
+from jupyter_deploy.verbs.status import describe
 
 from .background import start
 

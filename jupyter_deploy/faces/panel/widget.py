@@ -17,7 +17,7 @@ from jupyter_deploy.domain.requests import CompareRequest
 from jupyter_deploy.faces.render.render import charted_bundle, charted_bundles, text
 from jupyter_deploy.faces.render.shell import current_shell
 from jupyter_deploy.faces.views.cards import endpoint_view
-from jupyter_deploy.verbs.observe import compare
+from jupyter_deploy.verbs.compare import compare
 
 from .background import apart, start
 from .changes import Changes, Pending

@@ -56,8 +56,8 @@ def _reconcile(log: Any, home: Path) -> None:
 
 def main() -> int:
     """Reconcile if the settings allow it and something ran; print one line."""
-    from jupyter_deploy.domain.errors import DeployError  # the server does not need them
-    from jupyter_deploy.verbs.lifecycle import brought_back
+    from jupyter_deploy.domain.errors import DeployError
+    from jupyter_deploy.verbs.reconcile import reconcile_all
     from jupyter_deploy.wiring import Wiring
 
     try:
@@ -65,7 +65,7 @@ def main() -> int:
         settings = wiring.settings
         if not (settings.reconcile_at_server_start and was_running(settings.home.expanduser())):
             return 0
-        results = brought_back(wiring.ports, lambda _step: None)
+        results = reconcile_all(wiring.ports, lambda _step: None)
     except DeployError as error:
         print(error)  # noqa: T201 - the server logs it
         return 1

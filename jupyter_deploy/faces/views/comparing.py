@@ -12,7 +12,7 @@ from jupyter_deploy.domain.evidence.inference import Comparison
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import CompareRequest
-from jupyter_deploy.verbs.observe import compared
+from jupyter_deploy.verbs.compare import compared
 
 SECONDS = 2.0
 """That a preview waits; a million records take less."""

@@ -7,7 +7,7 @@ from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.requests import CompareRequest
 from jupyter_deploy.faces.render.charts.comparison import comparison_charts
 from jupyter_deploy.faces.render.comparison_page import RECOMMENDED, percent
-from jupyter_deploy.verbs.observe import compare
+from jupyter_deploy.verbs.compare import compare
 
 from .documents import ComparisonView, FlippedRow
 from .texts import compact

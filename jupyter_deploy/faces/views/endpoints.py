@@ -9,7 +9,7 @@ from jupyter_deploy.domain.release.status import EndpointStatus
 from jupyter_deploy.domain.requests import ListRequest
 from jupyter_deploy.faces.render.endpoint_page import state_in_words
 from jupyter_deploy.verbs.change import find, target_of
-from jupyter_deploy.verbs.observe import list_, status_of
+from jupyter_deploy.verbs.status import list_, status_of
 
 from .cards import SHOWN_REVISIONS, address, endpoint_view
 from .documents import EndpointRow, EndpointsView, EndpointView

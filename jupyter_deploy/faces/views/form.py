@@ -5,7 +5,7 @@ from __future__ import annotations
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.verbs.change import find, target_of
-from jupyter_deploy.verbs.observe import status_of
+from jupyter_deploy.verbs.status import status_of
 
 from .cards import address
 from .documents import FormView

@@ -13,7 +13,7 @@ from jupyter_deploy.domain.errors import DeployError
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.secret_names import hide_secrets
-from jupyter_deploy.domain.validation.notebook_calls import asks_for
+from jupyter_deploy.domain.validation.notebook_calls import calls_function
 from jupyter_deploy.domain.validation.ports import Notebook
 from jupyter_deploy.domain.validation.scaffold import name_for
 from jupyter_deploy.domain.validation.scaffold_ports import ProjectNotebook
@@ -44,8 +44,8 @@ def notebook_context(request: NotebookContextRequest, ports: Ports) -> NotebookC
         name=name,
         endpoints={one.name: "shadow" for one in endpoints},
         notebooks=tuple(_nearby(notebook, path) for notebook in _validating(path, around)),
-        gates=tuple(spec.told.words for spec in listed_for(name, around)),
-        asked=tuple(spec.told.words for spec in known.validations) if known else (),
+        gates=tuple(spec.without_secrets.words for spec in listed_for(name, around)),
+        asked=tuple(spec.without_secrets.words for spec in known.validations) if known else (),
         resources=known.release(known.traffic.stable).resources.overridden(settings.resources.explicit())
         if known
         else settings.resources,
@@ -98,7 +98,11 @@ def _validating(path: Path, ports: Ports) -> Iterator[Notebook]:
             notebook = ports.validations.read(place)
         except DeployError:  # who runs it will say what is wrong with it
             continue
-        if Path(place).parent != path.parent or asks_for("model", notebook.source) or _RECORDS.search(notebook.source):
+        if (
+            Path(place).parent != path.parent
+            or calls_function("model", notebook.source)
+            or _RECORDS.search(notebook.source)
+        ):
             yield notebook
 
 

@@ -1,0 +1,32 @@
+"""The verb ``reconcile``: the running processes and routes become those of the store."""
+
+from __future__ import annotations
+
+from jupyter_deploy.domain.ports import Ports, Report
+from jupyter_deploy.domain.requests import ReconcileRequest, Step
+from jupyter_deploy.domain.results import AtBoot, Reconciled
+
+from .change import find, settle, stop_unwanted
+
+
+def reconcile(request: ReconcileRequest, ports: Ports, report: Report) -> list[Reconciled] | AtBoot:
+    """Start the missing processes, stop the superfluous ones, and put all routes in force again."""
+    if request.at_boot:
+        return ports.boot.switch(on=request.at_boot == "on")
+    return reconcile_all(ports, report)
+
+
+def reconcile_all(ports: Ports, report: Report) -> list[Reconciled]:
+    """Reconcile all endpoints, each within its lock."""
+    names = [endpoint.name for endpoint in ports.store.endpoints()]
+    results = []
+    for number, name in enumerate(names, start=1):
+        report(Step(number=number, total=len(names), title=f"reconciling {name}"))
+        with ports.store.exclusive(name):
+            results.append(settle(find(ports, name), ports))
+    for release in ports.store.abandoned():
+        with ports.store.exclusive(release.endpoint):
+            stop_unwanted(ports, release.endpoint, [release])
+            ports.store.fulfil(release)
+    ports.capturer.sweep()
+    return results

@@ -1,0 +1,75 @@
+"""The verbs ``list`` and ``describe``: the status of endpoints."""
+
+from __future__ import annotations
+
+from jupyter_deploy.domain.ports import Ports, Report
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth
+from jupyter_deploy.domain.release.status import EndpointStatus, ReleaseStatus
+from jupyter_deploy.domain.requests import DescribeRequest, ListRequest
+
+from .change import find, target_of
+
+
+def list_(request: ListRequest, ports: Ports, report: Report) -> list[EndpointStatus]:  # noqa: ARG001 - one shape
+    """List the status of all endpoints, by name."""
+    endpoints = ports.store.endpoints()
+    seen: dict[str, Observation] = {}
+    for target in dict.fromkeys(endpoint.target for endpoint in endpoints):
+        seen |= target_of(ports, target).observe_all([e for e in endpoints if e.target == target])
+    return [status_of(endpoint, seen[endpoint.name], ports) for endpoint in endpoints]
+
+
+def describe(request: DescribeRequest, ports: Ports, report: Report) -> EndpointStatus:  # noqa: ARG001 - one shape
+    """Return the status of one endpoint: its desired and its observed state."""
+    endpoint = find(ports, request.name)
+    status = status_of(endpoint, target_of(ports, endpoint.target).observe(endpoint), ports)
+    return status.model_copy(update={"removed_records": ports.log.removed(status.name)})
+
+
+def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointStatus:
+    """Return the status of an endpoint, as the store has it and as its target observed it."""
+    desired = {r.tag for r in endpoint.wanted(ports.keep_revisions)}
+    absent = ReleaseHealth(running=False, healthy=False, detail="not running")
+    releases = []
+    for release in endpoint.releases:
+        role = endpoint.traffic.role_of(release.tag)
+        if role == "idle" and release.tag not in desired:
+            continue
+        health = seen.releases.get(release.tag, absent)
+        releases.append(
+            ReleaseStatus(
+                tag=release.tag,
+                role=role,
+                percent=endpoint.traffic.percent_of(release.tag),
+                healthy=health.healthy,
+                framework=release.framework,
+                stochastic=release.stochastic,
+                source=release.source,
+                changes=release.changes,
+                detail=health.detail,
+                resources=release.resources,
+                limits=health.limits,
+                counts=seen.counts.get(release.tag),
+                findings=release.findings,
+                validation=release.validation,
+                redact=release.redact,
+                image=release.image,
+                created_at=release.created_at,
+            )
+        )
+    order = {"stable": 0, "canary": 1, "shadow": 2, "idle": 3}
+    releases.sort(key=lambda r: (order[r.role], r.created_at))
+    return EndpointStatus(
+        name=endpoint.name,
+        url=seen.url,
+        public_url=ports.client.public(seen.url),
+        revision=endpoint.revision,
+        running=endpoint.running,
+        gateway=seen.gateway,
+        traffic=endpoint.traffic,
+        record=endpoint.record,
+        record_sample=endpoint.record_sample,
+        validations=tuple(spec.without_secrets for spec in endpoint.validations),
+        releases=releases,
+    )

@@ -1,0 +1,54 @@
+"""A deploy computes its plan once, and again only if another process moved the endpoint's revision."""
+
+import pytest
+
+from jupyter_deploy.domain.requests import TrafficRequest
+from jupyter_deploy.verbs import deploy_plan
+from jupyter_deploy.verbs.traffic import traffic
+from tests.gating import make_world
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    return make_world(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def revisions(monkeypatch):
+    """The revisions of the endpoint that a plan was computed for; None: no endpoint."""
+    computed = []
+
+    def plan(request, name, before, snapshot, ports):
+        computed.append(before and before.revision)
+        return deploy_plan.plan_deploy(request, name, before, snapshot, ports)
+
+    monkeypatch.setattr("jupyter_deploy.verbs.deploy.plan_deploy", plan)
+    return computed
+
+
+def change_during_build(world, monkeypatch):
+    """Change the endpoint's traffic while the next bento is built."""
+    build = world.ports.builder.build
+
+    def built(snapshot):
+        traffic(TrafficRequest(name="tumour", record="meta"), world.ports, world.told.append)
+        return build(snapshot)
+
+    monkeypatch.setattr(world.ports.builder, "build", built)
+
+
+def test_a_plan_is_computed_once(world, revisions):
+    world.deploy("a")
+    world.deploy("b", validate=[world.notebook("checks.ipynb", "metric('a', 1)", gates=["a >= 0"])])
+    world.deploy("b")
+    assert revisions == [None, 1, 2]
+    assert world.endpoint().revision == 2, "the last deploy changes nothing"
+
+
+def test_a_plan_is_computed_again_if_the_revision_moved(world, revisions, monkeypatch):
+    world.deploy("a", validate=[world.notebook("checks.ipynb", "metric('a', 1)", gates=["a >= 0"])])
+    change_during_build(world, monkeypatch)
+    deployed = world.deploy("b")
+    assert revisions == [None, 1, 2]
+    assert (deployed.revision, world.endpoint().record) == (3, "meta"), "the change of the other process stays"
+    assert len(world.ran) == 2, "the gates are the same, so their result counts"

@@ -11,7 +11,6 @@ from pydantic import BeforeValidator, Field
 
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.evidence.inference import Interval
-from jupyter_deploy.domain.evidence.statistic import METRIC_MIME as METRIC_MIME
 from jupyter_deploy.domain.secret_names import hide_secrets
 
 from .parameters import Matrix, Texts, plain_keys

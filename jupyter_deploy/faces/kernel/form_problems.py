@@ -22,7 +22,7 @@ from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.faces.render.problems import problem_of
-from jupyter_deploy.faces.views.documents import FieldProblem
+from jupyter_deploy.faces.views.form_documents import FieldProblem
 from jupyter_deploy.verbs.deploy import require_role, require_share
 from jupyter_deploy.verbs.endpoint_gates import OFF
 from jupyter_deploy.verbs.enforce_gates import require_reason

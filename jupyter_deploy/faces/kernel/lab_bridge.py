@@ -18,7 +18,7 @@ from jupyter_deploy.domain.jobs import ENDED
 from jupyter_deploy.faces.render.collision import check_distributions
 from jupyter_deploy.faces.render.problems import problem_of
 from jupyter_deploy.faces.render.shell import current_shell, namespace_of, watch_cells
-from jupyter_deploy.faces.views.documents import FieldProblem, KernelReport
+from jupyter_deploy.faces.views.form_documents import FieldProblem, KernelReport
 from jupyter_deploy.wiring import Wiring
 
 from .capture_job import capture_for

@@ -15,6 +15,7 @@ from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.requests import CompareRequest, Request
 
 from . import documents as d
+from . import form_documents as f
 from . import requests as r
 
 
@@ -44,14 +45,14 @@ _ENTRIES: tuple[View, ...] = (
     View("endpoints", r.EndpointsRequest, d.EndpointsView, "endpoints.endpoints"),
     View("endpoint", r.EndpointRequest, d.EndpointView, "endpoints.endpoint"),
     View("preview", r.PreviewRequest, d.Preview, "preview.preview"),
-    View("form", r.FormRequest, d.FormView, "form.form"),
+    View("form", r.FormRequest, f.FormView, "form.form"),
     View("comparison", CompareRequest, d.ComparisonView, "comparison.comparison"),
     View("validations", r.ValidationsRequest, d.ValidationsView, "validations.validations"),
     View("live", r.LiveRequest, d.LiveView, "live.live"),
     View("records", r.RecordsRequest, d.RecordsView, "records.records"),
     View("record", r.RecordRequest, d.RecordView, "records.record"),
     View("result_page", r.ResultPageRequest, d.ResultPageView, "result_page.result_page"),
-    View("notebook_context", r.NotebookContextRequest, d.NotebookContextView, "notebook_context.notebook_context"),
+    View("notebook_context", r.NotebookContextRequest, f.NotebookContextView, "notebook_context.notebook_context"),
 )
 """One line each, such as ``View("live", LiveRequest, LiveView, "live.live")``; the requests are in ``requests.py``."""
 

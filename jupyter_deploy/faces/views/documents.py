@@ -5,13 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import Field
-
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.capture.candidates import ExampleGuess, ModelCandidate, Table  # noqa: F401 - documents too
 from jupyter_deploy.domain.jobs import Job, JobEvent
 from jupyter_deploy.domain.release.endpoint import Role
-from jupyter_deploy.domain.release.resources import Resources
 
 Chart = dict[str, Any]
 """A Vega-Lite 5 specification, its data within."""
@@ -301,112 +298,3 @@ class RecordView(Value):
     answers: tuple[Answered, ...]
     cell: str
     note: str = ""
-
-
-class FormField(Value):
-    """One field of the form; ``kind`` decides the control.
-
-    Attributes
-    ----------
-    required
-        One that is not may be left out of the instance.
-    nullable
-        An empty field means ``null``.
-    value
-        The example's; None where it has none.
-    """
-
-    name: str
-    label: str
-    kind: Literal["number", "integer", "text", "boolean", "choice", "json"]
-    choices: tuple[Any, ...] = ()
-    required: bool = True
-    nullable: bool = False
-    minimum: float | None = None
-    maximum: float | None = None
-    help: str = ""
-    value: Any = None
-
-
-class Snippet(Value):
-    language: Literal["curl", "python", "r", "javascript"]
-    title: str
-    text: str
-
-
-class FormView(Value):
-    """How to try an endpoint: one instance as fields, or (``fields`` empty) as JSON; and how programs call it.
-
-    ``instance`` is the example's first one; None where the example has none.
-    """
-
-    name: str
-    release: str
-    url: str
-    fields: tuple[FormField, ...]
-    instance: Any
-    snippets: tuple[Snippet, ...]
-
-
-class NearbyNotebook(Value):
-    """A validation notebook near the one that is open.
-
-    ``gates``: those in its metadata. ``of``: the other notebook there that its name tells of; empty: none.
-    """
-
-    path: str
-    title: str
-    of: str
-    gates: tuple[str, ...]
-    parameters: dict[str, Any]
-
-
-class NotebookContextView(Value):
-    """What the dialog finds around a notebook.
-
-    Attributes
-    ----------
-    name
-        The endpoint that this notebook's model was deployed to last, else one made of the notebook's name.
-    endpoints
-        Names that are taken, each with its role for a next release.
-    gates, notebooks
-        What nbdeploy.yaml or the endpoint asks, and what lies beside the notebook.
-    resources
-        What a release gets where nothing is said.
-    """
-
-    name: str
-    endpoints: dict[str, Literal["stable", "shadow"]]
-    notebooks: tuple[NearbyNotebook, ...]
-    gates: tuple[str, ...]
-    asked: tuple[str, ...] = ()
-    resources: Resources = Resources()
-
-
-class KernelReport(Value):
-    """What the kernel tells of itself: the bridge's answer.
-
-    Attributes
-    ----------
-    version
-        nbdeploy's there.
-    problem, remedy
-        Why nothing could be deployed from here as it is, such as a setting that is wrong; empty: nothing is.
-    """
-
-    version: str
-    interpreter: str
-    pid: int
-    notebook: str | None
-    home: str
-    models: tuple[ModelCandidate, ...]
-    problem: str = ""
-    remedy: str = ""
-
-
-class FieldProblem(Value):
-    field: str
-    message: str
-    remedy: str = ""
-    finding: dict[str, Any] | None = Field(default=None, description="A guard's, with its cell.")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from jupyter_deploy.domain.capture.schema import SEEN, Schema, branches, resolved
 
-from .documents import FormField
+from .form_documents import FormField
 
 Kind = Literal["number", "integer", "text", "boolean", "choice", "json"]
 

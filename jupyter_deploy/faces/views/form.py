@@ -8,8 +8,8 @@ from jupyter_deploy.verbs.change import find, target_of
 from jupyter_deploy.verbs.status import status_of
 
 from .cards import address
-from .documents import FormView
 from .fields import fields_of
+from .form_documents import FormView
 from .requests import FormRequest
 from .snippets import snippets
 

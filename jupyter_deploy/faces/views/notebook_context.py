@@ -21,7 +21,7 @@ from jupyter_deploy.settings import load_settings
 from jupyter_deploy.verbs.endpoint_gates import listed_for
 from jupyter_deploy.wiring import Wiring
 
-from .documents import NearbyNotebook, NotebookContextView
+from .form_documents import NearbyNotebook, NotebookContextView
 from .requests import NotebookContextRequest
 
 _BELOW = ("checks", "check", "validation", "validations", "tests")

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .documents import Snippet
+from .form_documents import Snippet
 
 _WIDTH = 88  # of a line, where values can be broken: consoles take no line of 4096 bytes and more
 _json = partial(json.dumps, ensure_ascii=False)

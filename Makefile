@@ -1,6 +1,7 @@
 # make demo   set up and run the quickstart, from notebook to promoted endpoint
 # make down   stop what the demo left
-# make test   set up and run all tests; those of tests/unit, golden and faces under a newer Python too
+# make test   set up and run the tests, but for those marked exhaustive
+# make test-all  set up and run all tests; those of tests/unit, golden and faces under a newer Python too
 # make chaos  ten minutes of kill -9 under load (SEED=…, MINUTES=…)
 # make fuzz   ten thousand requests made of releases' own OpenAPI documents (SEED=…, CASES=…)
 # make soak   ten minutes at 70 % of capacity, with toggles and kills, and whether memory stays flat (SEED=…, MINUTES=…, SHARE=…)
@@ -15,7 +16,7 @@ IMAGES := podman uidmap nftables aardvark-dns skopeo cosign docker-registry mmde
 PYTEST := NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest
 DEMO := NBDEPLOY_HOME=$(CURDIR)/.demo/nbdeploy BENTOML_HOME=$(CURDIR)/.demo/bentoml
 
-.PHONY: demo down test check check-python check-lab lab bench chaos fuzz soak setup docs clean
+.PHONY: demo down test test-all check check-python check-lab lab bench chaos fuzz soak setup docs clean
 
 demo:
 	@scripts/setup.sh demo
@@ -47,8 +48,11 @@ check-lab:
 lab: setup
 
 # Most tests wait for other processes: three at a time keep two processors busy.
-# The newer Python's environment is installed while the tests of the older one run.
 test: setup
+	@$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m "not exhaustive"
+
+# The newer Python's environment is installed while the tests of the older one run.
+test-all: setup
 	@VENV=.venv-$(NEWER) PYTHON=python$(NEWER) scripts/setup.sh unit & installing=$$!; \
 	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder || { wait $$installing; exit 1; }; \
 	wait $$installing && $(subst .venv,.venv-$(NEWER),$(PYTEST)) -n 3 --dist loadfile tests/unit tests/golden tests/faces

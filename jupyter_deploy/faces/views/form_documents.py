@@ -75,13 +75,13 @@ class NotebookContextView(Value):
     Attributes
     ----------
     name
-        The endpoint that this notebook's model was deployed to last, else one made of the notebook's name.
+        The endpoint of this notebook's last deploy, else a name derived from the notebook's.
     endpoints
-        Names that are taken, each with its role for a next release.
+        Existing endpoints, each with the role of a next release.
     gates, notebooks
-        What nbdeploy.yaml or the endpoint asks, and what lies beside the notebook.
+        The gates of nbdeploy.yaml or of the endpoint, and the validation notebooks in the same folder.
     resources
-        What a release gets where nothing is said.
+        The resources of a release by default.
     """
 
     name: str

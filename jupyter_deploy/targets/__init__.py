@@ -1,4 +1,4 @@
 """Targets: where releases run, one package a target, found by the entry point group ``nbdeploy.targets``.
 
-Imports system, serving, images, artifacts and domain.
+Imports container_images, artifacts, serving, system and domain.
 """

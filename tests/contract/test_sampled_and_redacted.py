@@ -66,7 +66,7 @@ def test_coverage_is_of_the_requests_that_were_to_be_recorded(world, compacted):
     assert found.coverage == proportion(found.pairs, found.mirrored).estimate()
     (note,) = found.notes
     assert note.startswith("of a sample: 25 % of the requests were recorded, chosen by a hash of pair_id")
-    assert note.endswith("overflow is counted of all, and taken at the share of now")
+    assert note.endswith("overflow counts all requests, and is scaled by the current share")
     assert "; a 25 % sample is recorded" in text(found)
 
 
@@ -79,7 +79,7 @@ def test_a_share_that_was_changed_holds_for_the_requests_of_its_time(world):
     found = world.compare(endpoint())
     assert (found.pairs, found.mirrored) == (len(chosen) + 30, len(chosen) + 30)
     assert "25 % to 100 % of the requests were recorded" in found.notes[0]
-    assert found.notes[0].endswith("a time of which more was recorded counts more")
+    assert found.notes[0].endswith("times with a larger sample count more")
     assert world.compare(endpoint(), since=NOON + timedelta(seconds=100)).notes == []
 
 
@@ -139,7 +139,7 @@ def test_a_reader_of_redacted_data_gets_a_note(world, monkeypatch):
     ]
     both[0] = release("aaa")
     differ = world.compare(endpoint().model_copy(update={"releases": tuple(both)})).notes
-    assert "ssn of one side alone" in differ[0]
+    assert "ssn of one release only" in differ[0]
 
 
 def test_values_of_a_redacted_column_are_in_neither_record_nor_log(front, records, capsys):

@@ -197,7 +197,7 @@ def bad(tmp_path_factory):
         ("loops", ("timeout", 2, "Timeout"), "the cell ran longer than 1.5 s"),
         ("stubborn", ("timeout", 2, "Timeout"), "the cell ran longer than 1.5 s"),
         ("killed", ("died", 2, "KernelDied"), "SIGKILL"),
-        ("asks", ("raised", 1, "StdinNotImplementedError"), "make it a parameter"),
+        ("asks", ("raised", 1, "StdinNotImplementedError"), "make the value a parameter"),
         ("floods", ("raised", 1, "TooMuchOutput"), "more than 64 MiB"),
         ("bursts", ("raised", 1, "TooMuchOutput"), "more than 64 MiB at once"),
     ],

@@ -1,7 +1,7 @@
 # make demo   set up and run the quickstart, from notebook to promoted endpoint
 # make down   stop what the demo left
 # make test   set up and run the tests, but for those marked exhaustive
-# make test-all  set up and run all tests; those of tests/unit, golden and faces under a newer Python too
+# make test-all  set up and run all tests; those of tests/unit, golden and faces under a newer Python too (DURATIONS=1)
 # make chaos  ten minutes of kill -9 under load (SEED=…, MINUTES=…)
 # make fuzz   ten thousand requests made of releases' own OpenAPI documents (SEED=…, CASES=…)
 # make soak   ten minutes at 70 % of capacity, with toggles and kills, and whether memory stays flat (SEED=…, MINUTES=…, SHARE=…)
@@ -54,7 +54,7 @@ test: setup
 # The newer Python's environment is installed while the tests of the older one run.
 test-all: setup
 	@VENV=.venv-$(NEWER) PYTHON=python$(NEWER) scripts/setup.sh unit & installing=$$!; \
-	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder || { wait $$installing; exit 1; }; \
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(if $(DURATIONS),--durations=0) || { wait $$installing; exit 1; }; \
 	wait $$installing && $(subst .venv,.venv-$(NEWER),$(PYTEST)) -n 3 --dist loadfile tests/unit tests/golden tests/faces
 
 bench:

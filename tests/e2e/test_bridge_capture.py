@@ -133,7 +133,7 @@ def test_the_snapshot_is_the_one_that_the_magic_makes(notebook, running, tmp_pat
         ({"role": "shadow"}, "invalid_input", "the first release of an endpoint is stable"),
         ({"gate": ["accuracy >"]}, "invalid_input", "at character"),
         ({"validate": ["nowhere.ipynb"]}, "unknown_source", "nowhere.ipynb"),
-        ({"model": None}, "invalid_input", "which variable holds the model"),
+        ({"model": None}, "invalid_input", "names no variable that holds the model"),
     ],
 )
 def test_what_cannot_be_captured_fails_the_job_in_words(notebook, running, request_, code, words):

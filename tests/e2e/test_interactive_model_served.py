@@ -90,7 +90,7 @@ def test_without_an_endpoint_it_is_said_what_to_do(tmp_path):
     kernel = Kernel(make_home(tmp_path / "home"))
     try:
         said, _ = kernel.run("from jupyter_deploy import model\nmodel()")
-        assert "There is no endpoint yet" in said
+        assert "there is no endpoint yet" in said
         assert "deploy a model first" in said
     finally:
         kernel.kill()

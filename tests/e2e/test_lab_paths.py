@@ -159,7 +159,7 @@ def test_while_a_cell_runs_models_are_listed_and_the_capture_waits(person, lab):
     for section, words in (
         ("Compare", "Nothing to compare yet"),
         ("Live", "No request"),
-        ("History", "deploy another to see what differs"),
+        ("History", "Deploy another one to compare them"),
     ):
         person.sidebar.get_by_role("tab", name=section).click()
         expect(person.sidebar.get_by_text(words).first).to_be_visible(timeout=30_000)

@@ -1,0 +1,51 @@
+"""docs/test-durations.md: the seconds of each test file, from the output of ``pytest --durations=0``.
+
+First ``make test-all DURATIONS=1 | tee durations.txt``, then ``python -m scripts.durations durations.txt``.
+"""
+
+import argparse
+import re
+from collections import defaultdict
+from pathlib import Path
+
+LINE = re.compile(r"^\s*(?P<seconds>[\d.]+)s (?P<phase>setup|call|teardown)\s+(?P<file>tests/\S+?\.py)::", re.MULTILINE)
+PAGE = Path("docs/test-durations.md")
+LEAST = 5.0
+HEAD = """\
+# Durations of the tests
+
+Seconds of each test file with three workers on two processors, set-up and teardown included, from `make
+test-all DURATIONS=1`, whose output `python -m scripts.durations` turns into this page. Workers run
+in parallel and share two processors: the sum is about three times the duration of the run. Shared
+set-up (a Lab, a home, a registry) counts for the test that runs first.
+
+"""
+
+
+def main() -> None:
+    """Write the page from a log."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.durations", description=__doc__)
+    parser.add_argument("log", type=Path, help="output of pytest --durations=0")
+    PAGE.write_text(page(parser.parse_args().log.read_text("utf-8")), "utf-8")
+
+
+def page(log: str) -> str:
+    """Return the page: one row a file, the slowest first; files below ``LEAST`` seconds in one row."""
+    files: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for match in LINE.finditer(log):
+        files[match["file"]][match["phase"]] += float(match["seconds"])
+    if not files:
+        raise SystemExit("the log has no durations: run pytest with --durations=0")
+    rows = sorted(((sum(phases.values()), name, phases) for name, phases in files.items()), reverse=True)
+    slow = [row for row in rows if row[0] >= LEAST]
+    rest = rows[len(slow) :]
+    lines = ["| file | seconds | set-up | tests |", "|---|---:|---:|---:|"]
+    for total, name, phases in slow:
+        lines.append(f"| `{name}` | {total:.0f} | {phases['setup']:.0f} | {phases['call']:.0f} |")
+    lines.append(f"| {len(rest)} other files | {sum(row[0] for row in rest):.0f} | | |")
+    lines.append(f"| all | {sum(row[0] for row in rows):.0f} | | |")
+    return HEAD + "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -16,6 +16,8 @@ from jupyter_deploy import serving
 from tests.contract.contained import RIGHT, ROW, built, container
 from tests.e2e.conftest import until
 
+pytestmark = pytest.mark.exhaustive
+
 TWO = {"NBDEPLOY_WORKERS": "2"}
 
 

@@ -40,7 +40,7 @@ from tests.registries import Authority
 __all__ = ["workshop"]
 
 # A Debian is fetched, and every step of an engine copies it.
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.exhaustive]
 
 LOCK = {"own-flower": "1.0", "tiny_flower": "1.0"}
 

@@ -18,6 +18,8 @@ from tests.contract.image_workshop import Index, base, build, own_project, plan,
 from tests.contract.test_isolated import write_wheel
 from tests.images import unpacked
 
+pytestmark = pytest.mark.exhaustive
+
 __all__ = ["base", "plan", "store", "wheels", "workshop"]
 
 

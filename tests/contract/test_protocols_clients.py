@@ -14,6 +14,8 @@ from uv import find_uv_bin
 
 from jupyter_deploy.environments.installer import pips_settings, uvs_settings
 
+pytestmark = pytest.mark.exhaustive
+
 PACKAGES = {"triton": "tritonclient[http]>=2.60,<3", "ofkserve": "kserve>=0.17,<1"}
 
 EXPECTED = risk(FRAME).tolist()

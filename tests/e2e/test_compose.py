@@ -17,7 +17,7 @@ from .conftest import until
 from .test_publish import PRICED, Person
 
 # A Debian is fetched, an environment is installed, compiled and packed.
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = [pytest.mark.timeout(1500), pytest.mark.exhaustive]
 
 TOKEN = "a-token-of-the-tests"
 ASKED = 60

@@ -8,6 +8,8 @@ import pytest
 from tests.contract.contained import RIGHT, ROW, built, lines
 from tests.e2e.engine import Engine, running
 
+pytestmark = pytest.mark.exhaustive
+
 ENOUGH = "1g"
 TOO_MUCH = 1 << 13  # MiB
 

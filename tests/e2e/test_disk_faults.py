@@ -10,6 +10,8 @@ import pytest
 from tests.disks import small_disk
 from tests.e2e.conftest import ROW, deploy_notebook
 
+pytestmark = pytest.mark.exhaustive
+
 # Captures a function in this very process, as a notebook's kernel does.
 DEPLOY = """
 import os

@@ -24,7 +24,7 @@ from .processes import processes
 from .registry import keys
 
 # A Debian is fetched, an environment is installed, compiled and packed.
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = [pytest.mark.timeout(1500), pytest.mark.exhaustive]
 
 
 class World:

@@ -17,7 +17,7 @@ from tests.conftest import free_port
 from tests.e2e.conftest import ROW, until
 
 # A Debian is fetched, a whole environment is installed, compiled and packed: twice.
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = [pytest.mark.timeout(1500), pytest.mark.exhaustive]
 
 
 def names_in(store, image):

@@ -16,7 +16,7 @@ from jupyter_deploy.environments.installer import pips_settings, uvs_settings
 from tests import notebooks
 from tests.conftest import free_port
 
-pytestmark = pytest.mark.timeout(600)  # a whole CI job runs for all of these tests
+pytestmark = [pytest.mark.timeout(600), pytest.mark.exhaustive]  # a whole CI job runs for all of these tests
 
 ROOT = Path(__file__).parents[2]
 

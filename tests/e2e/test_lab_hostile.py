@@ -20,7 +20,7 @@ from tests.e2e.lab import started
 from tests.e2e.person import until_deployed
 from tests.notebooks import write
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.exhaustive]
 
 PASSWORD = "correct horse"
 ECHO = """

@@ -9,6 +9,8 @@ from jupyter_deploy.domain.images.images import SBOM_TYPE
 
 from .registry import keys, refused
 
+pytestmark = pytest.mark.exhaustive
+
 
 def test_a_signature_is_by_a_key_and_of_one_image(desk):
     desk.push()

@@ -15,6 +15,8 @@ from tests.tokens import token_server
 
 from .registry import refused
 
+pytestmark = pytest.mark.exhaustive
+
 PUSH = """
 import sys
 from pathlib import Path

@@ -13,6 +13,8 @@ import pytest
 
 from jupyter_deploy.serving.agreement import differences
 
+pytestmark = pytest.mark.exhaustive
+
 FOLDER = Path(__file__).parent / "tutorials"
 
 # Variable that holds the model, and an example, in the words of the notebook.

@@ -14,7 +14,10 @@ import yaml
 
 from tests import notebooks
 
-pytestmark = pytest.mark.timeout(600)  # five models are trained, proved and started for all of these tests at once
+pytestmark = [
+    pytest.mark.timeout(600),
+    pytest.mark.exhaustive,
+]  # five models are trained, proved and started for all of these tests at once
 
 EXAMPLES = Path(__file__).parents[2] / "notebooks" / "validation"
 

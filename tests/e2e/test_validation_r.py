@@ -6,6 +6,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+pytestmark = pytest.mark.exhaustive
+
 UNRECORDED = ["latency_p95_ms <= 60000", "error_rate <= 0.5", "agreement >= 0.1"]
 PARAMETERS = {"tags": ["parameters"]}
 

@@ -21,7 +21,7 @@ from tests.e2e.lab import CHROMIUM, FLAGS, jupyter
 from tests.e2e.person import Person, until_deployed
 from tests.notebooks import write
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.exhaustive]
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = "share/jupyter/labextensions/nbdeploy"

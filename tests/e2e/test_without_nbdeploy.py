@@ -14,6 +14,8 @@ import pytest
 from jupyter_deploy.environments.installer import pips_settings, uvs_settings
 from tests.e2e.conftest import ROW, until
 
+pytestmark = pytest.mark.exhaustive
+
 
 @pytest.fixture(scope="module")
 def elsewhere(snapshots, tmp_path_factory):

@@ -114,5 +114,11 @@ def test_without_the_option_notebooks_are_no_tests_and_nothing_of_ours_is_import
     assert ended.returncode == 0, ended.stdout
     assert "1 passed" in ended.stdout
     assert ended.stdout.strip().splitlines()[-1] == str(
-        ["jupyter_deploy", "jupyter_deploy.faces", "jupyter_deploy.faces.cli.pytest_plugin"]
+        [
+            "jupyter_deploy.verbs",  # the names of the verbs: the standard library alone
+            "jupyter_deploy",
+            "jupyter_deploy.faces",
+            "jupyter_deploy.faces.cli",
+            "jupyter_deploy.faces.cli.pytest_plugin",
+        ]
     )

@@ -16,8 +16,8 @@ def ours(processes, module):
     return [process for process in processes if f"jupyter_deploy.faces.{module}" in process.cmdline()]
 
 
-def the_asked(server):
-    (found,) = ours(psutil.Process(server.pid).children(), "rest.asked")
+def the_worker(server):
+    (found,) = ours(psutil.Process(server.pid).children(), "server.rest.worker")
     return found
 
 
@@ -47,7 +47,7 @@ def test_a_listener_comes_back_after_the_answering_process_was_killed(home):
             job = client.post("captures", json={"model": "clf"}).json()
             _, number, data = next(lines)
             assert (data["job"], data["data"]["state"]) == (job["id"], "waiting")
-            the_asked(server).kill()
+            the_worker(server).kill()
             assert list(lines) == []  # the stream ends, and is not left open for nothing
         with client.stream("GET", "events", headers={"Last-Event-ID": str(before)}) as stream:
             assert next(events(stream.iter_lines()))[1] == number
@@ -58,11 +58,11 @@ def test_the_answering_process_and_the_spare_end_with_the_server(home, how):
     with jupyter_server(home) as server:
         with server.client() as client:
             assert client.get("list").status_code == 200
-            asked = the_asked(server)
-            (spare,) = until(lambda: ours(asked.children(), "jobs.process"))
+            worker = the_worker(server)
+            (spare,) = until(lambda: ours(worker.children(), "server.jobs.process"))
         server.process.send_signal(how)
         server.process.wait()
-        _, alive = psutil.wait_procs([asked, spare], timeout=120)
+        _, alive = psutil.wait_procs([worker, spare], timeout=120)
         assert alive == []
 
 

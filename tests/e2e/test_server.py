@@ -44,11 +44,11 @@ def test_the_server_starts_nothing_else(tmp_path, why):
     home.environment["NBDEPLOY_RECONCILE_AT_SERVER_START"] = "false"
     script = """
 import subprocess, sys, threading, types
-from jupyter_deploy.faces import server
+from jupyter_deploy.faces.server import extension
 started = []
 real = subprocess.run
 subprocess.run = lambda *a, **k: started.append(real(*a, **k)) or started[-1]
-server._load_jupyter_server_extension(types.SimpleNamespace(
+extension._load_jupyter_server_extension(types.SimpleNamespace(
     log=types.SimpleNamespace(warning=print, info=print), root_dir="/",
     contents_manager=types.SimpleNamespace(root_dir="/"),
     web_app=types.SimpleNamespace(settings={"base_url": "/"}, add_handlers=lambda *_: None),

@@ -32,6 +32,6 @@ def test_outdated_data_are_found_beside_the_file_and_the_last_release_in_a_kerne
     fewer = notebooks.write(tmp_path / "fewer.ipynb", *CELLS[:2], "people = people[:4]", CELLS[2])
     deploy = ("deploy", fewer, "--name", "people", "--model", "model", "--example", "X[:2]", "--strict")
     refused = home.run(*deploy, check=False)
-    assert "X has 4 rows, people:" in refused.stderr
+    assert "X has 4 rows, that of people:" in refused.stderr
     assert "--waive outdated-data --reason" in refused.stderr
     assert len(home.json("describe", "people")["releases"]) == 1

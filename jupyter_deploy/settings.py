@@ -29,7 +29,7 @@ from .domain.release.resources import Resources
 from .domain.validation.parameters import Texts
 from .domain.validation.validation import ValidationSpec
 from .system.home import default_home
-from .targets.registry import installed_targets
+from .targets.registry import target_settings
 
 # pydantic warns of a field that has the name of its deprecated method ``validate``.
 warnings.filterwarnings("ignore", 'Field name "validate" in "Settings" shadows', UserWarning)
@@ -49,7 +49,7 @@ class _File(YamlConfigSettingsSource):
 
 
 def _declared_by_targets() -> set[str]:
-    return {name for target in installed_targets().values() for name in target.settings_class.declared()}
+    return {name for declared in target_settings().values() for name in declared.declared()}
 
 
 def _parsable(value: str | None, parse: Callable[[str], object]) -> str | None:
@@ -175,8 +175,8 @@ class Settings(BaseSettings):
         names = {name.removeprefix(_PREFIX).lower() for name in variables if name.startswith(_PREFIX)}
         names |= YamlConfigSettingsSource(type(self))().keys()
         if names - type(self).model_fields.keys():
-            for target in installed_targets().values():
-                self.for_target(target.settings_class)
+            for declared in target_settings().values():
+                self.for_target(declared)
 
 
 _REQUIRED = ("validate", "tolerance", "redact", "resources")

@@ -33,7 +33,7 @@ from .domain.validation.ports import Judge, ModelServers, Project, Reports, Vali
 from .domain.validation.scaffold_ports import Starter
 from .domain.validation.validation import ValidationSpec
 from .settings import S, Settings, load_settings
-from .targets.registry import installed_targets
+from .targets.registry import installed_targets, target_settings
 
 if TYPE_CHECKING:
     from .targets.local.settings import LocalSettings
@@ -221,8 +221,8 @@ class _Parts:
         """The settings that differ from their defaults, as variables for a start without shell and folder."""
         settings = self._settings
         made = settings.model_dump(mode="json", include=settings.model_fields_set, by_alias=False)
-        for target in installed_targets().values():
-            made |= self._settings_for(target.settings_class).changed()
+        for declared in target_settings().values():
+            made |= self._settings_for(declared).changed()
         if settings.records_max_age:
             made["records_max_age"] = f"{settings.records_max_age.total_seconds():.3f}s"
         variables = {

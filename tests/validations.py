@@ -10,16 +10,8 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from jupyter_deploy.domain.evidence.inference import Interval
-from jupyter_deploy.domain.validation.validation import (
-    METRIC_MIME,
-    CellError,
-    Check,
-    GateResult,
-    Metric,
-    Run,
-    Validation,
-    worst,
-)
+from jupyter_deploy.domain.evidence.statistic import METRIC_MIME
+from jupyter_deploy.domain.validation.validation import CellError, Check, GateResult, Metric, Run, Validation, worst
 
 AT = datetime(2026, 11, 25, 12, 30, tzinfo=UTC)
 

@@ -84,7 +84,8 @@ def second(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An installed second target; returns the working directory, which is the home too."""
     installed = metadata.entry_points(group="nbdeploy.targets")
     point = metadata.EntryPoint("memory", f"{MemoryTarget.__module__}:MemoryTarget", "nbdeploy.targets")
-    monkeypatch.setattr(metadata, "entry_points", lambda **_: [*installed, point])
+    groups = {"nbdeploy.targets": [*installed, point]}
+    monkeypatch.setattr(metadata, "entry_points", lambda group: groups.get(group, []))
     monkeypatch.setenv("NBDEPLOY_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     return tmp_path

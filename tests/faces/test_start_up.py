@@ -22,8 +22,8 @@ LATER = {
     [
         (["--help"], NEVER | LATER),
         (["deploy", "--help"], NEVER | LATER),
-        (["list"], NEVER | {"jupyter_deploy.targets.local", "jupyter_deploy.serving"}),
-        (["history", "nobody"], NEVER | {"jupyter_deploy.targets.local", "jupyter_deploy.serving"}),
+        (["list"], NEVER | {"jupyter_deploy.targets.local.target", "jupyter_deploy.serving"}),
+        (["history", "nobody"], NEVER | {"jupyter_deploy.targets.local.target", "jupyter_deploy.serving"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

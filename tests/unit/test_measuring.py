@@ -227,7 +227,7 @@ def test_what_stable_answered_and_the_model_could_not_is_no_agreement(status):
 def test_what_was_not_kept_is_told():
     assert calls((1, 200, "x", (1,)), (1, 422, "y", None)).left_out == ""
     many = calls((1, 200, "x", None), (1, 200, "x", (1,))).model_copy(update={"dropped": 5})
-    assert "after 2 requests (5 more)" in many.left_out
+    assert "the 5 requests after the first 2 are in no figure" in many.left_out
     assert "1 requests are not in 'agreement'" in many.left_out
 
 

@@ -76,7 +76,15 @@ def validation(notebook, **more):
 
 
 def children_of(pid):
-    return [child for child in psutil.Process(pid).children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in psutil.Process(pid).children(recursive=True) if is_alive(child)]
+
+
+def is_alive(process):
+    """Whether it neither ended since it was listed nor waits as a zombie for its parent."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def waiting_at(spare):

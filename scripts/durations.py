@@ -5,6 +5,7 @@ First ``make test-all DURATIONS=1 | tee durations.txt``, then ``python -m script
 
 import argparse
 import re
+import textwrap
 from collections import defaultdict
 from pathlib import Path
 
@@ -14,10 +15,11 @@ LEAST = 5.0
 HEAD = """\
 # Durations of the tests
 
-Seconds of each test file with three workers on two processors, set-up and teardown included, from `make
-test-all DURATIONS=1`, whose output `python -m scripts.durations` turns into this page. Workers run
-in parallel and share two processors: the sum is about three times the duration of the run. Shared
-set-up (a Lab, a home, a registry) counts for the test that runs first.
+Seconds of each test file with three workers on two processors, set-up and teardown included, from
+`make test-all DURATIONS=1`, whose output `python -m scripts.durations` turns into this page.
+Workers run in parallel and share two processors: the sum is about three times the duration of the
+run. Shared set-up (a Lab, a home, a registry) counts for the test that runs first. `make test`
+leaves out the files and tests that are marked `exhaustive`.
 
 """
 
@@ -26,11 +28,14 @@ def main() -> None:
     """Write the page from a log."""
     parser = argparse.ArgumentParser(prog="python -m scripts.durations", description=__doc__)
     parser.add_argument("log", type=Path, help="output of pytest --durations=0")
-    PAGE.write_text(page(parser.parse_args().log.read_text("utf-8")), "utf-8")
+    parser.add_argument("--note", default="", help="a sentence about this run, for the page")
+    given = parser.parse_args()
+    note = f"{textwrap.fill(given.note, 100)}\n\n" if given.note else ""
+    PAGE.write_text(HEAD + note + table(given.log.read_text("utf-8")), "utf-8")
 
 
-def page(log: str) -> str:
-    """Return the page: one row a file, the slowest first; files below ``LEAST`` seconds in one row."""
+def table(log: str) -> str:
+    """Return the table: one row a file, the slowest first; files below ``LEAST`` seconds in one row."""
     files: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for match in LINE.finditer(log):
         files[match["file"]][match["phase"]] += float(match["seconds"])
@@ -44,7 +49,7 @@ def page(log: str) -> str:
         lines.append(f"| `{name}` | {total:.0f} | {phases['setup']:.0f} | {phases['call']:.0f} |")
     lines.append(f"| {len(rest)} other files | {sum(row[0] for row in rest):.0f} | | |")
     lines.append(f"| all | {sum(row[0] for row in rows):.0f} | | |")
-    return HEAD + "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -234,6 +234,7 @@ def test_who_has_another_store_is_told_what_could_not_be_found_out(person, publi
     assert other.run("verify", reference, "--key", person.world.keys[1], check=False).returncode == 0
 
 
+@pytest.mark.exhaustive
 def test_an_engine_makes_what_is_published_verified_and_answers_as_well(person, published):
     where = ("--to", f"{person.place}:engine", "--release", published["release"])
     found = person.publishes(*where, "--builder", "engine", timeout=900)
@@ -262,7 +263,7 @@ def test_a_changed_line_sends_one_layer_of_a_few_kilobytes(person, published):
     assert sum(one["size"] for one in found["publication"]["image"]["layers"] if one["title"] == "bento") < 64_000
 
 
-@pytest.mark.parametrize("builder", ["daemonless", "engine"])
+@pytest.mark.parametrize("builder", ["daemonless", pytest.param("engine", marks=pytest.mark.exhaustive)])
 def test_elsewhere_its_image_is_pulled_is_a_shadow_is_compared_and_promoted_and_a_changed_line_is_one_layer(
     person, published, builder, tmp_path
 ):

@@ -225,8 +225,8 @@ def test_a_kernel_that_dies_ends_with_138(home, tmp_path):
 def test_ctrl_c_while_a_release_starts_leaves_nothing_half_made(home, deploy, tmp_path):
     slow = notebooks.write(
         tmp_path / "slow.ipynb",
-        "import time\nimport jupyter_deploy",
-        "def clf(frame):\n    time.sleep(60 * (jupyter_deploy.serving_role() == 'probe'))\n    return [1] * len(frame)",
+        "import os\npid = os.getpid()",
+        "def clf(frame):\n    import os, time\n    time.sleep(8 * (os.getpid() != pid))\n    return [1] * len(frame)",
         "import pandas as pd\nX = pd.DataFrame({'age': [1, 2, 3]})",
     )
     process = subprocess.Popen(

@@ -226,7 +226,7 @@ def test_ctrl_c_while_a_release_starts_leaves_nothing_half_made(home, deploy, tm
     slow = notebooks.write(
         tmp_path / "slow.ipynb",
         "import os\npid = os.getpid()",
-        "def clf(frame):\n    import os, time\n    time.sleep(8 * (os.getpid() != pid))\n    return [1] * len(frame)",
+        "def clf(frame):\n    import os, time\n    time.sleep(3 * (os.getpid() != pid))\n    return [1] * len(frame)",
         "import pandas as pd\nX = pd.DataFrame({'age': [1, 2, 3]})",
     )
     process = subprocess.Popen(

@@ -111,6 +111,10 @@ def tolerance_of(manifest: dict[str, Any]) -> tuple[float, float]:
     return tolerance[f"{size}_rtol"], tolerance[f"{size}_atol"]
 
 
+DIFFERS = "does not answer its example as the notebook did"
+"""The predicate of a failed start whose subject is the snapshot's tag."""
+
+
 def faults(manifest: dict[str, Any], got: list[Any]) -> list[str]:
     """Compare the answers to a snapshot's example with the notebook's; of a stochastic model only the structure."""
     if manifest.get("stochastic"):

@@ -76,7 +76,7 @@ def test_a_killed_supervisor_comes_back_and_adopts_what_runs_while_no_request_fa
     assert (pid_of(stage, WORKER), pid_of(stage, "gateway")) == (worker, gateway)
     replaced(stage, WORKER)  # what was adopted is replaced like any other, and once only
     assert eventually(lambda: _answers(url)) == 200
-    assert serving(stage, "uvicorn") == [pid_of(stage, WORKER)]
+    assert serving(stage, "container.py") == [pid_of(stage, WORKER)]
     stage.target.start(release)
     stage.target.stop(release)
     assert not stage.processes()

@@ -98,7 +98,7 @@ def test_an_interrupted_start_leaves_nothing(stage: Stage, monkeypatch: pytest.M
     def interrupted(_self: workers.Workers) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(workers.Workers, "probe", interrupted)
+    monkeypatch.setattr(workers.Workers, "prove", interrupted)
     with pytest.raises(KeyboardInterrupt):
         stage.target.start(stage.release("aaa"))
     assert not stage.processes()

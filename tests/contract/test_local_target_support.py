@@ -25,22 +25,32 @@ from jupyter_deploy.artifacts.bento_format import FORMAT
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Traffic
 from jupyter_deploy.domain.release.resources import Resources
+from jupyter_deploy.serving import environment
 from jupyter_deploy.targets.local.releases import limits
 from jupyter_deploy.targets.local.settings import LocalSettings
 from jupyter_deploy.targets.local.target import LocalTarget
 
 # Answers each instance with its version's number; writes what it saw to seen.jsonl beside the bento.
 SERVICE = """
-import asyncio, json, os, pathlib, sys, time
+import asyncio, importlib, json, os, pathlib, sys, time
+from types import SimpleNamespace
 HERE = pathlib.Path(__file__).parent.parent
 BEHAVIOUR = json.loads((HERE / "behaviour.json").read_text())
 if BEHAVIOUR.get("crash"):
     print("loading the model")
     raise RuntimeError("the weights are broken 100 %")
+MANIFEST = json.loads((HERE / "snapshot.json").read_text())
+MANIFEST["signature"]["instance_schema"] = {}
+importlib.import_module("serving.snapshot")._current = SimpleNamespace(
+    manifest=MANIFEST, tag=f"{HERE.parent.name}:{HERE.name}"
+)
 (HERE / "environ.json").write_text(json.dumps({"env": dict(os.environ), "path": sys.path, "cwd": os.getcwd()}))
 
 async def serve(scope, receive, send):
     if scope["type"] == "lifespan":
+        for step in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{step}.complete"})
         return
     body, more = b"", True
     while more:
@@ -73,12 +83,27 @@ def app():
     return serve
 """
 
-ENVIRONMENT = """
-import json, pathlib, sys
-lines = json.loads((pathlib.Path(__file__).parent.parent.parent / "changes.json").read_text())
-print(json.dumps(lines))
-sys.exit(bool(lines))
+# The real one, whose program prints the lines of changes.json.
+ENVIRONMENT = (
+    Path(environment.__file__).read_text().partition('if __name__ == "__main__":')[0]
+    + """
+if __name__ == "__main__":
+    lines = json.loads((Path(__file__).parent.parent.parent / "changes.json").read_text())
+    print(json.dumps(lines))
+    sys.exit(bool(lines))
 """
+)
+
+
+def write_source(folder: Path, service: str) -> Path:
+    """Write a bento's source: the service and links to the parts of the package serving; return the latter's folder."""
+    serving = folder / "serving"
+    serving.mkdir(parents=True, exist_ok=True)
+    (folder / "service.py").write_text(service)
+    for part in Path(environment.__file__).parent.iterdir():
+        if part.name not in {"environment.py", "VERSION", "__pycache__"} and not (serving / part.name).exists():
+            (serving / part.name).symlink_to(part)
+    return serving
 
 
 class Stage:
@@ -110,10 +135,9 @@ class Stage:
         **behaviour: Any,
     ) -> Release:
         folder = self.root / endpoint / version
-        (folder / "src" / "serving").mkdir(parents=True, exist_ok=True)
-        (folder / "src" / "service.py").write_text(SERVICE)
-        (folder / "src" / "serving" / "environment.py").write_text(ENVIRONMENT)
-        (folder / "src" / "serving" / "VERSION").write_text(FORMAT)
+        serving = write_source(folder / "src", SERVICE)
+        (serving / "environment.py").write_text(ENVIRONMENT)
+        (serving / "VERSION").write_text(FORMAT)
         (folder / "changes.json").write_text("[]")
         answer = version if answer is None else answer
         self.behave(version, answer=answer, endpoint=endpoint, **behaviour)

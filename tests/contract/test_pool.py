@@ -1,8 +1,9 @@
-"""The pool alone: workers that are forked from one parent, which loads the model once."""
+"""The pool alone: workers that are forked from one parent, which loads the model once, and share one socket."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,12 +13,13 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from test_local_target_support import eventually
+from test_local_target_support import eventually, write_source
 
-from jupyter_deploy.serving.hosting import pool
+from jupyter_deploy.serving import environment
+from jupyter_deploy.serving.hosting.options import APART, METRICS
 
 SERVICE = """
-import os, threading
+import importlib, os, threading
 from types import SimpleNamespace
 import numpy as np
 
@@ -25,44 +27,73 @@ class Service:
     def __init__(self):
         global weights
         weights = np.ones((500 << 20) // 8)
+        manifest = {"instances": [1], "predictions": [1], "signature": {"answer_dtype": "int64", "instance_schema": {}}}
+        limits = ("float32_rtol", "float32_atol", "float64_rtol", "float64_atol")
+        manifest |= {"stochastic": True, "tolerance": dict.fromkeys(limits, 0.0)}
+        importlib.import_module("serving.snapshot")._current = SimpleNamespace(manifest=manifest, tag="tumour:aaa")
 
 svc = SimpleNamespace(inner=Service)
 
 async def serve(scope, receive, send):
-    if scope["type"] == "http":
-        text = f"{os.getpid()} {weights[-1]} {np.random.random()} {os.environ['OMP_NUM_THREADS']}"
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": text.encode()})
+    if scope["type"] == "lifespan":
+        for step in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{step}.complete"})
+        return
+    text = f"{os.getpid()} {weights[-1]} {np.random.random()} {os.environ.get('OMP_NUM_THREADS')}"
+    if scope["path"] == "/predict":
+        text = '{"predictions": [1]}'
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": text.encode()})
 
 def app():
-    if "weights" not in globals():
-        Service()
     return serve
 """
 
 
 class Running:
-    """A pool, and what its workers say."""
+    """A pool and its workers' answers."""
 
-    def __init__(self, folder: Path, service: str, workers: int, *more: str) -> None:
-        (folder / "service.py").write_text(service)
-        self.sockets = [f"{folder}/{number}.sock" for number in range(workers)]
-        command = [sys.executable, "-P", pool.__file__, "--app-dir", str(folder), *more, *self.sockets]
+    def __init__(self, folder: Path, service: str, workers: int, **variables: str) -> None:
+        serving = write_source(folder / "src", service)
+        shutil.copy(environment.__file__, serving)
+        self.socket = f"{folder}/release.sock"
         self.log = folder / "log"
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, cwd="/", stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", str(serving / "container.py"), "--uds", self.socket],
+                env={**os.environ, "NBDEPLOY_LOG_FORMAT": "text", "NBDEPLOY_WORKERS": str(workers), **variables},
+                cwd="/",
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
-    def said(self, number: int) -> list[str]:
+    def answer(self) -> list[str]:
+        """A worker's answer on a new connection: process, weight, random number, threads."""
+
         def answered() -> list[str] | None:
             try:
-                transport = httpx.HTTPTransport(uds=self.sockets[number])
+                transport = httpx.HTTPTransport(uds=self.socket)
                 with httpx.Client(transport=transport, timeout=60) as client:
                     return client.get("http://pool/").text.split()
-            except httpx.ConnectError:
+            except (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError):
                 assert self.process.poll() is None, self.log.read_text()
                 return None
 
         return eventually(answered, 60)
+
+    def answers(self, workers: int) -> dict[str, list[str]]:
+        """An answer of each worker, by its process."""
+        seen: dict[str, list[str]] = {}
+
+        def all_seen() -> bool:
+            one = self.answer()
+            seen[one[0]] = one
+            return len(seen) == workers
+
+        eventually(all_seen, 60)
+        return seen
 
     def close(self) -> None:
         if self.process.poll() is None:
@@ -74,8 +105,8 @@ class Running:
 def running(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     made: list[Running] = []
 
-    def start(service: str, workers: int, *more: str) -> Running:
-        made.append(Running(tmp_path, service, workers, *more))
+    def start(service: str, workers: int, **variables: str) -> Running:
+        made.append(Running(tmp_path, service, workers, **variables))
         return made[-1]
 
     yield start
@@ -89,51 +120,64 @@ def share(process: psutil.Process) -> int:
 
 def test_four_workers_of_a_large_model_cost_little_more_than_one(running: Callable[..., Running]) -> None:
     four = running(SERVICE, 4)
-    said = [four.said(number) for number in range(4)]
+    answers = four.answers(4)
     parent = psutil.Process(four.process.pid)
     workers = parent.children()
-    assert {int(one[0]) for one in said} == {one.pid for one in workers}
-    assert {one[1] for one in said} == {"1.0"}
-    assert len({one[2] for one in said}) == 4, "all draw the same random numbers"
+    assert set(map(int, answers)) == {one.pid for one in workers}
+    assert {one[1] for one in answers.values()} == {"1.0"}
+    assert len({one[2] for one in answers.values()}) == 4, "all draw the same random numbers"
     together = share(parent) + sum(share(worker) for worker in workers)
-    alone = workers[0].memory_info().rss  # what one would have that shares nothing
+    alone = workers[0].memory_info().rss  # the memory of a worker that shares nothing
     assert alone > 500 << 20
     assert together <= 1.5 * alone
 
 
 def test_a_worker_that_dies_is_forked_again_without_loading_the_model_anew(running: Callable[..., Running]) -> None:
-    two = running(SERVICE.replace("global weights", "global weights; print('loads', file=__import__('sys').stderr)"), 2)
-    first = two.said(0)[0]
+    two = running(SERVICE.replace("global weights", "global weights; print('loads')"), 2)
+    first = two.answer()[0]
     os.kill(int(first), signal.SIGKILL)
-    assert eventually(lambda: two.said(0)[0] != first)
+    assert first not in two.answers(2)
     assert two.log.read_text().count("loads") == 1
 
 
 def test_each_worker_has_its_threads(running: Callable[..., Running]) -> None:
-    assert running(SERVICE, 2, "--threads", "3").said(1)[3] == "3"
+    assert running(SERVICE, 2, NBDEPLOY_THREADS="3").answer()[3] == "3"
 
 
 def test_a_model_with_threads_is_loaded_by_each_worker(running: Callable[..., Running], tmp_path: Path) -> None:
-    kept = tmp_path / "kept"
+    shared = tmp_path / "shared"
+    shared.mkdir()
     waits = "threading.Thread(target=threading.Event().wait, daemon=True).start()"
-    two = running(
-        SERVICE.replace("global weights", f"global weights; {waits}").replace("500 <<", "5 <<"),
-        2,
-        "--folder",
-        str(kept),
-    )
-    assert [two.said(number)[1] for number in (0, 1)] == ["1.0", "1.0"]
+    service = SERVICE.replace("global weights", f"global weights; {waits}").replace("500 <<", "5 <<")
+    two = running(service, 2, **{METRICS: str(shared)})
+    assert {one[1] for one in two.answers(2).values()} == {"1.0"}
     assert "cannot be shared: it has started threads" in two.log.read_text()
-    assert (kept / pool.APART).read_text().startswith("it has started threads")
+    assert (shared / APART).read_text().startswith("it has started threads")
     two.process.terminate()
     assert two.process.wait(60) == 0
-    assert not any(Path(socket).exists() for socket in two.sockets)
+    assert not Path(two.socket).exists()
 
 
-def test_a_pool_whose_workers_never_get_ready_ends_and_takes_its_sockets_along(
-    running: Callable[..., Running],
-) -> None:
-    two = running("def app():\n    raise RuntimeError('no weights')", 2)
+def test_a_pool_whose_workers_never_get_ready_ends_and_removes_its_socket(running: Callable[..., Running]) -> None:
+    two = running(SERVICE.replace("return serve", "raise RuntimeError('no weights')"), 2)
     assert two.process.wait(60) == 1
     assert "ended with 1 before it was ready" in two.log.read_text()
-    assert not any(Path(socket).exists() for socket in two.sockets)
+    assert not list(Path(two.socket).parent.glob("release.sock*"))
+
+
+def test_a_signal_during_the_load_ends_the_pool_at_once(running: Callable[..., Running]) -> None:
+    two = running(SERVICE.replace("global weights", "global weights; print('loads'); threading.Event().wait()"), 2)
+    eventually(lambda: "loads" in two.log.read_text(), 60)
+    two.process.terminate()
+    assert two.process.wait(60) == 0
+
+
+def test_the_reason_of_a_failed_start_is_in_the_termination_log(
+    running: Callable[..., Running], tmp_path: Path
+) -> None:
+    reason = tmp_path / "reason"
+    reason.touch()
+    wrong = SERVICE.replace('"stochastic": True', '"stochastic": False').replace("[1]}'", "[2]}'")
+    one = running(wrong, 1, NBDEPLOY_TERMINATION_LOG=str(reason))
+    assert one.process.wait(60) == 3, one.log.read_text()
+    assert reason.read_text().startswith("tumour:aaa does not answer its example as the notebook did: row 0")

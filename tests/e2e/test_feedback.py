@@ -52,7 +52,7 @@ def told(shared_home, snapshots, tmp_path_factory):
 def workers(home, tag):
     """Process ids of a release's workers in this home: another test may serve the same snapshot."""
     version = tag.partition(":")[2]
-    found = [process for process in processes(home) if "uvicorn" in process.cmdline()]
+    found = [process for process in processes(home) if "--uds" in process.cmdline()]
     return [process.pid for process in found if any(version in Path(word).parts for word in process.cmdline())]
 
 

@@ -81,7 +81,7 @@ def test_a_deploy_that_is_cancelled_while_its_release_starts_leaves_nothing_half
     cancelled = ended(runner, job_id)
     assert (cancelled.state, cancelled.result, cancelled.problem) == ("cancelled", None, None)
     assert home.json("list") == []
-    until(lambda: not [one for one in processes(home) if "uvicorn" in " ".join(one.cmdline())])
+    until(lambda: not [one for one in processes(home) if "container.py" in " ".join(one.cmdline())])
     assert deployed(runner, snapshots).state == "done"
 
 

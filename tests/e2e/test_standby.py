@@ -59,7 +59,7 @@ def test_a_second_deploy_is_what_waited_for_it(home, tmp_path):
         os.kill(process.pid, signal.SIGKILL)  # from now on it is a process like any other
         until(lambda: the_process(runtime, stable["tag"]) not in (None, process))
         until(lambda: home.run("predict", "churn", "--data", ROW, check=False).returncode == 0)
-        assert "uvicorn" in the_process(runtime, stable["tag"]).cmdline()
+        assert "--uds" in the_process(runtime, stable["tag"]).cmdline()
 
         waited = until(lambda: (runtime / "s" / "standby.sock").exists() and hold.exists() and int(hold.read_text()))
         notebook.run(LESS)  # it asks for less than was imported, so that a fresh process is needed

@@ -59,11 +59,11 @@ def test_deploying_again_after_down_brings_the_whole_endpoint_back(home, deploy)
 def test_a_deploy_of_a_tag_that_serves_elsewhere_too_is_cleared_up_when_it_was_killed(home, deploy, snapshots):
     tag = deploy(1.0)["release"]
     process = start(home, "deploy", tag, "--name", "other", stderr=subprocess.PIPE)
-    until(lambda: len(command(home, "uvicorn")) == 2)
+    until(lambda: len(command(home, "container.py")) == 2)
     process.kill()
     process.wait()
     home.run("reconcile")
-    assert len(command(home, "uvicorn")) == 1
+    assert len(command(home, "container.py")) == 1
     assert [e["name"] for e in home.json("list")] == ["churn"]
 
 
@@ -156,10 +156,10 @@ def test_a_notebook_that_wants_a_kernel_that_is_not_there_is_told_which_are(home
 
 def test_a_worker_killed_under_load_comes_back_by_itself(home, deploy):
     url = deploy(1.0)["url"]
-    (pid,) = command(home, "uvicorn")
+    (pid,) = command(home, "container.py")
     with Load(url, clients=2) as load:
         os.kill(pid, signal.SIGKILL)
-        until(lambda: command(home, "uvicorn") not in ([], [pid]))
+        until(lambda: command(home, "container.py") not in ([], [pid]))
         load.failures.clear()  # what was in flight; the others wait for the new worker
         load.wait_for(20)
     assert load.failures == []

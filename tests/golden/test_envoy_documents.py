@@ -39,8 +39,7 @@ ENDPOINT = Endpoint(
 )
 
 SOCKETS = {
-    ("tumour", each.tag): [f"/run/user/1000/nbdeploy-0123abcd/s/{each.version}-{n}.sock" for n in range(2)]
-    for each in ENDPOINT.releases
+    ("tumour", each.tag): f"/run/user/1000/nbdeploy-0123abcd/s/{each.version}.sock" for each in ENDPOINT.releases
 }
 
 DOCUMENTS = {

@@ -28,8 +28,8 @@ def endpoint(name: str = "tumour", *, running: bool = True, tags: str = "abcd", 
     return Endpoint(name=name, releases=releases, running=running, traffic=Traffic(**{"stable": "tumour:a", **traffic}))
 
 
-def sockets(*endpoints: Endpoint) -> dict[tuple[str, str], list[str]]:
-    return {(e.name, r.tag): [f"/run/nb/s/{e.name}-{r.version}-0.sock"] for e in endpoints for r in e.releases}
+def sockets(*endpoints: Endpoint) -> dict[tuple[str, str], str]:
+    return {(e.name, r.tag): f"/run/nb/s/{e.name}-{r.version}.sock" for e in endpoints for r in e.releases}
 
 
 def routes(document: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,6 +13,14 @@ from ..telemetry.recording import EVERYTHING, KEPT, STDOUT, Recording
 
 PORT = 8080
 RECORDS = "/records"
+GRACE_SECONDS = 8
+"""Time for requests in progress at a shutdown: container engines kill after ten seconds."""
+
+METRICS = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable of the folder in which all workers' metrics are summed; prometheus_client reads it at import."""
+
+APART = "apart"
+"""The mode in which each worker loads the model; and a file in that folder, with the reason (empty: they share it)."""
 
 _USAGE = "usage: container.py [serve] [--uds PATH]"
 _YES, _NO = ("1", "true"), ("", "0", "false")
@@ -20,7 +28,7 @@ _YES, _NO = ("1", "true"), ("", "0", "false")
 # Limit of a unix socket's address (104 on macOS) less the suffix of its provisional name and the final zero.
 _MAX_PATH_BYTES = 102
 
-_MAX_WORKERS, _MAX_THREADS = 64, 1024
+_MAX_WORKERS, _MAX_THREADS, _MAX_GRACE_SECONDS = 64, 1024, 3600
 
 
 class InvalidSetting(Exception):
@@ -45,6 +53,8 @@ class HostingOptions:
         Processes that share the loaded model.
     threads
         Threads of each worker's numerical libraries; None: not set.
+    grace_seconds
+        Time for requests in progress at a shutdown.
     """
 
     port: int = PORT
@@ -55,6 +65,7 @@ class HostingOptions:
     access_log: bool = False
     workers: int = 1
     threads: int | None = None
+    grace_seconds: int = GRACE_SECONDS
 
     @property
     def address(self) -> str:
@@ -105,6 +116,7 @@ def parse_options(
         access_log=_flag(environ, "NBDEPLOY_ACCESS_LOG"),
         workers=_count(environ, "NBDEPLOY_WORKERS", _MAX_WORKERS) or 1,
         threads=_count(environ, "NBDEPLOY_THREADS", _MAX_THREADS),
+        grace_seconds=_count(environ, "NBDEPLOY_GRACE_SECONDS", _MAX_GRACE_SECONDS) or GRACE_SECONDS,
     )
 
 

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from ..agreement import faults
+from ..agreement import DIFFERS, faults
 from ..asgi.messages import App, Message, Receive, RequestContext, Scope, Send
 from ..snapshot import current
 from ..telemetry.recording import EVERYTHING, Recording
@@ -117,7 +117,7 @@ class ContainerApp:
         lines = faults(model.manifest, json.loads(body).get("predictions", []))
         if not lines:
             return ""
-        return f"{model.tag} does not answer its example as the notebook did: {'; '.join(lines[:_MAX_SHOWN])}"
+        return f"{model.tag} {DIFFERS}: {'; '.join(lines[:_MAX_SHOWN])}"
 
     async def _post(self, document: dict[str, Any]) -> tuple[int, bytes]:
         content = json.dumps(document).encode("ascii")

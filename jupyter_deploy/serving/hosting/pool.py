@@ -1,58 +1,59 @@
-"""Workers of one release that share the loaded model: ``python -P serving/hosting/pool.py SOCKET SOCKET …``.
+"""The workers of a service that share its loaded model and one socket: ``main([SOCKET, READY, MODE, …])``.
 
-The parent imports the service, loads its model once, listens on one unix socket a worker and forks the workers, each of
-which serves one socket. They share the model's memory pages until one writes into them. The parent serves no requests,
-so it can replace a dead worker in milliseconds; meanwhile the clients wait in the worker's socket. SIGTERM ends all
-workers after their requests; if the parent is killed, they end too.
+    port      container.py (workers.py) holds the socket, answers until all are ready, receives the signals
+                pool            loads the model, forks the workers, and replaces one that dies
+                  a worker      proves the example, serves, and drains on SIGTERM, as a service with one process does
+    --uds     container.py becomes the pool
 
-If a loaded model cannot be forked (it has threads, a CUDA context or files of its own), the parent logs the reason and
-restarts, and each worker loads the model.
+SOCKET and READY are inherited descriptors (READY ``-``: there is none, the pool opens the socket itself); the further
+arguments are container.py's own. The workers share the model's memory pages until one writes into them. All accept on
+the same socket, so an idle worker takes the next connection, and no connection waits for a dead worker. The pool serves
+no requests, so it can replace a dead worker in milliseconds. SIGTERM ends all workers after their requests; if the pool
+is killed, they end too.
+
+If a loaded model cannot be forked (it has threads, a CUDA context or files of its own), the pool logs the reason and
+restarts in the mode ``apart``: each worker loads the model.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import ctypes
 import gc
-import importlib
 import os
-import random
 import select
 import signal
 import socket
 import sys
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "RAYON_NUM_THREADS",
-    "POLARS_MAX_THREADS",
-    "TF_NUM_INTRAOP_THREADS",
-    "NBDEPLOY_THREADS",
+from .. import output, workplace
+from ..telemetry.logging import log
+from . import forking, unix_socket
+from . import run as startup
+from .exit_reasons import StartupError
+from .options import APART, METRICS, HostingOptions
+from .processors import threads
+from .shutdown import Shutdown
+from .startup_responder import Readiness
+
+SHARED = "shared"
+"""The mode in which the workers are forked from the loaded model; the other one is ``APART``."""
+
+NO_FILE = "-"
+
+_START = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from serving.hosting.pool import main; sys.exit(main(sys.argv[2:]))"
 )
-"""Variables that numerical libraries, and this package, read at import."""
+PROGRAM = (sys.executable, "-P", "-c", _START, str(Path(__file__).parents[2]))
 
-APART = "apart"
-"""A file in a pool's folder: the reason why each worker loads the model itself; empty if they share it."""
-
-_KEEP_ALIVE_SECONDS = 75
-_GRACE_SECONDS = 20
 _FAILURES = 4  # consecutive failed starts after others were ready
-
-# Threads that their own fork handlers start again in the child.
-_RESTARTED_THREADS = frozenset({"jemalloc_bg_thd"})
-
-_PR_SET_PDEATHSIG = 1
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+
+
+OnOpen = Callable[[socket.socket], None]
 
 
 @dataclass
@@ -66,12 +67,29 @@ class _Worker:
 
 
 class Pool:
-    """The parent of the workers. ``run`` returns its exit code in the parent and never returns in a worker."""
+    """The parent of the workers. ``run`` returns its exit code in the parent and never returns in a worker.
 
-    def __init__(self, paths: Sequence[str], threads: int, *, apart: bool) -> None:
-        self._paths = paths
-        self._threads = None if apart else threads
-        self._workers: list[_Worker] = []
+    Parameters
+    ----------
+    listener
+        The socket that all workers serve, by descriptors of their own; it need not listen yet, and is closed here.
+    on_open
+        Called with the socket when all workers have proved the example, before any of them accepts a client.
+    threads
+        Threads of each worker's numerical libraries.
+    apart
+        Whether each worker loads the model.
+    """
+
+    def __init__(
+        self, options: HostingOptions, listener: socket.socket, on_open: OnOpen, threads: int, *, apart: bool
+    ) -> None:
+        self._options, self._on_open, self._threads, self._apart = options, on_open, threads, apart
+        self._workers = [_Worker(listener.dup()) for _ in range(options.workers)]
+        listener.close()
+        for worker in self._workers:
+            worker.listener.setblocking(False)
+        self._gate, self._gate_opener = os.pipe()  # a ready worker waits for the others until the other end closes
         self._ever_ready = self._all_ready = False
         self._failures = 0
         self._stopping = False
@@ -79,12 +97,12 @@ class Pool:
         self._woken, self._waker = os.pipe()
 
     def run(self) -> int:
+        """Start the workers and replace those that die, until a signal arrives or no worker starts any more."""
         for end in (self._woken, self._waker):
             os.set_blocking(end, False)
         for number in _SIGNALS:
             signal.signal(number, self._on_signal)
         signal.set_wakeup_fd(self._waker)
-        self._workers = [_Worker(listener) for listener in self.listeners()]
         while True:
             if self._stopping:
                 return self._end(0)
@@ -93,22 +111,6 @@ class Pool:
             self._read_ready_pipes()
             if not self._reap():
                 return self._end(self._code)
-
-    def listeners(self) -> list[socket.socket]:
-        """Return a listening socket for each worker."""
-        return [_listening(path) for path in self._paths]
-
-    def serve(self, number: int, listener: socket.socket, ready: int) -> None:
-        """Run worker ``number`` until it is stopped; ``ready`` is written to when it accepts requests."""
-        del number
-        serve(listener, ready)
-
-    def all_ready(self) -> None:
-        """Called when all workers are ready for the first time."""
-
-    def log(self, words: str) -> None:
-        """Log an event of a worker."""
-        _log(words)
 
     def _on_signal(self, number: int, _frame: object) -> None:
         self._stopping = self._stopping or number != signal.SIGCHLD
@@ -140,13 +142,45 @@ class Pool:
                 other.listener.close()
                 if other.ready_pipe is not None:
                     os.close(other.ready_pipe)
-        end_with_parent(parent)
-        _prefer_for_oom_kill()
-        _reseed()
-        if self._threads is not None:
-            use_threads(self._threads)
-        self.serve(self._workers.index(worker), worker.listener, writing)
-        sys.exit(0)
+        if not self._all_ready:
+            os.close(self._gate_opener)
+        forking.end_with_parent(parent)
+        forking.prefer_for_oom_kill()
+        forking.reseed()
+        if not self._apart:
+            forking.use_threads(self._threads)
+        logs = worker is self._workers[0] and not self._all_ready
+        sys.exit(self._serve(worker.listener, writing, logs=logs))
+
+    def _serve(self, listener: socket.socket, ready: int, *, logs: bool) -> int:
+        """Serve in a worker until it is stopped; return its exit code.
+
+        ``ready`` is written to after the proof; ``logs``: this worker logs that all are ready.
+        """
+        readiness = Readiness()
+        shutdown = Shutdown(readiness, self._options.grace_seconds)
+
+        def on_ready() -> None:
+            os.write(ready, b"1")
+            os.close(ready)
+            os.read(self._gate, 1)
+
+        def on_open() -> None:
+            if logs:
+                startup.log_ready(tag, self._options, self._threads)
+
+        try:
+            if self._apart:
+                startup.load(self._options)
+            app, tag = startup.application()
+            from .outer_app import ContainerApp  # the parent needs neither this nor the server
+            from .server import serve
+
+            serve(ContainerApp(app, self._options, readiness, on_ready), self._options, listener, shutdown, on_open)
+        except StartupError as error:
+            startup.report(error)
+            return error.code
+        return 0
 
     def _wait(self) -> None:
         """Wait until a signal arrives, a worker is ready or has ended, or a start is due."""
@@ -168,7 +202,8 @@ class Pool:
                 worker.ready_pipe = None
         if not self._all_ready and all(worker.pid and worker.ready_pipe is None for worker in self._workers):
             self._all_ready = True
-            self.all_ready()
+            self._on_open(self._workers[0].listener)
+            os.close(self._gate_opener)
 
     def _reap(self) -> bool:
         """Note the workers that ended; return False if a restart is pointless."""
@@ -187,7 +222,8 @@ class Pool:
                 continue
             code = os.waitstatus_to_exitcode(status)
             how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-            self.log(f"worker {number} (process {pid}) {how}{'' if was_ready else ' before it was ready'}")
+            when = "" if was_ready else " before it was ready"
+            log(f"worker {number} (process {pid}) {how}{when}", level="warning")
             if was_ready:
                 continue
             self._failures += 1
@@ -200,9 +236,6 @@ class Pool:
     def _end(self, code: int) -> int:
         """Stop the workers after their requests; return the exit code."""
         self._stopping = True
-        for path in self._paths:
-            with contextlib.suppress(OSError):
-                Path(path).unlink()
         for worker in self._workers:
             worker.listener.close()
         for worker in self._workers:
@@ -215,153 +248,74 @@ class Pool:
         return code
 
 
-def serve(listener: socket.socket, ready: int) -> None:
-    """Serve the service on a socket until it is stopped; ``ready`` is written to when it accepts requests."""
-    import uvicorn  # whoever asks for THREADS needs no server
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            os.write(ready, b"1")
-            os.close(ready)
-
-    config = uvicorn.Config(
-        "service:app",
-        factory=True,
-        access_log=False,
-        log_level="warning",
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
-    Server(config).run(sockets=[listener])
-
-
-def load() -> None:
-    """Import the service and load its model and the server, so all forked workers have them."""
-    importlib.import_module("uvicorn")
-    module = importlib.import_module("service")
-    for value in list(vars(module).values()):
-        made = getattr(value, "inner", None)  # BentoML's service: the class, whose constructor loads the model
-        if isinstance(made, type) and made.__module__ == module.__name__:
-            made()
-
-
-def fork_obstacle() -> str | None:
-    """Return the reason why the loaded model cannot be forked; None if it can."""
-    if sys.platform != "linux":
-        return "only Linux forks safely"
-    tasks = [Path(f"/proc/self/task/{task}/comm") for task in os.listdir("/proc/self/task")]  # noqa: PTH208
-    names = [task.read_text().strip() for task in tasks if task.parent.name != str(os.getpid())]
-    others = [name for name in names if name not in _RESTARTED_THREADS]
-    if others or threading.active_count() > 1:
-        return f"it has started threads ({', '.join(sorted(set(others))) or 'of Python'})"
-    workplace = sys.modules.get("serving.workplace")
-    if workplace is not None and workplace.current_workplace() is not None:
-        return "it has files of its own, which it may write to"
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        return "it is on a GPU"
-    return None
-
-
-def use_threads(count: int) -> None:
-    """Set the number of threads of numerical libraries that were imported with one thread."""
-    os.environ.update(dict.fromkeys(THREADS, str(count)))
-    if count == 1:
-        return
-    if (torch := sys.modules.get("torch")) is not None:
-        torch.set_num_threads(count)
-    if (numexpr := sys.modules.get("numexpr")) is not None:
-        numexpr.set_num_threads(count)
-    with contextlib.suppress(ImportError):
-        from threadpoolctl import threadpool_limits  # scikit-learn brings it, nothing else needs it
-
-        threadpool_limits(count)
-
-
-def _listening(path: str) -> socket.socket:
-    with contextlib.suppress(FileNotFoundError):
-        Path(path).unlink()
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(path)
-    listener.listen(2048)
-    listener.setblocking(False)
-    return listener
-
-
-def end_with_parent(parent: int) -> None:
-    """Have the kernel send SIGTERM to this process if its parent is killed."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def _prefer_for_oom_kill() -> None:
-    """Make the kernel kill a worker, not the parent that replaces it, if memory runs out."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("500")
-
-
-def _reseed() -> None:
-    """Reseed random generators: workers must not draw equal numbers."""
-    random.seed()
-    if (numpy := sys.modules.get("numpy")) is not None:
-        numpy.random.seed()
-    if (torch := sys.modules.get("torch")) is not None:
-        torch.seed()
-
-
-def _prepare_metrics(folder: Path, apart: str) -> None:
-    """Have all workers' metrics summed (prometheus_client reads the variable at import); store ``apart``."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for stale in folder.glob("*.db"):
-        stale.unlink()
-    (folder / APART).write_text(apart, encoding="utf-8")
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-
-
 def _forget_gauges(pid: int) -> None:
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+    if METRICS in os.environ:
         with contextlib.suppress(ImportError, OSError):
-            from prometheus_client import multiprocess  # see _keep_in
+            from prometheus_client import multiprocess  # the variable must be set before
 
             multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
-def _log(text: str) -> None:
-    with contextlib.suppress(OSError):  # the disk may be full
-        os.write(2, f"{text}\n".encode())
+def _leave(_number: int, _frame: object) -> None:
+    """End at once: no client is connected before all workers are ready."""
+    workplace.leave()
+    os._exit(0)
+
+
+def _prepare_folder(reason: str) -> None:
+    """Remove the metrics of former processes, and note why each worker loads the model (empty: they share it)."""
+    if (name := os.environ.get(METRICS)) is None:
+        return
+    folder = Path(name)
+    for stale in folder.glob("*.db"):
+        stale.unlink()
+    (folder / APART).write_text(reason, encoding="utf-8")
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--app-dir", default=str(Path(__file__).parents[2]), help="folder of service.py")
-    parser.add_argument("--threads", type=int, help="threads of each worker's numerical libraries")
-    parser.add_argument("--folder", type=Path, help="folder of the workers' metrics, which are summed")
-    parser.add_argument("--apart", default="", help="reason why each worker loads the model itself")
-    parser.add_argument("sockets", nargs="+")
-    options = parser.parse_args(arguments)
-    sys.path.insert(0, options.app_dir)
-    if options.folder:
-        _prepare_metrics(options.folder, options.apart)
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = options.threads or max(1, cpus // len(options.sockets))
-    # Threads do not survive a fork, so loading must not start any.
-    os.environ.update(dict.fromkeys(THREADS, str(threads if options.apart else 1)))
-    if not options.apart:
-        folder = Path.cwd()
-        load()
-        if reason := fork_obstacle():
-            _log(f"the model cannot be shared: {reason}; each worker loads it")
-            if (workplace := sys.modules.get("serving.workplace")) is not None:
+    """Load the model, fork and supervise the workers; return the exit code."""
+    number, ready, mode, *rest = arguments
+    within = ready != NO_FILE
+    if within:
+        forking.end_with_parent(os.getppid())
+    else:  # as process 1 of a container it ignores a signal without a handler
+        for received in _SIGNALS[:2]:
+            signal.signal(received, _leave)
+    environment = dict(os.environ)
+    startup.prepare()
+    listener = socket.socket(fileno=int(number))
+    try:
+        options = startup.read_options(rest)
+        count = threads(options.threads, options.workers) or 1
+        # Threads do not survive a fork, so loading must not start any.
+        os.environ.update(dict.fromkeys(forking.THREADS, str(1 if mode == SHARED else count)))
+        if mode == SHARED:
+            _prepare_folder("")
+            folder = Path.cwd()
+            startup.load(options)
+            if reason := forking.fork_obstacle():
+                log(f"the model cannot be shared: {reason}; each worker loads it", level="info")
+                _prepare_folder(reason)
                 workplace.leave()
-            os.chdir(folder)
-            os.execv(sys.executable, [sys.executable, "-P", __file__, "--apart", reason, *arguments])  # noqa: S606
-        gc.collect()
-        gc.freeze()  # the collector would write into every page with an object
-    return Pool(options.sockets, threads, apart=bool(options.apart)).run()
+                os.chdir(folder)
+                listener.set_inheritable(True)
+                os.execve(PROGRAM[0], [*PROGRAM, number, ready, APART, *rest], environment)  # noqa: S606
+            gc.collect()
+            gc.freeze()  # the collector would write into every page with an object
+    except StartupError as error:
+        startup.report(error)
+        return error.code
+    output.share_output_lock()
 
+    def on_open(opened: socket.socket) -> None:
+        if within:
+            os.write(int(ready), b"r")
+            os.close(int(ready))
+        else:
+            unix_socket.open_socket(opened, str(options.uds))
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        return Pool(options, listener, on_open, count, apart=mode == APART).run()
+    finally:
+        if not within:
+            unix_socket.remove(str(options.uds))

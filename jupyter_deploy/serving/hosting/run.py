@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -19,15 +19,16 @@ from .. import workplace
 from ..asgi.messages import App
 from ..output import redirect_output
 from ..telemetry.logging import FORMAT, JsonFormatter, log, log_format
-from . import pool
-from .exit_reasons import NOT_LOADED, WRONG_SETTING, StartupError
+from . import forking, unix_socket
+from .exit_reasons import NOT_LOADED, TERMINATION_LOG, WRONG_SETTING, StartupError
 from .options import HostingOptions, InvalidSetting, parse_options
 from .processors import threads
 from .read_only_bentoml import disable_temporary_folder, has_temporary_folder
 from .shutdown import Shutdown
 from .startup_responder import Readiness, StartupResponder
 
-_BACKLOG = 2048
+_TERMINATION_LOG = "/dev/termination-log"
+_TERMINATION_CHARACTERS = 2000  # Kubernetes reads 4,096 bytes
 
 _REASONS = {
     errno.EADDRINUSE: "another process is listening there",
@@ -42,25 +43,26 @@ def main(arguments: Sequence[str]) -> int:
     shutdown = Shutdown(readiness)
     try:
         options = read_options(arguments)
+        shutdown.grace_seconds = options.grace_seconds
         with _listening(options) as listener:
-            # A gateway of nbdeploy waits for the socket and retries meanwhile.
-            responder = StartupResponder(listener, readiness) if options.uds is None else None
-
-            def on_open() -> None:
-                if responder is not None:
-                    responder.stop()
-                if options.uds is not None:
-                    listener.listen(_BACKLOG)
-                    Path(_provisional(options.uds)).replace(options.uds)
-
             if options.workers > 1:
-                from .workers import run  # few containers have several
+                from . import workers  # few services have several
 
-                return run(arguments, listener, readiness, shutdown, on_open)
-            return _run(options, listener, readiness, shutdown, on_open)
+                if options.uds is not None:
+                    workers.become_pool(arguments, listener)
+                return workers.run(arguments, listener, readiness, shutdown)
+            return _run(options, listener, readiness, shutdown)
     except StartupError as error:
-        log(error.reason, details=error.details)
+        report(error)
         return error.code
+
+
+def report(error: StartupError) -> None:
+    """Log the reason of a failed start, and write it where a platform reads it (Kubernetes' termination message)."""
+    log(error.reason, details=error.details)
+    path = os.environ.get(TERMINATION_LOG) or _TERMINATION_LOG
+    with contextlib.suppress(OSError), open(os.open(path, os.O_WRONLY | os.O_TRUNC), "w") as file:  # noqa: PTH123 - an existing file
+        file.write(f"{error.reason}\n{error.details}"[:_TERMINATION_CHARACTERS])
 
 
 def prepare() -> None:
@@ -109,7 +111,7 @@ def _writable(folder: str) -> bool:
 def _listening(options: HostingOptions) -> Iterator[socket.socket]:
     """Yield the socket: a port listens at once, a path gets its final name when the model is ready."""
     try:
-        listener = _on_port(options.port) if options.uds is None else _on_path(options.uds)
+        listener = _on_port(options.port) if options.uds is None else unix_socket.bind(options.uds)
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
         raise StartupError(WRONG_SETTING, f"cannot listen on {options.address}: {reason}") from error
@@ -119,65 +121,41 @@ def _listening(options: HostingOptions) -> Iterator[socket.socket]:
     finally:
         listener.close()
         if options.uds is not None:
-            for path in (options.uds, _provisional(options.uds)):
-                Path(path).unlink(missing_ok=True)
+            unix_socket.remove(options.uds)
 
 
 def _on_port(port: int) -> socket.socket:
     """Bind all addresses: IPv6 and IPv4 together, or IPv4 if there is no IPv6."""
     try:
-        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG)
+        return socket.create_server(
+            ("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=unix_socket.BACKLOG
+        )
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno in (errno.EADDRINUSE, errno.EACCES):
             raise
-        return socket.create_server(("", port), backlog=_BACKLOG)
+        return socket.create_server(("", port), backlog=unix_socket.BACKLOG)
 
 
-def _on_path(path: str) -> socket.socket:
-    """Bind a unix socket for this user only; a stale socket of a killed process is removed."""
-    with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
-        probe.connect(path)
-        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
-    for stale in (path, _provisional(path)):
-        Path(stale).unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX)
-    before = os.umask(0o177)
-    try:
-        listener.bind(_provisional(path))
-    except OSError:
-        listener.close()
-        raise
-    finally:
-        os.umask(before)
-    return listener
-
-
-def _provisional(path: str) -> str:
-    """Return the name of a unix socket until it accepts requests: a gateway waits for the final name."""
-    return f"{path}~"
-
-
-def _run(
-    options: HostingOptions,
-    listener: socket.socket,
-    readiness: Readiness,
-    shutdown: Shutdown,
-    on_open: Callable[[], None],
-) -> int:
+def _run(options: HostingOptions, listener: socket.socket, readiness: Readiness, shutdown: Shutdown) -> int:
+    # A gateway of nbdeploy waits for the socket and retries meanwhile.
+    responder = StartupResponder(listener, readiness) if options.uds is None else None
     count = threads(options.threads, workers=1)
     if count is not None:
-        for name in pool.THREADS:
+        for name in forking.THREADS:
             os.environ.setdefault(name, str(count))
     load(options)
     app, tag = application()
     from .outer_app import ContainerApp  # the startup responder answers meanwhile
     from .server import serve
 
-    def ready() -> None:
-        on_open()
+    def on_open() -> None:
+        if responder is not None:
+            responder.stop()
+        if options.uds is not None:
+            unix_socket.open_socket(listener, options.uds)
         log_ready(tag, options, count)
 
-    serve(ContainerApp(app, options, readiness), options, listener, shutdown, ready)
+    serve(ContainerApp(app, options, readiness), options, listener, shutdown, on_open)
     return 0
 
 
@@ -196,13 +174,13 @@ def load(options: HostingOptions) -> None:
     else:
         os.environ["NBDEPLOY_RECORDS"] = options.records
     try:
-        pool.load()
+        forking.load()
     except BaseException as error:
         if isinstance(error, workplace.NoTemporaryFolder):
             raise StartupError(NOT_LOADED, str(error)) from error
         reason = f"the model cannot be loaded: {type(error).__name__}: {error}"
         raise StartupError(NOT_LOADED, reason, traceback.format_exc()) from error
-    from ..snapshot import current  # loaded by pool.load()
+    from ..snapshot import current  # loaded by forking.load()
 
     model = current()
     if model is None:

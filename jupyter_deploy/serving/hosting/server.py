@@ -1,4 +1,4 @@
-"""The server of a container: uvicorn with a proof of the example at startup and a bounded shutdown."""
+"""The server of a release: uvicorn with a proof of the example at startup and a bounded shutdown."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from .exit_reasons import EXAMPLE_DIFFERS, NOT_LOADED, StartupError
 from .options import HostingOptions
-from .shutdown import GRACE_SECONDS, Shutdown
+from .shutdown import Shutdown
 
 if TYPE_CHECKING:
     from .outer_app import ContainerApp
 
+# Longer than the gateway keeps an idle connection (envoy_parts.UPSTREAM_IDLE_SECONDS).
 _KEEP_ALIVE_SECONDS = 75
 
 
@@ -51,7 +52,7 @@ def serve(
         log_level="warning",
         access_log=options.access_log,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=options.grace_seconds,
     )
     if options.access_log:
         logging.getLogger("uvicorn.access").setLevel(logging.INFO)

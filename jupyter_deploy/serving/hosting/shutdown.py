@@ -1,4 +1,4 @@
-"""Shutdown of a container on SIGTERM and SIGINT: within ten seconds, whatever the main thread is doing."""
+"""Shutdown of a service on SIGTERM and SIGINT: in bounded time, whatever the main thread is doing."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ from collections.abc import Callable
 
 from .. import workplace
 from ..telemetry.logging import log
+from .options import GRACE_SECONDS
 from .startup_responder import Readiness
 
-GRACE_SECONDS = 8
-"""Time that the server gives to requests in progress."""
-
-TIMEOUT_SECONDS = 9.2
-"""Time after the signal at which the process exits in any case."""
+_MARGIN_SECONDS = 1.2  # after the grace period, for the end of the server
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -27,12 +24,18 @@ class Shutdown:
 
     Python's own handlers run in the main thread, which a library may block for long. A thread therefore reads the
     signals from a pipe (``set_wakeup_fd``).
+
+    Parameters
+    ----------
+    grace_seconds
+        Time that the server gives to requests in progress; a moment later, the process exits in any case.
     """
 
-    def __init__(self, readiness: Readiness) -> None:
+    def __init__(self, readiness: Readiness, grace_seconds: float = GRACE_SECONDS) -> None:
         self._readiness = readiness
+        self.grace_seconds = grace_seconds
         self._end: Callable[[], None] | None = None
-        self._timeout_seconds = TIMEOUT_SECONDS
+        self._more_seconds = 0.0
         self._on_timeout: Callable[[], None] = _log_timeout
         self._lock = threading.Lock()
         reading, self._writing = os.pipe()
@@ -50,13 +53,16 @@ class Shutdown:
         self,
         end: Callable[[], None],
         *,
-        timeout_seconds: float = TIMEOUT_SECONDS,
+        more_seconds: float = 0.0,
         on_timeout: Callable[[], None] | None = None,
     ) -> None:
-        """Set the function that stops the server, and ``on_timeout``, which is called if that takes too long."""
+        """Set the function that stops the server, and ``on_timeout``, which is called if that takes too long.
+
+        ``more_seconds``: time beyond that of the worker processes, which receive the signal a moment later.
+        """
         with self._lock:
             self._end = end
-            self._timeout_seconds, self._on_timeout = timeout_seconds, on_timeout or self._on_timeout
+            self._more_seconds, self._on_timeout = more_seconds, on_timeout or self._on_timeout
 
     def _wait(self, reading: int) -> None:
         while os.read(reading, 1)[0] not in _SIGNALS:
@@ -67,7 +73,7 @@ class Shutdown:
                 _leave()  # no client is connected yet
             else:
                 self._end()
-        time.sleep(self._timeout_seconds)
+        time.sleep(self.grace_seconds + _MARGIN_SECONDS + self._more_seconds)
         self._on_timeout()
         _leave()
 

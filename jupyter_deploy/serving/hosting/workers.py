@@ -1,7 +1,7 @@
-"""The first process of a container with several workers: it starts and stops ``container_pool``.
+"""The first process of a service with several workers: it starts and stops the ``pool``, or becomes it.
 
-It stays small: it holds the socket, answers until all workers are ready, receives the signals, and its exit ends the
-container.
+On a port it stays small: it holds the socket, answers until all workers are ready, receives the signals, and its exit
+ends the container.
 """
 
 from __future__ import annotations
@@ -11,35 +11,32 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from typing import NoReturn
 
 from .. import workplace
 from ..telemetry.logging import log
+from .options import METRICS
+from .pool import NO_FILE, PROGRAM, SHARED
 from .read_only_bentoml import has_temporary_folder
-from .shutdown import TIMEOUT_SECONDS, Shutdown
-from .startup_responder import Readiness
+from .shutdown import Shutdown
+from .startup_responder import Readiness, StartupResponder
 
-_START = (
-    "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from serving.hosting.container_pool import main; sys.exit(main(sys.argv[2:]))"
-)
-PROGRAM = (sys.executable, "-P", "-c", _START, str(Path(__file__).parents[2]))
-SHARED, APART = "shared", "apart"
-
-_METRICS = "PROMETHEUS_MULTIPROC_DIR"
+_LATER_SECONDS = 0.4
 
 
-def run(
-    arguments: Sequence[str],
-    listener: socket.socket,
-    readiness: Readiness,
-    shutdown: Shutdown,
-    on_open: Callable[[], None],
-) -> int:
+def become_pool(arguments: Sequence[str], listener: socket.socket) -> NoReturn:
+    """Become the pool, which opens the unix socket itself: a gateway answers until then."""
+    listener.set_inheritable(True)
+    with _shared_metrics() as variables:
+        program = [*PROGRAM, str(listener.fileno()), NO_FILE, SHARED, *arguments]
+        os.execve(PROGRAM[0], program, {**os.environ, **variables})  # noqa: S606 - the purpose
+
+
+def run(arguments: Sequence[str], listener: socket.socket, readiness: Readiness, shutdown: Shutdown) -> int:
     """Serve with several workers until a signal stops the process; return the exit code."""
+    responder = StartupResponder(listener, readiness)
     with _shared_metrics() as variables:
         hearing, ready = os.pipe()
         descriptors = (listener.fileno(), ready)
@@ -61,11 +58,11 @@ def run(
         # Workers have the same time limit and receive the signal a moment later.
         shutdown.on_signal(
             send_signal_later(signal.SIGTERM),
-            timeout_seconds=TIMEOUT_SECONDS + 0.4,
+            more_seconds=_LATER_SECONDS,
             on_timeout=send_signal_later(signal.SIGKILL),
         )
         if os.read(hearing, 1):
-            on_open()
+            responder.stop()
             listener.close()
         os.close(hearing)
         code = pool.wait()
@@ -83,11 +80,11 @@ def run(
 @contextlib.contextmanager
 def _shared_metrics() -> Iterator[dict[str, str]]:
     """Yield the variable that has the metrics of all workers summed, if there is a writable folder."""
-    if os.environ.get(_METRICS):
+    if os.environ.get(METRICS):
         yield {}
     elif has_temporary_folder():
         with tempfile.TemporaryDirectory(prefix="nbdeploy-metrics-", ignore_cleanup_errors=True) as folder:
-            yield {_METRICS: folder}
+            yield {METRICS: folder}
     else:
         log("/metrics shows one worker's metrics: mount a folder at /tmp to sum those of all workers", level="info")
         yield {}

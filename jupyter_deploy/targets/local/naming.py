@@ -28,19 +28,12 @@ def generations(endpoint: str, tag: str, programs: Iterable[str]) -> set[int]:
     return {int(one[1] or 0) for one in matches if one}
 
 
-def sockets(runtime: Runtime, release: Release, generation: int | None = None) -> list[str]:
-    """The sockets of a release: for a running one as many as it was started with, else as its resources define."""
+def socket_of(runtime: Runtime, release: Release, generation: int | None = None) -> str:
+    """The socket of a release, which all its workers share; by default of its running generation."""
     key = key_of(release.endpoint, release.tag)
-    record = read_json(runtime.path / "releases" / f"{key}.json")
-    current = record.get("generation", 0)
-    started = record.get("workers") if generation in (None, current) else None
-    stem = stem_of(key, current if generation is None else generation)
-    return [f"{runtime.path}/s/{stem}-{number}.sock" for number in range(started or how_many(release))]
-
-
-def how_many(release: Release) -> int:
-    """The number of sockets of a release before its start: one per process; in a container, one."""
-    return 1 if release.image is not None else release.resources.processes
+    if generation is None:
+        generation = read_json(runtime.path / "releases" / f"{key}.json").get("generation", 0)
+    return f"{runtime.path}/s/{stem_of(key, generation)}.sock"
 
 
 def key_of(endpoint: str, tag: str) -> str:

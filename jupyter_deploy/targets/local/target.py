@@ -96,7 +96,6 @@ class LocalTarget:
                     workers.launch()
             try:
                 workers.wait_ready(patient=before)
-                workers.probe()
                 workers.prove()
             except BaseException:  # also on Ctrl-C, no half-started release stays
                 if not before:
@@ -293,7 +292,6 @@ class _Host:
             successor.launch()
         try:
             successor.wait_ready()
-            successor.probe()
             successor.prove()
         except BaseException:
             self._drop(successor)

@@ -77,7 +77,7 @@ def texts(plan: ComposePlan, settings: ComposeSettings) -> dict[str, str]:
 def gateway_documents(plan: ComposePlan, settings: ComposeSettings) -> Json:
     """Envoy's configuration, rendered as for the local gateway."""
     endpoint = plan.endpoint.model_copy(update={"running": True})
-    sockets = {(endpoint.name, tag): [_socket(service_of(tag))] for tag in endpoint.traffic.tags()}
+    sockets = {(endpoint.name, tag): _socket(service_of(tag)) for tag in endpoint.traffic.tags()}
     return envoy.static(
         [endpoint],
         sockets,

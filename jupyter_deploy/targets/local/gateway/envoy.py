@@ -40,8 +40,8 @@ from .envoy_names import EDGE, SHADOW, cluster_name, hop_name, own_host, shadow_
 from .envoy_parts import Json
 from .envoy_routes import endpoint_routes
 
-Sockets = Mapping[tuple[str, str], Sequence[str]]
-"""(endpoint's name, release's tag) -> the unix sockets of its workers."""
+Sockets = Mapping[tuple[str, str], str]
+"""(endpoint's name, release's tag) -> the unix socket that its workers share."""
 
 TOKEN_HEADER = "x-nbdeploy-token"  # noqa: S105 - a header's name
 
@@ -141,14 +141,14 @@ def clusters(endpoints: Iterable[Endpoint], sockets: Sockets, settings: GatewayS
     by_name: dict[str, Json] = {}
     for endpoint in _running(endpoints):
         for tag in endpoint.traffic.tags():
-            paths = sockets[endpoint.name, tag]
+            socket = sockets[endpoint.name, tag]
             if tag in endpoint.traffic.shadows:
                 hop, shadow = hop_name(endpoint.name, tag), shadow_name(endpoint.name, tag)
-                by_name[hop] = parts.cluster(hop, [settings.shadow_socket], _HOP_BREAKER)
-                by_name[shadow] = parts.cluster(shadow, paths, _SHADOW_BREAKER)
+                by_name[hop] = parts.cluster(hop, settings.shadow_socket, _HOP_BREAKER)
+                by_name[shadow] = parts.cluster(shadow, socket, _SHADOW_BREAKER)
             else:
                 name = cluster_name(endpoint.name, tag)
-                by_name[name] = parts.cluster(name, paths, _BREAKER)
+                by_name[name] = parts.cluster(name, socket, _BREAKER)
     return _discovery("cluster", [by_name[name] for name in sorted(by_name)], version)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,8 +12,8 @@ _TYPES = "type.googleapis.com/envoy.extensions"
 # Bodies up to this size can be retried.
 _BUFFER_BYTES = 32 * 1024 * 1024
 
-# The worker keeps idle connections longer (see ``by_process``), so that always Envoy closes them: otherwise a request
-# could be lost on a connection that the worker is just closing.
+# The worker keeps idle connections longer (``serving/hosting/server.py``), so that always Envoy closes them: otherwise
+# a request could be lost on a connection that the worker is just closing.
 UPSTREAM_IDLE_SECONDS = 60
 
 # A client's idle connection, also one that was never used.
@@ -98,25 +97,16 @@ def retry_policy(*, patient: bool) -> Json:
         # Each pause is a random part of the interval, which grows from the base to the maximum.
         "num_retries": 120 if patient else 2,
         "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
-        # Without it a retry may hit the same dead worker again.
-        "retry_host_predicate": [
-            {
-                "name": "envoy.retry_host_predicates.previous_hosts",
-                "typed_config": {"@type": f"{_TYPES}.retry.host.previous_hosts.v3.PreviousHostsPredicate"},
-            }
-        ],
-        "host_selection_retry_max_attempts": 3,
     }
 
 
-def cluster(name: str, sockets: Sequence[str], breaker: int) -> Json:
-    """A cluster of unix sockets; at most ``breaker`` requests run and as many wait."""
-    hosts = [{"endpoint": {"address": {"pipe": {"path": path}}}} for path in sockets]
+def cluster(name: str, socket: str, breaker: int) -> Json:
+    """A cluster of one unix socket; at most ``breaker`` requests run and as many wait."""
+    hosts = [{"endpoint": {"address": {"pipe": {"path": socket}}}}]
     return {
         "name": name,
         "type": "STATIC",
         "connect_timeout": "1s",
-        "lb_policy": "LEAST_REQUEST",
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": hosts}]},
         "per_connection_buffer_limit_bytes": _BUFFER_BYTES,
         "circuit_breakers": {

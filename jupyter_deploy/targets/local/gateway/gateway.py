@@ -18,7 +18,7 @@ from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.processes import passed_on
 from jupyter_deploy.domain.release.status import Counts
 from jupyter_deploy.system.home import private_folder, write_atomic
-from jupyter_deploy.targets.local.naming import sockets
+from jupyter_deploy.targets.local.naming import socket_of
 from jupyter_deploy.targets.local.releases.workers import tail
 from jupyter_deploy.targets.local.runtime import Runtime, read_json
 from jupyter_deploy.targets.local.settings import LocalSettings
@@ -245,7 +245,7 @@ class Gateway:
             make_token(self._settings.home)
         settings = replace(self._envoy_settings(self._port()), token=token(self._settings.home) or "")
         paths = {
-            (endpoint.name, tag): sockets(self._runtime, endpoint.release(tag))
+            (endpoint.name, tag): socket_of(self._runtime, endpoint.release(tag))
             for endpoint in served
             for tag in endpoint.traffic.tags()
         }

@@ -23,6 +23,7 @@ from jupyter_deploy.domain.images.images import Reference, in_engine
 from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.domain.release.processes import for_engine
 from jupyter_deploy.domain.release.resources import Resources
+from jupyter_deploy.serving.hosting.exit_reasons import TERMINATION_LOG
 from jupyter_deploy.system.home import private_folder
 from jupyter_deploy.targets.local.runtime import Runtime
 from jupyter_deploy.targets.local.settings import LocalSettings
@@ -31,7 +32,7 @@ from jupyter_deploy.targets.local.supervisor.supervisord import Program
 
 from .by_process import RETRIES
 from .container_engine import Container, Engine, call_engine, find_engine, run_line
-from .environment import folders_of, front_variables
+from .environment import GRACE_SECONDS, folders_of, front_variables
 from .hardware import thread_words
 
 ENDPOINT_LABEL = "io.nbdeploy.endpoint"
@@ -40,12 +41,13 @@ HOME_LABEL = "io.nbdeploy.home"
 
 _SOCKETS = "/run/nbdeploy"
 _SOCKET = "release.sock"
+_TERMINATION_LOG = "termination"
 
 # The container's paths of the folders that a release writes to.
 _MOUNTS = {"NBDEPLOY_RECORDS": "/records", "NBDEPLOY_FEEDBACK": "/feedback"}
 
-# A container ends within ten seconds, its engine's client a moment later.
-_STOP_SECONDS = 25
+# The engine ends the container before, and its client a moment later.
+_STOP_SECONDS = GRACE_SECONDS + 10
 
 
 class ContainerRunner:
@@ -74,7 +76,7 @@ class ContainerRunner:
         require_containable(self._release.resources, self._engine)
         self._settings.load_image(self._engine.name, self._reference)
 
-    def program(self, name: str, sockets: Sequence[str]) -> Program:
+    def program(self, name: str, socket: str) -> Program:
         """The engine's client as a program; makes the folders."""
         engine, resources = self._engine, self._release.resources
         folder = private_folder(socket_folder(self._runtime, self._stem))
@@ -83,7 +85,9 @@ class ContainerRunner:
         if owner is not None:
             for one in (folder, *written.values()):
                 os.chown(one, owner, owner)
-        link = Path(sockets[0])
+        self.termination_log.write_text("")
+        self.termination_log.chmod(0o666)  # the container's user may be another
+        link = Path(socket)
         link.unlink(missing_ok=True)
         link.symlink_to(folder / _SOCKET)
         container = Container(
@@ -96,7 +100,9 @@ class ContainerRunner:
                 ENDPOINT_LABEL: self._release.endpoint,
                 RELEASE_LABEL: self._release.tag,
             },
-            variables=front_variables(self._release, self._settings) | resources.in_container | _MOUNTS,
+            variables=front_variables(self._release, self._settings)
+            | {TERMINATION_LOG: f"{_SOCKETS}/{_TERMINATION_LOG}"}
+            | _MOUNTS,
             folders={folder: _SOCKETS} | {path: _MOUNTS[variable] for variable, path in written.items()},
             network=self._settings.otlp_endpoint is not None,
             memory=resources.memory,
@@ -112,6 +118,11 @@ class ContainerRunner:
             ready=[str(folder / _SOCKET)],
             clear=engine.end(self._name),
         )
+
+    @property
+    def termination_log(self) -> Path:
+        """The file that gets the reason of a failed start."""
+        return socket_folder(self._runtime, self._stem) / _TERMINATION_LOG
 
     def sweep(self) -> None:
         """End the release's containers that outlived a former runtime directory."""

@@ -1,33 +1,27 @@
-"""A release as processes of the captured interpreter, from the bento's files."""
+"""A release as processes of the captured interpreter: the program that an image runs, from the bento's files."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 from jupyter_deploy.domain.errors import StartFailed
 from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.domain.release.processes import environment_changed, last_lines, passed_on
 from jupyter_deploy.domain.release.resources import Resources
-from jupyter_deploy.serving.hosting import pool
-from jupyter_deploy.serving.hosting.processors import processors
+from jupyter_deploy.serving.hosting.exit_reasons import TERMINATION_LOG
+from jupyter_deploy.serving.hosting.options import METRICS
 from jupyter_deploy.serving.imports import FILE
+from jupyter_deploy.system.home import private_folder
 from jupyter_deploy.targets.local.runtime import Runtime
 from jupyter_deploy.targets.local.settings import LocalSettings
 from jupyter_deploy.targets.local.supervisor.supervisord import Program
 
-from .environment import environment_of
+from .environment import GRACE_SECONDS, environment_of
 from .hardware import enforced
 from .spare_client import SpareClient
-
-# uvicorn ends when its pending requests are answered, after this many seconds at most; then it is killed.
-_GRACE_SECONDS = 20
-
-# Longer than Envoy keeps an idle connection (envoy_parts.UPSTREAM_IDLE_SECONDS).
-_KEEP_ALIVE_SECONDS = 75
 
 RETRIES = 4
 _SHOWN_LINES = 25
@@ -39,7 +33,7 @@ class ProcessRunner:
     Parameters
     ----------
     folder
-        The folder that several workers share.
+        The folder of this run: the reason of a failed start, and the state that several workers share.
     """
 
     def __init__(self, release: Release, settings: LocalSettings, runtime: Runtime, folder: Path) -> None:
@@ -80,18 +74,32 @@ class ProcessRunner:
         if changes:
             raise environment_changed(release.tag, changes)
 
-    def program(self, name: str, sockets: Sequence[str]) -> Program:
+    def program(self, name: str, socket: str) -> Program:
+        release = self._release
+        # -P: the working directory must not be on the path. Not -s or -I: packages of the user's site
+        # belong to the captured environment if the notebook had them.
+        hosting = str(Path(release.path) / "src" / "serving" / "container.py")
+        private_folder(self._folder)
+        self.termination_log.write_text("")
+        environment = environment_of(release, self._settings) | {TERMINATION_LOG: str(self.termination_log)}
+        if release.resources.processes > 1:
+            environment[METRICS] = str(self._folder)
         return Program(
             name=name,
-            commands=[self._command(sockets)],
-            environment=environment_of(self._release, self._settings),
+            commands=[[release.interpreter, "-P", hosting, "--uds", socket]],
+            environment=environment,
             folder=self._runtime.path / "empty",
-            stop_seconds=_GRACE_SECONDS + 5,
+            stop_seconds=GRACE_SECONDS + 5,
             retries=RETRIES,
-            ready=sockets[-1:],  # made when the model is loaded
-            memory=self._release.resources.memory,
-            cpu=self._release.resources.cpu,
+            ready=[socket],  # made when the example is answered
+            memory=release.resources.memory,
+            cpu=release.resources.cpu,
         )
+
+    @property
+    def termination_log(self) -> Path:
+        """The file that gets the reason of a failed start."""
+        return self._folder / "termination"
 
     def begin(self, plan: Path) -> None:
         """Let the spare process become this release, if it fits."""
@@ -114,23 +122,3 @@ class ProcessRunner:
     @property
     def _spare(self) -> SpareClient:
         return SpareClient(self._runtime)
-
-    def _command(self, sockets: Sequence[str]) -> list[str]:
-        # -P: -m would put the working directory on the path. Not -s or -I: packages of the user's site
-        # belong to the captured environment if the notebook had them.
-        folder = str(Path(self._release.path) / "src")
-        if len(sockets) > 1:
-            # The pool of this package: it needs only service.py of the bento.
-            return [
-                self._release.interpreter, "-P", pool.__file__, "--app-dir", folder,
-                "--threads", str(self._release.resources.threads_on(processors())),
-                "--folder", str(self._folder), *sockets,
-            ]  # fmt: skip
-        return [
-            self._release.interpreter, "-P", "-m", "uvicorn",
-            "--factory", "--app-dir", folder,
-            "--uds", sockets[0], "--no-access-log", "--log-level", "warning",
-            "--timeout-keep-alive", str(_KEEP_ALIVE_SECONDS),
-            "--timeout-graceful-shutdown", str(_GRACE_SECONDS),
-            "service:app",
-        ]  # fmt: skip

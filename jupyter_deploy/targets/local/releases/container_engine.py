@@ -20,8 +20,10 @@ from jupyter_deploy.domain.errors import InvalidInput, TargetError, ToolMissing
 from jupyter_deploy.domain.images.images import IMAGE_USER
 from jupyter_deploy.domain.release.processes import for_engine, last_lines
 
-# A container has ten seconds for its pending requests; then it is killed.
-_END_SECONDS = 12
+from .environment import GRACE_SECONDS
+
+# Then the engine kills the container: a moment after its own time limit.
+_END_SECONDS = GRACE_SECONDS + 4
 _CALL_SECONDS = 60.0
 
 _PROCESSORS = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}

@@ -11,7 +11,8 @@ from typing import Any
 
 from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.release.resources import Resources, require_capacity
-from jupyter_deploy.serving.hosting.pool import APART, THREADS
+from jupyter_deploy.serving.hosting.forking import THREADS
+from jupyter_deploy.serving.hosting.options import APART
 from jupyter_deploy.serving.hosting.processors import processors, share
 
 from . import limits
@@ -37,7 +38,7 @@ def variables(resources: Resources) -> dict[str, str]:
 def enforced(resources: Resources, state: Path, folder: Path) -> tuple[str, ...]:
     """How a running release's resources are enforced, one line each.
 
-    ``state`` is the file that ``limits`` wrote, ``folder`` the pool's folder.
+    ``state`` is the file that ``limits`` wrote, ``folder`` the folder that the workers share.
     """
     enforcement = limits.read(state)
     lines = []

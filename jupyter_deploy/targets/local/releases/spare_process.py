@@ -8,8 +8,8 @@ client, reads the path of a plan (``launch``), and sends ``held`` when it has th
 on it is that process, and supervisord's own start adopts it. A process that sends nothing does not fit and has ended.
 It ends after ten minutes without a client.
 
-It continues as the release's process only if a fresh process would have the same imports (``serving/imports.py``);
-else it runs the plan's own command.
+It continues as the release's process, by the program that the plan's command names, if a fresh process would have the
+same imports (``serving/imports.py``); else it starts that program anew.
 
 It uses only the standard library, and files of this package by path, since it runs in the captured environment.
 """
@@ -20,7 +20,6 @@ import contextlib
 import importlib.util
 import json
 import os
-import runpy
 import socket
 import sys
 from collections.abc import Mapping
@@ -83,7 +82,7 @@ def main(path: Path) -> None:
         os.close(hold)
         launch.begin(plan, plan_path)
         connection.sendall(b"held\n")
-    _become(plan, noted, serving)
+    _become(plan, noted)
 
 
 def at_import(environment: Mapping[str, str]) -> dict[str, str]:
@@ -91,27 +90,27 @@ def at_import(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if not name.startswith(_LATER)}
 
 
-def _become(plan: dict[str, Any], noted: Any, serving: Path) -> None:
+def _become(plan: dict[str, Any], noted: Any) -> None:
     os.chdir(plan["folder"])
     os.environ.clear()
     os.environ.update(plan["environment"])
-    _, _, _, module, *arguments = plan["command"]
-    sys.path.insert(0, arguments[arguments.index("--app-dir") + 1])
-    if _is_as_fresh(noted, serving):
+    _, _, program, *arguments = plan["command"]
+    sys.path.insert(0, str(Path(program).parents[1]))
+    if _is_as_fresh(noted):
         noted.close()
-        sys.argv = [module, *arguments]
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
-        return
+        sys.argv = [program, *arguments]
+        sys.exit(importlib.import_module("serving.hosting.run").main(arguments))
     if (workplace := sys.modules.get("serving.workplace")) is not None:
         workplace.leave()
     os.chdir(plan["folder"])
     os.execve(plan["command"][0], plan["command"], plan["environment"])  # noqa: S606 - the purpose of this program
 
 
-def _is_as_fresh(noted: Any, serving: Path) -> bool:
+def _is_as_fresh(noted: Any) -> bool:
     """Load the model and predict its example; whether that needed every import that was made before."""
     try:
-        _by_path(serving / "hosting" / "pool.py").load()
+        importlib.import_module("serving.hosting.run").prepare()
+        importlib.import_module("serving.hosting.forking").load()
         model = sys.modules["serving.snapshot"].current()
         with sys.modules["serving.role"].in_role("probe"):
             model.answer(model.manifest["instances"])

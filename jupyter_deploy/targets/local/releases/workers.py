@@ -18,10 +18,10 @@ from jupyter_deploy.domain.errors import StartFailed
 from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.domain.release.processes import last_lines
 from jupyter_deploy.domain.release.resources import Resources
-from jupyter_deploy.serving.agreement import faults
+from jupyter_deploy.serving.agreement import DIFFERS, faults
 from jupyter_deploy.system.home import private_folder, write_atomic
 from jupyter_deploy.targets.local import unix
-from jupyter_deploy.targets.local.naming import generations, how_many, key_of, program_name, sockets, stem_of
+from jupyter_deploy.targets.local.naming import generations, key_of, program_name, socket_of, stem_of
 from jupyter_deploy.targets.local.runtime import Runtime, read_json
 from jupyter_deploy.targets.local.settings import LocalSettings
 from jupyter_deploy.targets.local.supervisor.supervisord import ProcessState, Program, Programs, Supervisor
@@ -41,8 +41,12 @@ class Runner(Protocol):
     def require(self) -> None:
         """Prepare what a start needs, which may take long; raise if the release cannot start."""
 
-    def program(self, name: str, sockets: Sequence[str]) -> Program:
-        """The supervised program that listens on these sockets."""
+    @property
+    def termination_log(self) -> Path:
+        """The file that gets the reason of a failed start."""
+
+    def program(self, name: str, socket: str) -> Program:
+        """The supervised program that listens on this socket."""
 
     def begin(self, plan: Path) -> None:
         """Called with the plan of the program's first process before the supervisor starts it."""
@@ -86,16 +90,17 @@ class Workers:
         """The name of this release's lock."""
         return f"release-{self._key}"
 
-    def sockets(self) -> list[str]:
-        """The sockets on which its processes listen."""
-        return sockets(self._runtime, self.release, self._generation)
+    @property
+    def socket(self) -> str:
+        """The socket on which its processes listen."""
+        return socket_of(self._runtime, self.release, self._generation)
 
     @cached_property
     def runner(self) -> Runner:
         """The runner for this release."""
         if self.release.image is not None:
             return ContainerRunner(self.release, self._settings, self._runtime, self._stem)
-        return ProcessRunner(self.release, self._settings, self._runtime, self._pool)
+        return ProcessRunner(self.release, self._settings, self._runtime, self._folder)
 
     def proved(self) -> bool:
         """Whether this very release was started and reproduced the predictions for its example."""
@@ -113,11 +118,10 @@ class Workers:
         """Have the supervisor start it. The caller holds the state lock."""
         if self._generation == self._record().get("generation", 0):
             self._write_record(proved=False)
-        for socket in self.sockets():
-            Path(socket).unlink(missing_ok=True)
+        Path(self.socket).unlink(missing_ok=True)
         for folder in folders_of(self.release, self._settings).values():
             private_folder(folder)
-        self._supervisor.add(self.runner.program(self.program, self.sockets()), self.runner.begin)
+        self._supervisor.add(self.runner.program(self.program, self.socket), self.runner.begin)
 
     def others(self, programs: Iterable[str]) -> list[Workers]:
         """Other generations among the supervised programs: former ones, and starts that a killed process began."""
@@ -131,9 +135,8 @@ class Workers:
         """Remove this generation's program, sockets and folders. The caller holds the state lock."""
         if self._supervisor.alive():
             self._supervisor.remove(self.program)
-        for path in (self._runtime.path / "s").glob(f"{self._stem}-*.sock"):
-            path.unlink(missing_ok=True)
-        for folder in (self._pool, socket_folder(self._runtime, self._stem)):
+        Path(self.socket).unlink(missing_ok=True)
+        for folder in (self._folder, socket_folder(self._runtime, self._stem)):
             shutil.rmtree(folder, ignore_errors=True)
 
     def forget(self) -> None:
@@ -142,7 +145,7 @@ class Workers:
         self._record_path.unlink(missing_ok=True)
 
     def wait_ready(self, *, patient: bool = False) -> None:
-        """Return when all processes are ready.
+        """Return when all processes have proved the example and are ready.
 
         ``patient``: the processes were running before, so the restart of a killed one is no failure.
 
@@ -161,28 +164,23 @@ class Workers:
             ended = any(not s.alive for s in states) or bool(first and pids != first)
             if not states or (any(s.state == "FATAL" for s in states) if patient else ended):
                 raise self._failure(f"{self.release.tag} ended while it started")
-            if all(unix.is_ready(socket, 1.0) for socket in self.sockets()):
+            if self.ready():
                 return
             time.sleep(_POLL_SECONDS)
         raise self._failure(f"{self.release.tag} was not ready within {self._settings.start_timeout:g} s")
 
     def probe(self) -> None:
-        """Raise StartFailed unless every process reproduces the notebook's predictions for the example."""
+        """Raise StartFailed unless it reproduces the notebook's predictions for the example now, as at its start."""
         manifest = read_json(Path(self.release.snapshot_path) / "snapshot.json")
         if "instances" not in manifest:
             raise self._failure(f"{self.release.snapshot_path} holds no snapshot")
-        for socket in self.sockets():
-            differences = faults(manifest, self._predict(socket, manifest["instances"]))
-            if differences:
-                raise StartFailed(
-                    f"{self.release.tag} does not answer its example as the notebook did",
-                    "find the model's dependency that is neither in its snapshot nor in its environment",
-                    "\n".join(f"  {line}" for line in differences),
-                )
+        differences = faults(manifest, self._predict(manifest["instances"]))
+        if differences:
+            raise self._answers_fault(differences)
 
     def ready(self, seconds: float = 1.0) -> bool:
-        """Whether all its processes report that they are ready."""
-        return all(unix.is_ready(socket, seconds) for socket in self.sockets())
+        """Whether it reports that it is ready."""
+        return unix.is_ready(self.socket, seconds)
 
     def alive(self, programs: Programs | None) -> bool:
         """Whether all its processes run according to the supervisor; None: there is no supervisor."""
@@ -191,7 +189,7 @@ class Workers:
 
     def reachable(self, programs: Programs | None) -> bool:
         """Whether its processes may listen, so that a readiness check makes sense."""
-        return (programs is None or self.alive(programs)) and all(Path(socket).exists() for socket in self.sockets())
+        return (programs is None or self.alive(programs)) and Path(self.socket).exists()
 
     def health(self, states: Sequence[ProcessState], *, ready: bool) -> tuple[bool, bool, str]:
         """Running, healthy, and the detail."""
@@ -214,7 +212,7 @@ class Workers:
         known = self._record().get("resources")
         return None if known is None else Resources.model_validate(known)
 
-    def _predict(self, socket: str, instances: list[Any]) -> list[Any]:
+    def _predict(self, instances: list[Any]) -> list[Any]:
         headers = {
             "x-rollout-role": "probe",
             "x-rollout-release": self.release.tag,
@@ -223,7 +221,7 @@ class Workers:
             "x-pair-id": str(uuid.uuid4()),
         }
         try:
-            with unix.client(socket, self._settings.predict_timeout) as worker:
+            with unix.client(self.socket, self._settings.predict_timeout) as worker:
                 answer = worker.post("/predict", json={"instances": instances}, headers=headers)
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
@@ -238,11 +236,21 @@ class Workers:
             )
         return predictions
 
+    def _answers_fault(self, differences: Sequence[str]) -> StartFailed:
+        return StartFailed(
+            f"{self.release.tag} {DIFFERS}",
+            "find the model's dependency that is neither in its snapshot nor in its environment",
+            "\n".join(f"  {line}" for line in differences),
+        )
+
     def _failure(self, message: str) -> StartFailed:
         log = self._supervisor.log(self.program)
         memory, (killed, _) = self.release.resources.memory, limits.killed(self._supervisor.limits(self.program))
         if killed and memory:
             message = f"{message}: it may have {size_in_words(memory)} of memory, and that was not enough"
+        _, _, differences = _text(self.runner.termination_log).rstrip().partition(f" {DIFFERS}: ")
+        if differences:
+            return self._answers_fault(differences.split("; "))
         return StartFailed(message, f"read the whole log: {log}", tail([log]))
 
     @property
@@ -250,8 +258,8 @@ class Workers:
         return stem_of(self._key, self._generation)
 
     @property
-    def _pool(self) -> Path:
-        return self._runtime.path / "pools" / self._stem
+    def _folder(self) -> Path:
+        return self._runtime.path / "runs" / self._stem
 
     @property
     def _record_path(self) -> Path:
@@ -275,7 +283,6 @@ class Workers:
             "tag": self.release.tag,
             "endpoint": self.release.endpoint,
             "digest": self.release.digest,
-            "workers": how_many(self.release),
             "resources": self.release.resources.explicit(),
             "image": self.release.image,
             "proved": proved,
@@ -296,3 +303,10 @@ def tail(logs: Sequence[Path]) -> str:
         if text.strip():
             return last_lines(text, _TAIL_LINES)
     return ""
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace")
+    except OSError:
+        return ""

@@ -1,0 +1,100 @@
+"""A loaded model in forked workers: the obstacles to a fork, and the state that each worker needs of its own.
+
+Standard library only, and no import of this package at import: the target reads ``THREADS``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import os
+import random
+import signal
+import sys
+import threading
+from pathlib import Path
+
+THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "NBDEPLOY_THREADS",
+)
+"""Variables that numerical libraries, and this package, read at import."""
+
+# Threads that their own fork handlers start again in the child.
+_RESTARTED_THREADS = frozenset({"jemalloc_bg_thd"})
+
+_PR_SET_PDEATHSIG = 1
+
+
+def load() -> None:
+    """Import the service and load its model and the server, so all forked workers have them."""
+    importlib.import_module("uvicorn")
+    module = importlib.import_module("service")
+    for value in list(vars(module).values()):
+        made = getattr(value, "inner", None)  # BentoML's service: the class, whose constructor loads the model
+        if isinstance(made, type) and made.__module__ == module.__name__:
+            made()
+
+
+def fork_obstacle() -> str | None:
+    """Return the reason why the loaded model cannot be forked; None if it can."""
+    if sys.platform != "linux":
+        return "only Linux forks safely"
+    tasks = [Path(f"/proc/self/task/{task}/comm") for task in os.listdir("/proc/self/task")]  # noqa: PTH208
+    names = [task.read_text().strip() for task in tasks if task.parent.name != str(os.getpid())]
+    others = [name for name in names if name not in _RESTARTED_THREADS]
+    if others or threading.active_count() > 1:
+        return f"it has started threads ({', '.join(sorted(set(others))) or 'of Python'})"
+    workplace = sys.modules.get("serving.workplace")
+    if workplace is not None and workplace.current_workplace() is not None:
+        return "it has files of its own, which it may write to"
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        return "it is on a GPU"
+    return None
+
+
+def use_threads(count: int) -> None:
+    """Set the number of threads of numerical libraries that were imported with one thread."""
+    os.environ.update(dict.fromkeys(THREADS, str(count)))
+    if count == 1:
+        return
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(count)
+    if (numexpr := sys.modules.get("numexpr")) is not None:
+        numexpr.set_num_threads(count)
+    with contextlib.suppress(ImportError):
+        from threadpoolctl import threadpool_limits  # scikit-learn brings it, nothing else needs it
+
+        threadpool_limits(count)
+
+
+def end_with_parent(parent: int) -> None:
+    """Have the kernel send SIGTERM to this process if its parent is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def prefer_for_oom_kill() -> None:
+    """Make the kernel kill a worker, not the parent that replaces it, if memory runs out."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+
+
+def reseed() -> None:
+    """Reseed random generators: workers must not draw equal numbers."""
+    random.seed()
+    if (numpy := sys.modules.get("numpy")) is not None:
+        numpy.random.seed()
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.seed()

@@ -69,7 +69,7 @@ class _Parts:
         self.home = settings.home.expanduser().absolute()
         self._bentoml_home = settings.bentoml_home.expanduser().absolute()
         self.keep_revisions = settings.keep_revisions
-        self.stands_by = settings.standby
+        self.starts_spares = settings.standby
         self.resources = settings.resources
 
     @cached_property

@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from importlib import metadata
 from pathlib import Path
 from string import Template
@@ -25,9 +25,9 @@ from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.release.processes import passed_on
 from jupyter_deploy.environments.environment import lacking, without
 from jupyter_deploy.serving.audit.callers import LIBRARIES
+from jupyter_deploy.system import spare
 from jupyter_deploy.system.clean_process import copy_serving
 from jupyter_deploy.system.home import private_folder
-from jupyter_deploy.system.spare import Standby, end, fits, put, take
 from jupyter_deploy.system.temp import scratch_folder
 
 from .bento_format import FILE as FORMAT_FILE
@@ -36,38 +36,7 @@ from .bento_format import FORMAT, format_of
 _TEMPLATE = Path(__file__).with_name("service.py.template")
 
 _PURPOSE = "build"
-
-# The process ends if its input closes without a request, as at the end of the parent, or after ten minutes without
-# a request. It first builds a rehearsal service in a store of its own: two thirds of a first build are imports and
-# settings, which a second build finds ready.
-_BUILD = """
-import contextlib, json, os, pathlib, select, sys
-import bentoml
-from bentoml._internal.bento import BentoStore
-
-folder = pathlib.Path(os.environ["TMPDIR"], "rehearsal")
-(folder / "bentos").mkdir(parents=True)
-(folder / "rehearsal.py").write_text('''
-import bentoml
-@bentoml.service(name="rehearsal")
-class Rehearsal:
-    @bentoml.api
-    def predict(self, instances: list) -> dict:
-        return {}
-''')
-with contextlib.suppress(Exception):
-    sys.path.insert(0, str(folder))
-    bentoml.bentos.build(
-        service="rehearsal:Rehearsal", name="rehearsal", version="1", build_ctx=str(folder), include=["*.py"],
-        python={"packages": ["bentoml"], "lock_packages": False}, _bento_store=BentoStore(folder / "bentos"),
-    )
-sys.path.remove(str(folder))
-asked = sys.stdin.read() if select.select([sys.stdin], [], [], 600)[0] else ""
-if asked:
-    arguments = json.loads(asked)
-    sys.path.insert(0, arguments["build_ctx"])
-    bentoml.bentos.build(**arguments)
-"""
+_PROGRAM = Path(__file__).with_name("bento_build.py")
 
 
 @contextlib.contextmanager
@@ -114,22 +83,21 @@ class BentoBuilder:
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._waiting: subprocess.Popen[str] | None = None
+        self._waiting: spare.Spare | None = None
 
     @contextlib.contextmanager
     def prepared(self) -> Iterator[None]:
         """Start a process that imports BentoML and waits for a build: it saves a second after the replay."""
-        ready = take(_PURPOSE, fits(self._home)) or self._started()
-        with ready.resources:
-            self._waiting = ready.process
+        with contextlib.closing(spare.take(_PURPOSE, spare.Spare, self._key) or self._started()) as ready:
+            self._waiting = ready
             try:
                 yield
             finally:
                 self._waiting = None
 
-    def stand_by(self) -> None:
+    def start_spare(self) -> None:
         """Start the spare process for the next bento of this process."""
-        put(_PURPOSE, self._started())
+        spare.put(_PURPOSE, self._started())
 
     def build(self, snapshot: Snapshot) -> Bento:
         """Build in a separate process: BentoML imports the service, and one process can import only one.
@@ -176,28 +144,30 @@ class BentoBuilder:
             "python": {"packages": requirements(snapshot.manifest.environment), "lock_packages": False},
         }
         waiting, self._waiting = self._waiting, None  # a process builds one bento
-        with contextlib.ExitStack() as held:
-            if waiting is None:
-                ready = self._started()
-                held.enter_context(ready.resources)
-                waiting = ready.process
-            _, complaints = waiting.communicate(json.dumps(arguments))
+        with contextlib.closing(waiting or self._started()) as ready:
+            _, complaints = ready.process.communicate(json.dumps(arguments) + "\n")
+            code = ready.process.returncode
         if "No space left on device" in complaints:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._home))
-        if waiting.returncode:
+        if code:
             raise StoreError(
                 f"BentoML could not build {snapshot.tag}",
                 "see the last lines of its output below",
                 details="\n".join(complaints.strip().splitlines()[-15:]),
             )
 
-    def _started(self) -> Standby:
-        """Start a process that builds the bento requested on its standard input."""
+    @property
+    def _key(self) -> Hashable:
+        return spare.key_of(self._home)
+
+    def _started(self) -> spare.Spare:
+        """Start a process that builds one bento."""
         with contextlib.ExitStack() as held:
             temporary = held.enter_context(scratch_folder("bentoml"))  # also removes BentoML's files after a failure
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _BUILD],
-                stdin=subprocess.PIPE,
+            return spare.start(
+                [sys.executable, "-P", str(_PROGRAM)],
+                self._key,
+                held.pop_all(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 cwd="/",
@@ -208,12 +178,8 @@ class BentoBuilder:
                     "PYTHONDONTWRITEBYTECODE": "1",
                     "TMPDIR": str(temporary),
                 },
-                text=True,
                 umask=0o077,  # a bento holds the notebook's code and a row of its example, and its code is executed
-                start_new_session=True,  # the waiting process handles Ctrl-C
             )
-            held.callback(end, process)
-            return Standby(process, fits(self._home), held.pop_all())
 
 
 def _installed(names: list[str], interpreter: str) -> bool:

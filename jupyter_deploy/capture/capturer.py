@@ -42,7 +42,7 @@ from .frameworks import described, framework_of
 from .inspection import inspect_model
 from .metrics import metrics_of
 from .project_code import ProjectCode
-from .replay import require_agreement, run_predict, run_replay, stand_by
+from .replay import require_agreement, run_predict, run_replay, start_spare
 from .training_table import describe_training
 from .writer import write
 
@@ -164,10 +164,10 @@ class ModelCapturer:
         write_manifest(manifest, staged.folder)
         return Staged(folder=staged.folder, manifest=manifest, fingerprint=staged.fingerprint)
 
-    def stand_by(self) -> None:
+    def start_spare(self) -> None:
         """Start a clean process for the next replay, with the imports of the last one."""
         if self._replayed is not None:
-            stand_by(*self._replayed)
+            start_spare(*self._replayed)
 
     def move(self, snapshot: Snapshot, environment: Environment, remember: Callable[[Snapshot], None]) -> Snapshot:
         """Copy the snapshot for another interpreter, after a replay with that interpreter."""

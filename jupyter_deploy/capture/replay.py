@@ -15,8 +15,8 @@ from typing import Any
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.errors import ReplayFailed
 from jupyter_deploy.domain.release.processes import last_lines
+from jupyter_deploy.system import spare
 from jupyter_deploy.system.clean_process import clean_process
-from jupyter_deploy.system.spare import Standby, end, fits, put, send, take
 from jupyter_deploy.system.temp import scratch_folder
 
 _TAIL = 12
@@ -38,7 +38,7 @@ def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, An
     OSError
         The disk of the temporary folder is full.
     """
-    answer = _by_standby(snapshot, interpreter, timeout)
+    answer = _by_spare(snapshot, interpreter, timeout)
     if answer is not None:
         return answer
 
@@ -48,39 +48,32 @@ def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, An
     return _in_clean_process(call, interpreter, timeout)
 
 
-def stand_by(interpreter: str, imported: Sequence[str]) -> None:
+def start_spare(interpreter: str, imported: Sequence[str]) -> None:
     """Start a clean process with the modules that a replay imported, for the next replay."""
     with contextlib.ExitStack() as resources:
-        process_folder = resources.enter_context(clean_process("standby"))
+        process_folder = resources.enter_context(clean_process("spare"))
         imports = process_folder.root / "imports.json"
         imports.write_text(json.dumps(list(imported)), "utf-8")
         call = f"main({str(process_folder.root)!r}, {str(imports)!r})"
-        process = subprocess.Popen(
-            process_folder.command(interpreter, "from serving.spare import main", call),
-            **process_folder.options,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,  # the waiting process handles Ctrl-C
-        )
-        resources.callback(end, process)
-        put(_PURPOSE, Standby(process, fits(interpreter), resources.pop_all()))
+        command = process_folder.command(interpreter, "from serving.spare import main", call)
+        output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        key = spare.key_of(interpreter)
+        spare.put(_PURPOSE, spare.start(command, key, resources.pop_all(), **process_folder.options, **output))
 
 
-def _by_standby(snapshot: Path, interpreter: str, timeout: float) -> dict[str, Any] | None:
+def _by_spare(snapshot: Path, interpreter: str, timeout: float) -> dict[str, Any] | None:
     """Replay in the spare process.
 
     None: there is no spare process, its answers differ, or it had imported a module that this model does not need.
     Then a new process must decide.
     """
-    ready = take(_PURPOSE, fits(interpreter))
+    ready = spare.take(_PURPOSE, spare.Spare, spare.key_of(interpreter))
     if ready is None:
         return None
-    with ready.resources, scratch_folder("replay") as root:
+    with contextlib.closing(ready), scratch_folder("replay") as root:
         result = root / "result.json"
         try:
-            send(ready.process, json.dumps({"snapshot": str(snapshot), "result": str(result)}) + "\n")
+            ready.hand_over({"snapshot": str(snapshot), "result": str(result)})
             ready.process.wait(timeout)
             answer: dict[str, Any] = json.loads(result.read_text("utf-8"))
         except subprocess.TimeoutExpired as error:

@@ -113,7 +113,7 @@ class Capturer(Protocol):
         An existing snapshot is returned. Raises ReplayFailed.
         """
 
-    def stand_by(self) -> None:
+    def start_spare(self) -> None:
         """Start the clean process of the next replay now; does nothing before the first replay."""
 
     def discard(self, staged: Staged) -> None:
@@ -183,7 +183,7 @@ class Builder(Protocol):
     def prepared(self) -> AbstractContextManager[None]:
         """Within, a background process prepares a build, so that it can begin at once."""
 
-    def stand_by(self) -> None:
+    def start_spare(self) -> None:
         """Start the process of the next build now."""
 
 
@@ -320,7 +320,7 @@ class Ports(Protocol):
     def keep_revisions(self) -> int: ...
 
     @property
-    def stands_by(self) -> bool:
+    def starts_spares(self) -> bool:
         """Whether spare processes may be started for the next deploy."""
 
     @property

@@ -1,90 +1,151 @@
-"""Spare processes that have started and imported ahead of the next deploy; each is used once or never.
+"""Spares: processes that have started and imported ahead of the next job of this process.
+
+    spare = take("replay", Spare, key) or start(command, key)   what waits, if it still fits; else a new one
+    spare.hand_over(job)                                 one line of JSON; ``serving.spare.read_job`` reads it
+    put("replay", start(command, key))                   for the next job; a former one ends
 
 A deploy spends most of its time in the imports of three processes: the clean process that replays the model, the
 process that builds the bento, and the release. In a notebook's kernel the next deploy is likely to be of a similar
-model. So one of each is started after a deploy and waits (``verbs.spare``). If a spare process no longer fits, the
-deploy starts a new one.
+model. So one of each is started after a deploy and waits (``verbs.spare``). The fork server of validation kernels and
+the process that forks a server's jobs are spares too. The release's spare may be used by any process, so it is found
+by a socket (``targets.local.releases.spare_client``).
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import json
 import os
 import subprocess
-from collections.abc import Hashable
-from dataclasses import dataclass
+import threading
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
 
 from jupyter_deploy.domain.release.processes import passed_on
 from jupyter_deploy.serving.imports import installed
+from jupyter_deploy.serving.spare import IDLE_SECONDS
 
 
-@dataclass(frozen=True)
-class Standby:
-    """A spare process.
+class Waiting(Protocol):
+    """What ``put`` keeps: a spare, or a server that forks several processes.
 
     Attributes
     ----------
-    fits
-        The key that it was started for; a spare process is used only while this key is the same.
-    held
-        Closed after use: ends the process and removes its folder.
+    key
+        The key that it was started for; it is used only while this key is the same.
+    """
+
+    @property
+    def key(self) -> Hashable: ...
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+
+    def close(self) -> None:
+        """End its process and remove its files."""
+
+
+_AnyWaiting = TypeVar("_AnyWaiting", bound=Waiting)
+
+
+@dataclass
+class Spare:
+    """A process for one job.
+
+    Attributes
+    ----------
+    resources
+        Closed with the process, such as its folder.
     """
 
     process: subprocess.Popen[str]
-    fits: Hashable
-    resources: contextlib.ExitStack
+    key: Hashable
+    resources: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process.poll() is None
+
+    def hand_over(self, job: Any) -> None:
+        """Send the job, a JSON value. Raise OSError if the process has ended."""
+        if self.process.stdin is None:
+            raise BrokenPipeError
+        self.process.stdin.write(json.dumps(job) + "\n")
+        self.process.stdin.flush()
+
+    def close(self) -> None:
+        """Kill the process if it is alive (while it imports, it does not see the end of its input) and wait."""
+        self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError):  # input that the process did not read
+                    stream.close()
+        self.resources.close()
 
 
-_spares: dict[str, Standby] = {}
-_owner = os.getpid()
+def start(
+    command: Sequence[str], key: Hashable, resources: contextlib.ExitStack | None = None, **options: Any
+) -> Spare:
+    """Start a spare in a session of its own, so that Ctrl-C is handled here.
+
+    ``resources`` are closed with it, and also if it cannot be started. Raises OSError.
+    """
+    with resources or contextlib.ExitStack() as held:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True, **options)
+        return Spare(process, key, held.pop_all())
 
 
-def fits(*made_for: Hashable) -> Hashable:
-    """Return the key of a spare process: its purpose, the installed distributions and the environment variables."""
+def key_of(*made_for: Hashable) -> Hashable:
+    """Return the key of a spare: its purpose, the installed distributions and the environment variables."""
     return (*made_for, installed(), tuple(passed_on(os.environ).items()))
 
 
-def put(purpose: str, standby: Standby) -> None:
-    """Keep a spare process for a purpose, in place of the present one."""
-    dismiss(purpose)
-    _spares[purpose] = standby
+_kept: dict[str, tuple[Waiting, threading.Timer]] = {}
+_lock = threading.RLock()
+_owner = os.getpid()
 
 
-def take(purpose: str, fits: Hashable) -> Standby | None:
-    """Return the spare process if it lives and fits; the caller closes its resources."""
-    standby = _spares.pop(purpose, None) if os.getpid() == _owner else None  # a fork has no spare process of its own
-    if standby is None:
+def put(purpose: str, waiting: Waiting) -> None:
+    """Keep a spare for a purpose, in place of the present one, for ``IDLE_SECONDS``."""
+    timer = threading.Timer(IDLE_SECONDS, dismiss, [purpose])
+    timer.daemon = True
+    with _lock:
+        dismiss(purpose)
+        _kept[purpose] = waiting, timer
+        timer.start()
+
+
+def take(purpose: str, kind: type[_AnyWaiting], key: Hashable) -> _AnyWaiting | None:
+    """Return what waits for a purpose if it lives and fits; the caller closes it."""
+    waiting = _removed(purpose)
+    if waiting is None:
         return None
-    if standby.fits == fits and standby.process.poll() is None:
-        return standby
-    standby.resources.close()
+    if waiting.alive and waiting.key == key and isinstance(waiting, kind):
+        return waiting
+    waiting.close()
     return None
 
 
 def dismiss(*purposes: str) -> None:
-    """End the spare processes of these purposes; without a purpose, all of them."""
-    if os.getpid() == _owner:
-        for purpose in purposes or tuple(_spares):
-            if standby := _spares.pop(purpose, None):
-                standby.resources.close()
+    """End what waits for these purposes; without a purpose, for all."""
+    for purpose in purposes or tuple(_kept):
+        if (waiting := _removed(purpose)) is not None:
+            waiting.close()
 
 
-def send(process: subprocess.Popen[str], text: str) -> None:
-    """Write to a process's standard input and leave it open. Raise OSError if the process has ended."""
-    if process.stdin is not None:
-        process.stdin.write(text)
-        process.stdin.flush()
-
-
-def end(process: subprocess.Popen[str]) -> None:
-    """Kill the process if it is alive, and wait for its end."""
-    process.kill()
-    process.wait()
-    for stream in (process.stdin, process.stdout, process.stderr):
-        if stream is not None:
-            with contextlib.suppress(OSError):  # input that the process did not read
-                stream.close()
+def _removed(purpose: str) -> Waiting | None:
+    if os.getpid() != _owner:
+        return None  # a fork has no spare of its own
+    with _lock:
+        waiting, timer = _kept.pop(purpose, (None, None))
+        if timer is not None:
+            timer.cancel()
+        return waiting
 
 
 atexit.register(dismiss)

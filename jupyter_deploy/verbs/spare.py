@@ -14,25 +14,25 @@ from jupyter_deploy.domain.results import Deployment
 from .change import target_of
 
 
-def stand_by(deployment: Deployment, ports: Ports) -> None:
+def start_spares(deployment: Deployment, ports: Ports) -> None:
     """Start the spares for the next deploy of a similar model, without waiting for them."""
-    stand_by_to_capture(ports)
+    start_capture_spare(ports)
     with contextlib.suppress(DeployError, OSError):
-        if ports.stands_by:
-            ports.builder.stand_by()
-    stand_by_to_release(deployment, ports)
+        if ports.starts_spares:
+            ports.builder.start_spare()
+    start_release_spare(deployment, ports)
 
 
-def stand_by_to_capture(ports: Ports) -> None:
+def start_capture_spare(ports: Ports) -> None:
     """Start the spare for the next capture in this process."""
     with contextlib.suppress(DeployError, OSError):
-        if ports.stands_by:
-            ports.capturer.stand_by()
+        if ports.starts_spares:
+            ports.capturer.start_spare()
 
 
-def stand_by_to_release(deployment: Deployment, ports: Ports) -> None:
+def start_release_spare(deployment: Deployment, ports: Ports) -> None:
     """Start the spare for the next release; any process may use it."""
     with contextlib.suppress(DeployError, OSError):
         endpoint = ports.store.endpoint(deployment.endpoint)
-        if ports.stands_by and endpoint is not None and endpoint.running:
-            target_of(ports, endpoint.target).stand_by(endpoint.release(deployment.release))
+        if ports.starts_spares and endpoint is not None and endpoint.running:
+            target_of(ports, endpoint.target).start_spare(endpoint.release(deployment.release))

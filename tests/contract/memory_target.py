@@ -80,7 +80,7 @@ class MemoryTarget:
     def observe_all(self, endpoints: Sequence[Endpoint]) -> Mapping[str, Observation]:
         return {endpoint.name: self.observe(endpoint) for endpoint in endpoints}
 
-    def stand_by(self, release: Release) -> None:
+    def start_spare(self, release: Release) -> None:
         """Does nothing."""
 
     def limits(self, release: Release) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ class TargetContract:
         assert target.observe_all([]) == {}
         assert target.limits(release) == ()
         assert not target.lost()
-        target.stand_by(release)
+        target.start_spare(release)
         target.stop(release)
         target.down()
         assert not target.observe(endpoint_of(release)).gateway

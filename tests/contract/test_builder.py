@@ -16,7 +16,7 @@ from tests.contract.capturing import NUMBERS, capture
 
 
 def builders():
-    return [child for child in psutil.Process().children() if "bentos.build" in _command(child)]
+    return [child for child in psutil.Process().children() if "bento_build.py" in _command(child)]
 
 
 def _command(process):

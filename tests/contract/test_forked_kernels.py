@@ -161,7 +161,7 @@ def server(modules):
     made = fork_client.ForkServer(os.environ)
     yield made
     made.close()
-    assert not made.lives
+    assert not made.alive
 
 
 def test_what_cannot_be_imported_ahead_is_left_to_each_kernel_and_the_rest_is_not(server, modules, quiet):
@@ -260,7 +260,7 @@ def test_nothing_is_left_when_the_process_that_validates_is_killed(tmp_path, qui
 IN_A_NOTEBOOK = """
 import os, sys
 from pathlib import Path
-from jupyter_deploy.notebooks.kernels import provisioner as forks
+from jupyter_deploy.system import spare
 from jupyter_deploy.validation.runner import PapermillValidationRunner
 from jupyter_deploy.domain.validation.ports import Job
 
@@ -270,7 +270,7 @@ def validated():
     runner.expect([(notebook, None)])
     status = runner.run(Job(notebook, {}, Path('out.ipynb').absolute()), lambda _: None).status
     runner.close()
-    return status, forks._KEPT_SERVER._server._process.pid
+    return status, spare._kept['kernels'][0]._process.pid
 """
 
 
@@ -290,7 +290,7 @@ def test_a_notebooks_kernel_keeps_the_fork_server_until_something_changes_and_ta
         changed = value("validated()", "os.environ['OMP_NUM_THREADS'] = '1'")
         assert changed[1] not in pids
         until(lambda: not psutil.pid_exists(pids[0]))
-        anew = value("validated()", "forks._KEPT_SERVER._server.installed = ()")  # as if a distribution had changed
+        anew = value("validated()", "spare._kept['kernels'][0].key = ()")  # as if a distribution had changed
         assert anew[1] != changed[1]
     finally:
         client.stop_channels()

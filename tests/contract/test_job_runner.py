@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import venv
 
 import psutil
@@ -13,6 +12,7 @@ import pytest
 from jupyter_deploy.domain.jobs import ENDED
 from jupyter_deploy.faces.server.jobs import job_runner as module
 from jupyter_deploy.faces.server.jobs.job_runner import JobRunner
+from jupyter_deploy.system import spare
 from tests import notebooks
 from tests.e2e.conftest import until
 
@@ -223,15 +223,11 @@ def test_where_the_fork_that_waits_for_a_job_was_killed_another_one_waits(runner
 def test_a_spare_whose_stdin_is_closed_is_killed(home):
     deaf = "import os, time\nos.close(0)\nprint('deaf', flush=True)\ntime.sleep(600)"
     runner = JobRunner(home.path / "nbdeploy")
-    with (
-        tempfile.TemporaryFile() as output,
-        subprocess.Popen([sys.executable, "-c", deaf], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
-    ):
-        process.stdout.readline()
-        runner._spare = module._Process(process, output)
-        assert not runner._send_to_spare("a job")
-        runner.close()
-        assert process.returncode == -signal.SIGKILL
+    runner._spare = waiting = spare.start([sys.executable, "-c", deaf], "key", stdout=subprocess.PIPE)
+    waiting.process.stdout.readline()
+    assert not runner._send_to_spare("a job")
+    runner.close()
+    assert waiting.process.returncode == -signal.SIGKILL
 
 
 def test_the_runner_continues_after_an_error(runners, monkeypatch, caplog):

@@ -167,7 +167,7 @@ class Target(Protocol):
     def observe_all(self, endpoints: Sequence[Endpoint]) -> Mapping[str, Observation]:
         """The state of several endpoints, by name; hundreds take about as long as one."""
 
-    def stand_by(self, release: Release) -> None:
+    def start_spare(self, release: Release) -> None:
         """Prepare the start of a release whose environment equals this one's; returns at once and never fails.
 
         Only a hint: a target that cannot use it does nothing.

@@ -23,7 +23,7 @@ from jupyter_deploy.faces.render.collision import check_distributions
 from jupyter_deploy.faces.render.problems import problem_of
 from jupyter_deploy.system.output_redirection import redirect_output
 from jupyter_deploy.verbs.deploy import capture_live
-from jupyter_deploy.verbs.spare import stand_by_to_capture
+from jupyter_deploy.verbs.spare import start_capture_spare
 
 from .kernel import live_from_expressions
 
@@ -88,7 +88,7 @@ def _capture(job: Job, shell: Any, ports: Ports, notebook: Path | None) -> Snaps
     with disk_faults(), redirect_output(log), _redirected(), _interruptible(ports.jobs, job.id):
         live = live_from_expressions(shell, request.source, request, notebook=notebook)
         snapshot = capture_live(request, ports, report, replace(live, in_cell=False))
-    stand_by_to_capture(ports)
+    start_capture_spare(ports)
     return snapshot
 
 

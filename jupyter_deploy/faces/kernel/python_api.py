@@ -16,7 +16,7 @@ from jupyter_deploy.faces.render.notebook_errors import readable_errors
 from jupyter_deploy.faces.render.progress import reporter
 from jupyter_deploy.faces.render.shell import current_shell
 from jupyter_deploy.verbs import BY_NAME, Operation
-from jupyter_deploy.verbs.spare import stand_by
+from jupyter_deploy.verbs.spare import start_spares
 from jupyter_deploy.wiring import Wiring
 
 
@@ -29,7 +29,7 @@ def run(operation: Operation, request: Request, *, live: Live | None = None) -> 
         result = operation.function(request, ports, report, **extra)
     if (shell := current_shell()) is not None:
         if live is not None:
-            stand_by(result, ports)
+            start_spares(result, ports)
         render.register_formatters(shell)  # also without %load_ext, so that results are shown
     return render.Listing(result) if isinstance(result, list) else result
 

@@ -12,14 +12,14 @@ import subprocess
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jupyter_deploy.serving.imports import installed
+from jupyter_deploy.system import spare
 
 _SERVER = Path(__file__).with_name("fork_server.py")
 _START = 60.0  # seconds for the fork server's first answer
@@ -27,6 +27,8 @@ _GROW = 120.0  # seconds for an import
 _END = 5.0  # seconds for the server's end
 _AHEAD = 2  # lists of imports that start before their kernels are requested
 _ROUNDS = 5  # retries of imports without those that a fork cannot hold
+
+_OURS = "NBDEPLOY_"  # variables that may differ between kernels: no library reads them during its import
 
 _BranchKey = tuple[Path, tuple[str, ...]]
 """A working directory, and import statements to run in it."""
@@ -104,7 +106,7 @@ class ForkServer:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = dict(environment)
-        self.installed = installed()
+        self.key = key_of(environment)
         ours, theirs = socket.socketpair()
         # A library that frees memory in its own thread (Arrow does) frees it synchronously instead.
         variables = {"JE_ARROW_MALLOC_CONF": "background_thread:false"} | self.environment
@@ -141,7 +143,8 @@ class ForkServer:
             return self._ready
 
     @property
-    def lives(self) -> bool:
+    def alive(self) -> bool:
+        """Whether its process runs."""
         return self._process.poll() is None
 
     def expect(self, keys: Iterable[_BranchKey]) -> None:
@@ -275,7 +278,7 @@ class ForkServer:
         if reply is not None and reply.get("ready"):
             return _Node(pair, statements)
         pair.close()
-        if self.cancelled or not self.lives:
+        if self.cancelled or not self.alive:
             raise ConnectionError("the import was cancelled")
         raise _Unfit({at["at"]: "does not end"} if reply is None else {reply["left_out"]: reply["why"]})
 
@@ -292,6 +295,11 @@ def common(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
     """Return the common beginning of two lists."""
     return first[: next((n for n, pair in enumerate(zip(first, second, strict=False)) if pair[0] != pair[1]),
                       min(len(first), len(second)))]  # fmt: skip
+
+
+def key_of(environment: Mapping[str, str]) -> Hashable:
+    """Return the key of a fork server (``system.spare``): the variables that libraries may read at import."""
+    return spare.key_of("kernels", tuple(sorted(pair for pair in environment.items() if not pair[0].startswith(_OURS))))
 
 
 @cache

@@ -6,9 +6,7 @@ See docs/architecture/13-validation.md, "Fast kernels".
 from __future__ import annotations
 
 import asyncio
-import atexit
 import sys
-import threading
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -16,16 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_deploy.domain.validation.ports import Notebook
-from jupyter_deploy.serving.imports import installed
+from jupyter_deploy.system import spare
 
 from .first_imports import first_imports
-from .fork_client import ForkedProcess, ForkServer
+from .fork_client import ForkedProcess, ForkServer, key_of
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
 
-_IDLE = 600.0  # seconds until an unused fork server ends
-_OURS = "NBDEPLOY_"  # variables that may differ between kernels: no library reads them during its import
+_PURPOSE = "kernels"
 _COMMAND = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
 
@@ -119,7 +116,7 @@ class Forks:
             _report("this system has no /proc")
             return
         try:
-            self._server = _KEPT_SERVER.taken(environment) or ForkServer(environment)
+            self._server = spare.take(_PURPOSE, ForkServer, key_of(environment)) or ForkServer(environment)
         except OSError as error:
             _report(str(error))
             return
@@ -143,53 +140,10 @@ class Forks:
         """End the server, or keep it for the next validation."""
         server, self._server = self._server, None
         if server is not None and _in_notebook() and not server.cancelled:
-            _KEPT_SERVER.keep(server)
+            server.tidy()
+            spare.put(_PURPOSE, server)
         elif server is not None:
             server.close()
-
-
-class _KeptServer:
-    """The fork server that a notebook's kernel keeps between two validations."""
-
-    def __init__(self) -> None:
-        self._server: ForkServer | None = None
-        self._timer: threading.Timer | None = None
-        self._lock = threading.Lock()
-
-    def taken(self, environment: Mapping[str, str]) -> ForkServer | None:
-        """Return the server, if its imports would still be the same."""
-        server = self._swapped(None)
-        if server is None:
-            return None
-        if server.lives and server.installed == installed() and same_variables(server.environment, environment):
-            return server
-        server.close()
-        return None
-
-    def keep(self, server: ForkServer) -> None:
-        server.tidy()
-        if (other := self._swapped(server)) is not None:
-            other.close()
-
-    def end(self) -> None:
-        if (server := self._swapped(None)) is not None:
-            server.close()
-
-    def _swapped(self, server: ForkServer | None) -> ForkServer | None:
-        with self._lock:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = None
-            if server is not None:
-                self._timer = threading.Timer(_IDLE, self.end)
-                self._timer.daemon = True
-                self._timer.start()
-            previous, self._server = self._server, server
-            return previous
-
-
-_KEPT_SERVER = _KeptServer()
-atexit.register(_KEPT_SERVER.end)
 
 
 def uses_this_python(spec: Any) -> bool:
@@ -198,15 +152,6 @@ def uses_this_python(spec: Any) -> bool:
         return False
     names = {"python", f"python{sys.version_info[0]}", f"python{sys.version_info[0]}.{sys.version_info[1]}"}
     return spec.argv[0] in names | {sys.executable}  # jupyter_client replaces these names by its own Python
-
-
-def same_variables(first_environment: Mapping[str, str], second_environment: Mapping[str, str]) -> bool:
-    """Whether libraries would see the same variables."""
-    first, second = (
-        {k: v for k, v in variables.items() if not k.startswith(_OURS)}
-        for variables in (first_environment, second_environment)
-    )
-    return first == second
 
 
 def _is_configured(environment: Mapping[str, str]) -> bool:

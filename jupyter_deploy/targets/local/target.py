@@ -179,11 +179,11 @@ class LocalTarget:
             for endpoint in endpoints
         }
 
-    def stand_by(self, release: Release) -> None:
+    def start_spare(self, release: Release) -> None:
         """Start a spare process that the next release may become, unless nothing runs here."""
         host = _Host(self._settings)
         if host.runtime.exists():
-            host.workers(release).runner.stand_by()
+            host.workers(release).runner.start_spare()
 
     def limits(self, release: Release) -> tuple[str, ...]:
         """How the release's resources are enforced."""

@@ -19,12 +19,13 @@ import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from . import jobs_in
 
 if TYPE_CHECKING:  # a starting server imports no pydantic
     from jupyter_deploy.domain.jobs import Job, Jobs
+    from jupyter_deploy.system.spare import Spare
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ class JobRunner:
     def __init__(self, home: Path) -> None:
         self._home = home
         self._state = _State()
-        self._spare: _Process | None = None
+        self._spare: Spare | None = None
         self._spare_at = self._swept = 0.0
         self._spares_lost = 0
         self._lock = threading.RLock()
@@ -103,7 +104,7 @@ class JobRunner:
             self._thread.join()
         with self._lock:
             if self._spare is not None:
-                _dismiss(self._spare)
+                self._spare.close()
                 self._spare = None
 
     def start(self, job: Job) -> None:
@@ -180,27 +181,30 @@ class JobRunner:
 
     def _send_to_spare(self, job_id: str) -> bool:
         """Send the job to the spare, which forks its process; False: there is no spare that takes it."""
-        if self._spare is None or self._spare.process.poll() is not None or self._spare.process.stdin is None:
+        if self._spare is None or not self._spare.alive:
             return False
         try:
-            self._spare.process.stdin.write(f"{job_id}\n".encode())
-            self._spare.process.stdin.flush()
+            self._spare.hand_over(job_id)
         except OSError:
             return False
         return True
 
-    def _process(self, interpreter: str, *arguments: str) -> _Process:
+    def _process(self, interpreter: str, job_id: str) -> _Process:
         output = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process runs
         process = subprocess.Popen(
-            [interpreter, "-P", "-m", _MODULE, *arguments],
-            env=os.environ | {"NBDEPLOY_HOME": str(self._home)},
-            cwd="/",  # the nbdeploy.yaml of the working directory applies too; here is none
-            stdin=subprocess.DEVNULL if arguments else subprocess.PIPE,
+            [interpreter, "-P", "-m", _MODULE, job_id],
+            stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
+            **self._options,
         )
         return _Process(process, output)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        # The nbdeploy.yaml of the working directory applies too: the root has none.
+        return {"cwd": "/", "env": os.environ | {"NBDEPLOY_HOME": str(self._home)}}
 
     def _reap(self, active: list[Job]) -> bool:
         """Return whether a process ended. One that did not claim its job starts once more; then the job fails."""
@@ -215,8 +219,8 @@ class JobRunner:
                 else:
                     self._fail(job, _tail(one.output))
             one.output.close()
-        if self._spare is not None and self._spare.process.poll() is not None:
-            _dismiss(self._spare)
+        if self._spare is not None and not self._spare.alive:
+            self._spare.close()
             self._spare = None
             self._spares_lost = self._spares_lost + 1 if time.monotonic() - self._spare_at < _SHORT_LIFE else 0
             self._state.handed_over.clear()  # jobs that it did not claim are started again
@@ -260,8 +264,12 @@ class JobRunner:
             self._spares_lost, 6
         ):
             self._spare_at = time.monotonic()
+            from jupyter_deploy.system import spare
+
             with contextlib.suppress(OSError):  # such as too many processes: a job starts its own and reports the error
-                self._spare = self._process(sys.executable)
+                command = [sys.executable, "-P", "-m", _MODULE]
+                null = subprocess.DEVNULL
+                self._spare = spare.start(command, _MODULE, stdout=null, stderr=null, **self._options)
 
     def _forget(self, active: set[str]) -> None:
         state = self._state
@@ -275,16 +283,6 @@ def _is_ours(interpreter: str) -> bool:
     """Whether an interpreter is this Python; environments share one binary, so the folder counts too."""
     mine, other = Path(sys.executable), Path(interpreter or sys.executable)
     return mine.parent == other.parent and mine.resolve() == other.resolve()
-
-
-def _dismiss(spare: _Process) -> None:
-    """Kill the spare: while it imports, it does not see the end of stdin."""
-    spare.process.kill()
-    if spare.process.stdin is not None:
-        with contextlib.suppress(OSError):  # with a job's id in its buffer
-            spare.process.stdin.close()
-    spare.process.wait()
-    spare.output.close()
 
 
 def _tail(output: IO[bytes]) -> str:

@@ -38,12 +38,13 @@ from jupyter_deploy.domain.validation.validation import Validation
 from jupyter_deploy.faces.render.collision import check_distributions
 from jupyter_deploy.faces.render.output import as_json
 from jupyter_deploy.faces.render.problems import interrupted_problem, problem_of
+from jupyter_deploy.serving.spare import read_job
 from jupyter_deploy.settings import load_settings
 from jupyter_deploy.system.home import default_home
 from jupyter_deploy.system.output_redirection import redirect_output
 from jupyter_deploy.system.process_defaults import without_slow_formats
 from jupyter_deploy.verbs import BY_NAME, OPERATIONS
-from jupyter_deploy.verbs.spare import stand_by_to_release
+from jupyter_deploy.verbs.spare import start_release_spare
 from jupyter_deploy.wiring import Wiring
 
 from . import jobs_in
@@ -129,14 +130,11 @@ def _wait_for_job(write_end: int, installed: int) -> str | None:
     """Read the next job's id in a fork; None: stdin has ended."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
-    line = b""
-    while not line.endswith(b"\n") and (byte := os.read(0, 1)):  # byte by byte: the next line belongs to the next fork
-        line += byte
-    job_id = line.decode().strip()
+    job_id: str | None = read_job(seconds=None, several=True)
     with contextlib.suppress(OSError):  # the spare was killed; this job starts nevertheless
-        os.write(write_end, _CLAIMED if job_id else _END)
+        os.write(write_end, _CLAIMED if job_id is not None else _END)
     os.close(write_end)
-    if not job_id:
+    if job_id is None:
         return None
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
@@ -212,7 +210,7 @@ def _execute(job: Job, ports: Ports, report: Report) -> Any:
         ports = Wiring(load_settings(notebook_folder=folder)).ports
     result = operation.function(request, ports, report)
     if isinstance(result, Deployment):
-        stand_by_to_release(result, ports)
+        start_release_spare(result, ports)
     return result
 
 

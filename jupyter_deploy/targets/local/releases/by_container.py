@@ -132,7 +132,7 @@ class ContainerRunner:
     def begin(self, plan: Path) -> None:
         """Does nothing: only the engine starts a container."""
 
-    def stand_by(self) -> None:
+    def start_spare(self) -> None:
         """Does nothing: the next release's image is not known."""
 
     def limits(self, resources: Resources, state: Path) -> tuple[str, ...]:  # noqa: ARG002 - of processes

@@ -109,7 +109,7 @@ class ProcessRunner:
     def sweep(self) -> None:
         """Does nothing: the end of the program ends all its processes."""
 
-    def stand_by(self) -> None:
+    def start_spare(self) -> None:
         """Start a spare process with the same imports, which the next release of a similar model may become."""
         imports = Path(self._release.snapshot_path) / FILE
         if self._release.resources.processes == 1 and imports.exists():

@@ -16,7 +16,7 @@ from jupyter_deploy.targets.local.supervisor.orphans import end_orphans
 
 from . import spare_process
 
-_PROGRAM = "standby"
+_PROGRAM = "spare"
 _READY_SECONDS = 3.0  # for the last imports: a fresh process takes longer
 _HELD_SECONDS = 5.0
 
@@ -65,7 +65,7 @@ class SpareClient:
             connection.settimeout(_READY_SECONDS)
             connection.connect(str(self._socket))
             if stream.readline() == "ready\n":
-                stream.write(f"{plan}\n")
+                stream.write(json.dumps({"plan": str(plan)}) + "\n")
                 stream.flush()
                 connection.settimeout(_HELD_SECONDS)
                 return stream.readline() == "held\n"

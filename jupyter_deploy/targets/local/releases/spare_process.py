@@ -4,9 +4,9 @@
 
 ``STATE`` is a JSON file: ``{"socket", "hold", "imports", "serving"}``. The process listens on the socket, in a session
 of its own, and holds the lock ``hold`` (see ``launch``), by which ``down`` finds and ends it. It sends ``ready`` to a
-client, reads the path of a plan (``launch``), and sends ``held`` when it has the lock of that plan's process: from then
-on it is that process, and supervisord's own start adopts it. A process that sends nothing does not fit and has ended.
-It ends after ten minutes without a client.
+client, reads its job, ``{"plan": PATH}`` (``launch``), and sends ``held`` when it has the lock of that plan's process:
+from then on it is that process, and supervisord's own start adopts it. A process that sends nothing does not fit and
+has ended. It ends after ten minutes without a client.
 
 It continues as the release's process, by the program that the plan's command names, if a fresh process would have the
 same imports (``serving/imports.py``); else it starts that program anew.
@@ -27,8 +27,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-IDLE_SECONDS = 600.0
-
 # The imports of every worker.
 _OWN = (
     *("uvicorn", "uvicorn.lifespan.on", "uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl"),
@@ -42,30 +40,23 @@ def main(path: Path) -> None:
     """Import, wait for a client, and become the process of its plan."""
     state: dict[str, Any] = json.loads(path.read_text("utf-8"))
     serving = Path(state["serving"])
-    launch, imports, callers = (
-        _by_path(path)
-        for path in (
-            Path(__file__).parents[1] / "supervisor" / "launch.py",
-            serving / "imports.py",
-            serving / "audit" / "callers.py",
-        )
-    )
+    launch = _by_path(Path(__file__).parents[1] / "supervisor" / "launch.py")
+    spare, imports, callers = (_by_path(serving / name) for name in ("spare.py", "imports.py", "audit/callers.py"))
     hold = os.open(state["hold"], os.O_RDWR | os.O_CREAT, 0o600)
     if not launch.locked(hold):
         return
     os.pwrite(hold, f"{os.getpid():<10}\n".encode(), 0)
     began = imports.installed(), at_import(os.environ)
-    noted = imports.Imports()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(state["socket"])
         listener.listen(1)  # an early client waits for the imports
-        listener.settimeout(IDLE_SECONDS)
+        listener.settimeout(spare.IDLE_SECONDS)
         for name in _OWN:
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
-        noted.preload(state["imports"])
-        if imports.foreign_modules(callers.LIBRARIES, Path(__file__).parents[3]):
-            return  # the user's own modules may change meanwhile
+        noted = spare.preloaded(imports, callers, state["imports"], Path(__file__).parents[3])
+        if noted is None:
+            return
         try:
             connection, _ = listener.accept()
         except TimeoutError:
@@ -74,7 +65,10 @@ def main(path: Path) -> None:
             Path(state["socket"]).unlink(missing_ok=True)
     with connection:
         connection.sendall(b"ready\n")
-        plan_path = Path(connection.makefile().readline().strip())
+        job = spare.read_job(connection.fileno())
+        if job is None:
+            return
+        plan_path = Path(job["plan"])
         plan: dict[str, Any] = json.loads(plan_path.read_text("utf-8"))
         if began != (imports.installed(), at_import(plan["environment"])):
             return

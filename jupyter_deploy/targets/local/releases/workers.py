@@ -54,7 +54,7 @@ class Runner(Protocol):
     def sweep(self) -> None:
         """End orphans of a release that does not run."""
 
-    def stand_by(self) -> None:
+    def start_spare(self) -> None:
         """Start a spare process that the next release of a similar model may become."""
 
     def limits(self, resources: Resources, state: Path) -> tuple[str, ...]:

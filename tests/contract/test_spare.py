@@ -34,14 +34,14 @@ def capturer(tmp_path):
 def proved(monkeypatch):
     """Of each replay, whether the process that waited has proved the model."""
     found = []
-    by_standby = replay._by_standby
+    by_spare = replay._by_spare
 
     def noting(*arguments):
-        answer = by_standby(*arguments)
+        answer = by_spare(*arguments)
         found.append(answer is not None)
         return answer
 
-    monkeypatch.setattr(replay, "_by_standby", noting)
+    monkeypatch.setattr(replay, "_by_spare", noting)
     return found
 
 
@@ -51,7 +51,7 @@ def waiting():
     return [
         child
         for child in children
-        if "serving.spare" in (line := " ".join(child.cmdline())) or "import bentoml" in line
+        if "serving.spare" in (line := " ".join(child.cmdline())) or "bento_build.py" in line
     ]
 
 
@@ -81,7 +81,7 @@ def environment_of(snapshot):
 
 def test_the_next_model_is_proved_by_what_waits_and_is_the_same_snapshot_as_without(capturer, proved, tmp_path):
     first = capture(capturer, fitted(1.0), NUMBERS)
-    capturer.stand_by()
+    capturer.start_spare()
     (one,) = until(waiting)
     second = capture(capturer, fitted(0.1), NUMBERS)
     assert not one.is_running()  # it is used once
@@ -94,11 +94,11 @@ def test_the_next_model_is_proved_by_what_waits_and_is_the_same_snapshot_as_with
 
 def test_a_model_that_asks_for_less_is_proved_by_a_fresh_process(capturer, proved):
     capture(capturer, fitted(1.0), NUMBERS)
-    capturer.stand_by()
+    capturer.start_spare()
     less = capture(capturer, lambda frame: frame["age"] * 2, NUMBERS)
     assert proved == [False, False]
     assert "scikit-learn" not in environment_of(less).distributions
-    capturer.stand_by()  # with what that one imported
+    capturer.start_spare()  # with what that one imported
     capture(capturer, lambda frame: frame["age"] * 3, NUMBERS)
     assert proved == [False, False, True]
 
@@ -118,7 +118,7 @@ def test_what_only_works_since_something_else_was_imported_is_refused_as_ever(ca
 
     assert xml.dom.minidom
     capture(capturer, rightly, NUMBERS)
-    capturer.stand_by()
+    capturer.start_spare()
     with pytest.raises(ReplayFailed, match="minidom"):
         capture(capturer, by_accident, NUMBERS)
     assert proved == [False, False]
@@ -126,7 +126,7 @@ def test_what_only_works_since_something_else_was_imported_is_refused_as_ever(ca
 
 def test_a_model_that_ends_the_process_that_waits_is_judged_by_a_fresh_one(capturer, proved):
     capture(capturer, doubled, {"x": 1, "y": 2})
-    capturer.stand_by()
+    capturer.start_spare()
 
     def deadly(x, y):
         import os
@@ -144,7 +144,7 @@ def test_a_model_that_ends_the_process_that_waits_is_judged_by_a_fresh_one(captu
 @pytest.mark.parametrize("change", ["killed", "another variable", "another interpreter"])
 def test_one_that_does_not_fit_any_more_is_dismissed(capturer, proved, monkeypatch, change):
     capture(capturer, doubled, {"x": 1, "y": 2})
-    capturer.stand_by()
+    capturer.start_spare()
     (one,) = until(waiting)
     if change == "killed":
         one.kill()
@@ -152,7 +152,8 @@ def test_one_that_does_not_fit_any_more_is_dismissed(capturer, proved, monkeypat
     elif change == "another variable":
         monkeypatch.setenv("OMP_NUM_THREADS", "1")
     else:
-        monkeypatch.setattr(replay, "fits", lambda interpreter: (spare.fits(interpreter), "other"))
+        key = spare.key_of
+        monkeypatch.setattr(spare, "key_of", lambda *made_for: (key(*made_for), "other"))
     assert capture(capturer, tripled, {"x": 1, "y": 2})
     assert proved == [False, False]
     assert waiting() == []
@@ -160,7 +161,7 @@ def test_one_that_does_not_fit_any_more_is_dismissed(capturer, proved, monkeypat
 
 def test_what_is_installed_while_it_waits_makes_it_unfit(capturer, proved, monkeypatch):
     capture(capturer, doubled, {"x": 1, "y": 2})
-    capturer.stand_by()
+    capturer.start_spare()
     monkeypatch.setattr(spare, "installed", lambda: (("/site-packages", 1),))
     assert capture(capturer, tripled, {"x": 1, "y": 2})
     assert proved == [False, False]
@@ -168,14 +169,14 @@ def test_what_is_installed_while_it_waits_makes_it_unfit(capturer, proved, monke
 
 def test_another_one_takes_its_place_and_a_fork_has_none(capturer):
     capture(capturer, doubled, {"x": 1, "y": 2})
-    capturer.stand_by()
+    capturer.start_spare()
     (one,) = until(waiting)
-    capturer.stand_by()
+    capturer.start_spare()
     assert not one.is_running()
     (other,) = waiting()
     child = os.fork()
     if not child:
-        os._exit(0 if spare.take("replay", spare.fits(environment_python(capturer))) is None else 1)
+        os._exit(0 if spare.take("replay", spare.Spare, spare.key_of(environment_python(capturer))) is None else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert other.is_running()
 
@@ -187,17 +188,17 @@ def environment_python(capturer):
 def test_its_folder_goes_with_it(capturer, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     capture(capturer, doubled, {"x": 1, "y": 2})
-    capturer.stand_by()
-    (folder,) = tmp_path.glob("nbdeploy-standby-*")
+    capturer.start_spare()
+    (folder,) = tmp_path.glob("nbdeploy-spare-*")
     (one,) = until(waiting)
-    spare._spares["replay"].process.stdin.close()  # as the end of this process does
+    spare._kept["replay"][0].process.stdin.close()  # as the end of this process does
     until(lambda: not one.is_running() or one.status() == psutil.STATUS_ZOMBIE)
     assert not folder.exists()
 
 
 def test_the_next_bento_is_built_by_what_waits(capturer, tmp_path):
     builder = BentoBuilder(tmp_path / "bentoml")
-    builder.stand_by()
+    builder.start_spare()
     (one,) = until(waiting)
     snapshot = capture(capturer, lambda frame: frame["age"] * 2, NUMBERS)
     with BentoBuilder(tmp_path / "bentoml").prepared() as _:
@@ -206,7 +207,7 @@ def test_the_next_bento_is_built_by_what_waits(capturer, tmp_path):
 
 
 def test_one_that_waits_for_another_home_is_not_used(tmp_path):
-    BentoBuilder(tmp_path / "one").stand_by()
+    BentoBuilder(tmp_path / "one").start_spare()
     (one,) = until(waiting)
     with BentoBuilder(tmp_path / "other").prepared():
         assert one.pid not in [child.pid for child in waiting()]

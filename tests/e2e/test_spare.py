@@ -44,8 +44,8 @@ def test_a_second_deploy_is_what_waited_for_it(home, tmp_path):
     with kernel(home.environment, tmp_path / "work") as notebook:
         notebook.run(TRAINED, DEPLOYED % 1.0)
         runtime = Path(json.loads((home.path / "nbdeploy" / "gateway.json").read_text())["runtime"])
-        hold = runtime / "pids" / "standby@0"
-        waited = until(lambda: (runtime / "s" / "standby.sock").exists() and hold.exists() and int(hold.read_text()))
+        hold = runtime / "pids" / "spare@0"
+        waited = until(lambda: (runtime / "s" / "spare.sock").exists() and hold.exists() and int(hold.read_text()))
         clean = psutil.Process(notebook.manager.provisioner.pid).children()
         assert sum("serving.spare" in " ".join(child.cmdline()) for child in clean) == 1
 
@@ -61,7 +61,7 @@ def test_a_second_deploy_is_what_waited_for_it(home, tmp_path):
         until(lambda: home.run("predict", "churn", "--data", ROW, check=False).returncode == 0)
         assert "--uds" in the_process(runtime, stable["tag"]).cmdline()
 
-        waited = until(lambda: (runtime / "s" / "standby.sock").exists() and hold.exists() and int(hold.read_text()))
+        waited = until(lambda: (runtime / "s" / "spare.sock").exists() and hold.exists() and int(hold.read_text()))
         notebook.run(LESS)  # it asks for less than was imported, so that a fresh process is needed
         (stable,) = [one for one in home.json("describe", "churn")["releases"] if one["role"] == "stable"]
         process = the_process(runtime, stable["tag"])

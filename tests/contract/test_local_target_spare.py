@@ -28,7 +28,7 @@ def waits(stage: Stage, release: Release) -> psutil.Process:
     stage.target.start(release)
     stage.target.route(endpoint_of(release))
     (Path(release.snapshot_path) / "imports.json").write_text(json.dumps(["wave", "csv"]))
-    stage.target.stand_by(release)
+    stage.target.start_spare(release)
     return eventually(lambda: one_that_waits(stage), 60)
 
 
@@ -37,8 +37,8 @@ def version(url: str) -> str:
 
 
 def one_that_waits(stage: Stage) -> psutil.Process | None:
-    hold = stage.runtime / "pids" / "standby@0"
-    if not (stage.runtime / "s" / "standby.sock").exists() or not hold.exists():
+    hold = stage.runtime / "pids" / "spare@0"
+    if not (stage.runtime / "s" / "spare.sock").exists() or not hold.exists():
         return None
     return psutil.Process(int(hold.read_text()))
 
@@ -48,7 +48,7 @@ def test_the_next_release_is_the_process_that_waited_and_is_supervised_as_any(st
     waited = waits(stage, first)
     assert stage.target.start(second)
     assert pid_of(stage, OTHER) == waited.pid
-    assert not (stage.runtime / "s" / "standby.sock").exists()
+    assert not (stage.runtime / "s" / "spare.sock").exists()
     url = stage.target.route(endpoint_of(second, first))
     assert version(url) == "bbb"
     # Variables, folder and log are those of any release.
@@ -72,7 +72,7 @@ def test_what_waits_ends_with_all_that_runs(stage: Stage) -> None:
 def test_only_one_waits(stage: Stage) -> None:
     first = stage.release("aaa")
     waited = waits(stage, first)
-    stage.target.stand_by(first)
+    stage.target.start_spare(first)
     other = eventually(lambda: (one := one_that_waits(stage)) and one != waited and one, 60)
     assert other.is_running()
     assert not waited.is_running() or waited.status() == psutil.STATUS_ZOMBIE
@@ -111,8 +111,8 @@ def test_several_workers_are_forked_as_ever(stage: Stage) -> None:
 
 def test_where_nothing_runs_or_nothing_was_noted_nobody_waits(stage: Stage) -> None:
     first = stage.release("aaa")
-    stage.target.stand_by(first)
+    stage.target.start_spare(first)
     assert not stage.runtime.exists()
     stage.target.start(first)
-    stage.target.stand_by(first)  # its snapshot names no imports
-    assert not (stage.runtime / "pids" / "standby@0").exists()
+    stage.target.start_spare(first)  # its snapshot names no imports
+    assert not (stage.runtime / "pids" / "spare@0").exists()

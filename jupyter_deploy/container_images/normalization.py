@@ -195,7 +195,7 @@ def main(command_name: str, *arguments: str) -> None:
     if command_name == "with":
         settings, *command = arguments
         values = json.loads(Path(settings).read_text("utf-8")) if Path(settings).exists() else {}
-        os.execve(command[0], command, os.environ | values)  # noqa: S606 - the Containerfile names the program
+        os.execve(command[0], command, os.environ | values)
     minor = f"{sys.version_info.major}.{sys.version_info.minor}"
     if command_name == "venv":
         folders = [Path(arguments[0])]

@@ -11,7 +11,7 @@ from jupyter_deploy.domain.requests import DownRequest, Step
 from jupyter_deploy.domain.results import Stopped
 
 
-def down(request: DownRequest, ports: Ports, report: Report) -> Stopped:  # noqa: ARG001 - one shape
+def down(_request: DownRequest, ports: Ports, report: Report) -> Stopped:
     """Stop every process. The desired state stays, and ``reconcile`` starts the processes again."""
     for number, (name, target) in enumerate(ports.targets.items(), start=1):
         report(Step(number=number, total=len(ports.targets), title=f"stopping the processes on target {name}"))

@@ -30,12 +30,12 @@ def main() -> int:
     parser.add_argument("--bentoml-home", help="with --tags: models that are there already")
     parser.add_argument("--tags", nargs=3, default=[])
     options = parser.parse_args()
-    seed = options.seed if options.seed is not None else random.randrange(1 << 32)  # noqa: S311 - chance, not secrecy
+    seed = options.seed if options.seed is not None else random.randrange(1 << 32)
     print(f"seed {seed}", flush=True)
     bad, stopped = 0, False
     for workers in options.workers:
         world = World(Path(tempfile.mkdtemp(prefix="chaos-")), workers)
-        campaign = Campaign(world, random.Random(f"{seed} {workers}"), options.only)  # noqa: S311 - chance, not secrecy
+        campaign = Campaign(world, random.Random(f"{seed} {workers}"), options.only)
         try:
             world.capture(options.bentoml_home, options.tags)
             try:

@@ -112,13 +112,13 @@ def test_the_role_can_be_asked_for_where_this_package_is_not_installed_and_is_no
 
 
 def writes_a_file(x):
-    with open("answers.log", "a") as file:  # noqa: PTH123
+    with open("answers.log", "a") as file:
         file.write(str(x))
     return x
 
 
 def writes_far_away(x):
-    with open("/tmp/nbdeploy-test-effects", "w"):  # noqa: PTH123
+    with open("/tmp/nbdeploy-test-effects", "w"):
         pass
     return x
 
@@ -127,10 +127,10 @@ def imports_what_writes(x):
     import sys
 
     with tempfile.TemporaryDirectory() as folder:
-        with open(f"{folder}/writing_when_imported.py", "w") as file:  # noqa: PTH123
+        with open(f"{folder}/writing_when_imported.py", "w") as file:
             file.write("open('/tmp/nbdeploy-test-effects', 'w').close()")
         sys.path.insert(0, folder)
-        import writing_when_imported  # noqa: F401
+        import writing_when_imported
 
         sys.path.remove(folder)
     return x
@@ -168,13 +168,13 @@ class Logging:
 
 
 def does_harmless_things(x):
-    import colorsys  # noqa: F401
+    import colorsys
     import os
-    import tabnanny  # noqa: F401
+    import tabnanny
 
-    with tempfile.TemporaryDirectory() as folder, open(os.path.join(folder, "x"), "w") as file:  # noqa: PTH118, PTH123
+    with tempfile.TemporaryDirectory() as folder, open(os.path.join(folder, "x"), "w") as file:
         file.write("temporary")
-    with open(os.devnull, "w") as null, open("/proc/self/stat") as stat:  # noqa: PTH123
+    with open(os.devnull, "w") as null, open("/proc/self/stat") as stat:
         null.write(stat.read())
     with sqlite3.connect(":memory:") as db:
         db.execute("SELECT 1")
@@ -183,7 +183,7 @@ def does_harmless_things(x):
 
 def minds_its_role(x):
     if jupyter_deploy.serving_role() in ("stable", "canary"):
-        with open("answers.log", "a") as file:  # noqa: PTH123
+        with open("answers.log", "a") as file:
             file.write(str(x))
     return x
 

@@ -149,7 +149,7 @@ def test_the_executed_notebook_is_private_and_without_secrets_rows_or_too_much_t
     assert '"rows": [' not in text
     assert executed(ran).metadata.papermill.parameters == {"rows": 5, "name": "b"}
     assert not [cell for cell in executed(ran).cells if "papermill-error" in str(cell.metadata)]
-    assert os.listdir(ran.executed.parent) == ["whole.ipynb"]  # noqa: PTH208 - no lock and no part is left
+    assert [path.name for path in ran.executed.parent.iterdir()] == ["whole.ipynb"]  # no lock and no part is left
 
 
 STUBBORN = "import time\nwhile True:\n    try:\n        time.sleep(60)\n    except KeyboardInterrupt:\n        pass"

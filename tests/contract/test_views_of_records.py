@@ -240,6 +240,6 @@ def test_views_of_100_000_records(scene):
         ):
             began = time.perf_counter()
             found = scene.view(view, **given)
-            print(f"{form}: {name} in {time.perf_counter() - began:.2f} s")  # noqa: T201
+            print(f"{form}: {name} in {time.perf_counter() - began:.2f} s")
             assert getattr(found, "requests", 0) == 50_000 or found.total in (100_000, 22)
         compact_all(scene.world.home)

@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - how often and how many is worth reading: pytest -s shows it
 """What the sequences are worth to somebody who looks after every request: false alarms, and how many are needed.
 
 Thousands of streams from a fixed seed. A share of streams has a standard error of its own: ``ALLOWED`` is 5 % and three

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 from jupyter_deploy.domain.base import Value
-from jupyter_deploy.domain.capture.candidates import ExampleGuess, ModelCandidate, Table  # noqa: F401 - documents too
 from jupyter_deploy.domain.jobs import Job, JobEvent
 from jupyter_deploy.domain.release.endpoint import Role
 

@@ -1382,9 +1382,9 @@ export interface Resources1 {
   threads: number | null;
 }
 /**
- * One endpoint as it is wanted and found; ``url`` is what clients post to, ``words`` its state.
+ * One endpoint, its desired and its observed state; ``url``: the address for clients, ``words``: its state.
  *
- * ``publish_to``: where its images go when nothing else is said; empty: nothing says it.
+ * ``publish_to``: the default destination of its images; empty: none is set.
  */
 export interface EndpointView {
   name: string;

@@ -17,7 +17,7 @@ from jupyter_deploy.domain.capture.findings import (
     waived,
 )
 from jupyter_deploy.domain.errors import CheckFailed, InvalidInput
-from jupyter_deploy.faces.cli.main import EXIT_CODES
+from jupyter_deploy.faces.render.error_codes import error_code
 from jupyter_deploy.faces.render.page import Page, as_html, as_text
 
 PAGE = Path(__file__).parents[2] / "docs" / "checks.md"
@@ -44,7 +44,7 @@ def test_errors_are_refused_and_warnings_only_when_strict():
             refuse([one(severity), one("note", "secrets")], strict=strict)
         assert f"{severity}: features: a column is missing." in refused.value.details
         assert "secrets" not in str(refused.value), "a note speaks against nothing"
-        assert EXIT_CODES[refused.value.code] == 1
+        assert error_code(refused.type).exit_code == 1
         assert '--waive features --reason "…"' in refused.value.remedy
 
 

@@ -9,7 +9,8 @@ from jupyter_deploy.domain import errors
 from jupyter_deploy.domain.capture.findings import Finding, refuse
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.domain.validation.requests import ValidateRequest
-from jupyter_deploy.faces.render.problems import PROBLEMS, problem_of
+from jupyter_deploy.faces.render.error_codes import ERROR_CODES, error_code
+from jupyter_deploy.faces.render.problems import problem_of
 from jupyter_deploy.targets.local.settings import LocalSettings
 from jupyter_deploy.targets.local.supervisor.supervisord import SupervisorGone
 
@@ -22,12 +23,26 @@ DRAWN = {cls for cls in tree(errors.DeployError) if cls.__module__ == errors.__n
 
 
 def test_every_error_of_the_tree_has_a_status_and_no_other_code_has():
-    assert set(PROBLEMS) == {cls.code for cls in DRAWN}
+    assert set(ERROR_CODES) == {cls.code for cls in DRAWN}
 
 
-def test_an_error_of_a_targets_own_is_told_as_its_parent():
+def test_an_error_of_a_target_has_the_status_and_the_exit_code_of_its_parent():
     problem = problem_of(SupervisorGone("the supervisor does not run"))
     assert (problem.status, problem.code) == (500, "supervisor_gone")
+
+    class QuotaRefused(errors.Refused):
+        code = "quota_refused"
+
+    assert error_code(QuotaRefused).exit_code == 1
+    assert problem_of(QuotaRefused("no quota", "wait")).status == 409
+
+
+@pytest.mark.parametrize("cls", sorted(DRAWN, key=lambda cls: cls.code), ids=lambda cls: cls.__name__)
+def test_the_exit_code_follows_from_the_status(cls):
+    exceptions = {"gate_inconclusive": 4, "kernel_died": 138, "wrong_distribution": 2}
+    usual = {409: 1, 404: 2, 422: 2, 500: 3, 502: 3}
+    status, exit_code, _ = error_code(cls)
+    assert exit_code == exceptions.get(cls.code, usual[status])
 
 
 @pytest.mark.parametrize("cls", sorted(DRAWN, key=lambda cls: cls.code), ids=lambda cls: cls.__name__)

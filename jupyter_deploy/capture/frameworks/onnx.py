@@ -84,7 +84,7 @@ class Onnx(Framework):
     def features(self, model: Any) -> tuple[str, ...] | None:
         """The names of its inputs, where each is a column."""
         inputs = model.session.get_inputs()
-        return tuple(one.name for one in inputs) if len(inputs) > 1 else None
+        return tuple(node.name for node in inputs) if len(inputs) > 1 else None
 
     def hyperparameters(self, model: Any) -> dict[str, Any]:
         about = model.session.get_modelmeta()

@@ -120,9 +120,9 @@ class RevisionRow(Value):
 
 
 class EndpointView(Value):
-    """One endpoint as it is wanted and found; ``url`` is what clients post to, ``words`` its state.
+    """One endpoint, its desired and its observed state; ``url``: the address for clients, ``words``: its state.
 
-    ``publish_to``: where its images go when nothing else is said; empty: nothing says it.
+    ``publish_to``: the default destination of its images; empty: none is set.
     """
 
     name: str

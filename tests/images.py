@@ -26,7 +26,7 @@ image_copy_tmp_dir = "{folder}/tmp"
 
 
 def make_base(folder, python="3.11"):
-    """An OCI layout with a small Debian that has this Python, as docs/publish.md says; what skopeo calls it."""
+    """Make the base image of docs/how-to/build-a-small-base-image.md; return its name for skopeo."""
     made = folder / "base"
     made.mkdir()
     return make(made, python)

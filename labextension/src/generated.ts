@@ -442,7 +442,7 @@ export interface FlippedRow {
  * records. Each release with traffic must be published. The gateway's image, Envoy on the stable release's base, is
  * built and pushed too.
  *
- * For example: nbdeploy compose churn. Details: docs/publish.md.
+ * For example: nbdeploy compose churn. Details: docs/how-to/run-an-endpoint-with-compose.md.
  */
 export interface ComposeRequest {
   /**
@@ -2145,7 +2145,7 @@ export interface Publication {
  * materials (CycloneDX) is attached to the image, and with a key a signature.
  *
  * A release that does not pass its endpoint's gates is refused. For example:
- * nbdeploy publish churn --to registry.example/team/churn. Details: docs/publish.md.
+ * nbdeploy publish churn --to registry.example/team/churn. Details: docs/how-to/publish-an-image.md.
  */
 export interface PublishRequest {
   /**

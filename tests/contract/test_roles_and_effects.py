@@ -92,7 +92,7 @@ with in_role("canary"):
 """
 
 
-def test_the_role_can_be_asked_for_where_this_package_is_not_installed_and_is_not_in_the_lock(tmp_path, capturer):
+def test_the_role_is_available_without_this_package_and_adds_nothing_to_the_lock(tmp_path, capturer):
     snapshot = capture(capturer, role_by_two_names, 5)
     assert "nbdeploy" not in snapshot.manifest.environment.distributions
     assert [finding for finding in snapshot.manifest.findings if finding.check == "side-effects"] == []
@@ -226,7 +226,7 @@ def warnings(capturer, tmp_path_factory):
 
 
 @pytest.mark.parametrize(("function", "what"), EFFECTS, ids=[what for _, what in EFFECTS])
-def test_what_a_model_does_beside_answering_is_told_with_the_line_that_does_it(warnings, function, what):
+def test_side_effects_of_a_model_are_reported_with_their_line(warnings, function, what):
     (finding,) = [finding for finding in warnings if finding.message.startswith(f"{function.__name__}(), ")]
     assert (finding.check, finding.severity) == ("side-effects", "warning")
     line = int(finding.message.partition("line ")[2].partition(",")[0])
@@ -237,5 +237,5 @@ def test_what_a_model_does_beside_answering_is_told_with_the_line_that_does_it(w
     assert "secret" not in finding.message
 
 
-def test_nothing_is_told_of_what_leaves_no_trace_or_is_left_out_by_a_shadow(warnings):
+def test_harmless_effects_and_those_that_a_shadow_skips_are_not_reported(warnings):
     assert len(warnings) == len(EFFECTS)

@@ -133,7 +133,7 @@ class Counting:
         )
 
 
-def test_each_target_is_asked_once_and_what_it_says_of_its_trouble_is_said(ports):
+def test_each_target_is_read_once_and_its_problem_is_shown(ports):
     keep(ports, "here")
     keep(ports, "there", target="counting")
     ports.targets["counting"] = Counting()

@@ -64,7 +64,7 @@ def kept(home):
         return Counter(request_id for (request_id,) in connection.execute(f"SELECT request_id FROM {lines}").fetchall())
 
 
-def test_what_was_acknowledged_survives_kill_9_and_stands_there_once(shared_home, told):
+def test_acknowledged_feedback_survives_kill_9_and_is_stored_once(shared_home, told):
     home, (url, _) = shared_home, told
     stable = next(r["tag"] for r in home.json("describe", "churn")["releases"] if r["role"] == "stable")
     accepted, refused, killed = [], [], []

@@ -119,7 +119,7 @@ def test_a_model_fitted_on_shuffled_labels_is_refused_at_deploy_in_one_line_and_
     assert not (home.path / "nbdeploy" / "records").exists()
 
 
-def test_a_model_that_holds_is_released_with_what_was_found_and_the_endpoint_asks_it_of_all_that_follow(story):
+def test_a_model_that_passes_is_released_with_its_results_and_the_gates_apply_to_later_releases(story):
     home, good = story.home, story.tags[1.0]
     deployed = home.json(
         "deploy", good, "--trust", "--validate", story.checks, "-p", "rows=120", "--gate", "accuracy >= 0.85"
@@ -155,7 +155,7 @@ def test_what_is_refused_is_released_all_the_same_for_a_reason_that_is_shown_for
     assert next(r for r in described if r["tag"] == bad)["validation"]["forced"] == "to watch it"
 
 
-def test_a_release_is_asked_again_before_it_answers_clients_and_a_shadow_is_not(story):
+def test_a_release_is_validated_again_before_it_answers_clients_and_a_shadow_is_not(story):
     home, bad = story.home, story.found["bad"]
     home.run("traffic", "churn", "--shadow", f"{bad}=50")
     assert "accuracy" in refused(home, "traffic", "churn", "--canary", f"{bad}=10")["message"]
@@ -195,7 +195,7 @@ def test_validations_are_taken_away_as_a_change_like_any_other(story):
     home.run("promote", "churn", story.found["bad"])
 
 
-def test_all_that_cannot_be_asked_is_said_before_anything_starts(story):
+def test_all_invalid_gates_are_reported_before_the_start(story):
     home = story.home
     said = home.run(
         "deploy", story.bad, "--name", "other", "--model", "clf", "--example", "X[:3]",

@@ -288,7 +288,7 @@ def test_an_image_that_somebody_else_signed_is_refused_and_nothing_starts(world,
     assert world.home.json("describe", "churn")["revision"] == before
 
 
-def test_without_an_engine_it_is_said_what_to_install(world, tmp_path):
+def test_without_an_engine_the_error_names_programs_to_install(world, tmp_path):
     bare = tmp_path / "bin"
     bare.mkdir()
     (bare / "skopeo").symlink_to(shutil.which("skopeo"))

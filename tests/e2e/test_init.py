@@ -238,7 +238,7 @@ def test_what_is_there_stays_and_what_to_add_is_shown(project, shared_home, tmp_
         (["."], "no notebook deploys a model, and none or several fit one: more.ipynb, other.ipynb"),
     ],
 )
-def test_what_cannot_be_told_is_asked_for_and_nothing_is_written(shared_home, tmp_path, options, words):
+def test_a_value_that_cannot_be_guessed_is_required_and_nothing_is_written(shared_home, tmp_path, options, words):
     for name in ("more", "other"):
         notebooks.write(tmp_path / f"{name}.ipynb", "x = 1")
     (tmp_path / "broken.ipynb").write_text("{")
@@ -248,7 +248,7 @@ def test_what_cannot_be_told_is_asked_for_and_nothing_is_written(shared_home, tm
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.ipynb", "more.ipynb", "other.ipynb"]
 
 
-def test_a_model_whose_notebook_says_nothing_is_known_by_its_endpoint(job):
+def test_a_model_without_hints_in_its_notebook_is_named_by_its_endpoint(job):
     """As after ``nbdeploy deploy train.ipynb`` on the command line: name and variable are the store's."""
     runner, _ = job
     base = runner.folder / "temp" / "base"  # where stable came from

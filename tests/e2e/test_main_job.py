@@ -208,7 +208,7 @@ def test_errors_of_the_capture_in_the_notebooks_kernel_reach_the_command_line(ho
     assert "no variable 'classifier'" in error["message"]
 
 
-def test_a_notebook_whose_cell_raises_is_said_to_do_so(home, tmp_path):
+def test_a_notebook_with_a_failing_cell_is_an_error_that_names_it(home, tmp_path):
     broken = notebooks.write(tmp_path / "broken.ipynb", "a = 1", "1 / 0")
     ended = home.run("deploy", broken, "--name", "churn", "--model", "a", check=False)
     assert ended.returncode == 3

@@ -61,7 +61,7 @@ def test_a_notebook_that_makes_the_same_model_in_a_clean_environment_is_reproduc
     assert len(home.json("history", "price")) == 1  # its own %deploy was left out
 
 
-def test_a_cell_or_a_file_that_changed_is_said_with_the_answers_that_part(deployed, reproduce):
+def test_a_changed_cell_or_file_is_reported_with_the_different_answers(deployed, reproduce):
     _, notebook, _ = deployed
     changed = (*CELLS[:2], "def priced(x):\n    return x * rate / 20", *CELLS[3:])
     try:

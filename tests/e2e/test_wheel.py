@@ -102,7 +102,7 @@ def test_the_extension_has_the_packages_version():
     assert package["version"] == jupyter_deploy.__version__
 
 
-def test_lab_and_the_server_find_what_was_installed_and_say_that_it_is_ok(newcomer):
+def test_lab_and_the_server_list_the_installed_extension_as_ok(newcomer):
     beside = Path(newcomer.python).parent
     assert shutil.which("node", path=newcomer.environment["PATH"]) is None
     run(newcomer.python, "-m", "pip", "check", environment=newcomer.environment)

@@ -134,7 +134,7 @@ def test_a_second_rollback_goes_further_back_and_not_forth_again():
     assert once.with_traffic({"two": 5}, {}).previous_revision == 4, "a change of its own begins anew"
 
 
-def test_a_rollback_does_not_bring_back_what_was_idle_then():
+def test_a_rollback_does_not_restore_idle_releases():
     early = endpoint("one", "two").promoted()
     late = early
     for percent in range(1, 25):

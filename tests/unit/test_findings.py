@@ -48,7 +48,7 @@ def test_errors_are_refused_and_warnings_only_when_strict():
         assert '--waive features --reason "…"' in refused.value.remedy
 
 
-def test_what_is_waived_passes_and_tells_why():
+def test_a_waived_finding_passes_and_has_its_reason():
     passed = waived([one("error"), one("error", "secrets")], ["features"], "it is a test")
     assert [f.waived for f in passed] == ["it is a test", None]
     refuse(passed[:1], strict=True)

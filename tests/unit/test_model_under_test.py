@@ -70,7 +70,7 @@ def run(source, calls=()):
     return found
 
 
-def test_a_notebook_that_names_the_model_and_asks_it_nothing_is_told_with_its_run():
+def test_a_notebook_that_imports_the_model_and_never_calls_it_is_reported():
     names = "from jupyter_deploy import metric, model"
     assert "did not call the model" in run(names).detail
     assert run(names).status == "done"

@@ -58,7 +58,7 @@ def test_the_status_follows_from_the_place_in_the_tree(cls):
         assert status == (422 if issubclass(cls, errors.InvalidInput) else 500)
 
 
-def test_a_problem_tells_message_remedy_and_details():
+def test_a_problem_has_message_remedy_and_details():
     problem = problem_of(errors.UnknownEndpoint("there is no endpoint 'x'", "nbdeploy list", "none"))
     assert problem.model_dump(exclude_defaults=True) == {
         "code": "unknown_endpoint",
@@ -70,11 +70,11 @@ def test_a_problem_tells_message_remedy_and_details():
     }
 
 
-def test_a_refused_gate_tells_its_report():
+def test_a_refused_gate_names_its_report():
     assert problem_of(errors.GateInconclusive("too few rows", report="/home/report.html")).report == "/home/report.html"
 
 
-def test_guards_tell_the_findings_that_refuse_and_no_others():
+def test_a_failed_check_has_the_findings_that_refuse_and_no_others():
     against = Finding(check="leakage", severity="error", message="3 rows were trained on", cell=7)
     with pytest.raises(errors.CheckFailed) as raised:
         refuse([against, Finding(check="dirty-tree", severity="note", message="changes")], strict=False)
@@ -82,7 +82,7 @@ def test_guards_tell_the_findings_that_refuse_and_no_others():
         assert problem_of(error).findings == (against.model_dump(mode="json"),)
 
 
-def test_each_field_that_cannot_be_is_named_without_its_value():
+def test_each_invalid_field_is_named_without_its_value():
     with pytest.raises(ValidationError) as raised:
         ValidateRequest.model_validate({"workers": 0, "nothing": 1, "fail_fast": "hunter2"})
     problem = problem_of(raised.value)
@@ -92,7 +92,7 @@ def test_each_field_that_cannot_be_is_named_without_its_value():
     assert "hunter2" not in problem.model_dump_json()
 
 
-def test_what_a_field_says_in_our_own_words_is_said_as_it_is():
+def test_a_message_of_a_validator_is_shown_unchanged():
     with pytest.raises(ValidationError) as raised:
         LocalSettings(home="/home", bentoml_home="/bentoml", public_url="ftp://x")
     assert problem_of(raised.value).detail.startswith("public_url: write a URL such as")

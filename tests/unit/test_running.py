@@ -59,7 +59,7 @@ def runs(several, sides, runner, how=None, subject=None):
     ).all(sides)
 
 
-def test_a_run_whose_model_cannot_be_served_has_failed_and_what_never_began_was_not_run():
+def test_a_run_without_a_served_model_fails_and_later_runs_are_not_run():
     two = [planned(), planned("/p/b.ipynb")]
     done, stopped = runs(two, Servers(Answers("it did not answer"), None), Runner(), RunOptions(fail_fast=True))
     assert stopped is None

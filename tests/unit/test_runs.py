@@ -36,7 +36,7 @@ def runs():
 
 
 @pytest.mark.parametrize("broken", ["interval", "judge"])
-def test_what_cannot_be_judged_fails_its_own_run_and_keeps_what_was_measured(runs, broken):
+def test_an_error_of_a_gate_fails_its_own_run_and_keeps_its_metrics(runs, broken):
     def fails_for_a(given, *more):
         if "a" in (getattr(given, "name", ""), getattr(more[0][0], "name", "") if more else ""):
             raise MemoryError("20 GB")

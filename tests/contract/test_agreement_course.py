@@ -100,7 +100,7 @@ def drawn(chart):
 
 
 def fixed_colours(part, path=""):
-    """Where a specification says a colour."""
+    """The places of colours in a specification."""
     if isinstance(part, dict):
         return [found for name, inner in part.items() for found in fixed_colours(inner, f"{path}.{name}")]
     if isinstance(part, list):

@@ -1,4 +1,4 @@
-"""What JupyterLab asks a real kernel, silently: its models, previews, and what is wrong with what is typed."""
+"""JupyterLab's silent queries to a real kernel: models, previews, and problems of typed values."""
 
 import json
 

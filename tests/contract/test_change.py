@@ -29,7 +29,7 @@ SECOND = FIRST.with_release(TWO)
 
 @dataclass
 class Target:
-    """Notes what it is told; fails where it is told to."""
+    """Records its calls; fails on request."""
 
     refuses_to_start: set = field(default_factory=set)
     refuses_to_answer: set = field(default_factory=set)

@@ -1,4 +1,4 @@
-"""What is written into a user's folder, and what is not."""
+"""The files that compose writes into a user's folder, and those that it leaves."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Who may ask the gateway: hosts, the token, and what a web page of somebody else can do; with a real Envoy."""
+"""Access to the gateway: hosts, the token, and requests of foreign web pages; with a real Envoy."""
 
 from __future__ import annotations
 

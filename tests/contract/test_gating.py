@@ -1,4 +1,4 @@
-"""What deploy, traffic and promote ask before they do it, over the real store; notebooks are read and not run."""
+"""The gates of deploy, traffic and promote, with the real store; notebooks are read and do not run."""
 
 import shlex
 

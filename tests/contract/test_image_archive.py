@@ -1,4 +1,4 @@
-"""Layers are the same bytes wherever they are made, and hold what they were told to hold."""
+"""Layers have the same bytes wherever they are made, and the given content."""
 
 import gzip
 import hashlib

@@ -1,7 +1,7 @@
-"""Images by a container engine: the daemonless builder's files, in layers that are the same when they are built again.
+"""Images by a container engine: the daemonless builder's files, in layers that are reproducible.
 
-The base is a real Debian, since things run in it; the lock is two small wheels, one of a distribution that only exists
-here. ``tests/e2e/test_publish.py`` has an engine build what answers.
+The base is a real Debian, since programs run in it; the lock is two small wheels, one of a local distribution.
+``tests/e2e/test_publish.py`` runs an image by an engine.
 """
 
 import contextlib
@@ -47,7 +47,7 @@ LOCK = {"own-flower": "1.0", "tiny_flower": "1.0"}
 
 @dataclass
 class Bench:
-    """A folder of wheels and no index, a project of one's own, an engine, a store, and what its builds told."""
+    """A folder of wheels and no index, a project, an engine, a store, and the messages of its builds."""
 
     folder: Path
     base: str
@@ -226,7 +226,7 @@ def test_another_home_folder_umask_time_zone_and_storage_make_the_same_digest(be
 
 @pytest.fixture
 def asked(bench, monkeypatch, tmp_path):
-    """A package index that wants a password and whose certificate a company's CA signed; its address."""
+    """The address of a package index with a password and a certificate of a private CA."""
     authority = Authority(tmp_path / "authority")
     trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trusted.load_cert_chain(*authority.certified("DNS:localhost", "IP:127.0.0.1"))

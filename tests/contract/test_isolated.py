@@ -34,7 +34,7 @@ def write_wheel(folder, version, name="tiny_flower"):
 
 @pytest.fixture
 def wheels(tmp_path, monkeypatch):
-    """A folder that pip was told of, and no index."""
+    """A folder of wheels in pip's settings, and no index."""
     folder = tmp_path / "wheels"
     write_wheel(folder, "1.0")
     write_wheel(folder, "2.0+cpu")
@@ -124,7 +124,7 @@ def test_a_notebook_of_an_older_lock_runs_again_next_to_the_requirements_of_serv
 
 
 def test_a_second_builder_waits_for_the_installer_of_a_killed_one(environments, wheels, tmp_path, monkeypatch):
-    """Else it would remove what that one is still writing."""
+    """Otherwise it would remove the files of a build in progress."""
     slow = tmp_path / "uv"
     slow.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 60\n")
     slow.chmod(0o755)

@@ -1,4 +1,4 @@
-"""What lies around a notebook whose model is to be deployed."""
+"""The files next to a notebook whose model is deployed."""
 
 from datetime import UTC, datetime
 

@@ -42,7 +42,7 @@ def app():
 
 
 class Running:
-    """A pool, and what its workers say."""
+    """A pool, and the output of its workers."""
 
     def __init__(self, folder: Path, service: str, workers: int, *more: str) -> None:
         (folder / "service.py").write_text(service)

@@ -1,4 +1,4 @@
-"""What publish refuses before it asks anybody, over the real store; the rest is in e2e/test_publish.py."""
+"""The refusals of publish before any request, with the real store; the rest is in e2e/test_publish.py."""
 
 from types import SimpleNamespace
 

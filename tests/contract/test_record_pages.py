@@ -45,7 +45,7 @@ def pages(log, limit, between=lambda: None, **wanted):
 
 @pytest.fixture(params=["lines", "Parquet"])
 def settled(request, tmp_path):
-    """Leaves what was written as it is, or compacts it: both are read alike."""
+    """Keeps the written files, or compacts them: both read the same."""
     return (lambda: compact_all(tmp_path)) if request.param == "Parquet" else (lambda: None)
 
 

@@ -1,4 +1,4 @@
-"""The bill of materials: valid by the official schema, the same each time, and what it says of whom."""
+"""The bill of materials: valid by the official schema, reproducible, and its components."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""A snapshot behind HTTP on loopback, asked as a validation notebook asks it."""
+"""A snapshot behind HTTP on loopback, called as in a validation notebook."""
 
 import json
 import os

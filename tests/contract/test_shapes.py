@@ -30,7 +30,7 @@ def seen(model, example, own=None):
 
 
 def codec_of(inspected):
-    """As the service has it: from what is in the snapshot's files."""
+    """The service's decoder, from the snapshot's files."""
     prototype = pickle.loads(pickle.dumps(inspected.prototype))
     return Codec(json.loads(inspected.signature.model_dump_json()), prototype)
 
@@ -149,7 +149,7 @@ def test_a_million_rows_are_sampled_and_a_note_says_so(kind):
 
 class Texts:
     def fit(self):
-        """An estimator is asked for rows."""
+        """An estimator takes rows."""
 
     def predict(self, texts):
         return [len(text) for text in texts]

@@ -14,7 +14,7 @@ NOW = time.time()
 
 
 class World:
-    """Requests 0, 1 and 2, answered, recorded and copied; a test makes something of it otherwise."""
+    """Requests 0, 1 and 2, answered, recorded and copied; a test changes parts of it."""
 
     def __init__(self, home):
         self.home = home

@@ -47,7 +47,7 @@ def executed(ran):
 
 
 def outputs(ran):
-    """All that stands in the outputs of an executed notebook, as JSON."""
+    """All outputs of an executed notebook, as JSON."""
     return json.dumps([cell.get("outputs") for cell in executed(ran).cells])
 
 
@@ -104,7 +104,7 @@ WHOLE = (
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A notebook with most of what a notebook may do, run once to its end; what came, and which cells began."""
+    """A notebook with most features of notebooks, run once to its end; its outcome, and the cells that began."""
     folder = tmp_path_factory.mktemp("whole")
     (folder / "elsewhere").mkdir()
     runner, began = PapermillValidationRunner(), []

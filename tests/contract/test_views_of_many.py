@@ -115,7 +115,7 @@ class Failing:
 
 
 class Counting:
-    """A target on which all is well, and whose gateway has counted."""
+    """A healthy target with requests at its gateway."""
 
     def __init__(self):
         self.requests = 0

@@ -153,7 +153,7 @@ def test_a_record_that_is_gone_is_unknown(scene):
 
 
 def asked(scene, path, query=""):
-    """As the server asks its process; the document, or the problem."""
+    """A request as the server passes it to its worker; the document, or the problem."""
     router = Router(scene.ports, None, scene.world.home)
     found = router.answer(HttpRequest("GET", path, query=parse_qs(query)))
     return found.status, json.loads(found.body)

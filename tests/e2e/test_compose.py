@@ -68,7 +68,7 @@ class Composing(Person):
             return client.post(url, json={"instances": list(rows)}) if rows else client.get(url)
 
     def is_healthy(self):
-        """Whether each container but the one that has ended says so of itself."""
+        """Whether each container is healthy, except the one that has ended."""
         names = [one["Name"] for service, one in self.containers().items() if service != "volumes"]
         return not any(self.engine.run("healthcheck", "run", name, check=False) for name in names)
 
@@ -86,7 +86,7 @@ class Composing(Person):
         return [one for one in lines if one["role"] == role]
 
     def containers(self):
-        """By service, what podman says of each."""
+        """By service, podman's description of its container."""
         names = self.engine.run("ps", "--all", "--format", "{{.Names}}").split()
         found = json.loads(self.engine.run("inspect", *names)) if names else []
         return {one["Config"]["Labels"]["com.docker.compose.service"]: one for one in found}
@@ -120,7 +120,7 @@ def composed(person):
 
 @pytest.fixture(scope="module")
 def running(person, composed):
-    """Started, and asked so often that the canary has answered, and stable."""
+    """Started, with requests until the canary and stable have answered."""
     person.compose("up", "--detach")
     until(person.is_healthy, timeout=300)
     answers = [person.asks(2.0) for _ in range(ASKED)]

@@ -1,4 +1,4 @@
-"""What the panels show of a real endpoint: views, previews and programs that ask it when they are pasted."""
+"""The panels' documents of a real endpoint: views, previews, and programs that call it when pasted."""
 
 import ast
 import json
@@ -31,7 +31,7 @@ def score(table):
 
 @pytest.fixture(scope="module")
 def world(shared_home, snapshots, tmp_path_factory):
-    """``churn`` with a stable release and a shadow, ``odd`` with a table of odd names; and what a view says of them."""
+    """``churn`` with a stable release and a shadow, ``odd`` with a table of odd names; and a view's document."""
     home = shared_home
     tags, home.environment["BENTOML_HOME"] = snapshots
     notebook = notebooks.write(tmp_path_factory.mktemp("odd") / "odd.ipynb", ODD)
@@ -52,7 +52,7 @@ def world(shared_home, snapshots, tmp_path_factory):
 
 
 def run(language, text, folder):
-    """As somebody would who pastes it; what it prints."""
+    """Run a pasted program; its output."""
     file = folder / "snippet.R"
     file.write_text(text, "utf-8")
     command = {

@@ -57,7 +57,7 @@ def workers(home, tag):
 
 
 def kept(home):
-    """How often each request's id stands in what is kept."""
+    """The number of stored lines for each request's id."""
     folder = Path(home.environment["NBDEPLOY_HOME"]) / "feedback" / "churn"
     with reading(folder), database(folder) as connection:
         lines = lines_of([segment.path for segment in readable(folder)], FEEDBACK_COLUMNS)

@@ -1,4 +1,4 @@
-"""Deploy, traffic and promote refuse what gates do not hold of: real notebooks, a real gateway, real requests.
+"""Deploy, traffic and promote refuse releases that fail gates: real notebooks, a real gateway, real requests.
 
 The tests tell two stories, in order: 'churn' is validated by a notebook, 'live' by its traffic.
 """
@@ -42,7 +42,7 @@ metric("accuracy", rows=(model().predict(known[["age", "weight"]]) == known["act
 
 
 def ask_people(url, count=120):
-    """Ask for people of all ages, one a request; by request id, who was asked for."""
+    """Send requests for people of all ages, one each; by request id, the person."""
     people = {f"person-{n}": {"age": 20 + n % 60, "weight": 50.0 + (n * 7) % 40} for n in range(count)}
     with httpx.Client(trust_env=False, timeout=30) as client:
         for number, row in people.items():
@@ -52,7 +52,7 @@ def ask_people(url, count=120):
 
 
 def write_checks(path, *cells):
-    """A validation notebook: a parameters cell, a gate of its own."""
+    """A validation notebook: a parameters cell and a gate."""
     notebooks.write(path, *cells)
     document = nbformat.read(path, as_version=4)
     document.cells[0].metadata["tags"] = ["parameters"]
@@ -77,7 +77,7 @@ def story(shared_home, snapshots):
 
 
 def refused(home, *arguments, code=1):
-    """What a refused verb says: one line that says why, and what stands below it."""
+    """The error of a refused verb: one line with the reason, and the lines below it."""
     ended = home.run(*arguments, "-o", "json", check=False)
     assert ended.returncode == code, ended.stdout + ended.stderr
     error = json.loads(ended.stderr.splitlines()[-1])["error"]

@@ -16,7 +16,7 @@ from .processes import processes
 
 @pytest.fixture
 def runner(home, snapshots, monkeypatch):
-    """The runner of a server whose settings are those of ``home``."""
+    """The job runner of a server with the settings of ``home``."""
     home.environment["BENTOML_HOME"] = snapshots[1]
     for name, value in home.environment.items():
         monkeypatch.setenv(name, value)

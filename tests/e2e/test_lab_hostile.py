@@ -1,6 +1,6 @@
-"""A log-in that ends, a kernel that dies, data and names that are out to harm: in a real JupyterLab with a password.
+"""An expired log-in, a dead kernel, hostile data and names: in a real JupyterLab with a password.
 
-The tests tell one story, in order: the endpoint is ``echo``, whose model tells the beginnings of texts.
+The tests tell one story, in order: the endpoint is ``echo``, whose model returns the beginnings of texts.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""From notebooks to releases by the command line, under load, with what goes wrong on the way."""
+"""From notebooks to releases by the command line, under load and with failures on the way."""
 
 import json
 import os
@@ -167,7 +167,7 @@ def test_an_environment_that_changed_is_named_with_the_difference(home, deploy):
 
 
 def own_copy(home):
-    """A BentoML home of the test's own, whose files it may spoil."""
+    """A BentoML home for this test, which may damage its files."""
     shared, own = home.environment["BENTOML_HOME"], home.path / "bentoml"
     shutil.copytree(shared, own)
     home.environment["BENTOML_HOME"] = str(own)

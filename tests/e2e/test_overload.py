@@ -1,4 +1,4 @@
-"""More than a release can answer: who is refused is told so at once, health is answered, nothing is lost."""
+"""Overload: refused clients get an answer at once, health is answered, and no request is lost."""
 
 import asyncio
 

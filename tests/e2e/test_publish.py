@@ -1,4 +1,4 @@
-"""From an endpoint to images in a real registry, by the command line, and what keeps them there and here."""
+"""From an endpoint to images in a real registry, by the command line, and the images that gc keeps."""
 
 import json
 import os
@@ -30,13 +30,13 @@ KIND = "application/vnd.cyclonedx+json"
 
 
 def variables_of(engine):
-    """By which whoever asks podman asks this one."""
+    """A program in place of podman."""
     names = ("CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "PODMAN_IGNORE_CGROUPSV1_WARNING")
     return {name: engine.environment[name] for name in names}
 
 
 class Person:
-    """Has an endpoint ``price``, a validation that it asks of its releases, an engine, and a place in a registry."""
+    """A user with an endpoint ``price``, a validation for its releases, an engine, and a repository."""
 
     def __init__(self, folder, world, base):
         self.folder, self.world = folder, world
@@ -56,13 +56,13 @@ class Person:
         return self.home.json("publish", "price", *options, timeout=timeout)
 
     def refused(self, *arguments):
-        """The exit code and what is said."""
+        """The exit code and the output."""
         ended = self.home.run(*arguments, check=False, timeout=240)
         assert ended.returncode, ended.stdout
         return ended.returncode, ended.stderr
 
     def verifies(self, reference, *options):
-        """The exit code, and by subject what was found."""
+        """The exit code, and the outcome of each check."""
         ended = self.home.run("verify", reference, *options, "-o", "json", check=False)
         assert ended.stdout, ended.stderr
         found = json.loads(ended.stdout)
@@ -90,7 +90,7 @@ def person(tmp_path_factory, registry_world):
 
 @pytest.fixture(scope="module")
 def published(person):
-    """The first publication: of a release that passed what its endpoint asks, signed."""
+    """The first publication: of a release that passed its endpoint's gates, signed."""
     checks = notebooks.write(person.folder / "checks.ipynb", CHECKS)
     tag = person.deploys(1.5, "--validate", checks, "--gate", "answer <= 10")
     found = person.publishes("--to", person.place, "--sign", person.world.keys[0])
@@ -172,7 +172,7 @@ def test_a_published_image_is_in_the_registry_by_its_version_with_a_bill_of_mate
 
 @contextmanager
 def answering(person, published):
-    """A container that was started by the line that is told, and gave the notebook's answer; it says of no error."""
+    """A container that was started by the printed command and gave the notebook's answer; it logs no error."""
     port = free_port()
     words = published["command"].replace("-p 8080:8080", f"--detach --env PORT={port}").split()
     assert words[:2] == ["podman", "run"]

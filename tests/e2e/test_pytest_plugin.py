@@ -37,7 +37,7 @@ def folder(tmp_path_factory):
 
 
 def run(home, folder, *options):
-    """pytest in a process of its own; its cases by node id, and what ended it."""
+    """Run pytest in its own process; its cases by node id, and its exit."""
     out = folder / "junit.xml"
     command = [sys.executable, "-m", "pytest", "-p", "no:timeout", f"--junitxml={out}", *options]
     ended = subprocess.run(

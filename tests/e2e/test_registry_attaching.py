@@ -1,4 +1,4 @@
-"""Signatures and documents beside an image in a real registry, by real cosign."""
+"""Signatures and documents attached to an image in a real registry, by real cosign."""
 
 import subprocess
 

@@ -1,4 +1,4 @@
-"""Pushes that do not go through: what was done, what is left, that it can be said again; and Ctrl-C."""
+"""Failed pushes: their messages, the files that are left, and the repetition; and Ctrl-C."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""A notebook runs again in a clean environment from the lock: the same answers come, or it is said which do not."""
+"""A notebook runs again in a clean environment from the lock: equal answers, or the reported differences."""
 
 import json
 import os
@@ -22,7 +22,7 @@ CELLS = (
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory):
-    """A notebook that has deployed in a kernel of its own environment; its home, its file and the release's tag."""
+    """A notebook that deployed in a kernel of its own environment; its home, its file and the release's tag."""
     folder = tmp_path_factory.mktemp("reproduce")
     home = make_home(folder / "home")
     write_wheel(folder / "wheels", "1.0")

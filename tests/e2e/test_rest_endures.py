@@ -1,4 +1,4 @@
-"""The routes when processes are killed, and what a Jupyter server loads for them."""
+"""The routes when processes are killed, and the modules that a Jupyter server loads for them."""
 
 import signal
 
@@ -84,7 +84,7 @@ def test_a_job_outlives_its_server_and_the_next_server_tells_its_end(home, snaps
 
 
 def ending(stream, job_id):
-    """What a stream says until a job has ended."""
+    """The events of a stream until a job has ended."""
     for event, number, data in events(stream.iter_lines()):
         yield event, number, data
         if event == "job" and data["job"] == job_id and data["data"].get("state") in ("done", "failed", "cancelled"):

@@ -1,4 +1,4 @@
-"""Several processes at one endpoint, and what is left when one of them fails or is killed."""
+"""Several processes at one endpoint, and their state when one of them fails or is killed."""
 
 import json
 import os

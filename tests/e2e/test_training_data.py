@@ -1,4 +1,4 @@
-"""Deploys from a real kernel: what a notebook's model was fitted on, beside its file and the last release."""
+"""Deploys from a real kernel: the training table of a notebook's model, its file and the last release."""
 
 from tests import notebooks
 

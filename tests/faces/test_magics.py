@@ -1,4 +1,4 @@
-"""The magics in a real kernel: what a person sees in a cell."""
+"""The magics in a real kernel: the output of cells."""
 
 import re
 

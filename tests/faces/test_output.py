@@ -1,4 +1,4 @@
-"""What becomes of the text on stdout does not change what a verdict's exit code says."""
+"""The exit code of a verdict does not depend on the state of stdout."""
 
 import os
 import subprocess

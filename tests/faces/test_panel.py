@@ -1,6 +1,6 @@
-"""The panel without a notebook: what it shows, how a change goes, and how it looks at the endpoint.
+"""The panel without a notebook: its content, its changes, and its updates.
 
-The store is the real one. The target is a fake: what runs is none of the panel's business, only what is seen of it.
+The store is the real one. The target is a fake, since the panel only reads its state.
 """
 
 import shutil
@@ -44,7 +44,7 @@ SHADOWED = Endpoint.first(ONE).with_release(TWO)
 
 @dataclass
 class Target:
-    """Everything runs; it counts as it is told, and refuses what it is told to refuse."""
+    """Everything runs; counts and refusals are set by the test."""
 
     counts: dict = field(default_factory=dict)
     refuses: bool = False

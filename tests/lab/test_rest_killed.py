@@ -1,4 +1,4 @@
-"""Requests whose worker process is killed."""
+"""Requests during which the worker process is killed."""
 
 import asyncio
 import signal

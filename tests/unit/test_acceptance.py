@@ -1,4 +1,4 @@
-"""Whether a successor takes what its predecessor took, for all that a signature can say."""
+"""Whether a successor accepts the input of its predecessor, as far as signatures show."""
 
 from __future__ import annotations
 

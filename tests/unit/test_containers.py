@@ -1,4 +1,4 @@
-"""How a container engine is told to run a release, and what cannot be run so."""
+"""The options of a container engine for a release, and the unsupported ones."""
 
 import os
 from pathlib import Path

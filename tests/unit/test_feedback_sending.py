@@ -1,4 +1,4 @@
-"""What the verb says when an endpoint does not take all of it; the service's part is played, since it seldom fails."""
+"""The verb's messages when an endpoint refuses some feedback; the service is a fake, since it seldom fails."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Gates of an endpoint without running anything: what asks for them, what they say, how long they are remembered."""
+"""Gates of an endpoint without running anything: the changes that require them, their words, and their lifetime."""
 
 from datetime import UTC, datetime
 

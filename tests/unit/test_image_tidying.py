@@ -1,4 +1,4 @@
-"""What of an installed environment goes into an image, told file by file."""
+"""The files of an installed environment that go into an image."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who imports what, and what nobody asked for: each in a process of its own, since modules are loaded once."""
+"""The importers of modules, and unneeded imports: each in its own process, since modules are loaded once."""
 
 import subprocess
 import sys

@@ -19,7 +19,7 @@ from jupyter_deploy.faces.kernel.metrics import MOST_LISTED, REPLICATES, measure
 
 
 def one(name, **given):
-    """The only metric that comes of a call."""
+    """The only metric that comes from calls."""
     [found] = measure(name, **given)
     return found
 

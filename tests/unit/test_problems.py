@@ -1,4 +1,4 @@
-"""Each error has its HTTP status and its kind, and tells what a page needs to show it."""
+"""Each error has its HTTP status, its exit code and its kind, and the details for a page."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""Words about images: what follows from what was found, how they are named, what is told of them."""
+"""Pages about images: their contents, their names and their words."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What people write for resources, and what it comes to."""
+"""Users' values for resources, and their meaning."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The runs of a validation, over a runner that is told what comes of each: their states, names and gates."""
+"""The runs of a validation, with a runner of given outcomes: their states, names and gates."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ def planned(path="/p/a.ipynb", **more):
 
 
 class Answers:
-    """A model's server, as far as runs ask for it."""
+    """A model's server, as far as runs need it."""
 
     def __init__(self, why=""):
         self.why = why
@@ -37,7 +37,7 @@ class Answers:
 
 
 class Runner:
-    """Keeps the jobs; what comes of each is told by its output's name, else it is done."""
+    """Keeps the jobs; the name of the output sets the outcome, default: done."""
 
     def __init__(self, ran=None):
         self.ran, self.jobs = ran or {}, []

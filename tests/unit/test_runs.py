@@ -1,4 +1,4 @@
-"""The runs of a validation, with what runs and judges them played by hand."""
+"""The runs of a validation, with fakes of the runner and the judge."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ JUDGED = GateResult(expression="a >= 1", verdict="inconclusive", sentence="?")
 
 @pytest.fixture
 def runs():
-    """What comes of two notebooks that record ``a`` and ``b``, by a judge's two functions."""
+    """The outcomes of two notebooks that record ``a`` and ``b``, by a judge's two functions."""
 
     def found(interval, judge):
         notebooks = [

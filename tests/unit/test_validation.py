@@ -1,4 +1,4 @@
-"""What pydantic writes as JSON Schema is demanded, and said in plain words."""
+"""The constraints of pydantic's JSON Schema are enforced, with plain messages."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
 def status(endpoint, *, gateway=True, detail="", public_url=None, **requests):
-    """As a target found it; ``requests``: what the gateway counted, by version."""
+    """A target's observation; ``requests``: the gateway's counts by version."""
     return EndpointStatus(
         name=endpoint.name,
         url="http://127.0.0.1:8780/tumour",

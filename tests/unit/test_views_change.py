@@ -1,4 +1,4 @@
-"""What is said before a change, from values alone."""
+"""The preview of a change, from values alone."""
 
 from datetime import UTC, datetime
 

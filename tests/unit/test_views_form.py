@@ -1,4 +1,4 @@
-"""The fields of a form and the programs beside it, from schemas alone."""
+"""The fields of a form and its programs, from schemas alone."""
 
 import ast
 import json

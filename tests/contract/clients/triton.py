@@ -23,7 +23,7 @@ def tensors(binary, times=1):
 
 
 def refusal(call):
-    """What the client's exception says."""
+    """Return the message of the client's exception."""
     try:
         call()
     except InferenceServerException as refused:

@@ -1800,7 +1800,7 @@ export interface JobEvent {
   };
 }
 /**
- * One job with all that was told of it, oldest first.
+ * One job with all its events, oldest first.
  */
 export interface JobWithEvents {
   id: string;

@@ -28,7 +28,7 @@ WARM_SECONDS = 30.0
 
 
 def main() -> int:
-    """Run it and print what came of it."""
+    """Run it and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--minutes", type=float, default=10.0)

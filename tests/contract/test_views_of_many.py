@@ -183,7 +183,7 @@ def test_without_records_a_preview_says_that_there_is_nothing_to_compare_yet(por
     ports.store.save(second.promoted(), based_on=2, reason="", change="promoted")
     asked = PreviewRequest(name="tumour", verb="rollback")
     shown = until(lambda: (found := preview(asked, ports)).verdict and found)
-    assert shown.comparison == "Of tumour:two, as a candidate beside tumour:one: 0 pairs so far."
+    assert shown.comparison == "Of tumour:two, as a candidate against tumour:one: 0 pairs so far."
 
 
 def test_a_tag_stays_as_it_is_where_a_sentence_begins_with_it(ports):

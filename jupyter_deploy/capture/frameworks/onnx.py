@@ -156,7 +156,7 @@ class OnnxWriter:
 
 
 def _beside(path: Path) -> list[str]:
-    """Files beside it that hold its large weights. Without the library onnx it is not known; the replay will tell."""
+    """Files next to it with its large weights. Without the library onnx they are unknown; the replay tests them."""
     try:
         import onnx  # only these models need it
         from onnx.external_data_helper import ExternalDataInfo, uses_external_data

@@ -105,7 +105,7 @@ def asked_for_answers(module: Any) -> Iterator[tuple[str, ...]]:
 
 
 def described(module: Any) -> dict[str, Any]:
-    """Sizes and layers; a layer is told by its own words."""
+    """Sizes and layers; a layer by its own ``repr``."""
     parameters = list(module.parameters())
     leaves = {name: repr(part) for name, part in module.named_modules() if name and not any(part.children())}
     told = dict(list(leaves.items())[:_LAYERS_TOLD])

@@ -14,7 +14,7 @@ Chart = dict[str, Any]
 
 
 class JobWithEvents(Job):
-    """One job with all that was told of it, oldest first."""
+    """One job with all its events, oldest first."""
 
     events: tuple[JobEvent, ...]
 

@@ -19,6 +19,7 @@ from pydantic_settings import (
     SettingsError,
     YamlConfigSettingsSource,
 )
+from typing_extensions import override
 
 from .domain.capture.artifacts import Tolerance
 from .domain.errors import InvalidInput
@@ -137,14 +138,15 @@ class Settings(BaseSettings):
     def _is_reference(cls, value: str | None) -> str | None:
         return _parsable(value, lambda text: Reference.parse(text.replace("{name}", "name")))
 
+    @override
     @classmethod
     def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment and ``nbdeploy.yaml`` only: no ``.env`` files, no folder of secrets."""
         return init_settings, env_settings, _File(settings_cls)

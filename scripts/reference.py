@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from jupyter_deploy.domain import errors
 from jupyter_deploy.faces.arguments import is_positional
-from jupyter_deploy.faces.cli.main import EXIT_CODES, INTERNAL
+from jupyter_deploy.faces.render.error_codes import error_code
 from jupyter_deploy.settings import Settings
 from jupyter_deploy.targets.registry import installed_targets
 from jupyter_deploy.verbs import OPERATIONS
@@ -52,7 +52,7 @@ def document() -> str:
         lines += ["", f"Settings of the target `{name}`:", "", "| setting | default | what it is |", "|---|---|---|"]
         lines += [_setting(name, field) for name, field in target.settings_class.declared().items()]
     lines += ["", "## Errors", "", "| code | exit code |", "|---|---|"]
-    lines += [f"| `{cls.code}` | {EXIT_CODES.get(cls.code, INTERNAL)} |" for cls in _tree(errors.DeployError)]
+    lines += [f"| `{cls.code}` | {error_code(cls).exit_code} |" for cls in _tree(errors.DeployError)]
     return "\n".join(lines) + "\n"
 
 

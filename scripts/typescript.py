@@ -123,7 +123,7 @@ def _written(annotation: Any, names: dict[Any, str]) -> str:
         return "null"
     if origin in (Union, UnionType):
         return " | ".join(_written(one, names) for one in arguments)
-    if origin in (list, tuple, Iterable):  # an iterable is told whole
+    if origin in (list, tuple, Iterable):  # an iterable is sent whole
         return f"({_written(arguments[0], names)})[]"
     return "unknown"
 

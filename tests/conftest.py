@@ -28,7 +28,7 @@ settings.load_profile("untimed")
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Under NBDEPLOY_REQUIRE_ALL=1 a skipped test is a failed one: CI must not pass by what it left out."""
+    """With NBDEPLOY_REQUIRE_ALL=1 a skipped test fails, so that CI cannot pass by skipping tests."""
     report = (yield).get_result()
     if report.skipped and os.environ.get("NBDEPLOY_REQUIRE_ALL") == "1":
         report.outcome = "failed"
@@ -44,7 +44,7 @@ class Home:
     python: str = sys.executable
 
     def run(self, *arguments, check=True, cwd=None, timeout=180):
-        """``nbdeploy …`` in a process of its own: a fork where that is what a new process would be."""
+        """Run ``nbdeploy …`` in its own process: a fork, if the test does not need a new process."""
         arguments = list(map(str, arguments))
         cwd = cwd or self.path
         if self.python == sys.executable and _of_python(self.environment) == _of_python(os.environ):
@@ -84,9 +84,8 @@ def _of_python(environment):
 
 
 def free_port():
-    """A port of its own: tests that run side by side must not take each other's.
-
-    Below those that the kernel gives to outgoing connections: one of them could take it while a gateway is away.
+    """Return a port that no parallel test uses, below the range for outgoing connections, which could take it while a
+    gateway is away.
     """
     while True:
         port = random.randrange(20_000, 32_000)

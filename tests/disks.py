@@ -1,4 +1,4 @@
-"""Small disks that can be filled and made read-only, for tests of what happens then. Needs the right to mount."""
+"""Small disks to fill and to make read-only. Needs the right to mount."""
 
 import subprocess
 from contextlib import contextmanager
@@ -25,14 +25,14 @@ class Disk:
         (self.path / "filler").unlink()
 
     def read_only(self):
-        """For whoever opens a file from now on, as another mount in front of the disk."""
+        """For files opened from now on: another mount in front of the disk."""
         subprocess.run(["mount", "--bind", self.path, self.path], check=True)
         subprocess.run(["mount", "-o", "remount,bind,ro", self.path], check=True)
 
 
 @contextmanager
 def small_disk(path, size="2m"):
-    """A disk of its own, mounted at a new folder."""
+    """A disk, mounted at a new folder."""
     path.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "nbdeploy-test", path], check=True)
     try:

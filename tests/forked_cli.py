@@ -53,7 +53,7 @@ class ForkedCli:
         self._folder.cleanup()
 
     def run(self, arguments, *, environment, cwd, timeout):
-        """``nbdeploy …``; what ``subprocess.run`` returns."""
+        """``nbdeploy …``; the result of ``subprocess.run``."""
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, socket.socket(socket.AF_UNIX) as asked:
             asked.connect(self._path)
             request = json.dumps({"arguments": arguments, "environment": environment, "cwd": str(cwd)}).encode()

@@ -1,4 +1,4 @@
-"""Requests made of a release's own OpenAPI document, right ones and wrong ones, and what comes back."""
+"""Requests made from a release's own OpenAPI document, valid and invalid ones, and the responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store, and all that gated verbs need around it; what is slow, or would take a model, is a fake."""
+"""A store, and the other ports of gated verbs; slow parts, and parts that need a model, are fakes."""
 
 import contextlib
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ ASKS_MODEL = "from jupyter_deploy import metric, model"
 
 
 class Target:
-    """All that it is told to run is well; ``refuses`` (an error) is raised by the next start."""
+    """All its releases run; ``refuses`` (an error) is raised by the next start."""
 
     def __init__(self):
         self.running, self.refuses = set(), None
@@ -58,7 +58,7 @@ class Target:
 
 @dataclass
 class World:
-    """``bad``: expressions of gates that fail; ``agreement``: what live traffic says of a shadow (None: nothing)."""
+    """``bad``: expressions of gates that fail; ``agreement``: the shadow's on live traffic (None: no records)."""
 
     path: object
     ports: SimpleNamespace

@@ -26,7 +26,7 @@ image_copy_tmp_dir = "{folder}/tmp"
 
 
 def make_base(folder, python="3.11"):
-    """An OCI layout with a small Debian that has this Python, as docs/publish.md says; what skopeo calls it."""
+    """Make the base image of docs/how-to/build-a-small-base-image.md; return its name for skopeo."""
     made = folder / "base"
     made.mkdir()
     return make(made, python)
@@ -47,7 +47,7 @@ def once(factory, name, make):
 
 
 def shared_base(factory):
-    """One base for all files and workers of a session, with this Python; what skopeo calls it."""
+    """One base for all files and workers of a session, with this Python; its name for skopeo."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     return once(factory, "base-image", lambda folder: make_base(folder, python))
 
@@ -64,7 +64,7 @@ def tar_of(files):
 
 
 def write_small_base(folder, python="3.11.2", glibc="2.36", **options):
-    """A base that says what it is and cannot run: for tests in which nothing is run."""
+    """A base that cannot run: for tests without a container."""
     minor = python.rpartition(".")[0]
     files = {f"usr/bin/python{minor}": b"ELF\0" + python.encode() + b"\0"}
     if glibc:
@@ -73,7 +73,7 @@ def write_small_base(folder, python="3.11.2", glibc="2.36", **options):
 
 
 def unpacked(store, image):
-    """Name -> (what the archive says of it, content) in each layer above the base."""
+    """Name -> (header in the archive, content) in each layer above the base."""
     found = []
     for layer in image.layers:
         if layer.kind != "base":
@@ -148,7 +148,7 @@ class Engine:
         return self.run("container", "inspect", "--format", "{{.State.Running}}", name) == "true"
 
     def said(self, name):
-        """The end of what a container wrote."""
+        """The end of a container's output."""
         ended = subprocess.run(
             ["podman", "logs", "--tail", "40", name], env=self.environment, capture_output=True, text=True, check=False
         )

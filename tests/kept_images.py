@@ -1,4 +1,4 @@
-"""Images in an image store that say of themselves what nbdeploy's builders say, made in no time."""
+"""Images in an image store with the labels of nbdeploy's builders, made in no time."""
 
 import io
 import json

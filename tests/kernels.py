@@ -1,4 +1,4 @@
-"""Real kernels, asked as JupyterLab asks them."""
+"""Real kernels, with JupyterLab's queries."""
 
 import contextlib
 import time
@@ -8,7 +8,7 @@ from jupyter_client import KernelManager
 
 
 class Kernel:
-    """One kernel; cells are run and counted, expressions are asked silently, in a subshell where one is wanted."""
+    """One kernel; cells run and are counted, expressions are evaluated silently, in a subshell on request."""
 
     def __init__(self, environment, cwd):
         self.manager = KernelManager(kernel_name="python3")
@@ -33,7 +33,7 @@ class Kernel:
         return self.client.execute(cell, store_history=True)
 
     def ask(self, function, *arguments, subshell=None, timeout=180):
-        """What an expression of the bridge comes to, as Lab reads it; and what it displayed or printed: nothing."""
+        """The value of one of the bridge's expressions, as JupyterLab reads it; and its output: none."""
         return self.result(self.begin_asking(function, *arguments, subshell=subshell), timeout)
 
     def begin_asking(self, function, *arguments, subshell=None):
@@ -50,7 +50,7 @@ class Kernel:
         return message["header"]["msg_id"]
 
     def result(self, asked, timeout=180):
-        """The JSON of an expression that was asked."""
+        """The JSON of an evaluated expression."""
         content = self.reply(asked, timeout)
         assert content["status"] == "ok", content
         shown = content["user_expressions"]["asked"]

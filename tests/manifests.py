@@ -1,4 +1,4 @@
-"""Snapshots that need not exist, for tests of what is told of them."""
+"""Snapshots that need not exist, for tests of their descriptions."""
 
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ def signature(rows=ROWS, answers=("no", "yes"), **more):
 
 
 def snapshot(tag="tumour:a", *, rows=ROWS, answers=("no", "yes"), cells=(), variable="clf", dirty=False, **more):
-    """A snapshot of a classifier; whatever a manifest holds may be said."""
+    """A snapshot of a classifier; each field of the manifest can be set."""
     distributions = more.pop("distributions", {"scikit-learn": "1.8.0"})
     python = more.pop("python", "3.11.7")
     fields = {

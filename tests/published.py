@@ -1,4 +1,4 @@
-"""A publication as a store remembers it, and what publishing gave."""
+"""A publication as the store keeps it, and the result of publishing."""
 
 from datetime import UTC, datetime
 

@@ -28,7 +28,7 @@ USER, PASSWORD = "ada", "right-one"
 
 @dataclass
 class Running:
-    """A registry: ``host`` as references name it; its log says what it was asked."""
+    """A registry: ``host`` as in references; its log has its requests."""
 
     host: str
     log: Path
@@ -184,7 +184,7 @@ class Faulty:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def go_on(self):
-        """With what was held."""
+        """The held bytes are sent."""
         self._goes_on.set()
 
     def close(self):

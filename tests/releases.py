@@ -1,4 +1,4 @@
-"""Releases that need not exist, for tests of what is done with them."""
+"""Releases that need not exist, for tests of pure functions."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""A token server as registries of companies and clouds have one: it says who may do what where."""
+"""A token server like those of companies and clouds: it grants scopes."""
 
 import base64
 import json

@@ -159,7 +159,7 @@ RAISED = CellError(
 
 
 def hostile(address):
-    """Cells that would run a script, ask an address, leave the frame, or break out of the page."""
+    """Cells that try to run a script, call an address, leave the frame, or break out of the page."""
     tries = [
         f"<script>fetch('{address}/script'); parent.document.title = 'taken'</script>",
         f"<img src='{address}/image'><img src=x onerror=\"fetch('{address}/onerror')\">",

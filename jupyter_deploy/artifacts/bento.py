@@ -203,7 +203,7 @@ def _serves(path: Path, snapshot: Snapshot) -> bool:
 
 
 def _version_for(folder: Path, version: str, snapshot: Snapshot) -> str:
-    """The snapshot's version, or ``VERSION-2``, … beside a bento in another format: processes may run from that one."""
+    """The snapshot's version, or ``VERSION-2``, … if a bento in another format exists: processes may run from it."""
     names = itertools.chain([version], (f"{version}-{number}" for number in itertools.count(2)))
     return next(name for name in names if not _serves(folder / name, snapshot) or format_of(folder / name) == FORMAT)
 

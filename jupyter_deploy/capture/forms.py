@@ -195,20 +195,20 @@ def _is_number(form: ValueType) -> bool:
     return form is None or isinstance(form, np.generic)
 
 
-def _same(one: ValueType, other: ValueType) -> bool:
-    if one is other or type(one) is not type(other):
-        return one is other
-    if isinstance(one, tuple):
-        return len(one) == len(other) and all(map(_same, one, other))
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_same(inner, other[name]) for name, inner in one.items())
-    if isinstance(one, np.generic | np.ndarray):
-        return bool(one.dtype == other.dtype and one.shape[1:] == other.shape[1:])
-    if hasattr(one, "columns"):
-        return str(getattr(one, "dtypes", "")) == str(getattr(other, "dtypes", "")) and list(one.columns) == list(
+def _same(first: ValueType, other: ValueType) -> bool:
+    if first is other or type(first) is not type(other):
+        return first is other
+    if isinstance(first, tuple):
+        return len(first) == len(other) and all(map(_same, first, other))
+    if isinstance(first, dict):
+        return first.keys() == other.keys() and all(_same(inner, other[name]) for name, inner in first.items())
+    if isinstance(first, np.generic | np.ndarray):
+        return bool(first.dtype == other.dtype and first.shape[1:] == other.shape[1:])
+    if hasattr(first, "columns"):
+        return str(getattr(first, "dtypes", "")) == str(getattr(other, "dtypes", "")) and list(first.columns) == list(
             other.columns
         )
-    return bool(one.dtype == other.dtype) if hasattr(one, "dtype") else bool(one == other)
+    return bool(first.dtype == other.dtype) if hasattr(first, "dtype") else bool(first == other)
 
 
 def _named(form: ValueType) -> str:

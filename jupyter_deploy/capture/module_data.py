@@ -34,7 +34,7 @@ class ModuleData:
         """Pack the files that a replay did not find and that exist here; return the new paths in the snapshot."""
         new = []
         for read in reads:
-            if read["kind"] == "beside":
+            if read["kind"] == "adjacent":
                 new += [name for name, file in self._files_of(read["path"]) if self._pack(name, file)]
         return new
 

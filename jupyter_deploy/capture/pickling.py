@@ -230,7 +230,7 @@ def _parts_of_object(value: Any) -> Iterator[tuple[str, Any]]:
 def names_of(code: CodeType) -> list[str]:
     """Return the global names in a function's code and in its inner functions."""
     inner = (const for const in code.co_consts if isinstance(const, CodeType))
-    return list(dict.fromkeys([*code.co_names, *(name for one in inner for name in names_of(one))]))
+    return list(dict.fromkeys([*code.co_names, *(name for inner_code in inner for name in names_of(inner_code))]))
 
 
 def _slots(kind: type) -> list[tuple[MemberDescriptorType, str]]:

@@ -342,7 +342,7 @@ def _files(root: Path) -> Iterator[tuple[str, Path]]:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(one for one in folders if _is_kept(one))
+        folders[:] = sorted(folder_name for folder_name in folders if _is_kept(folder_name))
         for name in names:
             file = Path(folder) / name
             if _is_kept(name) and file.is_file():

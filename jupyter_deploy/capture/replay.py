@@ -42,7 +42,7 @@ def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, An
     if answer is not None:
         return answer
 
-    def call(root: Path, result: Path) -> str:  # noqa: ARG001 - other calls write a file there
+    def call(_root: Path, result: Path) -> str:
         return f"main({str(snapshot)!r}, {str(result)!r})"
 
     return _in_clean_process(call, interpreter, timeout)

@@ -169,7 +169,7 @@ def _image(mode: str, _: Sequence[Any]) -> Schema:
 
 
 def _list(_: type, item: ValueType, values: Sequence[Any]) -> Schema:
-    return {"type": "array", "items": _of_form(item, [one for value in values for one in value])}
+    return {"type": "array", "items": _of_form(item, [element for value in values for element in value])}
 
 
 def _tuple(_: type, forms: tuple[ValueType, ...], values: Sequence[Any]) -> Schema:

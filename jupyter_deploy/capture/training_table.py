@@ -37,7 +37,7 @@ class TrainingTable:
         The object behind ``table``.
     expression, cell
         The table's expression, and the cell of the fit; None: the user named the table.
-    statements, place
+    statements, fit_index
         All statements of the executed cells, and the index of the fit.
     files
         The files that the cells read it from, each with the execution count of the cell.
@@ -48,7 +48,7 @@ class TrainingTable:
     expression: str | None = None
     cell: int | None = None
     statements: Sequence[Statement] = ()
-    place: int = 0
+    fit_index: int = 0
     files: Mapping[Path, int] = field(default_factory=dict)
     periods: Mapping[str, Period] = field(default_factory=dict)
 

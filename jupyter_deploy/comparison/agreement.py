@@ -31,7 +31,7 @@ SELECT place * least(n, {MOST_LOOKS}) // n AS look,
     CASE WHEN many THEN ceil(share * {MOST_SHARES}) / {MOST_SHARES} ELSE share END,
     count(*), max(s_at)::TIMESTAMP
 FROM placed, kinds GROUP BY ALL ORDER BY look
-"""  # noqa: S608 - constants
+"""
 
 
 def estimate_agreement(connection: duckdb.DuckDBPyConnection) -> tuple[Mean, Estimate | None, list[Look]]:

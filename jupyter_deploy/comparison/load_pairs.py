@@ -98,11 +98,11 @@ def load_records(connection: duckdb.DuckDBPyConnection, home: Path, spec: Compar
     kind = "segment" if files else "VARCHAR"
     fields = f"* REPLACE (filename::{kind} AS filename)"
     columns_read = {**columns, "endpoint": "VARCHAR"}
-    fetch_rows(connection, f"CREATE TEMP TABLE fresh AS SELECT {fields} FROM {lines_of(raw, columns_read)}")  # noqa: S608
-    skipped = _number(connection, f"SELECT count(*) FILTER (NOT {VALID}) FROM fresh")  # noqa: S608
+    fetch_rows(connection, f"CREATE TEMP TABLE fresh AS SELECT {fields} FROM {lines_of(raw, columns_read)}")
+    skipped = _number(connection, f"SELECT count(*) FILTER (NOT {VALID}) FROM fresh")
     compacted = lines_of([file for file in files if file not in raw], columns)
     connection.execute(
-        f"CREATE TEMP VIEW lines AS SELECT * EXCLUDE (endpoint) FROM fresh WHERE {VALID} "  # noqa: S608
+        f"CREATE TEMP VIEW lines AS SELECT * EXCLUDE (endpoint) FROM fresh WHERE {VALID} "
         f"UNION ALL BY NAME SELECT {fields} FROM {compacted}"
     )
     folder = data_folder(home, spec.endpoint.name)
@@ -119,7 +119,7 @@ def select_records(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, 
         WHERE ((role = 'stable' AND release = {quoted(spec.stable)})
             OR (role = {quoted(role)} AND release = {quoted(spec.candidate)}))
             {"AND pair_id IS NOT NULL" if paired else ""}
-    """  # noqa: S608 - quoted
+    """
     connection.execute(f"CREATE TEMP VIEW every AS {query}")
     # Retries are rare, and sorting for the last record is expensive: check first whether there are any.
     known, distinct = connection.execute(
@@ -128,7 +128,7 @@ def select_records(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, 
     if distinct == known:
         connection.execute("CREATE TEMP VIEW selected AS SELECT * FROM every")
     else:
-        connection.execute(f"CREATE TEMP TABLE selected AS SELECT * FROM every {_LAST}")  # noqa: S608 - constants
+        connection.execute(f"CREATE TEMP TABLE selected AS SELECT * FROM every {_LAST}")
 
 
 def load_paired(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec) -> None:
@@ -158,7 +158,7 @@ def summarize(
     """Summarize one release; latencies are of its answers with status 200."""
     rate = error_rate(connection, variant)
     quantiles = connection.execute(
-        f"SELECT quantile_cont(ms, [0.5, 0.95]) FROM ({LATENCIES.format(variant)})"  # noqa: S608
+        f"SELECT quantile_cont(ms, [0.5, 0.95]) FROM ({LATENCIES.format(variant)})"
     ).fetchone()[0]
     p50, p95 = quantiles or (None, None)
     return VariantSummary(
@@ -178,7 +178,7 @@ def summarize(
 def latencies(connection: duckdb.DuckDBPyConnection, variant: Variant) -> list[LatencyShare]:
     """Return the cumulative distribution of a release's latencies at steps of a tenth, where it is exact."""
     steps = connection.execute(
-        f"SELECT ceil(log10(greatest(ms, 1e-3)) * {STEPS}) AS step, count(*) "  # noqa: S608 - constants
+        f"SELECT ceil(log10(greatest(ms, 1e-3)) * {STEPS}) AS step, count(*) "
         f"FROM ({LATENCIES.format(variant)}) GROUP BY step ORDER BY step"
     ).fetchall()
     n = sum(count for _, count in steps)
@@ -270,12 +270,12 @@ def count_errors(connection: duckdb.DuckDBPyConnection, since: datetime) -> dict
 
 def median(connection: duckdb.DuckDBPyConnection, query: str, level: float = LEVEL) -> Estimate | None:
     """Return the median of the column ``ms`` with its interval (``sequential.median_ranks``), computed in DuckDB."""
-    n = _number(connection, f"SELECT count(ms) FROM ({query})")  # noqa: S608
+    n = _number(connection, f"SELECT count(ms) FROM ({query})")
     ranks = median_ranks(n, level)
     if ranks is None:
         return None
     low, lower, upper, high = connection.execute(
-        f"SELECT v[$a], v[$b], v[$c], v[$d] FROM (SELECT list_sort(list(ms)) AS v FROM ({query}))",  # noqa: S608
+        f"SELECT v[$a], v[$b], v[$c], v[$d] FROM (SELECT list_sort(list(ms)) AS v FROM ({query}))",
         {"a": ranks[0], "b": (n + 1) // 2, "c": n // 2 + 1, "d": ranks[1]},
     ).fetchone()
     return Estimate(value=(lower + upper) / 2, interval=Interval(low=low, high=high, level=level), n=n)

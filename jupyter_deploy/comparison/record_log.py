@@ -172,7 +172,7 @@ def _paired(connection: duckdb.DuckDBPyConnection, home: Path, spec: ComparisonS
         SELECT count(*) FILTER (s AND NOT c), count(*) FILTER (c AND NOT s), count(*),
             count(*) FILTER (s_status = 200 AND c_status IN {_REFUSED})
         FROM (SELECT *, s_status >= 500 AS s, c_status >= 500 AS c FROM pairs)
-        """  # noqa: S608
+        """
     ).fetchone()
     mean, estimate, course = agreement.estimate_agreement(connection)
     figures = PairedFigures(

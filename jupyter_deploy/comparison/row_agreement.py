@@ -71,7 +71,7 @@ FROM (
         )
     )
 )
-"""  # noqa: S608 - constants
+"""
 
 _ANSWERS = f"""
 CREATE TEMP TABLE answers AS
@@ -86,7 +86,7 @@ FROM (
         FROM answered WHERE status = 200 AND json_type(outputs) = 'ARRAY'
     )
 )
-"""  # noqa: S608 - constants
+"""
 
 
 def compare_rows(connection: duckdb.DuckDBPyConnection, rule: Rule) -> None:
@@ -135,7 +135,7 @@ def relative_difference(connection: duckdb.DuckDBPyConnection) -> dict[str, Esti
         )
         SELECT max(size), {", ".join(columns)}
         FROM (SELECT size, sum(weight) OVER (ORDER BY size) AS weight FROM sizes)
-        """  # noqa: S608 - constants and numbers
+        """
     ).fetchone()
     quantiles = {
         name: Estimate(
@@ -255,7 +255,7 @@ def _inputs(connection: duckdb.DuckDBPyConnection, pair_ids: list[str], files: l
     lines = lines_of([Path(file) for file in files], {name: COLUMNS[name] for name in ("ts", "pair_id", "inputs")})
     rows = fetch_rows(
         connection,
-        f"SELECT pair_id, arg_max(inputs, {AT}) FROM {lines} WHERE list_contains(?, pair_id) GROUP BY pair_id",  # noqa: S608
+        f"SELECT pair_id, arg_max(inputs, {AT}) FROM {lines} WHERE list_contains(?, pair_id) GROUP BY pair_id",
         [pair_ids],
     )
     return {pair_id: _decoded(inputs) for pair_id, inputs in rows}

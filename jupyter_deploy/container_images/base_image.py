@@ -155,7 +155,7 @@ def fetch_base(source: BaseSource, store: ImageFolder, writing: Writing, environ
     key = entry["digest"].removeprefix("sha256:")
     inspection = writing.kept("bases", key)
     if inspection is None:
-        layers = [(one["mediaType"], store.blob(one["digest"])) for one in manifest["layers"]]
+        layers = [(layer["mediaType"], store.blob(layer["digest"])) for layer in manifest["layers"]]
         pythons, glibc = inspect_layers(layers)
         inspection = {"digest": entry["digest"], "size": entry["size"], "glibc": glibc, "pythons": pythons}
         writing.keep("bases", key, inspection)
@@ -176,7 +176,9 @@ def _held(source: BaseSource, store: ImageFolder) -> Descriptor | None:
     for entry in store.entries():
         if entry.get("annotations", {}).get(BASE_KEY) == source.key:
             manifest = store.manifest(entry["digest"])
-            if all(store.blob(one["digest"]).exists() for one in (manifest["config"], *manifest["layers"])):
+            if all(
+                store.blob(descriptor["digest"]).exists() for descriptor in (manifest["config"], *manifest["layers"])
+            ):
                 return entry
     return None
 
@@ -193,7 +195,7 @@ def _require_processor(config: dict[str, Any], source: BaseSource, environment: 
 def _python(pythons: list[list[str]], source: BaseSource, environment: Environment) -> Python:
     minor = environment.minor
     installed = [Python(path, version) for path, version in pythons]
-    fitting = [one for one in installed if one.minor == minor]
+    fitting = [python for python in installed if python.minor == minor]
     if fitting:
         return fitting[0]
     there = f"has Python {', '.join(one.version for one in installed)}" if installed else "has no Python"
@@ -218,7 +220,7 @@ def _digest_in(folder: Path, tag: str, base: str) -> str:
         entries = json.loads((folder / "index.json").read_bytes())["manifests"]
     except (OSError, ValueError, KeyError) as error:
         raise BaseUnfit(f"the base image {base} is not there: {folder} is no image layout", remedy) from error
-    names = {str(one.get("annotations", {}).get("org.opencontainers.image.ref.name", "")): one for one in entries}
+    names = {str(entry.get("annotations", {}).get("org.opencontainers.image.ref.name", "")): entry for entry in entries}
     entry = names.get(tag) if tag else entries[0] if len(entries) == 1 else None
     if entry is None:
         there = ", ".join(sorted(filter(None, names))) or "none with a tag"
@@ -253,7 +255,7 @@ def _skopeo(arguments: list[str], environment: Environment, lock: int | None = N
     if ended.code == 0:
         return ended.output.decode(errors="replace")
     details = "\n".join(without_credentials(ended.complaints).strip().splitlines()[-_TAIL:])
-    source = next(one for one in arguments if ":/" in one)
+    source = next(argument for argument in arguments if ":/" in argument)
     if "no image found in" in details:
         raise BaseUnfit(
             f"the base image {source} is not there for {system}/{processor}, on which the notebook ran",

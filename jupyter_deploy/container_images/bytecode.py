@@ -77,4 +77,4 @@ def compiled(sources: Iterable[Entry], by: Compiler, folder: Path, lock: int) ->
     files = ((entry.name, entry.source) for entry in sources if isinstance(entry.source, Path))
     work = to_compile(files, by.minor, folder)
     compile_all(work, by.interpreter, (lock,))
-    return [Entry(one.inside, one.target) for one in work if one.target.exists()]
+    return [Entry(module.inside, module.target) for module in work if module.target.exists()]

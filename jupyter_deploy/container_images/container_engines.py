@@ -67,7 +67,7 @@ class _Made:
 
     def position(self, image: str) -> int:
         """The image's position in the order of making; -1: the build did not make it."""
-        return max((position for position, one in enumerate(self.images) if image.startswith(one)), default=-1)
+        return max((position for position, prefix in enumerate(self.images) if image.startswith(prefix)), default=-1)
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ class Engine:
     def _images(self) -> set[str]:
         """The ids of all images."""
         ids = self._query(["images", "--all", "--quiet", "--no-trunc"]).output.decode().split()
-        return {one.removeprefix("sha256:") for one in ids}
+        return {image_id.removeprefix("sha256:") for image_id in ids}
 
     def _query(self, arguments: Sequence[str]) -> Completed:
         try:
@@ -277,4 +277,4 @@ def _dockers(context: Path, base: Base, name: str) -> list[str]:
 def _secrets(secrets: Secrets) -> list[str]:
     options = [f"id={secrets.settings[0]},type=env,src={_SETTINGS}"]
     options += [f"id={name},type=file,src={file}" for name, file in secrets.files.items()]
-    return [word for one in options for word in ("--secret", one)]
+    return [word for option in options for word in ("--secret", option)]

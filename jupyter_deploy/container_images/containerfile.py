@@ -82,16 +82,16 @@ def containerfile(recipe: Recipe) -> str:
 def _head(recipe: Recipe) -> str:
     options = " ".join(f"--secret id={name},src=…" for name in (SETTINGS, NETRC, CERTIFICATES, CONFIG))
     return f"""\
-# {_plain(recipe.tag)} as a container image: written by nbdeploy, which has an engine build it so:
+# {_plain(recipe.tag)} as a container image: written by nbdeploy, which builds it with an engine:
 #
 #   buildah build --layers --timestamp 0 --identity-label=false --network host \\
 #     {options} .
 #
-# The context has what is copied below: {REQUIREMENTS} and {TIDY}, which lie beside this file; {TOOLS}/ with the
-# program uv and the folder wheels/, for those that no index has; and a folder for each layer, with files as they lie
-# in the image.
+# The context has the copied files: {REQUIREMENTS} and {TIDY}, which are next to this file; {TOOLS}/ with the program
+# uv and the folder wheels/, for distributions that no index has; and a folder for each layer, with the files of the
+# image.
 #
-# What has passwords in it, and a company's certificates, are secrets of the build, which are in no layer and in no
+# Files with passwords, and a company's certificates, are secrets of the build, which are in no layer and in no
 # history: {SETTINGS} (uv's variables as JSON, such as {{"UV_DEFAULT_INDEX": "…"}}), {NETRC}, {CERTIFICATES}
 # and {CONFIG} (uv's file). Those that are not needed are left out.
 """

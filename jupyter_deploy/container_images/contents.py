@@ -66,12 +66,12 @@ def _of_layer(
         elif not member.isdir():  # a link or a device hides a file of that path
             covered = _at_or_below(path, missing)
             hidden |= covered
-            here = {one: value for one, value in here.items() if one not in covered}
+            here = {name: value for name, value in here.items() if name not in covered}
     return here, hidden
 
 
 def _at_or_below(path: str, missing: Collection[str]) -> set[str]:
-    return {one for one in missing if one == path or one.startswith(f"{path}/") or not path}
+    return {name for name in missing if name == path or name.startswith(f"{path}/") or not path}
 
 
 def _sha256(file: IO[bytes]) -> str:

@@ -114,7 +114,7 @@ def layer_of(plan: ImagePlan, base: Base, by: Compiler, writing: Writing, progre
     options = ["--prefix", str(prefix), "--python", by.interpreter, "--python-version", by.minor]
     options += ["--python-platform", requirements.platform, "--only-binary", ":all:"]
     # uv would use a cached wheel of that name and version.
-    options += [word for one in requirements.local for word in ("--refresh-package", one.name)]
+    options += [word for distribution in requirements.local for word in ("--refresh-package", distribution.name)]
     try:
         write_wheels(requirements.local, wheels, writing.lock)
         links = wheels if requirements.local else None

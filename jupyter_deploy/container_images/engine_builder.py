@@ -110,7 +110,7 @@ def _recipe(plan: ImagePlan, base: Base, requirements: Requirements, parts: Part
         python=base.python.path,
         count=len(requirements.versions),
         no_index=sources.no_index,
-        refreshed=[one.name for one in requirements.local],
+        refreshed=[distribution.name for distribution in requirements.local],
         large=[title_of(entry) for entry, _ in parts.large],
         variables=variables(base),
         command=entry_point(plan),
@@ -206,14 +206,14 @@ def _enter(built: Path, base: Base, kinds: Sequence[tuple[LayerKind, str]], writ
         pack = _packed if settled else _settled
         layers.append(Layer(kind, title, pack(blob(diff_id), diff_id, writing, compressed=compressed), compressed))
     if not settled:
-        content = as_json(_of_1970(json.loads(content), [*below, *(one.packed.diff_id for one in layers)]))
+        content = as_json(_of_1970(json.loads(content), [*below, *(layer.packed.diff_id for layer in layers)]))
     shutil.rmtree(built)
     return enter(writing, base, layers, writing.put(content, CONFIG_TYPE), "engine")
 
 
 def _of_1970(config: dict[str, Any], diff_ids: list[str]) -> dict[str, Any]:
     """A configuration with other layers, and all times at the beginning of 1970."""
-    history = [{**one, "created": _BEGINNING} for one in config.get("history", ())]
+    history = [{**entry, "created": _BEGINNING} for entry in config.get("history", ())]
     return {**config, "created": _BEGINNING, "history": history, "rootfs": {"type": "layers", "diff_ids": diff_ids}}
 
 

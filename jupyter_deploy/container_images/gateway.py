@@ -78,12 +78,12 @@ class GatewayBuilder:
             python=below.python.version,
             layers=tuple(
                 Layer(
-                    kind=one["annotations"][LAYER_KIND],
-                    title=one["annotations"][TITLE],
-                    digest=one["digest"],
-                    size=one["size"],
+                    kind=layer["annotations"][LAYER_KIND],
+                    title=layer["annotations"][TITLE],
+                    digest=layer["digest"],
+                    size=layer["size"],
                 )
-                for one in manifest["layers"]
+                for layer in manifest["layers"]
             ),
         )
 

@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:  # noqa: RET503 - where it becomes Envoy 
         str(ENVOY), "-c", str(COPY), "--disable-hot-restart", "--concurrency", "2",
         "--file-flush-interval-msec", "200", "--log-level", "warning",
     ]  # fmt: skip
-    os.execve(command[0], command, environment)  # noqa: S606 - the purpose of this program
+    os.execve(command[0], command, environment)
 
 
 def ask(path: str) -> int:

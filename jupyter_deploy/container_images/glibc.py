@@ -48,7 +48,7 @@ def _require(distribution: str, needs: Iterable[tuple[_Version, Path]], base: Ba
     needed, library = max(needs, default=((0, 0), Path()))
     if needed <= base.glibc:
         return
-    words, has = (".".join(map(str, one)) for one in (needed, base.glibc))
+    words, has = (".".join(map(str, version)) for version in (needed, base.glibc))
     raise BaseUnfit(
         f"{distribution} needs glibc {words} ({library.name}), and the base image {base.name} has {has}",
         "its wheel was built on a newer system than the base is: name an index or a folder with one for manylinux, "
@@ -71,6 +71,6 @@ def _installed(info: Path) -> Iterator[tuple[_Version, Path]]:
 
 
 def _newest(content: bytes, library: Path) -> Iterator[tuple[_Version, Path]]:
-    versions = [(int(one[1]), int(one[2])) for one in _NEEDED.finditer(content)]
+    versions = [(int(match[1]), int(match[2])) for match in _NEEDED.finditer(content)]
     if versions:
         yield max(versions), library

@@ -108,5 +108,5 @@ def _config(plan: ImagePlan, base: Base, layers: Sequence[Layer]) -> dict[str, A
         "StopSignal": STOP,
     }
     created = plan.snapshot.manifest.provenance.captured_at.isoformat()
-    titled = [(one.packed, f"{one.kind}: {one.title}") for one in layers]
+    titled = [(layer.packed, f"{layer.kind}: {layer.title}") for layer in layers]
     return configuration(base, titled, containers, created=created)

@@ -63,7 +63,7 @@ class ImageFolder:
 
     def images(self) -> list[Image]:
         """The images of nbdeploy, newest first, without bases and other tools' images."""
-        entries = sorted(self.entries(), key=lambda one: one.get("annotations", {}).get(BUILT, ""), reverse=True)
+        entries = sorted(self.entries(), key=lambda entry: entry.get("annotations", {}).get(BUILT, ""), reverse=True)
         images = {entry["digest"]: self._image(entry) for entry in entries}
         return [image for image in images.values() if image]
 
@@ -173,8 +173,8 @@ class ImageFolder:
                 document = json.loads(self.blob(digest).read_bytes())
             except (OSError, ValueError):
                 continue
-            waiting += [one["digest"] for one in document.get("manifests", ())]
-            reached |= {one["digest"] for one in document.get("layers", ())}
+            waiting += [manifest["digest"] for manifest in document.get("manifests", ())]
+            reached |= {layer["digest"] for layer in document.get("layers", ())}
             reached |= {document["config"]["digest"]} if "config" in document else set()
         return reached
 
@@ -197,7 +197,7 @@ def image_of(entry: Descriptor, manifest: Mapping[str, Any], config: Mapping[str
         base=f"{name}@{digest}" if name else digest,
         platform=f"{config['os']}/{config['architecture']}",
         python=about.get(PYTHON, ""),
-        layers=tuple(_layer(one) for one in manifest["layers"]),
+        layers=tuple(_layer(layer) for layer in manifest["layers"]),
         labels=labels,
     )
 
@@ -280,7 +280,7 @@ class Writing:
             "annotations": {BUILT: datetime.now(UTC).isoformat(), REF_NAME: ref_name(descriptor["digest"])}
             | dict(annotations)
         }
-        others = [one for one in self._store.entries() if one["digest"] != descriptor["digest"]]
+        others = [entry for entry in self._store.entries() if entry["digest"] != descriptor["digest"]]
         self.replace([*others, entry])
 
     def replace(self, entries: Sequence[Descriptor]) -> None:

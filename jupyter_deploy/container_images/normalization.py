@@ -112,7 +112,7 @@ def to_compile(files: Iterable[tuple[str, Path]], minor: str, folder: Path) -> l
         if path.suffix == ".py" and "tests" not in path.parts:
             inside = path.parent / "__pycache__" / f"{path.stem}.cpython-{minor.replace('.', '')}.pyc"
             sources.append(Source(str(inside), file, folder / inside, f"/{name}"))
-    return sorted(sources, key=lambda one: one.inside)
+    return sorted(sources, key=lambda source: source.inside)
 
 
 def compile_all(sources: Sequence[Source], interpreter: str, held: Sequence[int] = ()) -> None:
@@ -121,7 +121,7 @@ def compile_all(sources: Sequence[Source], interpreter: str, held: Sequence[int]
     One process compiles a folder of ``site-packages`` in a fixed order, since its marshalled bytes depend on the files
     before. ``held``: descriptors that these processes inherit.
     """
-    batches = [list(batch) for _, batch in groupby(sources, key=lambda one: _top(one.inside))]
+    batches = [list(batch) for _, batch in groupby(sources, key=lambda source: _top(source.inside))]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for _ in pool.map(partial(_compile, interpreter, held), sorted(batches, key=len, reverse=True)):
             pass
@@ -134,9 +134,9 @@ def _top(name: str) -> str:
 
 
 def _compile(interpreter: str, held: Sequence[int], batch: Sequence[Source]) -> None:
-    values = [[str(one.file), str(one.target), one.shown] for one in batch]
-    for one in batch:
-        one.target.parent.mkdir(parents=True, exist_ok=True)
+    values = [[str(source.file), str(source.target), source.shown] for source in batch]
+    for source in batch:
+        source.target.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(
         [interpreter, "-P", "-s", "-S", "-W", "ignore", "-c", _COMPILE],
         input=json.dumps(values),
@@ -195,14 +195,14 @@ def main(command_name: str, *arguments: str) -> None:
     if command_name == "with":
         settings, *command = arguments
         values = json.loads(Path(settings).read_text("utf-8")) if Path(settings).exists() else {}
-        os.execve(command[0], command, os.environ | values)  # noqa: S606 - the Containerfile names the program
+        os.execve(command[0], command, os.environ | values)
     minor = f"{sys.version_info.major}.{sys.version_info.minor}"
     if command_name == "venv":
         folders = [Path(arguments[0])]
         _tidy(folders[0], sys.executable, minor)
     else:
         inside, *named = arguments
-        folders = [Path(one) for one in named]
+        folders = [Path(name) for name in named]
         for folder in folders:
             files = ((str(file.relative_to(folder)), file) for file in _below(folder / inside))
             compile_all(to_compile(files, minor, folder), sys.executable)

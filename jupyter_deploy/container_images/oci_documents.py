@@ -98,15 +98,15 @@ def configuration(
 def manifest_of(base: Base, layers: Sequence[Layer], config: Descriptor, builder: Builder) -> dict[str, Any]:
     """The manifest of an image on a base."""
     below = [
-        {key: one[key] for key in ("mediaType", "digest", "size")}
+        {key: layer[key] for key in ("mediaType", "digest", "size")}
         | {"annotations": {LAYER_KIND: "base", TITLE: "base image"}}
-        for one in base.manifest["layers"]
+        for layer in base.manifest["layers"]
     ]
     return {
         "schemaVersion": 2,
         "mediaType": MANIFEST_TYPE,
         "config": dict(config),
-        "layers": [*below, *(one.descriptor for one in layers)],
+        "layers": [*below, *(layer.descriptor for layer in layers)],
         "annotations": {BASE_DIGEST: base.digest, BUILDER: builder, PYTHON: base.python.version},
     }
 

@@ -72,8 +72,8 @@ def indexes() -> Indexes:
     named = {name: value for name, value in settings.items() if _PASSED_ON.fullmatch(name) and value}
     _require_reachable(named)
     links = settings.get("UV_FIND_LINKS", "").replace(",", " ").split()
-    folders = tuple(Path(folder_of(one)).absolute() for one in links if folder_of(one))
-    named["UV_FIND_LINKS"] = ",".join([f"/build/{TOOLS}/wheels", *(one for one in links if not folder_of(one))])
+    folders = tuple(Path(folder_of(link)).absolute() for link in links if folder_of(link))
+    named["UV_FIND_LINKS"] = ",".join([f"/build/{TOOLS}/wheels", *(link for link in links if not folder_of(link))])
     files = {name: file for name, file in _files(settings).items() if file.is_file()}
     within = {NETRC: "NETRC", CERTIFICATES: "SSL_CERT_FILE", CONFIG: "UV_CONFIG_FILE"}
     named |= {within[name]: f"/run/secrets/{name}" for name in files}

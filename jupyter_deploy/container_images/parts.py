@@ -68,13 +68,13 @@ def _bento(plan: ImagePlan) -> tuple[list[Entry], list[Entry]]:
         inside = entry.name.removeprefix(f"{BENTO_FOLDER}/")
         if inside.startswith("env/") or "__pycache__" in inside or not isinstance(entry.source, Path):
             continue
-        one = Entry(entry.name, entry.source)
+        copied = Entry(entry.name, entry.source)
         if inside.startswith("src/serving/"):
-            serving.append(one)
+            serving.append(copied)
         elif inside == "bento.yaml":
             rest.append(Entry(entry.name, _WRITTEN.sub(captured, entry.source.read_bytes())))
         else:
-            rest.append(one)
+            rest.append(copied)
     return serving, rest
 
 
@@ -121,7 +121,7 @@ def title_of(entry: Entry) -> str:
 
 def variables(base: Base) -> dict[str, str]:
     """The variables of a container, the base's among them."""
-    inherited = dict(one.partition("=")[::2] for one in base.config.get("config", {}).get("Env") or ())
+    inherited = dict(variable.partition("=")[::2] for variable in base.config.get("config", {}).get("Env") or ())
     return inherited | {
         "PATH": f"/{VENV}/bin:{inherited.get('PATH', _PATH)}",
         "BENTOML_HOME": f"/{HOME}",

@@ -145,9 +145,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if process.returncode is not None:
         return
     contained = _apart(process.pid)
-    for one in contained:
+    for program in contained:
         with contextlib.suppress(psutil.Error):
-            one.kill()
+            program.kill()
     if contained:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_PATIENCE)
@@ -163,7 +163,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _apart(group: int) -> list[psutil.Process]:
     """The descendants of a group's leader that are in other groups."""
     with contextlib.suppress(psutil.Error, ProcessLookupError):
-        return [one for one in psutil.Process(group).children(recursive=True) if os.getpgid(one.pid) != group]
+        return [child for child in psutil.Process(group).children(recursive=True) if os.getpgid(child.pid) != group]
     return []
 
 
@@ -175,6 +175,6 @@ def _signal(group: int, number: int) -> None:
 def masked(text: str, secrets: Iterable[str] = ()) -> str:
     """A program's text without credentials in URLs, without queries (they may be signed) and without ``secrets``."""
     text = re.sub(r"(\w+://[^\s\"'?]+)\?[^\s\"']*", r"\1?…", without_credentials(text))
-    for secret in sorted({one for one in secrets if one}, key=len, reverse=True):
+    for secret in sorted({value for value in secrets if value}, key=len, reverse=True):
         text = text.replace(secret, "…")
     return text

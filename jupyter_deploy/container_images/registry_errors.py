@@ -133,7 +133,7 @@ _OTHER = Refusal("", "the request to {registry} failed", "read the last line")
 def refusal(complaints: str, reference: Reference) -> Refusal:
     """The kind of failure in a program's last message."""
     plain = without_names(complaints, reference)
-    return next((one for one in _REFUSALS if re.search(one.sign, plain, re.IGNORECASE)), _OTHER)
+    return next((refusal for refusal in _REFUSALS if re.search(refusal.sign, plain, re.IGNORECASE)), _OTHER)
 
 
 def registry_error(

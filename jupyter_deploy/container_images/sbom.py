@@ -147,7 +147,7 @@ def _licences(installed: metadata.Distribution) -> list[License]:
         names: Iterable[str] = [declared]
     else:
         classifiers = about.get_all("Classifier") or []
-        names = {one.rpartition(" :: ")[2] for one in classifiers if one.startswith("License :: ")}
+        names = {classifier.rpartition(" :: ")[2] for classifier in classifiers if classifier.startswith("License :: ")}
     return [LicenseFactory().make_from_string(name) for name in sorted(names)]
 
 

@@ -79,7 +79,9 @@ class Skopeo:
         RegistryError
         """
         manifest = self._manifest(reference)
-        return frozenset(one["digest"] for one in json.loads(manifest).get("layers", ())) if manifest else frozenset()
+        return (
+            frozenset(layer["digest"] for layer in json.loads(manifest).get("layers", ())) if manifest else frozenset()
+        )
 
     def image(self, reference: Reference) -> Image | None:
         """The image at a digest; None: nbdeploy did not make it.
@@ -287,7 +289,7 @@ def add_to_index(store: Path, image: Mapping[str, object]) -> None:
         except FileNotFoundError:
             content = {"schemaVersion": 2, "manifests": []}
             write_atomic(store / "oci-layout", '{"imageLayoutVersion": "1.0.0"}')
-        if all(one["digest"] != image["digest"] for one in content["manifests"]):
+        if all(descriptor["digest"] != image["digest"] for descriptor in content["manifests"]):
             # The name for other tools.
             named = {"org.opencontainers.image.ref.name": str(image["digest"]).replace(":", "-")}
             content["manifests"].append({**image, "annotations": named})
@@ -301,5 +303,6 @@ def is_whole(store: Path, digest: str) -> bool:
     except FileNotFoundError:
         return False
     return all(
-        single_image_layout.blob(store, one["digest"]).is_file() for one in [manifest["config"], *manifest["layers"]]
+        single_image_layout.blob(store, descriptor["digest"]).is_file()
+        for descriptor in [manifest["config"], *manifest["layers"]]
     )

@@ -38,7 +38,7 @@ def select_builds(lock: Mapping[str, str], *, gpu: bool) -> dict[str, str]:
                 f"the notebook ran on {name} {version}, which cannot use a GPU, and the image is to have one",
                 "deploy it from an environment with the CUDA build, or publish without a GPU",
             )
-    for_cuda = [name for name, one in torch.items() if (one.local or ("cu" if cuda else "")).startswith("cu")]
+    for_cuda = [name for name, version in torch.items() if (version.local or ("cu" if cuda else "")).startswith("cu")]
     if gpu or not for_cuda:
         return dict(lock)
     processors = {name: f"{torch[name].public}+cpu" for name in for_cuda}

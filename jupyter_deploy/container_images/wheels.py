@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import InvalidWheelFilename, NormalizedName, canonicalize_name, parse_wheel_filename
 
 from jupyter_deploy.domain.capture.artifacts import Environment
 from jupyter_deploy.domain.errors import EnvironmentNotBuilt, InvalidInput
@@ -45,21 +45,33 @@ def local_only(environment: Environment) -> list[LocalDistribution]:
         The source of one is missing.
     """
     lock = {canonicalize_name(name): version for name, version in environment.distributions.items()}
-    locked = [one for one in _of(environment.interpreter) if lock.get(canonicalize_name(one.name)) == one.version]
+    locked = [
+        distribution
+        for distribution in _of(environment.interpreter)
+        if lock.get(_key(distribution)[0]) == distribution.version
+    ]
     offered = _offered() if locked else set()
-    local = [one for one in locked if (canonicalize_name(one.name), one.version) not in offered]
-    for one in local:
-        if not one.source.exists():
+    local = [distribution for distribution in locked if _key(distribution) not in offered]
+    for distribution in local:
+        if not distribution.source.exists():
             raise InvalidInput(
-                f"{one.name} {one.version} exists on this machine only, and {one.source}, where it came from, is gone",
+                f"{_title(distribution)} exists on this machine only, and its source {distribution.source} is gone",
                 _REMEDY,
             )
     return local
 
 
+def _key(distribution: LocalDistribution) -> tuple[NormalizedName, str]:
+    return canonicalize_name(distribution.name), distribution.version
+
+
+def _title(distribution: LocalDistribution) -> str:
+    return f"{distribution.name} {distribution.version}"
+
+
 def state_of(distributions: Sequence[LocalDistribution]) -> dict[str, str]:
     """By name, a hash of the source's file names, sizes and times."""
-    return {one.name: _state(one.source) for one in distributions}
+    return {distribution.name: _state(distribution.source) for distribution in distributions}
 
 
 def write_wheels(distributions: Sequence[LocalDistribution], into: Path, lock: int) -> None:
@@ -72,24 +84,26 @@ def write_wheels(distributions: Sequence[LocalDistribution], into: Path, lock: i
     InvalidInput
         The source now has another version than the notebook ran on.
     """
-    for one in distributions:
-        if one.source.is_file():
-            shutil.copy(one.source, into)
+    for distribution in distributions:
+        if distribution.source.is_file():
+            shutil.copy(distribution.source, into)
         else:
             run_uv(
-                ["build", "--wheel", "--no-progress", "--out-dir", str(into), str(one.source)],
+                ["build", "--wheel", "--no-progress", "--out-dir", str(into), str(distribution.source)],
                 into,
                 lock,
                 settings=uvs_settings(pips_settings()),
-                failed=f"{one.name} {one.version} exists on this machine only: of {one.source} no wheel could be built",
+                failed=f"{_title(distribution)} exists on this machine only: "
+                f"of {distribution.source} no wheel could be built",
                 remedy=_REMEDY,
             )
     there = _wheels_in(into)
-    for one in distributions:
-        if (canonicalize_name(one.name), one.version) not in there:
-            now = ", ".join(version for name, version in there if name == canonicalize_name(one.name)) or "no wheel"
+    for distribution in distributions:
+        key = _key(distribution)
+        if key not in there:
+            now = ", ".join(version for name, version in there if name == key[0]) or "no wheel"
             raise InvalidInput(
-                f"the notebook ran on {one.name} {one.version}, and {one.source} now makes {now}",
+                f"the notebook ran on {_title(distribution)}, and {distribution.source} now makes {now}",
                 "install it again and deploy the notebook anew, or " + _REMEDY,
             )
 

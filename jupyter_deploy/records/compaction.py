@@ -150,20 +150,20 @@ def _write(connection: duckdb.DuckDBPyConnection, source: Path, target: Path, li
     names = ", ".join(line_format.columns)
     fetch_rows(
         connection,
-        f"CREATE OR REPLACE TEMP TABLE read AS SELECT row_number() OVER () AS line, {names} "  # noqa: S608
+        f"CREATE OR REPLACE TEMP TABLE read AS SELECT row_number() OVER () AS line, {names} "
         f"FROM {lines_of([source], line_format.columns)}",
     )
-    rows, good = connection.execute(f"SELECT count(*), count(*) FILTER ({line_format.valid}) FROM read").fetchone()  # noqa: S608
+    rows, good = connection.execute(f"SELECT count(*), count(*) FILTER ({line_format.valid}) FROM read").fetchone()
     lines = _count(source)
     if rows != lines:
         raise StoreError(f"{rows} of {lines} lines were read")
-    replace_with(f"SELECT {names} FROM read WHERE {line_format.valid} ORDER BY {AT}, line", target, connection)  # noqa: S608
+    replace_with(f"SELECT {names} FROM read WHERE {line_format.valid} ORDER BY {AT}, line", target, connection)
     written = connection.execute(
-        f"SELECT count(*) FROM read_parquet({quoted(str(segments.temporary(target)))})"  # noqa: S608
+        f"SELECT count(*) FROM read_parquet({quoted(str(segments.temporary(target)))})"
     ).fetchone()[0]
     if written != good:
         raise StoreError(f"{written} of {good} records were written")
-    return [row for (row,) in connection.execute(f"SELECT line FROM read WHERE NOT {line_format.valid}").fetchall()]  # noqa: S608
+    return [row for (row,) in connection.execute(f"SELECT line FROM read WHERE NOT {line_format.valid}").fetchall()]
 
 
 def _count(path: Path) -> int:

@@ -117,7 +117,7 @@ def _json(path: Path) -> Iterator[_Item]:
 def _parquet(path: Path) -> Iterator[_Item]:
     with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection:
         connection.execute("SET enable_progress_bar = false")  # it would corrupt the document on stdout
-        table = connection.execute(f"SELECT * FROM read_parquet({listed([path])})")  # noqa: S608 - quoted
+        table = connection.execute(f"SELECT * FROM read_parquet({listed([path])})")
         names = [column[0] for column in table.description]
         for number, values in enumerate(table.fetchall(), 1):
             yield f"row {number}", _row_item(dict(zip(names, values, strict=True)))

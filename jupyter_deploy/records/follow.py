@@ -108,7 +108,7 @@ def _read_all(files: list[Path]) -> list[Record]:
     if not files:
         return []
     with database(*{path.parent for path in files}) as connection:
-        rows = fetch_rows(connection, f"SELECT {FIELDS} FROM {lines_of(files, COLUMNS)} ORDER BY {AT}")  # noqa: S608
+        rows = fetch_rows(connection, f"SELECT {FIELDS} FROM {lines_of(files, COLUMNS)} ORDER BY {AT}")
     return as_records(rows)
 
 

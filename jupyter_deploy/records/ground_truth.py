@@ -130,7 +130,7 @@ class RecordedGroundTruth:
         folder = segments.feedback_folder(self._home, checked_name(endpoint))
         with _joined(self._home, endpoint) as connection:
             counts = connection.execute(_COUNTS).fetchone()
-            lines = f"SELECT count(*) FROM {_feedback(folder)} WHERE NOT {FEEDBACK_VALID}"  # noqa: S608 - constants
+            lines = f"SELECT count(*) FROM {_feedback(folder)} WHERE NOT {FEEDBACK_VALID}"
             ((torn,),) = fetch_rows(connection, lines)
             releases = dict(connection.execute(_BY_RELEASE).fetchall())
         posted, repeated, joined, late, ambiguous, unknown, known = counts

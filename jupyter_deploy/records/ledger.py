@@ -67,12 +67,12 @@ def load(connection: duckdb.DuckDBPyConnection, home: Path, endpoint: str, candi
     of_endpoint = f"pair_id IS NOT NULL AND coalesce(endpoint, '-') IN ('', '-', {quoted(endpoint)})"
     both = ", ".join(map(quoted, (candidate, candidate.partition(":")[2])))
     connection.execute(
-        f"CREATE TEMP VIEW copies AS SELECT pair_id, {AT} AS moment, status, flags FROM {copies} "  # noqa: S608
+        f"CREATE TEMP VIEW copies AS SELECT pair_id, {AT} AS moment, status, flags FROM {copies} "
         f"WHERE {of_endpoint} AND release IN ({both}) AND {_TO_BE_RECORDED}"
     )
     both = ", ".join(map(quoted, (stable, stable.partition(":")[2])))
     connection.execute(
-        f"CREATE TEMP VIEW others AS SELECT pair_id FROM {edge} "  # noqa: S608
+        f"CREATE TEMP VIEW others AS SELECT pair_id FROM {edge} "
         f"WHERE {of_endpoint} AND release NOT IN ('', '-', {both})"
     )
 

@@ -35,7 +35,7 @@ SELECT * FROM (
     SELECT *, true AS fresh FROM fresh WHERE valid
     UNION ALL BY NAME SELECT *, false AS fresh FROM compacted
 ) {{earlier}} ORDER BY {_NEWEST} LIMIT $most
-"""  # noqa: S608 - constants
+"""
 
 _INPUTS = f"""
 UPDATE page SET input = inputs_read.input, output = inputs_read.output, bare = inputs_read.bare
@@ -46,13 +46,13 @@ FROM (
 ) AS inputs_read
 WHERE NOT page.fresh AND {_KEY.replace("(", "(page.").replace(", ", ", page.")}
     = {_KEY.replace("(", "(inputs_read.").replace(", ", ", inputs_read.")}
-"""  # noqa: S608 - constants
+"""
 
 _ROWS = f"""
 SELECT moment::VARCHAR, request_id, pair_id, release, role, status, latency_ms, rows, input, output, bare,
     left(concat_ws(': ', error->>'$.type', nullif(error->>'$.message', '')), {BEGINNING})
 FROM page ORDER BY {_NEWEST}
-"""  # noqa: S608 - constants
+"""
 
 
 def page(home: Path, endpoint: str, record_filter: RecordFilter, *, before: str | None, limit: int) -> RecordPage:
@@ -108,7 +108,7 @@ def pair(home: Path, endpoint: str, key: str) -> Pair:
     same = f"({AT}, request_id, coalesce(pair_id, ''), release, role) = {_KEY_PARAMETERS}"
     with reading(folder), database(folder) as connection:
         lines = lines_of(segments(home, endpoint), COLUMNS)
-        query = f"SELECT {FIELDS} FROM {lines} WHERE {VALID} AND (pair_id = $pair_id OR {same}) ORDER BY {AT}, release"  # noqa: S608
+        query = f"SELECT {FIELDS} FROM {lines} WHERE {VALID} AND (pair_id = $pair_id OR {same}) ORDER BY {AT}, release"
         rows = fetch_rows(connection, query, record_key._asdict())
     record = next((as_records([row]) for row in rows if _is_record(record_key, row)), [])
     if not record:
@@ -126,14 +126,14 @@ def _load(connection: duckdb.DuckDBPyConnection, files: list[Path], record_filte
     raw = [file for file in files if file.suffix != ".parquet"]
     fetch_rows(
         connection,
-        f"CREATE TEMP TABLE fresh AS SELECT {_SUMMARY_COLUMNS}, {_BEGINNINGS}, {VALID} AS valid "  # noqa: S608 - quoted
+        f"CREATE TEMP TABLE fresh AS SELECT {_SUMMARY_COLUMNS}, {_BEGINNINGS}, {VALID} AS valid "
         f"FROM {lines_of(raw, COLUMNS)} WHERE NOT {VALID} OR ({condition})",
     )
     # A search for text reads every byte: do so once.
     kind = "TABLE" if record_filter.text else "VIEW"
     compacted = lines_of([file for file in files if file not in raw], COLUMNS)
     connection.execute(
-        f"CREATE TEMP {kind} compacted AS SELECT {_SUMMARY_COLUMNS}, '' AS input, '' AS output, false AS bare "  # noqa: S608
+        f"CREATE TEMP {kind} compacted AS SELECT {_SUMMARY_COLUMNS}, '' AS input, '' AS output, false AS bare "
         f"FROM {compacted} WHERE {condition}"
     )
     total, torn = connection.execute(

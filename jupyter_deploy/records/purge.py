@@ -62,7 +62,7 @@ class PurgeSelection:
         conditions = [f"endpoint = {quoted(self.endpoint)}"]
         if self.before is not None:
             moment = f"TIMESTAMP_NS {quoted(in_utc(self.before).isoformat(' '))}"
-            going = f"SELECT request_id FROM {records} WHERE {VALID} GROUP BY request_id HAVING max({AT}) < {moment}"  # noqa: S608
+            going = f"SELECT request_id FROM {records} WHERE {VALID} GROUP BY request_id HAVING max({AT}) < {moment}"
             conditions.append(f"({AT} < {moment}{f' OR request_id IN ({going})' if records else ''})")
         if self.request_ids:
             conditions.append(f"request_id IN ({', '.join(map(quoted, self.request_ids))})")
@@ -170,7 +170,7 @@ def _purge_folder(folder: Path, guard: Path, line_format: LineFormat, condition:
     with database(folder, *also) as connection:
         counts = fetch_rows(
             connection,
-            f"SELECT filename, count(*), count(*) FILTER ({condition}), "  # noqa: S608 - quoted
+            f"SELECT filename, count(*), count(*) FILTER ({condition}), "
             f"(max({AT}) FILTER ({condition}))::TIMESTAMP "
             f"FROM {lines_of([s.path for s in files.values()], line_format.columns)} "
             "GROUP BY filename ORDER BY filename",
@@ -195,7 +195,7 @@ def _purge_file(
     # Rejected lines have their own rule, and count only if their Parquet file exists, even an empty one.
     if stays or segment.sibling("rejected").exists():
         replace_with(
-            f"SELECT {', '.join(line_format.columns)} FROM {lines_of([segment.path], line_format.columns)} "  # noqa: S608 - quoted
+            f"SELECT {', '.join(line_format.columns)} FROM {lines_of([segment.path], line_format.columns)} "
             f"WHERE NOT coalesce({condition}, false) ORDER BY {AT}",
             segment.path,
             connection,

@@ -156,13 +156,13 @@ def lines_of(files: Sequence[Path], columns: dict[str, str]) -> str:
     if lines:
         types = ", ".join(f"{name}: '{kind}'" for name, kind in columns.items())
         parts.append(
-            f"SELECT {names}, filename FROM (SELECT * REPLACE (TRY_CAST(ts AS TIMESTAMP_NS) AS ts) "  # noqa: S608
+            f"SELECT {names}, filename FROM (SELECT * REPLACE (TRY_CAST(ts AS TIMESTAMP_NS) AS ts) "
             f"FROM read_json({listed(lines)}, format='newline_delimited', compression='uncompressed', "
             f"ignore_errors=true, filename=true, maximum_object_size=getvariable('longest_line'), columns={{{types}}}))"
         )
     compacted = [path for path in files if path.suffix == ".parquet"]
     if compacted:
-        parts.append(f"SELECT {names}, filename FROM read_parquet({listed(compacted)}, filename=true)")  # noqa: S608
+        parts.append(f"SELECT {names}, filename FROM read_parquet({listed(compacted)}, filename=true)")
     if not parts:
         parts.append(no_rows)
     return f"({' UNION ALL '.join(parts)})"
@@ -183,9 +183,12 @@ def segments(home: Path, endpoint: str, versions: Sequence[str] | None = None) -
     return [segment.path for folder in folders for segment in readable(folder)]
 
 
+_LONG_AGO = datetime.fromtimestamp(0, UTC).replace(tzinfo=None)
+
+
 def in_utc(moment: datetime | None) -> datetime:
     """Return a moment for DuckDB: naive, in UTC. A naive argument is local time; None is long ago."""
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment else datetime(1970, 1, 1)  # noqa: DTZ001
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment else _LONG_AGO
 
 
 def read(
@@ -225,7 +228,7 @@ def read(
     folder = data_folder(home, checked_name(endpoint))
     with reading(folder), database(folder) as connection:
         query = (
-            f"SELECT {FIELDS} FROM {lines_of(segments(home, endpoint), COLUMNS)} "  # noqa: S608
+            f"SELECT {FIELDS} FROM {lines_of(segments(home, endpoint), COLUMNS)} "
             f"WHERE {' AND '.join(conditions)} ORDER BY {AT} DESC, request_id DESC "
             f"{'LIMIT ?' if limit is not None else ''}"
         )
@@ -245,7 +248,7 @@ def _unreadable(error: duckdb.Error, damaged: Sequence[Path] = ()) -> StoreError
 def _damaged(path: Path) -> bool:
     try:
         with duckdb.connect() as connection:
-            connection.execute(f"SELECT count(COLUMNS(*)) FROM read_parquet({listed([path])})").fetchall()  # noqa: S608
+            connection.execute(f"SELECT count(COLUMNS(*)) FROM read_parquet({listed([path])})").fetchall()
     except duckdb.Error:
         return path.exists()
     return False

@@ -154,7 +154,7 @@ def _count_lines(segment: Segment) -> int | None:
 
         from .records import database, quoted
 
-        query = f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata({quoted(str(segment.path))})"  # noqa: S608
+        query = f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata({quoted(str(segment.path))})"
         try:
             with database() as connection:
                 return int(connection.execute(query).fetchall()[0][0] or 0)

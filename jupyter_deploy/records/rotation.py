@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import re
 import secrets
 import time
@@ -33,7 +32,7 @@ def due(home: Path) -> bool:
     """Return whether a log is large or old enough, or was renamed by another program."""
     folder = home / LEDGER
     try:
-        names = os.listdir(folder)  # noqa: PTH208 - names are what is looked at
+        names = [path.name for path in folder.iterdir()]
     except OSError:
         return False
     renamed = any(_NUMBERED.fullmatch(name) for name in names)

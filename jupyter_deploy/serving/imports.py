@@ -81,7 +81,7 @@ class Imports:
     def _noting_module(self, name: str, package: str | None = None) -> ModuleType:
         before = len(sys.modules)
         module = self._import_module(name, package)
-        self._note(sys._getframe(1).f_globals.get("__name__"), module.__name__, {module.__name__}, before)  # noqa: SLF001
+        self._note(sys._getframe(1).f_globals.get("__name__"), module.__name__, {module.__name__}, before)
         return module
 
     def _note(self, by: str | None, named: str, imported: set[str], before: int) -> None:

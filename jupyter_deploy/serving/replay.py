@@ -170,7 +170,7 @@ def _reads_in_words(reads: Iterable[Read], snapshot: Path, initial: Path) -> lis
         if read.library and kind == "folder":
             continue
         if path.startswith(code) and kind == "missing":
-            path, kind = path.removeprefix(code), "beside"
+            path, kind = path.removeprefix(code), "adjacent"
         elif not read.given.startswith(os.sep) or path == str(place) or path.startswith(f"{place}{os.sep}"):
             path = os.path.relpath(path, folder)
         elif kind == "missing" or read.library or path.startswith(nobodys):

@@ -161,7 +161,7 @@ def load(path: str | os.PathLike[str], digest: str | None = None) -> Model:
     EnvironmentChanged
         The minor version of Python differs, or the version of a distribution.
     """
-    global _current  # noqa: PLW0603  one process serves one model, and Front finds it here
+    global _current  # noqa: PLW0603 - one process serves one model, and Front finds it here
     folder = Path(path).absolute()
     with _lock:
         known = (str(folder), digest)

@@ -164,7 +164,7 @@ def _copy(file: IO[bytes], to: Path, sha256: str) -> None:
     # The hashed bytes are the copied bytes.
     to.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
-    with open(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as copy:  # noqa: PTH123 - permissions
+    with os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as copy:
         while block := file.read(_BLOCK):
             digest.update(block)
             copy.write(block)

@@ -131,7 +131,7 @@ def keep(ports: Ports, endpoint: Endpoint) -> str:
     """
     target = target_of(ports, endpoint.target)
     lost = [name for name in _lost(ports) if name != endpoint.name]
-    releases = endpoint.wanted(ports.keep_revisions)
+    releases = endpoint.releases_to_run(ports.keep_revisions)
     answering = {endpoint.traffic.stable, endpoint.traffic.canary}
     with ports.store.exclusive(endpoint.name):
         _start(target, releases, {release.tag for release in releases} - answering, set())
@@ -154,7 +154,7 @@ def settle(endpoint: Endpoint, ports: Ports) -> Reconciled:
     seen = target.observe(endpoint).releases
     started: list[str] = []
     failed: dict[str, str] = {}
-    for release in endpoint.wanted(ports.keep_revisions):
+    for release in endpoint.releases_to_run(ports.keep_revisions):
         try:
             if target.start(release, renew=True):
                 started.append(release.tag)
@@ -192,7 +192,7 @@ def stop_unwanted(ports: Ports, name: str, releases: Iterable[Release]) -> list[
     Only within ``store.exclusive(name)``: else the endpoint may be stale when the release is stopped.
     """
     current = ports.store.endpoint(name)
-    kept = {r.tag for r in current.wanted(ports.keep_revisions)} if current else set()
+    kept = {r.tag for r in current.releases_to_run(ports.keep_revisions)} if current else set()
     kept |= {r.tag for r in ports.store.intended() if r.endpoint == name}
     stopped = [release for release in releases if release.tag not in kept]
     targets = [target_of(ports, current.target)] if current else list(ports.targets.values())

@@ -157,7 +157,7 @@ def next_endpoint(request: DeployRequest, before: Endpoint | None, release: Rele
 def with_running_bento(release: Release, before: Endpoint, keep_revisions: int) -> Release:
     """Return the release with the bento that its processes run from; processes that start later use a newer one."""
     same = (release.tag, release.digest, release.image)
-    running = before.wanted(keep_revisions)
+    running = before.releases_to_run(keep_revisions)
     known = next((one for one in running if (one.tag, one.digest, one.image) == same), release)
     return release.model_copy(update={"path": known.path})
 

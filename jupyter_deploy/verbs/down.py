@@ -11,7 +11,7 @@ from jupyter_deploy.domain.requests import DownRequest, Step
 from jupyter_deploy.domain.results import Stopped
 
 
-def down(request: DownRequest, ports: Ports, report: Report) -> Stopped:  # noqa: ARG001 - one shape
+def down(request: DownRequest, ports: Ports, report: Report) -> Stopped:
     """Stop every process. The desired state stays, and ``reconcile`` starts the processes again."""
     for number, (name, target) in enumerate(ports.targets.items(), start=1):
         report(Step(number=number, total=len(ports.targets), title=f"stopping the processes on target {name}"))
@@ -21,5 +21,5 @@ def down(request: DownRequest, ports: Ports, report: Report) -> Stopped:  # noqa
         endpoints = ports.store.endpoints()
         for release in ports.store.abandoned():
             ports.store.fulfil(release)
-    stopped = [r.tag for endpoint in endpoints for r in endpoint.wanted(ports.keep_revisions)]
+    stopped = [r.tag for endpoint in endpoints for r in endpoint.releases_to_run(ports.keep_revisions)]
     return Stopped(endpoints=[e.name for e in endpoints], releases=stopped, scope="everything")

@@ -9,7 +9,7 @@ from jupyter_deploy.domain.requests import HistoryRequest
 from .change import find
 
 
-def history(request: HistoryRequest, ports: Ports, report: Report) -> list[Revision]:  # noqa: ARG001 - one shape
+def history(request: HistoryRequest, ports: Ports, report: Report) -> list[Revision]:
     """List the endpoint's revisions, newest first."""
     revisions = ports.store.history(find(ports, request.name).name)
     states = (

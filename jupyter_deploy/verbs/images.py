@@ -9,7 +9,7 @@ from jupyter_deploy.domain.ports import Ports, Report
 from .image_use import find_images
 
 
-def images(request: ImagesRequest, ports: Ports, report: Report) -> ImageList:  # noqa: ARG001 - one shape
+def images(request: ImagesRequest, ports: Ports, report: Report) -> ImageList:
     """List the images of this machine's store, and the published ones that it no longer has."""
     use = find_images(ports)
     layers = {layer.digest: layer.size for one in use.images if one.here for layer in one.image.layers}

@@ -13,7 +13,7 @@ from jupyter_deploy.domain.requests import LogsRequest
 from .change import find, moment
 
 
-def logs(request: LogsRequest, ports: Ports, report: Report) -> Iterable[Record]:  # noqa: ARG001 - one shape
+def logs(request: LogsRequest, ports: Ports, report: Report) -> Iterable[Record]:
     """Return records, oldest first; with ``follow`` an iterator that continues with new ones."""
     endpoint = find(ports, request.name)
     filters: dict[str, Any] = {"role": request.role, "status": request.status, "request_ids": request.request_id}

@@ -15,7 +15,7 @@ from jupyter_deploy.domain.results import Prediction
 from .change import find, target_of
 
 
-def predict(request: PredictRequest, ports: Ports, report: Report) -> Prediction:  # noqa: ARG001 - one shape
+def predict(request: PredictRequest, ports: Ports, report: Report) -> Prediction:
     """Send a request to the endpoint through its gateway."""
     endpoint = find(ports, request.name)
     url = address(endpoint, ports)

@@ -11,7 +11,7 @@ from jupyter_deploy.domain.requests import DescribeRequest, ListRequest
 from .change import find, target_of
 
 
-def list_(request: ListRequest, ports: Ports, report: Report) -> list[EndpointStatus]:  # noqa: ARG001 - one shape
+def list_(request: ListRequest, ports: Ports, report: Report) -> list[EndpointStatus]:
     """List the status of all endpoints, by name."""
     endpoints = ports.store.endpoints()
     seen: dict[str, Observation] = {}
@@ -20,7 +20,7 @@ def list_(request: ListRequest, ports: Ports, report: Report) -> list[EndpointSt
     return [status_of(endpoint, seen[endpoint.name], ports) for endpoint in endpoints]
 
 
-def describe(request: DescribeRequest, ports: Ports, report: Report) -> EndpointStatus:  # noqa: ARG001 - one shape
+def describe(request: DescribeRequest, ports: Ports, report: Report) -> EndpointStatus:
     """Return the status of one endpoint: its desired and its observed state."""
     endpoint = find(ports, request.name)
     status = status_of(endpoint, target_of(ports, endpoint.target).observe(endpoint), ports)
@@ -29,7 +29,7 @@ def describe(request: DescribeRequest, ports: Ports, report: Report) -> Endpoint
 
 def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointStatus:
     """Return the status of an endpoint, as the store has it and as its target observed it."""
-    desired = {r.tag for r in endpoint.wanted(ports.keep_revisions)}
+    desired = {r.tag for r in endpoint.releases_to_run(ports.keep_revisions)}
     absent = ReleaseHealth(running=False, healthy=False, detail="not running")
     releases = []
     for release in endpoint.releases:

@@ -6,9 +6,10 @@ import type { CaptureResult } from './kernel';
 import { ProblemError, toProblemError } from './request';
 
 /**
- * The kernel was away, or refused, before it began to capture: no other will, so the job is not
- * left to wait, and why is said here. Once it has begun the job tells what comes of it, also of a
- * kernel that goes; a notebook that is closed only ends the connection to it.
+ * Ends a job whose capture did not begin: the kernel was unavailable or refused. No other kernel
+ * will capture for it, so the job ends here, with the reason. After the capture has begun, the job
+ * itself reports its outcome, also of a kernel that ends; closing the notebook only ends the
+ * connection to the kernel.
  */
 export async function reportCaptureFailure(
   id: string,
@@ -19,7 +20,8 @@ export async function reportCaptureFailure(
   try {
     const job = await jobs.load(id);
     if (job.state !== 'waiting' || job.kernel !== null) return;
-    // A kernel that was asked is looked after by the server: it may only be cut off from here.
+    // The server supervises a kernel that has the message; only this connection to it may be
+    // broken.
     if (job.asked !== null && toProblemError(error).code === 'kernel_restarted') return;
     await jobs.cancel(id);
     const { message, remedy } = toProblemError(error);
@@ -30,7 +32,7 @@ export async function reportCaptureFailure(
   }
 }
 
-/** Why the kernel captured nothing; null: it did, or is told by the job. */
+/** The reason why the kernel captured nothing; null: it captured, or the job reports the reason. */
 export function refusalOf({ state, problem }: CaptureResult): ProblemError | null {
   return state === 'failed' && problem ? new ProblemError(problem as Problem) : null;
 }

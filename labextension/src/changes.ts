@@ -104,7 +104,7 @@ export class Changes {
     this.set(pending);
     try {
       const preview = await this.world.preview(verb, fields, view.revision);
-      if (this._pending !== pending) return; // given up, or asked anew, meanwhile
+      if (this._pending !== pending) return; // discarded or proposed again in the meantime
       const shown = withPreview(pending, preview);
       if (preview.asks) this.set({ ...shown, phase: 'preview' });
       else await this.run(shown);
@@ -131,11 +131,11 @@ export class Changes {
     if (!pending || pending.phase === 'working') return;
     try {
       const view = await this.world.fetchEndpoint();
-      if (this._pending !== pending) return; // given up, or asked anew, meanwhile
+      if (this._pending !== pending) return; // discarded or proposed again in the meantime
       pending = this.pendingOf(pending.verb, pending.fields, view.revision);
       this.set(pending);
       const preview = await this.world.preview(pending.verb, pending.fields, view.revision);
-      // After a conflict one is asked, also where clients notice nothing.
+      // After a conflict the user confirms again, also if clients notice nothing.
       if (this._pending === pending)
         this.set({ ...withPreview(pending, preview), phase: 'preview' });
     } catch (error) {
@@ -154,7 +154,7 @@ export class Changes {
   /** Reports a conflict if the endpoint is newer than the preview. */
   checkRevision(view: EndpointView): void {
     const pending = this._pending;
-    // An older one is a look that was under way when the newer was saved.
+    // An older view is the answer to a request that began before the newer one was saved.
     if (pending?.phase === 'preview' && view.revision > pending.revision)
       this.conflict(pending, view);
   }
@@ -214,7 +214,7 @@ export class Changes {
   }
 
   private async fail(pending: Pending, error: unknown): Promise<void> {
-    this._next = null; // what was to follow is not right any more
+    this._next = null; // the delayed change no longer fits
     if (error instanceof ProblemError && error.status === 412) {
       try {
         this.conflict(pending, await this.world.fetchEndpoint());

@@ -1,7 +1,4 @@
-/**
- * A chart that Python made, fitted to the place where it is shown; its words are shown as text,
- * which wraps.
- */
+/** A chart from Python, fitted to its container; its captions are shown as text, which wraps. */
 import type { ComparisonView } from './generated';
 
 /** A Vega-Lite specification. */
@@ -9,17 +6,17 @@ export type Spec = ComparisonView['charts'][string];
 
 export interface FittedChart {
   readonly title: string;
-  /** Its lines. */
+  /** The caption's lines. */
   readonly caption: readonly string[];
   readonly description: string;
-  /** What is drawn, one below the other. */
+  /** The parts of the drawing, one below the other. */
   readonly specs: readonly Spec[];
 }
 
-/** Axis labels and a little air: a facet's width is that of its plot alone. */
+/** Axis labels and a margin: a facet's width is that of its plot alone. */
 const AXIS_PX = 56;
 
-/** A sidebar as wide as Lab's is at first. */
+/** The initial width of JupyterLab's sidebar. */
 const NARROW_PX = 320;
 
 export function fitChart(spec: Spec, width: number): FittedChart {
@@ -49,10 +46,7 @@ function withWidth(spec: Spec, width: number): Spec {
   return { ...spec, width, autosize: { type: 'fit-x', contains: 'padding' } };
 }
 
-/**
- * Where there is little room a legend is a list, and the words at an axis do not push its plot
- * together.
- */
+/** In a narrow chart the legend is a list, and axis titles do not compress the plot. */
 function fittedConfig(config: unknown, width: number): unknown {
   if (width >= NARROW_PX || typeof config !== 'object' || config === null) return config;
   const { legend, axisX, ...rest } = config as Spec;

@@ -1,5 +1,5 @@
 /**
- * Puts a text on the clipboard; false: the browser denies access, as over plain HTTP from another
+ * Copies a text to the clipboard; false: the browser denies access, as over plain HTTP from another
  * host.
  */
 export async function copyText(text: string): Promise<boolean> {

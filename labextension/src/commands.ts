@@ -18,8 +18,8 @@ export namespace CommandIDs {
 }
 
 /**
- * The verbs that the sidebar shows: which part of an endpoint; null: the list. The others are asked
- * by a form.
+ * The verbs that the sidebar shows, each with its section of an endpoint; null: the list. Other
+ * verbs open a form.
  */
 export const SIDEBAR_SECTIONS: Partial<Record<Verb, Section | null>> = {
   list: null,

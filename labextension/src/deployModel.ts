@@ -17,7 +17,7 @@ import type { CheckResult } from './kernel';
 import { type Problem, problemOf } from './problem';
 import { ProblemError, problemError } from './request';
 
-/** How the notebook's kernel is; what it says of `busy` is which cells it waits for. */
+/** The state of the notebook's kernel; `busy` says which cells it waits for. */
 export type KernelState =
   | { kind: 'none' | 'starting' | 'idle' | 'dead' }
   | { kind: 'busy'; words: string }
@@ -144,7 +144,7 @@ export class DeployModel implements IDisposable {
     this._timer = setTimeout(() => {
       void this._check();
     }, PAUSE_MS);
-    // What is chosen is complete; what is typed is evaluated when the user has left it.
+    // A choice is complete; typed text is evaluated when the user leaves the field.
     if (changed.includes('model') && changed.includes('example')) this._checkAll();
   }
 
@@ -203,7 +203,7 @@ export class DeployModel implements IDisposable {
       const preview = await this._world.preview(expression);
       if (turn === this._previews) this._set({ preview });
     } catch {
-      // What keeps the kernel from answering is said of the whole dialog.
+      // If the kernel cannot answer, the problem belongs to the whole dialog.
       if (turn === this._previews) this._set({ preview: undefined });
     }
   }
@@ -211,11 +211,11 @@ export class DeployModel implements IDisposable {
   private async _check(): Promise<void> {
     clearTimeout(this._timer);
     const { context, report, values } = this._state;
-    // Of a kernel that only answers after its cells: it is looked at then, and a deploy waits for
-    // none of it.
+    // A kernel that only answers after its cells: it checks then, and a deploy does not wait for
+    // that check.
     if (!context || !report || !this._world.canAnswer()) return;
     const turn = ++this._checks;
-    // What is being typed is not evaluated: it may be half an expression that does something else.
+    // Text that is still being typed is not evaluated: half an expression may have side effects.
     const complete = { ...values };
     for (const field of EXPRESSIONS) {
       if (this._committed[field] !== values[field]) {
@@ -236,7 +236,7 @@ export class DeployModel implements IDisposable {
         }, LATER_MS);
       }
     } catch {
-      // The deploy itself says what is wrong.
+      // The deploy itself reports the problem.
     } finally {
       if (turn === this._checks) this._set({ checking: false });
     }
@@ -261,8 +261,8 @@ export class DeployModel implements IDisposable {
     const before = this._state.kernel.kind;
     const kernel = this._world.kernel();
     this._set({ kernel });
-    // What the dialog itself asks changes the kernel's status too, but not how it is. After a
-    // restart, and when the cells that ran are done, there are other variables.
+    // The dialog's own queries change the kernel's status, but not its state. After a restart, and
+    // after the end of the running cells, there are other variables.
     if (kernel.kind === before) {
       return;
     }
@@ -289,7 +289,7 @@ export class DeployModel implements IDisposable {
   private _isDisposed = false;
 }
 
-/** Whether a problem is of a field, or of one of its parts. */
+/** Whether a problem belongs to a field, or to one of its parts. */
 export function belongsTo(problem: FieldProblem, field: string): boolean {
   return problem.field === field || problem.field.startsWith(`${field}.`);
 }

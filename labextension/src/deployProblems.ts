@@ -11,7 +11,7 @@ export function openProblems(state: DeployState): FieldProblem[] {
   ];
 }
 
-/** The problems that the values alone show. */
+/** The problems that follow from the values alone. */
 function valueProblems(state: DeployState): FieldProblem[] {
   const { values, preview } = state;
   const problems: FieldProblem[] = [];
@@ -46,7 +46,9 @@ function valueProblems(state: DeployState): FieldProblem[] {
   return problems;
 }
 
-/** A finding refuses when it is an error (with `strict` a warning too) and is not let pass. */
+/**
+ * A finding refuses the deploy if it is an error (with `strict` also a warning) and is not waived.
+ */
 function refuses(problem: FieldProblem, { values }: DeployState): boolean {
   const finding = findingOf(problem);
   if (!finding) return true;

@@ -6,7 +6,7 @@ export const RESOURCES = ['workers', 'cpu', 'memory', 'threads', 'gpu'] as const
 export type ResourceName = (typeof RESOURCES)[number];
 export type ResourceValues = Record<ResourceName, string>;
 
-/** What stands in the dialog's fields, as typed. */
+/** The dialog's fields, as typed. */
 export interface DeployValues {
   model: string;
   example: string;
@@ -26,7 +26,7 @@ export interface DeployValues {
   record: '' | 'full' | 'meta' | 'off';
   /** Percent of the requests that are recorded. */
   sample: string;
-  /** A column a line. */
+  /** One column per line. */
   redact: string;
   resources: ResourceValues;
 }
@@ -53,7 +53,7 @@ export const emptyValues: DeployValues = {
   resources: { workers: '', cpu: '', memory: '', threads: '', gpu: '' }
 };
 
-/** A share that a role has of its own; stable gets what is left. */
+/** The percentage of a role; stable gets the rest. */
 export const defaultPercent: Record<DeployRole, string> = {
   stable: '',
   shadow: '100',
@@ -61,7 +61,8 @@ export const defaultPercent: Record<DeployRole, string> = {
 };
 
 /**
- * What the dialog opens with: the best model, its best example, and what lies beside the notebook.
+ * The dialog's initial values: the best model, its best example, and the files next to the
+ * notebook.
  */
 export function initialValues(report: KernelReport, context: NotebookContextView): DeployValues {
   const model = report.models[0];
@@ -78,8 +79,8 @@ export function initialValues(report: KernelReport, context: NotebookContextView
 }
 
 /**
- * Those that have gates and are of no other model by their names, where the endpoint asks nothing
- * yet: the others may be any notebooks with parameters.
+ * Notebooks with gates that name no other model, if the endpoint has no gates yet. Others may be
+ * any notebooks with parameters.
  */
 function preselectedNotebooks(context: NotebookContextView): string[] {
   if (hasGates(context)) return [];
@@ -88,7 +89,7 @@ function preselectedNotebooks(context: NotebookContextView): string[] {
     .map(notebook => notebook.path);
 }
 
-/** Whether the endpoint, or nbdeploy.yaml, asks something of releases when nothing is named. */
+/** Whether the endpoint, or nbdeploy.yaml, has gates that apply if the request names none. */
 export function hasGates(context: NotebookContextView): boolean {
   return context.asked.length > 0 || context.gates.length > 0;
 }
@@ -98,14 +99,12 @@ export function nextRole(name: string, context: NotebookContextView): 'stable' |
   return Object.hasOwn(context.endpoints, name) ? (context.endpoints[name] ?? 'shadow') : 'stable';
 }
 
-/** The model that was found with this name. */
+/** The model of this name in the list. */
 export function modelOf(values: DeployValues, report: KernelReport): ModelCandidate | undefined {
   return report.models.find(model => model.variable === values.model.trim());
 }
 
-/**
- * The same with another model: its own best example takes the place of one that was only guessed.
- */
+/** The same values with another model: its best example replaces one that was only guessed. */
 export function withModel(
   values: DeployValues,
   variable: string,
@@ -120,8 +119,8 @@ export function withModel(
 }
 
 /**
- * The same with another name: the role is that of a next release behind it, unless the user chose
- * one.
+ * The same values with another name: the role becomes that of the endpoint's next release, unless
+ * the user chose one.
  */
 export function withName(
   values: DeployValues,
@@ -139,7 +138,7 @@ export function withRole(values: DeployValues, role: DeployRole): DeployValues {
   return { ...values, role, percent: defaultPercent[role] };
 }
 
-/** The request; what is as it would be anyway is left out. */
+/** The request, without the values that are the defaults. */
 export function requestOf(values: DeployValues, context: NotebookContextView): DeployRequest {
   const next = nextRole(values.name.trim(), context);
   const first = next === 'stable';
@@ -157,8 +156,7 @@ export function requestOf(values: DeployValues, context: NotebookContextView): D
   for (const field of ['example', 'method', 'signature', 'training', 'reason'] as const) {
     if (values[field].trim()) request[field] = values[field].trim();
   }
-  // Not said where it is the next one anyway: so an unchanged model, which may be stable, stays
-  // what it is.
+  // The default role is left out, so an unchanged model, which may be stable, keeps its role.
   if (!first && values.role !== next) request.role = values.role;
   if (!first && values.role !== 'stable' && percent && percent !== defaultPercent[values.role]) {
     request.percent = Number(percent);
@@ -179,7 +177,7 @@ export function requestOf(values: DeployValues, context: NotebookContextView): D
   return request;
 }
 
-/** The fields of a request that was made before: to try it again. */
+/** The fields of an earlier request, to try it again. */
 export function valuesOf(request: DeployRequest, context: NotebookContextView): DeployValues {
   const text = (value: unknown): string => (typeof value === 'string' ? value : '');
   const list = (value: unknown): string[] =>

@@ -13,7 +13,7 @@ import type { INbdeploy } from './tokens';
 
 const STARTING = ['unknown', 'starting', 'restarting', 'autorestarting'];
 
-/** A notebook that is open, its kernel and the server, as the dialog asks them. */
+/** An open notebook, its kernel and the server, as the dialog uses them. */
 export class NotebookWorld implements DeployWorld, IDisposable {
   constructor(
     readonly panel: NotebookPanel,
@@ -46,7 +46,7 @@ export class NotebookWorld implements DeployWorld, IDisposable {
 
   readonly kernel = (): KernelState => {
     const state = kernelState(this.panel, this.nbdeploy.trans);
-    // The session of a kernel that has died is gone some seconds after it.
+    // The session of a dead kernel disappears some seconds after it.
     this._died = state.kind === 'dead' || (this._died && state.kind === 'none');
     return this._died ? { kind: 'dead' } : state;
   };
@@ -74,12 +74,12 @@ export class NotebookWorld implements DeployWorld, IDisposable {
   readonly submit = async (request: DeployRequest): Promise<Job> => {
     const { context } = this.panel;
     if (context.model.dirty) {
-      await this.nbdeploy.jobs.refresh(); // a server that is away, or wants a log-in, is said here, and not by Lab too
+      await this.nbdeploy.jobs.refresh(); // a server that does not answer, or requires a log-in, is reported here, and not by JupyterLab too
       await context.save();
     }
     const job = await this.nbdeploy.jobs.capture(request);
-    // Nobody waits for it here: it may take long, and what comes of it is told by the job. One
-    // after the other, since the notebook may be renamed while a cell runs.
+    // Not awaited: it may take long, and the job reports the outcome. One after the other, since
+    // the notebook may be renamed while a cell runs.
     let reporting = Promise.resolve();
     const reportKernel = (): void => {
       const pid = this._pid;
@@ -116,8 +116,10 @@ export class NotebookWorld implements DeployWorld, IDisposable {
   private readonly _kernelChanged = new Signal<this, void>(this);
 }
 
-/** How a notebook's kernel is. It is busy while cells run: its own status tells of all that it is asked, and is
- * idle after what a subshell answered. */
+/**
+ * The state of a notebook's kernel. It is busy while cells run. Its own status covers all messages,
+ * and is idle after an answer of a subshell.
+ */
 export function kernelState(panel: NotebookPanel, trans: TranslationBundle): KernelState {
   const { sessionContext } = panel;
   const kernel = sessionContext.session?.kernel;
@@ -149,14 +151,14 @@ function runningCells(panel: NotebookPanel): number {
 }
 
 /**
- * The notebook's file on the server. The kernel's own word is from its start: it may have been
- * renamed since then.
+ * The notebook's file on the server. The kernel knows only its name at the start, and the notebook
+ * may have been renamed.
  */
 export function notebookPath(panel: NotebookPanel, report: KernelReport): string {
   return pathOnServer(panel) ?? report.notebook ?? panel.context.localPath;
 }
 
-/** Null: the server does not say where its folder is. */
+/** Null: the server does not report its folder. */
 function pathOnServer(panel: NotebookPanel): string | null {
   const root = PageConfig.getOption('serverRoot');
   return root ? `${root.replace(/\/+$/, '')}/${panel.context.localPath}` : null;

@@ -7,14 +7,14 @@ import type { EndpointView } from './generated';
 import { type Problem, problemOf } from './problem';
 import { ProblemError } from './request';
 
-/** Health and counts change although nobody changed the endpoint. */
+/** Health and counts change without a new revision. */
 const LOOK_EVERY_MS = 2000;
 
 /** The state of an endpoint; `view` stays while requests fail. */
 export interface EndpointState {
   readonly view: EndpointView | null;
   readonly problem: Problem | null;
-  /** It was removed. */
+  /** The endpoint was removed. */
   readonly gone: boolean;
 }
 
@@ -63,8 +63,8 @@ export class EndpointModel implements IDisposable {
   }
 
   /**
-   * Looks now. Two that ask at once share the later look, since the earlier may have begun before a
-   * change.
+   * Requests the view now. Two concurrent calls share the later request, since the earlier one may
+   * have begun before a change.
    */
   async refresh(): Promise<EndpointView> {
     const number = ++this._requested;
@@ -86,10 +86,7 @@ export class EndpointModel implements IDisposable {
     }
   }
 
-  /**
-   * The endpoint at this revision or a later one: as it is known, or by the first look that sees it
-   * so.
-   */
+  /** The endpoint at this revision or a later one: the known view, or the first answer with it. */
   async atRevision(revision: number): Promise<EndpointView> {
     const state = (): EndpointView | null => {
       const { view } = this._state;
@@ -132,7 +129,7 @@ export class EndpointModel implements IDisposable {
     try {
       await this.refresh();
     } catch {
-      // What went wrong is in `known`, and shown above what was seen last.
+      // The error is in `known`, and is shown above the last view.
     }
   }
 

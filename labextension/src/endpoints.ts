@@ -6,9 +6,9 @@ import type { EndpointModel } from './endpoint';
 import type { EventStream } from './stream';
 
 /**
- * A model for each, of this view alone: what somebody is asked about in one view is not confirmed
- * in another, and a change of one is to the other as anybody's. Those that nobody looks at, and of
- * which nothing is pending, go when another is opened.
+ * A model per endpoint, of this view alone: a confirmation in one view does not count in another,
+ * to which a change is like any other client's. Models without a viewer and without a pending
+ * change are disposed when another endpoint is opened.
  */
 export class EndpointModels implements IDisposable {
   constructor(

@@ -1,6 +1,6 @@
 /**
- * JSON whose numbers keep their digits: JavaScript's own rounds whole numbers beyond 2^53, and
- * makes 1 of 1.0.
+ * JSON whose numbers keep their digits: JavaScript rounds integers beyond 2^53, and writes 1.0 as
+ * 1.
  */
 import { LosslessNumber, parse, stringify } from 'lossless-json';
 
@@ -11,7 +11,7 @@ export const exact: Json = {
   stringify: (value, indent) => stringify(value, null, indent) ?? 'null'
 };
 
-/** A number where JavaScript writes it as it stands, else what keeps its text. */
+/** A JavaScript number if that keeps the text, else an object with the text. */
 export function exactly(text: string): number | LosslessNumber {
   const value = Number(text);
   return String(value) === text ? value : new LosslessNumber(text);

@@ -1,16 +1,16 @@
-/** What is typed into the form of an endpoint's signature, and the instance that it means. */
+/** The values typed into the form of an endpoint's signature, and the instance that they mean. */
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { exact, exactly } from './exact';
 import type { FormField } from './generated';
 import { parseNumber } from './numbers';
 
-/** By a field's name: what its control holds. */
+/** By the field's name: the value of its control. */
 export type Texts = Readonly<Record<string, string>>;
 
 export interface FormInstance {
   readonly instance: Readonly<Record<string, unknown>>;
-  /** By a field's name: what cannot be. */
+  /** By the field's name: its problem. */
   readonly problems: Readonly<Record<string, string>>;
 }
 
@@ -26,10 +26,7 @@ function textOf(field: FormField): string {
   return typeof value === 'string' ? value : exact.stringify(value);
 }
 
-/**
- * The instance, and what is wrong. A field that is left empty although it is not required is left
- * out.
- */
+/** The instance and the problems. An optional field that is empty is left out. */
 export function instanceOf(
   fields: readonly FormField[],
   texts: Texts,
@@ -72,7 +69,7 @@ function valueOf(field: FormField, text: string, trans: TranslationBundle): unkn
   }
 }
 
-/** Whole numbers are sent with all their digits, which JavaScript would round beyond 2^53. */
+/** Integers are sent with all their digits, which JavaScript would round beyond 2^53. */
 function numberOf(field: FormField, text: string, trans: TranslationBundle): unknown {
   const limit = (bound: unknown): number | null =>
     bound === null || bound === undefined ? null : Number(exact.stringify(bound));

@@ -442,7 +442,7 @@ export interface FlippedRow {
  * records. Each release with traffic must be published. The gateway's image, Envoy on the stable release's base, is
  * built and pushed too.
  *
- * For example: nbdeploy compose churn. Details: docs/publish.md.
+ * For example: nbdeploy compose churn. Details: docs/how-to/run-an-endpoint-with-compose.md.
  */
 export interface ComposeRequest {
   /**
@@ -1382,9 +1382,9 @@ export interface Resources1 {
   threads: number | null;
 }
 /**
- * One endpoint as it is wanted and found; ``url`` is what clients post to, ``words`` its state.
+ * One endpoint, its desired and its observed state; ``url``: the address for clients, ``words``: its state.
  *
- * ``publish_to``: where its images go when nothing else is said; empty: nothing says it.
+ * ``publish_to``: the default destination of its images; empty: none is set.
  */
 export interface EndpointView {
   name: string;
@@ -1800,7 +1800,7 @@ export interface JobEvent {
   };
 }
 /**
- * One job with all that was told of it, oldest first.
+ * One job with all its events, oldest first.
  */
 export interface JobWithEvents {
   id: string;
@@ -2145,7 +2145,7 @@ export interface Publication {
  * materials (CycloneDX) is attached to the image, and with a key a signature.
  *
  * A release that does not pass its endpoint's gates is refused. For example:
- * nbdeploy publish churn --to registry.example/team/churn. Details: docs/publish.md.
+ * nbdeploy publish churn --to registry.example/team/churn. Details: docs/how-to/publish-an-image.md.
  */
 export interface PublishRequest {
   /**

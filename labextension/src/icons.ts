@@ -1,6 +1,6 @@
 import { LabIcon } from '@jupyterlab/ui-components';
 
-/** A packed model on its way up. */
+/** A package with an arrow upwards. */
 export const deployIcon = new LabIcon({
   name: 'nbdeploy:deploy',
   svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24">

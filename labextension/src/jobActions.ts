@@ -15,13 +15,13 @@ export interface JobActions {
   tryAgain: (job: Job, waive?: readonly string[]) => void;
   /** Shows the container images of this machine. */
   listImages: () => void;
-  /** Asks for the same once more, although gates do not hold. */
+  /** Repeats the request although gates do not hold. */
   force: (job: Job, reason: string) => Promise<Job>;
   cancel: (job: Job) => Promise<void>;
   /** The result page of a finished job, the same on every face. */
   resultPage: (job: Job, signal: AbortSignal) => Promise<ResultPageView>;
   rendermime: IRenderMimeRegistry;
-  /** Shows another job in the place of this one. */
+  /** Shows another job instead of this one. */
   show: (id: string) => void;
 }
 

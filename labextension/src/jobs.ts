@@ -24,7 +24,7 @@ export function hasEnded(job: Job): boolean {
   return ENDED.includes(job.state);
 }
 
-/** The jobs of the server and their events, whichever client started them. */
+/** The jobs of the server and their events, of all clients. */
 export class JobsModel implements IDisposable {
   constructor(
     private readonly stream: EventStream,
@@ -34,12 +34,12 @@ export class JobsModel implements IDisposable {
     stream.connected.connect(this._onConnected, this);
   }
 
-  /** Emitted with the job that is other than before. */
+  /** Emitted with the changed job. */
   get changed(): ISignal<this, Job> {
     return this._changed;
   }
 
-  /** Newest first. As all that is told here, the same array as long as nothing changes. */
+  /** Newest first; the same array as long as nothing changes. */
   get all(): readonly Job[] {
     return this._all;
   }
@@ -62,13 +62,13 @@ export class JobsModel implements IDisposable {
     return this._jobs.get(id);
   }
 
-  /** What was told of a job, oldest first. All of it is here after `load`. */
+  /** The events of a job, oldest first; complete after `load`. */
   events(id: string): readonly JobEvent[] {
     return this._events.get(id) ?? NOTHING;
   }
 
   /**
-   * Ask for a verb; `revision`: refuse, with a stale `ProblemError`, if the endpoint is not at it.
+   * Start a verb; `revision`: refuse, with a stale `ProblemError`, if the endpoint has another one.
    */
   async start<V extends Verb>(
     verb: V,
@@ -89,9 +89,7 @@ export class JobsModel implements IDisposable {
     return { job: this._jobs.get(job.id) ?? job };
   }
 
-  /**
-   * A deploy whose model is in a kernel: the job that waits until `Kernel.capture` was told its id.
-   */
+  /** A deploy of a model in a kernel: the job, which waits until `Kernel.capture` has its id. */
   async capture(request: DeployRequest): Promise<Job> {
     this.stream.start();
     const { value } = await this._request<Job>('captures', { method: 'POST', body: request });
@@ -100,12 +98,12 @@ export class JobsModel implements IDisposable {
   }
 
   /**
-   * Its kernel, a process id, was asked: it is waited for while it is busy, and as long as it is
-   * there. Said again when the notebook's file is another meanwhile.
+   * Report that the kernel, a process id, has the message: the job waits while it is busy and as
+   * long as it exists. Repeated if the notebook's file is renamed in the meantime.
    */
   async assignKernel(id: string, kernel: number, notebook: string | null): Promise<void> {
     const path = `captures/${encodeURIComponent(id)}`;
-    await this._request<Job>(path, { method: 'POST', body: { kernel, notebook } }); // the stream tells what comes of it
+    await this._request<Job>(path, { method: 'POST', body: { kernel, notebook } }); // the stream reports the outcome
   }
 
   async cancel(id: string): Promise<void> {
@@ -125,9 +123,7 @@ export class JobsModel implements IDisposable {
     });
   }
 
-  /**
-   * One job with all that was told of it; throws a 404 `ProblemError` if it is not kept any more.
-   */
+  /** One job with all its events; throws a 404 `ProblemError` if it is no longer kept. */
   async load(id: string): Promise<Job> {
     this.stream.start();
     const { value } = await this._request<JobWithEvents>(`jobs/${encodeURIComponent(id)}`, {});
@@ -139,7 +135,7 @@ export class JobsModel implements IDisposable {
     return job;
   }
 
-  /** Resolves with the job once it has ended, however it did. */
+  /** Resolves with the job once it has ended, successfully or not. */
   async ended(id: string): Promise<Job> {
     const job = this._jobs.get(id) ?? (await this.load(id));
     if (hasEnded(job)) {
@@ -165,7 +161,7 @@ export class JobsModel implements IDisposable {
     return requestAPI<T>(path, { ...options, ...(this.settings && { settings: this.settings }) });
   }
 
-  /** An end is final: what was written before it may arrive after it. */
+  /** An end is final: an earlier event may arrive after it. */
   private _keep(job: Job): void {
     const known = this._jobs.get(job.id);
     if (!known || !hasEnded(known) || hasEnded(job)) {
@@ -176,7 +172,7 @@ export class JobsModel implements IDisposable {
     }
   }
 
-  /** Events come by the stream and by `load`, so some twice. */
+  /** Events come by the stream and by `load`, so some come twice. */
   private _add(event: JobEvent): boolean {
     const known = this._events.get(event.job) ?? [];
     const at = known.findIndex(one => one.id >= event.id);
@@ -198,17 +194,17 @@ export class JobsModel implements IDisposable {
     } else if (known) {
       this._keep(event.kind === 'step' ? { ...known, ...stepped(event) } : known);
     } else {
-      void this.load(event.job).catch(() => undefined); // it was trimmed meanwhile
+      void this.load(event.job).catch(() => undefined); // it was trimmed in the meantime
     }
   }
 
   /**
-   * After a break the list is read anew: what the stream repeats begins with its last event, and at
-   * first with none.
+   * After an interruption the list is read again: the stream repeats events after the last one, and
+   * none at first.
    */
   private _onConnected(_: EventStream, connected: boolean): void {
     if (connected) {
-      void this.refresh().catch(() => undefined); // the stream will say that the server is gone
+      void this.refresh().catch(() => undefined); // the stream will report that the server is gone
     }
     this.active.forEach(job => {
       this._changed.emit(job);
@@ -223,10 +219,7 @@ export class JobsModel implements IDisposable {
   private readonly _changed = new Signal<this, Job>(this);
 }
 
-/**
- * Each `underway` of a run says all of it, so that of a long one only the latest is kept, as the
- * server does.
- */
+/** Each `underway` event is complete, so only the latest of a run is kept, as on the server. */
 function withoutOlder(events: readonly JobEvent[], { data }: JobEvent): readonly JobEvent[] {
   const same = events.filter(
     one => one.kind === 'underway' && one.data.run === data.run && one.data.side === data.side

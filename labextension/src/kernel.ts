@@ -16,30 +16,28 @@ type ExpressionResult =
   | { status: 'ok'; data: Record<string, unknown> }
   | { status: 'error'; ename: string; evalue: string };
 
-/** What is wrong with a deploy; not `complete`: something is still looked for, ask again. */
+/** The problems of a deploy; not `complete`: a search goes on, ask again. */
 export interface CheckResult {
   problems: FieldProblem[];
   complete: boolean;
 }
 
-/** What the kernel said when it had captured, or could not: the job tells the rest. */
+/** The kernel's answer to a capture; the job reports the rest. */
 export interface CaptureResult {
   job: string;
   [name: string]: unknown;
 }
 
 /**
- * What the kernel of a notebook is asked: it shows nothing in the notebook and is no cell of its
- * history.
- *
- * Throws `ProblemError` with a code: no_kernel, kernel_dead, kernel_restarted, not_python,
- * no_nbdeploy, other_version, kernel_failed. Only `capture` needs the main shell: it waits while a
- * cell runs.
+ * The queries to a notebook's kernel: they show nothing in the notebook and are no cells of its
+ * history. They throw `ProblemError` with a code: no_kernel, kernel_dead, kernel_restarted,
+ * not_python, no_nbdeploy, other_version, kernel_failed. Only `capture` needs the main shell: it
+ * waits while a cell runs.
  */
 export class Kernel {
   /**
-   * `cellsRun`: whether some do, as far as the asker sees; a kernel says that it is idle after
-   * whatever it answered.
+   * `cellsRun`: whether cells run, as far as the caller knows; a kernel reports idle after any
+   * answer.
    */
   constructor(
     readonly connection: KernelType.IKernelConnection | null | undefined,
@@ -51,10 +49,7 @@ export class Kernel {
     return this.connection?.status === 'busy' || this.cellsRun();
   }
 
-  /**
-   * Whether it answers what only looks, now: one that can do a single thing at once waits for its
-   * cells.
-   */
+  /** Whether it answers a read-only query now: a kernel without subshells waits for its cells. */
   get canAnswer(): boolean {
     return !this.busy || this.connection?.supportsSubshells === true;
   }
@@ -72,7 +67,7 @@ export class Kernel {
     return report;
   }
 
-  /** The first rows of an example; `problem` in it says why there are none. */
+  /** The first rows of an example; `problem` is the reason if there are none. */
   async preview(expression: string): Promise<Table> {
     return (await this._query(`preview(${literal(expression)})`)) as Table;
   }
@@ -84,9 +79,9 @@ export class Kernel {
   }
 
   /**
-   * Capture for a job that waits. Resolves when it has ended, which may take long: whoever shows it
-   * follows the job. `notebook`: its present path on the server, where that is known. `asked`:
-   * called once the kernel has the message.
+   * Capture for a job that waits. Resolves at the end, which may take long: the viewer follows the
+   * job. `notebook`: its present path on the server, if known. `asked`: called once the kernel has
+   * the message.
    */
   async capture(
     job: string,
@@ -100,7 +95,7 @@ export class Kernel {
     return (await answer) as CaptureResult;
   }
 
-  /** Ask without waiting for a running cell, where the kernel can do two things at once. */
+  /** Query without waiting for a running cell, if the kernel has subshells. */
   private async _query(expression: string): Promise<unknown> {
     const kernel = await this._ready();
     if (!this.busy || !this.canAnswer) {
@@ -111,7 +106,7 @@ export class Kernel {
     try {
       return await evaluate(kernel, expression, subshell);
     } finally {
-      // Nobody waits for it: the kernel may have gone.
+      // Not awaited: the kernel may be gone.
       kernel.requestDeleteSubshell({ subshell_id: subshell }).done.catch(() => undefined);
     }
   }
@@ -145,15 +140,15 @@ export class Kernel {
   }
 }
 
-/** So often one thing is asked, while cells before it raise. */
+/** The number of attempts if the cells before a query raise. */
 const MOST_ATTEMPTS = 20;
 
-/** What puts the same nbdeploy beside the kernel. */
+/** The command that installs the same version of nbdeploy in the kernel's environment. */
 export function installCommand(): string {
   return `%pip install nbdeploy==${VERSION}`;
 }
 
-/** A text as Python writes it. JSON's escapes are Python's, but for a half of a surrogate pair. */
+/** A text as a Python literal. JSON's escapes are Python's, except for half of a surrogate pair. */
 function literal(text: string): string {
   return JSON.stringify(text.toWellFormed());
 }
@@ -194,7 +189,7 @@ async function evaluate(
     user_expressions?: Record<string, ExpressionResult>;
   };
   if (said.status === 'aborted' && asked < MOST_ATTEMPTS) {
-    // A cell before it raised, and Jupyter drops what waited behind that.
+    // A cell before it raised, and Jupyter drops the messages that waited.
     return evaluate(kernel, expression, subshell, asked + 1);
   }
   const answer = said.user_expressions?.answer;

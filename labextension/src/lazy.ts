@@ -1,7 +1,7 @@
 import type { Message } from '@lumino/messaging';
 import { PanelLayout, Widget } from '@lumino/widgets';
 
-/** A place whose widget is loaded when it is first shown. */
+/** A container whose widget is loaded when it is first shown. */
 export class LazyPanel extends Widget {
   constructor(private readonly load: () => Promise<Widget>) {
     super();
@@ -36,7 +36,7 @@ export class LazyPanel extends Widget {
         return widget;
       },
       (error: unknown) => {
-        this._loading = null; // the server was gone, perhaps: shown again, it is loaded again
+        this._loading = null; // perhaps the server was gone: the next time it is shown, it is loaded again
         console.error('nbdeploy could not be loaded', error);
         return null;
       }

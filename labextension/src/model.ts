@@ -8,20 +8,17 @@ import { type ProblemError, requestAPI, toProblemError } from './request';
 import type { EventStream } from './stream';
 
 /**
- * Health and request rates are nobody's change of the store: while somebody looks, they are asked
- * this often.
+ * The interval of requests for health and request rates, which change without an event, while a
+ * view is visible.
  */
 const LOOK_MS = 2_000;
 
 const NONE: readonly EndpointRow[] = [];
 
-/** What of an opened endpoint is shown. */
+/** The section of the opened endpoint. */
 export type Section = 'releases' | 'comparison' | 'live' | 'records' | 'try' | 'history';
 
-/**
- * The endpoints, and which one is opened. What the server cannot be asked stays as it was seen
- * last.
- */
+/** The endpoints, and the opened one. If the server cannot be reached, the last view stays. */
 export class DeploymentsModel implements IDisposable {
   constructor(
     private readonly stream: EventStream,
@@ -38,7 +35,7 @@ export class DeploymentsModel implements IDisposable {
     });
   }
 
-  /** Emitted when anything here is other than before. */
+  /** Emitted at each change. */
   get changed(): ISignal<this, void> {
     return this._changed;
   }
@@ -61,7 +58,7 @@ export class DeploymentsModel implements IDisposable {
     return this._section;
   }
 
-  /** Why the last look failed; null: it did not. */
+  /** The reason why the last request failed; null: it succeeded. */
   get problem(): ProblemError | null {
     return this._problem;
   }
@@ -74,7 +71,7 @@ export class DeploymentsModel implements IDisposable {
     return this._isDisposed;
   }
 
-  /** Keep up to date until what is returned is disposed: for a widget while it is visible. */
+  /** Update until the returned object is disposed: for a widget while it is visible. */
   attend(): IDisposable {
     this._watchers += 1;
     this.stream.start();
@@ -95,7 +92,7 @@ export class DeploymentsModel implements IDisposable {
     }
   }
 
-  /** Look at the list. The latest look counts: one that was begun before it is left. */
+  /** Request the list. The latest request counts; the answer of an earlier one is ignored. */
   async refresh(): Promise<void> {
     this._looking?.abort();
     const looking = new AbortController();
@@ -128,8 +125,8 @@ export class DeploymentsModel implements IDisposable {
   private _onRevisions(_: EventStream, revisions: Record<string, number>): void {
     const known = new Map(this.endpoints.map(row => [row.name, row.revision]));
     const names = Object.keys(revisions);
-    // While one is opened nobody sees the list: the next regular look is soon enough, and holds up
-    // no change.
+    // While an endpoint is open, the list is not visible: the next regular request is early enough,
+    // and delays no change.
     if (this._view !== null && this._opened !== null && this._watchers > 0) {
       return;
     }

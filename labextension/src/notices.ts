@@ -5,7 +5,7 @@ import type { IDisposable } from '@lumino/disposable';
 import type { Job } from './generated';
 import { hasEnded, type JobsModel } from './jobs';
 
-/** A toast goes after so long; Lab's list of notifications keeps it. */
+/** The time until a toast disappears; JupyterLab's list of notifications keeps it. */
 const SHOWN_MS = 6000;
 
 export interface NoticeOptions {
@@ -15,11 +15,9 @@ export interface NoticeOptions {
   openEndpoint: (name: string) => void;
 }
 
-/**
- * Lab's notifications of jobs that nobody looks at: one a job, which changes as the job goes on.
- */
+/** JupyterLab's notifications of jobs without a viewer: one per job, updated as the job goes on. */
 export class Notices implements IDisposable {
-  /** Whether only failures are told: a setting. */
+  /** Whether only failures are notified: a setting. */
   quiet = false;
 
   constructor(private readonly options: NoticeOptions) {
@@ -35,7 +33,7 @@ export class Notices implements IDisposable {
     this.options.jobs.changed.disconnect(this._onJob, this);
   }
 
-  /** Tell of a job from now on; of one that has ended nobody needs to be told. */
+  /** Notify of a job from now on, unless it has ended. */
   follow(id: string): void {
     const job = this.options.jobs.get(id);
     if (!job || hasEnded(job) || this._shown.has(id)) return;
@@ -51,7 +49,7 @@ export class Notices implements IDisposable {
     this._shown.set(id, { notice, message });
   }
 
-  /** Somebody looks at it: its notification would only be in the way. */
+  /** The job has a viewer: its notification would be in the way. */
   leave(id: string): void {
     this._silent.delete(id);
     const known = this._shown.get(id);

@@ -7,7 +7,7 @@ export interface NumberLimits {
   readonly maximum?: number | null | undefined;
 }
 
-/** The number that a text stands for; throws an `Error` that says what is wrong with it. */
+/** The number in a text; throws an `Error` with the problem. */
 export function parseNumber(text: string, limits: NumberLimits, trans: TranslationBundle): number {
   const value = Number(text);
   if (!Number.isFinite(value)) throw new Error(trans.__('not a number'));

@@ -1,21 +1,21 @@
 /** Pages of records, newest first, as one list that grows at both ends. */
 import type { RecordRow, RecordsView } from './generated';
 
-/** More than this is not kept: whoever looks for older ones filters. */
+/** The most rows that are kept: use the filter to find older ones. */
 export const MOST_KEPT = 20_000;
 
 export interface Pages {
   readonly rows: readonly RecordRow[];
   readonly total: number;
-  /** Where the next page begins; null: that was all. */
+  /** The beginning of the next page; null: there is none. */
   readonly next: string | null;
-  /** What the records do not hold, in words. */
+  /** Records that are missing, in words. */
   readonly notes: readonly string[];
 }
 
 export const NO_PAGES: Pages = { rows: [], total: 0, next: null, notes: [] };
 
-/** The page that follows what is there. */
+/** The page after the present rows. */
 export function withOlder(pages: Pages, page: RecordsView): Pages {
   const known = new Set(pages.rows.map(row => row.key));
   const rows = [...pages.rows, ...page.records.filter(row => !known.has(row.key))];
@@ -24,8 +24,8 @@ export function withOlder(pages: Pages, page: RecordsView): Pages {
 }
 
 /**
- * The newest page before what is there. Where they do not meet, since more came than one page
- * holds, or something was purged, the newest page alone is right.
+ * The newest page before the present rows. If they do not meet, since more than a page is new or
+ * something was purged, only the newest page is valid.
  */
 export function withNewer(pages: Pages, page: RecordsView): Pages {
   const first = pages.rows[0];

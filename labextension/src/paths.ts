@@ -1,12 +1,11 @@
-/** Where a file that the server's machine names lies in what the server shows. */
+/** Paths of the server's machine as paths in JupyterLab's file browser. */
 
-/** A home that `~` may stand for. */
+/** A home directory that `~` may mean. */
 const HOME = String.raw`(?:/root|/home/[^/]+|/Users/[^/]+|[A-Za-z]:/Users/[^/]+)`;
 
 /**
- * An absolute path as one of Lab's; null: it lies outside of the folder that the server shows.
- *
- * `root` is the page's `serverRoot`, in which the server has written `~` for its user's home.
+ * An absolute path as one of JupyterLab; null: it is outside the folder that the server shows.
+ * `root` is the page's `serverRoot`, in which the server writes `~` for its user's home.
  */
 export function withinServer(path: string, root: string): string | null {
   const normalized = path.replaceAll('\\', '/');

@@ -9,8 +9,8 @@ import type { INbdeploy } from './tokens';
 export type ReportOf = { tag: string } | { job: string };
 
 /**
- * Opens it in a tab. What notebooks wrote stands in it: it runs nothing, and only its notebooks can
- * be had.
+ * Opens it in a tab. It contains output of notebooks: scripts do not run, and only its notebooks
+ * can be downloaded.
  */
 export function openReport(
   app: JupyterFrontEnd,

@@ -3,7 +3,7 @@ import { ServerConnection } from '@jupyterlab/services';
 
 import type { Problem, RevisionRow } from './generated';
 
-/** A field that cannot be, as pydantic says it. */
+/** An invalid field, as pydantic reports it. */
 export interface FieldError {
   loc: (string | number)[];
   msg: string;
@@ -37,13 +37,13 @@ export class ProblemError extends Error {
     return this.status === 412;
   }
 
-  /** Newest first; empty where nobody was faster. */
+  /** Newest first; empty if no other client made a revision. */
   get history(): RevisionRow[] {
     return this.problem.history as unknown as RevisionRow[];
   }
 }
 
-/** A problem of which only some is known. */
+/** A problem of which some fields are unknown. */
 export function problemError(
   given: Pick<Problem, 'code' | 'title'> & Partial<Problem>
 ): ProblemError {
@@ -62,8 +62,8 @@ export function problemError(
 }
 
 /**
- * `error` as a problem: what is thrown elsewhere, such as by Lab when it saves a notebook, keeps
- * its message.
+ * `error` as a problem: an error of another origin, such as JupyterLab's when it saves a notebook,
+ * keeps its message.
  */
 export function toProblemError(error: unknown): ProblemError {
   if (error instanceof ProblemError) {
@@ -82,11 +82,11 @@ export function toProblemError(error: unknown): ProblemError {
 export interface Answer<T> {
   value: T;
   status: number;
-  /** The endpoint's revision, where what was asked has one. */
+  /** The endpoint's revision, if the resource has one. */
   revision: number | null;
 }
 
-/** How documents are written; `exact.ts` has one that keeps the digits of numbers. */
+/** The format of documents; `exact.ts` has one that keeps the digits of numbers. */
 export interface Json {
   parse(text: string): unknown;
   stringify(value: unknown, indent?: number): string;
@@ -101,12 +101,12 @@ export interface RequestOptions {
   method?: 'GET' | 'POST' | 'DELETE';
   /** Sent as JSON. */
   body?: unknown;
-  /** Of the address; what is null or undefined is left out. */
+  /** The query of the address, without null and undefined values. */
   query?: Record<string, string | number | boolean | null | undefined>;
   /** Refuse with 412 unless the endpoint is at this revision. */
   revision?: number | null;
   signal?: AbortSignal;
-  /** Of the body and the answer; without it, JavaScript's own. */
+  /** The format of body and answer; default: JavaScript's own. */
   json?: Json;
   settings?: ServerConnection.ISettings;
 }
@@ -123,7 +123,7 @@ export function address(
 }
 
 /**
- * Ask the server of nbdeploy; throws `ProblemError` for all that goes wrong, and `AbortError` when
+ * Send a request to nbdeploy's server; throws `ProblemError` for each failure, and `AbortError` if
  * it was aborted.
  */
 export async function requestAPI<T>(
@@ -132,8 +132,8 @@ export async function requestAPI<T>(
 ): Promise<Answer<T>> {
   const settings = options.settings ?? ServerConnection.makeSettings();
   const headers: Record<string, string> = { Accept: 'application/json' };
-  // Lab's own 'no-store' would add a query that no request knows. Not from the cache either: health
-  // changes, and no revision.
+  // JupyterLab's 'no-store' would add a query parameter that no request has. Not from the cache
+  // either: health changes without a new revision.
   const init: RequestInit = { method: options.method ?? 'GET', headers, cache: 'reload' };
   if (options.body !== undefined) {
     headers['Content-Type'] = 'application/json';
@@ -204,8 +204,8 @@ function notSignedIn(status: number): ProblemError {
 }
 
 /**
- * What the server said, or, where another than nbdeploy answered (a proxy, a login page), what its
- * status means.
+ * The server's message, or, if another program answered (a proxy, a login page), the meaning of its
+ * status.
  */
 export function refused(response: Response, text: string): ProblemError {
   if ((response.headers.get('Content-Type') ?? '').startsWith('application/problem+json')) {

@@ -1,8 +1,8 @@
 import { LabIcon } from '@jupyterlab/ui-components';
 
 /**
- * Drawn for 16 × 16. A class `jp-icon3` takes its colour from the theme, by the attribute that it
- * stands beside.
+ * Drawn for 16 × 16. The class `jp-icon3` takes the theme's colour for the attribute of its
+ * element.
  */
 function icon(name: string, body: string): LabIcon {
   const svgstr = `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 16 16"><g fill="none" stroke-linecap="round" stroke-linejoin="round">${body}</g></svg>`;
@@ -12,7 +12,7 @@ function icon(name: string, body: string): LabIcon {
 const line = 'class="jp-icon3" stroke="#616161" stroke-width="1.3"';
 const area = 'class="jp-icon3" fill="#616161"';
 
-/** What a role does with requests, drawn: all of them, a share, a copy, nothing. */
+/** The requests that a role gets, drawn: all of them, a share, a copy, none. */
 export const roleIcons = {
   stable: icon(
     'stable',

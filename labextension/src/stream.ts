@@ -6,24 +6,22 @@ import { createParser } from 'eventsource-parser';
 import type { JobEvent } from './generated';
 import { address, ProblemError, refused, unreachable } from './request';
 
-/** A server that says nothing for so long, not even its sign of life each 15 s, is gone. */
+/** A server counts as gone after this time without data: keep-alive comments come each 15 s. */
 const SILENCE_MS = 40_000;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 8_000;
 
 /**
- * The one stream of events from the server: of jobs, and of endpoints' revisions, whoever changed
- * them.
- *
- * It comes back by itself, and then says which event it saw last, so that none is missed. Not the
- * browser's `EventSource`, which cannot send the token.
+ * The one stream of events from the server: of jobs, and of endpoints' revisions, of all clients.
+ * It reconnects by itself and names the last event that it received, so that none is missed. Not
+ * the browser's `EventSource`, which cannot send the token.
  */
 export class EventStream implements IDisposable {
   constructor(
     private readonly settings: ServerConnection.ISettings = ServerConnection.makeSettings()
   ) {}
 
-  /** Something became known of a job. */
+  /** An event of a job. */
   get job(): ISignal<this, JobEvent> {
     return this._job;
   }
@@ -33,10 +31,7 @@ export class EventStream implements IDisposable {
     return this._endpoints;
   }
 
-  /**
-   * Emitted when the connection comes and goes, and when there is another reason why it does not
-   * come.
-   */
+  /** Emitted when the connection opens and closes, and when the reason for a failure changes. */
   get connected(): ISignal<this, boolean> {
     return this._connected;
   }
@@ -45,7 +40,7 @@ export class EventStream implements IDisposable {
     return this._isConnected;
   }
 
-  /** Why it is not connected; null: it is, or was not started. */
+  /** The reason why it is not connected; null: it is connected, or was not started. */
   get problem(): ProblemError | null {
     return this._problem;
   }
@@ -58,7 +53,7 @@ export class EventStream implements IDisposable {
     return this._isDisposed;
   }
 
-  /** Connect, and stay connected. Called again it does nothing. */
+  /** Connect, and reconnect when the connection breaks. A second call does nothing. */
   start(): void {
     if (this._stop === null && !this._isDisposed) {
       this._stop = new AbortController();
@@ -82,7 +77,7 @@ export class EventStream implements IDisposable {
         });
         this._setConnected(unreachable('the stream has ended'));
       } catch (error) {
-        // Whatever ended it, it is asked again.
+        // After any end, it connects again.
         this._setConnected(error instanceof ProblemError ? error : unreachable(error));
       }
       await pause(wait, stop);
@@ -126,7 +121,7 @@ export class EventStream implements IDisposable {
       }
     } finally {
       clearTimeout(timer);
-      silence.abort(); // a browser gives a host six connections: none is kept that nobody reads
+      silence.abort(); // a browser has six connections per host: do not hold one for nothing
     }
   }
 

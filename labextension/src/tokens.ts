@@ -7,7 +7,7 @@ import type { DeploymentsModel } from './model';
 import type { EventStream } from './stream';
 
 /**
- * What all parts of the extension share; one a tab. Nothing is asked of the server before it is
+ * The parts that the plugins share; one per tab. The first request to the server waits until it is
  * needed.
  */
 export interface INbdeploy {
@@ -26,5 +26,5 @@ export const INbdeploy = new Token<INbdeploy>(
 /** The id of the sidebar in the shell. */
 export const SIDEBAR_ID = 'nbdeploy-deployments';
 
-/** Translations' domain. */
+/** The translations' domain. */
 export const DOMAIN = 'nbdeploy';

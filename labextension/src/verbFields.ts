@@ -1,13 +1,12 @@
 /**
- * The form of a verb, made of its request's JSON Schema; and the request that is made of what was
- * typed.
+ * The form of a verb, made from its request's JSON Schema; and the request from the typed values.
  */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { parseNumber } from './numbers';
 
-/** As pydantic writes it. */
+/** A schema as pydantic writes it. */
 export interface Schema {
   type?: string;
   enum?: string[];
@@ -24,7 +23,10 @@ export interface Schema {
   important?: boolean;
 }
 
-/** `lines`: a text a line. `shares`: TAG=PERCENT a line. `json`: anything, or a file's name. */
+/**
+ * `lines`: one text per line. `shares`: one TAG=PERCENT per line. `json`: any value, or the name of
+ * a file.
+ */
 export type Kind =
   'text' | 'number' | 'integer' | 'boolean' | 'choice' | 'lines' | 'shares' | 'json';
 
@@ -35,9 +37,9 @@ export interface VerbField {
   readonly help: string;
   readonly choices: readonly string[];
   readonly required: boolean;
-  /** Others are shown when they are asked for. */
+  /** Other fields are shown on demand. */
   readonly important: boolean;
-  /** What the control holds at first; it is not sent as long as nothing else is typed. */
+  /** The control's initial value; it is sent only if the user changes it. */
   readonly text: string;
   readonly minimum?: number;
   readonly maximum?: number;
@@ -47,11 +49,11 @@ export type Texts = Readonly<Record<string, string>>;
 
 export interface FormResult {
   readonly request: Readonly<Record<string, unknown>>;
-  /** By a field's name. */
+  /** By the field's name. */
   readonly problems: Readonly<Record<string, string>>;
 }
 
-/** The revision goes by If-Match, and what follows has no end. */
+/** The revision goes by If-Match, and a verb that follows has no end. */
 const NO_CONTROL: readonly string[] = ['if_revision', 'follow'];
 
 export function fieldsOf(schema: Schema): VerbField[] {
@@ -126,8 +128,7 @@ function textOf(kind: Kind, value: unknown): string {
 }
 
 /**
- * Of the less important ones, what is as it was at first is left out: the defaults are the
- * server's.
+ * Less important fields that keep their initial value are left out: the defaults are the server's.
  */
 export function readForm(
   fields: readonly VerbField[],
@@ -181,7 +182,7 @@ function lines(text: string): string[] {
     .filter(line => line !== '');
 }
 
-/** What takes any value takes the name of a file with it too. */
+/** A field for any value also takes the name of a file. */
 function jsonOrFile(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;

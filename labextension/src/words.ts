@@ -1,4 +1,4 @@
-/** How names, shares and times are written: as the panel in a notebook writes them. */
+/** The format of names, shares and times: the same as in the panel of a notebook. */
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 /** `42 %`, with at most two decimals. */
@@ -12,12 +12,12 @@ export function short(tag: string): string {
   return version === undefined ? name : `${name}:${version.slice(0, 8)}`;
 }
 
-/** The version of a tag, cut. */
+/** The version of a tag, shortened. */
 export function version(tag: string): string {
   return (tag.split(':')[1] ?? tag).slice(0, 8);
 }
 
-/** How long ago, in the largest unit. */
+/** The age of a time, in the largest unit. */
 export function ago(trans: TranslationBundle, iso: string, now: number = Date.now()): string {
   const seconds = Math.max(0, (now - Date.parse(iso)) / 1000);
   if (seconds >= 86400) return trans.__('%1 d ago', Math.floor(seconds / 86400));
@@ -26,12 +26,12 @@ export function ago(trans: TranslationBundle, iso: string, now: number = Date.no
   return trans.__('just now');
 }
 
-/** Date and time as this browser's user writes them. */
+/** Date and time in the format of the browser's user. */
 export function clock(iso: string): string {
   return new Date(iso).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 }
 
-/** The time alone, to the millisecond: what tells records apart. */
+/** The time alone, to the millisecond, which distinguishes records. */
 export function time(iso: string): string {
   return new Date(iso).toLocaleTimeString(undefined, {
     hour: '2-digit',

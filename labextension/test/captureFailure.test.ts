@@ -25,7 +25,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-it('a job to which its kernel does not come waits no more, and why is said', async () => {
+it('a job whose kernel does not capture ends with the reason', async () => {
   vi.spyOn(console, 'warn').mockReturnValue();
   const { cancel, model } = jobs({ state: 'waiting', kernel: null });
   const why = refusalOf({ job: 'j1', state: 'failed', problem: REFUSAL.problem });
@@ -36,7 +36,7 @@ it('a job to which its kernel does not come waits no more, and why is said', asy
   expect(said?.message).toContain('there is no job j1 – set NBDEPLOY_HOME alike');
 });
 
-it('a capture goes on although its notebook was closed, and what has ended is left as it is', async () => {
+it('a capture continues although its notebook was closed, and an ended one is unchanged', async () => {
   vi.spyOn(console, 'warn').mockReturnValue();
   const cut = problemError({ code: 'kernel_restarted', title: 'Canceled future' });
   for (const given of [
@@ -51,7 +51,7 @@ it('a capture goes on although its notebook was closed, and what has ended is le
   expect(Notification.manager.notifications).toEqual([]);
 });
 
-it('what was captured is no refusal', () => {
+it('a capture that succeeded is no failure', () => {
   expect(refusalOf({ job: 'j1', state: 'queued', tag: 'clf:1' })).toBeNull();
   expect(refusalOf({ job: 'j1', state: 'cancelled' })).toBeNull();
 });

@@ -24,7 +24,7 @@ describe('a change', () => {
     expect(changes.pending).toBeNull();
   });
 
-  it('is confirmed by what is known of the revision that its job led to', async () => {
+  it('is confirmed by the view at the revision of its job', async () => {
     const { changes, fetchEndpoint } = world({
       run: async () => Promise.resolve(job({ result: { endpoint: 'clf', revision: 3 } }))
     });
@@ -59,7 +59,7 @@ describe('a change', () => {
     expect(changes.pending).toBeNull();
   });
 
-  it('that came too late names who was faster, and keeps what was wanted', async () => {
+  it('that came too late names the newer revisions, and keeps the typed values', async () => {
     const newer = { ...endpoint().history[0], revision: 3, by: 'ben', what: 'another' };
     const view = endpoint({ revision: 3, history: [newer as never, ...endpoint().history] });
     const { changes, preview } = world({ run: async () => Promise.reject(stale), view });
@@ -89,7 +89,7 @@ describe('a change', () => {
     }
   });
 
-  it('of copies is asked about after a conflict, although clients would notice nothing', async () => {
+  it('of copies is confirmed after a conflict, although clients are not affected', async () => {
     const { changes, run } = world({ run: async () => Promise.reject(stale), asks: false });
     await changes.propose('traffic', { shadow: { [SHADOW.tag]: 0 } }, endpoint());
     expect(changes.pending?.phase).toBe('conflict');
@@ -98,7 +98,7 @@ describe('a change', () => {
     expect(run).toHaveBeenCalledTimes(1);
   });
 
-  it('that is looked at becomes a conflict when somebody else changes the endpoint', async () => {
+  it('in a preview becomes a conflict when another client changes the endpoint', async () => {
     const { changes } = world();
     await changes.propose('promote', { tag: SHADOW.tag }, endpoint());
     changes.checkRevision(endpoint());
@@ -141,7 +141,7 @@ describe('a change', () => {
     expect(run.mock.lastCall?.[1]).toEqual({ tag: SHADOW.tag, reason: 'known', force: true });
   });
 
-  it('that is asked for while another is done follows it', async () => {
+  it('that is proposed during another follows it', async () => {
     let end: (ended: Job) => void = () => undefined;
     const { changes, run } = world({
       run: async () => new Promise<Job>(resolve => (end = resolve))

@@ -32,7 +32,7 @@ function of(role: 'shadow' | 'canary'): React.ReactElement {
   return <Comparison view={view} chosen={null} onChoose={vi.fn()} />;
 }
 
-it('says of a shadow how many rows both answered, and what to do while there are none', async () => {
+it('shows the rows that stable and the shadow answered, or the next step', async () => {
   shown(of('shadow'), saying({}));
   expect(await screen.findByText(/0 pairs/)).toBeInTheDocument();
   expect(screen.getByText(/Send requests to the URL above/)).toBeInTheDocument();

@@ -49,7 +49,7 @@ describe('the fields', () => {
     ]);
   });
 
-  it('resources are told as they are anyway, and asked for as they are typed', async () => {
+  it('resources show the defaults, and are sent as typed', async () => {
     const world = new World();
     world.around = context({
       resources: { cpu: null, memory: 512e6, gpu: null, workers: 2, threads: null }
@@ -92,7 +92,7 @@ describe('the fields', () => {
     });
   });
 
-  it('what is wrong is told at its field, and the button says why not', async () => {
+  it('a problem is shown at its field, and the button gives the reason', async () => {
     const world = new World();
     world.problems = [problemIn('name', "'Churn 1' is no name")];
     const { user } = await open(world);
@@ -105,7 +105,7 @@ describe('the fields', () => {
     expect(name).toHaveFocus();
   });
 
-  it('each gate is told what is wrong with it', async () => {
+  it('each gate shows its problem', async () => {
     const world = new World();
     const { dialog, user } = await open(world);
     await user.click(screen.getByRole('button', { name: 'Add a gate' }));
@@ -159,7 +159,7 @@ describe('the fields', () => {
     expect(world.asked).toMatchObject([{ waive: ['leakage'], reason: 'a rehearsal' }]);
   });
 
-  it('what lies beside is chosen, and what is asked already is said', async () => {
+  it('notebooks of the folder are selected, and present gates are shown', async () => {
     const world = new World();
     const notebook = {
       path: '/w/a.ipynb',
@@ -177,7 +177,7 @@ describe('the fields', () => {
     expect(world.asked).toMatchObject([{ validate: ['/w/a.ipynb'] }]);
   });
 
-  it('another expression can be named in the place of what was found', async () => {
+  it('another expression can replace the listed models', async () => {
     const world = new World();
     const { user } = await open(world);
     await user.click(screen.getByRole('radio', { name: 'Another expression' }));
@@ -190,7 +190,7 @@ describe('the fields', () => {
     expect(world.asked).toMatchObject([{ model: 'models["b"]' }]);
   });
 
-  it('many models are shown when asked for', async () => {
+  it('many models are shown on demand', async () => {
     const world = new World();
     world.models = Array.from({ length: 30 }, (_, n) => model(`m${String(n)}`));
     const { user } = await open(world);
@@ -199,7 +199,7 @@ describe('the fields', () => {
     expect(screen.getByRole('radio', { name: /m29/ })).toBeInTheDocument();
   });
 
-  it('what is to be known is said beside the button', async () => {
+  it('a notice is shown next to the button', async () => {
     await open(new World(), ['The notebook has unsaved changes: it is saved first.']);
     expect(screen.getByText(/saved first/)).toBeInTheDocument();
   });

@@ -47,7 +47,7 @@ describe('loading', () => {
     expect(dialog.state.report?.models).toHaveLength(1);
   });
 
-  it('looks again when cells have run, and not because it asked itself', async () => {
+  it('queries again after cells ran, and not after its own queries', async () => {
     const world = new World();
     world.state = { kind: 'busy', words: 'a cell runs' };
     const dialog = await open(world);
@@ -62,7 +62,7 @@ describe('loading', () => {
     expect(loadModels).toHaveBeenCalledTimes(1);
   });
 
-  it('keeps what was typed when the kernel is restarted', async () => {
+  it('keeps the typed values when the kernel is restarted', async () => {
     const world = new World();
     const dialog = await open(world);
     dialog.change({ ...dialog.state.values, name: 'mine' });
@@ -74,7 +74,7 @@ describe('loading', () => {
     expect(dialog.state.values.name).toBe('mine');
   });
 
-  it('says in words why a kernel cannot tell, with the cell that mends it', async () => {
+  it('shows why a kernel cannot answer, with the cell that solves it', async () => {
     const world = new World();
     world.cannotLook = problemError({
       code: 'no_nbdeploy',
@@ -90,7 +90,7 @@ describe('loading', () => {
   });
 });
 
-it('a kernel in which nothing can be deployed says why', async () => {
+it('a kernel without models gives the reason', async () => {
   const world = new World();
   vi.spyOn(world, 'report').mockResolvedValue({
     ...report(model('clf')),
@@ -131,7 +131,7 @@ describe('typing', () => {
     expect(world.previewed.at(-1)).toBe('frame.head()');
   });
 
-  it('what is looked for in the background is asked for again', async () => {
+  it('an incomplete check is repeated', async () => {
     const world = new World();
     world.complete = false;
     const dialog = await open(world);
@@ -161,7 +161,7 @@ describe('typing', () => {
 });
 
 describe('deploying', () => {
-  it('asks for what stands in the fields', async () => {
+  it('sends the values of the fields', async () => {
     const world = new World();
     const dialog = await open(world);
     expect((await dialog.submit())?.id).toBe('j1');

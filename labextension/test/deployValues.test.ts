@@ -20,8 +20,8 @@ const checks = {
   parameters: {}
 };
 
-describe('what the dialog opens with', () => {
-  it('is the best model, its best example, and the name that lies beside', () => {
+describe('the initial values of the dialog', () => {
+  it('has the best model, its best example, and the folder’s name', () => {
     const values = initialValues(report(model('clf'), model('other')), context());
     expect(values).toMatchObject({ model: 'clf', example: 'X_test[:5]', name: 'churn' });
     expect(requestOf(values, context())).toEqual({
@@ -40,7 +40,7 @@ describe('what the dialog opens with', () => {
     expect(requestOf(values, around)).not.toHaveProperty('percent');
   });
 
-  it('chooses notebooks that have gates and are not of another one, but none where something is asked already', () => {
+  it('selects notebooks with gates for this model, and none if the endpoint has gates', () => {
     const plain = { ...checks, path: '/work/plain.ipynb', gates: [] };
     const others = { ...checks, path: '/work/validate_wine.ipynb', of: 'wine.ipynb' };
     const fresh = context({ notebooks: [checks, plain, others] });
@@ -82,7 +82,7 @@ describe('a change of one field', () => {
   });
 });
 
-it('a request leaves out what is empty or usual, and has what was typed', () => {
+it('a request has the typed values without empty and default ones', () => {
   const around = context({ endpoints: { churn: 'shadow' } });
   const values = {
     ...initialValues(report(model('clf')), around),

@@ -23,7 +23,7 @@ describe('EndpointModel', () => {
     });
   });
 
-  it('looks while somebody watches, and when the stream tells a revision that it does not know', async () => {
+  it('is requested while a view is visible, and when the stream reports an unknown revision', async () => {
     const fetchEndpoint = vi.fn(async () => Promise.resolve(endpoint()));
     const model = modelOf(fetchEndpoint);
     model.onRevision(9);
@@ -44,7 +44,7 @@ describe('EndpointModel', () => {
     expect(fetchEndpoint).toHaveBeenCalledTimes(2);
   });
 
-  it('is asked nothing about a revision that it has seen', async () => {
+  it('sends no request for a known revision', async () => {
     const fetchEndpoint = vi.fn(async () => Promise.resolve(endpoint({ revision: 3 })));
     const model = modelOf(fetchEndpoint);
     await model.refresh();
@@ -69,7 +69,7 @@ describe('EndpointModel', () => {
     expect((await seen).revision).toBe(3);
   });
 
-  it('says why a revision cannot be seen', async () => {
+  it('has the reason why a revision cannot be loaded', async () => {
     const model = modelOf(async () =>
       Promise.reject(problemError({ code: 'unreachable', title: 'away' }))
     );
@@ -90,7 +90,7 @@ describe('EndpointModel', () => {
     expect(model.state.view?.revision).toBe(3);
   });
 
-  it('keeps what it saw last when it cannot look, and says why', async () => {
+  it('keeps the last view when a request fails, with the reason', async () => {
     const fetchEndpoint = vi.fn(async () => Promise.resolve(endpoint()));
     const model = modelOf(fetchEndpoint);
     await model.refresh();

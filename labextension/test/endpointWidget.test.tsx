@@ -16,7 +16,7 @@ function Held(props: { made: ReturnType<typeof model>['made'] }): React.JSX.Elem
 }
 
 describe('an endpoint', () => {
-  it('shows its releases, with what was sent to each', async () => {
+  it('shows its releases, with the requests of each', async () => {
     const gates = {
       verdict: 'fail',
       words: '1 of 2 gates failed',
@@ -64,7 +64,7 @@ describe('an endpoint', () => {
     expect(screen.getByRole('switch')).toHaveAttribute('aria-busy', 'false');
   });
 
-  it('sets a shadow’s percent that is typed, and says what cannot be', async () => {
+  it('sets a shadow’s percent that is typed, and shows a problem', async () => {
     const { made, run } = model({ view: endpoint() });
     shown(<Held made={made} />);
     const percent = await screen.findByLabelText('Percent of requests copied to clf:cccccccc');
@@ -85,7 +85,7 @@ describe('an endpoint', () => {
     ]);
   });
 
-  it('shows what promoting would do and what the comparison says, and does it when confirmed', async () => {
+  it('shows the effects of a promotion with the comparison, and promotes when confirmed', async () => {
     const { made, run } = model({ view: endpoint() });
     shown(<Held made={made} />);
     const promote = await screen.findByRole('button', { name: 'Promote clf:cccccccc' });
@@ -118,7 +118,7 @@ describe('an endpoint', () => {
     });
   });
 
-  it('says who was faster, as text', async () => {
+  it('shows the author of a newer revision as text', async () => {
     const { made } = model({ view: endpoint() });
     shown(<Held made={made} />);
     await userEvent.click(await screen.findByRole('button', { name: 'Promote clf:cccccccc' }));
@@ -143,7 +143,7 @@ describe('an endpoint', () => {
     expect(await screen.findByText(/^Preview:/)).toBeInTheDocument();
   });
 
-  it('that somebody removed says so, and leads back', async () => {
+  it('shows that it was removed, with a way back', async () => {
     const { made } = model({ view: endpoint() });
     const onGone = vi.fn();
     shown(<Endpoint model={made} tab="releases" onTab={vi.fn()} onGone={onGone} />);
@@ -159,7 +159,7 @@ describe('an endpoint', () => {
     expect(onGone).toHaveBeenCalled();
   });
 
-  it('keeps what was seen last while the server is away', async () => {
+  it('keeps the last view while the server does not answer', async () => {
     const { made } = model({ view: endpoint() });
     shown(<Held made={made} />);
     await screen.findAllByRole('article');
@@ -180,7 +180,7 @@ describe('an endpoint', () => {
     expect(preview).toHaveBeenCalledWith('rollback', {}, 2);
   });
 
-  it('offers to publish each release, and says where one is published', async () => {
+  it('offers to publish each release, and shows where one is published', async () => {
     const place = 'registry.example/clf:aaaaaaaabbbb';
     const { made } = model({ view: endpoint({ cards: [card({ published: [place] }), SHADOW] }) });
     const publish = vi.fn();
@@ -192,7 +192,7 @@ describe('an endpoint', () => {
     expect(publish).toHaveBeenLastCalledWith('clf', SHADOW.tag);
   });
 
-  it('opens the notebook of a release, or says that it lies elsewhere', async () => {
+  it('opens the notebook of a release, or shows that it is elsewhere', async () => {
     const { made } = model({ view: endpoint({ cards: [card()] }) });
     const openNotebook = vi.fn(async () => Promise.resolve(false));
     shown(<Held made={made} />, { openNotebook });

@@ -55,7 +55,7 @@ describe('the endpoints that a view has opened', () => {
     });
   });
 
-  it('are told what the stream says, until the view has gone', async () => {
+  it('follow the stream until the view is disposed', async () => {
     const { state, stream, view, disposed } = world();
     const models = view();
     const one = models.get('clf');

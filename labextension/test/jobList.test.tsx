@@ -23,7 +23,7 @@ function one(verb: string, state: Job['state'], seconds: number): Job {
   return job({ id: title, title, verb, state, created_at: at, ended_at: at });
 }
 
-it('shows what goes on, failed, or is new; a change of traffic that succeeded is in the history', () => {
+it('shows jobs that go on, failed, or are new; a successful change of traffic is in the history', () => {
   list(
     one('traffic', 'running', 600),
     one('traffic', 'done', 5),
@@ -42,7 +42,7 @@ it('shows what goes on, failed, or is new; a change of traffic that succeeded is
   ]);
 });
 
-it('says where those are that are not shown', () => {
+it('names the place of the jobs that are not shown', () => {
   list(one('traffic', 'done', 90));
   expect(screen.getByText(/history of an endpoint lists its changes/)).toBeInTheDocument();
 });

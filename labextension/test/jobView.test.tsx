@@ -85,7 +85,7 @@ describe('a job that goes on', () => {
     expect(screen.getByText('Step 2 of 5: asking it again')).toBeInTheDocument(); // read aloud
   });
 
-  it('says that it waits for its kernel', () => {
+  it('shows that it waits for its kernel', () => {
     show(job({ state: 'waiting' }));
     expect(screen.getByText(/as soon as it is idle/)).toBeInTheDocument();
   });
@@ -106,7 +106,7 @@ describe('a job that goes on', () => {
     expect(screen.getByText(/cell 2 of 4/)).toHaveTextContent('metric("accuracy", …)');
   });
 
-  it('shows what was printed', () => {
+  it('shows its output', () => {
     show(job(), [event('log', { text: 'one\ntwo\n' })]);
     expect(screen.getByText('Log: 2 lines')).toBeInTheDocument();
     expect(screen.getByLabelText('Log')).toHaveTextContent('one two');
@@ -137,7 +137,7 @@ describe('a job that goes on', () => {
     expect(screen.queryByText(/Reconnecting/)).toBeNull();
   });
 
-  it('is cancelled when that was asked twice', async () => {
+  it('is cancelled after a confirmation', async () => {
     const { cancel, user } = show(job());
     await user.click(screen.getByRole('button', { name: 'Cancel…' }));
     expect(cancel).not.toHaveBeenCalled();
@@ -150,7 +150,7 @@ describe('a job that goes on', () => {
     expect(screen.getByRole('button', { name: 'Stopping…' })).toBeDisabled();
   });
 
-  it('says why it cannot be cancelled', async () => {
+  it('shows why it cannot be cancelled', async () => {
     const { cancel, user } = show(job());
     cancel.mockRejectedValue(new Error('The Jupyter server does not answer.'));
     await user.click(screen.getByRole('button', { name: 'Cancel…' }));
@@ -178,7 +178,7 @@ const deployment = {
 };
 
 describe('a job that has ended', () => {
-  it('says what is deployed, where it answers, and leads there', async () => {
+  it('shows the release, its address, and a link to it', async () => {
     const done = job({ state: 'done', result: deployment });
     const { openEndpoint, user } = show(done);
     expect(screen.getByText(/is/, { selector: '.nbdeploy-did > span' })).toHaveTextContent(
@@ -193,7 +193,7 @@ describe('a job that has ended', () => {
     expect(screen.queryByRole('button', { name: 'Cancel…' })).toBeNull();
   });
 
-  it('another verb tells its result as all faces do', async () => {
+  it('another verb shows its result as on all faces', async () => {
     const said = actions();
     said.resultPage.mockResolvedValue({
       title: 'diff',
@@ -205,7 +205,7 @@ describe('a job that has ended', () => {
     expect(said.resultPage.mock.calls.map(([one]) => one)).toEqual([done]);
   });
 
-  it('says why its result cannot be shown', async () => {
+  it('shows why its result cannot be shown', async () => {
     const said = actions();
     said.resultPage.mockRejectedValue(new Error('the server has another version'));
     const done = job({ verb: 'validate', state: 'done', result: {} });
@@ -213,7 +213,7 @@ describe('a job that has ended', () => {
     expect(await screen.findByText(/cannot be shown: .*another version/)).toBeInTheDocument();
   });
 
-  it('an unchanged model is said to be so', () => {
+  it('an unchanged model is reported as such', () => {
     const result = { ...deployment, changed: false, replaced: null };
     show(job({ state: 'done', result: result }));
     expect(screen.getByText(/Unchanged:/)).toBeInTheDocument();
@@ -266,7 +266,7 @@ describe('a job that has ended', () => {
     expect(screen.queryByRole('button', { name: 'Override the gates' })).toBeNull();
   });
 
-  it('otherwise it says what, why and what to do, and can be tried again', async () => {
+  it('a failure shows its message, reason and remedy, and can be tried again', async () => {
     const failed = job({
       state: 'failed',
       problem: problem({ code: 'start_failed', details: 'Traceback …' })
@@ -278,7 +278,7 @@ describe('a job that has ended', () => {
     expect(tryAgain).toHaveBeenCalledWith(failed);
   });
 
-  it('a publication shows its layers, and what is needed of it elsewhere can be copied', async () => {
+  it('a publication shows its layers, with texts to copy', async () => {
     const published: Published = {
       release: 'clf:aaaaaaaabbbb',
       publication: {
@@ -343,7 +343,7 @@ describe('a job that has ended', () => {
     expect(tryAgain).toHaveBeenCalledWith(failed);
   });
 
-  it('cancelled by who interrupted its kernel, it says so', () => {
+  it('reports that an interrupt of its kernel cancelled it', () => {
     const interrupted = problem({ detail: 'the kernel was interrupted', remedy: 'deploy again' });
     show(job({ state: 'cancelled', problem: interrupted }));
     expect(screen.getByText('The kernel was interrupted. Deploy again.')).toBeInTheDocument();

@@ -80,7 +80,7 @@ describe('JobsModel', () => {
     expect(jobs.get('3')?.state).toBe('queued');
   });
 
-  it('gives at once what a quick verb gave', async () => {
+  it('returns the result of a fast verb', async () => {
     server.routes['POST init'] = () => Response.json({ folder: '/x' });
     expect(await jobs.start('init', {})).toEqual({ result: { folder: '/x' } });
   });
@@ -106,7 +106,7 @@ describe('JobsModel', () => {
     expect(jobs.get('2')?.state).toBe('done');
   });
 
-  it('has each event once and in order, though some came by the stream before all were asked for', async () => {
+  it('has each event once and in order, also if some came by the stream before the load', async () => {
     await connected();
     line.send('job', event(7, '1', 'log', { text: 'b\n' }), 7);
     await vi.waitFor(() => {
@@ -138,7 +138,7 @@ describe('JobsModel', () => {
     expect(jobs.events('1').map(one => one.id)).toEqual([6, 9, 10, 11]);
   });
 
-  it('asks for a job that somebody else began', async () => {
+  it('loads a job of another client', async () => {
     await connected();
     server.routes['GET jobs/8'] = () => Response.json({ ...job('8'), events: [] });
     line.send('job', event(20, '8', 'step', { number: 1, total: 2, title: 'x' }), 20);

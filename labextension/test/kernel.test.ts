@@ -98,7 +98,7 @@ describe('Kernel', () => {
     expect(written.replace(/^.*\.preview/s, '')).toBe('("X[\\"a\\\\n\'\\"] # é\u{1F600}\ufffd")');
   });
 
-  it('says where the notebook is by now', async () => {
+  it('sends the present path of the notebook', async () => {
     const { kernel, sent } = connection({ answer: told({ job: 'j' }) });
     await kernel.capture('j', '/work/new name.ipynb');
     await kernel.capture('j', null);
@@ -109,7 +109,7 @@ describe('Kernel', () => {
     ]);
   });
 
-  it('says that a kernel was asked once it was, and not of one that cannot be', async () => {
+  it('reports the kernel once it has the message, and not if it cannot get it', async () => {
     const { kernel, sent } = connection({ answer: told({ job: 'j' }) });
     const asked = vi.fn(() => sent.length);
     await kernel.capture('j', null, asked);
@@ -156,11 +156,11 @@ describe('Kernel', () => {
     expect(await code(connection(given).kernel.report())).toBe(wanted);
   });
 
-  it('says that there is no kernel', async () => {
+  it('reports that there is no kernel', async () => {
     expect(await code(new Kernel(null).report())).toBe('no_kernel');
   });
 
-  it('names what is to be run where nbdeploy is missing', async () => {
+  it('names the command that installs a missing nbdeploy', async () => {
     const answer = raised('ModuleNotFoundError', "No module named 'jupyter_deploy'");
     const error: unknown = await connection({ answer })
       .kernel.report()

@@ -60,7 +60,7 @@ describe('the list of endpoints', () => {
     expect(screen.getByText(/home\/ana/)).toBeInTheDocument();
   });
 
-  it('is filtered by name and by state, and says when none fits', async () => {
+  it('is filtered by name and by state, and reports that none fits', async () => {
     const rows = [row('churn'), row('tumour', { healthy: false, words: 'a release is down' })];
     shown(<Endpoints rows={rows} />);
     const filter = screen.getByRole('searchbox', { name: 'Filter the endpoints' });
@@ -134,7 +134,7 @@ describe('pages of records', () => {
 });
 
 describe('the records', () => {
-  it('are asked for by filter, and one is opened with all answers', async () => {
+  it('are filtered, and one is opened with all answers', async () => {
     const asked: Record<string, unknown>[] = [];
     const view = async (name: string, request: object): Promise<never> => {
       asked.push({ view: name, ...request });
@@ -191,7 +191,7 @@ describe('the records', () => {
     });
   });
 
-  it('that could not be read are asked for again at once, wherever the list is scrolled to', async () => {
+  it('that could not be read are requested again at once, whatever the scroll position', async () => {
     const asked: unknown[] = [];
     let away = false;
     const view = async (_: string, request: { before?: string }): Promise<never> => {
@@ -212,7 +212,7 @@ describe('the records', () => {
     });
   });
 
-  it('of which older ones could not be read are asked for those again', async () => {
+  it('with a failed page of older ones request it again', async () => {
     const asked: unknown[] = [];
     let away = true;
     const view = async (_: string, request: { before?: string }): Promise<never> => {
@@ -237,7 +237,7 @@ describe('the records', () => {
     });
   });
 
-  it('of which the newest could not be read are asked for those again, though the list was scrolled since', async () => {
+  it('with a failed newest page request it again, also after scrolling', async () => {
     vi.useFakeTimers({ shouldAdvanceTime: true });
     try {
       let [away, count] = [false, 0];
@@ -269,7 +269,7 @@ describe('the records', () => {
     }
   });
 
-  it('of an endpoint that was never asked say what to do', async () => {
+  it('of an endpoint without requests show the next step', async () => {
     const view = async (): Promise<never> => Promise.resolve(page(0, 1, 0) as never);
     shown(<Records view={endpoint()} />, { view });
     expect(await screen.findByText(/send one with "Try it"/)).toBeInTheDocument();

@@ -30,11 +30,11 @@ describe('DeploymentsModel', () => {
     stream.dispose();
   });
 
-  it('asks nothing until somebody looks', () => {
+  it('sends no request until a view is visible', () => {
     expect(server.asked).toEqual([]);
   });
 
-  it('looks as soon as somebody attends', async () => {
+  it('requests the list as soon as a view is visible', async () => {
     const attending = model.attend();
     await vi.waitFor(() => {
       expect(model.endpoints.map(one => one.name)).toEqual(['a', 'b']);
@@ -42,7 +42,7 @@ describe('DeploymentsModel', () => {
     attending.dispose();
   });
 
-  it('looks anew when the stream tells a revision that it does not know, and only then', async () => {
+  it('requests the list again only when the stream reports an unknown revision', async () => {
     stream.start();
     await model.refresh();
     line.send('endpoints', { a: 1, b: 4 });
@@ -54,7 +54,7 @@ describe('DeploymentsModel', () => {
     expect(server.count('GET views/endpoints')).toBe(2);
   });
 
-  it('leaves the list to its regular looks while one is opened, and looks when one comes back', async () => {
+  it('requests the list at the regular interval while an endpoint is open, and at once after it', async () => {
     const attending = model.attend();
     await vi.waitFor(() => {
       expect(model.endpoints.length).toBe(2);
@@ -77,7 +77,7 @@ describe('DeploymentsModel', () => {
     attending.dispose();
   });
 
-  it('remembers what is opened, and how it is looked at', () => {
+  it('remembers the opened endpoint and its section', () => {
     const told = vi.fn();
     model.changed.connect(told);
     model.open('a', 'live');
@@ -86,7 +86,7 @@ describe('DeploymentsModel', () => {
     expect(told).toHaveBeenCalledTimes(2);
   });
 
-  it('keeps what it saw last when the server does not answer', async () => {
+  it('keeps the last list when the server does not answer', async () => {
     await model.refresh();
     server.routes['GET views/endpoints'] = () => {
       throw new TypeError('gone');

@@ -33,7 +33,7 @@ function follow(jobs: OneJob) {
 
 const last = (): Notification.INotification | undefined => Notification.manager.notifications[0];
 
-it('a job that nobody looks at is one notification, which changes as it goes on', () => {
+it('a job without a viewer is one notification, which is updated', () => {
   const jobs = new OneJob();
   const { notices, openEndpoint } = follow(jobs);
   notices.follow('j1');
@@ -61,7 +61,7 @@ it('a failure stays until it was seen', () => {
   expect(last()?.message).toContain('A gate does not hold');
 });
 
-it('who looks at a job is not told of it beside', () => {
+it('a job with a viewer has no notification', () => {
   const jobs = new OneJob();
   const { notices } = follow(jobs);
   const before = Notification.manager.count;
@@ -73,7 +73,7 @@ it('who looks at a job is not told of it beside', () => {
   expect(Notification.manager.count).toBe(before);
 });
 
-it('told to be quiet, it tells of failures alone', () => {
+it('with the setting, it notifies of failures alone', () => {
   const jobs = new OneJob();
   const { notices } = follow(jobs);
   notices.quiet = true;

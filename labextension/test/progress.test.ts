@@ -15,7 +15,7 @@ const underway = (given: object): object => ({
   ...given
 });
 
-describe('what events tell', () => {
+describe('the events of a job', () => {
   it('is each step once, in its order', () => {
     const latest = [
       event('step', { number: 1, total: 2, title: 'capturing' }),
@@ -25,7 +25,7 @@ describe('what events tell', () => {
     expect(latest.steps.map(step => step.title)).toEqual(['capturing', 'starting']);
   });
 
-  it('is the last of each run, with its asking stable beside it', () => {
+  it('is the last of each run, with the run against stable', () => {
     const latest = [
       event('underway', underway({ run: 1, title: 'b.ipynb', state: 'waiting' })),
       event('underway', underway({ cell: 2 })),
@@ -49,7 +49,7 @@ describe('what events tell', () => {
   });
 });
 
-it('says how long a job went on, or goes on', () => {
+it('formats the duration of a job', () => {
   const begun = Date.parse('2026-11-26T10:00:00Z');
   expect(elapsed(job(), begun + 65_000)).toBe('1:05');
   expect(elapsed(job({ ended_at: '2026-11-26T12:00:07Z' }), begun)).toBe('2:00:07');

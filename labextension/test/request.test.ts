@@ -27,7 +27,7 @@ async function failure(promise: Promise<unknown>): Promise<ProblemError> {
 }
 
 describe('requestAPI', () => {
-  it('asks below the base URL, and leaves out what is not given', async () => {
+  it('sends requests below the base URL, without missing values', async () => {
     const { asked, settings } = server(() => Response.json([]));
     await requestAPI('views/records', { query: { name: 'a b', role: null, limit: 3 }, settings });
     expect(asked[0]?.url).toBe('http://lab/user/a/nbdeploy/views/records?name=a+b&limit=3');
@@ -46,7 +46,7 @@ describe('requestAPI', () => {
     expect(await asked[0]?.json()).toEqual({ name: 'a' });
   });
 
-  it('throws the problem that the server told, with its fields', async () => {
+  it('throws the problem of the server, with its fields', async () => {
     const { settings } = server(() =>
       Response.json(
         {
@@ -73,7 +73,7 @@ describe('requestAPI', () => {
     expect((await failure(requestAPI('list', { settings }))).code).toBe(code);
   });
 
-  it('says the same of a log-in that expired, whoever noticed', async () => {
+  it('has one message for an expired log-in, whichever server refuses', async () => {
     const said = { code: 'not_signed_in', status: 403, detail: 'asked without a token' };
     const headers = { 'Content-Type': 'application/problem+json' };
     const { settings } = server(() => Response.json(said, { status: 403, headers }));
@@ -85,7 +85,7 @@ describe('requestAPI', () => {
     expect([saving.code, saving.message]).toEqual([ours.code, ours.message]);
   });
 
-  it('says that the server does not answer', async () => {
+  it('reports that the server does not answer', async () => {
     const { settings } = server(() => {
       throw new TypeError('fetch failed');
     });

@@ -39,7 +39,7 @@ describe('EventStream', () => {
     expect(made.lines.length).toBe(1);
   });
 
-  it('tells of jobs and revisions, also where an event arrives in pieces', async () => {
+  it('reports jobs and revisions, also if an event arrives in pieces', async () => {
     const made = connection();
     ({ stream } = made);
     const told: unknown[] = [];
@@ -82,7 +82,7 @@ describe('EventStream', () => {
     );
   }, 30_000);
 
-  it('comes back after a break and says what it saw last', async () => {
+  it('reconnects after a break and names the last event', async () => {
     const made = connection();
     ({ stream } = made);
     const changes: boolean[] = [];

@@ -53,7 +53,7 @@ const FORM: FormView = {
   ]
 };
 
-describe('what is typed into a form', () => {
+describe('the values of a form', () => {
   it('is the example at first', () => {
     expect(instanceOf(FIELDS, textsOf(FIELDS), trans)).toEqual({
       instance: { age: 41, plan: 'full', active: true, score: null },
@@ -77,7 +77,7 @@ describe('what is typed into a form', () => {
 });
 
 describe('trying an endpoint', () => {
-  it('asks with what the form says, and shows the answer', async () => {
+  it('sends the values of the form, and shows the answer', async () => {
     const body = { predictions: ['<b>yes</b>'] };
     const answer = {
       endpoint: 'clf',
@@ -155,7 +155,7 @@ describe('trying an endpoint', () => {
     });
   });
 
-  it('says what the server refused', async () => {
+  it('shows the problem of the server', async () => {
     const refused = problemError({
       code: 'x',
       title: 'No',
@@ -181,7 +181,7 @@ describe('trying an endpoint', () => {
 });
 
 describe('the history', () => {
-  it('shows what changed from one release to another, as a job found it', async () => {
+  it('shows the difference of two releases from a job', async () => {
     const asked = vi.fn(async () => Promise.resolve(job({ id: 'j7', verb: 'diff' })));
     const told = { title: '', html: '<p>40 hyperparameters changed</p>' };
     const view = vi.fn(async (name: string) =>
@@ -216,7 +216,7 @@ describe('the sidebar', () => {
     />
   );
 
-  it('keeps what it shows while the server is away', async () => {
+  it('keeps its content while the server does not answer', async () => {
     shown(sidebar({ connected: false, heard: '2026-11-26T02:00:00Z' }));
     await waitFor(() => {
       expect(screen.getByRole('alert')).toHaveTextContent('Endpoints keep running.');
@@ -245,7 +245,7 @@ describe('the path of a notebook', () => {
 });
 
 describe('a chart', () => {
-  it('is as wide as its place, one part below the other, its words beside it', () => {
+  it('is as wide as its container, its parts in a column, with its caption', () => {
     const shared = { $schema: 's', config: {}, background: 'transparent' };
     const spec = {
       ...shared,

@@ -26,7 +26,7 @@ const ROW = {
   verdict: 'fail' as const
 };
 
-it('says how the validations ended, with their releases, and draws what they measured', async () => {
+it('shows the outcomes of validations with their releases, and draws their metrics', async () => {
   const chart = { title: { text: 'accuracy', subtitle: ['quality.ipynb'] }, mark: 'line' };
   const rows = [ROW, { ...ROW, id: 'v1', release: '', verdict: 'pass' as const }];
   shown(
@@ -40,7 +40,7 @@ it('says how the validations ended, with their releases, and draws what they mea
   expect(second).toHaveTextContent('passeddeploy by ana');
 });
 
-it('says what comes when something was measured once, and what to do where nothing was', async () => {
+it('explains a single measurement, and shows the next step if there is none', async () => {
   const one = shown(
     <Validations name="clf" revision={2} now={NOW} />,
     saying({ validations: [ROW] })
@@ -51,7 +51,7 @@ it('says what comes when something was measured once, and what to do where nothi
   expect(await screen.findByText(/Choose a validation notebook/)).toBeInTheDocument();
 });
 
-it('says what is wrong where they cannot be read', async () => {
+it('shows a problem if they cannot be read', async () => {
   const view = vi.fn(async () =>
     Promise.reject(problemError({ code: 'store', title: 'the store is damaged', status: 500 }))
   ) as unknown as Services['view'];

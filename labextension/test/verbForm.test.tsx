@@ -35,7 +35,7 @@ const SCHEMA: Schema = {
 const FIELDS = fieldsOf(SCHEMA);
 
 describe('the fields of a verb', () => {
-  it('have a control that fits what the request takes, but for the revision', () => {
+  it('have a control for each field of the request but the revision', () => {
     expect(Object.fromEntries(FIELDS.map(field => [field.name, field.kind]))).toEqual({
       name: 'text',
       shadow: 'shares',
@@ -49,7 +49,7 @@ describe('the fields of a verb', () => {
     });
   });
 
-  it('are at hand at once where they matter, and others when they are asked for', () => {
+  it('are visible if they are important, and others on demand', () => {
     const properties = {
       name: { type: 'string', positional: true },
       to: { anyOf: [{ type: 'string' }, { type: 'null' }], default: null, important: true },
@@ -62,7 +62,7 @@ describe('the fields of a verb', () => {
     ]);
   });
 
-  it('take a file where they take any value, and say what is wrong with JSON', () => {
+  it('take a file where they take any value, and show problems of JSON', () => {
     const data = (text: string) => readForm(FIELDS, { name: 'tumour', data: text }, trans);
     expect(data(' actuals.csv ').request.data).toBe('actuals.csv');
     expect(data('@rows.json').request.data).toBe('@rows.json');
@@ -70,7 +70,7 @@ describe('the fields of a verb', () => {
     expect(data('[1, 2').problems).toHaveProperty('data');
   });
 
-  it('send what was typed and nothing else', () => {
+  it('send the typed values and nothing else', () => {
     const texts = {
       name: 'tumour',
       shadow: 'clf:a1 = 20%\n\nclf:b=5',
@@ -93,7 +93,7 @@ describe('the fields of a verb', () => {
     });
   });
 
-  it('say what cannot be', () => {
+  it('show problems', () => {
     const { problems } = readForm(FIELDS, { shadow: 'clf', workers: '65', data: '{' }, trans);
     expect(Object.keys(problems)).toEqual(['name', 'shadow', 'workers', 'data']);
     expect(problems.workers).toBe('more than 64');
@@ -131,7 +131,7 @@ describe('VerbForm', () => {
     expect(close).toHaveBeenCalled();
   });
 
-  it('asks nothing while a value is missing, and says so at its field', async () => {
+  it('sends no request while a value is missing, and shows that at its field', async () => {
     const { send } = show();
     await userEvent.click(screen.getByRole('button', { name: 'Change Traffic' }));
     expect(send).not.toHaveBeenCalled();
@@ -140,7 +140,7 @@ describe('VerbForm', () => {
     expect(control).toHaveAccessibleDescription(/A value is required\. The endpoint's name\./);
   });
 
-  it('stays open and says at its field what the server refused', async () => {
+  it('stays open and shows the server’s problem at its field', async () => {
     const { close } = show({
       given: { name: 'x' },
       send: async () => {

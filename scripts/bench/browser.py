@@ -123,7 +123,7 @@ class Visit:
 
     def toggled(self) -> float:
         """Milliseconds from a click on the first switch to its confirmed state; somebody waits before each."""
-        self.page.wait_for_timeout(random.uniform(300, 900))  # noqa: S311 - no rhythm that a poll could share
+        self.page.wait_for_timeout(random.uniform(300, 900))
         found: float = self.page.evaluate(_TOGGLED)
         return found
 

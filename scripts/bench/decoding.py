@@ -48,7 +48,7 @@ def main() -> None:
 
 def decodings(container: str, rows: int) -> list[Way | None]:
     """The ways from one request to the batch; the last only parses."""
-    draw = random.Random(1)  # noqa: S311  nothing secret
+    draw = random.Random(1)
     values = [[round(draw.uniform(0, 100), 3) for _ in NAMES] for _ in range(rows)]
     number = {"type": "number"}
     if container == "frame":

@@ -1,4 +1,4 @@
-"""Images: what a change sends and takes, the first one beside BentoML's own, a container's start."""
+"""Images: the bytes and the time of a change, the first image compared with BentoML's, a container's start."""
 
 from __future__ import annotations
 

@@ -15,11 +15,14 @@ import asyncio
 import json
 import signal
 import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
 Answer = tuple[float, float, int, str]
+Ask = Callable[[float], Coroutine[Any, Any, None]]
 
 
 async def main() -> None:
@@ -60,8 +63,8 @@ async def main() -> None:
     given.result.write_text(json.dumps(answers))
 
 
-async def _open(rate, seconds, began, over, ask) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    running = set()
+async def _open(rate: float, seconds: float, began: float, over: asyncio.Event, ask: Ask) -> None:
+    running: set[asyncio.Task[None]] = set()
     number = 0
     while not over.is_set() and number / rate < seconds:
         wait = began + number / rate - time.perf_counter()
@@ -74,7 +77,7 @@ async def _open(rate, seconds, began, over, ask) -> None:  # type: ignore[no-unt
     await asyncio.gather(*running)
 
 
-async def _closed(clients, seconds, began, over, ask) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+async def _closed(clients: int, seconds: float, began: float, over: asyncio.Event, ask: Ask) -> None:
     async def client() -> None:
         while not over.is_set() and time.perf_counter() - began < seconds:
             await ask(time.perf_counter() - began)

@@ -49,7 +49,7 @@ print(json.dumps({"seconds": round(seconds, 2), "peak_mb": round(peak), "pairs":
 
 def write(home: Path, requests: int, *, numbers: bool = False) -> None:
     """``requests`` on a stable release ``tumour:aaa`` and a shadow ``tumour:bbb``; one in fifty answers differs."""
-    chance = random.Random(7)  # noqa: S311 - the same records every time
+    chance = random.Random(7)
     inputs = [
         json.dumps([{f"feature_{number}": round(chance.gauss(50, 20), 3) for number in range(FEATURES)}])
         for _ in range(2000)

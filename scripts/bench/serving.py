@@ -116,7 +116,7 @@ def _each(subject: str, found: Mapping[str, Found]) -> Iterator[Figure]:
 
 
 def ours_only(rounds: int = 3) -> Iterator[Figure]:
-    """The quick look for who makes it faster: the bare function, the release itself, the same through the gateway."""
+    """The quick comparison while optimizing: the bare function, the release, and the release through the gateway."""
     with contextlib.ExitStack() as running:
         here = running.enter_context(world())
         folder = here.folder / "bare"

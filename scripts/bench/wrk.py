@@ -1,8 +1,8 @@
-"""Clients that take little of the processor from who is measured: ``wrk``, one thread.
+"""Clients that use little of the measured server's processor time: ``wrk``, one thread.
 
-A client in Python costs more than the servers that it asks. Debian has wrk, and ``make bench`` installs it. Its
-percentiles count, beside each request that was slow, those that its client would have sent meanwhile (no coordinated
-omission). A connection that is closed in place of an answer it opens anew, and says nothing.
+A client in Python costs more than the servers that it measures. Debian has wrk, and ``make bench`` installs it. Its
+percentiles count, in addition to each slow request, those that its client would have sent in the meantime (no
+coordinated omission). If a connection is closed instead of answered, wrk opens another one without a message.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A seeded campaign of ``kill -9`` against everything that nbdeploy runs, under load: ``make chaos``.
 
 It prints its seed, each event with its time, and at the end a table. The exit code is 1 if any answered request is
-missing from the records or stands there twice, if any request failed that was not in flight at a killed worker
-or gateway, or if what runs was ever not what the store wants. What is promised: docs/reliability.md.
+missing from the records or in them twice, if any request failed that was not in flight at a killed worker or
+gateway, or if the running releases ever differed from the desired state. The promises: docs/reliability.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .world import ENDPOINT, World
 
 
 def main() -> int:
-    """Run the campaign, once with each number of workers, and print what came of it."""
+    """Run the campaign, once with each number of workers, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--minutes", type=float, default=10.0)
@@ -30,12 +30,12 @@ def main() -> int:
     parser.add_argument("--bentoml-home", help="with --tags: models that are there already")
     parser.add_argument("--tags", nargs=3, default=[])
     options = parser.parse_args()
-    seed = options.seed if options.seed is not None else random.randrange(1 << 32)  # noqa: S311 - chance, not secrecy
+    seed = options.seed if options.seed is not None else random.randrange(1 << 32)
     print(f"seed {seed}", flush=True)
     bad, stopped = 0, False
     for workers in options.workers:
         world = World(Path(tempfile.mkdtemp(prefix="chaos-")), workers)
-        campaign = Campaign(world, random.Random(f"{seed} {workers}"), options.only)  # noqa: S311 - chance, not secrecy
+        campaign = Campaign(world, random.Random(f"{seed} {workers}"), options.only)
         try:
             world.capture(options.bentoml_home, options.tags)
             try:

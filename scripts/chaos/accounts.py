@@ -110,7 +110,7 @@ class Books:
         ]
 
     def reasons(self) -> list[tuple[str, int]]:
-        """What was said of requests that failed, and how often."""
+        """The errors of failed requests, with their counts."""
         rows = self._rows("""
             SELECT status, regexp_replace(error, request_id, '…', 'g')[:160] AS said, count(*) AS times
             FROM asked WHERE status <> 200 GROUP BY ALL ORDER BY times DESC LIMIT 12

@@ -28,7 +28,7 @@ WARM_SECONDS = 30.0
 
 
 def main() -> int:
-    """Run it and print what came of it."""
+    """Run it and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--minutes", type=float, default=10.0)
@@ -38,12 +38,12 @@ def main() -> int:
     parser.add_argument("--bentoml-home", help="with --tags: models that are there already")
     parser.add_argument("--tags", nargs=2, default=[])
     options = parser.parse_args()
-    seed = options.seed if options.seed is not None else random.randrange(1 << 32)  # noqa: S311 - chance, not secrecy
+    seed = options.seed if options.seed is not None else random.randrange(1 << 32)
     print(f"seed {seed}", flush=True)
     world = World(Path(tempfile.mkdtemp(prefix="soak-")), options.workers)
     try:
         world.capture(options.bentoml_home, options.tags)
-        soak = Soak(world, random.Random(seed), options.share)  # noqa: S311 - chance, not secrecy
+        soak = Soak(world, random.Random(seed), options.share)
         seconds = options.minutes * 60
         watch = soak.soak(seconds, options.capacity_seconds)
         bad = report(soak, watch, seconds)

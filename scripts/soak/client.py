@@ -52,7 +52,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take what waits."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what TCP gives
+        if not isinstance(transport, asyncio.Transport):
+            raise TypeError(f"TCP gives a Transport, not {transport!r}")
         self.transport = transport
         self.clients.freed(self)
 

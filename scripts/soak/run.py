@@ -38,7 +38,7 @@ REST_SECONDS = 120.0
 KINDS = ["worker", "toggle", "shadow", "toggle", "toggle"]
 _STATES = {"shadow 100": 4, "shadow 50": 1, "shadow 0": 1, "canary 20": 2}
 
-# What is said where too many wait or too long, by the gateway and by a release that has the load of two.
+# The errors of an overload, of the gateway and of a release with the load of two.
 _REFUSALS = ("overflow", "connection failure", "requests are waiting for the model already")
 
 
@@ -137,7 +137,7 @@ class Soak(Campaign):
         super()._worker()
         self._until(lambda: not self.world.faults(), "the killed worker")
         if first == self._firsts():
-            return  # the pool's parent lives: whoever reaches its sockets waits there
+            return  # the pool's parent lives: connections to its sockets wait there
         for words in _REFUSALS:
             self.outages.append(Outage(f"worker: refused, {words}", at, time.time() + 1, words))
 

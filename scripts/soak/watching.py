@@ -13,7 +13,6 @@ as requests wait, which an open load decides.
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 import time
@@ -108,7 +107,7 @@ def look(kind: str, pids: Sequence[int]) -> Sample | None:
     for pid in pids:
         try:
             found = dict(_MEMORY.findall(Path(f"/proc/{pid}/smaps_rollup").read_text()))
-            files += len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - only how many
+            files += sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
         except OSError:
             return None
         if not found:  # a zombie

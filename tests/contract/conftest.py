@@ -9,7 +9,7 @@ from tests.contract.capturing import live
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """Write modules into a folder that is on the path; what was imported of it is forgotten afterwards."""
+    """Write modules into a folder on the path; modules imported from it are removed afterwards."""
     root = tmp_path / "project"
     root.mkdir()
     monkeypatch.syspath_prepend(str(root))

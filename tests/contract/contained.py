@@ -1,4 +1,4 @@
-"""Really built bentos for tests of what runs in a container, and the process that runs there."""
+"""Built bentos for tests of a container's process, and that process."""
 
 from __future__ import annotations
 

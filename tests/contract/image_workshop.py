@@ -98,7 +98,7 @@ def moved(plan, captured, home):
 
 
 class Index(http.server.BaseHTTPRequestHandler):
-    """A package index with one wheel, for who has the password."""
+    """A package index with one wheel, which requires a password."""
 
     def __init__(self, wheel, *arguments):
         self.wheel = wheel

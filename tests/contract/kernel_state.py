@@ -1,4 +1,4 @@
-"""All that a notebook could see of its kernel; run in kernels, whose results are compared."""
+"""The state of a kernel that a notebook can observe; run in kernels to compare the results."""
 
 import atexit
 import builtins

@@ -46,7 +46,7 @@ for line in sys.stdin:
 
 
 class Workshop:
-    """Starts and kills; ``kills`` counts what was really cut off."""
+    """Starts and kills; ``kills`` counts the processes that were killed before their end."""
 
     def __init__(self):
         self.kills = 0

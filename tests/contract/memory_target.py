@@ -35,7 +35,7 @@ class Machine:
 
 
 class MemoryTarget:
-    """``Target`` whose releases are entries of a dictionary, one machine a home."""
+    """A ``Target`` with releases in a dictionary, one machine per home."""
 
     settings_class: type[TargetSettings] = MemorySettings
     machines: ClassVar[dict[str, Machine]] = {}

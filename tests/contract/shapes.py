@@ -1,4 +1,4 @@
-"""Functions over every kind of value that a request may bring, with an example of each and what they are given."""
+"""Functions over every kind of value in a request, with an example and the received value of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What capture and replay make of every model in ``tests/contract/models``, and the page that says so."""
+"""The results of capture and replay for every model in ``tests/contract/models``, and the page about them."""
 
 import io
 import json
@@ -43,7 +43,7 @@ json.dump(found, sys.stdout)
 
 @dataclass
 class Found:
-    """One model: what was written, and what a clean process answered."""
+    """One model: its stored form, and the answers of a clean process."""
 
     library: str
     kind: str

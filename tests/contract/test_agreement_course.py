@@ -100,7 +100,7 @@ def drawn(chart):
 
 
 def fixed_colours(part, path=""):
-    """Where a specification says a colour."""
+    """The places of colours in a specification."""
     if isinstance(part, dict):
         return [found for name, inner in part.items() for found in fixed_colours(inner, f"{path}.{name}")]
     if isinstance(part, list):
@@ -175,7 +175,7 @@ def test_the_text_alternative_describes_the_chart(world):
     assert "inconclusive" in charts["summary"]["description"]
 
 
-def test_names_and_reasons_are_texts_in_a_picture_whatever_stands_in_them(world):
+def test_names_and_reasons_with_markup_are_texts_in_a_chart(world):
     for number in range(3):
         world.pair(number, ["<script>alert(1)</script>"], ["</svg>"])
     for chart in comparison_charts(world.compare()).values():

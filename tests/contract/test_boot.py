@@ -1,4 +1,4 @@
-"""The systemd user unit: what it runs, with which settings, and that asking for it twice or no longer works."""
+"""The systemd user unit: its command, its settings, and repeated calls."""
 
 import configparser
 import json

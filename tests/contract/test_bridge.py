@@ -1,4 +1,4 @@
-"""What JupyterLab asks a real kernel, silently: its models, previews, and what is wrong with what is typed."""
+"""JupyterLab's silent queries to a real kernel: models, previews, and problems of typed values."""
 
 import json
 
@@ -43,7 +43,7 @@ def test_the_kernel_tells_of_its_model_and_of_itself(trained, shared_home):
     assert [one["expression"] for one in model["examples"]] == ["X_test[:5]", "X[:5]"]
 
 
-def test_to_be_asked_leaves_no_trace_in_the_notebook(trained):
+def test_a_query_leaves_no_trace_in_the_notebook(trained):
     state = "print(len(In), sorted(Out), sorted(name for name in globals() if not name.startswith('_')))"
     trained.run(state)
     before = trained.run(state)
@@ -118,14 +118,14 @@ def test_what_is_right_has_no_problem(trained):
         ({"colour": "red"}, "colour", "not permitted", ""),
     ],
 )
-def test_what_is_wrong_is_said_at_its_field(trained, fields, field, words, remedy):
+def test_a_problem_belongs_to_its_field(trained, fields, field, words, remedy):
     found = checked(trained, **fields)
     assert list(found) == [field]
     assert words in found[field]["message"]
     assert remedy in found[field]["remedy"]
 
 
-def test_several_wrong_fields_are_all_told(trained):
+def test_all_invalid_fields_are_reported(trained):
     assert set(checked(trained, name="A", percent="x", model="cfl", gate=["a"])) == {
         "name",
         "percent",
@@ -169,7 +169,7 @@ def test_a_stale_kernel_is_found_with_its_cell(shared_home):
     assert found["finding"]["cell"] == 7
 
 
-def test_a_subshell_does_not_capture_since_a_cell_may_run_beside_it(trained):
+def test_a_subshell_does_not_capture_since_a_cell_may_run_at_the_same_time(trained):
     answer = trained.ask("capture", "0", subshell=trained.subshell())
     assert "a subshell cannot capture" in answer["problem"]["detail"]
 
@@ -181,7 +181,7 @@ def test_an_empty_kernel_has_no_model(shared_home):
         assert "model" in checked(made)
 
 
-def test_a_wrong_setting_is_told_in_words(shared_home):
+def test_an_invalid_setting_is_reported_in_words(shared_home):
     with kernel({**shared_home.environment, "NBDEPLOY_PORT": "many"}, shared_home.path / "wrong") as made:
         found = made.ask("found")
         assert found["models"] == []

@@ -52,7 +52,7 @@ def test_prepared_or_not_a_build_makes_the_bento(tmp_path):
 
 
 @pytest.mark.parametrize("other", [None, "0", "2"])
-def test_a_bento_of_another_format_is_built_anew_beside_it_and_what_runs_keeps_its_code(tmp_path, other):
+def test_a_bento_of_another_format_is_built_again_next_to_it_and_running_releases_keep_their_code(tmp_path, other):
     builder = BentoBuilder(tmp_path)
     snapshot = capture(ModelCapturer(tmp_path, Tolerance(), 60), lambda frame: frame["age"] * 2, NUMBERS)
     old = Path(builder.build(snapshot).path)
@@ -78,7 +78,7 @@ def _give_format(bento, version):
         file.write_text(version)
 
 
-def test_a_snapshot_whose_own_environment_is_older_than_what_serving_needs_is_refused(tmp_path):
+def test_a_snapshot_whose_own_environment_is_too_old_for_serving_is_refused(tmp_path):
     builder = BentoBuilder(tmp_path)
     snapshot = capture(ModelCapturer(tmp_path, Tolerance(), 60), lambda frame: frame["age"] * 2, NUMBERS)
     environment = snapshot.manifest.environment

@@ -52,7 +52,7 @@ def fingerprint_of(value, path):
     return fingerprint(path)
 
 
-def test_numbers_that_read_alike_behind_their_opcodes_are_told_apart(tmp_path):
+def test_values_with_similar_bytes_have_different_fingerprints(tmp_path):
     assert fingerprint_of(65535, tmp_path / "a") != fingerprint_of(265535, tmp_path / "a")
     assert fingerprint_of("a.churn:202511251200", tmp_path / "a") != fingerprint_of(
         "a.churn:202511261200", tmp_path / "a"
@@ -171,7 +171,7 @@ def test_a_model_may_change_what_is_nested_in_its_example(capturer):
     assert capture(capturer, lambda rows: [row.pop("a") for row in rows], [{"a": 1}, {"a": 2}]).manifest.predictions
 
 
-def test_what_only_a_requests_form_changes_is_said_to_be_that(capturer):
+def test_a_change_of_the_request_format_alone_is_reported_as_such(capturer):
     days = NUMBERS.set_index(pd.date_range("2026-01-01", periods=len(NUMBERS)))
     with pytest.raises(ReplayFailed, match="with the notebook's own example it works") as failed:
         capture(capturer, lambda frame: frame["age"] + frame.index.dayofyear, days)
@@ -219,7 +219,7 @@ def test_a_snapshot_of_another_store_that_names_another_interpreter_is_not_adopt
         capture(capturer, doubled, NUMBERS)
 
 
-def test_a_model_whose_fingerprint_is_anothers_but_whose_answers_are_not_is_not_taken_for_it(capturer, monkeypatch):
+def test_a_model_with_an_equal_fingerprint_but_other_answers_is_another_model(capturer, monkeypatch):
     monkeypatch.setattr(snapshots, "fingerprint", lambda *_: "0" * 64)
     snapshot = capture(capturer, doubled, NUMBERS)
     assert capture(capturer, doubled, NUMBERS).tag == snapshot.tag
@@ -228,7 +228,7 @@ def test_a_model_whose_fingerprint_is_anothers_but_whose_answers_are_not_is_not_
     assert capturer.load(other.tag).manifest.predictions[0] == 61
 
 
-def test_what_is_said_of_a_class_beside_it_and_what_comes_twice_is_content(tmp_path):
+def test_shared_objects_and_attributes_of_a_local_class_are_content(tmp_path):
     def one(x):
         return type("Inner", (), {"answer": x})
 

@@ -195,7 +195,7 @@ def test_answers_that_depend_on_the_process_are_refused_row_by_row(capturer):
         capture(capturer, odd, NUMBERS)
 
 
-def test_a_model_that_ends_its_process_is_said_to_do_so(capturer):
+def test_a_model_that_ends_its_process_is_an_error_that_says_so(capturer):
     import os
 
     pid = os.getpid()
@@ -354,6 +354,6 @@ def test_a_store_that_cannot_be_written_is_an_error_and_nothing_is_left(tmp_path
         capture(capturer, classifier(), NUMBERS[:2])
 
 
-def test_unknown_tags_are_said_to_be_unknown(capturer):
+def test_unknown_tags_are_errors(capturer):
     with pytest.raises(DeployError, match="there is no snapshot churn:1"):
         capturer.load("churn:1")

@@ -29,7 +29,7 @@ SECOND = FIRST.with_release(TWO)
 
 @dataclass
 class Target:
-    """Notes what it is told; fails where it is told to."""
+    """Records its calls; fails on request."""
 
     refuses_to_start: set = field(default_factory=set)
     refuses_to_answer: set = field(default_factory=set)
@@ -135,7 +135,7 @@ def test_routes_that_do_not_come_into_force_take_the_endpoint_back_to_what_it_wa
     assert target.routed == [1, 3]
 
 
-def test_a_way_back_that_cannot_be_written_either_is_said_with_the_remedy(ports, monkeypatch):
+def test_a_failed_restoration_is_an_error_with_a_remedy(ports, monkeypatch):
     moved(ports, None, FIRST)
     ports.targets["local"].refuses_revisions = {2}
     save = ports.store.save
@@ -156,7 +156,7 @@ def test_a_way_back_that_cannot_be_written_either_is_said_with_the_remedy(ports,
     assert "No space left" in failed.value.details
 
 
-def test_a_first_release_whose_routes_do_not_come_into_force_is_stopped(ports):
+def test_a_first_release_without_confirmed_routes_is_stopped(ports):
     ports.targets["local"].refuses_revisions = {1}
     with pytest.raises(RouteNotConfirmed):
         moved(ports, None, FIRST)
@@ -164,7 +164,7 @@ def test_a_first_release_whose_routes_do_not_come_into_force_is_stopped(ports):
     assert ports.targets["local"].running == set()
 
 
-def test_what_was_started_for_a_change_that_came_too_late_is_stopped(ports):
+def test_releases_started_for_a_stale_change_are_stopped(ports):
     moved(ports, None, FIRST)
     moved(ports, FIRST, FIRST.with_release(release("three")))
     with pytest.raises(Conflict):
@@ -173,7 +173,7 @@ def test_what_was_started_for_a_change_that_came_too_late_is_stopped(ports):
     assert ports.store.abandoned() == []
 
 
-def test_a_shadow_that_does_not_come_up_stands_in_nobodys_way_but_its_own(ports):
+def test_a_shadow_that_does_not_start_blocks_no_other_release(ports):
     moved(ports, None, FIRST)
     moved(ports, FIRST, SECOND)
     target = ports.targets["local"]

@@ -170,7 +170,7 @@ def test_cells_that_ran_in_another_order_are_named(tmp_path):
     assert "In [2] (`x = x + 1`) used the 'x' of In [1] (`x = 2`)" in found[0].message
 
 
-def test_what_stands_below_the_deploy_does_not_count(tmp_path):
+def test_cells_below_the_deploy_do_not_count(tmp_path):
     cells = [LOAD, SPLIT, FIT, DEPLOY, "model = calibrated(model)"]
     assert look(tmp_path / "n.ipynb", cells, cells[:4]) == []
     assert look(tmp_path / "n.ipynb", [*cells[:3], *cells[4:], DEPLOY], cells[:4])

@@ -14,7 +14,7 @@ LOOP = [LOAD, SPLIT, FIT, DEPLOY, REFIT, DEPLOY]
 
 
 @pytest.mark.parametrize("upto", [4, 6])
-def test_a_deploy_line_that_stands_twice_means_the_place_that_was_reached(tmp_path, upto):
+def test_a_repeated_deploy_line_means_the_one_that_was_reached(tmp_path, upto):
     assert look(tmp_path / "n.ipynb", LOOP, LOOP[:upto], counts=[1, 2, 3, 4, 5, 6]) == []
 
 
@@ -33,12 +33,12 @@ FAILED = {
 
 
 @pytest.mark.parametrize("deploy", FAILED.values(), ids=FAILED)
-def test_what_stands_above_a_deploy_that_failed_in_its_cell_did_run(tmp_path, deploy):
+def test_statements_above_a_failed_deploy_did_run(tmp_path, deploy):
     cells = [LOAD, SPLIT, f"{FIT}\n{deploy}", DEPLOY]
     assert look(tmp_path / "n.ipynb", cells, cells, failed={3: 0}) == []
 
 
-def test_what_a_failed_deploy_stands_over_did_run(tmp_path):
+def test_the_code_of_a_deploy_cell_did_run_although_the_deploy_failed(tmp_path):
     cells = ["%%deploy\ndef predict(x):\n    return x", "%deploy predict"]
     assert look(tmp_path / "n.ipynb", cells, cells, failed={1: 0}, variable="predict") == []
 

@@ -1,4 +1,4 @@
-"""What is written into a user's folder, and what is not."""
+"""The files that compose writes into a user's folder, and those that it leaves."""
 
 import os
 
@@ -26,7 +26,7 @@ def folder(folders, tmp_path):
     return made
 
 
-def test_what_is_as_it_was_written_is_written_anew_beside_a_users_own_files(folders, folder):
+def test_unchanged_files_are_written_again_next_to_a_users_own_files(folders, folder):
     (folder / "compose.override.yaml").write_text("mine")
     (folder / ".env").write_text("mine too")
     folders.require(folder, overwrite=False)
@@ -36,7 +36,7 @@ def test_what_is_as_it_was_written_is_written_anew_beside_a_users_own_files(fold
 
 
 @pytest.mark.parametrize("content", [b"name: mine\n", b"\xff\xfe"])
-def test_what_was_changed_by_hand_is_refused_by_name_unless_it_is_to_be_written_over(folders, folder, content):
+def test_files_changed_by_hand_are_refused_by_name_without_overwrite(folders, folder, content):
     (folder / "compose.yaml").write_bytes(content)
     with pytest.raises(Refused, match=r"compose\.yaml in .* is not as nbdeploy wrote it") as refused:
         folders.require(folder, overwrite=False)
@@ -47,7 +47,7 @@ def test_what_was_changed_by_hand_is_refused_by_name_unless_it_is_to_be_written_
     folders.require(folder, overwrite=False)
 
 
-def test_what_was_removed_by_hand_is_written_again(folders, folder):
+def test_files_removed_by_hand_are_written_again(folders, folder):
     (folder / "README.md").unlink()
     folders.require(folder, overwrite=False)
 
@@ -71,7 +71,7 @@ def test_what_is_no_folder_is_refused(folders, tmp_path):
         folders.write(tmp_path / "file" / "below", ONE)
 
 
-def test_cut_off_in_the_middle_it_can_be_said_again(folders, folder, monkeypatch):
+def test_an_interrupted_compose_can_be_repeated(folders, folder, monkeypatch):
     def cut_off(path, *given):
         if path.name == "compose.yaml":
             raise KeyboardInterrupt

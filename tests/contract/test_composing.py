@@ -1,4 +1,4 @@
-"""What compose refuses before it asks anybody, over the real store; the rest is in e2e/test_compose.py."""
+"""The refusals of compose before any request, with the real store; the rest is in e2e/test_compose.py."""
 
 from types import SimpleNamespace
 

@@ -213,9 +213,7 @@ def test_a_file_outside_the_project_needs_include_and_is_redirected_to_its_copy(
         capture(capturer, relative, project, include=(outside,))
 
 
-def test_the_original_of_an_included_file_is_refused_to_who_does_not_come_by_way_of_its_copy(
-    capturer, project, tmp_path
-):
+def test_the_original_of_an_included_file_cannot_be_read_except_through_its_copy(capturer, project, tmp_path):
     (tmp_path / "outside.txt").write_text("7")
     around = function(
         "import io\ndef f(x):\n    with io.FileIO(PATH) as file:\n        return x * int(file.read())",

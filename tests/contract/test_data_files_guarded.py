@@ -48,7 +48,7 @@ def f(x):
 """
 
 
-def test_a_file_that_c_code_opens_is_packed_for_its_name_stands_in_the_model(capturer, project):
+def test_a_file_that_c_code_opens_is_packed_if_the_model_holds_its_name(capturer, project):
     (project / "notebooks" / "limit.txt").write_text("5")
     (project / "notebooks" / "other.txt").write_text("5")
     snapshot = capture(capturer, function(IN_C, NAME="limit.txt"), project)
@@ -151,7 +151,7 @@ def test_an_unloadable_snapshot_is_reported_before_anything_is_unpickled(capture
     assert not (tmp_path / "unpickled").exists()
 
 
-def test_a_snapshot_of_a_newer_version_is_said_to_be_one(capturer, project):
+def test_a_snapshot_of_a_newer_version_is_an_error(capturer, project):
     snapshot = capture(capturer, function(TRAP), project)
     changed_manifest(snapshot, lambda m: m.update(invented_later=1))
     with pytest.raises(StoreError, match="was written by a newer nbdeploy than this one"):

@@ -88,7 +88,7 @@ def test_the_notebooks_own_figures_are_no_part_of_a_snapshots_identity(world):
     assert (world.again.tag, world.again.digest) == (world.one.tag, world.one.digest)
 
 
-def test_without_a_common_instance_b_is_asked_as_example_in_a_clean_process(world):
+def test_without_a_common_instance_b_answers_its_example_in_a_clean_process(world):
     steps = []
     found = ask(world, world.one.tag, world.apart.tag, told=steps).answers
     assert [(c.instance["age"], c.before, c.after) for c in found.changes] == [(a, "no", "yes") for a in (30, 40, 50)]
@@ -105,7 +105,7 @@ def test_what_this_store_did_not_capture_is_compared_and_not_run(world, tmp_path
     assert "not captured by this store" in found.answers.problem
 
 
-def test_a_snapshot_whose_files_changed_is_not_unpickled_to_be_asked(world, tmp_path):
+def test_a_changed_snapshot_is_not_unpickled_for_a_comparison(world, tmp_path):
     pickle = Path(world.apart.path) / "model.pkl"
     whole = pickle.read_bytes()
     try:
@@ -118,7 +118,7 @@ def test_a_snapshot_whose_files_changed_is_not_unpickled_to_be_asked(world, tmp_
     assert "C 1.0 -> 0.5" in found.words
 
 
-def test_who_is_meant(world):
+def test_a_name_selects_a_release(world):
     store, tags = world.ports.store, [world.one.tag, world.two.tag]
     assert (ask(world, "churn", world.two.tag).a, ask(world, "churn", world.two.tag.partition(":")[2]).b) == tuple(tags)
     with pytest.raises(NoCandidate, match="churn has no candidate"):
@@ -188,11 +188,11 @@ class Stubborn(LogisticRegression):
         super().__init__()
 
 
-def test_an_estimator_that_cannot_be_asked_its_parameters_hinders_nothing():
+def test_an_estimator_with_a_failing_get_params_does_not_prevent_a_capture():
     assert Sklearn().hyperparameters(Stubborn()) == {}
 
 
-def test_values_that_json_has_not_are_told_as_text_that_is_the_same_in_each_process():
+def test_values_without_a_json_form_are_texts_that_are_equal_in_each_process():
     assert as_json(float("inf")) == "inf"
     assert as_json({3, 1, 2}) == [1, 2, 3]
     assert as_json(np.arange(3)) == [0, 1, 2]

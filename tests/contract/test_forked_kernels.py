@@ -55,7 +55,7 @@ def quiet(monkeypatch, tmp_path):
 
 
 def runs(folder, *cells, times=1, cold=False, timeout=None):
-    """What came of a notebook, so many times one after the other; and what its cells put out."""
+    """The outcomes of a notebook that runs several times in sequence, and the output of its cells."""
     runner = PapermillValidationRunner()
     notebook = runner.read(str(notebooks.write(folder / "it.ipynb", *cells)))
     try:

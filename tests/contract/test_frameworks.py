@@ -61,7 +61,7 @@ def test_what_comes_back_is_of_the_class_that_the_notebook_had(found):
     assert {name: pair for name, pair in classes.items() if pair[0] != pair[1]} == {}
 
 
-def test_the_page_of_supported_models_says_what_was_found(found):
+def test_the_page_of_supported_models_has_the_measured_results(found):
     stale = supported.stale(found, supported.PAGE.read_text("utf-8"))
     assert stale == [], "python -m scripts.supported_models writes it anew"
 
@@ -280,7 +280,7 @@ def test_a_model_that_was_not_fitted_is_refused_before_slow_work(capturer):
             capturer.stage(live(model, NUMBERS[:2]), "churn")
 
 
-def test_named_columns_that_a_booster_misses_are_asked_for(capturer):
+def test_a_booster_requires_its_named_columns(capturer):
     import xgboost
 
     booster = xgboost.train({}, xgboost.DMatrix(CATEGORIES, YES, enable_categorical=True), 1)
@@ -319,7 +319,7 @@ def test_a_subclass_of_the_notebook_is_stored_natively_unless_it_says_itself_how
             capturer.discard(staged)
 
 
-def test_a_framework_is_told_by_the_class_that_is_nearest(found):
+def test_the_nearest_class_determines_the_framework(found):
     by_library = {one.library: one.manifest.framework for one in found.values()}
     assert by_library["CatBoost"] == "catboost"
     assert by_library["XGBoost"] in ("xgboost", "sklearn")

@@ -1,4 +1,4 @@
-"""Who may ask the gateway: hosts, the token, and what a web page of somebody else can do; with a real Envoy."""
+"""Access to the gateway: hosts, the token, and requests of foreign web pages; with a real Envoy."""
 
 from __future__ import annotations
 
@@ -51,16 +51,14 @@ def predict(url: str, **headers: str) -> httpx.Response:
     "host", ["127.0.0.1", "localhost:1", "LOCALHOST", "[::1]:8780", "hub.example.org", "hub.example.org:443",
              "gpu7.lab.example.org"],
 )  # fmt: skip
-def test_the_gateway_answers_to_this_machines_names_and_to_those_it_was_told(
+def test_the_gateway_accepts_this_machines_names_and_the_configured_ones(
     serving: tuple[Stage, Endpoint, str], host: str
 ) -> None:
     assert predict(serving[2], host=host).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example.org", "127.0.0.1.evil.org", "lab.example.org", "localhost."])
-def test_a_page_whose_name_was_pointed_at_this_machine_reaches_no_release(
-    serving: tuple[Stage, Endpoint, str], host: str
-) -> None:
+def test_a_page_with_a_rebound_name_reaches_no_release(serving: tuple[Stage, Endpoint, str], host: str) -> None:
     stage, _, url = serving
     before = len(stage.seen("aaa"))
     answer = predict(url, host=host)
@@ -130,7 +128,7 @@ def test_the_printed_line_sends_the_token_without_showing_it(guarded: tuple[Stag
     assert answer.json() == {"predictions": ["aaa"]}
 
 
-def test_who_does_not_ask_for_a_token_does_not_switch_it_off(guarded: tuple[Stage, str, str]) -> None:
+def test_settings_without_the_option_leave_the_token_required(guarded: tuple[Stage, str, str]) -> None:
     stage, url, secret = guarded
     endpoint = endpoint_of(stage.release("aaa"), revision=2)
     stage.target.route(endpoint)  # its settings have no require_token
@@ -156,7 +154,7 @@ def test_a_token_that_others_could_read_is_taken_from_them(tmp_path: Path) -> No
     assert stat.S_IMODE(token_file(tmp_path).stat().st_mode) == 0o600
 
 
-def test_a_shell_with_another_port_is_told_the_one_that_runs(serving: tuple[Stage, Endpoint, str]) -> None:
+def test_a_shell_with_another_port_gets_the_running_one(serving: tuple[Stage, Endpoint, str]) -> None:
     stage, endpoint, url = serving
     elsewhere = LocalTarget(stage.settings.model_copy(update={"port": stage.settings.port + 1}))
     assert elsewhere.observe(endpoint).url == url

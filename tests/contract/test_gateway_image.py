@@ -1,4 +1,4 @@
-"""The gateway's image, of an Envoy and a base that say what they are and cannot run; e2e/test_compose.py runs one."""
+"""The gateway's image, of an Envoy and a base that cannot run; e2e/test_compose.py runs one."""
 
 import json
 import platform
@@ -98,7 +98,7 @@ def test_a_base_whose_c_library_is_older_than_envoy_needs_is_refused(world, tmp_
 
 @pytest.fixture
 def start(tmp_path):
-    """Run what starts Envoy, here a program that shows configuration and variables: exit code and what is said."""
+    """Run the program that starts Envoy, here one that prints its configuration and variables: exit code and output."""
     place = tmp_path / "image"
     place.mkdir()
     shutil.copy(gateway_start.__file__, place / "start.py")

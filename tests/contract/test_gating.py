@@ -1,4 +1,4 @@
-"""What deploy, traffic and promote ask before they do it, over the real store; notebooks are read and not run."""
+"""The gates of deploy, traffic and promote, with the real store; notebooks are read and do not run."""
 
 import shlex
 
@@ -19,7 +19,7 @@ def world(tmp_path, monkeypatch):
     return make_world(tmp_path, monkeypatch)
 
 
-def test_a_canary_that_a_deploy_makes_stable_or_gives_more_is_asked_for_its_live_gates(world):
+def test_a_deploy_that_promotes_a_canary_or_raises_its_share_checks_its_live_gates(world):
     world.deploy("a")
     world.deploy("b", role="canary", percent=5)
     world.deploy("a", gate=AGREES)
@@ -51,7 +51,7 @@ def test_the_cell_of_a_deploy_that_passed_changes_nothing_when_it_is_run_again(w
         world.deploy("c")
 
 
-def test_a_canary_counts_as_it_was_as_a_shadow_beside_the_stable_release_of_today_alone(world):
+def test_a_canarys_shadow_records_count_only_against_the_present_stable_release(world):
     world.deploy("a", gate=AGREES)
     world.deploy("b")
     world.agreement = 0.999
@@ -65,7 +65,7 @@ def test_a_canary_counts_as_it_was_as_a_shadow_beside_the_stable_release_of_toda
         world.traffic(canary={"tumour:b": 40})
 
 
-def test_where_no_request_can_decide_it_it_is_said_what_can(world):
+def test_a_gate_that_no_request_can_decide_names_a_command_that_can(world):
     world.deploy("a", gate=AGREES)
     with pytest.raises(GateInconclusive) as refused:
         world.deploy("b", role="canary")
@@ -89,7 +89,7 @@ def test_nothing_is_called_validating_where_nothing_is(world):
     assert not any("validating" in step.title for step in world.told)
 
 
-def test_what_was_not_done_is_not_called_forced(world):
+def test_a_change_that_failed_is_not_recorded_as_forced(world):
     world.deploy("a", validate=world.notebook("checks.ipynb", gates=["accuracy >= 0.9"]))
     world.bad = {"accuracy >= 0.9"}
     target = world.ports.targets["local"]
@@ -151,7 +151,7 @@ def test_nobody_gets_past_gates_by_naming_others_where_the_release_gains_clients
     assert world.endpoint().validations == ()
 
 
-def test_gates_that_are_named_alone_come_beside_those_that_there_are(world):
+def test_gates_without_notebooks_are_added_to_the_present_ones(world):
     checks = world.notebook("checks.ipynb", 'metric("accuracy", rows=[])')
     world.deploy("a", validate=checks, gate="accuracy >= 0.8")
     added = world.deploy("b", gate=(AGREES, "accuracy >= 0.9"))
@@ -186,7 +186,7 @@ def test_a_file_replaces_only_what_stood_in_it(world, monkeypatch):
     assert world.deploy("c").passed_over == "", "it asks nothing that is not asked"
 
 
-def test_a_first_deploy_tells_what_is_not_asked_of_it_yet(world):
+def test_a_first_deploy_reports_the_gates_that_do_not_apply_yet(world):
     asking = world.notebook("live.ipynb", gates=["accuracy >= 0.5"], traffic="1h")
     checks = world.notebook("checks.ipynb", gates=["accuracy >= 0.8", BESIDE_STABLE])
     page = text(world.deploy("a", validate=(checks, asking), gate="error_rate_difference <= 0.1"))
@@ -211,7 +211,7 @@ def test_figures_of_what_notebooks_ask_are_theirs_where_a_line_names_both(world)
     assert world.endpoint().validations[-1].gates == (gates[3], "error_rate <= 0.02"), "alone: of live traffic"
 
 
-def test_what_was_asked_once_beside_other_gates_or_forced_is_not_asked_again(world):
+def test_a_gate_that_passed_with_others_or_was_forced_is_not_checked_again(world):
     checks = world.notebook("checks.ipynb", 'metric("accuracy", rows=[])')
     world.deploy("a", validate=checks, gate=BESIDE_STABLE)
     stricter = {"validate": checks, "gate": "accuracy >= stable"}

@@ -44,7 +44,7 @@ def truth(tmp_path):
 def tell(
     home, request_id, actual="yes", row=0, *, after=timedelta(hours=1), item=0, name="1-1.v1.jsonl", endpoint="tumour"
 ):
-    """A line of feedback, told so long after noon."""
+    """A line of feedback, received some time after noon."""
     path = home / "feedback" / endpoint / name
     path.parent.mkdir(parents=True, exist_ok=True)
     ts = (NOON + after).strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z"
@@ -148,7 +148,7 @@ def test_no_feedback_is_no_error(truth):
 
 
 def test_a_reader_of_records_alone_sees_no_feedback(told, tmp_path):
-    """It takes each folder under the records' for a release's and compacts what is in it as records."""
+    """Treats each folder under the records as a release and compacts its files as records."""
     assert [folder.name for folder in segments.release_folders(tmp_path, "tumour")] == ["aaa", "bbb"]
     assert segments.endpoints(tmp_path) == ["tumour"]
 

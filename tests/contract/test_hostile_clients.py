@@ -1,6 +1,6 @@
-"""Clients that send slowly, half, endlessly or far too much, at a release itself and at the gateway before it.
+"""Slow, incomplete, endless and oversized requests, to a release and to the gateway.
 
-Each test looks at what others get meanwhile, at memory, and at what is recorded.
+Each test checks the answers to other clients, memory, and the records.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def answer_to(one: socket.socket) -> bytes:
 
 
 def first_answer(one: socket.socket) -> bytes:
-    """The beginning of what comes; empty: the connection is closed without a word."""
+    """The first bytes of the response; empty: the connection is closed without one."""
     with suppress(ConnectionError):
         return one.recv(65536)
     return b""
@@ -126,7 +126,7 @@ def assert_others_are_answered(way: Way) -> None:
 
 
 def outcome(way: Way, request_id: str) -> int:
-    """What stands in the records of a request that was not answered, once it does."""
+    """The record of a request without an answer, once it exists."""
     (found,) = eventually(lambda: statuses_of(way.stage, request_id), 60)
     return found
 

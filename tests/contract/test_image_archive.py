@@ -1,4 +1,4 @@
-"""Layers are the same bytes wherever they are made, and hold what they were told to hold."""
+"""Layers have the same bytes wherever they are made, and the given content."""
 
 import gzip
 import hashlib
@@ -35,7 +35,7 @@ def read(file):
 
 
 @pytest.mark.parametrize("compressed", [True, False])
-def test_what_is_said_of_a_layer_is_what_is_in_it(tmp_path, compressed):
+def test_the_description_of_a_layer_matches_its_content(tmp_path, compressed):
     packed = write_layer(entries_of(a_folder(tmp_path / "a"), "opt/x"), tmp_path / "layer", compressed=compressed)
     sent = (tmp_path / "layer").read_bytes()
     assert packed.digest == f"sha256:{hashlib.sha256(sent).hexdigest()}"

@@ -1,6 +1,6 @@
-"""Images without an engine: the same wherever they are built, small when little changed.
+"""Images without an engine: equal wherever they are built, and small after a small change.
 
-The base only says what it is, and the lock is one small wheel; ``tests/e2e/test_image_running.py`` builds what runs.
+The base cannot run, and the lock is one small wheel; ``tests/e2e/test_image_running.py`` builds images that run.
 """
 
 import json

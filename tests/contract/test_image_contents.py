@@ -1,4 +1,4 @@
-"""What is in an image, read from its layers, is what a container of it would see."""
+"""The content of an image, read from its layers, equals that of a container."""
 
 from hashlib import sha256
 

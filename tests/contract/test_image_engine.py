@@ -1,7 +1,7 @@
-"""Images by a container engine: the daemonless builder's files, in layers that are the same when they are built again.
+"""Images by a container engine: the daemonless builder's files, in layers that are reproducible.
 
-The base is a real Debian, since things run in it; the lock is two small wheels, one of a distribution that only exists
-here. ``tests/e2e/test_publish.py`` has an engine build what answers.
+The base is a real Debian, since programs run in it; the lock is two small wheels, one of a local distribution.
+``tests/e2e/test_publish.py`` runs an image by an engine.
 """
 
 import contextlib
@@ -47,7 +47,7 @@ LOCK = {"own-flower": "1.0", "tiny_flower": "1.0"}
 
 @dataclass
 class Bench:
-    """A folder of wheels and no index, a project of one's own, an engine, a store, and what its builds told."""
+    """A folder of wheels and no index, a project, an engine, a store, and the messages of its builds."""
 
     folder: Path
     base: str
@@ -142,7 +142,7 @@ def test_what_it_says_of_its_containers_is_the_same(bench, built):
     assert (one["os"], one["architecture"]) == (two["os"], two["architecture"])
 
 
-def test_how_far_it_is_is_told_and_the_containerfile_stays_with_the_image(bench, built):
+def test_progress_is_reported_and_the_containerfile_is_stored_with_the_image(bench, built):
     image, other = built
     assert [words for words in bench.told if "step 1 of" in words]
     recipe = bench.store.containerfile(image.digest)
@@ -226,7 +226,7 @@ def test_another_home_folder_umask_time_zone_and_storage_make_the_same_digest(be
 
 @pytest.fixture
 def asked(bench, monkeypatch, tmp_path):
-    """A package index that wants a password and whose certificate a company's CA signed; its address."""
+    """The address of a package index with a password and a certificate of a private CA."""
     authority = Authority(tmp_path / "authority")
     trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trusted.load_cert_chain(*authority.certified("DNS:localhost", "IP:127.0.0.1"))
@@ -305,7 +305,7 @@ def test_what_is_cut_off_leaves_no_process_container_or_image(bench, built, work
     assert bench.builds(bench.plan(*workshop["first"])).digest == built[0].digest
 
 
-def test_without_an_engine_it_is_said_what_to_install_and_that_none_is_needed(bench, workshop, monkeypatch, tmp_path):
+def test_without_an_engine_the_error_names_programs_and_the_default_builder(bench, workshop, monkeypatch, tmp_path):
     plan = bench.plan(*workshop["first"])
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolMissing, match="no container engine is installed") as missing:
@@ -334,7 +334,7 @@ def test_an_engine_builds_for_this_machines_processor_alone(bench, workshop):
         EngineBuilder(bench.store).check(bench.plan(snapshot.model_copy(update={"manifest": manifest}), bento))
 
 
-def test_what_pip_and_uv_are_told_is_told_in_a_build_but_for_what_is_only_here(bench, monkeypatch, tmp_path):
+def test_settings_of_pip_and_uv_apply_in_a_build_except_local_ones(bench, monkeypatch, tmp_path):
     for name in ("PIP_NO_INDEX", "SSL_CERT_FILE", "UV_INDEX"):
         monkeypatch.delenv(name, raising=False)
     for name, content in (("netrc", "machine a.example login ada password of-netrc\n"), ("ca.pem", "")):

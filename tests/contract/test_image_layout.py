@@ -153,7 +153,7 @@ def test_a_blob_that_is_not_what_its_name_says_is_not_taken(store, tmp_path):
     assert store.images() == []
 
 
-def test_a_second_writer_waits_and_what_was_being_made_is_gone(store):
+def test_a_second_writer_waits_and_partial_files_are_removed(store):
     order = []
     entered, go_on = threading.Event(), threading.Event()
 
@@ -180,7 +180,7 @@ def test_a_second_writer_waits_and_what_was_being_made_is_gone(store):
     assert not (store.folder / "making").exists()
 
 
-def test_a_broken_index_is_said_with_its_place(store):
+def test_a_broken_index_is_an_error_with_its_path(store):
     put(store, b"1")
     (store.folder / "index.json").write_text("{")
     with pytest.raises(StoreError, match=r"index\.json cannot be read"):

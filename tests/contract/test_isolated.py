@@ -34,7 +34,7 @@ def write_wheel(folder, version, name="tiny_flower"):
 
 @pytest.fixture
 def wheels(tmp_path, monkeypatch):
-    """A folder that pip was told of, and no index."""
+    """A folder of wheels in pip's settings, and no index."""
     folder = tmp_path / "wheels"
     write_wheel(folder, "1.0")
     write_wheel(folder, "2.0+cpu")
@@ -97,7 +97,7 @@ def test_an_environment_that_is_not_whole_is_made_again(environments, wheels, da
     assert imported(made) == "1.0 1.0\n"
 
 
-def test_what_is_on_no_index_is_said_with_the_remedy_and_nothing_is_left(environments, wheels, tmp_path):
+def test_a_distribution_without_an_index_is_refused_with_a_remedy_and_leaves_nothing(environments, wheels, tmp_path):
     with pytest.raises(EnvironmentNotBuilt) as failed:
         environments.ensure(captured("9.9"))
     assert "tiny-flower==9.9" in failed.value.details
@@ -114,7 +114,7 @@ def test_a_lock_that_is_older_than_what_serving_needs_is_refused_before_anything
     assert not (tmp_path / "environments").exists()
 
 
-def test_a_notebook_of_an_older_lock_is_run_again_beside_what_serving_needs(tmp_path, monkeypatch):
+def test_a_notebook_of_an_older_lock_runs_again_next_to_the_requirements_of_serving(tmp_path, monkeypatch):
     made = []
     monkeypatch.setattr(
         "jupyter_deploy.artifacts.isolated._build", lambda wanted, *_: made.append(wanted.distributions)
@@ -124,7 +124,7 @@ def test_a_notebook_of_an_older_lock_is_run_again_beside_what_serving_needs(tmp_
 
 
 def test_a_second_builder_waits_for_the_installer_of_a_killed_one(environments, wheels, tmp_path, monkeypatch):
-    """Else it would remove what that one is still writing."""
+    """Otherwise it would remove the files of a build in progress."""
     slow = tmp_path / "uv"
     slow.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 60\n")
     slow.chmod(0o755)

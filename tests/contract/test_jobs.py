@@ -201,7 +201,7 @@ def test_a_signal_reaches_the_process_that_runs_a_job(jobs, sleeper):
     assert jobs.signal(job.id, signal.SIGTERM) is False
 
 
-def test_a_job_whose_kernel_ended_before_it_had_captured_is_failed(jobs, sleeper):
+def test_a_job_fails_if_its_kernel_ends_before_the_capture(jobs, sleeper):
     job = created(jobs, "waiting")
     jobs.start_capture(job.id, sleeper.pid)
     assert jobs.sweep() == []

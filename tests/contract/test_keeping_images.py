@@ -74,7 +74,7 @@ def test_an_image_that_is_gone_from_here_is_known_as_published(world):
     assert "in the registry" in text(images(ImagesRequest(), world.ports, world.told.append))
 
 
-def test_gc_takes_what_nothing_uses_and_what_was_built_again_and_says_first_what_it_would(world):
+def test_gc_removes_unused_and_rebuilt_images_and_a_dry_run_lists_them(world):
     world.deploy("a")
     older, newer, unused = keep(world, "a", b"old"), keep(world, "a", b"new"), keep(world, "e")
     published = keep(world, "d")

@@ -24,7 +24,7 @@ NOBODY = 61234  # a user of whom nothing else runs
 
 
 def in_a_child(what: Callable[[], None]) -> str:
-    """What a child process says; it may lower its own limits."""
+    """The output of a child process, which may lower its own limits."""
     context = multiprocessing.get_context("fork")
     mine, its = context.Pipe()
 

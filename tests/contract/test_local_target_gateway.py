@@ -70,7 +70,7 @@ def test_an_older_revision_is_ignored(stage: Stage) -> None:
     assert ask(url).json() == {"predictions": ["bbb"]}
 
 
-def test_a_rejected_configuration_is_said_and_the_last_good_one_stays(
+def test_a_rejected_configuration_is_an_error_and_the_last_good_one_stays(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = stage.release("aaa"), stage.release("bbb")

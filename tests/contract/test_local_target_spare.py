@@ -1,7 +1,7 @@
-"""A process that waits to become a release: real supervisord, Envoy and workers, whose models are tiny.
+"""A process that waits to become a release: real supervisord, Envoy and workers with tiny models.
 
-The bentos here are none of ours, so what waited becomes their process by its own command; that a real one goes on as
-it is, is shown in e2e/test_standby.py.
+The bentos here are not ours, so the waiting process starts their command; e2e/test_standby.py shows one that
+continues.
 """
 
 from __future__ import annotations

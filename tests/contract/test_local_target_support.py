@@ -179,7 +179,7 @@ class Stage:
         return _lines(self.settings.shadow_ledger)
 
     def processes(self) -> list[int]:
-        """Every process whose command line speaks of this stage."""
+        """Every process with this stage's path in its command line."""
         found = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and int(entry.name) != os.getpid():
@@ -189,7 +189,7 @@ class Stage:
         return found
 
     def close(self) -> None:
-        """End everything, even what the target under test has lost."""
+        """End all processes, also those that the tested target has lost."""
         with suppress(OSError, ValueError):  # or it would start the others again
             os.kill(int((self.runtime / "supervisord.pid").read_text()), signal.SIGKILL)
         deadline = time.monotonic() + 10
@@ -214,7 +214,7 @@ def staged(**settings: Any) -> Iterator[Stage]:
 
 
 def endpoint_of(*releases: Release, revision: int = 1, running: bool = True, **traffic: Any) -> Endpoint:
-    """The first release is stable, unless told else."""
+    """The first release is stable, unless ``stable`` names another."""
     return Endpoint(
         name=releases[0].endpoint,
         revision=revision,
@@ -254,7 +254,7 @@ def stage() -> Iterator[Stage]:
 
 
 class Load:
-    """Clients that ask without pause while a test does something else."""
+    """Clients that send requests without pause during a test."""
 
     def __init__(self, url: str, clients: int = 4, **request: Any) -> None:
         self._url, self._request = f"{url}/predict", {"json": {"instances": [1]}} | request

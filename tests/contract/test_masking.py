@@ -34,7 +34,7 @@ IN_CELLS = {
 
 
 @pytest.mark.parametrize(("cell", "value"), IN_CELLS.values(), ids=IN_CELLS)
-def test_the_usual_ways_to_write_a_secret_in_a_cell_are_seen_and_masked(cell, value):
+def test_the_usual_ways_to_write_a_secret_in_a_cell_are_detected_and_masked(cell, value):
     kept, kinds = masking.masked(cell)
     assert kinds
     assert value not in kept

@@ -1,4 +1,4 @@
-"""What lies around a notebook whose model is to be deployed."""
+"""The files next to a notebook whose model is deployed."""
 
 from datetime import UTC, datetime
 
@@ -135,7 +135,7 @@ def test_a_validation_notebook_that_bears_the_name_of_another_notebook_is_of_tha
     assert {one.title: one.of for one in found} == {"validate_wine": of, "checks": ""}
 
 
-def test_what_is_asked_already_and_in_the_folders_file_is_told(ports, folder):
+def test_the_present_gates_and_those_of_the_folders_settings_are_listed(ports, folder):
     path = notebooks.write(folder / "churn.ipynb", "x = 1")
     write(folder / "accuracy.ipynb", "endpoint = 'churn'", VALIDATES, tags=["parameters"])
     write(folder / "others.ipynb", "endpoint = 'tumour'", VALIDATES, tags=["parameters"])
@@ -149,7 +149,7 @@ def test_what_is_asked_already_and_in_the_folders_file_is_told(ports, folder):
     assert found.asked == ("live traffic: error_rate <= 0.1",)
 
 
-def test_a_wrong_settings_file_is_said(ports, folder):
+def test_an_invalid_settings_file_is_reported(ports, folder):
     (folder / "nbdeploy.yaml").write_text("validate: [{gates: 5}]\n")
     with pytest.raises(InvalidInput, match="a setting is wrong"):
         context_of(folder / "churn.ipynb", ports)

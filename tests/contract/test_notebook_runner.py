@@ -24,7 +24,7 @@ OWN_DEPLOYS = (
 )
 
 
-def test_a_notebooks_own_deploys_are_left_out_and_what_stands_under_them_still_runs(tmp_path, monkeypatch):
+def test_a_notebooks_own_deploys_are_skipped_and_the_statements_below_them_run(tmp_path, monkeypatch):
     monkeypatch.setenv("NBDEPLOY_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("BENTOML_HOME", str(tmp_path / "bentoml"))
     notebook = notebooks.write(tmp_path / "own.ipynb", *OWN_DEPLOYS)
@@ -61,7 +61,7 @@ def halved(n):
     return n / 2
 
 
-def test_cells_run_again_make_the_model_whose_answers_are_compared_and_those_that_raise_are_told(tmp_path, monkeypatch):
+def test_repeated_cells_make_the_compared_model_and_those_that_raise_are_reported(tmp_path, monkeypatch):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     snapshot = capture(ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=120), halved, 3)
 
@@ -118,7 +118,7 @@ USES = (
 )
 
 
-def test_cells_that_only_miss_what_a_deploy_returns_are_passed_over_and_told(tmp_path):
+def test_cells_that_only_need_the_result_of_a_deploy_are_skipped_and_reported(tmp_path):
     told = []
     asking = "from IPython.display import display\ndisplay({'text/plain': str(doubled(4))}, raw=True)"
     notebook = notebooks.write(tmp_path / "uses.ipynb", *USES)
@@ -142,7 +142,7 @@ def test_a_cell_that_the_model_needs_or_that_fails_by_itself_is_not_passed_over(
     assert ("%deploy" in failed.value.remedy) == ("first" in cell)
 
 
-def test_what_no_index_has_is_not_asked_of_one_for_a_clean_environment(monkeypatch):
+def test_a_clean_environment_requests_only_what_an_index_has(monkeypatch):
     assert "pydantic" in loaded_in_notebook(["import pydantic"])
     local = [LocalDistribution("Pydantic", "1", Path("/src"), editable=True)]
     monkeypatch.setattr("jupyter_deploy.environments.environment.local_distributions", lambda: local)

@@ -55,7 +55,7 @@ def test_a_classifier_answers_label_and_probabilities_by_name(stage):
     assert onnx.load(staged.folder / "model.onnx").graph.name == "model"
 
 
-def test_one_output_alone_may_be_asked_for_by_its_name(stage):
+def test_a_single_output_can_be_selected_by_name(stage):
     built = models.label()
     predictions = stage(built.model, built.example, built.method).manifest.predictions
     assert set(predictions) <= {"high", "low"}
@@ -75,7 +75,7 @@ def test_columns_of_a_frame_go_to_the_inputs_of_their_names(stage):
         stage(built.model, built.example.to_numpy())
 
 
-def test_an_input_whose_name_is_no_name_in_python_and_a_dict_as_it_is_fed_to_a_session(stage):
+def test_an_input_may_have_a_name_that_is_no_identifier_or_be_a_dict_for_the_session(stage):
     model = multiplication("input.1")
     rows = np.ones((2, 3))
     assert stage(model, rows).manifest.predictions == [[6.0, 9.0], [6.0, 9.0]]
@@ -91,7 +91,7 @@ def test_numbers_are_cast_to_the_inputs_type_but_no_fraction_is_cut_off(stage):
         stage(multiplication(kind=TensorProto.INT32), np.full((1, 3), 0.5))
 
 
-def test_a_file_is_captured_with_the_weights_that_lie_beside_it(capturer, tmp_path):
+def test_a_file_is_captured_with_the_weights_next_to_it(capturer, tmp_path):
     path = tmp_path / "model" / "times.onnx"
     path.parent.mkdir()
     onnx.save(multiplication(), path, save_as_external_data=True, location="weights.bin", size_threshold=0)
@@ -114,7 +114,7 @@ def test_the_sessions_within_a_function_go_with_it(stage):
     assert load(staged.folder).replay_example() == [[12.0, 18.0]]
 
 
-def test_what_onnxruntime_cannot_read_or_run_as_before_is_said(stage, tmp_path):
+def test_a_model_that_onnxruntime_cannot_read_or_reproduce_is_refused(stage, tmp_path):
     with pytest.raises(UnknownSource, match="there is no file"):
         stage(tmp_path / "none.onnx", np.ones((1, 3)))
     (tmp_path / "bad.onnx").write_bytes(b"abc")
@@ -142,7 +142,7 @@ def test_a_pipeline_answers_each_text_of_a_list_and_one_text_as_it_does(stage, p
     assert one.manifest.predictions == [[staged.manifest.predictions[0]]]
 
 
-def test_how_often_and_how_a_pipeline_was_asked_is_no_content(stage, pipelines):
+def test_earlier_calls_of_a_pipeline_do_not_change_its_fingerprint(stage, pipelines):
     built = pipelines.texts()
     before = stage(built.model, built.example)
     built.model(["good", "a longer bad film"], truncation=True, padding="max_length", max_length=7)

@@ -48,7 +48,7 @@ def test_a_package_goes_in_whole_and_without_what_tools_leave_in_it(project, tmp
     assert not (tmp_path / "snapshot" / "code" / "shelf" / "rates.json").is_symlink()
 
 
-def test_data_beyond_the_limit_stays_out_and_that_is_said(project, tmp_path, monkeypatch):
+def test_data_beyond_the_limit_is_not_packed_and_a_finding_says_so(project, tmp_path, monkeypatch):
     project({"heavy/__init__.py": "def f(x):\n    return x\n", "heavy/big.bin": "x" * 100})
     monkeypatch.setattr(project_code, "DATA_LIMIT", 99)
     import heavy
@@ -95,9 +95,7 @@ class Model:
         ("def plain", "def plain(", "no longer valid Python"),
     ],
 )
-def test_what_was_edited_since_its_import_goes_in_by_value_and_what_was_not_by_source(
-    project, tmp_path, then, now, what
-):
+def test_modules_edited_since_their_import_are_packed_by_value_and_others_by_source(project, tmp_path, then, now, what):
     path = project({"changing.py": MODULE}) / "changing.py"
     import changing
 
@@ -108,7 +106,7 @@ def test_what_was_edited_since_its_import_goes_in_by_value_and_what_was_not_by_s
     assert what is None or any(part in edited(code)[0] for part in what.split("|"))
 
 
-def test_a_module_whose_file_is_gone_goes_in_by_value(project, tmp_path):
+def test_a_module_without_its_file_is_packed_by_value(project, tmp_path):
     path = project({"gone.py": "def f(x):\n    return x\n"}) / "gone.py"
     import gone
 
@@ -159,9 +157,7 @@ def test_a_function_that_imports_an_edited_module_when_it_is_called_is_refused(p
         packed(layers.lazy.lazy, tmp_path / "snapshot")
 
 
-def test_an_instance_of_a_class_that_a_reload_has_replaced_goes_in_with_its_own_class_and_that_is_said(
-    project, tmp_path
-):
+def test_an_instance_of_a_class_that_a_reload_replaced_is_packed_with_its_own_class_and_reported(project, tmp_path):
     import importlib
 
     project({"classes.py": "class Model:\n    def predict(self, x):\n        return x\n"})
@@ -321,7 +317,7 @@ def test_only_the_very_source_that_was_captured_is_run(project, tmp_path):
     assert "differs from the captured file" in run(folder, files).stderr
 
 
-def test_a_module_that_cannot_be_imported_anew_goes_in_as_it_is_loaded_and_that_is_said(project, tmp_path):
+def test_a_module_that_cannot_be_imported_again_is_packed_as_loaded_and_reported(project, tmp_path):
     root = project({"once.py": "from pathlib import Path\nLIMIT = int(Path('limit.txt').read_text())\n"
                     "def old(frame):\n    return (frame['age'] > LIMIT).tolist()\n"})  # fmt: skip
     (root / "limit.txt").write_text("35")
@@ -339,7 +335,7 @@ def test_a_module_that_cannot_be_imported_anew_goes_in_as_it_is_loaded_and_that_
     assert "after a new import" in snapshot.manifest.findings[0].message
 
 
-def test_distributions_of_this_machine_are_told_from_those_of_an_index(tmp_path, monkeypatch):
+def test_local_distributions_are_distinguished_from_those_of_an_index(tmp_path, monkeypatch):
     for name, origin in [
         ("here", {"url": "file:///home/ada/here", "dir_info": {"editable": True}}),
         ("wheel", {"url": "file:///tmp/a%20b/wheel-1.whl", "archive_info": {}}),

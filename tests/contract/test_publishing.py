@@ -1,4 +1,4 @@
-"""What publish refuses before it asks anybody, over the real store; the rest is in e2e/test_publish.py."""
+"""The refusals of publish before any request, with the real store; the rest is in e2e/test_publish.py."""
 
 from types import SimpleNamespace
 
@@ -58,7 +58,7 @@ def test_a_reference_that_cannot_be_is_refused_first(world, to, why):
     assert why in refused(world, to=to).message
 
 
-def test_where_to_is_said_or_set_or_as_before_else_it_is_asked_for(world):
+def test_the_destination_is_an_option_a_setting_or_the_previous_one_else_an_error_requires_it(world):
     world.deploy("a")
     assert "publish_to in nbdeploy.yaml" in refused(world, to=None).remedy
     image = Image(
@@ -85,7 +85,7 @@ def test_what_did_not_pass_its_gates_is_refused_with_the_gate(world):
     assert BASE in refused(world, force=True, reason="a customer waits").message
 
 
-def test_what_passed_is_published_and_what_was_never_asked_is_not(world):
+def test_a_release_that_passed_is_published_and_one_without_validation_is_not(world):
     world.deploy("a")
     assert BASE in refused(world).message, "nothing is asked"
     world.deploy("b", validate=world.notebook("checks.ipynb"))
@@ -95,7 +95,7 @@ def test_what_passed_is_published_and_what_was_never_asked_is_not(world):
     assert BASE in refused(world).message, "as the remedy says"
 
 
-def test_a_candidate_must_have_shown_what_is_asked_on_live_traffic(world):
+def test_a_candidate_must_pass_the_gates_on_live_traffic(world):
     world.deploy("a", gate=AGREES)
     assert BASE in refused(world).message, "there is nothing that the first one could be compared with"
     world.deploy("b")

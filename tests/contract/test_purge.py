@@ -151,7 +151,7 @@ while True:
 
 
 class Writer:
-    """A worker's recorder in a process of its own; it writes one record each time it is asked."""
+    """A worker's recorder in its own process; it writes one record on each request."""
 
     def __init__(self, folder):
         self.process = subprocess.Popen(

@@ -149,7 +149,7 @@ def test_other_files_than_segments_are_not_read(log, tmp_path):
     assert log.records("tumour") == []
 
 
-def test_a_home_whose_name_looks_like_a_pattern_is_read_literally(tmp_path):
+def test_a_home_with_the_name_of_a_pattern_is_read_literally(tmp_path):
     home, other = tmp_path / "a*'[b]?", tmp_path / "aX'b?"
     write(home, line(1) + "\n")
     write(other, line(2) + "\n")

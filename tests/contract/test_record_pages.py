@@ -45,7 +45,7 @@ def pages(log, limit, between=lambda: None, **wanted):
 
 @pytest.fixture(params=["lines", "Parquet"])
 def settled(request, tmp_path):
-    """Leaves what was written as it is, or compacts it: both are read alike."""
+    """Keeps the written files, or compacts them: both read the same."""
     return (lambda: compact_all(tmp_path)) if request.param == "Parquet" else (lambda: None)
 
 
@@ -261,7 +261,7 @@ def test_a_record_comes_with_all_answers_to_its_request_stable_first(tmp_path, l
         ]  # fmt: skip
 
 
-def test_a_record_past_the_gateway_stands_alone(log, tmp_path, settled):
+def test_a_record_of_a_direct_request_has_no_pair(log, tmp_path, settled):
     write(tmp_path, line(1, pair_id=None, role="direct") + "\n" + line(2, pair_id=None, role="direct") + "\n")
     settled()
     found = log.pair("tumour", page(log).heads[0].key)

@@ -33,7 +33,7 @@ MAKE = "model = {'inner': [Rule()]}\ndef f(rows):\n    return model['inner'][0].
     ],
     ids=["as it was", "method", "attribute", "default", "property", "no class any more"],
 )
-def test_a_class_that_was_changed_after_the_model_was_made_is_said_with_its_cell(tmp_path, again, said):
+def test_a_class_changed_after_the_fit_is_a_finding_with_its_cell(tmp_path, again, said):
     namespace = {"__name__": "__main__"}
     cells = [CELL, MAKE, again]
     for number, cell in enumerate(cells):

@@ -21,7 +21,7 @@ PLACES = {"src", "href", "srcset", "data", "action", "poster", "xlink:href"}
 
 
 class Page(HTMLParser):
-    """The text of a page, what it points to, and the documents in its frames."""
+    """The text of a page, its links, and the documents in its frames."""
 
     def __init__(self, source):
         super().__init__()

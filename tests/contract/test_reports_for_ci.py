@@ -64,7 +64,7 @@ def test_junit_has_failures_errors_and_skipped_runs(junit):
 
 
 def test_junit_satisfies_the_schemas_of_jenkins_and_ant(junit):
-    """The rules of Jenkins' junit-10.xsd, and those of Ant's that are stricter: order, and what has to be there."""
+    """The rules of Jenkins' junit-10.xsd, and the stricter ones of Ant's: order and required elements."""
     root = ET.fromstring(junit.read_text("utf-8"))
     assert root.tag == "testsuites"
     assert set(root.attrib) <= {"name", "time", "tests", "failures", "errors"}
@@ -86,7 +86,7 @@ def test_junit_satisfies_the_schemas_of_jenkins_and_ant(junit):
 
 @pytest.fixture
 def told(tmp_path, capsys, monkeypatch):
-    """What a GitHub job would be told of a validation: its commands, and its summary."""
+    """The output of a validation in a GitHub job: its commands, and its summary."""
     target = tmp_path / "summary.md"
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(target))
     monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path / "repo"))

@@ -92,7 +92,7 @@ with in_role("canary"):
 """
 
 
-def test_the_role_can_be_asked_for_where_this_package_is_not_installed_and_is_not_in_the_lock(tmp_path, capturer):
+def test_the_role_is_available_without_this_package_and_adds_nothing_to_the_lock(tmp_path, capturer):
     snapshot = capture(capturer, role_by_two_names, 5)
     assert "nbdeploy" not in snapshot.manifest.environment.distributions
     assert [finding for finding in snapshot.manifest.findings if finding.check == "side-effects"] == []
@@ -112,13 +112,13 @@ def test_the_role_can_be_asked_for_where_this_package_is_not_installed_and_is_no
 
 
 def writes_a_file(x):
-    with open("answers.log", "a") as file:  # noqa: PTH123
+    with open("answers.log", "a") as file:
         file.write(str(x))
     return x
 
 
 def writes_far_away(x):
-    with open("/tmp/nbdeploy-test-effects", "w"):  # noqa: PTH123
+    with open("/tmp/nbdeploy-test-effects", "w"):
         pass
     return x
 
@@ -127,10 +127,10 @@ def imports_what_writes(x):
     import sys
 
     with tempfile.TemporaryDirectory() as folder:
-        with open(f"{folder}/writing_when_imported.py", "w") as file:  # noqa: PTH123
+        with open(f"{folder}/writing_when_imported.py", "w") as file:
             file.write("open('/tmp/nbdeploy-test-effects', 'w').close()")
         sys.path.insert(0, folder)
-        import writing_when_imported  # noqa: F401
+        import writing_when_imported
 
         sys.path.remove(folder)
     return x
@@ -168,13 +168,13 @@ class Logging:
 
 
 def does_harmless_things(x):
-    import colorsys  # noqa: F401
+    import colorsys
     import os
-    import tabnanny  # noqa: F401
+    import tabnanny
 
-    with tempfile.TemporaryDirectory() as folder, open(os.path.join(folder, "x"), "w") as file:  # noqa: PTH118, PTH123
+    with tempfile.TemporaryDirectory() as folder, open(os.path.join(folder, "x"), "w") as file:
         file.write("temporary")
-    with open(os.devnull, "w") as null, open("/proc/self/stat") as stat:  # noqa: PTH123
+    with open(os.devnull, "w") as null, open("/proc/self/stat") as stat:
         null.write(stat.read())
     with sqlite3.connect(":memory:") as db:
         db.execute("SELECT 1")
@@ -183,7 +183,7 @@ def does_harmless_things(x):
 
 def minds_its_role(x):
     if jupyter_deploy.serving_role() in ("stable", "canary"):
-        with open("answers.log", "a") as file:  # noqa: PTH123
+        with open("answers.log", "a") as file:
             file.write(str(x))
     return x
 
@@ -226,7 +226,7 @@ def warnings(capturer, tmp_path_factory):
 
 
 @pytest.mark.parametrize(("function", "what"), EFFECTS, ids=[what for _, what in EFFECTS])
-def test_what_a_model_does_beside_answering_is_told_with_the_line_that_does_it(warnings, function, what):
+def test_side_effects_of_a_model_are_reported_with_their_line(warnings, function, what):
     (finding,) = [finding for finding in warnings if finding.message.startswith(f"{function.__name__}(), ")]
     assert (finding.check, finding.severity) == ("side-effects", "warning")
     line = int(finding.message.partition("line ")[2].partition(",")[0])
@@ -237,5 +237,5 @@ def test_what_a_model_does_beside_answering_is_told_with_the_line_that_does_it(w
     assert "secret" not in finding.message
 
 
-def test_nothing_is_told_of_what_leaves_no_trace_or_is_left_out_by_a_shadow(warnings):
+def test_harmless_effects_and_those_that_a_shadow_skips_are_not_reported(warnings):
     assert len(warnings) == len(EFFECTS)

@@ -31,7 +31,7 @@ TEXTS = st.text(max_size=6)
 
 
 def asked(inspected, native):
-    """The answers over HTTP: the model is rebuilt from what a snapshot holds."""
+    """The answers over HTTP: the model is rebuilt from a snapshot."""
     prototype = pickle.loads(pickle.dumps(inspected.prototype))
     signature = json.loads(inspected.signature.model_dump_json())
     manifest = {"name": "m", "kind": "m", "signature": signature, "framework": "python", "method": None}

@@ -162,7 +162,7 @@ def test_feedback_is_written_without_redacted_values(front, folder):
     assert [line["actual"] for line in kept(folder)] == [{"risk": 0.5}]
 
 
-def test_a_release_records_those_requests_whose_ids_say_so(front, records):
+def test_a_release_samples_requests_by_their_ids(front, records):
     ids = [f"p{number}" for number in range(40)]
     for one in ids:
         assert predict(front, '{"instances": [2]}', x_rollout_record="full;sample=0.25", x_pair_id=one).is_success

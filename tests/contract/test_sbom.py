@@ -1,4 +1,4 @@
-"""The bill of materials: valid by the official schema, the same each time, and what it says of whom."""
+"""The bill of materials: valid by the official schema, reproducible, and its components."""
 
 import hashlib
 import json
@@ -78,7 +78,7 @@ def test_licences_are_those_of_the_installed_version_and_of_no_other():
     assert "licenses" not in component(found, "no-such")
 
 
-def test_an_archive_that_was_installed_is_told_by_its_hash(tmp_path, monkeypatch):
+def test_an_installed_archive_is_identified_by_its_hash(tmp_path, monkeypatch):
     wheel = sha256("wheel")
     about = tmp_path / "no_such-1.0.dist-info"
     about.mkdir()
@@ -111,7 +111,7 @@ def test_the_image_its_base_its_python_and_its_model_are_there():
     assert sorted(needs["dependsOn"]) == sorted(one["bom-ref"] for one in found["components"])
 
 
-def test_where_a_base_lies_on_a_machine_is_not_told():
+def test_the_path_of_a_base_is_not_in_the_bill_of_materials():
     text = bill_of_materials(captured(), built(base=f"oci:/home/ada/base:one@sha256:{sha256('base')}")).decode()
     assert "/home/ada" not in text
     assert component(json.loads(text), "base image")["hashes"][0]["content"] == sha256("base")

@@ -1,4 +1,4 @@
-"""A snapshot behind HTTP on loopback, asked as a validation notebook asks it."""
+"""A snapshot behind HTTP on loopback, called as in a validation notebook."""
 
 import json
 import os
@@ -93,7 +93,7 @@ def test_a_model_of_arrays_answers_numbers_of_its_own_type(ask):
     assert (answers >= 0).all()
 
 
-def test_a_function_is_called_as_in_its_notebook_and_asked_many_calls_at_once(ask):
+def test_a_function_is_called_as_in_its_notebook_and_many_calls_are_one_request(ask):
     function = ask("call")
     assert function("twice", n=3) == {"what": "twice", "twice": 6}
     assert function.predict({"what": "a", "n": 1}) == {"what": "a", "twice": 2}
@@ -120,7 +120,7 @@ def test_invalid_rows_are_named_by_row_and_feature_in_several_requests_too(ask, 
         clf.predict(NUMBERS.to_numpy()[:, :1])
 
 
-def test_a_batch_is_asked_in_requests_enough_to_judge_their_latencies(servers, captured):
+def test_a_batch_is_sent_in_enough_requests_to_judge_latencies(servers, captured):
     model = ServedModel(servers["frame"].url_for("many"), captured["frame"].tag)
     for rows, requests in ((4, 1), (12, 3), (480, 96), (1200, 100)):
         before = len(servers["frame"].calls("many").calls)

@@ -30,7 +30,7 @@ def seen(model, example, own=None):
 
 
 def codec_of(inspected):
-    """As the service has it: from what is in the snapshot's files."""
+    """The service's decoder, from the snapshot's files."""
     prototype = pickle.loads(pickle.dumps(inspected.prototype))
     return Codec(json.loads(inspected.signature.model_dump_json()), prototype)
 
@@ -83,7 +83,7 @@ def test_a_value_that_does_not_fit_a_polars_column_is_named(name, value, message
     assert error == {"loc": ["instances", 0, name], "msg": message}
 
 
-def test_what_was_seen_is_told_and_not_demanded():
+def test_observed_values_are_shown_and_not_required():
     frame = pd.DataFrame(
         {"age": [3, 90], "name": ["al", "barbara"], "at": pd.to_datetime(["2026-01-01", "2026-03-01"])}
     )
@@ -114,13 +114,13 @@ def test_a_value_within_itself_is_refused_in_words():
         seen(lambda value: ring, 5)
 
 
-def test_one_row_shows_little_and_that_is_said():
+def test_an_example_of_one_row_is_a_finding():
     (note,) = seen(shapes.rows, pd.DataFrame({"a": [1]})).notes
     assert "one row" in note
 
 
 @pytest.mark.parametrize("kind", ["pandas", "polars", "array", "tensor", "list"])
-def test_a_million_rows_are_sampled_and_that_is_said(kind):
+def test_a_million_rows_are_sampled_and_a_note_says_so(kind):
     count = 1_000_000
     numbers = np.linspace(0, 1, count)
     numbers[777_777] = np.nan
@@ -149,7 +149,7 @@ def test_a_million_rows_are_sampled_and_that_is_said(kind):
 
 class Texts:
     def fit(self):
-        """An estimator is asked for rows."""
+        """An estimator takes rows."""
 
     def predict(self, texts):
         return [len(text) for text in texts]
@@ -360,7 +360,7 @@ def priced(visit: Visit) -> int:
 """
 
 
-def test_a_function_annotated_with_a_dataclass_of_the_notebook_can_be_asked_in_a_clean_process(capturer):
+def test_a_function_with_a_dataclass_annotation_of_the_notebook_answers_in_a_clean_process(capturer):
     namespace = {"__name__": "__main__"}
     exec(compile(OF_A_CELL, "<cell>", "exec", dont_inherit=True), namespace)
     snapshot = capture(capturer, namespace["priced"], namespace["Visit"](30, notes=["a"]))
@@ -374,11 +374,11 @@ def test_a_table_of_polars_that_a_model_answers_is_its_rows(kind):
     assert encode(answer, 2) == [{"a": 1, "b": "x"}, {"a": 2, "b": None}]
 
 
-def test_what_has_no_json_form_is_told_with_its_place():
+def test_a_value_without_a_json_form_is_an_error_with_its_path():
     with pytest.raises(InvalidExample, match=r"complex has no JSON form \(in its \['a'\]\[1\]\)"):
         inspect_model(lambda x: {"b": x, "a": [x, 1j]}, 3, None)
 
 
-def test_rows_of_different_lengths_are_told_in_plain_words():
+def test_rows_of_different_lengths_are_a_plain_error():
     with pytest.raises(ConversionError, match="lists of different lengths"):
         to_array([[1, 2], [3]], "int64")

@@ -114,14 +114,14 @@ def test_another_container_sweeps_nothing_of_what_runs_here(home):
     jobs.end(job.id, "done")
 
 
-def test_who_would_cancel_what_runs_in_another_container_is_told_where(home, other):
+def test_cancelling_a_job_of_another_container_names_that_container(home, other):
     with pytest.raises(Conflict, match=r"runs on \S+, in another container") as refused:
         SqliteJobs(home).signal(other.said["job"], signal.SIGINT)
     assert "cancel it on" in refused.value.remedy
     assert other.process.poll() is None
 
 
-def test_a_kernel_that_was_asked_before_this_machine_was_started_again_is_waited_for_no_more(home, monkeypatch):
+def test_a_job_does_not_wait_for_a_kernel_from_before_a_reboot(home, monkeypatch):
     jobs = SqliteJobs(home)
     job = jobs.create("deploy", {}, title="deploy clf as churn", endpoint="churn", state="waiting")
     jobs.request_capture(job.id, os.getpid())

@@ -14,7 +14,7 @@ NOW = time.time()
 
 
 class World:
-    """Requests 0, 1 and 2, answered, recorded and copied; a test makes something of it otherwise."""
+    """Requests 0, 1 and 2, answered, recorded and copied; a test changes parts of it."""
 
     def __init__(self, home):
         self.home = home
@@ -92,7 +92,7 @@ def test_a_request_without_a_copy_is_found_while_all_are_copied_alone(world):
     assert found(world) == ["request r1 has no copy"]
 
 
-def test_a_failure_is_explained_by_what_happened_meanwhile_and_said_so(world):
+def test_a_failure_is_attributed_to_a_concurrent_event(world):
     world.asked[1] = Asked("r1", NOW + 1, NOW + 1.5, 503, "", 'reset\treason: "overflow"\n')
     with world.books() as books:
         failed = books.failed()
@@ -140,6 +140,6 @@ def test_of_several_lives_the_longest_is_judged_for_the_whole_run():
     assert judged.own == (90 * MIB, int(138 * MIB / 20))
 
 
-def test_what_never_lived_long_enough_is_said():
+def test_processes_without_a_long_enough_life_are_reported():
     lives = [sample for n in range(60) for sample in lived(lambda _: MIB, pid=n, since=10 * n, until=10 * n + 10)]
     assert course(lives, 600, 430).faults == ["worker: no life was long enough to be judged"]

@@ -210,7 +210,7 @@ def f(x):
 """
 
 
-def test_data_that_a_module_opens_beside_its_own_file_lies_beside_it_in_the_snapshot(project, capturer, tmp_path):
+def test_data_next_to_a_module_is_next_to_it_in_the_snapshot(project, capturer, tmp_path):
     root = project({"opens.py": OPENS_BESIDE, "at-import.txt": "2", "lookup.csv": "10", "parts/a": "100", "b": "1"})
     import opens
 

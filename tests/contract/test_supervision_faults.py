@@ -65,7 +65,7 @@ def test_a_supervisor_that_is_too_slow_to_start_is_an_error_in_words(
 
 
 def answering(path: Path, answer: bytes) -> None:
-    """Whoever asks at that socket once is answered so, and hung up on."""
+    """Answers the first request at that socket so, and closes the connection."""
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(path))
     server.listen()

@@ -47,7 +47,7 @@ def executed(ran):
 
 
 def outputs(ran):
-    """All that stands in the outputs of an executed notebook, as JSON."""
+    """All outputs of an executed notebook, as JSON."""
     return json.dumps([cell.get("outputs") for cell in executed(ran).cells])
 
 
@@ -104,7 +104,7 @@ WHOLE = (
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A notebook with most of what a notebook may do, run once to its end; what came, and which cells began."""
+    """A notebook with most features of notebooks, run once to its end; its outcome, and the cells that began."""
     folder = tmp_path_factory.mktemp("whole")
     (folder / "elsewhere").mkdir()
     runner, began = PapermillValidationRunner(), []
@@ -149,7 +149,7 @@ def test_the_executed_notebook_is_private_and_without_secrets_rows_or_too_much_t
     assert '"rows": [' not in text
     assert executed(ran).metadata.papermill.parameters == {"rows": 5, "name": "b"}
     assert not [cell for cell in executed(ran).cells if "papermill-error" in str(cell.metadata)]
-    assert os.listdir(ran.executed.parent) == ["whole.ipynb"]  # noqa: PTH208 - no lock and no part is left
+    assert [path.name for path in ran.executed.parent.iterdir()] == ["whole.ipynb"]  # no lock and no part is left
 
 
 STUBBORN = "import time\nwhile True:\n    try:\n        time.sleep(60)\n    except KeyboardInterrupt:\n        pass"

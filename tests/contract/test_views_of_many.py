@@ -115,7 +115,7 @@ class Failing:
 
 
 class Counting:
-    """A target on which all is well, and whose gateway has counted."""
+    """A healthy target with requests at its gateway."""
 
     def __init__(self):
         self.requests = 0
@@ -133,7 +133,7 @@ class Counting:
         )
 
 
-def test_each_target_is_asked_once_and_what_it_says_of_its_trouble_is_said(ports):
+def test_each_target_is_read_once_and_its_problem_is_shown(ports):
     keep(ports, "here")
     keep(ports, "there", target="counting")
     ports.targets["counting"] = Counting()
@@ -183,7 +183,7 @@ def test_without_records_a_preview_says_that_there_is_nothing_to_compare_yet(por
     ports.store.save(second.promoted(), based_on=2, reason="", change="promoted")
     asked = PreviewRequest(name="tumour", verb="rollback")
     shown = until(lambda: (found := preview(asked, ports)).verdict and found)
-    assert shown.comparison == "Of tumour:two, as a candidate beside tumour:one: 0 pairs so far."
+    assert shown.comparison == "Of tumour:two, as a candidate against tumour:one: 0 pairs so far."
 
 
 def test_a_tag_stays_as_it_is_where_a_sentence_begins_with_it(ports):

@@ -93,7 +93,7 @@ def test_nothing_in_a_record_becomes_code_of_its_cell(clinic):
     assert "os._exit" not in "".join(part for part in shown.cell.splitlines() if part.startswith("import"))
 
 
-def test_what_a_model_does_not_take_and_what_is_unknown_is_said(clinic):
+def test_an_input_that_the_model_does_not_accept_and_an_unknown_record_are_errors(clinic):
     version = clinic.ports.store.endpoint("tumour").releases[0].version
     clinic.world.record(1, version, "stable", ["y"], inputs=[{"age": "old"}], request_id="odd")
     clinic.world.record(2, "zzz", "shadow", ["y"], request_id="gone")

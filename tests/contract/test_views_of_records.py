@@ -40,7 +40,7 @@ def test_an_endpoint_without_a_request_has_nothing_to_show_and_says_so(scene):
 
 
 @pytest.mark.parametrize("view", ["records", "live", "comparison"])
-def test_an_unknown_endpoint_is_said_to_be_unknown(scene, view):
+def test_an_unknown_endpoint_is_an_error(scene, view):
     scene.name = "nobody"
     with pytest.raises(UnknownEndpoint):
         scene.view(view)
@@ -113,7 +113,7 @@ def test_numbers_are_shown_exactly_as_they_were_recorded(scene):
         assert json.dumps(json.loads(output)) == "[NaN, Infinity, -Infinity]"
 
 
-def test_a_failed_request_shows_its_exception_beside_the_others_answers(scene):
+def test_a_failed_request_shows_its_exception_next_to_the_other_releases_answers(scene):
     scene.world.pair(1, ["a"])
     scene.world.record(1, "ccc", "shadow", None, status=500, error={"type": "ValueError", "message": "<b>no</b>"})
     shown = scene.view("record", key=scene.keys(role="stable")[0])
@@ -140,7 +140,7 @@ def test_an_endpoint_that_records_nothing_says_so_everywhere(settings):
     assert "record: off" in scene.view("live").note
 
 
-def test_torn_lines_are_told(scene):
+def test_torn_lines_are_reported(scene):
     scene.world.record(1, "aaa", "stable")
     scene.world.raw("aaa", '{"request_id":"torn","pa')
     page = scene.view("records")
@@ -153,13 +153,13 @@ def test_a_record_that_is_gone_is_unknown(scene):
 
 
 def asked(scene, path, query=""):
-    """As the server asks its process; the document, or the problem."""
+    """A request as the server passes it to its worker; the document, or the problem."""
     router = Router(scene.ports, None, scene.world.home)
     found = router.answer(HttpRequest("GET", path, query=parse_qs(query)))
     return found.status, json.loads(found.body)
 
 
-def test_views_are_asked_with_query_strings(scene):
+def test_views_accept_query_strings(scene):
     for number in range(3):
         scene.world.pair(number, ["é"])
     status, page = asked(
@@ -240,6 +240,6 @@ def test_views_of_100_000_records(scene):
         ):
             began = time.perf_counter()
             found = scene.view(view, **given)
-            print(f"{form}: {name} in {time.perf_counter() - began:.2f} s")  # noqa: T201
+            print(f"{form}: {name} in {time.perf_counter() - began:.2f} s")
             assert getattr(found, "requests", 0) == 50_000 or found.total in (100_000, 22)
         compact_all(scene.world.home)

@@ -12,7 +12,7 @@ from jupyter_deploy.domain.ports import Live
 KEY = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
 
 
-def test_a_secret_is_told_once_although_it_is_waived(tmp_path, monkeypatch):
+def test_a_waived_secret_is_reported_once(tmp_path, monkeypatch):
     (tmp_path / "rules_waived.py").write_text("LIMIT = 1\n\n\ndef price(x):\n    return x * LIMIT\n")
     monkeypatch.syspath_prepend(tmp_path)
     rules = importlib.import_module("rules_waived")

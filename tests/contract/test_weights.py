@@ -151,13 +151,13 @@ def test_odd_sizes_leave_no_gap_and_begin_where_their_type_may_begin(tmp_path, s
     ids=["meta", "half on meta", "lazy", "script", "parametrised"],
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_a_module_without_values_or_that_torch_does_not_pickle_is_refused_before_it_is_asked(stage, module, words):
+def test_a_module_without_values_or_that_torch_cannot_pickle_is_refused_before_a_call(stage, module, words):
     made = module()
     with pytest.raises(NotCapturable, match=words):
         stage(made, torch.ones(1, 3))
 
 
-def test_weights_go_back_to_the_device_where_they_were_or_it_is_said(stage):
+def test_weights_return_to_their_device_or_an_error_names_it(stage):
     folder = stage(nn.Linear(3, 2), torch.ones(1, 3)).folder
     with pytest.raises(RuntimeError, match=r"deserialize object on (a )?CUDA device"):
         loader.load(folder, "model.safetensors", "bias", torch.float32, "cuda:99")
@@ -252,7 +252,7 @@ def test_a_large_model_is_captured_without_a_second_copy_in_memory(tmp_path):
     assert more < 0.2 * size
 
 
-def test_a_module_in_train_mode_within_a_function_is_told_where_that_changes_answers(stage):
+def test_a_module_in_train_mode_within_a_function_is_a_finding_if_answers_change(stage):
     net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Dropout(0.0))
 
     def told(model):

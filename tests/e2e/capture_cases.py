@@ -1,4 +1,4 @@
-"""Notebooks as people write them: each case is a cell that makes a model, and what the notebook answers with it."""
+"""Typical notebooks: each case is a cell that makes a model, and the notebook's answers with it."""
 
 from dataclasses import dataclass, field
 

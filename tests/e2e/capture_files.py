@@ -1,4 +1,4 @@
-"""Projects whose models need files beside the notebook: modules, packages, an editable distribution, data."""
+"""Projects whose models need files next to the notebook: modules, packages, an editable distribution, data."""
 
 from tests.e2e.capture_cases import Case, Project
 

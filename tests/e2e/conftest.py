@@ -137,7 +137,7 @@ ROW = {"age": 30, "weight": 60.5}
 
 
 class Load:
-    """Clients that ask one after the other until they are told to stop; every answer is kept."""
+    """Clients that send requests in sequence until they are stopped; every answer is kept."""
 
     def __init__(self, url, clients=3, row=ROW):
         self.url = f"{url}/predict"

@@ -1,6 +1,6 @@
-"""Podman with a configuration of its own, and a file system for containers that is this machine's, read-only.
+"""Podman with its own configuration, and a read-only view of this machine's file system for containers.
 
-No image and no registry: what is tested here is what runs in a container, whoever made its image.
+No image and no registry: these tests are about the process in a container, not about its image.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Running:
         return self.client.post("/predict", json={"instances": list(rows)})
 
     def ended(self) -> tuple[int, list[dict]]:
-        """Its exit code and what it said, once it has ended."""
+        """Its exit code and output, once it has ended."""
         out, _ = self.process.communicate(timeout=120)
         return self.process.returncode, lines(out)
 

@@ -22,7 +22,7 @@ TOKEN = "of-this-test"
 
 @dataclass
 class JupyterServer:
-    """``lines``: what it has logged so far."""
+    """``lines``: its log so far."""
 
     process: subprocess.Popen
     url: str
@@ -45,7 +45,7 @@ class JupyterServer:
 
 @contextmanager
 def jupyter_server(home, *options, python=()):
-    """A server of its own; ended with the block."""
+    """A server for this block; it ends with it."""
     configuration = home.path / "jupyter"
     shutil.copytree(CONFIGURATION, configuration / "jupyter_server_config.d", dirs_exist_ok=True)
     others = dict.fromkeys(
@@ -80,7 +80,7 @@ def _answers(url):
 
 
 def events(lines):
-    """What a stream says, as (event, id, data)."""
+    """The events of a stream, as (event, id, data)."""
     found = {}
     for line in lines:
         if not line and "data" in found:

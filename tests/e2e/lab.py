@@ -66,7 +66,7 @@ class Lab:
         until(lambda: _answers(f"{self.url}/api"))
 
     def stop(self, how=signal.SIGTERM):
-        """As it ends, its kernels end: at once, whoever is their parent by then."""
+        """At its end its kernels end: at once, whatever process is their parent by then."""
         children = psutil.Process(self.process.pid).children() if self.process.poll() is None else []
         kernels = [child for child in children if any("kernel-" in word for word in child.cmdline())]
         self.process.send_signal(how)

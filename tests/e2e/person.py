@@ -1,4 +1,4 @@
-"""A person before a real JupyterLab: what they see, click and wait for."""
+"""A user of a real JupyterLab: what they see, click and wait for."""
 
 import os
 import re
@@ -50,7 +50,7 @@ class Person:
         self.page.evaluate(KERNEL_READY)
 
     def logs_in(self, password, page=None):
-        """At the page that asks for it, wherever the log-in then leads."""
+        """At the log-in page, wherever the log-in then leads."""
         page = page or self.page
         page.get_by_label("Password:").fill(password)
         page.get_by_role("button", name="Log in").click()
@@ -153,13 +153,13 @@ class Person:
         return sidebar["width"]
 
     def has_nothing_serious(self, name):
-        """What axe-core says of what is seen, in both themes; it is light again afterwards."""
+        """The findings of axe-core about the visible page, in both themes; it is light again afterwards."""
         for theme in ("Dark", "Light"):
             self.changes_to(theme)
             self.has_nothing_serious_as_it_is(f"{name}-{theme.lower()}")
 
     def changes_to(self, theme):
-        """The theme of that name, which the server keeps: nobody changes it whose log-in has ended."""
+        """The theme of that name, which the server stores; it cannot change after the end of a log-in."""
         self.page.evaluate(
             """async theme => {
                 await window.jupyterapp.commands.execute('apputils:change-theme', {theme});
@@ -172,7 +172,7 @@ class Person:
         self.page.wait_for_function("!document.getElementById('jupyterlab-splash')")  # it is over all at first
 
     def has_nothing_serious_as_it_is(self, name):
-        """What axe-core says of what is seen."""
+        """The findings of axe-core about the visible page."""
         self.shoots(name)
         assert self.page.evaluate(BEYOND_THE_EDGE) == [], name
         if not self.page.evaluate("Boolean(window.axe)"):

@@ -50,7 +50,7 @@ def running(home):
 
 
 def command(home, word):
-    """Process ids of those whose command line holds the word."""
+    """Ids of the processes with this word in their command line."""
     found = []
     for process in processes(home):
         try:

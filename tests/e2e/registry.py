@@ -1,4 +1,4 @@
-"""A registry with a user and a certificate, for the tests of this folder, and what such a user has at hand."""
+"""A registry with a user and a certificate for the tests of this folder, and that user's tools."""
 
 import json
 import os
@@ -48,9 +48,9 @@ def publishing(folder, world, base):
 
 @dataclass
 class Desk:
-    """Somebody who publishes: a home, an image of a small layer and a big one, a place in the registry for it.
+    """A user who publishes: a home, an image of a small layer and a big one, a repository in the registry.
 
-    What they know (the password, the authority) the environment says, as it does to programs.
+    The environment holds their password and their certificate authority.
     """
 
     folder: Path
@@ -78,7 +78,7 @@ class Desk:
         return credentials(self.home / "auth.json", host or self.place.registry, secret=secret)
 
     def has_helper(self, answers, monkeypatch, *, name="tests"):
-        """A credential helper, as docker's are: a program that prints what it knows, here by a line of shell."""
+        """A credential helper like docker's: a program that prints credentials, here a line of shell."""
         folder = self.folder / "bin"
         folder.mkdir()
         program = folder / "docker-credential-tests"
@@ -88,7 +88,7 @@ class Desk:
         (self.home / "auth.json").write_text(json.dumps({"credHelpers": {self.place.registry: name}}))
 
     def push(self, place=None):
-        """What was told of it, in alphabetical order."""
+        """Its requests, in alphabetical order."""
         self.told.clear()
         self.registries.push(self.image, self.store, place or self.place, self.told.append)
         return sorted(self.told)

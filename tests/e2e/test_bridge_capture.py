@@ -26,7 +26,7 @@ REQUEST = {"name": "churn", "model": "clf", "example": "X_test[:5]"}
 
 
 class Notebook:
-    """A notebook that ran in a kernel of its own, and the ports of its home."""
+    """A notebook that ran in its own kernel, and the ports of its home."""
 
     def __init__(self, home, folder):
         self.home, self.folder = home, folder
@@ -166,7 +166,7 @@ def test_a_notebook_that_was_renamed_while_its_job_waited_is_known_by_its_presen
 
 
 def captured_from(notebook, running, path):
-    """The notebook that a snapshot says it is of."""
+    """The notebook in a snapshot's manifest."""
     answer = running.ask("capture", notebook.wait_for().id, str(path))
     return Wiring().ports.store.remembered(answer["tag"]).manifest.provenance.source.notebook
 

@@ -56,7 +56,7 @@ def with_editable(project, folder):
 
 
 def run(project, folder, environment):
-    """The executed cells' outcomes by case: what was displayed, or the error."""
+    """The outcomes of executed cells by case: the display, or the error."""
     path = written(project, folder)
     environment = environment | {"NBDEPLOY_NOTEBOOK": str(path)}
     notebook = nbformat.read(path, as_version=4)
@@ -76,7 +76,7 @@ def run(project, folder, environment):
 
 @pytest.fixture(scope="module")
 def outcomes(shared_home, tmp_path_factory):
-    """Every project's notebook run in a kernel of its own, two at a time; every case is an endpoint then."""
+    """Every project's notebook, run in its own kernel, two at a time; then every case is an endpoint."""
     root = tmp_path_factory.mktemp("projects")
     with ThreadPoolExecutor(max_workers=2) as pool:
         runs = [pool.submit(run, project, root / project.name, shared_home.environment) for project in PROJECTS]

@@ -1,4 +1,4 @@
-"""A short campaign of kills; ``make chaos`` runs a long one. And what the campaign cannot show by chance."""
+"""A short campaign of kills, and single cases; ``make chaos`` runs a long campaign."""
 
 import os
 import re

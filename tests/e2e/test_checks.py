@@ -52,7 +52,7 @@ def test_a_captured_secret_refuses_the_deploy_by_its_path_and_is_shown_nowhere(r
     assert not any(TOKEN[0] + TOKEN[1] in text for text in ran)
 
 
-def test_a_waived_check_is_deployed_told_and_kept_in_the_history_for_good(ran, shared_home):
+def test_a_waived_check_is_deployed_shown_and_kept_in_the_history(ran, shared_home):
     assert "scaled:" in ran[6], ran[6]
     assert "[waived] secrets" in ran[6]
     assert "stale-kernel" not in ran[6]
@@ -84,7 +84,7 @@ def test_a_snapshot_is_judged_by_its_tag_too_and_a_later_waiver_makes_a_revision
     assert first["state"]["releases"][0]["findings"][0]["waived"] == "tested", "what was waived before stays"
 
 
-def test_an_unknown_check_or_no_reason_is_said_before_anything_starts(shared_home):
+def test_an_unknown_check_or_a_missing_reason_is_an_error_before_the_start(shared_home):
     unknown = shared_home.run("deploy", "scaled:0123", "--waive", "secret", "--reason", "x", check=False)
     assert (unknown.returncode, "there is no check 'secret'" in unknown.stderr) == (2, True)
     silent = shared_home.run("deploy", "scaled:0123", "--waive", "secrets", check=False)

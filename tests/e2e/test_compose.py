@@ -68,7 +68,7 @@ class Composing(Person):
             return client.post(url, json={"instances": list(rows)}) if rows else client.get(url)
 
     def is_healthy(self):
-        """Whether each container but the one that has ended says so of itself."""
+        """Whether each container is healthy, except the one that has ended."""
         names = [one["Name"] for service, one in self.containers().items() if service != "volumes"]
         return not any(self.engine.run("healthcheck", "run", name, check=False) for name in names)
 
@@ -86,7 +86,7 @@ class Composing(Person):
         return [one for one in lines if one["role"] == role]
 
     def containers(self):
-        """By service, what podman says of each."""
+        """By service, podman's description of its container."""
         names = self.engine.run("ps", "--all", "--format", "{{.Names}}").split()
         found = json.loads(self.engine.run("inspect", *names)) if names else []
         return {one["Config"]["Labels"]["com.docker.compose.service"]: one for one in found}
@@ -120,7 +120,7 @@ def composed(person):
 
 @pytest.fixture(scope="module")
 def running(person, composed):
-    """Started, and asked so often that the canary has answered, and stable."""
+    """Started, with requests until the canary and stable have answered."""
     person.compose("up", "--detach")
     until(person.is_healthy, timeout=300)
     answers = [person.asks(2.0) for _ in range(ASKED)]
@@ -128,7 +128,7 @@ def running(person, composed):
     person.compose("down", "--volumes", check=False)
 
 
-def test_what_is_written_is_told_and_written_again_only_if_something_changed(person, composed):
+def test_written_files_are_listed_and_written_again_only_after_a_change(person, composed):
     assert sorted(path.name for path in person.project.iterdir()) == [
         ".nbdeploy.json", "README.md", "compose.yaml", "envoy.json",
     ]  # fmt: skip
@@ -149,7 +149,7 @@ def test_dry_run_shows_it_and_writes_nothing(person, composed):
     assert not elsewhere.exists()
 
 
-def test_what_was_changed_by_hand_is_refused_before_anything_is_asked(person, composed):
+def test_files_changed_by_hand_are_refused_before_any_request(person, composed):
     file = person.project / "compose.yaml"
     text = file.read_text()
     try:
@@ -161,13 +161,13 @@ def test_what_was_changed_by_hand_is_refused_before_anything_is_asked(person, co
         file.write_text(text)
 
 
-def test_stable_and_canary_answer_in_their_shares_and_say_who_they_are(person, running):
+def test_stable_and_canary_answer_in_their_shares_and_name_their_release(person, running):
     assert {answer.status_code for answer in running} == {200}
     by = {answer.headers["x-model-version"]: answer.json()["predictions"] for answer in running}
     assert by == {person.tags["stable"]: [3.0], person.tags["canary"]: [4.0]}
 
 
-def test_the_shadow_gets_every_request_and_what_it_answers_is_recorded_beside_stables(person, running):
+def test_the_shadow_gets_every_request_and_its_answers_are_recorded_next_to_stables(person, running):
     asked = {answer.headers["x-request-id"] for answer in running}
 
     def copies():
@@ -184,7 +184,7 @@ def test_the_shadow_gets_every_request_and_what_it_answers_is_recorded_beside_st
         assert pairs.keys() <= {json.loads(line)["pair_id"] for line in text.splitlines()}
 
 
-def test_what_was_recorded_there_can_be_compared_here(person, running):
+def test_records_of_a_project_can_be_compared_here(person, running):
     asked = {answer.headers["x-request-id"] for answer in running}
     until(lambda: len([one for one in person.records("shadow") if one["request_id"] in asked]) == len(asked))
     for place in ("records", "ledger"):
@@ -197,7 +197,7 @@ def test_what_was_recorded_there_can_be_compared_here(person, running):
     assert found["agreement"]["value"] == 0
 
 
-def test_who_carries_no_token_is_refused_and_a_client_cannot_forge_a_role(person, running):
+def test_a_client_without_a_token_is_refused_and_cannot_forge_a_role(person, running):
     assert person.asks(2.0, token=None).status_code == 401
     assert person.asks(2.0, token="another-token-of-the-tests").status_code == 401
     headers = {"x-nbdeploy-token": TOKEN, "x-rollout-role": "probe", "x-pair-id": "forged", "x-request-id": "forging"}
@@ -244,7 +244,7 @@ def test_a_change_of_the_endpoint_is_put_in_force_and_leaves_the_releases_contai
     assert {person.asks(2.0).headers["x-model-version"] for _ in range(20)} == {person.tags["stable"]}
 
 
-def test_down_ends_it_all_and_leaves_what_was_recorded(person, running):
+def test_down_ends_all_containers_and_keeps_the_records(person, running):
     person.compose("down")
     assert not person.containers()
     assert person.records("stable")

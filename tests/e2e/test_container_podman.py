@@ -51,7 +51,7 @@ def test_it_runs_without_rights_and_without_a_folder_to_write_to(engine, bento, 
     assert "no records are kept" in said["message"]
 
 
-def test_told_to_end_it_does_so_before_it_is_killed_whatever_a_client_does(engine, bento, home, tmp_path):
+def test_on_sigterm_it_ends_in_time_whatever_its_clients_do(engine, bento, home, tmp_path):
     with running(engine, bento("waits"), home) as one, ThreadPoolExecutor() as others:
         one.until_ready()
         hanging = others.submit(one.predict, "/never")

@@ -1,4 +1,4 @@
-"""A notebook whose model opens files, deployed headless and asked away from its folder."""
+"""A notebook whose model opens files, deployed headless and called away from its folder."""
 
 import os
 import shutil

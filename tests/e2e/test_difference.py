@@ -79,7 +79,7 @@ def test_the_command_line_says_the_same_of_candidate_and_stable_as_text_and_as_j
     assert "+def weighed(y):" in said
 
 
-def test_what_is_not_there_is_said_with_exit_code_2(executed):
+def test_an_unknown_release_has_exit_code_2(executed):
     home, _ = executed
     for wrong in (("chum",), ("churn:000000000000", "churn")):
         ended = home.run("diff", *wrong, "-o", "json", check=False)

@@ -58,7 +58,7 @@ def everything(folder, *, but=()):
 
 
 def processes_of(home):
-    """Command lines of what runs for a home."""
+    """Command lines of a home's processes."""
     shown = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     return [line for line in shown.splitlines() if str(home.path) in line and "ps -eo" not in line]
 

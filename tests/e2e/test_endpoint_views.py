@@ -1,4 +1,4 @@
-"""What the panels show of a real endpoint: views, previews and programs that ask it when they are pasted."""
+"""The panels' documents of a real endpoint: views, previews, and programs that call it when pasted."""
 
 import ast
 import json
@@ -31,7 +31,7 @@ def score(table):
 
 @pytest.fixture(scope="module")
 def world(shared_home, snapshots, tmp_path_factory):
-    """``churn`` with a stable release and a shadow, ``odd`` with a table of odd names; and what a view says of them."""
+    """``churn`` with a stable release and a shadow, ``odd`` with a table of odd names; and a view's document."""
     home = shared_home
     tags, home.environment["BENTOML_HOME"] = snapshots
     notebook = notebooks.write(tmp_path_factory.mktemp("odd") / "odd.ipynb", ODD)
@@ -52,7 +52,7 @@ def world(shared_home, snapshots, tmp_path_factory):
 
 
 def run(language, text, folder):
-    """As somebody would who pastes it; what it prints."""
+    """Run a pasted program; its output."""
     file = folder / "snippet.R"
     file.write_text(text, "utf-8")
     command = {
@@ -70,13 +70,13 @@ ANSWER = '1.5|it\'s 5 o\'clock "now" \N{PILE OF POO} </script> )" )-"|JSON|11529
 
 
 @pytest.mark.parametrize("language", ["curl", "python", "r", "javascript"])
-def test_a_program_that_is_pasted_asks_the_example_whatever_stands_in_it(world, language, tmp_path):
+def test_a_pasted_program_sends_the_example_with_any_characters(world, language, tmp_path):
     shown = world.view("form", name="odd")
     text = next(snippet.text for snippet in shown.snippets if snippet.language == language)
     assert run(language, text, tmp_path)["predictions"] == [ANSWER]
 
 
-def test_the_list_says_of_each_endpoint_how_it_does_and_how_much_it_is_asked(world):
+def test_the_list_has_the_health_and_the_request_rate_of_each_endpoint(world):
     first = {row.name: row for row in world.view("endpoints").endpoints}
     churn = first["churn"]
     assert (churn.url, churn.running, churn.healthy, churn.words) == (f"{world.url}/predict", True, True, "healthy")
@@ -101,7 +101,7 @@ def test_an_endpoint_shows_cards_with_live_counts(world):
     assert [(pair.a, pair.b) for pair in shown.history[0].diffs] == [(world.one, world.two)]
 
 
-def test_a_preview_says_what_the_comparison_says_of_who_gains_clients_and_changes_nothing(world):
+def test_a_preview_shows_the_comparison_of_the_release_that_gains_clients_and_changes_nothing(world):
     with Load(world.url, clients=1) as load:
         load.wait_for(20)
     asked = {"name": "churn", "verb": "promote", "given": {}, "if_revision": 2}
@@ -163,7 +163,7 @@ def test_where_requests_need_a_token_a_program_reads_it_from_its_file_and_does_n
     assert run(language, text, tmp_path)["predictions"] == [ANSWER]
 
 
-def test_an_ill_release_and_a_stopped_endpoint_and_a_gateway_that_is_gone_are_said_in_words(world):
+def test_an_unhealthy_release_a_stopped_endpoint_and_a_missing_gateway_are_shown_in_words(world):
     version = world.two.partition(":")[2]
     (worker,) = [p for p in processes(world.home) if version in " ".join(p.cmdline())]
     worker.suspend()

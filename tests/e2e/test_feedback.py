@@ -57,14 +57,14 @@ def workers(home, tag):
 
 
 def kept(home):
-    """How often each request's id stands in what is kept."""
+    """The number of stored lines for each request's id."""
     folder = Path(home.environment["NBDEPLOY_HOME"]) / "feedback" / "churn"
     with reading(folder), database(folder) as connection:
         lines = lines_of([segment.path for segment in readable(folder)], FEEDBACK_COLUMNS)
         return Counter(request_id for (request_id,) in connection.execute(f"SELECT request_id FROM {lines}").fetchall())
 
 
-def test_what_was_acknowledged_survives_kill_9_and_stands_there_once(shared_home, told):
+def test_acknowledged_feedback_survives_kill_9_and_is_stored_once(shared_home, told):
     home, (url, _) = shared_home, told
     stable = next(r["tag"] for r in home.json("describe", "churn")["releases"] if r["role"] == "stable")
     accepted, refused, killed = [], [], []

@@ -1,4 +1,4 @@
-"""Deploy, traffic and promote refuse what gates do not hold of: real notebooks, a real gateway, real requests.
+"""Deploy, traffic and promote refuse releases that fail gates: real notebooks, a real gateway, real requests.
 
 The tests tell two stories, in order: 'churn' is validated by a notebook, 'live' by its traffic.
 """
@@ -42,7 +42,7 @@ metric("accuracy", rows=(model().predict(known[["age", "weight"]]) == known["act
 
 
 def ask_people(url, count=120):
-    """Ask for people of all ages, one a request; by request id, who was asked for."""
+    """Send requests for people of all ages, one each; by request id, the person."""
     people = {f"person-{n}": {"age": 20 + n % 60, "weight": 50.0 + (n * 7) % 40} for n in range(count)}
     with httpx.Client(trust_env=False, timeout=30) as client:
         for number, row in people.items():
@@ -52,7 +52,7 @@ def ask_people(url, count=120):
 
 
 def write_checks(path, *cells):
-    """A validation notebook: a parameters cell, a gate of its own."""
+    """A validation notebook: a parameters cell and a gate."""
     notebooks.write(path, *cells)
     document = nbformat.read(path, as_version=4)
     document.cells[0].metadata["tags"] = ["parameters"]
@@ -77,7 +77,7 @@ def story(shared_home, snapshots):
 
 
 def refused(home, *arguments, code=1):
-    """What a refused verb says: one line that says why, and what stands below it."""
+    """The error of a refused verb: one line with the reason, and the lines below it."""
     ended = home.run(*arguments, "-o", "json", check=False)
     assert ended.returncode == code, ended.stdout + ended.stderr
     error = json.loads(ended.stderr.splitlines()[-1])["error"]
@@ -119,7 +119,7 @@ def test_a_model_fitted_on_shuffled_labels_is_refused_at_deploy_in_one_line_and_
     assert not (home.path / "nbdeploy" / "records").exists()
 
 
-def test_a_model_that_holds_is_released_with_what_was_found_and_the_endpoint_asks_it_of_all_that_follow(story):
+def test_a_model_that_passes_is_released_with_its_results_and_the_gates_apply_to_later_releases(story):
     home, good = story.home, story.tags[1.0]
     deployed = home.json(
         "deploy", good, "--trust", "--validate", story.checks, "-p", "rows=120", "--gate", "accuracy >= 0.85"
@@ -155,7 +155,7 @@ def test_what_is_refused_is_released_all_the_same_for_a_reason_that_is_shown_for
     assert next(r for r in described if r["tag"] == bad)["validation"]["forced"] == "to watch it"
 
 
-def test_a_release_is_asked_again_before_it_answers_clients_and_a_shadow_is_not(story):
+def test_a_release_is_validated_again_before_it_answers_clients_and_a_shadow_is_not(story):
     home, bad = story.home, story.found["bad"]
     home.run("traffic", "churn", "--shadow", f"{bad}=50")
     assert "accuracy" in refused(home, "traffic", "churn", "--canary", f"{bad}=10")["message"]
@@ -195,7 +195,7 @@ def test_validations_are_taken_away_as_a_change_like_any_other(story):
     home.run("promote", "churn", story.found["bad"])
 
 
-def test_all_that_cannot_be_asked_is_said_before_anything_starts(story):
+def test_all_invalid_gates_are_reported_before_the_start(story):
     home = story.home
     said = home.run(
         "deploy", story.bad, "--name", "other", "--model", "clf", "--example", "X[:3]",

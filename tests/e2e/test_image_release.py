@@ -28,9 +28,9 @@ pytestmark = [pytest.mark.timeout(1500), pytest.mark.exhaustive]
 
 
 class World:
-    """Somebody who has the snapshots, and not the images: an empty image store, an engine with an empty storage.
+    """A user with the snapshots, but not the images: an empty image store, an engine with an empty storage.
 
-    ``stable`` is a snapshot's tag that runs from its bento, ``published`` one whose image is in the registry.
+    ``stable`` is a snapshot's tag that runs from its bento, ``published`` one with an image in the registry.
     """
 
     def __init__(self, folder, engine, registry_world, built):
@@ -51,7 +51,7 @@ class World:
         return self.home.json("deploy", *arguments, "--name", "churn", "--trust", timeout=300)
 
     def refused(self, *arguments, **changed):
-        """The exit code and what is said."""
+        """The exit code and the output."""
         before = self.home.environment
         self.home.environment = before | changed
         try:
@@ -66,7 +66,7 @@ class World:
         return self.home.json("describe", "churn")["url"]
 
     def release(self, tag):
-        """What is said of it."""
+        """Its description."""
         return next(one for one in self.home.json("describe", "churn")["releases"] if one["tag"] == tag)
 
     def containers(self):
@@ -91,7 +91,7 @@ class World:
         shutil.rmtree(runtime)
 
     def serving(self):
-        """The containers' own processes that serve from the image, and not what they start."""
+        """The containers' processes that serve from the image, without their child processes."""
         lines = {one.pid: " ".join(_line(one)) for one in psutil.process_iter()}
         return [pid for pid, line in lines.items() if "/serving/container.py --uds" in line and _is_first(pid)]
 
@@ -147,7 +147,7 @@ def shadow(world):
 
 @pytest.fixture(scope="module")
 def promoted(world, shadow):
-    """The shadow was asked for a while, compared and promoted, and no client noticed."""
+    """The shadow got requests for a while, was compared and promoted, and no client noticed."""
     with Load(world.url) as load:
         load.wait_for(30)
         until(lambda: world.home.json("compare", "churn")["pairs"] >= 30)
@@ -288,7 +288,7 @@ def test_an_image_that_somebody_else_signed_is_refused_and_nothing_starts(world,
     assert world.home.json("describe", "churn")["revision"] == before
 
 
-def test_without_an_engine_it_is_said_what_to_install(world, tmp_path):
+def test_without_an_engine_the_error_names_programs_to_install(world, tmp_path):
     bare = tmp_path / "bin"
     bare.mkdir()
     (bare / "skopeo").symlink_to(shutil.which("skopeo"))

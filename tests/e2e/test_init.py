@@ -1,4 +1,4 @@
-"""``nbdeploy init``: what it writes is run, in a clean environment, as GitHub and pre-commit run it."""
+"""``nbdeploy init``: its files run in a clean environment, as on GitHub and in pre-commit."""
 
 import json
 import os
@@ -102,7 +102,7 @@ class Runner:
         return ended
 
     def shell(self, script):
-        """As GitHub's default shell; what is written to GITHUB_ENV holds from then on."""
+        """As in GitHub's default shell; variables in GITHUB_ENV hold from then on."""
         ended = subprocess.run(
             ["bash", "-e", "-c", script], cwd=self.checkout, env=self.variables, capture_output=True, text=True,
             timeout=220, check=False,
@@ -119,7 +119,7 @@ BASE = "Train the models of the branch that this goes into"
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, shared_home):
-    """A repository with a training notebook and what ``init`` wrote; a branch with another model."""
+    """A repository with a training notebook and the files of ``init``; a branch with another model."""
     folder = tmp_path_factory.mktemp("project")
     git(folder, "init", "-q", "-b", "main")
     train(folder, MODEL % "1.0")
@@ -180,7 +180,7 @@ def said(ended):
 
 
 def test_pre_commit_runs_the_hook_which_lets_a_good_change_in_and_keeps_a_bad_one_out(job):
-    """The store holds the shuffled candidate: what was right about it stays, and its accuracy does not hold."""
+    """The store holds the shuffled candidate: its other properties stay, and its accuracy fails."""
     runner, _ = job
     path = runner.checkout / "validate_churn.ipynb"
     runner.variables["PATH"] += f":{Path(sys.executable).parent}"  # pre-commit itself is nobody's requirement
@@ -238,7 +238,7 @@ def test_what_is_there_stays_and_what_to_add_is_shown(project, shared_home, tmp_
         (["."], "no notebook deploys a model, and none or several fit one: more.ipynb, other.ipynb"),
     ],
 )
-def test_what_cannot_be_told_is_asked_for_and_nothing_is_written(shared_home, tmp_path, options, words):
+def test_a_value_that_cannot_be_guessed_is_required_and_nothing_is_written(shared_home, tmp_path, options, words):
     for name in ("more", "other"):
         notebooks.write(tmp_path / f"{name}.ipynb", "x = 1")
     (tmp_path / "broken.ipynb").write_text("{")
@@ -248,7 +248,7 @@ def test_what_cannot_be_told_is_asked_for_and_nothing_is_written(shared_home, tm
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.ipynb", "more.ipynb", "other.ipynb"]
 
 
-def test_a_model_whose_notebook_says_nothing_is_known_by_its_endpoint(job):
+def test_a_model_without_hints_in_its_notebook_is_named_by_its_endpoint(job):
     """As after ``nbdeploy deploy train.ipynb`` on the command line: name and variable are the store's."""
     runner, _ = job
     base = runner.folder / "temp" / "base"  # where stable came from

@@ -86,7 +86,7 @@ def test_a_notebook_run_by_hand_finds_its_models_and_shows_what_it_records(kerne
     until(lambda: not any(Path(folder).exists() for folder in folders))
 
 
-def test_without_an_endpoint_it_is_said_what_to_do(tmp_path):
+def test_without_an_endpoint_the_error_has_a_remedy(tmp_path):
     kernel = Kernel(make_home(tmp_path / "home"))
     try:
         said, _ = kernel.run("from jupyter_deploy import model\nmodel()")

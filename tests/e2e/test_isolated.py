@@ -1,4 +1,6 @@
-"""A notebook's environment changes below its endpoint: an isolated release does not mind, another one says so."""
+"""A notebook's environment changes under its endpoint: an isolated release still starts, another one fails with the
+reason.
+"""
 
 import json
 import os
@@ -25,7 +27,7 @@ print(deployed.model_dump_json())
 
 
 def notebooks_environment(folder, wheels):
-    """A small environment beside the tests' own, whose distributions it sees too; its interpreter."""
+    """The interpreter of a small environment that also sees the distributions of the tests' own."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     (site,) = folder.glob("lib/*/site-packages")
     (site / "beside.pth").write_text(sysconfig.get_path("purelib") + "\n")

@@ -16,7 +16,7 @@ from .processes import processes
 
 @pytest.fixture
 def runner(home, snapshots, monkeypatch):
-    """The runner of a server whose settings are those of ``home``."""
+    """The job runner of a server with the settings of ``home``."""
     home.environment["BENTOML_HOME"] = snapshots[1]
     for name, value in home.environment.items():
         monkeypatch.setenv(name, value)
@@ -85,7 +85,7 @@ def test_a_deploy_that_is_cancelled_while_its_release_starts_leaves_nothing_half
     assert deployed(runner, snapshots).state == "done"
 
 
-def test_a_deploy_whose_process_is_killed_says_so_and_what_it_began_is_repaired(runner, home, snapshots):
+def test_a_deploy_whose_process_is_killed_reports_it_and_its_partial_work_is_repaired(runner, home, snapshots):
     job_id = start_job(runner, "deploy", {"source": snapshots[0][1.0], "name": "churn", "trust": True})
     os.kill(until_step(runner, job_id, "starting").pid, signal.SIGKILL)
     failed = ended(runner, job_id)
@@ -99,9 +99,7 @@ def test_a_deploy_whose_process_is_killed_says_so_and_what_it_began_is_repaired(
 TOKEN = ("ghp_", "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8")
 
 
-def test_what_a_check_found_in_a_notebook_that_a_job_runs_reaches_whoever_looks_and_the_secret_nobody(
-    runner, home, tmp_path
-):
+def test_findings_of_a_notebook_in_a_job_reach_every_client_and_the_secret_none(runner, home, tmp_path):
     secret = "".join(TOKEN)
     notebook = notebooks.write(
         tmp_path / "train.ipynb",

@@ -25,7 +25,7 @@ def notebook(tmp_path):
     return path
 
 
-def test_every_verb_is_a_command_and_the_server_is_asked_nothing_before_one_is_used(home, notebook, browser):
+def test_every_verb_is_a_command_and_no_request_is_sent_before_one_is_used(home, notebook, browser):
     with jupyter(home, notebook) as lab:
         page = browser.new_page(viewport={"width": 1300, "height": 850})
         asked, thrown = [], []

@@ -65,7 +65,7 @@ def test_the_shadow_switch_and_what_others_change_meet_in_one_state(person):
     assert person.errors == []
 
 
-def test_of_two_who_change_at_once_the_second_is_asked_and_overwrites_nothing(person):
+def test_the_second_of_two_concurrent_changes_is_a_conflict_and_overwrites_nothing(person):
     person.opens()
     person.page.evaluate("window.jupyterapp.commands.execute('nbdeploy:open', {name: 'churn'})")
     promote = person.sidebar.get_by_role("button", name=re.compile("^Promote"))

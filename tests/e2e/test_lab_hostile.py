@@ -1,6 +1,6 @@
-"""A log-in that ends, a kernel that dies, data and names that are out to harm: in a real JupyterLab with a password.
+"""An expired log-in, a dead kernel, hostile data and names: in a real JupyterLab with a password.
 
-The tests tell one story, in order: the endpoint is ``echo``, whose model tells the beginnings of texts.
+The tests tell one story, in order: the endpoint is ``echo``, whose model returns the beginnings of texts.
 """
 
 import hashlib
@@ -83,7 +83,7 @@ def logs_in_elsewhere(person, link):
     opened.value.close()
 
 
-def test_whose_log_in_ends_is_told_loses_nothing_and_goes_on_after_the_next(person, lab):
+def test_an_expired_log_in_is_reported_loses_nothing_and_continues_after_the_next(person, lab):
     person.opens("echo.ipynb")
     person.runs(0, 1)
     person.looks_after()
@@ -278,7 +278,7 @@ def test_a_notebook_that_is_renamed_while_its_deploy_waits_is_saved_and_known_by
     assert person.errors == []
 
 
-def test_a_name_that_is_too_long_is_said_and_the_longest_one_fits_everywhere(person):
+def test_a_name_that_is_too_long_is_refused_and_the_longest_one_fits_everywhere(person):
     longest = "a-very-long-name-of-an-endpoint-" + "w" * 31
     person.home.run("deploy", person.home.json("describe", "echo")["traffic"]["stable"], "--name", longest)
     person.opens("echo.ipynb")

@@ -1,4 +1,4 @@
-"""What goes wrong, and what there is none of, in a real JupyterLab: servers and kernels that die, gates that refuse.
+"""Failures and missing parts in a real JupyterLab: dead servers and kernels, gates that refuse.
 
 The tests tell one story, in order: its endpoints are ``churn``, and ``strict``, whose model echoes texts.
 """

@@ -49,7 +49,7 @@ def test_the_sidebar_draws_each_metric_release_by_release_with_its_gates_thresho
     assert person.errors == []
 
 
-def test_what_was_open_is_open_again_after_a_reload_and_shows_the_same(person):
+def test_the_open_section_is_restored_after_a_reload(person):
     person.opens()
     person.page.evaluate("window.jupyterapp.commands.execute('nbdeploy:open-tab', {name: 'churn', section: 'live'})")
     tab = person.page.locator(".nbd-Tab")
@@ -70,7 +70,7 @@ def test_what_was_open_is_open_again_after_a_reload_and_shows_the_same(person):
     assert person.errors == []
 
 
-def test_an_open_endpoint_whose_home_is_gone_says_what_to_do_and_is_shown_again_when_it_is_back(person, tmp_path):
+def test_an_open_endpoint_without_its_home_shows_a_remedy_and_recovers(person, tmp_path):
     person.opens()
     person.page.evaluate("window.jupyterapp.commands.execute('nbdeploy:open-tab', {name: 'churn'})")
     person.looks_after("churn")

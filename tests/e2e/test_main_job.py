@@ -1,4 +1,4 @@
-"""From notebooks to releases by the command line, under load, with what goes wrong on the way."""
+"""From notebooks to releases by the command line, under load and with failures on the way."""
 
 import json
 import os
@@ -167,7 +167,7 @@ def test_an_environment_that_changed_is_named_with_the_difference(home, deploy):
 
 
 def own_copy(home):
-    """A BentoML home of the test's own, whose files it may spoil."""
+    """A BentoML home for this test, which may damage its files."""
     shared, own = home.environment["BENTOML_HOME"], home.path / "bentoml"
     shutil.copytree(shared, own)
     home.environment["BENTOML_HOME"] = str(own)
@@ -208,7 +208,7 @@ def test_errors_of_the_capture_in_the_notebooks_kernel_reach_the_command_line(ho
     assert "no variable 'classifier'" in error["message"]
 
 
-def test_a_notebook_whose_cell_raises_is_said_to_do_so(home, tmp_path):
+def test_a_notebook_with_a_failing_cell_is_an_error_that_names_it(home, tmp_path):
     broken = notebooks.write(tmp_path / "broken.ipynb", "a = 1", "1 / 0")
     ended = home.run("deploy", broken, "--name", "churn", "--model", "a", check=False)
     assert ended.returncode == 3

@@ -1,4 +1,4 @@
-"""More than a release can answer: who is refused is told so at once, health is answered, nothing is lost."""
+"""Overload: refused clients get an answer at once, health is answered, and no request is lost."""
 
 import asyncio
 
@@ -24,7 +24,7 @@ def url(home, tmp_path):
     home.down()
 
 
-def test_a_crowd_gets_answers_or_is_told_to_come_again_and_health_is_answered_meanwhile(url, home):
+def test_an_overload_gets_answers_or_retry_after_and_health_stays_reachable(url, home):
     async def crowd():
         limits = httpx.Limits(max_connections=None)
         async with httpx.AsyncClient(limits=limits, timeout=120) as client:

@@ -1,6 +1,6 @@
-"""The panel as a person uses it: real JupyterLab and Notebook 7, a real kernel, a real endpoint, one browser.
+"""The panel as a user sees it: real JupyterLab and Notebook 7, a real kernel, a real endpoint, one browser.
 
-The tests tell one story, in order, on one page: what each leaves is what the next one meets.
+The tests tell one story, in order, on one page: each starts from the state that the previous one left.
 """
 
 import json

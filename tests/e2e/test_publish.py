@@ -1,4 +1,4 @@
-"""From an endpoint to images in a real registry, by the command line, and what keeps them there and here."""
+"""From an endpoint to images in a real registry, by the command line, and the images that gc keeps."""
 
 import json
 import os
@@ -30,13 +30,13 @@ KIND = "application/vnd.cyclonedx+json"
 
 
 def variables_of(engine):
-    """By which whoever asks podman asks this one."""
+    """A program in place of podman."""
     names = ("CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "PODMAN_IGNORE_CGROUPSV1_WARNING")
     return {name: engine.environment[name] for name in names}
 
 
 class Person:
-    """Has an endpoint ``price``, a validation that it asks of its releases, an engine, and a place in a registry."""
+    """A user with an endpoint ``price``, a validation for its releases, an engine, and a repository."""
 
     def __init__(self, folder, world, base):
         self.folder, self.world = folder, world
@@ -56,13 +56,13 @@ class Person:
         return self.home.json("publish", "price", *options, timeout=timeout)
 
     def refused(self, *arguments):
-        """The exit code and what is said."""
+        """The exit code and the output."""
         ended = self.home.run(*arguments, check=False, timeout=240)
         assert ended.returncode, ended.stdout
         return ended.returncode, ended.stderr
 
     def verifies(self, reference, *options):
-        """The exit code, and by subject what was found."""
+        """The exit code, and the outcome of each check."""
         ended = self.home.run("verify", reference, *options, "-o", "json", check=False)
         assert ended.stdout, ended.stderr
         found = json.loads(ended.stdout)
@@ -90,7 +90,7 @@ def person(tmp_path_factory, registry_world):
 
 @pytest.fixture(scope="module")
 def published(person):
-    """The first publication: of a release that passed what its endpoint asks, signed."""
+    """The first publication: of a release that passed its endpoint's gates, signed."""
     checks = notebooks.write(person.folder / "checks.ipynb", CHECKS)
     tag = person.deploys(1.5, "--validate", checks, "--gate", "answer <= 10")
     found = person.publishes("--to", person.place, "--sign", person.world.keys[0])
@@ -158,7 +158,7 @@ def test_ctrl_c_says_what_is_done_and_leaves_nothing_half_made_and_two_finish_it
     assert there == found[0]["image"]["digest"]
 
 
-def test_what_was_published_is_in_the_registry_under_its_version_with_a_bill_of_materials(person, published):
+def test_a_published_image_is_in_the_registry_by_its_version_with_a_bill_of_materials(person, published):
     image = published["publication"]["image"]
     assert person.in_registry(published["release"].partition(":")[2]) == image["digest"]
     # All others may be there: mounted from the image of another model that needs the same, sent by another test.
@@ -172,7 +172,7 @@ def test_what_was_published_is_in_the_registry_under_its_version_with_a_bill_of_
 
 @contextmanager
 def answering(person, published):
-    """A container that was started by the line that is told, and gave the notebook's answer; it says of no error."""
+    """A container that was started by the printed command and gave the notebook's answer; it logs no error."""
     port = free_port()
     words = published["command"].replace("-p 8080:8080", f"--detach --env PORT={port}").split()
     assert words[:2] == ["podman", "run"]
@@ -195,7 +195,7 @@ def answering(person, published):
     assert '"level": "error"' not in said
 
 
-def test_the_line_that_is_told_starts_it_and_it_answers_as_the_notebook_did(person, published):
+def test_the_printed_command_starts_it_and_it_answers_as_the_notebook_did(person, published):
     with answering(person, published):
         listed = person.home.json("images")["images"]
         users = [user for one in listed for user in one["used_by"] if user.startswith("podman ")]
@@ -218,7 +218,7 @@ def test_it_is_verified_by_the_signers_key_and_by_no_other(person, published, tm
     assert (code, found["signature"], found["model"]) == (1, "fail", "pass")
 
 
-def test_who_has_another_store_is_told_what_could_not_be_found_out(person, published, tmp_path):
+def test_verify_on_another_store_reports_the_undecided_checks(person, published, tmp_path):
     reference = published["publication"]["reference"]
     other = make_home(tmp_path / "other")
     other.environment = person.home.environment | {
@@ -295,7 +295,7 @@ def test_elsewhere_its_image_is_pulled_is_a_shadow_is_compared_and_promoted_and_
     assert layers_sent(person.publishes(*options, timeout=900)) == ["bento"]
 
 
-def test_a_tag_that_names_another_image_is_only_moved_when_that_is_asked_for(person, published):
+def test_a_tag_of_another_image_is_moved_only_with_overwrite(person, published):
     to = f"{person.place}:latest"
     version = published["release"]
     first = person.publishes("--to", to, "--release", version)
@@ -313,7 +313,7 @@ def test_a_tag_that_names_another_image_is_only_moved_when_that_is_asked_for(per
     assert (code, found["digest"]) == (0, "pass")
 
 
-def test_what_did_not_pass_is_refused_unless_it_is_forced_which_is_kept_and_told(person, published):
+def test_a_release_that_did_not_pass_is_refused_unless_forced_with_a_stored_reason(person, published):
     forced = ("--force", "--reason", "a customer waits")
     tag = person.deploys(20.0, *forced)
     code, said = person.refused("publish", "price")
@@ -337,14 +337,14 @@ def test_gc_keeps_what_is_used(person, published):
     assert person.blobs() == before
 
 
-def test_a_registry_that_does_not_answer_is_said_before_anything_is_built(person, published):
+def test_an_unreachable_registry_is_an_error_before_the_build(person, published):
     before = person.blobs()
     code, said = person.refused("publish", "price", "--release", published["release"], "--to", "localhost:1/no/body")
     assert (code, "[2/" in said) == (3, False)
     assert person.blobs() == before
 
 
-def test_an_engine_that_cannot_be_asked_keeps_all_images(person, published, tmp_path):
+def test_with_an_unresponsive_engine_gc_keeps_all_images(person, published, tmp_path):
     broken = tmp_path / "bin"
     broken.mkdir()
     (broken / "docker").write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
@@ -359,7 +359,7 @@ def test_an_engine_that_cannot_be_asked_keeps_all_images(person, published, tmp_
     assert found["unasked"] == ["docker: Cannot connect to the Docker daemon"]
 
 
-def test_a_file_of_the_model_that_is_not_what_was_captured_is_found(person, published):
+def test_a_changed_file_of_the_model_is_detected(person, published):
     """Not by its name alone: the store's own files are held against their digests."""
     layer = published["publication"]["image"]["layers"][-1]["digest"].removeprefix("sha256:")
     blob = Path(person.home.environment["NBDEPLOY_HOME"]) / "images" / "blobs" / "sha256" / layer

@@ -37,7 +37,7 @@ def folder(tmp_path_factory):
 
 
 def run(home, folder, *options):
-    """pytest in a process of its own; its cases by node id, and what ended it."""
+    """Run pytest in its own process; its cases by node id, and its exit."""
     out = folder / "junit.xml"
     command = [sys.executable, "-m", "pytest", "-p", "no:timeout", f"--junitxml={out}", *options]
     ended = subprocess.run(
@@ -56,7 +56,7 @@ def ran(shared_home, folder):
     return run(shared_home, folder, "--nbdeploy", "-n", "2", "--continue-on-collection-errors")
 
 
-def test_each_run_is_an_item_beside_ordinary_tests_and_a_training_notebook_is_none(ran):
+def test_each_run_is_an_item_next_to_ordinary_tests_and_a_training_notebook_is_none(ran):
     cases, ended = ran
     assert {name: kind for name, (kind, _) in cases.items()} == {
         "good[seed=1]": "passed",
@@ -70,7 +70,7 @@ def test_each_run_is_an_item_beside_ordinary_tests_and_a_training_notebook_is_no
     assert ended.returncode == 1
 
 
-def test_a_failure_is_told_in_the_gates_sentences_with_the_failing_cell_and_no_call_stack_of_ours(ran):
+def test_a_failure_shows_the_gates_sentences_and_the_failing_cell_without_our_call_stack(ran):
     cases, ended = ran
     bad, few, raises = (cases[name][1].find("failure").text for name in ("bad", "few", "raises"))
     assert "✗ accuracy 0.6" in bad

@@ -78,7 +78,7 @@ def candidate(home):
     return next(r["tag"] for r in home.json("describe", "tumour")["releases"] if r["role"] == "idle")
 
 
-def test_the_history_says_who_did_what_and_why(executed, shared_home):
+def test_the_history_has_author_change_and_reason(executed, shared_home):
     reasons = [revision["reason"] for revision in shared_home.json("history", "tumour")]
     assert reasons == [
         "only a rehearsal",

@@ -29,7 +29,7 @@ def signed_and_verified(desk, image):
     return not before and desk.registries.verify(image, public)
 
 
-def test_what_was_pushed_is_there_under_its_digest(desk):
+def test_a_pushed_image_is_available_by_its_digest(desk):
     assert desk.registries.digest(desk.place) is None
     assert desk.push() == SENT
     assert desk.registries.digest(desk.place) == desk.image.digest
@@ -122,7 +122,7 @@ def test_two_push_the_same_image_at_once(desk):
 # Credentials
 
 
-def test_a_wrong_password_is_said_before_slow_work_and_never_shown(desk):
+def test_a_wrong_password_is_an_error_before_slow_work_and_never_shown(desk):
     desk.knows("wrong-one")
     error = refused(desk.registries.check, desk.place)
     assert "rejects you" in error.message
@@ -161,21 +161,21 @@ def test_the_file_that_a_variable_names_goes_before_that_of_docker(desk):
     assert signed_and_verified(desk, desk.pushed)
 
 
-def test_a_credential_helper_is_asked(desk, monkeypatch):
+def test_a_credential_helper_is_used(desk, monkeypatch):
     known = json.dumps({"ServerURL": desk.place.registry, "Username": USER, "Secret": PASSWORD})
     desk.has_helper(f"echo '{known}'", monkeypatch)
     assert desk.push() == SENT
     assert signed_and_verified(desk, desk.pushed)
 
 
-def test_a_credential_helper_that_is_missing_is_said(desk, monkeypatch):
+def test_a_missing_credential_helper_is_an_error(desk, monkeypatch):
     desk.has_helper("", monkeypatch, name="nowhere")
     error = refused(desk.registries.check, desk.place)
     assert "credential helper" in error.message
     assert "docker-credential-nowhere" in error.details
 
 
-def test_a_credential_helper_that_fails_is_said(desk, monkeypatch):
+def test_a_failing_credential_helper_is_an_error(desk, monkeypatch):
     desk.has_helper("echo 'the vault is locked'; exit 1", monkeypatch)
     error = refused(desk.registries.check, desk.place)
     assert "credential helper" in error.message
@@ -195,7 +195,7 @@ def test_no_credential_is_in_what_is_left_of_publishing(desk):
 # Reaching and trusting
 
 
-def test_a_port_where_nobody_listens_is_said(desk):
+def test_a_closed_port_is_an_error(desk):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         error = refused(desk.registries.check, desk.at(f"localhost:{taken.getsockname()[1]}"))
@@ -203,7 +203,7 @@ def test_a_port_where_nobody_listens_is_said(desk):
     assert "port" in error.remedy
 
 
-def test_a_name_that_nobody_has_is_said(desk):
+def test_an_unknown_host_is_an_error(desk):
     error = refused(desk.registries.check, desk.at("registry.example"))
     # Where there is no name service at all, that is what does not answer.
     assert "cannot be found" in error.message or "does not answer" in error.message
@@ -215,7 +215,7 @@ def test_a_registry_that_says_nothing_is_not_waited_for_for_ever(desk):
     assert "does not answer" in error.message
 
 
-def test_a_proxy_that_does_not_answer_is_said_without_its_password(desk, monkeypatch):
+def test_an_unreachable_proxy_is_an_error_without_its_password(desk, monkeypatch):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         monkeypatch.setenv("HTTPS_PROXY", f"http://ada:wrong-one@127.0.0.1:{taken.getsockname()[1]}")

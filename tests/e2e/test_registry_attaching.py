@@ -1,4 +1,4 @@
-"""Signatures and documents beside an image in a real registry, by real cosign."""
+"""Signatures and documents attached to an image in a real registry, by real cosign."""
 
 import subprocess
 
@@ -40,7 +40,7 @@ def test_a_key_may_have_a_password(desk, monkeypatch):
     assert desk.registries.verify(desk.pushed, public)
 
 
-def test_what_is_no_key_is_said(desk):
+def test_an_invalid_key_is_an_error(desk):
     desk.push()
     private, _ = desk.keys
     for call in (desk.registries.sign, desk.registries.verify):
@@ -52,7 +52,7 @@ def test_what_is_no_key_is_said(desk):
         desk.registries.verify(desk.pushed, private)
 
 
-def test_who_is_not_let_in_can_neither_sign_nor_verify(desk):
+def test_without_access_to_the_registry_nothing_is_signed_or_verified(desk):
     desk.push()
     private, public = desk.keys
     desk.knows("wrong-one")

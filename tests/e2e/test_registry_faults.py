@@ -1,4 +1,4 @@
-"""Pushes that do not go through: what was done, what is left, that it can be said again; and Ctrl-C."""
+"""Failed pushes: their messages, the files that are left, and the repetition; and Ctrl-C."""
 
 import signal
 import subprocess
@@ -42,7 +42,7 @@ def again(desk):
     return [words for words in desk.told if "trying again" in words]
 
 
-def test_a_registry_that_takes_nothing_is_said_at_once(desk):
+def test_a_read_only_registry_is_an_error_at_once(desk):
     with registry(desk.folder / "registry", read_only=True) as running:
         error = refused(desk.push, desk.at(running.host))
     assert "you have no right" in error.message
@@ -51,7 +51,7 @@ def test_a_registry_that_takes_nothing_is_said_at_once(desk):
 
 
 @pytest.mark.parametrize(("allowed", "pulls"), [({"pull"}, True), ((), False)])
-def test_who_may_not_push_is_told_at_once(desk, allowed, pulls):
+def test_a_missing_permission_to_push_is_an_error_at_once(desk, allowed, pulls):
     with (
         token_server(desk.folder / "tokens", allowed) as auth,
         registry(desk.folder / "registry", auth=auth) as running,
@@ -69,7 +69,7 @@ def test_who_may_not_push_is_told_at_once(desk, allowed, pulls):
     assert not desk.told
 
 
-def test_who_may_push_by_a_token_does(desk):
+def test_a_user_with_a_token_can_push(desk):
     with (
         token_server(desk.folder / "tokens", {"pull", "push"}) as auth,
         registry(desk.folder / "registry", auth=auth) as running,
@@ -154,7 +154,7 @@ def test_ctrl_c_ends_a_credential_helper_that_waits_for_somebody_too(desk, monke
     assert not desk.left()
 
 
-def test_a_push_whose_process_is_killed_does_not_go_on_alone(desk):
+def test_a_push_ends_if_its_process_is_killed(desk):
     with faulty(desk.place.registry, lambda _number: (1_000_000, "hold")) as proxy:
         pushing, skopeo = held_in_the_middle(desk, proxy)
         pushing.kill()

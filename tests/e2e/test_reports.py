@@ -146,7 +146,7 @@ def browser():
 
 @pytest.fixture(params=[("light", 1280), ("dark", 400), ("dark", 1280), ("light", 400)], ids=lambda p: f"{p[0]}-{p[1]}")
 def opened(request, browser, pages):
-    """Open a page as somebody would; what it asked for and complained of is noted."""
+    """Open a page in a browser; its requests and complaints are recorded."""
     scheme, width = request.param
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page, asked, said = context.new_page(), [], []

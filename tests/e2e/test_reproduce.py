@@ -1,4 +1,4 @@
-"""A notebook runs again in a clean environment from the lock: the same answers come, or it is said which do not."""
+"""A notebook runs again in a clean environment from the lock: equal answers, or the reported differences."""
 
 import json
 import os
@@ -22,7 +22,7 @@ CELLS = (
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory):
-    """A notebook that has deployed in a kernel of its own environment; its home, its file and the release's tag."""
+    """A notebook that deployed in a kernel of its own environment; its home, its file and the release's tag."""
     folder = tmp_path_factory.mktemp("reproduce")
     home = make_home(folder / "home")
     write_wheel(folder / "wheels", "1.0")
@@ -61,7 +61,7 @@ def test_a_notebook_that_makes_the_same_model_in_a_clean_environment_is_reproduc
     assert len(home.json("history", "price")) == 1  # its own %deploy was left out
 
 
-def test_a_cell_or_a_file_that_changed_is_said_with_the_answers_that_part(deployed, reproduce):
+def test_a_changed_cell_or_file_is_reported_with_the_different_answers(deployed, reproduce):
     _, notebook, _ = deployed
     changed = (*CELLS[:2], "def priced(x):\n    return x * rate / 20", *CELLS[3:])
     try:

@@ -83,7 +83,7 @@ def test_records_are_not_followed_since_an_answer_has_an_end(client):
     assert "nbdeploy logs NAME --follow" in found["remedy"]
 
 
-def test_who_knows_the_revision_is_told_what_was_counted_since(client, revision):
+def test_a_client_that_knows_the_revision_still_gets_the_new_counts(client, revision):
     def described(**headers):
         answer = client.get("describe", params={"name": "churn"}, headers=headers)
         assert (answer.status_code, answer.headers["etag"]) == (200, f'"{revision}"')
@@ -180,7 +180,7 @@ def test_a_stale_revision_is_refused_with_what_has_happened_since(client, churn,
         ("jobs", {}, 405, "no_method"),
     ],
 )
-def test_what_cannot_be_asked_is_said_before_there_is_a_job(path, body, status, code, client):
+def test_an_invalid_request_is_refused_before_there_is_a_job(path, body, status, code, client):
     before = client.get("jobs").json()
     assert problem_in(client.post(path, json=body), status)["code"] == code
     assert client.get("jobs").json() == before
@@ -221,7 +221,7 @@ def test_an_if_match_that_is_no_revision_is_refused(given, client):
     assert problem_in(answer, 400)["code"] == "invalid_if_match"
 
 
-def test_a_deploy_is_told_to_a_reader_that_comes_back_and_misses_nothing(client, churn):
+def test_a_client_that_reconnects_misses_no_event_of_a_deploy(client, churn):
     tag = churn.tags[0.0001]
     heard = []
     with client.stream("GET", "events", params={"after": "0"}) as stream:
@@ -295,7 +295,7 @@ def test_files_in_a_request_are_relative_to_the_servers_folder(client, churn):
     assert answer.json()["folder"] == str(churn.path / "within")
 
 
-def test_nothing_of_the_server_is_open_to_who_has_no_token(server):
+def test_no_route_is_open_without_a_token(server):
     with httpx.Client(base_url=f"{server.url}nbdeploy/", trust_env=False) as stranger:
         for answer in (stranger.get("list"), stranger.get("events"), stranger.post("traffic", json={})):
             assert problem_in(answer, 403)["code"] == "not_signed_in"

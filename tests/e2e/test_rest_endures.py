@@ -1,4 +1,4 @@
-"""The routes when processes are killed, and what a Jupyter server loads for them."""
+"""The routes when processes are killed, and the modules that a Jupyter server loads for them."""
 
 import signal
 
@@ -21,7 +21,7 @@ def the_worker(server):
     return found
 
 
-def test_a_server_loads_nothing_heavy_be_it_asked_or_not(home):
+def test_a_server_loads_no_heavy_modules_with_or_without_requests(home):
     with jupyter_server(home, python=("-X", "importtime")) as server:
         with server.client() as client:
             assert client.get("list").json() == []
@@ -34,7 +34,7 @@ def test_a_server_loads_nothing_heavy_be_it_asked_or_not(home):
     assert loaded & NOT_IN_THE_SERVER == set()
 
 
-def test_a_server_that_is_not_asked_starts_no_process(home):
+def test_a_server_without_requests_starts_no_process(home):
     with jupyter_server(home) as server:
         assert psutil.Process(server.pid).children(recursive=True) == []
 
@@ -84,7 +84,7 @@ def test_a_job_outlives_its_server_and_the_next_server_tells_its_end(home, snaps
 
 
 def ending(stream, job_id):
-    """What a stream says until a job has ended."""
+    """The events of a stream until a job has ended."""
     for event, number, data in events(stream.iter_lines()):
         yield event, number, data
         if event == "job" and data["job"] == job_id and data["data"].get("state") in ("done", "failed", "cancelled"):

@@ -66,7 +66,7 @@ def client(server):
 
 @pytest.fixture
 def browse(server):
-    """Open a path in a browser that has the server's cookie; what it was answered is noted."""
+    """Open a path in a browser that has the server's cookie; the answers are recorded."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_context().new_page()

@@ -1,4 +1,4 @@
-"""What a running endpoint keeps of its requests: a sample whose pairs stay pairs, and no value that is redacted."""
+"""The stored data of a running endpoint: a sample with complete pairs, and no redacted value."""
 
 import json
 import re
@@ -49,7 +49,7 @@ def deploy(home, folder, least, *options, check=True):
 
 
 def ask_with_secrets(url):
-    """Requests and feedback of all kinds, each with a secret; 12 of them ask the model. How many were sent."""
+    """Requests and feedback of all kinds, each with a secret; 12 of them call the model. The number of requests."""
     secrets = Secrets()
     with httpx.Client(trust_env=False, timeout=60, base_url=url) as client:
 
@@ -78,7 +78,7 @@ def ask_with_secrets(url):
 
 
 def leaks(*folders):
-    """Files that hold a secret, and which one; a Parquet file's are looked for in what it unpacks to."""
+    """Files that hold a secret, and the secret; Parquet files are searched in their unpacked form."""
     import duckdb
 
     found = {}

@@ -1,4 +1,4 @@
-"""A Jupyter server that starts brings back what a hub stopped together with the last one."""
+"""A Jupyter server at its start restores the processes that a hub stopped together with the last one."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""A notebook says what its functions take: by annotations, by pydantic models, by a signature of its own."""
+"""A notebook declares the input of its functions: by annotations, by pydantic models, by a signature."""
 
 import pytest
 

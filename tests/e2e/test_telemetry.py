@@ -1,4 +1,4 @@
-"""Traces: sent only where it is said where to, continued through the gateway into release and shadow."""
+"""Traces: sent only to a configured address, continued through the gateway into release and shadow."""
 
 import http.server
 import threading

@@ -1,4 +1,4 @@
-"""Several processes at one endpoint, and what is left when one of them fails or is killed."""
+"""Several processes at one endpoint, and their state when one of them fails or is killed."""
 
 import json
 import os
@@ -78,7 +78,7 @@ def test_a_gateway_that_cannot_start_fails_the_deploy_and_leaves_nothing_running
     until(lambda: running(home) == [], timeout=60)
 
 
-def test_a_gateway_that_is_not_there_is_said_before_slow_work(home, train):
+def test_a_missing_gateway_is_an_error_before_slow_work(home, train):
     home.environment["NBDEPLOY_ENVOY"] = "/nowhere/envoy"
     ended = deploy_notebook(home, train(), check=False)
     assert ended.returncode == 3
@@ -94,7 +94,7 @@ def clf(frame):
 """
 
 
-def test_a_shadow_that_is_ready_but_hangs_when_asked_is_not_promoted(home, tmp_path):
+def test_a_shadow_that_is_ready_but_hangs_on_requests_is_not_promoted(home, tmp_path):
     home.environment["NBDEPLOY_PREDICT_TIMEOUT"] = "2"
     table = "import pandas as pd\nX = pd.DataFrame({'age': [1, 2, 3]})"
     plain = notebooks.write(tmp_path / "plain.ipynb", table, "def clf(frame):\n    return [1] * len(frame)")
@@ -142,7 +142,7 @@ def test_a_polite_kill_of_a_deploy_leaves_no_folder_and_no_process(home, train, 
     assert home.json("list") == []
 
 
-def test_a_notebook_that_wants_a_kernel_that_is_not_there_is_told_which_are(home, train):
+def test_a_notebook_with_an_unknown_kernel_gets_the_list_of_kernels(home, train):
     notebook = train()
     document = json.loads(notebook.read_text())
     document["metadata"]["kernelspec"]["name"] = "julia"

@@ -1,4 +1,4 @@
-"""Deploys from a real kernel: what a notebook's model was fitted on, beside its file and the last release."""
+"""Deploys from a real kernel: the training table of a notebook's model, its file and the last release."""
 
 from tests import notebooks
 
@@ -15,7 +15,7 @@ CELLS = (
 )
 
 
-def test_outdated_data_are_found_beside_the_file_and_the_last_release_in_a_kernel_and_headless(home, tmp_path):
+def test_outdated_data_is_detected_against_the_file_and_the_last_release_in_a_kernel_and_headless(home, tmp_path):
     rows = [f"{20 + n},{60 + n % 7},{n % 5},2026-01-{n + 1:02}" for n in range(20)]
     (tmp_path / "people.csv").write_text("\n".join(["age,weight,price,day", *rows]))
     notebook = notebooks.write(tmp_path / "people.ipynb", *CELLS)

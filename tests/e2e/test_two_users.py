@@ -29,7 +29,7 @@ AS_BO = ["setpriv", f"--reuid={BO}", f"--regid={BO}", "--clear-groups", "--inh-c
 
 
 class Bo(Home):
-    """Another user, whose files would be open to everybody if their modes were left to his umask."""
+    """Another user, whose files would be readable by everybody if umask alone set their modes."""
 
     def run(self, *arguments, check=True):
         command = [*AS_BO, sys.executable, "-m", "jupyter_deploy", *map(str, arguments)]
@@ -49,7 +49,7 @@ def ada():
 
 @pytest.fixture
 def bo(ada, snapshots):
-    """Another one, whose gateway wants the same port."""
+    """Another user, whose gateway is configured with the same port."""
     folder = Path(tempfile.mkdtemp(prefix="nbd-bo-", dir="/tmp"))
     bentoml = folder / "bentoml"
     shutil.copytree(Path(snapshots[1]) / "models", bentoml / "models")
@@ -68,7 +68,7 @@ def bo(ada, snapshots):
 
 
 def _try(uid, results, paths, sockets):
-    """As another user, without any privilege: what opens, and who answers."""
+    """As another user, without any privilege: the files that open, and the ports that answer."""
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)

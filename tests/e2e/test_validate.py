@@ -111,7 +111,7 @@ def outcomes(document):
     return [(run["parameters"].get("level"), run["status"]) for run in document["runs"]]
 
 
-def test_the_only_endpoints_candidate_is_asked_and_stable_beside_it_for_the_gates_that_name_it(project, validate):
+def test_the_only_endpoints_candidate_is_validated_with_stable_for_the_gates_that_name_it(project, validate):
     home, folder, tags = project
     gates = ("--gate", "accuracy >= stable - 0.01", "--gate", "agreement >= 0.999", "--gate", "accuracy >= 0.5")
     ended, found = validate(
@@ -148,7 +148,7 @@ def test_the_only_endpoints_candidate_is_asked_and_stable_beside_it_for_the_gate
     assert store.validations(endpoint="churn")[0].id == found["id"]
 
 
-def test_stable_itself_is_compared_with_itself_and_that_is_said(project, validate):
+def test_a_validation_of_stable_compares_it_with_itself_and_says_so(project, validate):
     _, _, tags = project
     beginning = tags[1.0][:-4]  # of a version, it will do
     ended, found = validate("checks.ipynb", "--snapshot", beginning, "--gate", "accuracy >= stable - 0.3")
@@ -157,7 +157,7 @@ def test_stable_itself_is_compared_with_itself_and_that_is_said(project, validat
     assert "itself" in found["notes"][0]
 
 
-def test_all_that_is_wrong_is_said_at_once_before_a_kernel_or_a_server_starts(validate):
+def test_all_problems_are_reported_together_before_a_kernel_or_a_server_starts(validate):
     ended, _ = validate(
         "checks.ipynb", "missing.ipynb", "-p", "row=3", "-p", "rows", "many", "-p", "seed", "--matrix", "level=",
         "--gate", "accuracy >> 1", "--select", "a and", "--cwd", "nowhere", "--changed-since", "HEAD",
@@ -180,7 +180,7 @@ def test_all_that_is_wrong_is_said_at_once_before_a_kernel_or_a_server_starts(va
     assert "things are wrong; nothing was started" in said["message"]
 
 
-def test_which_of_several_endpoints_is_meant_is_asked_before_anything_starts(project, home):
+def test_an_ambiguous_endpoint_is_an_error_before_the_start(project, home):
     _, folder, _ = project
     store = SqliteStore(home.path / "nbdeploy", "ada")
     for name in ("churn", "tumour"):

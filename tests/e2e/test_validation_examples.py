@@ -224,7 +224,7 @@ def test_each_gate_of_an_example_is_made_to_fail_by_one_of_these_tests(name):
 
 
 def test_they_run_by_hand_in_an_ordinary_kernel(shared_home, folder, trained):
-    """All five in one kernel, one after the other, with what the one before left taken away."""
+    """All five in one kernel, in sequence, each without the state of the one before."""
     cells = []
     for name in NAMES:
         notebook = nbformat.read(folder / f"{name}.ipynb", as_version=4)

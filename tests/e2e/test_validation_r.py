@@ -98,7 +98,7 @@ def test_a_kernel_without_this_package_needs_no_more_than_http_and_a_display(run
     assert run["gates"][0]["verdict"] == "pass"
 
 
-def test_no_secret_stands_in_what_ran(runs):
+def test_no_secret_is_in_the_executed_notebook(runs):
     for run in runs.values():
         text = Path(run["executed"]).read_text("utf-8")
         assert "NBDEPLOY_MODEL_URL" in text or run["kernel"] == "ir"

@@ -1,4 +1,4 @@
-"""The wheel as a user has it: with what it depends on itself, in an environment where nothing else is but a Lab."""
+"""The wheel in a user's environment: with its dependencies, and nothing else but a JupyterLab."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def run(*command, environment):
 
 
 def uv(*arguments, **environment):
-    """Which looks for packages where pip is told to."""
+    """Looks for packages where pip's settings name them."""
     run(find_uv_bin(), *arguments, "--quiet", environment=uvs_settings(pips_settings()) | os.environ | environment)
 
 
@@ -62,7 +62,7 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def newcomer(wheel, tmp_path_factory):
-    """A home in which nothing was ever done, and a new environment: the wheel, and what it brings. There is no node."""
+    """An unused home, and a new environment: the wheel and its dependencies. There is no node."""
     folder = tmp_path_factory.mktemp("newcomer")
     python = folder / "venv" / "bin" / "python"
     uv("venv", "--seed", "--python", sys.executable, folder / "venv")
@@ -102,7 +102,7 @@ def test_the_extension_has_the_packages_version():
     assert package["version"] == jupyter_deploy.__version__
 
 
-def test_lab_and_the_server_find_what_was_installed_and_say_that_it_is_ok(newcomer):
+def test_lab_and_the_server_list_the_installed_extension_as_ok(newcomer):
     beside = Path(newcomer.python).parent
     assert shutil.which("node", path=newcomer.environment["PATH"]) is None
     run(newcomer.python, "-m", "pip", "check", environment=newcomer.environment)

@@ -92,7 +92,7 @@ def test_bentoml_serve_answers_as_the_notebook_did_and_keeps_no_records(elsewher
     assert list(elsewhere[1].rglob("*.jsonl")) == []
 
 
-def test_records_are_kept_where_they_are_asked_for(elsewhere, snapshots, tmp_path):
+def test_records_are_written_to_the_configured_folder(elsewhere, snapshots, tmp_path):
     with served(elsewhere, snapshots, NBDEPLOY_RECORDS=str(tmp_path / "records")) as url:
         httpx.post(f"{url}/predict", json={"instances": [ROW]}, headers={"x-request-id": "one"}, trust_env=False)
     lines = [line for path in (tmp_path / "records").glob("*.jsonl") for line in path.read_text().splitlines()]

@@ -43,7 +43,7 @@ from jupyter_deploy.faces.render.render import exit_code, text
         (["validate", "-n", "0"], 2, "--parameters-yaml/-y, --parameters-file/-f"),
     ],
 )
-def test_wrong_input_is_said_at_once_with_a_remedy(home, arguments, code, words):
+def test_invalid_input_is_an_error_at_once_with_a_remedy(home, arguments, code, words):
     ended = home.run(*arguments, check=False)
     assert ended.returncode == code, ended.stderr
     assert words in " ".join(ended.stderr.replace("│", " ").split())
@@ -63,7 +63,7 @@ def test_since_is_refused_where_nothing_wants_recorded_requests(home):
     assert "--traffic NAME: none" not in home.run("validate", "checks.ipynb", "--since", "1h", check=False).stderr
 
 
-def test_errors_are_json_where_json_was_asked_for(home):
+def test_errors_are_json_if_the_output_is_json(home):
     ended = home.run("describe", "churn", "-o", "json", check=False)
     assert json.loads(ended.stderr)["error"]["code"] == "unknown_endpoint"
 

@@ -48,6 +48,6 @@ def test_it_does_so_although_the_others_init_won(home, tmp_path):
     assert "jupyter-deploy 1.0 is installed too" in ended.stderr
 
 
-def test_without_it_nothing_is_said(home, tmp_path):
+def test_without_a_collision_there_is_no_message(home, tmp_path):
     ended = run(tmp_path, "from jupyter_deploy.faces.cli.main import main; main(['list', '-o', 'json'])", home)
     assert (ended.returncode, ended.stdout.strip()) == (0, "[]")

@@ -1,4 +1,4 @@
-"""The magics in a real kernel: what a person sees in a cell."""
+"""The magics in a real kernel: the output of cells."""
 
 import re
 
@@ -83,7 +83,7 @@ def test_a_cell_magic_deploys_the_last_function_of_its_cell(shown):
     assert '{"predictions": [24.7]}' in shown[CELLS[12]]
 
 
-def test_results_show_as_tables_and_as_documents_when_asked(shown):
+def test_results_are_tables_or_documents_on_request(shown):
     assert re.search(r"name +url +revision +state", shown[CELLS[13]])
     assert "'canary_percent': 0.0" in shown[CELLS[14]]
     assert "history of bmi" in shown[CELLS[18]]

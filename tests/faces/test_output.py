@@ -1,8 +1,9 @@
-"""What becomes of the text on stdout does not change what a verdict's exit code says."""
+"""The exit code of a verdict does not depend on the state of stdout."""
 
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_neither_a_broken_pipe_nor_a_full_disk_makes_a_failure_a_success(home, w
         os.close(write)
     assert "Traceback" not in found.stderr
     assert "ignored" not in found.stderr
-    with open("/dev/full", "w") as nowhere:  # noqa: PTH123 - a device
+    with Path("/dev/full").open("w") as nowhere:
         found = ended(nowhere)
         if what == "refused":
             found = ended(subprocess.PIPE, nowhere)

@@ -1,6 +1,6 @@
-"""The panel without a notebook: what it shows, how a change goes, and how it looks at the endpoint.
+"""The panel without a notebook: its content, its changes, and its updates.
 
-The store is the real one. The target is a fake: what runs is none of the panel's business, only what is seen of it.
+The store is the real one. The target is a fake, since the panel only reads its state.
 """
 
 import shutil
@@ -44,7 +44,7 @@ SHADOWED = Endpoint.first(ONE).with_release(TWO)
 
 @dataclass
 class Target:
-    """Everything runs; it counts as it is told, and refuses what it is told to refuse."""
+    """Everything runs; counts and refusals are set by the test."""
 
     counts: dict = field(default_factory=dict)
     refuses: bool = False
@@ -149,7 +149,7 @@ def test_a_change_that_clients_notice_is_shown_first_and_can_be_given_up(panel, 
     assert ports.store.history("tumour")[0].reason == "it agrees"
 
 
-def test_a_change_of_what_the_user_did_not_see_is_a_conflict_that_keeps_what_was_wanted(panel, ports):
+def test_a_change_of_an_unseen_revision_is_a_conflict_that_keeps_the_users_values(panel, ports):
     elsewhere(ports, shadow=50)
     ask(panel, "promote", {"tag": TWO.tag}, 2)
     shown = pending(panel)
@@ -191,7 +191,7 @@ def test_a_change_that_fails_is_shown_with_its_remedy_and_can_be_tried_again(pan
     at_revision(panel, 5)  # 3 did not come into force, 4 went back
 
 
-def test_what_cannot_be_asked_for_is_shown_and_not_lost_in_a_log(panel):
+def test_an_invalid_change_is_shown_in_the_panel(panel):
     ask(panel, "traffic", {"canary": {TWO.tag: 130}}, 2)
     assert pending(panel)["phase"] == "failed"
     assert "130 is not a percentage" in pending(panel)["problem"]["message"]
@@ -266,7 +266,7 @@ def test_a_release_that_hangs_does_not_hide_what_is_in_the_store(ports):
     until(lambda: not watch.looking)
 
 
-def test_an_endpoint_that_is_not_there_is_said_at_once(ports):
+def test_a_missing_endpoint_is_shown_at_once(ports):
     with pytest.raises(UnknownEndpoint, match="there is no endpoint"):
         Panel("tumor", ports)
 
@@ -348,7 +348,7 @@ def publishes(panel, to="", reason="", **more):
     told(panel, do="publish", tag=TWO.tag, to=to, overwrite=False, reason=reason, **more)
 
 
-def test_what_cannot_be_published_is_said_with_its_remedy_and_goes_when_it_was_read(panel):
+def test_a_failed_publication_is_shown_with_its_remedy_and_can_be_dismissed(panel):
     assert panel._widget.endpoint["publish_to"] == "registry.example/tumour"
     publishes(panel, "https://registry.example/tumour")
     until(lambda: publishing(panel)["phase"] == "failed")

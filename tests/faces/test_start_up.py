@@ -1,4 +1,4 @@
-"""What the command line loads: its start is mostly imports, so what it does not need stays out."""
+"""The modules that the command line loads: its start is mostly imports, so unneeded modules stay out."""
 
 import subprocess
 import sys

@@ -51,7 +51,7 @@ def loaded(plan=PLAN, settings=SETTINGS):
 
 
 @pytest.mark.parametrize("name", ["compose.yaml", "README.md"])
-def test_a_file_is_what_was_reviewed(name: str) -> None:
+def test_a_file_equals_the_reviewed_one(name: str) -> None:
     if os.environ.get("NBDEPLOY_GOLDEN") == "write":
         FOLDER.mkdir(exist_ok=True)
         (FOLDER / name).write_text(TEXTS[name])
@@ -119,7 +119,7 @@ def test_after_a_promotion_the_releases_containers_are_the_same() -> None:
         assert before[name] == after[name]
 
 
-def test_a_token_is_asked_for_by_its_variable_and_stands_in_no_file() -> None:
+def test_a_token_comes_from_its_variable_and_is_in_no_file() -> None:
     plan = replace(PLAN, token=True)
     gateway = loaded(plan)["services"]["gateway"]
     assert gateway["environment"]["NBDEPLOY_TOKEN"].startswith("${NBDEPLOY_TOKEN:?")

@@ -51,7 +51,7 @@ DOCUMENTS = {
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_a_document_is_what_was_reviewed(name: str) -> None:
+def test_a_document_equals_the_reviewed_one(name: str) -> None:
     text = json.dumps(DOCUMENTS[name], indent=2) + "\n"
     path = FOLDER / f"{name}.json"
     if os.environ.get("NBDEPLOY_GOLDEN") == "write":

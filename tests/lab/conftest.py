@@ -1,7 +1,6 @@
-"""The extension in a Jupyter server within the test's process (pytest-jupyter), for what only that can arrange.
-
-pytest-jupyter's fixtures and hooks are named here and not as a plugin: so they are of this folder alone. Its event loop
-lives in every test of its scope, and Playwright's tests have one of their own.
+"""The extension in a Jupyter server within the test's process (pytest-jupyter), for cases that need it. pytest-
+jupyter's fixtures and hooks are named here and not as a plugin, so they apply to this folder alone. Its event loop
+exists in every test of its scope, and Playwright's tests have their own.
 """
 
 import json

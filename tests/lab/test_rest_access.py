@@ -7,6 +7,7 @@ import pytest
 
 from jupyter_deploy.faces.server.rest.table import ROUTES
 from jupyter_deploy.verbs import OPERATIONS
+from tests.waiting import holds
 
 NO_TOKEN = {"Authorization": "token of-somebody-else"}
 
@@ -97,13 +98,11 @@ async def test_a_client_that_disconnects_early_leaves_no_traceback_in_the_log(as
     request = f"GET {jp_base_url}nbdeploy/list HTTP/1.1\r\nHost: localhost\r\nAuthorization: token {token}\r\n\r\n"
     writer.write(request.encode())
     await writer.drain()
-    while "nbdeploy_worker" not in jp_serverapp.web_app.settings:  # noqa: ASYNC110 - there is no event to wait for
-        await asyncio.sleep(0.01)
+    await holds(lambda: "nbdeploy_worker" in jp_serverapp.web_app.settings)
     writer.close()  # long before the worker has started
     assert (await ask("GET", "list"))[0] == 200
     client = jp_serverapp.web_app.settings["nbdeploy_worker"]
-    while client._running.waiting:  # noqa: ASYNC110 - as above
-        await asyncio.sleep(0.01)
+    await holds(lambda: not client._running.waiting)
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 

@@ -1,7 +1,9 @@
-"""Requests whose worker process is killed."""
+"""Requests during which the worker process is killed."""
 
 import asyncio
 import signal
+
+from tests.waiting import holds
 
 
 async def test_a_get_is_sent_again_and_a_post_is_refused(ask, jp_serverapp):
@@ -10,8 +12,7 @@ async def test_a_get_is_sent_again_and_a_post_is_refused(ask, jp_serverapp):
     first = client._running
     first.process.send_signal(signal.SIGSTOP)
     requests = [asyncio.ensure_future(ask(method, path)) for method, path in [("GET", "list")] * 2 + [("POST", "down")]]
-    while len(first.waiting) < len(requests):  # noqa: ASYNC110 - there is no event to wait for
-        await asyncio.sleep(0.01)
+    await holds(lambda: len(first.waiting) == len(requests))
     first.process.kill()
     answers = await asyncio.gather(*requests)
     assert [status for status, _, _ in answers] == [200, 200, 500]

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from jupyter_deploy.faces.server.rest import events
+from tests.waiting import holds
 
 
 @pytest.fixture
@@ -43,6 +44,5 @@ async def test_a_stream_above_the_limit_is_refused_until_another_ends(
     running = jp_serverapp.web_app.settings["nbdeploy_worker"]._running
     assert len(running.streams) == 1
     await http_server.close_all_connections()  # as if the client had gone
-    while events.EventsHandler._open:  # noqa: ASYNC110 - there is no event to wait for
-        await asyncio.sleep(0.01)
+    await holds(lambda: not events.EventsHandler._open)
     assert running.streams == {}

@@ -1,4 +1,4 @@
-"""Whether a successor takes what its predecessor took, for all that a signature can say."""
+"""Whether a successor accepts the input of its predecessor, as far as signatures show."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def refused(stable, candidate):
         ),
     ],
 )
-def test_who_takes_more_may_follow_and_who_takes_less_may_not(narrow, wide, words):
+def test_a_release_may_accept_more_than_stable_and_not_less(narrow, wide, words):
     assert refused(narrow, wide) == []
     assert any(words in line for line in refused(wide, narrow)), refused(wide, narrow)
 
@@ -66,13 +66,13 @@ def test_trees_are_compared_to_their_leaves_and_no_further():
     assert refused(TREE, TREE_OF_TEXTS) == ["instance.v: stable has integer, the candidate string"]
 
 
-def test_what_was_only_seen_is_no_demand():
+def test_observed_values_are_no_requirement():
     few, many = with_seen(INT, [1, 2]), with_seen(INT, [-500, 10**6])
     assert refused(many, few) == []
     assert without_seen({"properties": {"a": few}}) == {"properties": {"a": INT}}
 
 
-def test_what_was_seen_of_nested_values_is_told_where_they_are():
+def test_observed_nested_values_are_shown_at_their_path():
     schema = {
         "type": "object",
         "properties": {"tags": {"type": "array", "items": TEXT}, "at": {"type": "string", "format": "date-time"}},

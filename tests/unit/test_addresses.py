@@ -1,4 +1,4 @@
-"""Where others reach the gateway: the settings, and what is printed."""
+"""The gateway's address for other machines: the settings, and the printed address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No line of what is printed in a GitHub job is a command of a notebook's."""
+"""No printed line in a GitHub job is a command from a notebook."""
 
 import json
 import re

@@ -11,7 +11,7 @@ COMPOSED = Composed(
 )  # fmt: skip
 
 
-def test_it_is_told_what_was_written_what_runs_and_how_it_is_started():
+def test_the_page_lists_the_files_the_services_and_the_start_command():
     shown = text(COMPOSED)
     assert shown.startswith("tumour at revision 7 is written: /home/ada/my tumour\n")
     for words in ("compose.yaml", "tumour-a", "90 %", COMPOSED.url):
@@ -20,7 +20,7 @@ def test_it_is_told_what_was_written_what_runs_and_how_it_is_started():
     assert "services:" not in shown
 
 
-def test_a_token_is_told_of_and_never_told():
+def test_a_required_token_is_mentioned_and_never_shown():
     shown = text(COMPOSED.model_copy(update={"token": True}))
     assert "NBDEPLOY_TOKEN=… podman-compose" in shown
     assert "clients must carry" in shown
@@ -34,6 +34,6 @@ def test_with_dry_run_what_would_be_written_is_shown_and_no_line_that_starts_it(
     assert "services: &lt;all&gt;" in html(dry)
 
 
-def test_what_was_there_already_is_told_so():
+def test_unchanged_files_are_reported_as_such():
     file = COMPOSED.files[0].model_copy(update={"state": "as it is wanted"})
     assert "was already there" in text(COMPOSED.model_copy(update={"files": (file,)}))

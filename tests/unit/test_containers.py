@@ -1,4 +1,4 @@
-"""How a container engine is told to run a release, and what cannot be run so."""
+"""The options of a container engine for a release, and the unsupported ones."""
 
 import os
 from pathlib import Path
@@ -50,7 +50,7 @@ def test_a_container_has_no_rights_no_network_and_nothing_to_write_to_but_its_fo
     assert not [word for word in words if word.startswith(("--memory", "--cpus", "--publish", "--privileged"))]
 
 
-def test_docker_is_told_the_same_without_what_it_does_not_know():
+def test_docker_gets_the_same_options_without_podmans_own():
     words = line(DOCKER)
     assert words[0] == "/usr/bin/docker"
     podmans = {"/usr/bin/podman", "--replace", "--read-only-tmpfs=false", "--log-driver=passthrough"}
@@ -89,7 +89,7 @@ def test_a_folder_may_have_any_name(folder, field):
         (ROOTLESS_DOCKER, 1000, ("--user=0:0",), None),
     ],
 )
-def test_what_a_container_writes_can_be_read_by_whoever_runs_it(of, uid, user, owner):
+def test_the_user_who_runs_a_container_can_read_its_files(of, uid, user, owner):
     assert of.identity(uid, uid) == (user, owner)
 
 
@@ -131,7 +131,7 @@ def test_an_image_for_another_platform_is_refused(monkeypatch, machine, platform
         ({"image": IMAGE, "verify": "/no/such.pub"}, "there is no key"),
     ],
 )
-def test_what_cannot_be_asked_of_an_image_is_refused_at_once(given, words):
+def test_options_that_an_image_does_not_support_are_refused_at_once(given, words):
     with pytest.raises(InvalidInput, match=words):
         require_image(DeployRequest(**given), None)
 
@@ -161,6 +161,6 @@ def test_going_back_brings_back_what_a_release_ran_from():
         ("exit 3", "/bin/sh ended with 3"),
     ],
 )
-def test_what_is_refused_at_first_is_asked_again(tmp_path, monkeypatch, script, why):
+def test_a_failed_removal_of_a_container_is_repeated(tmp_path, monkeypatch, script, why):
     monkeypatch.chdir(tmp_path)
     assert cleared(["/bin/sh", "-c", script], {"PATH": os.environ["PATH"]}) == why

@@ -216,7 +216,7 @@ def test_masking_leaves_sources_without_such_names_as_they_are(source):
     assert mask_literals(source) == source
 
 
-def test_a_terminal_shows_forty_hunks_and_says_how_many_there_are_beside():
+def test_a_terminal_shows_forty_hunks_and_counts_the_others():
     one = numbered(*(f"x{i} = {i}\nu{i} = a\nv{i} = b\nw{i} = c" for i in range(50)))
     two = numbered(*(f"x{i} = {i + 1}\nu{i} = a\nv{i} = b\nw{i} = c" for i in range(50)))
     found = difference(snapshot(), snapshot(), cells=(one, two))

@@ -134,7 +134,7 @@ def test_a_second_rollback_goes_further_back_and_not_forth_again():
     assert once.with_traffic({"two": 5}, {}).previous_revision == 4, "a change of its own begins anew"
 
 
-def test_a_rollback_does_not_bring_back_what_was_idle_then():
+def test_a_rollback_does_not_restore_idle_releases():
     early = endpoint("one", "two").promoted()
     late = early
     for percent in range(1, 25):
@@ -144,12 +144,12 @@ def test_a_rollback_does_not_bring_back_what_was_idle_then():
 
 def test_a_release_without_traffic_is_kept_warm_for_a_few_revisions():
     state = endpoint("one", "two").promoted()
-    assert {r.tag for r in state.wanted(2)} == {"churn:one", "churn:two"}
+    assert {r.tag for r in state.releases_to_run(2)} == {"churn:one", "churn:two"}
     state = state.with_release(release("three"))
-    assert {r.tag for r in state.wanted(2)} == {"churn:one", "churn:two", "churn:three"}
+    assert {r.tag for r in state.releases_to_run(2)} == {"churn:one", "churn:two", "churn:three"}
     state = state.with_traffic({"three": 50}, {})
-    assert {r.tag for r in state.wanted(2)} == {"churn:two", "churn:three"}
-    assert state.stopped().wanted(2) == []
+    assert {r.tag for r in state.releases_to_run(2)} == {"churn:two", "churn:three"}
+    assert state.stopped().releases_to_run(2) == []
 
 
 @pytest.mark.parametrize("name", ["", "Tumour", "-a", "a-", "a b", "ä", "a" * 64, "a/b", "../a"])

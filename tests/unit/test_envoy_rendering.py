@@ -87,7 +87,7 @@ def test_only_predictions_are_mirrored_and_shared_with_the_canary() -> None:
         assert not any("request_mirror_policies" in r["route"] for r in others)
 
 
-def test_whatever_reaches_a_release_is_told_how_much_of_it_is_to_be_recorded() -> None:
+def test_every_request_to_a_release_carries_its_share_to_record() -> None:
     """Also a path that is written another way, which the release may understand: %70redict."""
     quiet = endpoint(shadows={"tumour:c": 5}).model_copy(update={"record": "off"})
     for host in envoy.edge_routes([quiet], SETTINGS, "1")["resources"][0]["virtual_hosts"][:2]:
@@ -104,7 +104,7 @@ def test_an_endpoint_has_a_host_of_its_own_if_its_name_can_be_one() -> None:
     assert not any("my_model" in name for name in hosts)
 
 
-def test_a_token_is_asked_for_at_the_hosts_of_endpoints_too() -> None:
+def test_the_hosts_of_endpoints_require_the_token_too() -> None:
     document = envoy.edge_routes([endpoint()], replace(SETTINGS, token="secret"), "1")
     for host in document["resources"][0]["virtual_hosts"][:2]:
         assert host["routes"][0]["name"] == "no token"

@@ -1,4 +1,4 @@
-"""What the verb says when an endpoint does not take all of it; the service's part is played, since it seldom fails."""
+"""The verb's messages when an endpoint refuses some feedback; the service is a fake, since it seldom fails."""
 
 from types import SimpleNamespace
 
@@ -71,7 +71,7 @@ def test_what_fails_on_the_way_says_how_much_was_written_and_that_it_can_be_sent
     assert "an item that is sent twice counts once" in caught.value.remedy
 
 
-def test_a_refusal_is_told_in_the_services_words():
+def test_a_refusal_is_shown_in_the_services_words():
     with pytest.raises(InvalidInput, match="tumour answers 413: the disk is full; 0 of 3"):
         send(Client(413), 3)
 

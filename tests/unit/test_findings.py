@@ -17,7 +17,7 @@ from jupyter_deploy.domain.capture.findings import (
     waived,
 )
 from jupyter_deploy.domain.errors import CheckFailed, InvalidInput
-from jupyter_deploy.faces.cli.main import EXIT_CODES
+from jupyter_deploy.faces.render.error_codes import error_code
 from jupyter_deploy.faces.render.page import Page, as_html, as_text
 
 PAGE = Path(__file__).parents[2] / "docs" / "checks.md"
@@ -44,11 +44,11 @@ def test_errors_are_refused_and_warnings_only_when_strict():
             refuse([one(severity), one("note", "secrets")], strict=strict)
         assert f"{severity}: features: a column is missing." in refused.value.details
         assert "secrets" not in str(refused.value), "a note speaks against nothing"
-        assert EXIT_CODES[refused.value.code] == 1
+        assert error_code(refused.type).exit_code == 1
         assert '--waive features --reason "…"' in refused.value.remedy
 
 
-def test_what_is_waived_passes_and_tells_why():
+def test_a_waived_finding_passes_and_has_its_reason():
     passed = waived([one("error"), one("error", "secrets")], ["features"], "it is a test")
     assert [f.waived for f in passed] == ["it is a test", None]
     refuse(passed[:1], strict=True)

@@ -33,7 +33,7 @@ def test_no_module_outside_of_the_frameworks_own_names_one():
 
 
 def test_the_shared_parts_of_the_frameworks_name_none():
-    """Each name stands in its own file alone: the base, the boosters and the parameters are for all."""
+    """Each name is in its own file alone; the base, the boosters and the parameters are shared."""
     known = {entry.name for entry in metadata.entry_points(group="nbdeploy.frameworks")}
     for name in ("__init__", "base", "boosters", "parameters"):
         assert not {text for text in literals(PACKAGE / f"capture/frameworks/{name}.py") if text in known}

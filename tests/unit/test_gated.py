@@ -1,4 +1,4 @@
-"""Gates of an endpoint without running anything: what asks for them, what they say, how long they are remembered."""
+"""Gates of an endpoint without running anything: the changes that require them, their words, and their lifetime."""
 
 from datetime import UTC, datetime
 
@@ -50,18 +50,18 @@ def comparison(agreement=None, *, paired=True, rows=300):
         (SHADOWED.with_release(THREE, role="canary"), THREE.tag),
     ],
 )
-def test_who_answers_more_clients_is_asked_and_shadows_are_not(after, gaining):
+def test_releases_that_gain_clients_are_validated_and_shadows_are_not(after, gaining):
     assert SHADOWED.gaining(after) == gaining
 
 
-def test_a_canary_is_asked_when_its_share_is_raised_and_not_when_it_is_lowered():
+def test_a_canary_is_validated_when_its_share_rises_and_not_when_it_falls():
     canary = SHADOWED.with_traffic({}, {"two": 20})
     assert canary.gaining(canary.with_traffic({}, {"two": 30})) == TWO.tag
     assert canary.gaining(canary.with_traffic({}, {"two": 10})) is None
     assert canary.gaining(canary.with_traffic({}, {"two": 0})) is None
 
 
-def test_what_an_endpoint_asks_stays_with_every_change_and_its_change_is_told():
+def test_an_endpoints_gates_stay_with_every_change_and_a_change_of_them_is_shown():
     asking = SHADOWED.validating(ASKED)
     assert asking.promoted().validations == asking.stopped().validations == ASKED
     assert asking.with_release(THREE).with_traffic({}, {"three": 5}).validations == ASKED
@@ -70,7 +70,7 @@ def test_what_an_endpoint_asks_stays_with_every_change_and_its_change_is_told():
     assert difference_in_words(asking, asking.validating(())).endswith("accuracy >= 0.9 → none")
 
 
-def test_what_is_asked_with_a_secret_is_told_without_it():
+def test_a_gate_with_a_secret_parameter_is_shown_without_it():
     asked = ValidationSpec(notebook="/x/checks.ipynb", parameters={"password": "hunter2", "rows": 5})
     assert asked.without_secrets.parameters == {"password": HIDDEN, "rows": 5}
     assert "hunter2" not in asked.words
@@ -90,7 +90,7 @@ def test_a_release_that_was_forced_once_says_so_for_ever():
     assert later.validated(TWO.tag, None) == later
 
 
-def test_what_a_validation_found_is_told_in_sentences_what_speaks_against_it_first():
+def test_the_results_of_a_validation_are_sentences_with_failures_first():
     gate = GateResult(expression="a > 1", verdict="pass", sentence="a 2 > 1: pass")
     live = GateResult(expression="b > 1", verdict="inconclusive", sentence="b > 1: inconclusive")
     raised = Run(notebook="/x/two.ipynb", status="raised", error=CellError(cell=3, ename="ValueError", evalue="no"))

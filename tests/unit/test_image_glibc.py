@@ -1,4 +1,4 @@
-"""Wheels that do not say which C library they need: their libraries are asked."""
+"""Wheels that do not declare their C library: their libraries are inspected."""
 
 from types import SimpleNamespace
 from zipfile import ZipFile
@@ -12,7 +12,7 @@ BASE = SimpleNamespace(name="registry.example/python", glibc=(2, 36), python=Sim
 
 
 def installed(prefix, tag, *versions):
-    """A distribution whose library asks for these versions."""
+    """A distribution with a library that needs these versions."""
     site = prefix / "lib" / "python3.11" / "site-packages"
     info = site / "torch-2.13.0+cpu.dist-info"
     info.mkdir(parents=True)

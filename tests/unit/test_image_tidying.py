@@ -1,4 +1,4 @@
-"""What of an installed environment goes into an image, told file by file."""
+"""The files of an installed environment that go into an image."""
 
 import pytest
 
@@ -56,11 +56,11 @@ def test_modes_and_times_are_those_of_every_machine(tmp_path):
         ("Resolved 62 packages in 3 s", None),
     ],
 )
-def test_of_what_an_engine_says_its_steps_are_told(line, words):
+def test_the_steps_of_an_engines_output_are_reported(line, words):
     assert in_words(line) == words
 
 
-def test_a_long_instruction_is_told_by_its_beginning():
+def test_a_long_instruction_is_shortened():
     told = in_words(f"STEP 1/2: RUN {'x' * 200}")
     assert told.endswith("x…")
     assert len(told) < 100

@@ -1,4 +1,4 @@
-"""Who imports what, and what nobody asked for: each in a process of its own, since modules are loaded once."""
+"""The importers of modules, and unneeded imports: each in its own process, since modules are loaded once."""
 
 import subprocess
 import sys
@@ -43,7 +43,7 @@ def test_what_nobody_asks_for_is_left():
         "import xml.dom.expatbuilder",  # it asks for that one itself
     ],
 )
-def test_what_is_asked_for_in_any_way_is_not_left(asking):
+def test_requested_modules_are_never_left_out(asking):
     assert left(["xml.dom.minidom"], asking) in ([], ["xml.dom.xmlbuilder"])
 
 
@@ -56,7 +56,7 @@ def test_what_a_module_had_imported_counts_with_it():
     assert left(["csv"], "import csv") == []
 
 
-def test_a_relative_import_is_told_by_its_whole_name(tmp_path):
+def test_a_relative_import_is_reported_by_its_full_name(tmp_path):
     package = tmp_path / "parcel"
     package.mkdir()
     (package / "__init__.py").write_text("")

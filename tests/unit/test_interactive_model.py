@@ -11,7 +11,7 @@ from jupyter_deploy.faces.kernel import interactive_model
 
 @pytest.fixture
 def world(monkeypatch):
-    """Ports whose servers start or fail by their tags, and the list of running ones."""
+    """Ports with servers that start or fail by their tags, and the list of running ones."""
     running = []
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""The keys by which a pass is used again: what is asked of a release, and what its result depends on."""
+"""The keys of a stored pass: the gates of a release, and the inputs of their result."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -19,7 +19,7 @@ from jupyter_deploy.faces.kernel.metrics import MOST_LISTED, REPLICATES, measure
 
 
 def one(name, **given):
-    """The only metric that comes of a call."""
+    """The only metric that comes from calls."""
     [found] = measure(name, **given)
     return found
 
@@ -206,7 +206,7 @@ def calls(*told):
     )
 
 
-def test_calls_agree_where_both_were_asked_the_same():
+def test_calls_are_compared_on_the_same_inputs():
     mine = calls((1, 200, "x", (1, 2)), (2, 200, "y", (3,)), (3, 200, "x", (1, 9)), (4, 500, "z", None))
     stable = calls((9, 200, "x", (1, 3)), (9, 500, "z", None), (9, 200, "x", (1, 9)))
     assert agreements(mine, stable, Rule.of("int64", None, None)) == [1, 0, 1, 1]
@@ -224,7 +224,7 @@ def test_what_stable_answered_and_the_model_could_not_is_no_agreement(status):
     assert agreements(mine, stable, Rule.of("int64", None, None)) == [1, 0, 0]
 
 
-def test_what_was_not_kept_is_told():
+def test_calls_that_were_not_kept_are_reported():
     assert calls((1, 200, "x", (1,)), (1, 422, "y", None)).left_out == ""
     many = calls((1, 200, "x", None), (1, 200, "x", (1,))).model_copy(update={"dropped": 5})
     assert "the 5 requests after the first 2 are in no figure" in many.left_out
@@ -239,7 +239,7 @@ def test_a_metric_that_the_notebook_records_itself_wins_and_no_calls_make_none()
     assert metrics_of_calls(Calls(), Calls(), Rule("int"), ()) == ()
 
 
-def test_a_function_that_takes_long_says_how_often_it_is_asked(capsys, monkeypatch):
+def test_a_slow_metric_reports_the_number_of_its_calls(capsys, monkeypatch):
     clock = iter(range(0, 100, 4))
     monkeypatch.setattr("jupyter_deploy.faces.kernel.metrics.perf_counter", lambda: next(clock) / 1000)
     one("auc", rows=([1, 2, 3],), statistic=np.mean)

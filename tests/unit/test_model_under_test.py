@@ -1,4 +1,4 @@
-"""Which model a notebook gets under a validation, by whatever name it asks; and that one which asked none is seen."""
+"""The model of a notebook under validation, by any of its names; a notebook that never calls it is detected."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ CANDIDATE, STABLE = "churn:198b0c", "churn:77aa01"
 
 
 class Server:
-    """One that saw what it is given."""
+    """A model that records its input."""
 
     def __init__(self, name, calls=()):
         self.name, self.seen = name, calls
@@ -70,7 +70,7 @@ def run(source, calls=()):
     return found
 
 
-def test_a_notebook_that_names_the_model_and_asks_it_nothing_is_told_with_its_run():
+def test_a_notebook_that_imports_the_model_and_never_calls_it_is_reported():
     names = "from jupyter_deploy import metric, model"
     assert "did not call the model" in run(names).detail
     assert run(names).status == "done"

@@ -1,4 +1,4 @@
-"""What ``validate`` writes is never a notebook that it was asked to run."""
+"""The output of ``validate`` is never one of its source notebooks."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""What a person is shown of a result, and what to type next."""
+"""The page of a result, and the next command."""
 
 from pathlib import Path
 

@@ -1,9 +1,8 @@
-# ruff: noqa: T201 - how often and how many is worth reading: pytest -s shows it
-"""What the sequences are worth to somebody who looks after every request: false alarms, and how many are needed.
+"""The sequences for a user who looks after every request: false alarms, and the number of requests to a decision.
 
-Thousands of streams from a fixed seed. A share of streams has a standard error of its own: ``ALLOWED`` is 5 % and three
-of them for 4,000 streams. The counts that refute a share are asked of the domain once for each length, so that each
-stream is judged after every request by the code that judges a comparison.
+Thousands of streams from a fixed seed. A share of streams has a standard error: ``ALLOWED`` is 5 % and three of them
+for 4,000 streams. The domain computes the counts that refute a share once for each length, so that the code of a
+comparison judges each stream after every request.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Each error has its HTTP status and its kind, and tells what a page needs to show it."""
+"""Each error has its HTTP status, its exit code and its kind, and the details for a page."""
 
 import pickle
 
@@ -9,7 +9,8 @@ from jupyter_deploy.domain import errors
 from jupyter_deploy.domain.capture.findings import Finding, refuse
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.domain.validation.requests import ValidateRequest
-from jupyter_deploy.faces.render.problems import PROBLEMS, problem_of
+from jupyter_deploy.faces.render.error_codes import ERROR_CODES, error_code
+from jupyter_deploy.faces.render.problems import problem_of
 from jupyter_deploy.targets.local.settings import LocalSettings
 from jupyter_deploy.targets.local.supervisor.supervisord import SupervisorGone
 
@@ -22,12 +23,26 @@ DRAWN = {cls for cls in tree(errors.DeployError) if cls.__module__ == errors.__n
 
 
 def test_every_error_of_the_tree_has_a_status_and_no_other_code_has():
-    assert set(PROBLEMS) == {cls.code for cls in DRAWN}
+    assert set(ERROR_CODES) == {cls.code for cls in DRAWN}
 
 
-def test_an_error_of_a_targets_own_is_told_as_its_parent():
+def test_an_error_of_a_target_has_the_status_and_the_exit_code_of_its_parent():
     problem = problem_of(SupervisorGone("the supervisor does not run"))
     assert (problem.status, problem.code) == (500, "supervisor_gone")
+
+    class QuotaRefused(errors.Refused):
+        code = "quota_refused"
+
+    assert error_code(QuotaRefused).exit_code == 1
+    assert problem_of(QuotaRefused("no quota", "wait")).status == 409
+
+
+@pytest.mark.parametrize("cls", sorted(DRAWN, key=lambda cls: cls.code), ids=lambda cls: cls.__name__)
+def test_the_exit_code_follows_from_the_status(cls):
+    exceptions = {"gate_inconclusive": 4, "kernel_died": 138, "wrong_distribution": 2}
+    usual = {409: 1, 404: 2, 422: 2, 500: 3, 502: 3}
+    status, exit_code, _ = error_code(cls)
+    assert exit_code == exceptions.get(cls.code, usual[status])
 
 
 @pytest.mark.parametrize("cls", sorted(DRAWN, key=lambda cls: cls.code), ids=lambda cls: cls.__name__)
@@ -43,7 +58,7 @@ def test_the_status_follows_from_the_place_in_the_tree(cls):
         assert status == (422 if issubclass(cls, errors.InvalidInput) else 500)
 
 
-def test_a_problem_tells_message_remedy_and_details():
+def test_a_problem_has_message_remedy_and_details():
     problem = problem_of(errors.UnknownEndpoint("there is no endpoint 'x'", "nbdeploy list", "none"))
     assert problem.model_dump(exclude_defaults=True) == {
         "code": "unknown_endpoint",
@@ -55,11 +70,11 @@ def test_a_problem_tells_message_remedy_and_details():
     }
 
 
-def test_a_refused_gate_tells_its_report():
+def test_a_refused_gate_names_its_report():
     assert problem_of(errors.GateInconclusive("too few rows", report="/home/report.html")).report == "/home/report.html"
 
 
-def test_guards_tell_the_findings_that_refuse_and_no_others():
+def test_a_failed_check_has_the_findings_that_refuse_and_no_others():
     against = Finding(check="leakage", severity="error", message="3 rows were trained on", cell=7)
     with pytest.raises(errors.CheckFailed) as raised:
         refuse([against, Finding(check="dirty-tree", severity="note", message="changes")], strict=False)
@@ -67,7 +82,7 @@ def test_guards_tell_the_findings_that_refuse_and_no_others():
         assert problem_of(error).findings == (against.model_dump(mode="json"),)
 
 
-def test_each_field_that_cannot_be_is_named_without_its_value():
+def test_each_invalid_field_is_named_without_its_value():
     with pytest.raises(ValidationError) as raised:
         ValidateRequest.model_validate({"workers": 0, "nothing": 1, "fail_fast": "hunter2"})
     problem = problem_of(raised.value)
@@ -77,7 +92,7 @@ def test_each_field_that_cannot_be_is_named_without_its_value():
     assert "hunter2" not in problem.model_dump_json()
 
 
-def test_what_a_field_says_in_our_own_words_is_said_as_it_is():
+def test_a_message_of_a_validator_is_shown_unchanged():
     with pytest.raises(ValidationError) as raised:
         LocalSettings(home="/home", bentoml_home="/bentoml", public_url="ftp://x")
     assert problem_of(raised.value).detail.startswith("public_url: write a URL such as")

@@ -1,4 +1,4 @@
-"""Words about images: what follows from what was found, how they are named, what is told of them."""
+"""Pages about images: their contents, their names and their words."""
 
 import pytest
 
@@ -67,7 +67,7 @@ def test_the_line_that_starts_an_image_gives_it_what_its_release_may_use():
         ("oci-archive:/base.tar", "oci-archive:/base.tar"),
     ],
 )
-def test_a_base_image_is_a_registrys_unless_it_is_said(text_, source):
+def test_a_base_image_is_in_a_registry_unless_its_transport_is_named(text_, source):
     assert as_source(text_) == source
     assert Settings(base_image=text_).base_image == text_
 
@@ -84,7 +84,7 @@ def test_a_setting_may_leave_the_name_open():
     assert Settings(publish_to="registry.example/team/{name}").publish_to == "registry.example/team/{name}"
 
 
-def test_a_publication_tells_what_was_sent_and_how_it_is_started():
+def test_a_publication_lists_the_sent_layers_and_the_start_command():
     assert (PUBLISHED.sent, PUBLISHED.sent_bytes) == (LAYERS[1:], 8_000)
     shown = text(PUBLISHED)
     assert shown.startswith("tumour:a is published\n")
@@ -101,7 +101,7 @@ def test_a_publication_tells_what_was_sent_and_how_it_is_started():
     assert "there already" not in rows["code"]
 
 
-def test_what_was_not_sent_is_not_told_as_sent():
+def test_layers_that_were_not_sent_are_not_reported_as_sent():
     dry = text(PUBLISHED.model_copy(update={"dry_run": True}))
     assert dry.startswith("tumour:a would be published\n")
     assert "to be sent" in dry
@@ -121,7 +121,7 @@ def test_what_an_image_says_of_itself_is_escaped():
     assert "&lt;tumour&gt;" in html(verified)
 
 
-def test_images_are_told_with_what_uses_them():
+def test_images_are_listed_with_their_uses():
     used = UsedImage(image=IMAGE, here=True, published=(PUBLICATION.reference,), used_by=("tumour (stable)",))
     nobodys = UsedImage(image=IMAGE, here=False)
     shown = text(ImageList(folder="/images", size=5, images=(used, nobodys), unasked=("docker: no daemon",)))

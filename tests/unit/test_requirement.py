@@ -69,7 +69,7 @@ def test_a_requirement_is_met_when_the_whole_interval_is_on_its_side(expression,
     assert (found.expression, found.outcome) == (expression, outcome)
 
 
-def test_a_figure_is_told_with_its_interval_and_a_missing_one_with_the_reason():
+def test_a_figure_is_shown_with_its_interval_and_a_missing_one_with_the_reason():
     found = evaluate(parse_requirement("agreement >= 0.9"), comparison())
     assert (found.value, found.interval, found.why) == (0.98, Interval(low=0.95, high=0.99), "")
     assert "floating-point" in evaluate(parse_requirement("relative_difference_p50 < 1"), comparison()).why

@@ -1,4 +1,4 @@
-"""What people write for resources, and what it comes to."""
+"""Users' values for resources, and their meaning."""
 
 import pytest
 
@@ -64,7 +64,7 @@ def test_one_name_twice_is_refused():
         parse_resources(["workers=1", "workers=2"])
 
 
-def test_what_is_said_now_takes_the_place_of_what_was_said_before():
+def test_new_resources_replace_earlier_ones():
     before = Resources(memory="1GB", workers=2)
     assert before.overridden({}) == before
     assert before.overridden({"workers": 4}) == Resources(memory=10**9, workers=4)
@@ -104,7 +104,7 @@ def test_more_than_a_machine_has_is_refused_with_what_there_is():
         require_capacity(Resources(memory=2 * 10**9), cpus=2, memory=10**9)
 
 
-def test_resources_are_told_in_words():
+def test_resources_are_shown_in_words():
     assert Resources().words == ""
     assert Resources(workers=1, cpu=0.5, memory=512 * 10**6, gpu="0", threads=1).words == (
         "1 worker, cpu 0.5, memory 512 MB, gpu 0, 1 thread a worker"

@@ -1,4 +1,4 @@
-"""The runs of a validation, over a runner that is told what comes of each: their states, names and gates."""
+"""The runs of a validation, with a runner of given outcomes: their states, names and gates."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ def planned(path="/p/a.ipynb", **more):
 
 
 class Answers:
-    """A model's server, as far as runs ask for it."""
+    """A model's server, as far as runs need it."""
 
     def __init__(self, why=""):
         self.why = why
@@ -37,7 +37,7 @@ class Answers:
 
 
 class Runner:
-    """Keeps the jobs; what comes of each is told by its output's name, else it is done."""
+    """Keeps the jobs; the name of the output sets the outcome, default: done."""
 
     def __init__(self, ran=None):
         self.ran, self.jobs = ran or {}, []
@@ -59,7 +59,7 @@ def runs(several, sides, runner, how=None, subject=None):
     ).all(sides)
 
 
-def test_a_run_whose_model_cannot_be_served_has_failed_and_what_never_began_was_not_run():
+def test_a_run_without_a_served_model_fails_and_later_runs_are_not_run():
     two = [planned(), planned("/p/b.ipynb")]
     done, stopped = runs(two, Servers(Answers("it did not answer"), None), Runner(), RunOptions(fail_fast=True))
     assert stopped is None

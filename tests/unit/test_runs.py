@@ -1,4 +1,4 @@
-"""The runs of a validation, with what runs and judges them played by hand."""
+"""The runs of a validation, with fakes of the runner and the judge."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ JUDGED = GateResult(expression="a >= 1", verdict="inconclusive", sentence="?")
 
 @pytest.fixture
 def runs():
-    """What comes of two notebooks that record ``a`` and ``b``, by a judge's two functions."""
+    """The outcomes of two notebooks that record ``a`` and ``b``, by a judge's two functions."""
 
     def found(interval, judge):
         notebooks = [
@@ -36,7 +36,7 @@ def runs():
 
 
 @pytest.mark.parametrize("broken", ["interval", "judge"])
-def test_what_cannot_be_judged_fails_its_own_run_and_keeps_what_was_measured(runs, broken):
+def test_an_error_of_a_gate_fails_its_own_run_and_keeps_its_metrics(runs, broken):
     def fails_for_a(given, *more):
         if "a" in (getattr(given, "name", ""), getattr(more[0][0], "name", "") if more else ""):
             raise MemoryError("20 GB")

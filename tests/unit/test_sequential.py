@@ -214,7 +214,7 @@ def test_the_ranks_around_the_median(n, ranks):
 
 @pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
 @pytest.mark.parametrize("n", [1, 7, 100, 1000])
-def test_the_ranks_around_a_quantile_are_those_whose_counts_are_not_refuted(share, n):
+def test_the_interval_of_a_quantile_has_the_ranks_that_the_counts_do_not_refute(share, n):
     low, high = quantile_bounds(n, share)
     for count in range(n + 1):
         refuted = log_evidence(count, n, share) >= log(20)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 PRINTS = """
 import sys
@@ -17,7 +18,7 @@ sys.exit(7)
 
 
 def exit_code(forgiving):
-    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+    with Path("/dev/full").open("w") as full:
         code = PRINTS.format(path=sys.path[0], forgiving=forgiving)
         return subprocess.run([sys.executable, "-c", code], stdout=full, stderr=full, check=False).returncode
 

@@ -44,7 +44,7 @@ def test_a_key_that_not_all_objects_have_is_not_required():
     assert set(schema["properties"]) == {"a", "b"}
 
 
-def test_lengths_are_fixed_when_asked_for():
+def test_lengths_are_fixed_on_request():
     assert infer_schema([[1, 2], [3, 4]], fixed_lengths=True)["maxItems"] == 2
     assert "maxItems" not in infer_schema([[1, 2], [3]], fixed_lengths=True)
 

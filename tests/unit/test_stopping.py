@@ -1,4 +1,4 @@
-"""One Ctrl-C is enough: those that follow it do not take along what it left to be stored."""
+"""One Ctrl-C is enough: further ones do not destroy the results that it left to be stored."""
 
 import signal
 import threading

@@ -1,4 +1,4 @@
-"""What pydantic writes as JSON Schema is demanded, and said in plain words."""
+"""The constraints of pydantic's JSON Schema are enforced, with plain messages."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def refusal(schema, instance):
         ({"type": ["integer", "string"]}, "x", 1.5, "a whole number or a string"),
     ],
 )
-def test_a_demand_holds_and_is_said(schema, good, bad, words):
+def test_a_gate_that_holds_is_shown(schema, good, bad, words):
     assert Validator(schema).validated([good]) == [good]
     assert words in refusal(schema, bad)["msg"]
 

@@ -72,7 +72,7 @@ def test_a_release_that_was_validated_again_is_named_once():
     assert chart["layer"][0]["encoding"]["x"]["axis"]["values"] == [0, 3]
 
 
-def test_what_was_measured_once_or_never_is_no_chart():
+def test_a_metric_with_fewer_than_two_measurements_is_no_chart():
     assert validation_charts([]) == []
     assert validation_charts(releases([0.9])) == []
     assert validation_charts([validation(), validation()]) == []

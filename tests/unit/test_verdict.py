@@ -12,7 +12,7 @@ FLOATS = {"p50": 0.02, "p90": 0.1, "p99": 0.25, "max": 0.3}
 
 
 def shadow(pairs=1000, *, agreed=None, rows=None, mirrored=None, errors=0, refused=0, **more):
-    """Requests of one row, unless ``agreement`` or ``flips`` say otherwise."""
+    """Requests of one row, unless ``agreement`` or ``flips`` are set."""
     rows = pairs if rows is None else rows
     agreed = rows if agreed is None else agreed
     mirrored = pairs if mirrored is None else mirrored

@@ -18,7 +18,7 @@ NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
 def status(endpoint, *, gateway=True, detail="", public_url=None, **requests):
-    """As a target found it; ``requests``: what the gateway counted, by version."""
+    """A target's observation; ``requests``: the gateway's counts by version."""
     return EndpointStatus(
         name=endpoint.name,
         url="http://127.0.0.1:8780/tumour",
@@ -91,7 +91,7 @@ def test_a_card_says_how_its_release_does_and_what_it_counted():
     assert (gone.words, gone.healthy) == ("not running: 'nbdeploy reconcile' starts it", False)
 
 
-def test_of_a_release_that_came_since_the_last_look_nothing_is_said_that_is_not_known():
+def test_a_card_of_a_new_release_shows_only_known_values():
     three = SHADOWED.with_release(THREE, keep=True)
     (_, _, card) = view(three, status(SHADOWED)).cards
     assert (card.tag, card.healthy, card.health, card.counts) == ("tumour:three", False, "not checked yet", None)
@@ -103,7 +103,7 @@ def test_a_stopped_endpoint_says_so_and_keeps_the_cards_of_those_that_would_come
     assert [card.tag for card in shown.cards] == ["tumour:one", "tumour:two"]
 
 
-def test_clients_are_told_the_address_for_everybody_where_there_is_one():
+def test_clients_see_the_public_address_if_there_is_one():
     assert view(SHADOWED).url == "http://127.0.0.1:8780/tumour/predict"
     public = status(SHADOWED, public_url="https://hub.example.org/tumour")
     assert view(SHADOWED, public).url == "https://hub.example.org/tumour/predict"
@@ -119,7 +119,7 @@ def test_texts_of_users_stay_texts_as_they_are():
     assert len(shown.cards[0].notebook) == 306
 
 
-def test_a_revision_names_what_it_brought_and_what_it_made_stable_with_who_was_stable_before():
+def test_a_revision_names_its_new_releases_and_the_new_and_previous_stable():
     first = Endpoint.first(ONE)
     states = [first, SHADOWED, SHADOWED.with_traffic({"two": 40}, {}), SHADOWED.promoted()]
     rows = revision_rows([made(state) for state in reversed(states)])

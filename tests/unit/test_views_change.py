@@ -1,4 +1,4 @@
-"""What is said before a change, from values alone."""
+"""The preview of a change, from values alone."""
 
 from datetime import UTC, datetime
 
@@ -26,14 +26,14 @@ def test_clients_notice_canaries_promotions_starts_and_stops_and_no_copies():
     assert touches_clients(SHADOWED, STOPPED)
 
 
-def test_what_a_promotion_does_is_said_in_sentences():
+def test_the_effects_of_a_promotion_are_sentences():
     promoted = SHADOWED.promoted()
     assert said(PromoteRequest(name="tumour"), SHADOWED, promoted) == (
         "Without traffic, kept warm for 3 revisions: tumour:one.",
     )
 
 
-def test_going_back_says_who_made_what_and_what_is_started():
+def test_a_rollback_names_the_author_of_the_revision_and_the_releases_to_start():
     earlier = Revision(
         endpoint="tumour", revision=2, at=datetime(2026, 1, 2, 12, tzinfo=UTC), by="ada", reason="a try",
         change="tumour:two: no traffic → shadow 100 %", state=SHADOWED,
@@ -70,7 +70,7 @@ def test_stopping_what_is_stopped_asks_nothing():
     assert (shown.asks, shown.notes) == (False, ("The endpoint is stopped already: nothing changes.",))
 
 
-def test_another_mode_of_recording_is_said_and_touches_nobody():
+def test_another_mode_of_recording_is_shown_and_affects_no_client():
     change = TrafficRequest(name="tumour", record="meta")
     shown = preview_of(change, SHADOWED, SHADOWED.recording("meta"), history=(), keep_revisions=3)
     assert (shown.title, shown.asks) == ("Set records meta", False)

@@ -1,4 +1,4 @@
-"""The fields of a form and the programs beside it, from schemas alone."""
+"""The fields of a form and its programs, from schemas alone."""
 
 import ast
 import json
@@ -26,7 +26,7 @@ def one(schema, value=None, *, required=True):
     return field
 
 
-def test_each_property_is_a_field_with_the_examples_value_and_what_was_seen():
+def test_each_property_is_a_field_with_the_examples_value_and_the_observed_values():
     fields = fields_of(SCHEMA, ROWS[0])
     assert [(f.name, f.kind, f.value, f.help) for f in fields] == [
         ("age", "integer", 30, "the example has 30 to 41"),
@@ -37,7 +37,7 @@ def test_each_property_is_a_field_with_the_examples_value_and_what_was_seen():
     assert all(field.required and not field.nullable for field in fields)
 
 
-def test_what_was_seen_is_told_and_what_is_demanded_bounds_the_control():
+def test_observed_values_are_a_hint_and_required_ones_limit_the_control():
     field = one(with_seen({"type": "integer", "minimum": 0, "maximum": 255}, [{"x": 3}, {"x": 9}]), 3)
     assert (field.minimum, field.maximum) == (0, 255)
     seen = one(with_seen({"type": "number"}, [3.0, 9.0, None]))

@@ -1,4 +1,4 @@
-"""A verb's result as a page, for what a job gave and for what was answered at once."""
+"""A verb's result as a page, of a job and of a fast verb."""
 
 import pytest
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import FunctionType
@@ -128,7 +129,7 @@ def _first_row(table: TableVariable, names: Sequence[str]) -> dict[str, str] | N
             column = table.value[name]
             value = column.iloc[0] if hasattr(column, "iloc") else column[0]
         value = value.item() if hasattr(value, "item") else value
-        if not _is_plain(value) or value != value:  # noqa: PLR0124 - NaN
+        if not _is_plain(value) or (isinstance(value, float) and math.isnan(value)):
             return None
         row[name] = repr(float(f"{value:.6g}")) if type(value) is float else repr(value)
     return row

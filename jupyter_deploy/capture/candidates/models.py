@@ -89,8 +89,8 @@ def candidates(namespace: Mapping[str, Any]) -> list[ModelVariable]:
         try:
             if type(value) is FunctionType:
                 functions[name] = value
-            elif (one := _candidate(name, value)) is not None:
-                models.append(one)
+            elif (model := _candidate(name, value)) is not None:
+                models.append(model)
         except Exception:  # noqa: BLE001, S112 - an unusual class must not hide the other models
             continue
     own_models = _with_parts(models)
@@ -171,13 +171,19 @@ def _inside(value: Any) -> Iterator[Any]:
 
 def _functions(functions: Mapping[str, FunctionType], models: Sequence[ModelVariable]) -> list[ModelVariable]:
     """Return the notebook's functions that call a model, directly or indirectly; else those that return a value."""
-    known = {id(one.value): one.variable for one in models}
-    mine = {name: one for name, one in functions.items() if one.__module__ == "__main__" and _answers(one)}
+    known = {id(model.value): model.variable for model in models}
+    mine = {
+        name: function
+        for name, function in functions.items()
+        if function.__module__ == "__main__" and _answers(function)
+    }
     calls: dict[str, tuple[str, ...]] = {}
     for _ in mine:  # until no more are known: a chain of calls is at most as long as the list of functions
         before = len(calls)
         for name, function in mine.items():
-            if name not in calls and (called := _called(function, known, {id(mine[one]): one for one in calls})):
+            if name not in calls and (
+                called := _called(function, known, {id(mine[caller]): caller for caller in calls})
+            ):
                 calls[name] = called
         if len(calls) == before:
             break
@@ -194,10 +200,10 @@ def _called(function: FunctionType, *known: Mapping[int, str]) -> tuple[str, ...
             reached.append(cell.cell_contents)
         except ValueError:  # not bound yet
             continue
-    for one in list(reached):
-        if type(one) in (dict, list, tuple) and len(one) <= 100:
-            reached += one.values() if type(one) is dict else one
-    return tuple(dict.fromkeys(names[id(one)] for one in reached for names in known if id(one) in names))
+    for value in list(reached):
+        if type(value) in (dict, list, tuple) and len(value) <= 100:
+            reached += value.values() if type(value) is dict else value
+    return tuple(dict.fromkeys(names[id(value)] for value in reached for names in known if id(value) in names))
 
 
 def _names(code: CodeType) -> Iterator[str]:

@@ -86,7 +86,7 @@ def _table(name: str, value: Any) -> Iterator[TableVariable]:
         return
     if module_of(kind).partition(".")[0] not in ("pandas", "polars", "numpy", "torch", "geopandas"):
         return
-    called = next((one for base in bases_of(kind) if (one := _named(base)) in _KINDS), None)
+    called = next((known for known in map(_named, bases_of(kind)) if known in _KINDS), None)
     if called is None or not of_library(kind):
         return
     form, shape, library = _KINDS[called], tuple(value.shape), called.partition(".")[0]

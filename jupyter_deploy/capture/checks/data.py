@@ -157,7 +157,7 @@ def _is_searched(candidate: Candidate, training: TrainingTable) -> bool:
 
 def _prediction_calls(candidate: Candidate, training: TrainingTable) -> Iterator[tuple[int, ast.Call]]:
     names = names_of(candidate.live.source.variable)
-    for index in range(training.place + 1, len(training.statements)):
+    for index in range(training.fit_index + 1, len(training.statements)):
         for node in now(training.statements[index].tree):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
                 continue

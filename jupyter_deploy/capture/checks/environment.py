@@ -103,7 +103,7 @@ def lock_mismatch(proved: ProvedCandidate) -> Iterator[Finding]:
             message=f"{lock.name} cannot be read ({lock.unreadable}), so versions were not compared with it",
         )
     different = [
-        f"{name} {version} ({lock.name}: {lock.wanted(name)})"
+        f"{name} {version} ({lock.name}: {lock.allowed_versions(name)})"
         for name, version in proved.manifest.environment.distributions.items()
         if not lock.allows(name, version)
     ]

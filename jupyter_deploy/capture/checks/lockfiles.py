@@ -31,7 +31,7 @@ class Lock:
         # torch's 2.9.1+cpu is a build of 2.9.1, so the specifier allows it.
         return not pins or any(pin.contains(version, prereleases=True) for pin in pins)
 
-    def wanted(self, name: str) -> str:
+    def allowed_versions(self, name: str) -> str:
         """Return the allowed versions of a distribution in words."""
         return " or ".join(dict.fromkeys(str(pin).removeprefix("==") for pin in self.pins[canonicalize_name(name)]))
 
@@ -88,7 +88,7 @@ def _requirements(text: str) -> Iterator[tuple[str, str]]:
             requirement = Requirement(written)
         except InvalidRequirement:
             continue  # an option, a comment or a path
-        exact = any(one.operator in ("==", "===") for one in requirement.specifier)
+        exact = any(clause.operator in ("==", "===") for clause in requirement.specifier)
         if exact and (requirement.marker is None or requirement.marker.evaluate()):
             yield requirement.name, str(requirement.specifier)
 

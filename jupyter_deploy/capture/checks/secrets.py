@@ -119,16 +119,22 @@ def _walk(model: Any, name: str, hits: list[tuple[str, Hit]], texts: list[tuple[
             if len(seen) + len(queue) > _OBJECTS:
                 complete = False
                 break
-            if isinstance(child, bytes) and len(child) <= 4096:
-                child = child.decode("latin-1")  # noqa: PLW2901 - such as a key for hashing
-            if isinstance(child, str):
-                hits += [(path + step, hit) for hit in _under(step, child)]
-                if len(child) >= SHORTEST and letters < _LETTERS:
-                    texts.append((path + step, child))
-                    letters += len(child)
+            text = _text_of(child)
+            if text is not None:
+                hits += [(path + step, hit) for hit in _under(step, text)]
+                if len(text) >= SHORTEST and letters < _LETTERS:
+                    texts.append((path + step, text))
+                    letters += len(text)
             elif not isinstance(child, int | float | complex | None):
                 queue.append((path + step, child))
     return complete
+
+
+def _text_of(value: Any) -> str | None:
+    """Return a string, or short bytes such as a key for hashing, as text; else None."""
+    if isinstance(value, bytes) and len(value) <= 4096:
+        return value.decode("latin-1")
+    return value if isinstance(value, str) else None
 
 
 def _under(step: str, value: str) -> list[Hit]:

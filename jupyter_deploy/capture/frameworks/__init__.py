@@ -19,7 +19,8 @@ GROUP = "nbdeploy.frameworks"
 def frameworks() -> tuple[Framework, ...]:
     """All that are installed, the plain one last."""
     found = {entry.name: entry for entry in metadata.entry_points(group=GROUP)}
-    return (*(one for _, entry in sorted(found.items()) if (one := _loaded(entry)) is not None), Framework())
+    loaded = (_loaded(entry) for _, entry in sorted(found.items()))
+    return (*(framework for framework in loaded if framework is not None), Framework())
 
 
 def _loaded(entry: metadata.EntryPoint) -> Framework | None:

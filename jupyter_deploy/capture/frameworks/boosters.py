@@ -38,7 +38,7 @@ class BoosterFiles:
     kinds : tuple of type
         The classes of its boosters; none while the library is not imported.
     write : callable
-        Writes a booster to a path and gives its state beside the file, and what else the loader needs, all hashable.
+        Writes a booster to a path and returns the state that the file lacks and the loader's other arguments; hashable.
         It may raise ``Unwritable``.
     """
 

@@ -42,7 +42,7 @@ class LightGBM(Boosted):
 
 
 def _write(booster: Any, path: Path) -> tuple[Any, ...]:
-    """All trees, also those after the best iteration: which of them answer is told by the state beside them."""
+    """All trees, also those after the best iteration: the state next to them selects those that answer."""
     state = booster.__getstate__()
     model = state.pop("_handle", None)
     if model is None:

@@ -62,7 +62,7 @@ class ArrayWriter:
 
 
 def _entry(name: str, array: Any) -> Entry:
-    """An array in Fortran's order is told as its transpose, which is what lies in memory."""
+    """An array in Fortran's order is written as its transpose, which is the order in memory."""
     lying = array if array.flags.c_contiguous else array.T
     code = CODES.get(lying.dtype.name, BYTES) if lying.dtype.isnative else BYTES
     shape = lying.shape if code != BYTES or lying.dtype.name == "uint8" else (lying.nbytes,)

@@ -84,7 +84,7 @@ class Onnx(Framework):
     def features(self, model: Any) -> tuple[str, ...] | None:
         """The names of its inputs, where each is a column."""
         inputs = model.session.get_inputs()
-        return tuple(one.name for one in inputs) if len(inputs) > 1 else None
+        return tuple(node.name for node in inputs) if len(inputs) > 1 else None
 
     def hyperparameters(self, model: Any) -> dict[str, Any]:
         about = model.session.get_modelmeta()
@@ -156,7 +156,7 @@ class OnnxWriter:
 
 
 def _beside(path: Path) -> list[str]:
-    """Files beside it that hold its large weights. Without the library onnx it is not known; the replay will tell."""
+    """Files next to it with its large weights. Without the library onnx they are unknown; the replay tests them."""
     try:
         import onnx  # only these models need it
         from onnx.external_data_helper import ExternalDataInfo, uses_external_data

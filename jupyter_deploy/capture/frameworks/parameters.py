@@ -11,7 +11,7 @@ from typing import Any
 from jupyter_deploy.domain.secret_names import hide_secrets
 
 LONGEST = 50
-"""Items of a list or an array; a longer one is told by its size and a digest."""
+"""The most items of a list or an array; a longer one is replaced by its size and a digest."""
 
 TEXT_LIMIT = 200
 _DEPTH = 4
@@ -20,9 +20,9 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def parameters_of(estimator: Any) -> dict[str, Any]:
-    """What ``get_params`` tells, nested estimators' as ``step__name``; empty where it cannot be asked.
+    """The result of ``get_params``, nested estimators' as ``step__name``; empty if it raises.
 
-    An estimator as a value is told by its class. Values of names that say a secret are not kept.
+    An estimator as a value is replaced by its class. Values under the name of a secret are not kept.
     """
     try:
         found = dict(estimator.get_params(deep=True))

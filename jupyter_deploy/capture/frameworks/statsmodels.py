@@ -119,9 +119,9 @@ class _Formulas:
 
 
 def _borrowed(spec: Any, data: Any) -> dict[str, Any]:
-    """What the formula's terms use beside columns, by name: functions, constants, modules.
+    """The names in the formula's terms that are no columns, with their values: functions, constants, modules.
 
-    patsy keeps what it found; formulaic does not, so that it is looked up where a notebook's names are.
+    patsy keeps these values; formulaic does not, so they are looked up in the notebook's namespace.
     """
     names = {name for code in _factors(spec) for name in _names(code)} - set(map(str, getattr(data, "frame", ())))
     found: dict[str, Any] = {}

@@ -105,7 +105,7 @@ def asked_for_answers(module: Any) -> Iterator[tuple[str, ...]]:
 
 
 def described(module: Any) -> dict[str, Any]:
-    """Sizes and layers; a layer is told by its own words."""
+    """Sizes and layers; a layer by its own ``repr``."""
     parameters = list(module.parameters())
     leaves = {name: repr(part) for name, part in module.named_modules() if name and not any(part.children())}
     told = dict(list(leaves.items())[:_LAYERS_TOLD])
@@ -153,11 +153,11 @@ class StorageWriter:
                 self.in_training[type(part).__name__] = None
             return None
         typed = isinstance(part, torch.storage.TypedStorage)
-        storage = part._untyped_storage if typed else part  # noqa: SLF001 - torch.save does so
-        if storage._cdata not in self._entries:  # noqa: SLF001 - one storage's identity, as for torch.save
-            self._entries[storage._cdata] = self._entry(storage)  # noqa: SLF001
+        storage = part._untyped_storage if typed else part
+        if storage._cdata not in self._entries:
+            self._entries[storage._cdata] = self._entry(storage)
             self._kept.append(storage)
-        name = self._entries[storage._cdata].name  # noqa: SLF001
+        name = self._entries[storage._cdata].name
         return FILE, name, part.dtype if typed else torch.uint8, torch.serialization.location_tag(storage)
 
     def finish(self) -> dict[str, str]:
@@ -177,7 +177,7 @@ class StorageWriter:
                 self._named.setdefault(address, (name, tensor))
 
     def _entry(self, storage: Any) -> Entry:
-        name, tensor = self._named.get(storage._cdata, ("tensor", None))  # noqa: SLF001
+        name, tensor = self._named.get(storage._cdata, ("tensor", None))
         code, shape = BYTES, (storage.nbytes(),)
         if tensor is not None and tensor.is_contiguous() and tensor.nbytes == storage.nbytes():
             known = CODES.get(str(tensor.dtype).removeprefix("torch."))
@@ -201,9 +201,9 @@ def _content(storage: Any) -> memoryview:
 def _minds(module: Any, torch: Any) -> bool:
     """Whether it is of those that answer otherwise in train mode."""
     layers = torch.nn.modules
-    if isinstance(module, layers.dropout._DropoutNd):  # noqa: SLF001 - what all of them are
+    if isinstance(module, layers.dropout._DropoutNd):
         return bool(module.p)
-    return isinstance(module, layers.batchnorm._BatchNorm) or bool(  # noqa: SLF001 - as above
+    return isinstance(module, layers.batchnorm._BatchNorm) or bool(
         isinstance(module, layers.rnn.RNNBase | layers.activation.MultiheadAttention) and module.dropout
     )
 
@@ -251,7 +251,7 @@ def _tensors(module: Any) -> Iterator[Any]:
 def _address(tensor: Any) -> int | None:
     """That of its storage; None for one that has none of its own, such as a sparse one."""
     try:
-        address: int = tensor.untyped_storage()._cdata  # noqa: SLF001 - one storage's identity, as for torch.save
+        address: int = tensor.untyped_storage()._cdata
     except (NotImplementedError, RuntimeError):
         return None
     return address

@@ -56,7 +56,7 @@ def _booster(model: Any) -> Any:
 
 
 def _write(booster: Any, path: Path) -> tuple[Any, ...]:
-    """The state beside XGBoost's own, and the number of threads, which is no part of the model's file."""
+    """The state that is not XGBoost's own, and the number of threads, which is not in the model's file."""
     if booster.handle is None or booster.num_features() == 0:
         raise Unwritable
     booster.save_model(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 Schema = dict[str, Any]
@@ -172,7 +172,7 @@ def _seen(plain: list[Any], schema: Schema) -> dict[str, Any]:
 def _moment(text: str) -> tuple[float, str]:
     try:
         moment = datetime.fromisoformat(text)
-        return (moment.timestamp() if moment.tzinfo else (moment - datetime(1970, 1, 1)).total_seconds(), text)  # noqa: DTZ001
+        return (moment.timestamp() if moment.tzinfo else moment.replace(tzinfo=UTC).timestamp(), text)
     except (ValueError, OverflowError):
         return 0.0, text
 

@@ -26,7 +26,7 @@ class PublishRequest(Request):
     materials (CycloneDX) is attached to the image, and with a key a signature.
 
     A release that does not pass its endpoint's gates is refused. For example:
-    nbdeploy publish churn --to registry.example/team/churn. Details: docs/publish.md.
+    nbdeploy publish churn --to registry.example/team/churn. Details: docs/how-to/publish-an-image.md.
     """
 
     name: EndpointName
@@ -99,7 +99,7 @@ class ComposeRequest(Request):
     records. Each release with traffic must be published. The gateway's image, Envoy on the stable release's base, is
     built and pushed too.
 
-    For example: nbdeploy compose churn. Details: docs/publish.md.
+    For example: nbdeploy compose churn. Details: docs/how-to/run-an-endpoint-with-compose.md.
     """
 
     name: EndpointName

@@ -299,7 +299,7 @@ class Endpoint(Value):
         """The same traffic, running, with this release in place of the one of the same tag."""
         return self._next(self._releases_with(release), self.traffic)
 
-    def wanted(self, keep_revisions: int) -> list[Release]:
+    def releases_to_run(self, keep_revisions: int) -> list[Release]:
         """The releases that should run: with traffic, or idle for fewer than ``keep_revisions`` revisions."""
         if not self.running:
             return []

@@ -17,39 +17,11 @@ from jupyter_deploy.domain.requests import Request
 from jupyter_deploy.faces.arguments import Output, add_command, join_pairs
 from jupyter_deploy.faces.render.collision import check_distributions
 from jupyter_deploy.faces.render.commands import escape_commands, escape_json
+from jupyter_deploy.faces.render.error_codes import INTERNAL, USAGE, error_code
 from jupyter_deploy.faces.render.output import as_json, write
 from jupyter_deploy.system.process_defaults import without_slow_formats
 from jupyter_deploy.verbs import BY_NAME, OPERATIONS, Operation
 
-# Exit codes by error code; others are 3 (target or internal error).
-EXIT_CODES = {
-    "refused": 1,
-    "conflict": 1,
-    "guard_failed": 1,
-    "gate_failed": 1,
-    "gate_inconclusive": 4,
-    "replay_failed": 1,
-    "untrusted": 1,
-    "candidate_unhealthy": 1,
-    "invalid_input": 2,
-    "invalid_name": 2,
-    "unknown_endpoint": 2,
-    "unknown_release": 2,
-    "unknown_revision": 2,
-    "unknown_source": 2,
-    "unknown_target": 2,
-    "unknown_job": 2,
-    "invalid_example": 2,
-    "invalid_traffic": 2,
-    "no_candidate": 2,
-    "not_capturable": 2,
-    "base_unfit": 2,
-    "signature_mismatch": 2,
-    "wrong_distribution": 2,
-    "kernel_died": 138,
-}
-USAGE = 2
-INTERNAL = 3
 INTERRUPTED = 130
 TERMINATED = 143
 
@@ -96,7 +68,7 @@ def _run(tokens: list[str]) -> int:
         return USAGE
     except DeployError as error:
         _print_error(error, tokens)
-        return EXIT_CODES.get(error.code, INTERNAL)
+        return error_code(type(error)).exit_code
     except (KeyboardInterrupt, Terminated) as error:
         write(f"interrupted; {interruption_notes(error)}", sys.stderr)
         return INTERRUPTED if isinstance(error, KeyboardInterrupt) else TERMINATED

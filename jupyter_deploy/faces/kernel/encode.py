@@ -15,7 +15,7 @@ Signature = Mapping[str, Any]
 """The signature of ``/metadata``: container, parameters, instance_schema, answer_dtype."""
 
 
-def encode_instances(X: Any, signature: Signature) -> tuple[list[Any], bool]:  # noqa: N803 - as everywhere
+def encode_instances(batch: Any, signature: Signature) -> tuple[list[Any], bool]:
     """Encode the instances; True with a single call, whose answer is not a list.
 
     Raises
@@ -25,8 +25,8 @@ def encode_instances(X: Any, signature: Signature) -> tuple[list[Any], bool]:  #
     """
     try:
         if signature["container"] == "call":
-            return _calls(X, signature)
-        return _rows(X, signature), False
+            return _calls(batch, signature)
+        return _rows(batch, signature), False
     except (TypeError, ValueError) as error:
         raise InvalidInput(
             f"this cannot be sent as JSON: {error}", "give what the notebook's model takes: a table, an array, a list"
@@ -50,19 +50,19 @@ def encode_call(arguments: Sequence[Any], named: Mapping[str, Any], signature: S
     return to_json(given)
 
 
-def _rows(X: Any, signature: Signature) -> list[Any]:  # noqa: N803
-    if isinstance(X, Mapping | str):
-        return [to_json(X)]  # one row, one text
-    if hasattr(X, "collect") and hasattr(X, "collect_schema"):
-        X = X.collect()  # noqa: N806
+def _rows(batch: Any, signature: Signature) -> list[Any]:
+    if isinstance(batch, Mapping | str):
+        return [to_json(batch)]  # one row, one text
+    if hasattr(batch, "collect") and hasattr(batch, "collect_schema"):
+        batch = batch.collect()
     of_frame = signature["container"] == "frame"
-    if hasattr(X, "columns") and not of_frame:
-        X = X.to_numpy()  # noqa: N806
-    if hasattr(X, "toarray"):  # a sparse matrix
-        X = X.toarray()  # noqa: N806
-    rows = to_json(X)
+    if hasattr(batch, "columns") and not of_frame:
+        batch = batch.to_numpy()
+    if hasattr(batch, "toarray"):  # a sparse matrix
+        batch = batch.toarray()
+    rows = to_json(batch)
     if not isinstance(rows, list):
-        raise TypeError(f"a {type(X).__name__} is no table")
+        raise TypeError(f"a {type(batch).__name__} is no table")
     if of_frame and rows and isinstance(rows[0], list):
         return _named(rows, list(signature["instance_schema"].get("properties", {})))
     return rows
@@ -76,14 +76,15 @@ def _named(rows: list[Any], names: list[str]) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _calls(X: Any, signature: Signature) -> tuple[list[Any], bool]:  # noqa: N803
+def _calls(batch: Any, signature: Signature) -> tuple[list[Any], bool]:
     names = list(signature["parameters"])
-    if hasattr(X, "columns"):
-        rows = to_json(X)
+    if hasattr(batch, "columns"):
+        rows = to_json(batch)
         return ([row[names[0]] if list(row) == names else row for row in rows] if len(names) == 1 else rows), False
-    if isinstance(X, list) or (hasattr(X, "shape") and len(X.shape) > 0) or type(X).__name__ == "Series":
-        return [_one_call(item, names) for item in (X if isinstance(X, list) else list(X))], False
-    return [_one_call(X, names)], True
+    is_array = hasattr(batch, "shape") and len(batch.shape) > 0
+    if isinstance(batch, list) or is_array or type(batch).__name__ == "Series":
+        return [_one_call(item, names) for item in (batch if isinstance(batch, list) else list(batch))], False
+    return [_one_call(batch, names)], True
 
 
 def _one_call(item: Any, names: list[str]) -> Any:

@@ -82,7 +82,7 @@ def _serve(call: str, snapshot: Snapshot, endpoint: str | None, ports: Ports) ->
         atexit.register(_end, os.getpid())
     model = ServedModel(server.url_for("by-hand"), snapshot.tag, _explaining(server))
     _served[snapshot.tag] = (model, server)
-    print(served_line(call, snapshot.tag, endpoint, ports.store))  # noqa: T201 - what the cell shows
+    print(served_line(call, snapshot.tag, endpoint, ports.store))
     return model
 
 

@@ -88,7 +88,7 @@ def _panel() -> Callable[..., Any]:
 def _result(result: Any, output: str, operation: Operation) -> Any:
     if isinstance(result, Iterator):
         for record in result:  # until the kernel is interrupted
-            print(record.model_dump_json() if output == "json" else text(record, operation))  # noqa: T201 - the cell's output
+            print(record.model_dump_json() if output == "json" else text(record, operation))
         return None
     if output == "json":
         return (
@@ -139,7 +139,7 @@ def _magic(function: Callable[..., Any], help_: str) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapped(line: str, cell: str | None = None) -> Any:
         if "--help" in line.split():
-            print(help_)  # noqa: T201 - the cell's output
+            print(help_)
             return None
         with readable_errors():
             return function(line) if cell is None else function(line, cell)

@@ -154,7 +154,7 @@ class _Rows:
         began = perf_counter()
         value = _number(title, self._statistic(*arrays))
         if (long := (perf_counter() - began) * REPLICATES) >= _LONG_SECONDS:
-            print(f"resampling {title}: {called} is called {REPLICATES} times, for about {long:.0f} s")  # noqa: T201
+            print(f"resampling {title}: {called} is called {REPLICATES} times, for about {long:.0f} s")
         replicates = _replicates(self._statistic, arrays, count)
         dropped = int(np.isnan(replicates).sum())
         return Measured(name, value, count, group, called, replicates=replicates, dropped=dropped)
@@ -218,7 +218,8 @@ def _columns(title: str, by: Any, count: int) -> dict[str, list[str]]:
 
 
 def _label(value: Any) -> str:
-    missing = value is None or value != value or str(value) in ("NaT", "<NA>")  # noqa: PLR0124 - NaN is not itself
+    is_nan = isinstance(value, float) and math.isnan(value)
+    missing = value is None or is_nan or str(value) in ("NaT", "<NA>")
     return _MISSING if missing else str(value)
 
 

@@ -179,7 +179,7 @@ def _show(document: dict[str, Any], words: str, edge: str = "#6b7f99") -> None:
     if RECORDED in os.environ:
         document = _numbered(document, shell)
     if shell is None:
-        print(words)  # noqa: T201 - a plain Python process has no other display
+        print(words)
         return
     from IPython.display import display
 

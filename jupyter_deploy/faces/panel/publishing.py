@@ -35,11 +35,11 @@ class Shown:
     tag, to
         The release, and where it is to go.
     step, steps
-        How far it is, for a bar.
+        The progress, for a bar.
     lines
-        What was done so far, such as layers with their sizes; the last one goes on.
+        The finished parts, such as layers with their sizes; the last one is in progress.
     page
-        What came of it: ``headline``, ``facts``, the table ``layers`` with its ``head``, and ``command``.
+        The result: ``headline``, ``facts``, the table ``layers`` with its ``head``, and ``command``.
     """
 
     number: int

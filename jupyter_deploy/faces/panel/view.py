@@ -63,7 +63,7 @@ _SAVED_STYLE = """<style>
 
 
 def saved_html(status: EndpointStatus, history: Sequence[Revision], problem: Json | None, at: datetime) -> str:
-    """The last state as HTML without scripts, for whoever opens the notebook without this kernel."""
+    """The last state as HTML without scripts, for a notebook that is open without this kernel."""
     when = f"{at:%Y-%m-%d %H:%M:%S} UTC"
     trouble = f"<p>{html.escape(problem['message'])}</p>" if problem else ""
     pages = [as_html(page(status))]

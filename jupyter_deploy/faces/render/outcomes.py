@@ -8,7 +8,8 @@ from jupyter_deploy.domain.images.published import Verified
 from jupyter_deploy.domain.results import AtBoot, Prediction, Reconciled
 from jupyter_deploy.domain.validation.validation import Validation, Verdict
 
-NOT_MET, USAGE, INTERNAL, INCONCLUSIVE, KERNEL_DIED = 1, 2, 3, 4, 138
+from .error_codes import INCONCLUSIVE, INTERNAL, KERNEL_DIED, NOT_MET, USAGE
+
 _STOPPED = {"interrupted": 130, "terminated": 143}
 _VERDICTS: dict[Verdict, int] = {"pass": 0, "fail": NOT_MET, "inconclusive": INCONCLUSIVE}
 

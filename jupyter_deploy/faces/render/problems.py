@@ -1,4 +1,4 @@
-"""Problems (RFC 9457): the table of error codes, and the conversion of errors for HTTP and jobs. Pure."""
+"""Problems (RFC 9457): the conversion of errors for HTTP and jobs. Pure."""
 
 from __future__ import annotations
 
@@ -9,46 +9,8 @@ from pydantic import ValidationError
 from jupyter_deploy.domain.errors import CheckFailed, DeployError, GateFailed, InvalidInput, interruption_notes
 from jupyter_deploy.domain.jobs import Problem
 
-# An error's code -> HTTP status and title.
-PROBLEMS: dict[str, tuple[int, str]] = {
-    "unknown_endpoint": (404, "There is no such endpoint"),
-    "unknown_release": (404, "There is no such release"),
-    "unknown_revision": (404, "There is no such revision"),
-    "unknown_source": (404, "There is no such variable, notebook or snapshot"),
-    "unknown_target": (404, "There is no such target"),
-    "unknown_record": (404, "There is no such record"),
-    "unknown_job": (404, "There is no such job"),
-    "invalid_input": (422, "The request is invalid"),
-    "invalid_name": (422, "The name is invalid"),
-    "invalid_example": (422, "The example cannot be used"),
-    "invalid_traffic": (422, "The shares are invalid"),
-    "no_candidate": (422, "There is no candidate"),
-    "not_capturable": (422, "The model cannot leave its notebook"),
-    "base_unfit": (422, "The base image does not fit"),
-    "signature_mismatch": (422, "The model would not understand the endpoint's requests"),
-    "refused": (409, "Refused"),
-    "conflict": (409, "Another client changed the endpoint first"),
-    "guard_failed": (409, "A check refuses this deploy"),
-    "gate_failed": (409, "A gate does not hold"),
-    "gate_inconclusive": (409, "There is too little evidence yet for a gate"),
-    "replay_failed": (409, "A clean process does not answer as the notebook did"),
-    "untrusted": (409, "The snapshot is not trusted"),
-    "candidate_unhealthy": (409, "The candidate is not healthy"),
-    "error": (500, "The operation failed"),
-    "target_error": (500, "The target of the endpoints failed"),
-    "start_failed": (500, "The release did not start"),
-    "environment_changed": (500, "The environment has changed"),
-    "environment_not_built": (500, "The release's environment could not be made"),
-    "envoy_missing": (500, "The gateway's program is missing"),
-    "tool_missing": (500, "A program is missing"),
-    "image_not_built": (500, "The image could not be built"),
-    "registry_error": (502, "The registry refused the operation"),
-    "route_not_confirmed": (500, "The gateway did not confirm the change"),
-    "notebook_failed": (500, "A notebook's cell failed"),
-    "kernel_died": (500, "A notebook's kernel died"),
-    "store_error": (500, "The store cannot be used"),
-    "wrong_distribution": (500, "Another project owns the import name"),
-}
+from .error_codes import error_code
+
 BUG = "bug"
 
 
@@ -68,13 +30,11 @@ def problem_of(error: BaseException) -> Problem:
             remedy="please report it with the lines below",
             details="".join(traceback.format_exception(error)),
         )
-    # A subclass in a target or an adapter has the status and title of its parent.
-    codes = [getattr(kind, "code", "") for kind in type(error).__mro__]
-    status, title = next(PROBLEMS[code] for code in codes if code in PROBLEMS)
+    row = error_code(type(error))
     return Problem(
         code=error.code,
-        title=title,
-        status=status,
+        title=row.title,
+        status=row.status,
         detail=error.message,
         remedy=error.remedy,
         details=error.details,
@@ -86,13 +46,13 @@ def problem_of(error: BaseException) -> Problem:
 def _of_validation(error: ValidationError) -> Problem:
     """Convert a validation error: each invalid field, without its value, which may be long or secret."""
     errors = error.errors(include_url=False, include_context=False, include_input=False)
-    messages = [(one["loc"], one["msg"].removeprefix("Value error, ")) for one in errors]
+    messages = [(item["loc"], item["msg"].removeprefix("Value error, ")) for item in errors]
     named = [f"{'.'.join(map(str, loc))}: {words}" if loc else words for loc, words in messages]
-    status, title = PROBLEMS[InvalidInput.code]
+    row = error_code(InvalidInput)
     return Problem(
         code=InvalidInput.code,
-        title=title,
-        status=status,
+        title=row.title,
+        status=row.status,
         detail="; ".join(named),
         remedy="correct the named fields and send the request again",
         errors=tuple({"loc": list(loc), "msg": words} for loc, words in messages),

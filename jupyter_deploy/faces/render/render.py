@@ -93,7 +93,7 @@ def register_formatters(shell: Any) -> None:
     formatters = shell.display_formatter.formatters
     for kind in (Listing, *_operations().values):
         formatters["text/html"].for_type(kind, html)
-        formatters["text/plain"].for_type(kind, lambda value, printer, cycle: printer.text(text(value)))  # noqa: ARG005
+        formatters["text/plain"].for_type(kind, lambda value, printer, _cycle: printer.text(text(value)))
     for kind, operation in _operations().values.items():
         if operation.charts:
             shell.display_formatter.ipython_display_formatter.for_type(kind, _display_charted)

@@ -67,11 +67,11 @@ def main() -> int:
             return 0
         results = reconcile_all(wiring.ports, lambda _step: None)
     except DeployError as error:
-        print(error)  # noqa: T201 - the server logs it
+        print(error)
         return 1
     started = [tag for result in results for tag in result.started]
     failed = [f"{tag}: {why}" for result in results for tag, why in result.failed.items()]
-    print("; ".join(failed) or f"brought back {', '.join(started) or 'nothing: everything ran'}")  # noqa: T201
+    print("; ".join(failed) or f"brought back {', '.join(started) or 'nothing: everything ran'}")
     return 1 if failed else 0
 
 

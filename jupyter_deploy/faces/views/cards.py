@@ -35,7 +35,7 @@ def endpoint_view(
     ``status`` may be of a look before or after: what runs is looked at less often than the store.
     ``publications`` are the endpoint's, newest first; ``publish_to`` is the setting.
     """
-    warm = {release.tag for release in endpoint.wanted(keep_revisions)} | set(endpoint.traffic.tags())
+    warm = {release.tag for release in endpoint.releases_to_run(keep_revisions)} | set(endpoint.traffic.tags())
     shown = [release for release in endpoint.releases if release.tag in warm]
     shown.sort(key=lambda release: (_ORDER[endpoint.traffic.role_of(release.tag)], release.created_at))
     found = {release.tag: release for release in status.releases}

@@ -70,11 +70,11 @@ def consequences(
         return _of_stopping(before)
     said = []
     if isinstance(change, RollbackRequest):
-        wanted = back_to(change, before)
-        found = next((r for r in history if r.revision == wanted), None)
+        number = back_to(change, before)
+        found = next((r for r in history if r.revision == number), None)
         if found:
             because = f" ({found.reason})" if found.reason else ""
-            who = f"Revision {wanted} was made by {found.by}, {found.at:%Y-%m-%d %H:%M} UTC"
+            who = f"Revision {number} was made by {found.by}, {found.at:%Y-%m-%d %H:%M} UTC"
             said.append(f"{who}: {found.change}{because}.")
     gaining = before.gaining(after)
     if gaining and after.validations and not isinstance(change, RollbackRequest):
@@ -82,7 +82,7 @@ def consequences(
         said.append(f"Validated first, and refused if a gate fails, {gaining}: {gates}.")
     if not before.running:
         said.append("The endpoint is stopped: this starts it again.")
-    runs = {release.tag for release in before.wanted(keep_revisions)}
+    runs = {release.tag for release in before.releases_to_run(keep_revisions)}
     starting = [tag for tag in after.traffic.tags() if tag not in runs]
     if starting:
         said.append(f"Started first, and tested with the example: {', '.join(starting)}.")

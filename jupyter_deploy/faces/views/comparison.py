@@ -46,7 +46,7 @@ def _unreadable(lines: int) -> tuple[str, ...]:
 
 
 def unreadable(lines: int) -> str:
-    """What is said of lines that were torn by a kill, or are none of ours."""
+    """The note about lines that a kill tore, or that another program wrote."""
     return (
         f"{lines} line{'s' * (lines != 1)} of the records cannot be read and {'are' if lines != 1 else 'is'} left out"
     )

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 from jupyter_deploy.domain.base import Value
-from jupyter_deploy.domain.capture.candidates import ExampleGuess, ModelCandidate, Table  # noqa: F401 - documents too
 from jupyter_deploy.domain.jobs import Job, JobEvent
 from jupyter_deploy.domain.release.endpoint import Role
 
@@ -15,7 +14,7 @@ Chart = dict[str, Any]
 
 
 class JobWithEvents(Job):
-    """One job with all that was told of it, oldest first."""
+    """One job with all its events, oldest first."""
 
     events: tuple[JobEvent, ...]
 
@@ -121,9 +120,9 @@ class RevisionRow(Value):
 
 
 class EndpointView(Value):
-    """One endpoint as it is wanted and found; ``url`` is what clients post to, ``words`` its state.
+    """One endpoint, its desired and its observed state; ``url``: the address for clients, ``words``: its state.
 
-    ``publish_to``: where its images go when nothing else is said; empty: nothing says it.
+    ``publish_to``: the default destination of its images; empty: none is set.
     """
 
     name: str

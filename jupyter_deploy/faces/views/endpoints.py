@@ -17,7 +17,7 @@ from .rates import rates_of
 from .requests import EndpointRequest, EndpointsRequest
 
 
-def endpoints(request: EndpointsRequest, ports: Ports) -> EndpointsView:  # noqa: ARG001 - one shape
+def endpoints(_request: EndpointsRequest, ports: Ports) -> EndpointsView:
     """All endpoints, by name: one look at what runs, and no record is read."""
     rates = rates_of(ports.home)
     found = list_(ListRequest(), ports, lambda _: None)

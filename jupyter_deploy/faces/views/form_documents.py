@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from jupyter_deploy.domain.base import Value
-from jupyter_deploy.domain.capture.candidates import ExampleGuess, ModelCandidate, Table  # noqa: F401 - documents too
+from jupyter_deploy.domain.capture.candidates import ModelCandidate
 from jupyter_deploy.domain.release.resources import Resources
 
 

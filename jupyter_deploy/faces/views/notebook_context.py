@@ -25,7 +25,7 @@ from .form_documents import NearbyNotebook, NotebookContextView
 from .requests import NotebookContextRequest
 
 _BELOW = ("checks", "check", "validation", "validations", "tests")
-"""Folders beside a notebook in which people keep those that validate."""
+"""Folders next to a notebook that usually hold validation notebooks."""
 
 _MOST = 100
 _RECORDS = re.compile(r"\bjupyter_deploy\b[\s\S]*\b(?:metric|check)\s*\(")
@@ -74,7 +74,7 @@ def _name(path: Path, endpoints: Sequence[Endpoint], ports: Ports) -> str:
 
 
 def _same(one: Path, other: Path) -> bool:
-    """A kernel knows its folder without links, a server as it was told."""
+    """Whether two paths are one file: a kernel resolves links in its folder, a server does not."""
     return one.name == other.name and one.resolve() == other.resolve()
 
 

@@ -70,5 +70,5 @@ def compared(
         return shown
     verdict, sentence = in_a_sentence(then, now, ports)
     return shown.model_copy(
-        update={"verdict": verdict, "comparison": f"Of {now}, as a candidate beside {gaining}: {sentence}"}
+        update={"verdict": verdict, "comparison": f"Of {now}, as a candidate against {gaining}: {sentence}"}
     )

@@ -21,14 +21,14 @@ _SUMMARY = 120
 def records(request: RecordsRequest, ports: Ports) -> RecordsView:
     """A page, newest first."""
     endpoint = find(ports, request.name)
-    wanted = RecordFilter(
+    record_filter = RecordFilter(
         since=moment(request.since),
         role=request.role,
         status=request.status,
         release=endpoint.release(request.release).tag if request.release else None,
         text=request.text,
     )
-    found = ports.log.page(endpoint.name, wanted, before=request.before, limit=request.limit)
+    found = ports.log.page(endpoint.name, record_filter, before=request.before, limit=request.limit)
     notes = [unreadable(found.unreadable)] if found.unreadable else []
     if gone := ports.log.removed(endpoint.name):
         notes.append(f"{gone} records were purged or removed by retention")

@@ -70,7 +70,7 @@ class Effects:
             if isinstance(what, Path):
                 what = self._written(what)
             # The third frame; there is no public way to inspect callers.
-            caller = find_caller(sys._getframe(2)) if what else None  # noqa: SLF001
+            caller = find_caller(sys._getframe(2)) if what else None
             if what and caller and caller.place and not caller.importing and not self._is_known(caller.place, event):
                 self._effects.setdefault((caller.place, what), database)
         except Exception as error:  # noqa: BLE001 - an exception would reach the model's code

@@ -106,7 +106,7 @@ class Reads:
         try:
             given = _EVENTS[event](arguments)
             if given is not None and not given.startswith(LIBRARIES):  # most events come from imports
-                refused = self._note(given, event, arguments, sys._getframe(2))  # noqa: SLF001 - the caller's frame
+                refused = self._note(given, event, arguments, sys._getframe(2))
         except Exception as error:  # noqa: BLE001 - an exception would reach the model's code
             sys.stderr.write(f"the event {event} cannot be interpreted: {error!r}\n")
         finally:

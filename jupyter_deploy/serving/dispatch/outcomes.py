@@ -107,6 +107,6 @@ def _model_frames(trace: TracebackType | None) -> TracebackType | None:
 def _error(kind: str, reason: BaseException) -> dict[str, str]:
     try:
         message = str(reason)
-    except Exception:  # noqa: BLE001  an exception whose __str__ fails must still be recorded
+    except Exception:  # noqa: BLE001 - an exception whose __str__ fails must still be recorded
         message = "(its message cannot be formatted)"
     return {"type": kind, "message": message}

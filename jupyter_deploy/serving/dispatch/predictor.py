@@ -74,8 +74,7 @@ class Predictor:
             held += length
 
         try:
-            if context.deadline is not None and math.isnan(context.deadline):
-                raise Problem(400, "x-request-timeout-ms must be a whole number of milliseconds")  # noqa: TRY301
+            _check_deadline(context.deadline)
             pending.content = await body.read(context, receive, self._limit, reserve)
             if self._yields and pending.request.wants_events:
                 pending.events = Events(receive)
@@ -86,7 +85,7 @@ class Predictor:
             ):
                 pending.parsed = protocol.parse(pending.content, pending.request)
             self._queue.put(pending)
-        except Exception as error:  # noqa: BLE001  any error of reading refuses the request, and is recorded
+        except Exception as error:  # noqa: BLE001 - any error of reading refuses the request, and is recorded
             self._budget.release(held)
             return self._commit(outcomes.of_error(pending, error))
         try:
@@ -202,7 +201,7 @@ class Predictor:
                     requests, parsed_requests, _split(native, parsed_requests), strict=True
                 )
             ]
-        except BaseException as error:  # noqa: BLE001  a model may raise anything, even SystemExit
+        except BaseException as error:  # noqa: BLE001 - a model may raise anything, even SystemExit
             if len(requests) > 1:  # each alone, so one bad request fails alone
                 return [outcome for pending in requests for outcome in self._predict([pending])]
             return [outcomes.of_error(requests[0], error)]
@@ -226,6 +225,11 @@ class Predictor:
         return self._sink.commit([outcome])[0]
 
 
+def _check_deadline(deadline: float | None) -> None:
+    if deadline is not None and math.isnan(deadline):
+        raise Problem(400, "x-request-timeout-ms must be a whole number of milliseconds")
+
+
 def _parse(pending: PendingRequest) -> Outcome | None:
     """Parse the request; return an outcome if it is not answered, else None."""
     remaining = pending.remaining
@@ -234,7 +238,7 @@ def _parse(pending: PendingRequest) -> Outcome | None:
     try:
         if pending.parsed is None:
             pending.parsed = pending.protocol.parse(unpacked(pending.content, pending.request), pending.request)
-    except BaseException as error:  # noqa: BLE001  a parameter's class may raise anything
+    except BaseException as error:  # noqa: BLE001 - a parameter's class may raise anything
         return outcomes.of_error(pending, error)
     return None
 
@@ -260,7 +264,7 @@ def _deliver(batch: list[PendingRequest], answers: Callable[[], list[Response | 
         for pending, answer in zip(batch, answers(), strict=True):
             if not pending.response.done():
                 pending.response.set_result(answer)
-    except Exception as failure:  # noqa: BLE001  Front logs it
+    except Exception as failure:  # noqa: BLE001 - Front logs it
         for pending in batch:
             if not pending.response.done():
                 pending.response.set_exception(failure)

@@ -44,7 +44,7 @@ def stream_events(
                     break
                 items.append(to_json(item))
                 events.put(items[-1])
-    except BaseException as error:  # noqa: BLE001  a model may raise anything, even SystemExit
+    except BaseException as error:  # noqa: BLE001 - a model may raise anything, even SystemExit
         problem = commit(of_error(pending, error))
         if not items or problem is None:
             return problem

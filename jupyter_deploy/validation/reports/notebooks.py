@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from functools import cached_property
@@ -94,8 +95,8 @@ class Notebooks:
 def warm() -> None:
     """Import the dependencies of a report: half a second, while the notebooks run."""
     import vl_convert
-    from nbconvert.exporters import HTMLExporter  # noqa: F401
 
+    importlib.import_module("nbconvert.exporters")
     vl_convert.vegalite_to_svg({"mark": "point", "data": {"values": []}}, vl_version="5.20")
 
 

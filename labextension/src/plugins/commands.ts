@@ -9,7 +9,7 @@ import { labelsOf, type Verb, VERBS } from '../generated';
 import { INbdeploy } from '../tokens';
 
 /**
- * A command for every verb but deploy, whose dialog is a plugin of its own; and all of them in the
+ * A command for every verb but deploy, whose dialog has its own plugin; and all of them in the
  * palette.
  */
 export const commands: JupyterFrontEndPlugin<void> = {
@@ -38,7 +38,7 @@ export const commands: JupyterFrontEndPlugin<void> = {
           execute: async args => {
             const section = SIDEBAR_SECTIONS[verb];
             const name = typeof args.name === 'string' ? args.name : nbdeploy.deployments.opened;
-            if (section === null) nbdeploy.deployments.open(null); // the list, whatever is opened
+            if (section === null) nbdeploy.deployments.open(null); // the list, also if an endpoint is open
             if (section === null || (section !== undefined && name !== null)) {
               await app.commands.execute(
                 CommandIDs.open,
@@ -58,7 +58,7 @@ export const commands: JupyterFrontEndPlugin<void> = {
   }
 };
 
-/** What a command is given, as its form's controls hold it. */
+/** A command's arguments, as the form's controls hold them. */
 function textsOf(args: ReadonlyPartialJSONObject): Record<string, string> {
   const texts: Record<string, string> = {};
   for (const [name, value] of Object.entries(args)) {

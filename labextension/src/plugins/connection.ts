@@ -11,8 +11,7 @@ const ACTIVE_JOBS = 'nbdeploy:active-jobs';
 const OPENED = 'nbdeploy:opened';
 
 /**
- * The one connection to the server. After a reload it is there at once only if a job went on
- * before.
+ * The one connection to the server. After a reload it opens at once only if a job went on before.
  */
 export const connection: JupyterFrontEndPlugin<INbdeploy> = {
   id: 'nbdeploy:connection',
@@ -56,8 +55,8 @@ async function resume({ jobs, stream }: INbdeploy, state: IStateDB, restored: Pr
 }
 
 /**
- * After a reload the sidebar shows the endpoint that it showed before, and of it the same; what is
- * asked for first wins.
+ * After a reload the sidebar shows the same endpoint and section as before, unless the user has
+ * opened another one.
  */
 async function reopen({ deployments }: INbdeploy, state: IStateDB) {
   const saved = (await state.fetch(OPENED)) as { name?: unknown; section?: Section } | undefined;

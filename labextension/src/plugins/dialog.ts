@@ -141,7 +141,7 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
       name: tab => tab.id
     });
 
-    // After a reload: what was begun here and goes on is told of again.
+    // After a reload, notifications continue for the jobs of this tab.
     const resumed = (): void => {
       tabJobs.ids.forEach(id => {
         if (!tabs.find(tab => tab.id === tabId(id))) {
@@ -163,7 +163,7 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
   }
 };
 
-/** The plugin whose schema holds the settings. */
+/** The plugin with the schema of the settings. */
 const SETTINGS = 'nbdeploy:commands';
 
 function tabId(job: string): string {
@@ -171,7 +171,7 @@ function tabId(job: string): string {
 }
 
 /**
- * Asks once more for what gates refused. What its kernel captured is stored: it is not captured
+ * Repeats a request that gates refused. The captured snapshot is stored, so it is not captured
  * again.
  */
 async function forceJob(nbdeploy: INbdeploy, job: Job, reason: string): Promise<Job> {

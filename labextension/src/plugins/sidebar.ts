@@ -16,7 +16,7 @@ import { INbdeploy, SIDEBAR_ID } from '../tokens';
 
 const TAB_ID = 'nbdeploy-endpoint-';
 
-/** The Deployments sidebar. What it shows is loaded when it is first seen. */
+/** The Deployments sidebar. Its content is loaded when it is first shown. */
 export const sidebar: JupyterFrontEndPlugin<void> = {
   id: 'nbdeploy:sidebar',
   description: 'Endpoints, releases and jobs.',

@@ -16,7 +16,7 @@ export function ChangePreview(props: {
   const box = React.useRef<HTMLDivElement>(null);
   const { phase, number } = pending;
   React.useEffect(() => {
-    // The focus follows the question; a step of the work does not move it.
+    // The focus follows the question; a step of a running change does not move it.
     if (phase !== 'working' && phase !== 'loading') box.current?.focus({ preventScroll: true });
     box.current?.scrollIntoView({ block: 'nearest' });
   }, [phase, number]);

@@ -1,6 +1,6 @@
 /**
- * A Vega-Lite specification as wide as its place, drawn by Lab's own renderer, which is loaded with
- * the first chart.
+ * A Vega-Lite specification as wide as its container, drawn by JupyterLab's renderer, which is
+ * loaded with the first chart.
  */
 import * as React from 'react';
 
@@ -11,7 +11,7 @@ import { Waiting } from './parts';
 import { Rendered } from './rendered';
 import { useServices } from './services';
 
-/** What Lab puts around a chart. */
+/** The margin that JupyterLab adds around a chart. */
 const MARGIN_PX = 20;
 
 const MIME = 'application/vnd.vegalite.v5+json';
@@ -34,7 +34,7 @@ export function Chart(props: { spec: Spec; caption?: boolean }): React.JSX.Eleme
   }
   const shown = fitChart(spec, width);
   return (
-    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reached by keyboard
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- scrollable content must be reachable by keyboard
     <figure className="nbd-Chart" ref={place} tabIndex={scrolls ? 0 : undefined}>
       <figcaption>
         <h4>{shown.title}</h4>
@@ -48,7 +48,7 @@ export function Chart(props: { spec: Spec; caption?: boolean }): React.JSX.Eleme
         {failed && <p>{trans.__('The chart could not be drawn: %1', failed)}</p>}
       </figcaption>
       <div role="img" aria-label={shown.description || shown.title}>
-        {/* Vega's own roles within would name each mark, and some with nothing. */}
+        {/* Vega's own roles would give each mark a name, some of them empty. */}
         <div aria-hidden="true">
           {width > 0 &&
             shown.specs.map((one, i) => (
@@ -72,7 +72,7 @@ export function Chart(props: { spec: Spec; caption?: boolean }): React.JSX.Eleme
   );
 }
 
-/** An element's width in steps of eight pixels: a chart is drawn anew for each. */
+/** An element's width in steps of eight pixels: each new width draws the chart again. */
 function useWidth(element: React.RefObject<HTMLElement>): number {
   const [width, setWidth] = React.useState(0);
   React.useLayoutEffect(() => {
@@ -92,8 +92,8 @@ function useWidth(element: React.RefObject<HTMLElement>): number {
 }
 
 /**
- * Which kind of theme Lab shows: its renderer takes a chart's colours from it when it draws, and at
- * no other time.
+ * Whether JupyterLab's theme is light or dark: the renderer reads the theme's colours only when it
+ * draws.
  */
 function useTheme(): string {
   const now = (): string => document.body.dataset.jpThemeLight ?? '';

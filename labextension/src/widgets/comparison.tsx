@@ -1,6 +1,6 @@
 /**
- * A candidate against stable: the verdict, how agreement developed, latencies, and the rows that
- * flipped.
+ * A candidate against stable: the verdict, the agreement over time, latencies, and the rows with
+ * other answers.
  */
 import * as React from 'react';
 
@@ -11,7 +11,7 @@ import { useLoaded, useVisible } from './hooks';
 import { Empty, LoadFailure, Waiting } from './parts';
 import { useServices } from './services';
 
-/** A comparison reads many records: less often than health is looked at. */
+/** A comparison reads many records, so it is requested less often than health. */
 const EVERY_MS = 15_000;
 
 export function Comparison(props: {
@@ -69,7 +69,7 @@ function Against(props: { name: string; candidate: string; revision: number }): 
   );
   const shown = loaded.value;
   const charts = { ...shown?.charts };
-  // A canary answers other requests than stable: none is answered by both.
+  // A canary and stable answer different requests: no request has both answers.
   const paired = shown?.role !== 'canary';
   const order = ['agreement', 'latency', 'summary'].filter(one => one in charts);
   return (

@@ -4,7 +4,7 @@ import * as React from 'react';
 
 import { copyText } from '../clipboard';
 
-/** Puts a text on the clipboard, and says so. */
+/** Copies a text to the clipboard, and announces it. */
 export function CopyButton({
   text,
   label,

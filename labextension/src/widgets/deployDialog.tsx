@@ -15,17 +15,17 @@ export interface DeployDialogOptions {
   /** The notebook's name. */
   notebook: string;
   jobs: JobsModel;
-  /** What is to be known of the notebook before it is deployed. */
+  /** A notice about the notebook before the deploy. */
   notes: () => readonly string[];
   kernelActions: KernelActions;
   jobActions: JobActions;
   openCell: (count: number) => void;
-  /** A job stands in the place of the form, or of another job. */
+  /** The dialog shows a job instead of the form or another job. */
   shows: (id: string) => void;
   trans: TranslationBundle;
 }
 
-/** The form, and the job that comes of it. */
+/** The form, then its job. */
 export class DeployDialog extends FormDialog {
   constructor(options: DeployDialogOptions) {
     super(options.trans.__('Deploy a model of %1', options.notebook), close => (

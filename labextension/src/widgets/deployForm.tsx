@@ -19,17 +19,17 @@ import { RoleField } from './roleField';
 
 export interface DeployFormProps {
   model: DeployModel;
-  /** What is to be known of the notebook before it is deployed, such as that it is saved first. */
+  /** A notice about the notebook before the deploy, such as that it is saved first. */
   notes: readonly string[];
   kernelActions: KernelActions;
   openCell: (count: number) => void;
-  /** It was asked for. */
+  /** Called with the started job. */
   onStarted: (job: Job) => void;
   close: () => void;
   trans: TranslationBundle;
 }
 
-/** The dialog's fields, and its buttons. */
+/** The dialog's fields and buttons. */
 export function DeployForm(props: DeployFormProps): React.ReactElement {
   const { model, notes, kernelActions, onStarted, close, trans } = props;
   const state = useSignal(model.changed, () => model.state);
@@ -261,7 +261,7 @@ function Fields(
   );
 }
 
-/** The fields that show what is wrong with them themselves. */
+/** The fields that show their problems themselves. */
 const PLACED = new Set([
   'model',
   'example',
@@ -278,7 +278,7 @@ function fieldOf(problem: FieldProblem): string {
   return problem.field.split('.')[0] ?? '';
 }
 
-/** The first field that is wrong gets the focus. */
+/** The first invalid field gets the focus. */
 function focusWrong(form: HTMLFormElement | null): void {
   form?.querySelector<HTMLElement>('[aria-invalid="true"], [data-wrong="true"] input')?.focus();
 }

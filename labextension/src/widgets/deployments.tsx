@@ -1,4 +1,6 @@
-/** The widgets that hold the Deployments sidebar, and an endpoint in a tab: React within Lab. */
+/**
+ * The Lumino widgets of the Deployments sidebar and of an endpoint's tab: React within JupyterLab.
+ */
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
 import type { INotebookTracker } from '@jupyterlab/notebook';
@@ -49,7 +51,7 @@ export function createEndpointTab(
   return tab;
 }
 
-/** While it is seen the endpoints are looked at. */
+/** While it is visible, the endpoints are updated. */
 class DeploymentsWidget extends ReactWidget {
   constructor(
     private readonly nbdeploy: INbdeploy,

@@ -1,6 +1,4 @@
-/**
- * One endpoint: its header, the change that is on its way, and a tab for each way to look at it.
- */
+/** One endpoint: its header, its pending change, and a tab for each section. */
 import * as React from 'react';
 
 import type { EndpointModel } from '../endpoint';
@@ -24,9 +22,9 @@ interface Props {
   readonly model: EndpointModel;
   readonly tab: Section;
   readonly onTab: (tab: Section) => void;
-  /** In the main area: there is no button that leads there. */
+  /** In the main area: the button that opens the main area is hidden. */
   readonly wide?: boolean;
-  /** What to offer when it is gone. */
+  /** The action to offer if the endpoint is gone. */
   readonly onGone?: () => void;
 }
 
@@ -154,7 +152,10 @@ function mentions(fields: Readonly<Record<string, unknown>>, tag: string): boole
   return JSON.stringify(fields).includes(JSON.stringify(tag));
 }
 
-/** What is pending, and the function that asks; the control that asked gets the focus back. */
+/**
+ * The pending change, and the function that proposes one; the control that proposed it gets the
+ * focus back.
+ */
 function useChanges(
   model: EndpointModel,
   view: EndpointView
@@ -205,8 +206,8 @@ function useChanges(
 }
 
 /**
- * Where the question was asked: its control may have been drawn anew. Whoever went elsewhere stays
- * there.
+ * The control of the question may have been drawn again. If the user moved the focus elsewhere, it
+ * stays there.
  */
 function focusBack(from: { element: HTMLElement; label: string | null } | null): void {
   if (!from) return;

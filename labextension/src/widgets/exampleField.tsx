@@ -10,7 +10,7 @@ export interface ExampleFieldProps {
   value: string;
   problems: readonly FieldProblem[];
   /**
-   * What the expression gives; null: it is being looked at, undefined: there is nothing to look at.
+   * The expression's value; null: it is being evaluated, undefined: there is nothing to evaluate.
    */
   preview: Table | null | undefined;
   trans: TranslationBundle;
@@ -19,7 +19,7 @@ export interface ExampleFieldProps {
   commit: () => void;
 }
 
-/** An expression for what the model is called with: one that was guessed, or any other. */
+/** An expression for the model's argument: a guessed one, or any other. */
 export function ExampleField(props: ExampleFieldProps): React.ReactElement {
   const { guesses, value, problems, preview, trans, change, commit } = props;
   const help = trans.__(

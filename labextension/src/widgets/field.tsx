@@ -2,10 +2,7 @@ import * as React from 'react';
 
 import type { FieldProblem } from '../generated';
 
-/**
- * What a control must carry so that its label, help and problem are its own for a screen reader
- * too.
- */
+/** The attributes that connect a control with its label, help and problem for a screen reader. */
 export interface ControlProps {
   id: string;
   'aria-invalid': boolean;
@@ -19,7 +16,7 @@ export interface FieldProps {
   children: (control: ControlProps) => React.ReactNode;
 }
 
-/** One labelled control, what it is for, and what is wrong with it. */
+/** One labelled control with its help and its problem. */
 export function Field({ label, help, problems, children }: FieldProps): React.ReactElement {
   const id = React.useId();
   return (
@@ -101,7 +98,7 @@ export function Problems({
   );
 }
 
-/** What the core says begins small and has no full stop. */
+/** The core's messages begin with a small letter and have no full stop. */
 export function sentence(words: string): string {
   const text = words.trim();
   if (!text) return '';

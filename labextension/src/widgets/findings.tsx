@@ -12,12 +12,12 @@ export interface FindingsProps {
    * open.
    */
   openCell?: ((count: number) => void) | undefined;
-  /** Lets a check pass, or no longer; undefined: nothing can be waived here. */
+  /** Waives a check, or no longer; undefined: nothing can be waived here. */
   waive?: ((check: string, passes: boolean) => void) | undefined;
   waived?: readonly string[];
 }
 
-/** What checks found, each with the cell that it comes from. */
+/** The findings of checks, each with the cell that it comes from. */
 export function Findings({
   findings,
   trans,
@@ -62,7 +62,7 @@ export function Findings({
   );
 }
 
-/** `In [7]`, as a link where its notebook is open. */
+/** `In [7]`, as a link if its notebook is open. */
 export function CellLink({
   count,
   open,

@@ -2,7 +2,7 @@ import { Dialog } from '@jupyterlab/apputils';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import type * as React from 'react';
 
-/** Lab's dialog around a form, whose buttons are its own. */
+/** JupyterLab's dialog around a form with its own buttons. */
 export class FormDialog extends Dialog<void> {
   constructor(title: string, body: (close: () => void) => React.ReactElement) {
     super({
@@ -20,7 +20,7 @@ export class FormDialog extends Dialog<void> {
     this.node.setAttribute('aria-label', title);
   }
 
-  /** Enter submits the form, as the browser has it; Tab stays within; Escape closes. */
+  /** Enter submits the form, as in the browser; Tab stays within; Escape closes. */
   protected override _evtKeydown(event: KeyboardEvent): void {
     if (event.key === 'Escape') {
       super._evtKeydown(event);

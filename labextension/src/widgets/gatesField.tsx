@@ -10,14 +10,14 @@ export interface GatesFieldProps {
   notebooks: readonly string[];
   gates: readonly string[];
   problems: readonly FieldProblem[];
-  /** What is wrong with the gate at a place. */
+  /** The problem of the gate at an index. */
   problemsOf: (place: number) => readonly FieldProblem[];
   trans: TranslationBundle;
   choose: (notebooks: readonly string[]) => void;
   change: (gates: readonly string[]) => void;
 }
 
-/** The validation notebooks that it must pass, and what else must hold. */
+/** The validation notebooks that the release must pass, and its other gates. */
 export function GatesField(props: GatesFieldProps): React.ReactElement {
   const { context, notebooks, gates, problems, problemsOf, trans, choose, change } = props;
   const box = React.useRef<HTMLDivElement>(null);
@@ -132,7 +132,7 @@ function Gate(props: {
   );
 }
 
-/** What is asked of the release when nothing is named here. */
+/** The gates of the release if the field is empty. */
 function wordsOf(
   context: NotebookContextView,
   notebooks: readonly string[],

@@ -1,6 +1,6 @@
 /**
- * The revisions: who, when, what and why; the way back to each; what changed between releases;
- * their validations.
+ * The revisions: author, time, change and reason; the rollback to each; the difference between
+ * releases; their validations.
  */
 import * as React from 'react';
 
@@ -97,7 +97,7 @@ function Revision(props: {
   );
 }
 
-/** Two releases to be chosen, and what changed from one to the other. */
+/** A choice of two releases, and the difference between them. */
 function Compare(props: {
   view: EndpointView;
   pair: Models | null;
@@ -152,7 +152,7 @@ function Compare(props: {
   );
 }
 
-/** A job finds the difference out; it is told as on every other face. */
+/** A job computes the difference; the page is the same on every face. */
 function Difference(props: { pair: Models }): React.JSX.Element {
   const { a, b } = props.pair;
   const { trans, rendermime, job, view } = useServices();

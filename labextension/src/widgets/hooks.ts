@@ -1,9 +1,9 @@
-/** What widgets need of React: signals, and whether they are seen. */
+/** React hooks of the widgets: signals, and visibility. */
 import type { ISignal } from '@lumino/signaling';
 import * as React from 'react';
 
 /**
- * A model's present value, drawn anew when its signal comes; `read` must give the same object until
+ * A model's present value, drawn again at its signal; `read` must return the same object until
  * then.
  */
 export function useSignal<S, A, T>(signal: ISignal<S, A>, read: () => T): T {
@@ -61,18 +61,18 @@ export function useNow(everyMs = 30_000, active = true): number {
   return now;
 }
 
-/** What is loaded from the server: what it said last stays while it is asked again. */
+/** A document from the server: the last one stays while the next is requested. */
 export interface Loaded<T> {
   readonly value: T | null;
   readonly error: unknown;
   readonly loading: boolean;
-  /** Asks again. */
+  /** Requests it again. */
   readonly reload: () => void;
 }
 
 /**
- * Loads when `key` changes, and every `everyMs` while `active`. What `load` gives of an earlier key
- * is not shown.
+ * Loads when `key` changes, and every `everyMs` while `active`. The result of an earlier key is not
+ * shown.
  */
 export function useLoaded<T>(
   key: string,

@@ -227,8 +227,7 @@ function Details({ text, trans }: { text: string; trans: TranslationBundle }): R
 }
 
 /**
- * Only what came from a notebook's dialog can be asked for by it again, and what came from a form
- * by that.
+ * Only a request from a notebook's dialog can be repeated by it, and one from a form by the form.
  */
 function TryAgain({ job, actions, trans }: JobEndProps): React.ReactElement | null {
   if (job.verb === 'deploy' ? !job.request.model : job.verb !== 'publish') return null;

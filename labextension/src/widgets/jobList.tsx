@@ -13,7 +13,7 @@ import { useNow, useSignal } from './hooks';
 import { JobPanel } from './jobPanel';
 import { JobState } from './jobView';
 
-/** The history of their endpoint tells of them. */
+/** The verbs whose results the endpoint's history lists. */
 const IN_HISTORY: readonly ChangeVerb[] = ['traffic', 'promote', 'rollback', 'stop'];
 const SEEN_MS = 60_000;
 
@@ -21,7 +21,7 @@ export interface JobListProps {
   jobs: JobsModel;
   actions: JobActions;
   trans: TranslationBundle;
-  /** A job to open, such as the one that was just begun; null: none in particular. */
+  /** A job to open, such as the one that just began; null: none. */
   opened?: string | null;
   open?: (id: string | null) => void;
 }

@@ -3,7 +3,9 @@ import * as React from 'react';
 
 import { Scrolled } from './scrolled';
 
-/** What the operation and its libraries printed; it follows its end until the reader scrolls up. */
+/**
+ * The output of the operation and its libraries; it follows the end until the reader scrolls up.
+ */
 export function JobLog({
   lines,
   trans

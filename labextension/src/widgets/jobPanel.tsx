@@ -8,7 +8,7 @@ import { toProblemError } from '../request';
 import { useSignal } from './hooks';
 import { JobView } from './jobView';
 
-/** A connection that was only just begun, or broke for a moment, is not lost. */
+/** A connection that just began, or broke for a moment, does not count as lost. */
 const LOST_MS = 2000;
 
 export interface JobPanelProps {
@@ -18,10 +18,7 @@ export interface JobPanelProps {
   trans: TranslationBundle;
 }
 
-/**
- * One job as the model knows it; all that was told of it is asked for, also after the page was
- * loaded anew.
- */
+/** A job as the model knows it; all its events are loaded, also after a reload of the page. */
 export function JobPanel({ id, jobs, actions, trans }: JobPanelProps): React.ReactElement {
   const job = useSignal(jobs.changed, () => jobs.get(id));
   const events = useSignal(jobs.changed, () => jobs.events(id));
@@ -50,7 +47,7 @@ export function JobPanel({ id, jobs, actions, trans }: JobPanelProps): React.Rea
   return <JobView job={job} progress={progress} away={away} actions={actions} trans={trans} />;
 }
 
-/** Whether something is so, and has been for a while. */
+/** Whether a condition has been true for a while. */
 function useLasting(isSo: boolean, milliseconds: number): boolean {
   const [lasts, setLasts] = React.useState(false);
   React.useEffect(() => {

@@ -4,7 +4,7 @@ import * as React from 'react';
 import type { Run } from '../progress';
 import { share } from '../progress';
 
-/** Validation notebooks while they run and afterwards, a row each. */
+/** Validation notebooks while they run and afterwards, one row each. */
 export function JobRuns({
   runs,
   trans
@@ -36,7 +36,7 @@ export function JobRuns({
   );
 }
 
-/** Which cell runs, or what came of it. */
+/** The cell that runs, or the outcome. */
 function wordsOf(run: Run, trans: TranslationBundle): string {
   const { latest, stable } = run;
   switch (latest.state) {

@@ -12,7 +12,7 @@ export interface JobStepsProps {
   trans: TranslationBundle;
 }
 
-/** What was done, what goes on, and how much is to come. */
+/** The steps that are done, the present one, and the number of all. */
 export function JobSteps({ job, steps, trans }: JobStepsProps): React.ReactElement | null {
   const last = steps.length - 1;
   const state = (index: number): string => {
@@ -61,7 +61,7 @@ function StepMark({ state }: { state: string }): React.ReactElement {
   );
 }
 
-/** How long a step took; nothing while it goes on. */
+/** The duration of a step; nothing while it goes on. */
 function seconds(step: Step, until: string | null | undefined): string {
   if (!until) return '';
   return `${(Math.max(0, Date.parse(until) - Date.parse(step.at)) / 1000).toFixed(1)} s`;

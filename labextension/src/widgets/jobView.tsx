@@ -18,13 +18,13 @@ import { LogIn } from './logIn';
 export interface JobViewProps {
   job: Job;
   progress: Progress;
-  /** Why the server does not tell what happens: it is asked again until it does. Null: it tells. */
+  /** The reason why the server sends no events; it is tried again. Null: it sends them. */
   away: ProblemError | null;
   actions: JobActions;
   trans: TranslationBundle;
 }
 
-/** One job: what it does and did, and what came of it. */
+/** One job: its progress and its outcome. */
 export function JobView(props: JobViewProps): React.ReactElement {
   const { job, progress, away, actions, trans } = props;
   const now = useNow(1000, !hasEnded(job));
@@ -54,7 +54,7 @@ export function JobView(props: JobViewProps): React.ReactElement {
   );
 }
 
-/** The state in a word, with a colour beside it. */
+/** The state in a word, with a coloured mark. */
 export function JobState({
   job,
   trans
@@ -102,7 +102,7 @@ function waitsFor(job: Job, trans: TranslationBundle): string {
     : '';
 }
 
-/** What goes on, for who does not see the steps. */
+/** The progress for users who do not see the steps. */
 function nowDone(job: Job, trans: TranslationBundle): string {
   if (hasEnded(job)) {
     return stateWords(job, trans);
@@ -122,7 +122,7 @@ function Bar({ job, trans }: { job: Job; trans: TranslationBundle }): React.Reac
   );
 }
 
-/** Asks before it stops anything. */
+/** Asks for confirmation before it cancels a job. */
 function Cancel({
   job,
   actions,

@@ -1,4 +1,4 @@
-/** The jobs, below the list of endpoints: closed until somebody wants them, or one goes on. */
+/** The jobs, below the list of endpoints: closed until the user opens them or one goes on. */
 import * as React from 'react';
 
 import type { JobActions } from '../jobActions';

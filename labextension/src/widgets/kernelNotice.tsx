@@ -5,11 +5,11 @@ import type { KernelState } from '../deployModel';
 import { type Problem } from '../problem';
 import { LogIn } from './logIn';
 
-/** What the dialog can have done about a kernel that does not answer. */
+/** The dialog's actions for a kernel that does not answer. */
 export interface KernelActions {
   restart: () => void;
   choose: () => void;
-  /** Puts a cell at the notebook's end, and shows it. */
+  /** Inserts a cell at the notebook's end, and scrolls to it. */
   insert: (source: string) => void;
   lookAgain: () => void;
 }

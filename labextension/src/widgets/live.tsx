@@ -1,6 +1,6 @@
 /**
- * The last minutes: rate, errors and latency of each release, drawn anew every few seconds while it
- * is seen.
+ * The last minutes: rate, errors and latency of each release, updated every few seconds while
+ * visible.
  */
 import * as React from 'react';
 

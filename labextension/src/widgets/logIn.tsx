@@ -2,10 +2,7 @@ import { PageConfig } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-/**
- * Leads to the log-in, wherever that is, in another tab: of what stands in this one nothing is
- * lost.
- */
+/** Opens the log-in page in another tab; nothing in this tab is lost. */
 export function LogIn({ trans }: { trans: TranslationBundle }): React.JSX.Element {
   return (
     <a

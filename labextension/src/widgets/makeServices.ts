@@ -1,4 +1,4 @@
-/** Lab's and the server's services, as the sidebar's widgets ask for them. */
+/** The services of JupyterLab and the server, as the sidebar's widgets use them. */
 import { PageConfig } from '@jupyterlab/coreutils';
 import { NotebookActions } from '@jupyterlab/notebook';
 import type { IDisposable } from '@lumino/disposable';
@@ -29,7 +29,7 @@ export function makeServices({
   if (rendermime === null) throw new Error('JupyterLab has no renderer of results');
 
   const view = async <T>(name: string, request: RequestBody, signal?: AbortSignal): Promise<T> => {
-    const json = name === 'form' ? { json: exact } : {}; // it has data of users as values, the others as texts
+    const json = name === 'form' ? { json: exact } : {}; // it contains users' data as values, the others as texts
     const asked = { method: 'POST' as const, body: request, settings, ...json };
     return (await requestAPI<T>(`views/${name}`, { ...asked, ...(signal && { signal }) })).value;
   };

@@ -5,7 +5,7 @@ import type { FieldProblem, KernelReport, ModelCandidate } from '../generated';
 import { FieldGroup } from './field';
 import { CellLink } from './findings';
 
-/** As many can be chosen from at a glance. */
+/** The number of models that are shown as a list. */
 const SHOWN = 4;
 
 export interface ModelFieldProps {
@@ -94,7 +94,7 @@ export function ModelField(props: ModelFieldProps): React.ReactElement {
   );
 }
 
-/** Why it may be the one; the cell that made it is a link. */
+/** The reason for the suggestion; the cell that made the model is a link. */
 function Why({
   model,
   openCell,

@@ -8,17 +8,17 @@ import { ResourceFields } from './resourceFields';
 
 export interface MoreFieldsProps {
   values: DeployValues;
-  /** What the chosen model can be called by. */
+  /** The methods of the chosen model. */
   methods: readonly string[];
   problemsOf: (field: string) => readonly FieldProblem[];
-  /** What a release may use where nothing is said. */
+  /** The resources of a release if the fields are empty. */
   defaults: Resources;
   trans: TranslationBundle;
   change: (values: DeployValues) => void;
   commit: () => void;
 }
 
-/** The fields of a request that stand here. */
+/** The fields of a request in this section. */
 export const MORE_FIELDS = [
   'method',
   'signature',
@@ -102,7 +102,7 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
       open={open || wrong}
       onToggle={event => {
         const more = event.currentTarget;
-        // It stands at the end of what is seen: opened there, nothing of it would be.
+        // It is at the end of the visible part: opened there, nothing of it would be visible.
         if (more.open && !open) more.scrollIntoView({ block: 'start' });
         setOpen(more.open);
       }}

@@ -25,17 +25,13 @@ export interface DeployContext {
   jobActions: JobActions;
 }
 
-/** What was typed for a notebook when its dialog was closed, to go on with. */
+/** The typed values of closed dialogs, by notebook, to continue with. */
 const drafts = new WeakMap<NotebookPanel, DeployValues>();
 
 /** One notebook has one dialog. */
 let opened: DeployDialog | null = null;
 
-/**
- * Asks what to deploy of a notebook, and shows the job that comes of it.
- *
- * `given` is a request to be tried again.
- */
+/** Opens the deploy dialog of a notebook, then shows its job. `given` is a request to try again. */
 export async function openDeploy(
   lab: DeployContext,
   panel: NotebookPanel | null,
@@ -105,7 +101,7 @@ export async function openDeploy(
     },
     openCell: goTo,
     shows: id => {
-      if (started.job === null) drafts.delete(panel); // it is on its way
+      if (started.job === null) drafts.delete(panel); // it is in progress
       started.job = id;
       tabJobs.add(id, panel);
     },
@@ -126,15 +122,15 @@ export async function openDeploy(
 }
 
 /**
- * A kernel of the same kind in the place of one that has died: Jupyter restarts only what lives.
+ * A kernel of the same kind that replaces a dead one: Jupyter restarts only a kernel that lives.
  */
 async function replaceKernel(context: ISessionContext): Promise<void> {
   const name = context.session?.kernel?.name ?? context.prevKernelName;
-  await context.sessionManager.refreshRunning(); // its session, which the server has given up
+  await context.sessionManager.refreshRunning(); // its session, which the server has deleted
   await context.changeKernel({ name });
 }
 
-/** What is to be known before it is deployed. */
+/** The notice about the notebook before the deploy. */
 function notesFor(panel: NotebookPanel, { trans }: INbdeploy): string[] {
   const notes = [];
   if (panel.context.model.dirty) {

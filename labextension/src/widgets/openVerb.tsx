@@ -24,7 +24,7 @@ export interface VerbOptions {
   label: string;
 }
 
-/** Asks for a verb by a form, then shows its job, its place in the sidebar, or what it gave. */
+/** Opens a verb's form, then shows its job, its section of the sidebar, or its result. */
 export async function openVerb(options: VerbOptions, verb: Verb, given: Texts): Promise<void> {
   const { nbdeploy, label } = options;
   const { trans, deployments } = nbdeploy;
@@ -37,7 +37,7 @@ export async function openVerb(options: VerbOptions, verb: Verb, given: Texts): 
     return;
   }
   const inSidebar = SIDEBAR_SECTIONS[verb] !== undefined;
-  // What the sidebar shows it needs no more of than the name.
+  // A verb of the sidebar needs only the endpoint's name.
   const shownFields = inSidebar ? fields.filter(field => field.name === 'name') : fields;
   const texts: Texts = {
     ...initialTexts(verb, shownFields, options),
@@ -121,7 +121,7 @@ interface Description {
   components: { schemas: Record<string, Schema> };
 }
 
-/** Where images of an endpoint go, as long as nothing else is said. */
+/** The default destination of an endpoint's images. */
 async function publishTarget(
   { serverSettings: settings }: INbdeploy,
   name: string | null
@@ -131,11 +131,11 @@ async function publishTarget(
     const query = { method: 'POST' as const, body: { name }, settings };
     return { to: (await requestAPI<EndpointView>('views/endpoint', query)).value.publish_to };
   } catch {
-    return {}; // the form says what it means to leave it empty
+    return {}; // the form explains an empty field
   }
 }
 
-/** What the open endpoint and the current notebook say. */
+/** The values of the open endpoint and the current notebook. */
 function initialTexts(
   verb: Verb,
   fields: readonly VerbField[],

@@ -25,7 +25,7 @@ export const Button = React.forwardRef<HTMLButtonElement, ButtonProps>(function 
   );
 });
 
-/** A dot with words; the dot's shape says it without colours. */
+/** A dot with words; the dot's shape gives its meaning without colour. */
 export function Health(props: {
   healthy: boolean | null;
   words: string;
@@ -82,7 +82,7 @@ export function Notice(props: {
   );
 }
 
-/** A load that failed, with a button that repeats it. `before` goes before the message. */
+/** A load that failed, with a button that repeats it. `before` precedes the message. */
 export function LoadFailure(props: {
   loaded: Pick<Loaded<unknown>, 'error' | 'reload'>;
   before?: string;
@@ -96,7 +96,7 @@ export function LoadFailure(props: {
   );
 }
 
-/** A list with nothing in it: what it would show, and what to do next. */
+/** An empty list: what it will show, and the next step. */
 export function Empty(props: {
   title: string;
   text: string;
@@ -111,7 +111,7 @@ export function Empty(props: {
   );
 }
 
-/** Something is on its way for the first time. */
+/** The first load. */
 export function Waiting(props: { words: string }): React.JSX.Element {
   return (
     <p className="nbd-Waiting" role="status">
@@ -120,7 +120,7 @@ export function Waiting(props: { words: string }): React.JSX.Element {
   );
 }
 
-/** Copies a text; where the browser has no clipboard to give, says so. */
+/** Copies a text; says so if the browser has no clipboard. */
 export function Copy(props: { text: string; label: string }): React.JSX.Element {
   const { trans, copy, say } = useServices();
   const [done, setDone] = React.useState<boolean | null>(null);
@@ -173,7 +173,9 @@ export function Sparkline(props: { rates: readonly number[] }): React.JSX.Elemen
   );
 }
 
-/** An on/off control, confirmed from outside: it shows `on`, and whether a change is on its way. */
+/**
+ * An on/off control that the caller confirms: it shows `on`, and whether a change is in progress.
+ */
 export function Switch(props: {
   on: boolean;
   busy: boolean;

@@ -16,7 +16,7 @@ export function PreviewTable({
   if (table === null) {
     return <p className="nbdeploy-help">{trans.__('Loading the preview…')}</p>;
   }
-  if (table.problem) return null; // it stands at the field
+  if (table.problem) return null; // the field shows it
   return (
     <Scrolled className="nbdeploy-preview" label={table.words}>
       <table>

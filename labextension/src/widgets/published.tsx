@@ -12,8 +12,8 @@ export interface PublishedProps {
 }
 
 /**
- * A release's image in a registry: what it is called, how it is started, what was sent, where it is
- * remembered.
+ * A release's image in a registry: its reference, the command that starts it, the sent layers, and
+ * where its record is stored.
  */
 export function Published({ published, listImages, trans }: PublishedProps): React.ReactElement {
   const { publication, release, command, containerfile, dry_run: dry } = published;
@@ -65,7 +65,7 @@ function didWords({ changed, dry_run: dry }: Result, trans: TranslationBundle): 
   return changed ? trans.__('is published') : trans.__('was published already: nothing was sent');
 }
 
-/** Something that is wanted elsewhere: with its name, and a button that copies it. */
+/** A text to use elsewhere: with its name, and a button that copies it. */
 function Copied(props: {
   name: string;
   text: string;

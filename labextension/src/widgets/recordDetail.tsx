@@ -1,6 +1,6 @@
 /**
- * One request: its input, and what each release answered, side by side. All of it is data: text,
- * never HTML.
+ * One request: its input, and each release's answer, in columns. All of it is data: text, never
+ * HTML.
  */
 import * as React from 'react';
 
@@ -26,7 +26,7 @@ export function RecordDetail(props: {
   }, []);
   const shown = loaded.value;
   return (
-    // eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- Escape closes it from wherever
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- Escape closes it, wherever the focus is
     <section
       className="nbd-RecordDetail"
       aria-label={trans.__('Record %1', row.request_id)}

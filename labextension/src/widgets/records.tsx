@@ -1,6 +1,6 @@
 /**
- * The records: filtered, newest first, only the rows in sight drawn; one opened beside or instead
- * of the list.
+ * The records: filtered, newest first, only the visible rows are drawn; an opened record is next to
+ * the list or replaces it.
  */
 import * as React from 'react';
 
@@ -19,7 +19,7 @@ const EVERY_MS = 3000;
 const PAGE = 100;
 const TYPING_MS = 250;
 
-/** What the records are filtered by; empty: by nothing. */
+/** The filter of the records; empty: all. */
 interface Filter {
   readonly text: string;
   readonly role: string;
@@ -205,7 +205,7 @@ function Filters(props: {
 }
 
 /**
- * The pages that were read; while the top is in sight, what is new is put before them every few
+ * The pages that were read; while the top is visible, new records are added before them every few
  * seconds.
  */
 function usePages(
@@ -298,7 +298,7 @@ function usePages(
       });
   }, [next, key, read]);
   const older = failed?.older ?? false;
-  /** Reads at once what could not be read, wherever the list is scrolled to. */
+  /** Repeats a failed load at once, whatever the scroll position. */
   const reload = React.useCallback(() => {
     setFailed(null);
     if (older) more();

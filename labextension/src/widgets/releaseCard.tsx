@@ -1,4 +1,4 @@
-/** One release: what it is, how it is, and the controls that change its traffic. */
+/** One release: its state, and the controls that change its traffic. */
 import * as React from 'react';
 
 import type { ChangeFields, ChangeVerb } from '../changes';
@@ -7,19 +7,19 @@ import { ago, clock, milliseconds, percent, rate, short, version } from '../word
 import { Button, Health, RoleBadge, Sparkline, Switch } from './parts';
 import { useServices } from './services';
 
-/** Asks for a change; the control that was used gets the focus back. */
+/** Proposes a change; the control that was used gets the focus back. */
 export type ProposeChange = (verb: ChangeVerb, fields: ChangeFields) => void;
 
 interface Props {
   readonly card: Card;
-  /** Whose releases are shown: the name in a tag is not said again where it is the same. */
+  /** The endpoint's name: a tag is shown without it. */
   readonly endpoint: string;
   readonly now: number;
-  /** The endpoint runs: what is counted and shifted makes sense. */
+  /** The endpoint runs, so counts and shares have a meaning. */
   readonly running: boolean;
-  /** A change of this release is on its way. */
+  /** A change of this release is in progress. */
   readonly busy: boolean;
-  /** Grows when what was typed is given up. */
+  /** Increases when typed values are discarded. */
   readonly givenUp: number;
   readonly propose: ProposeChange;
   readonly onCompare: () => void;
@@ -143,7 +143,7 @@ export function ReleaseCard(props: Props): React.JSX.Element {
   );
 }
 
-/** Where its images are, the newest first. */
+/** Its images in registries, newest first. */
 function Published({ card }: { card: Card }): React.JSX.Element | null {
   const { trans } = useServices();
   const [latest, ...others] = card.published;
@@ -156,7 +156,7 @@ function Published({ card }: { card: Card }): React.JSX.Element | null {
   );
 }
 
-/** The variable, and the notebook, which a click opens. */
+/** The variable and the notebook; a click opens the notebook. */
 function Origin(props: { card: Card }): React.JSX.Element | null {
   const { card } = props;
   const { trans, openNotebook, say } = useServices();
@@ -220,7 +220,7 @@ function Counts(props: { card: Card }): React.JSX.Element | null {
   );
 }
 
-/** A value that follows the endpoint until the user touches it, and then waits for the user. */
+/** A value that follows the endpoint until the user changes it, and then waits for the user. */
 function useDraft(value: number): { value: string; touched: boolean; set: (text: string) => void } {
   const [draft, setDraft] = React.useState<string | null>(null);
   const touched = draft !== null && (draft === '' || Number(draft) !== value);

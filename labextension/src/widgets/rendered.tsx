@@ -1,4 +1,4 @@
-/** Something of a MIME type, drawn by Lab's own renderer in a place that React keeps. */
+/** Data of a MIME type, drawn by JupyterLab's renderer in an element that React keeps. */
 import type { IRenderMime, IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { MimeModel } from '@jupyterlab/rendermime';
 import { Widget } from '@lumino/widgets';
@@ -9,9 +9,9 @@ interface Props {
   readonly mime: string;
   readonly data: unknown;
   readonly metadata?: Readonly<Record<string, unknown>>;
-  /** False: Lab sanitises it. */
+  /** False: JupyterLab sanitises it. */
   readonly trusted: boolean;
-  /** Told when it was drawn: an error, or null. */
+  /** Called after it was drawn: with an error, or null. */
   readonly onDrawn?: (error: unknown) => void;
 }
 
@@ -23,7 +23,7 @@ export function Rendered(props: Props): React.JSX.Element {
   React.useEffect(() => {
     onDrawn.current = props.onDrawn;
   });
-  // Its end comes while the place is still in the page, as Lumino wants it.
+  // It is disposed while the element is still in the page, as Lumino requires.
   React.useLayoutEffect(() => {
     const element = host.current;
     if (!element) return undefined;
@@ -36,7 +36,7 @@ export function Rendered(props: Props): React.JSX.Element {
       made.dispose();
     };
   }, [rendermime, mime]);
-  const content = JSON.stringify([props.data, props.metadata ?? {}]); // the same is not drawn again
+  const content = JSON.stringify([props.data, props.metadata ?? {}]); // the same data is not drawn again
   React.useEffect(() => {
     const [data, metadata] = JSON.parse(content) as [never, never];
     renderer.current

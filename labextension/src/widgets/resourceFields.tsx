@@ -5,7 +5,7 @@ import { type ResourceName, RESOURCES, type ResourceValues } from '../deployValu
 import type { FieldProblem, Resources } from '../generated';
 import { FieldGroup } from './field';
 
-/** What the release may use of the machine; an empty field says what it gets anyway. */
+/** The release's limits of the machine's resources; an empty field shows the default. */
 export function ResourceFields({
   values,
   defaults,

@@ -18,7 +18,7 @@ export interface RoleFieldProps {
   changePercent: (percent: string) => void;
 }
 
-/** Who will see its answers. */
+/** The clients that see its answers. */
 export function RoleField(props: RoleFieldProps): React.ReactElement {
   const { role, percent, first, problems, percentProblems, trans, change, changePercent } = props;
   const group = React.useId();

@@ -2,7 +2,7 @@ import * as React from 'react';
 
 type ScrolledProps = React.HTMLAttributes<HTMLDivElement> & { label: string };
 
-/** What may be longer than its place: it can be scrolled by the keyboard too. */
+/** Content that may be longer than its container: it can be scrolled by the keyboard too. */
 export const Scrolled = React.forwardRef<HTMLDivElement, ScrolledProps>(function Scrolled(
   { label, children, ...rest },
   ref

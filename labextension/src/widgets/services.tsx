@@ -1,4 +1,7 @@
-/** What the widgets of the Deployments sidebar need of Lab and of the server, handed down once. */
+/**
+ * The services of JupyterLab and the server for the widgets of the Deployments sidebar, passed down
+ * once.
+ */
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
@@ -11,13 +14,13 @@ import type { ReportOf } from '../report';
 export interface Services {
   readonly trans: TranslationBundle;
   readonly rendermime: IRenderMimeRegistry;
-  /** A view's document, as the server makes it; of `form`, numbers keep their digits. */
+  /** A view's document from the server; the numbers of `form` keep their digits. */
   view<T>(
     view: string,
     request: Readonly<Record<string, unknown>>,
     signal?: AbortSignal
   ): Promise<T>;
-  /** A verb that answers at once; numbers keep their digits, on the way there and back. */
+  /** A fast verb; numbers keep their digits in the request and in the answer. */
   call<T>(
     verb: string,
     request: Readonly<Record<string, unknown>>,
@@ -25,7 +28,7 @@ export interface Services {
   ): Promise<T>;
   /** A slow verb: its job, at its end. */
   job(verb: string, request: Readonly<Record<string, unknown>>): Promise<Job>;
-  /** The model of an endpoint, the same one for all within this view. */
+  /** The model of an endpoint; within this view there is one per endpoint. */
   endpoint(name: string): EndpointModel;
   /** Opens the deploy dialog. */
   deploy(): void;
@@ -35,11 +38,11 @@ export interface Services {
   openTab(name: string, tab: Section): void;
   /** Opens the page of a release's validation, or of the one that refused a job. */
   openReport(of: ReportOf, title: string): void;
-  /** Opens a notebook that the server can reach; false: it lies elsewhere. */
+  /** Opens a notebook that the server can reach; false: it is elsewhere. */
   openNotebook(path: string): Promise<boolean>;
   /** Inserts a cell below the active one of the current notebook; false: no notebook is open. */
   insertCell(source: string): boolean;
-  /** Puts a text on the clipboard; false: the browser has none to give. */
+  /** Copies a text to the clipboard; false: the browser has none. */
   copy(text: string): Promise<boolean>;
   /** Announces a text to screen readers. */
   say(words: string): void;

@@ -1,6 +1,4 @@
-/**
- * The Deployments sidebar: the list of endpoints, or the one that is opened, and the jobs below.
- */
+/** The Deployments sidebar: the list of endpoints, or the opened one, and the jobs below. */
 import * as React from 'react';
 
 import type { EndpointRow } from '../generated';
@@ -13,16 +11,16 @@ import { LogIn } from './logIn';
 import { Button, Notice, Waiting } from './parts';
 import { useServices } from './services';
 
-/** What the sidebar knows; `endpoints` is null until the server told them. */
+/** The sidebar's state; `endpoints` is null until the server answers. */
 export interface SidebarState {
   readonly endpoints: readonly EndpointRow[] | null;
   readonly home: string;
   readonly problem: Problem | null;
   /** False: the server does not answer. */
   readonly connected: boolean;
-  /** When it was last heard of; null: never. */
+  /** The time of the last answer; null: never. */
   readonly heard: string | null;
-  /** The server asks for a new log-in. */
+  /** The server requires a new log-in. */
   readonly expired: boolean;
   readonly opened: string | null;
   readonly tab: Section;
@@ -33,7 +31,7 @@ interface Props {
   readonly onOpen: (name: string | null) => void;
   readonly onTab: (tab: Section) => void;
   readonly onAgain: () => void;
-  /** What is shown below the list of endpoints. */
+  /** The content below the list of endpoints. */
   readonly jobs: React.ReactNode;
 }
 
@@ -45,7 +43,7 @@ export function Sidebar(props: Props): React.JSX.Element {
   const { opened } = state;
   const back = (): void => {
     onOpen(null);
-    // The list is where one came from.
+    // The list to go back to.
     requestAnimationFrame(() =>
       root.current?.querySelector<HTMLElement>('[role=listbox]')?.focus()
     );
@@ -115,7 +113,9 @@ export function Sidebar(props: Props): React.JSX.Element {
   );
 }
 
-/** Above all: the server is away, or wants a new log-in. What was seen last stays below. */
+/**
+ * At the top: the server does not answer, or requires a new log-in. The last content stays below.
+ */
 function Banner(props: { state: SidebarState }): React.JSX.Element | null {
   const { connected, expired, heard } = props.state;
   const { trans } = useServices();

@@ -1,4 +1,4 @@
-/** How programs call the endpoint: a tab a language, to be copied and to work when pasted. */
+/** Code that calls the endpoint, one tab per language; it works when pasted. */
 import * as React from 'react';
 
 import type { Snippet } from '../generated';

@@ -1,4 +1,4 @@
-/** Tabs as the ARIA pattern has them: arrows move, the shown tab is the one in the tab order. */
+/** Tabs after the ARIA pattern: arrows move, and the selected tab is in the tab order. */
 import * as React from 'react';
 
 export interface Tab<N extends string> {

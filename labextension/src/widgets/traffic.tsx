@@ -1,4 +1,7 @@
-/** The traffic as bars: who answers, and under it who gets copies. Its words are its name. */
+/**
+ * The traffic as bars: the releases that answer, and below them those that get copies. Its words
+ * are its accessible name.
+ */
 import * as React from 'react';
 
 import type { ReleaseCard } from '../generated';

@@ -1,7 +1,4 @@
-/**
- * What was validated of an endpoint: how the latest validations ended, and what they measured,
- * release by release.
- */
+/** The validations of an endpoint: the latest outcomes and metrics, release by release. */
 import * as React from 'react';
 
 import type { ValidationRow, ValidationsView } from '../generated';
@@ -11,7 +8,7 @@ import { useLoaded, useVisible } from './hooks';
 import { LoadFailure, Waiting } from './parts';
 import { useServices } from './services';
 
-/** Somebody may validate elsewhere, which is no revision. */
+/** A validation by another client makes no revision. */
 const EVERY_MS = 30_000;
 
 export function Validations(props: {

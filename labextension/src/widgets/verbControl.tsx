@@ -7,7 +7,7 @@ import { type ControlProps, Suggestions } from './field';
 export interface VerbControlProps extends ControlProps {
   field: VerbField;
   text: string;
-  /** What may be meant, such as the endpoints' names. */
+  /** Suggestions, such as the endpoints' names. */
   suggestions: readonly string[];
   change: (text: string) => void;
   trans: TranslationBundle;

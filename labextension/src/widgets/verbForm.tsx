@@ -8,22 +8,22 @@ import { Field } from './field';
 import { VerbControl } from './verbControl';
 
 export interface VerbFormProps {
-  /** What it does, a sentence. */
+  /** The verb's effect, in one sentence. */
   summary: string;
-  /** What the button says. */
+  /** The label of the button. */
   action: string;
   /** It stops or removes something. */
   warns: boolean;
   fields: readonly VerbField[];
   given: Texts;
   endpoints: readonly string[];
-  /** Resolves when it was asked for; throws a `ProblemError`. */
+  /** Resolves when the request was sent; throws a `ProblemError`. */
   send: (request: Readonly<Record<string, unknown>>) => Promise<void>;
   close: () => void;
   trans: TranslationBundle;
 }
 
-/** A form for a verb that has no view of its own, made of its request. */
+/** A form for a verb without a view of its own, made from its request. */
 export function VerbForm(props: VerbFormProps): React.ReactElement {
   const { summary, action, warns, fields, given, send, close, trans } = props;
   const [texts, setTexts] = React.useState(given);
@@ -132,7 +132,7 @@ export function VerbForm(props: VerbFormProps): React.ReactElement {
   }
 }
 
-/** After what is wrong was drawn. */
+/** After the problems were drawn. */
 function focusWrong(form: HTMLFormElement | null): void {
   requestAnimationFrame(() => {
     form?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();

@@ -1,5 +1,5 @@
 /**
- * A long list of which only the rows in sight are drawn; the keyboard moves an active row, as in a
+ * A long list of which only the visible rows are drawn; the keyboard moves an active row, as in a
  * list box.
  */
 import { useVirtualizer } from '@tanstack/react-virtual';
@@ -12,11 +12,11 @@ interface Props<T> {
   readonly keyOf: (item: T) => string;
   readonly row: (item: T) => React.ReactNode;
   readonly onOpen: (item: T) => void;
-  /** The key of the one that is shown elsewhere. */
+  /** The key of the row whose detail is open. */
   readonly selected?: string | null;
-  /** Called when the last rows come into sight. */
+  /** Called when the last rows become visible. */
   readonly onEnd?: () => void;
-  /** Called with whether the top is in sight. */
+  /** Called with whether the top is visible. */
   readonly onTop?: (top: boolean) => void;
 }
 

@@ -1,4 +1,4 @@
-"""LitServe: its server takes requests, a process beside it asks the model."""
+"""LitServe: its server takes requests, another process calls the model."""
 
 from __future__ import annotations
 

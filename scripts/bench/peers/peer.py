@@ -22,7 +22,7 @@ from .environments import environment
 
 Rows = list[list[float]]
 
-# The model of all: what is asked of a server is worth little beside what the server itself does.
+# The model of all servers: its calls take little time compared with the servers' own work.
 MODEL = """\
 import numpy as np
 import torch
@@ -59,7 +59,7 @@ class Peer:
     environment
         Its name and its requirements; torch is added.
     files
-        What lies in its folder, beside ``model.py``.
+        The files of its folder, in addition to ``model.py``.
     command, variables
         With ``{bin}`` for the environment's programs, ``{folder}``, ``{port}``, and two more ports.
     prepare
@@ -67,7 +67,7 @@ class Peer:
     body, read
         Rows as its request, and its answer as predictions.
     reload
-        Where it is told to load another version of the model in its folder; empty: it is started again for that.
+        The path that makes it load another version of the model in its folder; empty: it is restarted for that.
     """
 
     name: str

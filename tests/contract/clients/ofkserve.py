@@ -43,7 +43,7 @@ async def main():
         await v1.infer(base, {"instances": [{"age": "old"}]}, model_name="churn", headers=dict(own))
     except Exception as refused:  # noqa: BLE001  its kind is the SDK's own affair
         told["unfit"] = str(refused)
-    print(json.dumps(told))  # noqa: T201
+    print(json.dumps(told))
 
 
 asyncio.run(main())

@@ -23,7 +23,7 @@ def tensors(binary, times=1):
 
 
 def refusal(call):
-    """What the client's exception says."""
+    """Return the message of the client's exception."""
     try:
         call()
     except InferenceServerException as refused:
@@ -72,7 +72,7 @@ def main():
     told["missing"] = refusal(lambda: client.infer("churn", tensors(True)[:2], headers=own()))
     told["unknown"] = refusal(lambda: client.infer("tumour", tensors(True), headers=own()))
     told["other version"] = refusal(lambda: client.infer("churn", tensors(True), "7", headers=own()))
-    print(json.dumps(told))  # noqa: T201
+    print(json.dumps(told))
 
 
 main()

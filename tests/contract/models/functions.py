@@ -1,4 +1,4 @@
-"""Plain functions over what people hand to them."""
+"""Plain functions of users' values."""
 
 import dataclasses
 import datetime as dt

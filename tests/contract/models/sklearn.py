@@ -1,4 +1,4 @@
-"""scikit-learn and what follows its interface."""
+"""scikit-learn and libraries with its interface."""
 
 import numpy as np
 import pandas as pd

@@ -140,7 +140,7 @@ def _wait_for_job(write_end: int, installed: int) -> str | None:
     os.dup2(null, 0)
     os.close(null)
     if _install_time() != installed:  # nbdeploy was upgraded meanwhile: do not mix two versions
-        os.execv(sys.executable, [sys.executable, "-P", "-m", __spec__.name, job_id])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-P", "-m", __spec__.name, job_id])
     return job_id
 
 

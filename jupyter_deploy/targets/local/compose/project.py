@@ -24,6 +24,7 @@ from textwrap import indent
 from typing import Any
 
 import yaml
+from typing_extensions import override
 
 from jupyter_deploy.domain.images.compose import (
     COMPOSE_FILE,
@@ -48,7 +49,7 @@ _PYTHON = "/opt/nbdeploy/venv/bin/python"
 _GATEWAYS_PYTHON = f"/{GATEWAY_FOLDER}/python"
 _DATA, _SOCKETS = "/data", "/sockets"
 _CONFIGURATION = f"/etc/nbdeploy/{GATEWAY_FILE}"
-_ADMIN = "/tmp/admin.sock"  # noqa: S108 - the container's own, in memory
+_ADMIN = "/tmp/admin.sock"
 _TOKEN_PLACEHOLDER = f"${{{TOKEN_VARIABLE}}}"  # replaced by the token when Envoy starts
 
 
@@ -82,10 +83,10 @@ def gateway_documents(plan: ComposePlan, settings: ComposeSettings) -> Json:
         [endpoint],
         sockets,
         envoy.GatewaySettings(
-            address="0.0.0.0",  # noqa: S104 - of the container's own network
+            address="0.0.0.0",
             port=plan.port,
             admin_socket=_ADMIN,
-            shadow_socket="/tmp/shadow.sock",  # noqa: S108 - as the other one
+            shadow_socket="/tmp/shadow.sock",
             xds="",
             edge_log=f"{_DATA}/ledger/edge.jsonl",
             shadow_log=f"{_DATA}/ledger/shadow.jsonl",
@@ -145,7 +146,7 @@ def _release(plan: ComposePlan, tag: str, settings: ComposeSettings) -> Json:
         "environment": _environment(release, settings),
         **_powerless(),
         "network_mode": "none",
-        "tmpfs": ["/tmp"],  # noqa: S108 - models with packed files need one
+        "tmpfs": ["/tmp"],
         "volumes": [f"data:{_DATA}", f"sockets:{_SOCKETS}"],
         "depends_on": {VOLUMES: {"condition": "service_completed_successfully"}},
         "healthcheck": _healthcheck([_PYTHON, "-IS", "-c", "; ".join(health_check)]),
@@ -193,7 +194,7 @@ def _gateway(plan: ComposePlan, documents: str) -> Json:
         "command": [_CONFIGURATION],
         **({"environment": {TOKEN_VARIABLE: needed}} if plan.token else {}),
         **_powerless(),
-        "tmpfs": ["/tmp"],  # noqa: S108 - for its sockets
+        "tmpfs": ["/tmp"],
         "ports": [f"127.0.0.1:{plan.port}:{plan.port}"],
         "volumes": [f"./{GATEWAY_FILE}:{_CONFIGURATION}:ro,z", f"data:{_DATA}", f"sockets:{_SOCKETS}"],
         "depends_on": {
@@ -282,10 +283,12 @@ def _readme(plan: ComposePlan) -> str:
 class _Dumper(yaml.SafeDumper):
     """Writes indented lists and block scalars, without references."""
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+    @override
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, indentless=False)
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+    @override
+    def ignore_aliases(self, data: Any) -> bool:
         return True
 
 

@@ -39,7 +39,7 @@ def main(path: Path) -> None:
     begin(plan, path, supervisor=plan["supervisor"])
     os.chdir(plan["folder"])
     clear(plan)
-    os.execve(plan["command"][0], plan["command"], plan["environment"])  # noqa: S606 - the purpose of this program
+    os.execve(plan["command"][0], plan["command"], plan["environment"])
 
 
 def begin(plan: dict[str, Any], path: Path, *, supervisor: str | None = None) -> None:

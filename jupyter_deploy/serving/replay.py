@@ -30,6 +30,7 @@ from .workplace import current_workplace
 
 REPEATS = 30
 ASKED_ALONE = 3
+_PERTURBED_ROWS = 3
 
 
 def main(folder: str, result_file: str) -> None:
@@ -137,13 +138,19 @@ def check_example(model: Model, result: dict[str, Any]) -> None:
 def _is_batchable(model: Model, together: list[Any]) -> bool:
     """Return whether rows of the example get the same answers alone, and in reverse order, as ``together``.
 
-    Equal rows cannot show a difference, and a call has no rows: both count as not batchable.
+    Equal rows cannot show a difference, so their numbers are changed a little. If they have none, and for a call, which
+    has no rows, the model counts as not batchable.
     """
     instances = model.manifest["instances"]
-    if model.codec.container == "call" or all(one == instances[0] for one in instances[1:]):
+    if model.codec.container == "call":
         return False
     rtol, atol = tolerance_of(model.manifest)
     try:
+        if all(one == instances[0] for one in instances[1:]):
+            instances = [_perturbed(instances[0], number) for number in range(_PERTURBED_ROWS)]
+            if instances[0] == instances[1]:
+                return False
+            together = model.answer(instances)
         alone = [model.answer([one])[0] for one in instances[:ASKED_ALONE]]
         turned = model.answer(instances[::-1])[::-1]
     except Exception:  # noqa: BLE001 - the model accepts one number of rows only, which is no fault
@@ -152,6 +159,22 @@ def _is_batchable(model: Model, together: list[Any]) -> bool:
         differences(together[:ASKED_ALONE], alone, rtol=rtol, atol=atol)
         or differences(together, turned, rtol=rtol, atol=atol)
     )
+
+
+def _perturbed(value: Any, number: int) -> Any:
+    """Return a row with each number raised by ``number`` percent, whole numbers by ``number``; the rest is the same."""
+    match value:
+        case bool():
+            return value
+        case int():
+            return value + number
+        case float():
+            return value + (abs(value) or 1.0) * number / 100
+        case list():
+            return [_perturbed(one, number) for one in value]
+        case dict():
+            return {name: _perturbed(one, number) for name, one in value.items()}
+    return value
 
 
 def _reads_in_words(reads: Iterable[Read], snapshot: Path, initial: Path) -> list[dict[str, Any]]:

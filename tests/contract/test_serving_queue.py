@@ -259,5 +259,45 @@ def test_a_quick_model_runs_in_the_event_loop_until_a_call_is_slow(fronts, monke
     threading.Timer(0.5, RELEASED.set).start()
     asyncio.run(all_of_them(quick, 99, 1))
     assert [thread == threading.get_ident() for thread in THREADS[-2:]] == [True, False]
-    asyncio.run(all_of_them(fronts(), *range(30)))  # a function: nobody knows what it may do
-    assert threading.get_ident() not in THREADS
+
+
+def statuses(front, *rows):
+    """Ask one row at a time; return the statuses."""
+
+    async def all_of_them():
+        transport = httpx.ASGITransport(app=front)
+        async with httpx.AsyncClient(transport=transport, base_url="http://model") as client:
+            return [(await client.post("/predict", json={"instances": [[row]]})).status_code for row in rows]
+
+    return asyncio.run(all_of_them())
+
+
+def test_a_model_that_needs_its_thread_fails_no_request_and_stays_there(fronts, monkeypatch):
+    monkeypatch.setattr(batch_sizing, "SLOW_SECONDS", 30.0)
+    monkeypatch.setattr(batch_sizing, "QUICK_SECONDS", 20.0)
+    front = fronts()
+    connections = {}
+
+    def looked_up(rows):
+        import sqlite3
+
+        THREADS.append(threading.get_ident())
+        if "made" not in connections:  # it may be used by the thread that has made it
+            connections["made"] = sqlite3.connect(":memory:")
+        (found,) = connections["made"].execute("SELECT ?", (float(rows[0, 0]),)).fetchone()
+        return np.full(len(rows), found)
+
+    monkeypatch.setattr(front._explicit_model, "_call", looked_up)
+    assert statuses(front, *range(40)) == [200] * 40
+    here = threading.get_ident()
+    assert [number for number, thread in enumerate(THREADS) if thread == here] == [15]
+    assert len(THREADS) == 41, "the failed call is repeated once"
+
+
+def test_a_call_that_fails_in_any_thread_is_an_error_and_leaves_the_model_in_the_event_loop(fronts, monkeypatch):
+    monkeypatch.setattr(batch_sizing, "SLOW_SECONDS", 30.0)
+    monkeypatch.setattr(batch_sizing, "QUICK_SECONDS", 20.0)
+    front = fronts()
+    assert statuses(front, *range(20), 98, 98, 1) == [200] * 20 + [500, 500, 200]
+    assert [row for call in CALLS for row in call].count(98) == 3, "the first failed call is repeated, no other"
+    assert THREADS[-1] == threading.get_ident()

@@ -55,3 +55,20 @@ def test_a_call_that_is_slow_by_wall_time_alone_moves_it_for_a_few_calls():
     assert not calls(sizer, (1, SLOW_SECONDS * 2), used=QUICK_SECONDS).quick
     assert not calls(sizer, *[(1, 0.0)] * 14).quick
     assert calls(sizer, (1, 0.0)).quick
+
+
+def test_a_model_that_waits_again_and_again_stays_in_the_thread_for_longer_each_time():
+    sizer = BatchSizer(inline=True, joint=True)
+
+    def until_quick():
+        count = 0
+        while not sizer.quick:
+            calls(sizer, (1, 0.0))
+            count += 1
+        calls(sizer, (1, SLOW_SECONDS * 2), used=0.0)
+        return count
+
+    counts = [until_quick() for _ in range(8)]
+    assert counts[:2] == [15, 15]
+    assert counts[-1] == 64
+    assert counts == sorted(counts)

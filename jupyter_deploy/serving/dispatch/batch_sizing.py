@@ -15,6 +15,7 @@ SLOW_SECONDS = 0.02
 
 _WINDOW_CALLS = 15
 _COOLDOWN_CALLS = 500
+_MAX_STALLS = 9  # twice as many calls each time, up to the cooldown
 _REQUIRED_GAIN = 0.95  # of the time a row: doubling the rows must save at least 5 percent of it
 _SAMPLES = 3  # calls of a size, of which the fastest counts: the others were delayed by something else
 _RESET_CALLS = 2000  # calls: durations of a bad moment must expire
@@ -42,7 +43,7 @@ class BatchSizer:
         self._cooldown = 0
         self._timed: dict[int, deque[float]] = {}  # seconds a row, by the rows of a call rounded up to a power of two
         self._least: dict[int, float] = {}  # the fastest of each size that has enough samples
-        self._calls = 0
+        self._calls = self._stalls = 0
         self._joint = joint
         self.quick = False
 
@@ -59,13 +60,15 @@ class BatchSizer:
     def observe(self, rows: int, seconds: float, processor_seconds: float) -> None:
         """Learn from a call's wall time and processor time, in seconds.
 
-        A stalled machine makes any call slow by wall time, also in a thread; such a call leaves the event loop for a
-        few calls only. A call that used the processor for so long will do so again, and leaves it for many.
+        A call that used the processor for long will do so again, and leaves the event loop for many calls. A stalled
+        machine makes any call slow by wall time, also in a thread; so does a model that waits for something. Such a
+        call leaves the loop for a few calls, and for twice as many each time.
         """
         self._calls += 1
         if self._calls % _RESET_CALLS == 0:
             self._timed.clear()
             self._least.clear()
+            self._stalls = 0
         size = 1 << max(0, min(rows, MAX_ROWS) - 1).bit_length()
         timed = self._timed.setdefault(size, deque(maxlen=_SAMPLES))
         timed.append(seconds / max(1, rows))
@@ -76,13 +79,18 @@ class BatchSizer:
         if seconds > SLOW_SECONDS:
             self._last.clear()
             self.quick = False
-            if processor_seconds > SLOW_SECONDS:
-                self._cooldown = _COOLDOWN_CALLS
+            few = min(_COOLDOWN_CALLS, 1 << self._stalls)
+            self._cooldown = _COOLDOWN_CALLS if processor_seconds > SLOW_SECONDS else max(few, self._cooldown)
+            self._stalls = min(self._stalls + 1, _MAX_STALLS)
             return
         self._last.append(seconds)
         self._cooldown = max(0, self._cooldown - 1)
         full = len(self._last) == _WINDOW_CALLS and not self._cooldown
         self.quick = full and sorted(self._last)[_WINDOW_CALLS // 2] < QUICK_SECONDS
+
+    def stay_in_thread(self) -> None:
+        """Never run a call in the event loop again."""
+        self._inline = self.quick = False
 
     def _is_better(self, more: int, fewer: int) -> bool:
         """Return whether the larger size is faster a row, or not measured often enough."""

@@ -31,10 +31,14 @@ from .streaming import stream_events
 _SHORT_BYTES = 32 * 1024
 _SLICE_SECONDS = 0.005
 
-# Frameworks whose calls only compute. A function may do anything, so it never runs in the event loop.
-_PURE_FRAMEWORKS = frozenset(
-    {"sklearn", "torch", "xgboost", "lightgbm", "catboost", "numpy", "onnx", "skorch", "statsmodels"}
-)
+_BATCH_CONTAINERS = ("frame", "array", "tensor")
+
+
+_Process = Callable[[list[PendingRequest]], list[Response | None]]
+
+
+class NeedsThread(Exception):
+    """A call failed in the event loop, and has not yet failed in the model's thread."""
 
 
 class Predictor:
@@ -42,7 +46,10 @@ class Predictor:
 
     Requests that arrive during a call wait, and the next call takes as many as pay off. Calls that are known to be
     short run in the event loop, where a thread would cost more than the call. All others run in one thread, and the
-    loop answers ``/livez`` meanwhile.
+    loop answers ``/livez`` meanwhile (``hosting.liveness`` does if a call holds the loop).
+
+    A model may depend on its thread, such as by a database connection or an event loop of its own. So a call that fails
+    in the event loop is repeated in the thread: if it succeeds there, all further calls stay there.
     """
 
     def __init__(self, model: Model, sink: OutcomeSink, *, max_body_bytes: int, max_waiting: int) -> None:
@@ -58,9 +65,12 @@ class Predictor:
         self._parse_early = not self._yields and not isinstance(prototype, tuple)  # a tuple is a value type
         self._waiting, self._running, self._crowded = metrics.waiting(), metrics.running(), False
         self._sizer = BatchSizer(
-            inline=model.manifest["framework"] in _PURE_FRAMEWORKS and container in ("frame", "array", "tensor"),
+            inline=container in _BATCH_CONTAINERS,
             joint=bool(model.manifest.get("batchable")) and model.decoder.joinable,
         )
+        self._in_loop = False  # whether this call runs in the event loop
+        self._failures = 0
+        self._fails_alike = False  # whether a call failed in the event loop and in the thread
 
     async def answer(self, context: RequestContext, protocol: ProtocolAdapter, receive: Receive) -> Sendable | None:
         """Return the response, which is recorded before; None if the client disconnected before the call."""
@@ -145,18 +155,25 @@ class Predictor:
         until = time.perf_counter() + _SLICE_SECONDS
         while batch := self._queue.next_batch(self._sizer.rows):
             if not self._sizer.quick or batch[0].parsed is None:
-                work = asyncio.get_running_loop().run_in_executor(self._thread, self._process, batch)
-                work.add_done_callback(partial(self._finish, batch))
-                self._running.set(len(batch))  # during a call in the event loop nobody could read the gauge
-                self._update_waiting()
+                self._start_in_thread(batch, self._process)
                 return
-            _deliver(batch, partial(self._process, batch))
+            try:
+                _deliver(batch, partial(self._process_in_loop, batch))
+            except NeedsThread:
+                self._start_in_thread(batch, self._process_again)
+                return
             if time.perf_counter() > until:
                 asyncio.get_running_loop().call_soon(self._run_batches)  # newly arrived requests are read first
                 return
         self._calling = False
         if self._crowded:
             self._update_waiting()
+
+    def _start_in_thread(self, batch: list[PendingRequest], process: _Process) -> None:
+        work = asyncio.get_running_loop().run_in_executor(self._thread, process, batch)
+        work.add_done_callback(partial(self._finish, batch))
+        self._running.set(len(batch))  # during a call in the event loop nobody could read the gauge
+        self._update_waiting()
 
     def _update_waiting(self) -> None:
         waiting = len(self._queue.waiting)
@@ -167,6 +184,23 @@ class Predictor:
         self._running.set(0)
         _deliver(batch, work.result)
         self._run_batches()
+
+    def _process_in_loop(self, batch: list[PendingRequest]) -> list[Response | None]:
+        self._in_loop = not self._fails_alike
+        try:
+            return self._process(batch)
+        finally:
+            self._in_loop = False
+
+    def _process_again(self, batch: list[PendingRequest]) -> list[Response | None]:
+        """Process a batch that failed in the event loop; if it succeeds, the model needs its thread."""
+        failures = self._failures
+        answers = self._process(batch)
+        if self._failures > failures:
+            self._fails_alike = True
+        else:
+            self._sizer.stay_in_thread()
+        return answers
 
     def _process(self, batch: list[PendingRequest]) -> list[Response | None]:
         """Parse a batch, call the model, record in one write, and return the responses."""
@@ -201,7 +235,10 @@ class Predictor:
                     requests, parsed_requests, _split(native, parsed_requests), strict=True
                 )
             ]
-        except BaseException as error:  # noqa: BLE001 - a model may raise anything, even SystemExit
+        except BaseException as error:
+            if self._in_loop:
+                raise NeedsThread from error
+            self._failures += 1
             if len(requests) > 1:  # each alone, so one bad request fails alone
                 return [outcome for pending in requests for outcome in self._predict([pending])]
             return [outcomes.of_error(requests[0], error)]
@@ -264,6 +301,8 @@ def _deliver(batch: list[PendingRequest], answers: Callable[[], list[Response | 
         for pending, answer in zip(batch, answers(), strict=True):
             if not pending.response.done():
                 pending.response.set_result(answer)
+    except NeedsThread:
+        raise
     except Exception as failure:  # noqa: BLE001 - Front logs it
         for pending in batch:
             if not pending.response.done():

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import socket
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from .exit_reasons import EXAMPLE_DIFFERS, NOT_LOADED, StartupError
+from .liveness import LivenessWatch
 from .options import HostingOptions
 from .shutdown import Shutdown
 
@@ -41,6 +44,20 @@ def serve(
             await super().startup(sockets)
             shutdown.on_signal(self.end)
             on_open()
+            loop = asyncio.get_running_loop()
+            self.watch = LivenessWatch(loop, listener, partial(self._protocol, loop))
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            if self.started:
+                self.watch.close()
+            await super().shutdown(sockets)
+
+        def _protocol(self, loop: asyncio.AbstractEventLoop) -> asyncio.Protocol:
+            make: Any = self.config.http_protocol_class
+            protocol: asyncio.Protocol = make(
+                config=self.config, server_state=self.server_state, app_state=self.lifespan.state, _loop=loop
+            )
+            return protocol
 
         def end(self) -> None:
             self.should_exit = True

@@ -22,6 +22,7 @@ _MAX_HEAD_BYTES = 64 * 1024
 _HEAD_SECONDS = 5.0
 _LAST_SECONDS = 0.5
 _POLL_SECONDS = 0.02
+_ALIVE = Response(200, b"{}")
 _PHRASES = {200: b"OK", 503: b"Service Unavailable"}
 
 
@@ -100,8 +101,13 @@ class StartupResponder:
         _, _, rest = head.partition(b" ")
         path = rest.partition(b" ")[0].partition(b"?")[0].decode("latin-1")
         if path in ALIVE:
-            return Response(200, b"{}")
+            return _ALIVE
         return self._readiness.not_ready.response(str(uuid.uuid4()))
+
+
+def alive_response() -> bytes:
+    """Return the response to a liveness probe, after which the connection is closed."""
+    return _serialise(_ALIVE)
 
 
 def _serialise(answer: Response) -> bytes:

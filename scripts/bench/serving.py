@@ -11,11 +11,11 @@ from .figures import Figure, median
 from .peers import PEERS
 from .peers.bare import BARE
 from .peers.environments import environment, versioned
-from .peers.ours import DIRECT, GATEWAY, deployed
+from .peers.ours import ALONE, DIRECT, FUNCTION, GATEWAY, deployed, functions
 from .peers.peer import Peer
 from .servers import Found, Server, best, in_turns
 from .tables import tables
-from .world import world
+from .world import World, world
 from .wrk import asked
 
 CLIENTS = 16
@@ -44,6 +44,7 @@ def serving() -> Iterator[Figure]:
             servers |= zip((peer.name for peer in peers), pool.map(started, range(len(peers)), peers), strict=True)
         servers |= running.enter_context(deployed(here))
         yield from one_row(servers)
+        yield from as_functions(here, servers)
         yield from at_ease(servers)
         yield from many_rows(servers)
         yield from one_client(servers)
@@ -71,6 +72,20 @@ def one_row(servers: Servers, rounds: int = 3) -> Iterator[Figure]:
     least_p50 = min(found[peer.name].p50_ms for peer in PEERS)
     yield Figure(subject, "ours: p99 / the least p50 of a peer", ours.p99_ms / least_p50, "×", most=1)
     yield Figure(subject, "failed requests of ours", ours.failed + found[GATEWAY].failed, most=0)
+
+
+def as_functions(here: World, servers: Servers, rounds: int = 3) -> Iterator[Figure]:
+    """The same net as a function."""
+    subject = f"serving one row as a function, {CLIENTS} clients"
+    peers = {name: server for name, server in servers.items() if name.startswith((DIRECT, "FastAPI async"))}
+    peers.pop(GATEWAY, None)
+    with functions(here) as own:
+        found = in_turns({**peers, **own}, ROW, rounds=rounds, clients=CLIENTS)
+    yield from _each(subject, found)
+    yield Figure(subject, "a function / the module", found[FUNCTION].times(found[DIRECT]), "×", least=0.9)
+    if fastapi := [name for name in found if name.startswith("FastAPI")]:
+        ratio = found[ALONE].times(best(found, fastapi))
+        yield Figure(subject, "not batchable / FastAPI async", ratio, "×", note="the faster of both", least=1.2)
 
 
 def at_ease(servers: Servers, rounds: int = 5) -> Iterator[Figure]:
@@ -110,7 +125,8 @@ def one_client(servers: Servers, rounds: int = 2) -> Iterator[Figure]:
 
 
 def _each(subject: str, found: Mapping[str, Found]) -> Iterator[Figure]:
-    of = {peer.name: versioned(peer.environment[0]) for peer in PEERS} | {DIRECT: f"nbdeploy {version('nbdeploy')}"}
+    of = {peer.name: versioned(peer.environment[0]) for peer in PEERS if peer.name in found}
+    of[DIRECT] = f"nbdeploy {version('nbdeploy')}"
     for name, one in found.items():
         yield Figure(subject, name, one.rate, "a second", note="; ".join(filter(None, [one.note, of.get(name, "")])))
 
@@ -123,6 +139,7 @@ def ours_only(rounds: int = 3) -> Iterator[Figure]:
         servers = {BARE.name: Server(running.enter_context(BARE.served(folder)), folder)}
         servers |= running.enter_context(deployed(here))
         found = in_turns(servers, ROW, rounds=rounds, clients=CLIENTS)
+        yield from as_functions(here, {DIRECT: servers[DIRECT]})
     bare = found[BARE.name]
     for name, one in found.items():
         used = median(bare.processor_us) / median(one.processor_us)

@@ -15,36 +15,69 @@ from .peer import MODEL, free_port, instances, running, wait_until_answered
 
 NAME = "mlp"
 DIRECT, GATEWAY = "ours", "ours, through the gateway"
+FUNCTION, ALONE = "ours, as a function", "ours, as a function that is not batchable"
+
+_FUNCTIONS = """
+def scores(rows):
+    with torch.no_grad():
+        return model(rows)
+
+def centred(rows):
+    with torch.no_grad():
+        return model(rows) + rows.mean()
+"""
 
 
 @contextlib.contextmanager
 def deployed(here: World) -> Iterator[dict[str, Server]]:
-    """Deploy the peers' model: the release itself, and at the gateway.
-
-    The release listens on a unix socket, where wrk cannot ask. So the very command that the target runs is run once
-    more, on a port and with records of its own; the two are not asked at the same time.
-    """
+    """Deploy the peers' model: the release itself, and at the gateway."""
     here.run(f"{MODEL}\nrows = np.random.default_rng(7).standard_normal((5, 30)).astype(np.float32)")
-    here.run(f"found = jupyter_deploy.deploy(model, name={NAME!r}, example=torch.from_numpy(rows))")
-    gateway: str = here.run("", "found.url")
-    worker = _worker(here)
-    command, variables = worker.cmdline(), worker.environ()
-    at, port = command.index("--uds"), free_port()
-    command[at : at + 2] = ["--host", "127.0.0.1", "--port", str(port)]
-    folder = here.folder / "direct"
-    folder.mkdir()
-    (folder / "records").mkdir(mode=0o700)
+    gateway = _deploy(here, "model", NAME)
     home = Path(here.environment["NBDEPLOY_HOME"])
-    with running(command, folder, variables | {"NBDEPLOY_RECORDS": str(folder / "records")}) as alive:
+    with _direct(here, NAME) as direct:
+        supervisor = _worker(here, NAME).parent()
+        yield {DIRECT: direct, GATEWAY: Server(f"{gateway}/predict", home, supervisor=supervisor)}
+
+
+@contextlib.contextmanager
+def functions(here: World) -> Iterator[dict[str, Server]]:
+    """Deploy functions around the peers' model, which ``deployed`` has made."""
+    here.run(_FUNCTIONS)
+    _deploy(here, "scores", "scores")
+    _deploy(here, "centred", "centred")
+    with _direct(here, "scores") as function, _direct(here, "centred") as alone:
+        yield {FUNCTION: function, ALONE: alone}
+
+
+def _deploy(here: World, model: str, name: str) -> str:
+    here.run(f"found = jupyter_deploy.deploy({model}, name={name!r}, example=torch.from_numpy(rows))")
+    url: str = here.run("", "found.url")
+    return url
+
+
+@contextlib.contextmanager
+def _direct(here: World, name: str) -> Iterator[Server]:
+    """A release on a port: it listens on a unix socket, where wrk cannot ask.
+
+    So the very command that the target runs is run once more, with records of its own; the two are not asked at the
+    same time.
+    """
+    worker = _worker(here, name)
+    command, variables = worker.cmdline(), worker.environ()
+    del command[command.index("--uds") :]
+    port, folder = free_port(), here.folder / "direct" / name
+    (folder / "records").mkdir(parents=True, mode=0o700)
+    variables |= {"NBDEPLOY_RECORDS": str(folder / "records"), "PORT": str(port)}
+    with running(command, folder, variables) as alive:
         direct = f"http://127.0.0.1:{port}/predict"
         wait_until_answered(direct, instances([[0.0] * 30]), alive)
-        yield {DIRECT: Server(direct, folder), GATEWAY: Server(f"{gateway}/predict", home, supervisor=worker.parent())}
+        yield Server(direct, folder)
 
 
-def _worker(here: World) -> psutil.Process:
-    home = here.environment["NBDEPLOY_HOME"]
+def _worker(here: World, name: str) -> psutil.Process:
+    records = f"{here.environment['NBDEPLOY_HOME']}/records/{name}/"
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if "--uds" in process.cmdline() and process.environ().get("NBDEPLOY_RECORDS", "").startswith(home):
+            if "--uds" in process.cmdline() and process.environ().get("NBDEPLOY_RECORDS", "").startswith(records):
                 return process
-    raise RuntimeError(f"no release runs in {home}")
+    raise RuntimeError(f"no release of {name} runs")

@@ -8,6 +8,7 @@
 # make check  linters, types, import directions, prose, spelling, generated files
 # make lab    build JupyterLab's extension, which .venv's JupyterLab then has (reload its page)
 # make bench  measure, and write docs/performance.md (some minutes; leave the machine alone meanwhile)
+# make screenshots  take the pictures of docs/images again, by the tests that drive JupyterLab (some minutes)
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 NEWER := 3.13
@@ -16,7 +17,7 @@ IMAGES := podman uidmap nftables aardvark-dns skopeo cosign docker-registry mmde
 PYTEST := NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest
 DEMO := NBDEPLOY_HOME=$(CURDIR)/.demo/nbdeploy BENTOML_HOME=$(CURDIR)/.demo/bentoml
 
-.PHONY: demo down test test-all check check-python check-lab lab bench chaos fuzz soak setup docs clean
+.PHONY: demo down test test-all check check-python check-lab lab bench chaos fuzz soak screenshots setup docs clean
 
 demo:
 	@scripts/setup.sh demo
@@ -28,7 +29,7 @@ down:
 setup:
 	@scripts/setup.sh demo,test git chromium r node $(IMAGES)
 
-# The extension's checks run beside Python's.
+# The extension's checks run at the same time as Python's.
 check: setup
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target check-python check-lab
 
@@ -60,6 +61,9 @@ test-all: setup
 bench:
 	@scripts/setup.sh demo,test,bench git chromium r node wrk $(IMAGES)
 	@$(PYTHON) -m scripts.bench --write
+
+screenshots: setup
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m scripts.screenshots
 
 chaos: setup
 	@$(PYTHON) -m scripts.chaos $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10)

@@ -1,8 +1,8 @@
-"""Check the prose of pages and of Python sources: ``python scripts/prose.py [--shrink]``.
+"""Check the prose of pages and of sources in Python and TypeScript: ``python scripts/prose.py [--shrink]``.
 
 Two rules:
 
-* No word of ``words.txt`` occurs in a page, or in a docstring, a comment or a string of a Python source.
+* No word of ``words.txt`` occurs in a page, or in a docstring, a comment or a string of a source.
 * No line of a page is longer than 100 columns, outside tables, code and the addresses of links.
 
 ``prose_baseline.txt`` lists the violations that each file still has: words, long lines, path. A count may only shrink.
@@ -26,13 +26,19 @@ WORDS = "scripts/words.txt"
 BASELINE = "scripts/prose_baseline.txt"
 COLUMNS = 100
 PAGES = ("*.md", "docs/**/*.md", "labextension/README.md")
-SOURCES = ("jupyter_deploy/**/*.py", "scripts/**/*.py")
-# Pages that keep their history, or that a program writes.
-EXEMPT = re.compile(r"CHANGELOG\.md|docs/architecture/decisions/\d.*|docs/reference\.md|docs/supported-models\.md")
+SOURCES = ("jupyter_deploy/**/*.py", "scripts/**/*.py", "tests/**/*.py", "labextension/src/**/*.ts*")
+# Pages that keep their history, files that a program writes, and the test of this check.
+EXEMPT = re.compile(
+    r"CHANGELOG\.md|docs/architecture/decisions/\d.*|docs/reference\.md|docs/supported-models\.md"
+    r"|labextension/src/generated\.ts|tests/unit/test_prose\.py"
+)
 
 CODE_SPAN = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
 LINK_ADDRESS = re.compile(r"\]\([^)\s]*\)|<?https?://[^\s>)]+>?")
 BETWEEN_WORDS = r"[\s#]+"  # also the end of a line, in a comment too
+TYPESCRIPT_TEXT = re.compile(
+    r"""'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`|/\*.*?\*/|//[^\n]*""", re.DOTALL
+)
 FENCE = re.compile(r"\s*(`{3,}|~{3,})")
 
 
@@ -106,6 +112,14 @@ def page_prose(text: str) -> list[Text]:
     return [Text(number, _without_code(prose)) for number, prose in paragraphs]
 
 
+def typescript_prose(text: str) -> list[Text]:
+    """Return the strings and comments of a TypeScript source, without code in backticks."""
+    matches = TYPESCRIPT_TEXT.finditer(text)
+    return [
+        Text(text.count("\n", 0, match.start()) + 1, _without_code(match[0].replace("\n *", "\n"))) for match in matches
+    ]
+
+
 def source_prose(text: str) -> list[Text]:
     """Return the docstrings, strings and comments of a Python source, without code in backticks."""
     strings = [
@@ -168,7 +182,8 @@ def check_file(path: str, text: str, words: Words) -> tuple[list[Violation], lis
     """Return the violations of a file: words, long lines."""
     if path.endswith(".md"):
         return word_violations(path, page_prose(text), words), long_lines(path, text)
-    return word_violations(path, source_prose(text), words), []
+    prose = source_prose(text) if path.endswith(".py") else typescript_prose(text)
+    return word_violations(path, prose, words), []
 
 
 def read_baseline(text: str) -> Baseline:
@@ -219,7 +234,7 @@ def files(root: Path) -> Iterator[str]:
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Check all files; return 1 if a count is not the baseline's."""
-    parser = argparse.ArgumentParser(description="Check the prose of pages and Python sources.")
+    parser = argparse.ArgumentParser(description="Check the prose of pages and sources.")
     parser.add_argument("--shrink", action="store_true", help="lower the baseline to the violations that are left")
     options = parser.parse_args(arguments)
     words = read_words((root / WORDS).read_text("utf-8"))

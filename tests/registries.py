@@ -169,7 +169,7 @@ class Faulty:
     """A TCP proxy in front of a registry, for what a registry itself cannot be made to show.
 
     ``behave`` is asked at each new connection how many bytes, the client's or the registry's (``of``), it lets through
-    before it does what is said then: ``cut``, or ``hold`` (open and silent until ``go_on``). Then ``reached`` is set.
+    before it acts: ``cut``, or ``hold`` (open and silent until ``go_on``). Then ``reached`` is set.
     """
 
     def __init__(self, host, behave, of):

@@ -174,7 +174,7 @@ def _send(image: Image, to: Reference, ports: Ports, progress: Steps) -> None:
 
 def _state(there: str | None, text: str, request: ComposeRequest) -> FileState:
     if there == text:
-        return "as it is wanted"
+        return "unchanged"
     return "would be written" if request.dry_run else "written"
 
 

@@ -51,9 +51,9 @@ def _put(draft: Draft, top: Path, ports: Ports, *, dry_run: bool) -> StartingFil
     if existing is None:
         return StartingFile(path=draft.path, state="would be written" if dry_run else "written", text=draft.text)
     if existing == draft.text:
-        return StartingFile(path=draft.path, state="as it is wanted", text=draft.text)
+        return StartingFile(path=draft.path, state="unchanged", text=draft.text)
     add = "" if draft.mark and draft.mark in existing else draft.add
-    return StartingFile(path=draft.path, state="left as it is", text=draft.text, add=add)
+    return StartingFile(path=draft.path, state="kept", text=draft.text, add=add)
 
 
 def _released(top: Path, ports: Ports) -> dict[str, Release]:

@@ -502,7 +502,7 @@ export interface ComposedFile {
    * In the folder.
    */
   path: string;
-  state: 'written' | 'would be written' | 'as it is wanted' | 'left as it is';
+  state: 'written' | 'would be written' | 'unchanged' | 'kept';
   text: string;
 }
 /**
@@ -2570,7 +2570,7 @@ export interface SetUp {
  */
 export interface StartingFile {
   path: string;
-  state: 'written' | 'would be written' | 'as it is wanted' | 'left as it is';
+  state: 'written' | 'would be written' | 'unchanged' | 'kept';
   text: string;
   add: string;
 }

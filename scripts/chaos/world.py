@@ -119,7 +119,7 @@ class World:
         return self.start(*arguments).wait(180)
 
     def describe(self) -> dict[str, Any]:
-        """The endpoint as it is wanted and found; asked in this process, which is quicker."""
+        """The desired and observed state of the endpoint; read in this process, which is faster."""
         return jupyter_deploy.describe(ENDPOINT).model_dump(mode="json")  # type: ignore[no-any-return]
 
     def pids(self, pattern: str) -> list[int]:

@@ -148,7 +148,7 @@ VALUES = {
     "timestamp": pd.Timestamp("2026-01-02T03:04:05.123456789", tz="Europe/Zurich"),
     "period": pd.Period("2026-01", "M"),
     "pandas Series": pd.Series([1, None], dtype="Int64", name="n"),
-    "table beside a number": {"table": pd.DataFrame({"a": [1, 2], "day": [dt.date(2026, 1, 1), None]}), "n": 3},
+    "table and a number": {"table": pd.DataFrame({"a": [1, 2], "day": [dt.date(2026, 1, 1), None]}), "n": 3},
     "polars Series": pl.Series("n", [1, None], dtype=pl.Int16),
     "images": [IMAGE, IMAGE.rotate(180)],
     "grey image": IMAGE.convert("L"),

@@ -90,7 +90,7 @@ def test_a_distribution_of_latencies_is_exact_at_its_steps_and_ends_at_all(world
 
 
 def drawn(chart):
-    """Vega-Lite's own compiler takes it, without a word of warning, in a light and in a dark theme."""
+    """Vega-Lite's own compiler accepts it without warnings, in a light and in a dark theme."""
     assert json.loads(json.dumps(chart, allow_nan=False)) == chart
     for theme in (None, "dark"):
         svg = vl_convert.vegalite_to_svg(chart, vl_version=VEGA_LITE, **({"theme": theme} if theme else {}))

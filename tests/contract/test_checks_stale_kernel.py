@@ -125,7 +125,7 @@ def test_a_cell_whose_effects_add_up_must_not_have_run_twice(tmp_path, cells, ag
     namespace = {"trainer": object()}
     found = look(tmp_path / "n.ipynb", cells, ran, namespace=namespace)
     first = again[0] + 1
-    assert found, "it is told"
+    assert found, "there is a finding"
     assert f"ran 2 times (In [{first}] and In [{first + 1}]), and its effect accumulates" in found[0].message
     assert look(tmp_path / "n.ipynb", cells, cells, namespace=namespace) == []
 

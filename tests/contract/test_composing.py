@@ -20,7 +20,7 @@ PLACE = "registry.example/team/tumour"
 def world(tmp_path, monkeypatch):
     """With a stable release, a shadow, and an idle one."""
     made = make_world(tmp_path, monkeypatch)
-    # Whoever asks for more is wrong to do so.
+    # Other attributes must not be used.
     made.ports.images = SimpleNamespace(composing=SimpleNamespace(folders=ProjectFolders()))
     for version, role in (("c", "auto"), ("a", "stable"), ("b", "shadow")):
         made.deploy(version, role=role)

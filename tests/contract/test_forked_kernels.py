@@ -37,13 +37,13 @@ STATE = Path(__file__).with_name("kernel_state.py").read_text()
 def until(condition, seconds=60.0):
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "in vain"
+        assert time.monotonic() < end, "the condition never held"
         time.sleep(0.02)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def fonts():
-    """Whoever imports matplotlib first in a home makes its list of fonts, and has other modules then."""
+    """The first import of matplotlib in a home makes its list of fonts, and loads other modules."""
     subprocess.run([sys.executable, "-c", "import matplotlib.font_manager"], check=True, capture_output=True)
 
 

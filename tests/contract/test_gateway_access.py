@@ -101,7 +101,7 @@ def test_with_the_token_it_answers_and_neither_release_nor_shadow_sees_it(guarde
         assert predict(url, x_request_id=f"with-{number}", **headers).status_code == 200
     for version in ("aaa", "bbb"):
         eventually(lambda v=version: any(s["headers"].get("x-request-id") == "with-1" for s in stage.seen(v)))
-    # A kernel's client sends a hub's own credentials beside it.
+    # A kernel's client sends a hub's own credentials too.
     assert predict(url, authorization="token of-the-hub", x_nbdeploy_token=secret).status_code == 200
     client = HttpClient(token_file(stage.home), lambda: token(stage.home))
     assert client.post(f"{url}/predict", BODY)[0] == 200

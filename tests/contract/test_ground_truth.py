@@ -178,7 +178,7 @@ def left(home):
     ("asked", "gone"),
     [
         ({"ids": ["r0", "nobody"]}, ["nobody", "r0", "r0", "r0", "r0"]),
-        ({"before": NOON + timedelta(seconds=1.5)}, ["r0", "r0", "r0", "r0", "r1"]),  # however late it was told
+        ({"before": NOON + timedelta(seconds=1.5)}, ["r0", "r0", "r0", "r0", "r1"]),  # however late it arrived
         ({"before": NOON + timedelta(seconds=1.5), "ids": ["r1", "r2"]}, ["r1"]),
         ({"before": NOON + DAY}, ["nobody", *["r0"] * 4, "r1", "r2", "r3", "r5", "r6"]),
         ({"ids": ["r9' OR true --"]}, []),

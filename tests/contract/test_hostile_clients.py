@@ -100,7 +100,7 @@ def statuses_of(stage: Stage, request_id: str) -> list[int]:
 
 
 def answer_to(one: socket.socket) -> bytes:
-    """All that comes before the connection is closed; empty: it is closed without a word."""
+    """All bytes before the end of the connection; empty: it ends without a response."""
     parts = []
     with suppress(ConnectionError):
         while part := one.recv(65536):

@@ -87,7 +87,7 @@ def test_one_that_does_not_answer_is_done_without(stage: Stage, fault: str) -> N
     assert pid_of(stage, OTHER) != waited.pid
     assert version(stage.target.route(endpoint_of(second, first))) == "bbb"
     if fault == "stopped":
-        os.kill(waited.pid, signal.SIGCONT)  # nobody is there any more who asks
+        os.kill(waited.pid, signal.SIGCONT)  # its client is gone
         eventually(lambda: not waited.is_running() or waited.status() == psutil.STATUS_ZOMBIE)
         assert version(stage.target.route(endpoint_of(second, first))) == "bbb"
 

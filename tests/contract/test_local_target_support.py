@@ -30,7 +30,7 @@ from jupyter_deploy.targets.local.releases import limits
 from jupyter_deploy.targets.local.settings import LocalSettings
 from jupyter_deploy.targets.local.target import LocalTarget
 
-# Answers each instance with its version's number; writes what it saw to seen.jsonl beside the bento.
+# Answers each instance with its version's number; writes its input to seen.jsonl next to the bento.
 SERVICE = """
 import asyncio, importlib, json, os, pathlib, sys, time
 from types import SimpleNamespace

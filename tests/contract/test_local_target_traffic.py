@@ -86,7 +86,7 @@ def test_a_shadow_gets_every_request_once_with_the_pair_id_of_stable(stage: Stag
     assert (line["release"], line["role"], line["path"]) == (one.tag, "stable", "/tumour/predict")
     counts = stage.target.observe(endpoint).counts
     assert {tag: (found.requests, found.errors) for tag, found in counts.items()} == {
-        one.tag: (25, 0),  # without what is asked beside predictions
+        one.tag: (25, 0),  # without requests other than predictions
         two.tag: (25, 0),
     }
 

@@ -27,7 +27,7 @@ IN_CELLS = {
     "a tuple": ("secret, other = 'abc99xyz1', 'b'", "abc99xyz1"),
     "texts in parts": ("connect(password=('abc99x'\n  \"def123\"))", "def123"),
     "three quotes": ('API_KEY = """abc99xyz1\n"""', "abc99xyz1"),
-    "beside a magic": ("%matplotlib inline\ntöken = secret, other = 'abc99xyz1', 'b'", "abc99xyz1"),
+    "with a magic": ("%matplotlib inline\ntöken = secret, other = 'abc99xyz1', 'b'", "abc99xyz1"),
     "a default": ("def f(x, *, api_key='abc99xyz1'): ...", "abc99xyz1"),
     "a URL": ("B = 'mysql+pymysql://root:S3cr3tPw!@10.0.0.3/x'", "S3cr3tPw"),
 }

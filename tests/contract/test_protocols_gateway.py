@@ -60,7 +60,7 @@ def test_each_protocol_reaches_the_release_by_path_and_by_host_and_is_copied_and
     assert response.headers["x-request-id"] == request_id
     record = records(stage, "aaa")[request_id]
     assert (record.role, record.rows, record.inputs, record.outputs) == ("stable", 3, ROWS, risk(FRAME).tolist())
-    if "versions" not in path:  # who asks for a version is no part of the experiment
+    if "versions" not in path:  # requests for a version are not in the experiment
         copy = eventually(lambda: records(stage, "bbb").get(request_id), 30)
         assert (copy.role, copy.status, copy.inputs) == ("shadow", 200, ROWS)
         assert copy.pair_id == record.pair_id

@@ -26,7 +26,7 @@ BASE = "the image has no base image"  # what comes after name, reference and gat
 @pytest.fixture
 def world(tmp_path, monkeypatch):
     made = make_world(tmp_path, monkeypatch)
-    made.ports.images = SimpleNamespace(to=None, base=None, key=None)  # whoever asks for more is wrong to do so
+    made.ports.images = SimpleNamespace(to=None, base=None, key=None)  # other attributes must not be used
     return made
 
 

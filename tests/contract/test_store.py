@@ -152,12 +152,12 @@ def test_the_files_of_referenced_and_overridden_validations_stay(tmp_path, store
 
     first = Endpoint.first(release("one"))
     stages = [first.validated("churn:one", found(name, verdict)) for name, verdict in (("a", "pass"), ("b", "fail"))]
-    at_stable = str(tmp_path / "validations" / "beside" / "a.stable.ipynb")
+    at_stable = str(tmp_path / "validations" / "adjacent" / "a.stable.ipynb")
     stages.append(first.validated("churn:one", found("c", executed_stable=at_stable)))
     found("d")
     for number, state in enumerate(stages):
         store.save(state.model_copy(update={"revision": number + 1}), based_on=number, reason="", change="")
-    assert referred_to(SimpleNamespace(store=store)) == {"b", "ran-b", "c", "ran-c", "beside"}
+    assert referred_to(SimpleNamespace(store=store)) == {"b", "ran-b", "c", "ran-c", "adjacent"}
 
 
 def test_publications_are_kept_newest_first_and_one_reference_once(store):

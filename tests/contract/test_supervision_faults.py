@@ -1,4 +1,4 @@
-"""Full disks, slow starts and broken answers around the supervisor: none may end the one who looks after it."""
+"""Full disks, slow starts and broken answers around the supervisor: none may end the process that restarts it."""
 
 from __future__ import annotations
 

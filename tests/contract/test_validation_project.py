@@ -29,7 +29,7 @@ def test_a_folder_means_its_notebooks_with_parameters_or_gates_and_no_checkpoint
     write(tmp_path / "out" / "b.ipynb", "x = 1", tag="parameters")
     (tmp_path / "torn.ipynb").write_text('{"cells": [')
     found = PROJECT.notebooks(str(tmp_path), [tmp_path / "out"])
-    # One that cannot be read is not passed over in silence.
+    # An unreadable one is an error.
     assert found == [str(tmp_path / name) for name in ("b.ipynb", "deep/a.ipynb", "torn.ipynb")]
     assert PROJECT.notebooks("somewhere/else.ipynb") == ["somewhere/else.ipynb"]
 

@@ -171,7 +171,7 @@ BAD = {
 
 @pytest.fixture(scope="module")
 def bad(tmp_path_factory):
-    """What came of notebooks that do not end well, two at a time."""
+    """The outcomes of notebooks that fail, two at a time."""
     folder, runner = tmp_path_factory.mktemp("bad"), PapermillValidationRunner()
     jobs = {
         name: job(

@@ -22,7 +22,7 @@ class Case:
 class Project:
     """A folder with a notebook that deploys its cases, one after the other, in one kernel.
 
-    ``files`` are written beside the notebook; ``editable`` is a folder of them that is installed in an environment of
+    ``files`` are written next to the notebook; ``editable``: their folder that is installed in an environment of
     its own, which the kernel then runs in.
     """
 

@@ -133,7 +133,7 @@ class Person:
         return next(one for one in self.jobs() if one["id"] == number)
 
     def shoots(self, name):
-        """A picture for the docs and for CI, where they are wanted: with a sidebar that somebody has widened."""
+        """A picture for ``scripts/screenshots.py``, if it runs the test: with a wider sidebar."""
         if folder := os.environ.get("NBDEPLOY_SCREENSHOTS"):
             before = self.sidebar_width(400)
             self.page.screenshot(path=f"{folder}/lab-{name}.png")
@@ -149,7 +149,7 @@ class Person:
         self.page.mouse.down()
         self.page.mouse.move(edge + wanted - sidebar["width"], 500, steps=4)
         self.page.mouse.up()
-        self.page.wait_for_timeout(1000)  # for the eye alone: charts are drawn anew for the new width
+        self.page.wait_for_timeout(1000)  # for the picture alone: charts are drawn again for the new width
         return sidebar["width"]
 
     def has_nothing_serious(self, name):

@@ -36,7 +36,7 @@ def registry_world(tmp_path_factory):
 def publishing(folder, world, base):
     """The variables of somebody who may push there, trusts its authority too, and builds on a base."""
     known = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
-    trusted = folder / "trusted.pem"  # beside those that the package index needs
+    trusted = folder / "trusted.pem"  # in addition to those of the package index
     trusted.write_bytes((known.read_bytes() if known.exists() else b"") + world.authority.certificate.read_bytes())
     return {
         "REGISTRY_AUTH_FILE": str(credentials(folder / "auth.json", world.registry.host)),

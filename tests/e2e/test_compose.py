@@ -134,7 +134,7 @@ def test_written_files_are_listed_and_written_again_only_after_a_change(person, 
     ]  # fmt: skip
     assert {file["state"] for file in composed["files"]} == {"written"}
     again = person.composes()
-    assert {file["state"] for file in again["files"]} == {"as it is wanted"}
+    assert {file["state"] for file in again["files"]} == {"unchanged"}
     assert again["gateway"] == composed["gateway"]
     assert TOKEN not in "".join(file["text"] for file in composed["files"])
     token = (Path(person.home.environment["NBDEPLOY_HOME"]) / "token.header").read_text().split()[1]

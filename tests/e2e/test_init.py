@@ -224,7 +224,7 @@ def test_what_is_there_stays_and_what_to_add_is_shown(project, shared_home, tmp_
     assert 'nbdeploy deploy train.ipynb --name churn --model model --example "X_test[:5]"' in shown
     again = shared_home.json("init", tmp_path)
     states = {file["path"]: file["state"] for file in again["files"]}
-    assert states[".github/workflows/nbdeploy.yml"] == "as it is wanted"
+    assert states[".github/workflows/nbdeploy.yml"] == "unchanged"
     assert "written" not in states.values()
 
 

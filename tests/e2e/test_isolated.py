@@ -30,7 +30,7 @@ def notebooks_environment(folder, wheels):
     """The interpreter of a small environment that also sees the distributions of the tests' own."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     (site,) = folder.glob("lib/*/site-packages")
-    (site / "beside.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    (site / "near.pth").write_text(sysconfig.get_path("purelib") + "\n")
     (site / "nbdeploy.pth").write_text(str(Path(__file__).parents[2]) + "\n")
     install(folder, wheels, "1.0")
     return folder / "bin" / "python"
@@ -60,12 +60,12 @@ def test_what_is_installed_later_touches_no_isolated_release(home, tmp_path):
     home.environment["PIP_FIND_LINKS"] = f"{os.environ.get('PIP_FIND_LINKS', '')} {wheels}".strip()
     alone = deploy(home, python)
     assert alone["captured"]["environment"]["interpreter"].startswith(str(home.path / "nbdeploy" / "environments"))
-    (beside,) = {f"alone:{path.name}" for path in (home.path / "bentoml/models/alone").glob("*/")} - {alone["snapshot"]}
+    (near,) = {f"alone:{path.name}" for path in (home.path / "bentoml/models/alone").glob("*/")} - {alone["snapshot"]}
 
     install(tmp_path / "venv", wheels, "2.0")
-    refused = home.run("deploy", beside, "--name", "beside", check=False)
+    refused = home.run("deploy", near, "--name", "near", check=False)
     assert "tiny_flower: captured 1.0, installed 2.0" in refused.stderr
-    again = home.json("deploy", beside, "--isolated")
+    again = home.json("deploy", near, "--isolated")
     assert (again["changed"], again["release"]) == (False, alone["release"])
 
     home.run("down")

@@ -271,7 +271,7 @@ def test_down_stops_every_process_and_reconcile_brings_all_back_under_the_same_u
         stranger.setblocking(False)
         ended = home.run("predict", "churn", check=False)
         assert (ended.returncode, "does not run" in ended.stderr) == (3, True)
-        with pytest.raises(BlockingIOError):  # it was told nothing
+        with pytest.raises(BlockingIOError):  # it got no data
             stranger.accept()
     home.run("reconcile")
     assert home.json("describe", "churn")["url"] == url

@@ -42,7 +42,7 @@ SECONDS = 30
 def story(shared_home, snapshots, registry_world, tmp_path_factory):
     """A stable release, a shadow and an idle one; a notebook with their panel, in JupyterLab.
 
-    Beside it ``price``, of which is published; nothing of its image runs, so its base need not.
+    And ``price``, which is published; its image does not run, so its base need not.
     """
     home, workshop = shared_home, tmp_path_factory.mktemp("publishing")
     python = f"{sys.version_info.major}.{sys.version_info.minor}.0"
@@ -89,7 +89,7 @@ def at(panel, revision):
 
 
 def shot(page, title):
-    """For the README, when somebody asks for it."""
+    """A picture for ``scripts/screenshots.py``, if it runs the test."""
     folder = os.environ.get("NBDEPLOY_SCREENSHOTS")
     if folder:
         page.mouse.move(0, 0)

@@ -360,7 +360,7 @@ def test_with_an_unresponsive_engine_gc_keeps_all_images(person, published, tmp_
 
 
 def test_a_changed_file_of_the_model_is_detected(person, published):
-    """Not by its name alone: the store's own files are held against their digests."""
+    """Not by its name alone: the store's files are compared with their digests."""
     layer = published["publication"]["image"]["layers"][-1]["digest"].removeprefix("sha256:")
     blob = Path(person.home.environment["NBDEPLOY_HOME"]) / "images" / "blobs" / "sha256" / layer
     content = blob.read_bytes()

@@ -34,7 +34,7 @@ def deployed(tmp_path_factory):
     kernel.mkdir(parents=True)
     argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"}))
-    # By hand, since the kernel that runs it must be the one beside tiny_flower.
+    # By hand, since it must run in the kernel next to tiny_flower.
     notebooks.run(notebook, home.environment | {"JUPYTER_PATH": str(folder / "data"), "JUPYTER_PREFER_ENV_PATH": "0"})
     yield home, notebook, home.json("describe", "price")["releases"][0]["tag"]
     home.down()

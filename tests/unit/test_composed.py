@@ -35,5 +35,5 @@ def test_with_dry_run_what_would_be_written_is_shown_and_no_line_that_starts_it(
 
 
 def test_unchanged_files_are_reported_as_such():
-    file = COMPOSED.files[0].model_copy(update={"state": "as it is wanted"})
+    file = COMPOSED.files[0].model_copy(update={"state": "unchanged"})
     assert "was already there" in text(COMPOSED.model_copy(update={"files": (file,)}))

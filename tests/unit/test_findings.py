@@ -43,7 +43,7 @@ def test_errors_are_refused_and_warnings_only_when_strict():
         with pytest.raises(CheckFailed, match=r"features: 1 finding against this deploy") as refused:
             refuse([one(severity), one("note", "secrets")], strict=strict)
         assert f"{severity}: features: a column is missing." in refused.value.details
-        assert "secrets" not in str(refused.value), "a note speaks against nothing"
+        assert "secrets" not in str(refused.value), "a note is evidence against nothing"
         assert error_code(refused.type).exit_code == 1
         assert '--waive features --reason "…"' in refused.value.remedy
 

@@ -108,6 +108,9 @@ def test_subgroups_are_metrics_of_their_own_rows():
     assert {metric.title: metric.n for metric in measure("a", rows=[1, 0, 1, 1], by=by, group={"year": 2026})} == {
         "a[year=2026]": 4, "a[year=2026, sex=F]": 2, "a[year=2026, sex=missing]": 2,
     }  # fmt: skip
+    by = pd.Series(["F", pd.NA, "M", "F"], name="sex", dtype=object)  # pd.NA has no truth value
+    titles = [metric.title for metric in measure("a", rows=[1, 0, 1, 1], by=by)]
+    assert titles == ["a", "a[sex=F]", "a[sex=M]", "a[sex=missing]"]
     [_, women, men] = measure("s", rows=([1, 2, 3],), statistic=np.sum, by={"sex": ["F", "M", "F"]})
     assert (women.value, men.value) == (4.0, 2.0)
 

@@ -1,4 +1,4 @@
-"""The sequences for a user who looks after every request: false alarms, and the number of requests to a decision.
+"""The sequences for a user who reads each result: false alarms, and the number of requests to a decision.
 
 Thousands of streams from a fixed seed. A share of streams has a standard error: ``ALLOWED`` is 5 % and three of them
 for 4,000 streams. The domain computes the counts that refute a share once for each length, so that the code of a
@@ -46,7 +46,7 @@ def first_true(happened):
 
 
 def wilson(counts, level=0.95):
-    """The fixed-sample interval, as it would be used by somebody who looks after every request."""
+    """The fixed-sample interval, as a user might apply it at every request."""
     n = np.arange(1, counts.shape[1] + 1)
     z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
     p = counts / n

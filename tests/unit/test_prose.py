@@ -6,6 +6,7 @@ from scripts import prose
 
 WORDS = prose.read_words((prose.ROOT / prose.WORDS).read_text("utf-8"))
 FILE = "jupyter_deploy/door.py"
+SCRIPT = "labextension/src/door.ts"
 PAGE = "docs/door.md"
 
 
@@ -17,6 +18,9 @@ PAGE = "docs/door.md"
         (PAGE, "| a column | Beside the file lies a copy. |\n"),
         (FILE, '"""What is said when it fails."""\n'),
         (FILE, "def f():\n    # The client is\n    # told later.\n    return 1\n"),
+        (SCRIPT, "/**\n * The client was\n * told.\n */\nexport const x = 1;\n"),
+        (SCRIPT, "const url = 'http://a.b'; // beside it\n"),
+        (SCRIPT, "trans.__('It lies beside %1', name);\n"),
         (FILE, 'x = 1\nraise ValueError(f"{x} was told twice")\n'),
     ],
 )
@@ -32,6 +36,7 @@ def test_a_bad_sentence_is_a_violation(path, text):
     [
         (PAGE, "The command reports the failure. See [the page](beside.md) and `is told`.\n"),
         (PAGE, "```\nwhat is said beside the code\n```\n\nA telling example.\n"),
+        (SCRIPT, "/** The address. */\nconst beside = names.beside; // see `beside`\n"),
         (FILE, '"""Ground truth arrives later and is joined to the predictions (``beside``)."""\nis_told = 1\n'),
     ],
 )

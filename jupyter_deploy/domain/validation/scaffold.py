@@ -11,7 +11,7 @@ from pydantic import Field
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.capture.artifacts import NAME
 
-FileState = Literal["written", "would be written", "as it is wanted", "left as it is"]
+FileState = Literal["written", "would be written", "unchanged", "kept"]
 
 
 class Trained(Value):

@@ -7,6 +7,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from time import perf_counter
 from typing import Any
 
@@ -218,7 +219,7 @@ def _columns(title: str, by: Any, count: int) -> dict[str, list[str]]:
 
 
 def _label(value: Any) -> str:
-    is_nan = isinstance(value, float) and math.isnan(value)
+    is_nan = isinstance(value, float | np.floating | Decimal) and math.isnan(value)
     missing = value is None or is_nan or str(value) in ("NaT", "<NA>")
     return _MISSING if missing else str(value)
 

@@ -10,7 +10,7 @@ from .page import Block, Page, Table
 def composed_page(result: Composed) -> Page:
     """Make the page: the files, the services, and the command that starts them; with ``dry_run`` the texts too."""
     did = "would be written" if result.dry_run else "is written"
-    same = all(file.state == "as it is wanted" for file in result.files)
+    same = all(file.state == "unchanged" for file in result.files)
     facts = [
         ("gateway", result.gateway),
         ("url", result.url),

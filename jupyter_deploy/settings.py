@@ -127,6 +127,12 @@ class Settings(BaseSettings):
         default=None, description="File of a private key of cosign, with which published images are signed."
     )
 
+    verify_key: Path | None = Field(
+        default=None,
+        description="File of a public key of cosign: `deploy --image` refuses an image that its owner did not sign, or "
+        "that `nbdeploy verify` does not pass.",
+    )
+
     @field_validator("base_image")
     @classmethod
     def _is_image(cls, value: str | None) -> str | None:

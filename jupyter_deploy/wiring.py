@@ -242,6 +242,7 @@ class _Imaging:
         self.base = settings.base_image
         self.to = settings.publish_to
         self.key = working / settings.sign_key.expanduser() if settings.sign_key else None
+        self.verify_key = working / settings.verify_key.expanduser() if settings.verify_key else None
 
     def builder(self, kind: BuilderKind) -> ImageBuilder:
         from .container_images.engine_builder import EngineBuilder

@@ -178,3 +178,7 @@ class Imaging(Protocol):
     @property
     def key(self) -> Path | None:
         """The private key for signatures."""
+
+    @property
+    def verify_key(self) -> Path | None:
+        """The signer's public key that must have signed every image that a release runs from; None: any image runs."""

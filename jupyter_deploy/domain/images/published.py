@@ -82,6 +82,16 @@ def verdict_of(evidence: Iterable[Evidence]) -> Verdict:
     return "pass" if vouched else "inconclusive"
 
 
+def published_at(reference: Reference, publications: Iterable[Publication]) -> str | None:
+    """The digest that a store published last at the reference's tag; None: nothing.
+
+    ``publications``: newest first.
+    """
+    known = (Reference.parse(one.reference) for one in publications)
+    here = (one for one in known if reference.tag and (one.name, one.tag) == (reference.name, reference.tag))
+    return next((one.digest for one in here), None)
+
+
 class UsedImage(Value):
     """An image and its uses; ``here``: it is in this machine's image store."""
 

@@ -271,9 +271,11 @@ class _Imaging:
         return Registries()
 
     def bill_of_materials(self, snapshot: Snapshot, image: Image) -> bytes:
+        from .container_images.base_image import base_packages
+        from .container_images.layout import ImageFolder
         from .container_images.sbom import bill_of_materials
 
-        return bill_of_materials(snapshot, image)
+        return bill_of_materials(snapshot, image, base_packages(image.base, ImageFolder(self._store)))
 
     @cached_property
     def containers(self) -> Containers:

@@ -16,6 +16,7 @@ from jupyter_deploy.environments.installer import without_credentials
 from jupyter_deploy.system.digests import sha256
 
 from .base_inspection import Python, inspect_layers
+from .base_packages import Package
 from .layout import BASE_DIGEST, BASE_KEY, BASE_NAME, Descriptor, ImageFolder, Writing
 from .programs import run
 
@@ -154,10 +155,9 @@ def fetch_base(source: BaseSource, store: ImageFolder, writing: Writing, environ
     _require_processor(config, source, environment)
     key = entry["digest"].removeprefix("sha256:")
     inspection = writing.kept("bases", key)
-    if inspection is None:
+    if inspection is None or "packages" not in inspection:
         layers = [(one["mediaType"], store.blob(one["digest"])) for one in manifest["layers"]]
-        pythons, glibc = inspect_layers(layers)
-        inspection = {"digest": entry["digest"], "size": entry["size"], "glibc": glibc, "pythons": pythons}
+        inspection = {"digest": entry["digest"], "size": entry["size"], **inspect_layers(layers)._asdict()}
         writing.keep("bases", key, inspection)
     return Base(
         name=source.name,
@@ -169,6 +169,21 @@ def fetch_base(source: BaseSource, store: ImageFolder, writing: Writing, environ
         python=_python(inspection["pythons"], source, environment),
         glibc=_glibc(inspection["glibc"], source),
     )
+
+
+def base_packages(base: str, store: ImageFolder) -> list[Package]:
+    """Return the packages of an image's base, which the store inspected when it built the image.
+
+    Parameters
+    ----------
+    base
+        As in ``Image.base``, with the digest; a base that is not there has no known packages.
+    """
+    digest = base.rpartition("@")[2]
+    held = (one for one in store.entries() if one.get("annotations", {}).get(BASE_DIGEST) == digest)
+    notes = (store.kept("bases", one["digest"].removeprefix("sha256:")) for one in held)
+    inspection = next((note for note in notes if note), {})
+    return [Package(*fields) for fields in inspection.get("packages", ())]
 
 
 def _held(source: BaseSource, store: ImageFolder) -> Descriptor | None:

@@ -21,6 +21,7 @@ from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.validation.validated import in_short
 
 from .steps import Steps
+from .verify_attestations import of_attestations
 
 _SHOWN = 3  # files that differ are named
 
@@ -53,6 +54,7 @@ def verify(request: VerifyRequest, ports: Ports, report: Report) -> Verified:
         raise InvalidInput(f"there is no image {reference}", "look for a spelling mistake in path, tag and digest")
     exact = reference.at(digest=digest)
     evidence = [_of_signature(exact, key, ports), _of_digest(reference, exact, named, ports)]
+    evidence += of_attestations(exact, key, ports)
 
     title = f"bringing {exact}"
     progress(title)

@@ -1463,11 +1463,14 @@ export interface EndpointsView {
 /**
  * The result of one check of an image; ``inconclusive``: it could not be decided here.
  *
- * ``digest``: whether this store published the image under the reference; ``snapshot``: whether label, bento and model
- * name the same snapshot; ``model``: whether the files have the snapshot's hashes.
+ * ``digest``: whether this store published the image under the reference; ``bill of materials``: whether it is the one
+ * that the signer attested or this store published; ``gates``: whether they held, as the signer attested;
+ * ``snapshot``: whether label, bento and model name the same snapshot; ``model``: whether the files have the
+ * snapshot's hashes.
  */
 export interface Evidence {
-  subject: 'signature' | 'digest' | 'snapshot' | 'model' | 'validation';
+  subject:
+    'signature' | 'digest' | 'bill of materials' | 'gates' | 'snapshot' | 'model' | 'validation';
   verdict: 'pass' | 'fail' | 'inconclusive';
   sentence: string;
 }
@@ -2135,6 +2138,10 @@ export interface Publication {
    * SHA-256 of the public key.
    */
   signed_by: string | null;
+  /**
+   * SHA-256 of the attached document.
+   */
+  bill_of_materials: string;
   published_at: string;
   user: string;
 }

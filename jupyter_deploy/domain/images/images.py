@@ -124,6 +124,7 @@ class Publication(Value):
     validation: str | None = Field(default=None, description="Of the release that was published; None: no gates.")
     forced: str = Field(default="", description="Why it was published although gates did not hold.")
     signed_by: str | None = Field(default=None, description="SHA-256 of the public key.")
+    bill_of_materials: str = Field(default="", description="SHA-256 of the attached document.")
     published_at: datetime
     user: str
 

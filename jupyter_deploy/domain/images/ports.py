@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot
 
@@ -107,6 +107,12 @@ class Registry(Protocol):
 
     def sign(self, reference: Reference, key: Path) -> None:
         """Sign the image at a digest with a private key, offline. Raises InvalidInput for a wrong key."""
+
+    def attest(self, reference: Reference, kind: str, predicate: bytes, key: Path) -> None:
+        """Attest a predicate (JSON) of a type, in place of an earlier one, with a private key. Raises as ``sign``."""
+
+    def attestation(self, reference: Reference, kind: str, key: Path) -> Mapping[str, Any] | None:
+        """The predicate of a type that this public key's owner attested of the image at a digest."""
 
     def verify(self, reference: Reference, key: Path) -> bool:
         """Whether the image at a digest is signed with the private key of this public one."""

@@ -45,14 +45,16 @@ class Published(Value):
         return sum(layer.size for layer in self.sent)
 
 
-Subject = Literal["signature", "digest", "snapshot", "model", "validation"]
+Subject = Literal["signature", "digest", "bill of materials", "gates", "snapshot", "model", "validation"]
 
 
 class Evidence(Value):
     """The result of one check of an image; ``inconclusive``: it could not be decided here.
 
-    ``digest``: whether this store published the image under the reference; ``snapshot``: whether label, bento and model
-    name the same snapshot; ``model``: whether the files have the snapshot's hashes.
+    ``digest``: whether this store published the image under the reference; ``bill of materials``: whether it is the one
+    that the signer attested or this store published; ``gates``: whether they held, as the signer attested;
+    ``snapshot``: whether label, bento and model name the same snapshot; ``model``: whether the files have the
+    snapshot's hashes.
     """
 
     subject: Subject

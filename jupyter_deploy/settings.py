@@ -236,6 +236,10 @@ def _explained() -> Iterator[None]:
     except Exception as error:
         import yaml  # noqa: PLC0415 - only needed for its errors
 
+        if isinstance(error, RuntimeError) and "home" in str(error):  # of platformdirs and pathlib
+            raise InvalidInput(
+                "this user has no home folder", "set HOME to a folder that the user can write"
+            ) from error
         if not isinstance(error, ValidationError | SettingsError | yaml.YAMLError):
             raise
         errors = error.errors() if isinstance(error, ValidationError) else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .domain.base import user_name
 from .domain.capture.artifacts import Snapshot
 from .domain.evidence.ground_truth import GroundTruth
 from .domain.images.compose_ports import ComposeFolders, Composer, Composing, GatewayImages
@@ -106,7 +106,7 @@ class _Parts:
     def store(self) -> Store:
         from .store.store import SqliteStore
 
-        return SqliteStore(self.home, getpass.getuser())
+        return SqliteStore(self.home, user_name())
 
     @cached_property
     def log(self) -> InferenceLog:

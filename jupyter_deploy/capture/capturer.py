@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import shutil
 import tempfile
@@ -18,7 +17,7 @@ from jupyter_deploy.artifacts.snapshots import (
     tag_of,
     write_manifest,
 )
-from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.base import now, user_name
 from jupyter_deploy.domain.capture.artifacts import Environment, Git, Manifest, Provenance, Snapshot, Tolerance
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.capture.source_changes import Cell
@@ -233,7 +232,7 @@ def _provenance(live: Live) -> Provenance:
         cells=masked_cells(live.cells),
         git=_git(notebook.parent if notebook else live.project),
         distributions=loaded_in_notebook(live.cells) if live.cells else {},
-        user=getpass.getuser(),
+        user=user_name(),
         captured_at=now(),
         in_cell=live.in_cell,
     )

@@ -67,6 +67,10 @@ class Registries(Skopeo):
             The key is missing, is another kind of file, or has another password.
         ToolMissing
         """
+        return hashlib.sha256(self._public(key)).hexdigest()
+
+    def _public(self, key: Path) -> bytes:
+        """The public key (PEM) of a private one."""
         _readable(key)
         own = {_PASSWORD: os.environ.get(_PASSWORD, "")}
         ended = run("cosign", ["public-key", "--key", str(key)], own, patience=self._patience)
@@ -75,7 +79,7 @@ class Registries(Skopeo):
                 f"{key} is no private key of cosign's: {masked(_last_line(ended))}",
                 "'cosign generate-key-pair' makes one",
             )
-        return hashlib.sha256(ended.output).hexdigest()
+        return ended.output
 
     def sign(self, reference: Reference, key: Path) -> None:
         """Sign the image at a digest with a private key of cosign, offline, without a public log.
@@ -126,6 +130,13 @@ class Registries(Skopeo):
         envelope = json.loads(ended.output.splitlines()[-1])
         predicate: dict[str, Any] = json.loads(base64.b64decode(envelope["payload"]))["predicate"]
         return predicate
+
+    def signed(self, reference: Reference, key: Path) -> bool:
+        """Whether the image at a digest is signed with this private key. Raises as ``sign``."""
+        with scratch_folder("public") as folder:
+            public = folder / "cosign.pub"
+            public.write_bytes(self._public(key))
+            return self.verify(reference, public)
 
     def verify(self, reference: Reference, key: Path) -> bool:
         """Whether the image at a digest is signed with the private key of this public one.

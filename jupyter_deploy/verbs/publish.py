@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
@@ -10,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_deploy.domain.base import now, size_in_words
+from jupyter_deploy.domain.base import now, size_in_words, user_name
 from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot
 from jupyter_deploy.domain.errors import InvalidInput, Refused
 from jupyter_deploy.domain.images.attestations import (
@@ -83,7 +82,7 @@ def _published(request: PublishRequest, ports: Ports, report: Report, so_far: _S
             forced=inputs.forced,
             signed_by=signer,
             published_at=now(),
-            user=getpass.getuser(),
+            user=user_name(),
         )
         before = next((one for one in ports.store.publications() if one.reference == str(reference)), None)
         changed = named != image.digest or not before or _states_more(publication, before)

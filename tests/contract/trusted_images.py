@@ -21,15 +21,15 @@ class Images:
     def __init__(self, folder, place):
         self.store = ImageFolder(folder / "images")
         self.contents, self.registry = LayerContents(), Registries(waits=())
-        self.verify_key = None
+        self.key = self.verify_key = None
         self.place = place.model_copy(update={"repository": f"team/{folder.name.lower()}"})
-        self._elsewhere = ImageFolder(folder / "elsewhere")
+        self.elsewhere = ImageFolder(folder / "elsewhere")
 
     def push(self, content, tag, *, snapshot="a"):
         """An image of the snapshot ``tumour:a``, pushed to a tag; its reference with the digest."""
         layer = archive([("opt/nbdeploy/content", content)])
-        image = keep_image(self._elsewhere, layer, tag=f"tumour:{snapshot}", snapshot_digest=f"sha256:{snapshot}")
-        self.registry.push(image, self._elsewhere.folder, self.place.at(tag=tag), lambda _: None)
+        image = keep_image(self.elsewhere, layer, tag=f"tumour:{snapshot}", snapshot_digest=f"sha256:{snapshot}")
+        self.registry.push(image, self.elsewhere.folder, self.place.at(tag=tag), lambda _: None)
         self.image = image
         return self.place.at(tag=tag, digest=image.digest)
 

@@ -108,6 +108,9 @@ class Registry(Protocol):
     def sign(self, reference: Reference, key: Path) -> None:
         """Sign the image at a digest with a private key, offline. Raises InvalidInput for a wrong key."""
 
+    def signed(self, reference: Reference, key: Path) -> bool:
+        """Whether the image at a digest is signed with this private key. Raises as ``sign``."""
+
     def attest(self, reference: Reference, kind: str, predicate: bytes, key: Path) -> None:
         """Attest a predicate (JSON) of a type, in place of an earlier one, with a private key. Raises as ``sign``."""
 

@@ -117,7 +117,7 @@ class Settings(BaseSettings):
     base_image: str | None = Field(
         default=None,
         description="Base image of published images, by digest, such as HOST/PATH@sha256:…: a distribution with the "
-        "notebook's minor version of Python.",
+        "notebook's minor version of Python (default: that of the last publication, else python:X.Y-slim).",
     )
     publish_to: str | None = Field(
         default=None,

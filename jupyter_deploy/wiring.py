@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .domain.base import user_name
-from .domain.capture.artifacts import Snapshot
+from .domain.capture.artifacts import Environment, Snapshot
 from .domain.evidence.ground_truth import GroundTruth
 from .domain.images.compose_ports import ComposeFolders, Composer, Composing, GatewayImages
 from .domain.images.images import Builder as BuilderKind
@@ -251,6 +251,11 @@ class _Imaging:
 
         store = ImageFolder(self._store)
         return EngineBuilder(store) if kind == "engine" else DaemonlessBuilder(store)
+
+    def default_base(self, environment: Environment) -> str:
+        from .container_images.base_image import default_base
+
+        return default_base(environment)
 
     @cached_property
     def store(self) -> ImageStore:

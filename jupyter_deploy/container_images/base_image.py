@@ -11,7 +11,7 @@ from typing import Any
 
 from jupyter_deploy.domain.capture.artifacts import Environment
 from jupyter_deploy.domain.errors import BaseUnfit, InvalidInput, ToolMissing
-from jupyter_deploy.domain.images.images import Reference
+from jupyter_deploy.domain.images.images import Reference, as_source
 from jupyter_deploy.environments.installer import without_credentials
 from jupyter_deploy.system.digests import sha256
 
@@ -19,6 +19,7 @@ from .base_inspection import Python, inspect_layers
 from .base_packages import Package
 from .layout import BASE_DIGEST, BASE_KEY, BASE_NAME, Descriptor, ImageFolder, Writing
 from .programs import run
+from .short_names import candidates, user_file
 
 _TAIL = 5
 _DOCKER = "docker://"
@@ -118,6 +119,36 @@ def base_source(base: str, environment: Environment) -> BaseSource:
     raise BaseUnfit(
         f"'{base}' is no base image",
         "write docker://HOST/PATH@sha256:…, oci:/FOLDER:TAG, oci-archive:/FILE or docker-archive:/FILE",
+    )
+
+
+def default_base(environment: Environment) -> str:
+    """Return the default base, pinned by the digest that its tag has now: the official small image of the Python.
+
+    Container tools' configuration resolves its short name ``python:X.Y-slim``.
+
+    Raises
+    ------
+    InvalidInput
+        No registry of the configuration has it, or none answers; or there is no configuration.
+    ToolMissing
+    """
+    tag = f"{environment.minor}-slim"
+    failures = []
+    for candidate in candidates("python", tag):
+        try:
+            return as_source(f"{candidate.rpartition(':')[0]}@{_digest_of(f'{_DOCKER}{candidate}', environment)}")
+        except BaseUnfit as error:
+            failures.append(
+                f"{candidate}: {error.details.strip().splitlines()[-1] if error.details else error.message}"
+            )
+    reason = "none of its registries has it" if failures else "no registry is configured for short names"
+    raise InvalidInput(
+        f"the image has no base image: python:{tag} cannot be reached, since {reason}",
+        f"write one of two lines: 'base_image: HOST/PATH@sha256:…' into nbdeploy.yaml (an image with Python "
+        f"{environment.minor}), or 'unqualified-search-registries = [\"HOST\"]' into {user_file()}; for JupyterLab, "
+        "NBDEPLOY_BASE_IMAGE in its server's environment",
+        "\n".join(failures),
     )
 
 
@@ -242,16 +273,20 @@ def _digest_in(folder: Path, tag: str, base: str) -> str:
 
 
 def _unpinned(reference: Reference, environment: Environment) -> BaseUnfit:
-    source = f"{_DOCKER}{reference}"
-    command = ["inspect", "--no-tags", "--format", "{{.Digest}}", *_plain(source, "--tls-verify=false"), source]
     try:
-        now = f", which is now {_skopeo(command, environment).strip()}"
+        now = f", which is now {_digest_of(f'{_DOCKER}{reference}', environment)}"
     except (BaseUnfit, ToolMissing):
         now = ""
     return BaseUnfit(
         f"the base image {reference} is not pinned by its digest{now}: it could be another one tomorrow",
         f"set base_image to {_DOCKER}{reference.name}@sha256:…",
     )
+
+
+def _digest_of(source: str, environment: Environment) -> str:
+    """Return the digest that a tag has now. Raises BaseUnfit, ToolMissing."""
+    command = ["inspect", "--no-tags", "--format", "{{.Digest}}", *_plain(source, "--tls-verify=false"), source]
+    return _skopeo(command, environment).strip()
 
 
 def _plain(source: str, option: str) -> list[str]:

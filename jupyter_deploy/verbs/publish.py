@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_deploy.domain.base import now, size_in_words, user_name
-from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot
+from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot, minor_of
 from jupyter_deploy.domain.errors import InvalidInput, Refused
 from jupyter_deploy.domain.images.attestations import (
     BILL_TYPE,
@@ -136,23 +136,33 @@ class _PublishInputs:
 
 
 def _possible(request: PublishRequest, ports: Ports) -> _PublishInputs:
-    """Check everything that needs no registry."""
+    """Check everything that needs no registry, unless the default base has to be asked for."""
     endpoint = find(ports, request.name)
     release = endpoint.release(request.release or endpoint.traffic.stable)
     reference = _reference(request, endpoint, release, ports)
     forced = forced_or_passed(endpoint, release, request, ports)
     snapshot = load_snapshot(release.tag, trust=False, ports=ports)
     ports.store.check()
-    base = request.base or ports.images.base
+    base = request.base or ports.images.base or _base_before(snapshot, ports)
     if base is None:
-        minor = snapshot.manifest.environment.minor
-        raise InvalidInput(
-            "the image has no base image",
-            f"it needs Python {minor} and nothing else: --base HOST/PATH@sha256:…, base_image in nbdeploy.yaml; for "
-            "JupyterLab, NBDEPLOY_BASE_IMAGE in its server's environment",
-        )
+        base = ports.images.default_base(snapshot.manifest.environment)
     key = Path(request.sign).expanduser() if request.sign else ports.images.key
     return _PublishInputs(reference, snapshot, release, as_source(base), key, forced)
+
+
+def _base_before(snapshot: Snapshot, ports: Ports) -> str | None:
+    """Return the base of this store's last publication for the same Python, if it is pinned in a registry."""
+    images = (one.image for one in ports.store.publications())
+    minor = snapshot.manifest.environment.minor
+    return next((one.base for one in images if minor_of(one.python) == minor and _is_pinned(one.base)), None)
+
+
+def _is_pinned(base: str) -> bool:
+    """Whether a base is named by registry and digest, and is no folder or file of this machine."""
+    try:
+        return Reference.parse(base).digest is not None
+    except InvalidInput:
+        return False
 
 
 def _reference(request: PublishRequest, endpoint: Endpoint, release: Release, ports: Ports) -> Reference:

@@ -2168,7 +2168,7 @@ export interface PublishRequest {
    */
   to?: string | null;
   /**
-   * The base image, HOST/PATH@sha256:… (default: the setting base_image).
+   * The base image, HOST/PATH@sha256:… (default: the setting base_image, else that of the last publication, else python:X.Y-slim as container tools resolve it, pinned by its digest).
    */
   base?: string | null;
   /**

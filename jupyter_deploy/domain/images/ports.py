@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot
+from jupyter_deploy.domain.capture.artifacts import Bento, Environment, Snapshot
 
 from .compose_ports import Composing
 from .images import Builder, Contained, Image, Reference
@@ -179,6 +179,12 @@ class Imaging(Protocol):
 
     @property
     def base(self) -> str | None: ...
+
+    def default_base(self, environment: Environment) -> str:
+        """The base without a setting, pinned by its present digest: ``python:X.Y-slim``, as container tools resolve it.
+
+        Raises InvalidInput (it cannot be reached), ToolMissing.
+        """
 
     @property
     def to(self) -> str | None:

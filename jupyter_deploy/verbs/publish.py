@@ -130,7 +130,7 @@ class _PublishInputs:
             snapshot=self.snapshot,
             bento=bento,
             base=self.base,
-            labels=labels_of(self.snapshot, validation=self.validation),
+            labels=labels_of(self.snapshot),
             gpu=gpu is not None and gpu != "none",
         )
 

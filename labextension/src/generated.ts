@@ -595,6 +595,10 @@ export interface DeployRequest {
    */
   include?: string[];
   /**
+   * Show the example's rows in openapi.json, to every client; else its examples are made from the schema.
+   */
+  show_example?: boolean;
+  /**
    * Warnings of the checks refuse the deploy too.
    */
   strict?: boolean;
@@ -726,7 +730,9 @@ export interface Deployment {
   curl: string;
 }
 /**
- * ``snapshot.json``: a snapshot's metadata and the SHA-256 of each of its files.
+ * A snapshot's metadata and the SHA-256 of each of its files: ``snapshot.json``.
+ *
+ * ``findings``, and the parts of ``provenance`` that differ from user to user, are in ``capture.json`` beside it.
  */
 export interface Manifest {
   format: 1;
@@ -796,6 +802,10 @@ export interface Manifest {
    * Set if the files include data files.
    */
   packed: Packed | null;
+  /**
+   * The service's description shows the example's rows.
+   */
+  show_example: boolean;
   /**
    * Format of each file of the model.
    */
@@ -869,9 +879,20 @@ export interface Environment {
 }
 /**
  * The notebook behind a snapshot at the time of capture.
+ *
+ * ``user``, ``captured_at``, ``distributions``, ``source.notebook`` and ``git.dirty`` say who captured it, when and
+ * where. They are no part of the snapshot's digest, so that captures of the same model by several users have one.
  */
 export interface Provenance {
   source: Source;
+  /**
+   * The notebook's path in its repository; without a repository its file name.
+   */
+  path: string | null;
+  /**
+   * The project's license, an SPDX expression of pyproject.toml.
+   */
+  license: string | null;
   notebook_sha256: string | null;
   /**
    * Source of the executed cells, in order of execution.
@@ -898,9 +919,20 @@ export interface Source {
   notebook: string | null;
   variable: string | null;
 }
+/**
+ * The commit of the notebook's repository.
+ *
+ * Attributes
+ * ----------
+ * dirty
+ *     Whether there were uncommitted changes at the capture.
+ * source
+ *     The repository's URL (of the remote *origin*), without credentials.
+ */
 export interface Git {
   commit: string;
   dirty: boolean;
+  source: string | null;
 }
 /**
  * The training table of a model.

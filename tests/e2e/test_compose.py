@@ -72,15 +72,19 @@ class Composing(Person):
         names = [one["Name"] for service, one in self.containers().items() if service != "volumes"]
         return not any(self.engine.run("healthcheck", "run", name, check=False) for name in names)
 
-    def data(self):
-        """Where the volume with the records lies."""
-        return Path(self.engine.run("volume", "inspect", "--format", "{{.Mountpoint}}", "price_data"))
+    def volume(self, name):
+        """Where a volume lies."""
+        return Path(self.engine.run("volume", "inspect", "--format", "{{.Mountpoint}}", f"price_{name}"))
+
+    def data(self, role):
+        """The records and feedback of a release."""
+        return self.volume(f"{self.tags[role].replace(':', '-')}-data")
 
     def records(self, role):
         version = self.tags[role].partition(":")[2]
         lines = [
             json.loads(line)
-            for file in (self.data() / "records" / "price" / version).glob("*.jsonl")
+            for file in (self.data(role) / "records" / "price" / version).glob("*.jsonl")
             for line in file.read_text().splitlines()
         ]
         return [one for one in lines if one["role"] == role]
@@ -179,7 +183,7 @@ def test_the_shadow_gets_every_request_and_what_it_answers_is_recorded_beside_st
     pairs = {one["pair_id"]: one["request_id"] for one in copies()}
     assert {one["pair_id"]: one["request_id"] for one in answered} == pairs
     assert len(pairs) == len(running)
-    ledgers = {name: (person.data() / "ledger" / name).read_text() for name in ("edge.jsonl", "shadow.jsonl")}
+    ledgers = {name: (person.volume("ledger") / "ledger" / name).read_text() for name in ("edge.jsonl", "shadow.jsonl")}
     for text in ledgers.values():
         assert pairs.keys() <= {json.loads(line)["pair_id"] for line in text.splitlines()}
 
@@ -187,10 +191,8 @@ def test_the_shadow_gets_every_request_and_what_it_answers_is_recorded_beside_st
 def test_what_was_recorded_there_can_be_compared_here(person, running):
     asked = {answer.headers["x-request-id"] for answer in running}
     until(lambda: len([one for one in person.records("shadow") if one["request_id"] in asked]) == len(asked))
-    for place in ("records", "ledger"):
-        shutil.copytree(
-            person.data() / place, Path(person.home.environment["NBDEPLOY_HOME"]) / place, dirs_exist_ok=True
-        )
+    for volume in (person.volume("ledger"), *map(person.data, person.tags)):
+        shutil.copytree(volume, person.home.environment["NBDEPLOY_HOME"], dirs_exist_ok=True)
     found = person.home.json("compare", "price", "--candidate", person.tags["shadow"])
     stable = [answer for answer in running if answer.headers["x-model-version"] == person.tags["stable"]]
     assert found["pairs"] == len(stable) > 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from jupyter_deploy.domain.images.compose import Composed
 from tests import notebooks
 from tests.conftest import free_port
 from tests.images import shared_base
@@ -163,6 +164,20 @@ def test_what_was_changed_by_hand_is_refused_before_anything_is_asked(person, co
         assert file.read_text().endswith("# mine\n")
     finally:
         file.write_text(text)
+
+
+def test_an_image_that_cannot_be_pulled_ends_the_start_command(person, composed, tmp_path):
+    gone = f"{person.world.registry.host}/team/gone@sha256:{'0' * 64}"
+    text = (person.project / "compose.yaml").read_text().replace(composed["gateway"], gone)
+    (tmp_path / "compose.yaml").write_text(text)
+    command = Composed.model_validate(composed | {"folder": str(tmp_path)}).command
+    command = command.replace("podman-compose", f"{sys.executable} -m podman_compose").replace("NBDEPLOY_TOKEN=… ", "")
+    ended = subprocess.run(
+        ["sh", "-c", command], env=person.engine.environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert ended.returncode != 0
+    assert gone in ended.stdout + ended.stderr
+    assert not person.containers()
 
 
 def test_stable_and_canary_answer_in_their_shares_and_say_who_they_are(person, running):

@@ -294,8 +294,8 @@ def _readme(plan: ComposePlan) -> str:
     return (
         f"# {name}, revision {plan.endpoint.revision}\n"
         "\n"
-        "- In this folder, `podman-compose pull && podman-compose up --detach` or `docker compose up --detach` starts the "
-        f"endpoint{token}, `… down` stops it. Without `pull`, podman-compose waits for ever if an image cannot be "
+        "- In this folder, `podman-compose pull && podman-compose up --detach` or `docker compose up --detach` starts "
+        f"the endpoint{token}, `… down` stops it. Without `pull`, podman-compose waits for ever if an image cannot be "
         "pulled.\n"
         f"- It answers at http://127.0.0.1:{plan.port}/{name}/predict; `… ps` and `… logs` show its state.\n"
         f"- Records stay in the volumes `{name}_SERVICE-data`, one for each release, and the gateway's ledger in "

@@ -118,7 +118,7 @@ class Settings(BaseSettings):
     base_image: str | None = Field(
         default=None,
         description="Base image of published images, by digest, such as HOST/PATH@sha256:…: a distribution with the "
-        "notebook's minor version of Python.",
+        "notebook's minor version of Python (default: that of the last publication, else python:X.Y-slim).",
     )
     publish_to: str | None = Field(
         default=None,
@@ -126,6 +126,12 @@ class Settings(BaseSettings):
     )
     sign_key: Path | None = Field(
         default=None, description="File of a private key of cosign, with which published images are signed."
+    )
+
+    verify_key: Path | None = Field(
+        default=None,
+        description="File of a public key of cosign: `deploy --image` refuses an image that its owner did not sign, or "
+        "that `nbdeploy verify` does not pass.",
     )
 
     @field_validator("base_image")
@@ -232,6 +238,10 @@ def _explained() -> Iterator[None]:
     except Exception as error:
         import yaml  # noqa: PLC0415 - only needed for its errors
 
+        if isinstance(error, RuntimeError) and "home" in str(error):  # of platformdirs and pathlib
+            raise InvalidInput(
+                "this user has no home folder", "set HOME to a folder that the user can write"
+            ) from error
         if not isinstance(error, ValidationError | SettingsError | yaml.YAMLError):
             raise
         errors = error.errors() if isinstance(error, ValidationError) else []

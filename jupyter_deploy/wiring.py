@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 from collections.abc import Callable
@@ -10,7 +9,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .domain.capture.artifacts import Snapshot
+from .domain.base import user_name
+from .domain.capture.artifacts import Environment, Snapshot
 from .domain.evidence.ground_truth import GroundTruth
 from .domain.images.compose_ports import ComposeFolders, Composer, Composing, GatewayImages
 from .domain.images.images import Builder as BuilderKind
@@ -106,7 +106,7 @@ class _Parts:
     def store(self) -> Store:
         from .store.store import SqliteStore
 
-        return SqliteStore(self.home, getpass.getuser())
+        return SqliteStore(self.home, user_name())
 
     @cached_property
     def log(self) -> InferenceLog:
@@ -242,6 +242,7 @@ class _Imaging:
         self.base = settings.base_image
         self.to = settings.publish_to
         self.key = working / settings.sign_key.expanduser() if settings.sign_key else None
+        self.verify_key = working / settings.verify_key.expanduser() if settings.verify_key else None
 
     def builder(self, kind: BuilderKind) -> ImageBuilder:
         from .container_images.engine_builder import EngineBuilder
@@ -250,6 +251,11 @@ class _Imaging:
 
         store = ImageFolder(self._store)
         return EngineBuilder(store) if kind == "engine" else DaemonlessBuilder(store)
+
+    def default_base(self, environment: Environment) -> str:
+        from .container_images.base_image import default_base
+
+        return default_base(environment)
 
     @cached_property
     def store(self) -> ImageStore:
@@ -270,9 +276,11 @@ class _Imaging:
         return Registries()
 
     def bill_of_materials(self, snapshot: Snapshot, image: Image) -> bytes:
+        from .container_images.base_image import base_packages
+        from .container_images.layout import ImageFolder
         from .container_images.sbom import bill_of_materials
 
-        return bill_of_materials(snapshot, image)
+        return bill_of_materials(snapshot, image, base_packages(image.base, ImageFolder(self._store)))
 
     @cached_property
     def containers(self) -> Containers:

@@ -278,16 +278,12 @@ def requirements(environment: Environment) -> list[str]:
 def description(snapshot: Snapshot) -> str:
     """Return the bento's README: its contents and an example request."""
     manifest = snapshot.manifest
-    provenance = manifest.provenance
     body = json.dumps({"instances": manifest.instances[:1]})
-    git = provenance.git
-    commit = f", git commit {git.commit}{' with uncommitted changes' if git.dirty else ''}" if git else ""
     return "\n".join(
         [
             f"# {snapshot.tag}",
             "",
-            f"A `{manifest.kind}` captured from {provenance.source.notebook or 'a notebook'} by {provenance.user} "
-            f"on {provenance.captured_at:%Y-%m-%d %H:%M} UTC{commit}.",
+            f"A `{manifest.kind}` captured from {manifest.provenance.path or 'a notebook'}.",
             "",
             "```",
             f"bentoml serve {snapshot.tag}",

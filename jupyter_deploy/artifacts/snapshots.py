@@ -22,6 +22,20 @@ from .bento import locked_folder, quiet_bentoml
 from .fingerprints import fingerprint
 
 MANIFEST = "snapshot.json"
+
+CAPTURE = "capture.json"
+"""The file next to the manifest that says who captured a snapshot, when and where. It is in no digest and no image."""
+
+_CAPTURE_FIELDS: Any = {
+    "findings": True,
+    "provenance": {
+        "user": True,
+        "captured_at": True,
+        "distributions": True,
+        "source": {"notebook"},
+        "git": {"dirty"},
+    },
+}
 PICKLES = ("model.pkl", "example.pkl")
 
 
@@ -86,7 +100,7 @@ class SnapshotFolders:
             raise UnknownSource(f"there is no snapshot {tag}: {reason}", "'bentoml models list' lists the snapshots")
         content = (path / MANIFEST).read_bytes()
         try:
-            manifest = Manifest.model_validate_json(content)
+            manifest = Manifest.model_validate_json(_with_capture(content, path))
         except ValidationError as error:
             newer = all(e["type"] == "extra_forbidden" or e["loc"] == ("format",) for e in error.errors())
             raise StoreError(
@@ -199,6 +213,7 @@ def _identity(staged: Staged, *more: Any) -> str:
         manifest.environment.python,
         manifest.environment.interpreter,
         manifest.environment.distributions,
+        *(["show_example"] if manifest.show_example else []),
         *([manifest.packed.model_dump()] if manifest.packed else []),
         *more,
     ]
@@ -232,8 +247,23 @@ def sources_of(snapshot: Snapshot) -> dict[str, str]:
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:
-    """Write ``snapshot.json``."""
-    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1), "utf-8")
+    """Write ``snapshot.json`` and ``capture.json``."""
+    (folder / CAPTURE).write_text(manifest.model_dump_json(indent=1, include=_CAPTURE_FIELDS), "utf-8")
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1, exclude=_CAPTURE_FIELDS), "utf-8")
+
+
+def _with_capture(content: bytes, folder: Path) -> str:
+    """Return the manifest's JSON with the fields of ``capture.json``; a missing or faulty file adds none."""
+    try:
+        return json.dumps(_merged(json.loads(content), json.loads((folder / CAPTURE).read_bytes())))
+    except (OSError, ValueError):
+        return content.decode(errors="replace")
+
+
+def _merged(present: Any, more: Any) -> Any:
+    if not (isinstance(present, dict) and isinstance(more, dict)):
+        return more
+    return present | {name: _merged(present.get(name), value) for name, value in more.items()}
 
 
 def _digest(folder: Path) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -18,13 +18,14 @@ from jupyter_deploy.artifacts.snapshots import (
     tag_of,
     write_manifest,
 )
-from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.base import now, user_name
 from jupyter_deploy.domain.capture.artifacts import Environment, Git, Manifest, Provenance, Snapshot, Tolerance
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.capture.source_changes import Cell
 from jupyter_deploy.domain.errors import InvalidExample
 from jupyter_deploy.domain.ports import Live, Staged
 from jupyter_deploy.environments.environment import interpreter, loaded_in_notebook, lock
+from jupyter_deploy.environments.installer import without_credentials
 from jupyter_deploy.masking.masking import masked, masked_cells, masked_values, without_secrets
 from jupyter_deploy.notebooks.syntax import cells_behind
 from jupyter_deploy.serving import imports, workplace
@@ -40,6 +41,7 @@ from .data_files import DataFiles, require_included, traced
 from .disk_space import require_space
 from .frameworks import described, framework_of
 from .inspection import inspect_model
+from .license import license_of
 from .metrics import metrics_of
 from .project_code import ProjectCode
 from .replay import require_agreement, run_predict, run_replay, start_spare
@@ -50,6 +52,8 @@ _REPEATED = (
     "a shadow would repeat it for every request; jupyter_deploy.serving_role() returns the model's role, so that "
     "the model can skip the effect"
 )
+
+_URL = re.compile(r"(?:https?|ssh|git)://|[\w.-]+@[\w.-]+:")  # no folder of this machine
 
 
 class ModelCapturer:
@@ -130,6 +134,7 @@ class ModelCapturer:
                     (*check_candidate(Candidate(live, seen, framework, folder, training)), *code.findings), live.cells
                 ),
                 packed=packed.packed,
+                show_example=live.show_example,
                 files=files,
             )
             write_manifest(manifest, folder)
@@ -229,11 +234,13 @@ def _provenance(live: Live) -> Provenance:
     notebook = Path(live.source.notebook) if live.source.notebook else None
     return Provenance(
         source=live.source,
+        path=_relative(notebook, live.project) if notebook else None,
+        license=license_of(live.project),
         notebook_sha256=file_sha256(notebook) if notebook and notebook.is_file() else None,
         cells=masked_cells(live.cells),
         git=_git(notebook.parent if notebook else live.project),
         distributions=loaded_in_notebook(live.cells) if live.cells else {},
-        user=getpass.getuser(),
+        user=user_name(),
         captured_at=now(),
         in_cell=live.in_cell,
     )
@@ -241,4 +248,14 @@ def _provenance(live: Live) -> Provenance:
 
 def _git(folder: Path) -> Git | None:
     commit, status = run_git(folder, "rev-parse", "HEAD"), run_git(folder, "status", "--porcelain")
-    return Git(commit=commit.decode().strip(), dirty=bool(status)) if commit and status is not None else None
+    if not commit or status is None:
+        return None
+    remote = (run_git(folder, "config", "--get", "remote.origin.url") or b"").decode(errors="replace").strip()
+    source = without_credentials(remote) if _URL.match(remote) else None
+    return Git(commit=commit.decode().strip(), dirty=bool(status), source=source)
+
+
+def _relative(notebook: Path, project: Path) -> str:
+    """Return the notebook's path in its project, else its name."""
+    resolved = notebook.resolve()
+    return resolved.relative_to(project).as_posix() if resolved.is_relative_to(project) else notebook.name

@@ -1,10 +1,12 @@
-"""Attachments of an image in a registry: documents and signatures, under cosign's tags."""
+"""Attachments of an image in a registry: documents, signatures and attestations, under cosign's tags."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +26,9 @@ _PASSWORD = "COSIGN_PASSWORD"  # noqa: S105 - a variable's name
 
 # cosign's exit codes for no signature, and for none by this key.
 _UNSIGNED = (10, 12)
+
+# Its messages for attestations of no or of another type, of another image, and by another key.
+_UNATTESTED = re.compile(r"no matching attestations|none of the attestations matched")
 
 
 class Registries(Skopeo):
@@ -48,7 +53,8 @@ class Registries(Skopeo):
             return None
         with scratch_folder("attached") as folder:
             self.copy(at, [*unverified("src", at), docker(at), f"dir:{folder}"], None, _ignore)
-            layers: list[dict[str, Any]] = json.loads((folder / "manifest.json").read_text("utf-8"))["layers"]
+            manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+            layers: list[dict[str, Any]] = manifest.get("layers", [])
             digest = next((layer["digest"] for layer in layers if layer["mediaType"] == kind), None)
             return (folder / digest.partition(":")[2]).read_bytes() if digest else None
 
@@ -61,6 +67,10 @@ class Registries(Skopeo):
             The key is missing, is another kind of file, or has another password.
         ToolMissing
         """
+        return hashlib.sha256(self._public(key)).hexdigest()
+
+    def _public(self, key: Path) -> bytes:
+        """The public key (PEM) of a private one."""
         _readable(key)
         own = {_PASSWORD: os.environ.get(_PASSWORD, "")}
         ended = run("cosign", ["public-key", "--key", str(key)], own, patience=self._patience)
@@ -69,7 +79,7 @@ class Registries(Skopeo):
                 f"{key} is no private key of cosign's: {masked(_last_line(ended))}",
                 "'cosign generate-key-pair' makes one",
             )
-        return hashlib.sha256(ended.output).hexdigest()
+        return ended.output
 
     def sign(self, reference: Reference, key: Path) -> None:
         """Sign the image at a digest with a private key of cosign, offline, without a public log.
@@ -87,6 +97,46 @@ class Registries(Skopeo):
         ended = self._cosign("sign", reference, key, ["--tlog-upload=false", "--yes"])
         if ended.code:
             raise _key_fault(key, ended) or self._cosign_error(ended, reference)
+
+    def attest(self, reference: Reference, kind: str, predicate: bytes, key: Path) -> None:
+        """Attest a predicate (JSON) of a type of the image at a digest, in place of an earlier one; see ``sign``."""
+        _readable(key)
+        with scratch_folder("attest") as folder:
+            file = folder / "predicate.json"
+            file.write_bytes(predicate)
+            options = ["--type", kind, "--predicate", str(file), "--replace", "--tlog-upload=false", "--yes"]
+            ended = self._cosign("attest", reference, key, options)
+        if ended.code:
+            raise _key_fault(key, ended) or self._cosign_error(ended, reference)
+
+    def attestation(self, reference: Reference, kind: str, key: Path) -> dict[str, Any] | None:
+        """The predicate that this public key's owner attested of the image at a digest; None: there is none.
+
+        Raises
+        ------
+        InvalidInput
+            The key is missing or another kind of file.
+        ToolMissing
+        RegistryError
+        """
+        _readable(key)
+        if self.digest(single_image_layout.attachment_tag(reference, "att")) is None:  # cosign hides the reason
+            return None
+        ended = self._cosign("verify-attestation", reference, key, ["--type", kind, "--insecure-ignore-tlog"])
+        if ended.code:
+            if _UNATTESTED.search(ended.complaints):
+                return None
+            raise _key_fault(key, ended) or self._cosign_error(ended, reference)
+        envelope = json.loads(ended.output.splitlines()[-1])
+        predicate: dict[str, Any] = json.loads(base64.b64decode(envelope["payload"]))["predicate"]
+        return predicate
+
+    def signed(self, reference: Reference, key: Path) -> bool:
+        """Whether the image at a digest is signed with this private key. Raises as ``sign``."""
+        with scratch_folder("public") as folder:
+            public = folder / "cosign.pub"
+            public.write_bytes(self._public(key))
+            return self.verify(reference, public)
 
     def verify(self, reference: Reference, key: Path) -> bool:
         """Whether the image at a digest is signed with the private key of this public one.
@@ -147,6 +197,8 @@ def _readable(key: Path) -> None:
 def _key_fault(key: Path, ended: Completed) -> InvalidInput | None:
     """The error for a wrong key; None: the key is not the cause."""
     words = _last_line(ended)
+    if "decryption failed" in words and _PASSWORD not in os.environ:
+        return InvalidInput(f"the key {key} has a password, and {_PASSWORD} is not set", f"set {_PASSWORD} to it")
     if "decryption failed" in words:
         return InvalidInput(f"the password of the key {key} is another one", f"{_PASSWORD}=… names it")
     if "reading key" in words or "public key" in words:

@@ -11,13 +11,15 @@ from typing import Any
 
 from jupyter_deploy.domain.capture.artifacts import Environment
 from jupyter_deploy.domain.errors import BaseUnfit, InvalidInput, ToolMissing
-from jupyter_deploy.domain.images.images import Reference
+from jupyter_deploy.domain.images.images import Reference, as_source
 from jupyter_deploy.environments.installer import without_credentials
 from jupyter_deploy.system.digests import sha256
 
 from .base_inspection import Python, inspect_layers
+from .base_packages import Package
 from .layout import BASE_DIGEST, BASE_KEY, BASE_NAME, Descriptor, ImageFolder, Writing
 from .programs import run
+from .short_names import candidates, user_file
 
 _TAIL = 5
 _DOCKER = "docker://"
@@ -120,6 +122,36 @@ def base_source(base: str, environment: Environment) -> BaseSource:
     )
 
 
+def default_base(environment: Environment) -> str:
+    """Return the default base, pinned by the digest that its tag has now: the official small image of the Python.
+
+    Container tools' configuration resolves its short name ``python:X.Y-slim``.
+
+    Raises
+    ------
+    InvalidInput
+        No registry of the configuration has it, or none answers; or there is no configuration.
+    ToolMissing
+    """
+    tag = f"{environment.minor}-slim"
+    failures = []
+    for candidate in candidates("python", tag):
+        try:
+            return as_source(f"{candidate.rpartition(':')[0]}@{_digest_of(f'{_DOCKER}{candidate}', environment)}")
+        except BaseUnfit as error:
+            failures.append(
+                f"{candidate}: {error.details.strip().splitlines()[-1] if error.details else error.message}"
+            )
+    reason = "none of its registries has it" if failures else "no registry is configured for short names"
+    raise InvalidInput(
+        f"the image has no base image: python:{tag} cannot be reached, since {reason}",
+        f"write one of two lines: 'base_image: HOST/PATH@sha256:…' into nbdeploy.yaml (an image with Python "
+        f"{environment.minor}), or 'unqualified-search-registries = [\"HOST\"]' into {user_file()}; for JupyterLab, "
+        "NBDEPLOY_BASE_IMAGE in its server's environment",
+        "\n".join(failures),
+    )
+
+
 def require(source: BaseSource, store: ImageFolder, environment: Environment) -> None:
     """Raise, before slow work, if a base is unfit, without fetching it. Raises ToolMissing, BaseUnfit."""
     if _held(source, store) is None and source.location.startswith(_DOCKER):
@@ -154,10 +186,9 @@ def fetch_base(source: BaseSource, store: ImageFolder, writing: Writing, environ
     _require_processor(config, source, environment)
     key = entry["digest"].removeprefix("sha256:")
     inspection = writing.kept("bases", key)
-    if inspection is None:
+    if inspection is None or "packages" not in inspection:
         layers = [(layer["mediaType"], store.blob(layer["digest"])) for layer in manifest["layers"]]
-        pythons, glibc = inspect_layers(layers)
-        inspection = {"digest": entry["digest"], "size": entry["size"], "glibc": glibc, "pythons": pythons}
+        inspection = {"digest": entry["digest"], "size": entry["size"], **inspect_layers(layers)._asdict()}
         writing.keep("bases", key, inspection)
     return Base(
         name=source.name,
@@ -169,6 +200,21 @@ def fetch_base(source: BaseSource, store: ImageFolder, writing: Writing, environ
         python=_python(inspection["pythons"], source, environment),
         glibc=_glibc(inspection["glibc"], source),
     )
+
+
+def base_packages(base: str, store: ImageFolder) -> list[Package]:
+    """Return the packages of an image's base, which the store inspected when it built the image.
+
+    Parameters
+    ----------
+    base
+        As in ``Image.base``, with the digest; a base that is not there has no known packages.
+    """
+    digest = base.rpartition("@")[2]
+    held = (one for one in store.entries() if one.get("annotations", {}).get(BASE_DIGEST) == digest)
+    notes = (store.kept("bases", one["digest"].removeprefix("sha256:")) for one in held)
+    inspection = next((note for note in notes if note), {})
+    return [Package(*fields) for fields in inspection.get("packages", ())]
 
 
 def _held(source: BaseSource, store: ImageFolder) -> Descriptor | None:
@@ -229,16 +275,20 @@ def _digest_in(folder: Path, tag: str, base: str) -> str:
 
 
 def _unpinned(reference: Reference, environment: Environment) -> BaseUnfit:
-    source = f"{_DOCKER}{reference}"
-    command = ["inspect", "--no-tags", "--format", "{{.Digest}}", *_plain(source, "--tls-verify=false"), source]
     try:
-        now = f", which is now {_skopeo(command, environment).strip()}"
+        now = f", which is now {_digest_of(f'{_DOCKER}{reference}', environment)}"
     except (BaseUnfit, ToolMissing):
         now = ""
     return BaseUnfit(
         f"the base image {reference} is not pinned by its digest{now}: it could be another one tomorrow",
         f"set base_image to {_DOCKER}{reference.name}@sha256:…",
     )
+
+
+def _digest_of(source: str, environment: Environment) -> str:
+    """Return the digest that a tag has now. Raises BaseUnfit, ToolMissing."""
+    command = ["inspect", "--no-tags", "--format", "{{.Digest}}", *_plain(source, "--tls-verify=false"), source]
+    return _skopeo(command, environment).strip()
 
 
 def _plain(source: str, option: str) -> list[str]:

@@ -1,8 +1,8 @@
-"""The Pythons and the C library of a base image, read from the files in its layers. Nothing of it runs.
+"""The Pythons, the C library and the packages of a base image, read from the files in its layers. Nothing of it runs.
 
 The full versions are in the binaries: Python's library holds ``3.11.2`` as a text between zeros, or, if a linker has
 merged texts, as the end of a path such as ``/opt/pyenv/versions/3.11.2``; glibc holds ``stable release version 2.36``.
-This works for every distribution, also without a package manager.
+This works for every distribution, also without a package manager; the packages are those of Debian's.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from jupyter_deploy.domain.capture.artifacts import minor_of
+
+from .base_packages import RELEASE, STATUS, Package, packages_in
 
 _PYTHON = re.compile(r"(?:usr/local/bin|usr/bin)/python(3\.\d+)")
 _LIBRARY = re.compile(r"(?:.*/)?libpython(3\.\d+)\.so\.1\.0")
@@ -39,8 +41,16 @@ class Python:
         return minor_of(self.version)
 
 
-def inspect_layers(layers: Iterable[tuple[str, Path]]) -> tuple[list[tuple[str, str]], tuple[int, int] | None]:
-    """The Pythons (path, full version) in the order of PATH, and glibc's version; None: another C library.
+class Inspection(NamedTuple):
+    """The Pythons (path, full version) in the order of PATH, glibc's version (None: another C library), packages."""
+
+    pythons: list[tuple[str, str]]
+    glibc: tuple[int, int] | None
+    packages: list[Package]
+
+
+def inspect_layers(layers: Iterable[tuple[str, Path]]) -> Inspection:
+    """Inspect the files in the layers of a base image.
 
     Parameters
     ----------
@@ -50,6 +60,7 @@ def inspect_layers(layers: Iterable[tuple[str, Path]]) -> tuple[list[tuple[str, 
     pythons: set[str] = set()
     versions: dict[str, str] = {}  # by minor version
     glibc: tuple[int, int] | None = None
+    notes: dict[str, str] = {}  # of the package manager and the distribution
     for kind, path in layers:
         with ExitStack() as opened, _open(kind, path, opened) as tar:
             for member in tar:
@@ -64,9 +75,14 @@ def inspect_layers(layers: Iterable[tuple[str, Path]]) -> tuple[list[tuple[str, 
                     versions |= _version(content, match[1])
                 if _GLIBC.fullmatch(name) and (release := _RELEASE.search(_content(tar, member))):
                     glibc = int(release[1]), int(release[2])
+                if member.isfile() and (STATUS.fullmatch(name) or RELEASE.fullmatch(name)):
+                    notes[name] = _content(tar, member).decode(errors="replace")
     ordered = sorted(pythons, key=lambda name: (_FOLDERS.index(str(PurePosixPath(name).parent)), name))
     minors = [(name, name.rpartition("python")[2]) for name in ordered]
-    return [(f"/{name}", versions[minor]) for name, minor in minors if minor in versions], glibc
+    found = [(f"/{name}", versions[minor]) for name, minor in minors if minor in versions]
+    statuses = [text for name, text in notes.items() if STATUS.fullmatch(name)]
+    release_notes = next((text for name, text in notes.items() if RELEASE.fullmatch(name)), "")
+    return Inspection(found, glibc, packages_in(statuses, release_notes))
 
 
 def _version(content: bytes, minor: str) -> dict[str, str]:

@@ -24,14 +24,13 @@ from .base_image import Base, base_source, fetch_base, platform_of, require
 from .dependencies import NOT_INSTALLED, Requirements
 from .glibc import require_wheels_run
 from .layout import CONFIG_TYPE, ImageFolder, Writing
-from .oci_documents import STOP, USER, Layer, as_json, enter, kept_layer
+from .oci_documents import BEGINNING, STOP, USER, Layer, as_json, enter, kept_layer
 from .package_indexes import Indexes, indexes
 from .parts import PORT, Parts, entry_point, parts_of, title_of, variables
 from .wheels import wheels_of, write_wheels
 
 _FORMAT = "engine 1"
 _TIDY = Path(normalization.__file__)
-_BEGINNING = "1970-01-01T00:00:00Z"
 
 
 class EngineBuilder:
@@ -213,8 +212,8 @@ def _enter(built: Path, base: Base, kinds: Sequence[tuple[LayerKind, str]], writ
 
 def _of_1970(config: dict[str, Any], diff_ids: list[str]) -> dict[str, Any]:
     """A configuration with other layers, and all times at the beginning of 1970."""
-    history = [{**entry, "created": _BEGINNING} for entry in config.get("history", ())]
-    return {**config, "created": _BEGINNING, "history": history, "rootfs": {"type": "layers", "diff_ids": diff_ids}}
+    history = [{**entry, "created": BEGINNING} for entry in config.get("history", ())]
+    return {**config, "created": BEGINNING, "history": history, "rootfs": {"type": "layers", "diff_ids": diff_ids}}
 
 
 def _settled(tar: Path, diff_id: str, writing: Writing, *, compressed: bool) -> Packed:

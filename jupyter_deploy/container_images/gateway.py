@@ -19,7 +19,6 @@ from .layout import CONFIG_TYPE, LAYER_KIND, MANIFEST_TYPE, TITLE, ImageFolder, 
 from .oci_documents import STOP, USER, as_json, configuration, kept_layer, manifest_of
 
 _FORMAT = 1
-_CREATED = "1970-01-01T00:00:00+00:00"  # so that the image is reproducible
 _TITLE = "Envoy and its start script"
 
 # The processors in ELF headers, and containers' names.
@@ -122,4 +121,4 @@ def _config(base: Base, layer: Packed) -> dict[str, Any]:
         "Labels": {"org.opencontainers.image.title": "nbdeploy's gateway"},
         "StopSignal": STOP,
     }
-    return configuration(base, [(layer, _TITLE)], containers, created=_CREATED)
+    return configuration(base, [(layer, _TITLE)], containers)

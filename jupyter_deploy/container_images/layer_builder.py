@@ -107,6 +107,5 @@ def _config(plan: ImagePlan, base: Base, layers: Sequence[Layer]) -> dict[str, A
         "Labels": dict(sorted(plan.labels.items())),
         "StopSignal": STOP,
     }
-    created = plan.snapshot.manifest.provenance.captured_at.isoformat()
     titled = [(layer.packed, f"{layer.kind}: {layer.title}") for layer in layers]
-    return configuration(base, titled, containers, created=created)
+    return configuration(base, titled, containers)

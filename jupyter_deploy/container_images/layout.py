@@ -142,6 +142,26 @@ class ImageFolder:
         """A manifest; without annotations it gets an empty mapping of them."""
         return {"annotations": {}, **json.loads(self.blob(digest).read_bytes())}
 
+    def has(self, digest: str, size: int) -> bool:
+        """Whether a complete blob exists."""
+        try:
+            return self.blob(digest).stat().st_size == size
+        except OSError:
+            return False
+
+    def note(self, kind: Kept, key: str) -> Path:
+        """The file of cached facts, which need not exist."""
+        return self._folder / "kept" / kind / f"{key}.json"
+
+    def kept(self, kind: Kept, key: str) -> dict[str, Any] | None:
+        """The cached facts, if their blob still exists."""
+        try:
+            value: dict[str, Any] = json.loads(self.note(kind, key).read_bytes())
+            exists = self.has(value["digest"], value["size"])
+        except (OSError, ValueError, KeyError):
+            return None
+        return value if exists else None
+
     def _recipe(self, digest: str) -> Path:
         return self._folder / "containerfiles" / ref_name(digest)
 
@@ -231,10 +251,7 @@ class Writing:
 
     def has(self, digest: str, size: int) -> bool:
         """Whether a blob exists; a blob of that name and size is complete, since it is renamed last."""
-        try:
-            return self._store.blob(digest).stat().st_size == size
-        except OSError:
-            return False
+        return self._store.has(digest, size)
 
     def take(self, file: Path, digest: str) -> None:
         """Make a file in ``making`` a blob; the caller has hashed it."""
@@ -295,16 +312,11 @@ class Writing:
 
     def keep(self, kind: Kept, key: str, value: Mapping[str, Any]) -> None:
         """Cache facts about the blob ``value["digest"]`` under a key."""
-        write_atomic(self._note(kind, key), json.dumps(value))
+        write_atomic(self._store.note(kind, key), json.dumps(value))
 
     def kept(self, kind: Kept, key: str) -> dict[str, Any] | None:
         """The cached facts, if their blob still exists."""
-        try:
-            value: dict[str, Any] = json.loads(self._note(kind, key).read_bytes())
-            exists = self.has(value["digest"], value["size"])
-        except (OSError, ValueError, KeyError):
-            return None
-        return value if exists else None
+        return self._store.kept(kind, key)
 
     def forget(self, held: set[str]) -> None:
         """Remove the cached facts about other blobs than these."""
@@ -315,9 +327,6 @@ class Writing:
                 about = None
             if about not in held:
                 note.unlink()
-
-    def _note(self, kind: Kept, key: str) -> Path:
-        return self._store.folder / "kept" / kind / f"{key}.json"
 
 
 def ref_name(digest: str) -> str:

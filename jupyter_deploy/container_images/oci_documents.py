@@ -67,9 +67,11 @@ def kept_layer(
     return packed
 
 
-def configuration(
-    base: Base, layers: Iterable[tuple[Packed, str]], containers: Mapping[str, Any], *, created: str
-) -> dict[str, Any]:
+BEGINNING = "1970-01-01T00:00:00Z"
+"""The time in images, a constant that makes them reproducible."""
+
+
+def configuration(base: Base, layers: Iterable[tuple[Packed, str]], containers: Mapping[str, Any]) -> dict[str, Any]:
     """The image's configuration, without the present time.
 
     Parameters
@@ -80,9 +82,9 @@ def configuration(
         The configuration of its containers.
     """
     own = list(layers)
-    history = [{"created": created, "created_by": f"nbdeploy: {title}"} for _, title in own]
+    history = [{"created": BEGINNING, "created_by": f"nbdeploy: {title}"} for _, title in own]
     return {
-        "created": created,
+        "created": BEGINNING,
         "architecture": base.config["architecture"],
         "os": base.config["os"],
         **{key: base.config[key] for key in ("variant",) if key in base.config},

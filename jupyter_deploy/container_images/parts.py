@@ -25,8 +25,9 @@ _FOLDERS = ("envs", "tmp")
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-# BentoML writes the present time into descriptions; the time of capture keeps the digest constant.
+# BentoML writes the present time into descriptions; a constant keeps the digest of the image.
 _WRITTEN = re.compile(rb"(creation_time: )'[^'\n]*'")
+_CONSTANT = rb"\g<1>'1970-01-01T00:00:00+00:00'"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,6 @@ def parts_of(plan: ImagePlan) -> Parts:
 def _bento(plan: ImagePlan) -> tuple[list[Entry], list[Entry]]:
     """The serving code of a bento, and the rest without its Dockerfile and the like."""
     path = Path(plan.bento.path)
-    captured = _captured(plan.snapshot)
     serving, rest = [], _tag_entries("bentos", path, BENTO_FOLDER)
     for entry in entries_of(path, BENTO_FOLDER):
         inside = entry.name.removeprefix(f"{BENTO_FOLDER}/")
@@ -72,7 +72,7 @@ def _bento(plan: ImagePlan) -> tuple[list[Entry], list[Entry]]:
         if inside.startswith("src/serving/"):
             serving.append(copied)
         elif inside == "bento.yaml":
-            rest.append(Entry(entry.name, _WRITTEN.sub(captured, entry.source.read_bytes())))
+            rest.append(Entry(entry.name, _WRITTEN.sub(_CONSTANT, entry.source.read_bytes())))
         else:
             rest.append(copied)
     return serving, rest
@@ -81,7 +81,7 @@ def _bento(plan: ImagePlan) -> tuple[list[Entry], list[Entry]]:
 def _model(snapshot: Snapshot) -> tuple[list[Entry], list[tuple[Entry, str]]]:
     """A snapshot's small files, and the large ones with their SHA-256, in the order of their names."""
     path = Path(snapshot.path)
-    described = _WRITTEN.sub(_captured(snapshot), (path / "model.yaml").read_bytes())
+    described = _WRITTEN.sub(_CONSTANT, (path / "model.yaml").read_bytes())
     small = [
         *(Entry(f"{HOME}/{folder}", None) for folder in _FOLDERS),
         *_tag_entries("models", path, SNAPSHOT_FOLDER),
@@ -108,10 +108,6 @@ def _tag_entries(store: str, path: Path, at: str) -> list[Entry]:
         Entry(f"{HOME}/{store}/{name}/{version}", f"/{at}"),
         Entry(f"{HOME}/{store}/{name}/latest", version.encode()),
     ]
-
-
-def _captured(snapshot: Snapshot) -> bytes:
-    return rb"\g<1>'" + snapshot.manifest.provenance.captured_at.isoformat().encode() + b"'"
 
 
 def title_of(entry: Entry) -> str:

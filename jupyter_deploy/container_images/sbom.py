@@ -4,75 +4,135 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from email.utils import parseaddr
 from importlib import metadata
 
 from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import HashAlgorithm, HashType
 from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.contact import OrganizationalContact, OrganizationalEntity
 from cyclonedx.model.license import License
+from cyclonedx.model.tool import Tool
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 from packaging.utils import canonicalize_name
 
-from jupyter_deploy.domain.capture.artifacts import Manifest, Snapshot
+from jupyter_deploy.domain.capture.artifacts import Manifest, Snapshot, minor_of
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.images.images import Image, Reference
+
+from .base_packages import Package
 
 _LONGEST_NAME = 100
 """Characters of a licence's name; some distributions put a whole licence into that field."""
 
 
-def bill_of_materials(snapshot: Snapshot, image: Image) -> bytes:
-    """The document for an image of a snapshot.
+_PYTHON = "Python Software Foundation"
+_INDEX = "Python Package Index"
+"""The supplier of a distribution whose author is not known here."""
 
-    It lists the locked distributions, the Python, the model with its files and the base image by its digest, without
-    the base image's own packages. Licences and hashes of distributions are included if the same version is installed
-    here. It is independent of time and machine.
+
+def bill_of_materials(snapshot: Snapshot, image: Image, packages: Sequence[Package] = ()) -> bytes:
+    """The document for an image of a snapshot, with the minimum elements of NTIA for each component.
+
+    It lists the locked distributions, the Python, the model with its files, the base image by its digest, and the base
+    image's own ``packages``. Authors, licences and hashes of distributions are included if the same version is
+    installed here. The supplier of the model is the person who captured it. It is independent of time and machine.
     """
     manifest = snapshot.manifest
+    user = manifest.provenance.user
     root = Component(
         type=ComponentType.CONTAINER,
         bom_ref="image",
         name=manifest.name,
         version=_version(snapshot),
+        supplier=_supplier(user),
+        purl=PackageURL("oci", name=manifest.name, version=image.digest),
         hashes=_sha256(image.digest),
     )
+    base, model, captured = _base(image.base, packages), _model(snapshot), _snapshot(snapshot)
     parts = [
-        _base(image.base),
-        Component(
-            type=ComponentType.PLATFORM,
-            bom_ref="python",
-            name="python",
-            version=image.python,
-            purl=PackageURL("generic", name="python", version=image.python),
-        ),
-        _snapshot(snapshot),
-        _model(snapshot),
+        base,
+        _interpreter(image.python, packages),
+        captured,
+        model,
         *(_distribution(name, version) for name, version in manifest.environment.distributions.items()),
     ]
+    installed = [_package(package) for package in packages]
     bom = Bom(
         serial_number=uuid.uuid5(uuid.NAMESPACE_URL, image.digest),
-        metadata=BomMetaData(component=root, timestamp=manifest.provenance.captured_at),
-        components=parts,
+        metadata=BomMetaData(
+            component=root,
+            timestamp=manifest.provenance.captured_at,
+            authors=[OrganizationalContact(name=user)],
+            tools=[Tool(name="nbdeploy", version=metadata.version("nbdeploy"))],
+        ),
+        components=[*parts, *installed],
     )
     bom.register_dependency(root, parts)
+    bom.register_dependency(base, installed)
+    for one in (model, captured):
+        bom.register_dependency(one, one.components)
     return f"{JsonV1Dot6(bom).output_as_string(indent=2)}\n".encode()
+
+
+def _supplier(name: str) -> OrganizationalEntity:
+    return OrganizationalEntity(name=name)
+
+
+def _interpreter(version: str, packages: Iterable[Package]) -> Component:
+    """The base's Python, of its distribution if that has a package of it."""
+    package = f"python{minor_of(version)}"
+    return Component(
+        type=ComponentType.PLATFORM,
+        bom_ref="python",
+        name="python",
+        version=version,
+        supplier=_supplier(next((one.maintainer for one in packages if one.name == package), "") or _PYTHON),
+        purl=PackageURL("generic", name="python", version=version),
+        cpe=f"cpe:2.3:a:python:python:{version}:*:*:*:*:*:*:*",
+    )
+
+
+def _package(package: Package) -> Component:
+    about = {"arch": package.architecture, "distro": package.distribution}
+    purl = PackageURL(
+        "deb",
+        namespace=package.distribution.partition("-")[0],
+        name=package.name,
+        version=package.version,
+        qualifiers={name: value for name, value in about.items() if value},
+    )
+    return Component(
+        type=ComponentType.LIBRARY,
+        bom_ref=str(purl),
+        name=package.name,
+        version=package.version,
+        supplier=_supplier(package.maintainer or package.distribution),
+        purl=purl,
+    )
 
 
 def _version(snapshot: Snapshot) -> str:
     return snapshot.tag.partition(":")[2]
 
 
-def _base(base: str) -> Component:
+def _base(base: str, packages: Sequence[Package]) -> Component:
     where, _, digest = base.removeprefix("docker://").rpartition("@")
     try:
         name = Reference.parse(where).name
     except InvalidInput:  # a folder or a file, whose path stays private
         name = "base image"
     return Component(
-        type=ComponentType.CONTAINER, bom_ref="base", name=name, version=digest or None, hashes=_sha256(digest)
+        type=ComponentType.CONTAINER,
+        bom_ref="base",
+        name=name,
+        version=digest or None,
+        supplier=_supplier(packages[0].distribution if packages else name.rpartition("/")[0] or "unknown"),
+        purl=PackageURL("oci", name=name.rpartition("/")[2].replace(" ", "-"), version=digest or None),
+        hashes=_sha256(digest),
     )
 
 
@@ -84,9 +144,12 @@ def _snapshot(snapshot: Snapshot) -> Component:
         type=ComponentType.DATA,
         bom_ref="snapshot",
         name=snapshot.tag,
+        version=_version(snapshot),
+        supplier=_supplier(manifest.provenance.user),
+        purl=_own_purl(snapshot, "snapshot"),
         description="What nbdeploy captured from a notebook",
         hashes=_sha256(snapshot.digest),
-        components=_files("snapshot", others),
+        components=_files("snapshot", others, snapshot),
     )
 
 
@@ -97,8 +160,10 @@ def _model(snapshot: Snapshot) -> Component:
         bom_ref="model",
         name=manifest.name,
         version=_version(snapshot),
+        supplier=_supplier(manifest.provenance.user),
+        purl=_own_purl(snapshot, "model"),
         description=manifest.kind,
-        components=_files("model", _of_model(manifest)),
+        components=_files("model", _of_model(manifest), snapshot),
     )
 
 
@@ -106,9 +171,20 @@ def _of_model(manifest: Manifest) -> dict[str, str]:
     return {path: digest for path, digest in manifest.files.items() if path in manifest.formats}
 
 
-def _files(whose: str, files: Mapping[str, str]) -> list[Component]:
+def _own_purl(snapshot: Snapshot, kind: str) -> PackageURL:
+    return PackageURL("generic", namespace=kind, name=snapshot.manifest.name, version=_version(snapshot))
+
+
+def _files(whose: str, files: Mapping[str, str], snapshot: Snapshot) -> list[Component]:
     return [
-        Component(type=ComponentType.FILE, bom_ref=f"{whose}/{path}", name=path, hashes=_sha256(digest))
+        Component(
+            type=ComponentType.FILE,
+            bom_ref=f"{whose}/{path}",
+            name=path,
+            version=_version(snapshot),
+            supplier=_supplier(snapshot.manifest.provenance.user),
+            hashes=_sha256(digest),
+        )
         for path, digest in files.items()
     ]
 
@@ -126,10 +202,23 @@ def _distribution(name: str, version: str) -> Component:
         bom_ref=str(purl),
         name=name,
         version=version,
+        supplier=_supplier(_author(installed) or _INDEX),
         purl=purl,
         hashes=_archive(installed) if installed else (),
         licenses=_licences(installed) if installed else (),
     )
+
+
+def _author(installed: metadata.Distribution | None) -> str:
+    """The author or maintainer in its metadata; empty: it names none."""
+    if installed is None:
+        return ""
+    for field in ("Author", "Maintainer", "Author-email", "Maintainer-email"):
+        text = next(iter(installed.metadata.get_all(field) or ()), "")
+        name = parseaddr(text)[0] if field.endswith("email") else text
+        if name.strip() not in ("", "UNKNOWN"):
+            return " ".join(name.split())[:_LONGEST_NAME]
+    return ""
 
 
 def _archive(installed: metadata.Distribution) -> list[HashType]:

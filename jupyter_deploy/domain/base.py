@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,6 +37,14 @@ class FilePath:
 
     written: bool = False
     default: str | None = None
+
+
+def user_name() -> str:
+    """Return the user's login name, else the numeric user id: a container's user often has no entry in passwd."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 RecordMode = Literal["full", "meta", "off"]

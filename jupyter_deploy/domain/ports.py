@@ -50,6 +50,8 @@ class Live:
         Start times of the watched cells, by execution count, in seconds since 1970.
     in_cell
         The last cell is the one that deploys; False for a deploy from JupyterLab.
+    show_example
+        The service's description shows the example's rows.
     """
 
     model: Any
@@ -65,6 +67,7 @@ class Live:
     failed: Mapping[int, int] = field(default_factory=dict)
     began: Mapping[int, float] = field(default_factory=dict)
     in_cell: bool = True
+    show_example: bool = False
 
 
 @dataclass(frozen=True)

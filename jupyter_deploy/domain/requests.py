@@ -84,6 +84,11 @@ class DeployRequest(Request):
         default=(),
         description="A file or folder to pack although it is outside the project, hidden or large (repeatable).",
     )
+    show_example: bool = Field(
+        default=False,
+        description="Show the example's rows in openapi.json, to every client; else its examples are made from the "
+        "schema.",
+    )
     strict: bool = Field(default=False, description="Warnings of the checks refuse the deploy too.")
     waive: tuple[str, ...] = Field(
         default=(), description="Ignore the findings of this check (repeatable); needs a reason, which is stored."

@@ -29,6 +29,7 @@ __all__ = ["EnvironmentChanged", "Model", "SnapshotChanged", "current", "load"]
 
 FORMAT = 1
 MANIFEST, MODEL, EXAMPLE = "snapshot.json", "model.pkl", "example.pkl"
+CAPTURE = "capture.json"
 
 
 class SnapshotChanged(RuntimeError):
@@ -50,12 +51,20 @@ class Model:
         Conversion of instances to arguments and of answers to predictions.
     native
         The unpickled object.
+    captured
+        The provenance in ``capture.json``: who captured it and when, in no digest; empty in an image.
     """
 
     def __init__(
-        self, native: Any, manifest: dict[str, Any], example: Mapping[str, Any], tag: str, digest: str
+        self,
+        native: Any,
+        manifest: dict[str, Any],
+        example: Mapping[str, Any],
+        tag: str,
+        digest: str,
     ) -> None:
         self.native = native
+        self.captured: Mapping[str, Any] = {}
         self.manifest = manifest
         self.tag = tag
         self.digest = digest
@@ -210,7 +219,17 @@ def _read(folder: Path, digest: str | None) -> Model:
             enter(manifest["packed"], {name: (file, manifest["files"][name]) for name, file in files.items()})
         native = _Unpickler(files[MODEL], folder).load()
         example = _Unpickler(files[EXAMPLE], folder).load()
-    return Model(native, manifest, example, _tag(folder), actual)
+    model = Model(native, manifest, example, _tag(folder), actual)
+    model.captured = _captured(folder)
+    return model
+
+
+def _captured(folder: Path) -> dict[str, Any]:
+    try:
+        captured: dict[str, Any] = json.loads((folder / CAPTURE).read_bytes())["provenance"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
+    return captured
 
 
 def _tag(folder: Path) -> str:

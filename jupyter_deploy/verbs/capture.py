@@ -126,7 +126,13 @@ def capture_in_notebook(request: DeployRequest, name: str, ports: Ports, progres
 
 def snapshot_of_tag(request: DeployRequest, ports: Ports) -> Snapshot:
     """Return the stored snapshot that a deploy names by its tag."""
-    return with_waivers(load_snapshot(as_tag(request.source or ""), trust=request.trust, ports=ports), request)
+    snapshot = load_snapshot(as_tag(request.source or ""), trust=request.trust, ports=ports)
+    if request.show_example and not snapshot.manifest.show_example:
+        raise InvalidInput(
+            f"{snapshot.tag} was captured without --show-example",
+            "deploy the model again from its notebook with that option",
+        )
+    return with_waivers(snapshot, request)
 
 
 def load_snapshot(tag: str, *, trust: bool, ports: Ports) -> Snapshot:

@@ -38,6 +38,8 @@ def _composed(request: ComposeRequest, ports: Ports, report: Report) -> Composed
     progress = Steps(report, total=2 if request.dry_run else 4)
     progress(f"asking {inputs.to.registry}")
     registry.check(inputs.to)
+    if ports.images.key:
+        registry.public_key(ports.images.key)  # a faulty key is refused before slow work
     _require_there(inputs, ports)
     composing.gateways.check(inputs.base, inputs.environment)
 
@@ -162,7 +164,10 @@ def _repository(text: str) -> Reference:
 
 
 def _send(image: Image, to: Reference, ports: Ports, progress: Steps) -> None:
-    """Send the image with a tag made of its digest: registries remove images without a tag."""
+    """Send the image with a tag made of its digest, and sign it with the setting ``sign_key``.
+
+    Registries remove images without a tag.
+    """
     title = f"sending the gateway's image, {size_in_words(image.size)}, as far as {to.registry} has not"
     progress(title)
     tagged = to.at(tag=f"gateway-{image.digest.removeprefix('sha256:')[:12]}")
@@ -170,6 +175,10 @@ def _send(image: Image, to: Reference, ports: Ports, progress: Steps) -> None:
         ports.images.registry.push(
             image, ports.images.store.folder, tagged, lambda words: progress(f"{title}: {words}", False)
         )
+    exact, key = to.at(digest=image.digest), ports.images.key
+    if key and not ports.images.registry.signed(exact, key):
+        progress("signing the gateway's image", False)
+        ports.images.registry.sign(exact, key)
 
 
 def _state(there: str | None, text: str, request: ComposeRequest) -> FileState:

@@ -22,7 +22,7 @@ from .change import change, difference_in_words, keep, require_signature, target
 from .deploy_plan import Plan, plan_deploy, plan_deploy_gates, resources_for
 from .endpoint_gates import require_readable
 from .enforce_gates import enforce, in_words, keep_forced, require_reason
-from .from_image import ImageSource, find_image, require_image
+from .from_image import ImageSource, find_image, require_image, require_replaceable
 from .release_checks import release_check
 from .sources import count_steps, take_snapshot
 from .steps import Steps
@@ -91,6 +91,8 @@ def _preflight(request: DeployRequest, ports: Ports, live: Live | None, image: I
     name = _require_valid(request, ports, live)
     before = ports.store.endpoint(name)
     require_role(request, before)
+    if image:
+        require_replaceable(image, before)
     platform = image.image.platform if image else None
     target_of(ports, request.target).check(resources_for(request, before, ports), platform)
     _, gates = plan_deploy_gates(request, name, before, ports)

@@ -47,7 +47,19 @@ from .validation_runs import Candidate, RunOptions
 _HISTORY = 50  # validations of the endpoint whose results may be used again
 
 # Options that a second deploy of the stored snapshot leaves out: they describe its capture, or force it.
-_CAPTURED = ("source", "model", "method", "example", "signature", "training", "include", "isolated", "force", "reason")
+_CAPTURED = (
+    "source",
+    "model",
+    "method",
+    "example",
+    "signature",
+    "training",
+    "include",
+    "show_example",
+    "isolated",
+    "force",
+    "reason",
+)
 
 
 @dataclass(frozen=True)

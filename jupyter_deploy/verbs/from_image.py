@@ -8,8 +8,10 @@ from pathlib import Path
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.errors import InvalidInput, Refused
 from jupyter_deploy.domain.images.images import Image, Reference
+from jupyter_deploy.domain.images.published import published_at
 from jupyter_deploy.domain.images.requests import VerifyRequest
 from jupyter_deploy.domain.ports import Live, Ports, Report
+from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import DeployRequest, Step
 from jupyter_deploy.domain.validation.validation import Underway
 
@@ -52,8 +54,12 @@ def require_image(request: DeployRequest, live: Live | None) -> None:
         )
     if request.isolated:
         raise InvalidInput("an image has an environment of its own", "leave out --isolated")
-    if request.verify is not None and not Path(request.verify).expanduser().is_file():
-        raise InvalidInput(f"there is no key {request.verify}", "name the signer's public key, such as cosign.pub")
+    _require_key(request.verify)
+
+
+def _require_key(key: str | Path | None) -> None:
+    if key is not None and not Path(key).expanduser().is_file():
+        raise InvalidInput(f"there is no key {key}", "name the signer's public key, such as cosign.pub")
 
 
 def find_image(request: DeployRequest, ports: Ports, report: Report) -> ImageSource:
@@ -66,14 +72,18 @@ def find_image(request: DeployRequest, ports: Ports, report: Report) -> ImageSou
     InvalidInput
         There is no such image, or it has no snapshot.
     Refused
-        Its snapshot is not the request's, or not the store's with that tag.
+        This store published another image at the tag; its snapshot is not the request's, or not the store's with that
+        tag.
     UnknownSource, Untrusted
         Its snapshot is not in the store, or was not captured by it.
     ToolMissing, RegistryError
     """
     reference = Reference.parse(request.image or "")
     report(Step(number=1, total=1, title=f"asking {reference.registry} for {reference}"))
+    key = request.verify or ports.images.verify_key
+    _require_key(key)
     exact, image = _identify(reference, ports)
+    _require_published(reference, exact, ports)
     if request.source and as_tag(request.source) != image.snapshot:
         raise Refused(
             f"{exact} is of {image.snapshot}, not of {request.source}",
@@ -86,8 +96,24 @@ def find_image(request: DeployRequest, ports: Ports, report: Report) -> ImageSou
             f"publish {image.snapshot} from here and name that image",
             f"stored   {snapshot.digest}\nin image {image.snapshot_digest}",
         )
-    update = {"image": str(exact), "source": image.snapshot}
+    update = {"image": str(exact), "source": image.snapshot, "verify": None if key is None else str(key)}
     return ImageSource(request.model_copy(update=update), image, snapshot)
+
+
+def require_replaceable(source: ImageSource, before: Endpoint | None) -> None:
+    """Raise Refused if the image would replace the one that stable runs from, and the request does not say so.
+
+    A release has the tag of its snapshot, so another image of stable's snapshot cannot be a shadow of it.
+    """
+    if before is None or source.image.snapshot != before.traffic.stable or source.request.role == "stable":
+        return
+    runs = before.release(before.traffic.stable).image
+    if runs is None or Reference.parse(runs).digest != source.image.digest:
+        raise Refused(
+            f"{source.image.snapshot} is stable, and runs from {runs or 'its bento'}: {source.request.image} would "
+            "answer all clients at once, and a release cannot be its own shadow",
+            "verify the image, and replace what runs: --role stable --verify cosign.pub",
+        )
 
 
 def snapshot_of_image(source: ImageSource, ports: Ports, progress: Steps) -> Snapshot:
@@ -128,7 +154,8 @@ def _verify(reference: Reference, key: str, ports: Ports, progress: Steps) -> No
     if result.verdict != "pass":
         raise Refused(
             f"{reference} is not to be run: 'nbdeploy verify' does not pass it",
-            "examine the evidence against it; a deploy without --verify runs it all the same",
+            "examine the evidence against it; without --verify, and without verify_key in the settings, a deploy runs "
+            "it all the same",
             "\n".join(f"  {one.subject}: {one.sentence}" for one in result.evidence if one.verdict != "pass"),
         )
 
@@ -151,6 +178,17 @@ def _identify(reference: Reference, ports: Ports) -> tuple[Reference, Image]:
             "name an image that 'nbdeploy publish' made",
         )
     return exact, image
+
+
+def _require_published(reference: Reference, exact: Reference, ports: Ports) -> None:
+    """Raise Refused if this store published another image at the tag: somebody else moved it since."""
+    published = published_at(reference, ports.store.publications())
+    if published not in (None, exact.digest):
+        raise Refused(
+            f"the tag {reference.tag} names {exact.digest}, but this store published {published} there",
+            f"deploy the published image, --image {reference.at(digest=published)}; or check the other one and name it "
+            f"by its digest: 'nbdeploy verify {exact} --key cosign.pub'",
+        )
 
 
 def _missing(reference: Reference) -> InvalidInput:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import getpass
-from collections.abc import Callable, Iterable
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_deploy.domain.base import now, size_in_words
-from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot
+from jupyter_deploy.domain.base import now, size_in_words, user_name
+from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot, minor_of
 from jupyter_deploy.domain.errors import InvalidInput, Refused
+from jupyter_deploy.domain.images.attestations import (
+    BILL_TYPE,
+    PROVENANCE_TYPE,
+    TEST_RESULT_TYPE,
+    provenance_of,
+    results_of,
+)
 from jupyter_deploy.domain.images.images import SBOM_TYPE, Image, Publication, Reference, as_source, labels_of
 from jupyter_deploy.domain.images.ports import ImagePlan
 from jupyter_deploy.domain.images.published import Published, destination_of, run_line
@@ -74,16 +82,19 @@ def _published(request: PublishRequest, ports: Ports, report: Report, so_far: _S
             forced=inputs.forced,
             signed_by=signer,
             published_at=now(),
-            user=getpass.getuser(),
+            user=user_name(),
         )
         before = next((one for one in ports.store.publications() if one.reference == str(reference)), None)
-        changed = named != image.digest or not before or (signer is not None and before.signed_by != signer)
+        changed = named != image.digest or not before or _states_more(publication, before)
         if request.dry_run:
             there = _present_layers(image, inputs.reference, ports)
         elif before and not changed:
             publication, there = before, tuple(layer.digest for layer in image.layers)
         else:
-            there = _send(image, reference, ports, progress, so_far, bill=bill.result, key=inputs.key)
+            there = _send(image, reference, ports, progress, so_far)
+            document = bill.result()
+            publication = publication.model_copy(update={"bill_of_materials": hashlib.sha256(document).hexdigest()})
+            _attach(publication, document, inputs, ports, progress)
             ports.store.keep_publication(publication)
         recipe = images.store.containerfile(image.digest)
         return Published(
@@ -119,29 +130,39 @@ class _PublishInputs:
             snapshot=self.snapshot,
             bento=bento,
             base=self.base,
-            labels=labels_of(self.snapshot, validation=self.validation),
+            labels=labels_of(self.snapshot),
             gpu=gpu is not None and gpu != "none",
         )
 
 
 def _possible(request: PublishRequest, ports: Ports) -> _PublishInputs:
-    """Check everything that needs no registry."""
+    """Check everything that needs no registry, unless the default base has to be asked for."""
     endpoint = find(ports, request.name)
     release = endpoint.release(request.release or endpoint.traffic.stable)
     reference = _reference(request, endpoint, release, ports)
     forced = forced_or_passed(endpoint, release, request, ports)
     snapshot = load_snapshot(release.tag, trust=False, ports=ports)
     ports.store.check()
-    base = request.base or ports.images.base
+    base = request.base or ports.images.base or _base_before(snapshot, ports)
     if base is None:
-        minor = snapshot.manifest.environment.minor
-        raise InvalidInput(
-            "the image has no base image",
-            f"it needs Python {minor} and nothing else: --base HOST/PATH@sha256:…, base_image in nbdeploy.yaml; for "
-            "JupyterLab, NBDEPLOY_BASE_IMAGE in its server's environment",
-        )
+        base = ports.images.default_base(snapshot.manifest.environment)
     key = Path(request.sign).expanduser() if request.sign else ports.images.key
     return _PublishInputs(reference, snapshot, release, as_source(base), key, forced)
+
+
+def _base_before(snapshot: Snapshot, ports: Ports) -> str | None:
+    """Return the base of this store's last publication for the same Python, if it is pinned in a registry."""
+    images = (one.image for one in ports.store.publications())
+    minor = snapshot.manifest.environment.minor
+    return next((one.base for one in images if minor_of(one.python) == minor and _is_pinned(one.base)), None)
+
+
+def _is_pinned(base: str) -> bool:
+    """Whether a base is named by registry and digest, and is no folder or file of this machine."""
+    try:
+        return Reference.parse(base).digest is not None
+    except InvalidInput:
+        return False
 
 
 def _reference(request: PublishRequest, endpoint: Endpoint, release: Release, ports: Ports) -> Reference:
@@ -192,17 +213,14 @@ def _present_layers(image: Image, reference: Reference, ports: Ports) -> tuple[s
     return tuple(layer.digest for layer in image.layers if layer.digest in present)
 
 
-def _send(
-    image: Image,
-    reference: Reference,
-    ports: Ports,
-    progress: Steps,
-    so_far: _SoFar,
-    *,
-    bill: Callable[[], bytes],
-    key: Path | None,
-) -> tuple[str, ...]:
-    """Send image, bill of materials and signature, in this order; return the layers that were there already."""
+def _states_more(publication: Publication, before: Publication) -> bool:
+    """Whether a publication of the same image has another signer, validation or reason to force than before."""
+    signer = publication.signed_by or before.signed_by
+    return (signer, publication.validation, publication.forced) != (before.signed_by, before.validation, before.forced)
+
+
+def _send(image: Image, reference: Reference, ports: Ports, progress: Steps, so_far: _SoFar) -> tuple[str, ...]:
+    """Send the image; return the layers that were there already."""
     registry = ports.images.registry
     progress(f"sending {len(image.layers)} layers, {size_in_words(image.size)}, as far as {reference.registry} has not")
     so_far.words = f"the image was made; {reference.registry} may have some of its layers by now, the tag comes last"
@@ -211,10 +229,31 @@ def _send(
     so_far.words = (
         "the image is in the registry, without its publication, and perhaps without bill of materials and signature"
     )
-    exact = reference.at(digest=image.digest)
-    progress("attaching the bill of materials")
-    registry.attach(exact, SBOM_TYPE, bill())
-    if key:
-        progress("signing it")
-        registry.sign(exact, key)
     return tuple(layer.digest for layer in image.layers if layer.digest in there)
+
+
+def _attach(publication: Publication, bill: bytes, inputs: _PublishInputs, ports: Ports, progress: Steps) -> None:
+    """Attach the bill of materials; with a key, sign the image and attest bill, results of the gates, provenance."""
+    registry, key = ports.images.registry, inputs.key
+    exact = inputs.reference.at(digest=publication.image.digest)
+    progress("attaching the bill of materials")
+    registry.attach(exact, SBOM_TYPE, bill)
+    if key is None:
+        return
+    progress("signing it")
+    registry.sign(exact, key)
+    for kind, predicate in _statements(publication, bill, inputs, ports):
+        progress(f"signing it: attesting {kind}", False)
+        registry.attest(exact, kind, predicate, key)
+
+
+def _statements(
+    publication: Publication, bill: bytes, inputs: _PublishInputs, ports: Ports
+) -> Iterator[tuple[str, bytes]]:
+    """The predicates that a signer attests, by type."""
+    yield BILL_TYPE, bill
+    past = ports.store.validations(endpoint=publication.endpoint)
+    validation = next((one for one in past if one.id == publication.validation), None)
+    if validation:
+        yield TEST_RESULT_TYPE, json.dumps(results_of(validation, publication.forced)).encode()
+    yield PROVENANCE_TYPE, json.dumps(provenance_of(inputs.snapshot, publication)).encode()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import secrets
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.base import now, user_name
 from jupyter_deploy.domain.errors import DeployError, StoreError
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.validation.validation import Validation, worst
@@ -55,7 +54,7 @@ def run(
     validation = Validation(
         id=name,
         at=at,
-        by=getpass.getuser(),
+        by=user_name(),
         trigger=options.trigger,
         snapshot=candidate.snapshot.tag if candidate.snapshot else None,
         endpoint=candidate.endpoint,

@@ -15,12 +15,13 @@ from jupyter_deploy.domain.images.images import (
     Image,
     Reference,
 )
-from jupyter_deploy.domain.images.published import Evidence, Verified, verdict_of
+from jupyter_deploy.domain.images.published import Evidence, Verified, published_at, verdict_of
 from jupyter_deploy.domain.images.requests import VerifyRequest
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.validation.validated import in_short
 
 from .steps import Steps
+from .verify_attestations import of_attestations
 
 _SHOWN = 3  # files that differ are named
 
@@ -53,6 +54,7 @@ def verify(request: VerifyRequest, ports: Ports, report: Report) -> Verified:
         raise InvalidInput(f"there is no image {reference}", "look for a spelling mistake in path, tag and digest")
     exact = reference.at(digest=digest)
     evidence = [_of_signature(exact, key, ports), _of_digest(reference, exact, named, ports)]
+    evidence += of_attestations(exact, key, ports)
 
     title = f"bringing {exact}"
     progress(title)
@@ -92,16 +94,14 @@ def _of_digest(reference: Reference, exact: Reference, named: str | None, ports:
         sentence = f"the tag {reference.tag} names {named or 'nothing'}, not {digest}"
         return Evidence(subject="digest", verdict="fail", sentence=sentence)
     publications = ports.store.publications()
-    for one in publications:
-        at = Reference.parse(one.reference)
-        if at.digest == digest:
-            sentence = f"published by {one.user} on {one.published_at:%Y-%m-%d %H:%M} UTC, by this store's record"
-            return Evidence(subject="digest", verdict="pass", sentence=sentence)
-    moved = [Reference.parse(one.reference) for one in publications]
-    former = next((at for at in moved if reference.tag and (at.name, at.tag) == (reference.name, reference.tag)), None)
-    if former:
-        sentence = f"the tag {reference.tag} names {digest}, but this store published {former.digest} there"
+    published = published_at(reference, publications)
+    if published not in (None, digest):
+        sentence = f"the tag {reference.tag} names {digest}, but this store published {published} there"
         return Evidence(subject="digest", verdict="fail", sentence=sentence)
+    known = next((one for one in publications if Reference.parse(one.reference).digest == digest), None)
+    if known:
+        sentence = f"published by {known.user} on {known.published_at:%Y-%m-%d %H:%M} UTC, by this store's record"
+        return Evidence(subject="digest", verdict="pass", sentence=sentence)
     return Evidence(subject="digest", verdict="inconclusive", sentence="this store did not publish it")
 
 

@@ -595,6 +595,10 @@ export interface DeployRequest {
    */
   include?: string[];
   /**
+   * Show the example's rows in openapi.json, to every client; else its examples are made from the schema.
+   */
+  show_example?: boolean;
+  /**
    * Warnings of the checks refuse the deploy too.
    */
   strict?: boolean;
@@ -726,7 +730,9 @@ export interface Deployment {
   curl: string;
 }
 /**
- * ``snapshot.json``: a snapshot's metadata and the SHA-256 of each of its files.
+ * A snapshot's metadata and the SHA-256 of each of its files: ``snapshot.json``.
+ *
+ * ``findings``, and the parts of ``provenance`` that differ from user to user, are in ``capture.json`` next to it.
  */
 export interface Manifest {
   format: 1;
@@ -796,6 +802,10 @@ export interface Manifest {
    * Set if the files include data files.
    */
   packed: Packed | null;
+  /**
+   * The service's description shows the example's rows.
+   */
+  show_example: boolean;
   /**
    * Format of each file of the model.
    */
@@ -869,9 +879,20 @@ export interface Environment {
 }
 /**
  * The notebook behind a snapshot at the time of capture.
+ *
+ * ``user``, ``captured_at``, ``distributions``, ``source.notebook`` and ``git.dirty`` say who captured it, when and
+ * where. They are no part of the snapshot's digest, so that captures of the same model by several users have one.
  */
 export interface Provenance {
   source: Source;
+  /**
+   * The notebook's path in its repository; without a repository its file name.
+   */
+  path: string | null;
+  /**
+   * The project's license, an SPDX expression of pyproject.toml.
+   */
+  license: string | null;
   notebook_sha256: string | null;
   /**
    * Source of the executed cells, in order of execution.
@@ -898,9 +919,20 @@ export interface Source {
   notebook: string | null;
   variable: string | null;
 }
+/**
+ * The commit of the notebook's repository.
+ *
+ * Attributes
+ * ----------
+ * dirty
+ *     Whether there were uncommitted changes at the capture.
+ * source
+ *     The repository's URL (of the remote *origin*), without credentials.
+ */
 export interface Git {
   commit: string;
   dirty: boolean;
+  source: string | null;
 }
 /**
  * The training table of a model.
@@ -1463,11 +1495,14 @@ export interface EndpointsView {
 /**
  * The result of one check of an image; ``inconclusive``: it could not be decided here.
  *
- * ``digest``: whether this store published the image under the reference; ``snapshot``: whether label, bento and model
- * name the same snapshot; ``model``: whether the files have the snapshot's hashes.
+ * ``digest``: whether this store published the image under the reference; ``bill of materials``: whether it is the one
+ * that the signer attested or this store published; ``gates``: whether they held, as the signer attested;
+ * ``snapshot``: whether label, bento and model name the same snapshot; ``model``: whether the files have the
+ * snapshot's hashes.
  */
 export interface Evidence {
-  subject: 'signature' | 'digest' | 'snapshot' | 'model' | 'validation';
+  subject:
+    'signature' | 'digest' | 'bill of materials' | 'gates' | 'snapshot' | 'model' | 'validation';
   verdict: 'pass' | 'fail' | 'inconclusive';
   sentence: string;
 }
@@ -2135,6 +2170,10 @@ export interface Publication {
    * SHA-256 of the public key.
    */
   signed_by: string | null;
+  /**
+   * SHA-256 of the attached document.
+   */
+  bill_of_materials: string;
   published_at: string;
   user: string;
 }
@@ -2161,7 +2200,7 @@ export interface PublishRequest {
    */
   to?: string | null;
   /**
-   * The base image, HOST/PATH@sha256:… (default: the setting base_image).
+   * The base image, HOST/PATH@sha256:… (default: the setting base_image, else that of the last publication, else python:X.Y-slim as container tools resolve it, pinned by its digest).
    */
   base?: string | null;
   /**

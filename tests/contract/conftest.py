@@ -1,10 +1,13 @@
-"""Fixtures of the tests of capture."""
+"""Fixtures of the tests of capture, and of the trust in images."""
 
 import sys
 
 import pytest
 
+from jupyter_deploy.domain.images.images import Reference
 from tests.contract.capturing import live
+from tests.contract.trusted_images import make_image_world, make_keys
+from tests.registries import registry
 
 
 @pytest.fixture
@@ -39,3 +42,22 @@ def stage(capturer):
     yield staged
     for one in made:
         capturer.discard(one)
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory):
+    """A repository of a registry on this machine."""
+    with registry(tmp_path_factory.mktemp("repository") / "registry") as running:
+        yield Reference(registry=running.host, repository="team/tumour")
+
+
+@pytest.fixture(scope="session")
+def signing_key(tmp_path_factory):
+    """The folder of a pair: ``cosign.key`` and ``cosign.pub``."""
+    return make_keys(tmp_path_factory.mktemp("signing-key"))
+
+
+@pytest.fixture
+def image_world(tmp_path, monkeypatch, repository):
+    """Snapshots, an image store and a repository; the target starts nothing."""
+    return make_image_world(tmp_path, monkeypatch, repository)

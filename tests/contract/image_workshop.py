@@ -4,6 +4,7 @@ import base64
 import http.server
 import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from jupyter_deploy.artifacts.bento import BentoBuilder
 from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.container_images.layer_builder import DaemonlessBuilder
 from jupyter_deploy.container_images.layout import ImageFolder
-from jupyter_deploy.domain.capture.artifacts import Tolerance
+from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
 from jupyter_deploy.domain.images.images import labels_of
 from jupyter_deploy.domain.images.ports import ImagePlan
 from tests.contract.data_file_models import capture, function
@@ -73,7 +74,7 @@ def plan(workshop, base):
     def made(what="first", base=base, lock=None, **options):
         snapshot, bento = workshop[what]
         snapshot = locked(snapshot, lock or {"tiny_flower": "1.0"})
-        return ImagePlan(snapshot, bento, base, labels_of(snapshot, validation=None), **options)
+        return ImagePlan(snapshot, bento, base, labels_of(snapshot), **options)
 
     return made
 
@@ -85,16 +86,24 @@ def build(store, plan):
 
 
 def moved(plan, captured, home):
-    """The same snapshot in another home, with a bento that is built there."""
+    """The same snapshot of another user in another home, with a bento that is built there."""
     name, _, version = plan.snapshot.tag.partition(":")
     place = home / "models" / name / version
     shutil.copytree(plan.snapshot.path, place)
     described = (place / "model.yaml").read_text()
     before = described.partition("creation_time: '")[2][:4]
     (place / "model.yaml").write_text(described.replace(f"creation_time: '{before}", "creation_time: '2031"))
-    snapshot = plan.snapshot.model_copy(update={"path": str(place)})
+    other = {
+        "user": "bo",
+        "captured_at": datetime(2031, 1, 1, tzinfo=UTC),
+        "source": Source(notebook="/home/bo/n.ipynb"),
+    }
+    manifest = plan.snapshot.manifest
+    provenance = manifest.provenance.model_copy(update=other)
+    manifest = manifest.model_copy(update={"provenance": provenance})
+    snapshot = plan.snapshot.model_copy(update={"path": str(place), "manifest": manifest})
     bento = BentoBuilder(home).build(captured.model_copy(update={"path": str(place)}))
-    return ImagePlan(snapshot, bento, plan.base, plan.labels)
+    return ImagePlan(snapshot, bento, plan.base, labels_of(snapshot))
 
 
 class Index(http.server.BaseHTTPRequestHandler):

@@ -11,6 +11,7 @@ from jupyter_deploy.domain.images.requests import ComposeRequest
 from jupyter_deploy.targets.local.compose.folder import ProjectFolders
 from jupyter_deploy.verbs import compose as compose_module
 from jupyter_deploy.verbs.compose import compose
+from jupyter_deploy.verbs.steps import Steps
 from tests.gating import make_world
 
 PLACE = "registry.example/team/tumour"
@@ -68,6 +69,21 @@ def test_a_release_that_runs_from_an_image_goes_along_with_that_one_and_not_with
     with pytest.raises(InvalidInput, match="has no base") as caught:
         compose_module._base_of(found["tumour:a"][1], found["tumour:a"][0])
     assert "--base" in caught.value.remedy
+
+
+def test_the_gateways_image_is_signed_once_with_the_key_of_the_settings(image_world, signing_key):
+    reference = image_world.images.push(b"gateway", "any")
+    image_world.images.key = signing_key / "cosign.key"
+    image_world.images.store = image_world.images.elsewhere
+    exact, registry = reference.at(digest=reference.digest), image_world.images.registry
+    assert not registry.verify(exact, signing_key / "cosign.pub")
+    for _ in range(2):
+        compose_module._send(
+            image_world.images.image, reference.at(), image_world.ports, Steps(lambda _: None, total=1)
+        )
+        assert registry.verify(exact, signing_key / "cosign.pub")
+    signature = registry.layers(reference.at(tag=f"{reference.digest.replace(':', '-')}.sig"))
+    assert len(signature) == 1
 
 
 def test_an_unknown_endpoint_is_refused(world):

@@ -56,7 +56,7 @@ class Bench:
     told: list
 
     def plan(self, snapshot, bento, lock=LOCK):
-        return ImagePlan(locked(snapshot, lock), bento, self.base, labels_of(snapshot, validation=None))
+        return ImagePlan(locked(snapshot, lock), bento, self.base, labels_of(snapshot))
 
     def builds(self, plan):
         builder = EngineBuilder(self.store)

@@ -14,6 +14,7 @@ from jupyter_deploy.domain.errors import (
 )
 from jupyter_deploy.domain.images.images import Image, Publication
 from jupyter_deploy.domain.images.requests import PublishRequest, VerifyRequest
+from jupyter_deploy.verbs import publish as publish_module
 from jupyter_deploy.verbs.publish import publish
 from jupyter_deploy.verbs.verify import verify
 from tests.gating import make_world
@@ -23,10 +24,15 @@ AGREES = "agreement >= 0.99"
 BASE = "the image has no base image"  # what comes after name, reference and gates
 
 
+def unreachable(environment):
+    raise InvalidInput(BASE, f"write one for Python {environment.minor}")
+
+
 @pytest.fixture
 def world(tmp_path, monkeypatch):
     made = make_world(tmp_path, monkeypatch)
-    made.ports.images = SimpleNamespace(to=None, base=None, key=None)  # other attributes must not be used
+    images = SimpleNamespace(to=None, base=None, key=None, default_base=unreachable)  # no other part may be used
+    made.ports.images = images
     return made
 
 
@@ -72,6 +78,26 @@ def test_the_destination_is_an_option_a_setting_or_the_previous_one_else_an_erro
     assert BASE in refused(world, to=None).message
     world.ports.images.to = "no-host/{name}"
     assert "'no-host/tumour' names no image" in refused(world, to=None).message
+
+
+def test_the_base_is_said_or_set_or_as_before_else_the_default_is_asked_for(world):
+    world.deploy("a")
+    digest = f"sha256:{'2' * 64}"
+    given = {"snapshot_digest": "sha256:a", "builder": "daemonless", "platform": "linux/amd64", "layers": ()}
+    bases = {"3.12.1": f"registry.example/other@{digest}", "3.11.2": f"oci:/srv/bases:3.11@{digest}"}
+    for number, (python, base) in enumerate(bases.items()):
+        image = Image(digest=f"sha256:{number}", snapshot="tumour:a", base=base, python=python, **given)
+        reference = f"{PLACE}:{number}@sha256:{str(number) * 64}"
+        world.ports.store.keep_publication(Publication(reference=reference, image=image, published_at=now(), user="a"))
+    assert BASE in refused(world).message, "another Python, and a folder of this machine"
+    image = image.model_copy(update={"base": f"registry.example/python@{digest}"})
+    world.ports.store.keep_publication(
+        Publication(reference=f"{PLACE}:9@sha256:{'9' * 64}", image=image, published_at=now(), user="ada")
+    )
+    request = PublishRequest(name="tumour", to=PLACE)
+    assert publish_module._possible(request, world.ports).base == f"docker://registry.example/python@{digest}"
+    said = request.model_copy(update={"base": f"registry.example/mine@{digest}"})
+    assert publish_module._possible(said, world.ports).base == f"docker://registry.example/mine@{digest}"
 
 
 def test_what_did_not_pass_its_gates_is_refused_with_the_gate(world):

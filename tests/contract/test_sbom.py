@@ -10,6 +10,7 @@ from importlib import metadata
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from jupyter_deploy.container_images.base_packages import Package
 from jupyter_deploy.container_images.sbom import bill_of_materials
 from jupyter_deploy.domain.images.images import Image, Layer
 from jupyter_deploy.environments.environment import closure
@@ -46,8 +47,14 @@ def built(base=BASE):
     )
 
 
-def document(**more):
-    return json.loads(bill_of_materials(captured(**more), built()))
+PACKAGES = (
+    Package("libc6", "2.36-9", "amd64", "GNU Libc Maintainers", "debian-12"),
+    Package("python3.11", "3.11.2-6", "amd64", "Matthias Klose", "debian-12"),
+)
+
+
+def document(packages=(), **more):
+    return json.loads(bill_of_materials(captured(**more), built(), packages))
 
 
 def component(found, name):
@@ -109,6 +116,38 @@ def test_the_image_its_base_its_python_and_its_model_are_there():
     assert {one["name"] for one in taken["components"]} == {"code/prepare.py", "example.json"}
     (needs,) = [one for one in found["dependencies"] if one["ref"] == "image"]
     assert sorted(needs["dependsOn"]) == sorted(one["bom-ref"] for one in found["components"])
+
+
+def test_each_component_has_the_minimum_elements_of_ntia():
+    """Supplier, name, version, another identifier, relationship; the document has an author and a time."""
+    found = document(PACKAGES)
+    components = [found["metadata"]["component"], *found["components"]]
+    nested = [one for each in found["components"] for one in each.get("components", ())]
+    for one in (*components, *nested):
+        assert one["supplier"]["name"], one
+        assert one["name"], one
+        assert one["version"], one
+    assert all(one["purl"] for one in components)
+    assert all(one["hashes"] for one in nested)
+    related = {ref for one in found["dependencies"] for ref in one.get("dependsOn", ())}
+    assert related == {one["bom-ref"] for one in (*found["components"], *nested)}
+    assert found["metadata"]["authors"] == [{"name": "ada"}]
+    assert found["metadata"]["timestamp"].startswith("2026-01-01")
+    assert [one["name"] for one in found["metadata"]["tools"]] == ["nbdeploy"]
+
+
+def test_the_suppliers_are_authors_and_the_bases_packages_are_there():
+    found = document(PACKAGES)
+    assert component(found, "libc6")["purl"] == "pkg:deb/debian/libc6@2.36-9?arch=amd64&distro=debian-12"
+    assert component(found, "python")["supplier"]["name"] == "Matthias Klose"
+    assert component(found, "no-such")["supplier"]["name"] == "Python Package Index"
+    assert component(found, "registry.example/python")["supplier"]["name"] == "debian-12"
+    assert component(document(), "python")["supplier"]["name"] == "Python Software Foundation"
+    assert component(found, "tumour")["supplier"]["name"] == "ada"
+    (base,) = [one for one in found["dependencies"] if one["ref"] == "base"]
+    assert len(base["dependsOn"]) == len(PACKAGES)
+    text = bill_of_materials(captured(), built(), PACKAGES).decode()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
 
 
 def test_the_path_of_a_base_is_not_in_the_bill_of_materials():

@@ -294,20 +294,35 @@ def test_the_metadata_have_the_models_provenance(front, model):
     metadata = ask(front, "GET", "/metadata").json()
     assert metadata["release"] == "inverse:1a2b"
     assert metadata["digest"] == model.digest
-    assert metadata["notebook"] == {"path": "/home/ada/tumour.ipynb", "sha256": "ab" * 32, "variable": "model"}
+    assert metadata["notebook"] == {"path": "models/tumour.ipynb", "sha256": "ab" * 32, "variable": "model"}
     assert metadata["git"] == {"commit": "c0ffee", "dirty": False}
     assert metadata["signature"]["instance_schema"] == {"type": "number"}
     assert metadata["created"] == "2026-11-25T12:00:00Z"
     assert metadata["stochastic"] is False
+    assert "/home/ada" not in json.dumps(metadata)
     assert ask(front, "HEAD", "/metadata").status_code == 200
     assert ask(front, "POST", "/metadata").headers["allow"] == "GET, HEAD"
 
 
-def test_the_openapi_document_has_the_notebooks_example_and_it_works(front):
+def example_in(front):
+    """The examples of a request and of its answer in a release's description."""
     document = ask(front, "GET", "/openapi.json").json()
+    assert "/home/ada" not in json.dumps(document)
     post = document["paths"]["/predict"]["post"]
     asked = post["requestBody"]["content"]["application/json"]["example"]
-    answered = post["responses"]["200"]["content"]["application/json"]["example"]
+    return asked, post["responses"]["200"]["content"]["application/json"]["example"]
+
+
+def test_the_openapi_document_has_a_made_example_that_is_answered(front, model):
+    asked, answered = example_in(front)
+    assert asked["instances"][0] not in model.manifest["instances"]
+    assert list(predict(front, json.dumps(asked)).json()) == list(answered)
+
+
+def test_the_openapi_document_has_the_notebooks_example_if_its_author_shows_it_and_it_works(front, model):
+    model.manifest["show_example"] = True
+    asked, answered = example_in(front)
+    assert asked["instances"] == model.manifest["instances"]
     assert predict(front, json.dumps(asked)).json() == answered
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from jupyter_deploy.artifacts.snapshots import write_manifest
 from jupyter_deploy.domain.capture.artifacts import Manifest
 from jupyter_deploy.domain.capture.signature import infer_schema
 from jupyter_deploy.serving import environment
@@ -55,7 +56,8 @@ def write_snapshot(
                 "distributions": {name: metadata.version(name) for name in ("numpy", "bentoml")},
             },
             "provenance": {
-                "source": {"notebook": "/home/ada/tumour.ipynb", "variable": "model"},
+                "source": {"notebook": "/home/ada/models/tumour.ipynb", "variable": "model"},
+                "path": "models/tumour.ipynb",
                 "notebook_sha256": "ab" * 32,
                 "git": {"commit": "c0ffee", "dirty": False},
                 "user": "ada",
@@ -67,7 +69,7 @@ def write_snapshot(
             },
         }
     )
-    (folder / "snapshot.json").write_text(manifest.model_dump_json())
+    write_manifest(manifest, folder)
     return "sha256:" + hashlib.sha256((folder / "snapshot.json").read_bytes()).hexdigest()
 
 

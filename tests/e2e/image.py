@@ -36,7 +36,7 @@ def plan_of(tag, bentoml_home, base):
     name, _, version = tag.partition(":")
     path = Path(bentoml_home) / "bentos" / name / version
     bento = Bento(tag=tag, snapshot_digest=snapshot.digest, path=str(path))
-    return ImagePlan(snapshot, bento, base, labels_of(snapshot, validation=None))
+    return ImagePlan(snapshot, bento, base, labels_of(snapshot))
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from jupyter_deploy.domain.images.compose import Composed
 from tests import notebooks
 from tests.conftest import free_port
 from tests.images import shared_base
@@ -72,15 +73,19 @@ class Composing(Person):
         names = [one["Name"] for service, one in self.containers().items() if service != "volumes"]
         return not any(self.engine.run("healthcheck", "run", name, check=False) for name in names)
 
-    def data(self):
-        """Where the volume with the records lies."""
-        return Path(self.engine.run("volume", "inspect", "--format", "{{.Mountpoint}}", "price_data"))
+    def volume(self, name):
+        """Where a volume lies."""
+        return Path(self.engine.run("volume", "inspect", "--format", "{{.Mountpoint}}", f"price_{name}"))
+
+    def data(self, role):
+        """The records and feedback of a release."""
+        return self.volume(f"{self.tags[role].replace(':', '-')}-data")
 
     def records(self, role):
         version = self.tags[role].partition(":")[2]
         lines = [
             json.loads(line)
-            for file in (self.data() / "records" / "price" / version).glob("*.jsonl")
+            for file in (self.data(role) / "records" / "price" / version).glob("*.jsonl")
             for line in file.read_text().splitlines()
         ]
         return [one for one in lines if one["role"] == role]
@@ -161,6 +166,20 @@ def test_files_changed_by_hand_are_refused_before_any_request(person, composed):
         file.write_text(text)
 
 
+def test_an_image_that_cannot_be_pulled_ends_the_start_command(person, composed, tmp_path):
+    gone = f"{person.world.registry.host}/team/gone@sha256:{'0' * 64}"
+    text = (person.project / "compose.yaml").read_text().replace(composed["gateway"], gone)
+    (tmp_path / "compose.yaml").write_text(text)
+    command = Composed.model_validate(composed | {"folder": str(tmp_path)}).command
+    command = command.replace("podman-compose", f"{sys.executable} -m podman_compose").replace("NBDEPLOY_TOKEN=… ", "")
+    ended = subprocess.run(
+        ["sh", "-c", command], env=person.engine.environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert ended.returncode != 0
+    assert gone in ended.stdout + ended.stderr
+    assert not person.containers()
+
+
 def test_stable_and_canary_answer_in_their_shares_and_name_their_release(person, running):
     assert {answer.status_code for answer in running} == {200}
     by = {answer.headers["x-model-version"]: answer.json()["predictions"] for answer in running}
@@ -179,7 +198,7 @@ def test_the_shadow_gets_every_request_and_its_answers_are_recorded_next_to_stab
     pairs = {one["pair_id"]: one["request_id"] for one in copies()}
     assert {one["pair_id"]: one["request_id"] for one in answered} == pairs
     assert len(pairs) == len(running)
-    ledgers = {name: (person.data() / "ledger" / name).read_text() for name in ("edge.jsonl", "shadow.jsonl")}
+    ledgers = {name: (person.volume("ledger") / "ledger" / name).read_text() for name in ("edge.jsonl", "shadow.jsonl")}
     for text in ledgers.values():
         assert pairs.keys() <= {json.loads(line)["pair_id"] for line in text.splitlines()}
 
@@ -187,10 +206,8 @@ def test_the_shadow_gets_every_request_and_its_answers_are_recorded_next_to_stab
 def test_records_of_a_project_can_be_compared_here(person, running):
     asked = {answer.headers["x-request-id"] for answer in running}
     until(lambda: len([one for one in person.records("shadow") if one["request_id"] in asked]) == len(asked))
-    for place in ("records", "ledger"):
-        shutil.copytree(
-            person.data() / place, Path(person.home.environment["NBDEPLOY_HOME"]) / place, dirs_exist_ok=True
-        )
+    for volume in (person.volume("ledger"), *map(person.data, person.tags)):
+        shutil.copytree(volume, person.home.environment["NBDEPLOY_HOME"], dirs_exist_ok=True)
     found = person.home.json("compare", "price", "--candidate", person.tags["shadow"])
     stable = [answer for answer in running if answer.headers["x-model-version"] == person.tags["stable"]]
     assert found["pairs"] == len(stable) > 0

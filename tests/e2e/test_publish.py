@@ -1,5 +1,6 @@
 """From an endpoint to images in a real registry, by the command line, and the images that gc keeps."""
 
+import base64
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import httpx
 import psutil
 import pytest
 
+from jupyter_deploy.domain.images.attestations import PROVENANCE_TYPE, TEST_RESULT_TYPE
 from tests import notebooks
 from tests.conftest import free_port, make_home
 from tests.images import Engine, shared_base
@@ -170,6 +172,27 @@ def test_a_published_image_is_in_the_registry_by_its_version_with_a_bill_of_mate
     assert [layer["mediaType"] for layer in json.loads(raw)["layers"]] == [KIND]
 
 
+def test_the_gates_and_who_published_it_are_attested_and_a_platform_demands_them_by_cosign(person, published, tmp_path):
+    exact = f"{person.place}@{published['publication']['image']['digest']}"
+    (tmp_path / "gates.cue").write_text('predicate: {result: "PASSED", passedTests: ["answer <= 10"]}\n')
+
+    def attested(kind, *policy):
+        command = ["cosign", "verify-attestation", "--key", person.world.keys[1], "--insecure-ignore-tlog"]
+        command += ["--type", kind, *policy, exact]
+        command += ["--registry-cacert", person.world.authority.certificate]
+        own = {"DOCKER_CONFIG": str(tmp_path)}
+        credentials(tmp_path / "config.json", person.world.registry.host)
+        ended = subprocess.run(command, env=person.home.environment | own, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stderr
+        return json.loads(base64.b64decode(json.loads(ended.stdout)["payload"]))["predicate"]
+
+    attested(TEST_RESULT_TYPE, "--policy", tmp_path / "gates.cue")
+    stated = attested(PROVENANCE_TYPE)["buildDefinition"]
+    assert stated["internalParameters"]["published_by"] == published["publication"]["user"]
+    assert published["release"] in {one["name"] for one in stated["resolvedDependencies"]}
+    assert attested("cyclonedx")["bomFormat"] == "CycloneDX"
+
+
 @contextmanager
 def answering(person, published):
     """A container that was started by the printed command and gave the notebook's answer; it logs no error."""
@@ -228,8 +251,8 @@ def test_verify_on_another_store_reports_the_undecided_checks(person, published,
     found = {one["subject"]: one["verdict"] for one in json.loads(ended.stdout)["evidence"]}
     assert ended.returncode == 4
     assert found == {
-        "signature": "inconclusive", "digest": "inconclusive", "snapshot": "pass", "model": "pass",
-        "validation": "inconclusive",
+        "signature": "inconclusive", "digest": "inconclusive", "bill of materials": "inconclusive",
+        "snapshot": "pass", "model": "pass", "validation": "inconclusive",
     }  # fmt: skip
     assert other.run("verify", reference, "--key", person.world.keys[1], check=False).returncode == 0
 

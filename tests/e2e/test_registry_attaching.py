@@ -32,7 +32,10 @@ def test_a_key_may_have_a_password(desk, monkeypatch):
     monkeypatch.setenv("COSIGN_PASSWORD", "a word of mine")
     private, public = keys(desk.folder / "keys")
     monkeypatch.delenv("COSIGN_PASSWORD")
-    with pytest.raises(InvalidInput, match="password") as caught:
+    with pytest.raises(InvalidInput, match="has a password, and COSIGN_PASSWORD is not set"):
+        desk.registries.sign(desk.pushed, private)
+    monkeypatch.setenv("COSIGN_PASSWORD", "another word")
+    with pytest.raises(InvalidInput, match=r"the password of the key .* is another one") as caught:
         desk.registries.sign(desk.pushed, private)
     assert "COSIGN_PASSWORD" in caught.value.remedy
     monkeypatch.setenv("COSIGN_PASSWORD", "a word of mine")

@@ -70,7 +70,19 @@ def test_services_and_volumes_that_are_named_are_there() -> None:
     for service in services.values():
         assert set(service.get("depends_on", {})) <= set(services)
         named = {one.partition(":")[0] for one in service["volumes"]}
-        assert named - {"./envoy.json"} == set(project["volumes"])
+        assert named - {"./envoy.json"} <= set(project["volumes"])
+    assert volumes_of(services["volumes"]) == set(project["volumes"]), "made for all releases"
+
+
+def volumes_of(service):
+    return {one.partition(":")[0] for one in service["volumes"]} - {"./envoy.json"}
+
+
+def test_no_release_shares_a_volume_with_another_one_and_the_gateway_sees_no_records() -> None:
+    services = loaded()["services"]
+    releases = [volumes_of(services[service_of(tag)]) for tag in ENDPOINT.traffic.tags()]
+    assert sum(map(len, releases)) == len(set().union(*releases)) == 6
+    assert not [one for one in volumes_of(services["gateway"]) if one.endswith("-data")]
     assert set(map(service_of, ENDPOINT.traffic.tags())) <= set(services)
 
 

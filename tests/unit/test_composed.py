@@ -16,6 +16,7 @@ def test_the_page_lists_the_files_the_services_and_the_start_command():
     assert shown.startswith("tumour at revision 7 is written: /home/ada/my tumour\n")
     for words in ("compose.yaml", "tumour-a", "90 %", COMPOSED.url):
         assert words in shown
+    assert 'podman-compose --file "/home/ada/my tumour/compose.yaml" pull && ' in shown
     assert 'podman-compose --file "/home/ada/my tumour/compose.yaml" up --detach' in shown
     assert "services:" not in shown
 

@@ -12,8 +12,6 @@ VALUES = {"numpy", "torch"}
 """Their arrays and tensors are values of requests, whatever the model is made with."""
 
 OWN = ("capture/frameworks/", "serving/natives/")
-SERVED = {"serving/dispatch/predictor.py"}
-"""It travels in a bento, without entry points: it knows by the manifest's framework whose calls only compute."""
 
 
 def literals(file):
@@ -29,7 +27,7 @@ def test_no_module_outside_of_the_frameworks_own_names_one():
         if not (name := file.relative_to(PACKAGE).as_posix()).startswith(OWN)
         and (found := {text for text in literals(file) if isinstance(text, str)} & known)
     }
-    assert set(naming) == SERVED, naming
+    assert naming == {}
 
 
 def test_the_shared_parts_of_the_frameworks_name_none():

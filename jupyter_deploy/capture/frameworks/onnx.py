@@ -16,7 +16,7 @@ from .base import Framework, NativeWriter, loaded
 if TYPE_CHECKING:
     from jupyter_deploy.capture.candidates.tables import TableVariable
 
-_TAKEN = {"model.pkl", "example.pkl", "snapshot.json", "model.yaml"}
+_TAKEN = {"model.pkl", "example.pkl", "snapshot.json", "capture.json", "model.yaml"}
 
 
 class Onnx(Framework):

@@ -54,14 +54,35 @@ class Source(Value):
 
 
 class Git(Value):
+    """The commit of the notebook's repository.
+
+    Attributes
+    ----------
+    dirty
+        Whether there were uncommitted changes at the capture.
+    source
+        The repository's URL (of the remote *origin*), without credentials.
+    """
+
     commit: str
     dirty: bool
+    source: str | None = None
 
 
 class Provenance(Value):
-    """The notebook behind a snapshot at the time of capture."""
+    """The notebook behind a snapshot at the time of capture.
+
+    ``user``, ``captured_at``, ``distributions``, ``source.notebook`` and ``git.dirty`` say who captured it, when and
+    where. They are no part of the snapshot's digest, so that captures of the same model by several users have one.
+    """
 
     source: Source
+    path: str | None = Field(
+        default=None, description="The notebook's path in its repository; without a repository its file name."
+    )
+    license: str | None = Field(
+        default=None, description="The project's license, an SPDX expression of pyproject.toml."
+    )
     notebook_sha256: str | None = None
     cells: tuple[str, ...] = Field(default=(), description="Source of the executed cells, in order of execution.")
     git: Git | None = None
@@ -111,7 +132,10 @@ class Tolerance(Value):
 
 
 class Manifest(Value):
-    """``snapshot.json``: a snapshot's metadata and the SHA-256 of each of its files."""
+    """A snapshot's metadata and the SHA-256 of each of its files: ``snapshot.json``.
+
+    ``findings``, and the parts of ``provenance`` that differ from user to user, are in ``capture.json`` next to it.
+    """
 
     format: Literal[1] = 1
     name: str
@@ -136,6 +160,7 @@ class Manifest(Value):
     notes: tuple[str, ...] = Field(default=(), description="Remarks for readers: switched modes, packed code.")
     findings: tuple[Finding, ...] = Field(default=(), description="The checks' findings, also the waived ones.")
     packed: Packed | None = Field(default=None, description="Set if the files include data files.")
+    show_example: bool = Field(default=False, description="The service's description shows the example's rows.")
     formats: dict[str, str] = Field(
         default={"model.pkl": "cloudpickle"}, description="Format of each file of the model."
     )

@@ -79,10 +79,14 @@ class Composed(Value):
 
     @property
     def command(self) -> str:
-        """The command line that starts it."""
+        """The command line that starts it.
+
+        It pulls first: ``podman-compose up`` waits for ever for an image that cannot be pulled, ``pull`` fails.
+        """
         token = f"{TOKEN_VARIABLE}=… " if self.token else ""
         file = quoted(str(PurePath(self.folder) / COMPOSE_FILE))
-        return f"{token}podman-compose --file {file} up --detach"
+        compose = f"{token}podman-compose --file {file}"
+        return f"{compose} pull && {compose} up --detach"
 
 
 def service_of(tag: str) -> str:

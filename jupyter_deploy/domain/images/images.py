@@ -124,6 +124,7 @@ class Publication(Value):
     validation: str | None = Field(default=None, description="Of the release that was published; None: no gates.")
     forced: str = Field(default="", description="Why it was published although gates did not hold.")
     signed_by: str | None = Field(default=None, description="SHA-256 of the public key.")
+    bill_of_materials: str = Field(default="", description="SHA-256 of the attached document.")
     published_at: datetime
     user: str
 
@@ -141,13 +142,12 @@ SBOM_TYPE = "application/vnd.cyclonedx+json"
 SNAPSHOT_LABEL = "io.nbdeploy.snapshot"
 SNAPSHOT_DIGEST_LABEL = "io.nbdeploy.snapshot.digest"
 NOTEBOOK_LABEL = "io.nbdeploy.notebook.sha256"
-VALIDATION_LABEL = "io.nbdeploy.validation"
 
 
-def labels_of(snapshot: Snapshot, *, validation: str | None) -> dict[str, str]:
+def labels_of(snapshot: Snapshot) -> dict[str, str]:
     """The labels of an image about its origin, with OCI's names if there are any.
 
-    They are the same for every build of a snapshot: ``created`` is the time of capture.
+    They are the same for every user at every time; who and when are attested (``attestations``).
     """
     manifest = snapshot.manifest
     provenance = manifest.provenance
@@ -155,16 +155,17 @@ def labels_of(snapshot: Snapshot, *, validation: str | None) -> dict[str, str]:
         "org.opencontainers.image.title": manifest.name,
         "org.opencontainers.image.version": snapshot.tag.partition(":")[2],
         "org.opencontainers.image.description": f"{manifest.kind}, served over HTTP",
-        "org.opencontainers.image.created": provenance.captured_at.isoformat(timespec="seconds"),
         SNAPSHOT_LABEL: snapshot.tag,
         SNAPSHOT_DIGEST_LABEL: snapshot.digest,
     }
     if provenance.git:
         labels["org.opencontainers.image.revision"] = provenance.git.commit
+        if provenance.git.source:
+            labels["org.opencontainers.image.source"] = provenance.git.source
+    if provenance.license:
+        labels["org.opencontainers.image.licenses"] = provenance.license
     if provenance.notebook_sha256:
         labels[NOTEBOOK_LABEL] = provenance.notebook_sha256
-    if validation:
-        labels[VALIDATION_LABEL] = validation
     return labels
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot
+from jupyter_deploy.domain.capture.artifacts import Bento, Environment, Snapshot
 
 from .compose_ports import Composing
 from .images import Builder, Contained, Image, Reference
@@ -108,6 +108,15 @@ class Registry(Protocol):
     def sign(self, reference: Reference, key: Path) -> None:
         """Sign the image at a digest with a private key, offline. Raises InvalidInput for a wrong key."""
 
+    def signed(self, reference: Reference, key: Path) -> bool:
+        """Whether the image at a digest is signed with this private key. Raises as ``sign``."""
+
+    def attest(self, reference: Reference, kind: str, predicate: bytes, key: Path) -> None:
+        """Attest a predicate (JSON) of a type, in place of an earlier one, with a private key. Raises as ``sign``."""
+
+    def attestation(self, reference: Reference, kind: str, key: Path) -> Mapping[str, Any] | None:
+        """The predicate of a type that this public key's owner attested of the image at a digest."""
+
     def verify(self, reference: Reference, key: Path) -> bool:
         """Whether the image at a digest is signed with the private key of this public one."""
 
@@ -171,6 +180,12 @@ class Imaging(Protocol):
     @property
     def base(self) -> str | None: ...
 
+    def default_base(self, environment: Environment) -> str:
+        """The base without a setting, pinned by its present digest: ``python:X.Y-slim``, as container tools resolve it.
+
+        Raises InvalidInput (it cannot be reached), ToolMissing.
+        """
+
     @property
     def to(self) -> str | None:
         """The default destination of publications, with ``{name}`` for the endpoint's name."""
@@ -178,3 +193,7 @@ class Imaging(Protocol):
     @property
     def key(self) -> Path | None:
         """The private key for signatures."""
+
+    @property
+    def verify_key(self) -> Path | None:
+        """The signer's public key that must have signed every image that a release runs from; None: any image runs."""

@@ -45,14 +45,16 @@ class Published(Value):
         return sum(layer.size for layer in self.sent)
 
 
-Subject = Literal["signature", "digest", "snapshot", "model", "validation"]
+Subject = Literal["signature", "digest", "bill of materials", "gates", "snapshot", "model", "validation"]
 
 
 class Evidence(Value):
     """The result of one check of an image; ``inconclusive``: it could not be decided here.
 
-    ``digest``: whether this store published the image under the reference; ``snapshot``: whether label, bento and model
-    name the same snapshot; ``model``: whether the files have the snapshot's hashes.
+    ``digest``: whether this store published the image under the reference; ``bill of materials``: whether it is the one
+    that the signer attested or this store published; ``gates``: whether they held, as the signer attested;
+    ``snapshot``: whether label, bento and model name the same snapshot; ``model``: whether the files have the
+    snapshot's hashes.
     """
 
     subject: Subject
@@ -80,6 +82,16 @@ def verdict_of(evidence: Iterable[Evidence]) -> Verdict:
         return "fail"
     vouched = any(one.verdict == "pass" and one.subject in ("signature", "digest") for one in checks)
     return "pass" if vouched else "inconclusive"
+
+
+def published_at(reference: Reference, publications: Iterable[Publication]) -> str | None:
+    """The digest that a store published last at the reference's tag; None: nothing.
+
+    ``publications``: newest first.
+    """
+    known = (Reference.parse(one.reference) for one in publications)
+    here = (one for one in known if reference.tag and (one.name, one.tag) == (reference.name, reference.tag))
+    return next((one.digest for one in here), None)
 
 
 class UsedImage(Value):

@@ -42,7 +42,9 @@ class PublishRequest(Request):
         json_schema_extra={"important": True},
     )
     base: str | None = Field(
-        default=None, description="The base image, HOST/PATH@sha256:… (default: the setting base_image)."
+        default=None,
+        description="The base image, HOST/PATH@sha256:… (default: the setting base_image, else that of the last "
+        "publication, else python:X.Y-slim as container tools resolve it, pinned by its digest).",
     )
     builder: Builder = Field(
         default="daemonless",

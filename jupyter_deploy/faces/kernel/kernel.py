@@ -177,6 +177,7 @@ def _live(
         tuple(Path(path).absolute() for path in request.include),
         failed_in(shell),
         dict(BEGAN) if shell else {},
+        show_example=request.show_example,
     )
 
 

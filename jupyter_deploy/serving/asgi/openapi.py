@@ -7,6 +7,7 @@ from typing import Any
 from ..protocols import Protocols
 from ..protocols.media_types import TABLES
 from ..snapshot import Model
+from .schema_examples import example_of
 
 _EXAMPLES = 3  # instances of the example
 
@@ -124,20 +125,27 @@ def metadata(model: Model) -> dict[str, Any]:
         "signature": manifest["signature"],
         "stochastic": manifest["stochastic"],
         "notebook": {
-            "path": provenance["source"]["notebook"],
+            "path": provenance.get("path"),
             "sha256": provenance["notebook_sha256"],
             "variable": provenance["source"]["variable"],
         },
-        "git": provenance["git"],
+        "git": _git(provenance["git"], model.captured.get("git")),
         "data_fingerprint": manifest["data_fingerprint"],
-        "created": provenance["captured_at"],
+        "created": model.captured.get("captured_at"),
         "python": manifest["environment"]["python"],
         "notes": manifest.get("notes", []),
     }
 
 
+def _git(commit: dict[str, Any] | None, captured: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the commit, and whether there were uncommitted changes if that is known here."""
+    if commit is None:
+        return None
+    return {name: value for name, value in {**commit, **(captured or {})}.items() if name in ("commit", "dirty")}
+
+
 def openapi(model: Model, name: str) -> dict[str, Any]:
-    """Return an OpenAPI 3.1 document with the notebook's own examples.
+    """Return an OpenAPI 3.1 document with examples: made from the schemas, or, if its author shows it, the notebook's.
 
     Parameters
     ----------
@@ -147,11 +155,13 @@ def openapi(model: Model, name: str) -> dict[str, Any]:
     manifest = model.manifest
     signature = manifest["signature"]
     instance_schema, named = _hoisted(signature["instance_schema"])
-    instances = manifest["instances"][:_EXAMPLES]
+    shown = manifest.get("show_example", False)
+    instances = manifest["instances"][:_EXAMPLES] if shown else [example_of(signature["instance_schema"])]
+    answers = manifest["predictions"][:_EXAMPLES] if shown else [example_of(signature["answer_schema"])]
     infer = Protocols(model, name).v2.example(instances)
     predictions = {
         "schema": _only("predictions", signature["answer_schema"]),
-        "example": {"predictions": manifest["predictions"][:_EXAMPLES]},
+        "example": {"predictions": answers},
     }
     json_body = {
         "application/json": {"schema": _only("instances", instance_schema), "example": {"instances": instances}}
@@ -232,7 +242,7 @@ def _post(name: str, summary: str, body: dict[str, Any], answer: dict[str, Any])
 
 
 def _origin(manifest: dict[str, Any]) -> str:
-    return manifest["provenance"]["source"]["notebook"] or "an interactive session"
+    return manifest["provenance"].get("path") or "an interactive session"
 
 
 def _only(key: str, items: dict[str, Any]) -> dict[str, Any]:

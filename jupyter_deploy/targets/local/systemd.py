@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import os
 import shutil
@@ -11,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from jupyter_deploy.domain.base import user_name
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.results import AtBoot
 from jupyter_deploy.system.home import private_folder
@@ -56,7 +56,7 @@ class SystemdUnit:
         except OSError as error:
             raise StoreError(f"{self._unit} cannot be written: {error.strerror}", "make it writable for you") from error
         _reload()
-        user = getpass.getuser()
+        user = user_name()
         lingers = not on or (_LINGER / user).exists()
         return AtBoot(unit=str(self._unit), on=on, todo=None if lingers else f"loginctl enable-linger {user}")
 

@@ -13,7 +13,7 @@ from jupyter_deploy.domain.validation.scaffold import Trained
 from jupyter_deploy.notebooks.syntax import called_by, root, statements_of, stored
 
 _MAGIC = re.compile(r"^[ \t]*(?:\w+[ \t]*=[ \t]*)?%(%?)deploy\b((?:[^\\\n]|\\.|\\\n)*)", re.MULTILINE)
-_KEPT = ("method", "signature", "training", "include", "strict", "waive", "isolated", "redact")
+_KEPT = ("method", "signature", "training", "include", "show_example", "strict", "waive", "isolated", "redact")
 """Options that belong to the model; others (a role, a reason) belong to a single deploy."""
 
 
@@ -100,7 +100,8 @@ def _trained(notebook: str, fields: Mapping[str, Any]) -> Trained | None:
         value = fields.get(option)
         values = value if isinstance(value, list) else [value] if value else []
         for one in values:
-            options += [f"--{option}"] if one is True else [f"--{option}", str(one)]
+            word = f"--{option.replace('_', '-')}"
+            options += [word] if one is True else [word, str(one)]
     if fields.get("waive") and isinstance(fields.get("reason"), str):
         options += ["--reason", fields["reason"]]
     return Trained(

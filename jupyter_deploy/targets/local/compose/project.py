@@ -2,10 +2,13 @@
 
 ::
 
-    client ── 127.0.0.1:PORT ── gateway (Envoy) ── volume "sockets" ─┬─ service of stable
-                                   │                                 ├─ service of the canary
-                                   │                                 └─ service of a shadow
-                                   └── volume "data" ── records/, feedback/, ledger/, as in NBDEPLOY_HOME
+    client ── 127.0.0.1:PORT ── gateway (Envoy) ─┬─ volume "A-sockets" ── service A of stable ── volume "A-data"
+                                   │             ├─ volume "B-sockets" ── service B of the canary ── volume "B-data"
+                                   │             └─ volume "C-sockets" ── service C of a shadow ── volume "C-data"
+                                   └── volume "ledger"
+
+Each release has its own volumes, so that none can read or change the records of another one, or answer in its place.
+The volumes hold ``records/``, ``feedback/`` and ``ledger/``, as ``NBDEPLOY_HOME`` does.
 
 A release listens on a unix socket, as behind the local gateway: over TCP a container ignores the headers for role and
 pair id. So releases have no network; the documents are those of the local gateway.
@@ -78,7 +81,8 @@ def texts(plan: ComposePlan, settings: ComposeSettings) -> dict[str, str]:
 def gateway_documents(plan: ComposePlan, settings: ComposeSettings) -> Json:
     """Envoy's configuration, rendered as for the local gateway."""
     endpoint = plan.endpoint.model_copy(update={"running": True})
-    sockets = {(endpoint.name, tag): _socket(service_of(tag)) for tag in endpoint.traffic.tags()}
+    services = {tag: service_of(tag) for tag in endpoint.traffic.tags()}
+    sockets = {(endpoint.name, tag): f"{_SOCKETS}/{service}/{service}.sock" for tag, service in services.items()}
     return envoy.static(
         [endpoint],
         sockets,
@@ -108,10 +112,13 @@ def _compose(plan: ComposePlan, settings: ComposeSettings, documents: str) -> st
     services.append((words, {GATEWAY: _gateway(plan, documents)}))
     words = "Makes the folders in the volumes, gives them to the user of the others, and ends."
     services.append((words, {VOLUMES: _folders(plan)}))
-    volumes: list[tuple[str, Json]] = [
-        ("Records, feedback and the gateway's ledger, as they lie in nbdeploy's own home.", {"data": {}}),
-        ("Where releases listen.", {"sockets": {}}),
-    ]
+    volumes: list[tuple[str, Json]] = [("The gateway's ledger, as it lies in nbdeploy's own home.", {"ledger": {}})]
+    for release in endpoint.releases:
+        service = service_of(release.tag)
+        volumes += [
+            (f"Records and feedback of {release.tag}.", {_data_of(service): {}}),
+            (f"Where {release.tag} listens.", {_sockets_of(service): {}}),
+        ]
     head = (
         f"# The endpoint {endpoint.name} as it was at revision {endpoint.revision}, by 'nbdeploy compose "
         f"{endpoint.name}'. README.md has the start command.\n"
@@ -130,7 +137,8 @@ def _words(endpoint: Endpoint, tag: str) -> str:
 
 
 def _release(plan: ComposePlan, tag: str, settings: ComposeSettings) -> Json:
-    release, socket = plan.endpoint.release(tag), _socket(service_of(tag))
+    release, service = plan.endpoint.release(tag), service_of(tag)
+    socket = f"{_SOCKETS}/{service}.sock"
     health_check = [
         "import http.client, socket",
         "c = http.client.HTTPConnection('release')",
@@ -146,8 +154,8 @@ def _release(plan: ComposePlan, tag: str, settings: ComposeSettings) -> Json:
         "environment": _environment(release, settings),
         **_powerless(),
         "network_mode": "none",
-        "tmpfs": ["/tmp"],
-        "volumes": [f"data:{_DATA}", f"sockets:{_SOCKETS}"],
+        "tmpfs": ["/tmp"],  # models with packed files need one
+        "volumes": [f"{_data_of(service)}:{_DATA}", f"{_sockets_of(service)}:{_SOCKETS}"],
         "depends_on": {VOLUMES: {"condition": "service_completed_successfully"}},
         "healthcheck": _healthcheck([_PYTHON, "-IS", "-c", "; ".join(health_check)]),
         **({"deploy": {"resources": limits}} if limits else {}),
@@ -160,8 +168,8 @@ def _environment(release: Release, settings: ComposeSettings) -> dict[str, str]:
     resources = release.resources
     variables = {
         "NBDEPLOY_ENDPOINT": release.endpoint,
-        "NBDEPLOY_RECORDS": _records(release),
-        "NBDEPLOY_FEEDBACK": _feedback(release.endpoint),
+        "NBDEPLOY_RECORDS": f"{_DATA}/{_records(release)}",
+        "NBDEPLOY_FEEDBACK": f"{_DATA}/{_feedback(release.endpoint)}",
     }
     if settings.when_record_fails != "answer":
         variables["NBDEPLOY_WHEN_RECORD_FAILS"] = settings.when_record_fails
@@ -196,7 +204,12 @@ def _gateway(plan: ComposePlan, documents: str) -> Json:
         **_powerless(),
         "tmpfs": ["/tmp"],
         "ports": [f"127.0.0.1:{plan.port}:{plan.port}"],
-        "volumes": [f"./{GATEWAY_FILE}:{_CONFIGURATION}:ro,z", f"data:{_DATA}", f"sockets:{_SOCKETS}"],
+        # All releases' sockets, so that a change of the traffic alone mounts no other volume.
+        "volumes": [
+            f"./{GATEWAY_FILE}:{_CONFIGURATION}:ro,z",
+            f"ledger:{_DATA}",
+            *(f"{_sockets_of(one)}:{_SOCKETS}/{one}" for one in _services(plan)),
+        ],
         "depends_on": {
             VOLUMES: {"condition": "service_completed_successfully"},
             # Started, not healthy: a shadow that fails must not keep stable from answering.
@@ -213,8 +226,12 @@ def _folders(plan: ComposePlan) -> Json:
 
     So a promotion does not change it, and the services that depend on it are not restarted.
     """
-    endpoint = plan.endpoint
-    folders = [_SOCKETS, *map(_records, endpoint.releases), _feedback(endpoint.name), f"{_DATA}/ledger"]
+    folders, volumes = ["/ledger/ledger"], ["ledger:/ledger"]
+    for release in plan.endpoint.releases:
+        service = service_of(release.tag)
+        data, sockets = f"{_DATA}/{service}", f"{_SOCKETS}/{service}"
+        folders += [sockets, f"{data}/{_records(release)}", f"{data}/{_feedback(release.endpoint)}"]
+        volumes += [f"{_data_of(service)}:{data}", f"{_sockets_of(service)}:{sockets}"]
     code = [
         "import os",
         "for folder in (",
@@ -229,8 +246,20 @@ def _folders(plan: ComposePlan) -> Json:
         **_powerless("0:0"),
         "cap_add": ["CHOWN"],
         "network_mode": "none",
-        "volumes": [f"data:{_DATA}", f"sockets:{_SOCKETS}"],
+        "volumes": volumes,
     }
+
+
+def _services(plan: ComposePlan) -> list[str]:
+    return [service_of(release.tag) for release in plan.endpoint.releases]
+
+
+def _data_of(service: str) -> str:
+    return f"{service}-data"
+
+
+def _sockets_of(service: str) -> str:
+    return f"{service}-sockets"
 
 
 def _powerless(user: str = f"{IMAGE_USER}:{IMAGE_USER}") -> Json:
@@ -253,15 +282,11 @@ def _healthcheck(command: Sequence[str]) -> Json:
 
 
 def _records(release: Release) -> str:
-    return f"{_DATA}/records/{release.endpoint}/{release.version}"
+    return f"records/{release.endpoint}/{release.version}"
 
 
 def _feedback(endpoint: str) -> str:
-    return f"{_DATA}/feedback/{endpoint}"
-
-
-def _socket(service: str) -> str:
-    return f"{_SOCKETS}/{service}.sock"
+    return f"feedback/{endpoint}"
 
 
 def _readme(plan: ComposePlan) -> str:
@@ -270,10 +295,12 @@ def _readme(plan: ComposePlan) -> str:
     return (
         f"# {name}, revision {plan.endpoint.revision}\n"
         "\n"
-        f"- In this folder, `podman-compose up --detach` or `docker compose up --detach` starts the endpoint{token}, "
-        "`… down` stops it.\n"
+        "- In this folder, `podman-compose pull && podman-compose up --detach` or `docker compose up --detach` starts "
+        f"the endpoint{token}, `… down` stops it. Without `pull`, podman-compose waits for ever if an image cannot be "
+        "pulled.\n"
         f"- It answers at http://127.0.0.1:{plan.port}/{name}/predict; `… ps` and `… logs` show its state.\n"
-        f"- Records stay in the volume `{name}_data`; `… down --volumes` removes it, too.\n"
+        f"- Records stay in the volumes `{name}_SERVICE-data`, one for each release, and the gateway's ledger in "
+        f"`{name}_ledger`; `… down --volumes` removes them, too.\n"
         f"- After a change of the endpoint, `nbdeploy compose {name}` writes these files anew, and `… up --detach` "
         "applies them; a release without traffic runs until you remove its container.\n"
         f"- Put your own changes into a file `compose.override.yaml` in this folder, which nbdeploy never touches.\n"

@@ -14,12 +14,18 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.errors import TargetError
+from jupyter_deploy.system.filesystem import network_kind_of
+from jupyter_deploy.system.home import private_folder
 
 from .settings import LocalSettings
+
+RUN = "run"
+"""The folder below the home in which runtime directories lie."""
 
 # sockaddr_un holds 108 bytes on Linux and 104 on macOS, with a final NUL.
 SOCKET_BYTES = 103
@@ -50,7 +56,7 @@ class Runtime:
         if fault:
             raise self._unusable(fault)
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(self.path)
         except OSError as error:
             if not self.path.is_symlink():  # check() reports a dangling one
                 raise self._unusable(error.strerror or "it cannot be made") from error
@@ -113,7 +119,9 @@ def locate(settings: LocalSettings) -> Runtime:
     """The runtime directory of these settings.
 
     ``gateway.json`` names the one in use, so that a shell with another ``XDG_RUNTIME_DIR`` (su, cron, a container's
-    exec) finds the releases that a notebook started.
+    exec) finds the releases that a notebook started. Otherwise it is the first fit one of: a folder in
+    ``XDG_RUNTIME_DIR``, below the home, below the user's home folder, in ``/tmp``. Cleaners of temporary files reach
+    only the last one.
     """
     if settings.runtime is not None:
         path = settings.runtime.absolute()
@@ -123,17 +131,49 @@ def locate(settings: LocalSettings) -> Runtime:
                 "set NBDEPLOY_RUNTIME to a path outside: the home may be on a network disk, where sockets fail",
             )
         return Runtime(path)
-    used = read_json(settings.gateway_file).get("runtime")
-    if isinstance(used, str) and (Path(used) / "supervisor.sock").exists() and not path_fault(Path(used)):
-        return Runtime(Path(used))
     home = settings.home.absolute()
+    own = home / RUN / _namespace()
+    used = Path(str(read_json(settings.gateway_file).get("runtime", "")))
+    # A container that shares the home has a folder of its own below it.
+    usable = not path_fault(used) and (used == own or not used.is_relative_to(home))
+    if usable and (used / "supervisor.sock").exists():
+        return Runtime(used)
     suffix = hashlib.sha256(os.fsencode(home)).hexdigest()[:8]
     xdg = os.environ.get("XDG_RUNTIME_DIR", "")
     if xdg:
         path = Path(xdg) / f"nbdeploy-{suffix}"
         if _ours(Path(xdg)) and not path_fault(path) and not path.is_relative_to(home):
             return Runtime(path)
-    return Runtime(Path(f"/tmp/nbdeploy-{os.geteuid()}-{suffix}"))  # noqa: S108 - prepare() checks its owner
+    for folder, path in ((home, own), *_below_user(suffix)):
+        if not path_fault(path) and network_kind_of(folder) is None:
+            return Runtime(path)
+    return Runtime(_temporary(suffix))
+
+
+def _below_user(suffix: str) -> list[tuple[Path, Path]]:
+    """The user's home folder, and the runtime directory in it; empty: the user has no such folder."""
+    try:
+        folder = Path.home()
+    except RuntimeError:
+        return []
+    return [(folder, folder / ".nbdeploy" / _namespace() / suffix)] if _ours(folder) else []
+
+
+def _temporary(suffix: str) -> Path:
+    """The runtime directory in ``/tmp``: another user who takes the first name does not keep this user from a start."""
+    names = [f"/tmp/nbdeploy-{os.geteuid()}-{suffix}{more}" for more in ("", "-2", "-3", "-4")]  # noqa: S108 - see above
+    owned = [path for path in map(Path, names) if _ours(path) and not path.is_symlink()]
+    absent = [path for path in map(Path, names) if not os.path.lexists(path)]
+    return (owned or absent or [Path(names[0])])[0]
+
+
+@cache
+def _namespace() -> str:
+    """The name of this PID namespace: containers that share a home see other processes."""
+    try:
+        return f"{Path('/proc/self/ns/pid').stat().st_ino:x}"
+    except OSError:  # macOS
+        return "0"
 
 
 def path_fault(path: Path) -> str:

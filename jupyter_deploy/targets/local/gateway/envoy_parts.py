@@ -200,10 +200,8 @@ def overload() -> Json:
     }
 
 
-def edge_listener(
-    at: tuple[str, int], routes: Json, log: str, *, idle: float, arrival: float, traces: str | None = None
-) -> Json:
-    """The listener for clients, on the only TCP port.
+def edge_manager(routes: Json, log: str, *, idle: float, arrival: float, traces: str | None = None) -> Json:
+    """The connection manager of clients.
 
     Parameters
     ----------
@@ -229,7 +227,7 @@ def edge_listener(
     # Only predictions have a role, and only they go to the ledger.
     predictions = {"header_filter": {"header": {"name": "x-rollout-role", "present_match": True}}}
     fields = {**_LEDGER, "method": "%REQ(:METHOD)%", "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"}
-    manager: Json = {
+    return {
         "stat_prefix": "edge",
         "server_name": "nbdeploy",
         "use_remote_address": True,
@@ -253,10 +251,19 @@ def edge_listener(
         **routes,
         **({"tracing": tracing(traces)} if traces else {}),
     }
+
+
+def edge_listener(at: tuple[str, int], manager: Json) -> Json:
+    """The listener for clients, on the only TCP port."""
     address, port = at
     listener = _listener("edge", {"socket_address": {"address": address, "port_value": port}}, manager)
     # Otherwise a second Envoy of this user could bind the same port and take half of the requests.
     return {**listener, "enable_reuse_port": False}
+
+
+def own_listener(socket: str, manager: Json) -> Json:
+    """The listener for nbdeploy's own requests; clients cannot use up its connections."""
+    return {**_listener("own", pipe(socket), manager), "ignore_global_conn_limit": True}
 
 
 def shadow_listener(socket: str, routes: Json, log: str) -> Json:

@@ -199,6 +199,7 @@ def _host(name: str, domains: Sequence[str], routes: Sequence[Json], settings: G
         "name": name,
         "domains": list(domains),
         "routes": [*_guard(settings.token), *routes],
+        "request_body_buffer_limit": parts.RETRIED_BYTES,
         "request_headers_to_remove": [TOKEN_HEADER, "authorization", "cookie"],
     }
 

@@ -10,8 +10,12 @@ Json = dict[str, Any]
 
 _TYPES = "type.googleapis.com/envoy.extensions"
 
-# Bodies up to this size can be retried.
-_BUFFER_BYTES = 32 * 1024 * 1024
+# What a connection may hold: the rest waits at its sender. Releases hold bodies, within a budget of their own.
+_BUFFER_BYTES = 1024 * 1024
+
+# Bodies up to this size are kept until the response, so that they can be retried.
+RETRIED_BYTES = 4 * 1024 * 1024
+_TOO_LARGE_TO_WAIT = 507  # Envoy's status for a longer body that arrives while there is no worker
 
 # The worker keeps idle connections longer (see ``by_process``), so that always Envoy closes them: otherwise a request
 # could be lost on a connection that the worker is just closing.
@@ -22,8 +26,9 @@ _IDLE_SECONDS = 300
 _HEAD_SECONDS = 10
 _CONNECTIONS = 4096
 
-# Requests that wait for the restart of a worker are buffered, each up to _BUFFER_BYTES.
+# Requests that wait for the restart of a worker are buffered, each up to RETRIED_BYTES.
 _HEAP_BYTES = 1024 * 1024 * 1024
+_COUNTED_BYTES_EXPONENT = 20  # streams of a mebibyte and more are counted, and reset first
 
 # Windows of HTTP/2 clients: by default a connection can hold 256 MiB a stream.
 _STREAMS = 100
@@ -172,7 +177,7 @@ def tracing(url: str) -> Json:
 
 
 def overload() -> Json:
-    """Bounds on client connections, and no new requests while the gateway's memory is used up."""
+    """Bounds on client connections and memory: first the largest requests end, then no new ones are accepted."""
     monitors, heap = f"{_TYPES}.resource_monitors", "envoy.resource_monitors.fixed_heap"
     return {
         "resource_monitors": [
@@ -191,11 +196,16 @@ def overload() -> Json:
                 },
             },
         ],
+        "buffer_factory_config": {"minimum_account_to_track_power_of_two": _COUNTED_BYTES_EXPONENT},
         "actions": [
+            {
+                "name": "envoy.overload_actions.reset_high_memory_stream",
+                "triggers": [{"name": heap, "scaled": {"scaling_threshold": 0.7, "saturation_threshold": 0.95}}],
+            },
             {
                 "name": "envoy.overload_actions.stop_accepting_requests",
                 "triggers": [{"name": heap, "threshold": {"value": 0.95}}],
-            }
+            },
         ],
     }
 
@@ -342,6 +352,7 @@ def _local_replies() -> Json:
         431: "The headers are too large",
         503: "The release cannot be reached",
         504: "The release did not answer in time",
+        _TOO_LARGE_TO_WAIT: "The release restarts, and a request of this size does not wait for it",
     }
     mappers: list[Json] = []
     for status, title in titles.items():
@@ -357,8 +368,9 @@ def _local_replies() -> Json:
             },
             "body_format_override": _problem(title),
         }
-        if status == 503:
+        if status in (503, _TOO_LARGE_TO_WAIT):
             mapper["headers_to_add"] = [overwrite("retry-after", "1")]
+            mapper["status_code"] = 503
         mappers.append(mapper)
     return {"mappers": mappers, "body_format": _problem("The gateway refused the request")}
 

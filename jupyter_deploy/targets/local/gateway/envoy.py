@@ -30,6 +30,8 @@ removes the client's credentials (token, ``authorization``, ``cookie``) before a
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -240,11 +242,24 @@ def shadow_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, vers
     return _table(SHADOW, [{"name": SHADOW, "domains": ["*"], "routes": routes}], version)
 
 
-def static(endpoints: Sequence[Endpoint], sockets: Sockets, settings: GatewaySettings) -> Json:
-    """One static document, for an Envoy whose endpoints do not change while it runs.
+def watched(endpoints: Iterable[Endpoint], sockets: Sockets, settings: GatewaySettings) -> dict[str, Json]:
+    """The documents that Envoy watches, by kind; each has a hash of its content as its version."""
+    served = list(endpoints)
+    return {
+        "cds": versioned(clusters(served, sockets, settings, "")),
+        "shadow": versioned(shadow_routes(served, settings, "")),
+        "edge": versioned(edge_routes(served, settings, "")),
+    }
 
-    ``envoy --mode validate`` checks this one, since it does not load watched documents.
-    """
+
+def versioned(document: Json) -> Json:
+    """The document with a version that is a hash of its content."""
+    content = json.dumps(document["resources"], sort_keys=True)
+    return document | {"version_info": hashlib.sha256(content.encode()).hexdigest()[:16]}
+
+
+def static(endpoints: Sequence[Endpoint], sockets: Sockets, settings: GatewaySettings) -> Json:
+    """One static document: ``envoy --mode validate`` does not load watched documents."""
     document = bootstrap(settings)
     del document["dynamic_resources"]
     (edge,) = _inlined(edge_routes(endpoints, settings, "static"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -101,8 +100,8 @@ class Gateway:
                 self._start(documents)
                 return
             steps = {
-                "cds": _versioned(_with_clusters_of(before["cds"], documents["cds"])),
-                "shadow": _versioned(_with_routes_of(before["shadow"], documents["shadow"])),
+                "cds": envoy.versioned(_with_clusters_of(before["cds"], documents["cds"])),
+                "shadow": envoy.versioned(_with_routes_of(before["shadow"], documents["shadow"])),
                 "edge": documents["edge"],
             }
             with self._admin() as admin:
@@ -258,11 +257,7 @@ class Gateway:
             for endpoint in served
             for tag in endpoint.traffic.tags()
         }
-        return {
-            "cds": _versioned(envoy.clusters(served, paths, settings, "")),
-            "shadow": _versioned(envoy.shadow_routes(served, settings, "")),
-            "edge": _versioned(envoy.edge_routes(served, settings, "")),
-        }
+        return envoy.watched(served, paths, settings)
 
     def _envoy_settings(self, port: int) -> envoy.GatewaySettings:
         base = self._runtime.path
@@ -352,12 +347,6 @@ def _version(binary: str) -> str:
         output = ""
     match = re.search(r"/(\d+\.\d+\.\d+)", output)
     return match[1] if match else ""
-
-
-def _versioned(document: Json) -> Json:
-    """The document with a version that is a hash of its content."""
-    content = json.dumps(document["resources"], sort_keys=True)
-    return document | {"version_info": hashlib.sha256(content.encode()).hexdigest()[:16]}
 
 
 def _with_clusters_of(old: Json, new: Json) -> Json:

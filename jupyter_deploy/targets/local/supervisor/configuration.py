@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from jupyter_deploy.targets.local.preflight import LEAST_FILES
+
 from . import launch
 
 
@@ -17,6 +19,7 @@ def supervisor_text(base: Path, socket: Path) -> str:
             "logfile_backups=1",
             f"pidfile={base}/supervisord.pid",
             f"childlogdir={base}",
+            f"minfds={LEAST_FILES}",  # by default it does not start below 1024; each process raises its own limit
             "umask=077",
             "[unix_http_server]",
             f"file={socket}",

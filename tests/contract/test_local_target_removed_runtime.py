@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -21,7 +22,12 @@ __all__ = ["stage"]
 def cleaned(stage: Stage) -> list[int]:
     """Remove the runtime directory; returns the processes that go on running."""
     eventually((stage.runtime / "keeper.ready").exists)
-    shutil.rmtree(stage.runtime)
+
+    def removed() -> bool:
+        shutil.rmtree(stage.runtime, ignore_errors=True)  # a process may still write into it
+        return not stage.runtime.exists()
+
+    eventually(removed)
     running = stage.processes()
     assert len(running) >= 4  # a worker, Envoy, supervisord, its keeper
     return running
@@ -126,6 +132,19 @@ def test_a_target_below_its_home_works_and_leaves_its_locks_alone(
     assert not stage.processes()
     (folder,) = (home / "run").iterdir()
     assert [path.name for path in folder.iterdir()] == ["locks"]
+
+
+def test_the_directories_of_ended_containers_are_removed(stage: Stage) -> None:
+    own, ended, young, living = (stage.root / "run" / name for name in ("f0", "f1", "f2", "f3"))
+    for folder in (ended, young, living):
+        folder.mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(living / "supervisor.sock"))
+        listener.listen()
+        for folder in (ended, living):
+            os.utime(folder, (0, 0))
+        runtime.Runtime(own).prepare()
+    assert sorted(path.name for path in own.parent.iterdir()) == ["f0", "f2", "f3"]
 
 
 def test_a_name_in_the_temporary_folder_that_another_user_took_is_left_to_them(

@@ -11,9 +11,11 @@ import json
 import os
 import re
 import shutil
+import socket
 import stat
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,9 @@ SOCKET_BYTES = 103
 
 # The longest name in here; supervisord first binds <socket>.<pid>.
 _LONGEST = "s/0123456789ab-9999.sock"
+
+# A container without a supervisor may only be starting one.
+_ENDED_SECONDS = 24 * 3600
 
 # The path goes into supervisord's INI files, in which '%', quotes, ' ;' and ' #' cannot all be escaped.
 _PLAIN = re.compile(r"[A-Za-z0-9_./+-]+")
@@ -63,6 +68,8 @@ class Runtime:
         self.check()
         for name in ("conf.d", "pids", "programs", "releases", "routes", "s", "xds", "empty"):
             (self.path / name).mkdir(mode=0o700, exist_ok=True)
+        if self.path.parent.name == RUN:
+            _remove_ended(self.path)
 
     def check(self) -> None:
         """Raise TargetError unless the directory is this user's alone."""
@@ -174,6 +181,24 @@ def _namespace() -> str:
         return f"{Path('/proc/self/ns/pid').stat().st_ino:x}"
     except OSError:  # macOS
         return "0"
+
+
+def _remove_ended(own: Path) -> None:
+    """Remove the runtime directories of ended containers next to ``own``."""
+    for other in own.parent.iterdir():
+        with suppress(OSError):
+            age = time.time() - other.lstat().st_mtime
+            if other != own and age > _ENDED_SECONDS and not _listens(other / "supervisor.sock"):
+                shutil.rmtree(other, ignore_errors=True)
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+        return True
 
 
 def path_fault(path: Path) -> str:

@@ -122,10 +122,15 @@ class _Parts:
 
     @cached_property
     def client(self) -> Client:
+        from .targets.local.gateway.gateway import own_socket
         from .targets.local.gateway.token import token, token_file
         from .targets.local.http_client import HttpClient
+        from .targets.local.runtime import locate
 
-        return HttpClient(token_file(self.home), partial(token, self.home), self._local.public_url)
+        settings = self._local
+        return HttpClient(
+            token_file(self.home), partial(token, self.home), settings.public_url, lambda: own_socket(locate(settings))
+        )
 
     @cached_property
     def validations(self) -> ValidationRunner:

@@ -1,5 +1,6 @@
 """Homes of their own for every test that writes, and the command line as a user runs it."""
 
+import atexit
 import contextlib
 import functools
 import json
@@ -8,6 +9,7 @@ import random
 import socket
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +76,14 @@ class Home:
 
 
 @functools.cache
+def _session_folder():
+    """As of a user's session. A test's home is too deep for sockets, and the user's own home is no test's."""
+    folder = tempfile.TemporaryDirectory(prefix="nbd-run-", dir="/tmp", ignore_cleanup_errors=True)
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
+@functools.cache
 def _forked_cli():
     return ForkedCli()
 
@@ -104,6 +114,7 @@ def make_home(folder):
         "BENTOML_HOME": str(folder / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "true",
         "IPYTHONDIR": str(folder / "ipython"),
+        "XDG_RUNTIME_DIR": str(_session_folder()),
     }
     for name in ("NBDEPLOY_NOTEBOOK", "JPY_SESSION_NAME"):
         environment.pop(name, None)

@@ -72,10 +72,17 @@ class Prediction(Value):
 
 
 class Reconciled(Value):
-    """Changes that a reconciliation made to reach the desired state."""
+    """Changes that a reconciliation made to reach the desired state.
+
+    Attributes
+    ----------
+    moved_from
+        The former URL, if another process has taken the gateway's port; None: it is the same.
+    """
 
     endpoint: str
     url: str | None
+    moved_from: str | None = None
     started: list[str] = []
     stopped: list[str] = []
     failed: dict[str, str] = {}

@@ -151,7 +151,7 @@ def settle(endpoint: Endpoint, ports: Ports) -> Reconciled:
     RouteNotConfirmed
     """
     target = target_of(ports, endpoint.target)
-    seen = target.observe(endpoint).releases
+    seen = target.observe(endpoint)
     started: list[str] = []
     failed: dict[str, str] = {}
     for release in endpoint.releases_to_run(ports.keep_revisions):
@@ -165,8 +165,9 @@ def settle(endpoint: Endpoint, ports: Ports) -> Reconciled:
     return Reconciled(
         endpoint=endpoint.name,
         url=url if endpoint.running else None,
+        moved_from=seen.url if endpoint.running and seen.url != url else None,
         started=started,
-        stopped=[release.tag for release in stopped if seen[release.tag].running],
+        stopped=[release.tag for release in stopped if seen.releases[release.tag].running],
         failed=failed,
     )
 

@@ -2308,10 +2308,16 @@ export interface ReconcileRequest {
 }
 /**
  * Changes that a reconciliation made to reach the desired state.
+ *
+ * Attributes
+ * ----------
+ * moved_from
+ *     The former URL, if another process has taken the gateway's port; None: it is the same.
  */
 export interface Reconciled {
   endpoint: string;
   url: string | null;
+  moved_from: string | null;
   started: string[];
   stopped: string[];
   failed: {

@@ -5,10 +5,11 @@ import os
 import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput, Refused
+from jupyter_deploy.domain.images.compose import GATEWAY_FILE
 from jupyter_deploy.targets.local.compose import folder as compose_folder
 from jupyter_deploy.targets.local.compose.folder import ProjectFolders
 
-ONE = {"envoy.json": "{}\n", "README.md": "one\n", "compose.yaml": "name: one\n"}
+ONE = {GATEWAY_FILE: "{}\n", "README.md": "one\n", "compose.yaml": "name: one\n"}
 TWO = ONE | {"compose.yaml": "name: two\n"}
 
 
@@ -91,7 +92,8 @@ def test_an_interrupted_compose_can_be_repeated(folders, folder, monkeypatch):
 
 def test_the_gateways_configuration_can_be_read_by_the_containers_user_whatever_the_umask(folders, tmp_path, umask):
     folders.write(tmp_path / "new", ONE)
-    assert (tmp_path / "new" / "envoy.json").stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "new" / GATEWAY_FILE).stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "new" / GATEWAY_FILE).parent.stat().st_mode & 0o777 == 0o755
     assert (tmp_path / "new" / "compose.yaml").stat().st_mode & 0o777 == 0o600
 
 

@@ -103,7 +103,8 @@ def test_with_the_token_it_answers_and_neither_release_nor_shadow_sees_it(guarde
         eventually(lambda v=version: any(s["headers"].get("x-request-id") == "with-1" for s in stage.seen(v)))
     # A kernel's client sends a hub's own credentials too.
     assert predict(url, authorization="token of-the-hub", x_nbdeploy_token=secret).status_code == 200
-    client = HttpClient(token_file(stage.home), lambda: token(stage.home))
+    socket = stage.runtime / "edge.sock"
+    client = HttpClient(token_file(stage.home), lambda: token(stage.home), socket=lambda: socket)
     assert client.post(f"{url}/predict", BODY)[0] == 200
     holding = [
         path

@@ -102,10 +102,16 @@ def start(tmp_path):
     place = tmp_path / "image"
     place.mkdir()
     shutil.copy(gateway_start.__file__, place / "start.py")
-    (place / "envoy").write_text('#!/bin/sh\ncat "$2"\nenv\n')
+    (place / "envoy").write_text('#!/bin/sh\ncat "$TMPDIR/xds/edge/edge.json"\necho\nenv\n')
     (place / "envoy").chmod(0o755)
     configuration = tmp_path / "envoy.json"
-    configuration.write_text('{"exact": "${NBDEPLOY_TOKEN}", "bearer": "Bearer ${NBDEPLOY_TOKEN}"}\n')
+    documents = {
+        "bootstrap": {"admin": {"address": {"pipe": {"path": str(tmp_path / "admin.sock")}}}},
+        "edge": {"exact": "${NBDEPLOY_TOKEN}", "bearer": "Bearer ${NBDEPLOY_TOKEN}"},
+        "cds": {},
+        "shadow": {},
+    }
+    configuration.write_text(json.dumps(documents))
 
     def run(**variables):
         ended = subprocess.run(
@@ -117,8 +123,6 @@ def start(tmp_path):
         )
         return ended.returncode, ended.stdout + ended.stderr
 
-    # Else the copy would lie where the original is.
-    configuration = configuration.rename(place / "configuration.json")
     return run
 
 
@@ -127,7 +131,7 @@ def test_the_token_comes_from_its_variable_which_envoy_does_not_have_any_more(st
     shown = said.splitlines()
     assert (code, json.loads(shown[0])) == (0, {"exact": TOKEN, "bearer": f"Bearer {TOKEN}"})
     assert not [line for line in shown[1:] if "TOKEN" in line]
-    assert (tmp_path / "envoy.json").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "xds" / "edge" / "edge.json").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("token", [None, "", "short", 'with-a-quote-"-in-it'])

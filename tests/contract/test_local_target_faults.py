@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import resource
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from test_local_target_support import Stage, ask, endpoint_of, eventually, stage
 
 from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.system import temp
-from jupyter_deploy.targets.local.preflight import check_limits
+from jupyter_deploy.targets.local.preflight import LEAST_FILES, check_limits
 
 __all__ = ["stage"]
 
@@ -51,6 +54,24 @@ def test_too_few_open_files_are_said_before_anything_starts() -> None:
     said = in_a_child(low)
     assert "may have 100 files open" in said
     assert "hard limit" in said
+
+
+def test_the_lowest_allowed_number_of_open_files_suffices(stage: Stage) -> None:
+    release = stage.release("aaa")
+    code = (
+        "import pickle,sys; target, release, endpoint = pickle.load(sys.stdin.buffer)\n"
+        "target.start(release); print(target.route(endpoint))"
+    )
+    # Without its capability root cannot raise the limit either.
+    unable = ["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource"] if os.geteuid() == 0 else []
+    ended = subprocess.run(
+        [*unable, "prlimit", f"--nofile={LEAST_FILES}:{LEAST_FILES}", sys.executable, "-c", code],
+        input=pickle.dumps((stage.target, release, endpoint_of(release))),
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr.decode()
+    assert ask(ended.stdout.decode().strip()).status_code == 200
 
 
 def test_used_up_inotify_instances_are_said_before_anything_starts() -> None:

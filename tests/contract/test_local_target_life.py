@@ -176,7 +176,7 @@ def test_a_worker_does_not_inherit_what_another_start_had(stage: Stage, monkeypa
 
 
 def test_a_port_that_is_taken_in_the_last_moment_is_left_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway, "_free", lambda port: port)  # as if it had been free a moment ago
+    monkeypatch.setattr(gateway, "free_port", lambda port: port)  # as if it had been free a moment ago
     release = stage.release("aaa")
     with socket.create_server(("127.0.0.1", stage.settings.port)):
         stage.target.start(release)

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import httpx
@@ -22,6 +23,7 @@ pytestmark = [pytest.mark.timeout(1500), pytest.mark.exhaustive]
 
 TOKEN = "a-token-of-the-tests"
 ASKED = 60
+TOGGLES = 6  # 30 in contract/test_gateway_start.py, without containers
 RATES = {"stable": 1.5, "canary": 2.0, "shadow": 3.0}
 
 
@@ -61,6 +63,11 @@ class Composing(Person):
         )
         assert ended.returncode == 0 or not check, f"{ended.stdout}\n{ended.stderr}"
         return ended
+
+    def said(self, service):
+        """The log of a service."""
+        ended = self.compose("logs", service)
+        return ended.stdout + ended.stderr
 
     def asks(self, *rows, token=TOKEN, path="predict"):
         headers = {"x-nbdeploy-token": token} if token else {}
@@ -135,7 +142,7 @@ def running(person, composed):
 
 def test_written_files_are_listed_and_written_again_only_after_a_change(person, composed):
     assert sorted(path.name for path in person.project.iterdir()) == [
-        ".nbdeploy.json", "README.md", "compose.yaml", "envoy.json",
+        ".nbdeploy.json", "README.md", "compose.yaml", "gateway",
     ]  # fmt: skip
     assert {file["state"] for file in composed["files"]} == {"written"}
     again = person.composes()
@@ -143,7 +150,7 @@ def test_written_files_are_listed_and_written_again_only_after_a_change(person, 
     assert again["gateway"] == composed["gateway"]
     assert TOKEN not in "".join(file["text"] for file in composed["files"])
     token = (Path(person.home.environment["NBDEPLOY_HOME"]) / "token.header").read_text().split()[1]
-    assert not [path for path in person.project.iterdir() if token in path.read_text()]
+    assert not [path for path in person.project.rglob("*") if path.is_file() and token in path.read_text()]
 
 
 def test_dry_run_shows_it_and_writes_nothing(person, composed):
@@ -244,25 +251,56 @@ def test_the_containers_keep_their_images_here(person, running):
     assert used == set(person.tags.values())
 
 
-def test_a_change_of_the_endpoint_is_put_in_force_and_leaves_the_releases_containers_alone(person, running):
+def in_force(person, traffic):
+    """Write a change of the endpoint, start what it needs, and wait until the gateway says that it is in force."""
+    person.home.run("traffic", "price", *traffic)
+    person.home.run("down")
+    person.composes()
+    version = json.loads((person.project / "gateway" / "envoy.json").read_text())["edge"]["version_info"]
+    person.compose("up", "--detach")
+    until(lambda: f"{version} are in force" in person.said("gateway"), timeout=60)
+
+
+def test_no_request_fails_while_shares_change_and_no_container_is_replaced(person, running):
+    before = {service: one["Id"] for service, one in person.containers().items()}
+    canary, failed, over = person.tags["canary"], [], threading.Event()
+
+    def client():
+        while not over.is_set():
+            try:
+                answer = person.asks(2.0)
+                failed.extend([answer.text] * (answer.status_code != 200))
+            except httpx.HTTPError as error:
+                failed.append(repr(error))
+
+    asking = threading.Thread(target=client)
+    asking.start()
+    for number in range(TOGGLES):
+        in_force(person, ("--canary", f"{canary}={0 if number % 2 == 0 else 50}"))
+    over.set()
+    asking.join(60)
+    assert not failed
+    assert {service: one["Id"] for service, one in person.containers().items()} == before
+
+
+def test_a_change_of_the_endpoint_is_put_in_force_and_leaves_all_containers_alone(person, running):
     before = {service: one["Id"] for service, one in person.containers().items()}
     canary = person.tags["canary"]
-    person.home.run("traffic", "price", "--canary", f"{canary}=0")
-    person.home.run("down")
-    changed = person.composes()
-    assert [file["path"] for file in changed["files"] if file["state"] == "written"] == [
-        "envoy.json", "README.md", "compose.yaml",
-    ]  # fmt: skip
-    person.compose("up", "--detach")
+    in_force(person, ("--canary", f"{canary}=0"))
     until(person.is_healthy, timeout=300)
     after = {service: one["Id"] for service, one in person.containers().items()}
-    assert {service for service in before if before[service] != after.get(service)} == {"gateway"}
+    assert before == after
     person.engine.run("rm", "--force", "--time", "2", after[canary.replace(":", "-")])  # nothing leads there any more
     assert {person.asks(2.0).headers["x-model-version"] for _ in range(20)} == {person.tags["stable"]}
 
 
 def test_down_ends_all_containers_and_keeps_the_records(person, running):
+    log = subprocess.Popen(
+        [sys.executable, "-m", "podman_compose", "logs", "--follow", "gateway"],
+        env=person.engine.environment, cwd=person.project, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
     person.compose("down")
+    assert "the gateway drains" in log.communicate(timeout=60)[0]
     assert not person.containers()
     assert person.records("stable")
     person.compose("up", "--detach")

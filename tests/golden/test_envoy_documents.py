@@ -20,6 +20,7 @@ FOLDER = Path(__file__).parent / "envoy"
 SETTINGS = envoy.GatewaySettings(
     port=8780,
     admin_socket="/run/user/1000/nbdeploy-0123abcd/admin.sock",
+    own_socket="/run/user/1000/nbdeploy-0123abcd/edge.sock",
     shadow_socket="/run/user/1000/nbdeploy-0123abcd/shadow.sock",
     xds="/run/user/1000/nbdeploy-0123abcd/xds",
     edge_log="/home/ada/.local/share/nbdeploy/ledger/edge.jsonl",

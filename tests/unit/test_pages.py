@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_deploy.domain.results import Deployment, Prediction
+from jupyter_deploy.faces.render.page import Page, Table, as_text
 from jupyter_deploy.faces.render.render import text
 from jupyter_deploy.targets.local.http_client import HttpClient
 from tests.manifests import snapshot
@@ -34,3 +35,12 @@ def test_a_request_of_several_screens_is_not_printed(pixels, is_pasteable):
 def test_a_failed_request_says_where_its_reason_is(status):
     answered = Prediction(endpoint="churn", status=status, release="churn:1", request_id="1", body="")
     assert ("nbdeploy logs churn --status" in text(answered)) is (status == 500)
+
+
+@pytest.mark.parametrize("part", ["headline", "facts", "tables", "plain"])
+def test_a_terminal_obeys_no_control_character_of_a_result(part):
+    words = "because \x1b[31mred\x1b[0m, \x9b and a bell\x07"
+    given = {"facts": [("reason", words)], "tables": [Table("", ("reason",), [(words,)])]}.get(part, words)
+    shown = as_text(Page(**{"headline": "history", part: given}))
+    assert r"because \x1b[31mred\x1b[0m" in shown
+    assert not set("\x1b\x9b\x07") & set(shown)

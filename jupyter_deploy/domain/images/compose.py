@@ -15,7 +15,9 @@ from jupyter_deploy.domain.validation.scaffold import FileState, quoted
 from .images import Reference
 
 COMPOSE_FILE = "compose.yaml"
-GATEWAY_FILE = "envoy.json"
+GATEWAY_FILE = "gateway/envoy.json"
+"""In a folder of its own, which the gateway's container sees: it follows the file when that is replaced."""
+
 README = "README.md"
 
 FILES = (GATEWAY_FILE, README, COMPOSE_FILE)

@@ -22,7 +22,12 @@ def reconciled_page(results: list[Reconciled] | AtBoot) -> Page:
         for r in results
     ]
     headline = "NOT all could be started" if any(r.failed for r in results) else "what runs is what is wanted"
-    return Page(headline, tables=[Table("", ("endpoint", "started", "stopped", "failed"), rows)])
+    facts = [
+        ("gateway", f"{r.url}, and so all endpoints: another process has taken the port of {r.moved_from}")
+        for r in results
+        if r.moved_from
+    ]
+    return Page(headline, facts=facts, tables=[Table("", ("endpoint", "started", "stopped", "failed"), rows)])
 
 
 def _at_boot(result: AtBoot) -> Page:

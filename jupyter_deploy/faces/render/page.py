@@ -6,12 +6,15 @@ import html as html_
 import io
 import itertools
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jupyter_deploy.domain.capture.findings import Finding, finding_text
 from jupyter_deploy.domain.validation.validation import Verdict
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,11 @@ class Page:
 
 
 def as_text(document: Page) -> str:
+    """Render a page for a terminal, which must not obey a control character in a reason, a name or a log."""
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], _text(document))
+
+
+def _text(document: Page) -> str:
     if document.plain:
         return document.plain
     from rich import box

@@ -7,8 +7,7 @@ import contextlib
 import json
 import math
 import re
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from .messages import Receive, RequestContext
 from .problems import Problem
@@ -44,21 +43,27 @@ def require_json_type(context: RequestContext) -> None:
         raise Problem(415, f"send the JSON uncompressed, without 'content-encoding: {encoding[:80]}'")
 
 
-async def read(
-    context: RequestContext, receive: Receive, limit: int, reserve: Callable[[int], None] = lambda _: None
-) -> bytes:
-    """Receive the request's body.
+class Memory(Protocol):
+    """The memory for the bodies of all requests (``dispatch/byte_budget.py``)."""
 
-    Parameters
-    ----------
-    reserve
-        Called with the length of each piece before it is kept; may raise Problem.
+    refusal: Problem | None
+    """The reason for which the body must not be received any longer."""
+
+    def add(self, length: int) -> None:
+        """Reserve a piece before it is kept; may raise Problem."""
+
+    def arrive(self, timer: asyncio.Timeout) -> None:
+        """Called with the time limit of a body that is not known to be short: it may be brought forward."""
+
+
+async def read(context: RequestContext, receive: Receive, limit: int, memory: Memory | None = None) -> bytes:
+    """Receive the request's body.
 
     Raises
     ------
     Problem
         413 if the body is longer than ``limit`` bytes (the excess is not kept). 408 if it is not complete within
-        ``RECEIVE_SECONDS``.
+        ``RECEIVE_SECONDS``. The refusal of ``memory``.
     ClientGone
         The client disconnected before the body was complete.
     """
@@ -67,16 +72,22 @@ async def read(
         await _drain(receive)
         raise too_large(limit)
     if announced.isdecimal() and int(announced) <= _SHORT_BYTES:
-        return await _whole(receive, limit, reserve)
+        return await _whole(receive, limit, memory)
     try:
-        async with asyncio.timeout(RECEIVE_SECONDS):
-            return await _whole(receive, limit, reserve)
+        async with asyncio.timeout(RECEIVE_SECONDS) as timer:
+            if memory is not None:
+                memory.arrive(timer)
+            return await _whole(receive, limit, memory)
     except TimeoutError as error:
-        detail = f"the request was not complete after {RECEIVE_SECONDS:g} s"
-        raise Problem(408, detail, headers=[(b"connection", b"close")]) from error
+        refusal = memory.refusal if memory is not None else None
+        if refusal is None:
+            detail = f"the request was not complete after {RECEIVE_SECONDS:g} s"
+            raise Problem(408, detail, headers=[(b"connection", b"close")]) from error
+    await _discard(receive, limit)
+    raise refusal
 
 
-async def _whole(receive: Receive, limit: int, reserve: Callable[[int], None]) -> bytes:
+async def _whole(receive: Receive, limit: int, memory: Memory | None) -> bytes:
     chunks: list[bytes] = []
     length = 0
     while True:
@@ -90,7 +101,14 @@ async def _whole(receive: Receive, limit: int, reserve: Callable[[int], None]) -
             if message.get("more_body", False):
                 await _drain(receive)
             raise too_large(limit)
-        reserve(len(chunk))
+        if memory is not None:
+            try:
+                memory.add(len(chunk))
+            except Problem:
+                chunks.clear()
+                if message.get("more_body", False):
+                    await _discard(receive, limit)
+                raise
         chunks.append(chunk)
         if not message.get("more_body", False):
             return b"".join(chunks)
@@ -111,6 +129,18 @@ async def _drain(receive: Receive) -> None:
         async with asyncio.timeout(DRAIN_SECONDS):
             while (message := await receive())["type"] == "http.request" and message.get("more_body", False):
                 pass
+
+
+async def _discard(receive: Receive, limit: int) -> None:
+    """Receive and discard the rest of a body of at most ``limit`` bytes, while its pieces follow each other."""
+    length = 0
+    with contextlib.suppress(TimeoutError):
+        while length <= limit:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                message = await receive()
+            length += len(message.get("body", b""))
+            if message["type"] != "http.request" or not message.get("more_body", False):
+                return
 
 
 def too_large(limit: int) -> Problem:

@@ -19,11 +19,12 @@ from ..snapshot import Model
 from ..telemetry import metrics
 from . import outcomes
 from .batch_sizing import MAX_ROWS, BatchSizer
+from .byte_budget import MAX_BYTES, ByteBudget, Reservation
 from .json_answers import checked, part, strict_json
 from .outcome_sink import OutcomeSink
 from .outcomes import Outcome
 from .parsed_request import ParsedRequest, Raw
-from .request_queue import MAX_BYTES, ByteBudget, PendingRequest, RequestQueue
+from .request_queue import PendingRequest, RequestQueue
 from .streaming import stream_events
 
 # Longer bodies, compressed bodies, and those that become objects of the notebook's classes are parsed in the model's
@@ -76,16 +77,11 @@ class Predictor:
         """Return the response, which is recorded before; None if the client disconnected before the call."""
         response = asyncio.get_running_loop().create_future()
         pending = PendingRequest(context, protocol, Request(context.headers, self._limit), response)
-        held = 0
-
-        def reserve(length: int) -> None:
-            nonlocal held
-            self._budget.reserve(length, held)
-            held += length
-
+        reservation = Reservation(self._budget)
         try:
             _check_deadline(context.deadline)
-            pending.content = await body.read(context, receive, self._limit, reserve)
+            pending.content = await body.read(context, receive, self._limit, reservation)
+            reservation.complete()
             if self._yields and pending.request.wants_events:
                 pending.events = Events(receive)
             elif (
@@ -96,13 +92,13 @@ class Predictor:
                 pending.parsed = protocol.parse(pending.content, pending.request)
             self._queue.put(pending)
         except Exception as error:  # noqa: BLE001 - any error of reading refuses the request, and is recorded
-            self._budget.release(held)
+            reservation.release()
             return self._commit(outcomes.of_error(pending, error))
         try:
             self._schedule()
             return await self._response(pending, receive)
         finally:
-            self._budget.release(held)
+            reservation.release()
 
     def close(self) -> None:
         self._thread.shutdown(wait=False)

@@ -13,8 +13,6 @@ from ..protocols import Events, ProtocolAdapter, Request
 from .parsed_request import ParsedRequest
 
 MAX_WAITING = 1024
-MAX_BYTES = 256 * 1024 * 1024
-"""Limit of the bytes of all requests that are read, wait or run; a lone request of any allowed length is accepted."""
 
 
 @dataclass(eq=False, slots=True)
@@ -95,27 +93,3 @@ class RequestQueue:
             if capacity <= 0:
                 break
         return batch
-
-
-@dataclass(slots=True)
-class ByteBudget:
-    """The bytes of requests that this process holds."""
-
-    limit: int
-    held: int = 0
-
-    def reserve(self, length: int, already: int) -> None:
-        """Reserve ``length`` more bytes for a request that holds ``already`` bytes.
-
-        Raises
-        ------
-        Problem
-            503: the other requests hold too many.
-        """
-        others = self.held - already
-        if others and self.held + length > self.limit:
-            raise Problem(503, "the waiting requests are too large together; try again")
-        self.held += length
-
-    def release(self, length: int) -> None:
-        self.held -= length

@@ -14,12 +14,17 @@ import httpx
 from jupyter_deploy.domain.errors import InvalidInput, TargetError
 from jupyter_deploy.serving.values import codec
 
+from . import unix
+
 # Characters of an argument that people paste: a table's row, but no image.
 _MOST_ARGUMENT = 1000
 
 
 class HttpClient:
     """The Client port. It ignores proxies of the environment, since the gateway is on this machine.
+
+    Requests go to the gateway's socket, which no other user can take: another server may listen on its TCP port, and
+    must not get data and token.
 
     Parameters
     ----------
@@ -29,12 +34,21 @@ class HttpClient:
         The token itself; None: the gateway needs none.
     public_url
         Where others reach the gateway, ``{port}`` standing for its port; None: nowhere.
+    socket
+        Returns the path of the gateway's socket; None: this client sends no requests.
     """
 
-    def __init__(self, token_file: Path, token: Callable[[], str | None], public_url: str | None = None) -> None:
+    def __init__(
+        self,
+        token_file: Path,
+        token: Callable[[], str | None],
+        public_url: str | None = None,
+        socket: Callable[[], Path] | None = None,
+    ) -> None:
         self._token_file = token_file
         self._token = token
         self._public_url = public_url
+        self._socket = socket
 
     def post(self, url: str, body: Any) -> tuple[int, Mapping[str, str], Any]:
         """POST ``body``, also with arrays and data frames, as JSON; waits up to two minutes for the response."""
@@ -47,14 +61,19 @@ class HttpClient:
         token = self._token()
         headers = {"x-nbdeploy-token": token} if token else {}
         try:
-            with httpx.Client(trust_env=False, timeout=120) as client:
+            with unix.client(self._path(), 120) as client:
                 response = client.post(url, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise TargetError(
-                f"the gateway does not answer at {url}: {error}", "'nbdeploy reconcile' starts the endpoints"
+                f"the gateway of {url} does not answer: {error}", "'nbdeploy reconcile' starts the endpoints"
             ) from error
         kind = response.headers.get("content-type", "")
         return response.status_code, dict(response.headers), response.json() if "json" in kind else response.text
+
+    def _path(self) -> Path:
+        if self._socket is None:
+            raise TargetError("this client has no gateway")
+        return self._socket()
 
     def public(self, url: str) -> str | None:
         """The public URL for a URL of this machine."""

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from jupyter_deploy.domain.errors import TargetError
 
-# Envoy takes about 60 for itself, and two for each request that runs.
-_LEAST_FILES = 256
+LEAST_FILES = 256
+"""Open files that a process must be allowed; Envoy takes about 60 for itself, and two for each request that runs."""
 
 
 def check_limits() -> None:
@@ -22,9 +22,9 @@ def check_limits() -> None:
     documents. Otherwise Envoy ends without a message, or never sees a change.
     """
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if files != resource.RLIM_INFINITY and files < _LEAST_FILES:
+    if files != resource.RLIM_INFINITY and files < LEAST_FILES:
         raise TargetError(
-            f"a process of this user may have {files} files open, and the gateway needs {_LEAST_FILES} at least",
+            f"a process of this user may have {files} files open, and the gateway needs {LEAST_FILES} at least",
             "raise the hard limit ('ulimit -Hn', LimitNOFILE= of the service that started this shell or JupyterHub)",
         )
     if sys.platform == "linux":

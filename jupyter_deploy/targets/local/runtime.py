@@ -11,21 +11,32 @@ import json
 import os
 import re
 import shutil
+import socket
 import stat
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.errors import TargetError
+from jupyter_deploy.system.filesystem import network_kind_of
+from jupyter_deploy.system.home import private_folder
 
 from .settings import LocalSettings
+
+RUN = "run"
+"""The folder below the home in which runtime directories lie."""
 
 # sockaddr_un holds 108 bytes on Linux and 104 on macOS, with a final NUL.
 SOCKET_BYTES = 103
 
 # The longest name in here; supervisord first binds <socket>.<pid>.
 _LONGEST = "s/0123456789ab-9999.sock"
+
+# A container without a supervisor may only be starting one.
+_ENDED_SECONDS = 24 * 3600
 
 # The path goes into supervisord's INI files, in which '%', quotes, ' ;' and ' #' cannot all be escaped.
 _PLAIN = re.compile(r"[A-Za-z0-9_./+-]+")
@@ -50,13 +61,15 @@ class Runtime:
         if fault:
             raise self._unusable(fault)
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(self.path)
         except OSError as error:
             if not self.path.is_symlink():  # check() reports a dangling one
                 raise self._unusable(error.strerror or "it cannot be made") from error
         self.check()
         for name in ("conf.d", "pids", "programs", "releases", "routes", "s", "xds", "empty"):
             (self.path / name).mkdir(mode=0o700, exist_ok=True)
+        if self.path.parent.name == RUN:
+            _remove_ended(self.path)
 
     def check(self) -> None:
         """Raise TargetError unless the directory is this user's alone."""
@@ -113,7 +126,9 @@ def locate(settings: LocalSettings) -> Runtime:
     """The runtime directory of these settings.
 
     ``gateway.json`` names the one in use, so that a shell with another ``XDG_RUNTIME_DIR`` (su, cron, a container's
-    exec) finds the releases that a notebook started.
+    exec) finds the releases that a notebook started. Otherwise it is the first fit one of: a folder in
+    ``XDG_RUNTIME_DIR``, below the home, below the user's home folder, in ``/tmp``. Cleaners of temporary files reach
+    only the last one.
     """
     if settings.runtime is not None:
         path = settings.runtime.absolute()
@@ -123,17 +138,67 @@ def locate(settings: LocalSettings) -> Runtime:
                 "set NBDEPLOY_RUNTIME to a path outside: the home may be on a network disk, where sockets fail",
             )
         return Runtime(path)
-    used = read_json(settings.gateway_file).get("runtime")
-    if isinstance(used, str) and (Path(used) / "supervisor.sock").exists() and not path_fault(Path(used)):
-        return Runtime(Path(used))
     home = settings.home.absolute()
+    own = home / RUN / _namespace()
+    used = Path(str(read_json(settings.gateway_file).get("runtime", "")))
+    # A container that shares the home has a folder of its own below it.
+    usable = not path_fault(used) and (used == own or not used.is_relative_to(home))
+    if usable and (used / "supervisor.sock").exists():
+        return Runtime(used)
     suffix = hashlib.sha256(os.fsencode(home)).hexdigest()[:8]
     xdg = os.environ.get("XDG_RUNTIME_DIR", "")
     if xdg:
         path = Path(xdg) / f"nbdeploy-{suffix}"
         if _ours(Path(xdg)) and not path_fault(path) and not path.is_relative_to(home):
             return Runtime(path)
-    return Runtime(Path(f"/tmp/nbdeploy-{os.geteuid()}-{suffix}"))  # noqa: S108 - prepare() checks its owner
+    for folder, path in ((home, own), *_below_user(suffix)):
+        if not path_fault(path) and network_kind_of(folder) is None:
+            return Runtime(path)
+    return Runtime(_temporary(suffix))
+
+
+def _below_user(suffix: str) -> list[tuple[Path, Path]]:
+    """The user's home folder, and the runtime directory in it; empty: the user has no such folder."""
+    try:
+        folder = Path.home()
+    except RuntimeError:
+        return []
+    return [(folder, folder / ".nbdeploy" / _namespace() / suffix)] if _ours(folder) else []
+
+
+def _temporary(suffix: str) -> Path:
+    """The runtime directory in ``/tmp``: another user who takes the first name does not keep this user from a start."""
+    names = [f"/tmp/nbdeploy-{os.geteuid()}-{suffix}{more}" for more in ("", "-2", "-3", "-4")]  # noqa: S108 - see above
+    owned = [path for path in map(Path, names) if _ours(path) and not path.is_symlink()]
+    absent = [path for path in map(Path, names) if not os.path.lexists(path)]
+    return (owned or absent or [Path(names[0])])[0]
+
+
+@cache
+def _namespace() -> str:
+    """The name of this PID namespace: containers that share a home see other processes."""
+    try:
+        return f"{Path('/proc/self/ns/pid').stat().st_ino:x}"
+    except OSError:  # macOS
+        return "0"
+
+
+def _remove_ended(own: Path) -> None:
+    """Remove the runtime directories of ended containers next to ``own``."""
+    for other in own.parent.iterdir():
+        with suppress(OSError):
+            age = time.time() - other.lstat().st_mtime
+            if other != own and age > _ENDED_SECONDS and not _listens(other / "supervisor.sock"):
+                shutil.rmtree(other, ignore_errors=True)
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+        return True
 
 
 def path_fault(path: Path) -> str:

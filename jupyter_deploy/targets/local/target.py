@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -109,6 +109,7 @@ class LocalTarget:
         workers = host.workers(release)
         if not host.runtime.exists():
             workers.runner.sweep()
+            host.end_survivors(workers.program)
             return
         host.runtime.prepare()
         with host.runtime.lock(workers.lock):
@@ -165,9 +166,10 @@ class LocalTarget:
             host.runtime.check()
         programs = host.supervisor.seen()
         workers = {(e.name, r.tag): host.workers(r) for e in endpoints for r in e.releases}
-        health = _health(workers, programs)
+        survivors = host.supervisor.identities.running(f"{PREFIX}*") if programs is None else {}
+        health = _health(workers, programs, survivors)
         stats = host.gateway.statistics()
-        gateway = host.gateway.answers() if programs is None else host.gateway.running_in(programs)
+        gateway = host.gateway.answers()
         return {
             endpoint.name: Observation(
                 url=host.gateway.url(endpoint.name),
@@ -203,6 +205,7 @@ class LocalTarget:
                 host.close()
         else:
             try:
+                host.supervisor.identities.end()
                 if was_running(self._settings.home):
                     sweep(self._settings)  # containers outlive a deleted runtime directory
             finally:  # releases that a reboot ended must not come back either
@@ -211,9 +214,12 @@ class LocalTarget:
 
 
 def _health(
-    workers: Mapping[tuple[str, str], Workers], programs: Programs | None
+    workers: Mapping[tuple[str, str], Workers], programs: Programs | None, survivors: Iterable[str]
 ) -> dict[tuple[str, str], ReleaseHealth]:
-    """The health of each release, queried in parallel; ``programs`` None: there is no supervisor."""
+    """The health of each release, queried in parallel.
+
+    ``programs`` None: there is no supervisor, and ``survivors`` are the releases' processes that run without it.
+    """
     reachable = [key for key, one in workers.items() if one.reachable(programs)]
     ready: dict[tuple[str, str], bool] = {}
     if reachable:
@@ -223,6 +229,8 @@ def _health(
     for key, one in workers.items():
         if programs is None and ready.get(key):
             running, healthy, detail = True, True, "runs without a supervisor"
+        elif programs is None and any(name.partition("@")[0] == one.program for name in survivors):
+            running, healthy, detail = True, False, "its runtime directory was removed: run 'nbdeploy reconcile'"
         else:
             states = (programs or {}).get(one.program, ())
             running, healthy, detail = one.health(states, ready=ready.get(key, False))
@@ -260,9 +268,9 @@ class _Host:
     def resume(self) -> Programs | None:
         """The programs (None: no supervisor); restarts a supervisor that was killed with its keeper."""
         seen = self.supervisor.seen()
-        if seen is None and self.supervisor.interrupted():
+        if (seen is None and self.supervisor.interrupted()) or self.supervisor.damaged():
             with self.runtime.lock():
-                if self.supervisor.interrupted():
+                if self.supervisor.interrupted() or self.supervisor.damaged():
                     self.supervisor.ensure()
             seen = self.supervisor.seen()
         return seen
@@ -274,12 +282,21 @@ class _Host:
         if self.supervisor.alive():
             for one in (workers, *others):
                 self.supervisor.stop(one.program)
+        else:
+            self.end_survivors(workers.program)
         with self.runtime.lock():
             for one in others:
                 one.withdraw()
             workers.forget()
             if not any(name.startswith(PREFIX) for name in self.programs()):
                 self.close()
+
+    def end_survivors(self, program: str) -> None:
+        """End what a program left running without its runtime directory; with the last release, end everything."""
+        identities = self.supervisor.identities
+        identities.end(program)
+        if not identities.running(f"{PREFIX}*"):
+            identities.end()
 
     def start_replacement(self, workers: Workers) -> None:
         """Start a release with other resources or another image. The caller holds its lock.
@@ -347,6 +364,7 @@ class _Host:
         """Stop everything. The caller holds the state lock."""
         self.supervisor.shutdown()
         end_orphans(self.runtime)
+        self.supervisor.identities.end()
         try:
             clear(self.runtime)
         finally:  # an engine that does not answer must not bring releases back

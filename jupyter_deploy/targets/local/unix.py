@@ -22,13 +22,22 @@ def client(socket: str | Path, timeout: float) -> httpx.Client:
 
 def is_ready(socket: str, timeout: float) -> bool:
     """Whether the worker on a socket reports that it is ready."""
+    return _status(socket, "/readyz", timeout) == 200
+
+
+def answers(socket: Path, timeout: float) -> bool:
+    """Whether a server answers on a socket, whatever the status."""
+    return _status(str(socket), "/", timeout) is not None
+
+
+def _status(socket: str, path: str, timeout: float) -> int | None:
     if not Path(socket).exists():
-        return False
-    worker = UnixConnection(socket, timeout)
+        return None
+    connection = UnixConnection(socket, timeout)
     try:
-        worker.request("GET", "/readyz")
-        return worker.getresponse().status == 200
+        connection.request("GET", path)
+        return connection.getresponse().status
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
-        worker.close()
+        connection.close()

@@ -71,8 +71,9 @@ class ProjectFolders:
                 if (folder / name).is_dir():
                     raise InvalidInput(f"{folder / name} is a folder", "move it away")
                 write_atomic(folder / name, text, 0o644)
-                if name == GATEWAY_FILE:
-                    (folder / name).chmod(0o644)  # whatever the umask: another user of the container reads it
+                if name == GATEWAY_FILE:  # whatever the umask: another user of the container reads it
+                    (folder / name).chmod(0o644)
+                    (folder / name).parent.chmod(0o755)
             _note(folder, written)
 
 

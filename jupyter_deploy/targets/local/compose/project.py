@@ -10,6 +10,10 @@
 Each release has its own volumes, so that none can read or change the records of another one, or answer in its place.
 The volumes hold ``records/``, ``feedback/`` and ``ledger/``, as ``NBDEPLOY_HOME`` does.
 
+The gateway's file lies in a folder of its own, which its container sees. When the file is replaced, the gateway puts
+the new routes into force without a restart (``container_images/gateway_start.py``). So its service depends on nothing
+that a change of traffic changes.
+
 A release listens on a unix socket, as behind the local gateway: over TCP a container ignores the headers for role and
 pair id. So releases have no network; the documents are those of the local gateway.
 
@@ -21,8 +25,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from textwrap import indent
 from typing import Any
 
@@ -51,9 +57,9 @@ VOLUMES = "volumes"
 _PYTHON = "/opt/nbdeploy/venv/bin/python"
 _GATEWAYS_PYTHON = f"/{GATEWAY_FOLDER}/python"
 _DATA, _SOCKETS = "/data", "/sockets"
-_CONFIGURATION = f"/etc/nbdeploy/{GATEWAY_FILE}"
+_CONFIGURATION = PurePosixPath("/etc/nbdeploy") / GATEWAY_FILE
 _ADMIN = "/tmp/admin.sock"
-_TOKEN_PLACEHOLDER = f"${{{TOKEN_VARIABLE}}}"  # replaced by the token when Envoy starts
+_TOKEN_PLACEHOLDER = f"${{{TOKEN_VARIABLE}}}"  # replaced by the token in the container
 
 
 @dataclass(frozen=True)
@@ -70,46 +76,49 @@ class ComposeSettings:
 
 def texts(plan: ComposePlan, settings: ComposeSettings) -> dict[str, str]:
     """The project's files by path, in the order in which they are written."""
-    documents = json.dumps(gateway_documents(plan, settings), indent=1, ensure_ascii=False) + "\n"
+    documents = gateway_documents(plan, settings)
+    bootstrap = hashlib.sha256(json.dumps(documents["bootstrap"]).encode()).hexdigest()[:12]
     return {
-        GATEWAY_FILE: documents,
+        GATEWAY_FILE: json.dumps(documents, indent=1, ensure_ascii=False) + "\n",
         README: _readme(plan),
-        COMPOSE_FILE: _compose(plan, settings, hashlib.sha256(documents.encode()).hexdigest()[:12]),
+        COMPOSE_FILE: _compose(plan, settings, bootstrap),
     }
 
 
 def gateway_documents(plan: ComposePlan, settings: ComposeSettings) -> Json:
-    """Envoy's configuration, rendered as for the local gateway."""
+    """Envoy's bootstrap, and the documents that it watches, rendered as for the local gateway."""
     endpoint = plan.endpoint.model_copy(update={"running": True})
     services = {tag: service_of(tag) for tag in endpoint.traffic.tags()}
     sockets = {(endpoint.name, tag): f"{_SOCKETS}/{service}/{service}.sock" for tag, service in services.items()}
-    return envoy.static(
-        [endpoint],
-        sockets,
-        envoy.GatewaySettings(
-            address="0.0.0.0",
-            port=plan.port,
-            admin_socket=_ADMIN,
-            shadow_socket="/tmp/shadow.sock",
-            xds="",
-            edge_log=f"{_DATA}/ledger/edge.jsonl",
-            shadow_log=f"{_DATA}/ledger/shadow.jsonl",
-            predict_timeout=settings.predict_timeout,
-            shadow_timeout=settings.shadow_timeout,
-            request_timeout=settings.request_timeout,
-            hosts=(GATEWAY, *settings.hosts),  # its name for other services of the project
-            token=_TOKEN_PLACEHOLDER if plan.token else "",
-        ),
+    inputs = gateway_settings(plan, settings)
+    return {"bootstrap": envoy.bootstrap(inputs), **envoy.watched([endpoint], sockets, inputs)}
+
+
+def gateway_settings(plan: ComposePlan, settings: ComposeSettings) -> envoy.GatewaySettings:
+    """Inputs of the gateway's documents besides the endpoint."""
+    return envoy.GatewaySettings(
+        address="0.0.0.0",
+        port=plan.port,
+        admin_socket=_ADMIN,
+        shadow_socket="/tmp/shadow.sock",
+        xds="/tmp/xds",
+        edge_log=f"{_DATA}/ledger/edge.jsonl",
+        shadow_log=f"{_DATA}/ledger/shadow.jsonl",
+        predict_timeout=settings.predict_timeout,
+        shadow_timeout=settings.shadow_timeout,
+        request_timeout=settings.request_timeout,
+        hosts=(GATEWAY, *settings.hosts),  # its name for other services of the project
+        token=_TOKEN_PLACEHOLDER if plan.token else "",
     )
 
 
-def _compose(plan: ComposePlan, settings: ComposeSettings, documents: str) -> str:
+def _compose(plan: ComposePlan, settings: ComposeSettings, bootstrap: str) -> str:
     endpoint = plan.endpoint
     services: list[tuple[str, Json]] = [
         (_words(endpoint, tag), {service_of(tag): _release(plan, tag, settings)}) for tag in endpoint.traffic.tags()
     ]
-    words = "What clients talk to. Its label changes with envoy.json, so that 'up' sees it."
-    services.append((words, {GATEWAY: _gateway(plan, documents)}))
+    words = "What clients talk to. It follows the routes in envoy.json; its label changes with the listeners there."
+    services.append((words, {GATEWAY: _gateway(plan, settings, bootstrap)}))
     words = "Makes the folders in the volumes, gives them to the user of the others, and ends."
     services.append((words, {VOLUMES: _folders(plan)}))
     volumes: list[tuple[str, Json]] = [("The gateway's ledger, as it lies in nbdeploy's own home.", {"ledger": {}})]
@@ -195,29 +204,27 @@ def _limits(resources: Resources) -> Json:
     return resource_limits
 
 
-def _gateway(plan: ComposePlan, documents: str) -> Json:
+def _gateway(plan: ComposePlan, settings: ComposeSettings, bootstrap: str) -> Json:
     needed = f"${{{TOKEN_VARIABLE}:?the token that clients must carry, 16 characters or more}}"
     return {
         "image": str(plan.gateway),
-        "command": [_CONFIGURATION],
+        "command": [str(_CONFIGURATION)],
         **({"environment": {TOKEN_VARIABLE: needed}} if plan.token else {}),
         **_powerless(),
         "tmpfs": ["/tmp"],
         "ports": [f"127.0.0.1:{plan.port}:{plan.port}"],
         # All releases' sockets, so that a change of the traffic alone mounts no other volume.
         "volumes": [
-            f"./{GATEWAY_FILE}:{_CONFIGURATION}:ro,z",
+            f"./{PurePosixPath(GATEWAY_FILE).parent}:{_CONFIGURATION.parent}:ro,z",
             f"ledger:{_DATA}",
-            *(f"{_sockets_of(one)}:{_SOCKETS}/{one}" for one in _services(plan)),
+            *(f"{_sockets_of(service)}:{_SOCKETS}/{service}" for service in _services(plan)),
         ],
-        "depends_on": {
-            VOLUMES: {"condition": "service_completed_successfully"},
-            # Started, not healthy: a shadow that fails must not keep stable from answering.
-            **{service_of(tag): {"condition": "service_started"} for tag in plan.endpoint.traffic.tags()},
-        },
+        # On no release: requests wait for one that starts, and a change of the traffic must not change this service.
+        "depends_on": {VOLUMES: {"condition": "service_completed_successfully"}},
         "healthcheck": _healthcheck([_GATEWAYS_PYTHON, "-IS", f"/{GATEWAY_FOLDER}/start.py", "--ask", _ADMIN]),
-        "labels": {"io.nbdeploy.gateway": documents},
+        "labels": {"io.nbdeploy.gateway": bootstrap},
         "restart": "unless-stopped",
+        "stop_grace_period": f"{math.ceil(settings.predict_timeout) + 10}s",  # for pending predictions
     }
 
 
@@ -301,8 +308,9 @@ def _readme(plan: ComposePlan) -> str:
         f"- It answers at http://127.0.0.1:{plan.port}/{name}/predict; `… ps` and `… logs` show its state.\n"
         f"- Records stay in the volumes `{name}_SERVICE-data`, one for each release, and the gateway's ledger in "
         f"`{name}_ledger`; `… down --volumes` removes them, too.\n"
-        f"- After a change of the endpoint, `nbdeploy compose {name}` writes these files anew, and `… up --detach` "
-        "applies them; a release without traffic runs until you remove its container.\n"
+        f"- After a change of the endpoint, `nbdeploy compose {name}` writes these files anew. The gateway follows new "
+        "shares at once; `… up --detach` starts new releases. A release without traffic runs until you remove its "
+        "container.\n"
         f"- Put your own changes into a file `compose.override.yaml` in this folder, which nbdeploy never touches.\n"
     )
 

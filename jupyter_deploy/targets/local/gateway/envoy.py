@@ -30,6 +30,8 @@ removes the client's credentials (token, ``authorization``, ``cookie``) before a
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -84,6 +86,9 @@ class GatewaySettings:
         client's trace on.
     address
         The address on which the edge listens.
+    own_socket
+        The unix socket of a listener with the edge's routes, for nbdeploy's own requests: no other user can take it,
+        while the port of an Envoy that is away is anybody's. Empty: there is none.
     """
 
     port: int
@@ -99,6 +104,7 @@ class GatewaySettings:
     token: str = field(default="", repr=False)
     traces: str | None = None
     address: str = "127.0.0.1"
+    own_socket: str = ""
 
 
 def document_path(settings: GatewaySettings, kind: str) -> str:
@@ -107,8 +113,8 @@ def document_path(settings: GatewaySettings, kind: str) -> str:
 
 
 def bootstrap(settings: GatewaySettings) -> Json:
-    """The static part: admin, both listeners, and the paths of the watched documents."""
-    traces = settings.traces if settings.traces and settings.traces.startswith("http://") else None
+    """The static part: admin, the listeners, and the paths of the watched documents."""
+    traces = _collector_of(settings)
     return {
         "node": {"id": "nbdeploy", "cluster": "nbdeploy"},
         "admin": {"address": parts.pipe(settings.admin_socket), "ignore_global_conn_limit": True},
@@ -119,21 +125,31 @@ def bootstrap(settings: GatewaySettings) -> Json:
         "overload_manager": parts.overload(),
         "dynamic_resources": {"cds_config": parts.watched(document_path(settings, "cds"))},
         "static_resources": {
-            "listeners": [
-                parts.edge_listener(
-                    (settings.address, settings.port),
-                    {"rds": _rds(settings, EDGE)},
-                    settings.edge_log,
-                    # A prediction may take predict_timeout without a byte going either way.
-                    idle=max(300.0, settings.predict_timeout + 10.0),
-                    arrival=settings.request_timeout,
-                    traces=traces,
-                ),
-                parts.shadow_listener(settings.shadow_socket, {"rds": _rds(settings, SHADOW)}, settings.shadow_log),
-            ],
+            "listeners": _listeners(settings, {"rds": _rds(settings, EDGE)}, {"rds": _rds(settings, SHADOW)}),
             **({"clusters": [parts.collector(traces)]} if traces else {}),
         },
     }
+
+
+def _listeners(settings: GatewaySettings, edge: Json, shadow: Json) -> list[Json]:
+    """The listeners, with the routes of the edge and of shadows."""
+    manager = parts.edge_manager(
+        edge,
+        settings.edge_log,
+        # A prediction may take predict_timeout without a byte going either way.
+        idle=max(300.0, settings.predict_timeout + 10.0),
+        arrival=settings.request_timeout,
+        traces=_collector_of(settings),
+    )
+    return [
+        parts.edge_listener((settings.address, settings.port), manager),
+        *([parts.own_listener(settings.own_socket, manager)] if settings.own_socket else []),
+        parts.shadow_listener(settings.shadow_socket, shadow, settings.shadow_log),
+    ]
+
+
+def _collector_of(settings: GatewaySettings) -> str | None:
+    return settings.traces if settings.traces and settings.traces.startswith("http://") else None
 
 
 def clusters(endpoints: Iterable[Endpoint], sockets: Sockets, settings: GatewaySettings, version: str) -> Json:
@@ -185,6 +201,7 @@ def _host(name: str, domains: Sequence[str], routes: Sequence[Json], settings: G
         "name": name,
         "domains": list(domains),
         "routes": [*_guard(settings.token), *routes],
+        "request_body_buffer_limit": parts.RETRIED_BYTES,
         "request_headers_to_remove": [TOKEN_HEADER, "authorization", "cookie"],
     }
 
@@ -225,22 +242,32 @@ def shadow_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, vers
     return _table(SHADOW, [{"name": SHADOW, "domains": ["*"], "routes": routes}], version)
 
 
-def static(endpoints: Sequence[Endpoint], sockets: Sockets, settings: GatewaySettings) -> Json:
-    """One static document, for an Envoy whose endpoints do not change while it runs.
+def watched(endpoints: Iterable[Endpoint], sockets: Sockets, settings: GatewaySettings) -> dict[str, Json]:
+    """The documents that Envoy watches, by kind; each has a hash of its content as its version."""
+    served = list(endpoints)
+    return {
+        "cds": versioned(clusters(served, sockets, settings, "")),
+        "shadow": versioned(shadow_routes(served, settings, "")),
+        "edge": versioned(edge_routes(served, settings, "")),
+    }
 
-    ``envoy --mode validate`` checks this one, since it does not load watched documents.
-    """
+
+def versioned(document: Json) -> Json:
+    """The document with a version that is a hash of its content."""
+    content = json.dumps(document["resources"], sort_keys=True)
+    return document | {"version_info": hashlib.sha256(content.encode()).hexdigest()[:16]}
+
+
+def static(endpoints: Sequence[Endpoint], sockets: Sockets, settings: GatewaySettings) -> Json:
+    """One static document: ``envoy --mode validate`` does not load watched documents."""
     document = bootstrap(settings)
     del document["dynamic_resources"]
-    document["static_resources"]["clusters"] = _inlined(clusters(endpoints, sockets, settings, "static"))
-    edge, shadow = document["static_resources"]["listeners"]
-    for listener, routes in (
-        (edge, edge_routes(endpoints, settings, "static")),
-        (shadow, shadow_routes(endpoints, settings, "static")),
-    ):
-        manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
-        del manager["rds"]
-        manager["route_config"] = _inlined(routes)[0]
+    (edge,) = _inlined(edge_routes(endpoints, settings, "static"))
+    (shadow,) = _inlined(shadow_routes(endpoints, settings, "static"))
+    document["static_resources"] = {
+        "listeners": _listeners(settings, {"route_config": edge}, {"route_config": shadow}),
+        "clusters": _inlined(clusters(endpoints, sockets, settings, "static")),
+    }
     return document
 
 

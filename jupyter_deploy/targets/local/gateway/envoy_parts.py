@@ -9,8 +9,12 @@ Json = dict[str, Any]
 
 _TYPES = "type.googleapis.com/envoy.extensions"
 
-# Bodies up to this size can be retried.
-_BUFFER_BYTES = 32 * 1024 * 1024
+# What a connection may hold: the rest waits at its sender. Releases hold bodies, within a budget of their own.
+_BUFFER_BYTES = 1024 * 1024
+
+# Bodies up to this size are kept until the response, so that they can be retried.
+RETRIED_BYTES = 4 * 1024 * 1024
+_TOO_LARGE_TO_WAIT = 507  # Envoy's status for a longer body that arrives while there is no worker
 
 # The worker keeps idle connections longer (``serving/hosting/server.py``), so that always Envoy closes them: otherwise
 # a request could be lost on a connection that the worker is just closing.
@@ -21,8 +25,9 @@ _IDLE_SECONDS = 300
 _HEAD_SECONDS = 10
 _CONNECTIONS = 4096
 
-# Requests that wait for the restart of a worker are buffered, each up to _BUFFER_BYTES.
+# Requests that wait for the restart of a worker are buffered, each up to RETRIED_BYTES.
 _HEAP_BYTES = 1024 * 1024 * 1024
+_COUNTED_BYTES_EXPONENT = 20  # streams of a mebibyte and more are counted, and reset first
 
 # Windows of HTTP/2 clients: by default a connection can hold 256 MiB a stream.
 _STREAMS = 100
@@ -162,7 +167,7 @@ def tracing(url: str) -> Json:
 
 
 def overload() -> Json:
-    """Bounds on client connections, and no new requests while the gateway's memory is used up."""
+    """Bounds on client connections and memory: first the largest requests end, then no new ones are accepted."""
     monitors, heap = f"{_TYPES}.resource_monitors", "envoy.resource_monitors.fixed_heap"
     return {
         "resource_monitors": [
@@ -181,19 +186,22 @@ def overload() -> Json:
                 },
             },
         ],
+        "buffer_factory_config": {"minimum_account_to_track_power_of_two": _COUNTED_BYTES_EXPONENT},
         "actions": [
+            {
+                "name": "envoy.overload_actions.reset_high_memory_stream",
+                "triggers": [{"name": heap, "scaled": {"scaling_threshold": 0.7, "saturation_threshold": 0.95}}],
+            },
             {
                 "name": "envoy.overload_actions.stop_accepting_requests",
                 "triggers": [{"name": heap, "threshold": {"value": 0.95}}],
-            }
+            },
         ],
     }
 
 
-def edge_listener(
-    at: tuple[str, int], routes: Json, log: str, *, idle: float, arrival: float, traces: str | None = None
-) -> Json:
-    """The listener for clients, on the only TCP port.
+def edge_manager(routes: Json, log: str, *, idle: float, arrival: float, traces: str | None = None) -> Json:
+    """The connection manager of clients.
 
     Parameters
     ----------
@@ -219,7 +227,7 @@ def edge_listener(
     # Only predictions have a role, and only they go to the ledger.
     predictions = {"header_filter": {"header": {"name": "x-rollout-role", "present_match": True}}}
     fields = {**_LEDGER, "method": "%REQ(:METHOD)%", "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"}
-    manager: Json = {
+    return {
         "stat_prefix": "edge",
         "server_name": "nbdeploy",
         "use_remote_address": True,
@@ -243,10 +251,19 @@ def edge_listener(
         **routes,
         **({"tracing": tracing(traces)} if traces else {}),
     }
+
+
+def edge_listener(at: tuple[str, int], manager: Json) -> Json:
+    """The listener for clients, on the only TCP port."""
     address, port = at
     listener = _listener("edge", {"socket_address": {"address": address, "port_value": port}}, manager)
     # Otherwise a second Envoy of this user could bind the same port and take half of the requests.
     return {**listener, "enable_reuse_port": False}
+
+
+def own_listener(socket: str, manager: Json) -> Json:
+    """The listener for nbdeploy's own requests; clients cannot use up its connections."""
+    return {**_listener("own", pipe(socket), manager), "ignore_global_conn_limit": True}
 
 
 def shadow_listener(socket: str, routes: Json, log: str) -> Json:
@@ -325,6 +342,7 @@ def _local_replies() -> Json:
         431: "The headers are too large",
         503: "The release cannot be reached",
         504: "The release did not answer in time",
+        _TOO_LARGE_TO_WAIT: "The release restarts, and a request of this size does not wait for it",
     }
     mappers: list[Json] = []
     for status, title in titles.items():
@@ -340,8 +358,9 @@ def _local_replies() -> Json:
             },
             "body_format_override": _problem(title),
         }
-        if status == 503:
+        if status in (503, _TOO_LARGE_TO_WAIT):
             mapper["headers_to_add"] = [overwrite("retry-after", "1")]
+            mapper["status_code"] = 503
         mappers.append(mapper)
     return {"mappers": mappers, "body_format": _problem("The gateway refused the request")}
 

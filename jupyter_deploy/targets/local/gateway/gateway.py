@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
-import socket
 import subprocess
 import time
 from collections.abc import Iterable
@@ -18,16 +16,18 @@ from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.processes import passed_on
 from jupyter_deploy.domain.release.status import Counts
 from jupyter_deploy.system.home import private_folder, write_atomic
+from jupyter_deploy.targets.local import unix
 from jupyter_deploy.targets.local.naming import socket_of
 from jupyter_deploy.targets.local.releases.workers import tail
 from jupyter_deploy.targets.local.runtime import Runtime, read_json
 from jupyter_deploy.targets.local.settings import LocalSettings
-from jupyter_deploy.targets.local.supervisor.orphans import wait_until
+from jupyter_deploy.targets.local.supervisor.orphans import holder_of, wait_until
 from jupyter_deploy.targets.local.supervisor.supervisord import Program, Programs, Supervisor
 
 from . import admin as admin_says
 from . import envoy, envoy_names
 from .envoy_parts import Json
+from .port import free_port, listens
 from .token import make_token, token
 
 PROGRAM = "gateway"
@@ -38,6 +38,7 @@ ENVOY = "1.40"
 _CONFIRM_SECONDS = 10.0
 _REASON_SECONDS = 2.0
 _POLL_SECONDS = 0.002
+_ANSWER_SECONDS = 3.0
 _KINDS = ("cds", "shadow", "edge")
 
 _STATS = {
@@ -55,6 +56,7 @@ class Gateway:
         self._runtime = runtime
         self._supervisor = supervisor
         self._admin_socket = f"{runtime.path}/admin.sock"
+        self.own_socket = own_socket(runtime)
 
     def url(self, endpoint: str) -> str:
         """An endpoint's URL for clients of this machine."""
@@ -69,11 +71,17 @@ class Gateway:
         return any(state.alive for state in (programs or {}).get(PROGRAM, ()))
 
     def answers(self) -> bool:
-        """Whether an Envoy answers, with or without a supervisor."""
-        if not Path(self._admin_socket).exists():
+        """Whether this gateway, and no other process, answers on its socket and listens on its port."""
+        return unix.answers(self.own_socket, _ANSWER_SECONDS) and self._holds_port()
+
+    def _holds_port(self) -> bool:
+        return listens(holder_of(self._runtime, f"{PROGRAM}@0"), self._port())
+
+    def _displaced(self) -> bool:
+        """Whether another process took the port while Envoy was away."""
+        if self._holds_port() or free_port(self._port()):
             return False
-        with self._admin() as admin:
-            return bool(admin_says.document_stats(admin, _STATS.values()))
+        return not self._holds_port()  # Envoy may just have bound it
 
     def apply(self, endpoints: Iterable[Endpoint]) -> None:
         """Put exactly these endpoints into force; returns when Envoy has confirmed it.
@@ -88,12 +96,12 @@ class Gateway:
         documents = self._render(endpoints)
         before = {kind: read_json(self._document(kind)) for kind in _KINDS}
         try:
-            if not self.running():
+            if not self.running() or self._displaced():
                 self._start(documents)
                 return
             steps = {
-                "cds": _versioned(_with_clusters_of(before["cds"], documents["cds"])),
-                "shadow": _versioned(_with_routes_of(before["shadow"], documents["shadow"])),
+                "cds": envoy.versioned(_with_clusters_of(before["cds"], documents["cds"])),
+                "shadow": envoy.versioned(_with_routes_of(before["shadow"], documents["shadow"])),
                 "edge": documents["edge"],
             }
             with self._admin() as admin:
@@ -249,17 +257,14 @@ class Gateway:
             for endpoint in served
             for tag in endpoint.traffic.tags()
         }
-        return {
-            "cds": _versioned(envoy.clusters(served, paths, settings, "")),
-            "shadow": _versioned(envoy.shadow_routes(served, settings, "")),
-            "edge": _versioned(envoy.edge_routes(served, settings, "")),
-        }
+        return envoy.watched(served, paths, settings)
 
     def _envoy_settings(self, port: int) -> envoy.GatewaySettings:
         base = self._runtime.path
         return envoy.GatewaySettings(
             port=port,
             admin_socket=self._admin_socket,
+            own_socket=str(self.own_socket),
             shadow_socket=f"{base}/shadow.sock",
             xds=f"{base}/xds",
             edge_log=str(self._settings.edge_ledger.absolute()),
@@ -288,12 +293,17 @@ class Gateway:
         """A free port: the last one, so that URLs stay; else the next free one from the configured port on."""
         first = self._settings.port
         candidates = [self._port(), *range(first, min(first + 100, 65536)), 0]
-        port = next(candidate for candidate in map(_free, candidates) if candidate and candidate not in taken)
+        port = next(candidate for candidate in map(free_port, candidates) if candidate and candidate not in taken)
         remember(self._settings, configured=first, port=port)
         return port
 
     def _admin(self) -> admin_says.Admin:
         return admin_says.Admin(self._admin_socket)
+
+
+def own_socket(runtime: Runtime) -> Path:
+    """The gateway's socket for nbdeploy's own requests, which no other user can take."""
+    return runtime.path / "edge.sock"
 
 
 def remember(settings: LocalSettings, **values: str | int) -> None:
@@ -337,25 +347,6 @@ def _version(binary: str) -> str:
         output = ""
     match = re.search(r"/(\d+\.\d+\.\d+)", output)
     return match[1] if match else ""
-
-
-def _free(port: int) -> int | None:
-    """``port`` if it can be bound (0: any that can)."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As Envoy does: closing connections of the last Envoy do not count.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-            probe.listen(1)  # Linux lets two sockets bind a port until one listens
-        except OSError:
-            return None
-        return int(probe.getsockname()[1])
-
-
-def _versioned(document: Json) -> Json:
-    """The document with a version that is a hash of its content."""
-    content = json.dumps(document["resources"], sort_keys=True)
-    return document | {"version_info": hashlib.sha256(content.encode()).hexdigest()[:16]}
 
 
 def _with_clusters_of(old: Json, new: Json) -> Json:

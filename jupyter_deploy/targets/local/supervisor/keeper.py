@@ -9,6 +9,7 @@ the logs, and enforces memory limits (``limits``).
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import shutil
@@ -34,6 +35,8 @@ def main(runtime: Runtime, logs: Path) -> None:
     """Watch until the supervisor has ended, and start another one unless everything was stopped."""
     supervisor = Supervisor(runtime, logs)
     supervisor.keeper_ready.touch(mode=0o600)
+    with suppress(OSError):  # systemd-tmpfiles does not clean a locked directory (tmpfiles.d)
+        fcntl.flock(os.open(runtime.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), fcntl.LOCK_SH)
     rotated = looked = time.monotonic()
     while _answers(supervisor):
         if _ended(runtime):
@@ -51,13 +54,16 @@ def main(runtime: Runtime, logs: Path) -> None:
 
 
 def _resumed(runtime: Runtime, supervisor: Supervisor) -> bool:
-    """Start another supervisor unless everything was stopped or one runs already; False: try again."""
-    with runtime.lock():
-        try:
+    """Start another supervisor unless everything was stopped or one runs already; False: try again.
+
+    If the runtime directory was removed, ``identities`` finds this process and ends it.
+    """
+    try:
+        with runtime.lock():
             if supervisor.interrupted():
                 supervisor.ensure()
-        except (TargetError, OSError, subprocess.SubprocessError):  # also a full disk: no other process tries again
-            return False
+    except (TargetError, OSError, subprocess.SubprocessError):  # also a full disk: no other process tries again
+        return False
     return True
 
 

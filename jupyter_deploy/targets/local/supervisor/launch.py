@@ -21,6 +21,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 _POLL_SECONDS = 0.2
@@ -46,6 +47,7 @@ def begin(plan: dict[str, Any], path: Path, *, supervisor: str | None = None) ->
     """Take the lock, the log and the limits of the plan's process; ``supervisor``: see ``_hold``."""
     _write_to(plan["log"])
     _hold(Path(plan["hold"]), plan["stop_seconds"], supervisor)
+    _identify(Path(plan["identity"]))
     _count(Path(plan["ready"]), path.with_suffix(".starts"), plan["retries"])
     _open_files()
     limits = plan.get("limits")
@@ -145,6 +147,18 @@ def _hold(path: Path, stop_seconds: float, supervisor: str | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
+def _identify(path: Path) -> None:
+    """Write this process's identity, which finds it also without the runtime directory (see ``identities``)."""
+    with suppress(OSError, ImportError):  # a full disk; without /proc the mark needs another library
+        processes = _by_path(Path(__file__).parents[3] / "system" / "processes.py")
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            os.write(file, f"{os.getpid()} {processes.process_mark(os.getpid())}\n".encode())
+        finally:
+            os.close(file)
+
+
 def _orphaned(supervisor: str | None) -> bool:
     if supervisor is None:
         return False
@@ -227,13 +241,19 @@ def _count(ready: Path, starts: Path, retries: int) -> None:
 
 def _bind(limits: dict[str, Any], name: str, state: Path) -> None:
     """Apply the limits to this process, and write them to ``state``."""
-    spec = importlib.util.spec_from_file_location("limits", Path(__file__).parents[1] / "releases" / "limits.py")
-    if spec is None or spec.loader is None:
-        raise ImportError("limits.py is missing")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = _by_path(Path(__file__).parents[1] / "releases" / "limits.py")
     enforced = module.enforce(limits["memory"], limits["cpu"], name)
     state.write_text(json.dumps(enforced), encoding="utf-8")
+
+
+def _by_path(file: Path) -> ModuleType:
+    """Import a module of this package that uses only the standard library."""
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} is missing")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _open_files() -> None:

@@ -36,10 +36,11 @@ def end_orphans(runtime: Runtime, program: str = "*", *, adoptable: bool = True)
             # Without a lock the process id may belong to another process by now.
             if (held and adoptable) or (not held and f"{runtime.path}/" in _command_line(pid)):
                 pids.append(pid)
-    _end(pids)
+    end_processes(pids)
 
 
-def _end(pids: Iterable[int]) -> None:
+def end_processes(pids: Iterable[int]) -> None:
+    """End processes with their groups: SIGTERM, and after five seconds SIGKILL."""
     left = [pid for pid in pids if pid > 1]
     for number in (signal.SIGTERM, signal.SIGKILL):
         for pid in left:
@@ -88,6 +89,15 @@ def clear(runtime: Runtime, program: str = "*") -> None:
                 left.append(f"{shlex.join(command)}: {reason}")
     if left:
         raise TargetError("a container could not be ended", "end it by hand, and repeat the command", "\n".join(left))
+
+
+def holder_of(runtime: Runtime, process: str) -> int:
+    """The process id of a running process such as ``gateway@0``; 0: it does not run."""
+    path = runtime.path / "pids" / process
+    with suppress(OSError, ValueError, IndexError):
+        if _held(path):
+            return int(path.read_text().split()[0])
+    return 0
 
 
 def _held(path: Path) -> bool:

@@ -33,7 +33,8 @@ from jupyter_deploy.system.home import private_folder, write_atomic
 from jupyter_deploy.targets.local.releases import limits
 from jupyter_deploy.targets.local.runtime import Runtime
 
-from . import launch
+from . import configuration, launch
+from .identities import SUPERVISOR, Identities
 from .orphans import clear, end_orphans, forget, wait_until
 from .rpc import UnixTransport
 
@@ -115,6 +116,7 @@ class Supervisor:
         self._runtime = runtime
         self._logs = logs
         self._socket = runtime.path / "supervisor.sock"
+        self.identities = Identities(logs.parent)
 
     def alive(self) -> bool:
         """Whether the supervisor runs. Raises TargetError if it runs and does not answer."""
@@ -125,7 +127,12 @@ class Supervisor:
         return True
 
     def ensure(self) -> None:
-        """Start the supervisor unless it runs; it adopts the processes of an earlier one."""
+        """Start the supervisor unless it runs; it adopts the processes of an earlier one.
+
+        Processes of a runtime directory that was removed cannot be adopted: they end first.
+        """
+        if not self._configuration.exists():
+            self.identities.end()
         if self.alive():
             return
         end_orphans(self._runtime, adoptable=False)
@@ -151,6 +158,7 @@ class Supervisor:
                 f"the supervisor did not start within {_START_SECONDS:g} s", "try again when the machine is less busy"
             ) from error
         if started.returncode == 0 and wait_until(self.alive, _ANSWER_SECONDS):
+            self.identities.write(f"{SUPERVISOR}@0", int(self._call("getPID")))
             return
         raise TargetError(
             "the supervisor did not start",
@@ -161,6 +169,10 @@ class Supervisor:
     def interrupted(self) -> bool:
         """Whether the supervisor was killed: it does not run, and its configuration still exists."""
         return self._configuration.exists() and not self.alive()
+
+    def damaged(self) -> bool:
+        """Whether the supervisor runs and its files were removed."""
+        return not self._configuration.exists() and self.alive()
 
     def add(self, program: Program, begin: Callable[[Path], object] = lambda _: None) -> None:
         """Run a program in place of one of the same name.
@@ -198,6 +210,7 @@ class Supervisor:
         self._ini(name).unlink(missing_ok=True)
         forget(self._runtime, name)  # a process that still waited for adoption
         clear(self._runtime, name)
+        self.identities.forget(name)
         for path in (self._runtime.path / "programs").glob(f"{name}@*"):
             if path.suffix == ".limits":
                 limits.undo(path)
@@ -308,7 +321,10 @@ class Supervisor:
             write_atomic(path, json.dumps(self._plan(program, number)))
             interpreter = [sys.executable, "-I", "-S", str(Path(launch.__file__).absolute()), str(path)]
             write_atomic(path.with_suffix(""), f"exec {shlex.join(interpreter)}\n")
-        write_atomic(self._ini(program.name), self._ini_text(program))
+        text = configuration.program_text(
+            self._runtime.path, program.name, processes=len(program.commands), stop_seconds=program.stop_seconds
+        )
+        write_atomic(self._ini(program.name), text)
 
     def _plan_path(self, name: str, number: int) -> Path:
         return self._runtime.path / "programs" / f"{name}@{number}.json"
@@ -320,6 +336,7 @@ class Supervisor:
             "environment": dict(program.environment),
             "folder": str(program.folder),
             "hold": f"{self._runtime.path}/pids/{program.name}@{number}",
+            "identity": str(self.identities.path(f"{program.name}@{number}").absolute()),
             "log": str(self.log(program.name, number).absolute()),
             "ready": program.ready[number],
             "retries": program.retries,
@@ -338,53 +355,7 @@ class Supervisor:
         link = self._runtime.path / "logs"
         link.unlink(missing_ok=True)
         link.symlink_to(self._logs.absolute())
-        base = self._runtime.path
-        write_atomic(
-            self._configuration,
-            "\n".join(
-                [
-                    "[supervisord]",
-                    f"logfile={base}/logs/supervisord.log",
-                    "logfile_maxbytes=1MB",
-                    "logfile_backups=1",
-                    f"pidfile={base}/supervisord.pid",
-                    f"childlogdir={base}",
-                    "umask=077",
-                    "[unix_http_server]",
-                    f"file={self._socket}",
-                    "chmod=0700",
-                    "[rpcinterface:supervisor]",
-                    "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
-                    "[include]",
-                    f"files={base}/conf.d/*.ini",
-                    "",
-                ]
-            ),
-        )
-
-    def _ini_text(self, program: Program) -> str:
-        base = self._runtime.path
-        return "\n".join(
-            [
-                f"[program:{program.name}]",
-                f"command=/bin/sh {base}/programs/{program.name}@%(process_num)d",
-                "process_name=%(process_num)d",
-                f"numprocs={len(program.commands)}",
-                f"directory={base}/empty",
-                "autostart=true",
-                # Restart at once, until launch gives up: it counts failed starts, which supervisord cannot.
-                "autorestart=unexpected",
-                f"exitcodes={launch.GIVEN_UP}",
-                "startsecs=0",
-                "stopsignal=TERM",
-                f"stopwaitsecs={program.stop_seconds}",
-                "stopasgroup=true",
-                "killasgroup=true",
-                "redirect_stderr=true",
-                "stdout_logfile=NONE",  # each process writes its log itself, see launch
-                "",
-            ]
-        )
+        write_atomic(self._configuration, configuration.supervisor_text(self._runtime.path, self._socket))
 
 
 def _by_name(infos: Iterable[Mapping[str, Any]]) -> Programs:

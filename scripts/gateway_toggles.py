@@ -110,7 +110,7 @@ class ComposedGateway:
         """Replace the gateway's file as ``nbdeploy compose`` does; returns the version of the new routes."""
         served = Traffic.model_validate({"stable": f"{NAME}:aaa", **traffic})
         endpoint = Endpoint(name=NAME, revision=1, releases=tuple(self._releases.values()), traffic=served)
-        sockets = {(NAME, one.tag): [self._socket(one.version)] for one in self._releases.values()}
+        sockets = {(NAME, one.tag): self._socket(one.version) for one in self._releases.values()}
         documents = {
             "bootstrap": envoy.bootstrap(self._settings),
             **envoy.watched([endpoint], sockets, self._settings),

@@ -243,6 +243,14 @@ def test_variants_of_the_json_type_are_accepted(front, content_type):
     assert predict(front, '{"instances": [1]}', content_type=content_type).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/predict", "/metadata", "/livez"])
+def test_a_request_with_two_hosts_is_refused(front, path):
+    method = "POST" if path == "/predict" else "GET"
+    response = ask(front, method, path, headers=[("host", "a"), ("host", "b"), ("content-type", "application/json")])
+    assert problem(response, 400)
+    assert response.json()["detail"] == "the request has several Host headers; send one"
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
 def test_the_model_is_called_with_post_only(front, records, method):
     response = ask(front, method, "/predict")

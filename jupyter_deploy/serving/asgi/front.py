@@ -106,6 +106,7 @@ class Front:
         stamps = [(b"x-request-id", context.request_id.encode("latin-1")), (b"x-model-version", release.encode())]
         path = _path(scope)
         try:
+            _require_one_host(context, scope)
             protocol = self._protocol_at(model, path)
             match path:
                 case _ if protocol is not None:
@@ -224,6 +225,12 @@ def _freeze_on_startup(send: Send) -> Send:
         await send(message)
 
     return send_frozen
+
+
+def _require_one_host(context: RequestContext, scope: Scope) -> None:
+    repeated = len(context.headers) < len(scope["headers"])
+    if repeated and sum(name == b"host" for name, _ in scope["headers"]) > 1:
+        raise Problem(400, "the request has several Host headers; send one")
 
 
 def _path(scope: Scope) -> str:

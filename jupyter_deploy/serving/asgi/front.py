@@ -20,6 +20,7 @@ from .. import workplace
 from ..dispatch.outcome_sink import OutcomeSink
 from ..dispatch.predictor import Predictor
 from ..dispatch.request_queue import MAX_WAITING
+from ..output import copy_output
 from ..protocols import ProtocolAdapter, Protocols, health
 from ..snapshot import Model, current
 from ..telemetry import metrics
@@ -83,6 +84,7 @@ class Front:
         self._required = _required()
         configure_log_format()
         header_limit.install()
+        copy_output()
         self._predictor: Predictor | None = None
         self._protocols: Protocols | None = None
         self._feedback: Feedback | None = None

@@ -334,6 +334,13 @@ def test_requests_are_counted_by_status_and_role(front):
     assert "nbdeploy_records_lost_total" in text
 
 
+def test_the_metrics_name_the_release(front, model):
+    predict(front, '{"instances": [1]}')
+    name = model.tag.partition(":")[0]
+    line = f'nbdeploy_release_info{{endpoint="{name}",release="{model.tag}"}} 1.0'
+    assert line in ask(front, "GET", "/metrics").text.splitlines()
+
+
 def test_while_the_model_computes_the_service_answers_its_health(front):
     async def both():
         transport = httpx.ASGITransport(app=front)

@@ -146,6 +146,7 @@ class Front:
             sink = OutcomeSink(self._recorder(model), traced, required=self._required)
             self._predictor = Predictor(model, sink, max_body_bytes=self._max_body_bytes, max_waiting=self._max_waiting)
             self._protocols = Protocols(model, _endpoint_of(model))
+            metrics.name_release(_endpoint_of(model), model.tag)
         return self._protocols.adapter_at(path) if self._protocols is not None else None
 
     async def _predict(

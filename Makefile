@@ -4,6 +4,7 @@
 # make test-all  set up and run all tests; those of tests/unit, golden and faces under a newer Python too (DURATIONS=1)
 # make chaos  ten minutes of kill -9 under load (SEED=…, MINUTES=…)
 # make fuzz   ten thousand requests made of releases' own OpenAPI documents (SEED=…, CASES=…)
+# make hostile  a hundred thousand bodies with wrong bytes, and the workers that they cost (SEED=…, BODIES=…)
 # make soak   ten minutes at 70 % of capacity, with toggles and kills, and whether memory stays flat (SEED=…, MINUTES=…, SHARE=…)
 # make check  linters, types, import directions, prose, spelling, generated files
 # make lab    build JupyterLab's extension, which .venv's JupyterLab then has (reload its page)
@@ -17,7 +18,7 @@ IMAGES := podman uidmap nftables aardvark-dns skopeo cosign docker-registry mmde
 PYTEST := NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest
 DEMO := NBDEPLOY_HOME=$(CURDIR)/.demo/nbdeploy BENTOML_HOME=$(CURDIR)/.demo/bentoml
 
-.PHONY: demo down test test-all check check-python check-lab lab bench chaos fuzz soak screenshots setup docs clean
+.PHONY: demo down test test-all check check-python check-lab lab bench chaos fuzz hostile soak screenshots setup docs clean
 
 demo:
 	@scripts/setup.sh demo
@@ -70,6 +71,9 @@ chaos: setup
 
 fuzz: setup
 	@$(PYTHON) -m scripts.fuzz $(if $(SEED),--seed $(SEED)) --cases $(or $(CASES),10000)
+
+hostile: setup
+	@$(PYTHON) -m scripts.hostile $(if $(SEED),--seed $(SEED)) --bodies $(or $(BODIES),100000)
 
 soak: setup
 	@$(PYTHON) -m scripts.soak $(if $(SEED),--seed $(SEED)) $(if $(SHARE),--share $(SHARE)) --minutes $(or $(MINUTES),10)

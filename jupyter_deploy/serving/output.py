@@ -1,4 +1,8 @@
-"""Standard output and error of a process: write errors never fail a request, and a container writes JSON lines."""
+"""Standard output and error of a process: write errors never fail a request, and a container writes JSON lines.
+
+A served process prints to copies of both descriptors. A model may close the descriptors themselves; the next connection
+would then take their numbers, and what is printed, or the next ``close``, would go to that client.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,17 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
-_STDOUT = 1
+_STDOUT, _STDERR = 1, 2
 _MAX_LINE_BYTES = 64 * 1024
+
+# Numbers that a program which closes the first few descriptors leaves alone.
+_FIRST_COPY = 64
+
+# Copies of standard output and error by their numbers.
+_copies: dict[int, int] = {}
+
+_target = _STDOUT
+"""The descriptor of ``write_lines``."""
 
 _lock = threading.Lock()
 _shared_lock: int | None = None
@@ -81,11 +94,28 @@ def write_lines(lines: bytes) -> int:
             fcntl.lockf(_shared_lock, fcntl.LOCK_EX)
         try:
             while written < len(lines):
-                written += os.write(_STDOUT, lines[written:])
+                written += os.write(_target, lines[written:])
         finally:
             if _shared_lock is not None:
                 fcntl.lockf(_shared_lock, fcntl.LOCK_UN)
     return written
+
+
+def restore_output() -> None:
+    """Open standard output and error again if a model has closed them."""
+    for number, copy in _copies.items():
+        try:
+            fcntl.fcntl(number, fcntl.F_GETFD)
+        except OSError:
+            os.dup2(copy, number)
+
+
+def copy_output() -> None:
+    """Make the copies, unless they exist."""
+    for number in (_STDOUT, _STDERR):
+        if number not in _copies:
+            with contextlib.suppress(OSError):  # it is closed, or no other is free
+                _copies[number] = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, _FIRST_COPY)
 
 
 def share_output_lock() -> None:
@@ -97,9 +127,10 @@ def share_output_lock() -> None:
 
 def keep_writing() -> None:
     """Make ``print`` and ``sys.stderr`` drop output that cannot be written, instead of raising."""
+    copy_output()
     if not _redirected:
         for number, name in ((1, "stdout"), (2, "stderr")):
-            setattr(sys, name, _text(io.BufferedWriter(_LenientFile(number, "w", closefd=False))))
+            setattr(sys, name, _text(io.BufferedWriter(_LenientFile(_copies.get(number, number), "w", closefd=False))))
 
 
 _redirected = False
@@ -107,10 +138,12 @@ _redirected = False
 
 def redirect_output(*, as_json: bool) -> None:
     """Send all output of this process to standard output, as JSON lines or unchanged; permanent."""
-    global _redirected  # noqa: PLW0603 - sys.stdout belongs to the process
+    global _redirected, _target  # noqa: PLW0603 - sys.stdout belongs to the process
     _redirected = True
+    copy_output()
+    _target = _copies.get(_STDOUT, _STDOUT)
     for name, level in (("stdout", "info"), ("stderr", "warning")):
-        raw = _JsonLines(name, level) if as_json else _LenientFile(_STDOUT, "w", closefd=False)
+        raw = _JsonLines(name, level) if as_json else _LenientFile(_target, "w", closefd=False)
         setattr(sys, name, _text(io.BufferedWriter(raw)))
 
 

@@ -21,13 +21,14 @@ from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 
 SERVICE = """
-from serving import Front, load
+from serving import Front, keep_writing, load
 from serving.standalone import fallback_app
 
 load({path!r}, digest={digest!r})
 
 
 def app():
+    keep_writing()
     return Front(fallback_app)
 """
 

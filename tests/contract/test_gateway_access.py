@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
+import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -67,6 +69,45 @@ def test_a_page_with_a_rebound_name_reaches_no_release(serving: tuple[Stage, End
     assert "NBDEPLOY_HOSTS" in answer.json()["detail"]
     assert httpx.get(f"{url}/metadata", headers={"host": host}, trust_env=False).status_code == 421
     assert len(stage.seen("aaa")) == before
+
+
+def raw_answer(url: str, head: str) -> tuple[int, dict[str, str]]:
+    """Return the status and the document that the gateway sends to a request of this head without a body."""
+    parts = urlsplit(url)
+    with socket.create_connection((str(parts.hostname), parts.port or 80), 20) as connection:
+        connection.sendall(f"{head}\r\nconnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    headers, _, body = answer.partition(b"\r\n\r\n")
+    return int(headers.split(b" ")[1]), json.loads(body)
+
+
+@pytest.mark.parametrize("second", ["127.0.0.1", "evil.example.org", "gpu7.lab.example.org"])
+def test_a_request_with_two_hosts_is_refused(serving: tuple[Stage, Endpoint, str], second: str) -> None:
+    path = urlsplit(serving[2]).path
+    for hosts in (("127.0.0.1", second), (second, "127.0.0.1")):
+        lines = [f"GET {path}/metadata HTTP/1.1", *(f"host: {host}" for host in hosts)]
+        status, document = raw_answer(serving[2], "\r\n".join(lines))
+        assert (status, document["detail"]) == (400, "the request has several Host headers; send one")
+
+
+@pytest.mark.parametrize(
+    ("head", "status", "reason"),
+    [
+        ("GET / HTTP/1.1", 400, "missing_host_header"),
+        ("GET /%00 HTTP/1.1\r\nhost: 127.0.0.1", 400, "path_normalization_failed"),
+        ("GET / HTTP/1.1\r\nhost: 127.0.0.1\r\nbad name: x", 400, "http1.codec_error"),
+        ("OPTIONS * HTTP/1.1\r\nhost: 127.0.0.1", 404, "unknown endpoint"),
+        ("CONNECT 127.0.0.1:80 HTTP/1.1\r\nhost: 127.0.0.1", 404, "unknown endpoint"),
+        ("GET / HTTP/1.0\r\nhost: 127.0.0.1", 426, "low_version"),
+        ("GET / HTTP/1.1\r\nhost: 127.0.0.1\r\ntransfer-encoding: gzip", 501, "http1.invalid_transfer_encoding"),
+    ],
+)
+def test_each_refusal_of_the_gateway_has_a_reason(
+    serving: tuple[Stage, Endpoint, str], head: str, status: int, reason: str
+) -> None:
+    code, document = raw_answer(serving[2], head)
+    assert code == status
+    assert document["detail"].endswith(reason)
 
 
 def test_a_release_sees_no_cookie_and_no_credentials(serving: tuple[Stage, Endpoint, str]) -> None:

@@ -243,6 +243,14 @@ def test_variants_of_the_json_type_are_accepted(front, content_type):
     assert predict(front, '{"instances": [1]}', content_type=content_type).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/predict", "/metadata", "/livez"])
+def test_a_request_with_two_hosts_is_refused(front, path):
+    method = "POST" if path == "/predict" else "GET"
+    response = ask(front, method, path, headers=[("host", "a"), ("host", "b"), ("content-type", "application/json")])
+    assert problem(response, 400)
+    assert response.json()["detail"] == "the request has several Host headers; send one"
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
 def test_the_model_is_called_with_post_only(front, records, method):
     response = ask(front, method, "/predict")
@@ -339,6 +347,13 @@ def test_requests_are_counted_by_status_and_role(front):
     assert 'nbdeploy_requests_total{role="canary",status="200"}' in text
     assert "nbdeploy_request_seconds_bucket" in text
     assert "nbdeploy_records_lost_total" in text
+
+
+def test_the_metrics_name_the_release(front, model):
+    predict(front, '{"instances": [1]}')
+    name = model.tag.partition(":")[0]
+    line = f'nbdeploy_release_info{{endpoint="{name}",release="{model.tag}"}} 1.0'
+    assert line in ask(front, "GET", "/metrics").text.splitlines()
 
 
 def test_while_the_model_computes_the_service_answers_its_health(front):

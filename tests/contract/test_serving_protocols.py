@@ -118,6 +118,8 @@ X = {"name": "input-0", "datatype": "FP32", "shape": [1, 2]}
         (X | {"shape": [2**64, 1]}, b"", None, "must have a shape"),
         (X | {"shape": [-1, 2]}, b"", None, "must have a shape"),
         (X | {"shape": [10**12, 0]}, b"", None, "rows without elements"),
+        (X | {"shape": [0, 2**62]}, b"", None, "is too large"),
+        (X | {"shape": [0, 2**31, 2**31]}, b"", None, "is too large"),
         (X | {"datatype": "BYTES"}, b"\xff\xff\xff\xff", None, "ends within an element"),
         (X | {"datatype": "BYTES"}, b"\x01\0", None, "ends within the length"),
         (X | {"datatype": "BYTES"}, b"\x01\0\0\0\xff", None, "not UTF-8"),

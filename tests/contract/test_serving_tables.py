@@ -15,6 +15,8 @@ import pytest
 from protocol_models import FRAME, MODELS, ROWS, ask, front_of
 
 from jupyter_deploy.serving.protocols import columnar
+from jupyter_deploy.serving.protocols.parquet_pages import announced_in_pages
+from tests.hostile_bodies import unreadable_column
 
 STREAM, FILE, PARQUET = (f"application/vnd.apache.{kind}" for kind in ("arrow.stream", "arrow.file", "parquet"))
 
@@ -148,29 +150,60 @@ def test_invalid_values_of_a_table_are_named_by_row_and_feature(fronts, columns,
     assert words in response.json()["detail"]
 
 
+@pytest.mark.parametrize(("name", "column"), [("frame", "age"), ("list", "text")])
+def test_a_value_without_a_python_object_is_named_by_row_and_feature(fronts, name, column):
+    moments = pa.array([0, 2**62], pa.timestamp("s"))
+    table = TABLE.set_column(0, column, moments) if name == "frame" else pa.table({column: moments})
+    response = post(fronts[name], stream(table), STREAM)
+    assert response.status_code == 422
+    assert f"instances.1.{column}: is not a value that can be read" in response.json()["detail"]
+
+
 def test_a_repeated_column_is_refused(fronts):
     twice = pa.Table.from_arrays([TABLE["age"], TABLE["age"]], names=["age", "age"])
     response = post(fronts["frame"], stream(twice), STREAM)
     assert (response.status_code, "the column 'age' is repeated" in response.text) == (422, True)
 
 
-def test_without_pyarrow_the_error_names_the_remedy(fronts, monkeypatch):
+def with_pyarrow(monkeypatch, installed):
+    """Let another version of pyarrow be installed, or none."""
     real = importlib.metadata.version
-    for old in (None, "13.0.0"):
-        columnar._version.cache_clear()
 
-        def version(name, old=old):
-            if name != "pyarrow":
-                return real(name)
-            if old is None:
-                raise importlib.metadata.PackageNotFoundError(name)
-            return old
+    def version(name):
+        if name != "pyarrow":
+            return real(name)
+        if installed is None:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return installed
 
-        monkeypatch.setattr(importlib.metadata, "version", version)
-        response = post(fronts["frame"], *reversed(BODIES["pyarrow stream"]))
-        assert response.status_code == 415
-        assert "install pyarrow in the notebook's environment and deploy again" in response.json()["detail"]
-        assert ask(fronts["frame"], "POST", "/predict", json={"instances": FRAME.to_dict("records")}).status_code == 200
+    columnar._version.cache_clear()
+    monkeypatch.setattr(importlib.metadata, "version", version)
+
+
+@pytest.mark.parametrize(
+    ("installed", "body", "least"),
+    [
+        (None, "pyarrow stream", "14.0.1"),
+        ("13.0.0", "pandas feather", "14.0.1"),
+        (None, "pandas parquet", "19.0.1"),
+        ("18.1.0", "pandas parquet", "19.0.1"),
+    ],
+)
+def test_without_pyarrow_the_error_has_the_line_that_installs_it(fronts, monkeypatch, installed, body, least):
+    with_pyarrow(monkeypatch, installed)
+    response = post(fronts["frame"], *reversed(BODIES[body]))
+    assert response.status_code == 415
+    install = f"run `pip install 'pyarrow>={least}'` in the notebook's environment and deploy again"
+    assert install in response.json()["detail"]
+    assert ask(fronts["frame"], "POST", "/predict", json={"instances": FRAME.to_dict("records")}).status_code == 200
+    columnar._version.cache_clear()
+
+
+def test_an_answer_in_a_table_needs_pyarrow_too(fronts, monkeypatch):
+    with_pyarrow(monkeypatch, "18.1.0")
+    body = {"instances": FRAME.to_dict("records")}
+    for accept, status in ((PARQUET, 415), (STREAM, 200)):
+        assert ask(fronts["frame"], "POST", "/predict", json=body, headers={"accept": accept}).status_code == status
     columnar._version.cache_clear()
 
 
@@ -229,6 +262,46 @@ def test_columns_of_unsupported_types_are_named(fronts, kind, table):
     response = post(fronts["frame"], content, kind)
     assert response.status_code == 422
     assert "age: is a column of" in response.json()["detail"]
+
+
+def test_malformed_metadata_of_a_parquet_column_get_a_400(fronts):
+    response = post(fronts["frame"], unreadable_column(), PARQUET)
+    assert response.status_code == 400
+    assert "the body is not Parquet: Definition level histogram size mismatch" in response.json()["detail"]
+
+
+def test_a_dictionary_whose_values_have_a_type_that_pyarrow_lacks_gets_a_400(fronts):
+    table = pa.table({"sex": pa.array(["F", "M"], pa.large_string()).dictionary_encode()})
+    content = stream(table)
+    large_text, months = 20, 11  # numbers of Schema.fbs
+    places = [at for at, byte in enumerate(content[:600]) if byte == large_text]
+    changed = [content[:at] + bytes([months]) + content[at + 1 :] for at in places]
+    answers = {post(fronts["frame"], one, STREAM).json()["detail"][:60] for one in changed}
+    assert any("is not an Arrow IPC stream: 21" in detail for detail in answers)
+
+
+@pytest.mark.parametrize(
+    ("table", "options"),
+    [
+        ({"sex": ["x" * 100_000] * 1000}, {"use_dictionary": False, "column_encoding": "DELTA_BYTE_ARRAY"}),
+    ],
+)
+def test_parquet_pages_that_multiply_their_bytes_are_refused(fronts, table, options):
+    content = saved(lambda sink: pq.write_table(pa.table(table), sink, **options))
+    response = post(fronts["frame"], content, PARQUET)
+    assert response.status_code == 400
+    assert "the encoding DELTA_BYTE_ARRAY" in response.json()["detail"]
+
+
+def test_declared_sizes_of_parquet_pages_are_counted_in_every_layout():
+    numbers = pa.table({"a": np.arange(5000.0), "b": [f"{number % 7}" for number in range(5000)]})
+    for options in ({}, {"compression": "zstd"}, {"row_group_size": 100}, {"data_page_size": 500},
+                    {"data_page_version": "2.0"}, {"use_dictionary": False}):  # fmt: skip
+        content = saved(lambda sink, options=options: pq.write_table(numbers, sink, **options))
+        about = pq.ParquetFile(pa.BufferReader(content)).metadata
+        chunks = [about.row_group(at).column(column) for at in range(about.num_row_groups) for column in range(2)]
+        with_headers = sum(chunk.total_uncompressed_size for chunk in chunks)
+        assert 0.6 * with_headers < announced_in_pages(content) < with_headers
 
 
 @pytest.mark.parametrize(("kind", "content"), [(STREAM, b""), (STREAM, b"x" * 100), (FILE, b"x"), (PARQUET, b"PAR1"),

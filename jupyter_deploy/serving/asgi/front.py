@@ -20,6 +20,7 @@ from .. import workplace
 from ..dispatch.outcome_sink import OutcomeSink
 from ..dispatch.predictor import Predictor
 from ..dispatch.request_queue import MAX_WAITING
+from ..output import copy_output
 from ..protocols import ProtocolAdapter, Protocols, health
 from ..snapshot import Model, current
 from ..telemetry import metrics
@@ -83,6 +84,7 @@ class Front:
         self._required = _required()
         configure_log_format()
         header_limit.install()
+        copy_output()
         self._predictor: Predictor | None = None
         self._protocols: Protocols | None = None
         self._feedback: Feedback | None = None
@@ -106,6 +108,7 @@ class Front:
         stamps = [(b"x-request-id", context.request_id.encode("latin-1")), (b"x-model-version", release.encode())]
         path = _path(scope)
         try:
+            _require_one_host(context, scope)
             protocol = self._protocol_at(model, path)
             match path:
                 case _ if protocol is not None:
@@ -143,6 +146,7 @@ class Front:
             sink = OutcomeSink(self._recorder(model), traced, required=self._required)
             self._predictor = Predictor(model, sink, max_body_bytes=self._max_body_bytes, max_waiting=self._max_waiting)
             self._protocols = Protocols(model, _endpoint_of(model))
+            metrics.name_release(_endpoint_of(model), model.tag)
         return self._protocols.adapter_at(path) if self._protocols is not None else None
 
     async def _predict(
@@ -224,6 +228,12 @@ def _freeze_on_startup(send: Send) -> Send:
         await send(message)
 
     return send_frozen
+
+
+def _require_one_host(context: RequestContext, scope: Scope) -> None:
+    repeated = len(context.headers) < len(scope["headers"])
+    if repeated and sum(name == b"host" for name, _ in scope["headers"]) > 1:
+        raise Problem(400, "the request has several Host headers; send one")
 
 
 def _path(scope: Scope) -> str:

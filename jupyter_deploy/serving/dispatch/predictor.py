@@ -13,6 +13,7 @@ from typing import Any
 from ..asgi import body
 from ..asgi.messages import Receive, RequestContext, Response, Sendable
 from ..asgi.problems import Problem
+from ..output import restore_output
 from ..protocols import Events, ProtocolAdapter, Request, packed, unpacked
 from ..role import in_role
 from ..snapshot import Model
@@ -246,7 +247,10 @@ class Predictor:
         batch = self._model.decoder.batch(parsed_requests)
         with in_role(requests[0].context.role):
             began, used = time.perf_counter(), time.thread_time()
-            native = self._model.call_native(batch)
+            try:
+                native = self._model.call_native(batch)
+            finally:
+                restore_output()
             ended, used = time.perf_counter(), time.thread_time() - used
         for pending in requests:
             pending.model_call = (began, ended, rows)

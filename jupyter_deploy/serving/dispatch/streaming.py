@@ -9,6 +9,7 @@ import msgspec
 
 from ..asgi.body import ClientGone
 from ..asgi.messages import Response
+from ..output import restore_output
 from ..protocols import Events, packed
 from ..role import in_role
 from ..snapshot import Model
@@ -35,6 +36,7 @@ def stream_events(
     try:
         (arguments,) = model.decoder.batch([parsed])
         with in_role(context.role), model.yielding(arguments) as (yields, answer):
+            restore_output()
             if not yields:
                 predictions = strict_json([answer], 1)
                 whole = packed(pending.protocol.answer(parsed, [answer], predictions, pending.request), pending.request)
@@ -42,6 +44,7 @@ def stream_events(
             for item in answer:
                 if events.disconnected or context.abandoned:
                     break
+                restore_output()
                 items.append(to_json(item))
                 events.put(items[-1])
     except BaseException as error:  # noqa: BLE001 - a model may raise anything, even SystemExit

@@ -14,6 +14,7 @@ from ..asgi.body import too_large
 from ..asgi.problems import Problem
 from .arrow_messages import announced, announced_in_file
 from .media_types import FILE, PARQUET
+from .parquet_pages import announced_in_pages
 
 _TYPES = pa.types
 
@@ -47,7 +48,7 @@ def table_in(content: bytes, kind: str, limit: int) -> pa.Table:
     except Problem:
         raise
     # The errors that pyarrow raises for malformed bytes.
-    except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
+    except (pa.ArrowException, LookupError, OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
         raise Problem(
             400, f"the body is not {name}: {str(error).splitlines()[0][:200] if str(error) else error}"
         ) from error
@@ -95,21 +96,27 @@ def _until_end(messages: Any) -> Iterator[Any]:
 def _parquet(content: bytes, limit: int) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     from pyarrow import parquet
 
-    # Texts keep their dictionary until their decoded length is known.
+    # Objects for the metadata of a row group or a column are not made: if it is malformed, they end the process.
     source = pa.BufferReader(content)
-    schema = parquet.read_schema(source)
-    for field in schema:
+    file = parquet.ParquetFile(source)
+    if announced_in_pages(content) > limit:
+        raise too_large(limit)
+    columns, texts, widths = file.schema, [], 0
+    for at, field in enumerate(file.schema_arrow):
         if _TYPES.is_nested(field.type):
             raise _other_type(field.name, field.type, "lists in Parquet are not supported; send Arrow")
-    texts = [field.name for field in schema if _is_text(field.type)]
-    source.seek(0)
-    file = parquet.ParquetFile(source, read_dictionary=texts)
-    about = file.metadata
-    groups = [about.row_group(at) for at in range(about.num_row_groups)]
-    unpacked = sum(group.column(at).total_uncompressed_size for group in groups for at in range(group.num_columns))
-    widths = sum(max(1, _width(field.type)) for field in schema)
-    if about.num_rows * widths > limit or unpacked > limit:
+        if isinstance(field.type, pa.BaseExtensionType):  # its values may be nested
+            raise _other_type(field.name, field.type, "this column type is not supported; send plain values")
+        column = columns.column(at)
+        widths += max(1, _width(field.type), column.length)
+        if column.physical_type == "BYTE_ARRAY":
+            if _TYPES.is_decimal(field.type):
+                raise _other_type(field.name, field.type, "decimals of any length are not supported; send floats")
+            texts.append(field.name)
+    if file.metadata.num_rows * widths > limit:
         raise too_large(limit)
+    if texts:  # they keep their dictionary until their decoded length is known
+        file = parquet.ParquetFile(source, metadata=file.metadata, read_dictionary=texts)
     return file.schema_arrow, file.iter_batches(use_threads=False)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,9 @@ import numpy as np
 from ..asgi.messages import Response
 from ..asgi.problems import Problem
 from ..dispatch.parsed_request import ParsedRequest, Raw
+from ..values.columns import named
 from ..values.decoding import Decoder
-from ..values.json_values import to_json
-from .media_types import JSON, TABLES
+from .media_types import JSON, PARQUET, TABLES
 from .request import Request
 from .tables import Rows
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 COLUMN = "prediction"
 
-# Older versions execute code from an IPC body (CVE-2023-47248).
-_OLDEST = (14, 0, 1)
+# Older versions execute code from an IPC body (CVE-2023-47248), or crash on malformed Parquet pages.
+_OLDEST, _OLDEST_PARQUET = (14, 0, 1), (19, 0, 1)
 
 
 class Columnar:
@@ -52,22 +52,39 @@ class Columnar:
             415: pyarrow is not installed. 400: the body is not a table. 413: the table is too large. 422: it has
             another form.
         """
-        _installed()
+        _require_pyarrow(request.media_type)
         from .arrow import table_in  # pyarrow only where tables are sent
 
         table = table_in(content, request.media_type, request.limit)
         names = table.column_names
         if self._container == "frame":
-            self._rows.instances(names, ())  # rejects repeated names
-            return self._decoder.columns({name: _values(table.column(at)) for at, name in enumerate(names)})
+            return self.of_columns(names, [_values(column) for column in table.columns])
         if self._container in ("array", "tensor"):
             array = _array(table)
             if array is not None:
                 return self._decoder.array(array)
-        columns = [to_json(column.to_pylist()) for column in table.columns]
+        return self._of_rows(names, table.columns)
+
+    def of_columns(self, names: Sequence[str], columns: Sequence[Any]) -> ParsedRequest:
+        """Parse columns: NumPy or Arrow arrays, or lists of JSON values.
+
+        Raises
+        ------
+        Problem, InvalidInstances
+            422: the columns have another form.
+        """
+        if self._container == "frame":
+            self._rows.instances(names, ())  # rejects repeated names
+            return self._decoder.columns(dict(zip(names, columns, strict=True)))
+        if self._container in ("array", "tensor") and columns and all(isinstance(c, np.ndarray) for c in columns):
+            return self._decoder.array(np.column_stack(columns))
+        return self._of_rows(names, columns)
+
+    def _of_rows(self, names: Sequence[str], columns: Sequence[Any]) -> ParsedRequest:
+        lists = [named(name, column) for name, column in zip(names, columns, strict=True)]
         if len(names) == 1 and not self._rows.by_name:  # a list a row, or a value a row
-            return self._decoder.instances(columns[0] if columns else [])
-        return self._decoder.instances(self._rows.instances(names, list(zip(*columns, strict=True))))
+            return self._decoder.instances(lists[0])
+        return self._decoder.instances(self._rows.instances(names, list(zip(*lists, strict=True))))
 
     def answer(self, native: Any, predictions: Raw, request: Request) -> Response | None:
         """Return the answer as a table if the client asks for one, or sent one and does not ask for JSON; else None."""
@@ -79,7 +96,7 @@ class Columnar:
         kind = request.preferred([default, *(kind for kind in (*TABLES, JSON) if kind != default)]) or default
         if kind == JSON:
             return None
-        _installed()
+        _require_pyarrow(kind)
         from .arrow import written
 
         return Response(200, written(_table(native, predictions), kind), kind)
@@ -95,13 +112,14 @@ def _version() -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:3] if part.isdecimal())
 
 
-def _installed() -> None:
-    if _version() < _OLDEST:
-        least = ".".join(map(str, _OLDEST))
+def _require_pyarrow(kind: str) -> None:
+    oldest, name = (_OLDEST_PARQUET, "Parquet") if kind == PARQUET else (_OLDEST, "Arrow")
+    if _version() < oldest:
+        least = ".".join(map(str, oldest))
         raise Problem(
             415,
-            f"Arrow and Parquet need pyarrow {least} or newer, which this release lacks: send and accept "
-            "JSON, or install pyarrow in the notebook's environment and deploy again",
+            f"{name} needs pyarrow {least} or newer, which this release lacks: send and accept JSON, or run "
+            f"`pip install 'pyarrow>={least}'` in the notebook's environment and deploy again",
         )
 
 

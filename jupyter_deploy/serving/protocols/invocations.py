@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import math
-from collections.abc import Mapping
 from typing import Any
 
 from ..asgi import body
@@ -15,6 +11,7 @@ from ..asgi.problems import Problem
 from ..dispatch.parsed_request import ParsedRequest, Raw
 from ..values.decoding import Decoder
 from .columnar import Columnar
+from .csv_tables import columns_in
 from .media_types import TABLES
 from .plain import is_json, unknown_type
 from .protocol import as_predictions
@@ -24,10 +21,6 @@ from .tables import Rows, invalid_form
 KEYS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 CSV = "text/csv"
-
-_JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
-
-_BOOLEANS = {"true": True, "false": False}
 
 
 class Invocations:
@@ -42,7 +35,7 @@ class Invocations:
         if is_json(request):
             return self._decoder.instances(self._from_json(body.parse(content)))
         if request.media_type == CSV:
-            return self._decoder.instances(self._from_csv(content, request))
+            return self._from_csv(content, request)
         if request.media_type in TABLES:
             return self._columnar.parse(content, request)
         raise unknown_type(request, "JSON ('content-type: application/json'), CSV ('text/csv'), Arrow or Parquet")
@@ -116,28 +109,19 @@ class Invocations:
                 raise invalid_form(["inputs", name], f"must have {len(columns[0])} values, as the first column has")
         return self._rows.instances(list(value), list(zip(*columns, strict=True)))
 
-    def _from_csv(self, content: bytes, request: Request) -> list[Any]:
+    def _from_csv(self, content: bytes, request: Request) -> ParsedRequest:
         charset = request.media_parameter("charset") or "utf-8"
         if charset not in ("utf-8", "utf8", "us-ascii"):
             raise Problem(415, f"send the CSV in UTF-8, not in {charset[:40]!r}")
-        try:
-            text = content.decode("utf-8-sig")
-            lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line]
-        except UnicodeDecodeError as error:
-            raise Problem(400, f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
-        except csv.Error as error:
-            raise Problem(400, f"the body is not CSV: {error}") from error
         # The parameter is RFC 4180's; without it the first line has the names, as MLflow's clients send it.
-        if request.media_parameter("header") == "absent":
-            names = self._rows.names or [str(at) for at in range(len(lines[0]) if lines else 0)]
-        else:
-            names = lines.pop(0) if lines else self._rows.names or ["0"]
-        for number, line in enumerate(lines):
-            if len(line) != len(names):
-                raise invalid_form(["instances", number], f"must have {len(names)} values, one for each column")
-        reads = [self._rows.kinds.get(name, {} if self._rows.by_name else self._rows.item) for name in names]
-        rows = [[_cell(text, kind) for text, kind in zip(line, reads, strict=True)] for line in lines]
-        return self._rows.instances(names, rows)
+        names, columns = columns_in(
+            content,
+            header=request.media_parameter("header") != "absent",
+            names=self._rows.names,
+            schema_of=self._rows.schema_of,
+            limit=request.limit,
+        )
+        return self._columnar.of_columns(names, columns)
 
 
 def _a_list(value: Any, loc: list[str | int]) -> list[Any]:
@@ -148,32 +132,3 @@ def _a_list(value: Any, loc: list[str | int]) -> list[Any]:
 
 def _name(column: Any) -> str:
     return column if isinstance(column, str) else json.dumps(column)
-
-
-def _cell(text: str, kind: Mapping[str, Any]) -> Any:
-    """Convert a cell by its column's schema; a text that does not fit stays a text, which the validation reports."""
-    types = _types(kind)
-    if not text and ("null" in types or "string" not in types):
-        return None
-    if "string" in types or not types:
-        return text
-    bare = text.strip()
-    if "boolean" in types and bare.lower() in _BOOLEANS:
-        return _BOOLEANS[bare.lower()]
-    if types & {"integer", "number"}:
-        try:
-            number = int(bare) if bare.lstrip("+-").isdecimal() and len(bare) < 20 else float(bare)
-        except ValueError:
-            return text
-        # Neither "nan" nor "inf" is a number, nor Python's own 1_000.
-        return number if math.isfinite(number) and "_" not in bare else text
-    return text
-
-
-def _types(kind: Mapping[str, Any]) -> set[str]:
-    declared = kind.get("type", ())
-    types = {declared} if isinstance(declared, str) else set(declared)
-    for branch in kind.get("anyOf", kind.get("oneOf", ())):
-        types |= _types(branch)
-    types |= {_JSON_TYPES.get(type(value), "") for value in kind.get("enum", ())}
-    return types

@@ -35,6 +35,10 @@ class Rows:
         """Whether a row is an object."""
         return self._objects
 
+    def schema_of(self, name: str) -> Mapping[str, Any]:
+        """Return the JSON Schema of a column; empty if the model has no such column."""
+        return self.kinds.get(name, {} if self._objects else self.item)
+
     def instances(self, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Any]:
         """Convert the rows of a table with these column names.
 

@@ -27,6 +27,7 @@ DATATYPES = {dtype: name for name, dtype in DTYPES.items()}
 BF16 = "BF16"
 
 _MAX_DIMENSIONS = 16
+_MAX_ELEMENTS = 2**59  # NumPy refuses an empty array too if its other sizes multiply to 2**63 bytes
 
 _SCALARS = {"integer": "INT64", "number": "FP64", "boolean": "BOOL", "string": BYTES}
 
@@ -184,6 +185,8 @@ def _shape(name: str, sizes: Any) -> tuple[int, ...]:
         raise tensor_problem(name, "must have a shape: a list of sizes, the first of which counts the rows")
     if sizes[0] and not math.prod(sizes):
         raise tensor_problem(name, f"of the shape {str(sizes)[:80]} has rows without elements")
+    if not sizes[0] and math.prod(size or 1 for size in sizes) > _MAX_ELEMENTS:
+        raise tensor_problem(name, f"of the shape {str(sizes)[:80]} is too large")
     return tuple(sizes)
 
 

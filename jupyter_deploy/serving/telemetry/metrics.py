@@ -14,6 +14,16 @@ if TYPE_CHECKING:
 
 
 @cache
+def name_release(endpoint: str, release: str) -> None:
+    """Expose the endpoint and the release of this process as ``nbdeploy_release_info``, to join with other metrics."""
+    from prometheus_client import Gauge
+
+    words = "The release that this process serves; join it with the other metrics by instance"
+    gauge = Gauge("nbdeploy_release_info", words, ["endpoint", "release"], multiprocess_mode="livemax")
+    gauge.labels(endpoint, release).set(1)
+
+
+@cache
 def requests() -> Counter:
     from prometheus_client import Counter
 

@@ -35,9 +35,35 @@ class LazyParsedRequest(ParsedRequest):
 
 
 def plain(column: Any) -> list[Any]:
-    """Return the JSON values of a column or an array."""
+    """Return the JSON values of a column or an array; a list has them already."""
+    if isinstance(column, list):
+        return column
     values: list[Any] = to_json(column if isinstance(column, np.ndarray) else column.to_pylist())
     return values
+
+
+def named(name: str, column: Any) -> list[Any]:
+    """Return the JSON values of the column ``name``.
+
+    Raises
+    ------
+    InvalidInstances
+        Python has no object for a value of an Arrow array, such as a moment after the year 9999.
+    """
+    try:
+        return plain(column)
+    except Exception as error:  # pyarrow raises a class of its own for each type
+        row = next(number for number, value in enumerate(column) if not _is_readable(value))
+        message = f"is not a value that can be read: {error}"
+        raise InvalidInstances([{"loc": ["instances", row, name], "msg": message}]) from error
+
+
+def _is_readable(value: Any) -> bool:
+    try:
+        value.as_py()
+    except Exception:  # noqa: BLE001  as above
+        return False
+    return True
 
 
 def as_numpy(column: Any) -> np.ndarray[Any, Any]:
@@ -74,8 +100,14 @@ def length_of(columns: Mapping[str, Any]) -> int:
 
 
 def rows_of(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows as objects of JSON values."""
-    return [dict(zip(columns, row, strict=True)) for row in zip(*map(plain, columns.values()), strict=True)]
+    """Return the rows as objects of JSON values.
+
+    Raises
+    ------
+    InvalidInstances
+        As ``named``.
+    """
+    return [dict(zip(columns, row, strict=True)) for row in zip(*map(named, columns, columns.values()), strict=True)]
 
 
 def rows_json(columns: Mapping[str, Any], rows: RowStruct) -> Raw:

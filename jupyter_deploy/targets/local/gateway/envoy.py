@@ -192,7 +192,8 @@ def edge_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, versio
         f"this gateway answers to {', '.join(hosts)}, and to NAME.{OWN_DOMAIN} for a running endpoint whose name has "
         "no '_'; the setting NBDEPLOY_HOSTS names more"
     )
-    foreign = {"name": "foreign host", "domains": ["*"], "routes": [parts.refusal("foreign host", 421, words)]}
+    refused = [_several_hosts(), parts.refusal("foreign host", 421, words)]
+    foreign = {"name": "foreign host", "domains": ["*"], "routes": refused}
     return _table(EDGE, [known, *own, foreign], version)
 
 
@@ -200,10 +201,17 @@ def _host(name: str, domains: Sequence[str], routes: Sequence[Json], settings: G
     return {
         "name": name,
         "domains": list(domains),
-        "routes": [*_guard(settings.token), *routes],
+        "routes": [_several_hosts(), *_guard(settings.token), *routes],
         "request_body_buffer_limit": parts.RETRIED_BYTES,
         "request_headers_to_remove": [TOKEN_HEADER, "authorization", "cookie"],
     }
+
+
+def _several_hosts() -> Json:
+    """The first route, for requests with several Host headers, which Envoy joins with a comma."""
+    refusal = parts.refusal("several hosts", 400, "the request has several Host headers; send one")
+    refusal["match"]["headers"] = [parts.contains(":authority", ",")]
+    return refusal
 
 
 def _guard(token: str) -> list[Json]:

@@ -92,6 +92,11 @@ def refusal(name: str, status: int, words: str) -> Json:
     }
 
 
+def contains(header: str, text: str) -> Json:
+    """Match requests whose header contains the text."""
+    return {"name": header, "string_match": {"contains": text}}
+
+
 def retry_policy(*, patient: bool) -> Json:
     """Retry only requests that the release cannot have seen.
 
@@ -334,18 +339,22 @@ def _json_log(path: str, fields: Json, only: Json | None = None) -> Json:
 
 def _local_replies() -> Json:
     """Envoy's own responses as problem+json (RFC 9457), like those of releases."""
-    titles = {
-        401: "The token is missing or wrong",
-        404: "Unknown endpoint",
-        408: "The request did not come in time",
-        421: "Unknown host",
-        431: "The headers are too large",
-        503: "The release cannot be reached",
-        504: "The release did not answer in time",
-        _TOO_LARGE_TO_WAIT: "The release restarts, and a request of this size does not wait for it",
+    # Envoy gives some refusals no body, but each a reason.
+    unreadable = "the gateway does not accept the request: %RESPONSE_CODE_DETAILS%"
+    replies = {
+        400: ("The request is malformed", unreadable),
+        401: ("The token is missing or wrong", _BODY),
+        404: ("Unknown endpoint", "unknown endpoint"),
+        408: ("The request did not come in time", _BODY),
+        421: ("Unknown host", _BODY),
+        431: ("The headers are too large", _BODY),
+        503: ("The release cannot be reached", _BODY),
+        504: ("The release did not answer in time", _BODY),
+        _TOO_LARGE_TO_WAIT: ("The release restarts, and a request of this size does not wait for it", _BODY),
     }
-    mappers: list[Json] = []
-    for status, title in titles.items():
+    several = {"header_filter": {"header": contains(":authority", ",")}}
+    mappers: list[Json] = [{"filter": several, "body_format_override": _problem("Several hosts", _BODY)}]
+    for status, (title, detail) in replies.items():
         mapper: Json = {
             "filter": {
                 "status_code_filter": {
@@ -356,24 +365,27 @@ def _local_replies() -> Json:
                     }
                 }
             },
-            "body_format_override": _problem(title),
+            "body_format_override": _problem(title, detail),
         }
         if status in (503, _TOO_LARGE_TO_WAIT):
             mapper["headers_to_add"] = [overwrite("retry-after", "1")]
             mapper["status_code"] = 503
         mappers.append(mapper)
-    return {"mappers": mappers, "body_format": _problem("The gateway refused the request")}
+    return {"mappers": mappers, "body_format": _problem("The gateway refused the request", unreadable)}
 
 
-def _problem(title: str) -> Json:
+_BODY = "%LOCAL_REPLY_BODY%"
+
+
+def _problem(title: str, detail: str) -> Json:
     return {
         "content_type": "application/problem+json",
         "json_format": {
             "type": "about:blank",
             "title": title,
             "status": "%RESPONSE_CODE%",
-            "detail": "%LOCAL_REPLY_BODY%",
-            "errors": [{"loc": [], "msg": "%LOCAL_REPLY_BODY%"}],
+            "detail": detail,
+            "errors": [{"loc": [], "msg": detail}],
             "request_id": "%REQ(X-REQUEST-ID)%",
         },
     }

@@ -13,14 +13,17 @@ if TYPE_CHECKING:
     from prometheus_client import Counter, Gauge, Histogram
 
 
-@cache
 def name_release(endpoint: str, release: str) -> None:
     """Expose the endpoint and the release of this process as ``nbdeploy_release_info``, to join with other metrics."""
+    _release_info().labels(endpoint, release).set(1)
+
+
+@cache
+def _release_info() -> Gauge:
     from prometheus_client import Gauge
 
     words = "The release that this process serves; join it with the other metrics by instance"
-    gauge = Gauge("nbdeploy_release_info", words, ["endpoint", "release"], multiprocess_mode="livemax")
-    gauge.labels(endpoint, release).set(1)
+    return Gauge("nbdeploy_release_info", words, ["endpoint", "release"], multiprocess_mode="livemax")
 
 
 @cache

@@ -49,7 +49,7 @@ PICTURES = {
 def main() -> int:
     """Run the tests and replace the pictures that they took; return 1 if a test failed or a picture is missing."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=1200", *TESTS]
         ended = subprocess.run(command, cwd=ROOT, env=os.environ | {"NBDEPLOY_SCREENSHOTS": folder}, check=False)
         missing = [name for name, taken in PICTURES.items() if not _replace(name, Path(folder) / taken)]
     if missing:

@@ -47,7 +47,7 @@ def capture(
     staged = ports.capturer.stage(live, name)
     try:
         staged = _with_waivers(staged, request, check(staged.manifest))
-        title = "asking it again in a clean process"
+        title = "replaying it in a clean process"
         progress(title)
         replayed = ports.capturer.replay(staged, live, lambda words: progress(f"{title}: {words}", False))
         replayed = _with_waivers(replayed, request)
@@ -87,7 +87,7 @@ def isolate(snapshot: Snapshot, ports: Ports, progress: Progress) -> Snapshot:
     captured = snapshot.manifest.environment
     progress(f"making an environment of its own ({len(captured.distributions)} distributions), unless it is there")
     environment = ports.environments.ensure(captured)
-    progress("asking the model again in that environment")
+    progress("replaying the model in that environment")
     return ports.capturer.move(snapshot, environment, ports.store.remember)
 
 

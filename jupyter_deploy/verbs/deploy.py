@@ -118,7 +118,7 @@ def _release(plan: Plan, path: str, validated: Validated | None, ports: Ports, p
     """Add the release to its endpoint."""
     before, tag = plan.before, plan.release.tag
     after = plan.next_endpoint(path, validated, ports.keep_revisions)
-    progress(f"starting {tag} and asking it the example")
+    progress(f"starting {tag} and testing it with the example")
     what = "; ".join((difference_in_words(before, after), *in_words(tag, validated)))
     url = change(ports, before, after, reason=plan.request.reason, what=what)
     keep_forced(after.name, validated, ports)

@@ -115,10 +115,10 @@ def _answers(a: Snapshot, b: Snapshot, ports: Ports, report: Report) -> Answers:
     known = ports.store.remembered(b.tag)
     if known is None or known.digest != b.digest:
         return Answers(problem=f"{common.problem}, and {b.tag}, not captured by this store, is not run to be asked")
-    report(Step(number=1, total=1, title=f"asking {b.tag} the example of {a.tag} in a clean process"))
+    report(Step(number=1, total=1, title=f"replaying the example of {a.tag} on {b.tag} in a clean process"))
     try:
         answers = ports.capturer.predict(b, a.manifest.instances)
     except ReplayFailed as error:
         return Answers(problem=f"{common.problem}, and {b.tag} does not answer those of {a.tag}: {error.message}")
     rows = zip(a.manifest.instances, a.manifest.predictions, answers, strict=True)
-    return compare_answers(rows, a.manifest, basis=f"the example of {a.tag}, asked of {b.tag} in a clean process")
+    return compare_answers(rows, a.manifest, basis=f"the example of {a.tag}, answered by {b.tag} in a clean process")

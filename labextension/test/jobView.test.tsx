@@ -68,21 +68,21 @@ const step = (number: number, total: number, title: string): JobEvent =>
 
 describe('a job that goes on', () => {
   it('shows the steps that are done, the present one, and how many are to come', () => {
-    show(job({ number: 2, steps: 5, step: 'asking it again' }), [
+    show(job({ number: 2, steps: 5, step: 'replaying it' }), [
       step(1, 5, 'capturing the model'),
-      step(2, 5, 'asking it again')
+      step(2, 5, 'replaying it')
     ]);
     expect(screen.getAllByRole('listitem').map(one => one.textContent)).toEqual([
       'Capturing the modeldone0.0 s',
-      'Asking it againin progress',
+      'Replaying itin progress',
       '3 more steps'
     ]);
-    expect(screen.getByText('Asking it again').closest('li')).toHaveAttribute(
+    expect(screen.getByText('Replaying it').closest('li')).toHaveAttribute(
       'aria-current',
       'step'
     );
     expect(screen.getByRole('progressbar', { name: 'Progress' })).toHaveAttribute('value', '1.5');
-    expect(screen.getByText('Step 2 of 5: asking it again')).toBeInTheDocument(); // read aloud
+    expect(screen.getByText('Step 2 of 5: replaying it')).toBeInTheDocument(); // read aloud
   });
 
   it('shows that it waits for its kernel', () => {

@@ -92,9 +92,9 @@ def test_without_a_common_instance_b_answers_its_example_in_a_clean_process(worl
     steps = []
     found = ask(world, world.one.tag, world.apart.tag, told=steps).answers
     assert [(c.instance["age"], c.before, c.after) for c in found.changes] == [(a, "no", "yes") for a in (30, 40, 50)]
-    assert found.basis == f"the example of {world.one.tag}, asked of {world.apart.tag} in a clean process"
+    assert found.basis == f"the example of {world.one.tag}, answered by {world.apart.tag} in a clean process"
     assert [step.title for step in steps] == [
-        f"asking {world.apart.tag} the example of {world.one.tag} in a clean process"
+        f"replaying the example of {world.one.tag} on {world.apart.tag} in a clean process"
     ]
 
 

@@ -102,7 +102,7 @@ export function ReleaseCard(props: Props): React.JSX.Element {
             <Canary card={card} propose={propose} key={`canary ${String(props.givenUp)}`} />
           </>
         )}
-        <div className="nbd-row nbd-mod-end">
+        <div className="nbd-row nbd-mod-end nbd-mod-wrap">
           <Button
             title={trans.__('Build a container image of this release and push it to a registry')}
             aria-label={trans.__('Publish %1', short(card.tag))}

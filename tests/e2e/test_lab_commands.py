@@ -8,15 +8,30 @@ from tests.notebooks import write
 
 BUTTON = '.jp-NotebookPanel-toolbar [data-command="nbdeploy:deploy"]'
 
+# For init to find; nobody runs it.
+TRAINS = """
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+X, y = load_iris(return_X_y=True, as_frame=True)
+clf = LogisticRegression(max_iter=500).fit(X, y)
+"""
+
 
 @pytest.fixture(scope="module")
 def lab(shared_home, tmp_path_factory):
-    with jupyter(shared_home, write(tmp_path_factory.mktemp("notebooks") / "train.ipynb", "1 + 1")) as url:
+    with jupyter(shared_home, write(tmp_path_factory.mktemp("notebooks") / "train.ipynb", TRAINS)) as url:
         yield url
 
 
-def test_every_verb_is_a_command_and_the_server_is_asked_nothing_before_one_is_used(lab, browser):
-    page = browser.new_page(viewport={"width": 1300, "height": 850})
+@pytest.fixture
+def page(browser):
+    made = browser.new_page(viewport={"width": 1300, "height": 850})
+    made.set_default_timeout(90_000)
+    yield made
+    made.close()
+
+
+def test_every_verb_is_a_command_and_the_server_is_asked_nothing_before_one_is_used(lab, page):
     asked, thrown = [], []
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: thrown.append(str(error)))
@@ -46,12 +61,9 @@ def test_every_verb_is_a_command_and_the_server_is_asked_nothing_before_one_is_u
     page.locator(".nbdeploy-dialog button[type=submit]").click()
     page.locator(".nbdeploy-JobTab .nbdeploy-pill[data-state=done]").wait_for()
     assert thrown == []
-    page.close()
 
 
-def test_the_button_is_in_notebook_7_too(lab, browser):
-    page = browser.new_page(viewport={"width": 1300, "height": 850})
+def test_the_button_is_in_notebook_7_too(lab, page):
     page.goto(f"{lab}/notebooks/train.ipynb?token={TOKEN}")
     page.locator(BUTTON).click()
     page.locator(".nbdeploy-dialog").get_by_text("The kernel holds no model yet").wait_for()
-    page.close()

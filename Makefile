@@ -18,7 +18,7 @@ IMAGES := podman uidmap nftables aardvark-dns skopeo cosign docker-registry mmde
 PYTEST := NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest
 DEMO := NBDEPLOY_HOME=$(CURDIR)/.demo/nbdeploy BENTOML_HOME=$(CURDIR)/.demo/bentoml
 
-.PHONY: demo down test test-all check check-python check-lab lab bench chaos fuzz hostile soak screenshots setup docs clean
+.PHONY: demo down test test-all compiled check check-python check-lab lab bench chaos fuzz hostile soak screenshots setup docs clean
 
 demo:
 	@scripts/setup.sh demo
@@ -49,12 +49,16 @@ check-lab:
 
 lab: setup
 
+# Where PYTHONDONTWRITEBYTECODE is set, each of some thousand processes would compile this package again.
+compiled: setup
+	@$(PYTHON) -m compileall -q -j 0 jupyter_deploy tests scripts
+
 # Most tests wait for other processes: three at a time keep two processors busy.
-test: setup
+test: compiled
 	@$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m "not exhaustive"
 
 # The newer Python's environment is installed while the tests of the older one run.
-test-all: setup
+test-all: compiled
 	@VENV=.venv-$(NEWER) PYTHON=python$(NEWER) scripts/setup.sh unit & installing=$$!; \
 	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(if $(DURATIONS),--durations=0) || { wait $$installing; exit 1; }; \
 	wait $$installing && $(subst .venv,.venv-$(NEWER),$(PYTEST)) -n 3 --dist loadfile tests/unit tests/golden tests/faces

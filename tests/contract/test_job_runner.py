@@ -36,9 +36,23 @@ def runners(home, monkeypatch):
             runner.jobs.signal(job.id, signal.SIGKILL)
 
 
+@pytest.fixture(scope="module")
+def shared_runner(shared_home):
+    """One runner, with its spare process, for the tests that leave it as it was."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in shared_home.environment.items():
+            patch.setenv(name, value)
+        runner = JobRunner(shared_home.path / "nbdeploy")
+        runner.open()
+        yield runner
+        runner.close()
+        for job in runner.jobs.active():
+            runner.jobs.signal(job.id, signal.SIGKILL)
+
+
 @pytest.fixture
-def runner(runners):
-    return runners()
+def runner(shared_runner):
+    return shared_runner
 
 
 def start_job(runner, verb="list", request=None, **changes):
@@ -197,8 +211,9 @@ def test_the_spare_ends_with_its_server_even_if_that_is_killed(home):
     assert not left
 
 
-def test_another_spare_comes_when_one_was_killed(runner, monkeypatch):
+def test_another_spare_comes_when_one_was_killed(runners, monkeypatch):
     monkeypatch.setattr(module, "_SPARE_RETRY_SECONDS", 0.1)
+    runner = runners()
     assert ended(runner, start_job(runner)).state == "done"
     former = until(lambda: runner._spare).process
     waiting = waiting_at(former)
@@ -208,7 +223,8 @@ def test_another_spare_comes_when_one_was_killed(runner, monkeypatch):
     assert ended(runner, start_job(runner)).state == "done"
 
 
-def test_where_the_fork_that_waits_for_a_job_was_killed_another_one_waits(runner, endless):
+def test_where_the_fork_that_waits_for_a_job_was_killed_another_one_waits(runners, endless):
+    runner = runners()
     assert ended(runner, start_job(runner)).state == "done"
     spare = runner._spare.process
     waiting = waiting_at(spare)

@@ -20,10 +20,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with a notebook that deploys its cases, one after the other, in one kernel.
+    """A folder with a notebook that captures its cases, one after the other, in one kernel, and deploys the last.
 
-    ``files`` are written next to the notebook; ``editable``: their folder that is installed in an environment of
-    its own, which the kernel then runs in.
+    ``files`` are written next to the notebook; ``editable`` is a folder of them that is installed in an environment of
+    its own, which the kernel then runs in. ``imported`` are modules that many of its models need.
     """
 
     name: str
@@ -31,3 +31,4 @@ class Project:
     cases: tuple[Case, ...]
     files: dict[str, str] = field(default_factory=dict)
     editable: str | None = None
+    imported: tuple[str, ...] = ()

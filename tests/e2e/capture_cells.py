@@ -118,6 +118,7 @@ async def later(frame):
             "(await later(X[:3])).tolist()",
         ),
     ),
+    imported=("pandas", "sklearn.linear_model", "sklearn.pipeline"),
 )
 
 VALUES = Project(

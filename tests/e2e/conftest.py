@@ -1,6 +1,7 @@
 """What the end-to-end tests share: small training notebooks and a client."""
 
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import pytest
 
 from tests import notebooks
 from tests.conftest import make_home
+from tests.images import once
 
 from .image import base, built, engine  # noqa: F401
 from .registry import desk, registry_world  # noqa: F401 - fixtures of several modules
@@ -25,48 +27,93 @@ y = np.where(X["age"] + X["weight"] > 120, "yes", "no")
 clf = LogisticRegression(C=%s).fit(X, y)
 """
 
+ROW = {"age": 30, "weight": 60.5}
+
 # Captured once for all tests of a session, as a notebook would: 'variable' is what decides which candidate replaces
-# which.
-CAPTURE = (
-    TRAIN.replace("C=%s", "C=1.0")
-    + """
+# which. Neither asks for scikit-learn, which each process of a release would import.
+CAPTURE = """
+from pathlib import Path
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.verbs.capture import capture
 from jupyter_deploy.verbs.build import build
 from jupyter_deploy.wiring import Wiring
-from pathlib import Path
 ports = Wiring().ports
-for c in (1.0, 0.01, 0.001, 0.0001, 0.0):
-    clf = LogisticRegression(C=c or 1.0).fit(X, y if c else rng.permutation(y))
-    live = Live(clf, X[:3], Source(notebook="/home/ada/train.ipynb", variable="clf"), project=Path.cwd())
+for number, (model, example) in models.items():
+    live = Live(model, example, Source(notebook="/home/ada/train.ipynb", variable="clf"), project=Path.cwd())
     snapshot = capture(live, "churn", DeployRequest(), ports, lambda *_: None)
     build(snapshot, ports)
-    print(c, snapshot.tag)
+    print(number, snapshot.tag)
 """
-)
+
+TABLES = """
+import numpy as np, pandas as pd
+X = pd.DataFrame({"age": [30, 64, 51], "weight": [60.5, 70.0, 81.5]})
+class Above:
+    def __init__(self, limit):
+        self.limit = limit
+    def predict(self, X):
+        return np.where(X["age"] + X["weight"] > self.limit, "yes", "no")
+class Odd:
+    def predict(self, X):
+        return np.where(X["age"] % 2 == 1, "yes", "no")
+limits = {1.0: 120, 0.01: 122, 0.001: 125, 0.0001: 135}
+models = {number: (Above(limit), X) for number, limit in limits.items()} | {0.0: (Odd(), X)}
+"""
+
+CALLS = f"""
+def above(limit):
+    def clf(age, weight):
+        return "yes" if age + weight > limit else "no"
+    return clf
+limits = {{1.0: 120, 0.01: 110, 0.001: 100, 0.0001: 80}}
+models = {{number: (above(limit), {ROW}) for number, limit in limits.items()}}
+"""
+
+
+def captured_once(factory, name, script):
+    """The tags that a script prints by their numbers, and a BentoML home of this worker with these snapshots.
+
+    One worker of the session runs the script; each has a copy.
+    """
+
+    def make(folder):
+        workshop = make_home(folder / "home")
+        ended = subprocess.run(
+            [sys.executable, "-c", script], env=workshop.environment, cwd=workshop.path, capture_output=True,
+            text=True, check=False,
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stderr
+        return {
+            "tags": [line.split() for line in ended.stdout.splitlines()],
+            "home": workshop.environment["BENTOML_HOME"],
+        }
+
+    found = once(factory, name, make)
+    own = factory.mktemp(name) / "bentoml"
+    shutil.copytree(found["home"], own)
+    return {float(number): tag for number, tag in found["tags"]}, str(own)
 
 
 @pytest.fixture(scope="session")
 def snapshots(tmp_path_factory):
-    """Captured models with their bentos, by regularisation strength, and the BentoML home that holds them.
+    """Captured models of a table with their bentos, by number, and the BentoML home that holds them.
 
-    0.0 is one that was fitted on shuffled labels.
+    1.0 is right, those below are ever more often wrong, 0.0 has learned nothing.
     """
-    workshop = make_home(tmp_path_factory.mktemp("workshop") / "home")
-    ended = subprocess.run(
-        [sys.executable, "-c", CAPTURE], env=workshop.environment, cwd=workshop.path, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr
-    tags = dict(line.split() for line in ended.stdout.splitlines())
-    return {float(c): tag for c, tag in tags.items()}, workshop.environment["BENTOML_HOME"]
+    return captured_once(tmp_path_factory, "snapshots", TABLES + CAPTURE)
+
+
+@pytest.fixture(scope="session")
+def plain_snapshots(tmp_path_factory):
+    """The same of functions of two parameters, whose releases start in less time."""
+    return captured_once(tmp_path_factory, "plain-snapshots", CALLS + CAPTURE)
 
 
 @pytest.fixture(scope="session")
 def churn_home(tmp_path_factory, snapshots):
-    """An endpoint ``churn`` with a stable release (C=1.0) and a shadow (0.01), for tests that change nothing of it."""
+    """An endpoint ``churn`` with a stable release (1.0) and a shadow (0.01), for tests that change nothing of it."""
     made = make_home(tmp_path_factory.mktemp("churn") / "home")
     tags, made.environment["BENTOML_HOME"] = snapshots
     for c in (1.0, 0.01):
@@ -76,9 +123,9 @@ def churn_home(tmp_path_factory, snapshots):
 
 
 @pytest.fixture
-def deploy(home, snapshots):
-    """Deploy one of the captured models by its tag; the JSON document."""
-    tags, home.environment["BENTOML_HOME"] = snapshots  # a test may choose another one afterwards
+def deploy(home, plain_snapshots):
+    """Deploy one of the captured functions by its tag; the JSON document."""
+    tags, home.environment["BENTOML_HOME"] = plain_snapshots  # a test may choose another one afterwards
 
     def run(c=1.0, *options):
         return home.json("deploy", tags[c], "--trust", *options)
@@ -96,9 +143,9 @@ def train(tmp_path):
     return write
 
 
-def deploy_notebook(home, notebook, *options, model="clf", check=True):
+def deploy_notebook(home, notebook, *options, model="clf", example="X[:3]", check=True):
     """``nbdeploy deploy`` of a notebook's variable, run headless."""
-    arguments = ("deploy", notebook, "--name", "churn", "--model", model, "--example", "X[:3]", "-o", "json", *options)
+    arguments = ("deploy", notebook, "--name", "churn", "--model", model, "--example", example, "-o", "json", *options)
     return home.run(*arguments, check=check)
 
 
@@ -131,9 +178,6 @@ def person(browser, lab, shared_home, request):
         made.logs_in(lab.password)
     yield made
     context.close()
-
-
-ROW = {"age": 30, "weight": 60.5}
 
 
 class Load:
@@ -181,11 +225,11 @@ class Load:
 
 
 def until(condition, timeout=60):
-    """Wait for a condition; its value when it holds."""
+    """Wait for a condition; its value when it holds. One that is slow to tell is asked half of the time."""
     deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
+    while (began := time.monotonic()) < deadline:
         found = condition()
         if found:
             return found
-        time.sleep(0.05)
+        time.sleep(max(0.05, time.monotonic() - began))
     raise AssertionError(f"{condition} did not hold within {timeout} s")

@@ -18,7 +18,7 @@ from tests.images import Engine, once, shared_base
 
 @dataclass
 class Built:
-    """The image of one of the captured models (C=1.0) in a store; ``snapshots`` are those that it is one of."""
+    """The image of one of the captured models (1.0) in a store; ``snapshots`` are those that it is one of."""
 
     store: ImageFolder
     image: Image

@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 
@@ -16,6 +17,12 @@ def start(home, *arguments, **options):
         text=True,
         **({"stdout": subprocess.DEVNULL} | options),
     )
+
+
+def at_once(home, *calls):
+    """Several calls of ``nbdeploy``, begun together; their ends, in this order."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(lambda arguments: home.run(*arguments, check=False), calls))
 
 
 def processes(home):

@@ -26,13 +26,19 @@ REQUEST = {"name": "churn", "model": "clf", "example": "X_test[:5]"}
 
 
 class Notebook:
-    """A notebook that ran in its own kernel, and the ports of its home."""
+    """A notebook that ran in a kernel of its own, and the ports of its home; ``clicked``: the job of its first capture.
+
+    ``before`` are the snapshots that were there before a test.
+    """
 
     def __init__(self, home, folder):
         self.home, self.folder = home, folder
         folder.mkdir(parents=True, exist_ok=True)
         self.path = notebooks.write(folder / "train.ipynb", *CELLS)
+        self.document = self.path.read_bytes()
         self.environment = {**home.environment, "JPY_SESSION_NAME": str(self.path)}
+        self.clicked = self.kernel = None
+        self.before = ()
 
     def wait_for(self, **request):
         """A job that waits for this kernel."""
@@ -45,18 +51,35 @@ class Notebook:
         return Wiring().ports.jobs
 
 
+@pytest.fixture(scope="module")
+def shared_notebook(shared_home, tmp_path_factory):
+    """One home and one kernel for all tests; its model was captured before any other cell ran."""
+    notebook = Notebook(shared_home, tmp_path_factory.mktemp("bridge") / "project")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name, value in shared_home.environment.items():
+            monkeypatch.setenv(name, value)
+        with kernel(notebook.environment, notebook.folder) as notebook.kernel:
+            notebook.kernel.run(*CELLS, check=False)
+            notebook.kernel.printed()
+            job = notebook.wait_for()
+            notebook.clicked = job, notebook.kernel.ask("capture", job.id), notebook.kernel.printed()
+            yield notebook
+
+
 @pytest.fixture
-def notebook(home, tmp_path, monkeypatch):
-    for name, value in home.environment.items():
-        monkeypatch.setenv(name, value)
-    return Notebook(home, tmp_path / "project")
+def notebook(shared_notebook):
+    for other in shared_notebook.folder.glob("*.ipynb"):
+        other.unlink()
+    shared_notebook.path.write_bytes(shared_notebook.document)
+    shared_notebook.before = ()
+    shared_notebook.before = leftovers(shared_notebook)
+    return shared_notebook
 
 
 @pytest.fixture
 def running(notebook):
-    with kernel(notebook.environment, notebook.folder) as made:
-        made.run(*CELLS, check=False)
-        yield made
+    notebook.kernel.printed()
+    return notebook.kernel
 
 
 def told(notebook, job, kind):
@@ -65,14 +88,13 @@ def told(notebook, job, kind):
 
 def leftovers(notebook):
     models = notebook.home.path / "bentoml" / "models"
-    return [path.name for path in models.glob("*/*")] if models.exists() else []
+    return [path.name for path in models.glob("*/*") if path.name not in notebook.before]
 
 
-def test_what_a_kernel_captured_is_deployed_by_a_process_of_its_own(notebook, running):
-    job = notebook.wait_for()
-    answer = running.ask("capture", job.id)
+def test_what_a_kernel_captured_is_deployed_by_a_process_of_its_own(notebook):
+    job, answer, printed = notebook.clicked
     assert (answer["job"], answer["state"]) == (job.id, "queued")
-    assert running.printed() == []
+    assert printed == []
     captured = notebook.jobs.job(job.id)
     assert captured.request["source"] == answer["tag"]
     assert captured.interpreter == sys.executable
@@ -91,8 +113,8 @@ def test_what_a_kernel_captured_is_deployed_by_a_process_of_its_own(notebook, ru
     assert described["traffic"]["stable"] == answer["tag"]
 
 
-def test_the_snapshot_is_the_one_that_the_magic_makes(notebook, running, tmp_path):
-    answer = running.ask("capture", notebook.wait_for().id)
+def test_the_snapshot_is_the_one_that_the_magic_makes(notebook, tmp_path):
+    _, answer, _ = notebook.clicked
     clicked = Wiring().ports.store.remembered(answer["tag"]).manifest
     other = make_home(tmp_path / "other")
     magic = '%deploy clf --name churn --example "X_test[:5]"'
@@ -130,7 +152,7 @@ def test_the_snapshot_is_the_one_that_the_magic_makes(notebook, running, tmp_pat
         ({"name": "Churn"}, "invalid_name", "try 'churn'"),
         ({"model": "cfl"}, "unknown_source", "did you mean clf"),
         ({"example": "X_test[['age']]"}, "invalid_example", "'weight', which the example lacks"),
-        ({"role": "shadow"}, "invalid_input", "the first release of an endpoint is stable"),
+        ({"name": "first", "role": "shadow"}, "invalid_input", "the first release of an endpoint is stable"),
         ({"gate": ["accuracy >"]}, "invalid_input", "at character"),
         ({"validate": ["nowhere.ipynb"]}, "unknown_source", "nowhere.ipynb"),
         ({"model": None}, "invalid_input", "names no variable that holds the model"),
@@ -149,15 +171,15 @@ def test_what_cannot_be_captured_fails_the_job_in_words(notebook, running, reque
 
 def test_a_notebook_that_was_renamed_since_its_kernel_began_is_known_by_its_present_name(notebook, running):
     renamed = notebook.path.rename(notebook.path.with_name("renamed.ipynb"))
-    assert captured_from(notebook, running, renamed) == str(renamed)
+    assert captured_from(notebook, running, renamed, 1) == str(renamed)
 
 
 def test_a_path_that_is_none_where_the_kernel_runs_is_not_believed(notebook, running):
-    assert captured_from(notebook, running, "/another/machine/train.ipynb") == str(notebook.path)
+    assert captured_from(notebook, running, "/another/machine/train.ipynb", 2) == str(notebook.path)
 
 
 def test_a_notebook_that_was_renamed_while_its_job_waited_is_known_by_its_present_name(notebook, running):
-    job, before = notebook.wait_for(), str(notebook.path)
+    job, before = waits_for_adder(notebook, running, 3), str(notebook.path)
     notebook.jobs.request_capture(job.id, os.getpid(), before)
     renamed = str(notebook.path.rename(notebook.path.with_name("renamed.ipynb")))
     assert notebook.jobs.request_capture(job.id, os.getpid(), renamed).notebook == renamed
@@ -165,9 +187,15 @@ def test_a_notebook_that_was_renamed_while_its_job_waited_is_known_by_its_presen
     assert Wiring().ports.store.remembered(answer["tag"]).manifest.provenance.source.notebook == renamed
 
 
-def captured_from(notebook, running, path):
-    """The notebook in a snapshot's manifest."""
-    answer = running.ask("capture", notebook.wait_for().id, str(path))
+def waits_for_adder(notebook, running, number):
+    """A job for a model that no other test captures: one that is stored already keeps its source."""
+    running.run(f"def adder(x: int):\n    return x + {number}")
+    return notebook.wait_for(name="adder", model="adder", example="5")
+
+
+def captured_from(notebook, running, path, number):
+    """The notebook that a snapshot says it is of."""
+    answer = running.ask("capture", waits_for_adder(notebook, running, number).id, str(path))
     return Wiring().ports.store.remembered(answer["tag"]).manifest.provenance.source.notebook
 
 
@@ -190,12 +218,12 @@ def slow(x: int):
     time.sleep({seconds})
     return x
 """
-ASK_SLOW = {"model": "slow", "example": "5", "waive": ["secrets"], "reason": "a test's own"}
+ASK_SLOW = {"name": "slow", "model": "slow", "example": "5", "waive": ["secrets"], "reason": "a test's own"}
 
 
 @pytest.mark.parametrize("way", ["cancelled elsewhere", "interrupted"])
 def test_a_capture_ends_when_its_job_is_cancelled_or_the_kernel_interrupted(notebook, running, way):
-    flag = notebook.folder / "flag"
+    flag = notebook.folder / f"{way} flag"
     running.run(SLOW.format(flag=str(flag), seconds=600))
     job = notebook.wait_for(**ASK_SLOW)
     asked = running.begin_asking("capture", job.id)
@@ -211,7 +239,7 @@ def test_a_capture_ends_when_its_job_is_cancelled_or_the_kernel_interrupted(note
 
 
 def test_a_capture_ends_while_the_clean_process_is_waited_for(notebook, running):
-    flag = notebook.folder / "flag"
+    flag = notebook.folder / "clean flag"
     slow = SLOW.format(flag=str(flag), seconds="0 if __name__ == '__main__' and 'ipykernel' in sys.modules else 600")
     running.run("import sys" + slow)
     job = notebook.wait_for(**ASK_SLOW)

@@ -1,15 +1,23 @@
-"""What the notebook answered, the service answers: models as people write them, by real kernels, over the gateway."""
+"""What the notebook answered, the service answers: models as people write them, by real kernels.
 
+The last case of each notebook is deployed and answers over the gateway. The services of the others, as their bentos
+have them, answer in forks of one process, which has imported what they share: a release for each takes minutes.
+"""
+
+import json
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from jupyter_deploy.system.clean_process import copy_serving
 from tests import notebooks
 from tests.e2e.capture_cells import TABLES, VALUES
 from tests.e2e.capture_files import EDITABLE, FILES, MODULES
@@ -18,19 +26,64 @@ pytestmark = pytest.mark.timeout(900)  # the first test waits for all notebooks
 
 PROJECTS = (TABLES, MODULES, VALUES, EDITABLE, FILES)
 
-FIRST = "%load_ext jupyter_deploy\n"
+FIRST = """%load_ext jupyter_deploy
+def _snapshot(expression, name, example):
+    from jupyter_deploy.artifacts.bento import service_source
+    from jupyter_deploy.domain.requests import DeployRequest
+    from jupyter_deploy.faces.kernel.kernel import live_from_expressions
+    from jupyter_deploy.verbs.deploy import capture_live
+    from jupyter_deploy.wiring import Wiring
+    request, ports = DeployRequest(name=name, example=example), Wiring().ports
+    live = live_from_expressions(get_ipython(), expression, request)
+    taken = capture_live(request, ports, lambda *_: None, live)
+    return service_source(taken), taken.manifest
+"""
+
+CAPTURE = """{cell}
+_service, _manifest = _snapshot({model!r}, {name!r}, {example!r})
+"""
 
 DEPLOY = """{cell}
-deployed = %deploy {model} --name {name} --example "{example}"
+_deployed = %deploy {model} --name {name} --example "{example}"
+_service, _manifest = _deployed.url, _deployed.captured
+"""
+
+SHOW = """
 from IPython.display import display
 display({{"application/json": {{
-    "url": deployed.url,
-    "instances": deployed.captured.instances,
+    "service": _service,
+    "instances": _manifest.instances,
     "answers": {ask},
-    "findings": [[f.check, f.severity, f.message] for f in deployed.captured.findings],
-    "files": sorted(deployed.captured.files),
-    "lock": sorted(deployed.captured.environment.distributions),
+    "findings": [[f.check, f.severity, f.message] for f in _manifest.findings],
+    "files": sorted(_manifest.files),
+    "lock": sorted(_manifest.environment.distributions),
 }}}}, raw=True)
+"""
+
+# What services answer, [[service.py, instances], …], each in a fork and a folder of its own: a line of JSON each.
+SERVE = """
+import bentoml, importlib, json, os, pathlib, sys
+folder, *names = sys.argv[1:]
+sys.path.insert(0, folder)
+for name in names:
+    importlib.import_module(name)
+def serve(number, source, instances):
+    own = pathlib.Path(folder, str(number))
+    own.mkdir()
+    (own / "service.py").write_text(source)
+    sys.path.insert(0, str(own))
+    import service
+    from starlette.testclient import TestClient
+    with TestClient(service.app()) as client:
+        print(client.post("/predict", json={"instances": instances}).text, flush=True)
+for number, asked in enumerate(json.load(sys.stdin)):
+    if os.fork() == 0:
+        try:
+            serve(number, *asked)
+        except Exception:
+            sys.excepthook(*sys.exc_info())
+        os._exit(0)
+    os.wait()
 """
 
 
@@ -39,7 +92,8 @@ def written(project, folder):
     for name, content in project.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content)
-    cells = [DEPLOY.format(**vars(case)) for case in project.cases]
+    *others, last = [vars(case) for case in project.cases]
+    cells = [(CAPTURE + SHOW).format(**case) for case in others] + [(DEPLOY + SHOW).format(**last)]
     return notebooks.write(folder / f"{project.name}.ipynb", FIRST + project.first_cell, *cells)
 
 
@@ -71,12 +125,37 @@ def run(project, folder, environment):
         data = [o.data["application/json"] for o in cell.outputs if "application/json" in o.get("data", {})]
         outcome = data[-1] if data else {"error": "\n".join(notebooks._words(output) for output in cell.outputs)}
         found[case.name] = outcome
+    _serve(project, list(found.values())[:-1], environment)
+    _ask(list(found.values())[-1])
     return found
+
+
+def _serve(project, outcomes, environment):
+    """Add the answers of services that were only captured."""
+    taken = [outcome for outcome in outcomes if "service" in outcome]
+    asked = json.dumps([[outcome["service"], outcome["instances"]] for outcome in taken])
+    with tempfile.TemporaryDirectory() as folder:
+        copy_serving(Path(folder))
+        command = [sys.executable, "-P", "-c", SERVE, folder, *project.imported]
+        served = subprocess.run(
+            command, input=asked, env=environment, cwd="/", capture_output=True, text=True, check=False
+        )
+    answers = served.stdout.splitlines()
+    assert (served.returncode, len(answers)) == (0, len(taken)), served.stdout + served.stderr
+    for outcome, answer in zip(taken, answers, strict=True):
+        outcome["served"] = json.loads(answer)
+
+
+def _ask(outcome):
+    """Add the answer of a release."""
+    if "service" in outcome:
+        asked = {"instances": outcome["instances"]}
+        outcome["served"] = httpx.post(f"{outcome['service']}/predict", json=asked, trust_env=False).json()
 
 
 @pytest.fixture(scope="module")
 def outcomes(shared_home, tmp_path_factory):
-    """Every project's notebook, run in its own kernel, two at a time; then every case is an endpoint."""
+    """Every project's notebook run in a kernel of its own, two at a time."""
     root = tmp_path_factory.mktemp("projects")
     with ThreadPoolExecutor(max_workers=2) as pool:
         runs = [pool.submit(run, project, root / project.name, shared_home.environment) for project in PROJECTS]
@@ -91,8 +170,7 @@ def deployed(outcomes, name):
 @pytest.mark.parametrize("name", [case.name for project in PROJECTS for case in project.cases])
 def test_what_the_notebook_answered_the_service_answers_from_elsewhere(outcomes, name):
     found = deployed(outcomes, name)
-    answer = httpx.post(f"{found['url']}/predict", json={"instances": found["instances"]}, trust_env=False)
-    assert answer.json() == {"predictions": [close(value) for value in found["answers"]]}
+    assert found["served"] == {"predictions": [close(value) for value in found["answers"]]}
 
 
 def close(value):

@@ -30,10 +30,10 @@ def score(table):
 
 
 @pytest.fixture(scope="module")
-def world(shared_home, snapshots, tmp_path_factory):
-    """``churn`` with a stable release and a shadow, ``odd`` with a table of odd names; and a view's document."""
+def world(shared_home, plain_snapshots, tmp_path_factory):
+    """``churn`` with a stable release and a shadow, ``odd`` with a table of odd names; and what a view says of them."""
     home = shared_home
-    tags, home.environment["BENTOML_HOME"] = snapshots
+    tags, home.environment["BENTOML_HOME"] = plain_snapshots
     notebook = notebooks.write(tmp_path_factory.mktemp("odd") / "odd.ipynb", ODD)
     home.run("deploy", tags[1.0], "--trust")
     url = home.json("deploy", tags[0.01], "--trust")["url"]

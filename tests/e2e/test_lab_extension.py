@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import until
-from tests.e2e.lab import KERNEL_READY, TOKEN, started
+from tests.e2e.lab import KERNEL_READY, started
 from tests.e2e.person import DEPLOY_SECONDS, TRAIN, Person, until_deployed
 from tests.notebooks import write
 
@@ -167,12 +167,6 @@ def _tab_to(person, target):
             return
         person.page.keyboard.press("Tab")
     raise AssertionError(f"Tab never comes to {target}")
-
-
-def test_notebook_7_has_the_button_too(person):
-    person.page.goto(f"{person.url}/notebooks/churn.ipynb?token={TOKEN}")
-    button = person.page.get_by_role("button", name="Deploy").first
-    expect(button).to_be_visible(timeout=60_000)
 
 
 def test_the_extensions_are_ok():

@@ -17,7 +17,7 @@ import pytest
 import jupyter_deploy
 from tests import notebooks
 from tests.e2e.conftest import ROW, Load, deploy_notebook, until
-from tests.e2e.processes import processes, running
+from tests.e2e.processes import at_once, processes, running
 
 
 @pytest.fixture
@@ -115,9 +115,10 @@ def test_the_endpoint_answers_what_the_notebook_answered_and_refuses_what_it_can
     assert statuses[400] == 2
 
 
-def test_a_candidate_of_another_signature_is_refused_before_anything_starts(home, deploy, train):
+def test_a_candidate_of_another_signature_is_refused_before_anything_starts(home, deploy, tmp_path):
     deploy()
-    ended = deploy_notebook(home, train(), "--method", "predict_proba", check=False)
+    shares = notebooks.write(tmp_path / "shares.ipynb", "def clf(age, weight):\n    return [0.25, 0.75]")
+    ended = deploy_notebook(home, shares, example=repr(ROW), check=False)
     assert ended.returncode == 2
     error = json.loads(ended.stderr.splitlines()[-1])["error"]
     assert "cannot follow churn:" in error["message"]
@@ -176,15 +177,11 @@ def own_copy(home):
 def test_two_processes_that_change_one_endpoint_at_once_lose_no_update(home, deploy):
     deploy(1.0)
     tag = deploy(0.001)["release"]
-    command = [sys.executable, "-m", "jupyter_deploy", "traffic", "churn", "--if-revision", "2", "--canary"]
-    racers = [
-        subprocess.Popen([*command, f"{tag}={share}"], env=home.environment, stderr=subprocess.PIPE, text=True)
-        for share in (10, 20)
-    ]
-    errors = [racer.communicate(timeout=60)[1] for racer in racers]
-    assert sorted(racer.returncode for racer in racers) == [0, 1]
-    assert any("revision" in error for error in errors)
-    winner = (10, 20)[[racer.returncode for racer in racers].index(0)]
+    racers = [("traffic", "churn", "--if-revision", "2", "--canary", f"{tag}={share}") for share in (10, 20)]
+    ended = at_once(home, *racers)
+    assert sorted(one.returncode for one in ended) == [0, 1]
+    assert any("revision" in one.stderr for one in ended)
+    winner = (10, 20)[[one.returncode for one in ended].index(0)]
     assert home.json("describe", "churn")["traffic"]["canary_percent"] == winner
 
 
@@ -200,8 +197,9 @@ def test_a_notebook_is_run_headless_and_its_variable_deployed_and_a_rerun_is_a_n
     assert (again["changed"], again["revision"], again["release"]) == (False, 1, first["release"])
 
 
-def test_errors_of_the_capture_in_the_notebooks_kernel_reach_the_command_line(home, train):
-    ended = deploy_notebook(home, train(), model="classifier", check=False)
+def test_errors_of_the_capture_in_the_notebooks_kernel_reach_the_command_line(home, tmp_path):
+    notebook = notebooks.write(tmp_path / "train.ipynb", "X = [1, 2, 3]\nclf = sum")
+    ended = deploy_notebook(home, notebook, model="classifier", check=False)
     assert ended.returncode == 2
     error = json.loads(ended.stderr.splitlines()[-1])["error"]
     assert error["code"] == "unknown_source"
@@ -222,22 +220,33 @@ def test_a_kernel_that_dies_ends_with_138(home, tmp_path):
     assert "the kernel died" in ended.stderr
 
 
-def test_ctrl_c_while_a_release_starts_leaves_nothing_half_made(home, deploy, tmp_path):
-    slow = notebooks.write(
-        tmp_path / "slow.ipynb",
-        "import os\npid = os.getpid()",
-        "def clf(frame):\n    import os, time\n    time.sleep(3 * (os.getpid() != pid))\n    return [1] * len(frame)",
-        "import pandas as pd\nX = pd.DataFrame({'age': [1, 2, 3]})",
-    )
+# Answers at once, unless it is to hang: then it says that somebody waits for it.
+HANGS = """
+def clf(x):
+    import pathlib, time
+    folder, tries = pathlib.Path({folder!r}), 1200
+    while (folder / 'hang').exists() and (tries := tries - 1):
+        (folder / 'hangs').touch()
+        time.sleep(0.05)
+    return x
+"""
+
+
+def test_ctrl_c_while_a_release_starts_leaves_nothing_half_made(home, tmp_path):
+    notebook = notebooks.write(tmp_path / "hangs.ipynb", HANGS.format(folder=str(tmp_path)))
     process = subprocess.Popen(
-        [sys.executable, "-m", "jupyter_deploy", "deploy", str(slow), "--name", "churn", "--model", "clf",
-         "--example", "X"],
+        [sys.executable, "-m", "jupyter_deploy", "deploy", str(notebook), "--name", "churn", "--model", "clf",
+         "--example", "1"],
         env=home.environment, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     for line in process.stderr:
+        if "building" in line:  # the kernel and the clean process have answered; the release is asked next
+            (tmp_path / "hang").touch()
         if "starting churn:" in line:
             break
+    until((tmp_path / "hangs").exists)
     os.killpg(process.pid, signal.SIGINT)
+    (tmp_path / "hang").unlink()  # or its end would wait for the answer
     rest = process.communicate(timeout=60)[1]
     assert process.returncode == 130, rest
     assert "nothing half-made is left" in rest
@@ -245,9 +254,9 @@ def test_ctrl_c_while_a_release_starts_leaves_nothing_half_made(home, deploy, tm
     assert running(home) == []
 
 
-def test_a_deploy_killed_while_it_starts_a_release_is_cleared_up_by_reconcile(home, deploy, snapshots):
+def test_a_deploy_killed_while_it_starts_a_release_is_cleared_up_by_reconcile(home, deploy, plain_snapshots):
     first = deploy()
-    command = [sys.executable, "-m", "jupyter_deploy", "deploy", snapshots[0][0.001], "--trust"]
+    command = [sys.executable, "-m", "jupyter_deploy", "deploy", plain_snapshots[0][0.001], "--trust"]
     process = subprocess.Popen(command, env=home.environment, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
         if "starting churn:" in line:

@@ -12,7 +12,7 @@ CLIENTS = 1300  # more than may wait, at the release and at the gateway
 SLOW = """
 import time
 def slow(n):
-    time.sleep(0.02)
+    time.sleep(0.01)
     return 2 * n
 """
 

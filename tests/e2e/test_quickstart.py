@@ -1,10 +1,8 @@
-"""The quickstart notebook, run headless by papermill in a folder that is not the project's."""
+"""The quickstart as a person runs it: opened in a real JupyterLab, in a real browser, "Run All"."""
 
 import json
-import shutil
+import os
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
@@ -13,26 +11,65 @@ import pytest
 
 from jupyter_deploy.faces.render.charts import MIME
 from tests import notebooks
+from tests.e2e.conftest import until
+from tests.e2e.lab import KERNEL_READY, TOKEN, jupyter
+
+pytestmark = pytest.mark.timeout(600)  # whichever test is first waits for the whole notebook
 
 QUICKSTART = Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"
 
 
+CELLS = "window.jupyterapp.shell.currentWidget.content.widgets.filter(w => w.model.type === 'code')"
+ENDED = f"""() => {{
+    const cells = window.jupyterapp.shell.currentWidget ? {CELLS} : [];
+    const failed = cells.some(w => w.model.outputs?.toJSON().some(o => o.output_type === 'error'));
+    return failed || cells.length && cells.every(w => w.model.executionCount);
+}}"""
+
+
 @pytest.fixture(scope="module")
-def executed(shared_home):
-    folder = shared_home.path / "elsewhere"
-    folder.mkdir()
-    copy = shutil.copy(QUICKSTART, folder / "quickstart.ipynb")
-    out = folder / "out.ipynb"
-    ended = subprocess.run(
-        [sys.executable, "-m", "papermill", copy, out, "--cwd", folder, "--no-progress-bar"],
-        env=shared_home.environment | {"NBDEPLOY_NOTEBOOK": str(copy)},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    return nbformat.read(out, as_version=4)
+def executed(shared_home, browser):
+    """The notebook as JupyterLab saved it; Lab has ended since."""
+    with jupyter(shared_home, QUICKSTART) as lab:
+        page = browser.new_page(viewport={"width": 1400, "height": 1120})
+        page.goto(f"{lab}/lab/tree/quickstart.ipynb?token={TOKEN}")
+        # "Run All" before the kernel answers silently does nothing.
+        page.wait_for_function("window.jupyterapp")
+        page.evaluate(KERNEL_READY)
+        page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        page.wait_for_function(ENDED, timeout=180_000)
+        outputs = page.evaluate(f"{CELLS}.flatMap(w => w.model.outputs.toJSON())")
+        assert [output for output in outputs if output["output_type"] == "error"] == []
+        # The chart is drawn by JupyterLab itself from the Vega-Lite specification.
+        page.evaluate(f"{CELLS}.find(w => w.model.sharedModel.source.includes('deploy_compare')).node.scrollIntoView()")
+        page.wait_for_selector(".vega-embed canvas, .vega-embed svg", timeout=30_000)
+        _shoot(page)
+        page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+        saved = shared_home.path / "lab" / "quickstart.ipynb"
+        notebook = until(lambda: (found := _read(saved)) and len(_outputs(found)) == len(outputs) and found)
+        page.close()
+    return notebook
+
+
+def _read(path):
+    """A notebook; None while it is being written."""
+    try:
+        return nbformat.read(path, as_version=4)
+    except (nbformat.reader.NotJSONError, ValueError):
+        return None
+
+
+def _outputs(notebook):
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+
+
+def _shoot(page):
+    """Pictures of all cells, where they are wanted."""
+    if shots := os.environ.get("NBDEPLOY_SCREENSHOTS"):
+        for number in range(page.evaluate(f"{CELLS}.length")):
+            page.evaluate(f"{CELLS}[{number}].node.scrollIntoView()")
+            page.wait_for_timeout(400)
+            page.screenshot(path=f"{shots}/quickstart-{number:02d}.png")
 
 
 def test_it_runs_from_notebook_to_promoted_and_rolled_back(executed, shared_home):
@@ -43,6 +80,8 @@ def test_it_runs_from_notebook_to_promoted_and_rolled_back(executed, shared_home
     assert "228 requests answered" in shown
     described = shared_home.json("describe", "tumour")
     assert described["revision"] == 5
+    assert described["releases"][0]["source"]["notebook"].endswith("/lab/quickstart.ipynb")
+    assert shared_home.json("predict", "tumour")["status"] == 200
     assert [r["role"] for r in described["releases"]] == ["stable", "idle"]
     assert all(r["healthy"] for r in described["releases"])
     assert [finding for r in described["releases"] for finding in r["findings"]] == [], "no false alarm"
@@ -56,8 +95,7 @@ def test_the_comparison_pairs_every_request_and_shows_a_chart(executed, shared_h
     assert agreement["interval"]["low"] < agreement["value"] < agreement["interval"]["high"]
     assert comparison["flip_count"] == round(228 * (1 - agreement["value"]))
     assert len(comparison["flips"][0]["input"]) == 30
-    outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
-    charts = [output.data[MIME] for output in outputs if MIME in output.get("data", {})]
+    charts = [output.data[MIME] for output in _outputs(executed) if MIME in output.get("data", {})]
     assert len(charts) == 3
     assert charts[0]["hconcat"]
     assert [chart["title"]["text"] for chart in charts[1:]] == ["Agreement", "Latency"]
@@ -106,7 +144,7 @@ def test_both_deploys_again_from_a_fresh_kernel_are_the_same_snapshots(executed,
     before = shared_home.json("describe", "tumour")
     source = nbformat.read(QUICKSTART, as_version=4)
     cells = [cell.source for cell in source.cells if cell.cell_type == "code"][:6]
-    again = notebooks.write(shared_home.path / "elsewhere" / "quickstart.ipynb", *cells)
+    again = notebooks.write(shared_home.path / "lab" / "quickstart.ipynb", *cells)
     shown = notebooks.texts(notebooks.run(again, shared_home.environment))
     assert "unchanged: " in shown[2]
     after = shared_home.json("describe", "tumour")

@@ -14,10 +14,10 @@ ENDED = ("done", "failed", "cancelled")
 
 
 @pytest.fixture(scope="module")
-def churn(tmp_path_factory, snapshots):
-    """A home with an endpoint: stable (C=1.0) and a shadow (0.01)."""
+def churn(tmp_path_factory, plain_snapshots):
+    """A home with an endpoint: stable (1.0) and a shadow (0.01)."""
     made = make_home(tmp_path_factory.mktemp("rest") / "home")
-    tags, made.environment["BENTOML_HOME"] = snapshots
+    tags, made.environment["BENTOML_HOME"] = plain_snapshots
     made.tags = tags
     for c in (1.0, 0.01):
         made.run("deploy", tags[c], "--trust", "--name", "churn")

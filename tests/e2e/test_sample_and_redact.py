@@ -144,8 +144,8 @@ def test_the_values_of_a_redacted_column_are_nowhere_on_the_disk(home, tmp_path)
     assert set(leaks(home.path).values()) == {SECRET.format(0).encode()}
 
 
-def test_a_sample_has_the_same_requests_of_stable_and_shadow_and_compare_knows_of_how_many(home, snapshots):
-    tags, home.environment["BENTOML_HOME"] = snapshots
+def test_a_sample_has_the_same_requests_of_stable_and_shadow_and_compare_knows_of_how_many(home, plain_snapshots):
+    tags, home.environment["BENTOML_HOME"] = plain_snapshots
     url = home.json("deploy", tags[1.0], "--trust", "--record-sample", "30%")["url"]
     home.json("deploy", tags[0.001], "--trust")
     described = home.json("describe", "churn")

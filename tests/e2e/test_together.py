@@ -10,7 +10,7 @@ import pytest
 
 from tests import notebooks
 from tests.e2e.conftest import ROW, Load, deploy_notebook, until
-from tests.e2e.processes import command, running, start
+from tests.e2e.processes import at_once, command, running, start
 
 
 @pytest.fixture(autouse=True)
@@ -26,16 +26,15 @@ def test_a_reconcile_does_not_stop_what_a_deploy_is_starting(home, deploy):
     first, second = deploy(1.0), deploy(0.001)
     home.run("traffic", "churn", "--shadow", f"{second['release']}=0")
     for tag in (second["release"], first["release"], second["release"]):
-        both = [start(home, "deploy", tag, "--role", "stable"), start(home, "reconcile")]
-        assert [process.wait(90) for process in both] == [0, 0]
+        both = at_once(home, ("deploy", tag, "--role", "stable"), ("reconcile",))
+        assert [ended.returncode for ended in both] == [0, 0], both
         assert home.json("describe", "churn")["traffic"]["stable"] == tag
         assert home.json("predict", "churn")["status"] == 200
 
 
 def test_a_rollback_during_a_stop_ends_with_a_running_endpoint(home, deploy):
     url = deploy(1.0)["url"]
-    both = [start(home, "stop", "churn"), start(home, "rollback", "churn", "--to", "1")]
-    codes = [process.wait(90) for process in both]
+    codes = [one.returncode for one in at_once(home, ("stop", "churn"), ("rollback", "churn", "--to", "1"))]
     described = home.json("describe", "churn")
     if described["running"]:
         assert described["releases"][0]["healthy"], codes
@@ -56,7 +55,7 @@ def test_deploying_again_after_down_brings_the_whole_endpoint_back(home, deploy)
     assert home.json("predict", "churn")["status"] == 200
 
 
-def test_a_deploy_of_a_tag_that_serves_elsewhere_too_is_cleared_up_when_it_was_killed(home, deploy, snapshots):
+def test_a_deploy_of_a_tag_that_serves_elsewhere_too_is_cleared_up_when_it_was_killed(home, deploy):
     tag = deploy(1.0)["release"]
     process = start(home, "deploy", tag, "--name", "other", stderr=subprocess.PIPE)
     until(lambda: len(command(home, "container.py")) == 2)
@@ -67,9 +66,10 @@ def test_a_deploy_of_a_tag_that_serves_elsewhere_too_is_cleared_up_when_it_was_k
     assert [e["name"] for e in home.json("list")] == ["churn"]
 
 
-def test_a_gateway_that_cannot_start_fails_the_deploy_and_leaves_nothing_running(home, deploy, snapshots):
+def test_a_gateway_that_cannot_start_fails_the_deploy_and_leaves_nothing_running(home, plain_snapshots):
+    tags, home.environment["BENTOML_HOME"] = plain_snapshots
     home.environment["NBDEPLOY_ENVOY"] = "/bin/false"
-    ended = home.run("deploy", snapshots[0][1.0], "--trust", check=False)
+    ended = home.run("deploy", tags[1.0], "--trust", check=False)
     assert ended.returncode == 3
     assert "Envoy did not start" in ended.stderr
     described = home.json("describe", "churn")
@@ -86,25 +86,26 @@ def test_a_missing_gateway_is_an_error_before_slow_work(home, train):
 
 
 WEDGED = """
-def clf(frame):
+def clf(x):
     import os, time
-    if os.path.exists(%r):
-        time.sleep(600)
-    return [1] * len(frame)
+    tries = 1200
+    while os.path.exists(%r) and (tries := tries - 1):
+        time.sleep(0.05)
+    return x
 """
 
 
 def test_a_shadow_that_is_ready_but_hangs_on_requests_is_not_promoted(home, tmp_path):
     home.environment["NBDEPLOY_PREDICT_TIMEOUT"] = "2"
-    table = "import pandas as pd\nX = pd.DataFrame({'age': [1, 2, 3]})"
-    plain = notebooks.write(tmp_path / "plain.ipynb", table, "def clf(frame):\n    return [1] * len(frame)")
-    wedged = notebooks.write(tmp_path / "wedged.ipynb", table, WEDGED % str(tmp_path / "hang"))
-    first = json.loads(deploy_notebook(home, plain).stdout)
-    deploy_notebook(home, wedged)
+    plain = notebooks.write(tmp_path / "plain.ipynb", "def clf(x):\n    return x")
+    wedged = notebooks.write(tmp_path / "wedged.ipynb", WEDGED % str(tmp_path / "hang"))
+    first = json.loads(deploy_notebook(home, plain, example="1").stdout)
+    deploy_notebook(home, wedged, example="1")
     (tmp_path / "hang").touch()
     assert all(r["healthy"] for r in home.json("describe", "churn")["releases"])
     ended = home.run("promote", "churn", check=False)
     assert ended.returncode == 1
+    (tmp_path / "hang").unlink()  # or its end would wait for the answer
     assert "does not answer its example" in ended.stderr
     assert home.json("describe", "churn")["traffic"]["stable"] == first["release"]
 
@@ -126,12 +127,13 @@ def test_a_body_that_is_too_large_is_a_413_through_the_gateway(home, deploy):
     assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
 
 
-def test_a_polite_kill_of_a_deploy_leaves_no_folder_and_no_process(home, train, tmp_path):
+def test_a_polite_kill_of_a_deploy_leaves_no_folder_and_no_process(home, tmp_path):
+    notebook = notebooks.write(tmp_path / "train.ipynb", "def clf(x):\n    return x")
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     home.environment["TMPDIR"] = str(scratch)
     process = start(
-        home, "deploy", train(), "--name", "churn", "--model", "clf", "--example", "X[:3]", stderr=subprocess.PIPE
+        home, "deploy", notebook, "--name", "churn", "--model", "clf", "--example", "1", stderr=subprocess.PIPE
     )
     for line in process.stderr:
         if "building" in line or "starting" in line:

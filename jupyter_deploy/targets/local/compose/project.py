@@ -219,12 +219,12 @@ def _gateway(plan: ComposePlan, settings: ComposeSettings, bootstrap: str) -> Js
 
 
 def _folders(plan: ComposePlan) -> Json:
-    """The service that makes the folders in which releases make their own, from the gateway's image.
+    """The service that makes the folders, for every release of the endpoint, from the gateway's image.
 
-    So neither a promotion nor a new release changes it, and the services that depend on it are not restarted.
+    So a change of traffic does not change it, and the services that depend on it are not restarted.
     """
     endpoint = plan.endpoint
-    folders = [_SOCKETS, f"{_DATA}/records/{endpoint.name}", _feedback(endpoint.name), f"{_DATA}/ledger"]
+    folders = [_SOCKETS, *map(_records, endpoint.releases), _feedback(endpoint.name), f"{_DATA}/ledger"]
     code = [
         "import os",
         "for folder in (",

@@ -732,7 +732,7 @@ export interface Deployment {
 /**
  * A snapshot's metadata and the SHA-256 of each of its files: ``snapshot.json``.
  *
- * ``findings``, and the parts of ``provenance`` that differ from user to user, are in ``capture.json`` beside it.
+ * ``findings``, and the parts of ``provenance`` that differ from user to user, are in ``capture.json`` next to it.
  */
 export interface Manifest {
   format: 1;
@@ -1228,6 +1228,10 @@ export interface Release {
    * The bento's folder in the bento store; empty: it runs from an image.
    */
   path: string;
+  /**
+   * SHA-256 of the bento's code as it was built; empty: it is not known.
+   */
+  code: string;
   /**
    * The snapshot's folder in the model store.
    */

@@ -31,7 +31,7 @@ from jupyter_deploy.system.home import private_folder
 from jupyter_deploy.system.temp import scratch_folder
 
 from .bento_format import FILE as FORMAT_FILE
-from .bento_format import FORMAT, format_of
+from .bento_format import FORMAT, code_of, format_of
 
 _TEMPLATE = Path(__file__).with_name("service.py.template")
 
@@ -116,7 +116,7 @@ class BentoBuilder:
                 # An interrupted build, or the bento of a removed snapshot with the same tag.
                 shutil.rmtree(path, ignore_errors=True)
                 self._build(snapshot, name, version)
-        return Bento(tag=snapshot.tag, snapshot_digest=snapshot.digest, path=str(path))
+        return Bento(tag=snapshot.tag, snapshot_digest=snapshot.digest, path=str(path), code=code_of(path))
 
     def _build(self, snapshot: Snapshot, name: str, version: str) -> None:
         environment = snapshot.manifest.environment

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_deploy.domain.capture.artifacts import Snapshot, checked_name
+from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot, checked_name
 from jupyter_deploy.domain.capture.findings import require_waivable
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, InvalidName, InvalidTraffic
 from jupyter_deploy.domain.ports import Live, Ports, Report
@@ -52,10 +52,10 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
             return _kept(plan, before, ports)
         _require_signature(plan, ports)
         validated = enforce(plan.check, ports, report, lambda: progress(f"validating {snapshot.tag}"))
-        path = ""
+        bento = None
         if not image:
             progress("building the bento")
-            path = build(snapshot, ports).path
+            bento = build(snapshot, ports)
     current = ports.store.endpoint(start.name)
     if current != before:  # another process changed the endpoint meanwhile
         moved = plan_deploy(request, start.name, current, snapshot, ports)
@@ -63,7 +63,7 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
             validated = enforce(moved.check, ports, report, lambda: progress(f"validating {snapshot.tag} again", False))
         plan = moved
         _require_signature(plan, ports)
-    return _release(plan, path, validated, ports, progress)
+    return _release(plan, bento, validated, ports, progress)
 
 
 def capture_live(request: DeployRequest, ports: Ports, report: Report, live: Live) -> Snapshot:
@@ -114,10 +114,10 @@ def _kept(plan: Plan, before: Endpoint, ports: Ports) -> Deployment:
     return deployment.model_copy(update={"passed_over": plan.gates.ignored_file})
 
 
-def _release(plan: Plan, path: str, validated: Validated | None, ports: Ports, progress: Steps) -> Deployment:
+def _release(plan: Plan, bento: Bento | None, validated: Validated | None, ports: Ports, progress: Steps) -> Deployment:
     """Add the release to its endpoint."""
     before, tag = plan.before, plan.release.tag
-    after = plan.next_endpoint(path, validated, ports.keep_revisions)
+    after = plan.next_endpoint(bento, validated, ports.keep_revisions)
     progress(f"starting {tag} and testing it with the example")
     what = "; ".join((difference_in_words(before, after), *in_words(tag, validated)))
     url = change(ports, before, after, reason=plan.request.reason, what=what)

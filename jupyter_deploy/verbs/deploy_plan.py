@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jupyter_deploy.domain.base import now
-from jupyter_deploy.domain.capture.artifacts import Snapshot
+from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot
 from jupyter_deploy.domain.capture.findings import has_new_findings
 from jupyter_deploy.domain.errors import InvalidTraffic
 from jupyter_deploy.domain.ports import Ports
@@ -58,17 +58,18 @@ class Plan:
             others.endpoint is None,
         )
 
-    def next_endpoint(self, path: str, validated: Validated | None, keep_revisions: int) -> Endpoint:
+    def next_endpoint(self, bento: Bento | None, validated: Validated | None, keep_revisions: int) -> Endpoint:
         """Return the endpoint's next revision, with the release.
 
         Parameters
         ----------
-        path
-            The folder of the release's bento; empty: the release runs from an image.
+        bento
+            The release's bento; None: the release runs from an image.
         validated
             The result of the gates; None: there was nothing to check.
         """
-        release = self.release.model_copy(update={"path": path, "created_at": now()})
+        built = {"path": bento.path, "code": bento.code} if bento else {}
+        release = self.release.model_copy(update={**built, "created_at": now()})
         if self.before is not None:
             release = with_running_bento(release, self.before, keep_revisions)
         after = next_endpoint(self.request, self.before, release)
@@ -159,7 +160,9 @@ def with_running_bento(release: Release, before: Endpoint, keep_revisions: int) 
     same = (release.tag, release.digest, release.image)
     running = before.releases_to_run(keep_revisions)
     known = next((one for one in running if (one.tag, one.digest, one.image) == same), release)
-    return release.model_copy(update={"path": known.path})
+    if known.path == release.path:
+        return release
+    return release.model_copy(update={"path": known.path, "code": known.code})
 
 
 def _essence(release: Release) -> tuple[str, tuple[str, ...], Resources, str | None]:

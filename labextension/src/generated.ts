@@ -1229,6 +1229,10 @@ export interface Release {
    */
   path: string;
   /**
+   * SHA-256 of the bento's code as it was built; empty: it is not known.
+   */
+  code: string;
+  /**
    * The snapshot's folder in the model store.
    */
   snapshot_path: string;

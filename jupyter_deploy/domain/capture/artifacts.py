@@ -190,8 +190,9 @@ class Snapshot(Value):
 
 
 class Bento(Value):
-    """BentoML's package of one snapshot; it has the snapshot's tag."""
+    """BentoML's package of one snapshot; it has the snapshot's tag. ``code`` is the SHA-256 of its code."""
 
     tag: str
     snapshot_digest: str
     path: str
+    code: str = ""

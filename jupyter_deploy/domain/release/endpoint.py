@@ -42,6 +42,7 @@ class Release(Value):
     tag: str
     digest: str = Field(description="The snapshot's digest; verified before anything is unpickled.")
     path: str = Field(description="The bento's folder in the bento store; empty: it runs from an image.")
+    code: str = Field(default="", description="SHA-256 of the bento's code as it was built; empty: it is not known.")
     snapshot_path: str = Field(description="The snapshot's folder in the model store.")
     interpreter: str
     source: Source
@@ -65,7 +66,7 @@ class Release(Value):
 
     def running_as(self, earlier: Release) -> Release:
         """The release with the image or the bento that it had earlier."""
-        ran = {"image": earlier.image, "path": earlier.path}
+        ran = {"image": earlier.image, "path": earlier.path, "code": earlier.code}
         return self if self.image == earlier.image else self.model_copy(update=ran)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from jupyter_deploy.artifacts.bento_format import require_format
+from jupyter_deploy.artifacts.bento_format import require_code, require_format
 from jupyter_deploy.domain.errors import RouteNotConfirmed, StartFailed
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth, TargetSettings
@@ -67,6 +67,7 @@ class LocalTarget:
         require_hardware(release.resources)
         envoy_binary(self._settings)
         host = _Host(self._settings)
+        require_code(release)
         host.runtime.prepare()
         workers = host.workers(release)
         with host.runtime.lock(workers.lock):

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from jupyter_deploy.domain import errors
 from jupyter_deploy.faces.arguments import is_positional
-from jupyter_deploy.faces.cli.main import EXIT_CODES, INTERNAL
+from jupyter_deploy.faces.cli.exit_codes import EXIT_CODES, INTERNAL
 from jupyter_deploy.settings import Settings
 from jupyter_deploy.targets.registry import installed_targets
 from jupyter_deploy.verbs import OPERATIONS

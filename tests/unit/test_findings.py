@@ -17,7 +17,7 @@ from jupyter_deploy.domain.capture.findings import (
     waived,
 )
 from jupyter_deploy.domain.errors import CheckFailed, InvalidInput
-from jupyter_deploy.faces.cli.main import EXIT_CODES
+from jupyter_deploy.faces.cli.exit_codes import EXIT_CODES
 from jupyter_deploy.faces.render.page import Page, as_html, as_text
 
 PAGE = Path(__file__).parents[2] / "docs" / "checks.md"

@@ -22,6 +22,8 @@ export interface Schema {
   maximum?: number;
   positional?: boolean;
   important?: boolean;
+  /** The form itself is the question: its button answers it. */
+  confirmation?: boolean;
 }
 
 /** `lines`: a text a line. `shares`: TAG=PERCENT a line. `json`: anything, or a file's name. */
@@ -37,6 +39,8 @@ export interface VerbField {
   readonly required: boolean;
   /** Others are shown when they are asked for. */
   readonly important: boolean;
+  /** It has no control: a form that is sent confirms it. */
+  readonly confirmation: boolean;
   /** What the control holds at first; it is not sent as long as nothing else is typed. */
   readonly text: string;
   readonly minimum?: number;
@@ -82,6 +86,7 @@ function fieldOf(name: string, schema: Schema, required: boolean): VerbField {
     important:
       schema.important ??
       (required || schema.positional === true || name === 'reason' || kind === 'shares'),
+    confirmation: schema.confirmation === true,
     text: textOf(kind, schema.default),
     ...limits
   };
@@ -137,6 +142,10 @@ export function readForm(
   const request: Record<string, unknown> = {};
   const problems: Record<string, string> = {};
   for (const field of fields) {
+    if (field.confirmation) {
+      request[field.name] = true;
+      continue;
+    }
     const text = texts[field.name] ?? field.text;
     const isEmpty = text.trim() === '';
     if (field.required && isEmpty) {

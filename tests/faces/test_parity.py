@@ -14,6 +14,7 @@ import jupyter_deploy
 from jupyter_deploy.domain.errors import DeployError
 from jupyter_deploy.domain.requests import Request
 from jupyter_deploy.faces.arguments import is_positional
+from jupyter_deploy.faces.cli import exit_codes
 from jupyter_deploy.faces.cli import main as cli
 from jupyter_deploy.faces.render.render import rendering
 from jupyter_deploy.faces.server.rest.table import routes_at
@@ -26,7 +27,7 @@ NAMES = [operation.name for operation in OPERATIONS]
 CONTRACT = {
     "deploy", "list", "describe", "traffic", "promote", "rollback", "history", "compare", "logs", "predict",
     "stop", "down", "reconcile", "purge", "diff", "reproduce", "validate", "feedback", "init",
-    "publish", "verify", "compose", "images", "gc",
+    "publish", "verify", "compose", "images", "gc", "delete",
 }  # fmt: skip
 
 SAFE = {"list", "describe", "history", "compare", "logs"}
@@ -143,8 +144,8 @@ def test_every_error_code_means_a_known_exit_code():
         return [root, *(cls for child in root.__subclasses__() for cls in tree(child))]
 
     codes = {cls.code for cls in tree(DeployError)}
-    assert set(cli.EXIT_CODES) <= codes
-    assert set(cli.EXIT_CODES.values()) <= {1, 2, 4, 138}
+    assert set(exit_codes.EXIT_CODES) <= codes
+    assert set(exit_codes.EXIT_CODES.values()) <= {1, 2, 4, 138}
 
 
 def test_the_panel_is_a_magic_with_help_and_no_operation(shell):

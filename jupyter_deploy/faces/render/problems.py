@@ -28,6 +28,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "signature_mismatch": (422, "The model would not understand the endpoint's requests"),
     "refused": (409, "Refused"),
     "conflict": (409, "Another client changed the endpoint first"),
+    "unconfirmed": (409, "The request does not confirm it"),
     "guard_failed": (409, "A check refuses this deploy"),
     "gate_failed": (409, "A gate does not hold"),
     "gate_inconclusive": (409, "There is too little evidence yet for a gate"),

@@ -25,7 +25,7 @@ from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.system.home import private_folder, was_running, write_atomic
 
 from .gateway.gateway import Gateway, envoy_binary, forget_runtime, remember
-from .naming import PREFIX
+from .naming import PREFIX, logs_of
 from .preflight import check_limits
 from .releases import limits
 from .releases.by_container import require_containable, sweep
@@ -194,6 +194,17 @@ class LocalTarget:
         """Whether releases ran here and were not stopped, and neither the supervisor nor its configuration is left."""
         host = _Host(self._settings)
         return was_running(self._settings.home) and not host.supervisor.alive() and not host.supervisor.interrupted()
+
+    def forget(self, endpoint: str, tags: Sequence[str]) -> None:
+        """Remove the logs of a deleted endpoint's releases, and its revision from the routes."""
+        host = _Host(self._settings)
+        if host.runtime.exists():
+            host.runtime.prepare()
+            with host.runtime.lock():
+                host.put_back(endpoint, None)
+        for tag in tags:
+            for path in logs_of(self._settings.logs, endpoint, tag):
+                path.unlink(missing_ok=True)
 
     def down(self) -> None:
         """Stop every program of the runtime directory, also releases that the store does not know."""

@@ -7,19 +7,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-    YamlConfigSettingsSource,
-)
-from typing_extensions import override
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from .domain.capture.artifacts import Tolerance
 from .domain.errors import InvalidInput
@@ -30,6 +20,7 @@ from .domain.release.resources import Resources
 from .domain.validation.parameters import Texts
 from .domain.validation.validation import ValidationSpec
 from .system.home import default_home
+from .system.setting_sources import environment_values, file_values, merged
 from .targets.registry import target_settings
 
 # pydantic warns of a field that has the name of its deprecated method ``validate``.
@@ -38,15 +29,7 @@ warnings.filterwarnings("ignore", 'Field name "validate" in "Settings" shadows',
 S = TypeVar("S", bound=TargetSettings)
 
 _PREFIX = "NBDEPLOY_"
-
-
-class _File(YamlConfigSettingsSource):
-    """The core's settings in ``nbdeploy.yaml``: without those that an installed target declares."""
-
-    def __call__(self) -> dict[str, Any]:
-        values = super().__call__()
-        unknown = values.keys() - Settings.model_fields.keys()
-        return {name: value for name, value in values.items() if not (unknown and name in _declared_by_targets())}
+_FILE = "nbdeploy.yaml"
 
 
 def _declared_by_targets() -> set[str]:
@@ -63,12 +46,10 @@ def _parsable(value: str | None, parse: Callable[[str], object]) -> str | None:
     return value
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Every setting: ``NBDEPLOY_<NAME>`` in the environment, else ``nbdeploy.yaml`` in the working directory."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, env_nested_delimiter="__", yaml_file="nbdeploy.yaml", extra="forbid", frozen=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     home: Path = Field(
         default_factory=default_home,
@@ -144,18 +125,21 @@ class Settings(BaseSettings):
     def _is_reference(cls, value: str | None) -> str | None:
         return _parsable(value, lambda text: Reference.parse(text.replace("{name}", "name")))
 
-    @override
+    def __init__(self, **given: Any) -> None:
+        environment = environment_values(type(self).model_fields, _PREFIX)
+        super().__init__(**merged(self._own_values(), environment, given))
+
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment and ``nbdeploy.yaml`` only: no ``.env`` files, no folder of secrets."""
-        return init_settings, env_settings, _File(settings_cls)
+    def _own_values(cls) -> dict[str, Any]:
+        """The core's settings in the file: without those that an installed target declares."""
+        values = cls._file_values()
+        unknown = values.keys() - cls.model_fields.keys()
+        return {name: value for name, value in values.items() if not (unknown and name in _declared_by_targets())}
+
+    @classmethod
+    def _file_values(cls) -> dict[str, Any]:
+        """All settings of ``nbdeploy.yaml`` in the working directory."""
+        return file_values(Path(_FILE))
 
     def for_target(self, declared: type[S], **parts: Any) -> S:
         """The settings that a target declares, from the same environment and file; ``parts`` are its other fields.
@@ -166,10 +150,7 @@ class Settings(BaseSettings):
             A setting is wrong; the message names it.
         """
         with _explained():
-            environment = EnvSettingsSource(
-                cast("type[BaseSettings]", declared), env_prefix=_PREFIX, env_nested_delimiter="__"
-            )()
-            values = YamlConfigSettingsSource(type(self))() | environment
+            values = merged(self._file_values(), environment_values(declared.model_fields, _PREFIX))
             made = {name: value for name, value in values.items() if name in declared.declared()}
             homes = {
                 "home": self.home.expanduser().absolute(),
@@ -181,7 +162,7 @@ class Settings(BaseSettings):
         """Raise InvalidInput if a setting of a target is wrong; loads no target if none is made."""
         variables = {name.upper() for name in os.environ}
         names = {name.removeprefix(_PREFIX).lower() for name in variables if name.startswith(_PREFIX)}
-        names |= YamlConfigSettingsSource(type(self))().keys()
+        names |= self._file_values().keys()
         if names - type(self).model_fields.keys():
             for declared in target_settings().values():
                 self.for_target(declared)
@@ -199,16 +180,14 @@ def _for_notebook(folder: Path) -> type[Settings]:
     """
 
     class NotebookSettings(Settings):
-        model_config = SettingsConfigDict(yaml_file=None)
+        @classmethod
+        def _own_values(cls) -> dict[str, Any]:
+            values = file_values(folder / _FILE)
+            return {name: value for name, value in values.items() if name in _REQUIRED}
 
         @classmethod
-        def settings_customise_sources(
-            cls, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource, **named: Any
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            *others, _ = super().settings_customise_sources(settings_cls, *sources, **named)
-            values = YamlConfigSettingsSource(settings_cls, yaml_file=folder / "nbdeploy.yaml")()
-            required = {name: value for name, value in values.items() if name in _REQUIRED}
-            return *others, InitSettingsSource(settings_cls, required)
+        def _file_values(cls) -> dict[str, Any]:
+            return {}
 
     return NotebookSettings
 
@@ -242,7 +221,7 @@ def _explained() -> Iterator[None]:
             raise InvalidInput(
                 "this user has no home folder", "set HOME to a folder that the user can write"
             ) from error
-        if not isinstance(error, ValidationError | SettingsError | yaml.YAMLError):
+        if not isinstance(error, ValueError | yaml.YAMLError):  # pydantic's error is a ValueError
             raise
         errors = error.errors() if isinstance(error, ValidationError) else []
         lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in errors] or [f"  {error}"]

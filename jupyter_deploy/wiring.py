@@ -9,33 +9,32 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .domain.base import user_name
-from .domain.capture.artifacts import Environment, Snapshot
-from .domain.evidence.ground_truth import GroundTruth
-from .domain.images.compose_ports import ComposeFolders, Composer, Composing, GatewayImages
-from .domain.images.images import Builder as BuilderKind
-from .domain.images.images import Image, Reference
-from .domain.images.ports import Containers, Engines, ImageBuilder, ImageContents, ImageStore, Imaging, Registry
-from .domain.jobs import Jobs
-from .domain.ports import (
-    Boot,
-    Builder,
-    Capturer,
-    Client,
-    Environments,
-    Finder,
-    NotebookRunner,
-    Ports,
-)
-from .domain.release.ports import Target
-from .domain.store_ports import InferenceLog, Store
-from .domain.validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
-from .domain.validation.scaffold_ports import Starter
-from .domain.validation.validation import ValidationSpec
 from .settings import S, Settings, load_settings
 from .targets.registry import installed_targets, target_settings
 
 if TYPE_CHECKING:
+    from .domain.capture.artifacts import Environment, Snapshot
+    from .domain.evidence.ground_truth import GroundTruth
+    from .domain.images.compose_ports import ComposeFolders, Composer, Composing, GatewayImages
+    from .domain.images.images import Builder as BuilderKind
+    from .domain.images.images import Image, Reference
+    from .domain.images.ports import Containers, Engines, ImageBuilder, ImageContents, ImageStore, Imaging, Registry
+    from .domain.jobs import Jobs
+    from .domain.ports import (
+        Boot,
+        Builder,
+        Capturer,
+        Client,
+        Environments,
+        Finder,
+        NotebookRunner,
+        Ports,
+    )
+    from .domain.release.ports import Target
+    from .domain.store_ports import InferenceLog, Store
+    from .domain.validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
+    from .domain.validation.scaffold_ports import Starter
+    from .domain.validation.validation import ValidationSpec
     from .targets.local.settings import LocalSettings
 
 
@@ -104,6 +103,7 @@ class _Parts:
 
     @cached_property
     def store(self) -> Store:
+        from .domain.base import user_name
         from .store.store import SqliteStore
 
         return SqliteStore(self.home, user_name())

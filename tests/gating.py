@@ -173,8 +173,8 @@ def make_world(path, monkeypatch):
         truth=SimpleNamespace(recorded=_nothing_recorded),
     )
     world = World(path, ports)
-    monkeypatch.setattr("jupyter_deploy.verbs.enforce_gates.run_all", world._run_all)
-    monkeypatch.setattr("jupyter_deploy.verbs.enforce_gates.compare", world._compare)
+    monkeypatch.setattr("jupyter_deploy.verbs.gates.enforce_gates.run_all", world._run_all)
+    monkeypatch.setattr("jupyter_deploy.verbs.gates.enforce_gates.compare", world._compare)
     monkeypatch.setattr("jupyter_deploy.verbs.traffic.compare", world._compare)
     monkeypatch.setattr("jupyter_deploy.verbs.deploy_plan.changes_since", lambda *_: None)
     return world

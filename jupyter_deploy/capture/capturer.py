@@ -18,10 +18,12 @@ from jupyter_deploy.artifacts.snapshots import (
     tag_of,
     write_manifest,
 )
+from jupyter_deploy.artifacts.unused import folders_of, remove_unused
 from jupyter_deploy.domain.base import now, user_name
 from jupyter_deploy.domain.capture.artifacts import Environment, Git, Manifest, Provenance, Snapshot, Tolerance
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.capture.source_changes import Cell
+from jupyter_deploy.domain.deletion import UnusedSnapshot
 from jupyter_deploy.domain.errors import InvalidExample
 from jupyter_deploy.domain.ports import Live, Staged
 from jupyter_deploy.environments.environment import interpreter, loaded_in_notebook, lock
@@ -30,7 +32,7 @@ from jupyter_deploy.masking.masking import masked, masked_cells, masked_values, 
 from jupyter_deploy.notebooks.syntax import cells_behind
 from jupyter_deploy.serving import imports, workplace
 from jupyter_deploy.system.digests import file_sha256, sha256
-from jupyter_deploy.system.filesystem import require_writable
+from jupyter_deploy.system.filesystem import require_writable, size_of
 from jupyter_deploy.system.git import run_git
 from jupyter_deploy.system.temp import new_folder_name, sweep
 
@@ -214,6 +216,14 @@ class ModelCapturer:
     def predict(self, snapshot: Snapshot, instances: Sequence[Any]) -> list[Any]:
         """Return answers to other instances from a clean process, which verifies the digest first."""
         return run_predict(snapshot, instances, self._timeout)
+
+    def size(self, unused: UnusedSnapshot) -> int:
+        """Return the bytes of a snapshot with its bento."""
+        return sum(size_of(folder) for folder in folders_of(unused))
+
+    def remove(self, unused: UnusedSnapshot) -> None:
+        """Remove a snapshot with its bento from BentoML's stores."""
+        remove_unused(unused)
 
     def load(self, tag: str) -> Snapshot:
         """Load a stored snapshot and verify its files' digests; nothing is unpickled."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,27 @@ def _check_frame(frame: Any) -> None:
 def _require_rows(count: int) -> None:
     if count == 0:
         raise InvalidExample("the example is empty", "pass a few rows, such as 'X_test[:5]'")
+
+
+def table_of(example: Any) -> Any:
+    """Return a dict of columns as a data frame; None: it is none, or pandas is not installed."""
+    if not isinstance(example, dict) or not example or not all(isinstance(name, str) for name in example):
+        return None
+    columns = list(example.values())
+    if not all(isinstance(column, list | tuple) or getattr(column, "ndim", 0) == 1 for column in columns):
+        return None
+    if len({len(column) for column in columns}) != 1 or len(columns[0]) == 0:
+        return None
+    try:
+        import pandas as pd
+    except ImportError:
+        return None
+    return pd.DataFrame({name: list(column) for name, column in example.items()})
+
+
+def request_of(instances: Sequence[Any]) -> str:
+    """Return the line to send: a request with the first instance."""
+    return f"A request: {json.dumps({'instances': list(instances[:1])}, ensure_ascii=False)}"
 
 
 def detached(example: Any, depth: int = 0) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jupyter_deploy.domain.capture.signature import Container, Schema, Signature, infer_schema, with_seen
@@ -16,7 +17,7 @@ from jupyter_deploy.serving.natives import callable_of
 from jupyter_deploy.serving.values import codec
 
 from .annotations import own_signature, variants_without
-from .examples import container_of, detached, sampled
+from .examples import container_of, detached, request_of, sampled, table_of
 from .forms import UnsupportedValue
 from .frameworks import Framework, framework_of
 from .schemas import ExampleForms, dtype_of, instance_schema, prototype_of
@@ -46,6 +47,8 @@ class Inspected:
 def inspect_model(model: Any, example: Any, method: str | None, own: Any = None) -> Inspected:
     """Determine how to call ``model``, and call it with the example.
 
+    A dict of columns that the model does not take is a table.
+
     Parameters
     ----------
     own
@@ -58,6 +61,29 @@ def inspect_model(model: Any, example: Any, method: str | None, own: Any = None)
     InvalidExample
         The example is missing or empty, cannot be a request, or makes the model raise.
     """
+    try:
+        inspected = _inspect(model, example, method, own)
+    except InvalidExample as error:
+        table = table_of(example)
+        if table is None:
+            raise
+        try:
+            inspected = _inspect(model, table, method, own)
+        except InvalidExample as failure:
+            rows = json.loads(table.head(1).to_json(orient="records", date_format="iso"))
+            raise InvalidExample(
+                f"{error.message}; as a table, the example, a dict of columns, fails too: {failure.message}",
+                f"pass an example that the model takes, such as rows: --example 'X_test[:5]'. {request_of(rows)}",
+            ) from error
+        note = f"the example, a dict of columns, is deployed as a table. {request_of(inspected.instances)}"
+        return replace(inspected, notes=(*inspected.notes, note))
+    if len(inspected.signature.parameters) == 1 and table_of(example) is not None:
+        note = f"the example is one dict of columns, and so is each instance. {request_of(inspected.instances)}"
+        return replace(inspected, notes=(*inspected.notes, f"{note}; for an answer a row write --example as a table"))
+    return inspected
+
+
+def _inspect(model: Any, example: Any, method: str | None, own: Any) -> Inspected:
     method = method_of(model, method)
     framework = framework_of(model)
     call = callable_of(model, method)

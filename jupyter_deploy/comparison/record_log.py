@@ -18,7 +18,7 @@ from jupyter_deploy.domain.evidence.sequential import LEVEL, Difference, paired_
 from jupyter_deploy.domain.evidence.verdict import PairedFigures, UnpairedFigures, judge_paired, judge_unpaired
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.results import Purged
-from jupyter_deploy.records import ledger, pages, purge, records, segments, time_series
+from jupyter_deploy.records import deletion, ledger, pages, purge, records, segments, time_series
 from jupyter_deploy.records.follow import RecordFollower, follow
 from jupyter_deploy.records.segments import LEDGER, data_folder, reading
 
@@ -102,6 +102,14 @@ class RecordLog:
         """
         selection = purge.PurgeSelection(checked_name(endpoint), before, request_ids)
         return purge.count(self._home, selection) if dry_run else purge.purge(self._home, selection)
+
+    def size(self, endpoint: str) -> int:
+        """Return the bytes of an endpoint's records and feedback. Raises InvalidInput (an impossible name)."""
+        return deletion.size(self._home, checked_name(endpoint))
+
+    def delete(self, endpoint: str) -> None:
+        """See ``deletion.delete``. Raises InvalidInput (an impossible name) too."""
+        deletion.delete(self._home, checked_name(endpoint))
 
     def compare(
         self, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, rule: Rule

@@ -34,7 +34,6 @@ _NESTED = "('ARRAY', 'OBJECT')"
 # so equal text is an equal value. Only lists and objects with different texts go through Python. x is stable's answer,
 # y the candidate's; SQL's NULL is a missing answer, JSON's null is an answer.
 _COMPARED = f"""
-CREATE TEMP TABLE compared AS
 SELECT request, "row",
     CASE
         WHEN x IS NULL OR y IS NULL THEN false
@@ -66,7 +65,7 @@ FROM (
                 unnest(json_extract(s_outputs, '$[*]')) AS x,
                 unnest(json_extract(c_outputs, '$[*]')) AS y
             FROM pairs
-            WHERE s_status = 200 AND c_status = 200
+            WHERE request BETWEEN $first AND $last AND s_status = 200 AND c_status = 200
                 AND json_type(s_outputs) = 'ARRAY' AND json_type(c_outputs) = 'ARRAY'
         )
     )
@@ -74,7 +73,6 @@ FROM (
 """
 
 _ANSWERS = f"""
-CREATE TEMP TABLE answers AS
 SELECT side, request, CASE WHEN number THEN TRY_CAST(value AS DOUBLE) END AS number,
     CASE WHEN number OR kind IN {_NESTED} THEN NULL
         WHEN kind = 'VARCHAR' THEN value->>'$' ELSE value::VARCHAR END AS label
@@ -83,10 +81,44 @@ FROM (
         kind IN {_NUMBERS} AND NOT $exact AND ($floating OR kind = 'DOUBLE') AS number
     FROM (
         SELECT side, request, unnest(json_extract(outputs, '$[*]')) AS value
-        FROM answered WHERE status = 200 AND json_type(outputs) = 'ARRAY'
+        FROM answered
+        WHERE request BETWEEN $first AND $last AND status = 200 AND json_type(outputs) = 'ARRAY'
     )
 )
 """
+
+
+BATCH_BYTES = 64 * 1024 * 1024
+"""Bytes of answers that are split at a time: a small part of ``MEMORY_LIMIT``."""
+
+# DuckDB splits the answers of up to 2,048 requests at a time, in memory that it cannot spill.
+_BATCHES = """
+SELECT min(request), max(request)
+FROM (
+    SELECT request, sum(bytes) OVER (ORDER BY request) // $size AS batch
+    FROM ({sizes})
+)
+GROUP BY batch ORDER BY batch
+"""
+# 64 bytes for each row, and the text of its answer.
+_SIZES_OF_PAIRS = """
+SELECT request,
+    coalesce(strlen(s_outputs) + 64 * json_array_length(s_outputs), 0)
+    + coalesce(strlen(c_outputs) + 64 * json_array_length(c_outputs), 0) AS bytes
+FROM pairs WHERE s_status = 200 AND c_status = 200
+"""
+_SIZES_OF_ANSWERS = """
+SELECT request, sum(coalesce(strlen(outputs) + 64 * json_array_length(outputs), 0)) AS bytes
+FROM answered WHERE status = 200 GROUP BY request
+"""
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, table: str, query: str, sizes: str, values: dict[str, Any]) -> None:
+    """Create a table by a query of ``$first`` to ``$last``, for so many requests at a time as fit into memory."""
+    batches = connection.execute(_BATCHES.format(sizes=sizes), {"size": BATCH_BYTES}).fetchall() or [(0, -1)]
+    for number, (first, last) in enumerate(batches):
+        into = f"INSERT INTO {table}" if number else f"CREATE TEMP TABLE {table} AS"
+        connection.execute(f"{into} {query}", {**values, "first": first, "last": last})
 
 
 def compare_rows(connection: duckdb.DuckDBPyConnection, rule: Rule) -> None:
@@ -100,9 +132,8 @@ def compare_rows(connection: duckdb.DuckDBPyConnection, rule: Rule) -> None:
 
     result = connection.struct_type({"agree": "BOOLEAN", "gap": "DOUBLE", "relative": "DOUBLE"})
     connection.create_function("compare_nested", compare_nested, ["VARCHAR", "VARCHAR"], result)
-    connection.execute(
-        _COMPARED, {"atol": rule.atol, "rtol": rule.rtol, "exact": rule.exact, "floating": rule.floating}
-    )
+    values = {"atol": rule.atol, "rtol": rule.rtol, "exact": rule.exact, "floating": rule.floating}
+    _fill(connection, "compared", _COMPARED, _SIZES_OF_PAIRS, values)
 
 
 def rows_and_flips(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
@@ -188,7 +219,7 @@ def flips(connection: duckdb.DuckDBPyConnection) -> list[Flip]:
 
 def list_answers(connection: duckdb.DuckDBPyConnection, rule: Rule) -> None:
     """Create the table ``answers``: each answer of each release as a label or, if it is a float, as a number."""
-    connection.execute(_ANSWERS, {"exact": rule.exact, "floating": rule.floating})
+    _fill(connection, "answers", _ANSWERS, _SIZES_OF_ANSWERS, {"exact": rule.exact, "floating": rule.floating})
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, variant: Variant) -> int:

@@ -20,6 +20,7 @@
     │   └── SignatureMismatch   the candidate does not accept stable's requests
     ├── Refused                 possible, but refused by a rule
     │   ├── Conflict            another client changed the endpoint first
+    │   ├── Unconfirmed         it cannot be undone, and the request does not confirm it
     │   ├── CheckFailed         a check found a reason against the deploy
     │   ├── GateFailed          a gate of the endpoint's validations does not hold
     │   │   └── GateInconclusive    too little evidence yet for a decision
@@ -153,6 +154,10 @@ class Refused(DeployError):
 
 class Conflict(Refused):
     code = "conflict"
+
+
+class Unconfirmed(Refused):
+    code = "unconfirmed"
 
 
 class CheckFailed(Refused):

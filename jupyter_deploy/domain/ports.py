@@ -6,25 +6,27 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from .capture.artifacts import Bento, Environment, Manifest, Snapshot, Source
-from .capture.candidates import ModelCandidate, Table
-from .capture.findings import Finding
-from .capture.source_changes import Cell
-from .evidence.ground_truth import GroundTruth
-from .images.ports import Imaging
-from .jobs import Jobs
-from .release.ports import Target
-from .release.resources import Resources
-from .requests import Step
-from .results import AtBoot
-from .store_ports import InferenceLog, Store
-from .validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
-from .validation.scaffold_ports import Starter
-from .validation.validation import Underway, ValidationSpec
+if TYPE_CHECKING:
+    from .capture.artifacts import Bento, Environment, Manifest, Snapshot, Source
+    from .capture.candidates import ModelCandidate, Table
+    from .capture.findings import Finding
+    from .capture.source_changes import Cell
+    from .deletion import UnusedSnapshot
+    from .evidence.ground_truth import GroundTruth
+    from .images.ports import Imaging
+    from .jobs import Jobs
+    from .release.ports import Target
+    from .release.resources import Resources
+    from .requests import Step
+    from .results import AtBoot
+    from .store_ports import InferenceLog, Store
+    from .validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
+    from .validation.scaffold_ports import Starter
+    from .validation.validation import Underway, ValidationSpec
 
-Report = Callable[[Step | Underway], None]
+Report = Callable[["Step | Underway"], None]
 """Gets the steps of a long operation, and the progress of each of several notebooks."""
 
 
@@ -133,6 +135,12 @@ class Capturer(Protocol):
 
     def predict(self, snapshot: Snapshot, instances: Sequence[Any]) -> list[Any]:
         """Return the answers to other instances from a clean process. Raises ReplayFailed."""
+
+    def size(self, unused: UnusedSnapshot) -> int:
+        """Return the bytes of a snapshot with its bento; 0: there is neither."""
+
+    def remove(self, unused: UnusedSnapshot) -> None:
+        """Remove a snapshot with its bento from the stores. Raises StoreError."""
 
     def load(self, tag: str) -> Snapshot:
         """Load a snapshot from the model store and verify its digests; nothing is unpickled.

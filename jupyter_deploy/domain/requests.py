@@ -35,7 +35,9 @@ RecordSample = Annotated[
 Reason = Annotated[str, Field(description="The reason; stored in the history.")]
 Force = Annotated[bool, Field(description="Continue although gates do not hold; needs a reason, which is stored.")]
 IfRevision = Annotated[int | None, Field(description="Refuse if the endpoint is not at this revision.")]
-EndpointName = Annotated[str, Field(description="The endpoint's name.", json_schema_extra={"positional": True})]
+EndpointName = Annotated[
+    str, Field(description="The endpoint's name.", json_schema_extra={"positional": True, "completes": "endpoint"})
+]
 
 
 class Request(BaseModel):
@@ -58,7 +60,11 @@ class DeployRequest(Request):
         "in a magic: the variable that holds the model.",
         json_schema_extra={"positional": True},
     )
-    name: str | None = Field(default=None, description="The endpoint's name (default: the snapshot's).")
+    name: str | None = Field(
+        default=None,
+        description="The endpoint's name (default: the snapshot's).",
+        json_schema_extra={"completes": "endpoint"},
+    )
     model: str | None = Field(default=None, description="The notebook's variable that holds the model.")
     method: str | None = Field(
         default=None, description="The method to serve (default: predict if there is one, else the call itself)."
@@ -158,8 +164,16 @@ class TrafficRequest(Request):
     """Set the shares of canary and shadows, and the recording; 0 switches a release off, unnamed ones stay."""
 
     name: EndpointName
-    shadow: Shares = Field(default={}, description="TAG=PERCENT of the requests copied to a shadow (repeatable).")
-    canary: Shares = Field(default={}, description="TAG=PERCENT of the requests answered by the canary.")
+    shadow: Shares = Field(
+        default={},
+        description="TAG=PERCENT of the requests copied to a shadow (repeatable).",
+        json_schema_extra={"completes": "share"},
+    )
+    canary: Shares = Field(
+        default={},
+        description="TAG=PERCENT of the requests answered by the canary.",
+        json_schema_extra={"completes": "share"},
+    )
     record: Record = None
     record_sample: RecordSample = None
     force: Force = False
@@ -174,7 +188,7 @@ class PromoteRequest(Request):
     tag: str | None = Field(
         default=None,
         description="The candidate (default: the canary, else the only shadow).",
-        json_schema_extra={"positional": True},
+        json_schema_extra={"positional": True, "completes": "release"},
     )
     force: Force = False
     if_revision: IfRevision = None
@@ -201,7 +215,9 @@ class CompareRequest(Request):
 
     name: EndpointName
     candidate: str | None = Field(
-        default=None, description="The candidate (default: the canary, else the only shadow)."
+        default=None,
+        description="The candidate (default: the canary, else the only shadow).",
+        json_schema_extra={"completes": "release"},
     )
     since: Moment | None = Field(
         default=None, description="Only requests of the last 90s, 15m, 1h, 7d, … or since 2026-11-25T12:00."
@@ -232,12 +248,12 @@ class DiffRequest(Request):
 
     a: str = Field(
         description="A tag, or an endpoint's name: the model before; without B, the model to inspect.",
-        json_schema_extra={"positional": True},
+        json_schema_extra={"positional": True, "completes": "model"},
     )
     b: str | None = Field(
         default=None,
         description="A tag, a version of A's name, or an endpoint's name: the model after.",
-        json_schema_extra={"positional": True},
+        json_schema_extra={"positional": True, "completes": "model"},
     )
 
 
@@ -295,7 +311,7 @@ class ReproduceRequest(Request):
     tag: str = Field(
         description="A tag (the beginning of a release's version is enough), or an endpoint's name, which means its "
         "stable release.",
-        json_schema_extra={"positional": True},
+        json_schema_extra={"positional": True, "completes": "model"},
     )
     trust: bool = Field(
         default=False,

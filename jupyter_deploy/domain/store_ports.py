@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from .capture.artifacts import Snapshot
-from .evidence.agreement import Rule
-from .evidence.inference import Comparison, Record
-from .evidence.record_pages import Pair, RecordFilter, RecordPage, TimeBucket
-from .images.images import Publication
-from .release.endpoint import Endpoint, Release, Revision
-from .results import Purged
-from .validation.validation import Validation
+if TYPE_CHECKING:
+    from .capture.artifacts import Snapshot
+    from .deletion import Deletion
+    from .evidence.agreement import Rule
+    from .evidence.inference import Comparison, Record
+    from .evidence.record_pages import Pair, RecordFilter, RecordPage, TimeBucket
+    from .images.images import Publication
+    from .release.endpoint import Endpoint, Release, Revision
+    from .results import Purged
+    from .validation.validation import Validation
 
 
 class Store(Protocol):
@@ -45,7 +47,10 @@ class Store(Protocol):
     def remembered(self, tag: str) -> Snapshot | None: ...
 
     def intend(self, *releases: Release) -> None:
-        """Note that this process will start releases that no endpoint has yet."""
+        """Note that this process will start releases that no endpoint has yet.
+
+        Raises Conflict if the endpoint's deletion is not complete.
+        """
 
     def fulfil(self, *releases: Release) -> None:
         """Note that the starts ended, with or without success; also for a process that ended."""
@@ -72,6 +77,27 @@ class Store(Protocol):
 
     def publications(self, *, endpoint: str | None = None) -> list[Publication]:
         """Return publications, newest first, of one endpoint or of all."""
+
+    def deletion_of(self, endpoint: Endpoint) -> Deletion:
+        """Return the note that ``delete`` would store."""
+
+    def delete(self, endpoint: Endpoint, *, reason: str, keep_records: bool) -> Deletion:
+        """Forget an endpoint, its revisions and validations, and store a note of it, in one transaction.
+
+        Until the note is complete, ``intend`` refuses releases of this name. Raises Conflict (another process changed
+        the endpoint, or deploys to it).
+        """
+
+    def deletion(self, name: str) -> Deletion | None:
+        """Return the note of the last deletion of this name."""
+
+    def deletions(self) -> list[Deletion]: ...
+
+    def keep_deletion(self, deletion: Deletion) -> None:
+        """Replace a note."""
+
+    def forget(self, tag: str) -> None:
+        """Trust a snapshot no longer: its files are removed."""
 
     def exclusive(self, name: str) -> AbstractContextManager[None]:
         """Hold the lock of an endpoint: no other process changes, routes or stops any part of it."""
@@ -119,6 +145,15 @@ class InferenceLog(Protocol):
         """Delete records before a moment, of these requests (none: of all), or both.
 
         Raises TargetError if a process does not close its file; nothing was deleted then.
+        """
+
+    def size(self, endpoint: str) -> int:
+        """Return the bytes of an endpoint's records and feedback."""
+
+    def delete(self, endpoint: str) -> None:
+        """Delete an endpoint's records, feedback and ledger lines, also damaged files; none is no error.
+
+        Its releases must have ended. Raises TargetError (the gateway does not close its log), StoreError.
         """
 
     def compare(

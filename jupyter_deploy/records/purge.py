@@ -41,17 +41,21 @@ _CLOSE_SECONDS = 15.0
 
 _ENDPOINT = re.compile(rb'"endpoint":\s*"([^"]*)"')
 
-_FLUSH_SECONDS = 0.3
+FLUSH_SECONDS = 0.3
 """The gateway writes its log five times a second."""
 
 
 @dataclass(frozen=True)
 class PurgeSelection:
-    """The lines to purge: an endpoint's lines before a moment and of these requests; all given conditions must hold."""
+    """The lines to purge: an endpoint's lines before a moment and of these requests; all given conditions must hold.
+
+    ``named``: an unreadable line is selected only if it names the endpoint.
+    """
 
     endpoint: str
-    before: datetime | None
-    request_ids: Sequence[str]
+    before: datetime | None = None
+    request_ids: Sequence[str] = ()
+    named: bool = False
 
     def condition(self, records: str | None = None) -> str:
         """Return the SQL condition of a selected line.
@@ -73,7 +77,9 @@ class PurgeSelection:
 
         ``shared``: the file has lines of other endpoints; a line that names another endpoint is kept.
         """
-        if shared and (named := _ENDPOINT.search(line)) and named[1] != self.endpoint.encode():
+        named = _ENDPOINT.search(line)
+        others = named is not None and named[1] != self.endpoint.encode()
+        if (self.named and named is None) or ((self.named or shared) and others):
             return False
         if self.before is not None and last >= self.before.astimezone(UTC):
             return False
@@ -131,7 +137,7 @@ def purge(home: Path, selection: PurgeSelection) -> Purged:
         for folder in (*folders, feedback_folder, logs):
             segments.readable(folder)  # fails on a newer version's files before anything is changed
         _close([*folders, feedback_folder])
-        time.sleep(_FLUSH_SECONDS)
+        time.sleep(FLUSH_SECONDS)
         if not rotation.rotate(home):
             raise TargetError("the gateway does not close its log; nothing was purged", "try again")
         name = selection.endpoint
@@ -140,14 +146,12 @@ def purge(home: Path, selection: PurgeSelection) -> Purged:
             raise StoreError("not everything can be purged", "repair the files and purge again", "\n".join(failures))
         # Feedback first: the records determine which feedback to purge, also after a kill in between.
         recorded = lines_of(files_of(home, name), RECORD_FORMAT.columns)
-        feedback = _purge_folder(
-            feedback_folder, feedback_folder, FEEDBACK_FORMAT, selection.condition(recorded), guard
-        )
-        records = sum(_purge_folder(folder, guard, RECORD_FORMAT, selection.condition()) for folder in folders)
-        lines = _purge_folder(logs, logs, LEDGER_FORMAT, selection.condition())
-        unreadable = sum(_purge_rejected(folder, guard, selection, shared=False) for folder in folders)
-        unreadable += _purge_rejected(feedback_folder, feedback_folder, selection, shared=False)
-        unreadable += _purge_rejected(logs, logs, selection, shared=True)
+        feedback = purge_folder(feedback_folder, feedback_folder, FEEDBACK_FORMAT, selection.condition(recorded), guard)
+        records = sum(purge_folder(folder, guard, RECORD_FORMAT, selection.condition()) for folder in folders)
+        lines = purge_folder(logs, logs, LEDGER_FORMAT, selection.condition())
+        unreadable = sum(purge_rejected(folder, guard, selection, shared=False) for folder in folders)
+        unreadable += purge_rejected(feedback_folder, feedback_folder, selection, shared=False)
+        unreadable += purge_rejected(logs, logs, selection, shared=True)
     return Purged(endpoint=name, records=records, feedback=feedback, ledger_lines=lines, unreadable=unreadable)
 
 
@@ -162,7 +166,7 @@ def _close(folders: list[Path]) -> None:
         )
 
 
-def _purge_folder(folder: Path, guard: Path, line_format: LineFormat, condition: str, *also: Path) -> int:
+def purge_folder(folder: Path, guard: Path, line_format: LineFormat, condition: str, *also: Path) -> int:
     """Delete the lines that meet the SQL ``condition``; ``also`` are folders that the condition reads."""
     files = {str(s.path): s for s in segments.segments_in(folder) if s.form == "parquet"}
     if not files:
@@ -208,7 +212,7 @@ def _purge_file(
             segment.path.unlink()
 
 
-def _purge_rejected(folder: Path, guard: Path, selection: PurgeSelection, *, shared: bool) -> int:
+def purge_rejected(folder: Path, guard: Path, selection: PurgeSelection, *, shared: bool) -> int:
     going = 0
     for segment in segments.segments_in(folder):
         if segment.form != "rejected":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from jupyter_deploy.domain.errors import InvalidInput, StoreError
 from jupyter_deploy.domain.evidence.inference import Record
 from jupyter_deploy.system.temp import scratch_folder
 
-from .segments import data_folder, readable, reading, release_folders
+from .segments import FEEDBACK, LEDGER, RECORDS, data_folder, readable, reading, release_folders
 
 MEMORY_LIMIT = "2GB"
 """Beyond this DuckDB spills to disk, which leaves memory to notebooks on the same machine."""
@@ -112,12 +113,12 @@ def database(*folders: Path) -> Iterator[duckdb.DuckDBPyConnection]:
                 threads = connection.execute("SELECT current_setting('threads')").fetchone()
                 connection.execute(f"SET threads = {min(MOST_THREADS, int(threads[0]))}")
                 yield connection
-        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        except duckdb.OutOfMemoryException as error:
             raise _unreadable(error) from error
-        except duckdb.Error as error:
+        except (duckdb.Error, UnicodeDecodeError) as error:  # the latter: a damaged file's bytes are in the message
             # DuckDB has no error class for damage, and does not always name the file.
-            damaged = [path for folder in folders for path in sorted(folder.rglob("[!.]*.parquet")) if _damaged(path)]
-            if not damaged:
+            damaged = [path for path in _suspects(folders, error) if _damaged(path)]
+            if not damaged and not isinstance(error, duckdb.IOException | UnicodeDecodeError):
                 raise
             raise _unreadable(error, damaged) from error
 
@@ -236,20 +237,34 @@ def read(
     return as_records(reversed(rows))
 
 
-def _unreadable(error: duckdb.Error, damaged: Sequence[Path] = ()) -> StoreError:
+def _unreadable(error: Exception, damaged: Sequence[Path] = ()) -> StoreError:
     if damaged:
         names = ", ".join(map(str, damaged))
-        remedy = "the content of a damaged file is lost: move it out of the folder to read the others"
+        moved = "; ".join(f"mv {shlex.quote(str(path))} {shlex.quote(f'{path}.damaged')}" for path in damaged)
+        remedy = f"the content of a damaged file is lost: move it away to read the others: {moved}"
         return StoreError(f"the records cannot be read: {names} is damaged", remedy, str(error))
     remedy = "try again; if the error persists, check the named file"
     return StoreError("the records cannot be read", remedy, str(error))
 
 
+def _suspects(folders: Sequence[Path], error: Exception) -> list[Path]:
+    """Return the Parquet files that the error names, else all."""
+    files = [path for folder in folders for path in sorted(folder.rglob("[!.]*.parquet"))]
+    return [path for path in files if str(path) in str(error)] or files
+
+
 def _damaged(path: Path) -> bool:
+    """Whether a file's values cannot be read, or it lacks columns."""
+    # <home>/records/ENDPOINT/VERSION/FILE, <home>/feedback/ENDPOINT/FILE, <home>/ledger/FILE
+    *_, above, folder, _ = path.parts
+    columns = LEDGER_COLUMNS if folder == LEDGER and above not in (RECORDS, FEEDBACK) else COLUMNS
+    columns = FEEDBACK_COLUMNS if above == FEEDBACK else columns
     try:
         with duckdb.connect() as connection:
-            connection.execute(f"SELECT count(COLUMNS(*)) FROM read_parquet({listed([path])})").fetchall()
-    except duckdb.Error:
+            # A hash needs every value; counts are in the metadata.
+            query = f"SELECT max(hash({', '.join(columns)})) FROM read_parquet({listed([path])})"
+            connection.execute(query).fetchall()
+    except (duckdb.Error, UnicodeDecodeError):
         return path.exists()
     return False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sqlite3
 from collections.abc import Collection
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 
 from jupyter_deploy.domain.base import Value, now
 from jupyter_deploy.domain.capture.artifacts import Snapshot
+from jupyter_deploy.domain.deletion import Deletion, UnusedSnapshot
 from jupyter_deploy.domain.errors import Conflict
 from jupyter_deploy.domain.images.images import Publication
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Revision
@@ -25,6 +27,9 @@ from jupyter_deploy.system.processes import is_alive, process_mark, register
 from .database import Database
 
 V = TypeVar("V", bound=Value)
+
+_DELETED = "deleted:"
+"""The keys of deletions in the table ``meta``."""
 
 _log = logging.getLogger(__name__)
 
@@ -124,7 +129,17 @@ class SqliteStore:
         me = os.getpid(), register(self._home, os.getpid())
         rows = [(one.endpoint, one.tag, *me, one.model_dump_json()) for one in releases]
         with self._database.writing() as db:  # one transaction, since each waits for the disk
+            for name in {one.endpoint for one in releases}:
+                self._require_deleted_wholly(db, name)
             db.executemany("INSERT OR REPLACE INTO intents VALUES (?, ?, ?, ?, ?)", rows)
+
+    def _require_deleted_wholly(self, db: sqlite3.Connection, name: str) -> None:
+        row = db.execute("SELECT value FROM meta WHERE key = ?", (_DELETED + name,)).fetchone()
+        if row and not self._parsed(Deletion, row[0], f"the deletion of {name}").complete:
+            raise Conflict(
+                f"the deletion of the former endpoint {name} is not complete",
+                f"'nbdeploy delete {name} --yes' completes it; then deploy again",
+            )
 
     def fulfil(self, *releases: Release) -> None:
         me = _me()
@@ -180,6 +195,66 @@ class SqliteStore:
         with self._database.reading() as db:
             rows = db.execute(query, (endpoint,)).fetchall() if db else []
         return [self._parsed(Publication, document, f"the publication {reference}") for reference, document in rows]
+
+    def deletion_of(self, endpoint: Endpoint) -> Deletion:
+        releases = {r.tag: r for revision in self.history(endpoint.name) for r in revision.state.releases}
+        former = self.deletion(endpoint.name)
+        snapshots = {one.tag: one for one in (former.snapshots if former else ())}
+        snapshots |= {
+            tag: UnusedSnapshot(tag=tag, snapshot=release.snapshot_path, bento=release.path)
+            for tag, release in releases.items()
+        }
+        return Deletion(
+            endpoint=endpoint.name,
+            target=endpoint.target,
+            at=now(),
+            by=self._user,
+            tags=tuple(releases),
+            revisions=endpoint.revision,
+            validations=tuple(one.id for one in self.validations(endpoint=endpoint.name)),
+            snapshots=tuple(snapshots.values()),
+        )
+
+    def delete(self, endpoint: Endpoint, *, reason: str, keep_records: bool) -> Deletion:
+        name = endpoint.name
+        if any(release.endpoint == name for release in self.intended()):
+            raise Conflict(f"another process deploys to {name}", "wait until it has ended, then delete again")
+        deletion = self.deletion_of(endpoint).model_copy(update={"reason": reason, "keep_records": keep_records})
+        with self._database.writing() as db:
+            (revision,) = db.execute("SELECT max(revision) FROM revisions WHERE endpoint = ?", (name,)).fetchone()
+            if revision not in (endpoint.revision, endpoint.revision + 1):  # the latter: stopped to be deleted
+                raise Conflict(f"{name} is at revision {revision} by now", "delete again if it still applies")
+            self._put(db, deletion)
+            db.execute("DELETE FROM endpoints WHERE name = ?", (name,))
+            db.execute("DELETE FROM revisions WHERE endpoint = ?", (name,))
+            db.execute("DELETE FROM validations WHERE endpoint = ?", (name,))
+            db.execute("DELETE FROM intents WHERE endpoint = ?", (name,))
+        self._database.copy()
+        return deletion
+
+    def deletion(self, name: str) -> Deletion | None:
+        with self._database.reading() as db:
+            row = db.execute("SELECT value FROM meta WHERE key = ?", (_DELETED + name,)).fetchone() if db else None
+        return self._parsed(Deletion, row[0], f"the deletion of {name}") if row else None
+
+    def deletions(self) -> list[Deletion]:
+        with self._database.reading() as db:
+            query = "SELECT value FROM meta WHERE key GLOB ? ORDER BY key"
+            rows = db.execute(query, (f"{_DELETED}*",)).fetchall() if db else []
+        return [self._parsed(Deletion, row[0], "a deletion") for row in rows]
+
+    def keep_deletion(self, deletion: Deletion) -> None:
+        with self._database.writing() as db:
+            self._put(db, deletion)
+        self._database.copy()
+
+    def forget(self, tag: str) -> None:
+        with self._database.writing() as db:
+            db.execute("DELETE FROM snapshots WHERE tag = ?", (tag,))
+
+    def _put(self, db: sqlite3.Connection, deletion: Deletion) -> None:
+        known = (_DELETED + deletion.endpoint, deletion.model_dump_json())
+        db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", known)
 
     def exclusive(self, name: str) -> AbstractContextManager[None]:
         return self._database.lock(name)

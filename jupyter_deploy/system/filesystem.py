@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 from jupyter_deploy.domain.errors import StoreError
@@ -72,6 +73,36 @@ def write_obstacle(folder: Path) -> str:
         read_only = os.statvfs(present).f_flag & os.ST_RDONLY
         return "its file system is read-only" if read_only else f"{present} is not writable for this user"
     return "its disk is full" if os.statvfs(present).f_bavail == 0 else ""
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder; 0: it is missing."""
+    try:
+        if not path.is_dir():
+            return path.lstat().st_size
+        return sum(size_of(entry) for entry in path.iterdir())
+    except FileNotFoundError:
+        return 0
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with its contents; a missing one is no error.
+
+    Raises
+    ------
+    StoreError
+        A part of it cannot be removed.
+    """
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        if folder.exists():  # another process removed a part of it meanwhile
+            remove_folder(folder)
+    except OSError as error:
+        raise StoreError(
+            f"{error.filename or folder} cannot be removed: {error.strerror or error}",
+            "check its owner and mode, then repeat the command",
+        ) from error
 
 
 def write_error(where: Path | str, why: object) -> StoreError:

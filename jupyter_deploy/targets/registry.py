@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import metadata
+from typing import TYPE_CHECKING
 
-from jupyter_deploy.domain.release.ports import TargetClass, TargetSettings
+from jupyter_deploy.system.entry_points import entry_points, load
+
+if TYPE_CHECKING:
+    from jupyter_deploy.domain.release.ports import TargetClass, TargetSettings
 
 GROUP = "nbdeploy.targets"
 SETTINGS_GROUP = "nbdeploy.target_settings"
@@ -13,7 +16,7 @@ SETTINGS_GROUP = "nbdeploy.target_settings"
 
 def installed_targets() -> Mapping[str, TargetClass]:
     """Every target's class, by its entry point's name."""
-    return {point.name: point.load() for point in metadata.entry_points(group=GROUP)}
+    return {name: load(place) for name, place in entry_points(GROUP).items()}
 
 
 def target_settings() -> Mapping[str, type[TargetSettings]]:
@@ -22,8 +25,8 @@ def target_settings() -> Mapping[str, type[TargetSettings]]:
     An entry point of the same name in the group ``nbdeploy.target_settings`` spares the import of the target, which
     the start of each command would wait for.
     """
-    light = {point.name: point for point in metadata.entry_points(group=SETTINGS_GROUP)}
+    light = entry_points(SETTINGS_GROUP)
     return {
-        point.name: light[point.name].load() if point.name in light else point.load().settings_class
-        for point in metadata.entry_points(group=GROUP)
+        name: load(light[name]) if name in light else load(place).settings_class
+        for name, place in entry_points(GROUP).items()
     }

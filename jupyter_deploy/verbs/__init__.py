@@ -5,8 +5,11 @@ Imports domain alone. The table itself imports the standard library alone, since
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, NamedTuple, get_type_hints
 
 _PACKAGE = __name__.rpartition(".")[0]
@@ -58,6 +61,13 @@ class Operation(NamedTuple):
     heard_once: bool = False
 
     @property
+    def summary(self) -> str:
+        """The first line of the request's documentation, from its source: an import would build its model."""
+        module, _, name = self.request_type.rpartition(".")
+        found = re.search(rf'^class {name}\(\w+\):\n    """(.+?)(?:"""|\n)', _source(module), re.MULTILINE)
+        return found[1] if found else str(self.request.__doc__).partition("\n")[0]
+
+    @property
     def request(self) -> type[Any]:
         """The request model."""
         request: type[Any] = attribute(f"{_PACKAGE}.domain.{self.request_type}")
@@ -72,7 +82,10 @@ class Operation(NamedTuple):
     @property
     def result(self) -> Any:
         """The type of the result."""
-        return get_type_hints(self.function)["return"]
+        function = self.function
+        # Types of the parameters, such as those of the ports, need not be importable.
+        returned = type("Returned", (), {"__annotations__": {"it": function.__annotations__["return"]}})
+        return get_type_hints(returned, vars(import_module(function.__module__)))["it"]
 
     def job_title(self, request: Any) -> str:
         """The title of a job, such as ``deploy clf as churn`` or ``purge churn``."""
@@ -81,6 +94,14 @@ class Operation(NamedTuple):
             return title
         subject = getattr(request, "name", None) or getattr(request, "tag", None)
         return f"{self.name} {subject}" if subject else self.name
+
+
+@cache
+def _source(module: str) -> str:
+    """The source of a module of ``domain``; empty: it is installed without sources."""
+    found = find_spec(f"{_PACKAGE}.domain.{module}")
+    source = getattr(found.loader, "get_source", None) if found else None
+    return (source(f"{_PACKAGE}.domain.{module}") or "") if source else ""
 
 
 def attribute(place: str) -> Any:
@@ -280,6 +301,15 @@ OPERATIONS: tuple[Operation, ...] = (
         "stop.stop",
         label="Stop Endpoint…",
         page="lifecycle_page.stopped_page",
+        slow=True,
+        destructive=True,
+    ),
+    Operation(
+        "delete",
+        "deletion.DeleteRequest",
+        "delete.delete",
+        label="Delete Endpoint…",
+        page="lifecycle_page.deleted_page",
         slow=True,
         destructive=True,
     ),

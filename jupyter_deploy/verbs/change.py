@@ -48,8 +48,19 @@ def find(ports: Ports, name: str) -> Endpoint:
         hint = f"did you mean {' or '.join(near)}?" if near else f"the endpoints are: {', '.join(names)}"
         if not names:
             hint = "there are none yet: deploy a model first"
-        raise UnknownEndpoint(f"there is no endpoint '{name}'", hint)
+        raise UnknownEndpoint(f"there is no endpoint '{name}'", f"{_deletion_in_words(ports, name)}{hint}")
     return endpoint
+
+
+def _deletion_in_words(ports: Ports, name: str) -> str:
+    """Describe the deletion of a former endpoint, with the command that completes it; empty: there is none."""
+    deletion = ports.store.deletion(name)
+    if deletion is None:
+        return ""
+    if not deletion.complete:
+        return f"its deletion is not complete: 'nbdeploy delete {name} --yes' completes it; "
+    reason = f" ({deletion.reason})" if deletion.reason else ""
+    return f"{deletion.by} deleted it on {deletion.at:%Y-%m-%d %H:%M} UTC{reason}; "
 
 
 def moment(when: timedelta | datetime | None) -> datetime | None:

@@ -16,8 +16,8 @@ from jupyter_deploy.domain.validation.validated import Validated
 
 from .build import release_of
 from .difference import changes_since
-from .endpoint_gates import GatePlan, GateSource, gate_source, plan_gates
-from .enforce_gates import GateCheck, check_at_deploy
+from .gates.endpoint_gates import GatePlan, GateSource, gate_source, plan_gates
+from .gates.enforce_gates import GateCheck, check_at_deploy
 from .redaction import redacted_columns
 
 

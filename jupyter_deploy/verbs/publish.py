@@ -29,7 +29,7 @@ from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from .build import build
 from .capture import load_snapshot
 from .change import find
-from .publish_gate import forced_or_passed
+from .gates.publish_gate import forced_or_passed
 from .steps import Steps, noted_if_interrupted
 
 _LATEST = 3  # images of the same repository whose layers are listed before an upload

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jupyter_deploy.domain.deletion import DeleteRequest
 from jupyter_deploy.domain.errors import CandidateUnhealthy, DeployError, InvalidTraffic, UnknownRevision
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint
@@ -27,7 +28,7 @@ from .change import (
     target_of,
 )
 from .compare import compare
-from .enforce_gates import enforce_for_change, in_words, keep_forced
+from .gates.enforce_gates import enforce_for_change, in_words, keep_forced
 
 
 def traffic(request: TrafficRequest, ports: Ports, report: Report) -> TrafficChange:
@@ -82,7 +83,7 @@ def back_to(request: RollbackRequest, before: Endpoint) -> int:
     return before.previous_revision if request.to is None else request.to
 
 
-Change = TrafficRequest | PromoteRequest | RollbackRequest | StopRequest
+Change = TrafficRequest | PromoteRequest | RollbackRequest | StopRequest | DeleteRequest
 """Requests that change an endpoint; ``planned`` computes the result before the change."""
 
 
@@ -99,7 +100,7 @@ def planned(request: Change, ports: Ports) -> tuple[Endpoint, Endpoint]:
     before = find(ports, request.name)
     require_revision(before, request.if_revision)
     match request:
-        case StopRequest():
+        case StopRequest() | DeleteRequest():
             return before, before.stopped() if before.running else before
         case RollbackRequest():
             return before, before.rolled_back_to(_earlier(request, before, ports))

@@ -8,7 +8,7 @@ import type { EndpointView, Job, Preview, RevisionRow, RoleChange } from './gene
 import { type Problem, problemOf, problemOfJob } from './problem';
 import { ProblemError } from './request';
 
-export type ChangeVerb = 'traffic' | 'promote' | 'rollback' | 'stop';
+export type ChangeVerb = 'traffic' | 'promote' | 'rollback' | 'stop' | 'delete';
 
 /** The fields of a change request without the endpoint's name: `{shadow: {"clf:abc": 50}}`. */
 export type ChangeFields = Readonly<Record<string, unknown>>;
@@ -116,7 +116,9 @@ export class Changes {
   /** Applies the change in the preview. */
   async confirm(reason: string): Promise<void> {
     const pending = this._pending;
-    if (pending?.phase === 'preview') await this.run(pending, reason ? { reason } : {});
+    if (pending?.phase !== 'preview') return;
+    const confirmed = pending.verb === 'delete' ? { yes: true } : {};
+    await this.run(pending, reason ? { ...confirmed, reason } : confirmed);
   }
 
   /** Applies a change that gates refused; the reason is stored. */
@@ -195,6 +197,11 @@ export class Changes {
         if (job.problem?.code === 'conflict')
           this.conflict(pending, await this.world.fetchEndpoint());
         else this.set({ ...pending, phase: 'failed', problem: problemOfJob(job) });
+        return;
+      }
+      if (pending.verb === 'delete') {
+        this.set(null); // there is no endpoint to fetch any more
+        this._announced.emit('deleted');
         return;
       }
       const view = await this.world.fetchEndpoint(revisionOf(job));

@@ -80,12 +80,16 @@ export interface Check {
   cell: number | null;
 }
 /**
- * The images removed from this machine's store; with ``dry_run``, those that would be removed.
+ * The images and snapshots removed from this machine's stores; with ``dry_run``, those that would be removed.
  */
 export interface Collected {
   folder: string;
   removed: Image[];
   kept: UsedImage[];
+  /**
+   * Snapshots of deleted endpoints, with their bentos.
+   */
+  snapshots: UnusedSnapshot[];
   /**
    * Bytes; also of layers and bases that no image needs any more.
    */
@@ -156,6 +160,24 @@ export interface UsedImage {
    * In words, such as 'churn (stable)'; empty: nothing.
    */
   used_by: string[];
+}
+/**
+ * A snapshot of a deleted endpoint; ``bento`` is empty if its release ran from an image.
+ */
+export interface UnusedSnapshot {
+  tag: string;
+  /**
+   * The folder in the model store.
+   */
+  snapshot: string;
+  /**
+   * The folder in the bento store.
+   */
+  bento: string;
+  /**
+   * Bytes of both.
+   */
+  size: number;
 }
 /**
  * The stored description of one column, without any text value.
@@ -541,6 +563,72 @@ export interface Counts {
   requests: number;
   errors: number;
   p50_ms: number | null;
+}
+/**
+ * Delete an endpoint permanently, with its history, validations, records and feedback.
+ *
+ * Its releases stop after their pending requests. Its snapshots and bentos stay until 'nbdeploy gc' removes those that
+ * nothing uses; published images stay. The next delete completes one that was killed.
+ */
+export interface DeleteRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * Show the contents of the endpoint; delete nothing.
+   */
+  dry_run?: boolean;
+  /**
+   * Keep records, feedback and the gateway's ledger; a later delete removes them.
+   */
+  keep_records?: boolean;
+  /**
+   * Delete without a question.
+   */
+  yes?: boolean;
+  /**
+   * Refuse if the endpoint is not at this revision.
+   */
+  if_revision?: number | null;
+  /**
+   * The reason; stored with the name of the deleted endpoint.
+   */
+  reason?: string;
+}
+/**
+ * A deleted endpoint; with ``dry_run``, its contents.
+ *
+ * A count of records is None if a damaged file prevents it.
+ */
+export interface Deleted {
+  endpoint: string;
+  /**
+   * Tags of the releases that stop.
+   */
+  releases: string[];
+  revisions: number;
+  validations: number;
+  records: number | null;
+  feedback: number | null;
+  ledger_lines: number | null;
+  /**
+   * Of records, feedback and the reports of validations.
+   */
+  bytes: number;
+  /**
+   * Records, feedback and ledger stay.
+   */
+  kept_records: boolean;
+  /**
+   * Those that 'nbdeploy gc' removes.
+   */
+  snapshots: UnusedSnapshot[];
+  /**
+   * References of its images, which stay.
+   */
+  published: string[];
+  dry_run: boolean;
 }
 /**
  * Capture a model, prove it in a clean process, and release it behind an endpoint.
@@ -1669,13 +1757,14 @@ export interface GateResult {
   n: number | null;
 }
 /**
- * Remove unused images from this machine's store; registries are not touched.
+ * Remove unused images from this machine's store, and unused snapshots of deleted endpoints.
  *
- * Images of endpoints, of revisions in their history, of publications and of containers stay.
+ * Registries are not touched. Images of endpoints, of revisions in their history, of publications and of containers
+ * stay.
  */
 export interface GcRequest {
   /**
-   * Show the images that would be removed; remove none.
+   * Show the images and snapshots that would be removed; remove none.
    */
   dry_run?: boolean;
 }
@@ -2115,7 +2204,7 @@ export interface PreviewRequest {
    * The endpoint's name.
    */
   name: string;
-  verb: 'traffic' | 'promote' | 'rollback' | 'stop';
+  verb: 'traffic' | 'promote' | 'rollback' | 'stop' | 'delete';
   /**
    * The verb's request without the endpoint's name.
    */
@@ -3016,6 +3105,7 @@ export interface Requests {
   gc: GcRequest;
   purge: PurgeRequest;
   stop: StopRequest;
+  delete: DeleteRequest;
   down: DownRequest;
   reconcile: ReconcileRequest;
 }
@@ -3044,6 +3134,7 @@ export interface Results {
   gc: Collected;
   purge: Purged;
   stop: Stopped;
+  delete: Deleted;
   down: Stopped;
   reconcile: (Reconciled)[] | AtBoot;
 }
@@ -3088,9 +3179,10 @@ export const VERBS: {
   verify: { summary: "Check an image in a registry: its signature, and that its model is the validated one.", slow: true, destructive: false },
   compose: { summary: "Write an endpoint as a Compose file: its releases from their published images, and a gateway.", slow: true, destructive: false },
   images: { summary: "List the images of this machine's store and the published ones, with their uses.", slow: false, destructive: false },
-  gc: { summary: "Remove unused images from this machine's store; registries are not touched.", slow: true, destructive: true },
+  gc: { summary: "Remove unused images from this machine's store, and unused snapshots of deleted endpoints.", slow: true, destructive: true },
   purge: { summary: "Remove records permanently, from JSON lines, Parquet and the gateway's ledger, with their feedback.", slow: true, destructive: true },
   stop: { summary: "Stop an endpoint. Records and history remain; 'nbdeploy rollback NAME' starts it again.", slow: true, destructive: true },
+  delete: { summary: "Delete an endpoint permanently, with its history, validations, records and feedback.", slow: true, destructive: true },
   down: { summary: "Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' starts them again.", slow: true, destructive: true },
   reconcile: { summary: "Restore the desired state: after a crash, a kill or a reboot.", slow: true, destructive: false },
 };
@@ -3120,6 +3212,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     gc: trans.__("Remove Unused Images…"),
     purge: trans.__("Purge Records…"),
     stop: trans.__("Stop Endpoint…"),
+    delete: trans.__("Delete Endpoint…"),
     down: trans.__("Stop Everything…"),
     reconcile: trans.__("Reconcile…"),
   };

@@ -21,6 +21,8 @@ export interface Schema {
   maximum?: number;
   positional?: boolean;
   important?: boolean;
+  /** The form itself asks for confirmation, by its button. */
+  confirmation?: boolean;
 }
 
 /**
@@ -39,6 +41,8 @@ export interface VerbField {
   readonly required: boolean;
   /** Other fields are shown on demand. */
   readonly important: boolean;
+  /** It has no control: sending the form confirms it. */
+  readonly confirmation: boolean;
   /** The control's initial value; it is sent only if the user changes it. */
   readonly text: string;
   readonly minimum?: number;
@@ -84,6 +88,7 @@ function fieldOf(name: string, schema: Schema, required: boolean): VerbField {
     important:
       schema.important ??
       (required || schema.positional === true || name === 'reason' || kind === 'shares'),
+    confirmation: schema.confirmation === true,
     text: textOf(kind, schema.default),
     ...limits
   };
@@ -138,6 +143,10 @@ export function readForm(
   const request: Record<string, unknown> = {};
   const problems: Record<string, string> = {};
   for (const field of fields) {
+    if (field.confirmation) {
+      request[field.name] = true;
+      continue;
+    }
     const text = texts[field.name] ?? field.text;
     const isEmpty = text.trim() === '';
     if (field.required && isEmpty) {

@@ -59,6 +59,22 @@ describe('a change', () => {
     expect(changes.pending).toBeNull();
   });
 
+  it('that deletes confirms the deletion, and fetches nothing after it', async () => {
+    const { changes, run, fetchEndpoint } = world();
+    const said: string[] = [];
+    changes.announced.connect((_, what) => void said.push(what));
+    await changes.propose('delete', {}, endpoint({ running: false }));
+    expect(changes.pending?.phase).toBe('preview');
+    await changes.confirm('replaced');
+    expect(run.mock.calls[0]?.slice(0, 3)).toEqual([
+      'delete',
+      { yes: true, reason: 'replaced' },
+      2
+    ]);
+    expect([changes.pending, said]).toEqual([null, ['deleted']]);
+    expect(fetchEndpoint).not.toHaveBeenCalled();
+  });
+
   it('that came too late names the newer revisions, and keeps the typed values', async () => {
     const newer = { ...endpoint().history[0], revision: 3, by: 'ben', what: 'another' };
     const view = endpoint({ revision: 3, history: [newer as never, ...endpoint().history] });

@@ -62,6 +62,21 @@ describe('the fields of a verb', () => {
     ]);
   });
 
+  it('have no control for a confirmation: the form is the confirmation', () => {
+    const fields = fieldsOf({
+      properties: {
+        name: { type: 'string', positional: true },
+        yes: { type: 'boolean', default: false, confirmation: true }
+      },
+      required: ['name']
+    });
+    expect(readForm(fields, { name: 'tumour' }, trans).request).toEqual({
+      name: 'tumour',
+      yes: true
+    });
+    expect(fields.filter(field => field.important).map(field => field.name)).toEqual(['name']);
+  });
+
   it('take a file where they take any value, and show problems of JSON', () => {
     const data = (text: string) => readForm(FIELDS, { name: 'tumour', data: text }, trans);
     expect(data(' actuals.csv ').request.data).toBe('actuals.csv');

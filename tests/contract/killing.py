@@ -17,7 +17,7 @@ from jupyter_deploy.records import compaction
 from jupyter_deploy.records import purge
 from jupyter_deploy.records import retention
 from jupyter_deploy.records import rotation
-purge._FLUSH_SECONDS = 0
+purge.FLUSH_SECONDS = 0
 
 def die_at(step):
     # Be killed before the step-th change of the file system.

@@ -89,5 +89,8 @@ class MemoryTarget:
     def lost(self) -> bool:
         return False
 
+    def forget(self, endpoint: str, tags: Sequence[str]) -> None:
+        self._machine.routes.pop(endpoint, None)
+
     def down(self) -> None:
         self._machine.running.clear()

@@ -124,6 +124,22 @@ class TargetContract:
         assert not any(health.running for health in seen.releases.values())
         assert not target.lost(), "stopped on purpose"
 
+    def test_a_deleted_endpoint_is_forgotten_and_its_name_begins_anew(self, site: Site) -> None:
+        target, first, second = site.target(), site.release("aaa"), site.release("ccc", endpoint="churn")
+        target.forget("tumour", [])
+        target.start(first)
+        target.start(second)
+        url = target.route(endpoint_of(first, revision=7))
+        other = target.route(endpoint_of(second))
+        target.route(endpoint_of(first, revision=8, running=False))
+        target.stop(first)
+        for _ in range(2):
+            target.forget("tumour", [first.tag])
+        assert site.predict(other) == "ccc", "others are not touched"
+        target.start(first)
+        assert target.route(endpoint_of(first, revision=1)) == url
+        assert site.predict(url) == "aaa", "its revisions are forgotten"
+
     def test_endpoints_are_apart_and_down_ends_all(self, site: Site) -> None:
         target = site.target()
         releases = [site.release("aaa"), site.release("ccc", endpoint="churn")]

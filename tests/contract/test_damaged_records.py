@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import subprocess
 from datetime import timedelta
 
 import pytest
@@ -26,6 +28,27 @@ def without_metadata(content):
     return content[:-200] + bytes(192) + content[-8:]
 
 
+def with_other_bytes(seed):
+    """One to ten bytes anywhere are others: in the metadata, in a page's header, within compressed values."""
+
+    def damage(content):
+        chance = random.Random(seed)
+        changed = bytearray(content)
+        for _ in range(chance.choice([1, 3, 10])):
+            changed[chance.randrange(len(content))] ^= chance.randrange(1, 256)
+        return bytes(changed)
+
+    return damage
+
+
+def failure_of(asked):
+    try:
+        asked()
+    except StoreError as error:
+        return error
+    return None
+
+
 def spoiled(path, damage=cut):
     path.write_bytes(damage(path.read_bytes()))
     return path
@@ -33,7 +56,7 @@ def spoiled(path, damage=cut):
 
 @pytest.mark.parametrize("damage", [cut, without_metadata])
 def test_a_damaged_file_is_named_by_every_reader_and_the_others_are_read_without_it(tmp_path, monkeypatch, damage):
-    monkeypatch.setattr(purge, "_FLUSH_SECONDS", 0)
+    monkeypatch.setattr(purge, "FLUSH_SECONDS", 0)
     for number in (1, 2):
         write(tmp_path, line(number) + "\n", name=f"{number}-1.v1.jsonl")
     compact_all(tmp_path)
@@ -56,6 +79,32 @@ def test_a_damaged_file_is_named_by_every_reader_and_the_others_are_read_without
         assert "move it" in caught.value.remedy
     bad.unlink()
     assert ids(log.records("tumour")) == ["r2"]
+
+
+@pytest.mark.parametrize("moments", [30, pytest.param(2000, marks=pytest.mark.exhaustive)])
+def test_whatever_bytes_are_damaged_an_error_names_the_file_and_its_remedy_brings_the_others_back(tmp_path, moments):
+    for number in (1, 2):
+        lines = "".join(line(100 * number + k) + "\n" for k in range(50))
+        write(tmp_path, lines, name=f"{number}-1.v1.jsonl")
+    compact_all(tmp_path)
+    bad = tmp_path / "records" / "tumour" / "aaa" / "1-1.v1.parquet"
+    sound, log, refused = bad.read_bytes(), RecordLog(tmp_path), 0
+    for seed in range(moments):
+        bad.write_bytes(with_other_bytes(seed)(sound))
+        for asked in (
+            lambda: log.records("tumour"),
+            lambda: World(tmp_path).compare(endpoint()),
+            lambda: log.page("tumour", RecordFilter(), before=None, limit=10),
+            lambda: log.time_series("tumour", since=NOON, until=NOON + timedelta(hours=1), every=timedelta(hours=1)),
+        ):
+            error = failure_of(asked)
+            if error is not None:  # some bytes change a value alone
+                refused += 1
+                assert f"{bad} is damaged" in error.message, (seed, error.details)
+                remedy = error.remedy
+    assert refused > moments / 4
+    subprocess.run(["sh", "-c", remedy.partition("the others: ")[2]], check=True)
+    assert len(log.records("tumour")) == 50
 
 
 @pytest.mark.parametrize("damage", [cut, without_metadata])

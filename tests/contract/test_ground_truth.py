@@ -28,7 +28,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch):
-    monkeypatch.setattr(purge, "_FLUSH_SECONDS", 0)
+    monkeypatch.setattr(purge, "FLUSH_SECONDS", 0)
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def ledger(home):
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch):
-    monkeypatch.setattr(purge, "_FLUSH_SECONDS", 0)
+    monkeypatch.setattr(purge, "FLUSH_SECONDS", 0)
 
 
 def purge_records(log, *request_ids, before=None, dry_run=False):

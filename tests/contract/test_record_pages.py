@@ -220,7 +220,7 @@ def test_every_record_comes_once_and_in_order_while_others_are_written(
 
 
 def test_pages_during_a_compaction_and_a_purge_show_each_remaining_record_once(log, tmp_path, monkeypatch):
-    monkeypatch.setattr(purge, "_FLUSH_SECONDS", 0)
+    monkeypatch.setattr(purge, "FLUSH_SECONDS", 0)
     for number in range(12):
         write(
             tmp_path,
@@ -286,7 +286,7 @@ def test_a_key_of_a_moment_that_no_record_can_have_is_unknown(log, tmp_path):
 
 
 def test_a_record_that_was_purged_is_unknown(log, tmp_path, monkeypatch):
-    monkeypatch.setattr(purge, "_FLUSH_SECONDS", 0)
+    monkeypatch.setattr(purge, "FLUSH_SECONDS", 0)
     write(tmp_path, line(1) + "\n" + line(2) + "\n")
     key = page(log).heads[0].key
     log.purge("tumour", before=None, request_ids=["r2"], dry_run=False)

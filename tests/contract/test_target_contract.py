@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 
 import httpx
@@ -82,10 +81,11 @@ class TestMemoryTarget(TargetContract):
 @pytest.fixture
 def second(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An installed second target; returns the working directory, which is the home too."""
-    installed = metadata.entry_points(group="nbdeploy.targets")
-    point = metadata.EntryPoint("memory", f"{MemoryTarget.__module__}:MemoryTarget", "nbdeploy.targets")
-    groups = {"nbdeploy.targets": [*installed, point]}
-    monkeypatch.setattr(metadata, "entry_points", lambda group: groups.get(group, []))
+    distribution = tmp_path / "site" / "memory_target-1.0.dist-info"
+    distribution.mkdir(parents=True)
+    point = f"memory = {MemoryTarget.__module__}:MemoryTarget"
+    (distribution / "entry_points.txt").write_text(f"[nbdeploy.targets]\n{point}\n")
+    monkeypatch.syspath_prepend(str(distribution.parent))
     monkeypatch.setenv("NBDEPLOY_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -17,7 +17,7 @@ from jupyter_deploy.domain.errors import Conflict, InvalidInput, RouteNotConfirm
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.status import Counts
-from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, Step, TrafficRequest
+from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, TrafficRequest
 from jupyter_deploy.domain.validation.validation import ValidationSpec
 from jupyter_deploy.faces.kernel.magics import _panel
 from jupyter_deploy.faces.panel.view import saved_html
@@ -33,7 +33,6 @@ from jupyter_deploy.validation.runner import PapermillValidationRunner
 from jupyter_deploy.verbs.traffic import promote, rollback, traffic
 from tests import manifests
 from tests.e2e.conftest import until
-from tests.published import PUBLISHED, published_as
 from tests.releases import release
 from tests.validations import history, run, validation
 
@@ -64,6 +63,9 @@ class Target:
             raise RouteNotConfirmed("Envoy said no", "read its log")
         return "http://url"
 
+    def forget(self, endpoint, tags):
+        """It keeps nothing."""
+
     def observe(self, endpoint):
         healthy = ReleaseHealth(running=True, healthy=True)
         return Observation(
@@ -79,6 +81,8 @@ def ports(tmp_path):
         targets={"local": Target()},
         keep_revisions=3,
         log=RecordLog(tmp_path / "home"),
+        reports=ValidationReports(tmp_path / "home"),
+        capturer=SimpleNamespace(size=lambda _: 0),
         client=HttpClient(tmp_path / "token", lambda: None, None),
         images=SimpleNamespace(to="registry.example/{name}", base=None, key=None),
     )
@@ -326,6 +330,17 @@ def test_it_is_stopped_after_a_question_and_started_again(panel, ports):
     assert "The endpoint is stopped: this starts it again." in pending(panel)["notes"]
 
 
+def test_it_is_deleted_after_a_question_that_shows_its_contents(panel, ports):
+    ask(panel, "delete", {}, 2)
+    assert (pending(panel)["phase"], pending(panel)["title"]) == ("preview", "Delete tumour")
+    assert "Deleted permanently: 2 releases, 2 revisions" in " ".join(pending(panel)["notes"])
+    assert ports.store.endpoint("tumour")
+    told(panel, do="confirm", number=pending(panel)["number"], reason="replaced")
+    until(lambda: panel._widget.said[1] == "tumour is deleted")
+    assert ports.store.endpoints() == []
+    assert ports.store.deletion("tumour").reason == "replaced"
+
+
 def test_what_a_saved_notebook_keeps_needs_no_script_and_trusts_no_text(panel, ports):
     elsewhere(ports, shadow=50)
     ports.store.save(
@@ -338,59 +353,6 @@ def test_what_a_saved_notebook_keeps_needs_no_script_and_trusts_no_text(panel, p
     assert "more evidence" in html
     assert "<script" not in html
     assert str(panel) == repr(panel) == str(seen.status)
-
-
-def publishing(panel):
-    return panel._widget.publishing
-
-
-def publishes(panel, to="", reason="", **more):
-    told(panel, do="publish", tag=TWO.tag, to=to, overwrite=False, reason=reason, **more)
-
-
-def test_a_failed_publication_is_shown_with_its_remedy_and_can_be_dismissed(panel):
-    assert panel._widget.endpoint["publish_to"] == "registry.example/tumour"
-    publishes(panel, "https://registry.example/tumour")
-    until(lambda: publishing(panel)["phase"] == "failed")
-    shown = publishing(panel)
-    assert "remove the part before '://'" in shown["problem"]["message"]
-    told(panel, do="published", number=shown["number"] + 1)
-    assert publishing(panel) == shown
-    told(panel, do="published", number=shown["number"])
-    assert publishing(panel) is None
-
-
-def test_what_is_published_shows_its_steps_and_then_its_digest_and_the_line_that_starts_it(panel, ports, monkeypatch):
-    """The operation itself is tested with a real registry, and in a browser with this panel."""
-    go_on, asked = threading.Event(), []
-
-    def publish(request, _ports, report):
-        asked.append(request)
-        report(Step(number=1, total=5, title="asking registry.example"))
-        report(Step(number=2, total=5, title="building the image"))
-        assert go_on.wait(60)
-        ports.store.keep_publication(published_as(TWO.tag, "registry.example/tumour:two"))
-        return PUBLISHED.model_copy(update={"release": request.release})
-
-    monkeypatch.setattr("jupyter_deploy.faces.panel.publishing.publish", publish)
-    publishes(panel, " registry.example/tumour ", reason="a customer waits")
-    until(lambda: publishing(panel)["step"] == 2)
-    assert publishing(panel)["lines"] == ("asking registry.example", "building the image")
-    publishes(panel, "registry.example/other")  # one after the other
-    assert "wait for its end" in panel._widget.said[1]
-    told(panel, do="published", number=publishing(panel)["number"])
-    assert publishing(panel)["phase"] == "working"
-    go_on.set()
-    until(lambda: publishing(panel)["phase"] == "done")
-    page = publishing(panel)["page"]
-    assert (page["headline"], page["command"]) == (f"{TWO.tag} is published", "podman run")
-    assert ["digest", PUBLISHED.publication.image.digest] in page["facts"]
-    assert page["layers"][0][:4] == ["dependencies", "62 distributions", "100 MB", "there already"]
-    (request,) = asked
-    assert (request.release, request.to, request.force) == (TWO.tag, "registry.example/tumour", True)
-    until(
-        lambda: [card["published"] for card in panel._widget.endpoint["cards"]] == [[], ["registry.example/tumour:two"]]
-    )
 
 
 def test_a_panel_is_no_document():

@@ -33,7 +33,9 @@ def sockets(*endpoints: Endpoint) -> dict[tuple[str, str], str]:
 
 
 def routes(document: dict[str, Any]) -> list[dict[str, Any]]:
-    return list(document["resources"][0]["virtual_hosts"][0]["routes"])
+    """The routes of the first host, without the refusal of several hosts."""
+    found = document["resources"][0]["virtual_hosts"][0]["routes"]
+    return [route for route in found if route["name"] != "several hosts"]
 
 
 @given(st.floats(min_value=1e-6, max_value=100))
@@ -77,7 +79,8 @@ def test_a_shadow_at_nought_percent_is_not_mirrored_to() -> None:
 def test_only_predictions_are_mirrored_and_shared_with_the_canary() -> None:
     traffic = endpoint(canary="tumour:b", canary_percent=50, shadows={"tumour:c": 100})
     for host in envoy.edge_routes([traffic], SETTINGS, "1")["resources"][0]["virtual_hosts"][:2]:
-        asked, others = host["routes"][:4], [route for route in host["routes"][4:] if "route" in route]
+        assert host["routes"][0]["name"] == "several hosts"
+        asked, others = host["routes"][1:5], [route for route in host["routes"][5:] if "route" in route]
         pinned = others.pop(0)
         assert [one["name"] for one in pinned["route"]["weighted_clusters"]["clusters"]] == ["tumour:a"]
         assert "request_mirror_policies" not in pinned["route"]
@@ -107,7 +110,7 @@ def test_an_endpoint_has_a_host_of_its_own_if_its_name_can_be_one() -> None:
 def test_the_hosts_of_endpoints_require_the_token_too() -> None:
     document = envoy.edge_routes([endpoint()], replace(SETTINGS, token="secret"), "1")
     for host in document["resources"][0]["virtual_hosts"][:2]:
-        assert host["routes"][0]["name"] == "no token"
+        assert [route["name"] for route in host["routes"][:2]] == ["several hosts", "no token"]
 
 
 def test_one_snapshot_under_two_names_has_two_clusters() -> None:

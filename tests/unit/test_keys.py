@@ -7,7 +7,7 @@ import numpy as np
 
 from jupyter_deploy.domain.validation.ports import Notebook
 from jupyter_deploy.domain.validation.validation import ValidationSpec
-from jupyter_deploy.verbs.endpoint_gates import GatePlan
+from jupyter_deploy.verbs.gates.endpoint_gates import GatePlan
 from jupyter_deploy.verbs.run_plan import Planned
 from jupyter_deploy.verbs.validation_runs import Candidate
 

@@ -42,5 +42,5 @@ def test_a_terminal_obeys_no_control_character_of_a_result(part):
     words = "because \x1b[31mred\x1b[0m, \x9b and a bell\x07"
     given = {"facts": [("reason", words)], "tables": [Table("", ("reason",), [(words,)])]}.get(part, words)
     shown = as_text(Page(**{"headline": "history", part: given}))
-    assert r"because \x1b[31mred\x1b[0m" in shown
+    assert r"because \u001b[31mred\u001b[0m" in shown
     assert not set("\x1b\x9b\x07") & set(shown)

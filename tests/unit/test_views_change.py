@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from jupyter_deploy.domain.deletion import DeleteRequest
 from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, StopRequest, TrafficRequest
 from jupyter_deploy.faces.views.change import consequences, preview_of, role_changes, title_of, touches_clients
@@ -68,6 +69,16 @@ def test_stopping_says_that_nobody_is_answered_and_how_it_comes_back():
 def test_stopping_what_is_stopped_asks_nothing():
     shown = preview_of(StopRequest(name="tumour"), STOPPED, STOPPED, history=(), keep_revisions=3)
     assert (shown.asks, shown.notes) == (False, ("The endpoint is stopped already: nothing changes.",))
+
+
+def test_deleting_shows_the_contents_and_asks_also_if_it_is_stopped():
+    change = DeleteRequest(name="tumour")
+    for before, sentences in ((SHADOWED, 3), (STOPPED, 2)):
+        shown = preview_of(change, before, STOPPED, history=(), keep_revisions=3, contents="2 releases; 3.4 MB")
+        assert (shown.title, shown.asks, len(shown.notes)) == ("Delete tumour", True, sentences)
+        assert "Deleted permanently: 2 releases; 3.4 MB." in shown.notes
+        assert [row.after for row in shown.rows] == ["deleted", "deleted"]
+    assert title_of(change, SHADOWED) == "Delete tumour"
 
 
 def test_another_mode_of_recording_is_shown_and_affects_no_client():

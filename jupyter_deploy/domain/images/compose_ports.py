@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from jupyter_deploy.domain.capture.artifacts import Environment
+if TYPE_CHECKING:
+    from jupyter_deploy.domain.capture.artifacts import Environment
 
-from .compose import ComposePlan
-from .images import Image
+    from .compose import ComposePlan
+    from .images import Image
 
 
 class GatewayImages(Protocol):

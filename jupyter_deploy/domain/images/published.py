@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from jupyter_deploy.domain.base import Value
+from jupyter_deploy.domain.deletion import UnusedSnapshot
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.validation.scaffold import quoted
 from jupyter_deploy.domain.validation.validation import Verdict, worst
@@ -116,11 +117,14 @@ class ImageList(Value):
 
 
 class Collected(Value):
-    """The images removed from this machine's store; with ``dry_run``, those that would be removed."""
+    """The images and snapshots removed from this machine's stores; with ``dry_run``, those that would be removed."""
 
     folder: str
     removed: tuple[Image, ...]
     kept: tuple[UsedImage, ...]
+    snapshots: tuple[UnusedSnapshot, ...] = Field(
+        default=(), description="Snapshots of deleted endpoints, with their bentos."
+    )
     freed: int = Field(description="Bytes; also of layers and bases that no image needs any more.")
     unasked: tuple[str, ...] = Field(
         default=(), description="Container engines that did not report their containers: all images were kept."

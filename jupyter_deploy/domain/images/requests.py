@@ -33,7 +33,7 @@ class PublishRequest(Request):
     release: str | None = Field(
         default=None,
         description="The release's tag, or the beginning of its version (default: the stable one).",
-        json_schema_extra={"important": True},
+        json_schema_extra={"important": True, "completes": "release"},
     )
     to: str | None = Field(
         default=None,
@@ -86,12 +86,15 @@ class ImagesRequest(Request):
 
 
 class GcRequest(Request):
-    """Remove unused images from this machine's store; registries are not touched.
+    """Remove unused images from this machine's store, and unused snapshots of deleted endpoints.
 
-    Images of endpoints, of revisions in their history, of publications and of containers stay.
+    Registries are not touched. Images of endpoints, of revisions in their history, of publications and of containers
+    stay.
     """
 
-    dry_run: bool = Field(default=False, description="Show the images that would be removed; remove none.")
+    dry_run: bool = Field(
+        default=False, description="Show the images and snapshots that would be removed; remove none."
+    )
 
 
 class ComposeRequest(Request):

@@ -179,6 +179,12 @@ class Target(Protocol):
     def lost(self) -> bool:
         """Whether releases ran here and ended without ``stop`` or ``down``, as after a reboot. Cheap."""
 
+    def forget(self, endpoint: str, tags: Sequence[str]) -> None:
+        """Remove the remains of a deleted endpoint: its stopped releases' logs, and its revision, which may begin anew.
+
+        ``tags`` are all releases that it ever had.
+        """
+
     def down(self) -> None:
         """Stop every release and the gateway, also releases that the store does not know."""
 

@@ -201,5 +201,11 @@ class Reports(Protocol):
     def github(self, validation: Validation) -> None:
         """Write annotations to stderr, which GitHub reads, and the job's summary; outside GitHub both to stderr."""
 
+    def size(self, validations: Collection[str]) -> int:
+        """Return the bytes of the files of these validations."""
+
+    def remove(self, validations: Collection[str]) -> None:
+        """Remove the files of these validations; a missing folder is no error."""
+
     def clear(self, kept: Collection[str]) -> None:
         """Remove the oldest validations' folders beyond a number; those in ``kept`` stay and do not count."""

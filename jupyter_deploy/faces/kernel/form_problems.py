@@ -24,8 +24,8 @@ from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.faces.render.problems import problem_of
 from jupyter_deploy.faces.views.form_documents import FieldProblem
 from jupyter_deploy.verbs.deploy import require_role, require_share
-from jupyter_deploy.verbs.endpoint_gates import OFF
-from jupyter_deploy.verbs.enforce_gates import require_reason
+from jupyter_deploy.verbs.gates.endpoint_gates import OFF
+from jupyter_deploy.verbs.gates.enforce_gates import require_reason
 
 from .kernel import live_from_object, unknown_variable
 from .stale_cache import stale_findings

@@ -4,34 +4,45 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 from jupyter_deploy.domain.errors import InvalidInput, disk_faults
-from jupyter_deploy.domain.ports import Live
-from jupyter_deploy.domain.requests import DeployRequest, Request
 from jupyter_deploy.faces.arguments import is_positional, request_from
 from jupyter_deploy.faces.render import render  # registers the text forms of results
 from jupyter_deploy.faces.render.collision import check_distributions
 from jupyter_deploy.faces.render.notebook_errors import readable_errors
-from jupyter_deploy.faces.render.progress import reporter
 from jupyter_deploy.faces.render.shell import current_shell
 from jupyter_deploy.verbs import BY_NAME, Operation
-from jupyter_deploy.verbs.spare import start_spares
 from jupyter_deploy.wiring import Wiring
+
+if TYPE_CHECKING:
+    from jupyter_deploy.domain.ports import Live, Report
+    from jupyter_deploy.domain.requests import Request
 
 
 def run(operation: Operation, request: Request, *, live: Live | None = None) -> Any:
     """Run an operation, with progress in a notebook or on a terminal."""
     check_distributions()
     ports = Wiring().ports
-    with disk_faults(), reporter(shown=operation.slow) as report:
+    with disk_faults(), _reporter(operation) as report:
         extra = {} if live is None else {"live": live}
         result = operation.function(request, ports, report, **extra)
     if (shell := current_shell()) is not None:
         if live is not None:
+            from jupyter_deploy.verbs.spare import start_spares
+
             start_spares(result, ports)
         render.register_formatters(shell)  # also without %load_ext, so that results are shown
     return render.Listing(result) if isinstance(result, list) else result
+
+
+def _reporter(operation: Operation) -> AbstractContextManager[Report]:
+    if not operation.slow:
+        return nullcontext(lambda _: None)
+    from jupyter_deploy.faces.render.progress import reporter
+
+    return reporter()
 
 
 def verb(name: str) -> Callable[..., Any]:
@@ -94,11 +105,11 @@ def deploy(
     with readable_errors():
         if isinstance(model, str) or (model is None and options.get("image")):
             given = {"source": model, "name": name, "example": example, "model": variable, **options}
-            return run(operation, request_from(DeployRequest, given))
+            return run(operation, request_from(operation.request, given))
         from .kernel import live_from_object  # only for a live object
 
         given = {key: options.pop(key) for key in ("signature", "training") if key in options}
-        request = request_from(DeployRequest, {"source": variable, "name": name, **options})
+        request = request_from(operation.request, {"source": variable, "name": name, **options})
         live = live_from_object(model, example, request, variable=variable, shell=current_shell(), **given)
         return run(operation, request, live=live)
 

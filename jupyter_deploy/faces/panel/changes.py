@@ -8,15 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
+from jupyter_deploy.domain.deletion import Deleted
 from jupyter_deploy.domain.errors import Conflict, DeployError
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.requests import HistoryRequest, Step, TrafficRequest
-from jupyter_deploy.domain.results import TrafficChange
+from jupyter_deploy.domain.results import Stopped, TrafficChange
 from jupyter_deploy.domain.validation.validation import Underway
 from jupyter_deploy.faces.views.cards import revision_rows
-from jupyter_deploy.faces.views.change import preview_of, title_of
-from jupyter_deploy.faces.views.preview import change_from, compared, history_of
+from jupyter_deploy.faces.views.change import title_of
+from jupyter_deploy.faces.views.preview import change_from, compared, described, history_of
 from jupyter_deploy.faces.views.requests import ChangeVerb
 from jupyter_deploy.verbs import BY_NAME
 from jupyter_deploy.verbs.change import find
@@ -57,6 +58,16 @@ class Pending:
         return {**vars(self), "given": dict(self.given)}
 
 
+def _outcome(result: TrafficChange | Stopped | Deleted) -> str:
+    match result:
+        case TrafficChange():
+            return f"revision {result.revision} is in force: {result.change}"
+        case Deleted():
+            return f"{result.endpoint} is deleted"
+        case Stopped():
+            return f"{result.endpoints[0]} is stopped"
+
+
 class Changes:
     """The panel's changes, all of them by way of the operations.
 
@@ -87,7 +98,7 @@ class Changes:
                 self._fail(Pending(verb, given, revision, "failed", title), error)
                 return
             history = history_of(request, self._ports)
-            shown = preview_of(request, before, after, history=history, keep_revisions=self._ports.keep_revisions)
+            shown = described(request, before, after, history=history, ports=self._ports)
             said = shown.model_dump(mode="json")
             pending = Pending(verb, given, before.revision, "preview", shown.title, said["rows"], said["notes"])
             if isinstance(request, TrafficRequest) and not shown.asks:
@@ -109,7 +120,8 @@ class Changes:
             pending = self.pending
             if pending is None or pending.number != number or pending.phase != "preview":
                 return
-            self._start(pending, self._request(pending.verb, pending.given, pending.revision, reason=reason))
+            more = {"yes": True} if "yes" in VERBS[pending.verb].request.model_fields else {}
+            self._start(pending, self._request(pending.verb, pending.given, pending.revision, reason=reason, **more))
 
     def force(self, number: int, reason: str) -> None:
         """Do what gates refused, for a reason that is kept."""
@@ -172,9 +184,7 @@ class Changes:
         except Exception as error:  # noqa: BLE001 - shown in the panel: a thread has no other face
             self._fail(pending, error)
         else:
-            changed = isinstance(result, TrafficChange)
-            said = f"revision {result.revision} is in force: {result.change}" if changed else f"{self._name} is stopped"
-            self._set(None, said)
+            self._set(None, _outcome(result))
 
     def _fail(self, pending: Pending, error: Exception) -> None:
         if isinstance(error, Conflict):

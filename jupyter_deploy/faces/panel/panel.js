@@ -32,6 +32,8 @@ class View {
     this.rollback = h("button", { type: "button", class: "button", onclick: () => this.ask("rollback", {}, this.rollback) }, "Roll back…");
     this.stop = h("button", { type: "button", class: "button", title: "Records and history are kept; the endpoint can be started again",
       onclick: () => this.ask("stop", {}, this.stop) }, "Stop…");
+    this.delete = h("button", { type: "button", class: "button", title: "The endpoint, its history and its records go permanently",
+      onclick: () => this.ask("delete", {}, this.delete) }, "Delete…");
     this.askedCount = h("summary");
     this.askedLines = h("ul");
     this.validated = h("details", { class: "faint", hidden: true }, this.askedCount, this.askedLines);
@@ -55,7 +57,7 @@ class View {
     this.section = h("section", { class: "nbdeploy-panel", "aria-labelledby": title },
       h("header", {}, h("div", {}, h("div", { class: "title" }, this.title, this.health, this.revision, this.records),
         h("div", { class: "url" }, this.url, this.copy), this.validated),
-        h("div", { class: "row" }, this.rollback, this.stop)),
+        h("div", { class: "row" }, this.rollback, this.stop, this.delete)),
       this.problem, this.traffic, this.pending, this.publishing.element, this.report, this.cardList, this.history, this.below, this.live);
     // While Ctrl or Cmd is held, keys are the notebook's again: Ctrl+S still saves.
     for (const kind of ["keydown", "keyup"]) {

@@ -6,18 +6,21 @@ with either ``__init__.py``.
 
 from __future__ import annotations
 
-from importlib import metadata
-
 from jupyter_deploy.domain.errors import WrongDistribution
+from jupyter_deploy.system.entry_points import is_installed
 
 OTHER = "jupyter-deploy"
 
 
 def check_distributions() -> None:
     """Raise WrongDistribution if the other distribution is installed in this environment too."""
+    if not is_installed(OTHER.replace("-", "_")):
+        return
+    from importlib import metadata
+
     try:
         version = metadata.version(OTHER)
-    except metadata.PackageNotFoundError:
+    except metadata.PackageNotFoundError:  # another distribution with this prefix
         return
     raise WrongDistribution(
         f"the distribution {OTHER} {version} is installed too, and both own the import name jupyter_deploy",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from jupyter_deploy.domain.errors import DeployError
 
-NOT_MET, USAGE, INTERNAL, INCONCLUSIVE, KERNEL_DIED = 1, 2, 3, 4, 138
+NOT_MET, USAGE, INTERNAL, INCONCLUSIVE, INTERRUPTED, KERNEL_DIED, TERMINATED = 1, 2, 3, 4, 130, 138, 143
 
 
 class ErrorCode(NamedTuple):
@@ -34,6 +34,7 @@ ERROR_CODES = {
     "base_unfit": ErrorCode(422, USAGE, "The base image does not fit"),
     "signature_mismatch": ErrorCode(422, USAGE, "The model would not understand the endpoint's requests"),
     "refused": ErrorCode(409, NOT_MET, "Refused"),
+    "unconfirmed": ErrorCode(409, NOT_MET, "The request does not confirm it"),
     "conflict": ErrorCode(409, NOT_MET, "Another client changed the endpoint first"),
     "guard_failed": ErrorCode(409, NOT_MET, "A check refuses this deploy"),
     "gate_failed": ErrorCode(409, NOT_MET, "A gate does not hold"),

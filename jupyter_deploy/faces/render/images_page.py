@@ -84,8 +84,14 @@ def collected_page(result: Collected) -> Page:
         *_unasked(result.unasked, "all images were kept: "),
     ]
     tables = [Table("", ("image", "snapshot", "size"), [_row(image) for image in result.removed])] if count else []
+    if result.snapshots:
+        rows = [(one.tag, size_in_words(one.size)) for one in result.snapshots]
+        tables.append(Table("snapshots of deleted endpoints", ("snapshot", "size"), rows))
     tables += [_table(result.kept, "kept")] if result.kept else []
-    return Page(f"{count} image{'s' * (count != 1)} {did}", facts=facts, tables=tables)
+    what = f"{count} image{'s' * (count != 1)}"
+    if result.snapshots:
+        what += f" and {len(result.snapshots)} snapshot{'s' * (len(result.snapshots) != 1)}"
+    return Page(f"{what} {did}", facts=facts, tables=tables)
 
 
 def _unasked(engines: Iterable[str], consequence: str = "") -> list[tuple[str, str]]:

@@ -1,7 +1,9 @@
-"""The pages of stopped and of reconciled endpoints."""
+"""The pages of stopped, deleted and reconciled endpoints."""
 
 from __future__ import annotations
 
+from jupyter_deploy.domain.base import size_in_words
+from jupyter_deploy.domain.deletion import Deleted
 from jupyter_deploy.domain.results import AtBoot, Reconciled, Stopped
 
 from .page import Page, Table
@@ -12,6 +14,23 @@ def stopped_page(result: Stopped) -> Page:
         return Page(f"{result.endpoints[0]} is stopped; 'nbdeploy rollback {result.endpoints[0]}' brings it back")
     count = len(result.endpoints)
     return Page(f"everything is stopped ({count} endpoint{'s' * (count != 1)}); 'nbdeploy reconcile' brings it back")
+
+
+def deleted_page(result: Deleted) -> Page:
+    """Make the page of a deleted endpoint, or with ``dry_run`` of its contents."""
+    name = result.endpoint
+    headline = f"{name} would be deleted; nothing is deleted yet" if result.dry_run else f"{name} is deleted"
+    facts = [("deleted" if not result.dry_run else "contents", result.content)]
+    facts += [("releases", ", ".join(result.releases))] if result.releases else []
+    if result.kept_records:
+        kept = f"records, feedback and ledger; 'nbdeploy delete {name}' without --keep-records deletes them"
+        facts.append(("kept", kept))
+    if result.snapshots:
+        size = size_in_words(sum(one.size for one in result.snapshots))
+        tags = ", ".join(one.tag for one in result.snapshots)
+        facts.append(("unused then" if result.dry_run else "unused", f"{tags} ({size}); 'nbdeploy gc' removes them"))
+    facts += [("stay in registries", ", ".join(result.published))] if result.published else []
+    return Page(headline, facts=facts, code=f"nbdeploy delete {name} --yes" if result.dry_run else "")
 
 
 def reconciled_page(results: list[Reconciled] | AtBoot) -> Page:

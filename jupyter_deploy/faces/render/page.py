@@ -6,15 +6,15 @@ import html as html_
 import io
 import itertools
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jupyter_deploy.domain.capture.findings import Finding, finding_text
-from jupyter_deploy.domain.validation.validation import Verdict
+from .output import escape_control
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+if TYPE_CHECKING:
+    from jupyter_deploy.domain.capture.findings import Finding
+    from jupyter_deploy.domain.validation.validation import Verdict
 
 
 @dataclass(frozen=True)
@@ -59,19 +59,17 @@ class Page:
 
 
 def as_text(document: Page) -> str:
-    """Render a page for a terminal, which must not obey a control character in a reason, a name or a log."""
-    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], _text(document))
+    """Render a page as text, with escaped control characters: a notebook's output obeys some, too."""
+    return escape_control(document.plain or _drawn(document))
 
 
-def _text(document: Page) -> str:
-    if document.plain:
-        return document.plain
+def _drawn(document: Page) -> str:
     from rich import box
     from rich.console import Console
     from rich.table import Table as RichTable
 
     lines = [document.headline]
-    lines += [f"  {mark(finding)} {finding_text(finding)}" for finding in document.findings]
+    lines += [f"  {mark(finding)} {_paragraph(finding)}" for finding in document.findings]
     lines += [
         f"  {SIGNS[one.verdict]} {one.sentence}{f'  ({one.origin})' if one.origin else ''}" for one in document.lines
     ]
@@ -87,7 +85,7 @@ def _text(document: Page) -> str:
             *table.head, title=table.title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False
         )
         for row in table.rows:
-            drawn.add_row(*row)
+            drawn.add_row(*map(escape_control, row))  # rich would drop some
         console.print(drawn)
     tables = "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()).strip("\n")
     blocks = "\n\n".join("\n".join([block.title, *(f"  {line}" for line in block.lines)]) for block in document.blocks)
@@ -143,6 +141,12 @@ def _block(block: Block) -> str:
     return f"<details open style='margin-bottom:0.8em'><summary>{title}</summary>{lines}</details>"
 
 
+def _paragraph(finding: Finding) -> str:
+    from jupyter_deploy.domain.capture.findings import finding_text  # most pages have no findings
+
+    return finding_text(finding)
+
+
 def mark(finding: Finding) -> str:
     """Return the mark of a finding's severity, which needs no colours."""
     return f"[{'waived' if finding.waived is not None else finding.severity}]"
@@ -171,7 +175,7 @@ def _line(line: VerdictLine) -> str:
 def _finding(finding: Finding) -> str:
     edge = EDGES["note" if finding.waived is not None else finding.severity]
     style = f"border-left:4px solid {edge};padding:2px 8px;margin:4px 0"
-    return f"<div style='{style}'><b>{mark(finding)}</b> {html_.escape(finding_text(finding))}</div>"
+    return f"<div style='{style}'><b>{mark(finding)}</b> {html_.escape(_paragraph(finding))}</div>"
 
 
 def short(value: Any, limit: int = 60) -> str:

@@ -14,18 +14,16 @@ from jupyter_deploy.domain.requests import Step
 from jupyter_deploy.domain.validation.validation import Underway
 
 from .board import Board, as_html, as_renderable, plain_line
-from .output import write
+from .output import escape_control, write
 from .shell import current_shell
 
 _SHOWN_EVERY = 0.2  # seconds: each update of a notebook's output may be stored in its file
 
 
 @contextmanager
-def reporter(*, shown: bool = True) -> Iterator[Report]:
+def reporter() -> Iterator[Report]:
     """Yield a reporter for one operation and several threads; its output disappears after success."""
-    if not shown:
-        yield lambda _: None
-    elif current_shell() is not None:
+    if current_shell() is not None:
         with _notebook() as report:
             yield report
     elif sys.stderr.isatty():
@@ -92,7 +90,7 @@ def _terminal() -> Iterator[Report]:
                 if live.is_started:  # a deploy goes on after its validation
                     live.stop()
                     bar.start()
-                bar.update(task, total=step.total, completed=step.number - 1, description=step.title)
+                bar.update(task, total=step.total, completed=step.number - 1, description=escape_control(step.title))
                 return
             board.update(step)
             if not live.is_started:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cache
 from types import UnionType
-from typing import Any, NamedTuple, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, NamedTuple, Union, get_args, get_origin
 
 from jupyter_deploy.domain.base import Value, text_forms
 from jupyter_deploy.verbs import OPERATIONS, Operation, attribute
 
-from .charts import MIME, Chart
 from .page import Page, as_html, as_text
+
+if TYPE_CHECKING:
+    from .charts import Chart
 
 _PACKAGE = __name__.rpartition(".")[0]
 
@@ -117,6 +119,8 @@ def charted_bundles(result: Any) -> list[dict[str, Any]]:
 
 def charted_bundle(chart: Chart) -> dict[str, Any]:
     """Return a chart by MIME type."""
+    from .charts import MIME
+
     return {MIME: chart, "text/plain": "[chart: open in JupyterLab to see it]"}
 
 

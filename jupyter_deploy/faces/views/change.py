@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jupyter_deploy.domain.deletion import DeleteRequest
 from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, StopRequest, TrafficRequest
 from jupyter_deploy.faces.render.endpoint_page import recorded_in_words
@@ -14,9 +15,17 @@ from .documents import Preview, RoleChange
 
 
 def preview_of(
-    change: Change, before: Endpoint, after: Endpoint, *, history: Sequence[Revision], keep_revisions: int
+    change: Change,
+    before: Endpoint,
+    after: Endpoint,
+    *,
+    history: Sequence[Revision],
+    keep_revisions: int,
+    contents: str = "",
 ) -> Preview:
-    """What there is to see before a change, but for the comparison."""
+    """What there is to see before a change, but for the comparison; ``contents``: of the endpoint to delete."""
+    if isinstance(change, DeleteRequest):
+        return _of_deletion(before, contents)
     return Preview(
         title=title_of(change, before),
         revision=before.revision,
@@ -29,6 +38,8 @@ def preview_of(
 def title_of(change: Change, before: Endpoint) -> str:
     """A change as a headline."""
     match change:
+        case DeleteRequest():
+            return f"Delete {before.name}"
         case StopRequest():
             return f"Stop {before.name}"
         case PromoteRequest():
@@ -96,6 +107,21 @@ def consequences(
         copies = before.traffic.shadows != after.traffic.shadows
         said.append(f"Clients are not affected{': only shadow copies change' if copies else ''}.")
     return tuple(said)
+
+
+def _of_deletion(before: Endpoint, contents: str) -> Preview:
+    answered = ["Clients get errors from then on. Requests in progress are answered first."] if before.running else []
+    return Preview(
+        title=f"Delete {before.name}",
+        revision=before.revision,
+        rows=tuple(RoleChange(tag=tag, before=role, after="deleted") for tag, role in _roles(before).items()),
+        notes=(
+            *answered,
+            f"Deleted permanently: {contents}.",
+            "Snapshots and published images stay; 'nbdeploy gc' removes the snapshots that nothing uses.",
+        ),
+        asks=True,
+    )
 
 
 def _of_stopping(before: Endpoint) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from jupyter_deploy.domain.validation.ports import Notebook
 from jupyter_deploy.domain.validation.scaffold import name_for
 from jupyter_deploy.domain.validation.scaffold_ports import ProjectNotebook
 from jupyter_deploy.settings import load_settings
-from jupyter_deploy.verbs.endpoint_gates import listed_for
+from jupyter_deploy.verbs.gates.endpoint_gates import listed_for
 from jupyter_deploy.wiring import Wiring
 
 from .form_documents import NearbyNotebook, NotebookContextView

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jupyter_deploy.domain.deletion import DeleteRequest
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.requests import (
@@ -15,6 +16,7 @@ from jupyter_deploy.domain.requests import (
 )
 from jupyter_deploy.faces.arguments import request_from
 from jupyter_deploy.verbs import BY_NAME
+from jupyter_deploy.verbs.delete import describe_contents
 from jupyter_deploy.verbs.traffic import Change, planned
 
 from .change import preview_of
@@ -36,8 +38,16 @@ def preview(request: PreviewRequest, ports: Ports) -> Preview:
     change = change_from(request.verb, {**request.given, "name": request.name, "if_revision": request.if_revision})
     before, after = planned(change, ports)
     history = history_of(change, ports)
-    shown = preview_of(change, before, after, history=history, keep_revisions=ports.keep_revisions)
+    shown = described(change, before, after, history=history, ports=ports)
     return compared(shown, change, before, after, history=history, ports=ports)
+
+
+def described(
+    change: Change, before: Endpoint, after: Endpoint, *, history: Sequence[Revision], ports: Ports
+) -> Preview:
+    """Make the preview without the comparison."""
+    contents = describe_contents(change, ports).content if isinstance(change, DeleteRequest) else ""
+    return preview_of(change, before, after, history=history, keep_revisions=ports.keep_revisions, contents=contents)
 
 
 def history_of(change: Change, ports: Ports) -> list[Revision]:
@@ -48,7 +58,7 @@ def history_of(change: Change, ports: Ports) -> list[Revision]:
 def change_from(verb: str, given: Mapping[str, Any]) -> Change:
     """The verb's request. Raises InvalidInput."""
     change = request_from(BY_NAME[verb].request, given)
-    if not isinstance(change, TrafficRequest | PromoteRequest | RollbackRequest | StopRequest):
+    if not isinstance(change, TrafficRequest | PromoteRequest | RollbackRequest | StopRequest | DeleteRequest):
         raise TypeError(verb)
     return change
 

@@ -25,7 +25,7 @@ def _document(given: Any) -> Any:
     return json.loads(given) if isinstance(given, str) else given
 
 
-ChangeVerb = Literal["traffic", "promote", "rollback", "stop"]
+ChangeVerb = Literal["traffic", "promote", "rollback", "stop", "delete"]
 """The verbs that have a preview, since they change who answers clients."""
 
 

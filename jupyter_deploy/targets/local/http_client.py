@@ -9,10 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-
 from jupyter_deploy.domain.errors import InvalidInput, TargetError
-from jupyter_deploy.serving.values import codec
 
 from . import unix
 
@@ -52,6 +49,10 @@ class HttpClient:
 
     def post(self, url: str, body: Any) -> tuple[int, Mapping[str, str], Any]:
         """POST ``body``, also with arrays and data frames, as JSON; waits up to two minutes for the response."""
+        import httpx  # an address needs none
+
+        from jupyter_deploy.serving.values import codec
+
         try:
             body = codec.to_json(body)
         except TypeError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from jupyter_deploy.domain.release.endpoint import Release
 
@@ -26,6 +27,12 @@ def generations(endpoint: str, tag: str, programs: Iterable[str]) -> set[int]:
     pattern = re.compile(rf"{re.escape(program_name(endpoint, tag))}(?:\.\.(\d+))?")
     matches = (pattern.fullmatch(name) for name in programs)
     return {int(one[1] or 0) for one in matches if one}
+
+
+def logs_of(folder: Path, endpoint: str, tag: str) -> list[Path]:
+    """The logs of a release's processes, of all its generations."""
+    pattern = re.compile(rf"{re.escape(program_name(endpoint, tag))}(?:\.\.\d+)?-\d+\.log(?:\.\d+)?")
+    return [path for path in sorted(folder.glob(f"{PREFIX}*")) if pattern.fullmatch(path.name)]
 
 
 def socket_of(runtime: Runtime, release: Release, generation: int | None = None) -> str:

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, field_validator
-from pydantic_settings import NoDecode
 
 from jupyter_deploy.domain.release.ports import TargetSettings
 from jupyter_deploy.system.home import GATEWAY_FILE
@@ -35,7 +34,6 @@ def _host_of(url: str) -> str:
 
 HostNames = Annotated[
     tuple[str, ...],
-    NoDecode,
     BeforeValidator(_host_names),
     PlainSerializer(",".join, when_used="json"),
 ]

@@ -7,8 +7,6 @@ take minutes), and ``state``, held for moments around every change of a supervis
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -20,12 +18,12 @@ from jupyter_deploy.artifacts.bento_format import require_code, require_format
 from jupyter_deploy.domain.errors import RouteNotConfirmed, StartFailed
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth, TargetSettings
-from jupyter_deploy.domain.release.processes import passed_on
 from jupyter_deploy.domain.release.resources import Resources
-from jupyter_deploy.system.home import private_folder, was_running, write_atomic
+from jupyter_deploy.system.home import was_running, write_atomic
 
+from . import archivist
 from .gateway.gateway import Gateway, envoy_binary, forget_runtime, remember
-from .naming import PREFIX
+from .naming import PREFIX, logs_of
 from .preflight import check_limits
 from .releases import limits
 from .releases.by_container import require_containable, sweep
@@ -35,9 +33,7 @@ from .releases.workers import Workers
 from .runtime import Runtime, locate
 from .settings import LocalSettings
 from .supervisor.orphans import clear, end_orphans
-from .supervisor.supervisord import Program, Programs, Supervisor
-
-ARCHIVIST = "archivist"
+from .supervisor.supervisord import Programs, Supervisor
 
 _PARALLEL_PROBES = 32  # a release that hangs occupies one thread for a second
 
@@ -197,6 +193,17 @@ class LocalTarget:
         host = _Host(self._settings)
         return was_running(self._settings.home) and not host.supervisor.alive() and not host.supervisor.interrupted()
 
+    def forget(self, endpoint: str, tags: Sequence[str]) -> None:
+        """Remove the logs of a deleted endpoint's releases, and its revision from the routes."""
+        host = _Host(self._settings)
+        if host.runtime.exists():
+            host.runtime.prepare()
+            with host.runtime.lock():
+                host.put_back(endpoint, None)
+        for tag in tags:
+            for path in logs_of(self._settings.logs, endpoint, tag):
+                path.unlink(missing_ok=True)
+
     def down(self) -> None:
         """Stop every program of the runtime directory, also releases that the store does not know."""
         host = _Host(self._settings)
@@ -337,29 +344,7 @@ class _Host:
 
     def keep_records(self, programs: Programs) -> None:
         """Run the archivist with the present settings, if there is one."""
-        if not self._settings.archivist:
-            return
-        ready = f"{self.runtime.path}/archivist.ready"
-        command = [*self._settings.archivist, "--ready", ready]
-        if command == self._archivist_command() and any(state.alive for state in programs.get(ARCHIVIST, ())):
-            return
-        private_folder(self._settings.logs)
-        self.supervisor.add(
-            Program(
-                name=ARCHIVIST,
-                commands=[command],
-                environment=passed_on(os.environ),
-                folder=self.runtime.path / "empty",
-                stop_seconds=5,
-                ready=[ready],
-            )
-        )
-
-    def _archivist_command(self) -> object:
-        """The command line of the running archivist; None if it is unknown."""
-        with suppress(OSError, ValueError, LookupError, TypeError):
-            return json.loads((self.runtime.path / "programs" / f"{ARCHIVIST}@0.json").read_bytes())["command"]
-        return None
+        archivist.keep_running(self._settings, self.runtime, self.supervisor, programs)
 
     def close(self) -> None:
         """Stop everything. The caller holds the state lock."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import http.client
 from pathlib import Path
-
-import httpx
+from typing import TYPE_CHECKING
 
 from jupyter_deploy.system.unix_http import UnixConnection
+
+if TYPE_CHECKING:
+    import httpx
 
 
 def client(socket: str | Path, timeout: float) -> httpx.Client:
@@ -16,6 +18,8 @@ def client(socket: str | Path, timeout: float) -> httpx.Client:
     Without ``trust_env=False`` a proxy of the environment takes precedence over the socket, and without
     ``verify=False`` each client reads all certificates, although a socket has no TLS.
     """
+    import httpx  # a look at what runs needs none
+
     transport = httpx.HTTPTransport(uds=str(socket), verify=False)
     return httpx.Client(transport=transport, base_url="http://localhost", timeout=timeout, trust_env=False)
 

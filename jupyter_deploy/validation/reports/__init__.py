@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 
 from jupyter_deploy.domain.validation.validation import Validation
-from jupyter_deploy.system.filesystem import write_error
+from jupyter_deploy.system.filesystem import remove_folder, size_of, write_error
 from jupyter_deploy.system.home import private_folder, write_atomic
 
 KEPT = 200
@@ -81,6 +81,13 @@ class ValidationReports:
 
         with _writing(os.environ.get("GITHUB_STEP_SUMMARY", "the job's summary")):
             write(validation)
+
+    def size(self, validations: Collection[str]) -> int:
+        return sum(size_of(self._root / one) for one in validations)
+
+    def remove(self, validations: Collection[str]) -> None:
+        for one in validations:
+            remove_folder(self._root / one)
 
     def clear(self, kept: Collection[str]) -> None:
         """Remove the oldest folders beyond 200; the ones in ``kept`` stay and are not counted."""

@@ -70,6 +70,7 @@ function titleOf(trans: ReturnType<typeof useServices>['trans'], pending: Pendin
     promote: trans.__('Promote'),
     rollback: trans.__('Roll back'),
     stop: trans.__('Stop'),
+    delete: trans.__('Delete'),
     traffic: trans.__('Set the traffic')
   };
   const tags = [pending.fields.shadow, pending.fields.canary].flatMap(shares =>

@@ -178,6 +178,10 @@ function useChanges(
       if (what === 'dismissed') setGivenUp(before => before + 1);
       const { state } = model;
       const row = state.view?.history[0];
+      if (what === 'deleted') {
+        say(trans.__('%1 is deleted', model.name));
+        return;
+      }
       say(
         what === 'dismissed' || !row
           ? trans.__('Nothing was changed')
@@ -265,6 +269,15 @@ function Header(props: { view: EndpointView; propose: ProposeChange }): React.JS
             {trans.__('Stop…')}
           </Button>
         )}
+        <Button
+          look="quiet"
+          title={trans.__('The endpoint, its history and its records go permanently')}
+          onClick={() => {
+            propose('delete', {});
+          }}
+        >
+          {trans.__('Delete…')}
+        </Button>
       </div>
       {view.validations.length > 0 && (
         <details className="nbd-faint">

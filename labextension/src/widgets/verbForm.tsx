@@ -81,7 +81,7 @@ export function VerbForm(props: VerbFormProps): React.ReactElement {
       )}
     </Field>
   );
-  const more = fields.filter(field => !field.important);
+  const more = fields.filter(field => !field.important && !field.confirmation);
   return (
     <div className="nbdeploy-body" tabIndex={-1}>
       <form

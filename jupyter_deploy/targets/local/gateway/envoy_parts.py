@@ -231,7 +231,7 @@ def edge_manager(routes: Json, log: str, *, idle: float, arrival: float, traces:
     }
     # Only predictions have a role, and only they go to the ledger.
     predictions = {"header_filter": {"header": {"name": "x-rollout-role", "present_match": True}}}
-    fields = {**_LEDGER, "method": "%REQ(:METHOD)%", "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"}
+    fields = {**_LEDGER, "method": "%REQ(:METHOD)%", "path": "%PATH(NQ:ORIG_OR_PATH)%"}
     return {
         "stat_prefix": "edge",
         "server_name": "nbdeploy",
@@ -299,10 +299,13 @@ _REQUEST_ID: Json = {
     }
 }
 
+NAMELESS = "x-rollout-nameless"
+"""The header of requests whose caller's id stays out of the ledger, which has the header's value instead."""
+
 _LEDGER: Json = {
     "ts": "%START_TIME(%Y-%m-%dT%H:%M:%E6SZ)%",
     "pair_id": "%REQ(X-PAIR-ID)%",
-    "request_id": "%REQ(X-REQUEST-ID)%",
+    "request_id": f"%REQ({NAMELESS}?X-REQUEST-ID)%",
     "endpoint": "%REQ(X-ROLLOUT-ENDPOINT)%",
     "release": "%REQ(X-ROLLOUT-RELEASE)%",
     "role": "%REQ(X-ROLLOUT-ROLE)%",

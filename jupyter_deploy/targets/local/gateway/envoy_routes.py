@@ -115,6 +115,7 @@ def _weighted(endpoint: Endpoint, tag: str, role: str, weight: int) -> Json:
             parts.overwrite("x-rollout-release", tag),
             parts.overwrite("x-rollout-endpoint", endpoint.name),
             parts.overwrite("x-rollout-record", _recorded(endpoint, tag)),
+            *_nameless(endpoint),
         ],
     }
 
@@ -131,8 +132,14 @@ def _mirror(endpoint: Endpoint, tag: str, percent: float) -> Json:
             {"append": parts.overwrite("x-rollout-role", "shadow")},
             {"append": parts.overwrite("x-rollout-release", tag)},
             {"append": parts.overwrite("x-rollout-record", _recorded(endpoint, tag))},
+            *({"append": header} for header in _nameless(endpoint)),
         ],
     }
+
+
+def _nameless(endpoint: Endpoint) -> list[Json]:
+    """The header that keeps a caller's id out of the ledger of an endpoint that records nothing."""
+    return [parts.overwrite(parts.NAMELESS, "-")] if endpoint.record == "off" else []
 
 
 def _recorded(endpoint: Endpoint, tag: str) -> str:

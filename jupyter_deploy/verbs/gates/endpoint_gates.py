@@ -21,9 +21,8 @@ from jupyter_deploy.domain.validation.notebook_calls import calls_function
 from jupyter_deploy.domain.validation.parameters import parse_parameters
 from jupyter_deploy.domain.validation.ports import Notebook
 from jupyter_deploy.domain.validation.validation import Run, ValidationSpec
-
-from .run_plan import Planned, Problems, RunOverrides, plan
-from .validation_runs import Candidate
+from jupyter_deploy.verbs.run_plan import Planned, Problems, RunOverrides, plan
+from jupyter_deploy.verbs.validation_runs import Candidate
 
 OFF = "off"
 

@@ -34,15 +34,15 @@ from jupyter_deploy.domain.requests import (
 )
 from jupyter_deploy.domain.validation.validated import Validated, in_short, lines_of
 from jupyter_deploy.domain.validation.validation import GateResult, Run, Validation
+from jupyter_deploy.verbs.capture import load_snapshot
+from jupyter_deploy.verbs.command_line import retyped
+from jupyter_deploy.verbs.compare import compare
+from jupyter_deploy.verbs.recorded_requests import with_recorded
+from jupyter_deploy.verbs.run_plan import Planned
+from jupyter_deploy.verbs.validation import run_all
+from jupyter_deploy.verbs.validation_runs import Candidate, RunOptions
 
-from .capture import load_snapshot
-from .command_line import retyped
-from .compare import compare
 from .endpoint_gates import GatePlan, dropped_specs, plan_gates
-from .recorded_requests import with_recorded
-from .run_plan import Planned
-from .validation import run_all
-from .validation_runs import Candidate, RunOptions
 
 _HISTORY = 50  # validations of the endpoint whose results may be used again
 

@@ -63,9 +63,6 @@ class Target:
             raise RouteNotConfirmed("Envoy said no", "read its log")
         return "http://url"
 
-    def forget(self, endpoint, tags):
-        """It keeps nothing."""
-
     def observe(self, endpoint):
         healthy = ReleaseHealth(running=True, healthy=True)
         return Observation(
@@ -81,8 +78,6 @@ def ports(tmp_path):
         targets={"local": Target()},
         keep_revisions=3,
         log=RecordLog(tmp_path / "home"),
-        reports=ValidationReports(tmp_path / "home"),
-        capturer=SimpleNamespace(size=lambda _: 0),
         client=HttpClient(tmp_path / "token", lambda: None, None),
         images=SimpleNamespace(to="registry.example/{name}", base=None, key=None),
     )
@@ -328,17 +323,6 @@ def test_it_is_stopped_after_a_question_and_started_again(panel, ports):
     assert ports.store.history("tumour")[0].reason == "it is night"
     ask(panel, "rollback", {}, 3)
     assert "The endpoint is stopped: this starts it again." in pending(panel)["notes"]
-
-
-def test_it_is_deleted_after_a_question_that_shows_its_contents(panel, ports):
-    ask(panel, "delete", {}, 2)
-    assert (pending(panel)["phase"], pending(panel)["title"]) == ("preview", "Delete tumour")
-    assert "Deleted permanently: 2 releases, 2 revisions" in " ".join(pending(panel)["notes"])
-    assert ports.store.endpoint("tumour")
-    told(panel, do="confirm", number=pending(panel)["number"], reason="replaced")
-    until(lambda: panel._widget.said[1] == "tumour is deleted")
-    assert ports.store.endpoints() == []
-    assert ports.store.deletion("tumour").reason == "replaced"
 
 
 def test_what_a_saved_notebook_keeps_needs_no_script_and_trusts_no_text(panel, ports):

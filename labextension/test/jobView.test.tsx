@@ -77,10 +77,7 @@ describe('a job that goes on', () => {
       'Replaying itin progress',
       '3 more steps'
     ]);
-    expect(screen.getByText('Replaying it').closest('li')).toHaveAttribute(
-      'aria-current',
-      'step'
-    );
+    expect(screen.getByText('Replaying it').closest('li')).toHaveAttribute('aria-current', 'step');
     expect(screen.getByRole('progressbar', { name: 'Progress' })).toHaveAttribute('value', '1.5');
     expect(screen.getByText('Step 2 of 5: replaying it')).toBeInTheDocument(); // read aloud
   });
@@ -283,6 +280,7 @@ describe('a job that has ended', () => {
       release: 'clf:aaaaaaaabbbb',
       publication: {
         reference: 'registry.example/clf:1@sha256:0a1b',
+        bill_of_materials: 'sha256:b111',
         image: {
           digest: 'sha256:0a1b',
           snapshot: 'clf:aaaaaaaabbbb',

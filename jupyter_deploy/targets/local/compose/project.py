@@ -169,8 +169,13 @@ def _release(plan: ComposePlan, tag: str, settings: ComposeSettings) -> Json:
         "healthcheck": _healthcheck([_PYTHON, "-IS", "-c", "; ".join(health_check)]),
         **({"deploy": {"resources": limits}} if limits else {}),
         "restart": "unless-stopped",
-        "stop_grace_period": "15s",  # it needs ten at most
+        "stop_grace_period": f"{_grace_seconds(settings) + 5}s",
     }
+
+
+def _grace_seconds(settings: ComposeSettings) -> int:
+    """Time for pending predictions when a service is stopped: as long as the gateway lets one last."""
+    return math.ceil(settings.predict_timeout)
 
 
 def _environment(release: Release, settings: ComposeSettings) -> dict[str, str]:
@@ -179,6 +184,7 @@ def _environment(release: Release, settings: ComposeSettings) -> dict[str, str]:
         "NBDEPLOY_ENDPOINT": release.endpoint,
         "NBDEPLOY_RECORDS": f"{_DATA}/{_records(release)}",
         "NBDEPLOY_FEEDBACK": f"{_DATA}/{_feedback(release.endpoint)}",
+        "NBDEPLOY_GRACE_SECONDS": str(_grace_seconds(settings)),
     }
     if settings.when_record_fails != "answer":
         variables["NBDEPLOY_WHEN_RECORD_FAILS"] = settings.when_record_fails
@@ -224,7 +230,7 @@ def _gateway(plan: ComposePlan, settings: ComposeSettings, bootstrap: str) -> Js
         "healthcheck": _healthcheck([_GATEWAYS_PYTHON, "-IS", f"/{GATEWAY_FOLDER}/start.py", "--ask", _ADMIN]),
         "labels": {"io.nbdeploy.gateway": bootstrap},
         "restart": "unless-stopped",
-        "stop_grace_period": f"{math.ceil(settings.predict_timeout) + 10}s",  # for pending predictions
+        "stop_grace_period": f"{_grace_seconds(settings) + 10}s",
     }
 
 

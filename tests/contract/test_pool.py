@@ -132,10 +132,14 @@ def test_four_workers_of_a_large_model_cost_little_more_than_one(running: Callab
     assert together <= 1.5 * alone
 
 
-def test_a_worker_that_dies_is_forked_again_without_loading_the_model_anew(running: Callable[..., Running]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_that_dies_is_forked_again_without_loading_the_model_anew(
+    running: Callable[..., Running], number: signal.Signals
+) -> None:
     two = running(SERVICE.replace("global weights", "global weights; print('loads')"), 2)
     first = two.answer()[0]
-    os.kill(int(first), signal.SIGKILL)
+    os.kill(int(first), number)
+    eventually(lambda: not psutil.pid_exists(int(first)), 60)
     assert first not in two.answers(2)
     assert two.log.read_text().count("loads") == 1
 

@@ -314,8 +314,9 @@ def main(arguments: Sequence[str]) -> int:
         else:
             unix_socket.open_socket(opened, str(options.uds))
 
+    parent = os.getpid()
     try:
         return Pool(options, listener, on_open, count, apart=mode == APART).run()
     finally:
-        if not within:
+        if not within and os.getpid() == parent:  # not at the end of a worker
             unix_socket.remove(str(options.uds))

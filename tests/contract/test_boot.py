@@ -84,6 +84,7 @@ def test_all_settings_are_handed_on_as_they_are(tmp_path, monkeypatch):
         base_image=f"registry.example/python@sha256:{'0' * 64}",
         publish_to="registry.example/team/{name}",
         sign_key=tmp_path / "cosign.key",
+        verify_key=tmp_path / "cosign.pub",
     )
     # What 'nbdeploy validate' runs is the folder's, and nothing that a boot does.
     assert made.model_fields_set == set(Settings.model_fields) - {"validate"}

@@ -81,7 +81,8 @@ def test_a_rejected_configuration_is_an_error_and_the_last_good_one_stays(
 
     def bad(*arguments: Any) -> Any:
         document = good(*arguments)
-        document["resources"][0]["virtual_hosts"][0]["routes"][0]["route"]["no_such_field"] = 1
+        routes = document["resources"][0]["virtual_hosts"][0]["routes"]
+        next(route["route"] for route in routes if "route" in route)["no_such_field"] = 1
         return document
 
     monkeypatch.setattr(envoy, "edge_routes", bad)

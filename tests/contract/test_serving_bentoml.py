@@ -255,7 +255,9 @@ def test_a_changed_environment_keeps_the_server_from_starting_if_it_is_checked(h
     shutil.copytree(home / "risk", changed / "risk")
     shutil.copytree(home / "bentoml", changed / "bentoml")
     manifest = changed / "bentoml" / "models" / "risk" / "1a2b" / "snapshot.json"
-    manifest.write_text(manifest.read_text().replace('"numpy":"', '"numpy":"0.'))
+    document = json.loads(manifest.read_text())
+    document["environment"]["distributions"]["numpy"] = "0.1"
+    manifest.write_text(json.dumps(document))
     service = changed / "risk" / "service.py"
     service.write_text(service.read_text().replace("digest=", "digest=None and "))
     server = Server("uvicorn", changed, "risk", tmp_path, NBDEPLOY_CHECK_ENVIRONMENT="1")

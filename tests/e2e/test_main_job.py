@@ -235,7 +235,8 @@ def clf(x):
 def test_ctrl_c_while_a_release_starts_leaves_nothing_half_made(home, tmp_path):
     notebook = notebooks.write(tmp_path / "hangs.ipynb", HANGS.format(folder=str(tmp_path)))
     process = subprocess.Popen(
-        [sys.executable, "-m", "jupyter_deploy", "deploy", str(notebook), "--name", "churn", "--model", "clf",
+        ["env", "--default-signal=INT",  # a background job of a shell ignores it
+         sys.executable, "-m", "jupyter_deploy", "deploy", str(notebook), "--name", "churn", "--model", "clf",
          "--example", "1"],
         env=home.environment, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip

@@ -24,7 +24,7 @@ from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.domain.release.processes import for_engine
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.serving.hosting.exit_reasons import TERMINATION_LOG
-from jupyter_deploy.system.home import private_folder
+from jupyter_deploy.system.home import private_folder, write_atomic
 from jupyter_deploy.targets.local.runtime import Runtime
 from jupyter_deploy.targets.local.settings import LocalSettings
 from jupyter_deploy.targets.local.supervisor import launch
@@ -82,11 +82,10 @@ class ContainerRunner:
         folder = private_folder(socket_folder(self._runtime, self._stem))
         user, owner = engine.identity(os.geteuid(), os.getegid())
         written = folders_of(self._release, self._settings)
+        write_atomic(self.termination_log, "")
         if owner is not None:
-            for one in (folder, *written.values()):
-                os.chown(one, owner, owner)
-        self.termination_log.write_text("")
-        self.termination_log.chmod(0o666)  # the container's user may be another
+            for path in (folder, self.termination_log, *written.values()):
+                os.chown(path, owner, owner)
         link = Path(socket)
         link.unlink(missing_ok=True)
         link.symlink_to(folder / _SOCKET)

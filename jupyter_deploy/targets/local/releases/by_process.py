@@ -14,7 +14,7 @@ from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.serving.hosting.exit_reasons import TERMINATION_LOG
 from jupyter_deploy.serving.hosting.options import METRICS
 from jupyter_deploy.serving.imports import FILE
-from jupyter_deploy.system.home import private_folder
+from jupyter_deploy.system.home import private_folder, write_atomic
 from jupyter_deploy.targets.local.runtime import Runtime
 from jupyter_deploy.targets.local.settings import LocalSettings
 from jupyter_deploy.targets.local.supervisor.supervisord import Program
@@ -80,7 +80,7 @@ class ProcessRunner:
         # belong to the captured environment if the notebook had them.
         hosting = str(Path(release.path) / "src" / "serving" / "container.py")
         private_folder(self._folder)
-        self.termination_log.write_text("")
+        write_atomic(self.termination_log, "")
         environment = environment_of(release, self._settings) | {TERMINATION_LOG: str(self.termination_log)}
         if release.resources.processes > 1:
             environment[METRICS] = str(self._folder)

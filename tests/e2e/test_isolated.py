@@ -9,6 +9,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import pytest
+
 from tests.contract.test_isolated import write_wheel
 from tests.e2e.processes import running
 
@@ -51,6 +53,8 @@ def deploy(home, python):
     return json.loads(ended.stdout.splitlines()[-1])
 
 
+# 'make test' makes isolated environments in tests/contract/test_isolated.py.
+@pytest.mark.exhaustive
 def test_what_is_installed_later_touches_no_isolated_release(home, tmp_path):
     wheels = tmp_path / "wheels"
     for version in ("1.0", "2.0"):

@@ -179,7 +179,11 @@ def test_while_a_cell_runs_models_are_listed_and_the_capture_waits(person, lab):
     assert person.errors == []
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "ended"])
+@pytest.mark.parametrize(
+    "how",
+    [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.exhaustive)],
+    ids=["killed", "ended"],
+)
 def test_a_job_goes_on_while_its_server_is_gone_and_the_page_finds_it_again(person, lab, how):
     person.opens()
     person.runs(0, 1)

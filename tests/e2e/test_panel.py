@@ -303,8 +303,6 @@ def test_what_gates_refuse_is_shown_with_its_report_and_done_all_the_same_for_a_
     shot(page, "forced")
 
 
-# 'make test' publishes from the panel in tests/faces/test_panel_publishing.py, and to a registry in test_publish.py.
-@pytest.mark.exhaustive
 def test_a_release_is_published_from_jupyterlabs_panel(story):
     page, tag, place = story.page, story.price, story.place
     page.evaluate("window.jupyterapp.commands.execute('nbdeploy:open', {name: 'price', section: 'releases'})")

@@ -113,8 +113,7 @@ INTERRUPTED = [
 ]
 
 
-# 'make test' kills a build at each step in tests/contract/test_image_building.py.
-@pytest.mark.exhaustive
+@pytest.mark.exhaustive  # its guard: the kills of tests/contract/test_image_building.py
 def test_ctrl_c_says_what_is_done_and_leaves_nothing_half_made_and_two_finish_it_at_once(person, tmp_path):
     """At the first publication, since later ones have nothing to install."""
     person.deploys(1.0)
@@ -288,8 +287,7 @@ def test_a_changed_line_sends_one_layer_of_a_few_kilobytes(person, published):
     assert sum(one["size"] for one in found["publication"]["image"]["layers"] if one["title"] == "bento") < 64_000
 
 
-# 'make test' publishes, verifies and runs an image in the other tests of this file.
-@pytest.mark.exhaustive
+@pytest.mark.exhaustive  # its guards: the other tests of this file
 @pytest.mark.parametrize("builder", ["daemonless", "engine"])
 def test_elsewhere_its_image_is_pulled_is_a_shadow_is_compared_and_promoted_and_a_changed_line_is_one_layer(
     person, published, builder, tmp_path

@@ -8,11 +8,10 @@ one process builds one bento.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
+import runpy
 import sys
 from pathlib import Path
-from typing import Any
 
 _REHEARSAL = """
 import bentoml
@@ -44,21 +43,11 @@ def main() -> None:
             _bento_store=BentoStore(folder / "bentos"),
         )
     sys.path.remove(str(folder))
-    job = _read_job()
+    # By path: the bento has a package ``serving`` of its own.
+    job = runpy.run_path(str(Path(__file__).parents[1] / "serving" / "spare.py"))["read_job"]()
     if job is not None:
         sys.path.insert(0, job["build_ctx"])
         bentoml.bentos.build(**job)
-
-
-def _read_job() -> Any:
-    """Read the job by ``serving.spare``, by path: the bento has its own package ``serving``."""
-    path = Path(__file__).parents[1] / "serving" / "spare.py"
-    spec = importlib.util.spec_from_file_location("nbdeploy_spare", path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is missing")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.read_job()
 
 
 if __name__ == "__main__":

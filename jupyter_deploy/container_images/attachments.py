@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -94,9 +94,7 @@ class Registries(Skopeo):
         RegistryError
         """
         _readable(key)
-        ended = self._cosign("sign", reference, key, ["--tlog-upload=false", "--yes"])
-        if ended.code:
-            raise _key_fault(key, ended) or self._cosign_error(ended, reference)
+        self._cosign("sign", reference, key, ["--tlog-upload=false", "--yes"])
 
     def attest(self, reference: Reference, kind: str, predicate: bytes, key: Path) -> None:
         """Attest a predicate (JSON) of a type of the image at a digest, in place of an earlier one; see ``sign``."""
@@ -105,9 +103,7 @@ class Registries(Skopeo):
             file = folder / "predicate.json"
             file.write_bytes(predicate)
             options = ["--type", kind, "--predicate", str(file), "--replace", "--tlog-upload=false", "--yes"]
-            ended = self._cosign("attest", reference, key, options)
-        if ended.code:
-            raise _key_fault(key, ended) or self._cosign_error(ended, reference)
+            self._cosign("attest", reference, key, options)
 
     def attestation(self, reference: Reference, kind: str, key: Path) -> dict[str, Any] | None:
         """The predicate that this public key's owner attested of the image at a digest; None: there is none.
@@ -122,11 +118,12 @@ class Registries(Skopeo):
         _readable(key)
         if self.digest(single_image_layout.attachment_tag(reference, "att")) is None:  # cosign hides the reason
             return None
-        ended = self._cosign("verify-attestation", reference, key, ["--type", kind, "--insecure-ignore-tlog"])
+        options = ["--type", kind, "--insecure-ignore-tlog"]
+        ended = self._cosign(
+            "verify-attestation", reference, key, options, lambda no: bool(_UNATTESTED.search(no.complaints))
+        )
         if ended.code:
-            if _UNATTESTED.search(ended.complaints):
-                return None
-            raise _key_fault(key, ended) or self._cosign_error(ended, reference)
+            return None
         envelope = json.loads(ended.output.splitlines()[-1])
         predicate: dict[str, Any] = json.loads(base64.b64decode(envelope["payload"]))["predicate"]
         return predicate
@@ -149,24 +146,29 @@ class Registries(Skopeo):
         RegistryError
         """
         _readable(key)
-        ended = self._cosign("verify", reference, key, ["--insecure-ignore-tlog"])
-        if ended.code and ended.code not in _UNSIGNED:
-            raise _key_fault(key, ended) or self._cosign_error(ended, reference)
-        return not ended.code
+        options = ["--insecure-ignore-tlog"]
+        return not self._cosign("verify", reference, key, options, lambda no: no.code in _UNSIGNED).code
 
-    def _cosign(self, verb: str, reference: Reference, key: Path, options: list[str]) -> Completed:
+    def _cosign(
+        self,
+        verb: str,
+        reference: Reference,
+        key: Path,
+        options: list[str],
+        is_answer: Callable[[Completed], bool] = lambda _: False,
+    ) -> Completed:
+        """Run a verb of cosign; raise if it fails, unless ``is_answer`` says that the failure is an answer."""
         at = reference.at(digest=reference.digest)
+        arguments = [verb, "--key", str(key), *options]
         with _skopeo_trust(reference.registry) as (own, trusted):
             try:
-                return run(
-                    "cosign", [verb, "--key", str(key), *options, *trusted, str(at)], own, patience=self._patience
-                )
+                ended = run("cosign", [*arguments, *trusted, str(at)], own, patience=self._patience)
             except TimeoutError as error:
                 raise registry_error(str(error), reference) from error
-
-    def _cosign_error(self, ended: Completed, reference: Reference) -> Exception:
-        secrets = {*secrets_for(reference.registry), os.environ.get(_PASSWORD, "")}
-        return registry_error(_last_line(ended), reference, secrets=secrets)
+        if ended.code and not is_answer(ended):
+            secrets = {*secrets_for(reference.registry), os.environ.get(_PASSWORD, "")}
+            raise _key_fault(key, ended) or registry_error(_last_line(ended), reference, secrets=secrets)
+        return ended
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from jupyter_deploy.faces.server.jobs.job_runner import JobRunner
 from jupyter_deploy.system import spare
 from tests import notebooks
 from tests.e2e.conftest import until
+from tests.job_runners import opened
 
 
 @pytest.fixture
@@ -39,15 +40,8 @@ def runners(home, monkeypatch):
 @pytest.fixture(scope="module")
 def shared_runner(shared_home):
     """One runner, with its spare process, for the tests that leave it as it was."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in shared_home.environment.items():
-            patch.setenv(name, value)
-        runner = JobRunner(shared_home.path / "nbdeploy")
-        runner.open()
+    with opened(shared_home) as runner:
         yield runner
-        runner.close()
-        for job in runner.jobs.active():
-            runner.jobs.signal(job.id, signal.SIGKILL)
 
 
 @pytest.fixture

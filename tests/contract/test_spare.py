@@ -1,7 +1,6 @@
 """Spare processes for the next deploy: real clean processes, replays and builds."""
 
 import os
-import time
 
 import psutil
 import pytest
@@ -16,6 +15,7 @@ from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import ReplayFailed
 from jupyter_deploy.system import spare
+from tests.e2e.conftest import until
 
 
 @pytest.fixture(autouse=True)
@@ -53,14 +53,6 @@ def waiting():
         for child in children
         if "serving.spare" in (line := " ".join(child.cmdline())) or "bento_build.py" in line
     ]
-
-
-def until(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return found
 
 
 def doubled(x, y):

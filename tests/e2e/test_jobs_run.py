@@ -7,23 +7,19 @@ import time
 import pytest
 
 from jupyter_deploy.domain.jobs import ENDED
-from jupyter_deploy.faces.server.jobs.job_runner import JobRunner
 from tests import notebooks
+from tests.job_runners import opened
 
 from .conftest import until
 from .processes import processes
 
 
 @pytest.fixture
-def runner(home, snapshots, monkeypatch):
+def runner(home, snapshots):
     """The job runner of a server with the settings of ``home``."""
     home.environment["BENTOML_HOME"] = snapshots[1]
-    for name, value in home.environment.items():
-        monkeypatch.setenv(name, value)
-    runner = JobRunner(home.path / "nbdeploy")
-    runner.open()
-    yield runner
-    runner.close()
+    with opened(home) as runner:
+        yield runner
 
 
 def start_job(runner, verb, request, endpoint="churn"):

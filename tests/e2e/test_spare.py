@@ -3,11 +3,11 @@
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import psutil
 
+from tests.e2e.conftest import until
 from tests.kernels import kernel
 
 TRAINED = """
@@ -28,15 +28,9 @@ def rule(frame):
 %deploy rule --name churn --example X[:3] --role stable
 """
 
+_SECONDS = 120
+
 ROW = json.dumps({"instances": [{"age": 70, "weight": 80.0}]})
-
-
-def until(condition, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
 
 
 def test_a_second_deploy_is_what_waited_for_it(home, tmp_path):
@@ -45,7 +39,9 @@ def test_a_second_deploy_is_what_waited_for_it(home, tmp_path):
         notebook.run(TRAINED, DEPLOYED % 1.0)
         runtime = Path(json.loads((home.path / "nbdeploy" / "gateway.json").read_text())["runtime"])
         hold = runtime / "pids" / "spare@0"
-        waited = until(lambda: (runtime / "s" / "spare.sock").exists() and hold.exists() and int(hold.read_text()))
+        waited = until(
+            lambda: (runtime / "s" / "spare.sock").exists() and hold.exists() and int(hold.read_text()), _SECONDS
+        )
         clean = psutil.Process(notebook.manager.provisioner.pid).children()
         assert sum("serving.spare" in " ".join(child.cmdline()) for child in clean) == 1
 
@@ -57,18 +53,20 @@ def test_a_second_deploy_is_what_waited_for_it(home, tmp_path):
         assert '"yes"' in home.run("predict", "churn", "--data", ROW, "-o", "json").stdout
 
         os.kill(process.pid, signal.SIGKILL)  # from now on it is a process like any other
-        until(lambda: the_process(runtime, stable["tag"]) not in (None, process))
-        until(lambda: home.run("predict", "churn", "--data", ROW, check=False).returncode == 0)
+        until(lambda: the_process(runtime, stable["tag"]) not in (None, process), _SECONDS)
+        until(lambda: home.run("predict", "churn", "--data", ROW, check=False).returncode == 0, _SECONDS)
         assert "--uds" in the_process(runtime, stable["tag"]).cmdline()
 
-        waited = until(lambda: (runtime / "s" / "spare.sock").exists() and hold.exists() and int(hold.read_text()))
+        waited = until(
+            lambda: (runtime / "s" / "spare.sock").exists() and hold.exists() and int(hold.read_text()), _SECONDS
+        )
         notebook.run(LESS)  # it asks for less than was imported, so that a fresh process is needed
         (stable,) = [one for one in home.json("describe", "churn")["releases"] if one["role"] == "stable"]
         process = the_process(runtime, stable["tag"])
         assert (process.pid, "spare_process.py" in " ".join(process.cmdline())) == (waited, False)
         assert '"yes"' in home.run("predict", "churn", "--data", ROW, "-o", "json").stdout
         left = psutil.Process(notebook.manager.provisioner.pid).children(recursive=True)
-    until(lambda: not [one for one in left if lives(one) and "serving.spare" in " ".join(one.cmdline())])
+    until(lambda: not [one for one in left if lives(one) and "serving.spare" in " ".join(one.cmdline())], _SECONDS)
     home.run("down")
     assert not [one for one in psutil.process_iter(["cmdline"]) if str(runtime) in " ".join(one.info["cmdline"] or ())]
 

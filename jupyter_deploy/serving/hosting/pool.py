@@ -36,7 +36,7 @@ from . import run as startup
 from .exit_reasons import StartupError
 from .options import APART, METRICS, HostingOptions
 from .processors import threads
-from .shutdown import Shutdown
+from .shutdown import Shutdown, leave
 from .startup_responder import Readiness
 
 SHARED = "shared"
@@ -256,12 +256,6 @@ def _forget_gauges(pid: int) -> None:
             multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
-def _leave(_number: int, _frame: object) -> None:
-    """End at once: no client is connected before all workers are ready."""
-    workplace.leave()
-    os._exit(0)
-
-
 def _prepare_folder(reason: str) -> None:
     """Remove the metrics of former processes, and note why each worker loads the model (empty: they share it)."""
     if (name := os.environ.get(METRICS)) is None:
@@ -280,7 +274,7 @@ def main(arguments: Sequence[str]) -> int:
         forking.end_with_parent(os.getppid())
     else:  # as process 1 of a container it ignores a signal without a handler
         for received in _SIGNALS[:2]:
-            signal.signal(received, _leave)
+            signal.signal(received, lambda *_: leave())  # no client is connected yet
     environment = dict(os.environ)
     startup.prepare()
     listener = socket.socket(fileno=int(number))

@@ -61,7 +61,10 @@ def report(error: StartupError) -> None:
     """Log the reason of a failed start, and write it where a platform reads it (Kubernetes' termination message)."""
     log(error.reason, details=error.details)
     path = os.environ.get(TERMINATION_LOG) or _TERMINATION_LOG
-    with contextlib.suppress(OSError), open(os.open(path, os.O_WRONLY | os.O_TRUNC), "w") as file:  # noqa: PTH123 - an existing file
+    with (
+        contextlib.suppress(OSError),  # there is no such file
+        os.fdopen(os.open(path, os.O_WRONLY | os.O_TRUNC), "w", encoding="utf-8") as file,
+    ):
         file.write(f"{error.reason}\n{error.details}"[:_TERMINATION_CHARACTERS])
 
 

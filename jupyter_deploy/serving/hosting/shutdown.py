@@ -70,19 +70,20 @@ class Shutdown:
         self._readiness.stopping = True
         with self._lock:
             if self._end is None:
-                _leave()  # no client is connected yet
+                leave()  # no client is connected yet
             else:
                 self._end()
         time.sleep(self.grace_seconds + _MARGIN_SECONDS + self._more_seconds)
         self._on_timeout()
-        _leave()
+        leave()
 
 
 def _log_timeout() -> None:
     log("requests in progress are aborted: the time for the shutdown is over", level="warning")
 
 
-def _leave() -> None:
+def leave() -> None:
+    """End the process at once, without its workplaces."""
     with contextlib.suppress(OSError):
         workplace.leave()
     os._exit(0)

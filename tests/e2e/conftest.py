@@ -207,6 +207,11 @@ class Load:
         goal = len(self.answers) + more
         until(lambda: len(self.answers) >= goal or self.failures)
 
+    @staticmethod
+    def clients(outcomes):
+        """The numbers of the clients that these answers or failures belong to, each once."""
+        return sorted({name.split("-")[1] for name, *_ in outcomes})
+
     def _ask(self, number):
         count = 0
         with httpx.Client(trust_env=False, timeout=30) as client:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ..dispatch.parsed_request import Raw
 from ..output import write_lines
+from ..values.column_table import ColumnTable
 from . import metrics
 from .logging import log
 from .recording import EVERYTHING, Recording, drop_columns, redact_error, redact_inputs
@@ -43,7 +44,7 @@ class Entry(NamedTuple):
     rows
         The number of instances; None if it is unknown.
     inputs, outputs
-        JSON values, or their JSON, which is written unchanged.
+        JSON values; their JSON, which is written unchanged; or a large table.
     mode
         The recording mode.
     """
@@ -200,6 +201,8 @@ class _RecordLines:
         The columns of an instance; if some are redacted, a failed request keeps only these.
     """
 
+    _in_columns = False  # programs that read standard output know rows alone
+
     def __init__(self, endpoint: str, release: str, columns: Collection[str]) -> None:
         self._columns = columns
         self._release_fields = f'"endpoint":{_text(endpoint)},"release":{_text(release)},"role":'
@@ -243,14 +246,22 @@ class _RecordLines:
             )
             error = error and redact_error(error, mode.redact)
             more += b',"redacted":' + _json(mode.redact)
+        if self._in_columns and isinstance(inputs, ColumnTable):
+            more += b',"input_table":' + inputs.encoded()
+            inputs = None
+        if self._in_columns and isinstance(outputs, ColumnTable):
+            more += b',"output_table":' + outputs.encoded()
+            outputs = None
         return b"".join((head, _json(inputs), b',"outputs":', _json(outputs), b',"error":', _json(error), more, b"}\n"))
 
 
 class Recorder(SegmentWriter, _RecordLines):
-    """Appends a record of each request to segments, before its response is sent.
+    """Appends a record of each request to segments, before its response is sent; large tables are written in columns.
 
     ``nbdeploy_records_lost_total`` counts records that cannot be written; the first failure is logged on stderr.
     """
+
+    _in_columns = True
 
     def __init__(
         self,
@@ -304,6 +315,8 @@ def _lock_segment(file: int) -> bool:
 def _json(value: Any) -> bytes:
     if value is None:
         return b"null"
+    if isinstance(value, ColumnTable):
+        return value.json()
     if isinstance(value, Raw):
         # Strict JSON has line breaks only between its tokens; a record is one line.
         broken = value.find(b"\n") >= 0 or value.find(b"\r") >= 0

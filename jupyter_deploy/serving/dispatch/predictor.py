@@ -26,6 +26,7 @@ from .outcome_sink import OutcomeSink
 from .outcomes import Outcome
 from .parsed_request import ParsedRequest, Raw
 from .predictions import Predictions, predictions_of
+from .redacted_output import mask_output
 from .request_queue import PendingRequest, RequestQueue
 from .streaming import stream_events
 
@@ -246,7 +247,7 @@ class Predictor:
         if not rows:
             return None
         batch = self._model.decoder.batch(parsed_requests)
-        with in_role(requests[0].context.role):
+        with in_role(requests[0].context.role), mask_output(requests):
             began, used = time.perf_counter(), time.thread_time()
             try:
                 native = self._model.call_native(batch)

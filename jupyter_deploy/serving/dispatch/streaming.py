@@ -17,6 +17,7 @@ from ..values.codec import to_json
 from .outcomes import Outcome, of_error
 from .parsed_request import ParsedRequest, Raw
 from .predictions import Predictions, predictions_of
+from .redacted_output import mask_output
 from .request_queue import PendingRequest
 
 
@@ -35,7 +36,7 @@ def stream_events(
     items: list[Any] = []
     try:
         (arguments,) = model.decoder.batch([parsed])
-        with in_role(context.role), model.yielding(arguments) as (yields, answer):
+        with in_role(context.role), mask_output([pending]), model.yielding(arguments) as (yields, answer):
             restore_output()
             if not yields:
                 predictions = predictions_of([answer], 1)

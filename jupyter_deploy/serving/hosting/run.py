@@ -20,6 +20,7 @@ from ..asgi.messages import App
 from ..output import redirect_output
 from ..telemetry.logging import FORMAT, JsonFormatter, log, log_format
 from . import forking, unix_socket
+from .allocator import keep_freed_memory
 from .exit_reasons import NOT_LOADED, TERMINATION_LOG, WRONG_SETTING, StartupError
 from .options import HostingOptions, InvalidSetting, parse_options
 from .processors import threads
@@ -203,6 +204,7 @@ def application() -> tuple[App, str]:
     model = current()
     tag = model.tag if model else ""
     _label_metrics(tag)
+    keep_freed_memory()  # not before: what the start has freed goes back to the system
     try:
         app: App = importlib.import_module("service").app()
     except ValueError as wrong:

@@ -54,6 +54,10 @@ class Live:
         The last cell is the one that deploys; False for a deploy from JupyterLab.
     show_example
         The service's description shows the example's rows.
+    nullable
+        Columns whose values may be null in requests, in addition to those of the example.
+    notes
+        Notes on how the parts were chosen, for the snapshot.
     """
 
     model: Any
@@ -70,6 +74,8 @@ class Live:
     began: Mapping[int, float] = field(default_factory=dict)
     in_cell: bool = True
     show_example: bool = False
+    nullable: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

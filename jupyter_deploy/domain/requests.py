@@ -69,7 +69,11 @@ class DeployRequest(Request):
     method: str | None = Field(
         default=None, description="The method to serve (default: predict if there is one, else the call itself)."
     )
-    example: str | None = Field(default=None, description="An expression for the model's input, such as 'X_test[:5]'.")
+    example: str | None = Field(
+        default=None,
+        description="An expression for the model's input, such as 'X_test[:5]' "
+        "(default: rows of the notebook's tables that show missing values, categories and extremes).",
+    )
     role: Literal["auto", "stable", "shadow", "canary"] = Field(
         default="auto", description="The release's role; auto: first stable, later shadow."
     )
@@ -81,6 +85,11 @@ class DeployRequest(Request):
         default=None,
         description="An expression for a pydantic model of one instance (default: inferred from the example and the "
         "annotations).",
+    )
+    nullable: Texts = Field(
+        default=(),
+        description="A column whose value may be null in requests although the example has none (repeatable); the "
+        "model is called with such a row before it is deployed.",
     )
     training: str | None = Field(
         default=None,

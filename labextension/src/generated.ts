@@ -655,7 +655,7 @@ export interface DeployRequest {
    */
   method?: string | null;
   /**
-   * An expression for the model's input, such as 'X_test[:5]'.
+   * An expression for the model's input, such as 'X_test[:5]' (default: rows of the notebook's tables that show missing values, categories and extremes).
    */
   example?: string | null;
   /**
@@ -674,6 +674,10 @@ export interface DeployRequest {
    * An expression for a pydantic model of one instance (default: inferred from the example and the annotations).
    */
   signature?: string | null;
+  /**
+   * A column whose value may be null in requests although the example has none (repeatable); the model is called with such a row before it is deployed.
+   */
+  nullable?: string[];
   /**
    * An expression for the table that the model was fitted on (default: found in the executed cells).
    */
@@ -1095,6 +1099,10 @@ export interface Finding {
    * Execution count of the cell behind the finding, as in In [7].
    */
   cell: number | null;
+  /**
+   * The columns concerned.
+   */
+  columns: string[];
   /**
    * The reason for waiving the finding.
    */
@@ -1598,9 +1606,13 @@ export interface Evidence {
   verdict: 'pass' | 'fail' | 'inconclusive';
   sentence: string;
 }
+/**
+ * An expression for an example. ``placeholder``: its values are made up by the parameters' types.
+ */
 export interface ExampleGuess {
   expression: string;
   words: string;
+  placeholder: boolean;
 }
 /**
  * Counts of an endpoint's feedback, and how much of it is joined to the answers.

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jupyter_deploy.capture.cell_history import History, history
 from jupyter_deploy.capture.checks import fast_findings, stale_findings
 from jupyter_deploy.capture.data_files import require_included
 from jupyter_deploy.capture.frameworks import framework_of
@@ -16,7 +17,6 @@ from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.masking.masking import without_secrets
 from jupyter_deploy.notebooks.safe_eval import NotEvaluable, evaluate
 
-from .cells import History, history
 from .first_rows import first_rows
 from .guesses import GuessContext, examples_for
 from .models import ModelVariable, candidates, ordered

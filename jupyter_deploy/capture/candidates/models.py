@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from jupyter_deploy.capture.cell_history import History
 from jupyter_deploy.capture.frameworks import features_of, framework_of
 from jupyter_deploy.capture.frameworks.base import Framework
 from jupyter_deploy.capture.static_attributes import (
@@ -19,8 +20,6 @@ from jupyter_deploy.capture.static_attributes import (
     of_library,
     own,
 )
-
-from .cells import History
 
 METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
 """Method names by which libraries predict."""

@@ -6,8 +6,11 @@ from jupyter_deploy.domain.base import Value
 
 
 class ExampleGuess(Value):
+    """An expression for an example. ``placeholder``: its values are made up by the parameters' types."""
+
     expression: str
     words: str
+    placeholder: bool = False
 
 
 class ModelCandidate(Value):

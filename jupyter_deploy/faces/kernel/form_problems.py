@@ -37,6 +37,7 @@ _REMEDIES = {
     "reason": "write the reason; it is stored",
 }
 
+_OF_EXAMPLE = ("features", "missing-values")
 _EXPRESSIONS = ("model", "example", "signature", "training")
 
 
@@ -132,7 +133,7 @@ class _Fields:
         self.complete = staleness is not None
         for finding in (*(staleness or ()), *finder.fast_findings(live)):
             if finding.check not in request.waive:
-                self._note("example" if finding.check == "features" else "model", *_words(finding), finding)
+                self._note("example" if finding.check in _OF_EXAMPLE else "model", *_words(finding), finding)
 
     def _value(self, field: str, expression: str | None) -> tuple[Any] | None:
         if not expression:

@@ -66,7 +66,13 @@ def _names_of(statements: Sequence[Statement]) -> CellNames:
         made |= effects.touched | effects.fits | effects.drives
         read |= effects.reads
         for call in (node for node in ast.walk(statement.tree) if isinstance(node, ast.Call)):
-            if called_by(call) in _FITS and call.args and isinstance(call.args[0], ast.Name):
+            if called_by(call) in _FITS and call.args and (table := _table(call.args[0])):
                 names = [*stored(statement.tree), root(call.func, of_result=True)]
-                fitted |= {name: call.args[0].id for name in names if name}
+                fitted |= {name: table for name in names if name}
     return CellNames(frozenset(made), frozenset(read), fitted)
+
+
+def _table(argument: ast.expr) -> str | None:
+    """Return the variable of a fit's table: ``X``, or ``frame`` of ``frame[columns]``; None: neither."""
+    table = argument.value if isinstance(argument, ast.Subscript) else argument
+    return table.id if isinstance(table, ast.Name) else None

@@ -1986,7 +1986,15 @@ export interface KernelReport {
   remedy: string;
 }
 /**
- * A model in the kernel. ``cell``: the last executed cell that made or changed it; None: unknown.
+ * A model in the kernel.
+ *
+ * Attributes
+ * ----------
+ * cell
+ *     The last executed cell that made or changed it; None: unknown.
+ * unusual
+ *     A form asks whether it is the one, even if it ranks first: it is not fitted, a transformer, a detector of
+ *     outliers, or a plain callable object.
  */
 export interface ModelCandidate {
   variable: string;
@@ -1997,6 +2005,7 @@ export interface ModelCandidate {
   examples: ExampleGuess[];
   why: string;
   cell: number | null;
+  unusual: boolean;
 }
 /**
  * All endpoints.

@@ -545,10 +545,13 @@ export interface ComposedService {
 }
 /**
  * Requests that the gateway counted of a release in its present role; ``rates``: a second, the latest last.
+ *
+ * ``errors``: answers of 500 and above; ``refused``: of 400 to 499.
  */
 export interface Counted {
   requests: number;
   errors: number;
+  refused: number;
   p50_ms: number | null;
   rates: number[];
 }
@@ -556,12 +559,13 @@ export interface Counted {
  * The gateway's counters of a release in its present role, since the gateway started.
  *
  * ``requests`` counts answered predictions (of a shadow: copies), without feedback and metadata; ``errors`` those with
- * status 500 and above, also if the release was not reached; ``p50_ms`` is the median time to an answer of any kind,
- * None before the first.
+ * status 500 and above, also if the release was not reached; ``refused`` those with a status from 400 to 499;
+ * ``p50_ms`` is the median time to an answer of any kind, None before the first.
  */
 export interface Counts {
   requests: number;
   errors: number;
+  refused: number;
   p50_ms: number | null;
 }
 /**
@@ -1451,7 +1455,25 @@ export interface EndpointStatus {
    * Purged or cleared away, ever.
    */
   removed_records: number;
+  /**
+   * Of 'describe': requests refused in the last 24 hours by reason, most frequent first.
+   */
+  refusals: Refusal[];
   releases: ReleaseStatus[];
+}
+/**
+ * Requests that a release refused (status 400 to 498) for the same reason.
+ *
+ * ``reason`` names the column and the violation, without the number of the row; empty: no message is recorded.
+ * ``shadows`` counts those of them that a shadow answered with 200.
+ */
+export interface Refusal {
+  release: string;
+  role: string;
+  status: number;
+  reason: string;
+  requests: number;
+  shadows: number;
 }
 export interface ReleaseStatus {
   tag: string;
@@ -2019,9 +2041,10 @@ export interface LiveRequest {
   minutes?: number;
 }
 /**
- * The last minutes; ``charts`` by name: rate, errors, latency. ``requests`` of clients, without the copies.
+ * The last minutes; ``charts`` by name: rate, errors, refused, latency. ``requests`` of clients, without copies.
  *
- * ``note``: why there may be less to see than there was; empty: it is all there.
+ * ``refusals``: the reasons of refused requests, the most frequent first. ``note``: the reason why a part is missing;
+ * empty: nothing is.
  */
 export interface LiveView {
   charts: {
@@ -2031,6 +2054,7 @@ export interface LiveView {
   };
   minutes: number;
   requests: number;
+  refusals: Refusal[];
   note: string;
 }
 /**

@@ -6,13 +6,14 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import httpx
 import pytest
 
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, UnknownEndpoint
 from jupyter_deploy.faces.views import VIEWS
 from jupyter_deploy.wiring import Wiring
 from tests import notebooks
-from tests.e2e.conftest import Load, until
+from tests.e2e.conftest import ROW, Load, until
 from tests.e2e.processes import processes
 
 ODD = """
@@ -99,6 +100,24 @@ def test_an_endpoint_shows_cards_with_live_counts(world):
     assert all(card.counts.requests >= 5 and card.counts.errors == 0 for card in shown.cards)
     assert [row.revision for row in shown.history] == [2, 1]
     assert [(pair.a, pair.b) for pair in shown.history[0].diffs] == [(world.one, world.two)]
+
+
+def test_refused_requests_are_a_figure_of_the_card_and_of_describe_with_the_reason(world):
+    before = world.view("endpoint", name="churn").cards[0].counts
+    row = {**ROW, next(iter(ROW)): None}
+    for _ in range(3):
+        answer = httpx.post(f"{world.url}/predict", json={"instances": [row]}, trust_env=False)
+        assert answer.status_code == 422
+    counts = until(
+        lambda: (c := world.view("endpoint", name="churn").cards[0].counts).requests - before.requests >= 3 and c
+    )
+    assert (counts.refused - before.refused, counts.errors - before.errors) == (3, 0)
+    described = world.home.json("describe", "churn")
+    refused = [(r["role"], r["status"], r["reason"], r["requests"]) for r in described["refusals"]]
+    assert ("stable", 422, f"{next(iter(ROW))}: must be a whole number, not null", 3) in refused
+    text = world.home.run("describe", "churn").stdout
+    assert "requests refused" in text.splitlines()[0]
+    assert "requests refused in the last 24 hours" in text
 
 
 def test_a_preview_shows_the_comparison_of_the_release_that_gains_clients_and_changes_nothing(world):

@@ -111,7 +111,13 @@ def _counts(found: ReleaseStatus | None, rates: Sequence[float]) -> Counted | No
     if found is None or found.counts is None:
         return None
     counts = found.counts
-    return Counted(requests=counts.requests, errors=counts.errors, p50_ms=counts.p50_ms, rates=tuple(rates))
+    return Counted(
+        requests=counts.requests,
+        errors=counts.errors,
+        refused=counts.refused,
+        p50_ms=counts.p50_ms,
+        rates=tuple(rates),
+    )
 
 
 def _gates(release: Release) -> GatesCard | None:

@@ -252,6 +252,8 @@ def _provenance(live: Live) -> Provenance:
         distributions=loaded_in_notebook(live.cells) if live.cells else {},
         user=user_name(),
         captured_at=now(),
+        example=live.expression and masked(live.expression)[0],
+        nullable=live.nullable,
         in_cell=live.in_cell,
     )
 

@@ -976,8 +976,9 @@ export interface Environment {
 /**
  * The notebook behind a snapshot at the time of capture.
  *
- * ``user``, ``captured_at``, ``distributions``, ``source.notebook`` and ``git.dirty`` say who captured it, when and
- * where. They are no part of the snapshot's digest, so that captures of the same model by several users have one.
+ * ``user``, ``captured_at``, ``distributions``, ``source.notebook``, ``git.dirty`` and ``example`` say who captured
+ * it, when, where and how. They are no part of the snapshot's digest, so that captures of the same model by several
+ * users have one.
  */
 export interface Provenance {
   source: Source;
@@ -1003,6 +1004,14 @@ export interface Provenance {
   };
   user: string;
   captured_at: string;
+  /**
+   * The example's expression; None: it was given as an object.
+   */
+  example: string | null;
+  /**
+   * Columns of 'deploy --nullable'.
+   */
+  nullable: string[];
   /**
    * Whether the last cell deployed the model; false after a click outside the cells.
    */
@@ -2030,6 +2039,28 @@ export interface ModelCandidate {
   unusual: boolean;
 }
 /**
+ * The last deploy of a notebook's model, which a form offers again.
+ *
+ * Attributes
+ * ----------
+ * model
+ *     The variable.
+ * method
+ *     None: the model is called.
+ * example
+ *     The expression; None: unknown.
+ * nullable
+ *     Columns that accept null in addition to those of the example.
+ */
+export interface LastDeploy {
+  release: string;
+  at: string;
+  model: string;
+  method: string | null;
+  example: string | null;
+  nullable: string[];
+}
+/**
  * All endpoints.
  */
 export interface ListRequest {}
@@ -2156,6 +2187,8 @@ export interface NotebookContextRequest {
  *     The gates of nbdeploy.yaml or of the endpoint, and the validation notebooks in the same folder.
  * resources
  *     The resources of a release by default.
+ * last
+ *     The last deploy of this notebook's model; None: there is none, or its snapshot is gone.
  */
 export interface NotebookContextView {
   name: string;
@@ -2166,6 +2199,7 @@ export interface NotebookContextView {
   gates: string[];
   asked: string[];
   resources: Resources2;
+  last: LastDeploy | null;
 }
 /**
  * A release's resources; None: any, or the usual number of workers and threads.

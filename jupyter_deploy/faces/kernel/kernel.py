@@ -69,7 +69,7 @@ def with_proposed_example(live: Live) -> Live:
         if not guess.placeholder:
             example = evaluate("example", guess.expression, dict(live.namespace), InvalidExample)
             note = f"the example is proposed: {guess.expression} ({guess.words}); name another one with --example"
-            return replace(live, example=example, notes=(*live.notes, note))
+            return replace(live, example=example, expression=guess.expression, notes=(*live.notes, note))
     return live
 
 
@@ -192,6 +192,7 @@ def _live(
         failed_in(shell),
         dict(BEGAN) if shell else {},
         show_example=request.show_example,
+        expression=request.example,
         nullable=request.nullable,
     )
 

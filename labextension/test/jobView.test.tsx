@@ -8,7 +8,7 @@ import type { Job, JobEvent, Published } from '../src/generated';
 import type { JobActions } from '../src/jobActions';
 import { noProgress, withEvent } from '../src/progress';
 import { type ProblemError, problemError as problemError, unreachable } from '../src/request';
-import { JobView } from '../src/widgets/jobView';
+import { JobView } from '../src/widgets/jobs/jobView';
 import { event, job, trans } from './made/deploying';
 
 function actions() {

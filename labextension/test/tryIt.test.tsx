@@ -126,8 +126,8 @@ describe('trying an endpoint', () => {
       }
     });
     const propose = async (path: string, body: unknown): Promise<never> => {
-      const given = { method: 'POST' as const, body, json: exact, settings: server.settings };
-      return (await requestAPI<never>(path, given)).value;
+      const given = { method: 'POST' as const, body, json: exact };
+      return (await requestAPI<never>(server.transport, path, given)).value;
     };
     shown(<TryIt view={endpoint()} />, {
       view: async (name, request) => propose(`views/${name}`, request),

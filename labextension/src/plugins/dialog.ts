@@ -92,8 +92,9 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
       },
       cancel: async job => jobs.cancel(job.id),
       resultPage: async (job, signal) => {
-        const options = { query: { job: job.id }, settings: nbdeploy.serverSettings, signal };
-        return (await requestAPI<ResultPageView>('views/result_page', options)).value;
+        const options = { query: { job: job.id }, signal };
+        return (await requestAPI<ResultPageView>(nbdeploy.transport, 'views/result_page', options))
+          .value;
       },
       rendermime,
       listImages: () => void app.commands.execute(commandOf('images')),

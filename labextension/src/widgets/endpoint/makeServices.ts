@@ -25,13 +25,13 @@ export function makeServices({
   notebooks,
   rendermime
 }: Lab): Services & IDisposable {
-  const { trans, jobs, serverSettings: settings } = nbdeploy;
+  const { trans, jobs, transport } = nbdeploy;
   if (rendermime === null) throw new Error('JupyterLab has no renderer of results');
 
   const view = async <T>(name: string, request: RequestBody, signal?: AbortSignal): Promise<T> => {
     const json = name === 'form' ? { json: exact } : {}; // it contains users' data as values, the others as texts
-    const asked = { method: 'POST' as const, body: request, settings, ...json };
-    return (await requestAPI<T>(`views/${name}`, { ...asked, ...(signal && { signal }) })).value;
+    const options = { method: 'POST' as const, body: request, ...json, ...(signal && { signal }) };
+    return (await requestAPI<T>(transport, `views/${name}`, options)).value;
   };
   const run = async (verb: Verb, request: RequestBody, revision?: number): Promise<Job> => {
     const started = await jobs.start(verb, request, revision);
@@ -48,14 +48,13 @@ export function makeServices({
     rendermime,
     view,
     call: async <T>(verb: string, request: RequestBody, signal?: AbortSignal) => {
-      const asked = {
+      const options = {
         method: 'POST' as const,
         body: request,
         json: exact,
-        settings,
         ...(signal && { signal })
       };
-      return (await requestAPI<T>(verb, asked)).value;
+      return (await requestAPI<T>(transport, verb, options)).value;
     },
     job: async (verb, request) => jobs.ended((await run(verb as Verb, request)).id),
     endpoint: name => models.get(name),

@@ -7,11 +7,12 @@ import { Panel } from '@lumino/widgets';
 import * as React from 'react';
 
 import { CommandIDs, SIDEBAR_SECTIONS } from '../../commands';
-import { type EndpointView, type ResultPageView, type Verb, VERBS } from '../../generated';
+import { type ResultPageView, type Verb, VERBS } from '../../generated';
 import { deployIcon } from '../../icons';
 import { requestAPI, toProblemError } from '../../request';
 import type { INbdeploy } from '../../tokens';
-import { fieldsOf, type Schema, type Texts, type VerbField } from '../../verbFields';
+import type { Texts, VerbField } from '../../verbFields';
+import { fieldsOfVerb, publishTarget } from '../../verbRequests';
 import { FormDialog } from '../ui/formDialog';
 import { VerbForm } from './verbForm';
 
@@ -30,7 +31,7 @@ export async function openVerb(options: VerbOptions, verb: Verb, given: Texts): 
   const { trans, deployments } = nbdeploy;
   let fields: readonly VerbField[];
   try {
-    [fields] = await Promise.all([fieldsOfVerb(nbdeploy, verb), deployments.refresh()]);
+    [fields] = await Promise.all([fieldsOfVerb(nbdeploy.transport, verb), deployments.refresh()]);
   } catch (error) {
     const problem = toProblemError(error);
     await showErrorMessage(label, `${problem.message} ${problem.remedy}`);
@@ -41,7 +42,8 @@ export async function openVerb(options: VerbOptions, verb: Verb, given: Texts): 
   const shownFields = inSidebar ? fields.filter(field => field.name === 'name') : fields;
   const texts: Texts = {
     ...initialTexts(verb, shownFields, options),
-    ...(verb === 'publish' && (await publishTarget(nbdeploy, given.name ?? deployments.opened))),
+    ...(verb === 'publish' &&
+      (await publishTarget(nbdeploy.transport, given.name ?? deployments.opened))),
     ...given
   };
   const action = label.replace(/…$/, '');
@@ -85,10 +87,9 @@ async function send(
 /** Shows the result page of a fast verb in a tab. */
 async function showResult(options: VerbOptions, verb: Verb, result: unknown): Promise<void> {
   const { app, nbdeploy, rendermime, label } = options;
-  const { value } = await requestAPI<ResultPageView>('views/result_page', {
+  const { value } = await requestAPI<ResultPageView>(nbdeploy.transport, 'views/result_page', {
     method: 'POST',
-    body: { verb, result },
-    settings: nbdeploy.serverSettings
+    body: { verb, result }
   });
   if (!rendermime) {
     return;
@@ -103,36 +104,6 @@ async function showResult(options: VerbOptions, verb: Verb, result: unknown): Pr
   tab.title.icon = deployIcon;
   app.shell.add(tab, 'main');
   app.shell.activateById(tab.id);
-}
-
-/** The server describes its own requests, so the form is never of another version. */
-async function fieldsOfVerb({ serverSettings }: INbdeploy, verb: Verb): Promise<VerbField[]> {
-  const { value } = await requestAPI<Description>('openapi.json', { settings: serverSettings });
-  const described = value.paths[`/${verb}`]?.post.requestBody.content['application/json'].schema;
-  const name = described?.$ref.split('/').at(-1) ?? '';
-  return fieldsOf(value.components.schemas[name] ?? {});
-}
-
-interface Description {
-  paths: Record<
-    string,
-    { post: { requestBody: { content: { 'application/json': { schema: { $ref: string } } } } } }
-  >;
-  components: { schemas: Record<string, Schema> };
-}
-
-/** The default destination of an endpoint's images. */
-async function publishTarget(
-  { serverSettings: settings }: INbdeploy,
-  name: string | null
-): Promise<Texts> {
-  if (name === null) return {};
-  try {
-    const query = { method: 'POST' as const, body: { name }, settings };
-    return { to: (await requestAPI<EndpointView>('views/endpoint', query)).value.publish_to };
-  } catch {
-    return {}; // the form explains an empty field
-  }
 }
 
 /** The values of the open endpoint and the current notebook. */

@@ -6,7 +6,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { DeployModel } from '../src/deployModel';
 import type { Job } from '../src/generated';
 import { problemError } from '../src/request';
-import { DeployForm } from '../src/widgets/deployForm';
+import { DeployForm } from '../src/widgets/deploy/deployForm';
 import { context, model, problemIn, trans, World } from './made/deploying';
 
 async function open(world: World, notes: string[] = []) {

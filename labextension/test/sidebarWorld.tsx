@@ -9,7 +9,7 @@ import type { ChangeWorld } from '../src/changes';
 import { EndpointModel } from '../src/endpoint';
 import type { EndpointView, Job, Preview, ReleaseCard } from '../src/generated';
 import { problemError } from '../src/request';
-import { type Services, ServicesProvider } from '../src/widgets/services';
+import { type Services, ServicesProvider } from '../src/widgets/ui/services';
 
 // jsdom lays nothing out.
 Element.prototype.scrollTo = () => undefined;

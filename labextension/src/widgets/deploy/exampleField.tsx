@@ -1,0 +1,69 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { ExampleGuess, FieldProblem, Table } from '../../generated';
+import { Field } from '../ui/field';
+import { PreviewTable } from './previewTable';
+
+export interface ExampleFieldProps {
+  guesses: readonly ExampleGuess[];
+  value: string;
+  problems: readonly FieldProblem[];
+  /**
+   * The expression's value; null: it is being evaluated, undefined: there is nothing to evaluate.
+   */
+  preview: Table | null | undefined;
+  trans: TranslationBundle;
+  change: (expression: string) => void;
+  /** The expression is complete: it may be evaluated. */
+  commit: () => void;
+}
+
+/** An expression for the model's argument: a guessed one, or any other. */
+export function ExampleField(props: ExampleFieldProps): React.ReactElement {
+  const { guesses, value, problems, preview, trans, change, commit } = props;
+  const help = trans.__(
+    'Rows like those that clients send. In a clean process the model must give the same answers to them as here.'
+  );
+  return (
+    <Field label={trans.__('Example')} help={help} problems={problems}>
+      {control => (
+        <>
+          {guesses.length ? (
+            <div className="nbdeploy-chips" role="group" aria-label={trans.__('Suggestions')}>
+              {guesses.map(guess => (
+                <button
+                  key={guess.expression}
+                  type="button"
+                  className="nbdeploy-chip"
+                  aria-pressed={guess.expression === value}
+                  title={guess.words}
+                  onClick={() => {
+                    change(guess.expression);
+                    commit();
+                  }}
+                >
+                  <code>{guess.expression}</code>
+                </button>
+              ))}
+            </div>
+          ) : null}
+          <input
+            {...control}
+            type="text"
+            className="jp-mod-styled nbdeploy-code"
+            placeholder="X_test[:5]"
+            spellCheck={false}
+            autoComplete="off"
+            value={value}
+            onChange={event => {
+              change(event.target.value);
+            }}
+            onBlur={commit}
+          />
+          <PreviewTable table={preview} trans={trans} />
+        </>
+      )}
+    </Field>
+  );
+}

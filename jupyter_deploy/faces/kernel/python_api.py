@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from jupyter_deploy.domain.errors import InvalidInput, disk_faults
-from jupyter_deploy.faces.arguments import is_positional, request_from
 from jupyter_deploy.faces.render import render  # registers the text forms of results
 from jupyter_deploy.faces.render.collision import check_distributions
 from jupyter_deploy.faces.render.notebook_errors import readable_errors
 from jupyter_deploy.faces.render.shell import current_shell
+from jupyter_deploy.faces.request_fields import is_positional, request_from
 from jupyter_deploy.verbs import BY_NAME, Operation
 from jupyter_deploy.wiring import Wiring
 

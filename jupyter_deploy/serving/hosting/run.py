@@ -201,8 +201,18 @@ def application() -> tuple[App, str]:
     if not has_temporary_folder():
         disable_temporary_folder()
     model = current()
+    tag = model.tag if model else ""
+    _label_metrics(tag)
     try:
         app: App = importlib.import_module("service").app()
     except ValueError as wrong:
         raise StartupError(WRONG_SETTING, str(wrong)) from wrong
-    return app, model.tag if model else ""
+    return app, tag
+
+
+def _label_metrics(tag: str) -> None:
+    """Set the labels of BentoML's own metrics, as ``bentoml serve`` sets them."""
+    from bentoml import server_context  # imported by the service
+
+    server_context.bento_name, _, server_context.bento_version = tag.rpartition(":")
+    server_context.service_name = server_context.bento_name

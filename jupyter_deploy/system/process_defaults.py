@@ -24,7 +24,7 @@ def without_pydantic_plugins() -> None:
     """Disable pydantic's plugins, which no model of this package uses.
 
     To find them, pydantic imports ``importlib.metadata`` and reads the metadata of all distributions: a seventh of the
-    time of ``nbdeploy list``. Its variable ``PYDANTIC_DISABLE_PLUGINS`` avoids neither, and a notebook would inherit it.
+    time of ``nbdeploy list``. Its variable ``PYDANTIC_DISABLE_PLUGINS`` avoids neither, and notebooks would inherit it.
     """
     if "pydantic" not in sys.modules:
         sys.modules.setdefault(_PLUGINS, _NoPlugins(_PLUGINS))

@@ -2502,7 +2502,9 @@ export interface Reconciled {
  * ``pair_id`` is the gateway's own unique id, the same in stable's and the shadows' records of one request
  * (None: the request did not come through the gateway). ``role`` is the release's role at that moment; ``probe`` is
  * the check at a start. ``inputs`` and ``outputs`` are the instances and the predictions, without the values of the
- * columns in ``redacted``. ``sample`` is the share of the requests that was recorded.
+ * columns in ``redacted``. ``sample`` is the share of the requests that was recorded. ``canary`` is the release that
+ * shared the requests with stable at that moment, and ``share`` its share of them, whichever release answered.
+ * ``cluster`` is a salted hash of the caller's ``x-sticky-key``, ``inputs_digest`` a digest of ``inputs``.
  */
 export interface Record {
   request_id: string;
@@ -2519,6 +2521,10 @@ export interface Record {
   error: RecordError | null;
   redacted: string[];
   sample: number;
+  canary: string | null;
+  share: number | null;
+  cluster: string | null;
+  inputs_digest: string | null;
 }
 export interface RecordError {
   type: string;

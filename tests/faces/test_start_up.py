@@ -39,7 +39,10 @@ OF_OTHERS = {"jupyter_deploy.domain.validation.requests", "jupyter_deploy.domain
                 "jupyter_deploy.serving",
             },
         ),
-        (["history", "nobody"], NEVER | METADATA | {"cyclopts", "jupyter_deploy.targets.local.target", "jupyter_deploy.serving"}),
+        (
+            ["history", "nobody"],
+            NEVER | METADATA | {"cyclopts", "jupyter_deploy.targets.local.target", "jupyter_deploy.serving"},
+        ),
         (["__complete", "describe", ""], NEVER | METADATA | {"cyclopts", "jupyter_deploy.domain.release.endpoint"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

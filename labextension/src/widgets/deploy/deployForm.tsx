@@ -148,16 +148,19 @@ function Fields(
       <ModelField
         report={report}
         value={values.model}
+        last={context.last?.model}
         problems={problemsOf('model')}
         trans={trans}
         change={variable => {
-          change(withModel(values, variable, report));
+          change(withModel(values, variable, report, context));
         }}
         openCell={openCell}
       />
       <ExampleField
         guesses={modelOf(values, report)?.examples ?? []}
         value={values.example}
+        last={context.last?.example}
+        nullable={values.nullable}
         problems={problemsOf('example')}
         preview={state.preview}
         trans={trans}
@@ -166,6 +169,9 @@ function Fields(
         }}
         commit={() => {
           model.commit();
+        }}
+        clearNullable={() => {
+          change({ ...values, nullable: [] });
         }}
       />
       <Field
@@ -243,6 +249,9 @@ function Fields(
             findings={findings}
             trans={trans}
             openCell={openCell}
+            accept={columns => {
+              change({ ...values, nullable: [...new Set([...values.nullable, ...columns])] });
+            }}
             waived={values.waive}
             waive={(check, passes) => {
               const others = values.waive.filter(one => one !== check);

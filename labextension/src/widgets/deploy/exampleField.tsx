@@ -8,6 +8,10 @@ import { PreviewTable } from './previewTable';
 export interface ExampleFieldProps {
   guesses: readonly ExampleGuess[];
   value: string;
+  /** The example of the notebook's last deploy. */
+  last: string | null | undefined;
+  /** Columns that accept null although the example has none. */
+  nullable: readonly string[];
   problems: readonly FieldProblem[];
   /**
    * The expression's value; null: it is being evaluated, undefined: there is nothing to evaluate.
@@ -17,11 +21,14 @@ export interface ExampleFieldProps {
   change: (expression: string) => void;
   /** The expression is complete: it may be evaluated. */
   commit: () => void;
+  /** No column accepts null beyond the example. */
+  clearNullable: () => void;
 }
 
 /** An expression for the model's argument: a guessed one, or any other. */
 export function ExampleField(props: ExampleFieldProps): React.ReactElement {
-  const { guesses, value, problems, preview, trans, change, commit } = props;
+  const { guesses, value, last, nullable, problems, preview, trans, change, commit } = props;
+  const words = guesses.find(guess => guess.expression === value)?.words;
   const help = trans.__(
     'Rows like those that clients send. In a clean process the model must give the same answers to them as here.'
   );
@@ -61,7 +68,23 @@ export function ExampleField(props: ExampleFieldProps): React.ReactElement {
             }}
             onBlur={commit}
           />
+          {value && value === last ? (
+            <p className="nbdeploy-help">{trans.__('as in the last deploy')}</p>
+          ) : words ? (
+            <p className="nbdeploy-help">{words}</p>
+          ) : null}
           <PreviewTable table={preview} trans={trans} />
+          {nullable.length ? (
+            <p className="nbdeploy-help">
+              {trans.__(
+                'Requests may have null in %1, which the model is tested with.',
+                nullable.join(', ')
+              )}{' '}
+              <button type="button" className="nbdeploy-link" onClick={props.clearNullable}>
+                {trans.__('Refuse null')}
+              </button>
+            </p>
+          ) : null}
         </>
       )}
     </Field>

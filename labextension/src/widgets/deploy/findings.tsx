@@ -15,6 +15,8 @@ export interface FindingsProps {
   /** Waives a check, or no longer; undefined: nothing can be waived here. */
   waive?: ((check: string, passes: boolean) => void) | undefined;
   waived?: readonly string[];
+  /** Accepts null in columns; undefined: nothing can be changed here. */
+  accept?: ((columns: readonly string[]) => void) | undefined;
 }
 
 /** The findings of checks, each with the cell that it comes from. */
@@ -23,7 +25,8 @@ export function Findings({
   trans,
   openCell,
   waive,
-  waived = []
+  waived = [],
+  accept
 }: FindingsProps): React.ReactElement {
   const words = {
     error: trans.__('error'),
@@ -44,6 +47,21 @@ export function Findings({
           <p>
             {sentence(finding.message)} {finding.remedy ? sentence(finding.remedy) : null}
           </p>
+          {accept && finding.check === 'missing-values' && finding.columns.length > 0 ? (
+            <button
+              type="button"
+              className="jp-Button jp-mod-styled"
+              onClick={() => {
+                accept(finding.columns);
+              }}
+            >
+              {trans._n(
+                'Accept null in this column',
+                'Accept null in these %1 columns',
+                finding.columns.length
+              )}
+            </button>
+          ) : null}
           {waive && finding.severity !== 'note' ? (
             <label>
               <input

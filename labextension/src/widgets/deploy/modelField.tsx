@@ -11,6 +11,8 @@ const SHOWN = 4;
 export interface ModelFieldProps {
   report: KernelReport;
   value: string;
+  /** The model of the notebook's last deploy. */
+  last: string | undefined;
   problems: readonly FieldProblem[];
   trans: TranslationBundle;
   change: (variable: string) => void;
@@ -19,9 +21,9 @@ export interface ModelFieldProps {
 
 /** The models of the kernel, best first, or any other expression. */
 export function ModelField(props: ModelFieldProps): React.ReactElement {
-  const { report, value, problems, trans, change, openCell } = props;
+  const { report, value, last, problems, trans, change, openCell } = props;
   const known = report.models.some(model => model.variable === value);
-  const [other, setOther] = React.useState(!known);
+  const [other, setOther] = React.useState(!known && (value !== '' || !report.models.length));
   const [all, setAll] = React.useState(false);
   const group = React.useId();
   const input = React.useRef<HTMLInputElement>(null);
@@ -48,6 +50,9 @@ export function ModelField(props: ModelFieldProps): React.ReactElement {
               {model.framework ? <span className="nbdeploy-faint">{model.framework}</span> : null}
             </label>
             <Why model={model} openCell={openCell} trans={trans} />
+            {model.variable === last ? (
+              <p className="nbdeploy-help">{trans.__('as in the last deploy')}</p>
+            ) : null}
           </div>
         ))}
         {hidden > 0 ? (

@@ -5,7 +5,7 @@ import type { EndpointModel } from '../../endpoint';
 import type { EndpointView } from '../../generated';
 import type { Section } from '../../model';
 import { Comparison } from '../compare/comparison';
-import { Records } from '../records/records';
+import { NO_FILTER, Records } from '../records/records';
 import { useNow, useSignal } from '../ui/hooks';
 import { Button, Copy, Empty, Health, Notice, Waiting } from '../ui/parts';
 import { useServices } from '../ui/services';
@@ -74,6 +74,11 @@ function Shown(props: Props & { view: EndpointView }): React.JSX.Element {
     { name: 'try' as const, title: trans.__('Try it') },
     { name: 'history' as const, title: trans.__('History') }
   ];
+  const [filter, setFilter] = React.useState(NO_FILTER);
+  const showRecords = (status: string, release: string): void => {
+    setFilter({ ...NO_FILTER, status, release });
+    onTab('records');
+  };
   const compare = (tag: string): void => {
     setCandidate(tag);
     onTab('comparison');
@@ -91,7 +96,10 @@ function Shown(props: Props & { view: EndpointView }): React.JSX.Element {
         tabs={tabs}
         shown={tab}
         label={trans.__('Sections of %1', view.name)}
-        onShow={onTab}
+        onShow={name => {
+          setFilter(NO_FILTER);
+          onTab(name);
+        }}
         end={
           !wide && (
             <Button
@@ -123,6 +131,9 @@ function Shown(props: Props & { view: EndpointView }): React.JSX.Element {
                 onCompare={() => {
                   compare(card.tag);
                 }}
+                showRefusals={() => {
+                  onTab('live');
+                }}
               />
             ))}
             {view.cards.length === 0 && (
@@ -139,8 +150,8 @@ function Shown(props: Props & { view: EndpointView }): React.JSX.Element {
         {tab === 'comparison' && (
           <Comparison view={view} chosen={candidate} onChoose={setCandidate} />
         )}
-        {tab === 'live' && <Live name={view.name} />}
-        {tab === 'records' && <Records view={view} />}
+        {tab === 'live' && <Live name={view.name} showRecords={showRecords} />}
+        {tab === 'records' && <Records view={view} initial={filter} />}
         {tab === 'try' && <TryIt view={view} />}
         {tab === 'history' && <History view={view} now={now} propose={propose} />}
       </Tabs>

@@ -1,20 +1,27 @@
 /**
- * The last minutes: rate, errors and latency of each release, updated every few seconds while
+ * The last minutes: rate, errors, refusals and latency of each release, updated every few seconds while
  * visible.
  */
 import * as React from 'react';
 
-import type { LiveView } from '../../generated';
+import type { LiveView, Refusal } from '../../generated';
+import { short } from '../../words';
 import { Chart } from '../ui/chart';
 import { useLoaded, useVisible } from '../ui/hooks';
-import { Empty, LoadFailure, Waiting } from '../ui/parts';
+import { Button, Empty, LoadFailure, Waiting } from '../ui/parts';
 import { useServices } from '../ui/services';
 
 const EVERY_MS = 3000;
 const SPANS = [5, 15, 60, 360];
 
-export function Live(props: { name: string }): React.JSX.Element {
-  const { name } = props;
+interface Props {
+  readonly name: string;
+  /** Opens the records with this status of this release. */
+  readonly showRecords: (status: string, release: string) => void;
+}
+
+export function Live(props: Props): React.JSX.Element {
+  const { name, showRecords } = props;
   const { trans, view } = useServices();
   const [minutes, setMinutes] = React.useState(15);
   const root = React.useRef<HTMLDivElement>(null);
@@ -26,7 +33,9 @@ export function Live(props: { name: string }): React.JSX.Element {
   );
   const shown = loaded.value;
   const charts = { ...shown?.charts };
-  const order = ['rate', 'errors', 'latency'].filter(one => one in charts);
+  const order = ['rate', 'errors', 'refused', 'latency'].filter(
+    one => one in charts && (one !== 'refused' || shown?.refusals.length)
+  );
   return (
     <div ref={root} className="nbd-Live">
       <div className="nbd-row nbd-mod-wrap">
@@ -71,6 +80,9 @@ export function Live(props: { name: string }): React.JSX.Element {
           text={trans.__('Send one with "Try it", or paste one of its snippets into a program.')}
         />
       )}
+      {shown !== null && shown.refusals.length > 0 && (
+        <Refusals refusals={shown.refusals} showRecords={showRecords} />
+      )}
       {shown !== null && shown.requests > 0 && (
         <div className="nbd-Charts">
           {order.map(one => (
@@ -79,5 +91,41 @@ export function Live(props: { name: string }): React.JSX.Element {
         </div>
       )}
     </div>
+  );
+}
+
+/** The reasons of refused requests, the most frequent first. */
+function Refusals(props: {
+  refusals: readonly Refusal[];
+  showRecords: Props['showRecords'];
+}): React.JSX.Element {
+  const { refusals, showRecords } = props;
+  const { trans } = useServices();
+  return (
+    <section className="nbd-Refusals" aria-label={trans.__('Refused requests')}>
+      <h3>{trans.__('Refused requests')}</h3>
+      <ul>
+        {refusals.map((one, i) => (
+          <li key={i}>
+            <strong>{one.requests.toLocaleString()}</strong>{' '}
+            <span>{one.reason || trans.__('the reason is not recorded')}</span>{' '}
+            <span className="nbd-faint">
+              {one.status} · {one.role} {short(one.release)}
+              {one.shadows > 0 &&
+                ` · ${trans._n('a shadow answered %1 of them', 'shadows answered %1 of them', one.shadows)}`}
+            </span>{' '}
+            <Button
+              look="quiet"
+              aria-label={trans.__('Show the requests: %1', one.reason)}
+              onClick={() => {
+                showRecords(String(one.status), one.release);
+              }}
+            >
+              {trans.__('Show')}
+            </Button>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }

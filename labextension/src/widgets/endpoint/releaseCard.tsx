@@ -23,6 +23,7 @@ interface Props {
   readonly givenUp: number;
   readonly propose: ProposeChange;
   readonly onCompare: () => void;
+  readonly showRefusals: () => void;
 }
 
 export function ReleaseCard(props: Props): React.JSX.Element {
@@ -88,7 +89,7 @@ export function ReleaseCard(props: Props): React.JSX.Element {
         healthy={card.role === 'idle' && !card.health ? null : card.healthy}
         words={card.health}
       />
-      {card.counts && <Counts card={card} />}
+      {card.counts && <Counts card={card} showRefusals={props.showRefusals} />}
       <Published card={card} />
       <div className="nbd-Card-controls">
         {card.role !== 'stable' && (
@@ -186,7 +187,7 @@ function Origin(props: { card: Card }): React.JSX.Element | null {
   );
 }
 
-function Counts(props: { card: Card }): React.JSX.Element | null {
+function Counts(props: { card: Card; showRefusals: () => void }): React.JSX.Element | null {
   const { trans } = useServices();
   const { counts, role } = props.card;
   if (!counts) return null;
@@ -198,6 +199,11 @@ function Counts(props: { card: Card }): React.JSX.Element | null {
       trans.__('predictions, since the gateway started')
     ],
     [trans.__('errors'), counts.errors.toLocaleString(), trans.__('answers of 500 and above')],
+    [
+      trans.__('refused'),
+      counts.refused.toLocaleString(),
+      trans.__('answers of 400 to 499; Live shows the reasons')
+    ],
     [trans.__('now'), rate(trans, counts.rates.at(-1)), trans.__('requests a second')],
     [
       trans.__('median'),
@@ -209,12 +215,21 @@ function Counts(props: { card: Card }): React.JSX.Element | null {
     <>
       <dl className="nbd-Counts">
         {facts.map(([name, value, title], i) => (
-          <div key={i} title={title} data-bad={i === 1 && counts.errors > 0}>
+          <div
+            key={i}
+            title={title}
+            data-bad={(i === 1 && counts.errors > 0) || (i === 2 && counts.refused > 0)}
+          >
             <dt>{name}</dt>
             <dd>{value}</dd>
           </div>
         ))}
       </dl>
+      {counts.refused > 0 && (
+        <Button look="quiet" onClick={props.showRefusals}>
+          {trans._n('Why was it refused?', 'Why were %1 refused?', counts.refused)}
+        </Button>
+      )}
       {counts.rates.length > 1 && <Sparkline rates={counts.rates} />}
     </>
   );

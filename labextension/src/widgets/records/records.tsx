@@ -20,14 +20,14 @@ const PAGE = 100;
 const TYPING_MS = 250;
 
 /** The filter of the records; empty: all. */
-interface Filter {
+export interface Filter {
   readonly text: string;
   readonly role: string;
   readonly status: string;
   readonly release: string;
 }
 
-const NO_FILTER: Filter = { text: '', role: '', status: '', release: '' };
+export const NO_FILTER: Filter = { text: '', role: '', status: '', release: '' };
 
 function queryOf(filter: Filter): Record<string, unknown> {
   const { text, role, status, release } = filter;
@@ -39,10 +39,11 @@ function queryOf(filter: Filter): Record<string, unknown> {
   };
 }
 
-export function Records(props: { view: EndpointView }): React.JSX.Element {
-  const { view } = props;
+/** `initial`: the filter at first, such as that of another view's button. */
+export function Records(props: { view: EndpointView; initial?: Filter }): React.JSX.Element {
+  const { view, initial = NO_FILTER } = props;
+  const [filter, setFilter] = React.useState(initial);
   const { trans } = useServices();
-  const [filter, setFilter] = React.useState(NO_FILTER);
   const [resets, setResets] = React.useState(0);
   const [opened, setOpened] = React.useState<RecordRow | null>(null);
   const root = React.useRef<HTMLDivElement>(null);
@@ -188,9 +189,11 @@ function Filters(props: {
       </select>
       <select value={filter.status} aria-label={trans.__('Status')} onChange={choose('status')}>
         <option value="">{trans.__('any status')}</option>
-        {[200, 400, 413, 422, 500, 503].map(status => (
-          <option key={status}>{status}</option>
-        ))}
+        {[...new Set(['200', '400', '413', '422', '500', '503', filter.status])]
+          .filter(Boolean)
+          .map(status => (
+            <option key={status}>{status}</option>
+          ))}
       </select>
       <select value={filter.release} aria-label={trans.__('Release')} onChange={choose('release')}>
         <option value="">{trans.__('any release')}</option>

@@ -99,6 +99,9 @@ class DeployRequest(Request):
         default=(),
         description="A file or folder to pack although it is outside the project, hidden or large (repeatable).",
     )
+    label: str = Field(
+        default="", description="A name for the release, such as 'wider trees'; shown before its tag everywhere."
+    )
     show_example: bool = Field(
         default=False,
         description="Show the example's rows in openapi.json, to every client; else its examples are made from the "
@@ -348,6 +351,23 @@ class StopRequest(Request):
     """Stop an endpoint. Records and history remain; 'nbdeploy rollback NAME' starts it again."""
 
     name: EndpointName
+    if_revision: IfRevision = None
+    reason: Reason = ""
+
+
+class LabelRequest(Request):
+    """Name a release in your own words; every command takes the label in place of the tag."""
+
+    name: EndpointName
+    release: str = Field(
+        description="The release's tag, version or present label.",
+        json_schema_extra={"positional": True, "completes": "release"},
+    )
+    label: str = Field(
+        default="",
+        description="At most 60 characters, such as 'wider trees'; empty: none.",
+        json_schema_extra={"positional": True},
+    )
     if_revision: IfRevision = None
     reason: Reason = ""
 

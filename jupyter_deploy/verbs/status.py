@@ -50,6 +50,7 @@ def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointSt
         releases.append(
             ReleaseStatus(
                 tag=release.tag,
+                label=release.label,
                 role=role,
                 percent=endpoint.traffic.percent_of(release.tag),
                 healthy=health.healthy,

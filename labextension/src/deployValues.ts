@@ -16,6 +16,7 @@ export interface DeployValues {
   notebooks: readonly string[];
   gates: readonly string[];
   reason: string;
+  label: string;
   method: string;
   signature: string;
   training: string;
@@ -42,6 +43,7 @@ export const emptyValues: DeployValues = {
   notebooks: [],
   gates: [],
   reason: '',
+  label: '',
   method: '',
   signature: '',
   training: '',
@@ -168,7 +170,7 @@ export function requestOf(values: DeployValues, context: NotebookContextView): D
     model: values.model.trim(),
     name: values.name.trim()
   };
-  for (const field of ['example', 'method', 'signature', 'training', 'reason'] as const) {
+  for (const field of ['example', 'label', 'method', 'signature', 'training', 'reason'] as const) {
     if (values[field].trim()) request[field] = values[field].trim();
   }
   // The default role is left out, so an unchanged model, which may be stable, keeps its role.
@@ -212,6 +214,7 @@ export function valuesOf(request: DeployRequest, context: NotebookContextView): 
     notebooks: list(request.validate),
     gates: list(request.gate),
     reason: text(request.reason),
+    label: text(request.label),
     method: text(request.method),
     signature: text(request.signature),
     training: text(request.training),

@@ -691,6 +691,10 @@ export interface DeployRequest {
    */
   include?: string[];
   /**
+   * A name for the release, such as 'wider trees'; shown before its tag everywhere.
+   */
+  label?: string;
+  /**
    * Show the example's rows in openapi.json, to every client; else its examples are made from the schema.
    */
   show_example?: boolean;
@@ -1370,6 +1374,10 @@ export interface Release {
    * HOST/PATH@sha256:… of the image that it runs from; None: from the bento.
    */
   image: string | null;
+  /**
+   * A person's name for it; empty: none.
+   */
+  label: string;
   created_at: string;
 }
 /**
@@ -1486,6 +1494,7 @@ export interface Refusal {
 }
 export interface ReleaseStatus {
   tag: string;
+  label: string;
   role: 'stable' | 'canary' | 'shadow' | 'idle';
   percent: number;
   healthy: boolean;
@@ -1586,6 +1595,7 @@ export interface ReleaseCard {
   found: string;
   findings: string[];
   created: string;
+  label: string;
   published: string[];
   counts: Counted | null;
 }
@@ -2037,6 +2047,40 @@ export interface ModelCandidate {
   why: string;
   cell: number | null;
   unusual: boolean;
+}
+/**
+ * Name a release in your own words; every command takes the label in place of the tag.
+ */
+export interface LabelRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * The release's tag, version or present label.
+   */
+  release: string;
+  /**
+   * At most 60 characters, such as 'wider trees'; empty: none.
+   */
+  label?: string;
+  /**
+   * Refuse if the endpoint is not at this revision.
+   */
+  if_revision?: number | null;
+  /**
+   * The reason; stored in the history.
+   */
+  reason?: string;
+}
+/**
+ * A release's label, and its former one; empty: none.
+ */
+export interface Labelled {
+  endpoint: string;
+  release: string;
+  label: string;
+  before: string;
 }
 /**
  * The last deploy of a notebook's model, which a form offers again.
@@ -3189,6 +3233,7 @@ export interface Requests {
   images: ImagesRequest;
   gc: GcRequest;
   purge: PurgeRequest;
+  label: LabelRequest;
   stop: StopRequest;
   delete: DeleteRequest;
   down: DownRequest;
@@ -3218,6 +3263,7 @@ export interface Results {
   images: ImageList;
   gc: Collected;
   purge: Purged;
+  label: Labelled;
   stop: Stopped;
   delete: Deleted;
   down: Stopped;
@@ -3266,6 +3312,7 @@ export const VERBS: {
   images: { summary: "List the images of this machine's store and the published ones, with their uses.", slow: false, destructive: false },
   gc: { summary: "Remove unused images from this machine's store, and unused snapshots of deleted endpoints.", slow: true, destructive: true },
   purge: { summary: "Remove records permanently, from JSON lines, Parquet and the gateway's ledger, with their feedback.", slow: true, destructive: true },
+  label: { summary: "Name a release in your own words; every command takes the label in place of the tag.", slow: false, destructive: false },
   stop: { summary: "Stop an endpoint. Records and history remain; 'nbdeploy rollback NAME' starts it again.", slow: true, destructive: true },
   delete: { summary: "Delete an endpoint permanently, with its history, validations, records and feedback.", slow: true, destructive: true },
   down: { summary: "Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' starts them again.", slow: true, destructive: true },
@@ -3296,6 +3343,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     images: trans.__("List Images…"),
     gc: trans.__("Remove Unused Images…"),
     purge: trans.__("Purge Records…"),
+    label: trans.__("Label Release…"),
     stop: trans.__("Stop Endpoint…"),
     delete: trans.__("Delete Endpoint…"),
     down: trans.__("Stop Everything…"),

@@ -37,7 +37,7 @@ def world(shared_home, plain_snapshots, tmp_path_factory):
     tags, home.environment["BENTOML_HOME"] = plain_snapshots
     notebook = notebooks.write(tmp_path_factory.mktemp("odd") / "odd.ipynb", ODD)
     home.run("deploy", tags[1.0], "--trust")
-    url = home.json("deploy", tags[0.01], "--trust")["url"]
+    url = home.json("deploy", tags[0.01], "--trust", "--label", "weaker")["url"]
     home.run("deploy", notebook, "--name", "odd", "--model", "score", "--example", "X")
     with pytest.MonkeyPatch.context() as patch:
         for name in ("NBDEPLOY_HOME", "NBDEPLOY_PORT", "BENTOML_HOME"):
@@ -180,6 +180,25 @@ def test_where_requests_need_a_token_a_program_reads_it_from_its_file_and_does_n
     assert str(file) in text
     assert token not in shown.model_dump_json()
     assert run(language, text, tmp_path)["predictions"] == [ANSWER]
+
+
+def test_a_label_names_a_release_in_every_view_and_command(world):
+    assert [card.label for card in world.view("endpoint", name="churn").cards] == ["", "weaker"]
+    before = world.home.json("describe", "churn")
+    done = world.home.json("label", "churn", "weaker", "wider trees", "--reason", "as in the ticket")
+    assert (done["release"], done["label"], done["before"]) == (world.two, "wider trees", "weaker")
+    described = world.home.json("describe", "churn")
+    assert (described["traffic"], described["revision"]) == (before["traffic"], before["revision"] + 1)
+    assert [release["label"] for release in described["releases"]] == ["", "wider trees"]
+    assert all(release["healthy"] for release in described["releases"])
+    assert f"wider trees · {world.two}" in world.home.run("describe", "churn").stdout
+    (latest, *_) = world.home.json("history", "churn")
+    assert (latest["change"], latest["reason"]) == (f"{world.two} is called 'wider trees'", "as in the ticket")
+    world.home.run("traffic", "churn", "--shadow", "wider trees=100")
+    assert world.home.json("describe", "churn")["traffic"] == before["traffic"]
+    refused = world.home.run("label", "churn", "wider trees", "abc123", check=False)
+    assert refused.returncode == 2
+    assert "looks like a release's tag" in refused.stderr
 
 
 def test_an_unhealthy_release_a_stopped_endpoint_and_a_missing_gateway_are_shown_in_words(world):

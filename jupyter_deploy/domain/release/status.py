@@ -33,6 +33,7 @@ class Counts(Value):
 
 class ReleaseStatus(Value):
     tag: str
+    label: str = ""
     role: Role
     percent: float
     healthy: bool
@@ -49,6 +50,11 @@ class ReleaseStatus(Value):
     limits: tuple[str, ...] = Field(default=(), description="How its resources are enforced.")
     counts: Counts | None = Field(default=None, description="None: there is no gateway, or it sends nothing here.")
     created_at: datetime
+
+    @property
+    def words(self) -> str:
+        """The label before the tag."""
+        return f"{self.label} · {self.tag}" if self.label else self.tag
 
 
 class EndpointStatus(Value):

@@ -34,7 +34,7 @@ def endpoint_page(result: EndpointStatus) -> Page:
                 ),
                 [
                     (
-                        r.tag,
+                        r.words,
                         _role(r),
                         f"{r.percent:g} %",
                         r.detail or ("healthy" if r.healthy else "not healthy"),
@@ -66,7 +66,7 @@ def endpoints_page(results: list[EndpointStatus]) -> Page:
             e.public_url or e.url,
             str(e.revision),
             state_in_words(e),
-            ", ".join(f"{r.tag} ({_role(r)} {r.percent:g} %)" for r in e.releases if r.role != "idle"),
+            ", ".join(f"{r.words} ({_role(r)} {r.percent:g} %)" for r in e.releases if r.role != "idle"),
         )
         for e in results
     ]

@@ -81,6 +81,7 @@ def _card(
     source = release.source
     return ReleaseCard(
         tag=release.tag,
+        label=release.label,
         role=endpoint.traffic.role_of(release.tag),
         percent=endpoint.traffic.percent_of(release.tag),
         healthy=found is not None and found.healthy,

@@ -102,6 +102,7 @@ class ReleaseCard(Value):
     found: str
     findings: tuple[str, ...]
     created: datetime
+    label: str = ""
     published: tuple[str, ...] = ()
     counts: Counted | None = None
 

@@ -242,6 +242,24 @@ function Fields(
           />
         )}
       </Field>
+      <Field
+        label={trans.__('Label')}
+        help={trans.__('A name for this release, such as “wider trees”; optional.')}
+        problems={problemsOf('label')}
+      >
+        {control => (
+          <input
+            {...control}
+            type="text"
+            className="jp-mod-styled"
+            maxLength={60}
+            value={values.label}
+            onChange={event => {
+              change({ ...values, label: event.target.value });
+            }}
+          />
+        )}
+      </Field>
       {findings.length ? (
         <section className="nbdeploy-checkFindings" aria-label={trans.__('Findings of the checks')}>
           <h3>{trans.__('Findings of the checks')}</h3>
@@ -286,6 +304,7 @@ const PLACED = new Set([
   'validate',
   'gate',
   'reason',
+  'label',
   ...MORE_FIELDS
 ]);
 

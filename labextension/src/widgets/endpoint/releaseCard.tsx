@@ -40,7 +40,8 @@ export function ReleaseCard(props: Props): React.JSX.Element {
     <article className="nbd-Card" data-role={card.role} aria-labelledby={id} aria-busy={busy}>
       <div className="nbd-Card-top">
         <h4 id={id} title={card.tag}>
-          <span>{version(card.tag)}</span>
+          {card.label && <span className="nbd-cut">{card.label}</span>}
+          <span className={card.label ? 'nbd-faint' : undefined}>{version(card.tag)}</span>
           {card.tag.split(':')[0] !== props.endpoint && (
             <span className="nbd-faint nbd-cut">{card.tag.split(':')[0]}</span>
           )}

@@ -1576,7 +1576,7 @@ export interface EndpointView {
  * One release.
  *
  * ``image``: what it runs from, HOST/PATH@sha256:…; empty: a bento. ``published``: references without their digests,
- * the newest first.
+ * the newest first. ``metrics``: the notebook's own, by the variable.
  */
 export interface ReleaseCard {
   tag: string;
@@ -1596,6 +1596,9 @@ export interface ReleaseCard {
   findings: string[];
   created: string;
   label: string;
+  metrics: {
+    [k: string]: number;
+  };
   published: string[];
   counts: Counted | null;
 }

@@ -35,6 +35,7 @@ export function card(given: Partial<ReleaseCard> = {}): ReleaseCard {
     findings: [],
     created: '2026-11-26T02:00:00Z',
     label: '',
+    metrics: {},
     published: [],
     counts: { requests: 1234, errors: 0, refused: 0, p50_ms: 7.1, rates: [1, 2] },
     ...given

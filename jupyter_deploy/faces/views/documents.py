@@ -83,7 +83,7 @@ class ReleaseCard(Value):
     """One release.
 
     ``image``: what it runs from, HOST/PATH@sha256:…; empty: a bento. ``published``: references without their digests,
-    the newest first.
+    the newest first. ``metrics``: the notebook's own, by the variable.
     """
 
     tag: str
@@ -103,6 +103,7 @@ class ReleaseCard(Value):
     findings: tuple[str, ...]
     created: datetime
     label: str = ""
+    metrics: dict[str, float] = {}
     published: tuple[str, ...] = ()
     counts: Counted | None = None
 

@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import type { ChangeFields, ChangeVerb } from '../../changes';
 import type { ReleaseCard as Card } from '../../generated';
-import { ago, clock, milliseconds, percent, rate, short, version } from '../../words';
+import { ago, clock, milliseconds, percent, rate, short, threeDigits, version } from '../../words';
 import { Button, Health, RoleBadge, Sparkline, Switch } from '../ui/parts';
 import { useServices } from '../ui/services';
 
@@ -58,6 +58,13 @@ export function ReleaseCard(props: Props): React.JSX.Element {
         {[...facts, ago(trans, card.created, now)].join(' · ')}
       </p>
       {card.changes && <p className="nbd-Card-changes">{card.changes}</p>}
+      {Object.keys(card.metrics).length > 0 && (
+        <p className="nbd-faint" title={trans.__('as the notebook computed them')}>
+          {Object.entries(card.metrics)
+            .map(([name, value]) => `${name} ${threeDigits(value)}`)
+            .join(' · ')}
+        </p>
+      )}
       {card.gates && (
         <details className="nbd-Gates" data-verdict={card.gates.verdict}>
           <summary>

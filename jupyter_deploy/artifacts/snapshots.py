@@ -31,6 +31,7 @@ _CAPTURE_FIELDS: Any = {
     "provenance": {
         "user": True,
         "captured_at": True,
+        "example": True,
         "distributions": True,
         "source": {"notebook"},
         "git": {"dirty"},

@@ -111,6 +111,15 @@ class Purged(Value):
     dry_run: bool = False
 
 
+class Labelled(Value):
+    """A release's label, and its former one; empty: none."""
+
+    endpoint: str
+    release: str
+    label: str
+    before: str
+
+
 class Stopped(Value):
     """Stopped endpoints and releases; records and history remain."""
 

@@ -51,6 +51,10 @@ COLUMNS = {
     "error": "JSON",
     "redacted": "JSON",
     "sample": "DOUBLE",
+    "canary": "VARCHAR",
+    "share": "DOUBLE",
+    "cluster": "VARCHAR",
+    "inputs_digest": "VARCHAR",
 }
 _TABLES = {"inputs": "input_table", "outputs": "output_table"}
 """Fields of a JSON line, and the fields that large tables have in their place (``serving/values/column_table.py``)."""

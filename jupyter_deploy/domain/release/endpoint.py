@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
@@ -11,7 +12,7 @@ from pydantic import Field
 from jupyter_deploy.domain.base import RecordMode, Value, percent_in_words
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.capture.findings import Finding
-from jupyter_deploy.domain.errors import InvalidTraffic, NoCandidate, UnknownRelease
+from jupyter_deploy.domain.errors import InvalidName, InvalidTraffic, NoCandidate, UnknownRelease
 from jupyter_deploy.domain.validation.validated import Validated
 from jupyter_deploy.domain.validation.validation import ValidationSpec
 
@@ -23,6 +24,8 @@ DEFAULT_CANARY_PERCENT = 10.0
 
 # Revisions for which an idle release can become a candidate again; after that only a rollback restores it.
 REMEMBERED = 20
+
+MOST_LABEL = 60
 
 
 class Changes(Value):
@@ -58,6 +61,7 @@ class Release(Value):
     image: str | None = Field(
         default=None, description="HOST/PATH@sha256:… of the image that it runs from; None: from the bento."
     )
+    label: str = Field(default="", description="A person's name for it; empty: none.")
     created_at: datetime
 
     @property
@@ -151,14 +155,14 @@ class Endpoint(Value):
         return cls(name=release.endpoint, target=target, revision=1, releases=(release,), traffic=traffic)
 
     def release(self, tag: str) -> Release:
-        """The release with this tag, version, or unambiguous beginning of one.
+        """The release with this tag, version, label, or unambiguous beginning of a tag or version.
 
         Raises
         ------
         UnknownRelease
             None or several match.
         """
-        matches = [r for r in self.releases if tag in (r.tag, r.version)] or [
+        matches = [r for r in self.releases if tag and tag in (r.tag, r.version, r.label)] or [
             r for r in self.releases if tag and (r.version.startswith(tag) or (":" in tag and r.tag.startswith(tag)))
         ]
         if len(matches) == 1:
@@ -285,6 +289,21 @@ class Endpoint(Value):
         releases = tuple(updated if r.tag == updated.tag else r for r in self.releases)
         return self.model_copy(update={"releases": releases})
 
+    def labelled(self, tag: str, label: str) -> Endpoint:
+        """The endpoint with a label of a release, as a new revision; empty: none.
+
+        Raises
+        ------
+        UnknownRelease
+            The endpoint has no such release.
+        InvalidName
+            The label is too long, has several lines, or looks like a tag.
+        """
+        chosen = self.release(tag)
+        checked = checked_label(label)
+        releases = tuple(r.model_copy(update={"label": checked}) if r.tag == chosen.tag else r for r in self.releases)
+        return self.model_copy(update={"releases": releases, "revision": self.revision + 1, "restored": None})
+
     def gaining(self, after: Endpoint) -> str | None:
         """The tag of the release that gains clients in ``after``: a new stable release, or a canary."""
         now = after.traffic
@@ -369,6 +388,18 @@ def _stable(traffic: Traffic, tag: str) -> Traffic:
     """``tag`` as stable; other candidates keep their shares."""
     without = traffic.without(tag)
     return Traffic(stable=tag, canary=without.canary, canary_percent=without.canary_percent, shadows=without.shadows)
+
+
+def checked_label(label: str) -> str:
+    """Return a label without white space at its ends. Raises InvalidName: too long, several lines, or like a tag."""
+    checked = label.strip()
+    if len(checked) > MOST_LABEL or not checked.isprintable():
+        raise InvalidName(
+            f"a label is one line of at most {MOST_LABEL} characters", "shorten it, such as 'wider trees'"
+        )
+    if re.fullmatch(r"(?:[a-z0-9_-]+:)?[0-9a-f]+", checked):
+        raise InvalidName(f"'{checked}' looks like a release's tag", "add a word, such as 'wider trees'")
+    return checked
 
 
 def _check_percent(percent: float, subject: str) -> float:

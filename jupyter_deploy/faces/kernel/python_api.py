@@ -89,7 +89,8 @@ def deploy(
     name : str
         The endpoint's name.
     example : object
-        The model's input, such as ``X_test[:5]``; a function of several parameters takes a dict or a tuple.
+        The model's input, such as ``X_test[:5]``; a function of several parameters takes a dict or a tuple. By default
+        rows of the notebook's tables that show missing values, categories and extremes; a note names the expression.
     variable : str
         The model's name in the notebook; by default the variable that holds the object.
     **options
@@ -106,12 +107,12 @@ def deploy(
         if isinstance(model, str) or (model is None and options.get("image")):
             given = {"source": model, "name": name, "example": example, "model": variable, **options}
             return run(operation, request_from(operation.request, given))
-        from .kernel import live_from_object  # only for a live object
+        from .kernel import live_from_object, with_proposed_example  # only for a live object
 
         given = {key: options.pop(key) for key in ("signature", "training") if key in options}
         request = request_from(operation.request, {"source": variable, "name": name, **options})
         live = live_from_object(model, example, request, variable=variable, shell=current_shell(), **given)
-        return run(operation, request, live=live)
+        return run(operation, request, live=with_proposed_example(live))
 
 
 def _called(signature: inspect.Signature) -> str:

@@ -51,6 +51,8 @@ class Outcome:
             self.outputs.recorded if self.outputs is not None and recorded else None,
             self.error,
             context.record,
+            context.routing,
+            context.cluster,
         )
 
 

@@ -22,6 +22,7 @@ from ..values.column_table import ColumnTable
 from . import metrics
 from .logging import log
 from .recording import EVERYTHING, Recording, drop_columns, redact_error, redact_inputs
+from .routing import Routing, digest_inputs
 
 VERSION = 1
 """The version of the lines in a segment; it stands in the segment's name."""
@@ -47,6 +48,10 @@ class Entry(NamedTuple):
         JSON values; their JSON, which is written unchanged; or a large table.
     mode
         The recording mode.
+    routing
+        The canary that shared the requests with stable, and its share.
+    cluster
+        The hash of the caller's sticky key.
     """
 
     request_id: str
@@ -60,6 +65,8 @@ class Entry(NamedTuple):
     outputs: Any = None
     error: dict[str, str] | None = None
     mode: Recording = EVERYTHING
+    routing: Routing | None = None
+    cluster: str | None = None
 
 
 class Records(Protocol):
@@ -229,13 +236,19 @@ class _RecordLines:
 
     def _line(self, entry: Entry) -> bytes:
         # Assembled by hand: json.dumps takes five times as long and cannot embed existing JSON.
-        request_id, pair_id, ts_ns, role, status, latency_ms, rows, inputs, outputs, error, mode = entry
+        request_id, pair_id, ts_ns, role, status, latency_ms, rows, inputs, outputs, error, mode, routing, cluster = (
+            entry
+        )
         head = (
             f'{{"request_id":{_text(request_id)},"pair_id":{"null" if pair_id is None else _text(pair_id)},'
             f'"ts":"{timestamp(ts_ns)}",{self._release_fields}{_text(role)},"status":{status},"latency_ms":{latency_ms:.4f},'
-            f'"rows":{"null" if rows is None else rows},"inputs":'
+            f'"rows":{"null" if rows is None else rows},'
         ).encode("ascii")
         more = b"" if mode.sample == 1 else f',"sample":{mode.sample!r}'.encode("ascii")
+        if routing is not None:
+            more += f',"canary":{_text(routing.canary)},"share":{routing.share!r}'.encode("ascii")
+        if cluster is not None:
+            more += f',"cluster":"{cluster}"'.encode("ascii")
         if mode.kept != "full":
             inputs = outputs = None
             error = error and {**error, "message": ""}
@@ -246,13 +259,18 @@ class _RecordLines:
             )
             error = error and redact_error(error, mode.redact)
             more += b',"redacted":' + _json(mode.redact)
-        if self._in_columns and isinstance(inputs, ColumnTable):
-            more += b',"input_table":' + inputs.encoded()
-            inputs = None
-        if self._in_columns and isinstance(outputs, ColumnTable):
-            more += b',"output_table":' + outputs.encoded()
-            outputs = None
-        return b"".join((head, _json(inputs), b',"outputs":', _json(outputs), b',"error":', _json(error), more, b"}\n"))
+        input_field, recorded_inputs = self._value("input", inputs)
+        output_field, recorded_outputs = self._value("output", outputs)
+        if digest := digest_inputs(recorded_inputs):
+            more += f',"inputs_digest":"{digest}"'.encode("ascii")
+        values = (input_field, recorded_inputs, b",", output_field, recorded_outputs)
+        return b"".join((head, *values, b',"error":', _json(error), more, b"}\n"))
+
+    def _value(self, name: str, value: Any) -> tuple[bytes, bytes]:
+        """Return the key of inputs or outputs, and their JSON; a large table has a key of its own."""
+        if self._in_columns and isinstance(value, ColumnTable):
+            return f'"{name}s":null,"{name}_table":'.encode("ascii"), value.encoded()
+        return f'"{name}s":'.encode("ascii"), _json(value)
 
 
 class Recorder(SegmentWriter, _RecordLines):

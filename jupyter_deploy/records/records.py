@@ -49,6 +49,10 @@ COLUMNS = {
     "error": "JSON",
     "redacted": "JSON",
     "sample": "DOUBLE",
+    "canary": "VARCHAR",
+    "share": "DOUBLE",
+    "cluster": "VARCHAR",
+    "inputs_digest": "VARCHAR",
 }
 LEDGER_COLUMNS = {
     "ts": "VARCHAR",

@@ -25,6 +25,7 @@ SETTINGS = envoy.GatewaySettings(
     xds="/run/user/1000/nbdeploy-0123abcd/xds",
     edge_log="/home/ada/.local/share/nbdeploy/ledger/edge.jsonl",
     shadow_log="/home/ada/.local/share/nbdeploy/ledger/shadow.jsonl",
+    salt="0123456789abcdef",
 )
 
 ENDPOINT = Endpoint(

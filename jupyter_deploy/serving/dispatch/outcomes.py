@@ -50,6 +50,8 @@ class Outcome:
             self.outputs,
             self.error,
             context.record,
+            context.routing,
+            context.cluster,
         )
 
 

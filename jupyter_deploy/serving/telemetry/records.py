@@ -21,6 +21,7 @@ from ..output import write_lines
 from . import metrics
 from .logging import log
 from .recording import EVERYTHING, Recording, drop_columns, redact_error, redact_inputs
+from .routing import Routing, digest_inputs
 
 VERSION = 1
 """The version of the lines in a segment; it stands in the segment's name."""
@@ -46,6 +47,10 @@ class Entry(NamedTuple):
         JSON values, or their JSON, which is written unchanged.
     mode
         The recording mode.
+    routing
+        The canary that shared the requests with stable, and its share.
+    cluster
+        The hash of the caller's sticky key.
     """
 
     request_id: str
@@ -59,6 +64,8 @@ class Entry(NamedTuple):
     outputs: Any = None
     error: dict[str, str] | None = None
     mode: Recording = EVERYTHING
+    routing: Routing | None = None
+    cluster: str | None = None
 
 
 class Records(Protocol):
@@ -226,13 +233,19 @@ class _RecordLines:
 
     def _line(self, entry: Entry) -> bytes:
         # Assembled by hand: json.dumps takes five times as long and cannot embed existing JSON.
-        request_id, pair_id, ts_ns, role, status, latency_ms, rows, inputs, outputs, error, mode = entry
+        request_id, pair_id, ts_ns, role, status, latency_ms, rows, inputs, outputs, error, mode, routing, cluster = (
+            entry
+        )
         head = (
             f'{{"request_id":{_text(request_id)},"pair_id":{"null" if pair_id is None else _text(pair_id)},'
             f'"ts":"{timestamp(ts_ns)}",{self._release_fields}{_text(role)},"status":{status},"latency_ms":{latency_ms:.4f},'
             f'"rows":{"null" if rows is None else rows},"inputs":'
         ).encode("ascii")
         more = b"" if mode.sample == 1 else f',"sample":{mode.sample!r}'.encode("ascii")
+        if routing is not None:
+            more += f',"canary":{_text(routing.canary)},"share":{routing.share!r}'.encode("ascii")
+        if cluster is not None:
+            more += f',"cluster":"{cluster}"'.encode("ascii")
         if mode.kept != "full":
             inputs = outputs = None
             error = error and {**error, "message": ""}
@@ -243,7 +256,10 @@ class _RecordLines:
             )
             error = error and redact_error(error, mode.redact)
             more += b',"redacted":' + _json(mode.redact)
-        return b"".join((head, _json(inputs), b',"outputs":', _json(outputs), b',"error":', _json(error), more, b"}\n"))
+        encoded = _json(inputs)
+        if digest := digest_inputs(encoded):
+            more += f',"inputs_digest":"{digest}"'.encode("ascii")
+        return b"".join((head, encoded, b',"outputs":', _json(outputs), b',"error":', _json(error), more, b"}\n"))
 
 
 class Recorder(SegmentWriter, _RecordLines):

@@ -28,6 +28,7 @@ from . import admin as admin_says
 from . import envoy, envoy_names
 from .envoy_parts import Json
 from .port import free_port, listens
+from .salt import salt
 from .token import make_token, token
 
 PROGRAM = "gateway"
@@ -249,9 +250,10 @@ class Gateway:
 
     def _render(self, endpoints: Iterable[Endpoint]) -> dict[str, Json]:
         served = list(endpoints)
+        home = self._settings.home
         if self._settings.require_token:
-            make_token(self._settings.home)
-        settings = replace(self._envoy_settings(self._port()), token=token(self._settings.home) or "")
+            make_token(home)
+        settings = replace(self._envoy_settings(self._port()), token=token(home) or "", salt=salt(home))
         paths = {
             (endpoint.name, tag): socket_of(self._runtime, endpoint.release(tag))
             for endpoint in served

@@ -25,7 +25,7 @@ from jupyter_deploy.domain.evidence.proportions import LEVEL, paired_difference,
 from jupyter_deploy.domain.evidence.statistic import EXTREMES, QUANTILES
 from jupyter_deploy.domain.validation.validation import Metric
 
-from .bootstrap import interval, of_order, statistic_named, widen
+from .bootstrap import interval, of_order, statistic_named, student_interval, widen
 from .clusters import clustered, clustered_difference
 from .interval_estimate import ALIKE, FEWEST, IntervalEstimate, too_few
 from .replicates import replicated, replicated_pair
@@ -68,7 +68,7 @@ def _of_rows(metric: Metric, rows: Sequence[float], level: float) -> IntervalEst
     if n >= FEWEST and 0 < different < DIFFERENT:
         verb = "row differs" if different == 1 else "rows differ"
         return IntervalEstimate(None, "", why=f"only {different} of {n} {verb} from the others, {DIFFERENT} are needed")
-    return _resampled(statistic_named(metric.statistic), (_array(rows),), "", level)
+    return _resampled(metric.statistic, (_array(rows),), 0.0, level)
 
 
 def difference(metric: Metric, stable: Metric, factor: float, level: float = LEVEL) -> IntervalEstimate:
@@ -99,12 +99,7 @@ def _paired(metric: Metric, stable: Metric, factor: float, n: int, level: float)
     share = QUANTILES.get(metric.statistic)
     if share is not None and n * min(share, 1 - share) < BEYOND:
         return _unpaired(metric, stable, factor, level, why=f"of {n} rows too few lie beyond {metric.statistic}")
-    statistic = statistic_named(metric.statistic)
-
-    def minus(mine: Any, theirs: Any, axis: int = -1) -> Any:
-        return statistic(mine, axis=axis) - factor * statistic(theirs, axis=axis)
-
-    return _resampled(minus, (_array(metric.rows or ()), _array(stable.rows or ())), "paired by place: ", level)
+    return _resampled(metric.statistic, (_array(metric.rows or ()), _array(stable.rows or ())), factor, level)
 
 
 def shift(result: Interval | None, by: float) -> Interval | None:
@@ -112,16 +107,24 @@ def shift(result: Interval | None, by: float) -> Interval | None:
     return Interval(low=result.low + by, high=result.high + by, level=result.level) if result else None
 
 
-def _resampled(statistic: Any, samples: tuple[Any, ...], how: str, level: float) -> IntervalEstimate:
+def _resampled(name: str, samples: tuple[Any, ...], factor: float, level: float) -> IntervalEstimate:
+    """Resample rows: one sample's statistic, or the first one's minus ``factor`` times the second one's."""
     n = len(samples[0])
     if n < FEWEST:
         return IntervalEstimate(None, "", why=too_few(n))
-    result, method = interval(statistic, samples)
+    of_rows = statistic_named(name)
+
+    def statistic(mine: Any, theirs: Any = None, axis: int = -1) -> Any:
+        value = of_rows(mine, axis=axis)
+        return value if theirs is None else value - factor * of_rows(theirs, axis=axis)
+
+    result, method = student_interval(name, samples, factor) or interval(statistic, samples)
+    pairing = "paired by place: " if len(samples) == 2 else ""
     if not (math.isfinite(result.low) and math.isfinite(result.high)):
         return IntervalEstimate(None, "", why="its rows are too large to be computed with")
     if result.low == result.high and n < ALIKE:
         return IntervalEstimate(None, "", why=f"{n} rows without any difference say little of others, {ALIKE} would")
-    return IntervalEstimate(widen(result, float(statistic(*samples, axis=-1)), level), f"{how}{method}, {n} rows")
+    return IntervalEstimate(widen(result, float(statistic(*samples)), level), f"{pairing}{method}, {n} rows")
 
 
 def _paired_shares(metric: Metric, stable: Metric, factor: float, level: float) -> IntervalEstimate:

@@ -200,8 +200,11 @@ class Builder(Protocol):
         Raises StoreError. After an error, also a full disk's OSError, no partial bento remains.
         """
 
-    def prepared(self) -> AbstractContextManager[None]:
-        """Within, a background process prepares a build, so that it can begin at once."""
+    def prepared(self, tag: str | None = None) -> AbstractContextManager[None]:
+        """Within, a background process prepares a build, so that it can begin at once.
+
+        ``tag``: of a stored snapshot; if it has a bento already, nothing is prepared.
+        """
 
     def start_spare(self) -> None:
         """Start the process of the next build now."""

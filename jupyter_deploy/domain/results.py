@@ -8,7 +8,8 @@ from pydantic import Field
 
 from .base import Value
 from .capture.artifacts import Manifest
-from .release.endpoint import Changes, Role
+from .release.endpoint import Changes
+from .release.traffic import Role
 from .validation.validated import Validated
 from .validation.validation import ValidationSpec
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -71,6 +71,16 @@ class Store(Protocol):
 
         An unreadable validation is skipped with a warning.
         """
+
+    def begin_attempts(self, evidence: Mapping[str, str]) -> dict[str, int]:
+        """Note an attempt at each gate, by its key, with the digest of its evidence; return the attempts' numbers.
+
+        A number counts the attempts since the gate's last pass. Evidence that was judged before keeps its number.
+        Attempts outlive the endpoint and its validations.
+        """
+
+    def pass_attempts(self, evidence: Mapping[str, str]) -> None:
+        """Note that the attempts with this evidence passed: the next one with other evidence is the first."""
 
     def keep_publication(self, publication: Publication) -> None:
         """Store a published image; it replaces one with the same reference."""

@@ -45,7 +45,8 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
     progress = Steps(report, total=start.steps)
     before = start.before
 
-    with nullcontext() if image else ports.builder.prepared():
+    stored = None if live or is_notebook(request.source or "") else as_tag(request.source or "")
+    with nullcontext() if image else ports.builder.prepared(stored):
         snapshot = take_snapshot(request, start.name, before, ports, progress, live=live, image=image)
         plan = plan_deploy(request, start.name, before, snapshot, ports)
         if before is not None and plan.is_in_force:

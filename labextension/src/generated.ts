@@ -1811,6 +1811,10 @@ export interface GateResult {
   stable: number | null;
   threshold: number | null;
   n: number | null;
+  /**
+   * Attempts at this gate since its last pass, this one included.
+   */
+  attempt: number;
 }
 /**
  * Remove unused images from this machine's store, and unused snapshots of deleted endpoints.
@@ -2173,7 +2177,8 @@ export interface LogsRequest {
  *
  * The value is the ``statistic`` of ``rows``, one number a row, in the notebook's order; they pair a candidate with
  * stable. ``replicates`` are bootstrap replicates of a figure without per-row numbers, such as an area under a curve;
- * replicate i has the same resampled rows in every run over as many rows. Documents have neither.
+ * replicate i has the same resampled rows in every run over as many rows. ``clusters`` numbers each row's cluster,
+ * such as its patient: rows of one cluster are alike. Documents have none of these.
  */
 export interface Metric {
   name: string;

@@ -55,6 +55,15 @@ def test_a_verb_loads_what_it_needs_and_nothing_heavy(home, arguments, left_out)
     assert loaded & left_out == set()
 
 
+@pytest.mark.parametrize(
+    "module", ["jupyter_deploy.records.archivist", "jupyter_deploy.targets.local.supervisor.keeper"]
+)
+def test_a_process_that_runs_as_long_as_a_release_needs_nothing_heavy(module):
+    program = f"import {module}, sys; print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
+    assert set(ended.stdout.split()) & (NEVER | PARSER | {"asyncio"}) == set()
+
+
 def test_what_a_validation_notebook_calls_is_light_until_it_is_called(home):
     """Imports are most of a kernel's time."""
     program = "from jupyter_deploy import check, metric, model, reference; import sys; print(*sys.modules)"

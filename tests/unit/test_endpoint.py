@@ -12,7 +12,8 @@ from jupyter_deploy.domain.errors import (
     NoCandidate,
     UnknownRelease,
 )
-from jupyter_deploy.domain.release.endpoint import Endpoint, Traffic
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.traffic import Traffic
 from tests import releases
 
 

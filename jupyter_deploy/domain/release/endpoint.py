@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
 
 from pydantic import Field
 
@@ -17,8 +16,7 @@ from jupyter_deploy.domain.validation.validated import Validated
 from jupyter_deploy.domain.validation.validation import ValidationSpec
 
 from .resources import Resources
-
-Role = Literal["stable", "canary", "shadow", "idle"]
+from .traffic import Traffic, check_percent
 
 DEFAULT_CANARY_PERCENT = 10.0
 
@@ -72,54 +70,6 @@ class Release(Value):
         """The release with the image or the bento that it had earlier."""
         ran = {"image": earlier.image, "path": earlier.path, "code": earlier.code}
         return self if self.image == earlier.image else self.model_copy(update=ran)
-
-
-class Traffic(Value):
-    """The roles of releases: one stable release, at most one canary, any number of shadows.
-
-    ``canary_percent`` of the requests go to the canary, the rest to stable. Each shadow gets a copy of its
-    percentage of the requests; its answers go only to the records.
-    """
-
-    stable: str
-    canary: str | None = None
-    canary_percent: float = Field(default=0.0, ge=0, le=100, allow_inf_nan=False)
-    shadows: dict[str, float] = {}
-
-    def model_post_init(self, _context: Any, /) -> None:
-        """Check the invariants of all transitions."""
-        roles = [self.stable, *([self.canary] if self.canary else []), *self.shadows]
-        if len(set(roles)) != len(roles):
-            raise InvalidTraffic("a release has one role, and a tag is given twice", "name each release once")
-        if bool(self.canary) != (self.canary_percent > 0):
-            raise InvalidTraffic("a canary needs a percentage above 0", "give it one, such as 10")
-        for tag, percent in self.shadows.items():
-            _check_percent(percent, f"shadow {tag}")
-
-    def role_of(self, tag: str) -> Role:
-        if tag == self.stable:
-            return "stable"
-        if tag == self.canary:
-            return "canary"
-        return "shadow" if tag in self.shadows else "idle"
-
-    def percent_of(self, tag: str) -> float:
-        """The share of requests that ``tag`` answers (stable, canary) or gets a copy of (shadow)."""
-        if tag == self.stable:
-            return 100.0 - self.canary_percent
-        if tag == self.canary:
-            return self.canary_percent
-        return self.shadows.get(tag, 0.0)
-
-    def tags(self) -> list[str]:
-        return [self.stable, *([self.canary] if self.canary else []), *self.shadows]
-
-    def without(self, tag: str) -> Traffic:
-        """The same traffic without a candidate; its share returns to stable."""
-        shadows = {name: percent for name, percent in self.shadows.items() if name != tag}
-        if tag == self.canary:
-            return Traffic(stable=self.stable, shadows=shadows)
-        return self.model_copy(update={"shadows": shadows})
 
 
 class Endpoint(Value):
@@ -327,7 +277,7 @@ class Endpoint(Value):
         return [r for r in self.releases if r.tag in warm or self.traffic.role_of(r.tag) != "idle"]
 
     def _by_tag(self, shares: Mapping[str, float], role: str) -> dict[str, float]:
-        pairs = [(self.release(tag).tag, _check_percent(percent, f"{role} {tag}")) for tag, percent in shares.items()]
+        pairs = [(self.release(tag).tag, check_percent(percent, f"{role} {tag}")) for tag, percent in shares.items()]
         if len(dict(pairs)) < len(pairs):
             raise InvalidTraffic("one release is given twice, by two spellings of its tag", "name each release once")
         return dict(pairs)
@@ -400,12 +350,6 @@ def checked_label(label: str) -> str:
     if re.fullmatch(r"(?:[a-z0-9_-]+:)?[0-9a-f]+", checked):
         raise InvalidName(f"'{checked}' looks like a release's tag", "add a word, such as 'wider trees'")
     return checked
-
-
-def _check_percent(percent: float, subject: str) -> float:
-    if not 0 <= percent <= 100:  # NaN fails this too
-        raise InvalidTraffic(f"{subject}: {percent:g} is not a percentage", "give a number from 0 to 100")
-    return float(percent)
 
 
 class Revision(Value):

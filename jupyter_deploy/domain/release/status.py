@@ -13,8 +13,9 @@ from jupyter_deploy.domain.evidence.record_pages import Refusal
 from jupyter_deploy.domain.validation.validated import Validated
 from jupyter_deploy.domain.validation.validation import ValidationSpec
 
-from .endpoint import Changes, Role, Traffic
+from .endpoint import Changes
 from .resources import Resources
+from .traffic import Role, Traffic
 
 
 class Counts(Value):

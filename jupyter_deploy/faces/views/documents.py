@@ -8,7 +8,7 @@ from typing import Any, Literal
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.evidence.record_pages import Refusal
 from jupyter_deploy.domain.jobs import Job, JobEvent
-from jupyter_deploy.domain.release.endpoint import Role
+from jupyter_deploy.domain.release.traffic import Role
 
 Chart = dict[str, Any]
 """A Vega-Lite 5 specification, its data within."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .deletion import Deletion
     from .evidence.agreement import Rule
     from .evidence.inference import Comparison, Record
-    from .evidence.record_pages import Pair, RecordFilter, RecordPage, TimeBucket
+    from .evidence.record_pages import Pair, RecordFilter, RecordPage, Refusal, TimeBucket
     from .images.images import Publication
     from .release.endpoint import Endpoint, Release, Revision
     from .results import Purged
@@ -147,6 +147,9 @@ class InferenceLog(Protocol):
 
     def time_series(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[TimeBucket]:
         """Return the requests to each release in time buckets of this length; empty buckets are left out."""
+
+    def refusals(self, endpoint: str, *, since: datetime) -> list[Refusal]:
+        """Return the refused requests since a moment by release, status and reason, the most frequent first."""
 
     def removed(self, endpoint: str) -> int:
         """Count the records that were ever purged or cleared."""

@@ -2,7 +2,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import type { JobEvent } from './generated';
-import { ProblemError,problemError } from './request';
+import { ProblemError, problemError } from './request';
 import type { Transport } from './transport';
 
 const FIRST_WAIT_MS = 250;

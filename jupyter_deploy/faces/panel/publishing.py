@@ -14,8 +14,8 @@ from jupyter_deploy.domain.images.requests import PublishRequest
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.requests import Step
 from jupyter_deploy.domain.validation.validation import Underway
-from jupyter_deploy.faces.arguments import request_from
 from jupyter_deploy.faces.render.images_page import published_page
+from jupyter_deploy.faces.request_fields import request_from
 from jupyter_deploy.verbs.publish import publish
 
 from .background import start

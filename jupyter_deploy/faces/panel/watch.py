@@ -30,6 +30,9 @@ TARGET_SECONDS = 1.0
 VALIDATIONS_SECONDS = 30.0
 """Somebody may validate or publish elsewhere, which is no revision; to read what 50 validations measured takes long."""
 
+FAILED_SECONDS = 1.0
+"""After a failure: the panel is not to show trouble that is over."""
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -105,13 +108,13 @@ class Watch:
             self._watched.wait()
             if self._closed.is_set():
                 return
+            problem: Exception | None = None
             try:
                 look()
             except Exception as error:  # noqa: BLE001 - shown in the panel, and tried again: a thread has no other face
-                self._tell(what, error)
-            else:
-                self._tell(what, None)
-            self._wake[what].wait(seconds)
+                problem = error
+            self._tell(what, problem)
+            self._wake[what].wait(min(seconds, FAILED_SECONDS) if problem else seconds)
             self._wake[what].clear()
 
     def _look_at_store(self) -> None:

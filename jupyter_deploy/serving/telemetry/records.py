@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ..dispatch.parsed_request import Raw
 from ..output import write_lines
+from ..values.column_table import ColumnTable
 from . import metrics
 from .logging import log
 from .recording import EVERYTHING, Recording, drop_columns, redact_error, redact_inputs
@@ -44,7 +45,7 @@ class Entry(NamedTuple):
     rows
         The number of instances; None if it is unknown.
     inputs, outputs
-        JSON values, or their JSON, which is written unchanged.
+        JSON values; their JSON, which is written unchanged; or a large table.
     mode
         The recording mode.
     routing
@@ -207,6 +208,8 @@ class _RecordLines:
         The columns of an instance; if some are redacted, a failed request keeps only these.
     """
 
+    _in_columns = False  # programs that read standard output know rows alone
+
     def __init__(self, endpoint: str, release: str, columns: Collection[str]) -> None:
         self._columns = columns
         self._release_fields = f'"endpoint":{_text(endpoint)},"release":{_text(release)},"role":'
@@ -239,7 +242,7 @@ class _RecordLines:
         head = (
             f'{{"request_id":{_text(request_id)},"pair_id":{"null" if pair_id is None else _text(pair_id)},'
             f'"ts":"{timestamp(ts_ns)}",{self._release_fields}{_text(role)},"status":{status},"latency_ms":{latency_ms:.4f},'
-            f'"rows":{"null" if rows is None else rows},"inputs":'
+            f'"rows":{"null" if rows is None else rows},'
         ).encode("ascii")
         more = b"" if mode.sample == 1 else f',"sample":{mode.sample!r}'.encode("ascii")
         if routing is not None:
@@ -256,17 +259,27 @@ class _RecordLines:
             )
             error = error and redact_error(error, mode.redact)
             more += b',"redacted":' + _json(mode.redact)
-        encoded = _json(inputs)
-        if digest := digest_inputs(encoded):
+        input_field, recorded_inputs = self._value("input", inputs)
+        output_field, recorded_outputs = self._value("output", outputs)
+        if digest := digest_inputs(recorded_inputs):
             more += f',"inputs_digest":"{digest}"'.encode("ascii")
-        return b"".join((head, encoded, b',"outputs":', _json(outputs), b',"error":', _json(error), more, b"}\n"))
+        values = (input_field, recorded_inputs, b",", output_field, recorded_outputs)
+        return b"".join((head, *values, b',"error":', _json(error), more, b"}\n"))
+
+    def _value(self, name: str, value: Any) -> tuple[bytes, bytes]:
+        """Return the key of inputs or outputs, and their JSON; a large table has a key of its own."""
+        if self._in_columns and isinstance(value, ColumnTable):
+            return f'"{name}s":null,"{name}_table":'.encode("ascii"), value.encoded()
+        return f'"{name}s":'.encode("ascii"), _json(value)
 
 
 class Recorder(SegmentWriter, _RecordLines):
-    """Appends a record of each request to segments, before its response is sent.
+    """Appends a record of each request to segments, before its response is sent; large tables are written in columns.
 
     ``nbdeploy_records_lost_total`` counts records that cannot be written; the first failure is logged on stderr.
     """
+
+    _in_columns = True
 
     def __init__(
         self,
@@ -320,6 +333,8 @@ def _lock_segment(file: int) -> bool:
 def _json(value: Any) -> bytes:
     if value is None:
         return b"null"
+    if isinstance(value, ColumnTable):
+        return value.json()
     if isinstance(value, Raw):
         # Strict JSON has line breaks only between its tokens; a record is one line.
         broken = value.find(b"\n") >= 0 or value.find(b"\r") >= 0

@@ -90,8 +90,10 @@ class Numbers:
         kind = source.dtype.kind
         if kind not in ("b" if self._dtype.kind == "b" else "iuf") or source.itemsize > 8:
             raise NoFastPath(f"{source.dtype} for {self._dtype}")
-        if kind == "f" and not (np.isfinite(source) | (np.isnan(source) & ("null" in schema["type"]))).all():
-            raise NoFastPath("values that are no numbers")
+        if kind == "f":
+            finite = np.isfinite(source)
+            if not finite.all() and not ("null" in schema["type"] and (finite | np.isnan(source)).all()):
+                raise NoFastPath("values that are no numbers")
         if "integer" in schema["type"] and not self._whole and kind == "f":
             raise NoFastPath("perhaps no whole numbers")
         if any(compare(source, schema[word]).any() for word, compare in _VIOLATIONS.items() if word in schema):

@@ -56,7 +56,7 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
       heed();
     });
     const deploy = async (job?: Job, request: DeployRequest | null = null): Promise<void> => {
-      const { openDeploy } = await import('../widgets/openDeploy');
+      const { openDeploy } = await import('../widgets/deploy/openDeploy');
       const panel = (job && tabJobs.panel(job.id)) ?? notebooks.currentWidget;
       await openDeploy({ app, nbdeploy, tabJobs, notices, jobActions: actions }, panel, request);
     };
@@ -71,7 +71,7 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
           return undefined;
         }
         return count => {
-          void import('../widgets/openDeploy').then(({ showCell }) => {
+          void import('../widgets/deploy/openDeploy').then(({ showCell }) => {
             showCell(app, panel, count);
           });
         };
@@ -92,8 +92,9 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
       },
       cancel: async job => jobs.cancel(job.id),
       resultPage: async (job, signal) => {
-        const options = { query: { job: job.id }, settings: nbdeploy.serverSettings, signal };
-        return (await requestAPI<ResultPageView>('views/result_page', options)).value;
+        const options = { query: { job: job.id }, signal };
+        return (await requestAPI<ResultPageView>(nbdeploy.transport, 'views/result_page', options))
+          .value;
       },
       rendermime,
       listImages: () => void app.commands.execute(commandOf('images')),
@@ -119,7 +120,7 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
           return;
         }
         const content = new LazyPanel(async () => {
-          const { createJobTab } = await import('../widgets/jobTab');
+          const { createJobTab } = await import('../widgets/jobs/jobTab');
           return createJobTab({ id, jobs, actions, trans });
         });
         const tab = new MainAreaWidget({ content });

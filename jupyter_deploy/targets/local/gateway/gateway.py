@@ -126,7 +126,7 @@ class Gateway:
             return admin_says.stats(
                 admin,
                 rf"^(cluster|vhost\.{envoy_names.EDGE}(-[a-z0-9_-]+)?\.route)\..*\.upstream_rq_"
-                r"(completed|5xx|time|active_overflow|pending_overflow)(: |$)",
+                r"(completed|4xx|5xx|time|active_overflow|pending_overflow)(: |$)",
             )
 
     def counts(self, endpoint: Endpoint, stats: dict[str, str]) -> dict[str, Counts]:
@@ -146,6 +146,7 @@ class Gateway:
                 counts[tag] = Counts(
                     requests=predictions("completed"),
                     errors=predictions("5xx"),
+                    refused=predictions("4xx"),
                     p50_ms=admin_says.median(stats.get(f"{prefix}_time", "")),
                 )
         return counts

@@ -1,0 +1,43 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { checkIcon, copyIcon } from '@jupyterlab/ui-components';
+import * as React from 'react';
+
+import { copyText } from '../../clipboard';
+
+/** Copies a text to the clipboard, and announces it. */
+export function CopyButton({
+  text,
+  label,
+  trans
+}: {
+  text: string;
+  label: string;
+  trans: TranslationBundle;
+}): React.ReactElement {
+  const [status, setStatus] = React.useState('');
+  const copy = async (): Promise<void> => {
+    const copied = await copyText(text);
+    setStatus(
+      copied
+        ? trans.__('Copied')
+        : trans.__('The browser denies access to the clipboard. Select the text instead.')
+    );
+  };
+  const Icon = status ? checkIcon : copyIcon;
+  return (
+    <span className="nbdeploy-copy">
+      <button
+        type="button"
+        className="nbdeploy-iconButton"
+        aria-label={label}
+        title={label}
+        onClick={() => void copy()}
+      >
+        <Icon.react tag="span" elementSize="normal" />
+      </button>
+      <span role="status" className="nbdeploy-announcement">
+        {status}
+      </span>
+    </span>
+  );
+}

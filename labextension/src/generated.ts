@@ -1292,6 +1292,27 @@ export interface SourceChange {
  */
 export interface DownRequest {}
 /**
+ * A chart for a front end without a renderer of its own.
+ */
+export interface DrawingRequest {
+  /**
+   * A Vega-Lite specification with its width.
+   */
+  spec: {
+    [k: string]: unknown;
+  };
+  /**
+   * Draw for a dark background.
+   */
+  dark?: boolean;
+}
+/**
+ * A chart as SVG, without scripts.
+ */
+export interface DrawingView {
+  svg: string;
+}
+/**
  * A name that clients call.
  *
  * ``revision`` grows by one with every change. ``idle_since`` has the revision at which a release lost its last
@@ -3289,6 +3310,7 @@ export interface Views {
   live: { request: LiveRequest; document: LiveView };
   records: { request: RecordsRequest; document: RecordsView };
   record: { request: RecordRequest; document: RecordView };
+  drawing: { request: DrawingRequest; document: DrawingView };
   result_page: { request: ResultPageRequest; document: ResultPageView };
   notebook_context: { request: NotebookContextRequest; document: NotebookContextView };
 }

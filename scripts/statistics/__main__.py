@@ -7,12 +7,12 @@ import sys
 import time
 from pathlib import Path
 
-from . import independent
+from . import gates, independent, ramps
 from .table import markdown, replace_table
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
 
-TOPICS = {"independent": independent.rows}
+TOPICS = {"independent": independent.rows, "gates": gates.rows, "ramps": ramps.rows}
 """Name of the markers in the page -> function that returns the rows."""
 
 

@@ -4,6 +4,7 @@ import {
   type JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
+import { PageConfig } from '@jupyterlab/coreutils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
@@ -13,6 +14,7 @@ import type { DeployRequest, Job, PublishRequest, ResultPageView, Verb } from '.
 import { deployIcon } from '../icons';
 import { IJobActions, type JobActions } from '../jobActions';
 import type { Started } from '../jobs';
+import { labRenderer } from '../labRenderer';
 import { LazyPanel } from '../lazy';
 import { Notices } from '../notices';
 import { openReport } from '../report';
@@ -96,7 +98,8 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
         return (await requestAPI<ResultPageView>(nbdeploy.transport, 'views/result_page', options))
           .value;
       },
-      rendermime,
+      renderer: labRenderer(rendermime),
+      logInUrl: PageConfig.getBaseUrl(),
       listImages: () => void app.commands.execute(commandOf('images')),
       show: showJob
     };

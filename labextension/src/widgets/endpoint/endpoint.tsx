@@ -22,8 +22,10 @@ interface Props {
   readonly model: EndpointModel;
   readonly tab: Section;
   readonly onTab: (tab: Section) => void;
-  /** In the main area: the button that opens the main area is hidden. */
+  /** Not in a sidebar. */
   readonly wide?: boolean;
+  /** Shown above the sections, such as a form of the host. */
+  readonly inserted?: React.ReactNode;
   /** The action to offer if the endpoint is gone. */
   readonly onGone?: () => void;
 }
@@ -61,7 +63,7 @@ export function Endpoint(props: Props): React.JSX.Element {
 }
 
 function Shown(props: Props & { view: EndpointView }): React.JSX.Element {
-  const { model, view, tab, onTab, wide = false } = props;
+  const { model, view, tab, onTab, wide = false, inserted } = props;
   const { trans, openTab } = useServices();
   const now = useNow();
   const { pending, givenUp, propose } = useChanges(model, view);
@@ -92,6 +94,7 @@ function Shown(props: Props & { view: EndpointView }): React.JSX.Element {
       <Header view={view} propose={propose} />
       {view.running && <Traffic cards={view.cards} />}
       {pending && <ChangePreview pending={pending} changes={model.changes} now={now} />}
+      {inserted}
       <Tabs
         tabs={tabs}
         shown={tab}
@@ -101,7 +104,8 @@ function Shown(props: Props & { view: EndpointView }): React.JSX.Element {
           onTab(name);
         }}
         end={
-          !wide && (
+          !wide &&
+          openTab && (
             <Button
               look="quiet"
               className="nbd-wider"

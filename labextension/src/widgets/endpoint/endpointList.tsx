@@ -26,7 +26,7 @@ export function EndpointList(props: Props): React.JSX.Element {
           'Open a notebook, train a model in it, and press Deploy. The model gets a URL, and its releases, traffic and records appear here.'
         )}
       >
-        <Button look="primary" onClick={deploy}>
+        <Button look="primary" onClick={deploy ?? undefined}>
           {trans.__('Deploy…')}
         </Button>
         {home && <p className="nbd-faint nbd-home">{trans.__('Home: %1', home)}</p>}

@@ -172,6 +172,7 @@ function Origin(props: { card: Card }): React.JSX.Element | null {
   const [elsewhere, setElsewhere] = React.useState(false);
   if (!card.variable && !card.notebook) return null;
   const open = async (): Promise<void> => {
+    if (!openNotebook) return;
     const found = await openNotebook(card.path);
     setElsewhere(!found);
     if (!found) say(trans.__('%1 is not in the folder that this server shows.', card.path));
@@ -180,7 +181,8 @@ function Origin(props: { card: Card }): React.JSX.Element | null {
     <p className="nbd-Card-origin">
       {card.variable && <code>{card.variable}</code>}
       {card.variable && card.notebook && <span className="nbd-faint"> {trans.__('in')} </span>}
-      {card.notebook && (
+      {card.notebook && !openNotebook && <span title={card.path}>{card.notebook}</span>}
+      {card.notebook && openNotebook && (
         <button type="button" className="nbd-link" title={card.path} onClick={() => void open()}>
           {card.notebook}
         </button>

@@ -41,7 +41,9 @@ export function JobView(props: JobViewProps): React.ReactElement {
       <p role="status" className="nbdeploy-help">
         {away === null || hasEnded(job) ? waitsFor(job, trans) : awayWords(away, trans)}
       </p>
-      {away?.code === 'not_signed_in' && !hasEnded(job) ? <LogIn trans={trans} /> : null}
+      {away?.code === 'not_signed_in' && actions.logInUrl && !hasEnded(job) ? (
+        <LogIn url={actions.logInUrl} trans={trans} />
+      ) : null}
       <p role="status" className="nbdeploy-unseen">
         {nowDone(job, trans)}
       </p>

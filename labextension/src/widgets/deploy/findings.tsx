@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { Finding } from '../../generated';
-import { sentence } from '../ui/field';
+import { advice, sentence } from '../ui/field';
 
 export interface FindingsProps {
   findings: readonly Finding[];
@@ -42,7 +42,7 @@ export function Findings({
             ) : null}
           </div>
           <p>
-            {sentence(finding.message)} {finding.remedy ? sentence(finding.remedy) : null}
+            {sentence(finding.message)} {finding.remedy ? advice(finding.remedy) : null}
           </p>
           {waive && finding.severity !== 'note' ? (
             <label>

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings
 
 from jupyter_deploy.system.process_defaults import without_slow_formats
-from tests.forked_cli import ForkedCli
+from tests.forked_cli import Forks
 
 # Most tests deploy once from a kernel that then ends: what stands by for the next deploy would only cost time.
 os.environ["NBDEPLOY_STANDBY"] = "false"
@@ -85,7 +85,7 @@ def _session_folder():
 
 @functools.cache
 def _forked_cli():
-    return ForkedCli()
+    return Forks()
 
 
 def _of_python(environment):

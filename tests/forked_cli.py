@@ -1,11 +1,13 @@
-"""The command line in a fork of a process that has imported it: a second of imports a call is spent once.
+"""Python programs in forks of a process that has done their imports: a second of imports a call is spent once.
 
-Tests whose subject is the start of a process run ``python -m jupyter_deploy`` themselves.
+The programs are the command line, and code as of ``python -c`` (``forked_replays``). Tests whose subject is the start
+of a process run ``python -m jupyter_deploy`` themselves.
 """
 
 import array
 import atexit
 import contextlib
+import gc
 import json
 import os
 import runpy
@@ -20,6 +22,7 @@ import time
 import traceback
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 # What most calls import. Not bentoml: it reads BENTOML_HOME once, when it is imported.
 IMPORTED = (
@@ -30,21 +33,24 @@ IMPORTED = (
     "jupyter_deploy.validation.runner", "jupyter_deploy.validation.judge", "pydantic_settings", "httpcore", "numpy",
     "duckdb", "cloudpickle", "nbformat", "nbclient", "papermill", "jupyter_client", "rich.console", "rich.progress",
     "attrs", "cattrs", "starlette.applications", "opentelemetry.sdk.trace", "prometheus_client", "simple_di",
-    "aiohttp", "click", "yaml", "schema", "pip_requirements_parser", "uvicorn", "tomli_w",
+    "aiohttp", "click", "yaml", "schema", "pip_requirements_parser", "uvicorn", "tomli_w", "envoy", "httpx",
+    "jupyter_deploy.faces.cli.parser", "jupyter_deploy.faces.render.board", "jupyter_deploy.faces.render.progress",
+    "jupyter_deploy.targets.local.http_client", "jupyter_deploy.verbs.down", "jupyter_deploy.verbs.logs",
+    "jupyter_deploy.verbs.predict", "jupyter_deploy.verbs.status", "jupyter_deploy.verbs.traffic",
 )  # fmt: skip
 
 
-class ForkedCli:
-    """A server of forks, started by the first call of a test process and ended with it."""
+class Forks:
+    """A server of forks of a process with these imports; it ends with the test process."""
 
-    def __init__(self):
+    def __init__(self, imported=IMPORTED):
         self._folder = tempfile.TemporaryDirectory(prefix="nbdeploy-cli-")
         self._path = str(Path(self._folder.name, "s"))
         self._process = subprocess.Popen(
-            [sys.executable, "-P", __file__, self._path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-P", __file__, self._path, *imported], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         if self._process.stdout.readline() != b"ready\n":
-            raise AssertionError("the server of the command line's forks did not start")
+            raise AssertionError("the server of forks did not start")
         atexit.register(self.close)
 
     def close(self):
@@ -53,7 +59,7 @@ class ForkedCli:
         self._folder.cleanup()
 
     def run(self, arguments, *, environment, cwd, timeout):
-        """``nbdeploy …``; the result of ``subprocess.run``."""
+        """``nbdeploy …``, or ``python -P -c CODE``; the result of ``subprocess.run``."""
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, socket.socket(socket.AF_UNIX) as asked:
             asked.connect(self._path)
             request = json.dumps({"arguments": arguments, "environment": environment, "cwd": str(cwd)}).encode()
@@ -74,10 +80,11 @@ class ForkedCli:
         return subprocess.CompletedProcess(["nbdeploy", *arguments], int(answer), *texts)
 
 
-def serve(path):
+def serve(path, imported):
     """Fork for each connection, and answer with the exit code; until the standard input is closed."""
-    for name in IMPORTED:
+    for name in imported:
         import_module(name)
+    gc.freeze()  # a fork's collections need not visit what was imported
     if threading.active_count() > 1:
         raise SystemExit(f"forks need a process of one thread: {threading.enumerate()}")
     running = {}
@@ -122,7 +129,7 @@ def _forked(connection, own, running):
             one.close()
         for descriptor in own:
             os.close(descriptor)
-        _become(request, out, err)
+        as_a_process(lambda: _become(request, out, err))
     os.close(out)
     os.close(err)
     return pid, connection
@@ -136,31 +143,42 @@ def _exactly(connection, size):
 
 
 def _become(request, out, err):
-    """This fork is ``python -m jupyter_deploy ARGUMENTS`` from here on."""
+    """This fork is ``python -m jupyter_deploy ARGUMENTS`` or ``python -P -c CODE`` from here on."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (out, 1), (err, 2)):
+        os.dup2(source, target)
+        os.close(source)
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    if hasattr(time, "tzset"):
+        time.tzset()
+    tempfile.tempdir = None
+    option, *others = request["arguments"]
+    if option == "-c":
+        main = sys.modules["__main__"] = ModuleType("__main__")
+        sys.argv = ["-c"]
+        exec(others[0], vars(main))
+        return
+    sys.path[:0] = [request["cwd"]]  # as -m does
+    sys.argv = ["nbdeploy", *request["arguments"]]
+    runpy.run_module("jupyter_deploy", run_name="__main__", alter_sys=True)
+
+
+def as_a_process(run):
+    """Run this fork to its end as the interpreter runs a program, and leave nothing to the caller."""
     code = 70
     try:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        for source, target in ((nothing, 0), (out, 1), (err, 2)):
-            os.dup2(source, target)
-            os.close(source)
-        os.chdir(request["cwd"])
-        os.environ.clear()
-        os.environ.update(request["environment"])
-        if hasattr(time, "tzset"):
-            time.tzset()
-        tempfile.tempdir = None
-        sys.path[:0] = [request["cwd"]]  # as -m does
-        sys.argv = ["nbdeploy", *request["arguments"]]
-        code = _exit_code()
+        code = _exit_code(run)
     finally:
         os._exit(code)
 
 
-def _exit_code():
+def _exit_code(run):
     try:
-        runpy.run_module("jupyter_deploy", run_name="__main__", alter_sys=True)
+        run()
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
@@ -177,4 +195,4 @@ def _exit_code():
 
 if __name__ == "__main__":
     sys.path.append(str(Path(__file__).parents[1]))
-    serve(sys.argv[1])
+    serve(sys.argv[1], sys.argv[2:])

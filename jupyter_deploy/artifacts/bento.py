@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Hashable, Iterator
@@ -86,8 +87,14 @@ class BentoBuilder:
         self._waiting: spare.Spare | None = None
 
     @contextlib.contextmanager
-    def prepared(self) -> Iterator[None]:
-        """Start a process that imports BentoML and waits for a build: it saves a second after the replay."""
+    def prepared(self, tag: str | None = None) -> Iterator[None]:
+        """Start a process that imports BentoML and waits for a build: it saves a second after the replay.
+
+        ``tag``: of a stored snapshot; if it has a bento already, no process is started.
+        """
+        if tag is not None and (self._home / "bentos" / tag.replace(":", "/") / "bento.yaml").exists():
+            yield
+            return
         with contextlib.closing(spare.take(_PURPOSE, spare.Spare, self._key) or self._started()) as ready:
             self._waiting = ready
             try:
@@ -155,6 +162,8 @@ class BentoBuilder:
                 "see the last lines of its output below",
                 details="\n".join(complaints.strip().splitlines()[-15:]),
             )
+        for file in (self._home / "bentos" / name / version).rglob("*"):  # BentoML adds a script with its own mode
+            file.chmod(file.stat().st_mode & stat.S_IRWXU)
 
     @property
     def _key(self) -> Hashable:

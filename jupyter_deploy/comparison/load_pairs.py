@@ -13,7 +13,8 @@ from jupyter_deploy.domain.base import percent_in_words
 from jupyter_deploy.domain.evidence.agreement import Rule
 from jupyter_deploy.domain.evidence.inference import Estimate, Interval, LatencyShare, VariantSummary
 from jupyter_deploy.domain.evidence.sequential import LEVEL, median_ranks, proportion
-from jupyter_deploy.domain.release.endpoint import Endpoint, Role
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.traffic import Role
 from jupyter_deploy.records.records import AT, COLUMNS, VALID, fetch_rows, in_utc, lines_of, quoted, segments
 from jupyter_deploy.records.segments import LEDGER, data_folder, rejected_lines, removed
 

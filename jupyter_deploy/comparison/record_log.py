@@ -13,12 +13,12 @@ from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.agreement import Rule
 from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Interval, Record
-from jupyter_deploy.domain.evidence.record_pages import Pair, RecordFilter, RecordPage, TimeBucket
+from jupyter_deploy.domain.evidence.record_pages import Pair, RecordFilter, RecordPage, Refusal, TimeBucket
 from jupyter_deploy.domain.evidence.sequential import LEVEL, Difference, paired_difference, proportion
 from jupyter_deploy.domain.evidence.verdict import PairedFigures, UnpairedFigures, judge_paired, judge_unpaired
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.results import Purged
-from jupyter_deploy.records import deletion, ledger, pages, purge, records, segments, time_series
+from jupyter_deploy.records import deletion, ledger, pages, purge, records, refusals, segments, time_series
 from jupyter_deploy.records.follow import RecordFollower, follow
 from jupyter_deploy.records.segments import LEDGER, data_folder, reading
 
@@ -90,6 +90,10 @@ class RecordLog:
     def time_series(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[TimeBucket]:
         """See ``time_series.read``."""
         return time_series.read(self._home, endpoint, since=since, until=until, every=every)
+
+    def refusals(self, endpoint: str, *, since: datetime) -> list[Refusal]:
+        """See ``refusals.read``."""
+        return refusals.read(self._home, endpoint, since=since)
 
     def removed(self, endpoint: str) -> int:
         """Count the records that were ever purged or cleared. Raises InvalidInput (an impossible name)."""

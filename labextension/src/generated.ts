@@ -545,10 +545,13 @@ export interface ComposedService {
 }
 /**
  * Requests that the gateway counted of a release in its present role; ``rates``: a second, the latest last.
+ *
+ * ``errors``: answers of 500 and above; ``refused``: of 400 to 499.
  */
 export interface Counted {
   requests: number;
   errors: number;
+  refused: number;
   p50_ms: number | null;
   rates: number[];
 }
@@ -556,12 +559,13 @@ export interface Counted {
  * The gateway's counters of a release in its present role, since the gateway started.
  *
  * ``requests`` counts answered predictions (of a shadow: copies), without feedback and metadata; ``errors`` those with
- * status 500 and above, also if the release was not reached; ``p50_ms`` is the median time to an answer of any kind,
- * None before the first.
+ * status 500 and above, also if the release was not reached; ``refused`` those with a status from 400 to 499;
+ * ``p50_ms`` is the median time to an answer of any kind, None before the first.
  */
 export interface Counts {
   requests: number;
   errors: number;
+  refused: number;
   p50_ms: number | null;
 }
 /**
@@ -655,7 +659,7 @@ export interface DeployRequest {
    */
   method?: string | null;
   /**
-   * An expression for the model's input, such as 'X_test[:5]'.
+   * An expression for the model's input, such as 'X_test[:5]' (default: rows of the notebook's tables that show missing values, categories and extremes).
    */
   example?: string | null;
   /**
@@ -675,6 +679,10 @@ export interface DeployRequest {
    */
   signature?: string | null;
   /**
+   * A column whose value may be null in requests although the example has none (repeatable); the model is called with such a row before it is deployed.
+   */
+  nullable?: string[];
+  /**
    * An expression for the table that the model was fitted on (default: found in the executed cells).
    */
   training?: string | null;
@@ -682,6 +690,10 @@ export interface DeployRequest {
    * A file or folder to pack although it is outside the project, hidden or large (repeatable).
    */
   include?: string[];
+  /**
+   * A name for the release, such as 'wider trees'; shown before its tag everywhere.
+   */
+  label?: string;
   /**
    * Show the example's rows in openapi.json, to every client; else its examples are made from the schema.
    */
@@ -968,8 +980,9 @@ export interface Environment {
 /**
  * The notebook behind a snapshot at the time of capture.
  *
- * ``user``, ``captured_at``, ``distributions``, ``source.notebook`` and ``git.dirty`` say who captured it, when and
- * where. They are no part of the snapshot's digest, so that captures of the same model by several users have one.
+ * ``user``, ``captured_at``, ``distributions``, ``source.notebook``, ``git.dirty`` and ``example`` say who captured
+ * it, when, where and how. They are no part of the snapshot's digest, so that captures of the same model by several
+ * users have one.
  */
 export interface Provenance {
   source: Source;
@@ -995,6 +1008,14 @@ export interface Provenance {
   };
   user: string;
   captured_at: string;
+  /**
+   * The example's expression; None: it was given as an object.
+   */
+  example: string | null;
+  /**
+   * Columns of 'deploy --nullable'.
+   */
+  nullable: string[];
   /**
    * Whether the last cell deployed the model; false after a click outside the cells.
    */
@@ -1095,6 +1116,10 @@ export interface Finding {
    * Execution count of the cell behind the finding, as in In [7].
    */
   cell: number | null;
+  /**
+   * The columns concerned.
+   */
+  columns: string[];
   /**
    * The reason for waiving the finding.
    */
@@ -1267,6 +1292,27 @@ export interface SourceChange {
  */
 export interface DownRequest {}
 /**
+ * A chart for a front end without a renderer of its own.
+ */
+export interface DrawingRequest {
+  /**
+   * A Vega-Lite specification with its width.
+   */
+  spec: {
+    [k: string]: unknown;
+  };
+  /**
+   * Draw for a dark background.
+   */
+  dark?: boolean;
+}
+/**
+ * A chart as SVG, without scripts.
+ */
+export interface DrawingView {
+  svg: string;
+}
+/**
  * A name that clients call.
  *
  * ``revision`` grows by one with every change. ``idle_since`` has the revision at which a release lost its last
@@ -1349,6 +1395,10 @@ export interface Release {
    * HOST/PATH@sha256:… of the image that it runs from; None: from the bento.
    */
   image: string | null;
+  /**
+   * A person's name for it; empty: none.
+   */
+  label: string;
   created_at: string;
 }
 /**
@@ -1447,10 +1497,29 @@ export interface EndpointStatus {
    * Purged or cleared away, ever.
    */
   removed_records: number;
+  /**
+   * Of 'describe': requests refused in the last 24 hours by reason, most frequent first.
+   */
+  refusals: Refusal[];
   releases: ReleaseStatus[];
+}
+/**
+ * Requests that a release refused (status 400 to 498) for the same reason.
+ *
+ * ``reason`` names the column and the violation, without the number of the row; empty: no message is recorded.
+ * ``shadows`` counts those of them that a shadow answered with 200.
+ */
+export interface Refusal {
+  release: string;
+  role: string;
+  status: number;
+  reason: string;
+  requests: number;
+  shadows: number;
 }
 export interface ReleaseStatus {
   tag: string;
+  label: string;
   role: 'stable' | 'canary' | 'shadow' | 'idle';
   percent: number;
   healthy: boolean;
@@ -1536,7 +1605,7 @@ export interface EndpointView {
  * One release.
  *
  * ``image``: what it runs from, HOST/PATH@sha256:…; empty: a bento. ``published``: references without their digests,
- * the newest first.
+ * the newest first. ``metrics``: the notebook's own, by the variable.
  */
 export interface ReleaseCard {
   tag: string;
@@ -1555,6 +1624,10 @@ export interface ReleaseCard {
   found: string;
   findings: string[];
   created: string;
+  label: string;
+  metrics: {
+    [k: string]: number;
+  };
   published: string[];
   counts: Counted | null;
 }
@@ -1606,9 +1679,13 @@ export interface Evidence {
   verdict: 'pass' | 'fail' | 'inconclusive';
   sentence: string;
 }
+/**
+ * An expression for an example. ``placeholder``: its values are made up by the parameters' types.
+ */
 export interface ExampleGuess {
   expression: string;
   words: string;
+  placeholder: boolean;
 }
 /**
  * Counts of an endpoint's feedback, and how much of it is joined to the answers.
@@ -1763,6 +1840,10 @@ export interface GateResult {
   stable: number | null;
   threshold: number | null;
   n: number | null;
+  /**
+   * Attempts at this gate since its last pass, this one included.
+   */
+  attempt: number;
 }
 /**
  * Remove unused images from this machine's store, and unused snapshots of deleted endpoints.
@@ -1982,7 +2063,15 @@ export interface KernelReport {
   remedy: string;
 }
 /**
- * A model in the kernel. ``cell``: the last executed cell that made or changed it; None: unknown.
+ * A model in the kernel.
+ *
+ * Attributes
+ * ----------
+ * cell
+ *     The last executed cell that made or changed it; None: unknown.
+ * unusual
+ *     A form asks whether it is the one, even if it ranks first: it is not fitted, a transformer, a detector of
+ *     outliers, or a plain callable object.
  */
 export interface ModelCandidate {
   variable: string;
@@ -1993,6 +2082,63 @@ export interface ModelCandidate {
   examples: ExampleGuess[];
   why: string;
   cell: number | null;
+  unusual: boolean;
+}
+/**
+ * Name a release in your own words; every command takes the label in place of the tag.
+ */
+export interface LabelRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * The release's tag, version or present label.
+   */
+  release: string;
+  /**
+   * At most 60 characters, such as 'wider trees'; empty: none.
+   */
+  label?: string;
+  /**
+   * Refuse if the endpoint is not at this revision.
+   */
+  if_revision?: number | null;
+  /**
+   * The reason; stored in the history.
+   */
+  reason?: string;
+}
+/**
+ * A release's label, and its former one; empty: none.
+ */
+export interface Labelled {
+  endpoint: string;
+  release: string;
+  label: string;
+  before: string;
+}
+/**
+ * The last deploy of a notebook's model, which a form offers again.
+ *
+ * Attributes
+ * ----------
+ * model
+ *     The variable.
+ * method
+ *     None: the model is called.
+ * example
+ *     The expression; None: unknown.
+ * nullable
+ *     Columns that accept null in addition to those of the example.
+ */
+export interface LastDeploy {
+  release: string;
+  at: string;
+  model: string;
+  method: string | null;
+  example: string | null;
+  nullable: string[];
 }
 /**
  * All endpoints.
@@ -2006,9 +2152,10 @@ export interface LiveRequest {
   minutes?: number;
 }
 /**
- * The last minutes; ``charts`` by name: rate, errors, latency. ``requests`` of clients, without the copies.
+ * The last minutes; ``charts`` by name: rate, errors, refused, latency. ``requests`` of clients, without copies.
  *
- * ``note``: why there may be less to see than there was; empty: it is all there.
+ * ``refusals``: the reasons of refused requests, the most frequent first. ``note``: the reason why a part is missing;
+ * empty: nothing is.
  */
 export interface LiveView {
   charts: {
@@ -2018,6 +2165,7 @@ export interface LiveView {
   };
   minutes: number;
   requests: number;
+  refusals: Refusal[];
   note: string;
 }
 /**
@@ -2058,7 +2206,8 @@ export interface LogsRequest {
  *
  * The value is the ``statistic`` of ``rows``, one number a row, in the notebook's order; they pair a candidate with
  * stable. ``replicates`` are bootstrap replicates of a figure without per-row numbers, such as an area under a curve;
- * replicate i has the same resampled rows in every run over as many rows. Documents have neither.
+ * replicate i has the same resampled rows in every run over as many rows. ``clusters`` numbers each row's cluster,
+ * such as its patient: rows of one cluster are alike. Documents have none of these.
  */
 export interface Metric {
   name: string;
@@ -2119,6 +2268,8 @@ export interface NotebookContextRequest {
  *     The gates of nbdeploy.yaml or of the endpoint, and the validation notebooks in the same folder.
  * resources
  *     The resources of a release by default.
+ * last
+ *     The last deploy of this notebook's model; None: there is none, or its snapshot is gone.
  */
 export interface NotebookContextView {
   name: string;
@@ -2129,6 +2280,7 @@ export interface NotebookContextView {
   gates: string[];
   asked: string[];
   resources: Resources2;
+  last: LastDeploy | null;
 }
 /**
  * A release's resources; None: any, or the usual number of workers and threads.
@@ -2435,7 +2587,9 @@ export interface Reconciled {
  * ``pair_id`` is the gateway's own unique id, the same in stable's and the shadows' records of one request
  * (None: the request did not come through the gateway). ``role`` is the release's role at that moment; ``probe`` is
  * the check at a start. ``inputs`` and ``outputs`` are the instances and the predictions, without the values of the
- * columns in ``redacted``. ``sample`` is the share of the requests that was recorded.
+ * columns in ``redacted``. ``sample`` is the share of the requests that was recorded. ``canary`` is the release that
+ * shared the requests with stable at that moment, and ``share`` its share of them, whichever release answered.
+ * ``cluster`` is a salted hash of the caller's ``x-sticky-key``, ``inputs_digest`` a digest of ``inputs``.
  */
 export interface Record {
   request_id: string;
@@ -2452,6 +2606,10 @@ export interface Record {
   error: RecordError | null;
   redacted: string[];
   sample: number;
+  canary: string | null;
+  share: number | null;
+  cluster: string | null;
+  inputs_digest: string | null;
 }
 export interface RecordError {
   type: string;
@@ -3120,6 +3278,7 @@ export interface Requests {
   images: ImagesRequest;
   gc: GcRequest;
   purge: PurgeRequest;
+  label: LabelRequest;
   stop: StopRequest;
   delete: DeleteRequest;
   down: DownRequest;
@@ -3149,6 +3308,7 @@ export interface Results {
   images: ImageList;
   gc: Collected;
   purge: Purged;
+  label: Labelled;
   stop: Stopped;
   delete: Deleted;
   down: Stopped;
@@ -3166,6 +3326,7 @@ export interface Views {
   live: { request: LiveRequest; document: LiveView };
   records: { request: RecordsRequest; document: RecordsView };
   record: { request: RecordRequest; document: RecordView };
+  drawing: { request: DrawingRequest; document: DrawingView };
   result_page: { request: ResultPageRequest; document: ResultPageView };
   notebook_context: { request: NotebookContextRequest; document: NotebookContextView };
 }
@@ -3197,6 +3358,7 @@ export const VERBS: {
   images: { summary: "List the images of this machine's store and the published ones, with their uses.", slow: false, destructive: false },
   gc: { summary: "Remove unused images from this machine's store, and unused snapshots of deleted endpoints.", slow: true, destructive: true },
   purge: { summary: "Remove records permanently, from JSON lines, Parquet and the gateway's ledger, with their feedback.", slow: true, destructive: true },
+  label: { summary: "Name a release in your own words; every command takes the label in place of the tag.", slow: false, destructive: false },
   stop: { summary: "Stop an endpoint. Records and history remain; 'nbdeploy rollback NAME' starts it again.", slow: true, destructive: true },
   delete: { summary: "Delete an endpoint permanently, with its history, validations, records and feedback.", slow: true, destructive: true },
   down: { summary: "Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' starts them again.", slow: true, destructive: true },
@@ -3227,6 +3389,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     images: trans.__("List Images…"),
     gc: trans.__("Remove Unused Images…"),
     purge: trans.__("Purge Records…"),
+    label: trans.__("Label Release…"),
     stop: trans.__("Stop Endpoint…"),
     delete: trans.__("Delete Endpoint…"),
     down: trans.__("Stop Everything…"),

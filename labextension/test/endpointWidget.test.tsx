@@ -7,7 +7,7 @@ import type { ChangeWorld } from '../src/changes';
 import type { Job } from '../src/generated';
 import type { Section } from '../src/model';
 import { problemError } from '../src/request';
-import { Endpoint } from '../src/widgets/endpoint';
+import { Endpoint } from '../src/widgets/endpoint/endpoint';
 import { card, endpoint, job, model, SHADOW, shown } from './sidebarWorld';
 
 function Held(props: { made: ReturnType<typeof model>['made'] }): React.JSX.Element {

@@ -29,7 +29,8 @@ from pathlib import Path
 from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.evidence.agreement import Rule
 from jupyter_deploy.domain.capture.artifacts import Source
-from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Traffic
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release
+from jupyter_deploy.domain.release.traffic import Traffic
 created = datetime(2026, 1, 1, tzinfo=timezone.utc)
 releases = tuple(
     Release(endpoint="tumour", tag=f"tumour:{v}", digest="sha256:0", path="/b", snapshot_path="/s", interpreter="/p",

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.evidence.agreement import Rule
-from jupyter_deploy.domain.release.endpoint import Endpoint, Traffic
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.traffic import Traffic
 from tests.releases import release
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)

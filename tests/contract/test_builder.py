@@ -49,6 +49,10 @@ def test_prepared_or_not_a_build_makes_the_bento(tmp_path):
         assert not waiting.is_running()  # it built this one
         assert builder.build(second).tag == second.tag  # and a new one the next
     assert builders() == []
+    with builder.prepared(first.tag):
+        assert builders() == [], "it has a bento"
+    with builder.prepared("churn:another"):
+        assert len(builders()) == 1
 
 
 @pytest.mark.parametrize("other", [None, "0", "2"])

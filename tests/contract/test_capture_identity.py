@@ -23,6 +23,8 @@ from jupyter_deploy.domain.errors import InvalidExample, NotCapturable, ReplayFa
 from jupyter_deploy.environments.environment import interpreter
 from tests.contract.capturing import NUMBERS, capture, live
 
+pytestmark = pytest.mark.usefixtures("forked_replays")
+
 
 @pytest.fixture
 def capturer(tmp_path):

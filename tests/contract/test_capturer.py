@@ -33,6 +33,8 @@ from jupyter_deploy.domain.errors import (
 )
 from tests.contract.capturing import FRAME, NUMBERS, capture
 
+pytestmark = pytest.mark.usefixtures("forked_replays")
+
 
 @pytest.fixture
 def capturer(tmp_path):

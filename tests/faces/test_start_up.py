@@ -31,9 +31,18 @@ OF_OTHERS = {"jupyter_deploy.domain.validation.requests", "jupyter_deploy.domain
             ["list"],
             NEVER
             | OF_OTHERS
-            | {"asyncio", "pydantic_settings", "jupyter_deploy.targets.local.target", "jupyter_deploy.serving"},
+            | {
+                "asyncio",
+                "cyclopts",
+                "pydantic_settings",
+                "jupyter_deploy.targets.local.target",
+                "jupyter_deploy.serving",
+            },
         ),
-        (["history", "nobody"], NEVER | {"jupyter_deploy.targets.local.target", "jupyter_deploy.serving"}),
+        (
+            ["history", "nobody"],
+            NEVER | METADATA | {"cyclopts", "jupyter_deploy.targets.local.target", "jupyter_deploy.serving"},
+        ),
         (["__complete", "describe", ""], NEVER | METADATA | {"cyclopts", "jupyter_deploy.domain.release.endpoint"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -44,6 +53,15 @@ def test_a_verb_loads_what_it_needs_and_nothing_heavy(home, arguments, left_out)
     loaded = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines() if line.startswith("import time:")}
     assert "jupyter_deploy.faces.cli.main" in loaded or "jupyter_deploy.faces.cli" in loaded
     assert loaded & left_out == set()
+
+
+@pytest.mark.parametrize(
+    "module", ["jupyter_deploy.records.archivist", "jupyter_deploy.targets.local.supervisor.keeper"]
+)
+def test_a_process_that_runs_as_long_as_a_release_needs_nothing_heavy(module):
+    program = f"import {module}, sys; print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
+    assert set(ended.stdout.split()) & (NEVER | PARSER | {"asyncio"}) == set()
 
 
 def test_what_a_validation_notebook_calls_is_light_until_it_is_called(home):

@@ -5,7 +5,7 @@ import pytest
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.release.resources import Resources, parse_resources, require_capacity
 from jupyter_deploy.domain.requests import DeployRequest
-from jupyter_deploy.faces.arguments import request_from
+from jupyter_deploy.faces.request_fields import request_from
 
 
 def test_texts_and_mappings_become_the_same_plain_values():

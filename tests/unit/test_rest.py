@@ -12,7 +12,8 @@ import pytest
 from pydantic import ValidationError
 
 from jupyter_deploy.domain.errors import Conflict, StoreError
-from jupyter_deploy.domain.release.endpoint import Endpoint, Traffic
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.domain.requests import (
     CompareRequest,
     DeployRequest,

@@ -21,7 +21,9 @@ class Record(Value):
     ``pair_id`` is the gateway's own unique id, the same in stable's and the shadows' records of one request
     (None: the request did not come through the gateway). ``role`` is the release's role at that moment; ``probe`` is
     the check at a start. ``inputs`` and ``outputs`` are the instances and the predictions, without the values of the
-    columns in ``redacted``. ``sample`` is the share of the requests that was recorded.
+    columns in ``redacted``. ``sample`` is the share of the requests that was recorded. ``canary`` is the release that
+    shared the requests with stable at that moment, and ``share`` its share of them, whichever release answered.
+    ``cluster`` is a salted hash of the caller's ``x-sticky-key``, ``inputs_digest`` a digest of ``inputs``.
     """
 
     request_id: str
@@ -38,6 +40,10 @@ class Record(Value):
     error: RecordError | None = None
     redacted: tuple[str, ...] = ()
     sample: float = 1.0
+    canary: str | None = None
+    share: float | None = None
+    cluster: str | None = None
+    inputs_digest: str | None = None
 
 
 class Interval(Value):

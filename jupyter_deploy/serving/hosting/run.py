@@ -20,6 +20,7 @@ from ..asgi.messages import App
 from ..output import redirect_output
 from ..telemetry.logging import FORMAT, JsonFormatter, log, log_format
 from . import activation, forking, unix_socket
+from .allocator import keep_freed_memory
 from .exit_reasons import NOT_LOADED, TERMINATION_LOG, WRONG_SETTING, StartupError
 from .options import HostingOptions, InvalidSetting, parse_options
 from .processors import threads
@@ -218,8 +219,19 @@ def application() -> tuple[App, str]:
     if not has_temporary_folder():
         disable_temporary_folder()
     model = current()
+    tag = model.tag if model else ""
+    _label_metrics(tag)
+    keep_freed_memory()  # not before: what the start has freed goes back to the system
     try:
         app: App = importlib.import_module("service").app()
     except ValueError as wrong:
         raise StartupError(WRONG_SETTING, str(wrong)) from wrong
-    return app, model.tag if model else ""
+    return app, tag
+
+
+def _label_metrics(tag: str) -> None:
+    """Set the labels of BentoML's own metrics, as ``bentoml serve`` sets them."""
+    from bentoml import server_context  # imported by the service
+
+    server_context.bento_name, _, server_context.bento_version = tag.rpartition(":")
+    server_context.service_name = server_context.bento_name

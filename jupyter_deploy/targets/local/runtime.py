@@ -18,13 +18,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.system.filesystem import network_kind_of
 from jupyter_deploy.system.home import private_folder
 
-from .settings import LocalSettings
+if TYPE_CHECKING:  # the keeper, which runs as long as a release, needs no pydantic
+    from .settings import LocalSettings
 
 RUN = "run"
 """The folder below the home in which runtime directories lie."""

@@ -19,7 +19,9 @@ no path before their own. A name with ``_`` is no host name, and has no such hos
 Headers. The edge first removes ``x-pair-id``, ``x-rollout-*`` and ``x-envoy-*`` of the client. It then sets
 ``x-pair-id`` to Envoy's unique id, and for a prediction ``x-rollout-role``, ``x-rollout-release``,
 ``x-rollout-endpoint`` and ``x-rollout-record`` (the mode of recording). Feedback gets only ``x-rollout-record``: it is
-no prediction, so it is neither mirrored nor in the ledger. ``x-request-id`` is the client's, or a new one.
+no prediction, so it is neither mirrored nor in the ledger. Predictions have ``x-rollout-salt`` too, and those that
+stable shares with a canary ``x-rollout-canary``: the canary, and its share in force.
+``x-request-id`` is the client's, or a new one.
 A client that sends ``x-sticky-key`` (the id of a user or a session) gets the same release, stable or canary, while
 the shares stay; when the canary grows, keys only move towards it.
 
@@ -92,6 +94,8 @@ class GatewaySettings:
     own_socket
         The unix socket of a listener with the edge's routes, for nbdeploy's own requests: no other user can take it,
         while the port of an Envoy that is away is anybody's. Empty: there is none.
+    salt
+        The secret with which releases hash ``x-sticky-key`` for their records; empty: they do not record it.
     """
 
     port: int
@@ -109,6 +113,7 @@ class GatewaySettings:
     traces: str | None = None
     address: str = "127.0.0.1"
     own_socket: str = ""
+    salt: str = field(default="", repr=False)
 
 
 def document_path(settings: GatewaySettings, kind: str) -> str:
@@ -184,7 +189,7 @@ def edge_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, versio
     routes = [
         route
         for endpoint in running
-        for route in endpoint_routes(endpoint, _predict_seconds(endpoint, settings), f"/{endpoint.name}")
+        for route in endpoint_routes(endpoint, _predict_seconds(endpoint, settings), f"/{endpoint.name}", settings.salt)
     ]
     hosts = list(dict.fromkeys([*LOCAL_HOSTS, *settings.hosts]))
     known = _host(EDGE, hosts, [*routes, parts.refusal("unknown", 404, "unknown endpoint")], settings)
@@ -192,7 +197,7 @@ def edge_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, versio
         _host(
             own_host(one.name),
             [f"{one.name}.{OWN_DOMAIN}"],
-            endpoint_routes(one, _predict_seconds(one, settings), ""),
+            endpoint_routes(one, _predict_seconds(one, settings), "", settings.salt),
             settings,
         )
         for one in running

@@ -74,7 +74,8 @@ def _zygote(sizes: Mapping[str, float], kind: str, *, most: float) -> Iterator[F
 def _processes(here: World) -> dict[str, float]:
     """The PSS in MB of the processes in the runtime directory, and of those that wait for a fork."""
     runtime = Path(json.loads((here.folder / "nbdeploy" / "gateway.json").read_text())["runtime"])
-    sizes = {path.name: _pss(path.read_text().strip()) for path in (runtime / "pids").glob("*@0")}
+    pids = {path.name: path.read_text().strip() for path in (runtime / "pids").glob("*@0")}
+    sizes = {name: _pss(pid) for name, pid in pids.items() if Path(f"/proc/{pid}").exists()}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             words = _command_line(entry)

@@ -28,34 +28,31 @@ rows = torch.zeros(3, 30)
 
 
 def idle() -> Iterator[Figure]:
-    """Endpoints that run and are not called, then endpoints that have stopped."""
-    with world() as here:
-        for number in range(ENDPOINTS):
-            here.deploy(f"trained({number + 1}.0)", f"model-{number}")
-        yield from _memory(here, "sklearn", most=150)
-    with world() as here:
-        here.run(_NET)
-        _deploy_net(here, "net")
-        yield from _zygote(_processes(here), "torch", most=350)
-        tag, url = here.deploy("trained(1.0)", "table", f"resources={{'idle_after': {_IDLE_SECONDS}}}")
-        body = here.body.read_bytes()
-        yield _first_answer(here, "table", url, body, "sklearn", most=1.0)
-        _deploy_net(here, "still", f", resources={{'idle_after': {_IDLE_SECONDS}}}")
-        rows = json.dumps({"instances": [[0.0] * 30]}).encode()
-        yield _first_answer(here, "still", f"{url.rpartition('/')[0]}/still", rows, "torch", most=1.5)
+    """Endpoints that run and are not called, their start after a stop, and endpoints that have stopped."""
     with world() as here:
         tag, _ = here.deploy("trained(1.0)", "model-0")
-        for number in range(1, MANY):
-            _nbdeploy(here, "deploy", tag, "--name", f"model-{number}")
+        _deploy_more(here, tag, 1, ENDPOINTS)
+        yield from _memory(here, "sklearn", most=150)
+        _deploy_more(here, tag, ENDPOINTS, MANY)
         _nbdeploy(here, "down")
         began = time.perf_counter()
         _nbdeploy(here, "reconcile")
         note = "of one small scikit-learn model each; everything was stopped before"
         yield Figure("idle endpoints", f"reconcile of {MANY}", time.perf_counter() - began, "s", most=20, note=note)
+    with world() as here:
+        options = f"resources={{'idle_after': {_IDLE_SECONDS}}}"
+        _, url = here.deploy("trained(1.0)", "table", options)
+        yield _first_answer(here, "table", url, here.body.read_bytes(), "sklearn", most=1.0)
+        here.run(f"{_NET}\njupyter_deploy.deploy(net, name='net', example=rows, {options})")
+        yield from _zygote(_processes(here), "torch", most=350)
+        rows = json.dumps({"instances": [[0.0] * 30]}).encode()
+        yield _first_answer(here, "net", f"{url.rpartition('/')[0]}/net", rows, "torch", most=1.5)
 
 
-def _deploy_net(here: World, name: str, options: str = "") -> None:
-    here.run(f"jupyter_deploy.deploy(net, name={name!r}, example=rows{options})")
+def _deploy_more(here: World, tag: str, first: int, end: int) -> None:
+    """Deploy a snapshot under more names."""
+    for number in range(first, end):
+        here.run(f"jupyter_deploy.deploy({tag!r}, name='model-{number}')")
 
 
 def _memory(here: World, kind: str, *, most: float) -> Iterator[Figure]:
@@ -77,7 +74,8 @@ def _zygote(sizes: Mapping[str, float], kind: str, *, most: float) -> Iterator[F
 def _processes(here: World) -> dict[str, float]:
     """The PSS in MB of the processes in the runtime directory, and of those that wait for a fork."""
     runtime = Path(json.loads((here.folder / "nbdeploy" / "gateway.json").read_text())["runtime"])
-    sizes = {path.name: _pss(path.read_text().strip()) for path in (runtime / "pids").glob("*@0")}
+    pids = {path.name: path.read_text().strip() for path in (runtime / "pids").glob("*@0")}
+    sizes = {name: _pss(pid) for name, pid in pids.items() if Path(f"/proc/{pid}").exists()}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             words = _command_line(entry)

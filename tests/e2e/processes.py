@@ -39,7 +39,16 @@ def processes(home):
         except psutil.Error:
             continue
         ours = wanted in line or runtime in line or any(wanted in value for value in environment.values())
-        words = ("container.py", "serving.hosting.pool", "envoy", "archivist", "supervisord", "keeper")
+        words = (
+            "container.py",
+            "serving.hosting.pool",
+            "zygote.py",
+            "activator",
+            "envoy",
+            "archivist",
+            "supervisord",
+            "keeper",
+        )
         if ours and not zombie and any(word in line for word in words):
             found.append(process)
     return found

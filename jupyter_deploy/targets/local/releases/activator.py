@@ -27,7 +27,9 @@ from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.serving.hosting import activation, unix_socket
 from jupyter_deploy.serving.hosting.exit_reasons import TERMINATION_LOG
 from jupyter_deploy.system.home import write_atomic
+from jupyter_deploy.targets.local import unix
 from jupyter_deploy.targets.local.runtime import Runtime, read_json
+from jupyter_deploy.targets.local.supervisor import launch
 from jupyter_deploy.targets.local.supervisor.supervisord import Supervisor
 
 from . import activator_answers as answers
@@ -110,6 +112,7 @@ class Activator:
             unix_socket.open_socket(release.listener, release.path)
         release.listener.setblocking(False)
         release.starts = 0
+        write_atomic(idle_file(self._runtime, release.program), "")
         self._selector.register(release.listener, selectors.EVENT_READ, release)
 
     def _accept(self, release: _Release) -> None:
@@ -141,6 +144,7 @@ class Activator:
         release.starts += 1
         if release.starts == 1 and release.listener is not None:
             self._selector.unregister(release.listener)
+        write_atomic(idle_file(self._runtime, release.program), launch.START)
         with suppress(TargetError):  # the next look tries again, or reports that it does not run
             self._supervisor.start(release.program)
 
@@ -154,6 +158,8 @@ class Activator:
             states = (programs or {}).get(release.program, ())
             if not any(state.alive for state in states):
                 self._fail(release)
+            elif release.listener is None and unix.is_ready(release.path, _LOOK_SECONDS):
+                self._drop(release)  # it took the socket from a former activator, and runs
 
     def _fail(self, release: _Release) -> None:
         """Start a release that was killed once more; else answer its clients with the reason."""
@@ -225,7 +231,6 @@ class Activator:
         for plan in (self._runtime.path / "programs").glob("*@0.json"):
             if read_json(plan).get("ready") == path and listeners:
                 release = _Release(plan.name.partition("@")[0], path, listeners[0])
-                write_atomic(idle_file(self._runtime, release.program), "")
                 self._releases[path] = release
                 self._idle(release)
                 return True

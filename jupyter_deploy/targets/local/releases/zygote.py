@@ -18,6 +18,7 @@ It uses only the standard library, and files of this package by path, since it r
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import importlib.util
@@ -123,6 +124,7 @@ def _run(plan: dict[str, Any]) -> int:
     os.chdir(plan["folder"])
     os.environ.clear()
     os.environ.update(plan["environment"])
+    _show(" ".join(plan["command"]))
     _, _, program, *arguments = plan["command"]
     sys.argv = [program, *arguments]
     forking = importlib.import_module("serving.hosting.forking")
@@ -132,6 +134,20 @@ def _run(plan: dict[str, Any]) -> int:
     forking.reseed()
     code: int = importlib.import_module("serving.hosting.run").main(arguments, forked=True)
     return code
+
+
+def _show(title: str) -> None:
+    """Let ``ps`` show the command line of this process's plan, in place of the zygote's.
+
+    The kernel shows a text that fills the memory of the arguments and goes on in that of the variables, which nothing
+    refers to after ``os.environ`` was set anew.
+    """
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    start, end, following, last = map(int, fields[45:49])  # fields 48 to 51 of proc(5), counted from the third
+    if start and end == following:
+        text = title.encode().ljust(end - start)[: last - start - 1]
+        ctypes.memset(start, 0, last - start)
+        ctypes.memmove(start, text, len(text))
 
 
 def _by_path(path: Path) -> ModuleType:

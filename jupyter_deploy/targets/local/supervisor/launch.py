@@ -44,6 +44,9 @@ GIVEN_UP = 213
 IDLE = 214
 """The exit code of a process that the activator starts again."""
 
+START = "start"
+"""The content of the file ``.idle`` while the activator starts the process."""
+
 
 def main(path: Path) -> None:
     """Become the process that the plan at ``path`` describes (see ``supervisord._plan``)."""
@@ -52,6 +55,8 @@ def main(path: Path) -> None:
     adoption = _Adoption(plan)
     hold = adoption.wait()
     idle = path.with_suffix(".idle")
+    if idle.exists() and idle.read_text() != START:  # a new supervisor starts all its programs
+        sys.exit(IDLE)
     if not idle.exists():  # else the socket is the activator's, which counts the starts
         _count(Path(plan["ready"]), path.with_suffix(".starts"), plan["retries"])
     if (plan["zygote"] and _fork(plan, path, hold, log)) or (plan["idles"] and os.fork()):

@@ -14,12 +14,15 @@ FEWEST_ROWS = 50
 def tail_warning(metric: Metric) -> str:
     """Return a warning if the largest 1 % of a mean's or RMSE's rows carry over 30 % of the sum; else empty.
 
-    The bootstrap's interval of such a metric is too narrow: the next sample may hold a larger row, or none.
+    The bootstrap's interval of such a metric is too narrow: the next sample may hold a larger row, or none. Of few rows
+    of an RMSE nothing shows that, so that they are warned of anyway.
     """
     import numpy as np  # only the judge needs it
 
-    if metric.statistic not in ("mean", "rms") or metric.rows is None or len(metric.rows) < FEWEST_ROWS:
+    if metric.statistic not in ("mean", "rms") or metric.rows is None:
         return ""
+    if len(metric.rows) < FEWEST_ROWS:
+        return f"{len(metric.rows)} rows are few for an RMSE" if metric.statistic == "rms" else ""
     rows = np.asarray(metric.rows)
     if metric.statistic == "mean" and set(np.unique(rows[:1000])) <= {0.0, 1.0} and np.isin(rows, (0.0, 1.0)).all():
         return ""
@@ -30,6 +33,4 @@ def tail_warning(metric: Metric) -> str:
     if not 0 < total < np.inf or largest <= SHARE * total:
         return ""
     of = "squares" if metric.statistic == "rms" else "rows"
-    return f"heavy tail: the largest 1 % of the {of} carry {largest / total:.0%} of the sum".replace("%", " %").replace(
-        "  ", " "
-    )
+    return f"heavy tail: the largest 1 % of the {of} carry {100 * largest / total:.0f} % of the sum"

@@ -2,7 +2,7 @@ import type { DeployRequest, KernelReport, ModelCandidate, NotebookContextView }
 
 export type DeployRole = 'stable' | 'shadow' | 'canary';
 
-export const RESOURCES = ['workers', 'cpu', 'memory', 'threads', 'gpu'] as const;
+export const RESOURCES = ['workers', 'cpu', 'memory', 'threads', 'gpu', 'idle_after'] as const;
 export type ResourceName = (typeof RESOURCES)[number];
 export type ResourceValues = Record<ResourceName, string>;
 
@@ -55,7 +55,7 @@ export const emptyValues: DeployValues = {
   record: '',
   sample: '',
   redact: '',
-  resources: { workers: '', cpu: '', memory: '', threads: '', gpu: '' }
+  resources: { workers: '', cpu: '', memory: '', threads: '', gpu: '', idle_after: '' }
 };
 
 /** The percentage of a role; stable gets the rest. */

@@ -801,7 +801,7 @@ export interface DeployRequest {
       }
     | string[];
   /**
-   * NAME=VALUE (repeatable) of cpu, memory, gpu, workers and threads, such as workers=4 or memory=512MB; any: no limit (default: those of nbdeploy.yaml, else those of the endpoint's stable release).
+   * NAME=VALUE (repeatable) of cpu, memory, gpu, workers, threads and idle_after, such as workers=4 or memory=512MB; any: no limit (default: those of nbdeploy.yaml, else of the endpoint's stable release).
    */
   resources?: {
     [k: string]: number | string | null;
@@ -1366,6 +1366,27 @@ export interface SourceChange {
  */
 export interface DownRequest {}
 /**
+ * A chart for a front end without a renderer of its own.
+ */
+export interface DrawingRequest {
+  /**
+   * A Vega-Lite specification with its width.
+   */
+  spec: {
+    [k: string]: unknown;
+  };
+  /**
+   * Draw for a dark background.
+   */
+  dark?: boolean;
+}
+/**
+ * A chart as SVG, without scripts.
+ */
+export interface DrawingView {
+  svg: string;
+}
+/**
  * A name that clients call.
  *
  * ``revision`` grows by one with every change. ``idle_since`` has the revision at which a release lost its last
@@ -1471,13 +1492,17 @@ export interface Resources {
    */
   gpu: string | null;
   /**
-   * Processes, which share the loaded model's memory (default: 1).
+   * Processes, which share the loaded model's memory (default: 1); 1-8: as many as the load needs.
    */
-  workers: number | null;
+  workers: number | string | null;
   /**
    * Threads of a worker's numerical libraries (default: cpu / workers).
    */
   threads: number | null;
+  /**
+   * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
+   */
+  idle_after: number | null;
 }
 /**
  * The roles of releases: one stable release, at most one canary, any number of shadows.
@@ -1619,13 +1644,17 @@ export interface Resources1 {
    */
   gpu: string | null;
   /**
-   * Processes, which share the loaded model's memory (default: 1).
+   * Processes, which share the loaded model's memory (default: 1); 1-8: as many as the load needs.
    */
-  workers: number | null;
+  workers: number | string | null;
   /**
    * Threads of a worker's numerical libraries (default: cpu / workers).
    */
   threads: number | null;
+  /**
+   * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
+   */
+  idle_after: number | null;
 }
 /**
  * One endpoint, its desired and its observed state; ``url``: the address for clients, ``words``: its state.
@@ -2344,13 +2373,17 @@ export interface Resources2 {
    */
   gpu: string | null;
   /**
-   * Processes, which share the loaded model's memory (default: 1).
+   * Processes, which share the loaded model's memory (default: 1); 1-8: as many as the load needs.
    */
-  workers: number | null;
+  workers: number | string | null;
   /**
    * Threads of a worker's numerical libraries (default: cpu / workers).
    */
   threads: number | null;
+  /**
+   * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
+   */
+  idle_after: number | null;
 }
 /**
  * Call the endpoint through its gateway.
@@ -2795,13 +2828,17 @@ export interface Resources3 {
    */
   gpu: string | null;
   /**
-   * Processes, which share the loaded model's memory (default: 1).
+   * Processes, which share the loaded model's memory (default: 1); 1-8: as many as the load needs.
    */
-  workers: number | null;
+  workers: number | string | null;
   /**
    * Threads of a worker's numerical libraries (default: cpu / workers).
    */
   threads: number | null;
+  /**
+   * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
+   */
+  idle_after: number | null;
 }
 /**
  * A verb's result as a page.
@@ -3363,6 +3400,7 @@ export interface Views {
   live: { request: LiveRequest; document: LiveView };
   records: { request: RecordsRequest; document: RecordsView };
   record: { request: RecordRequest; document: RecordView };
+  drawing: { request: DrawingRequest; document: DrawingView };
   result_page: { request: ResultPageRequest; document: ResultPageView };
   notebook_context: { request: NotebookContextRequest; document: NotebookContextView };
 }

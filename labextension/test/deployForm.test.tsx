@@ -52,7 +52,14 @@ describe('the fields', () => {
   it('resources show the defaults, and are sent as typed', async () => {
     const world = new World();
     world.around = context({
-      resources: { cpu: null, memory: 512e6, gpu: null, workers: 2, threads: null }
+      resources: {
+        cpu: null,
+        memory: 512e6,
+        gpu: null,
+        workers: 2,
+        threads: null,
+        idle_after: null
+      }
     });
     world.problems = [problemIn('resources', 'memory cannot be 12 parsecs')];
     const { user } = await open(world);

@@ -8,6 +8,7 @@ import { type Mock, vi } from 'vitest';
 import type { ChangeWorld } from '../src/changes';
 import { EndpointModel } from '../src/endpoint';
 import type { EndpointView, Job, Preview, ReleaseCard } from '../src/generated';
+import { labRenderer } from '../src/labRenderer';
 import { problemError } from '../src/request';
 import { type Services, ServicesProvider } from '../src/widgets/ui/services';
 
@@ -136,7 +137,7 @@ export function services(given: Partial<Services> = {}): Services {
     Promise.reject(new Error(`asked for ${what}`));
   return {
     trans: nullTranslator.load('nbdeploy'),
-    rendermime,
+    renderer: labRenderer(rendermime),
     view: unasked('a view'),
     call: unasked('a verb'),
     job: unasked('a job'),

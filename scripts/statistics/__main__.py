@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import canary, clusters, duration, ground_truth, independent
+from . import canary, clusters, duration, gates, ground_truth, independent, ramps
 from .table import markdown, replace_table
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
@@ -18,6 +18,8 @@ TOPICS = {
     "canary": canary.rows,
     "ground_truth": ground_truth.rows,
     "duration": duration.rows,
+    "gates": gates.rows,
+    "ramps": ramps.rows,
 }
 """Name of the markers in the page -> function that returns the rows."""
 

@@ -1,6 +1,11 @@
 """Overload: refused clients get an answer at once, health is answered, and no request is lost."""
 
 import asyncio
+import io
+import json
+from http.client import HTTPResponse
+from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -24,32 +29,43 @@ def url(home, tmp_path):
     home.down()
 
 
+async def ask(url, n):
+    """Post a number on a connection of its own: the status, the headers, the document.
+
+    By hand, since a client of httpx takes ten times as much of the processor that the release needs.
+    """
+    place, body = urlsplit(url), json.dumps({"instances": [n]})
+    reader, writer = await asyncio.open_connection(place.hostname, place.port)
+    head = f"POST {place.path}/predict HTTP/1.1\r\nhost: {place.netloc}\r\nconnection: close\r\n"
+    writer.write(f"{head}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode())
+    received = io.BytesIO(await reader.read())
+    writer.close()
+    answer = HTTPResponse(SimpleNamespace(makefile=lambda *_: received))
+    answer.begin()
+    return answer.status, answer.headers, json.loads(answer.read())
+
+
 def test_an_overload_gets_answers_or_retry_after_and_health_stays_reachable(url, home):
     async def crowd():
-        limits = httpx.Limits(max_connections=None)
-        async with httpx.AsyncClient(limits=limits, timeout=120) as client:
-            posts = [
-                asyncio.create_task(client.post(f"{url}/predict", json={"instances": [n]})) for n in range(CLIENTS)
-            ]
-            await asyncio.wait(posts, return_when=asyncio.FIRST_COMPLETED)
-            healthy = await asyncio.to_thread(httpx.get, f"{url}/livez", timeout=60)
-            left = sum(not post.done() for post in posts)
-            answers = await asyncio.gather(*posts)
-            return answers, healthy, left, await client.post(f"{url}/predict", json={"instances": [1]})
+        posts = [asyncio.create_task(ask(url, n)) for n in range(CLIENTS)]
+        await asyncio.wait(posts, return_when=asyncio.FIRST_COMPLETED)
+        healthy = await asyncio.to_thread(httpx.get, f"{url}/livez", timeout=60)
+        left = sum(not post.done() for post in posts)
+        return await asyncio.gather(*posts), healthy, left, await ask(url, 1)
 
     answers, healthy, left, after = asyncio.run(crowd())
     assert healthy.status_code == 200
     assert left, "health was answered after the crowd had gone"
-    assert {answer.status_code for answer in answers} <= {200, 503}
-    for n, answer in enumerate(answers):
-        assert answer.headers["x-request-id"]
-        if answer.status_code == 200:
-            assert answer.json()["predictions"] == [2 * n]
+    assert {status for status, *_ in answers} <= {200, 503}
+    for n, (status, headers, document) in enumerate(answers):
+        assert headers["x-request-id"]
+        if status == 200:
+            assert document["predictions"] == [2 * n]
         else:
-            assert answer.headers["retry-after"]
-            assert answer.headers["content-type"] == "application/problem+json"
-    assert after.json() == {"predictions": [2]}
-    answered = sum(answer.status_code == 200 for answer in answers) + 1
+            assert headers["retry-after"]
+            assert headers["content-type"] == "application/problem+json"
+    assert after[2] == {"predictions": [2]}
+    answered = sum(status == 200 for status, *_ in answers) + 1
     assert answered > CLIENTS / 2
     logs = home.json("logs", "slow", "--limit", "5000")
     assert sum(record["status"] == 200 for record in logs if record["role"] == "stable") == answered

@@ -90,6 +90,12 @@ def test_large_requests_and_answers_are_recorded_in_columns_and_small_ones_in_ro
     assert isinstance(predictions_of(ARRAY[:3], 3).recorded, Raw)
 
 
+def test_masked_numbers_are_not_recorded():
+    masked = np.ma.masked_equal(ARRAY, 7)
+    recorded = predictions_of(masked, len(masked)).recorded
+    assert (again(recorded) if isinstance(recorded, ColumnTable) else rows(recorded))[1] == [4, 5, 6, None]
+
+
 def test_redacted_columns_are_left_out_of_a_table():
     expected = [{"age": row["age"], "member": row["member"]} for row in ROWS]
     assert rows(drop_columns(PEOPLE, ["city"])) == expected

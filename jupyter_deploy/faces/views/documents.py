@@ -27,6 +27,12 @@ class ResultPageView(Value):
     html: str
 
 
+class DrawingView(Value):
+    """A chart as SVG, without scripts."""
+
+    svg: str
+
+
 class EndpointRow(Value):
     """One endpoint in the list.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..values.column_table import LARGE, ColumnTable
 from .json_answers import numbers_of, strict_json
 from .parsed_request import Raw
@@ -49,6 +51,7 @@ def predictions_of(answer: Any, rows: int) -> Predictions:
     """
     if getattr(answer, "nbytes", 0) >= LARGE:
         array = numbers_of(answer)
-        if array is not None and array.size >= LARGE and len(array) == rows:
+        # Of a subclass, such as a masked array, the numbers are not the whole answer.
+        if type(array) is np.ndarray and array.size >= LARGE and len(array) == rows:
             return Predictions(None, ColumnTable(array))
     return Predictions(strict_json(answer, rows))

@@ -4,6 +4,7 @@ import {
   type JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
+import { PageConfig } from '@jupyterlab/coreutils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
@@ -13,6 +14,7 @@ import type { DeployRequest, Job, PublishRequest, ResultPageView, Verb } from '.
 import { deployIcon } from '../icons';
 import { IJobActions, type JobActions } from '../jobActions';
 import type { Started } from '../jobs';
+import { labRenderer } from '../labRenderer';
 import { LazyPanel } from '../lazy';
 import { Notices } from '../notices';
 import { openReport } from '../report';
@@ -96,7 +98,8 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
         return (await requestAPI<ResultPageView>(nbdeploy.transport, 'views/result_page', options))
           .value;
       },
-      rendermime,
+      renderer: labRenderer(rendermime),
+      logInUrl: PageConfig.getBaseUrl(),
       listImages: () => void app.commands.execute(commandOf('images')),
       show: showJob
     };
@@ -126,10 +129,15 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
         const tab = new MainAreaWidget({ content });
         tab.id = tabId(id);
         tab.title.label = jobs.get(id)?.title ?? trans.__('Job');
+        const onJob = (_: unknown, job: Job): void => {
+          if (job.id === id) tab.title.label = job.title; // after a reload the job is known later
+        };
+        jobs.changed.connect(onJob);
         tab.title.icon = deployIcon;
         tab.title.closable = true;
         void tabs.add(tab);
         tab.disposed.connect(() => {
+          jobs.changed.disconnect(onJob);
           notices.follow(id);
         });
         app.shell.add(tab, 'main');

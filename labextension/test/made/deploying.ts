@@ -54,7 +54,14 @@ export function context(given: Partial<NotebookContextView> = {}): NotebookConte
     notebooks: [],
     gates: [],
     asked: [],
-    resources: { cpu: null, memory: null, gpu: null, workers: null, threads: null },
+    resources: {
+      cpu: null,
+      memory: null,
+      gpu: null,
+      workers: null,
+      threads: null,
+      idle_after: null
+    },
     last: null,
     ...given
   };

@@ -1,3 +1,4 @@
+import { PageConfig } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
@@ -83,7 +84,7 @@ export function DeployForm(props: DeployFormProps): React.ReactElement {
           {state.refusal ? (
             <p role="alert" className="nbdeploy-wrong">
               {state.refusal.message} {state.refusal.remedy}{' '}
-              {state.refusal.logIn ? <LogIn trans={trans} /> : null}
+              {state.refusal.logIn ? <LogIn url={PageConfig.getBaseUrl()} trans={trans} /> : null}
             </p>
           ) : null}
           <p id="nbdeploy-why" role="status">

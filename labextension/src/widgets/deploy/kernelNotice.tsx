@@ -1,3 +1,4 @@
+import { PageConfig } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
@@ -65,7 +66,7 @@ export function KernelNotice(props: KernelNoticeProps): React.ReactElement | nul
         {problem.remedy ? <p>{problem.remedy}</p> : null}
         {cell ? <pre>{cell}</pre> : null}
         <div className="nbdeploy-buttons">
-          {problem.logIn ? <LogIn trans={trans} /> : null}
+          {problem.logIn ? <LogIn url={PageConfig.getBaseUrl()} trans={trans} /> : null}
           {cell ? (
             <Button
               words={trans.__('Insert cell')}

@@ -25,12 +25,15 @@ export function ResourceFields({
     cpu: trans.__('processors'),
     memory: trans.__('memory'),
     threads: trans.__('threads per worker'),
-    gpu: trans.__('GPU')
+    gpu: trans.__('GPU'),
+    idle_after: trans.__('idle time until its workers stop')
   };
   return (
     <FieldGroup
       label={trans.__('Resources')}
-      help={trans.__('Enforced limits, such as 4 workers, 512MB or 2GiB; ‘any’ means no limit.')}
+      help={trans.__(
+        'Enforced limits, such as 4 workers (1-8: as many as the load needs), 512MB or 30m; ‘any’ means no limit.'
+      )}
       problems={problems}
     >
       <div className="nbdeploy-resources">
@@ -59,6 +62,9 @@ export function ResourceFields({
 
 function defaultText(name: ResourceName, defaults: Resources, trans: TranslationBundle): string {
   const value = defaults[name];
-  if (value === null) return name === 'workers' ? '1' : trans.__('any');
+  if (value === null) {
+    return name === 'workers' ? '1' : name === 'idle_after' ? trans.__('never') : trans.__('any');
+  }
+  if (name === 'idle_after') return `${String(value)}s`;
   return name === 'memory' ? `${String(Math.round(Number(value) / 1e6))}MB` : String(value);
 }

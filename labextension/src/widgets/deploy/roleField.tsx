@@ -3,8 +3,8 @@ import * as React from 'react';
 
 import type { DeployRole } from '../../deployValues';
 import type { FieldProblem } from '../../generated';
-import { roleIcons } from '../../roleIcons';
 import { FieldGroup, Problems } from '../ui/field';
+import { Icon } from '../ui/icon';
 
 export interface RoleFieldProps {
   role: DeployRole;
@@ -40,7 +40,6 @@ export function RoleField(props: RoleFieldProps): React.ReactElement {
       <div className="nbdeploy-roles">
         <div role="radiogroup" aria-label={trans.__('Role')} className="nbdeploy-segments">
           {(['stable', 'shadow', 'canary'] as const).map(one => {
-            const Icon = roleIcons[one];
             const impossible = first && one !== 'stable';
             return (
               <label
@@ -57,7 +56,7 @@ export function RoleField(props: RoleFieldProps): React.ReactElement {
                     change(one);
                   }}
                 />
-                <Icon.react tag="span" elementSize="normal" />
+                <Icon name={one} />
                 {words[one]}
               </label>
             );

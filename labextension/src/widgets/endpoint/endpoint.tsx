@@ -22,8 +22,10 @@ interface Props {
   readonly model: EndpointModel;
   readonly tab: Section;
   readonly onTab: (tab: Section) => void;
-  /** In the main area: the button that opens the main area is hidden. */
+  /** Not in a sidebar. */
   readonly wide?: boolean;
+  /** Shown above the sections, such as a form of the host. */
+  readonly inserted?: React.ReactNode;
   /** The action to offer if the endpoint is gone. */
   readonly onGone?: () => void;
 }
@@ -55,13 +57,13 @@ export function Endpoint(props: Props): React.JSX.Element {
       {state.problem && (
         <Notice problem={state.problem} before={trans.__('The data below may be out of date: ')} />
       )}
-      <Shown {...props} view={state.view} />
+      <Shown {...props} view={state.view} stale={state.problem !== null} />
     </>
   );
 }
 
-function Shown(props: Props & { view: EndpointView }): React.JSX.Element {
-  const { model, view, tab, onTab, wide = false } = props;
+function Shown(props: Props & { view: EndpointView; stale: boolean }): React.JSX.Element {
+  const { model, view, tab, onTab, wide = false, inserted } = props;
   const { trans, openTab } = useServices();
   const now = useNow();
   const { pending, givenUp, propose } = useChanges(model, view);
@@ -89,9 +91,10 @@ function Shown(props: Props & { view: EndpointView }): React.JSX.Element {
       aria-label={trans.__('Endpoint %1', view.name)}
       data-wide={wide}
     >
-      <Header view={view} propose={propose} />
+      <Header view={view} stale={props.stale} propose={propose} />
       {view.running && <Traffic cards={view.cards} />}
       {pending && <ChangePreview pending={pending} changes={model.changes} now={now} />}
+      {inserted}
       <Tabs
         tabs={tabs}
         shown={tab}
@@ -101,7 +104,8 @@ function Shown(props: Props & { view: EndpointView }): React.JSX.Element {
           onTab(name);
         }}
         end={
-          !wide && (
+          !wide &&
+          openTab && (
             <Button
               look="quiet"
               className="nbd-wider"
@@ -125,6 +129,7 @@ function Shown(props: Props & { view: EndpointView }): React.JSX.Element {
                 endpoint={view.name}
                 now={now}
                 running={view.running}
+                stale={props.stale}
                 busy={pending?.phase === 'working' && mentions(pending.fields, card.tag)}
                 givenUp={givenUp}
                 propose={propose}
@@ -238,14 +243,21 @@ function focusBack(from: { element: HTMLElement; label: string | null } | null):
   });
 }
 
-function Header(props: { view: EndpointView; propose: ProposeChange }): React.JSX.Element {
-  const { view, propose } = props;
+function Header(props: {
+  view: EndpointView;
+  stale: boolean;
+  propose: ProposeChange;
+}): React.JSX.Element {
+  const { view, stale, propose } = props;
   const { trans } = useServices();
   return (
     <header className="nbd-Header">
       <div className="nbd-Header-title">
         <h2 title={view.name}>{view.name}</h2>
-        <Health healthy={view.running ? view.healthy : null} words={view.words} />
+        <Health
+          healthy={view.running && !stale ? view.healthy : null}
+          words={stale ? trans.__('last known: %1', view.words) : view.words}
+        />
       </div>
       <div className="nbd-Header-url">
         <code title={view.url}>{view.url}</code>

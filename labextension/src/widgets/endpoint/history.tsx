@@ -155,7 +155,7 @@ function Compare(props: {
 /** A job computes the difference; the page is the same on every face. */
 function Difference(props: { pair: Models }): React.JSX.Element {
   const { a, b } = props.pair;
-  const { trans, rendermime, job, view } = useServices();
+  const { trans, renderer, job, view } = useServices();
   const box = React.useRef<HTMLDivElement>(null);
   const loaded = useLoaded<ResultPageView | Problem>(`${a} ${b}`, async signal => {
     const ended = await job('diff', { a, b });
@@ -184,7 +184,7 @@ function Difference(props: { pair: Models }): React.JSX.Element {
           <Button onClick={loaded.reload}>{trans.__('Refresh')}</Button>
         </Notice>
       )}
-      {value && 'html' in value && <ResultPage page={value} rendermime={rendermime} />}
+      {value && 'html' in value && <ResultPage page={value} renderer={renderer} />}
     </div>
   );
 }

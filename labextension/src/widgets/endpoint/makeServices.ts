@@ -5,18 +5,13 @@ import type { IDisposable } from '@lumino/disposable';
 
 import { copyText } from '../../clipboard';
 import { CommandIDs, commandOf } from '../../commands';
-import { EndpointModel } from '../../endpoint';
 import { EndpointModels } from '../../endpoints';
-import { exact } from '../../exact';
-import type { EndpointView, Job, Preview, Verb } from '../../generated';
+import { labRenderer } from '../../labRenderer';
 import { withinServer } from '../../paths';
 import { openReport } from '../../report';
-import { requestAPI } from '../../request';
-import type { INbdeploy } from '../../tokens';
+import { widgetRequests } from '../../widgetRequests';
 import type { Services } from '../ui/services';
 import type { Lab } from './deployments';
-
-type RequestBody = Readonly<Record<string, unknown>>;
 
 /** The services of one view, until it is disposed. */
 export function makeServices({
@@ -28,35 +23,15 @@ export function makeServices({
   const { trans, jobs, transport } = nbdeploy;
   if (rendermime === null) throw new Error('JupyterLab has no renderer of results');
 
-  const view = async <T>(name: string, request: RequestBody, signal?: AbortSignal): Promise<T> => {
-    const json = name === 'form' ? { json: exact } : {}; // it contains users' data as values, the others as texts
-    const options = { method: 'POST' as const, body: request, ...json, ...(signal && { signal }) };
-    return (await requestAPI<T>(transport, `views/${name}`, options)).value;
-  };
-  const run = async (verb: Verb, request: RequestBody, revision?: number): Promise<Job> => {
-    const started = await jobs.start(verb, request, revision);
-    if (!('job' in started)) throw new Error(`the verb ${verb} has no job`);
-    return started.job;
-  };
-
-  const models = new EndpointModels(nbdeploy.stream, name =>
-    endpointModel(nbdeploy, name, view, run)
-  );
+  const { view, call, job, endpointModel } = widgetRequests(transport, jobs);
+  const models = new EndpointModels(nbdeploy.stream, name => endpointModel(name));
 
   return {
     trans,
-    rendermime,
+    renderer: labRenderer(rendermime),
     view,
-    call: async <T>(verb: string, request: RequestBody, signal?: AbortSignal) => {
-      const options = {
-        method: 'POST' as const,
-        body: request,
-        json: exact,
-        ...(signal && { signal })
-      };
-      return (await requestAPI<T>(transport, verb, options)).value;
-    },
-    job: async (verb, request) => jobs.ended((await run(verb as Verb, request)).id),
+    call,
+    job,
     endpoint: name => models.get(name),
     deploy: () => void app.commands.execute(CommandIDs.deploy),
     publish: (name, release) => void app.commands.execute(commandOf('publish'), { name, release }),
@@ -92,30 +67,6 @@ export function makeServices({
       models.dispose();
     }
   };
-}
-
-function endpointModel(
-  { jobs }: INbdeploy,
-  name: string,
-  view: Services['view'],
-  run: (verb: Verb, request: RequestBody, revision?: number) => Promise<Job>
-): EndpointModel {
-  return new EndpointModel(name, async () => view<EndpointView>('endpoint', { name }), {
-    preview: async (verb, fields, revision) =>
-      view<Preview>('preview', { name, verb, given: fields, if_revision: revision }),
-    run: async (verb, fields, revision, step) => {
-      const job = await run(verb, { name, ...fields }, revision);
-      const onJob = (_: unknown, changed: Job): void => {
-        if (changed.id === job.id && changed.step) step(changed.step);
-      };
-      jobs.changed.connect(onJob);
-      try {
-        return await jobs.ended(job.id);
-      } finally {
-        jobs.changed.disconnect(onJob);
-      }
-    }
-  });
 }
 
 /** Announces a text to screen readers: one live region for the page. */

@@ -17,6 +17,8 @@ interface Props {
   readonly now: number;
   /** The endpoint runs, so counts and shares have a meaning. */
   readonly running: boolean;
+  /** The server does not answer: the health is the last known one. */
+  readonly stale: boolean;
   /** A change of this release is in progress. */
   readonly busy: boolean;
   /** Increases when typed values are discarded. */
@@ -94,8 +96,8 @@ export function ReleaseCard(props: Props): React.JSX.Element {
         </details>
       )}
       <Health
-        healthy={card.role === 'idle' && !card.health ? null : card.healthy}
-        words={card.health}
+        healthy={props.stale || (card.role === 'idle' && !card.health) ? null : card.healthy}
+        words={props.stale && card.health ? trans.__('last known: %1', card.health) : card.health}
       />
       {card.counts && <Counts card={card} showRefusals={props.showRefusals} />}
       <Published card={card} />
@@ -172,6 +174,7 @@ function Origin(props: { card: Card }): React.JSX.Element | null {
   const [elsewhere, setElsewhere] = React.useState(false);
   if (!card.variable && !card.notebook) return null;
   const open = async (): Promise<void> => {
+    if (!openNotebook) return;
     const found = await openNotebook(card.path);
     setElsewhere(!found);
     if (!found) say(trans.__('%1 is not in the folder that this server shows.', card.path));
@@ -180,7 +183,8 @@ function Origin(props: { card: Card }): React.JSX.Element | null {
     <p className="nbd-Card-origin">
       {card.variable && <code>{card.variable}</code>}
       {card.variable && card.notebook && <span className="nbd-faint"> {trans.__('in')} </span>}
-      {card.notebook && (
+      {card.notebook && !openNotebook && <span title={card.path}>{card.notebook}</span>}
+      {card.notebook && openNotebook && (
         <button type="button" className="nbd-link" title={card.path} onClick={() => void open()}>
           {card.notebook}
         </button>

@@ -1,4 +1,5 @@
 /** The Deployments sidebar: the list of endpoints, or the opened one, and the jobs below. */
+import { PageConfig } from '@jupyterlab/coreutils';
 import * as React from 'react';
 
 import type { EndpointRow } from '../../generated';
@@ -69,13 +70,15 @@ export function Sidebar(props: Props): React.JSX.Element {
             </span>
           </nav>
         )}
-        <Button
-          look="primary"
-          onClick={deploy}
-          title={trans.__('Deploy a model of the current notebook')}
-        >
-          {trans.__('Deploy…')}
-        </Button>
+        {deploy && (
+          <Button
+            look="primary"
+            onClick={deploy}
+            title={trans.__('Deploy a model of the current notebook')}
+          >
+            {trans.__('Deploy…')}
+          </Button>
+        )}
       </div>
       <div className="nbd-Body">
         {opened === null ? (
@@ -92,6 +95,7 @@ export function Sidebar(props: Props): React.JSX.Element {
               <EndpointList
                 endpoints={state.endpoints}
                 home={state.home}
+                stale={state.problem !== null}
                 filter={filter}
                 onFilter={setFilter}
                 onOpen={onOpen}
@@ -127,7 +131,7 @@ function Banner(props: { state: SidebarState }): React.JSX.Element | null {
             'Your session on the Jupyter server has expired. Log in again in another tab: this page then continues. Endpoints keep running meanwhile.'
           )}
         </span>
-        <LogIn trans={trans} />
+        <LogIn url={PageConfig.getBaseUrl()} trans={trans} />
       </div>
     );
   }

@@ -5,12 +5,12 @@ import type { Deployment, Finding, Job, Problem, Published as Publication } from
 import type { JobActions } from '../../jobActions';
 import { isGateRefusal } from '../../problem';
 import { type FieldError, toProblemError } from '../../request';
-import { roleIcons } from '../../roleIcons';
 import { percent, roleName, short } from '../../words';
 import { Findings } from '../deploy/findings';
 import { CopyButton } from '../ui/copyButton';
-import { sentence } from '../ui/field';
+import { advice, sentence } from '../ui/field';
 import { useLoaded } from '../ui/hooks';
+import { Icon } from '../ui/icon';
 import { ResultPage } from '../ui/resultPage';
 import { Scrolled } from '../ui/scrolled';
 import { Published } from './published';
@@ -35,7 +35,7 @@ export function JobEnd({ job, actions, trans }: JobEndProps): React.ReactElement
         <div className="nbdeploy-end" data-state="cancelled">
           <p>
             {job.problem
-              ? `${sentence(job.problem.detail)} ${sentence(job.problem.remedy)}`
+              ? `${sentence(job.problem.detail)} ${advice(job.problem.remedy)}`
               : job.endpoint
                 ? trans.__(
                     'Cancelled. Incomplete results are removed; open %1 for the present state.',
@@ -96,7 +96,7 @@ function Outcome({ job, actions, trans }: JobEndProps): React.ReactElement {
 /** The page of its result. */
 function OtherResult({ job, actions, trans }: JobEndProps): React.ReactElement {
   const { value, error } = useLoaded(job.id, async signal => actions.resultPage(job, signal));
-  if (value) return <ResultPage page={value} rendermime={actions.rendermime} />;
+  if (value) return <ResultPage page={value} renderer={actions.renderer} />;
   return (
     <p>
       {error === null
@@ -113,7 +113,6 @@ function Deployed({
   deployment: Deployment;
   trans: TranslationBundle;
 }): React.ReactElement {
-  const Icon = roleIcons[deployment.role];
   const url = `${deployment.public_url ?? deployment.url}/predict`;
   const share =
     deployment.role === 'stable' && deployment.percent === 100 ? '' : percent(deployment.percent);
@@ -121,7 +120,7 @@ function Deployed({
   return (
     <>
       <p className="nbdeploy-did">
-        <Icon.react tag="span" elementSize="normal" />
+        <Icon name={deployment.role} />
         <span>
           {deployment.changed ? null : <>{trans.__('Unchanged:')} </>}
           <code title={deployment.release}>{short(deployment.release)}</code> {trans.__('is')}{' '}
@@ -171,7 +170,7 @@ function Failed({
   return (
     <div className="nbdeploy-end" data-state="failed">
       <p className="nbdeploy-wrong">{sentence(problem.detail || problem.title)}</p>
-      {problem.remedy && !hasButton ? <p>{sentence(problem.remedy)}</p> : null}
+      {problem.remedy && !hasButton ? <p>{advice(problem.remedy)}</p> : null}
       {findings.length ? (
         <Findings findings={findings} trans={trans} openCell={actions.cellOpener(job)} />
       ) : null}

@@ -1,10 +1,10 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { checkIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Job } from '../../generated';
 import { hasEnded } from '../../jobs';
 import type { Step } from '../../progress';
+import { Icon } from '../ui/icon';
 
 export interface JobStepsProps {
   job: Job;
@@ -54,7 +54,7 @@ export function JobSteps({ job, steps, trans }: JobStepsProps): React.ReactEleme
 function StepMark({ state }: { state: string }): React.ReactElement {
   return (
     <span className="nbdeploy-mark" data-state={state} aria-hidden="true">
-      {state === 'done' ? <checkIcon.react tag="span" elementSize="small" /> : null}
+      {state === 'done' ? <Icon name="check" size={12} /> : null}
       {state === 'failed' ? '✗' : null}
       {state === 'cancelled' ? '–' : null}
     </span>

@@ -7,7 +7,7 @@ import { CopyButton } from '../ui/copyButton';
 
 export interface PublishedProps {
   published: Result;
-  listImages: () => void;
+  listImages: (() => void) | undefined;
   trans: TranslationBundle;
 }
 
@@ -48,7 +48,7 @@ export function Published({ published, listImages, trans }: PublishedProps): Rea
         {containerfile ? <li>{trans.__('Containerfile: %1', containerfile)}</li> : null}
         {forced ? <li>{trans.__('Forced: %1', forced)}</li> : null}
       </ul>
-      {dry ? null : (
+      {dry || !listImages ? null : (
         <div className="nbdeploy-buttons">
           <span>{trans.__('The list of images on this machine includes it.')}</span>
           <button type="button" className="jp-Button jp-mod-styled" onClick={listImages}>

@@ -6,26 +6,27 @@ import * as React from 'react';
 
 import type { Spec } from '../../charts';
 import { fitChart } from '../../charts';
+import { VEGA_LITE } from '../../renderer';
 import { toProblemError } from '../../request';
 import { Waiting } from './parts';
 import { Rendered } from './rendered';
 import { useServices } from './services';
+import { useDark } from './theme';
 
 /** The margin that JupyterLab adds around a chart. */
 const MARGIN_PX = 20;
 
-const MIME = 'application/vnd.vegalite.v5+json';
 const OPTIONS = { embed_options: { actions: false, renderer: 'svg' } };
 
 export function Chart(props: { spec: Spec; caption?: boolean }): React.JSX.Element {
   const { spec, caption = true } = props;
-  const { trans, rendermime } = useServices();
+  const { trans, renderer } = useServices();
   const [failed, setFailed] = React.useState<string | null>(null);
   const [scrolls, setScrolls] = React.useState(false);
   const place = React.useRef<HTMLElement>(null);
   const width = useWidth(place);
-  const theme = useTheme();
-  if (!rendermime.mimeTypes.includes(MIME)) {
+  const dark = useDark();
+  if (!renderer.mimeTypes.includes(VEGA_LITE)) {
     return (
       <p className="nbd-faint">
         {trans.__('Charts need the Vega renderer, which is disabled in this JupyterLab.')}
@@ -53,9 +54,9 @@ export function Chart(props: { spec: Spec; caption?: boolean }): React.JSX.Eleme
           {width > 0 &&
             shown.specs.map((one, i) => (
               <Rendered
-                key={`${theme} ${i}`}
-                rendermime={rendermime}
-                mime={MIME}
+                key={`${String(dark)} ${i}`}
+                renderer={renderer}
+                mime={VEGA_LITE}
                 data={one}
                 metadata={OPTIONS}
                 trusted
@@ -89,23 +90,4 @@ function useWidth(element: React.RefObject<HTMLElement>): number {
     };
   }, [element]);
   return width;
-}
-
-/**
- * Whether JupyterLab's theme is light or dark: the renderer reads the theme's colours only when it
- * draws.
- */
-function useTheme(): string {
-  const now = (): string => document.body.dataset.jpThemeLight ?? '';
-  const [theme, setTheme] = React.useState(now);
-  React.useEffect(() => {
-    const observer = new MutationObserver(() => {
-      setTheme(now());
-    });
-    observer.observe(document.body, { attributeFilter: ['data-jp-theme-light'] });
-    return () => {
-      observer.disconnect();
-    };
-  }, []);
-  return theme;
 }

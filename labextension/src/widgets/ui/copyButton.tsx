@@ -1,8 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { checkIcon, copyIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { copyText } from '../../clipboard';
+import { Icon } from './icon';
 
 /** Copies a text to the clipboard, and announces it. */
 export function CopyButton({
@@ -23,7 +23,6 @@ export function CopyButton({
         : trans.__('The browser denies access to the clipboard. Select the text instead.')
     );
   };
-  const Icon = status ? checkIcon : copyIcon;
   return (
     <span className="nbdeploy-copy">
       <button
@@ -33,7 +32,7 @@ export function CopyButton({
         title={label}
         onClick={() => void copy()}
       >
-        <Icon.react tag="span" elementSize="normal" />
+        <Icon name={status ? 'check' : 'copy'} />
       </button>
       <span role="status" className="nbdeploy-announcement">
         {status}

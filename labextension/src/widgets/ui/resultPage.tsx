@@ -1,18 +1,15 @@
-/** A result page: HTML from Python, escaped there and sanitised again by JupyterLab. */
-import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+/** A result page: HTML from Python, escaped there and sanitised again by the renderer. */
 import * as React from 'react';
 
 import type { ResultPageView } from '../../generated';
+import type { Renderer } from '../../renderer';
 import { Rendered } from './rendered';
 
-export function ResultPage(props: {
-  page: ResultPageView;
-  rendermime: IRenderMimeRegistry;
-}): React.JSX.Element {
-  const { rendermime } = props;
+export function ResultPage(props: { page: ResultPageView; renderer: Renderer }): React.JSX.Element {
+  const { renderer } = props;
   return (
     <div className="nbd-ResultPage">
-      <Rendered rendermime={rendermime} mime="text/html" data={props.page.html} trusted={false} />
+      <Rendered renderer={renderer} mime="text/html" data={props.page.html} trusted={false} />
     </div>
   );
 }

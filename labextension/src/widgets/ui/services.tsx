@@ -2,18 +2,18 @@
  * The services of JupyterLab and the server for the widgets of the Deployments sidebar, passed down
  * once.
  */
-import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { EndpointModel } from '../../endpoint';
 import type { Job } from '../../generated';
 import type { Section } from '../../model';
+import type { Renderer } from '../../renderer';
 import type { ReportOf } from '../../report';
 
 export interface Services {
   readonly trans: TranslationBundle;
-  readonly rendermime: IRenderMimeRegistry;
+  readonly renderer: Renderer;
   /** A view's document from the server; the numbers of `form` keep their digits. */
   view<T>(
     view: string,
@@ -30,16 +30,16 @@ export interface Services {
   job(verb: string, request: Readonly<Record<string, unknown>>): Promise<Job>;
   /** The model of an endpoint; within this view there is one per endpoint. */
   endpoint(name: string): EndpointModel;
-  /** Opens the deploy dialog. */
-  deploy(): void;
+  /** Opens the deploy dialog; null: the host has none. */
+  readonly deploy: (() => void) | null;
   /** Opens the dialog that publishes a release of an endpoint. */
   publish(name: string, release: string): void;
-  /** Opens an endpoint's tab in the main area. */
-  openTab(name: string, tab: Section): void;
+  /** Opens an endpoint's tab in the main area; null: the host has none. */
+  readonly openTab: ((name: string, tab: Section) => void) | null;
   /** Opens the page of a release's validation, or of the one that refused a job. */
   openReport(of: ReportOf, title: string): void;
-  /** Opens a notebook that the server can reach; false: it is elsewhere. */
-  openNotebook(path: string): Promise<boolean>;
+  /** Opens a notebook that the server can reach; false: it is elsewhere. Null: the host opens none. */
+  readonly openNotebook: ((path: string) => Promise<boolean>) | null;
   /** Inserts a cell below the active one of the current notebook; false: no notebook is open. */
   insertCell(source: string): boolean;
   /** Copies a text to the clipboard; false: the browser has none. */

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy.domain.errors import DeployError
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.faces.server.jobs.job_runner import JobRunner
 from jupyter_deploy.faces.server.rest.change_feed import ChangeFeed
@@ -31,6 +32,7 @@ class Backend:
 
     def __init__(self, home: Path, ports: Ports, runner: JobControl) -> None:
         # A path in a request is relative to the kernel's folder.
+        self._ports = ports
         self._router = Router(ports, runner, Path.cwd())
         self._feed = ChangeFeed(ports, home, self._send_changes)
         self._numbers = itertools.count(1)
@@ -68,13 +70,20 @@ class Backend:
         """Send each change, as server-sent events, until the returned function is called."""
         number = next(self._numbers)
         self._listeners[number] = receive
-        self._feed.subscribe(number, None)
+        self._feed.subscribe(number, self._latest())
 
         def leave() -> None:
             self._feed.unsubscribe(number)
             self._listeners.pop(number, None)
 
         return leave
+
+    def _latest(self) -> int | None:
+        """Return the latest event, so that no later one is missed until the feed polls; None: it cannot be read."""
+        try:
+            return self._ports.jobs.latest()
+        except DeployError:
+            return None
 
     def _send_changes(self, number: int, text: str) -> None:
         receive = self._listeners.get(number)

@@ -59,6 +59,10 @@ class PanelWidget(anywidget.AnyWidget):
     view = traitlets.Dict().tag(sync=True)
     problem = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
 
+    def _handle_msg(self, msg: Any) -> None:
+        # What ipywidgets sends back at once, such as the echo of the count of views, answers no request either.
+        apart(super()._handle_msg, msg)
+
 
 class Panel:
     """A live panel of one endpoint.

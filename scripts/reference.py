@@ -9,8 +9,8 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 
 from jupyter_deploy.domain import errors
-from jupyter_deploy.faces.arguments import is_positional
 from jupyter_deploy.faces.render.error_codes import error_code
+from jupyter_deploy.faces.request_fields import is_positional
 from jupyter_deploy.settings import Settings
 from jupyter_deploy.targets.registry import installed_targets
 from jupyter_deploy.verbs import OPERATIONS

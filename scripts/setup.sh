@@ -91,8 +91,8 @@ if [ -n "$downloading" ]; then
   downloading=""
 fi
 cd labextension
-built=$(find src style schema install.json package.json package-lock.json tsconfig*.json -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
-if [ "$(cat lib/.built 2>/dev/null || true)" != "$built" ] || [ ! -f ../jupyter_deploy/labextension/package.json ]; then
+built=$(find src style schema scripts install.json package.json package-lock.json tsconfig*.json -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
+if [ "$(cat lib/.built 2>/dev/null || true)" != "$built" ] || [ ! -f ../jupyter_deploy/labextension/package.json ] || [ ! -f ../jupyter_deploy/faces/panel/static/panel.js ]; then
   echo "setup: building JupyterLab's extension"
   PATH="$venv/bin:$PATH" npm run --silent build:prod >/dev/null
   echo "$built" > lib/.built

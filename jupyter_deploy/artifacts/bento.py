@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Hashable, Iterator
@@ -161,6 +162,8 @@ class BentoBuilder:
                 "see the last lines of its output below",
                 details="\n".join(complaints.strip().splitlines()[-15:]),
             )
+        for file in (self._home / "bentos" / name / version).rglob("*"):  # BentoML adds a script with its own mode
+            file.chmod(file.stat().st_mode & stat.S_IRWXU)
 
     @property
     def _key(self) -> Hashable:

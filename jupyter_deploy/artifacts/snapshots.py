@@ -31,6 +31,7 @@ _CAPTURE_FIELDS: Any = {
     "provenance": {
         "user": True,
         "captured_at": True,
+        "example": True,
         "distributions": True,
         "source": {"notebook"},
         "git": {"dirty"},
@@ -130,6 +131,8 @@ class SnapshotFolders:
             bentoml.models.create(tag, labels=labels, metadata=metadata, _model_store=store),
         ):
             pass  # BentoML would copy the files; they can be moved into the model's folder once it is closed
+        for own in (self._path(tag) / "model.yaml", self._path(tag).with_name("latest")):  # its files obey the umask
+            own.chmod(0o600)
         # The manifest comes last: a folder without it is no snapshot.
         for path in sorted(staged.folder.iterdir(), key=lambda path: path.name == MANIFEST):
             shutil.move(path, self._path(tag) / path.name)

@@ -42,9 +42,9 @@ from .checks.features import explained
 from .data_files import DataFiles, require_included, traced
 from .disk_space import require_space
 from .frameworks import described, framework_of
-from .inspection import inspect_model
 from .license import license_of
 from .metrics import metrics_of
+from .nulls import inspect_live
 from .project_code import ProjectCode
 from .replay import require_agreement, run_predict, run_replay, start_spare
 from .training_table import describe_training
@@ -94,7 +94,7 @@ class ModelCapturer:
         require_space(live.model, live.example, (Path(tempfile.gettempdir()), self._models))
         with traced() as trace:
             try:
-                seen = inspect_model(live.model, live.example, live.method, live.signature)
+                seen = inspect_live(live)
             except InvalidExample as error:
                 raise explained(error, live) from error
         features, hyperparameters = described(live.model)
@@ -131,7 +131,7 @@ class ModelCapturer:
                 formats=formats,
                 metrics=metrics_of(live.namespace),
                 training=data,
-                notes=seen.notes,
+                notes=(*live.notes, *seen.notes),
                 findings=without_secrets(
                     (*check_candidate(Candidate(live, seen, framework, folder, training)), *code.findings), live.cells
                 ),
@@ -252,6 +252,8 @@ def _provenance(live: Live) -> Provenance:
         distributions=loaded_in_notebook(live.cells) if live.cells else {},
         user=user_name(),
         captured_at=now(),
+        example=live.expression and masked(live.expression)[0],
+        nullable=live.nullable,
         in_cell=live.in_cell,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,13 @@ from jupyter_deploy.capture.frameworks import frameworks
 from jupyter_deploy.domain.capture.signature import Container
 from jupyter_deploy.domain.errors import InvalidExample
 
+from .informative_rows import spread_rows
+
 MOST_ROWS = 1000
 MOST_VALUES = 1_000_000
 """The most values in all rows together; a single row may have more."""
 
 _DEPTH = 20
-_FEW_KINDS = 50  # a column with at most this many different texts is treated as categorical
-_SPREAD = 0.5  # the largest share of rows chosen for their values
 
 
 def container_of(example: Any, *, estimator: bool) -> tuple[Container, Any]:
@@ -141,7 +141,7 @@ def sampled(batch: Any, container: Container) -> tuple[Any, tuple[str, ...]]:
     if count <= most:
         single_row = ("the example is one row: it says little about missing values, ranges and categories",)
         return batch, single_row if count == 1 else ()
-    rows = _informative(table, container, most)
+    rows = spread_rows(table, container, most)
     note = (
         f"the example has {count:,} rows: {len(rows):,} of them were selected, evenly and with extremes, missing "
         "values and categories; the model was called with these"
@@ -164,78 +164,3 @@ def _selected(table: Any, container: Container, rows: Any) -> Any:
     if hasattr(table, "iloc"):
         return table.iloc[rows]
     return table[rows.tolist()] if container == "tensor" else table[rows]
-
-
-def _informative(table: Any, container: Container, most: int) -> Any:
-    chosen: dict[int, None] = {}
-    if container in ("frame", "array"):
-        limit = max(0, int(most * _SPREAD))
-        for row in _informative_rows(table, container):
-            if len(chosen) >= limit:
-                break
-            chosen[int(row)] = None
-    evenly = np.linspace(0, len(table) - 1, most - len(chosen)).round().astype(int)
-    return np.array(sorted({*chosen, *evenly.tolist()}))
-
-
-def _informative_rows(table: Any, container: Container) -> Iterator[int]:
-    """Yield informative rows, the most important kind of all columns first."""
-    if container == "array":
-        if table.dtype.kind in "biuf":
-            flat = table.reshape(len(table), -1)
-            missing = np.isnan(flat).any(axis=1) if table.dtype.kind == "f" else np.zeros(len(table), bool)
-            yield from np.flatnonzero(missing)[:1]
-            for find in (np.nanargmin, np.nanargmax):
-                if not missing.all():
-                    yield find(flat) // flat.shape[1]
-        return
-    columns = [table.iloc[:, at] if hasattr(table, "iloc") else table[:, at] for at in range(table.shape[1])]
-    looks = (
-        (_missing, _kinds, _extremes) if hasattr(table, "iloc") else (_polars_missing, _polars_kinds, _polars_extremes)
-    )
-    for look in looks:
-        for column in columns:
-            yield from look(column)
-
-
-def _missing(column: Any) -> Iterable[int]:
-    rows: Iterable[int] = np.flatnonzero(column.isna().to_numpy())[:1]
-    return rows
-
-
-def _kinds(column: Any) -> Iterator[int]:
-    """Return the first row of each Python type in a column of objects, and of each category."""
-    values = column.reset_index(drop=True)
-    if values.dtype == object:
-        yield from values.map(type).drop_duplicates().index
-    if values.dtype == object or str(values.dtype) in ("category", "str", "string", "boolean", "bool"):
-        try:
-            first = values.drop_duplicates()
-        except TypeError:  # lists and dicts are not hashable
-            return
-        if len(first) <= _FEW_KINDS:
-            yield from first.index
-
-
-def _extremes(column: Any) -> Iterator[int]:
-    if getattr(column.dtype, "kind", "O") in "iufmM" and not column.isna().all():
-        yield column.argmin()
-        yield column.argmax()
-
-
-def _polars_missing(column: Any) -> Iterable[int]:
-    rows: Iterable[int] = column.is_null().arg_true()[:1]
-    return rows
-
-
-def _polars_kinds(column: Any) -> Iterable[int]:
-    if str(column.dtype.base_type()) not in ("String", "Categorical", "Enum", "Boolean"):
-        return ()
-    first: Iterable[int] = column.arg_unique()
-    return first if column.n_unique() <= _FEW_KINDS else ()
-
-
-def _polars_extremes(column: Any) -> Iterable[int]:
-    if not (column.dtype.is_numeric() or column.dtype.is_temporal()):
-        return ()
-    return [row for row in (column.arg_min(), column.arg_max()) if row is not None]

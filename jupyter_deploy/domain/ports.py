@@ -54,6 +54,12 @@ class Live:
         The last cell is the one that deploys; False for a deploy from JupyterLab.
     show_example
         The service's description shows the example's rows.
+    expression
+        The example's expression; None: it was given as an object.
+    nullable
+        Columns whose values may be null in requests, in addition to those of the example.
+    notes
+        Notes on how the parts were chosen, for the snapshot.
     """
 
     model: Any
@@ -70,6 +76,9 @@ class Live:
     began: Mapping[int, float] = field(default_factory=dict)
     in_cell: bool = True
     show_example: bool = False
+    expression: str | None = None
+    nullable: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,11 @@ class DeployRequest(Request):
     method: str | None = Field(
         default=None, description="The method to serve (default: predict if there is one, else the call itself)."
     )
-    example: str | None = Field(default=None, description="An expression for the model's input, such as 'X_test[:5]'.")
+    example: str | None = Field(
+        default=None,
+        description="An expression for the model's input, such as 'X_test[:5]' "
+        "(default: rows of the notebook's tables that show missing values, categories and extremes).",
+    )
     role: Literal["auto", "stable", "shadow", "canary"] = Field(
         default="auto", description="The release's role; auto: first stable, later shadow."
     )
@@ -82,6 +86,11 @@ class DeployRequest(Request):
         description="An expression for a pydantic model of one instance (default: inferred from the example and the "
         "annotations).",
     )
+    nullable: Texts = Field(
+        default=(),
+        description="A column whose value may be null in requests although the example has none (repeatable); the "
+        "model is called with such a row before it is deployed.",
+    )
     training: str | None = Field(
         default=None,
         description="An expression for the table that the model was fitted on (default: found in the executed cells).",
@@ -89,6 +98,9 @@ class DeployRequest(Request):
     include: Annotated[tuple[str, ...], FilePath()] = Field(
         default=(),
         description="A file or folder to pack although it is outside the project, hidden or large (repeatable).",
+    )
+    label: str = Field(
+        default="", description="A name for the release, such as 'wider trees'; shown before its tag everywhere."
     )
     show_example: bool = Field(
         default=False,
@@ -122,8 +134,8 @@ class DeployRequest(Request):
     )
     resources: ResourceOptions = Field(
         default={},
-        description="NAME=VALUE (repeatable) of cpu, memory, gpu, workers and threads, such as workers=4 or "
-        "memory=512MB; any: no limit (default: those of nbdeploy.yaml, else those of the endpoint's stable release).",
+        description="NAME=VALUE (repeatable) of cpu, memory, gpu, workers, threads and idle_after, such as workers=4 "
+        "or memory=512MB; any: no limit (default: those of nbdeploy.yaml, else of the endpoint's stable release).",
     )
     force: Force = False
     record: Record = None
@@ -339,6 +351,23 @@ class StopRequest(Request):
     """Stop an endpoint. Records and history remain; 'nbdeploy rollback NAME' starts it again."""
 
     name: EndpointName
+    if_revision: IfRevision = None
+    reason: Reason = ""
+
+
+class LabelRequest(Request):
+    """Name a release in your own words; every command takes the label in place of the tag."""
+
+    name: EndpointName
+    release: str = Field(
+        description="The release's tag, version or present label.",
+        json_schema_extra={"positional": True, "completes": "release"},
+    )
+    label: str = Field(
+        default="",
+        description="At most 60 characters, such as 'wider trees'; empty: none.",
+        json_schema_extra={"positional": True},
+    )
     if_revision: IfRevision = None
     reason: Reason = ""
 

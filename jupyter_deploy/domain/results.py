@@ -8,7 +8,8 @@ from pydantic import Field
 
 from .base import Value
 from .capture.artifacts import Manifest
-from .release.endpoint import Changes, Role
+from .release.endpoint import Changes
+from .release.traffic import Role
 from .validation.validated import Validated
 from .validation.validation import ValidationSpec
 
@@ -109,6 +110,15 @@ class Purged(Value):
     ledger_lines: int
     unreadable: int = 0
     dry_run: bool = False
+
+
+class Labelled(Value):
+    """A release's label, and its former one; empty: none."""
+
+    endpoint: str
+    release: str
+    label: str
+    before: str
 
 
 class Stopped(Value):

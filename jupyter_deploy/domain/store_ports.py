@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .deletion import Deletion
     from .evidence.agreement import Rule
     from .evidence.inference import Comparison, Record
-    from .evidence.record_pages import Pair, RecordFilter, RecordPage, TimeBucket
+    from .evidence.record_pages import Pair, RecordFilter, RecordPage, Refusal, TimeBucket
     from .images.images import Publication
     from .release.endpoint import Endpoint, Release, Revision
     from .results import Purged
@@ -71,6 +71,16 @@ class Store(Protocol):
 
         An unreadable validation is skipped with a warning.
         """
+
+    def begin_attempts(self, evidence: Mapping[str, str]) -> dict[str, int]:
+        """Note an attempt at each gate, by its key, with the digest of its evidence; return the attempts' numbers.
+
+        A number counts the attempts since the gate's last pass. Evidence that was judged before keeps its number.
+        Attempts outlive the endpoint and its validations.
+        """
+
+    def pass_attempts(self, evidence: Mapping[str, str]) -> None:
+        """Note that the attempts with this evidence passed: the next one with other evidence is the first."""
 
     def keep_publication(self, publication: Publication) -> None:
         """Store a published image; it replaces one with the same reference."""
@@ -137,6 +147,9 @@ class InferenceLog(Protocol):
 
     def time_series(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[TimeBucket]:
         """Return the requests to each release in time buckets of this length; empty buckets are left out."""
+
+    def refusals(self, endpoint: str, *, since: datetime) -> list[Refusal]:
+        """Return the refused requests since a moment by release, status and reason, the most frequent first."""
 
     def removed(self, endpoint: str) -> int:
         """Count the records that were ever purged or cleared."""

@@ -6,23 +6,15 @@ import inspect
 import types
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from cyclopts import App, CycloptsError, Parameter
-from pydantic import ValidationError
-from pydantic.fields import FieldInfo
 
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.requests import Request
+from jupyter_deploy.faces.request_fields import is_positional, option_names, request_from
 
 Output = Literal["text", "json"]
-R = TypeVar("R", bound=Request)
-
-
-def is_positional(field: FieldInfo) -> bool:
-    """Whether a field is a positional argument."""
-    extra = field.json_schema_extra
-    return isinstance(extra, Mapping) and bool(extra.get("positional"))
 
 
 def options_of(request: type[Request]) -> list[inspect.Parameter]:
@@ -33,7 +25,7 @@ def options_of(request: type[Request]) -> list[inspect.Parameter]:
         default = inspect.Parameter.empty if field.is_required() else field.get_default(call_default_factory=True)
         kind = inspect.Parameter.POSITIONAL_ONLY if positional else inspect.Parameter.KEYWORD_ONLY
         help_ = Parameter(
-            name=_names(name, field), help=field.description or "", negative="", show_default=bool(default)
+            name=option_names(name, field), help=field.description or "", negative="", show_default=bool(default)
         )
         annotation: Any = Annotated[_textual(field.annotation), help_]
         if positional and isinstance(default, tuple):
@@ -48,20 +40,13 @@ def options_of(request: type[Request]) -> list[inspect.Parameter]:
     return sorted(parameters, key=lambda p: p.kind)
 
 
-def _names(name: str, field: FieldInfo) -> list[str] | None:
-    """Return the long and the short spelling of an option; None: it has no short one."""
-    extra = field.json_schema_extra
-    short = extra.get("short") if isinstance(extra, Mapping) else None
-    return [f"--{name.replace('_', '-')}", str(short)] if short else None
-
-
 def join_pairs(request: type[Request], tokens: Sequence[str]) -> list[str]:
     """Join Papermill's two-token form, ``-p KEY VALUE``, to the form that is parsed: ``-p KEY=VALUE``."""
     pairs = {
         spelling
         for name, field in request.model_fields.items()
         if isinstance(field.json_schema_extra, Mapping) and field.json_schema_extra.get("pairs")
-        for spelling in _names(name, field) or [f"--{name}"]
+        for spelling in option_names(name, field) or [f"--{name}"]
     }
     rest, joined = list(tokens), []
     while rest:
@@ -71,38 +56,6 @@ def join_pairs(request: type[Request], tokens: Sequence[str]) -> list[str]:
             if "=" not in joined[-1] and rest:
                 joined[-1] += f"={rest.pop(0)}"
     return joined
-
-
-def spelling(name: str, field: FieldInfo) -> str:
-    """Return a field's spelling on the command line: ``--workers/-n``; of a positional one ``NOTEBOOKS``."""
-    if is_positional(field):
-        return name.upper()
-    return "/".join(_names(name, field) or [f"--{name.replace('_', '-')}"])
-
-
-def request_from(request: type[R], given: Mapping[str, Any], *, typed: bool = False) -> R:
-    """Build a request; pydantic's errors become one readable error.
-
-    ``typed``: the options come from a command line, and the error spells them accordingly.
-
-    Raises
-    ------
-    InvalidInput
-        The error names each invalid option with the reason.
-    """
-    try:
-        return request.model_validate({name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        fields = request.model_fields
-        spellings = {name: spelling(name, field) if typed else name for name, field in fields.items()}
-        lines = []
-        for problem in error.errors():
-            first, *rest = map(str, problem["loc"])
-            where = ".".join([spellings.get(first, first), *rest])
-            lines.append(f"  {where}: {problem['msg'].removeprefix('Value error, ')}")
-        raise InvalidInput(
-            "an option is wrong", f"the options are: {', '.join(spellings.values())}", "\n".join(lines)
-        ) from error
 
 
 def add_command(app: App, name: str, request: type[Request], run: Callable[[Request, Output], Any]) -> None:

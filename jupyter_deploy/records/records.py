@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from duckdb.sqltypes import BOOLEAN, VARCHAR
 from pydantic import ValidationError
 
 from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.errors import InvalidInput, StoreError
 from jupyter_deploy.domain.evidence.inference import Record
+from jupyter_deploy.serving.values.column_table import table_of
 from jupyter_deploy.system.temp import scratch_folder
 
 from .segments import FEEDBACK, LEDGER, RECORDS, data_folder, readable, reading, release_folders
@@ -49,7 +51,14 @@ COLUMNS = {
     "error": "JSON",
     "redacted": "JSON",
     "sample": "DOUBLE",
+    "canary": "VARCHAR",
+    "share": "DOUBLE",
+    "cluster": "VARCHAR",
+    "inputs_digest": "VARCHAR",
 }
+_TABLES = {"inputs": "input_table", "outputs": "output_table"}
+"""Fields of a JSON line, and the fields that large tables have in their place (``serving/values/column_table.py``)."""
+
 LEDGER_COLUMNS = {
     "ts": "VARCHAR",
     "pair_id": "VARCHAR",
@@ -112,6 +121,10 @@ def database(*folders: Path) -> Iterator[duckdb.DuckDBPyConnection]:
                 connection.execute(f"SET VARIABLE longest_line = {USUAL_LINE}")
                 threads = connection.execute("SELECT current_setting('threads')").fetchone()
                 connection.execute(f"SET threads = {min(MOST_THREADS, int(threads[0]))}")
+                connection.create_function(
+                    "rows_of_table", _rows_of_table, [VARCHAR], VARCHAR, exception_handling="return_null"
+                )
+                connection.create_function("is_table", _is_table, [VARCHAR], BOOLEAN)
                 yield connection
         except duckdb.OutOfMemoryException as error:
             raise _unreadable(error) from error
@@ -147,7 +160,8 @@ def fetch_rows(connection: duckdb.DuckDBPyConnection, query: str, values: Any = 
 def lines_of(files: Sequence[Path], columns: dict[str, str]) -> str:
     """Return SQL for the lines of JSONL and Parquet files as rows of ``columns``, with the ``filename``.
 
-    A line that cannot be read is a row of NULLs. ``ts`` is a TIMESTAMP_NS, in UTC.
+    A line that cannot be read is a row of NULLs, or one without ``ts``. ``ts`` is a TIMESTAMP_NS, in UTC. Tables in
+    columns become rows.
     """
     names = ", ".join(columns)
     kinds = {**columns, "ts": "TIMESTAMP_NS", "filename": "VARCHAR"}
@@ -155,9 +169,18 @@ def lines_of(files: Sequence[Path], columns: dict[str, str]) -> str:
     parts = []
     lines = [path for path in files if path.suffix != ".parquet"]
     if lines:
-        types = ", ".join(f"{name}: '{kind}'" for name, kind in columns.items())
+        tables = {field: table for field, table in _TABLES.items() if field in columns}
+        types = ", ".join(
+            f"{name}: '{kind}'" for name, kind in {**columns, **dict.fromkeys(tables.values(), "VARCHAR")}.items()
+        )
+        readable_line = " AND ".join(f"({table} IS NULL OR is_table({table}))" for table in tables.values()) or "true"
+        values = "".join(
+            f", CASE WHEN {table} IS NULL THEN {field} ELSE rows_of_table({table})::JSON END AS {field}"
+            for field, table in tables.items()
+        )
         parts.append(
-            f"SELECT {names}, filename FROM (SELECT * REPLACE (TRY_CAST(ts AS TIMESTAMP_NS) AS ts) "
+            f"SELECT {names}, filename FROM (SELECT * REPLACE "
+            f"(CASE WHEN {readable_line} THEN TRY_CAST(ts AS TIMESTAMP_NS) END AS ts{values}) "
             f"FROM read_json({listed(lines)}, format='newline_delimited', compression='uncompressed', "
             f"ignore_errors=true, filename=true, maximum_object_size=getvariable('longest_line'), columns={{{types}}}))"
         )
@@ -269,9 +292,27 @@ def _damaged(path: Path) -> bool:
     return False
 
 
+def _rows_of_table(table: str) -> str:
+    return table_of(json.loads(table)).json().decode("utf-8")
+
+
+def _is_table(table: str) -> bool:
+    try:
+        table_of(json.loads(table))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def as_record(fields: dict[str, Any], *, encoded: bool) -> Record | None:
     """Return a record from a line's fields; None if they are not a record. ``encoded``: JSON columns are still text."""
     known = {name: fields[name] for name in COLUMNS if name in fields}
+    for name, table in _TABLES.items():
+        if fields.get(table) is not None:
+            try:
+                known[name] = json.loads(table_of(fields[table]).json())
+            except ValueError:  # the line is damaged
+                return None
     if encoded:
         for name in ("inputs", "outputs", "error", "redacted"):
             known[name] = None if known[name] is None else json.loads(known[name])

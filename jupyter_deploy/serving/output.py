@@ -16,6 +16,8 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
+from .output_masking import masked
+
 _STDOUT, _STDERR = 1, 2
 _MAX_LINE_BYTES = 64 * 1024
 
@@ -147,5 +149,14 @@ def redirect_output(*, as_json: bool) -> None:
         setattr(sys, name, _text(io.BufferedWriter(raw)))
 
 
+class _MaskedText(io.TextIOWrapper):
+    """Text without the redacted values of the requests that are being answered."""
+
+    def write(self, text: str, /) -> int:
+        """Write a text; return its length."""
+        written = super().write(masked(text) if isinstance(text, str) else text)
+        return len(text) if isinstance(text, str) else written
+
+
 def _text(buffer: io.BufferedWriter) -> io.TextIOWrapper:
-    return io.TextIOWrapper(buffer, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    return _MaskedText(buffer, encoding="utf-8", errors="backslashreplace", line_buffering=True)

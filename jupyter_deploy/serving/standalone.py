@@ -36,6 +36,7 @@ from .dispatch.parsed_request import Raw
 from .role import in_role
 from .snapshot import EnvironmentChanged, load
 from .telemetry.records import Entry
+from .values.column_table import ColumnTable
 
 LOG, STATE, CALLS = "log", "state.json", "calls"
 """Names in the server's folder: the model's output, the result of the start, the folder of call logs."""
@@ -103,6 +104,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def _values(value: Any) -> Any:
+    value = value.json() if isinstance(value, ColumnTable) else value
     # Parsed, so equal values get equal digests however their JSON is written.
     return json.loads(value) if isinstance(value, Raw) else value
 

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from jupyter_deploy.domain.validation.validation import Validation
 from jupyter_deploy.system.filesystem import require_writable
 from jupyter_deploy.system.processes import is_alive, process_mark, register
 
+from .attempts import Attempts, attempts, put_attempts
 from .database import Database
 
 V = TypeVar("V", bound=Value)
@@ -179,6 +180,24 @@ class SqliteStore:
             rows = db.execute(query, (endpoint, id_list, -1 if limit is None else limit)).fetchall() if db else []
         validations = [self._readable(name, document) for name, document in rows]
         return [validation for validation in validations if validation is not None]
+
+    def begin_attempts(self, evidence: Mapping[str, str]) -> dict[str, int]:
+        numbers = {}
+        with self._database.writing() as db:
+            for key, digest in evidence.items():
+                known = attempts(db, key)
+                if digest not in known.open and digest not in known.passed:
+                    known.open[digest] = len(known.open) + 1
+                    put_attempts(db, key, known)
+                numbers[key] = known.open.get(digest) or known.passed[digest]
+        return numbers
+
+    def pass_attempts(self, evidence: Mapping[str, str]) -> None:
+        with self._database.writing() as db:
+            for key, digest in evidence.items():
+                known = attempts(db, key)
+                if digest in known.open:
+                    put_attempts(db, key, Attempts({}, {digest: known.open[digest]}))
 
     def keep_publication(self, publication: Publication) -> None:
         known = (publication.reference, publication.endpoint, publication.published_at.isoformat())

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from types import ModuleType
 from typing import Any
+
+_PLUGINS = "pydantic.plugin._loader"
 
 
 def without_slow_formats() -> None:
@@ -14,3 +18,27 @@ def without_slow_formats() -> None:
     """
     modules: dict[str, Any] = sys.modules  # None makes the import fail, see Python's reference of the import system
     modules.setdefault("rfc3987_syntax", None)
+
+
+def without_pydantic_plugins() -> None:
+    """Disable pydantic's plugins, which no model of this package uses.
+
+    To find them, pydantic imports ``importlib.metadata`` and reads the metadata of all distributions: a seventh of the
+    time of ``nbdeploy list``. Its variable ``PYDANTIC_DISABLE_PLUGINS`` avoids the latter alone, and a notebook would
+    inherit it.
+    """
+    if "pydantic" not in sys.modules:
+        sys.modules.setdefault(_PLUGINS, _NoPlugins(_PLUGINS))
+
+
+class _NoPlugins(ModuleType):
+    """pydantic's module that finds plugins, without any; if pydantic uses another name of it, that module itself."""
+
+    def get_plugins(self) -> tuple[()]:
+        return ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        sys.modules.pop(_PLUGINS, None)
+        return getattr(importlib.import_module(_PLUGINS), name)

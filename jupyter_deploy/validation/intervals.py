@@ -1,110 +1,105 @@
 """Intervals of metrics: of one metric, and of a candidate's metric minus a multiple of stable's.
 
 ==========================================  =====================================================================
-zeros and ones, or a share without rows     Wilson's score interval; two on the same rows: Tango's, or MOVER with
-                                            their correlation if stable's is multiplied
+zeros and ones, or a declared share         Clopper and Pearson's exact interval; two on the same rows: Tango's, or
+                                            MOVER with their correlation if stable's is multiplied
 percentiles                                 order statistics; on the same rows bootstrap, if enough rows lie beyond
 means, root mean squares                    bootstrap of the rows (``bootstrap``)
-functions of rows                           percentiles of their replicates
-figures of different rows                   MOVER of each one's own interval
+functions of rows                           percentiles of their replicates (``replicates``)
+rows in clusters                            bootstrap of the clusters; shares: Rao and Scott's (``clusters``)
+figures of different rows                   MOVER of each one's own interval, of a share Wilson's
 ==========================================  =====================================================================
+
+A resampled interval is computed at 95 % and widened for a higher level (``bootstrap.widen``).
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from jupyter_deploy.domain.evidence.inference import Interval
-from jupyter_deploy.domain.evidence.proportions import paired_difference, wilson
+from jupyter_deploy.domain.evidence.proportions import LEVEL, paired_difference, wilson
 from jupyter_deploy.domain.evidence.statistic import EXTREMES, QUANTILES
 from jupyter_deploy.domain.validation.validation import Metric
 
-from .bootstrap import interval, of_order, of_replicates, statistic_named
+from .bootstrap import interval, of_order, statistic_named, student_interval, widen
+from .clusters import clustered, clustered_difference
+from .interval_estimate import ALIKE, FEWEST, IntervalEstimate, too_few
+from .replicates import replicated, replicated_pair
+from .shares import clopper_pearson
 
-FEWEST = 20
-"""Fewer rows are not resampled: they are no reliable evidence about other rows."""
-
-ALIKE = 100
-"""From this number of rows on, rows without any difference are accepted: at most 3 % of other rows differ."""
+DIFFERENT = 5
+"""Fewer rows that differ from the most frequent one are not resampled: resamples hardly vary, other rows may."""
 
 BEYOND = 20
 """A percentile is resampled if this number of rows lies beyond it; the bootstrap of an extreme one is too narrow."""
 
 
-@dataclass(frozen=True)
-class IntervalEstimate:
-    """An interval and its method.
-
-    Without an interval the figure is ``exact``, since its variation is unknown, or ``why`` names the missing data. An
-    end may be infinite. ``share``: the figure is a share, from 0 to 1.
-    """
-
-    interval: Interval | None
-    method: str
-    exact: bool = False
-    why: str = ""
-    share: bool = False
-
-
-def estimate_metric(metric: Metric) -> IntervalEstimate:
+def estimate_metric(metric: Metric, level: float = LEVEL) -> IntervalEstimate:
     """Return the interval of one metric."""
     if metric.replicates is not None:
-        return _replicated(metric.replicates, metric.n or 0, "percentile bootstrap")
+        return replicated(metric, level)
     if metric.rows is None:
-        if metric.n is None or metric.statistic != "mean" or not 0 <= metric.value <= 1:
+        if not (metric.share and metric.n):
             return IntervalEstimate(None, "no rows: taken as exact", exact=True)
         return IntervalEstimate(
-            wilson(metric.value * metric.n, metric.n), f"Wilson, as a share of {metric.n} rows", share=True
+            clopper_pearson(metric.value * metric.n, metric.n, level),
+            f"Clopper-Pearson, as a share of {metric.n} rows",
+            share=True,
         )
-    return _of_rows(metric, metric.rows)
+    if metric.clusters is not None and metric.statistic not in EXTREMES:
+        return clustered(metric, level, share=_is_share(metric))
+    return _of_rows(metric, metric.rows, level)
 
 
-def _of_rows(metric: Metric, rows: Sequence[float]) -> IntervalEstimate:
+def _of_rows(metric: Metric, rows: Sequence[float], level: float) -> IntervalEstimate:
     n = len(rows)
     if metric.statistic in EXTREMES:
         return IntervalEstimate(None, f"the {metric.statistic} of {n} rows: taken as exact", exact=True)
     if _is_share(metric):
-        return IntervalEstimate(wilson(sum(rows), n), f"Wilson, a share of {n} rows", share=True)
+        method = f"Clopper-Pearson, a share of {n} rows"
+        return IntervalEstimate(clopper_pearson(sum(rows), n, level), method, share=True)
     if metric.statistic in QUANTILES:
-        return IntervalEstimate(of_order(rows, QUANTILES[metric.statistic]), f"order statistics, {n} rows")
-    return _resampled(statistic_named(metric.statistic), (_array(rows),), "")
+        return IntervalEstimate(of_order(rows, QUANTILES[metric.statistic], level), f"order statistics, {n} rows")
+    different = n - Counter(rows).most_common(1)[0][1]
+    if n >= FEWEST and 0 < different < DIFFERENT:
+        verb = "row differs" if different == 1 else "rows differ"
+        return IntervalEstimate(None, "", why=f"only {different} of {n} {verb} from the others, {DIFFERENT} are needed")
+    return _resampled(metric.statistic, (_array(rows),), 0.0, level)
 
 
-def difference(metric: Metric, stable: Metric, factor: float) -> IntervalEstimate:
+def difference(metric: Metric, stable: Metric, factor: float, level: float = LEVEL) -> IntervalEstimate:
     """Return the interval of ``metric - factor * stable``."""
     if metric is stable:
-        return _of_itself(metric, factor)
+        return _of_itself(metric, factor, level)
     if metric.replicates is not None and stable.replicates is not None and _same_length(metric, stable):
-        return _replicated_pair(metric, stable, factor)
+        return replicated_pair(metric, stable, factor, level)
     if metric.rows is None or stable.rows is None or not _same_length(metric, stable):
-        return _unpaired(metric, stable, factor)
+        return _unpaired(metric, stable, factor, level)
     if metric.statistic != stable.statistic or metric.statistic in EXTREMES:
-        return _unpaired(metric, stable, factor)
-    return _paired(metric, stable, factor, len(metric.rows))
+        return _unpaired(metric, stable, factor, level)
+    if metric.clusters is not None and metric.clusters == stable.clusters:
+        return clustered_difference(metric, stable, factor, level)
+    return _paired(metric, stable, factor, len(metric.rows), level)
 
 
-def _of_itself(metric: Metric, factor: float) -> IntervalEstimate:
-    result, method = estimate_metric(metric), "stable itself: the same answers"
+def _of_itself(metric: Metric, factor: float, level: float) -> IntervalEstimate:
+    result, method = estimate_metric(metric, level), "stable itself: the same answers"
     if factor == 1:
         return IntervalEstimate(Interval(low=0.0, high=0.0), method)
     return IntervalEstimate(_scaled(result.interval, 1 - factor), method) if result.interval else result
 
 
-def _paired(metric: Metric, stable: Metric, factor: float, n: int) -> IntervalEstimate:
+def _paired(metric: Metric, stable: Metric, factor: float, n: int, level: float) -> IntervalEstimate:
     if _is_share(metric) and _is_share(stable):
-        return _paired_shares(metric, stable, factor)
+        return _paired_shares(metric, stable, factor, level)
     share = QUANTILES.get(metric.statistic)
     if share is not None and n * min(share, 1 - share) < BEYOND:
-        return _unpaired(metric, stable, factor, why=f"of {n} rows too few lie beyond {metric.statistic}")
-    statistic = statistic_named(metric.statistic)
-
-    def minus(mine: Any, theirs: Any, axis: int = -1) -> Any:
-        return statistic(mine, axis=axis) - factor * statistic(theirs, axis=axis)
-
-    return _resampled(minus, (_array(metric.rows or ()), _array(stable.rows or ())), "paired by place: ")
+        return _unpaired(metric, stable, factor, level, why=f"of {n} rows too few lie beyond {metric.statistic}")
+    return _resampled(metric.statistic, (_array(metric.rows or ()), _array(stable.rows or ())), factor, level)
 
 
 def shift(result: Interval | None, by: float) -> Interval | None:
@@ -112,62 +107,52 @@ def shift(result: Interval | None, by: float) -> Interval | None:
     return Interval(low=result.low + by, high=result.high + by, level=result.level) if result else None
 
 
-def _resampled(statistic: Any, samples: tuple[Any, ...], how: str) -> IntervalEstimate:
+def _resampled(name: str, samples: tuple[Any, ...], factor: float, level: float) -> IntervalEstimate:
+    """Resample rows: one sample's statistic, or the first one's minus ``factor`` times the second one's."""
     n = len(samples[0])
     if n < FEWEST:
-        return IntervalEstimate(None, "", why=_too_few(n))
-    result, method = interval(statistic, samples)
-    return _accept(result, n, f"{how}{method}, {n} rows")
+        return IntervalEstimate(None, "", why=too_few(n))
+    of_rows = statistic_named(name)
 
+    def statistic(mine: Any, theirs: Any = None, axis: int = -1) -> Any:
+        value = of_rows(mine, axis=axis)
+        return value if theirs is None else value - factor * of_rows(theirs, axis=axis)
 
-def _replicated(replicates: Sequence[float], n: int, method: str) -> IntervalEstimate:
-    if n < FEWEST:
-        return IntervalEstimate(None, "", why=_too_few(n))
-    result = of_replicates(replicates)
-    if result is None:
-        return IntervalEstimate(None, "", why="it could not be computed of most resampled rows")
-    return _accept(result, n, f"{method}, {n} rows")
-
-
-def _replicated_pair(metric: Metric, stable: Metric, factor: float) -> IntervalEstimate:
-    pairs = zip(metric.replicates or (), stable.replicates or (), strict=True)
-    return _replicated([mine - factor * theirs for mine, theirs in pairs], metric.n or 0, "paired percentile bootstrap")
-
-
-def _accept(result: Interval, n: int, method: str) -> IntervalEstimate:
-    """Accept a finite interval; one without width only if it is of many rows."""
+    result, method = student_interval(name, samples, factor) or interval(statistic, samples)
+    pairing = "paired by place: " if len(samples) == 2 else ""
     if not (math.isfinite(result.low) and math.isfinite(result.high)):
         return IntervalEstimate(None, "", why="its rows are too large to be computed with")
     if result.low == result.high and n < ALIKE:
         return IntervalEstimate(None, "", why=f"{n} rows without any difference say little of others, {ALIKE} would")
-    return IntervalEstimate(result, method)
+    return IntervalEstimate(widen(result, float(statistic(*samples)), level), f"{pairing}{method}, {n} rows")
 
 
-def _too_few(n: int) -> str:
-    return f"{n} row{' is' if n == 1 else 's are'} too few, {FEWEST} are needed"
-
-
-def _paired_shares(metric: Metric, stable: Metric, factor: float) -> IntervalEstimate:
+def _paired_shares(metric: Metric, stable: Metric, factor: float, level: float) -> IntervalEstimate:
     mine, theirs = metric.rows or (), stable.rows or ()
     n = len(mine)
     gained = sum(a > b for a, b in zip(mine, theirs, strict=True))
     lost = sum(a < b for a, b in zip(mine, theirs, strict=True))
     pairs = f"paired by place on {n} rows, {gained} gained and {lost} lost: "
     if factor == 1:
-        return IntervalEstimate(paired_difference(gained, lost, n), f"{pairs}Tango's score interval, as McNemar's test")
-    both = _mover(
-        metric.value,
-        estimate_metric(metric).interval,
-        factor * stable.value,
-        _scaled(estimate_metric(stable).interval, factor),
-    )
+        method = f"{pairs}Tango's score interval, as McNemar's test"
+        return IntervalEstimate(paired_difference(gained, lost, n, level), method)
+    theirs_scaled = _scaled(_limits(stable, level).interval, factor)
+    both = _mover(metric.value, _limits(metric, level).interval, factor * stable.value, theirs_scaled)
     return IntervalEstimate(
         both(_correlation(mine, theirs) * math.copysign(1, factor)), f"{pairs}MOVER with their correlation"
     )
 
 
-def _unpaired(metric: Metric, stable: Metric, factor: float, why: str = "") -> IntervalEstimate:
-    mine, theirs = estimate_metric(metric), estimate_metric(stable)
+def _limits(metric: Metric, level: float) -> IntervalEstimate:
+    """Return the interval that MOVER takes of one metric: of a share Wilson's, as in Newcombe's interval."""
+    estimate = estimate_metric(metric, level)
+    if not (estimate.share and metric.n) or metric.clusters is not None:
+        return estimate
+    return IntervalEstimate(wilson(metric.value * metric.n, metric.n, level), "Wilson", share=True)
+
+
+def _unpaired(metric: Metric, stable: Metric, factor: float, level: float, why: str = "") -> IntervalEstimate:
+    mine, theirs = _limits(metric, level), _limits(stable, level)
     for result in (mine, theirs):
         if result.interval is None and not result.exact:
             return result

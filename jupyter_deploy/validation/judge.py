@@ -2,8 +2,9 @@
 
 A gate passes if the whole interval is on the right side of its bound, and fails if all of it is on the wrong side;
 otherwise it is inconclusive. So a candidate that is exactly at the bound passes wrongly in about 2.5 % of all
-validations, and a better one is refused as rarely. All gates must hold together, so that many of them need no
-correction (R. L. Berger 1982, Multiparameter hypothesis testing and acceptance sampling, Technometrics 24, 295-300).
+validations, and a better one is refused as rarely. A repeated attempt has a higher level
+(``domain.validation.attempts``). All gates must hold together, so that many of them need no correction against a wrong
+pass (R. L. Berger 1982, Multiparameter hypothesis testing and acceptance sampling, Technometrics 24, 295-300).
 """
 
 from __future__ import annotations
@@ -13,11 +14,15 @@ import math
 from collections.abc import Sequence
 
 from jupyter_deploy.domain.capture.findings import listed
+from jupyter_deploy.domain.evidence.e_values import e_value
 from jupyter_deploy.domain.evidence.inference import Interval
 from jupyter_deploy.domain.gates.gate import Gate, metric_label
+from jupyter_deploy.domain.validation.attempts import level_of, metric_of
 from jupyter_deploy.domain.validation.validation import GateResult, Metric, Verdict
 
-from .intervals import IntervalEstimate, difference, estimate_metric, shift
+from .interval_estimate import IntervalEstimate
+from .intervals import difference, estimate_metric, shift
+from .tails import tail_warning
 
 _MOST_NAMES = 8
 
@@ -29,31 +34,33 @@ class Statistician:
         """Return the interval of a metric's value; None: its variation is unknown."""
         return _finite(estimate_metric(metric).interval)
 
-    def judge(self, gate: Gate, metrics: Sequence[Metric], stable: Sequence[Metric] | None) -> GateResult:
+    def judge(
+        self, gate: Gate, metrics: Sequence[Metric], stable: Sequence[Metric] | None, attempt: int = 1
+    ) -> GateResult:
         """Judge a gate by a run's metrics; ``stable`` None: there is no stable release to compare with."""
-        metric = _find_metric(gate, metrics)
+        metric = metric_of(gate, metrics)
         if metric is None:
             return _not_recorded(gate, metrics)
-        own_estimate = estimate_metric(metric)
+        level = level_of(attempt)
+        own = estimate_metric(metric, level)
         if not gate.needs_stable:
-            return _result(gate, metric, None, own_estimate, own_estimate.interval)
+            return _result(gate, metric, None, own, own.interval, attempt=attempt)
         if stable is None:
-            return _undecided(gate, metric, own_estimate.interval, "there is no stable release to compare it with")
-        stable_metric = _find_metric(gate, stable)
+            return _undecided(gate, metric, own.interval, "there is no stable release to compare it with")
+        stable_metric = metric_of(gate, stable)
         if stable_metric is None:
-            return _undecided(gate, metric, own_estimate.interval, f"of stable no {gate.label} was recorded")
-        return _result(
-            gate, metric, stable_metric, difference(metric, stable_metric, gate.bound.factor), own_estimate.interval
-        )
-
-
-def _find_metric(gate: Gate, metrics: Sequence[Metric]) -> Metric | None:
-    return next((m for m in metrics if m.name == gate.metric and m.group == gate.group), None)
+            return _undecided(gate, metric, own.interval, f"of stable no {gate.label} was recorded")
+        estimate = difference(metric, stable_metric, gate.bound.factor, level)
+        return _result(gate, metric, stable_metric, estimate, own.interval, attempt=attempt)
 
 
 def _not_recorded(gate: Gate, metrics: Sequence[Metric]) -> GateResult:
     """Return the result for a missing metric: fail, or inconclusive if only its subgroup has no rows."""
     same = [m for m in metrics if m.name == gate.metric]
+    undefined = next((m.undefined[gate.label] for m in same if gate.label in m.undefined), "")
+    if undefined:
+        sentence = f"{gate.label} is not defined: {undefined}: inconclusive"
+        return GateResult(expression=gate.expression, verdict="inconclusive", sentence=sentence)
     siblings = [m for m in same if gate.group and set(m.group) == set(gate.group)]
     if siblings:
         there = ", ".join(", ".join(m.group.values()) for m in siblings)
@@ -84,19 +91,23 @@ def _undecided(gate: Gate, metric: Metric, interval: Interval | None, why: str) 
 
 
 def _result(
-    gate: Gate, metric: Metric, stable: Metric | None, estimate: IntervalEstimate, interval: Interval | None
+    gate: Gate,
+    metric: Metric,
+    stable: Metric | None,
+    estimate: IntervalEstimate,
+    interval: Interval | None,
+    *,
+    attempt: int,
 ) -> GateResult:
     """Build the result; ``estimate`` is of the metric or its distance from stable's, ``interval`` the metric's."""
     figure = metric.value - (gate.bound.factor * stable.value if stable else 0.0)
     verdict, why = _verdict(gate, metric, figure, estimate)
     bound, bound_text = _bound(gate, stable, interval)
-    notes = [why] if why else []
-    if stable is not None and estimate.method.startswith("not paired"):
-        notes.append("not paired")
+    notes = _notes(gate, metric, stable, estimate, attempt)
+    if why:
+        notes.insert(0, why)
     if verdict != "inconclusive" and estimate.exact:
-        notes.append("taken as exact")
-    if stable is None and estimate.share and 1 < gate.bound.offset <= 100:
-        notes.append(f"a share is 1 at most: did you mean {gate.bound.offset:g}%?")
+        notes.append(_exact_words(metric))
     about = f" ({'; '.join(notes)})" if notes else ""
     comparison = f"{_value_with_interval(metric.value, interval)} {gate.operator_sign} {bound_text}"
     sentence = f"{gate.label} {comparison}: {verdict}{about}"
@@ -115,7 +126,37 @@ def _result(
         stable=stable.value if stable else None,
         threshold=bound,
         n=metric.n,
+        attempt=attempt,
+        e_value=_e_value(gate, figure, estimate),
     )
+
+
+def _notes(gate: Gate, metric: Metric, stable: Metric | None, estimate: IntervalEstimate, attempt: int) -> list[str]:
+    notes = []
+    if stable is not None and estimate.method.startswith("not paired"):
+        notes.append("not paired")
+    if stable is None and estimate.share and 1 < gate.bound.offset <= 100:
+        notes.append(f"a share is 1 at most: did you mean {gate.bound.offset:g}%?")
+    if warning := tail_warning(metric):
+        notes.append(warning)
+    if attempt > 1:
+        notes.append(f"attempt {attempt}, so by an interval of {level_of(attempt):.4%}".replace("%", " %"))
+    return notes
+
+
+def _exact_words(metric: Metric) -> str:
+    undeclared = metric.rows is None and metric.replicates is None and metric.n is not None and 0 <= metric.value <= 1
+    return "taken as exact" + (f"; if it is a share of {metric.n} rows, add share=True" if undeclared else "")
+
+
+def _e_value(gate: Gate, figure: float, estimate: IntervalEstimate) -> float | None:
+    """Return the evidence that the gate does not hold; None: the figure's variation is unknown."""
+    interval = _finite(estimate.interval)
+    if interval is None:
+        return None
+    if gate.operator in (">=", ">"):
+        return e_value(gate.bound.offset - figure, interval.high - figure, interval.level)
+    return e_value(figure - gate.bound.offset, figure - interval.low, interval.level)
 
 
 def _verdict(gate: Gate, metric: Metric, figure: float, estimate: IntervalEstimate) -> tuple[Verdict, str]:

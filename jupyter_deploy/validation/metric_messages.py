@@ -24,8 +24,13 @@ _CLOSE = 1e-6  # relative tolerance between a given value and the statistic of i
 
 _NOT_FINITE = {"nan": math.nan, "na": math.nan, "inf": math.inf, "-inf": -math.inf}
 
+_NUMBERS = ("rows", "replicates", "clusters")
+
 _KNOWN = {
-    "metric": {"kind", "number", "name", "value", "n", "group", "statistic", "rows", "replicates"},
+    "metric": {
+        *("kind", "number", "name", "value", "n", "group", "statistic", "rows", "replicates"),
+        *("share", "clusters", "informative", "undefined"),
+    },
     "check": {"kind", "number", "name", "passed", "detail", "value"},
 }
 
@@ -84,7 +89,7 @@ class MetricCollector:
             self.problem = self.problem or (cell, str(error))
         if not isinstance(document, Mapping):
             return document
-        return {name: value for name, value in document.items() if name not in ("rows", "replicates")}
+        return {name: value for name, value in document.items() if name not in _NUMBERS}
 
     def _keep(self, one: Metric | Check, slot: object) -> None:
         former = self._keys.get(_key(one), slot)
@@ -180,16 +185,52 @@ def _metric(cell: int, name: str, document: Mapping[str, Any]) -> Metric:
             if rows is None
             else f"'{statistic}' is none of {', '.join(STATISTICS)}: give its value too"
         )
+    count = int(n) if n is not None else len(rows) if rows is not None else None
     return Metric(
         name=name,
         value=value,
-        n=int(n) if n is not None else len(rows) if rows is not None else None,
+        n=count,
         group=_group(document.get("group")),
         statistic=statistic,
         rows=rows,
         replicates=replicates,
         cell=cell,
+        share=_share(document.get("share"), value, count),
+        clusters=_clusters(document.get("clusters"), count),
+        informative=_whole(document.get("informative")),
+        undefined={str(label): str(why) for label, why in _mapping(document.get("undefined")).items()},
     )
+
+
+def _share(given: Any, value: float, n: int | None) -> bool:
+    if given not in (None, True, False):
+        raise InvalidMessage(f"'share' is {_shorten(given)} and not true or false")
+    if given and (n is None or not 0 <= value <= 1):
+        raise InvalidMessage("a share is a value from 0 to 1, of n rows")
+    return bool(given)
+
+
+def _clusters(given: Any, n: int | None) -> tuple[int, ...] | None:
+    numbers = _numbers("clusters", given)
+    if numbers is None:
+        return None
+    if len(numbers) != n:
+        raise InvalidMessage(f"it has {len(numbers)} clusters, one a row, but {n} rows")
+    if not all(number == int(number) for number in numbers):
+        raise InvalidMessage("'clusters' are whole numbers")
+    return tuple(int(number) for number in numbers)
+
+
+def _whole(given: Any) -> int | None:
+    if given is not None and not (isinstance(given, int) and not isinstance(given, bool) and given >= 0):
+        raise InvalidMessage(f"'informative' is {_shorten(given)} and not a count of rows")
+    return given
+
+
+def _mapping(given: Any) -> Mapping[str, Any]:
+    if given is not None and not isinstance(given, Mapping):
+        raise InvalidMessage(f"'undefined' is {_shorten(given)} and not an object of subgroups and reasons")
+    return given or {}
 
 
 def _statistic_value(statistic: str, rows: tuple[float, ...]) -> float:

@@ -32,10 +32,13 @@ model_predict <- function(data, url = Sys.getenv("NBDEPLOY_MODEL_URL")) {
   jsonlite::fromJSON(content, simplifyVector = FALSE)$predictions
 }
 
-# One figure: a value (of n rows), or one number or TRUE/FALSE a row and a statistic of them.
-metric <- function(name, value = NULL, rows = NULL, n = NULL, group = NULL, statistic = "mean") {
+# One figure: a value (of n rows; share = TRUE: a share of them), or one number or TRUE/FALSE a row and a statistic of
+# them; cluster: a label for each row, such as its patient.
+metric <- function(name, value = NULL, rows = NULL, n = NULL, group = NULL, statistic = "mean", share = FALSE,
+    cluster = NULL) {
   said <- list(kind = "metric", name = name, value = value, n = n, group = as.list(group), statistic = statistic,
-    rows = if (!is.null(rows)) I(as.numeric(rows)))
+    rows = if (!is.null(rows)) I(as.numeric(rows)), share = if (share) TRUE,
+    clusters = if (!is.null(cluster)) I(as.integer(factor(cluster))))
   words <- if (is.null(rows)) format(value, digits = 6) else paste(statistic, "of", length(rows), "rows")
   .nbdeploy_show(said, paste(name, "=", words))
 }

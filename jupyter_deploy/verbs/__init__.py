@@ -296,6 +296,13 @@ OPERATIONS: tuple[Operation, ...] = (
         destructive=True,
     ),
     Operation(
+        "label",
+        "requests.LabelRequest",
+        "label.label",
+        label="Label Release…",
+        page="lifecycle_page.labelled_page",
+    ),
+    Operation(
         "stop",
         "requests.StopRequest",
         "stop.stop",

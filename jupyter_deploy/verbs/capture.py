@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from jupyter_deploy.domain import errors
 from jupyter_deploy.domain.capture.artifacts import Manifest, Snapshot
 from jupyter_deploy.domain.capture.findings import Finding, refuse, waived
+from jupyter_deploy.domain.capture.signature import types_of
 from jupyter_deploy.domain.errors import InvalidInput, StoreError, UnknownSource, Untrusted
 from jupyter_deploy.domain.ports import Live, Ports, Staged
 from jupyter_deploy.domain.requests import DeployRequest
@@ -132,6 +133,13 @@ def snapshot_of_tag(request: DeployRequest, ports: Ports) -> Snapshot:
             f"{snapshot.tag} was captured without --show-example",
             "deploy the model again from its notebook with that option",
         )
+    properties = snapshot.manifest.signature.instance_schema.get("properties", {})
+    for column in request.nullable:
+        if "null" not in types_of(properties.get(column, {})):
+            raise InvalidInput(
+                f"{snapshot.tag} was captured without null in '{column}'",
+                f"deploy the model again from its notebook with --nullable {column}",
+            )
     return with_waivers(snapshot, request)
 
 

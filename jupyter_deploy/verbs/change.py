@@ -26,9 +26,10 @@ from jupyter_deploy.domain.errors import (
     disk_faults,
 )
 from jupyter_deploy.domain.ports import Ports
-from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Traffic
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.ports import Target
 from jupyter_deploy.domain.release.resources import Resources
+from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.domain.results import Reconciled
 from jupyter_deploy.domain.validation.validation import words_of
 

@@ -11,7 +11,7 @@ from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot, checked_nam
 from jupyter_deploy.domain.capture.findings import require_waivable
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, InvalidName, InvalidTraffic
 from jupyter_deploy.domain.ports import Live, Ports, Report
-from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.endpoint import Endpoint, checked_label
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.domain.results import Deployment
 from jupyter_deploy.domain.validation.validated import Validated
@@ -138,6 +138,7 @@ def _release(plan: Plan, bento: Bento | None, validated: Validated | None, ports
 
 def _require_valid(request: DeployRequest, ports: Ports, live: Live | None) -> str:
     """Return the endpoint's name, or refuse a faulty request."""
+    checked_label(request.label)
     if live is None and not request.source:
         raise InvalidInput("the deploy has no source", "name a variable, a notebook or a snapshot's tag")
     target_of(ports, request.target)

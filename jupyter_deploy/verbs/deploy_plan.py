@@ -9,7 +9,7 @@ from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot
 from jupyter_deploy.domain.capture.findings import has_new_findings
 from jupyter_deploy.domain.errors import InvalidTraffic
 from jupyter_deploy.domain.ports import Ports
-from jupyter_deploy.domain.release.endpoint import Endpoint, Release
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release, checked_label
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.domain.validation.validated import Validated
@@ -104,13 +104,14 @@ def plan_deploy(request: DeployRequest, name: str, before: Endpoint | None, snap
     redact = redacted_columns(request, before, snapshot, ports)
     gates, upcoming = plan_deploy_gates(request, name, before, ports)
     release = release_of(snapshot, name, resources_for(request, before, ports), request.image)
-    release = release.model_copy(update={"redact": redact})
+    label = checked_label(request.label)
+    release = release.model_copy(update={"redact": redact, "label": label})
     after = next_endpoint(request, before, release)
     check = check_at_deploy(request, upcoming, before, after, name=name, snapshot=snapshot, ports=ports)
     if before is not None:
-        known = next((one.validation for one in before.releases if one.tag == release.tag), None)
-        changes = changes_since(before, snapshot, ports)
-        release = release.model_copy(update={"changes": changes, "validation": known})
+        known = next((one for one in before.releases if one.tag == release.tag), None)
+        former = {"validation": known.validation, "label": label or known.label} if known else {}
+        release = release.model_copy(update={"changes": changes_since(before, snapshot, ports), **former})
     return Plan(request, before, snapshot, release, gates, check)
 
 
@@ -165,6 +166,6 @@ def with_running_bento(release: Release, before: Endpoint, keep_revisions: int) 
     return release.model_copy(update={"path": known.path, "code": known.code})
 
 
-def _essence(release: Release) -> tuple[str, tuple[str, ...], Resources, str | None]:
+def _essence(release: Release) -> tuple[str, tuple[str, ...], Resources, str | None, str]:
     """The parts of a release that make it another one if they differ."""
-    return release.digest, release.redact, release.resources, release.image
+    return release.digest, release.redact, release.resources, release.image, release.label

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from jupyter_deploy.domain.capture.artifacts import checked_name
+from jupyter_deploy.domain.capture.artifacts import Manifest, checked_name
 from jupyter_deploy.domain.errors import InvalidInput, UnknownSource
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Release
@@ -102,16 +102,31 @@ def _chosen(name: str, top: Path, notebooks: Sequence[ProjectNotebook]) -> Proje
 
 
 def _known(notebook: ProjectNotebook, top: Path, released: dict[str, Release], ports: Ports) -> list[Trained]:
-    """Return the models that a notebook's cells deploy, and those deployed from it before, with a guessed example."""
+    """Return the models that a notebook's cells deploy, and those that were deployed from it otherwise.
+
+    The example is that of the last deploy, or a guess.
+    """
     models = ports.starter.deployed(notebook)
     names = {one.name for one in models}
     for name, release in released.items():
         if name in names or Path(str(release.source.notebook)) != top / notebook.path:
             continue
         variable = str(release.source.variable)
-        if (fitted := ports.starter.fitted(notebook, variable)) is not None:
+        snapshot = ports.store.remembered(release.tag)
+        example = snapshot.manifest.provenance.example if snapshot else None
+        if example is not None:
+            options = _options(snapshot.manifest) if snapshot else ()
+            known = Trained(notebook=notebook.path, name=name, model=variable, example=example, options=options)
+            models.append(known)
+        elif (fitted := ports.starter.fitted(notebook, variable)) is not None:
             models.append(Trained(notebook=notebook.path, name=name, model=variable, example=fitted[1], guessed=True))
     return models
+
+
+def _options(captured: Manifest) -> tuple[str, ...]:
+    """Return the options of a deploy that are not the defaults."""
+    method = ("--method", captured.method) if captured.method not in (None, "predict") else ()
+    return (*method, *(word for column in captured.provenance.nullable for word in ("--nullable", column)))
 
 
 def _guessed(request: InitRequest, notebook: ProjectNotebook, top: Path, ports: Ports) -> Trained:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,15 +10,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_deploy.domain.errors import DeployError, InvalidInput
+from jupyter_deploy.domain.expressions import error_at
 from jupyter_deploy.domain.gates.gate import Gate
-from jupyter_deploy.domain.gates.parser import parse_gate
+from jupyter_deploy.domain.gates.parser import GATE, parse_gate
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.secret_names import hide_secrets
-from jupyter_deploy.domain.validation.model_calls import AGREEMENT
-from jupyter_deploy.domain.validation.notebook_calls import calls_function
+from jupyter_deploy.domain.validation.model_calls import AGREEMENT, OF_CALLS
+from jupyter_deploy.domain.validation.notebook_calls import calls_function, mentions, recorded_metrics
 from jupyter_deploy.domain.validation.parameters import combinations, parse_matrix, plain_keys
 from jupyter_deploy.domain.validation.ports import Notebook
 from jupyter_deploy.domain.validation.validation import ValidationSpec
+
+_SIMILAR = 0.8
+"""The similarity of two names (``difflib``) from which one is taken for a typo of the other."""
 
 
 class Problems:
@@ -156,6 +161,9 @@ def _runs(
     once: dict[object, tuple[Gate, str]] = {}
     for gate, place in gates:  # a gate from several origins is judged once
         once.setdefault(gate.meaning, (gate, place))
+    for gate, place in once.values():
+        with problems.noted("" if place == "the command line" else place):
+            _require_no_typo(gate, notebook)
     matrix: dict[str, Sequence[Any]] = {}
     with problems.noted(origin):
         matrix = {k: v for k, v in parse_matrix(spec.matrix).items() if k not in overrides.parameters}
@@ -164,6 +172,27 @@ def _runs(
         with problems.noted():
             ports.validations.require_parameters(notebook, parameters)
         yield Planned(notebook, parameters, list(once.values()), spec.traffic or notebook.traffic)
+
+
+def _require_no_typo(gate: Gate, notebook: Notebook) -> None:
+    """Require that a gate's metric is not a typo of one that the notebook records.
+
+    A name without a similar one may be recorded by a module that the notebook imports.
+
+    Raises
+    ------
+    InvalidInput
+        The notebook nowhere has the metric's name, but a similar one.
+    """
+    calls = OF_CALLS if calls_function("model", notebook.source) else frozenset()
+    known = recorded_metrics(notebook.source)
+    if known is None or gate.metric in calls or mentions(notebook.source, gate.metric):
+        return
+    near = difflib.get_close_matches(gate.metric, sorted({*known, *calls}), 1, _SIMILAR)
+    if near:
+        why = f"{notebook.path.name} records no metric '{gate.metric}'"
+        remedy = f"did you mean {near[0]}? If a module records it, mention '{gate.metric}' as a text in the notebook"
+        raise error_at(GATE.noun, gate.expression, 0, why, remedy)
 
 
 def parsed_gates(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth
@@ -9,6 +13,8 @@ from jupyter_deploy.domain.release.status import EndpointStatus, ReleaseStatus
 from jupyter_deploy.domain.requests import DescribeRequest, ListRequest
 
 from .change import find, target_of
+
+REFUSALS_OF = timedelta(hours=24)
 
 
 def list_(request: ListRequest, ports: Ports, report: Report) -> list[EndpointStatus]:
@@ -24,7 +30,11 @@ def describe(request: DescribeRequest, ports: Ports, report: Report) -> Endpoint
     """Return the status of one endpoint: its desired and its observed state."""
     endpoint = find(ports, request.name)
     status = status_of(endpoint, target_of(ports, endpoint.target).observe(endpoint), ports)
-    return status.model_copy(update={"removed_records": ports.log.removed(status.name)})
+    try:
+        refusals = tuple(ports.log.refusals(status.name, since=now() - REFUSALS_OF))
+    except StoreError:  # a damaged segment, which 'logs' and 'compare' name, must not hide the endpoint's state
+        refusals = ()
+    return status.model_copy(update={"removed_records": ports.log.removed(status.name), "refusals": refusals})
 
 
 def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointStatus:
@@ -40,6 +50,7 @@ def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointSt
         releases.append(
             ReleaseStatus(
                 tag=release.tag,
+                label=release.label,
                 role=role,
                 percent=endpoint.traffic.percent_of(release.tag),
                 healthy=health.healthy,

@@ -11,6 +11,7 @@ from pathlib import Path
 from jupyter_deploy.domain.base import now, user_name
 from jupyter_deploy.domain.errors import DeployError, StoreError
 from jupyter_deploy.domain.ports import Ports, Report
+from jupyter_deploy.domain.validation.subgroups import subgroup_notes
 from jupyter_deploy.domain.validation.validation import Validation, worst
 
 from .interrupts import heard_once
@@ -62,7 +63,7 @@ def run(
         runs=all_runs,
         live=tuple(options.live),
         seconds=time.monotonic() - began,
-        notes=(*options.notes, *_notes(planned, candidate)),
+        notes=(*options.notes, *_notes(planned, candidate, ports), *subgroup_notes(all_runs)),
         stopped=None if stopped is None else "interrupted" if isinstance(stopped, KeyboardInterrupt) else "terminated",
         verdict=worst((*(run.verdict for run in all_runs), *(gate.verdict for gate in options.live))),
     )
@@ -107,7 +108,21 @@ def in_words(error: Exception) -> str:
     return error.message if isinstance(error, DeployError) else f"{type(error).__name__}: {error}"
 
 
-def _notes(planned: Sequence[Planned], candidate: Candidate) -> list[str]:
+def _notes(planned: Sequence[Planned], candidate: Candidate, ports: Ports) -> list[str]:
+    return [*_notes_on_stable(planned, candidate), *_notes_on_attempts(planned, candidate, ports)]
+
+
+def _notes_on_attempts(planned: Sequence[Planned], candidate: Candidate, ports: Ports) -> list[str]:
+    """Say that the count of attempts begins here, so that a deleted home does not reset it unnoticed."""
+    if candidate.snapshot is None or not any(one.gates for one in planned):
+        return []
+    with contextlib.suppress(StoreError):
+        if not ports.store.validations(limit=1):
+            return ["this store has no earlier validation: attempts at gates are counted from this one on"]
+    return []
+
+
+def _notes_on_stable(planned: Sequence[Planned], candidate: Candidate) -> list[str]:
     if not any(one.needs_stable for one in planned):
         return []
     if candidate.is_stable:

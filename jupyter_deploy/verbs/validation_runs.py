@@ -25,6 +25,7 @@ from jupyter_deploy.domain.validation.model_calls import AGREEMENT, metrics_of_c
 from jupyter_deploy.domain.validation.ports import Job, Ran, Served
 from jupyter_deploy.domain.validation.validation import GateResult, Metric, Run, Underway, titles
 
+from .gates.attempts import GateAttempts
 from .run_plan import Planned, compares
 
 
@@ -300,14 +301,23 @@ class Runs:
     def _judged(self, planned: Planned, done: Ran, of_stable: Ran | None) -> tuple[GateResult, ...]:
         stable = of_stable.metrics if of_stable else None
         broken = of_stable if of_stable is not None and of_stable is not done and of_stable.status != "done" else None
+        attempts = GateAttempts(
+            planned,
+            self._ports,
+            snapshot=self._candidate.snapshot,
+            stable=self._candidate.stable,
+            metrics=done.metrics,
+            stable_metrics=stable,
+        )
         results = []
         for gate, origin in planned.gates:
-            judged = self._ports.judge.judge(gate, done.metrics, stable)
+            judged = self._ports.judge.judge(gate, done.metrics, stable, attempts.number(gate))
             # The metrics of a run that broke off are not stable's.
             if broken is not None and compares(gate) and (judged.value is not None or gate.metric == AGREEMENT):
                 judged = _undecided(gate, judged, broken)
-            results.append(judged.model_copy(update={"origin": origin}))
-        return tuple(results)
+            results.append((gate, judged.model_copy(update={"origin": origin})))
+        attempts.settle(results)
+        return tuple(result for _, result in results)
 
     def _report_progress(self, number: int, cell: int = 0, **more: object) -> None:
         notebook = self._planned[number].notebook

@@ -16,9 +16,12 @@ export interface DeployValues {
   notebooks: readonly string[];
   gates: readonly string[];
   reason: string;
+  label: string;
   method: string;
   signature: string;
   training: string;
+  /** Columns that accept null although the example has none. */
+  nullable: readonly string[];
   include: string;
   strict: boolean;
   waive: readonly string[];
@@ -40,9 +43,11 @@ export const emptyValues: DeployValues = {
   notebooks: [],
   gates: [],
   reason: '',
+  label: '',
   method: '',
   signature: '',
   training: '',
+  nullable: [],
   include: '',
   strict: false,
   waive: [],
@@ -61,16 +66,22 @@ export const defaultPercent: Record<DeployRole, string> = {
 };
 
 /**
- * The dialog's initial values: the best model, its best example, and the files next to the
+ * The dialog's initial values: the model and the example of the notebook's last deploy; else the
+ * best model, unless it is an unusual one, with its best example; and the files next to the
  * notebook.
  */
 export function initialValues(report: KernelReport, context: NotebookContextView): DeployValues {
-  const model = report.models[0];
+  const { last } = context;
+  const again = report.models.find(model => model.variable === last?.model);
+  const best = report.models[0]?.unusual ? undefined : report.models[0];
+  const model = again ?? best;
   const role = nextRole(context.name, context);
   return {
     ...emptyValues,
     model: model?.variable ?? '',
-    example: model?.examples[0]?.expression ?? '',
+    method: again && last?.method && last.method !== again.method ? last.method : '',
+    example: (again && last?.example) ?? model?.examples[0]?.expression ?? '',
+    nullable: again && last ? last.nullable : [],
     name: context.name,
     role,
     percent: defaultPercent[role],
@@ -104,18 +115,24 @@ export function modelOf(values: DeployValues, report: KernelReport): ModelCandid
   return report.models.find(model => model.variable === values.model.trim());
 }
 
-/** The same values with another model: its best example replaces one that was only guessed. */
+/**
+ * The same values with another model: its best example replaces a guessed one, and that of the last
+ * deploy.
+ */
 export function withModel(
   values: DeployValues,
   variable: string,
-  report: KernelReport
+  report: KernelReport,
+  context: NotebookContextView
 ): DeployValues {
   const before = modelOf(values, report);
   const guessed =
-    !values.example.trim() || before?.examples.some(guess => guess.expression === values.example);
+    !values.example.trim() ||
+    values.example === context.last?.example ||
+    before?.examples.some(guess => guess.expression === values.example);
   const model = report.models.find(one => one.variable === variable);
   const example = guessed ? (model?.examples[0]?.expression ?? '') : values.example;
-  return { ...values, model: variable, example };
+  return { ...values, model: variable, example, nullable: [] };
 }
 
 /**
@@ -153,7 +170,7 @@ export function requestOf(values: DeployValues, context: NotebookContextView): D
     model: values.model.trim(),
     name: values.name.trim()
   };
-  for (const field of ['example', 'method', 'signature', 'training', 'reason'] as const) {
+  for (const field of ['example', 'label', 'method', 'signature', 'training', 'reason'] as const) {
     if (values[field].trim()) request[field] = values[field].trim();
   }
   // The default role is left out, so an unchanged model, which may be stable, keeps its role.
@@ -163,6 +180,7 @@ export function requestOf(values: DeployValues, context: NotebookContextView): D
   }
   if (values.notebooks.length) request.validate = [...values.notebooks];
   if (gates.length) request.gate = gates;
+  if (values.nullable.length) request.nullable = [...values.nullable];
   if (lines(values.include).length) request.include = lines(values.include);
   if (values.strict) request.strict = true;
   if (values.waive.length) request.waive = [...values.waive];
@@ -196,9 +214,11 @@ export function valuesOf(request: DeployRequest, context: NotebookContextView): 
     notebooks: list(request.validate),
     gates: list(request.gate),
     reason: text(request.reason),
+    label: text(request.label),
     method: text(request.method),
     signature: text(request.signature),
     training: text(request.training),
+    nullable: list(request.nullable),
     include: list(request.include).join('\n'),
     strict: request.strict ?? false,
     waive: list(request.waive),

@@ -9,6 +9,7 @@ import type { DeployWorld, KernelState } from './deployModel';
 import type { DeployRequest, Job, KernelReport, NotebookContextView, Table } from './generated';
 import { type CheckResult, Kernel } from './kernel';
 import { requestAPI } from './request';
+import { labProblem } from './restTransport';
 import type { INbdeploy } from './tokens';
 
 const STARTING = ['unknown', 'starting', 'restarting', 'autorestarting'];
@@ -61,8 +62,8 @@ export class NotebookWorld implements DeployWorld, IDisposable {
 
   readonly context = async (report: KernelReport): Promise<NotebookContextView> => {
     const query = { path: notebookPath(this.panel, report) };
-    const settings = this.nbdeploy.serverSettings;
-    return (await requestAPI<NotebookContextView>('views/notebook_context', { query, settings }))
+    const { transport } = this.nbdeploy;
+    return (await requestAPI<NotebookContextView>(transport, 'views/notebook_context', { query }))
       .value;
   };
 
@@ -75,7 +76,9 @@ export class NotebookWorld implements DeployWorld, IDisposable {
     const { context } = this.panel;
     if (context.model.dirty) {
       await this.nbdeploy.jobs.refresh(); // a server that does not answer, or requires a log-in, is reported here, and not by JupyterLab too
-      await context.save();
+      await context.save().catch((error: unknown) => {
+        throw labProblem(error);
+      });
     }
     const job = await this.nbdeploy.jobs.capture(request);
     // Not awaited: it may take long, and the job reports the outcome. One after the other, since

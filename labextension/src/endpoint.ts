@@ -8,7 +8,7 @@ import { type Problem, problemOf } from './problem';
 import { ProblemError } from './request';
 
 /** Health and counts change without a new revision. */
-const LOOK_EVERY_MS = 2000;
+export const LOOK_EVERY_MS = 2000;
 
 /** The state of an endpoint; `view` stays while requests fail. */
 export interface EndpointState {
@@ -22,7 +22,9 @@ export class EndpointModel implements IDisposable {
   constructor(
     readonly name: string,
     fetchEndpoint: () => Promise<EndpointView>,
-    world: Omit<ChangeWorld, 'fetchEndpoint'>
+    world: Omit<ChangeWorld, 'fetchEndpoint'>,
+    /** Milliseconds between two requests of a watched endpoint; null: `receive` gets the views. */
+    private readonly every: number | null = LOOK_EVERY_MS
   ) {
     this._fetch = fetchEndpoint;
     this.changes = new Changes({
@@ -52,10 +54,10 @@ export class EndpointModel implements IDisposable {
     return this._disposed;
   }
 
-  /** Polls the endpoint every two seconds until the returned function is called. */
+  /** Polls the endpoint until the returned function is called. */
   watch(): () => void {
     this._watchers += 1;
-    if (this._watchers === 1) void this.poll();
+    if (this._watchers === 1 && this.every !== null) void this.poll();
     return () => {
       this._watchers -= 1;
       if (this._watchers === 0) clearTimeout(this._timer);
@@ -72,18 +74,28 @@ export class EndpointModel implements IDisposable {
       const view = await this._fetch();
       if (number > this._received) {
         this._received = number;
-        this.set({ view, problem: null, gone: false });
-        this.changes.checkRevision(view);
+        this.receive(view);
       }
       return view;
     } catch (error) {
-      const gone = error instanceof ProblemError && error.code === 'unknown_endpoint';
       if (number > this._received) {
         this._received = number;
-        this.set({ ...this._state, gone, problem: gone ? null : problemOf(error) });
+        this.receiveProblem(error);
       }
       throw error;
     }
+  }
+
+  /** Shows a view that was requested, or that the transport sent. */
+  receive(view: EndpointView): void {
+    this.set({ view, problem: null, gone: false });
+    this.changes.checkRevision(view);
+  }
+
+  /** Shows why there is no newer view. */
+  receiveProblem(error: unknown): void {
+    const gone = error instanceof ProblemError && error.code === 'unknown_endpoint';
+    this.set({ ...this._state, gone, problem: gone ? null : problemOf(error) });
   }
 
   /** The endpoint at this revision or a later one: the known view, or the first answer with it. */
@@ -108,7 +120,8 @@ export class EndpointModel implements IDisposable {
 
   /** Handles a revision from the stream; null: the endpoint was removed. */
   onRevision(revision: number | null): void {
-    if (this._watchers > 0 && revision !== this._state.view?.revision) void this.refreshQuietly();
+    if (this.every === null || this._watchers === 0) return;
+    if (revision !== this._state.view?.revision) void this.refreshQuietly();
   }
 
   dispose(): void {
@@ -122,7 +135,9 @@ export class EndpointModel implements IDisposable {
   private async poll(): Promise<void> {
     clearTimeout(this._timer);
     if (!document.hidden || this._state.view === null) await this.refreshQuietly();
-    if (this._watchers > 0) this._timer = window.setTimeout(() => void this.poll(), LOOK_EVERY_MS);
+    if (this._watchers > 0 && this.every !== null) {
+      this._timer = window.setTimeout(() => void this.poll(), this.every);
+    }
   }
 
   private async refreshQuietly(): Promise<void> {

@@ -231,8 +231,8 @@ export interface CompareRequest {
  * A candidate against stable.
  *
  * A shadow is compared on the same requests (``paired``), joined by ``pair_id`` and row if stable answered; a
- * canary answers other requests than stable, so its figures are unpaired. All intervals hold at every look
- * (``domain.evidence.sequential``).
+ * canary answers other requests than stable of the same time, so its figures are unpaired. All intervals hold at
+ * every look (``domain.evidence.sequential``).
  *
  * Attributes
  * ----------
@@ -245,12 +245,18 @@ export interface CompareRequest {
  *     Rows of those pairs that both answered with 200.
  * coverage
  *     ``pairs / mirrored``.
+ * clusters
+ *     Units of the figures: requests of one ``x-sticky-key``, else of equal inputs, else of one minute. A cluster
+ *     counts once, by the mean of its first 100 requests.
+ * distinct_inputs
+ *     Requests with different inputs (those with recorded inputs only).
  * agreement
- *     Share of a request's rows on which both agree, on average over the requests: the request is the unit, since
- *     its rows are not independent. Numbers agree within ``relative_tolerance`` of stable's or
- *     ``absolute_tolerance``.
+ *     Share of a request's rows on which both agree, on average over the clusters. Numbers agree within
+ *     ``relative_tolerance`` of stable's or ``absolute_tolerance``.
+ * agreement_worst_case
+ *     ``agreement * coverage``: the agreement if all mirrored requests without a comparison disagreed.
  * agreement_course
- *     The course of the agreement and its interval: at most 100 looks, evenly over the requests, the last one being
+ *     The course of the agreement and its interval: at most 100 looks, evenly over the clusters, the last one being
  *     ``agreement``.
  * refusal_rate
  *     Share of the pairs in which stable answered with 200 and the candidate refused the input (paired only).
@@ -260,13 +266,31 @@ export interface CompareRequest {
  *     counts as 2, the largest possible.
  * error_difference, latency_difference_ms
  *     Candidate minus stable; latency by the median of the paired differences, or of the medians if unpaired.
+ *     A canary's errors are compared by inverse propensity (``domain.evidence.propensity``).
+ * slow_rate
+ *     Share of the candidate's answers that take longer than stable's 95th percentile: 5 % if it is as fast. The
+ *     unit is the minute.
+ * by_minute
+ *     ``agreement``, ``error_rate_difference`` and ``latency_p50_difference_ms`` with one-minute blocks as the unit:
+ *     wider than the figure itself if requests depend on the time.
+ * accuracy_difference
+ *     The candidate's share of right answers minus stable's, on the rows with ground truth; None without any, and
+ *     for models of numbers.
+ * absolute_error_difference
+ *     Median of ``|candidate - actual| - |stable - actual|`` over the clusters, in the answers' unit: below 0 the
+ *     candidate is closer. Paired, and for numbers only.
+ * labelled
+ *     Requests with ground truth by release, predicted class and age.
  * answer_shares
- *     Unpaired only: for each frequent answer, the candidate's share minus stable's.
+ *     Unpaired only: for each frequent answer, the candidate's share minus stable's, by inverse propensity.
  * verdict
  *     ``inconclusive`` while there is too little evidence, else ``agrees`` or ``differs`` (see ``reason``).
  * recommendation
  *     ``promote``: shown to be no worse; ``stop``: shown to be worse; ``decide``: shown to give other answers, which
  *     only a person can judge; ``wait``: more requests are needed.
+ * forecast
+ *     The number of requests with which there usually is a verdict, and the smallest effect that they could show; only
+ *     if more requests are needed.
  * requirements
  *     The requirements with their outcomes.
  */
@@ -286,7 +310,10 @@ export interface Comparison {
    */
   record_sample: number;
   coverage: Estimate | null;
+  clusters: number;
+  distinct_inputs: number;
   agreement: Estimate | null;
+  agreement_worst_case: number | null;
   agreement_course: Look[];
   refusal_rate: Estimate | null;
   flips: Flip[];
@@ -319,12 +346,20 @@ export interface Comparison {
   };
   error_difference: Estimate | null;
   latency_difference_ms: Estimate | null;
+  slow_rate: Estimate | null;
+  by_minute: {
+    [k: string]: Estimate;
+  };
+  accuracy_difference: Estimate | null;
+  absolute_error_difference: Estimate | null;
+  labelled: LabelledShare[];
   answer_shares: {
     [k: string]: Estimate;
   };
   verdict: 'inconclusive' | 'agrees' | 'differs';
   reason: string;
   recommendation: 'promote' | 'stop' | 'decide' | 'wait';
+  forecast: Forecast | null;
   requirements: Requirement[];
   stochastic: boolean;
   /**
@@ -350,7 +385,7 @@ export interface Interval {
   level: number;
 }
 /**
- * The estimate of a share after a number of compared requests, the last of them at ``ts``.
+ * The estimate of a share after a number of compared requests; their last cluster began at ``ts``.
  */
 export interface Look {
   requests: number;
@@ -400,6 +435,39 @@ export interface LatencyShare {
   share: number;
 }
 /**
+ * The requests of one release, predicted class or age: how many there are, and how many have ground truth.
+ *
+ * The predicted class is the first answer of stable, for a canary of the release that answered. Ages count back from
+ * the latest request.
+ */
+export interface LabelledShare {
+  by: 'release' | 'predicted' | 'age';
+  value: string;
+  labelled: number;
+  requests: number;
+}
+/**
+ * The requests until a verdict, if the figures stay as they are.
+ *
+ * Attributes
+ * ----------
+ * requests
+ *     The number with which there usually is a verdict; None: none up to ten million.
+ * more
+ *     Those that are still missing.
+ * hours
+ *     The time until then at the rate of the last 24 hours with requests; None without a rate.
+ * effect
+ *     The smallest effect that the number could show: how far the agreement is below 99 %, or for a canary how far its
+ *     error rate is above stable's. None if nothing is decided.
+ */
+export interface Forecast {
+  requests: number | null;
+  more: number | null;
+  hours: number | null;
+  effect: number | null;
+}
+/**
  * A requirement of a comparison and its outcome.
  *
  * ``met``: the whole interval is on the right side; ``not met``: the whole interval is on the wrong side;
@@ -426,6 +494,10 @@ export interface Requirement {
  *     How many rows were answered differently, and the latest 50 of them.
  * notes
  *     What the records do not hold, in words.
+ * clusters
+ *     Units of the figures: requests of one user, or of equal inputs, count once.
+ * forecast
+ *     The number of requests and the time until a verdict, in words; empty if no more requests are needed.
  */
 export interface ComparisonView {
   stable: string;
@@ -445,6 +517,8 @@ export interface ComparisonView {
   flips: number;
   notes: string[];
   since: string | null;
+  clusters: number;
+  forecast: string;
 }
 /**
  * One instance that both answered, differently; texts are JSON, cut.
@@ -545,10 +619,13 @@ export interface ComposedService {
 }
 /**
  * Requests that the gateway counted of a release in its present role; ``rates``: a second, the latest last.
+ *
+ * ``errors``: answers of 500 and above; ``refused``: of 400 to 499.
  */
 export interface Counted {
   requests: number;
   errors: number;
+  refused: number;
   p50_ms: number | null;
   rates: number[];
 }
@@ -556,12 +633,13 @@ export interface Counted {
  * The gateway's counters of a release in its present role, since the gateway started.
  *
  * ``requests`` counts answered predictions (of a shadow: copies), without feedback and metadata; ``errors`` those with
- * status 500 and above, also if the release was not reached; ``p50_ms`` is the median time to an answer of any kind,
- * None before the first.
+ * status 500 and above, also if the release was not reached; ``refused`` those with a status from 400 to 499;
+ * ``p50_ms`` is the median time to an answer of any kind, None before the first.
  */
 export interface Counts {
   requests: number;
   errors: number;
+  refused: number;
   p50_ms: number | null;
 }
 /**
@@ -655,7 +733,7 @@ export interface DeployRequest {
    */
   method?: string | null;
   /**
-   * An expression for the model's input, such as 'X_test[:5]'.
+   * An expression for the model's input, such as 'X_test[:5]' (default: rows of the notebook's tables that show missing values, categories and extremes).
    */
   example?: string | null;
   /**
@@ -675,6 +753,10 @@ export interface DeployRequest {
    */
   signature?: string | null;
   /**
+   * A column whose value may be null in requests although the example has none (repeatable); the model is called with such a row before it is deployed.
+   */
+  nullable?: string[];
+  /**
    * An expression for the table that the model was fitted on (default: found in the executed cells).
    */
   training?: string | null;
@@ -682,6 +764,10 @@ export interface DeployRequest {
    * A file or folder to pack although it is outside the project, hidden or large (repeatable).
    */
   include?: string[];
+  /**
+   * A name for the release, such as 'wider trees'; shown before its tag everywhere.
+   */
+  label?: string;
   /**
    * Show the example's rows in openapi.json, to every client; else its examples are made from the schema.
    */
@@ -715,7 +801,7 @@ export interface DeployRequest {
       }
     | string[];
   /**
-   * NAME=VALUE (repeatable) of cpu, memory, gpu, workers and threads, such as workers=4 or memory=512MB; any: no limit (default: those of nbdeploy.yaml, else those of the endpoint's stable release).
+   * NAME=VALUE (repeatable) of cpu, memory, gpu, workers, threads and idle_after, such as workers=4 or memory=512MB; any: no limit (default: those of nbdeploy.yaml, else of the endpoint's stable release).
    */
   resources?: {
     [k: string]: number | string | null;
@@ -968,8 +1054,9 @@ export interface Environment {
 /**
  * The notebook behind a snapshot at the time of capture.
  *
- * ``user``, ``captured_at``, ``distributions``, ``source.notebook`` and ``git.dirty`` say who captured it, when and
- * where. They are no part of the snapshot's digest, so that captures of the same model by several users have one.
+ * ``user``, ``captured_at``, ``distributions``, ``source.notebook``, ``git.dirty`` and ``example`` say who captured
+ * it, when, where and how. They are no part of the snapshot's digest, so that captures of the same model by several
+ * users have one.
  */
 export interface Provenance {
   source: Source;
@@ -995,6 +1082,14 @@ export interface Provenance {
   };
   user: string;
   captured_at: string;
+  /**
+   * The example's expression; None: it was given as an object.
+   */
+  example: string | null;
+  /**
+   * Columns of 'deploy --nullable'.
+   */
+  nullable: string[];
   /**
    * Whether the last cell deployed the model; false after a click outside the cells.
    */
@@ -1095,6 +1190,10 @@ export interface Finding {
    * Execution count of the cell behind the finding, as in In [7].
    */
   cell: number | null;
+  /**
+   * The columns concerned.
+   */
+  columns: string[];
   /**
    * The reason for waiving the finding.
    */
@@ -1267,6 +1366,27 @@ export interface SourceChange {
  */
 export interface DownRequest {}
 /**
+ * A chart for a front end without a renderer of its own.
+ */
+export interface DrawingRequest {
+  /**
+   * A Vega-Lite specification with its width.
+   */
+  spec: {
+    [k: string]: unknown;
+  };
+  /**
+   * Draw for a dark background.
+   */
+  dark?: boolean;
+}
+/**
+ * A chart as SVG, without scripts.
+ */
+export interface DrawingView {
+  svg: string;
+}
+/**
  * A name that clients call.
  *
  * ``revision`` grows by one with every change. ``idle_since`` has the revision at which a release lost its last
@@ -1349,6 +1469,10 @@ export interface Release {
    * HOST/PATH@sha256:… of the image that it runs from; None: from the bento.
    */
   image: string | null;
+  /**
+   * A person's name for it; empty: none.
+   */
+  label: string;
   created_at: string;
 }
 /**
@@ -1368,13 +1492,17 @@ export interface Resources {
    */
   gpu: string | null;
   /**
-   * Processes, which share the loaded model's memory (default: 1).
+   * Processes, which share the loaded model's memory (default: 1); 1-8: as many as the load needs.
    */
-  workers: number | null;
+  workers: number | string | null;
   /**
    * Threads of a worker's numerical libraries (default: cpu / workers).
    */
   threads: number | null;
+  /**
+   * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
+   */
+  idle_after: number | null;
 }
 /**
  * The roles of releases: one stable release, at most one canary, any number of shadows.
@@ -1443,10 +1571,29 @@ export interface EndpointStatus {
    * Purged or cleared away, ever.
    */
   removed_records: number;
+  /**
+   * Of 'describe': requests refused in the last 24 hours by reason, most frequent first.
+   */
+  refusals: Refusal[];
   releases: ReleaseStatus[];
+}
+/**
+ * Requests that a release refused (status 400 to 498) for the same reason.
+ *
+ * ``reason`` names the column and the violation, without the number of the row; empty: no message is recorded.
+ * ``shadows`` counts those of them that a shadow answered with 200.
+ */
+export interface Refusal {
+  release: string;
+  role: string;
+  status: number;
+  reason: string;
+  requests: number;
+  shadows: number;
 }
 export interface ReleaseStatus {
   tag: string;
+  label: string;
   role: 'stable' | 'canary' | 'shadow' | 'idle';
   percent: number;
   healthy: boolean;
@@ -1497,13 +1644,17 @@ export interface Resources1 {
    */
   gpu: string | null;
   /**
-   * Processes, which share the loaded model's memory (default: 1).
+   * Processes, which share the loaded model's memory (default: 1); 1-8: as many as the load needs.
    */
-  workers: number | null;
+  workers: number | string | null;
   /**
    * Threads of a worker's numerical libraries (default: cpu / workers).
    */
   threads: number | null;
+  /**
+   * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
+   */
+  idle_after: number | null;
 }
 /**
  * One endpoint, its desired and its observed state; ``url``: the address for clients, ``words``: its state.
@@ -1528,7 +1679,7 @@ export interface EndpointView {
  * One release.
  *
  * ``image``: what it runs from, HOST/PATH@sha256:…; empty: a bento. ``published``: references without their digests,
- * the newest first.
+ * the newest first. ``metrics``: the notebook's own, by the variable.
  */
 export interface ReleaseCard {
   tag: string;
@@ -1547,6 +1698,10 @@ export interface ReleaseCard {
   found: string;
   findings: string[];
   created: string;
+  label: string;
+  metrics: {
+    [k: string]: number;
+  };
   published: string[];
   counts: Counted | null;
 }
@@ -1598,9 +1753,13 @@ export interface Evidence {
   verdict: 'pass' | 'fail' | 'inconclusive';
   sentence: string;
 }
+/**
+ * An expression for an example. ``placeholder``: its values are made up by the parameters' types.
+ */
 export interface ExampleGuess {
   expression: string;
   words: string;
+  placeholder: boolean;
 }
 /**
  * Counts of an endpoint's feedback, and how much of it is joined to the answers.
@@ -1755,6 +1914,10 @@ export interface GateResult {
   stable: number | null;
   threshold: number | null;
   n: number | null;
+  /**
+   * Attempts at this gate since its last pass, this one included.
+   */
+  attempt: number;
 }
 /**
  * Remove unused images from this machine's store, and unused snapshots of deleted endpoints.
@@ -1974,7 +2137,15 @@ export interface KernelReport {
   remedy: string;
 }
 /**
- * A model in the kernel. ``cell``: the last executed cell that made or changed it; None: unknown.
+ * A model in the kernel.
+ *
+ * Attributes
+ * ----------
+ * cell
+ *     The last executed cell that made or changed it; None: unknown.
+ * unusual
+ *     A form asks whether it is the one, even if it ranks first: it is not fitted, a transformer, a detector of
+ *     outliers, or a plain callable object.
  */
 export interface ModelCandidate {
   variable: string;
@@ -1985,6 +2156,63 @@ export interface ModelCandidate {
   examples: ExampleGuess[];
   why: string;
   cell: number | null;
+  unusual: boolean;
+}
+/**
+ * Name a release in your own words; every command takes the label in place of the tag.
+ */
+export interface LabelRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * The release's tag, version or present label.
+   */
+  release: string;
+  /**
+   * At most 60 characters, such as 'wider trees'; empty: none.
+   */
+  label?: string;
+  /**
+   * Refuse if the endpoint is not at this revision.
+   */
+  if_revision?: number | null;
+  /**
+   * The reason; stored in the history.
+   */
+  reason?: string;
+}
+/**
+ * A release's label, and its former one; empty: none.
+ */
+export interface Labelled {
+  endpoint: string;
+  release: string;
+  label: string;
+  before: string;
+}
+/**
+ * The last deploy of a notebook's model, which a form offers again.
+ *
+ * Attributes
+ * ----------
+ * model
+ *     The variable.
+ * method
+ *     None: the model is called.
+ * example
+ *     The expression; None: unknown.
+ * nullable
+ *     Columns that accept null in addition to those of the example.
+ */
+export interface LastDeploy {
+  release: string;
+  at: string;
+  model: string;
+  method: string | null;
+  example: string | null;
+  nullable: string[];
 }
 /**
  * All endpoints.
@@ -1998,9 +2226,10 @@ export interface LiveRequest {
   minutes?: number;
 }
 /**
- * The last minutes; ``charts`` by name: rate, errors, latency. ``requests`` of clients, without the copies.
+ * The last minutes; ``charts`` by name: rate, errors, refused, latency. ``requests`` of clients, without copies.
  *
- * ``note``: why there may be less to see than there was; empty: it is all there.
+ * ``refusals``: the reasons of refused requests, the most frequent first. ``note``: the reason why a part is missing;
+ * empty: nothing is.
  */
 export interface LiveView {
   charts: {
@@ -2010,6 +2239,7 @@ export interface LiveView {
   };
   minutes: number;
   requests: number;
+  refusals: Refusal[];
   note: string;
 }
 /**
@@ -2050,7 +2280,8 @@ export interface LogsRequest {
  *
  * The value is the ``statistic`` of ``rows``, one number a row, in the notebook's order; they pair a candidate with
  * stable. ``replicates`` are bootstrap replicates of a figure without per-row numbers, such as an area under a curve;
- * replicate i has the same resampled rows in every run over as many rows. Documents have neither.
+ * replicate i has the same resampled rows in every run over as many rows. ``clusters`` numbers each row's cluster,
+ * such as its patient: rows of one cluster are alike. Documents have none of these.
  */
 export interface Metric {
   name: string;
@@ -2111,6 +2342,8 @@ export interface NotebookContextRequest {
  *     The gates of nbdeploy.yaml or of the endpoint, and the validation notebooks in the same folder.
  * resources
  *     The resources of a release by default.
+ * last
+ *     The last deploy of this notebook's model; None: there is none, or its snapshot is gone.
  */
 export interface NotebookContextView {
   name: string;
@@ -2121,6 +2354,7 @@ export interface NotebookContextView {
   gates: string[];
   asked: string[];
   resources: Resources2;
+  last: LastDeploy | null;
 }
 /**
  * A release's resources; None: any, or the usual number of workers and threads.
@@ -2139,13 +2373,17 @@ export interface Resources2 {
    */
   gpu: string | null;
   /**
-   * Processes, which share the loaded model's memory (default: 1).
+   * Processes, which share the loaded model's memory (default: 1); 1-8: as many as the load needs.
    */
-  workers: number | null;
+  workers: number | string | null;
   /**
    * Threads of a worker's numerical libraries (default: cpu / workers).
    */
   threads: number | null;
+  /**
+   * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
+   */
+  idle_after: number | null;
 }
 /**
  * Call the endpoint through its gateway.
@@ -2423,7 +2661,9 @@ export interface Reconciled {
  * ``pair_id`` is the gateway's own unique id, the same in stable's and the shadows' records of one request
  * (None: the request did not come through the gateway). ``role`` is the release's role at that moment; ``probe`` is
  * the check at a start. ``inputs`` and ``outputs`` are the instances and the predictions, without the values of the
- * columns in ``redacted``. ``sample`` is the share of the requests that was recorded.
+ * columns in ``redacted``. ``sample`` is the share of the requests that was recorded. ``canary`` is the release that
+ * shared the requests with stable at that moment, and ``share`` its share of them, whichever release answered.
+ * ``cluster`` is a salted hash of the caller's ``x-sticky-key``, ``inputs_digest`` a digest of ``inputs``.
  */
 export interface Record {
   request_id: string;
@@ -2440,6 +2680,10 @@ export interface Record {
   error: RecordError | null;
   redacted: string[];
   sample: number;
+  canary: string | null;
+  share: number | null;
+  cluster: string | null;
+  inputs_digest: string | null;
 }
 export interface RecordError {
   type: string;
@@ -2584,13 +2828,17 @@ export interface Resources3 {
    */
   gpu: string | null;
   /**
-   * Processes, which share the loaded model's memory (default: 1).
+   * Processes, which share the loaded model's memory (default: 1); 1-8: as many as the load needs.
    */
-  workers: number | null;
+  workers: number | string | null;
   /**
    * Threads of a worker's numerical libraries (default: cpu / workers).
    */
   threads: number | null;
+  /**
+   * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
+   */
+  idle_after: number | null;
 }
 /**
  * A verb's result as a page.
@@ -3104,6 +3352,7 @@ export interface Requests {
   images: ImagesRequest;
   gc: GcRequest;
   purge: PurgeRequest;
+  label: LabelRequest;
   stop: StopRequest;
   delete: DeleteRequest;
   down: DownRequest;
@@ -3133,6 +3382,7 @@ export interface Results {
   images: ImageList;
   gc: Collected;
   purge: Purged;
+  label: Labelled;
   stop: Stopped;
   delete: Deleted;
   down: Stopped;
@@ -3150,6 +3400,7 @@ export interface Views {
   live: { request: LiveRequest; document: LiveView };
   records: { request: RecordsRequest; document: RecordsView };
   record: { request: RecordRequest; document: RecordView };
+  drawing: { request: DrawingRequest; document: DrawingView };
   result_page: { request: ResultPageRequest; document: ResultPageView };
   notebook_context: { request: NotebookContextRequest; document: NotebookContextView };
 }
@@ -3181,6 +3432,7 @@ export const VERBS: {
   images: { summary: "List the images of this machine's store and the published ones, with their uses.", slow: false, destructive: false },
   gc: { summary: "Remove unused images from this machine's store, and unused snapshots of deleted endpoints.", slow: true, destructive: true },
   purge: { summary: "Remove records permanently, from JSON lines, Parquet and the gateway's ledger, with their feedback.", slow: true, destructive: true },
+  label: { summary: "Name a release in your own words; every command takes the label in place of the tag.", slow: false, destructive: false },
   stop: { summary: "Stop an endpoint. Records and history remain; 'nbdeploy rollback NAME' starts it again.", slow: true, destructive: true },
   delete: { summary: "Delete an endpoint permanently, with its history, validations, records and feedback.", slow: true, destructive: true },
   down: { summary: "Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' starts them again.", slow: true, destructive: true },
@@ -3211,6 +3463,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     images: trans.__("List Images…"),
     gc: trans.__("Remove Unused Images…"),
     purge: trans.__("Purge Records…"),
+    label: trans.__("Label Release…"),
     stop: trans.__("Stop Endpoint…"),
     delete: trans.__("Delete Endpoint…"),
     down: trans.__("Stop Everything…"),

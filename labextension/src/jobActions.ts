@@ -1,7 +1,7 @@
-import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { Token } from '@lumino/coreutils';
 
 import type { Job, ResultPageView } from './generated';
+import type { Renderer } from './renderer';
 
 /** The actions of JupyterLab that the widgets of a job use. */
 export interface JobActions {
@@ -13,14 +13,16 @@ export interface JobActions {
   cellOpener: (job: Job) => ((count: number) => void) | undefined;
   /** Opens the dialog, or the form, with the same fields, and these checks waived. */
   tryAgain: (job: Job, waive?: readonly string[]) => void;
-  /** Shows the container images of this machine. */
-  listImages: () => void;
+  /** Shows the container images of this machine; undefined: the host has no place for them. */
+  listImages?: () => void;
   /** Repeats the request although gates do not hold. */
   force: (job: Job, reason: string) => Promise<Job>;
   cancel: (job: Job) => Promise<void>;
   /** The result page of a finished job, the same on every face. */
   resultPage: (job: Job, signal: AbortSignal) => Promise<ResultPageView>;
-  rendermime: IRenderMimeRegistry;
+  renderer: Renderer;
+  /** The page to log in; empty: the host has none. */
+  logInUrl: string;
   /** Shows another job instead of this one. */
   show: (id: string) => void;
 }

@@ -1,4 +1,3 @@
-import type { ServerConnection } from '@jupyterlab/services';
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
@@ -13,6 +12,7 @@ import type {
 } from './generated';
 import { type ProblemError, requestAPI, type RequestOptions } from './request';
 import type { EventStream } from './stream';
+import type { Transport } from './transport';
 
 /** A started verb: the job of a slow verb, or the result of a fast one. */
 export type Started<V extends Verb> = { job: Job } | { result: Results[V] };
@@ -28,7 +28,7 @@ export function hasEnded(job: Job): boolean {
 export class JobsModel implements IDisposable {
   constructor(
     private readonly stream: EventStream,
-    private readonly settings?: ServerConnection.ISettings
+    private readonly transport: Transport
   ) {
     stream.job.connect(this._onEvent, this);
     stream.connected.connect(this._onConnected, this);
@@ -158,7 +158,7 @@ export class JobsModel implements IDisposable {
   }
 
   private async _request<T>(path: string, options: RequestOptions) {
-    return requestAPI<T>(path, { ...options, ...(this.settings && { settings: this.settings }) });
+    return requestAPI<T>(this.transport, path, options);
   }
 
   /** An end is final: an earlier event may arrive after it. */

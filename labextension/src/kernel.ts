@@ -7,6 +7,7 @@ import {
   type Table,
   VERSION
 } from './generated';
+import { installCommand } from './install';
 import { type ProblemError, problemError } from './request';
 
 const BRIDGE = "__import__('jupyter_deploy.faces.kernel.lab_bridge', fromlist=['bridge'])";
@@ -142,11 +143,6 @@ export class Kernel {
 
 /** The number of attempts if the cells before a query raise. */
 const MOST_ATTEMPTS = 20;
-
-/** The command that installs the same version of nbdeploy in the kernel's environment. */
-export function installCommand(): string {
-  return `%pip install nbdeploy==${VERSION}`;
-}
 
 /** A text as a Python literal. JSON's escapes are Python's, except for half of a surrogate pair. */
 function literal(text: string): string {

@@ -1,4 +1,3 @@
-import type { ServerConnection } from '@jupyterlab/services';
 import { DisposableDelegate, type IDisposable } from '@lumino/disposable';
 import { Poll } from '@lumino/polling';
 import { type ISignal, Signal } from '@lumino/signaling';
@@ -6,6 +5,7 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import type { EndpointRow, EndpointsView } from './generated';
 import { type ProblemError, requestAPI, toProblemError } from './request';
 import type { EventStream } from './stream';
+import type { Transport } from './transport';
 
 /**
  * The interval of requests for health and request rates, which change without an event, while a
@@ -22,7 +22,7 @@ export type Section = 'releases' | 'comparison' | 'live' | 'records' | 'try' | '
 export class DeploymentsModel implements IDisposable {
   constructor(
     private readonly stream: EventStream,
-    private readonly settings?: ServerConnection.ISettings
+    private readonly transport: Transport
   ) {
     stream.endpoints.connect(this._onRevisions, this);
     stream.connected.connect(this._onConnected, this);
@@ -99,8 +99,9 @@ export class DeploymentsModel implements IDisposable {
     this._looking = looking;
     const { signal } = looking;
     try {
-      const settings = this.settings ? { settings: this.settings } : {};
-      const { value } = await requestAPI<EndpointsView>('views/endpoints', { signal, ...settings });
+      const { value } = await requestAPI<EndpointsView>(this.transport, 'views/endpoints', {
+        signal
+      });
       if (signal.aborted) {
         return;
       }

@@ -1,6 +1,6 @@
 /** An error as widgets show it: the message, the remedy, and the actions that solve it. */
 import type { Job } from './generated';
-import { installCommand } from './kernel';
+import { installCommand } from './install';
 import { type ProblemError, toProblemError } from './request';
 
 export interface Problem {

@@ -2,7 +2,6 @@ import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { MainAreaWidget } from '@jupyterlab/apputils';
 import { IFrame } from '@jupyterlab/ui-components';
 
-import { address } from './request';
 import type { INbdeploy } from './tokens';
 
 /** The page of a release's validation, or of the one that refused a job. */
@@ -14,7 +13,7 @@ export type ReportOf = { tag: string } | { job: string };
  */
 export function openReport(
   app: JupyterFrontEnd,
-  { serverSettings }: INbdeploy,
+  { transport }: INbdeploy,
   of: ReportOf,
   title: string
 ): void {
@@ -30,12 +29,8 @@ export function openReport(
   });
   frame.url =
     'job' in of
-      ? address('reports', { job: of.job }, serverSettings)
-      : address(
-          `reports/${of.tag.split(':').map(encodeURIComponent).join('/')}`,
-          {},
-          serverSettings
-        );
+      ? transport.address('reports', { job: of.job })
+      : transport.address(`reports/${of.tag.split(':').map(encodeURIComponent).join('/')}`);
   const tab = new MainAreaWidget({ content: frame });
   tab.id = id;
   tab.title.label = title;

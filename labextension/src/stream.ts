@@ -1,25 +1,19 @@
-import { ServerConnection } from '@jupyterlab/services';
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
-import { createParser } from 'eventsource-parser';
 
 import type { JobEvent } from './generated';
-import { address, ProblemError, refused, unreachable } from './request';
+import { ProblemError, problemError } from './request';
+import type { Transport } from './transport';
 
-/** A server counts as gone after this time without data: keep-alive comments come each 15 s. */
-const SILENCE_MS = 40_000;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 8_000;
 
 /**
- * The one stream of events from the server: of jobs, and of endpoints' revisions, of all clients.
- * It reconnects by itself and names the last event that it received, so that none is missed. Not
- * the browser's `EventSource`, which cannot send the token.
+ * The one stream of changes: events of jobs, and endpoints' revisions, of all clients. It
+ * reconnects by itself and names the last event that it received, so that none is missed.
  */
 export class EventStream implements IDisposable {
-  constructor(
-    private readonly settings: ServerConnection.ISettings = ServerConnection.makeSettings()
-  ) {}
+  constructor(private readonly transport: Transport) {}
 
   /** An event of a job. */
   get job(): ISignal<this, JobEvent> {
@@ -75,10 +69,10 @@ export class EventStream implements IDisposable {
           wait = FIRST_WAIT_MS;
           this._setConnected(null);
         });
-        this._setConnected(unreachable('the stream has ended'));
+        this._setConnected(interrupted('the stream has ended'));
       } catch (error) {
         // After any end, it connects again.
-        this._setConnected(error instanceof ProblemError ? error : unreachable(error));
+        this._setConnected(error instanceof ProblemError ? error : interrupted(String(error)));
       }
       await pause(wait, stop);
       wait = Math.min(wait * 2, LONGEST_WAIT_MS);
@@ -86,43 +80,17 @@ export class EventStream implements IDisposable {
   }
 
   private async _read(stop: AbortSignal, opened: () => void): Promise<void> {
-    const silence = new AbortController();
-    let timer = setTimeout(() => silence.abort(), SILENCE_MS);
-    const headers: Record<string, string> = { Accept: 'text/event-stream' };
-    if (this._last !== '') {
-      headers['Last-Event-ID'] = this._last;
-    }
-    try {
-      const response = await ServerConnection.makeRequest(
-        address('events', {}, this.settings),
-        { headers, cache: 'no-cache', signal: AbortSignal.any([stop, silence.signal]) },
-        this.settings
-      );
-      if (!response.ok || response.redirected || response.body === null) {
-        throw refused(response, await response.text());
-      }
-      opened();
-      const parser = createParser({
-        onEvent: ({ id, event, data }) => {
+    await this.transport.listen(
+      this._last,
+      {
+        opened,
+        receive: (event, data, id) => {
           this._last = id ?? this._last;
-          this._tell(event ?? '', data);
+          this._tell(event, data);
         }
-      });
-      const decoder = new TextDecoder();
-      const reader = response.body.getReader();
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) {
-          return;
-        }
-        clearTimeout(timer);
-        timer = setTimeout(() => silence.abort(), SILENCE_MS);
-        parser.feed(decoder.decode(value, { stream: true }));
-      }
-    } finally {
-      clearTimeout(timer);
-      silence.abort(); // a browser has six connections per host: do not hold one for nothing
-    }
+      },
+      stop
+    );
   }
 
   private _tell(event: string, data: string): void {
@@ -162,5 +130,14 @@ async function pause(milliseconds: number, stop: AbortSignal): Promise<void> {
     };
     const timer = setTimeout(end, milliseconds);
     stop.addEventListener('abort', end);
+  });
+}
+
+function interrupted(details: string): ProblemError {
+  return problemError({
+    code: 'unreachable',
+    title: 'The connection was interrupted.',
+    details,
+    remedy: 'It is repeated. This page shows the last known data.'
   });
 }

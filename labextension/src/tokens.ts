@@ -1,9 +1,9 @@
-import type { ServerConnection } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Token } from '@lumino/coreutils';
 
 import type { JobsModel } from './jobs';
 import type { DeploymentsModel } from './model';
+import type { RestTransport } from './restTransport';
 import type { EventStream } from './stream';
 
 /**
@@ -14,7 +14,7 @@ export interface INbdeploy {
   readonly deployments: DeploymentsModel;
   readonly jobs: JobsModel;
   readonly stream: EventStream;
-  readonly serverSettings: ServerConnection.ISettings;
+  readonly transport: RestTransport;
   readonly trans: TranslationBundle;
 }
 

@@ -79,3 +79,8 @@ const UNITS: readonly [string, number, number][] = [
   ['MB', 1e6, 1],
   ['kB', 1e3, 1]
 ];
+
+/** Three significant digits, as people read a metric. */
+export function threeDigits(value: number): string {
+  return String(Number(value.toPrecision(3)));
+}

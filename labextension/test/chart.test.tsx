@@ -4,7 +4,8 @@ import { act, waitFor } from '@testing-library/react';
 import * as React from 'react';
 import { afterEach, expect, it } from 'vitest';
 
-import { Chart } from '../src/widgets/chart';
+import { labRenderer } from '../src/labRenderer';
+import { Chart } from '../src/widgets/ui/chart';
 import { shown } from './sidebarWorld';
 
 class Renderer extends Widget {
@@ -27,7 +28,9 @@ it('is drawn anew in the colours of another theme', async () => {
     }
   } as unknown as IRenderMimeRegistry;
   document.body.dataset.jpThemeLight = 'false';
-  shown(<Chart spec={{ mark: 'line', data: { values: [] } }} />, { rendermime });
+  shown(<Chart spec={{ mark: 'line', data: { values: [] } }} />, {
+    renderer: labRenderer(rendermime)
+  });
   await waitFor(() => {
     expect(drawn).toBe(1);
   });

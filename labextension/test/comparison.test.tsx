@@ -3,8 +3,8 @@ import * as React from 'react';
 import { expect, it, vi } from 'vitest';
 
 import type { ComparisonView } from '../src/generated';
-import { Comparison } from '../src/widgets/comparison';
-import type { Services } from '../src/widgets/services';
+import { Comparison } from '../src/widgets/compare/comparison';
+import type { Services } from '../src/widgets/ui/services';
 import { card, endpoint, shown } from './sidebarWorld';
 
 function saying(document: Partial<ComparisonView>): Partial<Services> {

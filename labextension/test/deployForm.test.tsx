@@ -6,7 +6,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { DeployModel } from '../src/deployModel';
 import type { Job } from '../src/generated';
 import { problemError } from '../src/request';
-import { DeployForm } from '../src/widgets/deployForm';
+import { DeployForm } from '../src/widgets/deploy/deployForm';
 import { context, model, problemIn, trans, World } from './made/deploying';
 
 async function open(world: World, notes: string[] = []) {
@@ -157,6 +157,60 @@ describe('the fields', () => {
     await user.type(screen.getByLabelText('Reason'), 'a rehearsal');
     await user.click(deploy());
     expect(world.asked).toMatchObject([{ waive: ['leakage'], reason: 'a rehearsal' }]);
+  });
+
+  it('null in columns that the example lacks is accepted by one click, and refused again', async () => {
+    const world = new World();
+    const finding = {
+      check: 'missing-values',
+      severity: 'warning',
+      message: 'the training table has missing values in age, plan; the example has none',
+      remedy: '',
+      cell: null,
+      columns: ['age', 'plan'],
+      waived: null
+    };
+    world.problems = [problemIn('example', finding.message, finding)];
+    const { user } = await open(world);
+    await user.click(screen.getByRole('button', { name: 'Accept null in these 2 columns' }));
+    expect(screen.getByText(/Requests may have null in age, plan/)).toBeInTheDocument();
+    await user.click(deploy());
+    expect(world.asked).toMatchObject([{ nullable: ['age', 'plan'] }]);
+    await user.click(screen.getByRole('button', { name: 'Refuse null' }));
+    await user.click(deploy());
+    expect(world.asked[1]).not.toHaveProperty('nullable');
+  });
+
+  it('the last deploy is offered again and marked', async () => {
+    const world = new World();
+    const last = {
+      release: 'churn:1',
+      at: '2026-01-01T00:00:00Z',
+      model: 'net',
+      method: 'predict',
+      example: 'rows[:3]',
+      nullable: []
+    };
+    world.models = [model('clf'), model('net')];
+    world.around = context({ last });
+    const { user } = await open(world);
+    expect(screen.getByRole('radio', { name: /net/ })).toBeChecked();
+    expect(screen.getByLabelText('Example')).toHaveValue('rows[:3]');
+    expect(screen.getAllByText('as in the last deploy')).toHaveLength(2);
+    await user.click(screen.getByRole('radio', { name: /clf/ }));
+    expect(screen.getAllByText('as in the last deploy')).toHaveLength(1);
+  });
+
+  it('an unusual model is not chosen without a word', async () => {
+    const world = new World();
+    world.models = [model('detector', { unusual: true, kind: 'IsolationForest' })];
+    const { user } = await open(world);
+    expect(screen.getByRole('radio', { name: /detector/ })).not.toBeChecked();
+    expect(screen.getByRole('radio', { name: 'Another expression' })).not.toBeChecked();
+    expect(screen.getByText('Choose a model first.')).toBeInTheDocument();
+    await user.click(screen.getByRole('radio', { name: /detector/ }));
+    await user.click(deploy());
+    expect(world.asked).toMatchObject([{ model: 'detector', example: 'X_test[:5]' }]);
   });
 
   it('notebooks of the folder are selected, and present gates are shown', async () => {

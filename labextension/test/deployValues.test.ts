@@ -49,6 +49,40 @@ describe('the initial values of the dialog', () => {
     expect(initialValues(report(model('clf')), asked).notebooks).toEqual([]);
   });
 
+  it('is the last deploy again if its model is still there', () => {
+    const last = {
+      release: 'churn:1',
+      at: '2026-01-01T00:00:00Z',
+      model: 'net',
+      method: 'predict_proba',
+      example: 'batch[:3]',
+      nullable: ['age']
+    };
+    const again = context({ last });
+    expect(initialValues(report(model('clf'), model('net')), again)).toMatchObject({
+      model: 'net',
+      method: 'predict_proba',
+      example: 'batch[:3]',
+      nullable: ['age']
+    });
+    expect(initialValues(report(model('clf')), again)).toMatchObject({
+      model: 'clf',
+      method: '',
+      example: 'X_test[:5]',
+      nullable: []
+    });
+    const unknown = context({ last: { ...last, method: 'predict', example: null } });
+    expect(initialValues(report(model('net')), unknown)).toMatchObject({
+      method: '',
+      example: 'X_test[:5]'
+    });
+  });
+
+  it('asks about an unusual model', () => {
+    const detector = model('detector', { unusual: true });
+    expect(initialValues(report(detector), context())).toMatchObject({ model: '', example: '' });
+  });
+
   it('is empty fields where there is no model', () => {
     expect(initialValues(report(), context())).toMatchObject({ model: '', example: '' });
   });
@@ -57,14 +91,14 @@ describe('the initial values of the dialog', () => {
 describe('a change of one field', () => {
   const both = report(
     model('clf'),
-    model('net', { examples: [{ expression: 'batch', words: 'a tensor' }] })
+    model('net', { examples: [{ expression: 'batch', words: 'a tensor', placeholder: false }] })
   );
   const around = context({ endpoints: { churn: 'shadow' } });
 
   it('takes another model’s example in the place of a guessed one alone', () => {
     const values = initialValues(both, context());
-    expect(withModel(values, 'net', both).example).toBe('batch');
-    expect(withModel({ ...values, example: 'mine()' }, 'net', both).example).toBe('mine()');
+    expect(withModel(values, 'net', both, around).example).toBe('batch');
+    expect(withModel({ ...values, example: 'mine()' }, 'net', both, around).example).toBe('mine()');
   });
 
   it('lets the role follow the name until one is chosen', () => {

@@ -7,7 +7,7 @@ import type { ChangeWorld } from '../src/changes';
 import type { Job } from '../src/generated';
 import type { Section } from '../src/model';
 import { problemError } from '../src/request';
-import { Endpoint } from '../src/widgets/endpoint';
+import { Endpoint } from '../src/widgets/endpoint/endpoint';
 import { card, endpoint, job, model, SHADOW, shown } from './sidebarWorld';
 
 function Held(props: { made: ReturnType<typeof model>['made'] }): React.JSX.Element {
@@ -171,6 +171,8 @@ describe('an endpoint', () => {
     await act(async () => made.refresh().catch(() => undefined));
     expect(screen.getByRole('alert')).toHaveTextContent('The data below may be out of date');
     expect(screen.getAllByRole('article')).toHaveLength(2);
+    expect(screen.queryByText('healthy')).toBeNull();
+    expect(screen.getAllByText('last known: healthy')).toHaveLength(3);
   });
 
   it('that is stopped offers to start it again', async () => {

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import type { Job } from '../src/generated';
 import type { JobActions } from '../src/jobActions';
 import type { JobsModel } from '../src/jobs';
-import { JobList } from '../src/widgets/jobList';
+import { JobList } from '../src/widgets/jobs/jobList';
 import { job, trans } from './made/deploying';
 
 function list(...all: Job[]): void {

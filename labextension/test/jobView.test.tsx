@@ -6,9 +6,11 @@ import { describe, expect, it, vi } from 'vitest';
 
 import type { Job, JobEvent, Published } from '../src/generated';
 import type { JobActions } from '../src/jobActions';
+import { labRenderer } from '../src/labRenderer';
 import { noProgress, withEvent } from '../src/progress';
-import { type ProblemError, problemError as problemError, unreachable } from '../src/request';
-import { JobView } from '../src/widgets/jobView';
+import { type ProblemError, problemError } from '../src/request';
+import { unreachable } from '../src/restTransport';
+import { JobView } from '../src/widgets/jobs/jobView';
 import { event, job, trans } from './made/deploying';
 
 function actions() {
@@ -21,7 +23,8 @@ function actions() {
     force: vi.fn<JobActions['force']>(),
     cancel: vi.fn<JobActions['cancel']>(),
     resultPage: vi.fn<JobActions['resultPage']>(),
-    rendermime: new RenderMimeRegistry({ initialFactories: standardRendererFactories }),
+    renderer: labRenderer(new RenderMimeRegistry({ initialFactories: standardRendererFactories })),
+    logInUrl: '/lab',
     show: vi.fn()
   };
 }

@@ -44,8 +44,8 @@ describe('JobsModel', () => {
       'GET events': () => line.response,
       'GET jobs': () => Response.json([job('1'), job('2', 'done')])
     });
-    stream = new EventStream(server.settings);
-    jobs = new JobsModel(stream, server.settings);
+    stream = new EventStream(server.transport);
+    jobs = new JobsModel(stream, server.transport);
   });
   afterEach(() => {
     jobs.dispose();

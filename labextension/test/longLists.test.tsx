@@ -6,8 +6,8 @@ import { describe, expect, it, vi } from 'vitest';
 import type { EndpointRow, RecordRow, RecordsView } from '../src/generated';
 import { NO_PAGES, withNewer, withOlder } from '../src/paging';
 import { problemError } from '../src/request';
-import { EndpointList } from '../src/widgets/endpointList';
-import { Records } from '../src/widgets/records';
+import { EndpointList } from '../src/widgets/endpoint/endpointList';
+import { Records } from '../src/widgets/records/records';
 import { endpoint, shown } from './sidebarWorld';
 
 function row(name: string, given: Partial<EndpointRow> = {}): EndpointRow {
@@ -34,6 +34,7 @@ function Endpoints(props: {
   return (
     <EndpointList
       endpoints={props.rows}
+      stale={false}
       home="/home/ana/.nbdeploy"
       filter={filter}
       onFilter={setFilter}

@@ -22,8 +22,8 @@ describe('DeploymentsModel', () => {
       'GET events': () => line.response,
       'GET views/endpoints': () => Response.json({ endpoints: rows, home: '/home' })
     });
-    stream = new EventStream(server.settings);
-    model = new DeploymentsModel(stream, server.settings);
+    stream = new EventStream(server.transport);
+    model = new DeploymentsModel(stream, server.transport);
   });
   afterEach(() => {
     model.dispose();

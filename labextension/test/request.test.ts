@@ -1,22 +1,21 @@
 import { ServerConnection } from '@jupyterlab/services';
 import { describe, expect, it } from 'vitest';
 
-import { type ProblemError, requestAPI, toProblemError } from '../src/request';
+import { type ProblemError, requestAPI } from '../src/request';
+import { labProblem, RestTransport } from '../src/restTransport';
 
-/** Settings whose server is `answer`; what was asked is kept in `asked`. */
+/** A transport whose server is `answer`; what was asked is kept in `asked`. */
 function server(answer: () => Response | Promise<Response>): {
   asked: Request[];
-  settings: ServerConnection.ISettings;
+  transport: RestTransport;
 } {
   const asked: Request[] = [];
   const fetch = async (request: RequestInfo | URL): Promise<Response> => {
     asked.push(request as Request);
     return answer();
   };
-  return {
-    asked,
-    settings: ServerConnection.makeSettings({ baseUrl: 'http://lab/user/a/', fetch })
-  };
+  const settings = ServerConnection.makeSettings({ baseUrl: 'http://lab/user/a/', fetch });
+  return { asked, transport: new RestTransport(settings) };
 }
 
 async function failure(promise: Promise<unknown>): Promise<ProblemError> {
@@ -28,18 +27,17 @@ async function failure(promise: Promise<unknown>): Promise<ProblemError> {
 
 describe('requestAPI', () => {
   it('sends requests below the base URL, without missing values', async () => {
-    const { asked, settings } = server(() => Response.json([]));
-    await requestAPI('views/records', { query: { name: 'a b', role: null, limit: 3 }, settings });
+    const { asked, transport } = server(() => Response.json([]));
+    await requestAPI(transport, 'views/records', { query: { name: 'a b', role: null, limit: 3 } });
     expect(asked[0]?.url).toBe('http://lab/user/a/nbdeploy/views/records?name=a+b&limit=3');
   });
 
   it('sends the revision as If-Match and reads that of the answer', async () => {
-    const { asked, settings } = server(() => Response.json({}, { headers: { ETag: '"7"' } }));
-    const answer = await requestAPI('traffic', {
+    const { asked, transport } = server(() => Response.json({}, { headers: { ETag: '"7"' } }));
+    const answer = await requestAPI(transport, 'traffic', {
       method: 'POST',
       body: { name: 'a' },
-      revision: 6,
-      settings
+      revision: 6
     });
     expect(answer.revision).toBe(7);
     expect(asked[0]?.headers.get('If-Match')).toBe('"6"');
@@ -47,7 +45,7 @@ describe('requestAPI', () => {
   });
 
   it('throws the problem of the server, with its fields', async () => {
-    const { settings } = server(() =>
+    const { transport } = server(() =>
       Response.json(
         {
           code: 'invalid_input',
@@ -58,7 +56,7 @@ describe('requestAPI', () => {
         { status: 422, headers: { 'Content-Type': 'application/problem+json' } }
       )
     );
-    const error = await failure(requestAPI('deploy', { method: 'POST', body: {}, settings }));
+    const error = await failure(requestAPI(transport, 'deploy', { method: 'POST', body: {} }));
     expect(error.code).toBe('invalid_input');
     expect(error.errors).toEqual([{ loc: ['name'], msg: 'too long' }]);
     expect(error.remedy).toBe('');
@@ -69,16 +67,16 @@ describe('requestAPI', () => {
     [404, 'no_server_extension'],
     [502, 'unexpected']
   ])('says what %i of another than nbdeploy means', async (status, code) => {
-    const { settings } = server(() => new Response('<html>', { status }));
-    expect((await failure(requestAPI('list', { settings }))).code).toBe(code);
+    const { transport } = server(() => new Response('<html>', { status }));
+    expect((await failure(requestAPI(transport, 'list'))).code).toBe(code);
   });
 
   it('has one message for an expired log-in, whichever server refuses', async () => {
     const said = { code: 'not_signed_in', status: 403, detail: 'asked without a token' };
     const headers = { 'Content-Type': 'application/problem+json' };
-    const { settings } = server(() => Response.json(said, { status: 403, headers }));
-    const ours = await failure(requestAPI('list', { settings }));
-    const saving = toProblemError(
+    const { transport } = server(() => Response.json(said, { status: 403, headers }));
+    const ours = await failure(requestAPI(transport, 'list'));
+    const saving = labProblem(
       new ServerConnection.ResponseError(new Response('', { status: 403 }), 'Forbidden')
     );
     expect(ours.message).toBe('Your session on the Jupyter server has expired.');
@@ -86,20 +84,20 @@ describe('requestAPI', () => {
   });
 
   it('reports that the server does not answer', async () => {
-    const { settings } = server(() => {
+    const { transport } = server(() => {
       throw new TypeError('fetch failed');
     });
-    const error = await failure(requestAPI('list', { settings }));
+    const error = await failure(requestAPI(transport, 'list'));
     expect([error.code, error.status]).toEqual(['unreachable', 0]);
   });
 
   it('leaves an abort an abort', async () => {
     const stop = new AbortController();
-    const { settings } = server(() => {
+    const { transport } = server(() => {
       stop.abort();
       throw new TypeError('aborted');
     });
-    const error = await failure(requestAPI('list', { signal: stop.signal, settings }));
+    const error = await failure(requestAPI(transport, 'list', { signal: stop.signal }));
     expect(error.name).toBe('AbortError');
   });
 });

@@ -1,5 +1,7 @@
 import { ServerConnection } from '@jupyterlab/services';
 
+import { RestTransport } from '../src/restTransport';
+
 /** A server of nbdeploy, as far as a test needs it: what it answers by method and path. */
 export class Server {
   readonly asked: Request[] = [];
@@ -7,6 +9,8 @@ export class Server {
     baseUrl: 'http://lab/',
     fetch: async request => this.answer(request as Request)
   });
+
+  readonly transport = new RestTransport(this.settings);
 
   constructor(
     readonly routes: Record<string, (request: Request) => Response | Promise<Response>>

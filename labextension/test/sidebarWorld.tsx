@@ -8,8 +8,9 @@ import { type Mock, vi } from 'vitest';
 import type { ChangeWorld } from '../src/changes';
 import { EndpointModel } from '../src/endpoint';
 import type { EndpointView, Job, Preview, ReleaseCard } from '../src/generated';
+import { labRenderer } from '../src/labRenderer';
 import { problemError } from '../src/request';
-import { type Services, ServicesProvider } from '../src/widgets/services';
+import { type Services, ServicesProvider } from '../src/widgets/ui/services';
 
 // jsdom lays nothing out.
 Element.prototype.scrollTo = () => undefined;
@@ -34,8 +35,10 @@ export function card(given: Partial<ReleaseCard> = {}): ReleaseCard {
     found: '',
     findings: [],
     created: '2026-11-26T02:00:00Z',
+    label: '',
+    metrics: {},
     published: [],
-    counts: { requests: 1234, errors: 0, p50_ms: 7.1, rates: [1, 2] },
+    counts: { requests: 1234, errors: 0, refused: 0, p50_ms: 7.1, rates: [1, 2] },
     ...given
   };
 }
@@ -134,7 +137,7 @@ export function services(given: Partial<Services> = {}): Services {
     Promise.reject(new Error(`asked for ${what}`));
   return {
     trans: nullTranslator.load('nbdeploy'),
-    rendermime,
+    renderer: labRenderer(rendermime),
     view: unasked('a view'),
     call: unasked('a verb'),
     job: unasked('a job'),

@@ -12,7 +12,7 @@ function connection(): { lines: Line[]; server: Server; stream: EventStream } {
       return line.response;
     }
   });
-  return { lines, server, stream: new EventStream(server.settings) };
+  return { lines, server, stream: new EventStream(server.transport) };
 }
 
 const PROBLEM = { 'Content-Type': 'application/problem+json' };
@@ -70,7 +70,7 @@ describe('EventStream', () => {
       () => new Line().response
     ];
     const server = new Server({ 'GET events': () => (answers.shift() ?? fail)() });
-    stream = new EventStream(server.settings);
+    stream = new EventStream(server.transport);
     const told: (string | null)[] = [];
     stream.connected.connect(() => told.push(stream.problem?.code ?? null));
     stream.start();

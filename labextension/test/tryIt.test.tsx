@@ -10,9 +10,9 @@ import type { FormField, FormView } from '../src/generated';
 import { withinServer } from '../src/paths';
 import { problemOf } from '../src/problem';
 import { problemError, requestAPI } from '../src/request';
-import { History } from '../src/widgets/history';
-import { Sidebar, type SidebarState } from '../src/widgets/sidebar';
-import { TryIt } from '../src/widgets/tryIt';
+import { History } from '../src/widgets/endpoint/history';
+import { Sidebar, type SidebarState } from '../src/widgets/endpoint/sidebar';
+import { TryIt } from '../src/widgets/endpoint/tryIt';
 import { trans } from './made/deploying';
 import { Server } from './server';
 import { endpoint, job, SHADOW, shown } from './sidebarWorld';
@@ -126,8 +126,8 @@ describe('trying an endpoint', () => {
       }
     });
     const propose = async (path: string, body: unknown): Promise<never> => {
-      const given = { method: 'POST' as const, body, json: exact, settings: server.settings };
-      return (await requestAPI<never>(path, given)).value;
+      const given = { method: 'POST' as const, body, json: exact };
+      return (await requestAPI<never>(server.transport, path, given)).value;
     };
     shown(<TryIt view={endpoint()} />, {
       view: async (name, request) => propose(`views/${name}`, request),

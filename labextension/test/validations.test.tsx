@@ -4,8 +4,8 @@ import { expect, it, vi } from 'vitest';
 
 import type { ValidationsView } from '../src/generated';
 import { problemError } from '../src/request';
-import type { Services } from '../src/widgets/services';
-import { Validations } from '../src/widgets/validations';
+import { Validations } from '../src/widgets/endpoint/validations';
+import type { Services } from '../src/widgets/ui/services';
 import { shown } from './sidebarWorld';
 
 const NOW = Date.parse('2026-11-26T03:00:00Z');

@@ -6,7 +6,7 @@ import { describe, expect, it, vi } from 'vitest';
 
 import { problemError } from '../src/request';
 import { fieldsOf, readForm, type Schema } from '../src/verbFields';
-import { VerbForm, type VerbFormProps } from '../src/widgets/verbForm';
+import { VerbForm, type VerbFormProps } from '../src/widgets/verbs/verbForm';
 
 const trans = nullTranslator.load('nbdeploy');
 

@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 from jupyter_deploy.domain.capture.artifacts import Source
-from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Traffic
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release
+from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.records.compaction import compact_all
 from jupyter_deploy.store.database import Database
 from jupyter_deploy.store.store import SqliteStore

@@ -34,4 +34,4 @@ def startup() -> Iterator[Figure]:
     nothing, pydantic, help_, list_ = (median(times[name][1:]) for name in commands)
     note = f"of which the interpreter alone {nothing:.2f} s; 'import pydantic' alone takes {pydantic:.2f} s"
     yield Figure("start-up", "`nbdeploy --help`", help_, "s", most=0.25, note=note)
-    yield Figure("start-up", "`nbdeploy list`", list_, "s")
+    yield Figure("start-up", "`nbdeploy list`", list_, "s", most=0.4)

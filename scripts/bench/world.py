@@ -33,7 +33,8 @@ X, y = load_breast_cancer(return_X_y=True, as_frame=True)
 def trained(c):
     return make_pipeline(StandardScaler(), LogisticRegression(C=c)).fit(X, y)
 """
-# 'Moody' does what a file tells it, so that a shadow that was right when it started can be made to hang, raise or die.
+# 'Moody' does what a link's target tells it, so that a shadow that was right when it started can be made to hang, raise
+# or die. A file would be packed with the model, which would read its copy for ever.
 TRAINED = f"""{TABLE}
 import jupyter_deploy
 
@@ -41,7 +42,7 @@ class Moody:
     def __init__(self, model, mood):
         self.model, self.mood = model, mood
     def predict(self, X):
-        mood = Path(self.mood).read_text()
+        mood = os.readlink(self.mood)
         if mood == "hang":
             time.sleep(3600)
         if mood == "raise":

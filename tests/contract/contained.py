@@ -43,7 +43,7 @@ class Weighed:
     def __call__(self, frame):
 
         if words := os.environ.get("SAYS"):
-            sys.stdout.write(words + "\n")
+            sys.stdout.write(words.format(*frame.itertuples(index=False)) + "\n")
             sys.stderr.write("and this\n")
         return (frame["age"] * self.factor + frame["weight"]).to_numpy()
 

@@ -10,9 +10,10 @@ from typing import Any, Protocol
 import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput, StartFailed
-from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Traffic
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.ports import Target
 from jupyter_deploy.domain.release.resources import Resources
+from jupyter_deploy.domain.release.traffic import Traffic
 
 MORE_THAN_ANY = Resources(cpu=100_000)
 
@@ -62,7 +63,6 @@ class TargetContract:
         assert target.observe_all([]) == {}
         assert target.limits(release) == ()
         assert not target.lost()
-        target.start_spare(release)
         target.stop(release)
         target.down()
         assert not target.observe(endpoint_of(release)).gateway

@@ -10,7 +10,7 @@ import torch
 import xgboost
 from catboost import CatBoostClassifier
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import IsolationForest, RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -151,15 +151,47 @@ def helper(value):
 """
 
 
-def test_a_function_that_calls_a_model_comes_after_it_and_one_that_answers_nothing_not_at_all():
+def test_a_function_that_calls_a_model_comes_before_it_and_one_that_answers_nothing_not_at_all():
     namespace = define(FUNCTIONS, clf=LogisticRegression().fit(FRAME, LABELS), **SPLIT)
     found = find(namespace)
-    assert [one.variable for one in found] == ["clf", "scored", "ask", "score"]
-    assert [one.why for one in found[1:]] == ["calls clf", "calls scored", "calls clf"]
-    expressions = answered(found[3], namespace)
+    assert [one.variable for one in found] == ["ask", "score", "scored", "clf"]
+    assert [one.why for one in found] == ["calls scored", "calls clf", "called by ask", "called by scored"]
+    expressions = answered(found[1], namespace)
     assert expressions[0].startswith("dict(age=")
     assert expressions[-1] == "dict(age=1.0, weight=1.0, height=1.8, dose=0.5)"
-    assert answered(found[1], namespace)[0] == "X_test[:5]"
+    assert answered(found[0], namespace)[0] == "X_test[:5]"
+
+
+WORK = """
+def evaluate(frame, y):
+    return clf.score(frame, y)
+
+def retrained(rows):
+    return clf.fit(rows, LABELS)
+
+def errors(rows):
+    return mean_squared_error(clf.predict(rows), LABELS)
+
+THRESHOLD, NAMES = 0.5, ["no", "yes"]
+def triage(rows):
+    return [NAMES[p > THRESHOLD] for p in clf.predict_proba(rows)[:, 1]]
+"""
+
+
+def test_a_function_that_trains_or_evaluates_comes_after_its_model():
+    known = {"clf": LogisticRegression().fit(FRAME, LABELS), "LABELS": LABELS, "mean_squared_error": np.mean}
+    namespace = define(WORK, **known, **SPLIT)
+    found = find(namespace, "clf = fitted()", WORK)
+    assert [one.variable for one in found] == ["triage", "errors", "retrained", "evaluate", "clf"]
+    assert found[0].why == "calls clf, NAMES, THRESHOLD; defined in In [2]"
+    del namespace["triage"]
+    assert find(namespace, "clf = fitted()")[0].variable == "clf"
+
+
+def test_a_form_asks_about_an_unusual_model():
+    fitted = {"detector": IsolationForest(n_estimators=2).fit(FRAME), "scaler": StandardScaler().fit(FRAME)}
+    unusual = {one.variable: one.unusual for one in find({**fitted, "new": SVC(), "svc": SVC().fit(FRAME, LABELS)})}
+    assert unusual == {"detector": True, "scaler": True, "new": True, "svc": False}
 
 
 def test_where_there_is_no_model_the_functions_that_answer_are_offered():

@@ -46,6 +46,19 @@ def test_it_is_alive_during_the_load_and_ready_when_the_example_agrees(churn, tm
         assert running.get("/livez").status_code == 200
 
 
+def test_its_metrics_name_the_release(churn, tmp_path):
+    with container(churn, tmp_path) as running:
+        running.until("/readyz", 200)
+        tag = running.predict(ROW).headers["x-model-version"]
+        name, _, version = tag.rpartition(":")
+        lines = running.get("/metrics").text.splitlines()
+        assert f'nbdeploy_release_info{{endpoint="{name}",release="{tag}"}} 1.0' in lines
+        of_bentoml = [line for line in lines if line.startswith("bentoml_")]
+        assert of_bentoml
+        labels = f'runner_name="{name}",service_name="{name}",service_version="{version}"'
+        assert [line for line in of_bentoml if labels not in line and "worker_index" not in line] == []
+
+
 def test_a_client_that_only_connects_delays_nothing(churn, tmp_path):
     gate = tmp_path / "gate"
     with container(churn, tmp_path / "run", ready=False, LOADED_WHEN=str(gate)) as running:

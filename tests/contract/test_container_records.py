@@ -60,6 +60,15 @@ def test_records_go_to_standard_output_a_line_each_without_redacted_columns(chur
     assert (failed["status"], failed["inputs"], failed["error"]["message"]) == (422, None, "")
 
 
+def test_a_redacted_value_that_the_model_prints_is_masked(churn, tmp_path):
+    chosen = {"NBDEPLOY_REDACT": "age", "NBDEPLOY_RECORDS": "stdout", "SAYS": "age {0.age}, weight {0.weight}"}
+    with container(churn, tmp_path, **chosen) as running:
+        assert running.predict({**ROW, "age": 31337, "weight": 4711.0}).status_code == 200
+        assert running.predict({**ROW, "age": 31}).status_code == 200
+        said = [line["message"] for line in running.said() if line.get("logger") == "stdout"]
+    assert said[-2:] == ["age ***, weight 4711.0", f"age 31, weight {ROW['weight']}"]
+
+
 @pytest.mark.parametrize(("mode", "kept"), [("meta", [(200, None)]), ("off", [])])
 def test_a_variable_sets_the_recording_mode(churn, tmp_path, mode, kept):
     with container(churn, tmp_path, NBDEPLOY_RECORDS="stdout", NBDEPLOY_RECORD=mode) as running:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +13,8 @@ from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.deletion import DeleteRequest
 from jupyter_deploy.domain.errors import Conflict, Unconfirmed, UnknownEndpoint
 from jupyter_deploy.domain.release.endpoint import Endpoint
-from jupyter_deploy.faces.panel.changes import Changes
+from jupyter_deploy.faces.views.preview import preview
+from jupyter_deploy.faces.views.requests import PreviewRequest
 from jupyter_deploy.store.store import SqliteStore
 from jupyter_deploy.validation.reports import ValidationReports
 from jupyter_deploy.verbs.change import find
@@ -113,17 +113,11 @@ def test_damaged_records_are_deleted_too(ports):
     assert not (ports.home / "records" / "tumour").exists()
 
 
-def test_a_panel_shows_the_contents_and_deletes_once_it_is_confirmed(ports):
-    seen = queue.Queue()
-    changes = Changes("tumour", ports, lambda pending, said: seen.put((pending, said)))
-    changes.ask("delete", {}, 2)
-    pending, _ = seen.get(timeout=60)
-    assert (pending.phase, pending.title) == ("preview", "Delete tumour")
-    assert "Deleted permanently: 2 releases, 2 revisions" in " ".join(pending.notes)
+def test_the_preview_of_a_deletion_shows_its_contents_and_changes_nothing(ports):
+    shown = preview(PreviewRequest(name="tumour", verb="delete", given={}, if_revision=2), ports)
+    assert (shown.title, shown.asks) == ("Delete tumour", True)
+    assert "Deleted permanently: 2 releases, 2 revisions" in " ".join(shown.notes)
     assert ports.store.endpoint("tumour")
-    changes.confirm(pending.number, "replaced")
-    while pending is not None:
-        pending, said = seen.get(timeout=60)
-    assert said == "tumour is deleted"
+    run(ports, yes=True, reason="replaced", if_revision=2)
     assert ports.store.endpoints() == []
     assert ports.store.deletion("tumour").reason == "replaced"

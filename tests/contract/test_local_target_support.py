@@ -23,8 +23,9 @@ import pytest
 
 from jupyter_deploy.artifacts.bento_format import FORMAT
 from jupyter_deploy.domain.capture.artifacts import Source
-from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Traffic
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.resources import Resources
+from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.serving import environment
 from jupyter_deploy.targets.local.releases import limits
 from jupyter_deploy.targets.local.settings import LocalSettings

@@ -14,6 +14,7 @@ from test_local_target_support import Load, Stage, ask, endpoint_of, eventually,
 
 from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.serving.telemetry.recording import Recording, recording
+from jupyter_deploy.serving.telemetry.routing import Routing, routing
 from jupyter_deploy.targets.local.gateway import admin, envoy
 from jupyter_deploy.targets.local.supervisor.supervisord import Supervisor
 
@@ -223,7 +224,8 @@ def test_a_canary_gets_its_share_and_a_sticky_key_its_release(stage: Stage) -> N
     with httpx.Client(base_url=url) as client:
 
         def answer(**headers: str) -> str:
-            said = client.post("/predict", json={"instances": [1]}, headers=headers)
+            forged = {"x-rollout-canary": "forged;share=1", "x-rollout-salt": "forged"}
+            said = client.post("/predict", json={"instances": [1]}, headers=headers | forged)
             return str(said.json()["predictions"][0])
 
         shares = Counter(answer() for _ in range(400))
@@ -239,6 +241,12 @@ def test_a_canary_gets_its_share_and_a_sticky_key_its_release(stage: Stage) -> N
         stage.target.route(endpoint_of(one, two, revision=3, canary=two.tag, canary_percent=100))
         assert {answer() for _ in range(20)} == {"bbb"}
     assert {seen["headers"]["x-rollout-role"] for seen in stage.seen("bbb")} == {"probe", "canary"}
+    for version, role, told in (("aaa", "stable", [0.2, 0.6]), ("bbb", "canary", [0.2, 0.6, 1.0])):
+        shares = [routing(seen["headers"]["x-rollout-canary"].encode()) for seen in stage.seen(version, role)]
+        assert list(dict.fromkeys(shares)) == [Routing(two.tag, share) for share in told]
+    salts = {seen["headers"]["x-rollout-salt"] for seen in stage.seen("aaa", "stable")}
+    assert len(salts) == 1
+    assert "forged" not in salts
 
 
 def test_thirty_traffic_changes_under_load_lose_no_request(stage: Stage) -> None:

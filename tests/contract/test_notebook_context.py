@@ -13,7 +13,7 @@ from jupyter_deploy.domain.validation.validation import ValidationSpec
 from jupyter_deploy.faces.views import VIEWS
 from jupyter_deploy.faces.views.requests import NotebookContextRequest
 from jupyter_deploy.wiring import Wiring
-from tests import notebooks
+from tests import manifests, notebooks
 from tests.releases import release
 
 VALIDATES = "from jupyter_deploy import model, metric\nmetric('accuracy', 0.9)"
@@ -76,6 +76,19 @@ def test_the_name_is_that_of_the_endpoint_to_which_this_notebook_went_last(ports
     found = context_of(path, ports)
     assert found.name == "newer"
     assert found.endpoints == {"older": "shadow", "newer": "shadow", "foreign": "shadow"}
+
+
+def test_the_last_deploy_of_a_notebook_is_offered_again(ports, folder):
+    path = notebooks.write(folder / "train.ipynb", "x = 1")
+    keep(ports, "tumour", path)
+    assert context_of(path, ports).last is None  # its snapshot is not in this store
+    known = manifests.snapshot("tumour:1")
+    provenance = known.manifest.provenance.model_copy(update={"example": "X_test[:5]", "nullable": ("age",)})
+    manifest = known.manifest.model_copy(update={"provenance": provenance, "method": "predict_proba"})
+    ports.store.remember(known.model_copy(update={"manifest": manifest}))
+    last = context_of(path, ports).last
+    assert (last.release, last.model, last.method) == ("tumour:1", "clf", "predict_proba")
+    assert (last.example, last.nullable) == ("X_test[:5]", ("age",))
 
 
 def test_else_it_is_what_a_cell_says_and_else_made_of_the_files_name(ports, folder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import io
+import json
 import struct
 
 import numpy as np
@@ -16,6 +17,7 @@ from protocol_models import FRAME, MODELS, ROWS, ask, front_of
 
 from jupyter_deploy.serving.protocols import columnar
 from jupyter_deploy.serving.protocols.parquet_pages import announced_in_pages
+from jupyter_deploy.serving.values.column_table import table_of
 from tests.hostile_bodies import unreadable_column
 
 STREAM, FILE, PARQUET = (f"application/vnd.apache.{kind}" for kind in ("arrow.stream", "arrow.file", "parquet"))
@@ -323,3 +325,16 @@ def test_pandas_reads_the_response(fronts):
     pd.testing.assert_frame_equal(
         pd.read_parquet(io.BytesIO(response.content)), pd.DataFrame({"score": SCORES, "label": ["a", "b"]})
     )
+
+
+def test_a_large_table_is_recorded_in_columns_and_its_answer_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("NBDEPLOY_RECORDS", str(tmp_path / "records"))
+    front = front_of(tmp_path, "tensor")
+    rows = np.arange(6000, dtype="float32").reshape(-1, 2)
+    content = stream(pa.table({"a": rows[:, 0], "b": rows[:, 1]}))
+    for accept in (STREAM, "application/json"):
+        assert post(front, content, STREAM, accept=accept).status_code == 200
+    [segment] = (tmp_path / "records").glob("*.jsonl")
+    as_arrow, as_json = (json.loads(line) for line in segment.read_text().splitlines())
+    assert json.loads(table_of(as_arrow["input_table"]).json()) == rows.tolist()
+    assert json.loads(table_of(as_arrow["output_table"]).json()) == as_json["outputs"] == rows.tolist()

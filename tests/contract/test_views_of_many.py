@@ -196,6 +196,15 @@ def test_a_tag_stays_as_it_is_where_a_sentence_begins_with_it(ports):
     assert shown.comparison.startswith("tumour:two has no traffic")
 
 
+def test_a_card_shows_the_first_metrics_of_its_notebook(ports):
+    keep(ports, "tumour")
+    assert endpoint(EndpointRequest(name="tumour"), ports).cards[0].metrics == {}
+    metrics = {"accuracy": 0.91, "f1": 0.8, "roc_auc": 0.95, "brier": 0.1, "loss": 0.3}
+    ports.store.remember(manifests.snapshot("tumour:one", metrics=metrics))
+    shown = endpoint(EndpointRequest(name="tumour"), ports).cards[0].metrics
+    assert list(shown.items()) == list(metrics.items())[:4]
+
+
 def test_a_form_of_what_does_not_run_is_shown_all_the_same(ports):
     keep(ports, "tumour")
     ports.store.remember(manifests.snapshot("tumour:one"))

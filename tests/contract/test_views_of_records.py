@@ -205,6 +205,38 @@ def test_the_last_minutes_are_counted_by_release_and_role(scene):
     assert scene.view("live", minutes=5).requests == 0
 
 
+NULL = "must be a number, not null (a missing value is accepted only if the deployed example or its signature has one)"
+
+
+def test_refused_requests_are_counted_by_reason_with_the_answers_of_shadows(scene):
+    late = (datetime.now(UTC) - timedelta(minutes=10) - NOON).total_seconds()
+
+    def refuse(number, message, role="stable", version="aaa", status=422):
+        error = {"type": "InvalidInstances", "message": f"the instances do not fit the model: {message}"}
+        scene.world.record(number, version, role, None, late=late, status=status, error=error)
+
+    for number in range(22):
+        refuse(number, f"instances.{number}.income: {NULL}")
+    for number in range(3):  # one shadow accepts them, the other does not
+        scene.world.record(number, "bbb", "shadow", late=late)
+        refuse(number, f"instances.0.income: {NULL}", "shadow", "ccc")
+    refuse(40, 'instances.0.purpose: must be one of "car", "house", not the string "boat"')
+    refuse(41, 'instances.3.purpose: must be one of "car", "house", not 7')
+    refuse(42, "instances.0.income: missing feature 'income'", status=499)  # the client went away
+    scene.world.record(43, "aaa", "stable", late=late)
+    live = scene.view("live", minutes="15")
+    assert [(r.release, r.role, r.status, r.reason, r.requests, r.shadows) for r in live.refusals] == [
+        ("tumour:aaa", "stable", 422, "income: must be a number, not null", 22, 3),
+        ("tumour:ccc", "shadow", 422, "income: must be a number, not null", 3, 0),
+        ("tumour:aaa", "stable", 422, 'purpose: must be one of "car", "house"', 2, 0),
+    ]
+    chart = live.charts["refused"]
+    drawn(chart)
+    assert sum(row["refused"] for row in chart["data"]["values"]) == 27
+    assert "stable aaa: 24" in chart["description"]
+    assert sum(row["failed"] for row in live.charts["errors"]["data"]["values"]) == 0
+
+
 @pytest.mark.parametrize("minutes", [1, 7, 15, 60, 24 * 60, 7 * 24 * 60])
 def test_any_time_is_covered_by_few_whole_spans(scene, minutes):
     at = datetime.now(UTC) - timedelta(minutes=minutes / 2) - NOON

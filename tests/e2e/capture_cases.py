@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 class Case:
     """One model of a notebook.
 
-    ``model`` and ``example`` are the expressions of ``%deploy``; ``ask`` is what the notebook answers to the example:
-    a list with one JSON value for each instance.
+    ``model`` and ``example`` are the expressions of ``%deploy`` (None: its own proposal); ``ask`` is what the notebook
+    answers to the example: a list with one JSON value for each instance.
     """
 
     name: str
     cell: str
     model: str
-    example: str
+    example: str | None
     ask: str
 
 

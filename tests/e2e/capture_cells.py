@@ -57,6 +57,18 @@ T = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
             "net(T).tolist()",
         ),
         Case(
+            "proposed-example",
+            """
+from sklearn.impute import SimpleImputer
+X_train, X_test = X.mask(X["age"] > 70), X[40:]
+forgiving = make_pipeline(SimpleImputer(), LinearRegression())
+forgiving.fit(X_train, y)
+""",
+            "forgiving",
+            None,
+            "forgiving.predict(pd.DataFrame(_manifest.instances)).tolist()",
+        ),
+        Case(
             "lambda-transformer",
             "logged = make_pipeline(FunctionTransformer(lambda f: np.log1p(f)), LinearRegression()).fit(X, y)",
             "logged",

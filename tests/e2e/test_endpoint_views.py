@@ -6,13 +6,14 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import httpx
 import pytest
 
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, UnknownEndpoint
 from jupyter_deploy.faces.views import VIEWS
 from jupyter_deploy.wiring import Wiring
 from tests import notebooks
-from tests.e2e.conftest import Load, until
+from tests.e2e.conftest import ROW, Load, until
 from tests.e2e.processes import processes
 
 ODD = """
@@ -36,7 +37,7 @@ def world(shared_home, plain_snapshots, tmp_path_factory):
     tags, home.environment["BENTOML_HOME"] = plain_snapshots
     notebook = notebooks.write(tmp_path_factory.mktemp("odd") / "odd.ipynb", ODD)
     home.run("deploy", tags[1.0], "--trust")
-    url = home.json("deploy", tags[0.01], "--trust")["url"]
+    url = home.json("deploy", tags[0.01], "--trust", "--label", "weaker")["url"]
     home.run("deploy", notebook, "--name", "odd", "--model", "score", "--example", "X")
     with pytest.MonkeyPatch.context() as patch:
         for name in ("NBDEPLOY_HOME", "NBDEPLOY_PORT", "BENTOML_HOME"):
@@ -101,6 +102,24 @@ def test_an_endpoint_shows_cards_with_live_counts(world):
     assert [(pair.a, pair.b) for pair in shown.history[0].diffs] == [(world.one, world.two)]
 
 
+def test_refused_requests_are_a_figure_of_the_card_and_of_describe_with_the_reason(world):
+    before = world.view("endpoint", name="churn").cards[0].counts
+    row = {**ROW, next(iter(ROW)): None}
+    for _ in range(3):
+        answer = httpx.post(f"{world.url}/predict", json={"instances": [row]}, trust_env=False)
+        assert answer.status_code == 422
+    counts = until(
+        lambda: (c := world.view("endpoint", name="churn").cards[0].counts).requests - before.requests >= 3 and c
+    )
+    assert (counts.refused - before.refused, counts.errors - before.errors) == (3, 0)
+    described = world.home.json("describe", "churn")
+    refused = [(r["role"], r["status"], r["reason"], r["requests"]) for r in described["refusals"]]
+    assert ("stable", 422, f"{next(iter(ROW))}: must be a whole number, not null", 3) in refused
+    text = world.home.run("describe", "churn").stdout
+    assert "requests refused" in text.splitlines()[0]
+    assert "requests refused in the last 24 hours" in text
+
+
 def test_a_preview_shows_the_comparison_of_the_release_that_gains_clients_and_changes_nothing(world):
     with Load(world.url, clients=1) as load:
         load.wait_for(20)
@@ -161,6 +180,25 @@ def test_where_requests_need_a_token_a_program_reads_it_from_its_file_and_does_n
     assert str(file) in text
     assert token not in shown.model_dump_json()
     assert run(language, text, tmp_path)["predictions"] == [ANSWER]
+
+
+def test_a_label_names_a_release_in_every_view_and_command(world):
+    assert [card.label for card in world.view("endpoint", name="churn").cards] == ["", "weaker"]
+    before = world.home.json("describe", "churn")
+    done = world.home.json("label", "churn", "weaker", "wider trees", "--reason", "as in the ticket")
+    assert (done["release"], done["label"], done["before"]) == (world.two, "wider trees", "weaker")
+    described = world.home.json("describe", "churn")
+    assert (described["traffic"], described["revision"]) == (before["traffic"], before["revision"] + 1)
+    assert [release["label"] for release in described["releases"]] == ["", "wider trees"]
+    assert all(release["healthy"] for release in described["releases"])
+    assert f"wider trees · {world.two}" in world.home.run("describe", "churn").stdout
+    (latest, *_) = world.home.json("history", "churn")
+    assert (latest["change"], latest["reason"]) == (f"{world.two} is called 'wider trees'", "as in the ticket")
+    world.home.run("traffic", "churn", "--shadow", "wider trees=100")
+    assert world.home.json("describe", "churn")["traffic"] == before["traffic"]
+    refused = world.home.run("label", "churn", "wider trees", "abc123", check=False)
+    assert refused.returncode == 2
+    assert "looks like a release's tag" in refused.stderr
 
 
 def test_an_unhealthy_release_a_stopped_endpoint_and_a_missing_gateway_are_shown_in_words(world):

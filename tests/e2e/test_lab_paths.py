@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 
+import httpx
 import nbformat
 import pytest
 from playwright.sync_api import expect
@@ -40,6 +41,20 @@ class Echo:
 echo = Echo()
 X = pd.DataFrame({'text': ['good', 'bad', 'so so']})
 """
+LOANS = """
+import pandas as pd
+BASE = 0.03
+class Loans:
+    def fit(self, X, y):
+        return self
+    def predict(self, X):
+        return [0.0 if income != income else 0.01 * len(purpose) for income, purpose in zip(X['income'], X['purpose'])]
+X_train = pd.DataFrame({'income': [5.0, 6.5, None, 8.0, 9.5, 4.0, None], 'purpose': ['car', 'house'] * 3 + ['study']})
+X_test = pd.DataFrame({'income': [5.5, 6.0, 7.0, 8.5, 9.0], 'purpose': ['car', 'house', 'study', 'car', 'car']})
+loans = Loans().fit(X_train, None)
+def rate(X):
+    return [BASE + premium for premium in loans.predict(X)]
+"""
 CHECKS = """
 import pandas as pd
 from jupyter_deploy import metric, model
@@ -67,6 +82,7 @@ def lab(shared_home, tmp_path_factory):
     shared_home.environment["JUPYTER_PATH"] = str(data)
     _kernelspec(data / "kernels" / "bare", BARE)
     notebooks = [write(folder / "churn.ipynb", *TRAIN, WAITS), write(folder / "empty.ipynb", "1 + 1")]
+    notebooks.append(write(folder / "loans.ipynb", LOANS))
     for name, language in (("bare", "python"), ("ir", "R")):
         notebooks.append(_of_kernel(write(folder / f"{name}.ipynb", "1 + 1"), name, language))
     with started(shared_home, *notebooks) as server:
@@ -265,6 +281,50 @@ def test_an_endpoint_is_promoted_taken_back_stopped_and_started_from_the_sidebar
     assert confirms("Start again…", "this starts it again")["running"]
     reasons = {one["reason"] for one in person.home.json("history", "churn")}
     assert reasons >= {"since stable", "since Go back to revision", "since this starts it again"}
+    assert person.errors == []
+
+
+def test_nulls_are_accepted_by_a_click_and_refused_requests_are_seen_with_their_reason(person):
+    """A table of loans: its training part has nulls, its test part has none."""
+    person.opens("loans.ipynb")
+    person.runs(0)
+    person.toolbar_button.click()
+    expect(person.dialog.get_by_role("radio", name=re.compile("^rate"))).to_be_checked(timeout=30_000)
+    expect(person.dialog.get_by_text("calls loans, BASE; defined in In [1]")).to_be_visible()
+    person.dialog.get_by_role("radio", name=re.compile("^loans")).check()
+    example = person.dialog.get_by_label("Example")
+    expect(example).to_have_value(re.compile(r"X_train\.iloc\["))  # with nulls
+    person.dialog.get_by_role("button", name="X_test[:5]").click()
+    person.dialog.get_by_role("button", name="Accept null in this column").click()
+    expect(
+        person.dialog.get_by_text("Requests may have null in income, which the model is tested with.")
+    ).to_be_visible()
+    expect(person.ready).to_be_enabled(timeout=30_000)
+    person.has_nothing_serious("loans-dialog")
+    person.ready.click()
+    until_deployed(person, "loans").click()
+    url = person.home.json("describe", "loans")["url"]
+    rows = [{"income": None, "purpose": "car"}, *[{"income": 7.5, "purpose": None}] * 2, {"purpose": "car"}]
+    sent = [httpx.post(f"{url}/predict", json={"instances": [row]}, trust_env=False).status_code for row in rows]
+    assert sent == [200, 422, 422, 422]
+    person.sidebar.get_by_role("button", name="Why were 3 refused?").click(timeout=30_000)
+    refused = person.sidebar.get_by_role("region", name="Refused requests")
+    expect(refused.get_by_role("listitem")).to_have_count(2, timeout=30_000)
+    expect(refused.get_by_role("listitem").first).to_contain_text("2 purpose: must be a string, not null")
+    person.has_nothing_serious("loans-live")
+    refused.get_by_role("button", name=re.compile("Show the requests: purpose")).click()
+    expect(person.sidebar.get_by_text("3 records")).to_be_visible(timeout=30_000)
+    assert person.errors == []
+
+
+def test_the_last_deploy_is_offered_again(person):
+    person.opens("loans.ipynb")
+    person.runs(0)
+    person.toolbar_button.click()
+    expect(person.dialog.get_by_role("radio", name=re.compile("^loans"))).to_be_checked(timeout=30_000)
+    expect(person.dialog.get_by_label("Example")).to_have_value("X_test[:5]")
+    expect(person.dialog.get_by_text("as in the last deploy")).to_have_count(2)
+    expect(person.dialog.get_by_text("Requests may have null in income")).to_be_visible()
     assert person.errors == []
 
 

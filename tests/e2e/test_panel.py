@@ -71,7 +71,7 @@ def story(shared_home, snapshots, registry_world, tmp_path_factory):
         page.evaluate(KERNEL_READY)
         page.evaluate(RUN, 0)
         page.evaluate(RUN, 1)
-        panel = page.get_by_role("feed").get_by_role("region", name="churn")
+        panel = page.get_by_role("feed").get_by_role("region", name="Endpoint churn")
         panel.wait_for()
         yield SimpleNamespace(
             home=home, lab=lab, url=url, browser=browser, page=page, panel=panel, one=one, two=two, three=three,
@@ -85,7 +85,12 @@ def name(tag):
 
 
 def at(panel, revision):
-    expect(panel.get_by_text(f"revision {revision}", exact=True).first).to_be_visible(timeout=SECONDS * 1000)
+    shown = panel.get_by_text(re.compile(rf"^revision {revision}\b")).first
+    expect(shown).to_be_visible(timeout=SECONDS * 1000)
+
+
+def opens(panel, section):
+    panel.get_by_role("tab", name=section).click()
 
 
 def shot(page, title):
@@ -121,7 +126,7 @@ def test_every_control_has_a_name_and_is_reached_by_tab_alone(story):
             page.evaluate("(document.activeElement.ariaLabel || document.activeElement.textContent).slice(0, 60)")
         )
         page.keyboard.press("Tab")
-        if not page.evaluate("!!document.activeElement.closest('.nbdeploy-panel')"):
+        if not page.evaluate("!!document.activeElement.closest('.nbd-Panel')"):
             break
     two, three = name(story.two), name(story.three)
     assert reached[:2] == ["Copy the URL", "Roll back…"]
@@ -130,7 +135,7 @@ def test_every_control_has_a_name_and_is_reached_by_tab_alone(story):
         assert f"Percent of requests copied to {tag}" in reached
         assert f"Percent of requests answered by {tag} as the canary" in reached
         assert f"Promote {tag}" in reached
-    assert reached[-1] == "History (3 revisions)"
+    assert reached[-1] == f"Promote {three}"
     assert panel.get_by_role("img", name=f"stable {name(story.one)} 100 %, shadow {two} 100 %").count() == 1
 
 
@@ -153,7 +158,7 @@ def test_a_shadow_is_switched_and_its_percent_set_by_keys_alone(story):
     page.keyboard.press("Enter")
     at(panel, 6)
     assert story.home.json("describe", "churn")["traffic"]["shadows"] == {story.two: 40.0}
-    expect(panel.get_by_role("status").last).to_contain_text("revision 6 is in force")
+    expect(panel.get_by_role("status").first).to_contain_text("revision 6 is in force")
 
 
 def test_a_change_that_somebody_else_made_meanwhile_is_shown_and_none_is_lost(story):
@@ -168,8 +173,8 @@ def test_a_change_that_somebody_else_made_meanwhile_is_shown_and_none_is_lost(st
     shot(page, "preview")
     story.home.run("traffic", "churn", "--shadow", f"{story.two}=55", "--reason", "more evidence")
     expect(panel.get_by_role("heading", name="Conflict:")).to_be_visible(timeout=SECONDS * 1000)
-    expect(panel.get_by_role("alert").last).to_contain_text("churn is at revision 7, you saw revision 6")
-    expect(panel.locator(".newer")).to_contain_text("shadow 40 % → shadow 55 % (more evidence)")
+    expect(panel.get_by_role("alert").last).to_contain_text("The endpoint is at revision 7, you saw revision 6")
+    expect(panel.locator(".nbd-Newer")).to_contain_text("shadow 40 % → shadow 55 % (more evidence)")
     expect(slider).to_have_value("20")
     shot(page, "conflict")
     panel.get_by_role("button", name="Refresh").click()
@@ -196,32 +201,27 @@ def test_it_counts_live_and_compares_with_a_chart(story):
             page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
             page.wait_for_timeout(2000)
     panel.get_by_role("button", name=f"Compare {two} with stable").click()
-    chart = page.locator(".nbdeploy-below .vega-embed").locator("canvas, svg")
+    chart = panel.locator(".nbd-Chart img")
     chart.first.wait_for()
-    expect(page.locator(".nbdeploy-below")).to_contain_text("verdict")
+    expect(panel.locator(".nbd-Verdict")).to_contain_text("agree")
     chart.first.scroll_into_view_if_needed()
     shot(page, "comparison")
-    panel.get_by_role("button", name="Hide the comparison").click()
+    opens(panel, "Releases")
     expect(chart).to_have_count(0)
 
 
 def test_what_validations_measured_is_listed_and_drawn_release_by_release(story):
     page, panel = story.page, story.panel
-    panel.get_by_text("History (", exact=False).first.click()
+    opens(panel, "History")
     listed = panel.get_by_role("list", name="Validations, newest first").locator("li")
     expect(listed).to_have_text([re.compile(f"^passed{name(story.one)}.* by ada")] * 3)
-    measured = panel.get_by_role("button", name="Show the metrics")
-    measured.focus()
-    page.keyboard.press("Enter")
-    drawn = page.locator(".nbdeploy-below .vega-embed")
+    drawn = panel.locator(".nbd-Chart img")
     expect(drawn).to_have_count(2)
-    expect(drawn.locator("canvas, svg").first).to_be_visible()
+    for metric in ("accuracy", "log_loss"):
+        expect(panel.get_by_role("img", name=f"{metric} over 3 validations")).to_be_visible()
     drawn.first.scroll_into_view_if_needed()
     shot(page, "validations")
-    panel.get_by_role("button", name="Hide the metrics").press("Enter")
-    expect(drawn).to_have_count(0)
-    expect(measured).to_be_focused()
-    panel.get_by_text("History (", exact=False).first.click()
+    opens(panel, "Releases")
 
 
 def test_the_controls_work_while_a_cell_runs(story):
@@ -238,7 +238,9 @@ def test_promote_and_roll_back_show_before_what_will_change(story):
     page, panel = story.page, story.panel
     panel.get_by_role("button", name=f"Promote {name(story.three)}").click()
     panel.get_by_label("Reason").fill("half of a rea")
-    expect(panel.locator(".says")).to_contain_text("requests of the canary and", timeout=SECONDS * 1000)
+    expect(panel.locator(".nbd-Pending .nbd-Verdict")).to_contain_text(
+        "requests of the canary and", timeout=SECONDS * 1000
+    )
     expect(panel.get_by_label("Reason")).to_have_value("half of a rea")
     expect(panel.get_by_role("row", name=name(story.one))).to_contain_text("no traffic")
     expect(panel.get_by_text("Without traffic, kept warm for 20 revisions")).to_be_visible()
@@ -248,7 +250,7 @@ def test_promote_and_roll_back_show_before_what_will_change(story):
     panel.get_by_role("button", name="Confirm").click()
     at(panel, 10)
     assert story.home.json("describe", "churn")["traffic"]["stable"] == story.three
-    panel.get_by_text("History").click()
+    opens(panel, "History")
     panel.get_by_role("button", name="Go back to revision 3").click()
     expect(panel.get_by_text("Preview: Go back to revision 3")).to_be_visible()
     panel.get_by_role("button", name="Confirm").click()
@@ -262,13 +264,13 @@ def test_every_view_shows_the_same_model_and_notebook_7_one_too(story):
     page, two = story.page, name(story.two)
     page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1")
     page.evaluate("window.jupyterapp.commands.execute('notebook:create-output-view')")
-    view = page.get_by_role("tabpanel", name="Output View").get_by_role("region", name="churn")
+    view = page.get_by_role("tabpanel", name="Output View").get_by_role("region", name="Endpoint churn")
     at(view, 11)
     save(story)
     until(lambda: "revision 11" in saved_html(story))
     classic = story.browser.new_page(viewport={"width": 1200, "height": 1000})
     classic.goto(f"{story.lab}/notebooks/panel.ipynb?token={TOKEN}")
-    there = classic.get_by_role("region", name="churn")
+    there = classic.get_by_role("region", name="Endpoint churn")
     at(there, 11)
     shot(classic, "notebook7")
     there.get_by_role("switch", name=f"Shadow {two}").click()
@@ -292,7 +294,7 @@ def test_what_gates_refuse_is_shown_with_its_report_and_done_all_the_same_for_a_
     expect(report.get_by_text("of 5000 rows so far").first).to_be_visible()
     assert page.locator("iframe[title='Report of the validation']").get_attribute("sandbox") == ""
     shot(page, "gates")
-    panel.get_by_role("button", name="Hide the report").click()
+    panel.get_by_role("region", name="Report on").get_by_role("button", name="Close").click()
     force = panel.get_by_role("button", name="Override the gates")
     expect(force).to_be_disabled()
     panel.get_by_label("Reason for the override").fill("a customer waits")
@@ -340,29 +342,28 @@ def test_and_from_the_one_in_the_notebook(story):
     page.get_by_role("tab", name="panel.ipynb").click()
     page.wait_for_function("window.jupyterapp.shell.currentWidget.context?.path === 'panel.ipynb'")
     page.evaluate(RUN, 3)
-    panel = page.get_by_role("feed").get_by_role("region", name="price")
+    panel = page.get_by_role("feed").get_by_role("region", name="Endpoint price")
     panel.wait_for()
     button = panel.get_by_role("button", name=f"Publish {tag[:14]}")
     button.click()
-    where = panel.get_by_label("Destination")
+    where = panel.get_by_label("To", exact=True)
     expect(where).to_have_value(place)
     shot(page, "publish-form-in-a-notebook")
     where.fill("localhost:1/team/price")
     page.keyboard.press("Enter")
-    expect(panel.get_by_role("alert").last).to_contain_text("localhost:1", timeout=SECONDS * 1000)
+    expect(panel.locator(".nbdeploy-wrong")).to_contain_text("localhost:1", timeout=SECONDS * 1000)
     panel.get_by_role("button", name="Try again…").click()
     expect(where).to_have_value("localhost:1/team/price")
     where.fill(f"{place}:again")
     page.keyboard.press("Enter")
-    done = panel.get_by_role("group", name=f"Published: {tag[:14]}")
-    expect(done).to_contain_text(digest, timeout=PUBLISHED_SECONDS * 1000)
-    expect(done.get_by_label("Start command", exact=True)).to_contain_text(f"{place}@{digest}")
+    done = panel.get_by_role("region", name=f"publish {tag} to {place}:again")
+    expect(done.get_by_text("is published")).to_be_visible(timeout=PUBLISHED_SECONDS * 1000)
+    expect(done).to_contain_text(digest)
+    expect(done).to_contain_text(f"podman run --rm --read-only --cap-drop=all -p 8080:8080 {place}@{digest}")
     expect(done).to_contain_text("0 of")  # all layers were there
-    expect(panel).to_contain_text(
-        f"published as {place}:again, {place}:{tag.partition(':')[2]}", timeout=SECONDS * 1000
-    )
+    expect(panel).to_contain_text(f"published as {place}:again", timeout=SECONDS * 1000)
     shot(page, "publish-done-in-a-notebook")
-    done.get_by_role("button", name="Close").click()
+    panel.get_by_role("button", name="Close").click()
     expect(button).to_be_focused()
     assert story.home.run("verify", f"{place}:again").returncode == 0
     page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 3")

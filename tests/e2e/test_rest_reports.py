@@ -6,7 +6,8 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from jupyter_deploy.domain.jobs import Problem
-from jupyter_deploy.domain.release.endpoint import Endpoint, Traffic
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.domain.validation.validated import Validated
 from jupyter_deploy.store.jobs import SqliteJobs
 from jupyter_deploy.store.store import SqliteStore

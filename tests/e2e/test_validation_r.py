@@ -18,7 +18,7 @@ IN_R = [
      "p <- model_predict(X)\ny <- rep(c('no', 'yes'), n / 2)", {}),
     ("metric('accuracy', rows = p == y)\n"
      "metric('accuracy', rows = (p == y)[1], group = list(sex = 'F'))\n"
-     "metric('share', 1/3, n = 300)\n"
+     "metric('share', 1/3, n = 300, share = TRUE)\n"
      "metric('rmse', rows = c(0.1, 1/3, 12345.678901234), statistic = 'rms')", {}),
     ("check('as many answers as rows', length(p) == nrow(X))\n"
      "check(label, nchar(label) > 3, 'a text of the parameters')", {}),

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
-from jupyter_deploy.domain.release.endpoint import Traffic
+from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.faces.kernel.interactive_model import served_line
 
 CELLS = """

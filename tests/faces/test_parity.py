@@ -13,10 +13,10 @@ from IPython.core.interactiveshell import InteractiveShell
 import jupyter_deploy
 from jupyter_deploy.domain.errors import DeployError
 from jupyter_deploy.domain.requests import Request
-from jupyter_deploy.faces.arguments import is_positional
 from jupyter_deploy.faces.cli import main as cli
 from jupyter_deploy.faces.render.error_codes import error_code
 from jupyter_deploy.faces.render.render import rendering
+from jupyter_deploy.faces.request_fields import is_positional
 from jupyter_deploy.faces.server.rest.table import routes_at
 from jupyter_deploy.verbs import OPERATIONS, attribute
 
@@ -27,7 +27,7 @@ NAMES = [operation.name for operation in OPERATIONS]
 CONTRACT = {
     "deploy", "list", "describe", "traffic", "promote", "rollback", "history", "compare", "logs", "predict",
     "stop", "down", "reconcile", "purge", "diff", "reproduce", "validate", "feedback", "init",
-    "publish", "verify", "compose", "images", "gc", "delete",
+    "publish", "verify", "compose", "images", "gc", "delete", "label",
 }  # fmt: skip
 
 SAFE = {"list", "describe", "history", "compare", "logs"}

@@ -31,9 +31,18 @@ OF_OTHERS = {"jupyter_deploy.domain.validation.requests", "jupyter_deploy.domain
             ["list"],
             NEVER
             | OF_OTHERS
-            | {"asyncio", "pydantic_settings", "jupyter_deploy.targets.local.target", "jupyter_deploy.serving"},
+            | {
+                "asyncio",
+                "cyclopts",
+                "pydantic_settings",
+                "jupyter_deploy.targets.local.target",
+                "jupyter_deploy.serving",
+            },
         ),
-        (["history", "nobody"], NEVER | {"jupyter_deploy.targets.local.target", "jupyter_deploy.serving"}),
+        (
+            ["history", "nobody"],
+            NEVER | METADATA | {"cyclopts", "jupyter_deploy.targets.local.target", "jupyter_deploy.serving"},
+        ),
         (["__complete", "describe", ""], NEVER | METADATA | {"cyclopts", "jupyter_deploy.domain.release.endpoint"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

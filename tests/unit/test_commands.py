@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_deploy.domain.errors import NotebookFailed
 from jupyter_deploy.domain.validation.validation import Check, Metric
-from jupyter_deploy.faces.cli import main, parser
+from jupyter_deploy.faces.cli import execution, main
 from jupyter_deploy.faces.cli.pytest_plugin import NotebookItem, NotPassedError
 from jupyter_deploy.faces.render.commands import escape_commands, escape_json
 from tests.validations import RAISED, run, validation
@@ -40,12 +40,12 @@ def said():
 
 def test_in_a_job_no_line_of_the_text_is_a_command_and_elsewhere_nothing_is_changed(said, capsys, monkeypatch):
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-    parser._print(said, "text")
+    execution._print(said, "text")
     assert commands(capsys.readouterr().out)
-    parser._print(said, "text", in_job=True)
+    execution._print(said, "text", in_job=True)
     assert not commands(capsys.readouterr().out)
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    parser._print(said, "text")
+    execution._print(said, "text")
     shown = capsys.readouterr().out
     assert not commands(shown)
     assert "error file=x::pwned" in shown
@@ -56,7 +56,7 @@ def test_in_a_job_neither_an_error_nor_json_nor_pytest_has_one(said, capsys, mon
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     main._print_error(NotebookFailed("it failed", details=SAYS), [])
     main._print_error(NotebookFailed("it failed", details=SAYS), ["-ojson"])
-    parser._print(said, "json")
+    execution._print(said, "json")
     printed = capsys.readouterr()
     assert not commands(printed.out + printed.err)
     assert json.loads(escape_json(json.dumps(SAYS))) == SAYS

@@ -12,7 +12,8 @@ from jupyter_deploy.domain.errors import (
     NoCandidate,
     UnknownRelease,
 )
-from jupyter_deploy.domain.release.endpoint import Endpoint, Traffic
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.traffic import Traffic
 from tests import releases
 
 
@@ -32,6 +33,21 @@ def test_the_first_release_is_stable_and_answers_everything():
     assert first.traffic.role_of("churn:one") == "stable"
     assert first.traffic.percent_of("churn:one") == 100
     assert first.revision == 1
+
+
+def test_a_release_gets_a_label_which_names_it_and_changes_nothing_else():
+    before = endpoint("one", "two")
+    after = before.labelled("two", " wider trees ")
+    assert after.release("wider trees").tag == "churn:two"
+    assert (after.revision, after.traffic, after.idle_since) == (3, before.traffic, before.idle_since)
+    assert after.labelled("wider trees", "").release("two").label == ""
+    assert not before.stopped().labelled("two", "x").running
+
+
+@pytest.mark.parametrize("label", ["x" * 61, "two\nlines", "churn:abc123", "abc123"])
+def test_a_label_that_could_be_a_tag_or_is_no_line_is_refused(label):
+    with pytest.raises(InvalidName):
+        endpoint("one").labelled("one", label)
 
 
 def test_a_later_release_starts_as_a_shadow_of_all_requests():

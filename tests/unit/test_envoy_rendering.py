@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_deploy.domain.release.endpoint import Endpoint, Traffic
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.targets.local.gateway import envoy
 from tests.releases import release
 
@@ -45,6 +46,31 @@ def test_weights_sum_to_ten_thousand_with_the_canary_last(percent: float) -> Non
     assert sum(cluster["weight"] for cluster in weighted) == 10_000
     assert weighted[-1]["name"] == "tumour:b"
     assert all(cluster["weight"] >= 1 for cluster in weighted)
+
+
+@pytest.mark.parametrize("percent", [0.001, 5.0, 33.333, 100.0])
+def test_both_releases_are_told_the_canarys_share_in_force_as_its_weight_is(percent: float) -> None:
+    document = envoy.edge_routes([endpoint(canary="tumour:b", canary_percent=percent)], SETTINGS, "1")
+    for route in routes(document):
+        for cluster in route.get("route", {}).get("weighted_clusters", {}).get("clusters", ()):
+            told = {h["header"]["key"]: h["header"]["value"] for h in cluster["request_headers_to_add"]}
+            if route["name"] == "tumour/v2 of a version":  # goes to stable alone
+                assert "x-rollout-canary" not in told
+            else:
+                weight = max(1, round(percent * 100))
+                assert told["x-rollout-canary"] == f"tumour:b;share={weight / 10_000!r}"
+
+
+def test_predictions_have_a_salt_of_their_endpoint() -> None:
+    def salts(name: str, secret: str) -> set[str]:
+        found = routes(envoy.edge_routes([endpoint(name)], replace(SETTINGS, salt=secret), "1"))
+        added = [header["header"] for route in found for header in route.get("request_headers_to_add", ())]
+        return {header["value"] for header in added if header["key"] == "x-rollout-salt"}
+
+    assert salts("tumour", "") == set()
+    (one,), (other,), (again,) = salts("tumour", "secret"), salts("churn", "secret"), salts("tumour", "another")
+    assert len({one, other, again}) == 3
+    assert "secret" not in one
 
 
 @given(st.floats(min_value=1e-6, max_value=100))

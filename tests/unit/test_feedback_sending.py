@@ -6,7 +6,8 @@ import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput, TargetError
 from jupyter_deploy.domain.evidence.ground_truth import Actual, Feedback
-from jupyter_deploy.domain.release.endpoint import Endpoint, Traffic
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.domain.requests import FeedbackRequest
 from jupyter_deploy.verbs.feedback import feedback
 from tests.releases import release

@@ -148,8 +148,7 @@ def test_rows_that_are_not_kept_are_not_converted(mode):
             pytest.fail("a table's rows were written out")
 
     pair_id = next(str(number) for number in range(100) if place_of(str(number)) >= 0.1)
-    context = SimpleNamespace(
-        record=mode, pair_id=pair_id, request_id="r", ts_ns=1, role="stable", latency_ms=1.0, abandoned=False
-    )
+    request = {"request_id": "r", "pair_id": pair_id, "ts_ns": 1, "role": "stable", "latency_ms": 1.0}
+    context = SimpleNamespace(**request, record=mode, routing=None, cluster=None, abandoned=False)
     entry = Outcome(SimpleNamespace(context=context, parsed=Table()), 200, None).entry()
     assert (entry.inputs, entry.status) == (None, 200)

@@ -12,7 +12,8 @@ import pytest
 from pydantic import ValidationError
 
 from jupyter_deploy.domain.errors import Conflict, StoreError
-from jupyter_deploy.domain.release.endpoint import Endpoint, Traffic
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.domain.requests import (
     CompareRequest,
     DeployRequest,
@@ -123,8 +124,8 @@ def test_paths_are_relative_to_the_servers_folder(tmp_path):
         ("promote", PromoteRequest(name="churn"), "promote churn"),
         ("rollback", RollbackRequest(name="churn", to=3), "take churn back to revision 3"),
         ("rollback", RollbackRequest(name="churn"), "take churn back to the revision before"),
-        ("diff", DiffRequest(a="churn:1", b="churn:2"), "compare churn:1 with churn:2"),
-        ("diff", DiffRequest(a="churn"), "what changed in churn"),
+        ("diff", DiffRequest(a="churn:1", b="churn:2"), "changes from churn:1 to churn:2"),
+        ("diff", DiffRequest(a="churn"), "changes in churn"),
         ("reproduce", ReproduceRequest(tag="churn:1"), "reproduce churn:1"),
         ("purge", PurgeRequest(name="churn", before="7d"), "purge churn"),
         ("reconcile", ReconcileRequest(), "reconcile"),

@@ -9,7 +9,8 @@ from jupyter_deploy.domain.validation.parameters import combinations, parse_matr
 from jupyter_deploy.domain.validation.requests import ValidateRequest
 from jupyter_deploy.domain.validation.selection import parse_selection
 from jupyter_deploy.domain.validation.validation import titles
-from jupyter_deploy.faces.arguments import join_pairs, parse_line, request_from
+from jupyter_deploy.faces.arguments import join_pairs, parse_line
+from jupyter_deploy.faces.request_fields import request_from
 
 
 def test_parameters_are_read_as_papermills_command_line_reads_them():

@@ -6,22 +6,23 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jupyter_deploy.capture.cell_history import History, history
 from jupyter_deploy.capture.checks import fast_findings, stale_findings
 from jupyter_deploy.capture.data_files import require_included
 from jupyter_deploy.capture.frameworks import framework_of
 from jupyter_deploy.capture.inspection import method_of
 from jupyter_deploy.domain.capture.candidates import ModelCandidate, Table
-from jupyter_deploy.domain.capture.findings import Finding
+from jupyter_deploy.domain.capture.findings import Finding, listed
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.masking.masking import without_secrets
 from jupyter_deploy.notebooks.safe_eval import NotEvaluable, evaluate
 
-from .cells import History, history
 from .first_rows import first_rows
 from .guesses import GuessContext, examples_for
 from .models import ModelVariable, candidates, ordered
 from .tables import tables
 
+_NAMED = 3
 MOST = 20
 """The number of models in a list of candidates."""
 
@@ -86,13 +87,16 @@ def _described(model: ModelVariable, cells: History, context: GuessContext) -> M
         examples=examples_for(model, context),
         why=_reason(model, cell),
         cell=cell,
+        unusual=model.unusual,
     )
 
 
 def _reason(model: ModelVariable, cell: int | None) -> str:
     where = f" in In [{cell}]" if cell else ""
+    if model.called_by:
+        return f"called by {model.called_by}"
     if model.calls:
-        return f"calls {' and '.join(model.calls[:3])}"
+        return f"calls {listed([*model.calls, *model.uses], _NAMED)}{f'; defined{where}' if where else ''}"
     if not model.fitted:
         return "not fitted yet"
     if model.part_of:

@@ -43,7 +43,12 @@ def arguments_for(
         yield 5.0, ExampleGuess(expression=_call(same), words="variables of these names")
     placeholders = {parameter.name: text for parameter in parameters if (text := _made(parameter)) is not None}
     if set(required) <= set(placeholders):
-        yield 1.0, ExampleGuess(expression=_call(placeholders), words="placeholders by the parameters' types")
+        yield (
+            1.0,
+            ExampleGuess(
+                expression=_call(placeholders), words="placeholders by the parameters' types", placeholder=True
+            ),
+        )
 
 
 def _parameters(function: FunctionType) -> list[inspect.Parameter]:
@@ -79,7 +84,7 @@ def _alone(
         yield 4.5, ExampleGuess(expression=parameter.name, words="the variable of this name")
     made = _made(parameter)
     if made is not None:
-        yield 1.0, ExampleGuess(expression=made, words="a placeholder by the parameter's type")
+        yield 1.0, ExampleGuess(expression=made, words="a placeholder by the parameter's type", placeholder=True)
 
 
 def _is_of(longer: str, shorter: str) -> bool:

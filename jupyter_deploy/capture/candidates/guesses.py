@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jupyter_deploy.capture.frameworks import framework_of
+from jupyter_deploy.capture.informative_rows import missing_columns
 from jupyter_deploy.capture.static_attributes import bases_of
 from jupyter_deploy.domain.capture.candidates import ExampleGuess
+from jupyter_deploy.domain.capture.findings import listed
 
 from .arguments import arguments_for
 from .models import ModelVariable, first_step, known_features, known_width
 from .tables import TableVariable, name_score
 
 MOST = 5
+_NAMED = 4
 _LISTED = 12
 """The most columns that an expression names one by one."""
 
@@ -31,30 +34,71 @@ class GuessContext:
     fitted_on: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class _Scored:
+    """A guess with its score, and the table of which it takes the first rows, if it does."""
+
+    score: float
+    guess: ExampleGuess
+    table: TableVariable | None = None
+    fitted: bool = False
+
+    def varied(self, missing: frozenset[str] = frozenset()) -> ExampleGuess:
+        """Return the guess with rows that show the table's variety; ``missing``: columns that no other guess shows."""
+        if self.table is None or not self.table.varied:
+            return self.guess
+        frame = self.guess.expression.removesuffix(self.table.first_rows)
+        chosen = (
+            f"{len(self.table.varied)} rows, chosen for missing values, categories and extremes, {self.guess.words}"
+        )
+        words = f"{chosen}; only it has missing values in {listed(sorted(missing), _NAMED)}" if missing else chosen
+        return ExampleGuess(expression=self.table.rows_as(frame), words=words)
+
+
 def examples_for(model: ModelVariable, context: GuessContext) -> tuple[ExampleGuess, ...]:
-    """Return at most five examples, best first."""
-    best_scores: dict[str, tuple[float, ExampleGuess]] = {}
-    for score, guess in _scored(model, context):
-        if guess.expression not in best_scores or best_scores[guess.expression][0] < score:
-            best_scores[guess.expression] = (score, guess)
-    ranked = sorted(best_scores.values(), key=lambda pair: -pair[0])
-    return tuple(guess for _, guess in ranked[:MOST])
+    """Return at most five examples, best first.
+
+    Rows of the model's training table come first if only these have missing values that the model was fitted with:
+    other rows would make a form that refuses them.
+    """
+    best_scores: dict[str, _Scored] = {}
+    for scored in _scored(model, context):
+        known = best_scores.get(scored.guess.expression)
+        if known is None or known.score < scored.score:
+            best_scores[scored.guess.expression] = scored
+    ranked = sorted(best_scores.values(), key=lambda scored: -scored.score)
+    training = next((scored for scored in ranked if scored.fitted), None)
+    missing = frozenset[str]()
+    if training is not None and ranked[0].table is not None and training is not ranked[0]:
+        missing = _missing(training) - _missing(ranked[0])
+    if missing and training is not None:
+        ranked = [training, *(scored for scored in ranked if scored is not training)]
+    return tuple(scored.varied(missing if scored is training else frozenset()) for scored in ranked[:MOST])
 
 
-def _scored(model: ModelVariable, context: GuessContext) -> Iterator[tuple[float, ExampleGuess]]:
+def _missing(scored: _Scored) -> frozenset[str]:
+    """Return the columns with missing values."""
+    return missing_columns(scored.table.value) if scored.table and scored.table.form == "frame" else frozenset()
+
+
+def _scored(model: ModelVariable, context: GuessContext) -> Iterator[_Scored]:
     if model.is_function:
-        yield from arguments_for(model.value, context.tables, context.namespace)
+        for score, guess in arguments_for(model.value, context.tables, context.namespace):
+            yield _Scored(score, guess, next((t for t in context.tables if t.sliced == guess.expression), None))
         for called in model.calls:  # a single parameter is probably passed on
             if len(_parameters(model.value)) == 1 and called in context.models:
-                yield from ((score - 1, guess) for score, guess in _scored(context.models[called], context))
+                for scored in _scored(context.models[called], context):
+                    yield replace(scored, score=scored.score - 1)
         return
     fitted_on = context.fitted_on.get(model.variable)
     for table in context.tables:
         expression, fits = _fitting(model, table, context.namespace)
         if expression is not None:
             score = fits + name_score(table.variable, fitted_on)
-            seen = "; the model was fitted on it" if table.variable == fitted_on else ""
-            yield score, ExampleGuess(expression=expression, words=f"of {table.words}{seen}")
+            fitted = table.variable == fitted_on
+            seen = "; the model was fitted on it" if fitted else ""
+            sliced = table if expression.endswith(table.first_rows) else None
+            yield _Scored(score, ExampleGuess(expression=expression, words=f"of {table.words}{seen}"), sliced, fitted)
 
 
 def _parameters(function: Any) -> tuple[str, ...]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import dis
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from types import CodeType, FunctionType, ModuleType
+from dataclasses import dataclass, replace
+from types import FunctionType, ModuleType
 from typing import Any
 
+from jupyter_deploy.capture.cell_history import History
 from jupyter_deploy.capture.frameworks import features_of, framework_of
 from jupyter_deploy.capture.frameworks.base import Framework
 from jupyter_deploy.capture.static_attributes import (
     attribute,
+    bases_of,
     dodges,
     has_method,
     is_library,
@@ -20,7 +21,7 @@ from jupyter_deploy.capture.static_attributes import (
     own,
 )
 
-from .cells import History
+from .functions import answers_requests, calling
 
 METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
 """Method names by which libraries predict."""
@@ -39,9 +40,11 @@ class ModelVariable:
     fitted
         False only if the model's library says so.
     calls
-        The names of models that a function calls.
-    part_of
-        The variable of a model that contains this one.
+        The names of models and functions that a function calls.
+    uses
+        Other variables of the notebook that a function reads.
+    part_of, called_by
+        The variable of a model that contains this one; that of a function that calls it to answer requests.
     """
 
     variable: str
@@ -51,7 +54,9 @@ class ModelVariable:
     method: str | None
     fitted: bool = True
     calls: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
     part_of: str | None = None
+    called_by: str | None = None
 
     @property
     def is_function(self) -> bool:
@@ -70,13 +75,23 @@ class ModelVariable:
     def rank(self) -> int:
         """The rank of the model's kind: the likeliest first."""
         if self.is_function:
-            return 1 if self.calls else 5
+            return 2 if self.called_by else 5 if not self.calls else 0 if answers_requests(self.value) else 1
         if not self.fitted:
             return 3
         if self.method == "transform":
             return 4
         called = self.framework == Framework.name and self.method is None  # any object with __call__
-        return 2 if self.part_of or called else 0
+        return 2 if self.part_of or self.called_by or called else 0
+
+    @property
+    def unusual(self) -> bool:
+        """Whether a form asks first: it is not fitted, a transformer, a detector of outliers, or a plain object."""
+        if self.is_function:
+            return False
+        bases = {base.__name__ for base in bases_of(type(self.value))}
+        return (
+            self.rank() in (3, 4) or "OutlierMixin" in bases or (self.framework == Framework.name and not self.method)
+        )
 
 
 def candidates(namespace: Mapping[str, Any]) -> list[ModelVariable]:
@@ -94,7 +109,13 @@ def candidates(namespace: Mapping[str, Any]) -> list[ModelVariable]:
         except Exception:  # noqa: BLE001, S112 - an unusual class must not hide the other models
             continue
     own_models = _with_parts(models)
-    return [*own_models, *_functions(functions, own_models)]
+    found = [*own_models, *(_function(*item) for item in calling(functions, {id(m.value): m.variable for m in models}))]
+    callers = {called: model.variable for model in found if model.rank() == 0 for called in model.calls}
+    return [replace(model, called_by=callers.get(model.variable)) for model in found]
+
+
+def _function(name: str, function: FunctionType, calls: tuple[str, ...], uses: tuple[str, ...]) -> ModelVariable:
+    return ModelVariable(name, function, Framework.name, (), None, calls=calls, uses=uses)
 
 
 def ordered(models: Sequence[ModelVariable], cells: History) -> list[ModelVariable]:
@@ -148,7 +169,7 @@ def _with_parts(models: Sequence[ModelVariable]) -> list[ModelVariable]:
 
 
 def _part(model: ModelVariable, of: str | None) -> ModelVariable:
-    return model if of is None else ModelVariable(**{**vars(model), "part_of": of})
+    return model if of is None else replace(model, part_of=of)
 
 
 def _inside(value: Any) -> Iterator[Any]:
@@ -167,66 +188,6 @@ def _inside(value: Any) -> Iterator[Any]:
             waiting += item[:100]
         elif type(item) is not FunctionType:
             waiting += own(item).values()
-
-
-def _functions(functions: Mapping[str, FunctionType], models: Sequence[ModelVariable]) -> list[ModelVariable]:
-    """Return the notebook's functions that call a model, directly or indirectly; else those that return a value."""
-    known = {id(model.value): model.variable for model in models}
-    mine = {
-        name: function
-        for name, function in functions.items()
-        if function.__module__ == "__main__" and _answers(function)
-    }
-    calls: dict[str, tuple[str, ...]] = {}
-    for _ in mine:  # until no more are known: a chain of calls is at most as long as the list of functions
-        before = len(calls)
-        for name, function in mine.items():
-            if name not in calls and (
-                called := _called(function, known, {id(mine[caller]): caller for caller in calls})
-            ):
-                calls[name] = called
-        if len(calls) == before:
-            break
-    chosen = [name for name in mine if name in calls or not (calls or models)]
-    return [ModelVariable(name, mine[name], Framework.name, (), None, calls=calls.get(name, ())) for name in chosen]
-
-
-def _called(function: FunctionType, *known: Mapping[int, str]) -> tuple[str, ...]:
-    """Return the known objects that a function can reach: globals, closures, defaults, and items of containers."""
-    reached = [function.__globals__[name] for name in _names(function.__code__) if name in function.__globals__]
-    reached += function.__defaults__ or ()
-    for cell in function.__closure__ or ():
-        try:
-            reached.append(cell.cell_contents)
-        except ValueError:  # not bound yet
-            continue
-    for value in list(reached):
-        if type(value) in (dict, list, tuple) and len(value) <= 100:
-            reached += value.values() if type(value) is dict else value
-    return tuple(dict.fromkeys(names[id(value)] for value in reached for names in known if id(value) in names))
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
-
-
-def _answers(function: FunctionType) -> bool:
-    """Whether the function takes an argument and returns a value."""
-    code = function.__code__
-    if not code.co_argcount + code.co_kwonlyargcount:
-        return False
-    before: Any = None
-    for instruction in dis.get_instructions(code):
-        gives = instruction.opname == "RETURN_VALUE" and not (
-            before is not None and before.opname == "LOAD_CONST" and before.argval is None
-        )
-        if gives or (instruction.opname == "RETURN_CONST" and instruction.argval is not None):
-            return True
-        before = instruction
-    return False
 
 
 def known_features(value: Any) -> tuple[str, ...] | None:

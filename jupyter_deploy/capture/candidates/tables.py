@@ -6,9 +6,14 @@ import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
+from jupyter_deploy.capture.informative_rows import varied_rows
 from jupyter_deploy.capture.static_attributes import bases_of, module_of, of_library
+
+FIRST = 5
+"""The number of rows of an example, where the first ones are enough."""
 
 Form = Literal["frame", "array", "tensor", "texts", "numbers", "rows"]
 
@@ -44,12 +49,26 @@ class TableVariable:
     ndim: int = 2
     library: str = ""
 
+    @cached_property
+    def varied(self) -> tuple[int, ...]:
+        """The rows that show a frame's missing values, categories and extremes; empty: its first rows do."""
+        return varied_rows(self.value, FIRST) if self.form == "frame" else ()
+
+    def rows_as(self, frame: str) -> str:
+        """Return an expression for the rows of a frame's expression that show its variety."""
+        return f"{frame}.iloc[{list(self.varied)}]" if self.library == "pandas" else f"{frame}[{list(self.varied)}]"
+
     @property
     def sliced(self) -> str:
         """An expression for the first rows."""
+        return f"{self.variable}{self.first_rows}"
+
+    @property
+    def first_rows(self) -> str:
+        """The end of an expression for the first rows."""
         index = getattr(self.value, "index", None) if self.library == "pandas" else None
         by_label = getattr(getattr(index, "dtype", None), "kind", "") == "f"  # pandas takes 5 for a label
-        return f"{self.variable}.head(5)" if by_label else f"{self.variable}[:5]"
+        return f".head({FIRST})" if by_label else f"[:{FIRST}]"
 
     @property
     def words(self) -> str:

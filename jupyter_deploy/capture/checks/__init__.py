@@ -11,7 +11,7 @@ from jupyter_deploy.domain.ports import Live
 from .candidate import Candidate, LiveCandidate, ProvedCandidate
 from .data import leakage, outdated_data
 from .environment import dirty_tree, local_distribution, lock_mismatch, undistributed
-from .features import features, features_fast, missing_values
+from .features import features, features_fast, missing_values, missing_values_fast
 from .notebook import stale_kernel
 from .redefined import redefined_class
 from .secrets import secrets, secrets_in_files
@@ -42,7 +42,11 @@ CHECKS_BEFORE_REPLAY: tuple[Callable[[Candidate], Iterable[Finding]], ...] = (
 )
 """Run before the replay, so that a refusal precedes slow work."""
 
-FAST_CHECKS: tuple[Callable[[LiveCandidate], Iterable[Finding]], ...] = (redefined_class, features_fast)
+FAST_CHECKS: tuple[Callable[[LiveCandidate], Iterable[Finding]], ...] = (
+    redefined_class,
+    features_fast,
+    missing_values_fast,
+)
 """Run while the user chooses a model: fast checks that do not call it."""
 
 CHECKS_AFTER_REPLAY: tuple[Callable[[ProvedCandidate], Iterable[Finding]], ...] = (

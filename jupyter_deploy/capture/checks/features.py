@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from jupyter_deploy.capture.cell_history import history
 from jupyter_deploy.capture.frameworks import Framework, features_of, framework_of
+from jupyter_deploy.capture.informative_rows import missing_columns
 from jupyter_deploy.capture.training_table import TrainingTable
 from jupyter_deploy.domain.capture.findings import Finding, listed
 from jupyter_deploy.domain.capture.signature import Schema, types_of
@@ -56,12 +58,34 @@ def missing_values(candidate: Candidate) -> Iterator[Finding]:
     else:
         return
     if absent:
-        yield Finding(
-            check="missing-values",
-            severity="warning",
-            message=f"the training table has missing values{where}; the example has none, so such requests are refused",
-            remedy="add such a row to the example, or a --signature that allows null there",
-        )
+        yield _missing_values(where, absent)
+
+
+def missing_values_fast(candidate: LiveCandidate) -> Iterator[Finding]:
+    """Run the part of ``missing-values`` for frames that needs no search for the training table."""
+    live = candidate.live
+    if live.signature is not None or not _columns(live.example):
+        return
+    variable = history(live.cells, live.failed).fitted.get(live.source.variable or "")
+    training = live.training if live.training is not None else live.namespace.get(variable or "")
+    if training is None or not hasattr(live.example, "shape") or not _columns(training):
+        return
+    taken = set(_columns(live.example)) - missing_columns(live.example) - set(live.nullable)
+    absent = [name for name in _columns(training) if name in missing_columns(training) & taken]
+    if absent:
+        yield _missing_values(f" in {listed(absent, _NAMED)}", absent)
+
+
+def _missing_values(where: str, columns: Sequence[str]) -> Finding:
+    return Finding(
+        check="missing-values",
+        severity="warning",
+        message=f"the training table has missing values{where}; the example has none, so such requests are refused",
+        remedy=f"accept them: {' '.join(f'--nullable {name}' for name in columns[:_NAMED])}"
+        if where
+        else "add such a row to the example, or a --signature that allows null there",
+        columns=tuple(columns) if where else (),
+    )
 
 
 def _takes_null(schema: Schema) -> bool:

@@ -72,8 +72,9 @@ class Git(Value):
 class Provenance(Value):
     """The notebook behind a snapshot at the time of capture.
 
-    ``user``, ``captured_at``, ``distributions``, ``source.notebook`` and ``git.dirty`` say who captured it, when and
-    where. They are no part of the snapshot's digest, so that captures of the same model by several users have one.
+    ``user``, ``captured_at``, ``distributions``, ``source.notebook``, ``git.dirty`` and ``example`` say who captured
+    it, when, where and how. They are no part of the snapshot's digest, so that captures of the same model by several
+    users have one.
     """
 
     source: Source
@@ -91,6 +92,8 @@ class Provenance(Value):
     )
     user: str
     captured_at: datetime
+    example: str | None = Field(default=None, description="The example's expression; None: it was given as an object.")
+    nullable: tuple[str, ...] = Field(default=(), description="Columns of 'deploy --nullable'.")
     in_cell: bool = Field(
         default=True, description="Whether the last cell deployed the model; false after a click outside the cells."
     )

@@ -6,12 +6,24 @@ from jupyter_deploy.domain.base import Value
 
 
 class ExampleGuess(Value):
+    """An expression for an example. ``placeholder``: its values are made up by the parameters' types."""
+
     expression: str
     words: str
+    placeholder: bool = False
 
 
 class ModelCandidate(Value):
-    """A model in the kernel. ``cell``: the last executed cell that made or changed it; None: unknown."""
+    """A model in the kernel.
+
+    Attributes
+    ----------
+    cell
+        The last executed cell that made or changed it; None: unknown.
+    unusual
+        A form asks whether it is the one, even if it ranks first: it is not fitted, a transformer, a detector of
+        outliers, or a plain callable object.
+    """
 
     variable: str
     kind: str
@@ -21,6 +33,7 @@ class ModelCandidate(Value):
     examples: tuple[ExampleGuess, ...]
     why: str = ""
     cell: int | None = None
+    unusual: bool = False
 
 
 class Table(Value):

@@ -41,6 +41,7 @@ class Finding(Value):
     message: str = Field(description="The problem and its location, in plain words.")
     remedy: str = ""
     cell: int | None = Field(default=None, description="Execution count of the cell behind the finding, as in In [7].")
+    columns: tuple[str, ...] = Field(default=(), description="The columns concerned.")
     waived: str | None = Field(default=None, description="The reason for waiving the finding.")
 
 

@@ -102,7 +102,8 @@ class RecordPage(Value):
 class TimeBucket(Value):
     """The requests to one release in one role from ``start`` on, for the requested length of time.
 
-    ``errors`` are answers with status 500 and above; latencies are of answers with status 200.
+    ``errors`` are answers with status 500 and above, ``refused`` with a status from 400 to 498; latencies are of
+    answers with status 200.
     """
 
     start: datetime
@@ -110,9 +111,25 @@ class TimeBucket(Value):
     role: str
     requests: int
     errors: int
+    refused: int
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
+
+
+class Refusal(Value):
+    """Requests that a release refused (status 400 to 498) for the same reason.
+
+    ``reason`` names the column and the violation, without the number of the row; empty: no message is recorded.
+    ``shadows`` counts those of them that a shadow answered with 200.
+    """
+
+    release: str
+    role: str
+    status: int
+    reason: str
+    requests: int
+    shadows: int = 0
 
 
 class Pair(Value):

@@ -9,7 +9,8 @@ from pathlib import PurePath
 from pydantic import Field
 
 from jupyter_deploy.domain.base import Value
-from jupyter_deploy.domain.release.endpoint import Endpoint, Role
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.traffic import Role
 from jupyter_deploy.domain.validation.scaffold import FileState, quoted
 
 from .images import Reference

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
 
 from pydantic import Field
 
 from jupyter_deploy.domain.base import RecordMode, Value, percent_in_words
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.capture.findings import Finding
-from jupyter_deploy.domain.errors import InvalidTraffic, NoCandidate, UnknownRelease
+from jupyter_deploy.domain.errors import InvalidName, InvalidTraffic, NoCandidate, UnknownRelease
 from jupyter_deploy.domain.validation.validated import Validated
 from jupyter_deploy.domain.validation.validation import ValidationSpec
 
 from .resources import Resources
-
-Role = Literal["stable", "canary", "shadow", "idle"]
+from .traffic import Traffic, check_percent
 
 DEFAULT_CANARY_PERCENT = 10.0
 
 # Revisions for which an idle release can become a candidate again; after that only a rollback restores it.
 REMEMBERED = 20
+
+MOST_LABEL = 60
 
 
 class Changes(Value):
@@ -58,6 +59,7 @@ class Release(Value):
     image: str | None = Field(
         default=None, description="HOST/PATH@sha256:… of the image that it runs from; None: from the bento."
     )
+    label: str = Field(default="", description="A person's name for it; empty: none.")
     created_at: datetime
 
     @property
@@ -68,54 +70,6 @@ class Release(Value):
         """The release with the image or the bento that it had earlier."""
         ran = {"image": earlier.image, "path": earlier.path, "code": earlier.code}
         return self if self.image == earlier.image else self.model_copy(update=ran)
-
-
-class Traffic(Value):
-    """The roles of releases: one stable release, at most one canary, any number of shadows.
-
-    ``canary_percent`` of the requests go to the canary, the rest to stable. Each shadow gets a copy of its
-    percentage of the requests; its answers go only to the records.
-    """
-
-    stable: str
-    canary: str | None = None
-    canary_percent: float = Field(default=0.0, ge=0, le=100, allow_inf_nan=False)
-    shadows: dict[str, float] = {}
-
-    def model_post_init(self, _context: Any, /) -> None:
-        """Check the invariants of all transitions."""
-        roles = [self.stable, *([self.canary] if self.canary else []), *self.shadows]
-        if len(set(roles)) != len(roles):
-            raise InvalidTraffic("a release has one role, and a tag is given twice", "name each release once")
-        if bool(self.canary) != (self.canary_percent > 0):
-            raise InvalidTraffic("a canary needs a percentage above 0", "give it one, such as 10")
-        for tag, percent in self.shadows.items():
-            _check_percent(percent, f"shadow {tag}")
-
-    def role_of(self, tag: str) -> Role:
-        if tag == self.stable:
-            return "stable"
-        if tag == self.canary:
-            return "canary"
-        return "shadow" if tag in self.shadows else "idle"
-
-    def percent_of(self, tag: str) -> float:
-        """The share of requests that ``tag`` answers (stable, canary) or gets a copy of (shadow)."""
-        if tag == self.stable:
-            return 100.0 - self.canary_percent
-        if tag == self.canary:
-            return self.canary_percent
-        return self.shadows.get(tag, 0.0)
-
-    def tags(self) -> list[str]:
-        return [self.stable, *([self.canary] if self.canary else []), *self.shadows]
-
-    def without(self, tag: str) -> Traffic:
-        """The same traffic without a candidate; its share returns to stable."""
-        shadows = {name: percent for name, percent in self.shadows.items() if name != tag}
-        if tag == self.canary:
-            return Traffic(stable=self.stable, shadows=shadows)
-        return self.model_copy(update={"shadows": shadows})
 
 
 class Endpoint(Value):
@@ -151,14 +105,14 @@ class Endpoint(Value):
         return cls(name=release.endpoint, target=target, revision=1, releases=(release,), traffic=traffic)
 
     def release(self, tag: str) -> Release:
-        """The release with this tag, version, or unambiguous beginning of one.
+        """The release with this tag, version, label, or unambiguous beginning of a tag or version.
 
         Raises
         ------
         UnknownRelease
             None or several match.
         """
-        matches = [r for r in self.releases if tag in (r.tag, r.version)] or [
+        matches = [r for r in self.releases if tag and tag in (r.tag, r.version, r.label)] or [
             r for r in self.releases if tag and (r.version.startswith(tag) or (":" in tag and r.tag.startswith(tag)))
         ]
         if len(matches) == 1:
@@ -285,6 +239,21 @@ class Endpoint(Value):
         releases = tuple(updated if r.tag == updated.tag else r for r in self.releases)
         return self.model_copy(update={"releases": releases})
 
+    def labelled(self, tag: str, label: str) -> Endpoint:
+        """The endpoint with a label of a release, as a new revision; empty: none.
+
+        Raises
+        ------
+        UnknownRelease
+            The endpoint has no such release.
+        InvalidName
+            The label is too long, has several lines, or looks like a tag.
+        """
+        chosen = self.release(tag)
+        checked = checked_label(label)
+        releases = tuple(r.model_copy(update={"label": checked}) if r.tag == chosen.tag else r for r in self.releases)
+        return self.model_copy(update={"releases": releases, "revision": self.revision + 1, "restored": None})
+
     def gaining(self, after: Endpoint) -> str | None:
         """The tag of the release that gains clients in ``after``: a new stable release, or a canary."""
         now = after.traffic
@@ -308,7 +277,7 @@ class Endpoint(Value):
         return [r for r in self.releases if r.tag in warm or self.traffic.role_of(r.tag) != "idle"]
 
     def _by_tag(self, shares: Mapping[str, float], role: str) -> dict[str, float]:
-        pairs = [(self.release(tag).tag, _check_percent(percent, f"{role} {tag}")) for tag, percent in shares.items()]
+        pairs = [(self.release(tag).tag, check_percent(percent, f"{role} {tag}")) for tag, percent in shares.items()]
         if len(dict(pairs)) < len(pairs):
             raise InvalidTraffic("one release is given twice, by two spellings of its tag", "name each release once")
         return dict(pairs)
@@ -371,10 +340,16 @@ def _stable(traffic: Traffic, tag: str) -> Traffic:
     return Traffic(stable=tag, canary=without.canary, canary_percent=without.canary_percent, shadows=without.shadows)
 
 
-def _check_percent(percent: float, subject: str) -> float:
-    if not 0 <= percent <= 100:  # NaN fails this too
-        raise InvalidTraffic(f"{subject}: {percent:g} is not a percentage", "give a number from 0 to 100")
-    return float(percent)
+def checked_label(label: str) -> str:
+    """Return a label without white space at its ends. Raises InvalidName: too long, several lines, or like a tag."""
+    checked = label.strip()
+    if len(checked) > MOST_LABEL or not checked.isprintable():
+        raise InvalidName(
+            f"a label is one line of at most {MOST_LABEL} characters", "shorten it, such as 'wider trees'"
+        )
+    if re.fullmatch(r"(?:[a-z0-9_-]+:)?[0-9a-f]+", checked):
+        raise InvalidName(f"'{checked}' looks like a release's tag", "add a word, such as 'wider trees'")
+    return checked
 
 
 class Revision(Value):

@@ -9,28 +9,32 @@ from pydantic import Field
 from jupyter_deploy.domain.base import RecordMode, Value
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.capture.findings import Finding
+from jupyter_deploy.domain.evidence.record_pages import Refusal
 from jupyter_deploy.domain.validation.validated import Validated
 from jupyter_deploy.domain.validation.validation import ValidationSpec
 
-from .endpoint import Changes, Role, Traffic
+from .endpoint import Changes
 from .resources import Resources
+from .traffic import Role, Traffic
 
 
 class Counts(Value):
     """The gateway's counters of a release in its present role, since the gateway started.
 
     ``requests`` counts answered predictions (of a shadow: copies), without feedback and metadata; ``errors`` those with
-    status 500 and above, also if the release was not reached; ``p50_ms`` is the median time to an answer of any kind,
-    None before the first.
+    status 500 and above, also if the release was not reached; ``refused`` those with a status from 400 to 499;
+    ``p50_ms`` is the median time to an answer of any kind, None before the first.
     """
 
     requests: int
     errors: int
+    refused: int = 0
     p50_ms: float | None = None
 
 
 class ReleaseStatus(Value):
     tag: str
+    label: str = ""
     role: Role
     percent: float
     healthy: bool
@@ -47,6 +51,11 @@ class ReleaseStatus(Value):
     limits: tuple[str, ...] = Field(default=(), description="How its resources are enforced.")
     counts: Counts | None = Field(default=None, description="None: there is no gateway, or it sends nothing here.")
     created_at: datetime
+
+    @property
+    def words(self) -> str:
+        """The label before the tag."""
+        return f"{self.label} · {self.tag}" if self.label else self.tag
 
 
 class EndpointStatus(Value):
@@ -66,7 +75,16 @@ class EndpointStatus(Value):
     record_sample: float = 1.0
     validations: tuple[ValidationSpec, ...] = ()
     removed_records: int = Field(default=0, description="Purged or cleared away, ever.")
+    refusals: tuple[Refusal, ...] = Field(
+        default=(), description="Of 'describe': requests refused in the last 24 hours by reason, most frequent first."
+    )
     releases: list[ReleaseStatus]
+
+    @property
+    def refused(self) -> tuple[int, int]:
+        """The refused requests of clients, and all, as the gateway counts them."""
+        counts = [r.counts for r in self.releases if r.counts is not None and r.role != "shadow"]
+        return sum(c.refused for c in counts), sum(c.requests for c in counts)
 
     @property
     def healthy(self) -> bool:

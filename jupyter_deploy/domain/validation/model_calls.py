@@ -17,6 +17,9 @@ AGREEMENT = "agreement"
 
 LATENCIES = {"latency_p50_ms": "p50", "latency_p95_ms": "p95", "latency_p99_ms": "p99"}
 
+OF_CALLS = frozenset({*LATENCIES, "error_rate", AGREEMENT})
+"""Metrics of a notebook's calls to the model, which need no code."""
+
 
 class Call(Value):
     """One request to the model under test.

@@ -1,4 +1,4 @@
-"""The functions of nbdeploy that a notebook's source calls. Pure; nothing runs."""
+"""The functions of nbdeploy that a notebook's source calls, and the metrics that it records. Pure; nothing runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,21 @@ import re
 
 _VARIABLES = {"model": "NBDEPLOY_MODEL", "reference": "NBDEPLOY_REFERENCE", "recorded": "NBDEPLOY_RECORDED"}
 _ALIAS = re.compile(r"^[ \t]*import[ \t]+jupyter_deploy(?:[ \t]+as[ \t]+(\w+))?", re.MULTILINE)
+
+_METRIC = re.compile(r"""\bmetric\s*\(\s*(?:name\s*=\s*)?(?:(["'])(\w+)\1|(?=(\S)))""")
+
+
+def recorded_metrics(source: str) -> set[str] | None:
+    """Return the names in the calls of ``metric``, in any language; None: a name is computed."""
+    calls = list(_METRIC.finditer(source))
+    if any(call[2] is None for call in calls):
+        return None
+    return {call[2] for call in calls}
+
+
+def mentions(source: str, metric: str) -> bool:
+    """Whether a cell has the metric's name as a text, as every language writes it to record the metric."""
+    return re.search(rf"""["']{re.escape(metric)}["']""", source) is not None
 
 
 def calls_function(function: str, source: str) -> bool:

@@ -179,8 +179,13 @@ class Judge(Protocol):
     def interval(self, metric: Metric) -> Interval | None:
         """Return the interval of a metric's value; None: the metric has neither rows nor replicates."""
 
-    def judge(self, gate: Gate, metrics: Sequence[Metric], stable: Sequence[Metric] | None) -> GateResult:
-        """Judge a gate by a run's metrics; ``stable`` None: there is no stable release to compare with."""
+    def judge(
+        self, gate: Gate, metrics: Sequence[Metric], stable: Sequence[Metric] | None, attempt: int = 1
+    ) -> GateResult:
+        """Judge a gate by a run's metrics; ``stable`` None: there is no stable release to compare with.
+
+        ``attempt`` counts the attempts at this gate without a pass, this one included (``domain.validation.attempts``).
+        """
 
 
 class Reports(Protocol):

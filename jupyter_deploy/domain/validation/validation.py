@@ -27,7 +27,8 @@ class Metric(Value):
 
     The value is the ``statistic`` of ``rows``, one number a row, in the notebook's order; they pair a candidate with
     stable. ``replicates`` are bootstrap replicates of a figure without per-row numbers, such as an area under a curve;
-    replicate i has the same resampled rows in every run over as many rows. Documents have neither.
+    replicate i has the same resampled rows in every run over as many rows. ``clusters`` numbers each row's cluster,
+    such as its patient: rows of one cluster are alike. Documents have none of these.
     """
 
     name: str
@@ -37,6 +38,10 @@ class Metric(Value):
     statistic: str = "mean"
     rows: tuple[float, ...] | None = Field(default=None, exclude=True, repr=False)
     replicates: tuple[float, ...] | None = Field(default=None, exclude=True, repr=False)
+    share: bool = Field(default=False, exclude=True, description="Of a value without rows: a share of n rows.")
+    informative: int | None = Field(default=None, exclude=True, description="Of replicates: rows of the rarer class.")
+    clusters: tuple[int, ...] | None = Field(default=None, exclude=True, repr=False)
+    undefined: dict[str, str] = Field(default={}, exclude=True, description="Subgroups without a value, and why.")
     cell: int | None = Field(default=None, description="Which cell of the notebook, from 1.")
     interval: Interval | None = Field(default=None, description="Of the value; None: it was given without rows.")
 
@@ -63,6 +68,8 @@ class GateResult(Value):
     stable: float | None = None
     threshold: float | None = None
     n: int | None = None
+    attempt: int = Field(default=1, description="Attempts at this gate since its last pass, this one included.")
+    e_value: float | None = Field(default=None, exclude=True, description="The evidence against the gate.")
 
 
 class CellError(Value):

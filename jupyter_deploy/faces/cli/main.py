@@ -15,13 +15,14 @@ from jupyter_deploy.faces.render.collision import check_distributions
 from jupyter_deploy.faces.render.commands import escape_commands, escape_json
 from jupyter_deploy.faces.render.error_codes import INTERNAL, INTERRUPTED, TERMINATED, error_code
 from jupyter_deploy.faces.render.output import write
-from jupyter_deploy.system.process_defaults import without_slow_formats
+from jupyter_deploy.system.process_defaults import without_pydantic_plugins, without_slow_formats
 
 
 def main(tokens: list[str] | None = None) -> None:
     """Run the command line and exit with the contract's code."""
     signal.signal(signal.SIGTERM, _terminate)
     without_slow_formats()
+    without_pydantic_plugins()
     sys.exit(_run(sys.argv[1:] if tokens is None else tokens))
 
 
@@ -51,6 +52,12 @@ def _command(tokens: list[str]) -> int:
         from .completion import complete
 
         return complete(tokens)
+    from .plain_line import parse_plain
+
+    if line := parse_plain(tokens):
+        from .execution import execute
+
+        return execute(*line)
     from .parser import run
 
     return run(tokens)

@@ -1,23 +1,18 @@
-"""The verbs' command lines, parsed by cyclopts, and the output of their results."""
+"""The verbs' command lines, parsed by cyclopts."""
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
 
 from cyclopts import App, CycloptsError
 
 from jupyter_deploy import __version__
-from jupyter_deploy.domain.errors import Unconfirmed
 from jupyter_deploy.domain.requests import Request
 from jupyter_deploy.faces.arguments import Output, add_command, join_pairs
-from jupyter_deploy.faces.render.commands import escape_commands, escape_json
-from jupyter_deploy.faces.render.error_codes import INTERNAL, USAGE
-from jupyter_deploy.faces.render.output import as_json, write
+from jupyter_deploy.faces.render.error_codes import USAGE
 from jupyter_deploy.verbs import BY_NAME, OPERATIONS, Operation
-from jupyter_deploy.verbs.interrupts import heard_once
+
+from .execution import execute
 
 
 def run(tokens: list[str]) -> int:
@@ -41,14 +36,7 @@ def _app(operations: Iterable[Operation]) -> App:
     for operation in operations:
 
         def run(request: Request, output: Output, operation: Operation = operation) -> int:
-            from jupyter_deploy.faces.kernel import python_api
-
-            with heard_once() if operation.heard_once else contextlib.nullcontext():  # until the result is printed
-                try:
-                    result = python_api.run(operation, request)
-                except Unconfirmed as error:
-                    result = python_api.run(operation, _confirmed(request, error))
-                return _print(result, output, operation, in_job=getattr(request, "github", False))
+            return execute(operation, request, output)
 
         add_command(app, operation.name, operation.request, run)
     return app
@@ -57,39 +45,3 @@ def _app(operations: Iterable[Operation]) -> App:
 def _join_pairs(tokens: list[str]) -> list[str]:
     verb = BY_NAME.get(tokens[0]) if tokens else None
     return [tokens[0], *join_pairs(verb.request, tokens[1:])] if verb else tokens
-
-
-def _print(result: Any, output: Output, operation: Operation | None = None, *, in_job: bool = False) -> int:
-    """Print a result on stdout; return its exit code, even if stdout is closed.
-
-    ``in_job``: a GitHub job's runner reads the text.
-    """
-    if isinstance(result, Iterator):  # a stream of records: one line each
-        for record in result:
-            done = write(_format(record, output, operation), sys.stdout)
-            if done != "written":
-                return INTERNAL if done == "failed" else 0
-        return 0
-    from jupyter_deploy.faces.render.render import exit_code
-
-    code = exit_code(result, operation)
-    done = write(_format(result, output, operation, in_job=in_job), sys.stdout)
-    return code or (INTERNAL if done == "failed" else 0)
-
-
-def _format(result: Any, output: Output, operation: Operation | None, *, in_job: bool = False) -> str:
-    if output == "json":
-        return escape_json(as_json(result))
-    from jupyter_deploy.faces.render.render import text
-
-    return escape_commands(text(result, operation), in_job=in_job)
-
-
-def _confirmed(request: Request, error: Unconfirmed) -> Request:
-    """Ask the person at the terminal, and return the confirmed request. Raises Unconfirmed if nobody confirms it."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise error
-    write(f"{error.message}\nContinue? [y/N]", sys.stderr)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise Unconfirmed("nothing was changed")
-    return request.model_copy(update={"yes": True})

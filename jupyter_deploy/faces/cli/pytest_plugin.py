@@ -143,7 +143,7 @@ def _ports(config: pytest.Config) -> Ports:
 
 def _request(config: pytest.Config, path: Path) -> ValidateRequest:
     from jupyter_deploy.domain.validation.requests import ValidateRequest
-    from jupyter_deploy.faces.arguments import request_from
+    from jupyter_deploy.faces.request_fields import request_from
 
     given = {
         "notebooks": (str(path),),

@@ -19,7 +19,7 @@ from jupyter_deploy.domain.errors import DeployError, InvalidInput, InvalidName
 from jupyter_deploy.domain.gates.figures import is_figure, require_figure, unknown_figure
 from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.ports import Ports
-from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.endpoint import Endpoint, checked_label
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.faces.render.problems import problem_of
 from jupyter_deploy.faces.views.form_documents import FieldProblem
@@ -37,6 +37,7 @@ _REMEDIES = {
     "reason": "write the reason; it is stored",
 }
 
+_OF_EXAMPLE = ("features", "missing-values")
 _EXPRESSIONS = ("model", "example", "signature", "training")
 
 
@@ -75,6 +76,8 @@ class _Fields:
             require_role(request, before)
         with self._noted("percent"):
             require_share(request)
+        with self._noted("label"):
+            checked_label(request.label)
         known = not self._unknown_checks(request)
         with self._noted("reason" if known else "waive"):
             require_waivable(request.waive, request.reason)
@@ -132,7 +135,7 @@ class _Fields:
         self.complete = staleness is not None
         for finding in (*(staleness or ()), *finder.fast_findings(live)):
             if finding.check not in request.waive:
-                self._note("example" if finding.check == "features" else "model", *_words(finding), finding)
+                self._note("example" if finding.check in _OF_EXAMPLE else "model", *_words(finding), finding)
 
     def _value(self, field: str, expression: str | None) -> tuple[Any] | None:
         if not expression:

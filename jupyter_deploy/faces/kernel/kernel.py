@@ -56,7 +56,21 @@ def live_from_expressions(shell: Any, expression: str, request: DeployRequest, *
     signature = evaluate("signature", request.signature, namespace, InvalidInput)
     training = evaluate("training table", request.training, namespace, InvalidInput)
     more = {"signature": signature, "training": training, "notebook": notebook}
-    return _live(model, example, request, expression, shell, **more)
+    return with_proposed_example(_live(model, example, request, expression, shell, **more))
+
+
+def with_proposed_example(live: Live) -> Live:
+    """Return the live object with an example that its notebook's tables offer, if it has none; a note names it."""
+    if live.example is not None:
+        return live
+    models = Wiring().ports.finder.models(live.namespace, live.cells, live.failed)
+    examples = next((model.examples for model in models if model.variable == live.source.variable), ())
+    for guess in examples:
+        if not guess.placeholder:
+            example = evaluate("example", guess.expression, dict(live.namespace), InvalidExample)
+            note = f"the example is proposed: {guess.expression} ({guess.words}); name another one with --example"
+            return replace(live, example=example, expression=guess.expression, notes=(*live.notes, note))
+    return live
 
 
 def evaluate(noun: str, expression: str | None, namespace: dict[str, Any], error_type: type[DeployError]) -> Any:
@@ -178,6 +192,8 @@ def _live(
         failed_in(shell),
         dict(BEGAN) if shell else {},
         show_example=request.show_example,
+        expression=request.example,
+        nullable=request.nullable,
     )
 
 

@@ -11,12 +11,13 @@ from typing import Any
 from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.errors import DeployError, InvalidExample, InvalidInput, UnknownSource
 from jupyter_deploy.domain.requests import DeployRequest, Request
-from jupyter_deploy.faces.arguments import is_positional, parse_line
+from jupyter_deploy.faces.arguments import parse_line
 from jupyter_deploy.faces.panel import PanelRequest, panel
 from jupyter_deploy.faces.render.collision import check_distributions
 from jupyter_deploy.faces.render.notebook_errors import readable_errors
 from jupyter_deploy.faces.render.render import register_formatters, text
 from jupyter_deploy.faces.render.shell import watch_cells
+from jupyter_deploy.faces.request_fields import is_positional
 from jupyter_deploy.verbs import OPERATIONS, Operation
 
 from .kernel import last_function, live_from_expressions

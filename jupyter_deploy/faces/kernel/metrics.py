@@ -6,7 +6,7 @@ import base64
 import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from time import perf_counter
 from typing import Any
@@ -15,14 +15,14 @@ import numpy as np
 
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.statistic import STATISTICS, statistic_of
+from jupyter_deploy.domain.gates.gate import metric_label
+
+from .resampling import REPLICATES, distinct_counts, rarer_class, replicates_of
 
 Statistic = str | Callable[..., Any]
 
 MOST_LISTED = 2000
 """Numbers of a list in a document; longer ones are packed."""
-
-REPLICATES = 1000
-_SEED = 20_261_125
 
 _LONG_SECONDS = 3
 """Resampling that takes longer prints a message."""
@@ -33,7 +33,10 @@ _MISSING = "missing"
 
 @dataclass(frozen=True)
 class Measured:
-    """One metric of one subgroup; ``dropped`` replicates gave no number."""
+    """One metric of one subgroup; ``dropped`` replicates gave no number.
+
+    See ``domain.validation.validation.Metric`` for the other fields.
+    """
 
     name: str
     value: float
@@ -43,6 +46,10 @@ class Measured:
     rows: Any = None
     replicates: Any = None
     dropped: int = 0
+    share: bool = False
+    clusters: Any = None
+    informative: int | None = None
+    undefined: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -59,9 +66,15 @@ class Measured:
             "group": dict(self.group),
             "statistic": self.statistic,
         }
-        for field, numbers in (("rows", self.rows), ("replicates", self.replicates)):
+        for key, numbers in (("rows", self.rows), ("replicates", self.replicates), ("clusters", self.clusters)):
             if numbers is not None:
-                found[field] = pack(numbers)
+                found[key] = pack(numbers)
+        if self.informative is not None:
+            found["informative"] = self.informative
+        if self.share:
+            found["share"] = True
+        if self.undefined:
+            found["undefined"] = dict(self.undefined)
         return found
 
     def words(self) -> str:
@@ -69,8 +82,11 @@ class Measured:
         if self.n is None:
             return f"{self.title} = {self.value:.6g}"
         of = f"{self.statistic} of {self.n} rows" if self.rows is not None else f"n={self.n}"
+        if self.clusters is not None:
+            of += f" in {len(np.unique(self.clusters))} clusters"
         left = f"; {self.dropped} of {REPLICATES} resamples gave no number" if self.dropped else ""
-        return f"{self.title} = {self.value:.6g} ({of}{left})"
+        without = "".join(f"; {label} is not defined: {why}" for label, why in self.undefined.items())
+        return f"{self.title} = {self.value:.6g} ({of}{left}{without})"
 
 
 def pack(numbers: Any) -> list[float | None] | dict[str, str]:
@@ -90,8 +106,10 @@ def measure(
     group: Mapping[str, Any] | None = None,
     statistic: Statistic = "mean",
     by: Any = None,
+    share: bool = False,
+    cluster: Any = None,
 ) -> Iterator[Measured]:
-    """Yield the metric, and one more for each subgroup of ``by``.
+    """Yield the metric, and one more for each subgroup of ``by`` in which a function of the rows is defined.
 
     Raises
     ------
@@ -110,22 +128,44 @@ def measure(
             f"write metric('{name}', 0.93, n=200) or metric('{name}', rows=(y == predicted))",
         )
     if rows is None:
-        if by is not None or callable(statistic):
-            raise InvalidInput(f"metric '{title}': subgroups and functions need rows", "give rows")
-        yield Measured(name, _number(title, value), _count(title, n), of, statistic)
+        if by is not None or cluster is not None or callable(statistic):
+            raise InvalidInput(f"metric '{title}': subgroups and functions need rows, clusters too", "give rows")
+        yield _given(title, Measured(name, _number(title, value), _count(title, n), of, statistic, share=bool(share)))
         return
-    taken = _Rows(title, rows, statistic)
+    if share:
+        raise InvalidInput(f"metric '{title}': share=True is for a value of n rows", "leave it out: rows say it")
+    taken = _Rows(title, rows, statistic, cluster)
     if n is not None and _count(title, n) != taken.n:
         raise InvalidInput(f"metric '{title}': n is {n}, but there are {taken.n} rows", "leave n out")
-    yield taken.measure(name, of, None)
+    whole = taken.measure(name, of, None)
+    parts: list[Measured] = []
+    undefined: dict[str, str] = {}
     for more, chosen in _subgroups(title, by, taken.n) if by is not None else ():
-        yield taken.measure(name, of | more, chosen)
+        try:
+            parts.append(taken.measure(name, of | more, chosen))
+        except UndefinedError as error:
+            undefined[metric_label(name, of | more)] = str(error)
+    yield replace(whole, undefined=undefined)
+    yield from parts
+
+
+def _given(title: str, given: Measured) -> Measured:
+    """Check a value that is declared as a share."""
+    if given.share and given.n is None:
+        raise InvalidInput(f"metric '{title}': a share needs the number of its rows", "add n=")
+    if given.share and not 0 <= given.value <= 1:
+        raise InvalidInput(f"metric '{title}' is {given.value:g}, which is no share", "give a number from 0 to 1")
+    return given
+
+
+class UndefinedError(ValueError):
+    """A function of the rows has no value on a subgroup, such as an area under a curve on one class."""
 
 
 class _Rows:
     """A metric's rows, from which its metrics are calculated."""
 
-    def __init__(self, title: str, rows: Any, statistic: Statistic) -> None:
+    def __init__(self, title: str, rows: Any, statistic: Statistic, cluster: Any) -> None:
         self._title = title
         self._statistic = statistic
         if callable(statistic):
@@ -144,44 +184,54 @@ class _Rows:
         self.n = lengths[0] if lengths else 0
         if self.n == 0:
             raise InvalidInput(f"metric '{title}' has no rows", "is the table empty, or does a filter leave nothing?")
+        self._clusters = None if cluster is None else _cluster_codes(title, cluster, self.n)
 
     def measure(self, name: str, group: Mapping[str, str], chosen: Any) -> Measured:
         arrays = self._arrays if chosen is None else [each[chosen] for each in self._arrays]
+        clusters = self._clusters if chosen is None or self._clusters is None else self._clusters[chosen]
         title, count = _title(name, group), len(arrays[0])
         if isinstance(self._statistic, str):
             value = _number(title, statistic_of(self._statistic, arrays[0].tolist()))
-            return Measured(name, value, count, group, self._statistic, rows=arrays[0])
+            return Measured(name, value, count, group, self._statistic, rows=arrays[0], clusters=clusters)
         called = getattr(self._statistic, "__name__", type(self._statistic).__name__)
         began = perf_counter()
-        value = _number(title, self._statistic(*arrays))
+        value = self._call(title, arrays) if chosen is None else self._call_on_subgroup(title, arrays)
         if (long := (perf_counter() - began) * REPLICATES) >= _LONG_SECONDS:
             print(f"resampling {title}: {called} is called {REPLICATES} times, for about {long:.0f} s")
-        replicates = _replicates(self._statistic, arrays, count)
-        dropped = int(np.isnan(replicates).sum())
-        return Measured(name, value, count, group, called, replicates=replicates, dropped=dropped)
+        replicates = replicates_of(self._statistic, arrays, count, clusters)
+        return Measured(
+            name,
+            value,
+            count,
+            group,
+            called,
+            replicates=replicates,
+            dropped=int(np.isnan(replicates).sum()),
+            clusters=clusters,
+            informative=rarer_class(arrays, clusters),
+        )
 
+    def _call(self, title: str, arrays: list[Any]) -> float:
+        return _number(title, self._statistic(*arrays)) if callable(self._statistic) else math.nan
 
-def _replicates(statistic: Callable[..., Any], arrays: list[Any], count: int) -> Any:
-    """Calculate the statistic of ``REPLICATES`` resamples of the rows, drawn with replacement.
+    def _call_on_subgroup(self, title: str, arrays: list[Any]) -> float:
+        """Call the function on a subgroup's rows.
 
-    The choice of rows depends only on the seed and their number: replicate i has the same rows in every run with as
-    many rows, so that a candidate's replicates and stable's are paired. NaN: the statistic raised or gave no number,
-    such as for a resample without one of the classes.
-    """
-    import warnings
+        Raises
+        ------
+        UndefinedError
+            The function raised or gave no number.
+        """
+        import warnings
 
-    draws = np.random.Generator(np.random.PCG64([_SEED, count]))
-    found = np.full(REPLICATES, np.nan)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the same warning for each resample
-        for at in range(REPLICATES):
-            rows = draws.integers(count, size=count)
-            try:
-                number = float(statistic(*(each[rows] for each in arrays)))
-            except Exception:  # noqa: BLE001, S112 - the user's function, on rows that the user did not choose
-                continue
-            found[at] = number if math.isfinite(number) else np.nan
-    return found
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # an undefined metric is reported below
+                return self._call(title, arrays)
+        except Exception as error:
+            single = len(distinct_counts(arrays[0])) == 1
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            raise UndefinedError(f"its {len(arrays[0])} rows have one class" if single else lines[0]) from error
 
 
 def _subgroups(title: str, by: Any, count: int) -> Iterator[tuple[dict[str, str], Any]]:
@@ -199,6 +249,17 @@ def _subgroups(title: str, by: Any, count: int) -> Iterator[tuple[dict[str, str]
             )
         for labels, places in sorted(members.items()):
             yield dict(zip(names, labels, strict=True)), np.asarray(places)
+
+
+def _cluster_codes(title: str, cluster: Any, count: int) -> Any:
+    """Number the clusters of the rows in the order of their labels."""
+    labels = [_label(each) for each in _array(title, cluster).tolist()]
+    if len(labels) != count:
+        raise InvalidInput(f"metric '{title}': {count} rows, but {len(labels)} values of 'cluster'", "")
+    if _MISSING in labels:
+        at = labels.index(_MISSING)
+        raise InvalidInput(f"metric '{title}': row {at} has no cluster", "leave such rows out, or give each its own")
+    return np.unique(labels, return_inverse=True)[1].astype(np.float64)
 
 
 def _columns(title: str, by: Any, count: int) -> dict[str, list[str]]:

@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from jupyter_deploy.domain.errors import InvalidInput, disk_faults
-from jupyter_deploy.faces.arguments import is_positional, request_from
 from jupyter_deploy.faces.render import render  # registers the text forms of results
 from jupyter_deploy.faces.render.collision import check_distributions
 from jupyter_deploy.faces.render.notebook_errors import readable_errors
 from jupyter_deploy.faces.render.shell import current_shell
+from jupyter_deploy.faces.request_fields import is_positional, request_from
 from jupyter_deploy.verbs import BY_NAME, Operation
 from jupyter_deploy.wiring import Wiring
 
@@ -32,7 +32,7 @@ def run(operation: Operation, request: Request, *, live: Live | None = None) -> 
         if live is not None:
             from jupyter_deploy.verbs.spare import start_spares
 
-            start_spares(result, ports)
+            start_spares(ports)
         render.register_formatters(shell)  # also without %load_ext, so that results are shown
     return render.Listing(result) if isinstance(result, list) else result
 
@@ -89,7 +89,8 @@ def deploy(
     name : str
         The endpoint's name.
     example : object
-        The model's input, such as ``X_test[:5]``; a function of several parameters takes a dict or a tuple.
+        The model's input, such as ``X_test[:5]``; a function of several parameters takes a dict or a tuple. By default
+        rows of the notebook's tables that show missing values, categories and extremes; a note names the expression.
     variable : str
         The model's name in the notebook; by default the variable that holds the object.
     **options
@@ -106,12 +107,12 @@ def deploy(
         if isinstance(model, str) or (model is None and options.get("image")):
             given = {"source": model, "name": name, "example": example, "model": variable, **options}
             return run(operation, request_from(operation.request, given))
-        from .kernel import live_from_object  # only for a live object
+        from .kernel import live_from_object, with_proposed_example  # only for a live object
 
         given = {key: options.pop(key) for key in ("signature", "training") if key in options}
         request = request_from(operation.request, {"source": variable, "name": name, **options})
         live = live_from_object(model, example, request, variable=variable, shell=current_shell(), **given)
-        return run(operation, request, live=live)
+        return run(operation, request, live=with_proposed_example(live))
 
 
 def _called(signature: inspect.Signature) -> str:

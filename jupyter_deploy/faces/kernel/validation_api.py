@@ -104,6 +104,8 @@ def metric(
     group: Mapping[str, Any] | None = None,
     statistic: str | Callable[..., Any] = "mean",
     by: Any = None,
+    share: bool = False,
+    cluster: Any = None,
 ) -> None:
     """Record a metric for gates.
 
@@ -125,7 +127,13 @@ def metric(
     by
         A Series with a name, a frame or a dict of arrays: one more metric for each value of each column, and for each
         combination of values of several columns. ``by=X["sex"]`` makes ``accuracy[sex=F]``. Rows where it is missing
-        are the group ``missing``.
+        are the group ``missing``. A subgroup on which a function has no value leaves its gates inconclusive.
+    share
+        ``value`` is a share of ``n`` rows, such as an accuracy; a gate then knows its uncertainty. Without it, a value
+        without rows is taken as exact.
+    cluster
+        The cluster of each row, such as a patient or a session: rows of one cluster are alike, so a gate counts the
+        clusters. At least 20 are needed.
 
     Raises
     ------
@@ -135,7 +143,10 @@ def metric(
     from .metrics import measure
 
     # All are calculated before any is shown: a failure records nothing.
-    for one in list(measure(name, value=value, n=n, rows=rows, group=group, statistic=statistic, by=by)):
+    measured = measure(
+        name, value=value, n=n, rows=rows, group=group, statistic=statistic, by=by, share=share, cluster=cluster
+    )
+    for one in list(measured):
         if is_rerun() and one.title in _recorded:  # interactively a cell may run repeatedly
             raise InvalidInput(f"metric '{one.title}' was recorded already", "give each a name of its own")
         _recorded.add(one.title)

@@ -20,15 +20,27 @@ def endpoint_page(result: EndpointStatus) -> Page:
         tables=[
             Table(
                 "",
-                ("release", "role", "share", "health", "requests", "errors", "gates", "variable", "created (UTC)"),
+                (
+                    "release",
+                    "role",
+                    "share",
+                    "health",
+                    "requests",
+                    "errors",
+                    "refused",
+                    "gates",
+                    "variable",
+                    "created (UTC)",
+                ),
                 [
                     (
-                        r.tag,
+                        r.words,
                         _role(r),
                         f"{r.percent:g} %",
                         r.detail or ("healthy" if r.healthy else "not healthy"),
                         str(r.counts.requests) if r.counts else "–",
                         str(r.counts.errors) if r.counts else "–",
+                        str(r.counts.refused) if r.counts else "–",
                         r.validation.words if r.validation else "–",
                         r.source.variable or r.framework,
                         f"{r.created_at:%Y-%m-%d %H:%M}",
@@ -36,6 +48,7 @@ def endpoint_page(result: EndpointStatus) -> Page:
                     for r in result.releases
                 ],
             ),
+            *_refusals(result),
             *_redacted(result.releases),
             *_changes(result.releases),
             *_limits(result.releases),
@@ -53,7 +66,7 @@ def endpoints_page(results: list[EndpointStatus]) -> Page:
             e.public_url or e.url,
             str(e.revision),
             state_in_words(e),
-            ", ".join(f"{r.tag} ({_role(r)} {r.percent:g} %)" for r in e.releases if r.role != "idle"),
+            ", ".join(f"{r.words} ({_role(r)} {r.percent:g} %)" for r in e.releases if r.role != "idle"),
         )
         for e in results
     ]
@@ -68,6 +81,16 @@ def _changes(releases: list[ReleaseStatus]) -> list[Table]:
     """List the changes of each release since its predecessor."""
     rows = [(r.tag, r.changes.predecessor, changed(r.changes), f"nbdeploy diff {r.tag}") for r in releases if r.changes]
     return [Table("", ("release", "since (stable when it came)", "what changed", "all of it"), rows)] if rows else []
+
+
+def _refusals(result: EndpointStatus) -> list[Table]:
+    """List the reasons of refused requests, the most frequent first."""
+    rows = [
+        (r.release, str(r.status), r.reason or "not recorded", str(r.requests), str(r.shadows) if r.shadows else "–")
+        for r in result.refusals
+    ]
+    names = ("release", "status", "reason", "requests", "answered by a shadow")
+    return [Table("requests refused in the last 24 hours", names, rows)] if rows else []
 
 
 def _redacted(releases: list[ReleaseStatus]) -> list[Table]:
@@ -113,7 +136,10 @@ def state_in_words(status: EndpointStatus) -> str:
         return "stopped"
     if not status.gateway and not any(release.healthy for release in status.releases):
         return "not running: 'nbdeploy reconcile' starts it"
-    return "healthy" if status.healthy else "NOT HEALTHY: 'nbdeploy reconcile' starts what is down"
+    if not status.healthy:
+        return "NOT HEALTHY: 'nbdeploy reconcile' starts what is down"
+    refused, requests = status.refused
+    return f"healthy; {refused} of {requests} requests refused" if refused else "healthy"
 
 
 def _role(release: ReleaseStatus) -> str:

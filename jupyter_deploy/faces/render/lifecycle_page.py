@@ -1,10 +1,10 @@
-"""The pages of stopped, deleted and reconciled endpoints."""
+"""The pages of stopped, deleted and reconciled endpoints, and of labels."""
 
 from __future__ import annotations
 
 from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.deletion import Deleted
-from jupyter_deploy.domain.results import AtBoot, Reconciled, Stopped
+from jupyter_deploy.domain.results import AtBoot, Labelled, Reconciled, Stopped
 
 from .page import Page, Table
 
@@ -14,6 +14,12 @@ def stopped_page(result: Stopped) -> Page:
         return Page(f"{result.endpoints[0]} is stopped; 'nbdeploy rollback {result.endpoints[0]}' brings it back")
     count = len(result.endpoints)
     return Page(f"everything is stopped ({count} endpoint{'s' * (count != 1)}); 'nbdeploy reconcile' brings it back")
+
+
+def labelled_page(result: Labelled) -> Page:
+    """Make the page of a release's label."""
+    name = f"is called '{result.label}'" if result.label else "has no label"
+    return Page(f"{result.release} {name}{' as before' if result.label == result.before else ''}")
 
 
 def deleted_page(result: Deleted) -> Page:

@@ -51,6 +51,7 @@ _ENTRIES: tuple[View, ...] = (
     View("live", r.LiveRequest, d.LiveView, "live.live"),
     View("records", r.RecordsRequest, d.RecordsView, "records.records"),
     View("record", r.RecordRequest, d.RecordView, "records.record"),
+    View("drawing", r.DrawingRequest, d.DrawingView, "drawing.drawing"),
     View("result_page", r.ResultPageRequest, d.ResultPageView, "result_page.result_page"),
     View("notebook_context", r.NotebookContextRequest, f.NotebookContextView, "notebook_context.notebook_context"),
 )

@@ -29,17 +29,20 @@ def endpoint_view(
     *,
     publications: Sequence[Publication],
     publish_to: str | None,
+    metrics: Mapping[str, Mapping[str, float]] | None = None,
 ) -> EndpointView:
     """An endpoint with a card for each release that has traffic or is kept warm.
 
     ``status`` may be of a look before or after: what runs is looked at less often than the store.
-    ``publications`` are the endpoint's, newest first; ``publish_to`` is the setting.
+    ``publications`` are the endpoint's, newest first; ``publish_to`` is the setting; ``metrics`` are the notebooks'
+    own, by the release's tag.
     """
     warm = {release.tag for release in endpoint.releases_to_run(keep_revisions)} | set(endpoint.traffic.tags())
     shown = [release for release in endpoint.releases if release.tag in warm]
     shown.sort(key=lambda release: (_ORDER[endpoint.traffic.role_of(release.tag)], release.created_at))
     found = {release.tag: release for release in status.releases}
     published = _published(publications)
+    measured = metrics or {}
     return EndpointView(
         name=endpoint.name,
         url=address(status),
@@ -52,7 +55,10 @@ def endpoint_view(
         validations=tuple(spec.words for spec in endpoint.validations),
         publish_to=destination_of(endpoint.name, publish_to, publications),
         cards=tuple(
-            _card(endpoint, r, found.get(r.tag), rates.get(r.tag, ()), published.get(r.tag, ())) for r in shown
+            _card(endpoint, r, found.get(r.tag), rates.get(r.tag, ()), published.get(r.tag, ())).model_copy(
+                update={"metrics": dict(measured.get(r.tag, {}))}
+            )
+            for r in shown
         ),
         history=revision_rows(history),
     )
@@ -81,6 +87,7 @@ def _card(
     source = release.source
     return ReleaseCard(
         tag=release.tag,
+        label=release.label,
         role=endpoint.traffic.role_of(release.tag),
         percent=endpoint.traffic.percent_of(release.tag),
         healthy=found is not None and found.healthy,
@@ -111,7 +118,13 @@ def _counts(found: ReleaseStatus | None, rates: Sequence[float]) -> Counted | No
     if found is None or found.counts is None:
         return None
     counts = found.counts
-    return Counted(requests=counts.requests, errors=counts.errors, p50_ms=counts.p50_ms, rates=tuple(rates))
+    return Counted(
+        requests=counts.requests,
+        errors=counts.errors,
+        refused=counts.refused,
+        p50_ms=counts.p50_ms,
+        rates=tuple(rates),
+    )
 
 
 def _gates(release: Release) -> GatesCard | None:

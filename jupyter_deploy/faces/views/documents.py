@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from jupyter_deploy.domain.base import Value
+from jupyter_deploy.domain.evidence.record_pages import Refusal
 from jupyter_deploy.domain.jobs import Job, JobEvent
-from jupyter_deploy.domain.release.endpoint import Role
+from jupyter_deploy.domain.release.traffic import Role
 
 Chart = dict[str, Any]
 """A Vega-Lite 5 specification, its data within."""
@@ -24,6 +25,12 @@ class ResultPageView(Value):
 
     title: str
     html: str
+
+
+class DrawingView(Value):
+    """A chart as SVG, without scripts."""
+
+    svg: str
 
 
 class EndpointRow(Value):
@@ -66,10 +73,14 @@ class GatesCard(Value):
 
 
 class Counted(Value):
-    """Requests that the gateway counted of a release in its present role; ``rates``: a second, the latest last."""
+    """Requests that the gateway counted of a release in its present role; ``rates``: a second, the latest last.
+
+    ``errors``: answers of 500 and above; ``refused``: of 400 to 499.
+    """
 
     requests: int
     errors: int
+    refused: int
     p50_ms: float | None
     rates: tuple[float, ...] = ()
 
@@ -78,7 +89,7 @@ class ReleaseCard(Value):
     """One release.
 
     ``image``: what it runs from, HOST/PATH@sha256:…; empty: a bento. ``published``: references without their digests,
-    the newest first.
+    the newest first. ``metrics``: the notebook's own, by the variable.
     """
 
     tag: str
@@ -97,6 +108,8 @@ class ReleaseCard(Value):
     found: str
     findings: tuple[str, ...]
     created: datetime
+    label: str = ""
+    metrics: dict[str, float] = {}
     published: tuple[str, ...] = ()
     counts: Counted | None = None
 
@@ -191,6 +204,10 @@ class ComparisonView(Value):
         How many rows were answered differently, and the latest 50 of them.
     notes
         What the records do not hold, in words.
+    clusters
+        Units of the figures: requests of one user, or of equal inputs, count once.
+    forecast
+        The number of requests and the time until a verdict, in words; empty if no more requests are needed.
     """
 
     stable: str
@@ -206,6 +223,8 @@ class ComparisonView(Value):
     flips: int
     notes: tuple[str, ...] = ()
     since: datetime | None = None
+    clusters: int = 0
+    forecast: str = ""
 
 
 class ValidationRow(Value):
@@ -227,14 +246,16 @@ class ValidationsView(Value):
 
 
 class LiveView(Value):
-    """The last minutes; ``charts`` by name: rate, errors, latency. ``requests`` of clients, without the copies.
+    """The last minutes; ``charts`` by name: rate, errors, refused, latency. ``requests`` of clients, without copies.
 
-    ``note``: why there may be less to see than there was; empty: it is all there.
+    ``refusals``: the reasons of refused requests, the most frequent first. ``note``: the reason why a part is missing;
+    empty: nothing is.
     """
 
     charts: dict[str, Chart]
     minutes: int
     requests: int
+    refusals: tuple[Refusal, ...] = ()
     note: str = ""
 
 

@@ -16,6 +16,8 @@ from .documents import EndpointRow, EndpointsView, EndpointView
 from .rates import rates_of
 from .requests import EndpointRequest, EndpointsRequest
 
+SHOWN_METRICS = 4
+
 
 def endpoints(_request: EndpointsRequest, ports: Ports) -> EndpointsView:
     """All endpoints, by name: one look at what runs, and no record is read."""
@@ -57,4 +59,11 @@ def endpoint(request: EndpointRequest, ports: Ports) -> EndpointView:
         ports.keep_revisions,
         publications=ports.store.publications(endpoint=found.name),
         publish_to=ports.images.to,
+        metrics={release.tag: _metrics(release.tag, ports) for release in found.releases},
     )
+
+
+def _metrics(tag: str, ports: Ports) -> dict[str, float]:
+    """Return the notebook's own metrics of a release's model; empty: its snapshot is not in this store."""
+    snapshot = ports.store.remembered(tag)
+    return dict(list(snapshot.manifest.metrics.items())[:SHOWN_METRICS]) if snapshot else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
@@ -69,6 +70,29 @@ class NearbyNotebook(Value):
     parameters: dict[str, Any]
 
 
+class LastDeploy(Value):
+    """The last deploy of a notebook's model, which a form offers again.
+
+    Attributes
+    ----------
+    model
+        The variable.
+    method
+        None: the model is called.
+    example
+        The expression; None: unknown.
+    nullable
+        Columns that accept null in addition to those of the example.
+    """
+
+    release: str
+    at: datetime
+    model: str
+    method: str | None
+    example: str | None
+    nullable: tuple[str, ...] = ()
+
+
 class NotebookContextView(Value):
     """What the dialog finds around a notebook.
 
@@ -82,6 +106,8 @@ class NotebookContextView(Value):
         The gates of nbdeploy.yaml or of the endpoint, and the validation notebooks in the same folder.
     resources
         The resources of a release by default.
+    last
+        The last deploy of this notebook's model; None: there is none, or its snapshot is gone.
     """
 
     name: str
@@ -90,6 +116,7 @@ class NotebookContextView(Value):
     gates: tuple[str, ...]
     asked: tuple[str, ...] = ()
     resources: Resources = Resources()
+    last: LastDeploy | None = None
 
 
 class KernelReport(Value):

@@ -18,7 +18,7 @@ _LENGTHS = (5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200)
 
 
 def live(request: LiveRequest, ports: Ports) -> LiveView:
-    """Rate, errors and latency of each release up to a few seconds ago, in at most ``MOST_SPANS`` whole spans."""
+    """Return the last minutes of each release up to a few seconds ago, in at most ``MOST_SPANS`` whole spans."""
     endpoint = find(ports, request.name)
     asked = request.minutes * 60
     seconds = next(length for length in _LENGTHS if asked <= length * MOST_SPANS)
@@ -31,6 +31,7 @@ def live(request: LiveRequest, ports: Ports) -> LiveView:
         charts=live_charts(spans, since=since, until=until, every=every),
         minutes=request.minutes,
         requests=sum(span.requests for span in spans if span.role != "shadow"),
+        refusals=tuple(ports.log.refusals(endpoint.name, since=since)) if any(s.refused for s in spans) else (),
         note=_note(endpoint, seen=bool(spans)),
     )
 

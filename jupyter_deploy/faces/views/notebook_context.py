@@ -11,7 +11,7 @@ from typing import Any
 
 from jupyter_deploy.domain.errors import DeployError
 from jupyter_deploy.domain.ports import Ports
-from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.secret_names import hide_secrets
 from jupyter_deploy.domain.validation.notebook_calls import calls_function
 from jupyter_deploy.domain.validation.ports import Notebook
@@ -21,7 +21,7 @@ from jupyter_deploy.settings import load_settings
 from jupyter_deploy.verbs.gates.endpoint_gates import listed_for
 from jupyter_deploy.wiring import Wiring
 
-from .form_documents import NearbyNotebook, NotebookContextView
+from .form_documents import LastDeploy, NearbyNotebook, NotebookContextView
 from .requests import NotebookContextRequest
 
 _BELOW = ("checks", "check", "validation", "validations", "tests")
@@ -38,7 +38,8 @@ def notebook_context(request: NotebookContextRequest, ports: Ports) -> NotebookC
     settings = load_settings(notebook_folder=path.parent)
     around = Wiring(settings, folder=path.parent).ports
     endpoints = ports.store.endpoints()
-    name = _name(path, endpoints, ports)
+    mine = _releases(path, endpoints)
+    name = mine[-1][1] if mine else _name(path, endpoints, ports)
     known = next((one for one in endpoints if one.name == name), None)
     return NotebookContextView(
         name=name,
@@ -49,22 +50,39 @@ def notebook_context(request: NotebookContextRequest, ports: Ports) -> NotebookC
         resources=known.release(known.traffic.stable).resources.overridden(settings.resources.explicit())
         if known
         else settings.resources,
+        last=_last(mine[-1][0], ports) if mine else None,
     )
 
 
-def _name(path: Path, endpoints: Sequence[Endpoint], ports: Ports) -> str:
-    """Of the endpoint that this notebook's model went to last; else as its cells say; else of the file's name.
-
-    A name that another notebook's model has is taken.
-    """
+def _releases(path: Path, endpoints: Sequence[Endpoint]) -> list[tuple[Release, str]]:
+    """Return the releases of a notebook's models with their endpoints' names, the last one at the end."""
     mine = [
-        (release.created_at, one.name)
+        (release, one.name)
         for one in endpoints
         for release in one.releases
         if release.source.notebook and _same(Path(release.source.notebook), path)
     ]
-    if mine:
-        return max(mine)[1]
+    return sorted(mine, key=lambda pair: pair[0].created_at)
+
+
+def _last(release: Release, ports: Ports) -> LastDeploy | None:
+    """Return the last deploy from the release's snapshot; None: the snapshot or the variable is unknown."""
+    snapshot = ports.store.remembered(release.tag)
+    if snapshot is None or not release.source.variable:
+        return None
+    captured = snapshot.manifest
+    return LastDeploy(
+        release=release.tag,
+        at=release.created_at,
+        model=release.source.variable,
+        method=captured.method,
+        example=captured.provenance.example,
+        nullable=captured.provenance.nullable,
+    )
+
+
+def _name(path: Path, endpoints: Sequence[Endpoint], ports: Ports) -> str:
+    """Return the name that a notebook's cells deploy to, else one of the file's that no endpoint has."""
     said = _said(path, ports)
     if said:
         return said

@@ -14,7 +14,7 @@ from jupyter_deploy.domain.requests import (
     StopRequest,
     TrafficRequest,
 )
-from jupyter_deploy.faces.arguments import request_from
+from jupyter_deploy.faces.request_fields import request_from
 from jupyter_deploy.verbs import BY_NAME
 from jupyter_deploy.verbs.delete import describe_contents
 from jupyter_deploy.verbs.traffic import Change, planned

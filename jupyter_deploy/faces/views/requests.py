@@ -84,6 +84,13 @@ class ResultPageRequest(Request):
     result: Annotated[Any, BeforeValidator(_document)] = Field(default=None, description="With 'verb': what it gave.")
 
 
+class DrawingRequest(Request):
+    """A chart for a front end without a renderer of its own."""
+
+    spec: dict[str, Any] = Field(description="A Vega-Lite specification with its width.")
+    dark: bool = Field(default=False, description="Draw for a dark background.")
+
+
 class NotebookContextRequest(Request):
     """What a deploy from a notebook finds around it."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..telemetry.recording import EVERYTHING, Recording, recording
+from ..telemetry.routing import Routing, hash_key, routing
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -35,6 +36,10 @@ class RequestContext:
     ----------
     headers
         By lower-case name; of a repeated header the first.
+    routing
+        The canary that shares the requests with stable, and its share.
+    cluster
+        The hash of the client's ``x-sticky-key``.
     deadline
         As ``time.perf_counter()``, from ``x-request-timeout-ms``: afterwards the model is not called any more. NaN if
         the header is not a number.
@@ -47,6 +52,8 @@ class RequestContext:
     pair_id: str | None
     role: str
     record: Recording = EVERYTHING
+    routing: Routing | None = None
+    cluster: str | None = None
     ts_ns: int = field(default_factory=time.time_ns)
     started: float = field(default_factory=time.perf_counter)
     deadline: float | None = None
@@ -62,6 +69,8 @@ class RequestContext:
             _valid_id(headers.get(b"x-pair-id")),
             _ROLES.get(headers.get(b"x-rollout-role"), "direct"),
             recording(record.decode("latin-1")) if (record := headers.get(b"x-rollout-record")) else EVERYTHING,
+            routing(headers.get(b"x-rollout-canary")),
+            hash_key(headers.get(b"x-sticky-key"), headers.get(b"x-rollout-salt")),
         )
         if limit is not None:
             context.deadline = context.started + _milliseconds(limit) / 1000

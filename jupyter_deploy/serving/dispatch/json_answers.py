@@ -9,9 +9,10 @@ import msgspec
 import numpy as np
 
 from ..values.codec import checked, encode
+from ..values.column_table import is_numeric
 from .parsed_request import Raw
 
-__all__ = ["checked", "part", "strict_json"]
+__all__ = ["checked", "numbers_of", "part", "strict_json"]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -24,6 +25,17 @@ def part(answer: Any, begin: int, end: int) -> Any:
     if hasattr(answer, "iloc"):
         return answer.iloc[begin:end]
     return answer[begin:end]
+
+
+def numbers_of(answer: Any) -> np.ndarray[Any, Any] | None:
+    """Return an array or tensor of numbers as an array; None for other answers and dtypes that NumPy lacks."""
+    torch = sys.modules.get("torch")
+    if torch is not None and type(answer) is torch.Tensor and answer.layout is torch.strided:
+        try:
+            answer = answer.detach().cpu().numpy()
+        except (TypeError, RuntimeError):  # bfloat16 and others
+            return None
+    return answer if is_numeric(answer) else None
 
 
 def strict_json(answer: Any, rows: int) -> Raw:

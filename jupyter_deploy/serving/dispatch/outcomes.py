@@ -15,7 +15,8 @@ from ..telemetry.logging import log
 from ..telemetry.records import Entry
 from ..values.validation import InvalidInstances
 from .out_of_memory import out_of_memory_problem
-from .parsed_request import ParsedRequest, Raw
+from .parsed_request import ParsedRequest
+from .predictions import Predictions
 from .request_queue import PendingRequest
 
 _HERE = f"{Path(__file__).parents[1]}{os.sep}"
@@ -29,13 +30,13 @@ class Outcome:
     pending: PendingRequest
     status: int
     answer: Response | None
-    outputs: Raw | None = None
+    outputs: Predictions | None = None
     error: dict[str, str] | None = None
 
     def entry(self) -> Entry:
         """Return the record."""
         context, parsed = self.pending.context, self.pending.parsed
-        # A table's inputs are converted to JSON only here; that takes longer than many models.
+        # Values are converted only here; that takes longer than many models.
         recorded = context.record.kept == "full" and context.record.keeps(context.pair_id, context.request_id)
         inputs = parsed.inputs if parsed is not None and recorded else None
         return Entry(
@@ -47,9 +48,11 @@ class Outcome:
             context.latency_ms,
             None if parsed is None else parsed.rows,
             inputs,
-            self.outputs,
+            self.outputs.recorded if self.outputs is not None and recorded else None,
             self.error,
             context.record,
+            context.routing,
+            context.cluster,
         )
 
 

@@ -21,10 +21,13 @@ from ..telemetry import metrics
 from . import outcomes
 from .batch_sizing import MAX_ROWS, BatchSizer
 from .byte_budget import MAX_BYTES, ByteBudget, Reservation
-from .json_answers import checked, part, strict_json
+from .json_answers import checked, part
+from .load_board import own_slot
 from .outcome_sink import OutcomeSink
 from .outcomes import Outcome
 from .parsed_request import ParsedRequest, Raw
+from .predictions import Predictions, predictions_of
+from .redacted_output import mask_output
 from .request_queue import PendingRequest, RequestQueue
 from .streaming import stream_events
 
@@ -175,6 +178,8 @@ class Predictor:
     def _update_waiting(self) -> None:
         waiting = len(self._queue.waiting)
         self._waiting.set(waiting)
+        if (slot := own_slot()) is not None:
+            slot.wait(waiting)
         self._crowded = waiting > 0
 
     def _finish(self, batch: list[PendingRequest], work: asyncio.Future[list[Response | None]]) -> None:
@@ -245,7 +250,7 @@ class Predictor:
         if not rows:
             return None
         batch = self._model.decoder.batch(parsed_requests)
-        with in_role(requests[0].context.role):
+        with in_role(requests[0].context.role), mask_output(requests):
             began, used = time.perf_counter(), time.thread_time()
             try:
                 native = self._model.call_native(batch)
@@ -280,18 +285,18 @@ def _parse(pending: PendingRequest) -> Outcome | None:
     return None
 
 
-def _split(native: Any, parsed_requests: list[ParsedRequest]) -> Iterable[tuple[Any, Raw]]:
-    """Yield each request's part of the answer, and that part as predictions in JSON."""
+def _split(native: Any, parsed_requests: list[ParsedRequest]) -> Iterable[tuple[Any, Predictions]]:
+    """Yield each request's part of the answer, as it is and as predictions."""
     if len(parsed_requests) == 1:
         rows = parsed_requests[0].rows
-        yield native, strict_json(native, rows) if rows else Raw(b"[]")
+        yield native, predictions_of(native, rows) if rows else Predictions(Raw(b"[]"))
         return
     native = checked(native, sum(parsed.rows for parsed in parsed_requests))
     begin = 0
     for parsed in parsed_requests:
         end = begin + parsed.rows
         own = part(native, begin, end)
-        yield own, strict_json(own, parsed.rows)
+        yield own, predictions_of(own, parsed.rows)
         begin = end
 
 

@@ -14,9 +14,10 @@ from ..protocols import Events, packed
 from ..role import in_role
 from ..snapshot import Model
 from ..values.codec import to_json
-from .json_answers import strict_json
 from .outcomes import Outcome, of_error
 from .parsed_request import ParsedRequest, Raw
+from .predictions import Predictions, predictions_of
+from .redacted_output import mask_output
 from .request_queue import PendingRequest
 
 
@@ -35,10 +36,10 @@ def stream_events(
     items: list[Any] = []
     try:
         (arguments,) = model.decoder.batch([parsed])
-        with in_role(context.role), model.yielding(arguments) as (yields, answer):
+        with in_role(context.role), mask_output([pending]), model.yielding(arguments) as (yields, answer):
             restore_output()
             if not yields:
-                predictions = strict_json([answer], 1)
+                predictions = predictions_of([answer], 1)
                 whole = packed(pending.protocol.answer(parsed, [answer], predictions, pending.request), pending.request)
                 return commit(Outcome(pending, 200, whole, predictions))
             for item in answer:
@@ -58,7 +59,7 @@ def stream_events(
         events.end(len(items))  # nobody reads the event: it ends the sending task
         return None
     last = Response(200, b"")
-    response = commit(Outcome(pending, 200, last, Raw(msgspec.json.encode([items]))))
+    response = commit(Outcome(pending, 200, last, Predictions(Raw(msgspec.json.encode([items])))))
     if response is last:
         events.end(len(items))
     elif response is not None:  # required, but it cannot be recorded

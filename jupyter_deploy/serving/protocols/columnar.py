@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,9 @@ import numpy as np
 
 from ..asgi.messages import Response
 from ..asgi.problems import Problem
-from ..dispatch.parsed_request import ParsedRequest, Raw
+from ..dispatch.json_answers import numbers_of
+from ..dispatch.parsed_request import ParsedRequest
+from ..dispatch.predictions import Predictions
 from ..values.columns import named
 from ..values.decoding import Decoder
 from .media_types import JSON, PARQUET, TABLES
@@ -86,7 +87,7 @@ class Columnar:
             return self._decoder.instances(lists[0])
         return self._decoder.instances(self._rows.instances(names, list(zip(*lists, strict=True))))
 
-    def answer(self, native: Any, predictions: Raw, request: Request) -> Response | None:
+    def answer(self, native: Any, predictions: Predictions, request: Request) -> Response | None:
         """Return the answer as a table if the client asks for one, or sent one and does not ask for JSON; else None."""
         accept = request.headers.get(b"accept", b"")
         if b"vnd.apache" not in accept and request.headers.get(b"content-type") == b"application/json":
@@ -158,7 +159,7 @@ def _array(table: pa.Table) -> np.ndarray[Any, Any] | None:
     return None
 
 
-def _table(native: Any, predictions: Raw) -> pa.Table:
+def _table(native: Any, predictions: Predictions) -> pa.Table:
     """Return the answer as a table: a frame's columns, or a column ``prediction``."""
     import pyarrow as pa
 
@@ -166,24 +167,13 @@ def _table(native: Any, predictions: Raw) -> pa.Table:
         return native.to_arrow()
     if hasattr(native, "iloc") and hasattr(native, "columns"):  # pandas
         return pa.Table.from_pandas(native, preserve_index=False)
-    numbers = _numbers(native)
+    numbers = numbers_of(native)
     if numbers is not None:
         return pa.table({COLUMN: _nested(numbers)})
-    values = json.loads(predictions)
+    values = json.loads(predictions.json)
     if values and all(isinstance(value, Mapping) and value.keys() == values[0].keys() for value in values):
         return pa.table({name: _column([value[name] for value in values]) for name in values[0]})
     return pa.table({COLUMN: _column(values)})
-
-
-def _numbers(native: Any) -> np.ndarray[Any, Any] | None:
-    """Return an array or tensor of numbers as an array; None for other answers and dtypes that NumPy lacks."""
-    torch = sys.modules.get("torch")
-    if torch is not None and type(native) is torch.Tensor and native.layout is torch.strided:
-        try:
-            native = native.detach().cpu().numpy()
-        except (TypeError, RuntimeError):  # bfloat16 and others
-            return None
-    return native if isinstance(native, np.ndarray) and native.ndim and native.dtype.kind in "biuf" else None
 
 
 def _nested(array: np.ndarray[Any, Any]) -> Any:

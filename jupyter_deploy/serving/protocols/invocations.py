@@ -8,7 +8,8 @@ from typing import Any
 from ..asgi import body
 from ..asgi.messages import Response
 from ..asgi.problems import Problem
-from ..dispatch.parsed_request import ParsedRequest, Raw
+from ..dispatch.parsed_request import ParsedRequest
+from ..dispatch.predictions import Predictions
 from ..values.decoding import Decoder
 from .columnar import Columnar
 from .csv_tables import columns_in
@@ -40,7 +41,7 @@ class Invocations:
             return self._columnar.parse(content, request)
         raise unknown_type(request, "JSON ('content-type: application/json'), CSV ('text/csv'), Arrow or Parquet")
 
-    def answer(self, parsed: ParsedRequest, native: Any, predictions: Raw, request: Request) -> Response:
+    def answer(self, parsed: ParsedRequest, native: Any, predictions: Predictions, request: Request) -> Response:
         return self._columnar.answer(native, predictions, request) or as_predictions(predictions)
 
     def problem(self, problem: Problem, request_id: str) -> Response:

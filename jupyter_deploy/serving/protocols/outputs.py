@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dispatch.parsed_request import Raw
+from ..dispatch.predictions import Predictions
 from .tensors import BYTES, DATATYPES, Tensor, tensor_of
 
 DEFAULT = "output-0"
@@ -40,16 +40,16 @@ class Part:
 
     Attributes
     ----------
-    raw
-        The elements in JSON, if they are written already.
+    predictions
+        The elements for JSON; None: ``content`` has them.
     content
-        Otherwise the elements: an array, or lists.
+        The elements as an array or lists; None: ``predictions`` has them.
     """
 
     name: str
     datatype: str
     shape: list[int]
-    raw: Raw | None
+    predictions: Predictions | None
     content: Any
 
     def render(self, data: bytes) -> bytes:
@@ -59,26 +59,28 @@ class Part:
 
     def data(self) -> bytes:
         """Return the elements in JSON; nested lists in row-major order are equivalent to a flat list."""
-        if self.raw is not None:
-            return self.raw
+        if self.predictions is not None:
+            return self.predictions.json
         return json.dumps(self.content, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
     def values(self) -> Any:
         """Return the elements as an array or lists."""
-        return self.content if self.content is not None else json.loads(self.raw or b"[]")
+        if self.content is not None or self.predictions is None:
+            return self.content
+        return json.loads(self.predictions.json)
 
 
-def part_of(tensor: Tensor, rows: int, native: Any, predictions: Raw, *, one: bool) -> Part:
+def part_of(tensor: Tensor, rows: int, native: Any, predictions: Predictions, *, one: bool) -> Part:
     """Return one output of an answer; ``one``: the model has a single output."""
     shape = [rows, *tensor.sizes]
     if not one:
-        column = [row[tensor.name] for row in json.loads(predictions)]
+        column = [row[tensor.name] for row in json.loads(predictions.json)]
         return Part(tensor.name, tensor.datatype, shape, None, column)
     array = _plain(native)
     if array is not None:  # the actual dtype, even if the example's answers had another
         return Part(tensor.name, DATATYPES[array.dtype], list(array.shape), predictions, array)
     if tensor.as_json:
-        texts = [json.dumps(value, ensure_ascii=False) for value in json.loads(predictions)]
+        texts = [json.dumps(value, ensure_ascii=False) for value in json.loads(predictions.json)]
         return Part(tensor.name, BYTES, [rows], None, texts)
     return Part(tensor.name, tensor.datatype, shape, predictions, None)
 

@@ -7,7 +7,8 @@ from typing import Any
 from ..asgi.body import JSON_TYPE
 from ..asgi.messages import Response
 from ..asgi.problems import Problem
-from ..dispatch.parsed_request import ParsedRequest, Raw
+from ..dispatch.parsed_request import ParsedRequest
+from ..dispatch.predictions import Predictions
 from ..values.decoding import Decoder
 from .columnar import Columnar
 from .media_types import TABLES
@@ -29,7 +30,7 @@ class Predict:
             return self._columnar.parse(content, request)
         raise unknown_type(request, "JSON, with the header 'content-type: application/json', Arrow or Parquet")
 
-    def answer(self, parsed: ParsedRequest, native: Any, predictions: Raw, request: Request) -> Response:
+    def answer(self, parsed: ParsedRequest, native: Any, predictions: Predictions, request: Request) -> Response:
         return self._columnar.answer(native, predictions, request) or as_predictions(predictions)
 
     def problem(self, problem: Problem, request_id: str) -> Response:
@@ -47,7 +48,7 @@ class V1:
             return self._decoder.json(content)
         raise unknown_type(request, "JSON, with the header 'content-type: application/json'")
 
-    def answer(self, parsed: ParsedRequest, native: Any, predictions: Raw, request: Request) -> Response:
+    def answer(self, parsed: ParsedRequest, native: Any, predictions: Predictions, request: Request) -> Response:
         return as_predictions(predictions)
 
     def problem(self, problem: Problem, request_id: str) -> Response:

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from ..asgi.messages import Response
 from ..asgi.problems import CONTENT_TYPE, Problem
-from ..dispatch.parsed_request import ParsedRequest, Raw
+from ..dispatch.parsed_request import ParsedRequest
+from ..dispatch.predictions import Predictions
 from .request import Request
 
 
@@ -24,7 +25,7 @@ class ProtocolAdapter(Protocol):
         """
         ...
 
-    def answer(self, parsed: ParsedRequest, native: Any, predictions: Raw, request: Request) -> Response:
+    def answer(self, parsed: ParsedRequest, native: Any, predictions: Predictions, request: Request) -> Response:
         """Write the response.
 
         Parameters
@@ -32,7 +33,7 @@ class ProtocolAdapter(Protocol):
         native
             This request's part of the model's answer; None if the request has no rows.
         predictions
-            The same as a JSON list.
+            The same for JSON.
         """
         ...
 
@@ -41,9 +42,9 @@ class ProtocolAdapter(Protocol):
         ...
 
 
-def as_predictions(predictions: Raw) -> Response:
+def as_predictions(predictions: Predictions) -> Response:
     """Return the JSON response ``{"predictions": [...]}``."""
-    return Response(200, b'{"predictions":' + predictions + b"}")
+    return Response(200, b'{"predictions":' + predictions.json + b"}")
 
 
 def with_error(problem: Problem, request_id: str) -> Response:

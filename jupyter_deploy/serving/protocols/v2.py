@@ -12,7 +12,8 @@ import numpy as np
 from ..asgi import body
 from ..asgi.messages import Response
 from ..asgi.problems import Problem
-from ..dispatch.parsed_request import ParsedRequest, Raw
+from ..dispatch.parsed_request import ParsedRequest
+from ..dispatch.predictions import Predictions
 from ..values.codec import BadAnswer
 from ..values.decoding import Decoder
 from .outputs import Part, outputs_of, part_of
@@ -104,7 +105,7 @@ class V2:
             raise _unfit(f"has {len(rest)} bytes that belong to no tensor")
         return self._parse_inputs(inputs)
 
-    def answer(self, parsed: ParsedRequest, native: Any, predictions: Raw, request: Request) -> Response:
+    def answer(self, parsed: ParsedRequest, native: Any, predictions: Predictions, request: Request) -> Response:
         selection: OutputSelection = request.kept
         parts: list[tuple[Part, bool]] = []
         for tensor in self.outputs:

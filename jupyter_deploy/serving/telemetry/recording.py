@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from ..dispatch.parsed_request import Raw
+from ..values.column_table import ColumnTable
 
 KEPT = ("full", "meta", "off")
 
@@ -94,8 +95,10 @@ def place_of(request: str) -> float:
     return int(hashlib.sha256(request.encode()).hexdigest()[:13], 16) / 2**52
 
 
-def drop_columns(values: Any, names: Iterable[str]) -> Any:
+def drop_columns(values: Any, names: Collection[str]) -> Any:
     """Return rows without some columns; a value that is not a row, such as a label, stays."""
+    if isinstance(values, ColumnTable):
+        return values.without(names)
     if isinstance(values, Raw):
         values = json.loads(values)
     if isinstance(values, list):
@@ -116,8 +119,10 @@ def redact_inputs(inputs: Any, names: Collection[str], status: int, columns: Col
         return drop_columns(inputs, names)
     if status != FAILED or inputs is None:
         return None
-    rows = json.loads(inputs) if isinstance(inputs, Raw) else inputs
     kept = {name for name in columns if name not in names}
+    if isinstance(inputs, ColumnTable):
+        return inputs.only(kept)
+    rows = json.loads(inputs) if isinstance(inputs, Raw) else inputs
     return [_only(row, kept) for row in rows] if isinstance(rows, list) else None
 
 

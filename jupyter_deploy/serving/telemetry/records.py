@@ -18,9 +18,11 @@ from typing import Any, NamedTuple, Protocol
 
 from ..dispatch.parsed_request import Raw
 from ..output import write_lines
+from ..values.column_table import ColumnTable
 from . import metrics
 from .logging import log
 from .recording import EVERYTHING, Recording, drop_columns, redact_error, redact_inputs
+from .routing import Routing, digest_inputs
 
 VERSION = 1
 """The version of the lines in a segment; it stands in the segment's name."""
@@ -43,9 +45,13 @@ class Entry(NamedTuple):
     rows
         The number of instances; None if it is unknown.
     inputs, outputs
-        JSON values, or their JSON, which is written unchanged.
+        JSON values; their JSON, which is written unchanged; or a large table.
     mode
         The recording mode.
+    routing
+        The canary that shared the requests with stable, and its share.
+    cluster
+        The hash of the caller's sticky key.
     """
 
     request_id: str
@@ -59,6 +65,8 @@ class Entry(NamedTuple):
     outputs: Any = None
     error: dict[str, str] | None = None
     mode: Recording = EVERYTHING
+    routing: Routing | None = None
+    cluster: str | None = None
 
 
 class Records(Protocol):
@@ -200,6 +208,8 @@ class _RecordLines:
         The columns of an instance; if some are redacted, a failed request keeps only these.
     """
 
+    _in_columns = False  # programs that read standard output know rows alone
+
     def __init__(self, endpoint: str, release: str, columns: Collection[str]) -> None:
         self._columns = columns
         self._release_fields = f'"endpoint":{_text(endpoint)},"release":{_text(release)},"role":'
@@ -226,13 +236,19 @@ class _RecordLines:
 
     def _line(self, entry: Entry) -> bytes:
         # Assembled by hand: json.dumps takes five times as long and cannot embed existing JSON.
-        request_id, pair_id, ts_ns, role, status, latency_ms, rows, inputs, outputs, error, mode = entry
+        request_id, pair_id, ts_ns, role, status, latency_ms, rows, inputs, outputs, error, mode, routing, cluster = (
+            entry
+        )
         head = (
             f'{{"request_id":{_text(request_id)},"pair_id":{"null" if pair_id is None else _text(pair_id)},'
             f'"ts":"{timestamp(ts_ns)}",{self._release_fields}{_text(role)},"status":{status},"latency_ms":{latency_ms:.4f},'
-            f'"rows":{"null" if rows is None else rows},"inputs":'
+            f'"rows":{"null" if rows is None else rows},'
         ).encode("ascii")
         more = b"" if mode.sample == 1 else f',"sample":{mode.sample!r}'.encode("ascii")
+        if routing is not None:
+            more += f',"canary":{_text(routing.canary)},"share":{routing.share!r}'.encode("ascii")
+        if cluster is not None:
+            more += f',"cluster":"{cluster}"'.encode("ascii")
         if mode.kept != "full":
             inputs = outputs = None
             error = error and {**error, "message": ""}
@@ -243,14 +259,27 @@ class _RecordLines:
             )
             error = error and redact_error(error, mode.redact)
             more += b',"redacted":' + _json(mode.redact)
-        return b"".join((head, _json(inputs), b',"outputs":', _json(outputs), b',"error":', _json(error), more, b"}\n"))
+        input_field, recorded_inputs = self._value("input", inputs)
+        output_field, recorded_outputs = self._value("output", outputs)
+        if digest := digest_inputs(recorded_inputs):
+            more += f',"inputs_digest":"{digest}"'.encode("ascii")
+        values = (input_field, recorded_inputs, b",", output_field, recorded_outputs)
+        return b"".join((head, *values, b',"error":', _json(error), more, b"}\n"))
+
+    def _value(self, name: str, value: Any) -> tuple[bytes, bytes]:
+        """Return the key of inputs or outputs, and their JSON; a large table has a key of its own."""
+        if self._in_columns and isinstance(value, ColumnTable):
+            return f'"{name}s":null,"{name}_table":'.encode("ascii"), value.encoded()
+        return f'"{name}s":'.encode("ascii"), _json(value)
 
 
 class Recorder(SegmentWriter, _RecordLines):
-    """Appends a record of each request to segments, before its response is sent.
+    """Appends a record of each request to segments, before its response is sent; large tables are written in columns.
 
     ``nbdeploy_records_lost_total`` counts records that cannot be written; the first failure is logged on stderr.
     """
+
+    _in_columns = True
 
     def __init__(
         self,
@@ -304,6 +333,8 @@ def _lock_segment(file: int) -> bool:
 def _json(value: Any) -> bytes:
     if value is None:
         return b"null"
+    if isinstance(value, ColumnTable):
+        return value.json()
     if isinstance(value, Raw):
         # Strict JSON has line breaks only between its tokens; a record is one line.
         broken = value.find(b"\n") >= 0 or value.find(b"\r") >= 0

@@ -9,27 +9,28 @@ import msgspec
 import numpy as np
 
 from ..dispatch.parsed_request import ParsedRequest, Raw
+from .column_table import LARGE, Column, ColumnTable, is_numeric
 from .json_values import to_json
 from .msgspec_types import NoFastPath, RowStruct
 from .validation import InvalidInstances
 
 
 class LazyParsedRequest(ParsedRequest):
-    """A parsed request whose ``inputs`` are converted to JSON on first use, which is slow for many columns.
+    """A parsed request whose ``inputs`` are converted for the record on first use, which is slow for many columns.
 
     The columns must not change in between.
     """
 
     __slots__ = ("_written",)
 
-    def __init__(self, content: Any, rows: int, write: Callable[[], Raw]) -> None:
+    def __init__(self, content: Any, rows: int, write: Callable[[], Raw | ColumnTable]) -> None:
         self.content = content
         self.rows = rows
-        self._written: Callable[[], Raw] | Raw = write
+        self._written: Callable[[], Raw | ColumnTable] | Raw | ColumnTable = write
 
     @property
-    def inputs(self) -> list[Any] | Raw:  # type: ignore[override]  # read-only
-        if not isinstance(self._written, Raw):
+    def inputs(self) -> Raw | ColumnTable:  # type: ignore[override]  # read-only
+        if not isinstance(self._written, Raw | ColumnTable):
             self._written = self._written()
         return self._written
 
@@ -110,18 +111,25 @@ def rows_of(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*map(named, columns, columns.values()), strict=True)]
 
 
-def rows_json(columns: Mapping[str, Any], rows: RowStruct) -> Raw:
-    """Return ``rows_of`` in JSON; the columns have the names of complete ``rows``."""
+def record_of_columns(columns: Mapping[str, Any], rows: RowStruct) -> Raw | ColumnTable:
+    """Return ``rows_of`` for the record; the columns have the names of complete ``rows``."""
     # NaN becomes null, as with to_json.
+    if length_of(columns) * len(rows.names) >= LARGE:
+        return ColumnTable({name: _recorded(columns[name]) for name in rows.names})
     values = (_listed(columns[name]) for name in rows.names)
     return Raw(msgspec.json.encode([rows.type(*row) for row in zip(*values, strict=True)]))
 
 
-def _listed(column: Any) -> list[Any]:
-    is_numbers = isinstance(column, np.ndarray) and column.dtype.kind in "biuf" and column.itemsize <= 8
-    return column.tolist() if is_numbers else plain(column)
-
-
-def array_json(array: np.ndarray[Any, Any]) -> Raw:
-    """Return the rows of an array of numbers in JSON."""
+def record_of_array(array: np.ndarray[Any, Any]) -> Raw | ColumnTable:
+    """Return the rows of an array of numbers for the record."""
+    if array.size >= LARGE:
+        return ColumnTable(array)
     return Raw(msgspec.json.encode(array.tolist()))
+
+
+def _recorded(column: Any) -> Column:
+    return column if is_numeric(column) else plain(column)
+
+
+def _listed(column: Any) -> list[Any]:
+    return column.tolist() if is_numeric(column) else plain(column)

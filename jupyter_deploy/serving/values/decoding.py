@@ -20,7 +20,7 @@ from ..asgi.problems import Problem
 from ..dispatch.parsed_request import ParsedRequest, Raw
 from .batches import Arrays, Batches, PolarsFrames
 from .codec import Codec, InvalidInstances
-from .columns import LazyParsedRequest, array_json, length_of, plain, rows_json, rows_of
+from .columns import LazyParsedRequest, length_of, plain, record_of_array, record_of_columns, rows_of
 
 _LONG = 4096
 """Bytes from which NumPy counts faster than bytes.count()."""
@@ -116,7 +116,7 @@ class Decoder:
             except Exception:  # noqa: BLE001, S110  as above
                 pass
             else:
-                return LazyParsedRequest(made, count, partial(rows_json, columns, rows))
+                return LazyParsedRequest(made, count, partial(record_of_columns, columns, rows))
         return self._slow_path(rows_of(columns))
 
     def array(self, array: np.ndarray[Any, Any]) -> ParsedRequest:
@@ -131,7 +131,7 @@ class Decoder:
             made = self._batches.content_of_array(array)
         except Exception:  # noqa: BLE001  as above
             return self._slow_path(plain(array))
-        return LazyParsedRequest(made if len(array) else None, len(array), partial(array_json, array))
+        return LazyParsedRequest(made if len(array) else None, len(array), partial(record_of_array, array))
 
     def batch(self, parsed_requests: Sequence[ParsedRequest]) -> Any:
         """Return the model's argument for the rows of all requests, in their order.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -12,6 +13,9 @@ from .msgspec_types import EVERY_FLOAT, INT64, NoFastPath, msgspec_type
 
 _FEW = 4
 """Rows; above this NumPy is faster with a flat iterator of numbers."""
+
+_MANY = 100_000
+"""Numbers that are passed as arguments of one call; above this NumPy takes them one after the other."""
 
 _EXACT = 2.0**53
 
@@ -47,6 +51,7 @@ class Numbers:
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self._dtype = dtype
         self._whole = dtype.kind in "iu"
+        self._format = dtype.char if dtype.isnative and dtype.char in "fd" else ""  # the same letters in ``struct``
         self._floats, self._ints = EVERY_FLOAT, INT64
         if dtype.kind == "f":
             most = float(np.finfo(dtype).max)
@@ -76,7 +81,12 @@ class Numbers:
         if self._whole:
             return self._integers(np.array(rows))
         if width and len(rows) > _FEW:
-            return np.fromiter(chain.from_iterable(rows), self._dtype, len(rows) * width).reshape(-1, width)
+            count = len(rows) * width
+            if self._format and count <= _MANY:  # two thirds of the time of np.fromiter
+                packed = bytearray(count * self._dtype.itemsize)
+                struct.pack_into(f"{count}{self._format}", packed, 0, *chain.from_iterable(rows))
+                return np.frombuffer(packed, self._dtype).reshape(-1, width)
+            return np.fromiter(chain.from_iterable(rows), self._dtype, count).reshape(-1, width)
         return np.array(rows, self._dtype)
 
     def of_array(self, source: np.ndarray[Any, Any], schema: Mapping[str, Any]) -> np.ndarray[Any, Any]:
@@ -90,8 +100,10 @@ class Numbers:
         kind = source.dtype.kind
         if kind not in ("b" if self._dtype.kind == "b" else "iuf") or source.itemsize > 8:
             raise NoFastPath(f"{source.dtype} for {self._dtype}")
-        if kind == "f" and not (np.isfinite(source) | (np.isnan(source) & ("null" in schema["type"]))).all():
-            raise NoFastPath("values that are no numbers")
+        if kind == "f":
+            finite = np.isfinite(source)
+            if not finite.all() and not ("null" in schema["type"] and (finite | np.isnan(source)).all()):
+                raise NoFastPath("values that are no numbers")
         if "integer" in schema["type"] and not self._whole and kind == "f":
             raise NoFastPath("perhaps no whole numbers")
         if any(compare(source, schema[word]).any() for word, compare in _VIOLATIONS.items() if word in schema):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,8 +15,8 @@ from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import DeployRequest
-from jupyter_deploy.domain.validation.model_calls import AGREEMENT, LATENCIES
-from jupyter_deploy.domain.validation.notebook_calls import calls_function
+from jupyter_deploy.domain.validation.model_calls import AGREEMENT, OF_CALLS
+from jupyter_deploy.domain.validation.notebook_calls import calls_function, mentions
 from jupyter_deploy.domain.validation.parameters import parse_parameters
 from jupyter_deploy.domain.validation.ports import Notebook
 from jupyter_deploy.domain.validation.validation import Run, ValidationSpec
@@ -25,9 +24,6 @@ from jupyter_deploy.verbs.run_plan import Planned, Problems, RunOverrides, plan
 from jupyter_deploy.verbs.validation_runs import Candidate
 
 OFF = "off"
-
-OF_CALLS = frozenset({*LATENCIES, "error_rate", AGREEMENT})
-"""Metrics of a notebook's calls to the model, which need no code."""
 
 _NO_OVERRIDES = RunOverrides()
 
@@ -285,6 +281,4 @@ def _waits(gate: Gate, notebook: Notebook) -> bool:
 
 
 def _mentioned(notebooks: Sequence[Notebook], gate: Gate) -> bool:
-    """Whether a cell has the metric's name as a text, as every language writes it to record the metric."""
-    word = re.compile(rf"""["']{re.escape(gate.metric)}["']""")
-    return any(word.search(notebook.source) for notebook in notebooks)
+    return any(mentions(notebook.source, gate.metric) for notebook in notebooks)

@@ -46,7 +46,7 @@ export const commands: JupyterFrontEndPlugin<void> = {
               );
               return;
             }
-            const { openVerb } = await import('../widgets/openVerb');
+            const { openVerb } = await import('../widgets/verbs/openVerb');
             const panel = notebooks?.currentWidget ?? null;
             await openVerb({ app, nbdeploy, rendermime, panel, label }, verb, textsOf(args));
           }

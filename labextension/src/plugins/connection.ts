@@ -4,6 +4,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { JobsModel } from '../jobs';
 import { DeploymentsModel, type Section } from '../model';
+import { RestTransport } from '../restTransport';
 import { EventStream } from '../stream';
 import { DOMAIN, INbdeploy } from '../tokens';
 
@@ -20,14 +21,14 @@ export const connection: JupyterFrontEndPlugin<INbdeploy> = {
   provides: INbdeploy,
   optional: [ITranslator, IStateDB],
   activate: (app: JupyterFrontEnd, translator: ITranslator | null, state: IStateDB | null) => {
-    const serverSettings = app.serviceManager.serverSettings;
-    const stream = new EventStream(serverSettings);
-    const jobs = new JobsModel(stream, serverSettings);
+    const transport = new RestTransport(app.serviceManager.serverSettings);
+    const stream = new EventStream(transport);
+    const jobs = new JobsModel(stream, transport);
     const nbdeploy: INbdeploy = {
       stream,
       jobs,
-      deployments: new DeploymentsModel(stream, serverSettings),
-      serverSettings,
+      deployments: new DeploymentsModel(stream, transport),
+      transport,
       trans: (translator ?? nullTranslator).load(DOMAIN)
     };
     if (state) {

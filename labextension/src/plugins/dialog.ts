@@ -4,6 +4,7 @@ import {
   type JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
+import { PageConfig } from '@jupyterlab/coreutils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
@@ -13,6 +14,7 @@ import type { DeployRequest, Job, PublishRequest, ResultPageView, Verb } from '.
 import { deployIcon } from '../icons';
 import { IJobActions, type JobActions } from '../jobActions';
 import type { Started } from '../jobs';
+import { labRenderer } from '../labRenderer';
 import { LazyPanel } from '../lazy';
 import { Notices } from '../notices';
 import { openReport } from '../report';
@@ -56,7 +58,7 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
       heed();
     });
     const deploy = async (job?: Job, request: DeployRequest | null = null): Promise<void> => {
-      const { openDeploy } = await import('../widgets/openDeploy');
+      const { openDeploy } = await import('../widgets/deploy/openDeploy');
       const panel = (job && tabJobs.panel(job.id)) ?? notebooks.currentWidget;
       await openDeploy({ app, nbdeploy, tabJobs, notices, jobActions: actions }, panel, request);
     };
@@ -71,7 +73,7 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
           return undefined;
         }
         return count => {
-          void import('../widgets/openDeploy').then(({ showCell }) => {
+          void import('../widgets/deploy/openDeploy').then(({ showCell }) => {
             showCell(app, panel, count);
           });
         };
@@ -92,10 +94,12 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
       },
       cancel: async job => jobs.cancel(job.id),
       resultPage: async (job, signal) => {
-        const options = { query: { job: job.id }, settings: nbdeploy.serverSettings, signal };
-        return (await requestAPI<ResultPageView>('views/result_page', options)).value;
+        const options = { query: { job: job.id }, signal };
+        return (await requestAPI<ResultPageView>(nbdeploy.transport, 'views/result_page', options))
+          .value;
       },
-      rendermime,
+      renderer: labRenderer(rendermime),
+      logInUrl: PageConfig.getBaseUrl(),
       listImages: () => void app.commands.execute(commandOf('images')),
       show: showJob
     };
@@ -119,16 +123,21 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
           return;
         }
         const content = new LazyPanel(async () => {
-          const { createJobTab } = await import('../widgets/jobTab');
+          const { createJobTab } = await import('../widgets/jobs/jobTab');
           return createJobTab({ id, jobs, actions, trans });
         });
         const tab = new MainAreaWidget({ content });
         tab.id = tabId(id);
         tab.title.label = jobs.get(id)?.title ?? trans.__('Job');
+        const onJob = (_: unknown, job: Job): void => {
+          if (job.id === id) tab.title.label = job.title; // after a reload the job is known later
+        };
+        jobs.changed.connect(onJob);
         tab.title.icon = deployIcon;
         tab.title.closable = true;
         void tabs.add(tab);
         tab.disposed.connect(() => {
+          jobs.changed.disconnect(onJob);
           notices.follow(id);
         });
         app.shell.add(tab, 'main');

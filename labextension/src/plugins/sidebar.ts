@@ -34,7 +34,7 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
     const { trans, deployments } = nbdeploy;
     const lab = { app, nbdeploy, notebooks, rendermime, jobActions };
     const panel = new LazyPanel(async () => {
-      const { createDeployments } = await import('../widgets/deployments');
+      const { createDeployments } = await import('../widgets/endpoint/deployments');
       return createDeployments(lab);
     });
     panel.id = SIDEBAR_ID;
@@ -68,7 +68,7 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
         }
         let tab = tabs.find(one => nameOf(one) === name);
         if (!tab) {
-          const { createEndpointTab } = await import('../widgets/deployments');
+          const { createEndpointTab } = await import('../widgets/endpoint/deployments');
           const section = (args.section as Section | undefined) ?? 'releases';
           const made = createEndpointTab(lab, name, section, shown => {
             sections.set(made, shown);

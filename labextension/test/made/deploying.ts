@@ -24,11 +24,12 @@ export function model(variable: string, given: Partial<ModelCandidate> = {}): Mo
     methods: ['predict', 'predict_proba'],
     method: 'predict',
     examples: [
-      { expression: 'X_test[:5]', words: '5 rows of test data' },
-      { expression: 'X[:5]', words: '5 rows' }
+      { expression: 'X_test[:5]', words: '5 rows of test data', placeholder: false },
+      { expression: 'X[:5]', words: '5 rows', placeholder: false }
     ],
     why: 'fitted in In [3]',
     cell: 3,
+    unusual: false,
     ...given
   };
 }
@@ -54,6 +55,7 @@ export function context(given: Partial<NotebookContextView> = {}): NotebookConte
     gates: [],
     asked: [],
     resources: { cpu: null, memory: null, gpu: null, workers: null, threads: null },
+    last: null,
     ...given
   };
 }

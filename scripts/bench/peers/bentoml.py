@@ -6,7 +6,8 @@ from typing import Any
 
 from .peer import Peer
 
-ENVIRONMENT = ("bentoml", ("bentoml>=1.4.40,<1.5", "joblib", "numpy", "pandas", "scikit-learn"))
+# `bentoml build` asks for uv, and installs it by pip, which such an environment lacks.
+ENVIRONMENT = ("bentoml", ("bentoml>=1.4.40,<1.5", "joblib", "numpy", "pandas", "scikit-learn", "uv"))
 
 SERVER = """\
 import bentoml

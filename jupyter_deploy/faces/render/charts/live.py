@@ -12,12 +12,12 @@ from . import HEIGHT, WIDTH, Chart, milliseconds, series_encoding, specification
 
 _ORDER = {"stable": 0, "canary": 1, "shadow": 2, "direct": 3}
 _QUANTILES = ("p50", "p95", "p99")
-_HEIGHTS = {"errors": 0.05}
+_HEIGHTS = {"errors": 0.05, "refused_share": 0.05}
 """Heights of axes without data, if other than 1."""
 
 
 def live_charts(spans: Sequence[TimeBucket], *, since: datetime, until: datetime, every: timedelta) -> dict[str, Chart]:
-    """Return ``rate``, ``errors`` and ``latency`` by name; without requests only with axes."""
+    """Return ``rate``, ``errors``, ``refused`` and ``latency`` by name; without requests only with axes."""
     names = {(span.role, span.release): _name(span) for span in sorted(spans, key=_place)}
     shown = list(dict.fromkeys(names.values()))
     starts = [since + place * every for place in range((until - since) // every)]
@@ -37,13 +37,16 @@ def live_charts(spans: Sequence[TimeBucket], *, since: datetime, until: datetime
     sides = series_encoding("side", shown)
     when = {"field": "start", "type": "temporal", "title": "from", "format": "%Y-%m-%d %H:%M:%S"}
     about = f"over the last {_in_words(until - since)}, in spans of {_in_words(every)}"
-    counted = ", ".join(f"{name}: {sum(r['requests'] for r in rows if r['side'] == name)}" for name in shown)
-    failed = ", ".join(f"{name}: {sum(r['failed'] for r in rows if r['side'] == name)}" for name in shown)
+
+    def in_all(field: str) -> str:
+        return ", ".join(f"{name}: {sum(r[field] for r in rows if r['side'] == name)}" for name in shown) or "none"
+
+    shares: dict[str, Any] = {"rows": rows, "encoding": {"x": x, **sides}, "when": when}
     return {
         "rate": specification(
             "Requests a second",
             about,
-            f"Requests a second {about}. In all: {counted or 'none'}.",
+            f"Requests a second {about}. In all: {in_all('requests')}.",
             width=WIDTH,
             height=HEIGHT * 3 // 4,
             data={"values": _only(rows, "start", "side", "rate", "requests")},
@@ -55,27 +58,17 @@ def live_charts(spans: Sequence[TimeBucket], *, since: datetime, until: datetime
                 "tooltip": [when, {"field": "side"}, _number("requests", ","), _number("rate", ".3~r")],
             },
         ),
-        "errors": specification(
-            "Failed",
-            "share of the answers with a status of 500 and above",
-            f"Share of failed answers {about}. In all: {failed or 'none'}.",
-            width=WIDTH,
-            height=HEIGHT // 2,
-            data={"values": _only(rows, "start", "side", "errors", "failed", "requests", "lone")},
-            **_with_lone(
-                {
-                    "x": x,
-                    "y": _axis("errors", rows) | {"axis": {"format": ".3~p", "tickCount": 3}},
-                    **sides,
-                    "tooltip": [
-                        when,
-                        {"field": "side"},
-                        _number("failed", ","),
-                        _number("requests", ","),
-                        _number("errors", ".2%"),
-                    ],
-                }
-            ),
+        "errors": _share_chart(
+            ("Failed", "share of the answers with a status of 500 and above"),
+            f"Share of failed answers {about}. In all: {in_all('failed')}.",
+            ("errors", "failed"),
+            **shares,
+        ),
+        "refused": _share_chart(
+            ("Refused", "share of the answers with a status from 400 to 498"),
+            f"Share of refused requests {about}. In all: {in_all('refused')}.",
+            ("refused_share", "refused"),
+            **shares,
         ),
         "latency": specification(
             "Latency, ms",
@@ -102,6 +95,39 @@ def live_charts(spans: Sequence[TimeBucket], *, since: datetime, until: datetime
     }
 
 
+def _share_chart(
+    titles: tuple[str, str],
+    description: str,
+    fields: tuple[str, str],
+    *,
+    rows: Sequence[dict[str, Any]],
+    encoding: dict[str, Any],
+    when: dict[str, Any],
+) -> Chart:
+    """Make the chart of a share of the answers; ``fields``: the share, and its numerator."""
+    share, count = fields
+    return specification(
+        *titles,
+        description,
+        width=WIDTH,
+        height=HEIGHT // 2,
+        data={"values": _only(rows, "start", "side", share, count, "requests", "lone")},
+        **_with_lone(
+            {
+                **encoding,
+                "y": _axis(share, rows) | {"axis": {"format": ".3~p", "tickCount": 3}},
+                "tooltip": [
+                    when,
+                    {"field": "side"},
+                    _number(count, ","),
+                    _number("requests", ","),
+                    _number(share, ".2%"),
+                ],
+            }
+        ),
+    )
+
+
 def _rows(
     name: str, found: Mapping[datetime, TimeBucket], starts: Sequence[datetime], every: timedelta
 ) -> list[dict[str, Any]]:
@@ -109,7 +135,7 @@ def _rows(
     rows = []
     for start in starts:
         span = found.get(start)
-        requests, failed = (span.requests, span.errors) if span else (0, 0)
+        requests, failed, refused = (span.requests, span.errors, span.refused) if span else (0, 0, 0)
         rows.append(
             {
                 "start": milliseconds(start),
@@ -118,6 +144,8 @@ def _rows(
                 "rate": round(requests / every.total_seconds(), 3),
                 "failed": failed,
                 "errors": round(failed / requests, 5) if requests else None,
+                "refused": refused,
+                "refused_share": round(refused / requests, 5) if requests else None,
                 **{of: getattr(span, f"{of}_ms") if span else None for of in _QUANTILES},
                 "lone": bool(span) and not {start - every, start + every} & found.keys(),
             }

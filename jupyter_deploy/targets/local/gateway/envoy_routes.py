@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from jupyter_deploy.domain.release.endpoint import Endpoint
@@ -14,8 +15,8 @@ from .envoy_parts import Json
 STICKY_HEADER = "x-sticky-key"
 
 
-def endpoint_routes(endpoint: Endpoint, predict_timeout: float, root: str) -> list[Json]:
-    """One endpoint's routes below ``root``."""
+def endpoint_routes(endpoint: Endpoint, predict_timeout: float, root: str, salt: str = "") -> list[Json]:
+    """One endpoint's routes below ``root``; ``salt``: see ``GatewaySettings``."""
     name, stable = endpoint.name, cluster_name(endpoint.name, endpoint.traffic.stable)
     statistics = stat_name(stable)
     # Feedback has no pair_id: it is recorded whichever requests are sampled.
@@ -38,7 +39,7 @@ def endpoint_routes(endpoint: Endpoint, predict_timeout: float, root: str) -> li
         *([(f"{name} bare", {"path": root}, below, recorded)] if root else []),
     ]
     return [
-        *_prediction_routes(endpoint, predict_timeout, root),
+        *_prediction_routes(endpoint, predict_timeout, root, _salt_headers(endpoint, salt)),
         *(
             {
                 "name": route,
@@ -52,7 +53,7 @@ def endpoint_routes(endpoint: Endpoint, predict_timeout: float, root: str) -> li
     ]
 
 
-def _prediction_routes(endpoint: Endpoint, predict_timeout: float, root: str) -> list[Json]:
+def _prediction_routes(endpoint: Endpoint, predict_timeout: float, root: str, salt: list[Json]) -> list[Json]:
     """The routes of predictions: shared with the canary, mirrored to shadows, written to the ledger.
 
     A client may use the name of stable's own model; canary and shadows, whose names may differ, get the endpoint's
@@ -74,7 +75,12 @@ def _prediction_routes(endpoint: Endpoint, predict_timeout: float, root: str) ->
         ),
     ]
     return [
-        {"name": f"{endpoint.name}{suffix}", "match": match, "route": route | rewrite}
+        {
+            "name": f"{endpoint.name}{suffix}",
+            "match": match,
+            "route": route | rewrite,
+            **({"request_headers_to_add": salt} if salt else {}),
+        }
         for suffix, match, route, rewrite in patterns
     ]
 
@@ -86,6 +92,9 @@ def _prediction(endpoint: Endpoint, predict_timeout: float) -> Json:
     weighted = [_weighted(endpoint, traffic.stable, "stable", 10_000 - canary)] if canary < 10_000 else []
     if traffic.canary:
         weighted.append(_weighted(endpoint, traffic.canary, "canary", canary))
+        routing = parts.overwrite("x-rollout-canary", f"{traffic.canary};share={canary / 10_000!r}")
+        for cluster in weighted:
+            cluster["request_headers_to_add"].append(routing)
     route = _shared(weighted, predict_timeout)
     mirrors = [_mirror(endpoint, tag, percent) for tag, percent in traffic.shadows.items() if percent > 0]
     if mirrors:
@@ -135,6 +144,12 @@ def _mirror(endpoint: Endpoint, tag: str, percent: float) -> Json:
             *({"append": header} for header in _nameless(endpoint)),
         ],
     }
+
+
+def _salt_headers(endpoint: Endpoint, salt: str) -> list[Json]:
+    """The header with which a release hashes a client's sticky key: the same hash has no meaning elsewhere."""
+    own = hashlib.blake2b(endpoint.name.encode(), key=salt.encode(), digest_size=16).hexdigest()
+    return [parts.overwrite("x-rollout-salt", own)] if salt else []
 
 
 def _nameless(endpoint: Endpoint) -> list[Json]:

@@ -28,6 +28,7 @@ from . import admin as admin_says
 from . import envoy, envoy_names
 from .envoy_parts import Json
 from .port import free_port, listens
+from .salt import salt
 from .token import make_token, token
 
 PROGRAM = "gateway"
@@ -125,7 +126,7 @@ class Gateway:
             return admin_says.stats(
                 admin,
                 rf"^(cluster|vhost\.{envoy_names.EDGE}(-[a-z0-9_-]+)?\.route)\..*\.upstream_rq_"
-                r"(completed|5xx|time|active_overflow|pending_overflow)(: |$)",
+                r"(completed|4xx|5xx|time|active_overflow|pending_overflow)(: |$)",
             )
 
     def counts(self, endpoint: Endpoint, stats: dict[str, str]) -> dict[str, Counts]:
@@ -145,6 +146,7 @@ class Gateway:
                 counts[tag] = Counts(
                     requests=predictions("completed"),
                     errors=predictions("5xx"),
+                    refused=predictions("4xx"),
                     p50_ms=admin_says.median(stats.get(f"{prefix}_time", "")),
                 )
         return counts
@@ -249,9 +251,10 @@ class Gateway:
 
     def _render(self, endpoints: Iterable[Endpoint]) -> dict[str, Json]:
         served = list(endpoints)
+        home = self._settings.home
         if self._settings.require_token:
-            make_token(self._settings.home)
-        settings = replace(self._envoy_settings(self._port()), token=token(self._settings.home) or "")
+            make_token(home)
+        settings = replace(self._envoy_settings(self._port()), token=token(home) or "", salt=salt(home))
         paths = {
             (endpoint.name, tag): socket_of(self._runtime, endpoint.release(tag))
             for endpoint in served
@@ -272,6 +275,7 @@ class Gateway:
             predict_timeout=self._settings.predict_timeout,
             request_timeout=self._settings.request_timeout,
             shadow_timeout=self._settings.shadow_timeout,
+            start_timeout=self._settings.start_timeout,
             hosts=self._settings.allowed_hosts,
             traces=self._settings.otlp_endpoint,
         )

@@ -1,0 +1,201 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { DeployValues } from '../../deployValues';
+import type { FieldProblem, Resources } from '../../generated';
+import { Field, FieldGroup, Suggestions } from '../ui/field';
+import { ResourceFields } from './resourceFields';
+
+export interface MoreFieldsProps {
+  values: DeployValues;
+  /** The methods of the chosen model. */
+  methods: readonly string[];
+  problemsOf: (field: string) => readonly FieldProblem[];
+  /** The resources of a release if the fields are empty. */
+  defaults: Resources;
+  trans: TranslationBundle;
+  change: (values: DeployValues) => void;
+  commit: () => void;
+}
+
+/** The fields of a request in this section. */
+export const MORE_FIELDS = [
+  'method',
+  'signature',
+  'training',
+  'include',
+  'record',
+  'record_sample',
+  'redact',
+  'strict',
+  'isolated',
+  'resources'
+];
+
+/** The less common fields. The section opens if one of them has a problem. */
+export function MoreFields(props: MoreFieldsProps): React.ReactElement {
+  const { values, methods, problemsOf, defaults, trans, change, commit } = props;
+  const wrong = MORE_FIELDS.some(field => problemsOf(field).length);
+  const [open, setOpen] = React.useState(false);
+  const text = (
+    field: 'method' | 'signature' | 'training',
+    label: string,
+    help: string,
+    placeholder: string,
+    suggestions: readonly string[] = []
+  ): React.ReactElement => (
+    <Field label={label} help={help} problems={problemsOf(field)}>
+      {control => (
+        <>
+          <input
+            {...control}
+            type="text"
+            className="jp-mod-styled nbdeploy-code"
+            placeholder={placeholder}
+            spellCheck={false}
+            autoComplete="off"
+            {...(suggestions.length > 0 && { list: `${control.id}-offered` })}
+            value={values[field]}
+            onChange={event => {
+              change({ ...values, [field]: event.target.value });
+            }}
+            onBlur={commit}
+          />
+          {suggestions.length > 0 ? (
+            <Suggestions id={`${control.id}-offered`} choices={suggestions} />
+          ) : null}
+        </>
+      )}
+    </Field>
+  );
+  const lines = (field: 'include' | 'redact', label: string, help: string): React.ReactElement => (
+    <Field label={label} help={help} problems={problemsOf(field)}>
+      {control => (
+        <textarea
+          {...control}
+          className="jp-mod-styled nbdeploy-code"
+          rows={2}
+          spellCheck={false}
+          value={values[field]}
+          onChange={event => {
+            change({ ...values, [field]: event.target.value });
+          }}
+        />
+      )}
+    </Field>
+  );
+  const check = (field: 'strict' | 'isolated', label: string): React.ReactElement => (
+    <label className="nbdeploy-check">
+      <input
+        type="checkbox"
+        checked={values[field]}
+        onChange={event => {
+          change({ ...values, [field]: event.target.checked });
+        }}
+      />
+      <span>{label}</span>
+    </label>
+  );
+  return (
+    <details
+      className="nbdeploy-more"
+      open={open || wrong}
+      onToggle={event => {
+        const more = event.currentTarget;
+        // It is at the end of the visible part: opened there, nothing of it would be visible.
+        if (more.open && !open) more.scrollIntoView({ block: 'start' });
+        setOpen(more.open);
+      }}
+    >
+      <summary>{trans.__('More')}</summary>
+      {text(
+        'method',
+        trans.__('Method'),
+        trans.__('The method that answers. If empty: predict, or the object itself.'),
+        methods.find(one => one !== 'predict') ?? 'predict_proba',
+        methods
+      )}
+      {text(
+        'signature',
+        trans.__('Signature'),
+        trans.__('An expression for a pydantic model of one instance.'),
+        'Customer'
+      )}
+      {text(
+        'training',
+        trans.__('Training table'),
+        trans.__(
+          'The data that the model was fitted on. If empty, nbdeploy finds it in the cells.'
+        ),
+        'X_train'
+      )}
+      {lines(
+        'include',
+        trans.__('Include'),
+        trans.__('Files or folders outside the project that the model opens, one per line.')
+      )}
+      <Field
+        label={trans.__('Record')}
+        help={trans.__('The data that is stored for each request.')}
+        problems={problemsOf('record')}
+      >
+        {control => (
+          <select
+            {...control}
+            className="jp-mod-styled"
+            value={values.record}
+            onChange={event => {
+              change({ ...values, record: event.target.value as DeployValues['record'] });
+            }}
+          >
+            <option value="">{trans.__('as the endpoint (new endpoint: full)')}</option>
+            <option value="full">{trans.__('full: inputs, outputs and errors')}</option>
+            <option value="meta">{trans.__('meta: times, sizes and status only')}</option>
+            <option value="off">{trans.__('off: nothing')}</option>
+          </select>
+        )}
+      </Field>
+      <Field
+        label={trans.__('Recorded share')}
+        help={trans.__('Percent of the requests that are recorded. If empty: as the endpoint.')}
+        problems={problemsOf('record_sample')}
+      >
+        {control => (
+          <input
+            {...control}
+            type="number"
+            className="jp-mod-styled"
+            min={0}
+            max={100}
+            step="any"
+            value={values.sample}
+            onChange={event => {
+              change({ ...values, sample: event.target.value });
+            }}
+          />
+        )}
+      </Field>
+      {lines(
+        'redact',
+        trans.__('Redact'),
+        trans.__('Columns whose values are never stored, one per line.')
+      )}
+      <FieldGroup
+        label={trans.__('Safety')}
+        problems={[...problemsOf('strict'), ...problemsOf('isolated')]}
+      >
+        {check('strict', trans.__('Treat warnings of the checks as errors'))}
+        {check('isolated', trans.__('Serve it from an isolated environment, built from the lock'))}
+      </FieldGroup>
+      <ResourceFields
+        values={values.resources}
+        defaults={defaults}
+        problems={problemsOf('resources')}
+        trans={trans}
+        change={resources => {
+          change({ ...values, resources });
+        }}
+      />
+    </details>
+  );
+}

@@ -1,0 +1,294 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { Deployment, Finding, Job, Problem, Published as Publication } from '../../generated';
+import type { JobActions } from '../../jobActions';
+import { isGateRefusal } from '../../problem';
+import { type FieldError, toProblemError } from '../../request';
+import { percent, roleName, short } from '../../words';
+import { Findings } from '../deploy/findings';
+import { CopyButton } from '../ui/copyButton';
+import { advice, sentence } from '../ui/field';
+import { useLoaded } from '../ui/hooks';
+import { Icon } from '../ui/icon';
+import { ResultPage } from '../ui/resultPage';
+import { Scrolled } from '../ui/scrolled';
+import { Published } from './published';
+
+export interface JobEndProps {
+  job: Job;
+  actions: JobActions;
+  trans: TranslationBundle;
+}
+
+/** The outcome of a job. */
+export function JobEnd({ job, actions, trans }: JobEndProps): React.ReactElement | null {
+  switch (job.state) {
+    case 'done':
+      return <Done job={job} actions={actions} trans={trans} />;
+    case 'failed':
+      return job.problem ? (
+        <Failed job={job} problem={job.problem} actions={actions} trans={trans} />
+      ) : null;
+    case 'cancelled':
+      return (
+        <div className="nbdeploy-end" data-state="cancelled">
+          <p>
+            {job.problem
+              ? `${sentence(job.problem.detail)} ${advice(job.problem.remedy)}`
+              : job.endpoint
+                ? trans.__(
+                    'Cancelled. Incomplete results are removed; open %1 for the present state.',
+                    job.endpoint
+                  )
+                : trans.__('Cancelled.')}
+          </p>
+          <TryAgain job={job} actions={actions} trans={trans} />
+        </div>
+      );
+    case 'waiting':
+    case 'queued':
+    case 'running':
+      return null;
+  }
+}
+
+function Done({ job, actions, trans }: JobEndProps): React.ReactElement {
+  const endpoint = job.verb === 'deploy' ? (job.result as Deployment).endpoint : job.endpoint;
+  return (
+    <div className="nbdeploy-end" data-state="done">
+      <Outcome job={job} actions={actions} trans={trans} />
+      {endpoint ? (
+        <div className="nbdeploy-buttons">
+          <button
+            type="button"
+            className="jp-Button jp-mod-styled jp-mod-accept"
+            onClick={() => {
+              actions.openEndpoint(endpoint);
+            }}
+          >
+            {trans.__('Open %1', endpoint)}
+          </button>
+        </div>
+      ) : null}
+    </div>
+  );
+}
+
+/** The outcome of a finished job, by its verb. */
+function Outcome({ job, actions, trans }: JobEndProps): React.ReactElement {
+  switch (job.verb) {
+    case 'deploy':
+      return <Deployed deployment={job.result as Deployment} trans={trans} />;
+    case 'publish':
+      return (
+        <Published
+          published={job.result as Publication}
+          listImages={actions.listImages}
+          trans={trans}
+        />
+      );
+    default:
+      return <OtherResult job={job} actions={actions} trans={trans} />;
+  }
+}
+
+/** The page of its result. */
+function OtherResult({ job, actions, trans }: JobEndProps): React.ReactElement {
+  const { value, error } = useLoaded(job.id, async signal => actions.resultPage(job, signal));
+  if (value) return <ResultPage page={value} renderer={actions.renderer} />;
+  return (
+    <p>
+      {error === null
+        ? trans.__('Done.')
+        : trans.__('Done. The result cannot be shown: %1', toProblemError(error).message)}
+    </p>
+  );
+}
+
+function Deployed({
+  deployment,
+  trans
+}: {
+  deployment: Deployment;
+  trans: TranslationBundle;
+}): React.ReactElement {
+  const url = `${deployment.public_url ?? deployment.url}/predict`;
+  const share =
+    deployment.role === 'stable' && deployment.percent === 100 ? '' : percent(deployment.percent);
+  const findings = deployment.captured.findings.filter(one => one.severity !== 'note');
+  return (
+    <>
+      <p className="nbdeploy-did">
+        <Icon name={deployment.role} />
+        <span>
+          {deployment.changed ? null : <>{trans.__('Unchanged:')} </>}
+          <code title={deployment.release}>{short(deployment.release)}</code> {trans.__('is')}{' '}
+          <strong>{roleName(trans, deployment.role)}</strong> {share} {trans.__('of')}{' '}
+          <strong>{deployment.endpoint}</strong>
+          {deployment.replaced
+            ? ` ${trans.__('in place of %1', short(deployment.replaced))}`
+            : null}
+        </span>
+      </p>
+      {deployment.role === 'shadow' ? (
+        <p className="nbdeploy-help">
+          {trans.__(
+            'Clients get the answers of stable. The answers of the shadow are recorded, and the sidebar compares them.'
+          )}
+        </p>
+      ) : null}
+      <div className="nbdeploy-url">
+        <code>{url}</code>
+        <CopyButton text={url} label={trans.__('Copy the URL')} trans={trans} />
+      </div>
+      {findings.length ? (
+        <details>
+          <summary>
+            {trans._n('%1 finding to look at', '%1 findings to look at', findings.length)}
+          </summary>
+          <Findings findings={findings} trans={trans} />
+        </details>
+      ) : null}
+    </>
+  );
+}
+
+function Failed({
+  job,
+  problem,
+  actions,
+  trans
+}: JobEndProps & { problem: Problem }): React.ReactElement {
+  const findings = problem.findings as unknown as Finding[];
+  const refusedByGates = isGateRefusal(problem.code);
+  const waivable = [
+    ...new Set(findings.filter(one => one.severity !== 'note').map(one => one.check))
+  ];
+  // Its remedy is an option of the command line: here it is a button.
+  const hasButton = refusedByGates || waivable.length > 0;
+  return (
+    <div className="nbdeploy-end" data-state="failed">
+      <p className="nbdeploy-wrong">{sentence(problem.detail || problem.title)}</p>
+      {problem.remedy && !hasButton ? <p>{advice(problem.remedy)}</p> : null}
+      {findings.length ? (
+        <Findings findings={findings} trans={trans} openCell={actions.cellOpener(job)} />
+      ) : null}
+      {problem.errors.length ? (
+        <ul>
+          {problem.errors.map((error, index) => (
+            <li key={index}>{fieldError(error as unknown as FieldError)}</li>
+          ))}
+        </ul>
+      ) : null}
+      {problem.details && !findings.length && !problem.report ? (
+        <Details text={problem.details} trans={trans} />
+      ) : null}
+      <div className="nbdeploy-buttons">
+        {problem.report ? (
+          <button
+            type="button"
+            className="jp-Button jp-mod-styled"
+            onClick={() => {
+              actions.openReport(job);
+            }}
+          >
+            {trans.__('Show the report')}
+          </button>
+        ) : null}
+        {waivable.length ? (
+          <button
+            type="button"
+            className="jp-Button jp-mod-styled"
+            onClick={() => {
+              actions.tryAgain(job, waivable);
+            }}
+          >
+            {trans.__('Waive the checks…')}
+          </button>
+        ) : null}
+        <TryAgain job={job} actions={actions} trans={trans} />
+      </div>
+      {refusedByGates ? <Force job={job} actions={actions} trans={trans} /> : null}
+    </div>
+  );
+}
+
+function Details({ text, trans }: { text: string; trans: TranslationBundle }): React.ReactElement {
+  return (
+    <details className="nbdeploy-log" open={text.split('\n').length < 12}>
+      <summary>{trans.__('Details')}</summary>
+      <Scrolled label={trans.__('Details')}>
+        <pre>{text}</pre>
+      </Scrolled>
+    </details>
+  );
+}
+
+/**
+ * Only a request from a notebook's dialog can be repeated by it, and one from a form by the form.
+ */
+function TryAgain({ job, actions, trans }: JobEndProps): React.ReactElement | null {
+  if (job.verb === 'deploy' ? !job.request.model : job.verb !== 'publish') return null;
+  return (
+    <button
+      type="button"
+      className="jp-Button jp-mod-styled"
+      onClick={() => {
+        actions.tryAgain(job);
+      }}
+    >
+      {trans.__('Try again…')}
+    </button>
+  );
+}
+
+/** A form that overrides the gates with a reason, which is stored. */
+function Force({ job, actions, trans }: JobEndProps): React.ReactElement {
+  const [reason, setReason] = React.useState('');
+  const [error, setError] = React.useState('');
+  const id = React.useId();
+  const force = async (): Promise<void> => {
+    try {
+      const next = await actions.force(job, reason.trim());
+      actions.show(next.id);
+    } catch (error) {
+      setError(error instanceof Error ? error.message : String(error));
+    }
+  };
+  return (
+    <form
+      className="nbdeploy-force"
+      onSubmit={event => {
+        event.preventDefault();
+        if (reason.trim()) void force();
+      }}
+    >
+      <label htmlFor={id}>{trans.__('Reason for the override (stored permanently)')}</label>
+      <div className="nbdeploy-buttons">
+        <input
+          id={id}
+          className="jp-mod-styled"
+          value={reason}
+          onChange={event => {
+            setReason(event.target.value);
+          }}
+        />
+        <button
+          type="submit"
+          className="jp-Button jp-mod-styled jp-mod-warn"
+          disabled={!reason.trim()}
+        >
+          {trans.__('Override the gates')}
+        </button>
+      </div>
+      <p role="status" className="nbdeploy-problems">
+        {error}
+      </p>
+    </form>
+  );
+}
+
+function fieldError({ loc, msg }: FieldError): string {
+  return [loc.map(String).join('.'), msg].filter(Boolean).join(': ');
+}

@@ -1,0 +1,311 @@
+/**
+ * The records: filtered, newest first, only the visible rows are drawn; an opened record is next to
+ * the list or replaces it.
+ */
+import * as React from 'react';
+
+import type { EndpointView, RecordRow, RecordsView } from '../../generated';
+import type { Pages } from '../../paging';
+import { NO_PAGES, withNewer, withOlder } from '../../paging';
+import { type Problem, problemOf } from '../../problem';
+import { milliseconds, short, time, version } from '../../words';
+import { useVisible } from '../ui/hooks';
+import { Button, Empty, Notice, Waiting } from '../ui/parts';
+import { useServices } from '../ui/services';
+import { VirtualList } from '../ui/virtualList';
+import { RecordDetail } from './recordDetail';
+
+const EVERY_MS = 3000;
+const PAGE = 100;
+const TYPING_MS = 250;
+
+/** The filter of the records; empty: all. */
+export interface Filter {
+  readonly text: string;
+  readonly role: string;
+  readonly status: string;
+  readonly release: string;
+}
+
+export const NO_FILTER: Filter = { text: '', role: '', status: '', release: '' };
+
+function queryOf(filter: Filter): Record<string, unknown> {
+  const { text, role, status, release } = filter;
+  return {
+    ...(text && { text }),
+    ...(role && { role }),
+    ...(status && { status: Number(status) }),
+    ...(release && { release })
+  };
+}
+
+/** `initial`: the filter at first, such as that of another view's button. */
+export function Records(props: { view: EndpointView; initial?: Filter }): React.JSX.Element {
+  const { view, initial = NO_FILTER } = props;
+  const [filter, setFilter] = React.useState(initial);
+  const { trans } = useServices();
+  const [resets, setResets] = React.useState(0);
+  const [opened, setOpened] = React.useState<RecordRow | null>(null);
+  const root = React.useRef<HTMLDivElement>(null);
+  const { pages, loading, problem, more, reload, setTop } = usePages(view.name, filter, root);
+  const close = (): void => {
+    setOpened(null);
+    requestAnimationFrame(() =>
+      root.current?.querySelector<HTMLElement>('[role=listbox]')?.focus()
+    );
+  };
+  const filtered = JSON.stringify(filter) !== JSON.stringify(NO_FILTER);
+  return (
+    <div ref={root} className="nbd-Records" data-opened={opened !== null}>
+      <div className="nbd-Records-list">
+        <Filters key={resets} filter={filter} view={view} onFilter={setFilter} />
+        {problem && (
+          <Notice problem={problem}>
+            <Button onClick={reload}>{trans.__('Refresh')}</Button>
+          </Notice>
+        )}
+        {pages === null && !problem && <Waiting words={trans.__('Loading the records …')} />}
+        {pages?.notes.map(note => (
+          <p key={note} className="nbd-faint">
+            {note}
+          </p>
+        ))}
+        {pages?.rows.length === 0 && !filtered && (
+          <Empty
+            title={trans.__('No records yet')}
+            text={
+              view.record === 'off'
+                ? trans.__('This endpoint records no requests (record: off).')
+                : trans.__('Each request is listed here: send one with "Try it".')
+            }
+          />
+        )}
+        {pages?.rows.length === 0 && filtered && (
+          <Empty title={trans.__('No match')} text={trans.__('No record matches the filters.')}>
+            <Button
+              onClick={() => {
+                setFilter(NO_FILTER);
+                setResets(resets + 1);
+              }}
+            >
+              {trans.__('Show all')}
+            </Button>
+          </Empty>
+        )}
+        {pages !== null && pages.rows.length > 0 && (
+          <>
+            <p className="nbd-faint nbd-Records-count" aria-live="off">
+              {trans
+                ._n('%1 record', '%1 records', pages.total)
+                .replace(String(pages.total), pages.total.toLocaleString())}
+              {loading && ` · ${trans.__('loading …')}`}
+            </p>
+            <VirtualList
+              items={pages.rows}
+              label={trans.__('Records, newest first')}
+              rowHeight={44}
+              keyOf={keyOf}
+              selected={opened?.key ?? null}
+              row={one => <Row row={one} />}
+              onOpen={setOpened}
+              onEnd={more}
+              onTop={setTop}
+            />
+          </>
+        )}
+      </div>
+      {opened && <RecordDetail name={view.name} row={opened} key={opened.key} onClose={close} />}
+    </div>
+  );
+}
+
+function keyOf(row: RecordRow): string {
+  return row.key;
+}
+
+function Row(props: { row: RecordRow }): React.JSX.Element {
+  const { row } = props;
+  const { trans } = useServices();
+  return (
+    <div className="nbd-Record" data-bad={row.status >= 400}>
+      <span className="nbd-Record-time">{time(row.ts)}</span>
+      <span className="nbd-Role" data-role={row.role}>
+        {row.role}
+      </span>
+      <span className="nbd-Record-status">{row.status}</span>
+      <span className="nbd-Record-latency">{milliseconds(row.latency_ms)}</span>
+      <span className="nbd-Record-summary" title={`${short(row.release)} · ${row.request_id}`}>
+        {row.rows > 1 && (
+          <span className="nbd-Record-rows nbd-faint">{trans.__('%1 rows', row.rows)} </span>
+        )}
+        <span className="nbd-cut">{row.summary}</span>
+        {row.answer && <span className="nbd-Record-answer nbd-cut"> → {row.answer}</span>}
+      </span>
+    </div>
+  );
+}
+
+function Filters(props: {
+  filter: Filter;
+  view: EndpointView;
+  onFilter: (filter: Filter) => void;
+}): React.JSX.Element {
+  const { filter, view, onFilter } = props;
+  const { trans } = useServices();
+  const [text, setText] = React.useState(filter.text);
+  const latest = React.useRef(props);
+  React.useEffect(() => {
+    latest.current = props;
+  });
+  React.useEffect(() => {
+    const timer = setTimeout(() => {
+      const now = latest.current;
+      if (now.filter.text !== text) now.onFilter({ ...now.filter, text });
+    }, TYPING_MS);
+    return () => {
+      clearTimeout(timer);
+    };
+  }, [text]);
+  const choose =
+    (name: 'role' | 'status' | 'release') => (event: React.ChangeEvent<HTMLSelectElement>) => {
+      onFilter({ ...filter, [name]: event.target.value });
+    };
+  return (
+    <div className="nbd-Filters" role="search" aria-label={trans.__('Filter the records')}>
+      <input
+        type="search"
+        value={text}
+        placeholder={trans.__('Text in input, output, error')}
+        aria-label={trans.__('Text in input, output or error')}
+        onChange={event => {
+          setText(event.target.value);
+        }}
+      />
+      <select value={filter.role} aria-label={trans.__('Role')} onChange={choose('role')}>
+        <option value="">{trans.__('any role')}</option>
+        {['stable', 'canary', 'shadow', 'probe', 'direct'].map(role => (
+          <option key={role}>{role}</option>
+        ))}
+      </select>
+      <select value={filter.status} aria-label={trans.__('Status')} onChange={choose('status')}>
+        <option value="">{trans.__('any status')}</option>
+        {[...new Set(['200', '400', '413', '422', '500', '503', filter.status])]
+          .filter(Boolean)
+          .map(status => (
+            <option key={status}>{status}</option>
+          ))}
+      </select>
+      <select value={filter.release} aria-label={trans.__('Release')} onChange={choose('release')}>
+        <option value="">{trans.__('any release')}</option>
+        {view.cards.map(card => (
+          <option key={card.tag} value={card.tag}>
+            {version(card.tag)} ({card.role})
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}
+
+/**
+ * The pages that were read; while the top is visible, new records are added before them every few
+ * seconds.
+ */
+function usePages(
+  name: string,
+  filter: Filter,
+  root: React.RefObject<HTMLElement>
+): {
+  pages: Pages | null;
+  loading: boolean;
+  problem: Problem | null;
+  more: () => void;
+  reload: () => void;
+  setTop: (top: boolean) => void;
+} {
+  const services = useServices();
+  const key = JSON.stringify([name, filter]);
+  const [state, setState] = React.useState<{ key: string; pages: Pages | null }>({
+    key,
+    pages: null
+  });
+  const [failed, setFailed] = React.useState<{ problem: Problem; older: boolean } | null>(null);
+  const [loading, setLoading] = React.useState(false);
+  const [top, setTop] = React.useState(true);
+  const [round, setRound] = React.useState(0);
+  const doneRound = React.useRef(0);
+  const visible = useVisible(root);
+  const fetching = React.useRef(false);
+  const { view } = services;
+
+  const read = React.useCallback(
+    async (before: string | null, signal?: AbortSignal) => {
+      const request = { name, limit: PAGE, ...(before && { before }), ...queryOf(filter) };
+      return view<RecordsView>('records', request, signal);
+    },
+    [name, filter, view]
+  );
+  const first = state.key !== key || state.pages === null;
+  React.useEffect(() => {
+    const now = first || round !== doneRound.current;
+    if (!visible || !(now || top)) return undefined;
+    const stop = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const poll = async (): Promise<void> => {
+      try {
+        const page = await read(null, stop.signal);
+        if (stop.signal.aborted) return;
+        setState(before => ({
+          key,
+          pages: withNewer(before.key === key ? (before.pages ?? NO_PAGES) : NO_PAGES, page)
+        }));
+        doneRound.current = round;
+        setFailed(null);
+      } catch (error) {
+        if (stop.signal.aborted) return;
+        setFailed({ problem: problemOf(error), older: false });
+      }
+      if (first || top) timer = setTimeout(() => void poll(), EVERY_MS);
+    };
+    if (now) void poll();
+    else timer = setTimeout(() => void poll(), EVERY_MS);
+    return () => {
+      stop.abort();
+      clearTimeout(timer);
+    };
+  }, [key, first, top, visible, read, round]);
+
+  const pages = state.key === key ? state.pages : null;
+  const next = pages?.next ?? null;
+  const more = React.useCallback(() => {
+    if (next === null || fetching.current) return;
+    fetching.current = true;
+    setLoading(true);
+    read(next)
+      .then(
+        page => {
+          setState(before =>
+            before.key === key && before.pages
+              ? { key, pages: withOlder(before.pages, page) }
+              : before
+          );
+          setFailed(null);
+        },
+        (error: unknown) => {
+          setFailed({ problem: problemOf(error), older: true });
+        }
+      )
+      .finally(() => {
+        fetching.current = false;
+        setLoading(false);
+      });
+  }, [next, key, read]);
+  const older = failed?.older ?? false;
+  /** Repeats a failed load at once, whatever the scroll position. */
+  const reload = React.useCallback(() => {
+    setFailed(null);
+    if (older) more();
+    else setRound(before => before + 1);
+  }, [older, more]);
+  return { pages, loading, problem: failed?.problem ?? null, more, reload, setTop };
+}

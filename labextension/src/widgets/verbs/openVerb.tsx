@@ -1,0 +1,129 @@
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import { MainAreaWidget, showErrorMessage } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import { type IRenderMimeRegistry, MimeModel } from '@jupyterlab/rendermime';
+import { Panel } from '@lumino/widgets';
+import * as React from 'react';
+
+import { CommandIDs, SIDEBAR_SECTIONS } from '../../commands';
+import { type ResultPageView, type Verb, VERBS } from '../../generated';
+import { deployIcon } from '../../icons';
+import { requestAPI, toProblemError } from '../../request';
+import type { INbdeploy } from '../../tokens';
+import type { Texts, VerbField } from '../../verbFields';
+import { fieldsOfVerb, publishTarget } from '../../verbRequests';
+import { FormDialog } from '../ui/formDialog';
+import { VerbForm } from './verbForm';
+
+export interface VerbOptions {
+  app: JupyterFrontEnd;
+  nbdeploy: INbdeploy;
+  rendermime: IRenderMimeRegistry | null;
+  panel: NotebookPanel | null;
+  /** The verb's label. */
+  label: string;
+}
+
+/** Opens a verb's form, then shows its job, its section of the sidebar, or its result. */
+export async function openVerb(options: VerbOptions, verb: Verb, given: Texts): Promise<void> {
+  const { nbdeploy, label } = options;
+  const { trans, deployments } = nbdeploy;
+  let fields: readonly VerbField[];
+  try {
+    [fields] = await Promise.all([fieldsOfVerb(nbdeploy.transport, verb), deployments.refresh()]);
+  } catch (error) {
+    const problem = toProblemError(error);
+    await showErrorMessage(label, `${problem.message} ${problem.remedy}`);
+    return;
+  }
+  const inSidebar = SIDEBAR_SECTIONS[verb] !== undefined;
+  // A verb of the sidebar needs only the endpoint's name.
+  const shownFields = inSidebar ? fields.filter(field => field.name === 'name') : fields;
+  const texts: Texts = {
+    ...initialTexts(verb, shownFields, options),
+    ...(verb === 'publish' &&
+      (await publishTarget(nbdeploy.transport, given.name ?? deployments.opened))),
+    ...given
+  };
+  const action = label.replace(/…$/, '');
+  const dialog = new FormDialog(action, close => (
+    <VerbForm
+      summary={trans.__(VERBS[verb].summary)}
+      action={inSidebar ? trans.__('Show') : action}
+      warns={VERBS[verb].destructive}
+      fields={shownFields}
+      given={texts}
+      endpoints={deployments.endpoints.map(row => row.name)}
+      send={async request => {
+        await send(options, verb, request);
+      }}
+      close={close}
+      trans={trans}
+    />
+  ));
+  await dialog.launch();
+}
+
+async function send(
+  options: VerbOptions,
+  verb: Verb,
+  request: Readonly<Record<string, unknown>>
+): Promise<void> {
+  const { app, nbdeploy } = options;
+  const section = SIDEBAR_SECTIONS[verb];
+  if (section !== undefined) {
+    await app.commands.execute(CommandIDs.open, { name: String(request.name), section });
+    return;
+  }
+  const started = await nbdeploy.jobs.start(verb, request);
+  if ('job' in started) {
+    await app.commands.execute(CommandIDs.openJob, { job: started.job.id });
+  } else {
+    await showResult(options, verb, started.result);
+  }
+}
+
+/** Shows the result page of a fast verb in a tab. */
+async function showResult(options: VerbOptions, verb: Verb, result: unknown): Promise<void> {
+  const { app, nbdeploy, rendermime, label } = options;
+  const { value } = await requestAPI<ResultPageView>(nbdeploy.transport, 'views/result_page', {
+    method: 'POST',
+    body: { verb, result }
+  });
+  if (!rendermime) {
+    return;
+  }
+  const page = rendermime.createRenderer('text/html');
+  await page.renderModel(new MimeModel({ trusted: false, data: { 'text/html': value.html } }));
+  const content = new Panel();
+  content.addClass('nbdeploy-ResultPage');
+  content.addWidget(page);
+  const tab = new MainAreaWidget({ content });
+  tab.title.label = label.replace(/…$/, '');
+  tab.title.icon = deployIcon;
+  app.shell.add(tab, 'main');
+  app.shell.activateById(tab.id);
+}
+
+/** The values of the open endpoint and the current notebook. */
+function initialTexts(
+  verb: Verb,
+  fields: readonly VerbField[],
+  { nbdeploy, panel }: VerbOptions
+): Texts {
+  const texts: Record<string, string> = {};
+  const opened = nbdeploy.deployments.opened;
+  if (opened !== null && verb !== 'init' && fields.some(field => field.name === 'name')) {
+    texts.name = opened;
+  }
+  if (panel) {
+    const path = panel.context.localPath;
+    if (verb === 'validate') {
+      texts.notebooks = path;
+    } else if (verb === 'init') {
+      texts.folder = PathExt.dirname(path) || '.';
+    }
+  }
+  return texts;
+}

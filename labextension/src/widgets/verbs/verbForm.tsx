@@ -1,0 +1,140 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { FieldProblem } from '../../generated';
+import { type ProblemError, toProblemError } from '../../request';
+import { readForm, type Texts, type VerbField } from '../../verbFields';
+import { Field } from '../ui/field';
+import { VerbControl } from './verbControl';
+
+export interface VerbFormProps {
+  /** The verb's effect, in one sentence. */
+  summary: string;
+  /** The label of the button. */
+  action: string;
+  /** It stops or removes something. */
+  warns: boolean;
+  fields: readonly VerbField[];
+  given: Texts;
+  endpoints: readonly string[];
+  /** Resolves when the request was sent; throws a `ProblemError`. */
+  send: (request: Readonly<Record<string, unknown>>) => Promise<void>;
+  close: () => void;
+  trans: TranslationBundle;
+}
+
+/** A form for a verb without a view of its own, made from its request. */
+export function VerbForm(props: VerbFormProps): React.ReactElement {
+  const { summary, action, warns, fields, given, send, close, trans } = props;
+  const [texts, setTexts] = React.useState(given);
+  const [submitted, setSubmitted] = React.useState(false);
+  const [refused, setRefused] = React.useState<ProblemError | null>(null);
+  const [sending, setSending] = React.useState(false);
+  const form = React.useRef<HTMLFormElement>(null);
+  const { request, problems } = readForm(fields, texts, trans);
+  const names = new Set(fields.map(field => field.name));
+  const unplaced = refused?.errors.filter(error => !names.has(String(error.loc[0]))) ?? [];
+
+  const submit = async (): Promise<void> => {
+    setSubmitted(true);
+    if (sending || Object.keys(problems).length > 0) {
+      focusWrong(form.current);
+      return;
+    }
+    setSending(true);
+    setRefused(null);
+    try {
+      await send(request);
+      close();
+    } catch (error) {
+      setRefused(toProblemError(error));
+      setSending(false);
+      focusWrong(form.current);
+    }
+  };
+
+  const problemsOf = (field: VerbField): FieldProblem[] => {
+    const typed = problems[field.name];
+    const isShown = typed !== undefined && (submitted || (texts[field.name] ?? '') !== '');
+    const refusedFields = refused?.errors.filter(error => error.loc[0] === field.name) ?? [];
+    return [...(isShown ? [typed] : []), ...refusedFields.map(error => error.msg)].map(message => ({
+      field: field.name,
+      message,
+      remedy: '',
+      finding: null
+    }));
+  };
+  const shown = (field: VerbField): React.ReactElement => (
+    <Field key={field.name} label={field.label} help={field.help} problems={problemsOf(field)}>
+      {control => (
+        <VerbControl
+          {...control}
+          field={field}
+          text={texts[field.name] ?? field.text}
+          suggestions={field.name === 'name' ? props.endpoints : []}
+          change={text => {
+            setTexts({ ...texts, [field.name]: text });
+            setRefused(null);
+          }}
+          trans={trans}
+        />
+      )}
+    </Field>
+  );
+  const more = fields.filter(field => !field.important && !field.confirmation);
+  return (
+    <div className="nbdeploy-body" tabIndex={-1}>
+      <form
+        ref={form}
+        className="nbdeploy-form"
+        noValidate
+        onSubmit={event => {
+          event.preventDefault();
+          void submit();
+        }}
+      >
+        <div className="nbdeploy-fields">
+          <p className="nbdeploy-summary">{summary}</p>
+          {fields.filter(field => field.important).map(shown)}
+          {more.length > 0 ? (
+            <details className="nbdeploy-more" open={more.length < 4 || more.some(isWrong)}>
+              <summary>{trans.__('More')}</summary>
+              {more.map(shown)}
+            </details>
+          ) : null}
+        </div>
+        <footer>
+          <div className="nbdeploy-why">
+            {refused ? (
+              <p role="alert" className="nbdeploy-wrong">
+                {refused.message} {unplaced.map(error => error.msg).join('; ')} {refused.remedy}
+              </p>
+            ) : null}
+            <p role="status">{sending ? trans.__('Sending the request…') : ''}</p>
+          </div>
+          <button type="button" className="jp-Button jp-mod-styled jp-mod-reject" onClick={close}>
+            {trans.__('Cancel')}
+          </button>
+          <button
+            type="submit"
+            className={`jp-Button jp-mod-styled ${warns ? 'jp-mod-warn' : 'jp-mod-accept'}`}
+            aria-disabled={sending}
+          >
+            {action}
+          </button>
+        </footer>
+      </form>
+    </div>
+  );
+
+  function isWrong(field: VerbField): boolean {
+    return problemsOf(field).length > 0;
+  }
+}
+
+/** After the problems were drawn. */
+function focusWrong(form: HTMLFormElement | null): void {
+  requestAnimationFrame(() => {
+    form?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+  });
+}

@@ -56,6 +56,21 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
 fi
 
+# npm downloads what the extension is built with while Python's packages are installed.
+downloading=""
+trap '[ -z "$downloading" ] || kill "$downloading" 2>/dev/null || true' EXIT
+if [ -n "$lab" ]; then
+  if ! node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)'; then
+    echo "setup: JupyterLab's extension is built by node 20 or newer; this is $(node --version)" >&2
+    exit 2
+  fi
+  if ! cmp -s labextension/package-lock.json labextension/node_modules/.nbdeploy-lock; then
+    echo "setup: installing what JupyterLab's extension is built with"
+    (cd labextension && npm ci --ignore-scripts --silent && cp package-lock.json node_modules/.nbdeploy-lock) &
+    downloading=$!
+  fi
+fi
+
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 venv=$(realpath "$venv")
 # What was installed last is noted, so that a second 'make test' does not ask the package index again.
@@ -71,16 +86,11 @@ if [ "$(cat "$venv/.installed" 2>/dev/null || true)" != "$wanted" ]; then
 fi
 
 [ -n "$lab" ] || exit 0
-if ! node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)'; then
-  echo "setup: JupyterLab's extension is built by node 20 or newer; this is $(node --version)" >&2
-  exit 2
+if [ -n "$downloading" ]; then
+  wait "$downloading"
+  downloading=""
 fi
 cd labextension
-if ! cmp -s package-lock.json node_modules/.nbdeploy-lock; then
-  echo "setup: installing what JupyterLab's extension is built with"
-  npm ci --ignore-scripts --silent
-  cp package-lock.json node_modules/.nbdeploy-lock
-fi
 built=$(find src style schema scripts install.json package.json package-lock.json tsconfig*.json -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
 if [ "$(cat lib/.built 2>/dev/null || true)" != "$built" ] || [ ! -f ../jupyter_deploy/labextension/package.json ] || [ ! -f ../jupyter_deploy/faces/panel/static/panel.js ]; then
   echo "setup: building JupyterLab's extension"

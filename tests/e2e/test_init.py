@@ -1,5 +1,6 @@
 """``nbdeploy init``: its files run in a clean environment, as on GitHub and in pre-commit."""
 
+import functools
 import json
 import os
 import shutil
@@ -39,8 +40,10 @@ def train(folder, model):
     return notebooks.write(folder / "train.ipynb", DATA, model, DEPLOY)
 
 
-# uv stands in for pip, whose settings it does not read.
-UV = uvs_settings(pips_settings())
+@functools.cache
+def uv():
+    """The variables that stand in for pip's settings, which uv does not read."""
+    return uvs_settings(pips_settings())
 
 
 def git(folder, *arguments):
@@ -73,7 +76,7 @@ class Runner:
         cache = subprocess.run(["uv", "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
         self.variables = {
             **kept,
-            **UV,
+            **uv(),
             "HOME": str(self.folder / "home"),
             "PATH": f"{self.folder}/venv/bin:{self.folder}/bin:/usr/bin:/bin",
             "VIRTUAL_ENV": str(self.folder / "venv"),
@@ -140,10 +143,10 @@ def job(project, tmp_path_factory):
     """The workflow of a pull request, run to its end."""
     folder = tmp_path_factory.mktemp("github")
     build = ["uv", "build", "-q", "--wheel", "--out-dir", folder / "wheels", ROOT]
-    subprocess.run(build, check=True, env={**os.environ, **UV})
+    subprocess.run(build, check=True, env={**os.environ, **uv()})
     git(folder, "clone", "-q", str(project[0]), "checkout")
     runner = Runner(folder / "checkout", folder / "runner")
-    runner.variables["UV_FIND_LINKS"] = ",".join(filter(None, (str(folder / "wheels"), UV.get("UV_FIND_LINKS"))))
+    runner.variables["UV_FIND_LINKS"] = ",".join(filter(None, (str(folder / "wheels"), uv().get("UV_FIND_LINKS"))))
     yield runner, runner.run()
     runner.shell("nbdeploy down")
 

@@ -33,6 +33,9 @@ from .idle_releases import control_socket, ensure_activator, idle_file, is_idle
 from .zygotes import Zygotes
 
 _POLL_SECONDS = 0.04
+_OBSERVE_SECONDS = 0.2
+"""A look for the socket takes no time, a call of the supervisor a millisecond and a half of the processor."""
+
 _TAIL_LINES = 25
 
 
@@ -160,15 +163,19 @@ class Workers:
         """
         deadline = time.monotonic() + self._settings.start_timeout
         first: list[int] = []
-        while time.monotonic() < deadline:
-            states = self._supervisor.states(self.program)
-            pids = [state.pid for state in states if state.pid]
-            first = first or (pids if len(pids) == len(states) else [])
-            # A new process id: the first process ended between two observations.
-            ended = any(not s.alive for s in states) or bool(first and pids != first)
-            if not states or (any(s.state == "FATAL" for s in states) if patient else ended):
-                raise self._failure(f"{self.release.tag} ended while it started")
-            if self.ready():
+        observed = 0.0
+        while (now := time.monotonic()) < deadline:
+            ready = self.ready()
+            if ready or now > observed + _OBSERVE_SECONDS:
+                observed = now
+                states = self._supervisor.states(self.program)
+                pids = [state.pid for state in states if state.pid]
+                first = first or (pids if len(pids) == len(states) else [])
+                # A new process id: the first process ended between two observations.
+                ended = any(not s.alive for s in states) or bool(first and pids != first)
+                if not states or (any(s.state == "FATAL" for s in states) if patient else ended):
+                    raise self._failure(f"{self.release.tag} ended while it started")
+            if ready:
                 return
             time.sleep(_POLL_SECONDS)
         raise self._failure(f"{self.release.tag} was not ready within {self._settings.start_timeout:g} s")

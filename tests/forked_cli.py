@@ -156,7 +156,7 @@ def _become(request, out, err):
     if hasattr(time, "tzset"):
         time.tzset()
     tempfile.tempdir = None
-    option, *others = request["arguments"]
+    option, *others = request["arguments"] or [""]
     if option == "-c":
         main = sys.modules["__main__"] = ModuleType("__main__")
         sys.argv = ["-c"]

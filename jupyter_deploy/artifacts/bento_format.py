@@ -29,7 +29,11 @@ def format_of(bento: Path) -> str | None:
 
 def code_of(bento: Path) -> str:
     """The SHA-256 over the names and contents of a bento's code, without bytecode that Python caches."""
-    source = bento / "src"
+    return code_digest(bento / "src")
+
+
+def code_digest(source: Path) -> str:
+    """The SHA-256 over the names and contents of the files in a folder of code, without cached bytecode."""
     paths = (path.relative_to(source) for path in source.rglob("*") if path.is_file())
     files = sorted(path.as_posix() for path in paths if "__pycache__" not in path.parts)
     return sha256("".join(f"{name} {file_sha256(source / name)}\n" for name in files).encode())

@@ -18,26 +18,31 @@ MOST_LOOKS = 100
 _WORK = 800
 """Distinct share values over all looks: an interval of many distinct values takes milliseconds."""
 
-# Each request's share of rows that agree; more than MOST_SHARES distinct shares are rounded down and up.
+# Each cluster's mean of its requests' shares of rows that agree, in the order of their first requests. More than
+# MOST_SHARES distinct means are rounded down and up.
 _COUNTS = f"""
-WITH shares AS (SELECT request, avg(agree::INTEGER) AS share FROM compared GROUP BY request),
+WITH requests AS (SELECT request, avg(agree::INTEGER) AS share FROM compared GROUP BY request),
+    shares AS (
+        SELECT unit, avg(share) AS share, min(s_at) AS s_at, count(*) AS requests
+        FROM requests JOIN units USING (request) GROUP BY unit
+    ),
     kinds AS (SELECT count(DISTINCT share) > {MOST_SHARES} AS many FROM shares),
     placed AS (
-        SELECT share, s_at, count(*) OVER () AS n, row_number() OVER (ORDER BY s_at, pair_id) - 1 AS place
-        FROM shares JOIN pairs USING (request)
+        SELECT share, s_at, requests, count(*) OVER () AS n, row_number() OVER (ORDER BY s_at, unit) - 1 AS place
+        FROM shares
     )
 SELECT place * least(n, {MOST_LOOKS}) // n AS look,
     CASE WHEN many THEN floor(share * {MOST_SHARES}) / {MOST_SHARES} ELSE share END,
     CASE WHEN many THEN ceil(share * {MOST_SHARES}) / {MOST_SHARES} ELSE share END,
-    count(*), max(s_at)::TIMESTAMP
+    count(*), max(s_at)::TIMESTAMP, sum(requests)::BIGINT
 FROM placed, kinds GROUP BY ALL ORDER BY look
 """
 
 
 def estimate_agreement(connection: duckdb.DuckDBPyConnection) -> tuple[Mean, Estimate | None, list[Look]]:
-    """Return the share of agreeing rows, averaged over the requests: its stream, its estimate and the earlier looks.
+    """Return the share of agreeing rows, averaged over the clusters: its stream, its estimate and the earlier looks.
 
-    A look is the estimate after the first requests, in the order of their arrival.
+    A look is the estimate after the first clusters, in the order of their first requests.
     """
     rows = connection.execute(_COUNTS).fetchall()
     kinds = len({row[1] for row in rows}) or 1
@@ -47,12 +52,14 @@ def estimate_agreement(connection: duckdb.DuckDBPyConnection) -> tuple[Mean, Est
     up: Counter[float] = Counter()
     looks: list[Look] = []
     last = rows[-1][0] if rows else 0
+    requests = 0
     for number, counts in groupby(rows, itemgetter(0)):
         latest = []
-        for _, low, high, count, moment in counts:
+        for _, low, high, count, moment, of_clusters in counts:
             down[low] += count
             up[high] += count
+            requests += of_clusters
             latest.append(moment)
         if (last - number) % every == 0 and (estimate := Mean(down, rounded_up=up).estimate()):
-            looks.append(Look(requests=estimate.n, ts=max(latest).replace(tzinfo=UTC), estimate=estimate))
+            looks.append(Look(requests=requests, ts=max(latest).replace(tzinfo=UTC), estimate=estimate))
     return Mean(down, rounded_up=up), looks[-1].estimate if looks else None, looks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from datetime import datetime
+from math import sqrt
 from pathlib import Path
 
 import duckdb
@@ -12,16 +13,18 @@ import duckdb
 from jupyter_deploy.domain.base import percent_in_words
 from jupyter_deploy.domain.evidence.agreement import Rule
 from jupyter_deploy.domain.evidence.inference import Estimate, Interval, LatencyShare, VariantSummary
-from jupyter_deploy.domain.evidence.sequential import LEVEL, median_ranks, proportion
+from jupyter_deploy.domain.evidence.sequential import LEVEL, Mean, median_ranks
+from jupyter_deploy.domain.evidence.verdict import SlowAnswers
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.traffic import Role
 from jupyter_deploy.records.records import AT, COLUMNS, VALID, fetch_rows, in_utc, lines_of, quoted, segments
 from jupyter_deploy.records.segments import LEDGER, data_folder, rejected_lines, removed
 
-from . import row_agreement
+from . import clusters, row_agreement
 from .row_agreement import Variant
 
 MOST_ERRORS = 10
+LEAST_MINUTES = 20
 STEPS = 25
 """Steps to ten times a latency: 10 ** (1 / 25) is 1.096."""
 
@@ -33,24 +36,34 @@ QUALIFY row_number() OVER (
     PARTITION BY side, coalesce(pair_id, filename || request_id || moment::VARCHAR) ORDER BY moment DESC) = 1
 """
 
-_PAIRS = """
+_UNIT_OF_PAIR = clusters.UNIT.format(
+    cluster="coalesce(s.cluster, c.cluster)",
+    inputs_digest="coalesce(s.inputs_digest, c.inputs_digest)",
+    moment="s.moment",
+)
+_PAIRS = f"""
 CREATE TEMP TABLE pairs AS
 SELECT row_number() OVER () AS request, pair_id, s.request_id, s.moment AS s_at, s.filename AS s_filename,
     s.status AS s_status, c.status AS c_status, s.latency_ms AS s_latency, c.latency_ms AS c_latency,
-    s.outputs AS s_outputs, c.outputs AS c_outputs
+    s.outputs AS s_outputs, c.outputs AS c_outputs, {_UNIT_OF_PAIR} AS unit,
+    coalesce(s.cluster, c.cluster) AS cluster, coalesce(s.inputs_digest, c.inputs_digest) AS inputs_digest
 FROM selected AS s JOIN selected AS c USING (pair_id)
 WHERE s.side = 'stable' AND c.side = 'candidate' AND s.moment >= $since AND c.moment >= $since
 """
 
 _ANSWERED_IN_PAIRS = """
 CREATE TEMP VIEW answered AS
-SELECT 'stable' AS side, request, s_status AS status, s_latency AS latency_ms, s_outputs AS outputs FROM pairs
-UNION ALL SELECT 'candidate', request, c_status, c_latency, c_outputs FROM pairs
+SELECT 'stable' AS side, request, s_at AS moment, s_status AS status, s_latency AS latency_ms, s_outputs AS outputs
+FROM pairs
+UNION ALL SELECT 'candidate', request, s_at, c_status, c_latency, c_outputs FROM pairs
 """
 
-_ANSWERED = """
+_UNIT_OF_REQUEST = clusters.UNIT.format(cluster="cluster", inputs_digest="inputs_digest", moment="moment")
+_ANSWERED = f"""
 CREATE TEMP TABLE answered AS
-SELECT side, row_number() OVER () AS request, status, latency_ms, outputs FROM selected WHERE moment >= $since
+SELECT side, row_number() OVER () AS request, moment, status, latency_ms, outputs, share, {_UNIT_OF_REQUEST} AS unit,
+    cluster, inputs_digest, pair_id
+FROM selected WHERE moment >= $since
 """
 
 
@@ -113,13 +126,15 @@ def load_records(connection: duckdb.DuckDBPyConnection, home: Path, spec: Compar
 def select_records(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, role: str) -> None:
     """Create the view ``selected``: the last record of each request and release, the candidate's in ``role``."""
     paired = role == "shadow"
+    # A canary is compared with stable of the same time, on the requests that chance gave to one of them.
+    shared = f"canary = {quoted(spec.candidate)} AND share > 0 AND share < 1"
     query = f"""
         SELECT CASE WHEN role = 'stable' THEN 'stable' ELSE 'candidate' END AS side, {AT} AS moment, pair_id,
-            request_id, status, latency_ms, outputs, error, sample, filename
+            request_id, status, latency_ms, outputs, error, sample, canary, share, cluster, inputs_digest, filename
         FROM lines
         WHERE ((role = 'stable' AND release = {quoted(spec.stable)})
             OR (role = {quoted(role)} AND release = {quoted(spec.candidate)}))
-            {"AND pair_id IS NOT NULL" if paired else ""}
+            AND {"pair_id IS NOT NULL" if paired else shared}
     """
     connection.execute(f"CREATE TEMP VIEW every AS {query}")
     # Retries are rare, and sorting for the last record is expensive: check first whether there are any.
@@ -130,6 +145,63 @@ def select_records(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, 
         connection.execute("CREATE TEMP VIEW selected AS SELECT * FROM every")
     else:
         connection.execute(f"CREATE TEMP TABLE selected AS SELECT * FROM every {_LAST}")
+
+
+def slow_answers(connection: duckdb.DuckDBPyConnection) -> SlowAnswers:
+    """Return how often the candidate takes longer than stable's 95th percentile, with one-minute blocks as the unit."""
+    stable, candidate = (
+        connection.execute(f"SELECT quantile_cont(ms, 0.95) FROM ({LATENCIES.format(variant)})").fetchone()[0]
+        for variant in row_agreement.VARIANTS
+    )
+    if stable is None or candidate is None:
+        return SlowAnswers()
+    values = (
+        f"SELECT avg((latency_ms > {stable!r})::DOUBLE) AS value FROM answered "
+        f"WHERE side = 'candidate' AND status = 200 GROUP BY {clusters.by_minute('moment')}"
+    )
+    return SlowAnswers(clusters.mean_of(connection, values), candidate / stable if stable else 1.0)
+
+
+def dependent_minutes(connection: duckdb.DuckDBPyConnection, latencies_by_minute: str) -> list[str]:
+    """Return a warning if latencies of consecutive minutes depend on each other: then ``by_minute`` is too narrow.
+
+    The query has the columns ``minute`` and ``ms``.
+    """
+    minutes, correlation = connection.execute(
+        "SELECT count(*), corr(ms, before) FROM (SELECT ms, lag(ms) OVER (ORDER BY minute) AS before "
+        f"FROM ({latencies_by_minute}) WHERE ms IS NOT NULL)"
+    ).fetchone()
+    if correlation is None or minutes < LEAST_MINUTES or not correlation > 2 / sqrt(minutes):
+        return []
+    return [
+        f"latencies of consecutive minutes depend on each other (correlation {correlation:.2f}): their intervals are "
+        "too narrow, also the one with one-minute blocks"
+    ]
+
+
+def unanswered(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return the number of the candidate's failures if it has answered no request and stable has; else 0."""
+    failures, answers, of_stable = connection.execute(
+        "SELECT count(*) FILTER (side = 'candidate' AND status >= 500), "
+        "count(*) FILTER (side = 'candidate' AND status < 500), count(*) FILTER (side = 'stable' AND status < 500) "
+        "FROM answered"
+    ).fetchone()
+    return int(failures) if of_stable >= failures and not answers else 0
+
+
+def per_hour(connection: duckdb.DuckDBPyConnection, table: str) -> float | None:
+    """Return the hourly requests of ``pairs`` or ``answered`` over their last 24 hours; None if that is no second."""
+    moment = "s_at" if table == "pairs" else "moment"
+    requests, seconds = connection.execute(
+        f"SELECT count(*), epoch(max({moment}) - min({moment})) FROM {table} "
+        f"WHERE {moment} > (SELECT max({moment}) FROM {table}) - INTERVAL 1 DAY"
+    ).fetchone()
+    return requests / seconds * 3600 if seconds and seconds >= 1 else None
+
+
+def both_answered(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Return whether there are records of both releases."""
+    return _number(connection, "SELECT count(DISTINCT side) FROM answered") == len(row_agreement.VARIANTS)
 
 
 def load_paired(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec) -> None:
@@ -157,17 +229,19 @@ def summarize(
     connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, variant: Variant, labels: dict[str, int]
 ) -> VariantSummary:
     """Summarize one release; latencies are of its answers with status 200."""
-    rate = error_rate(connection, variant)
+    errors, requests = connection.execute(
+        "SELECT count(*) FILTER (status >= 500), count(*) FROM answered WHERE side = ?", [variant]
+    ).fetchone()
     quantiles = connection.execute(
         f"SELECT quantile_cont(ms, [0.5, 0.95]) FROM ({LATENCIES.format(variant)})"
     ).fetchone()[0]
     p50, p95 = quantiles or (None, None)
     return VariantSummary(
         release=spec.stable if variant == "stable" else spec.candidate,
-        requests=rate.n if rate else 0,
+        requests=requests,
         rows=row_agreement.rows_of(connection, variant),
-        errors=round(rate.value * rate.n) if rate else 0,
-        error_rate=rate,
+        errors=errors,
+        error_rate=error_rate(connection, variant).estimate(),
         latency_p50_ms=p50,
         latency_p95_ms=p95,
         latencies=latencies(connection, variant),
@@ -244,12 +318,13 @@ def _redacted(spec: ComparisonSpec) -> list[str]:
     return [f"values of {names} are redacted: inputs and answers are shown and compared without them{differ}"]
 
 
-def error_rate(connection: duckdb.DuckDBPyConnection, variant: Variant) -> Estimate | None:
-    """Return the share of a release's answers with status 500 and above."""
-    errors, requests = connection.execute(
-        "SELECT count(*) FILTER (status >= 500), count(*) FROM answered WHERE side = ?", [variant]
-    ).fetchone()
-    return proportion(errors, requests).estimate()
+def error_rate(connection: duckdb.DuckDBPyConnection, variant: Variant) -> Mean:
+    """Return the stream of a release's answers with status 500 and above, with the cluster as the unit."""
+    values = (
+        "SELECT avg((status >= 500)::DOUBLE) AS value FROM answered JOIN units USING (request) "
+        f"WHERE side = '{variant}' GROUP BY units.unit"
+    )
+    return clusters.mean_of(connection, values)
 
 
 def count_errors(connection: duckdb.DuckDBPyConnection, since: datetime) -> dict[str, int]:

@@ -12,9 +12,12 @@ import duckdb
 from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.agreement import Rule
+from jupyter_deploy.domain.evidence.forecast import forecast_paired, forecast_unpaired
 from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Interval, Record
+from jupyter_deploy.domain.evidence.labelled import warn
+from jupyter_deploy.domain.evidence.propensity import StepwiseDifference
 from jupyter_deploy.domain.evidence.record_pages import Pair, RecordFilter, RecordPage, Refusal, TimeBucket
-from jupyter_deploy.domain.evidence.sequential import LEVEL, Difference, paired_difference, proportion
+from jupyter_deploy.domain.evidence.sequential import LEVEL, proportion
 from jupyter_deploy.domain.evidence.verdict import PairedFigures, UnpairedFigures, judge_paired, judge_unpaired
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.results import Purged
@@ -22,12 +25,12 @@ from jupyter_deploy.records import deletion, ledger, pages, purge, records, refu
 from jupyter_deploy.records.follow import RecordFollower, follow
 from jupyter_deploy.records.segments import LEDGER, data_folder, reading
 
-from . import agreement, load_pairs, row_agreement
+from . import agreement, clusters, load_pairs, paired_figures, row_agreement, shared_figures, truth_figures
 from .load_pairs import ComparisonSpec
 from .row_agreement import VARIANTS
 
-# Statuses that refuse the input; 429 and the like are due to the load.
-_REFUSED = (400, 413, 415, 422)
+# The share of the recorded requests that a canary must have, to be compared fairly, is refuted at this level.
+_RATIO_LEVEL = 0.99
 
 
 class RecordLog:
@@ -169,50 +172,63 @@ def compare(
         load_pairs.select_records(connection, spec, role)
         paired = role == "shadow"
         comparison = _paired(connection, home, spec, skipped) if paired else _unpaired(connection, spec, skipped)
-        return comparison.model_copy(update={"notes": load_pairs.notes(connection, home, spec)})
+        tags = {"both": f"{spec.stable}, {spec.candidate}", "stable": spec.stable, "candidate": spec.candidate}
+        truth = truth_figures.figures(connection, home, endpoint.name, rule, tags, paired=paired)
+        notes = [*load_pairs.notes(connection, home, spec), *comparison.notes, *warn(truth.labelled)]
+        return comparison.model_copy(
+            update={
+                "notes": notes,
+                "accuracy_difference": truth.accuracy,
+                "absolute_error_difference": truth.absolute_error,
+                "labelled": list(truth.labelled),
+            }
+        )
 
 
 def _paired(connection: duckdb.DuckDBPyConnection, home: Path, spec: ComparisonSpec, skipped: int) -> Comparison:
     load_pairs.load_paired(connection, spec)
+    clusters.load_paired_units(connection)
+    of = clusters.count(connection, "pairs")
     ledger.load(connection, home, spec.endpoint.name, spec.candidate, spec.stable)
     mirrored, failures = ledger.mirrored(connection, spec.start, spec.overflowed_recorded)
     row_agreement.compare_rows(connection, spec.rule)
     rows, flips = row_agreement.rows_and_flips(connection)
     relative = row_agreement.relative_difference(connection)
-    stable, candidate, pairs, refused = connection.execute(
-        f"""
-        SELECT count(*) FILTER (s AND NOT c), count(*) FILTER (c AND NOT s), count(*),
-            count(*) FILTER (s_status = 200 AND c_status IN {_REFUSED})
-        FROM (SELECT *, s_status >= 500 AS s, c_status >= 500 AS c FROM pairs)
-        """
-    ).fetchone()
     mean, estimate, course = agreement.estimate_agreement(connection)
     figures = PairedFigures(
-        pairs=pairs,
+        pairs=of.requests,
+        clusters=of.count,
         rows=rows,
         flips=flips,
         mirrored=mirrored,
         agreement=mean,
-        coverage=proportion(pairs, mirrored),
-        errors=paired_difference(candidate, stable, pairs - candidate - stable),
-        refused=proportion(refused, pairs),
+        coverage=proportion(of.requests, mirrored),
+        errors=paired_figures.errors(connection),
+        error_events=paired_figures.error_events(connection),
+        refused=paired_figures.refusals(connection),
+        slow=load_pairs.slow_answers(connection),
+        unanswered=load_pairs.unanswered(connection),
         floats={} if spec.rule.chosen else row_agreement.float_flips(connection, relative),
         failures=failures,
         stochastic=spec.stochastic,
         unwindowed_overflow=spec.since is not None and spec.overflowed > 0,
     )
     verdict, reason, recommendation = judge_paired(figures)
+    per_hour = load_pairs.per_hour(connection, "pairs")
     if not mirrored and spec.role == "idle":
         reason = _no_common_requests(spec)
     return _comparison(
         connection,
         spec,
         paired=True,
-        pairs=pairs,
+        pairs=of.requests,
+        clusters=of.count,
+        distinct_inputs=of.distinct_inputs,
         rows=rows,
         mirrored=mirrored,
         overflowed=spec.overflowed,
         coverage=figures.coverage.estimate(),
+        agreement_worst_case=estimate.value * figures.coverage.value if estimate else None,
         agreement=estimate,
         agreement_course=course,
         refusal_rate=figures.refused.estimate(),
@@ -225,10 +241,14 @@ def _paired(connection: duckdb.DuckDBPyConnection, home: Path, spec: ComparisonS
         latency_difference_ms=load_pairs.median(
             connection, "SELECT c_latency - s_latency AS ms FROM pairs WHERE s_status = 200 AND c_status = 200"
         ),
+        slow_rate=figures.slow.rate.estimate(),
+        by_minute=paired_figures.by_minute(connection),
         verdict=verdict,
         reason=reason,
         recommendation=recommendation,
+        forecast=forecast_paired(figures, per_hour) if recommendation == "wait" else None,
         skipped_lines=skipped,
+        notes=[*of.notes, *load_pairs.dependent_minutes(connection, paired_figures.LATENCY_BY_MINUTE)],
     )
 
 
@@ -242,6 +262,10 @@ def _no_common_requests(spec: ComparisonSpec) -> str:
 
 def _unpaired(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, skipped: int) -> Comparison:
     load_pairs.load_unpaired(connection, spec)
+    shared_figures.load_units(connection)
+    of, slow = clusters.count(connection, "answered"), load_pairs.slow_answers(connection)
+    both = load_pairs.both_answered(connection)
+    errors = shared_figures.errors(connection) if both else StepwiseDifference(())
     result = _comparison(
         connection,
         spec,
@@ -249,29 +273,56 @@ def _unpaired(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, skipp
         pairs=0,
         rows=0,
         mirrored=0,
+        clusters=of.count,
+        distinct_inputs=of.distinct_inputs,
         coverage=None,
         agreement=None,
-        error_difference=None,
+        error_difference=errors.estimate(),
         latency_difference_ms=_unpaired_latency(connection),
+        slow_rate=slow.rate.estimate(),
+        by_minute=shared_figures.by_minute(connection),
         verdict="inconclusive",
         reason="",
         skipped_lines=skipped,
+        notes=[
+            *of.notes,
+            *load_pairs.dependent_minutes(connection, shared_figures.LATENCY_BY_MINUTE),
+            *(_sample_ratio(connection) if both else []),
+        ],
     )
-    stable, candidate = result.sides["stable"], result.sides["candidate"]
-    errors = Difference(candidate.errors, candidate.requests, stable.errors, stable.requests)
-    shares = row_agreement.shares(connection)
-    verdict, reason, recommendation = judge_unpaired(
-        UnpairedFigures(
-            stable=stable.requests,
-            candidate=candidate.requests,
-            errors=errors,
-            shares=shares,
-            stochastic=spec.stochastic,
-        )
+    shares = shared_figures.answer_shares(connection) if both else {}
+    figures = UnpairedFigures(
+        stable=result.sides["stable"].requests,
+        candidate=result.sides["candidate"].requests,
+        clusters=of.count,
+        errors=errors,
+        error_events=shared_figures.error_events(connection),
+        shares=shares,
+        slow=slow,
+        unanswered=load_pairs.unanswered(connection),
+        stochastic=spec.stochastic,
     )
-    answer_shares = {label: share.estimate() for label, share in shares.items()}
-    figures = {"error_difference": errors.estimate(), "answer_shares": answer_shares}
-    return result.model_copy(update=figures | {"verdict": verdict, "reason": reason, "recommendation": recommendation})
+    verdict, reason, recommendation = judge_unpaired(figures)
+    per_hour = load_pairs.per_hour(connection, "answered")
+    changes = {
+        "answer_shares": {label: share.estimate() for label, share in shares.items()},
+        "verdict": verdict,
+        "reason": reason,
+        "recommendation": recommendation,
+        "forecast": forecast_unpaired(figures, per_hour) if recommendation == "wait" else None,
+    }
+    return result.model_copy(update=changes)
+
+
+def _sample_ratio(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return a warning if the canary has another part of the records than its share of the requests."""
+    ratio = shared_figures.sample_ratio(connection)
+    if not (ratio.above(0, _RATIO_LEVEL) or ratio.below(0, _RATIO_LEVEL)):
+        return []
+    return [
+        f"the canary has {ratio.value * 100:+.1f} points more of the recorded requests than its share: records of one "
+        "release are missing, so the figures of the two may not be comparable"
+    ]
 
 
 def _unpaired_latency(connection: duckdb.DuckDBPyConnection) -> Estimate | None:

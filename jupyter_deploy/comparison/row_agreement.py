@@ -15,7 +15,7 @@ import duckdb
 
 from jupyter_deploy.domain.evidence.agreement import OPPOSITE, Rule
 from jupyter_deploy.domain.evidence.inference import Estimate, Flip, Interval
-from jupyter_deploy.domain.evidence.sequential import LEVEL, Difference, quantile_bounds
+from jupyter_deploy.domain.evidence.sequential import LEVEL, quantile_bounds
 from jupyter_deploy.domain.evidence.verdict import MOST_ANSWERS
 from jupyter_deploy.records.records import AT, COLUMNS, fetch_rows, lines_of
 
@@ -142,11 +142,13 @@ def rows_and_flips(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
 
 
 def relative_difference(connection: duckdb.DuckDBPyConnection) -> dict[str, Estimate]:
-    """Estimate quantiles of the relative differences, with equal weight per request; empty without numbers.
+    """Estimate quantiles of the relative differences, with equal weight per cluster; empty without numbers.
 
     A row without numbers counts as 0 if the two agree, and as the largest difference if not.
     """
-    numbers, requests = connection.execute("SELECT count(relative), count(DISTINCT request) FROM compared").fetchone()
+    numbers, requests = connection.execute(
+        "SELECT count(relative), count(DISTINCT unit) FROM compared JOIN units USING (request)"
+    ).fetchone()
     if not numbers:
         return {}
     bounds = {name: quantile_bounds(requests, share) for name, share in RELATIVE_QUANTILES.items()}
@@ -161,8 +163,8 @@ def relative_difference(connection: duckdb.DuckDBPyConnection) -> dict[str, Esti
         f"""
         WITH sizes AS (
             SELECT coalesce(relative, CASE WHEN agree THEN 0.0 ELSE {OPPOSITE} END) AS size,
-                1 / count(*) OVER (PARTITION BY request) AS weight
-            FROM compared
+                1 / count(*) OVER (PARTITION BY unit) AS weight
+            FROM compared JOIN units USING (request)
         )
         SELECT max(size), {", ".join(columns)}
         FROM (SELECT size, sum(weight) OVER (ORDER BY size) AS weight FROM sizes)
@@ -246,38 +248,6 @@ def quantiles(connection: duckdb.DuckDBPyConnection, variant: Variant) -> dict[s
     return _quantiles(
         connection, "SELECT {} FROM answers WHERE isfinite(number) AND side = ?", "number", ANSWER_QUANTILES, [variant]
     )
-
-
-def shares(connection: duckdb.DuckDBPyConnection) -> dict[str, Difference]:
-    """Return, for each frequent label, the candidate's share of a request's rows minus stable's."""
-    rows = connection.execute(
-        """
-        WITH requests AS (SELECT side, request, count(*) AS m FROM answers GROUP BY ALL),
-            totals AS (
-                SELECT count(*) FILTER (side = 'candidate') AS candidate, count(*) FILTER (side = 'stable') AS stable
-                FROM requests
-            ),
-            top AS (
-                SELECT label, count(*) AS times FROM answers WHERE label IS NOT NULL
-                GROUP BY label ORDER BY times DESC, label LIMIT ?
-            ),
-            parts AS (
-                SELECT label, side, count(*) / any_value(m) AS part
-                FROM answers SEMI JOIN top USING (label) JOIN requests USING (side, request)
-                GROUP BY label, side, request
-            )
-        SELECT label, coalesce(sum(part) FILTER (side = 'candidate'), 0), any_value(candidate),
-            coalesce(sum(part) FILTER (side = 'stable'), 0), any_value(stable)
-        FROM parts JOIN top USING (label), totals GROUP BY label ORDER BY any_value(times) DESC, label
-        """,
-        [MOST_ANSWERS],
-    ).fetchall()
-    # By rounding, sums of fractions may exceed the number of requests.
-    return {
-        label: Difference(min(candidate, requests), requests, min(stable, others), others)
-        for label, candidate, requests, stable, others in rows
-        if requests and others
-    }
 
 
 def _inputs(connection: duckdb.DuckDBPyConnection, pair_ids: list[str], files: list[str]) -> dict[str, Any]:

@@ -72,4 +72,12 @@ def size_in_words(size: int) -> str:
     return f"{round(size / factor, digits):g} {unit}"
 
 
+def duration_in_words(seconds: float) -> str:
+    """Format a duration: ``90 s``, ``30 min``, ``2 h``."""
+    for unit, factor in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= factor and seconds % factor == 0:
+            return f"{seconds / factor:g} {unit}"
+    return f"{seconds:g} s"
+
+
 _UNITS = (("GB", 10**9, 2), ("MB", 10**6, 1), ("kB", 10**3, 1))

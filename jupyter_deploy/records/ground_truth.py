@@ -37,7 +37,7 @@ FROM {lines} WHERE {valid}
 """
 
 _ANSWERS = """
-CREATE TEMP TABLE answers AS
+CREATE TEMP TABLE responses AS
 SELECT {key} AS key, request_id, ts AS answered_at, release, role, rows
 FROM {lines} WHERE {valid} AND status = 200 AND role IN ('stable', 'canary', 'shadow')
     AND request_id IN (SELECT request_id FROM posted)
@@ -51,7 +51,7 @@ SELECT key, row, actual, posted_at > answered_at + to_seconds($late) AS late,
 FROM posted LEFT JOIN (
     SELECT request_id, count(*) AS requests, any_value(key) AS key, any_value(answered_at) AS answered_at,
         any_value(rows) AS rows
-    FROM (SELECT * FROM answers WHERE role <> 'shadow'
+    FROM (SELECT * FROM responses WHERE role <> 'shadow'
         QUALIFY row_number() OVER (PARTITION BY key ORDER BY answered_at DESC) = 1)
     GROUP BY request_id
 ) USING (request_id)
@@ -67,7 +67,7 @@ FROM truth
 """
 
 _BY_RELEASE = """
-SELECT release, count(*) FROM truth JOIN answers USING (key)
+SELECT release, count(*) FROM truth JOIN responses USING (key)
 WHERE outcome = 'joined' AND actual IS NOT NULL GROUP BY release ORDER BY release
 """
 
@@ -183,13 +183,22 @@ def _feedback(folder: Path) -> str:
 
 @contextmanager
 def _joined(home: Path, endpoint: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database with the tables ``posted``, ``answers`` and ``truth`` of an endpoint."""
+    """Open a database with the tables ``posted``, ``responses`` and ``truth`` of an endpoint."""
     guard, folder = segments.data_folder(home, endpoint), segments.feedback_folder(home, endpoint)
     with segments.reading(guard), segments.reading(folder), database(guard, folder) as connection:
-        fetch_rows(connection, _POSTED.format(lines=_feedback(folder), valid=FEEDBACK_VALID))
-        fetch_rows(connection, _ANSWERS.format(**_records(home, endpoint)))
-        connection.execute(_TRUTH, {"late": LATE.total_seconds()})
+        load_truth(connection, home, endpoint)
         yield connection
+
+
+def load_truth(connection: duckdb.DuckDBPyConnection, home: Path, endpoint: str) -> None:
+    """Create the tables ``posted``, ``responses`` and ``truth``. The caller holds the locks of records and feedback.
+
+    ``truth`` (key, row, actual, late, outcome): ``key`` is the ``pair_id`` of the request, if it has one.
+    """
+    folder = segments.feedback_folder(home, endpoint)
+    fetch_rows(connection, _POSTED.format(lines=_feedback(folder), valid=FEEDBACK_VALID))
+    fetch_rows(connection, _ANSWERS.format(**_records(home, endpoint)))
+    connection.execute(_TRUTH, {"late": LATE.total_seconds()})
 
 
 def _write(connection: duckdb.DuckDBPyConnection, path: Path, *, leave_out: int) -> None:

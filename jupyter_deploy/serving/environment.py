@@ -11,6 +11,8 @@ import platform
 import sys
 import sysconfig
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -36,14 +38,19 @@ def changes(manifest: Mapping[str, Any]) -> list[str]:
         if captured_version != version
     ]
     for name, captured_version in sorted(captured["distributions"].items()):
-        try:
-            version = metadata.version(name)
-        except metadata.PackageNotFoundError:
+        version = _version(name)
+        if version is None:
             lines.append(f"{name}: captured {captured_version}, not installed")
-        else:
-            if version != captured_version:
-                lines.append(f"{name}: captured {captured_version}, installed {version}")
+        elif version != captured_version:
+            lines.append(f"{name}: captured {captured_version}, installed {version}")
     return lines
+
+
+@cache  # a zygote fills it before it forks, and ends when a distribution is installed
+def _version(distribution: str) -> str | None:
+    with suppress(metadata.PackageNotFoundError):
+        return metadata.version(distribution)
+    return None
 
 
 def another_python(manifest: Mapping[str, Any]) -> str | None:

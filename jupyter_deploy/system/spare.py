@@ -4,11 +4,10 @@
     spare.hand_over(job)                                 one line of JSON; ``serving.spare.read_job`` reads it
     put("replay", start(command, key))                   for the next job; a former one ends
 
-A deploy spends most of its time in the imports of three processes: the clean process that replays the model, the
-process that builds the bento, and the release. In a notebook's kernel the next deploy is likely to be of a similar
-model. So one of each is started after a deploy and waits (``verbs.spare``). The fork server of validation kernels and
-the process that forks a server's jobs are spares too. The release's spare may be used by any process, so it is found
-by a socket (``targets.local.releases.spare_client``).
+A deploy spends most of its time in the imports of two processes: the clean process that replays the model, and the
+process that builds the bento. In a notebook's kernel the next deploy is likely to be of a similar model. So one of each
+is started after a deploy and waits (``verbs.spare``). The fork server of validation kernels and the process that forks
+a server's jobs are spares too. Releases are forked from zygotes (``targets.local.releases.zygotes``).
 """
 
 from __future__ import annotations

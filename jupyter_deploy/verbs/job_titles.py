@@ -53,7 +53,7 @@ def gc(_: GcRequest) -> str:
 
 
 def diff(request: DiffRequest) -> str:
-    return f"compare {request.a} with {request.b}" if request.b else f"what changed in {request.a}"
+    return f"changes from {request.a} to {request.b}" if request.b else f"changes in {request.a}"
 
 
 def _recorded(request: TrafficRequest) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import ReconcileRequest, Step
 from jupyter_deploy.domain.results import AtBoot, Reconciled
@@ -17,13 +20,18 @@ def reconcile(request: ReconcileRequest, ports: Ports, report: Report) -> list[R
 
 
 def reconcile_all(ports: Ports, report: Report) -> list[Reconciled]:
-    """Reconcile all endpoints, each within its lock."""
+    """Reconcile all endpoints, each within its lock, as many at once as there are processors."""
     names = [endpoint.name for endpoint in ports.store.endpoints()]
-    results = []
-    for number, name in enumerate(names, start=1):
-        report(Step(number=number, total=len(names), title=f"reconciling {name}"))
+
+    def settled(name: str) -> Reconciled:
         with ports.store.exclusive(name):
-            results.append(settle(find(ports, name), ports))
+            return settle(find(ports, name), ports)
+
+    results = []
+    with ThreadPoolExecutor(os.cpu_count() or 1, "nbdeploy-reconcile") as threads:
+        for number, (name, result) in enumerate(zip(names, threads.map(settled, names), strict=True), start=1):
+            report(Step(number=number, total=len(names), title=f"{name} is reconciled"))
+            results.append(result)
     for release in ports.store.abandoned():
         with ports.store.exclusive(release.endpoint):
             stop_unwanted(ports, release.endpoint, [release])

@@ -23,8 +23,7 @@ def release_check(before: Endpoint | None, request: DeployRequest, ports: Ports)
     """
 
     def check(manifest: Manifest) -> tuple[Finding, ...]:
-        name = before.name if before else manifest.name
-        unstored = Snapshot(tag=f"{name}:this model", digest="", fingerprint="", path="", manifest=manifest)
+        unstored = Snapshot(tag="this model", digest="", fingerprint="", path="", manifest=manifest)
         redacted_columns(request, before, unstored, ports)
         if before is None:
             return ()

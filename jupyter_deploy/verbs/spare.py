@@ -9,18 +9,14 @@ import contextlib
 
 from jupyter_deploy.domain.errors import DeployError
 from jupyter_deploy.domain.ports import Ports
-from jupyter_deploy.domain.results import Deployment
-
-from .change import target_of
 
 
-def start_spares(deployment: Deployment, ports: Ports) -> None:
+def start_spares(ports: Ports) -> None:
     """Start the spares for the next deploy of a similar model, without waiting for them."""
     start_capture_spare(ports)
     with contextlib.suppress(DeployError, OSError):
         if ports.starts_spares:
             ports.builder.start_spare()
-    start_release_spare(deployment, ports)
 
 
 def start_capture_spare(ports: Ports) -> None:
@@ -28,11 +24,3 @@ def start_capture_spare(ports: Ports) -> None:
     with contextlib.suppress(DeployError, OSError):
         if ports.starts_spares:
             ports.capturer.start_spare()
-
-
-def start_release_spare(deployment: Deployment, ports: Ports) -> None:
-    """Start the spare for the next release; any process may use it."""
-    with contextlib.suppress(DeployError, OSError):
-        endpoint = ports.store.endpoint(deployment.endpoint)
-        if ports.starts_spares and endpoint is not None and endpoint.running:
-            target_of(ports, endpoint.target).start_spare(endpoint.release(deployment.release))

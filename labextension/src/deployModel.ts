@@ -217,10 +217,9 @@ export class DeployModel implements IDisposable {
     const turn = ++this._checks;
     // Text that is still being typed is not evaluated: half an expression may have side effects.
     const complete = { ...values };
-    for (const field of EXPRESSIONS) {
-      if (this._committed[field] !== values[field]) {
-        complete[field] = '';
-      }
+    const typing = EXPRESSIONS.filter(field => this._committed[field] !== values[field]);
+    for (const field of typing) {
+      complete[field] = '';
     }
     const request = requestOf(complete, context);
     this._set({ checking: true });
@@ -229,7 +228,9 @@ export class DeployModel implements IDisposable {
       if (turn !== this._checks) {
         return;
       }
-      this._set({ fieldProblems: problems });
+      // The kernel saw no text in these fields, so its problems are not those of the text.
+      const known = problems.filter(one => !typing.some(field => belongsTo(one, field)));
+      this._set({ fieldProblems: known });
       if (!complete && !this._isDisposed) {
         this._timer = setTimeout(() => {
           void this._check();

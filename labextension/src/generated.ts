@@ -231,8 +231,8 @@ export interface CompareRequest {
  * A candidate against stable.
  *
  * A shadow is compared on the same requests (``paired``), joined by ``pair_id`` and row if stable answered; a
- * canary answers other requests than stable, so its figures are unpaired. All intervals hold at every look
- * (``domain.evidence.sequential``).
+ * canary answers other requests than stable of the same time, so its figures are unpaired. All intervals hold at
+ * every look (``domain.evidence.sequential``).
  *
  * Attributes
  * ----------
@@ -245,12 +245,18 @@ export interface CompareRequest {
  *     Rows of those pairs that both answered with 200.
  * coverage
  *     ``pairs / mirrored``.
+ * clusters
+ *     Units of the figures: requests of one ``x-sticky-key``, else of equal inputs, else of one minute. A cluster
+ *     counts once, by the mean of its first 100 requests.
+ * distinct_inputs
+ *     Requests with different inputs (those with recorded inputs only).
  * agreement
- *     Share of a request's rows on which both agree, on average over the requests: the request is the unit, since
- *     its rows are not independent. Numbers agree within ``relative_tolerance`` of stable's or
- *     ``absolute_tolerance``.
+ *     Share of a request's rows on which both agree, on average over the clusters. Numbers agree within
+ *     ``relative_tolerance`` of stable's or ``absolute_tolerance``.
+ * agreement_worst_case
+ *     ``agreement * coverage``: the agreement if all mirrored requests without a comparison disagreed.
  * agreement_course
- *     The course of the agreement and its interval: at most 100 looks, evenly over the requests, the last one being
+ *     The course of the agreement and its interval: at most 100 looks, evenly over the clusters, the last one being
  *     ``agreement``.
  * refusal_rate
  *     Share of the pairs in which stable answered with 200 and the candidate refused the input (paired only).
@@ -260,13 +266,31 @@ export interface CompareRequest {
  *     counts as 2, the largest possible.
  * error_difference, latency_difference_ms
  *     Candidate minus stable; latency by the median of the paired differences, or of the medians if unpaired.
+ *     A canary's errors are compared by inverse propensity (``domain.evidence.propensity``).
+ * slow_rate
+ *     Share of the candidate's answers that take longer than stable's 95th percentile: 5 % if it is as fast. The
+ *     unit is the minute.
+ * by_minute
+ *     ``agreement``, ``error_rate_difference`` and ``latency_p50_difference_ms`` with one-minute blocks as the unit:
+ *     wider than the figure itself if requests depend on the time.
+ * accuracy_difference
+ *     The candidate's share of right answers minus stable's, on the rows with ground truth; None without any, and
+ *     for models of numbers.
+ * absolute_error_difference
+ *     Median of ``|candidate - actual| - |stable - actual|`` over the clusters, in the answers' unit: below 0 the
+ *     candidate is closer. Paired, and for numbers only.
+ * labelled
+ *     Requests with ground truth by release, predicted class and age.
  * answer_shares
- *     Unpaired only: for each frequent answer, the candidate's share minus stable's.
+ *     Unpaired only: for each frequent answer, the candidate's share minus stable's, by inverse propensity.
  * verdict
  *     ``inconclusive`` while there is too little evidence, else ``agrees`` or ``differs`` (see ``reason``).
  * recommendation
  *     ``promote``: shown to be no worse; ``stop``: shown to be worse; ``decide``: shown to give other answers, which
  *     only a person can judge; ``wait``: more requests are needed.
+ * forecast
+ *     The number of requests with which there usually is a verdict, and the smallest effect that they could show; only
+ *     if more requests are needed.
  * requirements
  *     The requirements with their outcomes.
  */
@@ -286,7 +310,10 @@ export interface Comparison {
    */
   record_sample: number;
   coverage: Estimate | null;
+  clusters: number;
+  distinct_inputs: number;
   agreement: Estimate | null;
+  agreement_worst_case: number | null;
   agreement_course: Look[];
   refusal_rate: Estimate | null;
   flips: Flip[];
@@ -319,12 +346,20 @@ export interface Comparison {
   };
   error_difference: Estimate | null;
   latency_difference_ms: Estimate | null;
+  slow_rate: Estimate | null;
+  by_minute: {
+    [k: string]: Estimate;
+  };
+  accuracy_difference: Estimate | null;
+  absolute_error_difference: Estimate | null;
+  labelled: LabelledShare[];
   answer_shares: {
     [k: string]: Estimate;
   };
   verdict: 'inconclusive' | 'agrees' | 'differs';
   reason: string;
   recommendation: 'promote' | 'stop' | 'decide' | 'wait';
+  forecast: Forecast | null;
   requirements: Requirement[];
   stochastic: boolean;
   /**
@@ -350,7 +385,7 @@ export interface Interval {
   level: number;
 }
 /**
- * The estimate of a share after a number of compared requests, the last of them at ``ts``.
+ * The estimate of a share after a number of compared requests; their last cluster began at ``ts``.
  */
 export interface Look {
   requests: number;
@@ -400,6 +435,39 @@ export interface LatencyShare {
   share: number;
 }
 /**
+ * The requests of one release, predicted class or age: how many there are, and how many have ground truth.
+ *
+ * The predicted class is the first answer of stable, for a canary of the release that answered. Ages count back from
+ * the latest request.
+ */
+export interface LabelledShare {
+  by: 'release' | 'predicted' | 'age';
+  value: string;
+  labelled: number;
+  requests: number;
+}
+/**
+ * The requests until a verdict, if the figures stay as they are.
+ *
+ * Attributes
+ * ----------
+ * requests
+ *     The number with which there usually is a verdict; None: none up to ten million.
+ * more
+ *     Those that are still missing.
+ * hours
+ *     The time until then at the rate of the last 24 hours with requests; None without a rate.
+ * effect
+ *     The smallest effect that the number could show: how far the agreement is below 99 %, or for a canary how far its
+ *     error rate is above stable's. None if nothing is decided.
+ */
+export interface Forecast {
+  requests: number | null;
+  more: number | null;
+  hours: number | null;
+  effect: number | null;
+}
+/**
  * A requirement of a comparison and its outcome.
  *
  * ``met``: the whole interval is on the right side; ``not met``: the whole interval is on the wrong side;
@@ -426,6 +494,10 @@ export interface Requirement {
  *     How many rows were answered differently, and the latest 50 of them.
  * notes
  *     What the records do not hold, in words.
+ * clusters
+ *     Units of the figures: requests of one user, or of equal inputs, count once.
+ * forecast
+ *     The number of requests and the time until a verdict, in words; empty if no more requests are needed.
  */
 export interface ComparisonView {
   stable: string;
@@ -445,6 +517,8 @@ export interface ComparisonView {
   flips: number;
   notes: string[];
   since: string | null;
+  clusters: number;
+  forecast: string;
 }
 /**
  * One instance that both answered, differently; texts are JSON, cut.
@@ -727,7 +801,7 @@ export interface DeployRequest {
       }
     | string[];
   /**
-   * NAME=VALUE (repeatable) of cpu, memory, gpu, workers and threads, such as workers=4 or memory=512MB; any: no limit (default: those of nbdeploy.yaml, else those of the endpoint's stable release).
+   * NAME=VALUE (repeatable) of cpu, memory, gpu, workers, threads and idle_after, such as workers=4 or memory=512MB; any: no limit (default: those of nbdeploy.yaml, else of the endpoint's stable release).
    */
   resources?: {
     [k: string]: number | string | null;
@@ -1418,13 +1492,17 @@ export interface Resources {
    */
   gpu: string | null;
   /**
-   * Processes, which share the loaded model's memory (default: 1).
+   * Processes, which share the loaded model's memory (default: 1); 1-8: as many as the load needs.
    */
-  workers: number | null;
+  workers: number | string | null;
   /**
    * Threads of a worker's numerical libraries (default: cpu / workers).
    */
   threads: number | null;
+  /**
+   * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
+   */
+  idle_after: number | null;
 }
 /**
  * The roles of releases: one stable release, at most one canary, any number of shadows.
@@ -1566,13 +1644,17 @@ export interface Resources1 {
    */
   gpu: string | null;
   /**
-   * Processes, which share the loaded model's memory (default: 1).
+   * Processes, which share the loaded model's memory (default: 1); 1-8: as many as the load needs.
    */
-  workers: number | null;
+  workers: number | string | null;
   /**
    * Threads of a worker's numerical libraries (default: cpu / workers).
    */
   threads: number | null;
+  /**
+   * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
+   */
+  idle_after: number | null;
 }
 /**
  * One endpoint, its desired and its observed state; ``url``: the address for clients, ``words``: its state.
@@ -2291,13 +2373,17 @@ export interface Resources2 {
    */
   gpu: string | null;
   /**
-   * Processes, which share the loaded model's memory (default: 1).
+   * Processes, which share the loaded model's memory (default: 1); 1-8: as many as the load needs.
    */
-  workers: number | null;
+  workers: number | string | null;
   /**
    * Threads of a worker's numerical libraries (default: cpu / workers).
    */
   threads: number | null;
+  /**
+   * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
+   */
+  idle_after: number | null;
 }
 /**
  * Call the endpoint through its gateway.
@@ -2742,13 +2828,17 @@ export interface Resources3 {
    */
   gpu: string | null;
   /**
-   * Processes, which share the loaded model's memory (default: 1).
+   * Processes, which share the loaded model's memory (default: 1); 1-8: as many as the load needs.
    */
-  workers: number | null;
+  workers: number | string | null;
   /**
    * Threads of a worker's numerical libraries (default: cpu / workers).
    */
   threads: number | null;
+  /**
+   * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
+   */
+  idle_after: number | null;
 }
 /**
  * A verb's result as a page.

@@ -131,6 +131,15 @@ describe('typing', () => {
     expect(world.previewed.at(-1)).toBe('frame.head()');
   });
 
+  it('has no problem of an expression that was not evaluated yet', async () => {
+    const world = new World();
+    const dialog = await open(world);
+    world.problems = [problemIn('example', 'there is no example'), problemIn('name', 'is taken')];
+    dialog.change({ ...dialog.state.values, example: 'frame.head()' });
+    await vi.advanceTimersByTimeAsync(PAUSE_MS);
+    expect(openProblems(dialog.state).map(one => one.field)).toEqual(['name']);
+  });
+
   it('an incomplete check is repeated', async () => {
     const world = new World();
     world.complete = false;

@@ -171,6 +171,8 @@ describe('an endpoint', () => {
     await act(async () => made.refresh().catch(() => undefined));
     expect(screen.getByRole('alert')).toHaveTextContent('The data below may be out of date');
     expect(screen.getAllByRole('article')).toHaveLength(2);
+    expect(screen.queryByText('healthy')).toBeNull();
+    expect(screen.getAllByText('last known: healthy')).toHaveLength(3);
   });
 
   it('that is stopped offers to start it again', async () => {

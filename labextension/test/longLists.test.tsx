@@ -34,6 +34,7 @@ function Endpoints(props: {
   return (
     <EndpointList
       endpoints={props.rows}
+      stale={false}
       home="/home/ana/.nbdeploy"
       filter={filter}
       onFilter={setFilter}

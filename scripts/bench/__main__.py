@@ -16,6 +16,7 @@ from .charts import throughput
 from .checks import checks
 from .deploys import deploys
 from .figures import Figure, table
+from .idle import idle
 from .images import images
 from .lab import MINUTES, labs
 from .peers.bare import BARE
@@ -43,6 +44,7 @@ SUBJECTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "validate": validate,
     "lab": labs,
     "images": images,
+    "idle": idle,
 }
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 CHART = Path("images/serving.svg")

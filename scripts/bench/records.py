@@ -75,7 +75,7 @@ def write(home: Path, requests: int, *, numbers: bool = False) -> None:
                         f'{{"request_id":"r-{pair}","pair_id":"{pair}","ts":"{moment:%Y-%m-%dT%H:%M:%S.%f}789Z",'
                         f'"endpoint":"tumour","release":"tumour:{version}","role":"{role}","status":200,'
                         f'"latency_ms":{2 + answer:.4f},"rows":1,"inputs":{inputs[number % len(inputs)]},'
-                        f'"outputs":[{said}],"error":null}}\n'
+                        f'"inputs_digest":"{number:016x}","outputs":[{said}],"error":null}}\n'
                     )
         for log, version, role in (("edge", "aaa", "stable"), ("shadow", "bbb", "shadow")):
             with (home / "ledger" / f"{log}-20261125T120000Z-{start + 1}-00000000.v1.jsonl").open("w") as file:

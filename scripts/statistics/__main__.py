@@ -7,12 +7,20 @@ import sys
 import time
 from pathlib import Path
 
-from . import gates, independent, ramps
+from . import canary, clusters, duration, gates, ground_truth, independent, ramps
 from .table import markdown, replace_table
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
 
-TOPICS = {"independent": independent.rows, "gates": gates.rows, "ramps": ramps.rows}
+TOPICS = {
+    "independent": independent.rows,
+    "clusters": clusters.rows,
+    "canary": canary.rows,
+    "ground_truth": ground_truth.rows,
+    "duration": duration.rows,
+    "gates": gates.rows,
+    "ramps": ramps.rows,
+}
 """Name of the markers in the page -> function that returns the rows."""
 
 
@@ -29,4 +37,5 @@ def main() -> None:
         print(f"{table}\n\n{name}: {time.perf_counter() - began:.0f} s\n", file=sys.stderr)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -80,9 +80,6 @@ class MemoryTarget:
     def observe_all(self, endpoints: Sequence[Endpoint]) -> Mapping[str, Observation]:
         return {endpoint.name: self.observe(endpoint) for endpoint in endpoints}
 
-    def start_spare(self, release: Release) -> None:
-        """Does nothing."""
-
     def limits(self, release: Release) -> tuple[str, ...]:
         return ()
 

@@ -9,6 +9,7 @@ from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.evidence.agreement import Rule
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.traffic import Traffic
+from jupyter_deploy.serving.telemetry.routing import digest_inputs
 from tests.releases import release
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -21,6 +22,8 @@ def endpoint(stochastic=False, **traffic):
 
 
 CANARY = {"canary": "tumour:bbb", "canary_percent": 20.0}
+SHARED = {"canary": "tumour:bbb", "share": 0.2}
+"""The fields of a request that stable and the canary share."""
 
 
 class World:
@@ -37,6 +40,8 @@ class World:
     def record(self, number, version, role, outputs=("x",), *, segment="1-1.v1.jsonl", late=0.0, **fields):
         ts = NOON + timedelta(seconds=number + late)
         rows = len(outputs) if isinstance(outputs, list | tuple) else 0
+        inputs = fields.get("inputs", [{"n": number, "row": row} for row in range(rows)])
+        digest = digest_inputs(json.dumps(inputs or [number]).encode())  # a release knows the inputs of a failure too
         self._append(
             self.home / "records" / "tumour" / version / segment,
             {
@@ -49,9 +54,11 @@ class World:
                 "status": 200,
                 "latency_ms": 2.0,
                 "rows": rows or None,
-                "inputs": [{"n": number, "row": row} for row in range(rows)],
+                "inputs": inputs,
                 "outputs": outputs,
                 "error": None,
+                "inputs_digest": digest,
+                **(SHARED if role in ("stable", "canary") else {}),
                 **fields,
             },
         )

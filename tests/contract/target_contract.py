@@ -63,7 +63,6 @@ class TargetContract:
         assert target.observe_all([]) == {}
         assert target.limits(release) == ()
         assert not target.lost()
-        target.start_spare(release)
         target.stop(release)
         target.down()
         assert not target.observe(endpoint_of(release)).gateway

@@ -7,7 +7,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -54,7 +57,7 @@ def app():
 class Running:
     """A pool and its workers' answers."""
 
-    def __init__(self, folder: Path, service: str, workers: int, **variables: str) -> None:
+    def __init__(self, folder: Path, service: str, workers: int | str, **variables: str) -> None:
         serving = write_source(folder / "src", service)
         shutil.copy(environment.__file__, serving)
         self.socket = f"{folder}/release.sock"
@@ -69,14 +72,14 @@ class Running:
                 start_new_session=True,
             )
 
-    def answer(self) -> list[str]:
+    def answer(self, path: str = "/") -> list[str]:
         """A worker's answer on a new connection: process, weight, random number, threads."""
 
         def answered() -> list[str] | None:
             try:
                 transport = httpx.HTTPTransport(uds=self.socket)
                 with httpx.Client(transport=transport, timeout=60) as client:
-                    return client.get("http://pool/").text.split()
+                    return client.get(f"http://pool{path}").text.split()
             except (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError):
                 assert self.process.poll() is None, self.log.read_text()
                 return None
@@ -95,6 +98,14 @@ class Running:
         eventually(all_seen, 60)
         return seen
 
+    def keep_asking(self, stop: threading.Event) -> int:
+        """Ask on connections that are kept; returns the number of answers. Raises if a request fails."""
+        count = 0
+        with httpx.Client(transport=httpx.HTTPTransport(uds=self.socket), timeout=60) as client:
+            while not stop.is_set():
+                count += client.get("http://pool/").status_code == 200
+        return count
+
     def close(self) -> None:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -105,7 +116,7 @@ class Running:
 def running(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     made: list[Running] = []
 
-    def start(service: str, workers: int, **variables: str) -> Running:
+    def start(service: str, workers: int | str, **variables: str) -> Running:
         made.append(Running(tmp_path, service, workers, **variables))
         return made[-1]
 
@@ -167,6 +178,37 @@ def test_a_pool_whose_workers_never_get_ready_ends_and_removes_its_socket(runnin
     assert two.process.wait(60) == 1
     assert "ended with 1 before it was ready" in two.log.read_text()
     assert not list(Path(two.socket).parent.glob("release.sock*"))
+
+
+def test_workers_follow_the_queue_and_no_request_fails(running: Callable[..., Running]) -> None:
+    """A queue adds a worker; one that is not needed any more drains, while clients keep their connections."""
+    waits = """
+    if scope["path"] == "/wait":
+        slot = importlib.import_module("serving.dispatch.load_board").own_slot()
+        slot.wait(1)
+        while not os.path.exists("%s"):
+            await importlib.import_module("asyncio").sleep(0.01)
+        slot.wait(0)
+"""
+    done = Path(tempfile.mkdtemp()) / "done"
+    service = SERVICE.replace("500 <<", "5 <<").replace("    text = f", waits.lstrip("\n") % done + "    text = f", 1)
+    service += "\nimportlib.import_module('serving.hosting.scaling').SHRINK_SECONDS = 1\n"
+    pool = running(service, "1-2")
+    first = psutil.Process(int(pool.answer()[0]))
+    parent = psutil.Process(pool.process.pid)
+    assert parent.children() == [first]
+    with ThreadPoolExecutor(2) as clients:
+        waiting = clients.submit(pool.answer, "/wait")
+        eventually(lambda: len(parent.children()) == 2, 60)
+        assert len(pool.answers(2)) == 2
+        stop = threading.Event()
+        asking = clients.submit(pool.keep_asking, stop)
+        done.touch()
+        waiting.result()
+        eventually(lambda: len(parent.children()) == 1, 60)
+        stop.set()
+        assert asking.result() > 0
+    assert "ended" not in pool.log.read_text()
 
 
 def test_a_signal_during_the_load_ends_the_pool_at_once(running: Callable[..., Running]) -> None:

@@ -7,11 +7,12 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from record_world import CANARY, World, endpoint
+from record_world import World, endpoint
 
 from jupyter_deploy.comparison import row_agreement
 from jupyter_deploy.domain.evidence.agreement import Rule
-from jupyter_deploy.domain.evidence.sequential import Difference, Mean, median_ranks, paired_difference, proportion
+from jupyter_deploy.domain.evidence.sequential import Mean, paired_difference, proportion
+from jupyter_deploy.faces.render.render import text
 from jupyter_deploy.records import records
 
 
@@ -197,7 +198,8 @@ def test_the_tolerance_can_be_set(world, dtype, stable, candidate):
 def test_errors_are_compared_on_the_same_requests(world):
     for number in range(100):
         bad = {"status": 500, "error": {"type": "ValueError", "message": "no"}, "outputs": None}
-        world.pair(number, stable_fields=bad if number < 2 else {}, **(bad if number < 20 else {}))
+        one, other = number in (0, 5), number % 5 == 0
+        world.pair(number, stable_fields=bad if one else {}, **(bad if other else {}))
     world.record(200, "bbb", "shadow", None, status=503)
     found = world.compare()
     assert found.error_difference == paired_difference(18, 0, 82).estimate()
@@ -223,6 +225,69 @@ def test_latency_is_compared_by_the_median_of_paired_differences(world):
     assert found.value == pytest.approx(0.545)
     assert (found.interval.low, found.interval.high) == pytest.approx((0.50, 0.59))
     assert found.n == 10
+
+
+def test_minutes_whose_latencies_depend_on_each_other_are_a_warning(world):
+    for minute in range(40):
+        for second in (0, 20, 40):
+            world.pair(60 * minute + second, latency_ms=2.0 + (minute // 10 % 2) * 5)
+    found = world.compare()
+    assert found.by_minute["latency_p50_difference_ms"].n == 40
+    assert any("consecutive minutes depend on each other (correlation 0.8" in note for note in found.notes)
+
+
+def test_the_share_of_slow_answers_has_minutes_as_the_unit_and_a_say(world):
+    for number in range(600):
+        slow = number % 10 == 0
+        world.pair(number, latency_ms=200.0 if slow else 2.0, stable_fields={"latency_ms": 2.0 + number / 10_000})
+    found = world.compare()
+    assert (found.slow_rate.n, found.slow_rate.value) == (10, pytest.approx(0.1))
+    assert (found.verdict, "10.00%" in found.reason) == ("inconclusive", True)
+    assert "take longer than stable's 95th percentile" in found.reason
+
+
+def test_one_payload_many_times_promotes_nothing(world):
+    for number in range(431):
+        world.pair(number, inputs_digest="a" * 16, stable_fields={"inputs_digest": "a" * 16})
+    found = world.compare()
+    assert (found.pairs, found.clusters, found.distinct_inputs) == (431, 1, 1)
+    assert (found.verdict, found.recommendation) == ("inconclusive", "wait")
+    assert found.agreement == proportion(1, 1).estimate()
+    assert "431 requests are 1 cluster (1 of equal inputs)" in found.notes[0]
+
+
+def test_requests_of_one_user_are_one_unit(world):
+    for number in range(60):
+        world.pair(number, ["a"], ["a" if number % 3 else "b"], stable_fields={"cluster": f"{number % 6:016x}"})
+    found = world.compare()
+    assert (found.clusters, found.distinct_inputs, found.agreement.n) == (6, 60, 6)
+    assert found.agreement == Mean({0.0: 2, 1.0: 4}).estimate()
+    assert found.by_minute["agreement"] == Mean({2 / 3: 1}).estimate()
+
+
+def test_an_outage_of_the_candidate_is_one_event(world):
+    for number in range(400):
+        world.pair(number, **({"status": 500, "outputs": None} if 100 <= number < 140 else {}))
+    assert world.compare().recommendation != "stop"
+    for number in range(400, 1000):
+        world.pair(number, **({"status": 500, "outputs": None} if number % 60 == 0 else {}))
+    assert world.compare().recommendation == "stop"
+
+
+def test_a_shadow_that_never_answers_is_stopped_at_once(world):
+    for number in range(8):
+        world.pair(number, status=500, outputs=None)
+    found = world.compare()
+    assert (found.recommendation, "none of 8 requests" in found.reason) == ("stop", True)
+
+
+def test_agreement_at_worst_counts_what_could_not_be_compared_as_disagreement(world):
+    for number in range(20):
+        world.pair(number, ["a"], ["b"] if number < 2 else None)
+    for number in range(20, 25):
+        world.record(number, "aaa", "stable")
+        world.ledger("shadow", number, flags="UT", status=504)
+    assert world.compare().agreement_worst_case == pytest.approx(0.9 * 0.8)
 
 
 def test_too_few_pairs_have_no_latency_interval(world):
@@ -255,73 +320,6 @@ def test_at_most_twenty_labels_are_reported_the_most_frequent_first(world):
     assert list(told) == [f"label {number:02}" for number in range(20)]
 
 
-# ---- a canary
-
-
-def test_a_canary_is_compared_unpaired(world):
-    for number in range(400):
-        canary = number % 4 == 0
-        version, role = ("bbb", "canary") if canary else ("aaa", "stable")
-        world.record(number, version, role, ["yes" if number % 8 < 4 else "no"], latency_ms=3.0 if canary else 1.0)
-    found = world.compare(endpoint(**CANARY))
-    assert (found.paired, found.role, found.pairs, found.agreement, found.flips) == (False, "canary", 0, None, [])
-    assert (found.sides["stable"].requests, found.sides["candidate"].requests) == (300, 100)
-    assert found.error_difference == Difference(0, 100, 0, 300).estimate()
-    assert found.latency_difference_ms.value == 2.0
-    assert found.answer_shares["yes"] == Difference(50, 100, 150, 300).estimate()
-    assert "unpaired" in found.reason
-
-
-def test_a_canarys_latency_interval_holds_for_both_medians_together(world):
-    for number in range(100):
-        world.record(number, "aaa", "stable", latency_ms=float(number))
-        world.record(number + 100, "bbb", "canary", latency_ms=100.0 + number)
-    found = world.compare(endpoint(**CANARY)).latency_difference_ms
-    low, high = median_ranks(100, 0.975)
-    assert (found.value, found.interval.level) == (100.0, 0.95)
-    assert (found.interval.low, found.interval.high) == (100.0 - (high - low), 100.0 + (high - low))
-
-
-def test_a_canary_without_pair_ids_keeps_all_its_records(world):
-    for number in range(3):
-        world.record(1, "bbb", "canary", pair_id=None, late=number)
-    world.record(1, "bbb", "canary", late=9)
-    world.record(1, "bbb", "canary", late=10)  # a retry
-    assert world.compare(endpoint(**CANARY)).sides["candidate"].requests == 4
-
-
-def test_shares_of_answers_take_requests_as_clusters(world):
-    stable = [["yes"] * 4 if number % 2 else ["no"] * 4 for number in range(40)]
-    candidate = [["yes", "no", "no", "no"]] * 20 + [["yes"]] * 30
-    for number, rows in enumerate(stable):
-        world.record(number, "aaa", "stable", rows)
-    for number, rows in enumerate(candidate, start=100):
-        world.record(number, "bbb", "canary", rows)
-    found = world.compare(endpoint(**CANARY)).answer_shares
-    for label in ("yes", "no"):
-        one, other = (sum(rows.count(label) / len(rows) for rows in side) for side in (candidate, stable))
-        expected = Difference(one, len(candidate), other, len(stable)).estimate()
-        assert found[label].value == pytest.approx(expected.value)
-        assert found[label].interval.low == pytest.approx(expected.interval.low)
-        assert found[label].interval.high == pytest.approx(expected.interval.high)
-
-
-def test_a_canary_that_answers_otherwise_differs(world):
-    for number in range(500):
-        world.record(number, "aaa", "stable", ["no"])
-        world.record(number + 1000, "bbb", "canary", ["yes" if number % 10 == 0 else "no"])
-    found = world.compare(endpoint(**CANARY))
-    assert found.answer_shares["yes"].value == pytest.approx(0.1)
-    assert (found.verdict, "'no' -10.00 points" in found.reason or "'yes' +10.00" in found.reason) == ("differs", True)
-
-
-def test_a_canary_without_stables_records_is_inconclusive(world):
-    for number in range(50):
-        world.record(number, "bbb", "canary")
-    found = world.compare(endpoint(**CANARY))
-    assert (found.verdict, found.answer_shares, found.error_difference) == ("inconclusive", {}, None)
-
-
 # ---- the whole
 
 
@@ -331,6 +329,18 @@ def test_enough_agreement_is_called_so(world):
     found = world.compare()
     assert (found.verdict, found.recommendation) == ("agrees", "promote")
     assert found.agreement == proportion(440, 440).estimate()
+
+
+def test_too_few_pairs_have_a_forecast_and_a_verdict_has_none(world):
+    for number in range(100):
+        world.pair(number)
+    found = world.compare()
+    assert (found.recommendation, found.forecast.requests, found.forecast.more) == ("wait", 431, 331)
+    assert found.forecast.hours == pytest.approx(331 / 100 * 99 / 3600)
+    assert "usually decided by 431 requests, about 5 minutes at today's rate" in text(found)
+    for number in range(100, 431):
+        world.pair(number)
+    assert world.compare().forecast is None
 
 
 def test_a_stochastic_release_is_called_so(world):

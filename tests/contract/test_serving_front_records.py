@@ -23,6 +23,19 @@ def test_the_gateways_header_sets_the_recording_mode(front, records, mode, kept)
     assert found == ([] if kept is None else [(kept, kept, 1)])
 
 
+def test_a_record_has_the_share_in_force_and_the_hash_of_the_key_but_not_the_key(front, records):
+    shared = {"x_rollout_canary": "tumour:bbb;share=0.05", "x_rollout_salt": "salt", "x_sticky_key": "ada@example.org"}
+    for body in ('{"instances": [2]}', '{"instances": [0]}', '{"instances": ["x"]}'):  # answered, failed, refused
+        predict(front, body, **shared)
+    predict(front, '{"instances": [2]}', x_sticky_key="ada@example.org")
+    *found, alone = records()
+    assert {(record.canary, record.share, len(record.cluster)) for record in found} == {("tumour:bbb", 0.05, 16)}
+    assert len({record.cluster for record in found}) == 1
+    assert (alone.canary, alone.share, alone.cluster) == (None, None, None)
+    assert alone.inputs_digest == found[0].inputs_digest != found[1].inputs_digest
+    assert "ada" not in "".join(record.model_dump_json() for record in (*found, alone))
+
+
 def test_in_the_mode_meta_an_exceptions_message_is_in_neither_record_nor_log(front, records, capsys):
     assert predict(front, '{"instances": [0]}', x_rollout_record="meta").status_code == 500
     (record,) = records()

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from jupyter_deploy.domain.evidence.sequential import Difference, Mean, median_ranks, paired_difference, proportion
-from jupyter_deploy.domain.evidence.verdict import _OF_THREE, AGREEMENT, MARGIN
+from jupyter_deploy.domain.evidence.verdict import AGREEMENT, MARGIN, OF_FOUR
 
 STREAMS, LENGTH, SEED = 4000, 2000, 20261125
 ALLOWED = 0.05 + 3 * sqrt(0.05 * 0.95 / STREAMS)
@@ -75,16 +75,16 @@ def test_a_fixed_sample_interval_would_fail_this(share):
 
 def test_a_candidate_that_sits_on_every_threshold_is_called_differs_in_at_most_5_percent():
     """Agreement of just 99 %, refusals of just 1 %, as many errors as stable: the grounds share the 5 %."""
-    few, many = refuted(AGREEMENT, _OF_THREE)[0], refuted(MARGIN, _OF_THREE)[1]
+    few, many = refuted(AGREEMENT, OF_FOUR)[0], refuted(MARGIN, OF_FOUR)[1]
     grounds = (streams(AGREEMENT) <= few) | (streams(MARGIN, seed=SEED + 1) >= many)
     drawn = np.random.default_rng(SEED + 2).random((STREAMS, LENGTH))
     worse = (drawn < 0.1).cumsum(axis=1, dtype=np.int32)
     flips = (drawn < 0.2).cumsum(axis=1, dtype=np.int32)  # on all other requests both fare alike, which says nothing
-    errs = (flips > 0) & (worse >= refuted(0.5, _OF_THREE)[1][np.maximum(flips, 1) - 1])
+    errs = (flips > 0) & (worse >= refuted(0.5, OF_FOUR)[1][np.maximum(flips, 1) - 1])
     wrong = (grounds | errs).any(axis=1).mean()
     print(f"\ncalled differs: {wrong:.2%}, for its errors {errs.any(axis=1).mean():.2%}")
     assert wrong <= ALLOWED
-    assert paired_difference(50, 20, 500).above(0, _OF_THREE) == (refuted(0.5, _OF_THREE)[1][70 - 1] <= 50)
+    assert paired_difference(50, 20, 500).above(0, OF_FOUR) == (refuted(0.5, OF_FOUR)[1][70 - 1] <= 50)
 
 
 def fixed_sample_size(truth, null, power=0.8, level=0.95):

@@ -36,6 +36,11 @@ def test_memory_has_the_units_that_people_write(text, size):
             "memory of 512 bytes is too little to start with: write memory=512MB or memory=2GiB, with a unit",
         ),
         ("workers=0", "workers cannot be '0': write workers=4 (1 to 64)"),
+        ("workers=8-1", "workers=8-1 begins with the greater number: write workers=1-8"),
+        ("workers=0-3", "workers=0-3 begins below 1: write workers=1-3; idle_after=30m stops the last worker"),
+        ("workers=1-65", "workers cannot be '1-65'"),
+        ("idle_after=soon", "idle_after cannot be 'soon': write idle_after=30m (at least 1s), or idle_after=any"),
+        ("idle_after=0.5s", "idle_after cannot be '0.5s'"),
         ("workers=2.5", "workers cannot be '2.5'"),
         ("workers=65", "workers cannot be '65'"),
         ("cpu=0", "cpu cannot be '0': write cpu=2 or cpu=0.5, or cpu=any for no limit"),
@@ -62,6 +67,18 @@ def test_a_value_of_another_kind_is_refused(given):
 def test_one_name_twice_is_refused():
     with pytest.raises(ValueError, match="workers is given twice"):
         parse_resources(["workers=1", "workers=2"])
+
+
+def test_a_range_of_workers_and_a_time_without_requests():
+    found = parse_resources(["workers= 1 - 8", "idle_after=30m"])
+    assert found == {"workers": "1-8", "idle_after": 1800.0}
+    assert parse_resources({"workers": "3-3", "idle_after": 90}) == {"workers": 3, "idle_after": 90.0}
+    resources = Resources().overridden(found)
+    assert (resources.processes, resources.pooled) == (8, True)
+    assert resources.words == "1-8 workers, stops when idle for 30 min"
+    assert Resources.model_validate(resources.explicit()) == resources
+    assert resources.in_container == {"NBDEPLOY_WORKERS": "1-8", "NBDEPLOY_IDLE_AFTER": "1800"}
+    assert not Resources(workers=1).pooled
 
 
 def test_new_resources_replace_earlier_ones():

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_deploy.domain.capture.training import Column, Period, SourceFile, TrainingData, outdated
+from jupyter_deploy.domain.errors import SignatureMismatch
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.verbs.release_checks import release_check
@@ -100,3 +101,15 @@ def test_a_table_is_compared_with_stables_too_and_equal_findings_appear_once(mon
         "X has 95 rows, that of churn:2 had 100",
         "X lacks columns of churn:1: weight",
     ]
+
+
+def test_a_new_model_that_stables_clients_would_notice_is_named_without_a_version(monkeypatch):
+    stable = release("1", name="reviews")
+    signature = SimpleNamespace(mismatches=lambda _: ["it takes another column"])
+    known = SimpleNamespace(tag=stable.tag, manifest=SimpleNamespace(signature=signature))
+    monkeypatch.setattr("jupyter_deploy.verbs.release_checks.Snapshot", SimpleNamespace)
+    monkeypatch.setattr("jupyter_deploy.verbs.release_checks.redacted_columns", lambda *_: ())
+    ports = SimpleNamespace(store=SimpleNamespace(remembered=lambda _: known))
+    check = release_check(Endpoint.first(stable), DeployRequest(), ports)
+    with pytest.raises(SignatureMismatch, match=f"^this model cannot follow {stable.tag}, since clients of reviews"):
+        check(SimpleNamespace(signature=None, training=None, name="reviews"))

@@ -5,8 +5,15 @@ from __future__ import annotations
 import pytest
 
 from jupyter_deploy.domain.evidence.agreement import Rule
-from jupyter_deploy.domain.evidence.sequential import Difference, Mean, paired_difference, proportion
-from jupyter_deploy.domain.evidence.verdict import PairedFigures, UnpairedFigures, judge_paired, judge_unpaired
+from jupyter_deploy.domain.evidence.propensity import StepwiseDifference, centred_step, error_step, event_step
+from jupyter_deploy.domain.evidence.sequential import Mean, paired_difference, proportion
+from jupyter_deploy.domain.evidence.verdict import (
+    PairedFigures,
+    SlowAnswers,
+    UnpairedFigures,
+    judge_paired,
+    judge_unpaired,
+)
 
 FLOATS = {"p50": 0.02, "p90": 0.1, "p99": 0.25, "max": 0.3}
 
@@ -24,13 +31,36 @@ def shadow(pairs=1000, *, agreed=None, rows=None, mirrored=None, errors=0, refus
         "agreement": proportion(agreed, rows),
         "coverage": proportion(pairs, mirrored),
         "errors": paired_difference(errors, 0, pairs - errors),
+        "error_events": paired_difference(errors, 0, 0),
+        "clusters": pairs,
         "refused": proportion(refused, pairs),
     }
     return PairedFigures(**figures | more)
 
 
 def canary(errors=0, stable_errors=0, n=1000, **more):
-    return UnpairedFigures(stable=n, candidate=n, errors=Difference(errors, n, stable_errors, n), **more)
+    """A canary with half of ``2 n`` requests."""
+    values = {1.0: errors, -1.0: stable_errors, 0.0: 2 * n - errors - stable_errors}
+    figures = {
+        "clusters": 2 * n,
+        "errors": StepwiseDifference((error_step(0.5, values),) if n else ()),
+        "error_events": StepwiseDifference((event_step(0.5, {1.0: errors, 0.0: stable_errors}),)),
+    }
+    return UnpairedFigures(stable=n, candidate=n, **figures | more)
+
+
+def share_of_answer(canary, stable, n=1000, pooled=0.5):
+    """An answer given so often by a canary with half of ``2 n`` requests, less the pooled share."""
+    values = {1 - pooled: canary, -pooled: n - canary}
+    for value, times in ((pooled - 1, stable), (pooled, n - stable)):
+        values[value] = values.get(value, 0) + times
+    return StepwiseDifference((centred_step(0.5, values),))
+
+
+FAST = SlowAnswers(Mean({0.0: 100}), 9.0)
+SLOW = SlowAnswers(Mean({0.5: 60}), 9.0)
+UNKNOWN = SlowAnswers(Mean({0.09: 5}), 9.0)
+A_LITTLE = SlowAnswers(Mean({1.0: 60}), 1.2)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +80,22 @@ def canary(errors=0, stable_errors=0, n=1000, **more):
         (shadow(rows=0), "inconclusive", "no row", "wait"),
         (shadow(errors=50), "differs", "+5.00 points", "stop"),
         (shadow(pairs=8, rows=0, errors=8), "differs", "errs", "stop"),
+        (shadow(pairs=8, rows=0, errors=8, error_events=paired_difference(1, 0, 0)), "inconclusive", "no row", "wait"),
+        (
+            shadow(pairs=8, rows=0, errors=8, error_events=paired_difference(1, 0, 0), unanswered=8),
+            "differs",
+            "none of 8",
+            "stop",
+        ),
+        (shadow(pairs=431, clusters=1, agreement=proportion(1, 1)), "inconclusive", "not yet clearly", "wait"),
+        (shadow(clusters=99), "inconclusive", "99 clusters only", "wait"),
+        (shadow(clusters=100), "agrees", "100.00%", "promote"),
+        (shadow(mirrored=1053), "inconclusive", "could be compared", "wait"),
+        (shadow(mirrored=1052), "agrees", "100.00%", "promote"),
+        (shadow(slow=SLOW), "differs", "50.00% (95% interval", "decide"),
+        (shadow(slow=FAST), "agrees", "100.00%", "promote"),
+        (shadow(slow=A_LITTLE), "agrees", "100.00%", "promote"),
+        (shadow(slow=UNKNOWN), "inconclusive", "take longer than stable's 95th percentile", "wait"),
         (shadow(errors=2), "inconclusive", "a point more often is not ruled out", "wait"),
         (shadow(refused=50), "differs", "refuses 5.00%", "stop"),
         (shadow(refused=12), "inconclusive", "refuses 1.20%", "wait"),
@@ -81,7 +127,8 @@ def test_the_grounds_for_differs_share_the_5_percent():
     assert judge_paired(shadow(agreed=975)).verdict == "inconclusive"
 
 
-SHIFTED = {"yes": Difference(600, 1000, 400, 1000), "no": Difference(400, 1000, 400, 1000)}
+SHIFTED = {"yes": share_of_answer(600, 400), "no": share_of_answer(400, 600)}
+ALIKE = {"yes": share_of_answer(510, 500)}
 
 
 @pytest.mark.parametrize(
@@ -93,7 +140,17 @@ SHIFTED = {"yes": Difference(600, 1000, 400, 1000), "no": Difference(400, 1000, 
         (canary(errors=50), "differs", "+5.00 points", "stop"),
         (canary(stable_errors=50), "agrees", "-5.00 points", "promote"),
         (canary(shares=SHIFTED), "differs", "'yes' +20.00 points", "decide"),
-        (canary(shares={"yes": Difference(410, 1000, 400, 1000)}), "agrees", "+0.00", "promote"),
+        (canary(shares=ALIKE), "agrees", "errors no worse: ", "promote"),
+        (
+            canary(errors=50, error_events=StepwiseDifference((event_step(0.5, {1.0: 1}),))),
+            "inconclusive",
+            "rule out",
+            "wait",
+        ),
+        (canary(n=8, unanswered=8), "differs", "none of 8", "stop"),
+        (canary(clusters=99), "inconclusive", "99 clusters only", "wait"),
+        (canary(slow=SLOW), "differs", "take longer", "decide"),
+        (canary(slow=UNKNOWN), "inconclusive", "take longer", "wait"),
         (canary(shares=SHIFTED, stochastic=True), "agrees", "stochastic", "promote"),
         (canary(errors=50, shares=SHIFTED), "differs", "errs", "stop"),
     ],

@@ -9,6 +9,8 @@ from pydantic import Field
 
 from jupyter_deploy.domain.base import Value
 
+from .labelled import LabelledShare
+
 
 class RecordError(Value):
     type: str
@@ -88,7 +90,7 @@ class Flip(Value):
 
 
 class Look(Value):
-    """The estimate of a share after a number of compared requests, the last of them at ``ts``."""
+    """The estimate of a share after a number of compared requests; their last cluster began at ``ts``."""
 
     requests: int
     ts: datetime
@@ -122,12 +124,34 @@ class VariantSummary(Value):
     quantiles: dict[str, float] = {}
 
 
+class Forecast(Value):
+    """The requests until a verdict, if the figures stay as they are.
+
+    Attributes
+    ----------
+    requests
+        The number with which there usually is a verdict; None: none up to ten million.
+    more
+        Those that are still missing.
+    hours
+        The time until then at the rate of the last 24 hours with requests; None without a rate.
+    effect
+        The smallest effect that the number could show: how far the agreement is below 99 %, or for a canary how far its
+        error rate is above stable's. None if nothing is decided.
+    """
+
+    requests: int | None
+    more: int | None = None
+    hours: float | None = None
+    effect: float | None = None
+
+
 class Comparison(Value):
     """A candidate against stable.
 
     A shadow is compared on the same requests (``paired``), joined by ``pair_id`` and row if stable answered; a
-    canary answers other requests than stable, so its figures are unpaired. All intervals hold at every look
-    (``domain.evidence.sequential``).
+    canary answers other requests than stable of the same time, so its figures are unpaired. All intervals hold at
+    every look (``domain.evidence.sequential``).
 
     Attributes
     ----------
@@ -140,12 +164,18 @@ class Comparison(Value):
         Rows of those pairs that both answered with 200.
     coverage
         ``pairs / mirrored``.
+    clusters
+        Units of the figures: requests of one ``x-sticky-key``, else of equal inputs, else of one minute. A cluster
+        counts once, by the mean of its first 100 requests.
+    distinct_inputs
+        Requests with different inputs (those with recorded inputs only).
     agreement
-        Share of a request's rows on which both agree, on average over the requests: the request is the unit, since
-        its rows are not independent. Numbers agree within ``relative_tolerance`` of stable's or
-        ``absolute_tolerance``.
+        Share of a request's rows on which both agree, on average over the clusters. Numbers agree within
+        ``relative_tolerance`` of stable's or ``absolute_tolerance``.
+    agreement_worst_case
+        ``agreement * coverage``: the agreement if all mirrored requests without a comparison disagreed.
     agreement_course
-        The course of the agreement and its interval: at most 100 looks, evenly over the requests, the last one being
+        The course of the agreement and its interval: at most 100 looks, evenly over the clusters, the last one being
         ``agreement``.
     refusal_rate
         Share of the pairs in which stable answered with 200 and the candidate refused the input (paired only).
@@ -155,13 +185,31 @@ class Comparison(Value):
         counts as 2, the largest possible.
     error_difference, latency_difference_ms
         Candidate minus stable; latency by the median of the paired differences, or of the medians if unpaired.
+        A canary's errors are compared by inverse propensity (``domain.evidence.propensity``).
+    slow_rate
+        Share of the candidate's answers that take longer than stable's 95th percentile: 5 % if it is as fast. The
+        unit is the minute.
+    by_minute
+        ``agreement``, ``error_rate_difference`` and ``latency_p50_difference_ms`` with one-minute blocks as the unit:
+        wider than the figure itself if requests depend on the time.
+    accuracy_difference
+        The candidate's share of right answers minus stable's, on the rows with ground truth; None without any, and
+        for models of numbers.
+    absolute_error_difference
+        Median of ``|candidate - actual| - |stable - actual|`` over the clusters, in the answers' unit: below 0 the
+        candidate is closer. Paired, and for numbers only.
+    labelled
+        Requests with ground truth by release, predicted class and age.
     answer_shares
-        Unpaired only: for each frequent answer, the candidate's share minus stable's.
+        Unpaired only: for each frequent answer, the candidate's share minus stable's, by inverse propensity.
     verdict
         ``inconclusive`` while there is too little evidence, else ``agrees`` or ``differs`` (see ``reason``).
     recommendation
         ``promote``: shown to be no worse; ``stop``: shown to be worse; ``decide``: shown to give other answers, which
         only a person can judge; ``wait``: more requests are needed.
+    forecast
+        The number of requests with which there usually is a verdict, and the smallest effect that they could show; only
+        if more requests are needed.
     requirements
         The requirements with their outcomes.
     """
@@ -180,7 +228,10 @@ class Comparison(Value):
         default=1.0, description="The share of the requests that is recorded now: counts are of recorded requests."
     )
     coverage: Estimate | None
+    clusters: int = 0
+    distinct_inputs: int = 0
     agreement: Estimate | None
+    agreement_worst_case: float | None = None
     agreement_course: list[Look] = []
     refusal_rate: Estimate | None = None
     flips: list[Flip] = []
@@ -194,10 +245,16 @@ class Comparison(Value):
     sides: dict[Literal["stable", "candidate"], VariantSummary]
     error_difference: Estimate | None
     latency_difference_ms: Estimate | None
+    slow_rate: Estimate | None = None
+    by_minute: dict[str, Estimate] = {}
+    accuracy_difference: Estimate | None = None
+    absolute_error_difference: Estimate | None = None
+    labelled: list[LabelledShare] = []
     answer_shares: dict[str, Estimate] = {}
     verdict: Literal["inconclusive", "agrees", "differs"]
     reason: str
     recommendation: Literal["promote", "stop", "decide", "wait"] = "wait"
+    forecast: Forecast | None = None
     requirements: list[Requirement] = []
     stochastic: bool = False
     notes: list[str] = Field(default=[], description="Messages about missing, sampled and redacted data.")

@@ -46,7 +46,7 @@ _A = 0.5
 _BETA, _ALL_IN = log(0.5), log(0.25)
 _SMALLEST, _LARGEST = 1e-300, 1 - 2**-53
 _STEPS = 40  # halvings until an end of an interval is known to 1e-12 of the range, to the outside
-_NEAR = 1e-5  # or to this part of its distance from the figure, where each evidence is an integral
+NEAR = 1e-5  # or to this part of its distance from the figure, where each evidence is an integral
 
 
 def log_evidence(successes: float, n: float, share: float) -> float:
@@ -90,31 +90,47 @@ class Mean:
         """Return the mean so far; of rounded values the middle of both."""
         return (_mean(self.counts) + _mean(self._upper)) / 2
 
+    def scaled(self, factor: float) -> Mean:
+        """Return the stream after so many times the values, in the same proportions."""
+        down, up = (
+            {value: round(count * factor) for value, count in counts.items()} for counts in (self.counts, self._upper)
+        )
+        return Mean(down, self.low, up)
+
     def estimate(self, level: float = LEVEL) -> Estimate | None:
         """Return the mean with its interval; None without values."""
         if not self.n:
             return None
-        limit = _limit(level)
+        limit = log_limit(level)
         down, up = self._scaled(self.counts), self._scaled(self._upper)
-        low = _end(lambda m: _log_wealth(down, m) >= limit, 0.0, _mean(down), near=_NEAR)
-        high = _end(lambda m: _log_wealth(up, m) >= limit, 1.0, _mean(up), near=_NEAR)
+        low = boundary(lambda m: _log_wealth(down, m) >= limit, 0.0, _mean(down), near=NEAR)
+        high = boundary(lambda m: _log_wealth(up, m) >= limit, 1.0, _mean(up), near=NEAR)
         interval = Interval(low=self._unscaled(low), high=self._unscaled(high), level=level)
         return Estimate(value=self.value, interval=interval, n=self.n)
 
     def above(self, mean: float, level: float = LEVEL) -> bool:
         """Return whether the true mean is shown to be above ``mean``."""
-        return bool(self.n) and _mean(self.counts) > mean and self._against(self.counts, mean) >= _limit(level)
+        return bool(self.n) and _mean(self.counts) > mean and self._against(self.counts, mean) >= log_limit(level)
 
     def below(self, mean: float, level: float = LEVEL) -> bool:
         """Return whether the true mean is shown to be below ``mean``."""
-        return bool(self.n) and _mean(self._upper) < mean and self._against(self._upper, mean) >= _limit(level)
+        return bool(self.n) and _mean(self._upper) < mean and self._against(self._upper, mean) >= log_limit(level)
+
+    def log_evidence_above(self, mean: float) -> float:
+        """Return the log wealth against ``mean`` or less; it never rises with ``mean``."""
+        return self._against(self.counts, min(mean, _mean(self.counts)))
+
+    def log_evidence_below(self, mean: float) -> float:
+        """Return the log wealth against ``mean`` or more; it never falls with ``mean``."""
+        return self._against(self._upper, max(mean, _mean(self._upper)))
 
     @property
     def _upper(self) -> Mapping[float, int]:
         return self.counts if self.rounded_up is None else self.rounded_up
 
     def _against(self, counts: Mapping[float, int], mean: float) -> float:
-        return _log_wealth(self._scaled(counts), (mean - self.low) / (1 - self.low))
+        scaled = (mean - self.low) / (1 - self.low)
+        return _log_wealth(self._scaled(counts), min(max(scaled, _SMALLEST), _LARGEST))
 
     def _scaled(self, counts: Mapping[float, int]) -> dict[float, int]:
         return {(value - self.low) / (1 - self.low): count for value, count in counts.items()}
@@ -166,19 +182,19 @@ class Difference:
         """Return the difference with its interval; None if a stream is empty. ``n`` is the sum of both."""
         if not (self.first_n and self.second_n):
             return None
-        limit = _limit(level)
-        low = _end(lambda d: self._against(d) >= limit, -1.0, self.value)
-        high = _end(lambda d: self._against(d) >= limit, 1.0, self.value)
+        limit = log_limit(level)
+        low = boundary(lambda d: self._against(d) >= limit, -1.0, self.value)
+        high = boundary(lambda d: self._against(d) >= limit, 1.0, self.value)
         interval = Interval(low=low, high=high, level=level)
         return Estimate(value=self.value, interval=interval, n=self.first_n + self.second_n)
 
     def above(self, difference: float, level: float = LEVEL) -> bool:
         """Return whether the true difference is shown to be above ``difference``."""
-        return self._known and self.value > difference and self._against(difference) >= _limit(level)
+        return self._known and self.value > difference and self._against(difference) >= log_limit(level)
 
     def below(self, difference: float, level: float = LEVEL) -> bool:
         """Return whether the true difference is shown to be below ``difference``."""
-        return self._known and self.value < difference and self._against(difference) >= _limit(level)
+        return self._known and self.value < difference and self._against(difference) >= log_limit(level)
 
     @property
     def _known(self) -> bool:
@@ -221,14 +237,14 @@ def quantile_bounds(n: float, share: float, level: float = LEVEL) -> tuple[float
         ``(low, high)``: the interval goes from the smallest value whose cumulative weight, itself included, exceeds
         ``low`` to the smallest for which it reaches ``high``. None: unbounded on that side.
     """
-    limit = _limit(level)
+    limit = log_limit(level)
 
     def refuted(weight: float) -> bool:
         return log_evidence(weight, n, share) >= limit
 
     centre = share * n
-    low = _end(refuted, 0.0, centre) if refuted(0.0) else None
-    high = _end(refuted, n, centre) if refuted(n) else None
+    low = boundary(refuted, 0.0, centre) if refuted(0.0) else None
+    high = boundary(refuted, n, centre) if refuted(n) else None
     return low, high
 
 
@@ -238,7 +254,7 @@ def median_ranks(n: int, level: float = LEVEL) -> tuple[int, int] | None:
     return None if low is None or high is None else (floor(low) + 1, ceil(high))
 
 
-def _end(refuted: Callable[[float], bool], end: float, kept: float, *, near: float = 0.0) -> float:
+def boundary(refuted: Callable[[float], bool], end: float, kept: float, *, near: float = 0.0) -> float:
     """Return the boundary of refuted values between ``kept`` and the ``end`` of the range, on the refuted side.
 
     The end itself is never evaluated: it is refuted, or a trivial bound.
@@ -326,7 +342,7 @@ def _mean(counts: Mapping[float, int]) -> float:
     return sum(value * count for value, count in counts.items()) / n if n else 0.0
 
 
-def _limit(level: float) -> float:
+def log_limit(level: float) -> float:
     if not 0 < level < 1:
         raise ValueError(f"a level is between 0 and 1, not {level}")
     return -log(1 - level)

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from .inference import Estimate
-from .sequential import LEVEL, Difference, Mean
+from .propensity import StepwiseDifference
+from .sequential import LEVEL, Mean
 
 AGREEMENT = 0.99
 LEAST_COVERAGE = 0.95
@@ -22,9 +23,20 @@ MARGIN = 0.01
 MOST_ANSWERS = 20
 """The number of most frequent labels that are compared."""
 
-_OF_THREE = 1 - (1 - LEVEL) / 3  # a shadow: errors, refusals, answers
-_OF_TWO = 1 - (1 - LEVEL) / 2  # a canary: errors, shares of answers
-_OF_ANSWERS = 1 - (1 - LEVEL) / 2 / MOST_ANSWERS
+LEAST_CLUSTERS = 100
+"""Fewer clusters of requests recommend no promotion, whatever they show."""
+
+SLOW_MARGIN = 0.1
+SLOWER = 1.5
+"""A candidate is slow if over ``SLOW_MARGIN`` of its answers take longer than stable's 95th percentile (5 % of stable's
+do), and its own 95th percentile is at least so many times stable's."""
+
+NEVER_ANSWERED = 8
+"""A candidate without one answer after so many requests is broken: as many flips show that it errs more."""
+
+OF_FOUR = 1 - (1 - LEVEL) / 4  # a shadow: errors, refusals, slow answers, answers
+OF_THREE = 1 - (1 - LEVEL) / 3  # a canary: errors, slow answers, shares of answers
+_OF_ANSWERS = 1 - (1 - LEVEL) / 3 / MOST_ANSWERS
 
 
 class Judgement(NamedTuple):
@@ -33,6 +45,35 @@ class Judgement(NamedTuple):
     verdict: Literal["inconclusive", "agrees", "differs"]
     reason: str
     recommendation: Literal["promote", "stop", "decide", "wait"]
+
+
+@dataclass(frozen=True)
+class SlowAnswers:
+    """How slow the candidate is.
+
+    Attributes
+    ----------
+    rate
+        The share of its answers that take longer than stable's 95th percentile; the unit is the minute.
+    ratio
+        Its 95th percentile by stable's.
+    """
+
+    rate: Mean = field(default_factory=lambda: Mean({}))
+    ratio: float = 1.0
+
+    def shown(self, level: float) -> bool:
+        """Return whether the candidate is shown to be slow."""
+        return self.ratio >= SLOWER and self.rate.above(SLOW_MARGIN, level)
+
+    @property
+    def excluded(self) -> bool:
+        """Return whether the candidate is shown not to be slow."""
+        return self.ratio < SLOWER or self.rate.below(SLOW_MARGIN)
+
+    def __str__(self) -> str:
+        rate = self.rate.estimate()
+        return f"{_percent(rate)} of its answers take longer than stable's 95th percentile" if rate else ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +88,10 @@ class PairedFigures:
         Each request's share of rows that agree.
     errors
         The candidate's error rate minus stable's.
+    error_events
+        The same of events: consecutive failures within a minute are one, since their cause is.
+    unanswered
+        The number of requests, if the candidate has answered none of them and stable has.
     refused
         Pairs in which stable answered with 200 and the candidate refused the input (400, 413, 415, 422).
     floats
@@ -61,6 +106,10 @@ class PairedFigures:
     coverage: Mean
     errors: Mean
     refused: Mean
+    error_events: Mean
+    clusters: int
+    slow: SlowAnswers = field(default_factory=SlowAnswers)
+    unanswered: int = 0
     floats: Mapping[str, float] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
     stochastic: bool = False
@@ -71,13 +120,18 @@ class PairedFigures:
 class UnpairedFigures:
     """The figures of a canary and of stable, on different requests.
 
-    ``errors`` and ``shares`` (of each frequent answer) are the candidate's minus stable's.
+    ``errors`` and ``shares`` (of each frequent answer) are the candidate's minus stable's, ``error_events`` its part of
+    the events of errors minus its share of the requests.
     """
 
     stable: int
     candidate: int
-    errors: Difference
-    shares: Mapping[str, Difference] = field(default_factory=dict)
+    clusters: int
+    errors: StepwiseDifference
+    error_events: StepwiseDifference
+    shares: Mapping[str, StepwiseDifference] = field(default_factory=dict)
+    slow: SlowAnswers = field(default_factory=SlowAnswers)
+    unanswered: int = 0
     stochastic: bool = False
 
 
@@ -85,11 +139,12 @@ def judge_paired(figures: PairedFigures) -> Judgement:
     """Judge a shadow.
 
     - ``differs``: it is shown to err more than stable or to refuse more than 1 % of what stable answers (stop), or
-      the agreement is shown to be below 99 % (decide). Disagreement alone is not evidence against a stochastic model,
+      to be slow or to agree on less than 99 % (decide). Disagreement alone is not evidence against a stochastic model,
       which does not agree with itself either, nor against floating-point numbers without a tolerance, since two
       models rarely return the same.
     - ``agrees`` (promote): agreement of at least 99 %, less than 1 point more errors and less than 1 % refusals are
-      shown, and at least 95 % of the mirrored requests could be compared.
+      shown on at least 100 clusters of requests, it is not slow, and at least 95 % of the mirrored requests could be
+      compared.
     - ``inconclusive``: anything between.
     """
     word, why, recommendation = _judge_paired(figures)
@@ -109,9 +164,11 @@ def _judge_paired(figures: PairedFigures) -> Judgement:
     if errors is None or refused is None:
         return Judgement("inconclusive", "0 pairs so far", "wait")
     on = f"on {_count(figures.pairs, 'pair')}"
-    if figures.errors.above(0, _OF_THREE):
+    if figures.unanswered >= NEVER_ANSWERED:
+        return Judgement("differs", f"the candidate has answered none of {figures.unanswered:,} requests", "stop")
+    if figures.error_events.above(0, OF_FOUR):
         return Judgement("differs", f"the candidate errs {_points(errors)} more often than stable {on}", "stop")
-    if figures.refused.above(MARGIN, _OF_THREE):
+    if figures.refused.above(MARGIN, OF_FOUR):
         why = f"the candidate refuses {_percent(refused)} of the requests that stable answers, {on}"
         return Judgement("differs", why, "stop")
     agreement = figures.agreement.estimate()
@@ -126,10 +183,12 @@ def _judge_rows(figures: PairedFigures, agreement: Estimate, errors: Estimate, r
         size = f"p50 {figures.floats['p50']:.2%}, p99 {figures.floats['p99']:.2%}"
         what = "these are numbers: look at their relative differences and say with --tolerance what counts as equal"
         return Judgement("inconclusive", f"{rows}; {what} ({size})", "decide")
-    if figures.agreement.below(AGREEMENT, _OF_THREE):
+    if figures.agreement.below(AGREEMENT, OF_FOUR):
         if figures.stochastic:
             return Judgement("inconclusive", f"{rows}, which says little", "decide")
         return Judgement("differs", rows, "decide")
+    if figures.slow.shown(OF_FOUR):
+        return Judgement("differs", f"{rows}; {figures.slow}", "decide")
     return _judge_agreement(figures, rows, errors, refused)
 
 
@@ -145,21 +204,26 @@ def _judge_agreement(figures: PairedFigures, rows: str, errors: Estimate, refuse
         missing = f", but the candidate refuses {_percent(refused)} of stable's requests"
     elif not figures.errors.below(MARGIN):
         missing = f", but that the candidate errs a point more often is not ruled out: {_points(errors)}"
-    elif coverage and figures.coverage.below(LEAST_COVERAGE):
+    elif coverage and coverage.value < LEAST_COVERAGE:
         missing = f", but only {_percent(coverage)} of {_count(figures.mirrored, 'mirrored request')} could be compared"
+    elif not figures.slow.excluded:
+        missing = f", but {figures.slow}"
+    elif figures.clusters < LEAST_CLUSTERS:
+        missing = f", but they are of {_clusters(figures.clusters)}"
     return Judgement("inconclusive", rows + missing, "wait") if missing else Judgement("agrees", rows, "promote")
 
 
 def judge_unpaired(figures: UnpairedFigures) -> Judgement:
     """Judge a canary, which answers other requests than stable, by errors and shares of answers only.
 
-    - ``differs``: it is shown to err more than stable (stop), or the share of an answer to differ by more than a
-      point (decide; not for a stochastic model).
-    - ``agrees`` (promote): its error rate is shown to be less than a point above stable's.
+    - ``differs``: it is shown to err more than stable (stop), to be slow, or to give an answer more or less often by
+      more than a point (decide; not for a stochastic model).
+    - ``agrees`` (promote): its errors are no worse, so its error rate is shown to be less than a point above stable's
+      on at least 100 clusters of requests, and it is not slow.
     - ``inconclusive``: anything between.
     """
     word, why, recommendation = _judge_unpaired(figures)
-    notes = ["unpaired: the canary answers other requests than stable"]
+    notes = ["unpaired: the canary answers other requests than stable, of the same time"]
     if figures.stochastic:
         notes.append("one of the two is stochastic")
     return Judgement(word, "; ".join([why, *notes]) + ".", recommendation)
@@ -171,21 +235,48 @@ def _judge_unpaired(figures: UnpairedFigures) -> Judgement:
     if errors is None:
         return Judgement("inconclusive", f"{of} so far", "wait")
     why = f"the canary errs {_points(errors)} more often than stable, by {of}"
-    if figures.errors.above(0, _OF_TWO):
+    if figures.unanswered >= NEVER_ANSWERED:
+        why = f"the canary has answered none of {figures.unanswered:,} requests"
+    if figures.unanswered >= NEVER_ANSWERED or figures.error_events.above(0, OF_THREE):
         return Judgement("differs", why, "stop")
-    shifted = {
-        answer: by
-        for answer, by in figures.shares.items()
-        if by.above(MARGIN, _OF_ANSWERS) or by.below(-MARGIN, _OF_ANSWERS)
-    }
-    if shifted and not figures.stochastic:
+    if shifted := shifted_answers(figures):
         answer, by = max(shifted.items(), key=lambda item: abs(item[1].value))
         moved = by.estimate()
         points = _points(moved) if moved else ""
         return Judgement("differs", f"the canary answers '{answer}' {points} more often than stable, by {of}", "decide")
-    if figures.errors.below(MARGIN):
-        return Judgement("agrees", why, "promote")
-    return Judgement("inconclusive", f"{why}, which does not rule out a point or more", "wait")
+    if figures.slow.shown(OF_THREE):
+        return Judgement("differs", f"{why}; {figures.slow}", "decide")
+    return _judge_shared(figures, why)
+
+
+def shifted_answers(figures: UnpairedFigures) -> dict[str, StepwiseDifference]:
+    """Return the answers whose share is shown to differ by more than a point; none of a stochastic model."""
+    if figures.stochastic:
+        return {}
+    return {
+        answer: by
+        for answer, by in figures.shares.items()
+        if by.above(MARGIN, _OF_ANSWERS) or by.below(-MARGIN, _OF_ANSWERS)
+    }
+
+
+def _judge_shared(figures: UnpairedFigures, why: str) -> Judgement:
+    missing = ""
+    if not figures.errors.below(MARGIN):
+        missing = ", which does not rule out a point or more"
+    elif not figures.slow.excluded:
+        missing = f", but {figures.slow}"
+    elif figures.clusters < LEAST_CLUSTERS:
+        missing = f", but they are of {_clusters(figures.clusters)}"
+    if missing:
+        return Judgement("inconclusive", why + missing, "wait")
+    return Judgement("agrees", f"errors no worse: {why}", "promote")
+
+
+def _clusters(n: int) -> str:
+    return (
+        f"{_count(n, 'cluster')} only (requests of one x-sticky-key, or of equal inputs): {LEAST_CLUSTERS} are needed"
+    )
 
 
 def _count(n: int, thing: str) -> str:

@@ -32,6 +32,9 @@ FIGURES: dict[str, Callable[[Comparison], Estimate | None]] = {
     "error_rate": lambda comparison: comparison.sides["candidate"].error_rate,
     "error_rate_difference": lambda comparison: comparison.error_difference,
     "refusal_rate": lambda comparison: comparison.refusal_rate,
+    "accuracy_difference": lambda comparison: comparison.accuracy_difference,
+    "absolute_error_difference": lambda comparison: comparison.absolute_error_difference,
+    "slow_rate": lambda comparison: comparison.slow_rate,
     "latency_p50_difference_ms": lambda comparison: comparison.latency_difference_ms,
     **{f"relative_difference_{name}": _relative(name) for name in ("p50", "p90", "p99", "max")},
 }
@@ -41,12 +44,22 @@ COUNTS: dict[str, Callable[[Comparison], int]] = {
     "pairs": lambda comparison: comparison.pairs,
     "rows": lambda comparison: comparison.rows,
     "requests": lambda comparison: comparison.sides["candidate"].requests,
+    "clusters": lambda comparison: comparison.clusters,
 }
-"""Counts of the comparison: pairs and rows of a shadow, the candidate's requests."""
+"""Counts of the comparison: pairs and rows of a shadow, the candidate's requests, clusters of requests."""
 
 _NAMES = [*FIGURES, *COUNTS]
-_SHARES = {"agreement", "coverage", "error_rate", "error_rate_difference", "refusal_rate"}
-_PAIRED = {"agreement", "coverage", "refusal_rate", "pairs", "rows"}
+_SHARES = {
+    "agreement",
+    "coverage",
+    "error_rate",
+    "error_rate_difference",
+    "refusal_rate",
+    "slow_rate",
+    "accuracy_difference",
+}
+_BY_TRUTH = {"accuracy_difference", "absolute_error_difference"}
+_PAIRED = {"agreement", "coverage", "refusal_rate", "pairs", "rows", "absolute_error_difference"}
 
 REQUIREMENT = Use("requirement", "'agreement >= 0.99', 'agreement >= 99%' or 'latency_p50_difference_ms <= 5ms'")
 
@@ -186,6 +199,8 @@ def _rows(comparison: Comparison) -> int:
 def _why_undecided(gate: Gate, comparison: Comparison) -> str:
     if gate.metric.startswith("relative_difference") and comparison.rows:
         return "the answers hold no floating-point numbers"
+    if gate.metric in _BY_TRUTH:
+        return "too little ground truth so far, or none of this kind: send it with 'feedback'"
     without_answers = comparison.pairs and not comparison.rows
     if needs_pairs(gate) and without_answers and gate.metric not in ("coverage", "refusal_rate"):
         return "no answers were recorded: 'traffic NAME --record full' starts that"

@@ -1,10 +1,8 @@
 """The evidence of a ramp: the counts of each step, and the figures that its decisions rest on.
 
 Chance alone decides which of the two answers a request, so of equally good releases the candidate has its share π of
-all errors, refusals and slow answers (Lindon and Malek 2022, Anytime-valid inference for multinomial count data,
-NeurIPS). Each guardrail is an e-process against "the candidate has at most its share". It goes on across the steps: the
-wealth of one step is staked in the next. A step in which the candidate had less than its share counts by the wealth
-against that lesser share, which is at most the wealth of the game against the true one.
+all errors, refusals and slow answers. Each guardrail is an e-process against "the candidate has at most its share". It
+goes on across the steps: the wealth of one step is staked in the next (``domain.evidence.propensity``).
 """
 
 from __future__ import annotations
@@ -14,7 +12,8 @@ from dataclasses import dataclass, field
 from math import exp
 from typing import Literal
 
-from jupyter_deploy.domain.evidence.sequential import Mean, log_evidence, proportion
+from jupyter_deploy.domain.evidence.propensity import StepwiseDifference, error_step, event_step
+from jupyter_deploy.domain.evidence.sequential import proportion
 
 from .plan import GUARDRAILS, HARD_STOP_MINUTES, MARGIN, RampPlan
 
@@ -47,8 +46,7 @@ class StepCounts:
     clusters
         Users, else distinct inputs, that the candidate answered.
     outcomes
-        The errors weighted by chance, value -> count: 1 of the candidate, ``-π / (1 - π)`` of stable, else 0. Their
-        mean is π times the difference of the error rates.
+        The errors as ``propensity.error_step`` counts them: value -> count.
     events
         Errors, refusals and slow answers (``GUARDRAILS``) of both.
     error_minutes
@@ -114,7 +112,7 @@ def guardrails(plan: RampPlan, evidence: RampEvidence) -> tuple[Guardrail, ...]:
 
 def errors_are_no_worse(step: StepCounts) -> bool:
     """Whether the step excludes, at 95 %, that the candidate errs a point more often than stable."""
-    return Mean(step.outcomes, low=-step.share / (1 - step.share)).below(MARGIN * step.share)
+    return StepwiseDifference((error_step(step.share, step.outcomes),)).below(MARGIN)
 
 
 def ratio_is_quiet(step: StepCounts) -> bool:
@@ -133,7 +131,7 @@ def hard_stop(evidence: RampEvidence) -> bool:
 def _e_value(evidence: RampEvidence, name: str) -> float:
     steps = [(step.share, step.events[name]) for step in evidence.steps if name in step.events]
     logs = [
-        log_evidence(events.candidate, events.both, min(share, events.candidate / events.both))
+        event_step(share, {1.0: events.candidate, 0.0: events.stable}).log_evidence_above(0.0)
         for share, events in steps
         if events.both
     ]

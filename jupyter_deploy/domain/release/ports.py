@@ -167,12 +167,6 @@ class Target(Protocol):
     def observe_all(self, endpoints: Sequence[Endpoint]) -> Mapping[str, Observation]:
         """The state of several endpoints, by name; hundreds take about as long as one."""
 
-    def start_spare(self, release: Release) -> None:
-        """Prepare the start of a release whose environment equals this one's; returns at once and never fails.
-
-        Only a hint: a target that cannot use it does nothing.
-        """
-
     def limits(self, release: Release) -> tuple[str, ...]:
         """How the release's resources are enforced, one line each; empty without limits, or if it never ran."""
 

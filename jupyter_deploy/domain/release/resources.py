@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from jupyter_deploy.domain.base import Value, size_in_words
+from jupyter_deploy.domain.base import Value, duration_in_words, size_in_words
 from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.expressions import SECONDS
 
-Resource = Literal["cpu", "memory", "gpu", "workers", "threads"]
+Resource = Literal["cpu", "memory", "gpu", "workers", "threads", "idle_after"]
 MOST_WORKERS = 64
 LEAST_MEMORY = 32 * 2**20
+LEAST_IDLE, MOST_IDLE = 1.0, 365 * 86400.0
 ANY = "any"
 
 _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -21,8 +24,9 @@ _EXAMPLES: dict[Resource, str] = {
     "cpu": "cpu=2 or cpu=0.5",
     "memory": "memory=512MB or memory=2GiB",
     "gpu": "gpu=0 for the first one, gpu=0,1 or gpu=none",
-    "workers": f"workers=4 (1 to {MOST_WORKERS})",
+    "workers": f"workers=4 (1 to {MOST_WORKERS}), or workers=1-8 for as many as the load needs",
     "threads": "threads=2",
+    "idle_after": "idle_after=30m (at least 1s)",
 }
 
 
@@ -54,6 +58,16 @@ def parse_resources(value: Any) -> Any:
 def parse_memory(value: Any) -> Any:
     """``512MB``, ``1.5 GiB`` as bytes; a number is bytes."""
     return _value("memory", value)
+
+
+def parse_workers(value: Any) -> Any:
+    """``4``, or ``1-8`` for a range."""
+    return _value("workers", value)
+
+
+def parse_idle_after(value: Any) -> Any:
+    """``30m``, ``90 s`` as seconds; a number is seconds."""
+    return _value("idle_after", value)
 
 
 def _name(name: Any) -> Resource:
@@ -104,6 +118,31 @@ def _count(most: float) -> Any:
     return counted
 
 
+def _workers(value: Any) -> int | str | None:
+    """``4``; ``1-8`` as such a text, its bounds in order."""
+    match = re.fullmatch(r"\s*(\d{1,4})\s*-\s*(\d{1,4})\s*", str(value))
+    if match is None:
+        count: int | None = _count(MOST_WORKERS)(value)
+        return count
+    least, most = int(match[1]), int(match[2])
+    if least > most:
+        raise ValueError(f"workers={least}-{most} begins with the greater number: write workers={most}-{least}")
+    if least < 1:
+        raise ValueError(
+            f"workers={least}-{most} begins below 1: write workers=1-{max(most, 1)}; idle_after=30m stops the last "
+            "worker while there are no requests"
+        )
+    if most > MOST_WORKERS:
+        return None
+    return least if least == most else f"{least}-{most}"
+
+
+def _idle_after(value: Any) -> float | None:
+    match = re.fullmatch(rf"\s*(\d+(?:\.\d+)?)\s*({'|'.join(SECONDS)}|)\s*", str(value).lower())
+    seconds = float(match[1]) * SECONDS.get(match[2], 1.0) if match else 0.0
+    return seconds if LEAST_IDLE <= seconds <= MOST_IDLE else None
+
+
 def _number(value: Any) -> float | None:
     try:
         return None if isinstance(value, bool) else float(value)
@@ -115,8 +154,9 @@ _PARSERS: dict[Resource, Any] = {
     "cpu": _cpu,
     "memory": _memory,
     "gpu": _gpu,
-    "workers": _count(MOST_WORKERS),
+    "workers": _workers,
     "threads": _count(1024),
+    "idle_after": _idle_after,
 }
 
 ResourceOptions = Annotated[dict[Resource, int | float | str | None], BeforeValidator(parse_resources)]
@@ -131,19 +171,29 @@ class Resources(Value):
         default=None, ge=LEAST_MEMORY, description="Memory for all its workers together, such as 512MB or 2GiB."
     )
     gpu: str | None = Field(default=None, description="Devices as CUDA counts them, such as 0 or 0,1; none: no device.")
-    workers: int | None = Field(
+    workers: Annotated[int | str | None, BeforeValidator(parse_workers)] = Field(
         default=None,
-        ge=1,
-        le=MOST_WORKERS,
-        description="Processes, which share the loaded model's memory (default: 1).",
+        description="Processes, which share the loaded model's memory (default: 1); 1-8: as many as the load needs.",
     )
     threads: int | None = Field(
         default=None, ge=1, le=1024, description="Threads of a worker's numerical libraries (default: cpu / workers)."
     )
 
+    idle_after: Annotated[float | None, BeforeValidator(parse_idle_after)] = Field(
+        default=None,
+        description="Seconds, or a text such as 30m, without a request after which its workers stop until the next one "
+        "(default: never).",
+    )
+
     @property
     def processes(self) -> int:
-        return self.workers or 1
+        """The greatest number of workers."""
+        return int(str(self.workers or 1).rpartition("-")[2])
+
+    @property
+    def pooled(self) -> bool:
+        """Whether its workers have a parent, which shares the model, changes their number or stops them when idle."""
+        return self.processes > 1 or self.idle_after is not None
 
     def overridden(self, options: Mapping[Any, Any]) -> Resources:
         """These resources with some replaced."""
@@ -156,7 +206,11 @@ class Resources(Value):
     @property
     def in_container(self) -> dict[str, str]:
         """Variables for a container of a published image: resources that its processes cannot see themselves."""
-        variables = {"NBDEPLOY_WORKERS": self.workers if self.processes > 1 else None, "NBDEPLOY_THREADS": self.threads}
+        variables = {
+            "NBDEPLOY_WORKERS": self.workers if self.processes > 1 else None,
+            "NBDEPLOY_THREADS": self.threads,
+            "NBDEPLOY_IDLE_AFTER": None if self.idle_after is None else math.ceil(self.idle_after),
+        }
         return {name: str(value) for name, value in variables.items() if value is not None}
 
     def threads_on(self, cpus: int) -> int | None:
@@ -179,6 +233,8 @@ class Resources(Value):
             parts.append(f"gpu {self.gpu}")
         if self.threads:
             parts.append(f"{self.threads} thread{'s' * (self.threads != 1)} a worker")
+        if self.idle_after:
+            parts.append(f"stops when idle for {duration_in_words(self.idle_after)}")
         return ", ".join(parts)
 
 

@@ -158,7 +158,7 @@ def _given(title: str, given: Measured) -> Measured:
     return given
 
 
-class UndefinedError(InvalidInput):
+class UndefinedError(ValueError):
     """A function of the rows has no value on a subgroup, such as an area under a curve on one class."""
 
 

@@ -32,7 +32,7 @@ def run(operation: Operation, request: Request, *, live: Live | None = None) -> 
         if live is not None:
             from jupyter_deploy.verbs.spare import start_spares
 
-            start_spares(result, ports)
+            start_spares(ports)
         render.register_formatters(shell)  # also without %load_ext, so that results are shown
     return render.Listing(result) if isinstance(result, list) else result
 

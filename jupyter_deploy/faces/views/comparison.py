@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jupyter_deploy.domain.evidence.forecast import in_words
 from jupyter_deploy.domain.evidence.inference import Flip
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.requests import CompareRequest
@@ -33,6 +34,8 @@ def comparison(request: CompareRequest, ports: Ports) -> ComparisonView:
         flips=found.flip_count,
         notes=(*found.notes, *_unreadable(found.skipped_lines)),
         since=found.since,
+        clusters=found.clusters,
+        forecast=in_words(found.forecast) if found.forecast else "",
     )
 
 

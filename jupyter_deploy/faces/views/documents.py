@@ -204,6 +204,10 @@ class ComparisonView(Value):
         How many rows were answered differently, and the latest 50 of them.
     notes
         What the records do not hold, in words.
+    clusters
+        Units of the figures: requests of one user, or of equal inputs, count once.
+    forecast
+        The number of requests and the time until a verdict, in words; empty if no more requests are needed.
     """
 
     stable: str
@@ -219,6 +223,8 @@ class ComparisonView(Value):
     flips: int
     notes: tuple[str, ...] = ()
     since: datetime | None = None
+    clusters: int = 0
+    forecast: str = ""
 
 
 class ValidationRow(Value):

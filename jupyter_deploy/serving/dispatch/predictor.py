@@ -22,6 +22,7 @@ from . import outcomes
 from .batch_sizing import MAX_ROWS, BatchSizer
 from .byte_budget import MAX_BYTES, ByteBudget, Reservation
 from .json_answers import checked, part
+from .load_board import own_slot
 from .outcome_sink import OutcomeSink
 from .outcomes import Outcome
 from .parsed_request import ParsedRequest, Raw
@@ -177,6 +178,8 @@ class Predictor:
     def _update_waiting(self) -> None:
         waiting = len(self._queue.waiting)
         self._waiting.set(waiting)
+        if (slot := own_slot()) is not None:
+            slot.wait(waiting)
         self._crowded = waiting > 0
 
     def _finish(self, batch: list[PendingRequest], work: asyncio.Future[list[Response | None]]) -> None:

@@ -5,6 +5,7 @@ Standard library only, and no import of this package at import: the target reads
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import importlib
@@ -13,7 +14,9 @@ import random
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 THREADS = (
     "OMP_NUM_THREADS",
@@ -32,6 +35,13 @@ THREADS = (
 _RESTARTED_THREADS = frozenset({"jemalloc_bg_thd"})
 
 _PR_SET_PDEATHSIG = 1
+
+_OPENBLAS = (
+    "openblas_set_num_threads",
+    "scipy_openblas_set_num_threads",
+    "openblas_set_num_threads64_",
+    "scipy_openblas_set_num_threads64_",
+)
 
 
 def load() -> None:
@@ -63,10 +73,23 @@ def fork_obstacle() -> str | None:
 
 
 def use_threads(count: int) -> None:
-    """Set the number of threads of numerical libraries that were imported with one thread."""
+    """Set the number of threads of numerical libraries that were imported with one thread, and of later ones."""
     os.environ.update(dict.fromkeys(THREADS, str(count)))
-    if count == 1:
-        return
+    if count > 1:
+        _set_threads(count)
+
+
+def restore_threads() -> None:
+    """Give libraries that were imported with one thread the number that they would have chosen at their import."""
+    from .processors import processors  # the target reads THREADS alone
+
+    named = (os.environ.get(name, "") for name in ("NBDEPLOY_THREADS", "OMP_NUM_THREADS"))
+    count = next((int(text) for text in named if text.isdecimal()), None) or processors()
+    if count > 1:
+        _set_threads(count)
+
+
+def _set_threads(count: int) -> None:
     if (torch := sys.modules.get("torch")) is not None:
         torch.set_num_threads(count)
     if (numexpr := sys.modules.get("numexpr")) is not None:
@@ -75,6 +98,36 @@ def use_threads(count: int) -> None:
         from threadpoolctl import threadpool_limits  # scikit-learn brings it, nothing else needs it
 
         threadpool_limits(count)
+        return
+    for library in _openblas_libraries():
+        for name in _OPENBLAS:
+            if function := getattr(library, name, None):
+                function(count)
+
+
+def _openblas_libraries() -> list[ctypes.CDLL]:
+    """The copies of OpenBLAS in this process: NumPy and SciPy each bring their own."""
+    lines = Path("/proc/self/maps").read_text().splitlines() if Path("/proc/self/maps").exists() else []
+    paths = {line.split(maxsplit=5)[5] for line in lines if "openblas" in line.rpartition("/")[2]}
+    return [ctypes.CDLL(path) for path in sorted(paths)]
+
+
+def end_fork(run: Callable[[], int]) -> NoReturn:
+    """Run a forked process to its end: no caller of the fork may continue in it."""
+    code = 1
+    try:
+        code = run()
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 1
+    except BaseException:  # noqa: BLE001 - the exception hook reports it
+        sys.excepthook(*sys.exc_info())
+    finally:
+        with contextlib.suppress(Exception):
+            vars(atexit)["_run_exitfuncs"]()  # as at an exit without a fork
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        os._exit(code)
 
 
 def end_with_parent(parent: int) -> None:

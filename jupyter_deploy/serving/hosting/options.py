@@ -28,7 +28,7 @@ _YES, _NO = ("1", "true"), ("", "0", "false")
 # Limit of a unix socket's address (104 on macOS) less the suffix of its provisional name and the final zero.
 _MAX_PATH_BYTES = 102
 
-_MAX_WORKERS, _MAX_THREADS, _MAX_GRACE_SECONDS = 64, 1024, 3600
+_MAX_WORKERS, _MAX_THREADS, _MAX_GRACE_SECONDS, _MAX_IDLE_SECONDS = 64, 1024, 3600, 10**8
 
 
 class InvalidSetting(Exception):
@@ -49,8 +49,12 @@ class HostingOptions:
         The recording mode of requests for which no gateway sets it.
     routes
         Paths that a platform sets -> this service's own.
-    workers
-        Processes that share the loaded model.
+    workers, most_workers
+        Processes that share the loaded model: the least number, and the greatest, with the load in between.
+    idle_after
+        Seconds without a request after which it hands its socket to ``activator`` and ends; None: never.
+    activator
+        The unix socket of the activator, which starts it at the next request.
     threads
         Threads of each worker's numerical libraries; None: not set.
     grace_seconds
@@ -64,8 +68,16 @@ class HostingOptions:
     routes: Mapping[str, str] = field(default_factory=dict)
     access_log: bool = False
     workers: int = 1
+    most_workers: int = 1
     threads: int | None = None
     grace_seconds: int = GRACE_SECONDS
+    idle_after: float | None = None
+    activator: str | None = None
+
+    @property
+    def pooled(self) -> bool:
+        """Whether workers have a parent, which replaces them, changes their number or stops them when idle."""
+        return self.most_workers > 1 or self.idle_after is not None
 
     @property
     def address(self) -> str:
@@ -107,6 +119,8 @@ def parse_options(
     """
     uds = _socket(arguments)
     recording = _recording(environ)
+    workers, most_workers = _range(environ, "NBDEPLOY_WORKERS", _MAX_WORKERS)
+    activator = environ.get("NBDEPLOY_ACTIVATOR") or None
     return HostingOptions(
         port=PORT if uds is not None else _port(environ),
         uds=uds,
@@ -114,9 +128,12 @@ def parse_options(
         recording=recording,
         routes=_routes(environ),
         access_log=_flag(environ, "NBDEPLOY_ACCESS_LOG"),
-        workers=_count(environ, "NBDEPLOY_WORKERS", _MAX_WORKERS) or 1,
+        workers=workers,
+        most_workers=most_workers,
         threads=_count(environ, "NBDEPLOY_THREADS", _MAX_THREADS),
         grace_seconds=_count(environ, "NBDEPLOY_GRACE_SECONDS", _MAX_GRACE_SECONDS) or GRACE_SECONDS,
+        idle_after=_count(environ, "NBDEPLOY_IDLE_AFTER", _MAX_IDLE_SECONDS) if activator and uds else None,
+        activator=activator,
     )
 
 
@@ -178,9 +195,22 @@ def _count(environ: Mapping[str, str], name: str, maximum: int) -> int | None:
     text = environ.get(name)
     if not text:
         return None
-    if text.isascii() and text.isdigit() and len(text) <= 4 and 0 < int(text) <= maximum:
+    if text.isascii() and text.isdigit() and len(text) <= 9 and 0 < int(text) <= maximum:
         return int(text)
     raise InvalidSetting(f"{name}={text}: must be a number from 1 to {maximum}")
+
+
+def _range(environ: Mapping[str, str], name: str, maximum: int) -> tuple[int, int]:
+    """``4``, or ``1-8`` for a number between both."""
+    text = environ.get(name) or "1"
+    least, dash, most = text.partition("-")
+    bounds = [
+        int(part) if part.isascii() and part.isdigit() and len(part) <= 4 else 0
+        for part in (least, most if dash else least)
+    ]
+    if 1 <= bounds[0] <= bounds[1] <= maximum:
+        return bounds[0], bounds[1]
+    raise InvalidSetting(f"{name}={text}: must be a number from 1 to {maximum}, or a range such as 1-8")
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

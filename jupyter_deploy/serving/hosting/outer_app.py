@@ -19,7 +19,8 @@ from ..asgi.messages import App, Message, Receive, RequestContext, Scope, Send
 from ..snapshot import current
 from ..telemetry.recording import EVERYTHING, Recording
 from .options import HostingOptions
-from .startup_responder import Readiness
+from .pool_link import PoolLink
+from .startup_responder import ALIVE, Readiness
 
 _READY = ("/readyz", "/ping", "/v2/health/ready")
 _MAX_SHOWN = 3
@@ -32,6 +33,8 @@ class ContainerApp:
     ----------
     on_ready
         Called after the example was answered, before any client is accepted.
+    pool
+        The link to the parent of several workers.
 
     Attributes
     ----------
@@ -40,9 +43,15 @@ class ContainerApp:
     """
 
     def __init__(
-        self, app: App, options: HostingOptions, readiness: Readiness, on_ready: Callable[[], None] = lambda: None
+        self,
+        app: App,
+        options: HostingOptions,
+        readiness: Readiness,
+        on_ready: Callable[[], None] = lambda: None,
+        pool: PoolLink | None = None,
     ) -> None:
         self._app, self._readiness, self._on_ready = app, readiness, on_ready
+        self.pool = pool
         self._routes = options.routes
         self._gateway = options.uds is not None
         recording = options.recording
@@ -71,9 +80,30 @@ class ContainerApp:
                         *self._record_headers,
                     ],
                 }
-            await self._forward(scope, receive, send)
+            if self.pool is None:
+                await self._forward(scope, receive, send)
+            else:
+                await self._count(self.pool, scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+    async def _count(self, pool: PoolLink, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and count it in the worker's load; close its connection if others shall get the next."""
+
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start" and pool.closing:
+                message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+            await send(message)
+
+        path = scope["path"]
+        if is_probe(path):
+            await self._forward(scope, receive, send_on)
+            return
+        pool.slot.begin()
+        try:
+            await self._forward(scope, receive, send_on)
+        finally:
+            pool.slot.end()
 
     async def _forward(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request to the wrapped application; if the server cancels it at shutdown, answer 503."""
@@ -146,6 +176,11 @@ class ContainerApp:
 
         await self._app(scope, receive, send)
         return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
+
+
+def is_probe(path: str) -> bool:
+    """Whether a request for a path says nothing about the release's use: health checks and metrics."""
+    return path in ALIVE or path == "/metrics" or _is_readiness_path(path)
 
 
 def _is_readiness_path(path: str) -> bool:

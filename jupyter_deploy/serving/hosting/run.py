@@ -19,7 +19,7 @@ from .. import workplace
 from ..asgi.messages import App
 from ..output import redirect_output
 from ..telemetry.logging import FORMAT, JsonFormatter, log, log_format
-from . import forking, unix_socket
+from . import activation, forking, unix_socket
 from .allocator import keep_freed_memory
 from .exit_reasons import NOT_LOADED, TERMINATION_LOG, WRONG_SETTING, StartupError
 from .options import HostingOptions, InvalidSetting, parse_options
@@ -37,20 +37,26 @@ _REASONS = {
 }
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Serve until a signal stops the process; return the exit code."""
+def main(arguments: Sequence[str], *, forked: bool = False) -> int:
+    """Serve until a signal stops the process; return the exit code.
+
+    ``forked``: this is the fork of a process that has imported libraries with one thread.
+    """
     prepare()
-    readiness = Readiness()
-    shutdown = Shutdown(readiness)
     try:
         options = read_options(arguments)
-        shutdown.grace_seconds = options.grace_seconds
-        with _listening(options) as listener:
-            if options.workers > 1:
-                from . import workers  # few services have several
+        if options.pooled and options.uds is not None:
+            from . import workers  # few services have several
 
-                if options.uds is not None:
-                    workers.become_pool(arguments, listener)
+            return workers.become_pool(arguments, options)
+        readiness = Readiness()
+        shutdown = Shutdown(readiness, options.grace_seconds)
+        if forked:
+            forking.restore_threads()
+        with _listening(options) as listener:
+            if options.pooled:
+                from . import workers
+
                 return workers.run(arguments, listener, readiness, shutdown)
             return _run(options, listener, readiness, shutdown)
     except StartupError as error:
@@ -113,19 +119,29 @@ def _writable(folder: str) -> bool:
 
 @contextlib.contextmanager
 def _listening(options: HostingOptions) -> Iterator[socket.socket]:
-    """Yield the socket: a port listens at once, a path gets its final name when the model is ready."""
+    """Yield the socket; close it afterwards, and remove its name."""
+    listener = bound(options)
     try:
-        listener = _on_port(options.port) if options.uds is None else unix_socket.bind(options.uds)
-    except OSError as error:
-        reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
-        raise StartupError(WRONG_SETTING, f"cannot listen on {options.address}: {reason}") from error
-    try:
-        listener.setblocking(False)
         yield listener
     finally:
         listener.close()
         if options.uds is not None:
             unix_socket.remove(options.uds)
+
+
+def bound(options: HostingOptions) -> socket.socket:
+    """Return the socket: a port listens at once, a path gets its final name when the model is ready.
+
+    The socket of a release that was idle has its name, and clients may wait on it already.
+    """
+    try:
+        idle = activation.take(options.activator, options.uds) if options.activator and options.uds else None
+        listener = idle or (_on_port(options.port) if options.uds is None else unix_socket.bind(options.uds))
+    except OSError as error:
+        reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+        raise StartupError(WRONG_SETTING, f"cannot listen on {options.address}: {reason}") from error
+    listener.setblocking(False)
+    return listener
 
 
 def _on_port(port: int) -> socket.socket:
@@ -165,7 +181,8 @@ def _run(options: HostingOptions, listener: socket.socket, readiness: Readiness,
 
 def log_ready(tag: str, options: HostingOptions, count: int | None) -> None:
     """Log the tag, the address, the workers and ``count``, the threads of each worker's libraries."""
-    sharing = [f"{options.workers} workers"] if options.workers > 1 else []
+    most = options.most_workers
+    sharing = [f"{most if most == options.workers else f'{options.workers}-{most}'} workers"] if most > 1 else []
     sharing += [f"{count} thread{'s' * (count != 1)}{' each' * bool(sharing)}"] if count is not None else []
     sharing_text = f" with {' of '.join(sharing)}" if sharing else ""
     log(f"{tag} is ready on {options.address}{sharing_text}; {options.records_summary}", level="info")

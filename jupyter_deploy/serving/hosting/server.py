@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 import socket
-from collections.abc import Callable, Iterator
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from .exit_reasons import EXAMPLE_DIFFERS, NOT_LOADED, StartupError
-from .liveness import LivenessWatch
 from .options import HostingOptions
 from .shutdown import Shutdown
 
@@ -34,33 +30,7 @@ def serve(
     """
     import uvicorn  # the startup responder answers meanwhile
 
-    class Server(uvicorn.Server):
-        @contextlib.contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            yield  # Shutdown handles them
-
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            shutdown.listen()  # uvloop has replaced the wakeup descriptor
-            await super().startup(sockets)
-            shutdown.on_signal(self.end)
-            on_open()
-            loop = asyncio.get_running_loop()
-            self.watch = LivenessWatch(loop, listener, partial(self._protocol, loop))
-
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            if self.started:
-                self.watch.close()
-            await super().shutdown(sockets)
-
-        def _protocol(self, loop: asyncio.AbstractEventLoop) -> asyncio.Protocol:
-            make: Any = self.config.http_protocol_class
-            protocol: asyncio.Protocol = make(
-                config=self.config, server_state=self.server_state, app_state=self.lifespan.state, _loop=loop
-            )
-            return protocol
-
-        def end(self) -> None:
-            self.should_exit = True
+    from .uvicorn_server import ReleaseServer
 
     config = uvicorn.Config(
         app,
@@ -74,7 +44,7 @@ def serve(
     if options.access_log:
         logging.getLogger("uvicorn.access").setLevel(logging.INFO)
     try:
-        Server(config).run(sockets=[listener])
+        ReleaseServer(config, listener, shutdown, on_open, app.pool).run(sockets=[listener])
     except SystemExit:  # uvicorn's reaction to a failed startup
         if not app.failed:
             raise StartupError(NOT_LOADED, "the service did not start; the log lines above have the reason") from None

@@ -35,6 +35,11 @@ def bind(path: str) -> socket.socket:
     return listener
 
 
+def is_named(listener: socket.socket, path: str) -> bool:
+    """Whether a socket has been opened under its final name already."""
+    return bool(listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)) and Path(path).exists()
+
+
 def open_socket(listener: socket.socket, path: str) -> None:
     """Listen, and give the socket its final name."""
     listener.listen(BACKLOG)

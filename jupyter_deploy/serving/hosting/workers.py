@@ -1,4 +1,4 @@
-"""The first process of a service with several workers: it starts and stops the ``pool``, or becomes it.
+"""The first process of a service with several workers: it is their pool, or starts and stops it (``pool_program``).
 
 On a port it stays small: it holds the socket, answers until all workers are ready, receives the signals, and its exit
 ends the container.
@@ -11,14 +11,13 @@ import os
 import signal
 import socket
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from typing import NoReturn
+from collections.abc import Callable, Sequence
 
 from .. import workplace
 from ..telemetry.logging import log
-from .options import METRICS
-from .pool import NO_FILE, PROGRAM, SHARED
+from . import pool_program
+from .options import HostingOptions
+from .pool_program import SHARED, program, shared_metrics
 from .read_only_bentoml import has_temporary_folder
 from .shutdown import Shutdown
 from .startup_responder import Readiness, StartupResponder
@@ -26,22 +25,19 @@ from .startup_responder import Readiness, StartupResponder
 _LATER_SECONDS = 0.4
 
 
-def become_pool(arguments: Sequence[str], listener: socket.socket) -> NoReturn:
-    """Become the pool, which opens the unix socket itself: a gateway answers until then."""
-    listener.set_inheritable(True)
-    with _shared_metrics() as variables:
-        program = [*PROGRAM, str(listener.fileno()), NO_FILE, SHARED, *arguments]
-        os.execve(PROGRAM[0], program, {**os.environ, **variables})  # noqa: S606 - the purpose
+def become_pool(arguments: Sequence[str], options: HostingOptions) -> int:
+    """Be the pool of a unix socket; return the exit code."""
+    return pool_program.host(arguments, options)
 
 
 def run(arguments: Sequence[str], listener: socket.socket, readiness: Readiness, shutdown: Shutdown) -> int:
     """Serve with several workers until a signal stops the process; return the exit code."""
     responder = StartupResponder(listener, readiness)
-    with _shared_metrics() as variables:
+    with shared_metrics() as variables:
         hearing, ready = os.pipe()
         descriptors = (listener.fileno(), ready)
         pool = subprocess.Popen(
-            [*PROGRAM, *map(str, descriptors), SHARED, *arguments],
+            [*program(), *map(str, descriptors), SHARED, *arguments],
             env={**os.environ, **variables},
             pass_fds=descriptors,
             start_new_session=True,
@@ -75,16 +71,3 @@ def run(arguments: Sequence[str], listener: socket.socket, readiness: Readiness,
         log(f"the parent process of the workers was killed by {signal.Signals(-code).name}")
         return 128 - code  # as for any killed process: 137 if memory ran out
     return code
-
-
-@contextlib.contextmanager
-def _shared_metrics() -> Iterator[dict[str, str]]:
-    """Yield the variable that has the metrics of all workers summed, if there is a writable folder."""
-    if os.environ.get(METRICS):
-        yield {}
-    elif has_temporary_folder():
-        with tempfile.TemporaryDirectory(prefix="nbdeploy-metrics-", ignore_cleanup_errors=True) as folder:
-            yield {METRICS: folder}
-    else:
-        log("/metrics shows one worker's metrics: mount a folder at /tmp to sum those of all workers", level="info")
-        yield {}

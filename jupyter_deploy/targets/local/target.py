@@ -29,7 +29,9 @@ from .releases import limits
 from .releases.by_container import require_containable, sweep
 from .releases.container_engine import find_engine, require_platform
 from .releases.hardware import require_hardware
+from .releases.idle_releases import IDLE
 from .releases.workers import Workers
+from .releases.zygotes import Zygotes
 from .runtime import Runtime, locate
 from .settings import LocalSettings
 from .supervisor.orphans import clear, end_orphans
@@ -67,12 +69,9 @@ class LocalTarget:
         host.runtime.prepare()
         workers = host.workers(release)
         with host.runtime.lock(workers.lock):
-            if workers.alive(host.resume()) and workers.proved() and workers.ready():
-                if not (ask or renew) or _answers(workers, renew=renew):
-                    return False
-                with host.runtime.lock():
-                    workers.forget()
-                workers = host.workers(release)
+            if host.serves(workers, ask=ask, renew=renew):
+                return False
+            workers = host.workers(release)
             if workers.outdated() and workers.alive(host.programs()):
                 host.take_down(workers)
                 workers = host.workers(release)
@@ -178,12 +177,6 @@ class LocalTarget:
             for endpoint in endpoints
         }
 
-    def start_spare(self, release: Release) -> None:
-        """Start a spare process that the next release may become, unless nothing runs here."""
-        host = _Host(self._settings)
-        if host.runtime.exists():
-            host.workers(release).runner.start_spare()
-
     def limits(self, release: Release) -> tuple[str, ...]:
         """How the release's resources are enforced."""
         return _Host(self._settings).workers(release).limits()
@@ -228,14 +221,16 @@ def _health(
 
     ``programs`` None: there is no supervisor, and ``survivors`` are the releases' processes that run without it.
     """
-    reachable = [key for key, one in workers.items() if one.reachable(programs)]
+    reachable = [key for key, one in workers.items() if one.reachable(programs) and not one.idle(programs)]
     ready: dict[tuple[str, str], bool] = {}
     if reachable:
         with ThreadPoolExecutor(min(len(reachable), _PARALLEL_PROBES), "nbdeploy-health") as pool:
             ready = dict(zip(reachable, pool.map(lambda key: workers[key].ready(), reachable), strict=True))
     health = {}
     for key, one in workers.items():
-        if programs is None and ready.get(key):
+        if one.idle(programs):
+            running, healthy, detail = True, True, IDLE
+        elif programs is None and ready.get(key):
             running, healthy, detail = True, True, "runs without a supervisor"
         elif programs is None and any(name.partition("@")[0] == one.program for name in survivors):
             running, healthy, detail = True, False, "its runtime directory was removed: run 'nbdeploy reconcile'"
@@ -283,6 +278,21 @@ class _Host:
             seen = self.supervisor.seen()
         return seen
 
+    def serves(self, workers: Workers, *, ask: bool, renew: bool) -> bool:
+        """Whether a release needs no start; one that fails its example is removed if ``renew`` (``Target.start``)."""
+        programs = self.resume()
+        if workers.idle(programs) and workers.proved():
+            if ask:
+                workers.probe()
+            return True
+        if not (workers.alive(programs) and workers.proved() and workers.ready()):
+            return False
+        if not (ask or renew) or _answers(workers, renew=renew):
+            return True
+        with self.runtime.lock():
+            workers.forget()
+        return False
+
     def take_down(self, workers: Workers) -> None:
         """Stop a release. The caller holds its lock."""
         others = workers.others(self.programs())
@@ -298,6 +308,8 @@ class _Host:
             workers.forget()
             if not any(name.startswith(PREFIX) for name in self.programs()):
                 self.close()
+            elif self.supervisor.alive():
+                Zygotes(self.runtime, self.supervisor).retire()
 
     def end_survivors(self, program: str) -> None:
         """End what a program left running without its runtime directory; with the last release, end everything."""

@@ -129,10 +129,15 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
         const tab = new MainAreaWidget({ content });
         tab.id = tabId(id);
         tab.title.label = jobs.get(id)?.title ?? trans.__('Job');
+        const onJob = (_: unknown, job: Job): void => {
+          if (job.id === id) tab.title.label = job.title; // after a reload the job is known later
+        };
+        jobs.changed.connect(onJob);
         tab.title.icon = deployIcon;
         tab.title.closable = true;
         void tabs.add(tab);
         tab.disposed.connect(() => {
+          jobs.changed.disconnect(onJob);
           notices.follow(id);
         });
         app.shell.add(tab, 'main');

@@ -33,7 +33,6 @@ from jupyter_deploy.domain.errors import DeployError, StoreError, disk_faults
 from jupyter_deploy.domain.jobs import Job, Jobs, JobState, Problem
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import Request
-from jupyter_deploy.domain.results import Deployment
 from jupyter_deploy.domain.validation.validation import Validation
 from jupyter_deploy.faces.render.collision import check_distributions
 from jupyter_deploy.faces.render.output import as_json
@@ -44,7 +43,6 @@ from jupyter_deploy.system.home import default_home
 from jupyter_deploy.system.output_redirection import redirect_output
 from jupyter_deploy.system.process_defaults import without_slow_formats
 from jupyter_deploy.verbs import BY_NAME, OPERATIONS
-from jupyter_deploy.verbs.spare import start_release_spare
 from jupyter_deploy.wiring import Wiring
 
 from . import jobs_in
@@ -208,10 +206,7 @@ def _execute(job: Job, ports: Ports, report: Report) -> Any:
     if folder is not None:
         os.chdir(folder)
         ports = Wiring(load_settings(notebook_folder=folder)).ports
-    result = operation.function(request, ports, report)
-    if isinstance(result, Deployment):
-        start_release_spare(result, ports)
-    return result
+    return operation.function(request, ports, report)
 
 
 def _end(jobs: Jobs, job: Job, state: JobState, *, result: Any = None, problem: Problem | None = None) -> None:

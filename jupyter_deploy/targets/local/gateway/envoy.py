@@ -34,6 +34,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -83,6 +84,8 @@ class GatewaySettings:
         The token that requests must carry in ``x-nbdeploy-token``, or as a bearer token; empty: none.
     request_timeout
         Seconds in which a whole request must have arrived.
+    start_timeout
+        Seconds for the start of a release, which a request to an idle one may last longer.
     traces
         URL of the OpenTelemetry collector; None, or not plain ``http``: the gateway makes no spans and passes the
         client's trace on.
@@ -103,6 +106,7 @@ class GatewaySettings:
     shadow_log: str
     predict_timeout: float = 60.0
     shadow_timeout: float = 30.0
+    start_timeout: float = 120.0
     request_timeout: float = 120.0
     hosts: tuple[str, ...] = ()
     token: str = field(default="", repr=False)
@@ -142,7 +146,7 @@ def _listeners(settings: GatewaySettings, edge: Json, shadow: Json) -> list[Json
         edge,
         settings.edge_log,
         # A prediction may take predict_timeout without a byte going either way.
-        idle=max(300.0, settings.predict_timeout + 10.0),
+        idle=max(300.0, settings.predict_timeout + settings.start_timeout + 10.0),
         arrival=settings.request_timeout,
         traces=_collector_of(settings),
     )
@@ -166,11 +170,17 @@ def clusters(endpoints: Iterable[Endpoint], sockets: Sockets, settings: GatewayS
             if tag in endpoint.traffic.shadows:
                 hop, shadow = hop_name(endpoint.name, tag), shadow_name(endpoint.name, tag)
                 by_name[hop] = parts.cluster(hop, settings.shadow_socket, _HOP_BREAKER)
-                by_name[shadow] = parts.cluster(shadow, socket, _SHADOW_BREAKER)
+                by_name[shadow] = parts.cluster(shadow, socket, _SHADOW_BREAKER, _idle_seconds(endpoint, tag))
             else:
                 name = cluster_name(endpoint.name, tag)
-                by_name[name] = parts.cluster(name, socket, _BREAKER)
+                by_name[name] = parts.cluster(name, socket, _BREAKER, _idle_seconds(endpoint, tag))
     return _discovery("cluster", [by_name[name] for name in sorted(by_name)], version)
+
+
+def _idle_seconds(endpoint: Endpoint, tag: str) -> float:
+    """Seconds after which an idle connection is closed: a release waits for that before it becomes idle itself."""
+    idle_after = endpoint.release(tag).resources.idle_after
+    return min(parts.UPSTREAM_IDLE_SECONDS, (idle_after or math.inf) / 2)
 
 
 def edge_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, version: str) -> Json:
@@ -179,7 +189,7 @@ def edge_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, versio
     routes = [
         route
         for endpoint in running
-        for route in endpoint_routes(endpoint, settings.predict_timeout, f"/{endpoint.name}", settings.salt)
+        for route in endpoint_routes(endpoint, _predict_seconds(endpoint, settings), f"/{endpoint.name}", settings.salt)
     ]
     hosts = list(dict.fromkeys([*LOCAL_HOSTS, *settings.hosts]))
     known = _host(EDGE, hosts, [*routes, parts.refusal("unknown", 404, "unknown endpoint")], settings)
@@ -187,7 +197,7 @@ def edge_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, versio
         _host(
             own_host(one.name),
             [f"{one.name}.{OWN_DOMAIN}"],
-            endpoint_routes(one, settings.predict_timeout, "", settings.salt),
+            endpoint_routes(one, _predict_seconds(one, settings), "", settings.salt),
             settings,
         )
         for one in running
@@ -200,6 +210,15 @@ def edge_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, versio
     refused = [_several_hosts(), parts.refusal("foreign host", 421, words)]
     foreign = {"name": "foreign host", "domains": ["*"], "routes": refused}
     return _table(EDGE, [known, *own, foreign], version)
+
+
+def _predict_seconds(endpoint: Endpoint, settings: GatewaySettings) -> float:
+    """Seconds that a request may take; the start of an idle release counts."""
+    return settings.predict_timeout + max(_start_seconds(endpoint, tag, settings) for tag in endpoint.traffic.tags())
+
+
+def _start_seconds(endpoint: Endpoint, tag: str, settings: GatewaySettings) -> float:
+    return settings.start_timeout if endpoint.release(tag).resources.idle_after is not None else 0.0
 
 
 def _host(name: str, domains: Sequence[str], routes: Sequence[Json], settings: GatewaySettings) -> Json:
@@ -245,7 +264,7 @@ def shadow_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, vers
             },
             "route": {
                 "cluster": shadow_name(endpoint.name, tag),
-                "timeout": parts.seconds(settings.shadow_timeout),
+                "timeout": parts.seconds(settings.shadow_timeout + _start_seconds(endpoint, tag, settings)),
                 "retry_policy": parts.retry_policy(patient=False),
             },
         }

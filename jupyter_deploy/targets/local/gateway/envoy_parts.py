@@ -110,8 +110,11 @@ def retry_policy(*, patient: bool) -> Json:
     }
 
 
-def cluster(name: str, socket: str, breaker: int) -> Json:
-    """A cluster of one unix socket; at most ``breaker`` requests run and as many wait."""
+def cluster(name: str, socket: str, breaker: int, idle: float = UPSTREAM_IDLE_SECONDS) -> Json:
+    """A cluster of one unix socket; at most ``breaker`` requests run and as many wait.
+
+    ``idle``: seconds after which an idle connection is closed.
+    """
     hosts = [{"endpoint": {"address": {"pipe": {"path": socket}}}}]
     return {
         "name": name,
@@ -132,7 +135,7 @@ def cluster(name: str, socket: str, breaker: int) -> Json:
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": f"{_TYPES}.upstreams.http.v3.HttpProtocolOptions",
-                "common_http_protocol_options": {"idle_timeout": seconds(UPSTREAM_IDLE_SECONDS)},
+                "common_http_protocol_options": {"idle_timeout": seconds(idle)},
                 "explicit_http_config": {"http_protocol_options": {}},
             }
         },

@@ -275,6 +275,7 @@ class Gateway:
             predict_timeout=self._settings.predict_timeout,
             request_timeout=self._settings.request_timeout,
             shadow_timeout=self._settings.shadow_timeout,
+            start_timeout=self._settings.start_timeout,
             hosts=self._settings.allowed_hosts,
             traces=self._settings.otlp_endpoint,
         )

@@ -22,7 +22,7 @@ from jupyter_deploy.domain.errors import InvalidInput, TargetError, ToolMissing
 from jupyter_deploy.domain.images.images import Reference, in_engine
 from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.domain.release.processes import for_engine
-from jupyter_deploy.domain.release.resources import Resources
+from jupyter_deploy.domain.release.resources import ANY, Resources
 from jupyter_deploy.serving.hosting.exit_reasons import TERMINATION_LOG
 from jupyter_deploy.system.home import private_folder, write_atomic
 from jupyter_deploy.targets.local.runtime import Runtime
@@ -128,14 +128,8 @@ class ContainerRunner:
         labels = {RELEASE_LABEL: self._release.tag, ENDPOINT_LABEL: self._release.endpoint}
         sweep(self._settings, labels, find=lambda: self._engine)
 
-    def begin(self, plan: Path) -> None:
-        """Does nothing: only the engine starts a container."""
-
-    def start_spare(self) -> None:
-        """Does nothing: the next release's image is not known."""
-
     def limits(self, resources: Resources, state: Path) -> tuple[str, ...]:  # noqa: ARG002 - of processes
-        lines = [f"{resources.processes} workers, in one container"] if resources.processes > 1 else []
+        lines = [f"{resources.workers} workers, in one container"] if resources.processes > 1 else []
         if resources.cpu is not None:
             lines.append(f"cpu {resources.cpu:g}, by the container engine")
         if resources.memory is not None:
@@ -197,7 +191,7 @@ def require_containable(resources: Resources, engine: Engine) -> None:
     Raises
     ------
     InvalidInput
-        A GPU is requested.
+        A GPU or a stop when idle is requested.
     TargetError
         The engine cannot limit memory or cpu.
     """
@@ -205,6 +199,11 @@ def require_containable(resources: Resources, engine: Engine) -> None:
         raise InvalidInput(
             f"a release that runs from its image has no GPU, and gpu={resources.gpu} is requested",
             "add --resources gpu=none, or deploy it without --image",
+        )
+    if resources.idle_after is not None:
+        raise InvalidInput(
+            "a release that runs from its image does not stop when idle, and idle_after is requested",
+            f"add --resources idle_after={ANY}, or deploy it without --image",
         )
     limited = {"memory": resources.memory, "cpu": resources.cpu}
     cannot = [name for name, value in limited.items() if value is not None and name not in engine.controllers]

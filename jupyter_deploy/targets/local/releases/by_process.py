@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
+from collections.abc import Hashable
 from pathlib import Path
 
 from jupyter_deploy.domain.errors import StartFailed
@@ -13,18 +15,23 @@ from jupyter_deploy.domain.release.processes import environment_changed, last_li
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.serving.hosting.exit_reasons import TERMINATION_LOG
 from jupyter_deploy.serving.hosting.options import METRICS
-from jupyter_deploy.serving.imports import FILE
+from jupyter_deploy.serving.imports import installed
 from jupyter_deploy.system.home import private_folder, write_atomic
-from jupyter_deploy.targets.local.runtime import Runtime
+from jupyter_deploy.targets.local.runtime import Runtime, read_json
 from jupyter_deploy.targets.local.settings import LocalSettings
 from jupyter_deploy.targets.local.supervisor.supervisord import Program
 
 from .environment import GRACE_SECONDS, environment_of
 from .hardware import enforced
-from .spare_client import SpareClient
+from .idle_releases import control_socket
+from .zygotes import Zygotes
 
 RETRIES = 4
+_CHECKED_SECONDS = 60.0
 _SHOWN_LINES = 25
+
+# Environments, by interpreter and captured versions, and the time until which their check counts.
+_checked: dict[Hashable, float] = {}
 
 
 class ProcessRunner:
@@ -36,14 +43,28 @@ class ProcessRunner:
         The folder of this run: the reason of a failed start, and the state that several workers share.
     """
 
-    def __init__(self, release: Release, settings: LocalSettings, runtime: Runtime, folder: Path) -> None:
+    def __init__(
+        self, release: Release, settings: LocalSettings, runtime: Runtime, folder: Path, zygotes: Zygotes
+    ) -> None:
         self._release = release
         self._settings = settings
         self._runtime = runtime
         self._folder = folder
+        self._zygotes = zygotes
 
     def require(self) -> None:
-        """Raise EnvironmentChanged unless the captured interpreter finds the versions of the capture."""
+        """Raise EnvironmentChanged unless the captured interpreter finds the versions of the capture.
+
+        What was found for another release of the same environment counts for a minute.
+        """
+        captured = read_json(Path(self._release.snapshot_path) / "snapshot.json").get("environment")
+        key = (self._release.interpreter, json.dumps(captured), installed())
+        if captured and time.monotonic() < _checked.get(key, 0.0):
+            return
+        self._check()
+        _checked[key] = time.monotonic() + _CHECKED_SECONDS
+
+    def _check(self) -> None:
         release = self._release
         if not Path(release.interpreter).is_file():
             raise environment_changed(release.tag, [f"{release.interpreter}: the interpreter is missing"])
@@ -82,8 +103,10 @@ class ProcessRunner:
         private_folder(self._folder)
         write_atomic(self.termination_log, "")
         environment = environment_of(release, self._settings) | {TERMINATION_LOG: str(self.termination_log)}
-        if release.resources.processes > 1:
+        if release.resources.pooled:
             environment[METRICS] = str(self._folder)
+        if release.resources.idle_after is not None:
+            environment["NBDEPLOY_ACTIVATOR"] = str(control_socket(self._runtime))
         return Program(
             name=name,
             commands=[[release.interpreter, "-P", hosting, "--uds", socket]],
@@ -94,6 +117,8 @@ class ProcessRunner:
             ready=[socket],  # made when the example is answered
             memory=release.resources.memory,
             cpu=release.resources.cpu,
+            zygote=self._zygotes.ensure(release, environment),
+            idles=release.resources.idle_after is not None,
         )
 
     @property
@@ -101,24 +126,8 @@ class ProcessRunner:
         """The file that gets the reason of a failed start."""
         return self._folder / "termination"
 
-    def begin(self, plan: Path) -> None:
-        """Let the spare process become this release, if it fits."""
-        if self._release.resources.processes == 1:
-            self._spare.become(self._release.interpreter, plan)
-
     def sweep(self) -> None:
         """Does nothing: the end of the program ends all its processes."""
 
-    def start_spare(self) -> None:
-        """Start a spare process with the same imports, which the next release of a similar model may become."""
-        imports = Path(self._release.snapshot_path) / FILE
-        if self._release.resources.processes == 1 and imports.exists():
-            environment = environment_of(self._release, self._settings)
-            self._spare.start(self._release.interpreter, imports, environment)
-
     def limits(self, resources: Resources, state: Path) -> tuple[str, ...]:
         return enforced(resources, state, self._folder)
-
-    @property
-    def _spare(self) -> SpareClient:
-        return SpareClient(self._runtime)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jupyter_deploy.domain.base import size_in_words
+from jupyter_deploy.domain.base import duration_in_words, size_in_words
 from jupyter_deploy.domain.release.resources import Resources, require_capacity
 from jupyter_deploy.serving.hosting.forking import THREADS
 from jupyter_deploy.serving.hosting.options import APART
@@ -43,7 +43,9 @@ def enforced(resources: Resources, state: Path, folder: Path) -> tuple[str, ...]
     enforcement = limits.read(state)
     lines = []
     if resources.processes > 1:
-        lines.append(f"{resources.processes} workers, {_sharing_words(folder / APART)}")
+        lines.append(f"{resources.workers} workers, {_sharing_words(folder / APART)}")
+    if resources.idle_after is not None:
+        lines.append(f"stops when idle for {duration_in_words(resources.idle_after)}, and starts on a request")
     if "cpu" in enforcement:
         lines.append(_processor_words(enforcement["cpu"]))
     if "memory" in enforcement:

@@ -71,7 +71,7 @@ def check_memory(programs: Path, pids: Path) -> None:
     for path in programs.glob("*.limits"):
         state = read(path)
         memory = state.get("memory")
-        if memory is None:
+        if memory is None or path.with_suffix(".idle").exists():  # another process may have its id by now
             continue
         noted_at = path.with_suffix(".killed")
         noted = read(noted_at)

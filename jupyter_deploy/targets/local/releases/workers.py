@@ -17,6 +17,7 @@ from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.domain.release.processes import last_lines
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.serving.agreement import DIFFERS, faults
+from jupyter_deploy.serving.hosting import activation
 from jupyter_deploy.system.home import private_folder, write_atomic
 from jupyter_deploy.targets.local import unix
 from jupyter_deploy.targets.local.naming import generations, key_of, program_name, socket_of, stem_of
@@ -28,6 +29,8 @@ from . import limits
 from .by_container import ContainerRunner, socket_folder
 from .by_process import ProcessRunner
 from .environment import folders_of
+from .idle_releases import control_socket, ensure_activator, idle_file, is_idle
+from .zygotes import Zygotes
 
 _POLL_SECONDS = 0.04
 _TAIL_LINES = 25
@@ -46,14 +49,8 @@ class Runner(Protocol):
     def program(self, name: str, socket: str) -> Program:
         """The supervised program that listens on this socket."""
 
-    def begin(self, plan: Path) -> None:
-        """Called with the plan of the program's first process before the supervisor starts it."""
-
     def sweep(self) -> None:
         """End orphans of a release that does not run."""
-
-    def start_spare(self) -> None:
-        """Start a spare process that the next release of a similar model may become."""
 
     def limits(self, resources: Resources, state: Path) -> tuple[str, ...]:
         """How resources are enforced, one line each; ``state`` is the file that ``limits`` wrote."""
@@ -98,7 +95,8 @@ class Workers:
         """The runner for this release."""
         if self.release.image is not None:
             return ContainerRunner(self.release, self._settings, self._runtime, self._stem)
-        return ProcessRunner(self.release, self._settings, self._runtime, self._folder)
+        zygotes = Zygotes(self._runtime, self._supervisor)
+        return ProcessRunner(self.release, self._settings, self._runtime, self._folder, zygotes)
 
     def proved(self) -> bool:
         """Whether this very release was started and reproduced the predictions for its example."""
@@ -116,10 +114,13 @@ class Workers:
         """Have the supervisor start it. The caller holds the state lock."""
         if self._generation == self._record().get("generation", 0):
             self._write_record(proved=False)
+        self._forget_idle()
+        if self.release.resources.idle_after is not None:
+            ensure_activator(self._runtime, self._supervisor, self._settings.logs)
         Path(self.socket).unlink(missing_ok=True)
         for folder in folders_of(self.release, self._settings).values():
             private_folder(folder)
-        self._supervisor.add(self.runner.program(self.program, self.socket), self.runner.begin)
+        self._supervisor.add(self.runner.program(self.program, self.socket))
 
     def others(self, programs: Iterable[str]) -> list[Workers]:
         """Other generations among the supervised programs: former ones, and starts that a killed process began."""
@@ -131,11 +132,16 @@ class Workers:
 
     def withdraw(self) -> None:
         """Remove this generation's program, sockets and folders. The caller holds the state lock."""
+        self._forget_idle()
         if self._supervisor.alive():
             self._supervisor.remove(self.program)
         Path(self.socket).unlink(missing_ok=True)
         for folder in (self._folder, socket_folder(self._runtime, self._stem)):
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _forget_idle(self) -> None:
+        if idle_file(self._runtime, self.program).exists():
+            activation.forget(str(control_socket(self._runtime)), self.socket)
 
     def forget(self) -> None:
         """Remove the program and the record of the release. The caller holds the state lock."""
@@ -185,6 +191,10 @@ class Workers:
         states = (programs or {}).get(self.program, ())
         return bool(states) and all(state.alive for state in states)
 
+    def idle(self, programs: Programs | None) -> bool:
+        """Whether it has ended, or is being started, since it had no requests; a request starts it."""
+        return is_idle(self._runtime, self.program, programs)
+
     def reachable(self, programs: Programs | None) -> bool:
         """Whether its processes may listen, so that a readiness check makes sense."""
         return (programs is None or self.alive(programs)) and Path(self.socket).exists()
@@ -221,7 +231,8 @@ class Workers:
         import httpx  # a look at what runs needs none
 
         try:
-            with unix.client(self.socket, self._settings.predict_timeout) as worker:
+            seconds = self._settings.predict_timeout + self._settings.start_timeout  # it may be idle
+            with unix.client(self.socket, seconds) as worker:
                 answer = worker.post("/predict", json={"instances": instances}, headers=headers)
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__

@@ -45,7 +45,7 @@ def program_text(base: Path, name: str, *, processes: int, stop_seconds: int) ->
             "autostart=true",
             # Restart at once, until launch gives up: it counts failed starts, which supervisord cannot.
             "autorestart=unexpected",
-            f"exitcodes={launch.GIVEN_UP}",
+            f"exitcodes={launch.GIVEN_UP},{launch.IDLE}",
             "startsecs=0",
             "stopsignal=TERM",
             f"stopwaitsecs={stop_seconds}",

@@ -5,6 +5,10 @@ A program must run once, even if its supervisor is killed. So each process holds
 If a new supervisor starts a process that still runs, this script *adopts* the running one: it waits until that ends,
 forwards SIGTERM to it, and then takes its place.
 
+A plan may name the socket of a zygote (``releases/zygote.py``). Then the process is the zygote's fork, which gets the
+lock and the log; this script waits for its end as for an adopted one, and ends too. So it does for a process that may
+become idle (``releases/activator.py``), whose end is then no failure.
+
 It uses only the standard library, since it is started with ``-I -S``, in 20 ms.
 """
 
@@ -17,6 +21,7 @@ import os
 import resource
 import select
 import signal
+import socket
 import sys
 import time
 from contextlib import suppress
@@ -28,31 +33,83 @@ _POLL_SECONDS = 0.2
 ORPHANS_SECONDS = 2.0
 _MOST_FILES = 65536
 _CLEAR_SECONDS = 60.0
+_ZYGOTE_SECONDS = 5.0
+_IMPORT_SECONDS = 30.0
+_WORD, _READY = 16, b"ready\n"
 _TRIES = 3
 
 GIVEN_UP = 213
 """The exit code after which supervisord does not restart the process."""
 
+IDLE = 214
+"""The exit code of a process that the activator starts again."""
+
 
 def main(path: Path) -> None:
     """Become the process that the plan at ``path`` describes (see ``supervisord._plan``)."""
     plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    begin(plan, path, supervisor=plan["supervisor"])
+    log = _write_to(plan["log"])
+    adoption = _Adoption(plan)
+    hold = adoption.wait()
+    idle = path.with_suffix(".idle")
+    if not idle.exists():  # else the socket is the activator's, which counts the starts
+        _count(Path(plan["ready"]), path.with_suffix(".starts"), plan["retries"])
+    if (plan["zygote"] and _fork(plan, path, hold, log)) or (plan["idles"] and os.fork()):
+        os.close(hold)
+        os.close(adoption.wait(own=True))
+        # As any process that has ended by itself, it is started again, unless the activator does that.
+        sys.exit(IDLE if idle.exists() else 1)
+    if plan["idles"]:
+        os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.close(log)
+    _begin(plan, path, hold)
     os.chdir(plan["folder"])
     clear(plan)
     os.execve(plan["command"][0], plan["command"], plan["environment"])
 
 
-def begin(plan: dict[str, Any], path: Path, *, supervisor: str | None = None) -> None:
-    """Take the lock, the log and the limits of the plan's process; ``supervisor``: see ``_hold``."""
-    _write_to(plan["log"])
-    _hold(Path(plan["hold"]), plan["stop_seconds"], supervisor)
+def take_over(plan: dict[str, Any], path: Path, hold: int, log: int) -> None:
+    """Become the plan's process as the fork of a zygote; ``hold`` and ``log``: descriptors of its lock and its log."""
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    os.close(log)
+    os.set_inheritable(hold, True)
+    _begin(plan, path, hold)
+
+
+def _begin(plan: dict[str, Any], path: Path, hold: int) -> None:
+    """Write this process's id and identity, and apply its limits."""
+    # Of constant length, so that a reader never sees a part.
+    os.pwrite(hold, f"{os.getpid():<10}\n".encode(), 0)
     _identify(Path(plan["identity"]))
-    _count(Path(plan["ready"]), path.with_suffix(".starts"), plan["retries"])
     _open_files()
     limits = plan.get("limits")
     if limits:
         _bind(limits, plan["hold"], path.with_suffix(".limits"))
+
+
+def _fork(plan: dict[str, Any], path: Path, hold: int, log: int) -> bool:
+    """Have the zygote fork the plan's process, which gets the lock and the log; False: no zygote fits."""
+    until = time.monotonic() + _ZYGOTE_SECONDS
+    while not Path(plan["zygote"]).with_suffix(".unfit").exists():
+        try:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.connect(plan["zygote"])
+                connection.settimeout(_IMPORT_SECONDS)
+                if connection.recv(_WORD) != _READY:
+                    return False
+                with suppress(OSError):  # a fork whose answer is lost has the lock all the same
+                    socket.send_fds(connection, [f"{path}\n".encode()], [hold, log])
+                    connection.recv(_WORD)
+                return True
+        except (FileNotFoundError, ConnectionRefusedError):  # it is being restarted
+            if time.monotonic() > until:
+                return False
+            time.sleep(_POLL_SECONDS / 10)
+        except OSError:
+            return False
+    return False
 
 
 def clear(plan: dict[str, Any]) -> None:
@@ -91,60 +148,79 @@ def cleared(command: list[str], environment: dict[str, str]) -> str:
     return output or f"{command[0]} ended with {ended.returncode}"
 
 
-def _write_to(log: str) -> None:
-    """Send output directly to the log, so that it does not end with the supervisor."""
+def _write_to(log: str) -> int:
+    """Send output directly to the log, so that it does not end with the supervisor; returns the log's descriptor."""
     # The supervisor's pipe stays open: its closure tells the supervisor at once that the process has ended.
     os.set_inheritable(os.dup(1), True)
     file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     for stream in (1, 2):
         os.dup2(file, stream)
-    os.close(file)
+    return file
 
 
-def _hold(path: Path, stop_seconds: float, supervisor: str | None) -> None:
-    """Wait for the lock of this process, take it, and write this process id.
+class _Adoption:
+    """Waits for the lock of a plan's process while another process holds it, and forwards SIGTERM to that one.
 
-    ``supervisor``: the file with the supervisor's process id. If that is not this process's parent, exit: the parent
-    was killed, and a process of the next supervisor waits for the lock too.
+    If the supervisor's process id, in the file that the plan names, is not that of this process's parent, it exits: the
+    parent was killed, and a process of the next supervisor waits for the lock too.
     """
-    until: list[float] = []
 
-    def stop(*_: object) -> None:
-        until.append(time.monotonic() + stop_seconds)
-        signal_group(holder(hold), signal.SIGTERM)
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self._path, self._supervisor = Path(plan["hold"]), plan["supervisor"]
+        self._stop_seconds = plan["stop_seconds"]
+        self._until = 0.0  # a stop was requested: until then the process may end by itself
+        self._hold, self._signalled = -1, 0
+        signal.signal(signal.SIGTERM, self._stop)
 
-    signal.signal(signal.SIGTERM, stop)
-    hold = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    os.set_inheritable(hold, True)
-    adopted, gone = 0, 0.0
-    while not locked(hold):
-        if _orphaned(supervisor):
-            sys.exit(0)
-        pid = holder(hold)
-        if pid != adopted:
-            adopted, gone = pid, 0.0
-            _say(f"process {pid} runs already: adopted")
-        if until and time.monotonic() > until[0]:
+    def wait(self, *, own: bool = False) -> int:
+        """Return the descriptor of the lock, once this process has it; exit if it must not run.
+
+        ``own``: the other process is the fork that this process requested.
+        """
+        hold = self._open()
+        adopted, gone = 0, 0.0
+        while not locked(hold):
+            if _orphaned(self._supervisor):
+                sys.exit(0)
+            pid = holder(hold)
+            if pid != adopted:
+                adopted, gone = pid, 0.0
+                if not own:
+                    _say(f"process {pid} runs already: adopted")
+            if self._until and time.monotonic() > self._until:
+                signal_group(pid, signal.SIGKILL)
+            elif self._until and pid != self._signalled:
+                self._signal(pid)
+            if alive(pid):
+                _wait(pid)
+                continue
+            # It has ended, and its descendants still hold the lock.
             signal_group(pid, signal.SIGKILL)
-        if alive(pid):
-            _wait(pid)
-            continue
-        # It has ended, and its descendants still hold the lock.
-        signal_group(pid, signal.SIGKILL)
-        gone = gone or time.monotonic()
-        if time.monotonic() > gone + ORPHANS_SECONDS:
-            # A descendant outside of its group: it serves nothing and must not block the start.
-            path.unlink(missing_ok=True)
-            os.close(hold)
-            hold = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            os.set_inheritable(hold, True)
-        time.sleep(_POLL_SECONDS / 10)
-    forgotten = not (path.exists() and path.samefile(f"/dev/fd/{hold}"))
-    if until or forgotten or _orphaned(supervisor):
-        sys.exit(0)
-    # Of constant length, so that a reader never sees a part.
-    os.pwrite(hold, f"{os.getpid():<10}\n".encode(), 0)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            gone = gone or time.monotonic()
+            if time.monotonic() > gone + ORPHANS_SECONDS:
+                # A descendant outside of its group: it serves nothing and must not block the start.
+                self._path.unlink(missing_ok=True)
+                os.close(hold)
+                hold = self._open()
+            time.sleep(_POLL_SECONDS / 10)
+        forgotten = not (self._path.exists() and self._path.samefile(f"/dev/fd/{hold}"))
+        if self._until or forgotten or _orphaned(self._supervisor):
+            sys.exit(0)
+        os.pwrite(hold, f"{0:<10}\n".encode(), 0)  # not written yet
+        return hold
+
+    def _open(self) -> int:
+        self._hold = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        os.set_inheritable(self._hold, True)
+        return self._hold
+
+    def _stop(self, *_: object) -> None:
+        self._until = time.monotonic() + self._stop_seconds
+        self._signal(holder(self._hold))
+
+    def _signal(self, pid: int) -> None:
+        self._signalled = pid
+        signal_group(pid, signal.SIGTERM)
 
 
 def _identify(path: Path) -> None:

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -71,6 +71,10 @@ class Program:
     clear
         Command lines that end orphans of a former process outside of its group; they run before each start and after
         a stop.
+    zygote
+        The socket of a zygote that may fork the program's process (``launch``); None: it starts on its own.
+    idles
+        Whether the process may end because it is idle.
     """
 
     name: str
@@ -83,6 +87,8 @@ class Program:
     memory: int | None = None
     cpu: float | None = None
     clear: Sequence[Sequence[str]] = ()
+    zygote: str | None = None
+    idles: bool = False
 
 
 @dataclass(frozen=True)
@@ -174,23 +180,23 @@ class Supervisor:
         """Whether the supervisor runs and its files were removed."""
         return not self._configuration.exists() and self.alive()
 
-    def add(self, program: Program, begin: Callable[[Path], object] = lambda _: None) -> None:
-        """Run a program in place of one of the same name.
-
-        ``begin`` gets the plan of its first process and may make that process, which is then adopted.
-        """
+    def add(self, program: Program) -> None:
+        """Run a program in place of one of the same name."""
         self.remove(program.name)
         self._write(program)
-        begin(self._plan_path(program.name, 0))
         self._rpc("reloadConfig")
         self._rpc("addProcessGroup", program.name)
+
+    def start(self, name: str) -> None:
+        """Start a program that has ended; does nothing if it runs."""
+        self._rpc("startProcessGroup", name, False)
 
     def stop(self, name: str) -> None:
         """End a program's processes gracefully and return when they have ended. Needs no lock."""
         begun = signalled = time.monotonic()
         while time.monotonic() < begun + _STOP_SECONDS:
             states = {state.state for state in self.states(name)}
-            if states <= {"STOPPED", "FATAL"}:
+            if states <= {"STOPPED", "FATAL", "IDLE"}:
                 return
             # EXITED is followed by a restart: the request may have to be repeated.
             if states & {"STARTING", "RUNNING", "BACKOFF"}:
@@ -347,6 +353,8 @@ class Supervisor:
             "supervisor": None if program.name == KEEPER else f"{self._runtime.path}/supervisord.pid",
             "stop_seconds": max(program.stop_seconds - 1, 1),
             "clear": [list(command) for command in program.clear],
+            "zygote": program.zygote,
+            "idles": program.idles,
         }
 
     def _write_configuration(self) -> None:
@@ -361,9 +369,11 @@ class Supervisor:
 def _by_name(infos: Iterable[Mapping[str, Any]]) -> Programs:
     states: dict[str, list[ProcessState]] = {}
     for info in infos:
-        given_up = info["statename"] == "EXITED" and info["exitstatus"] == launch.GIVEN_UP
+        exited = info["statename"] == "EXITED"
+        given_up = exited and info["exitstatus"] == launch.GIVEN_UP
         detail = "too many failed starts" if given_up else info["spawnerr"]
-        name = "FATAL" if given_up else info["statename"]
+        idle = exited and info["exitstatus"] == launch.IDLE
+        name = "FATAL" if given_up else "IDLE" if idle else info["statename"]
         state = ProcessState(name, info["pid"], "" if name in _ALIVE else detail)
         states.setdefault(info["group"], []).append(state)
     return states

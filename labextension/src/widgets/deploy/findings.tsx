@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { Finding } from '../../generated';
-import { sentence } from '../ui/field';
+import { advice, sentence } from '../ui/field';
 
 export interface FindingsProps {
   findings: readonly Finding[];
@@ -45,7 +45,7 @@ export function Findings({
             ) : null}
           </div>
           <p>
-            {sentence(finding.message)} {finding.remedy ? sentence(finding.remedy) : null}
+            {sentence(finding.message)} {finding.remedy ? advice(finding.remedy) : null}
           </p>
           {accept && finding.check === 'missing-values' && finding.columns.length > 0 ? (
             <button

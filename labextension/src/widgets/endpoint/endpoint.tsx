@@ -57,12 +57,12 @@ export function Endpoint(props: Props): React.JSX.Element {
       {state.problem && (
         <Notice problem={state.problem} before={trans.__('The data below may be out of date: ')} />
       )}
-      <Shown {...props} view={state.view} />
+      <Shown {...props} view={state.view} stale={state.problem !== null} />
     </>
   );
 }
 
-function Shown(props: Props & { view: EndpointView }): React.JSX.Element {
+function Shown(props: Props & { view: EndpointView; stale: boolean }): React.JSX.Element {
   const { model, view, tab, onTab, wide = false, inserted } = props;
   const { trans, openTab } = useServices();
   const now = useNow();
@@ -91,7 +91,7 @@ function Shown(props: Props & { view: EndpointView }): React.JSX.Element {
       aria-label={trans.__('Endpoint %1', view.name)}
       data-wide={wide}
     >
-      <Header view={view} propose={propose} />
+      <Header view={view} stale={props.stale} propose={propose} />
       {view.running && <Traffic cards={view.cards} />}
       {pending && <ChangePreview pending={pending} changes={model.changes} now={now} />}
       {inserted}
@@ -129,6 +129,7 @@ function Shown(props: Props & { view: EndpointView }): React.JSX.Element {
                 endpoint={view.name}
                 now={now}
                 running={view.running}
+                stale={props.stale}
                 busy={pending?.phase === 'working' && mentions(pending.fields, card.tag)}
                 givenUp={givenUp}
                 propose={propose}
@@ -242,14 +243,21 @@ function focusBack(from: { element: HTMLElement; label: string | null } | null):
   });
 }
 
-function Header(props: { view: EndpointView; propose: ProposeChange }): React.JSX.Element {
-  const { view, propose } = props;
+function Header(props: {
+  view: EndpointView;
+  stale: boolean;
+  propose: ProposeChange;
+}): React.JSX.Element {
+  const { view, stale, propose } = props;
   const { trans } = useServices();
   return (
     <header className="nbd-Header">
       <div className="nbd-Header-title">
         <h2 title={view.name}>{view.name}</h2>
-        <Health healthy={view.running ? view.healthy : null} words={view.words} />
+        <Health
+          healthy={view.running && !stale ? view.healthy : null}
+          words={stale ? trans.__('last known: %1', view.words) : view.words}
+        />
       </div>
       <div className="nbd-Header-url">
         <code title={view.url}>{view.url}</code>

@@ -10,13 +10,15 @@ import { VirtualList } from '../ui/virtualList';
 interface Props {
   readonly endpoints: readonly EndpointRow[];
   readonly home: string;
+  /** The server does not answer: the health is the last known one. */
+  readonly stale: boolean;
   readonly filter: string;
   readonly onFilter: (filter: string) => void;
   readonly onOpen: (name: string) => void;
 }
 
 export function EndpointList(props: Props): React.JSX.Element {
-  const { endpoints, home, filter, onFilter, onOpen } = props;
+  const { endpoints, home, stale, filter, onFilter, onOpen } = props;
   const { trans, deploy } = useServices();
   if (endpoints.length === 0) {
     return (
@@ -74,7 +76,7 @@ export function EndpointList(props: Props): React.JSX.Element {
           label={trans.__('Endpoints')}
           rowHeight={52}
           keyOf={nameOf}
-          row={one => <Row row={one} />}
+          row={one => <Row row={one} stale={stale} />}
           onOpen={one => {
             onOpen(one.name);
           }}
@@ -92,12 +94,12 @@ function matches(row: EndpointRow, query: string): boolean {
   return row.name.toLowerCase().includes(query) || row.words.toLowerCase().includes(query);
 }
 
-function Row(props: { row: EndpointRow }): React.JSX.Element {
-  const { row } = props;
+function Row(props: { row: EndpointRow; stale: boolean }): React.JSX.Element {
+  const { row, stale } = props;
   const { trans } = useServices();
-  const state = !row.running ? 'unknown' : row.healthy ? 'good' : 'bad';
+  const state = !row.running || stale ? 'unknown' : row.healthy ? 'good' : 'bad';
   const facts = [
-    row.words,
+    stale ? trans.__('last known: %1', row.words) : row.words,
     row.stable && version(row.stable),
     row.candidates > 0 && trans._n('%1 candidate', '%1 candidates', row.candidates)
   ].filter(Boolean);

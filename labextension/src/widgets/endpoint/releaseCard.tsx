@@ -17,6 +17,8 @@ interface Props {
   readonly now: number;
   /** The endpoint runs, so counts and shares have a meaning. */
   readonly running: boolean;
+  /** The server does not answer: the health is the last known one. */
+  readonly stale: boolean;
   /** A change of this release is in progress. */
   readonly busy: boolean;
   /** Increases when typed values are discarded. */
@@ -94,8 +96,8 @@ export function ReleaseCard(props: Props): React.JSX.Element {
         </details>
       )}
       <Health
-        healthy={card.role === 'idle' && !card.health ? null : card.healthy}
-        words={card.health}
+        healthy={props.stale || (card.role === 'idle' && !card.health) ? null : card.healthy}
+        words={props.stale && card.health ? trans.__('last known: %1', card.health) : card.health}
       />
       {card.counts && <Counts card={card} showRefusals={props.showRefusals} />}
       <Published card={card} />

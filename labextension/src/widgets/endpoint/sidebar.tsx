@@ -95,6 +95,7 @@ export function Sidebar(props: Props): React.JSX.Element {
               <EndpointList
                 endpoints={state.endpoints}
                 home={state.home}
+                stale={state.problem !== null}
                 filter={filter}
                 onFilter={setFilter}
                 onOpen={onOpen}

@@ -8,7 +8,7 @@ import { type FieldError, toProblemError } from '../../request';
 import { percent, roleName, short } from '../../words';
 import { Findings } from '../deploy/findings';
 import { CopyButton } from '../ui/copyButton';
-import { sentence } from '../ui/field';
+import { advice, sentence } from '../ui/field';
 import { useLoaded } from '../ui/hooks';
 import { Icon } from '../ui/icon';
 import { ResultPage } from '../ui/resultPage';
@@ -35,7 +35,7 @@ export function JobEnd({ job, actions, trans }: JobEndProps): React.ReactElement
         <div className="nbdeploy-end" data-state="cancelled">
           <p>
             {job.problem
-              ? `${sentence(job.problem.detail)} ${sentence(job.problem.remedy)}`
+              ? `${sentence(job.problem.detail)} ${advice(job.problem.remedy)}`
               : job.endpoint
                 ? trans.__(
                     'Cancelled. Incomplete results are removed; open %1 for the present state.',
@@ -170,7 +170,7 @@ function Failed({
   return (
     <div className="nbdeploy-end" data-state="failed">
       <p className="nbdeploy-wrong">{sentence(problem.detail || problem.title)}</p>
-      {problem.remedy && !hasButton ? <p>{sentence(problem.remedy)}</p> : null}
+      {problem.remedy && !hasButton ? <p>{advice(problem.remedy)}</p> : null}
       {findings.length ? (
         <Findings findings={findings} trans={trans} openCell={actions.cellOpener(job)} />
       ) : null}

@@ -7,7 +7,7 @@ import { hasEnded } from '../../jobs';
 import type { Progress } from '../../progress';
 import { elapsed } from '../../progress';
 import type { ProblemError } from '../../request';
-import { sentence } from '../ui/field';
+import { advice, sentence } from '../ui/field';
 import { useNow } from '../ui/hooks';
 import { JobEnd } from './jobEnd';
 import { JobLog } from './jobLog';
@@ -93,7 +93,7 @@ function awayWords({ code, message, remedy }: ProblemError, trans: TranslationBu
         'Your session on the Jupyter server has expired. Log in again in another tab: this page then continues. The job continues meanwhile.'
       );
     default:
-      return `${sentence(message)} ${sentence(remedy)} ${trans.__('The job continues meanwhile.')}`;
+      return `${sentence(message)} ${advice(remedy)} ${trans.__('The job continues meanwhile.')}`;
   }
 }
 

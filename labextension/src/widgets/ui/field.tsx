@@ -91,20 +91,33 @@ export function Problems({
       {problems.map(problem => (
         <p key={problem.message}>
           {sentence(problem.message.split('\n')[0] ?? '')}
-          {problem.remedy ? <span> {sentence(problem.remedy)}</span> : null}
+          {problem.remedy ? <span> {advice(problem.remedy)}</span> : null}
         </p>
       ))}
     </div>
   );
 }
 
-/** The core's messages begin with a small letter and have no full stop. */
+/** Words of the language with which messages begin; any other one may be a name. */
+const FIRST_WORDS = /^(an?|the|th(ere|is|at|ese)|its?|no|nothing|not|each|every|all|only|its)(?= )/;
+
+/**
+ * A message of the core, which begins with a small letter and has no full stop. A name at its
+ * beginning, such as that of a function, keeps its letters.
+ */
 export function sentence(words: string): string {
+  return FIRST_WORDS.test(words.trim()) ? advice(words) : stopped(words.trim());
+}
+
+/** A remedy of the core: it begins with a verb. */
+export function advice(words: string): string {
   const text = words.trim();
-  if (!text) return '';
   const isWord = /^[a-z][a-z]*[ ,]/.test(text);
-  const first = isWord ? text.charAt(0).toUpperCase() + text.slice(1) : text;
-  return /[.?!…:]$/.test(first) ? first : `${first}.`;
+  return stopped(isWord ? text.charAt(0).toUpperCase() + text.slice(1) : text);
+}
+
+function stopped(text: string): string {
+  return text === '' || /[.?!…:]$/.test(text) ? text : `${text}.`;
 }
 
 /** Suggested values; the user can type any other. */

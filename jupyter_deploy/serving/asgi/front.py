@@ -38,6 +38,10 @@ HANDLED = "nbdeploy.front"
 MAX_BODY_BYTES = 32 * 1024 * 1024
 NOT_LOADED = "not-loaded"
 
+_OF_BENTOML = ("/livez", "/readyz", "/healthz", "/metrics", "/schema.json", "/docs.json")
+_MOST_PATHS = 100
+"""Paths that are passed to BentoML: its metrics keep ten kilobytes of each, and clients make paths up."""
+
 
 class Front:
     """Wraps an ASGI application.
@@ -88,6 +92,7 @@ class Front:
         self._predictor: Predictor | None = None
         self._protocols: Protocols | None = None
         self._feedback: Feedback | None = None
+        self._paths = set(_OF_BENTOML)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -184,6 +189,9 @@ class Front:
         return await self._feedback.answer(context, receive)
 
     async def _delegate(self, context: RequestContext, scope: Scope, receive: Receive, stamped: StampedSend) -> None:
+        if scope["path"] not in self._paths and len(self._paths) >= _MOST_PATHS:
+            raise Problem(404, "there is nothing at this path; GET /openapi.json describes the service")
+        self._paths.add(scope["path"])
         try:
             await self._app({**scope, HANDLED: True}, receive, ProblemSend(stamped, context.request_id))
         except Exception as error:

@@ -66,7 +66,7 @@ describe('the fields', () => {
     expect(screen.getByLabelText('workers')).toHaveAttribute('placeholder', '2');
     expect(screen.getByLabelText('memory')).toHaveAttribute('placeholder', '512MB');
     expect(screen.getByLabelText('processors')).toHaveAttribute('placeholder', 'any');
-    expect(await screen.findByText(/^Memory cannot be 12 parsecs/)).toBeVisible(); // it opens by itself
+    expect(await screen.findByText(/^memory cannot be 12 parsecs/)).toBeVisible(); // it opens by itself
     world.problems = [];
     await user.type(screen.getByLabelText('workers'), '4');
     await user.type(screen.getByLabelText('memory'), '1GB');

@@ -227,7 +227,7 @@ describe('a job that has ended', () => {
     const { force, show: shown, openReport, user } = show(failed);
     const next = job({ id: 'j2' });
     force.mockResolvedValue(next);
-    expect(screen.getByText('Accuracy 0.91 is below 0.95.')).toBeInTheDocument();
+    expect(screen.getByText('accuracy 0.91 is below 0.95.')).toBeInTheDocument();
     expect(screen.queryByText('Train a better one.')).toBeNull(); // the command line's: here is a button
     await user.click(screen.getByRole('button', { name: 'Show the report' }));
     expect(openReport).toHaveBeenCalledWith(failed);

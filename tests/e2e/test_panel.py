@@ -284,6 +284,7 @@ def test_what_gates_refuse_is_shown_with_its_report_and_done_all_the_same_for_a_
     page, panel, two = story.page, story.panel, name(story.two)
     story.home.run("deploy", story.one, "--gate", "agreement >= 0.99 over 5000")
     at(panel, 13)
+    panel.get_by_role("tab", name="Releases").click()
     panel.get_by_role("button", name=f"Promote {two}").click()
     expect(panel.get_by_text("Validated first, and refused if a gate fails")).to_contain_text("over 5000")
     panel.get_by_role("button", name="Confirm").click()

@@ -238,7 +238,8 @@ class Workers:
         import httpx  # a look at what runs needs none
 
         try:
-            seconds = self._settings.predict_timeout + self._settings.start_timeout  # it may be idle
+            may_be_idle = self.release.resources.idle_after is not None
+            seconds = self._settings.predict_timeout + (self._settings.start_timeout if may_be_idle else 0)
             with unix.client(self.socket, seconds) as worker:
                 answer = worker.post("/predict", json={"instances": instances}, headers=headers)
         except httpx.HTTPError as error:

@@ -81,7 +81,7 @@ def test_it_listens_on_all_addresses(churn, tmp_path):
     ("variables", "arguments", "said"),
     [
         ({"PORT": "http"}, (), "PORT=http: a port must be a number from 1 to 65535"),
-        ({"NBDEPLOY_WORKERS": "0"}, (), "NBDEPLOY_WORKERS=0: must be a number from 1 to 64"),
+        ({"NBDEPLOY_WORKERS": "0"}, (), "NBDEPLOY_WORKERS=0: must be a number from 1 to 64, or a range such as 1-8"),
         ({"NBDEPLOY_LOG_FORMAT": "xml"}, (), "NBDEPLOY_LOG_FORMAT must be text or json, not 'xml'"),
         ({"NBDEPLOY_MAX_BODY_BYTES": "x"}, (), "NBDEPLOY_MAX_BODY_BYTES must be a number of bytes above 0, not 'x'"),
         (

@@ -26,7 +26,14 @@ def test_workers_answer_share_the_model_and_are_counted_together(home, deploy):
     assert {"nbdeploy_requests_running 0.0", "nbdeploy_requests_waiting 0.0"} <= set(text.splitlines())
     assert len([one for one in home.json("logs", "churn") if one["role"] == "stable"]) == 40
     told = home.json("describe", "churn")["releases"][0]
-    assert told["resources"] == {"cpu": None, "memory": 4 * 10**9, "gpu": None, "workers": 3, "threads": None}
+    assert told["resources"] == {
+        "cpu": None,
+        "memory": 4 * 10**9,
+        "gpu": None,
+        "workers": 3,
+        "threads": None,
+        "idle_after": None,
+    }
     assert "memory 4 GB, " in home.run("describe", "churn").stdout
 
     assert not deploy(1.0, "--name", "churn")["changed"]  # as it was asked for before

@@ -104,6 +104,7 @@ def test_every_view_answers_a_query_and_a_body(client, churn):
         "endpoints": {},
         "preview": known | {"verb": "promote"},
         "record": known | {"key": key},
+        "drawing": {"spec": client.get("views/live", params=known).json()["charts"]["rate"]},
         "notebook_context": {"path": "train.ipynb"},
         "result_page": {"verb": "describe", "result": client.get("describe", params=known).json()},
     }

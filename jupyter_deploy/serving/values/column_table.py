@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import binascii
 import re
+import sys
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
 from ..dispatch.parsed_request import Raw
 
-Column = np.ndarray[Any, Any] | list[Any]
+if TYPE_CHECKING:  # NumPy starts threads at its import; a pool first chooses their number, and forks without any
+    import numpy as np
+
+    Column = np.ndarray[Any, Any] | list[Any]
 
 LARGE = 4096
 """Values from which a table is recorded in columns; a smaller one is recorded in JSON rows, which people can read."""
@@ -43,17 +46,17 @@ class ColumnTable:
 
     def __len__(self) -> int:
         columns = self._columns
-        return len(columns) if isinstance(columns, np.ndarray) else len(next(iter(columns.values()), ()))
+        return len(next(iter(columns.values()), ())) if isinstance(columns, Mapping) else len(columns)
 
     def without(self, names: Collection[str]) -> ColumnTable | list[Any]:
         """Return the rows without some columns; rows of an array stay."""
-        if isinstance(self._columns, np.ndarray):
+        if not isinstance(self._columns, Mapping):
             return self
         return self._named({name: column for name, column in self._columns.items() if name not in names})
 
     def only(self, names: Collection[str]) -> ColumnTable | list[Any]:
         """Return the rows with these columns alone; rows of an array, whose values have no names, become None."""
-        if isinstance(self._columns, np.ndarray):
+        if not isinstance(self._columns, Mapping):
             return [None] * len(self)
         return self._named({name: column for name, column in self._columns.items() if name in names})
 
@@ -63,7 +66,7 @@ class ColumnTable:
 
     def encoded(self) -> bytes:
         """Return the columns in JSON, on one line."""
-        if isinstance(self._columns, np.ndarray):
+        if not isinstance(self._columns, Mapping):
             return _encoded(self._columns)
         columns = b",".join(_encode(name) + b":" + _encoded(column) for name, column in self._columns.items())
         return b'{"columns":{' + columns + b"}}"
@@ -74,7 +77,10 @@ class ColumnTable:
 
 def is_numeric(value: Any) -> bool:
     """Return whether a value is an array of booleans or numbers of at most 8 bytes each."""
-    return isinstance(value, np.ndarray) and value.ndim > 0 and value.dtype.kind in "biuf" and value.itemsize <= 8
+    numpy = sys.modules.get("numpy")  # an array exists only after its import
+    if numpy is None or not isinstance(value, numpy.ndarray):
+        return False
+    return bool(value.ndim > 0 and value.dtype.kind in "biuf" and value.itemsize <= 8)
 
 
 def table_of(document: Any) -> ColumnTable:
@@ -100,7 +106,7 @@ def _of_one_length(columns: dict[str, Column]) -> dict[str, Column]:
 
 
 def _rows(columns: Mapping[str, Column] | np.ndarray[Any, Any]) -> list[Any]:
-    if isinstance(columns, np.ndarray):
+    if not isinstance(columns, Mapping):
         return _listed(columns)
     values = zip(*map(_listed, columns.values()), strict=True)
     return [dict(zip(columns, row, strict=True)) for row in values]
@@ -113,6 +119,8 @@ def _listed(column: Column) -> list[Any]:
 def _encoded(column: Column) -> bytes:
     if isinstance(column, list):
         return _encode(column)
+    import numpy as np
+
     array = np.ascontiguousarray(column, column.dtype.newbyteorder("<"))
     about = _encode({"dtype": array.dtype.str, "shape": array.shape})[:-1]
     return b"".join((about, b',"data":"', binascii.b2a_base64(array.data, newline=False), b'"}'))
@@ -126,6 +134,8 @@ def _numbers(column: Mapping[str, Any]) -> np.ndarray[Any, Any]:
     shape: Sequence[int] = column["shape"]
     if not _DTYPE.fullmatch(column["dtype"]):
         raise ValueError(f"unknown dtype {column['dtype']!r}")
+    import numpy as np
+
     data = binascii.a2b_base64(column["data"], strict_mode=True)
     array: np.ndarray[Any, Any] = np.frombuffer(data, column["dtype"]).reshape(shape)
     if not array.ndim:

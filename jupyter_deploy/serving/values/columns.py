@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from ..dispatch.parsed_request import ParsedRequest, Raw
-from .column_table import LARGE, Column, ColumnTable, is_numeric
+from .column_table import LARGE, ColumnTable, is_numeric
 from .json_values import to_json
 from .msgspec_types import NoFastPath, RowStruct
 from .validation import InvalidInstances
@@ -127,7 +127,7 @@ def record_of_array(array: np.ndarray[Any, Any]) -> Raw | ColumnTable:
     return Raw(msgspec.json.encode(array.tolist()))
 
 
-def _recorded(column: Any) -> Column:
+def _recorded(column: Any) -> Any:
     return column if is_numeric(column) else plain(column)
 
 

@@ -87,7 +87,9 @@ class ResultPageRequest(Request):
 class DrawingRequest(Request):
     """A chart for a front end without a renderer of its own."""
 
-    spec: dict[str, Any] = Field(description="A Vega-Lite specification with its width.")
+    spec: Annotated[dict[str, Any], BeforeValidator(_document)] = Field(
+        description="A Vega-Lite specification with its width."
+    )
     dark: bool = Field(default=False, description="Draw for a dark background.")
 
 

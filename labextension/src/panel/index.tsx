@@ -36,7 +36,10 @@ function render({ model, el }: { model: WidgetModel; el: HTMLElement }): () => v
   }
   keepKeys(host);
   el.append(host);
-  const root = createRoot(host);
+  // JupyterLab and each panel have a React of their own, whose ids would be equal: a label would
+  // name an element of another one.
+  const prefix = `panel-${Math.random().toString(36).slice(2)}`;
+  const root = createRoot(host, { identifierPrefix: prefix });
   root.render(<Panel model={endpoint} transport={transport} jobs={jobs} requests={requests} />);
   return () => {
     root.unmount();

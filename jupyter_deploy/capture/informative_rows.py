@@ -50,8 +50,8 @@ def varied_rows(frame: Any, first: int) -> tuple[int, ...]:
     columns = _columns(frame)
     if len(columns) > _MOST_COLUMNS:
         return ()
-    step = -(-len(frame) // _LOOKED_AT)
-    looked_at = [column[::step] if step > 1 else column for column in columns]
+    step = _step(frame)
+    looked_at = [column[::step] for column in columns]
     *kinds, extremes = _looks(frame)
     needed = list(_subjects(looked_at, kinds))
     if all(row * step < first for _, _, row in needed):
@@ -74,10 +74,14 @@ def _kind_at(column: Any, subject: str, row: int) -> str | bool:
 
 def missing_columns(frame: Any) -> frozenset[str]:
     """Return the names of a frame's columns with missing values among the rows that are looked at."""
-    step = -(-len(frame) // _LOOKED_AT) or 1
-    look = _looks(frame)[0]
+    step, look = _step(frame), _looks(frame)[0]
     names = map(str, frame.columns)
     return frozenset(name for name, column in zip(names, _columns(frame), strict=True) if any(look(column[::step])))
+
+
+def _step(frame: Any) -> int:
+    """Return the distance of the rows that are looked at."""
+    return max(1, -(-len(frame) // _LOOKED_AT))
 
 
 def _columns(table: Any) -> Sequence[Any]:

@@ -7,7 +7,6 @@ comparison judges each stream after every request.
 
 from __future__ import annotations
 
-from functools import cache
 from math import sqrt
 from statistics import NormalDist
 
@@ -16,23 +15,15 @@ import pytest
 
 from jupyter_deploy.domain.evidence.sequential import Difference, Mean, median_ranks, paired_difference, proportion
 from jupyter_deploy.domain.evidence.verdict import AGREEMENT, MARGIN, OF_FOUR
+from scripts.statistics.streams import refuting_counts
 
 STREAMS, LENGTH, SEED = 4000, 2000, 20261125
 ALLOWED = 0.05 + 3 * sqrt(0.05 * 0.95 / STREAMS)
 
 
-@cache
-def refuted(share, level=0.95, length=LENGTH):
-    """For each length of a stream up to ``length`` the largest count that is too low, the smallest that is too high."""
-    low, high, lows, highs = -1, 0, [], []
-    for n in range(1, length + 1):
-        while low + 1 <= n and proportion(low + 1, n).below(share, level):
-            low += 1
-        while high <= n and not proportion(high, n).above(share, level):
-            high += 1
-        lows.append(low)
-        highs.append(high)
-    return np.array(lows), np.array(highs)
+def refuted(share, level=0.95):
+    """For each length of a stream the largest count that is too low, the smallest that is too high."""
+    return refuting_counts(share, level, LENGTH)
 
 
 def streams(share, streams_=STREAMS, length=LENGTH, seed=SEED):

@@ -71,12 +71,15 @@ def calling(
 
 def answers_requests(function: FunctionType) -> bool:
     """Whether a function that calls a model may answer requests: it does not train, evaluate or draw, by its names."""
-    code = function.__code__
-    if _WORK.match(function.__name__) or _SOLUTIONS & set(
-        code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    ):
+    if _WORK.match(function.__name__) or _SOLUTIONS & set(parameters_of(function)):
         return False
-    return not any(name in _TRAINING or _METRIC.search(name) for name in _names(code))
+    return not any(name in _TRAINING or _METRIC.search(name) for name in _names(function.__code__))
+
+
+def parameters_of(function: FunctionType) -> tuple[str, ...]:
+    """Return the names of a function's parameters, without ``*args`` and ``**kwargs``."""
+    code = function.__code__
+    return tuple(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
 
 def _called(function: FunctionType, *known: Mapping[int, str]) -> tuple[str, ...]:
@@ -119,11 +122,10 @@ def _names(code: CodeType) -> Iterator[str]:
 
 def _answers(function: FunctionType) -> bool:
     """Whether the function takes an argument and returns a value."""
-    code = function.__code__
-    if not code.co_argcount + code.co_kwonlyargcount:
+    if not parameters_of(function):
         return False
     before: Any = None
-    for instruction in dis.get_instructions(code):
+    for instruction in dis.get_instructions(function.__code__):
         gives = instruction.opname == "RETURN_VALUE" and not (
             before is not None and before.opname == "LOAD_CONST" and before.argval is None
         )

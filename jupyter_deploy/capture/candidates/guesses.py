@@ -13,6 +13,7 @@ from jupyter_deploy.domain.capture.candidates import ExampleGuess
 from jupyter_deploy.domain.capture.findings import listed
 
 from .arguments import arguments_for
+from .functions import parameters_of
 from .models import ModelVariable, first_step, known_features, known_width
 from .tables import TableVariable, name_score
 
@@ -86,7 +87,7 @@ def _scored(model: ModelVariable, context: GuessContext) -> Iterator[_Scored]:
         for score, guess in arguments_for(model.value, context.tables, context.namespace):
             yield _Scored(score, guess, next((t for t in context.tables if t.sliced == guess.expression), None))
         for called in model.calls:  # a single parameter is probably passed on
-            if len(_parameters(model.value)) == 1 and called in context.models:
+            if len(parameters_of(model.value)) == 1 and called in context.models:
                 for scored in _scored(context.models[called], context):
                     yield replace(scored, score=scored.score - 1)
         return
@@ -99,11 +100,6 @@ def _scored(model: ModelVariable, context: GuessContext) -> Iterator[_Scored]:
             seen = "; the model was fitted on it" if fitted else ""
             sliced = table if expression.endswith(table.first_rows) else None
             yield _Scored(score, ExampleGuess(expression=expression, words=f"of {table.words}{seen}"), sliced, fitted)
-
-
-def _parameters(function: Any) -> tuple[str, ...]:
-    code = function.__code__
-    return tuple(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
 
 def _fitting(model: ModelVariable, table: TableVariable, namespace: Mapping[str, Any]) -> tuple[str | None, float]:

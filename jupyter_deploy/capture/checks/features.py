@@ -71,7 +71,8 @@ def missing_values_fast(candidate: LiveCandidate) -> Iterator[Finding]:
     if training is None or not hasattr(live.example, "shape") or not _columns(training):
         return
     taken = set(_columns(live.example)) - missing_columns(live.example) - set(live.nullable)
-    absent = [name for name in _columns(training) if name in missing_columns(training) & taken]
+    missing = missing_columns(training) & taken
+    absent = [name for name in _columns(training) if name in missing]
     if absent:
         yield _missing_values(f" in {listed(absent, _NAMED)}", absent)
 

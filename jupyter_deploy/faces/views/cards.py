@@ -42,7 +42,6 @@ def endpoint_view(
     shown.sort(key=lambda release: (_ORDER[endpoint.traffic.role_of(release.tag)], release.created_at))
     found = {release.tag: release for release in status.releases}
     published = _published(publications)
-    measured = metrics or {}
     return EndpointView(
         name=endpoint.name,
         url=address(status),
@@ -55,10 +54,15 @@ def endpoint_view(
         validations=tuple(spec.words for spec in endpoint.validations),
         publish_to=destination_of(endpoint.name, publish_to, publications),
         cards=tuple(
-            _card(endpoint, r, found.get(r.tag), rates.get(r.tag, ()), published.get(r.tag, ())).model_copy(
-                update={"metrics": dict(measured.get(r.tag, {}))}
+            _card(
+                endpoint,
+                release,
+                found.get(release.tag),
+                rates.get(release.tag, ()),
+                published=published.get(release.tag, ()),
+                metrics=(metrics or {}).get(release.tag, {}),
             )
-            for r in shown
+            for release in shown
         ),
         history=revision_rows(history),
     )
@@ -82,7 +86,9 @@ def _card(
     release: Release,
     found: ReleaseStatus | None,
     rates: Sequence[float],
+    *,
     published: tuple[str, ...],
+    metrics: Mapping[str, float],
 ) -> ReleaseCard:
     source = release.source
     return ReleaseCard(
@@ -103,6 +109,7 @@ def _card(
         found=counted(release.findings),
         findings=tuple(finding_text(finding) for finding in release.findings if finding.severity != "note"),
         created=release.created_at,
+        metrics=dict(metrics),
         published=published,
         counts=_counts(found, rates),
     )

@@ -499,7 +499,7 @@ export interface Look {
   estimate: Estimate;
 }
 /**
- * One row on which stable and the candidate disagree; ``changes``: the fields of a structured answer that differ.
+ * One row on which stable and the candidate disagree; ``changes``: fields of it that differ.
  */
 export interface Flip {
   pair_id: string;

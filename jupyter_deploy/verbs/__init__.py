@@ -274,7 +274,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "publish",
         "images.requests.PublishRequest",
-        "publish.publish",
+        "images.publish.publish",
         label="Publish…",
         page="images_page.published_page",
         title="job_titles.publish",
@@ -283,7 +283,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "verify",
         "images.requests.VerifyRequest",
-        "verify.verify",
+        "images.verify.verify",
         label="Verify an Image…",
         page="images_page.verified_page",
         title="job_titles.verify",
@@ -293,7 +293,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "compose",
         "images.requests.ComposeRequest",
-        "compose.compose",
+        "images.compose.compose",
         label="Write a Compose File…",
         page="compose_page.composed_page",
         slow=True,
@@ -301,7 +301,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "images",
         "images.requests.ImagesRequest",
-        "images.images",
+        "images.image_list.images",
         label="List Images…",
         page="images_page.image_list_page",
     ),

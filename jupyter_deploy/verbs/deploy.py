@@ -20,9 +20,9 @@ from .build import build
 from .capture import as_tag, capture, is_notebook
 from .change import change, difference_in_words, keep, require_signature, target_of, validations_in_words
 from .deploy_plan import Plan, plan_deploy, plan_deploy_gates, resources_for
-from .from_image import ImageSource, find_image, require_image, require_replaceable
 from .gates.endpoint_gates import GateSource, require_readable
 from .gates.enforce_gates import enforce, in_words, keep_forced, require_reason
+from .images.from_image import ImageSource, find_image, require_image, require_replaceable
 from .release_checks import release_check
 from .sources import count_steps, take_snapshot
 from .steps import Steps

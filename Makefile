@@ -40,6 +40,7 @@ check-python:
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports --no-logo
 	$(PYTHON) scripts/reference.py --check
+	$(PYTHON) -m scripts.endpoint_schema --check
 	$(PYTHON) -m scripts.typescript --check
 	$(PYTHON) scripts/prose.py
 	.venv/bin/codespell
@@ -84,6 +85,7 @@ soak: setup
 
 docs: setup
 	$(PYTHON) scripts/reference.py
+	$(PYTHON) -m scripts.endpoint_schema
 	$(PYTHON) -m scripts.typescript
 	$(PYTHON) -m scripts.supported_models
 

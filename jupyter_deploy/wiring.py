@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         NotebookRunner,
         Ports,
     )
+    from .domain.release.document_requests import Documents
     from .domain.release.ports import Target
     from .domain.store_ports import InferenceLog, Store
     from .domain.validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
@@ -181,6 +182,12 @@ class _Parts:
         from .validation.scaffold import ProjectStarter
 
         return ProjectStarter()
+
+    @cached_property
+    def documents(self) -> Documents:
+        from .system.endpoint_documents import YamlDocuments
+
+        return YamlDocuments()
 
     @cached_property
     def jobs(self) -> Jobs:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .evidence.ground_truth import GroundTruth
     from .images.ports import Imaging
     from .jobs import Jobs
+    from .release.document_requests import Documents
     from .release.ports import Target
     from .release.resources import Resources
     from .requests import Step
@@ -332,6 +333,9 @@ class Ports(Protocol):
 
     @property
     def project(self) -> Project: ...
+
+    @property
+    def documents(self) -> Documents: ...
 
     @property
     def jobs(self) -> Jobs: ...

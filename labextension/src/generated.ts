@@ -38,6 +38,30 @@ export interface Answers {
   problem: string;
 }
 /**
+ * Make endpoints as a YAML file says; 'nbdeploy plan FILE' shows the changes first.
+ *
+ * Each change is a revision of its own, in the order of 'plan'. An endpoint that the file does not name stays as it
+ * is. A second 'apply' continues an interrupted one, and changes nothing after a complete one.
+ */
+export interface ApplyRequest {
+  /**
+   * A YAML file with one document for each endpoint, as 'nbdeploy describe NAME -o yaml' writes it.
+   */
+  file: string;
+  /**
+   * Accept snapshots from another store, after you have checked their origin.
+   */
+  trust?: boolean;
+  /**
+   * Continue although gates do not hold; needs a reason, which is stored.
+   */
+  force?: boolean;
+  /**
+   * The reason; stored in the history.
+   */
+  reason?: string;
+}
+/**
  * Whether the endpoints start again after a reboot; ``todo``: a command that the user must still run.
  */
 export interface AtBoot {
@@ -1519,6 +1543,28 @@ export interface Traffic {
   };
 }
 /**
+ * The changes from an endpoint to its document, planned or made.
+ *
+ * ``revision`` is the endpoint's at the end of the changes that were made; 0: there is no endpoint yet.
+ */
+export interface EndpointPlan {
+  endpoint: string;
+  revision: number;
+  changes: PlannedChange[];
+  applied: boolean;
+  /**
+   * None: nothing was applied, or the endpoint is stopped.
+   */
+  url: string | null;
+}
+/**
+ * One change in words, and the command that makes it alone; empty: there is no such command.
+ */
+export interface PlannedChange {
+  change: string;
+  command: string;
+}
+/**
  * One endpoint.
  */
 export interface EndpointRequest {
@@ -1558,6 +1604,7 @@ export interface EndpointRow {
  */
 export interface EndpointStatus {
   name: string;
+  target: string;
   url: string;
   public_url: string | null;
   revision: number;
@@ -2384,6 +2431,21 @@ export interface Resources2 {
    * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
    */
   idle_after: number | null;
+}
+/**
+ * Show the changes that 'apply FILE' makes: nothing is changed.
+ *
+ * The exit code is 1 if there are changes, 0 if the endpoints are as the file says.
+ */
+export interface PlanRequest {
+  /**
+   * A YAML file with one document for each endpoint, as 'nbdeploy describe NAME -o yaml' writes it.
+   */
+  file: string;
+  /**
+   * Accept snapshots from another store, after you have checked their origin.
+   */
+  trust?: boolean;
 }
 /**
  * Call the endpoint through its gateway.
@@ -3336,6 +3398,8 @@ export interface Requests {
   init: InitRequest;
   list: ListRequest;
   describe: DescribeRequest;
+  plan: PlanRequest;
+  apply: ApplyRequest;
   traffic: TrafficRequest;
   promote: PromoteRequest;
   rollback: RollbackRequest;
@@ -3366,6 +3430,8 @@ export interface Results {
   init: SetUp;
   list: (EndpointStatus)[];
   describe: EndpointStatus;
+  plan: (EndpointPlan)[];
+  apply: (EndpointPlan)[];
   traffic: TrafficChange;
   promote: TrafficChange;
   rollback: TrafficChange;
@@ -3416,6 +3482,8 @@ export const VERBS: {
   init: { summary: "Write what a project needs to have its models validated: in GitHub's CI, at each commit, and by hand.", slow: false, destructive: false },
   list: { summary: "All endpoints.", slow: false, destructive: false },
   describe: { summary: "One endpoint: its URL, releases, roles, health and revision.", slow: false, destructive: false },
+  plan: { summary: "Show the changes that 'apply FILE' makes: nothing is changed.", slow: true, destructive: false },
+  apply: { summary: "Make endpoints as a YAML file says; 'nbdeploy plan FILE' shows the changes first.", slow: true, destructive: false },
   traffic: { summary: "Set the shares of canary and shadows, and the recording; 0 switches a release off, unnamed ones stay.", slow: true, destructive: false },
   promote: { summary: "Make the candidate stable, at once and without losing a request.", slow: true, destructive: false },
   rollback: { summary: "Restore the releases, traffic and recording of the previous revision, or of a named one.", slow: true, destructive: false },
@@ -3447,6 +3515,8 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     init: trans.__("Set Up Validation in CI…"),
     list: trans.__("List Endpoints"),
     describe: trans.__("Describe Endpoint…"),
+    plan: trans.__("Plan Endpoints of a File…"),
+    apply: trans.__("Apply Endpoints of a File…"),
     traffic: trans.__("Change Traffic…"),
     promote: trans.__("Promote Candidate…"),
     rollback: trans.__("Roll Back…"),

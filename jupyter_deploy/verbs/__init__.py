@@ -359,6 +359,15 @@ OPERATIONS: tuple[Operation, ...] = (
         destructive=True,
     ),
     Operation(
+        "doctor",
+        "health.DoctorRequest",
+        "doctor.doctor",
+        label="Check nbdeploy's Health…",
+        page="health_page.health_page",
+        exit_code="health_page.exit_code_of_health",
+        slow=True,
+    ),
+    Operation(
         "reconcile",
         "requests.ReconcileRequest",
         "reconcile.reconcile",

@@ -1611,6 +1611,24 @@ export interface DescribeRequest {
   name: string;
 }
 /**
+ * All checks, those that need attention first.
+ */
+export interface Diagnosis {
+  checks: HealthCheck[];
+}
+/**
+ * The state of one part.
+ *
+ * ``warning``: it works, and will not for long or not wholly. ``mended``: it was broken before ``--mend``.
+ */
+export interface HealthCheck {
+  part: string;
+  state: 'ok' | 'warning' | 'error';
+  message: string;
+  remedy: string;
+  mended: boolean;
+}
+/**
  * Show the changes between two models: cells, code, hyperparameters, features, data, versions, answers.
  *
  * A and B are snapshots' tags (NAME:VERSION; the beginning of the version is enough) or an endpoint's name, which
@@ -1701,6 +1719,18 @@ export interface SourceChange {
    * The reason for missing lines.
    */
   note: string;
+}
+/**
+ * Check nbdeploy's own parts: disk, clock, store, records, supervisor, gateway, releases.
+ *
+ * The exit code is 1 while something is broken, else 0. 'doctor --mend' restarts what should run and closes folders
+ * to other users; it deletes nothing.
+ */
+export interface DoctorRequest {
+  /**
+   * Mend what can be mended without loss, and check again.
+   */
+  mend?: boolean;
 }
 /**
  * Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' starts them again.
@@ -3784,6 +3814,7 @@ export interface Requests {
   stop: StopRequest;
   delete: DeleteRequest;
   down: DownRequest;
+  doctor: DoctorRequest;
   reconcile: ReconcileRequest;
 }
 
@@ -3816,6 +3847,7 @@ export interface Results {
   stop: Stopped;
   delete: Deleted;
   down: Stopped;
+  doctor: Diagnosis;
   reconcile: (Reconciled)[] | AtBoot;
 }
 
@@ -3868,6 +3900,7 @@ export const VERBS: {
   stop: { summary: "Stop an endpoint. Records and history remain; 'nbdeploy rollback NAME' starts it again.", slow: true, destructive: true },
   delete: { summary: "Delete an endpoint permanently, with its history, validations, records and feedback.", slow: true, destructive: true },
   down: { summary: "Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' starts them again.", slow: true, destructive: true },
+  doctor: { summary: "Check nbdeploy's own parts: disk, clock, store, records, supervisor, gateway, releases.", slow: true, destructive: false },
   reconcile: { summary: "Restore the desired state: after a crash, a kill or a reboot.", slow: true, destructive: false },
 };
 
@@ -3901,6 +3934,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     stop: trans.__("Stop Endpoint…"),
     delete: trans.__("Delete Endpoint…"),
     down: trans.__("Stop Everything…"),
+    doctor: trans.__("Check nbdeploy's Health…"),
     reconcile: trans.__("Reconcile…"),
   };
 }

@@ -6,6 +6,7 @@ from pathlib import PurePath
 
 from jupyter_deploy.domain.base import percent_in_words
 from jupyter_deploy.domain.images.requests import GcRequest, PublishRequest, VerifyRequest
+from jupyter_deploy.domain.release.document_requests import ApplyRequest, PlanRequest
 from jupyter_deploy.domain.requests import (
     DeployRequest,
     DiffRequest,
@@ -46,6 +47,14 @@ def publish(request: PublishRequest) -> str:
 
 def verify(request: VerifyRequest) -> str:
     return f"verify {request.image}"
+
+
+def plan(request: PlanRequest) -> str:
+    return f"plan {PurePath(request.file).name}"
+
+
+def apply(request: ApplyRequest) -> str:
+    return f"apply {PurePath(request.file).name}"
 
 
 def gc(_: GcRequest) -> str:

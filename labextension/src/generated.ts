@@ -87,6 +87,30 @@ export interface Answers {
   problem: string;
 }
 /**
+ * Make endpoints as a YAML file says; 'nbdeploy plan FILE' shows the changes first.
+ *
+ * Each change is a revision of its own, in the order of 'plan'. An endpoint that the file does not name stays as it
+ * is. A second 'apply' continues an interrupted one, and changes nothing after a complete one.
+ */
+export interface ApplyRequest {
+  /**
+   * A YAML file with one document for each endpoint, as 'nbdeploy describe NAME -o yaml' writes it.
+   */
+  file: string;
+  /**
+   * Accept snapshots from another store, after you have checked their origin.
+   */
+  trust?: boolean;
+  /**
+   * Continue although gates do not hold; needs a reason, which is stored.
+   */
+  force?: boolean;
+  /**
+   * The reason; stored in the history.
+   */
+  reason?: string;
+}
+/**
  * Whether the endpoints start again after a reboot; ``todo``: a command that the user must still run.
  */
 export interface AtBoot {
@@ -1590,6 +1614,24 @@ export interface DescribeRequest {
   name: string;
 }
 /**
+ * All checks, those that need attention first.
+ */
+export interface Diagnosis {
+  checks: HealthCheck[];
+}
+/**
+ * The state of one part.
+ *
+ * ``warning``: it works, and will not for long or not wholly. ``mended``: it was broken before ``--mend``.
+ */
+export interface HealthCheck {
+  part: string;
+  state: 'ok' | 'warning' | 'error';
+  message: string;
+  remedy: string;
+  mended: boolean;
+}
+/**
  * Show the changes between two models: cells, code, hyperparameters, features, data, versions, answers.
  *
  * A and B are snapshots' tags (NAME:VERSION; the beginning of the version is enough) or an endpoint's name, which
@@ -1680,6 +1722,18 @@ export interface SourceChange {
    * The reason for missing lines.
    */
   note: string;
+}
+/**
+ * Check nbdeploy's own parts: disk, clock, store, records, supervisor, gateway, releases.
+ *
+ * The exit code is 1 while something is broken, else 0. 'doctor --mend' restarts what should run and closes folders
+ * to other users; it deletes nothing.
+ */
+export interface DoctorRequest {
+  /**
+   * Mend what can be mended without loss, and check again.
+   */
+  mend?: boolean;
 }
 /**
  * Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' starts them again.
@@ -1861,6 +1915,28 @@ export interface ComparisonSettings1 {
   segments_at: string | null;
 }
 /**
+ * The changes from an endpoint to its document, planned or made.
+ *
+ * ``revision`` is the endpoint's at the end of the changes that were made; 0: there is no endpoint yet.
+ */
+export interface EndpointPlan {
+  endpoint: string;
+  revision: number;
+  changes: PlannedChange[];
+  applied: boolean;
+  /**
+   * None: nothing was applied, or the endpoint is stopped.
+   */
+  url: string | null;
+}
+/**
+ * One change in words, and the command that makes it alone; empty: there is no such command.
+ */
+export interface PlannedChange {
+  change: string;
+  command: string;
+}
+/**
  * One endpoint.
  */
 export interface EndpointRequest {
@@ -1900,6 +1976,7 @@ export interface EndpointRow {
  */
 export interface EndpointStatus {
   name: string;
+  target: string;
   url: string;
   public_url: string | null;
   revision: number;
@@ -2730,6 +2807,21 @@ export interface Resources2 {
    * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
    */
   idle_after: number | null;
+}
+/**
+ * Show the changes that 'apply FILE' makes: nothing is changed.
+ *
+ * The exit code is 1 if there are changes, 0 if the endpoints are as the file says.
+ */
+export interface PlanRequest {
+  /**
+   * A YAML file with one document for each endpoint, as 'nbdeploy describe NAME -o yaml' writes it.
+   */
+  file: string;
+  /**
+   * Accept snapshots from another store, after you have checked their origin.
+   */
+  trust?: boolean;
 }
 /**
  * Call the endpoint through its gateway.
@@ -3703,6 +3795,8 @@ export interface Requests {
   init: InitRequest;
   list: ListRequest;
   describe: DescribeRequest;
+  plan: PlanRequest;
+  apply: ApplyRequest;
   traffic: TrafficRequest;
   promote: PromoteRequest;
   rollback: RollbackRequest;
@@ -3723,6 +3817,7 @@ export interface Requests {
   stop: StopRequest;
   delete: DeleteRequest;
   down: DownRequest;
+  doctor: DoctorRequest;
   reconcile: ReconcileRequest;
 }
 
@@ -3733,6 +3828,8 @@ export interface Results {
   init: SetUp;
   list: (EndpointStatus)[];
   describe: EndpointStatus;
+  plan: (EndpointPlan)[];
+  apply: (EndpointPlan)[];
   traffic: TrafficChange;
   promote: TrafficChange;
   rollback: TrafficChange;
@@ -3753,6 +3850,7 @@ export interface Results {
   stop: Stopped;
   delete: Deleted;
   down: Stopped;
+  doctor: Diagnosis;
   reconcile: (Reconciled)[] | AtBoot;
 }
 
@@ -3783,6 +3881,8 @@ export const VERBS: {
   init: { summary: "Write what a project needs to have its models validated: in GitHub's CI, at each commit, and by hand.", slow: false, destructive: false },
   list: { summary: "All endpoints.", slow: false, destructive: false },
   describe: { summary: "One endpoint: its URL, releases, roles, health and revision.", slow: false, destructive: false },
+  plan: { summary: "Show the changes that 'apply FILE' makes: nothing is changed.", slow: true, destructive: false },
+  apply: { summary: "Make endpoints as a YAML file says; 'nbdeploy plan FILE' shows the changes first.", slow: true, destructive: false },
   traffic: { summary: "Set the shares of canary and shadows, the recording, and the settings of comparisons.", slow: true, destructive: false },
   promote: { summary: "Make the candidate stable, at once and without losing a request.", slow: true, destructive: false },
   rollback: { summary: "Restore the releases, traffic and recording of the previous revision, or of a named one.", slow: true, destructive: false },
@@ -3803,6 +3903,7 @@ export const VERBS: {
   stop: { summary: "Stop an endpoint. Records and history remain; 'nbdeploy rollback NAME' starts it again.", slow: true, destructive: true },
   delete: { summary: "Delete an endpoint permanently, with its history, validations, records and feedback.", slow: true, destructive: true },
   down: { summary: "Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' starts them again.", slow: true, destructive: true },
+  doctor: { summary: "Check nbdeploy's own parts: disk, clock, store, records, supervisor, gateway, releases.", slow: true, destructive: false },
   reconcile: { summary: "Restore the desired state: after a crash, a kill or a reboot.", slow: true, destructive: false },
 };
 
@@ -3814,6 +3915,8 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     init: trans.__("Set Up Validation in CI…"),
     list: trans.__("List Endpoints"),
     describe: trans.__("Describe Endpoint…"),
+    plan: trans.__("Plan Endpoints of a File…"),
+    apply: trans.__("Apply Endpoints of a File…"),
     traffic: trans.__("Change Traffic…"),
     promote: trans.__("Promote Candidate…"),
     rollback: trans.__("Roll Back…"),
@@ -3834,6 +3937,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     stop: trans.__("Stop Endpoint…"),
     delete: trans.__("Delete Endpoint…"),
     down: trans.__("Stop Everything…"),
+    doctor: trans.__("Check nbdeploy's Health…"),
     reconcile: trans.__("Reconcile…"),
   };
 }

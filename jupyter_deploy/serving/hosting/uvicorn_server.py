@@ -18,6 +18,8 @@ from .liveness import LivenessWatch
 from .pool_link import PoolLink
 from .shutdown import Shutdown
 
+_LATE_SECONDS = 0.1
+
 
 class ReleaseServer(uvicorn.Server):
     """A server on one socket. ``on_open`` is called when it accepts requests; ``pool``: its parent's orders."""
@@ -57,7 +59,25 @@ class ReleaseServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self.started:
             self._watch.close()
-        await super().shutdown(sockets)
+        late = asyncio.create_task(self._end_late_connections())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            late.cancel()
+
+    async def _end_late_connections(self) -> None:
+        """End connections that were accepted before the shutdown and reach the server after it has ended the others.
+
+        uvicorn would wait for them. Each gets time to be read: a request that has arrived is answered.
+        """
+        seen: set[Any] = set()
+        ended: set[Any] = set()
+        while True:
+            for connection in seen - ended:
+                connection.shutdown()
+            ended |= seen
+            seen = set(self.server_state.connections)
+            await asyncio.sleep(_LATE_SECONDS)
 
     def _drain(self, loop: asyncio.AbstractEventLoop, pool: PoolLink) -> None:
         """Accept no connections any more, and end with the last one."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from .capture.artifacts import Bento, Environment, Manifest, Snapshot, Source
@@ -60,6 +60,8 @@ class Live:
         The example's expression; None: it was given as an object.
     nullable
         Columns whose values may be null in requests, in addition to those of the example.
+    engine
+        ``onnx``: a translation is captured in the model's place; ``auto``: if it can be proved.
     notes
         Notes on how the parts were chosen, for the snapshot.
     """
@@ -80,6 +82,7 @@ class Live:
     show_example: bool = False
     expression: str | None = None
     nullable: tuple[str, ...] = ()
+    engine: Literal["native", "onnx", "auto"] = "native"
     notes: tuple[str, ...] = ()
 
 

@@ -133,6 +133,11 @@ def snapshot_of_tag(request: DeployRequest, ports: Ports) -> Snapshot:
             f"{snapshot.tag} was captured without --show-example",
             "deploy the model again from its notebook with that option",
         )
+    if request.engine == "onnx" and snapshot.manifest.translation is None:
+        raise InvalidInput(
+            f"{snapshot.tag} was captured without --engine onnx",
+            "deploy the model again from its notebook with that option",
+        )
     properties = snapshot.manifest.signature.instance_schema.get("properties", {})
     for column in request.nullable:
         if "null" not in types_of(properties.get(column, {})):

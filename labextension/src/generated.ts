@@ -1109,6 +1109,10 @@ export interface DeployRequest {
    */
   include?: string[];
   /**
+   * onnx: serve a translation of the model that is proved to answer as the model does, without the model's library; auto: onnx if that can be proved.
+   */
+  engine?: 'native' | 'onnx' | 'auto';
+  /**
    * A name for the release, such as 'wider trees'; shown before its tag everywhere.
    */
   label?: string;
@@ -1308,6 +1312,10 @@ export interface Manifest {
    * The training table, if it is known.
    */
   training: TrainingData | null;
+  /**
+   * The proof of the translation that is served; None: the captured object is served.
+   */
+  translation: Translation | null;
   /**
    * Remarks for readers: switched modes, packed code.
    */
@@ -1518,6 +1526,35 @@ export interface SourceFile {
    * None: too large to be hashed.
    */
   sha256: string | null;
+}
+/**
+ * A translation that was proved; a release without one runs the captured object itself.
+ *
+ * ``rows`` are counted by their origin: ``example``, ``training`` (a sample), ``random`` (within the seen ranges),
+ * ``threshold`` (values at which a tree decides, and their neighbours in 32 and 64 bits).
+ */
+export interface Translation {
+  engine: 'onnx';
+  /**
+   * Name and version of the library that translated it.
+   */
+  converter: string;
+  rows: {
+    [k: string]: number;
+  };
+  /**
+   * Of two numbers, in the answers' unit; 0 for labels.
+   */
+  largest_difference: number;
+  largest_relative_difference: number;
+  /**
+   * Rows with another label, or another most likely class.
+   */
+  flips: number;
+  /**
+   * Share of flips that rows like these have at most, at 95 %.
+   */
+  flips_at_most: number;
 }
 /**
  * A finding of one check: shown (``note``, ``warning``) or refused (``error``; with ``--strict`` a warning too).

@@ -2022,6 +2022,7 @@ export interface EndpointStatus {
   traffic: Traffic;
   record: 'full' | 'meta' | 'off';
   record_sample: number;
+  comparison: ComparisonSettings2;
   validations: ValidationSpec[];
   /**
    * Purged or cleared away, ever.
@@ -2032,6 +2033,27 @@ export interface EndpointStatus {
    */
   refusals: Refusal[];
   releases: ReleaseStatus[];
+}
+/**
+ * The settings that hold for each comparison which does not name its own.
+ */
+export interface ComparisonSettings2 {
+  /**
+   * Numbers agree within this share of stable's; None: the default.
+   */
+  tolerance: number | null;
+  /**
+   * Numbers agree within this difference too, in the answers' unit; None: the default.
+   */
+  absolute_tolerance: number | null;
+  /**
+   * Declarations of segments, such as 'region' or 'age: <30, 30-60, >=60'.
+   */
+  segments: string[];
+  /**
+   * The time of the declaration: only later requests count for the segments.
+   */
+  segments_at: string | null;
 }
 /**
  * Requests that a release refused (status 400 to 498) for the same reason.

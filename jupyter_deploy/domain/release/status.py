@@ -13,6 +13,7 @@ from jupyter_deploy.domain.evidence.record_pages import Refusal
 from jupyter_deploy.domain.validation.validated import Validated
 from jupyter_deploy.domain.validation.validation import ValidationSpec
 
+from .comparison_settings import ComparisonSettings
 from .endpoint import Changes
 from .resources import Resources
 from .traffic import Role, Traffic
@@ -74,6 +75,7 @@ class EndpointStatus(Value):
     traffic: Traffic
     record: RecordMode = "full"
     record_sample: float = 1.0
+    comparison: ComparisonSettings = ComparisonSettings()
     validations: tuple[ValidationSpec, ...] = ()
     removed_records: int = Field(default=0, description="Purged or cleared away, ever.")
     refusals: tuple[Refusal, ...] = Field(

@@ -26,14 +26,13 @@ _FOREVER = datetime(2262, 1, 1, tzinfo=UTC)  # the end of nanoseconds in 64 bits
 # The reason is the message without the number of the row, the value (but null), and the advice.
 _MESSAGE = r"""regexp_replace(regexp_replace(coalesce(error->>'message', ''),
     '^(the instances do not fit the model: )?instances\.\d+[.:] ?', ''), ' \(a missing value.*$', '')"""
-_REASON = (
-    f"CASE WHEN {_MESSAGE} LIKE '%, not null' THEN {_MESSAGE} ELSE regexp_replace({_MESSAGE}, ', not .*$', '') END"
-)
+REASON = f"CASE WHEN {_MESSAGE} LIKE '%, not null' THEN {_MESSAGE} ELSE regexp_replace({_MESSAGE}, ', not .*$', '') END"
+"""SQL for the reason of a refused record."""
 
 _RECENT = f"""
 CREATE TEMP TABLE recent AS
 SELECT {AT}, pair_id, release, role, status, latency_ms, coalesce(sample, 1) AS sample,
-    CASE WHEN {REFUSED} THEN {_REASON} END AS reason
+    CASE WHEN {REFUSED} THEN {REASON} END AS reason
 FROM {{lines}} WHERE {VALID} AND {AT} >= $since AND {AT} < $until AND role <> 'probe'
 """
 

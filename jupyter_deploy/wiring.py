@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     )
     from .domain.release.document_requests import Documents
     from .domain.release.ports import Target
-    from .domain.store_ports import InferenceLog, Store
+    from .domain.store_ports import InferenceLog, RecordCounts, Store
     from .domain.validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
     from .domain.validation.scaffold_ports import Starter
     from .domain.validation.validation import ValidationSpec
@@ -115,6 +115,12 @@ class _Parts:
         from .comparison.record_log import RecordLog
 
         return RecordLog(self.home)
+
+    @cached_property
+    def record_counts(self) -> RecordCounts:
+        from .records.counts import FileCounts
+
+        return FileCounts(self.home)
 
     @cached_property
     def truth(self) -> GroundTruth:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .release.resources import Resources
     from .requests import Step
     from .results import AtBoot
-    from .store_ports import InferenceLog, Store
+    from .store_ports import InferenceLog, RecordCounts, Store
     from .validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
     from .validation.scaffold_ports import Starter
     from .validation.validation import Underway, ValidationSpec
@@ -302,6 +302,9 @@ class Ports(Protocol):
 
     @property
     def log(self) -> InferenceLog: ...
+
+    @property
+    def record_counts(self) -> RecordCounts: ...
 
     @property
     def truth(self) -> GroundTruth: ...

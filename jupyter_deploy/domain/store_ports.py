@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .deletion import Deletion
     from .evidence.agreement import Rule
     from .evidence.inference import Comparison, Record
-    from .evidence.record_pages import Pair, RecordFilter, RecordPage, Refusal, TimeBucket
+    from .evidence.record_pages import Pair, RecordFilter, RecordPage, Refusal, TimeSeries
     from .images.images import Publication
     from .release.endpoint import Endpoint, Release, Revision
     from .results import Purged
@@ -113,6 +113,16 @@ class Store(Protocol):
         """Hold the lock of an endpoint: no other process changes, routes or stops any part of it."""
 
 
+class RecordCounts(Protocol):
+    """Counts of an endpoint's records that need no database, or seldom one."""
+
+    def removed(self, endpoint: str) -> int:
+        """Count the records that were ever purged or cleared."""
+
+    def refusals(self, endpoint: str, *, since: datetime) -> list[Refusal]:
+        """Return the refused requests since a moment by release, status and reason, the most frequent first."""
+
+
 class InferenceLog(Protocol):
     def records(
         self,
@@ -145,14 +155,8 @@ class InferenceLog(Protocol):
     def pair(self, endpoint: str, key: str) -> Pair:
         """Return a record with all answers to its request. Raises InvalidInput (an invalid key), UnknownRecord."""
 
-    def time_series(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[TimeBucket]:
-        """Return the requests to each release in time buckets of this length; empty buckets are left out."""
-
-    def refusals(self, endpoint: str, *, since: datetime) -> list[Refusal]:
-        """Return the refused requests since a moment by release, status and reason, the most frequent first."""
-
-    def removed(self, endpoint: str) -> int:
-        """Count the records that were ever purged or cleared."""
+    def time_series(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> TimeSeries:
+        """Return the requests to each release in time buckets of this length, without empty ones, and the refusals."""
 
     def purge(self, endpoint: str, *, before: datetime | None, request_ids: Sequence[str], dry_run: bool) -> Purged:
         """Delete records before a moment, of these requests (none: of all), or both.

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,18 @@ def readable(folder: Path) -> list[Segment]:
             )
     compacted = _compacted(segments)
     return [segment for segment in segments if segment.form == "parquet" or segment.stem not in compacted]
+
+
+def written_since(paths: Iterable[Path], moment: datetime) -> list[Path]:
+    """Return the files that may have lines from this moment on: a line is not older than the file's last change."""
+    return [path for path in paths if _last_change(path) >= moment.timestamp()]
+
+
+def _last_change(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return math.inf  # the reader reports it
 
 
 def _compacted(segments: list[Segment]) -> set[str]:

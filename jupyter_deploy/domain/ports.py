@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .release.resources import Resources
     from .requests import Step
     from .results import AtBoot
-    from .store_ports import InferenceLog, Store
+    from .store_ports import DriftLog, InferenceLog, Store
     from .validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
     from .validation.scaffold_ports import Starter
     from .validation.validation import Underway, ValidationSpec
@@ -58,6 +58,8 @@ class Live:
         The example's expression; None: it was given as an object.
     nullable
         Columns whose values may be null in requests, in addition to those of the example.
+    redact
+        Columns whose values are never stored: the sketch for drift leaves them out.
     notes
         Notes on how the parts were chosen, for the snapshot.
     """
@@ -78,6 +80,7 @@ class Live:
     show_example: bool = False
     expression: str | None = None
     nullable: tuple[str, ...] = ()
+    redact: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -297,6 +300,9 @@ class Ports(Protocol):
 
     @property
     def log(self) -> InferenceLog: ...
+
+    @property
+    def drift(self) -> DriftLog: ...
 
     @property
     def truth(self) -> GroundTruth: ...

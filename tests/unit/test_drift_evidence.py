@@ -66,7 +66,7 @@ def test_the_likelihood_within_the_tolerance_is_the_largest():
     best = max(sum(c * log(p) for c, p in zip(counts, point, strict=True)) for point in near)
     bet = [c / sum(counts) for c in counts]
     own = sum(c * log(p) for c, p in zip(counts, bet, strict=True))
-    # The only bet that counts is the counts' own distribution; the mixture beside it halves its wealth.
+    # The only bet that counts is the counts' own distribution; the mixture next to it halves its wealth.
     found = log_evidence(counts, shares, tolerance, [[log(p) for p in bet]])
     assert found == pytest.approx(own - best - log(2), abs=0.05)
 

@@ -78,7 +78,10 @@ def _sketch(live: Live, seen: Inspected, training: TrainingTable) -> ReferenceSk
 def _sampled(source: Any, seen: Inspected) -> Any:
     """Return rows of the training table as a batch of the model; None: the model's input has another form."""
     count = len(source) if hasattr(source, "__len__") else 0
-    batch = _as_batch(source, seen) if count >= _LEAST_ROWS else None
+    is_call = seen.signature.container == "call"
+    batch = None
+    if count >= _LEAST_ROWS:
+        batch = _as_calls(source, seen) if is_call else _as_batch(source, seen)
     if batch is None:
         return None
     width = int(np.prod(batch.shape[1:])) if hasattr(batch, "shape") else 1
@@ -86,7 +89,16 @@ def _sampled(source: Any, seen: Inspected) -> Any:
     places = np.arange(count)
     if count > most:
         places = np.sort(np.random.default_rng(_SEED).choice(count, most, replace=False))
-    return selected_rows(batch, seen.signature.container, places)
+    return selected_rows(batch, "list" if is_call else seen.signature.container, places)
+
+
+def _as_calls(source: Any, seen: Inspected) -> list[dict[str, Any]] | None:
+    """Return the rows of a data frame as a function's arguments by name; None: it lacks one of the parameters."""
+    names = list(seen.example[0])
+    if type(source).__name__ != "DataFrame" or not set(names) <= {str(column) for column in source.columns}:
+        return None
+    columns = [source[name].to_list() for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _as_batch(source: Any, seen: Inspected) -> Any:
@@ -106,7 +118,12 @@ def _as_batch(source: Any, seen: Inspected) -> Any:
 
 
 def _answers(live: Live, seen: Inspected, native: Any) -> tuple[list[Any], str]:
-    """Return the model's answers to as many rows as it answers in a few seconds, or the reason why there are none."""
+    """Return the model's answers to as many rows as it answers in a few seconds, or the reason why there are none.
+
+    A function is not called: it may have effects.
+    """
+    if seen.signature.container == "call":
+        return [], ""
     answers: list[Any] = []
     count = len(native)
     for most in _STEPS:

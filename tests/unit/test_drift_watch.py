@@ -159,7 +159,7 @@ def test_quality_alarms_have_a_count_and_the_first_request():
     for _ in range(60):
         world.add({"age": None, "plan": "gold"})
         world.add({"age": 400.0, "plan": "pro"})
-    for _ in range(10):
+    for _ in range(40):
         world.add(status=422)
     found = {(one.feature, one.what): one for one in world.look().quality}
     assert {key for key, one in found.items() if one.shown} >= {
@@ -237,5 +237,7 @@ def test_a_requirement_of_another_figure_is_refused(expression):
 
 
 def test_a_picture_has_one_scale_for_reference_and_now():
-    assert picture([0.25] * 4, [0.25] * 4) == "▅▅▅▅"
-    assert picture([1.0, 0, 0, 0], [0.25] * 4) == "█   "
+    bins = ["a", "b", "other", "missing"]
+    assert picture([0.25] * 4, [0.25] * 4, bins) == "▅▅▅ ▅"
+    assert picture([0.5, 0, 0, 0.5], [0.25] * 4, bins) == "█   █"
+    assert picture([0.5, 0.5, 0, 0.001], [0.25] * 4, bins) == "██"

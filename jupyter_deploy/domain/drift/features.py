@@ -49,6 +49,8 @@ def flatten(value: Any, root: str) -> dict[str, Any]:
 
     Keys of objects and places of short lists become names; ``root`` is the name of a single value.
     """
+    if isinstance(value, dict) and len(value) <= MOST_COLUMNS and not any(map(_nested, value.values())):
+        return value  # the usual row, without a call for each column
     return dict(_flattened(value, "", root, 0))
 
 
@@ -113,7 +115,7 @@ def features_of(
     missing = is_missing(value)
     match column.kind:
         case "number":
-            yield name, None if missing else _number(value)
+            yield name, None if missing else number_of(value)
         case "category":
             yield name, None if missing else label_of(value)
         case "date":
@@ -144,7 +146,8 @@ def label_of(value: Any) -> str:
     return value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _number(value: Any) -> float | None:
+def number_of(value: Any) -> float | None:
+    """Return a number; None: the value is missing or has another type."""
     return float(value) if isinstance(value, int | float) and isfinite(value) else None
 
 
@@ -155,7 +158,7 @@ def _numbers(value: Any) -> Iterator[float]:
     elif isinstance(value, dict):
         for each in value.values():
             yield from _numbers(each)
-    elif (number := _number(value)) is not None:
+    elif (number := number_of(value)) is not None:
         yield number
 
 

@@ -17,6 +17,8 @@ _MOST_REFUSED = 0.01
 
 _LEAST_CONSTANT = 30
 _SHOWN = 40.0
+_NEGLIGIBLE = -5.0
+"""Bettors with less log-evidence, most of them in a stream without drift, would take most of a look's time."""
 
 
 def drift_of(state: WatchState, endpoint: str, release: str, since: datetime | None = None) -> Drift:
@@ -44,7 +46,7 @@ def drift_of(state: WatchState, endpoint: str, release: str, since: datetime | N
     if reference is None or not features:
         return common
     detector = Detector(features, state.run)
-    evidence, parts = detector.evidence()
+    evidence, parts = detector.evidence(_NEGLIGIBLE)
     groups = {feature.group: feature.rows for feature in features}
     return common.model_copy(
         update={
@@ -84,12 +86,13 @@ def _features(
 
 
 def _quality(state: WatchState, features: Sequence[FeatureSketch]) -> Iterator[QualityAlarm]:
+    tests = 4 * len(features) + 1
+    chance = FALSE_ALARMS / tests
     if state.refusals.first is not None:
         share = state.refusals.count / state.requests
-        chance = log(1 / FALSE_ALARMS)
-        shown = share > _MOST_REFUSED and _more(state.refusals.count, state.requests, _MOST_REFUSED, 0.0) >= chance
+        found = _more(state.refusals.count, state.requests, _MOST_REFUSED, 0.0)
+        shown = share > _MOST_REFUSED and found >= -log(chance)
         yield _event("", "refused", state.refusals, share, None, shown=shown)
-    tests = max(4 * len(features), 1)
     for feature in features:
         name = f"{feature.group} {feature.name}"
         known: dict[Event, float] = {"new": 0.0, "missing": 0.0, "out of range": 0.0}
@@ -98,7 +101,6 @@ def _quality(state: WatchState, features: Sequence[FeatureSketch]) -> Iterator[Q
         for event, tally in state.events.get(name, {}).items():
             # Redacted columns have fewer units than the release; the tally's own bound is the release's.
             share = tally.units / max(state.units, 1)
-            chance = FALSE_ALARMS / tests
             tolerance = sampling_error(feature.rows, 2, chance) + hellinger_of(EFFECT)
             shown = share > known[event] and _more(tally.units, state.units, known[event], tolerance) >= -log(chance)
             yield _event(_label(feature), event, tally, share, known[event], shown=shown)

@@ -7,7 +7,7 @@ word but its CRC-32.
 from __future__ import annotations
 
 import zlib
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -20,7 +20,7 @@ from pydantic import Field
 from jupyter_deploy.domain.base import Value
 
 from .evidence import bets
-from .features import Column, ImageMean, Plain, column_of, features_of, flatten
+from .features import Column, ImageMean, Plain, column_of, features_of, flatten, number_of
 
 MOST_ROWS = 10_000
 """Rows of the training table that are sampled."""
@@ -180,7 +180,11 @@ class FeatureReader:
         flat = flatten(value, root_of(group))
         found: dict[str, Plain] = {}
         for name, column in self._columns.get(group, {}).items():
-            found.update(features_of(name, flat.get(name), column, self._words[group, name], self._image_mean))
+            if column.kind == "number":
+                found[name] = number_of(flat.get(name))
+            else:
+                words = self._words[group, name]
+                found.update(features_of(name, flat.get(name), column, words, self._image_mean))
         return found
 
 
@@ -200,24 +204,32 @@ def sketch(
         Names of the columns of images in base64.
     """
     rows = [flatten(value, root_of(group)) for value in values]
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    columns = {
-        name: column
-        for name in names
-        if (column := column_of([row.get(name) for row in rows], image=name in images)) is not None
-    }
-    reader = FeatureReader({group: columns}, image_mean)
-    read: dict[str, list[Plain]] = {}
-    for value in values:
-        for name, plain in reader.read(group, value).items():
-            read.setdefault(name, []).append(plain)
-    sketches = []
-    for name, plains in read.items():
-        half = len(plains) // 2 if name.endswith(" · known words") else 0
-        made = sketch_of(name, group, plains[half:])
-        if made is not None:
-            sketches.append(made)
+    columns, sketches = {}, []
+    for name in dict.fromkeys(name for row in rows for name in row):
+        cells = [row.get(name) for row in rows]
+        column = column_of(cells, image=name in images)
+        if column is None:
+            continue
+        columns[name] = column
+        for feature, plains in _read_column(name, cells, column, image_mean).items():
+            half = len(plains) // 2 if feature.endswith(" · known words") else 0
+            made = sketch_of(feature, group, plains[half:])
+            if made is not None:
+                sketches.append(made)
     return columns, sketches
+
+
+def _read_column(
+    name: str, cells: Sequence[Any], column: Column, image_mean: ImageMean | None
+) -> dict[str, list[Plain]]:
+    if column.kind == "number":
+        return {name: [number_of(cell) for cell in cells]}
+    words = frozenset(column.words)
+    read: dict[str, list[Plain]] = {}
+    for cell in cells:
+        for feature, plain in features_of(name, cell, column, words, image_mean):
+            read.setdefault(feature, []).append(plain)
+    return read
 
 
 def sketch_of(name: str, group: Group, values: Sequence[Plain]) -> FeatureSketch | None:
@@ -225,40 +237,46 @@ def sketch_of(name: str, group: Group, values: Sequence[Plain]) -> FeatureSketch
     known = [value for value in values if value is not None]
     if not known:
         return None
-    counts = Counter(known)
-    top = counts.most_common(1)[0][1] / len(known)
-    made = _of_labels(name, group, values, counts) if isinstance(known[0], str) else _of_numbers(name, group, values)
-    rows = [0] * (len(made.counts))
-    for value in values:
-        rows[made.bin_of(value)] += 1
-    return made.model_copy(update={"counts": tuple(rows), "top_share": round(top, 6)})
+    if isinstance(known[0], str):
+        return _of_labels(name, group, values, Counter(map(str, known)))
+    return _of_numbers(name, group, len(values), sorted(map(float, known)))
 
 
-def _of_numbers(name: str, group: Group, values: Sequence[Plain]) -> FeatureSketch:
-    ordered = sorted(float(value) for value in values if value is not None)
-    edges = sorted({ordered[len(ordered) * tenth // _BINS] for tenth in range(1, _BINS)} - {ordered[-1]})
+def _of_numbers(name: str, group: Group, rows: int, ordered: Sequence[float]) -> FeatureSketch:
+    count = len(ordered)
+    edges = sorted({ordered[count * tenth // _BINS] for tenth in range(1, _BINS)} - {ordered[-1]})
+    ends = [0, *(bisect_right(ordered, edge) for edge in edges), count]
     return FeatureSketch(
         name=name,
         group=group,
-        rows=len(values),
+        rows=rows,
         edges=tuple(edges),
         low=ordered[0],
         high=ordered[-1],
-        counts=(0,) * (len(edges) + 1 + 3),
-        top_share=0.0,
+        counts=(*(high - low for low, high in pairwise(ends)), 0, 0, rows - count),
+        top_share=_top_share(Counter(ordered)),
     )
 
 
-def _of_labels(name: str, group: Group, values: Sequence[Plain], counts: Counter[Any]) -> FeatureSketch:
-    frequent = [(str(label), count) for label, count in counts.items() if count >= LEAST_ROWS]
+def _of_labels(name: str, group: Group, values: Sequence[Plain], counts: Counter[str]) -> FeatureSketch:
+    frequent = [(label, count) for label, count in counts.items() if count >= LEAST_ROWS]
     frequent.sort(key=lambda pair: (-pair[1], pair[0]))
     labels = tuple(dict.fromkeys(label[:_LABEL] for label, _ in frequent[: _BINS - 1]))
-    return FeatureSketch(
+    made = FeatureSketch(
         name=name,
         group=group,
         rows=len(values),
         labels=labels,
-        known=tuple(sorted(zlib.crc32(str(label).encode()) for label in counts)),
+        known=tuple(sorted(zlib.crc32(label.encode()) for label in counts)),
         counts=(0,) * (len(labels) + 1 + 2),
-        top_share=0.0,
+        top_share=_top_share(counts),
     )
+    rows = [0] * len(made.counts)
+    for label, count in counts.items():
+        rows[made.bin_of(label)] += count
+    rows[-1] = len(values) - sum(counts.values())
+    return FeatureSketch.model_validate(made.model_dump() | {"counts": tuple(rows)})
+
+
+def _top_share(counts: Counter[Any]) -> float:
+    return round(counts.most_common(1)[0][1] / sum(counts.values()), 6)

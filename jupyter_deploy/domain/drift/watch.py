@@ -197,6 +197,9 @@ class Watch:
         return bins
 
     def _note_constant(self, name: str, value: Plain, mark: Mark) -> None:
+        if value is None:  # missing values have their own count
+            self.state.constants.pop(name, None)
+            return
         digest = zlib.crc32(repr(value).encode())
         constant = self.state.constants.get(name)
         if constant is None or constant.value != digest:
@@ -261,11 +264,18 @@ def reference_of(
     return ReferenceSketch(
         origin=dict(origin),
         rows=max(map(len, rows.values()), default=0),
-        distinct=round(len({repr(value) for value in inputs}) / len(inputs), 4) if inputs else 1.0,
+        distinct=round(len(set(map(_identity, inputs))) / len(inputs), 4) if inputs else 1.0,
         columns=columns,
         features=tuple(features),
         notes=tuple(notes),
     )
+
+
+def _identity(instance: Any) -> Any:
+    try:
+        return hash(tuple(instance.values())) if isinstance(instance, dict) else repr(instance)
+    except TypeError:  # a nested list
+        return repr(instance)
 
 
 def _joined(left: ReferenceSketch | None, right: ReferenceSketch) -> ReferenceSketch:

@@ -12,6 +12,8 @@ from .page import Page, Table, VerdictLine, short
 _BARS = "▁▂▃▄▅▆▇█"
 _MOST_FEATURES = 30
 _LEAST_NOW = 20
+_VISIBLE = 0.002
+_RARE = ("below", "above", "new", "missing")
 
 
 def drift_page(result: Drift) -> Page:
@@ -55,8 +57,8 @@ _STATES = {
     "none": "nothing to look at: no requests were recorded with their inputs",
 }
 _ASSUMED = (
-    "requests without drift come from one distribution: a daily or weekly cycle that the reference lacks is drift too, "
-    "and no rate of false alarms is promised for it"
+    "requests without drift come from one distribution: a daily or weekly cycle is drift too, and no rate of false "
+    "alarms is promised for it"
 )
 
 
@@ -96,7 +98,7 @@ def moved_in_words(feature: FeatureDrift, now: Sequence[float]) -> str:
     if size < 0.005:
         return "hardly moved"
     word = "more" if after > before else "less"
-    return f"{word} of {short(feature.bins[at], 30)} ({100 * before:.2g} % to {100 * after:.2g} %)"
+    return f"{word} of {short(feature.bins[at], 30)} ({_share(before)} to {_share(after)})"
 
 
 def _quality_line(one: QualityAlarm) -> VerdictLine:
@@ -131,15 +133,15 @@ def _quality(result: Drift) -> list[tuple[str, ...]]:
 
 
 def _share(share: float) -> str:
-    return f"{100 * share:.3g} %"
+    return f"{100 * share:.2g} %" if share < 0.995 else "100 %"
 
 
 def _row(feature: FeatureDrift) -> tuple[str, ...]:
     enough = feature.clusters >= _LEAST_NOW
     return (
         f"{feature.name if feature.group == 'inputs' else f'answers: {feature.name}'}{' !' if feature.alarms else ''}",
-        picture(feature.reference, feature.reference),
-        picture(feature.now, feature.reference) if feature.clusters else "",
+        picture(feature.reference, feature.reference, feature.bins),
+        picture(feature.now, feature.reference, feature.bins) if feature.clusters else "",
         moved_in_words(feature, feature.now) if enough else "too few clusters",
         f"{feature.evidence:.3g}",
         "–" if feature.psi is None or not enough else f"{feature.psi:.3f}",
@@ -147,16 +149,21 @@ def _row(feature: FeatureDrift) -> tuple[str, ...]:
     )
 
 
-def picture(shares: Sequence[float], reference: Sequence[float]) -> str:
-    """Draw shares as bars; both pictures of a feature have one scale, up to twice the reference's largest share."""
+def picture(shares: Sequence[float], reference: Sequence[float], bins: Sequence[str]) -> str:
+    """Draw shares as bars, those of rare values (below, above, new, missing) after a gap.
+
+    Both pictures of a feature have one scale, up to twice the reference's largest share.
+    """
     top = min(2 * max(reference, default=1.0), 1.0)
-    return "".join(_BARS[min(int(share / top * len(_BARS)), len(_BARS) - 1)] if share else " " for share in shares)
+    bars = [_BARS[min(int(share / top * len(_BARS)), len(_BARS) - 1)] if share >= _VISIBLE else " " for share in shares]
+    rare = next(at for at in range(len(bins), -1, -1) if at == 0 or bins[at - 1] not in _RARE)
+    return f"{''.join(bars[:rare])} {''.join(bars[rare:])}".rstrip()
 
 
 def _remedies(result: Drift) -> str:
     name, version = result.endpoint, result.release.partition(":")[2]
     since = (
-        f" --since {result.alarms[0].features[0].since:%Y-%m-%dT%H:%M}"
+        f" --since {result.alarms[0].features[0].since:%Y-%m-%dT%H:%MZ}"
         if result.alarms and result.alarms[0].features
         else ""
     )

@@ -48,6 +48,7 @@ from .license import license_of
 from .metrics import metrics_of
 from .nulls import inspect_live
 from .project_code import ProjectCode
+from .reference_sketch import write_reference
 from .replay import require_agreement, run_predict, run_replay, start_spare
 from .training_table import TrainingTable, describe_training
 from .writer import write
@@ -116,6 +117,7 @@ class ModelCapturer:
                 if not packed.objection(path):
                     packed.add(path)
             files |= packed.digests
+            files |= write_reference(live, seen, training, folder)
             manifest = Manifest(
                 name=name,
                 method=seen.method,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .release.resources import Resources
     from .requests import Step
     from .results import AtBoot
-    from .store_ports import InferenceLog, RecordCounts, Store
+    from .store_ports import DriftLog, InferenceLog, RecordCounts, Store
     from .validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
     from .validation.scaffold_ports import Starter
     from .validation.validation import Underway, ValidationSpec
@@ -62,6 +62,8 @@ class Live:
         Columns whose values may be null in requests, in addition to those of the example.
     engine
         ``onnx``: a translation is captured in the model's place; ``auto``: if it can be proved.
+    redact
+        Columns whose values are never stored: the sketch for drift leaves them out.
     notes
         Notes on how the parts were chosen, for the snapshot.
     """
@@ -83,6 +85,7 @@ class Live:
     expression: str | None = None
     nullable: tuple[str, ...] = ()
     engine: Literal["native", "onnx", "auto"] = "native"
+    redact: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -305,6 +308,9 @@ class Ports(Protocol):
 
     @property
     def record_counts(self) -> RecordCounts: ...
+
+    @property
+    def drift(self) -> DriftLog: ...
 
     @property
     def truth(self) -> GroundTruth: ...

@@ -15,6 +15,8 @@ from jupyter_deploy.domain.errors import InvalidInput, StoreError, UnknownSource
 from jupyter_deploy.domain.ports import Live, Ports, Staged
 from jupyter_deploy.domain.requests import DeployRequest
 
+from .redaction import redacted_names
+
 SNAPSHOT_MIME = "application/vnd.nbdeploy.snapshot+json"
 ERROR_MIME = "application/vnd.nbdeploy.error+json"
 
@@ -45,7 +47,8 @@ def capture(
         See ``domain.errors``; no file of the capture remains.
     """
     progress("capturing the model, its example and its answers")
-    staged = ports.capturer.stage(live, name)
+    redact = redacted_names(request, ports.store.endpoint(name), ports)
+    staged = ports.capturer.stage(replace(live, redact=redact), name)
     try:
         staged = _with_waivers(staged, request, check(staged.manifest))
         title = "replaying it in a clean process"

@@ -1798,6 +1798,147 @@ export interface DrawingView {
   svg: string;
 }
 /**
+ * The drift of a release.
+ *
+ * Attributes
+ * ----------
+ * state
+ *     ``collecting``: the first requests become the reference; ``none``: there are no requests to look at.
+ * origin
+ *     The origin of the reference of inputs and of answers.
+ * false_alarms
+ *     The probability of a false alarm in a run of any length.
+ * tolerance
+ *     The largest difference, in standard deviations of a normal feature, that no feature is reported for.
+ */
+export interface Drift {
+  endpoint: string;
+  release: string;
+  since: string | null;
+  state: 'watching' | 'collecting' | 'none';
+  origin: {
+    [k: string]: string;
+  };
+  reference_rows: number;
+  requests: number;
+  rows: number;
+  clusters: number;
+  first: string | null;
+  last: string | null;
+  false_alarms: number;
+  tolerance: number | null;
+  evidence: number;
+  drift_alarms: number;
+  quality_alarms: number;
+  alarms: DriftAlarm[];
+  features: FeatureDrift[];
+  quality: QualityAlarm[];
+  requirements: Requirement[];
+  notes: string[];
+}
+/**
+ * The request at which the evidence sufficed, with the features that had at least a tenth of it.
+ */
+export interface DriftAlarm {
+  ts: string;
+  request_id: string;
+  /**
+   * Clusters of requests since the features' last alarm, or since the release began.
+   */
+  units: number;
+  evidence: number;
+  features: DriftedFeature[];
+}
+/**
+ * A feature's part in an alarm.
+ *
+ * Attributes
+ * ----------
+ * evidence
+ *     Its e-value; ``alone``: it suffices for the alarm.
+ * since
+ *     The begin of the requests with the most evidence; ``since_request``: the first of them.
+ * shares
+ *     Shares of the values since then, by bin.
+ */
+export interface DriftedFeature {
+  name: string;
+  evidence: number;
+  alone: boolean;
+  since: string;
+  since_request: string;
+  shares: number[];
+}
+/**
+ * One feature now against the reference.
+ *
+ * Attributes
+ * ----------
+ * evidence
+ *     The e-value of the present run: ``1 / 0.008`` of all features together raises an alarm.
+ * bins, reference, now
+ *     Names of the bins, and the shares of the reference and of the last 1,000 to 2,000 clusters.
+ * psi, jensen_shannon
+ *     Sizes without a scale of good and bad: the population stability index, and the Jensen-Shannon divergence (bits).
+ */
+export interface FeatureDrift {
+  name: string;
+  group: 'inputs' | 'answers';
+  alarms: number;
+  evidence: number;
+  reference_rows: number;
+  /**
+   * Clusters behind 'now'.
+   */
+  clusters: number;
+  bins: string[];
+  reference: number[];
+  now: number[];
+  psi: number | null;
+  jensen_shannon: number | null;
+}
+/**
+ * Rows (requests, for refusals) that the reference has rarely or never; ``shown``: certainly more of them.
+ *
+ * Attributes
+ * ----------
+ * what
+ *     ``new`` category, ``missing`` value, ``out of range``, ``constant``, ``refused``.
+ * share, reference
+ *     The share of clusters with it, and the reference's share.
+ */
+export interface QualityAlarm {
+  feature: string;
+  what: 'new' | 'missing' | 'out of range' | 'constant' | 'refused';
+  count: number;
+  share: number;
+  reference: number | null;
+  first_request: string;
+  first: string;
+  shown: boolean;
+}
+/**
+ * Show the drift of a release's inputs and answers against its training data.
+ */
+export interface DriftRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * Only requests of the last 90s, 15m, 1h, 7d, … or since 2026-11-25T12:00: a look of its own at them; without it the watch since the release began.
+   */
+  since?: string | null;
+  /**
+   * The release (default: stable).
+   */
+  release?: string | null;
+  /**
+   * A condition such as 'drift_alarms <= 0' or 'quality_alarms <= 0' (repeatable); the exit code is 0 if all are met, 1 if one is not, 4 while one is undecided.
+   */
+  require?: string[];
+}
+/**
  * A name that clients call.
  *
  * ``revision`` grows by one with every change. ``idle_since`` has the revision at which a release lost its last
@@ -3861,6 +4002,7 @@ export interface Requests {
   rollback: RollbackRequest;
   history: HistoryRequest;
   compare: CompareRequest;
+  drift: DriftRequest;
   diff: DiffRequest;
   logs: LogsRequest;
   predict: PredictRequest;
@@ -3894,6 +4036,7 @@ export interface Results {
   rollback: TrafficChange;
   history: (Revision)[];
   compare: Comparison;
+  drift: Drift;
   diff: Difference;
   logs: (Record)[];
   predict: Prediction;
@@ -3947,6 +4090,7 @@ export const VERBS: {
   rollback: { summary: "Restore the releases, traffic and recording of the previous revision, or of a named one.", slow: true, destructive: false },
   history: { summary: "Show the endpoint's revisions: author, time, reason and change.", slow: false, destructive: false },
   compare: { summary: "Compare a candidate with stable: a shadow paired on the same requests, a canary unpaired.", slow: false, destructive: false },
+  drift: { summary: "Show the drift of a release's inputs and answers against its training data.", slow: false, destructive: false },
   diff: { summary: "Show the changes between two models: cells, code, hyperparameters, features, data, versions, answers.", slow: true, destructive: false },
   logs: { summary: "Show the endpoint's records, oldest first.", slow: false, destructive: false },
   predict: { summary: "Call the endpoint through its gateway.", slow: false, destructive: false },
@@ -3981,6 +4125,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     rollback: trans.__("Roll Back…"),
     history: trans.__("Show History…"),
     compare: trans.__("Compare Candidate with Stable…"),
+    drift: trans.__("Show Drift…"),
     diff: trans.__("Compare Two Models…"),
     logs: trans.__("Show Records…"),
     predict: trans.__("Try an Endpoint…"),

@@ -21,6 +21,9 @@ NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 CODE = "code/"
 """The folder of the project's own sources in a snapshot."""
 
+REFERENCE = "reference.json"
+"""A snapshot's sketch of its training table, against which drift is measured. It is no part of the model's identity."""
+
 
 def checked_name(name: str) -> str:
     """Return ``name`` if it is a valid name of an endpoint.

@@ -797,7 +797,8 @@ export interface ComparisonSettings {
  * recommended
  *     What to do about the verdict, in words.
  * charts
- *     By name: summary, agreement (on its way; not of a canary), latency (distributions, once something was answered).
+ *     By name: agreement (its course; not of a canary), latency (distributions, once something was answered), scatter
+ *     and differences (of numbers), calibration … (of probabilities), segments … (forest plots).
  * flips, flipped
  *     How many rows were answered differently, and the latest 50 of them.
  * notes
@@ -813,7 +814,7 @@ export interface ComparisonView {
   stable: string;
   candidate: string;
   role: 'stable' | 'canary' | 'shadow' | 'idle';
-  verdict: string;
+  verdict: 'inconclusive' | 'agrees' | 'differs';
   reason: string;
   recommended: string;
   pairs: number;
@@ -855,6 +856,20 @@ export interface ComparisonView {
   shapes: AnswerShape[];
   segments: SegmentsFigure | null;
   phases: Phase[];
+  distinct_inputs: number;
+  by_minute: {
+    [k: string]: Estimate;
+  };
+  errors: {
+    [k: string]: number;
+  };
+  shadow_failures: {
+    [k: string]: number;
+  };
+  labelled: LabelledShare[];
+  answer_shares: {
+    [k: string]: Estimate;
+  };
 }
 /**
  * One instance that both answered, differently; texts are JSON, cut. ``changes``: the fields that differ.
@@ -964,7 +979,9 @@ export interface ComposedService {
 /**
  * Requests that the gateway counted of a release in its present role; ``rates``: a second, the latest last.
  *
- * ``errors``: answers of 500 and above; ``refused``: of 400 to 499.
+ * ``errors``: answers of 500 and above; ``refused``: of 400 to 499. ``since``: the start of these counts, which is the
+ * gateway's start or the change that gave the release this role; None: it is not known. ``recorded``: all recorded
+ * requests of the release in this role, of earlier periods too; None: none are recorded, or they are not counted yet.
  */
 export interface Counted {
   requests: number;
@@ -972,19 +989,22 @@ export interface Counted {
   refused: number;
   p50_ms: number | null;
   rates: number[];
+  since: string | null;
+  recorded: number | null;
 }
 /**
  * The gateway's counters of a release in its present role, since the gateway started.
  *
  * ``requests`` counts answered predictions (of a shadow: copies), without feedback and metadata; ``errors`` those with
  * status 500 and above, also if the release was not reached; ``refused`` those with a status from 400 to 499;
- * ``p50_ms`` is the median time to an answer of any kind, None before the first.
+ * ``p50_ms`` is the median time to an answer of any kind, None before the first. ``since``: the gateway's start.
  */
 export interface Counts {
   requests: number;
   errors: number;
   refused: number;
   p50_ms: number | null;
+  since: string | null;
 }
 /**
  * Delete an endpoint permanently, with its history, validations, records and feedback.
@@ -2337,7 +2357,10 @@ export interface GatesCard {
   report: boolean;
 }
 /**
- * ``diffs``: what it brought or made stable, each with the release that was stable before.
+ * One revision of an endpoint.
+ *
+ * ``diffs``: what it brought or made stable, each with the release that was stable before. ``state``: the releases
+ * with traffic and their shares, in words.
  */
 export interface RevisionRow {
   revision: number;
@@ -2346,6 +2369,7 @@ export interface RevisionRow {
   what: string;
   reason: string;
   diffs: Models[];
+  state: string;
 }
 /**
  * Two releases of which ``diff`` can tell what changed from ``a`` to ``b``.
@@ -3053,10 +3077,9 @@ export interface Prediction {
  * ----------
  * asks
  *     Whether people want to be asked first: it touches clients.
- * comparison
- *     What the comparison says of the candidate that gains clients, a sentence; empty: nothing to compare.
- * verdict
- *     The comparison's own.
+ * evidence
+ *     The comparison of the candidate that gains clients; of a canary that was a shadow, both. Empty: nothing to
+ *     compare.
  */
 export interface Preview {
   title: string;
@@ -3064,13 +3087,20 @@ export interface Preview {
   rows: RoleChange[];
   notes: string[];
   asks: boolean;
-  comparison: string;
-  verdict: string;
+  evidence: RoleEvidence[];
 }
 export interface RoleChange {
   tag: string;
   before: string;
   after: string;
+}
+/**
+ * A comparison with stable in one role of a candidate: the verdict (empty: there is none yet) and a sentence.
+ */
+export interface RoleEvidence {
+  role: 'stable' | 'canary' | 'shadow' | 'idle';
+  verdict: string;
+  reason: string;
 }
 /**
  * What a change would do.

@@ -54,9 +54,9 @@ def _run(count: _Count, name: str, ports: Ports) -> None:
     begun = monotonic()
     try:
         until = now()
-        spans = ports.log.time_series(name, since=_START, until=until, every=until - _START)
+        series = ports.log.time_series(name, since=_START, until=until, every=until - _START)
         found: dict[tuple[str, bool], int] = {}
-        for span in spans:
+        for span in series.buckets:
             key = (span.release, span.role == "shadow")
             found[key] = found.get(key, 0) + span.requests
         count.found = found

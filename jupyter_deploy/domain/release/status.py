@@ -24,13 +24,14 @@ class Counts(Value):
 
     ``requests`` counts answered predictions (of a shadow: copies), without feedback and metadata; ``errors`` those with
     status 500 and above, also if the release was not reached; ``refused`` those with a status from 400 to 499;
-    ``p50_ms`` is the median time to an answer of any kind, None before the first.
+    ``p50_ms`` is the median time to an answer of any kind, None before the first. ``since``: the gateway's start.
     """
 
     requests: int
     errors: int
     refused: int = 0
     p50_ms: float | None = None
+    since: datetime | None = None
 
 
 class ReleaseStatus(Value):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from .capture.artifacts import Snapshot
     from .deletion import Deletion
+    from .drift.drift import Drift
     from .evidence.agreement import Rule
     from .evidence.inference import Comparison, Record
     from .evidence.record_pages import Pair, RecordFilter, RecordPage, Refusal, TimeSeries
@@ -186,4 +187,17 @@ class InferenceLog(Protocol):
         """Compare the candidate with stable, by the records and the proxy's ledger.
 
         ``segments``: declarations for this look only; none: the endpoint's.
+        """
+
+
+class DriftLog(Protocol):
+    """The watches over the drift of releases."""
+
+    def prepare(self, release: Release, snapshot: Snapshot) -> None:
+        """Begin the watch over a release, if there is none yet. Raises StoreError."""
+
+    def look(self, release: Release, snapshot: Snapshot, *, since: datetime | None = None) -> Drift:
+        """Read the new records, and return the drift since the watch began, or among the records since a moment.
+
+        Raises StoreError.
         """

@@ -34,6 +34,8 @@ LEDGER = "ledger"
 RECORDS = "records"
 FEEDBACK = "feedback"
 """Next to the records' folder and not in it, since each folder there belongs to a release."""
+DRIFT = "drift"
+"""The watches over the releases' drift, made of the records; a purge and a deletion remove them."""
 LIVE_LOGS = ("edge", "shadow")
 """Stems of the ledger's logs that the gateway writes now; their names have no version."""
 
@@ -131,6 +133,11 @@ def data_folder(home: Path, endpoint: str) -> Path:
 def feedback_folder(home: Path, endpoint: str) -> Path:
     """Return the folder of an endpoint's feedback; its own lock guards it."""
     return home / FEEDBACK / endpoint
+
+
+def drift_folder(home: Path, endpoint: str) -> Path:
+    """Return the folder of the watches over an endpoint's releases."""
+    return home / DRIFT / endpoint
 
 
 def with_feedback(home: Path) -> list[str]:

@@ -82,6 +82,7 @@ def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointSt
         traffic=endpoint.traffic,
         record=endpoint.record,
         record_sample=endpoint.record_sample,
+        comparison=endpoint.comparison,
         validations=tuple(spec.without_secrets for spec in endpoint.validations),
         releases=releases,
     )

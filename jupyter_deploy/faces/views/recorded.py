@@ -54,7 +54,7 @@ def _run(count: _Count, name: str, ports: Ports) -> None:
     begun = monotonic()
     try:
         until = now()
-        spans = ports.log.time_series(name, since=_START, until=until, every=until - _START)
+        spans = ports.log.time_series(name, since=_START, until=until, every=until - _START).buckets
         found: dict[tuple[str, bool], int] = {}
         for span in spans:
             key = (span.release, span.role == "shadow")

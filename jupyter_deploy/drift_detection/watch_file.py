@@ -19,6 +19,7 @@ from jupyter_deploy.domain.drift.watch import CLUSTER_BITS, WatchState
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.records.segments import drift_folder, fsync, temporary, write_private
 from jupyter_deploy.system.filesystem import write_error
+from jupyter_deploy.system.home import private_folder
 
 SUFFIX = ".watch"
 
@@ -39,7 +40,7 @@ class WatchFile:
             The folder is not writable.
         """
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(self.path.parent)
             descriptor = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise write_error(self.path.parent, error) from error

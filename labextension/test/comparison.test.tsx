@@ -209,6 +209,7 @@ it('marks a named segment by a word and a shape', async () => {
         ],
         worse: 1,
         differ: 23,
+        least_agreement: estimate(0.95, 0.89, 0.98),
         note: 'each interval holds alone'
       }
     })
@@ -218,4 +219,5 @@ it('marks a named segment by a word and a shape', async () => {
   ).toBeVisible();
   expect(screen.getByRole('row', { name: /^region = south 280 95 %/ })).toBeVisible();
   expect(screen.getByText('each interval holds alone')).toBeVisible();
+  expect(screen.getByText('Smallest agreement of any segment: 95 % [89 %, 98 %]')).toBeVisible();
 });

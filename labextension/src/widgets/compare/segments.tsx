@@ -9,6 +9,7 @@ import { useServices } from '../ui/services';
 export function Segments({ figures }: { figures: SegmentsFigure }): React.JSX.Element {
   const { trans } = useServices();
   const paired = figures.segments.some(one => one.agreement !== null);
+  const least = figures.least_agreement && figureWords(figures.least_agreement, 'share');
   const labelled = figures.segments.some(one => one.accuracy_difference !== null);
   const cell = (label: string, estimate: Estimate | null, kind: FigureKind): React.JSX.Element => {
     const said = estimate && figureWords(estimate, kind);
@@ -62,6 +63,11 @@ export function Segments({ figures }: { figures: SegmentsFigure }): React.JSX.El
           ))}
         </tbody>
       </table>
+      {least && (
+        <p title={least.whole}>
+          {trans.__('Smallest agreement of any segment: %1 %2', least.value, least.interval)}
+        </p>
+      )}
       <p className="nbd-faint">{figures.note}</p>
     </>
   );

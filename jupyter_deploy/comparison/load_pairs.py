@@ -69,7 +69,7 @@ FROM selected WHERE moment >= $since
 
 @dataclass(frozen=True)
 class ComparisonSpec:
-    """The releases to compare, and how. ``stable`` and ``candidate`` are tags."""
+    """The releases to compare, and how. ``stable`` and ``candidate`` are tags; ``level``: of the intervals."""
 
     endpoint: Endpoint
     stable: str
@@ -77,6 +77,7 @@ class ComparisonSpec:
     since: datetime | None
     overflowed: int
     rule: Rule
+    level: float = LEVEL
 
     @property
     def start(self) -> datetime:
@@ -241,7 +242,7 @@ def summarize(
         requests=requests,
         rows=row_agreement.rows_of(connection, variant),
         errors=errors,
-        error_rate=error_rate(connection, variant).estimate(),
+        error_rate=error_rate(connection, variant).estimate(spec.level),
         latency_p50_ms=p50,
         latency_p95_ms=p95,
         latencies=latencies(connection, variant),

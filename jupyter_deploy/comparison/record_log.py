@@ -19,13 +19,23 @@ from jupyter_deploy.domain.evidence.propensity import StepwiseDifference
 from jupyter_deploy.domain.evidence.record_pages import Pair, RecordFilter, RecordPage, Refusal, TimeBucket
 from jupyter_deploy.domain.evidence.sequential import LEVEL, proportion
 from jupyter_deploy.domain.evidence.verdict import PairedFigures, UnpairedFigures, judge_paired, judge_unpaired
+from jupyter_deploy.domain.ramp.evidence import StepCounts
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.results import Purged
 from jupyter_deploy.records import deletion, ledger, pages, purge, records, refusals, segments, time_series
 from jupyter_deploy.records.follow import RecordFollower, follow
 from jupyter_deploy.records.segments import LEDGER, data_folder, reading
 
-from . import agreement, clusters, load_pairs, paired_figures, row_agreement, shared_figures, truth_figures
+from . import (
+    agreement,
+    clusters,
+    load_pairs,
+    paired_figures,
+    ramp_steps,
+    row_agreement,
+    shared_figures,
+    truth_figures,
+)
 from .load_pairs import ComparisonSpec
 from .row_agreement import VARIANTS
 
@@ -119,17 +129,35 @@ class RecordLog:
         deletion.delete(self._home, checked_name(endpoint))
 
     def compare(
-        self, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, rule: Rule
+        self,
+        endpoint: Endpoint,
+        candidate: str,
+        *,
+        since: datetime | None,
+        overflowed: int,
+        rule: Rule,
+        level: float = LEVEL,
     ) -> Comparison:
         """Compare the candidate with the current stable release; ``rule`` defines agreement.
 
         Raises InvalidInput (the candidate is stable), UnknownRelease, StoreError.
         """
-        return compare(self._home, endpoint, candidate, since=since, overflowed=overflowed, rule=rule)
+        return compare(self._home, endpoint, candidate, since=since, overflowed=overflowed, rule=rule, level=level)
+
+    def ramp_steps(self, endpoint: Endpoint) -> tuple[StepCounts, ...]:
+        """See ``ramp_steps.count_steps``."""
+        return ramp_steps.count_steps(self._home, endpoint)
 
 
 def compare(
-    home: Path, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, rule: Rule
+    home: Path,
+    endpoint: Endpoint,
+    candidate: str,
+    *,
+    since: datetime | None,
+    overflowed: int,
+    rule: Rule,
+    level: float = LEVEL,
 ) -> Comparison:
     """Compare a candidate with the current stable release.
 
@@ -144,6 +172,8 @@ def compare(
         ``since``, coverage may be understated, and the reason notes it.
     overflowed
         Copies that the proxy dropped before the shadow hop (paired only).
+    level
+        The level of the figures' intervals; the verdict does not depend on it.
 
     Raises
     ------
@@ -161,7 +191,7 @@ def compare(
             f"{tag} is {endpoint.name}'s stable release: it cannot be compared with itself",
             f"name a candidate, such as {others[0]}" if others else "deploy a candidate first",
         )
-    spec = ComparisonSpec(endpoint, stable, tag, since, overflowed, rule)
+    spec = ComparisonSpec(endpoint, stable, tag, since, overflowed, rule, level)
     with (
         reading(folder := data_folder(home, endpoint.name)),
         reading(home / LEDGER),
@@ -173,7 +203,7 @@ def compare(
         paired = role == "shadow"
         comparison = _paired(connection, home, spec, skipped) if paired else _unpaired(connection, spec, skipped)
         tags = {"both": f"{spec.stable}, {spec.candidate}", "stable": spec.stable, "candidate": spec.candidate}
-        truth = truth_figures.figures(connection, home, endpoint.name, rule, tags, paired=paired)
+        truth = truth_figures.figures(connection, home, spec, tags, paired=paired)
         notes = [*load_pairs.notes(connection, home, spec), *comparison.notes, *warn(truth.labelled)]
         return comparison.model_copy(
             update={
@@ -193,7 +223,7 @@ def _paired(connection: duckdb.DuckDBPyConnection, home: Path, spec: ComparisonS
     mirrored, failures = ledger.mirrored(connection, spec.start, spec.overflowed_recorded)
     row_agreement.compare_rows(connection, spec.rule)
     rows, flips = row_agreement.rows_and_flips(connection)
-    relative = row_agreement.relative_difference(connection)
+    relative = row_agreement.relative_difference(connection, spec.level)
     mean, estimate, course = agreement.estimate_agreement(connection)
     figures = PairedFigures(
         pairs=of.requests,
@@ -227,21 +257,23 @@ def _paired(connection: duckdb.DuckDBPyConnection, home: Path, spec: ComparisonS
         rows=rows,
         mirrored=mirrored,
         overflowed=spec.overflowed,
-        coverage=figures.coverage.estimate(),
+        coverage=figures.coverage.estimate(spec.level),
         agreement_worst_case=estimate.value * figures.coverage.value if estimate else None,
-        agreement=estimate,
+        agreement=mean.estimate(spec.level),
         agreement_course=course,
-        refusal_rate=figures.refused.estimate(),
+        refusal_rate=figures.refused.estimate(spec.level),
         flips=row_agreement.flips(connection),
         flip_count=flips,
         numeric_difference=row_agreement.numeric_difference(connection),
         relative_difference=relative,
         shadow_failures=failures,
-        error_difference=figures.errors.estimate(),
+        error_difference=figures.errors.estimate(spec.level),
         latency_difference_ms=load_pairs.median(
-            connection, "SELECT c_latency - s_latency AS ms FROM pairs WHERE s_status = 200 AND c_status = 200"
+            connection,
+            "SELECT c_latency - s_latency AS ms FROM pairs WHERE s_status = 200 AND c_status = 200",
+            spec.level,
         ),
-        slow_rate=figures.slow.rate.estimate(),
+        slow_rate=figures.slow.rate.estimate(spec.level),
         by_minute=paired_figures.by_minute(connection),
         verdict=verdict,
         reason=reason,
@@ -277,9 +309,9 @@ def _unpaired(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, skipp
         distinct_inputs=of.distinct_inputs,
         coverage=None,
         agreement=None,
-        error_difference=errors.estimate(),
-        latency_difference_ms=_unpaired_latency(connection),
-        slow_rate=slow.rate.estimate(),
+        error_difference=errors.estimate(spec.level),
+        latency_difference_ms=_unpaired_latency(connection, spec.level),
+        slow_rate=slow.rate.estimate(spec.level),
         by_minute=shared_figures.by_minute(connection),
         verdict="inconclusive",
         reason="",
@@ -325,17 +357,17 @@ def _sample_ratio(connection: duckdb.DuckDBPyConnection) -> list[str]:
     ]
 
 
-def _unpaired_latency(connection: duckdb.DuckDBPyConnection) -> Estimate | None:
+def _unpaired_latency(connection: duckdb.DuckDBPyConnection, level: float) -> Estimate | None:
     """Estimate the difference of the medians; each interval has half of the allowed error, so both hold together."""
-    level = 1 - (1 - LEVEL) / 2
+    each = 1 - (1 - level) / 2
     stable, candidate = (
-        load_pairs.median(connection, load_pairs.LATENCIES.format(variant), level) for variant in VARIANTS
+        load_pairs.median(connection, load_pairs.LATENCIES.format(variant), each) for variant in VARIANTS
     )
     if not (stable and candidate):
         return None
     low = candidate.interval.low - stable.interval.high
     high = candidate.interval.high - stable.interval.low
-    interval = Interval(low=low, high=high, level=LEVEL)
+    interval = Interval(low=low, high=high, level=level)
     return Estimate(value=candidate.value - stable.value, interval=interval, n=candidate.n + stable.n)
 
 

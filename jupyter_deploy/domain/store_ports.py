@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .evidence.inference import Comparison, Record
     from .evidence.record_pages import Pair, RecordFilter, RecordPage, Refusal, TimeBucket
     from .images.images import Publication
+    from .ramp.evidence import StepCounts
+    from .ramp.status import Look
     from .release.endpoint import Endpoint, Release, Revision
     from .results import Purged
     from .validation.validation import Validation
@@ -87,6 +89,12 @@ class Store(Protocol):
 
     def publications(self, *, endpoint: str | None = None) -> list[Publication]:
         """Return publications, newest first, of one endpoint or of all."""
+
+    def ramp_look(self, name: str) -> Look | None:
+        """Return the latest look at the endpoint's ramp; None: there was none."""
+
+    def keep_ramp_look(self, name: str, look: Look) -> None:
+        """Replace the latest look."""
 
     def deletion_of(self, endpoint: Endpoint) -> Deletion:
         """Return the note that ``delete`` would store."""
@@ -170,6 +178,16 @@ class InferenceLog(Protocol):
         """
 
     def compare(
-        self, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, rule: Rule
+        self,
+        endpoint: Endpoint,
+        candidate: str,
+        *,
+        since: datetime | None,
+        overflowed: int,
+        rule: Rule,
+        level: float = 0.95,
     ) -> Comparison:
-        """Compare the candidate with stable, by the records and the proxy's ledger."""
+        """Compare the candidate with stable, by the records and the proxy's ledger; ``level``: of the intervals."""
+
+    def ramp_steps(self, endpoint: Endpoint) -> tuple[StepCounts, ...]:
+        """Return the counts of each step of the endpoint's ramp that has begun, the current one last."""

@@ -57,6 +57,7 @@ export function endpoint(given: Partial<EndpointView> = {}): EndpointView {
     record: 'full',
     validations: [],
     publish_to: '',
+    ramp: null,
     cards: [card(), SHADOW],
     history: [
       {

@@ -16,7 +16,13 @@ from .page import Page, Table, by_severity, mark
 def endpoint_page(result: EndpointStatus) -> Page:
     return Page(
         f"{result.name}: {state_in_words(result)}, revision {result.revision}",
-        facts=[("url", result.url), *public_address(result), ("records", _recorded(result)), *_validations(result)],
+        facts=[
+            ("url", result.url),
+            *public_address(result),
+            ("records", _recorded(result)),
+            *_ramp(result),
+            *_validations(result),
+        ],
         tables=[
             Table(
                 "",
@@ -65,7 +71,7 @@ def endpoints_page(results: list[EndpointStatus]) -> Page:
             e.name,
             e.public_url or e.url,
             str(e.revision),
-            state_in_words(e),
+            "; ".join((state_in_words(e), *(f"{name} {words}" for name, words in _ramp(e)))),
             ", ".join(f"{r.words} ({_role(r)} {r.percent:g} %)" for r in e.releases if r.role != "idle"),
         )
         for e in results
@@ -75,6 +81,11 @@ def endpoints_page(results: list[EndpointStatus]) -> Page:
 
 def _validations(result: EndpointStatus) -> list[tuple[str, str]]:
     return [("validated by", spec.words) for spec in result.validations]
+
+
+def _ramp(result: EndpointStatus) -> list[tuple[str, str]]:
+    """Describe a ramp in progress."""
+    return [("ramp", result.ramp.words)] if result.ramp and not result.ramp.ended else []
 
 
 def _changes(releases: list[ReleaseStatus]) -> list[Table]:

@@ -132,6 +132,16 @@ class RevisionRow(Value):
     diffs: tuple[Models, ...] = ()
 
 
+class RampView(Value):
+    """A ramp in progress, or one that went back; ``words``: its step, how long it lasts, and why it holds."""
+
+    candidate: str
+    words: str
+    paused: bool
+    ended: bool
+    evidence: tuple[str, ...]
+
+
 class EndpointView(Value):
     """One endpoint, its desired and its observed state; ``url``: the address for clients, ``words``: its state.
 
@@ -150,6 +160,7 @@ class EndpointView(Value):
     publish_to: str
     cards: tuple[ReleaseCard, ...]
     history: tuple[RevisionRow, ...]
+    ramp: RampView | None = None
 
 
 class RoleChange(Value):

@@ -69,7 +69,11 @@ FROM selected WHERE moment >= $since
 
 @dataclass(frozen=True)
 class ComparisonSpec:
-    """The releases to compare, and how. ``stable`` and ``candidate`` are tags; ``level``: of the intervals."""
+    """The releases to compare, and how.
+
+    ``stable`` and ``candidate`` are tags. ``segments`` are declared for this look; none: the endpoint's hold.
+    ``level``: of the figures' intervals.
+    """
 
     endpoint: Endpoint
     stable: str
@@ -77,6 +81,7 @@ class ComparisonSpec:
     since: datetime | None
     overflowed: int
     rule: Rule
+    segments: tuple[str, ...] = ()
     level: float = LEVEL
 
     @property

@@ -41,8 +41,9 @@ _OUTCOMES = """
 # The ledger has no shares: that of the latest record before the request, else of the first step.
 _UNANSWERED = f"""
 INSERT INTO answered
-SELECT failed.side, -row_number() OVER (ORDER BY failed.moment, failed.pair_id), failed.moment, failed.status, NULL, NULL,
-    coalesce(known.share, $share), {clusters.UNIT.format(cluster="NULL", inputs_digest="NULL", moment="failed.moment")},
+SELECT failed.side, -row_number() OVER (ORDER BY failed.moment, failed.pair_id), failed.moment, failed.status,
+    NULL, NULL, coalesce(known.share, $share),
+    {clusters.UNIT.format(cluster="NULL", inputs_digest="NULL", moment="failed.moment")},
     NULL, NULL, failed.pair_id
 FROM (
     SELECT CASE role WHEN 'stable' THEN 'stable' ELSE 'candidate' END AS side, moment, status, pair_id FROM unanswered

@@ -136,13 +136,20 @@ class RecordLog:
         since: datetime | None,
         overflowed: int,
         rule: Rule,
+        segments: Sequence[str] = (),
         level: float = LEVEL,
     ) -> Comparison:
-        """Compare the candidate with the current stable release; ``rule`` defines agreement.
-
-        Raises InvalidInput (the candidate is stable), UnknownRelease, StoreError.
-        """
-        return compare(self._home, endpoint, candidate, since=since, overflowed=overflowed, rule=rule, level=level)
+        """See ``compare`` of this module; without ``segments`` those of the endpoint."""
+        return compare(
+            self._home,
+            endpoint,
+            candidate,
+            since=since,
+            overflowed=overflowed,
+            rule=rule,
+            segments=segments,
+            level=level,
+        )
 
     def ramp_steps(self, endpoint: Endpoint) -> tuple[StepCounts, ...]:
         """See ``ramp_steps.count_steps``."""
@@ -157,6 +164,7 @@ def compare(
     since: datetime | None,
     overflowed: int,
     rule: Rule,
+    segments: Sequence[str] = (),
     level: float = LEVEL,
 ) -> Comparison:
     """Compare a candidate with the current stable release.
@@ -191,7 +199,7 @@ def compare(
             f"{tag} is {endpoint.name}'s stable release: it cannot be compared with itself",
             f"name a candidate, such as {others[0]}" if others else "deploy a candidate first",
         )
-    spec = ComparisonSpec(endpoint, stable, tag, since, overflowed, rule, level)
+    spec = ComparisonSpec(endpoint, stable, tag, since, overflowed, rule, tuple(segments), level)
     with (
         reading(folder := data_folder(home, endpoint.name)),
         reading(home / LEDGER),

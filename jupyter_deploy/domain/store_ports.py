@@ -185,9 +185,13 @@ class InferenceLog(Protocol):
         since: datetime | None,
         overflowed: int,
         rule: Rule,
+        segments: Sequence[str] = (),
         level: float = 0.95,
     ) -> Comparison:
-        """Compare the candidate with stable, by the records and the proxy's ledger; ``level``: of the intervals."""
+        """Compare the candidate with stable, by the records and the proxy's ledger.
+
+        ``segments``: declarations for this look only; none: the endpoint's. ``level``: of the figures' intervals.
+        """
 
     def ramp_steps(self, endpoint: Endpoint) -> tuple[StepCounts, ...]:
         """Return the counts of each step of the endpoint's ramp that has begun, the current one last."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from jupyter_deploy.domain.base import now
-from jupyter_deploy.domain.errors import Conflict, DeployError, GateFailed, StoreError
-from jupyter_deploy.domain.evidence.agreement import Rule
-from jupyter_deploy.domain.evidence.inference import Comparison
+from jupyter_deploy.domain.errors import Conflict, DeployError, GateFailed
 from jupyter_deploy.domain.gates.figures import evaluate, needs_pairs, parse_requirement
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.ramp.evidence import RampEvidence, RequiredFigure
@@ -16,9 +14,10 @@ from jupyter_deploy.domain.ramp.ramp import decide, follow
 from jupyter_deploy.domain.ramp.state import Decision, RampState, pause
 from jupyter_deploy.domain.ramp.status import Look
 from jupyter_deploy.domain.release.endpoint import Endpoint
-from jupyter_deploy.domain.requests import PromoteRequest, TrafficRequest
+from jupyter_deploy.domain.requests import CompareRequest, PromoteRequest, TrafficRequest
 
-from .change import find, settle, target_of
+from .change import find, settle
+from .compare import compared
 from .gates.enforce_gates import enforce_for_change, in_words
 from .ramp import save
 from .status import status_of_ramp
@@ -86,31 +85,15 @@ def gather(endpoint: Endpoint, state: RampState, ports: Ports) -> RampEvidence:
     due = [gate for gate in gates if as_shadow or not needs_pairs(gate)]
     if not (due or as_shadow):
         return RampEvidence(ports.log.ramp_steps(endpoint), recorded=recorded)
-    comparison = _compared(endpoint, state, ports)
+    request = CompareRequest(name=endpoint.name, candidate=state.candidate, since=state.began)
+    comparison = compared(endpoint, state.candidate, ports, request)
     outcomes = [evaluate(gate, comparison) for gate in due]
     opposites: set[str] = set()
     if any(one.outcome == "not met" for one in outcomes):
-        strict = _compared(endpoint, state, ports, state.plan.guardrail_level)
+        strict = compared(endpoint, state.candidate, ports, request, level=state.plan.guardrail_level)
         opposites = {gate.expression for gate in due if evaluate(gate, strict).outcome == "not met"}
     required = tuple(RequiredFigure(one.expression, one.outcome, one.expression in opposites) for one in outcomes)
     return RampEvidence(ports.log.ramp_steps(endpoint), required, comparison.verdict, recorded)
-
-
-def _compared(endpoint: Endpoint, state: RampState, ports: Ports, level: float | None = None) -> Comparison:
-    snapshot = ports.store.remembered(endpoint.traffic.stable)
-    if snapshot is None:
-        raise StoreError(
-            f"the store has lost the snapshot {endpoint.traffic.stable}", "deploy the model again, or abort the ramp"
-        )
-    seen = target_of(ports, endpoint.target).observe(endpoint)
-    return ports.log.compare(
-        endpoint,
-        state.candidate,
-        since=state.began,
-        overflowed=seen.overflowed.get(state.candidate, 0),
-        rule=Rule.of(snapshot.manifest.signature.answer_dtype, None, None),
-        **({} if level is None else {"level": level}),
-    )
 
 
 def _hold(endpoint: Endpoint, state: RampState, decision: Decision, ports: Ports, say: Say) -> None:

@@ -58,6 +58,9 @@ export function endpoint(given: Partial<EndpointView> = {}): EndpointView {
     validations: [],
     publish_to: '',
     ramp: null,
+    tolerance: null,
+    absolute_tolerance: null,
+    segments: [],
     cards: [card(), SHADOW],
     history: [
       {

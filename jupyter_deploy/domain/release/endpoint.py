@@ -12,11 +12,13 @@ from jupyter_deploy.domain.base import RecordMode, Value, percent_in_words
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.errors import InvalidName, InvalidTraffic, NoCandidate, UnknownRelease
-from jupyter_deploy.domain.ramp.state import RampState, supersede
+from jupyter_deploy.domain.ramp.state import RampState
 from jupyter_deploy.domain.validation.validated import Validated
 from jupyter_deploy.domain.validation.validation import ValidationSpec
 
+from .comparison_settings import ComparisonSettings, Default
 from .resources import Resources
+from .superseding import after_change
 from .traffic import Traffic, check_percent
 
 DEFAULT_CANARY_PERCENT = 10.0
@@ -90,6 +92,7 @@ class Endpoint(Value):
     record_sample: float = Field(
         default=1.0, gt=0, le=1, description="Of so many of the requests, chosen by a hash of pair_id."
     )
+    comparison: ComparisonSettings = ComparisonSettings()
     validations: tuple[ValidationSpec, ...] = Field(
         default=(), description="What must hold of a release before it comes, and before it answers clients."
     )
@@ -193,7 +196,7 @@ class Endpoint(Value):
         return self._next(self.releases, _stable(self.traffic, chosen))
 
     def rolled_back_to(self, earlier: Endpoint) -> Endpoint:
-        """The releases, the traffic and the mode of recording of an earlier revision, as a new revision.
+        """The releases, traffic, recording and settings of comparisons of an earlier revision, as a new revision.
 
         Its releases run from their image or bento of that revision. Validations that were removed since come back;
         those that were added since stay, or a rollback would switch them off.
@@ -206,7 +209,8 @@ class Endpoint(Value):
         restored = earlier.restored or earlier.revision
         holder = self if self.validations else earlier
         after = after.validating(holder.validations, holder.validations_from)
-        return after.model_copy(update={"restored": restored}).recording(earlier.record, earlier.record_sample)
+        after = after.model_copy(update={"restored": restored, "comparison": earlier.comparison})
+        return after.recording(earlier.record, earlier.record_sample)
 
     @property
     def previous_revision(self) -> int:
@@ -229,25 +233,21 @@ class Endpoint(Value):
             traffic = traffic.without(tag)
         return self._next(self.releases, traffic).model_copy(update={"ramp": state})
 
-    def _superseding(self, traffic: Traffic | None) -> RampState | None:
-        """The ramp after a change of the traffic (None: the endpoint stops), which ends it if it concerns its shares.
-
-        A person's decision precedes the ramp's.
-        """
-        ramp = self.ramp
-        if ramp is None or ramp.ended:
-            return ramp
-        before, after = (
-            (one.stable, one.role_of(ramp.candidate), one.percent_of(ramp.candidate)) if one else None
-            for one in (self.traffic, traffic)
-        )
-        what = "the traffic was changed" if traffic else "the endpoint was stopped"
-        return ramp if before == after else supersede(ramp, f"{what} in revision {self.revision + 1}")
-
     def recording(self, record: RecordMode | None, sample: float | None = None) -> Endpoint:
         """The same revision with another mode or share of recording; None: unchanged."""
         changed = {"record": record, "record_sample": sample}
         return self.model_copy(update={name: value for name, value in changed.items() if value is not None})
+
+    def comparing(
+        self,
+        tolerance: float | Default | None,
+        absolute_tolerance: float | Default | None,
+        segments: tuple[str, ...],
+        at: datetime,
+    ) -> Endpoint:
+        """The same revision with other settings of comparisons (``ComparisonSettings.changed``)."""
+        changed = self.comparison.changed(tolerance, absolute_tolerance, segments, at)
+        return self.model_copy(update={"comparison": changed})
 
     @property
     def recorded(self) -> str:
@@ -293,7 +293,8 @@ class Endpoint(Value):
         return now.canary if now.canary_percent > had else None
 
     def stopped(self) -> Endpoint:
-        changed = {"running": False, "restored": None, "ramp": self._superseding(None)}
+        ramp = after_change(self.ramp, self.traffic, None, self.revision + 1)
+        changed = {"running": False, "restored": None, "ramp": ramp}
         return self.model_copy(update={"revision": self.revision + 1, **changed})
 
     def with_renewed(self, release: Release) -> Endpoint:
@@ -334,10 +335,11 @@ class Endpoint(Value):
             traffic=traffic,
             record=self.record,
             record_sample=self.record_sample,
+            comparison=self.comparison,
             validations=self.validations,
             validations_from=self.validations_from,
             idle_since={tag: since for tag, since in idle.items() if revision - since < REMEMBERED},
-            ramp=self._superseding(traffic),
+            ramp=after_change(self.ramp, self.traffic, traffic, revision),
         )
 
     def shares(self, shadow: Mapping[str, float], canary: Mapping[str, float]) -> Traffic:

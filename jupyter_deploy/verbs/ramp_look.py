@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.errors import Conflict, DeployError, GateFailed
+from jupyter_deploy.domain.evidence.inference import Comparison
 from jupyter_deploy.domain.gates.figures import evaluate, needs_pairs, parse_requirement
+from jupyter_deploy.domain.gates.gate import Gate
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.ramp.evidence import RampEvidence, RequiredFigure
 from jupyter_deploy.domain.ramp.notification import cloud_event, must_notify
@@ -90,10 +92,20 @@ def gather(endpoint: Endpoint, state: RampState, ports: Ports) -> RampEvidence:
     outcomes = [evaluate(gate, comparison) for gate in due]
     opposites: set[str] = set()
     if any(one.outcome == "not met" for one in outcomes):
-        strict = compared(endpoint, state.candidate, ports, request, level=state.plan.guardrail_level)
-        opposites = {gate.expression for gate in due if evaluate(gate, strict).outcome == "not met"}
+        level = state.plan.guardrail_level
+        opposites = _opposites(due, compared(endpoint, state.candidate, ports, request, level=level), level)
     required = tuple(RequiredFigure(one.expression, one.outcome, one.expression in opposites) for one in outcomes)
     return RampEvidence(ports.log.ramp_steps(endpoint), required, comparison.verdict, recorded)
+
+
+def _opposites(gates: Sequence[Gate], comparison: Comparison, level: float) -> set[str]:
+    """Return the gates whose opposite is shown at this level; a figure with an interval of another one shows none."""
+    outcomes = [evaluate(gate, comparison) for gate in gates]
+    return {
+        one.expression
+        for one in outcomes
+        if one.outcome == "not met" and (one.interval is None or one.interval.level == level)
+    }
 
 
 def _hold(endpoint: Endpoint, state: RampState, decision: Decision, ports: Ports, say: Say) -> None:

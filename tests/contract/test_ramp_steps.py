@@ -101,10 +101,11 @@ def test_refusals_and_slow_answers_are_events_too(world):
 
 def test_a_request_that_did_not_reach_its_release_is_an_error_by_the_ledger(world):
     serve(world, 0, canary=False, share=0.2)
+    serve(world, 30, canary=True, share=0.2)
     serve(world, 100, canary=False)
     failed(world, 101, canary=True)  # has a record
-    for number, version, role in ((50, "bbb", "canary"), (101, "bbb", "canary"), (150, "bbb", "canary")):
-        world.ledger("edge", number, version, role=role, status=503)
+    for number in (20, 101, 150):
+        world.ledger("edge", number, "bbb", role="canary", status=503)
     world.ledger("edge", 160, "aaa", role="stable", status=503)
     world.ledger("edge", 170, "bbb", role="canary", status=200)
     world.ledger("edge", 180, "bbb", role="canary", status=503, record="full;sample=1e-9")

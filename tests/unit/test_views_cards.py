@@ -1,9 +1,12 @@
 """The cards, the history and the rates that all panels show, from values alone."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.capture.findings import Finding
+from jupyter_deploy.domain.ramp.plan import RampPlan
+from jupyter_deploy.domain.ramp.state import Decision, begin, pause
+from jupyter_deploy.domain.ramp.status import Look, ramp_status
 from jupyter_deploy.domain.release.endpoint import Changes, Endpoint, Revision
 from jupyter_deploy.domain.release.status import Counts, EndpointStatus, ReleaseStatus
 from jupyter_deploy.faces.views.cards import endpoint_view, revision_rows
@@ -213,3 +216,25 @@ def test_a_card_says_where_its_release_was_published_and_the_endpoint_where_it_w
     assert shown.publish_to == "registry.example/tumour"
     assert view(SHADOWED, publish_to="registry.example/{name}").publish_to == "registry.example/tumour"
     assert view(SHADOWED).publish_to == ""
+
+
+def test_a_ramp_is_shown_until_it_ends_and_one_that_went_back_as_long_as_its_candidate_is():
+    state = begin(RampPlan(steps=(5, 20)), TWO.tag, NOON)
+    look = Look(at=NOON, since=NOON, decision=Decision(action="hold", reason="waits for x", evidence=("errors: 1",)))
+    ramped = SHADOWED.ramped(state)
+
+    def shown(endpoint, state, latest=look):
+        ramp = ramp_status(endpoint.name, endpoint.revision, state, latest, NOON + timedelta(minutes=12))
+        return view(endpoint, status(endpoint).model_copy(update={"ramp": ramp})).ramp
+
+    found = shown(ramped, state)
+    assert (found.candidate, found.words) == (TWO.tag, "step 1 of 2, 5 %, for 12 min; waits for x")
+    assert (found.paused, found.ended, found.evidence) == (False, False, ("errors: 1",))
+    assert shown(ramped, pause(state, "lunch"), None).words == "paused at step 1 of 2, 5 %, for 12 min; lunch"
+    back = state.model_copy(update={"phase": "rolled back", "reason": "worse"})
+    assert (shown(ramped.ramped(back), back).words, shown(ramped.ramped(back), back).ended) == (
+        "rolled back: worse",
+        True,
+    )
+    assert shown(Endpoint.first(ONE), back) is None
+    assert shown(ramped, state.model_copy(update={"phase": "superseded"})) is None

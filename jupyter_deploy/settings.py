@@ -16,6 +16,7 @@ from .domain.capture.artifacts import Tolerance
 from .domain.errors import InvalidInput
 from .domain.images.images import Reference, as_source
 from .domain.parsing import Duration
+from .domain.ramp.destination import parse_destination
 from .domain.release.ports import TargetSettings
 from .domain.release.resources import Resources
 from .domain.validation.parameters import Texts
@@ -45,6 +46,16 @@ def _parsable(value: str | None, parse: Callable[[str], object]) -> str | None:
     except InvalidInput as error:
         raise ValueError(f"{error.message}: {error.remedy}") from error
     return value
+
+
+def _without_notify(values: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a folder's file. Raises ValueError if they have ``notify``."""
+    if "notify" in values:
+        raise ValueError(
+            "notify is not read from nbdeploy.yaml, since the author of the file would run commands as you: remove it "
+            "there, and set NBDEPLOY_NOTIFY in your environment"
+        )
+    return values
 
 
 class Settings(BaseModel):
@@ -97,6 +108,15 @@ class Settings(BaseModel):
         default=(), description="In nbdeploy.yaml: columns whose values a release never records, a list."
     )
 
+    notify: str | None = Field(
+        default=None,
+        description="A webhook's URL, or a command that reads JSON from its input: gets the notifications of ramps. "
+        "From the environment alone (`NBDEPLOY_NOTIFY`), never from nbdeploy.yaml.",
+    )
+    ramp_every: float = Field(
+        default=15.0, gt=0, description="Seconds between two looks of a ramp's driver at the evidence."
+    )
+
     base_image: str | None = Field(
         default=None,
         description="Base image of published images, by digest, such as HOST/PATH@sha256:…: a distribution with the "
@@ -116,6 +136,11 @@ class Settings(BaseModel):
         "that `nbdeploy verify` does not pass.",
     )
 
+    @field_validator("notify")
+    @classmethod
+    def _is_destination(cls, value: str | None) -> str | None:
+        return _parsable(value or None, parse_destination)
+
     @field_validator("base_image")
     @classmethod
     def _is_image(cls, value: str | None) -> str | None:
@@ -133,7 +158,7 @@ class Settings(BaseModel):
     @classmethod
     def _own_values(cls) -> dict[str, Any]:
         """The core's settings in the file: without those that an installed target declares."""
-        values = cls._file_values()
+        values = _without_notify(cls._file_values())
         unknown = values.keys() - cls.model_fields.keys()
         return {name: value for name, value in values.items() if not (unknown and name in _declared_by_targets())}
 
@@ -183,7 +208,7 @@ def _for_notebook(folder: Path) -> type[Settings]:
     class NotebookSettings(Settings):
         @classmethod
         def _own_values(cls) -> dict[str, Any]:
-            values = file_values(folder / _FILE)
+            values = _without_notify(file_values(folder / _FILE))
             return {name: value for name, value in values.items() if name in _REQUIRED}
 
         @classmethod

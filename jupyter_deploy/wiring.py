@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .domain.release.processes import passed_on
 from .settings import S, Settings, load_settings
 from .targets.registry import installed_targets, target_settings
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
         Environments,
         Finder,
         NotebookRunner,
+        Notifier,
         Ports,
     )
     from .domain.release.document_requests import Documents
@@ -147,6 +150,12 @@ class _Parts:
         )
 
     @cached_property
+    def notifier(self) -> Notifier:
+        from .system.notifications import UserNotifier
+
+        return UserNotifier(self._settings.notify)
+
+    @cached_property
     def validations(self) -> ValidationRunner:
         from .validation.runner import PapermillValidationRunner
 
@@ -225,7 +234,9 @@ class _Parts:
     def boot(self) -> Boot:
         from .targets.local.systemd import SystemdUnit
 
-        return SystemdUnit(self.home, self._variables())
+        # Others may read the unit, and the address of a webhook is a secret.
+        variables = {name: value for name, value in self._variables().items() if name != "NBDEPLOY_NOTIFY"}
+        return SystemdUnit(self.home, variables)
 
     @cached_property
     def _local(self) -> LocalSettings:
@@ -239,7 +250,14 @@ class _Parts:
         return {name: target(self._settings_for(target.settings_class)) for name, target in installed_targets().items()}
 
     def _settings_for(self, declared: type[S]) -> S:
-        return self._settings.for_target(declared, archivist=self._archivist(), load_image=self._load_image)
+        return self._settings.for_target(
+            declared, archivist=self._archivist(), ramp_driver=self._ramp_driver, load_image=self._load_image
+        )
+
+    def _ramp_driver(self, endpoint: str) -> tuple[tuple[str, ...], dict[str, str]]:
+        """The command line and the environment of an endpoint's driver, which has the settings of this process."""
+        command = (sys.executable, "-P", "-m", "jupyter_deploy.faces.ramp_driver", endpoint)
+        return command, passed_on(os.environ) | self._variables()
 
     def _load_image(self, engine: str, reference: Reference) -> None:
         self.images.engines.load(engine, reference)  # made when an image is moved

@@ -52,6 +52,7 @@ def compare(
     overflowed: int,
     rule: Rule,
     segments: Sequence[str] = (),
+    level: float = LEVEL,
 ) -> Comparison:
     """Compare a candidate with the current stable release.
 
@@ -66,6 +67,8 @@ def compare(
         ``since``, coverage may be understated, and the reason notes it.
     overflowed
         Copies that the proxy dropped before the shadow hop (paired only).
+    level
+        The level of the intervals of the figures; not of segments, and the verdict does not depend on it.
 
     Raises
     ------
@@ -83,7 +86,7 @@ def compare(
             f"{tag} is {endpoint.name}'s stable release: it cannot be compared with itself",
             f"name a candidate, such as {others[0]}" if others else "deploy a candidate first",
         )
-    spec = ComparisonSpec(endpoint, stable, tag, since, overflowed, rule, tuple(segments))
+    spec = ComparisonSpec(endpoint, stable, tag, since, overflowed, rule, tuple(segments), level)
     present, comparison, roles = _compared(home, spec)
     if present is None or len(roles) < len(_ROLES):
         return comparison
@@ -115,7 +118,7 @@ def _compared(
         paired = role == "shadow"
         comparison = _paired(connection, home, spec, skipped) if paired else _unpaired(connection, spec, skipped)
         tags = {"both": f"{spec.stable}, {spec.candidate}", "stable": spec.stable, "candidate": spec.candidate}
-        truth = truth_figures.figures(connection, home, endpoint.name, spec.rule, tags, paired=paired)
+        truth = truth_figures.figures(connection, home, spec, tags, paired=paired)
         flips = not spec.stochastic and (spec.rule.chosen or not comparison.relative_difference)
         by_segment = segment_figures.segments(connection, home, spec, paired=paired, truth=truth.loaded, flips=flips)
         notes = [*load_pairs.notes(connection, home, spec), *comparison.notes, *warn(truth.labelled)]
@@ -166,7 +169,7 @@ def _paired(connection: duckdb.DuckDBPyConnection, home: Path, spec: ComparisonS
     mirrored, failures = ledger.mirrored(connection, spec.start, spec.overflowed_recorded)
     tracker = row_agreement.compare_rows(connection, spec.rule)
     rows, flips = row_agreement.rows_and_flips(connection)
-    relative = row_agreement.relative_difference(connection)
+    relative = row_agreement.relative_difference(connection, spec.level)
     sampled = answer_sample.sample(connection)
     fields, fields_total = field_agreement.fields(connection, tracker, sampled)
     mean, estimate, course = agreement.estimate_agreement(connection)
@@ -202,11 +205,11 @@ def _paired(connection: duckdb.DuckDBPyConnection, home: Path, spec: ComparisonS
         rows=rows,
         mirrored=mirrored,
         overflowed=spec.overflowed,
-        coverage=figures.coverage.estimate(),
+        coverage=figures.coverage.estimate(spec.level),
         agreement_worst_case=estimate.value * figures.coverage.value if estimate else None,
-        agreement=estimate,
+        agreement=mean.estimate(spec.level),
         agreement_course=course,
-        refusal_rate=figures.refused.estimate(),
+        refusal_rate=figures.refused.estimate(spec.level),
         flips=row_agreement.flips(connection, spec.rule),
         flip_count=flips,
         numeric_difference=row_agreement.numeric_difference(connection),
@@ -216,11 +219,13 @@ def _paired(connection: duckdb.DuckDBPyConnection, home: Path, spec: ComparisonS
         fields_total=fields_total,
         shapes=shapes((row.stable, row.candidate) for row in sampled),
         shadow_failures=failures,
-        error_difference=figures.errors.estimate(),
+        error_difference=figures.errors.estimate(spec.level),
         latency_difference_ms=load_pairs.median(
-            connection, "SELECT c_latency - s_latency AS ms FROM pairs WHERE s_status = 200 AND c_status = 200"
+            connection,
+            "SELECT c_latency - s_latency AS ms FROM pairs WHERE s_status = 200 AND c_status = 200",
+            spec.level,
         ),
-        slow_rate=figures.slow.rate.estimate(),
+        slow_rate=figures.slow.rate.estimate(spec.level),
         by_minute=paired_figures.by_minute(connection),
         verdict=verdict,
         reason=reason,
@@ -256,9 +261,9 @@ def _unpaired(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, skipp
         distinct_inputs=of.distinct_inputs,
         coverage=None,
         agreement=None,
-        error_difference=errors.estimate(),
-        latency_difference_ms=_unpaired_latency(connection),
-        slow_rate=slow.rate.estimate(),
+        error_difference=errors.estimate(spec.level),
+        latency_difference_ms=_unpaired_latency(connection, spec.level),
+        slow_rate=slow.rate.estimate(spec.level),
         by_minute=shared_figures.by_minute(connection),
         verdict="inconclusive",
         reason="",
@@ -304,17 +309,17 @@ def _sample_ratio(connection: duckdb.DuckDBPyConnection) -> list[str]:
     ]
 
 
-def _unpaired_latency(connection: duckdb.DuckDBPyConnection) -> Estimate | None:
+def _unpaired_latency(connection: duckdb.DuckDBPyConnection, level: float) -> Estimate | None:
     """Estimate the difference of the medians; each interval has half of the allowed error, so both hold together."""
-    level = 1 - (1 - LEVEL) / 2
+    each = 1 - (1 - level) / 2
     stable, candidate = (
-        load_pairs.median(connection, load_pairs.LATENCIES.format(variant), level) for variant in VARIANTS
+        load_pairs.median(connection, load_pairs.LATENCIES.format(variant), each) for variant in VARIANTS
     )
     if not (stable and candidate):
         return None
     low = candidate.interval.low - stable.interval.high
     high = candidate.interval.high - stable.interval.low
-    interval = Interval(low=low, high=high, level=LEVEL)
+    interval = Interval(low=low, high=high, level=level)
     return Estimate(value=candidate.value - stable.value, interval=interval, n=candidate.n + stable.n)
 
 

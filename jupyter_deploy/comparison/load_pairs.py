@@ -72,6 +72,7 @@ class ComparisonSpec:
     """The releases to compare, and how.
 
     ``stable`` and ``candidate`` are tags. ``segments`` are declared for this look; none: the endpoint's hold.
+    ``level``: of the figures' intervals.
     """
 
     endpoint: Endpoint
@@ -81,6 +82,7 @@ class ComparisonSpec:
     overflowed: int
     rule: Rule
     segments: tuple[str, ...] = ()
+    level: float = LEVEL
 
     @property
     def start(self) -> datetime:
@@ -248,7 +250,7 @@ def summarize(
         requests=requests,
         rows=row_agreement.rows_of(connection, variant),
         errors=errors,
-        error_rate=error_rate(connection, variant).estimate(),
+        error_rate=error_rate(connection, variant).estimate(spec.level),
         latency_p50_ms=p50,
         latency_p95_ms=p95,
         latencies=latencies(connection, variant),

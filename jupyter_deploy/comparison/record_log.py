@@ -10,12 +10,15 @@ from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.evidence.agreement import Rule
 from jupyter_deploy.domain.evidence.inference import Comparison, Record
 from jupyter_deploy.domain.evidence.record_pages import Pair, RecordFilter, RecordPage, TimeSeries
+from jupyter_deploy.domain.evidence.sequential import LEVEL
+from jupyter_deploy.domain.ramp.evidence import StepCounts
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.results import Purged
 from jupyter_deploy.records import deletion, pages, purge, records, time_series
 from jupyter_deploy.records.follow import RecordFollower, follow
 
 from .comparison import compare
+from .ramp_steps import count_steps
 
 
 class RecordLog:
@@ -104,8 +107,20 @@ class RecordLog:
         overflowed: int,
         rule: Rule,
         segments: Sequence[str] = (),
+        level: float = LEVEL,
     ) -> Comparison:
         """See ``comparison.compare``; without ``segments`` those of the endpoint."""
         return compare(
-            self._home, endpoint, candidate, since=since, overflowed=overflowed, rule=rule, segments=segments
+            self._home,
+            endpoint,
+            candidate,
+            since=since,
+            overflowed=overflowed,
+            rule=rule,
+            segments=segments,
+            level=level,
         )
+
+    def ramp_steps(self, endpoint: Endpoint) -> tuple[StepCounts, ...]:
+        """See ``ramp_steps.count_steps``."""
+        return count_steps(self._home, endpoint)

@@ -156,7 +156,7 @@ def rows_and_flips(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     return connection.execute("SELECT count(*), count(*) FILTER (NOT agree) FROM compared").fetchone() or (0, 0)
 
 
-def relative_difference(connection: duckdb.DuckDBPyConnection) -> dict[str, Estimate]:
+def relative_difference(connection: duckdb.DuckDBPyConnection, level: float = LEVEL) -> dict[str, Estimate]:
     """Estimate quantiles of the relative differences, with equal weight per cluster; empty without numbers.
 
     A row without numbers counts as 0 if the two agree, and as the largest difference if not.
@@ -166,7 +166,7 @@ def relative_difference(connection: duckdb.DuckDBPyConnection) -> dict[str, Esti
     ).fetchone()
     if not numbers:
         return {}
-    bounds = {name: quantile_bounds(requests, share) for name, share in RELATIVE_QUANTILES.items()}
+    bounds = {name: quantile_bounds(requests, share, level) for name, share in RELATIVE_QUANTILES.items()}
     columns = []
     for name, share in RELATIVE_QUANTILES.items():
         low, high = bounds[name]
@@ -188,12 +188,12 @@ def relative_difference(connection: duckdb.DuckDBPyConnection) -> dict[str, Esti
     quantiles = {
         name: Estimate(
             value=row[1 + 3 * position],
-            interval=Interval(low=row[2 + 3 * position], high=_or_worst(row[3 + 3 * position]), level=LEVEL),
+            interval=Interval(low=row[2 + 3 * position], high=_or_worst(row[3 + 3 * position]), level=level),
             n=requests,
         )
         for position, name in enumerate(RELATIVE_QUANTILES)
     }
-    largest = Estimate(value=row[0], interval=Interval(low=row[0], high=OPPOSITE, level=LEVEL), n=requests)
+    largest = Estimate(value=row[0], interval=Interval(low=row[0], high=OPPOSITE, level=level), n=requests)
     return quantiles | {"max": largest}
 
 

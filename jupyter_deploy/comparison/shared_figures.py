@@ -38,19 +38,28 @@ FROM answered JOIN units USING (request, unit, share) GROUP BY share, unit
 """
 _OUTCOMES = "(SELECT side, moment, request, share, status >= 500 AS failed FROM answered)"
 
-# Events of both releases that overlap are one event: an outage of what both depend on.
-_EVENTS = f"""
-SELECT max(share) AS part, sum(failures) FILTER (side = 'candidate') / sum(failures) AS value
-FROM (
-    SELECT *, sum(begins::INTEGER) OVER (ORDER BY start, stop, side ROWS UNBOUNDED PRECEDING) AS event
-    FROM (
-        SELECT *, start > coalesce(max(stop) OVER (ORDER BY start, stop, side
-            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), TIMESTAMP '1970-01-01') AS begins
-        FROM ({clusters.EVENTS.format(outcomes=_OUTCOMES)})
-    )
-)
-GROUP BY event
-"""
+
+def events_of(outcomes: str) -> str:
+    """Return SQL of the events (part, value) in a table of outcomes (see ``clusters.EVENTS``).
+
+    ``part`` is the routing share, ``value`` the candidate's part of the failures. Events of both releases that overlap
+    are one event: an outage of what both depend on.
+    """
+    return f"""
+        SELECT part, coalesce(value, 0)::DOUBLE AS value FROM (
+            SELECT max(share) AS part, sum(failures) FILTER (side = 'candidate') / sum(failures) AS value
+            FROM (
+                SELECT *, sum(begins::INTEGER) OVER (ORDER BY start, stop, side ROWS UNBOUNDED PRECEDING) AS event
+                FROM (
+                    SELECT *, start > coalesce(max(stop) OVER (ORDER BY start, stop, side
+                        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), TIMESTAMP '1970-01-01') AS begins
+                    FROM ({clusters.EVENTS.format(outcomes=outcomes)})
+                )
+            )
+            GROUP BY event
+        )
+    """
+
 
 LATENCY_BY_MINUTE = f"""
 SELECT {clusters.by_minute("moment")} AS minute,
@@ -123,12 +132,17 @@ def errors(connection: duckdb.DuckDBPyConnection) -> StepwiseDifference:
 
 def error_events(connection: duckdb.DuckDBPyConnection) -> StepwiseDifference:
     """Return the canary's part of the events of errors less its share of the requests."""
-    events = f"SELECT part, coalesce(value, 0)::DOUBLE AS value FROM ({_EVENTS})"
-    rows = connection.execute(f"SELECT part, value, count(*) FROM ({events}) GROUP BY ALL").fetchall()
+    counts = count_events(connection, _OUTCOMES)
+    return StepwiseDifference(tuple(event_step(share, counts[share]) for share in sorted(counts)))
+
+
+def count_events(connection: duckdb.DuckDBPyConnection, outcomes: str) -> dict[float, dict[float, int]]:
+    """Count the events in a table of outcomes: by routing share, the candidate's part of an event -> count."""
+    rows = connection.execute(f"SELECT part, value, count(*) FROM ({events_of(outcomes)}) GROUP BY ALL").fetchall()
     counts: dict[float, dict[float, int]] = {}
     for share, value, times in rows:
         counts.setdefault(share, {})[value] = times
-    return StepwiseDifference(tuple(event_step(share, counts[share]) for share in sorted(counts)))
+    return counts
 
 
 def sample_ratio(connection: duckdb.DuckDBPyConnection) -> StepwiseDifference:

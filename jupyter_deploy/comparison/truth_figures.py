@@ -11,7 +11,6 @@ from pathlib import Path
 
 import duckdb
 
-from jupyter_deploy.domain.evidence.agreement import Rule
 from jupyter_deploy.domain.evidence.inference import Estimate, Interval
 from jupyter_deploy.domain.evidence.labelled import LabelledShare
 from jupyter_deploy.domain.evidence.propensity import error_step
@@ -19,6 +18,7 @@ from jupyter_deploy.domain.evidence.verdict import MOST_ANSWERS
 from jupyter_deploy.records import ground_truth, segments
 
 from . import clusters, load_pairs, shared_figures
+from .load_pairs import ComparisonSpec
 
 _NUMBERS = "('UBIGINT', 'BIGINT', 'DOUBLE')"
 
@@ -97,9 +97,10 @@ class TruthFigures:
 
 
 def figures(
-    connection: duckdb.DuckDBPyConnection, home: Path, endpoint: str, rule: Rule, tags: dict[str, str], *, paired: bool
+    connection: duckdb.DuckDBPyConnection, home: Path, spec: ComparisonSpec, tags: dict[str, str], *, paired: bool
 ) -> TruthFigures:
     """Return the figures by ground truth; empty without feedback. ``tags``: the two releases, by side."""
+    endpoint, rule = spec.endpoint.name, spec.rule
     folder = segments.feedback_folder(home, endpoint)
     if not segments.segments_in(folder):
         return TruthFigures()
@@ -109,11 +110,10 @@ def figures(
     connection.execute(f"CREATE TEMP TABLE judged AS {query}", {"exact": rule.exact, "floating": rule.floating})
     labelled = _labelled(connection, tags, paired=paired)
     if not paired:
-        return TruthFigures(
-            _negative(shared_figures.stepwise(connection, _SHARED, error_step).estimate()), None, labelled, loaded=True
-        )
-    accuracy = clusters.mean_of(connection, _PAIRED.format(value='"right"'), low=-1.0).estimate()
-    loss = load_pairs.median(connection, f"SELECT value AS ms FROM ({_PAIRED.format(value='loss')})")
+        worse = shared_figures.stepwise(connection, _SHARED, error_step).estimate(spec.level)
+        return TruthFigures(_negative(worse), None, labelled, loaded=True)
+    accuracy = clusters.mean_of(connection, _PAIRED.format(value='"right"'), low=-1.0).estimate(spec.level)
+    loss = load_pairs.median(connection, f"SELECT value AS ms FROM ({_PAIRED.format(value='loss')})", spec.level)
     return TruthFigures(accuracy, loss, labelled, loaded=True)
 
 

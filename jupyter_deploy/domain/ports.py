@@ -275,6 +275,11 @@ class Boot(Protocol):
         """Reconcile at each boot, or no longer. Raises StoreError."""
 
 
+class Notifier(Protocol):
+    def send(self, event: Mapping[str, Any]) -> None:
+        """Send a CloudEvent to the user's webhook or command, if one is set; a failure is logged, not raised."""
+
+
 class Ports(Protocol):
     """All ports; each may be made at its first use."""
 
@@ -320,6 +325,9 @@ class Ports(Protocol):
 
     @property
     def boot(self) -> Boot: ...
+
+    @property
+    def notifier(self) -> Notifier: ...
 
     @property
     def validations(self) -> ValidationRunner: ...

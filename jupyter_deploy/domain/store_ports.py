@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .evidence.inference import Comparison, Record
     from .evidence.record_pages import Pair, RecordFilter, RecordPage, Refusal, TimeSeries
     from .images.images import Publication
+    from .ramp.evidence import StepCounts
+    from .ramp.status import Look
     from .release.endpoint import Endpoint, Release, Revision
     from .results import Purged
     from .validation.validation import Validation
@@ -88,6 +90,12 @@ class Store(Protocol):
 
     def publications(self, *, endpoint: str | None = None) -> list[Publication]:
         """Return publications, newest first, of one endpoint or of all."""
+
+    def ramp_look(self, name: str) -> Look | None:
+        """Return the latest look at the endpoint's ramp; None: there was none."""
+
+    def keep_ramp_look(self, name: str, look: Look) -> None:
+        """Replace the latest look."""
 
     def deletion_of(self, endpoint: Endpoint) -> Deletion:
         """Return the note that ``delete`` would store."""
@@ -183,11 +191,15 @@ class InferenceLog(Protocol):
         overflowed: int,
         rule: Rule,
         segments: Sequence[str] = (),
+        level: float = 0.95,
     ) -> Comparison:
         """Compare the candidate with stable, by the records and the proxy's ledger.
 
-        ``segments``: declarations for this look only; none: the endpoint's.
+        ``segments``: declarations for this look only; none: the endpoint's. ``level``: of the figures' intervals.
         """
+
+    def ramp_steps(self, endpoint: Endpoint) -> tuple[StepCounts, ...]:
+        """Return the counts of each step of the endpoint's ramp that has begun, the current one last."""
 
 
 class DriftLog(Protocol):

@@ -77,6 +77,19 @@ def load(connection: duckdb.DuckDBPyConnection, home: Path, endpoint: str, candi
     )
 
 
+def load_unanswered(connection: duckdb.DuckDBPyConnection, home: Path, endpoint: str) -> None:
+    """Create the view ``unanswered`` (release, role, moment, status, pair_id): clients' requests that failed.
+
+    ``status`` is 500 or above, whether the release or the gateway answered so. Only requests that were to be recorded.
+    """
+    lines = lines_of(files(home, "edge"), _COLUMNS | {"role": LEDGER_COLUMNS["role"]})
+    connection.execute(
+        f"CREATE TEMP VIEW unanswered AS SELECT release, role, {AT} AS moment, TRY_CAST(status AS INTEGER) AS status, "
+        f"pair_id FROM {lines} WHERE pair_id IS NOT NULL AND endpoint = {quoted(endpoint)} "
+        f"AND TRY_CAST(status AS INTEGER) >= 500 AND {_TO_BE_RECORDED}"
+    )
+
+
 def mirrored(connection: duckdb.DuckDBPyConnection, since: datetime, overflowed: int) -> tuple[int, dict[str, int]]:
     """Count stable's mirrored requests, and those without a pair by reason.
 

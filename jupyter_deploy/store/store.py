@@ -19,6 +19,7 @@ from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.deletion import Deletion, UnusedSnapshot
 from jupyter_deploy.domain.errors import Conflict
 from jupyter_deploy.domain.images.images import Publication
+from jupyter_deploy.domain.ramp.status import Look
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Revision
 from jupyter_deploy.domain.validation.validation import Validation
 from jupyter_deploy.system.filesystem import require_writable
@@ -31,6 +32,9 @@ V = TypeVar("V", bound=Value)
 
 _DELETED = "deleted:"
 """The keys of deletions in the table ``meta``."""
+
+_RAMP = "ramp:"
+"""The keys of the latest looks at ramps in the table ``meta``."""
 
 _log = logging.getLogger(__name__)
 
@@ -215,6 +219,15 @@ class SqliteStore:
             rows = db.execute(query, (endpoint,)).fetchall() if db else []
         return [self._parsed(Publication, document, f"the publication {reference}") for reference, document in rows]
 
+    def ramp_look(self, name: str) -> Look | None:
+        with self._database.reading() as db:
+            row = db.execute("SELECT value FROM meta WHERE key = ?", (_RAMP + name,)).fetchone() if db else None
+        return self._parsed(Look, row[0], f"the latest look at the ramp of {name}") if row else None
+
+    def keep_ramp_look(self, name: str, look: Look) -> None:
+        with self._database.writing() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_RAMP + name, look.model_dump_json()))
+
     def deletion_of(self, endpoint: Endpoint) -> Deletion:
         releases = {r.tag: r for revision in self.history(endpoint.name) for r in revision.state.releases}
         former = self.deletion(endpoint.name)
@@ -248,6 +261,7 @@ class SqliteStore:
             db.execute("DELETE FROM revisions WHERE endpoint = ?", (name,))
             db.execute("DELETE FROM validations WHERE endpoint = ?", (name,))
             db.execute("DELETE FROM intents WHERE endpoint = ?", (name,))
+            db.execute("DELETE FROM meta WHERE key = ?", (_RAMP + name,))
         self._database.copy()
         return deletion
 

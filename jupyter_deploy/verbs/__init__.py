@@ -212,6 +212,15 @@ OPERATIONS: tuple[Operation, ...] = (
         slow=True,
     ),
     Operation(
+        "ramp",
+        "ramp.requests.RampRequest",
+        "ramp.ramp",
+        label="Ramp a Canary…",
+        page="ramp_page.ramp_page",
+        title="job_titles.ramp",
+        slow=True,
+    ),
+    Operation(
         "history",
         "requests.HistoryRequest",
         "history.history",

@@ -242,6 +242,7 @@ def _routed(ports: Ports, target: Target, before: Endpoint | None, after: Endpoi
         return target.route(after)
     except TargetError as error:
         back = after.rolled_back_to(before) if before and before.running else after.stopped()
+        back = back.model_copy(update={"ramp": before.ramp if before else None})  # it continues as it was
         what = f"back to revision {before.revision}" if before and before.running else "stopped"
         reason = f"the routes of revision {after.revision} did not come into force"
         try:

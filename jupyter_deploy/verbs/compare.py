@@ -9,6 +9,7 @@ from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.evidence.agreement import Rule
 from jupyter_deploy.domain.evidence.inference import Comparison
 from jupyter_deploy.domain.evidence.segments import check_columns, parse_segments
+from jupyter_deploy.domain.evidence.sequential import LEVEL
 from jupyter_deploy.domain.gates.figures import evaluate, parse_requirement
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint
@@ -27,8 +28,10 @@ def compare(request: CompareRequest, ports: Ports, report: Report) -> Comparison
     return comparison.model_copy(update={"requirements": outcomes})
 
 
-def compared(endpoint: Endpoint, candidate: str, ports: Ports, request: CompareRequest) -> Comparison:
-    """Compare without requirements; the endpoint's state may be an earlier revision.
+def compared(
+    endpoint: Endpoint, candidate: str, ports: Ports, request: CompareRequest, *, level: float = LEVEL
+) -> Comparison:
+    """Compare without requirements; the endpoint's state may be an earlier revision. ``level``: of the intervals.
 
     Raises
     ------
@@ -53,6 +56,7 @@ def compared(endpoint: Endpoint, candidate: str, ports: Ports, request: CompareR
         overflowed=seen.overflowed.get(candidate, 0),
         rule=rule,
         segments=request.segment,
+        level=level,
     )
     origin = "request" if own else "endpoint" if rule.chosen else "default"
     return compared.model_copy(update={"tolerance_from": origin})

@@ -6,6 +6,7 @@ from pathlib import PurePath
 
 from jupyter_deploy.domain.base import percent_in_words
 from jupyter_deploy.domain.images.requests import GcRequest, PublishRequest, VerifyRequest
+from jupyter_deploy.domain.ramp.requests import RampRequest
 from jupyter_deploy.domain.release.document_requests import ApplyRequest, PlanRequest
 from jupyter_deploy.domain.requests import (
     DeployRequest,
@@ -34,6 +35,12 @@ def traffic(request: TrafficRequest) -> str:
 
 def promote(request: PromoteRequest) -> str:
     return f"promote {request.name}" if request.tag is None else f"promote {request.tag} in {request.name}"
+
+
+def ramp(request: RampRequest) -> str:
+    commands = {"pause": request.pause, "resume": request.resume, "abort": request.abort}
+    named = [f"{name} the ramp of {request.name}" for name, given in commands.items() if given]
+    return named[0] if named else f"ramp {request.name}{f': {request.steps} %' if request.steps else ''}"
 
 
 def rollback(request: RollbackRequest) -> str:

@@ -7,6 +7,8 @@ from datetime import timedelta
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.ports import Ports, Report
+from jupyter_deploy.domain.ramp.state import RampState
+from jupyter_deploy.domain.ramp.status import RampStatus, ramp_status
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.status import EndpointStatus, ReleaseStatus
@@ -35,6 +37,11 @@ def describe(request: DescribeRequest, ports: Ports, report: Report) -> Endpoint
     except StoreError:  # a damaged segment, which 'logs' and 'compare' name, must not hide the endpoint's state
         refusals = ()
     return status.model_copy(update={"removed_records": ports.record_counts.removed(status.name), "refusals": refusals})
+
+
+def status_of_ramp(endpoint: Endpoint, state: RampState, ports: Ports) -> RampStatus:
+    """Return the status of the endpoint's ramp."""
+    return ramp_status(endpoint.name, endpoint.revision, state, ports.store.ramp_look(endpoint.name), now())
 
 
 def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointStatus:
@@ -84,5 +91,6 @@ def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointSt
         record_sample=endpoint.record_sample,
         comparison=endpoint.comparison,
         validations=tuple(spec.without_secrets for spec in endpoint.validations),
+        ramp=status_of_ramp(endpoint, endpoint.ramp, ports) if endpoint.ramp else None,
         releases=releases,
     )

@@ -118,7 +118,7 @@ def planned(request: Change, ports: Ports) -> tuple[Endpoint, Endpoint]:
             after = after.comparing(request.tolerance, request.absolute_tolerance, request.segment, now())
             if after.comparison.segments != before.comparison.segments:
                 require_columns(after.comparison.segments, after, ports)
-    _require_signatures(ports, before, after)
+    require_signatures(ports, before, after)
     return before, after
 
 
@@ -142,8 +142,13 @@ def _earlier(request: RollbackRequest, before: Endpoint, ports: Ports) -> Endpoi
     return earlier[revision]
 
 
-def _require_signatures(ports: Ports, before: Endpoint, after: Endpoint) -> None:
-    """What gains traffic must understand stable's requests: stable may have changed since it was deployed."""
+def require_signatures(ports: Ports, before: Endpoint, after: Endpoint) -> None:
+    """What gains traffic must understand stable's requests: stable may have changed since it was deployed.
+
+    Raises
+    ------
+    SignatureMismatch
+    """
     for tag in after.traffic.tags():
         if tag not in before.traffic.tags() or tag == after.traffic.stable:
             require_signature(ports, before, ports.store.remembered(tag))

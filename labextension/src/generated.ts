@@ -1992,6 +1992,10 @@ export interface Endpoint {
    * The revision that a rollback made this one from.
    */
   restored: number | null;
+  /**
+   * The latest ramp; None: there was none.
+   */
+  ramp: RampState | null;
 }
 /**
  * One bento behind an endpoint.
@@ -2113,6 +2117,55 @@ export interface ComparisonSettings1 {
   segments_at: string | null;
 }
 /**
+ * The state of a ramp.
+ *
+ * Attributes
+ * ----------
+ * candidate
+ *     The tag of the release that is ramped.
+ * step
+ *     The position in ``plan.steps``; -1 as a shadow.
+ * began, since
+ *     The times at which the ramp and its current step began.
+ * resumed
+ *     The phase that a paused ramp resumes.
+ * reason
+ *     The reason of the last decision.
+ */
+export interface RampState {
+  plan: RampPlan;
+  candidate: string;
+  phase: 'shadow' | 'running' | 'paused' | 'finished' | 'rolled back' | 'aborted' | 'superseded';
+  step: number;
+  began: string;
+  since: string;
+  resumed: 'shadow' | 'running' | 'paused' | 'finished' | 'rolled back' | 'aborted' | 'superseded';
+  reason: string;
+}
+/**
+ * The plan of a ramp.
+ *
+ * Attributes
+ * ----------
+ * steps
+ *     The candidate's percentages, rising. 100 is no comparison: to reach it is to promote.
+ * require
+ *     Requirements (``agreement >= 0.99``) that must be met before a step ends.
+ * per_step
+ *     The least duration of a step.
+ * shadow_first
+ *     The candidate begins as a shadow and answers clients once it is shown to agree with stable.
+ */
+export interface RampPlan {
+  /**
+   * @minItems 1
+   */
+  steps: number[];
+  require: string[];
+  per_step: string;
+  shadow_first: boolean;
+}
+/**
  * The changes from an endpoint to its document, planned or made.
  *
  * ``revision`` is the endpoint's at the end of the changes that were made; 0: there is no endpoint yet.
@@ -2193,6 +2246,10 @@ export interface EndpointStatus {
    * Of 'describe': requests refused in the last 24 hours by reason, most frequent first.
    */
   refusals: Refusal[];
+  /**
+   * The latest ramp; None: there was none.
+   */
+  ramp: RampStatus | null;
   releases: ReleaseStatus[];
 }
 /**
@@ -2229,6 +2286,51 @@ export interface Refusal {
   reason: string;
   requests: number;
   shadows: number;
+}
+/**
+ * The status of an endpoint's latest ramp.
+ */
+export interface RampStatus {
+  endpoint: string;
+  revision: number;
+  candidate: string;
+  phase: 'shadow' | 'running' | 'paused' | 'finished' | 'rolled back' | 'aborted' | 'superseded';
+  /**
+   * From 1; 0: as a shadow.
+   */
+  step: number;
+  steps: number[];
+  /**
+   * The candidate's percentage of the clients' requests.
+   */
+  percent: number;
+  per_step: string;
+  require: string[];
+  began: string;
+  /**
+   * The begin of the step, or the end of the ramp.
+   */
+  since: string;
+  /**
+   * The duration of the step so far; of an ended ramp 0.
+   */
+  seconds: number;
+  /**
+   * Why it holds, or why it ended.
+   */
+  reason: string;
+  /**
+   * The driver's latest look at the evidence; None: not yet in this step.
+   */
+  looked: string | null;
+  /**
+   * The evidence of that look.
+   */
+  evidence: string[];
+  /**
+   * The open conditions by name.
+   */
+  waits_for: string[];
 }
 export interface ReleaseStatus {
   tag: string;
@@ -2314,6 +2416,7 @@ export interface EndpointView {
   publish_to: string;
   cards: ReleaseCard[];
   history: RevisionRow[];
+  ramp: RampView | null;
   tolerance: number | null;
   absolute_tolerance: number | null;
   segments: string[];
@@ -2377,6 +2480,16 @@ export interface RevisionRow {
 export interface Models {
   a: string;
   b: string;
+}
+/**
+ * A ramp in progress, or one that went back; ``words``: its step, how long it lasts, and why it holds.
+ */
+export interface RampView {
+  candidate: string;
+  words: string;
+  paused: boolean;
+  ended: boolean;
+  evidence: string[];
 }
 /**
  * All endpoints.
@@ -3297,6 +3410,61 @@ export interface Purged {
   dry_run: boolean;
 }
 /**
+ * Give a canary more and more of the requests, advanced and rolled back by evidence; without options, show it.
+ *
+ * A process of its own drives the ramp: it outlives the notebook and the shell. It advances when a point more errors
+ * than stable is excluded, the requirements are met, 100 clusters of requests passed and the step has lasted long
+ * enough; 100 means to promote. It rolls back as soon as the candidate is shown to be worse.
+ *
+ * For example: nbdeploy ramp churn --steps 1,5,20,50,100. Details: docs/how-to/ramp-a-canary.md.
+ */
+export interface RampRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * Begin a ramp: the candidate's percentages of the requests, which rise, such as 1,5,20,50,100; 100 promotes it.
+   */
+  steps?: string | null;
+  /**
+   * A figure of 'compare' that must be shown before a step ends, such as 'slow_rate <= 6%' (repeatable); if its opposite is shown, the ramp rolls back.
+   */
+  require?: string[];
+  /**
+   * The least duration of a step, such as 30m or 2h (default: 30m).
+   */
+  per_step?: string | null;
+  /**
+   * The candidate (default: the canary, else the only shadow).
+   */
+  candidate?: string | null;
+  /**
+   * The candidate begins as a shadow, and answers clients once it is shown to agree with stable.
+   */
+  shadow_first?: boolean;
+  /**
+   * Stay at the present share; the guardrails still roll back.
+   */
+  pause?: boolean;
+  /**
+   * Continue a paused ramp; its step begins anew.
+   */
+  resume?: boolean;
+  /**
+   * End the ramp: the candidate answers no clients any more.
+   */
+  abort?: boolean;
+  /**
+   * Refuse if the endpoint is not at this revision.
+   */
+  if_revision?: number | null;
+  /**
+   * The reason; stored in the history.
+   */
+  reason?: string;
+}
+/**
  * Restore the desired state: after a crash, a kill or a reboot.
  */
 export interface ReconcileRequest {
@@ -4030,6 +4198,7 @@ export interface Requests {
   traffic: TrafficRequest;
   promote: PromoteRequest;
   rollback: RollbackRequest;
+  ramp: RampRequest;
   history: HistoryRequest;
   compare: CompareRequest;
   drift: DriftRequest;
@@ -4064,6 +4233,7 @@ export interface Results {
   traffic: TrafficChange;
   promote: TrafficChange;
   rollback: TrafficChange;
+  ramp: RampStatus;
   history: (Revision)[];
   compare: Comparison;
   drift: Drift;
@@ -4118,6 +4288,7 @@ export const VERBS: {
   traffic: { summary: "Set the shares of canary and shadows, the recording, and the settings of comparisons.", slow: true, destructive: false },
   promote: { summary: "Make the candidate stable, at once and without losing a request.", slow: true, destructive: false },
   rollback: { summary: "Restore the releases, traffic and recording of the previous revision, or of a named one.", slow: true, destructive: false },
+  ramp: { summary: "Give a canary more and more of the requests, advanced and rolled back by evidence; without options, show it.", slow: true, destructive: false },
   history: { summary: "Show the endpoint's revisions: author, time, reason and change.", slow: false, destructive: false },
   compare: { summary: "Compare a candidate with stable: a shadow paired on the same requests, a canary unpaired.", slow: false, destructive: false },
   drift: { summary: "Show the drift of a release's inputs and answers against its training data.", slow: false, destructive: false },
@@ -4153,6 +4324,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     traffic: trans.__("Change Traffic…"),
     promote: trans.__("Promote Candidate…"),
     rollback: trans.__("Roll Back…"),
+    ramp: trans.__("Ramp a Canary…"),
     history: trans.__("Show History…"),
     compare: trans.__("Compare Candidate with Stable…"),
     drift: trans.__("Show Drift…"),

@@ -65,6 +65,7 @@ export function endpoint(given: Partial<EndpointView> = {}): EndpointView {
     record: 'full',
     validations: [],
     publish_to: '',
+    ramp: null,
     cards: [card(), SHADOW],
     history: [
       {

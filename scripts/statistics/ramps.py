@@ -9,7 +9,8 @@ import numpy as np
 
 from jupyter_deploy.domain.ramp.evidence import Events, RampEvidence, StepCounts
 from jupyter_deploy.domain.ramp.plan import RampPlan
-from jupyter_deploy.domain.ramp.ramp import RampState, begin, decide, follow
+from jupyter_deploy.domain.ramp.ramp import decide, follow
+from jupyter_deploy.domain.ramp.state import RampState, begin
 
 from .streams import SEED, percent
 from .table import Row
@@ -46,12 +47,12 @@ class Traffic:
         stable = REQUESTS - candidate
         events = {}
         for name, (of_stable, of_candidate) in self._rates.items():
-            known = former.events.get(name, Events())
+            known = former.events.get(name, {1.0: 0, 0.0: 0})
             new = self._rng.binomial((candidate, stable), (of_candidate, of_stable))
-            events[name] = Events(known.candidate + int(new[0]), known.stable + int(new[1]))
+            events[name] = {1.0: known[1.0] + int(new[0]), 0.0: known[0.0] + int(new[1])}
         requests = Events(former.requests.candidate + candidate, former.requests.stable + stable)
         bad, part = events["errors"], share / 100
-        outcomes = {1.0: bad.candidate, -part / (1 - part): bad.stable, 0.0: requests.both - bad.both}
+        outcomes = {1.0: bad[1.0], -part / (1 - part): bad[0.0], 0.0: requests.both - sum(bad.values())}
         self._steps[-1] = StepCounts(
             percent=share, requests=requests, clusters=requests.candidate, outcomes=outcomes, events=events
         )
@@ -59,7 +60,7 @@ class Traffic:
 
     def bad_answers(self, name: str) -> int:
         """Return the number of such events that clients of the candidate met."""
-        return sum(step.events[name].candidate for step in self._steps)
+        return sum(step.events[name][1.0] for step in self._steps)
 
 
 def ramped(traffic: Traffic) -> RampState:

@@ -85,6 +85,8 @@ def test_all_settings_are_handed_on_as_they_are(tmp_path, monkeypatch):
         publish_to="registry.example/team/{name}",
         sign_key=tmp_path / "cosign.key",
         verify_key=tmp_path / "cosign.pub",
+        notify="https://hooks.example.org/secret",
+        ramp_every=5,
     )
     # What 'nbdeploy validate' runs is the folder's, and nothing that a boot does.
     assert made.model_fields_set == set(Settings.model_fields) - {"validate"}
@@ -106,7 +108,9 @@ def test_all_settings_are_handed_on_as_they_are(tmp_path, monkeypatch):
     assert local.keys() == LocalSettings.declared().keys()
     (tmp_path / "nbdeploy.yaml").write_text(json.dumps(local))
     made_local = made.for_target(LocalSettings)
-    variables = Wiring(made).ports._variables()
+    ports = Wiring(made).ports
+    variables = ports._variables()
+    assert "NBDEPLOY_NOTIFY" not in ports.boot._settings, "others may read a unit"
     (tmp_path / "nbdeploy.yaml").unlink()
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

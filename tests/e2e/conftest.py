@@ -63,12 +63,22 @@ models = {number: (Above(limit), X) for number, limit in limits.items()} | {0.0:
 """
 
 CALLS = f"""
+import time
 def above(limit):
     def clf(age, weight):
         return "yes" if age + weight > limit else "no"
     return clf
+def faulty(fails, slow):
+    def clf(age, weight):
+        if fails and age % 50 == 7:
+            raise ValueError("no rule for this age")
+        if slow and age % 10 == 7:
+            time.sleep(0.1)
+        return "yes" if age + weight > 120 else "no"
+    return clf
 limits = {{1.0: 120, 0.01: 110, 0.001: 100, 0.0001: 80}}
 models = {{number: (above(limit), {ROW}) for number, limit in limits.items()}}
+models |= {{2.0: (faulty(True, False), {ROW}), 3.0: (faulty(False, True), {ROW})}}
 """
 
 
@@ -107,7 +117,10 @@ def snapshots(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def plain_snapshots(tmp_path_factory):
-    """The same of functions of two parameters, whose releases start in less time."""
+    """The same of functions of two parameters, whose releases start in less time.
+
+    By the age, 2.0 fails in 2 % of the requests, and 3.0 takes 0.1 s in 10 %.
+    """
     return captured_once(tmp_path_factory, "plain-snapshots", CALLS + CAPTURE)
 
 

@@ -8,11 +8,17 @@ import pytest
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.ramp.evidence import Events, RampEvidence, RequiredFigure, StepCounts, guardrails
 from jupyter_deploy.domain.ramp.plan import GUARDRAILS, RampPlan, parse_steps
-from jupyter_deploy.domain.ramp.ramp import RampState, abort, begin, decide, follow, pause, resume, supersede
+from jupyter_deploy.domain.ramp.ramp import decide, follow
+from jupyter_deploy.domain.ramp.state import RampState, abort, begin, pause, resume, supersede
 from scripts.statistics.ramps import START, Traffic, ramped
 
 HALF_HOUR = timedelta(minutes=30)
 PLAN = RampPlan(steps="1,5,20,50,100")
+
+
+def parts(candidate, stable):
+    """Events of which each is one release's alone."""
+    return {1.0: candidate, 0.0: stable}
 
 
 def counts(percent, requests=100_000, clusters=500, **more):
@@ -31,7 +37,7 @@ def flawless(percent, requests=100_000, errors=50):
     """A step with a few errors, of which each has its share."""
     share, of_candidate = percent / 100, round(errors * percent / 100)
     outcomes = {1.0: of_candidate, -share / (1 - share): errors - of_candidate, 0.0: requests - errors}
-    given = counts(percent, requests, events={"errors": Events(of_candidate, errors - of_candidate)})
+    given = counts(percent, requests, events={"errors": parts(of_candidate, errors - of_candidate)})
     return StepCounts(**{**given.__dict__, "outcomes": outcomes})
 
 
@@ -61,12 +67,12 @@ def test_a_ramp_without_100_ends_at_its_last_share():
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"minutes": 29}, "the step lasts 0:30:00 at least"),
-        ({"clusters": 99}, "99 of 100 clusters in this step"),
+        ({"minutes": 29}, "waits for 30 min in this step: 29 min"),
+        ({"clusters": 99}, "waits for 100 clusters: 99"),
         ({"requests": Events(700, 99_300)}, "it got 700 of 100000 requests, which are not 1 %"),
-        ({"outcomes": {0.0: 2_000}}, "that it errs 1% more often than stable is not excluded"),
-        ({"required": RequiredFigure("agreement >= 0.99", "undecided")}, "agreement >= 0.99 is undecided"),
-        ({"phase": "paused"}, "the ramp is paused"),
+        ({"outcomes": {0.0: 2_000}}, "waits until 1% more errors than stable are excluded"),
+        ({"required": RequiredFigure("agreement >= 0.99", "undecided")}, "waits for agreement >= 0.99: undecided"),
+        ({"phase": "paused"}, "is paused"),
     ],
 )
 def test_a_step_ends_only_when_each_of_its_conditions_is_met(changes, why):
@@ -89,7 +95,7 @@ def test_without_any_request_a_ramp_waits():
 @pytest.mark.parametrize("phase", ["running", "paused"])
 def test_a_broken_guardrail_rolls_back_a_paused_ramp_too(name, phase):
     state = begin(PLAN, "b", START).model_copy(update={"phase": phase})
-    step = StepCounts(**{**flawless(5).__dict__, "events": {name: Events(12, 8)}})
+    step = StepCounts(**{**flawless(5).__dict__, "events": {name: parts(12, 8)}})
     decision = decide(state, RampEvidence((step,)), START)
     assert decision.action == "roll back"
     assert f"b is worse: {name}" in decision.reason
@@ -108,8 +114,8 @@ def test_the_opposite_of_a_required_figure_rolls_back():
 
 def test_the_evidence_of_a_guardrail_goes_on_across_the_steps():
     """Neither step alone has enough of it."""
-    one = StepCounts(**{**flawless(5).__dict__, "events": {"errors": Events(5, 10)}})
-    two = StepCounts(**{**flawless(20).__dict__, "events": {"errors": Events(9, 8)}})
+    one = StepCounts(**{**flawless(5).__dict__, "events": {"errors": parts(5, 10)}})
+    two = StepCounts(**{**flawless(20).__dict__, "events": {"errors": parts(9, 8)}})
     state = begin(PLAN, "b", START)
     assert [decide(state, RampEvidence((step,)), START).action for step in (one, two)] == ["hold", "hold"]
     assert decide(state, RampEvidence((one, two)), START).action == "roll back"
@@ -148,7 +154,7 @@ def test_a_ramp_is_paused_resumed_and_aborted():
     for change in (lambda: pause(paused, ""), lambda: resume(state, later), lambda: abort(ended, "", later)):
         with pytest.raises(InvalidInput, match="the ramp of b"):
             change()
-    superseded = supersede(again.model_copy(update={"step": 0}), "revision 9 is by anna", later)
+    superseded = supersede(again.model_copy(update={"step": 0}), "revision 9 is by anna")
     assert (superseded.ended, superseded.percent) == (True, 1)
 
 

@@ -4,6 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.capture.findings import Finding
+from jupyter_deploy.domain.ramp.plan import RampPlan
+from jupyter_deploy.domain.ramp.state import Decision, begin, pause
+from jupyter_deploy.domain.ramp.status import Look, ramp_status
 from jupyter_deploy.domain.release.endpoint import Changes, Endpoint, Revision
 from jupyter_deploy.domain.release.status import Counts, EndpointStatus, ReleaseStatus
 from jupyter_deploy.faces.views.cards import endpoint_view, revision_rows, role_start, roles_of
@@ -249,3 +252,25 @@ def test_counts_begin_with_the_present_role_and_not_before_the_gateway():
     ).cards
     assert [card.counts.since for card in cards] == [later, NOON + timedelta(hours=3)]
     assert [card.counts.recorded for card in cards] == [70, 30]
+
+
+def test_a_ramp_is_shown_until_it_ends_and_one_that_went_back_as_long_as_its_candidate_is():
+    state = begin(RampPlan(steps=(5, 20)), TWO.tag, NOON)
+    look = Look(at=NOON, since=NOON, decision=Decision(action="hold", reason="waits for x", evidence=("errors: 1",)))
+    ramped = SHADOWED.ramped(state)
+
+    def shown(endpoint, state, latest=look):
+        ramp = ramp_status(endpoint.name, endpoint.revision, state, latest, NOON + timedelta(minutes=12))
+        return view(endpoint, status(endpoint).model_copy(update={"ramp": ramp})).ramp
+
+    found = shown(ramped, state)
+    assert (found.candidate, found.words) == (TWO.tag, "step 1 of 2, 5 %, for 12 min; waits for x")
+    assert (found.paused, found.ended, found.evidence) == (False, False, ("errors: 1",))
+    assert shown(ramped, pause(state, "lunch"), None).words == "paused at step 1 of 2, 5 %, for 12 min; lunch"
+    back = state.model_copy(update={"phase": "rolled back", "reason": "worse"})
+    assert (shown(ramped.ramped(back), back).words, shown(ramped.ramped(back), back).ended) == (
+        "rolled back: worse",
+        True,
+    )
+    assert shown(Endpoint.first(ONE), back) is None
+    assert shown(ramped, state.model_copy(update={"phase": "superseded"})) is None

@@ -23,7 +23,7 @@ _LARGEST = 700.0  # a larger exponent overflows a float
 
 @dataclass(frozen=True)
 class Events:
-    """Events of one kind since the beginning of a step; failures within a minute are one event."""
+    """Counts of the two releases since the beginning of a step."""
 
     candidate: int = 0
     stable: int = 0
@@ -42,22 +42,24 @@ class StepCounts:
     percent
         The candidate's percentage.
     requests
-        Requests that chance gave to the candidate or to stable.
+        Requests that chance gave to the candidate or to stable; those of one sticky key, which chance assigns once,
+        count once.
     clusters
-        Users, else distinct inputs, that the candidate answered.
+        Clusters (users, else distinct inputs) that the candidate answered.
     outcomes
-        The errors as ``propensity.error_step`` counts them: value -> count.
+        The errors as ``propensity.error_step`` counts them, rounded up: value -> count.
     events
-        Errors, refusals and slow answers (``GUARDRAILS``) of both.
+        By guardrail (``GUARDRAILS``), the events: the candidate's part of an event -> count. Consecutive failures of a
+        release within a minute are one event, as are overlapping failures of both.
     error_minutes
         Distinct minutes with errors of each.
     """
 
     percent: float
-    requests: Events
+    requests: Events = Events()
     clusters: int = 0
     outcomes: Mapping[float, int] = field(default_factory=dict)
-    events: Mapping[str, Events] = field(default_factory=dict)
+    events: Mapping[str, Mapping[float, int]] = field(default_factory=dict)
     error_minutes: Events = Events()
 
     @property
@@ -78,12 +80,14 @@ class RequiredFigure:
 class RampEvidence:
     """All evidence since a ramp began: a step for each percentage, the current one last.
 
-    ``shadow`` is the verdict on the candidate as a shadow, if the ramp began so.
+    ``shadow`` is the verdict on the candidate as a shadow, if the ramp began so; ``recorded``: whether new requests
+    are recorded.
     """
 
     steps: tuple[StepCounts, ...] = ()
     required: tuple[RequiredFigure, ...] = ()
     shadow: Literal["agrees", "differs", "inconclusive"] = "inconclusive"
+    recorded: bool = True
 
 
 @dataclass(frozen=True)
@@ -129,10 +133,6 @@ def hard_stop(evidence: RampEvidence) -> bool:
 
 
 def _e_value(evidence: RampEvidence, name: str) -> float:
-    steps = [(step.share, step.events[name]) for step in evidence.steps if name in step.events]
-    logs = [
-        event_step(share, {1.0: events.candidate, 0.0: events.stable}).log_evidence_above(0.0)
-        for share, events in steps
-        if events.both
-    ]
+    steps = [(step.share, step.events[name]) for step in evidence.steps if step.events.get(name)]
+    logs = [event_step(share, parts).log_evidence_above(0.0) for share, parts in steps if sum(parts.values())]
     return exp(min(sum(logs), _LARGEST))

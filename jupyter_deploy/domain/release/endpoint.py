@@ -12,11 +12,13 @@ from jupyter_deploy.domain.base import RecordMode, Value, percent_in_words
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.errors import InvalidName, InvalidTraffic, NoCandidate, UnknownRelease
+from jupyter_deploy.domain.ramp.state import RampState
 from jupyter_deploy.domain.validation.validated import Validated
 from jupyter_deploy.domain.validation.validation import ValidationSpec
 
 from .comparison_settings import ComparisonSettings, Default
 from .resources import Resources
+from .superseding import after_change
 from .traffic import Traffic, check_percent
 
 DEFAULT_CANARY_PERCENT = 10.0
@@ -99,6 +101,7 @@ class Endpoint(Value):
     )
     idle_since: dict[str, int] = {}
     restored: int | None = Field(default=None, description="The revision that a rollback made this one from.")
+    ramp: RampState | None = Field(default=None, description="The latest ramp; None: there was none.")
 
     @classmethod
     def first(cls, release: Release, target: str = "local") -> Endpoint:
@@ -217,6 +220,19 @@ class Endpoint(Value):
         """
         return (self.restored or self.revision) - 1
 
+    def ramped(self, state: RampState) -> Endpoint:
+        """The next state of the ramp with the shares that it means; without clients, a canary becomes idle."""
+        tag, traffic = state.candidate, self.traffic
+        if state.percent == 100:
+            traffic = _stable(traffic, tag)
+        elif state.percent > 0:
+            traffic = self.shares({}, {tag: state.percent})
+        elif not state.ended:
+            traffic = self.shares({tag: 100.0}, {})
+        elif tag == traffic.canary:
+            traffic = traffic.without(tag)
+        return self._next(self.releases, traffic).model_copy(update={"ramp": state})
+
     def recording(self, record: RecordMode | None, sample: float | None = None) -> Endpoint:
         """The same revision with another mode or share of recording; None: unchanged."""
         changed = {"record": record, "record_sample": sample}
@@ -277,7 +293,9 @@ class Endpoint(Value):
         return now.canary if now.canary_percent > had else None
 
     def stopped(self) -> Endpoint:
-        return self.model_copy(update={"revision": self.revision + 1, "running": False, "restored": None})
+        ramp = after_change(self.ramp, self.traffic, None, self.revision + 1)
+        changed = {"running": False, "restored": None, "ramp": ramp}
+        return self.model_copy(update={"revision": self.revision + 1, **changed})
 
     def with_renewed(self, release: Release) -> Endpoint:
         """The same traffic, running, with this release in place of the one of the same tag."""
@@ -321,6 +339,7 @@ class Endpoint(Value):
             validations=self.validations,
             validations_from=self.validations_from,
             idle_since={tag: since for tag, since in idle.items() if revision - since < REMEMBERED},
+            ramp=after_change(self.ramp, self.traffic, traffic, revision),
         )
 
     def shares(self, shadow: Mapping[str, float], canary: Mapping[str, float]) -> Traffic:

@@ -71,6 +71,8 @@ class TargetSettings(Value):
         Folder of BentoML's stores.
     archivist
         Command line of the program that compacts and expires records on this machine; empty: none.
+    ramp_driver
+        Command line and environment of the program that drives an endpoint's ramp, by its name; None: none.
     load_image
         Loads an image into the storage of ``podman`` or ``docker`` (``domain.images.ports.Engines``).
     """
@@ -78,6 +80,7 @@ class TargetSettings(Value):
     home: Path
     bentoml_home: Path
     archivist: tuple[str, ...] = ()
+    ramp_driver: Callable[[str], tuple[tuple[str, ...], dict[str, str]]] | None = None
     load_image: Callable[[str, Reference], None] = _already_present
 
     @classmethod

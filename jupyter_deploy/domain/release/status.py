@@ -10,6 +10,7 @@ from jupyter_deploy.domain.base import RecordMode, Value
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.evidence.record_pages import Refusal
+from jupyter_deploy.domain.ramp.status import RampStatus
 from jupyter_deploy.domain.validation.validated import Validated
 from jupyter_deploy.domain.validation.validation import ValidationSpec
 
@@ -82,6 +83,7 @@ class EndpointStatus(Value):
     refusals: tuple[Refusal, ...] = Field(
         default=(), description="Of 'describe': requests refused in the last 24 hours by reason, most frequent first."
     )
+    ramp: RampStatus | None = Field(default=None, description="The latest ramp; None: there was none.")
     releases: list[ReleaseStatus]
 
     @property

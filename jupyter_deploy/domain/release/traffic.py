@@ -11,6 +11,9 @@ from jupyter_deploy.domain.errors import InvalidTraffic
 
 Role = Literal["stable", "canary", "shadow", "idle"]
 
+WEIGHTS = 10_000
+"""The sum of the weights by which a gateway splits the requests."""
+
 
 class Traffic(Value):
     """The roles of releases: one stable release, at most one canary, any number of shadows.
@@ -65,3 +68,8 @@ def check_percent(percent: float, subject: str) -> float:
     if not 0 <= percent <= 100:  # NaN fails this too
         raise InvalidTraffic(f"{subject}: {percent:g} is not a percentage", "give a number from 0 to 100")
     return float(percent)
+
+
+def share_in_force(percent: float) -> float:
+    """Return the canary's share of the requests that a gateway routes: a multiple of 0.01 %, at least that."""
+    return min(WEIGHTS, max(1, round(percent * WEIGHTS / 100))) / WEIGHTS

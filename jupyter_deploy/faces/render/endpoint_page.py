@@ -17,7 +17,13 @@ from .page import Page, Table, by_severity, mark
 def endpoint_page(result: EndpointStatus) -> Page:
     return Page(
         f"{result.name}: {state_in_words(result)}, revision {result.revision}",
-        facts=[("url", result.url), *public_address(result), ("records", _recorded(result)), *_settings(result)],
+        facts=[
+            ("url", result.url),
+            *public_address(result),
+            ("records", _recorded(result)),
+            *_ramp(result),
+            *_settings(result),
+        ],
         tables=[
             Table(
                 "",
@@ -66,7 +72,7 @@ def endpoints_page(results: list[EndpointStatus]) -> Page:
             e.name,
             e.public_url or e.url,
             str(e.revision),
-            state_in_words(e),
+            "; ".join((state_in_words(e), *(f"{name} {words}" for name, words in _ramp(e)))),
             ", ".join(f"{r.words} ({_role(r)} {r.percent:g} %)" for r in e.releases if r.role != "idle"),
         )
         for e in results
@@ -78,6 +84,11 @@ def _settings(result: EndpointStatus) -> list[tuple[str, str]]:
     """List the settings of comparisons, if they are not the default, and the validations."""
     compared = [] if result.comparison == ComparisonSettings() else [("comparison", result.comparison.words)]
     return [*compared, *(("validated by", spec.words) for spec in result.validations)]
+
+
+def _ramp(result: EndpointStatus) -> list[tuple[str, str]]:
+    """Describe a ramp in progress."""
+    return [("ramp", result.ramp.words)] if result.ramp and not result.ramp.ended else []
 
 
 def _changes(releases: list[ReleaseStatus]) -> list[Table]:

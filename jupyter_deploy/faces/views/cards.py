@@ -9,12 +9,13 @@ from pathlib import PurePath
 from jupyter_deploy.domain.capture.findings import counted, finding_text
 from jupyter_deploy.domain.images.images import Publication
 from jupyter_deploy.domain.images.published import destination_of
+from jupyter_deploy.domain.ramp.status import RampStatus
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Revision
 from jupyter_deploy.domain.release.status import EndpointStatus, ReleaseStatus
 from jupyter_deploy.faces.render.difference_page import changed
 from jupyter_deploy.faces.render.endpoint_page import state_in_words
 
-from .documents import Counted, EndpointView, GatesCard, Models, ReleaseCard, RevisionRow
+from .documents import Counted, EndpointView, GatesCard, Models, RampView, ReleaseCard, RevisionRow
 
 SHOWN_REVISIONS = 20
 
@@ -72,6 +73,20 @@ def endpoint_view(
             for release in shown
         ),
         history=revision_rows(history),
+        ramp=_ramp(status.ramp, {release.tag for release in shown}),
+    )
+
+
+def _ramp(ramp: RampStatus | None, shown: set[str]) -> RampView | None:
+    """A ramp in progress, or one that went back while its candidate is still shown."""
+    if ramp is None or (ramp.ended and not (ramp.phase == "rolled back" and ramp.candidate in shown)):
+        return None
+    return RampView(
+        candidate=ramp.candidate,
+        words=ramp.words,
+        paused=ramp.phase == "paused",
+        ended=ramp.ended,
+        evidence=ramp.evidence,
     )
 
 

@@ -153,6 +153,16 @@ class RevisionRow(Value):
     state: str = ""
 
 
+class RampView(Value):
+    """A ramp in progress, or one that went back; ``words``: its step, how long it lasts, and why it holds."""
+
+    candidate: str
+    words: str
+    paused: bool
+    ended: bool
+    evidence: tuple[str, ...]
+
+
 class EndpointView(Value):
     """One endpoint, its desired and its observed state; ``url``: the address for clients, ``words``: its state.
 
@@ -172,6 +182,7 @@ class EndpointView(Value):
     publish_to: str
     cards: tuple[ReleaseCard, ...]
     history: tuple[RevisionRow, ...]
+    ramp: RampView | None = None
     tolerance: float | None = None
     absolute_tolerance: float | None = None
     segments: tuple[str, ...] = ()

@@ -21,7 +21,7 @@ from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth, Targ
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.system.home import was_running, write_atomic
 
-from . import archivist
+from . import archivist, ramp_drivers
 from .gateway.gateway import Gateway, envoy_binary, forget_runtime, remember
 from .naming import PREFIX, logs_of
 from .preflight import check_limits
@@ -145,6 +145,7 @@ class LocalTarget:
             try:
                 if not host.gateway.running_in(programs):
                     host.open()  # perhaps no release could be started
+                host.drive_ramp(endpoints[endpoint.name])
                 host.gateway.apply(endpoints.values())
             except BaseException:
                 host.put_back(endpoint.name, known)
@@ -357,6 +358,10 @@ class _Host:
     def keep_records(self, programs: Programs) -> None:
         """Run the archivist with the present settings, if there is one."""
         archivist.keep_running(self._settings, self.runtime, self.supervisor, programs)
+
+    def drive_ramp(self, endpoint: Endpoint) -> None:
+        """Run the driver of the endpoint's ramp as long as that is in progress."""
+        ramp_drivers.keep_running(endpoint, self._settings, self.runtime, self.supervisor, self.programs())
 
     def close(self) -> None:
         """Stop everything. The caller holds the state lock."""

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.traffic import WEIGHTS, share_in_force
 from jupyter_deploy.serving.telemetry.recording import Recording
 
 from . import envoy_parts as parts
@@ -87,12 +88,13 @@ def _prediction_routes(endpoint: Endpoint, predict_timeout: float, root: str, sa
 
 def _prediction(endpoint: Endpoint, predict_timeout: float) -> Json:
     traffic = endpoint.traffic
-    # Weights of ten thousand; the canary is last, so that a growing canary only takes keys from stable.
-    canary = min(10_000, max(1, round(traffic.canary_percent * 100))) if traffic.canary else 0
-    weighted = [_weighted(endpoint, traffic.stable, "stable", 10_000 - canary)] if canary < 10_000 else []
+    # The canary is last, so that a growing canary only takes keys from stable.
+    share = share_in_force(traffic.canary_percent) if traffic.canary else 0.0
+    canary = round(share * WEIGHTS)
+    weighted = [_weighted(endpoint, traffic.stable, "stable", WEIGHTS - canary)] if canary < WEIGHTS else []
     if traffic.canary:
         weighted.append(_weighted(endpoint, traffic.canary, "canary", canary))
-        routing = parts.overwrite("x-rollout-canary", f"{traffic.canary};share={canary / 10_000!r}")
+        routing = parts.overwrite("x-rollout-canary", f"{traffic.canary};share={share!r}")
         for cluster in weighted:
             cluster["request_headers_to_add"].append(routing)
     route = _shared(weighted, predict_timeout)
@@ -103,7 +105,7 @@ def _prediction(endpoint: Endpoint, predict_timeout: float) -> Json:
 
 
 def _of_stable(endpoint: Endpoint, predict_timeout: float) -> Json:
-    return _shared([_weighted(endpoint, endpoint.traffic.stable, "stable", 10_000)], predict_timeout)
+    return _shared([_weighted(endpoint, endpoint.traffic.stable, "stable", WEIGHTS)], predict_timeout)
 
 
 def _shared(weighted: Sequence[Json], predict_timeout: float) -> Json:

@@ -13,6 +13,7 @@ import { Tabs } from '../ui/tabs';
 import { ChangePreview } from './changePreview';
 import { History } from './history';
 import { Live } from './live';
+import { Ramp } from './ramp';
 import type { ProposeChange } from './releaseCard';
 import { ReleaseCard } from './releaseCard';
 import { Traffic } from './traffic';
@@ -93,6 +94,7 @@ function Shown(props: Props & { view: EndpointView; stale: boolean }): React.JSX
     >
       <Header view={view} stale={props.stale} propose={propose} />
       {view.running && <Traffic cards={view.cards} />}
+      <Ramp ramp={view.ramp} endpoint={view.name} />
       {pending && <ChangePreview pending={pending} changes={model.changes} view={view} now={now} />}
       {inserted}
       <Tabs

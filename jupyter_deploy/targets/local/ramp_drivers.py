@@ -1,0 +1,45 @@
+"""The supervised programs that drive ramps, one for each endpoint with a ramp in progress."""
+
+from __future__ import annotations
+
+import os
+
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.system.home import private_folder
+from jupyter_deploy.targets.local.runtime import Runtime
+from jupyter_deploy.targets.local.settings import LocalSettings
+from jupyter_deploy.targets.local.supervisor.supervisord import Program, Programs, Supervisor
+
+_PREFIX = "ramp-"
+
+
+def keep_running(
+    endpoint: Endpoint, settings: LocalSettings, runtime: Runtime, supervisor: Supervisor, programs: Programs
+) -> None:
+    """Start the driver of the endpoint's ramp, or end it with the ramp; ``programs`` are those that run.
+
+    The caller holds the state lock. A driver that ends its own ramp is not stopped: it exits by itself.
+    """
+    if settings.ramp_driver is None:
+        return
+    name = f"{_PREFIX}{endpoint.name}"
+    drives = endpoint.running and endpoint.ramp is not None and not endpoint.ramp.ended
+    if not drives:
+        if name in programs and os.getpid() not in supervisor.identities.running(name).values():
+            supervisor.remove(name)
+        return
+    if any(state.alive for state in programs.get(name, ())):
+        return
+    command, environment = settings.ramp_driver(endpoint.name)
+    ready = f"{runtime.path}/{name}.ready"
+    private_folder(settings.logs)
+    supervisor.add(
+        Program(
+            name=name,
+            commands=[[*command, "--ready", ready]],
+            environment=environment,
+            folder=runtime.path / "empty",
+            stop_seconds=5,
+            ready=[ready],
+        )
+    )

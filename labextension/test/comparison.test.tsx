@@ -202,7 +202,6 @@ it('marks a named segment by a word and a shape', async () => {
       segments: {
         declared: ['region'],
         declared_at: null,
-        least_agreement: null,
         segments: [
           { ...segment, value: 'north', named: ['differs'] },
           { ...segment, value: 'south', named: [] }

@@ -97,11 +97,15 @@ class Server:
                 return
             if len(descriptors) != 3 + len(request["descriptors"]):
                 raise EOFError
-            pid = self._fork(connection, lambda: _become(request, descriptors))
+            begun, begin = os.pipe()
+            opened.callback(os.close, begun)
+            pid = self._fork(connection, lambda: _become(request, descriptors, begin))
+            os.close(begin)
+            os.read(begun, 1)  # until the fork leads its session: a client may send that a signal at once
             connection.sendall(b"%d\n" % pid)
             self._running[pid] = connection
             opened.pop_all()
-            for descriptor in descriptors:
+            for descriptor in (begun, *descriptors):
                 os.close(descriptor)
 
     def _answer_plan(self, connection):
@@ -159,10 +163,11 @@ def _exactly(connection, size):
     return read
 
 
-def _become(request, descriptors):
-    """This fork is the interpreter with the request's arguments from here on."""
+def _become(request, descriptors, begin):
+    """This fork is the interpreter with the request's arguments from here on; it closes ``begin``."""
     if request["session"]:
         os.setsid()
+    os.close(begin)
     os.umask(request["umask"])
     _place(descriptors, [0, 1, 2, *request["descriptors"]])
     parent = request["parent"]

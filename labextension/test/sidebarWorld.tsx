@@ -57,6 +57,9 @@ export function endpoint(given: Partial<EndpointView> = {}): EndpointView {
     record: 'full',
     validations: [],
     publish_to: '',
+    tolerance: null,
+    absolute_tolerance: null,
+    segments: [],
     cards: [card(), SHADOW],
     history: [
       {

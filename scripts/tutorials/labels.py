@@ -127,9 +127,20 @@ TUTORIALS = (
         held_out=True,
     ),
     Tutorial(
-        "sklearn-isolation-forest", "examples/ensemble/plot_isolation_forest.py", ("clf",), ("X_test",), held_out=True
+        "sklearn-isolation-forest",
+        "examples/ensemble/plot_isolation_forest.py",
+        ("clf",),
+        ("X_test",),
+        held_out=True,
+        reason="A detector of outliers is listed first, but the user confirms it.",
     ),
-    Tutorial("sklearn-isotonic", "examples/miscellaneous/plot_isotonic_regression.py", ("ir",), ("x_test", "x")),
+    Tutorial(
+        "sklearn-isotonic",
+        "examples/miscellaneous/plot_isotonic_regression.py",
+        ("ir",),
+        ("x_test", "x"),
+        reason="It takes one column, for which no rows are proposed; so does the line with which it is compared.",
+    ),
     Tutorial("sklearn-knn-regression", "examples/neighbors/plot_regression.py", ("knn",), ("X_test",)),
     Tutorial(
         "sklearn-monotonic",
@@ -146,6 +157,7 @@ TUTORIALS = (
         "examples/neural_networks/plot_rbm_logistic_classification.py",
         ("rbm_features_classifier",),
         ("X_test",),
+        reason="The plain classifier, with which the pipeline is compared, is used last.",
     ),
     Tutorial("sklearn-roc", "examples/model_selection/plot_roc.py", ("classifier",), ("X_test",)),
     Tutorial("sklearn-scaling", "examples/preprocessing/plot_scaling_importance.py", ("scaled_clf",), ("X_test",)),
@@ -175,6 +187,7 @@ TUTORIALS = (
         ("res_nbin", "poisson_res"),
         ("rand_exog",),
         held_out=True,
+        reason="At its end the notebook fits the third of its six models again, with another solver.",
     ),
     Tutorial("statsmodels-glm", "examples/notebooks/glm.ipynb", ("gauss_log_results",), ("X",)),
     Tutorial(
@@ -191,7 +204,14 @@ TUTORIALS = (
         ("ex1", "ex2", "exog"),
         held_out=True,
     ),
-    Tutorial("statsmodels-predict", "examples/notebooks/predict.ipynb", ("olsres",), ("Xnew",), held_out=True),
+    Tutorial(
+        "statsmodels-predict",
+        "examples/notebooks/predict.ipynb",
+        ("olsres",),
+        ("Xnew",),
+        held_out=True,
+        reason="Its last model is a formula over a dict of columns, for which no rows are proposed.",
+    ),
     Tutorial("statsmodels-robust", "examples/notebooks/robust_models_0.ipynb", ("resrlm2",), ("X2",)),
     Tutorial("statsmodels-wls", "examples/notebooks/wls.ipynb", ("res_wls", "res_fwls"), ("X",), held_out=True),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from .guesses import Guess
@@ -36,7 +37,7 @@ def page(guesses: Sequence[Guess]) -> str:
         count=len(guesses), tuned=_share(guesses, held_out=False), held_out=_share(guesses, held_out=True),
         packages=packages,
     )  # fmt: skip
-    return "\n".join([head, _wrong(guesses), _table("Tuned", guesses, held_out=False),
+    return "\n".join([_wrapped(head), _wrong(guesses), _table("Tuned", guesses, held_out=False),
                       _table("Held out", guesses, held_out=True)])  # fmt: skip
 
 
@@ -46,9 +47,19 @@ def _share(guesses: Sequence[Guess], *, held_out: bool) -> str:
 
 
 def _wrong(guesses: Sequence[Guess]) -> str:
-    rows = [f"- **{one.tutorial.name}**: {_missed(one)}. {one.tutorial.reason}".rstrip() for one in guesses
+    rows = [_wrapped(f"- **{one.tutorial.name}**: {_missed(one)}. {one.tutorial.reason}", "  ") for one in guesses
             if not one.right]  # fmt: skip
     return "\n".join(["## Wrong guesses", "", *(rows or ["None."]), ""])
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    """Wrap the paragraphs at the pages' width; tables and headings stay."""
+    blocks = [
+        block if block.startswith(("#", "|"))
+        else textwrap.fill(block.strip(), 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+        for block in text.split("\n\n")
+    ]  # fmt: skip
+    return "\n\n".join(blocks) + ("" if indent else "\n")
 
 
 def _missed(guess: Guess) -> str:

@@ -101,7 +101,7 @@ def _names_of(statements: Sequence[Statement]) -> CellNames:
                 fitted |= {name: table for name in names if name}
             elif called_by(call) in _PREDICTS and (model := root(call.func)):
                 predicted[model] = table
-        calls += [call for node in now(statement.tree) if (call := _call(node))]
+        calls += filter(None, map(_call, now(statement.tree)))
     return CellNames(frozenset(made), frozenset(read), fitted, predicted, tuple(calls))
 
 

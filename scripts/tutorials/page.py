@@ -63,7 +63,8 @@ def _wrapped(text: str, indent: str = "") -> str:
 
 
 def _missed(guess: Guess) -> str:
-    chosen = f"`{guess.model}` with `{guess.example}`" if guess.model else "no model"
+    example = f"with `{guess.example}`" if guess.example else "without an example"
+    chosen = f"`{guess.model}` {example}" if guess.model else "no model"
     return f"selected {chosen}; right is {_label(guess.tutorial)}"
 
 

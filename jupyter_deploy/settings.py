@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -206,7 +207,18 @@ def load_settings(notebook_folder: Path | None = None) -> Settings:
     with _explained():
         settings = _for_notebook(notebook_folder)() if notebook_folder else Settings()
     settings.require_targets()
+    _require_encoding(settings.home, settings.bentoml_home, Path.cwd())
     return settings
+
+
+def _require_encoding(*paths: Path) -> None:
+    """Raise InvalidInput if the file system's encoding of this process, such as a kernel, does not suit its paths."""
+    encoding = sys.getfilesystemencoding()
+    if encoding != "utf-8" and not all(str(path).isascii() for path in paths):
+        raise InvalidInput(
+            f"this Python reads file names as {encoding}, and the path of a home or of the working folder is not",
+            "start Jupyter or Python without PYTHONUTF8=0, or set LC_ALL=C.UTF-8",
+        )
 
 
 @contextmanager

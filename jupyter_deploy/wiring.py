@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     )
     from .domain.release.document_requests import Documents
     from .domain.release.ports import Target
-    from .domain.store_ports import InferenceLog, Store
+    from .domain.store_ports import DriftLog, InferenceLog, RecordCounts, Store
     from .domain.validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
     from .domain.validation.scaffold_ports import Starter
     from .domain.validation.validation import ValidationSpec
@@ -115,6 +115,18 @@ class _Parts:
         from .comparison.record_log import RecordLog
 
         return RecordLog(self.home)
+
+    @cached_property
+    def record_counts(self) -> RecordCounts:
+        from .records.counts import FileCounts
+
+        return FileCounts(self.home)
+
+    @cached_property
+    def drift(self) -> DriftLog:
+        from .drift_detection.drift_log import WatchedDrift
+
+        return WatchedDrift(self.home)
 
     @cached_property
     def truth(self) -> GroundTruth:
@@ -237,6 +249,7 @@ class _Parts:
         age = self._settings.records_max_age
         command = [sys.executable, "-P", "-m", "jupyter_deploy.records.archivist", str(self.home)]
         command += ["--max-bytes", str(self._settings.records_max_bytes)]
+        command += ["--watcher", "jupyter_deploy.drift_detection.watcher"]
         return (*command, *(["--max-seconds", str(age.total_seconds())] if age else []))
 
     def _variables(self) -> dict[str, str]:

@@ -17,11 +17,15 @@ import pytest
 from hypothesis import settings
 
 from jupyter_deploy.system.process_defaults import without_slow_formats
-from tests.forked_cli import Forks
+from tests import forks
 
 # Most tests deploy once from a kernel that then ends: what stands by for the next deploy would only cost time.
 os.environ["NBDEPLOY_STANDBY"] = "false"
 
+# pytest keeps what it has made of each test file, also where PYTHONDONTWRITEBYTECODE is set for all other programs.
+sys.dont_write_bytecode = False
+
+forks.install()
 without_slow_formats()  # each worker of the tests reads notebooks
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no counterexample
@@ -50,7 +54,7 @@ class Home:
         arguments = list(map(str, arguments))
         cwd = cwd or self.path
         if self.python == sys.executable and _of_python(self.environment) == _of_python(os.environ):
-            ended = _forked_cli().run(arguments, environment=self.environment, cwd=cwd, timeout=timeout)
+            ended = forks.run(arguments, environment=self.environment, cwd=cwd, timeout=timeout)
         else:
             ended = subprocess.run(
                 [self.python, "-m", "jupyter_deploy", *arguments],
@@ -81,11 +85,6 @@ def _session_folder():
     folder = tempfile.TemporaryDirectory(prefix="nbd-run-", dir="/tmp", ignore_cleanup_errors=True)
     atexit.register(folder.cleanup)
     return Path(folder.name)
-
-
-@functools.cache
-def _forked_cli():
-    return Forks()
 
 
 def _of_python(environment):
@@ -119,6 +118,13 @@ def make_home(folder):
     for name in ("NBDEPLOY_NOTEBOOK", "JPY_SESSION_NAME"):
         environment.pop(name, None)
     return Home(folder, environment)
+
+
+@pytest.fixture
+def own_processes():
+    """For tests that count processes, or end them: each program is a process that its supervisor started."""
+    with forks.unforked():
+        yield
 
 
 @pytest.fixture

@@ -23,8 +23,9 @@ from jupyter_deploy.domain.base import now, user_name
 from jupyter_deploy.domain.capture.artifacts import Environment, Git, Manifest, Provenance, Snapshot, Tolerance
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.capture.source_changes import Cell
+from jupyter_deploy.domain.capture.translation import Translation
 from jupyter_deploy.domain.deletion import UnusedSnapshot
-from jupyter_deploy.domain.errors import InvalidExample
+from jupyter_deploy.domain.errors import InvalidExample, NotTranslated
 from jupyter_deploy.domain.ports import Live, Staged
 from jupyter_deploy.environments.environment import interpreter, loaded_in_notebook, lock
 from jupyter_deploy.environments.installer import without_credentials
@@ -42,12 +43,14 @@ from .checks.features import explained
 from .data_files import DataFiles, require_included, traced
 from .disk_space import require_space
 from .frameworks import described, framework_of
+from .inspection import Inspected
 from .license import license_of
 from .metrics import metrics_of
 from .nulls import inspect_live
 from .project_code import ProjectCode
+from .reference_sketch import write_reference
 from .replay import require_agreement, run_predict, run_replay, start_spare
-from .training_table import describe_training
+from .training_table import TrainingTable, describe_training
 from .writer import write
 
 _REPEATED = (
@@ -99,6 +102,7 @@ class ModelCapturer:
                 raise explained(error, live) from error
         features, hyperparameters = described(live.model)
         training, data = describe_training(live, features)
+        served, translation, notes = _translated(live, seen, training, self._tolerance)
         if data is not None and data.expression is not None:
             data = data.model_copy(update={"expression": masked(data.expression)[0]})
         folder = new_folder_name("capture")
@@ -106,13 +110,14 @@ class ModelCapturer:
             folder.mkdir(mode=0o700)
             code = ProjectCode()
             example = {"example": seen.example, "prototype": seen.prototype}
-            files, formats = write(live, example, folder, code)
+            files, formats = write(served, example, folder, code)
             packed = DataFiles(live, folder)
             packed.include()
             for path in trace.opened:
                 if not packed.objection(path):
                     packed.add(path)
             files |= packed.digests
+            files |= write_reference(live, seen, training, folder)
             manifest = Manifest(
                 name=name,
                 method=seen.method,
@@ -131,7 +136,8 @@ class ModelCapturer:
                 formats=formats,
                 metrics=metrics_of(live.namespace),
                 training=data,
-                notes=(*live.notes, *seen.notes),
+                translation=translation,
+                notes=(*live.notes, *seen.notes, *notes),
                 findings=without_secrets(
                     (*check_candidate(Candidate(live, seen, framework, folder, training)), *code.findings), live.cells
                 ),
@@ -232,6 +238,30 @@ class ModelCapturer:
     def discard(self, staged: Staged) -> None:
         """Remove the temporary folder, if any."""
         shutil.rmtree(staged.folder, ignore_errors=True)
+
+
+def _translated(
+    live: Live, seen: Inspected, training: object, tolerance: Tolerance
+) -> tuple[Live, Translation | None, tuple[str, ...]]:
+    """Return the live object to store, its translation's proof, and remarks; ``engine`` auto may keep the original.
+
+    Raises
+    ------
+    NotTranslated
+        ``engine`` is ``onnx``, and no translation answers as the model does.
+    """
+    if live.engine == "native":
+        return live, None, ()
+    from .translation.engine import translate  # most captures need no converter
+
+    source = training.source if isinstance(training, TrainingTable) else None
+    try:
+        model, proof = translate(live.model, seen, source, tolerance)
+    except NotTranslated as error:
+        if live.engine == "onnx":
+            raise
+        return live, None, (f"it is served natively: {error.message}",)
+    return replace(live, model=model), proof, ()
 
 
 def _side_effects(effects: list[str]) -> tuple[Finding, ...]:

@@ -146,7 +146,7 @@ def sampled(batch: Any, container: Container) -> tuple[Any, tuple[str, ...]]:
         f"the example has {count:,} rows: {len(rows):,} of them were selected, evenly and with extremes, missing "
         "values and categories; the model was called with these"
     )
-    table = _selected(table, container, rows)
+    table = selected_rows(table, container, rows)
     return (table.lazy() if lazy else table), (note,)
 
 
@@ -158,7 +158,8 @@ def _width(table: Any) -> int:
     return len(table[0]) if isinstance(table[0], list | tuple | dict) else 1
 
 
-def _selected(table: Any, container: Container, rows: Any) -> Any:
+def selected_rows(table: Any, container: Container, rows: Any) -> Any:
+    """Return the rows of a batch at these places (an array)."""
     if container == "list":
         return [table[row] for row in rows]
     if hasattr(table, "iloc"):

@@ -263,6 +263,19 @@ def _predict(
     return answer, notes
 
 
+def answers_to(model: Any, method: str | None, native: Any, container: Container) -> list[Any]:
+    """Return the model's answers to a batch, as in a response.
+
+    Raises
+    ------
+    InvalidExample
+        The model raises, or its return value cannot be an answer.
+    """
+    call, name = callable_of(model, method), _call_text(model, method)
+    answer, _ = _predict(model, call, native, container, name)
+    return _predictions(answer, container, len(native), name)
+
+
 def _remedy(error: BaseException, framework: Framework, container: Container) -> str:
     if isinstance(error, NameError):
         return f"define '{error.name}' in this notebook before the deploy"

@@ -13,25 +13,30 @@ MOST_BYTES = 32 * 1024 * 1024
 NUMBER = "abs(signed) < 1e300"
 """SQL for rows of ``compared`` whose two numbers have a difference, and one whose sums are finite."""
 
-# The requests with the smallest hashes, one row of each.
-_SAMPLE = f"""
-WITH first AS (
-    SELECT request, hash(pair_id) AS place FROM pairs WHERE s_status = 200 AND c_status = 200
-    ORDER BY place LIMIT {MOST_ROWS}
-),
-sized AS (
-    SELECT request, place, s_outputs, c_outputs, strlen(s_outputs) + strlen(c_outputs) AS bytes
-    FROM pairs JOIN first USING (request)
-),
-chosen AS (
-    SELECT *, place % nullif(least(json_array_length(s_outputs), json_array_length(c_outputs)), 0) AS "row"
-    FROM (SELECT *, sum(bytes) OVER (ORDER BY place, request) - bytes AS before FROM sized)
-    WHERE before < {MOST_BYTES} AND json_type(s_outputs) = 'ARRAY' AND json_type(c_outputs) = 'ARRAY'
+# One row of each of the requests with the smallest hashes; texts of answers stay in `pairs` until they are chosen.
+_CHOSEN = f"""
+CREATE TEMP TABLE sampled AS
+SELECT request, place % least(s_rows, c_rows) AS "row", place FROM (
+    SELECT *, sum(bytes) OVER (ORDER BY place, request) - bytes AS before FROM (
+        SELECT request, place, strlen(s_outputs) + strlen(c_outputs) AS bytes,
+            json_array_length(s_outputs) AS s_rows, json_array_length(c_outputs) AS c_rows
+        FROM pairs JOIN (
+            SELECT request, hash(pair_id) AS place FROM pairs WHERE s_status = 200 AND c_status = 200
+            ORDER BY place LIMIT {MOST_ROWS}
+        ) USING (request)
+    )
 )
-SELECT json_extract(s_outputs, '$[' || chosen."row" || ']'), json_extract(c_outputs, '$[' || chosen."row" || ']'),
-    agree, coalesce({NUMBER}, false)
-FROM chosen JOIN compared ON compared.request = chosen.request AND compared."row" = chosen."row"
-ORDER BY place, chosen.request
+WHERE before < {MOST_BYTES} AND least(s_rows, c_rows) > 0
+"""
+_SAMPLE = f"""
+SELECT x, y, agree, coalesce({NUMBER}, false) FROM (
+    SELECT request, "row", place, json_extract(s_outputs, '$[' || "row" || ']') AS x,
+        json_extract(c_outputs, '$[' || "row" || ']') AS y
+    FROM pairs JOIN sampled USING (request)
+) AS answers JOIN (
+    SELECT request, "row", agree, signed FROM compared SEMI JOIN sampled USING (request, "row")
+) USING (request, "row")
+ORDER BY place, request
 """
 
 
@@ -46,5 +51,6 @@ class SampledRow(NamedTuple):
 
 def sample(connection: duckdb.DuckDBPyConnection) -> list[SampledRow]:
     """Return at most ``MOST_ROWS`` rows, of ``MOST_BYTES`` of answers, by a hash of ``pair_id``."""
+    connection.execute(_CHOSEN)
     rows = connection.execute(_SAMPLE).fetchall()
     return [SampledRow(json.loads(stable), json.loads(candidate), *rest) for stable, candidate, *rest in rows]

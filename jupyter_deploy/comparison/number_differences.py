@@ -41,9 +41,9 @@ def differences(
     relative
         The result of ``row_agreement.relative_difference``.
     """
-    rows, mean, within, least, low, high, most = connection.execute(
-        f"SELECT count(*), avg(signed), avg(agree::INTEGER), min(signed), quantile_cont(signed, {TAIL}), "
-        f"quantile_cont(signed, {1 - TAIL}), max(signed) FROM {_NUMBERS}"
+    rows, mean, within, least, tails, most = connection.execute(
+        f"SELECT count(*), avg(signed), avg(agree::INTEGER), min(signed), quantile_cont(signed, [{TAIL}, {1 - TAIL}]), "
+        f"max(signed) FROM {_NUMBERS}"
     ).fetchone()
     if not rows:
         return None
@@ -56,7 +56,7 @@ def differences(
         absolute=row_agreement.numeric_difference(connection),
         relative=relative,
         within_tolerance=within,
-        histogram=_histogram(connection, least, low, high, most),
+        histogram=_histogram(connection, (least, *tails, most)),
         pairs=[
             NumberPair(stable=float(row.stable), candidate=float(row.candidate), agree=row.agree)
             for row in sampled
@@ -109,8 +109,9 @@ def _bias_and_spread(connection: duckdb.DuckDBPyConnection) -> tuple[Estimate | 
     return bias, spread
 
 
-def _histogram(connection: duckdb.DuckDBPyConnection, least: float, low: float, high: float, most: float) -> list[Bin]:
+def _histogram(connection: duckdb.DuckDBPyConnection, ends: tuple[float, float, float, float]) -> list[Bin]:
     """Return equal bins between the first and the last hundredth of the rows, and one for each tail."""
+    least, low, high, most = ends
     width = (high - low) / INNER_BINS
     inner = INNER_BINS if width > 0 else 1
     place = f"least(floor((signed - {low!r}) / {width!r}), {inner - 1})" if width > 0 else "0"

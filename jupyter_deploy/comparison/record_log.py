@@ -9,12 +9,11 @@ from pathlib import Path
 from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.evidence.agreement import Rule
 from jupyter_deploy.domain.evidence.inference import Comparison, Record
-from jupyter_deploy.domain.evidence.record_pages import Pair, RecordFilter, RecordPage, Refusal, TimeBucket
+from jupyter_deploy.domain.evidence.record_pages import Pair, RecordFilter, RecordPage, TimeSeries
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.results import Purged
-from jupyter_deploy.records import deletion, pages, purge, records, refusals, segments, time_series
+from jupyter_deploy.records import deletion, pages, purge, records, time_series
 from jupyter_deploy.records.follow import RecordFollower, follow
-from jupyter_deploy.records.segments import data_folder
 
 from .comparison import compare
 
@@ -76,17 +75,9 @@ class RecordLog:
         """See ``pages.pair``."""
         return pages.pair(self._home, endpoint, key)
 
-    def time_series(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[TimeBucket]:
+    def time_series(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> TimeSeries:
         """See ``time_series.read``."""
         return time_series.read(self._home, endpoint, since=since, until=until, every=every)
-
-    def refusals(self, endpoint: str, *, since: datetime) -> list[Refusal]:
-        """See ``refusals.read``."""
-        return refusals.read(self._home, endpoint, since=since)
-
-    def removed(self, endpoint: str) -> int:
-        """Count the records that were ever purged or cleared. Raises InvalidInput (an impossible name)."""
-        return segments.removed(data_folder(self._home, checked_name(endpoint))).count
 
     def purge(self, endpoint: str, *, before: datetime | None, request_ids: Sequence[str], dry_run: bool) -> Purged:
         """Delete records before a moment, of these requests (none: of all), or both.

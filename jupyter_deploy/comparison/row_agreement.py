@@ -29,6 +29,9 @@ RELATIVE_QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 DIFFERENCE_QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 ANSWER_QUANTILES = {"min": 0.0, "p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0}
 
+LONGEST_LABEL = 200
+"""Bytes of a label; a longer one, such as a text or an image in base64, is its beginning and a digest."""
+
 _NUMBERS = "('UBIGINT', 'BIGINT', 'DOUBLE')"
 _NESTED = "('ARRAY', 'OBJECT')"
 
@@ -79,10 +82,12 @@ FROM (
 
 _ANSWERS = f"""
 SELECT side, request, CASE WHEN number THEN TRY_CAST(value AS DOUBLE) END AS number,
-    CASE WHEN number OR kind IN {_NESTED} THEN NULL
-        WHEN kind = 'VARCHAR' THEN value->>'$' ELSE value::VARCHAR END AS label
+    CASE WHEN number THEN NULL
+        WHEN strlen(text) > {LONGEST_LABEL} THEN left(text, {LONGEST_LABEL // 2}) || '… ' || left(md5(text), 8)
+        ELSE text END AS label
 FROM (
     SELECT *, json_type(value) AS kind,
+        CASE WHEN kind = 'VARCHAR' THEN value->>'$' WHEN kind NOT IN {_NESTED} THEN value::VARCHAR END AS text,
         kind IN {_NUMBERS} AND NOT $exact AND ($floating OR kind = 'DOUBLE') AS number
     FROM (
         SELECT side, request, unnest(json_extract(outputs, '$[*]')) AS value

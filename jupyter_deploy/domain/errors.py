@@ -16,6 +16,7 @@
     │   ├── InvalidTraffic      shares that are impossible
     │   ├── NoCandidate
     │   ├── NotCapturable       the object holds something that cannot leave the process
+    │   ├── NotTranslated       no translation of the model answers as the model does
     │   ├── BaseUnfit           a base image that is missing, or of another Python or machine
     │   └── SignatureMismatch   the candidate does not accept stable's requests
     ├── Refused                 possible, but refused by a rule
@@ -138,6 +139,10 @@ class NoCandidate(InvalidInput):
 
 class NotCapturable(InvalidInput):
     code = "not_capturable"
+
+
+class NotTranslated(InvalidInput):
+    code = "not_translated"
 
 
 class BaseUnfit(InvalidInput):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from .capture.artifacts import Bento, Environment, Manifest, Snapshot, Source
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .release.resources import Resources
     from .requests import Step
     from .results import AtBoot
-    from .store_ports import InferenceLog, Store
+    from .store_ports import DriftLog, InferenceLog, RecordCounts, Store
     from .validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
     from .validation.scaffold_ports import Starter
     from .validation.validation import Underway, ValidationSpec
@@ -60,6 +60,10 @@ class Live:
         The example's expression; None: it was given as an object.
     nullable
         Columns whose values may be null in requests, in addition to those of the example.
+    engine
+        ``onnx``: a translation is captured in the model's place; ``auto``: if it can be proved.
+    redact
+        Columns whose values are never stored: the sketch for drift leaves them out.
     notes
         Notes on how the parts were chosen, for the snapshot.
     """
@@ -80,6 +84,8 @@ class Live:
     show_example: bool = False
     expression: str | None = None
     nullable: tuple[str, ...] = ()
+    engine: Literal["native", "onnx", "auto"] = "native"
+    redact: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -299,6 +305,12 @@ class Ports(Protocol):
 
     @property
     def log(self) -> InferenceLog: ...
+
+    @property
+    def record_counts(self) -> RecordCounts: ...
+
+    @property
+    def drift(self) -> DriftLog: ...
 
     @property
     def truth(self) -> GroundTruth: ...

@@ -100,6 +100,11 @@ class DeployRequest(Request):
         default=(),
         description="A file or folder to pack although it is outside the project, hidden or large (repeatable).",
     )
+    engine: Literal["native", "onnx", "auto"] = Field(
+        default="native",
+        description="onnx: serve a translation of the model that is proved to answer as the model does, without the "
+        "model's library; auto: onnx if that can be proved.",
+    )
     label: str = Field(
         default="", description="A name for the release, such as 'wider trees'; shown before its tag everywhere."
     )

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from .capture.artifacts import Snapshot
     from .deletion import Deletion
+    from .drift.drift import Drift
     from .evidence.agreement import Rule
     from .evidence.inference import Comparison, Record
-    from .evidence.record_pages import Pair, RecordFilter, RecordPage, Refusal, TimeBucket
+    from .evidence.record_pages import Pair, RecordFilter, RecordPage, Refusal, TimeSeries
     from .images.images import Publication
     from .release.endpoint import Endpoint, Release, Revision
     from .results import Purged
@@ -113,6 +114,16 @@ class Store(Protocol):
         """Hold the lock of an endpoint: no other process changes, routes or stops any part of it."""
 
 
+class RecordCounts(Protocol):
+    """Counts of an endpoint's records that need no database, or seldom one."""
+
+    def removed(self, endpoint: str) -> int:
+        """Count the records that were ever purged or cleared."""
+
+    def refusals(self, endpoint: str, *, since: datetime) -> list[Refusal]:
+        """Return the refused requests since a moment by release, status and reason, the most frequent first."""
+
+
 class InferenceLog(Protocol):
     def records(
         self,
@@ -145,14 +156,8 @@ class InferenceLog(Protocol):
     def pair(self, endpoint: str, key: str) -> Pair:
         """Return a record with all answers to its request. Raises InvalidInput (an invalid key), UnknownRecord."""
 
-    def time_series(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[TimeBucket]:
-        """Return the requests to each release in time buckets of this length; empty buckets are left out."""
-
-    def refusals(self, endpoint: str, *, since: datetime) -> list[Refusal]:
-        """Return the refused requests since a moment by release, status and reason, the most frequent first."""
-
-    def removed(self, endpoint: str) -> int:
-        """Count the records that were ever purged or cleared."""
+    def time_series(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> TimeSeries:
+        """Return the requests to each release in time buckets of this length, without empty ones, and the refusals."""
 
     def purge(self, endpoint: str, *, before: datetime | None, request_ids: Sequence[str], dry_run: bool) -> Purged:
         """Delete records before a moment, of these requests (none: of all), or both.
@@ -182,4 +187,17 @@ class InferenceLog(Protocol):
         """Compare the candidate with stable, by the records and the proxy's ledger.
 
         ``segments``: declarations for this look only; none: the endpoint's.
+        """
+
+
+class DriftLog(Protocol):
+    """The watches over the drift of releases."""
+
+    def prepare(self, release: Release, snapshot: Snapshot) -> None:
+        """Begin the watch over a release, if there is none yet. Raises StoreError."""
+
+    def look(self, release: Release, snapshot: Snapshot, *, since: datetime | None = None) -> Drift:
+        """Read the new records, and return the drift since the watch began, or among the records since a moment.
+
+        Raises StoreError.
         """

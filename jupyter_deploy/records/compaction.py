@@ -11,7 +11,7 @@ The steps, of which each may be the last one of a killed process:
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,11 +65,14 @@ def compact_all(home: Path) -> list[str]:
         return failures + compact_ledger(home)
 
 
-def compact_endpoint(home: Path, endpoint: str) -> list[str]:
-    """Compact an endpoint's closed segments; the caller holds ``maintenance_lock``."""
+def compact_endpoint(home: Path, endpoint: str, before: Callable[[Segment], None] = lambda _: None) -> list[str]:
+    """Compact an endpoint's closed segments; the caller holds ``maintenance_lock``.
+
+    ``before`` gets each segment before it is compacted; its writer has ended.
+    """
     guard = segments.data_folder(home, endpoint)
     folders = segments.release_folders(home, endpoint)
-    return [failure for folder in folders for failure in _compact(folder, guard, RECORD_FORMAT)]
+    return [failure for folder in folders for failure in _compact(folder, guard, RECORD_FORMAT, before)]
 
 
 def compact_feedback(home: Path, endpoint: str) -> list[str]:
@@ -98,7 +101,9 @@ def replace_with(query: str, target: Path, connection: duckdb.DuckDBPyConnection
     segments.temporary(target).chmod(0o600)
 
 
-def _compact(folder: Path, guard: Path, line_format: LineFormat) -> list[str]:
+def _compact(
+    folder: Path, guard: Path, line_format: LineFormat, before: Callable[[Segment], None] = lambda _: None
+) -> list[str]:
     with segments.swapping(guard):
         segments.sweep(folder)
     closed_segments = waiting(folder)
@@ -114,6 +119,7 @@ def _compact(folder: Path, guard: Path, line_format: LineFormat) -> list[str]:
                 if not closed:
                     continue
                 try:
+                    before(segment)
                     _compact_segment(connection, segment, guard, line_format)
                 except (StoreError, OSError, duckdb.Error) as error:
                     segments.sweep(folder)

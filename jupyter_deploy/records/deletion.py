@@ -39,6 +39,7 @@ def delete(home: Path, endpoint: str) -> None:
         for folder in _folders(home, endpoint):
             with segments.swapping(folder):
                 remove_folder(folder)
+        remove_folder(segments.drift_folder(home, endpoint))
         failures = compact_ledger(home)
         if failures:
             raise StoreError("not everything can be deleted", "repair the files and delete again", "\n".join(failures))

@@ -20,6 +20,7 @@ import duckdb
 
 from jupyter_deploy.domain.errors import StoreError, TargetError
 from jupyter_deploy.domain.results import Purged
+from jupyter_deploy.system.filesystem import remove_folder
 
 from . import ledger, rotation, segments
 from .compaction import (
@@ -149,6 +150,7 @@ def purge(home: Path, selection: PurgeSelection) -> Purged:
         feedback = purge_folder(feedback_folder, feedback_folder, FEEDBACK_FORMAT, selection.condition(recorded), guard)
         records = sum(purge_folder(folder, guard, RECORD_FORMAT, selection.condition()) for folder in folders)
         lines = purge_folder(logs, logs, LEDGER_FORMAT, selection.condition())
+        remove_folder(segments.drift_folder(home, name))  # a watch has ids of requests; it is made again
         unreadable = sum(purge_rejected(folder, guard, selection, shared=False) for folder in folders)
         unreadable += purge_rejected(feedback_folder, feedback_folder, selection, shared=False)
         unreadable += purge_rejected(logs, logs, selection, shared=True)

@@ -130,7 +130,7 @@ def database(*folders: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             raise _unreadable(error) from error
         except (duckdb.Error, UnicodeDecodeError) as error:  # the latter: a damaged file's bytes are in the message
             # DuckDB has no error class for damage, and does not always name the file.
-            damaged = [path for path in _suspects(folders, error) if _damaged(path)]
+            damaged = _damaged(_suspects(folders, error))
             if not damaged and not isinstance(error, duckdb.IOException | UnicodeDecodeError):
                 raise
             raise _unreadable(error, damaged) from error
@@ -276,17 +276,21 @@ def _suspects(folders: Sequence[Path], error: Exception) -> list[Path]:
     return [path for path in files if str(path) in str(error)] or files
 
 
-def _damaged(path: Path) -> bool:
-    """Whether a file's values cannot be read, or it lacks columns."""
+def _damaged(paths: Iterable[Path]) -> list[Path]:
+    """Return the files whose values cannot be read, or that lack columns."""
+    with duckdb.connect() as connection:  # one for all: opening it takes longer than reading a file
+        return [path for path in paths if _is_damaged(path, connection)]
+
+
+def _is_damaged(path: Path, connection: duckdb.DuckDBPyConnection) -> bool:
     # <home>/records/ENDPOINT/VERSION/FILE, <home>/feedback/ENDPOINT/FILE, <home>/ledger/FILE
     *_, above, folder, _ = path.parts
     columns = LEDGER_COLUMNS if folder == LEDGER and above not in (RECORDS, FEEDBACK) else COLUMNS
     columns = FEEDBACK_COLUMNS if above == FEEDBACK else columns
     try:
-        with duckdb.connect() as connection:
-            # A hash needs every value; counts are in the metadata.
-            query = f"SELECT max(hash({', '.join(columns)})) FROM read_parquet({listed([path])})"
-            connection.execute(query).fetchall()
+        # A hash needs every value; counts are in the metadata.
+        query = f"SELECT max(hash({', '.join(columns)})) FROM read_parquet({listed([path])})"
+        connection.execute(query).fetchall()
     except (duckdb.Error, UnicodeDecodeError):
         return path.exists()
     return False

@@ -45,7 +45,9 @@ def rotate(home: Path) -> bool:
     with segments.swapping(folder):
         for name in segments.names_in(folder):
             log = name.partition(".")[0]
-            if log in LIVE_LOGS and (name == f"{log}.jsonl" or _NUMBERED.fullmatch(name)):
+            # Envoy reopens only logs that it has written to, so an empty one would never come back.
+            is_live = name == f"{log}.jsonl" and (folder / name).stat().st_size > 0
+            if log in LIVE_LOGS and (is_live or _NUMBERED.fullmatch(name)):
                 stem = f"{log}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
                 (folder / name).rename(folder / f"{stem}.v{VERSION}.jsonl")
     return settled(home)

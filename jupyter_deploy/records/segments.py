@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,8 @@ LEDGER = "ledger"
 RECORDS = "records"
 FEEDBACK = "feedback"
 """Next to the records' folder and not in it, since each folder there belongs to a release."""
+DRIFT = "drift"
+"""The watches over the releases' drift, made of the records; a purge and a deletion remove them."""
 LIVE_LOGS = ("edge", "shadow")
 """Stems of the ledger's logs that the gateway writes now; their names have no version."""
 
@@ -86,6 +90,18 @@ def readable(folder: Path) -> list[Segment]:
     return [segment for segment in segments if segment.form == "parquet" or segment.stem not in compacted]
 
 
+def written_since(paths: Iterable[Path], moment: datetime) -> list[Path]:
+    """Return the files that may have lines from this moment on: a line is not older than the file's last change."""
+    return [path for path in paths if _last_change(path) >= moment.timestamp()]
+
+
+def _last_change(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return math.inf  # the reader reports it
+
+
 def _compacted(segments: list[Segment]) -> set[str]:
     return {segment.stem for segment in segments if segment.form == "parquet"}
 
@@ -117,6 +133,11 @@ def data_folder(home: Path, endpoint: str) -> Path:
 def feedback_folder(home: Path, endpoint: str) -> Path:
     """Return the folder of an endpoint's feedback; its own lock guards it."""
     return home / FEEDBACK / endpoint
+
+
+def drift_folder(home: Path, endpoint: str) -> Path:
+    """Return the folder of the watches over an endpoint's releases."""
+    return home / DRIFT / endpoint
 
 
 def with_feedback(home: Path) -> list[str]:

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from types import ModuleType
 from typing import Any
 
 _PLUGINS = "pydantic.plugin._loader"
+
+
+def in_utf8() -> None:
+    """Start this program again in Python's UTF-8 mode if its encoding of file names is another one.
+
+    With ``PYTHONUTF8=0`` in a locale that is not installed, it is ASCII. Names with other letters then fail wherever
+    they are written: in JSON, in the store, in a notebook. Child processes inherit the mode.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def without_slow_formats() -> None:

@@ -230,6 +230,15 @@ OPERATIONS: tuple[Operation, ...] = (
         safe=True,
     ),
     Operation(
+        "drift",
+        "drift.drift.DriftRequest",
+        "drift.drift",
+        label="Show Drift…",
+        page="drift_page.drift_page",
+        exit_code="outcomes.of_drift",
+        safe=True,
+    ),
+    Operation(
         "diff",
         "requests.DiffRequest",
         "difference.diff",

@@ -15,6 +15,8 @@ from jupyter_deploy.domain.errors import InvalidInput, StoreError, UnknownSource
 from jupyter_deploy.domain.ports import Live, Ports, Staged
 from jupyter_deploy.domain.requests import DeployRequest
 
+from .redaction import redacted_names
+
 SNAPSHOT_MIME = "application/vnd.nbdeploy.snapshot+json"
 ERROR_MIME = "application/vnd.nbdeploy.error+json"
 
@@ -45,7 +47,8 @@ def capture(
         See ``domain.errors``; no file of the capture remains.
     """
     progress("capturing the model, its example and its answers")
-    staged = ports.capturer.stage(live, name)
+    redact = redacted_names(request, ports.store.endpoint(name), ports)
+    staged = ports.capturer.stage(replace(live, redact=redact), name)
     try:
         staged = _with_waivers(staged, request, check(staged.manifest))
         title = "replaying it in a clean process"
@@ -131,6 +134,11 @@ def snapshot_of_tag(request: DeployRequest, ports: Ports) -> Snapshot:
     if request.show_example and not snapshot.manifest.show_example:
         raise InvalidInput(
             f"{snapshot.tag} was captured without --show-example",
+            "deploy the model again from its notebook with that option",
+        )
+    if request.engine == "onnx" and snapshot.manifest.translation is None:
+        raise InvalidInput(
+            f"{snapshot.tag} was captured without --engine onnx",
             "deploy the model again from its notebook with that option",
         )
     properties = snapshot.manifest.signature.instance_schema.get("properties", {})

@@ -132,6 +132,7 @@ def _release(plan: Plan, bento: Bento | None, validated: Validated | None, ports
     progress(f"starting {tag} and testing it with the example")
     what = "; ".join((difference_in_words(before, after), *in_words(tag, validated)))
     url = change(ports, before, after, reason=plan.request.reason, what=what)
+    ports.drift.prepare(after.release(tag), plan.snapshot)
     keep_forced(after.name, validated, ports)
     gone = set(before.candidates()) - set(after.candidates()) - {after.traffic.stable} if before else set()
     replaced = next(iter(gone), None)

@@ -18,6 +18,13 @@ MOST_CHARACTERS = 4000
 """The length of all names together: the gateway sends them with each request."""
 
 
+def redacted_names(request: DeployRequest, before: Endpoint | None, ports: Ports) -> tuple[str, ...]:
+    """Return the columns that a deploy may redact, before the model's columns are known."""
+    if OFF in request.redact:
+        return ()
+    return request.redact or (*ports.redact, *_redacted_before(before, ""))
+
+
 def redacted_columns(
     request: DeployRequest, before: Endpoint | None, snapshot: Snapshot, ports: Ports
 ) -> tuple[str, ...]:

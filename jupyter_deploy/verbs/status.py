@@ -31,10 +31,10 @@ def describe(request: DescribeRequest, ports: Ports, report: Report) -> Endpoint
     endpoint = find(ports, request.name)
     status = status_of(endpoint, target_of(ports, endpoint.target).observe(endpoint), ports)
     try:
-        refusals = tuple(ports.log.refusals(status.name, since=now() - REFUSALS_OF))
+        refusals = tuple(ports.record_counts.refusals(status.name, since=now() - REFUSALS_OF))
     except StoreError:  # a damaged segment, which 'logs' and 'compare' name, must not hide the endpoint's state
         refusals = ()
-    return status.model_copy(update={"removed_records": ports.log.removed(status.name), "refusals": refusals})
+    return status.model_copy(update={"removed_records": ports.record_counts.removed(status.name), "refusals": refusals})
 
 
 def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointStatus:
@@ -82,6 +82,7 @@ def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointSt
         traffic=endpoint.traffic,
         record=endpoint.record,
         record_sample=endpoint.record_sample,
+        comparison=endpoint.comparison,
         validations=tuple(spec.without_secrets for spec in endpoint.validations),
         releases=releases,
     )

@@ -4,7 +4,14 @@
  */
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import type { EndpointView, Job, Preview, RevisionRow, RoleChange } from './generated';
+import type {
+  EndpointView,
+  Job,
+  Preview,
+  RevisionRow,
+  RoleChange,
+  RoleEvidence
+} from './generated';
 import { type Problem, problemOf, problemOfJob } from './problem';
 import { ProblemError } from './request';
 
@@ -21,12 +28,13 @@ export interface Pending {
   readonly verb: ChangeVerb;
   readonly fields: ChangeFields;
   readonly revision: number;
+  /** The user is asked in a dialog; false: a change of shadow copies, which is applied at once. */
+  readonly asks: boolean;
   readonly phase: Phase;
   readonly title: string;
   readonly rows: readonly RoleChange[];
   readonly notes: readonly string[];
-  readonly comparison: string;
-  readonly verdict: string;
+  readonly evidence: readonly RoleEvidence[];
   readonly step: string;
   readonly problem: Problem | null;
   readonly newer: readonly RevisionRow[];
@@ -65,8 +73,8 @@ function revisionOf(job: Job): number | undefined {
 }
 
 function withPreview(pending: Pending, preview: Preview): Pending {
-  const { title, rows, notes, comparison, verdict } = preview;
-  return { ...pending, title, rows, notes, comparison, verdict };
+  const { title, rows, notes, evidence } = preview;
+  return { ...pending, title, rows, notes, evidence };
 }
 
 /** Previews, confirms and applies changes, each with the revision that the user saw. */
@@ -96,8 +104,9 @@ export class Changes {
       this._next = { verb, fields };
       return;
     }
-    const pending = this.pendingOf(verb, fields, view.revision);
-    if (onlyCopies(verb, fields, view)) {
+    const asks = !onlyCopies(verb, fields, view);
+    const pending = this.pendingOf(verb, fields, view.revision, asks);
+    if (!asks) {
       await this.run(pending);
       return;
     }
@@ -106,7 +115,8 @@ export class Changes {
       const preview = await this.world.preview(verb, fields, view.revision);
       if (this._pending !== pending) return; // discarded or proposed again in the meantime
       const shown = withPreview(pending, preview);
-      if (preview.asks) this.set({ ...shown, phase: 'preview' });
+      // A rollback has a choice of revisions.
+      if (preview.asks || verb === 'rollback') this.set({ ...shown, phase: 'preview' });
       else await this.run(shown);
     } catch (error) {
       if (this._pending === pending) await this.fail(pending, error);
@@ -134,7 +144,7 @@ export class Changes {
     try {
       const view = await this.world.fetchEndpoint();
       if (this._pending !== pending) return; // discarded or proposed again in the meantime
-      pending = this.pendingOf(pending.verb, pending.fields, view.revision);
+      pending = this.pendingOf(pending.verb, pending.fields, view.revision, true);
       this.set(pending);
       const preview = await this.world.preview(pending.verb, pending.fields, view.revision);
       // After a conflict the user confirms again, also if clients notice nothing.
@@ -161,19 +171,24 @@ export class Changes {
       this.conflict(pending, view);
   }
 
-  private pendingOf(verb: ChangeVerb, fields: ChangeFields, revision: number): Pending {
+  private pendingOf(
+    verb: ChangeVerb,
+    fields: ChangeFields,
+    revision: number,
+    asks: boolean
+  ): Pending {
     this._numbers += 1;
     return {
       number: this._numbers,
       verb,
       fields,
       revision,
+      asks,
       phase: 'loading',
       title: '',
       rows: [],
       notes: [],
-      comparison: '',
-      verdict: '',
+      evidence: [],
       step: '',
       problem: null,
       newer: []

@@ -31,7 +31,7 @@ export function fitChart(spec: Spec, width: number): FittedChart {
     title: linesOf(words.text).join(' '),
     caption: linesOf(words.subtitle),
     description: linesOf(description).join(' '),
-    specs: parts.map(part => withWidth(part, width))
+    specs: parts.map(part => withWidth(width < NARROW_PX ? withFewTicks(part) : part, width))
   };
 }
 
@@ -46,12 +46,31 @@ function withWidth(spec: Spec, width: number): Spec {
   return { ...spec, width, autosize: { type: 'fit-x', contains: 'padding' } };
 }
 
-/** In a narrow chart the legend is a list, and axis titles do not compress the plot. */
-function fittedConfig(config: unknown, width: number): unknown {
-  if (width >= NARROW_PX || typeof config !== 'object' || config === null) return config;
-  const { legend, axisX, ...rest } = config as Spec;
+/** In a narrow chart three labels of the horizontal axis have room. */
+function withFewTicks(spec: Spec): Spec {
+  const { layer, encoding, ...rest } = spec;
+  const x = (encoding as Spec | undefined)?.x;
+  const axis = (x as Spec | undefined)?.axis;
+  const few = axis && { ...(axis as Spec), tickCount: 3, labelSeparation: 8 };
   return {
     ...rest,
+    ...(Array.isArray(layer) && { layer: (layer as Spec[]).map(withFewTicks) }),
+    ...(encoding !== undefined && {
+      encoding: few ? { ...(encoding as Spec), x: { ...(x as Spec), axis: few } } : encoding
+    })
+  };
+}
+
+/** In a narrow chart the legend is a list, and axis titles do not compress the plot. */
+function fittedConfig(config: unknown, width: number): unknown {
+  if (typeof config !== 'object' || config === null) return config;
+  const { legend, axisX, axisY, ...rest } = config as Spec;
+  // A label above its row is as wide as the plot.
+  const labels = { ...(axisY as Spec | undefined), labelLimit: Math.max(80, width - 16) };
+  if (width >= NARROW_PX) return { ...rest, legend, axisX, axisY: labels };
+  return {
+    ...rest,
+    axisY: labels,
     legend: { ...(legend as Spec | undefined), columns: 1, labelLimit: width - AXIS_PX },
     axisX: { ...(axisX as Spec | undefined), titleLimit: width - AXIS_PX }
   };

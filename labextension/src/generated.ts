@@ -797,7 +797,8 @@ export interface ComparisonSettings {
  * recommended
  *     What to do about the verdict, in words.
  * charts
- *     By name: summary, agreement (on its way; not of a canary), latency (distributions, once something was answered).
+ *     By name: agreement (its course; not of a canary), latency (distributions, once something was answered), scatter
+ *     and differences (of numbers), calibration … (of probabilities), segments … (forest plots).
  * flips, flipped
  *     How many rows were answered differently, and the latest 50 of them.
  * notes
@@ -813,7 +814,7 @@ export interface ComparisonView {
   stable: string;
   candidate: string;
   role: 'stable' | 'canary' | 'shadow' | 'idle';
-  verdict: string;
+  verdict: 'inconclusive' | 'agrees' | 'differs';
   reason: string;
   recommended: string;
   pairs: number;
@@ -855,6 +856,20 @@ export interface ComparisonView {
   shapes: AnswerShape[];
   segments: SegmentsFigure | null;
   phases: Phase[];
+  distinct_inputs: number;
+  by_minute: {
+    [k: string]: Estimate;
+  };
+  errors: {
+    [k: string]: number;
+  };
+  shadow_failures: {
+    [k: string]: number;
+  };
+  labelled: LabelledShare[];
+  answer_shares: {
+    [k: string]: Estimate;
+  };
 }
 /**
  * One instance that both answered, differently; texts are JSON, cut. ``changes``: the fields that differ.
@@ -964,7 +979,9 @@ export interface ComposedService {
 /**
  * Requests that the gateway counted of a release in its present role; ``rates``: a second, the latest last.
  *
- * ``errors``: answers of 500 and above; ``refused``: of 400 to 499.
+ * ``errors``: answers of 500 and above; ``refused``: of 400 to 499. ``since``: the start of these counts, which is the
+ * gateway's start or the change that gave the release this role; None: it is not known. ``recorded``: all recorded
+ * requests of the release in this role, of earlier periods too; None: none are recorded, or they are not counted yet.
  */
 export interface Counted {
   requests: number;
@@ -972,19 +989,22 @@ export interface Counted {
   refused: number;
   p50_ms: number | null;
   rates: number[];
+  since: string | null;
+  recorded: number | null;
 }
 /**
  * The gateway's counters of a release in its present role, since the gateway started.
  *
  * ``requests`` counts answered predictions (of a shadow: copies), without feedback and metadata; ``errors`` those with
  * status 500 and above, also if the release was not reached; ``refused`` those with a status from 400 to 499;
- * ``p50_ms`` is the median time to an answer of any kind, None before the first.
+ * ``p50_ms`` is the median time to an answer of any kind, None before the first. ``since``: the gateway's start.
  */
 export interface Counts {
   requests: number;
   errors: number;
   refused: number;
   p50_ms: number | null;
+  since: string | null;
 }
 /**
  * Delete an endpoint permanently, with its history, validations, records and feedback.
@@ -1108,6 +1128,10 @@ export interface DeployRequest {
    * A file or folder to pack although it is outside the project, hidden or large (repeatable).
    */
   include?: string[];
+  /**
+   * onnx: serve a translation of the model that is proved to answer as the model does, without the model's library; auto: onnx if that can be proved.
+   */
+  engine?: 'native' | 'onnx' | 'auto';
   /**
    * A name for the release, such as 'wider trees'; shown before its tag everywhere.
    */
@@ -1308,6 +1332,10 @@ export interface Manifest {
    * The training table, if it is known.
    */
   training: TrainingData | null;
+  /**
+   * The proof of the translation that is served; None: the captured object is served.
+   */
+  translation: Translation | null;
   /**
    * Remarks for readers: switched modes, packed code.
    */
@@ -1518,6 +1546,35 @@ export interface SourceFile {
    * None: too large to be hashed.
    */
   sha256: string | null;
+}
+/**
+ * A translation that was proved; a release without one runs the captured object itself.
+ *
+ * ``rows`` are counted by their origin: ``example``, ``training`` (a sample), ``random`` (within the seen ranges),
+ * ``threshold`` (values at which a tree decides, and their neighbours in 32 and 64 bits).
+ */
+export interface Translation {
+  engine: 'onnx';
+  /**
+   * Name and version of the library that translated it.
+   */
+  converter: string;
+  rows: {
+    [k: string]: number;
+  };
+  /**
+   * Of two numbers, in the answers' unit; 0 for labels.
+   */
+  largest_difference: number;
+  largest_relative_difference: number;
+  /**
+   * Rows with another label, or another most likely class.
+   */
+  flips: number;
+  /**
+   * Share of flips that rows like these have at most, at 95 %.
+   */
+  flips_at_most: number;
 }
 /**
  * A finding of one check: shown (``note``, ``warning``) or refused (``error``; with ``--strict`` a warning too).
@@ -1761,6 +1818,147 @@ export interface DrawingView {
   svg: string;
 }
 /**
+ * The drift of a release.
+ *
+ * Attributes
+ * ----------
+ * state
+ *     ``collecting``: the first requests become the reference; ``none``: there are no requests to look at.
+ * origin
+ *     The origin of the reference of inputs and of answers.
+ * false_alarms
+ *     The probability of a false alarm in a run of any length.
+ * tolerance
+ *     The largest difference, in standard deviations of a normal feature, that no feature is reported for.
+ */
+export interface Drift {
+  endpoint: string;
+  release: string;
+  since: string | null;
+  state: 'watching' | 'collecting' | 'none';
+  origin: {
+    [k: string]: string;
+  };
+  reference_rows: number;
+  requests: number;
+  rows: number;
+  clusters: number;
+  first: string | null;
+  last: string | null;
+  false_alarms: number;
+  tolerance: number | null;
+  evidence: number;
+  drift_alarms: number;
+  quality_alarms: number;
+  alarms: DriftAlarm[];
+  features: FeatureDrift[];
+  quality: QualityAlarm[];
+  requirements: Requirement[];
+  notes: string[];
+}
+/**
+ * The request at which the evidence sufficed, with the features that had at least a tenth of it.
+ */
+export interface DriftAlarm {
+  ts: string;
+  request_id: string;
+  /**
+   * Clusters of requests since the features' last alarm, or since the release began.
+   */
+  units: number;
+  evidence: number;
+  features: DriftedFeature[];
+}
+/**
+ * A feature's part in an alarm.
+ *
+ * Attributes
+ * ----------
+ * evidence
+ *     Its e-value; ``alone``: it suffices for the alarm.
+ * since
+ *     The begin of the requests with the most evidence; ``since_request``: the first of them.
+ * shares
+ *     Shares of the values since then, by bin.
+ */
+export interface DriftedFeature {
+  name: string;
+  evidence: number;
+  alone: boolean;
+  since: string;
+  since_request: string;
+  shares: number[];
+}
+/**
+ * One feature now against the reference.
+ *
+ * Attributes
+ * ----------
+ * evidence
+ *     The e-value of the present run: ``1 / 0.008`` of all features together raises an alarm.
+ * bins, reference, now
+ *     Names of the bins, and the shares of the reference and of the last 1,000 to 2,000 clusters.
+ * psi, jensen_shannon
+ *     Sizes without a scale of good and bad: the population stability index, and the Jensen-Shannon divergence (bits).
+ */
+export interface FeatureDrift {
+  name: string;
+  group: 'inputs' | 'answers';
+  alarms: number;
+  evidence: number;
+  reference_rows: number;
+  /**
+   * Clusters behind 'now'.
+   */
+  clusters: number;
+  bins: string[];
+  reference: number[];
+  now: number[];
+  psi: number | null;
+  jensen_shannon: number | null;
+}
+/**
+ * Rows (requests, for refusals) that the reference has rarely or never; ``shown``: certainly more of them.
+ *
+ * Attributes
+ * ----------
+ * what
+ *     ``new`` category, ``missing`` value, ``out of range``, ``constant``, ``refused``.
+ * share, reference
+ *     The share of clusters with it, and the reference's share.
+ */
+export interface QualityAlarm {
+  feature: string;
+  what: 'new' | 'missing' | 'out of range' | 'constant' | 'refused';
+  count: number;
+  share: number;
+  reference: number | null;
+  first_request: string;
+  first: string;
+  shown: boolean;
+}
+/**
+ * Show the drift of a release's inputs and answers against its training data.
+ */
+export interface DriftRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * Only requests of the last 90s, 15m, 1h, 7d, … or since 2026-11-25T12:00: a look of its own at them; without it the watch since the release began.
+   */
+  since?: string | null;
+  /**
+   * The release (default: stable).
+   */
+  release?: string | null;
+  /**
+   * A condition such as 'drift_alarms <= 0' or 'quality_alarms <= 0' (repeatable); the exit code is 0 if all are met, 1 if one is not, 4 while one is undecided.
+   */
+  require?: string[];
+}
+/**
  * A name that clients call.
  *
  * ``revision`` grows by one with every change. ``idle_since`` has the revision at which a release lost its last
@@ -1985,6 +2183,7 @@ export interface EndpointStatus {
   traffic: Traffic;
   record: 'full' | 'meta' | 'off';
   record_sample: number;
+  comparison: ComparisonSettings2;
   validations: ValidationSpec[];
   /**
    * Purged or cleared away, ever.
@@ -1995,6 +2194,27 @@ export interface EndpointStatus {
    */
   refusals: Refusal[];
   releases: ReleaseStatus[];
+}
+/**
+ * The settings that hold for each comparison which does not name its own.
+ */
+export interface ComparisonSettings2 {
+  /**
+   * Numbers agree within this share of stable's; None: the default.
+   */
+  tolerance: number | null;
+  /**
+   * Numbers agree within this difference too, in the answers' unit; None: the default.
+   */
+  absolute_tolerance: number | null;
+  /**
+   * Declarations of segments, such as 'region' or 'age: <30, 30-60, >=60'.
+   */
+  segments: string[];
+  /**
+   * The time of the declaration: only later requests count for the segments.
+   */
+  segments_at: string | null;
 }
 /**
  * Requests that a release refused (status 400 to 498) for the same reason.
@@ -2137,7 +2357,10 @@ export interface GatesCard {
   report: boolean;
 }
 /**
- * ``diffs``: what it brought or made stable, each with the release that was stable before.
+ * One revision of an endpoint.
+ *
+ * ``diffs``: what it brought or made stable, each with the release that was stable before. ``state``: the releases
+ * with traffic and their shares, in words.
  */
 export interface RevisionRow {
   revision: number;
@@ -2146,6 +2369,7 @@ export interface RevisionRow {
   what: string;
   reason: string;
   diffs: Models[];
+  state: string;
 }
 /**
  * Two releases of which ``diff`` can tell what changed from ``a`` to ``b``.
@@ -2853,10 +3077,9 @@ export interface Prediction {
  * ----------
  * asks
  *     Whether people want to be asked first: it touches clients.
- * comparison
- *     What the comparison says of the candidate that gains clients, a sentence; empty: nothing to compare.
- * verdict
- *     The comparison's own.
+ * evidence
+ *     The comparison of the candidate that gains clients; of a canary that was a shadow, both. Empty: nothing to
+ *     compare.
  */
 export interface Preview {
   title: string;
@@ -2864,13 +3087,20 @@ export interface Preview {
   rows: RoleChange[];
   notes: string[];
   asks: boolean;
-  comparison: string;
-  verdict: string;
+  evidence: RoleEvidence[];
 }
 export interface RoleChange {
   tag: string;
   before: string;
   after: string;
+}
+/**
+ * A comparison with stable in one role of a candidate: the verdict (empty: there is none yet) and a sentence.
+ */
+export interface RoleEvidence {
+  role: 'stable' | 'canary' | 'shadow' | 'idle';
+  verdict: string;
+  reason: string;
 }
 /**
  * What a change would do.
@@ -3802,6 +4032,7 @@ export interface Requests {
   rollback: RollbackRequest;
   history: HistoryRequest;
   compare: CompareRequest;
+  drift: DriftRequest;
   diff: DiffRequest;
   logs: LogsRequest;
   predict: PredictRequest;
@@ -3835,6 +4066,7 @@ export interface Results {
   rollback: TrafficChange;
   history: (Revision)[];
   compare: Comparison;
+  drift: Drift;
   diff: Difference;
   logs: (Record)[];
   predict: Prediction;
@@ -3888,6 +4120,7 @@ export const VERBS: {
   rollback: { summary: "Restore the releases, traffic and recording of the previous revision, or of a named one.", slow: true, destructive: false },
   history: { summary: "Show the endpoint's revisions: author, time, reason and change.", slow: false, destructive: false },
   compare: { summary: "Compare a candidate with stable: a shadow paired on the same requests, a canary unpaired.", slow: false, destructive: false },
+  drift: { summary: "Show the drift of a release's inputs and answers against its training data.", slow: false, destructive: false },
   diff: { summary: "Show the changes between two models: cells, code, hyperparameters, features, data, versions, answers.", slow: true, destructive: false },
   logs: { summary: "Show the endpoint's records, oldest first.", slow: false, destructive: false },
   predict: { summary: "Call the endpoint through its gateway.", slow: false, destructive: false },
@@ -3922,6 +4155,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     rollback: trans.__("Roll Back…"),
     history: trans.__("Show History…"),
     compare: trans.__("Compare Candidate with Stable…"),
+    drift: trans.__("Show Drift…"),
     diff: trans.__("Compare Two Models…"),
     logs: trans.__("Show Records…"),
     predict: trans.__("Try an Endpoint…"),

@@ -31,6 +31,14 @@ export function clock(iso: string): string {
   return new Date(iso).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 }
 
+/** The beginning of a period: the time alone if it is of today. */
+export function since(iso: string, now: number = Date.now()): string {
+  const begun = new Date(iso);
+  const today = begun.toDateString() === new Date(now).toDateString();
+  const time = begun.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' });
+  return today ? time : `${begun.toLocaleDateString(undefined, { dateStyle: 'medium' })} ${time}`;
+}
+
 /** The time alone, to the millisecond, which distinguishes records. */
 export function time(iso: string): string {
   return new Date(iso).toLocaleTimeString(undefined, {

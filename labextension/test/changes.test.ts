@@ -48,7 +48,7 @@ describe('a change', () => {
   it('that clients notice is shown, and done when it is confirmed', async () => {
     const { changes, run } = world();
     await changes.propose('promote', { tag: SHADOW.tag }, endpoint());
-    expect(changes.pending).toMatchObject({ phase: 'preview', comparison: PREVIEW.comparison });
+    expect(changes.pending).toMatchObject({ phase: 'preview', evidence: PREVIEW.evidence });
     expect(run).not.toHaveBeenCalled();
     await changes.confirm('no complaints');
     expect(run.mock.calls[0]?.slice(0, 3)).toEqual([

@@ -90,10 +90,10 @@ describe('an endpoint', () => {
     shown(<Held made={made} />);
     const promote = await screen.findByRole('button', { name: 'Promote clf:cccccccc' });
     await userEvent.click(promote);
-    const question = await screen.findByRole('group', { name: 'Promote clf:ccccccccdddd' });
-    expect(question).toHaveFocus();
+    const question = await screen.findByRole('dialog', { name: 'Promote clf:ccccccccdddd' });
+    expect(question).toContainElement(document.activeElement as HTMLElement);
     expect(question).toHaveTextContent('shadow 100 %→stable 100 %');
-    expect(question).toHaveTextContent('the two agree on 94 % of 500 rows.');
+    expect(question).toHaveTextContent('The two agree on 94 % of 500 rows.');
     expect(run).not.toHaveBeenCalled();
     await userEvent.type(screen.getByLabelText('Reason (optional)'), 'better{Enter}');
     expect(run.mock.calls[0]?.slice(0, 3)).toEqual([
@@ -102,8 +102,49 @@ describe('an endpoint', () => {
       2
     ]);
     await waitFor(() => {
-      expect(screen.queryByRole('group', { name: /Promote/ })).toBeNull();
+      expect(screen.queryByRole('dialog', { name: /Promote/ })).toBeNull();
     });
+  });
+
+  it('hides the dialog of a change that is being made, and shows its failure again', async () => {
+    let end: (ended: Job) => void = () => undefined;
+    const run = vi.fn<ChangeWorld['run']>(async () => new Promise<Job>(resolve => (end = resolve)));
+    const { made } = model({ view: endpoint() }, run);
+    shown(<Held made={made} />);
+    await userEvent.click(await screen.findByRole('button', { name: 'Promote clf:cccccccc' }));
+    await userEvent.click(await screen.findByRole('button', { name: 'Confirm' }));
+    await userEvent.click(screen.getByRole('button', { name: 'Hide' }));
+    expect(screen.queryByRole('dialog')).toBeNull();
+    expect(screen.getByRole('group', { name: /^Promote/ })).toHaveAttribute('aria-busy', 'true');
+    const problem = { code: 'gates_failed', title: 'A gate failed', status: 409, errors: [] };
+    await act(async () => {
+      end(job({ state: 'failed', problem } as never));
+      await Promise.resolve();
+    });
+    expect(await screen.findByRole('alert')).toHaveTextContent('Failed: Promote clf:ccccccccdddd');
+    await userEvent.click(screen.getByRole('button', { name: 'Show' }));
+    expect(screen.getByRole('dialog')).toHaveTextContent('A gate failed');
+    await userEvent.keyboard('{Escape}');
+    expect(screen.queryByRole('dialog')).toBeNull();
+    expect(made.changes.pending).toBeNull();
+  });
+
+  it('offers a rollback the earlier states, and previews the chosen one', async () => {
+    const view = endpoint({ revision: 3, previous: 2 });
+    const [second, first] = view.history;
+    const third = { ...second, revision: 3, state: 'stable cccccccc alone, 100 %' };
+    const { made, preview } = model({
+      view: { ...view, history: [third, second, first] as never }
+    });
+    shown(<Held made={made} />);
+    await userEvent.click(await screen.findByRole('button', { name: 'Roll back…' }));
+    const offered = await screen.findByRole('group', { name: 'Back to' });
+    expect(within(offered).getByRole('radio', { name: /default/ })).toBeChecked();
+    const other = within(offered).getByRole('radio', { name: /^stable aaaaaaaa alone, 100 %/ });
+    await userEvent.click(other);
+    expect(preview).toHaveBeenLastCalledWith('rollback', { to: 1 }, 3);
+    expect(await screen.findByRole('button', { name: 'Confirm' })).toBeVisible();
+    expect(screen.getByRole('radio', { name: /^stable aaaaaaaa alone/ })).toBeChecked();
   });
 
   it('gives the focus back when the question is given up by Escape', async () => {
@@ -111,7 +152,7 @@ describe('an endpoint', () => {
     shown(<Held made={made} />);
     const promote = await screen.findByRole('button', { name: 'Promote clf:cccccccc' });
     await userEvent.click(promote);
-    await screen.findByRole('group', { name: 'Promote clf:ccccccccdddd' });
+    await screen.findByRole('dialog', { name: 'Promote clf:ccccccccdddd' });
     await userEvent.keyboard('{Escape}');
     await waitFor(() => {
       expect(promote).toHaveFocus();

@@ -17,5 +17,11 @@ window.matchMedia = query =>
   }) as unknown as MediaQueryList;
 
 Element.prototype.scrollIntoView = () => undefined;
+HTMLDialogElement.prototype.showModal = function showModal(): void {
+  this.open = true;
+};
+HTMLDialogElement.prototype.close = function close(): void {
+  this.open = false;
+};
 
 afterEach(cleanup);

@@ -38,7 +38,15 @@ export function card(given: Partial<ReleaseCard> = {}): ReleaseCard {
     label: '',
     metrics: {},
     published: [],
-    counts: { requests: 1234, errors: 0, refused: 0, p50_ms: 7.1, rates: [1, 2] },
+    counts: {
+      requests: 1234,
+      errors: 0,
+      refused: 0,
+      p50_ms: 7.1,
+      rates: [1, 2],
+      since: null,
+      recorded: null
+    },
     ...given
   };
 }
@@ -57,9 +65,6 @@ export function endpoint(given: Partial<EndpointView> = {}): EndpointView {
     record: 'full',
     validations: [],
     publish_to: '',
-    tolerance: null,
-    absolute_tolerance: null,
-    segments: [],
     cards: [card(), SHADOW],
     history: [
       {
@@ -68,7 +73,8 @@ export function endpoint(given: Partial<EndpointView> = {}): EndpointView {
         by: 'ana',
         what: 'a shadow',
         reason: '',
-        diffs: []
+        diffs: [],
+        state: 'stable aaaaaaaa 100 %, shadow cccccccc 100 %'
       },
       {
         revision: 1,
@@ -76,9 +82,13 @@ export function endpoint(given: Partial<EndpointView> = {}): EndpointView {
         by: 'ana',
         what: 'the first',
         reason: '',
-        diffs: []
+        diffs: [],
+        state: 'stable aaaaaaaa alone, 100 %'
       }
     ],
+    tolerance: null,
+    absolute_tolerance: null,
+    segments: [],
     ...given
   };
 }
@@ -89,8 +99,7 @@ export const PREVIEW: Preview = {
   rows: [{ tag: SHADOW.tag, before: 'shadow 100 %', after: 'stable 100 %' }],
   notes: ['Without traffic, stopped: clf:aaaaaaaabbbb.'],
   asks: true,
-  comparison: 'the two agree on 94 % of 500 rows.',
-  verdict: 'differs'
+  evidence: [{ role: 'shadow', verdict: 'differs', reason: 'The two agree on 94 % of 500 rows.' }]
 };
 
 export function job(given: Partial<Job> = {}): Job {

@@ -5,12 +5,17 @@ import sys
 import pytest
 
 from jupyter_deploy.domain.images.images import Reference
+from tests import forks
 from tests.contract.capturing import live
 from tests.contract.trusted_images import make_image_world, make_keys
-from tests.forked_replays import forked_replays
 from tests.registries import registry
 
-__all__ = ["forked_replays"]
+
+@pytest.fixture
+def forked_replays():
+    """Replay in forks."""
+    with forks.replays():
+        yield
 
 
 @pytest.fixture

@@ -70,6 +70,15 @@ def test_answers_are_counted_for_both_and_the_rest_is_one(world):
     assert (found[-1].answer, found[-1].stable, found[-1].candidate) == ("", sum(range(1, 11)), 0)
 
 
+def test_long_answers_are_counted_by_their_beginning_and_a_digest(world):
+    for number in range(4):
+        world.pair(number, ["x" * 5000 + ("y" if number else "z")])
+    found = world.compare()
+    assert [one.stable for one in found.answers] == [3, 1]
+    assert all(len(one.answer) < 120 for one in found.answers)
+    assert {one.answer for one in found.answers} == set(found.sides["candidate"].answers)
+
+
 def test_numbers_have_no_counts_of_answers(world):
     world.pair(1, [0.5])
     assert world.compare(dtype="float64").answers == []

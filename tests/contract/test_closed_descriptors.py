@@ -14,6 +14,8 @@ import pytest
 from protocol_clients import released
 from test_local_target_support import endpoint_of, eventually, staged
 
+pytestmark = pytest.mark.usefixtures("own_processes")
+
 ROWS = np.array([[1.0, 2.0], [3.0, 4.5]], np.float32)
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from record_world import CANARY, NOON, World, endpoint
 
+from jupyter_deploy.domain.gates.figures import evaluate, parse_requirement
 from jupyter_deploy.domain.release.comparison_settings import ComparisonSettings
 from jupyter_deploy.faces.render.render import text
 
@@ -43,7 +44,11 @@ def test_the_segment_that_differs_is_named_and_no_other(world):
     assert found.differ > 20 > found.worse
     assert found.least_agreement.value == 0.0
     assert found.least_agreement.interval.high > by_name["south"].agreement.interval.high
-    assert "DIFFERS" in text(world.compare(declared("region")))
+    compared = world.compare(declared("region"))
+    assert "DIFFERS" in text(compared)
+    assert evaluate(parse_requirement("least_segment_agreement >= 50%"), compared).outcome == "not met"
+    undeclared = evaluate(parse_requirement("least_segment_agreement >= 50%"), world.compare())
+    assert (undeclared.outcome, "--segment" in undeclared.why) == ("undecided", True)
 
 
 def test_more_errors_in_a_segment_are_worse(world):

@@ -17,6 +17,8 @@ from jupyter_deploy import serving
 from jupyter_deploy.domain.errors import EnvironmentChanged
 from jupyter_deploy.domain.release.endpoint import Release
 
+pytestmark = pytest.mark.usefixtures("own_processes")
+
 __all__ = ["stage"]
 
 

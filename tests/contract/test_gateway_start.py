@@ -13,6 +13,8 @@ from test_local_target_support import eventually
 from jupyter_deploy.container_images import gateway_start
 from scripts.gateway_toggles import VERSIONS, ComposedGateway, composed, toggled
 
+pytestmark = pytest.mark.usefixtures("own_processes")
+
 CANARY = "tumour:bbb"
 
 

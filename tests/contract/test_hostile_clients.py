@@ -21,6 +21,8 @@ from test_local_target_support import Stage, endpoint_of, eventually, staged
 from jupyter_deploy.domain.evidence.inference import Record
 from jupyter_deploy.targets.local import unix
 
+pytestmark = pytest.mark.usefixtures("own_processes")
+
 ARRIVAL = 3.0
 BODY = b'{"instances": [[1, 2]]}'
 GIGABYTE = 1024**3

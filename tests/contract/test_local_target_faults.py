@@ -21,6 +21,8 @@ from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.system import temp
 from jupyter_deploy.targets.local.preflight import LEAST_FILES, check_limits
 
+pytestmark = pytest.mark.usefixtures("own_processes")
+
 __all__ = ["stage"]
 
 NOBODY = 61234  # a user of whom nothing else runs

@@ -14,6 +14,8 @@ from test_local_target_support import Load, Stage, ask, endpoint_of, eventually,
 from jupyter_deploy.targets.local.supervisor.keeper import shorten
 from jupyter_deploy.targets.local.supervisor.launch import alive
 
+pytestmark = pytest.mark.usefixtures("own_processes")
+
 __all__ = ["stage"]
 
 WORKER = "release-tumour.aaa"

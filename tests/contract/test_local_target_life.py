@@ -27,6 +27,8 @@ from jupyter_deploy.targets.local.gateway import gateway
 from jupyter_deploy.targets.local.releases import by_process, workers
 from jupyter_deploy.targets.local.target import LocalTarget
 
+pytestmark = pytest.mark.usefixtures("own_processes")
+
 __all__ = ["stage"]
 
 

@@ -16,6 +16,8 @@ from jupyter_deploy.targets.local import runtime
 from jupyter_deploy.targets.local.supervisor.identities import Identities
 from jupyter_deploy.targets.local.target import LocalTarget
 
+pytestmark = pytest.mark.usefixtures("own_processes")
+
 __all__ = ["stage"]
 
 

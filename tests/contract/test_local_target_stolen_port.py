@@ -18,6 +18,8 @@ from jupyter_deploy.targets.local import unix
 from jupyter_deploy.targets.local.gateway.token import token, token_file
 from jupyter_deploy.targets.local.http_client import HttpClient
 
+pytestmark = pytest.mark.usefixtures("own_processes")
+
 __all__ = ["stage"]
 
 BODY = {"instances": [1]}

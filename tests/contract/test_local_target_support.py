@@ -30,6 +30,7 @@ from jupyter_deploy.serving import environment
 from jupyter_deploy.targets.local.releases import limits
 from jupyter_deploy.targets.local.settings import LocalSettings
 from jupyter_deploy.targets.local.target import LocalTarget
+from tests import forks
 
 # Answers each instance with its version's number; writes its input to seen.jsonl next to the bento.
 SERVICE = """
@@ -150,6 +151,8 @@ class Stage:
             "tolerance": {"float32_rtol": 1e-4, "float32_atol": 1e-6, "float64_rtol": 1e-9, "float64_atol": 1e-9},
         }
         (folder / "snapshot.json").write_text(json.dumps(manifest))
+        if forks.are_used():  # as a captured release, it has a zygote
+            (folder / "imports.json").write_text("[]")
         return Release(
             endpoint=endpoint,
             tag=f"{endpoint}:{version}",

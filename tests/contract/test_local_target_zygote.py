@@ -15,11 +15,12 @@ from test_local_target_support import Stage, ask, endpoint_of, eventually, stage
 
 from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.serving.hosting.forking import PASSIVE
+from tests import forks
 
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
-    with staged(start_timeout=120.0) as made:  # a zygote imports BentoML first
+    with forks.unforked(), staged(start_timeout=120.0) as made:  # a zygote imports BentoML first
         yield made
 
 

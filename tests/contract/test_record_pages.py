@@ -304,7 +304,9 @@ def test_answers_are_counted_in_spans_by_release_and_role(log, tmp_path, settled
         write(tmp_path, line(number, role=role, status=500 if number == 3 else 200, latency_ms=float(number)) + "\n")
     write(tmp_path, line(2, role="probe") + "\n" + line(25) + "\n" + "torn")
     settled()
-    found = log.time_series("tumour", since=NOON, until=NOON + timedelta(seconds=20), every=timedelta(seconds=5))
+    found = log.time_series(
+        "tumour", since=NOON, until=NOON + timedelta(seconds=20), every=timedelta(seconds=5)
+    ).buckets
     assert [(span.start, span.role, span.requests, span.errors) for span in found] == [
         (NOON, "stable", 5, 1),
         (NOON + timedelta(seconds=5), "stable", 5, 0),
@@ -316,7 +318,9 @@ def test_answers_are_counted_in_spans_by_release_and_role(log, tmp_path, settled
 
 def test_a_span_in_which_everything_failed_has_no_latency(log, tmp_path):
     write(tmp_path, line(1, status=500) + "\n")
-    [span] = log.time_series("tumour", since=NOON, until=NOON + timedelta(seconds=9), every=timedelta(seconds=9))
+    [span] = log.time_series(
+        "tumour", since=NOON, until=NOON + timedelta(seconds=9), every=timedelta(seconds=9)
+    ).buckets
     assert (span.requests, span.errors, span.p50_ms, span.p99_ms) == (1, 1, None, None)
 
 

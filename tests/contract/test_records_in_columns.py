@@ -86,7 +86,9 @@ def reading(world):
             for head in page.heads
         ],
         "comparison": world.compare(dtype="float64"),
-        "series": log.time_series("tumour", since=NOON, until=NOON + timedelta(hours=1), every=timedelta(minutes=1)),
+        "series": log.time_series(
+            "tumour", since=NOON, until=NOON + timedelta(hours=1), every=timedelta(minutes=1)
+        ).buckets,
         "ground truth": rows,
     }
 

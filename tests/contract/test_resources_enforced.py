@@ -207,6 +207,8 @@ def test_processors_are_shared_out(stage: Stage) -> None:
 
 EATS = """
 import os, sys, time
+
+pytestmark = pytest.mark.usefixtures("own_processes")
 kept = b"x" * (50 << 20)
 if not os.fork():
     more = b"y" * (150 << 20)

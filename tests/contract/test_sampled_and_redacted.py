@@ -96,7 +96,7 @@ def test_a_record_of_a_sample_counts_for_all_its_requests(world):
         world.record(number, "aaa", "stable", sample=0.25, status=500 if number == 0 else 200)
     world.record(8, "aaa", "stable")
     log, day = RecordLog(world.home), timedelta(days=1)
-    (span,) = log.time_series("tumour", since=NOON, until=NOON + day, every=day)
+    (span,) = log.time_series("tumour", since=NOON, until=NOON + day, every=day).buckets
     assert (span.requests, span.errors) == (33, 4)
     assert text(log.records("tumour")).splitlines()[-1] == "(sample: recorded of 25 % of the requests)"
 

@@ -21,6 +21,8 @@ from jupyter_deploy.targets.local.supervisor.orphans import forget
 from jupyter_deploy.targets.local.supervisor.supervisord import Supervisor
 from tests.disks import small_disk
 
+pytestmark = pytest.mark.usefixtures("own_processes")
+
 __all__ = ["stage"]
 
 

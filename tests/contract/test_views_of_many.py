@@ -8,7 +8,7 @@ from jupyter_deploy.domain.errors import TargetError, UnknownEndpoint, UnknownTa
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.status import Counts
-from jupyter_deploy.faces.views.comparing import in_a_sentence
+from jupyter_deploy.faces.views.comparing import evidence_of
 from jupyter_deploy.faces.views.endpoints import endpoint, endpoints
 from jupyter_deploy.faces.views.form import form
 from jupyter_deploy.faces.views.preview import preview
@@ -162,14 +162,13 @@ def test_a_preview_waits_for_a_comparison_for_so_long_and_the_next_one_gets_it(p
     monkeypatch.setattr(comparing, "compared", slow)
     tumour = ports.store.endpoint("tumour")
     for _ in range(3):
-        verdict, words = in_a_sentence(tumour, "tumour:two", ports, seconds=0.01)
-        assert (verdict, words) == (
-            "",
-            "Comparing tumour:two with stable takes longer than 0.01 s: open the comparison.",
-        )
+        (said,) = evidence_of(tumour, "tumour:two", ports, seconds=0.01)
+        words = "Comparing tumour:two with stable takes longer than 0.01 s: open the comparison."
+        assert (said.verdict, said.reason) == ("", words)
     assert asked == ["tumour:two"], "one goes on, however often it is asked for"
     goes_on.set()
-    assert in_a_sentence(tumour, "tumour:two", ports) == ("", "Not compared with stable: no records.")
+    (said,) = evidence_of(tumour, "tumour:two", ports)
+    assert (said.verdict, said.reason) == ("", "Not compared with stable: no records.")
 
 
 def test_without_records_a_preview_says_that_there_is_nothing_to_compare_yet(ports):
@@ -178,12 +177,17 @@ def test_without_records_a_preview_says_that_there_is_nothing_to_compare_yet(por
     ports.store.save(second, based_on=1, reason="", change="second")
     ports.store.remember(manifests.snapshot("tumour:one"))
     asked = PreviewRequest(name="tumour", verb="promote")
-    shown = until(lambda: (found := preview(asked, ports)).verdict and found)
-    assert (shown.verdict, shown.comparison) == ("inconclusive", "0 pairs so far.")
+    (said,) = until(lambda: _decided(preview(asked, ports).evidence))
+    assert (said.role, said.verdict, said.reason) == ("shadow", "inconclusive", "0 pairs so far.")
     ports.store.save(second.promoted(), based_on=2, reason="", change="promoted")
     asked = PreviewRequest(name="tumour", verb="rollback")
-    shown = until(lambda: (found := preview(asked, ports)).verdict and found)
-    assert shown.comparison == "Of tumour:two, as a candidate against tumour:one: 0 pairs so far."
+    (said,) = until(lambda: _decided(preview(asked, ports).evidence))
+    assert said.reason == "Of tumour:two, as a candidate against tumour:one: 0 pairs so far."
+
+
+def _decided(evidence):
+    """The evidence, once a comparison is ready."""
+    return evidence if evidence and evidence[0].verdict else None
 
 
 def test_a_tag_stays_as_it_is_where_a_sentence_begins_with_it(ports):
@@ -192,8 +196,8 @@ def test_a_tag_stays_as_it_is_where_a_sentence_begins_with_it(ports):
     ports.store.save(second, based_on=1, reason="", change="second")
     ports.store.remember(manifests.snapshot("tumour:one"))
     asked = PreviewRequest(name="tumour", verb="promote", given={"tag": "two"})
-    shown = until(lambda: (found := preview(asked, ports)).verdict and found)
-    assert shown.comparison.startswith("tumour:two has no traffic")
+    (said,) = until(lambda: _decided(preview(asked, ports).evidence))
+    assert said.reason.startswith("tumour:two has no traffic")
 
 
 def test_a_card_shows_the_first_metrics_of_its_notebook(ports):

@@ -142,7 +142,7 @@ class Person:
     def sidebar_width(self, wanted):
         """Drags the sidebar's edge, unless something is over it; its width before."""
         sidebar = self.page.locator("#jp-left-stack").bounding_box()
-        if sidebar is None or self.page.locator(".jp-Dialog").count():
+        if sidebar is None or self.page.locator(".jp-Dialog, dialog[open]").count():
             return wanted
         edge = sidebar["x"] + sidebar["width"] + 2
         self.page.mouse.move(edge, 500)

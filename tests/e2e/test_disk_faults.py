@@ -10,7 +10,7 @@ import pytest
 from tests.disks import small_disk
 from tests.e2e.conftest import ROW, deploy_notebook
 
-pytestmark = pytest.mark.exhaustive
+pytestmark = [pytest.mark.exhaustive, pytest.mark.usefixtures("own_processes")]
 
 # Captures a function in this very process, as a notebook's kernel does.
 DEPLOY = """

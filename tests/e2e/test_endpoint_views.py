@@ -98,7 +98,15 @@ def test_an_endpoint_shows_cards_with_live_counts(world):
         (world.two, "shadow", "healthy"),
     ]
     assert all(card.counts.requests >= 5 and card.counts.errors == 0 for card in shown.cards)
+    counted = [card.counts for card in shown.cards]
+    assert [one.since for one in counted] == sorted(one.since for one in counted), "the shadow came later"
+    until(lambda: all(card.counts.recorded for card in world.view("endpoint", name="churn").cards))
     assert [row.revision for row in shown.history] == [2, 1]
+    one = world.one.partition(":")[2][:8]
+    assert [row.state for row in shown.history] == [
+        f"stable {one} 100 %, shadow weaker 100 %",
+        f"stable {one} alone, 100 %",
+    ]
     assert [(pair.a, pair.b) for pair in shown.history[0].diffs] == [(world.one, world.two)]
 
 
@@ -124,22 +132,23 @@ def test_a_preview_shows_the_comparison_of_the_release_that_gains_clients_and_ch
     with Load(world.url, clients=1) as load:
         load.wait_for(20)
     asked = {"name": "churn", "verb": "promote", "given": {}, "if_revision": 2}
-    shown = until(lambda: (found := world.view("preview", **asked)).verdict and found)
+    shown = until(lambda: (found := world.view("preview", **asked)).evidence[0].verdict and found)
     assert (shown.title, shown.asks, shown.revision) == ("Promote the candidate", True, 2)
     assert [(row.tag, row.before, row.after) for row in shown.rows] == [
         (world.two, "shadow 100 %", "stable 100 %"),
         (world.one, "stable 100 %", "no traffic"),
     ]
-    assert shown.verdict in ("inconclusive", "agrees", "differs")
-    assert shown.comparison.startswith("The two agree on ")
+    (evidence,) = shown.evidence
+    assert (evidence.role, evidence.verdict in ("inconclusive", "agrees", "differs")) == ("shadow", True)
+    assert evidence.reason.startswith("The two agree on ")
     copies = world.view("preview", name="churn", verb="traffic", given={"shadow": {world.two: 40}})
-    assert (copies.asks, copies.comparison, copies.notes) == (
+    assert (copies.asks, copies.evidence, copies.notes) == (
         False,
-        "",
+        (),
         ("Clients are not affected: only shadow copies change.",),
     )
     stop = world.view("preview", name="churn", verb="stop", given="{}")
-    assert (stop.title, stop.asks, stop.comparison) == ("Stop churn", True, "")
+    assert (stop.title, stop.asks, stop.evidence) == ("Stop churn", True, ())
     assert world.view("endpoint", name="churn").revision == 2
 
 

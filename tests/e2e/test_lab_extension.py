@@ -74,7 +74,11 @@ def test_the_second_of_two_concurrent_changes_is_a_conflict_and_overwrites_nothi
     promote.first.click()
     confirm = person.sidebar.get_by_role("button", name="Confirm", exact=True)
     expect(confirm).to_be_visible(timeout=30_000)
-    person.shoots("preview")
+    asked = person.sidebar.get_by_role("dialog", name="Promote")
+    box, sidebar = asked.bounding_box(), person.page.locator("#jp-left-stack").bounding_box()
+    assert box["width"] > sidebar["width"], "the dialog is not within the sidebar"
+    expect(asked).to_contain_text("stable 100 %")
+    person.has_nothing_serious_as_it_is("preview")
     before = person.home.json("describe", "churn")
     person.home.json("traffic", "churn", "--record", "meta")
     expect(person.sidebar.get_by_text("Conflict:").first).to_be_visible(timeout=30_000)

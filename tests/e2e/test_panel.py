@@ -194,19 +194,25 @@ def test_it_counts_live_and_compares_with_a_chart(story):
         load.wait_for(60)
         expect(card.get_by_role("definition").first).not_to_have_text("0")
         expect(card.locator("svg")).to_be_visible()
-        shot(page, "light")
         if os.environ.get("NBDEPLOY_SCREENSHOTS"):
-            page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-            page.wait_for_timeout(2000)
-            shot(page, "dark")
-            page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
-            page.wait_for_timeout(2000)
+            for theme in ("Dark", "Light"):
+                command = "window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab %s'})"
+                page.evaluate(command % theme)
+                page.wait_for_timeout(2000)
+                shot(page, "dark" if theme == "Dark" else "light")
     panel.get_by_role("button", name=f"Compare {two} with stable").click()
     chart = panel.locator(".nbd-Chart img")
     chart.first.wait_for()
     expect(panel.locator(".nbd-Verdict")).to_contain_text("agree")
-    chart.first.scroll_into_view_if_needed()
+    expect(panel.get_by_role("region", name="Verdict")).to_contain_text(f"against {name(story.one)}")
     shot(page, "comparison")
+    for kind, first in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
+        with page.expect_download() as saved:
+            panel.get_by_role("button", name=f'Save "Latency" as {kind}').click()
+        assert saved.value.suggested_filename == f"latency.{kind.lower()}"
+        assert Path(saved.value.path()).read_bytes().startswith(first)
+    panel.get_by_label("Candidate").select_option(story.three)
+    expect(panel.locator(".nbd-Verdict")).to_contain_text("the canary and")
     opens(panel, "Releases")
     expect(chart).to_have_count(0)
 
@@ -254,6 +260,9 @@ def test_promote_and_roll_back_show_before_what_will_change(story):
     opens(panel, "History")
     panel.get_by_role("button", name="Go back to revision 3").click()
     expect(panel.get_by_text("Preview: Go back to revision 3")).to_be_visible()
+    offered = panel.get_by_role("group", name="Back to")
+    expect(offered.get_by_role("radio", name="default")).to_have_count(1)
+    expect(offered.get_by_role("radio", name="revision 3,")).to_be_checked()
     panel.get_by_role("button", name="Confirm").click()
     at(panel, 11)
     expect(panel.get_by_role("button", name="Go back to revision 3")).to_be_focused()
@@ -291,12 +300,13 @@ def test_what_gates_refuse_is_shown_with_its_report_and_done_all_the_same_for_a_
     refusal = panel.get_by_role("alert").last
     expect(refusal).to_contain_text("of 5000 rows so far", timeout=SECONDS * 1000)
     assert story.home.json("describe", "churn")["traffic"]["stable"] == story.one
-    panel.get_by_role("group", name=f"Promote {story.two}").get_by_role("button", name="Report").click()
+    panel.get_by_role("dialog", name=f"Promote {story.two}").get_by_role("button", name="Report").click()
     report = page.frame_locator("iframe[title='Report of the validation']")
     expect(report.get_by_text("of 5000 rows so far").first).to_be_visible()
     assert page.locator("iframe[title='Report of the validation']").get_attribute("sandbox") == ""
     shot(page, "gates")
     panel.get_by_role("region", name="Report on").get_by_role("button", name="Close").click()
+    panel.get_by_role("group", name=f"Promote {story.two}").get_by_role("button", name="Show").click()
     force = panel.get_by_role("button", name="Override the gates")
     expect(force).to_be_disabled()
     panel.get_by_label("Reason for the override").fill("a customer waits")

@@ -21,6 +21,8 @@ from tests.conftest import Home
 from tests.contract.test_local_target_support import ask, endpoint_of, staged
 from tests.e2e.conftest import until
 
+pytestmark = pytest.mark.usefixtures("own_processes")
+
 ROOT = os.geteuid() == 0
 BO = 54321 if ROOT else os.geteuid()  # only root can be two users
 # Tests may run in folders that only root can search: bo may read everything, but write what is his alone.

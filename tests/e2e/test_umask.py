@@ -47,7 +47,7 @@ def careless(tmp_path):
     """A home of a user whose umask is 000, with a name that is not ASCII and in a locale that is not installed."""
     before = os.umask(0)
     home = make_home(tmp_path / "maison é")
-    home.environment |= {"LC_ALL": "xx_XX.UTF-8"}
+    home.environment |= {"LC_ALL": "xx_XX.UTF-8", "PYTHONUTF8": "0"}
     home.environment["XDG_RUNTIME_DIR"] = str(tmp_path / "run")
     Path(home.environment["XDG_RUNTIME_DIR"]).mkdir(mode=0o700)
     home.python = f"{sys.prefix}/bin/python3"  # a process of its own, which inherits the umask

@@ -2,6 +2,8 @@
 
 import json
 import shlex
+import subprocess
+import sys
 
 import pytest
 
@@ -143,3 +145,29 @@ def test_a_magic_takes_several_requirements_and_a_tolerance():
     line = shlex.split('tumour --require "agreement >= 0.9" --require "pairs > 30" --tolerance 1%')
     request, _ = parse_line("deploy_compare", CompareRequest, line)
     assert request == CompareRequest(name="tumour", require=["agreement >= 0.9", "pairs > 30"], tolerance=0.01)
+
+
+ASCII = {"LC_ALL": "xx_XX.UTF-8", "PYTHONUTF8": "0"}
+"""The variables with which Python reads file names as ASCII."""
+
+
+def test_names_that_are_not_ascii_are_read_whatever_the_locale(home):
+    command = [sys.executable, "-m", "jupyter_deploy", "deploy", "é.ipynb", "--name", "churn", "--model", "m"]
+    for more in ({}, {"NBDEPLOY_HOME": str(home.path / "maison é")}):
+        environment = home.environment | ASCII | more
+        ended = subprocess.run(command, env=environment, cwd=home.path, capture_output=True, check=False)
+        assert ended.returncode == 2
+        assert "there is no notebook é.ipynb" in ended.stderr.decode()
+
+
+def test_a_kernel_that_cannot_read_its_homes_name_says_so(home):
+    environment = home.environment | ASCII | {"NBDEPLOY_HOME": str(home.path / "maison é")}
+    program = (
+        "from jupyter_deploy.domain.errors import InvalidInput; from jupyter_deploy.settings import load_settings\n"
+        "try: load_settings()\n"
+        "except InvalidInput as error: print(error.message, error.remedy)"
+    )
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, env=environment, cwd=home.path, capture_output=True, text=True, check=True)
+    assert "this Python reads file names as ascii" in ended.stdout
+    assert "PYTHONUTF8=0" in ended.stdout

@@ -27,10 +27,10 @@ NAMES = [operation.name for operation in OPERATIONS]
 CONTRACT = {
     "deploy", "list", "describe", "traffic", "promote", "rollback", "history", "compare", "logs", "predict",
     "stop", "down", "reconcile", "purge", "diff", "reproduce", "validate", "feedback", "init",
-    "publish", "verify", "compose", "images", "gc", "delete", "label", "plan", "apply", "doctor",
+    "publish", "verify", "compose", "images", "gc", "delete", "label", "plan", "apply", "doctor", "drift",
 }  # fmt: skip
 
-SAFE = {"list", "describe", "history", "compare", "logs"}
+SAFE = {"list", "describe", "history", "compare", "logs", "drift"}
 OTHERS = {"DeployError", "model_input", "panel", "serving_role"}
 IN_NOTEBOOKS = {"check", "metric", "model", "recorded", "reference"}
 

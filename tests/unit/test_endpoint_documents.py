@@ -1,5 +1,7 @@
 """Documents of endpoints, and the changes that lead to them."""
 
+from datetime import UTC, datetime
+
 import pytest
 import yaml
 
@@ -198,3 +200,17 @@ def test_a_file_that_is_missing_or_no_text_is_refused(tmp_path):
 def test_yaml_is_read_by_a_safe_loader(tmp_path):
     with pytest.raises(InvalidInput):
         read(tmp_path, yaml.dump({"name": Endpoint}))
+
+
+def test_the_settings_of_comparisons_are_a_change_of_their_own():
+    wanted = document(None, ("one",), comparison={"tolerance": "1%", "segments": ["region"]})
+    [change] = changes_to(wanted, endpoint("one"))
+    assert (change.request.tolerance, change.request.absolute_tolerance) == (0.01, "default")
+    assert change.request.segment == ("region",)
+    assert change.words == "comparison: default → tolerance 0.01, segments region"
+    after = endpoint("one").comparing(0.01, None, ("region",), datetime.now(UTC))
+    assert changes(wanted, after) == []
+    assert [words for _, words in changes_to(wanted, None)][-1] == change.words
+    [back] = changes_to(document(None, ("one",), comparison={"segments": ["none"]}), after)
+    assert (back.request.tolerance, back.request.segment) == ("default", ("none",))
+    assert changes(document(None, ("one",)), after) == []

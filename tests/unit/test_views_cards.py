@@ -1,12 +1,12 @@
 """The cards, the history and the rates that all panels show, from values alone."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.release.endpoint import Changes, Endpoint, Revision
 from jupyter_deploy.domain.release.status import Counts, EndpointStatus, ReleaseStatus
-from jupyter_deploy.faces.views.cards import endpoint_view, revision_rows
+from jupyter_deploy.faces.views.cards import endpoint_view, revision_rows, role_start, roles_of
 from jupyter_deploy.faces.views.rates import KEPT, Rates
 from tests.published import published_as
 from tests.releases import release
@@ -213,3 +213,39 @@ def test_a_card_says_where_its_release_was_published_and_the_endpoint_where_it_w
     assert shown.publish_to == "registry.example/tumour"
     assert view(SHADOWED, publish_to="registry.example/{name}").publish_to == "registry.example/tumour"
     assert view(SHADOWED).publish_to == ""
+
+
+def test_a_revision_is_told_by_the_releases_that_had_traffic():
+    assert roles_of(Endpoint.first(ONE)) == "stable one alone, 100 %"
+    canary = SHADOWED.with_traffic({}, {"two": 20})
+    assert roles_of(canary) == "stable one 80 %, canary two 20 %"
+    named = SHADOWED.model_copy(update={"releases": (ONE, release("two", label="wider trees"))})
+    assert roles_of(named) == "stable one 100 %, shadow wider trees 100 %"
+
+
+def test_counts_begin_with_the_present_role_and_not_before_the_gateway():
+    off = SHADOWED.with_traffic({"two": 0}, {})
+    on = off.with_traffic({"two": 100}, {})
+    states = [Endpoint.first(ONE), SHADOWED, off, on, on.with_traffic({"two": 50}, {})]
+    history = [made(state, at=NOON + timedelta(hours=n)) for n, state in enumerate(states)][::-1]
+    assert role_start(history, TWO.tag) == NOON + timedelta(hours=3), "since it is on again, whatever its percent"
+    assert role_start(history, ONE.tag) == NOON
+    assert role_start(history[:2], ONE.tag) is None, "it was so before the known revisions"
+    assert role_start(history[1:], THREE.tag) is None
+    found = status(states[-1], one=7, two=3)
+    later = NOON + timedelta(hours=2)
+    counted = [
+        one.model_copy(update={"counts": one.counts.model_copy(update={"since": later})}) for one in found.releases
+    ]
+    cards = endpoint_view(
+        states[-1],
+        found.model_copy(update={"releases": counted}),
+        {},
+        history,
+        3,
+        publications=(),
+        publish_to=None,
+        recorded={(ONE.tag, False): 70, (TWO.tag, True): 30, (TWO.tag, False): 5},
+    ).cards
+    assert [card.counts.since for card in cards] == [later, NOON + timedelta(hours=3)]
+    assert [card.counts.recorded for card in cards] == [70, 30]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_deploy.domain.errors import NotCapturable, UnknownSource
 from jupyter_deploy.serving.natives.onnx import OnnxModel, session_of, settings_of
+from jupyter_deploy.serving.natives.translated import TranslatedModel
 from jupyter_deploy.system.digests import HashingFile
 
 from .base import Framework, NativeWriter, loaded
@@ -110,10 +111,10 @@ class OnnxWriter:
         self._written: dict[int, tuple[Any, str]] = {}
 
     def takes(self, kind: type) -> bool:
-        return kind is OnnxModel or issubclass(kind, self._session)
+        return kind in (OnnxModel, TranslatedModel) or issubclass(kind, self._session)
 
     def take(self, part: Any) -> tuple[Any, ...] | None:
-        wrapped = isinstance(part, OnnxModel)
+        wrapped = part.form if isinstance(part, TranslatedModel) else isinstance(part, OnnxModel)
         session = part.session if wrapped else part
         if id(session) not in self._written:
             number = len(self._written) + 1

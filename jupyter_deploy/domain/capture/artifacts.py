@@ -14,11 +14,15 @@ from jupyter_deploy.domain.errors import InvalidName
 from .findings import Finding
 from .signature import Signature
 from .training import TrainingData
+from .translation import Translation
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 
 CODE = "code/"
 """The folder of the project's own sources in a snapshot."""
+
+REFERENCE = "reference.json"
+"""A snapshot's sketch of its training table, against which drift is measured. It is no part of the model's identity."""
 
 
 def checked_name(name: str) -> str:
@@ -160,6 +164,9 @@ class Manifest(Value):
     hyperparameters: dict[str, Any] = Field(default={}, description="The model's constructor parameters by name.")
     metrics: dict[str, float] = Field(default={}, description="The notebook's own metrics by the name of the variable.")
     training: TrainingData | None = Field(default=None, description="The training table, if it is known.")
+    translation: Translation | None = Field(
+        default=None, description="The proof of the translation that is served; None: the captured object is served."
+    )
     notes: tuple[str, ...] = Field(default=(), description="Remarks for readers: switched modes, packed code.")
     findings: tuple[Finding, ...] = Field(default=(), description="The checks' findings, also the waived ones.")
     packed: Packed | None = Field(default=None, description="Set if the files include data files.")

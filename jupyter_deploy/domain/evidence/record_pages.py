@@ -132,6 +132,13 @@ class Refusal(Value):
     shadows: int = 0
 
 
+class TimeSeries(NamedTuple):
+    """The requests of a period in time buckets, and those of them that were refused, by reason."""
+
+    buckets: list[TimeBucket]
+    refusals: list[Refusal]
+
+
 class Pair(Value):
     """A record, and all records of its request including itself: the client's answer first."""
 

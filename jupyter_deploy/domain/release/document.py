@@ -10,6 +10,7 @@ from pydantic import Field
 from jupyter_deploy.domain.base import RecordMode, Value
 from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, InvalidTraffic
+from jupyter_deploy.domain.parsing import Segments, Tolerance
 from jupyter_deploy.domain.requests import (
     DeployRequest,
     LabelRequest,
@@ -21,6 +22,7 @@ from jupyter_deploy.domain.requests import (
 from jupyter_deploy.domain.secret_names import HIDDEN
 from jupyter_deploy.domain.validation.validation import ValidationSpec, words_of
 
+from .comparison_settings import NONE, ComparisonSettings
 from .endpoint import Endpoint, Release
 from .resources import ANY, ResourceOptions, Resources
 from .status import EndpointStatus
@@ -50,6 +52,16 @@ class TrafficDocument(Value):
     shadow: dict[str, float] = Field(default={}, description="TAG: PERCENT of the requests that it gets a copy of.")
 
 
+class ComparisonDocument(Value):
+    """The settings of an endpoint's comparisons; what is left out has its default."""
+
+    tolerance: Tolerance | None = Field(default=None, description="Numbers agree within this share of stable's.")
+    absolute_tolerance: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="Numbers agree within this difference too."
+    )
+    segments: Segments = Field(default=(), description="'region', 'age: <30, 30-60, >=60': figures by segment.")
+
+
 class EndpointDocument(Value):
     """The desired state of an endpoint, the same for every target.
 
@@ -63,6 +75,7 @@ class EndpointDocument(Value):
     running: bool = Field(default=True, description="False: its processes are stopped; releases and history stay.")
     record: RecordMode | None = Field(default=None, description="Data to record of each request.")
     record_sample: float | None = Field(default=None, gt=0, le=1, description="Share of the requests to record.")
+    comparison: ComparisonDocument | None = Field(default=None, description="Tolerance and segments.")
     validations: tuple[ValidationSpec, ...] | None = Field(
         default=None, description="The notebooks and gates that each release must pass; paths are relative to the file."
     )
@@ -138,6 +151,7 @@ def document_of(status: EndpointStatus) -> EndpointDocument:
         running=status.running,
         record=status.record,
         record_sample=status.record_sample,
+        comparison=_comparison_of(status.comparison),
         validations=status.validations,
         releases=tuple(
             ReleaseDocument(
@@ -183,6 +197,7 @@ def changes_to(
         *_releases(document, before, reason=reason, trust=trust),
         *_promotion(document, before, reason),
         *_shares(document, before, reason),
+        *_comparison(document, before, reason),
         *_labels(document, before, reason),
     )
 
@@ -312,6 +327,32 @@ def _shares(document: EndpointDocument, before: Endpoint | None, reason: str) ->
         options: dict[str, Any] = recording if recorded or not before.running else {}
         request = TrafficRequest(name=document.name, shadow=shadow, canary=canary, reason=reason, **options)
         yield DocumentChange(request, "; ".join(words))
+
+
+def _comparison_of(settings: ComparisonSettings) -> ComparisonDocument | None:
+    if settings == ComparisonSettings():
+        return None
+    return ComparisonDocument(
+        tolerance=settings.tolerance, absolute_tolerance=settings.absolute_tolerance, segments=settings.segments
+    )
+
+
+def _comparison(document: EndpointDocument, before: Endpoint | None, reason: str) -> Iterator[DocumentChange]:
+    wanted = document.comparison
+    if wanted and wanted.segments == (NONE,):
+        wanted = wanted.model_copy(update={"segments": ()})
+    now = before.comparison if before else ComparisonSettings()
+    if wanted is None or wanted == (_comparison_of(now) or ComparisonDocument()):
+        return
+    request = TrafficRequest(
+        name=document.name,
+        tolerance="default" if wanted.tolerance is None else wanted.tolerance,
+        absolute_tolerance="default" if wanted.absolute_tolerance is None else wanted.absolute_tolerance,
+        segment=wanted.segments or (NONE,),
+        reason=reason,
+    )
+    words = ComparisonSettings.model_validate(wanted.model_dump()).words
+    yield DocumentChange(request, f"comparison: {now.words} → {words}")
 
 
 def _labels(document: EndpointDocument, before: Endpoint | None, reason: str) -> Iterator[DocumentChange]:

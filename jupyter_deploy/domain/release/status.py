@@ -13,6 +13,7 @@ from jupyter_deploy.domain.evidence.record_pages import Refusal
 from jupyter_deploy.domain.validation.validated import Validated
 from jupyter_deploy.domain.validation.validation import ValidationSpec
 
+from .comparison_settings import ComparisonSettings
 from .endpoint import Changes
 from .resources import Resources
 from .traffic import Role, Traffic
@@ -23,13 +24,14 @@ class Counts(Value):
 
     ``requests`` counts answered predictions (of a shadow: copies), without feedback and metadata; ``errors`` those with
     status 500 and above, also if the release was not reached; ``refused`` those with a status from 400 to 499;
-    ``p50_ms`` is the median time to an answer of any kind, None before the first.
+    ``p50_ms`` is the median time to an answer of any kind, None before the first. ``since``: the gateway's start.
     """
 
     requests: int
     errors: int
     refused: int = 0
     p50_ms: float | None = None
+    since: datetime | None = None
 
 
 class ReleaseStatus(Value):
@@ -74,6 +76,7 @@ class EndpointStatus(Value):
     traffic: Traffic
     record: RecordMode = "full"
     record_sample: float = 1.0
+    comparison: ComparisonSettings = ComparisonSettings()
     validations: tuple[ValidationSpec, ...] = ()
     removed_records: int = Field(default=0, description="Purged or cleared away, ever.")
     refusals: tuple[Refusal, ...] = Field(

@@ -15,11 +15,12 @@ from jupyter_deploy.faces.render.collision import check_distributions
 from jupyter_deploy.faces.render.commands import escape_commands, escape_json
 from jupyter_deploy.faces.render.error_codes import INTERNAL, INTERRUPTED, TERMINATED, error_code
 from jupyter_deploy.faces.render.output import write
-from jupyter_deploy.system.process_defaults import without_pydantic_plugins, without_slow_formats
+from jupyter_deploy.system.process_defaults import in_utf8, without_pydantic_plugins, without_slow_formats
 
 
 def main(tokens: list[str] | None = None) -> None:
     """Run the command line and exit with the contract's code."""
+    in_utf8()
     signal.signal(signal.SIGTERM, _terminate)
     without_slow_formats()
     without_pydantic_plugins()

@@ -194,6 +194,7 @@ def _live(
         show_example=request.show_example,
         expression=request.example,
         nullable=request.nullable,
+        engine=request.engine,
     )
 
 

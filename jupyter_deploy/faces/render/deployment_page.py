@@ -37,6 +37,7 @@ def deployment_page(result: Deployment) -> Page:
             f"{captured.kind} ({source.variable or 'unnamed'}{f'.{captured.method}' if captured.method else ''})",
         ),
         *_training(captured.training),
+        *([("engine", captured.translation.words)] if captured.translation else []),
         ("stored as", ", ".join(f"{name} ({format_})" for name, format_ in captured.formats.items())),
         ("takes", _takes(captured.signature)),
         ("missing values", _missing_values(captured.signature.instance_schema)),

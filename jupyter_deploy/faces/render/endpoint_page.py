@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jupyter_deploy.domain.base import percent_in_words
 from jupyter_deploy.domain.capture.findings import finding_text
+from jupyter_deploy.domain.release.comparison_settings import ComparisonSettings
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.status import EndpointStatus, ReleaseStatus
 
@@ -16,7 +17,7 @@ from .page import Page, Table, by_severity, mark
 def endpoint_page(result: EndpointStatus) -> Page:
     return Page(
         f"{result.name}: {state_in_words(result)}, revision {result.revision}",
-        facts=[("url", result.url), *public_address(result), ("records", _recorded(result)), *_validations(result)],
+        facts=[("url", result.url), *public_address(result), ("records", _recorded(result)), *_settings(result)],
         tables=[
             Table(
                 "",
@@ -73,8 +74,10 @@ def endpoints_page(results: list[EndpointStatus]) -> Page:
     return Page("endpoints", tables=[Table("", ("name", "url", "revision", "state", "releases"), rows)])
 
 
-def _validations(result: EndpointStatus) -> list[tuple[str, str]]:
-    return [("validated by", spec.words) for spec in result.validations]
+def _settings(result: EndpointStatus) -> list[tuple[str, str]]:
+    """List the settings of comparisons, if they are not the default, and the validations."""
+    compared = [] if result.comparison == ComparisonSettings() else [("comparison", result.comparison.words)]
+    return [*compared, *(("validated by", spec.words) for spec in result.validations)]
 
 
 def _changes(releases: list[ReleaseStatus]) -> list[Table]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jupyter_deploy.domain.capture.reproduction import Reproduction
-from jupyter_deploy.domain.evidence.inference import Comparison
+from jupyter_deploy.domain.drift.drift import Drift
+from jupyter_deploy.domain.evidence.inference import Comparison, Requirement
 from jupyter_deploy.domain.images.published import Verified
 from jupyter_deploy.domain.release.document_requests import EndpointPlan
 from jupyter_deploy.domain.results import AtBoot, Prediction, Reconciled
@@ -17,10 +20,20 @@ _VERDICTS: dict[Verdict, int] = {"pass": 0, "fail": NOT_MET, "inconclusive": INC
 
 def of_comparison(comparison: Comparison) -> int:
     if comparison.requirements:
-        outcomes = {requirement.outcome for requirement in comparison.requirements}
-        return NOT_MET if "not met" in outcomes else INCONCLUSIVE if "undecided" in outcomes else 0
+        return _of_requirements(comparison.requirements)
     nothing = not comparison.pairs and not comparison.sides["candidate"].requests
     return INCONCLUSIVE if nothing else 0
+
+
+def of_drift(drift: Drift) -> int:
+    if drift.requirements:
+        return _of_requirements(drift.requirements)
+    return 0 if drift.state == "watching" else INCONCLUSIVE
+
+
+def _of_requirements(requirements: Sequence[Requirement]) -> int:
+    outcomes = {requirement.outcome for requirement in requirements}
+    return NOT_MET if "not met" in outcomes else INCONCLUSIVE if "undecided" in outcomes else 0
 
 
 def of_prediction(prediction: Prediction) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import PurePath
 
 from jupyter_deploy.domain.capture.findings import counted, finding_text
@@ -30,12 +31,13 @@ def endpoint_view(
     publications: Sequence[Publication],
     publish_to: str | None,
     metrics: Mapping[str, Mapping[str, float]] | None = None,
+    recorded: Mapping[tuple[str, bool], int] | None = None,
 ) -> EndpointView:
     """An endpoint with a card for each release that has traffic or is kept warm.
 
     ``status`` may be of a look before or after: what runs is looked at less often than the store.
     ``publications`` are the endpoint's, newest first; ``publish_to`` is the setting; ``metrics`` are the notebooks'
-    own, by the release's tag.
+    own, by the release's tag. ``recorded``: recorded requests by the tag and whether they are a shadow's copies.
     """
     warm = {release.tag for release in endpoint.releases_to_run(keep_revisions)} | set(endpoint.traffic.tags())
     shown = [release for release in endpoint.releases if release.tag in warm]
@@ -64,6 +66,8 @@ def endpoint_view(
                 rates.get(release.tag, ()),
                 published=published.get(release.tag, ()),
                 metrics=(metrics or {}).get(release.tag, {}),
+                since=role_start(history, release.tag),
+                recorded=(recorded or {}).get((release.tag, release.tag in endpoint.traffic.shadows)),
             )
             for release in shown
         ),
@@ -92,6 +96,8 @@ def _card(
     *,
     published: tuple[str, ...],
     metrics: Mapping[str, float],
+    since: datetime | None,
+    recorded: int | None,
 ) -> ReleaseCard:
     source = release.source
     return ReleaseCard(
@@ -114,7 +120,7 @@ def _card(
         created=release.created_at,
         metrics=dict(metrics),
         published=published,
-        counts=_counts(found, rates),
+        counts=_counts(found, rates, since, recorded),
     )
 
 
@@ -124,17 +130,39 @@ def _health(found: ReleaseStatus | None) -> str:
     return found.detail or ("healthy" if found.healthy else "not healthy")
 
 
-def _counts(found: ReleaseStatus | None, rates: Sequence[float]) -> Counted | None:
+def _counts(
+    found: ReleaseStatus | None, rates: Sequence[float], since: datetime | None, recorded: int | None
+) -> Counted | None:
     if found is None or found.counts is None:
         return None
     counts = found.counts
+    starts = [start for start in (since, counts.since) if start]
     return Counted(
         requests=counts.requests,
         errors=counts.errors,
         refused=counts.refused,
         p50_ms=counts.p50_ms,
         rates=tuple(rates),
+        since=max(starts, default=None),
+        recorded=recorded,
     )
+
+
+def role_start(history: Sequence[Revision], tag: str) -> datetime | None:
+    """Return the time since which a release answers clients, or gets copies, without a break.
+
+    The gateway's counts begin anew after each break. None: the revision is not among these, which are newest first.
+    """
+    start = None
+    for revision in history:
+        state = revision.state
+        kind = state.traffic.role_of(tag) == "shadow" if state.running and tag in state.traffic.tags() else None
+        if start is None:
+            present = kind
+        if kind is None or kind != present:
+            return start
+        start = revision.at
+    return start if history and history[-1].revision == 1 else None
 
 
 def _gates(release: Release) -> GatesCard | None:
@@ -164,9 +192,32 @@ def revision_rows(revisions: Sequence[Revision]) -> tuple[RevisionRow, ...]:
     shown = revisions[:SHOWN_REVISIONS]
     before: list[Revision | None] = [*revisions[1 : len(shown) + 1], None]
     return tuple(
-        RevisionRow(revision=r.revision, at=r.at, by=r.by, what=r.change, reason=r.reason, diffs=_diffs(r, earlier))
+        RevisionRow(
+            revision=r.revision,
+            at=r.at,
+            by=r.by,
+            what=r.change,
+            reason=r.reason,
+            diffs=_diffs(r, earlier),
+            state=roles_of(r.state),
+        )
         for r, earlier in zip(shown, before, strict=False)
     )
+
+
+def roles_of(state: Endpoint) -> str:
+    """Return the releases with traffic in words: ``stable 1a2b3c4d alone, 100 %``; a rollback restores these."""
+    traffic = state.traffic
+    named = {tag: _named(state, tag) for tag in traffic.tags()}
+    if len(named) == 1:
+        return f"stable {named[traffic.stable]} alone, 100 %"
+    return ", ".join(f"{traffic.role_of(tag)} {name} {traffic.percent_of(tag):g} %" for tag, name in named.items())
+
+
+def _named(state: Endpoint, tag: str) -> str:
+    """The release's label, else its version, shortened as in JupyterLab."""
+    label = next((release.label for release in state.releases if release.tag == tag), "")
+    return label or tag.partition(":")[2][:8]
 
 
 def _diffs(revision: Revision, before: Revision | None) -> tuple[Models, ...]:

@@ -1,4 +1,4 @@
-"""What a comparison says in one sentence, in bounded time: nobody waits for a million records to see a preview."""
+"""The comparison of a candidate in sentences, in bounded time: a preview does not wait for a million records."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from jupyter_deploy.domain.errors import DeployError
 from jupyter_deploy.domain.evidence.inference import Comparison
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.traffic import Role
 from jupyter_deploy.domain.requests import CompareRequest
 from jupyter_deploy.verbs.compare import compared
+
+from .documents import RoleEvidence
 
 SECONDS = 2.0
 """That a preview waits; a million records take less."""
@@ -20,28 +23,43 @@ SECONDS = 2.0
 _LATE_SECONDS = 30.0
 """For so long what came too late for one preview is good enough for the next."""
 
-_Key = tuple[Path, str, str, str]
+_Key = tuple[Path, str, str, str, Role]
 
 _lock = threading.Lock()
 _under_way: dict[_Key, tuple[float, Future[Comparison]]] = {}
 
 
-def in_a_sentence(endpoint: Endpoint, candidate: str, ports: Ports, *, seconds: float = SECONDS) -> tuple[str, str]:
-    """The verdict (empty: there is none yet) and why, of a candidate against the endpoint's stable release."""
-    key = (ports.home, endpoint.name, endpoint.traffic.stable, candidate)
+def evidence_of(
+    endpoint: Endpoint, candidate: str, ports: Ports, *, seconds: float = SECONDS
+) -> tuple[RoleEvidence, ...]:
+    """Compare a candidate with the endpoint's stable release, in at most ``seconds``.
+
+    The present role comes first. A canary that was a shadow of the same stable release has the evidence of that too.
+    """
+    role = endpoint.traffic.role_of(candidate)
+    key = (ports.home, endpoint.name, endpoint.traffic.stable, candidate, role)
     future = _asked(key, endpoint, ports)
     try:
         found = future.result(seconds)
     except TimeoutError:
-        return "", f"Comparing {candidate} with stable takes longer than {seconds:g} s: open the comparison."
+        words = f"Comparing {candidate} with stable takes longer than {seconds:g} s: open the comparison."
+        return (RoleEvidence(role=role, verdict="", reason=words),)
     except DeployError as error:
-        return "", f"Not compared with stable: {error.message}."
+        return (RoleEvidence(role=role, verdict="", reason=f"Not compared with stable: {error.message}."),)
     finally:
         with _lock:
             if future.done():
                 _under_way.pop(key, None)
-    begins_with_tag = ":" in found.reason.partition(" ")[0]
-    return found.verdict, found.reason if begins_with_tag else found.reason[:1].upper() + found.reason[1:]
+    earlier = [
+        RoleEvidence(role=phase.role, verdict=phase.verdict, reason=_sentence(phase.reason))
+        for phase in reversed(found.phases[:-1])
+    ]
+    return (RoleEvidence(role=role, verdict=found.verdict, reason=_sentence(found.reason)), *earlier)
+
+
+def _sentence(reason: str) -> str:
+    begins_with_tag = ":" in reason.partition(" ")[0]
+    return reason if begins_with_tag else reason[:1].upper() + reason[1:]
 
 
 def _asked(key: _Key, endpoint: Endpoint, ports: Ports) -> Future[Comparison]:
@@ -54,7 +72,7 @@ def _asked(key: _Key, endpoint: Endpoint, ports: Ports) -> Future[Comparison]:
         _under_way[key] = (monotonic(), future)
     # A daemon: who only looked must not keep the process from ending.
     threading.Thread(
-        target=_compare, args=(endpoint, key[-1], ports, future), name="nbdeploy-compare", daemon=True
+        target=_compare, args=(endpoint, key[3], ports, future), name="nbdeploy-compare", daemon=True
     ).start()
     return future
 

@@ -41,6 +41,12 @@ COMMON = (
     "shapes",
     "segments",
     "phases",
+    "distinct_inputs",
+    "by_minute",
+    "errors",
+    "shadow_failures",
+    "labelled",
+    "answer_shares",
 )
 """Fields that the view has as the verb's result does."""
 
@@ -57,7 +63,7 @@ def comparison(request: CompareRequest, ports: Ports) -> ComparisonView:
         recommended=RECOMMENDED[found.recommendation].format(endpoint=found.endpoint),
         pairs=found.pairs,
         coverage=percent(found.coverage, f"of {found.mirrored} mirrored") if found.paired else "",
-        charts=comparison_charts(found),
+        charts={name: chart for name, chart in comparison_charts(found).items() if name != "summary"},
         flipped=tuple(_flipped(flip) for flip in found.flips),
         flips=found.flip_count,
         notes=(*found.notes, *_unreadable(found.skipped_lines)),

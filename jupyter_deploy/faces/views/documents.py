@@ -15,7 +15,8 @@ from jupyter_deploy.domain.evidence.answer_differences import (
     NumberDifferences,
     RefusalCounts,
 )
-from jupyter_deploy.domain.evidence.inference import Estimate, Phase, Recommendation, VariantSummary
+from jupyter_deploy.domain.evidence.inference import Estimate, Phase, Recommendation, VariantSummary, Verdict
+from jupyter_deploy.domain.evidence.labelled import LabelledShare
 from jupyter_deploy.domain.evidence.record_pages import Refusal
 from jupyter_deploy.domain.evidence.segment_figures import SegmentsFigure
 from jupyter_deploy.domain.jobs import Job, JobEvent
@@ -86,7 +87,9 @@ class GatesCard(Value):
 class Counted(Value):
     """Requests that the gateway counted of a release in its present role; ``rates``: a second, the latest last.
 
-    ``errors``: answers of 500 and above; ``refused``: of 400 to 499.
+    ``errors``: answers of 500 and above; ``refused``: of 400 to 499. ``since``: the start of these counts, which is the
+    gateway's start or the change that gave the release this role; None: it is not known. ``recorded``: all recorded
+    requests of the release in this role, of earlier periods too; None: none are recorded, or they are not counted yet.
     """
 
     requests: int
@@ -94,6 +97,8 @@ class Counted(Value):
     refused: int
     p50_ms: float | None
     rates: tuple[float, ...] = ()
+    since: datetime | None = None
+    recorded: int | None = None
 
 
 class ReleaseCard(Value):
@@ -133,7 +138,11 @@ class Models(Value):
 
 
 class RevisionRow(Value):
-    """``diffs``: what it brought or made stable, each with the release that was stable before."""
+    """One revision of an endpoint.
+
+    ``diffs``: what it brought or made stable, each with the release that was stable before. ``state``: the releases
+    with traffic and their shares, in words.
+    """
 
     revision: int
     at: datetime
@@ -141,6 +150,7 @@ class RevisionRow(Value):
     what: str
     reason: str
     diffs: tuple[Models, ...] = ()
+    state: str = ""
 
 
 class EndpointView(Value):
@@ -173,6 +183,14 @@ class RoleChange(Value):
     after: str
 
 
+class RoleEvidence(Value):
+    """A comparison with stable in one role of a candidate: the verdict (empty: there is none yet) and a sentence."""
+
+    role: Role
+    verdict: str
+    reason: str
+
+
 class Preview(Value):
     """What a change would do, before it is done.
 
@@ -180,10 +198,9 @@ class Preview(Value):
     ----------
     asks
         Whether people want to be asked first: it touches clients.
-    comparison
-        What the comparison says of the candidate that gains clients, a sentence; empty: nothing to compare.
-    verdict
-        The comparison's own.
+    evidence
+        The comparison of the candidate that gains clients; of a canary that was a shadow, both. Empty: nothing to
+        compare.
     """
 
     title: str
@@ -191,8 +208,7 @@ class Preview(Value):
     rows: tuple[RoleChange, ...]
     notes: tuple[str, ...]
     asks: bool
-    comparison: str = ""
-    verdict: str = ""
+    evidence: tuple[RoleEvidence, ...] = ()
 
 
 class FlippedRow(Value):
@@ -215,7 +231,8 @@ class ComparisonView(Value):
     recommended
         What to do about the verdict, in words.
     charts
-        By name: summary, agreement (on its way; not of a canary), latency (distributions, once something was answered).
+        By name: agreement (its course; not of a canary), latency (distributions, once something was answered), scatter
+        and differences (of numbers), calibration … (of probabilities), segments … (forest plots).
     flips, flipped
         How many rows were answered differently, and the latest 50 of them.
     notes
@@ -231,7 +248,7 @@ class ComparisonView(Value):
     stable: str
     candidate: str
     role: Role
-    verdict: str
+    verdict: Verdict
     reason: str
     recommended: str
     pairs: int
@@ -267,6 +284,12 @@ class ComparisonView(Value):
     shapes: list[AnswerShape] = []
     segments: SegmentsFigure | None = None
     phases: list[Phase] = []
+    distinct_inputs: int = 0
+    by_minute: dict[str, Estimate] = {}
+    errors: dict[str, int] = {}
+    shadow_failures: dict[str, int] = {}
+    labelled: list[LabelledShare] = []
+    answer_shares: dict[str, Estimate] = {}
 
 
 class ValidationRow(Value):

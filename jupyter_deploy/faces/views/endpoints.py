@@ -14,6 +14,7 @@ from jupyter_deploy.verbs.status import list_, status_of
 from .cards import SHOWN_REVISIONS, address, endpoint_view
 from .documents import EndpointRow, EndpointsView, EndpointView
 from .rates import rates_of
+from .recorded import recorded_of
 from .requests import EndpointRequest, EndpointsRequest
 
 SHOWN_METRICS = 4
@@ -60,6 +61,7 @@ def endpoint(request: EndpointRequest, ports: Ports) -> EndpointView:
         publications=ports.store.publications(endpoint=found.name),
         publish_to=ports.images.to,
         metrics={release.tag: _metrics(release.tag, ports) for release in found.releases},
+        recorded=recorded_of(status, ports),
     )
 
 

@@ -26,12 +26,12 @@ def live(request: LiveRequest, ports: Ports) -> LiveView:
     # Whole steps of the clock: who looks again within one sees the same spans, and none that is half over.
     until = datetime.fromtimestamp(now().timestamp() // _LENGTHS[0] * _LENGTHS[0], UTC)
     since = until - max(1, asked // seconds) * every
-    spans = ports.log.time_series(endpoint.name, since=since, until=until, every=every)
+    spans, refusals = ports.log.time_series(endpoint.name, since=since, until=until, every=every)
     return LiveView(
         charts=live_charts(spans, since=since, until=until, every=every),
         minutes=request.minutes,
         requests=sum(span.requests for span in spans if span.role != "shadow"),
-        refusals=tuple(ports.log.refusals(endpoint.name, since=since)) if any(s.refused for s in spans) else (),
+        refusals=tuple(refusals),
         note=_note(endpoint, seen=bool(spans)),
     )
 

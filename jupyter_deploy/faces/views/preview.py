@@ -20,7 +20,7 @@ from jupyter_deploy.verbs.delete import describe_contents
 from jupyter_deploy.verbs.traffic import Change, planned
 
 from .change import preview_of
-from .comparing import in_a_sentence
+from .comparing import evidence_of
 from .documents import Preview
 from .requests import PreviewRequest
 
@@ -66,19 +66,19 @@ def change_from(verb: str, given: Mapping[str, Any]) -> Change:
 def compared(
     shown: Preview, change: Change, before: Endpoint, after: Endpoint, *, history: Sequence[Revision], ports: Ports
 ) -> Preview:
-    """With what the comparison says of who gains clients."""
+    """Add the comparison of the release that gains clients."""
     gaining = before.gaining(after)
     if gaining is None or not before.running:
         return shown
     if not isinstance(change, RollbackRequest) or gaining != after.traffic.stable:
-        verdict, sentence = in_a_sentence(before, gaining, ports)
-        return shown.model_copy(update={"verdict": verdict, "comparison": sentence})
+        return shown.model_copy(update={"evidence": evidence_of(before, gaining, ports)})
     # Who comes back was compared with the present stable release when that was a candidate.
     now = before.traffic.stable
     then = next((r.state for r in history if r.state.traffic.stable == gaining and now in r.state.candidates()), None)
     if then is None:
         return shown
-    verdict, sentence = in_a_sentence(then, now, ports)
-    return shown.model_copy(
-        update={"verdict": verdict, "comparison": f"Of {now}, as a candidate against {gaining}: {sentence}"}
-    )
+    said = [
+        one.model_copy(update={"reason": f"Of {now}, as a candidate against {gaining}: {one.reason}"})
+        for one in evidence_of(then, now, ports)
+    ]
+    return shown.model_copy(update={"evidence": tuple(said)})

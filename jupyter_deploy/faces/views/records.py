@@ -30,7 +30,7 @@ def records(request: RecordsRequest, ports: Ports) -> RecordsView:
     )
     found = ports.log.page(endpoint.name, record_filter, before=request.before, limit=request.limit)
     notes = [unreadable(found.unreadable)] if found.unreadable else []
-    if gone := ports.log.removed(endpoint.name):
+    if gone := ports.record_counts.removed(endpoint.name):
         notes.append(f"{gone} records were purged or removed by retention")
     return RecordsView(
         records=tuple(_row(head) for head in found.heads),

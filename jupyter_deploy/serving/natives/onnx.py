@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from .translated import TranslatedForm, TranslatedModel
+
 _DTYPES = {
     "tensor(float)": "float32", "tensor(double)": "float64", "tensor(float16)": "float16", "tensor(bool)": "bool",
     "tensor(string)": "object", "tensor(int8)": "int8", "tensor(int16)": "int16", "tensor(int32)": "int32",
@@ -150,7 +152,9 @@ def session_of(source: str | bytes, settings: Settings | None = None) -> Any:
     return ort.InferenceSession(source, options, providers=list(providers))
 
 
-def load(folder: Path, file: str, settings: Settings, wrapped: bool) -> Any:
-    """Load the session, or (``wrapped``) the ``OnnxModel`` around it."""
+def load(folder: Path, file: str, settings: Settings, wrapped: bool | TranslatedForm) -> Any:
+    """Load the session, or (``wrapped``) the ``OnnxModel`` or, by its form, the ``TranslatedModel`` around it."""
     session = session_of(str(folder / file), settings)
+    if isinstance(wrapped, dict):
+        return TranslatedModel(session, wrapped)
     return OnnxModel(session) if wrapped else session

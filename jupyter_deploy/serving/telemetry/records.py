@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import math
 import os
 import secrets
 import threading
@@ -30,6 +31,10 @@ VERSION = 1
 SEGMENT_BYTES = 32 * 1024 * 1024
 SEGMENT_SECONDS = 24 * 3600.0
 FSYNC_SECONDS = 1.0
+_MARK_SECONDS = 1.0
+
+REFUSED_FILE = ".refused"
+"""A file in the folder of segments; its time is that of the last refused request, to a second."""
 
 _NAMES_TRIED = 5
 
@@ -292,6 +297,16 @@ class Recorder(SegmentWriter, _RecordLines):
     ) -> None:
         _RecordLines.__init__(self, endpoint, release, columns)
         SegmentWriter.__init__(self, folder, segment_bytes=segment_bytes)
+        self._marked = -math.inf  # when a refusal was noted
+
+    def write_all(self, entries: Sequence[Entry]) -> bool:
+        """Append records in one write, and note that a request was refused; never raises."""
+        written = super().write_all(entries)
+        if any(is_refusal(entry.status) for entry in entries) and time.monotonic() > self._marked + _MARK_SECONDS:
+            self._marked = time.monotonic()
+            with contextlib.suppress(OSError):  # a full disk: the record is lost too
+                (self._folder / REFUSED_FILE).touch(mode=0o600)
+        return written
 
 
 class StdoutRecorder(_RecordLines):
@@ -306,6 +321,11 @@ class StdoutRecorder(_RecordLines):
 
     def close(self) -> None:
         """Do nothing: there is no buffer."""
+
+
+def is_refusal(status: int) -> bool:
+    """Whether a request was refused; 499 is a client that went away."""
+    return 400 <= status <= 498
 
 
 def timestamp(nanoseconds: int) -> str:

@@ -19,7 +19,7 @@ COLOURS = Colours()
 WIDTH, HEIGHT = 380, 160
 
 _OTHERS = ("#2e8b57", "#8e5bb5", "#a17c00", "#7a7f87")
-_DASHES: tuple[list[int], ...] = ([1, 0], [5, 2], [2, 2], [8, 3, 2, 3], [4, 4], [1, 3])
+_DASHES: tuple[list[int], ...] = ([1, 0], [10, 3], [2, 2], [8, 3, 2, 3], [4, 4], [1, 3])
 
 
 def specification(title: str, subtitle: str | Sequence[str], description: str, **parts: Any) -> Chart:
@@ -40,10 +40,11 @@ def specification(title: str, subtitle: str | Sequence[str], description: str, *
                 "labelLimit": 300,
                 "symbolType": "stroke",
                 "symbolSize": 500,
-                "symbolStrokeWidth": 2,
+                "symbolStrokeWidth": 2.5,
                 "columns": 2,
+                "columnPadding": 24,
             },
-            "line": {"strokeWidth": 1.75, "strokeJoin": "round"},
+            "line": {"strokeWidth": 2.5, "strokeJoin": "round"},
         },
         **parts,
     }

@@ -10,6 +10,8 @@ from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Look
 from jupyter_deploy.domain.evidence.verdict import AGREEMENT
 
 from . import COLOURS, HEIGHT, WIDTH, Chart, milliseconds, series_encoding, specification, time_axis
+from .answers import answer_charts
+from .segments import segment_charts
 
 _EDGES = 0.1
 """The axis ignores this share of the first looks, whose intervals are very wide."""
@@ -24,10 +26,15 @@ def charts_of_comparison(result: Comparison) -> list[Chart]:
 
 
 def comparison_charts(comparison: Comparison) -> dict[str, Chart]:
-    """Return charts by name: ``summary``, and if there are data, ``agreement`` over time and ``latency``."""
+    """Return charts by name.
+
+    ``summary``; if there are data, ``agreement`` over time, those of ``answer_charts`` and ``segment_charts``, and
+    ``latency``.
+    """
     charts = {"summary": comparison_chart(comparison)}
     if comparison.agreement_course:
         charts["agreement"] = _agreement(comparison.agreement_course)
+    charts |= answer_charts(comparison.numbers, comparison.shapes) | segment_charts(comparison.segments)
     if any(side.latencies for side in comparison.sides.values()):
         charts["latency"] = _distributions(comparison)
     return charts

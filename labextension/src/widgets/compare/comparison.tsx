@@ -1,27 +1,45 @@
 /**
- * A candidate against stable: the verdict, the agreement over time, latencies, and the rows with
- * other answers.
+ * A candidate against stable: the verdict, the figures and the answers on one screen, then charts,
+ * and the rows with other answers.
  */
 import * as React from 'react';
 
-import type { ComparisonView, EndpointView, FlippedRow } from '../../generated';
-import { short, time } from '../../words';
+import type { ToleranceChoice } from '../../figures';
+import type { ComparisonView, EndpointView } from '../../generated';
+import { short } from '../../words';
 import { Chart } from '../ui/chart';
-import { useLoaded, useVisible } from '../ui/hooks';
+import { useDebounced, useLoaded, useVisible } from '../ui/hooks';
 import { Empty, LoadFailure, Waiting } from '../ui/parts';
 import { useServices } from '../ui/services';
+import { Answers, Refusals } from './answers';
+import { Fields, Shapes } from './fields';
+import { Figures, More, Sides } from './figures';
+import { Flipped } from './flipped';
+import { NumberFigures, ToleranceControl } from './numbers';
+import { Segments } from './segments';
+import { Verdict } from './verdict';
 
 /** A comparison reads many records, so it is requested less often than health. */
 const EVERY_MS = 15_000;
+/** A tolerance that is still moved is not compared. */
+const TOLERANCE_MS = 250;
+
+type ShowRecords = (status: string, release: string) => void;
 
 export function Comparison(props: {
   view: EndpointView;
   chosen: string | null;
   onChoose: (tag: string) => void;
+  /** Opens the records with this status of this release. */
+  showRecords: ShowRecords;
 }): React.JSX.Element {
-  const { view, chosen, onChoose } = props;
+  const { view, chosen, onChoose, showRecords } = props;
   const { trans } = useServices();
-  const candidates = view.cards.filter(card => card.role === 'canary' || card.role === 'shadow');
+  // The pairs of an idle release are kept, so it can be compared; it comes last.
+  const candidates = [
+    ...view.cards.filter(card => card.role === 'canary' || card.role === 'shadow'),
+    ...view.cards.filter(card => card.role === 'idle')
+  ];
   const candidate = candidates.find(card => card.tag === chosen) ?? candidates[0];
   if (!candidate) {
     return (
@@ -37,7 +55,7 @@ export function Comparison(props: {
     <div className="nbd-Comparison">
       {candidates.length > 1 && (
         <label className="nbd-row">
-          <span className="nbd-label">{trans.__('Candidate')}</span>
+          <span className="nbd-label nbd-mod-wide">{trans.__('Candidate')}</span>
           <select
             value={candidate.tag}
             onChange={event => {
@@ -46,133 +64,121 @@ export function Comparison(props: {
           >
             {candidates.map(card => (
               <option key={card.tag} value={card.tag}>
-                {short(card.tag)} ({card.role})
+                {card.label || short(card.tag)} ({card.role})
               </option>
             ))}
           </select>
         </label>
       )}
-      <Against name={view.name} candidate={candidate.tag} revision={view.revision} />
+      <Against
+        key={candidate.tag}
+        name={view.name}
+        candidate={candidate.tag}
+        revision={view.revision}
+        showRecords={showRecords}
+      />
     </div>
   );
 }
 
-function Against(props: { name: string; candidate: string; revision: number }): React.JSX.Element {
-  const { name, candidate, revision } = props;
+function Against(props: {
+  name: string;
+  candidate: string;
+  revision: number;
+  showRecords: ShowRecords;
+}): React.JSX.Element {
+  const { name, candidate, revision, showRecords } = props;
   const { trans, view } = useServices();
   const root = React.useRef<HTMLDivElement>(null);
   const visible = useVisible(root);
+  const [choice, setChoice] = React.useState<ToleranceChoice | null>(null);
+  const tried = useDebounced(choice, TOLERANCE_MS);
+  const request = {
+    name,
+    candidate,
+    ...(tried && { tolerance: tried.relative, absolute_tolerance: tried.absolute })
+  };
+  const key = `${JSON.stringify(request)} ${String(revision)}`;
   const loaded = useLoaded<ComparisonView>(
-    `${name} ${candidate} ${String(revision)}`,
-    async signal => view('comparison', { name, candidate }, signal),
+    key,
+    async signal => view('comparison', request, signal),
     { everyMs: EVERY_MS, active: visible }
   );
-  const shown = loaded.value;
-  const charts = { ...shown?.charts };
-  // A canary and stable answer different requests: no request has both answers.
-  const paired = shown?.role !== 'canary';
-  const order = ['agreement', 'latency', 'summary'].filter(one => one in charts);
+  // The last comparison stays while that of another tolerance or revision is made.
+  const [last, setLast] = React.useState<ComparisonView | null>(null);
+  if (loaded.value !== null && loaded.value !== last) setLast(loaded.value);
+  const shown = loaded.value ?? last;
+  const stale = loaded.value === null || tried !== choice;
   return (
-    <div ref={root}>
+    <div ref={root} aria-busy={shown !== null && stale}>
       {loaded.error !== null && <LoadFailure loaded={loaded} />}
       {!shown && loaded.error === null && (
         <Waiting words={trans.__('Comparing %1 with stable …', short(candidate))} />
       )}
       {shown && (
         <>
-          <p className="nbd-Verdict" data-verdict={shown.verdict}>
-            {shown.reason}
-          </p>
-          <p className="nbd-faint">
-            {[
-              paired ? trans._n('%1 pair', '%1 pairs', shown.pairs) : '',
-              shown.coverage,
-              trans.__('%1 against %2', short(shown.candidate), short(shown.stable))
-            ]
-              .filter(Boolean)
-              .join(' · ')}
-          </p>
+          <Verdict shown={shown} />
+          <Figures shown={shown} />
+          <div className="nbd-Charts">
+            <Sides shown={shown} />
+            <Answers shown={shown} />
+          </div>
           {shown.notes.map(note => (
             <p key={note} className="nbd-faint">
               {note}
             </p>
           ))}
-          <div className="nbd-Charts">
-            {order.map(one => (
-              <Chart key={one} spec={charts[one] ?? {}} caption={one !== 'summary'} />
-            ))}
-          </div>
-          {paired && <Flipped rows={shown.flipped} flips={shown.flips} pairs={shown.pairs} />}
+          <Refusals shown={shown} showRecords={showRecords} />
+          <More shown={shown} />
+          {shown.numbers && (
+            <section>
+              <h3>{trans.__('Numbers')}</h3>
+              <ToleranceControl
+                name={name}
+                shown={shown}
+                choice={choice}
+                stale={stale}
+                onChoice={setChoice}
+              />
+              <Charts charts={shown.charts} names={['scatter', 'differences']} />
+              <NumberFigures numbers={shown.numbers} />
+            </section>
+          )}
+          <Charts charts={shown.charts} names={['agreement', 'latency']} />
+          <Fields shown={shown} />
+          <Shapes shown={shown} />
+          <Charts
+            charts={shown.charts}
+            names={Object.keys(shown.charts).filter(one => one.startsWith('calibration'))}
+          />
+          {shown.segments && (
+            <section>
+              <h3>{trans.__('Segments')}</h3>
+              <Charts
+                charts={shown.charts}
+                names={Object.keys(shown.charts).filter(one => one.startsWith('segments'))}
+              />
+              <Segments figures={shown.segments} />
+            </section>
+          )}
+          {shown.paired && <Flipped rows={shown.flipped} flips={shown.flips} pairs={shown.pairs} />}
         </>
       )}
     </div>
   );
 }
 
-function Flipped(props: {
-  rows: readonly FlippedRow[];
-  flips: number;
-  pairs: number;
-}): React.JSX.Element {
-  const { rows, flips, pairs } = props;
-  const { trans } = useServices();
+function Charts(props: {
+  charts: ComparisonView['charts'];
+  names: readonly string[];
+}): React.JSX.Element | null {
+  const found = props.names.filter(name => name in props.charts);
+  if (found.length === 0) return null;
   return (
-    <section>
-      <h4>{trans.__('Rows with different answers')}</h4>
-      {rows.length === 0 ? (
-        <p className="nbd-faint">
-          {pairs === 0
-            ? trans.__(
-                'No request was answered by both releases yet. Send requests to the URL above.'
-              )
-            : trans.__('None: both releases gave the same answers.')}
-        </p>
-      ) : (
-        <>
-          <p className="nbd-faint">
-            {flips > rows.length
-              ? trans.__('The latest %1 of %2', rows.length, flips.toLocaleString())
-              : trans._n('%1 row', '%1 rows', flips)}
-          </p>
-          {/* A wide table scrolls, by the keyboard too. */}
-          <div
-            className="nbd-scroll"
-            role="region"
-            aria-label={trans.__('Flipped rows')}
-            // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-            tabIndex={0}
-          >
-            <table className="nbd-Table">
-              <thead>
-                <tr>
-                  <th scope="col">{trans.__('when')}</th>
-                  <th scope="col">{trans.__('input')}</th>
-                  <th scope="col">{trans.__('stable')}</th>
-                  <th scope="col">{trans.__('candidate')}</th>
-                </tr>
-              </thead>
-              <tbody>
-                {rows.map(row => (
-                  <tr key={`${row.pair_id} ${String(row.row)}`}>
-                    <td title={row.ts}>{time(row.ts)}</td>
-                    <td>
-                      <code className="nbd-clip" title={row.input}>
-                        {row.input}
-                      </code>
-                    </td>
-                    <td>
-                      <code className="nbd-clip">{row.stable}</code>
-                    </td>
-                    <td>
-                      <code className="nbd-clip nbd-flip">{row.candidate}</code>
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        </>
-      )}
-    </section>
+    <div className="nbd-Charts">
+      {found.map(name => (
+        <Chart key={name} spec={props.charts[name] ?? {}} />
+      ))}
+    </div>
   );
 }

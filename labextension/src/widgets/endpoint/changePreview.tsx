@@ -1,68 +1,138 @@
-/** A pending change: its preview, its progress, or its failure. */
+/**
+ * A pending change: its preview, its progress, or its failure. A change that affects clients is a
+ * dialog; while it is made, the dialog can be hidden, and a line above the sections shows it.
+ */
 import * as React from 'react';
 
 import type { Changes, Pending } from '../../changes';
-import { ago, short } from '../../words';
+import type { EndpointView, RoleEvidence } from '../../generated';
+import { ago, roleName, short } from '../../words';
+import { Modal } from '../ui/modal';
 import { Button, Notice } from '../ui/parts';
 import { useServices } from '../ui/services';
+import { RollbackChoices } from './rollbackChoices';
 
-export function ChangePreview(props: {
-  pending: Pending;
-  changes: Changes;
-  now: number;
-}): React.JSX.Element {
-  const { pending, changes, now } = props;
+interface Props {
+  readonly pending: Pending;
+  readonly changes: Changes;
+  readonly view: EndpointView;
+  readonly now: number;
+}
+
+export function ChangePreview(props: Props): React.JSX.Element {
+  const { pending, changes } = props;
+  const { trans } = useServices();
+  const [hidden, setHidden] = React.useState(0);
+  const title = pending.title || titleOf(trans, pending);
+  const working = isWorking(pending);
+  const waits = pending.phase === 'working';
+  const hide = (): void => {
+    setHidden(pending.number);
+  };
+  if (pending.asks && hidden !== pending.number) {
+    return (
+      <Modal
+        label={title}
+        busy={working}
+        onClose={() => {
+          if (waits) hide();
+          else changes.dismiss();
+        }}
+      >
+        <div className="nbd-Pending" data-phase={pending.phase}>
+          <Content {...props} title={title} onReport={hide} />
+          {waits && (
+            <div className="nbd-row">
+              <Button onClick={hide}>{trans.__('Hide')}</Button>
+              <span className="nbd-faint">{trans.__('The change goes on.')}</span>
+            </div>
+          )}
+        </div>
+      </Modal>
+    );
+  }
+  return (
+    <div
+      className="nbd-Pending nbd-mod-strip"
+      data-phase={pending.phase}
+      role="group"
+      aria-label={title}
+      aria-busy={working}
+    >
+      {pending.asks && !working ? (
+        <div className="nbd-row nbd-mod-wrap">
+          <strong role="alert">{headOf(trans, pending, title)}</strong>
+          <Button
+            className="nbd-mod-right"
+            onClick={() => {
+              setHidden(0);
+            }}
+          >
+            {trans.__('Show')}
+          </Button>
+        </div>
+      ) : (
+        <Content {...props} title={title} />
+      )}
+    </div>
+  );
+}
+
+/** `onReport`: a report is opened, which the dialog would cover; without it there is no dialog. */
+function Content(props: Props & { title: string; onReport?: () => void }): React.JSX.Element {
+  const { pending, changes, view, now, title, onReport } = props;
+  const dialog = onReport !== undefined;
   const { trans } = useServices();
   const box = React.useRef<HTMLDivElement>(null);
   const { phase, number } = pending;
   React.useEffect(() => {
-    // The focus follows the question; a step of a running change does not move it.
-    if (phase !== 'working' && phase !== 'loading') box.current?.focus({ preventScroll: true });
-    box.current?.scrollIntoView({ block: 'nearest' });
-  }, [phase, number]);
-  const title = pending.title || titleOf(trans, pending);
-  const heads = {
-    loading: trans.__('Loading the preview: %1', title),
-    preview: trans.__('Preview: %1', title),
-    working: trans.__('In progress: %1', title),
-    failed: trans.__('Failed: %1', title),
-    conflict: trans.__('Conflict: %1', title)
-  };
-  const working = phase === 'working' || phase === 'loading';
+    // The focus follows a failure; a control that was used meanwhile keeps it.
+    const within = box.current?.contains(document.activeElement) ?? false;
+    const failed = phase === 'failed' || phase === 'conflict';
+    if (dialog ? failed || !within : failed) box.current?.focus({ preventScroll: true });
+    if (!dialog) box.current?.scrollIntoView({ block: 'nearest' });
+  }, [phase, number, dialog]);
+  const rollback = pending.verb === 'rollback' && phase !== 'working' && phase !== 'conflict';
   return (
-    // eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- Escape, wherever the focus is within
-    <div
-      ref={box}
-      className="nbd-Pending"
-      data-phase={phase}
-      role="group"
-      aria-label={title}
-      aria-busy={working}
-      tabIndex={-1}
-      onKeyDown={event => {
-        if (event.key === 'Escape' && phase !== 'working') {
-          event.stopPropagation();
-          changes.dismiss();
-        }
-      }}
-    >
-      <h4>{heads[phase]}</h4>
+    <div ref={box} className="nbd-Pending-content" tabIndex={-1}>
+      <h3>{headOf(trans, pending, title)}</h3>
+      {rollback && <RollbackChoices pending={pending} changes={changes} view={view} now={now} />}
       {phase === 'conflict' ? (
         <Newer pending={pending} now={now} />
       ) : (
         <Difference pending={pending} />
       )}
       {phase === 'preview' && <Confirm changes={changes} />}
-      {phase === 'failed' && pending.problem && <Failed pending={pending} changes={changes} />}
+      {phase === 'failed' && pending.problem && (
+        <Failed pending={pending} changes={changes} onReport={onReport} />
+      )}
       {phase === 'conflict' && (
         <div className="nbd-row">
           <AgainOrNot changes={changes} />
         </div>
       )}
       {phase === 'working' && pending.step && <p>{pending.step} …</p>}
-      {working && <progress aria-label={trans.__('Working')} />}
+      {isWorking(pending) && <progress aria-label={trans.__('Working')} />}
     </div>
   );
+}
+
+function isWorking(pending: Pending): boolean {
+  return pending.phase === 'working' || pending.phase === 'loading';
+}
+
+function headOf(
+  trans: ReturnType<typeof useServices>['trans'],
+  pending: Pending,
+  title: string
+): string {
+  return {
+    loading: trans.__('Loading the preview: %1', title),
+    preview: trans.__('Preview: %1', title),
+    working: trans.__('In progress: %1', title),
+    failed: trans.__('Failed: %1', title),
+    conflict: trans.__('Conflict: %1', title)
+  }[pending.phase];
 }
 
 function titleOf(trans: ReturnType<typeof useServices>['trans'], pending: Pending): string {
@@ -99,15 +169,25 @@ function Difference(props: { pending: Pending }): React.JSX.Element {
           </tbody>
         </table>
       )}
-      {pending.comparison && (
-        <p className="nbd-Verdict" data-verdict={pending.verdict}>
-          {pending.comparison}
-        </p>
-      )}
+      {pending.evidence.map(one => (
+        <Said key={one.role} evidence={one} alone={pending.evidence.length === 1} />
+      ))}
       {pending.notes.map((note, i) => (
         <p key={i}>{note}</p>
       ))}
     </>
+  );
+}
+
+/** One comparison; if there are two, with the role in which the candidate was compared. */
+function Said(props: { evidence: RoleEvidence; alone: boolean }): React.JSX.Element {
+  const { evidence, alone } = props;
+  const { trans } = useServices();
+  return (
+    <p className="nbd-Verdict" data-verdict={evidence.verdict}>
+      {!alone && <strong>{trans.__('As the %1:', roleName(trans, evidence.role))} </strong>}
+      {evidence.reason}
+    </p>
   );
 }
 
@@ -168,8 +248,12 @@ function ReasonForm(props: {
   );
 }
 
-function Failed(props: { pending: Pending; changes: Changes }): React.JSX.Element {
-  const { pending, changes } = props;
+function Failed(props: {
+  pending: Pending;
+  changes: Changes;
+  onReport?: (() => void) | undefined;
+}): React.JSX.Element {
+  const { pending, changes, onReport } = props;
   const { trans, openReport } = useServices();
   const problem = pending.problem;
   if (!problem) return <></>;
@@ -181,6 +265,7 @@ function Failed(props: { pending: Pending; changes: Changes }): React.JSX.Elemen
         {problem.report && (
           <Button
             onClick={() => {
+              onReport?.();
               openReport({ job: problem.report }, trans.__('Report on %1', pending.title));
             }}
           >

@@ -93,7 +93,7 @@ function Shown(props: Props & { view: EndpointView; stale: boolean }): React.JSX
     >
       <Header view={view} stale={props.stale} propose={propose} />
       {view.running && <Traffic cards={view.cards} />}
-      {pending && <ChangePreview pending={pending} changes={model.changes} now={now} />}
+      {pending && <ChangePreview pending={pending} changes={model.changes} view={view} now={now} />}
       {inserted}
       <Tabs
         tabs={tabs}
@@ -153,7 +153,12 @@ function Shown(props: Props & { view: EndpointView; stale: boolean }): React.JSX
           </div>
         )}
         {tab === 'comparison' && (
-          <Comparison view={view} chosen={candidate} onChoose={setCandidate} />
+          <Comparison
+            view={view}
+            chosen={candidate}
+            onChoose={setCandidate}
+            showRecords={showRecords}
+          />
         )}
         {tab === 'live' && <Live name={view.name} showRecords={showRecords} />}
         {tab === 'records' && <Records view={view} initial={filter} />}

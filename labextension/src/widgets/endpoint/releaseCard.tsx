@@ -3,7 +3,17 @@ import * as React from 'react';
 
 import type { ChangeFields, ChangeVerb } from '../../changes';
 import type { ReleaseCard as Card } from '../../generated';
-import { ago, clock, milliseconds, percent, rate, short, threeDigits, version } from '../../words';
+import {
+  ago,
+  clock,
+  milliseconds,
+  percent,
+  rate,
+  short,
+  since,
+  threeDigits,
+  version
+} from '../../words';
 import { Button, Health, RoleBadge, Sparkline, Switch } from '../ui/parts';
 import { useServices } from '../ui/services';
 
@@ -41,13 +51,13 @@ export function ReleaseCard(props: Props): React.JSX.Element {
   return (
     <article className="nbd-Card" data-role={card.role} aria-labelledby={id} aria-busy={busy}>
       <div className="nbd-Card-top">
-        <h4 id={id} title={card.tag}>
+        <h3 id={id} title={card.tag}>
           {card.label && <span className="nbd-cut">{card.label}</span>}
           <span className={card.label ? 'nbd-faint' : undefined}>{version(card.tag)}</span>
           {card.tag.split(':')[0] !== props.endpoint && (
             <span className="nbd-faint nbd-cut">{card.tag.split(':')[0]}</span>
           )}
-        </h4>
+        </h3>
         <RoleBadge role={card.role} percent={card.percent} />
       </div>
       <Origin card={card} />
@@ -126,12 +136,6 @@ export function ReleaseCard(props: Props): React.JSX.Element {
           {card.role !== 'stable' && (
             <>
               <Button
-                disabled={card.role === 'idle'}
-                title={
-                  card.role === 'idle'
-                    ? trans.__('An idle release gets no traffic to compare')
-                    : undefined
-                }
                 aria-label={trans.__('Compare %1 with stable', short(card.tag))}
                 onClick={props.onCompare}
               >
@@ -208,7 +212,7 @@ function Counts(props: { card: Card; showRefusals: () => void }): React.JSX.Elem
     [
       copies ? trans.__('copies') : trans.__('requests'),
       counts.requests.toLocaleString(),
-      trans.__('predictions, since the gateway started')
+      trans.__('predictions in the present role')
     ],
     [trans.__('errors'), counts.errors.toLocaleString(), trans.__('answers of 500 and above')],
     [
@@ -237,6 +241,16 @@ function Counts(props: { card: Card; showRefusals: () => void }): React.JSX.Elem
           </div>
         ))}
       </dl>
+      <p className="nbd-faint" title={counts.since ? clock(counts.since) : undefined}>
+        {[
+          counts.since ? trans.__('since %1', since(counts.since)) : '',
+          counts.recorded !== null
+            ? trans.__('%1 recorded in all', counts.recorded.toLocaleString())
+            : ''
+        ]
+          .filter(Boolean)
+          .join(' · ')}
+      </p>
       {counts.refused > 0 && (
         <Button look="quiet" onClick={props.showRefusals}>
           {trans._n('Why was it refused?', 'Why were %1 refused?', counts.refused)}

@@ -4,11 +4,12 @@
  */
 import * as React from 'react';
 
+import { chartImage, download, drawnParts, fileName, pngOf } from '../../chartImage';
 import type { Spec } from '../../charts';
 import { fitChart } from '../../charts';
 import { VEGA_LITE } from '../../renderer';
 import { toProblemError } from '../../request';
-import { Waiting } from './parts';
+import { Button, Waiting } from './parts';
 import { Rendered } from './rendered';
 import { useServices } from './services';
 import { useDark } from './theme';
@@ -38,7 +39,10 @@ export function Chart(props: { spec: Spec; caption?: boolean }): React.JSX.Eleme
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- scrollable content must be reachable by keyboard
     <figure className="nbd-Chart" ref={place} tabIndex={scrolls ? 0 : undefined}>
       <figcaption>
-        <h4>{shown.title}</h4>
+        <div className="nbd-row">
+          <h3>{shown.title}</h3>
+          {failed === '' && <Export title={shown.title} figure={place} />}
+        </div>
         {caption &&
           shown.caption.map((line, i) => (
             <p key={i} className="nbd-faint">
@@ -70,6 +74,41 @@ export function Chart(props: { spec: Spec; caption?: boolean }): React.JSX.Eleme
         </div>
       </div>
     </figure>
+  );
+}
+
+/** Saves the chart as it is drawn. */
+function Export(props: { title: string; figure: React.RefObject<HTMLElement> }): React.JSX.Element {
+  const { title, figure } = props;
+  const { trans, say } = useServices();
+  const save = async (kind: 'svg' | 'png'): Promise<void> => {
+    const element = figure.current;
+    if (!element) return;
+    const style = getComputedStyle(element);
+    const background = style.getPropertyValue('--jp-layout-color1').trim() || 'white';
+    const image = chartImage(drawnParts(element), title, { ink: style.color, background });
+    try {
+      const content =
+        kind === 'svg' ? new Blob([image.svg], { type: 'image/svg+xml' }) : await pngOf(image);
+      download(content, fileName(title, kind));
+    } catch (error) {
+      say(trans.__('The chart was not saved: %1', toProblemError(error).message));
+    }
+  };
+  return (
+    <span className="nbd-Chart-export">
+      {(['svg', 'png'] as const).map(kind => (
+        <Button
+          key={kind}
+          look="quiet"
+          title={trans.__('Save the chart as %1', kind.toUpperCase())}
+          aria-label={trans.__('Save "%1" as %2', title, kind.toUpperCase())}
+          onClick={() => void save(kind)}
+        >
+          {kind.toUpperCase()}
+        </Button>
+      ))}
+    </span>
   );
 }
 

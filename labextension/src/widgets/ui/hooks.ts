@@ -119,3 +119,20 @@ export function useLoaded<T>(
   const fits = state.key === key;
   return { value: fits ? state.value : null, error: fits ? state.error : null, loading, reload };
 }
+
+/** A value once it has not changed for `ms`; null is taken at once. */
+export function useDebounced<T>(value: T | null, ms: number): T | null {
+  const [settled, setSettled] = React.useState(value);
+  React.useEffect(() => {
+    const timer = setTimeout(
+      () => {
+        setSettled(value);
+      },
+      value === null ? 0 : ms
+    );
+    return () => {
+      clearTimeout(timer);
+    };
+  }, [value, ms]);
+  return settled;
+}

@@ -1,0 +1,187 @@
+"""Translation of a live model for ``deploy --engine``: the graph, and the proof that it answers as the original."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from jupyter_deploy.capture.inspection import Inspected
+from jupyter_deploy.domain.capture.artifacts import Tolerance
+from jupyter_deploy.domain.capture.translation import Translation, largest_share
+from jupyter_deploy.domain.errors import NotTranslated
+from jupyter_deploy.serving.natives.translated import TranslatedForm, TranslatedModel
+
+from .converters import GraphInput, NotTranslatable, converter_of
+from .rows import proof_rows
+
+_CHUNK = 5_000
+"""Rows of one call, so that the proof of a large forest needs little memory."""
+
+_SHOWN = 3
+
+
+def translate(model: Any, seen: Inspected, training: Any, tolerance: Tolerance) -> tuple[TranslatedModel, Translation]:
+    """Translate a model, and compare both on the example, training rows, random rows and thresholds.
+
+    Parameters
+    ----------
+    training
+        The training table, a data frame or an array; None: it is not known.
+    tolerance
+        Two numbers agree within it, as in the replay; labels agree if they are equal.
+
+    Raises
+    ------
+    NotTranslated
+        The model cannot be translated, or the translation gives other answers; the error names the rows.
+    """
+    method = seen.method or "predict"
+    try:
+        converter = converter_of(model)
+        example = _table(seen.example)
+        by_column = converter.by_column(model)
+        kinds = _kinds(example) if by_column else None
+        width = int(example.shape[1])
+        graph = converter.convert(model, method, GraphInput(width, kinds))
+        original: Callable[[Any], Any] = getattr(model, method)
+        answer = _array(original(example))
+        form: TranslatedForm = {
+            "method": method,
+            "output": graph.output,
+            "columns": [str(name) for name in example.columns] if hasattr(example, "columns") else None,
+            "kinds": kinds,
+            "dtype": "object" if answer.dtype.kind in "OUS" else answer.dtype.str,
+            "ndim": answer.ndim,
+        }
+        translated = TranslatedModel(_session(graph.content), form)
+    except NotTranslatable as error:
+        raise NotTranslated(f"{type(model).__name__} cannot be translated: {error}", _REMEDY) from error
+    rows = proof_rows(model, example, training)
+    return translated, _proved(original, translated, rows, tolerance, graph.converter)
+
+
+_REMEDY = "deploy it without --engine; --engine auto does that by itself, and says why"
+
+
+def _array(answer: Any) -> Any:
+    if not isinstance(answer, np.ndarray):
+        raise NotTranslatable(f"it answers a {type(answer).__name__}, and a translation answers an array")
+    return answer
+
+
+def _session(content: bytes) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        words = " ".join(str(error).split())[:200]
+        raise NotTranslatable(f"ONNX Runtime cannot run its graph: {words}") from error
+
+
+def _table(example: Any) -> Any:
+    if getattr(example, "ndim", None) != 2 or not hasattr(example, "shape"):
+        raise NotTranslatable("its example is no table of rows and columns")
+    if hasattr(example, "columns") and not hasattr(example, "iloc"):
+        raise NotTranslatable("its example is a table of another library than pandas")
+    if not hasattr(example, "columns") and np.asarray(example).dtype.kind not in "iufb":
+        raise NotTranslatable("its example is an array that has more than numbers")
+    return example
+
+
+def _kinds(example: Any) -> dict[str, str]:
+    if not hasattr(example, "columns"):
+        raise NotTranslatable("a model that chooses columns needs a data frame as its example")
+    kinds = {}
+    for name, dtype in example.dtypes.items():
+        if dtype.kind in "iufb":
+            kinds[str(name)] = "number"
+        elif dtype.kind in "OU" or str(dtype) in ("str", "string", "category"):
+            kinds[str(name)] = "text"
+        else:
+            raise NotTranslatable(f"the column '{name}' has the type {dtype}")
+    return kinds
+
+
+def _proved(
+    original: Callable[[Any], Any],
+    translated: TranslatedModel,
+    tables: Mapping[str, Any],
+    tolerance: Tolerance,
+    converter: str,
+) -> Translation:
+    """Compare both on all rows.
+
+    A model may raise on rows that nobody has seen, such as random ones: these prove nothing, and are not counted.
+
+    Raises
+    ------
+    NotTranslated
+        At the first chunk with other answers.
+    """
+    answer = getattr(translated, translated.form["method"])
+    counts: dict[str, int] = {}
+    absolute = relative = 0.0
+    for origin, table in tables.items():
+        for begin in range(0, len(table), _CHUNK):
+            chunk = table[begin : begin + _CHUNK]
+            try:
+                expected = np.asarray(original(chunk))
+            except Exception:
+                if origin in ("example", "training"):
+                    raise
+                continue
+            found = np.asarray(answer(chunk))
+            wrong, largest, share = _compared(expected, found, tolerance)
+            if wrong.any():
+                raise _unequal(chunk, expected, found, np.flatnonzero(wrong), origin)
+            absolute, relative = max(absolute, largest), max(relative, share)
+            counts[origin] = counts.get(origin, 0) + len(chunk)
+    return Translation(
+        converter=converter,
+        rows=counts,
+        largest_difference=absolute,
+        largest_relative_difference=relative,
+        flips_at_most=largest_share(sum(counts.values())),
+    )
+
+
+def _compared(expected: Any, found: Any, tolerance: Tolerance) -> tuple[Any, float, float]:
+    """Return the rows with another answer, the largest difference, and the largest relative one."""
+    if expected.dtype.kind != "f":
+        return _per_row(expected != found), 0.0, 0.0
+    difference = np.abs(expected - found)
+    scale = np.maximum(np.abs(expected), np.abs(found))
+    near = difference <= tolerance.float64_atol + tolerance.float64_rtol * scale
+    wrong = _per_row(~(near | (np.isnan(expected) & np.isnan(found)))) | _flipped(expected, found)
+    shares = np.divide(difference, scale, out=np.zeros_like(difference), where=scale > 0)
+    return wrong, float(np.nanmax(difference, initial=0.0)), float(np.nanmax(shares, initial=0.0))
+
+
+def _per_row(values: Any) -> Any:
+    return values.reshape(len(values), -1).any(axis=1)
+
+
+def _flipped(expected: Any, found: Any) -> Any:
+    """Whether the most likely class of a row differs by more than a tie."""
+    if expected.ndim != 2 or expected.shape[1] < 2:
+        return np.zeros(len(expected), bool)
+    best = expected.argmax(axis=1)
+    rows = np.arange(len(expected))
+    return found[rows, best] < found.max(axis=1) - 1e-12
+
+
+def _unequal(chunk: Any, expected: Any, found: Any, wrong: Any, origin: str) -> NotTranslated:
+    lines = []
+    for row in wrong[:_SHOWN]:
+        values = chunk.iloc[row].to_dict() if hasattr(chunk, "iloc") else np.asarray(chunk[row]).tolist()
+        lines.append(f"  {expected[row]} became {found[row]}: {str(values)[:200]}")
+    return NotTranslated(
+        f"the translated model answers {len(wrong)} of {len(chunk)} {origin} rows otherwise than the original",
+        _REMEDY,
+        "\n".join(lines),
+    )

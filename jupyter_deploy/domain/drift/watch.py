@@ -1,0 +1,298 @@
+"""The watch over one release: recorded requests become counts, evidence and alarms, each record once. Pure.
+
+The unit is a cluster, as in a comparison: the requests of one ``x-sticky-key``, else those of equal inputs if nearly
+all rows of the reference are distinct; else each request. A cluster counts with its first request: by the shares of
+its first ``MOST_ROWS_OF_REQUEST`` rows.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from jupyter_deploy.domain.evidence.inference import Record
+
+from .detector import Alarm, Detector, Mark, Run
+from .features import ImageMean, Plain
+from .sketch import FeatureReader, Group, ReferenceSketch, sketch
+
+FIRST_REQUESTS = 1_000
+"""Units that become the reference if there is none."""
+
+ROLES = ("stable", "canary", "shadow")
+REFUSALS = (400, 413, 415, 422)
+MOST_ROWS_OF_REQUEST = 100
+CLUSTER_BITS = 1 << 23
+"""Bits of the table of known clusters: of four million clusters about a fifth is taken for known ones by chance."""
+
+_WINDOW = 1_000
+"""The present distribution is that of the last 1,000 to 2,000 units."""
+
+_KEPT_ALARMS = 100
+_DISTINCT = 0.9
+
+Event = Literal["new", "missing", "out of range"]
+_EVENTS: dict[str, Event] = {"new": "new", "missing": "missing", "below": "out of range", "above": "out of range"}
+
+
+class Tally(BaseModel):
+    """A number of rows (or requests), their units, and the first of them."""
+
+    model_config = ConfigDict(extra="forbid", defer_build=True)
+
+    count: int = 0
+    units: float = 0.0
+    first: Mark | None = None
+
+    def add(self, count: int, units: float, mark: Mark) -> None:
+        """Count rows of a request."""
+        self.count += count
+        self.units += units
+        self.first = self.first or mark
+
+
+class Constant(BaseModel):
+    """The present value of a feature, as CRC-32, and the units since it last changed."""
+
+    model_config = ConfigDict(extra="forbid", defer_build=True)
+
+    value: int
+    units: int
+    since: Mark
+
+
+class WatchState(BaseModel):
+    """All that the watch over a release knows.
+
+    Attributes
+    ----------
+    images
+        Names of the columns of images.
+    pending
+        Instances and answers that will become the reference; removed once there are enough.
+    windows
+        Counts by feature and bin: of the present window and of the one before it.
+    files
+        By segment: bytes that were read; -1: the segment is complete.
+    """
+
+    model_config = ConfigDict(extra="forbid", defer_build=True)
+
+    version: Literal[1] = 1
+    reference: ReferenceSketch | None = None
+    images: tuple[str, ...] = ()
+    pending: dict[Group, list[Any]] = {"inputs": [], "answers": []}
+    requests: int = 0
+    rows: int = 0
+    units: int = 0
+    without_inputs: int = 0
+    refusals: Tally = Tally()
+    first: Mark | None = None
+    last: Mark | None = None
+    run: Run = Run()
+    alarms: list[Alarm] = []
+    alarm_count: int = 0
+    windows: list[list[list[float]]] = []
+    window_units: int = 0
+    events: dict[str, dict[Event, Tally]] = {}
+    constants: dict[str, Constant] = {}
+    files: dict[str, int] = Field(default={})
+
+
+class Watch:
+    """Adds records to a state.
+
+    Parameters
+    ----------
+    clusters
+        The table of known clusters: ``CLUSTER_BITS`` bits. It is changed in place.
+    """
+
+    def __init__(self, state: WatchState, clusters: bytearray, image_mean: ImageMean | None = None) -> None:
+        self.state = state
+        self._clusters = clusters
+        self._image_mean = image_mean
+        self._begin(state.reference)
+
+    def add(self, record: Record) -> None:
+        """Count a record."""
+        if record.role not in ROLES:
+            return
+        state = self.state
+        mark = Mark(request_id=record.request_id, ts=record.ts.isoformat())
+        state.requests += 1
+        state.first = state.first or mark
+        state.last = mark
+        if record.status in REFUSALS:
+            state.refusals.add(1, 1.0, mark)
+        if record.status != 200:
+            return
+        if not isinstance(record.inputs, list):
+            state.without_inputs += 1
+            return
+        inputs = record.inputs[:MOST_ROWS_OF_REQUEST]
+        answers = record.outputs[:MOST_ROWS_OF_REQUEST] if isinstance(record.outputs, list) else []
+        state.rows += len(record.inputs)
+        is_unit = bool(inputs) and self._is_new(record)
+        if is_unit:
+            state.units += 1
+        bins = self._read({"inputs": inputs, "answers": answers}, record, mark, is_unit=is_unit)
+        if is_unit:
+            self._count(bins, mark)
+            self._collect(inputs, answers)
+
+    def _begin(self, reference: ReferenceSketch | None) -> None:
+        features = reference.features if reference else ()
+        self._features = features
+        self._reader = FeatureReader(reference.columns if reference else {}, self._image_mean)
+        self._places = {(feature.group, feature.name): at for at, feature in enumerate(features)}
+        state = self.state
+        if len(state.run.totals) != len(features):  # a group of features was added: its evidence begins now
+            state.run, state.windows, state.window_units = Run(), [], 0
+        self.detector = Detector(features, state.run) if features else None
+        if not state.windows:
+            state.windows = [[[0.0] * len(feature.counts) for feature in features] for _ in range(2)]
+
+    def _is_new(self, record: Record) -> bool:
+        reference = self.state.reference
+        if record.cluster is not None:
+            key = f"k{record.cluster}"
+        elif record.inputs_digest is not None and (reference is None or reference.distinct >= _DISTINCT):
+            key = f"i{record.inputs_digest}"
+        else:
+            return True
+        place = int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "little") % CLUSTER_BITS
+        byte, bit = place >> 3, 1 << (place & 7)
+        if self._clusters[byte] & bit:
+            return False
+        self._clusters[byte] |= bit
+        return True
+
+    def _read(
+        self, parts: Mapping[Group, Sequence[Any]], record: Record, mark: Mark, *, is_unit: bool
+    ) -> dict[int, dict[int, float]]:
+        """Return the shares of the request's rows by feature and bin; note missing, new and constant values."""
+        bins: dict[int, dict[int, float]] = {}
+        for group, values in parts.items():
+            weight = 1 / len(values) if values else 0.0
+            for value in values:
+                for name, plain in self._reader.read(group, value).items():
+                    place = self._places.get((group, name))
+                    if place is None or _is_redacted(name, record.redacted):
+                        continue
+                    feature = self._features[place]
+                    one = feature.bin_of(plain)
+                    shares = bins.setdefault(place, {})
+                    shares[one] = shares.get(one, 0.0) + weight
+                    if one >= feature.ordinary:
+                        event = _EVENTS[feature.special[one - feature.ordinary]]
+                        tallies = self.state.events.setdefault(f"{group} {name}", {})
+                        tallies.setdefault(event, Tally()).add(1, weight * is_unit, mark)
+                    if is_unit:
+                        self._note_constant(f"{group} {name}", plain, mark)
+        return bins
+
+    def _note_constant(self, name: str, value: Plain, mark: Mark) -> None:
+        if value is None:  # missing values have their own count
+            self.state.constants.pop(name, None)
+            return
+        digest = zlib.crc32(repr(value).encode())
+        constant = self.state.constants.get(name)
+        if constant is None or constant.value != digest:
+            self.state.constants[name] = Constant(value=digest, units=1, since=mark)
+        elif mark.request_id != constant.since.request_id:
+            constant.units += 1
+
+    def _count(self, bins: Mapping[int, Mapping[int, float]], mark: Mark) -> None:
+        state = self.state
+        if self.detector is None:
+            return
+        if state.window_units >= _WINDOW:
+            empty = [[0.0] * len(feature.counts) for feature in self._features]
+            state.windows, state.window_units = [empty, state.windows[0]], 0
+        state.window_units += 1
+        for place, shares in bins.items():
+            for one, share in shares.items():
+                state.windows[0][place][one] += share
+        alarm = self.detector.add(bins, mark)
+        if alarm is not None:
+            state.alarm_count += 1
+            state.alarms = [*state.alarms, alarm][-_KEPT_ALARMS:]
+
+    def _collect(self, inputs: Sequence[Any], answers: Sequence[Any]) -> None:
+        """Collect the first rows of the units, and make the missing reference of them once they are enough."""
+        state = self.state
+        for group, values in (("inputs", inputs), ("answers", answers)):
+            known = state.reference.columns if state.reference else {}
+            if group in known or not values:
+                continue
+            pending = state.pending.setdefault(group, [])  # type: ignore[arg-type]
+            pending.append(values[0])
+            if len(pending) >= FIRST_REQUESTS:
+                made = reference_of(
+                    {group: pending},  # type: ignore[dict-item]
+                    {group: f"the first {len(pending):,} recorded requests"},  # type: ignore[dict-item]
+                    images=state.images,
+                    image_mean=self._image_mean,
+                )
+                made = made.model_copy(update={"recorded": (group,)})
+                state.reference = _joined(state.reference, made)
+                pending.clear()
+                self._begin(state.reference)
+
+
+def reference_of(
+    rows: Mapping[Group, Sequence[Any]],
+    origin: Mapping[Group, str],
+    *,
+    images: Sequence[str] = (),
+    image_mean: ImageMean | None = None,
+    notes: Iterable[str] = (),
+) -> ReferenceSketch:
+    """Return the reference of instances and of answers, given as JSON."""
+    columns, features = {}, []
+    for group, values in rows.items():
+        columns[group], sketches = sketch(
+            group, values, images=images if group == "inputs" else (), image_mean=image_mean
+        )
+        features += sketches
+    inputs = rows.get("inputs", ())
+    return ReferenceSketch(
+        origin=dict(origin),
+        rows=max(map(len, rows.values()), default=0),
+        distinct=round(len(set(map(_identity, inputs))) / len(inputs), 4) if inputs else 1.0,
+        columns=columns,
+        features=tuple(features),
+        notes=tuple(notes),
+    )
+
+
+def _identity(instance: Any) -> Any:
+    try:
+        return hash(tuple(instance.values())) if isinstance(instance, dict) else repr(instance)
+    except TypeError:  # a nested list
+        return repr(instance)
+
+
+def _joined(left: ReferenceSketch | None, right: ReferenceSketch) -> ReferenceSketch:
+    if left is None:
+        return right
+    ours = left if "inputs" in left.columns else right
+    return left.model_copy(
+        update={
+            "origin": left.origin | right.origin,
+            "rows": max(left.rows, right.rows),
+            "distinct": ours.distinct,
+            "recorded": (*left.recorded, *right.recorded),
+            "columns": left.columns | right.columns,
+            "features": (*left.features, *right.features),
+        }
+    )
+
+
+def _is_redacted(name: str, redacted: Sequence[str]) -> bool:
+    return any(name == column or name.startswith((f"{column}.", f"{column} · ")) for column in redacted)

@@ -1,0 +1,128 @@
+"""``DriftLog``: watches over releases, made of the snapshot's sketch and of the records."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from jupyter_deploy.domain.capture.artifacts import REFERENCE, Snapshot
+from jupyter_deploy.domain.drift.drift import Drift
+from jupyter_deploy.domain.drift.report import drift_of
+from jupyter_deploy.domain.drift.sketch import ReferenceSketch
+from jupyter_deploy.domain.drift.watch import Watch, WatchState
+from jupyter_deploy.domain.release.endpoint import Release
+from jupyter_deploy.records.records import segments as files_of
+from jupyter_deploy.records.segments import data_folder, reading
+from jupyter_deploy.system.digests import sha256
+
+from .images import image_mean
+from .new_records import CompactedEarly, in_order, unread
+from .watch_file import WatchFile, empty_clusters
+
+
+class WatchedDrift:
+    """The DriftLog port.
+
+    Parameters
+    ----------
+    home
+        The folder of all state.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    def prepare(self, release: Release, snapshot: Snapshot) -> None:
+        """Begin the watch over a release, if there is none yet."""
+        file = WatchFile(self._home, release.endpoint, release.version)
+        if file.exists():
+            return
+        with file.locked():
+            if not file.exists():
+                file.save(first_state(snapshot), empty_clusters())
+
+    def look(self, release: Release, snapshot: Snapshot, *, since: datetime | None = None) -> Drift:
+        """Read the new records, and return the drift since the watch began, or among the records since a moment."""
+        self.prepare(release, snapshot)
+        state = updated(self._home, release.endpoint, release.version, first_state(snapshot))
+        if since is not None:
+            state = self._since(release, state, since)
+        return drift_of(state, release.endpoint, release.tag, since)
+
+    def _since(self, release: Release, known: WatchState, since: datetime) -> WatchState:
+        """Return the state of a watch that begins at a moment, with the reference of the present one."""
+        state = WatchState(reference=known.reference, images=known.images)
+        folder = data_folder(self._home, release.endpoint)
+        watch = Watch(state, empty_clusters(), image_mean)
+        with reading(folder):
+            for record in in_order(folder, files_of(self._home, release.endpoint, [release.version]), since):
+                watch.add(record)
+        return state
+
+
+def first_state(snapshot: Snapshot) -> WatchState:
+    """Return the state of a watch that begins."""
+    properties = snapshot.manifest.signature.instance_schema.get("properties", {})
+    images = tuple(name for name, schema in properties.items() if schema.get("contentMediaType") == "image/*")
+    if snapshot.manifest.signature.instance_schema.get("contentMediaType") == "image/*":
+        images = ("input",)
+    return WatchState(reference=_sketch(snapshot), images=images)
+
+
+def updated(
+    home: Path, endpoint: str, version: str, first: WatchState | None = None, closed: Collection[str] = ()
+) -> WatchState:
+    """Read the new records into a watch, and return its state.
+
+    Parameters
+    ----------
+    first
+        The state of a watch that begins; None: that of the stored watch, which is needed then.
+    closed
+        See ``unread``.
+
+    Raises
+    ------
+    StoreError
+        The records cannot be read, or the watch cannot be written.
+    """
+    file, guard = WatchFile(home, endpoint, version), data_folder(home, endpoint)
+    with file.locked():
+        stored = file.load()
+        if stored is None and first is None:  # damaged: the next look, which knows the snapshot, makes it again
+            file.touch()
+            return WatchState()
+        state, clusters = stored or (first or WatchState(), empty_clusters())
+        before = state.files
+        with reading(guard):
+            watch = Watch(state, clusters, image_mean)
+            try:
+                _read(watch, guard / version, closed)
+            except CompactedEarly:
+                reference = state.reference and state.reference.of_training
+                state = first or WatchState(images=state.images, reference=reference)
+                clusters = empty_clusters()
+                _read(Watch(state, clusters, image_mean), guard / version, closed)
+        if stored is None or state.files != before:
+            file.save(state, clusters)
+        else:
+            file.touch()
+        return state
+
+
+def _read(watch: Watch, folder: Path, closed: Collection[str]) -> None:
+    for record in unread(folder, watch.state, closed):
+        watch.add(record)
+
+
+def _sketch(snapshot: Snapshot) -> ReferenceSketch | None:
+    """Return the snapshot's sketch of its training table; None: it has none, or it was changed."""
+    expected = snapshot.manifest.files.get(REFERENCE)
+    try:
+        content = (Path(snapshot.path) / REFERENCE).read_bytes()
+        return ReferenceSketch.model_validate_json(content) if sha256(content) == expected else None
+    except (OSError, ValidationError):
+        return None

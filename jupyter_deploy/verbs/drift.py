@@ -1,0 +1,29 @@
+"""The verb ``drift``: a release's inputs and answers against its training data."""
+
+from __future__ import annotations
+
+from jupyter_deploy.domain.drift.drift import Drift, DriftRequest, judged
+from jupyter_deploy.domain.errors import StoreError
+from jupyter_deploy.domain.ports import Ports, Report
+from jupyter_deploy.domain.requests import Step
+
+from .change import find, moment
+
+
+def drift(request: DriftRequest, ports: Ports, report: Report) -> Drift:
+    """Read the new records, and evaluate the requirements.
+
+    Raises
+    ------
+    StoreError
+        The store no longer has the release's snapshot.
+    """
+    endpoint = find(ports, request.name)
+    release = endpoint.release(request.release or endpoint.traffic.stable)
+    snapshot = ports.store.remembered(release.tag)
+    if snapshot is None:
+        raise StoreError(f"the store has lost the snapshot {release.tag}", "deploy the model again")
+    report(Step(number=1, total=1, title=f"reading the new records of {release.tag}"))
+    snapshot = snapshot.model_copy(update={"path": release.snapshot_path})
+    result = ports.drift.look(release, snapshot, since=moment(request.since))
+    return result.model_copy(update={"requirements": [judged(expression, result) for expression in request.require]})

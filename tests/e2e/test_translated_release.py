@@ -1,0 +1,44 @@
+"""A notebook's forest, deployed as it is and then as a translation, which runs as the shadow of its own original."""
+
+import httpx
+from sklearn.datasets import load_wine
+
+from tests import notebooks
+from tests.e2e.conftest import until
+
+CELLS = (
+    "import pandas as pd\nfrom sklearn.datasets import load_wine\nfrom sklearn.ensemble import RandomForestClassifier",
+    "X, y = load_wine(return_X_y=True, as_frame=True)\ny = y.map({0: 'a', 1: 'b', 2: 'c'})",
+    "forest = RandomForestClassifier(20, random_state=0).fit(X, y)",
+    "import numpy as np\nfrom sklearn.ensemble import HistGradientBoostingClassifier\n"
+    "boosted = HistGradientBoostingClassifier(max_iter=3).fit(X, y)",
+)
+
+
+def test_a_translation_shadows_its_original_and_answers_the_same(home, tmp_path):
+    notebook = notebooks.write(tmp_path / "wine.ipynb", *CELLS)
+    deploy = ("deploy", notebook, "--name", "wine", "--model", "forest", "--example", "X[:3]")
+    url = home.json(*deploy)["url"]
+    shown = home.run(*deploy, "--engine", "onnx").stdout
+    assert "onnx, equal on " in shown
+    assert "shadow" in shown
+    releases = home.json("describe", "wine")["releases"]
+    assert [release["role"] for release in releases] == ["stable", "shadow"]
+
+    row = dict.fromkeys(load_wine().feature_names, 1.5)
+    for number in range(20):
+        answer = httpx.post(f"{url}/predict", json={"instances": [row | {"alcohol": 11 + number / 5}]}, trust_env=False)
+        answer.raise_for_status()
+    until(lambda: home.json("compare", "wine")["pairs"] >= 20)
+    compared = home.json("compare", "wine")
+    assert (compared["agreement"]["value"], compared["coverage"]["value"]) == (1.0, 1.0)
+
+    missing = {name: value for name, value in row.items() if name != "ash"}
+    home.json("promote", "wine", "--force", "--reason", "the translation")
+    refused = httpx.post(f"{url}/predict", json={"instances": [missing]}, trust_env=False)
+    assert (refused.status_code, "ash" in refused.text) == (422, True)
+
+    boosted = ("deploy", notebook, "--name", "other", "--model", "boosted", "--example", "X[:3]", "--engine")
+    refusal = home.run(*boosted, "onnx", check=False)
+    assert (refusal.returncode, "cannot be translated" in refusal.stderr) == (2, True), refusal.stderr
+    assert "served natively" in home.run(*boosted, "auto").stdout

@@ -99,6 +99,25 @@ describe('the fields', () => {
     });
   });
 
+  it('arrows move within the suggestions, which are one Tab stop', async () => {
+    const { user } = await open(new World());
+    const bar = screen.getByRole('toolbar', { name: 'Suggestions' });
+    const [first, second] = within(bar).getAllByRole('button');
+    first?.focus();
+    await user.keyboard('{ArrowRight}');
+    expect(second).toHaveFocus();
+    await user.keyboard('{Enter}');
+    expect(screen.getByLabelText('Example')).toHaveValue(second?.textContent);
+    await user.keyboard('{Tab}');
+    expect(screen.getByLabelText('Example')).toHaveFocus();
+  });
+
+  it('Tab comes to the cell of the selected model alone', async () => {
+    await open(new World());
+    const links = screen.getAllByTitle('Show this cell');
+    expect(links.filter(link => link.tabIndex === 0)).toHaveLength(1);
+  });
+
   it('a problem is shown at its field, and the button gives the reason', async () => {
     const world = new World();
     world.problems = [problemIn('name', "'Churn 1' is no name")];

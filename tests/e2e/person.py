@@ -135,7 +135,7 @@ class Person:
     def shoots(self, name):
         """A picture for ``scripts/screenshots.py``, if it runs the test: with a wider sidebar."""
         if folder := os.environ.get("NBDEPLOY_SCREENSHOTS"):
-            before = self.sidebar_width(400)
+            before = self.sidebar_width(250 if name.endswith("-250") else 400)
             self.page.screenshot(path=f"{folder}/lab-{name}.png")
             self.sidebar_width(before)
 
@@ -175,7 +175,8 @@ class Person:
     def has_nothing_serious_as_it_is(self, name, rules=None):
         """What axe-core says of what is seen, by all of its rules or by some."""
         self.shoots(name)
-        assert self.page.evaluate(BEYOND_THE_EDGE) == [], name
+        beyond = self.page.evaluate(BEYOND_THE_EDGE)
+        assert beyond == [], f"{name}: {beyond}"
         if not self.page.evaluate("Boolean(window.axe)"):
             self.page.evaluate(AXE.read_text("utf-8"))
         found = self.page.evaluate(
@@ -188,7 +189,7 @@ class Person:
             }""",
             rules,
         )
-        assert found == [], name
+        assert found == [], f"{name}: {found}"
 
 
 def until_deployed(person, name="churn"):

@@ -37,9 +37,7 @@ class NotebookFinder:
         variables = dict(namespace)  # a cell may run at the same time
         models = candidates(variables)
         cell_history = history(cells, failed)
-        context = GuessContext(
-            tables(variables), {model.variable: model for model in models}, variables, cell_history.fitted
-        )
+        context = GuessContext(tables(variables), {model.variable: model for model in models}, variables, cell_history)
         ranked = ordered(models, cell_history)[:MOST]
         return [_described(model, cell_history, context) for model in ranked]
 

@@ -1,4 +1,4 @@
-"""Examples of a function's arguments: from a table's columns, from variables of the same names, or from types."""
+"""Examples of a function's arguments: from its calls, tables, variables of the same names, or from types."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
+from jupyter_deploy.capture.cell_history import CallArguments
 from jupyter_deploy.domain.capture.candidates import ExampleGuess
 
+from .calls import of_calls
+from .record_classes import of_record, record_of
 from .tables import TableVariable, name_score
 
 _PLAIN = (bool, int, float, str)
@@ -19,12 +22,20 @@ _OF_TEXTS = re.compile(r"^(?:list|Sequence|Iterable)\[str\]$", re.IGNORECASE)
 
 
 def arguments_for(
-    function: FunctionType, tables: Sequence[TableVariable], namespace: Mapping[str, Any]
+    function: FunctionType,
+    tables: Sequence[TableVariable],
+    namespace: Mapping[str, Any],
+    calls: Sequence[tuple[int, CallArguments]],
 ) -> Iterator[tuple[float, ExampleGuess]]:
-    """Yield guesses with their scores."""
+    """Yield guesses with their scores; ``calls`` as in ``History``."""
     parameters = _parameters(function)
     required = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
     if not parameters:
+        return
+    tabular = {table.variable for table in tables}
+    yield from of_calls([parameter.name for parameter in parameters], calls, namespace, tabular)
+    if record := record_of(function):
+        yield from of_record(record, namespace)
         return
     if len(parameters) == 1:
         yield from _alone(parameters[0], tables, namespace)

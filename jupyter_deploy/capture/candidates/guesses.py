@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from jupyter_deploy.capture.cell_history import History
 from jupyter_deploy.capture.frameworks import framework_of
 from jupyter_deploy.capture.informative_rows import missing_columns
 from jupyter_deploy.capture.static_attributes import bases_of
@@ -15,6 +16,7 @@ from jupyter_deploy.domain.capture.findings import listed
 from .arguments import arguments_for
 from .functions import parameters_of
 from .models import ModelVariable, first_step, known_features, known_width
+from .record_classes import record_of
 from .tables import TableVariable, name_score
 
 MOST = 5
@@ -32,7 +34,7 @@ class GuessContext:
     tables: Sequence[TableVariable]
     models: Mapping[str, ModelVariable]
     namespace: Mapping[str, Any]
-    fitted_on: Mapping[str, str]
+    cells: History
 
 
 @dataclass(frozen=True)
@@ -84,18 +86,20 @@ def _missing(scored: _Scored) -> frozenset[str]:
 
 def _scored(model: ModelVariable, context: GuessContext) -> Iterator[_Scored]:
     if model.is_function:
-        for score, guess in arguments_for(model.value, context.tables, context.namespace):
+        calls = context.cells.calls.get(model.variable, ())
+        for score, guess in arguments_for(model.value, context.tables, context.namespace, calls):
             yield _Scored(score, guess, next((t for t in context.tables if t.sliced == guess.expression), None))
-        for called in model.calls:  # a single parameter is probably passed on
-            if len(parameters_of(model.value)) == 1 and called in context.models:
+        passed_on = len(parameters_of(model.value)) == 1 and record_of(model.value) is None
+        for called in model.calls if passed_on else ():  # probably
+            if called in context.models:
                 for scored in _scored(context.models[called], context):
                     yield replace(scored, score=scored.score - 1)
         return
-    fitted_on = context.fitted_on.get(model.variable)
+    fitted_on = context.cells.fitted.get(model.variable)
     for table in context.tables:
         expression, fits = _fitting(model, table, context.namespace)
         if expression is not None:
-            score = fits + name_score(table.variable, fitted_on)
+            score = fits + name_score(table.variable, fitted_on, context.cells.predicted.get(model.variable))
             fitted = table.variable == fitted_on
             seen = "; the model was fitted on it" if fitted else ""
             sliced = table if expression.endswith(table.first_rows) else None

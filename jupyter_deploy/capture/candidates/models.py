@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import FunctionType, ModuleType
@@ -64,6 +65,11 @@ class ModelVariable:
         return type(self.value) is FunctionType
 
     @property
+    def exported(self) -> bool:
+        """Whether the model is in a neutral format, which a notebook makes of a trained one."""
+        return self.framework == "onnx"
+
+    @property
     def kind(self) -> str:
         """The class name; for a pipeline with its steps."""
         name = type(self.value).__qualname__
@@ -119,12 +125,18 @@ def _function(name: str, function: FunctionType, calls: tuple[str, ...], uses: t
 
 
 def ordered(models: Sequence[ModelVariable], cells: History) -> list[ModelVariable]:
-    """Sort candidates: deployable ones first, then by the last cell that made or used them."""
-    position = {id(model): number for number, model in enumerate(models)}
+    """Sort candidates: deployable ones first, then by the last cell that made or used them.
 
-    def key(model: ModelVariable) -> tuple[int, int, int, int]:
+    Of those of the same cell, pipelines and searches come first: they take the rows as clients have them. An export
+    comes after the models that it may be made of.
+    """
+    position = {id(model): number for number, model in enumerate(models)}
+    trained = any(model.rank() == 0 and not model.is_function and not model.exported for model in models)
+
+    def key(model: ModelVariable) -> tuple[int, int, int, bool, int]:
         made, used = cells.made.get(model.variable, 0), cells.used.get(model.variable, 0)
-        return model.rank(), -max(made, used), -made, -position[id(model)]
+        rank = 2 if trained and model.exported else model.rank()
+        return rank, -max(made, used), -made, first_step(model.value) is None, -position[id(model)]
 
     return sorted(models, key=key)
 
@@ -201,6 +213,9 @@ def known_features(value: Any) -> tuple[str, ...] | None:
 def known_width(value: Any) -> int | None:
     """Return the number of columns at the fit; None: unknown."""
     width = _known(value, "n_features_in_")
+    if width is None and first_step(value) is None and of_library(type(value)):
+        with contextlib.suppress(Exception):
+            width = framework_of(value).width(value)
     return int(width) if isinstance(width, int) else None
 
 

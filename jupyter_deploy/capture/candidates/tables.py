@@ -80,12 +80,12 @@ class TableVariable:
         return f"{rows}, {columns}" if self.ndim == 2 else f"{rows} of {' × '.join(map(str, self.value.shape[1:]))}"
 
 
-def name_score(name: str, fitted_on: str | None) -> float:
-    """Score a variable's name as an example: rows outside the training data come first."""
+def name_score(name: str, fitted_on: str | None, predicted: str | None = None) -> float:
+    """Score a variable's name as an example: rows outside the training data come first, then the predicted ones."""
     lower = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     score = 3.0 if _TEST.search(lower) else 2.5 if _CHECKED.search(lower) else 0.0 if _TRAIN.search(lower) else 1.0
     score += 0.3 * bool(_ROWS.search(lower)) - 2.0 * bool(_TARGETS.search(lower))
-    return score - 0.6 * (name == fitted_on)
+    return score - 0.6 * (name == fitted_on) + 0.8 * (name == predicted)
 
 
 def tables(namespace: Mapping[str, Any]) -> list[TableVariable]:

@@ -54,6 +54,14 @@ class Statsmodels(Framework):
         exog: Any = getattr(data, "orig_exog", None)
         return tuple(map(str, exog.columns)) if hasattr(exog, "columns") else None
 
+    def width(self, model: Any) -> int | None:
+        """The columns of the design; None for a formula, which makes its own design, and without training data."""
+        inner = getattr(model, "model", None)
+        if getattr(getattr(inner, "data", None), "model_spec", None) is not None:
+            return None
+        exog: Any = getattr(inner, "exog", None)
+        return int(exog.shape[1]) if getattr(exog, "ndim", 0) == 2 else None
+
     def hyperparameters(self, model: Any) -> dict[str, Any]:
         """Class of the model, formula, family and link, method and covariance of the fit: those that it has."""
         inner = model.model

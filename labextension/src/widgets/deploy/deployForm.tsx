@@ -49,6 +49,12 @@ export function DeployForm(props: DeployFormProps): React.ReactElement {
     if (job) onStarted(job);
     else focusWrong(form.current);
   };
+  const filled = report !== null && context !== null;
+  React.useEffect(() => {
+    // The dialog itself has the focus until there are fields.
+    if (!filled || document.activeElement?.matches('.nbdeploy-body') !== true) return;
+    form.current?.querySelector<HTMLElement>('.nbdeploy-models input:checked')?.focus();
+  }, [filled]);
   const lives = state.kernel.kind === 'idle' || state.kernel.kind === 'busy';
   const isEmpty = lives && report !== null && !report.models.length;
   return (

@@ -36,24 +36,16 @@ export function ExampleField(props: ExampleFieldProps): React.ReactElement {
     <Field label={trans.__('Example')} help={help} problems={problems}>
       {control => (
         <>
-          {guesses.length ? (
-            <div className="nbdeploy-chips" role="group" aria-label={trans.__('Suggestions')}>
-              {guesses.map(guess => (
-                <button
-                  key={guess.expression}
-                  type="button"
-                  className="nbdeploy-chip"
-                  aria-pressed={guess.expression === value}
-                  title={guess.words}
-                  onClick={() => {
-                    change(guess.expression);
-                    commit();
-                  }}
-                >
-                  <code>{guess.expression}</code>
-                </button>
-              ))}
-            </div>
+          {guesses.length > 1 || words === undefined ? (
+            <Guesses
+              guesses={guesses}
+              value={value}
+              trans={trans}
+              choose={expression => {
+                change(expression);
+                commit();
+              }}
+            />
           ) : null}
           <input
             {...control}
@@ -88,5 +80,52 @@ export function ExampleField(props: ExampleFieldProps): React.ReactElement {
         </>
       )}
     </Field>
+  );
+}
+
+/** The suggestions: one Tab stop, within which arrows move. */
+function Guesses(props: {
+  guesses: readonly ExampleGuess[];
+  value: string;
+  trans: TranslationBundle;
+  choose: (expression: string) => void;
+}): React.ReactElement | null {
+  const { guesses, value, trans, choose } = props;
+  const bar = React.useRef<HTMLDivElement>(null);
+  const [stop, setStop] = React.useState<string | null>(null);
+  const shown = guesses.findIndex(guess => guess.expression === (stop ?? value));
+  const at = Math.max(shown, 0);
+  if (!guesses.length) return null;
+  return (
+    <div
+      ref={bar}
+      className="nbdeploy-chips"
+      role="toolbar"
+      aria-label={trans.__('Suggestions')}
+      onKeyDown={event => {
+        const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+        if (step === undefined) return;
+        event.preventDefault();
+        const next = (at + step + guesses.length) % guesses.length;
+        setStop(guesses[next]?.expression ?? null);
+        bar.current?.querySelectorAll('button')[next]?.focus();
+      }}
+    >
+      {guesses.map((guess, index) => (
+        <button
+          key={guess.expression}
+          type="button"
+          className="nbdeploy-chip"
+          aria-pressed={guess.expression === value}
+          title={guess.words}
+          tabIndex={index === at ? 0 : -1}
+          onClick={() => {
+            choose(guess.expression);
+          }}
+        >
+          <code>{guess.expression}</code>
+        </button>
+      ))}
+    </div>
   );
 }

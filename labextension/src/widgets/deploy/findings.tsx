@@ -84,11 +84,14 @@ export function Findings({
 export function CellLink({
   count,
   open,
-  trans
+  trans,
+  skipped = false
 }: {
   count: number;
   open: ((count: number) => void) | undefined;
   trans: TranslationBundle;
+  /** Tab skips it: the choice that it belongs to is not selected. */
+  skipped?: boolean;
 }): React.ReactElement {
   const words = `In [${String(count)}]`;
   if (!open) return <span className="nbdeploy-cell">{words}</span>;
@@ -97,6 +100,7 @@ export function CellLink({
       type="button"
       className="nbdeploy-link nbdeploy-cell"
       title={trans.__('Show this cell')}
+      tabIndex={skipped ? -1 : 0}
       onClick={() => {
         open(count);
       }}

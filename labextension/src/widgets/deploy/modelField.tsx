@@ -49,7 +49,12 @@ export function ModelField(props: ModelFieldProps): React.ReactElement {
               <span className="nbdeploy-kind">{model.kind}</span>
               {model.framework ? <span className="nbdeploy-faint">{model.framework}</span> : null}
             </label>
-            <Why model={model} openCell={openCell} trans={trans} />
+            <Why
+              model={model}
+              selected={!other && model.variable === value}
+              openCell={openCell}
+              trans={trans}
+            />
             {model.variable === last ? (
               <p className="nbdeploy-help">{trans.__('as in the last deploy')}</p>
             ) : null}
@@ -102,10 +107,12 @@ export function ModelField(props: ModelFieldProps): React.ReactElement {
 /** The reason for the suggestion; the cell that made the model is a link. */
 function Why({
   model,
+  selected,
   openCell,
   trans
 }: {
   model: ModelCandidate;
+  selected: boolean;
   openCell: (count: number) => void;
   trans: TranslationBundle;
 }): React.ReactElement | null {
@@ -118,7 +125,7 @@ function Why({
   return (
     <p className="nbdeploy-help">
       {after === undefined ? `${reason} ` : before}
-      <CellLink count={cell} open={openCell} trans={trans} />
+      <CellLink count={cell} open={openCell} trans={trans} skipped={!selected} />
       {after}
     </p>
   );

@@ -1,0 +1,1 @@
+"""Notebooks of Python packages and the dialog's first guess in each: ``python -m scripts.tutorials``."""

@@ -20,6 +20,7 @@ function actions() {
     cellOpener: vi.fn<JobActions['cellOpener']>(),
     tryAgain: vi.fn(),
     listImages: vi.fn(),
+    runVerb: vi.fn(),
     force: vi.fn<JobActions['force']>(),
     cancel: vi.fn<JobActions['cancel']>(),
     resultPage: vi.fn<JobActions['resultPage']>(),

@@ -39,6 +39,7 @@ export function card(given: Partial<ReleaseCard> = {}): ReleaseCard {
     metrics: {},
     published: [],
     counts: { requests: 1234, errors: 0, refused: 0, p50_ms: 7.1, rates: [1, 2] },
+    usage: null,
     ...given
   };
 }
@@ -56,7 +57,6 @@ export function endpoint(given: Partial<EndpointView> = {}): EndpointView {
     words: 'healthy',
     record: 'full',
     validations: [],
-    publish_to: '',
     cards: [card(), SHADOW],
     history: [
       {
@@ -146,9 +146,12 @@ export function services(given: Partial<Services> = {}): Services {
     },
     deploy: vi.fn(),
     publish: vi.fn(),
+    runVerb: vi.fn(),
     openTab: vi.fn(),
+    linkTo: (name, section) => `http://lab/${name}/${section}`,
     openReport: vi.fn(),
     openNotebook: async () => Promise.resolve(true),
+    fetchFile: vi.fn(),
     insertCell: () => true,
     copy: async () => Promise.resolve(true),
     say: vi.fn(),

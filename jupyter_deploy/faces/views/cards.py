@@ -7,13 +7,12 @@ from pathlib import PurePath
 
 from jupyter_deploy.domain.capture.findings import counted, finding_text
 from jupyter_deploy.domain.images.images import Publication
-from jupyter_deploy.domain.images.published import destination_of
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Revision
-from jupyter_deploy.domain.release.status import EndpointStatus, ReleaseStatus
+from jupyter_deploy.domain.release.status import EndpointStatus, ReleaseStatus, Usage
 from jupyter_deploy.faces.render.difference_page import changed
 from jupyter_deploy.faces.render.endpoint_page import state_in_words
 
-from .documents import Counted, EndpointView, GatesCard, Models, ReleaseCard, RevisionRow
+from .documents import Counted, EndpointView, GatesCard, Models, ReleaseCard, RevisionRow, UsageCard
 
 SHOWN_REVISIONS = 20
 
@@ -28,14 +27,15 @@ def endpoint_view(
     keep_revisions: int,
     *,
     publications: Sequence[Publication],
-    publish_to: str | None,
     metrics: Mapping[str, Mapping[str, float]] | None = None,
+    usage: Mapping[str, Usage] | None = None,
+    processors: Mapping[str, float | None] | None = None,
 ) -> EndpointView:
     """An endpoint with a card for each release that has traffic or is kept warm.
 
     ``status`` may be of a look before or after: what runs is looked at less often than the store.
-    ``publications`` are the endpoint's, newest first; ``publish_to`` is the setting; ``metrics`` are the notebooks'
-    own, by the release's tag.
+    ``publications`` are the endpoint's, newest first; ``metrics`` are the notebooks'
+    own, by the release's tag. ``usage`` is that of the running releases, ``processors`` the processors in use.
     """
     warm = {release.tag for release in endpoint.releases_to_run(keep_revisions)} | set(endpoint.traffic.tags())
     shown = [release for release in endpoint.releases if release.tag in warm]
@@ -52,7 +52,6 @@ def endpoint_view(
         words=state_in_words(status),
         record=endpoint.recorded,
         validations=tuple(spec.words for spec in endpoint.validations),
-        publish_to=destination_of(endpoint.name, publish_to, publications),
         cards=tuple(
             _card(
                 endpoint,
@@ -61,6 +60,7 @@ def endpoint_view(
                 rates.get(release.tag, ()),
                 published=published.get(release.tag, ()),
                 metrics=(metrics or {}).get(release.tag, {}),
+                usage=_usage(release, (usage or {}).get(release.tag), (processors or {}).get(release.tag)),
             )
             for release in shown
         ),
@@ -89,6 +89,7 @@ def _card(
     *,
     published: tuple[str, ...],
     metrics: Mapping[str, float],
+    usage: UsageCard | None,
 ) -> ReleaseCard:
     source = release.source
     return ReleaseCard(
@@ -112,6 +113,7 @@ def _card(
         metrics=dict(metrics),
         published=published,
         counts=_counts(found, rates),
+        usage=usage,
     )
 
 
@@ -119,6 +121,21 @@ def _health(found: ReleaseStatus | None) -> str:
     if found is None:
         return "not checked yet"
     return found.detail or ("healthy" if found.healthy else "not healthy")
+
+
+def _usage(release: Release, usage: Usage | None, cpu: float | None) -> UsageCard | None:
+    if usage is None:
+        return None
+    limits = release.resources
+    return UsageCard(
+        cpu=cpu,
+        most_cpu=limits.cpu,
+        memory=usage.memory,
+        most_memory=limits.memory,
+        workers=usage.workers if limits.pooled else 1,
+        most_workers=str(limits.workers or 1),
+        waiting=usage.waiting,
+    )
 
 
 def _counts(found: ReleaseStatus | None, rates: Sequence[float]) -> Counted | None:

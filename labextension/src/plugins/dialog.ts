@@ -100,6 +100,8 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
       },
       renderer: labRenderer(rendermime),
       logInUrl: PageConfig.getBaseUrl(),
+      runVerb: ({ verb, words }) =>
+        void app.commands.execute(commandOf(verb), { words: [...words] }),
       listImages: () => void app.commands.execute(commandOf('images')),
       show: showJob
     };

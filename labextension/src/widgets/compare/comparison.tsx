@@ -118,7 +118,7 @@ function Flipped(props: {
   const { trans } = useServices();
   return (
     <section>
-      <h4>{trans.__('Rows with different answers')}</h4>
+      <h3>{trans.__('Rows with different answers')}</h3>
       {rows.length === 0 ? (
         <p className="nbd-faint">
           {pairs === 0

@@ -46,7 +46,7 @@ export function ChangePreview(props: {
         }
       }}
     >
-      <h4>{heads[phase]}</h4>
+      <h3>{heads[phase]}</h3>
       {phase === 'conflict' ? (
         <Newer pending={pending} now={now} />
       ) : (

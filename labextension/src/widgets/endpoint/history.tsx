@@ -126,7 +126,7 @@ function Compare(props: {
   );
   return (
     <section>
-      <h4>{trans.__('Changes between two releases')}</h4>
+      <h3>{trans.__('Changes between two releases')}</h3>
       {tags.length < 2 ? (
         <p className="nbd-faint">
           {trans.__('Only one release is kept. Deploy another one to compare them.')}

@@ -14,7 +14,7 @@ export function Snippets(props: { snippets: readonly Snippet[] }): React.JSX.Ele
   if (!shown) return null;
   return (
     <section className="nbd-Snippets">
-      <h4>{trans.__('Call it from a program')}</h4>
+      <h3>{trans.__('Call it from a program')}</h3>
       <Tabs
         tabs={snippets.map(one => ({ name: one.language, title: one.title }))}
         shown={language}

@@ -229,12 +229,12 @@ function Answered(props: { answer: Answer }): React.JSX.Element {
     typeof prediction.body === 'string' ? prediction.body : exact.stringify(prediction.body, 2);
   return (
     <section className="nbd-Answer" data-bad={!good} aria-label={trans.__('Answer')}>
-      <h5>
+      <h4>
         <span className={good ? undefined : 'nbd-Status-bad'}>{prediction.status}</span>
         <span title={trans.__('round trip from this browser')}>{milliseconds(ms)}</span>
         {prediction.release && <span title={prediction.release}>{short(prediction.release)}</span>}
         <Copy text={body} label={trans.__('Copy the answer')} />
-      </h5>
+      </h4>
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a long answer scrolls */}
       <pre className="nbd-Data" tabIndex={0} aria-label={trans.__('Answer')}>
         {body}

@@ -28,7 +28,7 @@ export function Validations(props: {
   const shown = loaded.value;
   return (
     <section ref={root}>
-      <h4>{trans.__('Validations')}</h4>
+      <h3>{trans.__('Validations')}</h3>
       {loaded.error !== null && <LoadFailure loaded={loaded} />}
       {!shown && loaded.error === null && <Waiting words={trans.__('Loading the validations …')} />}
       {shown?.validations.length === 0 && (

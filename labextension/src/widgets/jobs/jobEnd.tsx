@@ -1,8 +1,16 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { Deployment, Finding, Job, Problem, Published as Publication } from '../../generated';
+import {
+  type Deployment,
+  type Finding,
+  type Job,
+  labelsOf,
+  type Problem,
+  type Published as Publication
+} from '../../generated';
 import type { JobActions } from '../../jobActions';
+import { commandsIn } from '../../namedCommands';
 import { isGateRefusal } from '../../problem';
 import { type FieldError, toProblemError } from '../../request';
 import { percent, roleName, short } from '../../words';
@@ -185,6 +193,19 @@ function Failed({
         <Details text={problem.details} trans={trans} />
       ) : null}
       <div className="nbdeploy-buttons">
+        {commandsIn(`${problem.detail} ${problem.remedy}`).map(command => (
+          <button
+            key={command.text}
+            type="button"
+            className="jp-Button jp-mod-styled"
+            title={command.text}
+            onClick={() => {
+              actions.runVerb(command);
+            }}
+          >
+            {labelsOf(trans)[command.verb]}
+          </button>
+        ))}
         {problem.report ? (
           <button
             type="button"

@@ -38,9 +38,9 @@ export function RecordDetail(props: {
         <Button look="quiet" onClick={onClose} aria-label={trans.__('Back to the records')}>
           ‹ {trans.__('Records')}
         </Button>
-        <h4 ref={head} tabIndex={-1} className="nbd-cut" title={row.request_id}>
+        <h3 ref={head} tabIndex={-1} className="nbd-cut" title={row.request_id}>
           {clock(row.ts)}
-        </h4>
+        </h3>
       </div>
       {loaded.error !== null && <LoadFailure loaded={loaded} />}
       {!shown && loaded.error === null && <Waiting words={trans.__('Loading the record …')} />}
@@ -92,7 +92,7 @@ function Answer(props: { answer: Answered; other: boolean }): React.JSX.Element 
   const { trans } = useServices();
   return (
     <section className="nbd-Answer" data-role={answer.role}>
-      <h5>
+      <h4>
         <span className="nbd-Role" data-role={answer.role}>
           {answer.role}
         </span>
@@ -101,7 +101,7 @@ function Answer(props: { answer: Answered; other: boolean }): React.JSX.Element 
           {answer.status} · {milliseconds(answer.latency_ms)}
         </span>
         {other && <span className="nbd-flip">{trans.__('differs')}</span>}
-      </h5>
+      </h4>
       {answer.error && <pre className="nbd-Data nbd-mod-bad">{answer.error}</pre>}
       {(answer.output || !answer.error) && (
         <Data title={trans.__('Output')} text={answer.output} cut={answer.cut} />
@@ -117,7 +117,7 @@ function Data(props: { title: string; text: string; cut: boolean }): React.JSX.E
   return (
     <div className="nbd-Data-box">
       <div className="nbd-row">
-        <h5>{title}</h5>
+        <h4>{title}</h4>
         <Copy text={text} label={trans.__('Copy: %1', title)} />
       </div>
       {/* A long text scrolls, by the keyboard too. */}

@@ -38,7 +38,7 @@ export function Chart(props: { spec: Spec; caption?: boolean }): React.JSX.Eleme
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- scrollable content must be reachable by keyboard
     <figure className="nbd-Chart" ref={place} tabIndex={scrolls ? 0 : undefined}>
       <figcaption>
-        <h4>{shown.title}</h4>
+        <h3>{shown.title}</h3>
         {caption &&
           shown.caption.map((line, i) => (
             <p key={i} className="nbd-faint">

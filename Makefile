@@ -22,7 +22,7 @@ DEMO := NBDEPLOY_HOME=$(CURDIR)/.demo/nbdeploy BENTOML_HOME=$(CURDIR)/.demo/bent
 
 demo:
 	@scripts/setup.sh demo
-	@$(DEMO) $(PYTHON) scripts/demo.py
+	@$(DEMO) $(PYTHON) -m scripts.demo
 
 down:
 	@test ! -x $(PYTHON) || $(DEMO) $(PYTHON) -m jupyter_deploy down
@@ -39,9 +39,10 @@ check-python:
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports --no-logo
-	$(PYTHON) scripts/reference.py --check
+	$(PYTHON) -m scripts.reference --check
+	$(PYTHON) -m scripts.endpoint_schema --check
 	$(PYTHON) -m scripts.typescript --check
-	$(PYTHON) scripts/prose.py
+	$(PYTHON) -m scripts.prose
 	.venv/bin/codespell
 
 check-lab:
@@ -83,7 +84,8 @@ soak: setup
 	@$(PYTHON) -m scripts.soak $(if $(SEED),--seed $(SEED)) $(if $(SHARE),--share $(SHARE)) --minutes $(or $(MINUTES),10)
 
 docs: setup
-	$(PYTHON) scripts/reference.py
+	$(PYTHON) -m scripts.reference
+	$(PYTHON) -m scripts.endpoint_schema
 	$(PYTHON) -m scripts.typescript
 	$(PYTHON) -m scripts.supported_models
 

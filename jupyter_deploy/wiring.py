@@ -15,6 +15,7 @@ from .targets.registry import installed_targets, target_settings
 if TYPE_CHECKING:
     from .domain.capture.artifacts import Environment, Snapshot
     from .domain.evidence.ground_truth import GroundTruth
+    from .domain.health import Examiner
     from .domain.images.compose_ports import ComposeFolders, Composer, Composing, GatewayImages
     from .domain.images.images import Builder as BuilderKind
     from .domain.images.images import Image, Reference
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         NotebookRunner,
         Ports,
     )
+    from .domain.release.document_requests import Documents
     from .domain.release.ports import Target
     from .domain.store_ports import InferenceLog, Store
     from .domain.validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
@@ -181,6 +183,21 @@ class _Parts:
         from .validation.scaffold import ProjectStarter
 
         return ProjectStarter()
+
+    @cached_property
+    def examiners(self) -> tuple[Examiner, ...]:
+        from .records.health import RecordsExaminer
+        from .system.host_health import HostExaminer
+        from .targets.local.health import LocalExaminer
+
+        folders = (self.home, self._bentoml_home)
+        return (HostExaminer(folders), LocalExaminer(lambda: self._local), RecordsExaminer(self.home))
+
+    @cached_property
+    def documents(self) -> Documents:
+        from .system.endpoint_documents import YamlDocuments
+
+        return YamlDocuments()
 
     @cached_property
     def jobs(self) -> Jobs:

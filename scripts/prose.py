@@ -1,4 +1,4 @@
-"""Check the prose of pages and of sources in Python and TypeScript: ``python scripts/prose.py [--shrink]``.
+"""Check the prose of pages and of sources in Python and TypeScript: ``python -m scripts.prose [--shrink]``.
 
 Two rules:
 
@@ -250,7 +250,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
             print(f"{violation.path}:{violation.line}: {violation.message}")
         print(f"{path}: {truth[path]} exceeds the baseline's {baseline.get(path, Count(0, 0))}")
     if fewer:
-        print(f"{BASELINE} allows more than is left in {', '.join(fewer)}: run 'python scripts/prose.py --shrink'")
+        print(f"{BASELINE} allows more than is left in {', '.join(fewer)}: run 'python -m scripts.prose --shrink'")
     return 1 if more or fewer else 0
 
 

@@ -169,7 +169,7 @@ def main() -> int:
         return 0
     if TARGET.exists() and TARGET.read_text() == made:
         return 0
-    print(f"{TARGET} is stale: run scripts/typescript.py", file=sys.stderr)
+    print(f"{TARGET} is stale: run python -m scripts.typescript", file=sys.stderr)
     return 1
 
 

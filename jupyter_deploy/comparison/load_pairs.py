@@ -69,7 +69,10 @@ FROM selected WHERE moment >= $since
 
 @dataclass(frozen=True)
 class ComparisonSpec:
-    """The releases to compare, and how. ``stable`` and ``candidate`` are tags."""
+    """The releases to compare, and how.
+
+    ``stable`` and ``candidate`` are tags. ``segments`` are declared for this look; none: the endpoint's hold.
+    """
 
     endpoint: Endpoint
     stable: str
@@ -77,6 +80,7 @@ class ComparisonSpec:
     since: datetime | None
     overflowed: int
     rule: Rule
+    segments: tuple[str, ...] = ()
 
     @property
     def start(self) -> datetime:

@@ -132,17 +132,30 @@ class RecordLog:
         deletion.delete(self._home, checked_name(endpoint))
 
     def compare(
-        self, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, rule: Rule
+        self,
+        endpoint: Endpoint,
+        candidate: str,
+        *,
+        since: datetime | None,
+        overflowed: int,
+        rule: Rule,
+        segments: Sequence[str] = (),
     ) -> Comparison:
-        """Compare the candidate with the current stable release; ``rule`` defines agreement.
-
-        Raises InvalidInput (the candidate is stable), UnknownRelease, StoreError.
-        """
-        return compare(self._home, endpoint, candidate, since=since, overflowed=overflowed, rule=rule)
+        """See ``compare`` of this module; without ``segments`` those of the endpoint."""
+        return compare(
+            self._home, endpoint, candidate, since=since, overflowed=overflowed, rule=rule, segments=segments
+        )
 
 
 def compare(
-    home: Path, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, rule: Rule
+    home: Path,
+    endpoint: Endpoint,
+    candidate: str,
+    *,
+    since: datetime | None,
+    overflowed: int,
+    rule: Rule,
+    segments: Sequence[str] = (),
 ) -> Comparison:
     """Compare a candidate with the current stable release.
 
@@ -174,7 +187,7 @@ def compare(
             f"{tag} is {endpoint.name}'s stable release: it cannot be compared with itself",
             f"name a candidate, such as {others[0]}" if others else "deploy a candidate first",
         )
-    spec = ComparisonSpec(endpoint, stable, tag, since, overflowed, rule)
+    spec = ComparisonSpec(endpoint, stable, tag, since, overflowed, rule, tuple(segments))
     with (
         reading(folder := data_folder(home, endpoint.name)),
         reading(home / LEDGER),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
@@ -40,6 +40,8 @@ def parse_shares(given: Any) -> Any:
     return shares
 
 
+DEFAULT = "default"
+
 _DURATION = re.compile(rf"\s*(\d+(?:\.\d+)?)\s*({'|'.join(SECONDS)})\s*")
 
 
@@ -73,6 +75,32 @@ def parse_tolerance(given: Any) -> Any:
         return number / 100
     if number > 1:
         raise InvalidInput(f"'{given}' would be {number:.0%}", f"did you mean {number:g}%?")
+    return number
+
+
+def parse_kept_tolerance(given: Any) -> Any:
+    """Parse a tolerance, or ``default``. Raises InvalidInput, as ``parse_tolerance``."""
+    return DEFAULT if given == DEFAULT else parse_tolerance(given)
+
+
+def parse_absolute_tolerance(given: Any) -> Any:
+    """Parse a difference of at least 0, or ``default``.
+
+    Raises
+    ------
+    InvalidInput
+        The text is neither.
+    """
+    if given is None or given == DEFAULT:
+        return given
+    try:
+        number = float(given)
+    except (TypeError, ValueError):
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise InvalidInput(
+            f"'{given}' is not a tolerance", "write a number of at least 0 in the answers' unit, such as 0.5"
+        )
     return number
 
 
@@ -113,6 +141,12 @@ def parse_moment(given: Any) -> Any:
         ) from None
 
 
+def _segments(given: Any) -> Any:
+    from .evidence.segments import check_segments  # noqa: PLC0415 - statistics, which --help does not need
+
+    return check_segments(given)
+
+
 def _requirements(given: Any) -> Any:
     from .gates.figures import check_requirements  # noqa: PLC0415 - figures and comparisons, which --help does not need
 
@@ -122,6 +156,9 @@ def _requirements(given: Any) -> Any:
 Shares = Annotated[dict[str, float], BeforeValidator(parse_shares)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Tolerance = Annotated[float, BeforeValidator(parse_tolerance)]
+KeptTolerance = Annotated[float | Literal["default"], BeforeValidator(parse_kept_tolerance)]
+KeptAbsoluteTolerance = Annotated[float | Literal["default"], BeforeValidator(parse_absolute_tolerance)]
+Segments = Annotated[tuple[str, ...], BeforeValidator(_segments)]
 Sample = Annotated[float, BeforeValidator(parse_sample)]
 Requirements = Annotated[list[str], BeforeValidator(_requirements)]
 Moment = Annotated[timedelta | datetime, BeforeValidator(parse_moment)]

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from .capture.source_changes import Cell
     from .deletion import UnusedSnapshot
     from .evidence.ground_truth import GroundTruth
+    from .health import Examiner
     from .images.ports import Imaging
     from .jobs import Jobs
+    from .release.document_requests import Documents
     from .release.ports import Target
     from .release.resources import Resources
     from .requests import Step
@@ -345,6 +347,13 @@ class Ports(Protocol):
 
     @property
     def project(self) -> Project: ...
+
+    @property
+    def examiners(self) -> Sequence[Examiner]:
+        """The checks of nbdeploy's own parts."""
+
+    @property
+    def documents(self) -> Documents: ...
 
     @property
     def jobs(self) -> Jobs: ...

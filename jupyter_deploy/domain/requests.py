@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from .base import FilePath, RecordMode, Value
-from .parsing import Moment, Requirements, Sample, Shares, Tolerance
+from .comparison_options import AbsoluteForOneLook, ForOneLook, Kept, KeptAbsolute, KeptSegments, SegmentsForOneLook
+from .parsing import Moment, Requirements, Sample, Shares
 from .release.resources import ResourceOptions
 from .validation.parameters import Parameters, Texts
 
@@ -173,7 +174,10 @@ class DescribeRequest(Request):
 
 
 class TrafficRequest(Request):
-    """Set the shares of canary and shadows, and the recording; 0 switches a release off, unnamed ones stay."""
+    """Set the shares of canary and shadows, the recording, and the settings of comparisons.
+
+    0 switches a release off; what is not named stays.
+    """
 
     name: EndpointName
     shadow: Shares = Field(
@@ -188,6 +192,9 @@ class TrafficRequest(Request):
     )
     record: Record = None
     record_sample: RecordSample = None
+    tolerance: Kept = None
+    absolute_tolerance: KeptAbsolute = None
+    segment: KeptSegments = ()
     force: Force = False
     if_revision: IfRevision = None
     reason: Reason = ""
@@ -234,15 +241,9 @@ class CompareRequest(Request):
     since: Moment | None = Field(
         default=None, description="Only requests of the last 90s, 15m, 1h, 7d, … or since 2026-11-25T12:00."
     )
-    tolerance: Tolerance | None = Field(
-        default=None, description="Numbers agree within this share of stable's, such as 1% or 0.01 (default: 1e-6)."
-    )
-    absolute_tolerance: float | None = Field(
-        default=None,
-        ge=0,
-        allow_inf_nan=False,
-        description="Numbers agree within this difference too, in the answers' unit (default: 1e-9).",
-    )
+    tolerance: ForOneLook = None
+    absolute_tolerance: AbsoluteForOneLook = None
+    segment: SegmentsForOneLook = ()
     require: Requirements = Field(
         default=[],
         description="A figure that must be shown, such as 'agreement >= 0.99' (repeatable); the exit code is 0 when "

@@ -186,6 +186,16 @@ class InferenceLog(Protocol):
         """
 
     def compare(
-        self, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, rule: Rule
+        self,
+        endpoint: Endpoint,
+        candidate: str,
+        *,
+        since: datetime | None,
+        overflowed: int,
+        rule: Rule,
+        segments: Sequence[str] = (),
     ) -> Comparison:
-        """Compare the candidate with stable, by the records and the proxy's ledger."""
+        """Compare the candidate with stable, by the records and the proxy's ledger.
+
+        ``segments``: declarations for this look only; none: the endpoint's.
+        """

@@ -14,7 +14,7 @@ from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.requests import Request
 from jupyter_deploy.faces.request_fields import is_positional, option_names, request_from
 
-Output = Literal["text", "json"]
+Output = Literal["text", "json", "yaml"]
 
 
 def options_of(request: type[Request]) -> list[inspect.Parameter]:
@@ -58,8 +58,13 @@ def join_pairs(request: type[Request], tokens: Sequence[str]) -> list[str]:
     return joined
 
 
-def add_command(app: App, name: str, request: type[Request], run: Callable[[Request, Output], Any]) -> None:
-    """Give ``app`` a command whose options are the request's fields, and ``-o/--output``."""
+def add_command(
+    app: App, name: str, request: type[Request], run: Callable[[Request, Output], Any], *, yaml: bool = False
+) -> None:
+    """Give ``app`` a command whose options are the request's fields, and ``-o/--output``, with ``yaml`` if it has."""
+    forms = Output if yaml else Literal["text", "json"]
+    more = ", or YAML for 'apply'" if yaml else ""
+    help_ = f"Text for people or one JSON document{more}."
 
     def command(*args: Any, output: Output = "text", **options: Any) -> Any:
         positional = [n for n, f in request.model_fields.items() if is_positional(f)]
@@ -72,7 +77,7 @@ def add_command(app: App, name: str, request: type[Request], run: Callable[[Requ
         "output",
         inspect.Parameter.KEYWORD_ONLY,
         default="text",
-        annotation=Annotated[Output, Parameter(name=["--output", "-o"], help="Text for people or one JSON document.")],
+        annotation=Annotated[forms, Parameter(name=["--output", "-o"], help=help_)],
     )
     parameters = [*options_of(request), output]
     signature = inspect.Signature(parameters)
@@ -85,8 +90,10 @@ def add_command(app: App, name: str, request: type[Request], run: Callable[[Requ
     app.command(command, name=name)
 
 
-def parse_line(name: str, request: type[Request], tokens: Sequence[str]) -> tuple[Request, Output]:
-    """Parse a magic's line like a command line.
+def parse_line(
+    name: str, request: type[Request], tokens: Sequence[str], *, yaml: bool = False
+) -> tuple[Request, Output]:
+    """Parse a magic's line like a command line. ``yaml``: the verb's result has a YAML document.
 
     Raises
     ------
@@ -94,7 +101,7 @@ def parse_line(name: str, request: type[Request], tokens: Sequence[str]) -> tupl
         The error has the parser's message.
     """
     app = App(name=name, help_flags=(), version_flags=(), result_action="return_value")
-    add_command(app, name, request, lambda parsed, output: (parsed, output))
+    add_command(app, name, request, lambda parsed, output: (parsed, output), yaml=yaml)
     try:
         result = app([name, *join_pairs(request, tokens)], exit_on_error=False, print_error=False)
     except CycloptsError as error:

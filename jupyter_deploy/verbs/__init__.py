@@ -37,6 +37,8 @@ class Operation(NamedTuple):
         ``module.function`` that makes the exit code of a result, in ``faces.render``; default: 0.
     charts
         ``module.function`` that makes the charts of a result, in ``faces.render``; default: none.
+    yaml
+        ``module.function`` that makes the YAML document of a result, in ``faces.render``; default: there is none.
     slow
         It takes seconds: a face shows its progress, and JupyterLab's server runs it as a job.
     safe
@@ -55,6 +57,7 @@ class Operation(NamedTuple):
     title: str = ""
     exit_code: str = ""
     charts: str = ""
+    yaml: str = ""
     slow: bool = False
     safe: bool = False
     destructive: bool = False
@@ -86,6 +89,11 @@ class Operation(NamedTuple):
         # Types of the parameters, such as those of the ports, need not be importable.
         returned = type("Returned", (), {"__annotations__": {"it": function.__annotations__["return"]}})
         return get_type_hints(returned, vars(import_module(function.__module__)))["it"]
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The forms of its result on a command line."""
+        return ("text", "json", "yaml") if self.yaml else ("text", "json")
 
     def job_title(self, request: Any) -> str:
         """The title of a job, such as ``deploy clf as churn`` or ``purge churn``."""
@@ -153,7 +161,28 @@ OPERATIONS: tuple[Operation, ...] = (
         "status.describe",
         label="Describe Endpoint…",
         page="endpoint_page.endpoint_page",
+        yaml="endpoint_yaml.endpoint_yaml",
         safe=True,
+    ),
+    Operation(
+        "plan",
+        "release.document_requests.PlanRequest",
+        "apply.plan",
+        label="Plan Endpoints of a File…",
+        page="document_page.document_page",
+        title="job_titles.plan",
+        exit_code="outcomes.of_plan",
+        slow=True,
+    ),
+    Operation(
+        "apply",
+        "release.document_requests.ApplyRequest",
+        "apply.apply",
+        label="Apply Endpoints of a File…",
+        page="document_page.document_page",
+        title="job_titles.apply",
+        exit_code="outcomes.of_plan",
+        slow=True,
     ),
     Operation(
         "traffic",
@@ -245,7 +274,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "publish",
         "images.requests.PublishRequest",
-        "publish.publish",
+        "images.publish.publish",
         label="Publish…",
         page="images_page.published_page",
         title="job_titles.publish",
@@ -254,7 +283,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "verify",
         "images.requests.VerifyRequest",
-        "verify.verify",
+        "images.verify.verify",
         label="Verify an Image…",
         page="images_page.verified_page",
         title="job_titles.verify",
@@ -264,7 +293,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "compose",
         "images.requests.ComposeRequest",
-        "compose.compose",
+        "images.compose.compose",
         label="Write a Compose File…",
         page="compose_page.composed_page",
         slow=True,
@@ -272,7 +301,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "images",
         "images.requests.ImagesRequest",
-        "images.images",
+        "images.image_list.images",
         label="List Images…",
         page="images_page.image_list_page",
     ),
@@ -328,6 +357,15 @@ OPERATIONS: tuple[Operation, ...] = (
         page="lifecycle_page.stopped_page",
         slow=True,
         destructive=True,
+    ),
+    Operation(
+        "doctor",
+        "health.DoctorRequest",
+        "doctor.doctor",
+        label="Check nbdeploy's Health…",
+        page="health_page.health_page",
+        exit_code="health_page.exit_code_of_health",
+        slow=True,
     ),
     Operation(
         "reconcile",

@@ -299,6 +299,9 @@ def difference_in_words(before: Endpoint | None, after: Endpoint) -> str:
     recorded = before.recorded if before else "full"
     if recorded != after.recorded:
         parts.append(f"records: {recorded} → {after.recorded}")
+    comparison = before.comparison.words if before else "default"
+    if comparison != after.comparison.words:
+        parts.append(f"comparison: {comparison} → {after.comparison.words}")
     parts += _redacted_in_words(before, after)
     parts += _resources_in_words(before, after)
     parts += _images_in_words(before, after)

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from jupyter_deploy.domain.release.resources import ANY
 from jupyter_deploy.domain.requests import Request
 from jupyter_deploy.domain.secret_names import HIDDEN, hide_secrets
 from jupyter_deploy.domain.validation.parameters import parse_parameters
@@ -50,4 +51,6 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _text(value: Any) -> str:
+    if value is None:
+        return ANY  # a resource without a limit
     return f"{value:.15g}" if isinstance(value, float) else str(value)

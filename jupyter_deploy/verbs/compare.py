@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from jupyter_deploy.domain.capture.signature import Signature
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.evidence.agreement import Rule
 from jupyter_deploy.domain.evidence.inference import Comparison
+from jupyter_deploy.domain.evidence.segments import check_columns, parse_segments
 from jupyter_deploy.domain.gates.figures import evaluate, parse_requirement
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint
@@ -30,16 +34,48 @@ def compared(endpoint: Endpoint, candidate: str, ports: Ports, request: CompareR
     ------
     StoreError
         The store no longer has the snapshot of the stable release.
+    InvalidInput
+        A segment of the request is by a column that the model does not have, or that is redacted.
     """
-    snapshot = ports.store.remembered(endpoint.traffic.stable)
-    if snapshot is None:
-        raise StoreError(f"the store has lost the snapshot {endpoint.traffic.stable}", "deploy the model again")
+    signature = _signature(endpoint, ports)
+    if request.segment:
+        require_columns(request.segment, endpoint, ports)
     seen = target_of(ports, endpoint.target).observe(endpoint)
-    signature = snapshot.manifest.signature
-    return ports.log.compare(
+    kept = endpoint.comparison
+    relative = kept.tolerance if request.tolerance is None else request.tolerance
+    absolute = kept.absolute_tolerance if request.absolute_tolerance is None else request.absolute_tolerance
+    own = (request.tolerance, request.absolute_tolerance) != (None, None)
+    rule = Rule.of(signature.answer_dtype, relative, absolute)
+    compared = ports.log.compare(
         endpoint,
         candidate,
         since=moment(request.since),
         overflowed=seen.overflowed.get(candidate, 0),
-        rule=Rule.of(signature.answer_dtype, request.tolerance, request.absolute_tolerance),
+        rule=rule,
+        segments=request.segment,
     )
+    origin = "request" if own else "endpoint" if rule.chosen else "default"
+    return compared.model_copy(update={"tolerance_from": origin})
+
+
+def require_columns(segments: Sequence[str], endpoint: Endpoint, ports: Ports) -> None:
+    """Require that the records hold the columns of declared segments.
+
+    Raises
+    ------
+    InvalidInput
+        The stable model has no such column, or a release redacts it.
+    StoreError
+        The store no longer has the snapshot of the stable release.
+    """
+    if not segments:
+        return
+    redacted = {column for tag in endpoint.traffic.tags() for column in endpoint.release(tag).redact}
+    check_columns(parse_segments(segments), _signature(endpoint, ports).columns, redacted, endpoint.name)
+
+
+def _signature(endpoint: Endpoint, ports: Ports) -> Signature:
+    snapshot = ports.store.remembered(endpoint.traffic.stable)
+    if snapshot is None:
+        raise StoreError(f"the store has lost the snapshot {endpoint.traffic.stable}", "deploy the model again")
+    return snapshot.manifest.signature

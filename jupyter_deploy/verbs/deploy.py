@@ -20,9 +20,9 @@ from .build import build
 from .capture import as_tag, capture, is_notebook
 from .change import change, difference_in_words, keep, require_signature, target_of, validations_in_words
 from .deploy_plan import Plan, plan_deploy, plan_deploy_gates, resources_for
-from .from_image import ImageSource, find_image, require_image, require_replaceable
-from .gates.endpoint_gates import require_readable
+from .gates.endpoint_gates import GateSource, require_readable
 from .gates.enforce_gates import enforce, in_words, keep_forced, require_reason
+from .images.from_image import ImageSource, find_image, require_image, require_replaceable
 from .release_checks import release_check
 from .sources import count_steps, take_snapshot
 from .steps import Steps
@@ -30,25 +30,29 @@ from .steps import Steps
 CURL_LIMIT = 500  # characters that are comfortable to paste; one instance is shown in any case
 
 
-def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | None = None) -> Deployment:
+def deploy(
+    request: DeployRequest, ports: Ports, report: Report, live: Live | None = None, gates: GateSource | None = None
+) -> Deployment:
     """Take a snapshot of the source, validate it, build its bento, start the release and route requests to it.
 
     Parameters
     ----------
     live
         The object in the running kernel; None: ``request.source`` names a notebook or a snapshot.
+    gates
+        The endpoint's validations from then on; None: those of the request, of ``nbdeploy.yaml`` or of the endpoint.
     """
     require_image(request, live)
     image = find_image(request, ports, report) if request.image else None
     request = image.request if image else request
-    start = _preflight(request, ports, live, image)
+    start = _preflight(request, ports, live, image, gates)
     progress = Steps(report, total=start.steps)
     before = start.before
 
     stored = None if live or is_notebook(request.source or "") else as_tag(request.source or "")
     with nullcontext() if image else ports.builder.prepared(stored):
         snapshot = take_snapshot(request, start.name, before, ports, progress, live=live, image=image)
-        plan = plan_deploy(request, start.name, before, snapshot, ports)
+        plan = plan_deploy(request, start.name, before, snapshot, ports, gates=gates)
         if before is not None and plan.is_in_force:
             return _kept(plan, before, ports)
         _require_signature(plan, ports)
@@ -59,7 +63,7 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
             bento = build(snapshot, ports)
     current = ports.store.endpoint(start.name)
     if current != before:  # another process changed the endpoint meanwhile
-        moved = plan_deploy(request, start.name, current, snapshot, ports)
+        moved = plan_deploy(request, start.name, current, snapshot, ports, gates=gates)
         if not moved.checks_as(plan):
             validated = enforce(moved.check, ports, report, lambda: progress(f"validating {snapshot.tag} again", False))
         plan = moved
@@ -87,7 +91,13 @@ class _Start:
     steps: int
 
 
-def _preflight(request: DeployRequest, ports: Ports, live: Live | None, image: ImageSource | None = None) -> _Start:
+def _preflight(
+    request: DeployRequest,
+    ports: Ports,
+    live: Live | None,
+    image: ImageSource | None = None,
+    gates: GateSource | None = None,
+) -> _Start:
     """Refuse a request that cannot succeed, before slow work."""
     name = _require_valid(request, ports, live)
     before = ports.store.endpoint(name)
@@ -96,11 +106,11 @@ def _preflight(request: DeployRequest, ports: Ports, live: Live | None, image: I
         require_replaceable(image, before)
     platform = image.image.platform if image else None
     target_of(ports, request.target).check(resources_for(request, before, ports), platform)
-    _, gates = plan_deploy_gates(request, name, before, ports)
-    require_readable(gates, request, name)
+    _, planned = plan_deploy_gates(request, name, before, ports, gates)
+    require_readable(planned, request, name)
     ports.store.check()
     ports.capturer.check()
-    return _Start(name, before, count_steps(request, live) + bool(gates.runs))
+    return _Start(name, before, count_steps(request, live) + bool(planned.runs))
 
 
 def _require_signature(plan: Plan, ports: Ports) -> None:

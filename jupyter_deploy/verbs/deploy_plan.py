@@ -99,10 +99,21 @@ class Plan:
         )
 
 
-def plan_deploy(request: DeployRequest, name: str, before: Endpoint | None, snapshot: Snapshot, ports: Ports) -> Plan:
-    """Compute the plan for a snapshot and the endpoint at its present revision (None: there is no endpoint yet)."""
+def plan_deploy(
+    request: DeployRequest,
+    name: str,
+    before: Endpoint | None,
+    snapshot: Snapshot,
+    ports: Ports,
+    *,
+    gates: GateSource | None = None,
+) -> Plan:
+    """Compute the plan for a snapshot and the endpoint at its present revision (None: there is no endpoint yet).
+
+    ``gates``: the endpoint's validations from then on, in place of the request's.
+    """
     redact = redacted_columns(request, before, snapshot, ports)
-    gates, upcoming = plan_deploy_gates(request, name, before, ports)
+    source, upcoming = plan_deploy_gates(request, name, before, ports, gates)
     release = release_of(snapshot, name, resources_for(request, before, ports), request.image)
     label = checked_label(request.label)
     release = release.model_copy(update={"redact": redact, "label": label})
@@ -112,14 +123,14 @@ def plan_deploy(request: DeployRequest, name: str, before: Endpoint | None, snap
         known = next((one for one in before.releases if one.tag == release.tag), None)
         former = {"validation": known.validation, "label": label or known.label} if known else {}
         release = release.model_copy(update={"changes": changes_since(before, snapshot, ports), **former})
-    return Plan(request, before, snapshot, release, gates, check)
+    return Plan(request, before, snapshot, release, source, check)
 
 
 def plan_deploy_gates(
-    request: DeployRequest, name: str, before: Endpoint | None, ports: Ports
+    request: DeployRequest, name: str, before: Endpoint | None, ports: Ports, gates: GateSource | None = None
 ) -> tuple[GateSource, GatePlan]:
-    """Plan the gates of a deploy: its own, else the endpoint's."""
-    source = gate_source(request, name, before, ports)
+    """Plan the gates of a deploy: the given ones, else its own, else the endpoint's."""
+    source = gates or gate_source(request, name, before, ports)
     specs = source.specs if source.specs is not None else before.validations if before else ()
     return source, plan_gates(specs, ports)
 

@@ -8,7 +8,7 @@ from jupyter_deploy.domain.images.requests import GcRequest
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import Step
 
-from .image_use import find_images
+from .images.image_use import find_images
 from .snapshot_use import unused_snapshots
 
 

@@ -6,6 +6,7 @@ from pathlib import PurePath
 
 from jupyter_deploy.domain.base import percent_in_words
 from jupyter_deploy.domain.images.requests import GcRequest, PublishRequest, VerifyRequest
+from jupyter_deploy.domain.release.document_requests import ApplyRequest, PlanRequest
 from jupyter_deploy.domain.requests import (
     DeployRequest,
     DiffRequest,
@@ -28,7 +29,7 @@ def validate(request: ValidateRequest) -> str:
 
 def traffic(request: TrafficRequest) -> str:
     shares = [f"{tag} {share:g} %" for tag, share in (request.canary | request.shadow).items()]
-    return f"traffic of {request.name}: {', '.join(shares) or _recorded(request)}"
+    return f"traffic of {request.name}: {', '.join(shares) or _settings(request)}"
 
 
 def promote(request: PromoteRequest) -> str:
@@ -48,6 +49,14 @@ def verify(request: VerifyRequest) -> str:
     return f"verify {request.image}"
 
 
+def plan(request: PlanRequest) -> str:
+    return f"plan {PurePath(request.file).name}"
+
+
+def apply(request: ApplyRequest) -> str:
+    return f"apply {PurePath(request.file).name}"
+
+
 def gc(_: GcRequest) -> str:
     return "remove unused images"
 
@@ -56,6 +65,11 @@ def diff(request: DiffRequest) -> str:
     return f"changes from {request.a} to {request.b}" if request.b else f"changes in {request.a}"
 
 
-def _recorded(request: TrafficRequest) -> str:
+def _settings(request: TrafficRequest) -> str:
     sample = [] if request.record_sample is None else [f"sample {percent_in_words(request.record_sample)}"]
-    return f"record {', '.join([*filter(None, [request.record]), *sample])}"
+    recorded = [*filter(None, [request.record]), *sample]
+    tolerances = {"tolerance": request.tolerance, "absolute tolerance": request.absolute_tolerance}
+    parts = [f"record {', '.join(recorded)}"] if recorded else []
+    parts += [f"{name} {value}" for name, value in tolerances.items() if value is not None]
+    parts += [f"segments {'; '.join(request.segment)}"] if request.segment else []
+    return ", ".join(parts)

@@ -8,7 +8,7 @@ from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import DeployRequest
 
 from .capture import capture, capture_in_notebook, is_notebook, isolate, snapshot_of_tag
-from .from_image import ImageSource, snapshot_of_image
+from .images.from_image import ImageSource, snapshot_of_image
 from .release_checks import release_check
 from .steps import Steps
 

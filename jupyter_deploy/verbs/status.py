@@ -73,6 +73,7 @@ def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointSt
     releases.sort(key=lambda r: (order[r.role], r.created_at))
     return EndpointStatus(
         name=endpoint.name,
+        target=endpoint.target,
         url=seen.url,
         public_url=ports.client.public(seen.url),
         revision=endpoint.revision,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.deletion import DeleteRequest
 from jupyter_deploy.domain.errors import CandidateUnhealthy, DeployError, InvalidTraffic, UnknownRevision
 from jupyter_deploy.domain.ports import Ports, Report
@@ -27,7 +28,7 @@ from .change import (
     roles_in_words,
     target_of,
 )
-from .compare import compare
+from .compare import compare, require_columns
 from .gates.enforce_gates import enforce_for_change, in_words, keep_forced
 
 
@@ -107,15 +108,24 @@ def planned(request: Change, ports: Ports) -> tuple[Endpoint, Endpoint]:
         case PromoteRequest():
             after = before.promoted(request.tag)
         case TrafficRequest():
-            if not request.shadow and not request.canary and (request.record, request.record_sample) == (None, None):
+            if not request.shadow and not request.canary and not _settings(request):
                 raise InvalidTraffic(
                     "no share was given",
                     f"write, for example, 'nbdeploy traffic {before.name} --canary TAG=20'; "
                     f"'nbdeploy describe {before.name}' shows the tags",
                 )
             after = before.with_traffic(request.shadow, request.canary).recording(request.record, request.record_sample)
+            after = after.comparing(request.tolerance, request.absolute_tolerance, request.segment, now())
+            if after.comparison.segments != before.comparison.segments:
+                require_columns(after.comparison.segments, after, ports)
     _require_signatures(ports, before, after)
     return before, after
+
+
+def _settings(request: TrafficRequest) -> bool:
+    """Whether the request changes more than shares."""
+    given = (request.record, request.record_sample, request.tolerance, request.absolute_tolerance)
+    return bool(request.segment) or any(value is not None for value in given)
 
 
 def _earlier(request: RollbackRequest, before: Endpoint, ports: Ports) -> Endpoint:
@@ -158,9 +168,9 @@ def _changed(
 
 
 def _in_force(endpoint: Endpoint) -> tuple[object, ...]:
-    """What a change can be of: shares, what is recorded, and what those run from that have a share."""
+    """What a change can be of: shares, recording, comparisons, and what those run from that have a share."""
     images = {tag: endpoint.release(tag).image for tag in endpoint.traffic.tags()}
-    return endpoint.traffic, endpoint.recorded, images
+    return endpoint.traffic, endpoint.recorded, endpoint.comparison, images
 
 
 def _traffic_change(before: Endpoint, after: Endpoint, url: str, what: str) -> TrafficChange:

@@ -9,6 +9,55 @@ export interface AnswerChange {
   after: unknown;
 }
 /**
+ * The frequency of an answer (a label) in rows of each release; the answer "" stands for all others.
+ */
+export interface AnswerCount {
+  answer: string;
+  stable: number;
+  candidate: number;
+}
+/**
+ * The form of one field's values: of a sample of rows, without intervals.
+ *
+ * Attributes
+ * ----------
+ * rows
+ *     The sampled rows in which both releases have the field.
+ * stable, candidate
+ *     Of a text ``p50`` and ``max`` of its characters, of a list those of its items; of an image ``width`` and
+ *     ``height`` in pixels (medians).
+ * exact
+ *     The share of texts or images that are equal.
+ * overlap
+ *     Of lists: the mean share of common members among all members of the two (Jaccard index).
+ * calibration
+ *     Of probabilities: by stable's probability of its most likely class, of two classes of the second one.
+ */
+export interface AnswerShape {
+  field: string;
+  kind: 'text' | 'list' | 'image' | 'probabilities';
+  rows: number;
+  stable: {
+    [k: string]: number;
+  };
+  candidate: {
+    [k: string]: number;
+  };
+  exact: number | null;
+  overlap: number | null;
+  calibration: CalibrationBin[];
+}
+/**
+ * Rows by stable's probability of a class: the mean probabilities that both releases give to that class.
+ */
+export interface CalibrationBin {
+  low: number;
+  high: number;
+  rows: number;
+  stable: number;
+  candidate: number;
+}
+/**
  * What one release answered; ``output`` is JSON, ``cut``: not all of it.
  */
 export interface Answered {
@@ -38,12 +87,44 @@ export interface Answers {
   problem: string;
 }
 /**
+ * Make endpoints as a YAML file says; 'nbdeploy plan FILE' shows the changes first.
+ *
+ * Each change is a revision of its own, in the order of 'plan'. An endpoint that the file does not name stays as it
+ * is. A second 'apply' continues an interrupted one, and changes nothing after a complete one.
+ */
+export interface ApplyRequest {
+  /**
+   * A YAML file with one document for each endpoint, as 'nbdeploy describe NAME -o yaml' writes it.
+   */
+  file: string;
+  /**
+   * Accept snapshots from another store, after you have checked their origin.
+   */
+  trust?: boolean;
+  /**
+   * Continue although gates do not hold; needs a reason, which is stored.
+   */
+  force?: boolean;
+  /**
+   * The reason; stored in the history.
+   */
+  reason?: string;
+}
+/**
  * Whether the endpoints start again after a reboot; ``todo``: a command that the user must still run.
  */
 export interface AtBoot {
   unit: string;
   on: boolean;
   todo: string | null;
+}
+/**
+ * Rows with a value from ``low`` to ``high``; the end belongs to the next bin, except of the last one.
+ */
+export interface Bin {
+  low: number;
+  high: number;
+  rows: number;
 }
 /**
  * The error of a cell; ``traceback`` has no colours and no secrets.
@@ -215,17 +296,40 @@ export interface CompareRequest {
    */
   since?: string | null;
   /**
-   * Numbers agree within this share of stable's, such as 1% or 0.01 (default: 1e-6).
+   * Numbers agree within this share of stable's, such as 1% or 0.01 (default: the endpoint's, else 1e-6).
    */
   tolerance?: number | null;
   /**
-   * Numbers agree within this difference too, in the answers' unit (default: 1e-9).
+   * Numbers agree within this difference too, in the answers' unit (default: the endpoint's, else 1e-9).
    */
   absolute_tolerance?: number | null;
+  /**
+   * Figures by the values of this column, or by bins of it, for this look only (repeatable; default: the endpoint's segments, which 'traffic --segment' declares).
+   */
+  segment?: string[];
   /**
    * A figure that must be shown, such as 'agreement >= 0.99' (repeatable); the exit code is 0 when all are met, 1 when one is not, 4 while one is undecided.
    */
   require?: string[];
+}
+/**
+ * Requests that one release refused for one reason, and the other release's answers to the same requests.
+ *
+ * Attributes
+ * ----------
+ * reason
+ *     The message of the refusal without the row's number and the value; empty: not recorded.
+ * other
+ *     The other release's statuses -> requests; empty for a canary, which answers other requests.
+ */
+export interface ComparedRefusal {
+  release: 'stable' | 'candidate';
+  status: number;
+  reason: string;
+  requests: number;
+  other: {
+    [k: string]: number;
+  };
 }
 /**
  * A candidate against stable.
@@ -293,6 +397,22 @@ export interface CompareRequest {
  *     if more requests are needed.
  * requirements
  *     The requirements with their outcomes.
+ * answers
+ *     The frequencies of at most 20 labels, and of all others; empty for numbers.
+ * refused, refusals
+ *     Requests refused by each release, and the most frequent reasons, at most 10 of each release.
+ * numbers
+ *     The differences of answers that are single numbers (paired only).
+ * fields, fields_total
+ *     The agreement on each field of structured answers, at most 20, most different first; the number of fields.
+ * shapes
+ *     Texts, lists, images and probabilities in a sample of the answers (paired only).
+ * segments
+ *     The figures by segments; None: none were declared.
+ * phases
+ *     The evidence of each role of the candidate, if it had several, the present one last.
+ * tolerance_from
+ *     The origin of the tolerance: this request, the endpoint, or the default, by which no verdict is based on floats.
  */
 export interface Comparison {
   endpoint: string;
@@ -362,6 +482,16 @@ export interface Comparison {
   forecast: Forecast | null;
   requirements: Requirement[];
   stochastic: boolean;
+  answers: AnswerCount[];
+  refused: RefusalCounts;
+  refusals: ComparedRefusal[];
+  numbers: NumberDifferences | null;
+  fields: FieldAgreement[];
+  fields_total: number;
+  shapes: AnswerShape[];
+  segments: SegmentsFigure | null;
+  phases: Phase[];
+  tolerance_from: 'request' | 'endpoint' | 'default';
   /**
    * Messages about missing, sampled and redacted data.
    */
@@ -393,7 +523,7 @@ export interface Look {
   estimate: Estimate;
 }
 /**
- * One row on which stable and the candidate disagree.
+ * One row on which stable and the candidate disagree; ``changes``: fields of it that differ.
  */
 export interface Flip {
   pair_id: string;
@@ -403,6 +533,15 @@ export interface Flip {
   input: unknown;
   stable: unknown;
   candidate: unknown;
+  changes: FieldChange[];
+}
+/**
+ * A field whose value differs in one row, as JSON; empty: the answer has no such field.
+ */
+export interface FieldChange {
+  field: string;
+  stable: string;
+  candidate: string;
 }
 /**
  * One release of a comparison on its own.
@@ -482,6 +621,172 @@ export interface Requirement {
   why: string;
 }
 /**
+ * Requests that each release refused, with a status of 400 to 498.
+ */
+export interface RefusalCounts {
+  stable: number;
+  candidate: number;
+}
+/**
+ * Candidate minus stable, of answers that are single numbers, in the answers' unit.
+ *
+ * Attributes
+ * ----------
+ * rows
+ *     Rows in which both answered a finite number.
+ * mean
+ *     The mean over these rows; of floats with heavy tails no interval holds, so it has none.
+ * bias
+ *     The median of the clusters' mean differences, with an interval that holds for any distribution; None: too few
+ *     clusters (6 are needed).
+ * spread
+ *     Their interquartile range, likewise; None: too few clusters.
+ * absolute, relative
+ *     Quantiles of ``|candidate - stable|``, and of that divided by the larger of the two absolute values (as
+ *     ``Comparison.relative_difference``).
+ * within_tolerance
+ *     The share of the rows within the tolerance.
+ * histogram
+ *     The rows by their difference, in at most 32 adjoining bins; the first and the last reach the extremes.
+ * pairs
+ *     Both answers to at most 500 rows, chosen by a hash of ``pair_id``: the same ones at every look.
+ */
+export interface NumberDifferences {
+  rows: number;
+  mean: number;
+  bias: Estimate | null;
+  spread: Estimate | null;
+  absolute: {
+    [k: string]: number;
+  };
+  relative: {
+    [k: string]: Estimate;
+  };
+  within_tolerance: number;
+  histogram: Bin[];
+  pairs: NumberPair[];
+}
+/**
+ * Both answers to a row; ``agree``: within the tolerance.
+ */
+export interface NumberPair {
+  stable: number;
+  candidate: number;
+  agree: boolean;
+}
+/**
+ * The agreement on one field of structured answers.
+ *
+ * Attributes
+ * ----------
+ * field
+ *     Its path, such as ``address.city`` or ``[0]``; empty: the whole answer.
+ * aspect
+ *     ``value``: a scalar, within the tolerance; ``order``: a list as it is; ``set``: the list's members, whatever
+ *     their order; ``argmax``: the position of the largest probability; ``length``: the length of a list.
+ * agreement
+ *     The share of a request's rows in which the two agree, averaged over the clusters.
+ * differ
+ *     The rows in which they do not.
+ */
+export interface FieldAgreement {
+  field: string;
+  aspect: 'value' | 'order' | 'set' | 'argmax' | 'length';
+  agreement: Estimate | null;
+  differ: number;
+}
+/**
+ * All segments of a comparison.
+ *
+ * Attributes
+ * ----------
+ * declared
+ *     The declarations, such as ``region`` or ``age: <30, 30-60, >=60``.
+ * declared_at
+ *     The time of the declaration: only requests after it count. None: chosen for this look, so nothing is named.
+ * segments
+ *     At most 50, those with the most rows.
+ * worse, differ
+ *     E-values of "the candidate is worse in some segment" and of "the two agree on less than 99 % in some segment":
+ *     the means of the segments' e-values.
+ * note
+ *     The multiplicity of the intervals and names, in words.
+ */
+export interface SegmentsFigure {
+  declared: string[];
+  declared_at: string | null;
+  segments: SegmentFigure[];
+  worse: number;
+  differ: number;
+  note: string;
+}
+/**
+ * The rows whose input has a value of a column, or one in a bin.
+ *
+ * Attributes
+ * ----------
+ * agreement
+ *     As of the comparison, on these rows only; None for a canary.
+ * error_difference, accuracy_difference
+ *     Candidate minus stable, on the requests with such a row; the latter only with feedback.
+ * worse, differ
+ *     E-values of "the candidate is worse here" and of "the two agree on less than 99 % here".
+ * named
+ *     What e-BH names at an expected share of 10 % false names.
+ */
+export interface SegmentFigure {
+  column: string;
+  value: string;
+  rows: number;
+  clusters: number;
+  agreement: Estimate | null;
+  error_difference: Estimate | null;
+  accuracy_difference: Estimate | null;
+  worse: number;
+  differ: number;
+  named: ('worse' | 'differs')[];
+}
+/**
+ * The evidence of one role in which the candidate was compared with stable, from ``first`` to ``last`` request.
+ */
+export interface Phase {
+  role: 'shadow' | 'canary';
+  paired: boolean;
+  first: string;
+  last: string;
+  requests: number;
+  clusters: number;
+  pairs: number;
+  rows: number;
+  agreement: Estimate | null;
+  error_difference: Estimate | null;
+  latency_difference_ms: Estimate | null;
+  verdict: 'inconclusive' | 'agrees' | 'differs';
+  reason: string;
+  recommendation: 'promote' | 'stop' | 'decide' | 'wait';
+}
+/**
+ * The settings that hold for each comparison which does not name its own.
+ */
+export interface ComparisonSettings {
+  /**
+   * Numbers agree within this share of stable's; None: the default.
+   */
+  tolerance: number | null;
+  /**
+   * Numbers agree within this difference too, in the answers' unit; None: the default.
+   */
+  absolute_tolerance: number | null;
+  /**
+   * Declarations of segments, such as 'region' or 'age: <30, 30-60, >=60'.
+   */
+  segments: string[];
+  /**
+   * The time of the declaration: only later requests count for the segments.
+   */
+  segments_at: string | null;
+}
+/**
  * A candidate against stable.
  *
  * Attributes
@@ -498,6 +803,8 @@ export interface Requirement {
  *     Units of the figures: requests of one user, or of equal inputs, count once.
  * forecast
  *     The number of requests and the time until a verdict, in words; empty if no more requests are needed.
+ *
+ * The fields from ``paired`` on are those of ``domain.evidence.inference.Comparison``.
  */
 export interface ComparisonView {
   stable: string;
@@ -519,9 +826,35 @@ export interface ComparisonView {
   since: string | null;
   clusters: number;
   forecast: string;
+  paired: boolean;
+  rows: number;
+  agreement: Estimate | null;
+  agreement_worst_case: number | null;
+  error_difference: Estimate | null;
+  latency_difference_ms: Estimate | null;
+  slow_rate: Estimate | null;
+  refusal_rate: Estimate | null;
+  accuracy_difference: Estimate | null;
+  absolute_error_difference: Estimate | null;
+  recommendation: 'promote' | 'stop' | 'decide' | 'wait';
+  sides: {
+    [k: string]: VariantSummary;
+  };
+  answers: AnswerCount[];
+  refused: RefusalCounts1;
+  refusals: ComparedRefusal[];
+  numbers: NumberDifferences | null;
+  relative_tolerance: number;
+  absolute_tolerance: number;
+  tolerance_from: 'request' | 'endpoint' | 'default';
+  fields: FieldAgreement[];
+  fields_total: number;
+  shapes: AnswerShape[];
+  segments: SegmentsFigure | null;
+  phases: Phase[];
 }
 /**
- * One instance that both answered, differently; texts are JSON, cut.
+ * One instance that both answered, differently; texts are JSON, cut. ``changes``: the fields that differ.
  */
 export interface FlippedRow {
   pair_id: string;
@@ -530,6 +863,14 @@ export interface FlippedRow {
   input: string;
   stable: string;
   candidate: string;
+  changes: FieldChange[];
+}
+/**
+ * Requests that each release refused, with a status of 400 to 498.
+ */
+export interface RefusalCounts1 {
+  stable: number;
+  candidate: number;
 }
 /**
  * Write an endpoint as a Compose file: its releases from their published images, and a gateway.
@@ -753,7 +1094,7 @@ export interface DeployRequest {
    */
   signature?: string | null;
   /**
-   * A column whose value may be null in requests although the example has none (repeatable); the model is called with such a row before it is deployed.
+   * A column whose value may be null in requests although the example has none (repeatable); the model is called with such a row before it is deployed. Of a stored snapshot it makes another release.
    */
   nullable?: string[];
   /**
@@ -1270,6 +1611,24 @@ export interface DescribeRequest {
   name: string;
 }
 /**
+ * All checks, those that need attention first.
+ */
+export interface Diagnosis {
+  checks: HealthCheck[];
+}
+/**
+ * The state of one part.
+ *
+ * ``warning``: it works, and will not for long or not wholly. ``mended``: it was broken before ``--mend``.
+ */
+export interface HealthCheck {
+  part: string;
+  state: 'ok' | 'warning' | 'error';
+  message: string;
+  remedy: string;
+  mended: boolean;
+}
+/**
  * Show the changes between two models: cells, code, hyperparameters, features, data, versions, answers.
  *
  * A and B are snapshots' tags (NAME:VERSION; the beginning of the version is enough) or an endpoint's name, which
@@ -1362,6 +1721,18 @@ export interface SourceChange {
   note: string;
 }
 /**
+ * Check nbdeploy's own parts: disk, clock, store, records, supervisor, gateway, releases.
+ *
+ * The exit code is 1 while something is broken, else 0. 'doctor --mend' restarts what should run and closes folders
+ * to other users; it deletes nothing.
+ */
+export interface DoctorRequest {
+  /**
+   * Mend what can be mended without loss, and check again.
+   */
+  mend?: boolean;
+}
+/**
  * Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' starts them again.
  */
 export interface DownRequest {}
@@ -1404,6 +1775,7 @@ export interface Endpoint {
    * Of so many of the requests, chosen by a hash of pair_id.
    */
   record_sample: number;
+  comparison: ComparisonSettings1;
   /**
    * What must hold of a release before it comes, and before it answers clients.
    */
@@ -1519,6 +1891,49 @@ export interface Traffic {
   };
 }
 /**
+ * The settings that hold for each comparison which does not name its own.
+ */
+export interface ComparisonSettings1 {
+  /**
+   * Numbers agree within this share of stable's; None: the default.
+   */
+  tolerance: number | null;
+  /**
+   * Numbers agree within this difference too, in the answers' unit; None: the default.
+   */
+  absolute_tolerance: number | null;
+  /**
+   * Declarations of segments, such as 'region' or 'age: <30, 30-60, >=60'.
+   */
+  segments: string[];
+  /**
+   * The time of the declaration: only later requests count for the segments.
+   */
+  segments_at: string | null;
+}
+/**
+ * The changes from an endpoint to its document, planned or made.
+ *
+ * ``revision`` is the endpoint's at the end of the changes that were made; 0: there is no endpoint yet.
+ */
+export interface EndpointPlan {
+  endpoint: string;
+  revision: number;
+  changes: PlannedChange[];
+  applied: boolean;
+  /**
+   * None: nothing was applied, or the endpoint is stopped.
+   */
+  url: string | null;
+}
+/**
+ * One change in words, and the command that makes it alone; empty: there is no such command.
+ */
+export interface PlannedChange {
+  change: string;
+  command: string;
+}
+/**
  * One endpoint.
  */
 export interface EndpointRequest {
@@ -1558,6 +1973,7 @@ export interface EndpointRow {
  */
 export interface EndpointStatus {
   name: string;
+  target: string;
   url: string;
   public_url: string | null;
   revision: number;
@@ -1658,6 +2074,8 @@ export interface Resources1 {
 }
 /**
  * One endpoint, its desired and its observed state; ``url``: the address for clients, ``words``: its state.
+ *
+ * ``tolerance``, ``absolute_tolerance`` and ``segments``: the settings of its comparisons; None: the default.
  */
 export interface EndpointView {
   name: string;
@@ -1671,6 +2089,9 @@ export interface EndpointView {
   validations: string[];
   cards: ReleaseCard[];
   history: RevisionRow[];
+  tolerance: number | null;
+  absolute_tolerance: number | null;
+  segments: string[];
 }
 /**
  * One release; ``usage`` is None while no process of it runs here.
@@ -2421,6 +2842,21 @@ export interface Resources2 {
   idle_after: number | null;
 }
 /**
+ * Show the changes that 'apply FILE' makes: nothing is changed.
+ *
+ * The exit code is 1 if there are changes, 0 if the endpoints are as the file says.
+ */
+export interface PlanRequest {
+  /**
+   * A YAML file with one document for each endpoint, as 'nbdeploy describe NAME -o yaml' writes it.
+   */
+  file: string;
+  /**
+   * Accept snapshots from another store, after you have checked their origin.
+   */
+  trust?: boolean;
+}
+/**
  * Call the endpoint through its gateway.
  */
 export interface PredictRequest {
@@ -2819,6 +3255,13 @@ export interface RecordsView {
   notes: string[];
 }
 /**
+ * Requests that each release refused, with a status of 400 to 498.
+ */
+export interface RefusalCounts2 {
+  stable: number;
+  candidate: number;
+}
+/**
  * What a release's processes printed. ``text``: only lines with it, with the lines that belong to them.
  */
 export interface ReleaseLogRequest {
@@ -3143,7 +3586,9 @@ export interface TrafficChange {
   compared: string;
 }
 /**
- * Set the shares of canary and shadows, and the recording; 0 switches a release off, unnamed ones stay.
+ * Set the shares of canary and shadows, the recording, and the settings of comparisons.
+ *
+ * 0 switches a release off; what is not named stays.
  */
 export interface TrafficRequest {
   /**
@@ -3170,6 +3615,18 @@ export interface TrafficRequest {
    * Share of the requests to record, such as 10%; the same requests for stable and shadows.
    */
   record_sample?: number | null;
+  /**
+   * Comparisons take numbers as equal within this share of stable's, such as 1%; default: 1e-6.
+   */
+  tolerance?: number | 'default' | null;
+  /**
+   * Comparisons take numbers as equal within this difference, in the answers' unit; default: 1e-9.
+   */
+  absolute_tolerance?: number | 'default' | null;
+  /**
+   * Comparisons have figures by the values of this column, 'region', or by bins of it, 'age: <30, 30-60, >=60' (repeatable; replaces the present ones; none: remove all).
+   */
+  segment?: string[];
   /**
    * Continue although gates do not hold; needs a reason, which is stored.
    */
@@ -3426,6 +3883,8 @@ export interface Requests {
   init: InitRequest;
   list: ListRequest;
   describe: DescribeRequest;
+  plan: PlanRequest;
+  apply: ApplyRequest;
   traffic: TrafficRequest;
   promote: PromoteRequest;
   rollback: RollbackRequest;
@@ -3446,6 +3905,7 @@ export interface Requests {
   stop: StopRequest;
   delete: DeleteRequest;
   down: DownRequest;
+  doctor: DoctorRequest;
   reconcile: ReconcileRequest;
 }
 
@@ -3456,6 +3916,8 @@ export interface Results {
   init: SetUp;
   list: (EndpointStatus)[];
   describe: EndpointStatus;
+  plan: (EndpointPlan)[];
+  apply: (EndpointPlan)[];
   traffic: TrafficChange;
   promote: TrafficChange;
   rollback: TrafficChange;
@@ -3476,6 +3938,7 @@ export interface Results {
   stop: Stopped;
   delete: Deleted;
   down: Stopped;
+  doctor: Diagnosis;
   reconcile: (Reconciled)[] | AtBoot;
 }
 
@@ -3508,7 +3971,9 @@ export const VERBS: {
   init: { summary: "Write what a project needs to have its models validated: in GitHub's CI, at each commit, and by hand.", slow: false, destructive: false },
   list: { summary: "All endpoints.", slow: false, destructive: false },
   describe: { summary: "One endpoint: its URL, releases, roles, health and revision.", slow: false, destructive: false },
-  traffic: { summary: "Set the shares of canary and shadows, and the recording; 0 switches a release off, unnamed ones stay.", slow: true, destructive: false },
+  plan: { summary: "Show the changes that 'apply FILE' makes: nothing is changed.", slow: true, destructive: false },
+  apply: { summary: "Make endpoints as a YAML file says; 'nbdeploy plan FILE' shows the changes first.", slow: true, destructive: false },
+  traffic: { summary: "Set the shares of canary and shadows, the recording, and the settings of comparisons.", slow: true, destructive: false },
   promote: { summary: "Make the candidate stable, at once and without losing a request.", slow: true, destructive: false },
   rollback: { summary: "Restore the releases, traffic and recording of the previous revision, or of a named one.", slow: true, destructive: false },
   history: { summary: "Show the endpoint's revisions: author, time, reason and change.", slow: false, destructive: false },
@@ -3528,6 +3993,7 @@ export const VERBS: {
   stop: { summary: "Stop an endpoint. Records and history remain; 'nbdeploy rollback NAME' starts it again.", slow: true, destructive: true },
   delete: { summary: "Delete an endpoint permanently, with its history, validations, records and feedback.", slow: true, destructive: true },
   down: { summary: "Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' starts them again.", slow: true, destructive: true },
+  doctor: { summary: "Check nbdeploy's own parts: disk, clock, store, records, supervisor, gateway, releases.", slow: true, destructive: false },
   reconcile: { summary: "Restore the desired state: after a crash, a kill or a reboot.", slow: true, destructive: false },
 };
 
@@ -3539,6 +4005,8 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     init: trans.__("Set Up Validation in CI…"),
     list: trans.__("List Endpoints"),
     describe: trans.__("Describe Endpoint…"),
+    plan: trans.__("Plan Endpoints of a File…"),
+    apply: trans.__("Apply Endpoints of a File…"),
     traffic: trans.__("Change Traffic…"),
     promote: trans.__("Promote Candidate…"),
     rollback: trans.__("Roll Back…"),
@@ -3559,6 +4027,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     stop: trans.__("Stop Endpoint…"),
     delete: trans.__("Delete Endpoint…"),
     down: trans.__("Stop Everything…"),
+    doctor: trans.__("Check nbdeploy's Health…"),
     reconcile: trans.__("Reconcile…"),
   };
 }

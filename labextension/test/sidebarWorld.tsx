@@ -57,6 +57,9 @@ export function endpoint(given: Partial<EndpointView> = {}): EndpointView {
     words: 'healthy',
     record: 'full',
     validations: [],
+    tolerance: null,
+    absolute_tolerance: null,
+    segments: [],
     cards: [card(), SHADOW],
     history: [
       {

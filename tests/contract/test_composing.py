@@ -9,8 +9,8 @@ from jupyter_deploy.domain.errors import InvalidInput, Refused, UnknownEndpoint
 from jupyter_deploy.domain.images.images import Image, Publication
 from jupyter_deploy.domain.images.requests import ComposeRequest
 from jupyter_deploy.targets.local.compose.folder import ProjectFolders
-from jupyter_deploy.verbs import compose as compose_module
-from jupyter_deploy.verbs.compose import compose
+from jupyter_deploy.verbs.images import compose as compose_module
+from jupyter_deploy.verbs.images.compose import compose
 from jupyter_deploy.verbs.steps import Steps
 from tests.gating import make_world
 

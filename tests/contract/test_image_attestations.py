@@ -12,7 +12,7 @@ from jupyter_deploy.domain.images.attestations import BILL_TYPE, TEST_RESULT_TYP
 from jupyter_deploy.domain.images.images import SBOM_TYPE
 from jupyter_deploy.domain.images.requests import VerifyRequest
 from jupyter_deploy.domain.validation.validation import Check, GateResult, Run, Validation
-from jupyter_deploy.verbs.verify import verify
+from jupyter_deploy.verbs.images.verify import verify
 from tests.contract.trusted_images import published
 
 OURS, STRANGERS = b'{"bomFormat": "CycloneDX", "specVersion": "1.6"}', b'{"bomFormat": "CycloneDX", "version": 7}'

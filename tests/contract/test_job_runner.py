@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import venv
 
 import psutil
@@ -136,6 +137,17 @@ def test_a_cancelled_job_ends_its_processes_and_keeps_its_partial_result(runner,
     assert (cancelled.state, cancelled.result["stopped"]) == ("cancelled", "interrupted")
     until(lambda: not psutil.pid_exists(pid))
     assert runner.cancel(job_id).state == "cancelled"
+
+
+@pytest.mark.exhaustive
+def test_a_job_that_is_cancelled_in_its_first_milliseconds_ends_by_that(runner, endless, monkeypatch):
+    monkeypatch.setattr(module, "_STOP_SECONDS", 3600)  # there is no second interrupt
+    for number in range(30):
+        job_id = start_job(runner, "validate", validation(endless))
+        until(lambda: runner.jobs.job(job_id).state == "running", 120)  # noqa: B023 - called here
+        time.sleep((2 + number / 3) / 1000)
+        runner.cancel(job_id)
+        assert ended(runner, job_id).state == "cancelled", number
 
 
 def test_a_waiting_job_is_cancelled_at_once(runner):

@@ -11,7 +11,7 @@ from jupyter_deploy.domain.images.images import Publication
 from jupyter_deploy.domain.images.requests import GcRequest, ImagesRequest
 from jupyter_deploy.faces.render.render import text
 from jupyter_deploy.verbs.gc import gc
-from jupyter_deploy.verbs.images import images
+from jupyter_deploy.verbs.images.image_list import images
 from tests.gating import make_world
 from tests.kept_images import archive, keep_image
 

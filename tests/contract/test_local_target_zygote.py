@@ -14,6 +14,7 @@ from test_local_target_kills import kill, supervisor_of
 from test_local_target_support import Stage, ask, endpoint_of, eventually, staged
 
 from jupyter_deploy.domain.release.endpoint import Release
+from jupyter_deploy.serving.hosting.forking import PASSIVE
 
 
 @pytest.fixture
@@ -62,6 +63,7 @@ def test_releases_of_one_environment_share_a_zygote_and_are_supervised_as_any(st
     (zygote,) = zygotes(stage)
     forks = [holder(stage, one) for one in ("aaa", "bbb")]
     assert [fork.parent() for fork in forks] == [zygote, zygote]
+    assert PASSIVE.items() <= zygote.environ().items()
     assert version(url) == "aaa"
     words = forks[0].cmdline()
     assert words[2].endswith("aaa/src/serving/container.py")

@@ -218,6 +218,59 @@ def test_a_signal_during_the_load_ends_the_pool_at_once(running: Callable[..., R
     assert two.process.wait(60) == 0
 
 
+ORPHAN = """
+import os, socket, subprocess, sys
+sys.path.insert(0, {source!r})
+from serving.hosting.pool_program import program
+listener, (_, ready) = socket.create_server(("127.0.0.1", 0)), os.pipe()
+command = [*program(), str(listener.fileno()), str(ready), str(os.getpid()), "shared"]
+pool = subprocess.Popen(command, pass_fds=(listener.fileno(), ready), start_new_session=True, stdout=2)
+print(pool.pid, flush=True)
+os._exit(0)
+"""
+
+
+def test_a_pool_whose_first_process_ends_before_it_begins_ends_too(tmp_path: Path) -> None:
+    """As at a SIGTERM during the first milliseconds of a container."""
+    write_source(tmp_path, SERVICE.replace("global weights", "global weights; threading.Event().wait()"))
+    code = ORPHAN.format(source=str(tmp_path))
+    started = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, text=True)
+    pid = int(started.stdout)
+    try:
+        eventually(lambda: not psutil.pid_exists(pid), 60)
+    finally:
+        if psutil.pid_exists(pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_a_worker_that_is_ended_loses_no_request(running: Callable[..., Running]) -> None:
+    pool = running(SERVICE.replace("500 << 20", "1 << 20"), 2)
+    workers, stop = pool.answers(2), threading.Event()
+    with ThreadPoolExecutor(8) as clients:
+        asking = [clients.submit(pool.keep_asking, stop) for _ in range(8)]
+        try:
+            for worker in map(int, workers):
+                os.kill(worker, signal.SIGTERM)
+                eventually(lambda pid=worker: not psutil.pid_exists(pid), 60)
+                pool.answers(2)
+        finally:
+            stop.set()
+        assert all(one.result() > 0 for one in asking)
+
+
+def test_a_kept_connection_has_an_answer_after_the_signal(running: Callable[..., Running]) -> None:
+    """The one that was on its way when the worker closed it was lost."""
+    one = running(SERVICE, 1)
+    one.answer()
+    with httpx.Client(transport=httpx.HTTPTransport(uds=one.socket), timeout=60) as client:
+        assert "connection" not in client.get("http://pool/").headers
+        one.process.terminate()
+        while Path(one.socket).exists():  # others wait for the next process
+            pass
+        assert client.get("http://pool/").headers["connection"] == "close"
+    assert one.process.wait(60) == 0
+
+
 def test_the_reason_of_a_failed_start_is_in_the_termination_log(
     running: Callable[..., Running], tmp_path: Path
 ) -> None:

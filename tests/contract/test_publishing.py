@@ -14,9 +14,9 @@ from jupyter_deploy.domain.errors import (
 )
 from jupyter_deploy.domain.images.images import Image, Publication
 from jupyter_deploy.domain.images.requests import PublishRequest, VerifyRequest
-from jupyter_deploy.verbs import publish as publish_module
-from jupyter_deploy.verbs.publish import publish
-from jupyter_deploy.verbs.verify import verify
+from jupyter_deploy.verbs.images import publish as publish_module
+from jupyter_deploy.verbs.images.publish import publish
+from jupyter_deploy.verbs.images.verify import verify
 from tests.gating import make_world
 
 PLACE = "registry.example/team/tumour"

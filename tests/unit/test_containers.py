@@ -15,7 +15,7 @@ from jupyter_deploy.targets.local.releases.by_container import require_containab
 from jupyter_deploy.targets.local.releases.container_engine import Container, Engine, run_line
 from jupyter_deploy.targets.local.supervisor.launch import cleared
 from jupyter_deploy.verbs.change import difference_in_words
-from jupyter_deploy.verbs.from_image import require_image
+from jupyter_deploy.verbs.images.from_image import require_image
 from tests import releases
 
 BOTH = frozenset({"memory", "cpu"})
@@ -32,7 +32,7 @@ def line(of=PODMAN, **more):
     given = {
         "name": "nbdeploy-1-a", "image": IMAGE, "arguments": ("--uds", "/run/x.sock"), "user": ("--user=65532:65532",),
         "labels": {"io.nbdeploy.release": "churn:a"}, "variables": {"NBDEPLOY_ENDPOINT": "churn"},
-        "folders": {Path("/home/ada/records"): "/records"},
+        "folders": {Path("/home/ada/records"): "/records"}, "stop_seconds": 64,
     }  # fmt: skip
     return run_line(of, Container(**(given | more)))
 
@@ -60,6 +60,12 @@ def test_docker_gets_the_same_options_without_podmans_own():
 
 def test_memory_is_limited_without_swap_and_processors_as_they_are_written():
     assert {"--memory=536870912", "--memory-swap=536870912", "--cpus=1.5"} <= set(line(memory=2**29, cpu=1.5))
+
+
+def test_its_requests_in_progress_have_as_long_as_a_prediction_may_last(tmp_path):
+    assert "--stop-timeout=64" in line()
+    assert PODMAN.end("a", 64)[0][-2:] == ["--time=64", "a"]
+    assert DOCKER.end("a", 64)[0][-2:] == ["--time=64", "a"]
 
 
 def test_a_collector_of_traces_on_this_machine_needs_its_network():
@@ -163,4 +169,4 @@ def test_going_back_brings_back_what_a_release_ran_from():
 )
 def test_a_failed_removal_of_a_container_is_repeated(tmp_path, monkeypatch, script, why):
     monkeypatch.chdir(tmp_path)
-    assert cleared(["/bin/sh", "-c", script], {"PATH": os.environ["PATH"]}) == why
+    assert cleared(["/bin/sh", "-c", script], {"PATH": os.environ["PATH"]}, 1) == why

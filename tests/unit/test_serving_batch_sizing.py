@@ -1,12 +1,15 @@
 """Batch size and thread of a model's calls, learnt from their durations."""
 
+import time
+
 from jupyter_deploy.serving.dispatch.batch_sizing import MAX_ROWS, QUICK_SECONDS, SLOW_SECONDS, BatchSizer
+from jupyter_deploy.serving.dispatch.thread_usage import ThreadUsage
 
 
-def calls(sizer, *made, used=None):
+def calls(sizer, *made, used=None, waited=True):
     """Observe calls with these rows and seconds; ``used``: their processor time."""
     for rows, seconds in made:
-        sizer.observe(rows, seconds, seconds if used is None else used)
+        sizer.observe(rows, seconds, seconds if used is None else used, waited=waited)
     return sizer
 
 
@@ -50,11 +53,33 @@ def test_one_slow_call_moves_the_model_to_the_thread_for_long():
     assert calls(sizer, *[(1, 0.0)] * 200).quick
 
 
-def test_a_call_that_is_slow_by_wall_time_alone_moves_it_for_a_few_calls():
+def test_a_call_that_waited_moves_it_for_a_few_calls():
     sizer = calls(BatchSizer(inline=True, joint=True), *[(1, 0.0)] * 15)
     assert not calls(sizer, (1, SLOW_SECONDS * 2), used=QUICK_SECONDS).quick
     assert not calls(sizer, *[(1, 0.0)] * 14).quick
     assert calls(sizer, (1, 0.0)).quick
+
+
+def test_a_call_whose_processor_others_had_changes_nothing():
+    sizer = calls(BatchSizer(inline=True, joint=True), *[(1, 0.0)] * 15)
+    for _ in range(20):
+        assert calls(sizer, (1, SLOW_SECONDS * 2), used=QUICK_SECONDS, waited=False).quick
+    assert calls(sizer, (1, 0.0)).quick
+    assert sizer.rows == MAX_ROWS
+
+
+def test_a_thread_waited_if_it_slept_and_not_if_it_computed():
+    before = ThreadUsage.now()
+    time.sleep(0.001)
+    assert ThreadUsage.now().waited_since(before)
+
+    def computed():
+        before = ThreadUsage.now()
+        while (now := ThreadUsage.now()).seconds < before.seconds + 0.005:
+            pass
+        return not now.waited_since(before)
+
+    assert any(computed() for _ in range(20))
 
 
 def test_a_model_that_waits_again_and_again_stays_in_the_thread_for_longer_each_time():

@@ -1,10 +1,14 @@
 """One Ctrl-C is enough: further ones do not destroy the results that it left to be stored."""
 
+import contextlib
 import signal
+import sys
 import threading
+import time
 
 import pytest
 
+from jupyter_deploy.domain.base import Value
 from jupyter_deploy.verbs import interrupts
 from jupyter_deploy.verbs.interrupts import heard_once
 
@@ -60,3 +64,47 @@ def test_in_another_thread_nothing_is_changed():
     thread.start()
     thread.join()
     assert seen == [kept]
+
+
+def build_validators():
+    """Build the validators of values at their first use, as of a job's settings."""
+
+    class Inner(Value):
+        number: int = 0
+
+    class Outer(Value):
+        inner: Inner = Inner()
+        others: tuple[Inner, ...] = ()
+
+    return Outer(others=(Inner(number=1),))
+
+
+def interrupted_at(call):
+    """Interrupt ``build_validators`` at this call of a function of pydantic; return whether there are so many."""
+    calls = 0
+
+    def profile(frame, event, _):
+        nonlocal calls
+        if event == "call" and frame.f_globals.get("__name__", "").startswith("pydantic._internal._model"):
+            calls += 1
+            if calls == call:
+                signal.raise_signal(signal.SIGINT)
+
+    sys.setprofile(profile)
+    try:
+        build_validators()
+    finally:
+        sys.setprofile(None)
+    return calls >= call
+
+
+def test_an_interrupt_while_pydantic_builds_a_validator_is_not_lost():
+    call = 0
+    while True:
+        call += 1
+        with contextlib.suppress(KeyboardInterrupt), heard_once():
+            if not interrupted_at(call):
+                break
+            time.sleep(10)
+            pytest.fail(f"the interrupt at call {call} was lost")
+    assert call > 50

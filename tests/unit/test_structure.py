@@ -1,5 +1,6 @@
 """The shape of the code: no import circle between two files, no file or folder that outgrows a reader."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -32,6 +33,15 @@ def test_no_file_is_longer_than_a_reader_takes_in(folder):
 def test_no_folder_holds_more_modules_than_a_reader_takes_in():
     modules = Counter(file.parent.relative_to(ROOT) for file in PACKAGE.rglob("*.py"))
     assert {str(folder): count for folder, count in modules.items() if count > MOST_MODULES} == {}
+
+
+def test_no_script_is_started_by_its_path():
+    """Its folder would be first on the path, where ``statistics`` hides the standard library's."""
+    pages = [page for folder in ("docs", "scripts", ".ci") for page in (ROOT / folder).rglob("*") if page.is_file()]
+    named = [ROOT / name for name in ("Makefile", "CONTRIBUTING.md", "README.md", ".pre-commit-config.yaml")]
+    texts = {page: page.read_bytes().decode("utf-8", "replace") for page in (*pages, *named)}
+    command = re.compile(r"(python[\d.]*|\$\(PYTHON\)) +scripts/\w+\.py")
+    assert [str(page.relative_to(ROOT)) for page, text in texts.items() if command.search(text)] == []
 
 
 def test_each_package_says_what_is_in_it():

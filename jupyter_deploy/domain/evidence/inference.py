@@ -9,7 +9,33 @@ from pydantic import Field
 
 from jupyter_deploy.domain.base import Value
 
+from .answer_differences import (
+    AnswerCount,
+    AnswerShape,
+    ComparedRefusal,
+    FieldAgreement,
+    FieldChange,
+    NumberDifferences,
+    RefusalCounts,
+)
+from .estimate import Estimate, Interval
 from .labelled import LabelledShare
+from .segment_figures import SegmentsFigure
+
+__all__ = [
+    "Comparison",
+    "Estimate",
+    "Flip",
+    "Forecast",
+    "Interval",
+    "LatencyShare",
+    "Look",
+    "Phase",
+    "Record",
+    "RecordError",
+    "Requirement",
+    "VariantSummary",
+]
 
 
 class RecordError(Value):
@@ -48,20 +74,6 @@ class Record(Value):
     inputs_digest: str | None = None
 
 
-class Interval(Value):
-    low: float
-    high: float
-    level: float = 0.95
-
-
-class Estimate(Value):
-    """A figure with its interval; ``n`` is the number of observations."""
-
-    value: float
-    interval: Interval
-    n: int
-
-
 class Requirement(Value):
     """A requirement of a comparison and its outcome.
 
@@ -78,7 +90,7 @@ class Requirement(Value):
 
 
 class Flip(Value):
-    """One row on which stable and the candidate disagree."""
+    """One row on which stable and the candidate disagree; ``changes``: fields of it that differ."""
 
     pair_id: str
     request_id: str
@@ -87,6 +99,7 @@ class Flip(Value):
     input: Any
     stable: Any
     candidate: Any
+    changes: list[FieldChange] = []
 
 
 class Look(Value):
@@ -144,6 +157,29 @@ class Forecast(Value):
     more: int | None = None
     hours: float | None = None
     effect: float | None = None
+
+
+Verdict = Literal["inconclusive", "agrees", "differs"]
+Recommendation = Literal["promote", "stop", "decide", "wait"]
+
+
+class Phase(Value):
+    """The evidence of one role in which the candidate was compared with stable, from ``first`` to ``last`` request."""
+
+    role: Literal["shadow", "canary"]
+    paired: bool
+    first: datetime
+    last: datetime
+    requests: int
+    clusters: int
+    pairs: int
+    rows: int
+    agreement: Estimate | None
+    error_difference: Estimate | None
+    latency_difference_ms: Estimate | None
+    verdict: Verdict
+    reason: str
+    recommendation: Recommendation
 
 
 class Comparison(Value):
@@ -212,6 +248,22 @@ class Comparison(Value):
         if more requests are needed.
     requirements
         The requirements with their outcomes.
+    answers
+        The frequencies of at most 20 labels, and of all others; empty for numbers.
+    refused, refusals
+        Requests refused by each release, and the most frequent reasons, at most 10 of each release.
+    numbers
+        The differences of answers that are single numbers (paired only).
+    fields, fields_total
+        The agreement on each field of structured answers, at most 20, most different first; the number of fields.
+    shapes
+        Texts, lists, images and probabilities in a sample of the answers (paired only).
+    segments
+        The figures by segments; None: none were declared.
+    phases
+        The evidence of each role of the candidate, if it had several, the present one last.
+    tolerance_from
+        The origin of the tolerance: this request, the endpoint, or the default, by which no verdict is based on floats.
     """
 
     endpoint: str
@@ -251,11 +303,21 @@ class Comparison(Value):
     absolute_error_difference: Estimate | None = None
     labelled: list[LabelledShare] = []
     answer_shares: dict[str, Estimate] = {}
-    verdict: Literal["inconclusive", "agrees", "differs"]
+    verdict: Verdict
     reason: str
-    recommendation: Literal["promote", "stop", "decide", "wait"] = "wait"
+    recommendation: Recommendation = "wait"
     forecast: Forecast | None = None
     requirements: list[Requirement] = []
     stochastic: bool = False
+    answers: list[AnswerCount] = []
+    refused: RefusalCounts = RefusalCounts()
+    refusals: list[ComparedRefusal] = []
+    numbers: NumberDifferences | None = None
+    fields: list[FieldAgreement] = []
+    fields_total: int = 0
+    shapes: list[AnswerShape] = []
+    segments: SegmentsFigure | None = None
+    phases: list[Phase] = []
+    tolerance_from: Literal["request", "endpoint", "default"] = "default"
     notes: list[str] = Field(default=[], description="Messages about missing, sampled and redacted data.")
     skipped_lines: int = Field(default=0, description="Record lines that could not be read (torn by a kill).")

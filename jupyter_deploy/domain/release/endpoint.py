@@ -15,6 +15,7 @@ from jupyter_deploy.domain.errors import InvalidName, InvalidTraffic, NoCandidat
 from jupyter_deploy.domain.validation.validated import Validated
 from jupyter_deploy.domain.validation.validation import ValidationSpec
 
+from .comparison_settings import ComparisonSettings, Default
 from .resources import Resources
 from .traffic import Traffic, check_percent
 
@@ -89,6 +90,7 @@ class Endpoint(Value):
     record_sample: float = Field(
         default=1.0, gt=0, le=1, description="Of so many of the requests, chosen by a hash of pair_id."
     )
+    comparison: ComparisonSettings = ComparisonSettings()
     validations: tuple[ValidationSpec, ...] = Field(
         default=(), description="What must hold of a release before it comes, and before it answers clients."
     )
@@ -191,7 +193,7 @@ class Endpoint(Value):
         return self._next(self.releases, _stable(self.traffic, chosen))
 
     def rolled_back_to(self, earlier: Endpoint) -> Endpoint:
-        """The releases, the traffic and the mode of recording of an earlier revision, as a new revision.
+        """The releases, traffic, recording and settings of comparisons of an earlier revision, as a new revision.
 
         Its releases run from their image or bento of that revision. Validations that were removed since come back;
         those that were added since stay, or a rollback would switch them off.
@@ -204,7 +206,8 @@ class Endpoint(Value):
         restored = earlier.restored or earlier.revision
         holder = self if self.validations else earlier
         after = after.validating(holder.validations, holder.validations_from)
-        return after.model_copy(update={"restored": restored}).recording(earlier.record, earlier.record_sample)
+        after = after.model_copy(update={"restored": restored, "comparison": earlier.comparison})
+        return after.recording(earlier.record, earlier.record_sample)
 
     @property
     def previous_revision(self) -> int:
@@ -218,6 +221,17 @@ class Endpoint(Value):
         """The same revision with another mode or share of recording; None: unchanged."""
         changed = {"record": record, "record_sample": sample}
         return self.model_copy(update={name: value for name, value in changed.items() if value is not None})
+
+    def comparing(
+        self,
+        tolerance: float | Default | None,
+        absolute_tolerance: float | Default | None,
+        segments: tuple[str, ...],
+        at: datetime,
+    ) -> Endpoint:
+        """The same revision with other settings of comparisons (``ComparisonSettings.changed``)."""
+        changed = self.comparison.changed(tolerance, absolute_tolerance, segments, at)
+        return self.model_copy(update={"comparison": changed})
 
     @property
     def recorded(self) -> str:
@@ -303,6 +317,7 @@ class Endpoint(Value):
             traffic=traffic,
             record=self.record,
             record_sample=self.record_sample,
+            comparison=self.comparison,
             validations=self.validations,
             validations_from=self.validations_from,
             idle_since={tag: since for tag, since in idle.items() if revision - since < REMEMBERED},

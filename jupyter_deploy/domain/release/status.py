@@ -86,6 +86,7 @@ class EndpointStatus(Value):
     """
 
     name: str
+    target: str = "local"
     url: str
     public_url: str | None = None
     revision: int

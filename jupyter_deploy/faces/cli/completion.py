@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.faces.render.output import write
 from jupyter_deploy.system.home import default_home
-from jupyter_deploy.verbs import BY_NAME
+from jupyter_deploy.verbs import BY_NAME, Operation
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -58,7 +58,7 @@ complete -c nbdeploy -a '(nbdeploy __complete (commandline -opc)[2..-1] (command
 }
 
 _OTHERS = ("completion", "--help", "--version")
-_EVERYWHERE = {"--output": ("text", "json"), "-o": ("text", "json")}
+_OUTPUT = ("--output", "-o")
 
 
 def complete(tokens: Sequence[str]) -> int:
@@ -83,24 +83,25 @@ def completions(words: Sequence[str]) -> list[str]:
     elif before[0] == "completion":
         candidates = SCRIPTS
     elif before[0] in BY_NAME:
-        candidates = _of_verb(BY_NAME[before[0]].request.model_fields, before[1:], word)
+        candidates = _of_verb(BY_NAME[before[0]], before[1:], word)
     else:
         candidates = ()
     return [one for one in dict.fromkeys(candidates) if one.startswith(word)]
 
 
-def _of_verb(fields: Mapping[str, FieldInfo], before: Sequence[str], word: str) -> Iterable[str]:
+def _of_verb(operation: Operation, before: Sequence[str], word: str) -> Iterable[str]:
+    fields = operation.request.model_fields
     named = {f"--{name.replace('_', '-')}": field for name, field in fields.items()}
     options = {name: field for name, field in named.items() if not _extra(field).get("positional")}
     option, equals, _ = word.partition("=")
     if equals and option in options:
         return [f"{option}={value}" for value in _values(options[option])]
     if word.startswith("-"):
-        return [*options, *_EVERYWHERE, "--help"]
+        return [*options, *_OUTPUT, "--help"]
     last = before[-1] if before else ""
     if last in options and options[last].annotation is not bool:
         return _values(options[last])
-    return _EVERYWHERE.get(last) or _positional(fields, options, before)
+    return operation.outputs if last in _OUTPUT else _positional(fields, options, before)
 
 
 def _positional(

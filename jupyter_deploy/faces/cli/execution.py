@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def execute(operation: Operation, request: Request, output: str) -> int:
-    """Run a verb and print its result as ``output``, text or json; return the exit code."""
+    """Run a verb and print its result as ``output``, text, json or yaml; return the exit code."""
     from jupyter_deploy.faces.kernel import python_api
 
     with heard_once() if operation.heard_once else contextlib.nullcontext():  # until the result is printed
@@ -51,8 +51,10 @@ def _print(result: Any, output: str, operation: Operation | None = None, *, in_j
 def _format(result: Any, output: str, operation: Operation | None, *, in_job: bool = False) -> str:
     if output == "json":
         return escape_json(as_json(result))
-    from jupyter_deploy.faces.render.render import text
+    from jupyter_deploy.faces.render.render import rendering, text
 
+    if output == "yaml" and operation is not None:
+        return str(rendering(operation.yaml)(result))
     return escape_commands(text(result, operation), in_job=in_job)
 
 

@@ -38,7 +38,7 @@ def _app(operations: Iterable[Operation]) -> App:
         def run(request: Request, output: Output, operation: Operation = operation) -> int:
             return execute(operation, request, output)
 
-        add_command(app, operation.name, operation.request, run)
+        add_command(app, operation.name, operation.request, run, yaml=bool(operation.yaml))
     return app
 
 

@@ -12,8 +12,6 @@ from jupyter_deploy.verbs import BY_NAME, Operation
 if TYPE_CHECKING:
     from jupyter_deploy.domain.requests import Request
 
-_OUTPUTS = ("text", "json")
-
 
 def parse_plain(tokens: list[str]) -> tuple[Operation, Request, str] | None:
     """Return the verb, its request and the output's form of a line without other options than ``-o``; else None."""
@@ -21,7 +19,7 @@ def parse_plain(tokens: list[str]) -> tuple[Operation, Request, str] | None:
     if operation is None:
         return None
     words, output = _split(tokens[1:])
-    if output not in _OUTPUTS or any(word.startswith("-") or not word for word in words):
+    if output not in operation.outputs or any(word.startswith("-") or not word for word in words):
         return None
     from pydantic import ValidationError
 

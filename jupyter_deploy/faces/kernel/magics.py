@@ -15,7 +15,7 @@ from jupyter_deploy.faces.arguments import parse_line
 from jupyter_deploy.faces.panel import PanelRequest, panel
 from jupyter_deploy.faces.render.collision import check_distributions
 from jupyter_deploy.faces.render.notebook_errors import readable_errors
-from jupyter_deploy.faces.render.render import register_formatters, text
+from jupyter_deploy.faces.render.render import register_formatters, rendering, text
 from jupyter_deploy.faces.render.shell import watch_cells
 from jupyter_deploy.faces.request_fields import is_positional
 from jupyter_deploy.verbs import OPERATIONS, Operation
@@ -40,7 +40,7 @@ def load(shell: Any) -> None:
 
 def _verb(operation: Operation, name: str) -> Callable[..., Any]:
     def magic(line: str) -> Any:
-        request, output = parse_line(name, operation.request, _tokens(line))
+        request, output = parse_line(name, operation.request, _tokens(line), yaml=bool(operation.yaml))
         return _result(run(operation, request), output, operation)
 
     return _magic(magic, _help(operation.request, f"%{name}"))
@@ -90,6 +90,9 @@ def _result(result: Any, output: str, operation: Operation) -> Any:
     if isinstance(result, Iterator):
         for record in result:  # until the kernel is interrupted
             print(record.model_dump_json() if output == "json" else text(record, operation))
+        return None
+    if output == "yaml":
+        print(rendering(operation.yaml)(result))
         return None
     if output == "json":
         return (

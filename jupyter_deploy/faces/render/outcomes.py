@@ -5,6 +5,7 @@ from __future__ import annotations
 from jupyter_deploy.domain.capture.reproduction import Reproduction
 from jupyter_deploy.domain.evidence.inference import Comparison
 from jupyter_deploy.domain.images.published import Verified
+from jupyter_deploy.domain.release.document_requests import EndpointPlan
 from jupyter_deploy.domain.results import AtBoot, Prediction, Reconciled
 from jupyter_deploy.domain.validation.validation import Validation, Verdict
 
@@ -36,6 +37,10 @@ def of_validation(validation: Validation) -> int:
     if validation.passed and validation.unreported:
         return INTERNAL  # a requested report is missing
     return _VERDICTS[validation.verdict]
+
+
+def of_plan(plans: list[EndpointPlan]) -> int:
+    return NOT_MET if any(plan.changes and not plan.applied for plan in plans) else 0
 
 
 def of_reconciliation(result: list[Reconciled] | AtBoot) -> int:

@@ -51,6 +51,9 @@ def endpoint_view(
         healthy=status.healthy,
         words=state_in_words(status),
         record=endpoint.recorded,
+        tolerance=endpoint.comparison.tolerance,
+        absolute_tolerance=endpoint.comparison.absolute_tolerance,
+        segments=endpoint.comparison.segments,
         validations=tuple(spec.words for spec in endpoint.validations),
         cards=tuple(
             _card(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.deletion import DeleteRequest
 from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, StopRequest, TrafficRequest
@@ -51,6 +52,8 @@ def title_of(change: Change, before: Endpoint) -> str:
             parts += [f"shadow {tag} {percent:g} %" for tag, percent in change.shadow.items()]
             recorded = before.recording(change.record, change.record_sample)
             parts += [f"records {recorded.recorded}"] if recorded != before else []
+            compared = before.comparing(change.tolerance, change.absolute_tolerance, change.segment, now()).comparison
+            parts += [f"comparison: {compared.words}"] if compared.words != before.comparison.words else []
             return f"Set {', '.join(parts)}"
 
 
@@ -101,12 +104,20 @@ def consequences(
     if losing:
         kept = f"kept warm for {keep_revisions} revisions" if keep_revisions else "stopped"
         said.append(f"Without traffic, {kept}: {', '.join(losing)}.")
-    if before.recorded != after.recorded:
-        said.append(f"Recorded from then on: {recorded_in_words(after)}.")
+    said += _of_settings(before, after)
     if before.running and not touches_clients(before, after):
         copies = before.traffic.shadows != after.traffic.shadows
         said.append(f"Clients are not affected{': only shadow copies change' if copies else ''}.")
     return tuple(said)
+
+
+def _of_settings(before: Endpoint, after: Endpoint) -> list[str]:
+    said = []
+    if before.recorded != after.recorded:
+        said.append(f"Recorded from then on: {recorded_in_words(after)}.")
+    if before.comparison.words != after.comparison.words:
+        said.append(f"Comparisons from then on: {after.comparison.words}.")
+    return said
 
 
 def _of_deletion(before: Endpoint, contents: str) -> Preview:

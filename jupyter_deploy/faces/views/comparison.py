@@ -16,6 +16,34 @@ from .texts import compact
 CELL = 2000
 """Characters of a flipped row's input and answers."""
 
+COMMON = (
+    "paired",
+    "rows",
+    "agreement",
+    "agreement_worst_case",
+    "error_difference",
+    "latency_difference_ms",
+    "slow_rate",
+    "refusal_rate",
+    "accuracy_difference",
+    "absolute_error_difference",
+    "recommendation",
+    "sides",
+    "answers",
+    "refused",
+    "refusals",
+    "numbers",
+    "relative_tolerance",
+    "absolute_tolerance",
+    "tolerance_from",
+    "fields",
+    "fields_total",
+    "shapes",
+    "segments",
+    "phases",
+)
+"""Fields that the view has as the verb's result does."""
+
 
 def comparison(request: CompareRequest, ports: Ports) -> ComparisonView:
     """What the verb 'compare' says, with its charts; a number counts as flipped beyond its tolerance."""
@@ -36,12 +64,13 @@ def comparison(request: CompareRequest, ports: Ports) -> ComparisonView:
         since=found.since,
         clusters=found.clusters,
         forecast=in_words(found.forecast) if found.forecast else "",
+        **{name: getattr(found, name) for name in COMMON},
     )
 
 
 def _flipped(flip: Flip) -> FlippedRow:
     texts = {name: compact(getattr(flip, name), CELL) for name in ("input", "stable", "candidate")}
-    return FlippedRow(pair_id=flip.pair_id, row=flip.row, ts=flip.ts, **texts)
+    return FlippedRow(pair_id=flip.pair_id, row=flip.row, ts=flip.ts, changes=tuple(flip.changes), **texts)
 
 
 def _unreadable(lines: int) -> tuple[str, ...]:

@@ -6,7 +6,18 @@ from datetime import datetime
 from typing import Any, Literal
 
 from jupyter_deploy.domain.base import Value
+from jupyter_deploy.domain.evidence.answer_differences import (
+    AnswerCount,
+    AnswerShape,
+    ComparedRefusal,
+    FieldAgreement,
+    FieldChange,
+    NumberDifferences,
+    RefusalCounts,
+)
+from jupyter_deploy.domain.evidence.inference import Estimate, Phase, Recommendation, VariantSummary
 from jupyter_deploy.domain.evidence.record_pages import Refusal
+from jupyter_deploy.domain.evidence.segment_figures import SegmentsFigure
 from jupyter_deploy.domain.jobs import Job, JobEvent
 from jupyter_deploy.domain.release.traffic import Role
 
@@ -150,7 +161,10 @@ class RevisionRow(Value):
 
 
 class EndpointView(Value):
-    """One endpoint, its desired and its observed state; ``url``: the address for clients, ``words``: its state."""
+    """One endpoint, its desired and its observed state; ``url``: the address for clients, ``words``: its state.
+
+    ``tolerance``, ``absolute_tolerance`` and ``segments``: the settings of its comparisons; None: the default.
+    """
 
     name: str
     url: str
@@ -163,6 +177,9 @@ class EndpointView(Value):
     validations: tuple[str, ...]
     cards: tuple[ReleaseCard, ...]
     history: tuple[RevisionRow, ...]
+    tolerance: float | None = None
+    absolute_tolerance: float | None = None
+    segments: tuple[str, ...] = ()
 
 
 class RoleChange(Value):
@@ -194,7 +211,7 @@ class Preview(Value):
 
 
 class FlippedRow(Value):
-    """One instance that both answered, differently; texts are JSON, cut."""
+    """One instance that both answered, differently; texts are JSON, cut. ``changes``: the fields that differ."""
 
     pair_id: str
     row: int
@@ -202,6 +219,7 @@ class FlippedRow(Value):
     input: str
     stable: str
     candidate: str
+    changes: tuple[FieldChange, ...] = ()
 
 
 class ComparisonView(Value):
@@ -221,6 +239,8 @@ class ComparisonView(Value):
         Units of the figures: requests of one user, or of equal inputs, count once.
     forecast
         The number of requests and the time until a verdict, in words; empty if no more requests are needed.
+
+    The fields from ``paired`` on are those of ``domain.evidence.inference.Comparison``.
     """
 
     stable: str
@@ -238,6 +258,30 @@ class ComparisonView(Value):
     since: datetime | None = None
     clusters: int = 0
     forecast: str = ""
+    paired: bool = True
+    rows: int = 0
+    agreement: Estimate | None = None
+    agreement_worst_case: float | None = None
+    error_difference: Estimate | None = None
+    latency_difference_ms: Estimate | None = None
+    slow_rate: Estimate | None = None
+    refusal_rate: Estimate | None = None
+    accuracy_difference: Estimate | None = None
+    absolute_error_difference: Estimate | None = None
+    recommendation: Recommendation = "wait"
+    sides: dict[Literal["stable", "candidate"], VariantSummary] = {}
+    answers: list[AnswerCount] = []
+    refused: RefusalCounts = RefusalCounts()
+    refusals: list[ComparedRefusal] = []
+    numbers: NumberDifferences | None = None
+    relative_tolerance: float = 1e-6
+    absolute_tolerance: float = 1e-9
+    tolerance_from: Literal["request", "endpoint", "default"] = "default"
+    fields: list[FieldAgreement] = []
+    fields_total: int = 0
+    shapes: list[AnswerShape] = []
+    segments: SegmentsFigure | None = None
+    phases: list[Phase] = []
 
 
 class ValidationRow(Value):

@@ -57,13 +57,16 @@ class BatchSizer:
             best *= 2
         return best
 
-    def observe(self, rows: int, seconds: float, processor_seconds: float) -> None:
-        """Learn from a call's wall time and processor time, in seconds.
+    def observe(self, rows: int, seconds: float, processor_seconds: float, *, waited: bool) -> None:
+        """Learn from a call's wall time and processor time, in seconds, and from whether its thread waited.
 
-        A call that used the processor for long will do so again, and leaves the event loop for many calls. A stalled
-        machine makes any call slow by wall time, also in a thread; so does a model that waits for something. Such a
-        call leaves the loop for a few calls, and for twice as many each time.
+        A call that used the processor for long will do so again, and leaves the event loop for many calls. A call that
+        waited leaves the loop for a few calls, and for twice as many each time: the model may wait for something, or
+        the call for a lock of this process. A call that did neither was slow because others had the processor; that
+        says nothing about the model, and a thread would be as slow.
         """
+        if seconds > SLOW_SECONDS >= processor_seconds and not waited:
+            return
         self._calls += 1
         if self._calls % _RESET_CALLS == 0:
             self._timed.clear()

@@ -30,6 +30,7 @@ from .predictions import Predictions, predictions_of
 from .redacted_output import mask_output
 from .request_queue import PendingRequest, RequestQueue
 from .streaming import stream_events
+from .thread_usage import ThreadUsage
 
 # Longer bodies, compressed bodies, and those that become objects of the notebook's classes are parsed in the model's
 # thread; the event loop stays free meanwhile.
@@ -251,16 +252,17 @@ class Predictor:
             return None
         batch = self._model.decoder.batch(parsed_requests)
         with in_role(requests[0].context.role), mask_output(requests):
-            began, used = time.perf_counter(), time.thread_time()
+            began, before = time.perf_counter(), ThreadUsage.now()
             try:
                 native = self._model.call_native(batch)
             finally:
                 restore_output()
-            ended, used = time.perf_counter(), time.thread_time() - used
+            ended, usage = time.perf_counter(), ThreadUsage.now()
         for pending in requests:
             pending.model_call = (began, ended, rows)
         if rows <= MAX_ROWS:  # the duration of a long table's call says nothing about other calls
-            self._sizer.observe(rows, ended - began, used)
+            used, waited = usage.seconds - before.seconds, usage.waited_since(before)
+            self._sizer.observe(rows, ended - began, used, waited=waited)
         return native
 
     def _commit(self, outcome: Outcome) -> Response | None:

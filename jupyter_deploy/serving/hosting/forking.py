@@ -31,6 +31,12 @@ THREADS = (
 )
 """Variables that numerical libraries, and this package, read at import."""
 
+PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_THREAD_TIMEOUT": "4"}
+"""Variables by which these libraries' threads sleep while they wait for one another and for the next call.
+
+Otherwise they spin for up to ten milliseconds after each call, on a processor that the gateway and others need.
+"""
+
 # Threads that their own fork handlers start again in the child.
 _RESTARTED_THREADS = frozenset({"jemalloc_bg_thd"})
 

@@ -16,6 +16,9 @@ RECORDS = "/records"
 GRACE_SECONDS = 8
 """Time for requests in progress at a shutdown: container engines kill after ten seconds."""
 
+MAX_GRACE_SECONDS = 3600
+"""The longest time that can be set for them."""
+
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 """The variable of the folder in which all workers' metrics are summed; prometheus_client reads it at import."""
 
@@ -28,7 +31,7 @@ _YES, _NO = ("1", "true"), ("", "0", "false")
 # Limit of a unix socket's address (104 on macOS) less the suffix of its provisional name and the final zero.
 _MAX_PATH_BYTES = 102
 
-_MAX_WORKERS, _MAX_THREADS, _MAX_GRACE_SECONDS, _MAX_IDLE_SECONDS = 64, 1024, 3600, 10**8
+_MAX_WORKERS, _MAX_THREADS, _MAX_IDLE_SECONDS = 64, 1024, 10**8
 
 
 class InvalidSetting(Exception):
@@ -131,7 +134,7 @@ def parse_options(
         workers=workers,
         most_workers=most_workers,
         threads=_count(environ, "NBDEPLOY_THREADS", _MAX_THREADS),
-        grace_seconds=_count(environ, "NBDEPLOY_GRACE_SECONDS", _MAX_GRACE_SECONDS) or GRACE_SECONDS,
+        grace_seconds=_count(environ, "NBDEPLOY_GRACE_SECONDS", MAX_GRACE_SECONDS) or GRACE_SECONDS,
         idle_after=_count(environ, "NBDEPLOY_IDLE_AFTER", _MAX_IDLE_SECONDS) if activator and uds else None,
         activator=activator,
     )

@@ -88,22 +88,20 @@ class ContainerApp:
         await self._app(scope, receive, send)
 
     async def _count(self, pool: PoolLink, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and count it in the worker's load; close its connection if others shall get the next."""
-
-        async def send_on(message: Message) -> None:
-            if message["type"] == "http.response.start" and pool.closing:
-                message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
-            await send(message)
-
-        path = scope["path"]
-        if is_probe(path):
-            await self._forward(scope, receive, send_on)
+        """Pass a request on and count it in the worker's load."""
+        if is_probe(scope["path"]):
+            await self._forward(scope, receive, send)
             return
         pool.slot.begin()
         try:
-            await self._forward(scope, receive, send_on)
+            await self._forward(scope, receive, send)
         finally:
             pool.slot.end()
+
+    @property
+    def _closing(self) -> bool:
+        """Whether each connection is closed after its response: another process shall get the next request."""
+        return self._readiness.stopping or (self.pool is not None and self.pool.closing)
 
     async def _forward(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request to the wrapped application; if the server cancels it at shutdown, answer 503."""
@@ -112,6 +110,8 @@ class ContainerApp:
         async def send_on(message: Message) -> None:
             nonlocal started
             started = True
+            if message["type"] == "http.response.start" and self._closing:
+                message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
             await send(message)
 
         try:

@@ -1,7 +1,8 @@
 """The start of a pool: it loads the model and forks workers; ``container.py`` becomes it, or starts it as a program.
 
-The program's arguments are SOCKET, READY and MODE, then container.py's own. SOCKET and READY are inherited descriptors
-(READY ``-``: there is none, the pool opens the socket itself).
+The program's arguments are SOCKET, READY, PARENT and MODE, then container.py's own. SOCKET and READY are inherited
+descriptors (READY ``-``: there is none, the pool opens the socket itself). It ends with the process PARENT, also if
+that has ended before this program begins.
 
 If a loaded model cannot be forked (it has threads, a CUDA context or files of its own), the pool logs the reason and
 restarts in the mode ``apart``: each worker loads the model.
@@ -55,14 +56,13 @@ def host(arguments: Sequence[str], options: HostingOptions) -> int:
 
 def main(arguments: Sequence[str]) -> int:
     """Be the pool as a program; return the exit code."""
-    number, ready, mode, *rest = arguments
+    number, ready, parent, mode, *rest = arguments
+    if ready != _NO_FILE:
+        forking.end_with_parent(int(parent))
     environment = dict(os.environ)
     startup.prepare()
     listener = socket.socket(fileno=int(number))
-    opened = None if ready == _NO_FILE else int(ready)
-    if opened is not None:
-        forking.end_with_parent(os.getppid())
-    return _host(rest, listener, opened, mode, environment)
+    return _host(rest, listener, None if ready == _NO_FILE else int(ready), mode, environment)
 
 
 def _host(
@@ -75,7 +75,7 @@ def _host(
     if ready is None:  # as process 1 of a container it ignores a signal without a handler
         for received in (signal.SIGTERM, signal.SIGINT):
             signal.signal(received, lambda *_: leave())  # no client is connected yet
-    descriptors = (str(listener.fileno()), _NO_FILE if ready is None else str(ready))
+    own = (str(listener.fileno()), _NO_FILE if ready is None else str(ready), str(os.getppid()))
     try:
         options = startup.read_options(arguments)
         count = threads(options.threads, options.most_workers) or processors()
@@ -83,7 +83,7 @@ def _host(
         os.environ.update(dict.fromkeys(forking.THREADS, str(1 if mode == SHARED else count)))
         if mode == SHARED and not _load(options):
             listener.set_inheritable(True)
-            os.execve(sys.executable, [*program(), *descriptors, APART, *arguments], environment)  # noqa: S606
+            os.execve(sys.executable, [*program(), *own, APART, *arguments], environment)  # noqa: S606
     except StartupError as error:
         startup.report(error)
         return error.code

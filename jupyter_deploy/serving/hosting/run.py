@@ -78,6 +78,8 @@ def report(error: StartupError) -> None:
 def prepare() -> None:
     """Set the variables that libraries read at import, and the destination and format of all output."""
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
+    for name, value in forking.PASSIVE.items():
+        os.environ.setdefault(name, value)
     bentos = Path(__file__).parents[5:6]
     if bentos and bentos[0].name == "bentos":  # this is BentoML's own store, which holds the model
         os.environ.setdefault("BENTOML_HOME", str(bentos[0].parent))

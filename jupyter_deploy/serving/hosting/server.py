@@ -44,7 +44,9 @@ def serve(
     if options.access_log:
         logging.getLogger("uvicorn.access").setLevel(logging.INFO)
     try:
-        ReleaseServer(config, listener, shutdown, on_open, app.pool).run(sockets=[listener])
+        name = options.uds if app.pool is None else None  # that of a pool is its parent's
+        server = ReleaseServer(config, listener, shutdown, name=name, on_open=on_open, pool=app.pool)
+        server.run(sockets=[listener])
     except SystemExit:  # uvicorn's reaction to a failed startup
         if not app.failed:
             raise StartupError(NOT_LOADED, "the service did not start; the log lines above have the reason") from None

@@ -40,9 +40,9 @@ class Shutdown:
         self._lock = threading.Lock()
         reading, self._writing = os.pipe()
         os.set_blocking(self._writing, False)
+        self.listen()  # first: a signal between the two would be lost
         for number in _SIGNALS:
             signal.signal(number, _ignore)
-        self.listen()
         threading.Thread(target=self._wait, args=(reading,), name="shutdown", daemon=True).start()
 
     def listen(self) -> None:

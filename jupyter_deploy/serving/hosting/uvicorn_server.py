@@ -1,5 +1,9 @@
 """uvicorn's server with the signals, the liveness watch and the pool of a release.
 
+A server that closes an idle connection may close it while a request is on its way. So at its end, each connection is
+closed with its next response (``outer_app``), and one without a request half a second later. A unix socket loses its
+name first: a gateway retries until the next process has it.
+
 ``server`` imports it late: the startup responder answers meanwhile.
 """
 
@@ -14,24 +18,40 @@ from typing import Any
 
 import uvicorn
 
+from . import unix_socket
 from .liveness import LivenessWatch
 from .pool_link import PoolLink
 from .shutdown import Shutdown
 
+_IDLE_SECONDS, _POLL_SECONDS = 0.5, 0.02
+
 
 class ReleaseServer(uvicorn.Server):
-    """A server on one socket. ``on_open`` is called when it accepts requests; ``pool``: its parent's orders."""
+    """A server on one socket.
+
+    Parameters
+    ----------
+    name
+        The path of the unix socket, if it is this process's own.
+    on_open
+        Called when it accepts requests.
+    pool
+        The orders of its parent.
+    """
 
     def __init__(
         self,
         config: uvicorn.Config,
         listener: socket.socket,
         shutdown: Shutdown,
+        *,
+        name: str | None,
         on_open: Callable[[], None],
         pool: PoolLink | None,
     ) -> None:
         super().__init__(config)
-        self._listener, self._shutdown, self._on_open, self._pool = listener, shutdown, on_open, pool
+        self._listener, self._shutdown, self._name = listener, shutdown, name
+        self._on_open, self._pool = on_open, pool
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -57,7 +77,20 @@ class ReleaseServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self.started:
             self._watch.close()
+            await self._finish_connections()
         await super().shutdown(sockets)
+
+    async def _finish_connections(self) -> None:
+        """Return when all connections are closed, or were idle for a moment; new ones go to other processes."""
+        if self._name is None:
+            for server in self.servers:
+                server.close()
+        else:
+            unix_socket.remove(self._name)  # those that are in its queue are accepted
+        for _ in range(round(_IDLE_SECONDS / _POLL_SECONDS)):
+            if not self.server_state.connections:
+                return
+            await asyncio.sleep(_POLL_SECONDS)
 
     def _drain(self, loop: asyncio.AbstractEventLoop, pool: PoolLink) -> None:
         """Accept no connections any more, and end with the last one."""

@@ -36,8 +36,9 @@ def run(arguments: Sequence[str], listener: socket.socket, readiness: Readiness,
     with shared_metrics() as variables:
         hearing, ready = os.pipe()
         descriptors = (listener.fileno(), ready)
+        own = map(str, (*descriptors, os.getpid()))
         pool = subprocess.Popen(
-            [*program(), *map(str, descriptors), SHARED, *arguments],
+            [*program(), *own, SHARED, *arguments],
             env={**os.environ, **variables},
             pass_fds=descriptors,
             start_new_session=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, field_validator
 
 from jupyter_deploy.domain.release.ports import TargetSettings
+from jupyter_deploy.serving.hosting.options import MAX_GRACE_SECONDS
 from jupyter_deploy.system.home import GATEWAY_FILE
 
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
@@ -56,7 +58,11 @@ class LocalSettings(TargetSettings):
     port: int = Field(default=8780, ge=1, le=65535, description="The gateway's port; when taken, a free one is chosen.")
     envoy: str | None = Field(default=None, description="Path of another Envoy binary.")
     start_timeout: float = Field(default=120.0, gt=0, description="Seconds for the start of a release.")
-    predict_timeout: float = Field(default=60.0, gt=0, description="Seconds that a prediction may take.")
+    predict_timeout: float = Field(
+        default=60.0,
+        gt=0,
+        description="Seconds that a prediction may take, and that a release has for its requests when it is stopped.",
+    )
     shadow_timeout: float = Field(default=30.0, gt=0, description="Seconds that a shadow may take to answer.")
     hosts: HostNames = Field(
         default=(),
@@ -114,6 +120,11 @@ class LocalSettings(TargetSettings):
         if parts.port == 0 or parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("it must hold no user, password, query, fragment or port 0: paths are appended")
         return value.rstrip("/")
+
+    @property
+    def grace_seconds(self) -> int:
+        """Time for the requests in progress of a release that is stopped: as long as the gateway lets one last."""
+        return min(math.ceil(self.predict_timeout), MAX_GRACE_SECONDS)
 
     @property
     def allowed_hosts(self) -> tuple[str, ...]:

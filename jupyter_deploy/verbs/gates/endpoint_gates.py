@@ -95,16 +95,33 @@ def gate_source(request: DeployRequest, name: str, before: Endpoint | None, port
     if request.gate:
         specs = source.specs if source.specs is not None else before.validations if before else ()
         source = replace(source, specs=tuple(_with_gates(specs, request, ports, problems)), file="")
-    chosen = source.specs or ()
-    plan(chosen, _NO_OVERRIDES, ports, problems, origin="the endpoint")
-    for expression in (gate for spec in chosen if spec.notebook is None for gate in spec.gates):
+    _require_valid(source.specs or (), ports, problems)
+    return source
+
+
+def gates_of_document(specs: Sequence[ValidationSpec], file: str, ports: Ports) -> GateSource:
+    """Check the validations of an endpoint's document.
+
+    Raises
+    ------
+    InvalidInput, UnknownSource
+        Gates, notebooks or parameters are wrong; the error has all of them.
+    """
+    problems = Problems()
+    source = GateSource(tuple(one for spec in specs for one in _within(spec, ports, problems)), file)
+    _require_valid(source.specs or (), ports, problems)
+    return source
+
+
+def _require_valid(specs: Sequence[ValidationSpec], ports: Ports, problems: Problems) -> None:
+    plan(specs, _NO_OVERRIDES, ports, problems, origin="the endpoint")
+    for expression in (gate for spec in specs if spec.notebook is None for gate in spec.gates):
         with problems.noted():
             gate = parse_gate(expression)
             if not is_figure(gate):
                 raise unknown_figure(gate)
             require_figure(gate)
     problems.refuse()
-    return source
 
 
 def dropped_specs(before: Endpoint, specs: Iterable[ValidationSpec]) -> tuple[ValidationSpec, ...]:

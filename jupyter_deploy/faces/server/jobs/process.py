@@ -20,6 +20,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -43,6 +44,7 @@ from jupyter_deploy.system.home import default_home
 from jupyter_deploy.system.output_redirection import redirect_output
 from jupyter_deploy.system.process_defaults import without_slow_formats
 from jupyter_deploy.verbs import BY_NAME, OPERATIONS
+from jupyter_deploy.verbs.interrupts import outside_pydantic
 from jupyter_deploy.wiring import Wiring
 
 from . import jobs_in
@@ -56,7 +58,7 @@ _CLAIMED, _END = b"t", b"e"
 
 
 class Stop:
-    """Handles SIGINT and SIGTERM: raises within the operation, and never while the job's end is written.
+    """Handles SIGINT and SIGTERM: raises within the operation, not while it is prepared or the job's end is written.
 
     A server in the background ignores SIGINT, and its children inherit that, so the handler is set in any case.
     """
@@ -65,7 +67,7 @@ class Stop:
         self.received = False
         self._raises = False
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._receive)
+            signal.signal(number, outside_pydantic(self._receive))
 
     def _receive(self, *_: object) -> None:
         self.received = True
@@ -183,8 +185,10 @@ def _run(job: Job, jobs: Jobs, stop: Stop, ready: Ports | None) -> None:
 
     with redirect_output(log):
         try:
-            with reporting(partial(_add_event, jobs, job), job.number) as report, stop, disk_faults():
-                result = _execute(job, ports, report)
+            with reporting(partial(_add_event, jobs, job), job.number) as report, disk_faults():
+                operation = _prepared(job, ports, report)
+                with stop:
+                    result = operation()
             document = json.loads(as_json(result))
         except BaseException as error:  # noqa: BLE001 - the one edge of this face
             raised = error
@@ -198,7 +202,8 @@ def _run(job: Job, jobs: Jobs, stop: Stop, ready: Ports | None) -> None:
     _end(jobs, job, state, result=document, problem=problem)
 
 
-def _execute(job: Job, ports: Ports, report: Report) -> Any:
+def _prepared(job: Job, ports: Ports, report: Report) -> Callable[[], Any]:
+    """Return the operation's call; an interrupt waits meanwhile, since imports and pydantic may lose it."""
     check_distributions()
     operation = BY_NAME[job.verb]
     request = operation.request.model_validate(job.request)
@@ -206,7 +211,7 @@ def _execute(job: Job, ports: Ports, report: Report) -> Any:
     if folder is not None:
         os.chdir(folder)
         ports = Wiring(load_settings(notebook_folder=folder)).ports
-    return operation.function(request, ports, report)
+    return partial(operation.function, request, ports, report)
 
 
 def _end(jobs: Jobs, job: Job, state: JobState, *, result: Any = None, problem: Problem | None = None) -> None:

@@ -29,6 +29,7 @@ class LocalComposer:
             plan,
             project.ComposeSettings(
                 predict_timeout=settings.predict_timeout,
+                grace_seconds=settings.grace_seconds,
                 shadow_timeout=settings.shadow_timeout,
                 request_timeout=settings.request_timeout,
                 hosts=settings.allowed_hosts,

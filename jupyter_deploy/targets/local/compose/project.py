@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -67,6 +66,7 @@ class ComposeSettings:
     """Inputs of the files besides the plan; see ``LocalSettings``."""
 
     predict_timeout: float = 60.0
+    grace_seconds: int = 60
     shadow_timeout: float = 30.0
     request_timeout: float = 120.0
     hosts: tuple[str, ...] = ()
@@ -169,13 +169,8 @@ def _release(plan: ComposePlan, tag: str, settings: ComposeSettings) -> Json:
         "healthcheck": _healthcheck([_PYTHON, "-IS", "-c", "; ".join(health_check)]),
         **({"deploy": {"resources": limits}} if limits else {}),
         "restart": "unless-stopped",
-        "stop_grace_period": f"{_grace_seconds(settings) + 5}s",
+        "stop_grace_period": f"{settings.grace_seconds + 5}s",
     }
-
-
-def _grace_seconds(settings: ComposeSettings) -> int:
-    """Time for pending predictions when a service is stopped: as long as the gateway lets one last."""
-    return math.ceil(settings.predict_timeout)
 
 
 def _environment(release: Release, settings: ComposeSettings) -> dict[str, str]:
@@ -184,7 +179,7 @@ def _environment(release: Release, settings: ComposeSettings) -> dict[str, str]:
         "NBDEPLOY_ENDPOINT": release.endpoint,
         "NBDEPLOY_RECORDS": f"{_DATA}/{_records(release)}",
         "NBDEPLOY_FEEDBACK": f"{_DATA}/{_feedback(release.endpoint)}",
-        "NBDEPLOY_GRACE_SECONDS": str(_grace_seconds(settings)),
+        "NBDEPLOY_GRACE_SECONDS": str(settings.grace_seconds),
     }
     if settings.when_record_fails != "answer":
         variables["NBDEPLOY_WHEN_RECORD_FAILS"] = settings.when_record_fails
@@ -230,7 +225,7 @@ def _gateway(plan: ComposePlan, settings: ComposeSettings, bootstrap: str) -> Js
         "healthcheck": _healthcheck([_GATEWAYS_PYTHON, "-IS", f"/{GATEWAY_FOLDER}/start.py", "--ask", _ADMIN]),
         "labels": {"io.nbdeploy.gateway": bootstrap},
         "restart": "unless-stopped",
-        "stop_grace_period": f"{_grace_seconds(settings) + 10}s",
+        "stop_grace_period": f"{settings.grace_seconds + 10}s",
     }
 
 

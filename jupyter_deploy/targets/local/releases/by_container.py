@@ -32,7 +32,7 @@ from jupyter_deploy.targets.local.supervisor.supervisord import Program
 
 from .by_process import RETRIES
 from .container_engine import Container, Engine, call_engine, find_engine, run_line
-from .environment import GRACE_SECONDS, folders_of, front_variables
+from .environment import folders_of, front_variables
 from .hardware import thread_words
 
 ENDPOINT_LABEL = "io.nbdeploy.endpoint"
@@ -46,8 +46,8 @@ _TERMINATION_LOG = "termination"
 # The container's paths of the folders that a release writes to.
 _MOUNTS = {"NBDEPLOY_RECORDS": "/records", "NBDEPLOY_FEEDBACK": "/feedback"}
 
-# The engine ends the container before, and its client a moment later.
-_STOP_SECONDS = GRACE_SECONDS + 10
+# After the time for requests in progress the container ends by itself, or the engine ends it, or its client is ended.
+_ENGINE_SECONDS, _CLIENT_SECONDS = 4, 10
 
 
 class ContainerRunner:
@@ -106,16 +106,17 @@ class ContainerRunner:
             network=self._settings.otlp_endpoint is not None,
             memory=resources.memory,
             cpu=resources.cpu,
+            stop_seconds=_end_seconds(self._settings),
         )
         return Program(
             name=name,
             commands=[run_line(engine, container)],
             environment=for_engine(os.environ),
             folder=self._runtime.path / "empty",
-            stop_seconds=_STOP_SECONDS,
+            stop_seconds=self._settings.grace_seconds + _CLIENT_SECONDS,
             retries=RETRIES,
             ready=[str(folder / _SOCKET)],
-            clear=engine.end(self._name),
+            clear=engine.end(self._name, _end_seconds(self._settings)),
         )
 
     @property
@@ -170,10 +171,14 @@ def sweep(
     selected = {HOME_LABEL: _home(settings), **labels}
     filters = [f"--filter=label={name}={value}" for name, value in selected.items()]
     for name in _output(engine, ["ps", "--all", "--format={{.Names}}", *filters]).splitlines():
-        for command in engine.end(name):
-            why = launch.cleared(command, for_engine(os.environ))
+        for command in engine.end(name, _end_seconds(settings)):
+            why = launch.cleared(command, for_engine(os.environ), _end_seconds(settings))
             if why:
                 raise TargetError(f"the container {name} could not be ended", "end it by hand", why)
+
+
+def _end_seconds(settings: LocalSettings) -> int:
+    return settings.grace_seconds + _ENGINE_SECONDS
 
 
 def _home(settings: LocalSettings) -> str:

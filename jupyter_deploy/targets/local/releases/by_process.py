@@ -21,7 +21,7 @@ from jupyter_deploy.targets.local.runtime import Runtime, read_json
 from jupyter_deploy.targets.local.settings import LocalSettings
 from jupyter_deploy.targets.local.supervisor.supervisord import Program
 
-from .environment import GRACE_SECONDS, environment_of
+from .environment import environment_of
 from .hardware import enforced
 from .idle_releases import control_socket
 from .zygotes import Zygotes
@@ -112,7 +112,7 @@ class ProcessRunner:
             commands=[[release.interpreter, "-P", hosting, "--uds", socket]],
             environment=environment,
             folder=self._runtime.path / "empty",
-            stop_seconds=GRACE_SECONDS + 5,
+            stop_seconds=self._settings.grace_seconds + 5,
             retries=RETRIES,
             ready=[socket],  # made when the example is answered
             memory=release.resources.memory,

@@ -20,10 +20,6 @@ from jupyter_deploy.domain.errors import InvalidInput, TargetError, ToolMissing
 from jupyter_deploy.domain.images.images import IMAGE_USER
 from jupyter_deploy.domain.release.processes import for_engine, last_lines
 
-from .environment import GRACE_SECONDS
-
-# Then the engine kills the container: a moment after its own time limit.
-_END_SECONDS = GRACE_SECONDS + 4
 _CALL_SECONDS = 60.0
 
 _PROCESSORS = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
@@ -62,11 +58,11 @@ class Engine:
             return (f"--user={uid}:{gid}",), None
         return (image,), IMAGE_USER
 
-    def end(self, name: str) -> list[list[str]]:
-        """Command lines that end a container after its pending requests and remove it, if it exists."""
+    def end(self, name: str, seconds: int) -> list[list[str]]:
+        """Command lines that end a container, which has these seconds for its requests, and remove it, if it exists."""
         if self.name == "podman":
-            return [[self.path, "rm", "--force", "--ignore", f"--time={_END_SECONDS}", name]]
-        return [[self.path, "stop", f"--time={_END_SECONDS}", name], [self.path, "rm", "--force", name]]
+            return [[self.path, "rm", "--force", "--ignore", f"--time={seconds}", name]]
+        return [[self.path, "stop", f"--time={seconds}", name], [self.path, "rm", "--force", name]]
 
 
 @dataclass(frozen=True)
@@ -85,6 +81,8 @@ class Container:
         Whether it may use this machine's network; else it has none.
     memory, cpu
         Bytes and processors; None: any.
+    stop_seconds
+        Seconds from SIGTERM until the engine kills it.
     """
 
     name: str
@@ -94,6 +92,7 @@ class Container:
     labels: Mapping[str, str]
     variables: Mapping[str, str]
     folders: Mapping[Path, str]
+    stop_seconds: int
     network: bool = False
     memory: int | None = None
     cpu: float | None = None
@@ -110,7 +109,7 @@ def run_line(engine: Engine, container: Container) -> list[str]:
     line += ["--read-only", "--tmpfs=/tmp:mode=1777", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
     # With SELinux, a folder of the user is else closed to any container.
     line += ["--security-opt=label=disable", f"--network={'host' if container.network else 'none'}"]
-    line += [f"--stop-timeout={_END_SECONDS}", *container.user]
+    line += [f"--stop-timeout={container.stop_seconds}", *container.user]
     if container.memory is not None:
         line += [f"--memory={container.memory}", f"--memory-swap={container.memory}"]
     if container.cpu is not None:

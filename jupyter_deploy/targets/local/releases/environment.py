@@ -11,9 +11,6 @@ from jupyter_deploy.targets.local.settings import LocalSettings
 
 from .hardware import variables
 
-GRACE_SECONDS = 20
-"""Time for a release's requests in progress when it is stopped."""
-
 
 def folders_of(release: Release, settings: LocalSettings) -> dict[str, Path]:
     """The folders that a release writes to, by the variables that name them."""
@@ -31,7 +28,7 @@ def front_variables(release: Release, settings: LocalSettings) -> dict[str, str]
         "NBDEPLOY_WHEN_RECORD_FAILS": settings.when_record_fails,
         "NBDEPLOY_LOG_FORMAT": settings.log_format,
         "NBDEPLOY_SEGMENT_BYTES": str(settings.segment_bytes),
-        "NBDEPLOY_GRACE_SECONDS": str(GRACE_SECONDS),
+        "NBDEPLOY_GRACE_SECONDS": str(settings.grace_seconds),
     }
     if settings.otlp_endpoint is not None:
         settings_of_front["OTEL_EXPORTER_OTLP_ENDPOINT"] = settings.otlp_endpoint

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jupyter_deploy.artifacts.bento_format import code_digest
 from jupyter_deploy.domain.release.endpoint import Release
-from jupyter_deploy.serving.hosting.forking import THREADS
+from jupyter_deploy.serving.hosting.forking import PASSIVE, THREADS
 from jupyter_deploy.serving.imports import FILE
 from jupyter_deploy.system.home import private_folder, write_atomic
 from jupyter_deploy.targets.local.naming import PREFIX
@@ -83,7 +83,7 @@ class Zygotes:
                 name=name,
                 commands=[[release.interpreter, "-P", zygote.__file__, str(state)]],
                 # Threads do not survive a fork, so the imports must not start any.
-                environment={**variables, **dict.fromkeys(THREADS, "1")},
+                environment={**PASSIVE, **variables, **dict.fromkeys(THREADS, "1")},
                 folder=self._runtime.path / "empty",
                 stop_seconds=5,
                 ready=[socket],

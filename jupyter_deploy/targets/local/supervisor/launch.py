@@ -120,15 +120,16 @@ def _fork(plan: dict[str, Any], path: Path, hold: int, log: int) -> bool:
 def clear(plan: dict[str, Any]) -> None:
     """End what a former process left running outside of its group; if that fails, exit."""
     for command in plan.get("clear") or ():
-        why = cleared(command, plan["environment"])
+        why = cleared(command, plan["environment"], plan["stop_seconds"])
         if why:
             _say(why)
             sys.exit(1)
 
 
-def cleared(command: list[str], environment: dict[str, str]) -> str:
+def cleared(command: list[str], environment: dict[str, str], seconds: float) -> str:
     """Run a command that ends a container; returns the reason of a failure, or an empty text.
 
+    ``seconds``: the time that the container may take to end.
     If its monitor was killed, podman fails the first time and succeeds the next.
     """
     import subprocess
@@ -142,7 +143,7 @@ def cleared(command: list[str], environment: dict[str, str]) -> str:
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
-                timeout=_CLEAR_SECONDS,
+                timeout=seconds + _CLEAR_SECONDS,
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:

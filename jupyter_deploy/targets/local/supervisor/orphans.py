@@ -84,7 +84,7 @@ def clear(runtime: Runtime, program: str = "*") -> None:
     for path in sorted((runtime.path / "programs").glob(f"{program}@*.json")):
         plan = read_json(path)
         for command in plan.get("clear", ()):
-            reason = launch.cleared(command, plan["environment"])
+            reason = launch.cleared(command, plan["environment"], plan["stop_seconds"])
             if reason:
                 left.append(f"{shlex.join(command)}: {reason}")
     if left:

@@ -31,7 +31,7 @@ from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.domain.release.processes import passed_on
 from jupyter_deploy.system.home import private_folder, write_atomic
 from jupyter_deploy.targets.local.releases import limits
-from jupyter_deploy.targets.local.runtime import Runtime
+from jupyter_deploy.targets.local.runtime import Runtime, read_json
 
 from . import configuration, launch
 from .identities import SUPERVISOR, Identities
@@ -42,7 +42,7 @@ KEEPER = "keeper"
 
 _START_SECONDS = 15.0
 _ANSWER_SECONDS = 3.0
-_STOP_SECONDS = 120.0
+_STOP_SECONDS = 120.0  # beyond the time that a program has
 _AGAIN_SECONDS = 0.5
 _POLL_SECONDS = 0.03
 
@@ -193,8 +193,9 @@ class Supervisor:
 
     def stop(self, name: str) -> None:
         """End a program's processes gracefully and return when they have ended. Needs no lock."""
-        begun = signalled = time.monotonic()
-        while time.monotonic() < begun + _STOP_SECONDS:
+        signalled = time.monotonic()
+        deadline = signalled + read_json(self._plan_path(name, 0)).get("stop_seconds", 0) + _STOP_SECONDS
+        while time.monotonic() < deadline:
             states = {state.state for state in self.states(name)}
             if states <= {"STOPPED", "FATAL", "IDLE"}:
                 return

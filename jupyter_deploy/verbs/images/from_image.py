@@ -14,9 +14,9 @@ from jupyter_deploy.domain.ports import Live, Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import DeployRequest, Step
 from jupyter_deploy.domain.validation.validation import Underway
+from jupyter_deploy.verbs.capture import as_tag, is_notebook, load_snapshot, with_waivers
+from jupyter_deploy.verbs.steps import Steps
 
-from .capture import as_tag, is_notebook, load_snapshot, with_waivers
-from .steps import Steps
 from .verify import verify
 
 

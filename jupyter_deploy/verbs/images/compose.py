@@ -15,10 +15,9 @@ from jupyter_deploy.domain.images.requests import ComposeRequest
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.validation.scaffold import FileState, quoted
-
-from .capture import load_snapshot
-from .change import find
-from .steps import Steps, noted_if_interrupted
+from jupyter_deploy.verbs.capture import load_snapshot
+from jupyter_deploy.verbs.change import find
+from jupyter_deploy.verbs.steps import Steps, noted_if_interrupted
 
 _INTERRUPTED = "some files of the project may be written; run it again to complete them"
 

@@ -19,8 +19,8 @@ from jupyter_deploy.domain.images.published import Evidence, Verified, published
 from jupyter_deploy.domain.images.requests import VerifyRequest
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.validation.validated import in_short
+from jupyter_deploy.verbs.steps import Steps
 
-from .steps import Steps
 from .verify_attestations import of_attestations
 
 _SHOWN = 3  # files that differ are named

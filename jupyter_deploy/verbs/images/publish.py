@@ -25,12 +25,11 @@ from jupyter_deploy.domain.images.published import Published, destination_of, ru
 from jupyter_deploy.domain.images.requests import PublishRequest
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
-
-from .build import build
-from .capture import load_snapshot
-from .change import find
-from .gates.publish_gate import forced_or_passed
-from .steps import Steps, noted_if_interrupted
+from jupyter_deploy.verbs.build import build
+from jupyter_deploy.verbs.capture import load_snapshot
+from jupyter_deploy.verbs.change import find
+from jupyter_deploy.verbs.gates.publish_gate import forced_or_passed
+from jupyter_deploy.verbs.steps import Steps, noted_if_interrupted
 
 _LATEST = 3  # images of the same repository whose layers are listed before an upload
 

@@ -1,0 +1,174 @@
+"""The verbs ``plan`` and ``apply``: endpoints become as documents say, by changes of other verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.ports import Ports, Report
+from jupyter_deploy.domain.release.document import (
+    DocumentChange,
+    EndpointDocument,
+    SetValidations,
+    changes_to,
+    with_stored_secrets,
+)
+from jupyter_deploy.domain.release.document_requests import ApplyRequest, EndpointPlan, PlannedChange, PlanRequest
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.requests import (
+    DeployRequest,
+    LabelRequest,
+    PromoteRequest,
+    Request,
+    Step,
+    StopRequest,
+    TrafficRequest,
+)
+
+from .capture import load_snapshot
+from .change import find, require_signature, target_of
+from .command_line import retyped
+from .deploy import deploy
+from .deploy_plan import plan_deploy, resources_for
+from .gates.endpoint_gates import GateSource, gates_of_document
+from .label import label
+from .stop import stop
+from .traffic import promote, traffic
+
+
+def plan(request: PlanRequest, ports: Ports, report: Report) -> list[EndpointPlan]:
+    """Compute the changes that lead to the documents of a file, and check that they can be made."""
+    documents = ports.documents.read(request.file)
+    plans = []
+    for number, document in enumerate(documents, 1):
+        report(Step(number=number, total=len(documents), title=f"planning {document.name}"))
+        before, _, changes = _planned(document, request, ports, reason="")
+        plans.append(_plan_of(document, before, changes))
+    return plans
+
+
+def apply(request: ApplyRequest, ports: Ports, report: Report) -> list[EndpointPlan]:
+    """Make the changes that lead to the documents of a file.
+
+    All documents are checked before the first change.
+
+    Raises
+    ------
+    DeployError
+        A change failed. Those before it are made; a second ``apply`` continues with the rest.
+    """
+    documents = ports.documents.read(request.file)
+    reason = request.reason or f"apply {Path(request.file).name}"
+    planned = [(document, *_planned(document, request, ports, reason)) for document in documents]
+    if request.force and not request.reason.strip():
+        raise InvalidInput("--force needs --reason; the reason is stored", 'add one: --reason "…"')
+    total = sum(len(changes) for *_, changes in planned)
+    done, results = 0, []
+    for document, before, gates, changes in planned:
+        for change in changes:
+            done += 1
+            report(Step(number=done, total=total, title=f"{document.name}: {change.words}"))
+            _make(change, gates, ports, report, force=request.force)
+        after = ports.store.endpoint(document.name) or before
+        url = target_of(ports, after.target).observe(after).url if after is not None and after.running else None
+        results.append(_plan_of(document, after, changes).model_copy(update={"applied": True, "url": url}))
+    return results
+
+
+def _planned(
+    document: EndpointDocument, of: PlanRequest | ApplyRequest, ports: Ports, reason: str
+) -> tuple[Endpoint | None, GateSource | None, tuple[DocumentChange, ...]]:
+    """Return the endpoint as it is, the document's gates, and the changes; refuse what cannot succeed."""
+    target_of(ports, document.target)
+    before = ports.store.endpoint(document.name)
+    gates = None
+    if document.validations is not None:
+        stored = with_stored_secrets(document.validations, before.validations if before else ())
+        gates = gates_of_document(stored, str(Path(of.file).absolute()), ports)
+        document = document.model_copy(update={"validations": gates.specs})
+    changes = changes_to(document, before, reason=reason, trust=of.trust)
+    for request, _ in changes:
+        if isinstance(request, DeployRequest) and request.image is None:
+            _require_deployable(request, document, before, gates, ports)
+    return before, gates, changes
+
+
+def _require_deployable(
+    request: DeployRequest,
+    document: EndpointDocument,
+    before: Endpoint | None,
+    gates: GateSource | None,
+    ports: Ports,
+) -> None:
+    """Refuse a release that the store lacks, that the target cannot run, or whose signature clients would notice."""
+    tag = request.source or ""
+    known = ports.store.remembered(tag)
+    # A plan changes nothing, so it does not store that the snapshot is trusted.
+    snapshot = (
+        ports.capturer.load(tag) if request.trust and known is None else load_snapshot(tag, trust=False, ports=ports)
+    )
+    if snapshot.tag != tag:
+        raise InvalidInput(f"'{tag}' is the beginning of a tag", f"write the whole tag: {snapshot.tag}")
+    target_of(ports, document.target).check(resources_for(request, before, ports), None)
+    if before is not None:
+        require_signature(ports, before, snapshot)
+    if before is not None or tag == document.first:
+        plan_deploy(request, document.name, before, snapshot, ports, gates=gates)
+
+
+def _make(change: DocumentChange, gates: GateSource | None, ports: Ports, report: Report, *, force: bool) -> None:
+    """Make one change by its verb."""
+    request = change.request
+    if force and "force" in type(request).model_fields:
+        request = request.model_copy(update={"force": True})
+    match request:
+        case DeployRequest():
+            deploy(request, ports, report, gates=gates)
+        case TrafficRequest():
+            traffic(request, ports, report)
+        case PromoteRequest():
+            promote(request, ports, report)
+        case LabelRequest():
+            label(request, ports, report)
+        case StopRequest():
+            stop(request, ports, report)
+        case SetValidations():
+            _set_validations(request, change.words, gates.file if gates else "", ports)
+
+
+def _set_validations(request: SetValidations, words: str, file: str, ports: Ports) -> None:
+    """Replace an endpoint's validations; its processes and the traffic stay as they are."""
+    with ports.store.exclusive(request.name):
+        before = find(ports, request.name)
+        after = before.model_copy(update={"revision": before.revision + 1, "restored": None})
+        after = after.validating(request.validations, file)
+        ports.store.save(after, based_on=before.revision, reason=request.reason, change=words)
+        if after.running:
+            target_of(ports, after.target).route(after)
+
+
+def _plan_of(document: EndpointDocument, endpoint: Endpoint | None, changes: Sequence[DocumentChange]) -> EndpointPlan:
+    planned = tuple(PlannedChange(change=words, command=_command(request)) for request, words in changes)
+    return EndpointPlan(endpoint=document.name, revision=endpoint.revision if endpoint else 0, changes=planned)
+
+
+def _command(request: Request) -> str:
+    """Return the command that makes a change alone; empty: there is none."""
+    match request:
+        case DeployRequest():
+            head: tuple[str, ...] = ("deploy", request.source or "")
+            leave_out: tuple[str, ...] = ("source", "reason")
+        case TrafficRequest():
+            head, leave_out = ("traffic", request.name), ("name", "reason")
+        case PromoteRequest():
+            head, leave_out = ("promote", request.name, request.tag or ""), ("name", "tag", "reason")
+        case LabelRequest():
+            head, leave_out = ("label", request.name, request.release, request.label), (
+                "name", "release", "label", "reason",
+            )  # fmt: skip
+        case StopRequest():
+            head, leave_out = ("stop", request.name), ("name", "reason")
+        case _:
+            return ""
+    return retyped(request, "nbdeploy", *head, leave_out=leave_out)[0]

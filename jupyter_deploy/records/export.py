@@ -6,9 +6,9 @@ DuckDB streams the rows into the file, and sorts them on disk where memory does 
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -61,21 +61,22 @@ def export(
     if path.exists():
         raise InvalidInput(f"{path} exists already", "name a file that does not exist")
     folder = data_folder(home, checked_name(endpoint))
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    private = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    partial = private / path.name
     try:
-        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        private.mkdir(mode=0o700)  # DuckDB gives its file the mode that others may read
         with reading(folder), database(folder) as connection:
             connection.execute("SET preserve_insertion_order = true")
             source = _rows(lines_of(segments(home, endpoint), COLUMNS), condition(record_filter), columns, answer)
             written = fetch_rows(connection, f"COPY ({source}) TO {quoted(str(partial))} ({_FORMATS[kind]})")
+        partial.chmod(0o600)
         os.link(partial, path)
     except FileExistsError as error:
         raise InvalidInput(f"{path} exists already", "name a file that does not exist") from error
     except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
         raise InvalidInput(f"{path} cannot be written: {error.strerror}", "name a file in a writable folder") from error
     finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+        shutil.rmtree(private, ignore_errors=True)
     return int(written[0][0])
 
 

@@ -12,6 +12,8 @@ export interface JobActions {
   openReport: (job: Job) => void;
   /** Shows the cell of a finding; undefined: the job's notebook is not open. */
   cellOpener: (job: Job) => ((count: number) => void) | undefined;
+  /** Inserts a cell at the end of the job's notebook; undefined: it is not open. */
+  cellInserter: (job: Job) => ((source: string) => void) | undefined;
   /** Opens the dialog, or the form, with the same fields, and these checks waived. */
   tryAgain: (job: Job, waive?: readonly string[]) => void;
   /** Opens the view or the form of a command that a message names. */

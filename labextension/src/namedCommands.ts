@@ -22,7 +22,8 @@ const PLACEHOLDER = /^([A-Z]{3,}|[A-Z]{3,}=.*|…)$/;
 export function commandsIn(text: string): NamedCommand[] {
   const found = new Map<string, NamedCommand>();
   for (const [, verb = '', rest = ''] of text.matchAll(QUOTED)) {
-    if (Object.hasOwn(VERBS, verb)) {
+    // A deploy begins with a model: its dialog has no form of words.
+    if (Object.hasOwn(VERBS, verb) && verb !== 'deploy') {
       const words = rest.split(' ').filter(Boolean);
       const one = { verb: verb as Verb, words, text: `nbdeploy ${verb}${rest}` };
       found.set(one.text, one);

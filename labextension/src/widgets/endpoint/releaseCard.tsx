@@ -107,8 +107,8 @@ export function ReleaseCard(props: Props): React.JSX.Element {
           {trans.__('Log')}
         </Button>
       </p>
-      {card.usage && <Usage usage={card.usage} />}
       {card.counts && <Counts card={card} showRefusals={props.showRefusals} />}
+      {card.usage && <Usage usage={card.usage} />}
       <Published card={card} />
       <div className="nbd-Card-controls">
         {card.role !== 'stable' && (

@@ -29,10 +29,12 @@ export function ReleaseLabel(props: {
     );
   }
   return (
-    <h3 id={id} title={card.tag}>
-      {card.label && <span className="nbd-cut">{card.label}</span>}
-      <span className={card.label ? 'nbd-faint' : undefined}>{version(card.tag)}</span>
-      {name !== endpoint && <span className="nbd-faint nbd-cut">{name}</span>}
+    <h3 title={card.tag}>
+      <span id={id} className="nbd-Card-name">
+        {card.label && <span className="nbd-cut">{card.label}</span>}
+        <span className={card.label ? 'nbd-faint' : undefined}>{version(card.tag)}</span>
+        {name !== endpoint && <span className="nbd-faint nbd-cut">{name}</span>}
+      </span>
       <button
         ref={pencil}
         type="button"

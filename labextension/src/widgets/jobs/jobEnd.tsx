@@ -9,6 +9,7 @@ import {
   type Problem,
   type Published as Publication
 } from '../../generated';
+import { installCell } from '../../install';
 import type { JobActions } from '../../jobActions';
 import { commandsIn } from '../../namedCommands';
 import { isGateRefusal } from '../../problem';
@@ -174,6 +175,8 @@ function Failed({
     ...new Set(findings.filter(one => one.severity !== 'note').map(one => one.check))
   ];
   // Its remedy is an option of the command line: here it is a button.
+  const cell = installCell(problem.remedy);
+  const insert = actions.cellInserter(job);
   const hasButton = refusedByGates || waivable.length > 0;
   return (
     <div className="nbdeploy-end" data-state="failed">
@@ -206,6 +209,18 @@ function Failed({
             {labelsOf(trans)[command.verb]}
           </button>
         ))}
+        {cell !== null && insert ? (
+          <button
+            type="button"
+            className="jp-Button jp-mod-styled"
+            title={cell}
+            onClick={() => {
+              insert(cell);
+            }}
+          >
+            {trans.__('Insert the cell that installs it')}
+          </button>
+        ) : null}
         {problem.report ? (
           <button
             type="button"

@@ -207,7 +207,7 @@ function Filters(props: {
         <option value="">{trans.__('any release')}</option>
         {view.cards.map(card => (
           <option key={card.tag} value={card.tag}>
-            {version(card.tag)} ({card.role})
+            {[card.label, version(card.tag)].filter(Boolean).join(' · ')} ({card.role})
           </option>
         ))}
       </select>

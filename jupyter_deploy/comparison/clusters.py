@@ -71,9 +71,14 @@ def load_paired_units(connection: duckdb.DuckDBPyConnection) -> None:
 
 def mean_of(connection: duckdb.DuckDBPyConnection, values: str, low: float = 0.0) -> Mean:
     """Return the stream of a query's column ``value``, one row a unit; many distinct values are rounded both ways."""
-    rows = connection.execute(counted(f"SELECT 0 AS part, value FROM ({values}) WHERE value IS NOT NULL")).fetchall()
-    down, up = directions(rows)
-    return Mean(down.get(0, Counter()), low=low, rounded_up=up.get(0, Counter()))
+    query = f"SELECT 0 AS part, value FROM ({values}) WHERE value IS NOT NULL"
+    return means_of(connection, query, low).get(0, Mean(Counter(), low=low, rounded_up=Counter()))
+
+
+def means_of(connection: duckdb.DuckDBPyConnection, values: str, low: float = 0.0) -> dict[Any, Mean]:
+    """Return the stream of each part of a query (part, value), one row a unit and part."""
+    down, up = directions(connection.execute(counted(values)).fetchall())
+    return {part: Mean(down[part], low=low, rounded_up=up[part]) for part in down}
 
 
 def counted(values: str) -> str:

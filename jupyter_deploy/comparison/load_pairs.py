@@ -223,10 +223,13 @@ def recorded_role(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec) -
     """Return the role in which the candidate is compared; without traffic its last one, shadow before canary."""
     if spec.role != "idle":
         return spec.role
-    row = connection.execute(
-        "SELECT max(role) FROM lines WHERE release = ? AND role IN ('shadow', 'canary')", [spec.candidate]
-    ).fetchone()
-    return str(row[0] or "shadow")  # 'shadow' sorts after 'canary'
+    return max(recorded_roles(connection, spec), default="shadow")  # 'shadow' sorts after 'canary'
+
+
+def recorded_roles(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec) -> list[str]:
+    """Return the roles of a candidate in which the candidate has records."""
+    query = "SELECT DISTINCT role FROM lines WHERE release = ? AND role IN ('shadow', 'canary')"
+    return [role for (role,) in connection.execute(query, [spec.candidate]).fetchall()]
 
 
 def summarize(

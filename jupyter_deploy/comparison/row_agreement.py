@@ -14,6 +14,8 @@ from typing import Any, Literal
 import duckdb
 
 from jupyter_deploy.domain.evidence.agreement import OPPOSITE, Rule
+from jupyter_deploy.domain.evidence.answer_differences import AnswerCount
+from jupyter_deploy.domain.evidence.answer_fields import FieldTracker, changes
 from jupyter_deploy.domain.evidence.inference import Estimate, Flip, Interval
 from jupyter_deploy.domain.evidence.sequential import LEVEL, quantile_bounds
 from jupyter_deploy.domain.evidence.verdict import MOST_ANSWERS
@@ -47,12 +49,15 @@ SELECT request, "row",
     CASE WHEN agree THEN NULL ELSE x END AS x,
     CASE WHEN agree THEN NULL ELSE y END AS y,
     coalesce(gap, nested.gap) AS gap,
+    signed,
+    CASE WHEN agree THEN 0 WHEN nested IS NOT NULL THEN nested.differing ELSE -1 END AS differing,
     CASE WHEN gap IS NULL THEN nested.relative WHEN gap <= $atol THEN 0.0 WHEN NOT isfinite(gap) THEN {OPPOSITE}
         ELSE gap / greatest(abs(TRY_CAST(x AS DOUBLE)), abs(TRY_CAST(y AS DOUBLE))) END AS relative
 FROM (
     SELECT *,
         CASE WHEN fractional THEN abs(TRY_CAST(y AS DOUBLE) - TRY_CAST(x AS DOUBLE))
             WHEN $floating AND x_kind IN {_NESTED} AND x::VARCHAR = y::VARCHAR THEN 0.0 END AS gap,
+        CASE WHEN fractional THEN TRY_CAST(y AS DOUBLE) - TRY_CAST(x AS DOUBLE) END AS signed,
         CASE WHEN x_kind IN {_NESTED} AND y_kind = x_kind AND x::VARCHAR <> y::VARCHAR
             THEN compare_nested(x::VARCHAR, y::VARCHAR) END AS nested
     FROM (
@@ -113,7 +118,7 @@ FROM answered WHERE status = 200 GROUP BY request
 """
 
 
-def _fill(connection: duckdb.DuckDBPyConnection, table: str, query: str, sizes: str, values: dict[str, Any]) -> None:
+def fill(connection: duckdb.DuckDBPyConnection, table: str, query: str, sizes: str, values: dict[str, Any]) -> None:
     """Create a table by a query of ``$first`` to ``$last``, for so many requests at a time as fit into memory."""
     batches = connection.execute(_BATCHES.format(sizes=sizes), {"size": BATCH_BYTES}).fetchall() or [(0, -1)]
     for number, (first, last) in enumerate(batches):
@@ -121,19 +126,24 @@ def _fill(connection: duckdb.DuckDBPyConnection, table: str, query: str, sizes: 
         connection.execute(f"{into} {query}", {**values, "first": first, "last": last})
 
 
-def compare_rows(connection: duckdb.DuckDBPyConnection, rule: Rule) -> None:
+def compare_rows(connection: duckdb.DuckDBPyConnection, rule: Rule) -> FieldTracker:
     """Create the table ``compared``: a line for each row that both releases answered with 200.
 
-    If one release gave fewer answers than the other, the missing ones do not agree.
+    If one release gave fewer answers than the other, the missing ones do not agree. ``signed`` is the candidate's
+    number minus stable's. ``differing`` has the bits of the fields that differ, all bits if the two answers have no
+    common form. The returned tracker knows the fields.
     """
+    tracker = FieldTracker(rule)
 
     def compare_nested(stable: str, candidate: str) -> dict[str, Any]:
-        return rule.compare(json.loads(stable), json.loads(candidate))._asdict()
+        match, differing = tracker.compare(json.loads(stable), json.loads(candidate))
+        return {**match._asdict(), "differing": differing}
 
-    result = connection.struct_type({"agree": "BOOLEAN", "gap": "DOUBLE", "relative": "DOUBLE"})
+    result = connection.struct_type({"agree": "BOOLEAN", "gap": "DOUBLE", "relative": "DOUBLE", "differing": "BIGINT"})
     connection.create_function("compare_nested", compare_nested, ["VARCHAR", "VARCHAR"], result)
     values = {"atol": rule.atol, "rtol": rule.rtol, "exact": rule.exact, "floating": rule.floating}
-    _fill(connection, "compared", _COMPARED, _SIZES_OF_PAIRS, values)
+    fill(connection, "compared", _COMPARED, _SIZES_OF_PAIRS, values)
+    return tracker
 
 
 def rows_and_flips(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
@@ -193,8 +203,8 @@ def numeric_difference(connection: duckdb.DuckDBPyConnection) -> dict[str, float
     return _quantiles(connection, "SELECT {} FROM compared WHERE isfinite(gap)", "gap", DIFFERENCE_QUANTILES)
 
 
-def flips(connection: duckdb.DuckDBPyConnection) -> list[Flip]:
-    """Return the latest flips, newest request first, with their inputs."""
+def flips(connection: duckdb.DuckDBPyConnection, rule: Rule) -> list[Flip]:
+    """Return the latest flips, newest request first, with their inputs and the fields that differ."""
     rows = connection.execute(
         """
         SELECT pair_id, request_id, "row", s_at::TIMESTAMP, x, y, s_filename
@@ -205,23 +215,27 @@ def flips(connection: duckdb.DuckDBPyConnection) -> list[Flip]:
     ).fetchall()
     # Inputs are most of a record's bytes: they are read for these few requests only, from their segments.
     inputs = _inputs(connection, sorted({flip[0] for flip in rows}), sorted({flip[6] for flip in rows}))
-    return [
-        Flip(
-            pair_id=pair_id,
-            request_id=request_id,
-            row=row,
-            ts=at.replace(tzinfo=UTC),
-            input=_row_of(inputs.get(pair_id), row),
-            stable=_decoded(x),
-            candidate=_decoded(y),
+    found = []
+    for pair_id, request_id, row, at, x, y, _ in rows:
+        stable, candidate = _decoded(x), _decoded(y)
+        found.append(
+            Flip(
+                pair_id=pair_id,
+                request_id=request_id,
+                row=row,
+                ts=at.replace(tzinfo=UTC),
+                input=_row_of(inputs.get(pair_id), row),
+                stable=stable,
+                candidate=candidate,
+                changes=changes(rule, stable, candidate),
+            )
         )
-        for pair_id, request_id, row, at, x, y, _ in rows
-    ]
+    return found
 
 
 def list_answers(connection: duckdb.DuckDBPyConnection, rule: Rule) -> None:
     """Create the table ``answers``: each answer of each release as a label or, if it is a float, as a number."""
-    _fill(connection, "answers", _ANSWERS, _SIZES_OF_ANSWERS, {"exact": rule.exact, "floating": rule.floating})
+    fill(connection, "answers", _ANSWERS, _SIZES_OF_ANSWERS, {"exact": rule.exact, "floating": rule.floating})
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, variant: Variant) -> int:
@@ -241,6 +255,15 @@ def labels(connection: duckdb.DuckDBPyConnection) -> dict[Variant, dict[str, int
         "stable": {label: stable for label, stable, _ in rows},
         "candidate": {label: candidate for label, _, candidate in rows},
     }
+
+
+def answer_counts(connection: duckdb.DuckDBPyConnection, counts: dict[Variant, dict[str, int]]) -> list[AnswerCount]:
+    """Return the labels of ``labels`` with both frequencies, and all others as one."""
+    totals = dict(connection.execute("SELECT side, count(label) FROM answers GROUP BY side").fetchall())
+    stable, candidate = (counts[variant] for variant in VARIANTS)
+    found = [AnswerCount(answer=label, stable=n, candidate=candidate[label]) for label, n in stable.items()]
+    rest = {variant: totals.get(variant, 0) - sum(counts[variant].values()) for variant in VARIANTS}
+    return [*found, AnswerCount(answer="", **rest)] if any(rest.values()) else found
 
 
 def quantiles(connection: duckdb.DuckDBPyConnection, variant: Variant) -> dict[str, float]:

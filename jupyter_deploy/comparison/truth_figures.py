@@ -24,7 +24,7 @@ _NUMBERS = "('UBIGINT', 'BIGINT', 'DOUBLE')"
 
 # A row of an answered request with its actual value: `right` of a label, `loss` of a number.
 _ROWS = """
-SELECT side, request, unit,
+SELECT side, request, unit, "row",
     CASE WHEN number THEN abs(TRY_CAST(value AS DOUBLE) - TRY_CAST(actual AS DOUBLE)) END AS loss,
     CASE WHEN NOT number THEN coalesce(value::VARCHAR = actual::VARCHAR
         OR kind IN {numbers} AND json_type(actual) IN {numbers}
@@ -34,7 +34,7 @@ FROM (
         json_type(value) IN {numbers} AND json_type(actual) IN {numbers} AND NOT $exact
             AND ($floating OR 'DOUBLE' IN (json_type(value), json_type(actual))) AS number
     FROM (
-        SELECT side, request, unit, actual, json_extract(outputs, '$[' || "row" || ']') AS value
+        SELECT side, request, unit, "row", actual, json_extract(outputs, '$[' || "row" || ']') AS value
         FROM ({answers}) JOIN truth ON pair_id = key AND outcome = 'joined' AND actual IS NOT NULL
         WHERE json_type(outputs) = 'ARRAY'
     )
@@ -85,11 +85,15 @@ ORDER BY place, count(*) DESC, name
 
 @dataclass(frozen=True)
 class TruthFigures:
-    """The candidate's accuracy less stable's, its absolute error less stable's, and the labelled requests."""
+    """The candidate's accuracy less stable's, its absolute error less stable's, and the labelled requests.
+
+    ``loaded``: the table ``judged`` (side, request, unit, row, loss, right) exists.
+    """
 
     accuracy: Estimate | None = None
     absolute_error: Estimate | None = None
     labelled: tuple[LabelledShare, ...] = ()
+    loaded: bool = False
 
 
 def figures(
@@ -106,11 +110,11 @@ def figures(
     labelled = _labelled(connection, tags, paired=paired)
     if not paired:
         return TruthFigures(
-            _negative(shared_figures.stepwise(connection, _SHARED, error_step).estimate()), None, labelled
+            _negative(shared_figures.stepwise(connection, _SHARED, error_step).estimate()), None, labelled, loaded=True
         )
     accuracy = clusters.mean_of(connection, _PAIRED.format(value='"right"'), low=-1.0).estimate()
     loss = load_pairs.median(connection, f"SELECT value AS ms FROM ({_PAIRED.format(value='loss')})")
-    return TruthFigures(accuracy, loss, labelled)
+    return TruthFigures(accuracy, loss, labelled, loaded=True)
 
 
 def _labelled(

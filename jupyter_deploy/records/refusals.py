@@ -20,9 +20,8 @@ REFUSED = "status BETWEEN 400 AND 498"
 # The reason is the message without the number of the row, the value (but null), and the advice.
 _MESSAGE = r"""regexp_replace(regexp_replace(coalesce(error->>'message', ''),
     '^(the instances do not fit the model: )?instances\.\d+[.:] ?', ''), ' \(a missing value.*$', '')"""
-_REASON = (
-    f"CASE WHEN {_MESSAGE} LIKE '%, not null' THEN {_MESSAGE} ELSE regexp_replace({_MESSAGE}, ', not .*$', '') END"
-)
+REASON = f"CASE WHEN {_MESSAGE} LIKE '%, not null' THEN {_MESSAGE} ELSE regexp_replace({_MESSAGE}, ', not .*$', '') END"
+"""SQL for the reason of a refused record."""
 
 _REFUSALS = """
 WITH lines AS (
@@ -49,7 +48,7 @@ def read(home: Path, endpoint: str, *, since: datetime) -> list[Refusal]:
     columns = {name: kind for name, kind in COLUMNS.items() if name not in ("inputs", "outputs")}
     with reading(folder), database(folder) as connection:
         lines = lines_of(segments(home, endpoint), columns)
-        query = _REFUSALS.format(lines=lines, at=AT, valid=VALID, reason=_REASON, refused=REFUSED)
+        query = _REFUSALS.format(lines=lines, at=AT, valid=VALID, reason=REASON, refused=REFUSED)
         rows = fetch_rows(connection, query, {"since": in_utc(since), "most": MOST})
     fields = ("release", "role", "status", "reason", "requests", "shadows")
     return [Refusal.model_validate(dict(zip(fields, row, strict=True))) for row in rows]

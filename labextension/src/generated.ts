@@ -633,7 +633,7 @@ export interface RefusalCounts {
  * Attributes
  * ----------
  * rows
- *     Rows in which both answered a finite number.
+ *     Rows in which both answered a number, with a difference below 1e300.
  * mean
  *     The mean over these rows; of floats with heavy tails no interval holds, so it has none.
  * bias
@@ -709,6 +709,8 @@ export interface FieldAgreement {
  * worse, differ
  *     E-values of "the candidate is worse in some segment" and of "the two agree on less than 99 % in some segment":
  *     the means of the segments' e-values.
+ * least_agreement
+ *     The smallest agreement of a segment; its interval holds whichever segment that is. None for a canary.
  * note
  *     The multiplicity of the intervals and names, in words.
  */
@@ -718,6 +720,7 @@ export interface SegmentsFigure {
   segments: SegmentFigure[];
   worse: number;
   differ: number;
+  least_agreement: Estimate | null;
   note: string;
 }
 /**

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import canary, clusters, duration, gates, ground_truth, independent, ramps
+from . import canary, clusters, duration, gates, ground_truth, independent, ramps, segments
 from .table import markdown, replace_table
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
@@ -20,6 +20,7 @@ TOPICS = {
     "duration": duration.rows,
     "gates": gates.rows,
     "ramps": ramps.rows,
+    "segments": segments.rows,
 }
 """Name of the markers in the page -> function that returns the rows."""
 

@@ -78,7 +78,19 @@ class World:
         self._append(self.home / "records" / "tumour" / version / segment, text)
 
     def compare(
-        self, of=None, candidate="tumour:bbb", since=None, overflowed=0, *, dtype="str", relative=None, absolute=None
+        self,
+        of=None,
+        candidate="tumour:bbb",
+        since=None,
+        overflowed=0,
+        *,
+        dtype="str",
+        relative=None,
+        absolute=None,
+        segments=(),
     ):
         rule = Rule.of(dtype, relative, absolute)
-        return RecordLog(self.home).compare(of or endpoint(), candidate, since=since, overflowed=overflowed, rule=rule)
+        log = RecordLog(self.home)
+        return log.compare(
+            of or endpoint(), candidate, since=since, overflowed=overflowed, rule=rule, segments=segments
+        )

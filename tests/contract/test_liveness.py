@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -56,3 +59,26 @@ def test_a_probe_is_answered_while_a_call_holds_the_loop_and_other_requests_wait
         assert held.result() == waiting.result() == [0.0]
         assert running.get("/readyz").status_code == 200
         assert running.end() == 0
+
+
+def test_a_connection_that_was_accepted_while_a_call_held_the_loop_is_answered_and_delays_no_shutdown(bento, tmp_path):
+    gate, body = tmp_path / "gate", json.dumps({"instances": [[2.0]]})
+    head = f"POST /predict HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    variables = {"GATE": str(gate), "NBDEPLOY_GRACE_SECONDS": "600"}
+    with container(bento, tmp_path / "run", **variables) as running, ThreadPoolExecutor() as others:
+        for _ in range(60):  # short calls, so the function runs in the loop
+            assert running.client.post("/predict", json={"instances": [[1.0]]}).json() == {"predictions": [0.0]}
+        held = others.submit(ask, running.client.base_url, -1.0)
+        until((tmp_path / "gate.waits").exists)
+        with socket.create_connection(("127.0.0.1", running.port), 60) as late:
+            late.sendall((head + body).encode())
+            assert running.get("/livez").status_code == 200  # the other one was accepted before
+            running.process.send_signal(signal.SIGTERM)
+            assert running.get("/livez").status_code == 200  # and the signal has come
+            gate.touch()
+            answer = b""
+            while piece := late.recv(4096):
+                answer += piece
+        assert held.result() == [0.0]
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert running.process.wait(60) == 0

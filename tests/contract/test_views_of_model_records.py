@@ -14,6 +14,10 @@ import jupyter_deploy
 from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidInput, UnknownSource
+from jupyter_deploy.domain.requests import CompareRequest, RollbackRequest, TrafficRequest
+from jupyter_deploy.faces.views.comparison import COMMON
+from jupyter_deploy.verbs.compare import compare
+from jupyter_deploy.verbs.traffic import planned
 from tests.releases import release
 
 __all__ = ["settings"]
@@ -119,6 +123,45 @@ def test_the_comparison_shows_its_verdict_its_charts_and_the_rows_that_flipped(c
     assert (first.pair_id, first.row, first.stable, first.candidate) == ("p27", 1, '"old"', '"young"')
     assert json.loads(first.input)["sex"] == "m"
     assert clinic.view("comparison", candidate=shown.candidate, since="1h").pairs == 0
+
+
+def test_the_view_carries_what_the_verb_says(clinic):
+    found = compare(CompareRequest(name="tumour"), clinic.ports, lambda _: None).model_dump(mode="json")
+    shown = clinic.view("comparison").model_dump(mode="json")
+    assert {name: shown[name] for name in COMMON} == {name: found[name] for name in COMMON}
+    assert shown["answers"] == [
+        {"answer": "young", "stable": 30, "candidate": 40},
+        {"answer": "old", "stable": 30, "candidate": 20},
+    ]
+
+
+def test_the_endpoint_keeps_tolerance_and_segments_for_its_comparisons(clinic):
+    request = TrafficRequest(name="tumour", tolerance="1%", segment=["sex", "age: <35, >=35"])
+    before, after = planned(request, clinic.ports)
+    clinic.ports.store.save(after, based_on=before.revision, reason="", change="segments")
+    shown = clinic.view("comparison")
+    assert (shown.tolerance_from, shown.relative_tolerance) == ("endpoint", 0.01)
+    assert shown.segments.declared == ["sex", "age: <35, >=35"]
+    assert shown.segments.declared_at is not None
+    assert shown.segments.segments == []  # the records are older than the declaration
+    own = clinic.view("comparison", tolerance="2%", segment=["sex"])
+    assert (own.tolerance_from, own.relative_tolerance) == ("request", 0.02)
+    assert {one.value: (one.rows, one.agreement.value) for one in own.segments.segments} == {
+        "f": (30, 1.0),
+        "m": (30, pytest.approx(2 / 3)),
+    }
+    card = clinic.view("endpoint")
+    assert (card.tolerance, card.segments) == (0.01, ("sex", "age: <35, >=35"))
+    assert planned(RollbackRequest(name="tumour"), clinic.ports)[1].comparison == before.comparison
+
+
+@pytest.mark.parametrize(("segment", "part"), [("sexe", "did you mean sex"), ("region", "the columns are: age")])
+def test_a_segment_by_an_unknown_column_is_refused(clinic, segment, part):
+    with pytest.raises(InvalidInput) as caught:
+        planned(TrafficRequest(name="tumour", segment=[segment]), clinic.ports)
+    assert part in caught.value.remedy
+    with pytest.raises(InvalidInput):
+        clinic.view("comparison", segment=[segment])
 
 
 def test_flipped_rows_are_cut(clinic, captured):

@@ -120,6 +120,11 @@ def test_paths_are_relative_to_the_servers_folder(tmp_path):
         ("validate", ValidateRequest(), "validate this project"),
         ("traffic", TrafficRequest(name="churn", canary={"churn:2": 10}), "traffic of churn: churn:2 10 %"),
         ("traffic", TrafficRequest(name="churn", record="off"), "traffic of churn: record off"),
+        (
+            "traffic",
+            TrafficRequest(name="churn", tolerance="1%", segment=["region", "age: <3"]),
+            "traffic of churn: tolerance 0.01, segments region; age: <3",
+        ),
         ("promote", PromoteRequest(name="churn", tag="churn:2"), "promote churn:2 in churn"),
         ("promote", PromoteRequest(name="churn"), "promote churn"),
         ("rollback", RollbackRequest(name="churn", to=3), "take churn back to revision 3"),

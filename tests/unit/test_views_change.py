@@ -91,11 +91,20 @@ def test_another_mode_of_recording_is_shown_and_affects_no_client():
     )
 
 
+def test_other_settings_of_comparisons_are_shown():
+    change = TrafficRequest(name="tumour", segment=["region"])
+    after = SHADOWED.comparing(None, None, ("region",), datetime.now(UTC))
+    shown = preview_of(change, SHADOWED, after, history=(), keep_revisions=3)
+    assert (shown.title, shown.asks) == ("Set comparison: segments region", False)
+    assert shown.notes == ("Comparisons from then on: segments region.", "Clients are not affected.")
+
+
 @pytest.mark.parametrize(
     ("change", "title"),
     [
         (TrafficRequest(name="tumour", canary={"tumour:two": 12.5}), "Set canary tumour:two 12.5 %"),
         (TrafficRequest(name="tumour", shadow={"tumour:two": 0}), "Set shadow tumour:two 0 %"),
+        (TrafficRequest(name="tumour", tolerance="1%"), "Set comparison: tolerance 0.01"),
         (PromoteRequest(name="tumour"), "Promote the candidate"),
         (RollbackRequest(name="tumour"), "Go back to revision 1"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any, NamedTuple
@@ -72,11 +73,11 @@ class Rule:
         if isinstance(stable, list) and isinstance(candidate, list):
             if len(stable) != len(candidate):
                 return Match(agree=False)
-            return self._all(list(zip(stable, candidate, strict=True)))
+            return self.combine([self.compare(*pair) for pair in zip(stable, candidate, strict=True)])
         if isinstance(stable, dict) and isinstance(candidate, dict):
             if stable.keys() != candidate.keys():
                 return Match(agree=False)
-            return self._all([(stable[key], candidate[key]) for key in stable])
+            return self.combine([self.compare(stable[key], candidate[key]) for key in stable])
         if _is_number(stable) and _is_number(candidate):
             return self._numbers(stable, candidate)
         return Match(agree=type(stable) is type(candidate) and stable == candidate)
@@ -94,8 +95,9 @@ class Rule:
         relative = 0.0 if gap <= self.atol else gap / max(abs(one), abs(other))
         return Match(agree=gap <= self.atol + self.rtol * abs(one), gap=gap, relative=relative)
 
-    def _all(self, pairs: list[tuple[Any, Any]]) -> Match:
-        matches = [self.compare(stable, candidate) for stable, candidate in pairs]
+    @staticmethod
+    def combine(matches: Sequence[Match]) -> Match:
+        """Return the match of all parts of two answers: they agree if all do, and differ by the largest difference."""
         return Match(
             agree=all(match.agree for match in matches),
             gap=max((match.gap for match in matches if match.gap is not None), default=None),

@@ -66,7 +66,7 @@ class NumberDifferences(Value):
     Attributes
     ----------
     rows
-        Rows in which both answered a finite number.
+        Rows in which both answered a number, with a difference below 1e300.
     mean
         The mean over these rows; of floats with heavy tails no interval holds, so it has none.
     bias

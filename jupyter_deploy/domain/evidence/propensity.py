@@ -67,19 +67,20 @@ class StepwiseDifference:
         if not self.n:
             return None
         limit, value = log_limit(level), min(max(self.value, -1.0), 1.0)
-        low = boundary(lambda d: self._above(d) >= limit, -1.0, value, near=NEAR)
+        low = boundary(lambda d: self.log_evidence_above(d) >= limit, -1.0, value, near=NEAR)
         high = boundary(lambda d: self._below(d) >= limit, 1.0, value, near=NEAR)
         return Estimate(value=value, interval=Interval(low=low, high=high, level=level), n=self.n)
 
     def above(self, difference: float, level: float = LEVEL) -> bool:
         """Return whether the true difference is shown to be above ``difference``."""
-        return bool(self.n) and self.value > difference and self._above(difference) >= log_limit(level)
+        return bool(self.n) and self.value > difference and self.log_evidence_above(difference) >= log_limit(level)
 
     def below(self, difference: float, level: float = LEVEL) -> bool:
         """Return whether the true difference is shown to be below ``difference``."""
         return bool(self.n) and self.value < difference and self._below(difference) >= log_limit(level)
 
-    def _above(self, difference: float) -> float:
+    def log_evidence_above(self, difference: float) -> float:
+        """Return the evidence that the difference is larger; it never rises with ``difference``."""
         return sum(step.log_evidence_above(difference) for step in self.steps)
 
     def _below(self, difference: float) -> float:

@@ -51,6 +51,8 @@ class SegmentsFigure(Value):
     worse, differ
         E-values of "the candidate is worse in some segment" and of "the two agree on less than 99 % in some segment":
         the means of the segments' e-values.
+    least_agreement
+        The smallest agreement of a segment; its interval holds whichever segment that is. None for a canary.
     note
         The multiplicity of the intervals and names, in words.
     """
@@ -60,4 +62,5 @@ class SegmentsFigure(Value):
     segments: list[SegmentFigure]
     worse: float
     differ: float
+    least_agreement: Estimate | None = None
     note: str

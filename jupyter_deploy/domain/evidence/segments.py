@@ -132,6 +132,8 @@ def e_value_of(log_evidence: float) -> float:
 
 def in_words(count: int, *, declared: bool) -> str:
     """Return the multiplicity of so many segments in a sentence or two."""
+    if not count:
+        return "No request that counts has a value for a segment yet"
     intervals = (
         f"Each of the {count} intervals holds alone, at all looks, with 95 %: of {count}, about {0.05 * count:.2g} may "
         "miss"

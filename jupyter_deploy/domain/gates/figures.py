@@ -34,6 +34,7 @@ FIGURES: dict[str, Callable[[Comparison], Estimate | None]] = {
     "refusal_rate": lambda comparison: comparison.refusal_rate,
     "accuracy_difference": lambda comparison: comparison.accuracy_difference,
     "absolute_error_difference": lambda comparison: comparison.absolute_error_difference,
+    "least_segment_agreement": lambda comparison: comparison.segments.least_agreement if comparison.segments else None,
     "slow_rate": lambda comparison: comparison.slow_rate,
     "latency_p50_difference_ms": lambda comparison: comparison.latency_difference_ms,
     **{f"relative_difference_{name}": _relative(name) for name in ("p50", "p90", "p99", "max")},
@@ -56,10 +57,19 @@ _SHARES = {
     "error_rate_difference",
     "refusal_rate",
     "slow_rate",
+    "least_segment_agreement",
     "accuracy_difference",
 }
 _BY_TRUTH = {"accuracy_difference", "absolute_error_difference"}
-_PAIRED = {"agreement", "coverage", "refusal_rate", "pairs", "rows", "absolute_error_difference"}
+_PAIRED = {
+    "agreement",
+    "coverage",
+    "refusal_rate",
+    "pairs",
+    "rows",
+    "absolute_error_difference",
+    "least_segment_agreement",
+}
 
 REQUIREMENT = Use("requirement", "'agreement >= 0.99', 'agreement >= 99%' or 'latency_p50_difference_ms <= 5ms'")
 
@@ -201,6 +211,8 @@ def _why_undecided(gate: Gate, comparison: Comparison) -> str:
         return "the answers hold no floating-point numbers"
     if gate.metric in _BY_TRUTH:
         return "too little ground truth so far, or none of this kind: send it with 'feedback'"
+    if gate.metric == "least_segment_agreement" and comparison.segments is None:
+        return "no segments are declared: 'traffic NAME --segment COLUMN' declares them"
     without_answers = comparison.pairs and not comparison.rows
     if needs_pairs(gate) and without_answers and gate.metric not in ("coverage", "refusal_rate"):
         return "no answers were recorded: 'traffic NAME --record full' starts that"

@@ -6,6 +6,8 @@ from jupyter_deploy.domain.base import percent_in_words
 from jupyter_deploy.domain.evidence.forecast import in_words
 from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Requirement
 
+from .comparison_segments import phase_tables, segment_facts, segment_tables
+from .comparison_tables import changed_fields, difference_facts, difference_tables
 from .page import Page, Table, short
 
 
@@ -36,7 +38,7 @@ def comparison_page(result: Comparison) -> Page:
     ]
     if not result.paired:
         facts = [fact for fact in facts if fact[0] not in _OF_PAIRS]
-    facts += [*_by_truth(result), *_numbers(result)]
+    facts += [*_by_truth(result), *_numbers(result), *difference_facts(result), *segment_facts(result)]
     for name, counts in (("candidate's errors", result.errors), ("not answered", result.shadow_failures)):
         if counts:
             facts.append((name, ", ".join(f"{short(reason)}: {count}" for reason, count in counts.items())))
@@ -65,6 +67,9 @@ def comparison_page(result: Comparison) -> Page:
         ]
         shown = f"{min(10, len(result.flips))} of {result.flip_count} flipped rows, latest first"
         tables.append(Table(shown, ("request", "row", "stable", "candidate", "input"), rows))
+    if changed := changed_fields(result):
+        tables.append(changed)
+    tables += [*difference_tables(result), *segment_tables(result), *phase_tables(result)]
     if result.labelled:
         labelled = [(s.by, s.value, f"{s.labelled} of {s.requests}") for s in result.labelled]
         tables.append(Table("requests with ground truth", ("by", "value", "labelled"), labelled))

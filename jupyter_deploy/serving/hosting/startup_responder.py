@@ -74,13 +74,15 @@ class StartupResponder:
     async def _answer_all(self) -> None:
         server = await asyncio.start_server(self._handle, sock=self._listener, limit=_MAX_HEAD_BYTES)
         await self._stopped.wait()
-        server.close()
+        # Not closed yet: asyncio would lose, and leave open, a connection that was accepted a moment ago.
+        self._loop.remove_reader(self._listener)
         until = self._loop.time() + _LAST_SECONDS
         while (tasks := asyncio.all_tasks() - {asyncio.current_task()}) and self._loop.time() < until:
             await asyncio.wait(tasks, timeout=_POLL_SECONDS)  # a connection that was just accepted becomes a task
         for task in tasks:
             task.cancel()  # a client without a request by now connects to the server
         await asyncio.gather(*tasks, return_exceptions=True)
+        server.close()
         await asyncio.sleep(0)  # completes the closing of transports
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

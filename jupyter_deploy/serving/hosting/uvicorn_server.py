@@ -78,7 +78,25 @@ class ReleaseServer(uvicorn.Server):
         if self.started:
             self._watch.close()
             await self._finish_connections()
-        await super().shutdown(sockets)
+        late = asyncio.create_task(self._end_late_connections())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            late.cancel()
+
+    async def _end_late_connections(self) -> None:
+        """End connections that were accepted before the shutdown and reach the server after it has ended the others.
+
+        uvicorn would wait for them. Each gets time to be read: a request that has arrived is answered.
+        """
+        seen: set[Any] = set()
+        ended: set[Any] = set()
+        while True:
+            for connection in seen - ended:
+                connection.shutdown()
+            ended |= seen
+            seen = set(self.server_state.connections)
+            await asyncio.sleep(_IDLE_SECONDS)
 
     async def _finish_connections(self) -> None:
         """Return when all connections are closed, or were idle for a moment; new ones go to other processes."""

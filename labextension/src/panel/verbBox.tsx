@@ -32,7 +32,7 @@ export function VerbBox(props: {
   trans: TranslationBundle;
 }): React.JSX.Element {
   const { state, jobs, actions, trans } = props;
-  if ('verb' in state) return <Form {...props} key={state.verb} state={state} />;
+  if ('verb' in state) return <Form {...props} key={JSON.stringify(state)} state={state} />;
   if ('page' in state) return <ResultPage page={state.page} renderer={actions.renderer} />;
   return <JobPanel key={state.job} id={state.job} jobs={jobs} actions={actions} trans={trans} />;
 }
@@ -47,7 +47,7 @@ function Form(props: {
 }): React.JSX.Element {
   const { state, transport, jobs, endpoint, show, trans } = props;
   const { verb, texts, words = [] } = state;
-  const loaded = useLoaded(verb, async () =>
+  const loaded = useLoaded(JSON.stringify(state), async () =>
     Promise.all([
       fieldsOfVerb(transport, verb),
       verb === 'publish' ? publishDefaults(transport, texts.name ?? endpoint, texts.release) : {}

@@ -62,8 +62,10 @@ function Fact(props: {
   return (
     <div title={title} data-high={share !== null && share >= HIGH}>
       <dt>{name}</dt>
-      <dd>{words}</dd>
-      {share !== null && <meter min={0} max={1} high={HIGH} value={share} aria-label={name} />}
+      <dd>
+        {words}
+        {share !== null && <meter min={0} max={1} high={HIGH} value={share} aria-label={name} />}
+      </dd>
     </div>
   );
 }

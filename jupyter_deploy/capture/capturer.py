@@ -51,6 +51,7 @@ from .project_code import ProjectCode
 from .reference_sketch import write_reference
 from .replay import require_agreement, run_predict, run_replay, start_spare
 from .training_table import TrainingTable, describe_training
+from .widening import copy_files, require_answers_to_null, widened
 from .writer import write
 
 _REPEATED = (
@@ -189,9 +190,7 @@ class ModelCapturer:
         folder = new_folder_name("move")
         try:
             folder.mkdir(mode=0o700)
-            for name in snapshot.manifest.files:
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(Path(snapshot.path) / name, folder / name)
+            copy_files(snapshot, folder)
             manifest = snapshot.manifest.model_copy(update={"environment": environment})
             staged = Staged(folder=folder, manifest=manifest, fingerprint=snapshot.fingerprint)
             tag = tag_of(staged)
@@ -200,6 +199,20 @@ class ModelCapturer:
             write_manifest(manifest, folder)
             result = run_replay(folder, environment.interpreter, self._timeout)
             require_agreement(result)
+            return self._kept.keep(staged, remember)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def widen(self, snapshot: Snapshot, columns: Sequence[str], remember: Callable[[Snapshot], None]) -> Snapshot:
+        """Copy the snapshot with a signature that allows null in columns, after the model has answered such rows."""
+        folder = new_folder_name("widen")
+        try:
+            folder.mkdir(mode=0o700)
+            copy_files(snapshot, folder)
+            manifest = widened(snapshot.manifest, columns)
+            staged = Staged(folder=folder, manifest=manifest, fingerprint=snapshot.fingerprint)
+            write_manifest(manifest, folder)
+            require_answers_to_null(staged, columns, self._timeout)
             return self._kept.keep(staged, remember)
         finally:
             shutil.rmtree(folder, ignore_errors=True)

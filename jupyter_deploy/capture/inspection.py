@@ -121,6 +121,27 @@ def _inspect(model: Any, example: Any, method: str | None, own: Any) -> Inspecte
     )
 
 
+def request_schema(model: Any, example: Any, method: str | None) -> Schema | None:
+    """Return the schema of one instance of a table or an array, without a call of the model; None: it is one call.
+
+    Raises
+    ------
+    UnknownSource, InvalidExample, InvalidInput
+        As ``inspect_model``, as far as that is known without a call.
+    """
+    method = method_of(model, method)
+    framework = framework_of(model)
+    function = framework.signature_of(model, callable_of(model, method))
+    container, batch = container_of(detached(example), estimator=framework.takes_lists(model))
+    if container == "call":
+        if table_of(example) is None:
+            _arguments(function, batch)
+        return None
+    native, _ = sampled(batch, container)
+    prototype, instances = _instances(native, container, (), function)
+    return instance_schema(ExampleForms(native, container, instances, prototype, function, ()))
+
+
 def method_of(model: Any, method: str | None) -> str | None:
     """Return the method for predictions; None: the object itself is called. Raises UnknownSource."""
     if isinstance(model, type):

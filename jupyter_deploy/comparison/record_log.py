@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from jupyter_deploy.domain.evidence.sequential import LEVEL
 from jupyter_deploy.domain.ramp.evidence import StepCounts
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.results import Purged
-from jupyter_deploy.records import deletion, pages, purge, records, time_series
+from jupyter_deploy.records import deletion, export, pages, purge, records, time_series
 from jupyter_deploy.records.follow import RecordFollower, follow
 
 from .comparison import compare
@@ -77,6 +77,19 @@ class RecordLog:
     def pair(self, endpoint: str, key: str) -> Pair:
         """See ``pages.pair``."""
         return pages.pair(self._home, endpoint, key)
+
+    def export(
+        self,
+        endpoint: str,
+        record_filter: RecordFilter,
+        path: Path,
+        *,
+        columns: Mapping[str, str],
+        answer: str,
+    ) -> int:
+        """See ``export.export``."""
+        kind: export.Format = "parquet" if path.suffix == ".parquet" else "csv"
+        return export.export(self._home, endpoint, record_filter, path, kind, columns=columns, answer=answer)
 
     def time_series(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> TimeSeries:
         """See ``time_series.read``."""

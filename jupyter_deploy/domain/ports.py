@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .capture.artifacts import Bento, Environment, Manifest, Snapshot, Source
     from .capture.candidates import ModelCandidate, Table
     from .capture.findings import Finding
+    from .capture.signature import Schema
     from .capture.source_changes import Cell
     from .deletion import UnusedSnapshot
     from .evidence.ground_truth import GroundTruth
@@ -126,6 +127,12 @@ class Capturer(Protocol):
         Files that the clean process lacks may be added and are passed to ``report``. Raises ReplayFailed.
         """
 
+    def widen(self, snapshot: Snapshot, columns: Sequence[str], remember: Callable[[Snapshot], None]) -> Snapshot:
+        """Store the snapshot as another one that accepts null in columns; a clean process answers such rows first.
+
+        Raises InvalidInput (no such column), InvalidExample (the model raises on null).
+        """
+
     def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:
         """Store the snapshot under an exact tag and call ``remember``; if that fails, the snapshot is not stored."""
 
@@ -182,6 +189,12 @@ class Finder(Protocol):
 
     def require_method(self, model: Any, method: str | None) -> None:
         """Raise UnknownSource if the object is no model or lacks the method; reads the object's attributes."""
+
+    def request_schema(self, live: Live) -> Schema | None:
+        """Return the JSON Schema of one instance without a call of the model; None: the example is one call.
+
+        Raises InvalidExample, InvalidInput if the model cannot take the example.
+        """
 
     def require_included(self, live: Live) -> None:
         """Raise InvalidInput for an included requested file that cannot be packed."""

@@ -90,7 +90,7 @@ class DeployRequest(Request):
     nullable: Texts = Field(
         default=(),
         description="A column whose value may be null in requests although the example has none (repeatable); the "
-        "model is called with such a row before it is deployed.",
+        "model is called with such a row before it is deployed. Of a stored snapshot it makes another release.",
     )
     training: str | None = Field(
         default=None,
@@ -290,6 +290,11 @@ class LogsRequest(Request):
     request_id: tuple[str, ...] = Field(default=(), description="Only records of this x-request-id (repeatable).")
     limit: int | None = Field(default=None, ge=1, description="Only the latest records, at most this many.")
     follow: bool = Field(default=False, description="Continue with new records until interrupted.")
+    export: Annotated[str | None, FilePath(written=True)] = Field(
+        default=None,
+        description="Write them into a new file instead, one row for each instance: NAME.csv, NAME.parquet, or "
+        "NAME.ipynb, a notebook that opens them as a data frame.",
+    )
 
 
 class PredictRequest(Request):

@@ -97,6 +97,15 @@ class AtBoot(Value):
     todo: str | None = None
 
 
+class Exported(Value):
+    """Records in a file; ``rows``: one for each instance, 0 for a notebook, which reads them when it runs."""
+
+    endpoint: str
+    file: str
+    rows: int
+    bytes: int
+
+
 class Purged(Value):
     """Counts of permanently removed data, or with ``dry_run`` of data to be removed.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -163,6 +164,21 @@ class InferenceLog(Protocol):
 
     def pair(self, endpoint: str, key: str) -> Pair:
         """Return a record with all answers to its request. Raises InvalidInput (an invalid key), UnknownRecord."""
+
+    def export(
+        self,
+        endpoint: str,
+        record_filter: RecordFilter,
+        path: Path,
+        *,
+        columns: Mapping[str, str],
+        answer: str,
+    ) -> int:
+        """Write matching records into a new file, ``.csv`` or ``.parquet``; return its rows, one for each instance.
+
+        ``columns``: the fields of an instance with their JSON types; ``answer``: the type of an answer. Raises
+        InvalidInput (the file exists or cannot be written).
+        """
 
     def time_series(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> TimeSeries:
         """Return the requests to each release in time buckets of this length, without empty ones, and the refusals."""

@@ -122,19 +122,19 @@ def pair(home: Path, endpoint: str, key: str) -> Pair:
 
 def _load(connection: duckdb.DuckDBPyConnection, files: list[Path], record_filter: RecordFilter) -> tuple[int, int]:
     """Create ``fresh`` and ``compacted`` of the filtered records; count these and the unreadable lines."""
-    condition = _condition(record_filter)
+    wanted = condition(record_filter)
     raw = [file for file in files if file.suffix != ".parquet"]
     fetch_rows(
         connection,
         f"CREATE TEMP TABLE fresh AS SELECT {_SUMMARY_COLUMNS}, {_BEGINNINGS}, {VALID} AS valid "
-        f"FROM {lines_of(raw, COLUMNS)} WHERE NOT {VALID} OR ({condition})",
+        f"FROM {lines_of(raw, COLUMNS)} WHERE NOT {VALID} OR ({wanted})",
     )
     # A search for text reads every byte: do so once.
     kind = "TABLE" if record_filter.text else "VIEW"
     compacted = lines_of([file for file in files if file not in raw], COLUMNS)
     connection.execute(
         f"CREATE TEMP {kind} compacted AS SELECT {_SUMMARY_COLUMNS}, '' AS input, '' AS output, false AS bare "
-        f"FROM {compacted} WHERE {condition}"
+        f"FROM {compacted} WHERE {wanted}"
     )
     total, torn = connection.execute(
         "SELECT (SELECT count(*) FROM fresh WHERE valid) + (SELECT count(*) FROM compacted), "
@@ -143,7 +143,7 @@ def _load(connection: duckdb.DuckDBPyConnection, files: list[Path], record_filte
     return total, torn
 
 
-def _condition(record_filter: RecordFilter) -> str:
+def condition(record_filter: RecordFilter) -> str:
     """Return the filter as SQL without parameters, which a view cannot have."""
     parts = ["true"]
     if record_filter.since is not None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from jupyter_deploy.domain import errors
 from jupyter_deploy.domain.capture.artifacts import Manifest, Snapshot
-from jupyter_deploy.domain.capture.findings import Finding, refuse, waived
+from jupyter_deploy.domain.capture.findings import Finding, listed, refuse, waived
 from jupyter_deploy.domain.capture.signature import types_of
 from jupyter_deploy.domain.errors import InvalidInput, StoreError, UnknownSource, Untrusted
 from jupyter_deploy.domain.ports import Live, Ports, Staged
@@ -19,6 +19,8 @@ from .redaction import redacted_names
 
 SNAPSHOT_MIME = "application/vnd.nbdeploy.snapshot+json"
 ERROR_MIME = "application/vnd.nbdeploy.error+json"
+
+_NAMED = 5
 
 
 class Progress(Protocol):
@@ -128,8 +130,8 @@ def capture_in_notebook(request: DeployRequest, name: str, ports: Ports, progres
     return _with_details(snapshot, displayed[SNAPSHOT_MIME])
 
 
-def snapshot_of_tag(request: DeployRequest, ports: Ports) -> Snapshot:
-    """Return the stored snapshot that a deploy names by its tag."""
+def snapshot_of_tag(request: DeployRequest, ports: Ports, progress: Progress) -> Snapshot:
+    """Return the stored snapshot that a deploy names by its tag, with null in more columns if it says so."""
     snapshot = load_snapshot(as_tag(request.source or ""), trust=request.trust, ports=ports)
     if request.show_example and not snapshot.manifest.show_example:
         raise InvalidInput(
@@ -142,12 +144,10 @@ def snapshot_of_tag(request: DeployRequest, ports: Ports) -> Snapshot:
             "deploy the model again from its notebook with that option",
         )
     properties = snapshot.manifest.signature.instance_schema.get("properties", {})
-    for column in request.nullable:
-        if "null" not in types_of(properties.get(column, {})):
-            raise InvalidInput(
-                f"{snapshot.tag} was captured without null in '{column}'",
-                f"deploy the model again from its notebook with --nullable {column}",
-            )
+    added = [column for column in request.nullable if "null" not in types_of(properties.get(column, {}))]
+    if added:
+        progress(f"calling the model in a clean process with null in {listed(added, _NAMED)}", False)
+        snapshot = ports.capturer.widen(snapshot, added, ports.store.remember)
     return with_waivers(snapshot, request)
 
 

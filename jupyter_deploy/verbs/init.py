@@ -22,12 +22,12 @@ def init(request: InitRequest, ports: Ports, report: Report) -> SetUp:
     folder = Path(request.folder).expanduser()
     if not folder.is_dir():
         raise InvalidInput(f"there is no folder {request.folder}", "name the project's folder, or make it first")
-    top, in_repository = ports.starter.top(folder.resolve())
+    top, in_repository = (folder.resolve(), True) if request.without_ci else ports.starter.top(folder.resolve())
     notebooks = ports.starter.notebooks(top)
     released = _released(top, ports)
     trained = _trained(request, top, notebooks, released, ports)
     start = _start(top, trained, notebooks, released, ports)
-    drafts = ports.starter.drafts(start)
+    drafts = [one for one in ports.starter.drafts(start) if not request.without_ci or _is_local(one)]
     files = tuple(_put(draft, top, ports, dry_run=request.dry_run) for draft in drafts)
     return SetUp(
         folder=str(top),
@@ -37,6 +37,11 @@ def init(request: InitRequest, ports: Ports, report: Report) -> SetUp:
         notes=(*_notes(top, trained, files, in_repository=in_repository), *(d.note for d in drafts if d.note)),
         dry_run=request.dry_run,
     )
+
+
+def _is_local(draft: Draft) -> bool:
+    """Whether a file is of use without CI."""
+    return draft.path.endswith(".ipynb") or draft.path == "nbdeploy.yaml"
 
 
 def _put(draft: Draft, top: Path, ports: Ports, *, dry_run: bool) -> StartingFile:

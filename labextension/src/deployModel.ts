@@ -32,6 +32,11 @@ export interface DeployWorld {
   readonly report: () => Promise<KernelReport>;
   readonly context: (report: KernelReport) => Promise<NotebookContextView>;
   readonly preview: (expression: string) => Promise<Table>;
+  /** Writes a first validation notebook for a model next to the notebook. */
+  readonly writeValidation: (
+    values: Pick<DeployValues, 'name' | 'model' | 'example'>,
+    report: KernelReport
+  ) => Promise<void>;
   readonly check: (request: DeployRequest) => Promise<CheckResult>;
   /** Saves the notebook if needed, creates the job, and starts the capture in the kernel. */
   readonly submit: (request: DeployRequest) => Promise<Job>;
@@ -50,6 +55,8 @@ export interface DeployState {
   fieldProblems: readonly FieldProblem[];
   checking: boolean;
   submitting: boolean;
+  /** A validation notebook is being written. */
+  writing: boolean;
   /** The reason for a refusal that belongs to no field. */
   refusal: Problem | null;
 }
@@ -80,6 +87,7 @@ export class DeployModel implements IDisposable {
       fieldProblems: [],
       checking: false,
       submitting: false,
+      writing: false,
       refusal: null
     };
     world.kernelChanged.connect(this._onKernel, this);
@@ -157,6 +165,23 @@ export class DeployModel implements IDisposable {
     this._committed = { example, signature, training };
     if (another) void this._preview();
     void this._check();
+  }
+
+  /** Writes a validation notebook, and shows its gates; the reason for a failure is the refusal. */
+  async writeValidation(): Promise<void> {
+    const { report, values, writing } = this._state;
+    if (!report || writing) return;
+    this._set({ writing: true, refusal: null });
+    try {
+      await this._world.writeValidation(values, report);
+      const context = await this._world.context(report);
+      this._set({ context });
+      this._checkAll();
+    } catch (error) {
+      this._set({ refusal: problemOf(error) });
+    } finally {
+      this._set({ writing: false });
+    }
   }
 
   /** Deploys the model of the fields; the job, or null if a field has a problem. */

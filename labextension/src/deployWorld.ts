@@ -6,6 +6,7 @@ import { type ISignal, Signal } from '@lumino/signaling';
 
 import { refusalOf, reportCaptureFailure } from './captureFailure';
 import type { DeployWorld, KernelState } from './deployModel';
+import type { DeployValues } from './deployValues';
 import type { DeployRequest, Job, KernelReport, NotebookContextView, Table } from './generated';
 import { type CheckResult, Kernel } from './kernel';
 import { requestAPI } from './request';
@@ -65,6 +66,17 @@ export class NotebookWorld implements DeployWorld, IDisposable {
     const { transport } = this.nbdeploy;
     return (await requestAPI<NotebookContextView>(transport, 'views/notebook_context', { query }))
       .value;
+  };
+
+  readonly writeValidation = async (
+    { name, model, example }: Pick<DeployValues, 'name' | 'model' | 'example'>,
+    report: KernelReport
+  ): Promise<void> => {
+    if (this.panel.context.model.dirty) await this.panel.context.save(); // its cells are read
+    const notebook = notebookPath(this.panel, report);
+    const folder = notebook.replace(/[^/]*$/, '') || '.';
+    const body = { folder, notebook, name, model, example, without_ci: true };
+    await requestAPI(this.nbdeploy.transport, 'init', { method: 'POST', body });
   };
 
   readonly preview = async (expression: string): Promise<Table> => this._kernel.preview(expression);

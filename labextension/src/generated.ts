@@ -1117,7 +1117,7 @@ export interface DeployRequest {
    */
   signature?: string | null;
   /**
-   * A column whose value may be null in requests although the example has none (repeatable); the model is called with such a row before it is deployed.
+   * A column whose value may be null in requests although the example has none (repeatable); the model is called with such a row before it is deployed. Of a stored snapshot it makes another release.
    */
   nullable?: string[];
   /**
@@ -2400,8 +2400,7 @@ export interface Resources1 {
 /**
  * One endpoint, its desired and its observed state; ``url``: the address for clients, ``words``: its state.
  *
- * ``publish_to``: the default destination of its images; empty: none is set. ``tolerance``, ``absolute_tolerance`` and
- * ``segments``: the settings of its comparisons; None: the default.
+ * ``tolerance``, ``absolute_tolerance`` and ``segments``: the settings of its comparisons; None: the default.
  */
 export interface EndpointView {
   name: string;
@@ -2413,7 +2412,6 @@ export interface EndpointView {
   words: string;
   record: string;
   validations: string[];
-  publish_to: string;
   cards: ReleaseCard[];
   history: RevisionRow[];
   ramp: RampView | null;
@@ -2422,7 +2420,7 @@ export interface EndpointView {
   segments: string[];
 }
 /**
- * One release.
+ * One release; ``usage`` is None while no process of it runs here.
  *
  * ``image``: what it runs from, HOST/PATH@sha256:…; empty: a bento. ``published``: references without their digests,
  * the newest first. ``metrics``: the notebook's own, by the variable.
@@ -2450,6 +2448,7 @@ export interface ReleaseCard {
   };
   published: string[];
   counts: Counted | null;
+  usage: UsageCard | null;
 }
 export interface GatesCard {
   verdict: string;
@@ -2458,6 +2457,21 @@ export interface GatesCard {
   at: string;
   forced: boolean;
   report: boolean;
+}
+/**
+ * The resources that a release uses, next to its limits (None: no limit).
+ *
+ * ``cpu``: processors since the last look, None before there were two; ``memory``: bytes; ``workers`` of
+ * ``most_workers``; ``waiting``: requests that wait for the model, None: unknown.
+ */
+export interface UsageCard {
+  cpu: number | null;
+  most_cpu: number | null;
+  memory: number;
+  most_memory: number | null;
+  workers: number;
+  most_workers: string;
+  waiting: number | null;
 }
 /**
  * One revision of an endpoint.
@@ -2520,6 +2534,15 @@ export interface ExampleGuess {
   expression: string;
   words: string;
   placeholder: boolean;
+}
+/**
+ * Records in a file; ``rows``: one for each instance, 0 for a notebook, which reads them when it runs.
+ */
+export interface Exported {
+  endpoint: string;
+  file: string;
+  rows: number;
+  bytes: number;
 }
 /**
  * Counts of an endpoint's feedback, and how much of it is joined to the answers.
@@ -2748,6 +2771,10 @@ export interface InitRequest {
    * What the model is called with, such as 'X_test[:5]' (default: as it says).
    */
   example?: string | null;
+  /**
+   * Write the validation notebooks and nbdeploy.yaml alone, into this very folder: no workflow, no hook and no requirements.
+   */
+  without_ci?: boolean;
   /**
    * Show the files, and write none.
    */
@@ -3034,6 +3061,10 @@ export interface LogsRequest {
    * Continue with new records until interrupted.
    */
   follow?: boolean;
+  /**
+   * Write them into a new file instead, one row for each instance: NAME.csv, NAME.parquet, or NAME.ipynb, a notebook that opens them as a data frame.
+   */
+  export?: string | null;
 }
 /**
  * A figure that a notebook measured.
@@ -3098,6 +3129,8 @@ export interface NotebookContextRequest {
  *     The endpoint of this notebook's last deploy, else a name derived from the notebook's.
  * endpoints
  *     Existing endpoints, each with the role of a next release.
+ * owners
+ *     Of those with a stable release from another notebook, its file's name.
  * gates, notebooks
  *     The gates of nbdeploy.yaml or of the endpoint, and the validation notebooks in the same folder.
  * resources
@@ -3109,6 +3142,9 @@ export interface NotebookContextView {
   name: string;
   endpoints: {
     [k: string]: 'stable' | 'shadow';
+  };
+  owners: {
+    [k: string]: string;
   };
   notebooks: NearbyNotebook[];
   gates: string[];
@@ -3288,6 +3324,32 @@ export interface Publication {
   bill_of_materials: string;
   published_at: string;
   user: string;
+}
+/**
+ * What a publication of a release needs; ``to`` and ``base`` as they are typed so far.
+ */
+export interface PublishFormRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  release?: string | null;
+  to?: string;
+  base?: string;
+  /**
+   * Check what is typed, and whether the registry answers.
+   */
+  check?: boolean;
+}
+/**
+ * The form of a publication: ``to`` and ``base`` that apply if the fields are empty, and what is wrong so far.
+ *
+ * ``base`` is empty if there is none yet: Python's own slim image is taken then.
+ */
+export interface PublishFormView {
+  to: string;
+  base: string;
+  problems: FieldProblem[];
 }
 /**
  * Build a container image of a release, push it to a registry and record its digest.
@@ -3599,6 +3661,35 @@ export interface RecordsView {
 export interface RefusalCounts2 {
   stable: number;
   candidate: number;
+}
+/**
+ * What a release's processes printed. ``text``: only lines with it, with the lines that belong to them.
+ */
+export interface ReleaseLogRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * The release (default: the stable one).
+   */
+  release?: string | null;
+  text?: string;
+  /**
+   * The latest lines, at most this many.
+   */
+  limit?: number;
+}
+/**
+ * The latest lines that a release printed, oldest first; secrets are masked.
+ *
+ * ``cut``: there are earlier ones that are not shown. ``note``: why there are none; empty: there are.
+ */
+export interface ReleaseLogView {
+  release: string;
+  lines: string[];
+  cut: boolean;
+  note: string;
 }
 /**
  * Run a snapshot's notebook again in a clean environment, and compare the new model with the snapshot.
@@ -4238,7 +4329,7 @@ export interface Results {
   compare: Comparison;
   drift: Drift;
   diff: Difference;
-  logs: (Record)[];
+  logs: Exported | (Record)[];
   predict: Prediction;
   feedback: Feedback;
   reproduce: Reproduction;
@@ -4267,7 +4358,9 @@ export interface Views {
   live: { request: LiveRequest; document: LiveView };
   records: { request: RecordsRequest; document: RecordsView };
   record: { request: RecordRequest; document: RecordView };
+  release_log: { request: ReleaseLogRequest; document: ReleaseLogView };
   drawing: { request: DrawingRequest; document: DrawingView };
+  publish_form: { request: PublishFormRequest; document: PublishFormView };
   result_page: { request: ResultPageRequest; document: ResultPageView };
   notebook_context: { request: NotebookContextRequest; document: NotebookContextView };
 }

@@ -1,6 +1,7 @@
 import { Token } from '@lumino/coreutils';
 
 import type { Job, ResultPageView } from './generated';
+import type { NamedCommand } from './namedCommands';
 import type { Renderer } from './renderer';
 
 /** The actions of JupyterLab that the widgets of a job use. */
@@ -11,8 +12,12 @@ export interface JobActions {
   openReport: (job: Job) => void;
   /** Shows the cell of a finding; undefined: the job's notebook is not open. */
   cellOpener: (job: Job) => ((count: number) => void) | undefined;
+  /** Inserts a cell at the end of the job's notebook; undefined: it is not open. */
+  cellInserter: (job: Job) => ((source: string) => void) | undefined;
   /** Opens the dialog, or the form, with the same fields, and these checks waived. */
   tryAgain: (job: Job, waive?: readonly string[]) => void;
+  /** Opens the view or the form of a command that a message names. */
+  runVerb: (command: Pick<NamedCommand, 'verb' | 'words'>) => void;
   /** Shows the container images of this machine; undefined: the host has no place for them. */
   listImages?: () => void;
   /** Repeats the request although gates do not hold. */

@@ -16,7 +16,17 @@ const LOOK_MS = 2_000;
 const NONE: readonly EndpointRow[] = [];
 
 /** The section of the opened endpoint. */
-export type Section = 'releases' | 'comparison' | 'live' | 'records' | 'try' | 'history';
+export const SECTIONS = [
+  'releases',
+  'comparison',
+  'live',
+  'records',
+  'logs',
+  'try',
+  'history'
+] as const;
+
+export type Section = (typeof SECTIONS)[number];
 
 /** The endpoints, and the opened one. If the server cannot be reached, the last view stays. */
 export class DeploymentsModel implements IDisposable {

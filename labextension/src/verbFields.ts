@@ -41,6 +41,8 @@ export interface VerbField {
   readonly required: boolean;
   /** Other fields are shown on demand. */
   readonly important: boolean;
+  /** Its value needs no name on the command line. */
+  readonly positional: boolean;
   /** It has no control: sending the form confirms it. */
   readonly confirmation: boolean;
   /** The control's initial value; it is sent only if the user changes it. */
@@ -88,6 +90,7 @@ function fieldOf(name: string, schema: Schema, required: boolean): VerbField {
     important:
       schema.important ??
       (required || schema.positional === true || name === 'reason' || kind === 'shares'),
+    positional: schema.positional === true,
     confirmation: schema.confirmation === true,
     text: textOf(kind, schema.default),
     ...limits
@@ -117,7 +120,32 @@ function kindOf(shape: readonly Schema[]): Kind {
   }
 }
 
+/** Names that are no words for a reader of the form. */
+const LABELS: Readonly<Record<string, string>> = {
+  a: 'Model before',
+  b: 'Model after',
+  at_boot: 'At each boot',
+  cwd: 'Working folder',
+  executed: 'Folder of the executed notebooks',
+  github: 'In a GitHub workflow',
+  html: 'Folder of the HTML report',
+  junit: 'JUnit file',
+  n: 'Notebooks at once',
+  output_dir: 'Folder',
+  parameters_file: 'File of parameters',
+  parameters_yaml: 'Parameters in YAML',
+  push_to: 'Image of the gateway',
+  record_sample: 'Share of recorded requests',
+  request_id: 'Request ids',
+  sign: 'Key to sign with',
+  without_ci: 'Without CI',
+  base: 'Base image',
+  yes: 'Confirmed'
+};
+
 function labelOf(name: string): string {
+  const known = LABELS[name];
+  if (known !== undefined) return known;
   const words = name.replaceAll('_', ' ');
   return words.charAt(0).toUpperCase() + words.slice(1);
 }

@@ -1,5 +1,5 @@
 /** The requests of verbs, as the routes describe them. */
-import type { EndpointView, Verb } from './generated';
+import type { FieldProblem, PublishFormView, Verb } from './generated';
 import { requestAPI } from './request';
 import type { Transport } from './transport';
 import { fieldsOf, type Schema, type Texts, type VerbField } from './verbFields';
@@ -20,14 +20,38 @@ interface Description {
   components: { schemas: Record<string, Schema> };
 }
 
-/** The default destination of an endpoint's images. */
-export async function publishTarget(transport: Transport, name: string | null): Promise<Texts> {
+/** What applies to a publication if its fields are empty: that of the last one, or of the settings. */
+export async function publishDefaults(
+  transport: Transport,
+  name: string | null,
+  release: string | undefined
+): Promise<Texts> {
   if (name === null) return {};
   try {
-    const query = { method: 'POST' as const, body: { name } };
-    const { value } = await requestAPI<EndpointView>(transport, 'views/endpoint', query);
-    return { to: value.publish_to };
+    const { to, base } = await publishForm(transport, { name, ...(release && { release }) });
+    return { to, base };
   } catch {
     return {}; // the form explains an empty field
   }
+}
+
+/** The problems of a publication's fields as they are typed. */
+export async function publishProblems(
+  transport: Transport,
+  texts: Texts,
+  signal: AbortSignal
+): Promise<readonly FieldProblem[]> {
+  const { name = '', release = '', to = '', base = '' } = texts;
+  if (name === '') return [];
+  const request = { name, ...(release && { release }), to: to.trim(), base: base.trim() };
+  return (await publishForm(transport, { ...request, check: true }, signal)).problems;
+}
+
+async function publishForm(
+  transport: Transport,
+  body: Readonly<Record<string, unknown>>,
+  signal?: AbortSignal
+): Promise<PublishFormView> {
+  const options = { method: 'POST' as const, body, ...(signal && { signal }) };
+  return (await requestAPI<PublishFormView>(transport, 'views/publish_form', options)).value;
 }

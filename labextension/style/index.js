@@ -6,6 +6,7 @@ import './lists.css';
 import './endpoint.css';
 import './tabs.css';
 import './releaseCard.css';
+import './logs.css';
 import './changePreview.css';
 import './comparison.css';
 import './records.css';

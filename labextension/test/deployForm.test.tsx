@@ -28,6 +28,15 @@ async function open(world: World, notes: string[] = []) {
 const deploy = (): HTMLElement => screen.getByRole('button', { name: 'Deploy' });
 
 describe('the fields', () => {
+  it('writes a validation notebook by a button where the folder has none', async () => {
+    const world = new World();
+    const { user } = await open(world);
+    await user.click(screen.getByRole('button', { name: 'Write a validation notebook' }));
+    expect(await screen.findByText(/Present gates: validate_churn.ipynb/)).toBeInTheDocument();
+    expect(world.written).toEqual([['churn']]);
+    expect(screen.queryByRole('button', { name: 'Write a validation notebook' })).toBeNull();
+  });
+
   it('are filled at once, so that one click deploys', async () => {
     const world = new World();
     const { onStarted, user } = await open(world);

@@ -20,6 +20,8 @@ function actions() {
     cellOpener: vi.fn<JobActions['cellOpener']>(),
     tryAgain: vi.fn(),
     listImages: vi.fn(),
+    runVerb: vi.fn(),
+    cellInserter: () => undefined,
     force: vi.fn<JobActions['force']>(),
     cancel: vi.fn<JobActions['cancel']>(),
     resultPage: vi.fn<JobActions['resultPage']>(),

@@ -47,6 +47,7 @@ export function card(given: Partial<ReleaseCard> = {}): ReleaseCard {
       since: null,
       recorded: null
     },
+    usage: null,
     ...given
   };
 }
@@ -64,8 +65,10 @@ export function endpoint(given: Partial<EndpointView> = {}): EndpointView {
     words: 'healthy',
     record: 'full',
     validations: [],
-    publish_to: '',
     ramp: null,
+    tolerance: null,
+    absolute_tolerance: null,
+    segments: [],
     cards: [card(), SHADOW],
     history: [
       {
@@ -159,9 +162,12 @@ export function services(given: Partial<Services> = {}): Services {
     },
     deploy: vi.fn(),
     publish: vi.fn(),
+    runVerb: vi.fn(),
     openTab: vi.fn(),
+    linkTo: (name, section) => `http://lab/${name}/${section}`,
     openReport: vi.fn(),
     openNotebook: async () => Promise.resolve(true),
+    fetchFile: vi.fn(),
     insertCell: () => true,
     copy: async () => Promise.resolve(true),
     say: vi.fn(),

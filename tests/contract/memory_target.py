@@ -12,6 +12,7 @@ from jupyter_deploy.domain.errors import InvalidInput, StartFailed
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth, TargetSettings
 from jupyter_deploy.domain.release.resources import Resources
+from jupyter_deploy.domain.release.status import Usage
 
 
 class MemoryOptions(Value):
@@ -82,6 +83,13 @@ class MemoryTarget:
 
     def limits(self, release: Release) -> tuple[str, ...]:
         return ()
+
+    def usage(self, releases: Sequence[Release]) -> Mapping[str, Usage]:
+        one = Usage(cpu_seconds=1.0, memory=2**20, workers=1)
+        return {release.tag: one for release in releases if release.tag in self._machine.running}
+
+    def output(self, release: Release, most: int) -> str:
+        return "started\n"[-most:] if release.tag in self._machine.running else ""
 
     def lost(self) -> bool:
         return False

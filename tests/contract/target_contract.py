@@ -63,6 +63,8 @@ class TargetContract:
         assert target.observe_all([]) == {}
         assert target.limits(release) == ()
         assert not target.lost()
+        assert target.usage([release]) == {}
+        assert target.output(release, 1000) == ""
         target.stop(release)
         target.down()
         assert not target.observe(endpoint_of(release)).gateway
@@ -97,6 +99,12 @@ class TargetContract:
         site.answer_with(release, "aaa")
         assert target.start(release, ask=True) is False
         assert target.start(release, renew=True) is False
+        (usage,) = target.usage([release, site.release("bbb")]).values()
+        assert usage.memory > 0
+        assert usage.workers == 1
+        assert len(target.output(release, 4)) <= 4
+        target.stop(release)
+        assert target.usage([release]) == {}
 
     def test_routes_follow_revisions_and_the_last_stop_ends_the_gateway(self, site: Site) -> None:
         target, first, second = site.target(), site.release("aaa"), site.release("bbb")

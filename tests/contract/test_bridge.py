@@ -4,7 +4,11 @@ import json
 
 import pytest
 
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.store.store import SqliteStore
+from tests import manifests, notebooks
 from tests.kernels import kernel
+from tests.releases import release
 
 CELLS = (
     "import numpy as np, pandas as pd\nfrom sklearn.linear_model import LogisticRegression\n"
@@ -123,6 +127,45 @@ def test_a_problem_belongs_to_its_field(trained, fields, field, words, remedy):
     assert list(found) == [field]
     assert words in found[field]["message"]
     assert remedy in found[field]["remedy"]
+
+
+def test_a_typo_in_a_gate_is_reported_with_the_metric_of_the_notebook(trained, shared_home):
+    source = "from jupyter_deploy import metric\nmetric('accuracy', 0.9)\nmetric('recall', 0.8)"
+    path = str(notebooks.write(shared_home.path / "project" / "checks.ipynb", source))
+    found = checked(trained, validate=[path], gate=["accuracy >= 0.9", "acuracy >= 0.9", "agreement >= 0.99"])
+    assert list(found) == ["gate.1"]
+    assert "records no metric 'acuracy'" in found["gate.1"]["message"]
+    assert "did you mean accuracy?" in found["gate.1"]["remedy"]
+
+
+def test_an_example_that_a_function_cannot_take_is_reported_without_a_call(trained):
+    trained.run("def price(rooms, city):\n    raise RuntimeError('called')")
+    trained.run("row, right = {'rooms': 3}, {'rooms': 3, 'city': 'Bern'}")
+    found = checked(trained, model="price", example="row")
+    assert found["example"]["message"] == "the function takes rooms, city, but the example is a dict of rooms"
+    assert checked(trained, model="price", example="right") == {}
+
+
+def test_an_endpoint_whose_clients_send_other_requests_is_told_at_its_name(trained, shared_home):
+    store = SqliteStore(shared_home.path / "nbdeploy", "ada")
+    store.save(Endpoint.first(release("one", name="taken")), based_on=0, reason="", change="first")
+    store.remember(manifests.snapshot("taken:one"))
+    found = checked(trained, name="taken")
+    assert list(found) == ["name"]
+    assert found["name"]["message"].startswith("clients of taken send requests that this model refuses: ")
+    assert "'dose'" in found["name"]["message"]
+    assert "choose another name" in found["name"]["remedy"]
+
+
+def test_examples_of_pydantic_are_shown_by_their_fields_and_refused_with_the_reason(trained):
+    trained.run("import pydantic\nclass House(pydantic.BaseModel):\n    rooms: int\n    city: str = 'Bern'")
+    shown = trained.ask("preview", "House(rooms=3)")
+    assert (shown["columns"], shown["rows"], shown["words"]) == (["rooms", "city"], [["3", "Bern"]], "one House")
+    many = trained.ask("preview", "[House(rooms=3), House(rooms=4, city='Chur')]")
+    assert (many["rows"], many["words"]) == ([["3", "Bern"], ["4", "Chur"]], "2 rows of House")
+    problem = trained.ask("preview", "House(rooms='many')")["problem"]
+    assert "rooms: Input should be a valid integer" in problem
+    assert "errors.pydantic.dev" not in problem
 
 
 def test_all_invalid_fields_are_reported(trained):

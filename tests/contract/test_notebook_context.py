@@ -9,9 +9,11 @@ from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.resources import Resources
+from jupyter_deploy.domain.validation.requests import InitRequest
 from jupyter_deploy.domain.validation.validation import ValidationSpec
 from jupyter_deploy.faces.views import VIEWS
 from jupyter_deploy.faces.views.requests import NotebookContextRequest
+from jupyter_deploy.verbs.init import init
 from jupyter_deploy.wiring import Wiring
 from tests import manifests, notebooks
 from tests.releases import release
@@ -106,7 +108,8 @@ def test_a_notebook_is_known_by_way_of_a_link_too(ports, folder, tmp_path):
 def test_a_name_that_another_notebooks_model_has_is_taken(ports, folder):
     keep(ports, "churn", folder / "elsewhere" / "churn.ipynb")
     keep(ports, "churn-2", None)
-    assert context_of(notebooks.write(folder / "churn.ipynb", "x = 1"), ports).name == "churn-3"
+    found = context_of(notebooks.write(folder / "churn.ipynb", "x = 1"), ports)
+    assert (found.name, found.owners) == ("churn-3", {"churn": "churn.ipynb"})
 
 
 def test_validation_notebooks_near_it_are_found_with_gates_and_parameters(ports, folder):
@@ -148,7 +151,7 @@ def test_a_validation_notebook_that_bears_the_name_of_another_notebook_is_of_tha
     assert {one.title: one.of for one in found} == {"validate_wine": of, "checks": ""}
 
 
-def test_the_present_gates_and_those_of_the_folders_settings_are_listed(ports, folder):
+def test_the_gates_of_the_endpoint_or_of_the_folders_settings_are_listed_and_none_twice(ports, folder):
     path = notebooks.write(folder / "churn.ipynb", "x = 1")
     write(folder / "accuracy.ipynb", "endpoint = 'churn'", VALIDATES, tags=["parameters"])
     write(folder / "others.ipynb", "endpoint = 'tumour'", VALIDATES, tags=["parameters"])
@@ -156,10 +159,31 @@ def test_the_present_gates_and_those_of_the_folders_settings_are_listed(ports, f
         "validate:\n  - notebook: accuracy.ipynb\n    gates: [accuracy >= 0.93]\n  - notebook: others.ipynb\n"
         "  - gates: [agreement >= 0.99]\n"
     )
-    keep(ports, "churn", path, validations=[ValidationSpec(gates=("error_rate <= 0.1",))])
+    of_file = ("accuracy.ipynb: accuracy >= 0.93", "live traffic: agreement >= 0.99")
+    assert context_of(path, ports).gates == of_file
+    own = ValidationSpec(gates=("error_rate <= 0.1",))
+    keep(ports, "churn", path, validations=[own])
     found = context_of(path, ports)
-    assert found.gates == ("accuracy.ipynb: accuracy >= 0.93", "live traffic: agreement >= 0.99")
-    assert found.asked == ("live traffic: error_rate <= 0.1",)
+    assert (found.gates, found.asked) == ((), (own.words,)), "a deploy ignores the file"
+    known = ports.store.endpoint("churn")
+    from_file = known.validating([own], str(folder / "nbdeploy.yaml")).model_copy(update={"revision": 2})
+    ports.store.save(from_file, based_on=1, reason="", change="validated by the file")
+    found = context_of(path, ports)
+    assert (found.gates, found.asked) == (of_file, ()), "a deploy reads the file again"
+
+
+def test_a_validation_notebook_is_written_without_ci_and_its_gates_are_listed_once(ports, folder):
+    path = notebooks.write(folder / "train.ipynb", "X_test = y_test = None\nmodel = Model().fit(X_test, y_test)")
+    asked = InitRequest(
+        folder=str(folder), notebook=str(path), name="project", model="model", example="X_test[:5]", without_ci=True
+    )
+    written = init(asked, ports, lambda _: None)
+    assert sorted(one.name for one in folder.iterdir()) == ["nbdeploy.yaml", "train.ipynb", "validate_project.ipynb"]
+    assert {file.state for file in written.files} == {"written"}
+    found = context_of(path, ports)
+    assert [one.path for one in found.notebooks] == [str(folder / "validate_project.ipynb")]
+    assert len(found.gates) == len(set(found.gates)) == 1
+    assert found.asked == ()
 
 
 def test_an_invalid_settings_file_is_reported(ports, folder):

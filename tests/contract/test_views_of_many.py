@@ -12,16 +12,19 @@ from jupyter_deploy.faces.views.comparing import evidence_of
 from jupyter_deploy.faces.views.endpoints import endpoint, endpoints
 from jupyter_deploy.faces.views.form import form
 from jupyter_deploy.faces.views.preview import preview
+from jupyter_deploy.faces.views.release_log import release_log
 from jupyter_deploy.faces.views.requests import (
     EndpointRequest,
     EndpointsRequest,
     FormRequest,
     PreviewRequest,
+    ReleaseLogRequest,
     ValidationsRequest,
 )
 from jupyter_deploy.faces.views.validations import validations
 from jupyter_deploy.store.database import Database
 from jupyter_deploy.targets.local.gateway.gateway import Gateway
+from jupyter_deploy.targets.local.naming import program_name
 from jupyter_deploy.targets.local.supervisor.supervisord import Supervisor
 from jupyter_deploy.targets.local.target import LocalTarget
 from jupyter_deploy.wiring import Wiring
@@ -120,6 +123,9 @@ class Counting:
     def __init__(self):
         self.requests = 0
 
+    def usage(self, releases):
+        return {}
+
     def observe_all(self, endpoints):
         return {endpoint.name: self.observe(endpoint) for endpoint in endpoints}
 
@@ -207,6 +213,34 @@ def test_a_card_shows_the_first_metrics_of_its_notebook(ports):
     ports.store.remember(manifests.snapshot("tumour:one", metrics=metrics))
     shown = endpoint(EndpointRequest(name="tumour"), ports).cards[0].metrics
     assert list(shown.items()) == list(metrics.items())[:4]
+
+
+def test_a_release_that_does_not_run_shows_the_log_of_its_last_run_with_masked_secrets(ports):
+    keep(ports, "tumour")
+    request = ReleaseLogRequest(name="tumour")
+    assert release_log(request, ports).note == "the release has printed nothing"
+    logs = ports.home / "logs"
+    logs.mkdir(parents=True)
+    log = logs / f"{program_name('tumour', 'tumour:one')}-0.log"
+    key = "AKIA" + "Q3EGRIXHTDHQRMVA"
+    log.with_name(f"{log.name}.1").write_text("an older line\n")
+    log.write_text(f"loading\nTraceback (most recent call last):\n  File x\nKeyError: 'Age'\n{key}\n" + "é" * 9000)
+    shown = release_log(request, ports)
+    assert shown.lines[:5] == (
+        "an older line",
+        "loading",
+        "Traceback (most recent call last):",
+        "  File x",
+        "KeyError: 'Age'",
+    )
+    assert key not in shown.lines[5]
+    assert len(shown.lines[6]) < 9000
+    found = release_log(request.model_copy(update={"text": "TRACEBACK"}), ports)
+    assert found.lines == ("Traceback (most recent call last):", "  File x")
+    assert release_log(request.model_copy(update={"limit": 2}), ports).cut
+    log.write_text("x" * 100 + "\n" + "line\n" * 300_000)
+    shown = release_log(request, ports)
+    assert (len(shown.lines), shown.cut, set(shown.lines)) == (1000, True, {"line"})
 
 
 def test_a_form_of_what_does_not_run_is_shown_all_the_same(ports):

@@ -110,6 +110,20 @@ def test_an_endpoint_shows_cards_with_live_counts(world):
     assert [(pair.a, pair.b) for pair in shown.history[0].diffs] == [(world.one, world.two)]
 
 
+def test_a_card_shows_the_resources_in_use_and_the_log_of_the_release(world):
+    card = world.view("endpoint", name="churn").cards[0]
+    card = until(lambda: (one := world.view("endpoint", name="churn").cards[0]).usage.cpu is not None and one)
+    assert 0 <= card.usage.cpu < 64
+    assert 2**24 < card.usage.memory < 2**33
+    assert (card.usage.workers, card.usage.most_workers, card.usage.most_memory) == (1, "1", None)
+    assert card.usage.waiting == 0
+    shown = world.view("release_log", name="churn")
+    assert (shown.release, shown.note, shown.cut) == (world.one, "", False)
+    assert shown.lines
+    found = world.view("release_log", name="churn", release=world.two, text="no such text")
+    assert (found.release, found.lines, found.note) == (world.two, (), "no line has this text")
+
+
 def test_refused_requests_are_a_figure_of_the_card_and_of_describe_with_the_reason(world):
     before = world.view("endpoint", name="churn").cards[0].counts
     row = {**ROW, next(iter(ROW)): None}

@@ -289,6 +289,7 @@ def test_nulls_are_accepted_by_a_click_and_refused_requests_are_seen_with_their_
     person.opens("loans.ipynb")
     person.runs(0)
     person.toolbar_button.click()
+    expect(person.dialog.get_by_role("button", name="Write a validation notebook")).to_be_visible(timeout=30_000)
     expect(person.dialog.get_by_role("radio", name=re.compile("^rate"))).to_be_checked(timeout=30_000)
     expect(person.dialog.get_by_text("calls loans, BASE; defined in In [1]")).to_be_visible()
     person.dialog.get_by_role("radio", name=re.compile("^loans")).check()
@@ -311,6 +312,9 @@ def test_nulls_are_accepted_by_a_click_and_refused_requests_are_seen_with_their_
     refused = person.sidebar.get_by_role("region", name="Refused requests")
     expect(refused.get_by_role("listitem")).to_have_count(2, timeout=30_000)
     expect(refused.get_by_role("listitem").first).to_contain_text("2 purpose: must be a string, not null")
+    refused.get_by_role("button", name="Accept null in purpose").click()
+    expect(refused.get_by_text(re.compile("the model does not accept null in 'purpose'"))).to_be_visible(timeout=90_000)
+    assert len(person.home.json("describe", "loans")["releases"]) == 1
     person.has_nothing_serious("loans-live")
     refused.get_by_role("button", name=re.compile("Show the requests: purpose")).click()
     expect(person.sidebar.get_by_text("3 records")).to_be_visible(timeout=30_000)
@@ -334,4 +338,16 @@ def test_an_endpoint_that_is_not_there_says_so_and_leads_back(person):
     expect(person.sidebar.get_by_text("nowhere does not exist")).to_be_visible(timeout=30_000)
     person.sidebar.get_by_role("button", name="All endpoints", exact=True).click()
     expect(person.sidebar.get_by_role("option", name=re.compile("churn"))).to_be_visible()
+    assert person.errors == []
+
+
+def test_a_link_opens_lab_at_an_endpoint_and_section_and_so_does_a_reload(person):
+    person.page.goto(f"{person.url}/lab{person.query}&nbdeploy=churn&section=logs")
+    log = person.sidebar.get_by_role("group", name="Log of the release")
+    expect(log).to_contain_text(re.compile(r"\w"), timeout=60_000)
+    person.page.wait_for_function("!location.search.includes('nbdeploy')")
+    person.has_nothing_serious("logs")
+    person.page.reload()
+    expect(log).to_contain_text(re.compile(r"\w"), timeout=60_000)
+    expect(person.sidebar.get_by_role("button", name="Copy a link to this view")).to_be_visible()
     assert person.errors == []

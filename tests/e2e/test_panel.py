@@ -122,7 +122,7 @@ def test_every_control_has_a_name_and_is_reached_by_tab_alone(story):
     page.evaluate("document.activeElement.blur()")
     panel.get_by_role("button", name="Copy the URL").focus()
     reached = []
-    for _ in range(30):
+    for _ in range(40):
         reached.append(
             page.evaluate("(document.activeElement.ariaLabel || document.activeElement.textContent).slice(0, 60)")
         )
@@ -213,8 +213,17 @@ def test_it_counts_live_and_compares_with_a_chart(story):
         assert Path(saved.value.path()).read_bytes().startswith(first)
     panel.get_by_label("Candidate").select_option(story.three)
     expect(panel.locator(".nbd-Verdict")).to_contain_text("the canary and")
+    opens(panel, "Logs")
+    expect(panel.get_by_role("group", name="Log of the release")).to_contain_text(re.compile(r"\w"))
+    shot(page, "logs")
+    opens(panel, "Records")
+    panel.get_by_label("Format of the export").select_option("Parquet")
+    panel.get_by_role("button", name="Export").click()
+    expect(panel.get_by_text(re.compile(r"\d+ rows, .*churn-records-.*\.parquet"))).to_be_visible()
+    assert list(story.file.parent.glob("churn-records-*.parquet"))
     opens(panel, "Releases")
     expect(chart).to_have_count(0)
+    expect(card.get_by_label("Resources in use")).to_contain_text(re.compile("workers1 of 1"))
 
 
 def test_what_validations_measured_is_listed_and_drawn_release_by_release(story):

@@ -85,6 +85,14 @@ async def test_the_permission_to_read_allows_no_change(ask, allow):
         assert (status == 403) == (not reads), (route, document)
 
 
+async def test_a_get_writes_no_file(ask, tmp_path):
+    status, document, headers = await ask("GET", "logs", {"name": "churn", "export": str(tmp_path / "x.csv")})
+    assert status == 405
+    assert is_problem(status, document, headers)
+    assert document["remedy"] == "send it by POST"
+    assert not (tmp_path / "x.csv").exists()
+
+
 async def test_an_unknown_route_and_a_wrong_method_are_problems(ask):
     for method, path, expected in (("GET", "nothing/here", 404), ("GET", "", 404), ("DELETE", "list", 405)):
         status, document, headers = await ask(method, path)

@@ -8,8 +8,10 @@ from jupyter_deploy.domain.ramp.plan import RampPlan
 from jupyter_deploy.domain.ramp.state import Decision, begin, pause
 from jupyter_deploy.domain.ramp.status import Look, ramp_status
 from jupyter_deploy.domain.release.endpoint import Changes, Endpoint, Revision
-from jupyter_deploy.domain.release.status import Counts, EndpointStatus, ReleaseStatus
+from jupyter_deploy.domain.release.resources import Resources
+from jupyter_deploy.domain.release.status import Counts, EndpointStatus, ReleaseStatus, Usage
 from jupyter_deploy.faces.views.cards import endpoint_view, revision_rows, role_start, roles_of
+from jupyter_deploy.faces.views.processors import Processors
 from jupyter_deploy.faces.views.rates import KEPT, Rates
 from tests.published import published_as
 from tests.releases import release
@@ -45,7 +47,7 @@ def status(endpoint, *, gateway=True, detail="", public_url=None, **requests):
     )
 
 
-def view(endpoint, found=None, *, rates=None, history=(), keep_revisions=3, publications=(), publish_to=None):
+def view(endpoint, found=None, *, rates=None, history=(), keep_revisions=3, publications=()):
     return endpoint_view(
         endpoint,
         found or status(endpoint),
@@ -53,7 +55,6 @@ def view(endpoint, found=None, *, rates=None, history=(), keep_revisions=3, publ
         history,
         keep_revisions,
         publications=publications,
-        publish_to=publish_to,
     )
 
 
@@ -213,9 +214,6 @@ def test_a_card_says_where_its_release_was_published_and_the_endpoint_where_it_w
         ("registry.example/tumour:latest", "registry.example/tumour:one"),
         (),
     ]
-    assert shown.publish_to == "registry.example/tumour"
-    assert view(SHADOWED, publish_to="registry.example/{name}").publish_to == "registry.example/tumour"
-    assert view(SHADOWED).publish_to == ""
 
 
 def test_a_revision_is_told_by_the_releases_that_had_traffic():
@@ -247,7 +245,6 @@ def test_counts_begin_with_the_present_role_and_not_before_the_gateway():
         history,
         3,
         publications=(),
-        publish_to=None,
         recorded={(ONE.tag, False): 70, (TWO.tag, True): 30, (TWO.tag, False): 5},
     ).cards
     assert [card.counts.since for card in cards] == [later, NOON + timedelta(hours=3)]
@@ -274,3 +271,31 @@ def test_a_ramp_is_shown_until_it_ends_and_one_that_went_back_as_long_as_its_can
     )
     assert shown(Endpoint.first(ONE), back) is None
     assert shown(ramped, state.model_copy(update={"phase": "superseded"})) is None
+
+
+def test_processors_in_use_are_the_difference_of_two_looks():
+    clock = iter([0.0, 0.1, 2.0, 4.0, 200.0])
+    processors = Processors(lambda: next(clock))
+
+    def look(seconds):
+        return processors.note({"tumour:one": Usage(cpu_seconds=seconds, memory=1, workers=1)})["tumour:one"]
+
+    assert look(10.0) is None
+    assert look(10.1) is None, "too soon"
+    assert look(13.0) == 1.5
+    assert look(2.0) == 1.5, "a worker has ended, and its time with it"
+    assert look(900.0) is None, "an average over minutes is no use of now"
+
+
+def test_a_card_shows_what_its_release_uses_next_to_its_limits():
+    limited = release("one", resources=Resources(cpu=2, memory=2**30, workers="1-4"))
+    used = {"tumour:one": Usage(cpu_seconds=1, memory=2**29, workers=3, waiting=7)}
+    shown = endpoint_view(
+        Endpoint.first(limited), status(Endpoint.first(limited)), {}, (), 3, publications=(),
+        usage=used, processors={"tumour:one": 1.5},
+    ).cards[0].usage  # fmt: skip
+    assert shown.model_dump() == {
+        "cpu": 1.5, "most_cpu": 2.0, "memory": 2**29, "most_memory": 2**30, "workers": 3, "most_workers": "1-4",
+        "waiting": 7,
+    }  # fmt: skip
+    assert view(SHADOWED).cards[0].usage is None

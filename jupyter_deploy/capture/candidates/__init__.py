@@ -10,9 +10,11 @@ from jupyter_deploy.capture.cell_history import History, history
 from jupyter_deploy.capture.checks import fast_findings, stale_findings
 from jupyter_deploy.capture.data_files import require_included
 from jupyter_deploy.capture.frameworks import framework_of
-from jupyter_deploy.capture.inspection import method_of
+from jupyter_deploy.capture.inspection import method_of, request_schema
+from jupyter_deploy.capture.nulls import with_nulls
 from jupyter_deploy.domain.capture.candidates import ModelCandidate, Table
 from jupyter_deploy.domain.capture.findings import Finding, listed
+from jupyter_deploy.domain.capture.signature import Schema
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.masking.masking import without_secrets
 from jupyter_deploy.notebooks.safe_eval import NotEvaluable, evaluate
@@ -55,6 +57,11 @@ class NotebookFinder:
     def require_method(self, model: Any, method: str | None) -> None:
         """Raise UnknownSource as a capture would."""
         method_of(model, method)
+
+    def request_schema(self, live: Live) -> Schema | None:
+        """Return the schema of one instance; raises as a capture would, before it calls the model."""
+        example = with_nulls(live.example, live.nullable) if live.nullable else live.example
+        return request_schema(live.model, example, live.method)
 
     def require_included(self, live: Live) -> None:
         """Raise InvalidInput as a capture would."""

@@ -40,6 +40,8 @@ def _table(value: Any) -> Table:  # noqa: PLR0911 - one case a kind of value
         return _shown([str(value.name or "value")], [[cell] for cell in cells], _sized(len(value)))
     if kind in ("numpy.ndarray", "torch.Tensor") and value.ndim:
         return _of_array(value)
+    if (fields := _fields_of(value)) is not None:
+        return _shown(list(fields), [list(fields.values())], f"one {type(value).__name__}")
     if type(value) is dict:
         return _shown([str(name) for name in value], [list(value.values())], "one call's arguments by name")
     if type(value) is list:
@@ -77,12 +79,26 @@ def _of_array(value: Any) -> Table:
 def _of_list(value: list[Any]) -> Table:
     first = value[:ROWS]
     words = _sized(len(value))
+    records = [_fields_of(row) for row in first]
+    if first and all(record is not None for record in records):
+        words = f"{words} of {type(first[0]).__name__}"
+        first = [record or {} for record in records]
     if first and all(type(row) is dict for row in first):
         names = list(dict.fromkeys(name for row in first for name in row))
         return _shown([str(name) for name in names], [[row.get(name) for name in names] for row in first], words)
     if first and all(type(row) in (list, tuple) and len(row) == len(first[0]) for row in first):
         return _shown([str(position) for position in range(len(first[0]))], first, words)
     return _shown(["value"], [[row] for row in first], words)
+
+
+def _fields_of(value: Any) -> dict[str, Any] | None:
+    """Return the fields of a pydantic model or a data class; None: it is neither. No code of its class runs."""
+    kind = type(value)
+    names = vars(kind).get("__dataclass_fields__") or vars(kind).get("__pydantic_fields__")
+    stored = getattr(value, "__dict__", None)
+    if not isinstance(names, dict) or not isinstance(stored, dict):
+        return None
+    return {name: stored[name] for name in names if name in stored}
 
 
 def _shown(columns: Sequence[str], rows: Sequence[Sequence[Any]], words: str) -> Table:

@@ -184,3 +184,26 @@ def _json_type(value: Any) -> str:
         if isinstance(value, kind):
             return name
     return "object"
+
+
+def with_null(schema: Schema, column: str) -> Schema | None:
+    """Return a schema of objects that allows null in a column too; None: it has no such column, or a reference there.
+
+    A schema that allows null already is returned as it is.
+    """
+    properties = schema.get("properties", {})
+    known = properties.get(column)
+    if not isinstance(known, dict) or "$ref" in known:
+        return None
+    wider = dict(known)
+    if "null" not in types_of(known):
+        if "anyOf" in known:
+            wider["anyOf"] = [*known["anyOf"], {"type": "null"}]
+        elif "type" in known:
+            kinds = known["type"]
+            wider["type"] = [*(kinds if isinstance(kinds, list) else [kinds]), "null"]
+            if "enum" in known:
+                wider["enum"] = [*known["enum"], None]
+        else:
+            return None
+    return {**schema, "properties": {**properties, column: wider}}

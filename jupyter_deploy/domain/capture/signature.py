@@ -47,10 +47,14 @@ class Signature(Value):
         A successor may accept more (a number where stable takes an integer, a missing value where stable takes none)
         and answer less (an integer where stable answers a number), but not the reverse.
         """
-        instances = incompatibilities(self.instance_schema, successor.instance_schema, "instance", _REQUESTS)
+        instances = self.refused_by(successor.instance_schema)
         # Clients understand stable's answers, and so any narrower ones.
         answers = incompatibilities(successor.answer_schema, self.answer_schema, "answer", _ANSWERS)
         return instances + answers
+
+    def refused_by(self, instance_schema: Schema) -> list[str]:
+        """Return the reasons why requests of this signature's clients do not match another schema of instances."""
+        return incompatibilities(self.instance_schema, instance_schema, "instance", _REQUESTS)
 
 
 _REQUESTS = SchemaOwners("stable", "the candidate")

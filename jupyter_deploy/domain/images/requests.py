@@ -45,6 +45,7 @@ class PublishRequest(Request):
         default=None,
         description="The base image, HOST/PATH@sha256:… (default: the setting base_image, else that of the last "
         "publication, else python:X.Y-slim as container tools resolve it, pinned by its digest).",
+        json_schema_extra={"important": True},
     )
     builder: Builder = Field(
         default="daemonless",

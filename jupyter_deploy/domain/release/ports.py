@@ -13,7 +13,7 @@ from jupyter_deploy.domain.images.images import Reference
 
 from .endpoint import Endpoint, Release
 from .resources import Resources
-from .status import Counts
+from .status import Counts, Usage
 
 
 class ReleaseHealth(Value):
@@ -172,6 +172,15 @@ class Target(Protocol):
 
     def limits(self, release: Release) -> tuple[str, ...]:
         """How the release's resources are enforced, one line each; empty without limits, or if it never ran."""
+
+    def usage(self, releases: Sequence[Release]) -> Mapping[str, Usage]:
+        """The resources in use by tag, without releases that are idle, stopped or not measured.
+
+        Starts nothing, and is cheap enough for once a second.
+        """
+
+    def output(self, release: Release, most: int) -> str:
+        """The last ``most`` bytes that the release's processes printed; empty: nothing. A stopped one has its own."""
 
     def lost(self) -> bool:
         """Whether releases ran here and ended without ``stop`` or ``down``, as after a reboot. Cheap."""

@@ -35,6 +35,27 @@ class Counts(Value):
     since: datetime | None = None
 
 
+class Usage(Value):
+    """The resources that a release's processes use.
+
+    Attributes
+    ----------
+    cpu_seconds
+        Processor time since their start; the difference of two observations tells the processors in use.
+    memory
+        Bytes; pages that several processes share count once.
+    workers
+        Processes that answer requests.
+    waiting
+        Requests that wait for the model; None: unknown.
+    """
+
+    cpu_seconds: float
+    memory: int
+    workers: int
+    waiting: int | None = None
+
+
 class ReleaseStatus(Value):
     tag: str
     label: str = ""

@@ -109,4 +109,9 @@ class InitRequest(Request):
     example: str | None = Field(
         default=None, description="What the model is called with, such as 'X_test[:5]' (default: as it says)."
     )
+    without_ci: bool = Field(
+        default=False,
+        description="Write the validation notebooks and nbdeploy.yaml alone, into this very folder: no workflow, no "
+        "hook and no requirements.",
+    )
     dry_run: bool = Field(default=False, description="Show the files, and write none.")

@@ -18,13 +18,13 @@ from jupyter_deploy.domain.capture.findings import Finding, require_waivable
 from jupyter_deploy.domain.errors import DeployError, InvalidInput, InvalidName
 from jupyter_deploy.domain.gates.figures import is_figure, require_figure, unknown_figure
 from jupyter_deploy.domain.gates.parser import parse_gate
-from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.domain.ports import Live, Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint, checked_label
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.faces.render.problems import problem_of
 from jupyter_deploy.faces.views.form_documents import FieldProblem
 from jupyter_deploy.verbs.deploy import require_role, require_share
-from jupyter_deploy.verbs.gates.endpoint_gates import OFF
+from jupyter_deploy.verbs.gates.endpoint_gates import OFF, gate_source
 from jupyter_deploy.verbs.gates.enforce_gates import require_reason
 
 from .kernel import live_from_object, unknown_variable
@@ -84,7 +84,7 @@ class _Fields:
         with self._noted("reason"):
             require_reason(request)
         self._gates(request, before)
-        self._values(request)
+        self._values(request, before)
 
     def _named(self, request: DeployRequest) -> Endpoint | None:
         with self._noted("name"):
@@ -107,17 +107,44 @@ class _Fields:
                 self._note(f"validate.{place}", f"there is no notebook {path}", "choose one that is there")
         if chosen and len(chosen) < len(request.validate):
             self._note("validate", "'off' removes all validations", "name nothing else with it")
+        if any(problem.field.startswith("validate") for problem in self.problems):
+            return
         specs = (*(before.validations if before else ()), *self._ports.specs)
         measured = bool(chosen) or any(spec.notebook for spec in specs)
         for place, text in enumerate(request.gate):
             with self._noted(f"gate.{place}"):
                 gate = parse_gate(text)
-                if not measured and not is_figure(gate):
+                if measured:
+                    self._require_measured(text, request, before)
+                elif not is_figure(gate):
                     raise unknown_figure(gate)
-                if not measured:
+                else:
                     require_figure(gate)
 
-    def _values(self, request: DeployRequest) -> None:
+    def _require_measured(self, gate: str, request: DeployRequest, before: Endpoint | None) -> None:
+        """Raise InvalidInput for a gate of a metric that the notebooks do not record, such as a typo."""
+        name = request.name or "endpoint"
+        try:
+            gate_source(request.model_copy(update={"gate": ()}), name, before, self._ports)
+        except DeployError:  # a fault of the notebooks: the deploy reports it
+            return
+        gate_source(request.model_copy(update={"gate": (gate,)}), name, before, self._ports)
+
+    def _requests(self, live: Live, before: Endpoint | None) -> None:
+        """Check that the model takes the example, and the requests that the endpoint's clients send."""
+        schema = self._ports.finder.request_schema(live)
+        stable = self._ports.store.remembered(before.traffic.stable) if before else None
+        if before is None or stable is None or schema is None or live.signature is not None:
+            return
+        refused = stable.manifest.signature.refused_by(schema)
+        if refused:
+            self._note(
+                "name",
+                f"clients of {before.name} send requests that this model refuses: {'; '.join(refused)}",
+                "choose another name, or an example with the columns that they send",
+            )
+
+    def _values(self, request: DeployRequest, before: Endpoint | None) -> None:
         """Check model and example, as far as they can be evaluated without side effects."""
         values = {name: self._value(name, getattr(request, name)) for name in _EXPRESSIONS}
         model, example = values["model"], values["example"]
@@ -128,6 +155,9 @@ class _Fields:
         live = live_from_object(
             model[0], example[0] if example else None, request, variable=request.model, shell=self._shell
         )
+        if example is not None and not {one.field for one in self.problems} & {"example", "model", "method"}:
+            with self._noted("example"):
+                self._requests(live, before)
         with self._noted("include"):
             self._ports.finder.require_included(live)
         finder, live = self._ports.finder, replace(live, in_cell=False)

@@ -83,9 +83,17 @@ def evaluate(noun: str, expression: str | None, namespace: dict[str, Any], error
         raise error_type(*unknown_variable(error.name or expression, namespace)) from error
     except Exception as error:
         raise error_type(
-            f"the {noun} '{expression}' raises {type(error).__name__}: {error}",
+            f"the {noun} '{expression}' raises {type(error).__name__}: {_reason(error)}",
             "give an expression that works in a cell, such as 'X_test[:5]'",
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The text of an error; of pydantic's each field with its reason, without its address and the value."""
+    if type(error).__module__.partition(".")[0].startswith("pydantic") and hasattr(error, "errors"):
+        wrong = error.errors(include_url=False, include_context=False, include_input=False)
+        return "; ".join(": ".join(filter(None, (".".join(map(str, one["loc"])), one["msg"]))) for one in wrong)
+    return str(error)
 
 
 def unknown_variable(missing: str, namespace: Mapping[str, Any]) -> tuple[str, str]:

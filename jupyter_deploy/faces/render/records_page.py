@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from jupyter_deploy.domain.base import percent_in_words
+from jupyter_deploy.domain.base import percent_in_words, size_in_words
 from jupyter_deploy.domain.evidence.inference import Record
-from jupyter_deploy.domain.results import Prediction, Purged
+from jupyter_deploy.domain.results import Exported, Prediction, Purged
 
 from .page import Page, Table, short
 
 
-def records_page(results: Record | Sequence[Record]) -> Page:
-    """Make the page of records, or of one record of a stream; as text one line for each."""
+def records_page(results: Record | Sequence[Record] | Exported) -> Page:
+    """Make the page of records, or of one record of a stream, as text one line for each; or of a file with them."""
+    if isinstance(results, Exported):
+        content = "it reads them when it runs" if results.file.endswith(".ipynb") else f"{results.rows:,} rows"
+        facts = [("file", results.file), ("content", content), ("size", size_in_words(results.bytes))]
+        return Page(f"The records of {results.endpoint} are exported", facts=facts)
     if isinstance(results, Record):
         line = _record_line(results)
         return Page(line, plain=line)

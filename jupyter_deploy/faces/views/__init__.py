@@ -51,7 +51,9 @@ _ENTRIES: tuple[View, ...] = (
     View("live", r.LiveRequest, d.LiveView, "live.live"),
     View("records", r.RecordsRequest, d.RecordsView, "records.records"),
     View("record", r.RecordRequest, d.RecordView, "records.record"),
+    View("release_log", r.ReleaseLogRequest, d.ReleaseLogView, "release_log.release_log"),
     View("drawing", r.DrawingRequest, d.DrawingView, "drawing.drawing"),
+    View("publish_form", r.PublishFormRequest, f.PublishFormView, "publish_form.publish_form"),
     View("result_page", r.ResultPageRequest, d.ResultPageView, "result_page.result_page"),
     View("notebook_context", r.NotebookContextRequest, f.NotebookContextView, "notebook_context.notebook_context"),
 )

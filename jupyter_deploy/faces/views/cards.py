@@ -8,14 +8,13 @@ from pathlib import PurePath
 
 from jupyter_deploy.domain.capture.findings import counted, finding_text
 from jupyter_deploy.domain.images.images import Publication
-from jupyter_deploy.domain.images.published import destination_of
 from jupyter_deploy.domain.ramp.status import RampStatus
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Revision
-from jupyter_deploy.domain.release.status import EndpointStatus, ReleaseStatus
+from jupyter_deploy.domain.release.status import EndpointStatus, ReleaseStatus, Usage
 from jupyter_deploy.faces.render.difference_page import changed
 from jupyter_deploy.faces.render.endpoint_page import state_in_words
 
-from .documents import Counted, EndpointView, GatesCard, Models, RampView, ReleaseCard, RevisionRow
+from .documents import Counted, EndpointView, GatesCard, Models, RampView, ReleaseCard, RevisionRow, UsageCard
 
 SHOWN_REVISIONS = 20
 
@@ -30,15 +29,17 @@ def endpoint_view(
     keep_revisions: int,
     *,
     publications: Sequence[Publication],
-    publish_to: str | None,
     metrics: Mapping[str, Mapping[str, float]] | None = None,
     recorded: Mapping[tuple[str, bool], int] | None = None,
+    usage: Mapping[str, Usage] | None = None,
+    processors: Mapping[str, float | None] | None = None,
 ) -> EndpointView:
     """An endpoint with a card for each release that has traffic or is kept warm.
 
     ``status`` may be of a look before or after: what runs is looked at less often than the store.
-    ``publications`` are the endpoint's, newest first; ``publish_to`` is the setting; ``metrics`` are the notebooks'
-    own, by the release's tag. ``recorded``: recorded requests by the tag and whether they are a shadow's copies.
+    ``publications`` are the endpoint's, newest first; ``metrics`` are the notebooks' own, by the release's tag.
+    ``recorded``: recorded requests by the tag and whether they are a shadow's copies. ``usage`` is that of the running
+    releases, ``processors`` the processors in use.
     """
     warm = {release.tag for release in endpoint.releases_to_run(keep_revisions)} | set(endpoint.traffic.tags())
     shown = [release for release in endpoint.releases if release.tag in warm]
@@ -58,7 +59,6 @@ def endpoint_view(
         absolute_tolerance=endpoint.comparison.absolute_tolerance,
         segments=endpoint.comparison.segments,
         validations=tuple(spec.words for spec in endpoint.validations),
-        publish_to=destination_of(endpoint.name, publish_to, publications),
         cards=tuple(
             _card(
                 endpoint,
@@ -69,6 +69,7 @@ def endpoint_view(
                 metrics=(metrics or {}).get(release.tag, {}),
                 since=role_start(history, release.tag),
                 recorded=(recorded or {}).get((release.tag, release.tag in endpoint.traffic.shadows)),
+                usage=_usage(release, (usage or {}).get(release.tag), (processors or {}).get(release.tag)),
             )
             for release in shown
         ),
@@ -113,6 +114,7 @@ def _card(
     metrics: Mapping[str, float],
     since: datetime | None,
     recorded: int | None,
+    usage: UsageCard | None,
 ) -> ReleaseCard:
     source = release.source
     return ReleaseCard(
@@ -136,6 +138,7 @@ def _card(
         metrics=dict(metrics),
         published=published,
         counts=_counts(found, rates, since, recorded),
+        usage=usage,
     )
 
 
@@ -143,6 +146,21 @@ def _health(found: ReleaseStatus | None) -> str:
     if found is None:
         return "not checked yet"
     return found.detail or ("healthy" if found.healthy else "not healthy")
+
+
+def _usage(release: Release, usage: Usage | None, cpu: float | None) -> UsageCard | None:
+    if usage is None:
+        return None
+    limits = release.resources
+    return UsageCard(
+        cpu=cpu,
+        most_cpu=limits.cpu,
+        memory=usage.memory,
+        most_memory=limits.memory,
+        workers=usage.workers if limits.pooled else 1,
+        most_workers=str(limits.workers or 1),
+        waiting=usage.waiting,
+    )
 
 
 def _counts(

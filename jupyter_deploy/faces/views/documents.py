@@ -75,6 +75,22 @@ class EndpointsView(Value):
     home: str
 
 
+class UsageCard(Value):
+    """The resources that a release uses, next to its limits (None: no limit).
+
+    ``cpu``: processors since the last look, None before there were two; ``memory``: bytes; ``workers`` of
+    ``most_workers``; ``waiting``: requests that wait for the model, None: unknown.
+    """
+
+    cpu: float | None
+    most_cpu: float | None
+    memory: int
+    most_memory: int | None
+    workers: int
+    most_workers: str
+    waiting: int | None
+
+
 class GatesCard(Value):
     verdict: str
     words: str
@@ -102,7 +118,7 @@ class Counted(Value):
 
 
 class ReleaseCard(Value):
-    """One release.
+    """One release; ``usage`` is None while no process of it runs here.
 
     ``image``: what it runs from, HOST/PATH@sha256:…; empty: a bento. ``published``: references without their digests,
     the newest first. ``metrics``: the notebook's own, by the variable.
@@ -128,6 +144,7 @@ class ReleaseCard(Value):
     metrics: dict[str, float] = {}
     published: tuple[str, ...] = ()
     counts: Counted | None = None
+    usage: UsageCard | None = None
 
 
 class Models(Value):
@@ -166,8 +183,7 @@ class RampView(Value):
 class EndpointView(Value):
     """One endpoint, its desired and its observed state; ``url``: the address for clients, ``words``: its state.
 
-    ``publish_to``: the default destination of its images; empty: none is set. ``tolerance``, ``absolute_tolerance`` and
-    ``segments``: the settings of its comparisons; None: the default.
+    ``tolerance``, ``absolute_tolerance`` and ``segments``: the settings of its comparisons; None: the default.
     """
 
     name: str
@@ -179,7 +195,6 @@ class EndpointView(Value):
     words: str
     record: str
     validations: tuple[str, ...]
-    publish_to: str
     cards: tuple[ReleaseCard, ...]
     history: tuple[RevisionRow, ...]
     ramp: RampView | None = None
@@ -393,4 +408,16 @@ class RecordView(Value):
     cut: bool
     answers: tuple[Answered, ...]
     cell: str
+    note: str = ""
+
+
+class ReleaseLogView(Value):
+    """The latest lines that a release printed, oldest first; secrets are masked.
+
+    ``cut``: there are earlier ones that are not shown. ``note``: why there are none; empty: there are.
+    """
+
+    release: str
+    lines: tuple[str, ...]
+    cut: bool
     note: str = ""

@@ -13,6 +13,7 @@ from jupyter_deploy.verbs.status import list_, status_of
 
 from .cards import SHOWN_REVISIONS, address, endpoint_view
 from .documents import EndpointRow, EndpointsView, EndpointView
+from .processors import processors_of
 from .rates import rates_of
 from .recorded import recorded_of
 from .requests import EndpointRequest, EndpointsRequest
@@ -50,7 +51,9 @@ def _row(status: EndpointStatus, rates: dict[str, tuple[float, ...]], changed_at
 def endpoint(request: EndpointRequest, ports: Ports) -> EndpointView:
     """One endpoint: a card for each release, with live counts, and its history."""
     found = find(ports, request.name)
-    status = status_of(found, target_of(ports, found.target).observe(found), ports)
+    target = target_of(ports, found.target)
+    status = status_of(found, target.observe(found), ports)
+    usage = target.usage(found.releases) if found.running else {}
     history = ports.store.history(found.name, SHOWN_REVISIONS + 1)
     return endpoint_view(
         found,
@@ -59,9 +62,10 @@ def endpoint(request: EndpointRequest, ports: Ports) -> EndpointView:
         history,
         ports.keep_revisions,
         publications=ports.store.publications(endpoint=found.name),
-        publish_to=ports.images.to,
         metrics={release.tag: _metrics(release.tag, ports) for release in found.releases},
         recorded=recorded_of(status, ports),
+        usage=usage,
+        processors=processors_of(ports.home).note(usage),
     )
 
 

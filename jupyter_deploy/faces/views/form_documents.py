@@ -102,6 +102,8 @@ class NotebookContextView(Value):
         The endpoint of this notebook's last deploy, else a name derived from the notebook's.
     endpoints
         Existing endpoints, each with the role of a next release.
+    owners
+        Of those with a stable release from another notebook, its file's name.
     gates, notebooks
         The gates of nbdeploy.yaml or of the endpoint, and the validation notebooks in the same folder.
     resources
@@ -112,6 +114,7 @@ class NotebookContextView(Value):
 
     name: str
     endpoints: dict[str, Literal["stable", "shadow"]]
+    owners: dict[str, str] = {}
     notebooks: tuple[NearbyNotebook, ...]
     gates: tuple[str, ...]
     asked: tuple[str, ...] = ()
@@ -145,3 +148,14 @@ class FieldProblem(Value):
     message: str
     remedy: str = ""
     finding: dict[str, Any] | None = Field(default=None, description="A guard's, with its cell.")
+
+
+class PublishFormView(Value):
+    """The form of a publication: ``to`` and ``base`` that apply if the fields are empty, and what is wrong so far.
+
+    ``base`` is empty if there is none yet: Python's own slim image is taken then.
+    """
+
+    to: str
+    base: str
+    problems: tuple[FieldProblem, ...] = ()

@@ -41,12 +41,16 @@ def notebook_context(request: NotebookContextRequest, ports: Ports) -> NotebookC
     mine = _releases(path, endpoints)
     name = mine[-1][1] if mine else _name(path, endpoints, ports)
     known = next((one for one in endpoints if one.name == name), None)
+    listed, asked = listed_for(name, around), known.validations if known else ()
+    # As in a deploy: the file counts unless the endpoint has its gates from elsewhere.
+    by_file = bool(listed) and not (known and asked and not _is_file(known.validations_from, path.parent))
     return NotebookContextView(
         name=name,
         endpoints={one.name: "shadow" for one in endpoints},
+        owners={one.name: owner for one in endpoints if (owner := _owner(one, path))},
         notebooks=tuple(_nearby(notebook, path) for notebook in _validating(path, around)),
-        gates=tuple(spec.without_secrets.words for spec in listed_for(name, around)),
-        asked=tuple(spec.without_secrets.words for spec in known.validations) if known else (),
+        gates=tuple(spec.without_secrets.words for spec in listed) if by_file else (),
+        asked=() if by_file else tuple(spec.without_secrets.words for spec in asked),
         resources=known.release(known.traffic.stable).resources.overridden(settings.resources.explicit())
         if known
         else settings.resources,
@@ -63,6 +67,12 @@ def _releases(path: Path, endpoints: Sequence[Endpoint]) -> list[tuple[Release, 
         if release.source.notebook and _same(Path(release.source.notebook), path)
     ]
     return sorted(mine, key=lambda pair: pair[0].created_at)
+
+
+def _owner(endpoint: Endpoint, path: Path) -> str:
+    """Return the name of the notebook behind the stable release; empty: it is this notebook, or unknown."""
+    notebook = endpoint.release(endpoint.traffic.stable).source.notebook
+    return Path(notebook).name if notebook and not _same(Path(notebook), path) else ""
 
 
 def _last(release: Release, ports: Ports) -> LastDeploy | None:
@@ -94,6 +104,11 @@ def _name(path: Path, endpoints: Sequence[Endpoint], ports: Ports) -> str:
 def _same(one: Path, other: Path) -> bool:
     """Whether two paths are one file: a kernel resolves links in its folder, a server does not."""
     return one.name == other.name and one.resolve() == other.resolve()
+
+
+def _is_file(name: str, folder: Path) -> bool:
+    """Whether a name is that of the folder's ``nbdeploy.yaml``."""
+    return bool(name) and _same(Path(name), folder / "nbdeploy.yaml")
 
 
 def _numbered(name: str, number: int) -> str:

@@ -76,6 +76,25 @@ class RecordRequest(Request):
     key: str
 
 
+class ReleaseLogRequest(Request):
+    """What a release's processes printed. ``text``: only lines with it, with the lines that belong to them."""
+
+    name: EndpointName
+    release: str | None = Field(default=None, description="The release (default: the stable one).")
+    text: str = Field(default="", max_length=1000)
+    limit: int = Field(default=1000, ge=1, le=5000, description="The latest lines, at most this many.")
+
+
+class PublishFormRequest(Request):
+    """What a publication of a release needs; ``to`` and ``base`` as they are typed so far."""
+
+    name: EndpointName
+    release: str | None = None
+    to: str = Field(default="", max_length=1000)
+    base: str = Field(default="", max_length=1000)
+    check: bool = Field(default=False, description="Check what is typed, and whether the registry answers.")
+
+
 class ResultPageRequest(Request):
     """A verb's result as a page."""
 

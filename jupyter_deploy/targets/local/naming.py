@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from jupyter_deploy.domain.release.endpoint import Release
@@ -33,6 +35,25 @@ def logs_of(folder: Path, endpoint: str, tag: str) -> list[Path]:
     """The logs of a release's processes, of all its generations."""
     pattern = re.compile(rf"{re.escape(program_name(endpoint, tag))}(?:\.\.\d+)?-\d+\.log(?:\.\d+)?")
     return [path for path in sorted(folder.glob(f"{PREFIX}*")) if pattern.fullmatch(path.name)]
+
+
+def read_end(logs: Iterable[Path], most: int) -> str:
+    """The last ``most`` bytes of logs as one text, the file that was written last at its end; from a whole line on."""
+    times = []
+    for path in logs:
+        with suppress(OSError):
+            times.append((path.stat().st_mtime_ns, path))
+    parts, left = [], most
+    for _, path in sorted(times, reverse=True):
+        if left <= 0:
+            break
+        with suppress(OSError), path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - left))
+            part = file.read(left)
+            left -= len(part)
+            parts.append(part.partition(b"\n")[2] if size > len(part) else part)
+    return b"".join(reversed(parts)).decode("utf-8", "replace")
 
 
 def socket_of(runtime: Runtime, release: Release, generation: int | None = None) -> str:

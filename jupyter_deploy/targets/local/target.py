@@ -7,7 +7,7 @@ take minutes), and ``state``, held for moments around every change of a supervis
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -17,27 +17,27 @@ from pydantic import ValidationError
 from jupyter_deploy.artifacts.bento_format import require_code, require_format
 from jupyter_deploy.domain.errors import RouteNotConfirmed, StartFailed
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
-from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth, TargetSettings
+from jupyter_deploy.domain.release.ports import Observation, TargetSettings
 from jupyter_deploy.domain.release.resources import Resources
+from jupyter_deploy.domain.release.status import Usage
 from jupyter_deploy.system.home import was_running, write_atomic
 
 from . import archivist, ramp_drivers
 from .gateway.gateway import Gateway, envoy_binary, forget_runtime, remember
-from .naming import PREFIX, logs_of
+from .naming import PREFIX, logs_of, read_end
 from .preflight import check_limits
 from .releases import limits
 from .releases.by_container import require_containable, sweep
 from .releases.container_engine import find_engine, require_platform
 from .releases.hardware import require_hardware
-from .releases.idle_releases import IDLE
+from .releases.health import PARALLEL, health_of
+from .releases.usage import usages, waiting
 from .releases.workers import Workers
 from .releases.zygotes import Zygotes
 from .runtime import Runtime, locate
 from .settings import LocalSettings
 from .supervisor.orphans import clear, end_orphans
 from .supervisor.supervisord import Programs, Supervisor
-
-_PARALLEL_PROBES = 32  # a release that hangs occupies one thread for a second
 
 
 class LocalTarget:
@@ -164,7 +164,7 @@ class LocalTarget:
         programs = host.supervisor.seen()
         workers = {(e.name, r.tag): host.workers(r) for e in endpoints for r in e.releases}
         survivors = host.supervisor.identities.running(f"{PREFIX}*") if programs is None else {}
-        health = _health(workers, programs, survivors)
+        health = health_of(workers, programs, survivors)
         stats = host.gateway.statistics()
         gateway = host.gateway.answers()
         return {
@@ -181,6 +181,29 @@ class LocalTarget:
     def limits(self, release: Release) -> tuple[str, ...]:
         """How the release's resources are enforced."""
         return _Host(self._settings).workers(release).limits()
+
+    def usage(self, releases: Sequence[Release]) -> dict[str, Usage]:
+        """The resources that the processes of running releases use; a container's are not measured."""
+        host = _Host(self._settings)
+        programs = host.supervisor.seen()
+        running = {one.tag: host.workers(one) for one in releases if one.image is None}
+        running = {tag: one for tag, one in running.items() if one.alive(programs) and not one.idle(programs)}
+        pids = {tag: host.supervisor.identities.running(one.program) for tag, one in running.items()}
+        leaders = {tag: next(iter(found.values())) for tag, found in pids.items() if found}
+        states = {tag: host.supervisor.limits(one.program) for tag, one in running.items()}
+        found = usages(leaders, states)
+        if not found:
+            return {}
+        with ThreadPoolExecutor(min(len(found), PARALLEL), "nbdeploy-usage") as pool:
+            queues = pool.map(lambda tag: waiting(running[tag].socket), found)
+            return {
+                tag: one.model_copy(update={"waiting": queue})
+                for (tag, one), queue in zip(found.items(), queues, strict=True)
+            }
+
+    def output(self, release: Release, most: int) -> str:
+        """The end of the release's logs, of all its generations: the oldest first."""
+        return read_end(logs_of(self._settings.logs, release.endpoint, release.tag), most)
 
     def lost(self) -> bool:
         """Whether releases ran here and were not stopped, and neither the supervisor nor its configuration is left."""
@@ -213,34 +236,6 @@ class LocalTarget:
             finally:  # releases that a reboot ended must not come back either
                 with suppress(OSError):
                     forget_runtime(self._settings)
-
-
-def _health(
-    workers: Mapping[tuple[str, str], Workers], programs: Programs | None, survivors: Iterable[str]
-) -> dict[tuple[str, str], ReleaseHealth]:
-    """The health of each release, queried in parallel.
-
-    ``programs`` None: there is no supervisor, and ``survivors`` are the releases' processes that run without it.
-    """
-    reachable = [key for key, one in workers.items() if one.reachable(programs) and not one.idle(programs)]
-    ready: dict[tuple[str, str], bool] = {}
-    if reachable:
-        with ThreadPoolExecutor(min(len(reachable), _PARALLEL_PROBES), "nbdeploy-health") as pool:
-            ready = dict(zip(reachable, pool.map(lambda key: workers[key].ready(), reachable), strict=True))
-    health = {}
-    for key, one in workers.items():
-        if one.idle(programs):
-            running, healthy, detail = True, True, IDLE
-        elif programs is None and ready.get(key):
-            running, healthy, detail = True, True, "runs without a supervisor"
-        elif programs is None and any(name.partition("@")[0] == one.program for name in survivors):
-            running, healthy, detail = True, False, "its runtime directory was removed: run 'nbdeploy reconcile'"
-        else:
-            states = (programs or {}).get(one.program, ())
-            running, healthy, detail = one.health(states, ready=ready.get(key, False))
-        enforced = one.limits() if running else ()
-        health[key] = ReleaseHealth(running=running, healthy=healthy, detail=detail, limits=enforced)
-    return health
 
 
 def _answers(workers: Workers, *, renew: bool) -> bool:

@@ -138,18 +138,18 @@ def _possible(request: PublishRequest, ports: Ports) -> _PublishInputs:
     """Check everything that needs no registry, unless the default base has to be asked for."""
     endpoint = find(ports, request.name)
     release = endpoint.release(request.release or endpoint.traffic.stable)
-    reference = _reference(request, endpoint, release, ports)
+    reference = reference_for(request, endpoint, release, ports)
     forced = forced_or_passed(endpoint, release, request, ports)
     snapshot = load_snapshot(release.tag, trust=False, ports=ports)
     ports.store.check()
-    base = request.base or ports.images.base or _base_before(snapshot, ports)
+    base = request.base or ports.images.base or base_before(snapshot, ports)
     if base is None:
         base = ports.images.default_base(snapshot.manifest.environment)
     key = Path(request.sign).expanduser() if request.sign else ports.images.key
     return _PublishInputs(reference, snapshot, release, as_source(base), key, forced)
 
 
-def _base_before(snapshot: Snapshot, ports: Ports) -> str | None:
+def base_before(snapshot: Snapshot, ports: Ports) -> str | None:
     """Return the base of this store's last publication for the same Python, if it is pinned in a registry."""
     images = (one.image for one in ports.store.publications())
     minor = snapshot.manifest.environment.minor
@@ -164,7 +164,7 @@ def _is_pinned(base: str) -> bool:
         return False
 
 
-def _reference(request: PublishRequest, endpoint: Endpoint, release: Release, ports: Ports) -> Reference:
+def reference_for(request: PublishRequest, endpoint: Endpoint, release: Release, ports: Ports) -> Reference:
     """Return the reference to publish to, with a tag.
 
     Raises

@@ -2,11 +2,19 @@
 import * as React from 'react';
 
 import { copyText } from '../clipboard';
+import { SIDEBAR_SECTIONS } from '../commands';
 import type { EndpointModel } from '../endpoint';
-import type { Job, PublishRequest, ResultPageView } from '../generated';
+import {
+  type Job,
+  labelsOf,
+  type PublishRequest,
+  type ResultPageView,
+  type Verb
+} from '../generated';
 import type { JobActions } from '../jobActions';
 import type { JobsModel } from '../jobs';
 import type { Section } from '../model';
+import { SHOWN } from '../namedCommands';
 import { problemOf } from '../problem';
 import type { ReportOf } from '../report';
 import type { Transport } from '../transport';
@@ -18,7 +26,7 @@ import { type Services, ServicesProvider } from '../widgets/ui/services';
 import { short } from '../words';
 import { panelRenderer } from './panelRenderer';
 import { plainTranslation as trans } from './plainTranslation';
-import { Publication, type PublicationState } from './publication';
+import { VerbBox, type VerbState } from './verbBox';
 
 export interface PanelProps {
   readonly model: EndpointModel;
@@ -35,7 +43,7 @@ interface Report {
 export function Panel(props: PanelProps): React.JSX.Element {
   const { model, transport, jobs, requests } = props;
   const [tab, setTab] = React.useState<Section>('releases');
-  const [publication, setPublication] = React.useState<PublicationState | null>(null);
+  const [opened, setOpened] = React.useState<VerbState | null>(null);
   const [report, setReport] = React.useState<Report | null>(null);
   const [said, setSaid] = React.useState('');
   const focus = useFocusBack();
@@ -51,14 +59,25 @@ export function Panel(props: PanelProps): React.JSX.Element {
       deploy: null,
       publish: (name, release) => {
         focus.keep();
-        setPublication({ texts: { name, release } });
+        setOpened({ verb: 'publish', texts: { name, release } });
+      },
+      runVerb: command => {
+        const section = SHOWN.includes(command.verb) ? SIDEBAR_SECTIONS[command.verb] : null;
+        if (section) {
+          setTab(section);
+          return;
+        }
+        focus.keep();
+        setOpened({ ...command, texts: {} });
       },
       openTab: null,
+      linkTo: null,
       openReport: (of, title) => {
         focus.keep();
         setReport({ of, title });
       },
       openNotebook: null,
+      fetchFile: null,
       insertCell: () => false,
       copy: copyText,
       say: setSaid
@@ -68,15 +87,17 @@ export function Panel(props: PanelProps): React.JSX.Element {
   const actions = React.useMemo<JobActions>(
     () => ({
       openEndpoint: () => {
-        setPublication(null);
+        setOpened(null);
         focus.back();
       },
       openReport: job => {
         services.openReport({ job: job.id }, trans.__('Report on %1', job.title));
       },
       cellOpener: () => undefined,
+      cellInserter: () => undefined,
+      runVerb: services.runVerb,
       tryAgain: job => {
-        setPublication({ texts: textsOf(job.request) });
+        setOpened({ verb: job.verb as Verb, texts: textsOf(job.request) });
       },
       force: async (job, reason) => {
         const request = { ...(job.request as unknown as PublishRequest), force: true, reason };
@@ -90,7 +111,7 @@ export function Panel(props: PanelProps): React.JSX.Element {
       renderer,
       logInUrl: '',
       show: id => {
-        setPublication({ job: id });
+        setOpened({ job: id });
       }
     }),
     [services, requests, jobs, renderer, focus]
@@ -104,20 +125,21 @@ export function Panel(props: PanelProps): React.JSX.Element {
         wide
         inserted={
           <>
-            {publication && (
+            {opened && (
               <Box
-                title={publicationTitle(publication)}
+                title={titleOf(opened)}
                 onClose={() => {
-                  setPublication(null);
+                  setOpened(null);
                   focus.back();
                 }}
               >
-                <Publication
-                  state={publication}
+                <VerbBox
+                  state={opened}
+                  endpoint={model.name}
                   transport={transport}
                   jobs={jobs}
                   actions={actions}
-                  show={setPublication}
+                  show={setOpened}
                   trans={trans}
                 />
               </Box>
@@ -143,10 +165,11 @@ export function Panel(props: PanelProps): React.JSX.Element {
   );
 }
 
-function publicationTitle(state: PublicationState): string {
-  return 'texts' in state
-    ? trans.__('Publish %1', short(state.texts.release ?? ''))
-    : trans.__('Publication');
+function titleOf(state: VerbState): string {
+  if ('page' in state) return state.page.title;
+  if ('job' in state) return trans.__('Job');
+  if (state.verb === 'publish') return trans.__('Publish %1', short(state.texts.release ?? ''));
+  return labelsOf(trans)[state.verb].replace(/…$/, '');
 }
 
 /** A job's request as the texts of its form. */

@@ -6,6 +6,7 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { CommandIDs, commandOf, SIDEBAR_SECTIONS } from '../commands';
 import { labelsOf, type Verb, VERBS } from '../generated';
+import { SHOWN } from '../namedCommands';
 import { INbdeploy } from '../tokens';
 
 /**
@@ -36,8 +37,13 @@ export const commands: JupyterFrontEndPlugin<void> = {
           label,
           caption: trans.__(VERBS[verb].summary),
           execute: async args => {
-            const section = SIDEBAR_SECTIONS[verb];
-            const name = typeof args.name === 'string' ? args.name : nbdeploy.deployments.opened;
+            const words = wordsOf(args);
+            const named = words.find(word => !word.startsWith('-'));
+            // A command of a message with values for a form, such as 'nbdeploy traffic churn --record full'.
+            const section =
+              words.length > 1 && !SHOWN.includes(verb) ? undefined : SIDEBAR_SECTIONS[verb];
+            const name =
+              typeof args.name === 'string' ? args.name : (named ?? nbdeploy.deployments.opened);
             if (section === null) nbdeploy.deployments.open(null); // the list, also if an endpoint is open
             if (section === null || (section !== undefined && name !== null)) {
               await app.commands.execute(
@@ -48,7 +54,7 @@ export const commands: JupyterFrontEndPlugin<void> = {
             }
             const { openVerb } = await import('../widgets/verbs/openVerb');
             const panel = notebooks?.currentWidget ?? null;
-            await openVerb({ app, nbdeploy, rendermime, panel, label }, verb, textsOf(args));
+            await openVerb({ app, nbdeploy, rendermime, panel, label }, verb, textsOf(args), words);
           }
         });
       }
@@ -57,6 +63,11 @@ export const commands: JupyterFrontEndPlugin<void> = {
     palette?.addItem({ command: CommandIDs.open, category });
   }
 };
+
+/** The words of a command that a message names. */
+function wordsOf({ words }: ReadonlyPartialJSONObject): string[] {
+  return Array.isArray(words) ? words.filter(word => typeof word === 'string') : [];
+}
 
 /** A command's arguments, as the form's controls hold them. */
 function textsOf(args: ReadonlyPartialJSONObject): Record<string, string> {

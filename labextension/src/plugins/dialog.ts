@@ -78,6 +78,15 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
           });
         };
       },
+      cellInserter: job => {
+        const panel = tabJobs.panel(job.id);
+        if (!panel) return undefined;
+        return source => {
+          void import('../widgets/deploy/openDeploy').then(({ insertCell }) => {
+            insertCell(app, panel, source);
+          });
+        };
+      },
       tryAgain: (job, waive = []) => {
         if (job.verb !== 'deploy') {
           void app.commands.execute(commandOf(job.verb as Verb), job.request as never);
@@ -100,6 +109,8 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
       },
       renderer: labRenderer(rendermime),
       logInUrl: PageConfig.getBaseUrl(),
+      runVerb: ({ verb, words }) =>
+        void app.commands.execute(commandOf(verb), { words: [...words] }),
       listImages: () => void app.commands.execute(commandOf('images')),
       show: showJob
     };

@@ -1,5 +1,6 @@
 import {
   ILayoutRestorer,
+  IRouter,
   type JupyterFrontEnd,
   type JupyterFrontEndPlugin
 } from '@jupyterlab/application';
@@ -11,6 +12,7 @@ import { CommandIDs } from '../commands';
 import { deployIcon } from '../icons';
 import { IJobActions, type JobActions } from '../jobActions';
 import { LazyPanel } from '../lazy';
+import { LINK_PATTERN, targetOf, withoutTarget } from '../links';
 import type { Section } from '../model';
 import { INbdeploy, SIDEBAR_ID } from '../tokens';
 
@@ -22,14 +24,15 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
   description: 'Endpoints, releases and jobs.',
   autoStart: true,
   requires: [INbdeploy],
-  optional: [INotebookTracker, IRenderMimeRegistry, ILayoutRestorer, IJobActions],
+  optional: [INotebookTracker, IRenderMimeRegistry, ILayoutRestorer, IJobActions, IRouter],
   activate: (
     app: JupyterFrontEnd,
     nbdeploy: INbdeploy,
     notebooks: INotebookTracker | null,
     rendermime: IRenderMimeRegistry | null,
     restorer: ILayoutRestorer | null,
-    jobActions: JobActions | null
+    jobActions: JobActions | null,
+    router: IRouter | null
   ) => {
     const { trans, deployments } = nbdeploy;
     const lab = { app, nbdeploy, notebooks, rendermime, jobActions };
@@ -55,6 +58,8 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
         app.shell.activateById(SIDEBAR_ID);
       }
     });
+
+    if (router) openLinks(app, router);
 
     const tabs = new WidgetTracker<MainAreaWidget>({ namespace: 'nbdeploy-endpoints' });
     const sections = new WeakMap<MainAreaWidget, Section>();
@@ -90,3 +95,19 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
     });
   }
 };
+
+/** A link shows its endpoint once the layout is restored; a later reload shows what the user left. */
+function openLinks(app: JupyterFrontEnd, router: IRouter): void {
+  const command = 'nbdeploy:open-link';
+  app.commands.addCommand(command, {
+    execute: async args => {
+      const { path, search = '', hash } = args as unknown as IRouter.ILocation;
+      const target = targetOf(search);
+      if (!target) return;
+      await app.restored;
+      await app.commands.execute(CommandIDs.open, target);
+      router.navigate(`${path}${withoutTarget(search)}${hash}`, { skipRouting: true });
+    }
+  });
+  router.register({ command, pattern: LINK_PATTERN });
+}

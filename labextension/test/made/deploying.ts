@@ -51,6 +51,7 @@ export function context(given: Partial<NotebookContextView> = {}): NotebookConte
   return {
     name: 'churn',
     endpoints: {},
+    owners: {},
     notebooks: [],
     gates: [],
     asked: [],
@@ -100,6 +101,13 @@ export class World implements DeployWorld {
     return Promise.resolve(report(...this.models));
   };
   readonly context = async (): Promise<NotebookContextView> => Promise.resolve(this.around);
+  written: unknown[] = [];
+  /** The notebook has its gates in the settings of the folder. */
+  readonly writeValidation = async (values: { name: string }): Promise<void> => {
+    this.written.push([values.name]);
+    this.around = context({ gates: ['validate_churn.ipynb: accuracy >= 0.9'] });
+    return Promise.resolve();
+  };
   readonly preview = async (expression: string): Promise<Table> => {
     this.previewed.push(expression);
     return Promise.resolve(table);

@@ -99,7 +99,10 @@ class Router:
                f"{http.base}nbdeploy/openapi.json lists all routes")  # fmt: skip
 
     def _read(self, route: Route, _: dict[str, str], http: HttpRequest) -> HttpResponse:
-        return self._run(route.name, from_query(route.model, http.query))
+        request = from_query(route.model, http.query)
+        if isinstance(request, LogsRequest) and request.export:
+            raise refusal(405, "no_method", "A GET writes no file", "the query has 'export'", "send it by POST")
+        return self._run(route.name, request)
 
     def _run(self, verb: str, request: Request) -> HttpResponse:
         if isinstance(request, LogsRequest):
@@ -213,7 +216,7 @@ def _with_limit(request: LogsRequest) -> LogsRequest:
     if request.follow:
         raise refusal(422, "invalid_input", "Records cannot be followed here", "a response over HTTP must end",
                "request views/records repeatedly, or run 'nbdeploy logs NAME --follow'")  # fmt: skip
-    return request if request.limit else request.model_copy(update={"limit": LOGS_LIMIT})
+    return request if request.limit or request.export else request.model_copy(update={"limit": LOGS_LIMIT})
 
 
 def _ignore_progress(_: object) -> None:

@@ -121,7 +121,7 @@ def _end_beyond(holder: Path, most: int) -> int:
     # Shared memory counts for each process here; this is quick.
     if sum(_resident(pid) for pid in members) <= most:
         return 0
-    sizes = {pid: _share(pid) for pid in members}
+    sizes = {pid: share(pid) for pid in members}
     if sum(sizes.values()) <= most:
         return 0
     with suppress(OSError):
@@ -145,7 +145,7 @@ def _resident(pid: int) -> int:
     return 0
 
 
-def _share(pid: int) -> int:
+def share(pid: int) -> int:
     """Bytes of a process, with its part of shared memory."""
     with suppress(OSError, ValueError, IndexError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():

@@ -147,6 +147,7 @@ function Fields(
   const problemsOf = (field: string): FieldProblem[] => wrong.filter(one => belongsTo(one, field));
   const findings = state.fieldProblems.map(findingOf).filter((one): one is Finding => one !== null);
   const first = nextRole(values.name.trim(), context) === 'stable';
+  const owner = context.owners[values.name.trim()] ?? '';
   const change = (next: DeployValues): void => {
     model.change(next);
   };
@@ -186,7 +187,12 @@ function Fields(
         help={
           first
             ? trans.__('A new endpoint: clients call it by this name.')
-            : trans.__('An existing endpoint: the model becomes another release of it.')
+            : owner
+              ? trans.__(
+                  'An existing endpoint, of %1: the model becomes another release of it.',
+                  owner
+                )
+              : trans.__('An existing endpoint: the model becomes another release of it.')
         }
         problems={problemsOf('name')}
       >
@@ -225,6 +231,8 @@ function Fields(
         problems={[...problemsOf('validate'), ...wrong.filter(one => one.field === 'gate')]}
         problemsOf={place => problemsOf(`gate.${String(place)}`)}
         trans={trans}
+        writing={state.writing}
+        write={() => void model.writeValidation()}
         choose={notebooks => {
           change({ ...values, notebooks });
         }}

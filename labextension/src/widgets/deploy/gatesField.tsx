@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
+import { hasGates } from '../../deployValues';
 import type { FieldProblem, NotebookContextView } from '../../generated';
 import { FieldGroup, Problems } from '../ui/field';
 
@@ -13,6 +14,9 @@ export interface GatesFieldProps {
   /** The problem of the gate at an index. */
   problemsOf: (place: number) => readonly FieldProblem[];
   trans: TranslationBundle;
+  /** A validation notebook is being written. */
+  writing: boolean;
+  write: () => void;
   choose: (notebooks: readonly string[]) => void;
   change: (gates: readonly string[]) => void;
 }
@@ -20,6 +24,7 @@ export interface GatesFieldProps {
 /** The validation notebooks that the release must pass, and its other gates. */
 export function GatesField(props: GatesFieldProps): React.ReactElement {
   const { context, notebooks, gates, problems, problemsOf, trans, choose, change } = props;
+  const hasNone = !context.notebooks.length && !hasGates(context);
   const box = React.useRef<HTMLDivElement>(null);
   const added = React.useRef(false);
   React.useEffect(() => {
@@ -76,6 +81,18 @@ export function GatesField(props: GatesFieldProps): React.ReactElement {
               />
             ))}
           </ul>
+        ) : null}
+        {hasNone ? (
+          <button
+            type="button"
+            className="jp-Button jp-mod-styled"
+            disabled={props.writing}
+            onClick={props.write}
+          >
+            {props.writing
+              ? trans.__('Writing the notebook…')
+              : trans.__('Write a validation notebook')}
+          </button>
         ) : null}
         <button
           type="button"
@@ -146,5 +163,5 @@ function wordsOf(
       'A release that fails is not started. Later releases must pass the same gates.'
     );
   }
-  return trans.__('This folder has no validation notebook. Run nbdeploy init to create one.');
+  return trans.__('This folder has no validation notebook.');
 }

@@ -94,6 +94,10 @@ export async function openDeploy(
         jobActions.openReport(job);
       },
       cellOpener: () => goTo,
+      cellInserter: () => source => {
+        close();
+        insertCell(app, panel, source);
+      },
       tryAgain: (job, waive) => {
         close();
         jobActions.tryAgain(job, waive);
@@ -159,7 +163,7 @@ export function showCell(app: JupyterFrontEnd, panel: NotebookPanel, count: numb
   void notebook.scrollToItem(index, 'center');
 }
 
-function insertCell(app: JupyterFrontEnd, panel: NotebookPanel, source: string): void {
+export function insertCell(app: JupyterFrontEnd, panel: NotebookPanel, source: string): void {
   const notebook = panel.content;
   app.shell.activateById(panel.id);
   notebook.activeCellIndex = notebook.widgets.length - 1;

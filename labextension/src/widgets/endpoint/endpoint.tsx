@@ -7,12 +7,13 @@ import type { Section } from '../../model';
 import { Comparison } from '../compare/comparison';
 import { NO_FILTER, Records } from '../records/records';
 import { useNow, useSignal } from '../ui/hooks';
-import { Button, Copy, Empty, Health, Notice, Waiting } from '../ui/parts';
+import { Button, CommandButtons, Copy, Empty, Health, Notice, Waiting } from '../ui/parts';
 import { useServices } from '../ui/services';
 import { Tabs } from '../ui/tabs';
 import { ChangePreview } from './changePreview';
 import { History } from './history';
 import { Live } from './live';
+import { Logs } from './logs';
 import { Ramp } from './ramp';
 import type { ProposeChange } from './releaseCard';
 import { ReleaseCard } from './releaseCard';
@@ -69,11 +70,13 @@ function Shown(props: Props & { view: EndpointView; stale: boolean }): React.JSX
   const now = useNow();
   const { pending, givenUp, propose } = useChanges(model, view);
   const [candidate, setCandidate] = React.useState<string | null>(null);
+  const [logged, setLogged] = React.useState('');
   const tabs = [
     { name: 'releases' as const, title: trans.__('Releases') },
     { name: 'comparison' as const, title: trans.__('Compare') },
     { name: 'live' as const, title: trans.__('Live') },
     { name: 'records' as const, title: trans.__('Records') },
+    { name: 'logs' as const, title: trans.__('Logs') },
     { name: 'try' as const, title: trans.__('Try it') },
     { name: 'history' as const, title: trans.__('History') }
   ];
@@ -92,7 +95,7 @@ function Shown(props: Props & { view: EndpointView; stale: boolean }): React.JSX
       aria-label={trans.__('Endpoint %1', view.name)}
       data-wide={wide}
     >
-      <Header view={view} stale={props.stale} propose={propose} />
+      <Header view={view} tab={tab} stale={props.stale} propose={propose} />
       {view.running && <Traffic cards={view.cards} />}
       <Ramp ramp={view.ramp} endpoint={view.name} />
       {pending && <ChangePreview pending={pending} changes={model.changes} view={view} now={now} />}
@@ -141,6 +144,10 @@ function Shown(props: Props & { view: EndpointView; stale: boolean }): React.JSX
                 showRefusals={() => {
                   onTab('live');
                 }}
+                showLog={() => {
+                  setLogged(card.tag);
+                  onTab('logs');
+                }}
               />
             ))}
             {view.cards.length === 0 && (
@@ -164,6 +171,7 @@ function Shown(props: Props & { view: EndpointView; stale: boolean }): React.JSX
         )}
         {tab === 'live' && <Live name={view.name} showRecords={showRecords} />}
         {tab === 'records' && <Records view={view} initial={filter} />}
+        {tab === 'logs' && <Logs view={view} release={logged} onRelease={setLogged} />}
         {tab === 'try' && <TryIt view={view} />}
         {tab === 'history' && <History view={view} now={now} propose={propose} />}
       </Tabs>
@@ -252,11 +260,12 @@ function focusBack(from: { element: HTMLElement; label: string | null } | null):
 
 function Header(props: {
   view: EndpointView;
+  tab: Section;
   stale: boolean;
   propose: ProposeChange;
 }): React.JSX.Element {
-  const { view, stale, propose } = props;
-  const { trans } = useServices();
+  const { view, tab, stale, propose } = props;
+  const { trans, linkTo } = useServices();
   return (
     <header className="nbd-Header">
       <div className="nbd-Header-title">
@@ -266,9 +275,17 @@ function Header(props: {
           words={stale ? trans.__('last known: %1', view.words) : view.words}
         />
       </div>
+      <CommandButtons text={view.words} />
       <div className="nbd-Header-url">
         <code title={view.url}>{view.url}</code>
         <Copy text={view.url} label={trans.__('Copy the URL')} />
+        {linkTo && (
+          <Copy
+            text={linkTo(view.name, tab)}
+            label={trans.__('Copy a link to this view')}
+            word={trans.__('Copy link')}
+          />
+        )}
       </div>
       <div className="nbd-Header-facts">
         <span className="nbd-faint">

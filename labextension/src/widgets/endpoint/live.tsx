@@ -5,11 +5,13 @@
 import * as React from 'react';
 
 import type { LiveView, Refusal } from '../../generated';
+import { columnOfNull } from '../../widening';
 import { short } from '../../words';
 import { Chart } from '../ui/chart';
 import { useLoaded, useVisible } from '../ui/hooks';
-import { Button, Empty, LoadFailure, Waiting } from '../ui/parts';
+import { Button, CommandButtons, Empty, LoadFailure, Waiting } from '../ui/parts';
 import { useServices } from '../ui/services';
+import { AcceptNull } from './acceptNull';
 
 const EVERY_MS = 3000;
 const SPANS = [5, 15, 60, 360];
@@ -73,7 +75,11 @@ export function Live(props: Props): React.JSX.Element {
       {!shown && loaded.error === null && (
         <Waiting words={trans.__('Loading the last minutes …')} />
       )}
-      {shown?.note && <p className="nbd-faint">{shown.note}</p>}
+      {shown?.note && (
+        <p className="nbd-faint">
+          {shown.note} <CommandButtons text={shown.note} />
+        </p>
+      )}
       {shown?.requests === 0 && (
         <Empty
           title={trans.__('No requests in this period')}
@@ -81,7 +87,7 @@ export function Live(props: Props): React.JSX.Element {
         />
       )}
       {shown !== null && shown.refusals.length > 0 && (
-        <Refusals refusals={shown.refusals} showRecords={showRecords} />
+        <Refusals name={name} refusals={shown.refusals} showRecords={showRecords} />
       )}
       {shown !== null && shown.requests > 0 && (
         <div className="nbd-Charts">
@@ -96,6 +102,7 @@ export function Live(props: Props): React.JSX.Element {
 
 /** The reasons of refused requests, the most frequent first. */
 function Refusals(props: {
+  name: string;
   refusals: readonly Refusal[];
   showRecords: Props['showRecords'];
 }): React.JSX.Element {
@@ -123,9 +130,18 @@ function Refusals(props: {
             >
               {trans.__('Show')}
             </Button>
+            <Widening name={props.name} refusal={one} />
           </li>
         ))}
       </ul>
     </section>
   );
+}
+
+/** The button at a refusal because of null, if its column is known. */
+function Widening(props: { name: string; refusal: Refusal }): React.JSX.Element | null {
+  const { name, refusal } = props;
+  const column = columnOfNull(refusal.reason);
+  if (column === null) return null;
+  return <AcceptNull name={name} release={refusal.release} column={column} />;
 }

@@ -1,5 +1,5 @@
 /** The services of JupyterLab and the server, as the sidebar's widgets use them. */
-import { PageConfig } from '@jupyterlab/coreutils';
+import { PageConfig, PathExt } from '@jupyterlab/coreutils';
 import { NotebookActions } from '@jupyterlab/notebook';
 import type { IDisposable } from '@lumino/disposable';
 
@@ -7,6 +7,7 @@ import { copyText } from '../../clipboard';
 import { CommandIDs, commandOf } from '../../commands';
 import { EndpointModels } from '../../endpoints';
 import { labRenderer } from '../../labRenderer';
+import { linkTo } from '../../links';
 import { withinServer } from '../../paths';
 import { openReport } from '../../report';
 import { widgetRequests } from '../../widgetRequests';
@@ -35,7 +36,10 @@ export function makeServices({
     endpoint: name => models.get(name),
     deploy: () => void app.commands.execute(CommandIDs.deploy),
     publish: (name, release) => void app.commands.execute(commandOf('publish'), { name, release }),
+    runVerb: ({ verb, words }) => void app.commands.execute(commandOf(verb), { words: [...words] }),
     openTab: (name, section) => void app.commands.execute(CommandIDs.openTab, { name, section }),
+    linkTo: (name, section) =>
+      linkTo(new URL(`${PageConfig.getBaseUrl()}lab`, location.href).href, name, section),
     openReport: (of, title) => {
       openReport(app, nbdeploy, of, title);
     },
@@ -49,6 +53,18 @@ export function makeServices({
       }
       await app.commands.execute('docmanager:open', { path: within });
       return true;
+    },
+    fetchFile: async path => {
+      const within = withinServer(path, PageConfig.getOption('serverRoot'));
+      if (within === null) return;
+      if (within.endsWith('.ipynb')) {
+        await app.commands.execute('docmanager:open', { path: within });
+        return;
+      }
+      const link = document.createElement('a');
+      link.href = await app.serviceManager.contents.getDownloadUrl(within);
+      link.download = PathExt.basename(within);
+      link.click();
     },
     insertCell: source => {
       const notebook = notebooks?.currentWidget?.content;

@@ -3,19 +3,11 @@ import * as React from 'react';
 
 import type { ChangeFields, ChangeVerb } from '../../changes';
 import type { ReleaseCard as Card } from '../../generated';
-import {
-  ago,
-  clock,
-  milliseconds,
-  percent,
-  rate,
-  short,
-  since,
-  threeDigits,
-  version
-} from '../../words';
+import { ago, clock, milliseconds, percent, rate, short, since, threeDigits } from '../../words';
 import { Button, Health, RoleBadge, Sparkline, Switch } from '../ui/parts';
 import { useServices } from '../ui/services';
+import { ReleaseLabel } from './releaseLabel';
+import { Usage } from './usage';
 
 /** Proposes a change; the control that was used gets the focus back. */
 export type ProposeChange = (verb: ChangeVerb, fields: ChangeFields) => void;
@@ -36,6 +28,7 @@ interface Props {
   readonly propose: ProposeChange;
   readonly onCompare: () => void;
   readonly showRefusals: () => void;
+  readonly showLog: () => void;
 }
 
 export function ReleaseCard(props: Props): React.JSX.Element {
@@ -51,13 +44,7 @@ export function ReleaseCard(props: Props): React.JSX.Element {
   return (
     <article className="nbd-Card" data-role={card.role} aria-labelledby={id} aria-busy={busy}>
       <div className="nbd-Card-top">
-        <h3 id={id} title={card.tag}>
-          {card.label && <span className="nbd-cut">{card.label}</span>}
-          <span className={card.label ? 'nbd-faint' : undefined}>{version(card.tag)}</span>
-          {card.tag.split(':')[0] !== props.endpoint && (
-            <span className="nbd-faint nbd-cut">{card.tag.split(':')[0]}</span>
-          )}
-        </h3>
+        <ReleaseLabel id={id} card={card} endpoint={props.endpoint} />
         <RoleBadge role={card.role} percent={card.percent} />
       </div>
       <Origin card={card} />
@@ -105,11 +92,23 @@ export function ReleaseCard(props: Props): React.JSX.Element {
           </p>
         </details>
       )}
-      <Health
-        healthy={props.stale || (card.role === 'idle' && !card.health) ? null : card.healthy}
-        words={props.stale && card.health ? trans.__('last known: %1', card.health) : card.health}
-      />
+      <p className="nbd-row nbd-Card-health">
+        <Health
+          healthy={props.stale || (card.role === 'idle' && !card.health) ? null : card.healthy}
+          words={props.stale && card.health ? trans.__('last known: %1', card.health) : card.health}
+        />
+        <Button
+          look="quiet"
+          className="nbd-mod-right"
+          aria-label={trans.__('Log of %1', short(card.tag))}
+          title={trans.__('What the release printed, with tracebacks')}
+          onClick={props.showLog}
+        >
+          {trans.__('Log')}
+        </Button>
+      </p>
       {card.counts && <Counts card={card} showRefusals={props.showRefusals} />}
+      {card.usage && <Usage usage={card.usage} />}
       <Published card={card} />
       <div className="nbd-Card-controls">
         {card.role !== 'stable' && (

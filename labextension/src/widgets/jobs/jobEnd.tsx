@@ -1,8 +1,17 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { Deployment, Finding, Job, Problem, Published as Publication } from '../../generated';
+import {
+  type Deployment,
+  type Finding,
+  type Job,
+  labelsOf,
+  type Problem,
+  type Published as Publication
+} from '../../generated';
+import { installCell } from '../../install';
 import type { JobActions } from '../../jobActions';
+import { commandsIn } from '../../namedCommands';
 import { isGateRefusal } from '../../problem';
 import { type FieldError, toProblemError } from '../../request';
 import { percent, roleName, short } from '../../words';
@@ -166,6 +175,8 @@ function Failed({
     ...new Set(findings.filter(one => one.severity !== 'note').map(one => one.check))
   ];
   // Its remedy is an option of the command line: here it is a button.
+  const cell = installCell(problem.remedy);
+  const insert = actions.cellInserter(job);
   const hasButton = refusedByGates || waivable.length > 0;
   return (
     <div className="nbdeploy-end" data-state="failed">
@@ -185,6 +196,31 @@ function Failed({
         <Details text={problem.details} trans={trans} />
       ) : null}
       <div className="nbdeploy-buttons">
+        {commandsIn(`${problem.detail} ${problem.remedy}`).map(command => (
+          <button
+            key={command.text}
+            type="button"
+            className="jp-Button jp-mod-styled"
+            title={command.text}
+            onClick={() => {
+              actions.runVerb(command);
+            }}
+          >
+            {labelsOf(trans)[command.verb]}
+          </button>
+        ))}
+        {cell !== null && insert ? (
+          <button
+            type="button"
+            className="jp-Button jp-mod-styled"
+            title={cell}
+            onClick={() => {
+              insert(cell);
+            }}
+          >
+            {trans.__('Insert the cell that installs it')}
+          </button>
+        ) : null}
         {problem.report ? (
           <button
             type="button"

@@ -10,9 +10,10 @@ import { NO_PAGES, withNewer, withOlder } from '../../paging';
 import { type Problem, problemOf } from '../../problem';
 import { milliseconds, short, time, version } from '../../words';
 import { useVisible } from '../ui/hooks';
-import { Button, Empty, Notice, Waiting } from '../ui/parts';
+import { Button, CommandButtons, Empty, Notice, Waiting } from '../ui/parts';
 import { useServices } from '../ui/services';
 import { VirtualList } from '../ui/virtualList';
+import { ExportRecords } from './exportRecords';
 import { RecordDetail } from './recordDetail';
 
 const EVERY_MS = 3000;
@@ -67,7 +68,7 @@ export function Records(props: { view: EndpointView; initial?: Filter }): React.
         {pages === null && !problem && <Waiting words={trans.__('Loading the records …')} />}
         {pages?.notes.map(note => (
           <p key={note} className="nbd-faint">
-            {note}
+            {note} <CommandButtons text={note} />
           </p>
         ))}
         {pages?.rows.length === 0 && !filtered && (
@@ -100,6 +101,13 @@ export function Records(props: { view: EndpointView; initial?: Filter }): React.
                 .replace(String(pages.total), pages.total.toLocaleString())}
               {loading && ` · ${trans.__('loading …')}`}
             </p>
+            <ExportRecords
+              name={view.name}
+              filters={{
+                ...(filter.role && { role: filter.role }),
+                ...(filter.status && { status: Number(filter.status) })
+              }}
+            />
             <VirtualList
               items={pages.rows}
               label={trans.__('Records, newest first')}
@@ -199,7 +207,7 @@ function Filters(props: {
         <option value="">{trans.__('any release')}</option>
         {view.cards.map(card => (
           <option key={card.tag} value={card.tag}>
-            {version(card.tag)} ({card.role})
+            {[card.label, version(card.tag)].filter(Boolean).join(' · ')} ({card.role})
           </option>
         ))}
       </select>

@@ -1,7 +1,8 @@
 /** Small parts that several widgets show. */
 import * as React from 'react';
 
-import type { ReleaseCard } from '../../generated';
+import { labelsOf, type ReleaseCard } from '../../generated';
+import { commandsIn } from '../../namedCommands';
 import { type Problem, problemOf } from '../../problem';
 import { percent, roleName } from '../../words';
 import type { Loaded } from './hooks';
@@ -55,6 +56,29 @@ export function RoleBadge(props: {
   );
 }
 
+/** A button for each command of the command line that a message names. */
+export function CommandButtons(props: { text: string }): React.JSX.Element | null {
+  const { trans, runVerb } = useServices();
+  const commands = commandsIn(props.text);
+  if (commands.length === 0) return null;
+  const labels = labelsOf(trans);
+  return (
+    <span className="nbd-row nbd-mod-wrap">
+      {commands.map(command => (
+        <Button
+          key={command.text}
+          title={command.text}
+          onClick={() => {
+            runVerb(command);
+          }}
+        >
+          {labels[command.verb]}
+        </Button>
+      ))}
+    </span>
+  );
+}
+
 /** A problem and its remedy. */
 export function Notice(props: {
   problem: Problem;
@@ -77,6 +101,7 @@ export function Notice(props: {
       )}
       {problem.details && <pre>{problem.details}</pre>}
       {problem.remedy && <p>→ {problem.remedy}</p>}
+      <CommandButtons text={`${problem.message} ${problem.remedy}`} />
       {children !== undefined && <div className="nbd-row">{children}</div>}
     </div>
   );
@@ -121,7 +146,12 @@ export function Waiting(props: { words: string }): React.JSX.Element {
 }
 
 /** Copies a text; says so if the browser has no clipboard. */
-export function Copy(props: { text: string; label: string }): React.JSX.Element {
+export function Copy(props: {
+  text: string;
+  label: string;
+  /** The button's word; default: Copy. */
+  word?: string;
+}): React.JSX.Element {
   const { trans, copy, say } = useServices();
   const [done, setDone] = React.useState<boolean | null>(null);
   React.useEffect(() => {
@@ -134,7 +164,11 @@ export function Copy(props: { text: string; label: string }): React.JSX.Element 
     };
   }, [done]);
   const words =
-    done === null ? trans.__('Copy') : done ? trans.__('Copied') : trans.__('Not copied');
+    done === null
+      ? (props.word ?? trans.__('Copy'))
+      : done
+        ? trans.__('Copied')
+        : trans.__('Not copied');
   return (
     <Button
       look="quiet"

@@ -8,6 +8,7 @@ import * as React from 'react';
 import type { EndpointModel } from '../../endpoint';
 import type { Job } from '../../generated';
 import type { Section } from '../../model';
+import type { NamedCommand } from '../../namedCommands';
 import type { Renderer } from '../../renderer';
 import type { ReportOf } from '../../report';
 
@@ -34,12 +35,18 @@ export interface Services {
   readonly deploy: (() => void) | null;
   /** Opens the dialog that publishes a release of an endpoint. */
   publish(name: string, release: string): void;
+  /** Opens the view of a command that a message names, or its form with the command's values. */
+  runVerb(command: Pick<NamedCommand, 'verb' | 'words'>): void;
   /** Opens an endpoint's tab in the main area; null: the host has none. */
   readonly openTab: ((name: string, tab: Section) => void) | null;
+  /** The address that opens JupyterLab at a section of an endpoint; null: the host has none. */
+  readonly linkTo: ((name: string, section: Section) => string) | null;
   /** Opens the page of a release's validation, or of the one that refused a job. */
   openReport(of: ReportOf, title: string): void;
   /** Opens a notebook that the server can reach; false: it is elsewhere. Null: the host opens none. */
   readonly openNotebook: ((path: string) => Promise<boolean>) | null;
+  /** Downloads a file that the server wrote, or opens a notebook; null: the host cannot. */
+  readonly fetchFile: ((path: string) => Promise<void>) | null;
   /** Inserts a cell below the active one of the current notebook; false: no notebook is open. */
   insertCell(source: string): boolean;
   /** Copies a text to the clipboard; false: the browser has none. */

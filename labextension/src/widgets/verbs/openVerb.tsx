@@ -9,10 +9,11 @@ import * as React from 'react';
 import { CommandIDs, SIDEBAR_SECTIONS } from '../../commands';
 import { type ResultPageView, type Verb, VERBS } from '../../generated';
 import { deployIcon } from '../../icons';
+import { textsOfWords } from '../../namedCommands';
 import { requestAPI, toProblemError } from '../../request';
 import type { INbdeploy } from '../../tokens';
 import type { Texts, VerbField } from '../../verbFields';
-import { fieldsOfVerb, publishTarget } from '../../verbRequests';
+import { fieldsOfVerb, publishDefaults, publishProblems } from '../../verbRequests';
 import { FormDialog } from '../ui/formDialog';
 import { VerbForm } from './verbForm';
 
@@ -25,8 +26,16 @@ export interface VerbOptions {
   label: string;
 }
 
-/** Opens a verb's form, then shows its job, its section of the sidebar, or its result. */
-export async function openVerb(options: VerbOptions, verb: Verb, given: Texts): Promise<void> {
+/**
+ * Opens a verb's form, then shows its job, its section of the sidebar, or its result. `words`: of a
+ * command that a message names.
+ */
+export async function openVerb(
+  options: VerbOptions,
+  verb: Verb,
+  given: Texts,
+  words: readonly string[] = []
+): Promise<void> {
   const { nbdeploy, label } = options;
   const { trans, deployments } = nbdeploy;
   let fields: readonly VerbField[];
@@ -37,13 +46,14 @@ export async function openVerb(options: VerbOptions, verb: Verb, given: Texts): 
     await showErrorMessage(label, `${problem.message} ${problem.remedy}`);
     return;
   }
-  const inSidebar = SIDEBAR_SECTIONS[verb] !== undefined;
+  const inSidebar = SIDEBAR_SECTIONS[verb] !== undefined && words.length === 0;
   // A verb of the sidebar needs only the endpoint's name.
   const shownFields = inSidebar ? fields.filter(field => field.name === 'name') : fields;
   const texts: Texts = {
     ...initialTexts(verb, shownFields, options),
     ...(verb === 'publish' &&
-      (await publishTarget(nbdeploy.transport, given.name ?? deployments.opened))),
+      (await publishDefaults(nbdeploy.transport, given.name ?? deployments.opened, given.release))),
+    ...textsOfWords(words, fields),
     ...given
   };
   const action = label.replace(/…$/, '');
@@ -55,8 +65,13 @@ export async function openVerb(options: VerbOptions, verb: Verb, given: Texts): 
       fields={shownFields}
       given={texts}
       endpoints={deployments.endpoints.map(row => row.name)}
+      check={
+        verb === 'publish'
+          ? async (typed, signal) => publishProblems(nbdeploy.transport, typed, signal)
+          : undefined
+      }
       send={async request => {
-        await send(options, verb, request);
+        await send(options, verb, request, inSidebar);
       }}
       close={close}
       trans={trans}
@@ -68,10 +83,11 @@ export async function openVerb(options: VerbOptions, verb: Verb, given: Texts): 
 async function send(
   options: VerbOptions,
   verb: Verb,
-  request: Readonly<Record<string, unknown>>
+  request: Readonly<Record<string, unknown>>,
+  inSidebar: boolean
 ): Promise<void> {
   const { app, nbdeploy } = options;
-  const section = SIDEBAR_SECTIONS[verb];
+  const section = inSidebar ? SIDEBAR_SECTIONS[verb] : undefined;
   if (section !== undefined) {
     await app.commands.execute(CommandIDs.open, { name: String(request.name), section });
     return;

@@ -17,6 +17,8 @@ export interface VerbFormProps {
   fields: readonly VerbField[];
   given: Texts;
   endpoints: readonly string[];
+  /** The problems of the typed values, after a pause in typing; they do not prevent the request. */
+  check?: ((texts: Texts, signal: AbortSignal) => Promise<readonly FieldProblem[]>) | undefined;
   /** Resolves when the request was sent; throws a `ProblemError`. */
   send: (request: Readonly<Record<string, unknown>>) => Promise<void>;
   close: () => void;
@@ -30,6 +32,7 @@ export function VerbForm(props: VerbFormProps): React.ReactElement {
   const [submitted, setSubmitted] = React.useState(false);
   const [refused, setRefused] = React.useState<ProblemError | null>(null);
   const [sending, setSending] = React.useState(false);
+  const found = useChecked(texts, props.check);
   const form = React.useRef<HTMLFormElement>(null);
   const { request, problems } = readForm(fields, texts, trans);
   const names = new Set(fields.map(field => field.name));
@@ -57,12 +60,11 @@ export function VerbForm(props: VerbFormProps): React.ReactElement {
     const typed = problems[field.name];
     const isShown = typed !== undefined && (submitted || (texts[field.name] ?? '') !== '');
     const refusedFields = refused?.errors.filter(error => error.loc[0] === field.name) ?? [];
-    return [...(isShown ? [typed] : []), ...refusedFields.map(error => error.msg)].map(message => ({
-      field: field.name,
-      message,
-      remedy: '',
-      finding: null
-    }));
+    const own = [...(isShown ? [typed] : []), ...refusedFields.map(error => error.msg)];
+    return [
+      ...own.map(message => ({ field: field.name, message, remedy: '', finding: null })),
+      ...found.filter(problem => problem.field === field.name)
+    ];
   };
   const shown = (field: VerbField): React.ReactElement => (
     <Field key={field.name} label={field.label} help={field.help} problems={problemsOf(field)}>
@@ -130,6 +132,38 @@ export function VerbForm(props: VerbFormProps): React.ReactElement {
   function isWrong(field: VerbField): boolean {
     return problemsOf(field).length > 0;
   }
+}
+
+/** A pause in typing of this length starts a check. */
+const PAUSE_MS = 600;
+
+/** The problems that a check finds; those of earlier texts are not shown. */
+function useChecked(texts: Texts, check: VerbFormProps['check']): readonly FieldProblem[] {
+  const key = JSON.stringify(texts);
+  const [found, setFound] = React.useState<{ key: string; problems: readonly FieldProblem[] }>({
+    key,
+    problems: []
+  });
+  const latest = React.useRef(check);
+  React.useEffect(() => {
+    latest.current = check;
+  });
+  React.useEffect(() => {
+    const stop = new AbortController();
+    const timer = setTimeout(() => {
+      latest
+        .current?.(JSON.parse(key) as Texts, stop.signal)
+        .then(problems => {
+          if (!stop.signal.aborted) setFound({ key, problems });
+        })
+        .catch(() => undefined); // the request itself reports what is wrong
+    }, PAUSE_MS);
+    return () => {
+      stop.abort();
+      clearTimeout(timer);
+    };
+  }, [key]);
+  return found.key === key ? found.problems : [];
 }
 
 /** After the problems were drawn. */

@@ -66,9 +66,6 @@ export function endpoint(given: Partial<EndpointView> = {}): EndpointView {
     record: 'full',
     validations: [],
     ramp: null,
-    tolerance: null,
-    absolute_tolerance: null,
-    segments: [],
     cards: [card(), SHADOW],
     history: [
       {

@@ -7,11 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from jupyter_deploy.capture.examples import container_of, detached
-from jupyter_deploy.capture.static_attributes import own
 from jupyter_deploy.domain.capture.candidates import Table
 from jupyter_deploy.domain.errors import InvalidExample
-
-from .record_classes import is_record
 
 ROWS, COLUMNS, CHARACTERS = 5, 20, 80
 
@@ -48,9 +45,6 @@ def _table(value: Any) -> Table:  # noqa: PLR0911 - one case a kind of value
         return _of_list(value)
     if type(value) is tuple:
         return _shown([str(position) for position in range(len(value))], [list(value)], "one call's arguments in order")
-    if is_record(type(value)):
-        fields = own(value)
-        return _shown([*fields], [[*fields.values()]], f"one {type(value).__name__}")
     return _shown(["value"], [] if value is None else [[value]], "nothing" if value is None else "one value")
 
 

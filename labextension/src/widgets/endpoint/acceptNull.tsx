@@ -49,7 +49,7 @@ export function AcceptNull(props: {
         }}
       >
         {trans.__('Accept null in %1', column)}
-      </Button>
+      </Button>{' '}
       <span role="status" className="nbd-breaks">
         {words}
       </span>

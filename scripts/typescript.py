@@ -22,7 +22,7 @@ from jupyter_deploy.domain import jobs
 from jupyter_deploy.domain.capture import candidates
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.validation.validation import Underway
-from jupyter_deploy.faces.views import VIEWS, documents, form_documents
+from jupyter_deploy.faces.views import VIEWS, documents, form_documents, record_documents
 from jupyter_deploy.verbs import OPERATIONS
 
 EXTENSION = Path(__file__).resolve().parents[1] / "labextension"
@@ -50,6 +50,7 @@ def document() -> str:
     requests = {operation.name: operation.request for operation in OPERATIONS}
     shown = [
         *_values(documents),
+        *_values(record_documents),
         *_values(form_documents),
         *_values(jobs),
         *_values(candidates),

@@ -23,7 +23,7 @@ from jupyter_deploy.domain.base import now, user_name
 from jupyter_deploy.domain.capture.artifacts import Environment, Git, Manifest, Provenance, Snapshot, Tolerance
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.capture.source_changes import Cell
-from jupyter_deploy.domain.capture.translation import Translation
+from jupyter_deploy.domain.capture.translation import TRANSLATED, Translation
 from jupyter_deploy.domain.deletion import UnusedSnapshot
 from jupyter_deploy.domain.errors import InvalidExample, NotTranslated
 from jupyter_deploy.domain.ports import Live, Staged
@@ -271,7 +271,7 @@ def _translated(
     try:
         model, proof = translate(live.model, seen, source, tolerance)
     except NotTranslated as error:
-        if live.engine == "onnx":
+        if live.engine == TRANSLATED:
             raise
         return live, None, (f"it is served natively: {error.message}",)
     return replace(live, model=model), proof, ()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from .capture.artifacts import Bento, Environment, Manifest, Snapshot, Source
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .capture.findings import Finding
     from .capture.signature import Schema
     from .capture.source_changes import Cell
+    from .capture.translation import Engine
     from .deletion import UnusedSnapshot
     from .evidence.ground_truth import GroundTruth
     from .health import Examiner
@@ -85,7 +86,7 @@ class Live:
     show_example: bool = False
     expression: str | None = None
     nullable: tuple[str, ...] = ()
-    engine: Literal["native", "onnx", "auto"] = "native"
+    engine: Engine = "native"
     redact: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from .base import FilePath, RecordMode, Value
+from .capture.translation import Engine
 from .comparison_options import AbsoluteForOneLook, ForOneLook, Kept, KeptAbsolute, KeptSegments, SegmentsForOneLook
 from .parsing import Moment, Requirements, Sample, Shares
 from .release.resources import ResourceOptions
@@ -100,7 +101,7 @@ class DeployRequest(Request):
         default=(),
         description="A file or folder to pack although it is outside the project, hidden or large (repeatable).",
     )
-    engine: Literal["native", "onnx", "auto"] = Field(
+    engine: Engine = Field(
         default="native",
         description="onnx: serve a translation of the model that is proved to answer as the model does, without the "
         "model's library; auto: onnx if that can be proved.",

@@ -11,6 +11,7 @@ from jupyter_deploy.domain import errors
 from jupyter_deploy.domain.capture.artifacts import Manifest, Snapshot
 from jupyter_deploy.domain.capture.findings import Finding, listed, refuse, waived
 from jupyter_deploy.domain.capture.signature import types_of
+from jupyter_deploy.domain.capture.translation import TRANSLATED
 from jupyter_deploy.domain.errors import InvalidInput, StoreError, UnknownSource, Untrusted
 from jupyter_deploy.domain.ports import Live, Ports, Staged
 from jupyter_deploy.domain.requests import DeployRequest
@@ -138,7 +139,7 @@ def snapshot_of_tag(request: DeployRequest, ports: Ports, progress: Progress) ->
             f"{snapshot.tag} was captured without --show-example",
             "deploy the model again from its notebook with that option",
         )
-    if request.engine == "onnx" and snapshot.manifest.translation is None:
+    if request.engine == TRANSLATED and snapshot.manifest.translation is None:
         raise InvalidInput(
             f"{snapshot.tag} was captured without --engine onnx",
             "deploy the model again from its notebook with that option",

@@ -19,6 +19,7 @@ from tests import notebooks
 from tests.e2e.conftest import Load, until
 from tests.e2e.lab import CHROMIUM, FLAGS, KERNEL_READY, TOKEN, jupyter
 from tests.e2e.registry import publishing
+from tests.e2e.saving import exports_records, in_both_themes, saves_chart
 from tests.images import write_small_base
 from tests.validations import history
 
@@ -195,32 +196,21 @@ def test_it_counts_live_and_compares_with_a_chart(story):
         expect(card.get_by_role("definition").first).not_to_have_text("0")
         expect(card.locator("svg")).to_be_visible()
         if os.environ.get("NBDEPLOY_SCREENSHOTS"):
-            for theme in ("Dark", "Light"):
-                command = "window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab %s'})"
-                page.evaluate(command % theme)
-                page.wait_for_timeout(2000)
-                shot(page, "dark" if theme == "Dark" else "light")
+            in_both_themes(page, shot)
     panel.get_by_role("button", name=f"Compare {two} with stable").click()
     chart = panel.locator(".nbd-Chart img")
     chart.first.wait_for()
     expect(panel.locator(".nbd-Verdict")).to_contain_text("agree")
     expect(panel.get_by_role("region", name="Verdict")).to_contain_text(f"against {name(story.one)}")
     shot(page, "comparison")
-    for kind, first in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
-        with page.expect_download() as saved:
-            panel.get_by_role("button", name=f'Save "Latency" as {kind}').click()
-        assert saved.value.suggested_filename == f"latency.{kind.lower()}"
-        assert Path(saved.value.path()).read_bytes().startswith(first)
+    saves_chart(page, panel, "Latency")
     panel.get_by_label("Candidate").select_option(story.three)
     expect(panel.locator(".nbd-Verdict")).to_contain_text("the canary and")
     opens(panel, "Logs")
     expect(panel.get_by_role("group", name="Log of the release")).to_contain_text(re.compile(r"\w"))
     shot(page, "logs")
     opens(panel, "Records")
-    panel.get_by_label("Format of the export").select_option("Parquet")
-    panel.get_by_role("button", name="Export").click()
-    expect(panel.get_by_text(re.compile(r"\d+ rows, .*churn-records-.*\.parquet"))).to_be_visible()
-    assert list(story.file.parent.glob("churn-records-*.parquet"))
+    exports_records(panel, story.file.parent)
     opens(panel, "Releases")
     expect(chart).to_have_count(0)
     expect(card.get_by_label("Resources in use")).to_contain_text(re.compile("workers1 of 1"))

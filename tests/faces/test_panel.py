@@ -30,6 +30,7 @@ from jupyter_deploy.faces.panel.backend import Backend
 from jupyter_deploy.faces.panel.saved import saved_html
 from jupyter_deploy.faces.panel.widget import Panel
 from jupyter_deploy.faces.server.jobs import jobs_in
+from jupyter_deploy.records.counts import FileCounts
 from jupyter_deploy.store.store import SqliteStore
 from jupyter_deploy.targets.local.http_client import HttpClient
 from jupyter_deploy.verbs.history import history
@@ -56,6 +57,9 @@ class Target:
 
     def lost(self):
         return False
+
+    def usage(self, releases):
+        return {}
 
     def stop(self, release):
         pass
@@ -91,6 +95,7 @@ def ports(tmp_path):
         targets={"local": Target()},
         keep_revisions=3,
         log=RecordLog(home),
+        record_counts=FileCounts(home),
         client=HttpClient(tmp_path / "token", lambda: None, None),
         images=SimpleNamespace(to="registry.example/{name}", base=None, key=None),
         jobs=jobs_in(home),
@@ -140,7 +145,7 @@ def changes(panel):
 
 def test_the_endpoint_is_there_before_the_front_end_asks(panel):
     view = panel.widget.view
-    assert (panel.widget.name, view["revision"], view["publish_to"]) == ("tumour", 2, "registry.example/tumour")
+    assert (panel.widget.name, view["revision"]) == ("tumour", 2)
     assert [card["role"] for card in view["cards"]] == ["stable", "shadow"]
 
 

@@ -5,12 +5,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.domain.ports import Staged
+from jupyter_deploy.domain.capture.artifacts import Source
+from jupyter_deploy.domain.ports import Live, Staged
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.verbs.capture import SNAPSHOT_MIME, capture, capture_details, capture_in_notebook
 from tests.manifests import snapshot
 
 OLD = snapshot(notes=("it is in train mode",), cells=["a = 1"])
+LIVE = Live(None, None, Source(variable="clf"), None, (), Path())
 NEW = snapshot(cells=["a = 1", "b = 2"], variable="other").manifest
 
 
@@ -23,8 +25,9 @@ def test_an_unchanged_model_has_its_current_notes_and_cells():
     capturer = SimpleNamespace(
         stage=lambda *_: staged, replay=lambda *_: staged, keep=lambda *_: OLD, discard=lambda _: None
     )
-    ports = SimpleNamespace(capturer=capturer, store=SimpleNamespace(remember=None))
-    found = capture(None, "tumour", DeployRequest(), ports, lambda *_: None)
+    store = SimpleNamespace(remember=None, endpoint=lambda _: None)
+    ports = SimpleNamespace(capturer=capturer, store=store, redact=())
+    found = capture(LIVE, "tumour", DeployRequest(), ports, lambda *_: None)
     assert provenance(found.manifest) == ((), ("a = 1", "b = 2"), "clf"), "the source stays as it was stored"
 
 

@@ -13,6 +13,9 @@ VALUES = {"numpy", "torch"}
 
 OWN = ("capture/frameworks/", "serving/natives/")
 
+ENGINES = {"domain/capture/translation.py": {"onnx"}}
+"""The values of --engine, which are named in one place: an engine serves models of any framework."""
+
 
 def literals(file):
     return {node.value for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Constant)}
@@ -25,7 +28,7 @@ def test_no_module_outside_of_the_frameworks_own_names_one():
         name: sorted(found)
         for file in PACKAGE.rglob("*.py")
         if not (name := file.relative_to(PACKAGE).as_posix()).startswith(OWN)
-        and (found := {text for text in literals(file) if isinstance(text, str)} & known)
+        and (found := {text for text in literals(file) if isinstance(text, str)} & known - ENGINES.get(name, set()))
     }
     assert naming == {}
 

@@ -67,7 +67,7 @@ class ModelVariable:
     @property
     def exported(self) -> bool:
         """Whether the model is in a neutral format, which a notebook makes of a trained one."""
-        return self.framework == "onnx"
+        return framework_of(self.value).exports
 
     @property
     def kind(self) -> str:

@@ -50,6 +50,9 @@ class Framework:
     trained: ClassVar[bool] = False
     """Its models are what a fit made."""
 
+    exports: ClassVar[bool] = False
+    """Its models are in a neutral format, which a notebook makes of a trained model."""
+
     train_fits: ClassVar[bool] = True
     """Whether a model's ``train()`` may fit it; else it only switches a mode."""
 

@@ -25,6 +25,7 @@ class Onnx(Framework):
 
     name = "onnx"
     called = True
+    exports = True
 
     def base_of(self, model: Any) -> type | None:
         if isinstance(model, Path) and model.suffix == ".onnx":

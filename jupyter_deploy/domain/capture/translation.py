@@ -9,6 +9,9 @@ from pydantic import Field
 from jupyter_deploy.domain.base import Value
 
 Engine = Literal["native", "onnx", "auto"]
+"""What serves a model: the captured object; its translation; the translation if that is proved to be equal."""
+
+TRANSLATED: Engine = "onnx"
 
 
 class Translation(Value):

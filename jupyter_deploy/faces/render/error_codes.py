@@ -31,6 +31,7 @@ ERROR_CODES = {
     "invalid_traffic": ErrorCode(422, USAGE, "The shares are invalid"),
     "no_candidate": ErrorCode(422, USAGE, "There is no candidate"),
     "not_capturable": ErrorCode(422, USAGE, "The model cannot leave its notebook"),
+    "not_translated": ErrorCode(422, USAGE, "The model cannot be translated"),
     "base_unfit": ErrorCode(422, USAGE, "The base image does not fit"),
     "signature_mismatch": ErrorCode(422, USAGE, "The model would not understand the endpoint's requests"),
     "refused": ErrorCode(409, NOT_MET, "Refused"),

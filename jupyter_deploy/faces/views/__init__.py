@@ -16,6 +16,7 @@ from jupyter_deploy.domain.requests import CompareRequest, Request
 
 from . import documents as d
 from . import form_documents as f
+from . import record_documents as rd
 from . import requests as r
 
 
@@ -49,9 +50,9 @@ _ENTRIES: tuple[View, ...] = (
     View("comparison", CompareRequest, d.ComparisonView, "comparison.comparison"),
     View("validations", r.ValidationsRequest, d.ValidationsView, "validations.validations"),
     View("live", r.LiveRequest, d.LiveView, "live.live"),
-    View("records", r.RecordsRequest, d.RecordsView, "records.records"),
-    View("record", r.RecordRequest, d.RecordView, "records.record"),
-    View("release_log", r.ReleaseLogRequest, d.ReleaseLogView, "release_log.release_log"),
+    View("records", r.RecordsRequest, rd.RecordsView, "records.records"),
+    View("record", r.RecordRequest, rd.RecordView, "records.record"),
+    View("release_log", r.ReleaseLogRequest, rd.ReleaseLogView, "release_log.release_log"),
     View("drawing", r.DrawingRequest, d.DrawingView, "drawing.drawing"),
     View("publish_form", r.PublishFormRequest, f.PublishFormView, "publish_form.publish_form"),
     View("result_page", r.ResultPageRequest, d.ResultPageView, "result_page.result_page"),

@@ -10,7 +10,7 @@ from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.verbs.change import find, moment
 
 from .comparison import unreadable
-from .documents import Answered, RecordRow, RecordsView, RecordView
+from .record_documents import Answered, RecordRow, RecordsView, RecordView
 from .requests import RecordRequest, RecordsRequest
 from .texts import pretty
 

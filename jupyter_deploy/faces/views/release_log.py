@@ -6,7 +6,7 @@ from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.masking.masking import masked
 from jupyter_deploy.verbs.change import find, target_of
 
-from .documents import ReleaseLogView
+from .record_documents import ReleaseLogView
 from .requests import ReleaseLogRequest
 
 MOST = 512 * 1024

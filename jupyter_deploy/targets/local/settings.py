@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, field_validator
 
 from jupyter_deploy.domain.release.ports import TargetSettings
-from jupyter_deploy.serving.hosting.options import MAX_GRACE_SECONDS
 from jupyter_deploy.system.home import GATEWAY_FILE
 
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
@@ -124,6 +123,10 @@ class LocalSettings(TargetSettings):
     @property
     def grace_seconds(self) -> int:
         """Time for the requests in progress of a release that is stopped: as long as the gateway lets one last."""
+        from jupyter_deploy.serving.hosting.options import (
+            MAX_GRACE_SECONDS,  # a command that only looks needs no serving
+        )
+
         return min(math.ceil(self.predict_timeout), MAX_GRACE_SECONDS)
 
     @property

@@ -270,6 +270,9 @@ describe('a chart', () => {
     expect(fitChart(spec, 200).specs[0]?.config).toMatchObject({
       legend: { orient: 'bottom', columns: 1 }
     });
-    expect(fitChart(spec, 400).specs[0]?.config).toEqual(spec.config);
+    expect(fitChart(spec, 400).specs[0]?.config).toMatchObject({
+      ...spec.config,
+      axisY: { labelLimit: 384 }
+    });
   });
 });

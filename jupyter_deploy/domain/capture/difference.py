@@ -304,7 +304,8 @@ def _words(difference: Difference) -> Iterator[str]:
         if changes:
             yield f"{_count_of(len(changes), noun)} changed"
     if difference.answers.differ:
-        yield f"{difference.answers.differ} of {_count_of(difference.answers.compared, 'common answer')} differ"
+        verb = "differs" if difference.answers.compared == 1 else "differ"
+        yield f"{difference.answers.differ} of {_count_of(difference.answers.compared, 'common answer')} {verb}"
 
 
 _HOST_KEYS = ("interpreter", "platform")

@@ -1,6 +1,6 @@
 # make demo   set up and run the quickstart, from notebook to promoted endpoint
 # make down   stop what the demo left
-# make test   set up and run the tests, but for those marked exhaustive
+# make test   set up and run the tests, but for those marked exhaustive (DURATIONS=1)
 # make test-all  set up and run all tests; those of tests/unit, golden and faces under a newer Python too (DURATIONS=1)
 # make chaos  ten minutes of kill -9 under load (SEED=…, MINUTES=…)
 # make fuzz   ten thousand requests made of releases' own OpenAPI documents (SEED=…, CASES=…)
@@ -56,7 +56,7 @@ compiled: setup
 
 # Most tests wait for other processes: three at a time keep two processors busy.
 test: compiled
-	@$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m "not exhaustive"
+	@$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(if $(DURATIONS),--durations=0) -m "not exhaustive"
 
 # The newer Python's environment is installed while the tests of the older one run.
 test-all: compiled

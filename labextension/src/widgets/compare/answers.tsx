@@ -19,7 +19,11 @@ export function Answers({ shown }: { shown: ComparisonView }): React.JSX.Element
     const part = total[side] ? count / total[side] : 0;
     return (
       <td title={share(part)} data-side={side}>
-        <span className="nbd-AnswerBar" style={{ width: `${String(part * 100)}%` }} aria-hidden="true" />
+        <span
+          className="nbd-AnswerBar"
+          style={{ width: `${String(part * 100)}%` }}
+          aria-hidden="true"
+        />
         {count.toLocaleString()} <span className="nbd-faint">{share(part)}</span>
       </td>
     );

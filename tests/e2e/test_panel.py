@@ -204,7 +204,7 @@ def test_it_counts_live_and_compares_with_a_chart(story):
     expect(panel.get_by_role("region", name="Verdict")).to_contain_text(f"against {name(story.one)}")
     shot(page, "comparison")
     saves_chart(page, panel, "Latency")
-    panel.get_by_label("Candidate").select_option(story.three)
+    panel.get_by_role("combobox", name="Candidate").select_option(story.three)
     expect(panel.locator(".nbd-Verdict")).to_contain_text("the canary and")
     opens(panel, "Logs")
     expect(panel.get_by_role("group", name="Log of the release")).to_contain_text(re.compile(r"\w"))

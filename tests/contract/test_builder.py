@@ -14,6 +14,8 @@ from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import EnvironmentNotBuilt
 from tests.contract.capturing import NUMBERS, capture
 
+pytestmark = pytest.mark.usefixtures("own_processes")
+
 
 def builders():
     return [child for child in psutil.Process().children() if "bento_build.py" in _command(child)]

@@ -13,6 +13,7 @@ from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.requests import DeployRequest, PromoteRequest, StopRequest, TrafficRequest
 from jupyter_deploy.domain.validation.validation import GateResult, Run, Validation, worst
+from jupyter_deploy.drift_detection.drift_log import WatchedDrift
 from jupyter_deploy.store.store import SqliteStore
 from jupyter_deploy.validation.project import FolderProject
 from jupyter_deploy.validation.runner import PapermillValidationRunner
@@ -171,6 +172,7 @@ def make_world(path, monkeypatch):
         ),
         client=SimpleNamespace(public=lambda _: None, command=lambda url, _: f"curl {url}"),
         truth=SimpleNamespace(recorded=_nothing_recorded),
+        drift=WatchedDrift(path / "home"),
     )
     world = World(path, ports)
     monkeypatch.setattr("jupyter_deploy.verbs.gates.enforce_gates.run_all", world._run_all)

@@ -18,9 +18,9 @@ def revisions(monkeypatch):
     """The revisions of the endpoint that a plan was computed for; None: no endpoint."""
     computed = []
 
-    def plan(request, name, before, snapshot, ports):
+    def plan(request, name, before, snapshot, ports, **options):
         computed.append(before and before.revision)
-        return deploy_plan.plan_deploy(request, name, before, snapshot, ports)
+        return deploy_plan.plan_deploy(request, name, before, snapshot, ports, **options)
 
     monkeypatch.setattr("jupyter_deploy.verbs.deploy.plan_deploy", plan)
     return computed

@@ -70,7 +70,11 @@ class Lab:
         children = psutil.Process(self.process.pid).children() if self.process.poll() is None else []
         kernels = [child for child in children if any("kernel-" in word for word in child.cmdline())]
         self.process.send_signal(how)
-        self.process.wait(120)
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:  # a thread of AnyIO that saved a file may outlive Jupyter's event loop
+            self.process.kill()
+            self.process.wait()
         for kernel in kernels:
             with contextlib.suppress(psutil.NoSuchProcess):
                 kernel.kill()

@@ -14,6 +14,8 @@ import fcntl
 import hashlib
 import os
 import platform
+import re
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -34,6 +36,19 @@ def process_mark(pid: int) -> str:
     if fields[0] in "ZX":
         return ""
     return f"{boot} {fields[19]} {namespace} {platform.node()}"  # field 22 of proc(5), counted from the third
+
+
+def started_at(pid: int) -> datetime | None:
+    """The start of a process, the same at each call; None: it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        boot = re.search(r"^btime (\d+)$", Path("/proc/stat").read_text(), re.MULTILINE)
+    except OSError:
+        return None
+    if boot is None:
+        return None
+    # proc_pid_stat(5): field 22, of which the first two precede the name's last bracket.
+    return datetime.fromtimestamp(int(boot[1]) + int(fields[19]) / os.sysconf("SC_CLK_TCK"), UTC)
 
 
 def register(home: Path, pid: int) -> str:

@@ -9,15 +9,14 @@ import subprocess
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
-from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.errors import EnvironmentChanged, EnvoyMissing, RouteNotConfirmed
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.processes import passed_on
 from jupyter_deploy.domain.release.status import Counts
 from jupyter_deploy.system.home import private_folder, write_atomic
+from jupyter_deploy.system.processes import started_at
 from jupyter_deploy.targets.local import unix
 from jupyter_deploy.targets.local.naming import socket_of
 from jupyter_deploy.targets.local.releases.workers import tail
@@ -127,14 +126,14 @@ class Gateway:
         with self._admin() as admin:
             return admin_says.stats(
                 admin,
-                rf"^server\.uptime(: |$)|^(cluster|vhost\.{envoy_names.EDGE}(-[a-z0-9_-]+)?\.route)\..*\.upstream_rq_"
+                rf"^(cluster|vhost\.{envoy_names.EDGE}(-[a-z0-9_-]+)?\.route)\..*\.upstream_rq_"
                 r"(completed|4xx|5xx|time|active_overflow|pending_overflow)(: |$)",
             )
 
     def counts(self, endpoint: Endpoint, stats: dict[str, str]) -> dict[str, Counts]:
         """Envoy's counters of predictions, for each release that has traffic, in its present role."""
         counts = {}
-        started = now() - timedelta(seconds=int(stats["server.uptime"])) if "server.uptime" in stats else None
+        started = started_at(holder_of(self._runtime, f"{PROGRAM}@0"))
         for tag in endpoint.traffic.tags():
             shadow = endpoint.traffic.role_of(tag) == "shadow"
             cluster = (envoy_names.shadow_name if shadow else envoy_names.cluster_name)(endpoint.name, tag)

@@ -145,7 +145,7 @@ class LocalTarget:
             try:
                 if not host.gateway.running_in(programs):
                     host.open()  # perhaps no release could be started
-                host.drive_ramp(endpoints[endpoint.name])
+                host.drive_ramp(endpoints[endpoint.name], host.programs() if programs is None else programs)
                 host.gateway.apply(endpoints.values())
             except BaseException:
                 host.put_back(endpoint.name, known)
@@ -354,9 +354,9 @@ class _Host:
         """Run the archivist with the present settings, if there is one."""
         archivist.keep_running(self._settings, self.runtime, self.supervisor, programs)
 
-    def drive_ramp(self, endpoint: Endpoint) -> None:
-        """Run the driver of the endpoint's ramp as long as that is in progress."""
-        ramp_drivers.keep_running(endpoint, self._settings, self.runtime, self.supervisor, self.programs())
+    def drive_ramp(self, endpoint: Endpoint, programs: Programs) -> None:
+        """Run the driver of the endpoint's ramp as long as that is in progress; ``programs`` are those that run."""
+        ramp_drivers.keep_running(endpoint, self._settings, self.runtime, self.supervisor, programs)
 
     def close(self) -> None:
         """Stop everything. The caller holds the state lock."""

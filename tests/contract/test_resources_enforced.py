@@ -25,6 +25,8 @@ __all__ = ["stage"]
 WORKER = "release-tumour.aaa"
 MB = 10**6
 
+pytestmark = pytest.mark.usefixtures("own_processes")
+
 
 def parent_of(stage: Stage) -> psutil.Process:
     latest = min((stage.runtime / "pids").glob(f"{WORKER}*"))  # a later generation's is "..1@0"
@@ -208,7 +210,6 @@ def test_processors_are_shared_out(stage: Stage) -> None:
 EATS = """
 import os, sys, time
 
-pytestmark = pytest.mark.usefixtures("own_processes")
 kept = b"x" * (50 << 20)
 if not os.fork():
     more = b"y" * (150 << 20)

@@ -63,8 +63,8 @@ def jupyter_server(home, *options, python=()):
     reader = threading.Thread(target=lambda: [lines.append(line) for line in process.stderr], daemon=True)
     reader.start()
     try:
-        found = until(lambda: re.search(r"http://127\.0\.0\.1:\d+/user/ada/", "".join(list(lines))))
-        until(lambda: _answers(found[0]))  # it says so before it listens
+        found = until(lambda: re.search(r"http://127\.0\.0\.1:\d+/user/ada/", "".join(list(lines))), timeout=180)
+        until(lambda: _answers(found[0]), timeout=180)  # it says so before it listens
         yield JupyterServer(process, found[0], lines)
     finally:
         process.terminate()

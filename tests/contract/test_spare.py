@@ -17,6 +17,8 @@ from jupyter_deploy.domain.errors import ReplayFailed
 from jupyter_deploy.system import spare
 from tests.e2e.conftest import until
 
+pytestmark = pytest.mark.usefixtures("own_processes")
+
 
 @pytest.fixture(autouse=True)
 def nobody_waits():

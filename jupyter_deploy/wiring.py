@@ -170,12 +170,7 @@ class _Parts:
     @cached_property
     def specs(self) -> tuple[ValidationSpec, ...]:
         """The validations of ``nbdeploy.yaml``, with absolute paths."""
-        return tuple(
-            spec.model_copy(update={"notebook": str(self._folder / spec.notebook)})
-            if spec.notebook and "://" not in spec.notebook
-            else spec
-            for spec in self._settings.validate
-        )
+        return tuple(spec.within(self._folder) for spec in self._settings.validate)
 
     @property
     def redact(self) -> tuple[str, ...]:

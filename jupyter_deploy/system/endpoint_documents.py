@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.release.document import EndpointDocument
-from jupyter_deploy.domain.validation.validation import ValidationSpec
 
 _MOST_BYTES = 4 * 2**20
 
@@ -86,11 +85,5 @@ def _document(raw: Any, where: str) -> EndpointDocument:
 def _with_absolute_paths(document: EndpointDocument, folder: Path) -> EndpointDocument:
     if document.validations is None:
         return document
-    specs = tuple(_absolute(spec, folder) for spec in document.validations)
+    specs = tuple(spec.within(folder) for spec in document.validations)
     return document.model_copy(update={"validations": specs})
-
-
-def _absolute(spec: ValidationSpec, folder: Path) -> ValidationSpec:
-    if not spec.notebook or "://" in spec.notebook:
-        return spec
-    return spec.model_copy(update={"notebook": str(folder / spec.notebook)})

@@ -173,6 +173,12 @@ class ValidationSpec(Value):
         title = titles([(self.notebook, self.parameters)])[0] if self.notebook else "live traffic"
         return f"{title}: {', '.join(self.gates)}" if self.gates else title
 
+    def within(self, folder: PurePath) -> ValidationSpec:
+        """The validation with its notebook's path below a folder; absolute paths and addresses stay."""
+        if not self.notebook or "://" in self.notebook:
+            return self
+        return self.model_copy(update={"notebook": str(folder / self.notebook)})
+
     @property
     def without_secrets(self) -> ValidationSpec:
         """The validation without parameters that are secret by name, for display; only the store keeps these."""

@@ -31,6 +31,8 @@ class TablePredictor:
     ----------
     features
         The names of the model's columns; empty if a row is no object.
+    schemas
+        The JSON Schema of each of them.
     """
 
     def __init__(self, model: Model) -> None:
@@ -39,6 +41,7 @@ class TablePredictor:
         rows = Rows(signature["instance_schema"])
         self._columnar = Columnar(model.decoder, signature["container"], rows)
         self.features = tuple(rows.names)
+        self.schemas = rows.kinds
         self._lock = threading.Lock()
         self._empty: pa.Table | None = None
 

@@ -19,7 +19,9 @@ def in_order(frame: pd.DataFrame) -> list[str]:
     return list(frame.sort_values("id")["prediction"])
 
 
-def test_ray_data_calls_it(predictor):
+def test_ray_data_calls_it(predictor, monkeypatch):
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # or it writes a token into the user's folder
+    monkeypatch.setenv("RAY_raylet_start_wait_time_s", "300")
     import ray
 
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)

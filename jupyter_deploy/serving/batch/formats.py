@@ -12,7 +12,7 @@ from pyarrow import csv, fs
 
 from .places import PlaceError
 
-BATCH_ROWS = 32_768
+BATCH_ROWS = 65_536
 _BLOCK_BYTES = 8 * 1024 * 1024
 
 SUFFIXES = {

@@ -24,7 +24,7 @@ def test_ray_data_calls_it(predictor, monkeypatch):
     monkeypatch.setenv("RAY_raylet_start_wait_time_s", "300")
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init(_node_ip_address="127.0.0.1", num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
         dataset = ray.data.from_pandas(FRAME_WITH_ID).repartition(4)
         assert in_order(dataset.map_batches(predictor, batch_format="pyarrow").to_pandas()) == ANSWERS

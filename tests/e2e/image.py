@@ -43,8 +43,10 @@ def plan_of(tag, bentoml_home, base):
     return ImagePlan(snapshot, bento, base, labels_of(snapshot))
 
 
-def keep_small_libraries(store, plan):
-    """Have a store use a layer of one file as that of a plan's libraries: for an image that does not run."""
+def keep_small_libraries(home, tag, base):
+    """Have a home use a layer of one file as that of a snapshot's libraries: for an image that does not run."""
+    store = ImageFolder(Path(home.environment["NBDEPLOY_HOME"]) / "images")
+    plan = plan_of(tag, home.environment["BENTOML_HOME"], base)
     environment = plan.snapshot.manifest.environment
     with store.writing() as writing:
         below = fetch_base(base_source(plan.base, environment), store, writing, environment)

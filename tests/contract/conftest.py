@@ -15,9 +15,9 @@ from tests.contract.trusted_images import make_image_world, make_keys
 from tests.registries import registry
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def forked_replays():
-    """Replay in forks."""
+    """Replay in forks: for files whose subject is not what a clean process has or lacks."""
     with forks.replays():
         yield
 

@@ -1,20 +1,6 @@
 // Made by scripts/typescript.py from the JSON Schemas of jupyter_deploy; CI fails when it is stale.
 /* eslint-disable */
 /**
- * The refused rows that a batch may have: a number, or a share of its rows.
- */
-export interface AllowedErrorsInput {
-  rows?: number | null;
-  share?: number | null;
-}
-/**
- * The refused rows that a batch may have: a number, or a share of its rows.
- */
-export interface AllowedErrorsOutput {
-  rows: number | null;
-  share: number | null;
-}
-/**
  * An instance to which the two models give different answers.
  */
 export interface AnswerChange {
@@ -166,14 +152,7 @@ export interface Batch {
     [k: string]: number;
   };
   seconds: number;
-  allowed: AllowedErrorsOutput1;
-}
-/**
- * The refused rows that a batch may have: a number, or a share of its rows.
- */
-export interface AllowedErrorsOutput1 {
-  rows: number | null;
-  share: number | null;
+  max_errors: string;
 }
 /**
  * Answer the rows of files by a release.
@@ -207,18 +186,14 @@ export interface BatchRequest {
    * Processes (default: one a processor).
    */
   workers?: number | null;
-  max_errors?: AllowedErrorsInput1;
+  /**
+   * Refused rows up to which the exit code is 0: a number, or a share such as 1%.
+   */
+  max_errors?: string;
   /**
    * Show what would be scored, and write nothing.
    */
   dry_run?: boolean;
-}
-/**
- * The refused rows that a batch may have: a number, or a share of its rows.
- */
-export interface AllowedErrorsInput1 {
-  rows?: number | null;
-  share?: number | null;
 }
 /**
  * Rows with a value from ``low`` to ``high``; the end belongs to the next bin, except of the last one.

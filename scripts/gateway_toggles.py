@@ -29,7 +29,8 @@ from jupyter_deploy.container_images import gateway_start
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.system.home import write_atomic
-from jupyter_deploy.targets.local.gateway import admin, envoy
+from jupyter_deploy.targets.envoy import documents as envoy
+from jupyter_deploy.targets.local.gateway import admin
 from tests.releases import release
 
 NAME = "tumour"

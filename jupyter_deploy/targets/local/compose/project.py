@@ -1,4 +1,4 @@
-"""The files of an endpoint's Compose project. Pure, as ``envoy`` is.
+"""The files of an endpoint's Compose project. Pure, as ``targets.envoy`` is.
 
 ::
 
@@ -46,7 +46,7 @@ from jupyter_deploy.domain.images.images import GATEWAY_FOLDER, IMAGE_USER
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.serving.telemetry.records import SEGMENT_BYTES
-from jupyter_deploy.targets.local.gateway import envoy
+from jupyter_deploy.targets.envoy import documents as envoy
 
 Json = dict[str, Any]
 

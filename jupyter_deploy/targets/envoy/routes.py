@@ -1,4 +1,4 @@
-"""The routes of one endpoint: shares of stable and canary, mirrors to shadows, recording (see ``envoy``). Pure."""
+"""The routes of one endpoint: shares of stable and canary, mirrors to shadows, recording (see ``documents``). Pure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.traffic import WEIGHTS, share_in_force
 from jupyter_deploy.serving.telemetry.recording import Recording
 
-from . import envoy_parts as parts
-from .envoy_names import cluster_name, hop_name, stat_name
-from .envoy_parts import Json
+from . import parts
+from .names import cluster_name, hop_name, stat_name
+from .parts import Json
 
 STICKY_HEADER = "x-sticky-key"
 

@@ -40,10 +40,10 @@ from dataclasses import dataclass, field
 
 from jupyter_deploy.domain.release.endpoint import Endpoint
 
-from . import envoy_parts as parts
-from .envoy_names import EDGE, SHADOW, cluster_name, hop_name, own_host, shadow_name
-from .envoy_parts import Json
-from .envoy_routes import endpoint_routes
+from . import parts
+from .names import EDGE, SHADOW, cluster_name, hop_name, own_host, shadow_name
+from .parts import Json
+from .routes import endpoint_routes
 
 Sockets = Mapping[tuple[str, str], str]
 """(endpoint's name, release's tag) -> the unix socket that its workers share."""

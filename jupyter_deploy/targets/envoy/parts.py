@@ -1,4 +1,4 @@
-"""The building blocks of Envoy's documents: listeners, clusters, logs, retries. Pure, as ``envoy`` is."""
+"""The building blocks of Envoy's documents: listeners, clusters, logs, retries. Pure, as ``documents`` is."""
 
 from __future__ import annotations
 

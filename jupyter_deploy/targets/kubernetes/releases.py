@@ -201,9 +201,10 @@ def _template(release: Release, settings: ClusterSettings, shipper: Json | None)
 
 
 def record_mounts(release: Release) -> list[Json]:
-    """The folders of records and feedback; a volume each, since only a volume's own root is writable for any user."""
+    """The folders of records and feedback; a volume each, since only a volume's folders are writable for any user."""
+    records = f"{DATA}/records/{release.endpoint}/{release.version}"
     return [
-        {"name": "records", "mountPath": f"{DATA}/records/{release.endpoint}/{release.version}"},
+        {"name": "records", "mountPath": records, "subPath": release.version},
         {"name": "feedback", "mountPath": f"{DATA}/feedback/{release.endpoint}"},
     ]
 

@@ -54,7 +54,7 @@ def base():
     place = folder() / f"base-{python}"
     if not (place / "name").exists():
         shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
+        (place / "base").mkdir(parents=True)
         (place / "name").write_text(make(place / "base", python))
     return (place / "name").read_text()
 

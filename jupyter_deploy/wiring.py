@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .domain.images.images import Image, Reference
     from .domain.images.ports import Containers, Engines, ImageBuilder, ImageContents, ImageStore, Imaging, Registry
     from .domain.jobs import Jobs
+    from .domain.manifests import Manifester
     from .domain.ports import (
         Boot,
         Builder,
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
         Ports,
     )
     from .domain.release.document_requests import Documents
-    from .domain.release.ports import Target
+    from .domain.release.endpoint import Release
+    from .domain.release.ports import SharedEndpoints, Target
     from .domain.store_ports import DriftLog, InferenceLog, RecordCounts, Store
     from .domain.validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
     from .domain.validation.scaffold_ports import Starter
@@ -110,9 +112,9 @@ class _Parts:
     @cached_property
     def store(self) -> Store:
         from .domain.base import user_name
-        from .store.store import SqliteStore
+        from .store.shared_store import SharedStore
 
-        return SqliteStore(self.home, user_name())
+        return SharedStore(self.home, user_name(), lambda: self._shared)
 
     @cached_property
     def _bucket(self) -> BucketOfHome:
@@ -223,6 +225,13 @@ class _Parts:
         return YamlDocuments()
 
     @cached_property
+    def manifester(self) -> Manifester:
+        from .targets.kubernetes.manifests import ClusterManifests
+        from .targets.kubernetes.settings import KubernetesSettings
+
+        return ClusterManifests(self._settings_for(KubernetesSettings))
+
+    @cached_property
     def jobs(self) -> Jobs:
         from .store.jobs import SqliteJobs
 
@@ -251,6 +260,17 @@ class _Parts:
         """Every installed target, by its entry point's name."""
         return {name: target(self._settings_for(target.settings_class)) for name, target in installed_targets().items()}
 
+    @cached_property
+    def _shared(self) -> dict[str, SharedEndpoints]:
+        """The endpoints of the targets that several users share, by the target's name; loads no target without any."""
+        on = [
+            name
+            for name, declared in target_settings().items()
+            if name != "local" and self._settings_for(declared).changed()
+        ]
+        found = {name: self.targets[name].shared for name in on}
+        return {name: shared for name, shared in found.items() if shared is not None}
+
     def _settings_for(self, declared: type[S]) -> S:
         return self._settings.for_target(
             declared,
@@ -258,7 +278,13 @@ class _Parts:
             ramp_driver=self._ramp_driver,
             records_to=self._settings.records_to,
             load_image=self._load_image,
+            publish_gateway=self._publish_gateway,
         )
+
+    def _publish_gateway(self, release: Release) -> str:
+        from .verbs.images.gateway_image import publish_gateway
+
+        return publish_gateway(release, self)
 
     def _ramp_driver(self, endpoint: str) -> tuple[tuple[str, ...], dict[str, str]]:
         """The command line and the environment of an endpoint's driver, which has the settings of this process."""

@@ -16,15 +16,12 @@ from typing import Any
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.release.endpoint import Release
 
-from .releases import DATA, restricted_container
+from .releases import DATA, UPLOADS, restricted_container
 from .settings import ClusterSettings
 
 Json = dict[str, Any]
 
 CONTAINER = "shipper"
-VOLUME = "uploads"
-"""A folder for the list of uploaded files."""
-
 _CLOSE_SECONDS, _LOOK_SECONDS = 15, 3
 """A segment is closed at this age, and uploaded at the next look: within 30 seconds."""
 
@@ -49,7 +46,7 @@ def shipper(release: Release | None, settings: ClusterSettings, records_to: str 
         )
     arguments = [DATA, "--to", records_to, "--spool", "--max-bytes", str(settings.spool_bytes)]
     arguments += ["--close-after", str(_CLOSE_SECONDS), "--every", str(_LOOK_SECONDS)]
-    mounts = [{"name": VOLUME, "mountPath": f"{DATA}/bucket"}, {"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108
+    mounts = [{"name": UPLOADS["name"], "mountPath": f"{DATA}/bucket"}, {"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108
     if release is None:
         arguments += ["--admin", _ADMIN]
         mounts += [{"name": "ledger", "mountPath": f"{DATA}/ledger"}, {"name": "run", "mountPath": "/run/nbdeploy"}]
@@ -71,8 +68,3 @@ def shipper(release: Release | None, settings: ClusterSettings, records_to: str 
     if settings.records_secret:
         container["envFrom"] = [{"secretRef": {"name": settings.records_secret}}]
     return container
-
-
-def volumes(records_to: str | None) -> list[Json]:
-    """The volume that the container needs in addition to the pod's own."""
-    return [{"name": VOLUME, "emptyDir": {}}] if records_to else []

@@ -11,8 +11,8 @@ Each release has its own volumes, so that none can read or change the records of
 The volumes hold ``records/``, ``feedback/`` and ``ledger/``, as ``NBDEPLOY_HOME`` does.
 
 The gateway's file lies in a folder of its own, which its container sees. When the file is replaced, the gateway puts
-the new routes into force without a restart (``container_images/gateway_start.py``). So its service depends on nothing
-that a change of traffic changes.
+the new routes into force without a restart (``container_images/gateway_program/followed_file.py``). So its service
+depends on nothing that a change of traffic changes.
 
 A release listens on a unix socket, as behind the local gateway: over TCP a container ignores the headers for role and
 pair id. So releases have no network; the documents are those of the local gateway.

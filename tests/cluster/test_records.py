@@ -14,6 +14,8 @@ from tests.e2e.conftest import until
 
 from .load import Load
 
+pytestmark = pytest.mark.usefixtures("explained")
+
 BRIDGE = "10.199.0.1"
 BODY = {"instances": [{"age": 62, "weight": 55}]}
 DEPLOY = ("--name", "churn", "--trust", "--target", "kubernetes")
@@ -75,7 +77,7 @@ def missing(user, sent):
 
 
 def test_each_answered_request_is_recorded_in_time_at_a_pods_end_and_after_the_bucket_was_away(
-    recording, cluster, namespace, bucket, models, explained
+    recording, cluster, namespace, bucket, models
 ):
     tags, _ = models
     first = recording.json("deploy", tags[1.0], *DEPLOY, timeout=600)
@@ -92,7 +94,7 @@ def test_each_answered_request_is_recorded_in_time_at_a_pods_end_and_after_the_b
         (pod,) = [
             pod["metadata"]["name"]
             for pod in cluster.pods(namespace, "app.kubernetes.io/component=release")
-            if tags[1.0].partition(":")[2] in str(pod["metadata"]["labels"])
+            if tags[1.0] in str(pod["metadata"])
         ]
         cluster.kubectl("-n", namespace, "delete", "pod", pod, "--wait=false")
         load.wait_for(200)

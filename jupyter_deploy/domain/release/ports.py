@@ -76,7 +76,7 @@ class TargetSettings(Value):
     load_image
         Loads an image into the storage of ``podman`` or ``docker`` (``domain.images.ports.Engines``).
     publish_gateway
-        Publishes the gateway's image beside a release's image, and returns its reference by digest.
+        Publishes the gateway's image next to a release's image, and returns its reference by digest.
     """
 
     home: Path

@@ -76,7 +76,8 @@ class KubernetesTarget:
         try:
             self._wait_ready(release, name)
         except BaseException:  # also on Ctrl-C, no half-started release stays
-            self._take_back(release, present if present and self._is_up(present) else None)
+            with suppress(TargetError):  # the first failure is the one to report
+                self._take_back(release, present if present and self._is_up(present) else None)
             raise
         return True
 
@@ -297,7 +298,7 @@ class KubernetesTarget:
             if why or time.monotonic() > deadline:
                 raise TargetError(
                     f"the gateway does not start: {why or pods.in_words(found, self._cluster.gateway_replicas)}",
-                    f"kubectl --namespace {self._cluster.namespace} describe pods --selector {names.selector('gateway')}",
+                    f"kubectl -n {self._cluster.namespace} describe pods --selector {names.selector('gateway')}",
                 )
             time.sleep(_POLL_SECONDS)
 

@@ -1,4 +1,4 @@
-"""The gateway's image: its base, and its publication beside a release's image."""
+"""The gateway's image: its base, and its publication next to a release's image."""
 
 from __future__ import annotations
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .domain.validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
     from .domain.validation.scaffold_ports import Starter
     from .domain.validation.validation import ValidationSpec
+    from .records.shipping import BucketOfHome
     from .targets.local.settings import LocalSettings
 
 
@@ -116,10 +117,16 @@ class _Parts:
         return SharedStore(self.home, user_name(), lambda: self._shared)
 
     @cached_property
+    def _bucket(self) -> BucketOfHome:
+        from .records.shipping import BucketOfHome
+
+        return BucketOfHome(self.home, self._settings.records_to)
+
+    @cached_property
     def log(self) -> InferenceLog:
         from .comparison.record_log import RecordLog
 
-        return RecordLog(self.home)
+        return RecordLog(self.home, bucket=self._bucket)
 
     @cached_property
     def record_counts(self) -> RecordCounts:
@@ -131,13 +138,13 @@ class _Parts:
     def drift(self) -> DriftLog:
         from .drift_detection.drift_log import WatchedDrift
 
-        return WatchedDrift(self.home)
+        return WatchedDrift(self.home, self._bucket)
 
     @cached_property
     def truth(self) -> GroundTruth:
         from .records.ground_truth import RecordedGroundTruth
 
-        return RecordedGroundTruth(self.home)
+        return RecordedGroundTruth(self.home, self._bucket)
 
     @cached_property
     def client(self) -> Client:
@@ -269,6 +276,7 @@ class _Parts:
             declared,
             archivist=self._archivist(),
             ramp_driver=self._ramp_driver,
+            records_to=self._settings.records_to,
             load_image=self._load_image,
             publish_gateway=self._publish_gateway,
         )
@@ -292,7 +300,8 @@ class _Parts:
         command = [sys.executable, "-P", "-m", "jupyter_deploy.records.archivist", str(self.home)]
         command += ["--max-bytes", str(self._settings.records_max_bytes)]
         command += ["--watcher", "jupyter_deploy.drift_detection.watcher"]
-        return (*command, *(["--max-seconds", str(age.total_seconds())] if age else []))
+        command += ["--max-seconds", str(age.total_seconds())] if age else []
+        return (*command, *(["--to", self._settings.records_to] if self._settings.records_to else []))
 
     def _variables(self) -> dict[str, str]:
         """The settings that differ from their defaults, as variables for a start without shell and folder."""

@@ -1,5 +1,6 @@
 """A real cluster, a namespace for each file, small images, and a user whose deploys go there."""
 
+import fcntl
 import json
 import shutil
 import subprocess
@@ -52,10 +53,12 @@ def base():
     """A Debian with the Python of these tests, kept with the cluster: its name for skopeo."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     place = folder() / f"base-{python}"
-    if not (place / "name").exists():
-        shutil.rmtree(place, ignore_errors=True)
-        (place / "base").mkdir(parents=True)
-        (place / "name").write_text(make(place / "base", python))
+    with (folder() / "base.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another session may make it
+        if not (place / "name").exists():
+            shutil.rmtree(place, ignore_errors=True)
+            (place / "base").mkdir(parents=True)
+            (place / "name").write_text(make(place / "base", python))
     return (place / "name").read_text()
 
 

@@ -73,6 +73,8 @@ class TargetSettings(Value):
         Command line of the program that compacts and expires records on this machine; empty: none.
     ramp_driver
         Command line and environment of the program that drives an endpoint's ramp, by its name; None: none.
+    records_to
+        URL of the bucket to which records are uploaded (``domain.bucket``); None: they stay where they are written.
     load_image
         Loads an image into the storage of ``podman`` or ``docker`` (``domain.images.ports.Engines``).
     publish_gateway
@@ -83,6 +85,7 @@ class TargetSettings(Value):
     bentoml_home: Path
     archivist: tuple[str, ...] = ()
     ramp_driver: Callable[[str], tuple[tuple[str, ...], dict[str, str]]] | None = None
+    records_to: str | None = None
     load_image: Callable[[str, Reference], None] = _already_present
     publish_gateway: Callable[[Release], str] | None = None
 

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from .domain.images.compose_ports import ComposeFolders, Composer, Composing, GatewayImages
     from .domain.images.images import Builder as BuilderKind
     from .domain.images.images import Image, Reference
-    from .domain.images.ports import Containers, Engines, ImageBuilder, ImageContents, ImageStore, Imaging, Registry
+    from .domain.images.ports import (
+        ArchivistImages,
+        Containers,
+        Engines,
+        ImageBuilder,
+        ImageContents,
+        ImageStore,
+        Imaging,
+        Registry,
+    )
     from .domain.jobs import Jobs
     from .domain.manifests import Manifester
     from .domain.ports import (
@@ -279,12 +288,18 @@ class _Parts:
             records_to=self._settings.records_to,
             load_image=self._load_image,
             publish_gateway=self._publish_gateway,
+            publish_archivist=self._publish_archivist if self._settings.records_to else None,
         )
 
     def _publish_gateway(self, release: Release) -> str:
         from .verbs.images.gateway_image import publish_gateway
 
         return publish_gateway(release, self)
+
+    def _publish_archivist(self, release: Release) -> str:
+        from .verbs.images.gateway_image import publish_archivist
+
+        return publish_archivist(release, self._settings.records_to or "", self)
 
     def _ramp_driver(self, endpoint: str) -> tuple[tuple[str, ...], dict[str, str]]:
         """The command line and the environment of an endpoint's driver, which has the settings of this process."""
@@ -367,6 +382,13 @@ class _Imaging:
         from .container_images.sbom import bill_of_materials
 
         return bill_of_materials(snapshot, image, base_packages(image.base, ImageFolder(self._store)))
+
+    @cached_property
+    def archivists(self) -> ArchivistImages:
+        from .container_images.archivist import ArchivistBuilder
+        from .container_images.layout import ImageFolder
+
+        return ArchivistBuilder(ImageFolder(self._store))
 
     @cached_property
     def containers(self) -> Containers:

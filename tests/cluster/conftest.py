@@ -109,7 +109,7 @@ def gateway_image(cluster, models, base, built_images, tmp_path_factory):
 @pytest.fixture(scope="session")
 def shipper_image(cluster, base, built_images):
     """The published image of the program that uploads records from pods to S3: its reference by digest."""
-    return push(built_images, ArchivistBuilder(built_images, "s3://records").build(base, lambda _: None), "archivist")
+    return push(built_images, ArchivistBuilder(built_images).build(base, "s3://records", lambda _: None), "archivist")
 
 
 @pytest.fixture(scope="session")

@@ -114,9 +114,7 @@ def test_an_overlay_is_merged_into_the_pods_and_wrong_parts_are_refused(tmp_path
     file = tmp_path / "overlay.yaml"
     file.write_text(yaml.safe_dump({"spec": {"nodeSelector": {"pool": "models"}, "tolerations": [{"key": "gpu"}]}}))
     settings = ClusterSettings(overlay=file)
-    (*_, deployment) = release_objects(
-        release_with(), settings, disruption_budget="", overlay=read_overlay(settings)
-    )
+    (*_, deployment) = release_objects(release_with(), settings, disruption_budget="", overlay=read_overlay(settings))
     spec = deployment["spec"]["template"]["spec"]
     assert spec["nodeSelector"] == {"pool": "models"}
     assert spec["containers"]

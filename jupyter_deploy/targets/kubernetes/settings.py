@@ -27,7 +27,7 @@ class ClusterSettings(Value):
         default=None, description="Path of the kubeconfig (default: KUBECONFIG, ~/.kube/config, or the pod's account)."
     )
     gateway_image: str | None = Field(
-        default=None, description="Image of the gateway by digest (default: a deploy publishes one beside its image)."
+        default=None, description="Image of the gateway by digest (default: a deploy publishes one next to its image)."
     )
     gateway_replicas: int = Field(default=2, ge=1, le=50, description="Pods of the gateway.")
     replicas: int = Field(default=1, ge=1, le=1000, description="Pods of a release.")

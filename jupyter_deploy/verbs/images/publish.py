@@ -48,12 +48,16 @@ def publish(request: PublishRequest, ports: Ports, report: Report) -> Published:
 def publish_new(release: Release, snapshot: Snapshot, ports: Ports, report: Report) -> Reference:
     """Publish a release that its endpoint does not have yet; return the image by its digest.
 
-    Its deploy has enforced the endpoint's gates. A tag that names another image is not moved.
+    Its deploy has enforced the endpoint's gates. A tag that names another image is not moved: another version of
+    nbdeploy, or another user, may have published the same snapshot. The release is named by its digest in any case.
     """
     request = PublishRequest(name=release.endpoint, release=release.tag)
     so_far = _SoFar()
     with noted_if_interrupted(lambda: f"{so_far.words}; deploy again: finished parts are used"):
         reference = reference_for(request, release.endpoint, release, ports)
+        named = ports.images.registry.digest(reference)
+        if named is not None and named not in _digests_of(snapshot, ports):
+            reference = reference.at(tag=f"{reference.tag}-{now():%Y%m%d%H%M%S}")
         inputs = _inputs(request, release, snapshot, ports, reference=reference, forced="")
         published = _published(inputs, request, ports, report, so_far)
     return inputs.reference.at(digest=published.publication.image.digest)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts import screenshots
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
@@ -97,3 +99,11 @@ def test_the_files_that_the_tour_names_exist(name):
     assert paths
     roots = [ROOT, ROOT / "jupyter_deploy", ROOT / "jupyter_deploy/faces"]
     assert {path for path in paths if not any((root / path).exists() for root in roots)} == set()
+
+
+def test_each_picture_of_the_docs_is_taken_by_a_test_that_exists():
+    for test in screenshots.TESTS:
+        path, _, name = test.partition("::")
+        assert f"def {name}(" in (ROOT / path).read_text("utf-8"), test
+    pictures = {path.name for path in (ROOT / "docs" / "images").glob("*.png")}
+    assert set(screenshots.PICTURES) == pictures

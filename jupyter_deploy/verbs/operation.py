@@ -1,7 +1,4 @@
-"""The class of an entry in the table of verbs.
-
-Imports the standard library alone, since ``import jupyter_deploy`` reads the table.
-"""
+"""An entry of the table of verbs. Imports the standard library alone, as the table does."""
 
 from __future__ import annotations
 

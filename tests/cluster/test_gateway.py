@@ -13,6 +13,7 @@ from .gateways import KEY, ROW, Gateways
 from .load import Load
 
 BODY = {"instances": [ROW]}
+CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +75,14 @@ def test_a_release_believes_only_the_gateway(gateways, releases):
 def test_a_faulty_endpoint_stops_no_other_one_and_says_why(gateways, releases):
     gateways.route(releases)
     gateways.write("broken", hash="another")
-    cluster = {"name": "refused:a", "type": "EDS", "eds_cluster_config": {}, "connect_timeout": "no time"}
+    cluster = {"@type": CLUSTER, "name": "refused:a", "connect_timeout": "no time"}
     gateways.write("refused", {"cds": [cluster], "edge": [], "shadow": []})
     gateways.write("thief", {"cds": [cluster | {"name": "churn:a"}], "edge": [], "shadow": []})
-    for name, why in (("broken", "do not have the hash"), ("refused", "no time"), ("thief", "not of this endpoint")):
+    for name, why in (
+        ("broken", "do not have the hash"),
+        ("refused", "connect_timeout"),
+        ("thief", "not of this endpoint"),
+    ):
         digest = gateways.cluster.get(gateways.namespace, "configmap", names.endpoint_name(name))["data"]["hash"]
         with pytest.raises(RouteNotConfirmed, match="the gateway keeps the former routes") as refused:
             wait_in_force(gateways.api, name, digest, 60)

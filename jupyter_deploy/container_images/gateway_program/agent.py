@@ -47,7 +47,7 @@ class _Agent:
         self._config_maps = Watched(self._api, path, ENDPOINTS, self._woken.set)
         self._addresses: Watched | None = None
         self._routes = Routes(pod)
-        self._report = Report(self._api, pod)
+        self._report = Report(self._api, pod, self._routes.frame["statistics"])
 
     def run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -29,6 +29,10 @@ CONTAINER = "release"
 
 KEY_FOLDER = "/etc/nbdeploy/secret"
 DATA = "/data"
+UPLOADS = "uploads"
+"""The volume of the shipper's list of uploaded files."""
+
+_UPLOAD_SECONDS = 10  # for the shipper's last upload
 
 
 def release_objects(
@@ -175,6 +179,7 @@ def _template(release: Release, settings: ClusterSettings, shipper: Json | None)
         {"name": "key", "secret": secret},
         {"name": "records", "emptyDir": {}},
         {"name": "feedback", "emptyDir": {}},
+        *([{"name": UPLOADS, "emptyDir": {}}] if shipper else []),
     ]
     return {
         "metadata": {
@@ -185,7 +190,7 @@ def _template(release: Release, settings: ClusterSettings, shipper: Json | None)
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "securityContext": restricted_pod(),
-            "terminationGracePeriodSeconds": settings.termination_seconds,
+            "terminationGracePeriodSeconds": settings.termination_seconds + (_UPLOAD_SECONDS if shipper else 0),
             "containers": [container, *([shipper] if shipper else [])],
             "volumes": volumes,
             "topologySpreadConstraints": [

@@ -30,12 +30,6 @@ class ClusterSettings(Value):
         default=None, description="Image of the gateway by digest (default: a deploy publishes one next to its image)."
     )
     gateway_replicas: int = Field(default=2, ge=1, le=50, description="Pods of the gateway.")
-    shipper_image: str | None = Field(
-        default=None, description="Image with nbdeploy, by digest, that sends records to `records_to`."
-    )
-    spool_bytes: int = Field(
-        default=1024**3, ge=1024**2, description="Size of the records in a pod beyond which the oldest are dropped."
-    )
     replicas: int = Field(default=1, ge=1, le=1000, description="Pods of a release.")
     service_type: ServiceType = Field(default="ClusterIP", description="Type of the gateway's Service.")
     url: str | None = Field(

@@ -16,14 +16,13 @@ from typing import Any
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.release.endpoint import Release
 
-from .releases import DATA, restricted_container
+from .releases import DATA, UPLOADS, restricted_container
 from .settings import ClusterSettings
 
 Json = dict[str, Any]
 
 CONTAINER = "shipper"
-VOLUME = "uploads"
-"""A folder for the list of uploaded files."""
+VOLUME = UPLOADS
 
 _CLOSE_SECONDS, _LOOK_SECONDS = 15, 3
 """A segment is closed at this age, and uploaded at the next look: within 30 seconds."""

@@ -25,6 +25,7 @@ from .gateway.objects import gateway_objects
 from .overlay import read_overlay
 from .releases import CONTAINER, release_objects, stamp_of, stamped
 from .settings import ClusterSettings, KubernetesSettings
+from .shipping import shipper
 
 _POLL_SECONDS = 0.25
 _MOST_CPUS = 1024
@@ -214,6 +215,7 @@ class KubernetesTarget:
             release,
             self._cluster,
             disruption_budget=self._api.version_of("PodDisruptionBudget"),
+            shipper=shipper(release, self._cluster, self._settings.records_to),
             overlay=read_overlay(self._cluster),
         )
 
@@ -281,7 +283,8 @@ class KubernetesTarget:
         cluster = self._cluster
         image = cluster.gateway_image or self._present_image() or self._published_gateway(release)
         budget = self._api.version_of("PodDisruptionBudget")
-        for made in gateway_objects(cluster, image=image, pdb=budget):
+        sender = shipper(None, cluster, self._settings.records_to)
+        for made in gateway_objects(cluster, image=image, pdb=budget, shipper=sender):
             if made["kind"] == "Deployment":
                 made["metadata"].setdefault("annotations", {})[names.MADE_BY] = __version__
             document = stamped(made)

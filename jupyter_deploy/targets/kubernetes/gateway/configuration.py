@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from jupyter_deploy.container_images.gateway_program.documents import SALT, TOKEN_PLACEHOLDER
 from jupyter_deploy.container_images.gateway_program.pod import KEY_VARIABLE, RUN
 from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.targets.envoy import counters
 from jupyter_deploy.targets.envoy import documents as envoy
 from jupyter_deploy.targets.envoy.upstream import Discovered
 from jupyter_deploy.targets.kubernetes import names
@@ -44,10 +45,11 @@ def configuration(endpoint: Endpoint, settings: ClusterSettings, run: str = RUN)
     }
 
 
-def gateway_files(settings: ClusterSettings, run: str = RUN) -> dict[str, str]:
+def gateway_files(settings: ClusterSettings, run: str = RUN, ledger: str = LEDGER) -> dict[str, str]:
     """The files of the gateway's own ConfigMap: Envoy's bootstrap, and the routes around those of endpoints."""
-    inputs = envoy_settings(settings, run)
-    files = {"bootstrap.json": envoy.bootstrap(inputs), "frame.json": envoy.frame(inputs)}
+    inputs = envoy_settings(settings, run, ledger)
+    frame = envoy.frame(inputs) | {"statistics": counters.FILTER}
+    files = {"bootstrap.json": envoy.bootstrap(inputs), "frame.json": frame}
     return {name: json.dumps(content, indent=1, sort_keys=True) for name, content in files.items()}
 
 

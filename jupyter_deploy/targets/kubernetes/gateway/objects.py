@@ -133,7 +133,7 @@ def _envoy(settings: ClusterSettings, image: str) -> Json:
         "volumeMounts": [
             *mounts,
             _mount("configuration", pod.CONFIGURATION, read_only=True),
-            _mount("key", pod.SECRET, read_only=True),
+            _mount("secret", pod.SECRET, read_only=True),
         ],
     }
 
@@ -198,13 +198,11 @@ def _volumes(settings: ClusterSettings) -> list[Json]:
         {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
         {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
     ]
-    key = [{"key": "key", "path": "key"}]
     return [
         {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "128Mi"}},
         {"name": "tmp", "emptyDir": {}},
         {"name": "ledger", "emptyDir": {}},
         {"name": "configuration", "configMap": {"name": names.GATEWAY}},
         {"name": "secret", "secret": {"secretName": settings.secret, "defaultMode": 0o444}},
-        {"name": "key", "secret": {"secretName": settings.secret, "defaultMode": 0o444, "items": key}},
         {"name": "account", "projected": {"sources": account}},
     ]

@@ -36,42 +36,20 @@ _PACKAGES = ("domain", "records", "serving", "system")
 
 
 class ArchivistBuilder:
-    """Builds the image for one kind of bucket.
+    """The ArchivistImages port.
 
     Parameters
     ----------
     store
         The image store.
-    url
-        The bucket's URL; its scheme selects the client.
     """
 
-    def __init__(self, store: ImageFolder, url: str) -> None:
+    def __init__(self, store: ImageFolder) -> None:
         self._store = store
-        self._extra = EXTRAS[url.partition("://")[0]]
 
-    def environment(self) -> Environment:
-        """The image's distributions, in the versions that are installed here. Raises ToolMissing."""
-        names = [*_IMPORTED, *([_CLIENTS[self._extra]] if self._extra else [])]
-        try:
-            for name in names:
-                metadata.version(name)
-        except metadata.PackageNotFoundError as error:
-            raise ToolMissing(
-                f"the archivist's image needs {error.name}, which is not installed here",
-                f"pip install 'nbdeploy[{self._extra}]'",
-            ) from error
-        return interpreter().model_copy(update={"distributions": closure(names)})
-
-    def build(self, base: str, progress: Progress) -> Image:
-        """Build the image; the same base and the same versions give the same digest.
-
-        Raises
-        ------
-        BaseUnfit, ImageNotBuilt, ToolMissing
-            As for a release's image.
-        """
-        environment = self.environment()
+    def build(self, base: str, bucket: str, progress: Progress) -> Image:
+        """Build the image, with the client of the bucket's scheme."""
+        environment = _environment(bucket)
         source = base_source(base, environment)
         require(source, self._store, environment)
         with disk_faults(), self._store.writing() as writing:
@@ -95,6 +73,21 @@ class ArchivistBuilder:
             manifest = manifest_of(below, layers, config, "daemonless")
             digest = writing.put(as_json(manifest), MANIFEST_TYPE)["digest"]
         return tool_image(below, manifest, digest, environment)
+
+
+def _environment(bucket: str) -> Environment:
+    """The image's distributions, in the versions that are installed here."""
+    extra = EXTRAS[bucket.partition("://")[0]]
+    names = [*_IMPORTED, *([_CLIENTS[extra]] if extra else [])]
+    try:
+        for name in names:
+            metadata.version(name)
+    except metadata.PackageNotFoundError as error:
+        raise ToolMissing(
+            f"the archivist's image needs {error.name}, which is not installed here",
+            f"pip install 'nbdeploy[{extra}]'",
+        ) from error
+    return interpreter().model_copy(update={"distributions": closure(names)})
 
 
 def _sources(minor: str) -> list[Entry]:

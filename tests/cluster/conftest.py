@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_deploy.artifacts.snapshots import SnapshotFolders
+from jupyter_deploy.container_images.archivist import ArchivistBuilder
 from jupyter_deploy.container_images.attachments import Registries
 from jupyter_deploy.container_images.gateway import GatewayBuilder
 from jupyter_deploy.container_images.layer_builder import DaemonlessBuilder
@@ -106,6 +107,12 @@ def gateway_image(cluster, models, base, built_images, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def shipper_image(cluster, base, built_images):
+    """The published image of the program that uploads records from pods to S3: its reference by digest."""
+    return push(built_images, ArchivistBuilder(built_images).build(base, "s3://records", lambda _: None), "archivist")
+
+
+@pytest.fixture(scope="session")
 def publishing(base, gateway_image):
     """The variables of a user who publishes to the registry, and whose gateways have the image."""
     return {
@@ -134,6 +141,22 @@ def operator(cluster, namespace, publishing, models, tmp_path_factory):
     yield made
     made.run("down", "--target", "kubernetes", check=False)
     made.down()
+
+
+@pytest.fixture(scope="module")
+def prepared(cluster, operator):
+    """The user in a namespace with the rights, the account and the Secret that its administrator applies."""
+    rights = operator.path / "rights.yaml"
+    rights.write_text(operator.run("manifests", "--rbac", "--open", "-o", "yaml").stdout)
+    cluster.kubectl("apply", "-f", rights)
+    return operator
+
+
+@pytest.fixture
+def explained(cluster, namespace, request):
+    """After a failure: the namespace's pods, events and logs."""
+    yield
+    print(cluster.explained(namespace))
 
 
 def _link(source, target):

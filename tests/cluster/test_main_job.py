@@ -1,6 +1,5 @@
 """The main job on a cluster: deploy, shadow, compare, canary, promote, rollback, down; under load, no request fails."""
 
-
 import pytest
 
 from .load import Load

@@ -79,6 +79,8 @@ class TargetSettings(Value):
         Loads an image into the storage of ``podman`` or ``docker`` (``domain.images.ports.Engines``).
     publish_gateway
         Publishes the gateway's image next to a release's image, and returns its reference by digest.
+    publish_archivist
+        The same of the program that uploads records from pods.
     """
 
     home: Path
@@ -88,6 +90,7 @@ class TargetSettings(Value):
     records_to: str | None = None
     load_image: Callable[[str, Reference], None] = _already_present
     publish_gateway: Callable[[Release], str] | None = None
+    publish_archivist: Callable[[Release], str] | None = None
 
     @classmethod
     def declared(cls) -> dict[str, FieldInfo]:

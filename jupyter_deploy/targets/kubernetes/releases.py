@@ -29,10 +29,10 @@ CONTAINER = "release"
 
 KEY_FOLDER = "/etc/nbdeploy/secret"
 DATA = "/data"
-UPLOADS = "uploads"
-"""The volume of the shipper's list of uploaded files."""
-
 _UPLOAD_SECONDS = 10  # for the shipper's last upload
+
+UPLOADS: Json = {"name": "uploads", "emptyDir": {}}
+"""The volume in which the shipper lists what it has uploaded."""
 
 
 def release_objects(
@@ -179,7 +179,7 @@ def _template(release: Release, settings: ClusterSettings, shipper: Json | None)
         {"name": "key", "secret": secret},
         {"name": "records", "emptyDir": {}},
         {"name": "feedback", "emptyDir": {}},
-        *([{"name": UPLOADS, "emptyDir": {}}] if shipper else []),
+        *([UPLOADS] if shipper else []),
     ]
     return {
         "metadata": {

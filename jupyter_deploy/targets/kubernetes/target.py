@@ -25,7 +25,7 @@ from .gateway.objects import gateway_objects
 from .overlay import read_overlay
 from .releases import CONTAINER, release_objects, stamp_of, stamped
 from .settings import ClusterSettings, KubernetesSettings
-from .shipping import shipper
+from .shipping import image_in, shipper
 
 _POLL_SECONDS = 0.25
 _MOST_CPUS = 1024
@@ -215,7 +215,7 @@ class KubernetesTarget:
             release,
             self._cluster,
             disruption_budget=self._api.version_of("PodDisruptionBudget"),
-            shipper=shipper(release, self._cluster, self._settings.records_to),
+            shipper=self._shipper(release, release),
             overlay=read_overlay(self._cluster),
         )
 
@@ -283,8 +283,7 @@ class KubernetesTarget:
         cluster = self._cluster
         image = cluster.gateway_image or self._present_image() or self._published_gateway(release)
         budget = self._api.version_of("PodDisruptionBudget")
-        sender = shipper(None, cluster, self._settings.records_to)
-        for made in gateway_objects(cluster, image=image, pdb=budget, shipper=sender):
+        for made in gateway_objects(cluster, image=image, pdb=budget, shipper=self._shipper(None, release)):
             if made["kind"] == "Deployment":
                 made["metadata"].setdefault("annotations", {})[names.MADE_BY] = __version__
             document = stamped(made)
@@ -310,12 +309,24 @@ class KubernetesTarget:
         status = (deployment or {}).get("status", {})
         return bool(status.get("readyReplicas", 0) > 0)
 
+    def _present_gateway(self) -> Json | None:
+        """The gateway's Deployment, if this version of nbdeploy made it."""
+        present = self._api.get("Deployment", names.GATEWAY)
+        made_by = present["metadata"].get("annotations", {}).get(names.MADE_BY) if present else None
+        return present if made_by == __version__ else None
+
     def _present_image(self) -> str:
         """The image of the gateway that runs, if this version of nbdeploy made it; empty: there is none."""
-        present = self._api.get("Deployment", names.GATEWAY)
-        if present is None or present["metadata"].get("annotations", {}).get(names.MADE_BY) != __version__:
-            return ""
-        return str(present["spec"]["template"]["spec"]["containers"][0]["image"])
+        present = self._present_gateway()
+        return str(present["spec"]["template"]["spec"]["containers"][0]["image"]) if present else ""
+
+    def _shipper(self, of: Release | None, published: Release) -> Json | None:
+        """The container that uploads records; its image is the gateway's, or is published with a release's."""
+        to, publish = self._settings.records_to, self._settings.publish_archivist
+        if to is None or publish is None:
+            return None
+        image = self._cluster.shipper_image or image_in(self._present_gateway()) or publish(published)
+        return shipper(of, self._cluster, to, image)
 
     def _published_gateway(self, release: Release) -> str:
         if self._settings.publish_gateway is None:

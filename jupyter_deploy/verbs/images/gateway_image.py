@@ -20,12 +20,24 @@ def publish_gateway(release: Release, ports: Ports) -> str:
         This store does not know the base of the release's image.
     ToolMissing, RegistryError
     """
-    runs = Reference.parse(release.image or "")
-    base = base_of(ports.images.store.image(runs.digest or ""), runs)
+    runs, base = _base(release, ports)
     environment = load_snapshot(release.tag, trust=False, ports=ports).manifest.environment
     image = ports.images.composing.gateways.build(base, environment, lambda _: None)
     send_gateway(image, runs.at(), ports, Steps(lambda _: None, total=1))
     return str(runs.at(digest=image.digest))
+
+
+def publish_archivist(release: Release, bucket: str, ports: Ports) -> str:
+    """Publish the image of the program that uploads records from pods, as ``publish_gateway`` does; return it."""
+    runs, base = _base(release, ports)
+    image = ports.images.archivists.build(base, bucket, lambda _: None)
+    send_gateway(image, runs.at(), ports, Steps(lambda _: None, total=1), part="archivist")
+    return str(runs.at(digest=image.digest))
+
+
+def _base(release: Release, ports: Ports) -> tuple[Reference, str]:
+    runs = Reference.parse(release.image or "")
+    return runs, base_of(ports.images.store.image(runs.digest or ""), runs)
 
 
 def base_of(image: Image | None, reference: Reference) -> str:
@@ -40,19 +52,19 @@ def base_of(image: Image | None, reference: Reference) -> str:
     return as_source(name if name.startswith(("oci:", "oci-archive:", "docker-archive:")) else image.base)
 
 
-def send_gateway(image: Image, to: Reference, ports: Ports, progress: Steps) -> None:
-    """Send the image with a tag made of its digest, and sign it with the setting ``sign_key``.
+def send_gateway(image: Image, to: Reference, ports: Ports, progress: Steps, *, part: str = "gateway") -> None:
+    """Send the image of a part with a tag made of its digest, and sign it with the setting ``sign_key``.
 
     Registries remove images without a tag.
     """
-    title = f"sending the gateway's image, {size_in_words(image.size)}, as far as {to.registry} has not"
+    title = f"sending the {part}'s image, {size_in_words(image.size)}, as far as {to.registry} has not"
     progress(title)
-    tagged = to.at(tag=f"gateway-{image.digest.removeprefix('sha256:')[:12]}")
+    tagged = to.at(tag=f"{part}-{image.digest.removeprefix('sha256:')[:12]}")
     if ports.images.registry.digest(tagged) != image.digest:
         ports.images.registry.push(
             image, ports.images.store.folder, tagged, lambda words: progress(f"{title}: {words}", False)
         )
     exact, key = to.at(digest=image.digest), ports.images.key
     if key and not ports.images.registry.signed(exact, key):
-        progress("signing the gateway's image", False)
+        progress(f"signing the {part}'s image", False)
         ports.images.registry.sign(exact, key)

@@ -128,6 +128,8 @@ def test_routes_come_into_force_and_a_refused_part_keeps_the_former_ones(pod: Ga
     assert len(refused["broken"]) < 600
     assert pod.predict().json()["x-rollout-release"] == "tumour:b"
     assert state.put({"tumour": canary, "broken": broken}, SECRETS) == refused
+    assert state.put({"tumour": pod.part(shadows={"tumour:b": 100})}, SECRETS) == {}
+    assert state.put({"tumour": canary}, SECRETS) == {}
     restarted = routes.Routes(pod.pod)
     assert restarted.parts == {"tumour": canary}
     assert restarted.put({"tumour": pod.part()}, SECRETS) == {}

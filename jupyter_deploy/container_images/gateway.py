@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,24 +67,29 @@ class GatewayBuilder:
             config = writing.put(as_json(_config(below, packed)), CONFIG_TYPE)
             manifest = manifest_of(below, [oci_documents.Layer("code", _TITLE, packed)], config, "daemonless")
             digest = writing.put(as_json(manifest), MANIFEST_TYPE)["digest"]
-        return Image(
-            digest=digest,
-            snapshot="",
-            snapshot_digest="",
-            builder="daemonless",
-            base=f"{below.name}@{below.digest}",
-            platform="/".join(platform_of(environment)),
-            python=below.python.version,
-            layers=tuple(
-                Layer(
-                    kind=layer["annotations"][LAYER_KIND],
-                    title=layer["annotations"][TITLE],
-                    digest=layer["digest"],
-                    size=layer["size"],
-                )
-                for layer in manifest["layers"]
-            ),
-        )
+        return tool_image(below, manifest, digest, environment)
+
+
+def tool_image(below: Base, manifest: Mapping[str, Any], digest: str, environment: Environment) -> Image:
+    """Describe an image that holds no snapshot, by its manifest; the store's index does not name it."""
+    return Image(
+        digest=digest,
+        snapshot="",
+        snapshot_digest="",
+        builder="daemonless",
+        base=f"{below.name}@{below.digest}",
+        platform="/".join(platform_of(environment)),
+        python=below.python.version,
+        layers=tuple(
+            Layer(
+                kind=layer["annotations"][LAYER_KIND],
+                title=layer["annotations"][TITLE],
+                digest=layer["digest"],
+                size=layer["size"],
+            )
+            for layer in manifest["layers"]
+        ),
+    )
 
 
 def _require_for(envoy: Path, environment: Environment) -> None:

@@ -1871,8 +1871,16 @@ export interface DoctorRequest {
 }
 /**
  * Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' starts them again.
+ *
+ * A target that several users share is stopped only if it is named: then every object of nbdeploy there is removed,
+ * also those of other users, except what its administrator made.
  */
-export interface DownRequest {}
+export interface DownRequest {
+  /**
+   * The target to stop (default: this machine's).
+   */
+  target?: string | null;
+}
 /**
  * A chart for a front end without a renderer of its own.
  */
@@ -2232,6 +2240,9 @@ export interface RampState {
  *     The least duration of a step.
  * shadow_first
  *     The candidate begins as a shadow and answers clients once it is shown to agree with stable.
+ * segments
+ *     The endpoint's declarations of segments as the ramp began. That the candidate is worse in one of them is a
+ *     guardrail; as a shadow also that its answers differ there.
  */
 export interface RampPlan {
   /**
@@ -2241,6 +2252,7 @@ export interface RampPlan {
   require: string[];
   per_step: string;
   shadow_first: boolean;
+  segments: string[];
 }
 /**
  * The changes from an endpoint to its document, planned or made.
@@ -3142,6 +3154,37 @@ export interface LogsRequest {
    * Write them into a new file instead, one row for each instance: NAME.csv, NAME.parquet, or NAME.ipynb, a notebook that opens them as a data frame.
    */
   export?: string | null;
+}
+/**
+ * Documents for Kubernetes, in the order in which they are applied.
+ */
+export interface Manifests {
+  documents: {
+    [k: string]: unknown;
+  }[];
+}
+/**
+ * Show the objects of the target kubernetes: an endpoint's workloads, or with --rbac those of an administrator.
+ *
+ * 'nbdeploy manifests --rbac -o yaml | kubectl apply -f -' prepares a namespace. Nothing is cluster-wide.
+ */
+export interface ManifestsRequest {
+  /**
+   * The endpoint's name.
+   */
+  name?: string | null;
+  /**
+   * The Roles of users and gateway, the gateway's account and its Secret with new keys.
+   */
+  rbac?: boolean;
+  /**
+   * With --rbac: users may create, patch and delete Secrets, never read one.
+   */
+  secrets?: boolean;
+  /**
+   * With --rbac: the gateway takes requests without a token.
+   */
+  open?: boolean;
 }
 /**
  * A figure that a notebook measured.
@@ -4379,6 +4422,7 @@ export interface Requests {
   publish: PublishRequest;
   verify: VerifyRequest;
   compose: ComposeRequest;
+  manifests: ManifestsRequest;
   images: ImagesRequest;
   gc: GcRequest;
   purge: PurgeRequest;
@@ -4415,6 +4459,7 @@ export interface Results {
   publish: Published;
   verify: Verified;
   compose: Composed;
+  manifests: Manifests;
   images: ImageList;
   gc: Collected;
   purge: Purged;
@@ -4473,6 +4518,7 @@ export const VERBS: {
   publish: { summary: "Build a container image of a release, push it to a registry and record its digest.", slow: true, destructive: false },
   verify: { summary: "Check an image in a registry: its signature, and that its model is the validated one.", slow: true, destructive: false },
   compose: { summary: "Write an endpoint as a Compose file: its releases from their published images, and a gateway.", slow: true, destructive: false },
+  manifests: { summary: "Show the objects of the target kubernetes: an endpoint's workloads, or with --rbac those of an administrator.", slow: false, destructive: false },
   images: { summary: "List the images of this machine's store and the published ones, with their uses.", slow: false, destructive: false },
   gc: { summary: "Remove unused images from this machine's store, and unused snapshots of deleted endpoints.", slow: true, destructive: true },
   purge: { summary: "Remove records permanently, from JSON lines, Parquet and the gateway's ledger, with their feedback.", slow: true, destructive: true },
@@ -4510,6 +4556,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     publish: trans.__("Publish…"),
     verify: trans.__("Verify an Image…"),
     compose: trans.__("Write a Compose File…"),
+    manifests: trans.__("Show Kubernetes Manifests…"),
     images: trans.__("List Images…"),
     gc: trans.__("Remove Unused Images…"),
     purge: trans.__("Purge Records…"),

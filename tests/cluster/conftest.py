@@ -1,5 +1,6 @@
 """A real cluster, a namespace for each file, small images, and a user whose deploys go there."""
 
+import fcntl
 import json
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_deploy.artifacts.snapshots import SnapshotFolders
+from jupyter_deploy.container_images.archivist import ArchivistBuilder
 from jupyter_deploy.container_images.attachments import Registries
 from jupyter_deploy.container_images.gateway import GatewayBuilder
 from jupyter_deploy.container_images.layer_builder import DaemonlessBuilder
@@ -52,10 +54,12 @@ def base():
     """A Debian with the Python of these tests, kept with the cluster: its name for skopeo."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     place = folder() / f"base-{python}"
-    if not (place / "name").exists():
-        shutil.rmtree(place, ignore_errors=True)
-        (place / "base").mkdir(parents=True)
-        (place / "name").write_text(make(place / "base", python))
+    with (folder() / "base.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another session may make it
+        if not (place / "name").exists():
+            shutil.rmtree(place, ignore_errors=True)
+            (place / "base").mkdir(parents=True)
+            (place / "name").write_text(make(place / "base", python))
     return (place / "name").read_text()
 
 
@@ -103,6 +107,12 @@ def gateway_image(cluster, models, base, built_images, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def shipper_image(cluster, base, built_images):
+    """The published image of the program that uploads records from pods to S3: its reference by digest."""
+    return push(built_images, ArchivistBuilder(built_images).build(base, "s3://records", lambda _: None), "archivist")
+
+
+@pytest.fixture(scope="session")
 def publishing(base, gateway_image):
     """The variables of a user who publishes to the registry, and whose gateways have the image."""
     return {
@@ -131,6 +141,22 @@ def operator(cluster, namespace, publishing, models, tmp_path_factory):
     yield made
     made.run("down", "--target", "kubernetes", check=False)
     made.down()
+
+
+@pytest.fixture(scope="module")
+def prepared(cluster, operator):
+    """The user in a namespace with the rights, the account and the Secret that its administrator applies."""
+    rights = operator.path / "rights.yaml"
+    rights.write_text(operator.run("manifests", "--rbac", "--open", "-o", "yaml").stdout)
+    cluster.kubectl("apply", "-f", rights)
+    return operator
+
+
+@pytest.fixture
+def explained(cluster, namespace, request):
+    """After a failure: the namespace's pods, events and logs."""
+    yield
+    print(cluster.explained(namespace))
 
 
 def _link(source, target):

@@ -114,6 +114,16 @@ class Machine:
             self.script("start_node.sh", node.removeprefix("node"))
             self.wait_for_node(node)
 
+    def kill_in(self, namespace, pod, word):
+        """Kill the processes of a pod whose command line holds a word."""
+        found = self.get(namespace, "pod", pod)
+        ids = [one["containerID"].rpartition("/")[2] for one in found["status"]["containerStatuses"]]
+        for pid in self._inside(found["spec"]["nodeName"]):
+            with suppress(OSError):
+                group = Path(f"/proc/{pid}/cgroup").read_text()
+                if any(one in group for one in ids) and word in _command(pid).split():
+                    self._end(pid)
+
     def wait_for_node(self, node):
         self.kubectl("wait", "--for=condition=Ready", f"node/{node}", "--timeout=180s")
 

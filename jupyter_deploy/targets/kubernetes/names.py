@@ -18,6 +18,9 @@ VERSION = "nbdeploy.io/version"
 SPEC = "nbdeploy.io/spec"
 """Annotation with a hash of an object as nbdeploy made it: whether it has to be applied again."""
 
+MADE_BY = "nbdeploy.io/version-of-nbdeploy"
+"""Annotation of the gateway with the version of nbdeploy that made it."""
+
 TAG = "nbdeploy.io/tag"
 """Annotation with a release's tag."""
 

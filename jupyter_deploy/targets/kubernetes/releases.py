@@ -30,6 +30,9 @@ CONTAINER = "release"
 KEY_FOLDER = "/etc/nbdeploy/secret"
 DATA = "/data"
 
+UPLOADS: Json = {"name": "uploads", "emptyDir": {}}
+"""The volume in which the shipper lists what it has uploaded."""
+
 
 def release_objects(
     release: Release,
@@ -175,6 +178,7 @@ def _template(release: Release, settings: ClusterSettings, shipper: Json | None)
         {"name": "key", "secret": secret},
         {"name": "records", "emptyDir": {}},
         {"name": "feedback", "emptyDir": {}},
+        *([UPLOADS] if shipper else []),
     ]
     return {
         "metadata": {
@@ -201,9 +205,10 @@ def _template(release: Release, settings: ClusterSettings, shipper: Json | None)
 
 
 def record_mounts(release: Release) -> list[Json]:
-    """The folders of records and feedback; a volume each, since only a volume's own root is writable for any user."""
+    """The folders of records and feedback; a volume each, since only a volume's folders are writable for any user."""
+    records = f"{DATA}/records/{release.endpoint}/{release.version}"
     return [
-        {"name": "records", "mountPath": f"{DATA}/records/{release.endpoint}/{release.version}"},
+        {"name": "records", "mountPath": records, "subPath": release.version},
         {"name": "feedback", "mountPath": f"{DATA}/feedback/{release.endpoint}"},
     ]
 

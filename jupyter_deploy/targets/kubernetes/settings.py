@@ -27,7 +27,7 @@ class ClusterSettings(Value):
         default=None, description="Path of the kubeconfig (default: KUBECONFIG, ~/.kube/config, or the pod's account)."
     )
     gateway_image: str | None = Field(
-        default=None, description="Image of the gateway by digest (default: a deploy publishes one beside its image)."
+        default=None, description="Image of the gateway by digest (default: a deploy publishes one next to its image)."
     )
     gateway_replicas: int = Field(default=2, ge=1, le=50, description="Pods of the gateway.")
     replicas: int = Field(default=1, ge=1, le=1000, description="Pods of a release.")
@@ -56,6 +56,17 @@ class ClusterSettings(Value):
     predict_timeout: float = Field(default=60.0, gt=0, description="Seconds that a prediction may take.")
     shadow_timeout: float = Field(default=30.0, gt=0, description="Seconds that a shadow may take to answer.")
     request_timeout: float = Field(default=120.0, gt=0, description="Seconds in which a request must have arrived.")
+    shipper_image: str | None = Field(
+        default=None, description="Image of the program that uploads records from pods, by digest; see records_to."
+    )
+    records_secret: str | None = Field(
+        default=None, description="A Secret whose keys are variables of that program, such as AWS_ACCESS_KEY_ID."
+    )
+    spool_bytes: int = Field(
+        default=1024**3,
+        ge=1024**2,
+        description="Records that a pod keeps while the bucket is away; beyond, the oldest go.",
+    )
     segment_bytes: int = Field(default=8 * 1024**2, ge=1024, description="A file of records is closed at this size.")
 
     @field_validator("namespace", "secret")
@@ -65,7 +76,7 @@ class ClusterSettings(Value):
             raise ValueError(f"'{value}' is no name in Kubernetes: write up to 63 of a-z, 0-9 and '-'")
         return value
 
-    @field_validator("gateway_image")
+    @field_validator("gateway_image", "shipper_image")
     @classmethod
     def _is_exact(cls, value: str | None) -> str | None:
         if value is not None and Reference.parse(value).digest is None:

@@ -19,7 +19,7 @@ from typing import Any
 from jupyter_deploy.container_images.gateway_program import pod
 from jupyter_deploy.domain.images.images import GATEWAY_FOLDER
 from jupyter_deploy.targets.kubernetes import names
-from jupyter_deploy.targets.kubernetes.releases import restricted_container, restricted_pod
+from jupyter_deploy.targets.kubernetes.releases import UPLOADS, restricted_container, restricted_pod
 from jupyter_deploy.targets.kubernetes.settings import ClusterSettings
 
 from .configuration import gateway_files
@@ -118,7 +118,7 @@ def _pod(settings: ClusterSettings, image: str, shipper: Json | None) -> Json:
             _agent(settings, image, ledger_bytes=0 if shipper else _LEDGER_BYTES),
             *([shipper] if shipper else []),
         ],
-        "volumes": _volumes(settings),
+        "volumes": [*_volumes(settings), *([UPLOADS] if shipper else [])],
         "topologySpreadConstraints": [
             {
                 "maxSkew": 1,

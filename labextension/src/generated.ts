@@ -2240,6 +2240,9 @@ export interface RampState {
  *     The least duration of a step.
  * shadow_first
  *     The candidate begins as a shadow and answers clients once it is shown to agree with stable.
+ * segments
+ *     The endpoint's declarations of segments as the ramp began. That the candidate is worse in one of them is a
+ *     guardrail; as a shadow also that its answers differ there.
  */
 export interface RampPlan {
   /**
@@ -2249,6 +2252,7 @@ export interface RampPlan {
   require: string[];
   per_step: string;
   shadow_first: boolean;
+  segments: string[];
 }
 /**
  * The changes from an endpoint to its document, planned or made.

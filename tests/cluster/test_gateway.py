@@ -1,5 +1,8 @@
 """The gateway on the real cluster: routes in force in all pods, trust by the key, and what must not stop it."""
 
+import json
+import os
+import signal
 import statistics
 
 import httpx
@@ -118,14 +121,27 @@ def test_a_stopped_endpoint_is_unknown_and_a_pod_that_ends_is_left(gateways, rel
     assert gateways_in_force(gateways.api, "churn", digest) == (2, 2)
 
 
+def test_envoy_goes_on_without_its_agent_and_the_next_one_continues(gateways, releases):
+    gateways.route(releases)
+    with Load(f"{gateways.url()}/churn", BODY) as load:
+        for pid in list(gateways.agents()):
+            os.kill(pid, signal.SIGKILL)
+            load.wait_for(100)
+            gateways.rolled_out(names.GATEWAY)
+        seconds = gateways.route(releases, canary=releases[1].tag, canary_percent=50)
+        load.wait_for(100)
+    print(f"after both agents were killed, a toggle took {seconds:.3f} s")
+    load.figure("each agent is killed")
+    assert not load.failures
+    restarts = [one["restartCount"] for pod in gateways.pods() for one in pod["status"]["containerStatuses"]]
+    assert sum(restarts) == 2
+
+
 def test_the_secret_decides_about_the_token(gateways, releases):
     gateways.route(releases)
     url, token = f"{gateways.url()}/churn", "a-token-of-the-tests"
-    secret = {"stringData": {"token": token}}
-    gateways.cluster.kubectl(
-        "-n", gateways.namespace, "patch", "secret", names.GATEWAY, "--type=merge", "-p", '{"stringData":'
-        f' {{"token": "{secret["stringData"]["token"]}"}}}}',
-    )  # fmt: skip
+    patch = json.dumps({"stringData": {"token": token}})
+    gateways.cluster.kubectl("-n", gateways.namespace, "patch", "secret", names.GATEWAY, "--type=merge", "-p", patch)
     gateways.cluster.kubectl("-n", gateways.namespace, "rollout", "restart", f"deployment/{names.GATEWAY}")
     gateways.rolled_out(names.GATEWAY)
     gateways.route(releases, canary=releases[1].tag, canary_percent=10)

@@ -20,6 +20,7 @@ from test_local_target_support import eventually
 from jupyter_deploy.container_images.gateway_program import documents, routes
 from jupyter_deploy.container_images.gateway_program.api import ApiError, Watched
 from jupyter_deploy.container_images.gateway_program.documents import Part, Secrets
+from jupyter_deploy.container_images.gateway_program.ledger import bound_ledger
 from jupyter_deploy.container_images.gateway_program.pod import Pod
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.traffic import Traffic
@@ -127,6 +128,8 @@ def test_routes_come_into_force_and_a_refused_part_keeps_the_former_ones(pod: Ga
     assert len(refused["broken"]) < 600
     assert pod.predict().json()["x-rollout-release"] == "tumour:b"
     assert state.put({"tumour": canary, "broken": broken}, SECRETS) == refused
+    assert state.put({"tumour": pod.part(shadows={"tumour:b": 100})}, SECRETS) == {}
+    assert state.put({"tumour": canary}, SECRETS) == {}
     restarted = routes.Routes(pod.pod)
     assert restarted.parts == {"tumour": canary}
     assert restarted.put({"tumour": pod.part()}, SECRETS) == {}
@@ -151,6 +154,21 @@ def test_a_request_waits_for_a_release_without_a_pod_or_that_starts(pod: Gateway
     assert answers[0].status_code == 200
     assert server.starting < 0  # type: ignore[attr-defined]
     assert "x-rollout-starting" not in answers[0].headers
+
+
+def test_a_ledger_that_stays_in_its_pod_is_bounded(pod: GatewayPod) -> None:
+    state = routes.Routes(pod.pod)
+    wanted = {"tumour": pod.part()}
+    state.write_addresses(wanted, pod.addresses)
+    assert state.put(wanted, SECRETS) == {}
+    ledger = pod.pod.run.parents[1] / "ledger"
+    assert pod.predict(**{"x-request-id": "first"}).status_code == 200
+    eventually(lambda: "first" in (ledger / "edge.jsonl").read_text())
+    bound_ledger(ledger, 1, pod.pod.admin)
+    assert pod.predict(**{"x-request-id": "second"}).status_code == 200
+    eventually(lambda: "second" in (ledger / "edge.jsonl").read_text())
+    assert "first" in (ledger / "edge.jsonl.1").read_text()
+    assert "first" not in (ledger / "edge.jsonl").read_text()
 
 
 class Scripted:

@@ -74,8 +74,13 @@ def faulty(fails, slow):
             time.sleep(0.1)
         return "yes" if age + weight > 120 else "no"
     return clf
+def shifted():
+    def clf(age, weight):
+        return "yes" if age + weight > 120 or age < 0 and age % 140 == 0 else "no"
+    return clf
 limits = {{1.0: 120, 0.01: 110, 0.001: 100, 0.0001: 80}}
 models = {{number: (above(limit), {ROW}) for number, limit in limits.items()}}
+models |= {{4.0: (shifted(), {ROW})}}
 models |= {{2.0: (faulty(True, False), {ROW}), 3.0: (faulty(False, True), {ROW})}}
 """
 
@@ -114,7 +119,8 @@ def snapshots(tmp_path_factory):
 def plain_snapshots(tmp_path_factory):
     """The same of functions of two parameters, whose releases start in less time.
 
-    By the age, 2.0 fails in 2 % of the requests, and 3.0 takes 0.1 s in 10 %.
+    By the age, 2.0 fails in 2 % of the requests, and 3.0 takes 0.1 s in 10 %. 4.0 says "yes" if the age is below 0 and
+    a multiple of 140.
     """
     return captured_once(tmp_path_factory, "plain-snapshots", CALLS + CAPTURE)
 

@@ -20,6 +20,7 @@ from . import documents
 from .api import Api, ApiError, Watched
 from .documents import Invalid, Part, Secrets
 from .envoy import call
+from .ledger import bound_ledger
 from .pod import Pod
 from .probes import serve_probes
 from .report import Report
@@ -59,6 +60,8 @@ class _Agent:
             self._woken.wait(_LOOK_SECONDS)
             self._woken.clear()
             try:
+                if self._pod.ledger_bytes:
+                    bound_ledger(self._pod.ledger, self._pod.ledger_bytes, self._pod.admin)
                 self._look()
             except (Invalid, EnvoyAway) as error:
                 self._report.note(str(error))

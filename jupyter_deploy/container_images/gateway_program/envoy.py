@@ -98,6 +98,7 @@ class Documents:
 
     def __init__(self, admin: str, folder: Path) -> None:
         self._admin, self._folder = admin, folder
+        self._current: dict[str, Json] = {}
 
     def write(self, documents: Json) -> None:
         """Write all documents, for an Envoy that starts later."""
@@ -122,12 +123,16 @@ class Documents:
             ("cds", after["cds"]),
         ]
         for kind, document in steps:
+            if self._current.get(kind) == document:
+                continue  # confirmed before
             rejected = self._rejections(kind)
             self._write(kind, document)
             if not self._confirmed(kind, document, rejected, time.monotonic() + _CONFIRM_SECONDS):
                 for each in reversed(KINDS):
                     self._write(each, before[each])
+                self._current.clear()
                 return kind
+            self._current[kind] = document
         return ""
 
     def _write(self, kind: str, document: Json) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from jupyter_deploy.container_images.gateway_program.documents import SALT, TOKEN_PLACEHOLDER
-from jupyter_deploy.container_images.gateway_program.pod import KEY_VARIABLE, RUN
+from jupyter_deploy.container_images.gateway_program.pod import KEY_VARIABLE, LEDGER, RUN
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.targets.envoy import counters
 from jupyter_deploy.targets.envoy import documents as envoy
@@ -22,9 +22,6 @@ from jupyter_deploy.targets.kubernetes import names
 from jupyter_deploy.targets.kubernetes.settings import ClusterSettings
 
 Json = dict[str, Any]
-
-LEDGER = "/data/ledger"
-"""The folder of the ledger in a gateway's pod."""
 
 
 def configuration(endpoint: Endpoint, settings: ClusterSettings, run: str = RUN) -> Json:

@@ -25,7 +25,7 @@ from jupyter_deploy.targets.local.naming import socket_of
 from jupyter_deploy.targets.local.releases.workers import tail
 from jupyter_deploy.targets.local.runtime import Runtime, read_json
 from jupyter_deploy.targets.local.settings import LocalSettings
-from jupyter_deploy.targets.local.supervisor.orphans import holder_of, wait_until
+from jupyter_deploy.targets.local.supervisor.orphans import GATEWAY, holder_of, wait_until
 from jupyter_deploy.targets.local.supervisor.supervisord import Program, Programs, Supervisor
 
 from . import admin as admin_says
@@ -33,7 +33,7 @@ from .port import free_port, listens
 from .salt import salt
 from .token import make_token, token
 
-PROGRAM = "gateway"
+PROGRAM = GATEWAY
 
 # The version for which the configuration is rendered and tested; others are tried too.
 ENVOY = "1.40"

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from .release.ports import Target
     from .release.resources import Resources
     from .requests import Step
-    from .results import AtBoot
     from .store_ports import DriftLog, InferenceLog, RecordCounts, Store
+    from .user_session import Boot, Notifier
     from .validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
     from .validation.scaffold_ports import Starter
     from .validation.validation import Underway, ValidationSpec
@@ -105,16 +105,6 @@ class Client(Protocol):
 
     def header_file(self) -> Path | None:
         """Return a file with the header that requests must carry; None: they need none."""
-
-
-class Boot(Protocol):
-    def switch(self, *, on: bool) -> AtBoot:
-        """Reconcile at each boot, or no longer. Raises StoreError."""
-
-
-class Notifier(Protocol):
-    def send(self, event: Mapping[str, Any]) -> None:
-        """Send a CloudEvent to the user's webhook or command, if one is set; a failure is logged, not raised."""
 
 
 class Ports(Protocol):

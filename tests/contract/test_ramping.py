@@ -45,6 +45,8 @@ class Target:
             raise StartFailed("it does not start")
         return False
 
+    needs_image, shared = False, None
+
     def route(self, endpoint):
         return "http://url"
 

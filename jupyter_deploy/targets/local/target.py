@@ -21,6 +21,7 @@ from jupyter_deploy.domain.release.ports import Observation, TargetSettings
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.release.status import Usage
 from jupyter_deploy.system.home import was_running, write_atomic
+from jupyter_deploy.targets.envoy.counters import overflowed
 
 from . import archivist, ramp_drivers
 from .gateway.gateway import Gateway, envoy_binary, forget_runtime, remember
@@ -174,7 +175,7 @@ class LocalTarget:
                 url=host.gateway.url(endpoint.name),
                 gateway=gateway,
                 releases={release.tag: health[endpoint.name, release.tag] for release in endpoint.releases},
-                overflowed=host.gateway.overflowed(endpoint, stats),
+                overflowed=overflowed(endpoint, stats),
                 counts=host.gateway.counts(endpoint, stats),
             )
             for endpoint in endpoints

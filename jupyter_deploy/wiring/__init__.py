@@ -1,4 +1,4 @@
-"""The implementation of each port, chosen by the settings: with ``image_wiring`` all that imports all packages."""
+"""The implementation of each port, chosen by the settings: the only package that imports all others."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .domain.release.processes import passed_on
-from .image_wiring import Images
-from .settings import S, Settings, load_settings
-from .targets.registry import installed_targets, target_settings
+from jupyter_deploy.domain.release.processes import passed_on
+from jupyter_deploy.settings import S, Settings, load_settings
+from jupyter_deploy.targets.registry import installed_targets, target_settings
 
 if TYPE_CHECKING:
-    from .domain.batch import BatchRunner
-    from .domain.capture.ports import Capturer, Finder
-    from .domain.evidence.ground_truth import GroundTruth
-    from .domain.health import Examiner
-    from .domain.images.images import Reference
-    from .domain.images.ports import Imaging
-    from .domain.jobs import Jobs
-    from .domain.manifests import Manifester
-    from .domain.ports import Boot, Builder, Client, Environments, NotebookRunner, Notifier, Ports
-    from .domain.release.document_requests import Documents
-    from .domain.release.endpoint import Release
-    from .domain.release.ports import SharedEndpoints, Target
-    from .domain.store_ports import DriftLog, InferenceLog, RecordCounts, Store
-    from .domain.validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
-    from .domain.validation.scaffold_ports import Starter
-    from .domain.validation.validation import ValidationSpec
-    from .records.shipping import BucketOfHome
-    from .targets.local.settings import LocalSettings
+    from jupyter_deploy.domain.batch import BatchRunner
+    from jupyter_deploy.domain.capture.ports import Capturer, Finder
+    from jupyter_deploy.domain.evidence.ground_truth import GroundTruth
+    from jupyter_deploy.domain.health import Examiner
+    from jupyter_deploy.domain.images.images import Reference
+    from jupyter_deploy.domain.images.ports import Imaging
+    from jupyter_deploy.domain.jobs import Jobs
+    from jupyter_deploy.domain.manifests import Manifester
+    from jupyter_deploy.domain.ports import Builder, Client, Environments, NotebookRunner, Ports
+    from jupyter_deploy.domain.release.document_requests import Documents
+    from jupyter_deploy.domain.release.endpoint import Release
+    from jupyter_deploy.domain.release.ports import SharedEndpoints, Target
+    from jupyter_deploy.domain.store_ports import DriftLog, InferenceLog, RecordCounts, Store
+    from jupyter_deploy.domain.user_session import Boot, Notifier
+    from jupyter_deploy.domain.validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
+    from jupyter_deploy.domain.validation.scaffold_ports import Starter
+    from jupyter_deploy.domain.validation.validation import ValidationSpec
+    from jupyter_deploy.records.shipping import BucketOfHome
+    from jupyter_deploy.targets.local.settings import LocalSettings
 
 
 class Wiring:
@@ -70,83 +70,83 @@ class _Parts:
 
     @cached_property
     def capturer(self) -> Capturer:
-        from .capture.capturer import ModelCapturer
+        from jupyter_deploy.capture.capturer import ModelCapturer
 
         return ModelCapturer(self._bentoml_home, self._settings.tolerance, self._settings.replay_timeout)
 
     @cached_property
     def finder(self) -> Finder:
-        from .capture.candidates import NotebookFinder
+        from jupyter_deploy.capture.candidates import NotebookFinder
 
         return NotebookFinder()
 
     @cached_property
     def environments(self) -> Environments:
-        from .artifacts.isolated import VirtualEnvironments
+        from jupyter_deploy.artifacts.isolated import VirtualEnvironments
 
         return VirtualEnvironments(self.home / "environments")
 
     @cached_property
     def builder(self) -> Builder:
-        from .artifacts.bento import BentoBuilder
+        from jupyter_deploy.artifacts.bento import BentoBuilder
 
         return BentoBuilder(self._bentoml_home)
 
     @cached_property
     def notebooks(self) -> NotebookRunner:
-        from .notebooks.papermill import PapermillRunner
+        from jupyter_deploy.notebooks.papermill import PapermillRunner
 
         return PapermillRunner()
 
     @cached_property
     def store(self) -> Store:
-        from .domain.base import user_name
-        from .store.shared_store import SharedStore
+        from jupyter_deploy.domain.base import user_name
+        from jupyter_deploy.store.shared_store import SharedStore
 
         return SharedStore(self.home, user_name(), lambda: self._shared)
 
     @cached_property
     def _bucket(self) -> BucketOfHome:
-        from .records.shipping import BucketOfHome
+        from jupyter_deploy.records.shipping import BucketOfHome
 
         return BucketOfHome(self.home, self._settings.records_to)
 
     @cached_property
     def log(self) -> InferenceLog:
-        from .comparison.record_log import RecordLog
+        from jupyter_deploy.comparison.record_log import RecordLog
 
         return RecordLog(self.home, bucket=self._bucket)
 
     @cached_property
     def record_counts(self) -> RecordCounts:
-        from .records.counts import FileCounts
+        from jupyter_deploy.records.counts import FileCounts
 
         return FileCounts(self.home)
 
     @cached_property
     def drift(self) -> DriftLog:
-        from .drift_detection.drift_log import WatchedDrift
+        from jupyter_deploy.drift_detection.drift_log import WatchedDrift
 
         return WatchedDrift(self.home, self._bucket)
 
     @cached_property
     def batches(self) -> BatchRunner:
-        from .batch_scoring.runner import WorkerBatches
+        from jupyter_deploy.batch_scoring.runner import WorkerBatches
 
         return WorkerBatches()
 
     @cached_property
     def truth(self) -> GroundTruth:
-        from .records.ground_truth import RecordedGroundTruth
+        from jupyter_deploy.records.ground_truth import RecordedGroundTruth
 
         return RecordedGroundTruth(self.home, self._bucket)
 
     @cached_property
     def client(self) -> Client:
-        from .targets.local.gateway.gateway import own_socket
-        from .targets.local.gateway.token import token, token_file
-        from .targets.local.http_client import HttpClient
-        from .targets.local.runtime import locate
+        from jupyter_deploy.targets.local.gateway.gateway import own_socket
+        from jupyter_deploy.targets.local.gateway.token import token, token_file
+        from jupyter_deploy.targets.local.http_client import HttpClient
+        from jupyter_deploy.targets.local.runtime import locate
 
         settings = self._local
         return HttpClient(
@@ -155,19 +155,19 @@ class _Parts:
 
     @cached_property
     def notifier(self) -> Notifier:
-        from .system.notifications import UserNotifier
+        from jupyter_deploy.system.notifications import UserNotifier
 
         return UserNotifier(self._settings.notify)
 
     @cached_property
     def validations(self) -> ValidationRunner:
-        from .validation.runner import PapermillValidationRunner
+        from jupyter_deploy.validation.runner import PapermillValidationRunner
 
         return PapermillValidationRunner()
 
     @cached_property
     def project(self) -> Project:
-        from .validation.project import FolderProject
+        from jupyter_deploy.validation.project import FolderProject
 
         return FolderProject()
 
@@ -182,63 +182,65 @@ class _Parts:
 
     @cached_property
     def servers(self) -> ModelServers:
-        from .validation.model_servers import SnapshotServers
+        from jupyter_deploy.validation.model_servers import SnapshotServers
 
         return SnapshotServers(self._local.start_timeout)
 
     @cached_property
     def judge(self) -> Judge:
-        from .validation.judge import Statistician
+        from jupyter_deploy.validation.judge import Statistician
 
         return Statistician()
 
     @cached_property
     def reports(self) -> Reports:
-        from .validation.reports import ValidationReports
+        from jupyter_deploy.validation.reports import ValidationReports
 
         return ValidationReports(self.home)
 
     @cached_property
     def starter(self) -> Starter:
-        from .validation.scaffold import ProjectStarter
+        from jupyter_deploy.validation.scaffold import ProjectStarter
 
         return ProjectStarter()
 
     @cached_property
     def examiners(self) -> tuple[Examiner, ...]:
-        from .records.health import RecordsExaminer
-        from .system.host_health import HostExaminer
-        from .targets.local.health import LocalExaminer
+        from jupyter_deploy.records.health import RecordsExaminer
+        from jupyter_deploy.system.host_health import HostExaminer
+        from jupyter_deploy.targets.local.health import LocalExaminer
 
         folders = (self.home, self._bentoml_home)
         return (HostExaminer(folders), LocalExaminer(lambda: self._local), RecordsExaminer(self.home))
 
     @cached_property
     def documents(self) -> Documents:
-        from .system.endpoint_documents import YamlDocuments
+        from jupyter_deploy.system.endpoint_documents import YamlDocuments
 
         return YamlDocuments()
 
     @cached_property
     def manifester(self) -> Manifester:
-        from .targets.kubernetes.manifests import ClusterManifests
-        from .targets.kubernetes.settings import KubernetesSettings
+        from jupyter_deploy.targets.kubernetes.manifests import ClusterManifests
+        from jupyter_deploy.targets.kubernetes.settings import KubernetesSettings
 
         return ClusterManifests(self._settings_for(KubernetesSettings))
 
     @cached_property
     def jobs(self) -> Jobs:
-        from .store.jobs import SqliteJobs
+        from jupyter_deploy.store.jobs import SqliteJobs
 
         return SqliteJobs(self.home)
 
     @cached_property
     def images(self) -> Imaging:
-        return Images(self._settings, self.home / "images", self._folder, lambda: self._local)
+        from .images import ImageParts
+
+        return ImageParts(self._settings, self.home / "images", self._folder, lambda: self._local)
 
     @cached_property
     def boot(self) -> Boot:
-        from .targets.local.systemd import SystemdUnit
+        from jupyter_deploy.targets.local.systemd import SystemdUnit
 
         # Others may read the unit, and the address of a webhook is a secret.
         variables = {name: value for name, value in self._variables().items() if name != "NBDEPLOY_NOTIFY"}
@@ -246,7 +248,7 @@ class _Parts:
 
     @cached_property
     def _local(self) -> LocalSettings:
-        from .targets.local.settings import LocalSettings
+        from jupyter_deploy.targets.local.settings import LocalSettings
 
         return self._settings_for(LocalSettings)
 
@@ -278,12 +280,12 @@ class _Parts:
         )
 
     def _publish_gateway(self, release: Release) -> str:
-        from .verbs.images.gateway_image import publish_gateway
+        from jupyter_deploy.verbs.images.gateway_image import publish_gateway
 
         return publish_gateway(release, self)
 
     def _publish_archivist(self, release: Release) -> str:
-        from .verbs.images.gateway_image import publish_archivist
+        from jupyter_deploy.verbs.images.gateway_image import publish_archivist
 
         return publish_archivist(release, self._settings.records_to or "", self)
 

@@ -1,50 +1,29 @@
-"""The implementation of each port, chosen by the settings: the only file that imports all packages."""
+"""The implementation of each port, chosen by the settings: with ``image_wiring`` all that imports all packages."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .domain.release.processes import passed_on
+from .image_wiring import Images
 from .settings import S, Settings, load_settings
 from .targets.registry import installed_targets, target_settings
 
 if TYPE_CHECKING:
     from .domain.batch import BatchRunner
-    from .domain.capture.artifacts import Environment, Snapshot
+    from .domain.capture.ports import Capturer, Finder
     from .domain.evidence.ground_truth import GroundTruth
     from .domain.health import Examiner
-    from .domain.images.compose_ports import ComposeFolders, Composer, Composing, GatewayImages
-    from .domain.images.images import Builder as BuilderKind
-    from .domain.images.images import Image, Reference
-    from .domain.images.ports import (
-        ArchivistImages,
-        Containers,
-        Engines,
-        ImageBuilder,
-        ImageContents,
-        ImageStore,
-        Imaging,
-        Registry,
-    )
+    from .domain.images.images import Reference
+    from .domain.images.ports import Imaging
     from .domain.jobs import Jobs
     from .domain.manifests import Manifester
-    from .domain.ports import (
-        Boot,
-        Builder,
-        Capturer,
-        Client,
-        Environments,
-        Finder,
-        NotebookRunner,
-        Notifier,
-        Ports,
-    )
+    from .domain.ports import Boot, Builder, Client, Environments, NotebookRunner, Notifier, Ports
     from .domain.release.document_requests import Documents
     from .domain.release.endpoint import Release
     from .domain.release.ports import SharedEndpoints, Target
@@ -255,7 +234,7 @@ class _Parts:
 
     @cached_property
     def images(self) -> Imaging:
-        return _Imaging(self._settings, self.home / "images", self._folder, lambda: self._local)
+        return Images(self._settings, self.home / "images", self._folder, lambda: self._local)
 
     @cached_property
     def boot(self) -> Boot:
@@ -339,99 +318,3 @@ class _Parts:
             if name not in ("home", "bentoml_home", "validate") and value not in (None, [])
         }
         return variables | {"NBDEPLOY_HOME": str(self.home), "BENTOML_HOME": str(self._bentoml_home)}
-
-
-class _Imaging:
-    """``domain.images.ports.Imaging``."""
-
-    def __init__(self, settings: Settings, folder: Path, working: Path, local: Callable[[], LocalSettings]) -> None:
-        self.composing: Composing = _Composing(folder, local)
-        self._store = folder
-        self.base = settings.base_image
-        self.to = settings.publish_to
-        self.key = working / settings.sign_key.expanduser() if settings.sign_key else None
-        self.verify_key = working / settings.verify_key.expanduser() if settings.verify_key else None
-
-    def builder(self, kind: BuilderKind) -> ImageBuilder:
-        from .container_images.engine_builder import EngineBuilder
-        from .container_images.layer_builder import DaemonlessBuilder
-        from .container_images.layout import ImageFolder
-
-        store = ImageFolder(self._store)
-        return EngineBuilder(store) if kind == "engine" else DaemonlessBuilder(store)
-
-    def default_base(self, environment: Environment) -> str:
-        from .container_images.base_image import default_base
-
-        return default_base(environment)
-
-    @cached_property
-    def store(self) -> ImageStore:
-        from .container_images.layout import ImageFolder
-
-        return ImageFolder(self._store)
-
-    @cached_property
-    def contents(self) -> ImageContents:
-        from .container_images.contents import LayerContents
-
-        return LayerContents()
-
-    @cached_property
-    def registry(self) -> Registry:
-        from .container_images.attachments import Registries
-
-        return Registries()
-
-    def bill_of_materials(self, snapshot: Snapshot, image: Image) -> bytes:
-        from .container_images.base_image import base_packages
-        from .container_images.layout import ImageFolder
-        from .container_images.sbom import bill_of_materials
-
-        return bill_of_materials(snapshot, image, base_packages(image.base, ImageFolder(self._store)))
-
-    @cached_property
-    def archivists(self) -> ArchivistImages:
-        from .container_images.archivist import ArchivistBuilder
-        from .container_images.layout import ImageFolder
-
-        return ArchivistBuilder(ImageFolder(self._store))
-
-    @cached_property
-    def containers(self) -> Containers:
-        from .container_images.running_containers import EngineContainers
-
-        return EngineContainers()
-
-    @cached_property
-    def engines(self) -> Engines:
-        from .container_images.engine_storage import EngineStorage
-
-        return EngineStorage(self._store, self.registry)
-
-
-class _Composing:
-    """``domain.images.compose_ports.Composing``."""
-
-    def __init__(self, store: Path, local: Callable[[], LocalSettings]) -> None:
-        self._store, self._local = store, local
-
-    @cached_property
-    def gateways(self) -> GatewayImages:
-        from .container_images.gateway import GatewayBuilder
-        from .container_images.layout import ImageFolder
-        from .targets.local.gateway.gateway import envoy_binary
-
-        return GatewayBuilder(ImageFolder(self._store), lambda: envoy_binary(self._local()))
-
-    @cached_property
-    def composer(self) -> Composer:
-        from .targets.local.compose.composer import LocalComposer
-
-        return LocalComposer(self._local())
-
-    @cached_property
-    def folders(self) -> ComposeFolders:
-        from .targets.local.compose.folder import ProjectFolders
-
-        return ProjectFolders()

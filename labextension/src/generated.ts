@@ -3257,6 +3257,8 @@ export interface NotebookContextRequest {
  *     The resources of a release by default.
  * last
  *     The last deploy of this notebook's model; None: there is none, or its snapshot is gone.
+ * settings
+ *     The folder's ``nbdeploy.yaml``; None: there is none, or it has nothing to agree to.
  */
 export interface NotebookContextView {
   name: string;
@@ -3271,6 +3273,7 @@ export interface NotebookContextView {
   asked: string[];
   resources: Resources2;
   last: LastDeploy | null;
+  settings: SettingsFile | null;
 }
 /**
  * A release's resources; None: any, or the usual number of workers and threads.
@@ -3300,6 +3303,25 @@ export interface Resources2 {
    * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
    */
   idle_after: number | null;
+}
+/**
+ * An ``nbdeploy.yaml`` with settings that jobs read only after the user's agreement.
+ *
+ * Attributes
+ * ----------
+ * digest
+ *     Of its content, to which the user agrees.
+ * content
+ *     The settings that the agreement adds, as YAML; secrets are masked.
+ * agreed
+ *     The user has agreed to this content.
+ */
+export interface SettingsFile {
+  folder: string;
+  path: string;
+  digest: string;
+  content: string;
+  agreed: boolean;
 }
 /**
  * Show the changes that 'apply FILE' makes: nothing is changed.
@@ -3464,12 +3486,14 @@ export interface PublishFormRequest {
 /**
  * The form of a publication: ``to`` and ``base`` that apply if the fields are empty, and what is wrong so far.
  *
- * ``base`` is empty if there is none yet: Python's own slim image is taken then.
+ * ``base`` is empty if there is none yet: Python's own slim image is taken then. ``settings``: as of a deploy, in the
+ * folder of the release's notebook.
  */
 export interface PublishFormView {
   to: string;
   base: string;
   problems: FieldProblem[];
+  settings: SettingsFile | null;
 }
 /**
  * Build a container image of a release, push it to a registry and record its digest.

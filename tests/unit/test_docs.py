@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts import screenshots
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
@@ -124,3 +126,11 @@ def test_each_promise_names_its_tests_and_they_exist(promise):
         assert (ROOT / "tests" / file).exists() or (ROOT / "tests" / "contract" / file).exists(), file
     for name, cut in names:
         assert name in names_of_tests() or (cut and any(one.startswith(name) for one in names_of_tests())), name
+
+
+def test_each_picture_of_the_docs_is_taken_by_a_test_that_exists():
+    for test in screenshots.TESTS:
+        path, _, name = test.partition("::")
+        assert f"def {name}(" in (ROOT / path).read_text("utf-8"), test
+    pictures = {path.name for path in (ROOT / "docs" / "images").glob("*.png")}
+    assert set(screenshots.PICTURES) == pictures

@@ -29,7 +29,7 @@ from .parts import variables
 
 _FORMAT = 1
 _TITLE = "nbdeploy's archivist"
-_IMPORTED = ("duckdb", "fsspec", "msgspec", "psutil", "pydantic")
+_IMPORTED = ("duckdb", "fsspec", "msgspec", "numpy", "psutil", "pydantic")
 _CLIENTS = {"s3": "s3fs", "gcs": "gcsfs", "azure": "adlfs"}
 """What an extra of nbdeploy installs."""
 _PACKAGES = ("domain", "records", "serving", "system")

@@ -29,7 +29,7 @@ from .parts import variables
 
 _FORMAT = 1
 _TITLE = "nbdeploy's archivist"
-_IMPORTED = ("duckdb", "fsspec", "msgspec", "psutil", "pydantic")
+_IMPORTED = ("duckdb", "fsspec", "msgspec", "numpy", "psutil", "pydantic")
 _CLIENTS = {"s3": "s3fs", "gcs": "gcsfs", "azure": "adlfs"}
 """What an extra of nbdeploy installs."""
 _PACKAGES = ("domain", "records", "serving", "system")
@@ -58,12 +58,12 @@ class ArchivistBuilder:
             by = compiler(environment)
             requirements = dependencies.requirements_for(environment, below, compiled_by=by.version)
             installed = dependencies.layer_of(requirements, below, by, writing, progress)
-            sources = _sources(environment.minor)
-            made_of = [_FORMAT, by.version, [[entry.name, _text(entry)] for entry in sources]]
+            code_files = sources(environment.minor)
+            made_of = [_FORMAT, by.version, [[entry.name, _text(entry)] for entry in code_files]]
             code = kept_layer(
                 writing,
                 made_of,
-                lambda: [*sources, *compiled(sources, by, writing.making / "bytecode", writing.lock)],
+                lambda: [*code_files, *compiled(code_files, by, writing.making / "bytecode", writing.lock)],
             )
             layers = [
                 Layer("dependencies", f"{installed.count} distributions", installed.layer),
@@ -90,12 +90,13 @@ def _environment(bucket: str) -> Environment:
     return interpreter().model_copy(update={"distributions": closure(names)})
 
 
-def _sources(minor: str) -> list[Entry]:
+def sources(minor: str) -> list[Entry]:
+    """The files of nbdeploy that the program imports, in the image."""
     root = Path(sys.modules["jupyter_deploy"].__file__ or "").parent
-    files = [root / "__init__.py", root / "verbs" / "__init__.py"]
-    files += [file for name in _PACKAGES for file in sorted((root / name).rglob("*.py"))]
+    files = [file for name in _PACKAGES for file in sorted((root / name).rglob("*.py"))]
     inside = f"{VENV}/lib/python{minor}/site-packages/jupyter_deploy"
-    return [Entry(f"{inside}/{file.relative_to(root)}", file) for file in files]
+    # The package's own __init__ has the verbs, which are not in the image.
+    return [Entry(f"{inside}/__init__.py", b""), *(Entry(f"{inside}/{file.relative_to(root)}", file) for file in files)]
 
 
 def _text(entry: Entry) -> str:

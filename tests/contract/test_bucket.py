@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_deploy.comparison.record_log import RecordLog
+from jupyter_deploy.container_images.archivist import sources
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.records.bucket import LOCK, Bucket
 from jupyter_deploy.records.compaction import compact_all
@@ -217,3 +218,24 @@ def test_while_the_bucket_is_away_a_spool_is_bounded_its_losses_are_counted_and_
     assert Bucket(url).get(lost, tmp_path / "lost")
     assert json.loads(Path(tmp_path / "lost").read_text())["count"] == 1
     store.end()
+
+
+def test_the_image_of_the_program_has_all_that_it_imports(tmp_path):
+    for entry in sources("3.11"):
+        path = tmp_path / entry.name.partition("site-packages/")[2]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(entry.source if isinstance(entry.source, bytes) else entry.source.read_bytes())
+    home = tmp_path / "home"
+    write(home, 1)
+    (home / "records" / "tumour" / "bbb").mkdir()
+    (home / "records" / "tumour" / "bbb" / "20261201T101500-1-0badcafe.v1.jsonl").write_text('{"torn')
+    command = [sys.executable, "-P", "-m", "jupyter_deploy.records.archivist", str(home), "--max-bytes", "1000000"]
+    command += ["--to", f"file://{tmp_path}/bucket", "--spool", "--once"]
+    subprocess.run(command, check=True, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path), "PATH": os.environ["PATH"]})
+    assert len(list((tmp_path / "bucket").rglob("*.parquet"))) == 2
+    imported = subprocess.run(
+        [sys.executable, "-P", "-c", "import jupyter_deploy.records.shipping as s; print(s.__file__)"],
+        check=True, capture_output=True, text=True, cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path), "PATH": os.environ["PATH"]},
+    ).stdout  # fmt: skip
+    assert imported.startswith(str(tmp_path))

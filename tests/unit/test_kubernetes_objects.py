@@ -16,6 +16,7 @@ from jupyter_deploy.targets.kubernetes.overlay import read_overlay
 from jupyter_deploy.targets.kubernetes.rbac import rights, user_rules
 from jupyter_deploy.targets.kubernetes.releases import merged, release_objects, stamp_of
 from jupyter_deploy.targets.kubernetes.settings import ClusterSettings
+from jupyter_deploy.targets.kubernetes.shipping import CONTAINER, image_in, shipper
 
 IMAGE = f"registry.example/team/churn@sha256:{'0' * 64}"
 
@@ -35,11 +36,13 @@ def release_with(**fields):
 
 
 def all_objects():
-    settings = ClusterSettings(replicas=2)
+    settings = ClusterSettings(replicas=2, records_secret="bucket")
     resources = Resources(cpu=0.5, memory="512MB", gpu="0,1", workers=2)
+    release = release_with(resources=resources, redact=("sex",))
+    uploads = [shipper(one, settings, "s3://records/nbdeploy", IMAGE) for one in (release, None)]
     return [
-        *release_objects(release_with(resources=resources, redact=("sex",)), settings, disruption_budget="policy/v1"),
-        *gateway_objects(settings, image=IMAGE, pdb="policy/v1"),
+        *release_objects(release, settings, disruption_budget="policy/v1", shipper=uploads[0]),
+        *gateway_objects(settings, image=IMAGE, pdb="policy/v1", shipper=uploads[1]),
         *rights(settings, write_secrets=True),
     ]
 
@@ -165,3 +168,20 @@ def test_pods_in_words():
     assert pods.in_words([up, lone], 2) == "1 of 2 pods is ready; no node can run it: 0/3 nodes are available"
     assert pods.in_words([], 1) == "0 of 1 pods are ready, there is no pod yet"
     assert not pods.ready(up | {"metadata": {"deletionTimestamp": "now"}})
+
+
+def test_records_leave_a_pod_by_a_container_that_mounts_what_release_and_gateway_write_and_only_if_asked():
+    release, settings = release_with(), ClusterSettings()
+    assert shipper(release, settings, None, IMAGE) is None
+    for of, written in ((release, "/data/records/churn"), (None, "/data/ledger")):
+        made = shipper(of, settings, "gs://records", IMAGE)
+        assert made["args"][:4] == ["/data", "--to", "gs://records", "--spool"]
+        assert written in [mount["mountPath"] for mount in made["volumeMounts"]]
+        assert ("--admin" in made["args"]) is (of is None)
+    deployment = release_objects(release, settings, disruption_budget="", shipper=made)[-1]
+    volumes = {one["name"] for one in deployment["spec"]["template"]["spec"]["volumes"]}
+    assert image_in(deployment) == IMAGE
+    assert "uploads" in volumes
+    bare = release_objects(release, settings, disruption_budget="")[-1]["spec"]["template"]["spec"]
+    assert CONTAINER not in [one["name"] for one in bare["containers"]]
+    assert image_in(None) == ""

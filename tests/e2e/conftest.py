@@ -177,38 +177,21 @@ def browser():
         started.close()
 
 
-@pytest.fixture(scope="module")
-def free_pages(browser):
-    """Pages of the module's ``lab`` that a test has left: to load one takes eight seconds of a processor."""
-    return []
-
-
 @pytest.fixture
-def person(browser, lab, shared_home, request, free_pages):
-    """Who sits before a page of the module's ``lab``, logged in or with its token.
-
-    Without a log-in, the next test has the same page, unless the test failed or closed it.
-    """
+def person(browser, lab, shared_home, request):
+    """Who sits before a page of the module's ``lab``, logged in or with its token."""
     from tests.e2e.lab import TOKEN
-    from tests.e2e.person import VIEWPORT, Person
+    from tests.e2e.person import Person
 
-    if free_pages:
-        page = free_pages.pop()
-    else:
-        page = browser.new_context(viewport=VIEWPORT).new_page()
-        page.context.set_default_timeout(90_000)
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
     workspace = re.sub(r"\W+", "-", request.node.name)  # what others have opened is not opened again
-    made = Person(page, lab.url, shared_home, workspace, "" if lab.password else TOKEN)
+    context.set_default_timeout(90_000)
+    made = Person(context.new_page(), lab.url, shared_home, workspace, "" if lab.password else TOKEN)
     if lab.password:
         made.page.goto(f"{lab.url}/login")
         made.logs_in(lab.password)
-    failed = request.session.testsfailed
     yield made
-    if lab.password or page.is_closed() or request.session.testsfailed > failed:
-        page.context.close()
-    else:
-        made.leaves()
-        free_pages.append(page)
+    context.close()
 
 
 class Load:

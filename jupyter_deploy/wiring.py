@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .domain.release.processes import passed_on
-from .settings import S, Settings, load_settings
+from .settings import OF_THE_USER, S, Settings, load_settings
 from .targets.registry import installed_targets, target_settings
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .domain.validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
     from .domain.validation.scaffold_ports import Starter
     from .domain.validation.validation import ValidationSpec
+    from .system.notifications import Destinations
     from .targets.local.settings import LocalSettings
 
 
@@ -160,7 +161,13 @@ class _Parts:
     def notifier(self) -> Notifier:
         from .system.notifications import UserNotifier
 
-        return UserNotifier(self._settings.notify)
+        return UserNotifier(self.home, self._destinations)
+
+    @property
+    def _destinations(self) -> Destinations:
+        from .system.notifications import Destinations
+
+        return Destinations(**{name: getattr(self._settings, name) for name in OF_THE_USER})
 
     @cached_property
     def validations(self) -> ValidationRunner:
@@ -237,7 +244,8 @@ class _Parts:
         from .targets.local.systemd import SystemdUnit
 
         # Others may read the unit, and the address of a webhook is a secret.
-        variables = {name: value for name, value in self._variables().items() if name != "NBDEPLOY_NOTIFY"}
+        secrets = {f"NBDEPLOY_{name.upper()}" for name in OF_THE_USER}
+        variables = {name: value for name, value in self._variables().items() if name not in secrets}
         return SystemdUnit(self.home, variables)
 
     @cached_property
@@ -253,7 +261,11 @@ class _Parts:
 
     def _settings_for(self, declared: type[S]) -> S:
         return self._settings.for_target(
-            declared, archivist=self._archivist(), ramp_driver=self._ramp_driver, load_image=self._load_image
+            declared,
+            archivist=self._archivist(),
+            archivist_variables=self._destinations.variables(),
+            ramp_driver=self._ramp_driver,
+            load_image=self._load_image,
         )
 
     def _ramp_driver(self, endpoint: str) -> tuple[tuple[str, ...], dict[str, str]]:

@@ -4,6 +4,7 @@ The path of a request, with the names in the documents::
 
     client ── edge listener (TCP) ─┬─ route <endpoint>/predict ─┬─ cluster <tag of stable>
                                    │  (/invocations, /v2/…)     └─ cluster <tag of the canary>
+                                   ├─ route <endpoint>/metrics  ── cluster metrics (the exporter)
                                    ├─ route <endpoint>/feedback ── cluster <tag of stable>
                                    ├─ route <endpoint>          ─── cluster <tag of stable>
                                    └─ mirror ── cluster shadow-hop/<tag> ── shadow listener (pipe)
@@ -41,9 +42,9 @@ from dataclasses import dataclass, field
 from jupyter_deploy.domain.release.endpoint import Endpoint
 
 from . import envoy_parts as parts
-from .envoy_names import EDGE, SHADOW, cluster_name, hop_name, own_host, shadow_name
+from .envoy_names import EDGE, METRICS, SHADOW, cluster_name, hop_name, own_host, shadow_name
 from .envoy_parts import Json
-from .envoy_routes import endpoint_routes
+from .envoy_routes import endpoint_routes, metrics_route
 
 Sockets = Mapping[tuple[str, str], str]
 """(endpoint's name, release's tag) -> the unix socket that its workers share."""
@@ -65,6 +66,7 @@ _DISCOVERY = {
 _HOP_BREAKER = 4096
 _SHADOW_BREAKER = 64
 _BREAKER = 1024
+_METRICS_BREAKER = 16
 _MOST_OF_AN_EXPRESSION = 5000
 
 
@@ -113,6 +115,7 @@ class GatewaySettings:
     traces: str | None = None
     address: str = "127.0.0.1"
     own_socket: str = ""
+    metrics_socket: str = ""
     salt: str = field(default="", repr=False)
 
 
@@ -174,6 +177,8 @@ def clusters(endpoints: Iterable[Endpoint], sockets: Sockets, settings: GatewayS
             else:
                 name = cluster_name(endpoint.name, tag)
                 by_name[name] = parts.cluster(name, socket, _BREAKER, _idle_seconds(endpoint, tag))
+    if settings.metrics_socket:
+        by_name[METRICS] = parts.cluster(METRICS, settings.metrics_socket, _METRICS_BREAKER)
     return _discovery("cluster", [by_name[name] for name in sorted(by_name)], version)
 
 
@@ -186,18 +191,16 @@ def _idle_seconds(endpoint: Endpoint, tag: str) -> float:
 def edge_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, version: str) -> Json:
     """The RDS document of the edge listener."""
     running = _running(endpoints)
-    routes = [
-        route
-        for endpoint in running
-        for route in endpoint_routes(endpoint, _predict_seconds(endpoint, settings), f"/{endpoint.name}", settings.salt)
-    ]
+    routes = [route for endpoint in running for route in _routes_of(endpoint, f"/{endpoint.name}", settings)]
+    if settings.metrics_socket:
+        routes.append(metrics_route("", "/metrics"))
     hosts = list(dict.fromkeys([*LOCAL_HOSTS, *settings.hosts]))
     known = _host(EDGE, hosts, [*routes, parts.refusal("unknown", 404, "unknown endpoint")], settings)
     own = [
         _host(
             own_host(one.name),
             [f"{one.name}.{OWN_DOMAIN}"],
-            endpoint_routes(one, _predict_seconds(one, settings), "", settings.salt),
+            _routes_of(one, "", settings),
             settings,
         )
         for one in running
@@ -210,6 +213,11 @@ def edge_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, versio
     refused = [_several_hosts(), parts.refusal("foreign host", 421, words)]
     foreign = {"name": "foreign host", "domains": ["*"], "routes": refused}
     return _table(EDGE, [known, *own, foreign], version)
+
+
+def _routes_of(endpoint: Endpoint, root: str, settings: GatewaySettings) -> list[Json]:
+    exported = [metrics_route(endpoint.name, f"{root}/metrics")] if settings.metrics_socket else []
+    return [*exported, *endpoint_routes(endpoint, _predict_seconds(endpoint, settings), root, settings.salt)]
 
 
 def _predict_seconds(endpoint: Endpoint, settings: GatewaySettings) -> float:

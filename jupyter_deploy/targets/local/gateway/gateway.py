@@ -18,6 +18,7 @@ from jupyter_deploy.domain.release.status import Counts
 from jupyter_deploy.system.home import private_folder, write_atomic
 from jupyter_deploy.system.processes import started_at
 from jupyter_deploy.targets.local import unix
+from jupyter_deploy.targets.local.metrics import SOCKET as METRICS_SOCKET
 from jupyter_deploy.targets.local.naming import socket_of
 from jupyter_deploy.targets.local.releases.workers import tail
 from jupyter_deploy.targets.local.runtime import Runtime, read_json
@@ -271,6 +272,7 @@ class Gateway:
             port=port,
             admin_socket=self._admin_socket,
             own_socket=str(self.own_socket),
+            metrics_socket=f"{base}/{METRICS_SOCKET}",
             shadow_socket=f"{base}/shadow.sock",
             xds=f"{base}/xds",
             edge_log=str(self._settings.edge_ledger.absolute()),

@@ -17,38 +17,29 @@ if TYPE_CHECKING:
 FORMATS = ("parquet", "csv", "jsonl", "arrow")
 
 
-class AllowedErrors(Value):
-    """The refused rows that a batch may have: a number, or a share of its rows."""
-
-    rows: int | None = None
-    share: float | None = None
-
-    def allows(self, refused: int, rows: int) -> bool:
-        """Whether so many refused rows of so many are allowed."""
-        return refused <= self.rows if self.rows is not None else refused <= (self.share or 0.0) * rows
-
-
-def parse_allowed_errors(given: Any) -> Any:
-    """Parse ``10`` (rows) or ``1%`` (of the rows).
+def check_allowed_errors(given: Any) -> Any:
+    """Check ``10`` (rows) or ``1%`` (of the rows); it stays a text.
 
     Raises
     ------
     InvalidInput
         The text is neither.
     """
-    if isinstance(given, AllowedErrors | Mapping):
-        return given
     text = str(given).strip()
     try:
-        if text.endswith("%"):
-            share = float(text[:-1]) / 100
-            if 0 <= share <= 1:
-                return AllowedErrors(share=share)
-        elif int(text) >= 0:
-            return AllowedErrors(rows=int(text))
+        valid = 0 <= float(text[:-1]) <= 100 if text.endswith("%") else int(text) >= 0
     except ValueError:
-        pass
-    raise InvalidInput(f"'{given}' is no number of refused rows", "write a number of rows, such as 10, or a share: 1%")
+        valid = False
+    if not valid:
+        raise InvalidInput(
+            f"'{given}' is no number of refused rows", "write a number of rows, such as 10, or a share: 1%"
+        )
+    return text
+
+
+def allows(most: str, refused: int, rows: int) -> bool:
+    """Return whether so many refused rows of so many are within ``10`` (rows) or ``1%``."""
+    return refused <= (float(most[:-1]) / 100 * rows if most.endswith("%") else int(most))
 
 
 class BatchRequest(Request):
@@ -68,8 +59,8 @@ class BatchRequest(Request):
     )
     format: Literal["parquet", "csv", "jsonl", "arrow"] = Field(default="parquet", description="Format of the answers.")
     workers: int | None = Field(default=None, ge=1, le=64, description="Processes (default: one a processor).")
-    max_errors: Annotated[AllowedErrors, BeforeValidator(parse_allowed_errors)] = Field(
-        default=AllowedErrors(rows=0),
+    max_errors: Annotated[str, BeforeValidator(check_allowed_errors)] = Field(
+        default="0",
         description="Refused rows up to which the exit code is 0: a number, or a share such as 1%.",
     )
     dry_run: bool = Field(default=False, description="Show what would be scored, and write nothing.")
@@ -118,7 +109,7 @@ class Batch(Value):
     refused: int = 0
     reasons: dict[str, int] = {}
     seconds: float = 0.0
-    allowed: AllowedErrors = AllowedErrors(rows=0)
+    max_errors: str = "0"
 
 
 class BatchRunner(Protocol):

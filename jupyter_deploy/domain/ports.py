@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .health import Examiner
     from .images.ports import Imaging
     from .jobs import Jobs
+    from .manifests import Manifester
     from .release.document_requests import Documents
     from .release.ports import Target
     from .release.resources import Resources
@@ -349,6 +350,9 @@ class Ports(Protocol):
 
     @property
     def validations(self) -> ValidationRunner: ...
+
+    @property
+    def manifester(self) -> Manifester: ...
 
     @property
     def starter(self) -> Starter: ...

@@ -219,6 +219,14 @@ OPERATIONS: tuple[Operation, ...] = (
         slow=True,
     ),
     Operation(
+        "manifests",
+        "manifests.ManifestsRequest",
+        "manifests.manifests",
+        label="Show Kubernetes Manifests…",
+        page="manifests_page.manifests_page",
+        yaml="manifests_page.manifests_yaml",
+    ),
+    Operation(
         "images",
         "images.requests.ImagesRequest",
         "images.image_list.images",
@@ -271,7 +279,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "down",
-        "requests.DownRequest",
+        "down.DownRequest",
         "down.down",
         label="Stop Everything…",
         page="lifecycle_page.stopped_page",

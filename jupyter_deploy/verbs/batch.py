@@ -49,7 +49,7 @@ def batch(request: BatchRequest, ports: Ports, report: Report) -> Batch:
         release=release.tag,
         source=request.source,
         sink=request.sink,
-        allowed=request.max_errors,
+        max_errors=request.max_errors,
         **figures,
     )
 

@@ -1,4 +1,7 @@
-"""An entry of the table of verbs. Imports the standard library alone, as the table does."""
+"""The class of an entry in the table of verbs.
+
+Imports the standard library alone, since ``import jupyter_deploy`` reads the table.
+"""
 
 from __future__ import annotations
 

@@ -1,20 +1,6 @@
 // Made by scripts/typescript.py from the JSON Schemas of jupyter_deploy; CI fails when it is stale.
 /* eslint-disable */
 /**
- * The refused rows that a batch may have: a number, or a share of its rows.
- */
-export interface AllowedErrorsInput {
-  rows?: number | null;
-  share?: number | null;
-}
-/**
- * The refused rows that a batch may have: a number, or a share of its rows.
- */
-export interface AllowedErrorsOutput {
-  rows: number | null;
-  share: number | null;
-}
-/**
  * An instance to which the two models give different answers.
  */
 export interface AnswerChange {
@@ -166,14 +152,7 @@ export interface Batch {
     [k: string]: number;
   };
   seconds: number;
-  allowed: AllowedErrorsOutput1;
-}
-/**
- * The refused rows that a batch may have: a number, or a share of its rows.
- */
-export interface AllowedErrorsOutput1 {
-  rows: number | null;
-  share: number | null;
+  max_errors: string;
 }
 /**
  * Answer the rows of files by a release.
@@ -207,18 +186,14 @@ export interface BatchRequest {
    * Processes (default: one a processor).
    */
   workers?: number | null;
-  max_errors?: AllowedErrorsInput1;
+  /**
+   * Refused rows up to which the exit code is 0: a number, or a share such as 1%.
+   */
+  max_errors?: string;
   /**
    * Show what would be scored, and write nothing.
    */
   dry_run?: boolean;
-}
-/**
- * The refused rows that a batch may have: a number, or a share of its rows.
- */
-export interface AllowedErrorsInput1 {
-  rows?: number | null;
-  share?: number | null;
 }
 /**
  * Rows with a value from ``low`` to ``high``; the end belongs to the next bin, except of the last one.
@@ -1896,8 +1871,16 @@ export interface DoctorRequest {
 }
 /**
  * Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' starts them again.
+ *
+ * A target that several users share is stopped only if it is named: then every object of nbdeploy there is removed,
+ * also those of other users, except what its administrator made.
  */
-export interface DownRequest {}
+export interface DownRequest {
+  /**
+   * The target to stop (default: this machine's).
+   */
+  target?: string | null;
+}
 /**
  * A chart for a front end without a renderer of its own.
  */
@@ -3173,6 +3156,37 @@ export interface LogsRequest {
   export?: string | null;
 }
 /**
+ * Documents for Kubernetes, in the order in which they are applied.
+ */
+export interface Manifests {
+  documents: {
+    [k: string]: unknown;
+  }[];
+}
+/**
+ * Show the objects of the target kubernetes: an endpoint's workloads, or with --rbac those of an administrator.
+ *
+ * 'nbdeploy manifests --rbac -o yaml | kubectl apply -f -' prepares a namespace. Nothing is cluster-wide.
+ */
+export interface ManifestsRequest {
+  /**
+   * The endpoint's name.
+   */
+  name?: string | null;
+  /**
+   * The Roles of users and gateway, the gateway's account and its Secret with new keys.
+   */
+  rbac?: boolean;
+  /**
+   * With --rbac: users may create, patch and delete Secrets, never read one.
+   */
+  secrets?: boolean;
+  /**
+   * With --rbac: the gateway takes requests without a token.
+   */
+  open?: boolean;
+}
+/**
  * A figure that a notebook measured.
  *
  * The value is the ``statistic`` of ``rows``, one number a row, in the notebook's order; they pair a candidate with
@@ -4412,6 +4426,7 @@ export interface Requests {
   publish: PublishRequest;
   verify: VerifyRequest;
   compose: ComposeRequest;
+  manifests: ManifestsRequest;
   images: ImagesRequest;
   gc: GcRequest;
   purge: PurgeRequest;
@@ -4448,6 +4463,7 @@ export interface Results {
   publish: Published;
   verify: Verified;
   compose: Composed;
+  manifests: Manifests;
   images: ImageList;
   gc: Collected;
   purge: Purged;
@@ -4506,6 +4522,7 @@ export const VERBS: {
   publish: { summary: "Build a container image of a release, push it to a registry and record its digest.", slow: true, destructive: false },
   verify: { summary: "Check an image in a registry: its signature, and that its model is the validated one.", slow: true, destructive: false },
   compose: { summary: "Write an endpoint as a Compose file: its releases from their published images, and a gateway.", slow: true, destructive: false },
+  manifests: { summary: "Show the objects of the target kubernetes: an endpoint's workloads, or with --rbac those of an administrator.", slow: false, destructive: false },
   images: { summary: "List the images of this machine's store and the published ones, with their uses.", slow: false, destructive: false },
   gc: { summary: "Remove unused images from this machine's store, and unused snapshots of deleted endpoints.", slow: true, destructive: true },
   purge: { summary: "Remove records permanently, from JSON lines, Parquet and the gateway's ledger, with their feedback.", slow: true, destructive: true },
@@ -4543,6 +4560,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     publish: trans.__("Publish…"),
     verify: trans.__("Verify an Image…"),
     compose: trans.__("Write a Compose File…"),
+    manifests: trans.__("Show Kubernetes Manifests…"),
     images: trans.__("List Images…"),
     gc: trans.__("Remove Unused Images…"),
     purge: trans.__("Purge Records…"),

@@ -103,8 +103,10 @@ class Watched:
             with file.locked():
                 state = WatchState(reference=reference_of({"inputs": rows}, {"inputs": "training"}))
                 file.save(state, empty_clusters())
+        segment = f"{self.number}-1.v1.jsonl"
         for _ in range(count):
-            self.records.record(self.number, "aaa", "stable", inputs=[{"age": self.dice.gauss(age, 10)}])
+            inputs = [{"age": self.dice.gauss(age, 10)}]
+            self.records.record(self.number, "aaa", "stable", segment=segment, inputs=inputs)
             self.number += 1
         assert watcher.update(self.home) == []
 
@@ -166,7 +168,7 @@ def test_each_query_returns_data_and_an_alarm_reaches_a_webhook_and_resolves(wat
     assert linted.returncode == 0, linted.stdout + linted.stderr
 
     assert not monitoring.heard("NbdeployDrift", "firing")
-    watched.watch(300, age=60)
+    watched.watch(300, age=80)
     fired = until(lambda: monitoring.heard("NbdeployDrift", "firing"))
     assert fired["labels"].items() >= {"endpoint": "tumour", "release": "tumour:aaa", "role": "stable"}.items()
     assert "nbdeploy drift tumour" in fired["annotations"]["action"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_deploy.domain.batch import Batch
+from jupyter_deploy.domain.batch import Batch, allows
 
 from .error_codes import NOT_MET
 from .page import Page, Table
@@ -22,11 +22,14 @@ def batch_page(result: Batch) -> Page:
     tables = []
     if result.state == "planned":
         headline = f"{result.release} would score {_count(_left(result), 'partition')}"
+    elif result.state == "complete" and not result.scored:
+        headline = f"{result.release} has scored all of it already"
     else:
         headline = f"{result.release} scored {_count(result.rows, 'row')} in {_count(result.scored, 'partition')}"
         if result.state == "interrupted":
             headline += f"; {_count(_left(result), 'partition')} left"
             facts.append(("interrupted", "the same command goes on with the partitions that are left"))
+    if result.scored:
         rate = f", {result.rows / result.seconds:,.0f} rows a second" if result.rows and result.seconds else ""
         facts.append(("time", f"{result.seconds:,.1f} s{rate}"))
     if result.refused:
@@ -39,7 +42,7 @@ def exit_code_of_batch(result: Batch) -> int:
     """Return 0; 1 if more rows are refused than allowed; 130 if it was interrupted."""
     if result.state == "interrupted":
         return _INTERRUPTED
-    return 0 if result.allowed.allows(result.refused, result.rows) else NOT_MET
+    return 0 if allows(result.max_errors, result.refused, result.rows) else NOT_MET
 
 
 def _left(result: Batch) -> int:

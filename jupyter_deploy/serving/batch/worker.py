@@ -37,9 +37,11 @@ class _Worker:
         from .places import PlaceError, listed
 
         system, files = listed(self._settings["source"])
-        missing = [name for name in self._columns() or () if name not in column_names(system, files[0].path)]
+        names = column_names(system, files[0].path)
+        missing = [name for name in self._columns() or () if name not in names]
         if missing:
-            raise PlaceError(f"{files[0].path} has no column {', '.join(map(repr, missing[:5]))}")
+            words = ", ".join(map(repr, missing[:5]))
+            raise PlaceError(f"{files[0].path} has no column {words}; it has {', '.join(names[:20])}")
         if write:
             self._sink.prepare()
         partitions = []

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from .domain.bucket import parse_bucket
 from .domain.capture.artifacts import Tolerance
 from .domain.errors import InvalidInput
 from .domain.images.images import Reference, as_source
+from .domain.monitoring.destination import parse_address, parse_destination, parse_mail_server
+from .domain.monitoring.quiet_hours import parse_quiet_hours
 from .domain.parsing import Duration
-from .domain.ramp.destination import parse_destination
 from .domain.release.ports import TargetSettings
 from .domain.release.resources import Resources
 from .domain.validation.parameters import Texts
@@ -51,13 +52,23 @@ def _parsable(value: str | None, parse: Callable[[str], object]) -> str | None:
     return value
 
 
+OF_THE_USER = {
+    "notify": parse_destination,
+    "notify_email": parse_address,
+    "notify_smtp": parse_mail_server,
+    "notify_quiet": parse_quiet_hours,
+}
+"""The settings of notifications, each with its parser: from the environment alone, and never shown to others."""
+
+
 def _without_notify(values: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a folder's file. Raises ValueError if they have ``notify``."""
-    if "notify" in values:
-        raise ValueError(
-            "notify is not read from nbdeploy.yaml, since the author of the file would run commands as you: remove it "
-            "there, and set NBDEPLOY_NOTIFY in your environment"
-        )
+    """The settings of a folder's file. Raises ValueError if they have one of ``OF_THE_USER``."""
+    for name in OF_THE_USER:
+        if name in values:
+            raise ValueError(
+                f"{name} is not read from nbdeploy.yaml, since the author of the file would run commands as you or "
+                f"read your notifications: remove it there, and set NBDEPLOY_{name.upper()} in your environment"
+            )
     return values
 
 
@@ -118,8 +129,19 @@ class Settings(BaseModel):
 
     notify: str | None = Field(
         default=None,
-        description="A webhook's URL, or a command that reads JSON from its input: gets the notifications of ramps. "
-        "From the environment alone (`NBDEPLOY_NOTIFY`), never from nbdeploy.yaml.",
+        description="A webhook's URL, or a command that reads JSON from its input: gets the notifications of ramps, "
+        "drift and quality alarms, and failed jobs. From the environment alone (`NBDEPLOY_NOTIFY`), never from "
+        "nbdeploy.yaml; so are the next three.",
+    )
+    notify_email: str | None = Field(default=None, description="An e-mail address that gets the same notifications.")
+    notify_smtp: str | None = Field(
+        default=None,
+        description="The mail server, smtp://HOST:PORT or smtps://USER:PASSWORD@HOST (default: smtp://localhost).",
+    )
+    notify_quiet: str | None = Field(
+        default=None,
+        description="Hours of the day without notifications, such as 22:00-07:00 in local time: they are sent after "
+        "them.",
     )
     ramp_every: float = Field(
         default=15.0, gt=0, description="Seconds between two looks of a ramp's driver at the evidence."
@@ -149,10 +171,10 @@ class Settings(BaseModel):
     def _is_bucket(cls, value: str | None) -> str | None:
         return _parsable(value or None, parse_bucket)
 
-    @field_validator("notify")
+    @field_validator(*OF_THE_USER)
     @classmethod
-    def _is_destination(cls, value: str | None) -> str | None:
-        return _parsable(value or None, parse_destination)
+    def _is_of_notifications(cls, value: str | None, info: ValidationInfo) -> str | None:
+        return _parsable(value or None, OF_THE_USER[str(info.field_name)])
 
     @field_validator("base_image")
     @classmethod

@@ -12,7 +12,7 @@ from jupyter_deploy.domain.gates.figures import evaluate, needs_pairs, parse_req
 from jupyter_deploy.domain.gates.gate import Gate
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.ramp.evidence import RampEvidence, RequiredFigure, SegmentEvidence
-from jupyter_deploy.domain.ramp.notification import cloud_event, must_notify
+from jupyter_deploy.domain.ramp.notification import must_notify, ramp_event
 from jupyter_deploy.domain.ramp.ramp import decide, follow
 from jupyter_deploy.domain.ramp.state import Decision, RampState, pause
 from jupyter_deploy.domain.ramp.status import Look
@@ -134,7 +134,7 @@ def _hold(endpoint: Endpoint, state: RampState, decision: Decision, ports: Ports
         say(f"holds at {state.percent:g} %: {decision.reason}")
     ports.store.keep_ramp_look(endpoint.name, latest)
     if notify:
-        ports.notifier.send(cloud_event(status_of_ramp(endpoint, state, ports), decision, latest))
+        ports.notifier.send(ramp_event(status_of_ramp(endpoint, state, ports), decision, latest))
 
 
 def _act(endpoint: Endpoint, state: RampState, decision: Decision, ports: Ports, say: Say) -> None:
@@ -167,4 +167,4 @@ def _act(endpoint: Endpoint, state: RampState, decision: Decision, ports: Ports,
         what="; ".join((what, *gates)),
     )
     latest = Look(at=at, since=following.since, decision=decision)
-    ports.notifier.send(cloud_event(status, decision, latest))
+    ports.notifier.send(ramp_event(status, decision, latest))

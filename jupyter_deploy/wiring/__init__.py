@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_deploy.domain.release.processes import passed_on
-from jupyter_deploy.settings import S, Settings, load_settings
+from jupyter_deploy.settings import OF_THE_USER, S, Settings, load_settings
 from jupyter_deploy.targets.registry import installed_targets, target_settings
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from jupyter_deploy.domain.validation.scaffold_ports import Starter
     from jupyter_deploy.domain.validation.validation import ValidationSpec
     from jupyter_deploy.records.shipping import BucketOfHome
+    from jupyter_deploy.system.notifications import Destinations
     from jupyter_deploy.targets.local.settings import LocalSettings
 
 
@@ -157,7 +158,13 @@ class _Parts:
     def notifier(self) -> Notifier:
         from jupyter_deploy.system.notifications import UserNotifier
 
-        return UserNotifier(self._settings.notify)
+        return UserNotifier(self.home, self._destinations)
+
+    @property
+    def _destinations(self) -> Destinations:
+        from jupyter_deploy.system.notifications import Destinations
+
+        return Destinations(**{name: getattr(self._settings, name) for name in OF_THE_USER})
 
     @cached_property
     def validations(self) -> ValidationRunner:
@@ -243,7 +250,8 @@ class _Parts:
         from jupyter_deploy.targets.local.systemd import SystemdUnit
 
         # Others may read the unit, and the address of a webhook is a secret.
-        variables = {name: value for name, value in self._variables().items() if name != "NBDEPLOY_NOTIFY"}
+        secrets = {f"NBDEPLOY_{name.upper()}" for name in OF_THE_USER}
+        variables = {name: value for name, value in self._variables().items() if name not in secrets}
         return SystemdUnit(self.home, variables)
 
     @cached_property
@@ -272,6 +280,7 @@ class _Parts:
         return self._settings.for_target(
             declared,
             archivist=self._archivist(),
+            archivist_variables=self._destinations.variables(),
             ramp_driver=self._ramp_driver,
             records_to=self._settings.records_to,
             load_image=self._load_image,

@@ -2861,6 +2861,10 @@ export interface InitRequest {
    */
   example?: string | null;
   /**
+   * Write the files for Prometheus, Alertmanager and Grafana instead, into the folder monitoring.
+   */
+  monitoring?: boolean;
+  /**
    * Write the validation notebooks and nbdeploy.yaml alone, into this very folder: no workflow, no hook and no requirements.
    */
   without_ci?: boolean;
@@ -4025,6 +4029,10 @@ export interface SetUp {
    * What was guessed, and what is left to do by hand.
    */
   notes: string[];
+  /**
+   * The files are those of 'init --monitoring'.
+   */
+  monitoring: boolean;
   dry_run: boolean;
 }
 /**

@@ -21,6 +21,7 @@ from jupyter_deploy.targets.envoy import counters
 from jupyter_deploy.targets.envoy import documents as envoy
 from jupyter_deploy.targets.envoy.parts import Json
 from jupyter_deploy.targets.local import unix
+from jupyter_deploy.targets.local.metrics import SOCKET as METRICS_SOCKET
 from jupyter_deploy.targets.local.naming import socket_of
 from jupyter_deploy.targets.local.releases.workers import tail
 from jupyter_deploy.targets.local.runtime import Runtime, read_json
@@ -235,6 +236,7 @@ class Gateway:
             port=port,
             admin_socket=self._admin_socket,
             own_socket=str(self.own_socket),
+            metrics_socket=f"{base}/{METRICS_SOCKET}",
             shadow_socket=f"{base}/shadow.sock",
             xds=f"{base}/xds",
             edge_log=str(self._settings.edge_ledger.absolute()),

@@ -2,6 +2,8 @@
 # make down   stop what the demo left
 # make test   set up and run the tests, but for those marked exhaustive (DURATIONS=1)
 # make test-all  set up and run all tests; those of tests/unit, golden and faces under a newer Python too (DURATIONS=1)
+# make test-kubernetes  set up and run the tests that need a Kubernetes, on one of this machine's own (as root)
+# make cluster    build that Kubernetes where it is missing (some minutes, once), and start it; make cluster-down ends it
 # make chaos  ten minutes of kill -9 under load (SEED=…, MINUTES=…)
 # make fuzz   ten thousand requests made of releases' own OpenAPI documents (SEED=…, CASES=…)
 # make hostile  a hundred thousand bodies with wrong bytes, and the workers that they cost (SEED=…, BODIES=…)
@@ -18,7 +20,8 @@ IMAGES := podman uidmap nftables aardvark-dns skopeo cosign docker-registry mmde
 PYTEST := NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest
 DEMO := NBDEPLOY_HOME=$(CURDIR)/.demo/nbdeploy BENTOML_HOME=$(CURDIR)/.demo/bentoml
 
-.PHONY: demo down test test-all compiled check check-python check-lab lab bench chaos fuzz hostile soak screenshots setup docs clean
+.PHONY: demo down test test-all compiled check check-python check-lab lab bench chaos fuzz hostile soak screenshots setup docs clean \
+  cluster cluster-down test-kubernetes
 
 demo:
 	@scripts/setup.sh demo
@@ -60,9 +63,20 @@ test: compiled
 
 # The newer Python's environment is installed while the tests of the older one run.
 test-all: compiled
+	@scripts/setup.sh demo,test,engines git chromium r node java $(IMAGES)
 	@VENV=.venv-$(NEWER) PYTHON=python$(NEWER) scripts/setup.sh unit & installing=$$!; \
 	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(if $(DURATIONS),--durations=0) || { wait $$installing; exit 1; }; \
 	wait $$installing && $(subst .venv,.venv-$(NEWER),$(PYTEST)) -n 3 --dist loadfile tests/unit tests/golden tests/faces
+
+cluster: setup
+	@scripts/cluster/build.sh
+	@scripts/cluster/up.sh
+
+cluster-down:
+	@scripts/cluster/down.sh
+
+test-kubernetes: compiled cluster
+	@$(PYTEST) tests/cluster
 
 bench:
 	@scripts/setup.sh demo,test,bench git chromium r node wrk $(IMAGES)

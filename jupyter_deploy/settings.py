@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from .domain.bucket import parse_bucket
 from .domain.capture.artifacts import Tolerance
 from .domain.errors import InvalidInput
 from .domain.images.images import Reference, as_source
@@ -100,6 +101,11 @@ class Settings(BaseModel):
     records_max_age: Duration | None = Field(
         default=None, description="Age of records, such as 30d or 12h, beyond which they are removed (default: never)."
     )
+    records_to: str | None = Field(
+        default=None,
+        description="Bucket to which releases' records are uploaded, and from which they are read: s3://BUCKET/PATH, "
+        "gs://…, az://…, or file:///PATH for a shared folder.",
+    )
     tolerance: Tolerance = Field(default=Tolerance(), description="Tolerance for floating-point answers.")
     validate: tuple[ValidationSpec, ...] = Field(  # type: ignore[assignment]  # an old name of pydantic's own
         default=(),
@@ -137,6 +143,11 @@ class Settings(BaseModel):
         description="File of a public key of cosign: `deploy --image` refuses an image that its owner did not sign, or "
         "that `nbdeploy verify` does not pass.",
     )
+
+    @field_validator("records_to")
+    @classmethod
+    def _is_bucket(cls, value: str | None) -> str | None:
+        return _parsable(value or None, parse_bucket)
 
     @field_validator("notify")
     @classmethod

@@ -15,14 +15,25 @@ from .settings import S, Settings, load_settings
 from .targets.registry import installed_targets, target_settings
 
 if TYPE_CHECKING:
+    from .domain.batch import BatchRunner
     from .domain.capture.artifacts import Environment, Snapshot
     from .domain.evidence.ground_truth import GroundTruth
     from .domain.health import Examiner
     from .domain.images.compose_ports import ComposeFolders, Composer, Composing, GatewayImages
     from .domain.images.images import Builder as BuilderKind
     from .domain.images.images import Image, Reference
-    from .domain.images.ports import Containers, Engines, ImageBuilder, ImageContents, ImageStore, Imaging, Registry
+    from .domain.images.ports import (
+        ArchivistImages,
+        Containers,
+        Engines,
+        ImageBuilder,
+        ImageContents,
+        ImageStore,
+        Imaging,
+        Registry,
+    )
     from .domain.jobs import Jobs
+    from .domain.manifests import Manifester
     from .domain.ports import (
         Boot,
         Builder,
@@ -35,11 +46,13 @@ if TYPE_CHECKING:
         Ports,
     )
     from .domain.release.document_requests import Documents
-    from .domain.release.ports import Target
+    from .domain.release.endpoint import Release
+    from .domain.release.ports import SharedEndpoints, Target
     from .domain.store_ports import DriftLog, InferenceLog, RecordCounts, Store
     from .domain.validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
     from .domain.validation.scaffold_ports import Starter
     from .domain.validation.validation import ValidationSpec
+    from .records.shipping import BucketOfHome
     from .targets.local.settings import LocalSettings
 
 
@@ -109,15 +122,21 @@ class _Parts:
     @cached_property
     def store(self) -> Store:
         from .domain.base import user_name
-        from .store.store import SqliteStore
+        from .store.shared_store import SharedStore
 
-        return SqliteStore(self.home, user_name())
+        return SharedStore(self.home, user_name(), lambda: self._shared)
+
+    @cached_property
+    def _bucket(self) -> BucketOfHome:
+        from .records.shipping import BucketOfHome
+
+        return BucketOfHome(self.home, self._settings.records_to)
 
     @cached_property
     def log(self) -> InferenceLog:
         from .comparison.record_log import RecordLog
 
-        return RecordLog(self.home)
+        return RecordLog(self.home, bucket=self._bucket)
 
     @cached_property
     def record_counts(self) -> RecordCounts:
@@ -129,13 +148,19 @@ class _Parts:
     def drift(self) -> DriftLog:
         from .drift_detection.drift_log import WatchedDrift
 
-        return WatchedDrift(self.home)
+        return WatchedDrift(self.home, self._bucket)
+
+    @cached_property
+    def batches(self) -> BatchRunner:
+        from .batch_scoring.runner import WorkerBatches
+
+        return WorkerBatches()
 
     @cached_property
     def truth(self) -> GroundTruth:
         from .records.ground_truth import RecordedGroundTruth
 
-        return RecordedGroundTruth(self.home)
+        return RecordedGroundTruth(self.home, self._bucket)
 
     @cached_property
     def client(self) -> Client:
@@ -216,6 +241,13 @@ class _Parts:
         return YamlDocuments()
 
     @cached_property
+    def manifester(self) -> Manifester:
+        from .targets.kubernetes.manifests import ClusterManifests
+        from .targets.kubernetes.settings import KubernetesSettings
+
+        return ClusterManifests(self._settings_for(KubernetesSettings))
+
+    @cached_property
     def jobs(self) -> Jobs:
         from .store.jobs import SqliteJobs
 
@@ -244,10 +276,37 @@ class _Parts:
         """Every installed target, by its entry point's name."""
         return {name: target(self._settings_for(target.settings_class)) for name, target in installed_targets().items()}
 
+    @cached_property
+    def _shared(self) -> dict[str, SharedEndpoints]:
+        """The endpoints of the targets that several users share, by the target's name; loads no target without any."""
+        on = [
+            name
+            for name, declared in target_settings().items()
+            if name != "local" and self._settings_for(declared).changed()
+        ]
+        found = {name: self.targets[name].shared for name in on}
+        return {name: shared for name, shared in found.items() if shared is not None}
+
     def _settings_for(self, declared: type[S]) -> S:
         return self._settings.for_target(
-            declared, archivist=self._archivist(), ramp_driver=self._ramp_driver, load_image=self._load_image
+            declared,
+            archivist=self._archivist(),
+            ramp_driver=self._ramp_driver,
+            records_to=self._settings.records_to,
+            load_image=self._load_image,
+            publish_gateway=self._publish_gateway,
+            publish_archivist=self._publish_archivist if self._settings.records_to else None,
         )
+
+    def _publish_gateway(self, release: Release) -> str:
+        from .verbs.images.gateway_image import publish_gateway
+
+        return publish_gateway(release, self)
+
+    def _publish_archivist(self, release: Release) -> str:
+        from .verbs.images.gateway_image import publish_archivist
+
+        return publish_archivist(release, self._settings.records_to or "", self)
 
     def _ramp_driver(self, endpoint: str) -> tuple[tuple[str, ...], dict[str, str]]:
         """The command line and the environment of an endpoint's driver, which has the settings of this process."""
@@ -263,7 +322,8 @@ class _Parts:
         command = [sys.executable, "-P", "-m", "jupyter_deploy.records.archivist", str(self.home)]
         command += ["--max-bytes", str(self._settings.records_max_bytes)]
         command += ["--watcher", "jupyter_deploy.drift_detection.watcher"]
-        return (*command, *(["--max-seconds", str(age.total_seconds())] if age else []))
+        command += ["--max-seconds", str(age.total_seconds())] if age else []
+        return (*command, *(["--to", self._settings.records_to] if self._settings.records_to else []))
 
     def _variables(self) -> dict[str, str]:
         """The settings that differ from their defaults, as variables for a start without shell and folder."""
@@ -329,6 +389,13 @@ class _Imaging:
         from .container_images.sbom import bill_of_materials
 
         return bill_of_materials(snapshot, image, base_packages(image.base, ImageFolder(self._store)))
+
+    @cached_property
+    def archivists(self) -> ArchivistImages:
+        from .container_images.archivist import ArchivistBuilder
+        from .container_images.layout import ImageFolder
+
+        return ArchivistBuilder(ImageFolder(self._store))
 
     @cached_property
     def containers(self) -> Containers:

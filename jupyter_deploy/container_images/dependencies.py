@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from jupyter_deploy.domain.capture.artifacts import Environment
 from jupyter_deploy.domain.errors import BaseUnfit, EnvironmentNotBuilt, ImageNotBuilt, InvalidInput
 from jupyter_deploy.domain.images.ports import ImagePlan, Progress
 from jupyter_deploy.environments.installer import install, without_credentials
@@ -79,10 +80,9 @@ def check(plan: ImagePlan) -> None:
     local_only(plan.snapshot.manifest.environment)
 
 
-def requirements_for(plan: ImagePlan, base: Base, *, compiled_by: str) -> Requirements:
+def requirements_for(environment: Environment, base: Base, *, compiled_by: str, gpu: bool = False) -> Requirements:
     """The distributions for a base, compiled by a Python of this full version. Raises BaseUnfit if glibc is too old."""
-    environment = plan.snapshot.manifest.environment
-    versions = select_builds(environment.distributions, gpu=plan.gpu)
+    versions = select_builds(environment.distributions, gpu=gpu)
     try:
         platform = manylinux(environment.platform, base.glibc)
     except InvalidInput as error:
@@ -92,7 +92,9 @@ def requirements_for(plan: ImagePlan, base: Base, *, compiled_by: str) -> Requir
     return Requirements(versions, local, platform, sha256(json.dumps(made_of, sort_keys=True).encode()))
 
 
-def layer_of(plan: ImagePlan, base: Base, by: Compiler, writing: Writing, progress: Progress) -> Dependencies:
+def layer_of(
+    requirements: Requirements, base: Base, by: Compiler, writing: Writing, progress: Progress
+) -> Dependencies:
     """The layer in the store, made unless it is cached.
 
     Raises
@@ -102,7 +104,6 @@ def layer_of(plan: ImagePlan, base: Base, by: Compiler, writing: Writing, progre
     ImageNotBuilt
         A distribution is not available as a wheel.
     """
-    requirements = requirements_for(plan, base, compiled_by=by.version)
     count = len(requirements.versions)
     kept = writing.kept("layers", requirements.key)
     if kept:

@@ -65,7 +65,9 @@ class EngineBuilder:
         with disk_faults(), self._store.writing() as writing:
             progress(f"base image {source.name}")
             base = fetch_base(source, self._store, writing, environment)
-            requirements = dependencies.requirements_for(plan, base, compiled_by=base.python.version)
+            requirements = dependencies.requirements_for(
+                environment, base, compiled_by=base.python.version, gpu=plan.gpu
+            )
             parts = parts_of(plan)
             recipe = _recipe(plan, base, requirements, parts, sources)
             # A name of its own: the engine of a killed nbdeploy must not see the next one's files.

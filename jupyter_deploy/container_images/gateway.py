@@ -1,8 +1,8 @@
-"""The gateway's image: a base with a Python, Envoy, and its start script."""
+"""The gateway's image: a base with a Python, Envoy, and the program that starts it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,14 @@ from jupyter_deploy.domain.images.images import GATEWAY_FOLDER, Image, Layer
 from jupyter_deploy.domain.images.ports import Progress
 from jupyter_deploy.system.digests import file_sha256, sha256
 
-from . import gateway_start, oci_documents
+from . import gateway_program, gateway_start, oci_documents
 from .archive import Entry, Packed
 from .base_image import Base, base_source, fetch_base, platform_of, require
 from .layout import CONFIG_TYPE, LAYER_KIND, MANIFEST_TYPE, TITLE, ImageFolder, Writing
 from .oci_documents import STOP, USER, as_json, configuration, kept_layer, manifest_of
 
 _FORMAT = 1
-_TITLE = "Envoy and its start script"
+_TITLE = "Envoy and the program that starts it"
 
 # The processors in ELF headers, and containers' names.
 _PROCESSORS = {62: "amd64", 183: "arm64", 243: "riscv64", 21: "ppc64le", 22: "s390x"}
@@ -67,24 +67,29 @@ class GatewayBuilder:
             config = writing.put(as_json(_config(below, packed)), CONFIG_TYPE)
             manifest = manifest_of(below, [oci_documents.Layer("code", _TITLE, packed)], config, "daemonless")
             digest = writing.put(as_json(manifest), MANIFEST_TYPE)["digest"]
-        return Image(
-            digest=digest,
-            snapshot="",
-            snapshot_digest="",
-            builder="daemonless",
-            base=f"{below.name}@{below.digest}",
-            platform="/".join(platform_of(environment)),
-            python=below.python.version,
-            layers=tuple(
-                Layer(
-                    kind=layer["annotations"][LAYER_KIND],
-                    title=layer["annotations"][TITLE],
-                    digest=layer["digest"],
-                    size=layer["size"],
-                )
-                for layer in manifest["layers"]
-            ),
-        )
+        return tool_image(below, manifest, digest, environment)
+
+
+def tool_image(below: Base, manifest: Mapping[str, Any], digest: str, environment: Environment) -> Image:
+    """Describe an image that holds no snapshot, by its manifest; the store's index does not name it."""
+    return Image(
+        digest=digest,
+        snapshot="",
+        snapshot_digest="",
+        builder="daemonless",
+        base=f"{below.name}@{below.digest}",
+        platform="/".join(platform_of(environment)),
+        python=below.python.version,
+        layers=tuple(
+            Layer(
+                kind=layer["annotations"][LAYER_KIND],
+                title=layer["annotations"][TITLE],
+                digest=layer["digest"],
+                size=layer["size"],
+            )
+            for layer in manifest["layers"]
+        ),
+    )
 
 
 def _require_for(envoy: Path, environment: Environment) -> None:
@@ -103,13 +108,21 @@ def _require_for(envoy: Path, environment: Environment) -> None:
 
 def _layer(envoy: Path, base: Base, writing: Writing) -> Packed:
     """The layer above the base, written unless it is cached."""
-    start = Path(gateway_start.__file__).read_bytes()
+    program = {name: path.read_bytes() for name, path in program_files().items()}
     entries = [
         Entry(f"{GATEWAY_FOLDER}/envoy", envoy, executable=True),
         Entry(f"{GATEWAY_FOLDER}/python", base.python.path),
-        Entry(f"{GATEWAY_FOLDER}/start.py", start),
+        *(Entry(f"{GATEWAY_FOLDER}/{name}", content) for name, content in program.items()),
     ]
-    return kept_layer(writing, [_FORMAT, file_sha256(envoy), sha256(start), base.python.path], lambda: entries)
+    digests = [sha256(content) for content in program.values()]
+    return kept_layer(writing, [_FORMAT, file_sha256(envoy), *digests, base.python.path], lambda: entries)
+
+
+def program_files() -> dict[str, Path]:
+    """The files of the program that starts Envoy, by their paths below ``GATEWAY_FOLDER``."""
+    package = Path(gateway_program.__file__).parent
+    modules = {f"{package.name}/{path.name}": path for path in sorted(package.glob("*.py"))}
+    return {"start.py": Path(gateway_start.__file__), **modules}
 
 
 def _config(base: Base, layer: Packed) -> dict[str, Any]:

@@ -51,7 +51,8 @@ class DaemonlessBuilder:
             progress(f"base image {source.name}")
             base = fetch_base(source, self._store, writing, environment)
             by = compiler(environment)
-            installed = dependencies.layer_of(plan, base, by, writing, progress)
+            requirements = dependencies.requirements_for(environment, base, compiled_by=by.version, gpu=plan.gpu)
+            installed = dependencies.layer_of(requirements, base, by, writing, progress)
             layers = [
                 Layer("dependencies", f"{installed.count} distributions, compiled by {by.version}", installed.layer),
                 *_own(plan, by, writing, progress),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from .batch import BatchRunner
     from .capture.artifacts import Bento, Environment, Manifest, Snapshot, Source
     from .capture.candidates import ModelCandidate, Table
     from .capture.findings import Finding
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .health import Examiner
     from .images.ports import Imaging
     from .jobs import Jobs
+    from .manifests import Manifester
     from .release.document_requests import Documents
     from .release.ports import Target
     from .release.resources import Resources
@@ -332,6 +334,9 @@ class Ports(Protocol):
     def drift(self) -> DriftLog: ...
 
     @property
+    def batches(self) -> BatchRunner: ...
+
+    @property
     def truth(self) -> GroundTruth: ...
 
     @property
@@ -345,6 +350,9 @@ class Ports(Protocol):
 
     @property
     def validations(self) -> ValidationRunner: ...
+
+    @property
+    def manifester(self) -> Manifester: ...
 
     @property
     def starter(self) -> Starter: ...

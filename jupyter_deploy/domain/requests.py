@@ -384,10 +384,6 @@ class LabelRequest(Request):
     reason: Reason = ""
 
 
-class DownRequest(Request):
-    """Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' starts them again."""
-
-
 class ReconcileRequest(Request):
     """Restore the desired state: after a crash, a kill or a reboot."""
 

@@ -16,6 +16,7 @@ from jupyter_deploy.domain.drift.watch import Watch, WatchState
 from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.records.records import segments as files_of
 from jupyter_deploy.records.segments import data_folder, reading
+from jupyter_deploy.records.shipping import BucketOfHome
 from jupyter_deploy.system.digests import sha256
 
 from .images import image_mean
@@ -30,10 +31,13 @@ class WatchedDrift:
     ----------
     home
         The folder of all state.
+    bucket
+        Its new records are read first.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, bucket: BucketOfHome | None = None) -> None:
         self._home = home
+        self._bucket = bucket or BucketOfHome(home, None)
 
     def prepare(self, release: Release, snapshot: Snapshot) -> None:
         """Begin the watch over a release, if there is none yet."""
@@ -46,6 +50,7 @@ class WatchedDrift:
 
     def look(self, release: Release, snapshot: Snapshot, *, since: datetime | None = None) -> Drift:
         """Read the new records, and return the drift since the watch began, or among the records since a moment."""
+        self._bucket.refresh(release.endpoint)
         self.prepare(release, snapshot)
         state = updated(self._home, release.endpoint, release.version, first_state(snapshot))
         if since is not None:

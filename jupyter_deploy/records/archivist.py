@@ -1,8 +1,11 @@
 """The archivist: a program that compacts and clears records and ledger while releases run.
 
     python -m jupyter_deploy.records.archivist HOME --max-bytes N [--max-seconds S] [--watcher MODULE …]
+        [--to URL [--close-after S] [--spool] [--admin SOCKET]]
 
-A *watcher* reads the records as they come: a module with the functions of ``Watcher``.
+A *watcher* reads the records as they come: a module with the functions of ``Watcher``. ``--to``: closed files are
+uploaded to a bucket; with ``--spool`` they are removed then, and on SIGTERM the program goes on until the processes
+that write segments have ended and everything is uploaded, or until it is killed.
 
 Every few seconds it checks with a few system calls whether work is due, and does the work in a child process, so that
 its memory is released. Both processes may be killed at any moment.
@@ -12,22 +15,30 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
 from jupyter_deploy.domain.errors import DeployError
+from jupyter_deploy.system.unix_http import accepts
 
-from . import retention, rotation, segments
+from . import retention, rotation, segments, shipping
 from .retention import Limits
 from .segments import LEDGER, LIVE_LOGS, VERSION, Segment
+from .shipping import Uploads
 
 _RETRY_SECONDS = 60.0
+_CLOSE_SECONDS = 3.0
+"""A worker checks once a second for a request to close its segment; one that does not is asked again later."""
+_LAST_SECONDS = 0.5
+"""The interval of the passes after SIGTERM."""
 _NICE = 10
 
 
@@ -44,10 +55,9 @@ class Watcher(Protocol):
         """Read the rest of a segment whose writer has ended, before it is compacted."""
 
 
-def due(home: Path, limits: Limits, watchers: Sequence[Watcher] = ()) -> bool:
+def due(home: Path, limits: Limits, watchers: Sequence[Watcher] = (), uploads: Uploads | None = None) -> bool:
     """Return whether any work is due."""
-    folders = [folder for name in segments.endpoints(home) for folder in segments.release_folders(home, name)]
-    folders += [segments.feedback_folder(home, name) for name in segments.with_feedback(home)]
+    folders = segments.folders_of_segments(home)
     closed = any(
         segment.form == "jsonl" and segment.version <= VERSION and segments.is_closed(segment)
         for folder in folders
@@ -55,13 +65,12 @@ def due(home: Path, limits: Limits, watchers: Sequence[Watcher] = ()) -> bool:
     )
     rotated = any(s.form == "jsonl" and s.stem not in LIVE_LOGS for s in segments.segments_in(home / LEDGER))
     work = closed or rotated or rotation.due(home) or retention.due(home, limits)
+    work = work or (uploads is not None and shipping.due(home, uploads))
     return work or any(watcher.due(home) for watcher in watchers)
 
 
-def maintain(home: Path, limits: Limits, watchers: Sequence[Watcher] = ()) -> list[str]:
+def maintain(home: Path, limits: Limits, watchers: Sequence[Watcher] = (), uploads: Uploads | None = None) -> list[str]:
     """Do the work that is due: print what was removed, return the messages of failures."""
-    from . import compaction  # the archivist itself needs no DuckDB
-
     failures: list[str] = []
 
     def finish(segment: Segment) -> None:
@@ -77,18 +86,34 @@ def maintain(home: Path, limits: Limits, watchers: Sequence[Watcher] = ()) -> li
             with _collect_failure(failures):
                 for line in retention.clear(scope, limits):
                     _print(line)
+        if uploads:
+            segments.close(shipping.overdue(home, uploads.close_after), _CLOSE_SECONDS)
         released = False
         with _collect_failure(failures):
-            released = rotation.rotate(home) if rotation.due(home) else rotation.settled(home)
-        for endpoint in segments.endpoints(home):
-            with _collect_failure(failures):
-                failures += compaction.compact_endpoint(home, endpoint, finish)
-        for endpoint in segments.with_feedback(home):
-            with _collect_failure(failures):
-                failures += compaction.compact_feedback(home, endpoint)
-        if released:
-            with _collect_failure(failures):
-                failures += compaction.compact_ledger(home)
+            old = rotation.due(home, uploads.close_after) if uploads else rotation.due(home)
+            admin = uploads.admin if uploads else None
+            released = rotation.rotate(home, admin) if old else rotation.settled(home, admin)
+        failures += _compact(home, finish, released=released)
+    if uploads:
+        with _collect_failure(failures):
+            shipping.ship(home, uploads)
+    return failures
+
+
+def _compact(home: Path, finish: Callable[[Segment], None], *, released: bool) -> list[str]:
+    """Compact what is closed, and with ``released`` the ledger; return the messages of failures."""
+    from . import compaction  # the archivist itself needs no DuckDB
+
+    failures: list[str] = []
+    for endpoint in segments.endpoints(home):
+        with _collect_failure(failures):
+            failures += compaction.compact_endpoint(home, endpoint, finish)
+    for endpoint in segments.with_feedback(home):
+        with _collect_failure(failures):
+            failures += compaction.compact_feedback(home, endpoint)
+    if released:
+        with _collect_failure(failures):
+            failures += compaction.compact_ledger(home)
     return failures
 
 
@@ -111,27 +136,47 @@ def main() -> None:
     parser.add_argument("--once", action="store_true")
     parser.add_argument("--ready", type=Path, help="file to create once the program runs")
     parser.add_argument("--watcher", action="append", default=[], help="module that reads the records as they come")
+    parser.add_argument("--to", help="URL of a bucket to which closed files are uploaded")
+    parser.add_argument("--close-after", type=float, default=300.0, help="seconds after which a segment is closed")
+    parser.add_argument("--spool", action="store_true", help="remove what is uploaded, and end after the writers")
+    parser.add_argument("--admin", help="the admin socket of the gateway whose ledger is in this folder")
     options = parser.parse_args()
     limits = Limits(options.max_bytes, options.max_seconds)
     watchers: list[Any] = [import_module(name) for name in options.watcher]
+    uploads = Uploads(options.to, options.close_after, options.spool, options.admin) if options.to else None
     if options.once:
         os.nice(_NICE)  # requests have priority
-        failures = maintain(options.home, limits, watchers)
+        failures = maintain(options.home, limits, watchers, uploads)
         for failure in failures:
             _print(failure)
         sys.exit(1 if failures else 0)
     command = [sys.executable, "-P", "-m", "jupyter_deploy.records.archivist", *sys.argv[1:], "--once"]
+    ending = threading.Event()
+    if options.spool:
+        signal.signal(signal.SIGTERM, lambda *_: ending.set())
     if options.ready:
         options.ready.touch(mode=0o600)
-    while True:
+    retry = options.every if options.spool else _RETRY_SECONDS
+    while not ending.is_set():
         pause = options.every
         try:
-            if due(options.home, limits, watchers) and subprocess.run(command, check=False).returncode:
-                pause = max(pause, _RETRY_SECONDS)
+            if due(options.home, limits, watchers, uploads) and subprocess.run(command, check=False).returncode:
+                pause = max(pause, retry)
         except (OSError, DeployError) as error:  # an unreadable folder, or no free process: try again later
             _print(str(error))
-            pause = max(pause, _RETRY_SECONDS)
-        time.sleep(pause)
+            pause = max(pause, retry)
+        ending.wait(pause)
+    _finish(options.home, options.admin, [*command, "--close-after", "0"])
+
+
+def _finish(home: Path, admin: str | None, command: Sequence[str]) -> None:
+    """Upload until no writer is left and a last pass has uploaded everything; the platform kills it if that lasts."""
+    while True:
+        ended = not any(segments.has_writers(folder) for folder in segments.folders_of_segments(home))
+        ended = ended and not (admin and accepts(admin))
+        if subprocess.run(command, check=False).returncode == 0 and ended and not shipping.left(home):
+            return
+        time.sleep(_LAST_SECONDS)
 
 
 def _print(line: str) -> None:

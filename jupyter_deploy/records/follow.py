@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -72,10 +72,17 @@ class RecordFollower:
 
 
 def follow(
-    tail: RecordFollower, *, role: str | None, status: int | None, request_ids: Collection[str], every: float
+    tail: RecordFollower,
+    refresh: Callable[[], None],
+    *,
+    role: str | None,
+    status: int | None,
+    request_ids: Collection[str],
+    every: float,
 ) -> Iterator[Record]:
-    """Yield the new records for ever; look again after ``every`` seconds."""
+    """Yield the new records for ever; call ``refresh`` and look again after ``every`` seconds."""
     while True:
+        refresh()
         for record in tail.new():
             known = not request_ids or record.request_id in request_ids
             if known and role in (None, record.role) and status in (None, record.status):

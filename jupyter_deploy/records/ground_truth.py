@@ -25,6 +25,7 @@ from . import segments
 from .feedback_files import read
 from .records import COLUMNS, FEEDBACK_COLUMNS, FEEDBACK_VALID, VALID, database, fetch_rows, in_utc, lines_of
 from .records import segments as files_of
+from .shipping import BucketOfHome
 
 # If the proxy retries a request, the last answer is the one that the client received.
 _KEY = "coalesce(pair_id, filename || request_id || ts::VARCHAR)"
@@ -115,8 +116,9 @@ class RecordedGroundTruth:
         The folder that ``NBDEPLOY_HOME`` names.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, bucket: BucketOfHome | None = None) -> None:
         self._home = home
+        self._bucket = bucket or BucketOfHome(home, None)
 
     def read(self, data: Any, *, texts: bool) -> list[Actual]:
         """See ``feedback_files.read``."""
@@ -127,6 +129,7 @@ class RecordedGroundTruth:
 
         Raises InvalidInput (an impossible name), StoreError.
         """
+        self._bucket.refresh(endpoint)
         folder = segments.feedback_folder(self._home, checked_name(endpoint))
         with _joined(self._home, endpoint) as connection:
             counts = connection.execute(_COUNTS).fetchone()
@@ -156,7 +159,7 @@ class RecordedGroundTruth:
 
         Raises InvalidInput (an impossible name), StoreError.
         """
-        checked_name(endpoint)
+        self._bucket.refresh(checked_name(endpoint))
         with scratch_folder("recorded") as folder:
             path = folder / "recorded.jsonl"
             with _joined(self._home, endpoint) as connection:

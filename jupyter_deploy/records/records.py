@@ -7,6 +7,7 @@ Valid lines are read, callers count the others, and all lines stay on disk.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -27,8 +28,8 @@ from jupyter_deploy.system.temp import scratch_folder
 
 from .segments import FEEDBACK, LEDGER, RECORDS, data_folder, readable, reading, release_folders
 
-MEMORY_LIMIT = "2GB"
-"""Beyond this DuckDB spills to disk, which leaves memory to notebooks on the same machine."""
+MEMORY_LIMIT = os.environ.get("NBDEPLOY_RECORDS_MEMORY") or "2GB"
+"""Beyond this DuckDB spills to disk, which leaves memory to notebooks on the same machine; a pod has less."""
 
 MOST_THREADS = 4
 

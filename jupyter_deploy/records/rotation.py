@@ -28,7 +28,7 @@ _REOPEN_SECONDS = 5.0
 _NUMBERED = re.compile(r"(edge|shadow)\.jsonl\.\d+")
 
 
-def due(home: Path) -> bool:
+def due(home: Path, seconds: float = ROTATE_SECONDS) -> bool:
     """Return whether a log is large or old enough, or was renamed by another program."""
     folder = home / LEDGER
     try:
@@ -36,11 +36,14 @@ def due(home: Path) -> bool:
     except OSError:
         return False
     renamed = any(_NUMBERED.fullmatch(name) for name in names)
-    return renamed or any(_is_over(folder / f"{log}.jsonl") for log in LIVE_LOGS)
+    return renamed or any(_is_over(folder / f"{log}.jsonl", seconds) for log in LIVE_LOGS)
 
 
-def rotate(home: Path) -> bool:
-    """Rotate the logs; True once the old ones are complete. The caller holds ``maintenance_lock``."""
+def rotate(home: Path, admin: str | None = None) -> bool:
+    """Rotate the logs; True once the old ones are complete. The caller holds ``maintenance_lock``.
+
+    ``admin``: the gateway's admin socket (default: that of the home's gateway).
+    """
     folder = home / LEDGER
     with segments.swapping(folder):
         for name in segments.names_in(folder):
@@ -50,17 +53,17 @@ def rotate(home: Path) -> bool:
             if log in LIVE_LOGS and (is_live or _NUMBERED.fullmatch(name)):
                 stem = f"{log}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
                 (folder / name).rename(folder / f"{stem}.v{VERSION}.jsonl")
-    return settled(home)
+    return settled(home, admin)
 
 
-def settled(home: Path) -> bool:
+def settled(home: Path, admin: str | None = None) -> bool:
     """Return whether the rotated logs are complete; request the gateway to reopen its logs if not."""
     folder = home / LEDGER
     rotated = [s for s in segments.segments_in(folder) if s.form == "jsonl" and s.stem not in LIVE_LOGS]
     logs = {segment.stem.partition("-")[0] for segment in rotated}
     if all((folder / f"{log}.jsonl").exists() for log in logs):
         return True
-    if not _reopen_logs(home):
+    if not _reopen_logs(home, admin):
         return not _are_open([segment.path for segment in rotated])
     deadline = time.monotonic() + _REOPEN_SECONDS
     while not all((folder / f"{log}.jsonl").exists() for log in LIVE_LOGS):
@@ -70,10 +73,11 @@ def settled(home: Path) -> bool:
     return True
 
 
-def _reopen_logs(home: Path) -> bool:
+def _reopen_logs(home: Path, admin: str | None) -> bool:
     try:
-        runtime = json.loads((home / "gateway.json").read_text())["runtime"]
-        connection = UnixConnection(f"{runtime}/admin.sock", _REOPEN_SECONDS)
+        if admin is None:
+            admin = f"{json.loads((home / 'gateway.json').read_text())['runtime']}/admin.sock"
+        connection = UnixConnection(admin, _REOPEN_SECONDS)
     except (OSError, ValueError, KeyError, TypeError):
         return False
     try:
@@ -97,11 +101,11 @@ def _are_open(paths: list[Path]) -> bool:
     return False
 
 
-def _is_over(path: Path) -> bool:
+def _is_over(path: Path, seconds: float) -> bool:
     with suppress(OSError, ValueError, KeyError, TypeError):
         if path.stat().st_size >= ROTATE_BYTES:
             return True
         with path.open("rb") as file:
             began = datetime.fromisoformat(json.loads(file.readline())["ts"])
-        return (datetime.now(UTC) - began).total_seconds() > ROTATE_SECONDS
+        return (datetime.now(UTC) - began).total_seconds() > seconds
     return False

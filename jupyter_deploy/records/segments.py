@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.errors import StoreError
+from jupyter_deploy.serving.telemetry.writers import WRITERS_FILE
 
 VERSION = 1
 """The version of records, feedback and ledger that this code writes, and the newest that it reads."""
@@ -145,6 +146,12 @@ def with_feedback(home: Path) -> list[str]:
     return [name for name in names_in(home / FEEDBACK) if (home / FEEDBACK / name).is_dir()]
 
 
+def folders_of_segments(home: Path) -> list[Path]:
+    """Return the folders of all records and all feedback."""
+    folders = [folder for name in endpoints(home) for folder in release_folders(home, name)]
+    return [*folders, *(feedback_folder(home, name) for name in with_feedback(home))]
+
+
 @contextmanager
 def reading(folder: Path) -> Iterator[None]:
     """Hold the shared lock: no file in the folder or below is replaced or removed."""
@@ -182,6 +189,23 @@ def claimed(segment: Segment) -> Iterator[bool]:
         yield True
     finally:
         os.close(descriptor)
+
+
+def has_writers(folder: Path) -> bool:
+    """Return whether a process lives that may write segments into the folder, or a segment has a writer."""
+    try:
+        descriptor = os.open(folder / WRITERS_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        free = True
+    else:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            free = True
+        except OSError:
+            free = False
+        finally:
+            os.close(descriptor)
+    return not free or any(s.form == "jsonl" and not is_closed(s) for s in segments_in(folder))
 
 
 def is_closed(segment: Segment) -> bool:
@@ -234,7 +258,12 @@ def close_open(folders: list[Path], seconds: float) -> list[Segment]:
 
     Segments that they create meanwhile are not waited for.
     """
-    open_segments = [s for folder in folders for s in segments_in(folder) if s.form == "jsonl" and not is_closed(s)]
+    found = [s for folder in folders for s in segments_in(folder) if s.form == "jsonl" and not is_closed(s)]
+    return close(found, seconds)
+
+
+def close(open_segments: list[Segment], seconds: float) -> list[Segment]:
+    """Request workers to close these segments; return those that are still open after ``seconds``."""
     close_requests = [segment.path.with_name(f"{segment.path.name}.close") for segment in open_segments]
     for path in close_requests:
         path.touch(mode=0o600)

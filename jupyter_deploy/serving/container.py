@@ -1,4 +1,4 @@
-"""The program that an image runs: ``python -P serving/container.py [serve] [--uds PATH]`` hosts the bento.
+"""The program that an image runs: ``python -P serving/container.py [serve] [--uds PATH | --tcp]`` hosts the bento.
 
     /livez    200 as soon as the process runs
     /readyz   200 once the example is answered as in the notebook; if it never is, the process logs why and exits with 3

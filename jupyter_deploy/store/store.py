@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -117,6 +117,39 @@ class SqliteStore:
             )
             for revision, at, by, reason, change, state in rows
         ]
+
+    def adopt(self, target: str, histories: Mapping[str, Sequence[Revision]]) -> None:
+        """Make the endpoints of a target these, with their revisions; an endpoint of another target hides its name."""
+        states = {name: revisions[0].state.model_dump_json() for name, revisions in histories.items()}
+        with self._database.reading() as db:
+            rows = db.execute("SELECT name, state FROM endpoints").fetchall() if db else []
+        known = {name: json.loads(state).get("target", "local") for name, state in rows}
+        wanted = {name: state for name, state in states.items() if known.get(name, target) == target}
+        if {name: state for name, state in rows if known[name] == target} == wanted:
+            return
+        with self._database.writing() as db:
+            for name in {name for name, its in known.items() if its == target} | wanted.keys():
+                db.execute("DELETE FROM endpoints WHERE name = ?", (name,))
+                db.execute("DELETE FROM revisions WHERE endpoint = ?", (name,))
+            for name, state in wanted.items():
+                revisions = histories[name]
+                db.execute("INSERT INTO endpoints VALUES (?, ?, ?)", (name, revisions[0].revision, state))
+                db.executemany(
+                    "INSERT INTO revisions VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    [
+                        (
+                            name,
+                            one.revision,
+                            one.at.isoformat(),
+                            one.by,
+                            one.reason,
+                            one.change,
+                            one.state.model_dump_json(),
+                        )
+                        for one in revisions
+                    ],
+                )
+        self._database.copy()
 
     def remember(self, snapshot: Snapshot) -> None:
         with self._database.writing() as db:

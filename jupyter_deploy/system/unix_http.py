@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import socket
 
+_ACCEPT_SECONDS = 1.0
+
 
 class UnixConnection(http.client.HTTPConnection):
     """A connection to the server on ``path``; raises ``TimeoutError`` after ``seconds`` without an answer."""
@@ -18,3 +20,14 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
+
+
+def accepts(path: str) -> bool:
+    """Return whether a process listens on a unix socket."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(_ACCEPT_SECONDS)
+        try:
+            client.connect(path)
+        except OSError:
+            return False
+    return True

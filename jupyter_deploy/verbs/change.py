@@ -117,20 +117,20 @@ def change(ports: Ports, before: Endpoint | None, after: Endpoint, *, reason: st
             stop_unwanted(ports, after.name, before.releases if before else ())
     except BaseException:
         with contextlib.suppress(StoreError), disk_faults():  # the first failure is the one to report
-            _fulfil(ports, after.name, needed)
+            _fulfil(ports, after.name, needed, target)
         raise
-    _fulfil(ports, after.name, needed)
+    _fulfil(ports, after.name, needed, target)
     _bring_back(ports, lost)
     return url
 
 
-def _fulfil(ports: Ports, name: str, needed: Iterable[Release]) -> None:
+def _fulfil(ports: Ports, name: str, needed: Iterable[Release], target: Target) -> None:
     """Give the intents up, and stop the releases that nothing else needs."""
     with ports.store.exclusive(name):
         try:
             ports.store.fulfil(*needed)
         finally:  # a full disk must not keep the refused releases running
-            stop_unwanted(ports, name, needed)
+            stop_unwanted(ports, name, needed, target)
 
 
 def keep(ports: Ports, endpoint: Endpoint) -> str:
@@ -199,8 +199,10 @@ def _lost(ports: Ports) -> list[str]:
     return [e.name for e in running if e.target in lost]
 
 
-def stop_unwanted(ports: Ports, name: str, releases: Iterable[Release]) -> list[Release]:
+def stop_unwanted(ports: Ports, name: str, releases: Iterable[Release], target: Target | None = None) -> list[Release]:
     """Stop those of ``releases`` that the endpoint in the store does not need and no process is starting.
+
+    ``target``: of an endpoint that the store does not have; None: any target of this user's own.
 
     Only within ``store.exclusive(name)``: else the endpoint may be stale when the release is stopped.
     """
@@ -208,10 +210,11 @@ def stop_unwanted(ports: Ports, name: str, releases: Iterable[Release]) -> list[
     kept = {r.tag for r in current.releases_to_run(ports.keep_revisions)} if current else set()
     kept |= {r.tag for r in ports.store.intended() if r.endpoint == name}
     stopped = [release for release in releases if release.tag not in kept]
-    targets = [target_of(ports, current.target)] if current else list(ports.targets.values())
+    own = [one for one in ports.targets.values() if one.shared is None]
+    targets = [target_of(ports, current.target)] if current else [target] if target else own
     for release in stopped:
-        for target in targets:
-            target.stop(release)
+        for one in targets:
+            one.stop(release)
     return stopped
 
 

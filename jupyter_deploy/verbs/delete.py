@@ -112,8 +112,9 @@ def _stop(before: Endpoint, request: DeleteRequest, ports: Ports) -> None:
 
 def _complete(noted: Deletion, ports: Ports) -> None:
     """Delete the noted parts; every step may be repeated."""
-    for target in ports.targets.values():
-        target.forget(noted.endpoint, noted.tags)
+    for name, target in ports.targets.items():
+        if target.shared is None or name == noted.target:  # another user's endpoint may have the name there
+            target.forget(noted.endpoint, noted.tags)
     if not noted.keep_records:
         ports.log.delete(noted.endpoint)
     ports.reports.remove(noted.validations)

@@ -22,6 +22,7 @@ from .change import change, difference_in_words, keep, require_signature, target
 from .deploy_plan import Plan, plan_deploy, plan_deploy_gates, resources_for
 from .gates.endpoint_gates import GateSource, require_readable
 from .gates.enforce_gates import enforce, in_words, keep_forced, require_reason
+from .images.deployed_image import publish_image, require_destination
 from .images.from_image import ImageSource, find_image, require_image, require_replaceable
 from .release_checks import release_check
 from .sources import count_steps, take_snapshot
@@ -58,7 +59,10 @@ def deploy(
         _require_signature(plan, ports)
         validated = enforce(plan.check, ports, report, lambda: progress(f"validating {snapshot.tag}"))
         bento = None
-        if not image:
+        if plan.needs_image(ports):
+            request = publish_image(plan, ports, progress)
+            plan = plan_deploy(request, start.name, before, snapshot, ports, gates=gates)
+        elif plan.release.image is None:
             progress("building the bento")
             bento = build(snapshot, ports)
     current = ports.store.endpoint(start.name)
@@ -106,6 +110,7 @@ def _preflight(
         require_replaceable(image, before)
     platform = image.image.platform if image else None
     target_of(ports, request.target).check(resources_for(request, before, ports), platform)
+    require_destination(request, name, ports)
     _, planned = plan_deploy_gates(request, name, before, ports, gates)
     require_readable(planned, request, name)
     ports.store.check()

@@ -88,6 +88,10 @@ class Plan:
             not check.planned or check.matches(known.validation)
         )
 
+    def needs_image(self, ports: Ports) -> bool:
+        """Whether the release has to be published first: its target runs images only."""
+        return self.release.image is None and ports.targets[self.request.target].needs_image
+
     def _keeps_traffic(self, before: Endpoint) -> bool:
         """Whether the release has the requested role and share already, and the endpoint records as requested."""
         request, role = self.request, before.traffic.role_of(self.release.tag)
@@ -114,7 +118,8 @@ def plan_deploy(
     """
     redact = redacted_columns(request, before, snapshot, ports)
     source, upcoming = plan_deploy_gates(request, name, before, ports, gates)
-    release = release_of(snapshot, name, resources_for(request, before, ports), request.image)
+    image = request.image or _present_image(request, before, snapshot, ports)
+    release = release_of(snapshot, name, resources_for(request, before, ports), image)
     label = checked_label(request.label)
     release = release.model_copy(update={"redact": redact, "label": label})
     after = next_endpoint(request, before, release)
@@ -124,6 +129,14 @@ def plan_deploy(
         former = {"validation": known.validation, "label": label or known.label} if known else {}
         release = release.model_copy(update={"changes": changes_since(before, snapshot, ports), **former})
     return Plan(request, before, snapshot, release, source, check)
+
+
+def _present_image(request: DeployRequest, before: Endpoint | None, snapshot: Snapshot, ports: Ports) -> str | None:
+    """Return the image from which the endpoint runs this snapshot already, on a target that runs images only."""
+    if before is None or not ports.targets[request.target].needs_image:
+        return None
+    same = (one for one in before.releases if (one.tag, one.digest) == (snapshot.tag, snapshot.digest))
+    return next((one.image for one in same), None)
 
 
 def plan_deploy_gates(

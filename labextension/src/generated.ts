@@ -119,6 +119,83 @@ export interface AtBoot {
   todo: string | null;
 }
 /**
+ * The result of a batch.
+ *
+ * Attributes
+ * ----------
+ * state
+ *     ``complete``; ``interrupted``: the same command goes on; ``planned``: a dry run.
+ * partitions
+ *     Parts of the source: files, or groups of rows of a large Parquet file.
+ * already
+ *     Partitions that were scored before, by the same release, and have not changed since.
+ * rows, refused
+ *     Of the partitions that were scored now.
+ * reasons
+ *     Refused rows by reason, the most frequent ones.
+ * replaced
+ *     Partitions whose former answers are replaced, since the file or the release changed.
+ */
+export interface Batch {
+  endpoint: string;
+  release: string;
+  source: string;
+  sink: string;
+  state: 'complete' | 'interrupted' | 'planned';
+  partitions: number;
+  already: number;
+  scored: number;
+  replaced: number;
+  rows: number;
+  refused: number;
+  reasons: {
+    [k: string]: number;
+  };
+  seconds: number;
+  max_errors: string;
+}
+/**
+ * Answer the rows of files by a release.
+ */
+export interface BatchRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * Files to read: a path, a folder, a pattern such as 'data/day=* /*.parquet', or a URL (s3://…, gs://…). Parquet, CSV, JSON lines and Arrow, by the end of the name.
+   */
+  source: string;
+  /**
+   * Folder of the answers, a path or a URL. What is scored there already stays.
+   */
+  sink: string;
+  /**
+   * The release (default: stable).
+   */
+  release?: string | null;
+  /**
+   * A column of the source that goes along with the answers, such as an id (repeatable).
+   */
+  keep?: string[];
+  /**
+   * Format of the answers.
+   */
+  format?: 'parquet' | 'csv' | 'jsonl' | 'arrow';
+  /**
+   * Processes (default: one a processor).
+   */
+  workers?: number | null;
+  /**
+   * Refused rows up to which the exit code is 0: a number, or a share such as 1%.
+   */
+  max_errors?: string;
+  /**
+   * Show what would be scored, and write nothing.
+   */
+  dry_run?: boolean;
+}
+/**
  * Rows with a value from ``low`` to ``high``; the end belongs to the next bin, except of the last one.
  */
 export interface Bin {
@@ -1794,8 +1871,16 @@ export interface DoctorRequest {
 }
 /**
  * Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' starts them again.
+ *
+ * A target that several users share is stopped only if it is named: then every object of nbdeploy there is removed,
+ * also those of other users, except what its administrator made.
  */
-export interface DownRequest {}
+export interface DownRequest {
+  /**
+   * The target to stop (default: this machine's).
+   */
+  target?: string | null;
+}
 /**
  * A chart for a front end without a renderer of its own.
  */
@@ -3067,6 +3152,37 @@ export interface LogsRequest {
   export?: string | null;
 }
 /**
+ * Documents for Kubernetes, in the order in which they are applied.
+ */
+export interface Manifests {
+  documents: {
+    [k: string]: unknown;
+  }[];
+}
+/**
+ * Show the objects of the target kubernetes: an endpoint's workloads, or with --rbac those of an administrator.
+ *
+ * 'nbdeploy manifests --rbac -o yaml | kubectl apply -f -' prepares a namespace. Nothing is cluster-wide.
+ */
+export interface ManifestsRequest {
+  /**
+   * The endpoint's name.
+   */
+  name?: string | null;
+  /**
+   * The Roles of users and gateway, the gateway's account and its Secret with new keys.
+   */
+  rbac?: boolean;
+  /**
+   * With --rbac: users may create, patch and delete Secrets, never read one.
+   */
+  secrets?: boolean;
+  /**
+   * With --rbac: the gateway takes requests without a token.
+   */
+  open?: boolean;
+}
+/**
  * A figure that a notebook measured.
  *
  * The value is the ``statistic`` of ``rows``, one number a row, in the notebook's order; they pair a candidate with
@@ -4320,11 +4436,13 @@ export interface Requests {
   diff: DiffRequest;
   logs: LogsRequest;
   predict: PredictRequest;
+  batch: BatchRequest;
   feedback: FeedbackRequest;
   reproduce: ReproduceRequest;
   publish: PublishRequest;
   verify: VerifyRequest;
   compose: ComposeRequest;
+  manifests: ManifestsRequest;
   images: ImagesRequest;
   gc: GcRequest;
   purge: PurgeRequest;
@@ -4355,11 +4473,13 @@ export interface Results {
   diff: Difference;
   logs: Exported | (Record)[];
   predict: Prediction;
+  batch: Batch;
   feedback: Feedback;
   reproduce: Reproduction;
   publish: Published;
   verify: Verified;
   compose: Composed;
+  manifests: Manifests;
   images: ImageList;
   gc: Collected;
   purge: Purged;
@@ -4412,11 +4532,13 @@ export const VERBS: {
   diff: { summary: "Show the changes between two models: cells, code, hyperparameters, features, data, versions, answers.", slow: true, destructive: false },
   logs: { summary: "Show the endpoint's records, oldest first.", slow: false, destructive: false },
   predict: { summary: "Call the endpoint through its gateway.", slow: false, destructive: false },
+  batch: { summary: "Answer the rows of files by a release.", slow: true, destructive: false },
   feedback: { summary: "Send ground truth to an endpoint, and show the share that could be joined with its answers.", slow: true, destructive: false },
   reproduce: { summary: "Run a snapshot's notebook again in a clean environment, and compare the new model with the snapshot.", slow: true, destructive: false },
   publish: { summary: "Build a container image of a release, push it to a registry and record its digest.", slow: true, destructive: false },
   verify: { summary: "Check an image in a registry: its signature, and that its model is the validated one.", slow: true, destructive: false },
   compose: { summary: "Write an endpoint as a Compose file: its releases from their published images, and a gateway.", slow: true, destructive: false },
+  manifests: { summary: "Show the objects of the target kubernetes: an endpoint's workloads, or with --rbac those of an administrator.", slow: false, destructive: false },
   images: { summary: "List the images of this machine's store and the published ones, with their uses.", slow: false, destructive: false },
   gc: { summary: "Remove unused images from this machine's store, and unused snapshots of deleted endpoints.", slow: true, destructive: true },
   purge: { summary: "Remove records permanently, from JSON lines, Parquet and the gateway's ledger, with their feedback.", slow: true, destructive: true },
@@ -4448,11 +4570,13 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     diff: trans.__("Compare Two Models…"),
     logs: trans.__("Show Records…"),
     predict: trans.__("Try an Endpoint…"),
+    batch: trans.__("Score Files…"),
     feedback: trans.__("Send Feedback…"),
     reproduce: trans.__("Reproduce a Snapshot…"),
     publish: trans.__("Publish…"),
     verify: trans.__("Verify an Image…"),
     compose: trans.__("Write a Compose File…"),
+    manifests: trans.__("Show Kubernetes Manifests…"),
     images: trans.__("List Images…"),
     gc: trans.__("Remove Unused Images…"),
     purge: trans.__("Purge Records…"),

@@ -39,6 +39,8 @@ class MemoryTarget:
     """A ``Target`` with releases in a dictionary, one machine per home."""
 
     settings_class: type[TargetSettings] = MemorySettings
+    needs_image = False
+    shared = None
     machines: ClassVar[dict[str, Machine]] = {}
 
     def __init__(self, settings: MemorySettings) -> None:

@@ -15,6 +15,8 @@ import pytest
 
 from tests.contract.contained import RIGHT, ROW, built, container
 
+pytestmark = pytest.mark.usefixtures("forked_replays")
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
@@ -164,7 +166,7 @@ def test_sagemaker_and_kserve_requests_work(churn, tmp_path):
         assert output["data"] == [RIGHT]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.exhaustive)])
 def test_on_sigterm_it_completes_requests_in_progress_and_accepts_no_others(waits, tmp_path, number):
     gate = tmp_path / "gate"
     with container(waits, tmp_path / "run") as running, ThreadPoolExecutor() as others:
@@ -228,6 +230,30 @@ def test_behind_a_gateway_its_private_socket_appears_when_it_is_ready(churn, tmp
             assert second.said()[0]["message"] == f"cannot listen on {path}: another process is listening there"
         assert running.end() == 0
     assert list(tmp_path.glob("s*")) == [tmp_path / "second"]
+
+
+def test_behind_a_gateway_on_a_port_the_key_counts_and_the_end_is_delayed(churn, tmp_path):
+    key = tmp_path / "key"
+    key.write_text("k" * 40)
+    variables = {"NBDEPLOY_RECORDS": "stdout", "NBDEPLOY_GATEWAY_KEY_FILE": str(key), "NBDEPLOY_DRAIN_DELAY": "3600"}
+    told = {"x-rollout-role": "canary", "x-pair-id": "p", "x-rollout-key": "k" * 40}
+    with container(churn, tmp_path / "run", "--tcp", **variables) as running:
+        running.until("/readyz", 200)
+        assert running.predict(ROW).status_code == 403
+        url = f"http://127.0.0.1:{running.port}"
+        with httpx.Client(base_url=url, headers=told, trust_env=False) as gateway:
+            assert gateway.post("/predict", json={"instances": [ROW]}).json() == {"predictions": [RIGHT]}
+            running.process.send_signal(signal.SIGTERM)
+            running.until("/readyz", 503)
+            last = gateway.post("/predict", json={"instances": [ROW]})
+            assert (last.status_code, last.headers["connection"]) == (200, "close")
+        records = [line for line in running.said() if "latency_ms" in line]
+        assert [(one["role"], one["pair_id"]) for one in records] == [("canary", "p"), ("canary", "p")]
+        assert "k" * 40 not in running.out.read_text()
+    key.write_text("short")
+    with container(churn, tmp_path / "second", "--tcp", ready=False, **variables) as refused:
+        assert refused.process.wait(120) == 2
+        assert "holds no key" in refused.said()[0]["message"]
 
 
 def test_it_leaves_no_files_behind(home, tmp_path):

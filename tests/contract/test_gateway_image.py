@@ -2,18 +2,17 @@
 
 import json
 import platform
-import shutil
 import subprocess
 import sys
 import tarfile
 
 import pytest
 
-from jupyter_deploy.container_images import gateway_start
-from jupyter_deploy.container_images.gateway import GatewayBuilder
+from jupyter_deploy.container_images.gateway import GatewayBuilder, program_files
 from jupyter_deploy.container_images.layout import ImageFolder
 from jupyter_deploy.domain.capture.artifacts import Environment
 from jupyter_deploy.domain.errors import BaseUnfit, EnvoyMissing
+from scripts.gateway_toggles import copy_program
 from tests.images import write_small_base
 
 PROCESSOR = platform.machine()
@@ -55,7 +54,7 @@ def test_above_its_base_it_has_one_layer_with_envoy_what_starts_it_and_the_bases
     assert (below.kind, own.kind) == ("base", "code")
     with tarfile.open(world.store.blob(own.digest)) as tar:
         members = {member.name: member for member in tar if not member.isdir()}
-        assert set(members) == {f"opt/nbdeploy/gateway/{name}" for name in ("envoy", "python", "start.py")}
+        assert set(members) == {f"opt/nbdeploy/gateway/{name}" for name in ("envoy", "python", *program_files())}
         assert members["opt/nbdeploy/gateway/envoy"].mode == 0o755
         assert members["opt/nbdeploy/gateway/python"].linkname == "/usr/bin/python3.11"
     config = json.loads(world.store.blob(world.store.manifest(image.digest)["config"]["digest"]).read_bytes())
@@ -101,7 +100,7 @@ def start(tmp_path):
     """Run the program that starts Envoy, here one that prints its configuration and variables: exit code and output."""
     place = tmp_path / "image"
     place.mkdir()
-    shutil.copy(gateway_start.__file__, place / "start.py")
+    copy_program(place)
     (place / "envoy").write_text('#!/bin/sh\ncat "$TMPDIR/xds/edge/edge.json"\necho\nenv\n')
     (place / "envoy").chmod(0o755)
     configuration = tmp_path / "envoy.json"

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from test_local_target_support import eventually
 
-from jupyter_deploy.container_images import gateway_start
+from jupyter_deploy.container_images.gateway_program.envoy import ask
 from scripts.gateway_toggles import VERSIONS, ComposedGateway, composed, toggled
 
 pytestmark = pytest.mark.usefixtures("own_processes")
@@ -70,14 +70,14 @@ def test_a_faulty_file_changes_nothing(gateway: ComposedGateway) -> None:
 
 def test_on_sigterm_it_fails_its_health_check_answers_what_is_pending_and_ends(gateway: ComposedGateway) -> None:
     started(gateway)
-    assert gateway_start.ask(gateway.admin) == 0
+    assert ask(gateway.admin) == 0
     answers: list[str] = []
     pending = threading.Thread(target=lambda: answers.append(predicted(gateway, delay=4.0)))
     pending.start()
     eventually(lambda: gateway.pending() > 0)
     process = gateway.process
     process.terminate()
-    eventually(lambda: gateway_start.ask(gateway.admin) == 1)
+    eventually(lambda: ask(gateway.admin) == 1)
     assert predicted(gateway) == "aaa"  # who connects in the first two seconds is still answered
     pending.join(30)
     assert answers == ["aaa"]

@@ -15,7 +15,8 @@ import pytest
 from test_local_target_support import Stage, ask, endpoint_of, eventually, stage, staged
 
 from jupyter_deploy.domain.errors import RouteNotConfirmed
-from jupyter_deploy.targets.local.gateway import admin, envoy
+from jupyter_deploy.targets.envoy import documents as envoy
+from jupyter_deploy.targets.local.gateway import admin
 
 __all__ = ["stage"]
 

@@ -15,7 +15,8 @@ from test_local_target_support import Load, Stage, ask, endpoint_of, eventually,
 from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.serving.telemetry.recording import Recording, recording
 from jupyter_deploy.serving.telemetry.routing import Routing, routing
-from jupyter_deploy.targets.local.gateway import admin, envoy
+from jupyter_deploy.targets.envoy import documents as envoy
+from jupyter_deploy.targets.local.gateway import admin
 from jupyter_deploy.targets.local.supervisor.supervisord import Supervisor
 
 __all__ = ["stage"]

@@ -33,6 +33,8 @@ from jupyter_deploy.domain.errors import NotTranslated
 from jupyter_deploy.serving.snapshot import load
 from tests.contract.capturing import live
 
+pytestmark = pytest.mark.usefixtures("forked_replays")
+
 X, Y = load_breast_cancer(return_X_y=True)
 NAMES = np.array(["benign", "malignant"])[Y]
 MISSING = np.where(np.random.default_rng(1).random(X.shape) < 0.1, np.nan, X)

@@ -17,8 +17,8 @@ from jupyter_deploy.domain.images.images import Reference
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.release.traffic import Traffic
+from jupyter_deploy.targets.envoy import documents as envoy
 from jupyter_deploy.targets.local.compose.project import ComposeSettings, gateway_documents, gateway_settings, texts
-from jupyter_deploy.targets.local.gateway import envoy
 from tests.releases import release
 
 FOLDER = Path(__file__).parent / "compose"

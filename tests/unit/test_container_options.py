@@ -4,10 +4,12 @@ import asyncio
 
 import pytest
 
-from jupyter_deploy.serving.hosting.options import HostingOptions, InvalidSetting, parse_options
+from jupyter_deploy.serving.hosting.options import HostingOptions, InvalidSetting, checked_key, parse_options
 from jupyter_deploy.serving.hosting.outer_app import ContainerApp
 from jupyter_deploy.serving.hosting.startup_responder import Readiness
 from jupyter_deploy.serving.telemetry.recording import Recording
+
+KEY = "k" * 32
 
 
 def parsed(*arguments, folders=(), **variables):
@@ -38,6 +40,22 @@ def test_behind_a_gateway_the_port_is_ignored():
     assert parsed("--uds", "/run/s", PORT="x").uds == "/run/s"
     with pytest.raises(InvalidSetting, match="a unix socket's path has at most 102 bytes"):
         parsed("--uds", "/" + "x" * 102)
+
+
+def test_behind_a_gateway_on_a_port_it_needs_the_gateways_key():
+    options = parsed("--tcp", NBDEPLOY_GATEWAY_KEY_FILE="/etc/key", PORT="9000", NBDEPLOY_DRAIN_DELAY="5")
+    assert (options.port, options.uds, options.key_file, options.drain_delay) == (9000, None, "/etc/key", 5)
+    assert parsed(NBDEPLOY_GATEWAY_KEY_FILE="/etc/key", NBDEPLOY_DRAIN_DELAY="0").key_file is None
+    with pytest.raises(InvalidSetting, match="--tcp needs NBDEPLOY_GATEWAY_KEY_FILE"):
+        parsed("--tcp")
+
+
+@pytest.mark.parametrize("text", ["", "short", "x" * 513, "a key with spaces, of some length, that is none", "é" * 40])
+def test_a_text_that_is_no_key_is_refused_and_not_shown(text):
+    with pytest.raises(InvalidSetting, match="/etc/key holds no key") as refused:
+        checked_key(text, "/etc/key")
+    assert not text or text not in str(refused.value)
+    assert checked_key(f"{KEY}\n", "/etc/key") == KEY
 
 
 @pytest.mark.parametrize("arguments", [("train",), ("--uds",), ("--uds", ""), ("--port", "80"), ("serve", "x")])
@@ -119,3 +137,15 @@ def test_headers_of_a_gateway_are_dropped_without_a_gateway():
     assert seen["headers"] == [(b"x-request-id", b"r"), (b"x-rollout-record", b"meta")]
     _, seen = response("/predict", Readiness(), HostingOptions(uds="/s", recording=Recording("meta")), **forged)
     assert [name for name, _ in seen["headers"]] == [b"x-rollout-role", b"x-pair-id", b"x-request-id"]
+
+
+def test_on_a_port_the_key_tells_the_gateway_from_a_client():
+    options = HostingOptions(key_file="/etc/key", gateway_key=KEY)
+    sent = {"x_rollout_role": "shadow", "x_pair_id": "p", "x_request_id": "r"}
+    _, seen = response("/predict", Readiness(), options, **sent, x_rollout_key=KEY)
+    assert [name for name, _ in seen["headers"]] == [b"x-rollout-role", b"x-pair-id", b"x-request-id"]
+    for forged in ({}, {"x_rollout_key": ""}, {"x_rollout_key": KEY[:-1]}, {"x_rollout_key": f"{KEY}k"}):
+        assert response("/predict", Readiness(), options, **sent, **forged) == (403,)
+        assert response("/feedback", Readiness(), options, **sent, **forged) == (403,)
+        _, seen = response("/readyz", Readiness(), options, **sent, **forged)
+        assert seen["headers"] == [(b"x-request-id", b"r")]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.traffic import Traffic
-from jupyter_deploy.targets.local.gateway import envoy
+from jupyter_deploy.targets.envoy import documents as envoy
 from tests.releases import release
 
 SETTINGS = envoy.GatewaySettings(

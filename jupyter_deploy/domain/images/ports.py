@@ -151,6 +151,16 @@ class Engines(Protocol):
         """
 
 
+class ArchivistImages(Protocol):
+    """Images of the program that uploads records from pods."""
+
+    def build(self, base: str, bucket: str, progress: Progress) -> Image:
+        """Build the image in this user's store, with the client of the bucket's scheme; the index does not name it.
+
+        The same base and the same versions give the same digest. Raises BaseUnfit, ImageNotBuilt, ToolMissing.
+        """
+
+
 class Imaging(Protocol):
     """All ports for container images, and their settings."""
 
@@ -173,6 +183,9 @@ class Imaging(Protocol):
 
     @property
     def composing(self) -> Composing: ...
+
+    @property
+    def archivists(self) -> ArchivistImages: ...
 
     def bill_of_materials(self, snapshot: Snapshot, image: Image) -> bytes:
         """The bill of materials of a snapshot's image: CycloneDX in JSON, reproducible."""

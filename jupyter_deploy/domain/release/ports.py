@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.images.images import Reference
 
-from .endpoint import Endpoint, Release
+from .endpoint import Endpoint, Release, Revision
 from .resources import Resources
 from .status import Counts, Usage
 
@@ -73,15 +73,24 @@ class TargetSettings(Value):
         Command line of the program that compacts and expires records on this machine; empty: none.
     ramp_driver
         Command line and environment of the program that drives an endpoint's ramp, by its name; None: none.
+    records_to
+        URL of the bucket to which records are uploaded (``domain.bucket``); None: they stay where they are written.
     load_image
         Loads an image into the storage of ``podman`` or ``docker`` (``domain.images.ports.Engines``).
+    publish_gateway
+        Publishes the gateway's image next to a release's image, and returns its reference by digest.
+    publish_archivist
+        The same of the program that uploads records from pods.
     """
 
     home: Path
     bentoml_home: Path
     archivist: tuple[str, ...] = ()
     ramp_driver: Callable[[str], tuple[tuple[str, ...], dict[str, str]]] | None = None
+    records_to: str | None = None
     load_image: Callable[[str, Reference], None] = _already_present
+    publish_gateway: Callable[[Release], str] | None = None
+    publish_archivist: Callable[[Release], str] | None = None
 
     @classmethod
     def declared(cls) -> dict[str, FieldInfo]:
@@ -93,13 +102,41 @@ class TargetSettings(Value):
         return self.model_dump(mode="json", include=self.model_fields_set & set(type(self).declared()))
 
 
+class SharedEndpoints(Protocol):
+    """The endpoints of a target that several users change: the authority, of which a user's store is a cache.
+
+    All methods raise TargetError if the target cannot be reached.
+    """
+
+    def histories(self) -> Mapping[str, Sequence[Revision]]:
+        """Every endpoint's revisions, newest first."""
+
+    def write(self, revision: Revision, *, based_on: int) -> None:
+        """Write a new revision. Raises Conflict if the endpoint is no longer at ``based_on`` (0: must be new)."""
+
+    def remove(self, name: str) -> None:
+        """Remove an endpoint with its revisions; none is no error."""
+
+
 class Target(Protocol):
     """A place where releases run behind a gateway.
 
     All methods are idempotent: a second call with the same arguments changes nothing. State lives with the target,
     not in the object: another object with the same settings, also in another process, continues where this one ended.
     Every method may raise TargetError if the target cannot be reached.
+
+    Attributes
+    ----------
+    needs_image
+        Whether it runs published images only, so that a deploy publishes first.
+    shared
+        Its endpoints, if other users change them too; None: the user's own store has them.
     """
+
+    needs_image: bool
+
+    @property
+    def shared(self) -> SharedEndpoints | None: ...
 
     def check(self, resources: Resources | None = None, platform: str | None = None) -> None:
         """Raise, before slow work, if the target can start no release, or none with these resources.

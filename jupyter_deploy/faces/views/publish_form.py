@@ -33,7 +33,7 @@ def publish_form(request: PublishFormRequest, ports: Ports) -> PublishFormView:
     if request.check:
         with _noted("to", problems):
             asked = PublishRequest(name=endpoint.name, release=release.tag, to=request.to or None)
-            ports.images.registry.check(reference_for(asked, endpoint, release, ports))
+            ports.images.registry.check(reference_for(asked, endpoint.name, release, ports))
         with _noted("base", problems):
             if request.base:
                 as_source(request.base)

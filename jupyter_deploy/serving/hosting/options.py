@@ -19,13 +19,18 @@ GRACE_SECONDS = 8
 MAX_GRACE_SECONDS = 3600
 """The longest time that can be set for them."""
 
+KEY_FILE = "NBDEPLOY_GATEWAY_KEY_FILE"
+"""The variable of the file with the key by which a release on a port knows nbdeploy's gateway."""
+
+_MIN_KEY, _MAX_KEY = 32, 512
+
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 """The variable of the folder in which all workers' metrics are summed; prometheus_client reads it at import."""
 
 APART = "apart"
 """The mode in which each worker loads the model; and a file in that folder, with the reason (empty: they share it)."""
 
-_USAGE = "usage: container.py [serve] [--uds PATH]"
+_USAGE = "usage: container.py [serve] [--uds PATH | --tcp]"
 _YES, _NO = ("1", "true"), ("", "0", "false")
 
 # Limit of a unix socket's address (104 on macOS) less the suffix of its provisional name and the final zero.
@@ -46,6 +51,10 @@ class HostingOptions:
     ----------
     uds
         A unix socket in place of ``port``, behind nbdeploy's own gateway.
+    key_file
+        The file of the gateway's key: ``port`` is behind nbdeploy's own gateway, which sends the key.
+    gateway_key
+        Content of ``key_file``; empty: there is none.
     records
         A folder, or ``stdout``; None: no records.
     recording
@@ -62,10 +71,14 @@ class HostingOptions:
         Threads of each worker's numerical libraries; None: not set.
     grace_seconds
         Time for requests in progress at a shutdown.
+    drain_delay
+        Seconds before that in which new requests are answered, as gateways learn that the service is ending.
     """
 
     port: int = PORT
     uds: str | None = None
+    key_file: str | None = None
+    gateway_key: str = field(default="", repr=False)
     records: str | None = None
     recording: Recording = EVERYTHING
     routes: Mapping[str, str] = field(default_factory=dict)
@@ -74,6 +87,7 @@ class HostingOptions:
     most_workers: int = 1
     threads: int | None = None
     grace_seconds: int = GRACE_SECONDS
+    drain_delay: int = 0
     idle_after: float | None = None
     activator: str | None = None
 
@@ -94,7 +108,7 @@ class HostingOptions:
             return "no records are kept (NBDEPLOY_RECORD=off)"
         if self.records is None:
             return f"no records are kept: mount a folder at {RECORDS}, or set NBDEPLOY_RECORDS to one, or to {STDOUT}"
-        how = "" if self.uds is not None else f" ({self.recording.header})"
+        how = f" ({self.recording.header})" if self.uds is None and self.key_file is None else ""
         return f"records go to {self.records}{how}"
 
     def require_columns(self, columns: Collection[str]) -> None:
@@ -120,13 +134,14 @@ def parse_options(
     InvalidSetting
         An argument or a variable is invalid.
     """
-    uds = _socket(arguments)
+    uds, tcp = _gateway(arguments)
     recording = _recording(environ)
     workers, most_workers = _range(environ, "NBDEPLOY_WORKERS", _MAX_WORKERS)
     activator = environ.get("NBDEPLOY_ACTIVATOR") or None
     return HostingOptions(
         port=PORT if uds is not None else _port(environ),
         uds=uds,
+        key_file=_key_file(environ) if tcp else None,
         records=_records(environ, writable) if recording.kept != "off" else None,
         recording=recording,
         routes=_routes(environ),
@@ -135,21 +150,41 @@ def parse_options(
         most_workers=most_workers,
         threads=_count(environ, "NBDEPLOY_THREADS", _MAX_THREADS),
         grace_seconds=_count(environ, "NBDEPLOY_GRACE_SECONDS", MAX_GRACE_SECONDS) or GRACE_SECONDS,
+        drain_delay=_count(environ, "NBDEPLOY_DRAIN_DELAY", MAX_GRACE_SECONDS, least=0) or 0,
         idle_after=_count(environ, "NBDEPLOY_IDLE_AFTER", _MAX_IDLE_SECONDS) if activator and uds else None,
         activator=activator,
     )
 
 
-def _socket(arguments: Sequence[str]) -> str | None:
+def checked_key(text: str, path: str) -> str:
+    """Return the key in the text of its file. Raises InvalidSetting, without the text, if it is none."""
+    key = text.strip()
+    if key.isascii() and key.isprintable() and " " not in key and _MIN_KEY <= len(key) <= _MAX_KEY:
+        return key
+    raise InvalidSetting(
+        f"{KEY_FILE}: {path} holds no key: it must be {_MIN_KEY} to {_MAX_KEY} letters and digits on one line"
+    )
+
+
+def _gateway(arguments: Sequence[str]) -> tuple[str | None, bool]:
+    """The unix socket, and whether the port is behind nbdeploy's own gateway."""
     match [one for one in arguments if one != "serve"]:
         case []:
-            return None
+            return None, False
+        case ["--tcp"]:
+            return None, True
         case ["--uds", path] if path:
             if len(path.encode()) > _MAX_PATH_BYTES:
                 raise InvalidSetting(f"--uds {path}: a unix socket's path has at most {_MAX_PATH_BYTES} bytes")
-            return path
+            return path, False
         case _:
             raise InvalidSetting(f"{' '.join(arguments)!r} is not a valid argument list; {_USAGE}")
+
+
+def _key_file(environ: Mapping[str, str]) -> str:
+    if path := environ.get(KEY_FILE):
+        return path
+    raise InvalidSetting(f"--tcp needs {KEY_FILE}: the file with the gateway's key")
 
 
 def _port(environ: Mapping[str, str]) -> int:
@@ -194,13 +229,13 @@ def _recording(environ: Mapping[str, str]) -> Recording:
     return Recording(recording, redact=tuple(dict.fromkeys(name for name in names if name)))
 
 
-def _count(environ: Mapping[str, str], name: str, maximum: int) -> int | None:
+def _count(environ: Mapping[str, str], name: str, maximum: int, least: int = 1) -> int | None:
     text = environ.get(name)
     if not text:
         return None
-    if text.isascii() and text.isdigit() and len(text) <= 9 and 0 < int(text) <= maximum:
+    if text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= maximum:
         return int(text)
-    raise InvalidSetting(f"{name}={text}: must be a number from 1 to {maximum}")
+    raise InvalidSetting(f"{name}={text}: must be a number from {least} to {maximum}")
 
 
 def _range(environ: Mapping[str, str], name: str, maximum: int) -> tuple[int, int]:

@@ -9,6 +9,7 @@ the answers agree with the notebook's.
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
 import logging
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from typing import Any
 
 from ..agreement import DIFFERS, faults
 from ..asgi.messages import App, Message, Receive, RequestContext, Scope, Send
+from ..asgi.problems import Problem
 from ..snapshot import current
 from ..telemetry.recording import EVERYTHING, Recording
 from .options import HostingOptions
@@ -24,6 +26,8 @@ from .startup_responder import ALIVE, Readiness
 
 _READY = ("/readyz", "/ping", "/v2/health/ready")
 _MAX_SHOWN = 3
+_KEY_HEADER = b"x-rollout-key"
+_NO_KEY = Problem(403, "this release answers only to nbdeploy's gateway; call the endpoint's URL")
 
 
 class ContainerApp:
@@ -54,6 +58,7 @@ class ContainerApp:
         self.pool = pool
         self._routes = options.routes
         self._gateway = options.uds is not None
+        self._key = options.gateway_key.encode("ascii")
         recording = options.recording
         self._record_headers = (
             [] if recording == EVERYTHING else [(b"x-rollout-record", recording.header.encode("latin-1"))]
@@ -72,7 +77,13 @@ class ContainerApp:
             if self._readiness.stopping and _is_readiness_path(path):
                 await self._readiness.not_ready.response(RequestContext.from_scope(scope).request_id).send_to(send)
                 return
-            if not self._gateway:
+            if self._key and _has_key(scope["headers"], self._key):
+                scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != _KEY_HEADER]}
+            elif not self._gateway:
+                if self._key and not is_probe(path):
+                    # A client must not evade the gateway, which asks for a token and writes the ledger.
+                    await _NO_KEY.response(RequestContext.from_scope(scope).request_id).send_to(send)
+                    return
                 scope = {
                     **scope,
                     "headers": [
@@ -185,6 +196,12 @@ def is_probe(path: str) -> bool:
 
 def _is_readiness_path(path: str) -> bool:
     return path in _READY or (path.startswith("/v2/models/") and path.endswith("/ready"))
+
+
+def _has_key(headers: list[tuple[bytes, bytes]], key: bytes) -> bool:
+    """Return whether a request carries the gateway's key, once."""
+    sent = [value for name, value in headers if name == _KEY_HEADER]
+    return len(sent) == 1 and hmac.compare_digest(sent[0], key)
 
 
 def _is_client_header(name: bytes) -> bool:

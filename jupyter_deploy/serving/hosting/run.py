@@ -12,6 +12,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -22,7 +23,7 @@ from ..telemetry.logging import FORMAT, JsonFormatter, log, log_format
 from . import activation, forking, unix_socket
 from .allocator import keep_freed_memory
 from .exit_reasons import NOT_LOADED, TERMINATION_LOG, WRONG_SETTING, StartupError
-from .options import HostingOptions, InvalidSetting, parse_options
+from .options import HostingOptions, InvalidSetting, checked_key, parse_options
 from .processors import threads
 from .read_only_bentoml import disable_temporary_folder, has_temporary_folder
 from .shutdown import Shutdown
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str], *, forked: bool = False) -> int:
 
             return workers.become_pool(arguments, options)
         readiness = Readiness()
-        shutdown = Shutdown(readiness, options.grace_seconds)
+        shutdown = Shutdown(readiness, options.grace_seconds, options.drain_delay)
         if forked:
             forking.restore_threads()
         with _listening(options) as listener:
@@ -103,16 +104,26 @@ def _log_exception(kind: type[BaseException], error: BaseException | None, trace
 
 
 def read_options(arguments: Sequence[str]) -> HostingOptions:
-    """Parse arguments and environment variables; raise StartupError if one is invalid."""
+    """Parse arguments and environment variables, and read the gateway's key; raise StartupError if one is invalid."""
     try:
         log_format()
     except ValueError as wrong:
         os.environ[FORMAT] = "json"  # the format of the following error
         raise StartupError(WRONG_SETTING, str(wrong)) from wrong
     try:
-        return parse_options(arguments, os.environ, _writable)
+        options = parse_options(arguments, os.environ, _writable)
+        if options.key_file is None:
+            return options
+        return replace(options, gateway_key=checked_key(_text(options.key_file), options.key_file))
     except InvalidSetting as wrong:
         raise StartupError(WRONG_SETTING, str(wrong)) from wrong
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSetting(f"the gateway's key cannot be read: {error}") from error
 
 
 def _writable(folder: str) -> bool:

@@ -14,7 +14,7 @@ from .shutdown import Shutdown
 if TYPE_CHECKING:
     from .outer_app import ContainerApp
 
-# Longer than the gateway keeps an idle connection (envoy_parts.UPSTREAM_IDLE_SECONDS).
+# Longer than the gateway keeps an idle connection (envoy.upstream.UPSTREAM_IDLE_SECONDS).
 _KEEP_ALIVE_SECONDS = 75
 
 

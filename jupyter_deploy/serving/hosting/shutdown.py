@@ -29,11 +29,14 @@ class Shutdown:
     ----------
     grace_seconds
         Time that the server gives to requests in progress; a moment later, the process exits in any case.
+    delay
+        Seconds before that in which a server goes on: gateways elsewhere learn a moment later that it is ending.
     """
 
-    def __init__(self, readiness: Readiness, grace_seconds: float = GRACE_SECONDS) -> None:
+    def __init__(self, readiness: Readiness, grace_seconds: float = GRACE_SECONDS, delay: float = 0.0) -> None:
         self._readiness = readiness
         self.grace_seconds = grace_seconds
+        self._delay = delay
         self._end: Callable[[], None] | None = None
         self._more_seconds = 0.0
         self._on_timeout: Callable[[], None] = _log_timeout
@@ -68,6 +71,10 @@ class Shutdown:
         while os.read(reading, 1)[0] not in _SIGNALS:
             pass
         self._readiness.stopping = True
+        with self._lock:
+            serves = self._end is not None
+        if serves:
+            time.sleep(self._delay)
         with self._lock:
             if self._end is None:
                 leave()  # no client is connected yet

@@ -18,6 +18,9 @@ from ..asgi.problems import Problem
 
 ALIVE = ("/livez", "/v2/health/live")
 
+STARTING = b"x-rollout-starting"
+"""The header of a refusal during the start: nobody has seen the request, so nbdeploy's gateway repeats it."""
+
 _MAX_HEAD_BYTES = 64 * 1024
 _HEAD_SECONDS = 5.0
 _LAST_SECONDS = 0.5
@@ -44,7 +47,9 @@ class Readiness:
     @property
     def not_ready(self) -> Problem:
         """The problem 503 for a readiness probe or an early request."""
-        return Problem(503, "the service is shutting down" if self.stopping else self.reason)
+        if self.stopping:
+            return Problem(503, "the service is shutting down")
+        return Problem(503, self.reason, headers=[(STARTING, b"1")])
 
 
 class StartupResponder:

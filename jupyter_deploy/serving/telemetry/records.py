@@ -24,6 +24,7 @@ from . import metrics
 from .logging import log
 from .recording import EVERYTHING, Recording, drop_columns, redact_error, redact_inputs
 from .routing import Routing, digest_inputs
+from .writers import lock_as_writer
 
 VERSION = 1
 """The version of the lines in a segment; it stands in the segment's name."""
@@ -106,6 +107,7 @@ class SegmentWriter:
         self._loss_logged = False
         self._lock = threading.Lock()
         self._dirty = False  # there are writes that are not synced
+        self._writer = lock_as_writer(self._folder)
         self._closed = threading.Event()
         self._syncer = threading.Thread(target=self._sync_for_ever, name="records-fsync", daemon=True)
         self._syncer.start()
@@ -117,6 +119,9 @@ class SegmentWriter:
         with self._lock:
             self._close_segment()
         self._sync_closed()
+        if self._writer is not None:
+            os.close(self._writer)
+            self._writer = None
 
     def append(self, lines: bytes) -> int:
         """Write whole lines in one call; never raises.

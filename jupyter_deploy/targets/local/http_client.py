@@ -16,6 +16,9 @@ from . import unix
 # Characters of an argument that people paste: a table's row, but no image.
 _MOST_ARGUMENT = 1000
 
+GATEWAY_HOST = "127.0.0.1"
+"""The host in the URLs of this machine's gateway; the URLs of other targets have other hosts."""
+
 
 class HttpClient:
     """The Client port. It ignores proxies of the environment, since the gateway is on this machine.
@@ -59,10 +62,11 @@ class HttpClient:
             raise InvalidInput(
                 f"the data cannot be sent as JSON: {error}", "give lists, dicts, arrays or tables"
             ) from error
-        token = self._token()
+        local = urlsplit(url).hostname == GATEWAY_HOST
+        token = self._token() if local else None
         headers = {"x-nbdeploy-token": token} if token else {}
         try:
-            with unix.client(self._path(), 120) as client:
+            with unix.client(self._path(), 120) if local else httpx.Client(timeout=120) as client:
                 response = client.post(url, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise TargetError(
@@ -78,7 +82,7 @@ class HttpClient:
 
     def public(self, url: str) -> str | None:
         """The public URL for a URL of this machine."""
-        if self._public_url is None:
+        if self._public_url is None or urlsplit(url).hostname != GATEWAY_HOST:
             return None
         local = urlsplit(url)
         return f"{self._public_url.replace('{port}', str(local.port))}{local.path}"

@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from jupyter_deploy.domain.release.endpoint import Release
+from jupyter_deploy.targets.envoy.names import cluster_name
 
-from .gateway.envoy_names import cluster_name
 from .runtime import Runtime, read_json
 
 PREFIX = "release-"

@@ -44,6 +44,8 @@ class LocalTarget:
     """``domain.release.ports.Target`` on this machine."""
 
     settings_class: type[TargetSettings] = LocalSettings
+    needs_image = False
+    shared = None
 
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.capture.artifacts import Environment
 from jupyter_deploy.domain.errors import InvalidInput, Refused
 from jupyter_deploy.domain.images.compose import FILES, Composed, ComposedFile, ComposedService, ComposePlan, service_of
@@ -18,6 +17,8 @@ from jupyter_deploy.domain.validation.scaffold import FileState, quoted
 from jupyter_deploy.verbs.capture import load_snapshot
 from jupyter_deploy.verbs.change import find
 from jupyter_deploy.verbs.steps import Steps, noted_if_interrupted
+
+from .gateway_image import base_of, send_gateway
 
 _INTERRUPTED = "some files of the project may be written; run it again to complete them"
 
@@ -51,7 +52,7 @@ def _composed(request: ComposeRequest, ports: Ports, report: Report) -> Composed
     texts = composing.composer.texts(plan)
     there = composing.folders.existing(inputs.folder)
     if not request.dry_run:
-        _send(image, inputs.to, ports, progress)
+        send_gateway(image, inputs.to, ports, progress)
         progress(f"writing {inputs.folder}")
         # Another process may have written it meanwhile.
         composing.folders.require(inputs.folder, overwrite=request.overwrite)
@@ -95,7 +96,7 @@ def _possible(request: ComposeRequest, ports: Ports) -> _ComposeInputs:
         endpoint=endpoint,
         images={tag: one.at(digest=one.digest) for tag, (one, _) in published.items()},
         folder=folder,
-        base=as_source(request.base) if request.base else _base_of(made, stable),
+        base=as_source(request.base) if request.base else base_of(made, stable),
         environment=load_snapshot(endpoint.traffic.stable, trust=False, ports=ports).manifest.environment,
         to=_repository(request.push_to) if request.push_to else stable.at(),
     )
@@ -141,18 +142,6 @@ def _unpublished(endpoint: Endpoint, releases: list[Release], state: str) -> Ref
     )
 
 
-def _base_of(image: Image | None, reference: Reference) -> str:
-    """Return the base of an image, as skopeo reads it. Raises InvalidInput if this store does not know it."""
-    if image is None or not image.base:
-        raise InvalidInput(
-            f"the gateway's image has no base, and that of {reference} is not known here",
-            "name one that has the same Python: --base HOST/PATH@sha256:…",
-        )
-    name, _, _ = image.base.rpartition("@")
-    # An image on this machine is named by its path alone.
-    return as_source(name if name.startswith(("oci:", "oci-archive:", "docker-archive:")) else image.base)
-
-
 def _repository(text: str) -> Reference:
     reference = Reference.parse(text)
     if reference.tag or reference.digest:
@@ -160,24 +149,6 @@ def _repository(text: str) -> Reference:
             f"'{text}' names one image", f"write {reference.name}: the gateway's tag is made of its digest"
         )
     return reference
-
-
-def _send(image: Image, to: Reference, ports: Ports, progress: Steps) -> None:
-    """Send the image with a tag made of its digest, and sign it with the setting ``sign_key``.
-
-    Registries remove images without a tag.
-    """
-    title = f"sending the gateway's image, {size_in_words(image.size)}, as far as {to.registry} has not"
-    progress(title)
-    tagged = to.at(tag=f"gateway-{image.digest.removeprefix('sha256:')[:12]}")
-    if ports.images.registry.digest(tagged) != image.digest:
-        ports.images.registry.push(
-            image, ports.images.store.folder, tagged, lambda words: progress(f"{title}: {words}", False)
-        )
-    exact, key = to.at(digest=image.digest), ports.images.key
-    if key and not ports.images.registry.signed(exact, key):
-        progress("signing the gateway's image", False)
-        ports.images.registry.sign(exact, key)
 
 
 def _state(there: str | None, text: str, request: ComposeRequest) -> FileState:

@@ -24,7 +24,7 @@ from jupyter_deploy.domain.images.ports import ImagePlan
 from jupyter_deploy.domain.images.published import Published, destination_of, run_line
 from jupyter_deploy.domain.images.requests import PublishRequest
 from jupyter_deploy.domain.ports import Ports, Report
-from jupyter_deploy.domain.release.endpoint import Endpoint, Release
+from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.verbs.build import build
 from jupyter_deploy.verbs.capture import load_snapshot
 from jupyter_deploy.verbs.change import find
@@ -42,7 +42,25 @@ def publish(request: PublishRequest, ports: Ports, report: Report) -> Published:
     """
     so_far = _SoFar()
     with noted_if_interrupted(lambda: f"{so_far.words}; run it again: finished parts are used"):
-        return _published(request, ports, report, so_far)
+        return _published(_possible(request, ports), request, ports, report, so_far)
+
+
+def publish_new(release: Release, snapshot: Snapshot, ports: Ports, report: Report) -> Reference:
+    """Publish a release that its endpoint does not have yet; return the image by its digest.
+
+    Its deploy has enforced the endpoint's gates. A tag that names another image is not moved: another version of
+    nbdeploy, or another user, may have published the same snapshot. The release is named by its digest in any case.
+    """
+    request = PublishRequest(name=release.endpoint, release=release.tag)
+    so_far = _SoFar()
+    with noted_if_interrupted(lambda: f"{so_far.words}; deploy again: finished parts are used"):
+        reference = reference_for(request, release.endpoint, release, ports)
+        named = ports.images.registry.digest(reference)
+        if named is not None and named not in _digests_of(snapshot, ports):
+            reference = reference.at(tag=f"{reference.tag}-{now():%Y%m%d%H%M%S}")
+        inputs = _inputs(request, release, snapshot, ports, reference=reference, forced="")
+        published = _published(inputs, request, ports, report, so_far)
+    return inputs.reference.at(digest=published.publication.image.digest)
 
 
 @dataclass
@@ -52,8 +70,9 @@ class _SoFar:
     words: str = "nothing was made or sent"
 
 
-def _published(request: PublishRequest, ports: Ports, report: Report, so_far: _SoFar) -> Published:
-    inputs = _possible(request, ports)
+def _published(
+    inputs: _PublishInputs, request: PublishRequest, ports: Ports, report: Report, so_far: _SoFar
+) -> Published:
     images = ports.images
     progress = Steps(report, total=3 + (not request.dry_run) * (2 + bool(inputs.key)))
     progress(f"asking {inputs.reference.registry}")
@@ -138,9 +157,15 @@ def _possible(request: PublishRequest, ports: Ports) -> _PublishInputs:
     """Check everything that needs no registry, unless the default base has to be asked for."""
     endpoint = find(ports, request.name)
     release = endpoint.release(request.release or endpoint.traffic.stable)
-    reference = reference_for(request, endpoint, release, ports)
+    reference = reference_for(request, endpoint.name, release, ports)
     forced = forced_or_passed(endpoint, release, request, ports)
     snapshot = load_snapshot(release.tag, trust=False, ports=ports)
+    return _inputs(request, release, snapshot, ports, reference=reference, forced=forced)
+
+
+def _inputs(
+    request: PublishRequest, release: Release, snapshot: Snapshot, ports: Ports, *, reference: Reference, forced: str
+) -> _PublishInputs:
     ports.store.check()
     base = request.base or ports.images.base or base_before(snapshot, ports)
     if base is None:
@@ -164,28 +189,28 @@ def _is_pinned(base: str) -> bool:
         return False
 
 
-def reference_for(request: PublishRequest, endpoint: Endpoint, release: Release, ports: Ports) -> Reference:
-    """Return the reference to publish to, with a tag.
+def reference_for(request: PublishRequest, endpoint: str, release: Release | None, ports: Ports) -> Reference:
+    """Return the reference to publish to, with a release's version as its tag unless it has one (None: no tag).
 
     Raises
     ------
     InvalidInput
         The place is no reference, has a digest, or is missing.
     """
-    published = ports.store.publications(endpoint=endpoint.name)
-    place = destination_of(endpoint.name, request.to or ports.images.to, published)
+    published = ports.store.publications(endpoint=endpoint)
+    place = destination_of(endpoint, request.to or ports.images.to, published)
     if not place:
         raise InvalidInput(
-            f"{endpoint.name} has no place to be published to",
-            "write --to HOST/PATH, such as registry.example/team/"
-            f"{endpoint.name}, or publish_to in nbdeploy.yaml; the next time it is remembered",
+            f"{endpoint} has no place to be published to",
+            f"write --to HOST/PATH, such as registry.example/team/{endpoint}, or publish_to in nbdeploy.yaml; the next "
+            "time it is remembered",
         )
     reference = Reference.parse(place)
     if reference.digest:
         raise InvalidInput(
             f"'{reference}' has a digest, which is only known when the image is built", f"write {reference.name}"
         )
-    return reference if reference.tag else reference.at(tag=release.version)
+    return reference if reference.tag or release is None else reference.at(tag=release.version)
 
 
 def _require_free(inputs: _PublishInputs, named: str | None, own: Iterable[str], request: PublishRequest) -> None:

@@ -1,4 +1,4 @@
-"""The files of an endpoint's Compose project. Pure, as ``envoy`` is.
+"""The files of an endpoint's Compose project. Pure, as ``targets.envoy`` is.
 
 ::
 
@@ -11,8 +11,8 @@ Each release has its own volumes, so that none can read or change the records of
 The volumes hold ``records/``, ``feedback/`` and ``ledger/``, as ``NBDEPLOY_HOME`` does.
 
 The gateway's file lies in a folder of its own, which its container sees. When the file is replaced, the gateway puts
-the new routes into force without a restart (``container_images/gateway_start.py``). So its service depends on nothing
-that a change of traffic changes.
+the new routes into force without a restart (``container_images/gateway_program/followed_file.py``). So its service
+depends on nothing that a change of traffic changes.
 
 A release listens on a unix socket, as behind the local gateway: over TCP a container ignores the headers for role and
 pair id. So releases have no network; the documents are those of the local gateway.
@@ -46,7 +46,7 @@ from jupyter_deploy.domain.images.images import GATEWAY_FOLDER, IMAGE_USER
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.serving.telemetry.records import SEGMENT_BYTES
-from jupyter_deploy.targets.local.gateway import envoy
+from jupyter_deploy.targets.envoy import documents as envoy
 
 Json = dict[str, Any]
 

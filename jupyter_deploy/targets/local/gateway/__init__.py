@@ -1,4 +1,4 @@
-"""The gateway: Envoy's documents (pure) and Envoy's process.
+"""The gateway: Envoy as a process, its port, token and salt.
 
 Imports what its parent does.
 """

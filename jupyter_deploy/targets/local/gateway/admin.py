@@ -9,8 +9,7 @@ from typing import Self
 from urllib.parse import urlencode
 
 from jupyter_deploy.system.unix_http import UnixConnection
-
-from .envoy_parts import Json
+from jupyter_deploy.targets.envoy.parts import Json
 
 _SECONDS = 5.0
 

@@ -17,6 +17,9 @@ from jupyter_deploy.domain.release.processes import passed_on
 from jupyter_deploy.domain.release.status import Counts
 from jupyter_deploy.system.home import private_folder, write_atomic
 from jupyter_deploy.system.processes import started_at
+from jupyter_deploy.targets.envoy import documents as envoy
+from jupyter_deploy.targets.envoy import names
+from jupyter_deploy.targets.envoy.parts import Json
 from jupyter_deploy.targets.local import unix
 from jupyter_deploy.targets.local.naming import socket_of
 from jupyter_deploy.targets.local.releases.workers import tail
@@ -26,8 +29,6 @@ from jupyter_deploy.targets.local.supervisor.orphans import holder_of, wait_unti
 from jupyter_deploy.targets.local.supervisor.supervisord import Program, Programs, Supervisor
 
 from . import admin as admin_says
-from . import envoy, envoy_names
-from .envoy_parts import Json
 from .port import free_port, listens
 from .salt import salt
 from .token import make_token, token
@@ -126,7 +127,7 @@ class Gateway:
         with self._admin() as admin:
             return admin_says.stats(
                 admin,
-                rf"^(cluster|vhost\.{envoy_names.EDGE}(-[a-z0-9_-]+)?\.route)\..*\.upstream_rq_"
+                rf"^(cluster|vhost\.{names.EDGE}(-[a-z0-9_-]+)?\.route)\..*\.upstream_rq_"
                 r"(completed|4xx|5xx|time|active_overflow|pending_overflow)(: |$)",
             )
 
@@ -136,9 +137,9 @@ class Gateway:
         started = started_at(holder_of(self._runtime, f"{PROGRAM}@0"))
         for tag in endpoint.traffic.tags():
             shadow = endpoint.traffic.role_of(tag) == "shadow"
-            cluster = (envoy_names.shadow_name if shadow else envoy_names.cluster_name)(endpoint.name, tag)
-            prefix = f"cluster.{envoy_names.stat_name(cluster)}.upstream_rq"
-            excluded = [f"{name}.upstream_rq" for name in envoy_names.non_prediction_stats(endpoint.name, cluster)]
+            cluster = (names.shadow_name if shadow else names.cluster_name)(endpoint.name, tag)
+            prefix = f"cluster.{names.stat_name(cluster)}.upstream_rq"
+            excluded = [f"{name}.upstream_rq" for name in names.non_prediction_stats(endpoint.name, cluster)]
 
             def predictions(counter: str, prefix: str = prefix, excluded: list[str] = excluded) -> int:
                 others = sum(int(stats.get(f"{one}_{counter}", "0")) for one in excluded)
@@ -163,7 +164,7 @@ class Gateway:
         """
         dropped = dict.fromkeys(endpoint.traffic.shadows, 0)
         for tag in dropped:
-            prefix = f"cluster.{envoy_names.stat_name(envoy_names.hop_name(endpoint.name, tag))}.upstream_rq"
+            prefix = f"cluster.{names.stat_name(names.hop_name(endpoint.name, tag))}.upstream_rq"
             dropped[tag] = sum(int(stats.get(f"{prefix}_{why}_overflow", "0")) for why in ("active", "pending"))
         return dropped
 

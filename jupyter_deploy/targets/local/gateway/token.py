@@ -13,8 +13,7 @@ from pathlib import Path
 
 from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.system.home import write_atomic
-
-from .envoy import TOKEN_HEADER
+from jupyter_deploy.targets.envoy.documents import TOKEN_HEADER
 
 # Characters that need no escape in a header or in Envoy's documents, and enough of them.
 _TOKEN = re.compile(rf"{TOKEN_HEADER}: ([A-Za-z0-9._~+/=-]{{16,512}})\s*")

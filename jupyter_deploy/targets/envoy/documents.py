@@ -35,18 +35,20 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from jupyter_deploy.domain.release.endpoint import Endpoint
 
-from . import envoy_parts as parts
-from .envoy_names import EDGE, SHADOW, cluster_name, hop_name, own_host, shadow_name
-from .envoy_parts import Json
-from .envoy_routes import endpoint_routes
+from . import parts
+from .names import EDGE, SHADOW, cluster_name, hop_name, own_host, shadow_name
+from .parts import Json
+from .routes import endpoint_routes, endpoint_salt
+from .upstream import UPSTREAM_IDLE_SECONDS, Upstream, cluster, collector
 
-Sockets = Mapping[tuple[str, str], str]
-"""(endpoint's name, release's tag) -> the unix socket that its workers share."""
+Upstreams = Mapping[tuple[str, str], Upstream]
+"""(endpoint's name, release's tag) -> where its processes listen."""
 
 TOKEN_HEADER = "x-nbdeploy-token"  # noqa: S105 - a header's name
 
@@ -96,6 +98,8 @@ class GatewaySettings:
         while the port of an Envoy that is away is anybody's. Empty: there is none.
     salt
         The secret with which releases hash ``x-sticky-key`` for their records; empty: they do not record it.
+    key_variable
+        Envoy's environment variable with the key by which releases on other hosts know it; empty: they need none.
     """
 
     port: int
@@ -114,6 +118,7 @@ class GatewaySettings:
     address: str = "127.0.0.1"
     own_socket: str = ""
     salt: str = field(default="", repr=False)
+    key_variable: str = ""
 
 
 def document_path(settings: GatewaySettings, kind: str) -> str:
@@ -135,7 +140,7 @@ def bootstrap(settings: GatewaySettings) -> Json:
         "dynamic_resources": {"cds_config": parts.watched(document_path(settings, "cds"))},
         "static_resources": {
             "listeners": _listeners(settings, {"rds": _rds(settings, EDGE)}, {"rds": _rds(settings, SHADOW)}),
-            **({"clusters": [parts.collector(traces)]} if traces else {}),
+            **({"clusters": [collector(traces)]} if traces else {}),
         },
     }
 
@@ -149,6 +154,7 @@ def _listeners(settings: GatewaySettings, edge: Json, shadow: Json) -> list[Json
         idle=max(300.0, settings.predict_timeout + settings.start_timeout + 10.0),
         arrival=settings.request_timeout,
         traces=_collector_of(settings),
+        key_variable=settings.key_variable,
     )
     return [
         parts.edge_listener((settings.address, settings.port), manager),
@@ -161,43 +167,42 @@ def _collector_of(settings: GatewaySettings) -> str | None:
     return settings.traces if settings.traces and settings.traces.startswith("http://") else None
 
 
-def clusters(endpoints: Iterable[Endpoint], sockets: Sockets, settings: GatewaySettings, version: str) -> Json:
+def clusters(endpoints: Iterable[Endpoint], upstreams: Upstreams, settings: GatewaySettings, version: str) -> Json:
     """The CDS document."""
-    by_name: dict[str, Json] = {}
-    for endpoint in _running(endpoints):
-        for tag in endpoint.traffic.tags():
-            socket = sockets[endpoint.name, tag]
-            if tag in endpoint.traffic.shadows:
-                hop, shadow = hop_name(endpoint.name, tag), shadow_name(endpoint.name, tag)
-                by_name[hop] = parts.cluster(hop, settings.shadow_socket, _HOP_BREAKER)
-                by_name[shadow] = parts.cluster(shadow, socket, _SHADOW_BREAKER, _idle_seconds(endpoint, tag))
-            else:
-                name = cluster_name(endpoint.name, tag)
-                by_name[name] = parts.cluster(name, socket, _BREAKER, _idle_seconds(endpoint, tag))
-    return _discovery("cluster", [by_name[name] for name in sorted(by_name)], version)
+    found = [one for endpoint in _running(endpoints) for one in _endpoint_clusters(endpoint, upstreams, settings)]
+    return _discovery("cluster", sorted(found, key=lambda one: str(one["name"])), version)
+
+
+def _endpoint_clusters(endpoint: Endpoint, upstreams: Upstreams, settings: GatewaySettings) -> list[Json]:
+    found: list[Json] = []
+    for tag in endpoint.traffic.tags():
+        upstream, idle = upstreams[endpoint.name, tag], _idle_seconds(endpoint, tag)
+        if tag in endpoint.traffic.shadows:
+            hop, shadow = hop_name(endpoint.name, tag), shadow_name(endpoint.name, tag)
+            found.append(cluster(hop, settings.shadow_socket, _HOP_BREAKER))
+            found.append(cluster(shadow, upstream, _SHADOW_BREAKER, idle))
+        else:
+            found.append(cluster(cluster_name(endpoint.name, tag), upstream, _BREAKER, idle))
+    return found
 
 
 def _idle_seconds(endpoint: Endpoint, tag: str) -> float:
     """Seconds after which an idle connection is closed: a release waits for that before it becomes idle itself."""
     idle_after = endpoint.release(tag).resources.idle_after
-    return min(parts.UPSTREAM_IDLE_SECONDS, (idle_after or math.inf) / 2)
+    return min(UPSTREAM_IDLE_SECONDS, (idle_after or math.inf) / 2)
 
 
 def edge_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, version: str) -> Json:
     """The RDS document of the edge listener."""
     running = _running(endpoints)
-    routes = [
-        route
-        for endpoint in running
-        for route in endpoint_routes(endpoint, _predict_seconds(endpoint, settings), f"/{endpoint.name}", settings.salt)
-    ]
+    routes = [route for endpoint in running for route in _edge_routes(endpoint, settings, f"/{endpoint.name}")]
     hosts = list(dict.fromkeys([*LOCAL_HOSTS, *settings.hosts]))
     known = _host(EDGE, hosts, [*routes, parts.refusal("unknown", 404, "unknown endpoint")], settings)
     own = [
         _host(
             own_host(one.name),
             [f"{one.name}.{OWN_DOMAIN}"],
-            endpoint_routes(one, _predict_seconds(one, settings), "", settings.salt),
+            _edge_routes(one, settings, ""),
             settings,
         )
         for one in running
@@ -210,6 +215,11 @@ def edge_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, versio
     refused = [_several_hosts(), parts.refusal("foreign host", 421, words)]
     foreign = {"name": "foreign host", "domains": ["*"], "routes": refused}
     return _table(EDGE, [known, *own, foreign], version)
+
+
+def _edge_routes(endpoint: Endpoint, settings: GatewaySettings, root: str) -> list[Json]:
+    salt = endpoint_salt(endpoint.name, settings.salt) if settings.salt else ""
+    return endpoint_routes(endpoint, _predict_seconds(endpoint, settings), root, salt)
 
 
 def _predict_seconds(endpoint: Endpoint, settings: GatewaySettings) -> float:
@@ -252,7 +262,12 @@ def _guard(token: str) -> list[Json]:
 
 def shadow_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, version: str) -> Json:
     """The RDS document of the shadow listener: by the endpoint and the release in the mirror's headers."""
-    routes = [
+    routes = [route for endpoint in _running(endpoints) for route in _endpoint_shadow_routes(endpoint, settings)]
+    return _table(SHADOW, [{"name": SHADOW, "domains": ["*"], "routes": routes}], version)
+
+
+def _endpoint_shadow_routes(endpoint: Endpoint, settings: GatewaySettings) -> list[Json]:
+    return [
         {
             "name": shadow_name(endpoint.name, tag),
             "match": {
@@ -268,17 +283,55 @@ def shadow_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, vers
                 "retry_policy": parts.retry_policy(patient=False),
             },
         }
-        for endpoint in _running(endpoints)
         for tag in endpoint.traffic.shadows
     ]
-    return _table(SHADOW, [{"name": SHADOW, "domains": ["*"], "routes": routes}], version)
 
 
-def watched(endpoints: Iterable[Endpoint], sockets: Sockets, settings: GatewaySettings) -> dict[str, Json]:
+def fragment(endpoint: Endpoint, upstreams: Upstreams, settings: GatewaySettings, salt: str) -> dict[str, list[Json]]:
+    """One endpoint's part of each document, for a gateway that joins the parts itself; see ``frame``.
+
+    ``salt``: what stands for the endpoint's salt until the gateway replaces it.
+    """
+    if not endpoint.running:
+        return {"cds": [], "edge": [], "shadow": []}
+    return {
+        "cds": _discovery("cluster", _endpoint_clusters(endpoint, upstreams, settings), "")["resources"],
+        "edge": endpoint_routes(endpoint, _predict_seconds(endpoint, settings), f"/{endpoint.name}", salt),
+        "shadow": _endpoint_shadow_routes(endpoint, settings),
+    }
+
+
+def frame(settings: GatewaySettings) -> Json:
+    """The documents around the parts, for a gateway that clients may call by any IP address.
+
+    ``edge`` and ``shadow`` are route documents without endpoints: their routes belong before the last route of the
+    edge's host, and into the shadow's. ``guard`` has the routes for requests without the token, which belong before
+    those. A web page can rebind a name to the gateway's address, but no address: so all addresses are known hosts.
+    """
+    names = "|".join(_host_pattern(host) for host in [*LOCAL_HOSTS, *settings.hosts])
+    words = f"this gateway answers to {', '.join(settings.hosts)}, and to its addresses; the setting 'hosts' names more"
+    foreign = parts.refusal("foreign host", 421, words)
+    pattern = rf"(?i)({names}|[0-9]+(\.[0-9]+){{3}}|\[[0-9a-f:.]+\])(:[0-9]+)?"
+    foreign["match"]["headers"] = [parts.header_matches_not(":authority", pattern)]
+    routes = [foreign, parts.refusal("unknown", 404, "unknown endpoint")]
+    return {
+        "edge": _table(EDGE, [_host(EDGE, ["*"], routes, replace(settings, token=""))], ""),
+        "shadow": shadow_routes([], settings, ""),
+        "guard": _guard(settings.token),
+    }
+
+
+def _host_pattern(host: str) -> str:
+    """A regular expression for a host's name, which may begin with ``*.``."""
+    rest = host.removeprefix("*")
+    return ("" if rest == host else "[a-z0-9.-]+") + re.escape(rest)
+
+
+def watched(endpoints: Iterable[Endpoint], upstreams: Upstreams, settings: GatewaySettings) -> dict[str, Json]:
     """The documents that Envoy watches, by kind; each has a hash of its content as its version."""
     served = list(endpoints)
     return {
-        "cds": versioned(clusters(served, sockets, settings, "")),
+        "cds": versioned(clusters(served, upstreams, settings, "")),
         "shadow": versioned(shadow_routes(served, settings, "")),
         "edge": versioned(edge_routes(served, settings, "")),
     }
@@ -290,7 +343,7 @@ def versioned(document: Json) -> Json:
     return document | {"version_info": hashlib.sha256(content.encode()).hexdigest()[:16]}
 
 
-def static(endpoints: Sequence[Endpoint], sockets: Sockets, settings: GatewaySettings) -> Json:
+def static(endpoints: Sequence[Endpoint], upstreams: Upstreams, settings: GatewaySettings) -> Json:
     """One static document: ``envoy --mode validate`` does not load watched documents."""
     document = bootstrap(settings)
     del document["dynamic_resources"]
@@ -298,7 +351,7 @@ def static(endpoints: Sequence[Endpoint], sockets: Sockets, settings: GatewaySet
     (shadow,) = _inlined(shadow_routes(endpoints, settings, "static"))
     document["static_resources"] = {
         "listeners": _listeners(settings, {"route_config": edge}, {"route_config": shadow}),
-        "clusters": _inlined(clusters(endpoints, sockets, settings, "static")),
+        "clusters": _inlined(clusters(endpoints, upstreams, settings, "static")),
     }
     return document
 

@@ -1,4 +1,4 @@
-"""The routes of one endpoint: shares of stable and canary, mirrors to shadows, recording (see ``envoy``). Pure."""
+"""The routes of one endpoint: shares of stable and canary, mirrors to shadows, recording (see ``documents``). Pure."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.traffic import WEIGHTS, share_in_force
 from jupyter_deploy.serving.telemetry.recording import Recording
 
-from . import envoy_parts as parts
-from .envoy_names import cluster_name, hop_name, stat_name
-from .envoy_parts import Json
+from . import parts
+from .names import cluster_name, hop_name, stat_name
+from .parts import Json
 
 STICKY_HEADER = "x-sticky-key"
 
 
 def endpoint_routes(endpoint: Endpoint, predict_timeout: float, root: str, salt: str = "") -> list[Json]:
-    """One endpoint's routes below ``root``; ``salt``: see ``GatewaySettings``."""
+    """One endpoint's routes below ``root``; ``salt``: its ``endpoint_salt``, empty: none."""
     name, stable = endpoint.name, cluster_name(endpoint.name, endpoint.traffic.stable)
     statistics = stat_name(stable)
     # Feedback has no pair_id: it is recorded whichever requests are sampled.
@@ -40,7 +40,7 @@ def endpoint_routes(endpoint: Endpoint, predict_timeout: float, root: str, salt:
         *([(f"{name} bare", {"path": root}, below, recorded)] if root else []),
     ]
     return [
-        *_prediction_routes(endpoint, predict_timeout, root, _salt_headers(endpoint, salt)),
+        *_prediction_routes(endpoint, predict_timeout, root, _salt_headers(salt)),
         *(
             {
                 "name": route,
@@ -148,10 +148,14 @@ def _mirror(endpoint: Endpoint, tag: str, percent: float) -> Json:
     }
 
 
-def _salt_headers(endpoint: Endpoint, salt: str) -> list[Json]:
-    """The header with which a release hashes a client's sticky key: the same hash has no meaning elsewhere."""
-    own = hashlib.blake2b(endpoint.name.encode(), key=salt.encode(), digest_size=16).hexdigest()
-    return [parts.overwrite("x-rollout-salt", own)] if salt else []
+def endpoint_salt(name: str, salt: str) -> str:
+    """An endpoint's salt, from the gateway's: the hash of a client's key has no meaning at another endpoint."""
+    return hashlib.blake2b(name.encode(), key=salt.encode(), digest_size=16).hexdigest()
+
+
+def _salt_headers(salt: str) -> list[Json]:
+    """The header with which a release hashes a client's sticky key."""
+    return [parts.overwrite("x-rollout-salt", salt)] if salt else []
 
 
 def _nameless(endpoint: Endpoint) -> list[Json]:

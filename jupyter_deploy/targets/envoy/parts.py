@@ -1,24 +1,26 @@
-"""The building blocks of Envoy's documents: listeners, clusters, logs, retries. Pure, as ``envoy`` is."""
+"""The building blocks of Envoy's documents: listeners, headers, logs, retries. Pure, as ``documents`` is."""
 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 Json = dict[str, Any]
 
-_TYPES = "type.googleapis.com/envoy.extensions"
+
+TYPES = "type.googleapis.com/envoy.extensions"
+
+STARTING = "x-rollout-starting"
+"""The header of a release's refusal while it starts (``serving/hosting/startup_responder.py``)."""
+
+COLLECTOR = "traces"
+"""The cluster of the collector of traces."""
 
 # What a connection may hold: the rest waits at its sender. Releases hold bodies, within a budget of their own.
-_BUFFER_BYTES = 1024 * 1024
+BUFFER_BYTES = 1024 * 1024
 
 # Bodies up to this size are kept until the response, so that they can be retried.
 RETRIED_BYTES = 4 * 1024 * 1024
 _TOO_LARGE_TO_WAIT = 507  # Envoy's status for a longer body that arrives while there is no worker
-
-# The worker keeps idle connections longer (``serving/hosting/server.py``), so that always Envoy closes them: otherwise
-# a request could be lost on a connection that the worker is just closing.
-UPSTREAM_IDLE_SECONDS = 60
 
 # A client's idle connection, also one that was never used.
 _IDLE_SECONDS = 300
@@ -63,6 +65,12 @@ def overwrite(header: str, value: str) -> Json:
     }
 
 
+def _from_variable(header: str, variable: str) -> Json:
+    """Set a header to the value of an environment variable of Envoy."""
+    value = f"%ENVIRONMENT({variable})%"
+    return {"header": {"key": header, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+
+
 def header_is(name: str, value: str) -> Json:
     """A condition on a request's header."""
     return {"name": name, "string_match": {"exact": value}}
@@ -71,6 +79,11 @@ def header_is(name: str, value: str) -> Json:
 def header_is_not(name: str, value: str) -> Json:
     """A condition on a request's header, true also if it is missing."""
     return {**header_is(name, value), "invert_match": True, "treat_missing_header_as_empty": True}
+
+
+def header_matches_not(name: str, pattern: str) -> Json:
+    """A condition on a request's header, true unless a regular expression matches the whole of it."""
+    return {"name": name, "string_match": {"safe_regex": {"regex": pattern}}, "invert_match": True}
 
 
 def matches(pattern: str) -> Json:
@@ -100,63 +113,20 @@ def contains(header: str, text: str) -> Json:
 def retry_policy(*, patient: bool) -> Json:
     """Retry only requests that the release cannot have seen.
 
-    ``patient``: for about fifteen seconds, in which a killed worker restarts; else twice.
+    ``patient``: for about fifteen seconds, in which a killed worker or pod restarts; else twice.
     """
+    unseen = "connect-failure,refused-stream,reset-before-request"
     return {
-        "retry_on": "connect-failure,refused-stream,reset-before-request",
+        "retry_on": f"{unseen},retriable-headers" if patient else unseen,
+        **({"retriable_headers": [{"name": STARTING, "present_match": True}]} if patient else {}),
         # Each pause is a random part of the interval, which grows from the base to the maximum.
         "num_retries": 120 if patient else 2,
         "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
     }
 
 
-def cluster(name: str, socket: str, breaker: int, idle: float = UPSTREAM_IDLE_SECONDS) -> Json:
-    """A cluster of one unix socket; at most ``breaker`` requests run and as many wait.
-
-    ``idle``: seconds after which an idle connection is closed.
-    """
-    hosts = [{"endpoint": {"address": {"pipe": {"path": socket}}}}]
-    return {
-        "name": name,
-        "type": "STATIC",
-        "connect_timeout": "1s",
-        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": hosts}]},
-        "per_connection_buffer_limit_bytes": _BUFFER_BYTES,
-        "circuit_breakers": {
-            "thresholds": [
-                {
-                    "max_connections": breaker,
-                    "max_pending_requests": breaker,
-                    "max_requests": breaker,
-                    "max_retries": breaker,  # all requests may wait for the restart of a worker
-                }
-            ]
-        },
-        "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": f"{_TYPES}.upstreams.http.v3.HttpProtocolOptions",
-                "common_http_protocol_options": {"idle_timeout": seconds(idle)},
-                "explicit_http_config": {"http_protocol_options": {}},
-            }
-        },
-    }
-
-
-COLLECTOR = "traces"
-"""The cluster of the collector of traces."""
-
-
-def collector(url: str) -> Json:
-    """The cluster of an OpenTelemetry collector at a plain ``http`` URL."""
-    parts = urlsplit(url)
-    address = {"socket_address": {"address": parts.hostname, "port_value": parts.port or 80}}
-    hosts = [{"endpoint": {"address": address}}]
-    return {
-        "name": COLLECTOR,
-        "type": "STRICT_DNS",
-        "connect_timeout": "1s",
-        "load_assignment": {"cluster_name": COLLECTOR, "endpoints": [{"lb_endpoints": hosts}]},
-    }
+KEY_HEADER = "x-rollout-key"
+"""The header by which a release on a port knows the gateway (``serving/hosting/outer_app.py``)."""
 
 
 def tracing(url: str) -> Json:
@@ -176,7 +146,7 @@ def tracing(url: str) -> Json:
 
 def overload() -> Json:
     """Bounds on client connections and memory: first the largest requests end, then no new ones are accepted."""
-    monitors, heap = f"{_TYPES}.resource_monitors", "envoy.resource_monitors.fixed_heap"
+    monitors, heap = f"{TYPES}.resource_monitors", "envoy.resource_monitors.fixed_heap"
     return {
         "resource_monitors": [
             {
@@ -208,11 +178,15 @@ def overload() -> Json:
     }
 
 
-def edge_manager(routes: Json, log: str, *, idle: float, arrival: float, traces: str | None = None) -> Json:
+def edge_manager(
+    routes: Json, log: str, *, idle: float, arrival: float, traces: str | None = None, key_variable: str = ""
+) -> Json:
     """The connection manager of clients.
 
     Parameters
     ----------
+    key_variable
+        Envoy's environment variable with the key that releases on other hosts get; empty: there is none.
     idle
         Seconds that a request may last without a byte in either direction.
     arrival
@@ -221,14 +195,15 @@ def edge_manager(routes: Json, log: str, *, idle: float, arrival: float, traces:
     stamps = {
         "name": "envoy.filters.http.header_mutation",
         "typed_config": {
-            "@type": f"{_TYPES}.filters.http.header_mutation.v3.HeaderMutation",
+            "@type": f"{TYPES}.filters.http.header_mutation.v3.HeaderMutation",
             "mutations": {
                 "request_mutations": [
                     {"remove_on_match": {"key_matcher": {"prefix": "x-rollout-", "ignore_case": True}}},
                     {"remove_on_match": {"key_matcher": {"prefix": "x-envoy-", "ignore_case": True}}},
                     {"append": overwrite("x-pair-id", "%UNIQUE_ID%")},
+                    *([{"append": _from_variable(KEY_HEADER, key_variable)}] if key_variable else []),
                 ],
-                "response_mutations": [{"remove": "x-envoy-upstream-service-time"}],
+                "response_mutations": [{"remove": "x-envoy-upstream-service-time"}, {"remove": STARTING}],
             },
         },
     }
@@ -291,13 +266,13 @@ def shadow_listener(socket: str, routes: Json, log: str) -> Json:
 
 _ROUTER: Json = {
     "name": "envoy.filters.http.router",
-    "typed_config": {"@type": f"{_TYPES}.filters.http.router.v3.Router"},
+    "typed_config": {"@type": f"{TYPES}.filters.http.router.v3.Router"},
 }
 
 # Without it Envoy writes its tracing decision into a digit of the client's UUID.
 _REQUEST_ID: Json = {
     "typed_config": {
-        "@type": f"{_TYPES}.request_id.uuid.v3.UuidRequestIdConfig",
+        "@type": f"{TYPES}.request_id.uuid.v3.UuidRequestIdConfig",
         "pack_trace_reason": False,
     }
 }
@@ -320,11 +295,11 @@ _LEDGER: Json = {
 
 
 def _listener(name: str, address: Json, manager: Json) -> Json:
-    typed = {"@type": f"{_TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager", **manager}
+    typed = {"@type": f"{TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager", **manager}
     return {
         "name": name,
         "address": address,
-        "per_connection_buffer_limit_bytes": _BUFFER_BYTES,
+        "per_connection_buffer_limit_bytes": BUFFER_BYTES,
         "filter_chains": [
             {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": typed}]}
         ],
@@ -335,7 +310,7 @@ def _json_log(path: str, fields: Json, only: Json | None = None) -> Json:
     log: Json = {
         "name": "envoy.access_loggers.file",
         "typed_config": {
-            "@type": f"{_TYPES}.access_loggers.file.v3.FileAccessLog",
+            "@type": f"{TYPES}.access_loggers.file.v3.FileAccessLog",
             "path": path,
             "log_format": {"json_format": fields},
         },

@@ -1,0 +1,124 @@
+"""The store with the endpoints of shared targets, which their clusters have: for these, SQLite is a cache."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from typing_extensions import override
+
+from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.deletion import Deletion
+from jupyter_deploy.domain.errors import Conflict, DeployError
+from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
+from jupyter_deploy.domain.release.ports import SharedEndpoints
+
+from .store import SqliteStore
+
+_FRESH_SECONDS = 0.5
+_AWAY_SECONDS = 10.0
+"""After a target did not answer, reads use the cache for so long without asking again."""
+
+_log = logging.getLogger(__name__)
+
+
+class SharedStore(SqliteStore):
+    """``SqliteStore`` in front of shared targets.
+
+    A read first brings the cache up to date. While a target is away, reads show the cache, and changes are refused. An
+    endpoint of this user's own store hides one of the same name on a shared target.
+
+    Parameters
+    ----------
+    shared
+        Returns the endpoints of each shared target, by its name.
+    """
+
+    def __init__(self, home: Path, user: str, shared: Callable[[], Mapping[str, SharedEndpoints]]) -> None:
+        super().__init__(home, user)
+        self._shared = shared
+        self._next_read = 0.0
+        self._lock = threading.RLock()
+
+    @override
+    def endpoints(self) -> list[Endpoint]:
+        self._refresh()
+        return super().endpoints()
+
+    @override
+    def revisions(self) -> dict[str, int]:
+        self._refresh()
+        return super().revisions()
+
+    @override
+    def endpoint(self, name: str) -> Endpoint | None:
+        self._refresh()
+        return super().endpoint(name)
+
+    @override
+    def changed(self) -> dict[str, datetime]:
+        self._refresh()
+        return super().changed()
+
+    @override
+    def history(self, name: str, limit: int | None = None) -> list[Revision]:
+        self._refresh()
+        return super().history(name, limit)
+
+    @override
+    def save(self, endpoint: Endpoint, *, based_on: int, reason: str, change: str) -> None:
+        target = self._shared().get(endpoint.target)
+        if target is None:
+            super().save(endpoint, based_on=based_on, reason=reason, change=change)
+            return
+        revision = Revision(
+            endpoint=endpoint.name,
+            revision=endpoint.revision,
+            at=now(),
+            by=self._user,
+            reason=reason,
+            change=change,
+            state=endpoint,
+        )
+        with self._lock:
+            self._next_read = 0.0
+            target.write(revision, based_on=based_on)
+            self._refresh()
+
+    @override
+    def delete(self, endpoint: Endpoint, *, reason: str, keep_records: bool) -> Deletion:
+        target = self._shared().get(endpoint.target)
+        if target is None:
+            return super().delete(endpoint, reason=reason, keep_records=keep_records)
+        with self._lock:
+            self._next_read = 0.0
+            self._refresh(strict=True)
+            present = super().endpoint(endpoint.name)
+            if present is None or present.revision not in (endpoint.revision, endpoint.revision + 1):
+                raise Conflict(f"{endpoint.name} was changed meanwhile", "delete again if it still applies")
+            deletion = super().delete(endpoint, reason=reason, keep_records=keep_records)
+            # Last: if this process is killed before, the endpoint is still there, and can be deleted again.
+            target.remove(endpoint.name)
+            self._next_read = 0.0
+        return deletion
+
+    def _refresh(self, *, strict: bool = False) -> None:
+        """Bring the cache up to date; ``strict``: raise if a target is away."""
+        with self._lock:
+            if time.monotonic() < self._next_read:
+                return
+            self._next_read = time.monotonic() + _FRESH_SECONDS
+            for name, target in self._shared().items():
+                try:
+                    self.adopt(name, target.histories())
+                except DeployError as error:
+                    if strict:
+                        raise
+                    self._next_read = time.monotonic() + _AWAY_SECONDS
+                    _log.warning(
+                        "the endpoints of target %s are shown as they were last known: %s", name, error.message
+                    )

@@ -1,0 +1,303 @@
+"""The API of one namespace: a thin client for plain documents, with nbdeploy's errors.
+
+The official client reads the kubeconfig (certificates, tokens, programs that print credentials, OpenID Connect), and
+sends the requests. It is imported at the first request: a command that needs no cluster does not wait for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from jupyter_deploy.domain.errors import Conflict, InvalidInput, TargetError
+
+from .names import FIELD_MANAGER
+from .settings import ClusterSettings
+
+Json = dict[str, Any]
+
+_GROUPS: dict[str, tuple[str, ...]] = {
+    "ConfigMap": ("v1",),
+    "Service": ("v1",),
+    "ServiceAccount": ("v1",),
+    "Secret": ("v1",),
+    "Pod": ("v1",),
+    "Event": ("v1",),
+    "Endpoints": ("v1",),
+    "EndpointSlice": ("discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"),
+    "Deployment": ("apps/v1",),
+    "ReplicaSet": ("apps/v1",),
+    "Lease": ("coordination.k8s.io/v1",),
+    "NetworkPolicy": ("networking.k8s.io/v1",),
+    "Role": ("rbac.authorization.k8s.io/v1",),
+    "RoleBinding": ("rbac.authorization.k8s.io/v1",),
+    "PodDisruptionBudget": ("policy/v1", "policy/v1beta1"),
+    "HorizontalPodAutoscaler": ("autoscaling/v2", "autoscaling/v2beta2"),
+    "ScaledObject": ("keda.sh/v1alpha1",),
+    "PodMetrics": ("metrics.k8s.io/v1beta1",),
+}
+"""Kinds, and the versions of their API that nbdeploy can write, the newest first."""
+
+_PLURALS = {"NetworkPolicy": "networkpolicies", "Endpoints": "endpoints", "PodMetrics": "pods"}
+
+_CONNECT_SECONDS, _READ_SECONDS = 5.0, 30.0
+
+
+class Api:
+    """Requests to one namespace.
+
+    Parameters
+    ----------
+    settings
+        Names the kubeconfig, its context and the namespace.
+    """
+
+    def __init__(self, settings: ClusterSettings) -> None:
+        self.namespace = settings.namespace
+        self._settings = settings
+        self._served: dict[str, bool] = {}
+
+    def get(self, kind: str, name: str) -> Json | None:
+        """The object; None: there is none."""
+        return self._request("GET", kind, name, missing=True)
+
+    def list_(self, kind: str, selector: str = "") -> list[Json]:
+        """The objects with these labels."""
+        query = {"labelSelector": selector} if selector else {}
+        found = self._request("GET", kind, query=query) or {}
+        items: list[Json] = found.get("items") or []
+        return items
+
+    def apply(self, document: Json, *, dry_run: bool = False) -> Json:
+        """Apply an object by the server; fields that others own are never taken.
+
+        Raises
+        ------
+        Conflict
+            Somebody else owns a field of the object with another value.
+        """
+        query = {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
+        return self._write("PATCH", document, query, "application/apply-patch+yaml")
+
+    def create(self, document: Json) -> Json:
+        """Create an object. Raises Conflict: it is there already."""
+        return self._write("POST", document, {"fieldManager": FIELD_MANAGER})
+
+    def replace(self, document: Json) -> Json:
+        """Replace an object. Raises Conflict: its ``resourceVersion`` is no longer that of the document."""
+        return self._write("PUT", document, {"fieldManager": FIELD_MANAGER})
+
+    def delete(self, kind: str, name: str) -> bool:
+        """Delete an object with all that belongs to it; whether it was there."""
+        return self._request("DELETE", kind, name, body={"propagationPolicy": "Background"}, missing=True) is not None
+
+    def logs(self, pod: str, container: str, *, most: int, previous: bool = False) -> str:
+        """The last ``most`` bytes of a container's log; empty: there is none."""
+        query = {"container": container, "tailLines": "2000"} | ({"previous": "true"} if previous else {})
+        response = self._send("GET", f"{self._path('Pod', pod)}/log?{urlencode(query)}")
+        data: bytes = response.data or b""
+        return data[-most:].decode(errors="replace") if response.status == 200 else ""
+
+    def watch(self, kind: str, selector: str, seconds: float) -> Iterator[tuple[str, Json]]:
+        """Yield the objects with these labels and their changes (``ADDED``, ``MODIFIED``, ``DELETED``) for a time."""
+        query = {"labelSelector": selector, "watch": "true", "timeoutSeconds": str(max(1, int(seconds)))}
+        response = self._send("GET", f"{self._path(kind)}?{urlencode(query)}", stream=True, read=seconds + 5)
+        if response.status != 200:
+            raise self._error(response, "watch", kind, "")
+        rest = b""
+        for part in response.stream(65536):
+            *lines, rest = (rest + part).split(b"\n")
+            for line in lines:
+                event = json.loads(line)
+                yield event["type"], event["object"]
+
+    def serves(self, kind: str) -> bool:
+        """Whether the server has this kind in a version that nbdeploy can write."""
+        return bool(self.version_of(kind))
+
+    def version_of(self, kind: str) -> str:
+        """The newest version of a kind's API that the server has, such as ``policy/v1``; empty: none."""
+        versions = _GROUPS[kind]
+        if versions == ("v1",):
+            return "v1"
+        return next((version for version in versions if self._has(version, kind)), "")
+
+    def _has(self, version: str, kind: str) -> bool:
+        key = f"{version} {kind}"
+        if key not in self._served:
+            response = self._send("GET", f"/apis/{version}")
+            if response.status not in (200, 403, 404):
+                raise self._error(response, "get", version, "")
+            resources = json.loads(response.data).get("resources", ()) if response.status == 200 else ()
+            self._served[key] = any(one["kind"] == kind for one in resources)
+        return self._served[key]
+
+    def _write(self, method: str, document: Json, query: Mapping[str, str], form: str = "application/json") -> Json:
+        kind, name = document["kind"], document["metadata"]["name"]
+        version = document["apiVersion"]
+        written = self._request(
+            method, kind, "" if method == "POST" else name, query=query, body=document, form=form, version=version
+        )
+        return written or {}
+
+    def _request(
+        self,
+        method: str,
+        kind: str,
+        name: str = "",
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        form: str = "application/json",
+        version: str = "",
+        missing: bool = False,
+    ) -> Json | None:
+        path = self._path(kind, name, version)
+        response = self._send(method, f"{path}?{urlencode(query)}" if query else path, body, form)
+        if response.status == 404 and missing and self._names_object(response):
+            return None
+        if not 200 <= response.status < 300:
+            raise self._error(response, _VERBS[method], kind, name or _name_of(body))
+        answer: Json = json.loads(response.data)
+        return answer
+
+    @staticmethod
+    def _names_object(response: Any) -> bool:
+        """Whether a 404 is of an object, not of a namespace or of a kind."""
+        kind = _status(response).get("details", {}).get("kind", "")
+        return kind not in ("", "namespaces")
+
+    def _path(self, kind: str, name: str = "", version: str = "") -> str:
+        chosen = version or self.version_of(kind) or _GROUPS[kind][0]
+        base = f"/api/{chosen}" if "/" not in chosen else f"/apis/{chosen}"
+        plural = _PLURALS.get(kind, f"{kind.lower()}s")
+        return f"{base}/namespaces/{quote(self.namespace)}/{plural}{f'/{quote(name)}' if name else ''}"
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        form: str = "application/json",
+        *,
+        stream: bool = False,
+        read: float = _READ_SECONDS,
+    ) -> Any:
+        import urllib3
+
+        client = self._client
+        headers = {"accept": "application/json"} | ({"content-type": form} if body is not None else {})
+        headers |= {"user-agent": "nbdeploy"}
+        client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+        try:
+            return client.rest_client.pool_manager.request(
+                method,
+                f"{client.configuration.host}{path}",
+                body=None if body is None else json.dumps(body),
+                headers=headers,
+                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=read),
+                retries=urllib3.Retry(total=2 if method == "GET" else 0, backoff_factor=0.2, raise_on_status=False),
+                preload_content=not stream,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise TargetError(
+                f"the Kubernetes API at {client.configuration.host} does not answer: {_reason(error)}",
+                "check the cluster and the context: kubectl --namespace "
+                f"{self.namespace} get pods; NBDEPLOY_KUBERNETES__CONTEXT names another context",
+            ) from error
+
+    @cached_property
+    def _client(self) -> Any:
+        try:
+            from kubernetes import client, config
+        except ImportError as error:
+            raise InvalidInput(
+                f"the target kubernetes needs a package: {error}", "pip install 'nbdeploy[kubernetes]'"
+            ) from error
+        file = self._settings.kubeconfig
+        configuration = client.Configuration()
+        try:
+            if file is None and not _has_kubeconfig() and Path(_ACCOUNT).exists():
+                config.load_incluster_config(client_configuration=configuration)
+            else:
+                config.load_kube_config(
+                    config_file=str(file.expanduser()) if file else None,
+                    context=self._settings.context,
+                    client_configuration=configuration,
+                    persist_config=False,
+                )
+        except Exception as error:  # a malformed file raises nearly anything: KeyError, TypeError, YAMLError …
+            raise InvalidInput(
+                f"the kubeconfig {file or 'of this user'} cannot be used: {_line(error)}",
+                "name another file or context: NBDEPLOY_KUBERNETES__KUBECONFIG, NBDEPLOY_KUBERNETES__CONTEXT; "
+                "'kubectl config get-contexts' lists them",
+            ) from error
+        return client.ApiClient(configuration)
+
+    def _error(self, response: Any, verb: str, kind: str, name: str) -> TargetError | Conflict | InvalidInput:
+        status = _status(response)
+        message = status.get("message") or f"status {response.status}"
+        subject = f"{kind} {name}".strip()
+        match response.status:
+            case 409:
+                return Conflict(
+                    f"{subject} was changed by somebody else: {message}", "look at the present state and repeat"
+                )
+            case 401:
+                return TargetError(
+                    "the Kubernetes API does not know this user",
+                    "log in to the cluster again, as kubectl does",
+                    message,
+                )
+            case 403:
+                return TargetError(
+                    f"this user may not {verb} {subject} in namespace {self.namespace}",
+                    "let an administrator apply the Role that 'nbdeploy manifests --rbac' prints, and bind it",
+                    message,
+                )
+            case 404:
+                return TargetError(
+                    f"{subject} cannot be written or read: {message}",
+                    f"the namespace {self.namespace} must exist: kubectl create namespace {self.namespace}",
+                )
+            case 400 | 413 | 422:
+                return TargetError(f"Kubernetes refuses {subject}: {message}", "correct the setting that it names")
+            case _:
+                return TargetError(
+                    f"Kubernetes cannot {verb} {subject}: {message}", "repeat the command; the cluster may be busy"
+                )
+
+
+_VERBS = {"GET": "read", "PATCH": "apply", "POST": "create", "PUT": "change", "DELETE": "delete"}
+
+_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+
+
+def _has_kubeconfig() -> bool:
+    return bool(os.environ.get("KUBECONFIG")) or (Path.home() / ".kube" / "config").exists()
+
+
+def _name_of(body: Json | None) -> str:
+    return str(((body or {}).get("metadata") or {}).get("name", ""))
+
+
+def _status(response: Any) -> Json:
+    try:
+        status = json.loads(response.data)
+    except ValueError:
+        return {"message": response.data[:500].decode(errors="replace")}
+    return status if isinstance(status, dict) else {}
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _reason(error: Exception) -> str:
+    inner = getattr(error, "reason", None) or error
+    return " ".join(str(inner).rpartition(": ")[2].split()) or type(inner).__name__

@@ -1,0 +1,194 @@
+"""The ConfigMaps of endpoints: the authority of their revisions, and the routes in force.
+
+A ConfigMap has two halves. ``history`` has the revisions, newest first, as every user of the namespace sees and changes
+them. ``revision``, ``hash`` and ``documents`` are what the gateway's agents put in force (``gateway/``). Each write
+replaces the whole object if nobody else did meanwhile (``resourceVersion``), so that no half undoes the other one.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from jupyter_deploy.domain.errors import Conflict
+from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
+
+from . import names
+from .api import Api, Json
+
+KIND = "ConfigMap"
+
+_MOST_REVISIONS = 50
+_MOST_BYTES = 600_000  # of the 1 MiB that an object may have
+_TRIES = 20
+
+_log = logging.getLogger(__name__)
+
+
+class EndpointMaps:
+    """The endpoints' ConfigMaps of one namespace: ``domain.release.ports.SharedEndpoints``, and their routes."""
+
+    def __init__(self, api: Callable[[], Api], target: str) -> None:
+        self._api = api
+        self._target = target
+        self._parsed: dict[str, tuple[str, list[Revision]]] = {}
+
+    def histories(self) -> dict[str, list[Revision]]:
+        """Every endpoint's revisions, newest first; an object that cannot be read is skipped with a warning."""
+        known: dict[str, tuple[str, list[Revision]]] = {}
+        for document in self._api().list_(KIND, names.selector("endpoint")):
+            name = (document.get("data") or {}).get("endpoint", "")
+            version = document["metadata"]["resourceVersion"]
+            before = self._parsed.get(name)
+            if before and before[0] == version:
+                known[name] = before
+            elif (revisions := self._readable(document)) and revisions[0].endpoint == name:
+                known[name] = version, revisions
+        self._parsed = known
+        return {name: list(revisions) for name, (_, revisions) in known.items()}
+
+    def write(self, revision: Revision, *, based_on: int) -> None:
+        """Write a new revision. Raises Conflict unless the endpoint is at ``based_on`` (0: there is none)."""
+
+        def change(present: Json | None) -> Json:
+            revisions = _revisions(present) if present else []
+            current = revisions[0].revision if revisions else 0
+            if current != based_on:
+                raise Conflict(
+                    f"{revision.endpoint} is at revision {current} by now; this change was based on {based_on}",
+                    f"check 'nbdeploy describe {revision.endpoint}' and repeat the change if it still applies",
+                )
+            binary, data = _packed([revision, *revisions]), {"state-revision": str(revision.revision)}
+            return self._document(revision.endpoint, present, data, {"history": binary})
+
+        self._change(revision.endpoint, change)
+
+    def remove(self, name: str) -> None:
+        """Remove an endpoint with its revisions and routes; none is no error."""
+        self._api().delete(KIND, names.endpoint_name(name))
+
+    def routed(self, name: str) -> tuple[int, str]:
+        """The revision and the hash of the routes in force; 0: there are none."""
+        data = (self._api().get(KIND, names.endpoint_name(name)) or {}).get("data") or {}
+        return int(data.get("revision") or 0), data.get("hash", "")
+
+    def route(self, endpoint: Endpoint, half: Json) -> Json | None:
+        """Write the routes of an endpoint; return the half that was there before.
+
+        Returns None, and writes nothing, if the routes are those of a later revision, or these.
+        """
+        former: list[Json | None] = [None]
+
+        def change(present: Json | None) -> Json | None:
+            before = _half(present)
+            former[0] = before
+            if int(before["data"].get("revision") or 0) > endpoint.revision or before["data"] == half["data"]:
+                former[0] = None
+                return None
+            return self._document(endpoint.name, present, half["data"], half.get("binaryData") or {})
+
+        self._change(endpoint.name, change)
+        return former[0]
+
+    def put_back(self, endpoint: Endpoint, former: Json) -> None:
+        """Restore routes, unless somebody else has changed them since this endpoint's were written."""
+
+        def change(present: Json | None) -> Json | None:
+            if present is None or _half(present)["data"].get("revision") != str(endpoint.revision):
+                return None
+            return self._document(endpoint.name, present, former["data"], former["binaryData"], without=_HALF)
+
+        self._change(endpoint.name, change)
+
+    def _change(self, name: str, change: Callable[[Json | None], Json | None]) -> None:
+        """Replace an object by what ``change`` makes of it (None: leave it), again if somebody else was faster."""
+        api = self._api()
+        for number in range(_TRIES):
+            present = api.get(KIND, names.endpoint_name(name))
+            wanted = change(present)
+            if wanted is None:
+                return
+            try:
+                if present is None:
+                    api.create(wanted)
+                else:
+                    api.replace(wanted)
+            except Conflict:
+                if number == _TRIES - 1:
+                    raise
+            else:
+                return
+
+    def _document(
+        self,
+        name: str,
+        present: Json | None,
+        data: Mapping[str, str],
+        binary: Mapping[str, str],
+        without: Sequence[str] = (),
+    ) -> Json:
+        kept = present or {}
+        own = {"data": dict(kept.get("data") or {}), "binaryData": dict(kept.get("binaryData") or {})}
+        for half in own.values():
+            for key in without:
+                half.pop(key, None)
+        metadata: Json = {
+            "name": names.endpoint_name(name),
+            "namespace": self._api().namespace,
+            "labels": names.labels("endpoint", name),
+        }
+        if present:
+            metadata["resourceVersion"] = present["metadata"]["resourceVersion"]
+        return {
+            "apiVersion": "v1",
+            "kind": KIND,
+            "metadata": metadata,
+            "data": own["data"] | {"endpoint": name} | dict(data),
+            "binaryData": own["binaryData"] | dict(binary),
+        }
+
+    def _readable(self, document: Json) -> list[Revision]:
+        name = document["metadata"]["name"]
+        try:
+            revisions = _revisions(document)
+        except (ValueError, OSError, EOFError, ValidationError) as error:
+            _log.warning("the ConfigMap %s is no endpoint of nbdeploy: %s", name, str(error).splitlines()[0])
+            return []
+        return [one for one in revisions if one.state.target == self._target]
+
+
+_HALF = ("revision", "hash", "documents")
+"""The keys of the routes' half."""
+
+
+def _half(present: Json | None) -> Json:
+    known = present or {}
+    return {
+        part: {key: value for key, value in (known.get(part) or {}).items() if key in _HALF}
+        for part in ("data", "binaryData")
+    }
+
+
+def _revisions(document: Json) -> list[Revision]:
+    packed = (document.get("binaryData") or {}).get("history", "")
+    if not packed:
+        return []
+    listed: list[Any] = json.loads(gzip.decompress(base64.b64decode(packed)))
+    return [Revision.model_validate(one) for one in listed]
+
+
+def _packed(revisions: Sequence[Revision]) -> str:
+    """The revisions as the object holds them: as many as it has room for."""
+    count = _MOST_REVISIONS
+    while True:
+        listed = [one.model_dump(mode="json") for one in revisions[:count]]
+        packed = base64.b64encode(gzip.compress(json.dumps(listed).encode(), mtime=0)).decode()
+        if len(packed) <= _MOST_BYTES or count <= 1:
+            return packed
+        count = min(count, len(revisions)) // 2 or 1

@@ -1,0 +1,264 @@
+"""The objects of a release: Deployment, headless Service, NetworkPolicy, PodDisruptionBudget. Pure.
+
+::
+
+    gateway's pods ── TCP 8080, with the gateway's key ── pods of Deployment nbd-NAME-VERSION
+                                                          ├─ container "release": the published image, by digest
+                                                          └─ container "shipper": with records_to
+
+A pod needs no right at all: it runs under PodSecurity's level ``restricted`` with any user id, its root file system is
+read-only, and it has no account's token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from jupyter_deploy.domain.release.endpoint import Release
+from jupyter_deploy.domain.release.resources import Resources
+
+from . import names
+from .settings import ClusterSettings
+
+Json = dict[str, Any]
+
+CONTAINER = "release"
+
+KEY_FOLDER = "/etc/nbdeploy/secret"
+DATA = "/data"
+
+UPLOADS: Json = {"name": "uploads", "emptyDir": {}}
+"""The volume in which the shipper lists what it has uploaded."""
+
+
+def release_objects(
+    release: Release,
+    settings: ClusterSettings,
+    *,
+    disruption_budget: str,
+    shipper: Json | None = None,
+    overlay: Mapping[str, Any] | None = None,
+) -> list[Json]:
+    """The objects of a release, in the order in which they are applied.
+
+    Parameters
+    ----------
+    disruption_budget
+        Version of the API of PodDisruptionBudgets, such as ``policy/v1``; empty: the server has none.
+    shipper
+        The container that sends records away; None: records stay in the pod, and end with it.
+    overlay
+        Merged into the pod's template: ``metadata`` and ``spec``.
+    """
+    objects = [_service(release, settings), _network_policy(release, settings)]
+    if disruption_budget and settings.replicas > 1:
+        objects.append(_disruption_budget(release, settings, disruption_budget))
+    objects.append(_deployment(release, settings, shipper, overlay or {}))
+    return [stamped(one) for one in objects]
+
+
+def stamped(document: Json) -> Json:
+    """The object with a hash of itself as an annotation, by which a later start sees whether it is as wanted."""
+    digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
+    metadata = document["metadata"]
+    annotations = metadata.get("annotations", {}) | {names.SPEC: digest}
+    return document | {"metadata": metadata | {"annotations": annotations}}
+
+
+def stamp_of(document: Json | None) -> str:
+    """The hash in an object; empty: it has none."""
+    annotations = ((document or {}).get("metadata") or {}).get("annotations") or {}
+    return str(annotations.get(names.SPEC, ""))
+
+
+def restricted_container() -> Json:
+    """The security context of a container for PodSecurity's level ``restricted``."""
+    return {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+
+
+def restricted_pod() -> Json:
+    """The security context of a pod: any user id but root's."""
+    return {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+
+
+def _metadata(release: Release, settings: ClusterSettings) -> Json:
+    return {
+        "name": names.release_name(release.endpoint, release.tag),
+        "namespace": settings.namespace,
+        "labels": names.labels("release", release.endpoint, release.tag),
+        "annotations": {names.TAG: release.tag},
+    }
+
+
+def _selector(release: Release) -> dict[str, str]:
+    return names.labels("release", release.endpoint, release.tag)
+
+
+def _service(release: Release, settings: ClusterSettings) -> Json:
+    port = {"name": "http", "port": names.PORT, "targetPort": "http", "protocol": "TCP"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": _metadata(release, settings),
+        "spec": {"clusterIP": "None", "selector": _selector(release), "ports": [port]},
+    }
+
+
+def _network_policy(release: Release, settings: ClusterSettings) -> Json:
+    gateway = {"podSelector": {"matchLabels": names.labels("gateway")}}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": _metadata(release, settings),
+        "spec": {
+            "podSelector": {"matchLabels": _selector(release)},
+            "policyTypes": ["Ingress"],
+            "ingress": [{"from": [gateway], "ports": [{"port": "http", "protocol": "TCP"}]}],
+        },
+    }
+
+
+def _disruption_budget(release: Release, settings: ClusterSettings, version: str) -> Json:
+    return {
+        "apiVersion": version,
+        "kind": "PodDisruptionBudget",
+        "metadata": _metadata(release, settings),
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": _selector(release)}},
+    }
+
+
+def _deployment(release: Release, settings: ClusterSettings, shipper: Json | None, overlay: Mapping[str, Any]) -> Json:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": _metadata(release, settings),
+        "spec": {
+            "replicas": settings.replicas,
+            "revisionHistoryLimit": 1,
+            "selector": {"matchLabels": _selector(release)},
+            # The former pods answer until the new ones are ready.
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            "template": merged(_template(release, settings, shipper), overlay),
+        },
+    }
+
+
+def _template(release: Release, settings: ClusterSettings, shipper: Json | None) -> Json:
+    mounts = [
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - within the container
+        {"name": "key", "mountPath": KEY_FOLDER, "readOnly": True},
+        *record_mounts(release),
+    ]
+    container = {
+        "name": CONTAINER,
+        "image": release.image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": ["--tcp"],
+        "env": [{"name": name, "value": value} for name, value in _environment(release, settings).items()],
+        "ports": [{"name": "http", "containerPort": names.PORT, "protocol": "TCP"}],
+        "resources": _resources(release.resources),
+        "securityContext": restricted_container(),
+        "volumeMounts": mounts,
+        "readinessProbe": _probe("/readyz", period=1, failures=3),
+        # A start may take as long as it is allowed; a pod that answers no more is restarted.
+        "startupProbe": _probe("/livez", period=1, failures=max(30, int(settings.start_timeout))),
+        "livenessProbe": _probe("/livez", period=10, failures=6),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    secret = {"secretName": settings.secret, "items": [{"key": "key", "path": "key"}], "defaultMode": 0o444}
+    volumes = [
+        {"name": "tmp", "emptyDir": {}},
+        {"name": "key", "secret": secret},
+        {"name": "records", "emptyDir": {}},
+        {"name": "feedback", "emptyDir": {}},
+        *([UPLOADS] if shipper else []),
+    ]
+    return {
+        "metadata": {
+            "labels": names.labels("release", release.endpoint, release.tag),
+            "annotations": {names.TAG: release.tag},
+        },
+        "spec": {
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": restricted_pod(),
+            "terminationGracePeriodSeconds": settings.termination_seconds,
+            "containers": [container, *([shipper] if shipper else [])],
+            "volumes": volumes,
+            "topologySpreadConstraints": [
+                {
+                    "maxSkew": 1,
+                    "topologyKey": "kubernetes.io/hostname",
+                    "whenUnsatisfiable": "ScheduleAnyway",
+                    "labelSelector": {"matchLabels": _selector(release)},
+                }
+            ],
+        },
+    }
+
+
+def record_mounts(release: Release) -> list[Json]:
+    """The folders of records and feedback; a volume each, since only a volume's folders are writable for any user."""
+    records = f"{DATA}/records/{release.endpoint}/{release.version}"
+    return [
+        {"name": "records", "mountPath": records, "subPath": release.version},
+        {"name": "feedback", "mountPath": f"{DATA}/feedback/{release.endpoint}"},
+    ]
+
+
+def _environment(release: Release, settings: ClusterSettings) -> dict[str, str]:
+    resources = release.resources
+    records, feedback = (mount["mountPath"] for mount in record_mounts(release))
+    variables = {
+        "PORT": str(names.PORT),
+        "NBDEPLOY_ENDPOINT": release.endpoint,
+        "NBDEPLOY_RECORDS": records,
+        "NBDEPLOY_FEEDBACK": feedback,
+        "NBDEPLOY_GRACE_SECONDS": str(settings.drain_seconds),
+        "NBDEPLOY_DRAIN_DELAY": str(settings.drain_delay),
+        "NBDEPLOY_SEGMENT_BYTES": str(settings.segment_bytes),
+        "NBDEPLOY_GATEWAY_KEY_FILE": f"{KEY_FOLDER}/key",
+    }
+    if release.redact:
+        variables["NBDEPLOY_REDACT"] = ",".join(release.redact)
+    if resources.gpu == "none":
+        variables["CUDA_VISIBLE_DEVICES"] = "-1"
+    return variables | resources.in_container
+
+
+def _resources(resources: Resources) -> Json:
+    """Requests equal to the limits: a node has what its pods were promised."""
+    amounts: dict[str, str] = {}
+    if resources.cpu:
+        amounts["cpu"] = f"{round(resources.cpu * 1000)}m"
+    if resources.memory:
+        amounts["memory"] = str(resources.memory)
+    if resources.gpu not in (None, "none"):
+        amounts["nvidia.com/gpu"] = str(len(str(resources.gpu).split(",")))
+    return {"requests": dict(amounts), "limits": dict(amounts)} if amounts else {}
+
+
+def _probe(path: str, *, period: int, failures: int) -> Json:
+    return {
+        "httpGet": {"path": path, "port": "http", "scheme": "HTTP"},
+        "periodSeconds": period,
+        "timeoutSeconds": 5,
+        "failureThreshold": failures,
+    }
+
+
+def merged(base: Any, over: Any) -> Any:
+    """Mappings merged, also nested ones; a list of the second follows that of the first; other values replace."""
+    if isinstance(base, dict) and isinstance(over, Mapping):
+        added = {key: merged(base[key], value) if key in base else value for key, value in over.items()}
+        return base | added
+    if isinstance(base, list) and isinstance(over, list):
+        return [*base, *over]
+    return over

@@ -1,0 +1,389 @@
+"""Releases as Deployments of one namespace, behind a gateway. See docs/architecture/21-kubernetes.md."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cached_property
+
+from jupyter_deploy import __version__
+from jupyter_deploy.domain.base import size_in_words
+from jupyter_deploy.domain.errors import DeployError, InvalidInput, RouteNotConfirmed, StartFailed, TargetError
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release
+from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth, TargetSettings
+from jupyter_deploy.domain.release.resources import Resources
+from jupyter_deploy.domain.release.status import Usage
+
+from . import names, pods
+from .api import Api, Json
+from .endpoint_maps import EndpointMaps
+from .gateway.configuration import configuration
+from .gateway.confirmation import wait_in_force
+from .gateway.objects import gateway_objects
+from .overlay import read_overlay
+from .releases import CONTAINER, release_objects, stamp_of, stamped
+from .settings import ClusterSettings, KubernetesSettings
+from .shipping import image_in, shipper
+
+_POLL_SECONDS = 0.25
+_MOST_CPUS = 1024
+_PARTS = ("HorizontalPodAutoscaler", "PodDisruptionBudget", "NetworkPolicy", "Service", "Deployment")
+"""The kinds of a release's objects."""
+
+
+class KubernetesTarget:
+    """``domain.release.ports.Target`` in one namespace of a cluster."""
+
+    settings_class: type[TargetSettings] = KubernetesSettings
+    needs_image = True
+
+    def __init__(self, settings: KubernetesSettings) -> None:
+        self._settings = settings
+
+    @property
+    def shared(self) -> EndpointMaps | None:
+        """The namespace's endpoints; None: the target is off."""
+        return self._maps if self._settings.kubernetes else None
+
+    def check(self, resources: Resources | None = None, platform: str | None = None) -> None:
+        """Raise if the cluster cannot be reached, or this user may not read the namespace's objects."""
+        read_overlay(self._cluster)
+        if resources is not None and (resources.cpu or 0) > _MOST_CPUS:
+            raise InvalidInput(f"no node has cpu={resources.cpu:g}", f"write {_MOST_CPUS} or less")
+        if platform is not None and not platform.startswith("linux/"):
+            raise InvalidInput(f"the image is for {platform}", "publish one for Linux")
+        self._api.list_("Deployment", names.selector("gateway"))
+
+    def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
+        """Run a release until its pods are ready: they are once they reproduce the notebook's predictions."""
+        if release.image is None:
+            raise InvalidInput(
+                f"{release.tag} has no image, and a cluster runs images only",
+                f"deploy it again with --target kubernetes, or publish it: nbdeploy publish {release.endpoint}",
+            )
+        wanted = self._objects(release)
+        name = names.release_name(release.endpoint, release.tag)
+        present = self._api.get("Deployment", name)
+        same = present is not None and stamp_of(present) == stamp_of(wanted[-1])
+        if same and present and (_rolled_out(present) if ask else self._is_up(present)):
+            return False
+        if same and renew:
+            self._api.delete("Deployment", name)
+        self._require_gateway(release)
+        for document in wanted:
+            self._api.apply(document)
+        try:
+            self._wait_ready(release, name)
+        except BaseException:  # also on Ctrl-C, no half-started release stays
+            with suppress(TargetError):  # the first failure is the one to report
+                self._take_back(release, present if present and self._is_up(present) else None)
+            raise
+        return True
+
+    def stop(self, release: Release) -> None:
+        """Delete the release's objects; its pods complete their requests. The last one takes the gateway along."""
+        if not self._settings.kubernetes:
+            return
+        self._delete_release(names.release_name(release.endpoint, release.tag))
+        if not self._api.list_("Deployment", names.selector("release")):
+            self._stop_gateway()
+
+    def route(self, endpoint: Endpoint) -> str:
+        """Put the endpoint's traffic in force; returns when every ready pod of the gateway has confirmed it."""
+        cluster = self._cluster
+        if endpoint.running:
+            self._require_gateway(endpoint.release(endpoint.traffic.stable))
+            self._wait_gateway()
+        half = configuration(endpoint, cluster)
+        former = self._maps.route(endpoint, half)
+        if former is not None and endpoint.running:
+            try:
+                wait_in_force(self._api, endpoint.name, half["data"]["hash"], cluster.confirm_timeout)
+            except RouteNotConfirmed:
+                self._maps.put_back(endpoint, former)
+                raise
+        return self._url(endpoint.name)
+
+    def observe(self, endpoint: Endpoint) -> Observation:
+        """The endpoint's state; starts nothing."""
+        return self.observe_all([endpoint])[endpoint.name]
+
+    def observe_all(self, endpoints: Sequence[Endpoint]) -> dict[str, Observation]:
+        """The state of several endpoints, by a handful of lists."""
+        if not endpoints:
+            return {}
+        try:
+            return self._observed(endpoints)
+        except DeployError as error:
+            lost = ReleaseHealth(running=False, healthy=False, detail=error.message)
+            return {
+                one.name: Observation(url="", gateway=False, releases={r.tag: lost for r in one.releases})
+                for one in endpoints
+            }
+
+    def _observed(self, endpoints: Sequence[Endpoint]) -> dict[str, Observation]:
+        api = self._api
+        deployments = {one["metadata"]["name"]: one for one in api.list_("Deployment", names.SELECTOR)}
+        by_release: dict[tuple[str, str], list[Json]] = defaultdict(list)
+        for pod in api.list_("Pod", names.selector("release")):
+            by_release[names.identity(pod["metadata"]["labels"])].append(pod)
+        gateway = self._gateway_is_up(deployments.get(names.GATEWAY))
+        base = self._base_url()
+        return {
+            endpoint.name: Observation(
+                url=f"{base}/{endpoint.name}",
+                gateway=gateway,
+                releases={
+                    release.tag: _health(
+                        deployments.get(names.release_name(endpoint.name, release.tag)),
+                        by_release[names.identity(names.labels("release", endpoint.name, release.tag))],
+                        release,
+                    )
+                    for release in endpoint.releases
+                },
+            )
+            for endpoint in endpoints
+        }
+
+    def limits(self, release: Release) -> tuple[str, ...]:
+        """How the release's resources are enforced."""
+        if not self._settings.kubernetes:
+            return ()
+        present = self._api.get("Deployment", names.release_name(release.endpoint, release.tag))
+        return _limits(release.resources) if present else ()
+
+    def usage(self, releases: Sequence[Release]) -> dict[str, Usage]:
+        """None: the metrics API gives no processor time since the start."""
+        return {}
+
+    def output(self, release: Release, most: int) -> str:
+        """The end of the logs of the release's pods, one pod after the other."""
+        if not self._settings.kubernetes:
+            return ""
+        found = self._pods(release)
+        texts = [
+            f"{pod['metadata']['name']}:\n{text}" if len(found) > 1 else text
+            for pod in found
+            if (text := self._api.logs(pod["metadata"]["name"], CONTAINER, most=max(1, most // len(found))))
+        ]
+        return "\n".join(texts)[-most:]
+
+    def lost(self) -> bool:
+        """Never: a cluster starts its pods itself."""
+        return False
+
+    def forget(self, endpoint: str, tags: Sequence[str]) -> None:
+        """Remove what a deleted endpoint left."""
+        if not self._settings.kubernetes:
+            return
+        for tag in tags:
+            self._delete_release(names.release_name(endpoint, tag))
+        self._maps.remove(endpoint)
+
+    def down(self) -> None:
+        """Delete every object of nbdeploy in the namespace, but those of its administrator."""
+        if not self._settings.kubernetes:
+            return
+        self._stop_gateway()
+        for kind in (*_PARTS, "ConfigMap", "Lease"):
+            if self._api.serves(kind):
+                for one in self._api.list_(kind, names.SELECTOR):
+                    self._api.delete(kind, one["metadata"]["name"])
+
+    @property
+    def _cluster(self) -> ClusterSettings:
+        if self._settings.kubernetes is None:
+            raise InvalidInput(
+                "the target kubernetes is not set up here",
+                "name the namespace: NBDEPLOY_KUBERNETES__NAMESPACE=models, or 'kubernetes: {namespace: models}' in "
+                "nbdeploy.yaml; see docs/kubernetes.md",
+            )
+        return self._settings.kubernetes
+
+    @cached_property
+    def _api(self) -> Api:
+        return Api(self._cluster)
+
+    @cached_property
+    def _maps(self) -> EndpointMaps:
+        return EndpointMaps(lambda: self._api, "kubernetes")
+
+    def _objects(self, release: Release) -> list[Json]:
+        return release_objects(
+            release,
+            self._cluster,
+            disruption_budget=self._api.version_of("PodDisruptionBudget"),
+            shipper=self._shipper(release, release),
+            overlay=read_overlay(self._cluster),
+        )
+
+    def _pods(self, release: Release) -> list[Json]:
+        return self._api.list_("Pod", names.selector("release", release.endpoint, release.tag))
+
+    @staticmethod
+    def _is_up(deployment: Json) -> bool:
+        """Whether the newest pods answer, and there is no other one left."""
+        wanted, status = deployment["spec"].get("replicas", 1), deployment.get("status", {})
+        observed = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+        updated = status.get("updatedReplicas", 0) >= min(1, wanted)
+        return bool(observed and updated and status.get("availableReplicas", 0) >= min(1, wanted))
+
+    def _wait_ready(self, release: Release, name: str) -> None:
+        """Wait until all new pods are ready; raise StartFailed, with the reason, as soon as they cannot be."""
+        timeout = self._cluster.start_timeout
+        deadline = time.monotonic() + timeout
+        while True:
+            deployment = self._api.get("Deployment", name)
+            if deployment is None:
+                raise StartFailed(f"{release.tag} was removed from the cluster while it started", "deploy it again")
+            if _rolled_out(deployment):
+                return
+            found = self._pods(release)
+            template = deployment["metadata"]["annotations"].get(names.SPEC, "")
+            for pod in found:
+                if (why := pods.fatal(pod)) and not pods.ending(pod):
+                    raise self._failed(release, pod, why)
+            if time.monotonic() > deadline:
+                words = pods.in_words(found, deployment["spec"].get("replicas", 1)) or template
+                raise StartFailed(
+                    f"{release.tag} is not ready after {timeout:g} s: {words}",
+                    "give it more time: NBDEPLOY_KUBERNETES__START_TIMEOUT; 'kubectl describe pod' shows the events",
+                    self.output(release, 4000),
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _failed(self, release: Release, pod: Json, why: str) -> StartFailed:
+        name = pod["metadata"]["name"]
+        log = self._api.logs(name, CONTAINER, most=4000) or self._api.logs(name, CONTAINER, most=4000, previous=True)
+        return StartFailed(f"{release.tag} does not start: {why}", "correct it and deploy again", log)
+
+    def _take_back(self, release: Release, former: Json | None) -> None:
+        """Return to the Deployment of before a failed start; without one, delete the release."""
+        name = names.release_name(release.endpoint, release.tag)
+        if former is None:
+            self.stop(release)
+            return
+        for _ in range(5):
+            present = self._api.get("Deployment", name)
+            metadata = former["metadata"] | {"resourceVersion": (present or former)["metadata"]["resourceVersion"]}
+            document = {**former, "metadata": {k: v for k, v in metadata.items() if k != "managedFields"}}
+            with suppress(TargetError):
+                self._api.replace(document)
+                return
+
+    def _delete_release(self, name: str) -> None:
+        for kind in _PARTS:
+            if self._api.serves(kind):
+                self._api.delete(kind, name)
+
+    def _require_gateway(self, release: Release) -> None:
+        """Apply the gateway's objects that are missing or were made with other settings."""
+        cluster = self._cluster
+        image = cluster.gateway_image or self._present_image() or self._published_gateway(release)
+        budget = self._api.version_of("PodDisruptionBudget")
+        for made in gateway_objects(cluster, image=image, pdb=budget, shipper=self._shipper(None, release)):
+            if made["kind"] == "Deployment":
+                made["metadata"].setdefault("annotations", {})[names.MADE_BY] = __version__
+            document = stamped(made)
+            present = self._api.get(document["kind"], document["metadata"]["name"])
+            if stamp_of(present) != stamp_of(document):
+                self._api.apply(document)
+
+    def _wait_gateway(self) -> None:
+        """Wait until a pod of the gateway is ready, such as at the first deploy; raise TargetError with the reason."""
+        deadline = time.monotonic() + self._cluster.start_timeout
+        while not self._gateway_is_up(self._api.get("Deployment", names.GATEWAY)):
+            found = self._api.list_("Pod", names.selector("gateway"))
+            why = next(filter(None, map(pods.fatal, found)), "")
+            if why or time.monotonic() > deadline:
+                raise TargetError(
+                    f"the gateway does not start: {why or pods.in_words(found, self._cluster.gateway_replicas)}",
+                    f"kubectl -n {self._cluster.namespace} describe pods --selector {names.selector('gateway')}",
+                )
+            time.sleep(_POLL_SECONDS)
+
+    @staticmethod
+    def _gateway_is_up(deployment: Json | None) -> bool:
+        status = (deployment or {}).get("status", {})
+        return bool(status.get("readyReplicas", 0) > 0)
+
+    def _present_gateway(self) -> Json | None:
+        """The gateway's Deployment, if this version of nbdeploy made it."""
+        present = self._api.get("Deployment", names.GATEWAY)
+        made_by = present["metadata"].get("annotations", {}).get(names.MADE_BY) if present else None
+        return present if made_by == __version__ else None
+
+    def _present_image(self) -> str:
+        """The image of the gateway that runs, if this version of nbdeploy made it; empty: there is none."""
+        present = self._present_gateway()
+        return str(present["spec"]["template"]["spec"]["containers"][0]["image"]) if present else ""
+
+    def _shipper(self, of: Release | None, published: Release) -> Json | None:
+        """The container that uploads records; its image is the gateway's, or is published with a release's."""
+        to, publish = self._settings.records_to, self._settings.publish_archivist
+        if to is None or publish is None:
+            return None
+        image = self._cluster.shipper_image or image_in(self._present_gateway()) or publish(published)
+        return shipper(of, self._cluster, to, image)
+
+    def _published_gateway(self, release: Release) -> str:
+        if self._settings.publish_gateway is None:
+            raise InvalidInput(
+                "the gateway has no image", "name one: NBDEPLOY_KUBERNETES__GATEWAY_IMAGE=HOST/PATH@sha256:…"
+            )
+        return self._settings.publish_gateway(release)
+
+    def _stop_gateway(self) -> None:
+        """Delete the gateway's pods; its Service stays with its address until ``down``."""
+        self._api.delete("Deployment", names.GATEWAY)
+
+    def _url(self, endpoint: str) -> str:
+        return f"{self._base_url()}/{endpoint}"
+
+    def _base_url(self) -> str:
+        cluster = self._cluster
+        if cluster.url:
+            return cluster.url
+        service = self._api.get("Service", names.GATEWAY) or {}
+        address = service.get("spec", {}).get("clusterIP")
+        ingress = (service.get("status", {}).get("loadBalancer") or {}).get("ingress") or [{}]
+        outside = ingress[0].get("hostname") or ingress[0].get("ip")
+        host = outside or address or f"{names.GATEWAY}.{cluster.namespace}"
+        return f"http://{f'[{host}]' if ':' in host else host}:{cluster.port}"
+
+
+def _rolled_out(deployment: Json) -> bool:
+    """Whether all pods are of the newest template and ready."""
+    status, wanted = deployment.get("status", {}), deployment["spec"].get("replicas", 1)
+    return bool(
+        status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+        and status.get("updatedReplicas", 0) >= wanted
+        and status.get("availableReplicas", 0) >= wanted
+        and status.get("replicas", 0) <= status.get("updatedReplicas", 0)
+    )
+
+
+def _health(deployment: Json | None, found: Sequence[Json], release: Release) -> ReleaseHealth:
+    if deployment is None:
+        return ReleaseHealth(running=False, healthy=False, detail="not running")
+    wanted = deployment["spec"].get("replicas", 1)
+    running = any(not pods.ending(pod) for pod in found)
+    return ReleaseHealth(
+        running=running,
+        healthy=any(map(pods.ready, found)),
+        detail=pods.in_words(found, wanted),
+        limits=_limits(release.resources),
+    )
+
+
+def _limits(resources: Resources) -> tuple[str, ...]:
+    lines = []
+    if resources.cpu:
+        lines.append(f"cpu {resources.cpu:g}: request and limit of each pod")
+    if resources.memory:
+        lines.append(f"memory {size_in_words(resources.memory)}: request and limit of each pod")
+    if resources.gpu not in (None, "none"):
+        lines.append(f"gpu: {len(str(resources.gpu).split(','))} of each pod's node")
+    return tuple(lines)

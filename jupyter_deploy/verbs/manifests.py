@@ -1,0 +1,23 @@
+"""The verb ``manifests``: the objects of the target kubernetes as documents."""
+
+from __future__ import annotations
+
+from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.manifests import Manifests, ManifestsRequest
+from jupyter_deploy.domain.ports import Ports, Report
+
+from .change import find
+
+
+def manifests(request: ManifestsRequest, ports: Ports, report: Report) -> Manifests:
+    """Return an endpoint's workloads, or what an administrator applies to a namespace."""
+    if request.rbac == (request.name is not None):
+        raise InvalidInput("name an endpoint, or write --rbac", "nbdeploy manifests --rbac; nbdeploy manifests churn")
+    if not request.rbac and (request.secrets or request.open):
+        raise InvalidInput("--secrets and --open belong to --rbac", "write --rbac too")
+    made = (
+        ports.manifester.workloads(find(ports, request.name))
+        if request.name is not None
+        else ports.manifester.rights(write_secrets=request.secrets, token=not request.open)
+    )
+    return Manifests(documents=tuple(made))

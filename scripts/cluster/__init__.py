@@ -1,0 +1,1 @@
+"""A Kubernetes of this machine's own, for tests: built from Debian's source package, one process group a node."""

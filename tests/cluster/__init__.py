@@ -1,0 +1,1 @@
+"""Tests on a real Kubernetes; ``make test-kubernetes`` starts one and collects them."""

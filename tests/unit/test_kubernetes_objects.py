@@ -1,0 +1,167 @@
+"""The objects of the target kubernetes, without a cluster: schemas, names, PodSecurity, pods' states in words."""
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.capture.artifacts import Source
+from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.release.endpoint import Release
+from jupyter_deploy.domain.release.resources import Resources
+from jupyter_deploy.targets.kubernetes import names, pods
+from jupyter_deploy.targets.kubernetes.api import Api
+from jupyter_deploy.targets.kubernetes.gateway.objects import gateway_objects
+from jupyter_deploy.targets.kubernetes.overlay import read_overlay
+from jupyter_deploy.targets.kubernetes.rbac import rights, user_rules
+from jupyter_deploy.targets.kubernetes.releases import merged, release_objects, stamp_of
+from jupyter_deploy.targets.kubernetes.settings import ClusterSettings
+
+IMAGE = f"registry.example/team/churn@sha256:{'0' * 64}"
+
+
+def release_with(**fields):
+    return Release(
+        endpoint="churn",
+        tag="churn:6a0929ea2e65",
+        digest="d",
+        path="",
+        snapshot_path="",
+        interpreter="",
+        source=Source(),
+        image=IMAGE,
+        created_at=now(),
+    ).model_copy(update=fields)
+
+
+def all_objects():
+    settings = ClusterSettings(replicas=2)
+    resources = Resources(cpu=0.5, memory="512MB", gpu="0,1", workers=2)
+    return [
+        *release_objects(release_with(resources=resources, redact=("sex",)), settings, disruption_budget="policy/v1"),
+        *gateway_objects(settings, image=IMAGE, pdb="policy/v1"),
+        *rights(settings, write_secrets=True),
+    ]
+
+
+@pytest.mark.parametrize("document", all_objects(), ids=lambda one: f"{one['kind']} {one['metadata']['name']}")
+@pytest.mark.parametrize("version", ["1.34", "1.37"])
+def test_every_object_is_valid_by_the_strict_schemas_of_new_servers(document, version):
+    kubernetes_validate.validate(document, version, strict=True)
+
+
+def test_pods_keep_to_podsecuritys_level_restricted_and_name_no_user():
+    deployments = [one for one in all_objects() if one["kind"] == "Deployment"]
+    assert len(deployments) == 2
+    for deployment in deployments:
+        spec = deployment["spec"]["template"]["spec"]
+        assert spec["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+        for container in spec["containers"]:
+            context = container["securityContext"]
+            assert context["capabilities"] == {"drop": ["ALL"]}
+            assert not context["allowPrivilegeEscalation"]
+            assert "runAsUser" not in context
+        assert all(set(volume) & {"emptyDir", "secret", "configMap", "projected"} for volume in spec["volumes"])
+        assert not spec["automountServiceAccountToken"]
+
+
+def test_nobody_reads_secrets_runs_programs_in_pods_or_gets_a_right_for_the_cluster():
+    for write in (False, True):
+        rules = user_rules(write_secrets=write)
+        verbs = {verb for rule in rules if "secrets" in rule["resources"] for verb in rule["verbs"]}
+        assert verbs == ({"create", "patch", "delete"} if write else set())
+        assert not any("exec" in resource for rule in rules for resource in rule["resources"])
+    assert not any(one["kind"].startswith("Cluster") for one in rights(ClusterSettings()))
+
+
+def test_the_gateways_secret_is_new_each_time_and_has_a_token_unless_the_gateway_is_open():
+    first, second = (rights(ClusterSettings())[-1] for _ in range(2))
+    assert set(first["stringData"]) == {"key", "salt", "token"}
+    assert first["stringData"]["key"] != second["stringData"]["key"]
+    assert "token" not in rights(ClusterSettings(), token=False)[-1]["stringData"]
+
+
+def test_a_pod_ends_after_the_delay_the_drain_and_a_margin():
+    settings = ClusterSettings(drain_delay=3, drain_seconds=20)
+    spec = release_objects(release_with(), settings, disruption_budget="")[-1]["spec"]["template"]["spec"]
+    assert spec["terminationGracePeriodSeconds"] == 28
+    variables = {one["name"]: one["value"] for one in spec["containers"][0]["env"]}
+    assert variables["NBDEPLOY_GRACE_SECONDS"] == "20"
+    assert variables["NBDEPLOY_DRAIN_DELAY"] == "3"
+
+
+def test_a_changed_setting_changes_the_stamp_and_nothing_else_does():
+    def stamp(settings, **fields):
+        return stamp_of(release_objects(release_with(**fields), settings, disruption_budget="")[-1])
+
+    assert stamp(ClusterSettings()) == stamp(ClusterSettings(), label="wider trees")
+    assert stamp(ClusterSettings()) != stamp(ClusterSettings(drain_seconds=31))
+    assert stamp(ClusterSettings()) != stamp(ClusterSettings(), resources=Resources(cpu=2))
+    assert stamp_of(None) == ""
+
+
+def test_names_are_labels_and_differ_for_endpoints_that_look_alike():
+    long = "a" * 63
+    found = [names.release_name(name, "churn:6a0929ea2e65") for name in ("churn", "ch_urn", "ch-urn", long)]
+    assert found[0] == "nbd-churn-6a0929ea2e65"
+    assert len(set(found)) == len(found)
+    assert all(len(one) <= 52 for one in found)
+    assert len(names.endpoint_name(long)) <= 63
+    assert names.endpoint_name(long) != names.endpoint_name(f"{'a' * 62}b")
+
+
+def test_an_overlay_is_merged_into_the_pods_and_wrong_parts_are_refused(tmp_path):
+    file = tmp_path / "overlay.yaml"
+    file.write_text(yaml.safe_dump({"spec": {"nodeSelector": {"pool": "models"}, "tolerations": [{"key": "gpu"}]}}))
+    settings = ClusterSettings(overlay=file)
+    (*_, deployment) = release_objects(release_with(), settings, disruption_budget="", overlay=read_overlay(settings))
+    spec = deployment["spec"]["template"]["spec"]
+    assert spec["nodeSelector"] == {"pool": "models"}
+    assert spec["containers"]
+    file.write_text("replicas: 3\n")
+    with pytest.raises(InvalidInput, match="other parts"):
+        read_overlay(settings)
+    assert merged({"a": [1]}, {"a": [2], "b": 3}) == {"a": [1, 2], "b": 3}
+
+
+@pytest.mark.parametrize("text", ["", "x: [", "a: b", "clusters: 3", "- 1"])
+def test_a_malformed_kubeconfig_is_a_clear_error(tmp_path, text):
+    file = tmp_path / "kubeconfig"
+    file.write_text(text)
+    with pytest.raises(InvalidInput, match="kubeconfig") as refused:
+        Api(ClusterSettings(kubeconfig=file)).get("ConfigMap", "x")
+    assert "KUBECONFIG" in refused.value.remedy
+
+
+def pod_with(state, *, ready=False, conditions=(), **container):
+    status = {"name": "release", "image": IMAGE, "ready": ready, "state": state, **container}
+    return {"metadata": {}, "status": {"conditions": list(conditions), "containerStatuses": [status]}}
+
+
+@pytest.mark.parametrize(
+    ("pod", "words", "final"),
+    [
+        (pod_with({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off"}}), "cannot be pulled", True),
+        (pod_with({"waiting": {"reason": "ErrImagePull", "message": "x: not found"}}), "cannot be pulled", True),
+        (pod_with({"waiting": {"reason": "ErrImagePull", "message": "i/o timeout"}}), "cannot be pulled", False),
+        (pod_with({"waiting": {"reason": "CreateContainerConfigError", "message": "no key"}}), "no key", False),
+        (pod_with({"terminated": {"exitCode": 3, "message": "differs"}}), "exit code 3: differs", True),
+        (pod_with({"running": {}}, lastState={"terminated": {"exitCode": 1}}, restartCount=1), "exit code 1", False),
+        (pod_with({"running": {}}, lastState={"terminated": {"exitCode": 1}}, restartCount=2), "exit code 1", True),
+        (pod_with({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}), "out of memory", False),
+        (pod_with({"running": {}}), "", False),
+    ],
+)
+def test_a_pod_says_why_it_is_not_ready_and_whether_waiting_helps(pod, words, final):
+    assert words in pods.reason(pod)
+    assert bool(pods.fatal(pod)) == final
+
+
+def test_pods_in_words():
+    unschedulable = {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"}
+    lone = {"metadata": {}, "status": {"conditions": [unschedulable]}}
+    up = {"metadata": {}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+    assert pods.in_words([up], 1) == ""
+    assert pods.in_words([up, lone], 2) == "1 of 2 pods is ready; no node can run it: 0/3 nodes are available"
+    assert pods.in_words([], 1) == "0 of 1 pods are ready, there is no pod yet"
+    assert not pods.ready(up | {"metadata": {"deletionTimestamp": "now"}})

@@ -52,7 +52,7 @@ describe('the fields', () => {
     const notice = screen.getByRole('region', { name: 'Settings of this folder' });
     expect(notice).toHaveTextContent('publish_to: registry.example/team/{name}');
     await user.click(within(notice).getByRole('button', { name: 'Use these settings' }));
-    expect(await screen.findByText('Jobs use the settings in /work/nbdeploy.yaml.')).toBeVisible();
+    expect(await screen.findByText('Jobs use the settings in /work/nbdeploy.yaml.')).toHaveFocus();
     expect(screen.queryByRole('region', { name: 'Settings of this folder' })).toBeNull();
   });
 

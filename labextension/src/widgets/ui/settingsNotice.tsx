@@ -20,11 +20,16 @@ export function SettingsNotice(props: SettingsNoticeProps): React.ReactElement |
   const { file, agree, trans } = props;
   const [agreedTo, setAgreedTo] = React.useState('');
   const [error, setError] = React.useState('');
+  const said = React.useRef<HTMLParagraphElement>(null);
+  const isAgreed = file?.agreed === true && agreedTo === file.path;
+  React.useEffect(() => {
+    if (isAgreed) said.current?.focus(); // the button, which had the focus, is gone
+  }, [isAgreed]);
   if (file === null) return null;
   if (file.agreed) {
     // It is said to the user who has just agreed, and needs no words the next time.
-    return agreedTo === file.path ? (
-      <p className="nbdeploy-help" role="status">
+    return isAgreed ? (
+      <p ref={said} className="nbdeploy-help" role="status" tabIndex={-1}>
         {trans.__('Jobs use the settings in %1.', file.path)}
       </p>
     ) : null;

@@ -20,10 +20,11 @@ _IN_NOTEBOOKS = ("check", "metric", "model", "recorded", "reference")
 
 __all__ = list(BY_NAME)
 __all__ += list(_IN_NOTEBOOKS)
-__all__ += ("DeployError", "model_input", "panel", "serving_role")
+__all__ += ("DeployError", "load", "model_input", "panel", "serving_role")
 
 _MODULES = {
     "DeployError": ".domain.errors",
+    "load": ".faces.kernel.predictor",
     "model_input": ".faces.kernel.model_input",
     "recorded": ".faces.kernel.recorded",
 }

@@ -15,6 +15,7 @@ from .settings import S, Settings, load_settings
 from .targets.registry import installed_targets, target_settings
 
 if TYPE_CHECKING:
+    from .domain.batch import BatchRunner
     from .domain.capture.artifacts import Environment, Snapshot
     from .domain.evidence.ground_truth import GroundTruth
     from .domain.health import Examiner
@@ -148,6 +149,12 @@ class _Parts:
         from .drift_detection.drift_log import WatchedDrift
 
         return WatchedDrift(self.home, self._bucket)
+
+    @cached_property
+    def batches(self) -> BatchRunner:
+        from .batch_scoring.runner import WorkerBatches
+
+        return WorkerBatches()
 
     @cached_property
     def truth(self) -> GroundTruth:

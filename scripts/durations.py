@@ -22,6 +22,27 @@ run. Shared set-up (a Lab, a home, a registry) counts for the test that runs fir
 leaves out the files and tests that are marked `exhaustive`.
 
 """
+TAIL = """
+## Moved to `make test-all`
+
+Whole files whose subject is one more engine, client, Python or disk are marked at their top. These
+tests have a cheaper guard in `make test`:
+
+| `make test-all` alone | its guard in `make test` |
+|---|---|
+| `test_lab_walks.py`: all but one walk by mouse | `test_lab_extension.py`, `test_panel.py` |
+| `test_capture_cases.py`: values | `test_shapes.py`, `test_capturer.py` |
+| `test_capture_cases.py`: an editable install, files | `test_project_code.py`, `test_data_files.py` |
+| `test_frameworks.py`: each fit in two fresh processes | `test_quickstart.py`, `test_capture_identity.py` |
+| `test_rest_capture.py` | `test_bridge_capture.py`, `test_lab_extension.py` |
+| `test_translated_release.py` | `test_translation.py` |
+| `test_sample_and_redact.py`: a sample | `test_sampled_and_redacted.py` |
+| `test_together.py`: deploys that are killed | `test_main_job.py`: Ctrl-C, and a kill at the start |
+| `test_container.py`, `test_validate.py`, `test_rest_endures.py`: the other signal | SIGTERM, SIGINT, SIGKILL |
+| `test_local_target_idle.py`: activator or supervisor killed | both killed |
+| `test_serving_bentoml.py`: uvicorn and BentoML for each model | each server for one model |
+| `test_builder.py`, `test_local_target_life.py`: one more value | the other values |
+"""
 
 
 def main() -> None:
@@ -31,7 +52,7 @@ def main() -> None:
     parser.add_argument("--note", default="", help="a sentence about this run, for the page")
     given = parser.parse_args()
     note = f"{textwrap.fill(given.note, 100)}\n\n" if given.note else ""
-    PAGE.write_text(HEAD + note + table(given.log.read_text("utf-8")), "utf-8")
+    PAGE.write_text(HEAD + note + table(given.log.read_text("utf-8")) + TAIL, "utf-8")
 
 
 def table(log: str) -> str:

@@ -30,6 +30,7 @@ for package in "$@"; do
         missing+=(r-base-core r-cran-irkernel r-cran-httr2)
       ;;
     wrk) command -v wrk >/dev/null || missing+=(wrk) ;;
+    java) command -v java >/dev/null || missing+=(default-jre-headless) ;;
     curl) command -v curl >/dev/null || missing+=(curl) ;;
     # What podman makes networks with; it looks for the second in its own folder.
     uidmap) command -v newuidmap >/dev/null || missing+=(uidmap) ;;

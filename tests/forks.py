@@ -163,8 +163,16 @@ class ForkingPopen(_Popen):
 
 def run(arguments, *, environment, cwd, timeout):
     """Run ``nbdeploy ARGUMENTS`` in a fork; the result of ``subprocess.run``. Output may stay open in its children."""
+    return _ended([sys.executable, "-m", "jupyter_deploy", *arguments], environment, cwd, timeout)
+
+
+def run_code(code, *, environment, cwd, timeout):
+    """Run Python code in a fork that has imported nbdeploy; the result of ``subprocess.run``."""
+    return _ended([sys.executable, "-c", code], environment, cwd, timeout)
+
+
+def _ended(command, environment, cwd, timeout):
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        command = [sys.executable, "-m", "jupyter_deploy", *arguments]
         process = ForkingPopen(
             command, server="own", env=environment, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=err
         )

@@ -173,6 +173,7 @@ def make_world(path, monkeypatch):
         client=SimpleNamespace(public=lambda _: None, command=lambda url, _: f"curl {url}"),
         truth=SimpleNamespace(recorded=_nothing_recorded),
         drift=WatchedDrift(path / "home"),
+        batches=None,
     )
     world = World(path, ports)
     monkeypatch.setattr("jupyter_deploy.verbs.gates.enforce_gates.run_all", world._run_all)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from .batch import BatchRunner
     from .capture.artifacts import Bento, Environment, Manifest, Snapshot, Source
     from .capture.candidates import ModelCandidate, Table
     from .capture.findings import Finding
@@ -331,6 +332,9 @@ class Ports(Protocol):
 
     @property
     def drift(self) -> DriftLog: ...
+
+    @property
+    def batches(self) -> BatchRunner: ...
 
     @property
     def truth(self) -> GroundTruth: ...

@@ -164,6 +164,17 @@ OPERATIONS: tuple[Operation, ...] = (
         exit_code="outcomes.of_prediction",
     ),
     Operation(
+        "batch",
+        "batch.BatchRequest",
+        "batch.batch",
+        label="Score Files…",
+        page="batch_page.batch_page",
+        title="batch.title",
+        exit_code="batch_page.exit_code_of_batch",
+        slow=True,
+        heard_once=True,
+    ),
+    Operation(
         "feedback",
         "requests.FeedbackRequest",
         "feedback.feedback",

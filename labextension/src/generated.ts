@@ -119,6 +119,83 @@ export interface AtBoot {
   todo: string | null;
 }
 /**
+ * The result of a batch.
+ *
+ * Attributes
+ * ----------
+ * state
+ *     ``complete``; ``interrupted``: the same command goes on; ``planned``: a dry run.
+ * partitions
+ *     Parts of the source: files, or groups of rows of a large Parquet file.
+ * already
+ *     Partitions that were scored before, by the same release, and have not changed since.
+ * rows, refused
+ *     Of the partitions that were scored now.
+ * reasons
+ *     Refused rows by reason, the most frequent ones.
+ * replaced
+ *     Partitions whose former answers are replaced, since the file or the release changed.
+ */
+export interface Batch {
+  endpoint: string;
+  release: string;
+  source: string;
+  sink: string;
+  state: 'complete' | 'interrupted' | 'planned';
+  partitions: number;
+  already: number;
+  scored: number;
+  replaced: number;
+  rows: number;
+  refused: number;
+  reasons: {
+    [k: string]: number;
+  };
+  seconds: number;
+  max_errors: string;
+}
+/**
+ * Answer the rows of files by a release.
+ */
+export interface BatchRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * Files to read: a path, a folder, a pattern such as 'data/day=* /*.parquet', or a URL (s3://…, gs://…). Parquet, CSV, JSON lines and Arrow, by the end of the name.
+   */
+  source: string;
+  /**
+   * Folder of the answers, a path or a URL. What is scored there already stays.
+   */
+  sink: string;
+  /**
+   * The release (default: stable).
+   */
+  release?: string | null;
+  /**
+   * A column of the source that goes along with the answers, such as an id (repeatable).
+   */
+  keep?: string[];
+  /**
+   * Format of the answers.
+   */
+  format?: 'parquet' | 'csv' | 'jsonl' | 'arrow';
+  /**
+   * Processes (default: one a processor).
+   */
+  workers?: number | null;
+  /**
+   * Refused rows up to which the exit code is 0: a number, or a share such as 1%.
+   */
+  max_errors?: string;
+  /**
+   * Show what would be scored, and write nothing.
+   */
+  dry_run?: boolean;
+}
+/**
  * Rows with a value from ``low`` to ``high``; the end belongs to the next bin, except of the last one.
  */
 export interface Bin {
@@ -4335,6 +4412,7 @@ export interface Requests {
   diff: DiffRequest;
   logs: LogsRequest;
   predict: PredictRequest;
+  batch: BatchRequest;
   feedback: FeedbackRequest;
   reproduce: ReproduceRequest;
   publish: PublishRequest;
@@ -4371,6 +4449,7 @@ export interface Results {
   diff: Difference;
   logs: Exported | (Record)[];
   predict: Prediction;
+  batch: Batch;
   feedback: Feedback;
   reproduce: Reproduction;
   publish: Published;
@@ -4429,6 +4508,7 @@ export const VERBS: {
   diff: { summary: "Show the changes between two models: cells, code, hyperparameters, features, data, versions, answers.", slow: true, destructive: false },
   logs: { summary: "Show the endpoint's records, oldest first.", slow: false, destructive: false },
   predict: { summary: "Call the endpoint through its gateway.", slow: false, destructive: false },
+  batch: { summary: "Answer the rows of files by a release.", slow: true, destructive: false },
   feedback: { summary: "Send ground truth to an endpoint, and show the share that could be joined with its answers.", slow: true, destructive: false },
   reproduce: { summary: "Run a snapshot's notebook again in a clean environment, and compare the new model with the snapshot.", slow: true, destructive: false },
   publish: { summary: "Build a container image of a release, push it to a registry and record its digest.", slow: true, destructive: false },
@@ -4466,6 +4546,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     diff: trans.__("Compare Two Models…"),
     logs: trans.__("Show Records…"),
     predict: trans.__("Try an Endpoint…"),
+    batch: trans.__("Score Files…"),
     feedback: trans.__("Send Feedback…"),
     reproduce: trans.__("Reproduce a Snapshot…"),
     publish: trans.__("Publish…"),

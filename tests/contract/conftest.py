@@ -4,16 +4,20 @@ import sys
 
 import pytest
 
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.images.images import Reference
+from jupyter_deploy.faces.kernel.predictor import Predictor
+from jupyter_deploy.system.digests import file_sha256
 from tests import forks
 from tests.contract.capturing import live
 from tests.contract.trusted_images import make_image_world, make_keys
 from tests.registries import registry
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def forked_replays():
-    """Replay in forks."""
+    """Replay in forks: for files whose subject is not what a clean process has or lacks."""
     with forks.replays():
         yield
 
@@ -49,6 +53,24 @@ def stage(capturer):
 
     yield staged
     for one in made:
+        capturer.discard(one)
+
+
+@pytest.fixture(scope="module")
+def predictor_of(tmp_path_factory):
+    """A predictor of a model that is staged once for all tests of a file."""
+    capturer = ModelCapturer(tmp_path_factory.mktemp("predictors"), Tolerance(), replay_timeout=120)
+    made = {}
+
+    def predictor(model, example, method=None, keep=()):
+        key = (id(model), method)
+        if key not in made:
+            made[key] = capturer.stage(live(model, example, method), "model")
+        folder = made[key].folder
+        return Predictor("model:1", f"sha256:{file_sha256(folder / 'snapshot.json')}", str(folder), keep)
+
+    yield predictor
+    for one in made.values():
         capturer.discard(one)
 
 

@@ -7,6 +7,8 @@ from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from tests.contract.capturing import capture
 
+pytestmark = pytest.mark.usefixtures("forked_replays")
+
 
 def doubled(rows):
     return rows[:, 0] * 2

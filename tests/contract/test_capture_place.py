@@ -14,6 +14,8 @@ from jupyter_deploy.domain.images.images import labels_of
 from jupyter_deploy.domain.ports import Live
 from tests.contract.capturing import NUMBERS
 
+pytestmark = pytest.mark.usefixtures("forked_replays")
+
 PLACES = (("ada", datetime(2026, 1, 1, tzinfo=UTC)), ("bo", datetime(2026, 2, 2, tzinfo=UTC)))
 AUTHOR = {f"GIT_{who}_{what}": "ada@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 

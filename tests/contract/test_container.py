@@ -15,6 +15,8 @@ import pytest
 
 from tests.contract.contained import RIGHT, ROW, built, container
 
+pytestmark = pytest.mark.usefixtures("forked_replays")
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
@@ -164,7 +166,7 @@ def test_sagemaker_and_kserve_requests_work(churn, tmp_path):
         assert output["data"] == [RIGHT]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.exhaustive)])
 def test_on_sigterm_it_completes_requests_in_progress_and_accepts_no_others(waits, tmp_path, number):
     gate = tmp_path / "gate"
     with container(waits, tmp_path / "run") as running, ThreadPoolExecutor() as others:

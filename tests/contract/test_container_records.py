@@ -6,6 +6,8 @@ import pytest
 
 from tests.contract.contained import RIGHT, ROW, built, container, lines
 
+pytestmark = pytest.mark.usefixtures("forked_replays")
+
 OTHER = {**ROW, "sex": "m"}
 
 

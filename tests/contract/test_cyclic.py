@@ -8,6 +8,8 @@ from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidExample, NotCapturable
 from tests.contract.capturing import capture
 
+pytestmark = pytest.mark.usefixtures("forked_replays")
+
 
 class Node:
     def __init__(self, following):

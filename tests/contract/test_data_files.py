@@ -14,6 +14,8 @@ from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidInput, ReplayFailed, Untrusted
 from tests.contract.data_file_models import capture, function, served, serving, workplaces
 
+pytestmark = pytest.mark.usefixtures("forked_replays")
+
 
 @pytest.fixture
 def capturer(tmp_path):

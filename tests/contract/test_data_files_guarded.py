@@ -20,6 +20,8 @@ from jupyter_deploy.serving import workplace
 from jupyter_deploy.system.clean_process import copy_serving
 from tests.contract.data_file_models import SERVE, capture, function
 
+pytestmark = pytest.mark.usefixtures("forked_replays")
+
 
 @pytest.fixture
 def capturer(tmp_path):

@@ -30,6 +30,8 @@ from jupyter_deploy.verbs.difference import changes_since, diff, exact_tag
 from tests.contract.capturing import HERE
 from tests.releases import release
 
+pytestmark = pytest.mark.usefixtures("forked_replays")
+
 TABLE = pd.DataFrame({"age": [30, 40, 50, 60, 70, 80], "weight": [60.5, 70.0, 80.25, 90.0, 71.5, 62.0]})
 LABELS = np.array(["no", "no", "no", "yes", "yes", "yes"])
 

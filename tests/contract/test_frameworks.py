@@ -75,6 +75,7 @@ print(json.dumps({name: [one.fingerprint, str(one.folder)] for name, one in foun
 """
 
 
+@pytest.mark.exhaustive  # its guards: the quickstart's two models from a fresh kernel, test_capture_identity.py
 def test_the_same_fit_in_two_fresh_processes_is_the_same_snapshot(tmp_path):
     fresh = [
         subprocess.Popen(

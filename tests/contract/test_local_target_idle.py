@@ -128,7 +128,9 @@ def test_a_failed_start_is_reported_to_the_client_and_the_next_request_tries_aga
     assert predict(url) == ["aaa"]
 
 
-@pytest.mark.parametrize("victim", ["activator", "supervisor", "both"])
+@pytest.mark.parametrize(
+    "victim", [*(pytest.param(one, marks=pytest.mark.exhaustive) for one in ("activator", "supervisor")), "both"]
+)
 def test_an_idle_release_comes_back_after_a_kill(stage: Stage, victim: str) -> None:
     endpoint, url = routed(stage, stage.release("aaa", resources=SOON))
     until_idle(stage, endpoint)

@@ -49,7 +49,10 @@ def test_a_worker_that_is_never_ready_fails_in_time() -> None:
         assert not stage.processes()
 
 
-@pytest.mark.parametrize(("notebook", "service"), [("malignant", "benign"), (0.25, 0.2500001), (3, 4)])
+@pytest.mark.parametrize(
+    ("notebook", "service"),
+    [("malignant", "benign"), (0.25, 0.2500001), pytest.param(3, 4, marks=pytest.mark.exhaustive)],
+)
 def test_a_release_that_answers_unlike_the_notebook_is_not_started(stage: Stage, notebook: Any, service: Any) -> None:
     release = stage.release("aaa", answer=notebook)
     stage.behave("aaa", answer=service)

@@ -15,6 +15,8 @@ from jupyter_deploy.system.digests import file_sha256
 from tests.contract.capturing import capture
 from tests.contract.models import onnx as models
 
+pytestmark = pytest.mark.usefixtures("forked_replays")
+
 
 @pytest.fixture(scope="module")
 def pipelines():

@@ -20,6 +20,8 @@ from jupyter_deploy.serving.project_code import globals_of
 from jupyter_deploy.system.clean_process import SERVING_FOLDER
 from tests.contract.capturing import NUMBERS, capture, edited, live, packed, sources
 
+pytestmark = pytest.mark.usefixtures("forked_replays")
+
 
 def test_a_package_goes_in_whole_and_without_what_tools_leave_in_it(project, tmp_path):
     root = project(

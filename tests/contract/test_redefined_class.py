@@ -7,6 +7,8 @@ from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
 from jupyter_deploy.domain.ports import Live
 
+pytestmark = pytest.mark.usefixtures("forked_replays")
+
 CELL = """
 class Rule:
     limit = 3

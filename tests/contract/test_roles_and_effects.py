@@ -24,6 +24,8 @@ from jupyter_deploy.system.clean_process import copy_serving
 from tests.contract.capturing import capture
 from tests.contract.test_serving_snapshot import write_snapshot
 
+pytestmark = pytest.mark.usefixtures("forked_replays")
+
 
 @pytest.fixture(autouse=True)
 def _swept():

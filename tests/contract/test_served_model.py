@@ -27,6 +27,8 @@ from jupyter_deploy.validation.model_servers import SnapshotServers
 from tests.contract.capturing import FRAME, NUMBERS, capture
 from tests.e2e.conftest import until
 
+pytestmark = pytest.mark.usefixtures("forked_replays")
+
 LABELS = np.array(["no", "yes", "no", "yes"])
 
 

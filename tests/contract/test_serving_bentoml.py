@@ -171,8 +171,15 @@ def tumour(request, home, tmp_path_factory):
     server.stop()
 
 
-@pytest.mark.parametrize("how", ["uvicorn", "bentoml"])
-@pytest.mark.parametrize("name", ["net", "risk"])
+@pytest.mark.parametrize(
+    ("how", "name"),
+    [
+        ("uvicorn", "risk"),
+        ("bentoml", "net"),
+        pytest.param("uvicorn", "net", marks=pytest.mark.exhaustive),
+        pytest.param("bentoml", "risk", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_a_model_answers_over_http_what_it_answered_in_the_notebook(how, name, home, tmp_path):
     _, example, answers, container, more = MODELS[name]()
     server = Server(how, home, name, tmp_path)

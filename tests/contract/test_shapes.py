@@ -24,6 +24,8 @@ from jupyter_deploy.targets.local.http_client import HttpClient
 from tests.contract import shapes
 from tests.contract.capturing import capture
 
+pytestmark = pytest.mark.usefixtures("forked_replays")
+
 
 def seen(model, example, own=None):
     return inspect_model(model, example, None, own)

@@ -4,10 +4,8 @@ import os
 
 import psutil
 import pytest
-from capturing import NUMBERS, capture
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+import threadpoolctl
+from capturing import capture
 
 from jupyter_deploy.artifacts.bento import BentoBuilder
 from jupyter_deploy.capture import replay
@@ -57,16 +55,25 @@ def waiting():
     ]
 
 
-def doubled(x, y):
-    return x * 2 + y
+ROW = {"x": 1, "y": 2}
 
 
-def tripled(x, y):
-    return x * 3 + y
+def times(factor):
+    """A function that is pickled with its code, so its process imports none of this module's libraries."""
+
+    def model(x, y):
+        return x * factor + y
+
+    return model
 
 
-def fitted(c):
-    return make_pipeline(StandardScaler(), LogisticRegression(C=c)).fit(NUMBERS, [0, 1, 0, 1])
+def of_a_library(factor):
+    """A model that needs a distribution, which is imported in no time."""
+
+    def model(x, y):
+        return factor * len(threadpoolctl.__name__) * x + y
+
+    return model
 
 
 def environment_of(snapshot):
@@ -74,52 +81,52 @@ def environment_of(snapshot):
 
 
 def test_the_next_model_is_proved_by_what_waits_and_is_the_same_snapshot_as_without(capturer, proved, tmp_path):
-    first = capture(capturer, fitted(1.0), NUMBERS)
+    first = capture(capturer, of_a_library(1.0), ROW)
     capturer.start_spare()
     (one,) = until(waiting)
-    second = capture(capturer, fitted(0.1), NUMBERS)
+    second = capture(capturer, of_a_library(0.1), ROW)
     assert not one.is_running()  # it is used once
-    third = capture(capturer, fitted(0.01), NUMBERS)
+    third = capture(capturer, of_a_library(0.01), ROW)
     assert proved == [False, True, False]
     assert environment_of(first) == environment_of(second) == environment_of(third)
-    again = capture(ModelCapturer(tmp_path / "other", Tolerance(), 120), fitted(0.1), NUMBERS)
+    again = capture(ModelCapturer(tmp_path / "other", Tolerance(), 120), of_a_library(0.1), ROW)
     assert (again.tag, again.manifest.predictions) == (second.tag, second.manifest.predictions)
 
 
 def test_a_model_that_asks_for_less_is_proved_by_a_fresh_process(capturer, proved):
-    capture(capturer, fitted(1.0), NUMBERS)
+    capture(capturer, of_a_library(1.0), ROW)
     capturer.start_spare()
-    less = capture(capturer, lambda frame: frame["age"] * 2, NUMBERS)
+    less = capture(capturer, times(2), ROW)
     assert proved == [False, False]
-    assert "scikit-learn" not in environment_of(less).distributions
+    assert "threadpoolctl" not in environment_of(less).distributions
     capturer.start_spare()  # with what that one imported
-    capture(capturer, lambda frame: frame["age"] * 3, NUMBERS)
+    capture(capturer, times(3), ROW)
     assert proved == [False, False, True]
 
 
 def test_what_only_works_since_something_else_was_imported_is_refused_as_ever(capturer, proved):
     import xml.dom.minidom
 
-    def by_accident(frame):
+    def by_accident(x, y):
         from xml import dom
 
-        return [len(dom.minidom.parseString("<a/>").childNodes) for _ in range(len(frame))]
+        return len(dom.minidom.parseString("<a/>").childNodes) * x + y
 
-    def rightly(frame):
+    def rightly(x, y):
         from xml.dom import minidom
 
-        return [len(minidom.parseString("<a/>").childNodes) for _ in range(len(frame))]
+        return len(minidom.parseString("<a/>").childNodes) * x + y
 
     assert xml.dom.minidom
-    capture(capturer, rightly, NUMBERS)
+    capture(capturer, rightly, ROW)
     capturer.start_spare()
     with pytest.raises(ReplayFailed, match="minidom"):
-        capture(capturer, by_accident, NUMBERS)
+        capture(capturer, by_accident, ROW)
     assert proved == [False, False]
 
 
 def test_a_model_that_ends_the_process_that_waits_is_judged_by_a_fresh_one(capturer, proved):
-    capture(capturer, doubled, {"x": 1, "y": 2})
+    capture(capturer, times(2), ROW)
     capturer.start_spare()
 
     def deadly(x, y):
@@ -131,13 +138,13 @@ def test_a_model_that_ends_the_process_that_waits_is_judged_by_a_fresh_one(captu
         return x + y
 
     with pytest.raises(ReplayFailed, match="exit code 7"):
-        capture(capturer, deadly, {"x": 1, "y": 2})
+        capture(capturer, deadly, ROW)
     assert proved == [False, False]
 
 
 @pytest.mark.parametrize("change", ["killed", "another variable", "another interpreter"])
 def test_one_that_does_not_fit_any_more_is_dismissed(capturer, proved, monkeypatch, change):
-    capture(capturer, doubled, {"x": 1, "y": 2})
+    capture(capturer, times(2), ROW)
     capturer.start_spare()
     (one,) = until(waiting)
     if change == "killed":
@@ -148,21 +155,21 @@ def test_one_that_does_not_fit_any_more_is_dismissed(capturer, proved, monkeypat
     else:
         key = spare.key_of
         monkeypatch.setattr(spare, "key_of", lambda *made_for: (key(*made_for), "other"))
-    assert capture(capturer, tripled, {"x": 1, "y": 2})
+    assert capture(capturer, times(3), ROW)
     assert proved == [False, False]
     assert waiting() == []
 
 
 def test_what_is_installed_while_it_waits_makes_it_unfit(capturer, proved, monkeypatch):
-    capture(capturer, doubled, {"x": 1, "y": 2})
+    capture(capturer, times(2), ROW)
     capturer.start_spare()
     monkeypatch.setattr(spare, "installed", lambda: (("/site-packages", 1),))
-    assert capture(capturer, tripled, {"x": 1, "y": 2})
+    assert capture(capturer, times(3), ROW)
     assert proved == [False, False]
 
 
 def test_another_one_takes_its_place_and_a_fork_has_none(capturer):
-    capture(capturer, doubled, {"x": 1, "y": 2})
+    capture(capturer, times(2), ROW)
     capturer.start_spare()
     (one,) = until(waiting)
     capturer.start_spare()
@@ -181,7 +188,7 @@ def environment_python(capturer):
 
 def test_its_folder_goes_with_it(capturer, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    capture(capturer, doubled, {"x": 1, "y": 2})
+    capture(capturer, times(2), ROW)
     capturer.start_spare()
     (folder,) = tmp_path.glob("nbdeploy-spare-*")
     (one,) = until(waiting)
@@ -194,7 +201,7 @@ def test_the_next_bento_is_built_by_what_waits(capturer, tmp_path):
     builder = BentoBuilder(tmp_path / "bentoml")
     builder.start_spare()
     (one,) = until(waiting)
-    snapshot = capture(capturer, lambda frame: frame["age"] * 2, NUMBERS)
+    snapshot = capture(capturer, times(2), ROW)
     with BentoBuilder(tmp_path / "bentoml").prepared() as _:
         assert [child.pid for child in waiting()] == [one.pid]
         assert builder.build(snapshot).tag == snapshot.tag

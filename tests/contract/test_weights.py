@@ -20,6 +20,8 @@ from jupyter_deploy.serving.snapshot import load
 from jupyter_deploy.system.digests import file_sha256
 from tests.contract.models import torch as models
 
+pytestmark = pytest.mark.usefixtures("forked_replays")
+
 
 @pytest.fixture(scope="module")
 def capturer(tmp_path_factory):

@@ -2,15 +2,13 @@
 
 import re
 import shutil
-import subprocess
-import sys
 import threading
 import time
 
 import httpx
 import pytest
 
-from tests import notebooks
+from tests import forks, notebooks
 from tests.conftest import make_home
 from tests.images import once
 
@@ -90,10 +88,7 @@ def captured_once(factory, name, script):
 
     def make(folder):
         workshop = make_home(folder / "home")
-        ended = subprocess.run(
-            [sys.executable, "-c", script], env=workshop.environment, cwd=workshop.path, capture_output=True,
-            text=True, check=False,
-        )  # fmt: skip
+        ended = forks.run_code(script, environment=workshop.environment, cwd=workshop.path, timeout=240)
         assert ended.returncode == 0, ended.stderr
         return {
             "tags": [line.split() for line in ended.stdout.splitlines()],
@@ -176,21 +171,38 @@ def browser():
         started.close()
 
 
-@pytest.fixture
-def person(browser, lab, shared_home, request):
-    """Who sits before a page of the module's ``lab``, logged in or with its token."""
-    from tests.e2e.lab import TOKEN
-    from tests.e2e.person import Person
+@pytest.fixture(scope="module")
+def free_pages(browser):
+    """Pages of the module's ``lab`` that a test has left: to load one takes eight seconds of a processor."""
+    return []
 
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+
+@pytest.fixture
+def person(browser, lab, shared_home, request, free_pages):
+    """Who sits before a page of the module's ``lab``, logged in or with its token.
+
+    Without a log-in, the next test has the same page, unless the test failed or closed it.
+    """
+    from tests.e2e.lab import TOKEN
+    from tests.e2e.person import VIEWPORT, Person
+
+    if free_pages:
+        page = free_pages.pop()
+    else:
+        page = browser.new_context(viewport=VIEWPORT).new_page()
+        page.context.set_default_timeout(90_000)
     workspace = re.sub(r"\W+", "-", request.node.name)  # what others have opened is not opened again
-    context.set_default_timeout(90_000)
-    made = Person(context.new_page(), lab.url, shared_home, workspace, "" if lab.password else TOKEN)
+    made = Person(page, lab.url, shared_home, workspace, "" if lab.password else TOKEN)
     if lab.password:
         made.page.goto(f"{lab.url}/login")
         made.logs_in(lab.password)
+    failed = request.session.testsfailed
     yield made
-    context.close()
+    if lab.password or page.is_closed() or request.session.testsfailed > failed:
+        page.context.close()
+    else:
+        made.leaves()
+        free_pages.append(page)
 
 
 class Load:

@@ -2,12 +2,16 @@
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
 
 from jupyter_deploy.artifacts.snapshots import SnapshotFolders
+from jupyter_deploy.container_images.archive import Entry, write_layer
+from jupyter_deploy.container_images.base_image import base_source, fetch_base
+from jupyter_deploy.container_images.bytecode import compiler
+from jupyter_deploy.container_images.dependencies import requirements_for
 from jupyter_deploy.container_images.layer_builder import DaemonlessBuilder
 from jupyter_deploy.container_images.layout import ImageFolder
 from jupyter_deploy.domain.capture.artifacts import Bento
@@ -37,6 +41,19 @@ def plan_of(tag, bentoml_home, base):
     path = Path(bentoml_home) / "bentos" / name / version
     bento = Bento(tag=tag, snapshot_digest=snapshot.digest, path=str(path))
     return ImagePlan(snapshot, bento, base, labels_of(snapshot))
+
+
+def keep_small_libraries(home, tag, base):
+    """Have a home use a layer of one file as that of a snapshot's libraries: for an image that does not run."""
+    store = ImageFolder(Path(home.environment["NBDEPLOY_HOME"]) / "images")
+    plan = plan_of(tag, home.environment["BENTOML_HOME"], base)
+    environment = plan.snapshot.manifest.environment
+    with store.writing() as writing:
+        below = fetch_base(base_source(plan.base, environment), store, writing, environment)
+        needed = requirements_for(plan, below, compiled_by=compiler(environment).version)
+        packed = write_layer([Entry("opt/libraries", b"none")], writing.making / "layer")
+        writing.take(writing.making / "layer", packed.digest)
+        writing.keep("layers", needed.key, asdict(packed))
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from tests.e2e.conftest import until
+from tests.e2e.processes import end_jupyter
 
 CONFIGURATION = Path(__file__).parents[2] / "jupyter-config" / "server-config"
 TOKEN = "of-this-test"
@@ -67,8 +68,7 @@ def jupyter_server(home, *options, python=()):
         until(lambda: _answers(found[0]), timeout=180)  # it says so before it listens
         yield JupyterServer(process, found[0], lines)
     finally:
-        process.terminate()
-        process.wait(120)
+        end_jupyter(process)
         reader.join(10)
 
 

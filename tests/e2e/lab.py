@@ -6,11 +6,11 @@ import signal
 import subprocess
 
 import httpx
-import psutil
 from jupyter_server.auth import passwd
 
 from tests.conftest import free_port
 from tests.e2e.conftest import until
+from tests.e2e.processes import end_jupyter
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = [
@@ -66,18 +66,7 @@ class Lab:
         until(lambda: _answers(f"{self.url}/api"))
 
     def stop(self, how=signal.SIGTERM):
-        """At its end its kernels end: at once, whatever process is their parent by then."""
-        children = psutil.Process(self.process.pid).children() if self.process.poll() is None else []
-        kernels = [child for child in children if any("kernel-" in word for word in child.cmdline())]
-        self.process.send_signal(how)
-        try:
-            self.process.wait(60)
-        except subprocess.TimeoutExpired:  # a thread of AnyIO that saved a file may outlive Jupyter's event loop
-            self.process.kill()
-            self.process.wait()
-        for kernel in kernels:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                kernel.kill()
+        end_jupyter(self.process, how)
 
 
 @contextlib.contextmanager

@@ -1,12 +1,36 @@
 """Which processes serve a test's home."""
 
+import contextlib
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
+
+END_SECONDS = 40
+
+
+def end_jupyter(process, how=signal.SIGTERM):
+    """End a Jupyter server, and its kernels at once: after the server's end another process is their parent.
+
+    Jupyter waits at its exit for all threads. A thread of AnyIO ends with the event loop's task that started it; if the
+    loop stops before this task, the thread waits for work for ever (AnyIO's threads are no daemons). So a server that
+    was given time to end is killed.
+    """
+    children = psutil.Process(process.pid).children() if process.poll() is None else []
+    kernels = [child for child in children if any("kernel-" in word for word in child.cmdline())]
+    process.send_signal(how)
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for kernel in kernels:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            kernel.kill()
 
 
 def start(home, *arguments, **options):

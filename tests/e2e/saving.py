@@ -1,5 +1,6 @@
 """What a panel saves, charts and records, and pictures of it in both themes."""
 
+import json
 import re
 from pathlib import Path
 
@@ -30,3 +31,12 @@ def in_both_themes(page, shot):
         page.evaluate(command % theme)
         page.wait_for_timeout(2000)
         shot(page, theme.lower())
+
+
+def saved_html(file):
+    """The one output of HTML in a saved notebook; empty: it has none, or several."""
+    text = file.read_text()
+    cells = json.loads(text)["cells"] if text else []  # it is just being written
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    htmls = ["".join(o["data"]["text/html"]) for o in outputs if "text/html" in o.get("data", {})]
+    return htmls[0] if len(htmls) == 1 else ""

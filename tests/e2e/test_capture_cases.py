@@ -9,7 +9,6 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -22,9 +21,20 @@ from tests import notebooks
 from tests.e2e.capture_cells import TABLES, VALUES
 from tests.e2e.capture_files import EDITABLE, FILES, MODULES
 
-pytestmark = pytest.mark.timeout(900)  # the first test waits for all notebooks
+pytestmark = pytest.mark.timeout(900)  # the first test of a project waits for its notebook
 
-PROJECTS = (TABLES, MODULES, VALUES, EDITABLE, FILES)
+# Guarded at less cost: VALUES by tests/contract/test_shapes.py and test_capturer.py, EDITABLE by test_project_code.py,
+# FILES by test_data_files.py.
+GUARDED = (VALUES, EDITABLE, FILES)
+PROJECTS = [
+    *(pytest.param(one, id=one.name) for one in (TABLES, MODULES)),
+    *(pytest.param(one, id=one.name, marks=pytest.mark.exhaustive) for one in GUARDED),
+]
+CASES = [
+    pytest.param(*project.values, case.name, id=case.name, marks=project.marks)
+    for project in PROJECTS
+    for case in project.values[0].cases
+]
 
 FIRST = """%load_ext jupyter_deploy
 def _snapshot(expression, name, example):
@@ -154,12 +164,17 @@ def _ask(outcome):
 
 
 @pytest.fixture(scope="module")
-def outcomes(shared_home, tmp_path_factory):
-    """Every project's notebook run in a kernel of its own, two at a time."""
+def outcomes_of(shared_home, tmp_path_factory):
+    """The outcomes of a project's notebook, which the first test of the project runs in a kernel."""
     root = tmp_path_factory.mktemp("projects")
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        runs = [pool.submit(run, project, root / project.name, shared_home.environment) for project in PROJECTS]
-        return {name: outcome for one in runs for name, outcome in one.result().items()}
+    known = {}
+
+    def outcomes(project):
+        if project.name not in known:
+            known[project.name] = run(project, root / project.name, shared_home.environment)
+        return known[project.name]
+
+    return outcomes
 
 
 def deployed(outcomes, name):
@@ -167,9 +182,9 @@ def deployed(outcomes, name):
     return outcomes[name]
 
 
-@pytest.mark.parametrize("name", [case.name for project in PROJECTS for case in project.cases])
-def test_what_the_notebook_answered_the_service_answers_from_elsewhere(outcomes, name):
-    found = deployed(outcomes, name)
+@pytest.mark.parametrize(("project", "name"), CASES)
+def test_what_the_notebook_answered_the_service_answers_from_elsewhere(outcomes_of, project, name):
+    found = deployed(outcomes_of(project), name)
     assert found["served"] == {"predictions": [close(value) for value in found["answers"]]}
 
 
@@ -180,20 +195,25 @@ def close(value):
     return pytest.approx(value, rel=1e-9) if isinstance(value, float) else value
 
 
-def test_only_modules_that_are_not_what_their_files_say_are_warned_of(outcomes):
+@pytest.mark.parametrize("project", PROJECTS)
+def test_only_modules_that_are_not_what_their_files_say_are_warned_of(outcomes_of, project):
     warned = {
         name
-        for name, found in outcomes.items()
+        for name, found in outcomes_of(project).items()
         for check, severity, _ in found.get("findings", ())
         if (check, severity) == ("edited-module", "warning")
     }
-    assert warned == {"edited-and-not-reloaded", "changed-global"}
+    assert warned == ({"edited-and-not-reloaded", "changed-global"} if project is MODULES else set())
 
 
-def test_the_projects_source_can_be_read_in_the_snapshot_and_is_no_distribution_of_the_lock(outcomes):
-    shop = deployed(outcomes, "local-package")
+def test_the_projects_source_can_be_read_in_the_snapshot(outcomes_of):
+    shop = deployed(outcomes_of(MODULES), "local-package")
     assert {"code/shop/models.py", "code/shop/lazy.py", "code/shop/data/prices.json"} <= set(shop["files"])
     assert "code/house_rules.py" not in shop["files"]
-    toolbox = deployed(outcomes, "editable-install")
+
+
+@pytest.mark.exhaustive
+def test_the_source_of_an_editable_install_is_in_the_snapshot_and_is_no_distribution_of_the_lock(outcomes_of):
+    toolbox = deployed(outcomes_of(EDITABLE), "editable-install")
     assert "code/toolbox/helper.py" in toolbox["files"]
     assert "toolbox-of-the-team" not in toolbox["lock"]

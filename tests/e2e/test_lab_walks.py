@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.lab import started
+from tests.e2e.person import NARROW
 from tests.e2e.walks.notebooks import LOANS, NOTEBOOKS, QUOTES
 from tests.e2e.walks.walkers import KeyboardWalker, PanelWalker, Walker, sends
 from tests.notebooks import write
@@ -19,11 +20,12 @@ CLICKS_TO_LIVE = 2
 CLICKS_TO_PROMOTE = 3
 TABS_TO_DEPLOY = 12
 WAYS = {"mouse": Walker, "keyboard": KeyboardWalker, "panel": PanelWalker}
-QUICK = {("mouse", LOANS.name), ("keyboard", QUOTES.name), ("panel", QUOTES.name)}
+# Without the dialog and the sidebar by keys, which test_lab_extension walks, and the panel, which test_panel does.
+QUICK = {("mouse", LOANS.name)}
 
 
 def walks(*ways):
-    """The walks of these ways through each notebook; the quickest of each way are not exhaustive."""
+    """The walks of these ways through each notebook; the quickest one is not exhaustive."""
     return [
         pytest.param(
             way, notebook, id=f"{notebook.name}-by-{way}",
@@ -140,10 +142,7 @@ def changes_compares_and_promotes(walker, place, notebook, endpoint):
     assert walker.home.json("describe", endpoint)["traffic"]["stable"] == tag
 
 
-NARROW = 250
-"""The width in CSS pixels at which nothing may be cut."""
-
-
+@pytest.mark.exhaustive  # its guards: the same of each part, where test_lab_extension and test_lab_paths show it
 @pytest.mark.parametrize("walker", ["panel"], indirect=True)
 def test_axe_finds_nothing_serious_in_any_part_light_dark_or_narrow(walker):
     """With the endpoint of the panel's walk, whose former stable release is a shadow now."""

@@ -11,6 +11,7 @@ from tests.kernels import kernel
 
 
 @pytest.mark.timeout(480)
+@pytest.mark.exhaustive  # its guards: test_bridge_capture.py, and the deploys of test_lab_extension.py
 def test_a_kernels_model_is_deployed_and_the_next_one_shadows_it(home, tmp_path):
     folder = tmp_path / "project"
     folder.mkdir()

@@ -53,7 +53,11 @@ def test_a_listener_comes_back_after_the_answering_process_was_killed(home):
             assert next(events(stream.iter_lines()))[1] == number
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["terminated", "killed"])
+@pytest.mark.parametrize(
+    "how",
+    [pytest.param(signal.SIGTERM, marks=pytest.mark.exhaustive), signal.SIGKILL],
+    ids=["terminated", "killed"],
+)
 def test_the_answering_process_and_the_spare_end_with_the_server(home, how):
     with jupyter_server(home) as server:
         with server.client() as client:

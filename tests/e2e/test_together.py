@@ -55,6 +55,7 @@ def test_deploying_again_after_down_brings_the_whole_endpoint_back(home, deploy)
     assert home.json("predict", "churn")["status"] == 200
 
 
+@pytest.mark.exhaustive  # its guard: the deploy of test_main_job.py that is killed while it starts a release
 def test_a_deploy_of_a_tag_that_serves_elsewhere_too_is_cleared_up_when_it_was_killed(home, deploy):
     tag = deploy(1.0)["release"]
     process = start(home, "deploy", tag, "--name", "other", stderr=subprocess.PIPE)
@@ -127,6 +128,7 @@ def test_a_body_that_is_too_large_is_a_413_through_the_gateway(home, deploy):
     assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
 
 
+@pytest.mark.exhaustive  # its guard: Ctrl-C in test_main_job.py
 def test_a_polite_kill_of_a_deploy_leaves_no_folder_and_no_process(home, tmp_path):
     notebook = notebooks.write(tmp_path / "train.ipynb", "def clf(x):\n    return x")
     scratch = tmp_path / "scratch"

@@ -1,6 +1,7 @@
 """A notebook's forest, deployed as it is and then as a translation, which runs as the shadow of its own original."""
 
 import httpx
+import pytest
 from sklearn.datasets import load_wine
 
 from tests import notebooks
@@ -15,6 +16,7 @@ CELLS = (
 )
 
 
+@pytest.mark.exhaustive  # its guard: tests/contract/test_translation.py
 def test_a_translation_shadows_its_original_and_answers_the_same(home, tmp_path):
     notebook = notebooks.write(tmp_path / "wine.ipynb", *CELLS)
     deploy = ("deploy", notebook, "--name", "wine", "--model", "forest", "--example", "X[:3]")

@@ -256,7 +256,10 @@ def _on_a_terminal(home, folder, *arguments):
     return shown.decode(errors="replace"), process.wait(60)
 
 
-@pytest.mark.parametrize(("sent", "code", "said"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")])
+@pytest.mark.parametrize(
+    ("sent", "code", "said"),
+    [("SIGINT", 130, "interrupted"), pytest.param("SIGTERM", 143, "terminated", marks=pytest.mark.exhaustive)],
+)
 def test_what_had_ended_is_reported_and_stored_when_it_is_stopped_impatiently_and_nothing_is_left(
     project, sent, code, said, tmp_path
 ):

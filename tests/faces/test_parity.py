@@ -28,11 +28,11 @@ CONTRACT = {
     "deploy", "list", "describe", "traffic", "promote", "rollback", "history", "compare", "logs", "predict",
     "stop", "down", "reconcile", "purge", "diff", "reproduce", "validate", "feedback", "init",
     "publish", "verify", "compose", "images", "gc", "delete", "label", "plan", "apply", "doctor", "drift",
-    "manifests", "ramp",
+    "manifests", "ramp", "batch",
 }  # fmt: skip
 
 SAFE = {"list", "describe", "history", "compare", "logs", "drift"}
-OTHERS = {"DeployError", "model_input", "panel", "serving_role"}
+OTHERS = {"DeployError", "load", "model_input", "panel", "serving_role"}
 IN_NOTEBOOKS = {"check", "metric", "model", "recorded", "reference"}
 
 

@@ -44,7 +44,7 @@ def table_in(content: bytes, kind: str, limit: int) -> pa.Table:
             kept.append(batch)
             if len(kept) > _MAX_BATCHES:
                 raise Problem(413, f"the table has more than {_MAX_BATCHES} batches; send larger ones")  # noqa: TRY301
-        return _dense(pa.Table.from_batches(kept, schema))
+        return dense(pa.Table.from_batches(kept, schema))
     except Problem:
         raise
     # The errors that pyarrow raises for malformed bytes.
@@ -171,7 +171,7 @@ def _dictionary_bytes(array: pa.Array, name: str) -> int:
     return int(pc.sum(lengths).as_py() or 0)
 
 
-def _dense(table: pa.Table) -> pa.Table:
+def dense(table: pa.Table) -> pa.Table:
     """Replace dictionaries and views with plain values."""
     for at, field in enumerate(table.schema):
         if _TYPES.is_dictionary(field.type):

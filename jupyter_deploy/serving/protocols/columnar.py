@@ -56,7 +56,16 @@ class Columnar:
         _require_pyarrow(request.media_type)
         from .arrow import table_in  # pyarrow only where tables are sent
 
-        table = table_in(content, request.media_type, request.limit)
+        return self.of_table(table_in(content, request.media_type, request.limit))
+
+    def of_table(self, table: pa.Table) -> ParsedRequest:
+        """Parse a table of plain values, lists and structs.
+
+        Raises
+        ------
+        Problem, InvalidInstances
+            422: the table has another form.
+        """
         names = table.column_names
         if self._container == "frame":
             return self.of_columns(names, [_values(column) for column in table.columns])
@@ -100,7 +109,7 @@ class Columnar:
         _require_pyarrow(kind)
         from .arrow import written
 
-        return Response(200, written(_table(native, predictions), kind), kind)
+        return Response(200, written(table_of(native, predictions), kind), kind)
 
 
 @cache
@@ -159,7 +168,7 @@ def _array(table: pa.Table) -> np.ndarray[Any, Any] | None:
     return None
 
 
-def _table(native: Any, predictions: Predictions) -> pa.Table:
+def table_of(native: Any, predictions: Predictions) -> pa.Table:
     """Return the answer as a table: a frame's columns, or a column ``prediction``."""
     import pyarrow as pa
 

@@ -1,0 +1,53 @@
+"""The page of a batch: what is scored, the refused rows with their reasons, and how it goes on."""
+
+from __future__ import annotations
+
+from jupyter_deploy.domain.batch import Batch, allows
+
+from .error_codes import NOT_MET
+from .page import Page, Table
+
+_INTERRUPTED = 130
+
+
+def batch_page(result: Batch) -> Page:
+    """Make the page of a batch."""
+    facts = [
+        ("source", f"{result.source}: {_count(result.partitions, 'partition')}"),
+        ("sink", result.sink),
+        ("scored before", _count(result.already, "partition")),
+    ]
+    if result.replaced:
+        facts.append(("replaces", f"the answers of {_count(result.replaced, 'changed partition')}"))
+    tables = []
+    if result.state == "planned":
+        headline = f"{result.release} would score {_count(_left(result), 'partition')}"
+    elif result.state == "complete" and not result.scored:
+        headline = f"{result.release} has scored all of it already"
+    else:
+        headline = f"{result.release} scored {_count(result.rows, 'row')} in {_count(result.scored, 'partition')}"
+        if result.state == "interrupted":
+            headline += f"; {_count(_left(result), 'partition')} left"
+            facts.append(("interrupted", "the same command goes on with the partitions that are left"))
+    if result.scored:
+        rate = f", {result.rows / result.seconds:,.0f} rows a second" if result.rows and result.seconds else ""
+        facts.append(("time", f"{result.seconds:,.1f} s{rate}"))
+    if result.refused:
+        facts.append(("refused", f"{_count(result.refused, 'row')}, in {result.sink.rstrip('/')}/_errors"))
+        tables.append(Table("refused", ("reason", "rows"), [(why, f"{n:,}") for why, n in result.reasons.items()]))
+    return Page(headline, facts=facts, tables=tables)
+
+
+def exit_code_of_batch(result: Batch) -> int:
+    """Return 0; 1 if more rows are refused than allowed; 130 if it was interrupted."""
+    if result.state == "interrupted":
+        return _INTERRUPTED
+    return 0 if allows(result.max_errors, result.refused, result.rows) else NOT_MET
+
+
+def _left(result: Batch) -> int:
+    return result.partitions - result.already - result.scored
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -1,0 +1,222 @@
+"""Batches by real worker processes: each row once, whatever is killed."""
+
+import os
+import signal
+import threading
+
+import numpy as np
+import pandas as pd
+import psutil
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.dataset
+import pyarrow.parquet as pq
+import pytest
+
+from jupyter_deploy.batch_scoring.runner import WorkerBatches
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.domain.batch import BatchJob
+from jupyter_deploy.domain.capture.artifacts import Tolerance
+from jupyter_deploy.domain.errors import InvalidInput, TargetError
+from tests.contract.capturing import live
+
+SECRET_OF_A_ROW = 13
+
+
+def double(age: int, income: float) -> float:
+    """A model that needs no library."""
+    if age == SECRET_OF_A_ROW:
+        raise ValueError("an unlucky age")
+    return age * 2 + income
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory):
+    """A stored snapshot of a function."""
+    capturer = ModelCapturer(tmp_path_factory.mktemp("batches"), Tolerance(), replay_timeout=120)
+    given = live(double, {"age": 30, "income": 10.0})
+    staged = capturer.replay(capturer.stage(given, "double"), given, lambda _: None)
+    kept = capturer.keep(staged, lambda _: None)
+    capturer.discard(staged)
+    return kept
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two Parquet files of 3 row groups each, 300 rows a file."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    for day in (1, 2):
+        frame = pd.DataFrame({"id": range(day * 1000, day * 1000 + 300), "age": [20] * 300, "income": np.arange(300.0)})
+        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), folder / f"{day}.parquet", row_group_size=100)
+    return folder
+
+
+def run(snapshot, source, sink, *, workers=1, rows=100, kind="parquet", report=lambda _: None, dry_run=False):
+    job = BatchJob(source=str(source), sink=str(sink), keep=("id",), format=kind, workers=workers, rows=rows)
+    return WorkerBatches().run(snapshot, job, report, dry_run=dry_run)
+
+
+def answers(sink):
+    """The answers in a sink by id; each id once."""
+    table = pa.dataset.dataset(sink).to_table().to_pandas()
+    assert table["id"].is_unique
+    return table.set_index("id")["prediction"].sort_index()
+
+
+EXPECTED = pd.Series(
+    np.concatenate([40 + np.arange(300.0)] * 2),
+    index=pd.Index([*range(1000, 1300), *range(2000, 2300)], name="id"),
+    name="prediction",
+)
+
+
+def test_each_row_is_answered_once_and_a_second_run_does_nothing(snapshot, files, tmp_path):
+    sink = tmp_path / "sink"
+    planned = run(snapshot, files, sink, dry_run=True)
+    assert (planned["state"], planned["partitions"], planned["scored"]) == ("planned", 6, 0)
+    assert not sink.exists()
+    first = run(snapshot, files, sink, workers=2)
+    assert (first["state"], first["scored"], first["rows"], first["refused"]) == ("complete", 6, 600, 0)
+    pd.testing.assert_series_equal(answers(sink), EXPECTED)
+    written = {path: path.stat().st_mtime_ns for path in sink.rglob("part-*")}
+    again = run(snapshot, files, sink)
+    assert (again["already"], again["scored"], again["rows"]) == (6, 0, 0)
+    assert {path: path.stat().st_mtime_ns for path in sink.rglob("part-*")} == written
+
+
+def test_a_changed_file_is_scored_again_and_its_answers_are_replaced(snapshot, files, tmp_path):
+    sink = tmp_path / "sink"
+    run(snapshot, files, sink)
+    changed = pd.DataFrame({"id": range(1000, 1300), "age": [21] * 300, "income": np.arange(300.0)})
+    pq.write_table(pa.Table.from_pandas(changed, preserve_index=False), files / "1.parquet", row_group_size=100)
+    pq.write_table(pq.read_table(files / "2.parquet").slice(0, 5), files / "3.parquet")
+    result = run(snapshot, f"{files}/[13].parquet", sink)
+    assert (result["partitions"], result["scored"], result["replaced"]) == (4, 4, 3)
+    found = pa.dataset.dataset(sink).to_table().to_pandas()
+    assert len(found) == 605
+    assert (found[found["id"] < 2000].set_index("id")["prediction"].sort_index() == 42 + np.arange(300.0)).all()
+
+
+def test_refused_rows_are_kept_apart_with_their_reason(snapshot, tmp_path):
+    frame = pd.DataFrame({"id": range(100), "age": [20] * 100, "income": np.arange(100.0)})
+    frame.loc[[3, 50, 77], "income"] = np.nan
+    frame.loc[9, "age"] = SECRET_OF_A_ROW
+    frame.to_csv(tmp_path / "people.csv", index=False)
+    sink = tmp_path / "sink"
+    result = run(snapshot, tmp_path / "people.csv", sink, kind="csv")
+    assert (result["rows"], result["refused"]) == (100, 4)
+    (null, raised) = result["reasons"].items()
+    assert null[0].startswith("income: must be a number, not null")
+    assert (null[1], raised) == (3, ("ValueError: an unlucky age", 1))
+    (good,) = sink.glob("part-*.csv")
+    assert pa.csv.read_csv(good)["id"].to_pylist() == [i for i in range(100) if i not in (3, 9, 50, 77)]
+    (bad,) = (sink / "_errors").glob("*.csv")
+    assert sorted(pa.csv.read_csv(bad)["id"].to_pylist()) == [3, 9, 50, 77]
+
+
+def test_many_refused_rows_do_not_hide_the_others(snapshot, tmp_path):
+    ages = [20 if i % 7 == 0 else None for i in range(700)]
+    table = pa.table({"id": range(700), "age": pa.array(ages, pa.int64()), "income": [1.0] * 700})
+    pq.write_table(table, tmp_path / "people.parquet")
+    result = run(snapshot, tmp_path / "people.parquet", tmp_path / "sink", rows=1000)
+    assert (result["rows"], result["refused"]) == (700, 600)
+    assert list(answers(tmp_path / "sink").index) == list(range(0, 700, 7))
+
+
+def test_a_model_that_always_raises_ends_the_batch(snapshot, tmp_path):
+    table = pa.table({"id": range(3000), "age": [SECRET_OF_A_ROW] * 3000, "income": [1.0] * 3000})
+    pq.write_table(table, tmp_path / "people.parquet")
+    with pytest.raises(TargetError, match="more than 1000 rows, at last: ValueError: an unlucky age"):
+        run(snapshot, tmp_path / "people.parquet", tmp_path / "sink", rows=10_000)
+    assert not list((tmp_path / "sink").glob("part-*"))
+
+
+def test_a_worker_that_is_killed_loses_no_finished_partition(snapshot, files, tmp_path):
+    sink = tmp_path / "sink"
+    staged = sink / "_nbdeploy" / "staged"
+    killed = threading.Event()
+
+    def kill_after_two():
+        while not killed.is_set():
+            if len(list(staged.glob("*.json"))) >= 2:
+                killed.set()
+                for pid in workers_of(os.getpid()):
+                    os.kill(pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_after_two)
+    killer.start()
+    with pytest.raises(TargetError, match="ended before its answer"):
+        run(snapshot, files, sink, rows=100)
+    killer.join()
+    assert not list(sink.glob("part-*"))
+    kept = {path: path.stat().st_mtime_ns for path in staged.glob("*.json")}
+    assert 2 <= len(kept) < 6
+    result = run(snapshot, files, sink)
+    assert result["rows"] == 600
+    pd.testing.assert_series_equal(answers(sink), EXPECTED)
+
+
+def workers_of(parent):
+    """The children of a process that are workers of a batch."""
+    children = psutil.Process(parent).children()
+    return [child.pid for child in children if any("serving.batch.worker" in word for word in child.cmdline())]
+
+
+def test_a_commit_that_was_killed_is_completed(snapshot, files, tmp_path, monkeypatch):
+    from jupyter_deploy.serving.batch.sink import Sink
+
+    sink = tmp_path / "sink"
+    run(snapshot, files / "1.parquet", sink)
+    made = Sink(str(sink), ".parquet")
+    moves = []
+
+    def stop_at_the_second(self, old, new):
+        if len(moves) == 1:
+            raise KeyboardInterrupt
+        moves.append(old)
+        (sink / old).rename(sink / new)
+
+    monkeypatch.setattr(Sink, "_rename", stop_at_the_second)
+    monkeypatch.setattr(Sink, "prepare", lambda self: None)
+    for key in ("a", "b"):
+        pq.write_table(pa.table({"id": [ord(key)], "prediction": [1.0]}), made.path_of(key))
+        made.stage({"key": key, "source": key, "row_groups": None, "rows": 1, "refused": 0, "reasons": {}})
+    with pytest.raises(KeyboardInterrupt):
+        made.commit(["a", "b"])
+    monkeypatch.undo()
+    made.prepare()
+    assert {"a", "b"} < set(made.committed())
+    assert len(answers(sink)) == 302
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("nothing.parquet", "there is no file"), ("*.txt", "there is no file"), ("people.xlsx", "none of the endings")],
+)
+def test_a_source_that_cannot_be_read_is_named(snapshot, tmp_path, name, message):
+    (tmp_path / "people.xlsx").write_bytes(b"")
+    with pytest.raises(InvalidInput, match=message):
+        run(snapshot, tmp_path / name, tmp_path / "sink")
+    assert not (tmp_path / "sink").exists()
+
+
+def test_a_missing_column_is_told_before_any_row(snapshot, tmp_path):
+    pq.write_table(pa.table({"id": [1], "age": [20]}), tmp_path / "people.parquet")
+    with pytest.raises(InvalidInput, match="has no column 'income'"):
+        run(snapshot, tmp_path / "people.parquet", tmp_path / "sink")
+
+
+@pytest.mark.parametrize("kind", ["arrow", "jsonl"])
+def test_other_formats_are_written_and_read(snapshot, files, tmp_path, kind):
+    run(snapshot, files / "1.parquet", tmp_path / "first", kind=kind)
+    (tmp_path / "next").mkdir()
+    for number, path in enumerate(sorted((tmp_path / "first").glob(f"part-*.{kind}"))):
+        frame = pd.read_json(path, lines=True) if kind == "jsonl" else pd.read_feather(path)
+        frame = frame.rename(columns={"prediction": "income"}).assign(age=1)
+        (frame.to_json if kind == "jsonl" else frame.to_feather)(
+            tmp_path / "next" / f"{number}.{kind}", **({"orient": "records", "lines": True} if kind == "jsonl" else {})
+        )
+    result = run(snapshot, tmp_path / "next", tmp_path / "second")
+    assert (result["rows"], result["refused"]) == (300, 0)
+    assert list(answers(tmp_path / "second")) == list(42 + np.arange(300.0))

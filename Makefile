@@ -17,6 +17,8 @@ PYTHON := .venv/bin/python
 NEWER := 3.13
 # What images are made, moved, signed and run with.
 IMAGES := podman uidmap nftables aardvark-dns skopeo cosign docker-registry mmdebstrap openssl runc
+# What monitoring is tested with.
+MONITORING := prometheus alertmanager
 PYTEST := NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest
 DEMO := NBDEPLOY_HOME=$(CURDIR)/.demo/nbdeploy BENTOML_HOME=$(CURDIR)/.demo/bentoml
 
@@ -31,7 +33,7 @@ down:
 	@test ! -x $(PYTHON) || $(DEMO) $(PYTHON) -m jupyter_deploy down
 
 setup:
-	@scripts/setup.sh demo,test git chromium r node $(IMAGES)
+	@scripts/setup.sh demo,test git chromium r node $(IMAGES) $(MONITORING)
 
 # The extension's checks run at the same time as Python's.
 check: setup
@@ -45,6 +47,7 @@ check-python:
 	$(PYTHON) -m scripts.reference --check
 	$(PYTHON) -m scripts.endpoint_schema --check
 	$(PYTHON) -m scripts.typescript --check
+	$(PYTHON) -m scripts.dashboard --check
 	$(PYTHON) -m scripts.prose
 	.venv/bin/codespell
 
@@ -79,7 +82,7 @@ test-kubernetes: compiled cluster
 	@$(PYTEST) tests/cluster
 
 bench:
-	@scripts/setup.sh demo,test,bench git chromium r node wrk $(IMAGES)
+	@scripts/setup.sh demo,test,bench git chromium r node wrk $(IMAGES) $(MONITORING)
 	@$(PYTHON) -m scripts.bench --write
 
 screenshots: setup
@@ -101,6 +104,7 @@ docs: setup
 	$(PYTHON) -m scripts.reference
 	$(PYTHON) -m scripts.endpoint_schema
 	$(PYTHON) -m scripts.typescript
+	$(PYTHON) -m scripts.dashboard
 	$(PYTHON) -m scripts.supported_models
 
 clean: down

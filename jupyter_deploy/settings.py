@@ -7,23 +7,26 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from .domain.bucket import parse_bucket
 from .domain.capture.artifacts import Tolerance
 from .domain.errors import InvalidInput
 from .domain.images.images import Reference, as_source
+from .domain.monitoring.destination import parse_address, parse_destination, parse_mail_server
+from .domain.monitoring.quiet_hours import parse_quiet_hours
 from .domain.parsing import Duration
-from .domain.ramp.destination import parse_destination
 from .domain.release.ports import TargetSettings
 from .domain.release.resources import Resources
 from .domain.validation.parameters import Texts
 from .domain.validation.validation import ValidationSpec
+from .system.folder_agreements import content_digest, is_agreed
 from .system.home import default_home
-from .system.setting_sources import environment_values, file_values, merged
+from .system.setting_sources import environment_values, file_values, merged, values_in
 from .targets.registry import target_settings
 
 # pydantic warns of a field that has the name of its deprecated method ``validate``.
@@ -49,13 +52,23 @@ def _parsable(value: str | None, parse: Callable[[str], object]) -> str | None:
     return value
 
 
+OF_THE_USER = {
+    "notify": parse_destination,
+    "notify_email": parse_address,
+    "notify_smtp": parse_mail_server,
+    "notify_quiet": parse_quiet_hours,
+}
+"""The settings of notifications, each with its parser: from the environment alone, and never shown to others."""
+
+
 def _without_notify(values: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a folder's file. Raises ValueError if they have ``notify``."""
-    if "notify" in values:
-        raise ValueError(
-            "notify is not read from nbdeploy.yaml, since the author of the file would run commands as you: remove it "
-            "there, and set NBDEPLOY_NOTIFY in your environment"
-        )
+    """The settings of a folder's file. Raises ValueError if they have one of ``OF_THE_USER``."""
+    for name in OF_THE_USER:
+        if name in values:
+            raise ValueError(
+                f"{name} is not read from nbdeploy.yaml, since the author of the file would run commands as you or "
+                f"read your notifications: remove it there, and set NBDEPLOY_{name.upper()} in your environment"
+            )
     return values
 
 
@@ -116,8 +129,19 @@ class Settings(BaseModel):
 
     notify: str | None = Field(
         default=None,
-        description="A webhook's URL, or a command that reads JSON from its input: gets the notifications of ramps. "
-        "From the environment alone (`NBDEPLOY_NOTIFY`), never from nbdeploy.yaml.",
+        description="A webhook's URL, or a command that reads JSON from its input: gets the notifications of ramps, "
+        "drift and quality alarms, and failed jobs. From the environment alone (`NBDEPLOY_NOTIFY`), never from "
+        "nbdeploy.yaml; so are the next three.",
+    )
+    notify_email: str | None = Field(default=None, description="An e-mail address that gets the same notifications.")
+    notify_smtp: str | None = Field(
+        default=None,
+        description="The mail server, smtp://HOST:PORT or smtps://USER:PASSWORD@HOST (default: smtp://localhost).",
+    )
+    notify_quiet: str | None = Field(
+        default=None,
+        description="Hours of the day without notifications, such as 22:00-07:00 in local time: they are sent after "
+        "them.",
     )
     ramp_every: float = Field(
         default=15.0, gt=0, description="Seconds between two looks of a ramp's driver at the evidence."
@@ -147,10 +171,10 @@ class Settings(BaseModel):
     def _is_bucket(cls, value: str | None) -> str | None:
         return _parsable(value or None, parse_bucket)
 
-    @field_validator("notify")
+    @field_validator(*OF_THE_USER)
     @classmethod
-    def _is_destination(cls, value: str | None) -> str | None:
-        return _parsable(value or None, parse_destination)
+    def _is_of_notifications(cls, value: str | None, info: ValidationInfo) -> str | None:
+        return _parsable(value or None, OF_THE_USER[str(info.field_name)])
 
     @field_validator("base_image")
     @classmethod
@@ -206,42 +230,94 @@ class Settings(BaseModel):
 
 
 _REQUIRED = ("validate", "tolerance", "redact", "resources")
-"""Settings of requirements of a model, its records and its resources. The others name folders and programs."""
+"""Settings of requirements of a model, its records and its resources. The others name folders, hosts and programs."""
+
+_OF_THE_SERVER = ("home", "bentoml_home", "BENTOML_HOME")
+"""Settings that a job never reads from a file: it works in the home of its server."""
 
 
-def _for_notebook(folder: Path) -> type[Settings]:
-    """Settings of the environment, and ``_REQUIRED`` of the ``nbdeploy.yaml`` in a notebook's folder.
+@dataclass(frozen=True)
+class FolderSettings:
+    """The settings of a notebook's folder, for a job, which a click started and not a command in that folder.
 
-    The client of a server's job has not chosen that folder as on a command line, and the file may come from anywhere:
-    it must not name another home, or programs to run.
+    The file may come with a notebook from anywhere. So `_REQUIRED` applies at once, since a model would be held to less
+    without it; the others apply after the user's agreement to this content, since they name hosts and programs.
+
+    Attributes
+    ----------
+    digest
+        The SHA-256 of the file's content.
+    values
+        All settings in the file.
+    agreed
+        The user agreed to this content.
     """
+
+    path: Path
+    digest: str
+    values: dict[str, Any]
+    agreed: bool
+
+    @property
+    def with_agreement(self) -> dict[str, Any]:
+        """The settings that apply only after the user's agreement."""
+        never = (*_REQUIRED, *_OF_THE_SERVER)
+        return {name: value for name, value in self.values.items() if name not in never}
+
+    @property
+    def applied(self) -> dict[str, Any]:
+        """The settings that apply now."""
+        required = {name: value for name, value in self.values.items() if name in _REQUIRED}
+        return required | self.with_agreement if self.agreed else required
+
+
+def read_folder_settings(folder: Path, home: Path | None = None) -> FolderSettings | None:
+    """Read the ``nbdeploy.yaml`` of a notebook's folder, with the user's agreement in this home; None: there is none.
+
+    Raises
+    ------
+    InvalidInput
+        It cannot be read, or it names ``notify``.
+    """
+    path = folder / _FILE
+    if not path.is_file():
+        return None
+    with _explained():
+        content = path.read_bytes()  # once: the agreement is to what applies
+        digest = content_digest(content)
+        agreed = home is not None and is_agreed(home, folder, digest)
+        return FolderSettings(path, digest, _without_notify(values_in(content, path)), agreed)
+
+
+def _for_notebook(found: FolderSettings | None) -> type[Settings]:
+    """Settings of the environment and of a notebook's folder."""
 
     class NotebookSettings(Settings):
         @classmethod
-        def _own_values(cls) -> dict[str, Any]:
-            values = _without_notify(file_values(folder / _FILE))
-            return {name: value for name, value in values.items() if name in _REQUIRED}
-
-        @classmethod
         def _file_values(cls) -> dict[str, Any]:
-            return {}
+            return found.applied if found else {}
 
     return NotebookSettings
 
 
-def load_settings(notebook_folder: Path | None = None) -> Settings:
+def load_settings(notebook_folder: Path | None = None, *, home: Path | None = None) -> Settings:
     """The settings of the environment and ``nbdeploy.yaml``.
 
-    ``notebook_folder``: a notebook's folder, of whose file only the requirements of a model count; else the file is
-    that of the working directory.
+    Parameters
+    ----------
+    notebook_folder : Path, optional
+        A notebook's folder, whose file counts as `FolderSettings` says (default: all of the working directory's file).
+    home : Path, optional
+        The home with the user's agreements (default: none is agreed).
 
     Raises
     ------
     InvalidInput
         A setting is unknown or wrong; the message names it.
     """
+    found = read_folder_settings(notebook_folder, home) if notebook_folder else None
     with _explained():
-        settings = _for_notebook(notebook_folder)() if notebook_folder else Settings()
+        settings = _for_notebook(found)() if notebook_folder else Settings()
     settings.require_targets()
     _require_encoding(settings.home, settings.bentoml_home, Path.cwd())
     return settings

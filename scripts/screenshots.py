@@ -20,7 +20,7 @@ IMAGES = ROOT / "docs" / "images"
 
 # The tests, up to the one that takes the last picture of its story.
 TESTS = (
-    "tests/e2e/test_lab.py",
+    "tests/e2e/test_quickstart.py::test_it_runs_from_notebook_to_promoted_and_rolled_back",
     "tests/e2e/test_lab_extension.py::test_from_a_trained_model_to_a_shadow_in_the_sidebar_by_mouse",
     "tests/e2e/test_lab_extension.py::test_the_shadow_switch_and_what_others_change_meet_in_one_state",
     "tests/e2e/test_lab_extension.py::test_the_second_of_two_concurrent_changes_is_a_conflict_and_overwrites_nothing",

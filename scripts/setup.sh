@@ -8,6 +8,7 @@ shift
 venv=${VENV:-.venv}
 
 missing=()
+services=()
 python=""
 lab=""
 for candidate in ${PYTHON:-python3.11 python3.12 python3.13 python3}; do
@@ -29,6 +30,11 @@ for package in "$@"; do
       Rscript -e 'library(IRkernel); library(httr2)' >/dev/null 2>&1 ||
         missing+=(r-base-core r-cran-irkernel r-cran-httr2)
       ;;
+    prometheus) command -v promtool >/dev/null || { missing+=(prometheus); services+=(prometheus); } ;;
+    alertmanager)
+      command -v prometheus-alertmanager >/dev/null ||
+        { missing+=(prometheus-alertmanager); services+=(prometheus-alertmanager); }
+      ;;
     wrk) command -v wrk >/dev/null || missing+=(wrk) ;;
     java) command -v java >/dev/null || missing+=(default-jre-headless) ;;
     curl) command -v curl >/dev/null || missing+=(curl) ;;
@@ -49,6 +55,10 @@ if [ ${#missing[@]} -gt 0 ]; then
     echo "setup: installing ${missing[*]}"
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    # Debian starts what it installs; the tests start their own.
+    for service in ${services[@]+"${services[@]}"}; do
+      systemctl disable --now "$service" >/dev/null 2>&1 || true
+    done
     [ -n "$python" ] || python=${PYTHON:-python3}
   else
     echo "setup: these system packages are missing: ${missing[*]}" >&2

@@ -39,6 +39,7 @@ _OWN = (
     "jupyter_deploy.verbs.predict", "jupyter_deploy.verbs.status", "jupyter_deploy.verbs.traffic",
     "jupyter_deploy.targets.local.releases.activator", "jupyter_deploy.targets.local.supervisor.keeper",
     "jupyter_deploy.records.archivist", "jupyter_deploy.records.compaction", "jupyter_deploy.serving.environment",
+    "jupyter_deploy.targets.local.metrics.exporter",
     "supervisor.supervisord", "supervisor.rpcinterface", "importlib.metadata",
 )  # fmt: skip
 PROGRAMS = {
@@ -66,7 +67,7 @@ PROGRAMS = {
 
 _SUPERVISED = (
     "jupyter_deploy.targets.local.supervisor.keeper", "jupyter_deploy.targets.local.releases.activator",
-    "jupyter_deploy.records.archivist",
+    "jupyter_deploy.records.archivist", "jupyter_deploy.targets.local.metrics.exporter",
 )  # fmt: skip
 _OF_PYTHON = ("PYTHONPATH", "PYTHONHOME", "PYTHONHASHSEED", "PYTHONUTF8", "PYTHONOPTIMIZE", "PYTHONWARNINGS")
 _OF_HOME = {"BENTOML_HOME", "TMPDIR"}

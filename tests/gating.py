@@ -46,6 +46,8 @@ class Target:
     def stop(self, release):
         self.running.discard(release.tag)
 
+    needs_image, shared = False, None
+
     def route(self, endpoint):
         return f"http://url/{endpoint.name}"
 

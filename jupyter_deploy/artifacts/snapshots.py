@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from jupyter_deploy.domain.capture.artifacts import CODE, REFERENCE, Manifest, Snapshot
+from jupyter_deploy.domain.capture.ports import Staged
 from jupyter_deploy.domain.errors import DeployError, StoreError, UnknownSource, Untrusted
-from jupyter_deploy.domain.ports import Staged
 from jupyter_deploy.serving.agreement import differences, tolerance_of
 from jupyter_deploy.system.digests import file_sha256, sha256
 from jupyter_deploy.system.filesystem import write_error

@@ -12,8 +12,8 @@ from typing import Any
 
 from jupyter_deploy.artifacts.snapshots import content_fingerprint, write_manifest
 from jupyter_deploy.domain.capture.findings import Finding
+from jupyter_deploy.domain.capture.ports import Live, Staged
 from jupyter_deploy.domain.errors import NotCapturable, ReplayFailed
-from jupyter_deploy.domain.ports import Live, Staged
 from jupyter_deploy.masking.masking import without_secrets
 from jupyter_deploy.serving.project_code import FOLDER
 from jupyter_deploy.serving.workplace import location_of

@@ -22,11 +22,11 @@ from jupyter_deploy.artifacts.unused import folders_of, remove_unused
 from jupyter_deploy.domain.base import now, user_name
 from jupyter_deploy.domain.capture.artifacts import Environment, Git, Manifest, Provenance, Snapshot, Tolerance
 from jupyter_deploy.domain.capture.findings import Finding
+from jupyter_deploy.domain.capture.ports import Live, Staged
 from jupyter_deploy.domain.capture.source_changes import Cell
 from jupyter_deploy.domain.capture.translation import TRANSLATED, Translation
 from jupyter_deploy.domain.deletion import UnusedSnapshot
 from jupyter_deploy.domain.errors import InvalidExample, NotTranslated
-from jupyter_deploy.domain.ports import Live, Staged
 from jupyter_deploy.environments.environment import interpreter, loaded_in_notebook, lock
 from jupyter_deploy.environments.installer import without_credentials
 from jupyter_deploy.masking.masking import masked, masked_cells, masked_values, without_secrets

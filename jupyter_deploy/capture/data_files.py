@@ -10,8 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from jupyter_deploy.domain.capture.artifacts import Manifest, Packed
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.serving.audit.effects import state_of
 from jupyter_deploy.serving.audit.reads import Reads
 from jupyter_deploy.serving.workplace import location_of, packed_as

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.errors import InvalidExample, InvalidInput
-from jupyter_deploy.domain.ports import Live
 
 from .examples import table_of
 from .inspection import Inspected, inspect_model

@@ -15,7 +15,7 @@ from typing import Any
 from jupyter_deploy.artifacts.snapshots import content_fingerprint, write_manifest
 from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.capture.findings import Finding, listed
-from jupyter_deploy.domain.ports import Live, Staged
+from jupyter_deploy.domain.capture.ports import Live, Staged
 from jupyter_deploy.serving.audit.reads import machine_paths
 from jupyter_deploy.serving.workplace import location_of
 

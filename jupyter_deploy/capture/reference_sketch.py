@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from jupyter_deploy.domain.capture.artifacts import REFERENCE
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.drift.sketch import MOST_ROWS, Group, ReferenceSketch
 from jupyter_deploy.domain.drift.watch import reference_of
-from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.serving.values import codec
 from jupyter_deploy.system.digests import sha256
 

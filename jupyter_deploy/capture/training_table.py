@@ -11,8 +11,8 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from jupyter_deploy.capture.frameworks import framework_of, frameworks
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.capture.training import Period, SourceFile, TrainingData
-from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.notebooks.safe_eval import NotEvaluable, evaluate
 from jupyter_deploy.notebooks.syntax import Statement, called_by, loads, names_of, now, root, statements_run, stored
 from jupyter_deploy.system.digests import file_sha256

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jupyter_deploy.domain.capture.artifacts import Manifest, Snapshot
+from jupyter_deploy.domain.capture.ports import Staged
 from jupyter_deploy.domain.capture.schema import with_null
 from jupyter_deploy.domain.errors import InvalidExample, InvalidInput, ReplayFailed
-from jupyter_deploy.domain.ports import Staged
 from jupyter_deploy.system.digests import file_sha256
 
 from .replay import run_predict

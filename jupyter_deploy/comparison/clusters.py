@@ -105,23 +105,23 @@ def directions(rows: list[tuple[Any, ...]]) -> tuple[dict[Any, Counter[float]], 
 # Failures of a run have the same number of successes before them: their place less their place among the failures. A
 # piece is at most EVENT_SECONDS long.
 EVENTS = f"""
-SELECT side, min(moment) AS start, max(moment) AS stop, count(*) AS failures, max(share) AS share
+SELECT segment, side, min(moment) AS start, max(moment) AS stop, count(*) AS failures, max(share) AS share
 FROM (
-    SELECT *, floor(epoch(moment - min(moment) OVER (PARTITION BY side, run)) / {EVENT_SECONDS}) AS piece
+    SELECT *, floor(epoch(moment - min(moment) OVER (PARTITION BY segment, side, run)) / {EVENT_SECONDS}) AS piece
     FROM (
-        SELECT *, place - row_number() OVER (PARTITION BY side ORDER BY moment, request) AS run
+        SELECT *, place - row_number() OVER (PARTITION BY segment, side ORDER BY moment, request) AS run
         FROM (
-            SELECT side, moment, request, share, failed,
-                row_number() OVER (PARTITION BY side ORDER BY moment, request) AS place
+            SELECT segment, side, moment, request, share, failed,
+                row_number() OVER (PARTITION BY segment, side ORDER BY moment, request) AS place
             FROM {{outcomes}}
         )
         WHERE failed
     )
 )
-GROUP BY side, run, piece
+GROUP BY segment, side, run, piece
 """
-"""SQL of the events of errors: consecutive failures of a release within a minute, from the table of outcomes (side,
-moment, request, share, failed)."""
+"""SQL of the events of errors: consecutive failures of a release within a minute, from the table of outcomes (segment,
+side, moment, request, share, failed). Each segment has events of its own; 0: all requests."""
 
 
 def by_minute(moment: str) -> str:

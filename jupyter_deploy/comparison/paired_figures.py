@@ -23,7 +23,7 @@ FROM pairs WHERE s_status = 200 AND c_status = 200 GROUP BY minute
 
 # Only failures of one release alone: an outage of both is no evidence.
 _ALONE = """(
-    SELECT side, s_at AS moment, request, 0.5 AS share,
+    SELECT 0 AS segment, side, s_at AS moment, request, 0.5 AS share,
         CASE side WHEN 'candidate' THEN c_status >= 500 AND s_status < 500
             ELSE s_status >= 500 AND c_status < 500 END AS failed
     FROM pairs, (VALUES ('stable'), ('candidate')) AS sides(side)

@@ -31,7 +31,7 @@ _FAILED = {
 
 # Chance assigns a sticky key once, so only the first failure of a key counts.
 _OUTCOMES = """
-(SELECT side, moment, request, share, failed FROM (
+(SELECT 0 AS segment, side, moment, request, share, failed FROM (
     SELECT *, cluster IS NOT NULL AND failed
         AND row_number() OVER (PARTITION BY share, cluster, failed ORDER BY moment, request) > 1 AS repeated
     FROM (SELECT *, {failed} AS failed FROM {requests})
@@ -105,7 +105,7 @@ def count_steps(home: Path, endpoint: Endpoint) -> tuple[StepCounts, ...]:
 
 def _steps(connection: duckdb.DuckDBPyConnection, ramp: RampState) -> tuple[StepCounts, ...]:
     events = {
-        name: shared_figures.count_events(connection, _OUTCOMES.format(requests=requests, failed=failed))
+        name: shared_figures.count_events(connection, _OUTCOMES.format(requests=requests, failed=failed)).get(0, {})
         for name, (requests, failed) in _FAILED.items()
     }
     minutes = {share: Events(*counts) for share, *counts in connection.execute(_ERROR_MINUTES).fetchall()}

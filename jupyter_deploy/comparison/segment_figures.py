@@ -20,22 +20,20 @@ from jupyter_deploy.domain.evidence.segment_figures import SegmentFigure, Segmen
 from jupyter_deploy.domain.evidence.segments import (
     MOST_SEGMENTS,
     SegmentColumn,
+    declared_number,
     e_value_of,
     in_words,
     mean_evidence,
     named,
     parse_segments,
 )
-from jupyter_deploy.domain.evidence.sequential import LEVEL, Mean, paired_difference
+from jupyter_deploy.domain.evidence.sequential import Mean, paired_difference
 from jupyter_deploy.domain.evidence.verdict import AGREEMENT
 from jupyter_deploy.records.records import in_utc
 
-from . import clusters, segment_rows
+from . import clusters, segment_rows, shared_figures
 from .load_pairs import ComparisonSpec
 from .segment_rows import Segment
-
-_ALL_TOGETHER = 1 - (1 - LEVEL) / MOST_SEGMENTS
-"""The level of each of at most ``MOST_SEGMENTS`` intervals that hold together with 95 %."""
 
 _AGREEMENT = """
 SELECT segment AS part, avg(share) AS value FROM (
@@ -55,12 +53,17 @@ SELECT segment AS part, avg(difference) AS value FROM (
 ) WHERE difference IS NOT NULL GROUP BY segment, unit
 """
 
-# Failures of one release alone; see clusters.EVENTS. An even side is stable's.
+# Failures of one release alone; see clusters.EVENTS.
 _ALONE = """(
-    SELECT segment * 2 + (side = 'candidate')::INTEGER AS side, s_at AS moment, request, 0.5 AS share,
+    SELECT segment, side, s_at AS moment, request, 0.5 AS share,
         CASE side WHEN 'candidate' THEN c_status >= 500 AND s_status < 500
             ELSE s_status >= 500 AND c_status < 500 END AS failed
     FROM pairs JOIN segment_requests USING (request), (VALUES ('stable'), ('candidate')) AS sides(side)
+)"""
+
+_SHARED_OUTCOMES = """(
+    SELECT segment, side, moment, request, share, status >= 500 AS failed
+    FROM answered JOIN segment_requests USING (request)
 )"""
 
 # Of a canary the parts are a segment at a routing share: the value of domain.evidence.propensity.error_step.
@@ -98,8 +101,12 @@ def segments(
         return None
     since = max(spec.start, in_utc(declared_at)) if declared_at else spec.start
     found = segment_rows.load(connection, home, spec, declared, since, paired=paired)
-    figures = _paired(connection, found, truth=truth, flips=flips) if paired else _shared(connection, found, truth)
+    if paired:
+        figures = _paired(connection, found, spec.level, truth=truth, flips=flips)
+    else:
+        figures = _shared(connection, found, spec.level, truth=truth)
     ours = [(worse, differ) for _, worse, differ in figures]
+    of = declared_number(declared)
     names: dict[Literal["worse", "differs"], set[int]] = {"worse": set(), "differs": set()}
     if declared_at:
         names = {"worse": named([worse for worse, _ in ours]), "differs": named([differ for _, differ in ours])}
@@ -116,10 +123,10 @@ def segments(
             )
             for place, (figure, worse, differ) in enumerate(figures)
         ],
-        worse=mean_evidence([worse for worse, _ in ours]),
-        differ=mean_evidence([differ for _, differ in ours]),
-        least_agreement=_least(connection) if paired else None,
-        note=in_words(len(found), declared=declared_at is not None),
+        worse=mean_evidence([worse for worse, _ in ours], of),
+        differ=mean_evidence([differ for _, differ in ours], of),
+        least_agreement=_least(connection, spec.level) if paired else None,
+        note=in_words(len(found), declared=declared_at is not None, level=spec.level),
     )
 
 
@@ -133,7 +140,7 @@ def _declared(spec: ComparisonSpec) -> tuple[tuple[SegmentColumn, ...], datetime
 
 
 def _paired(
-    connection: duckdb.DuckDBPyConnection, found: list[Segment], *, truth: bool, flips: bool
+    connection: duckdb.DuckDBPyConnection, found: list[Segment], level: float, *, truth: bool, flips: bool
 ) -> list[tuple[SegmentFigure, float, float]]:
     agreement = clusters.means_of(connection, _AGREEMENT)
     errors = clusters.means_of(connection, _ERRORS, low=-1.0)
@@ -144,7 +151,7 @@ def _paired(
     for one in found:
         agree = agreement.get(one.number, Mean({}))
         right = accuracy.get(one.number, none)
-        figure = _figure(one, errors.get(one.number, none), right, agree)
+        figure = _figure(one, errors.get(one.number, none), right, agree, level)
         grounds = [e_value_of(events.get(one.number, none).log_evidence_above(0.0))]
         grounds += [e_value_of(right.log_evidence_below(0.0))] if right.n else []
         differ = e_value_of(agree.log_evidence_below(AGREEMENT)) if flips and agree.n else 0.0
@@ -153,16 +160,18 @@ def _paired(
 
 
 def _shared(
-    connection: duckdb.DuckDBPyConnection, found: list[Segment], truth: bool
+    connection: duckdb.DuckDBPyConnection, found: list[Segment], level: float, *, truth: bool
 ) -> list[tuple[SegmentFigure, float, float]]:
     errors = _stepwise(connection, _SHARED_ERRORS)
     wrong = _stepwise(connection, _SHARED_ACCURACY) if truth else {}
+    events = shared_figures.count_events(connection, _SHARED_OUTCOMES)
+    none = StepwiseDifference(())
     rows = []
     for one in found:
-        by_segment = [figures.get(one.number, StepwiseDifference(())) for figures in (errors, wrong)]
-        figure = _figure(one, by_segment[0], _Negative(by_segment[1]), Mean({}))
-        grounds = [e_value_of(each.log_evidence_above(0.0)) for each in by_segment if each.n]
-        rows.append((figure, mean_evidence(grounds), 0.0))
+        inaccuracy = wrong.get(one.number, none)
+        figure = _figure(one, errors.get(one.number, none), _Negative(inaccuracy), Mean({}), level)
+        grounds = [shared_figures.of_events(events.get(one.number, {})), *([inaccuracy] if inaccuracy.n else [])]
+        rows.append((figure, mean_evidence([e_value_of(each.log_evidence_above(0.0)) for each in grounds]), 0.0))
     return rows
 
 
@@ -172,33 +181,35 @@ class _Negative:
     def __init__(self, of: StepwiseDifference) -> None:
         self._of = of
 
-    def estimate(self) -> Estimate | None:
-        estimate = self._of.estimate()
+    def estimate(self, level: float) -> Estimate | None:
+        estimate = self._of.estimate(level)
         if estimate is None:
             return None
         interval = Interval(low=-estimate.interval.high, high=-estimate.interval.low, level=estimate.interval.level)
         return Estimate(value=-estimate.value, interval=interval, n=estimate.n)
 
 
-def _figure(one: Segment, errors: _Difference, accuracy: _Difference | _Negative, agreement: Mean) -> SegmentFigure:
+def _figure(
+    one: Segment, errors: _Difference, accuracy: _Difference | _Negative, agreement: Mean, level: float
+) -> SegmentFigure:
     return SegmentFigure(
         column=one.column,
         value=one.value,
         rows=one.rows,
         clusters=one.clusters,
-        agreement=agreement.estimate(),
-        error_difference=errors.estimate(),
-        accuracy_difference=accuracy.estimate(),
+        agreement=agreement.estimate(level),
+        error_difference=errors.estimate(level),
+        accuracy_difference=accuracy.estimate(level),
     )
 
 
 def _error_events(connection: duckdb.DuckDBPyConnection) -> dict[int, Mean]:
     """Return, by segment, the events of errors of one release alone: the candidate's less stable's."""
-    counts: dict[int, list[int]] = {}
-    rows = connection.execute(f"SELECT side, count(*) FROM ({clusters.EVENTS.format(outcomes=_ALONE)}) GROUP BY side")
-    for side, events in rows.fetchall():
-        counts.setdefault(side // 2, [0, 0])[side % 2] = events
-    return {segment: paired_difference(candidate, stable, 0) for segment, (stable, candidate) in counts.items()}
+    rows = connection.execute(f"""
+        SELECT segment, count(*) FILTER (side = 'candidate'), count(*) FILTER (side = 'stable')
+        FROM ({clusters.EVENTS.format(outcomes=_ALONE)}) GROUP BY segment
+    """).fetchall()
+    return {segment: paired_difference(candidate, stable, 0) for segment, candidate, stable in rows}
 
 
 def _stepwise(connection: duckdb.DuckDBPyConnection, query: str) -> dict[int, StepwiseDifference]:
@@ -213,17 +224,18 @@ def _stepwise(connection: duckdb.DuckDBPyConnection, query: str) -> dict[int, St
     }
 
 
-def _least(connection: duckdb.DuckDBPyConnection) -> Estimate | None:
+def _least(connection: duckdb.DuckDBPyConnection, level: float) -> Estimate | None:
     """Return the smallest agreement of a segment; its interval holds whichever segment that is.
 
     Each segment's interval has a fiftieth of the allowed error, so all hold together (Bonferroni), with those of
     segments that come later.
     """
+    together = 1 - (1 - level) / MOST_SEGMENTS
     means: Mapping[int, Mean] = clusters.means_of(connection, _AGREEMENT)
-    estimates = [estimate for mean in means.values() if (estimate := mean.estimate(_ALL_TOGETHER))]
+    estimates = [estimate for mean in means.values() if (estimate := mean.estimate(together))]
     if not estimates:
         return None
     least = min(estimates, key=lambda estimate: estimate.value)
     low = min((estimate.interval.low for estimate in estimates), default=-inf)
     high = min(estimate.interval.high for estimate in estimates)
-    return Estimate(value=least.value, interval=Interval(low=low, high=high, level=LEVEL), n=least.n)
+    return Estimate(value=least.value, interval=Interval(low=low, high=high, level=level), n=least.n)

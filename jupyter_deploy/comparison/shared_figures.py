@@ -36,27 +36,28 @@ _RATIOS = """
 SELECT share AS part, avg((side = 'candidate')::DOUBLE) AS value
 FROM answered JOIN units USING (request, unit, share) GROUP BY share, unit
 """
-_OUTCOMES = "(SELECT side, moment, request, share, status >= 500 AS failed FROM answered)"
+_OUTCOMES = "(SELECT 0 AS segment, side, moment, request, share, status >= 500 AS failed FROM answered)"
 
 
 def events_of(outcomes: str) -> str:
-    """Return SQL of the events (part, value) in a table of outcomes (see ``clusters.EVENTS``).
+    """Return SQL of the events (segment, part, value) in a table of outcomes (see ``clusters.EVENTS``).
 
     ``part`` is the routing share, ``value`` the candidate's part of the failures. Events of both releases that overlap
     are one event: an outage of what both depend on.
     """
     return f"""
-        SELECT part, coalesce(value, 0)::DOUBLE AS value FROM (
-            SELECT max(share) AS part, sum(failures) FILTER (side = 'candidate') / sum(failures) AS value
+        SELECT segment, part, coalesce(value, 0)::DOUBLE AS value FROM (
+            SELECT segment, max(share) AS part, sum(failures) FILTER (side = 'candidate') / sum(failures) AS value
             FROM (
-                SELECT *, sum(begins::INTEGER) OVER (ORDER BY start, stop, side ROWS UNBOUNDED PRECEDING) AS event
+                SELECT *, sum(begins::INTEGER) OVER (PARTITION BY segment ORDER BY start, stop, side
+                    ROWS UNBOUNDED PRECEDING) AS event
                 FROM (
-                    SELECT *, start > coalesce(max(stop) OVER (ORDER BY start, stop, side
+                    SELECT *, start > coalesce(max(stop) OVER (PARTITION BY segment ORDER BY start, stop, side
                         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), TIMESTAMP '1970-01-01') AS begins
                     FROM ({clusters.EVENTS.format(outcomes=outcomes)})
                 )
             )
-            GROUP BY event
+            GROUP BY segment, event
         )
     """
 
@@ -132,16 +133,24 @@ def errors(connection: duckdb.DuckDBPyConnection) -> StepwiseDifference:
 
 def error_events(connection: duckdb.DuckDBPyConnection) -> StepwiseDifference:
     """Return the canary's part of the events of errors less its share of the requests."""
-    counts = count_events(connection, _OUTCOMES)
+    return of_events(count_events(connection, _OUTCOMES).get(0, {}))
+
+
+EventCounts = dict[float, dict[float, int]]
+"""By routing share, the candidate's part of an event -> count."""
+
+
+def of_events(counts: EventCounts) -> StepwiseDifference:
+    """Return the canary's part of counted events less its share of the requests."""
     return StepwiseDifference(tuple(event_step(share, counts[share]) for share in sorted(counts)))
 
 
-def count_events(connection: duckdb.DuckDBPyConnection, outcomes: str) -> dict[float, dict[float, int]]:
-    """Count the events in a table of outcomes: by routing share, the candidate's part of an event -> count."""
-    rows = connection.execute(f"SELECT part, value, count(*) FROM ({events_of(outcomes)}) GROUP BY ALL").fetchall()
-    counts: dict[float, dict[float, int]] = {}
-    for share, value, times in rows:
-        counts.setdefault(share, {})[value] = times
+def count_events(connection: duckdb.DuckDBPyConnection, outcomes: str) -> dict[int, EventCounts]:
+    """Count the events in a table of outcomes, by segment (0: all requests)."""
+    query = f"SELECT segment, part, value, count(*) FROM ({events_of(outcomes)}) GROUP BY ALL"
+    counts: dict[int, EventCounts] = {}
+    for segment, share, value, times in connection.execute(query).fetchall():
+        counts.setdefault(segment, {}).setdefault(share, {})[value] = times
     return counts
 
 

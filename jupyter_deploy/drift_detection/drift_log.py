@@ -12,13 +12,14 @@ from jupyter_deploy.domain.capture.artifacts import REFERENCE, Snapshot
 from jupyter_deploy.domain.drift.drift import Drift
 from jupyter_deploy.domain.drift.report import drift_of
 from jupyter_deploy.domain.drift.sketch import ReferenceSketch
-from jupyter_deploy.domain.drift.watch import Watch, WatchState
+from jupyter_deploy.domain.drift.watch import WatchState
 from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.records.records import segments as files_of
 from jupyter_deploy.records.segments import data_folder, reading
 from jupyter_deploy.records.shipping import BucketOfHome
 from jupyter_deploy.system.digests import sha256
 
+from .batch_watch import BatchWatch
 from .images import image_mean
 from .new_records import CompactedEarly, in_order, unread
 from .watch_file import WatchFile, empty_clusters
@@ -61,10 +62,9 @@ class WatchedDrift:
         """Return the state of a watch that begins at a moment, with the reference of the present one."""
         state = WatchState(reference=known.reference, images=known.images)
         folder = data_folder(self._home, release.endpoint)
-        watch = Watch(state, empty_clusters(), image_mean)
+        watch = BatchWatch(state, empty_clusters(), image_mean)
         with reading(folder):
-            for record in in_order(folder, files_of(self._home, release.endpoint, [release.version]), since):
-                watch.add(record)
+            watch.add_all(in_order(folder, files_of(self._home, release.endpoint, [release.version]), since))
         return state
 
 
@@ -103,14 +103,14 @@ def updated(
         state, clusters = stored or (first or WatchState(), empty_clusters())
         before = state.files
         with reading(guard):
-            watch = Watch(state, clusters, image_mean)
+            watch = BatchWatch(state, clusters, image_mean)
             try:
                 _read(watch, guard / version, closed)
             except CompactedEarly:
                 reference = state.reference and state.reference.of_training
                 state = first or WatchState(images=state.images, reference=reference)
                 clusters = empty_clusters()
-                _read(Watch(state, clusters, image_mean), guard / version, closed)
+                _read(BatchWatch(state, clusters, image_mean), guard / version, closed)
         if stored is None or state.files != before:
             file.save(state, clusters)
         else:
@@ -118,9 +118,8 @@ def updated(
         return state
 
 
-def _read(watch: Watch, folder: Path, closed: Collection[str]) -> None:
-    for record in unread(folder, watch.state, closed):
-        watch.add(record)
+def _read(watch: BatchWatch, folder: Path, closed: Collection[str]) -> None:
+    watch.add_all(unread(folder, watch.state, closed))
 
 
 def _sketch(snapshot: Snapshot) -> ReferenceSketch | None:

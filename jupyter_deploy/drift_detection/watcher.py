@@ -1,6 +1,7 @@
-"""The archivist's watcher: it reads new records into the watches while releases run.
+"""The archivist's watcher: it reads new records into the watches while releases run, and publishes what they say.
 
-Its ``due`` uses only the standard library: the archivist calls it every few seconds.
+It writes the metrics of each watch next to it, for the exporter, and notifies the user of alarms. Its ``due`` uses only
+the standard library: the archivist calls it every few seconds.
 """
 
 from __future__ import annotations
@@ -11,34 +12,38 @@ from pathlib import Path
 
 from jupyter_deploy.domain.errors import DeployError
 from jupyter_deploy.records.segments import DRIFT, RECORDS, Segment, drift_folder, names_in, segments_in
+from jupyter_deploy.system import notifications
 
 SECONDS = 60.0
-"""Between two updates of a watch. A look reads the newest records itself."""
+"""Between two updates of a watch and its metrics. A look reads the newest records itself."""
 
+METRICS = ".prom"
 _SUFFIX = ".watch"
 
 
 def due(home: Path) -> bool:
-    """Return whether a watch is older than ``SECONDS`` and than the records of its release."""
-    for endpoint, version in _watches(home):
-        try:
-            last = (drift_folder(home, endpoint) / f"{version}{_SUFFIX}").stat().st_mtime
-            files = [segment.path.stat().st_mtime for segment in segments_in(home / RECORDS / endpoint / version)]
-        except FileNotFoundError:
-            continue
-        if time.time() - last >= SECONDS and any(written > last for written in files):
-            return True
-    return False
+    """Return whether a watch is to be read or published, or a notification to be sent again."""
+    return notifications.due(home) or any(_is_due(home, endpoint, version) for endpoint, version in _watches(home))
 
 
 def update(home: Path) -> list[str]:
-    """Read the new records into every watch; return the messages of failures."""
-    from .drift_log import updated
+    """Read the new records into every watch, and publish it; return the messages of failures."""
+    from jupyter_deploy.domain.drift.report import drift_of
 
+    from .drift_log import updated
+    from .publication import publish
+
+    notifier = notifications.notifier(home)
+    notifier.send_held()
     failures = []
     for endpoint, version in _watches(home):
+        path = drift_folder(home, endpoint) / f"{version}{_SUFFIX}"
         try:
-            updated(home, endpoint, version)
+            before = path.stat()
+            state = updated(home, endpoint, version)
+            read_elsewhere = before.st_mtime > _time_of(path.with_suffix(METRICS))
+            if read_elsewhere or path.stat().st_ino != before.st_ino:  # a watch with new records is a new file
+                publish(path.with_suffix(METRICS), drift_of(state, endpoint, version), notifier)
         except (OSError, DeployError) as error:
             failures.append(f"the drift of {endpoint} {version} is not up to date: {error}")
     return failures
@@ -58,3 +63,25 @@ def _watches(home: Path) -> Iterator[tuple[str, str]]:
         for name in names_in(drift_folder(home, endpoint)):
             if name.endswith(_SUFFIX) and not name.startswith("."):
                 yield endpoint, name.removesuffix(_SUFFIX)
+
+
+def _is_due(home: Path, endpoint: str, version: str) -> bool:
+    """Whether the metrics of a watch are older than ``SECONDS``, than the watch, or than the records of its release."""
+    watch = drift_folder(home, endpoint) / f"{version}{_SUFFIX}"
+    try:
+        read = watch.stat().st_mtime
+        published = _time_of(watch.with_suffix(METRICS))
+        files = [segment.path.stat().st_mtime for segment in segments_in(home / RECORDS / endpoint / version)]
+    except FileNotFoundError:
+        return False
+    if time.time() - (published or read) < SECONDS:
+        return False
+    return read > published or any(written > read for written in files)
+
+
+def _time_of(path: Path) -> float:
+    """Return the time of a file's last change; 0: there is none."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

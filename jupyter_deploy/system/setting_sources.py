@@ -51,11 +51,14 @@ def file_values(path: Path) -> dict[str, Any]:
     yaml.YAMLError
         The file is no YAML.
     """
-    if not path.is_file():
-        return {}
+    return values_in(path.read_bytes(), path) if path.is_file() else {}
+
+
+def values_in(content: bytes, path: Path) -> dict[str, Any]:
+    """Return the settings in the content of a YAML file; its path is for errors, which are those of `file_values`."""
     import yaml  # most commands have no file
 
-    values = yaml.safe_load(path.read_text("utf-8")) or {}
+    values = yaml.safe_load(content.decode("utf-8")) or {}
     try:
         return dict(values)
     except (TypeError, ValueError) as error:

@@ -10,10 +10,11 @@ from typing import Any, Protocol
 from jupyter_deploy.domain import errors
 from jupyter_deploy.domain.capture.artifacts import Manifest, Snapshot
 from jupyter_deploy.domain.capture.findings import Finding, listed, refuse, waived
+from jupyter_deploy.domain.capture.ports import Live, Staged
 from jupyter_deploy.domain.capture.signature import types_of
 from jupyter_deploy.domain.capture.translation import TRANSLATED
 from jupyter_deploy.domain.errors import InvalidInput, StoreError, UnknownSource, Untrusted
-from jupyter_deploy.domain.ports import Live, Ports, Staged
+from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.requests import DeployRequest
 
 from .redaction import redacted_names

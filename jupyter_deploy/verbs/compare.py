@@ -42,7 +42,7 @@ def compared(
     """
     signature = _signature(endpoint, ports)
     if request.segment:
-        require_columns(request.segment, endpoint, ports)
+        require_columns(request.segment, endpoint, ports, (endpoint.traffic.stable, candidate))
     seen = target_of(ports, endpoint.target).observe(endpoint)
     kept = endpoint.comparison
     relative = kept.tolerance if request.tolerance is None else request.tolerance
@@ -62,8 +62,8 @@ def compared(
     return compared.model_copy(update={"tolerance_from": origin})
 
 
-def require_columns(segments: Sequence[str], endpoint: Endpoint, ports: Ports) -> None:
-    """Require that the records hold the columns of declared segments.
+def require_columns(segments: Sequence[str], endpoint: Endpoint, ports: Ports, tags: Sequence[str] = ()) -> None:
+    """Require that the records of these releases, or else of all with traffic, hold the columns of segments.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def require_columns(segments: Sequence[str], endpoint: Endpoint, ports: Ports) -
     """
     if not segments:
         return
-    redacted = {column for tag in endpoint.traffic.tags() for column in endpoint.release(tag).redact}
+    redacted = {column for tag in tags or endpoint.traffic.tags() for column in endpoint.release(tag).redact}
     check_columns(parse_segments(segments), _signature(endpoint, ports).columns, redacted, endpoint.name)
 
 

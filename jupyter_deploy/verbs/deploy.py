@@ -9,8 +9,9 @@ from typing import Any
 
 from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot, checked_name
 from jupyter_deploy.domain.capture.findings import require_waivable
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, InvalidName, InvalidTraffic
-from jupyter_deploy.domain.ports import Live, Ports, Report
+from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint, checked_label
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.domain.results import Deployment

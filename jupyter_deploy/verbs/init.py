@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from jupyter_deploy.domain.capture.artifacts import Manifest, checked_name
 from jupyter_deploy.domain.errors import InvalidInput, UnknownSource
@@ -15,6 +16,13 @@ from jupyter_deploy.domain.validation.requests import InitRequest
 from jupyter_deploy.domain.validation.scaffold import SetUp, StartingFile, Trained, name_for
 from jupyter_deploy.domain.validation.scaffold_ports import Draft, ProjectNotebook, Starting
 
+_DEFAULT_GATEWAY = "127.0.0.1:8780"
+
+_TO_DO = (
+    "alertmanager.yml has no receiver yet: complete one of its last lines",
+    "the gateway listens on this machine's loopback address alone, so Prometheus must run on this machine",
+)
+
 
 def init(request: InitRequest, ports: Ports, report: Report) -> SetUp:
     """Read the project, write the missing files, and return the next steps."""
@@ -23,6 +31,8 @@ def init(request: InitRequest, ports: Ports, report: Report) -> SetUp:
     if not folder.is_dir():
         raise InvalidInput(f"there is no folder {request.folder}", "name the project's folder, or make it first")
     top, in_repository = (folder.resolve(), True) if request.without_ci else ports.starter.top(folder.resolve())
+    if request.monitoring:
+        return _monitoring(request, top, ports)
     notebooks = ports.starter.notebooks(top)
     released = _released(top, ports)
     trained = _trained(request, top, notebooks, released, ports)
@@ -37,6 +47,22 @@ def init(request: InitRequest, ports: Ports, report: Report) -> SetUp:
         notes=(*_notes(top, trained, files, in_repository=in_repository), *(d.note for d in drafts if d.note)),
         dry_run=request.dry_run,
     )
+
+
+def _monitoring(request: InitRequest, top: Path, ports: Ports) -> SetUp:
+    if request.notebook or request.name or request.model or request.example:
+        raise InvalidInput("--monitoring is of all endpoints, and needs no notebook", "give no other option")
+    drafts = ports.starter.monitoring(_gateway(ports))
+    files = tuple(_put(draft, top, ports, dry_run=request.dry_run) for draft in drafts)
+    return SetUp(folder=str(top), files=files, notes=_TO_DO, monitoring=True, dry_run=request.dry_run)
+
+
+def _gateway(ports: Ports) -> str:
+    """Return HOST:PORT of the gateway of a running endpoint, else of the default one."""
+    for endpoint in ports.store.endpoints():
+        if endpoint.running and (url := ports.targets[endpoint.target].observe(endpoint).url):
+            return urlsplit(url).netloc
+    return _DEFAULT_GATEWAY
 
 
 def _is_local(draft: Draft) -> bool:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.errors import InvalidInput, InvalidTraffic, NoCandidate, Refused
+from jupyter_deploy.domain.evidence.segments import parse_segments
 from jupyter_deploy.domain.gates.figures import needs_pairs, parse_requirement
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.ramp.plan import RampPlan, parse_steps
@@ -89,14 +90,17 @@ def _command(request: RampRequest) -> _Command:
 
 
 def _begin(request: RampRequest, endpoint: Endpoint, ports: Ports, report: Report) -> RampStatus:
+    steps = parse_steps(request.steps or "")
+    _require_possible(endpoint)
+    candidate = _candidate(endpoint, request.candidate)
     plan = RampPlan(
-        steps=parse_steps(request.steps or ""),
+        steps=steps,
         require=tuple(request.require),
         shadow_first=request.shadow_first,
+        segments=_segments(endpoint, candidate),
         **({} if request.per_step is None else {"per_step": request.per_step}),
     )
-    _require_possible(endpoint)
-    state = begin(plan, _candidate(endpoint, request.candidate), now())
+    state = begin(plan, candidate, now())
     _require_figures(plan)
     after = endpoint.ramped(state)
     require_signatures(ports, endpoint, after)
@@ -136,6 +140,12 @@ def _candidate(endpoint: Endpoint, named: str | None) -> str:
             f"'nbdeploy traffic {endpoint.name} --canary {canary}=0' takes its share; then begin the ramp again",
         )
     return tag
+
+
+def _segments(endpoint: Endpoint, candidate: str) -> tuple[str, ...]:
+    """Return the endpoint's declarations of segments, without those by columns that the records do not hold."""
+    redacted = {column for tag in (endpoint.traffic.stable, candidate) for column in endpoint.release(tag).redact}
+    return tuple(one.text for one in parse_segments(endpoint.comparison.segments) if one.column not in redacted)
 
 
 def _require_figures(plan: RampPlan) -> None:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.errors import Conflict, DeployError, GateFailed
 from jupyter_deploy.domain.evidence.inference import Comparison
+from jupyter_deploy.domain.evidence.segments import mean_evidence
 from jupyter_deploy.domain.gates.figures import evaluate, needs_pairs, parse_requirement
 from jupyter_deploy.domain.gates.gate import Gate
 from jupyter_deploy.domain.ports import Ports
-from jupyter_deploy.domain.ramp.evidence import RampEvidence, RequiredFigure
-from jupyter_deploy.domain.ramp.notification import cloud_event, must_notify
+from jupyter_deploy.domain.ramp.evidence import RampEvidence, RequiredFigure, SegmentEvidence
+from jupyter_deploy.domain.ramp.notification import must_notify, ramp_event
 from jupyter_deploy.domain.ramp.ramp import decide, follow
 from jupyter_deploy.domain.ramp.state import Decision, RampState, pause
 from jupyter_deploy.domain.ramp.status import Look
@@ -85,9 +86,11 @@ def gather(endpoint: Endpoint, state: RampState, ports: Ports) -> RampEvidence:
     as_shadow = state.step < 0
     # As a canary it has no pairs; the ramp left the shadow's step with these figures met.
     due = [gate for gate in gates if as_shadow or not needs_pairs(gate)]
-    if not (due or as_shadow):
+    if not (due or as_shadow or state.plan.segments):
         return RampEvidence(ports.log.ramp_steps(endpoint), recorded=recorded)
-    request = CompareRequest(name=endpoint.name, candidate=state.candidate, since=state.began)
+    request = CompareRequest(
+        name=endpoint.name, candidate=state.candidate, since=state.began, segment=list(state.plan.segments)
+    )
     comparison = compared(endpoint, state.candidate, ports, request)
     outcomes = [evaluate(gate, comparison) for gate in due]
     opposites: set[str] = set()
@@ -95,7 +98,19 @@ def gather(endpoint: Endpoint, state: RampState, ports: Ports) -> RampEvidence:
         level = state.plan.guardrail_level
         opposites = _opposites(due, compared(endpoint, state.candidate, ports, request, level=level), level)
     required = tuple(RequiredFigure(one.expression, one.outcome, one.expression in opposites) for one in outcomes)
-    return RampEvidence(ports.log.ramp_steps(endpoint), required, comparison.verdict, recorded)
+    by_segment = _by_segment(comparison) if state.plan.segments else None
+    return RampEvidence(ports.log.ramp_steps(endpoint), required, by_segment, comparison.verdict, recorded)
+
+
+def _by_segment(comparison: Comparison) -> SegmentEvidence | None:
+    """Return the evidence against "in no segment is the candidate worse, or, as a shadow, does it differ"."""
+    of = comparison.segments
+    if of is None or not of.segments:
+        return None
+    # A canary's answers are not compared, so all of its evidence is for "worse".
+    e_value = mean_evidence([of.worse, of.differ]) if comparison.paired else of.worse
+    most = max(of.segments, key=lambda one: one.worse + one.differ)
+    return SegmentEvidence(e_value, f"{most.column}: {most.value}")
 
 
 def _opposites(gates: Sequence[Gate], comparison: Comparison, level: float) -> set[str]:
@@ -119,7 +134,7 @@ def _hold(endpoint: Endpoint, state: RampState, decision: Decision, ports: Ports
         say(f"holds at {state.percent:g} %: {decision.reason}")
     ports.store.keep_ramp_look(endpoint.name, latest)
     if notify:
-        ports.notifier.send(cloud_event(status_of_ramp(endpoint, state, ports), decision, latest))
+        ports.notifier.send(ramp_event(status_of_ramp(endpoint, state, ports), decision, latest))
 
 
 def _act(endpoint: Endpoint, state: RampState, decision: Decision, ports: Ports, say: Say) -> None:
@@ -152,4 +167,4 @@ def _act(endpoint: Endpoint, state: RampState, decision: Decision, ports: Ports,
         what="; ".join((what, *gates)),
     )
     latest = Look(at=at, since=following.since, decision=decision)
-    ports.notifier.send(cloud_event(status, decision, latest))
+    ports.notifier.send(ramp_event(status, decision, latest))

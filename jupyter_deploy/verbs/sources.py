@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from jupyter_deploy.domain.capture.artifacts import Snapshot
-from jupyter_deploy.domain.ports import Live, Ports
+from jupyter_deploy.domain.capture.ports import Live
+from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import DeployRequest
 

@@ -11,6 +11,7 @@ import type {
   Job,
   KernelReport,
   NotebookContextView,
+  SettingsFile,
   Table
 } from './generated';
 import type { CheckResult } from './kernel';
@@ -37,6 +38,8 @@ export interface DeployWorld {
     values: Pick<DeployValues, 'name' | 'model' | 'example'>,
     report: KernelReport
   ) => Promise<void>;
+  /** The user agrees that jobs use the settings of the notebook's folder. */
+  readonly agree: (file: SettingsFile) => Promise<void>;
   readonly check: (request: DeployRequest) => Promise<CheckResult>;
   /** Saves the notebook if needed, creates the job, and starts the capture in the kernel. */
   readonly submit: (request: DeployRequest) => Promise<Job>;
@@ -182,6 +185,13 @@ export class DeployModel implements IDisposable {
     } finally {
       this._set({ writing: false });
     }
+  }
+
+  /** Agrees to the settings of the folder, which then apply to the fields' defaults. */
+  async agree(file: SettingsFile): Promise<void> {
+    await this._world.agree(file);
+    const { report } = this._state;
+    if (report) this._set({ context: await this._world.context(report) });
   }
 
   /** Deploys the model of the fields; the job, or null if a field has a problem. */

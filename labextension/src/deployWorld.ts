@@ -7,11 +7,19 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import { refusalOf, reportCaptureFailure } from './captureFailure';
 import type { DeployWorld, KernelState } from './deployModel';
 import type { DeployValues } from './deployValues';
-import type { DeployRequest, Job, KernelReport, NotebookContextView, Table } from './generated';
+import type {
+  DeployRequest,
+  Job,
+  KernelReport,
+  NotebookContextView,
+  SettingsFile,
+  Table
+} from './generated';
 import { type CheckResult, Kernel } from './kernel';
 import { requestAPI } from './request';
 import { labProblem } from './restTransport';
 import type { INbdeploy } from './tokens';
+import { agreeToSettings } from './verbRequests';
 
 const STARTING = ['unknown', 'starting', 'restarting', 'autorestarting'];
 
@@ -78,6 +86,9 @@ export class NotebookWorld implements DeployWorld, IDisposable {
     const body = { folder, notebook, name, model, example, without_ci: true };
     await requestAPI(this.nbdeploy.transport, 'init', { method: 'POST', body });
   };
+
+  readonly agree = async (file: SettingsFile): Promise<void> =>
+    agreeToSettings(this.nbdeploy.transport, file);
 
   readonly preview = async (expression: string): Promise<Table> => this._kernel.preview(expression);
 

@@ -2240,6 +2240,9 @@ export interface RampState {
  *     The least duration of a step.
  * shadow_first
  *     The candidate begins as a shadow and answers clients once it is shown to agree with stable.
+ * segments
+ *     The endpoint's declarations of segments as the ramp began. That the candidate is worse in one of them is a
+ *     guardrail; as a shadow also that its answers differ there.
  */
 export interface RampPlan {
   /**
@@ -2249,6 +2252,7 @@ export interface RampPlan {
   require: string[];
   per_step: string;
   shadow_first: boolean;
+  segments: string[];
 }
 /**
  * The changes from an endpoint to its document, planned or made.
@@ -2857,6 +2861,10 @@ export interface InitRequest {
    */
   example?: string | null;
   /**
+   * Write the files for Prometheus, Alertmanager and Grafana instead, into the folder monitoring.
+   */
+  monitoring?: boolean;
+  /**
    * Write the validation notebooks and nbdeploy.yaml alone, into this very folder: no workflow, no hook and no requirements.
    */
   without_ci?: boolean;
@@ -3253,6 +3261,8 @@ export interface NotebookContextRequest {
  *     The resources of a release by default.
  * last
  *     The last deploy of this notebook's model; None: there is none, or its snapshot is gone.
+ * settings
+ *     The folder's ``nbdeploy.yaml``; None: there is none, or it has nothing to agree to.
  */
 export interface NotebookContextView {
   name: string;
@@ -3267,6 +3277,7 @@ export interface NotebookContextView {
   asked: string[];
   resources: Resources2;
   last: LastDeploy | null;
+  settings: SettingsFile | null;
 }
 /**
  * A release's resources; None: any, or the usual number of workers and threads.
@@ -3296,6 +3307,25 @@ export interface Resources2 {
    * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
    */
   idle_after: number | null;
+}
+/**
+ * An ``nbdeploy.yaml`` with settings that jobs read only after the user's agreement.
+ *
+ * Attributes
+ * ----------
+ * digest
+ *     Of its content, to which the user agrees.
+ * content
+ *     The settings that the agreement adds, as YAML; secrets are masked.
+ * agreed
+ *     The user has agreed to this content.
+ */
+export interface SettingsFile {
+  folder: string;
+  path: string;
+  digest: string;
+  content: string;
+  agreed: boolean;
 }
 /**
  * Show the changes that 'apply FILE' makes: nothing is changed.
@@ -3460,12 +3490,14 @@ export interface PublishFormRequest {
 /**
  * The form of a publication: ``to`` and ``base`` that apply if the fields are empty, and what is wrong so far.
  *
- * ``base`` is empty if there is none yet: Python's own slim image is taken then.
+ * ``base`` is empty if there is none yet: Python's own slim image is taken then. ``settings``: as of a deploy, in the
+ * folder of the release's notebook.
  */
 export interface PublishFormView {
   to: string;
   base: string;
   problems: FieldProblem[];
+  settings: SettingsFile | null;
 }
 /**
  * Build a container image of a release, push it to a registry and record its digest.
@@ -3997,6 +4029,10 @@ export interface SetUp {
    * What was guessed, and what is left to do by hand.
    */
   notes: string[];
+  /**
+   * The files are those of 'init --monitoring'.
+   */
+  monitoring: boolean;
   dry_run: boolean;
 }
 /**

@@ -92,14 +92,19 @@ export class DeploymentsModel implements IDisposable {
     });
   }
 
+  /** How often a user has opened something: its view gets the focus each time. */
+  get openings(): number {
+    return this._openings;
+  }
+
   open(name: string | null, section: Section = 'releases'): void {
-    const back = name === null && this._opened !== null;
-    this._opened = name;
-    this._section = section;
-    this._changed.emit();
-    if (back && this._watchers > 0) {
-      void this.refresh();
-    }
+    this._openings += 1;
+    this._show(name, section);
+  }
+
+  /** Show what was open before a reload; the focus stays where it is. */
+  restore(name: string, section?: Section): void {
+    this._show(name, section);
   }
 
   /** Request the list. The latest request counts; the answer of an earlier one is ignored. */
@@ -133,6 +138,16 @@ export class DeploymentsModel implements IDisposable {
     Signal.clearData(this);
   }
 
+  private _show(name: string | null, section: Section = 'releases'): void {
+    const back = name === null && this._opened !== null;
+    this._opened = name;
+    this._section = section;
+    this._changed.emit();
+    if (back && this._watchers > 0) {
+      void this.refresh();
+    }
+  }
+
   private _onRevisions(_: EventStream, revisions: Record<string, number>): void {
     const known = new Map(this.endpoints.map(row => [row.name, row.revision]));
     const names = Object.keys(revisions);
@@ -156,6 +171,7 @@ export class DeploymentsModel implements IDisposable {
 
   private _view: EndpointsView | null = null;
   private _opened: string | null = null;
+  private _openings = 0;
   private _section: Section = 'releases';
   private _problem: ProblemError | null = null;
   private _watchers = 0;

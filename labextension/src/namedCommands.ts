@@ -1,6 +1,6 @@
 /** The commands of the command line that a message names, as verbs with the texts of their forms. */
 import { type Verb, VERBS } from './generated';
-import type { Texts, VerbField } from './verbFields';
+import { labelOf, type Texts, type VerbField } from './verbFields';
 
 /** `'nbdeploy traffic churn --record full'` in a message. */
 export interface NamedCommand {
@@ -58,4 +58,14 @@ export function textsOfWords(words: readonly string[], fields: readonly VerbFiel
     }
   }
   return texts;
+}
+
+/** A quoted command, which a button runs, or an option outside of one. */
+const COMMAND_OR_OPTION = /'nbdeploy [^']*'|(?<![\w-])--([a-z][a-z-]+)/g;
+
+/** A message of the core for a user of forms: an option has the label of its field. */
+export function inForms(text: string): string {
+  return text.replace(COMMAND_OR_OPTION, (found: string, option?: string) =>
+    option === undefined ? found : `“${labelOf(option.replaceAll('-', '_'))}”`
+  );
 }

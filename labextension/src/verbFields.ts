@@ -131,6 +131,7 @@ const LABELS: Readonly<Record<string, string>> = {
   html: 'Folder of the HTML report',
   junit: 'JUnit file',
   n: 'Notebooks at once',
+  nullable: 'Columns that accept null',
   output_dir: 'Folder',
   parameters_file: 'File of parameters',
   parameters_yaml: 'Parameters in YAML',
@@ -138,12 +139,15 @@ const LABELS: Readonly<Record<string, string>> = {
   record_sample: 'Share of recorded requests',
   request_id: 'Request ids',
   sign: 'Key to sign with',
+  training: 'Training table',
+  validate: 'Validation',
   without_ci: 'Without CI',
   base: 'Base image',
   yes: 'Confirmed'
 };
 
-function labelOf(name: string): string {
+/** The label of a field in forms. */
+export function labelOf(name: string): string {
   const known = LABELS[name];
   if (known !== undefined) return known;
   const words = name.replaceAll('_', ' ');

@@ -1,5 +1,5 @@
 /** The requests of verbs, as the routes describe them. */
-import type { FieldProblem, PublishFormView, Verb } from './generated';
+import type { FieldProblem, PublishFormView, SettingsFile, Verb } from './generated';
 import { requestAPI } from './request';
 import type { Transport } from './transport';
 import { fieldsOf, type Schema, type Texts, type VerbField } from './verbFields';
@@ -20,19 +20,40 @@ interface Description {
   components: { schemas: Record<string, Schema> };
 }
 
+/** What a form begins with. */
+export interface FormStart {
+  readonly texts: Texts;
+  /** The settings of its folder; null: there are none to agree to. */
+  readonly settings: SettingsFile | null;
+}
+
+export const EMPTY_START: FormStart = { texts: {}, settings: null };
+
 /** What applies to a publication if its fields are empty: that of the last one, or of the settings. */
 export async function publishDefaults(
   transport: Transport,
   name: string | null,
   release: string | undefined
-): Promise<Texts> {
-  if (name === null) return {};
+): Promise<FormStart> {
+  if (name === null) return EMPTY_START;
   try {
-    const { to, base } = await publishForm(transport, { name, ...(release && { release }) });
-    return { to, base };
+    const { to, base, settings } = await publishForm(transport, {
+      name,
+      ...(release && { release })
+    });
+    return { texts: { to, base }, settings };
   } catch {
-    return {}; // the form explains an empty field
+    return EMPTY_START; // the form explains an empty field
   }
+}
+
+/** The user agrees that jobs use the settings of a folder. */
+export async function agreeToSettings(
+  transport: Transport,
+  { folder, digest }: SettingsFile
+): Promise<void> {
+  const body = { folder, digest };
+  await requestAPI<SettingsFile>(transport, 'agreements', { method: 'POST', body });
 }
 
 /** The problems of a publication's fields as they are typed. */

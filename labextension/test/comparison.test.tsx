@@ -183,6 +183,22 @@ it('shows of a structured answer the fields that differ, the old and the new val
   expect(row).toHaveTextContent('score0.1 → candidate:0.2 (+0.1, +100 %)');
   expect(row).not.toHaveTextContent('same');
   expect(screen.getByRole('row', { name: /^score value 90 % \[80 %, 95 %\] 1$/ })).toBeVisible();
+  expect(screen.getByRole('form', { name: 'Tolerance' })).toBeVisible(); // of the numbers within
+});
+
+it('names a field in place of an option, and has a button for a command', async () => {
+  const runVerb = vi.fn();
+  const said = {
+    reason: 'Say with --tolerance what counts as equal.',
+    recommended: "decide. With ground truth: 'nbdeploy validate NOTEBOOK --traffic clf'"
+  };
+  shown(of('shadow'), { ...saying(said), runVerb });
+  const verdict = await screen.findByRole('region', { name: 'Verdict' });
+  expect(verdict).toHaveTextContent('Say with “Tolerance” what counts as equal.');
+  await userEvent.click(within(verdict).getByRole('button', { name: 'Validate…' }));
+  expect(runVerb).toHaveBeenCalledWith(
+    expect.objectContaining({ verb: 'validate', words: ['NOTEBOOK', '--traffic', 'clf'] })
+  );
 });
 
 it('marks a named segment by a word and a shape', async () => {

@@ -25,6 +25,14 @@ async function open(world: World, notes: string[] = []) {
   return { dialog, ...said, user: userEvent.setup() };
 }
 
+const FILE = {
+  folder: '/work',
+  path: '/work/nbdeploy.yaml',
+  digest: 'd1',
+  content: 'publish_to: registry.example/team/{name}\n',
+  agreed: false
+};
+
 const deploy = (): HTMLElement => screen.getByRole('button', { name: 'Deploy' });
 
 describe('the fields', () => {
@@ -35,6 +43,30 @@ describe('the fields', () => {
     expect(await screen.findByText(/Present gates: validate_churn.ipynb/)).toBeInTheDocument();
     expect(world.written).toEqual([['churn']]);
     expect(screen.queryByRole('button', { name: 'Write a validation notebook' })).toBeNull();
+  });
+
+  it('ask once for the settings of the folder, with the content that would apply', async () => {
+    const world = new World();
+    world.around = context({ settings: FILE });
+    const { user } = await open(world);
+    const notice = screen.getByRole('region', { name: 'Settings of this folder' });
+    expect(notice).toHaveTextContent('publish_to: registry.example/team/{name}');
+    await user.click(within(notice).getByRole('button', { name: 'Use these settings' }));
+    expect(await screen.findByText('Jobs use the settings in /work/nbdeploy.yaml.')).toBeVisible();
+    expect(screen.queryByRole('region', { name: 'Settings of this folder' })).toBeNull();
+  });
+
+  it('say why the settings of the folder could not be agreed to', async () => {
+    const world = new World();
+    world.around = context({ settings: FILE });
+    Object.assign(world, {
+      agree: async () =>
+        Promise.reject(problemError({ code: 'settings_changed', title: 'it has changed' }))
+    });
+    const { user } = await open(world);
+    await user.click(screen.getByRole('button', { name: 'Use these settings' }));
+    expect(await screen.findByText(/it has changed/)).toBeVisible();
+    expect(screen.getByRole('button', { name: 'Use these settings' })).toBeVisible();
   });
 
   it('are filled at once, so that one click deploys', async () => {

@@ -8,12 +8,45 @@ import type { Job } from '../src/generated';
 import type { Section } from '../src/model';
 import { problemError } from '../src/request';
 import { Endpoint } from '../src/widgets/endpoint/endpoint';
-import { card, endpoint, job, model, SHADOW, shown } from './sidebarWorld';
+import { ServicesProvider } from '../src/widgets/ui/services';
+import { card, endpoint, job, model, services, SHADOW, shown } from './sidebarWorld';
 
 function Held(props: { made: ReturnType<typeof model>['made'] }): React.JSX.Element {
   const [tab, setTab] = React.useState<Section>('releases');
   return <Endpoint model={props.made} tab={tab} onTab={setTab} />;
 }
+
+describe('the focus of an endpoint', () => {
+  const selected = (): HTMLElement => screen.getByRole('tab', { selected: true });
+
+  it('is at the selected tab when a user opens it, also once more', async () => {
+    const { made } = model({ view: endpoint() });
+    const part = (openings: number): React.JSX.Element => (
+      <Endpoint model={made} tab="releases" onTab={vi.fn()} openings={openings} />
+    );
+    const { rerender } = shown(part(1));
+    expect(await screen.findByRole('tab', { name: 'Releases' })).toHaveFocus();
+    screen.getByRole('switch').focus();
+    rerender(<ServicesProvider value={services()}>{part(1)}</ServicesProvider>);
+    expect(screen.getByRole('switch')).toHaveFocus();
+    rerender(<ServicesProvider value={services()}>{part(2)}</ServicesProvider>);
+    expect(selected()).toHaveFocus();
+  });
+
+  it('stays where it is when a reload shows what was open before', async () => {
+    const { made } = model({ view: endpoint() });
+    shown(<Endpoint model={made} tab="releases" onTab={vi.fn()} openings={0} />);
+    await screen.findAllByRole('article');
+    expect(document.body).toHaveFocus();
+  });
+
+  it('goes to the tab of a section that was shown by a control which is gone', async () => {
+    const { made } = model({ view: endpoint() });
+    shown(<Held made={made} />);
+    await userEvent.click(await screen.findByRole('button', { name: /^Compare clf/ }));
+    expect(screen.getByRole('tab', { name: 'Compare' })).toHaveFocus();
+  });
+});
 
 describe('an endpoint', () => {
   it('shows its releases, with the requests of each', async () => {
@@ -38,6 +71,18 @@ describe('an endpoint', () => {
     ).toBeInTheDocument();
     await userEvent.click(within(cards[1] ?? document.body).getByText('Open the report'));
     expect(openReport).toHaveBeenCalledWith({ tag: SHADOW.tag }, expect.anything());
+  });
+
+  it('has no gap in the levels of its headings', async () => {
+    const { made } = model({ view: endpoint() });
+    shown(<Held made={made} />);
+    await screen.findAllByRole('article');
+    for (const tab of ['Releases', 'History']) {
+      await userEvent.click(screen.getByRole('tab', { name: tab }));
+      const levels = screen.getAllByRole('heading').map(one => Number(one.tagName.slice(1)));
+      const jumps = levels.filter((level, i) => level > (levels[i - 1] ?? 1) + 1);
+      expect(jumps, `${tab}: ${levels.join()}`).toEqual([]);
+    }
   });
 
   it('keeps the switch as it is until the server has confirmed it', async () => {

@@ -2,7 +2,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 import { describe, expect, it } from 'vitest';
 
 import { installCell } from '../src/install';
-import { commandsIn, textsOfWords } from '../src/namedCommands';
+import { commandsIn, inForms, textsOfWords } from '../src/namedCommands';
 import { fieldsOf } from '../src/verbFields';
 import { readForm } from '../src/verbFields';
 
@@ -49,5 +49,19 @@ describe('a package that a remedy names', () => {
     );
     expect(installCell('install it: pip install onnxruntime')).toBe('%pip install onnxruntime');
     expect(installCell('apt-get install skopeo')).toBeNull();
+  });
+});
+
+describe('an option in a message', () => {
+  it('has the label of its field, but within a command that a button runs', () => {
+    const accept =
+      "deploy the model again with --nullable income, or 'nbdeploy traffic a --record full'";
+    expect(inForms(accept)).toBe(
+      "deploy the model again with “Columns that accept null” income, or 'nbdeploy traffic a --record full'"
+    );
+    expect(inForms("say with --tolerance what counts as equal; the model's --show-example")).toBe(
+      "say with “Tolerance” what counts as equal; the model's “Show example”"
+    );
+    expect(inForms('a-b--c, x--y, --')).toBe('a-b--c, x--y, --');
   });
 });

@@ -204,6 +204,7 @@ describe('the sidebar', () => {
     heard: null,
     expired: false,
     opened: null,
+    openings: 0,
     tab: 'releases'
   };
   const sidebar = (given: Partial<SidebarState>): React.JSX.Element => (

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from .bursts import bursts
@@ -55,7 +56,7 @@ def main() -> None:
     """Run the benchmarks that are named, or all."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("subjects", nargs="*", help=f"of: {', '.join(SUBJECTS)} (default: all)")
-    parser.add_argument("--write", action="store_true", help="write the table into docs/performance.md")
+    parser.add_argument("--write", action="store_true", help="write what was measured into docs/performance.md")
     parser.add_argument(
         "--minutes", type=float, default=MINUTES, help="of updates to Lab's page (default: %(default)g)"
     )
@@ -77,19 +78,25 @@ def main() -> None:
             said = f" (aim {figure.aim}: {figure.verdict.strip('*')})" if figure.aim else ""
             print(f"{figure.subject}: {figure.name}: {figure.shown}{said}  {figure.note}", flush=True)
             figures.append(figure)
+            if given.write and given.subjects:  # a part may be cut off
+                _write([figure], 0, whole=False)
         print(f"{subject}: took {time.monotonic() - begun:.0f} s", flush=True)
-    if given.write:
-        _write(figures, time.monotonic() - began)
+    if given.write and not given.subjects:
+        _write(figures, time.monotonic() - began, whole=True)
 
 
-def _write(figures: list[Figure], seconds: float) -> None:
+def _write(figures: list[Figure], seconds: float, *, whole: bool) -> None:
+    """Write the page's table: of a whole run anew, else the rows that were measured."""
     cores = len(os.sched_getaffinity(0))
     machine = f"{platform.system()} {platform.machine()}, {cores} processors, Python {platform.python_version()}"
     text = PAGE.read_text()
     before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    measured = f"Measured on {machine}, in {seconds / 60:.0f} minutes, by `make bench`:\n\n{table(figures)}"
-    if throughput(figures, ONE_ROW, PAGE.parent / CHART, reach=BARE.name):
+    former, _, after = rest.partition(END)
+    rows = table(figures, datetime.now(UTC).date().isoformat(), "" if whole else former)
+    took = f"in {seconds / 60:.0f} minutes, by `make bench`" if whole else "by `python -m scripts.bench`"
+    measured = f"Measured on {machine}, {took}:\n\n{rows}"
+    drawn = whole and throughput(figures, ONE_ROW, PAGE.parent / CHART, reach=BARE.name)
+    if drawn or str(CHART) in former:
         measured += f"\n\n![{ONE_ROW}: requests a second of each server]({CHART})"
     PAGE.write_text(f"{before}{BEGIN}\n{measured}\n{END}{after}")
 

@@ -48,11 +48,34 @@ def median(values: Sequence[float]) -> float:
     return quantile(values, 0.5)
 
 
-def table(figures: Sequence[Figure]) -> str:
-    """A Markdown table."""
-    rows = ["| what | measured | aim | | |", "|---|---|---|---|---|"]
-    rows += [f"| {f.subject}: {f.name} | {f.shown} | {f.aim} | {f.verdict} | {f.note} |" for f in figures]
-    return "\n".join(rows)
+HEAD = ("| what | measured | aim | | on | |", "|---|---|---|---|---|---|")
+
+
+def table(figures: Sequence[Figure], day: str, former: str = "") -> str:
+    """A Markdown table.
+
+    Parameters
+    ----------
+    day
+        Of the measurement, as ``2026-12-01``.
+    former
+        A table whose rows stay where nothing was measured anew; a new figure comes after the last one of its subject.
+    """
+    rows = {_label(line): line for line in former.splitlines() if line.startswith("| ") and line not in HEAD}
+    for one in figures:
+        label = f"{one.subject}: {one.name}"
+        row = f"| {label} | {one.shown} | {one.aim} | {one.verdict} | {day} | {one.note} |"
+        last = max((at for at, known in enumerate(rows) if known.startswith(f"{one.subject}: ")), default=len(rows))
+        if label in rows:
+            rows[label] = row
+        else:
+            ordered = list(rows.items())
+            rows = dict([*ordered[: last + 1], (label, row), *ordered[last + 1 :]])
+    return "\n".join([*HEAD, *rows.values()])
+
+
+def _label(line: str) -> str:
+    return line.split(" | ", maxsplit=1)[0].removeprefix("| ")
 
 
 def _rounded(value: float) -> str:

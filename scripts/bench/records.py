@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from jupyter_deploy.records.compaction import compact_all
 
@@ -48,7 +49,21 @@ print(json.dumps({"seconds": round(seconds, 2), "peak_mb": round(peak), "pairs":
 """
 
 
-def write(home: Path, requests: int, *, numbers: bool = False) -> None:
+Answers = Literal["labels", "numbers", "probabilities"]
+
+
+def _answer(answers: Answers, value: float, *, shifted: bool) -> str:
+    """Return an answer as JSON; ``shifted``: another one than stable's."""
+    if answers == "labels":
+        return '"unsure"' if shifted else '"malignant"' if value > 0.5 else '"benign"'
+    moved = value + (0.02 if shifted else 0.0)
+    if answers == "numbers":
+        return repr(moved)
+    first = round(min(moved, 1.0), 6)
+    return f"[{first},{round(1 - first, 6)}]"
+
+
+def write(home: Path, requests: int, answers: Answers = "labels") -> None:
     """``requests`` on a stable release ``tumour:aaa`` and a shadow ``tumour:bbb``; one in fifty answers differs."""
     chance = random.Random(7)
     inputs = [
@@ -61,20 +76,17 @@ def write(home: Path, requests: int, *, numbers: bool = False) -> None:
     for start in range(0, requests, SEGMENT):
         part = range(start, min(start + SEGMENT, requests))
         ids = [str(uuid.UUID(int=chance.getrandbits(128))) for _ in part]
-        answers = [chance.random() for _ in part]
+        values = [chance.random() for _ in part]
         name = f"20261125T120000Z-{start + 1}-00000000.v1.jsonl"
         for version, role in (("aaa", "stable"), ("bbb", "shadow")):
             with (folders[version] / name).open("w") as file:
-                for number, pair, answer in zip(part, ids, answers, strict=True):
+                for number, pair, value in zip(part, ids, values, strict=True):
                     moment = NOON + timedelta(milliseconds=number)
-                    shifted = answer + (0.02 if version == "bbb" and number % 50 == 0 else 0.0)
-                    said = repr(shifted) if numbers else ('"malignant"' if shifted > 0.5 else '"benign"')
-                    if version == "bbb" and number % 50 == 0 and not numbers:
-                        said = '"unsure"'
+                    said = _answer(answers, value, shifted=version == "bbb" and number % 50 == 0)
                     file.write(
                         f'{{"request_id":"r-{pair}","pair_id":"{pair}","ts":"{moment:%Y-%m-%dT%H:%M:%S.%f}789Z",'
                         f'"endpoint":"tumour","release":"tumour:{version}","role":"{role}","status":200,'
-                        f'"latency_ms":{2 + answer:.4f},"rows":1,"inputs":{inputs[number % len(inputs)]},'
+                        f'"latency_ms":{2 + value:.4f},"rows":1,"inputs":{inputs[number % len(inputs)]},'
                         f'"inputs_digest":"{number:016x}","outputs":[{said}],"error":null}}\n'
                     )
         for log, version, role in (("edge", "aaa", "stable"), ("shadow", "bbb", "shadow")):
@@ -97,11 +109,12 @@ def measure(home: Path, dtype: str) -> dict[str, float]:
 
 
 def comparisons() -> Iterator[Figure]:
-    """A shadow's records against stable's, labels and numbers, each comparison in a process of its own."""
-    for answers, dtype in (("labels", "str"), ("numbers", "float64")):
+    """A shadow's records against stable's, by kind of answer, each comparison in a process of its own."""
+    kinds: list[tuple[Answers, str]] = [("labels", "str"), ("numbers", "float64"), ("probabilities", "float64")]
+    for answers, dtype in kinds:
         with tempfile.TemporaryDirectory(prefix="nbdeploy-bench-") as folder:
             home = Path(folder)
-            write(home, REQUESTS, numbers=answers == "numbers")
+            write(home, REQUESTS, answers)
             raw = measure(home, dtype)
             if failures := compact_all(home):
                 raise RuntimeError("\n".join(failures))

@@ -43,7 +43,7 @@ import gc, json, os, re, sys, tempfile, time
 from pathlib import Path
 from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
-from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.capture.ports import Live
 folder, rounds = Path(sys.argv[1]), int(sys.argv[2])
 def status(name):
     return int(re.search(name + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024

@@ -42,7 +42,7 @@ _CAPTURE = (
     + """
 from pathlib import Path
 from jupyter_deploy.domain.capture.artifacts import Source
-from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.verbs.build import build
 from jupyter_deploy.verbs.capture import capture

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from math import log
 
 import numpy as np
+from scipy.stats import binom
 
 from jupyter_deploy.comparison.shared_figures import CENTRES
 from jupyter_deploy.domain.evidence.sequential import Difference
@@ -174,7 +175,7 @@ def _power() -> Iterator[Row]:
     yield Row(
         "share 20 %, errors 3 % against 0.1 %",
         "requests until `stop` (median)",
-        "—",
+        f"{_fixed_stop(0.2, 0.03, 0.001):,.0f} with one look",
         f"{median:,.0f}",
         f"in {percent(often)} of the streams",
     )
@@ -192,6 +193,16 @@ def _fixed(share: float, errors: float) -> float:
     """Requests in which a test of one look excludes a difference of a point with a power of 80 %, by the normal law."""
     variance = errors * (1 - errors) * (1 / share + 1 / (1 - share))
     return variance * ((1.645 + 0.842) / MARGIN) ** 2
+
+
+def _fixed_stop(share: float, canary: float, stable: float) -> float:
+    """Requests in which the exact test of one look, on the canary's part of the errors, stops with a power of 80 %."""
+    failing = share * canary + (1 - share) * stable
+    for errors in range(1, 1000):
+        least = int(binom.isf(1 - OF_THREE, errors, share)) + 1
+        if binom.sf(least - 1, errors, share * canary / failing) >= 0.8:
+            return errors / failing
+    raise ValueError("a thousand errors do not suffice")
 
 
 def _ever(shown: Flags | Floats) -> float:

@@ -7,7 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from jupyter_deploy.domain.ramp.evidence import Events, RampEvidence, StepCounts
+from jupyter_deploy.domain.evidence.segments import e_value_of, mean_evidence
+from jupyter_deploy.domain.evidence.sequential import proportion
+from jupyter_deploy.domain.evidence.verdict import AGREEMENT
+from jupyter_deploy.domain.ramp.evidence import Events, RampEvidence, SegmentEvidence, StepCounts
 from jupyter_deploy.domain.ramp.plan import RampPlan
 from jupyter_deploy.domain.ramp.ramp import decide, follow
 from jupyter_deploy.domain.ramp.state import RampState, begin
@@ -81,6 +84,7 @@ def rows() -> Iterator[Row]:
     wrong, done = (sum(phase == each for phase in phases) / RAMPS for each in ("rolled back", "finished"))
     yield Row(f"{scenario}: equal candidate", "rolled back", "≤ 5 %", percent(wrong))
     yield Row(f"{scenario}: equal candidate", "promoted", "", percent(done))
+    yield from _shadows()
     worse: list[tuple[str, str, dict[str, Rates]]] = [
         ("2 % errors, stable 0.2 %", "errors", {"errors": (0.002, 0.02)}),
         ("15 % slow answers, stable 5 %", "slow answers", {"slow": (0.05, 0.15)}),
@@ -97,3 +101,44 @@ def rows() -> Iterator[Row]:
             "",
             f"{harm[0]:.0f}, {harm[1]:.0f}",
         )
+
+
+_SHADOW = RampPlan(steps=(1, 100), shadow_first=True, segments=("by: small, large",))
+_SHADOW_LOOK, _SMALL = 200, 0.05
+
+
+def _shadows() -> Iterator[Row]:
+    """Shadows of an endpoint with two declared segments, of which one has a twentieth of the requests."""
+    scenario = f"{RAMPS} shadows, two segments, of which one has 5 % of the requests, a look each {_SHADOW_LOOK}"
+    equal = [_shadowed(SEED + seed, AGREEMENT, AGREEMENT) for seed in range(RAMPS)]
+    stopped = sum(looks is not None for looks in equal) / RAMPS
+    yield Row(f"{scenario}: both agree on exactly 99 %, 20,000 requests", "rolled back", "≤ 1 %", percent(stopped))
+    shifted = [_shadowed(SEED + seed, 0.9, 1.0) for seed in range(RAMPS)]
+    looks = np.array([np.inf if each is None else each for each in shifted]) * _SHADOW_LOOK
+    yield Row(
+        f"{scenario}: 90 % of the small one agree, of all 99.5 %",
+        "rolled back by the segment, copied requests until then: median and most",
+        "",
+        f"{np.median(looks):,.0f}, {looks.max():,.0f}",
+        f"in {percent(float(np.isfinite(looks).mean()))}; no client gets such an answer",
+    )
+
+
+def _shadowed(seed: int, small: float, large: float) -> int | None:
+    """Return the looks until a shadow is rolled back by its segments' evidence; None: it is not, in 100 looks."""
+    rng = np.random.default_rng(seed)
+    state = begin(_SHADOW, "candidate", START)
+    agree, total = np.zeros(2, dtype=int), np.zeros(2, dtype=int)
+    for look in range(1, 101):
+        of_small = int(rng.binomial(_SHADOW_LOOK, _SMALL))
+        sizes = np.array([of_small, _SHADOW_LOOK - of_small])
+        total += sizes
+        agree += rng.binomial(sizes, (small, large))
+        values = [
+            e_value_of(proportion(int(x), int(n)).log_evidence_below(AGREEMENT))
+            for x, n in zip(agree, total, strict=True)
+        ]
+        found = SegmentEvidence(mean_evidence([1.0, mean_evidence(values, 2)]), "by: small")
+        if decide(state, RampEvidence(segments=found), START).action == "roll back":
+            return look
+    return None

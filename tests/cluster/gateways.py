@@ -5,6 +5,8 @@ import gzip
 import hashlib
 import json
 import time
+from contextlib import suppress
+from pathlib import Path
 
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.traffic import Traffic
@@ -99,3 +101,11 @@ class Gateways:
 
     def pods(self, component="gateway"):
         return self.cluster.pods(self.namespace, names.selector(component))
+
+    def agents(self):
+        """The processes of the agents on this machine, whose nodes' processes are its own."""
+        for path in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                command, variables = ((path / name).read_bytes() for name in ("cmdline", "environ"))
+                if b"start.py\0agent" in command and f"NBDEPLOY_NAMESPACE={self.namespace}\0".encode() in variables:
+                    yield int(path.name)

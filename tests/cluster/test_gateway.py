@@ -1,5 +1,8 @@
 """The gateway on the real cluster: routes in force in all pods, trust by the key, and what must not stop it."""
 
+import json
+import os
+import signal
 import statistics
 
 import httpx
@@ -13,6 +16,7 @@ from .gateways import KEY, ROW, Gateways
 from .load import Load
 
 BODY = {"instances": [ROW]}
+CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +78,14 @@ def test_a_release_believes_only_the_gateway(gateways, releases):
 def test_a_faulty_endpoint_stops_no_other_one_and_says_why(gateways, releases):
     gateways.route(releases)
     gateways.write("broken", hash="another")
-    cluster = {"name": "refused:a", "type": "EDS", "eds_cluster_config": {}, "connect_timeout": "no time"}
+    cluster = {"@type": CLUSTER, "name": "refused:a", "connect_timeout": "no time"}
     gateways.write("refused", {"cds": [cluster], "edge": [], "shadow": []})
     gateways.write("thief", {"cds": [cluster | {"name": "churn:a"}], "edge": [], "shadow": []})
-    for name, why in (("broken", "do not have the hash"), ("refused", "no time"), ("thief", "not of this endpoint")):
+    for name, why in (
+        ("broken", "do not have the hash"),
+        ("refused", "connect_timeout"),
+        ("thief", "not of this endpoint"),
+    ):
         digest = gateways.cluster.get(gateways.namespace, "configmap", names.endpoint_name(name))["data"]["hash"]
         with pytest.raises(RouteNotConfirmed, match="the gateway keeps the former routes") as refused:
             wait_in_force(gateways.api, name, digest, 60)
@@ -113,14 +121,27 @@ def test_a_stopped_endpoint_is_unknown_and_a_pod_that_ends_is_left(gateways, rel
     assert gateways_in_force(gateways.api, "churn", digest) == (2, 2)
 
 
+def test_envoy_goes_on_without_its_agent_and_the_next_one_continues(gateways, releases):
+    gateways.route(releases)
+    with Load(f"{gateways.url()}/churn", BODY) as load:
+        for pid in list(gateways.agents()):
+            os.kill(pid, signal.SIGKILL)
+            load.wait_for(100)
+            gateways.rolled_out(names.GATEWAY)
+        seconds = gateways.route(releases, canary=releases[1].tag, canary_percent=50)
+        load.wait_for(100)
+    print(f"after both agents were killed, a toggle took {seconds:.3f} s")
+    load.figure("each agent is killed")
+    assert not load.failures
+    restarts = [one["restartCount"] for pod in gateways.pods() for one in pod["status"]["containerStatuses"]]
+    assert sum(restarts) == 2
+
+
 def test_the_secret_decides_about_the_token(gateways, releases):
     gateways.route(releases)
     url, token = f"{gateways.url()}/churn", "a-token-of-the-tests"
-    secret = {"stringData": {"token": token}}
-    gateways.cluster.kubectl(
-        "-n", gateways.namespace, "patch", "secret", names.GATEWAY, "--type=merge", "-p", '{"stringData":'
-        f' {{"token": "{secret["stringData"]["token"]}"}}}}',
-    )  # fmt: skip
+    patch = json.dumps({"stringData": {"token": token}})
+    gateways.cluster.kubectl("-n", gateways.namespace, "patch", "secret", names.GATEWAY, "--type=merge", "-p", patch)
     gateways.cluster.kubectl("-n", gateways.namespace, "rollout", "restart", f"deployment/{names.GATEWAY}")
     gateways.rolled_out(names.GATEWAY)
     gateways.route(releases, canary=releases[1].tag, canary_percent=10)

@@ -7,7 +7,7 @@ import pandas as pd
 from jupyter_deploy.capture.pickling import write_pickle
 from jupyter_deploy.capture.project_code import ProjectCode
 from jupyter_deploy.domain.capture.artifacts import Source
-from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.capture.ports import Live
 
 HERE = Path(__file__).parent  # the project, as far as these tests' own functions go
 

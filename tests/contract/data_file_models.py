@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from jupyter_deploy.domain.capture.artifacts import Source
-from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.system.clean_process import copy_serving
 
 

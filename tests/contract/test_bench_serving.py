@@ -40,7 +40,21 @@ def load(rate):
 )
 def test_an_aim_is_a_bound_above_or_below_and_what_could_not_be_measured_is_not_reached(figure, aim, verdict):
     assert (figure.aim, figure.verdict) == (aim, verdict)
-    assert f"| {aim} | {verdict} |" in table([figure])
+    assert f"| {aim} | {verdict} |" in table([figure], "2026-12-01")
+
+
+def test_a_part_that_is_measured_alone_leaves_the_other_rows_and_adds_its_new_ones_to_its_own():
+    former = table([Figure("s", "n", 1.0), Figure("s", "m", 2.0), Figure("t", "n", 3.0)], "2026-11-26")
+    page = f"Measured:\n\n{former}\n\n![a chart](images/serving.svg)"
+    found = table([Figure("s", "n", 9.0, "×"), Figure("s", "new", 4.0), Figure("u", "n", 5.0)], "2026-12-01", page)
+    rows = [[cell.strip() for cell in line.split("|")[1:6]] for line in found.splitlines()[2:]]
+    assert [(label, value, day) for label, value, _, _, day in rows] == [
+        ("s: n", "9 ×", "2026-12-01"),
+        ("s: m", "2", "2026-11-26"),
+        ("s: new", "4", "2026-12-01"),
+        ("t: n", "3", "2026-11-26"),
+        ("u: n", "5", "2026-12-01"),
+    ]
 
 
 def test_what_wrk_says_is_read_from_its_last_line():

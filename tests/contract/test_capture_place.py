@@ -10,8 +10,8 @@ from jupyter_deploy.artifacts.snapshots import CAPTURE, MANIFEST
 from jupyter_deploy.capture import capturer as capturer_module
 from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.images.images import labels_of
-from jupyter_deploy.domain.ports import Live
 from tests.contract.capturing import NUMBERS
 
 pytestmark = pytest.mark.usefixtures("forked_replays")

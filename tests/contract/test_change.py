@@ -56,6 +56,8 @@ class Target:
     def stop(self, release):
         self.running.discard(release.tag)
 
+    needs_image, shared = False, None
+
     def route(self, endpoint):
         if endpoint.revision in self.refuses_revisions:
             raise RouteNotConfirmed("Envoy said no")

@@ -23,8 +23,8 @@ from jupyter_deploy.capture.checks.features import compare_columns
 from jupyter_deploy.capture.checks.lockfiles import nearest_lock
 from jupyter_deploy.capture.frameworks import framework_of
 from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.errors import InvalidExample
-from jupyter_deploy.domain.ports import Live
 from tests.contract.capturing import FRAME, NUMBERS, live
 from tests.contract.check_candidates import LABELS, found, staged
 

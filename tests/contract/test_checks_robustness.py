@@ -7,7 +7,7 @@ import pytest
 from jupyter_deploy.capture import checks
 from jupyter_deploy.capture.checks.redefined import redefined_class
 from jupyter_deploy.domain.capture.artifacts import Source
-from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.capture.ports import Live
 from tests.contract.test_checks_stale_kernel import look
 
 

@@ -10,7 +10,7 @@ from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.capture.checks.candidate import ProvedCandidate
 from jupyter_deploy.capture.checks.secrets import secrets_in_files
 from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
-from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.masking import detection, masking
 from tests.contract.capturing import NUMBERS, live
 from tests.contract.check_candidates import ALL, AWS, GITHUB, HUGGING, LABELS, found, staged

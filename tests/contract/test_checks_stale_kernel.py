@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 
 from jupyter_deploy.capture.checks.notebook import stale_kernel
 from jupyter_deploy.domain.capture.artifacts import Source
-from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.capture.ports import Live
 
 LOAD = "import pandas as pd\ndf = pd.read_csv('a.csv')"
 SPLIT = "X, y = df[['a', 'b']], df['y']"

@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 
 from jupyter_deploy.capture.training_table import TrainingTable, TrainingUnknown, find_training
 from jupyter_deploy.domain.capture.artifacts import Source
-from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.capture.ports import Live
 from tests.contract.test_checks_stale_kernel import DEPLOY, FIT, LOAD, SPLIT, look
 
 REFIT = "model = LogisticRegression(C=0.1)\nmodel.fit(X, y)"

@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 from record_world import CANARY, NOON, World, endpoint
 
+from jupyter_deploy.comparison.record_log import RecordLog
+from jupyter_deploy.domain.evidence.agreement import Rule
 from jupyter_deploy.domain.gates.figures import evaluate, parse_requirement
 from jupyter_deploy.domain.release.comparison_settings import ComparisonSettings
 from jupyter_deploy.faces.render.render import text
@@ -129,6 +131,39 @@ def test_a_column_may_have_any_name_and_a_list_has_positions(world):
     other = World(world.home / "other")
     other.pair(1, ["a"], stable_fields={"inputs": [["north", 3]]}, inputs=[["north", 3]])
     assert [one.value for one in other.compare(declared("0")).segments.segments] == ["north"]
+
+
+def test_the_intervals_follow_the_level(world):
+    fill(world, 240, wrong={"south"})
+    rule = Rule.of("str", None, None)
+    usual, strict = (
+        RecordLog(world.home)
+        .compare(declared("region"), "tumour:bbb", since=None, overflowed=0, rule=rule, level=level)
+        .segments
+        for level in (0.95, 0.9875)
+    )
+    for one, other in zip(usual.segments, strict.segments, strict=True):
+        assert (one.agreement.interval.level, other.agreement.interval.level) == (0.95, 0.9875)
+        assert other.error_difference.interval.high > one.error_difference.interval.high
+        assert (one.differ, one.worse, one.named) == (other.differ, other.worse, other.named)
+    assert (usual.least_agreement.interval.level, strict.least_agreement.interval.level) == (0.95, 0.9875)
+    assert strict.least_agreement.interval.high > usual.least_agreement.interval.high
+    assert ("with 95 %" in usual.note, "with 98.8 %" in strict.note) == (True, True)
+
+
+def test_an_outage_of_a_canary_is_one_event_in_a_segment(world):
+    """Twelve requests within a minute; stable has none."""
+    for number in range(400):
+        of_canary = number % 2 == 0
+        failed = {"status": 500, "outputs": None} if of_canary and 100 <= number < 124 else {}
+        inputs = [{"region": REGIONS[number // 2 % 2]}]
+        fields = {"inputs": inputs, "cluster": f"{number:016x}", "share": 0.5, **failed}
+        world.record(number, "bbb" if of_canary else "aaa", "canary" if of_canary else "stable", **fields)
+    of = endpoint(canary="tumour:bbb", canary_percent=50.0)
+    found = world.compare(declared("region", of=of)).segments
+    assert [one.named for one in found.segments] == [[], []]
+    assert max(one.worse for one in found.segments) < 2
+    assert found.segments[0].error_difference.interval.low > 0
 
 
 def test_a_canary_has_errors_by_segment(world):

@@ -91,7 +91,7 @@ def test_it_listens_on_all_addresses(churn, tmp_path):
             (),
             "NBDEPLOY_REDACT: the model has no column 'ssn'; its columns are age, weight, sex",
         ),
-        ({}, ("train",), "'train' is not a valid argument list; usage: container.py [serve] [--uds PATH]"),
+        ({}, ("train",), "'train' is not a valid argument list; usage: container.py [serve] [--uds PATH | --tcp]"),
         ({}, ("--uds", "/nowhere/s"), "cannot listen on /nowhere/s: No such file or directory"),
     ],
 )

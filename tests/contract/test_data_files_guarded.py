@@ -14,8 +14,8 @@ import pytest
 from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.capture.proof import prove
 from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.errors import ReplayFailed, StoreError
-from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.serving import workplace
 from jupyter_deploy.system.clean_process import copy_serving
 from tests.contract.data_file_models import SERVE, capture, function

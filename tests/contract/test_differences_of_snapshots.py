@@ -20,8 +20,8 @@ from jupyter_deploy.capture.frameworks.parameters import as_json
 from jupyter_deploy.capture.frameworks.sklearn import Sklearn
 from jupyter_deploy.capture.metrics import metrics_of
 from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.errors import InvalidInput, NoCandidate, UnknownEndpoint, UnknownRelease, UnknownSource
-from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.release.endpoint import Changes, Endpoint
 from jupyter_deploy.domain.requests import DiffRequest
 from jupyter_deploy.store.store import SqliteStore

@@ -1,8 +1,10 @@
 """A watch and the files of records: each record counts once, whatever is compacted, torn, damaged or read twice."""
 
 import fcntl
+import json
 import os
 import random
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -152,6 +154,44 @@ def test_the_archivist_has_work_when_records_are_newer_than_an_old_watch(watched
     watcher.update(watched.home)
     os.utime(watched.folder / SEGMENT, (old, old))
     assert not watcher.due(watched.home)
+
+
+def events_in(path):
+    """The JSON documents that a command was given, one after another."""
+    text, found = path.read_text() if path.exists() else "", []
+    while text:
+        event, end = json.JSONDecoder().raw_decode(text)
+        found.append(event)
+        text = text[end:]
+    return found
+
+
+def test_the_archivist_publishes_metrics_and_notifies_of_each_alarm_once(watched, tmp_path, monkeypatch):
+    monkeypatch.setenv("NBDEPLOY_NOTIFY", f"tee -a {tmp_path / 'events'}")
+    watched.many(300)
+    assert watcher.update(watched.home) == []
+    assert events_in(tmp_path / "events") == []
+    watched.many(200, age=80, segment="2-1-b.v1.jsonl")
+    watched.look()  # a person's look reads the records of the alarm
+    published = watched.file.path.with_suffix(".prom")
+    assert "nbdeploy_drift_alarms_total 0" in published.read_text()
+    old = time.time() - 120
+    os.utime(published, (old, old))
+    assert watcher.due(watched.home)
+    for _ in range(2):
+        watcher.update(watched.home)
+    assert not watcher.due(watched.home)
+    assert published.stat().st_mode & 0o777 == 0o600
+    text = published.read_text()
+    alarms = int(float(re.search(r"^nbdeploy_drift_alarms_total (\S+)$", text, re.MULTILINE)[1]))
+    assert alarms >= 1
+    assert re.search(r'^nbdeploy_drift_e_value\{group="inputs",feature="age"\} \S+$', text, re.MULTILINE)
+    *drifts, quality = events_in(tmp_path / "events")
+    assert len(drifts) == alarms
+    drift = drifts[0]
+    assert (drift["type"], drift["subject"], drift["data"]["features"]) == ("nbdeploy.drift.alarm", "aaa", ["age"])
+    assert quality["type"] == "nbdeploy.quality.alarm"
+    assert quality["data"]["reason"].startswith("age: out of range: ")
 
 
 def test_files_that_the_limits_removed_stay_counted(watched):

@@ -16,15 +16,15 @@ from test_local_target_support import Stage, ask, endpoint_of, eventually, stage
 
 from jupyter_deploy.domain.errors import RouteNotConfirmed
 from jupyter_deploy.targets.envoy import documents as envoy
-from jupyter_deploy.targets.local.gateway import admin
+from jupyter_deploy.targets.envoy.counters import median
 
 __all__ = ["stage"]
 
 
 def test_the_median_is_the_one_since_the_gateway_started() -> None:
-    assert admin.median("P0(nan,1.0) P25(nan,2.05) P50(3.1,4.05) P75(nan,6.0)") == 4.05
-    assert admin.median("P0(nan,nan) P50(nan,nan)") is None
-    assert admin.median("No recorded values") is None
+    assert median("P0(nan,1.0) P25(nan,2.05) P50(3.1,4.05) P75(nan,6.0)") == 4.05
+    assert median("P0(nan,nan) P50(nan,nan)") is None
+    assert median("No recorded values") is None
 
 
 def test_what_the_gateway_says_itself_is_problem_json(stage: Stage) -> None:

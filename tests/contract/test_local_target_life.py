@@ -123,7 +123,7 @@ def test_the_last_stop_takes_everything_down(stage: Stage) -> None:
     for release in (one, two):
         stage.target.start(release)
     stage.target.route(endpoint_of(one, two))
-    eventually(lambda: len(stage.processes()) == 5)  # two workers, Envoy, supervisord, its keeper
+    eventually(lambda: len(stage.processes()) == 6)  # two workers, Envoy, supervisord, its keeper, the exporter
     stage.target.stop(two)
     assert ask(stage.target.observe(endpoint_of(one)).url).status_code == 200
     stage.target.stop(one)
@@ -346,7 +346,7 @@ def test_one_release_started_twice_at_once_is_started_once(stage: Stage) -> None
         thread.join(60)
     assert not failures
     assert len(stage.seen("aaa", "probe")) == 1
-    assert len(stage.processes()) == 3  # the worker, supervisord, its keeper
+    assert len(stage.processes()) == 4  # the worker, supervisord, its keeper, the exporter
 
 
 def test_a_stopped_worker_first_answers_what_it_was_asked(stage: Stage) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +17,7 @@ from test_local_target_support import Stage, ask, endpoint_of, eventually, stage
 
 from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.serving.hosting.forking import PASSIVE
+from jupyter_deploy.targets.local.releases import zygote
 from tests import forks
 
 
@@ -61,10 +64,10 @@ def test_releases_of_one_environment_share_a_zygote_and_are_supervised_as_any(st
     for release in (first, second):
         assert stage.target.start(release)
     url = stage.target.route(endpoint_of(first, second, shadows={second.tag: 100.0}))
-    (zygote,) = zygotes(stage)
+    (parent,) = zygotes(stage)
     forks = [holder(stage, one) for one in ("aaa", "bbb")]
-    assert [fork.parent() for fork in forks] == [zygote, zygote]
-    assert PASSIVE.items() <= zygote.environ().items()
+    assert [fork.parent() for fork in forks] == [parent, parent]
+    assert PASSIVE.items() <= parent.environ().items()
     assert version(url) == "aaa"
     words = forks[0].cmdline()
     assert words[2].endswith("aaa/src/serving/container.py")
@@ -78,9 +81,9 @@ def test_releases_of_one_environment_share_a_zygote_and_are_supervised_as_any(st
     assert "adopted" not in log_of(stage, "bbb")
 
     forks[0].kill()
-    eventually(lambda: holder(stage, "aaa").parent() == zygote and version(url) == "aaa", 60)
-    zygote.kill()  # the forks go on, and another one forks the next
-    eventually(lambda: [one for one in zygotes(stage) if one != zygote], 60)
+    eventually(lambda: holder(stage, "aaa").parent() == parent and version(url) == "aaa", 60)
+    parent.kill()  # the forks go on, and another one forks the next
+    eventually(lambda: [one for one in zygotes(stage) if one != parent], 60)
     assert version(url) == "aaa"
     assert forks[1].is_running()
     forks[1].kill()
@@ -125,3 +128,26 @@ def test_a_library_that_starts_a_thread_makes_releases_start_on_their_own(stage:
     assert holder(stage, "aaa").parent() not in zygotes(stage)
     (log,) = stage.settings.logs.glob("zygote-*.log")
     assert "start on their own: it has started threads" in log.read_text()
+
+
+IMPORTED = """
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+spec = spec_from_file_location("zygote", sys.argv[1])
+zygote = module_from_spec(spec)
+spec.loader.exec_module(zygote)
+zygote._import_all({"code": sys.argv[2], "imports": sys.argv[3:], "manifest": "/nowhere"})
+print(*sys.modules)
+"""
+
+
+@pytest.mark.parametrize("library", ["pandas", "numpy"])
+def test_it_has_imported_what_every_release_imports_and_what_a_table_needs_only_with_pandas(library: str) -> None:
+    """What a fork imports, and the list of libraries that it searches, is memory of its own."""
+    package = Path(zygote.__file__).parents[3]
+    command = [sys.executable, "-c", IMPORTED, zygote.__file__, str(package), library]
+    loaded = set(subprocess.run(command, capture_output=True, check=True, text=True).stdout.split())
+    assert {f"serving.hosting.{name}" for name in ("liveness", "server", "uvicorn_server", "outer_app")} <= loaded
+    assert {"prometheus_client.parser", "bentoml._internal.utils.telemetry", "threadpoolctl"} <= loaded
+    assert ("serving.values.frames" in loaded) == ("serving.values.blocks" in loaded) == (library == "pandas")
+    assert ("pandas" in loaded) == (library == "pandas")

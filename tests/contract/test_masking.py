@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
 from jupyter_deploy.domain.capture.findings import Finding
-from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.masking import detection, masking
 from jupyter_deploy.notebooks.papermill import PapermillRunner
 from jupyter_deploy.verbs.reproduce import _cells_to_run

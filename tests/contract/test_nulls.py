@@ -9,8 +9,8 @@ from jupyter_deploy.capture.checks.candidate import LiveCandidate
 from jupyter_deploy.capture.checks.features import missing_values_fast
 from jupyter_deploy.capture.nulls import inspect_live, with_nulls
 from jupyter_deploy.domain.capture.artifacts import Source
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.errors import InvalidExample, InvalidInput
-from jupyter_deploy.domain.ports import Live
 
 FRAME = pd.DataFrame(
     {

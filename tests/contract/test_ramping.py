@@ -10,8 +10,10 @@ from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.errors import DeployError, GateFailed, InvalidInput, NoCandidate, Refused, StartFailed
 from jupyter_deploy.domain.ramp.evidence import Events, StepCounts
 from jupyter_deploy.domain.ramp.plan import RampPlan
+from jupyter_deploy.domain.ramp.ramp import decide
 from jupyter_deploy.domain.ramp.requests import RampRequest
 from jupyter_deploy.domain.ramp.state import begin
+from jupyter_deploy.domain.release.comparison_settings import ComparisonSettings
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.ports import Observation
 from jupyter_deploy.domain.requests import LabelRequest, RollbackRequest, StopRequest, TrafficRequest
@@ -20,7 +22,7 @@ from jupyter_deploy.faces.request_fields import request_from
 from jupyter_deploy.store.store import SqliteStore
 from jupyter_deploy.verbs import ramp_look
 from jupyter_deploy.verbs.label import label
-from jupyter_deploy.verbs.ramp import ramp
+from jupyter_deploy.verbs.ramp import _segments, ramp
 from jupyter_deploy.verbs.ramp_look import gather, look
 from jupyter_deploy.verbs.status import status_of
 from jupyter_deploy.verbs.stop import stop
@@ -42,6 +44,8 @@ class Target:
         if self.fails:
             raise StartFailed("it does not start")
         return False
+
+    needs_image, shared = False, None
 
     def route(self, endpoint):
         return "http://url"
@@ -308,6 +312,41 @@ def test_a_required_figure_and_its_opposite_are_judged_by_the_records(tmp_path, 
     assert found.shadow == ("agrees" if agree else "differs")
     as_canary = state.model_copy(update={"step": 0, "phase": "running"})
     assert gather(endpoint.model_copy(update={"ramp": as_canary}), as_canary, scene.ports).required == ()
+
+
+@pytest.mark.parametrize(("wrong", "rolls_back"), [("south", True), (None, False)])
+def test_a_segment_that_a_shadow_answers_otherwise_is_evidence_although_the_whole_agrees(tmp_path, wrong, rolls_back):
+    """A tenth of the requests is of the segment, and 9 % of these are answered otherwise: 99.1 % agree."""
+    scene, world = Scene(tmp_path / "home"), World(tmp_path / "home")
+    settings = ComparisonSettings(segments=("region: north, south",), segments_at=NOON)
+    endpoint = SHADOWED.model_copy(update={"comparison": settings})
+    plan = RampPlan(steps=(10, 100), shadow_first=True, segments=_segments(endpoint, TAG))
+    state = begin(plan, TAG, NOON)
+    for number in range(3_000):
+        inputs = [{"region": "north" if number % 10 else "south", "n": number}]
+        answer = ["y"] if inputs[0]["region"] == wrong and number % 110 == 0 else ["x"]
+        world.pair(number, ["x"], answer, stable_fields={"inputs": inputs}, inputs=inputs)
+    scene.ports.log = RecordLog(tmp_path / "home")
+    signature = SimpleNamespace(answer_dtype="str", columns=("region", "n"))
+    scene.ports.store.remembered = lambda _: SimpleNamespace(manifest=SimpleNamespace(signature=signature))
+    found = gather(endpoint.model_copy(update={"ramp": state}), state, scene.ports)
+    decision = decide(state, found, NOON)
+    if rolls_back:
+        assert (found.segments.most, found.shadow) == ("region: south", "inconclusive")
+        assert decision.action == "roll back"
+        assert decision.reason.startswith(f"{TAG} differs: segments, most in region: south: evidence")
+    else:
+        assert (decision.action, found.segments.e_value < 1) == ("hold", True)
+
+
+def test_the_segments_of_a_ramp_are_those_of_its_begin_without_redacted_columns(tmp_path):
+    settings = ComparisonSettings(segments=("region", "age: <30, >=30"), segments_at=NOON)
+    releases = (STABLE, CANDIDATE.model_copy(update={"redact": ("region",)}))
+    endpoint = SHADOWED.model_copy(update={"comparison": settings, "releases": releases})
+    scene = Scene(tmp_path / "home", endpoint)
+    scene.begin(require=["error_rate <= 1%"])
+    plan = scene.endpoint.ramp.plan
+    assert (plan.segments, plan.guardrails) == (("age: <30, >=30",), 5)
 
 
 @pytest.mark.parametrize(

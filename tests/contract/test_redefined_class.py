@@ -5,7 +5,7 @@ import pytest
 
 from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
-from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.capture.ports import Live
 
 pytestmark = pytest.mark.usefixtures("forked_replays")
 

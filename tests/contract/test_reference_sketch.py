@@ -12,8 +12,8 @@ from jupyter_deploy.capture.reference_sketch import write_reference
 from jupyter_deploy.capture.tables import table_of
 from jupyter_deploy.capture.training_table import TrainingTable, TrainingUnknown
 from jupyter_deploy.domain.capture.artifacts import REFERENCE, Source
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.drift.sketch import ReferenceSketch
-from jupyter_deploy.domain.ports import Live
 
 DICE = np.random.default_rng(1)
 X = pd.DataFrame({"age": DICE.normal(45, 10, 20_000), "income": DICE.gamma(2, 30, 20_000)})

@@ -234,7 +234,7 @@ def test_prometheus_gets_the_metrics_of_this_package_and_of_bentoml(tumour):
     tumour.client.post("/predict", json={"instances": []}, headers={"x-rollout-role": "probe"})
     text = tumour.client.get("/metrics").text
     assert 'nbdeploy_requests_total{role="probe",status="200"}' in text
-    assert "nbdeploy_request_seconds_bucket" in text
+    assert "nbdeploy_request_duration_seconds_bucket" in text
     assert "nbdeploy_records_lost_total" in text
     assert "bentoml_" in text
 

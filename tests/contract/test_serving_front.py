@@ -345,7 +345,7 @@ def test_requests_are_counted_by_status_and_role(front):
     assert (count("200"), count("422")) == (before[0] + 1, before[1] + 1)
     text = ask(front, "GET", "/metrics").text
     assert 'nbdeploy_requests_total{role="canary",status="200"}' in text
-    assert "nbdeploy_request_seconds_bucket" in text
+    assert "nbdeploy_request_duration_seconds_bucket" in text
     assert "nbdeploy_records_lost_total" in text
 
 

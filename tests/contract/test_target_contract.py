@@ -97,7 +97,7 @@ def cpus(ports) -> int:
 
 def test_a_second_target_is_a_class_and_an_entry_point(second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ports = Wiring().ports
-    assert set(ports.targets) == {"local", "memory"}
+    assert set(ports.targets) == {"kubernetes", "local", "memory"}
     assert cpus(ports) == 4
     (second / "nbdeploy.yaml").write_text("keep_revisions: 1\nport: 9001\nmemory: {cpus: 8}\n")
     ports = Wiring().ports

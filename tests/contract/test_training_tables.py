@@ -18,7 +18,7 @@ from jupyter_deploy.capture.inspection import inspect_model
 from jupyter_deploy.capture.tables import table_of
 from jupyter_deploy.capture.training_table import TrainingTable, TrainingUnknown, describe_training, find_training
 from jupyter_deploy.domain.capture.artifacts import Source
-from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.notebooks.safe_eval import NotEvaluable, evaluate
 
 DATA = """

@@ -13,7 +13,7 @@ from sklearn.preprocessing import OneHotEncoder
 from jupyter_deploy.capture.informative_rows import missing_columns, varied_rows
 from jupyter_deploy.capture.inspection import inspect_model
 from jupyter_deploy.domain.capture.artifacts import Source
-from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.faces.kernel.kernel import with_proposed_example
 from tests.contract.candidate_notebooks import answered, define, find
 

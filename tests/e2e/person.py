@@ -7,7 +7,6 @@ from pathlib import Path
 from playwright.sync_api import TimeoutError as Missed
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import until
 from tests.e2e.lab import KERNEL_READY, TOKEN
 
 AXE = Path(__file__).parents[2] / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
@@ -23,15 +22,6 @@ TRAIN = [
 DEPLOY_SECONDS = 240
 NARROW = 250
 """The sidebar's width in CSS pixels at which nothing may be cut."""
-VIEWPORT = {"width": 1400, "height": 1000}
-# No document, the list of endpoints, and no sidebar.
-LEAVE = """async () => {
-    const {commands, shell} = window.jupyterapp;
-    await commands.execute('nbdeploy:list');
-    document.querySelectorAll('.nbd-Sidebar details').forEach(one => { one.open = false; });
-    [...shell.widgets('main')].forEach(one => one.dispose());
-    shell.collapseLeft();
-}"""
 # What reaches beyond the sidebar, but in what scrolls by itself: tabs, wide tables, charts.
 BEYOND_THE_EDGE = """() => {
     const body = document.querySelector('.nbd-Body');
@@ -54,30 +44,12 @@ class Person:
         self.tree = f"{url}/lab/workspaces/{workspace}/tree" if workspace else f"{url}/lab/tree"
         self.clicks = 0
         self.errors = []
-        page.on("pageerror", self._notes)
-
-    def _notes(self, error):
-        self.errors.append(str(error))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def opens(self, notebook="churn.ipynb"):
-        """In the page's Lab, or in a new one."""
-        if self.page.url.startswith(f"{self.url}/lab"):
-            self.page.evaluate("path => void window.jupyterapp.commands.execute('docmanager:open', {path})", notebook)
-            self.page.wait_for_function(
-                "path => window.jupyterapp.shell.currentWidget?.context?.path === path", arg=notebook
-            )
-        else:
-            self.page.goto(f"{self.tree}/{notebook}{self.query}")
-            self.page.wait_for_function("window.jupyterapp")
+        self.page.goto(f"{self.tree}/{notebook}{self.query}")
+        self.page.wait_for_function("window.jupyterapp")
         self.page.evaluate(KERNEL_READY)
-
-    def leaves(self):
-        """Leave Lab as the next person expects it."""
-        self.page.remove_listener("pageerror", self._notes)
-        self.page.set_viewport_size(VIEWPORT)
-        dialogs = self.page.locator(".jp-Dialog")
-        until(lambda: not dialogs.count() or self.page.keyboard.press("Escape"))
-        self.page.evaluate(LEAVE)
 
     def logs_in(self, password, page=None):
         """At the log-in page, wherever the log-in then leads."""

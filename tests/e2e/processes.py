@@ -50,7 +50,7 @@ def at_once(home, *calls):
 
 
 def processes(home):
-    """Workers, gateway, archivist, supervisor and its keeper of this home."""
+    """Workers, gateway, archivist, exporter, supervisor and its keeper of this home."""
     wanted = home.environment["NBDEPLOY_HOME"]
     # Envoy's command line and environment speak of the runtime directory alone, which is named after the home.
     runtime = f"-{hashlib.sha256(os.fsencode(wanted)).hexdigest()[:8]}/"
@@ -70,6 +70,7 @@ def processes(home):
             "activator",
             "envoy",
             "archivist",
+            "exporter",
             "supervisord",
             "keeper",
         )

@@ -218,7 +218,6 @@ def test_a_job_goes_on_while_its_server_is_gone_and_the_page_finds_it_again(pers
     assert len(person.jobs()) == len(jobs) + 1
     after = person.home.json("describe", "churn")
     assert after["revision"] == before["revision"] + 1
-    person.page.close()  # its Lab knows kernels of the former server
 
 
 def test_what_a_gate_refused_says_why_shows_its_report_and_comes_for_a_reason(person):

@@ -64,12 +64,10 @@ def _outputs(notebook):
 
 
 def _shoot(page):
-    """Pictures of all cells, where they are wanted."""
+    """A picture of the comparison for ``scripts/screenshots.py``, if it runs the test."""
     if shots := os.environ.get("NBDEPLOY_SCREENSHOTS"):
-        for number in range(page.evaluate(f"{CELLS}.length")):
-            page.evaluate(f"{CELLS}[{number}].node.scrollIntoView()")
-            page.wait_for_timeout(400)
-            page.screenshot(path=f"{shots}/quickstart-{number:02d}.png")
+        page.wait_for_timeout(400)
+        page.screenshot(path=f"{shots}/quickstart-comparison.png")
 
 
 def test_it_runs_from_notebook_to_promoted_and_rolled_back(executed, shared_home):

@@ -1,10 +1,11 @@
-"""Traces: sent only to a configured address, continued through the gateway into release and shadow."""
+"""Traces and metrics: sent only to a configured address, continued through the gateway into release and shadow."""
 
 import http.server
 import threading
 
 import httpx
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.e2e.conftest import until
@@ -24,14 +25,18 @@ def chunked(request):
 
 @pytest.fixture
 def collector():
-    """What an OpenTelemetry collector is sent: (service, span) pairs, and the bytes themselves."""
-    spans, sent = [], []
+    """What an OpenTelemetry collector is sent: (service, span) pairs, metrics, and the bytes themselves."""
+    spans, durations, sent = [], [], []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             length = self.headers["content-length"]
             body = self.rfile.read(int(length)) if length else chunked(self)
             sent.append(body)
+            if self.path == "/v1/metrics":
+                for of_one in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+                    durations.extend(metric for scope in of_one.scope_metrics for metric in scope.metrics)
+                body = b""
             for of_one in ExportTraceServiceRequest.FromString(body).resource_spans:
                 about = {a.key: a.value.string_value for a in of_one.resource.attributes}
                 spans.extend((about["service.name"], span) for scope in of_one.scope_spans for span in scope.spans)
@@ -45,7 +50,7 @@ def collector():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    server.spans, server.sent = spans, sent
+    server.spans, server.durations, server.sent = spans, durations, sent
     yield server
     server.shutdown()
     thread.join()
@@ -85,4 +90,11 @@ def test_a_callers_trace_goes_on_through_the_gateway_into_the_release_and_its_sh
         assert (attribute(span, "http.response.status_code"), attribute(span, "nbdeploy.rows")) == (200, 1)
     assert attribute(predictions["stable"], "nbdeploy.pair_id") == attribute(predictions["shadow"], "nbdeploy.pair_id")
     assert {span.parent_span_id for span in named["model"]} == {span.span_id for span in predictions.values()}
+
+    home.run("stop", "churn")  # a release that ends sends its metrics
+    points = until(lambda: [p for m in collector.durations for p in m.histogram.data_points if p.count])
+    assert {metric.name for metric in collector.durations} == {"http.server.request.duration"}
+    about = {a.key: a.value.string_value or a.value.int_value for a in points[0].attributes}
+    assert about.items() >= {"http.request.method": "POST", "http.response.status_code": 200}.items()
+    assert TRACE in {exemplar.trace_id.hex() for point in points for exemplar in point.exemplars}
     assert not any(str(SECRET).encode() in sent for sent in collector.sent)

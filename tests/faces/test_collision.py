@@ -42,7 +42,6 @@ def test_it_does_so_although_the_others_init_won(home, tmp_path):
     for child in Path(jupyter_deploy.__file__).parent.iterdir():
         if child.is_dir() and not child.name.startswith("__"):
             (package / child.name).symlink_to(child)
-    (package / "wiring.py").symlink_to(Path(jupyter_deploy.__file__).parent / "wiring.py")
     ended = run(folder, "from jupyter_deploy.faces.cli.main import main; main(['list'])", home)
     assert ended.returncode == 2, ended.stderr
     assert "jupyter-deploy 1.0 is installed too" in ended.stderr

@@ -64,6 +64,8 @@ class Target:
     def stop(self, release):
         pass
 
+    needs_image, shared = False, None
+
     def route(self, endpoint):
         return "http://url"
 

@@ -56,7 +56,12 @@ def test_a_verb_loads_what_it_needs_and_nothing_heavy(home, arguments, left_out)
 
 
 @pytest.mark.parametrize(
-    "module", ["jupyter_deploy.records.archivist", "jupyter_deploy.targets.local.supervisor.keeper"]
+    "module",
+    [
+        "jupyter_deploy.records.archivist",
+        "jupyter_deploy.targets.local.metrics.exporter",
+        "jupyter_deploy.targets.local.supervisor.keeper",
+    ],
 )
 def test_a_process_that_runs_as_long_as_a_release_needs_nothing_heavy(module):
     program = f"import {module}, sys; print(*sys.modules)"

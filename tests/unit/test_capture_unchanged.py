@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_deploy.domain.capture.artifacts import Source
-from jupyter_deploy.domain.ports import Live, Staged
+from jupyter_deploy.domain.capture.ports import Live, Staged
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.verbs.capture import SNAPSHOT_MIME, capture, capture_details, capture_in_notebook
 from tests.manifests import snapshot

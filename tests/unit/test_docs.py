@@ -1,10 +1,13 @@
 """The documentation as text."""
 
+import functools
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
+
+from scripts import screenshots
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -97,3 +100,37 @@ def test_the_files_that_the_tour_names_exist(name):
     assert paths
     roots = [ROOT, ROOT / "jupyter_deploy", ROOT / "jupyter_deploy/faces"]
     assert {path for path in paths if not any((root / path).exists() for root in roots)} == set()
+
+
+def promises():
+    """The rows of the tables of promises."""
+    pages = (ROOT / "docs" / "reliability.md").read_text("utf-8").split("\n\n")
+    tables = [table.splitlines() for table in pages if table.partition("\n")[0].endswith("| shown by |")]
+    return [row for table in tables for row in table[2:]]
+
+
+@functools.cache
+def names_of_tests():
+    """The names of all tests in Python."""
+    files = (path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    return {name for text in files for name in re.findall(r"def (test_\w+)\(", text)}
+
+
+@pytest.mark.parametrize("promise", promises(), ids=lambda promise: promise.split("|")[1].strip()[:50])
+def test_each_promise_names_its_tests_and_they_exist(promise):
+    shown_by = promise.rstrip(" |").rpartition("|")[2]
+    files = re.findall(r"(?:\w+/)?test_\w+\.py", shown_by)
+    names = re.findall(r"(test_\w+)(…?)[`,]", shown_by)
+    assert files or names or "`make " in shown_by
+    for file in files:
+        assert (ROOT / "tests" / file).exists() or (ROOT / "tests" / "contract" / file).exists(), file
+    for name, cut in names:
+        assert name in names_of_tests() or (cut and any(one.startswith(name) for one in names_of_tests())), name
+
+
+def test_each_picture_of_the_docs_is_taken_by_a_test_that_exists():
+    for test in screenshots.TESTS:
+        path, _, name = test.partition("::")
+        assert f"def {name}(" in (ROOT / path).read_text("utf-8"), test
+    pictures = {path.name for path in (ROOT / "docs" / "images").glob("*.png")}
+    assert set(screenshots.PICTURES) == pictures

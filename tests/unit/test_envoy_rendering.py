@@ -159,3 +159,26 @@ def test_the_order_of_the_endpoints_does_not_matter() -> None:
     assert envoy.clusters(both, sockets(*both), SETTINGS, "1") == envoy.clusters(
         both[::-1], sockets(*both), SETTINGS, "1"
     )
+
+
+def test_metrics_go_to_the_exporter_before_all_else_of_an_endpoint() -> None:
+    exported = replace(SETTINGS, metrics_socket="/run/nb/metrics.sock")
+    document = envoy.edge_routes([endpoint()], exported, "1")
+    edge, own, _ = document["resources"][0]["virtual_hosts"]
+    found = [(r["match"]["path"], r["route"]["prefix_rewrite"]) for r in edge["routes"] + own["routes"] if _metrics(r)]
+    assert found == [
+        ("/tumour/metrics", "/tumour/metrics"),
+        ("/metrics", "/metrics"),
+        ("/metrics", "/tumour/metrics"),
+    ]
+    for host in (edge, own):
+        names = [route["name"] for route in host["routes"]]
+        assert names.index("tumour metrics") < names.index("tumour")
+    clusters = envoy.clusters([endpoint()], sockets(endpoint()), exported, "1")["resources"]
+    assert [cluster["name"] for cluster in clusters] == ["metrics", "tumour:a"]
+    # In a Compose project there is no exporter: a release answers for itself.
+    assert not any(_metrics(route) for route in routes(envoy.edge_routes([endpoint()], SETTINGS, "1")))
+
+
+def _metrics(route: dict[str, Any]) -> bool:
+    return bool(route.get("route", {}).get("cluster") == "metrics")

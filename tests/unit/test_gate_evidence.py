@@ -168,9 +168,12 @@ def test_a_heavy_tail_is_warned_of():
         "heavy tail: the largest 1 % of the squares carry"
         in judged("rmse <= 1e9", recorded("rmse", rows=heavy, statistic="rms")).sentence
     )
-    few = judged("rmse <= 1e9", recorded("rmse", rows=rng.normal(0, 1, 30), statistic="rms"))
-    assert few.sentence.endswith("pass (30 rows are few for an RMSE)")
-    for n in (50, 100, 1_000):
+    for n in (30, 149):
+        few = judged("rmse <= 1e9", recorded("rmse", rows=rng.normal(0, 1, n), statistic="rms"))
+        assert few.sentence.endswith(f"pass ({n} rows are few for an RMSE)")
+    student = [judged("r <= 9", recorded("r", rows=rng.standard_t(3, 1_000), statistic="rms")) for _ in range(20)]
+    assert sum("heavy tail" in one.sentence for one in student) >= 16
+    for n in (50, 150, 1_000):
         usual = judged("rmse <= 1e9", recorded("rmse", rows=rng.normal(0, 1, n), statistic="rms"))
         assert "heavy" not in usual.sentence
 

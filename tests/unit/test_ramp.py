@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.ramp.evidence import Events, RampEvidence, RequiredFigure, StepCounts, guardrails
+from jupyter_deploy.domain.ramp.evidence import (
+    Events,
+    RampEvidence,
+    RequiredFigure,
+    SegmentEvidence,
+    StepCounts,
+    guardrails,
+)
 from jupyter_deploy.domain.ramp.plan import GUARDRAILS, RampPlan, parse_steps
 from jupyter_deploy.domain.ramp.ramp import decide, follow
 from jupyter_deploy.domain.ramp.state import RampState, abort, begin, pause, resume, supersede
@@ -110,6 +117,18 @@ def test_the_opposite_of_a_required_figure_rolls_back():
     decision = decide(begin(plan, "b", START), evidence(10, required=(opposite,)), START)
     assert decision.action == "roll back"
     assert plan.guardrail_level == pytest.approx(1 - 0.05 / 4)
+
+
+@pytest.mark.parametrize(("shadow_first", "limit"), [(False, 80), (True, 100)])
+def test_a_candidate_that_is_worse_in_some_segment_goes_back(shadow_first, limit):
+    """With --shadow-first they are a guardrail in each of two roles, so the limit is larger."""
+    state = begin(RampPlan(steps=(10, 100), segments=("region",), shadow_first=shadow_first), "b", START)
+    for e_value, action in ((limit - 1, "hold"), (limit + 1, "roll back")):
+        decision = decide(state, evidence(10, segments=SegmentEvidence(e_value, "region: north")), START)
+        assert decision.action == action
+        assert f"segments, most in region: north: evidence {e_value} of {limit}" in decision.evidence
+    how = "differs" if shadow_first else "is worse"
+    assert decision.reason.startswith(f"b {how}: segments, most in region: north")
 
 
 def test_the_evidence_of_a_guardrail_goes_on_across_the_steps():

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.errors import InvalidInput, StoreError
+from jupyter_deploy.domain.images.requests import PublishRequest
 from jupyter_deploy.domain.jobs import killed_problem, shown_request
 from jupyter_deploy.domain.requests import DeployRequest, ListRequest, Step
 from jupyter_deploy.domain.validation.requests import ValidateRequest
@@ -14,6 +15,7 @@ from jupyter_deploy.domain.validation.validation import Underway
 from jupyter_deploy.faces.server.jobs.folders import folder_of
 from jupyter_deploy.faces.server.jobs.reporter import reporting
 from jupyter_deploy.settings import Settings, load_settings
+from jupyter_deploy.system.folder_agreements import agree, content_digest
 from jupyter_deploy.system.output_redirection import lines_of
 from jupyter_deploy.targets.local.settings import LocalSettings
 
@@ -116,7 +118,14 @@ def notebook(tmp_path):
 def test_a_job_works_in_the_folder_of_its_notebook_or_of_its_snapshots_notebook(notebook):
     source = SimpleNamespace(notebook=str(notebook))
     known = SimpleNamespace(manifest=SimpleNamespace(provenance=SimpleNamespace(source=source)))
-    store = SimpleNamespace(remembered=lambda tag: known if tag == "churn:abc" else None)
+    endpoint = SimpleNamespace(
+        traffic=SimpleNamespace(stable="churn:abc"),
+        releases=[SimpleNamespace(tag="churn:abc"), SimpleNamespace(tag="churn:new")],
+    )
+    store = SimpleNamespace(
+        remembered=lambda tag: known if tag == "churn:abc" else None,
+        endpoint=lambda name: endpoint if name == "churn" else None,
+    )
     folder = notebook.parent
     assert folder_of(DeployRequest(source=str(notebook)), store) == folder
     assert folder_of(DeployRequest(source="churn:abc"), store) == folder
@@ -124,6 +133,9 @@ def test_a_job_works_in_the_folder_of_its_notebook_or_of_its_snapshots_notebook(
     assert folder_of(ValidateRequest(notebooks=(str(notebook),)), store) == folder
     assert folder_of(ValidateRequest(notebooks=(str(folder),)), store) == folder
     assert folder_of(ValidateRequest(notebooks=("train.ipynb",)), store) is None  # of which folder?
+    assert folder_of(PublishRequest(name="churn"), store) == folder
+    assert folder_of(PublishRequest(name="churn", release="churn:new"), store) is None
+    assert folder_of(PublishRequest(name="other"), store) is None
     assert folder_of(ListRequest(), store) is None
 
 
@@ -143,6 +155,36 @@ def test_only_the_validations_of_a_notebooks_nbdeploy_yaml_are_read(tmp_path, mo
         load_settings(notebook_folder=tmp_path)
     file.unlink()
     assert load_settings(notebook_folder=tmp_path).validate == ()
+
+
+def test_the_other_settings_apply_after_the_users_agreement_to_this_content(tmp_path, monkeypatch):
+    monkeypatch.delenv("NBDEPLOY_PORT", raising=False)
+    folder, home = tmp_path / "project", tmp_path / "home"
+    folder.mkdir()
+    file = folder / "nbdeploy.yaml"
+    file.write_text("home: /elsewhere\nBENTOML_HOME: /elsewhere\nport: 1234\nkeep_revisions: 7\n")
+    default = load_settings(notebook_folder=folder, home=home)
+    assert default.keep_revisions == 3
+    agree(home, folder, content_digest(file.read_bytes()))
+    (tmp_path / "link").symlink_to(folder)
+    for path in (folder, tmp_path / "link"):
+        settings = load_settings(notebook_folder=path, home=home)
+        assert (settings.keep_revisions, settings.for_target(LocalSettings).port) == (7, 1234)
+        assert (settings.home, settings.bentoml_home) == (default.home, default.bentoml_home)
+    assert load_settings(notebook_folder=folder).keep_revisions == 3  # no home: nobody has agreed
+    (kept,) = (home / "agreements").iterdir()
+    assert [one.stat().st_mode & 0o777 for one in (kept, kept.parent, home)] == [0o600, 0o700, 0o700]
+    kept.write_text("[")
+    assert load_settings(notebook_folder=folder, home=home).keep_revisions == 3
+    agree(home, folder, content_digest(file.read_bytes()))
+    file.write_text(file.read_text() + "standby: false\n")
+    assert load_settings(notebook_folder=folder, home=home).keep_revisions == 3
+
+
+def test_an_agreement_that_cannot_be_stored_says_where(tmp_path):
+    (tmp_path / "home").write_text("a file")
+    with pytest.raises(StoreError, match=r"cannot write into .*agreements"):
+        agree(tmp_path / "home", tmp_path, "0")
 
 
 def test_the_problem_of_a_killed_job_names_its_step():

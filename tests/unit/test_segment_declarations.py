@@ -11,6 +11,7 @@ from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.segments import (
     check_columns,
     check_segments,
+    declared_number,
     mean_evidence,
     named,
     parse_segment,
@@ -70,6 +71,14 @@ def test_the_mean_of_e_values_is_one():
     assert mean_evidence([40.0, 0.0]) == 20.0
     assert mean_evidence([]) == 0.0
     assert named([1000.0, 1.0, 0.0, 21.0]) == {0, 3}
+
+
+def test_segments_without_data_yet_are_counted_in_the_mean():
+    """Otherwise the mean would begin anew with each segment that joins."""
+    assert declared_number(parse_segments(["age: <30, >=30", "weight: <70, 70-90, >=90"])) == 5
+    assert declared_number(parse_segments(["age: <30, >=30", "region"])) == 50
+    assert mean_evidence([6.0, 0.0], 4) == 1.5
+    assert mean_evidence([6.0, 0.0], 1) == mean_evidence([6.0, 0.0]) == 3.0
 
 
 def test_settings_change_one_by_one_and_keep_the_time_of_the_same_segments():

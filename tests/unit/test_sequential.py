@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from fractions import Fraction
 from itertools import product
 from math import comb, exp, factorial, log, prod
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -219,3 +222,25 @@ def test_the_interval_of_a_quantile_has_the_ranks_that_the_counts_do_not_refute(
     for count in range(n + 1):
         refuted = log_evidence(count, n, share) >= log(20)
         assert refuted == ((low is not None and count <= low) or (high is not None and count >= high))
+
+
+# ---- the values of an independent computation, scripts/statistics/oracle.py
+
+ORACLE = json.loads(Path(__file__).with_name("oracle.json").read_text())
+
+
+def stream_of(case):
+    values = {float(Fraction(value)): times for value, times in case["counts"].items()}
+    return Mean(values, low=float(Fraction(case["low"])))
+
+
+@pytest.mark.parametrize("case", ORACLE["intervals"], ids=str)
+def test_an_interval_is_that_of_the_oracle(case):
+    assert bounds(stream_of(case), case["level"]) == pytest.approx(case["interval"], abs=2e-5)
+
+
+@pytest.mark.parametrize("case", ORACLE["evidence"], ids=str)
+def test_the_evidence_is_that_of_the_oracle(case):
+    stream, mean = stream_of(case), float(case["mean"])
+    one_sided = stream.log_evidence_above if stream.value > mean else stream.log_evidence_below
+    assert one_sided(mean) == pytest.approx(case["log"], abs=1e-6)

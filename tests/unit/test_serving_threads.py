@@ -55,3 +55,27 @@ def test_threads_of_libraries_sleep_after_a_call(model):
 
 def test_without_the_variables_they_would_spin():
     assert milliseconds(TORCH, prepared=False) > 0.5
+
+
+FORKED = """
+import os
+from jupyter_deploy.serving.hosting import forking
+os.environ.update(dict.fromkeys(forking.THREADS, "1"))  # as in a zygote
+import numpy
+from threadpoolctl import ThreadpoolController, threadpool_info
+forking.find_thread_pools()
+search = ThreadpoolController._load_libraries
+if not os.fork():
+    os.environ["NBDEPLOY_THREADS"] = "2"
+    ThreadpoolController._load_libraries = None
+    forking.restore_threads()
+    ThreadpoolController._load_libraries = search
+    print(*(library["num_threads"] for library in threadpool_info()), flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_a_fork_sets_the_threads_of_libraries_that_its_zygote_has_found():
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, check=True, text=True)
+    assert set(done.stdout.split()) == {"2"}, done.stderr

@@ -4,7 +4,7 @@ import threading
 
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.capture.findings import Finding
-from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.faces.kernel.stale_cache import stale_findings
 
 FOUND = (Finding(check="stale-kernel", severity="warning", message="it is"),)

@@ -14,8 +14,8 @@ from jupyter_deploy.capture.inspection import method_of, request_schema
 from jupyter_deploy.capture.nulls import with_nulls
 from jupyter_deploy.domain.capture.candidates import ModelCandidate, Table
 from jupyter_deploy.domain.capture.findings import Finding, listed
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.capture.signature import Schema
-from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.masking.masking import without_secrets
 from jupyter_deploy.notebooks.safe_eval import NotEvaluable, evaluate
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from jupyter_deploy.domain.capture.findings import Finding
-from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.capture.ports import Live
 
 from .candidate import Candidate, LiveCandidate, ProvedCandidate
 from .data import leakage, outdated_data

@@ -9,7 +9,7 @@ from jupyter_deploy.capture.frameworks import Framework
 from jupyter_deploy.capture.inspection import Inspected
 from jupyter_deploy.capture.training_table import TrainingTable, TrainingUnknown
 from jupyter_deploy.domain.capture.artifacts import Manifest
-from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.capture.ports import Live
 
 
 @dataclass(frozen=True)

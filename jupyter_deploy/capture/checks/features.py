@@ -12,9 +12,9 @@ from jupyter_deploy.capture.frameworks import Framework, features_of, framework_
 from jupyter_deploy.capture.informative_rows import missing_columns
 from jupyter_deploy.capture.training_table import TrainingTable
 from jupyter_deploy.domain.capture.findings import Finding, listed
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.capture.signature import Schema, types_of
 from jupyter_deploy.domain.errors import InvalidExample
-from jupyter_deploy.domain.ports import Live
 
 from .candidate import Candidate, LiveCandidate
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_deploy.domain.capture.findings import Finding
-from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.masking.masking import masked
 from jupyter_deploy.notebooks.syntax import Statement, statements_of, statements_run, stored
 

@@ -16,7 +16,7 @@ import cloudpickle
 
 from jupyter_deploy.capture.pickling import parts
 from jupyter_deploy.domain.capture.findings import Finding
-from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.environments.module_origins import local_module
 from jupyter_deploy.masking.detection import (
     SHORTEST,

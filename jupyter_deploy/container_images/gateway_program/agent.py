@@ -20,6 +20,7 @@ from . import documents
 from .api import Api, ApiError, Watched
 from .documents import Invalid, Part, Secrets
 from .envoy import call
+from .ledger import bound_ledger
 from .pod import Pod
 from .probes import serve_probes
 from .report import Report
@@ -47,7 +48,7 @@ class _Agent:
         self._config_maps = Watched(self._api, path, ENDPOINTS, self._woken.set)
         self._addresses: Watched | None = None
         self._routes = Routes(pod)
-        self._report = Report(self._api, pod)
+        self._report = Report(self._api, pod, self._routes.frame["statistics"])
 
     def run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -59,6 +60,8 @@ class _Agent:
             self._woken.wait(_LOOK_SECONDS)
             self._woken.clear()
             try:
+                if self._pod.ledger_bytes:
+                    bound_ledger(self._pod.ledger, self._pod.ledger_bytes, self._pod.admin)
                 self._look()
             except (Invalid, EnvoyAway) as error:
                 self._report.note(str(error))

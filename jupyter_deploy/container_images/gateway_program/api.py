@@ -41,14 +41,29 @@ class Api:
 
     def __init__(self, pod: Pod) -> None:
         self._pod = pod
+        self._kept: http.client.HTTPConnection | None = None
 
     def get(self, path: str) -> Json:
         """The document at a path."""
         return self._call("GET", path)
 
-    def patch(self, path: str, document: Json, form: str) -> Json:
-        """Send a patch of the media type ``application/<form>-patch+json`` or ``…+yaml``."""
-        return self._call("PATCH", path, document, form)
+    def patch(self, path: str, document: Json, form: str) -> None:
+        """Send a patch of the media type ``application/<form>``, on a connection that is kept; by one thread only."""
+        while True:
+            kept, self._kept = self._kept, None
+            connection = kept or self._connection()
+            try:
+                self._send(connection, "PATCH", path, document, form).read()
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                if kept is None:
+                    raise ApiError(0, f"the API does not answer: {error}") from error
+                continue  # the API had closed the former connection; a patch may be repeated
+            except ApiError:
+                connection.close()
+                raise
+            self._kept = connection
+            return
 
     def delete(self, path: str) -> None:
         """Delete an object."""
@@ -62,7 +77,7 @@ class Api:
         }  # fmt: skip
         connection = self._connection()
         try:
-            response = self._send(connection, "GET", f"{path}?{urlencode(asked)}", None, "")
+            response = self._send(connection, "GET", f"{path}?{urlencode(asked)}")
             if connection.sock is not None:
                 connection.sock.settimeout(_WATCH_SECONDS + _ANSWER_SECONDS)
             while line := response.readline():
@@ -72,10 +87,10 @@ class Api:
         finally:
             connection.close()
 
-    def _call(self, method: str, path: str, document: Json | None = None, form: str = "") -> Json:
+    def _call(self, method: str, path: str) -> Json:
         connection = self._connection()
         try:
-            answer: Json = json.loads(self._send(connection, method, path, document, form).read())
+            answer: Json = json.loads(self._send(connection, method, path).read())
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise ApiError(0, f"the API does not answer: {error}") from error
         finally:
@@ -83,7 +98,12 @@ class Api:
         return answer
 
     def _send(
-        self, connection: http.client.HTTPConnection, method: str, path: str, document: Json | None, form: str
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        document: Json | None = None,
+        form: str = "",
     ) -> http.client.HTTPResponse:
         token = (self._pod.account / "token").read_text("ascii").strip()
         headers = {"authorization": f"Bearer {token}", "accept": "application/json", "user-agent": "nbdeploy-gateway"}

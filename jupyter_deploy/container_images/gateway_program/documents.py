@@ -62,6 +62,11 @@ class Part:
     edge: tuple[Json, ...]
     shadow: tuple[Json, ...]
 
+    @classmethod
+    def of(cls, endpoint: str, digest: str, cds: list[Json], edge: list[Json], shadow: list[Json]) -> Part:
+        """A part from lists, as JSON has them."""
+        return cls(endpoint, digest, tuple(cds), tuple(edge), tuple(shadow))
+
     def services(self) -> set[str]:
         """The names of the Services with the releases' addresses."""
         return {str(one["eds_cluster_config"]["service_name"]) for one in self.cds if "eds_cluster_config" in one}
@@ -138,7 +143,7 @@ def _salt(endpoint: str, secrets: Secrets) -> str:
 
 def _checked(endpoint: str, digest: str, found: Json) -> Part:
     """A part that names only clusters and paths of its endpoint, so that it can harm no other one."""
-    part = Part(endpoint, digest, *(tuple(found[kind]) for kind in ("cds", "edge", "shadow")))
+    part = Part.of(endpoint, digest, found["cds"], found["edge"], found["shadow"])
     for cluster in part.cds:
         own = str(cluster["name"]).removeprefix("shadow-hop/").removeprefix("shadow/")
         if not own.startswith((f"{endpoint}:", f"{endpoint}/")):

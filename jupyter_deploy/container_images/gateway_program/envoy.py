@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +42,16 @@ _DRAIN_SECONDS = 2
 _LONGEST_DRAIN_SECONDS = 600.0  # the engine's grace period ends it before
 
 
-def started(bootstrap: Path, environment: dict[str, str], extra: Sequence[str] = ()) -> subprocess.Popen[bytes]:
-    """Start Envoy."""
+def started(bootstrap: Path, environment: dict[str, str], log: int | None = None) -> subprocess.Popen[bytes]:
+    """Start Envoy; ``log``: see ``stderr`` of ``subprocess.Popen``."""
     return subprocess.Popen(
         [
             str(ENVOY), "-c", str(bootstrap), "--disable-hot-restart", "--concurrency", "2",
             "--drain-time-s", str(_DRAIN_SECONDS), "--drain-strategy", "immediate",
-            "--file-flush-interval-msec", "200", "--log-level", "warning", *extra,
+            "--file-flush-interval-msec", "200", "--log-level", "warning",
         ],
         env=environment,
+        stderr=log,
     )  # fmt: skip
 
 
@@ -97,6 +98,7 @@ class Documents:
 
     def __init__(self, admin: str, folder: Path) -> None:
         self._admin, self._folder = admin, folder
+        self._current: dict[str, Json] = {}
 
     def write(self, documents: Json) -> None:
         """Write all documents, for an Envoy that starts later."""
@@ -121,21 +123,25 @@ class Documents:
             ("cds", after["cds"]),
         ]
         for kind, document in steps:
+            if self._current.get(kind) == document:
+                continue  # confirmed before
             rejected = self._rejections(kind)
             self._write(kind, document)
             if not self._confirmed(kind, document, rejected, time.monotonic() + _CONFIRM_SECONDS):
                 for each in reversed(KINDS):
                     self._write(each, before[each])
+                self._current.clear()
                 return kind
+            self._current[kind] = document
         return ""
 
     def _write(self, kind: str, document: Json) -> None:
         replace_file(self._folder / kind / f"{kind}.json", json.dumps(document))
 
     def _rejections(self, kind: str) -> int:
-        text = call(self._admin, "GET", f"/stats?filter=^{_STATS[kind]}.update_rejected$")[1]
-        number = text.partition(": ")[2].strip()
-        return int(number) if number.isdigit() else 0
+        """The number of documents that Envoy could not read, or did not take."""
+        text = call(self._admin, "GET", f"/stats?filter=^{_STATS[kind]}.update_(rejected|failure)$")[1]
+        return sum(int(number) for number in re.findall(r": ([0-9]+)", text))
 
     def _confirmed(self, kind: str, document: Json, rejected: int, until: float) -> bool:
         """Whether Envoy has a document in force before a time; ``rejected``: its number of rejections until now."""

@@ -16,6 +16,9 @@ RUN = "/run/nbdeploy"
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
+LEDGER = "/data/ledger"
+"""The folder of Envoy's logs of predictions."""
+
 KEY_VARIABLE = "NBDEPLOY_GATEWAY_KEY"
 """Envoy's environment variable with the key that it sends to releases."""
 
@@ -28,6 +31,8 @@ class Pod:
     ----------
     api
         Host and port of the API.
+    ledger_bytes
+        The length at which the agent begins new logs of predictions; 0: another container takes them away.
     """
 
     name: str
@@ -36,9 +41,11 @@ class Pod:
     api: tuple[str, int]
     port: int = 8781
     drain_delay: float = 0.0
+    ledger_bytes: int = 0
     configuration: Path = Path(CONFIGURATION)
     secret: Path = Path(SECRET)
     run: Path = Path(RUN)
+    ledger: Path = Path(LEDGER)
     account: Path = Path(ACCOUNT)
 
     @classmethod
@@ -55,9 +62,11 @@ class Pod:
             ),
             port=int(environment.get("NBDEPLOY_AGENT_PORT") or 8781),
             drain_delay=float(environment.get("NBDEPLOY_DRAIN_DELAY") or 0),
+            ledger_bytes=int(environment.get("NBDEPLOY_LEDGER_BYTES") or 0),
             configuration=Path(root + CONFIGURATION),
             secret=Path(root + SECRET),
             run=Path(root + RUN),
+            ledger=Path(root + LEDGER),
             account=Path(root + ACCOUNT),
         )
 

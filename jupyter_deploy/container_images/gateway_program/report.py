@@ -1,6 +1,6 @@
 """The report of a gateway's pod: a Lease of its name, which ends with the pod.
 
-Its annotations hold the hashes in force by endpoint, and the reasons of what is refused.
+Its annotations hold the hashes in force by endpoint, the reasons of what is refused, and Envoy's statistics.
 """
 
 from __future__ import annotations
@@ -9,14 +9,19 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 from .api import Api, ApiError
-from .envoy import Json, say
+from .envoy import Json, call, say
 from .pod import Pod
 
 IN_FORCE = "nbdeploy.io/in-force"
 REFUSED = "nbdeploy.io/refused"
+STATISTICS = "nbdeploy.io/statistics"
+"""JSON ``{"since": time of Envoy's start, "values": {name: value}}``, as of the Lease's renewal."""
+
+_MOST_STATISTICS = 200_000  # of the 256 KiB that all annotations may have
 
 _MANAGER = "nbdeploy-gateway"
 _RENEW_SECONDS = 10.0
@@ -27,14 +32,19 @@ _LEASE_SECONDS = 40
 class Report:
     """What the pod reports of itself.
 
+    Parameters
+    ----------
+    statistics
+        A regular expression for the names of the reported statistics.
+
     Attributes
     ----------
     noted
         The last fault, until the next look succeeds.
     """
 
-    def __init__(self, api: Api, pod: Pod) -> None:
-        self._api, self._pod = api, pod
+    def __init__(self, api: Api, pod: Pod, statistics: str) -> None:
+        self._api, self._pod, self._statistics = api, pod, statistics
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{pod.namespace}/leases/{pod.name}"
         self._sent: dict[str, str] = {}
         self._due = 0.0
@@ -53,8 +63,9 @@ class Report:
         now = time.monotonic()
         if now < self._due and (annotations == self._sent or self._fault):
             return
+        lease = self._lease({**annotations, STATISTICS: self._read_statistics()})
         try:
-            self._api.patch(f"{self._path}?fieldManager={_MANAGER}", self._lease(annotations), "apply-patch+yaml")
+            self._api.patch(f"{self._path}?fieldManager={_MANAGER}", lease, "apply-patch+yaml")
         except ApiError as error:
             self._due = now + _RETRY_SECONDS
             if str(error) != self._fault:
@@ -67,6 +78,14 @@ class Report:
         """Remove the report of a pod that has ended."""
         with suppress(ApiError):
             self._api.delete(self._path)
+
+    def _read_statistics(self) -> str:
+        uptime = _values(call(self._pod.admin, "GET", "/stats?filter=^server.uptime$")[1]).get("server.uptime", "0")
+        query = urlencode({"filter": self._statistics})
+        values = _values(call(self._pod.admin, "GET", f"/stats?usedonly&{query}")[1])
+        since = datetime.now(UTC) - timedelta(seconds=int(uptime))
+        text = json.dumps({"since": since.isoformat(timespec="seconds"), "values": values}, separators=(",", ":"))
+        return text if len(text) <= _MOST_STATISTICS else "{}"
 
     def _lease(self, annotations: dict[str, str]) -> Json:
         labels = {"app.kubernetes.io/managed-by": "nbdeploy", "app.kubernetes.io/component": "gateway-state"}
@@ -87,6 +106,12 @@ class Report:
                 "renewTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             },
         }
+
+
+def _values(text: str) -> dict[str, str]:
+    return {
+        name: value.strip('"') for name, found, value in (line.partition(": ") for line in text.splitlines()) if found
+    }
 
 
 def _text(found: Mapping[str, str]) -> str:

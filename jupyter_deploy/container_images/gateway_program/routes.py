@@ -15,7 +15,7 @@ from .pod import KEY_VARIABLE, Pod
 
 _START_SECONDS = 60.0
 _VALIDATE_SECONDS = 30.0
-_MOST_REASON = 1000
+_MOST_REASON = 500
 
 
 class EnvoyAway(Exception):
@@ -29,13 +29,15 @@ class Routes:
     ----------
     parts
         The parts in force, by endpoint.
+    frame
+        The documents without endpoints (``frame`` of ``targets/envoy/documents.py``), and ``statistics``.
     begun
         Whether any are in force, if only those of no endpoint.
     """
 
     def __init__(self, pod: Pod) -> None:
         self._pod = pod
-        self._frame: Json = json.loads((pod.configuration / "frame.json").read_text("utf-8"))
+        self.frame: Json = json.loads((pod.configuration / "frame.json").read_text("utf-8"))
         self._bootstrap: Json = json.loads(pod.bootstrap.read_text("utf-8"))
         self._files = Documents(pod.admin, pod.documents)
         self._documents: Json | None = None
@@ -56,8 +58,7 @@ class Routes:
             texts = {kind: (self._pod.documents / kind / f"{kind}.json").read_text("utf-8") for kind in KINDS}
         except (OSError, ValueError):
             return  # this is the first
-        tuples = ("cds", "edge", "shadow")
-        found = [Part(**{key: tuple(value) if key in tuples else value for key, value in one.items()}) for one in kept]
+        found = [Part.of(**one) for one in kept]
         self.parts = {part.endpoint: part for part in found}
         self._documents = {kind: json.loads(text) for kind, text in texts.items()}
 
@@ -94,7 +95,7 @@ class Routes:
 
     def _replace(self, parts: dict[str, Part], secrets: Secrets) -> str:
         """Put exactly these parts into force; the kind of the document that Envoy refuses, else an empty text."""
-        after = documents.joined(self._frame, parts.values(), secrets.token)
+        after = documents.joined(self.frame, parts.values(), secrets.token)
         if self._documents is None:
             self._files.write(after)
             refused = "" if self._files.in_force(after, _START_SECONDS) else "first"
@@ -119,7 +120,7 @@ class Routes:
 
     def _reason(self, parts: dict[str, Part], secrets: Secrets) -> str:
         """Envoy's own reason against these parts: another Envoy checks them in one static document."""
-        found = documents.joined(self._frame, parts.values(), secrets.token)
+        found = documents.joined(self.frame, parts.values(), secrets.token)
         path = self._pod.run / "refused.json"
         replace_file(path, json.dumps(documents.static(self._bootstrap, found)))
         try:
@@ -135,4 +136,7 @@ class Routes:
             return f"{type(error).__name__}"
         finally:
             path.unlink(missing_ok=True)
-        return " ".join((done.stderr or done.stdout).split())[-_MOST_REASON:]
+        text = " ".join(done.stderr.split())
+        # "…error initializing configuration 'PATH': REASON", whose reason may quote the whole document.
+        reason = text.rpartition(f"{path}': ")[2] or text
+        return reason.partition("): {")[0][:_MOST_REASON]

@@ -142,23 +142,27 @@ class Detector:
         bins
             By feature's place: the shares of the unit's rows by bin.
         """
-        if self.run.units % BLOCK == 0:
-            self._start(mark)
+        self.begin_block(mark)
         for place, shares in bins.items():
             counts = self.run.totals[place]
             for one, share in shares.items():
                 counts[one] += share
-        return self._counted(1, mark)
+        return self.counted(1, mark)
 
     def add_many(self, counts: Sequence[Sequence[float]], units: int, mark: Mark) -> Alarm | None:
         """Add several units of one block, given as counts by feature and bin; the evidence is looked at once."""
-        if self.run.units % BLOCK == 0:
-            self._start(mark)
+        self.begin_block(mark)
         for total, more in zip(self.run.totals, counts, strict=True):
             total[:] = map(add, total, more)
-        return self._counted(units, mark)
+        return self.counted(units, mark)
 
-    def _counted(self, units: int, mark: Mark) -> Alarm | None:
+    def begin_block(self, mark: Mark) -> None:
+        """Start a bettor if the next unit is the first of a block."""
+        if self.run.units % BLOCK == 0:
+            self._start(mark)
+
+    def counted(self, units: int, mark: Mark) -> Alarm | None:
+        """Note that units of one block were added to the totals, and look at the evidence if it is time."""
         self.run.units += units
         return None if self.run.units % pause(self.run.units) else self._alarm(mark)
 

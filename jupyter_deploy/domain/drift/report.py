@@ -167,7 +167,7 @@ def _notes(state: WatchState) -> list[str]:
     if state.without_inputs:
         notes.append(
             f"{state.without_inputs:,} requests were recorded without their inputs and say nothing: "
-            "'traffic NAME --record full' records them"
+            "'nbdeploy traffic NAME --record full' records them"
         )
     answered = state.requests - state.refusals.count - state.without_inputs
     if answered >= 2 * state.units and answered >= FIRST_REQUESTS:

@@ -175,6 +175,14 @@ class FeatureReader:
         }
         self._image_mean = image_mean
 
+    def columns(self, group: Group) -> Mapping[str, Column]:
+        """Return the columns of a group by name."""
+        return self._columns.get(group, {})
+
+    def words(self, group: Group, name: str) -> frozenset[int]:
+        """Return the known words of a column."""
+        return self._words[group, name]
+
     def read(self, group: Group, value: Any) -> dict[str, Plain]:
         """Return the features of one instance or answer; a column that it lacks is missing."""
         flat = flatten(value, root_of(group))

@@ -29,14 +29,14 @@ MOST_ROWS_OF_REQUEST = 100
 CLUSTER_BITS = 1 << 23
 """Bits of the table of known clusters: of four million clusters about a fifth is taken for known ones by chance."""
 
-_WINDOW = 1_000
+WINDOW = 1_000
 """The present distribution is that of the last 1,000 to 2,000 units."""
 
 _KEPT_ALARMS = 100
 _DISTINCT = 0.9
 
 Event = Literal["new", "missing", "out of range"]
-_EVENTS: dict[str, Event] = {"new": "new", "missing": "missing", "below": "out of range", "above": "out of range"}
+EVENTS: dict[str, Event] = {"new": "new", "missing": "missing", "below": "out of range", "above": "out of range"}
 
 
 class Tally(BaseModel):
@@ -120,30 +120,46 @@ class Watch:
 
     def add(self, record: Record) -> None:
         """Count a record."""
-        if record.role not in ROLES:
+        if not self.count(record):
             return
+        mark = mark_of(record)
+        values = self.rows_of(record)
+        is_unit = bool(values["inputs"]) and self._is_new(record)
+        self.state.units += is_unit
+        bins = self._read(values, record, mark, is_unit=is_unit)
+        if is_unit:
+            self._count(bins, mark)
+            self._collect(values["inputs"], values["answers"])
+
+    def count(self, record: Record) -> bool:
+        """Count a request; return whether its rows are to be read."""
+        if record.role not in ROLES:
+            return False
         state = self.state
-        mark = Mark(request_id=record.request_id, ts=record.ts.isoformat())
+        mark = mark_of(record)
         state.requests += 1
         state.first = state.first or mark
         state.last = mark
         if record.status in REFUSALS:
             state.refusals.add(1, 1.0, mark)
         if record.status != 200:
-            return
+            return False
         if not isinstance(record.inputs, list):
             state.without_inputs += 1
-            return
-        inputs = record.inputs[:MOST_ROWS_OF_REQUEST]
-        answers = record.outputs[:MOST_ROWS_OF_REQUEST] if isinstance(record.outputs, list) else []
+            return False
         state.rows += len(record.inputs)
-        is_unit = bool(inputs) and self._is_new(record)
-        if is_unit:
-            state.units += 1
-        bins = self._read({"inputs": inputs, "answers": answers}, record, mark, is_unit=is_unit)
-        if is_unit:
-            self._count(bins, mark)
-            self._collect(inputs, answers)
+        return True
+
+    @staticmethod
+    def rows_of(record: Record) -> dict[Group, list[Any]]:
+        """Return the rows of an answered request that count."""
+        answers = record.outputs[:MOST_ROWS_OF_REQUEST] if isinstance(record.outputs, list) else []
+        return {"inputs": record.inputs[:MOST_ROWS_OF_REQUEST], "answers": answers}
+
+    def is_collecting(self) -> bool:
+        """Whether requests may still become a part of the reference."""
+        known = self.state.reference.columns if self.state.reference else {}
+        return not {"inputs", "answers"} <= known.keys()
 
     def _begin(self, reference: ReferenceSketch | None) -> None:
         features = reference.features if reference else ()
@@ -182,14 +198,14 @@ class Watch:
             for value in values:
                 for name, plain in self._reader.read(group, value).items():
                     place = self._places.get((group, name))
-                    if place is None or _is_redacted(name, record.redacted):
+                    if place is None or is_redacted(name, record.redacted):
                         continue
                     feature = self._features[place]
                     one = feature.bin_of(plain)
                     shares = bins.setdefault(place, {})
                     shares[one] = shares.get(one, 0.0) + weight
                     if one >= feature.ordinary:
-                        event = _EVENTS[feature.special[one - feature.ordinary]]
+                        event = EVENTS[feature.special[one - feature.ordinary]]
                         tallies = self.state.events.setdefault(f"{group} {name}", {})
                         tallies.setdefault(event, Tally()).add(1, weight * is_unit, mark)
                     if is_unit:
@@ -211,17 +227,22 @@ class Watch:
         state = self.state
         if self.detector is None:
             return
-        if state.window_units >= _WINDOW:
-            empty = [[0.0] * len(feature.counts) for feature in self._features]
-            state.windows, state.window_units = [empty, state.windows[0]], 0
+        if state.window_units >= WINDOW:
+            self._next_window()
         state.window_units += 1
         for place, shares in bins.items():
             for one, share in shares.items():
                 state.windows[0][place][one] += share
-        alarm = self.detector.add(bins, mark)
+        self._keep(self.detector.add(bins, mark))
+
+    def _next_window(self) -> None:
+        empty = [[0.0] * len(feature.counts) for feature in self._features]
+        self.state.windows, self.state.window_units = [empty, self.state.windows[0]], 0
+
+    def _keep(self, alarm: Alarm | None) -> None:
         if alarm is not None:
-            state.alarm_count += 1
-            state.alarms = [*state.alarms, alarm][-_KEPT_ALARMS:]
+            self.state.alarm_count += 1
+            self.state.alarms = [*self.state.alarms, alarm][-_KEPT_ALARMS:]
 
     def _collect(self, inputs: Sequence[Any], answers: Sequence[Any]) -> None:
         """Collect the first rows of the units, and make the missing reference of them once they are enough."""
@@ -243,6 +264,11 @@ class Watch:
                 state.reference = _joined(state.reference, made)
                 pending.clear()
                 self._begin(state.reference)
+
+
+def mark_of(record: Record) -> Mark:
+    """Return the mark of a record."""
+    return Mark(request_id=record.request_id, ts=record.ts.isoformat())
 
 
 def reference_of(
@@ -294,5 +320,5 @@ def _joined(left: ReferenceSketch | None, right: ReferenceSketch) -> ReferenceSk
     )
 
 
-def _is_redacted(name: str, redacted: Sequence[str]) -> bool:
+def is_redacted(name: str, redacted: Sequence[str]) -> bool:
     return any(name == column or name.startswith((f"{column}.", f"{column} · ")) for column in redacted)

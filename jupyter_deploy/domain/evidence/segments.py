@@ -16,6 +16,7 @@ from typing import Any, Literal
 from jupyter_deploy.domain.errors import InvalidInput
 
 from .e_values import refuted
+from .sequential import LEVEL
 
 MOST_SEGMENTS = 50
 
@@ -112,12 +113,24 @@ def check_columns(
         raise InvalidInput(f"the segment '{one.text}' is by '{one.column}', and {endpoint} has no such column", hint)
 
 
-def mean_evidence(e_values: Sequence[float]) -> float:
+def declared_number(declared: Sequence[SegmentColumn]) -> int:
+    """Return the number of segments that may come; a column without bins may have ``MOST_SEGMENTS`` values."""
+    return min(sum(len(one.bins) or MOST_SEGMENTS for one in declared), MOST_SEGMENTS)
+
+
+def mean_evidence(e_values: Sequence[float], of: int | None = None) -> float:
     """Return the e-value of "one of the hypotheses is wrong": the mean, whatever the dependence between them.
 
     V. Vovk and R. Wang (2021), E-values: calibration, combination and applications, Annals of Statistics 49, 1736-1754.
+
+    Parameters
+    ----------
+    of
+        The number of the hypotheses, if some have no data yet. Their e-value is 1; here they count 0, so the mean is
+        no larger. A mean of those with data alone would begin anew, and be wrong more often, with each that joins.
     """
-    return sum(e_values) / len(e_values) if e_values else 0.0
+    number = max(of or 0, len(e_values))
+    return sum(e_values) / number if number else 0.0
 
 
 def named(e_values: Sequence[float]) -> set[int]:
@@ -130,13 +143,13 @@ def e_value_of(log_evidence: float) -> float:
     return exp(min(log_evidence, _LARGEST_LOG))
 
 
-def in_words(count: int, *, declared: bool) -> str:
+def in_words(count: int, *, declared: bool, level: float = LEVEL) -> str:
     """Return the multiplicity of so many segments in a sentence or two."""
     if not count:
         return "No request that counts has a value for a segment yet"
     intervals = (
-        f"Each of the {count} intervals holds alone, at all looks, with 95 %: of {count}, about {0.05 * count:.2g} may "
-        "miss"
+        f"Each of the {count} intervals holds alone, at all looks, with {level * 100:.3g} %: of {count}, about "
+        f"{(1 - level) * count:.2g} may miss"
     )
     if not declared:
         return f"{intervals}. The segments were chosen for this look, perhaps by its data, so none is named"

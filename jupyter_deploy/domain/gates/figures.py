@@ -212,10 +212,10 @@ def _why_undecided(gate: Gate, comparison: Comparison) -> str:
     if gate.metric in _BY_TRUTH:
         return "too little ground truth so far, or none of this kind: send it with 'feedback'"
     if gate.metric == "least_segment_agreement" and comparison.segments is None:
-        return "no segments are declared: 'traffic NAME --segment COLUMN' declares them"
+        return "no segments are declared: 'nbdeploy traffic NAME --segment COLUMN' declares them"
     without_answers = comparison.pairs and not comparison.rows
     if needs_pairs(gate) and without_answers and gate.metric not in ("coverage", "refusal_rate"):
-        return "no answers were recorded: 'traffic NAME --record full' starts that"
+        return "no answers were recorded: 'nbdeploy traffic NAME --record full' starts that"
     return "too few requests so far"
 
 

@@ -77,6 +77,14 @@ class RequiredFigure:
 
 
 @dataclass(frozen=True)
+class SegmentEvidence:
+    """The evidence that the candidate is worse in some segment, and the segment with most of it."""
+
+    e_value: float
+    most: str
+
+
+@dataclass(frozen=True)
 class RampEvidence:
     """All evidence since a ramp began: a step for each percentage, the current one last.
 
@@ -86,6 +94,7 @@ class RampEvidence:
 
     steps: tuple[StepCounts, ...] = ()
     required: tuple[RequiredFigure, ...] = ()
+    segments: SegmentEvidence | None = None
     shadow: Literal["agrees", "differs", "inconclusive"] = "inconclusive"
     recorded: bool = True
 
@@ -111,7 +120,11 @@ def guardrails(plan: RampPlan, evidence: RampEvidence) -> tuple[Guardrail, ...]:
     limit = 1 / (1 - plan.guardrail_level)
     own = [Guardrail(name, _e_value(evidence, name), limit) for name in GUARDRAILS]
     required = [Guardrail(f"not {one.expression}", float("inf"), limit) for one in evidence.required if one.opposite]
-    return (*own, *required)
+    by_segment = []
+    if evidence.segments is not None:
+        name = f"segments, most in {evidence.segments.most}"
+        by_segment = [Guardrail(name, evidence.segments.e_value, limit)]
+    return (*own, *by_segment, *required)
 
 
 def errors_are_no_worse(step: StepCounts) -> bool:

@@ -1,11 +1,10 @@
-"""Notifications about a ramp, as CloudEvents (version 1.0, JSON). Pure.
-
-https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
-"""
+"""Notifications about a ramp. Pure."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from jupyter_deploy.domain.monitoring.events import cloud_event
 
 from .state import Action, Decision
 from .status import Look, RampStatus
@@ -20,31 +19,24 @@ _TYPES: dict[Action, str] = {
 }
 
 
-def cloud_event(status: RampStatus, decision: Decision, look: Look) -> dict[str, Any]:
+def ramp_event(status: RampStatus, decision: Decision, look: Look) -> dict[str, Any]:
     """Return the notification of a decision; ``status`` is that after it."""
     kind = _TYPES[decision.action]
-    return {
-        "specversion": "1.0",
-        "id": f"{status.endpoint}-{status.revision}-{kind}-{look.at:%Y%m%dT%H%M%S.%f}",
-        "source": f"/nbdeploy/endpoints/{status.endpoint}",
-        "type": f"nbdeploy.ramp.{kind}",
-        "subject": status.candidate,
-        "time": look.at.isoformat(),
-        "datacontenttype": "application/json",
-        "data": {
-            "action": decision.action,
-            "reason": decision.reason,
-            "waits_for": list(decision.waits_for),
-            "evidence": list(decision.evidence),
-            "endpoint": status.endpoint,
-            "revision": status.revision,
-            "candidate": status.candidate,
-            "phase": status.phase,
-            "step": status.step,
-            "steps": list(status.steps),
-            "percent": status.percent,
-        },
+    data = {
+        "action": decision.action,
+        "reason": decision.reason,
+        "waits_for": list(decision.waits_for),
+        "evidence": list(decision.evidence),
+        "endpoint": status.endpoint,
+        "revision": status.revision,
+        "candidate": status.candidate,
+        "phase": status.phase,
+        "step": status.step,
+        "steps": list(status.steps),
+        "percent": status.percent,
     }
+    number = f"{status.endpoint}-{status.revision}-{kind}-{look.at:%Y%m%dT%H%M%S.%f}"
+    return cloud_event(f"ramp.{kind}", f"endpoints/{status.endpoint}", number, look.at, data, subject=status.candidate)
 
 
 def must_notify(decision: Decision, former: Look | None) -> bool:

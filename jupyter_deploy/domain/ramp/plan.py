@@ -24,7 +24,7 @@ HARD_STOP_MINUTES = 10
 """Distinct minutes with errors of the candidate, and none of stable, that roll back at once."""
 
 GUARDRAILS = ("errors", "refusals", "slow answers")
-"""Guardrails of every ramp; each required figure adds one."""
+"""Guardrails of every ramp; each required figure adds one, and declared segments one in each role."""
 
 _EXAMPLE = "write percentages that rise, such as --steps 1,5,20,50,100"
 
@@ -42,12 +42,16 @@ class RampPlan(Value):
         The least duration of a step.
     shadow_first
         The candidate begins as a shadow and answers clients once it is shown to agree with stable.
+    segments
+        The endpoint's declarations of segments as the ramp began. That the candidate is worse in one of them is a
+        guardrail; as a shadow also that its answers differ there.
     """
 
     steps: tuple[float, ...] = Field(min_length=1)
     require: tuple[str, ...] = ()
     per_step: timedelta = timedelta(minutes=30)
     shadow_first: bool = False
+    segments: tuple[str, ...] = ()
 
     @field_validator("steps", mode="before")
     @classmethod
@@ -57,7 +61,8 @@ class RampPlan(Value):
     @property
     def guardrails(self) -> int:
         """The number of guardrails, which share ``ALPHA``."""
-        return len(GUARDRAILS) + len(self.require)
+        of_segments = (1 + self.shadow_first) if self.segments else 0
+        return len(GUARDRAILS) + len(self.require) + of_segments
 
     @property
     def guardrail_level(self) -> float:

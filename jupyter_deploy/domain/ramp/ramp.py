@@ -31,7 +31,8 @@ def decide(state: RampState, evidence: RampEvidence, now: datetime) -> Decision:
         return Decision(action="hard stop", reason=why, evidence=lines)
     broken = [one for one in guardrails(state.plan, evidence) if one.broken]
     if broken:
-        return Decision(action="roll back", reason=f"{state.candidate} is worse: {broken[0]}", evidence=lines)
+        how = "differs" if state.step < 0 else "is worse"
+        return Decision(action="roll back", reason=f"{state.candidate} {how}: {broken[0]}", evidence=lines)
     if state.step < 0 and evidence.shadow == "differs":
         return Decision(action="roll back", reason=f"{state.candidate} differs from stable as a shadow", evidence=lines)
     conditions = list(_open_conditions(state, evidence, now))

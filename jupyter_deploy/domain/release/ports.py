@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from pydantic import Field
 from pydantic.fields import FieldInfo
 
 from jupyter_deploy.domain.base import Value
@@ -71,6 +72,8 @@ class TargetSettings(Value):
         Folder of BentoML's stores.
     archivist
         Command line of the program that compacts and expires records on this machine; empty: none.
+    archivist_variables
+        Its variables besides those of every program: the destinations of notifications, which are secret.
     ramp_driver
         Command line and environment of the program that drives an endpoint's ramp, by its name; None: none.
     records_to
@@ -86,6 +89,7 @@ class TargetSettings(Value):
     home: Path
     bentoml_home: Path
     archivist: tuple[str, ...] = ()
+    archivist_variables: dict[str, str] = Field(default={}, repr=False)
     ramp_driver: Callable[[str], tuple[tuple[str, ...], dict[str, str]]] | None = None
     records_to: str | None = None
     load_image: Callable[[str, Reference], None] = _already_present

@@ -109,6 +109,10 @@ class InitRequest(Request):
     example: str | None = Field(
         default=None, description="What the model is called with, such as 'X_test[:5]' (default: as it says)."
     )
+    monitoring: bool = Field(
+        default=False,
+        description="Write the files for Prometheus, Alertmanager and Grafana instead, into the folder monitoring.",
+    )
     without_ci: bool = Field(
         default=False,
         description="Write the validation notebooks and nbdeploy.yaml alone, into this very folder: no workflow, no "

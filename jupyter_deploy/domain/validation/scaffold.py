@@ -56,11 +56,14 @@ class SetUp(Value):
         default={}, description="The validation notebooks of each model; of '' those that name none."
     )
     notes: tuple[str, ...] = Field(default=(), description="What was guessed, and what is left to do by hand.")
+    monitoring: bool = Field(default=False, description="The files are those of 'init --monitoring'.")
     dry_run: bool = False
 
     @property
     def following(self) -> tuple[str, ...]:
         """The next commands."""
+        if self.monitoring:
+            return "promtool check config monitoring/prometheus.yml", "amtool check-config monitoring/alertmanager.yml"
         deploys = [one.command for one in self.trained]
         several = len(self.validating) > 1  # a validation is of one model
         words = [("nbdeploy", "validate", *(notebooks if several else ())) for notebooks in self.validating.values()]

@@ -98,6 +98,9 @@ class Starter(Protocol):
     def drafts(self, start: Starting) -> list[Draft]:
         """Return the files of a new set-up."""
 
+    def monitoring(self, address: str) -> list[Draft]:
+        """Return the files for Prometheus, Alertmanager and Grafana; ``address``: HOST:PORT of the gateway."""
+
     def existing(self, top: Path, path: str) -> str | None:
         """Return the text of an existing file; None: there is none."""
 

@@ -15,10 +15,11 @@ from pydantic import ValidationError
 
 from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.capture.findings import Finding, require_waivable
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.errors import DeployError, InvalidInput, InvalidName
 from jupyter_deploy.domain.gates.figures import is_figure, require_figure, unknown_figure
 from jupyter_deploy.domain.gates.parser import parse_gate
-from jupyter_deploy.domain.ports import Live, Ports
+from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint, checked_label
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.faces.render.problems import problem_of

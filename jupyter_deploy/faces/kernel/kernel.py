@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.capture.artifacts import Source, checked_name
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.errors import (
     CheckFailed,
     DeployError,
@@ -20,7 +21,6 @@ from jupyter_deploy.domain.errors import (
     UnknownSource,
     disk_faults,
 )
-from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.faces.render.shell import BEGAN, current_shell, namespace_of
 from jupyter_deploy.verbs.capture import ERROR_MIME, SNAPSHOT_MIME, capture, capture_details

@@ -17,7 +17,8 @@ from jupyter_deploy.verbs import BY_NAME, Operation
 from jupyter_deploy.wiring import Wiring
 
 if TYPE_CHECKING:
-    from jupyter_deploy.domain.ports import Live, Report
+    from jupyter_deploy.domain.capture.ports import Live
+    from jupyter_deploy.domain.ports import Report
     from jupyter_deploy.domain.requests import Request
 
 

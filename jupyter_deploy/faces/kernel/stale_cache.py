@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from jupyter_deploy.domain.capture.findings import Finding
-from jupyter_deploy.domain.ports import Finder, Live
+from jupyter_deploy.domain.capture.ports import Finder, Live
 
 WAIT_SECONDS = 0.3
 """Seconds that a form waits for the check; a slower result comes with the next call."""

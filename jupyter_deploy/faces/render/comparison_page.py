@@ -82,8 +82,8 @@ def comparison_page(result: Comparison) -> Page:
 RECOMMENDED = {
     "promote": "promote: it is shown to be no worse",
     "stop": "stop: it is shown to be worse",
-    "decide": "decide: it gives other answers, and figures do not show which are right. With ground truth: nbdeploy "
-    "validate NOTEBOOK --traffic {endpoint}",
+    "decide": "decide: it gives other answers, and figures do not show which are right. With ground truth: "
+    "'nbdeploy validate NOTEBOOK --traffic {endpoint}'",
     "wait": "wait: more requests will tell",
 }
 _OF_PAIRS = ("pairs", "coverage", "agreement", "agreement at worst", "flipped rows", "refused")

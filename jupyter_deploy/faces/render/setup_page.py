@@ -11,7 +11,8 @@ def setup_page(result: SetUp) -> Page:
     """Make the page: the files, notes, and the next steps."""
     made = [file for file in result.files if file.state in ("written", "would be written")]
     did = f"{len(made)} file{'s' * (len(made) != 1)} {'would be' if result.dry_run else 'are'} written"
-    headline = f"{did if made else 'nothing is to be written'}: {result.folder} has its models validated"
+    purpose = "monitors its endpoints" if result.monitoring else "has its models validated"
+    headline = f"{did if made else 'nothing is to be written'}: {result.folder} {purpose}"
     shown = [file for file in result.files if file.add or (result.dry_run and file.state == "would be written")]
     return Page(
         headline,

@@ -217,7 +217,7 @@ def _changes(release: Release) -> str:
     """What it has that its predecessor had not; empty when there was none."""
     if release.changes is None:
         return ""
-    return f"since {release.changes.predecessor.partition(':')[2]}: {changed(release.changes)}"
+    return f"since {release.changes.predecessor.partition(':')[2][:8]}: {changed(release.changes)}"
 
 
 def revision_rows(revisions: Sequence[Revision]) -> tuple[RevisionRow, ...]:

@@ -93,6 +93,26 @@ class LastDeploy(Value):
     nullable: tuple[str, ...] = ()
 
 
+class SettingsFile(Value):
+    """An ``nbdeploy.yaml`` with settings that jobs read only after the user's agreement.
+
+    Attributes
+    ----------
+    digest
+        Of its content, to which the user agrees.
+    content
+        The settings that the agreement adds, as YAML; secrets are masked.
+    agreed
+        The user has agreed to this content.
+    """
+
+    folder: str
+    path: str
+    digest: str
+    content: str
+    agreed: bool
+
+
 class NotebookContextView(Value):
     """What the dialog finds around a notebook.
 
@@ -110,6 +130,8 @@ class NotebookContextView(Value):
         The resources of a release by default.
     last
         The last deploy of this notebook's model; None: there is none, or its snapshot is gone.
+    settings
+        The folder's ``nbdeploy.yaml``; None: there is none, or it has nothing to agree to.
     """
 
     name: str
@@ -120,6 +142,7 @@ class NotebookContextView(Value):
     asked: tuple[str, ...] = ()
     resources: Resources = Resources()
     last: LastDeploy | None = None
+    settings: SettingsFile | None = None
 
 
 class KernelReport(Value):
@@ -153,9 +176,11 @@ class FieldProblem(Value):
 class PublishFormView(Value):
     """The form of a publication: ``to`` and ``base`` that apply if the fields are empty, and what is wrong so far.
 
-    ``base`` is empty if there is none yet: Python's own slim image is taken then.
+    ``base`` is empty if there is none yet: Python's own slim image is taken then. ``settings``: as of a deploy, in the
+    folder of the release's notebook.
     """
 
     to: str
     base: str
     problems: tuple[FieldProblem, ...] = ()
+    settings: SettingsFile | None = None

@@ -21,6 +21,7 @@ from jupyter_deploy.settings import load_settings
 from jupyter_deploy.verbs.gates.endpoint_gates import listed_for
 from jupyter_deploy.wiring import Wiring
 
+from .folder_settings import settings_file
 from .form_documents import LastDeploy, NearbyNotebook, NotebookContextView
 from .requests import NotebookContextRequest
 
@@ -32,10 +33,10 @@ _RECORDS = re.compile(r"\bjupyter_deploy\b[\s\S]*\b(?:metric|check)\s*\(")
 
 
 def notebook_context(request: NotebookContextRequest, ports: Ports) -> NotebookContextView:
-    """The view. Only what a model must hold to is read of the folder's ``nbdeploy.yaml``, as by a job."""
+    """The view. The folder's ``nbdeploy.yaml`` applies as it does to a job."""
     # A Lab in a home names its folder by '~'. As it is written: '..' leads out of no link.
     path = Path(os.path.normpath(Path(request.path).expanduser().absolute()))
-    settings = load_settings(notebook_folder=path.parent)
+    settings = load_settings(notebook_folder=path.parent, home=ports.home)
     around = Wiring(settings, folder=path.parent).ports
     endpoints = ports.store.endpoints()
     mine = _releases(path, endpoints)
@@ -55,6 +56,7 @@ def notebook_context(request: NotebookContextRequest, ports: Ports) -> NotebookC
         if known
         else settings.resources,
         last=_last(mine[-1][0], ports) if mine else None,
+        settings=settings_file(path.parent, ports.home),
     )
 
 

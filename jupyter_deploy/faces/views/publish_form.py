@@ -10,9 +10,13 @@ from jupyter_deploy.domain.images.images import as_source
 from jupyter_deploy.domain.images.published import destination_of
 from jupyter_deploy.domain.images.requests import PublishRequest
 from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.faces.server.jobs.folders import folder_of
+from jupyter_deploy.settings import load_settings
 from jupyter_deploy.verbs.change import find
 from jupyter_deploy.verbs.images.publish import base_before, reference_for
+from jupyter_deploy.wiring import Wiring
 
+from .folder_settings import settings_file
 from .form_documents import FieldProblem, PublishFormView
 from .requests import PublishFormRequest
 
@@ -20,6 +24,9 @@ from .requests import PublishFormRequest
 def publish_form(request: PublishFormRequest, ports: Ports) -> PublishFormView:
     """Return what applies to a release, with the problems of the typed values; nothing is built or sent."""
     endpoint = find(ports, request.name)
+    folder = folder_of(PublishRequest(name=request.name, release=request.release), ports.store)
+    if folder is not None:
+        ports = Wiring(load_settings(notebook_folder=folder, home=ports.home), folder=folder).ports  # as its job
     release = endpoint.release(request.release or endpoint.traffic.stable)
     snapshot = ports.store.remembered(release.tag)
     problems: list[FieldProblem] = []
@@ -35,6 +42,7 @@ def publish_form(request: PublishFormRequest, ports: Ports) -> PublishFormView:
         to=destination_of(endpoint.name, ports.images.to, published),
         base=ports.images.base or (snapshot and base_before(snapshot, ports)) or "",
         problems=tuple(problems),
+        settings=settings_file(folder, ports.home),
     )
 
 

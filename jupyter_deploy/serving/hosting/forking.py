@@ -14,9 +14,9 @@ import random
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 THREADS = (
     "OMP_NUM_THREADS",
@@ -48,6 +48,10 @@ _OPENBLAS = (
     "openblas_set_num_threads64_",
     "scipy_openblas_set_num_threads64_",
 )
+
+
+_thread_pools: list[Any] = []
+"""The libraries with threads that ``find_thread_pools`` has found, as threadpoolctl's controller."""
 
 
 def load() -> None:
@@ -92,18 +96,27 @@ def restore_threads() -> None:
     named = (os.environ.get(name, "") for name in ("NBDEPLOY_THREADS", "OMP_NUM_THREADS"))
     count = next((int(text) for text in named if text.isdecimal()), None) or processors()
     if count > 1:
-        _set_threads(count)
+        _set_threads(count, _thread_pools)
 
 
-def _set_threads(count: int) -> None:
+def find_thread_pools() -> None:
+    """Find the libraries with threads in this process. Its forks need no search, which writes to 4 MB of memory."""
+    with contextlib.suppress(ImportError):
+        from threadpoolctl import ThreadpoolController
+
+        _thread_pools[:] = [ThreadpoolController()]
+
+
+def _set_threads(count: int, thread_pools: Sequence[Any] = ()) -> None:
     if (torch := sys.modules.get("torch")) is not None:
         torch.set_num_threads(count)
     if (numexpr := sys.modules.get("numexpr")) is not None:
         numexpr.set_num_threads(count)
     with contextlib.suppress(ImportError):
-        from threadpoolctl import threadpool_limits  # scikit-learn brings it, nothing else needs it
+        from threadpoolctl import ThreadpoolController  # scikit-learn brings it, nothing else needs it
 
-        threadpool_limits(count)
+        for found in thread_pools or [ThreadpoolController()]:
+            found.limit(limits=count)
         return
     for library in _openblas_libraries():
         for name in _OPENBLAS:

@@ -13,8 +13,16 @@ if TYPE_CHECKING:
     from prometheus_client import Counter, Gauge, Histogram
 
 
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+"""Seconds: a model in the event loop takes a millisecond, and a gateway waits for a minute."""
+
+
 def name_release(endpoint: str, release: str) -> None:
-    """Expose the endpoint and the release of this process as ``nbdeploy_release_info``, to join with other metrics."""
+    """Expose the endpoint and the release of this process as ``nbdeploy_release_info``, to join with other metrics.
+
+    The counter of lost records begins with 0 here: a counter that begins with its first loss shows no increase.
+    """
+    records_lost()
     _release_info().labels(endpoint, release).set(1)
 
 
@@ -37,7 +45,8 @@ def requests() -> Counter:
 def seconds() -> Histogram:
     from prometheus_client import Histogram
 
-    return Histogram("nbdeploy_request_seconds", "From the arrival of a request to /predict to its answer")
+    words = "From the arrival of a request to /predict to its answer"
+    return Histogram("nbdeploy_request_duration_seconds", words, ["role"], buckets=_BUCKETS)
 
 
 @cache
@@ -59,7 +68,12 @@ def running() -> Gauge:
 def count(status: str, role: str, elapsed: float) -> None:
     """Count a request to the model and observe its duration in seconds."""
     _counter(status, role).inc()
-    seconds().observe(elapsed)
+    _observer(role).observe(elapsed)
+
+
+@cache
+def _observer(role: str) -> Histogram:
+    return seconds().labels(role)
 
 
 @cache

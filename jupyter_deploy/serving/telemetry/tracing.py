@@ -1,6 +1,8 @@
-"""Spans of requests for OpenTelemetry; without the variable ``ENDPOINT`` nothing is created or sent.
+"""Spans and durations of requests for OpenTelemetry; without the variable ``ENDPOINT`` nothing is created or sent.
 
-Spans continue the trace of ``traceparent``, which the gateway sends to a release and its shadows alike. They hold no
+Durations are the histogram ``http.server.request.duration`` of the semantic conventions for HTTP metrics
+(https://opentelemetry.io/docs/specs/semconv/http/http-metrics/); its exemplars name the trace of a slow request. Spans
+continue the trace of ``traceparent``, which the gateway sends to a release and its shadows alike. They hold no
 value of a request or response and no exception message.
 """
 
@@ -12,6 +14,8 @@ from typing import TYPE_CHECKING
 from .logging import log
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
     from ..dispatch.outcomes import Outcome
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -34,14 +38,23 @@ def tracing(endpoint: str, release: str) -> Tracing | None:
         return None
 
 
+_BOUNDARIES = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+"""Seconds; those of the semantic conventions."""
+
+
 class Tracing:
     """Creates a span for each request, with a child span for the model's call, and sends them in the background.
+
+    The durations of all requests are sent too, once a minute.
 
     ``OTEL_TRACES_SAMPLER`` sets the share of new traces that are kept.
     """
 
     def __init__(self, endpoint: str, release: str) -> None:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # an extra
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # an extra
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.metrics import MeterProvider
+        from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -52,6 +65,14 @@ class Tracing:
         self._provider = TracerProvider(resource=Resource.create(resource))
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("nbdeploy")
+        readers = [PeriodicExportingMetricReader(OTLPMetricExporter())]
+        self._meters = MeterProvider(readers, Resource.create(resource))
+        self._durations = self._meters.get_meter("nbdeploy").create_histogram(
+            "http.server.request.duration",
+            "s",
+            "Duration of HTTP server requests.",
+            explicit_bucket_boundaries_advisory=_BOUNDARIES,
+        )
         self._propagator = TraceContextTextMapPropagator()
         self._server, self._internal = SpanKind.SERVER, SpanKind.INTERNAL
         self._error = Status(StatusCode.ERROR)
@@ -80,6 +101,7 @@ class Tracing:
         span = self._tracer.start_span("predict", parent, self._server, about, start_time=context.ts_ns)
         if status >= 500:
             span.set_status(self._error)
+        self._record_duration(status, latency_ms, context.role, self._within(span, parent))
         if pending.model_call is not None and span.is_recording():
             began, ended, rows = pending.model_call
             start = context.ts_ns + int((began - context.started) * 1e9)
@@ -89,6 +111,18 @@ class Tracing:
             call.end(start + int((ended - began) * 1e9))
         span.end(context.ts_ns + int(latency_ms * 1e6))
 
+    def _record_duration(self, status: int, latency_ms: float, role: str, within: Context) -> None:
+        about: dict[str, str | int] = {
+            "http.request.method": "POST",
+            "http.response.status_code": status,
+            "url.scheme": "http",
+            "nbdeploy.role": role,
+        }
+        if status >= 500:
+            about["error.type"] = str(status)
+        self._durations.record(latency_ms / 1000, about, within)
+
     def close(self) -> None:
-        """Send the pending spans."""
+        """Send the pending spans and durations."""
         self._provider.shutdown()
+        self._meters.shutdown()

@@ -4,6 +4,7 @@ The path of a request, with the names in the documents::
 
     client ── edge listener (TCP) ─┬─ route <endpoint>/predict ─┬─ cluster <tag of stable>
                                    │  (/invocations, /v2/…)     └─ cluster <tag of the canary>
+                                   ├─ route <endpoint>/metrics  ── cluster metrics (the exporter)
                                    ├─ route <endpoint>/feedback ── cluster <tag of stable>
                                    ├─ route <endpoint>          ─── cluster <tag of stable>
                                    └─ mirror ── cluster shadow-hop/<tag> ── shadow listener (pipe)
@@ -42,9 +43,9 @@ from dataclasses import dataclass, field, replace
 from jupyter_deploy.domain.release.endpoint import Endpoint
 
 from . import parts
-from .names import EDGE, SHADOW, cluster_name, hop_name, own_host, shadow_name
+from .names import EDGE, METRICS, SHADOW, cluster_name, hop_name, own_host, shadow_name
 from .parts import Json
-from .routes import endpoint_routes, endpoint_salt
+from .routes import endpoint_routes, endpoint_salt, metrics_route
 from .upstream import UPSTREAM_IDLE_SECONDS, Upstream, cluster, collector
 
 Upstreams = Mapping[tuple[str, str], Upstream]
@@ -67,6 +68,7 @@ _DISCOVERY = {
 _HOP_BREAKER = 4096
 _SHADOW_BREAKER = 64
 _BREAKER = 1024
+_METRICS_BREAKER = 16
 _MOST_OF_AN_EXPRESSION = 5000
 
 
@@ -117,6 +119,7 @@ class GatewaySettings:
     traces: str | None = None
     address: str = "127.0.0.1"
     own_socket: str = ""
+    metrics_socket: str = ""
     salt: str = field(default="", repr=False)
     key_variable: str = ""
 
@@ -170,6 +173,8 @@ def _collector_of(settings: GatewaySettings) -> str | None:
 def clusters(endpoints: Iterable[Endpoint], upstreams: Upstreams, settings: GatewaySettings, version: str) -> Json:
     """The CDS document."""
     found = [one for endpoint in _running(endpoints) for one in _endpoint_clusters(endpoint, upstreams, settings)]
+    if settings.metrics_socket:
+        found.append(cluster(METRICS, settings.metrics_socket, _METRICS_BREAKER))
     return _discovery("cluster", sorted(found, key=lambda one: str(one["name"])), version)
 
 
@@ -196,6 +201,8 @@ def edge_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, versio
     """The RDS document of the edge listener."""
     running = _running(endpoints)
     routes = [route for endpoint in running for route in _edge_routes(endpoint, settings, f"/{endpoint.name}")]
+    if settings.metrics_socket:
+        routes.append(metrics_route("", "/metrics"))
     hosts = list(dict.fromkeys([*LOCAL_HOSTS, *settings.hosts]))
     known = _host(EDGE, hosts, [*routes, parts.refusal("unknown", 404, "unknown endpoint")], settings)
     own = [
@@ -219,7 +226,8 @@ def edge_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, versio
 
 def _edge_routes(endpoint: Endpoint, settings: GatewaySettings, root: str) -> list[Json]:
     salt = endpoint_salt(endpoint.name, settings.salt) if settings.salt else ""
-    return endpoint_routes(endpoint, _predict_seconds(endpoint, settings), root, salt)
+    exported = [metrics_route(endpoint.name, f"{root}/metrics")] if settings.metrics_socket else []
+    return [*exported, *endpoint_routes(endpoint, _predict_seconds(endpoint, settings), root, salt)]
 
 
 def _predict_seconds(endpoint: Endpoint, settings: GatewaySettings) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 EDGE = "edge"
 SHADOW = "shadow"
+METRICS = "metrics"
 
 
 def cluster_name(endpoint: str, tag: str) -> str:

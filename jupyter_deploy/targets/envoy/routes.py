@@ -10,7 +10,7 @@ from jupyter_deploy.domain.release.traffic import WEIGHTS, share_in_force
 from jupyter_deploy.serving.telemetry.recording import Recording
 
 from . import parts
-from .names import cluster_name, hop_name, stat_name
+from .names import METRICS, cluster_name, hop_name, stat_name
 from .parts import Json
 
 STICKY_HEADER = "x-sticky-key"
@@ -52,6 +52,15 @@ def endpoint_routes(endpoint: Endpoint, predict_timeout: float, root: str, salt:
             for route, match, more, kept in others
         ),
     ]
+
+
+def metrics_route(name: str, path: str) -> Json:
+    """The route of an endpoint's metrics to the exporter; without a name, of all endpoints' metrics."""
+    return {
+        "name": f"{name} metrics".strip(),
+        "match": {"path": path},
+        "route": {"cluster": METRICS, "timeout": "10s", "prefix_rewrite": f"/{name}/metrics" if name else "/metrics"},
+    }
 
 
 def _prediction_routes(endpoint: Endpoint, predict_timeout: float, root: str, salt: list[Json]) -> list[Json]:

@@ -29,6 +29,7 @@ CONTAINER = "release"
 
 KEY_FOLDER = "/etc/nbdeploy/secret"
 DATA = "/data"
+_UPLOAD_SECONDS = 10  # for the shipper's last upload
 
 UPLOADS: Json = {"name": "uploads", "emptyDir": {}}
 """The volume in which the shipper lists what it has uploaded."""
@@ -189,7 +190,7 @@ def _template(release: Release, settings: ClusterSettings, shipper: Json | None)
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "securityContext": restricted_pod(),
-            "terminationGracePeriodSeconds": settings.termination_seconds,
+            "terminationGracePeriodSeconds": settings.termination_seconds + (_UPLOAD_SECONDS if shipper else 0),
             "containers": [container, *([shipper] if shipper else [])],
             "volumes": volumes,
             "topologySpreadConstraints": [

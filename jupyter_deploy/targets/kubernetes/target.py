@@ -22,6 +22,7 @@ from .endpoint_maps import EndpointMaps
 from .gateway.configuration import configuration
 from .gateway.confirmation import wait_in_force
 from .gateway.objects import gateway_objects
+from .gateway.statistics import read_statistics, summed_counts, summed_overflowed
 from .overlay import read_overlay
 from .releases import CONTAINER, release_objects, stamp_of, stamped
 from .settings import ClusterSettings, KubernetesSettings
@@ -130,7 +131,7 @@ class KubernetesTarget:
         for pod in api.list_("Pod", names.selector("release")):
             by_release[names.identity(pod["metadata"]["labels"])].append(pod)
         gateway = self._gateway_is_up(deployments.get(names.GATEWAY))
-        base = self._base_url()
+        base, figures = self._base_url(), read_statistics(api)
         return {
             endpoint.name: Observation(
                 url=f"{base}/{endpoint.name}",
@@ -143,6 +144,8 @@ class KubernetesTarget:
                     )
                     for release in endpoint.releases
                 },
+                overflowed=summed_overflowed(endpoint, figures),
+                counts=summed_counts(endpoint, figures),
             )
             for endpoint in endpoints
         }

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
-from contextlib import suppress
+from typing import Any
 
 from jupyter_deploy.domain.release.processes import passed_on
 from jupyter_deploy.system.home import private_folder
-from jupyter_deploy.targets.local.runtime import Runtime
+from jupyter_deploy.targets.local.runtime import Runtime, read_json
 from jupyter_deploy.targets.local.settings import LocalSettings
 from jupyter_deploy.targets.local.supervisor.supervisord import Program, Programs, Supervisor
 
@@ -21,14 +20,17 @@ def keep_running(settings: LocalSettings, runtime: Runtime, supervisor: Supervis
         return
     ready = f"{runtime.path}/{_ARCHIVIST}.ready"
     command = [*settings.archivist, "--ready", ready]
-    if command == _command(runtime) and any(state.alive for state in programs.get(_ARCHIVIST, ())):
+    running = _plan(runtime)
+    # A shell without destinations of notifications takes none away.
+    known = settings.archivist_variables.items() <= running.get("environment", {}).items()
+    if command == running.get("command") and known and any(state.alive for state in programs.get(_ARCHIVIST, ())):
         return
     private_folder(settings.logs)
     supervisor.add(
         Program(
             name=_ARCHIVIST,
             commands=[command],
-            environment=passed_on(os.environ),
+            environment=passed_on(os.environ) | settings.archivist_variables,
             folder=runtime.path / "empty",
             stop_seconds=5,
             ready=[ready],
@@ -36,8 +38,6 @@ def keep_running(settings: LocalSettings, runtime: Runtime, supervisor: Supervis
     )
 
 
-def _command(runtime: Runtime) -> object:
-    """The command line of the running archivist; None if it is unknown."""
-    with suppress(OSError, ValueError, LookupError, TypeError):
-        return json.loads((runtime.path / "programs" / f"{_ARCHIVIST}@0.json").read_bytes())["command"]
-    return None
+def _plan(runtime: Runtime) -> dict[str, Any]:
+    """The command line and the variables of the running archivist; empty if they are unknown."""
+    return read_json(runtime.path / "programs" / f"{_ARCHIVIST}@0.json")

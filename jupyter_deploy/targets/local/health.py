@@ -9,6 +9,7 @@ from jupyter_deploy.domain.health import HealthCheck
 from jupyter_deploy.system.home import was_running
 
 from .gateway.gateway import Gateway, envoy_binary
+from .metrics.keeping import PROGRAM as EXPORTER
 from .preflight import check_limits
 from .runtime import locate
 from .settings import LocalSettings
@@ -45,6 +46,7 @@ class LocalExaminer:
         yield _program(KEEPER, programs, "nothing restarts the supervisor if it is killed")
         if settings.archivist:
             yield _program("archivist", programs, "records are neither compacted nor removed")
+        yield _program(EXPORTER, programs, "'/metrics' of the endpoints does not answer")
         gateway = Gateway(settings, runtime, supervisor)
         if gateway.answers():
             yield HealthCheck(part="gateway", state="ok", message="it answers on its socket and holds its port")

@@ -10,9 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
-
-from pydantic import ValidationError
 
 from jupyter_deploy.artifacts.bento_format import require_code, require_format
 from jupyter_deploy.domain.errors import RouteNotConfirmed, StartFailed
@@ -20,10 +17,12 @@ from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.ports import Observation, TargetSettings
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.release.status import Usage
-from jupyter_deploy.system.home import was_running, write_atomic
+from jupyter_deploy.system.home import was_running
+from jupyter_deploy.targets.envoy.counters import overflowed
 
 from . import archivist, ramp_drivers
 from .gateway.gateway import Gateway, envoy_binary, forget_runtime, remember
+from .metrics import keeping as exporter
 from .naming import PREFIX, logs_of, read_end
 from .preflight import check_limits
 from .releases import limits
@@ -34,6 +33,7 @@ from .releases.health import PARALLEL, health_of
 from .releases.usage import usages, waiting
 from .releases.workers import Workers
 from .releases.zygotes import Zygotes
+from .routed_endpoints import RoutedEndpoints
 from .runtime import Runtime, locate
 from .settings import LocalSettings
 from .supervisor.orphans import clear, end_orphans
@@ -135,22 +135,22 @@ class LocalTarget:
         with host.runtime.lock():
             host.runtime.prepare()  # the last release may just have been stopped
             programs = host.resume()
-            before = host.fragments()
+            before = host.routed.all()
             known = before.get(endpoint.name)
             superseded = known is not None and known.revision > endpoint.revision
             endpoints = before if superseded else before | {endpoint.name: endpoint}
             if not any(e.running for e in endpoints.values()) and not host.gateway.running_in(programs):
                 return host.gateway.url(endpoint.name), programs or {}
             if programs is not None:
-                host.keep_records(programs)  # the settings of retention may have changed
-            host.put(endpoints[endpoint.name])
+                host.keep_helpers(programs)  # the settings of retention may have changed
+            host.routed.put(endpoints[endpoint.name])
             try:
                 if not host.gateway.running_in(programs):
                     host.open()  # perhaps no release could be started
                 host.drive_ramp(endpoints[endpoint.name], host.programs() if programs is None else programs)
                 host.gateway.apply(endpoints.values())
             except BaseException:
-                host.put_back(endpoint.name, known)
+                host.routed.put_back(endpoint.name, known)
                 raise
             return host.gateway.url(endpoint.name), programs or {}
 
@@ -174,7 +174,7 @@ class LocalTarget:
                 url=host.gateway.url(endpoint.name),
                 gateway=gateway,
                 releases={release.tag: health[endpoint.name, release.tag] for release in endpoint.releases},
-                overflowed=host.gateway.overflowed(endpoint, stats),
+                overflowed=overflowed(endpoint, stats),
                 counts=host.gateway.counts(endpoint, stats),
             )
             for endpoint in endpoints
@@ -218,7 +218,7 @@ class LocalTarget:
         if host.runtime.exists():
             host.runtime.prepare()
             with host.runtime.lock():
-                host.put_back(endpoint, None)
+                host.routed.put_back(endpoint, None)
         for tag in tags:
             for path in logs_of(self._settings.logs, endpoint, tag):
                 path.unlink(missing_ok=True)
@@ -259,6 +259,7 @@ class _Host:
         self.runtime: Runtime = locate(settings)
         self.supervisor = Supervisor(self.runtime, settings.logs)
         self.gateway = Gateway(settings, self.runtime, self.supervisor)
+        self.routed = RoutedEndpoints(self.runtime)
 
     def workers(self, release: Release) -> Workers:
         return Workers(release, self._settings, self.runtime, self.supervisor)
@@ -350,11 +351,12 @@ class _Host:
         """Start the supervisor and note its runtime directory for every shell. The caller holds the state lock."""
         self.supervisor.ensure()
         remember(self._settings, runtime=str(self.runtime.path))
-        self.keep_records(self.programs())
+        self.keep_helpers(self.programs())
 
-    def keep_records(self, programs: Programs) -> None:
-        """Run the archivist with the present settings, if there is one."""
+    def keep_helpers(self, programs: Programs) -> None:
+        """Run the archivist with the present settings, if there is one, and the exporter."""
         archivist.keep_running(self._settings, self.runtime, self.supervisor, programs)
+        exporter.keep_running(self._settings, self.runtime, self.supervisor, programs)
 
     def drive_ramp(self, endpoint: Endpoint, programs: Programs) -> None:
         """Run the driver of the endpoint's ramp as long as that is in progress; ``programs`` are those that run."""
@@ -373,25 +375,3 @@ class _Host:
             self.runtime.clear()
             with suppress(OSError):  # a full disk must not prevent a stop
                 forget_runtime(self._settings)
-
-    def fragments(self) -> dict[str, Endpoint]:
-        """The endpoints in force."""
-        endpoints = {}
-        for path in sorted((self.runtime.path / "routes").glob("*.json")):
-            # A file of another version of nbdeploy is skipped: its endpoint returns with its next route.
-            with suppress(ValidationError, OSError):
-                endpoint = Endpoint.model_validate_json(path.read_bytes())
-                endpoints[endpoint.name] = endpoint
-        return endpoints
-
-    def put(self, endpoint: Endpoint) -> None:
-        write_atomic(self._fragment(endpoint.name), endpoint.model_dump_json())
-
-    def put_back(self, name: str, endpoint: Endpoint | None) -> None:
-        if endpoint is None:
-            self._fragment(name).unlink(missing_ok=True)
-        else:
-            self.put(endpoint)
-
-    def _fragment(self, name: str) -> Path:
-        return self.runtime.path / "routes" / f"{name}.json"

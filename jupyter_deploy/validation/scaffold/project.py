@@ -22,6 +22,7 @@ from jupyter_deploy.system.git import run_git
 from .deploys import deploys_in, fitted_in
 from .drafts import Requirements, drafts
 from .examples import TRAINED
+from .monitoring_drafts import monitoring_drafts
 
 _SKIPPED = {"node_modules", "site-packages", "venv", "env", "build", "dist"}
 _MOST = 500
@@ -58,6 +59,10 @@ class ProjectStarter:
         top = Path(start.top)
         imported = [notebook.cells for notebook in self.notebooks(top) if notebook.path in start.notebooks]
         return drafts(start, _branch(top), _python(top), _requirements(top, imported), _origin())
+
+    def monitoring(self, address: str) -> list[Draft]:
+        """Draft the files of Prometheus, Alertmanager and Grafana as new ones."""
+        return monitoring_drafts(address)
 
     def existing(self, top: Path, path: str) -> str | None:
         """Return the text of a file (empty if it is not text); None: it does not exist."""

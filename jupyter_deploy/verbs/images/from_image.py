@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_deploy.domain.capture.artifacts import Snapshot
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.errors import InvalidInput, Refused
 from jupyter_deploy.domain.images.images import Image, Reference
 from jupyter_deploy.domain.images.published import published_at
 from jupyter_deploy.domain.images.requests import VerifyRequest
-from jupyter_deploy.domain.ports import Live, Ports, Report
+from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import DeployRequest, Step
 from jupyter_deploy.domain.validation.validation import Underway

@@ -9,7 +9,14 @@ import { textsOfWords } from '../namedCommands';
 import { requestAPI } from '../request';
 import type { Transport } from '../transport';
 import type { Texts } from '../verbFields';
-import { fieldsOfVerb, publishDefaults, publishProblems } from '../verbRequests';
+import {
+  agreeToSettings,
+  EMPTY_START,
+  fieldsOfVerb,
+  type FormStart,
+  publishDefaults,
+  publishProblems
+} from '../verbRequests';
 import { JobPanel } from '../widgets/jobs/jobPanel';
 import { useLoaded } from '../widgets/ui/hooks';
 import { LoadFailure, Waiting } from '../widgets/ui/parts';
@@ -47,15 +54,16 @@ function Form(props: {
 }): React.JSX.Element {
   const { state, transport, jobs, endpoint, show, trans } = props;
   const { verb, texts, words = [] } = state;
+  const begin = async (): Promise<FormStart> =>
+    verb === 'publish'
+      ? publishDefaults(transport, texts.name ?? endpoint, texts.release)
+      : EMPTY_START;
   const loaded = useLoaded(JSON.stringify(state), async () =>
-    Promise.all([
-      fieldsOfVerb(transport, verb),
-      verb === 'publish' ? publishDefaults(transport, texts.name ?? endpoint, texts.release) : {}
-    ])
+    Promise.all([fieldsOfVerb(transport, verb), begin()])
   );
   if (loaded.error !== null) return <LoadFailure loaded={loaded} />;
   if (!loaded.value) return <Waiting words={trans.__('Loading the form …')} />;
-  const [fields, target] = loaded.value;
+  const [fields, start] = loaded.value;
   const named = fields.some(field => field.name === 'name') ? { name: endpoint } : {};
   return (
     <VerbForm
@@ -63,13 +71,18 @@ function Form(props: {
       action={labelsOf(trans)[verb].replace(/…$/, '')}
       warns={VERBS[verb].destructive}
       fields={fields}
-      given={{ ...named, ...target, ...textsOfWords(words, fields), ...texts }}
+      given={{ ...named, ...start.texts, ...textsOfWords(words, fields), ...texts }}
       endpoints={[endpoint]}
       check={
         verb === 'publish'
           ? async (typed, signal) => publishProblems(transport, typed, signal)
           : undefined
       }
+      settings={start.settings}
+      agree={async file => {
+        await agreeToSettings(transport, file);
+        return begin();
+      }}
       send={async request => {
         const started = await jobs.start(verb, request);
         if ('job' in started) {

@@ -62,7 +62,7 @@ async function resume({ jobs, stream }: INbdeploy, state: IStateDB, restored: Pr
 async function reopen({ deployments }: INbdeploy, state: IStateDB) {
   const saved = (await state.fetch(OPENED)) as { name?: unknown; section?: Section } | undefined;
   if (deployments.opened === null && typeof saved?.name === 'string') {
-    deployments.open(saved.name, saved.section);
+    deployments.restore(saved.name, saved.section);
   }
   const shown = (): string => `${deployments.opened ?? ''} ${deployments.section}`;
   let known = shown();

@@ -10,6 +10,7 @@ import type {
   KernelReport,
   ModelCandidate,
   NotebookContextView,
+  SettingsFile,
   Table
 } from '../../src/generated';
 import type { CheckResult } from '../../src/kernel';
@@ -64,6 +65,7 @@ export function context(given: Partial<NotebookContextView> = {}): NotebookConte
       idle_after: null
     },
     last: null,
+    settings: null,
     ...given
   };
 }
@@ -106,6 +108,11 @@ export class World implements DeployWorld {
   readonly writeValidation = async (values: { name: string }): Promise<void> => {
     this.written.push([values.name]);
     this.around = context({ gates: ['validate_churn.ipynb: accuracy >= 0.9'] });
+    return Promise.resolve();
+  };
+  /** The user's agreement applies to what the folder has now. */
+  readonly agree = async (file: SettingsFile): Promise<void> => {
+    this.around = context({ settings: { ...file, agreed: true } });
     return Promise.resolve();
   };
   readonly preview = async (expression: string): Promise<Table> => {

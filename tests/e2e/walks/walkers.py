@@ -39,6 +39,12 @@ class Walker(Person):
         super().__init__(*arguments)
         self.tabs = 0
         self.steps = []
+        self.endpoint = ""
+
+    def opens(self, notebook):
+        """Open a notebook, which has its endpoint's name."""
+        self.endpoint = notebook.removesuffix(".ipynb")
+        super().opens(notebook)
 
     @contextmanager
     def step(self, name):
@@ -49,7 +55,7 @@ class Walker(Person):
         step.clicks, step.tabs = self.clicks - step.clicks, self.tabs - step.tabs
         self.steps.append(step)
         if folder := os.environ.get("NBDEPLOY_SCREENSHOTS"):
-            self.page.screenshot(path=f"{folder}/{self.way}-{len(self.steps)}-{name.replace(' ', '-')}.png")
+            self.page.screenshot(path=f"{folder}/{self.endpoint}-{len(self.steps)}-{name.replace(' ', '-')}.png")
 
     def prints(self, notebook):
         """Print the steps: counts are asserted, seconds depend on the machine."""

@@ -64,6 +64,7 @@ class _State:
     started: dict[str, _Process] = field(default_factory=dict)
     handed_over: dict[str, float] = field(default_factory=dict)
     stopping: dict[str, _Stopping] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
 
 
 class JobRunner:
@@ -111,6 +112,7 @@ class JobRunner:
         """Start the job's process now, or, if the job waits for its kernel, right after the capture."""
         with self._lock:
             self._state.own.add(job.id)
+            self._state.seen.add(job.id)  # it may fail before the next poll
             if job.state == "queued":
                 self._start(job)
 
@@ -134,6 +136,7 @@ class JobRunner:
         with self._lock:
             active = self.jobs.active()
             self._forget({job.id for job in active})
+            self._notify({job.id for job in active})
             ended = self._reap(active)
             for job in active:
                 if job.state == "queued" and self._is_due(job):
@@ -270,6 +273,27 @@ class JobRunner:
                 command = [sys.executable, "-P", "-m", _MODULE]
                 null = subprocess.DEVNULL
                 self._spare = spare.start(command, _MODULE, stdout=null, stderr=null, **self._options)
+
+    def _notify(self, active: set[str]) -> None:
+        """Notify the user of the jobs that were active a moment ago and have failed."""
+        ended, self._state.seen = self._state.seen - active, active
+        if ended and any(os.environ.get(name) for name in ("NBDEPLOY_NOTIFY", "NBDEPLOY_NOTIFY_EMAIL")):
+            threading.Thread(target=self._send_failures, args=(ended,), daemon=True, name="nbdeploy-notify").start()
+
+    def _send_failures(self, ended: set[str]) -> None:
+        """Send the failures among ended jobs; servers of one home send each once."""
+        from jupyter_deploy.domain.errors import DeployError
+        from jupyter_deploy.domain.monitoring.events import job_failed
+        from jupyter_deploy.system.notifications import notifier
+
+        try:
+            jobs = [self.jobs.job(job_id) for job_id in ended]
+            sender = notifier(self._home)
+            for job in jobs:
+                if job.state == "failed":
+                    sender.send(job_failed(job))
+        except DeployError as error:  # removed meanwhile, an unreadable store, or a wrong setting
+            _log.warning("a failed job is not notified of: %s", error)
 
     def _forget(self, active: set[str]) -> None:
         state = self._state

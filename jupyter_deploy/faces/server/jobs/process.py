@@ -6,7 +6,8 @@ the process that waits for the next job's id on stdin, so that a job begins with
 stdin, which is the server's pipe.
 
 The settings are those of the environment. If the request names a notebook, its folder is the working directory, and
-the validations of an ``nbdeploy.yaml`` there apply too (``settings.load_settings``).
+an ``nbdeploy.yaml`` there applies too: its requirements at once, the rest after the user's agreement
+(``settings.FolderSettings``).
 """
 
 from __future__ import annotations
@@ -210,7 +211,7 @@ def _prepared(job: Job, ports: Ports, report: Report) -> Callable[[], Any]:
     folder = folder_of(request, ports.store)
     if folder is not None:
         os.chdir(folder)
-        ports = Wiring(load_settings(notebook_folder=folder)).ports
+        ports = Wiring(load_settings(notebook_folder=folder, home=ports.home)).ports
     return partial(operation.function, request, ports, report)
 
 

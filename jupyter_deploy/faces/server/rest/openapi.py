@@ -15,6 +15,7 @@ from jupyter_deploy.domain.jobs import Job, Problem
 from jupyter_deploy.domain.release.status import EndpointStatus
 from jupyter_deploy.faces.views import VIEWS
 from jupyter_deploy.faces.views.documents import JobWithEvents
+from jupyter_deploy.faces.views.form_documents import SettingsFile
 from jupyter_deploy.verbs import BY_NAME
 
 from .table import ROUTES, Route
@@ -174,6 +175,8 @@ def _response_type(route: Route) -> Any:
             return JobWithEvents
         case "asked" | "cancel":
             return Job
+        case "agreement":
+            return SettingsFile
         case "view":
             return VIEWS[route.name].document
     result = BY_NAME[route.name].result

@@ -23,6 +23,8 @@ from jupyter_deploy.domain.requests import (
 from jupyter_deploy.faces.render.problems import BUG, problem_of
 from jupyter_deploy.faces.views import VIEWS
 from jupyter_deploy.faces.views.documents import JobWithEvents
+from jupyter_deploy.faces.views.folder_settings import settings_file
+from jupyter_deploy.system.folder_agreements import agree
 from jupyter_deploy.verbs import BY_NAME
 from jupyter_deploy.verbs.change import find
 from jupyter_deploy.verbs.traffic import Change, planned
@@ -42,7 +44,7 @@ from .exchange import (
 from .pages import page_of_job, page_of_release
 from .paths import resolve_files
 from .revisions import entity_tag, require_current, with_if_match
-from .table import KernelNotice, Route, routes_at
+from .table import KernelNotice, Route, SettingsAgreement, routes_at
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +78,7 @@ class Router:
             "job": self._job,
             "cancel": self._cancel,
             "report": self._report,
+            "agreement": self._agree,
             "openapi": self._openapi,
         }
 
@@ -175,6 +178,17 @@ class Router:
             raise refusal(422, "invalid_input", "The report is not named", "the query names no job",
                           "add ?job=<id>, or /<name>/<version>")  # fmt: skip
         return page_of_release(f"{variables['name']}:{variables['version']}", self._ports, file)
+
+    def _agree(self, _: Route, __: dict[str, str], http: HttpRequest) -> HttpResponse:
+        request = SettingsAgreement.model_validate(object_in(http.body))
+        folder = Path(request.folder)
+        shown = settings_file(folder, self._ports.home) if folder.is_absolute() else None
+        if shown is None or shown.digest != request.digest:
+            raise refusal(409, "settings_changed", "The settings are others now",
+                          f"{folder / 'nbdeploy.yaml'} has not the content with this digest",
+                          "read the view notebook_context or publish_form again, and agree to its digest")  # fmt: skip
+        agree(self._ports.home, folder, request.digest)
+        return json_response(shown.model_copy(update={"agreed": True}))
 
     def _openapi(self, _: Route, __: dict[str, str], http: HttpRequest) -> HttpResponse:
         return json_response(openapi.description(http.base))

@@ -15,7 +15,9 @@ from jupyter_deploy.faces.views import VIEWS
 from jupyter_deploy.verbs import OPERATIONS
 
 Method = Literal["GET", "POST", "DELETE"]
-Kind = Literal["look", "verb", "view", "capture", "asked", "jobs", "job", "cancel", "events", "report", "openapi"]
+Kind = Literal[
+    "look", "verb", "view", "capture", "asked", "jobs", "job", "cancel", "events", "report", "agreement", "openapi"
+]
 
 
 class KernelNotice(Request):
@@ -23,6 +25,13 @@ class KernelNotice(Request):
 
     kernel: int = Field(gt=0, description="Its process id.")
     notebook: str | None = Field(default=None, description="The notebook's present file.")
+
+
+class SettingsAgreement(Request):
+    """The user agrees that jobs read this content of a folder's ``nbdeploy.yaml``."""
+
+    folder: str = Field(description="The folder, an absolute path.")
+    digest: str = Field(description="SHA-256 of the content that the user has seen.")
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,7 @@ ROUTES: tuple[Route, ...] = (
     *_views(),
     Route("GET", "reports/{name}/{version}", "report", "The report of a release's validation."),
     Route("GET", "reports", "report", "The report of the validation that refused a job: ?job=<id>."),
+    Route("POST", "agreements", "agreement", "Jobs may read a folder's nbdeploy.yaml.", "", SettingsAgreement),
     Route("GET", "openapi.json", "openapi", "This description."),
 )
 

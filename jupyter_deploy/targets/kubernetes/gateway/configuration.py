@@ -13,17 +13,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from jupyter_deploy.container_images.gateway_program.documents import SALT, TOKEN_PLACEHOLDER
-from jupyter_deploy.container_images.gateway_program.pod import KEY_VARIABLE, RUN
+from jupyter_deploy.container_images.gateway_program.pod import KEY_VARIABLE, LEDGER, RUN
 from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.targets.envoy import counters
 from jupyter_deploy.targets.envoy import documents as envoy
 from jupyter_deploy.targets.envoy.upstream import Discovered
 from jupyter_deploy.targets.kubernetes import names
 from jupyter_deploy.targets.kubernetes.settings import ClusterSettings
 
 Json = dict[str, Any]
-
-LEDGER = "/data/ledger"
-"""The folder of the ledger in a gateway's pod."""
 
 
 def configuration(endpoint: Endpoint, settings: ClusterSettings, run: str = RUN) -> Json:
@@ -44,10 +42,11 @@ def configuration(endpoint: Endpoint, settings: ClusterSettings, run: str = RUN)
     }
 
 
-def gateway_files(settings: ClusterSettings, run: str = RUN) -> dict[str, str]:
+def gateway_files(settings: ClusterSettings, run: str = RUN, ledger: str = LEDGER) -> dict[str, str]:
     """The files of the gateway's own ConfigMap: Envoy's bootstrap, and the routes around those of endpoints."""
-    inputs = envoy_settings(settings, run)
-    files = {"bootstrap.json": envoy.bootstrap(inputs), "frame.json": envoy.frame(inputs)}
+    inputs = envoy_settings(settings, run, ledger)
+    frame = envoy.frame(inputs) | {"statistics": counters.FILTER}
+    files = {"bootstrap.json": envoy.bootstrap(inputs), "frame.json": frame}
     return {name: json.dumps(content, indent=1, sort_keys=True) for name, content in files.items()}
 
 

@@ -22,13 +22,16 @@ from jupyter_deploy.targets.kubernetes import names
 from jupyter_deploy.targets.kubernetes.releases import UPLOADS, restricted_container, restricted_pod
 from jupyter_deploy.targets.kubernetes.settings import ClusterSettings
 
-from .configuration import LEDGER, gateway_files
+from .configuration import gateway_files
 
 Json = dict[str, Any]
 
 _AGENT_PORT = 8781
 _CONFIGURATION = "nbdeploy.io/configuration"
 """Annotation of pods with a hash of the ConfigMap, so that other settings make new pods."""
+
+_LEDGER_BYTES = 64 * 1024**2
+"""The length of a log in a pod whose ledger stays there; a pod keeps two of each."""
 
 _MORE_SECONDS = 10  # after the drain: the end of Envoy and agent
 
@@ -110,7 +113,11 @@ def _pod(settings: ClusterSettings, image: str, shipper: Json | None) -> Json:
         "enableServiceLinks": False,
         "securityContext": restricted_pod(),
         "terminationGracePeriodSeconds": settings.drain_delay + settings.drain_seconds + _MORE_SECONDS,
-        "containers": [_envoy(settings, image), _agent(settings, image), *([shipper] if shipper else [])],
+        "containers": [
+            _envoy(settings, image),
+            _agent(settings, image, ledger_bytes=0 if shipper else _LEDGER_BYTES),
+            *([shipper] if shipper else []),
+        ],
         "volumes": [*_volumes(settings), *([UPLOADS] if shipper else [])],
         "topologySpreadConstraints": [
             {
@@ -124,7 +131,7 @@ def _pod(settings: ClusterSettings, image: str, shipper: Json | None) -> Json:
 
 
 def _envoy(settings: ClusterSettings, image: str) -> Json:
-    mounts = [_mount("run", pod.RUN), _mount("tmp", "/tmp"), _mount("ledger", LEDGER)]
+    mounts = [_mount("run", pod.RUN), _mount("tmp", "/tmp"), _mount("ledger", pod.LEDGER)]
     return {
         **_container("envoy", image, "run"),
         "env": [{"name": "NBDEPLOY_DRAIN_DELAY", "value": str(settings.drain_delay)}],
@@ -133,23 +140,23 @@ def _envoy(settings: ClusterSettings, image: str) -> Json:
         "volumeMounts": [
             *mounts,
             _mount("configuration", pod.CONFIGURATION, read_only=True),
-            _mount("key", pod.SECRET, read_only=True),
+            _mount("secret", pod.SECRET, read_only=True),
         ],
     }
 
 
-def _agent(settings: ClusterSettings, image: str) -> Json:
+def _agent(settings: ClusterSettings, image: str, ledger_bytes: int) -> Json:
     fields = {"NBDEPLOY_POD": "metadata.name", "NBDEPLOY_POD_UID": "metadata.uid"}
     variables = {
         "NBDEPLOY_NAMESPACE": settings.namespace,
         "NBDEPLOY_AGENT_PORT": str(_AGENT_PORT),
-        "NBDEPLOY_DRAIN_DELAY": str(settings.drain_delay),
+        "NBDEPLOY_LEDGER_BYTES": str(ledger_bytes),
     }
     probe = {"port": "probes", "scheme": "HTTP"}
     mounts = [
         _mount("run", pod.RUN),
         _mount("tmp", "/tmp"),
-        _mount("ledger", LEDGER),  # another Envoy checks refused documents, which name its files
+        _mount("ledger", pod.LEDGER),  # another Envoy checks refused documents, which name its files
         _mount("configuration", pod.CONFIGURATION, read_only=True),
         _mount("secret", pod.SECRET, read_only=True),
         _mount("account", pod.ACCOUNT, read_only=True),
@@ -198,13 +205,11 @@ def _volumes(settings: ClusterSettings) -> list[Json]:
         {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
         {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
     ]
-    key = [{"key": "key", "path": "key"}]
     return [
         {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "128Mi"}},
         {"name": "tmp", "emptyDir": {}},
         {"name": "ledger", "emptyDir": {}},
         {"name": "configuration", "configMap": {"name": names.GATEWAY}},
         {"name": "secret", "secret": {"secretName": settings.secret, "defaultMode": 0o444}},
-        {"name": "key", "secret": {"secretName": settings.secret, "defaultMode": 0o444, "items": key}},
         {"name": "account", "projected": {"sources": account}},
     ]

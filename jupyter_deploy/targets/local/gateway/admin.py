@@ -48,12 +48,6 @@ def stats(admin: Admin, pattern: str) -> dict[str, str]:
     return {name: value.strip('"') for name, _, value in (line.partition(": ") for line in lines)}
 
 
-def median(histogram: str) -> float | None:
-    """Milliseconds, from ``P0(interval,total) … P50(nan,2.05) …``: the total is since Envoy started."""
-    match = re.search(r"P50\([^,]+,([0-9.]+)\)", histogram)
-    return float(match[1]) if match else None
-
-
 def clusters_known(admin: Admin, document: Json) -> bool:
     """Whether Envoy has warmed up all clusters; their document's version is in force before."""
     known = {line.partition("::")[0] for line in (admin.get("/clusters") or "").splitlines()}

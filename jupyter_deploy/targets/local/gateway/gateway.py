@@ -17,15 +17,16 @@ from jupyter_deploy.domain.release.processes import passed_on
 from jupyter_deploy.domain.release.status import Counts
 from jupyter_deploy.system.home import private_folder, write_atomic
 from jupyter_deploy.system.processes import started_at
+from jupyter_deploy.targets.envoy import counters
 from jupyter_deploy.targets.envoy import documents as envoy
-from jupyter_deploy.targets.envoy import names
 from jupyter_deploy.targets.envoy.parts import Json
 from jupyter_deploy.targets.local import unix
+from jupyter_deploy.targets.local.metrics import SOCKET as METRICS_SOCKET
 from jupyter_deploy.targets.local.naming import socket_of
 from jupyter_deploy.targets.local.releases.workers import tail
 from jupyter_deploy.targets.local.runtime import Runtime, read_json
 from jupyter_deploy.targets.local.settings import LocalSettings
-from jupyter_deploy.targets.local.supervisor.orphans import holder_of, wait_until
+from jupyter_deploy.targets.local.supervisor.orphans import GATEWAY, holder_of, wait_until
 from jupyter_deploy.targets.local.supervisor.supervisord import Program, Programs, Supervisor
 
 from . import admin as admin_says
@@ -33,7 +34,7 @@ from .port import free_port, listens
 from .salt import salt
 from .token import make_token, token
 
-PROGRAM = "gateway"
+PROGRAM = GATEWAY
 
 # The version for which the configuration is rendered and tested; others are tried too.
 ENVOY = "1.40"
@@ -125,48 +126,11 @@ class Gateway:
         if not Path(self._admin_socket).exists():
             return {}
         with self._admin() as admin:
-            return admin_says.stats(
-                admin,
-                rf"^(cluster|vhost\.{names.EDGE}(-[a-z0-9_-]+)?\.route)\..*\.upstream_rq_"
-                r"(completed|4xx|5xx|time|active_overflow|pending_overflow)(: |$)",
-            )
+            return admin_says.stats(admin, counters.FILTER)
 
     def counts(self, endpoint: Endpoint, stats: dict[str, str]) -> dict[str, Counts]:
         """Envoy's counters of predictions, for each release that has traffic, in its present role."""
-        counts = {}
-        started = started_at(holder_of(self._runtime, f"{PROGRAM}@0"))
-        for tag in endpoint.traffic.tags():
-            shadow = endpoint.traffic.role_of(tag) == "shadow"
-            cluster = (names.shadow_name if shadow else names.cluster_name)(endpoint.name, tag)
-            prefix = f"cluster.{names.stat_name(cluster)}.upstream_rq"
-            excluded = [f"{name}.upstream_rq" for name in names.non_prediction_stats(endpoint.name, cluster)]
-
-            def predictions(counter: str, prefix: str = prefix, excluded: list[str] = excluded) -> int:
-                others = sum(int(stats.get(f"{one}_{counter}", "0")) for one in excluded)
-                return max(0, int(stats.get(f"{prefix}_{counter}", "0")) - others)
-
-            if f"{prefix}_completed" in stats:
-                counts[tag] = Counts(
-                    requests=predictions("completed"),
-                    errors=predictions("5xx"),
-                    refused=predictions("4xx"),
-                    p50_ms=admin_says.median(stats.get(f"{prefix}_time", "")),
-                    since=started,
-                )
-        return counts
-
-    def overflowed(self, endpoint: Endpoint, stats: dict[str, str]) -> dict[str, int]:
-        """By shadow, the mirrored requests that Envoy dropped at the first hop; no ledger has these.
-
-        Counted since Envoy started, or since the release became a shadow. A copy is dropped if too many run
-        (``active``) or wait (``pending``). ``upstream_cx_overflow`` is not added: a copy without a free connection
-        waits for one.
-        """
-        dropped = dict.fromkeys(endpoint.traffic.shadows, 0)
-        for tag in dropped:
-            prefix = f"cluster.{names.stat_name(names.hop_name(endpoint.name, tag))}.upstream_rq"
-            dropped[tag] = sum(int(stats.get(f"{prefix}_{why}_overflow", "0")) for why in ("active", "pending"))
-        return dropped
+        return counters.counts(endpoint, stats, started_at(holder_of(self._runtime, f"{PROGRAM}@0")))
 
     def _start(self, documents: dict[str, Json]) -> None:
         binary = envoy_binary(self._settings)
@@ -272,6 +236,7 @@ class Gateway:
             port=port,
             admin_socket=self._admin_socket,
             own_socket=str(self.own_socket),
+            metrics_socket=f"{base}/{METRICS_SOCKET}",
             shadow_socket=f"{base}/shadow.sock",
             xds=f"{base}/xds",
             edge_log=str(self._settings.edge_ledger.absolute()),

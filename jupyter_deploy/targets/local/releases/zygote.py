@@ -27,6 +27,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -40,10 +41,16 @@ _SERVER = (
     *("bentoml._internal.server.http.access", "bentoml._internal.server.http.traffic"),
     *("bentoml._internal.server.http.instruments", "bentoml._internal.server.metrics.prometheus"),
     *("bentoml._internal.runner.container", "opentelemetry.instrumentation.asgi", "opentelemetry.sdk.trace.export"),
-    *("prometheus_client", "prometheus_client.multiprocess", "uvicorn.loops.auto", "uvicorn.protocols.http.auto"),
+    *("bentoml._internal.utils.telemetry", "prometheus_client", "prometheus_client.multiprocess"),
+    *("prometheus_client.parser", "pydantic.dataclasses", "uvicorn.loops.auto", "uvicorn.protocols.http.auto"),
 )
 # Of the package ``serving``; the rest follows from these.
-_SERVING = ("hosting.run", "hosting.server", "hosting.pool_program", "hosting.outer_app", "asgi.front", "snapshot")
+_SERVING = (
+    *("hosting.run", "hosting.server", "hosting.pool_program", "hosting.outer_app", "hosting.liveness"),
+    *("hosting.uvicorn_server", "asgi.front", "snapshot"),
+)
+# Of ``serving``, for models that take a type of these libraries.
+_OF_LIBRARIES = {"pandas": ("values.frames", "values.blocks"), "polars": ("values.polars_frames",)}
 
 _MESSAGE_BYTES = 4096
 _CLIENT_SECONDS = 5.0
@@ -92,13 +99,24 @@ def _import_all(state: dict[str, Any]) -> None:
     """Import the modules of the server, of ``serving`` and of the snapshot, but those that cannot be imported."""
     gc.disable()
     sys.path.insert(0, state["code"])
-    for name in (*_SERVER, *(f"serving.{name}" for name in _SERVING), *state["imports"]):
-        with contextlib.suppress(Exception):  # an import may raise anything
-            importlib.import_module(name)
+    _import((*_SERVER, *(f"serving.{name}" for name in _SERVING), *state["imports"]))
+    for library, names in _OF_LIBRARIES.items():
+        if library in sys.modules:
+            _import(f"serving.{name}" for name in names)
+    with contextlib.suppress(Exception):  # the checks of types are remembered, and a fork makes the same ones
+        importlib.import_module("bentoml._internal.configuration.containers").BentoMLConfiguration(use_version=2)
+    with contextlib.suppress(Exception):
+        importlib.import_module("serving.hosting.forking").find_thread_pools()
     # The lookups stay in a cache, which a fork has too.
     with contextlib.suppress(OSError, ValueError, KeyError):
         importlib.import_module("serving.environment").changes(json.loads(Path(state["manifest"]).read_bytes()))
     gc.collect()
+
+
+def _import(names: Iterable[str]) -> None:
+    for name in names:
+        with contextlib.suppress(Exception):  # an import may raise anything
+            importlib.import_module(name)
 
 
 def _fork(path: Path, descriptors: list[int], inherited: tuple[socket.socket, ...], launch: ModuleType) -> None:

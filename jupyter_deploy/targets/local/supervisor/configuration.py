@@ -7,6 +7,7 @@ from pathlib import Path
 from jupyter_deploy.targets.local.preflight import LEAST_FILES
 
 from . import launch
+from .orphans import GATEWAY
 
 
 def supervisor_text(base: Path, socket: Path) -> str:
@@ -42,6 +43,8 @@ def program_text(base: Path, name: str, *, processes: int, stop_seconds: int) ->
             "process_name=%(process_num)d",
             f"numprocs={processes}",
             f"directory={base}/empty",
+            # The lowest starts first and stops last.
+            f"priority={1 if name == GATEWAY else 2}",
             "autostart=true",
             # Restart at once, until launch gives up: it counts failed starts, which supervisord cannot.
             "autorestart=unexpected",

@@ -2,7 +2,8 @@
 
 The runtime directory may be lost while its processes run: cleaners empty ``/tmp``, and ``XDG_RUNTIME_DIR`` ends with
 the user's session. Its sockets and locks are then out of reach. So each supervised process, and the supervisor, writes
-its identity (``system/processes.py``: process id, boot, start time, PID namespace) into a file in the home.
+its identity (``system/processes.py``: process id, boot, start time, PID namespace) into a file in the home, and in a
+second line the seconds that it has from SIGTERM until it is killed.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from jupyter_deploy.system.home import write_atomic
 from jupyter_deploy.system.processes import process_mark
 
 from . import launch
-from .orphans import end_processes, wait_until
+from .orphans import end_processes
 
 SUPERVISOR = "supervisor"
 
-# The supervisor ends its programs first, which answer their pending requests.
+# After its programs have ended: it pauses for a second at each.
 _STOP_SECONDS = 40.0
 
 
@@ -43,22 +44,29 @@ class Identities:
         """The process ids of a program's processes (default: of all) that run, by name."""
         pids = {}
         for path in sorted(self._folder.glob(f"{program}@*")):
-            with suppress(OSError, ValueError):
-                pid, _, mark = path.read_text("utf-8").strip().partition(" ")
+            with suppress(OSError, ValueError, IndexError):
+                pid, _, mark = path.read_text("utf-8").splitlines()[0].partition(" ")
                 if mark and process_mark(int(pid)) == mark:
                     pids[path.name] = int(pid)
         return pids
 
     def end(self, program: str = "*") -> None:
         """End a program's processes (default: all), and forget them."""
-        supervisor = self.running(SUPERVISOR).get(f"{SUPERVISOR}@0") if program == "*" else None
+        pids = dict(self.running(program))
+        supervisor = pids.pop(f"{SUPERVISOR}@0", None)
         if supervisor is not None:  # first, or it starts the others again
             launch.signal_group(supervisor, signal.SIGTERM)
-            wait_until(lambda: not launch.alive(supervisor), _STOP_SECONDS)
-        end_processes(self.running(program).values())
+        end_processes(pids, {process: self._stop_seconds(process) for process in pids})
+        if supervisor is not None:
+            end_processes({SUPERVISOR: supervisor}, {SUPERVISOR: _STOP_SECONDS})
         self.forget(program)
 
     def forget(self, program: str = "*") -> None:
         """Remove the identities of a program's processes (default: of all)."""
         for path in self._folder.glob(f"{program}@*"):
             path.unlink(missing_ok=True)
+
+    def _stop_seconds(self, process: str) -> float | None:
+        with suppress(OSError, ValueError, IndexError):
+            return float(self.path(process).read_text("utf-8").splitlines()[1])
+        return None

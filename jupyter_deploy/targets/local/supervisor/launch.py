@@ -87,7 +87,7 @@ def _begin(plan: dict[str, Any], path: Path, hold: int) -> None:
     """Write this process's id and identity, and apply its limits."""
     # Of constant length, so that a reader never sees a part.
     os.pwrite(hold, f"{os.getpid():<10}\n".encode(), 0)
-    _identify(Path(plan["identity"]))
+    _identify(Path(plan["identity"]), plan["stop_seconds"])
     _open_files()
     limits = plan.get("limits")
     if limits:
@@ -229,14 +229,15 @@ class _Adoption:
         signal_group(pid, signal.SIGTERM)
 
 
-def _identify(path: Path) -> None:
+def _identify(path: Path, stop_seconds: float) -> None:
     """Write this process's identity, which finds it also without the runtime directory (see ``identities``)."""
     with suppress(OSError, ImportError):  # a full disk; without /proc the mark needs another library
         processes = _by_path(Path(__file__).parents[3] / "system" / "processes.py")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            os.write(file, f"{os.getpid()} {processes.process_mark(os.getpid())}\n".encode())
+            identity = f"{os.getpid()} {processes.process_mark(os.getpid())}\n{stop_seconds}\n"
+            os.write(file, identity.encode())
         finally:
             os.close(file)
 

@@ -7,7 +7,7 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,38 +16,56 @@ from jupyter_deploy.targets.local.runtime import Runtime, read_json
 
 from . import launch
 
+GATEWAY = "gateway"
+"""The program that ends last: the releases' requests in progress are answered through it."""
+
 _POLL_SECONDS = 0.03
-_PATIENCE_SECONDS = 5.0
+_PATIENCE_SECONDS = 5.0  # of a process whose plan is lost
 
 
 def end_orphans(runtime: Runtime, program: str = "*", *, adoptable: bool = True) -> None:
-    """End the orphans of a program (default: of all): SIGTERM, and after five seconds SIGKILL.
+    """End the orphans of a program (default: of all) as ``end_processes`` does.
 
     Parameters
     ----------
     adoptable
         False: only processes that hold no lock, which no supervisor can adopt.
     """
-    pids = []
+    pids, seconds = {}, {}
     for path in (runtime.path / "pids").glob(f"{program}@*"):
         with suppress(OSError, ValueError, IndexError):
             pid = int(path.read_text().split()[0])
             held = _held(path)
             # Without a lock the process id may belong to another process by now.
             if (held and adoptable) or (not held and f"{runtime.path}/" in _command_line(pid)):
-                pids.append(pid)
-    end_processes(pids)
+                pids[path.name] = pid
+                seconds[path.name] = read_json(runtime.path / "programs" / f"{path.name}.json").get("stop_seconds")
+    end_processes(pids, seconds)
 
 
-def end_processes(pids: Iterable[int]) -> None:
-    """End processes with their groups: SIGTERM, and after five seconds SIGKILL."""
-    left = [pid for pid in pids if pid > 1]
-    for number in (signal.SIGTERM, signal.SIGKILL):
+def end_processes(pids: Mapping[str, int], seconds: Mapping[str, float | None]) -> None:
+    """End processes with their groups: SIGTERM, and SIGKILL to those that still run after their time.
+
+    Parameters
+    ----------
+    pids
+        Process ids by process, such as ``gateway@0``. The gateway's is ended when the others have ended.
+    seconds
+        The time that a process has; missing: five seconds.
+    """
+    last = {name for name in pids if name.startswith(f"{GATEWAY}@")}
+    for names in (pids.keys() - last, last):
+        began = time.monotonic()
+        left = {pids[name]: began + (seconds.get(name) or _PATIENCE_SECONDS) for name in names if pids[name] > 1}
         for pid in left:
-            launch.signal_group(pid, number)
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while left and time.monotonic() < deadline:
-            left = [pid for pid in left if launch.alive(pid)]
+            launch.signal_group(pid, signal.SIGTERM)
+        while left:
+            now = time.monotonic()
+            for pid, until in tuple(left.items()):
+                if now > until:
+                    launch.signal_group(pid, signal.SIGKILL)
+                if not launch.alive(pid) or now > until + _PATIENCE_SECONDS:
+                    del left[pid]
             time.sleep(_POLL_SECONDS)
 
 

@@ -35,7 +35,7 @@ from jupyter_deploy.targets.local.runtime import Runtime, read_json
 
 from . import configuration, launch
 from .identities import SUPERVISOR, Identities
-from .orphans import clear, end_orphans, forget, wait_until
+from .orphans import GATEWAY, clear, end_orphans, forget, wait_until
 from .rpc import UnixTransport
 
 KEEPER = "keeper"
@@ -248,9 +248,12 @@ class Supervisor:
         pid = int(self._rpc("getPID"))
         self.remove(KEEPER)  # or it starts another supervisor
         # Its own shutdown stops one program after the other, with pauses of a second.
-        self._rpc("stopAllProcesses", False)
-        for name in self.programs():
-            self.stop(name)
+        programs = self.programs()
+        for names in (programs.keys() - {GATEWAY}, programs.keys() & {GATEWAY}):
+            for name in names:
+                self._rpc("stopProcessGroup", name, False)
+            for name in names:
+                self.stop(name)
         self._rpc("shutdown")
         wait_until(lambda: not launch.alive(pid), _STOP_SECONDS)
 

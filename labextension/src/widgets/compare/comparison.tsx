@@ -145,6 +145,15 @@ function Against(props: {
             </section>
           )}
           <Charts charts={shown.charts} names={['agreement', 'latency']} />
+          {!shown.numbers && shown.fields.length > 0 && (
+            <ToleranceControl
+              name={name}
+              shown={shown}
+              choice={choice}
+              stale={stale}
+              onChoice={setChoice}
+            />
+          )}
           <Fields shown={shown} />
           <Shapes shown={shown} />
           <Charts

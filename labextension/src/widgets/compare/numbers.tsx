@@ -38,6 +38,7 @@ export function ToleranceControl(props: {
     endpoint: trans.__('kept with %1', name),
     default: trans.__('the default: no verdict is based on numbers until you choose one')
   }[choice ? 'request' : shown.tolerance_from];
+  const equal = shown.numbers?.within_tolerance ?? shown.agreement?.value ?? null;
   const keep = async (request: Record<string, number | string>): Promise<void> => {
     setKeeping(true);
     setProblem(null);
@@ -96,8 +97,8 @@ export function ToleranceControl(props: {
       </div>
       <div className="nbd-row nbd-mod-wrap">
         <output aria-live="polite">
-          {shown.numbers && !stale
-            ? trans.__('%1 of the rows are equal', share(shown.numbers.within_tolerance))
+          {equal !== null && !stale
+            ? trans.__('%1 of the rows are equal', share(equal))
             : trans.__('Comparing …')}
         </output>
         <span className="nbd-faint">{origin}</span>

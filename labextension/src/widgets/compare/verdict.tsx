@@ -3,7 +3,9 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { ComparisonView, Phase } from '../../generated';
+import { inForms } from '../../namedCommands';
 import { clock, roleName, short } from '../../words';
+import { CommandButtons } from '../ui/parts';
 import { useServices } from '../ui/services';
 
 /** A shape and a word, so that the colour repeats the meaning. */
@@ -41,10 +43,11 @@ export function Verdict({ shown }: { shown: ComparisonView }): React.JSX.Element
     <section className="nbd-Summary" data-verdict={shown.verdict} aria-label={trans.__('Verdict')}>
       <h3>
         <VerdictWord verdict={shown.verdict} />
-        <span className="nbd-Recommended">{shown.recommended}</span>
+        <span className="nbd-Recommended">{inForms(shown.recommended)}</span>
       </h3>
+      <CommandButtons text={shown.recommended} />
       <p className="nbd-Verdict" data-verdict={shown.verdict}>
-        {shown.reason}
+        {inForms(shown.reason)}
       </p>
       {shown.forecast && (
         <p>
@@ -66,7 +69,7 @@ function Earlier({ phase }: { phase: Phase }): React.JSX.Element {
     <div className="nbd-Earlier">
       <p>
         <strong>{trans.__('Before, as the %1:', roleName(trans, phase.role))}</strong>{' '}
-        <VerdictWord verdict={phase.verdict} /> {phase.reason}
+        <VerdictWord verdict={phase.verdict} /> {inForms(phase.reason)}
       </p>
       <p className="nbd-faint">
         {trans.__('%1 to %2', clock(phase.first), clock(phase.last))} ·{' '}

@@ -13,9 +13,11 @@ import type {
   KernelReport,
   NotebookContextView
 } from '../../generated';
+import { inForms } from '../../namedCommands';
 import { LogIn } from '../jobs/logIn';
 import { Field, Problems } from '../ui/field';
 import { useSignal } from '../ui/hooks';
+import { SettingsNotice } from '../ui/settingsNotice';
 import { ExampleField } from './exampleField';
 import { Findings } from './findings';
 import { GatesField } from './gatesField';
@@ -89,7 +91,7 @@ export function DeployForm(props: DeployFormProps): React.ReactElement {
           ))}
           {state.refusal ? (
             <p role="alert" className="nbdeploy-wrong">
-              {state.refusal.message} {state.refusal.remedy}{' '}
+              {inForms(state.refusal.message)} {inForms(state.refusal.remedy)}{' '}
               {state.refusal.logIn ? <LogIn url={PageConfig.getBaseUrl()} trans={trans} /> : null}
             </p>
           ) : null}
@@ -153,6 +155,11 @@ function Fields(
   };
   return (
     <>
+      <SettingsNotice
+        file={context.settings}
+        agree={async file => model.agree(file)}
+        trans={trans}
+      />
       <ModelField
         report={report}
         value={values.model}

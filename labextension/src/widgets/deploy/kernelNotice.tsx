@@ -3,6 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { KernelState } from '../../deployModel';
+import { inForms } from '../../namedCommands';
 import { type Problem } from '../../problem';
 import { LogIn } from '../jobs/logIn';
 
@@ -63,7 +64,7 @@ export function KernelNotice(props: KernelNoticeProps): React.ReactElement | nul
     return (
       <div className="nbdeploy-notice" role="alert">
         <p>{problem.message}</p>
-        {problem.remedy ? <p>{problem.remedy}</p> : null}
+        {problem.remedy ? <p>{inForms(problem.remedy)}</p> : null}
         {cell ? <pre>{cell}</pre> : null}
         <div className="nbdeploy-buttons">
           {problem.logIn ? <LogIn url={PageConfig.getBaseUrl()} trans={trans} /> : null}

@@ -6,6 +6,7 @@ import * as React from 'react';
 
 import type { Changes, Pending } from '../../changes';
 import type { EndpointView, RoleEvidence } from '../../generated';
+import { inForms } from '../../namedCommands';
 import { ago, roleName, short } from '../../words';
 import { Modal } from '../ui/modal';
 import { Button, Notice } from '../ui/parts';
@@ -186,7 +187,7 @@ function Said(props: { evidence: RoleEvidence; alone: boolean }): React.JSX.Elem
   return (
     <p className="nbd-Verdict" data-verdict={evidence.verdict}>
       {!alone && <strong>{trans.__('As the %1:', roleName(trans, evidence.role))} </strong>}
-      {evidence.reason}
+      {inForms(evidence.reason)}
     </p>
   );
 }

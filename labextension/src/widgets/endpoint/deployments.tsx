@@ -123,7 +123,7 @@ class DeploymentsWidget extends ReactWidget {
 
   private state(): SidebarState {
     const { deployments } = this.nbdeploy;
-    const { problem, view, opened, section } = deployments;
+    const { problem, view, opened, openings, section } = deployments;
     return {
       endpoints: view?.endpoints ?? null,
       home: view?.home ?? '',
@@ -132,6 +132,7 @@ class DeploymentsWidget extends ReactWidget {
       heard: this.heard,
       expired: problem?.code === 'not_signed_in',
       opened,
+      openings,
       tab: section
     };
   }

@@ -24,6 +24,8 @@ interface Props {
   readonly model: EndpointModel;
   readonly tab: Section;
   readonly onTab: (tab: Section) => void;
+  /** How often a user has opened something: each time the selected tab gets the focus. */
+  readonly openings?: number;
   /** Not in a sidebar. */
   readonly wide?: boolean;
   /** Shown above the sections, such as a form of the host. */
@@ -37,6 +39,7 @@ export function Endpoint(props: Props): React.JSX.Element {
   const { trans } = useServices();
   const state = useSignal(model.changed, () => model.state);
   React.useEffect(() => model.watch(), [model]);
+  const focused = React.useRef(0); // an endpoint that was gone and comes back takes no focus
   if (state.gone) {
     return (
       <Empty
@@ -59,13 +62,15 @@ export function Endpoint(props: Props): React.JSX.Element {
       {state.problem && (
         <Notice problem={state.problem} before={trans.__('The data below may be out of date: ')} />
       )}
-      <Shown {...props} view={state.view} stale={state.problem !== null} />
+      <Shown {...props} view={state.view} stale={state.problem !== null} focused={focused} />
     </>
   );
 }
 
-function Shown(props: Props & { view: EndpointView; stale: boolean }): React.JSX.Element {
-  const { model, view, tab, onTab, wide = false, inserted } = props;
+function Shown(
+  props: Props & { view: EndpointView; stale: boolean; focused: React.MutableRefObject<number> }
+): React.JSX.Element {
+  const { model, view, tab, onTab, openings = 0, wide = false, inserted } = props;
   const { trans, openTab } = useServices();
   const now = useNow();
   const { pending, givenUp, propose } = useChanges(model, view);
@@ -89,8 +94,10 @@ function Shown(props: Props & { view: EndpointView; stale: boolean }): React.JSX
     setCandidate(tag);
     onTab('comparison');
   };
+  const root = useFocusedTab(tab, openings, props.focused);
   return (
     <section
+      ref={root}
       className="nbd-Endpoint"
       aria-label={trans.__('Endpoint %1', view.name)}
       data-wide={wide}
@@ -177,6 +184,34 @@ function Shown(props: Props & { view: EndpointView; stale: boolean }): React.JSX
       </Tabs>
     </section>
   );
+}
+
+/**
+ * The selected tab gets the focus when a user opens the endpoint, and when the control that showed
+ * another section is gone: from there Tab leads into the section.
+ */
+function useFocusedTab(
+  tab: Section,
+  openings: number,
+  focused: React.MutableRefObject<number>
+): React.RefObject<HTMLElement> {
+  const root = React.useRef<HTMLElement>(null);
+  React.useEffect(() => {
+    if (openings <= focused.current) return;
+    focused.current = openings;
+    focusTab(root.current);
+  }, [openings, focused]);
+  const shown = React.useRef(tab);
+  React.useEffect(() => {
+    if (shown.current === tab) return;
+    shown.current = tab;
+    if (document.activeElement === document.body) focusTab(root.current);
+  }, [tab]);
+  return root;
+}
+
+function focusTab(root: HTMLElement | null): void {
+  root?.querySelector<HTMLElement>('[role=tab][aria-selected=true]')?.focus();
 }
 
 function mentions(fields: Readonly<Record<string, unknown>>, tag: string): boolean {

@@ -24,6 +24,8 @@ export interface SidebarState {
   /** The server requires a new log-in. */
   readonly expired: boolean;
   readonly opened: string | null;
+  /** How often a user has opened something. */
+  readonly openings: number;
   readonly tab: Section;
 }
 
@@ -108,6 +110,7 @@ export function Sidebar(props: Props): React.JSX.Element {
             key={opened}
             model={endpoint(opened)}
             tab={state.tab}
+            openings={state.openings}
             onTab={onTab}
             onGone={back}
           />

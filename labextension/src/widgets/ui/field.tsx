@@ -1,6 +1,7 @@
 import * as React from 'react';
 
 import type { FieldProblem } from '../../generated';
+import { inForms } from '../../namedCommands';
 
 /** The attributes that connect a control with its label, help and problem for a screen reader. */
 export interface ControlProps {
@@ -106,12 +107,12 @@ const FIRST_WORDS = /^(an?|the|th(ere|is|at|ese)|its?|no|nothing|not|each|every|
  * beginning, such as that of a function, keeps its letters.
  */
 export function sentence(words: string): string {
-  return FIRST_WORDS.test(words.trim()) ? advice(words) : stopped(words.trim());
+  return FIRST_WORDS.test(words.trim()) ? advice(words) : stopped(inForms(words.trim()));
 }
 
 /** A remedy of the core: it begins with a verb. */
 export function advice(words: string): string {
-  const text = words.trim();
+  const text = inForms(words.trim());
   const isWord = /^[a-z][a-z]*[ ,]/.test(text);
   return stopped(isWord ? text.charAt(0).toUpperCase() + text.slice(1) : text);
 }

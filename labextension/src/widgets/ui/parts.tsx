@@ -2,7 +2,7 @@
 import * as React from 'react';
 
 import { labelsOf, type ReleaseCard } from '../../generated';
-import { commandsIn } from '../../namedCommands';
+import { commandsIn, inForms } from '../../namedCommands';
 import { type Problem, problemOf } from '../../problem';
 import { percent, roleName } from '../../words';
 import type { Loaded } from './hooks';
@@ -90,17 +90,17 @@ export function Notice(props: {
     <div className="nbd-Notice" role="alert">
       <p className="nbd-Notice-what">
         {before}
-        {problem.message}
+        {inForms(problem.message)}
       </p>
       {problem.lines.length > 0 && (
         <ul>
           {problem.lines.map((line, i) => (
-            <li key={i}>{line}</li>
+            <li key={i}>{inForms(line)}</li>
           ))}
         </ul>
       )}
       {problem.details && <pre>{problem.details}</pre>}
-      {problem.remedy && <p>→ {problem.remedy}</p>}
+      {problem.remedy && <p>→ {inForms(problem.remedy)}</p>}
       <CommandButtons text={`${problem.message} ${problem.remedy}`} />
       {children !== undefined && <div className="nbd-row">{children}</div>}
     </div>

@@ -13,7 +13,14 @@ import { textsOfWords } from '../../namedCommands';
 import { requestAPI, toProblemError } from '../../request';
 import type { INbdeploy } from '../../tokens';
 import type { Texts, VerbField } from '../../verbFields';
-import { fieldsOfVerb, publishDefaults, publishProblems } from '../../verbRequests';
+import {
+  agreeToSettings,
+  EMPTY_START,
+  fieldsOfVerb,
+  type FormStart,
+  publishDefaults,
+  publishProblems
+} from '../../verbRequests';
 import { FormDialog } from '../ui/formDialog';
 import { VerbForm } from './verbForm';
 
@@ -49,10 +56,14 @@ export async function openVerb(
   const inSidebar = SIDEBAR_SECTIONS[verb] !== undefined && words.length === 0;
   // A verb of the sidebar needs only the endpoint's name.
   const shownFields = inSidebar ? fields.filter(field => field.name === 'name') : fields;
+  const begin = async (): Promise<FormStart> =>
+    verb === 'publish'
+      ? publishDefaults(nbdeploy.transport, given.name ?? deployments.opened, given.release)
+      : EMPTY_START;
+  const start = await begin();
   const texts: Texts = {
     ...initialTexts(verb, shownFields, options),
-    ...(verb === 'publish' &&
-      (await publishDefaults(nbdeploy.transport, given.name ?? deployments.opened, given.release))),
+    ...start.texts,
     ...textsOfWords(words, fields),
     ...given
   };
@@ -70,6 +81,11 @@ export async function openVerb(
           ? async (typed, signal) => publishProblems(nbdeploy.transport, typed, signal)
           : undefined
       }
+      settings={start.settings}
+      agree={async file => {
+        await agreeToSettings(nbdeploy.transport, file);
+        return begin();
+      }}
       send={async request => {
         await send(options, verb, request, inSidebar);
       }}

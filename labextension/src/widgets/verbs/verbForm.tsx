@@ -1,10 +1,13 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { FieldProblem } from '../../generated';
+import type { FieldProblem, SettingsFile } from '../../generated';
+import { inForms } from '../../namedCommands';
 import { type ProblemError, toProblemError } from '../../request';
 import { readForm, type Texts, type VerbField } from '../../verbFields';
+import type { FormStart } from '../../verbRequests';
 import { Field } from '../ui/field';
+import { SettingsNotice } from '../ui/settingsNotice';
 import { VerbControl } from './verbControl';
 
 export interface VerbFormProps {
@@ -19,6 +22,9 @@ export interface VerbFormProps {
   endpoints: readonly string[];
   /** The problems of the typed values, after a pause in typing; they do not prevent the request. */
   check?: ((texts: Texts, signal: AbortSignal) => Promise<readonly FieldProblem[]>) | undefined;
+  /** The settings of its folder, and the user's agreement to them: what the form begins with then. */
+  settings?: SettingsFile | null;
+  agree?: (file: SettingsFile) => Promise<FormStart>;
   /** Resolves when the request was sent; throws a `ProblemError`. */
   send: (request: Readonly<Record<string, unknown>>) => Promise<void>;
   close: () => void;
@@ -29,6 +35,7 @@ export interface VerbFormProps {
 export function VerbForm(props: VerbFormProps): React.ReactElement {
   const { summary, action, warns, fields, given, send, close, trans } = props;
   const [texts, setTexts] = React.useState(given);
+  const [settings, setSettings] = React.useState(props.settings ?? null);
   const [submitted, setSubmitted] = React.useState(false);
   const [refused, setRefused] = React.useState<ProblemError | null>(null);
   const [sending, setSending] = React.useState(false);
@@ -54,6 +61,16 @@ export function VerbForm(props: VerbFormProps): React.ReactElement {
       setSending(false);
       focusWrong(form.current);
     }
+  };
+
+  const agree = async (file: SettingsFile): Promise<void> => {
+    const start = await props.agree?.(file);
+    if (!start) return;
+    setSettings(start.settings);
+    // What the user has typed stays.
+    const isUntouched = ([name]: [string, string]): boolean => texts[name] === given[name];
+    const news = Object.fromEntries(Object.entries(start.texts).filter(isUntouched));
+    setTexts(now => ({ ...now, ...news }));
   };
 
   const problemsOf = (field: VerbField): FieldProblem[] => {
@@ -97,6 +114,7 @@ export function VerbForm(props: VerbFormProps): React.ReactElement {
       >
         <div className="nbdeploy-fields">
           <p className="nbdeploy-summary">{summary}</p>
+          <SettingsNotice file={settings} agree={agree} trans={trans} />
           {fields.filter(field => field.important).map(shown)}
           {more.length > 0 ? (
             <details className="nbdeploy-more" open={more.length < 4 || more.some(isWrong)}>
@@ -109,7 +127,8 @@ export function VerbForm(props: VerbFormProps): React.ReactElement {
           <div className="nbdeploy-why">
             {refused ? (
               <p role="alert" className="nbdeploy-wrong">
-                {refused.message} {unplaced.map(error => error.msg).join('; ')} {refused.remedy}
+                {inForms(refused.message)} {unplaced.map(error => error.msg).join('; ')}{' '}
+                {inForms(refused.remedy)}
               </p>
             ) : null}
             <p role="status">{sending ? trans.__('Sending the request…') : ''}</p>

@@ -1,59 +1,39 @@
-"""The implementation of each port, chosen by the settings: the only file that imports all packages."""
+"""The implementation of each port, chosen by the settings: the only package that imports all others."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .domain.release.processes import passed_on
-from .settings import S, Settings, load_settings
-from .targets.registry import installed_targets, target_settings
+from jupyter_deploy.domain.release.processes import passed_on
+from jupyter_deploy.settings import OF_THE_USER, S, Settings, load_settings
+from jupyter_deploy.targets.registry import installed_targets, target_settings
 
 if TYPE_CHECKING:
-    from .domain.batch import BatchRunner
-    from .domain.capture.artifacts import Environment, Snapshot
-    from .domain.evidence.ground_truth import GroundTruth
-    from .domain.health import Examiner
-    from .domain.images.compose_ports import ComposeFolders, Composer, Composing, GatewayImages
-    from .domain.images.images import Builder as BuilderKind
-    from .domain.images.images import Image, Reference
-    from .domain.images.ports import (
-        ArchivistImages,
-        Containers,
-        Engines,
-        ImageBuilder,
-        ImageContents,
-        ImageStore,
-        Imaging,
-        Registry,
-    )
-    from .domain.jobs import Jobs
-    from .domain.manifests import Manifester
-    from .domain.ports import (
-        Boot,
-        Builder,
-        Capturer,
-        Client,
-        Environments,
-        Finder,
-        NotebookRunner,
-        Notifier,
-        Ports,
-    )
-    from .domain.release.document_requests import Documents
-    from .domain.release.endpoint import Release
-    from .domain.release.ports import SharedEndpoints, Target
-    from .domain.store_ports import DriftLog, InferenceLog, RecordCounts, Store
-    from .domain.validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
-    from .domain.validation.scaffold_ports import Starter
-    from .domain.validation.validation import ValidationSpec
-    from .records.shipping import BucketOfHome
-    from .targets.local.settings import LocalSettings
+    from jupyter_deploy.domain.batch import BatchRunner
+    from jupyter_deploy.domain.capture.ports import Capturer, Finder
+    from jupyter_deploy.domain.evidence.ground_truth import GroundTruth
+    from jupyter_deploy.domain.health import Examiner
+    from jupyter_deploy.domain.images.images import Reference
+    from jupyter_deploy.domain.images.ports import Imaging
+    from jupyter_deploy.domain.jobs import Jobs
+    from jupyter_deploy.domain.manifests import Manifester
+    from jupyter_deploy.domain.ports import Builder, Client, Environments, NotebookRunner, Ports
+    from jupyter_deploy.domain.release.document_requests import Documents
+    from jupyter_deploy.domain.release.endpoint import Release
+    from jupyter_deploy.domain.release.ports import SharedEndpoints, Target
+    from jupyter_deploy.domain.store_ports import DriftLog, InferenceLog, RecordCounts, Store
+    from jupyter_deploy.domain.user_session import Boot, Notifier
+    from jupyter_deploy.domain.validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
+    from jupyter_deploy.domain.validation.scaffold_ports import Starter
+    from jupyter_deploy.domain.validation.validation import ValidationSpec
+    from jupyter_deploy.records.shipping import BucketOfHome
+    from jupyter_deploy.system.notifications import Destinations
+    from jupyter_deploy.targets.local.settings import LocalSettings
 
 
 class Wiring:
@@ -91,83 +71,83 @@ class _Parts:
 
     @cached_property
     def capturer(self) -> Capturer:
-        from .capture.capturer import ModelCapturer
+        from jupyter_deploy.capture.capturer import ModelCapturer
 
         return ModelCapturer(self._bentoml_home, self._settings.tolerance, self._settings.replay_timeout)
 
     @cached_property
     def finder(self) -> Finder:
-        from .capture.candidates import NotebookFinder
+        from jupyter_deploy.capture.candidates import NotebookFinder
 
         return NotebookFinder()
 
     @cached_property
     def environments(self) -> Environments:
-        from .artifacts.isolated import VirtualEnvironments
+        from jupyter_deploy.artifacts.isolated import VirtualEnvironments
 
         return VirtualEnvironments(self.home / "environments")
 
     @cached_property
     def builder(self) -> Builder:
-        from .artifacts.bento import BentoBuilder
+        from jupyter_deploy.artifacts.bento import BentoBuilder
 
         return BentoBuilder(self._bentoml_home)
 
     @cached_property
     def notebooks(self) -> NotebookRunner:
-        from .notebooks.papermill import PapermillRunner
+        from jupyter_deploy.notebooks.papermill import PapermillRunner
 
         return PapermillRunner()
 
     @cached_property
     def store(self) -> Store:
-        from .domain.base import user_name
-        from .store.shared_store import SharedStore
+        from jupyter_deploy.domain.base import user_name
+        from jupyter_deploy.store.shared_store import SharedStore
 
         return SharedStore(self.home, user_name(), lambda: self._shared)
 
     @cached_property
     def _bucket(self) -> BucketOfHome:
-        from .records.shipping import BucketOfHome
+        from jupyter_deploy.records.shipping import BucketOfHome
 
         return BucketOfHome(self.home, self._settings.records_to)
 
     @cached_property
     def log(self) -> InferenceLog:
-        from .comparison.record_log import RecordLog
+        from jupyter_deploy.comparison.record_log import RecordLog
 
         return RecordLog(self.home, bucket=self._bucket)
 
     @cached_property
     def record_counts(self) -> RecordCounts:
-        from .records.counts import FileCounts
+        from jupyter_deploy.records.counts import FileCounts
 
         return FileCounts(self.home)
 
     @cached_property
     def drift(self) -> DriftLog:
-        from .drift_detection.drift_log import WatchedDrift
+        from jupyter_deploy.drift_detection.drift_log import WatchedDrift
 
         return WatchedDrift(self.home, self._bucket)
 
     @cached_property
     def batches(self) -> BatchRunner:
-        from .batch_scoring.runner import WorkerBatches
+        from jupyter_deploy.batch_scoring.runner import WorkerBatches
 
         return WorkerBatches()
 
     @cached_property
     def truth(self) -> GroundTruth:
-        from .records.ground_truth import RecordedGroundTruth
+        from jupyter_deploy.records.ground_truth import RecordedGroundTruth
 
         return RecordedGroundTruth(self.home, self._bucket)
 
     @cached_property
     def client(self) -> Client:
-        from .targets.local.gateway.gateway import own_socket
-        from .targets.local.gateway.token import token, token_file
-        from .targets.local.http_client import HttpClient
-        from .targets.local.runtime import locate
+        from jupyter_deploy.targets.local.gateway.gateway import own_socket
+        from jupyter_deploy.targets.local.gateway.token import token, token_file
+        from jupyter_deploy.targets.local.http_client import HttpClient
+        from jupyter_deploy.targets.local.runtime import locate
 
         settings = self._local
         return HttpClient(
@@ -176,19 +156,25 @@ class _Parts:
 
     @cached_property
     def notifier(self) -> Notifier:
-        from .system.notifications import UserNotifier
+        from jupyter_deploy.system.notifications import UserNotifier
 
-        return UserNotifier(self._settings.notify)
+        return UserNotifier(self.home, self._destinations)
+
+    @property
+    def _destinations(self) -> Destinations:
+        from jupyter_deploy.system.notifications import Destinations
+
+        return Destinations(**{name: getattr(self._settings, name) for name in OF_THE_USER})
 
     @cached_property
     def validations(self) -> ValidationRunner:
-        from .validation.runner import PapermillValidationRunner
+        from jupyter_deploy.validation.runner import PapermillValidationRunner
 
         return PapermillValidationRunner()
 
     @cached_property
     def project(self) -> Project:
-        from .validation.project import FolderProject
+        from jupyter_deploy.validation.project import FolderProject
 
         return FolderProject()
 
@@ -203,71 +189,74 @@ class _Parts:
 
     @cached_property
     def servers(self) -> ModelServers:
-        from .validation.model_servers import SnapshotServers
+        from jupyter_deploy.validation.model_servers import SnapshotServers
 
         return SnapshotServers(self._local.start_timeout)
 
     @cached_property
     def judge(self) -> Judge:
-        from .validation.judge import Statistician
+        from jupyter_deploy.validation.judge import Statistician
 
         return Statistician()
 
     @cached_property
     def reports(self) -> Reports:
-        from .validation.reports import ValidationReports
+        from jupyter_deploy.validation.reports import ValidationReports
 
         return ValidationReports(self.home)
 
     @cached_property
     def starter(self) -> Starter:
-        from .validation.scaffold import ProjectStarter
+        from jupyter_deploy.validation.scaffold import ProjectStarter
 
         return ProjectStarter()
 
     @cached_property
     def examiners(self) -> tuple[Examiner, ...]:
-        from .records.health import RecordsExaminer
-        from .system.host_health import HostExaminer
-        from .targets.local.health import LocalExaminer
+        from jupyter_deploy.records.health import RecordsExaminer
+        from jupyter_deploy.system.host_health import HostExaminer
+        from jupyter_deploy.targets.local.health import LocalExaminer
 
         folders = (self.home, self._bentoml_home)
         return (HostExaminer(folders), LocalExaminer(lambda: self._local), RecordsExaminer(self.home))
 
     @cached_property
     def documents(self) -> Documents:
-        from .system.endpoint_documents import YamlDocuments
+        from jupyter_deploy.system.endpoint_documents import YamlDocuments
 
         return YamlDocuments()
 
     @cached_property
     def manifester(self) -> Manifester:
-        from .targets.kubernetes.manifests import ClusterManifests
-        from .targets.kubernetes.settings import KubernetesSettings
+        from jupyter_deploy.targets.kubernetes.manifests import ClusterManifests
+        from jupyter_deploy.targets.kubernetes.settings import KubernetesSettings
 
         return ClusterManifests(self._settings_for(KubernetesSettings))
 
     @cached_property
     def jobs(self) -> Jobs:
-        from .store.jobs import SqliteJobs
+        from jupyter_deploy.store.jobs import SqliteJobs
 
         return SqliteJobs(self.home)
 
     @cached_property
     def images(self) -> Imaging:
-        return _Imaging(self._settings, self.home / "images", self._folder, lambda: self._local)
+        from .images import ImageParts
+
+        return ImageParts(self._settings, self.home / "images", self._folder, lambda: self._local)
 
     @cached_property
     def boot(self) -> Boot:
-        from .targets.local.systemd import SystemdUnit
+        from jupyter_deploy.targets.local.systemd import SystemdUnit
 
         # Others may read the unit, and the address of a webhook is a secret.
-        variables = {name: value for name, value in self._variables().items() if name != "NBDEPLOY_NOTIFY"}
+        secrets = {f"NBDEPLOY_{name.upper()}" for name in OF_THE_USER}
+        variables = {name: value for name, value in self._variables().items() if name not in secrets}
         return SystemdUnit(self.home, variables)
 
     @cached_property
     def _local(self) -> LocalSettings:
-        from .targets.local.settings import LocalSettings
+        from jupyter_deploy.targets.local.settings import LocalSettings
 
         return self._settings_for(LocalSettings)
 
@@ -291,6 +280,7 @@ class _Parts:
         return self._settings.for_target(
             declared,
             archivist=self._archivist(),
+            archivist_variables=self._destinations.variables(),
             ramp_driver=self._ramp_driver,
             records_to=self._settings.records_to,
             load_image=self._load_image,
@@ -299,12 +289,12 @@ class _Parts:
         )
 
     def _publish_gateway(self, release: Release) -> str:
-        from .verbs.images.gateway_image import publish_gateway
+        from jupyter_deploy.verbs.images.gateway_image import publish_gateway
 
         return publish_gateway(release, self)
 
     def _publish_archivist(self, release: Release) -> str:
-        from .verbs.images.gateway_image import publish_archivist
+        from jupyter_deploy.verbs.images.gateway_image import publish_archivist
 
         return publish_archivist(release, self._settings.records_to or "", self)
 
@@ -339,99 +329,3 @@ class _Parts:
             if name not in ("home", "bentoml_home", "validate") and value not in (None, [])
         }
         return variables | {"NBDEPLOY_HOME": str(self.home), "BENTOML_HOME": str(self._bentoml_home)}
-
-
-class _Imaging:
-    """``domain.images.ports.Imaging``."""
-
-    def __init__(self, settings: Settings, folder: Path, working: Path, local: Callable[[], LocalSettings]) -> None:
-        self.composing: Composing = _Composing(folder, local)
-        self._store = folder
-        self.base = settings.base_image
-        self.to = settings.publish_to
-        self.key = working / settings.sign_key.expanduser() if settings.sign_key else None
-        self.verify_key = working / settings.verify_key.expanduser() if settings.verify_key else None
-
-    def builder(self, kind: BuilderKind) -> ImageBuilder:
-        from .container_images.engine_builder import EngineBuilder
-        from .container_images.layer_builder import DaemonlessBuilder
-        from .container_images.layout import ImageFolder
-
-        store = ImageFolder(self._store)
-        return EngineBuilder(store) if kind == "engine" else DaemonlessBuilder(store)
-
-    def default_base(self, environment: Environment) -> str:
-        from .container_images.base_image import default_base
-
-        return default_base(environment)
-
-    @cached_property
-    def store(self) -> ImageStore:
-        from .container_images.layout import ImageFolder
-
-        return ImageFolder(self._store)
-
-    @cached_property
-    def contents(self) -> ImageContents:
-        from .container_images.contents import LayerContents
-
-        return LayerContents()
-
-    @cached_property
-    def registry(self) -> Registry:
-        from .container_images.attachments import Registries
-
-        return Registries()
-
-    def bill_of_materials(self, snapshot: Snapshot, image: Image) -> bytes:
-        from .container_images.base_image import base_packages
-        from .container_images.layout import ImageFolder
-        from .container_images.sbom import bill_of_materials
-
-        return bill_of_materials(snapshot, image, base_packages(image.base, ImageFolder(self._store)))
-
-    @cached_property
-    def archivists(self) -> ArchivistImages:
-        from .container_images.archivist import ArchivistBuilder
-        from .container_images.layout import ImageFolder
-
-        return ArchivistBuilder(ImageFolder(self._store))
-
-    @cached_property
-    def containers(self) -> Containers:
-        from .container_images.running_containers import EngineContainers
-
-        return EngineContainers()
-
-    @cached_property
-    def engines(self) -> Engines:
-        from .container_images.engine_storage import EngineStorage
-
-        return EngineStorage(self._store, self.registry)
-
-
-class _Composing:
-    """``domain.images.compose_ports.Composing``."""
-
-    def __init__(self, store: Path, local: Callable[[], LocalSettings]) -> None:
-        self._store, self._local = store, local
-
-    @cached_property
-    def gateways(self) -> GatewayImages:
-        from .container_images.gateway import GatewayBuilder
-        from .container_images.layout import ImageFolder
-        from .targets.local.gateway.gateway import envoy_binary
-
-        return GatewayBuilder(ImageFolder(self._store), lambda: envoy_binary(self._local()))
-
-    @cached_property
-    def composer(self) -> Composer:
-        from .targets.local.compose.composer import LocalComposer
-
-        return LocalComposer(self._local())
-
-    @cached_property
-    def folders(self) -> ComposeFolders:
-        from .targets.local.compose.folder import ProjectFolders
-
-        return ProjectFolders()

@@ -20,7 +20,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jupyter_deploy.domain.bucket import place_in_bucket, place_in_home, prefixes
-from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.errors import StoreError
 
 from . import segments
@@ -161,6 +160,8 @@ class BucketOfHome:
         """
         if self.url is None or time.monotonic() < self._looked.get(endpoint, -self._seconds) + self._seconds:
             return
+        from jupyter_deploy.domain.capture.artifacts import checked_name  # the archivist stays small
+
         mirror = Mirror(self._home, Bucket(self.url))
         with mirror.open() as known:
             mirror.download(known, prefixes(checked_name(endpoint)))

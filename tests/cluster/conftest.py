@@ -20,10 +20,18 @@ from jupyter_deploy.targets.local.gateway.gateway import envoy_binary
 from jupyter_deploy.targets.local.settings import LocalSettings
 from scripts.lean_base import make
 from tests.conftest import make_home
-from tests.e2e.conftest import CALLS, CAPTURE, captured_once
+from tests.e2e.conftest import CAPTURE, captured_once
 from tests.e2e.image import plan_of
 
 from .machine import REGISTRY, SCRIPTS, Machine, folder
+
+FUNCTIONS = """
+def above(limit):
+    def clf(age, weight):
+        return "yes" if age + weight > limit else "no"
+    return clf
+models = {number: (above(limit), {"age": 30, "weight": 60.5}) for number, limit in ((1.0, 120), (0.01, 110))}
+"""
 
 
 def pytest_collection_modifyitems(items):
@@ -65,8 +73,8 @@ def base():
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
-    """Captured functions of two numbers by a number, and the BentoML home that holds them: see ``tests/e2e``."""
-    return captured_once(tmp_path_factory, "models", CALLS + CAPTURE)
+    """The tags of two captured functions by number, and the BentoML home that holds them; 0.01 is often right."""
+    return captured_once(tmp_path_factory, "models", FUNCTIONS + CAPTURE)
 
 
 @pytest.fixture(scope="session")

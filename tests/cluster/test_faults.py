@@ -24,7 +24,8 @@ def churn(prepared, models, cluster, namespace):
     prepared.environment["NBDEPLOY_KUBERNETES__REPLICAS"] = "2"
     tags, _ = models
     first = prepared.json("deploy", tags[1.0], *DEPLOY, timeout=600)
-    prepared.json("deploy", tags[0.01], *DEPLOY, "--canary", "--percent", 20, timeout=600)
+    prepared.json("deploy", tags[0.01], *DEPLOY, timeout=600)
+    prepared.run("traffic", "churn", "--canary", f"{tags[0.01]}=20")
     return first["url"]
 
 

@@ -26,7 +26,7 @@ from jupyter_deploy.faces.render.render import exit_code, text
         (["deploy", "churn:123", "--name", "churn"], 2, "there is no snapshot churn:123"),
         (["deploy", "churn", "--name", "churn"], 2, "neither a notebook that exists nor an exact tag"),
         (["deploy", "churn:1", "--name", "Churn"], 2, "try 'churn'"),
-        (["deploy", "churn:1", "--target", "moon"], 2, "the targets are: local"),
+        (["deploy", "churn:1", "--target", "moon"], 2, "the targets are: kubernetes, local"),
         (["deploy", "churn:1", "--percent", "120"], 2, "120 is not a share"),
         (["deploy", "churn:1", "--percent", "many"], 2, "many"),
         (["deploy", "churn:1", "--role", "king"], 2, "king"),

@@ -34,7 +34,10 @@ def test_a_plain_line_is_read_as_the_parser_reads_it(operation):
     for tokens in LINES:
         plain = parse_plain([operation.name, *tokens])
         if plain is not None:
-            assert plain == (operation, *parse_line(operation.name, operation.request, tokens))
+            assert plain == (
+                operation,
+                *parse_line(operation.name, operation.request, tokens, yaml=bool(operation.yaml)),
+            )
 
 
 def test_lines_of_a_verb_and_a_name_are_plain():

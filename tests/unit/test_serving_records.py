@@ -185,7 +185,7 @@ def test_a_segment_is_closed_at_its_size_and_never_written_again(tmp_path):
         written(recorder, request_id=str(number))
         paths.append(recorder.path)
     recorder.close()
-    found = sorted(tmp_path.iterdir(), key=paths.index)
+    found = sorted(tmp_path.glob("*.jsonl"), key=paths.index)
     assert found == list(dict.fromkeys(paths))
     assert len(found) == 4
     lines = [json.loads(line)["request_id"] for path in found for line in path.read_text().splitlines()]

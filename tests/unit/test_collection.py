@@ -13,7 +13,8 @@ def test_every_folder_with_tests_is_collected():
 
     # Tests of a cluster need one, which '.ci/kubernetes' builds and starts.
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    assert "test-kubernetes: " in makefile and "make test-kubernetes" in (ROOT / ".ci/kubernetes").read_text("utf-8")
+    assert "test-kubernetes: " in makefile
+    assert "make test-kubernetes" in (ROOT / ".ci/kubernetes").read_text("utf-8")
     collected += [ROOT / path for path in re.findall(r"\$\(PYTEST\) (tests/\w+)", makefile)]
 
     folders = {file.parent for file in (ROOT / "tests").rglob("test_*.py")}

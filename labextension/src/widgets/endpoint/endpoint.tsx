@@ -39,7 +39,7 @@ export function Endpoint(props: Props): React.JSX.Element {
   const { trans } = useServices();
   const state = useSignal(model.changed, () => model.state);
   React.useEffect(() => model.watch(), [model]);
-  const focused = React.useRef(0); // an endpoint that was gone and comes back takes no focus
+  const focusedRef = React.useRef(0); // an endpoint that was gone and comes back takes no focus
   if (state.gone) {
     return (
       <Empty
@@ -62,13 +62,13 @@ export function Endpoint(props: Props): React.JSX.Element {
       {state.problem && (
         <Notice problem={state.problem} before={trans.__('The data below may be out of date: ')} />
       )}
-      <Shown {...props} view={state.view} stale={state.problem !== null} focused={focused} />
+      <Shown {...props} view={state.view} stale={state.problem !== null} focusedRef={focusedRef} />
     </>
   );
 }
 
 function Shown(
-  props: Props & { view: EndpointView; stale: boolean; focused: React.MutableRefObject<number> }
+  props: Props & { view: EndpointView; stale: boolean; focusedRef: React.MutableRefObject<number> }
 ): React.JSX.Element {
   const { model, view, tab, onTab, openings = 0, wide = false, inserted } = props;
   const { trans, openTab } = useServices();
@@ -94,7 +94,7 @@ function Shown(
     setCandidate(tag);
     onTab('comparison');
   };
-  const root = useFocusedTab(tab, openings, props.focused);
+  const root = useFocusedTab(tab, openings, props.focusedRef);
   return (
     <section
       ref={root}
@@ -193,14 +193,14 @@ function Shown(
 function useFocusedTab(
   tab: Section,
   openings: number,
-  focused: React.MutableRefObject<number>
+  focusedRef: React.MutableRefObject<number>
 ): React.RefObject<HTMLElement> {
   const root = React.useRef<HTMLElement>(null);
   React.useEffect(() => {
-    if (openings <= focused.current) return;
-    focused.current = openings;
+    if (openings <= focusedRef.current) return;
+    focusedRef.current = openings;
     focusTab(root.current);
-  }, [openings, focused]);
+  }, [openings, focusedRef]);
   const shown = React.useRef(tab);
   React.useEffect(() => {
     if (shown.current === tab) return;

@@ -2,7 +2,8 @@
 # End what up.sh started; its logs stay until the next start.
 . "$(dirname "$0")/settings.sh"
 shopt -s nullglob
-mine() { tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -qE "$cluster|$scripts|etcd|kube-|docker-registry"; }
+# Also what another checkout started: there is one cluster a machine.
+mine() { tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -qE "$cluster|scripts/cluster/|etcd|kube-|docker-registry"; }
 for file in "$run"/pid/node*.init; do
   # The kernel ends all processes of a namespace with its first one.
   pid=$(cat "$file")

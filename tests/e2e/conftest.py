@@ -31,7 +31,7 @@ ROW = {"age": 30, "weight": 60.5}
 # which. Neither asks for scikit-learn, which each process of a release would import.
 CAPTURE = """
 from pathlib import Path
-from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.verbs.capture import capture

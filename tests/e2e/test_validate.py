@@ -46,7 +46,7 @@ for _ in range(3000):
 # A model that is loaded only while the file is there that its script was given: otherwise it waits.
 WAITS = """
 import os, sys, time
-from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.verbs.capture import capture

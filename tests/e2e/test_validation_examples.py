@@ -31,7 +31,7 @@ from pathlib import Path
 import nbformat, numpy
 from jupyter_deploy.validation.scaffold.deploys import deploys_in
 from jupyter_deploy.domain.capture.artifacts import Source
-from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.verbs.capture import capture
 from jupyter_deploy.wiring import Wiring

@@ -45,9 +45,9 @@ class WorkerBatches:
                 progress.finish(_Scoring(snapshot, job, place, workers, first).run(progress))
             elif not dry_run:
                 progress.finish(complete=True)
-            if not dry_run and progress.done:
+            if not dry_run and (keys := progress.committable()):
                 report("committing")
-                first.ask("commit", keys=sorted(progress.done))
+                first.ask("commit", keys=keys, planned=progress.planned)
             return progress.figures(dry_run=dry_run) | {"seconds": time.monotonic() - began}
 
 
@@ -196,7 +196,8 @@ class _Worker:
             self._process.stdin.flush()  # type: ignore[union-attr]
 
     def _receive(self, count: Callable[[int], None]) -> dict[str, Any]:
-        while line := self._process.stdout.readline():  # type: ignore[union-attr]  # a pipe
+        process = self._process  # a restart after a Ctrl-C has another one
+        while line := process.stdout.readline():  # type: ignore[union-attr]  # a pipe
             answer = json.loads(line)
             if "result" in answer:
                 result: dict[str, Any] = answer["result"]
@@ -222,7 +223,7 @@ class _Worker:
                 f"batches need pyarrow in the environment of {self._snapshot.tag}",
                 f"{self._snapshot.manifest.environment.interpreter} -m pip install pyarrow",
             )
-        if kind in ("PlaceError", "Problem", "FileNotFoundError", "PermissionError", "ArrowInvalid", "ArrowKeyError"):
+        if kind in ("PlaceError", "Problem", "FileNotFoundError", "PermissionError", "ArrowInvalid", "KeyError"):
             return InvalidInput(message, "see 'nbdeploy batch --help' for sources")
         return TargetError(f"{self._snapshot.tag}: {kind}: {message}", "finished partitions are kept")
 
@@ -242,7 +243,8 @@ class _Progress:
         staged: Mapping[str, Any] = plan["staged"]
         self.done: dict[str, Any] = {one["key"]: staged[one["key"]] for one in self._partitions if one["key"] in staged}
         self._resumed = len(self.done)
-        self.waiting = [one for one in self._partitions if one["key"] not in self._committed | self.done]
+        self.waiting = [one for one in self._partitions if one["key"] not in {**self._committed, **self.done}]
+        self.planned = [one["key"] for one in self._partitions]
 
     @property
     def quick(self) -> bool:
@@ -259,6 +261,12 @@ class _Progress:
 
     def finish(self, complete: bool) -> None:
         self._complete = complete
+
+    def committable(self) -> list[str]:
+        """Return the finished partitions of files whose partitions are all finished."""
+        present = {**self._committed, **self.done}
+        unfinished = {one["source"] for one in self._partitions if one["key"] not in present}
+        return sorted(key for key, one in self.done.items() if one["source"] not in unfinished)
 
     def show(self) -> None:
         """Report the rate and the remaining time, about once a second."""
@@ -278,8 +286,8 @@ class _Progress:
 
     def figures(self, *, dry_run: bool) -> dict[str, Any]:
         """Return the fields of ``domain.batch.Batch``."""
-        parts = {(one["source"], json.dumps(one["row_groups"])) for one in self._partitions}
-        keys = {one["key"] for one in self._partitions}
+        files = {one["source"] for one in self._partitions}
+        keys = set(self.planned)
         done = list(self.done.values())
         reasons: dict[str, int] = {}
         for one in done:
@@ -291,10 +299,7 @@ class _Progress:
             "partitions": len(self._partitions),
             "already": sum(key in self._committed for key in keys),
             "scored": len(done),
-            "replaced": sum(
-                key not in keys and (one["source"], json.dumps(one["row_groups"])) in parts
-                for key, one in self._committed.items()
-            ),
+            "replaced": sum(key not in keys and one["source"] in files for key, one in self._committed.items()),
             "rows": sum(one["rows"] for one in done),
             "refused": sum(one["refused"] for one in done),
             "reasons": dict(most),

@@ -131,8 +131,8 @@ class Labelled(Value):
 
 
 class Stopped(Value):
-    """Stopped endpoints and releases; records and history remain."""
+    """Stopped endpoints and releases; records and history remain, but for the scope ``target``: there all is removed."""
 
     endpoints: list[str]
     releases: list[str]
-    scope: Literal["endpoint", "everything"]
+    scope: Literal["endpoint", "everything", "target"]

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from jupyter_deploy.domain.errors import DeployError
 from jupyter_deploy.records.segments import DRIFT, RECORDS, Segment, drift_folder, names_in, segments_in
 from jupyter_deploy.system import notifications
 
@@ -44,7 +43,7 @@ def update(home: Path) -> list[str]:
             read_elsewhere = before.st_mtime > _time_of(path.with_suffix(METRICS))
             if read_elsewhere or path.stat().st_ino != before.st_ino:  # a watch with new records is a new file
                 publish(path.with_suffix(METRICS), drift_of(state, endpoint, version), notifier)
-        except (OSError, DeployError) as error:
+        except Exception as error:  # noqa: BLE001 - a fault of one watch must not stop the others
             failures.append(f"the drift of {endpoint} {version} is not up to date: {error}")
     return failures
 

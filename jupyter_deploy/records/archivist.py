@@ -122,8 +122,8 @@ def _collect_failure(failures: list[str]) -> Iterator[None]:
     """Add the message of an error to ``failures`` and continue."""
     try:
         yield
-    except (OSError, DeployError) as error:
-        failures.append(str(error))
+    except Exception as error:  # noqa: BLE001 - a fault of one part must not stop retention
+        failures.append(str(error) or type(error).__name__)
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from jupyter_deploy.domain.monitoring.events import in_words
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _SUBJECT = 200
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def send_mail(event: Mapping[str, Any], address: str, server: MailServer, seconds: float) -> str:
@@ -24,7 +25,8 @@ def send_mail(event: Mapping[str, Any], address: str, server: MailServer, second
         with _connected(server, seconds) as connection:
             if not server.encrypted:
                 connection.ehlo()
-                if connection.has_extn("starttls"):
+                # A mail server of this machine often has a certificate that nobody signed.
+                if connection.has_extn("starttls") and (server.password or server.host not in _LOOPBACK):
                     connection.starttls(context=ssl.create_default_context())
                 elif server.password:
                     return "it offers no encryption, and a password is set"
@@ -33,7 +35,7 @@ def send_mail(event: Mapping[str, Any], address: str, server: MailServer, second
             connection.send_message(_message(event, address, server))
     except smtplib.SMTPResponseException as error:
         return f"{type(error).__name__}, code {error.smtp_code}"
-    except (smtplib.SMTPException, OSError) as error:
+    except (smtplib.SMTPException, OSError, ValueError) as error:  # ValueError: credentials that are not ASCII
         return type(error).__name__
     return ""
 

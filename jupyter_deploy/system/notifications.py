@@ -42,6 +42,9 @@ _COMMAND_SECONDS = 10.0
 _MAIL_SECONDS = 10.0
 _TOO_MANY_REQUESTS = 429
 _AGAIN_SECONDS = 60.0
+_PASS_SECONDS = 30.0
+"""For the held events of one pass: the archivist has other work."""
+
 _HELD_FOR = timedelta(days=1)
 _MOST_KNOWN = 2_000
 _MOST_HELD = 200
@@ -82,7 +85,10 @@ def due(home: Path) -> bool:
         changed = _file(home).stat().st_mtime
     except OSError:
         return False
-    if time.time() - changed < _AGAIN_SECONDS or Destinations.of_environment().is_quiet(_local_time()):
+    destinations = Destinations.of_environment()
+    if not (destinations.notify or destinations.notify_email) or destinations.is_quiet(_local_time()):
+        return False
+    if time.time() - changed < _AGAIN_SECONDS:
         return False
     return bool(_load(home)["held"])
 
@@ -113,8 +119,10 @@ class UserNotifier:
         if not self._channels:
             return
         quiet = self._destinations.is_quiet(_local_time())
+        key = f"{event['source']} {event['id']}"
+        if key in _load(self._home)["sent"]:
+            return
         with self._state() as state:
-            key = f"{event['source']} {event['id']}"
             if key in state["sent"]:
                 return
             state["sent"] = [*state["sent"], key][-_MOST_KNOWN:]
@@ -129,16 +137,17 @@ class UserNotifier:
 
     def send_held(self) -> None:
         """Send the held events, unless these are the quiet hours; those that fail stay for a day."""
-        held = _load(self._home)["held"]
-        if not held or not self._channels or self._destinations.is_quiet(_local_time()):
+        if not self._channels or self._destinations.is_quiet(_local_time()):
             return
-        left = []
-        for one in held:
+        until = time.monotonic() + _PASS_SECONDS
+        for one in _load(self._home)["held"]:
+            if time.monotonic() > until:
+                return
             failed = self._deliver(one["event"], [name for name in one["to"] if name in self._channels])
-            if failed and datetime.now(UTC) - datetime.fromisoformat(one["since"]) < _HELD_FOR:
-                left.append({**one, "to": failed})
-        with self._state() as state:
-            state["held"] = [*left, *(one for one in state["held"] if one not in held)]
+            young = datetime.now(UTC) - datetime.fromisoformat(one["since"]) < _HELD_FOR
+            with self._state() as state:  # at once, since a kill must not send it twice
+                left = [{**one, "to": failed}] if failed and young else []  # last, so that it blocks no other
+                state["held"] = [*(each for each in state["held"] if each != one), *left]
 
     def _deliver(self, event: Mapping[str, Any], channels: Sequence[str]) -> list[str]:
         """Deliver an event, and return the channels that failed."""

@@ -14,6 +14,7 @@ from .capture import load_snapshot
 from .change import find
 from .interrupts import heard_once
 
+_MOST_WORKERS = 64
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://")
 
 
@@ -37,7 +38,7 @@ def batch(request: BatchRequest, ports: Ports, report: Report) -> Batch:
         sink=_absolute(request.sink),
         keep=request.keep,
         format=request.format,
-        workers=request.workers or os.cpu_count() or 1,
+        workers=request.workers or min(_MOST_WORKERS, len(os.sched_getaffinity(0))),
     )
 
     def progress(words: str) -> None:

@@ -86,8 +86,11 @@ def gather(endpoint: Endpoint, state: RampState, ports: Ports) -> RampEvidence:
     as_shadow = state.step < 0
     # As a canary it has no pairs; the ramp left the shadow's step with these figures met.
     due = [gate for gate in gates if as_shadow or not needs_pairs(gate)]
-    if not (due or as_shadow or state.plan.segments):
-        return RampEvidence(ports.log.ramp_steps(endpoint), recorded=recorded)
+    own = RampEvidence(ports.log.ramp_steps(endpoint), recorded=recorded)
+    # What its own counts show takes it back, also if no comparison can be made.
+    broken = decide(state, own, now()).action in ("roll back", "hard stop")
+    if broken or not (due or as_shadow or state.plan.segments):
+        return own
     request = CompareRequest(
         name=endpoint.name, candidate=state.candidate, since=state.began, segment=list(state.plan.segments)
     )
@@ -99,7 +102,7 @@ def gather(endpoint: Endpoint, state: RampState, ports: Ports) -> RampEvidence:
         opposites = _opposites(due, compared(endpoint, state.candidate, ports, request, level=level), level)
     required = tuple(RequiredFigure(one.expression, one.outcome, one.expression in opposites) for one in outcomes)
     by_segment = _by_segment(comparison) if state.plan.segments else None
-    return RampEvidence(ports.log.ramp_steps(endpoint), required, by_segment, comparison.verdict, recorded)
+    return RampEvidence(own.steps, required, by_segment, comparison.verdict, recorded)
 
 
 def _by_segment(comparison: Comparison) -> SegmentEvidence | None:

@@ -1873,7 +1873,8 @@ export interface DoctorRequest {
  * Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' starts them again.
  *
  * A target that several users share is stopped only if it is named: then every object of nbdeploy there is removed,
- * also those of other users, except what its administrator made.
+ * with the endpoints' revisions, also those of other users, except what its administrator made; 'reconcile' cannot
+ * bring them back.
  */
 export interface DownRequest {
   /**
@@ -4089,12 +4090,12 @@ export interface StopRequest {
   reason?: string;
 }
 /**
- * Stopped endpoints and releases; records and history remain.
+ * Stopped endpoints and releases; records and history remain, but for the scope ``target``: there all is removed.
  */
 export interface Stopped {
   endpoints: string[];
   releases: string[];
-  scope: 'endpoint' | 'everything';
+  scope: 'endpoint' | 'everything' | 'target';
 }
 /**
  * The first rows of an example as shortened texts.

@@ -98,6 +98,22 @@ def test_a_changed_file_is_scored_again_and_its_answers_are_replaced(snapshot, f
     assert (found[found["id"] < 2000].set_index("id")["prediction"].sort_index() == 42 + np.arange(300.0)).all()
 
 
+def test_a_file_with_other_row_groups_has_each_answer_once(snapshot, files, tmp_path):
+    sink = tmp_path / "sink"
+    run(snapshot, files / "1.parquet", sink)
+    pq.write_table(pq.read_table(files / "1.parquet"), files / "1.parquet", row_group_size=150)
+    result = run(snapshot, files / "1.parquet", sink, rows=150)
+    assert (result["scored"], result["replaced"]) == (2, 3)
+    pd.testing.assert_series_equal(answers(sink), EXPECTED[:300])
+
+
+def test_another_format_leaves_no_file_of_the_former(snapshot, files, tmp_path):
+    sink = tmp_path / "sink"
+    run(snapshot, files / "1.parquet", sink)
+    run(snapshot, files / "1.parquet", sink, kind="csv")
+    assert {path.suffix for path in sink.glob("part-*")} == {".csv"}
+
+
 def test_refused_rows_are_kept_apart_with_their_reason(snapshot, tmp_path):
     frame = pd.DataFrame({"id": range(100), "age": [20] * 100, "income": np.arange(100.0)})
     frame.loc[[3, 50, 77], "income"] = np.nan
@@ -181,9 +197,19 @@ def test_a_commit_that_was_killed_is_completed(snapshot, files, tmp_path, monkey
     monkeypatch.setattr(Sink, "prepare", lambda self: None)
     for key in ("a", "b"):
         pq.write_table(pa.table({"id": [ord(key)], "prediction": [1.0]}), made.path_of(key))
-        made.stage({"key": key, "source": key, "row_groups": None, "rows": 1, "refused": 0, "reasons": {}})
+        made.stage(
+            {
+                "key": key,
+                "source": key,
+                "row_groups": None,
+                "suffix": ".parquet",
+                "rows": 1,
+                "refused": 0,
+                "reasons": {},
+            }
+        )
     with pytest.raises(KeyboardInterrupt):
-        made.commit(["a", "b"])
+        made.commit(["a", "b"], ["a", "b"])
     monkeypatch.undo()
     made.prepare()
     assert {"a", "b"} < set(made.committed())

@@ -13,6 +13,8 @@ def stopped_page(result: Stopped) -> Page:
     if result.scope == "endpoint":
         return Page(f"{result.endpoints[0]} is stopped; 'nbdeploy rollback {result.endpoints[0]}' brings it back")
     count = len(result.endpoints)
+    if result.scope == "target":
+        return Page(f"the target is empty: {count} endpoint{'s' * (count != 1)} removed with all revisions")
     return Page(f"everything is stopped ({count} endpoint{'s' * (count != 1)}); 'nbdeploy reconcile' brings it back")
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, Self
 
+import msgspec
 import pyarrow as pa
 from pyarrow import csv, fs
 
@@ -101,7 +101,9 @@ def read(
             stored = pa.ipc.open_file(file)
             for number in range(stored.num_record_batches):
                 table = pa.Table.from_batches([stored.get_batch(number)])
-                yield table if columns is None else table.select(list(columns))
+                table = table if columns is None else table.select(list(columns))
+                for begin in range(0, table.num_rows, BATCH_ROWS):
+                    yield table.slice(begin, BATCH_ROWS)
         return
     with system.open_input_stream(path) as stream:
         yield from (_csv if kind == "csv" else _json_lines)(stream, columns, schemas)
@@ -109,6 +111,8 @@ def read(
 
 def _csv(stream: Any, columns: Sequence[str] | None, schemas: Mapping[str, Mapping[str, Any]]) -> Iterator[pa.Table]:
     types = {name: kind for name, schema in schemas.items() if (kind := _csv_type(schema)) is not None}
+    if schemas:  # an id such as 00123 stays as it is
+        types |= {name: pa.string() for name in columns or () if name not in schemas}
     options = csv.ConvertOptions(
         column_types=types, include_columns=None if columns is None else list(columns), strings_can_be_null=True
     )
@@ -173,4 +177,4 @@ class _JsonLines:
 
     def write_table(self, table: pa.Table) -> None:
         for row in table.to_pylist():
-            self._stream.write(json.dumps(row, ensure_ascii=False, default=str).encode() + b"\n")
+            self._stream.write(msgspec.json.encode(row, enc_hook=str) + b"\n")  # NaN becomes null

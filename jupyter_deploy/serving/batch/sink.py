@@ -9,26 +9,28 @@
     _nbdeploy/commit.json           a manifest whose files are being moved
 
 A partition's files are written under other names and moved. Its ``<key>.json`` comes last: whatever has none is written
-again. A commit writes ``commit.json``, moves the staged files, removes the files that others replace, and renames
-``commit.json`` to ``manifest.json``. If it is killed, the next one begins with these moves again.
+again. A commit writes ``commit.json``, removes the files that others replace, moves the staged files, writes
+``manifest.json`` and removes ``commit.json``. If it is killed, the next one begins with these moves again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
+import os
 import uuid
 from collections.abc import Iterable
 from typing import Any
 
 from pyarrow import fs
 
-from .places import file_system_of
+from .places import PlaceError, file_system_of
 
 _OWN, _ERRORS = "_nbdeploy", "_errors"
 
 Partition = dict[str, Any]
-"""``key``, ``source``, ``row_groups``, and once it is answered ``rows``, ``refused``, ``reasons``, ``snapshot``."""
+"""``key``, ``source``, ``row_groups``, ``suffix``; once answered ``rows``, ``refused``, ``reasons``, ``snapshot``."""
 
 
 class Sink:
@@ -38,17 +40,55 @@ class Sink:
     ----------
     suffix
         The end of the files' names, such as ``.parquet``.
+
+    Attributes
+    ----------
+    path
+        The folder's path in ``system``.
     """
 
     def __init__(self, place: str, suffix: str) -> None:
-        self.system, self._path = file_system_of(place)
-        self._path = self._path.rstrip("/")
+        self.system, path = file_system_of(place)
+        self.path = path.rstrip("/")
         self._suffix = suffix
+        self._lock: int | None = None
+
+    def join(self, *, alone: bool = False) -> None:
+        """Hold the folder's lock until the process ends; only on this machine's file systems.
+
+        Parameters
+        ----------
+        alone
+            Require that no other process holds it, such as the worker of a batch that was killed a moment ago.
+
+        Raises
+        ------
+        PlaceError
+            Another batch writes to the folder.
+        """
+        if self._lock is not None or not isinstance(self.system, fs.LocalFileSystem):
+            return
+        self._lock = os.open(f"{self.path}/{_OWN}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._lock)
+            self._lock = None
+            raise PlaceError(f"another batch writes to {self.path}: wait until it has ended") from error
+        if alone:
+            fcntl.flock(self._lock, fcntl.LOCK_SH)  # for the other workers of this batch
 
     def prepare(self) -> None:
-        """Make the folders, and complete a commit that was killed."""
+        """Make the folders, and complete a commit that was killed.
+
+        Raises
+        ------
+        PlaceError
+            Another batch writes to the folder.
+        """
         for folder in (f"{_OWN}/staged", _ERRORS):
-            self.system.create_dir(f"{self._path}/{folder}", recursive=True)
+            self.system.create_dir(f"{self.path}/{folder}", recursive=True)
+        self.join(alone=True)
         commit = self._read(f"{_OWN}/commit.json")
         if commit is not None:
             self._move(commit)
@@ -60,7 +100,7 @@ class Sink:
 
     def staged(self) -> dict[str, Partition]:
         """Return the partitions that are answered and not committed, by key."""
-        folder = fs.FileSelector(f"{self._path}/{_OWN}/staged", allow_not_found=True)
+        folder = fs.FileSelector(f"{self.path}/{_OWN}/staged", allow_not_found=True)
         found = {}
         for info in self.system.get_file_info(folder):
             if info.base_name.endswith(".json"):
@@ -71,37 +111,45 @@ class Sink:
 
     def path_of(self, key: str, *, errors: bool = False) -> str:
         """Return the path under which a partition's file is written."""
-        return f"{self._path}/{self._staged(key, errors=errors)}"
+        return f"{self.path}/{self._staged(key, errors=errors)}"
 
     def stage(self, partition: Partition) -> None:
         """Note that a partition's files are written."""
         self._write(f"{_OWN}/staged/{partition['key']}.json", partition)
 
-    def commit(self, keys: Iterable[str]) -> dict[str, Partition]:
-        """Commit staged partitions; they replace those of the same part of the source.
+    def commit(self, keys: Iterable[str], planned: Iterable[str]) -> dict[str, Partition]:
+        """Commit staged partitions, those of a file of the source all at once; they replace its former ones.
+
+        Parameters
+        ----------
+        keys
+            The partitions to commit.
+        planned
+            All partitions of the source as it is now; others of the same files are removed.
 
         Returns
         -------
         dict
             All committed partitions by key.
         """
-        wanted = set(keys)
+        wanted, present = set(keys), set(planned)
         new = {key: partition for key, partition in self.staged().items() if key in wanted}
         before = self.committed()
-        replaced = {_part(partition) for partition in new.values()}
-        kept = {key: one for key, one in before.items() if _part(one) not in replaced}
-        gone = [key for key in before if key not in kept and key not in new]
-        document = {"version": 1, "partitions": kept | new, "moved": sorted(new), "removed": sorted(gone)}
+        files = {partition["source"] for partition in new.values()}
+        gone = {key: one for key, one in before.items() if one["source"] in files and key not in present}
+        kept = {key: one for key, one in before.items() if key not in gone}
+        removed = [name for key, one in gone.items() for name in _finals(key, one["suffix"])]
+        document = {"version": 1, "partitions": kept | new, "moved": sorted(new), "removed": removed}
         self._write(f"{_OWN}/commit.json", document)
         self._move(document)
         return {**kept, **new}
 
     def _move(self, commit: dict[str, Any]) -> None:
-        for key in commit["removed"]:
-            for final in self._finals(key):
-                self._remove(final)
+        for final in commit["removed"]:
+            self._remove(final)
         for key in commit["moved"]:
-            answers, errors = self._finals(key)
+            suffix = commit["partitions"][key]["suffix"]
+            answers, errors = _finals(key, suffix)
             self._rename(self._staged(key), answers)
             self._rename(self._staged(key, errors=True), errors)
         self._write(f"{_OWN}/manifest.json", {name: commit[name] for name in ("version", "partitions")})
@@ -112,32 +160,29 @@ class Sink:
     def _staged(self, key: str, *, errors: bool = False) -> str:
         return f"{_OWN}/staged/{key}{'-errors' if errors else ''}{self._suffix}"
 
-    def _finals(self, key: str) -> tuple[str, str]:
-        name = f"part-{key}{self._suffix}"
-        return name, f"{_ERRORS}/{name}"
-
     def _rename(self, old: str, new: str) -> None:
-        if self.system.get_file_info(f"{self._path}/{old}").type == fs.FileType.File:
-            self.system.move(f"{self._path}/{old}", f"{self._path}/{new}")
+        if self.system.get_file_info(f"{self.path}/{old}").type == fs.FileType.File:
+            self.system.move(f"{self.path}/{old}", f"{self.path}/{new}")
 
     def _remove(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):
-            self.system.delete_file(f"{self._path}/{name}")
+            self.system.delete_file(f"{self.path}/{name}")
 
     def _read(self, name: str) -> Any:
         try:
-            with self.system.open_input_stream(f"{self._path}/{name}") as file:
+            with self.system.open_input_stream(f"{self.path}/{name}") as file:
                 return json.loads(file.read())
         except FileNotFoundError:
             return None
 
     def _write(self, name: str, document: Any) -> None:
-        temporary = f"{self._path}/{_OWN}/{uuid.uuid4().hex}.tmp"
+        temporary = f"{self.path}/{_OWN}/{uuid.uuid4().hex}.tmp"
         with self.system.open_output_stream(temporary) as file:
             file.write(json.dumps(document).encode())
-        self.system.move(temporary, f"{self._path}/{name}")
+        self.system.move(temporary, f"{self.path}/{name}")
 
 
-def _part(partition: Partition) -> tuple[str, str]:
-    """Return the part of the source that a partition is: its file and row groups."""
-    return partition["source"], json.dumps(partition["row_groups"])
+def _finals(key: str, suffix: str) -> tuple[str, str]:
+    """Return the names of a committed partition's answers and refused rows."""
+    name = f"part-{key}{suffix}"
+    return name, f"{_ERRORS}/{name}"

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self, TextIO
 
 MOST_REASONS = 5
+_MOST_COUNTED = 10_000
 
 
 class _Worker:
@@ -37,11 +38,17 @@ class _Worker:
         from .places import PlaceError, listed
 
         system, files = listed(self._settings["source"])
+        files = [file for file in files if not file.path.startswith(f"{self._sink.path}/")]
+        if not files:
+            raise PlaceError(f"{self._settings['source']}: all files there are answers of {self._settings['sink']}")
         names = column_names(system, files[0].path)
         missing = [name for name in self._columns() or () if name not in names]
         if missing:
             words = ", ".join(map(repr, missing[:5]))
             raise PlaceError(f"{files[0].path} has no column {words}; it has {', '.join(names[:20])}")
+        twice = [name for name in self._keep if name in self._predictor.empty().column_names]
+        if twice:
+            raise PlaceError(f"the model answers a column '{twice[0]}' too: rename it in the source, or do not keep it")
         if write:
             self._sink.prepare()
         partitions = []
@@ -52,7 +59,8 @@ class _Worker:
             for numbers in groups:
                 identity = [file.path, file.size, file.mtime_ns, numbers, self._settings["digest"], self._keep]
                 key = hashlib.sha256(json.dumps([*identity, self._settings["suffix"]]).encode()).hexdigest()[:16]
-                partitions.append({"key": key, "source": file.path, "row_groups": numbers, "bytes": file.size})
+                part = {"key": key, "source": file.path, "row_groups": numbers, "suffix": self._settings["suffix"]}
+                partitions.append(part)
         return {
             "partitions": partitions,
             "committed": self._sink.committed(),
@@ -67,6 +75,7 @@ class _Worker:
         from .places import file_system_of
         from .scoring import scored
 
+        self._sink.join()
         system = file_system_of(self._settings["source"])[0]
         columns = self._columns()
         features = tuple(self._predictor.features)
@@ -85,6 +94,8 @@ class _Worker:
                     words = [result.refused[number] for number in numbers]
                     files.errors(table.take(numbers).append_column(_free("reason", table), pa.array(words)))
                     reasons.update(words)
+                    if len(reasons) > _MOST_COUNTED:  # reasons hold values: there may be one a row
+                        reasons = Counter(dict(reasons.most_common(_MOST_COUNTED // 10)))
                 if not rows:
                     empty = _beside(table.select(list(self._keep)).slice(0, 0), empty)
                 rows += table.num_rows
@@ -96,9 +107,9 @@ class _Worker:
         self._sink.stage(done)
         return done
 
-    def commit(self, keys: list[str]) -> dict[str, Any]:
-        """Commit the staged partitions with these keys."""
-        return {"committed": self._sink.commit(keys)}
+    def commit(self, keys: list[str], planned: list[str]) -> dict[str, Any]:
+        """Commit staged partitions (``Sink.commit``)."""
+        return {"committed": self._sink.commit(keys, planned)}
 
     def _columns(self) -> list[str] | None:
         """Return the columns that are read; None: all, since the model takes rows without names."""
@@ -195,5 +206,7 @@ def serve(requests: TextIO, channel: TextIO) -> None:
             operation = getattr(worker, request.pop("op"))
             say({"result": operation(**request)})
         except Exception as error:  # noqa: BLE001 - any error is an answer
-            say({"error": str(error) or type(error).__name__, "kind": type(error).__name__})
+            words = str(error) or type(error).__name__
+            source = request.get("partition", {}).get("source")
+            say({"error": f"{source}: {words}" if source else words, "kind": type(error).__name__})
             traceback.print_exc(file=sys.stderr)

@@ -98,12 +98,14 @@ class KubernetesTarget:
             self._require_gateway(endpoint.release(endpoint.traffic.stable))
             self._wait_gateway()
         half = configuration(endpoint, cluster)
-        former = self._maps.route(endpoint, half)
-        if former is not None and endpoint.running:
+        former, digest = self._maps.route(endpoint, half), half["data"]["hash"]
+        # A call that was killed may have written these routes, and not waited for their confirmation.
+        if endpoint.running and (former is not None or self._maps.routed(endpoint.name)[1] == digest):
             try:
-                wait_in_force(self._api, endpoint.name, half["data"]["hash"], cluster.confirm_timeout)
+                wait_in_force(self._api, endpoint.name, digest, cluster.confirm_timeout)
             except RouteNotConfirmed:
-                self._maps.put_back(endpoint, former)
+                if former is not None:
+                    self._maps.put_back(endpoint, former)
                 raise
         return self._url(endpoint.name)
 

@@ -22,7 +22,10 @@ def keep_running(settings: LocalSettings, runtime: Runtime, supervisor: Supervis
     command = [*settings.archivist, "--ready", ready]
     running = _plan(runtime)
     # A shell without destinations of notifications takes none away.
-    known = settings.archivist_variables.items() <= running.get("environment", {}).items()
+    former = running.get("environment", {})
+    kept = {name: value for name, value in former.items() if name.startswith("NBDEPLOY_NOTIFY")}
+    variables = settings.archivist_variables or kept
+    known = variables.items() <= former.items()
     if command == running.get("command") and known and any(state.alive for state in programs.get(_ARCHIVIST, ())):
         return
     private_folder(settings.logs)
@@ -30,7 +33,7 @@ def keep_running(settings: LocalSettings, runtime: Runtime, supervisor: Supervis
         Program(
             name=_ARCHIVIST,
             commands=[command],
-            environment=passed_on(os.environ) | settings.archivist_variables,
+            environment=passed_on(os.environ) | variables,
             folder=runtime.path / "empty",
             stop_seconds=5,
             ready=[ready],

@@ -131,7 +131,7 @@ class Labelled(Value):
 
 
 class Stopped(Value):
-    """Stopped endpoints and releases; records and history remain, but for the scope ``target``: there all is removed."""
+    """Stopped endpoints and releases. Records remain, and history too unless the scope is ``target``."""
 
     endpoints: list[str]
     releases: list[str]

@@ -62,9 +62,16 @@ class Bucket:
             try:
                 found = self._files.find(self._path(prefix), detail=True)
             except FileNotFoundError:
+                if self._folder is None and not self._files.exists(self._root.partition("/")[0]):
+                    raise  # a bucket that is not there is not an empty one
                 return {}
         places = {path[len(self._root) + 1 :]: _fingerprint(about) for path, about in found.items()}
         return {place: mark for place, mark in places.items() if not place.rpartition("/")[2].startswith(".")}
+
+    def require(self) -> None:
+        """Raise StoreError if the shared folder is not there, such as one that is not mounted."""
+        if self._folder is not None and not self._folder.is_dir():
+            raise StoreError(f"there is no folder {self._folder}", "mount it, or name another one: NBDEPLOY_RECORDS_TO")
 
     def put(self, local: Path, place: str) -> str:
         """Upload a file, over another of that place; return its ``find`` text."""

@@ -88,7 +88,10 @@ class Mirror:
                 elif (place in known and not local.exists()) or self._place(place, local):
                     known[place] = mark
                     changes += 1
-            for place in [place for place in known if place.startswith(f"{folder}/") and place not in there]:
+            gone = [place for place in known if place.startswith(f"{folder}/") and place not in there]
+            if gone:
+                self._bucket.require()
+            for place in gone:
                 with segments.swapping(guard_of(self._home, self._local(place))):
                     self._local(place).unlink(missing_ok=True)
                 del known[place]

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.deletion import Deletion
-from jupyter_deploy.domain.errors import Conflict, DeployError
+from jupyter_deploy.domain.errors import Conflict, DeployError, InvalidInput
 from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.release.ports import SharedEndpoints
 
@@ -75,6 +75,11 @@ class SharedStore(SqliteStore):
         if target is None:
             super().save(endpoint, based_on=based_on, reason=reason, change=change)
             return
+        if any(one.model_dump_json() != one.without_secrets.model_dump_json() for one in endpoint.validations):
+            raise InvalidInput(
+                f"a validation of {endpoint.name} has a secret parameter, which all users of the target would read",
+                "let the notebook read it from its environment, and leave it out of the parameters",
+            )
         revision = Revision(
             endpoint=endpoint.name,
             revision=endpoint.revision,
@@ -98,7 +103,8 @@ class SharedStore(SqliteStore):
             self._next_read = 0.0
             self._refresh(strict=True)
             present = super().endpoint(endpoint.name)
-            if present is None or present.revision not in (endpoint.revision, endpoint.revision + 1):
+            mine = (endpoint.revision, endpoint.revision + 1) if endpoint.running else (endpoint.revision,)
+            if present is None or present.revision not in mine:
                 raise Conflict(f"{endpoint.name} was changed meanwhile", "delete again if it still applies")
             deletion = super().delete(endpoint, reason=reason, keep_records=keep_records)
             # Last: if this process is killed before, the endpoint is still there, and can be deleted again.

@@ -128,6 +128,9 @@ class SqliteStore:
         if {name: state for name, state in rows if known[name] == target} == wanted:
             return
         with self._database.writing() as db:
+            rows = db.execute("SELECT name, state FROM endpoints").fetchall()  # another process may have saved one
+            known = {name: json.loads(state).get("target", "local") for name, state in rows}
+            wanted = {name: state for name, state in states.items() if known.get(name, target) == target}
             for name in {name for name, its in known.items() if its == target} | wanted.keys():
                 db.execute("DELETE FROM endpoints WHERE name = ?", (name,))
                 db.execute("DELETE FROM revisions WHERE endpoint = ?", (name,))

@@ -123,7 +123,7 @@ def _complete(noted: Deletion, ports: Ports) -> None:
 
 def _of_records(request: DeleteRequest, ports: Ports) -> Deletion:
     """Return the note of an endpoint of which only records are left."""
-    target = next(iter(ports.targets))
+    target = "local" if "local" in ports.targets else next(iter(ports.targets))
     return Deletion(endpoint=request.name, target=target, at=now(), by="", reason=request.reason)
 
 

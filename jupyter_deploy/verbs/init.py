@@ -60,7 +60,8 @@ def _monitoring(request: InitRequest, top: Path, ports: Ports) -> SetUp:
 def _gateway(ports: Ports) -> str:
     """Return HOST:PORT of the gateway of a running endpoint, else of the default one."""
     for endpoint in ports.store.endpoints():
-        if endpoint.running and (url := ports.targets[endpoint.target].observe(endpoint).url):
+        shared = ports.targets[endpoint.target].shared is not None  # its gateway has no metrics of all releases
+        if endpoint.running and not shared and (url := ports.targets[endpoint.target].observe(endpoint).url):
             return urlsplit(url).netloc
     return _DEFAULT_GATEWAY
 

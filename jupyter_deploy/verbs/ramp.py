@@ -16,7 +16,7 @@ from jupyter_deploy.domain.ramp.status import RampStatus
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import Step, TrafficRequest
 
-from .change import change, difference_in_words, find, require_revision
+from .change import change, difference_in_words, find, require_revision, target_of
 from .gates.enforce_gates import enforce_for_change, in_words
 from .status import status_of_ramp
 from .traffic import require_signatures
@@ -93,6 +93,11 @@ def _begin(request: RampRequest, endpoint: Endpoint, ports: Ports, report: Repor
     steps = parse_steps(request.steps or "")
     _require_possible(endpoint)
     candidate = _candidate(endpoint, request.candidate)
+    if target_of(ports, endpoint.target).shared is not None:
+        raise Refused(
+            f"nothing drives a ramp on target {endpoint.target}",
+            f"change the share yourself: nbdeploy traffic {endpoint.name} --canary {candidate}=5",
+        )
     plan = RampPlan(
         steps=steps,
         require=tuple(request.require),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+from jupyter_deploy.domain.errors import DeployError
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import ReconcileRequest, Step
 from jupyter_deploy.domain.results import AtBoot, Reconciled
@@ -25,7 +26,15 @@ def reconcile_all(ports: Ports, report: Report) -> list[Reconciled]:
 
     def settled(name: str) -> Reconciled:
         with ports.store.exclusive(name):
-            return settle(find(ports, name), ports)
+            endpoint = find(ports, name)
+            try:
+                return settle(endpoint, ports)
+            except DeployError as error:
+                target = ports.targets.get(endpoint.target)
+                if target is None or not target.needs_image:
+                    raise
+                failed = {endpoint.traffic.stable: error.message}  # its cluster is off here, or away
+                return Reconciled(endpoint=name, url=None, moved_from=None, started=[], stopped=[], failed=failed)
 
     results = []
     with ThreadPoolExecutor(os.cpu_count() or 1, "nbdeploy-reconcile") as threads:

@@ -4090,7 +4090,7 @@ export interface StopRequest {
   reason?: string;
 }
 /**
- * Stopped endpoints and releases; records and history remain, but for the scope ``target``: there all is removed.
+ * Stopped endpoints and releases. Records remain, and history too unless the scope is ``target``.
  */
 export interface Stopped {
   endpoints: string[];

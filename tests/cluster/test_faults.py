@@ -124,13 +124,13 @@ def test_two_people_who_toggle_at_once_lose_no_request_and_end_with_what_one_of_
     ended(load, "two people toggled")
 
 
-def test_an_image_that_cannot_start_leaves_stable_untouched(cluster, namespace, load, prepared, models):
+def test_an_image_that_is_not_in_the_registry_is_refused(cluster, namespace, load, prepared, models):
     image = "localhost:5005/team/churn@sha256:" + "0" * 64
     before = prepared.json("describe", "churn")["revision"]
     ran = prepared.run("deploy", "--image", image, *DEPLOY, check=False, timeout=600)
     assert ran.returncode, ran.stdout
     assert prepared.json("describe", "churn")["revision"] == before
-    ended(load, "an image that cannot be pulled")
+    ended(load, "a deploy of an image that is not in the registry")
 
 
 def test_an_api_server_that_is_away_for_a_minute_fails_no_request_and_refuses_changes(cluster, load, prepared, models):

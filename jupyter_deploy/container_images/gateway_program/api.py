@@ -173,10 +173,12 @@ class Watched:
     def _run(self) -> None:
         pause, noted = _SHORTEST_PAUSE, ""
         while True:
+            began = time.monotonic()
             try:
                 self._follow()
-                pause, noted = _SHORTEST_PAUSE, ""
             except Exception as error:  # noqa: BLE001 - whatever the API sends, the next list is complete
+                if time.monotonic() - began > 2 * _LONGEST_PAUSE:  # it was followed for a while
+                    pause, noted = _SHORTEST_PAUSE, ""
                 if str(error) != noted:
                     noted = str(error)
                     say(f"{self._path}: {noted}")

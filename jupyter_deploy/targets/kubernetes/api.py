@@ -237,7 +237,10 @@ class Api:
                 "name another file or context: NBDEPLOY_KUBERNETES__KUBECONFIG, NBDEPLOY_KUBERNETES__CONTEXT; "
                 "'kubectl config get-contexts' lists them",
             ) from error
-        return client.ApiClient(configuration)
+        made = client.ApiClient(configuration)
+        # A fork must not speak on its parent's connections.
+        os.register_at_fork(after_in_child=made.rest_client.pool_manager.clear)
+        return made
 
     def _error(self, response: Any, verb: str, kind: str, name: str) -> TargetError | Conflict | InvalidInput:
         status = _status(response)

@@ -11,6 +11,7 @@ import base64
 import gzip
 import json
 import logging
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -157,8 +158,9 @@ class EndpointMaps:
         name = document["metadata"]["name"]
         try:
             revisions = _revisions(document)
-        except (ValueError, OSError, EOFError, ValidationError) as error:
-            _log.warning("the ConfigMap %s is no endpoint of nbdeploy: %s", name, str(error).splitlines()[0])
+        except (ValueError, TypeError, OSError, EOFError, RecursionError, zlib.error, ValidationError) as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            _log.warning("the ConfigMap %s is no endpoint of nbdeploy: %s", name, reason)
             return []
         return [one for one in revisions if one.state.target == self._target]
 

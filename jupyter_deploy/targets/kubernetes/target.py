@@ -271,11 +271,13 @@ class KubernetesTarget:
             self.stop(release)
             return
         for _ in range(5):
-            present = self._api.get("Deployment", name)
-            metadata = former["metadata"] | {"resourceVersion": (present or former)["metadata"]["resourceVersion"]}
-            document = {**former, "metadata": {k: v for k, v in metadata.items() if k != "managedFields"}}
+            # By apply, as the start does: the fields of another kind of change would conflict with the next start.
+            had = former["metadata"]
+            kept = {key: value for key, value in had["annotations"].items() if key in (names.SPEC, names.TAG)}
+            metadata = {"name": name, "namespace": had["namespace"], "labels": had["labels"], "annotations": kept}
+            document = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": former["spec"]}
             with suppress(TargetError):
-                self._api.replace(document)
+                self._api.apply(document)
                 return
 
     def _delete_release(self, name: str) -> None:
@@ -330,6 +332,8 @@ class KubernetesTarget:
         to, publish = self._settings.records_to, self._settings.publish_archivist
         if to is None or publish is None:
             return None
+        if to.startswith("file:"):
+            raise InvalidInput(f"pods do not have the folder of {to}", "keep records in s3://, gs:// or az://")
         image = self._cluster.shipper_image or image_in(self._present_gateway()) or publish(published)
         return shipper(of, self._cluster, to, image)
 

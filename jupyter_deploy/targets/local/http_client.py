@@ -96,7 +96,7 @@ class HttpClient:
 
         curl reads the token from its file: every user of the machine could see it as an argument.
         """
-        file = self.header_file()
+        file = self.header_file() if urlsplit(url).hostname == GATEWAY_HOST else None
         token = f" -H @{shlex.quote(str(file))}" if file else ""
         address = self.public(url) or url
         sent = shlex.quote(json.dumps(body))

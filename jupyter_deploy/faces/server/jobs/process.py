@@ -251,8 +251,10 @@ def _warm_up(jobs: Jobs) -> Ports | None:
         if ports is not None:
             ports.store.endpoints()
             for target in ports.targets.values():
-                target.check()
-                target.observe_all([])
+                if target.shared is None:  # one that others share is asked by the job itself
+                    with contextlib.suppress(DeployError, OSError):  # one that is off keeps no other one cold
+                        target.check()
+                        target.observe_all([])
     return ports
 
 

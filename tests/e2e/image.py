@@ -50,7 +50,7 @@ def keep_small_libraries(home, tag, base):
     environment = plan.snapshot.manifest.environment
     with store.writing() as writing:
         below = fetch_base(base_source(plan.base, environment), store, writing, environment)
-        needed = requirements_for(plan, below, compiled_by=compiler(environment).version)
+        needed = requirements_for(environment, below, compiled_by=compiler(environment).version)
         packed = write_layer([Entry("opt/libraries", b"none")], writing.making / "layer")
         writing.take(writing.making / "layer", packed.digest)
         writing.keep("layers", needed.key, asdict(packed))

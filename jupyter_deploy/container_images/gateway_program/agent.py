@@ -88,8 +88,8 @@ class _Agent:
             try:
                 self._addresses = Watched(self._api, self._addresses_path(), "", self._woken.set)
                 self._addresses.start()
-            except ApiError as error:
-                self._report.note(str(error))
+            except Exception as error:  # noqa: BLE001 - without this thread no release would be found
+                self._report.note(str(error) or type(error).__name__)
                 time.sleep(_LOOK_SECONDS)
 
     def _addresses_path(self) -> str:

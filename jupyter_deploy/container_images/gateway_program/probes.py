@@ -12,6 +12,8 @@ def serve_probes(port: int, not_ready: Callable[[], str]) -> ThreadingHTTPServer
     """Answer the probes on a port; ``not_ready`` gives the reason why the pod is not ready, or an empty text."""
 
     class Handler(BaseHTTPRequestHandler):
+        timeout = 5  # seconds: any pod may connect
+
         def do_GET(self) -> None:
             reason = not_ready() if self.path == "/readyz" else "" if self.path == "/livez" else "no such path"
             self.send_response(503 if reason else 200)

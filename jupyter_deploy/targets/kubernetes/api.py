@@ -163,7 +163,13 @@ class Api:
             return None
         if not 200 <= response.status < 300:
             raise self._error(response, _VERBS[method], kind, name or _name_of(body))
-        answer: Json = json.loads(response.data)
+        try:
+            answer: Json = json.loads(response.data)
+        except ValueError as error:  # such as the page of a proxy
+            raise TargetError(
+                f"{self._client.configuration.host} answers without JSON: it is not the API of a Kubernetes",
+                "check the context: kubectl config current-context; NBDEPLOY_KUBERNETES__CONTEXT names another one",
+            ) from error
         return answer
 
     @staticmethod

@@ -51,6 +51,8 @@ class KubernetesTarget:
     def check(self, resources: Resources | None = None, platform: str | None = None) -> None:
         """Raise if the cluster cannot be reached, or this user may not read the namespace's objects."""
         read_overlay(self._cluster)
+        if resources is not None and resources.idle_after is not None:
+            raise InvalidInput("a release in a cluster does not become idle", "leave idle_after out of its resources")
         if resources is not None and (resources.cpu or 0) > _MOST_CPUS:
             raise InvalidInput(f"no node has cpu={resources.cpu:g}", f"write {_MOST_CPUS} or less")
         if platform is not None and not platform.startswith("linux/"):
@@ -303,7 +305,7 @@ class KubernetesTarget:
         deadline = time.monotonic() + self._cluster.start_timeout
         while not self._gateway_is_up(self._api.get("Deployment", names.GATEWAY)):
             found = self._api.list_("Pod", names.selector("gateway"))
-            why = next(filter(None, map(pods.fatal, found)), "")
+            why = next(filter(None, (pods.fatal(pod) for pod in found if not pods.ending(pod))), "")
             if why or time.monotonic() > deadline:
                 raise TargetError(
                     f"the gateway does not start: {why or pods.in_words(found, self._cluster.gateway_replicas)}",

@@ -108,6 +108,7 @@ def _copy_rerun(into: Path) -> None:
         "notebooks/__init__.py",
         "notebooks/rerun.py",
         "verbs/__init__.py",
+        "verbs/operation.py",
         "domain/__init__.py",
         "domain/errors.py",
     ):

@@ -85,7 +85,11 @@ def test_all_settings_are_handed_on_as_they_are(tmp_path, monkeypatch):
         publish_to="registry.example/team/{name}",
         sign_key=tmp_path / "cosign.key",
         verify_key=tmp_path / "cosign.pub",
+        records_to="s3://records/churn",
         notify="https://hooks.example.org/secret",
+        notify_email="ada@example.org",
+        notify_smtp="smtps://ada:secret@mail.example.org",
+        notify_quiet="22:00-07:00",
         ramp_every=5,
     )
     # What 'nbdeploy validate' runs is the folder's, and nothing that a boot does.
@@ -110,7 +114,7 @@ def test_all_settings_are_handed_on_as_they_are(tmp_path, monkeypatch):
     made_local = made.for_target(LocalSettings)
     ports = Wiring(made).ports
     variables = ports._variables()
-    assert "NBDEPLOY_NOTIFY" not in ports.boot._settings, "others may read a unit"
+    assert not [name for name in ports.boot._settings if "NOTIFY" in name], "others may read a unit"
     (tmp_path / "nbdeploy.yaml").unlink()
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

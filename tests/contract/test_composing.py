@@ -10,6 +10,7 @@ from jupyter_deploy.domain.images.images import Image, Publication
 from jupyter_deploy.domain.images.requests import ComposeRequest
 from jupyter_deploy.targets.local.compose.folder import ProjectFolders
 from jupyter_deploy.verbs.images import compose as compose_module
+from jupyter_deploy.verbs.images import gateway_image
 from jupyter_deploy.verbs.images.compose import compose
 from jupyter_deploy.verbs.steps import Steps
 from tests.gating import make_world
@@ -67,7 +68,7 @@ def test_a_release_that_runs_from_an_image_goes_along_with_that_one_and_not_with
     assert str(found["tumour:a"][0]) == runs
     assert found["tumour:b"][0].digest == f"sha256:{'2' * 64}"
     with pytest.raises(InvalidInput, match="has no base") as caught:
-        compose_module._base_of(found["tumour:a"][1], found["tumour:a"][0])
+        gateway_image.base_of(found["tumour:a"][1], found["tumour:a"][0])
     assert "--base" in caught.value.remedy
 
 
@@ -78,7 +79,7 @@ def test_the_gateways_image_is_signed_once_with_the_key_of_the_settings(image_wo
     exact, registry = reference.at(digest=reference.digest), image_world.images.registry
     assert not registry.verify(exact, signing_key / "cosign.pub")
     for _ in range(2):
-        compose_module._send(
+        gateway_image.send_gateway(
             image_world.images.image, reference.at(), image_world.ports, Steps(lambda _: None, total=1)
         )
         assert registry.verify(exact, signing_key / "cosign.pub")

@@ -75,9 +75,10 @@ def test_an_idle_release_has_no_process_and_the_first_request_waits_for_it(stage
     health = stage.target.observe(endpoint).releases["tumour:aaa"]
     assert (health.running, health.healthy, health.detail) == (True, True, IDLE)
     # Health checks and metrics are answered without it, as are starts and changes of what is idle.
-    for path in ("livez", "readyz", "metrics"):
+    for path in ("livez", "readyz"):
         probe = get(url, path)
         assert (probe.status_code, probe.headers["x-model-version"]) == (200, "tumour:aaa")
+    assert get(url, "metrics").status_code == 200
     assert IDLE in get(url, "metrics").text
     assert not stage.target.start(endpoint.releases[0], renew=True)
     assert detail(stage, endpoint) == IDLE

@@ -110,7 +110,7 @@ def test_with_supervisor_and_keeper_killed_what_runs_goes_on_and_the_next_verb_a
         os.kill(pid, signal.SIGSTOP)  # neither may notice the other's end
     for pid in (pid_of(stage, "keeper"), supervisor_of(stage)):
         kill(pid)
-    eventually(lambda: len(stage.processes()) == 2)
+    eventually(lambda: len(stage.processes()) == 3)
     assert ask(url).status_code == 200
     health = stage.target.observe(endpoint).releases[release.tag]
     assert (health.healthy, health.detail) == (True, "runs without a supervisor")
@@ -202,4 +202,4 @@ def test_every_supervised_process_comes_back_once(stage: Stage, program: str) ->
     stage.target.start(release)
     stage.target.route(endpoint_of(release))
     replaced(stage, program)
-    eventually(lambda: len(stage.processes()) == 4)
+    eventually(lambda: len(stage.processes()) == 5)  # the worker, Envoy, supervisord, its keeper, the exporter

@@ -115,6 +115,7 @@ def test_without_the_option_notebooks_are_no_tests_and_nothing_of_ours_is_import
     assert "1 passed" in ended.stdout
     assert ended.stdout.strip().splitlines()[-1] == str(
         [
+            "jupyter_deploy.verbs.operation",
             "jupyter_deploy.verbs",  # the names of the verbs: the standard library alone
             "jupyter_deploy",
             "jupyter_deploy.faces",

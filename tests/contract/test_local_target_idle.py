@@ -78,8 +78,9 @@ def test_an_idle_release_has_no_process_and_the_first_request_waits_for_it(stage
     for path in ("livez", "readyz"):
         probe = get(url, path)
         assert (probe.status_code, probe.headers["x-model-version"]) == (200, "tumour:aaa")
-    assert get(url, "metrics").status_code == 200
-    assert IDLE in get(url, "metrics").text
+    metrics = get(url, "metrics")
+    assert metrics.status_code == 200
+    assert 'nbdeploy_release_up{endpoint="tumour",release="tumour:aaa",role="stable"} 1.0' in metrics.text
     assert not stage.target.start(endpoint.releases[0], renew=True)
     assert detail(stage, endpoint) == IDLE
     assert not workers(stage)

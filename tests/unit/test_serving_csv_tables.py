@@ -68,6 +68,11 @@ def test_columns_are_equal_to_a_look_at_each_cell(data):
     assert read(sink.getvalue(), names) == cell_by_cell(sink.getvalue())
 
 
+def test_an_empty_cell_does_not_hide_a_number_that_is_no_integer_of_64_bits():
+    text = "whole,either\n1,\n2,12345678901234567890\n"
+    assert read(text, ["whole", "either"]) == cell_by_cell(text)
+
+
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_pieces_of_a_long_body_are_joined_and_lines_keep_their_numbers(monkeypatch, quote):
     monkeypatch.setattr(csv_tables, "_PIECE_BYTES", 64)

@@ -248,7 +248,9 @@ def _joined(parts: list[Column]) -> Column:
 def _array_of(values: list[Any], decoder: Any) -> np.ndarray[Any, Any] | None:
     """Return decoded numbers as an array; None if there may be a whole number that ``_cell`` reads as a float."""
     array = np.array(values, np.int64 if decoder is _whole_numbers else np.float64)
-    return None if array.max(initial=0) >= _LARGE or array.min(initial=0) <= -_LARGE else array
+    # Empty cells are NaN, which max and min would return.
+    large = np.fmax.reduce(array, initial=0) >= _LARGE or np.fmin.reduce(array, initial=0) <= -_LARGE
+    return None if large else array
 
 
 def _numbers_in(texts: Sequence[str], decoder: Any) -> Column | None:

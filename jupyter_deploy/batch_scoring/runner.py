@@ -19,7 +19,6 @@ from jupyter_deploy.domain.errors import DeployError, InvalidInput, TargetError
 from jupyter_deploy.domain.release.processes import environment_changed, last_lines
 from jupyter_deploy.system.clean_process import CleanProcess, clean_process
 
-_SUFFIXES = {"parquet": ".parquet", "csv": ".csv", "jsonl": ".jsonl", "arrow": ".arrow"}
 _REPORT_SECONDS = 1.0
 _END_SECONDS = 5.0
 _MOST_REASONS = 5
@@ -164,7 +163,7 @@ class _Worker:
                 "source": job.source,
                 "sink": job.sink,
                 "keep": job.keep,
-                "suffix": _SUFFIXES[job.format],
+                "suffix": f".{job.format}",
                 "rows": job.rows,
             }
         )

@@ -14,8 +14,6 @@ from .requests import EndpointName, Request
 if TYPE_CHECKING:
     from .capture.artifacts import Snapshot
 
-FORMATS = ("parquet", "csv", "jsonl", "arrow")
-
 
 def check_allowed_errors(given: Any) -> Any:
     """Check ``10`` (rows) or ``1%`` (of the rows); it stays a text.

@@ -179,18 +179,13 @@ class Predictor:
             raise InvalidInput(f"the table has no column '{missing[0]}' to keep", f"it has {_names(table)}")
         kept = table.select(self.keep)
         model = self.loaded()
-        answer = self._answered(model, table.drop_columns(self._extra()))
+        answer = self._answered(model, table.drop_columns([name for name in self.keep if name not in model.features]))
         twice = [name for name in self.keep if name in answer.column_names]
         if twice:
             raise InvalidInput(f"the model answers a column '{twice[0]}' too", f"rename '{twice[0]}' in the table")
         for name in reversed(self.keep):
             answer = answer.add_column(0, kept.schema.field(name), kept.column(name))
         return answer
-
-    def _extra(self) -> list[str]:
-        """Return the kept columns that the model does not take."""
-        features = self.loaded().features
-        return [name for name in self.keep if name not in features]
 
     def _answered(self, model: TablePredictor, table: pa.Table) -> pa.Table:
         from jupyter_deploy.serving.asgi.problems import Problem

@@ -117,7 +117,7 @@ class Sink:
         """Note that a partition's files are written."""
         self._write(f"{_OWN}/staged/{partition['key']}.json", partition)
 
-    def commit(self, keys: Iterable[str], planned: Iterable[str]) -> dict[str, Partition]:
+    def commit(self, keys: Iterable[str], planned: Iterable[str]) -> None:
         """Commit staged partitions, those of a file of the source all at once; they replace its former ones.
 
         Parameters
@@ -126,11 +126,6 @@ class Sink:
             The partitions to commit.
         planned
             All partitions of the source as it is now; others of the same files are removed.
-
-        Returns
-        -------
-        dict
-            All committed partitions by key.
         """
         wanted, present = set(keys), set(planned)
         new = {key: partition for key, partition in self.staged().items() if key in wanted}
@@ -142,7 +137,6 @@ class Sink:
         document = {"version": 1, "partitions": kept | new, "moved": sorted(new), "removed": removed}
         self._write(f"{_OWN}/commit.json", document)
         self._move(document)
-        return {**kept, **new}
 
     def _move(self, commit: dict[str, Any]) -> None:
         for final in commit["removed"]:

@@ -109,7 +109,8 @@ class _Worker:
 
     def commit(self, keys: list[str], planned: list[str]) -> dict[str, Any]:
         """Commit staged partitions (``Sink.commit``)."""
-        return {"committed": self._sink.commit(keys, planned)}
+        self._sink.commit(keys, planned)
+        return {}
 
     def _columns(self) -> list[str] | None:
         """Return the columns that are read; None: all, since the model takes rows without names."""

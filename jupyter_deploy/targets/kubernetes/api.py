@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,23 +27,19 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "ServiceAccount": ("v1",),
     "Secret": ("v1",),
     "Pod": ("v1",),
-    "Event": ("v1",),
     "Endpoints": ("v1",),
     "EndpointSlice": ("discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"),
     "Deployment": ("apps/v1",),
-    "ReplicaSet": ("apps/v1",),
     "Lease": ("coordination.k8s.io/v1",),
     "NetworkPolicy": ("networking.k8s.io/v1",),
     "Role": ("rbac.authorization.k8s.io/v1",),
     "RoleBinding": ("rbac.authorization.k8s.io/v1",),
     "PodDisruptionBudget": ("policy/v1", "policy/v1beta1"),
     "HorizontalPodAutoscaler": ("autoscaling/v2", "autoscaling/v2beta2"),
-    "ScaledObject": ("keda.sh/v1alpha1",),
-    "PodMetrics": ("metrics.k8s.io/v1beta1",),
 }
 """Kinds, and the versions of their API that nbdeploy can write, the newest first."""
 
-_PLURALS = {"NetworkPolicy": "networkpolicies", "Endpoints": "endpoints", "PodMetrics": "pods"}
+_PLURALS = {"NetworkPolicy": "networkpolicies", "Endpoints": "endpoints"}
 
 _CONNECT_SECONDS, _READ_SECONDS = 5.0, 30.0
 
@@ -102,19 +98,6 @@ class Api:
         response = self._send("GET", f"{self._path('Pod', pod)}/log?{urlencode(query)}")
         data: bytes = response.data or b""
         return data[-most:].decode(errors="replace") if response.status == 200 else ""
-
-    def watch(self, kind: str, selector: str, seconds: float) -> Iterator[tuple[str, Json]]:
-        """Yield the objects with these labels and their changes (``ADDED``, ``MODIFIED``, ``DELETED``) for a time."""
-        query = {"labelSelector": selector, "watch": "true", "timeoutSeconds": str(max(1, int(seconds)))}
-        response = self._send("GET", f"{self._path(kind)}?{urlencode(query)}", stream=True, read=seconds + 5)
-        if response.status != 200:
-            raise self._error(response, "watch", kind, "")
-        rest = b""
-        for part in response.stream(65536):
-            *lines, rest = (rest + part).split(b"\n")
-            for line in lines:
-                event = json.loads(line)
-                yield event["type"], event["object"]
 
     def serves(self, kind: str) -> bool:
         """Whether the server has this kind in a version that nbdeploy can write."""
@@ -190,9 +173,6 @@ class Api:
         path: str,
         body: Json | None = None,
         form: str = "application/json",
-        *,
-        stream: bool = False,
-        read: float = _READ_SECONDS,
     ) -> Any:
         import urllib3
 
@@ -206,9 +186,8 @@ class Api:
                 f"{client.configuration.host}{path}",
                 body=None if body is None else json.dumps(body),
                 headers=headers,
-                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=read),
+                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
                 retries=urllib3.Retry(total=2 if method == "GET" else 0, backoff_factor=0.2, raise_on_status=False),
-                preload_content=not stream,
             )
         except urllib3.exceptions.HTTPError as error:
             raise TargetError(

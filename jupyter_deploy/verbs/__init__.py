@@ -139,6 +139,15 @@ OPERATIONS: tuple[Operation, ...] = (
         safe=True,
     ),
     Operation(
+        "report",
+        "monitoring.monitor.ReportRequest",
+        "report.write_report",
+        label="Write a Report…",
+        page="monitor_page.monitor_page",
+        charts="charts.monitor.charts_of_report",
+        slow=True,
+    ),
+    Operation(
         "diff",
         "requests.DiffRequest",
         "difference.diff",

@@ -174,7 +174,8 @@ def test_the_monitor_leads_from_no_request_to_an_alarm_and_what_to_do_about_it(p
         timeout=60_000
     )
     alarms.get_by_role("button", name="Roll back…").first.click()
-    expect(page.get_by_role("dialog").get_by_text("revision 1")).to_be_visible(timeout=60_000)
+    expect(person.sidebar.get_by_role("button", name="Confirm", exact=True)).to_be_visible(timeout=60_000)
+    expect(person.sidebar.locator(".nbd-Pending")).to_contain_text("revision")
     page.keyboard.press("Escape")
     assert person.errors == []
 

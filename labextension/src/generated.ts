@@ -1246,7 +1246,7 @@ export interface DeployRequest {
       }
     | string[];
   /**
-   * NAME=VALUE (repeatable) of cpu, memory, gpu, workers, threads and idle_after, such as workers=4 or memory=512MB; any: no limit (default: those of nbdeploy.yaml, else of the endpoint's stable release).
+   * NAME=VALUE (repeatable) of cpu, memory, gpu, workers, threads, idle_after and replicas, such as workers=4 or memory=512MB; any: no limit (default: those of nbdeploy.yaml, else of the endpoint's stable release).
    */
   resources?: {
     [k: string]: number | string | null;
@@ -2166,6 +2166,10 @@ export interface Resources {
    * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
    */
   idle_after: number | null;
+  /**
+   * Pods in a cluster (default: the cluster's setting); 2-20: as many as the load needs; 0-20: none while there are no requests.
+   */
+  replicas: number | string | null;
 }
 /**
  * The roles of releases: one stable release, at most one canary, any number of shadows.
@@ -2486,6 +2490,10 @@ export interface Resources1 {
    * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
    */
   idle_after: number | null;
+  /**
+   * Pods in a cluster (default: the cluster's setting); 2-20: as many as the load needs; 0-20: none while there are no requests.
+   */
+  replicas: number | string | null;
 }
 /**
  * One endpoint, its desired and its observed state; ``url``: the address for clients, ``words``: its state.
@@ -3308,6 +3316,10 @@ export interface Resources2 {
    * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
    */
   idle_after: number | null;
+  /**
+   * Pods in a cluster (default: the cluster's setting); 2-20: as many as the load needs; 0-20: none while there are no requests.
+   */
+  replicas: number | string | null;
 }
 /**
  * An ``nbdeploy.yaml`` with settings that jobs read only after the user's agreement.
@@ -3922,6 +3934,10 @@ export interface Resources3 {
    * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
    */
   idle_after: number | null;
+  /**
+   * Pods in a cluster (default: the cluster's setting); 2-20: as many as the load needs; 0-20: none while there are no requests.
+   */
+  replicas: number | string | null;
 }
 /**
  * A verb's result as a page.

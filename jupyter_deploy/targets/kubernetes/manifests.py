@@ -13,7 +13,11 @@ from .rbac import rights
 from .releases import release_objects
 from .settings import ClusterSettings, KubernetesSettings
 
-_BUDGET = "policy/v1"
+_VERSIONS = {
+    "PodDisruptionBudget": "policy/v1",
+    "HorizontalPodAutoscaler": "autoscaling/v2",
+    "ScaledObject": "keda.sh/v1alpha1",
+}
 
 
 class ClusterManifests:
@@ -40,5 +44,5 @@ class ClusterManifests:
         return [
             document
             for one in releases
-            for document in release_objects(one, self._settings, disruption_budget=_BUDGET, overlay=overlay)
+            for document in release_objects(one, self._settings, versions=_VERSIONS, overlay=overlay)
         ]

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.images.images import Reference
 from jupyter_deploy.domain.release.ports import TargetSettings
+from jupyter_deploy.domain.release.resources import MOST_REPLICAS
 
 ServiceType = Literal["ClusterIP", "NodePort", "LoadBalancer"]
 
@@ -30,7 +31,13 @@ class ClusterSettings(Value):
         default=None, description="Image of the gateway by digest (default: a deploy publishes one next to its image)."
     )
     gateway_replicas: int = Field(default=2, ge=1, le=50, description="Pods of the gateway.")
-    replicas: int = Field(default=1, ge=1, le=1000, description="Pods of a release.")
+    replicas: int = Field(
+        default=1, ge=1, le=MOST_REPLICAS, description="Pods of a release whose resources name no replicas."
+    )
+    prometheus: str | None = Field(
+        default=None,
+        description="URL of the Prometheus that scrapes the releases; with KEDA, replicas follow waiting requests.",
+    )
     service_type: ServiceType = Field(default="ClusterIP", description="Type of the gateway's Service.")
     url: str | None = Field(
         default=None, description="The gateway's URL for clients (default: the address of its Service)."
@@ -83,14 +90,14 @@ class ClusterSettings(Value):
             raise ValueError(f"'{value}' has no digest: write HOST/PATH@sha256:…")
         return value
 
-    @field_validator("url")
+    @field_validator("url", "prometheus")
     @classmethod
     def _is_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError("write the gateway's URL, such as https://models.example.org")
+            raise ValueError("write a URL, such as https://models.example.org")
         return value.rstrip("/")
 
     @property

@@ -2269,6 +2269,10 @@ export interface EndpointPlan {
   endpoint: string;
   revision: number;
   changes: PlannedChange[];
+  /**
+   * Of a plan for a cluster: what its objects become, by the server's dry run.
+   */
+  objects: ObjectChange[];
   applied: boolean;
   /**
    * None: nothing was applied, or the endpoint is stopped.
@@ -2281,6 +2285,19 @@ export interface EndpointPlan {
 export interface PlannedChange {
   change: string;
   command: string;
+}
+/**
+ * What a start would do to one object of a cluster.
+ *
+ * Attributes
+ * ----------
+ * difference
+ *     Lines of the object as YAML, now (``-``) and afterwards (``+``), by the server's dry run; empty unless changed.
+ */
+export interface ObjectChange {
+  object: string;
+  action: 'create' | 'change' | 'delete';
+  difference: string[];
 }
 /**
  * One endpoint.
@@ -3180,7 +3197,8 @@ export interface Manifests {
 /**
  * Show the objects of the target kubernetes: an endpoint's workloads, or with --rbac those of an administrator.
  *
- * 'nbdeploy manifests --rbac -o yaml | kubectl apply -f -' prepares a namespace. Nothing is cluster-wide.
+ * 'nbdeploy manifests --rbac -o yaml | kubectl apply -f -' prepares a namespace. Nothing is cluster-wide. --expose is
+ * for TLS and host names before the gateway.
  */
 export interface ManifestsRequest {
   /**
@@ -3195,6 +3213,22 @@ export interface ManifestsRequest {
    * With --rbac: users may create, patch and delete Secrets, never read one.
    */
   secrets?: boolean;
+  /**
+   * An Ingress, or an HTTPRoute, that leads the gateway's host names to it.
+   */
+  expose?: boolean;
+  /**
+   * With --expose: NAMESPACE/NAME of a Gateway, for an HTTPRoute in place of an Ingress.
+   */
+  gateway?: string | null;
+  /**
+   * With --expose: the Ingress' Secret with certificate and key.
+   */
+  tls?: string | null;
+  /**
+   * With --expose: the Ingress' class (default: the cluster's).
+   */
+  ingress_class?: string | null;
   /**
    * With --rbac: the gateway takes requests without a token.
    */

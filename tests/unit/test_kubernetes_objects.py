@@ -11,6 +11,7 @@ from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.targets.kubernetes import autoscaling, names, pods
 from jupyter_deploy.targets.kubernetes.api import Api
+from jupyter_deploy.targets.kubernetes.exposure import exposure
 from jupyter_deploy.targets.kubernetes.gateway.objects import gateway_objects
 from jupyter_deploy.targets.kubernetes.overlay import read_overlay
 from jupyter_deploy.targets.kubernetes.rbac import rights, user_rules
@@ -43,6 +44,9 @@ def scaled(replicas, versions=VERSIONS, *, settings=None, **resources):
     return {one["kind"]: one for one in found}
 
 
+EXPOSED = ClusterSettings(url="https://models.example.org/", hosts=("models.lab.example.org",))
+
+
 def all_objects():
     settings = ClusterSettings(replicas=2, records_secret="bucket")
     resources = Resources(cpu=0.5, memory="512MB", gpu="0,1", workers=2)
@@ -53,6 +57,7 @@ def all_objects():
         *gateway_objects(settings, image=IMAGE, pdb="policy/v1", shipper=uploads[1]),
         *rights(settings, write_secrets=True),
         *scaled("0-20").values(),
+        exposure(EXPOSED, gateway=None, tls="certificate", ingress_class="nginx"),
         scaled("1-4", cpu=2)["Deployment"],
     ]
 
@@ -257,3 +262,19 @@ def test_keda_scales_by_waiting_requests_where_it_is_served_and_a_prometheus_is_
 def test_the_number_of_pods_is_explained(replicas, versions, words):
     release = release_with(resources=Resources(replicas=replicas))
     assert autoscaling.in_words(release, ClusterSettings(), versions) == words
+
+
+def test_the_gateways_hosts_are_exposed_by_an_ingress_or_by_a_route_of_a_gateway():
+    found = exposure(EXPOSED, gateway=None, tls="certificate", ingress_class=None)
+    hosts = ["models.example.org", "models.lab.example.org"]
+    assert [rule["host"] for rule in found["spec"]["rules"]] == hosts
+    assert found["spec"]["tls"] == [{"hosts": hosts, "secretName": "certificate"}]
+    assert "ingressClassName" not in found["spec"]
+    route = exposure(EXPOSED, gateway="ingress/public", tls=None, ingress_class=None)["spec"]
+    assert route["parentRefs"] == [{"namespace": "ingress", "name": "public"}]
+    assert route["hostnames"] == hosts
+    assert route["rules"] == [{"backendRefs": [{"name": "nbdeploy-gateway", "port": 8780}]}]
+    with pytest.raises(InvalidInput, match="no host name"):
+        exposure(ClusterSettings(), gateway=None, tls=None, ingress_class=None)
+    with pytest.raises(InvalidInput, match="'public' is no Gateway"):
+        exposure(EXPOSED, gateway="public", tls=None, ingress_class=None)

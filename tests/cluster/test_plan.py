@@ -120,8 +120,7 @@ def test_the_same_document_makes_the_endpoint_on_either_target(prepared, churn, 
 
 @pytest.mark.usefixtures("explained")
 def test_manifests_are_what_the_server_takes(prepared, churn, cluster, namespace):
-    host = {**prepared.environment, "NBDEPLOY_KUBERNETES__HOSTS": '["models.example.org"]'}
-    prepared.environment["NBDEPLOY_KUBERNETES__HOSTS"] = host["NBDEPLOY_KUBERNETES__HOSTS"]
+    prepared.environment["NBDEPLOY_KUBERNETES__HOSTS"] = "models.example.org, *.lab.example.org"
     try:
         exposed = prepared.run("manifests", "--expose", "--tls", "certificate", "-o", "yaml").stdout
     finally:

@@ -274,6 +274,7 @@ def test_the_gateways_hosts_are_exposed_by_an_ingress_or_by_a_route_of_a_gateway
     assert route["parentRefs"] == [{"namespace": "ingress", "name": "public"}]
     assert route["hostnames"] == hosts
     assert route["rules"] == [{"backendRefs": [{"name": "nbdeploy-gateway", "port": 8780}]}]
+    assert ClusterSettings(hosts="a.example.org, *.b.example.org").hosts == ("a.example.org", "*.b.example.org")
     with pytest.raises(InvalidInput, match="no host name"):
         exposure(ClusterSettings(), gateway=None, tls=None, ingress_class=None)
     with pytest.raises(InvalidInput, match="'public' is no Gateway"):

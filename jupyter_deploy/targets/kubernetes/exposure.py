@@ -47,18 +47,21 @@ def exposure(settings: ClusterSettings, *, gateway: str | None, tls: str | None,
     metadata = {"name": names.GATEWAY, "namespace": settings.namespace, "labels": labels}
     if gateway is not None:
         return _route(settings, hosts, gateway, metadata)
-    backend = {"service": {"name": names.GATEWAY, "port": {"number": settings.port}}}
-    http = {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
         "metadata": metadata,
         "spec": {
             **({"ingressClassName": ingress_class} if ingress_class else {}),
-            "rules": [{"host": host, "http": http} for host in hosts],
-            **({"tls": [{"hosts": hosts, "secretName": tls}]} if tls else {}),
+            "rules": [{"host": host, "http": _all_paths(settings)} for host in hosts],
+            **({"tls": [{"hosts": [*hosts], "secretName": tls}]} if tls else {}),
         },
     }
+
+
+def _all_paths(settings: ClusterSettings) -> Json:
+    backend = {"service": {"name": names.GATEWAY, "port": {"number": settings.port}}}
+    return {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}
 
 
 def _route(settings: ClusterSettings, hosts: list[str], gateway: str, metadata: Json) -> Json:

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.images.images import Reference
+from jupyter_deploy.domain.release.host_names import HostNames
 from jupyter_deploy.domain.release.ports import TargetSettings
 from jupyter_deploy.domain.release.resources import MOST_REPLICAS
 
@@ -42,7 +43,9 @@ class ClusterSettings(Value):
     url: str | None = Field(
         default=None, description="The gateway's URL for clients (default: the address of its Service)."
     )
-    hosts: tuple[str, ...] = Field(default=(), description="Host names by which clients may call the gateway.")
+    hosts: HostNames = Field(
+        default=(), description="Host names, separated by commas, by which clients may call the gateway."
+    )
     port: int = Field(default=8780, ge=1024, le=65535, description="Port of the gateway's Service and pods.")
     secret: str = Field(
         default="nbdeploy-gateway",

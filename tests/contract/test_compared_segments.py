@@ -80,6 +80,14 @@ def test_bins_hold_the_rows_of_their_range_and_the_rest_is_in_none(world):
     }
 
 
+def test_bins_of_floats_hold_their_lower_bound_and_no_text_null_or_infinity(world):
+    for number, weight in enumerate([0.25, 0.5, 1.4999, 1.5, 1e300, -0.5, "1.0", "heavy", None, "inf"]):
+        inputs = [{"weight": weight}]
+        world.pair(number, ["a"], stable_fields={"inputs": inputs}, inputs=inputs)
+    found = world.compare(declared("weight: -1--2.5e-1, 0.5-1.5, >=1.5")).segments
+    assert {one.value: one.rows for one in found.segments} == {"-1--2.5e-1": 1, "0.5-1.5": 3, ">=1.5": 2}
+
+
 def test_only_requests_after_the_declaration_count(world):
     fill(world, 120, wrong={"south"})
     found = world.compare(declared("region", at=NOON + timedelta(seconds=80))).segments

@@ -114,12 +114,18 @@ def test_each_row_of_a_request_is_in_its_own_segment(world):
     }
 
 
-def test_at_most_fifty_segments_those_with_the_most_rows(world):
-    for number in range(70):
-        inputs = [{"n": f"{number:02}"}] * (1 + (number == 69))
-        world.pair(number, ["a"] * len(inputs), stable_fields={"inputs": inputs}, inputs=inputs)
-    found = world.compare(declared("n")).segments.segments
-    assert (len(found), found[0].value) == (50, "69")
+def test_at_most_fifty_segments_the_first_that_came_and_no_later_look_changes_them(world):
+    def look(numbers, rows=1):
+        for number in numbers:
+            inputs = [{"n": f"{number:02}"}] * rows
+            moment = number if rows == 1 else 100 + number
+            world.pair(moment, ["a"] * rows, stable_fields={"inputs": inputs}, inputs=inputs)
+        return {one.value for one in world.compare(declared("n")).segments.segments}
+
+    assert look(range(40)) == {f"{number:02}" for number in range(40)}
+    first = look(range(40, 60))
+    assert first == {f"{number:02}" for number in range(50)}
+    assert look(range(50, 60), rows=9) == first
 
 
 def test_redacted_columns_are_no_segments(world):

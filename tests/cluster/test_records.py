@@ -111,5 +111,5 @@ def test_each_answered_request_is_recorded_in_time_at_a_pods_end_and_after_the_b
     until(lambda: not missing(recording, load.ids), timeout=120)
 
     compared = recording.json("compare", "churn", check=False)
-    print({name: compared.get(name) for name in ("pairs", "mirrored", "coverage", "shadow_failures")})
+    print("compare:", {name: compared.get(name) for name in ("pairs", "mirrored", "coverage", "shadow_failures")})
     assert compared["pairs"] >= len(load.ids)

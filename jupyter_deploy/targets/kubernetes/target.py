@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 
 from jupyter_deploy import __version__
-from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.errors import DeployError, InvalidInput, RouteNotConfirmed, StartFailed, TargetError
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth, TargetSettings
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.release.status import Usage
 
-from . import names, pods
+from . import names, pods, ramp_drivers
 from .api import Api, Json
 from .endpoint_maps import EndpointMaps
 from .gateway.configuration import configuration
 from .gateway.confirmation import wait_in_force
 from .gateway.objects import gateway_objects
-from .gateway.statistics import read_statistics, summed_counts, summed_overflowed
+from .observing import gateway_is_up, limits_of, observed
 from .overlay import read_overlay
 from .releases import CONTAINER, release_objects, stamp_of, stamped
 from .settings import ClusterSettings, KubernetesSettings
@@ -58,6 +56,10 @@ class KubernetesTarget:
         if platform is not None and not platform.startswith("linux/"):
             raise InvalidInput(f"the image is for {platform}", "publish one for Linux")
         self._api.list_("Deployment", names.selector("gateway"))
+
+    def check_ramp(self, endpoint: Endpoint) -> None:
+        """Raise unless a Job can drive a ramp of the endpoint, with evidence."""
+        ramp_drivers.check(endpoint, self._api, self._settings.records_to)
 
     def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
         """Run a release until its pods are ready: they are once they reproduce the notebook's predictions."""
@@ -109,6 +111,7 @@ class KubernetesTarget:
                 if former is not None:
                     self._maps.put_back(endpoint, former)
                 raise
+        ramp_drivers.keep_running(endpoint, self._api, lambda: self._ramp_driver(endpoint))
         return self._url(endpoint.name)
 
     def observe(self, endpoint: Endpoint) -> Observation:
@@ -120,7 +123,7 @@ class KubernetesTarget:
         if not endpoints:
             return {}
         try:
-            return self._observed(endpoints)
+            return observed(endpoints, self._api, self._base_url())
         except DeployError as error:
             lost = ReleaseHealth(running=False, healthy=False, detail=error.message)
             return {
@@ -128,38 +131,12 @@ class KubernetesTarget:
                 for one in endpoints
             }
 
-    def _observed(self, endpoints: Sequence[Endpoint]) -> dict[str, Observation]:
-        api = self._api
-        deployments = {one["metadata"]["name"]: one for one in api.list_("Deployment", names.SELECTOR)}
-        by_release: dict[tuple[str, str], list[Json]] = defaultdict(list)
-        for pod in api.list_("Pod", names.selector("release")):
-            by_release[names.identity(pod["metadata"]["labels"])].append(pod)
-        gateway = self._gateway_is_up(deployments.get(names.GATEWAY))
-        base, figures = self._base_url(), read_statistics(api)
-        return {
-            endpoint.name: Observation(
-                url=f"{base}/{endpoint.name}",
-                gateway=gateway,
-                releases={
-                    release.tag: _health(
-                        deployments.get(names.release_name(endpoint.name, release.tag)),
-                        by_release[names.identity(names.labels("release", endpoint.name, release.tag))],
-                        release,
-                    )
-                    for release in endpoint.releases
-                },
-                overflowed=summed_overflowed(endpoint, figures),
-                counts=summed_counts(endpoint, figures),
-            )
-            for endpoint in endpoints
-        }
-
     def limits(self, release: Release) -> tuple[str, ...]:
         """How the release's resources are enforced."""
         if not self._settings.kubernetes:
             return ()
         present = self._api.get("Deployment", names.release_name(release.endpoint, release.tag))
-        return _limits(release.resources) if present else ()
+        return limits_of(release.resources) if present else ()
 
     def usage(self, releases: Sequence[Release]) -> dict[str, Usage]:
         """None: the metrics API gives no processor time since the start."""
@@ -185,6 +162,7 @@ class KubernetesTarget:
         """Remove what a deleted endpoint left."""
         if not self._settings.kubernetes:
             return
+        self._api.delete(ramp_drivers.KIND, names.ramp_name(endpoint))
         for tag in tags:
             self._delete_release(names.release_name(endpoint, tag))
         self._maps.remove(endpoint)
@@ -193,6 +171,8 @@ class KubernetesTarget:
         """Delete every object of nbdeploy in the namespace, but those of its administrator."""
         if not self._settings.kubernetes:
             return
+        for one in self._api.list_(ramp_drivers.KIND, names.SELECTOR):  # first, or a driver would start the rest again
+            self._api.delete(ramp_drivers.KIND, one["metadata"]["name"])
         self._stop_gateway()
         for kind in (*_PARTS, "ConfigMap", "Lease"):
             if self._api.serves(kind):
@@ -303,7 +283,7 @@ class KubernetesTarget:
     def _wait_gateway(self) -> None:
         """Wait until a pod of the gateway is ready, such as at the first deploy; raise TargetError with the reason."""
         deadline = time.monotonic() + self._cluster.start_timeout
-        while not self._gateway_is_up(self._api.get("Deployment", names.GATEWAY)):
+        while not gateway_is_up(self._api.get("Deployment", names.GATEWAY)):
             found = self._api.list_("Pod", names.selector("gateway"))
             why = next(filter(None, (pods.fatal(pod) for pod in found if not pods.ending(pod))), "")
             if why or time.monotonic() > deadline:
@@ -312,11 +292,6 @@ class KubernetesTarget:
                     f"kubectl -n {self._cluster.namespace} describe pods --selector {names.selector('gateway')}",
                 )
             time.sleep(_POLL_SECONDS)
-
-    @staticmethod
-    def _gateway_is_up(deployment: Json | None) -> bool:
-        status = (deployment or {}).get("status", {})
-        return bool(status.get("readyReplicas", 0) > 0)
 
     def _present_gateway(self) -> Json | None:
         """The gateway's Deployment, if this version of nbdeploy made it."""
@@ -338,6 +313,11 @@ class KubernetesTarget:
             raise InvalidInput(f"pods do not have the folder of {to}", "keep records in s3://, gs:// or az://")
         image = self._cluster.shipper_image or image_in(self._present_gateway()) or publish(published)
         return shipper(of, self._cluster, to, image)
+
+    def _ramp_driver(self, endpoint: Endpoint) -> Json:
+        image = ramp_drivers.image_for(self._cluster, image_in(self._present_gateway()))
+        overlay = read_overlay(self._cluster)
+        return ramp_drivers.driver_job(endpoint.name, self._cluster, image, self._settings.ramp_variables, overlay)
 
     def _published_gateway(self, release: Release) -> str:
         if self._settings.publish_gateway is None:
@@ -374,27 +354,3 @@ def _rolled_out(deployment: Json) -> bool:
         and status.get("availableReplicas", 0) >= wanted
         and status.get("replicas", 0) <= status.get("updatedReplicas", 0)
     )
-
-
-def _health(deployment: Json | None, found: Sequence[Json], release: Release) -> ReleaseHealth:
-    if deployment is None:
-        return ReleaseHealth(running=False, healthy=False, detail="not running")
-    wanted = deployment["spec"].get("replicas", 1)
-    running = any(not pods.ending(pod) for pod in found)
-    return ReleaseHealth(
-        running=running,
-        healthy=any(map(pods.ready, found)),
-        detail=pods.in_words(found, wanted),
-        limits=_limits(release.resources),
-    )
-
-
-def _limits(resources: Resources) -> tuple[str, ...]:
-    lines = []
-    if resources.cpu:
-        lines.append(f"cpu {resources.cpu:g}: request and limit of each pod")
-    if resources.memory:
-        lines.append(f"memory {size_in_words(resources.memory)}: request and limit of each pod")
-    if resources.gpu not in (None, "none"):
-        lines.append(f"gpu: {len(str(resources.gpu).split(','))} of each pod's node")
-    return tuple(lines)

@@ -87,6 +87,7 @@ def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointSt
         revision=endpoint.revision,
         running=endpoint.running,
         gateway=seen.gateway,
+        gateways=seen.gateways,
         traffic=endpoint.traffic,
         record=endpoint.record,
         record_sample=endpoint.record_sample,

@@ -46,6 +46,8 @@ class Observation(Value):
         By tag of a shadow, the mirrored requests that the gateway dropped.
     counts
         By tag, the gateway's counters of each release that has traffic.
+    gateways
+        How many pods of the gateway have the endpoint's routes in force, in words; empty: all have.
     undriven
         Why nothing drives the endpoint's ramp now, in words; empty: something does, or it has none in progress.
     """
@@ -55,6 +57,7 @@ class Observation(Value):
     releases: dict[str, ReleaseHealth]
     overflowed: dict[str, int] = {}
     counts: dict[str, Counts] = {}
+    gateways: str = ""
     undriven: str = ""
 
 

@@ -36,11 +36,15 @@ _log = logging.getLogger(__name__)
 
 
 class _Parsed(NamedTuple):
-    """What an object says at one ``resourceVersion``: the revisions, newest first, and releases' signatures by tag."""
+    """What an object says at one ``resourceVersion``.
+
+    The revisions, newest first; the signatures of releases by tag; the hash of the routes, empty without any.
+    """
 
     version: str
     revisions: list[Revision]
     signatures: dict[str, Signature]
+    routes: str
 
 
 class EndpointMaps:
@@ -107,6 +111,10 @@ class EndpointMaps:
     def keep_look(self, name: str, look: Look) -> None:
         """Replace the latest look."""
         self._api().annotate("Job", names.ramp_name(name), {names.LOOK: look.model_dump_json()})
+
+    def routes(self) -> dict[str, str]:
+        """The hash of each endpoint's routes, by the latest ``histories``."""
+        return {name: parsed.routes for name, parsed in self._parsed.items() if parsed.routes}
 
     def routed(self, name: str) -> tuple[int, str]:
         """The revision and the hash of the routes in force; 0: there are none."""
@@ -198,7 +206,8 @@ class EndpointMaps:
             _log.warning("the ConfigMap %s is no endpoint of nbdeploy: %s", name, reason)
             return None
         own = [one for one in revisions if one.state.target == self._target]
-        return _Parsed(document["metadata"]["resourceVersion"], own, signatures) if own else None
+        routes = (document.get("data") or {}).get("hash", "")
+        return _Parsed(document["metadata"]["resourceVersion"], own, signatures, routes) if own else None
 
 
 _HALF = ("revision", "hash", "documents")

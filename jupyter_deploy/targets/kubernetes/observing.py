@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
@@ -12,11 +12,14 @@ from jupyter_deploy.domain.release.resources import Resources
 
 from . import names, pods, ramp_drivers
 from .api import Api, Json
+from .gateway.confirmation import read_reports
 from .gateway.statistics import read_statistics, summed_counts, summed_overflowed
 
 
-def observed(endpoints: Sequence[Endpoint], api: Api, base: str) -> dict[str, Observation]:
-    """The state of endpoints by name; ``base``: the gateway's URL.
+def observed(endpoints: Sequence[Endpoint], api: Api, base: str, routes: Mapping[str, str]) -> dict[str, Observation]:
+    """The state of endpoints by name.
+
+    ``base``: the gateway's URL. ``routes``: the hash of the wanted routes, by endpoint.
 
     Raises
     ------
@@ -28,7 +31,7 @@ def observed(endpoints: Sequence[Endpoint], api: Api, base: str) -> dict[str, Ob
     for pod in api.list_("Pod", names.selector("release")):
         by_release[names.identity(pod["metadata"]["labels"])].append(pod)
     gateway = gateway_is_up(deployments.get(names.GATEWAY))
-    figures = read_statistics(api)
+    figures, reports = read_statistics(api), read_reports(api)
     undriven = _undriven(endpoints, api)
     return {
         endpoint.name: Observation(
@@ -44,6 +47,9 @@ def observed(endpoints: Sequence[Endpoint], api: Api, base: str) -> dict[str, Ob
             },
             overflowed=summed_overflowed(endpoint, figures),
             counts=summed_counts(endpoint, figures),
+            gateways=reports.lacking(endpoint.name, routes[endpoint.name])
+            if endpoint.running and endpoint.name in routes
+            else "",
             undriven=undriven.get(endpoint.name, ""),
         )
         for endpoint in endpoints

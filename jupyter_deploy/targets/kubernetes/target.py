@@ -123,7 +123,7 @@ class KubernetesTarget:
         if not endpoints:
             return {}
         try:
-            return observed(endpoints, self._api, self._base_url())
+            return observed(endpoints, self._api, self._base_url(), self._maps.routes())
         except DeployError as error:
             lost = ReleaseHealth(running=False, healthy=False, detail=error.message)
             return {

@@ -57,8 +57,8 @@ def test_the_main_job(recording, colleague, cluster, namespace, models):
     kinds = "deployments,services,configmaps,networkpolicies,pdb,jobs"
     ours = ("-l", "app.kubernetes.io/managed-by=nbdeploy", "-o", "name")
     assert cluster.kubectl("-n", namespace, "get", kinds, *ours) == ""
-    # A pod of the gateway drains, and its Lease ends with it.
-    until(lambda: cluster.kubectl("-n", namespace, "get", "pods,leases", *ours) == "")
+    # Pods drain and upload their last records; the Lease of one of the gateway ends with it.
+    until(lambda: cluster.kubectl("-n", namespace, "get", "pods,leases", *ours) == "", timeout=120)
     assert operator.json("list") == []
 
 

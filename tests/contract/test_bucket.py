@@ -189,6 +189,17 @@ def test_two_purges_of_a_bucket_follow_each_other_and_a_killed_one_does_not_lock
     assert ids(reader(tmp_path / "other", url)) == ["r2"]
 
 
+def test_a_long_purge_renews_its_lock(url, tmp_path, monkeypatch):
+    monkeypatch.setattr("jupyter_deploy.records.bucket._RENEW_SECONDS", 0.05)
+    bucket, seen = Bucket(url), set()
+    with bucket.locked():
+        while len(seen) < 2:
+            assert bucket.get(LOCK, tmp_path / "lock")
+            seen.add((tmp_path / "lock").read_text())
+            time.sleep(0.05)
+    assert LOCK not in bucket.find("")
+
+
 def test_while_the_bucket_is_away_a_spool_is_bounded_its_losses_are_counted_and_the_rest_arrives(tmp_path, monkeypatch):
     store = Store()
     store.start()

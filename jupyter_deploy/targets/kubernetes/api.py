@@ -40,7 +40,9 @@ _GROUPS: dict[str, tuple[str, ...]] = {
 
 _PLURALS = {"NetworkPolicy": "networkpolicies", "Endpoints": "endpoints"}
 
-_CONNECT_SECONDS, _READ_SECONDS = 5.0, 30.0
+_CONNECT_SECONDS, _READ_SECONDS = 2.0, 30.0
+_RETRIES, _MOST_CONNECTS = 2, 1
+"""Of a read. A cluster that is away delays each command that lists endpoints, so few connections are tried."""
 
 
 class Api:
@@ -192,7 +194,12 @@ class Api:
                 body=None if body is None else json.dumps(body),
                 headers=headers,
                 timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
-                retries=urllib3.Retry(total=2 if method == "GET" else 0, backoff_factor=0.2, raise_on_status=False),
+                retries=urllib3.Retry(
+                    total=_RETRIES if method == "GET" else 0,
+                    connect=_MOST_CONNECTS,
+                    backoff_factor=0.2,
+                    raise_on_status=False,
+                ),
             )
         except urllib3.exceptions.HTTPError as error:
             raise TargetError(

@@ -64,5 +64,5 @@ def test_each_answered_request_is_recorded_in_time_at_a_pods_end_and_after_the_b
         return found if found.get("pairs", 0) >= len(load.ids) else None
 
     found = until(compared, timeout=120)  # requests of the last minute do not count yet
-    print({name: found.get(name) for name in ("pairs", "mirrored", "coverage", "shadow_failures")})
+    print("compare:", {name: found.get(name) for name in ("pairs", "mirrored", "coverage", "shadow_failures")})
     assert found["coverage"]["value"] >= 0.99

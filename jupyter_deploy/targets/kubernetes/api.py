@@ -35,6 +35,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "RoleBinding": ("rbac.authorization.k8s.io/v1",),
     "PodDisruptionBudget": ("policy/v1", "policy/v1beta1"),
     "HorizontalPodAutoscaler": ("autoscaling/v2", "autoscaling/v2beta2"),
+    "ScaledObject": ("keda.sh/v1alpha1",),
 }
 """Kinds, and the versions of their API that nbdeploy can write, the newest first."""
 
@@ -98,6 +99,11 @@ class Api:
     def delete(self, kind: str, name: str) -> bool:
         """Delete an object with all that belongs to it; whether it was there."""
         return self._request("DELETE", kind, name, body={"propagationPolicy": "Background"}, missing=True) is not None
+
+    def scale(self, name: str, replicas: int) -> None:
+        """Set the number of a Deployment's pods, and own no field of it."""
+        change = {"spec": {"replicas": replicas}}
+        self._request("PATCH", "Deployment", f"{name}/scale", body=change, form="application/merge-patch+json")
 
     def logs(self, pod: str, container: str, *, most: int, previous: bool = False) -> str:
         """The last ``most`` bytes of a container's log; empty: there is none."""

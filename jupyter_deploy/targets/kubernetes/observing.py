@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth
+from jupyter_deploy.domain.release.processes import IDLE
 from jupyter_deploy.domain.release.resources import Resources
 
 from . import names, pods, ramp_drivers
@@ -16,10 +17,23 @@ from .gateway.confirmation import read_reports
 from .gateway.statistics import read_statistics, summed_counts, summed_overflowed
 
 
-def observed(endpoints: Sequence[Endpoint], api: Api, base: str, routes: Mapping[str, str]) -> dict[str, Observation]:
+def observed(
+    endpoints: Sequence[Endpoint],
+    api: Api,
+    base: str,
+    routes: Mapping[str, str],
+    limits: Callable[[Release], tuple[str, ...]],
+) -> dict[str, Observation]:
     """The state of endpoints by name.
 
-    ``base``: the gateway's URL. ``routes``: the hash of the wanted routes, by endpoint.
+    Parameters
+    ----------
+    base
+        The gateway's URL.
+    routes
+        The hash of the wanted routes, by endpoint.
+    limits
+        Returns ``Target.limits`` of a release that runs.
 
     Raises
     ------
@@ -42,6 +56,7 @@ def observed(endpoints: Sequence[Endpoint], api: Api, base: str, routes: Mapping
                     deployments.get(names.release_name(endpoint.name, release.tag)),
                     by_release[names.identity(names.labels("release", endpoint.name, release.tag))],
                     release,
+                    limits(release),
                 )
                 for release in endpoint.releases
             },
@@ -62,10 +77,10 @@ def gateway_is_up(deployment: Json | None) -> bool:
     return bool(status.get("readyReplicas", 0) > 0)
 
 
-def limits_of(resources: Resources) -> tuple[str, ...]:
-    """How a release's resources are enforced, one line each."""
+def limits_of(resources: Resources, *, scaled: bool) -> tuple[str, ...]:
+    """How a release's processors, memory and GPUs are limited, one line each; ``scaled``: by an autoscaler."""
     lines = []
-    if resources.cpu:
+    if resources.cpu and not scaled:
         lines.append(f"cpu {resources.cpu:g}: request and limit of each pod")
     if resources.memory:
         lines.append(f"memory {size_in_words(resources.memory)}: request and limit of each pod")
@@ -83,14 +98,16 @@ def _undriven(endpoints: Sequence[Endpoint], api: Api) -> dict[str, str]:
     return {endpoint.name: ramp_drivers.undriven(endpoint, jobs, found) for endpoint in ramping}
 
 
-def _health(deployment: Json | None, found: Sequence[Json], release: Release) -> ReleaseHealth:
+def _health(deployment: Json | None, found: Sequence[Json], release: Release, limits: tuple[str, ...]) -> ReleaseHealth:
     if deployment is None:
         return ReleaseHealth(running=False, healthy=False, detail="not running")
     wanted = deployment["spec"].get("replicas", 1)
+    if wanted == 0 and release.resources.idles:
+        return ReleaseHealth(running=True, healthy=True, detail=IDLE, limits=limits)
     running = any(not pods.ending(pod) for pod in found)
     return ReleaseHealth(
         running=running,
         healthy=any(map(pods.ready, found)),
         detail=pods.in_words(found, wanted),
-        limits=limits_of(release.resources),
+        limits=limits,
     )

@@ -50,12 +50,14 @@ def user_rules(*, write_secrets: bool = False) -> list[Json]:
     """The rules of the Role of people who deploy."""
     rules = [
         _rule("apps", ["deployments"], _CHANGE),
+        _rule("apps", ["deployments/scale"], ["get", "patch"]),
         _rule("batch", ["jobs"], _CHANGE),
         _rule("", ["configmaps", "services"], _CHANGE),
         _rule("", ["serviceaccounts"], ["get"]),
         _rule("networking.k8s.io", ["networkpolicies"], _CHANGE),
         _rule("policy", ["poddisruptionbudgets"], _CHANGE),
         _rule("autoscaling", ["horizontalpodautoscalers"], _CHANGE),
+        _rule("keda.sh", ["scaledobjects"], _CHANGE),
         _rule("coordination.k8s.io", ["leases"], ["get", "list", "delete"]),
         _rule("", ["pods", "pods/log", "events"], _LOOK),
         _rule("metrics.k8s.io", ["pods"], ["get", "list"]),

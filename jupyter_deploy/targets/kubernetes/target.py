@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cached_property
 
 from jupyter_deploy import __version__
-from jupyter_deploy.domain.errors import DeployError, InvalidInput, RouteNotConfirmed, StartFailed, TargetError
+from jupyter_deploy.domain.errors import DeployError, InvalidInput, RouteNotConfirmed, TargetError
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth, TargetSettings
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.release.status import Usage
 
-from . import names, pods, ramp_drivers
+from . import autoscaling, names, pods, ramp_drivers
 from .api import Api, Json
 from .endpoint_maps import EndpointMaps
 from .gateway.configuration import configuration
@@ -22,14 +21,13 @@ from .gateway.confirmation import wait_in_force
 from .gateway.objects import gateway_objects
 from .observing import gateway_is_up, limits_of, observed
 from .overlay import read_overlay
-from .releases import CONTAINER, release_objects, stamp_of, stamped
+from .releases import CONTAINER, MAY_LACK, release_objects, stamp_of, stamped
 from .settings import ClusterSettings, KubernetesSettings
 from .shipping import image_in, shipper
+from .starting import PARTS, Starting
 
 _POLL_SECONDS = 0.25
 _MOST_CPUS = 1024
-_PARTS = ("HorizontalPodAutoscaler", "PodDisruptionBudget", "NetworkPolicy", "Service", "Deployment")
-"""The kinds of a release's objects."""
 
 
 class KubernetesTarget:
@@ -49,8 +47,8 @@ class KubernetesTarget:
     def check(self, resources: Resources | None = None, platform: str | None = None) -> None:
         """Raise if the cluster cannot be reached, or this user may not read the namespace's objects."""
         read_overlay(self._cluster)
-        if resources is not None and resources.idle_after is not None:
-            raise InvalidInput("a release in a cluster does not become idle", "leave idle_after out of its resources")
+        if resources is not None:
+            resources.pods(self._cluster.replicas)
         if resources is not None and (resources.cpu or 0) > _MOST_CPUS:
             raise InvalidInput(f"no node has cpu={resources.cpu:g}", f"write {_MOST_CPUS} or less")
         if platform is not None and not platform.startswith("linux/"):
@@ -68,30 +66,20 @@ class KubernetesTarget:
                 f"{release.tag} has no image, and a cluster runs images only",
                 f"deploy it again with --target kubernetes, or publish it: nbdeploy publish {release.endpoint}",
             )
-        wanted = self._objects(release)
-        name = names.release_name(release.endpoint, release.tag)
-        present = self._api.get("Deployment", name)
-        same = present is not None and stamp_of(present) == stamp_of(wanted[-1])
-        if same and present and (_rolled_out(present) if ask else self._is_up(present)):
-            return False
-        if same and renew:
-            self._api.delete("Deployment", name)
-        self._require_gateway(release)
-        for document in wanted:
-            self._api.apply(document)
-        try:
-            self._wait_ready(release, name)
-        except BaseException:  # also on Ctrl-C, no half-started release stays
-            with suppress(TargetError):  # the first failure is the one to report
-                self._take_back(release, present if present and self._is_up(present) else None)
-            raise
-        return True
+        return self._starting.start(
+            release,
+            self._objects(release),
+            gateway=lambda: self._require_gateway(release),
+            stop=lambda: self.stop(release),
+            ask=ask,
+            renew=renew,
+        )
 
     def stop(self, release: Release) -> None:
         """Delete the release's objects; its pods complete their requests. The last one takes the gateway along."""
         if not self._settings.kubernetes:
             return
-        self._delete_release(names.release_name(release.endpoint, release.tag))
+        self._starting.delete(names.release_name(release.endpoint, release.tag))
         if not self._api.list_("Deployment", names.selector("release")):
             self._stop_gateway()
 
@@ -123,7 +111,7 @@ class KubernetesTarget:
         if not endpoints:
             return {}
         try:
-            return observed(endpoints, self._api, self._base_url(), self._maps.routes())
+            return observed(endpoints, self._api, self._base_url(), self._maps.routes(), self._limits)
         except DeployError as error:
             lost = ReleaseHealth(running=False, healthy=False, detail=error.message)
             return {
@@ -136,7 +124,14 @@ class KubernetesTarget:
         if not self._settings.kubernetes:
             return ()
         present = self._api.get("Deployment", names.release_name(release.endpoint, release.tag))
-        return limits_of(release.resources) if present else ()
+        return self._limits(release) if present else ()
+
+    def _limits(self, release: Release) -> tuple[str, ...]:
+        scaled = autoscaling.is_scaled(release, self._cluster)
+        return (
+            *autoscaling.in_words(release, self._cluster, self._versions),
+            *limits_of(release.resources, scaled=scaled),
+        )
 
     def usage(self, releases: Sequence[Release]) -> dict[str, Usage]:
         """None: the metrics API gives no processor time since the start."""
@@ -164,7 +159,7 @@ class KubernetesTarget:
             return
         self._api.delete(ramp_drivers.KIND, names.ramp_name(endpoint))
         for tag in tags:
-            self._delete_release(names.release_name(endpoint, tag))
+            self._starting.delete(names.release_name(endpoint, tag))
         self._maps.remove(endpoint)
 
     def down(self) -> None:
@@ -174,7 +169,7 @@ class KubernetesTarget:
         for one in self._api.list_(ramp_drivers.KIND, names.SELECTOR):  # first, or a driver would start the rest again
             self._api.delete(ramp_drivers.KIND, one["metadata"]["name"])
         self._stop_gateway()
-        for kind in (*_PARTS, "ConfigMap", "Lease"):
+        for kind in (*PARTS, "ConfigMap", "Lease"):
             if self._api.serves(kind):
                 for one in self._api.list_(kind, names.SELECTOR):
                     self._api.delete(kind, one["metadata"]["name"])
@@ -193,6 +188,14 @@ class KubernetesTarget:
     def _api(self) -> Api:
         return Api(self._cluster)
 
+    @property
+    def _versions(self) -> dict[str, str]:
+        return {kind: self._api.version_of(kind) for kind in MAY_LACK}
+
+    @cached_property
+    def _starting(self) -> Starting:
+        return Starting(self._api, self._cluster)
+
     @cached_property
     def _maps(self) -> EndpointMaps:
         return EndpointMaps(lambda: self._api, "kubernetes")
@@ -201,71 +204,13 @@ class KubernetesTarget:
         return release_objects(
             release,
             self._cluster,
-            disruption_budget=self._api.version_of("PodDisruptionBudget"),
+            versions=self._versions,
             shipper=self._shipper(release, release),
             overlay=read_overlay(self._cluster),
         )
 
     def _pods(self, release: Release) -> list[Json]:
         return self._api.list_("Pod", names.selector("release", release.endpoint, release.tag))
-
-    @staticmethod
-    def _is_up(deployment: Json) -> bool:
-        """Whether the newest pods answer, and there is no other one left."""
-        wanted, status = deployment["spec"].get("replicas", 1), deployment.get("status", {})
-        observed = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
-        updated = status.get("updatedReplicas", 0) >= min(1, wanted)
-        return bool(observed and updated and status.get("availableReplicas", 0) >= min(1, wanted))
-
-    def _wait_ready(self, release: Release, name: str) -> None:
-        """Wait until all new pods are ready; raise StartFailed, with the reason, as soon as they cannot be."""
-        timeout = self._cluster.start_timeout
-        deadline = time.monotonic() + timeout
-        while True:
-            deployment = self._api.get("Deployment", name)
-            if deployment is None:
-                raise StartFailed(f"{release.tag} was removed from the cluster while it started", "deploy it again")
-            if _rolled_out(deployment):
-                return
-            found = self._pods(release)
-            template = deployment["metadata"]["annotations"].get(names.SPEC, "")
-            for pod in found:
-                if (why := pods.fatal(pod)) and not pods.ending(pod):
-                    raise self._failed(release, pod, why)
-            if time.monotonic() > deadline:
-                words = pods.in_words(found, deployment["spec"].get("replicas", 1)) or template
-                raise StartFailed(
-                    f"{release.tag} is not ready after {timeout:g} s: {words}",
-                    "give it more time: NBDEPLOY_KUBERNETES__START_TIMEOUT; 'kubectl describe pod' shows the events",
-                    self.output(release, 4000),
-                )
-            time.sleep(_POLL_SECONDS)
-
-    def _failed(self, release: Release, pod: Json, why: str) -> StartFailed:
-        name = pod["metadata"]["name"]
-        log = self._api.logs(name, CONTAINER, most=4000) or self._api.logs(name, CONTAINER, most=4000, previous=True)
-        return StartFailed(f"{release.tag} does not start: {why}", "correct it and deploy again", log)
-
-    def _take_back(self, release: Release, former: Json | None) -> None:
-        """Return to the Deployment of before a failed start; without one, delete the release."""
-        name = names.release_name(release.endpoint, release.tag)
-        if former is None:
-            self.stop(release)
-            return
-        for _ in range(5):
-            # By apply, as the start does: the fields of another kind of change would conflict with the next start.
-            had = former["metadata"]
-            kept = {key: value for key, value in had["annotations"].items() if key in (names.SPEC, names.TAG)}
-            metadata = {"name": name, "namespace": had["namespace"], "labels": had["labels"], "annotations": kept}
-            document = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": former["spec"]}
-            with suppress(TargetError):
-                self._api.apply(document)
-                return
-
-    def _delete_release(self, name: str) -> None:
-        for kind in _PARTS:
-            if self._api.serves(kind):
-                self._api.delete(kind, name)
 
     def _require_gateway(self, release: Release) -> None:
         """Apply the gateway's objects that are missing or were made with other settings."""
@@ -343,14 +288,3 @@ class KubernetesTarget:
         outside = ingress[0].get("hostname") or ingress[0].get("ip")
         host = outside or address or f"{names.GATEWAY}.{cluster.namespace}"
         return f"http://{f'[{host}]' if ':' in host else host}:{cluster.port}"
-
-
-def _rolled_out(deployment: Json) -> bool:
-    """Whether all pods are of the newest template and ready."""
-    status, wanted = deployment.get("status", {}), deployment["spec"].get("replicas", 1)
-    return bool(
-        status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
-        and status.get("updatedReplicas", 0) >= wanted
-        and status.get("availableReplicas", 0) >= wanted
-        and status.get("replicas", 0) <= status.get("updatedReplicas", 0)
-    )

@@ -151,7 +151,7 @@ def _require_deployable(
         raise InvalidInput(f"'{tag}' is the beginning of a tag", f"write the whole tag: {snapshot.tag}")
     target_of(ports, document.target).check(resources_for(request, before, ports), None)
     if before is not None:
-        require_signature(ports, before, snapshot)
+        require_signature(ports, before, snapshot.tag, snapshot.manifest.signature)
     if before is not None or tag == document.first:
         plan_deploy(request, document.name, before, snapshot, ports, gates=gates)
 

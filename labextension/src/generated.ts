@@ -2345,6 +2345,10 @@ export interface EndpointStatus {
   revision: number;
   running: boolean;
   gateway: boolean;
+  /**
+   * How many of several gateways have the routes in force; empty: all.
+   */
+  gateways: string;
   traffic: Traffic;
   record: 'full' | 'meta' | 'off';
   record_sample: number;

@@ -5,6 +5,7 @@ import time
 import pytest
 import yaml
 
+from jupyter_deploy.targets.kubernetes import names
 from tests.conftest import make_home
 
 TARGET = ("--target", "kubernetes")
@@ -79,7 +80,9 @@ def test_a_plan_shows_what_becomes_of_the_clusters_objects_and_changes_none(writ
     assert [one["spec"]["minReplicas"] for one in autoscalers] == [2, 2]  # a new release has stable's resources
 
     written("apply", churn | {"releases": [first | {"resources": {}}], "traffic": {"stable": first["tag"]}})
-    assert cluster.get(namespace, "hpa") == []
+    gone, kept = (names.release_name("churn", tag) for tag in (first["tag"], other))
+    assert [one["metadata"]["name"] for one in cluster.get(namespace, "hpa")] == [kept]  # it is idle, and kept warm
+    assert cluster.get(namespace, "deployment", gone)["spec"]["replicas"] == 1
 
 
 @pytest.mark.usefixtures("explained")

@@ -7,6 +7,7 @@ import pytest
 from record_world import NOON, World
 
 from jupyter_deploy.comparison.record_log import RecordLog
+from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.errors import DeployError, GateFailed, InvalidInput, NoCandidate, Refused, StartFailed
 from jupyter_deploy.domain.ramp.evidence import Events, StepCounts
 from jupyter_deploy.domain.ramp.plan import RampPlan
@@ -38,7 +39,7 @@ class Target:
     """Routes and starts nothing; fails on request."""
 
     def __init__(self):
-        self.fails = False
+        self.fails, self.refuses = False, False
 
     def start(self, release, *, ask=False, renew=False):
         if self.fails:
@@ -46,6 +47,10 @@ class Target:
         return False
 
     needs_image, shared = False, None
+
+    def check_ramp(self, endpoint):
+        if self.refuses:
+            raise Refused("its gates cannot be enforced here", "take them away")
 
     def route(self, endpoint):
         return "http://url"
@@ -66,7 +71,7 @@ class Log:
     def __init__(self):
         self.steps = ()
 
-    def ramp_steps(self, _endpoint):
+    def ramp_steps(self, _endpoint, *, until=None):
         return self.steps
 
 
@@ -265,6 +270,30 @@ def test_gates_that_do_not_let_the_candidate_advance_pause_the_ramp(scene, monke
     assert "its gates do not let it advance: accuracy is 0.7" in scene.ramp().words
     scene.look()
     assert scene.types() == ["held"]
+
+
+def test_a_target_that_cannot_drive_it_refuses_a_ramp_and_one_that_no_longer_can_pauses_it(scene):
+    scene.target.refuses = True
+    with pytest.raises(Refused, match="cannot be enforced here"):
+        scene.begin()
+    assert scene.endpoint.ramp is None
+    scene.target.refuses = False
+    scene.begin()
+    scene.target.refuses, scene.log.steps = True, (good(10),)
+    assert scene.look()
+    assert (scene.endpoint.traffic.canary_percent, scene.ramp().phase) == (10, "paused")
+    assert "its gates cannot be enforced here" in scene.ramp().words
+
+
+def test_a_shared_targets_youngest_requests_are_no_evidence(scene):
+    asked = []
+    scene.log.ramp_steps = lambda _endpoint, *, until: asked.append(until) or ()
+    scene.begin()
+    scene.look()
+    scene.target.shared = {}
+    scene.look()
+    assert asked[0] is None
+    assert timedelta(seconds=50) < now() - asked[1] < timedelta(seconds=120)
 
 
 def test_a_change_that_fails_is_tried_again_and_named(scene):

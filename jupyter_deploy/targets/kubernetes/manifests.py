@@ -68,7 +68,7 @@ class ClusterManifests:
 
     def differences(self, target: str, releases: Iterable[Release]) -> Mapping[str, Sequence[ObjectChange]]:
         """What starts of these releases would change in the cluster, by endpoint."""
-        if target != "kubernetes":
+        if target != "kubernetes" or self._all.kubernetes is None:
             return {}
         versions = {kind: self._api.version_of(kind) for kind in MAY_LACK}
         image = self._shipper_image() or _UNPUBLISHED

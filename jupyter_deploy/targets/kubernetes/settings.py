@@ -67,10 +67,14 @@ class ClusterSettings(Value):
     shadow_timeout: float = Field(default=30.0, gt=0, description="Seconds that a shadow may take to answer.")
     request_timeout: float = Field(default=120.0, gt=0, description="Seconds in which a request must have arrived.")
     shipper_image: str | None = Field(
-        default=None, description="Image of the program that uploads records from pods, by digest; see records_to."
+        default=None,
+        description="Image of the programs that upload records from pods and drive ramps, by digest; see records_to.",
     )
     records_secret: str | None = Field(
-        default=None, description="A Secret whose keys are variables of that program, such as AWS_ACCESS_KEY_ID."
+        default=None, description="A Secret whose keys are variables of these programs, such as AWS_ACCESS_KEY_ID."
+    )
+    notify_secret: str | None = Field(
+        default=None, description="A Secret whose keys are variables of ramps' drivers, such as NBDEPLOY_NOTIFY."
     )
     spool_bytes: int = Field(
         default=1024**3,

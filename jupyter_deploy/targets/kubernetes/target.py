@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
 
 from jupyter_deploy import __version__
-from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.errors import DeployError, InvalidInput, RouteNotConfirmed, TargetError
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth, TargetSettings
-from jupyter_deploy.domain.release.processes import IDLE
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.release.status import Usage
 
-from . import autoscaling, names, pods
+from . import names, pods, ramp_drivers
 from .api import Api, Json
 from .endpoint_maps import EndpointMaps
 from .gateway.configuration import configuration
 from .gateway.confirmation import wait_in_force
 from .gateway.objects import gateway_objects
-from .gateway.statistics import read_statistics, summed_counts, summed_overflowed
+from .observing import gateway_is_up, limits_of, observed
 from .overlay import read_overlay
 from .releases import CONTAINER, MAY_LACK, release_objects, stamp_of, stamped
 from .settings import ClusterSettings, KubernetesSettings
@@ -57,6 +54,10 @@ class KubernetesTarget:
         if platform is not None and not platform.startswith("linux/"):
             raise InvalidInput(f"the image is for {platform}", "publish one for Linux")
         self._api.list_("Deployment", names.selector("gateway"))
+
+    def check_ramp(self, endpoint: Endpoint) -> None:
+        """Raise unless a Job can drive a ramp of the endpoint, with evidence."""
+        ramp_drivers.check(endpoint, self._api, self._settings.records_to)
 
     def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
         """Run a release until its pods are ready: they are once they reproduce the notebook's predictions."""
@@ -98,6 +99,7 @@ class KubernetesTarget:
                 if former is not None:
                     self._maps.put_back(endpoint, former)
                 raise
+        ramp_drivers.keep_running(endpoint, self._api, lambda: self._ramp_driver(endpoint))
         return self._url(endpoint.name)
 
     def observe(self, endpoint: Endpoint) -> Observation:
@@ -109,40 +111,13 @@ class KubernetesTarget:
         if not endpoints:
             return {}
         try:
-            return self._observed(endpoints)
+            return observed(endpoints, self._api, self._base_url(), self._maps.routes(), self._limits)
         except DeployError as error:
             lost = ReleaseHealth(running=False, healthy=False, detail=error.message)
             return {
                 one.name: Observation(url="", gateway=False, releases={r.tag: lost for r in one.releases})
                 for one in endpoints
             }
-
-    def _observed(self, endpoints: Sequence[Endpoint]) -> dict[str, Observation]:
-        api = self._api
-        deployments = {one["metadata"]["name"]: one for one in api.list_("Deployment", names.SELECTOR)}
-        by_release: dict[tuple[str, str], list[Json]] = defaultdict(list)
-        for pod in api.list_("Pod", names.selector("release")):
-            by_release[names.identity(pod["metadata"]["labels"])].append(pod)
-        gateway = self._gateway_is_up(deployments.get(names.GATEWAY))
-        base, figures = self._base_url(), read_statistics(api)
-        return {
-            endpoint.name: Observation(
-                url=f"{base}/{endpoint.name}",
-                gateway=gateway,
-                releases={
-                    release.tag: _health(
-                        deployments.get(names.release_name(endpoint.name, release.tag)),
-                        by_release[names.identity(names.labels("release", endpoint.name, release.tag))],
-                        release,
-                        self._limits(release),
-                    )
-                    for release in endpoint.releases
-                },
-                overflowed=summed_overflowed(endpoint, figures),
-                counts=summed_counts(endpoint, figures),
-            )
-            for endpoint in endpoints
-        }
 
     def limits(self, release: Release) -> tuple[str, ...]:
         """How the release's resources are enforced."""
@@ -152,7 +127,7 @@ class KubernetesTarget:
         return self._limits(release) if present else ()
 
     def _limits(self, release: Release) -> tuple[str, ...]:
-        return (*autoscaling.in_words(release, self._cluster, self._versions), *_limits(release, self._cluster))
+        return limits_of(release, self._cluster, self._versions)
 
     def usage(self, releases: Sequence[Release]) -> dict[str, Usage]:
         """None: the metrics API gives no processor time since the start."""
@@ -178,6 +153,7 @@ class KubernetesTarget:
         """Remove what a deleted endpoint left."""
         if not self._settings.kubernetes:
             return
+        self._api.delete(ramp_drivers.KIND, names.ramp_name(endpoint))
         for tag in tags:
             self._starting.delete(names.release_name(endpoint, tag))
         self._maps.remove(endpoint)
@@ -186,6 +162,8 @@ class KubernetesTarget:
         """Delete every object of nbdeploy in the namespace, but those of its administrator."""
         if not self._settings.kubernetes:
             return
+        for one in self._api.list_(ramp_drivers.KIND, names.SELECTOR):  # first, or a driver would start the rest again
+            self._api.delete(ramp_drivers.KIND, one["metadata"]["name"])
         self._stop_gateway()
         for kind in (*PARTS, "ConfigMap", "Lease"):
             if self._api.serves(kind):
@@ -246,7 +224,7 @@ class KubernetesTarget:
     def _wait_gateway(self) -> None:
         """Wait until a pod of the gateway is ready, such as at the first deploy; raise TargetError with the reason."""
         deadline = time.monotonic() + self._cluster.start_timeout
-        while not self._gateway_is_up(self._api.get("Deployment", names.GATEWAY)):
+        while not gateway_is_up(self._api.get("Deployment", names.GATEWAY)):
             found = self._api.list_("Pod", names.selector("gateway"))
             why = next(filter(None, (pods.fatal(pod) for pod in found if not pods.ending(pod))), "")
             if why or time.monotonic() > deadline:
@@ -255,11 +233,6 @@ class KubernetesTarget:
                     f"kubectl -n {self._cluster.namespace} describe pods --selector {names.selector('gateway')}",
                 )
             time.sleep(_POLL_SECONDS)
-
-    @staticmethod
-    def _gateway_is_up(deployment: Json | None) -> bool:
-        status = (deployment or {}).get("status", {})
-        return bool(status.get("readyReplicas", 0) > 0)
 
     def _present_gateway(self) -> Json | None:
         """The gateway's Deployment, if this version of nbdeploy made it."""
@@ -281,6 +254,11 @@ class KubernetesTarget:
             raise InvalidInput(f"pods do not have the folder of {to}", "keep records in s3://, gs:// or az://")
         image = self._cluster.shipper_image or image_in(self._present_gateway()) or publish(published)
         return shipper(of, self._cluster, to, image)
+
+    def _ramp_driver(self, endpoint: Endpoint) -> Json:
+        image = ramp_drivers.image_for(self._cluster, image_in(self._present_gateway()))
+        overlay = read_overlay(self._cluster)
+        return ramp_drivers.driver_job(endpoint.name, self._cluster, image, self._settings.ramp_variables, overlay)
 
     def _published_gateway(self, release: Release) -> str:
         if self._settings.publish_gateway is None:
@@ -306,29 +284,3 @@ class KubernetesTarget:
         outside = ingress[0].get("hostname") or ingress[0].get("ip")
         host = outside or address or f"{names.GATEWAY}.{cluster.namespace}"
         return f"http://{f'[{host}]' if ':' in host else host}:{cluster.port}"
-
-
-def _health(deployment: Json | None, found: Sequence[Json], release: Release, limits: tuple[str, ...]) -> ReleaseHealth:
-    if deployment is None:
-        return ReleaseHealth(running=False, healthy=False, detail="not running")
-    wanted = deployment["spec"].get("replicas", 1)
-    if wanted == 0 and release.resources.idles:
-        return ReleaseHealth(running=True, healthy=True, detail=IDLE, limits=limits)
-    running = any(not pods.ending(pod) for pod in found)
-    return ReleaseHealth(
-        running=running,
-        healthy=any(map(pods.ready, found)),
-        detail=pods.in_words(found, wanted),
-        limits=limits,
-    )
-
-
-def _limits(release: Release, cluster: ClusterSettings) -> tuple[str, ...]:
-    lines, resources = [], release.resources
-    if resources.cpu and not autoscaling.is_scaled(release, cluster):
-        lines.append(f"cpu {resources.cpu:g}: request and limit of each pod")
-    if resources.memory:
-        lines.append(f"memory {size_in_words(resources.memory)}: request and limit of each pod")
-    if resources.gpu not in (None, "none"):
-        lines.append(f"gpu: {len(str(resources.gpu).split(','))} of each pod's node")
-    return tuple(lines)

@@ -9,12 +9,12 @@ from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.processes import IDLE
+from jupyter_deploy.domain.release.resources import Resources
 
-from . import autoscaling, names, pods, ramp_drivers
+from . import names, pods, ramp_drivers
 from .api import Api, Json
 from .gateway.confirmation import read_reports
 from .gateway.statistics import read_statistics, summed_counts, summed_overflowed
-from .settings import ClusterSettings
 
 
 def observed(
@@ -33,7 +33,7 @@ def observed(
     routes
         The hash of the wanted routes, by endpoint.
     limits
-        How a release's resources are enforced.
+        Returns ``Target.limits`` of a release that runs.
 
     Raises
     ------
@@ -77,10 +77,10 @@ def gateway_is_up(deployment: Json | None) -> bool:
     return bool(status.get("readyReplicas", 0) > 0)
 
 
-def limits_of(release: Release, cluster: ClusterSettings, versions: Mapping[str, str]) -> tuple[str, ...]:
-    """How a release's resources are enforced, one line each; ``versions``: see ``releases.release_objects``."""
-    lines, resources = list(autoscaling.in_words(release, cluster, versions)), release.resources
-    if resources.cpu and not autoscaling.is_scaled(release, cluster):
+def limits_of(resources: Resources, *, scaled: bool) -> tuple[str, ...]:
+    """How a release's processors, memory and GPUs are limited, one line each; ``scaled``: by an autoscaler."""
+    lines = []
+    if resources.cpu and not scaled:
         lines.append(f"cpu {resources.cpu:g}: request and limit of each pod")
     if resources.memory:
         lines.append(f"memory {size_in_words(resources.memory)}: request and limit of each pod")

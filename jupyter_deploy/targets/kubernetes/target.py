@@ -13,7 +13,7 @@ from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth, Targ
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.release.status import Usage
 
-from . import names, pods, ramp_drivers
+from . import autoscaling, names, pods, ramp_drivers
 from .api import Api, Json
 from .endpoint_maps import EndpointMaps
 from .gateway.configuration import configuration
@@ -127,7 +127,11 @@ class KubernetesTarget:
         return self._limits(release) if present else ()
 
     def _limits(self, release: Release) -> tuple[str, ...]:
-        return limits_of(release, self._cluster, self._versions)
+        scaled = autoscaling.is_scaled(release, self._cluster)
+        return (
+            *autoscaling.in_words(release, self._cluster, self._versions),
+            *limits_of(release.resources, scaled=scaled),
+        )
 
     def usage(self, releases: Sequence[Release]) -> dict[str, Usage]:
         """None: the metrics API gives no processor time since the start."""

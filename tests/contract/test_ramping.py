@@ -7,7 +7,6 @@ import pytest
 from record_world import NOON, World
 
 from jupyter_deploy.comparison.record_log import RecordLog
-from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.errors import DeployError, GateFailed, InvalidInput, NoCandidate, Refused, StartFailed
 from jupyter_deploy.domain.ramp.evidence import Events, StepCounts
 from jupyter_deploy.domain.ramp.plan import RampPlan
@@ -39,18 +38,14 @@ class Target:
     """Routes and starts nothing; fails on request."""
 
     def __init__(self):
-        self.fails, self.refuses = False, False
+        self.fails = False
 
     def start(self, release, *, ask=False, renew=False):
         if self.fails:
             raise StartFailed("it does not start")
         return False
 
-    needs_image, shared = False, None
-
-    def check_ramp(self, endpoint):
-        if self.refuses:
-            raise Refused("its gates cannot be enforced here", "take them away")
+    needs_image, shared, check_ramp = False, None, staticmethod(lambda _endpoint: None)
 
     def route(self, endpoint):
         return "http://url"
@@ -270,30 +265,6 @@ def test_gates_that_do_not_let_the_candidate_advance_pause_the_ramp(scene, monke
     assert "its gates do not let it advance: accuracy is 0.7" in scene.ramp().words
     scene.look()
     assert scene.types() == ["held"]
-
-
-def test_a_target_that_cannot_drive_it_refuses_a_ramp_and_one_that_no_longer_can_pauses_it(scene):
-    scene.target.refuses = True
-    with pytest.raises(Refused, match="cannot be enforced here"):
-        scene.begin()
-    assert scene.endpoint.ramp is None
-    scene.target.refuses = False
-    scene.begin()
-    scene.target.refuses, scene.log.steps = True, (good(10),)
-    assert scene.look()
-    assert (scene.endpoint.traffic.canary_percent, scene.ramp().phase) == (10, "paused")
-    assert "its gates cannot be enforced here" in scene.ramp().words
-
-
-def test_a_shared_targets_youngest_requests_are_no_evidence(scene):
-    asked = []
-    scene.log.ramp_steps = lambda _endpoint, *, until: asked.append(until) or ()
-    scene.begin()
-    scene.look()
-    scene.target.shared = {}
-    scene.look()
-    assert asked[0] is None
-    assert timedelta(seconds=50) < now() - asked[1] < timedelta(seconds=120)
 
 
 def test_a_change_that_fails_is_tried_again_and_named(scene):

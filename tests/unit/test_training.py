@@ -96,7 +96,7 @@ def test_a_table_is_compared_with_stables_too_and_equal_findings_appear_once(mon
     monkeypatch.setattr("jupyter_deploy.verbs.release_checks.redacted_columns", lambda *_: ())
     ports = SimpleNamespace(store=SimpleNamespace(remembered=remembered))
     check = release_check(Endpoint.first(stable).with_release(last), DeployRequest(), ports)
-    found = check(SimpleNamespace(training=data("b", columns=("age",), rows=95)))
+    found = check(SimpleNamespace(training=data("b", columns=("age",), rows=95), signature=None))
     assert [f.message for f in found] == [
         "X has 95 rows, that of churn:2 had 100",
         "X lacks columns of churn:1: weight",

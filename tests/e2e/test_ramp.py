@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -109,10 +110,12 @@ class Ramp:
         return until(lambda: (now := self.status())["phase"] not in ("running", "shadow") and now, timeout=200)
 
     def types(self):
-        """The types of the notifications but for holds, whose number depends on the load."""
+        """The types of the ramp's notifications but for holds, whose number depends on the load."""
         documents = self.notified.read_text().replace("}{", "}\n{").splitlines()
-        types = [json.loads(document)["type"].removeprefix("nbdeploy.ramp.") for document in documents]
-        return [kind for kind in types if kind != "held"]
+        types = [json.loads(document)["type"] for document in documents]
+        # A watch may notify of drift too: the clients' rows are not the training table's.
+        ours = [kind.removeprefix("nbdeploy.ramp.") for kind in types if kind.startswith("nbdeploy.ramp.")]
+        return [kind for kind in ours if kind != "held"]
 
 
 @pytest.fixture
@@ -224,7 +227,8 @@ def test_a_candidate_that_differs_in_one_declared_segment_never_answers_a_client
     print(f"\nshifted in a segment: {wrong} of {compared['pairs']} copies answered otherwise, 0 answers to clients")
     assert compared["agreement"]["value"] > 0.98
     assert 0 < wrong < 100
-    told = until(lambda: [event for event in received if not event[1]["type"].endswith(".held")])
+    of_ramps = re.compile(r"nbdeploy\.ramp\.(?!held)")
+    told = until(lambda: [event for event in received if of_ramps.match(event[1]["type"])])
     assert [(kind, event["type"]) for kind, event in told] == [
         ("application/cloudevents+json; charset=utf-8", "nbdeploy.ramp.rolled-back")
     ]

@@ -151,14 +151,12 @@ TUTORIALS = (
         "examples/ensemble/plot_isolation_forest.py",
         ("clf",),
         ("X_test",),
-        reason="A detector of outliers is listed first, but the user confirms it.",
     ),
     Tutorial(
         "sklearn-isotonic",
         "examples/miscellaneous/plot_isotonic_regression.py",
         ("ir",),
         ("x_test", "x"),
-        reason="It takes one column, for which no rows are proposed; so does the line with which it is compared.",
     ),
     Tutorial("sklearn-knn-regression", "examples/neighbors/plot_regression.py", ("knn",), ("X_test",)),
     Tutorial(
@@ -186,7 +184,6 @@ TUTORIALS = (
         "examples/neural_networks/plot_rbm_logistic_classification.py",
         ("rbm_features_classifier",),
         ("X_test",),
-        reason="The plain classifier, with which the pipeline is compared, is used last.",
     ),
     Tutorial("sklearn-roc", "examples/model_selection/plot_roc.py", ("classifier",), ("X_test",)),
     Tutorial("sklearn-scaling", "examples/preprocessing/plot_scaling_importance.py", ("scaled_clf",), ("X_test",)),
@@ -265,7 +262,7 @@ TUTORIALS = (
         "examples/notebooks/predict.ipynb",
         ("olsres",),
         ("Xnew",),
-        reason="Its last model is a formula over a dict of columns, for which no rows are proposed.",
+        reason="At its end the notebook fits the same model again, as a formula over a dict of columns.",
     ),
     Tutorial(
         "statsmodels-quasibinomial", "examples/notebooks/quasibinomial.ipynb", ("result2",), ("df",), held_out=True

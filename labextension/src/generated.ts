@@ -895,7 +895,6 @@ export interface ComparisonView {
   reason: string;
   recommended: string;
   pairs: number;
-  coverage: string;
   charts: {
     [k: string]: {
       [k: string]: unknown;
@@ -910,6 +909,8 @@ export interface ComparisonView {
   paired: boolean;
   rows: number;
   agreement: Estimate | null;
+  coverage: Estimate | null;
+  mirrored: number;
   agreement_worst_case: number | null;
   error_difference: Estimate | null;
   latency_difference_ms: Estimate | null;

@@ -91,6 +91,14 @@ it('has the verdict first, with the recommendation, the time still needed, and e
   expect(verdict).toHaveTextContent('Before, as the shadow: ● Agrees The two agree on 99.8 %.');
 });
 
+it('says of how many mirrored requests the candidate has answers, as the other figures', async () => {
+  const interval = { low: 0.93271, high: 1, level: 0.95 };
+  shown(of('shadow'), saying({ coverage: { value: 1, interval, n: 61 }, mirrored: 61 }));
+  expect(await screen.findByText('of 61 mirrored', { exact: false })).toHaveTextContent(
+    '[93.3 %, 100 %] of 61 mirrored'
+  );
+});
+
 it('shows the refusals of both, and opens the requests', async () => {
   const showRecords = vi.fn();
   shown(

@@ -117,7 +117,7 @@ def test_the_comparison_shows_its_verdict_its_charts_and_the_rows_that_flipped(c
     assert (shown.pairs, shown.flips, len(shown.flipped)) == (30, 10, 10)
     assert shown.verdict in ("differs", "inconclusive")
     assert shown.recommended
-    assert shown.coverage.endswith("of 30 mirrored")
+    assert (shown.coverage.value, shown.mirrored) == (1.0, 30)
     assert list(shown.charts) == ["agreement", "latency"], "the summary is text here"
     first = shown.flipped[0]
     assert (first.pair_id, first.row, first.stable, first.candidate) == ("p27", 1, '"old"', '"young"')

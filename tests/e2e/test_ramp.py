@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -119,6 +120,30 @@ def ramp(home, plain_snapshots):
     return Ramp(home, plain_snapshots)
 
 
+@pytest.fixture
+def webhook():
+    """The URL of a webhook, and the content types and documents that it got."""
+    received = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["content-length"]))
+            received.append((self.headers["content-type"], json.loads(body)))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/services/T0KEN", received
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
 def test_a_good_candidate_is_promoted_and_a_failing_one_goes_back_although_their_drivers_are_killed(ramp):
     good = ramp.deploy(GOOD)["release"]
     begun = ramp.begin()
@@ -181,8 +206,9 @@ def test_a_candidate_that_differs_goes_back_as_a_shadow_and_an_equal_one_is_give
 
 
 @pytest.mark.exhaustive
-def test_a_candidate_that_differs_in_one_declared_segment_never_answers_a_client(ramp):
+def test_a_candidate_that_differs_in_one_declared_segment_never_answers_a_client(ramp, webhook):
     """A seventh of a twentieth of all requests: 99.3 % agree, which alone would let it answer clients."""
+    ramp.home.environment["NBDEPLOY_NOTIFY"], received = webhook
     ramp.home.run("traffic", "churn", "--segment", "age: <0, >=0")
     shifted = ramp.deploy(SHIFTED)["release"]
     ramp.begin("--shadow-first", steps="30,100")
@@ -198,7 +224,11 @@ def test_a_candidate_that_differs_in_one_declared_segment_never_answers_a_client
     print(f"\nshifted in a segment: {wrong} of {compared['pairs']} copies answered otherwise, 0 answers to clients")
     assert compared["agreement"]["value"] > 0.98
     assert 0 < wrong < 100
-    assert ramp.types() == ["rolled-back"]
+    told = until(lambda: [event for event in received if not event[1]["type"].endswith(".held")])
+    assert [(kind, event["type"]) for kind, event in told] == [
+        ("application/cloudevents+json; charset=utf-8", "nbdeploy.ramp.rolled-back")
+    ]
+    assert told[0][1]["data"]["reason"] == ended["reason"]
 
 
 @pytest.mark.exhaustive

@@ -7,7 +7,7 @@ from jupyter_deploy.domain.evidence.inference import Flip
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.requests import CompareRequest
 from jupyter_deploy.faces.render.charts.comparison import comparison_charts
-from jupyter_deploy.faces.render.comparison_page import RECOMMENDED, percent
+from jupyter_deploy.faces.render.comparison_page import RECOMMENDED
 from jupyter_deploy.verbs.compare import compare
 
 from .documents import ComparisonView, FlippedRow
@@ -20,6 +20,8 @@ COMMON = (
     "paired",
     "rows",
     "agreement",
+    "coverage",
+    "mirrored",
     "agreement_worst_case",
     "error_difference",
     "latency_difference_ms",
@@ -62,7 +64,6 @@ def comparison(request: CompareRequest, ports: Ports) -> ComparisonView:
         reason=found.reason,
         recommended=RECOMMENDED[found.recommendation].format(endpoint=found.endpoint),
         pairs=found.pairs,
-        coverage=percent(found.coverage, f"of {found.mirrored} mirrored") if found.paired else "",
         charts={name: chart for name, chart in comparison_charts(found).items() if name != "summary"},
         flipped=tuple(_flipped(flip) for flip in found.flips),
         flips=found.flip_count,

@@ -278,7 +278,6 @@ class ComparisonView(Value):
     reason: str
     recommended: str
     pairs: int
-    coverage: str
     charts: dict[str, Chart]
     flipped: tuple[FlippedRow, ...]
     flips: int
@@ -289,6 +288,8 @@ class ComparisonView(Value):
     paired: bool = True
     rows: int = 0
     agreement: Estimate | None = None
+    coverage: Estimate | None = None
+    mirrored: int = 0
     agreement_worst_case: float | None = None
     error_difference: Estimate | None = None
     latency_difference_ms: Estimate | None = None

@@ -35,7 +35,14 @@ export function Figures({ shown }: { shown: ComparisonView }): React.JSX.Element
             count(candidate?.requests ?? 0)
           )
     },
-    shown.coverage ? coverage(trans.__('coverage'), shown.coverage) : null,
+    shown.paired
+      ? figure(
+          trans.__('coverage'),
+          shown.coverage,
+          'share',
+          trans.__('of %1 mirrored', count(shown.mirrored))
+        )
+      : null,
     figure(trans.__('errors, candidate − stable'), shown.error_difference, 'points'),
     figure(
       trans.__('latency, candidate − stable'),
@@ -78,14 +85,6 @@ export function Figures({ shown }: { shown: ComparisonView }): React.JSX.Element
       : null
   ];
   return <FactList facts={facts.filter(fact => fact !== null)} />;
-}
-
-/** "99.13% [98.73%, 99.53%] of 4250 mirrored", as the verb says it. */
-function coverage(name: string, words: string): Fact {
-  const [value = '', ...rest] = words.split(' ');
-  return rest[0]?.startsWith('[')
-    ? { name, value, more: rest.join(' ') }
-    : { name, value: '–', more: words };
 }
 
 /** Requests, errors, refusals and latencies of both releases. */

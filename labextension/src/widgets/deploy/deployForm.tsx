@@ -247,41 +247,6 @@ function Fields(
           change({ ...values, gates });
         }}
       />
-      <Field
-        label={trans.__('Reason')}
-        help={trans.__('Stored in the history of the endpoint.')}
-        problems={problemsOf('reason')}
-      >
-        {control => (
-          <input
-            {...control}
-            type="text"
-            className="jp-mod-styled"
-            value={values.reason}
-            onChange={event => {
-              change({ ...values, reason: event.target.value });
-            }}
-          />
-        )}
-      </Field>
-      <Field
-        label={trans.__('Label')}
-        help={trans.__('A name for this release, such as “wider trees”; optional.')}
-        problems={problemsOf('label')}
-      >
-        {control => (
-          <input
-            {...control}
-            type="text"
-            className="jp-mod-styled"
-            maxLength={60}
-            value={values.label}
-            onChange={event => {
-              change({ ...values, label: event.target.value });
-            }}
-          />
-        )}
-      </Field>
       {findings.length ? (
         <section className="nbdeploy-checkFindings" aria-label={trans.__('Findings of the checks')}>
           <h3>{trans.__('Findings of the checks')}</h3>
@@ -325,8 +290,6 @@ const PLACED = new Set([
   'percent',
   'validate',
   'gate',
-  'reason',
-  'label',
   ...MORE_FIELDS
 ]);
 

@@ -20,6 +20,8 @@ export interface MoreFieldsProps {
 
 /** The fields of a request in this section. */
 export const MORE_FIELDS = [
+  'label',
+  'reason',
   'method',
   'signature',
   'training',
@@ -31,6 +33,9 @@ export const MORE_FIELDS = [
   'isolated',
   'resources'
 ];
+
+/** The most characters of a release's label. */
+const LABEL_CHARACTERS = 60;
 
 /** The less common fields. The section opens if one of them has a problem. */
 export function MoreFields(props: MoreFieldsProps): React.ReactElement {
@@ -65,6 +70,22 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
             <Suggestions id={`${control.id}-offered`} choices={suggestions} />
           ) : null}
         </>
+      )}
+    </Field>
+  );
+  const note = (field: 'label' | 'reason', label: string, help: string): React.ReactElement => (
+    <Field label={label} help={help} problems={problemsOf(field)}>
+      {control => (
+        <input
+          {...control}
+          type="text"
+          className="jp-mod-styled"
+          {...(field === 'label' && { maxLength: LABEL_CHARACTERS })}
+          value={values[field]}
+          onChange={event => {
+            change({ ...values, [field]: event.target.value });
+          }}
+        />
       )}
     </Field>
   );
@@ -107,7 +128,16 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
         setOpen(more.open);
       }}
     >
-      <summary>{trans.__('More')}</summary>
+      <summary>
+        {trans.__('More')}{' '}
+        <span className="nbdeploy-help">{trans.__('label, reason, method, records, limits')}</span>
+      </summary>
+      {note(
+        'label',
+        trans.__('Label'),
+        trans.__('A name for this release, such as “wider trees”; optional.')
+      )}
+      {note('reason', trans.__('Reason'), trans.__('Stored in the history of the endpoint.'))}
       {text(
         'method',
         trans.__('Method'),

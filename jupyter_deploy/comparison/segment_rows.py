@@ -40,12 +40,14 @@ SELECT request, "row", found.place AS place, found.value AS value FROM (
 )
 WHERE found.value IS NOT NULL
 """
-# The segments with the most rows; the frequency of a value says nothing about the answers.
+# The first values that came: a later look of the same records has the same segments, whatever comes after them. The
+# most frequent values change from look to look, and e-values of segments that are chosen by the data promise nothing.
 _NAMES = f"""
 CREATE TEMP TABLE segment_names AS
-SELECT row_number() OVER (ORDER BY n DESC, place, value) AS segment, * FROM (
-    SELECT place, value, count(*) AS n FROM segment_values GROUP BY place, value
-    ORDER BY n DESC, place, value LIMIT {MOST_SEGMENTS}
+SELECT row_number() OVER (ORDER BY n DESC, place, value) AS segment, place, value, n FROM (
+    SELECT place, value, count(*) AS n, min({{{{'at': {{moment}}, 'row': "row"}}}}) AS first
+    FROM segment_values JOIN {{table}} USING (request) GROUP BY place, value
+    ORDER BY first, place, value LIMIT {MOST_SEGMENTS}
 )
 """
 # A retried request has two records.
@@ -79,7 +81,10 @@ def load(
     *,
     paired: bool,
 ) -> list[Segment]:
-    """Return the segments, and create ``segment_rows`` (request, row, segment), ``segment_requests`` without rows."""
+    """Return the segments, and create ``segment_rows`` (request, row, segment), ``segment_requests`` without rows.
+
+    The segments are the first ``MOST_SEGMENTS`` values since ``since``, those with the most rows first.
+    """
     tags = (spec.stable,) if paired else (spec.stable, spec.candidate)
     files = segments(home, spec.endpoint.name, [spec.endpoint.release(tag).version for tag in tags])
     lines = lines_of(files, {name: COLUMNS[name] for name in ("ts", "pair_id", "role", "inputs")})
@@ -90,7 +95,7 @@ def load(
     columns = ", ".join(f"{{'place': {place}, 'value': {_value_of(one)}}}" for place, one in enumerate(declared))
     row_agreement.fill(connection, "segment_values", _VALUES.format(columns=columns), _SIZES, {})
     connection.execute("DROP TABLE segment_inputs")
-    connection.execute(_NAMES)
+    connection.execute(_NAMES.format(table=table, moment=moment))
     connection.execute(_ROWS)
     connection.execute("CREATE TEMP TABLE segment_requests AS SELECT DISTINCT request, segment FROM segment_rows")
     counts = connection.execute(_COUNTS.format(table=table)).fetchall()

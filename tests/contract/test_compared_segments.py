@@ -80,6 +80,14 @@ def test_bins_hold_the_rows_of_their_range_and_the_rest_is_in_none(world):
     }
 
 
+def test_bins_of_floats_hold_their_lower_bound_and_no_text_null_or_infinity(world):
+    for number, weight in enumerate([0.25, 0.5, 1.4999, 1.5, 1e300, -0.5, "1.0", "heavy", None, "inf"]):
+        inputs = [{"weight": weight}]
+        world.pair(number, ["a"], stable_fields={"inputs": inputs}, inputs=inputs)
+    found = world.compare(declared("weight: -1--2.5e-1, 0.5-1.5, >=1.5")).segments
+    assert {one.value: one.rows for one in found.segments} == {"-1--2.5e-1": 1, "0.5-1.5": 3, ">=1.5": 2}
+
+
 def test_only_requests_after_the_declaration_count(world):
     fill(world, 120, wrong={"south"})
     found = world.compare(declared("region", at=NOON + timedelta(seconds=80))).segments
@@ -106,12 +114,18 @@ def test_each_row_of_a_request_is_in_its_own_segment(world):
     }
 
 
-def test_at_most_fifty_segments_those_with_the_most_rows(world):
-    for number in range(70):
-        inputs = [{"n": f"{number:02}"}] * (1 + (number == 69))
-        world.pair(number, ["a"] * len(inputs), stable_fields={"inputs": inputs}, inputs=inputs)
-    found = world.compare(declared("n")).segments.segments
-    assert (len(found), found[0].value) == (50, "69")
+def test_at_most_fifty_segments_the_first_that_came_and_no_later_look_changes_them(world):
+    def look(numbers, rows=1):
+        for number in numbers:
+            inputs = [{"n": f"{number:02}"}] * rows
+            moment = number if rows == 1 else 100 + number
+            world.pair(moment, ["a"] * rows, stable_fields={"inputs": inputs}, inputs=inputs)
+        return {one.value for one in world.compare(declared("n")).segments.segments}
+
+    assert look(range(40)) == {f"{number:02}" for number in range(40)}
+    first = look(range(40, 60))
+    assert first == {f"{number:02}" for number in range(50)}
+    assert look(range(50, 60), rows=9) == first
 
 
 def test_redacted_columns_are_no_segments(world):

@@ -105,6 +105,9 @@ def test_every_part_of_an_endpoint_is_shown_and_accessible(person):
     ):
         person.sidebar.get_by_role("tab", name=tab).click()
         expect(person.sidebar.locator(seen).first).to_be_visible(timeout=60_000)
+        if tab == "Compare":
+            verdict = person.sidebar.get_by_role("region", name="Verdict")
+            expect(verdict).to_contain_text(re.compile(r"How long still: usually decided by [\d,]+ requests"))
         person.has_nothing_serious(tab.lower().replace(" ", "-"))
     assert person.errors == []
 

@@ -132,7 +132,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "drift",
         "drift.drift.DriftRequest",
-        "drift.drift",
+        "monitoring.drift.drift",
         label="Show Drift…",
         page="drift_page.drift_page",
         exit_code="outcomes.of_drift",
@@ -141,7 +141,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "report",
         "monitoring.monitor.ReportRequest",
-        "report.write_report",
+        "monitoring.report.write_report",
         label="Write a Report…",
         page="monitor_page.monitor_page",
         charts="charts.monitor.charts_of_report",

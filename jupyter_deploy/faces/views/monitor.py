@@ -8,7 +8,7 @@ from jupyter_deploy.domain.monitoring.monitor import MonitorRequest
 from jupyter_deploy.domain.monitoring.monitor_charts import monitor_charts
 from jupyter_deploy.domain.monitoring.words import alarms_of, feature_of, reference_of, values_of
 from jupyter_deploy.domain.ports import Ports
-from jupyter_deploy.verbs.monitor import monitored, performance_of
+from jupyter_deploy.verbs.monitoring.monitor import monitored, performance_of
 
 from .monitor_documents import MonitorView, PerformanceView
 

@@ -11,8 +11,7 @@ from jupyter_deploy.domain.monitoring.performance import Period
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.domain.store_ports import Watched
-
-from .change import find, moment
+from jupyter_deploy.verbs.change import find, moment
 
 MOST_REVISIONS = 200
 """Revisions that are read; a range of long ago has no marks of earlier ones."""

@@ -14,7 +14,8 @@ class TranslatedForm(TypedDict):
     ``columns`` are the names of the columns in the model's order; None: the model takes an array. ``kinds`` has, for a
     graph with one input a column, the kind of each by name: ``number`` or ``text``; None: the graph takes one array,
     ``X``.
-    ``dtype`` and ``ndim`` are those of the original's answers.
+    ``dtype`` and ``ndim`` are those of the original's answers. ``missing_text`` is the text by which the graph knows a
+    missing one; ``known`` has, for columns where the original raises on other texts, those that it takes.
     """
 
     method: str
@@ -23,6 +24,8 @@ class TranslatedForm(TypedDict):
     kinds: dict[str, str] | None
     dtype: str
     ndim: int
+    missing_text: str
+    known: dict[str, list[str]]
 
 
 class TranslatedModel:
@@ -52,12 +55,16 @@ class TranslatedModel:
         if kinds is None:
             values = table.to_numpy(dtype="float64") if hasattr(table, "to_numpy") else np.asarray(table, "float64")
             return {"X": np.ascontiguousarray(values)}
-        return {name: _column(table[name], kind) for name, kind in kinds.items()}
+        return {name: self._column(table[name], kind) for name, kind in kinds.items()}
 
-
-def _column(values: Any, kind: str) -> Any:
-    if kind == "number":
-        return values.to_numpy(dtype="float64", na_value=np.nan).reshape(-1, 1)
-    if values.isna().any():
-        raise ValueError(f"the column '{values.name}' is missing in a row, and a translated model takes texts there")
-    return values.astype(str).to_numpy(dtype=object).reshape(-1, 1)
+    def _column(self, values: Any, kind: str) -> Any:
+        if kind == "number":
+            return values.to_numpy(dtype="float64", na_value=np.nan).reshape(-1, 1)
+        texts = values.astype(str).to_numpy(dtype=object)
+        texts = np.where(values.isna().to_numpy(dtype=bool), self.form["missing_text"], texts)
+        if values.name in self.form["known"]:
+            unknown = sorted(set(texts.tolist()).difference(self.form["known"][values.name]))
+            if unknown:
+                shown = "a missing value" if unknown[0] == self.form["missing_text"] else f"'{unknown[0]}'"
+                raise ValueError(f"the column '{values.name}' has {shown}, which the model does not know")
+        return texts.reshape(-1, 1)

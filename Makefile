@@ -4,6 +4,7 @@
 # make test-all  set up and run all tests; those of tests/unit, golden and faces under a newer Python too (DURATIONS=1)
 # make test-kubernetes  set up and run the tests that need a Kubernetes, on one of this machine's own (as root)
 # make cluster    build that Kubernetes where it is missing (some minutes, once), and start it; make cluster-down ends it
+# make bench-kubernetes   figures of endpoints in that cluster, next to their aims (some fifteen minutes)
 # make chaos  ten minutes of kill -9 under load (SEED=…, MINUTES=…)
 # make fuzz   ten thousand requests made of releases' own OpenAPI documents (SEED=…, CASES=…)
 # make hostile  a hundred thousand bodies with wrong bytes, and the workers that they cost (SEED=…, BODIES=…)
@@ -23,7 +24,7 @@ PYTEST := NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/pyt
 DEMO := NBDEPLOY_HOME=$(CURDIR)/.demo/nbdeploy BENTOML_HOME=$(CURDIR)/.demo/bentoml
 
 .PHONY: demo down test test-all compiled check check-python check-lab lab bench chaos fuzz hostile soak screenshots setup docs clean \
-  cluster cluster-down test-kubernetes
+  cluster cluster-down test-kubernetes bench-kubernetes
 
 demo:
 	@scripts/setup.sh demo
@@ -80,6 +81,9 @@ cluster-down:
 
 test-kubernetes: compiled cluster
 	@$(PYTEST) tests/cluster
+
+bench-kubernetes: compiled cluster
+	@NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m scripts.cluster.bench
 
 bench:
 	@scripts/setup.sh demo,test,bench git chromium r node wrk $(IMAGES) $(MONITORING)

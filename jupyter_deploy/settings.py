@@ -88,8 +88,9 @@ class Settings(BaseModel):
     )
     resources: Resources = Field(
         default=Resources(),
-        description="Resources of a release if its deploy names none: cpu, memory, gpu, workers, threads, idle_after; "
-        "in the environment `NBDEPLOY_RESOURCES__WORKERS=4`, in nbdeploy.yaml `resources: {workers: 4, memory: 2GB}`.",
+        description="Resources of a release if its deploy names none: cpu, memory, gpu, workers, threads, idle_after, "
+        "replicas; in the environment `NBDEPLOY_RESOURCES__WORKERS=4`, in nbdeploy.yaml `resources: {workers: 4, "
+        "memory: 2GB}`.",
     )
     keep_revisions: int = Field(
         default=3, ge=0, description="Revisions for which a release without traffic is kept warm."

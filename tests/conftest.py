@@ -25,6 +25,10 @@ os.environ["NBDEPLOY_STANDBY"] = "false"
 # pytest keeps what it has made of each test file, also where PYTHONDONTWRITEBYTECODE is set for all other programs.
 sys.dont_write_bytecode = False
 
+# pytest takes each module of a distribution with a plugin for tests and compiles their assertions; nbdeploy has one.
+for finder in sys.meta_path:
+    getattr(finder, "_must_rewrite", set()).discard("jupyter_deploy")
+
 forks.install()
 without_slow_formats()  # each worker of the tests reads notebooks
 

@@ -53,6 +53,7 @@ def compare(
     rule: Rule,
     segments: Sequence[str] = (),
     level: float = LEVEL,
+    until: datetime | None = None,
 ) -> Comparison:
     """Compare a candidate with the current stable release.
 
@@ -69,6 +70,8 @@ def compare(
         Copies that the proxy dropped before the shadow hop (paired only).
     level
         The level of the intervals of the figures; not of segments, and the verdict does not depend on it.
+    until
+        Later requests do not count; None: all do.
 
     Raises
     ------
@@ -86,7 +89,7 @@ def compare(
             f"{tag} is {endpoint.name}'s stable release: it cannot be compared with itself",
             f"name a candidate, such as {others[0]}" if others else "deploy a candidate first",
         )
-    spec = ComparisonSpec(endpoint, stable, tag, since, overflowed, rule, tuple(segments), level)
+    spec = ComparisonSpec(endpoint, stable, tag, since, overflowed, rule, tuple(segments), level, until)
     present, comparison, roles = _compared(home, spec)
     if present is None or len(roles) < len(_ROLES):
         return comparison
@@ -165,7 +168,7 @@ def _paired(connection: duckdb.DuckDBPyConnection, home: Path, spec: ComparisonS
     load_pairs.load_paired(connection, spec)
     clusters.load_paired_units(connection)
     of = clusters.count(connection, "pairs")
-    ledger.load(connection, home, spec.endpoint.name, spec.candidate, spec.stable)
+    ledger.load(connection, home, spec.endpoint.name, spec.candidate, spec.stable, condition=load_pairs.before(spec))
     mirrored, failures = ledger.mirrored(connection, spec.start, spec.overflowed_recorded)
     tracker = row_agreement.compare_rows(connection, spec.rule)
     rows, flips = row_agreement.rows_and_flips(connection)

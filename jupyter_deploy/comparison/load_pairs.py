@@ -72,7 +72,7 @@ class ComparisonSpec:
     """The releases to compare, and how.
 
     ``stable`` and ``candidate`` are tags. ``segments`` are declared for this look; none: the endpoint's hold.
-    ``level``: of the figures' intervals.
+    ``level``: of the figures' intervals. ``until``: the moment after which requests do not count; None: all do.
     """
 
     endpoint: Endpoint
@@ -83,6 +83,7 @@ class ComparisonSpec:
     rule: Rule
     segments: tuple[str, ...] = ()
     level: float = LEVEL
+    until: datetime | None = None
 
     @property
     def start(self) -> datetime:
@@ -121,12 +122,18 @@ def load_records(connection: duckdb.DuckDBPyConnection, home: Path, spec: Compar
     fetch_rows(connection, f"CREATE TEMP TABLE fresh AS SELECT {fields} FROM {lines_of(raw, columns_read)}")
     skipped = _number(connection, f"SELECT count(*) FILTER (NOT {VALID}) FROM fresh")
     compacted = lines_of([file for file in files if file not in raw], columns)
+    in_time = before(spec)
     connection.execute(
-        f"CREATE TEMP VIEW lines AS SELECT * EXCLUDE (endpoint) FROM fresh WHERE {VALID} "
-        f"UNION ALL BY NAME SELECT {fields} FROM {compacted}"
+        f"CREATE TEMP VIEW lines AS SELECT * EXCLUDE (endpoint) FROM fresh WHERE {VALID} AND {in_time} "
+        f"UNION ALL BY NAME SELECT {fields} FROM {compacted} WHERE {in_time}"
     )
     folder = data_folder(home, spec.endpoint.name)
     return skipped + sum(rejected_lines(folder / version) for version in set(versions))
+
+
+def before(spec: ComparisonSpec) -> str:
+    """Return the condition that a line counts: it is not later than the comparison's end."""
+    return "true" if spec.until is None else f"{AT} <= {quoted(in_utc(spec.until).isoformat())}::TIMESTAMP"
 
 
 def select_records(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, role: str) -> None:

@@ -74,10 +74,11 @@ FROM answered WHERE status >= 500 GROUP BY share
 """
 
 
-def count_steps(home: Path, endpoint: Endpoint) -> tuple[StepCounts, ...]:
+def count_steps(home: Path, endpoint: Endpoint, until: datetime | None = None) -> tuple[StepCounts, ...]:
     """Return the counts of each step of the endpoint's ramp that has begun, the current one last.
 
-    Requests, clusters and outcomes are counted for the current step alone, since it began.
+    Requests after ``until`` do not count (None: all do). Requests, clusters and outcomes are counted for the current
+    step alone, since it began.
 
     Raises
     ------
@@ -87,7 +88,7 @@ def count_steps(home: Path, endpoint: Endpoint) -> tuple[StepCounts, ...]:
     ramp = endpoint.ramp
     if ramp is None or ramp.step < 0:
         return ()
-    spec = ComparisonSpec(endpoint, endpoint.traffic.stable, ramp.candidate, ramp.began, 0, Rule("object"))
+    spec = ComparisonSpec(endpoint, endpoint.traffic.stable, ramp.candidate, ramp.began, 0, Rule("object"), until=until)
     with (
         reading(folder := data_folder(home, endpoint.name)),
         reading(home / LEDGER),
@@ -96,7 +97,7 @@ def count_steps(home: Path, endpoint: Endpoint) -> tuple[StepCounts, ...]:
         load_pairs.load_records(connection, home, spec)
         load_pairs.select_records(connection, spec, "canary")
         load_pairs.load_unpaired(connection, spec)
-        ledger.load_unanswered(connection, home, endpoint.name)
+        ledger.load_unanswered(connection, home, endpoint.name, load_pairs.before(spec))
         first = share_in_force(ramp.plan.steps[0])
         tags = {"stable": spec.stable, "candidate": spec.candidate}
         connection.execute(_UNANSWERED, {"since": spec.start, "share": first, **tags})

@@ -140,6 +140,7 @@ class RecordLog:
         rule: Rule,
         segments: Sequence[str] = (),
         level: float = LEVEL,
+        until: datetime | None = None,
     ) -> Comparison:
         """See ``comparison.compare``; without ``segments`` those of the endpoint."""
         self._bucket.refresh(endpoint.name)
@@ -152,9 +153,10 @@ class RecordLog:
             rule=rule,
             segments=segments,
             level=level,
+            until=until,
         )
 
-    def ramp_steps(self, endpoint: Endpoint) -> tuple[StepCounts, ...]:
+    def ramp_steps(self, endpoint: Endpoint, *, until: datetime | None = None) -> tuple[StepCounts, ...]:
         """See ``ramp_steps.count_steps``."""
         self._bucket.refresh(endpoint.name)
-        return count_steps(self._home, endpoint)
+        return count_steps(self._home, endpoint, until)

@@ -1,6 +1,7 @@
 """The archivist's image: a base with a Python, its distributions, and the packages of nbdeploy that it imports.
 
-It runs next to a release or a gateway in a pod, and uploads their records (``records/archivist.py``).
+It runs next to a release or a gateway in a pod, and uploads their records (``records/archivist.py``). The same image
+has the program that drives a ramp in a cluster (``faces/ramp_driver.py``), which imports hardly more distributions.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy import __version__
 from jupyter_deploy.domain.bucket import EXTRAS
 from jupyter_deploy.domain.capture.artifacts import Environment
 from jupyter_deploy.domain.errors import ToolMissing, disk_faults
@@ -29,10 +31,25 @@ from .parts import variables
 
 _FORMAT = 1
 _TITLE = "nbdeploy's archivist"
-_IMPORTED = ("duckdb", "fsspec", "msgspec", "numpy", "psutil", "pydantic")
+_IMPORTED = ("duckdb", "fsspec", "msgspec", "numpy", "platformdirs", "psutil", "pydantic", "pyyaml", "urllib3")
 _CLIENTS = {"s3": "s3fs", "gcs": "gcsfs", "azure": "adlfs"}
 """What an extra of nbdeploy installs."""
-_PACKAGES = ("domain", "records", "serving", "system")
+_PACKAGES = (
+    *("comparison", "container_images/gateway_program", "domain", "records", "serving", "store", "system"),
+    *("targets/envoy", "targets/kubernetes", "verbs", "wiring"),
+)
+_MODULES = (
+    *("__init__", "container_images/__init__", "container_images/normalization", "faces/__init__"),
+    *("faces/ramp_driver", "settings", "targets/__init__", "targets/registry"),
+)
+_ENTRY_POINTS = """\
+[nbdeploy.targets]
+kubernetes = jupyter_deploy.targets.kubernetes.target:KubernetesTarget
+
+[nbdeploy.target_settings]
+kubernetes = jupyter_deploy.targets.kubernetes.settings:KubernetesSettings
+"""
+"""A pod has no other target."""
 
 
 class ArchivistBuilder:
@@ -91,16 +108,21 @@ def _environment(bucket: str) -> Environment:
 
 
 def sources(minor: str) -> list[Entry]:
-    """The files of nbdeploy that the program imports, in the image."""
+    """The files of nbdeploy that the programs import, in the image."""
     root = Path(sys.modules["jupyter_deploy"].__file__ or "").parent
-    files = [file for name in _PACKAGES for file in sorted((root / name).rglob("*.py"))]
-    inside = f"{VENV}/lib/python{minor}/site-packages/jupyter_deploy"
-    # The package's own __init__ has the verbs, which are not in the image.
-    return [Entry(f"{inside}/__init__.py", b""), *(Entry(f"{inside}/{file.relative_to(root)}", file) for file in files)]
+    files = [root / f"{name}.py" for name in _MODULES]
+    files += [file for name in _PACKAGES for file in sorted((root / name).rglob("*.py"))]
+    metadata_of_nbdeploy = f"Metadata-Version: 2.1\nName: nbdeploy\nVersion: {__version__}\n"
+    site = f"{VENV}/lib/python{minor}/site-packages"
+    return [
+        Entry(f"{site}/nbdeploy-{__version__}.dist-info/METADATA", metadata_of_nbdeploy.encode()),
+        Entry(f"{site}/nbdeploy-{__version__}.dist-info/entry_points.txt", _ENTRY_POINTS.encode()),
+        *(Entry(f"{site}/jupyter_deploy/{file.relative_to(root)}", file) for file in files),
+    ]
 
 
 def _text(entry: Entry) -> str:
-    return entry.source.read_text("utf-8") if isinstance(entry.source, Path) else ""
+    return entry.source.read_text("utf-8") if isinstance(entry.source, Path) else str(entry.source)
 
 
 def _config(base: Base, layers: list[Layer]) -> dict[str, Any]:

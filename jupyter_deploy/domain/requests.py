@@ -141,8 +141,9 @@ class DeployRequest(Request):
     )
     resources: ResourceOptions = Field(
         default={},
-        description="NAME=VALUE (repeatable) of cpu, memory, gpu, workers, threads and idle_after, such as workers=4 "
-        "or memory=512MB; any: no limit (default: those of nbdeploy.yaml, else of the endpoint's stable release).",
+        description="NAME=VALUE (repeatable) of cpu, memory, gpu, workers, threads, idle_after and replicas, such "
+        "as workers=4 or memory=512MB; any: no limit (default: those of nbdeploy.yaml, else of the endpoint's stable "
+        "release).",
     )
     force: Force = False
     record: Record = None

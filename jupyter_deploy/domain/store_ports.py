@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from .capture.artifacts import Snapshot
+    from .capture.signature import Signature
     from .deletion import Deletion
     from .drift.drift import Drift
     from .evidence.agreement import Rule
@@ -49,6 +50,9 @@ class Store(Protocol):
         """Store a snapshot that this user captured or trusts."""
 
     def remembered(self, tag: str) -> Snapshot | None: ...
+
+    def signature(self, tag: str) -> Signature | None:
+        """Return the signature of a remembered snapshot, or of a release that another user of a target deployed."""
 
     def intend(self, *releases: Release) -> None:
         """Note that this process will start releases that no endpoint has yet.
@@ -208,13 +212,15 @@ class InferenceLog(Protocol):
         rule: Rule,
         segments: Sequence[str] = (),
         level: float = 0.95,
+        until: datetime | None = None,
     ) -> Comparison:
         """Compare the candidate with stable, by the records and the proxy's ledger.
 
         ``segments``: declarations for this look only; none: the endpoint's. ``level``: of the figures' intervals.
+        ``until``: later requests do not count; None: all do.
         """
 
-    def ramp_steps(self, endpoint: Endpoint) -> tuple[StepCounts, ...]:
+    def ramp_steps(self, endpoint: Endpoint, *, until: datetime | None = None) -> tuple[StepCounts, ...]:
         """Return the counts of each step of the endpoint's ramp that has begun, the current one last."""
 
 

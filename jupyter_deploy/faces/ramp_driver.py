@@ -1,7 +1,7 @@
 """The program that drives the ramp of one endpoint: ``python -m jupyter_deploy.faces.ramp_driver NAME``.
 
-The supervisor runs it, so it outlives notebook and shell, and is started again after a kill: all state is in the
-endpoint's revision. It exits when the ramp has ended.
+The supervisor, or a Job of a cluster, runs it, so it outlives notebook and shell, and is started again after a kill:
+all state is in the endpoint's revision. It exits when the ramp has ended.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jupyter_deploy.domain.errors import DeployError, disk_faults
-from jupyter_deploy.targets.local.supervisor.launch import IDLE
 from jupyter_deploy.verbs.ramp_look import look, settle_endpoint
 from jupyter_deploy.wiring import Wiring
 
@@ -23,6 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Drive the ramp of an endpoint.")
     parser.add_argument("endpoint")
     parser.add_argument("--ready", type=Path, help="file to create once the program runs")
+    parser.add_argument("--ended", type=int, default=0, help="exit code after the end of the ramp")
     options = parser.parse_args()
     wiring = Wiring()
     if options.ready:
@@ -40,7 +40,7 @@ def main() -> None:
         if goes_on:
             time.sleep(wiring.settings.ramp_every)
     _say("the ramp has ended")
-    sys.exit(IDLE)  # or the supervisor would start it again
+    sys.exit(options.ended)
 
 
 def _say(line: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,7 +19,9 @@ from . import segments
 
 LOCK = "purge.lock"
 _LOCK_SECONDS = 900.0
-"""A lock that is so old belongs to a purge that was killed."""
+"""A lock that is so old belongs to a purge that was killed; a running one renews it."""
+
+_RENEW_SECONDS = 60.0
 _LOCK_WAIT_SECONDS = 60.0
 
 _UNCACHED: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
@@ -110,19 +113,29 @@ class Bucket:
             if time.monotonic() > end:
                 raise StoreError(f"another purge of {self.url} runs", "try again when it has ended")
             time.sleep(0.5)
+        ended = threading.Event()
+        keeper = threading.Thread(target=self._renew, args=(ended,), daemon=True)
+        keeper.start()
         try:
             yield
         finally:
+            ended.set()
+            keeper.join()
             self.remove(LOCK)
 
+    def _renew(self, ended: threading.Event) -> None:
+        """Write the lock again until the event, so that it does not grow old."""
+        while not ended.wait(_RENEW_SECONDS):
+            with suppress(StoreError), self._faults():
+                self._files.pipe_file(self._path(LOCK), _holder())
+
     def _lock(self) -> bool:
-        held = json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "at": time.time()}).encode()
         target = self._path(LOCK)
         with self._faults():
             if self._folder is not None:
                 self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
-                self._files.pipe_file(target, held, mode="create")
+                self._files.pipe_file(target, _holder(), mode="create")
             except FileExistsError:
                 with suppress(FileNotFoundError, ValueError, KeyError):
                     if time.time() - float(json.loads(self._files.cat_file(target))["at"]) > _LOCK_SECONDS:
@@ -146,6 +159,11 @@ class Bucket:
                 "check that it exists, that it can be reached, and that this user may list, read and write there",
                 f"{type(error).__name__}: {error}",
             ) from error
+
+
+def _holder() -> bytes:
+    """The content of a lock of this process."""
+    return json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "at": time.time()}).encode()
 
 
 def _fingerprint(about: dict[str, Any]) -> str:

@@ -56,8 +56,16 @@ NO_STABLE = "without a record of stable"
 OVERFLOW = "overflow"
 
 
-def load(connection: duckdb.DuckDBPyConnection, home: Path, endpoint: str, candidate: str, stable: str) -> None:
-    """Create the views ``copies`` and ``others``.
+def load(
+    connection: duckdb.DuckDBPyConnection,
+    home: Path,
+    endpoint: str,
+    candidate: str,
+    stable: str,
+    *,
+    condition: str = "true",
+) -> None:
+    """Create the views ``copies`` and ``others`` of the lines that fulfil a condition.
 
     ``copies`` (pair_id, moment, status, flags): copies that reached the candidate's shadow hop and were to be recorded.
     ``others`` (pair_id): requests that another release than stable answered; their copies are no evidence about stable.
@@ -68,7 +76,7 @@ def load(connection: duckdb.DuckDBPyConnection, home: Path, endpoint: str, candi
     both = ", ".join(map(quoted, (candidate, candidate.partition(":")[2])))
     connection.execute(
         f"CREATE TEMP VIEW copies AS SELECT pair_id, {AT} AS moment, status, flags FROM {copies} "
-        f"WHERE {of_endpoint} AND release IN ({both}) AND {_TO_BE_RECORDED}"
+        f"WHERE {of_endpoint} AND release IN ({both}) AND {_TO_BE_RECORDED} AND {condition}"
     )
     both = ", ".join(map(quoted, (stable, stable.partition(":")[2])))
     connection.execute(
@@ -77,8 +85,10 @@ def load(connection: duckdb.DuckDBPyConnection, home: Path, endpoint: str, candi
     )
 
 
-def load_unanswered(connection: duckdb.DuckDBPyConnection, home: Path, endpoint: str) -> None:
+def load_unanswered(connection: duckdb.DuckDBPyConnection, home: Path, endpoint: str, condition: str = "true") -> None:
     """Create the view ``unanswered`` (release, role, moment, status, pair_id): clients' requests that failed.
+
+    ``condition``: of the lines that count.
 
     ``status`` is 500 or above, whether the release or the gateway answered so. Only requests that were to be recorded.
     """
@@ -86,7 +96,7 @@ def load_unanswered(connection: duckdb.DuckDBPyConnection, home: Path, endpoint:
     connection.execute(
         f"CREATE TEMP VIEW unanswered AS SELECT release, role, {AT} AS moment, TRY_CAST(status AS INTEGER) AS status, "
         f"pair_id FROM {lines} WHERE pair_id IS NOT NULL AND endpoint = {quoted(endpoint)} "
-        f"AND TRY_CAST(status AS INTEGER) >= 500 AND {_TO_BE_RECORDED}"
+        f"AND TRY_CAST(status AS INTEGER) >= 500 AND {_TO_BE_RECORDED} AND {condition}"
     )
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing_extensions import override
 
 from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.capture.signature import Signature
 from jupyter_deploy.domain.deletion import Deletion
 from jupyter_deploy.domain.errors import Conflict, DeployError, InvalidInput
+from jupyter_deploy.domain.ramp.status import Look
 from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.release.ports import SharedEndpoints
 
@@ -42,6 +44,7 @@ class SharedStore(SqliteStore):
         super().__init__(home, user)
         self._shared = shared
         self._next_read = 0.0
+        self._away = False
         self._lock = threading.RLock()
 
     @override
@@ -70,6 +73,35 @@ class SharedStore(SqliteStore):
         return super().history(name, limit)
 
     @override
+    def signature(self, tag: str) -> Signature | None:
+        known = super().signature(tag)
+        if known is not None:
+            return known
+        self._refresh()
+        found = (target.signature(tag) for target in self._shared().values())
+        return next((signature for signature in found if signature is not None), None)
+
+    @override
+    def ramp_look(self, name: str) -> Look | None:
+        target = self._target_of(name)
+        if target is None:
+            return super().ramp_look(name)
+        if self._away:
+            return None
+        try:
+            return target.look(name)
+        except DeployError:  # a look is only shown
+            return None
+
+    @override
+    def keep_ramp_look(self, name: str, look: Look) -> None:
+        target = self._target_of(name)
+        if target is None:
+            super().keep_ramp_look(name, look)
+        else:
+            target.keep_look(name, look)
+
+    @override
     def save(self, endpoint: Endpoint, *, based_on: int, reason: str, change: str) -> None:
         target = self._shared().get(endpoint.target)
         if target is None:
@@ -91,7 +123,7 @@ class SharedStore(SqliteStore):
         )
         with self._lock:
             self._next_read = 0.0
-            target.write(revision, based_on=based_on)
+            target.write(revision, based_on=based_on, signatures=self._signatures(endpoint))
             self._refresh()
 
     @override
@@ -112,12 +144,23 @@ class SharedStore(SqliteStore):
             self._next_read = 0.0
         return deletion
 
+    def _target_of(self, name: str) -> SharedEndpoints | None:
+        """The shared target of an endpoint, by the cache; None: it is this user's own."""
+        endpoint = super().endpoint(name)
+        return self._shared().get(endpoint.target) if endpoint else None
+
+    def _signatures(self, endpoint: Endpoint) -> dict[str, Signature]:
+        """The signatures of the releases whose snapshots this user has, by tag."""
+        found = {release.tag: super(SharedStore, self).signature(release.tag) for release in endpoint.releases}
+        return {tag: signature for tag, signature in found.items() if signature is not None}
+
     def _refresh(self, *, strict: bool = False) -> None:
         """Bring the cache up to date; ``strict``: raise if a target is away."""
         with self._lock:
             if time.monotonic() < self._next_read:
                 return
             self._next_read = time.monotonic() + _FRESH_SECONDS
+            self._away = False
             for name, target in self._shared().items():
                 try:
                     self.adopt(name, target.histories())
@@ -125,6 +168,7 @@ class SharedStore(SqliteStore):
                     if strict:
                         raise
                     self._next_read = time.monotonic() + _AWAY_SECONDS
+                    self._away = True
                     _log.warning(
                         "the endpoints of target %s are shown as they were last known: %s", name, error.message
                     )

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from jupyter_deploy.domain.base import Value, now
 from jupyter_deploy.domain.capture.artifacts import Snapshot
+from jupyter_deploy.domain.capture.signature import Signature
 from jupyter_deploy.domain.deletion import Deletion, UnusedSnapshot
 from jupyter_deploy.domain.errors import Conflict
 from jupyter_deploy.domain.images.images import Publication
@@ -165,6 +166,10 @@ class SqliteStore:
         with self._database.reading() as db:
             row = db.execute("SELECT document FROM snapshots WHERE tag = ?", (tag,)).fetchone() if db else None
         return self._parsed(Snapshot, row[0], f"snapshot {tag}") if row else None
+
+    def signature(self, tag: str) -> Signature | None:
+        snapshot = self.remembered(tag)
+        return snapshot.manifest.signature if snapshot else None
 
     def intend(self, *releases: Release) -> None:
         me = os.getpid(), register(self._home, os.getpid())

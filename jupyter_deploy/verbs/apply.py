@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.manifests import ObjectChange
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.document import (
     DocumentChange,
@@ -15,7 +19,7 @@ from jupyter_deploy.domain.release.document import (
     with_stored_secrets,
 )
 from jupyter_deploy.domain.release.document_requests import ApplyRequest, EndpointPlan, PlannedChange, PlanRequest
-from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.requests import (
     DeployRequest,
     LabelRequest,
@@ -41,11 +45,17 @@ def plan(request: PlanRequest, ports: Ports, report: Report) -> list[EndpointPla
     """Compute the changes that lead to the documents of a file, and check that they can be made."""
     documents = ports.documents.read(request.file)
     plans = []
+    started: defaultdict[str, list[Release]] = defaultdict(list)
     for number, document in enumerate(documents, 1):
         report(Step(number=number, total=len(documents), title=f"planning {document.name}"))
         before, _, changes = _planned(document, request, ports, reason="")
         plans.append(_plan_of(document, before, changes))
-    return plans
+        if changes and document.running:
+            started[document.target] += _releases_of(document, before, changes, ports)
+    objects: dict[str, Sequence[ObjectChange]] = {}
+    for target, releases in started.items():
+        objects |= ports.manifester.differences(target, releases)
+    return [one.model_copy(update={"objects": tuple(objects.get(one.endpoint, ()))}) for one in plans]
 
 
 def apply(request: ApplyRequest, ports: Ports, report: Report) -> list[EndpointPlan]:
@@ -94,6 +104,35 @@ def _planned(
     return before, gates, changes
 
 
+def _releases_of(
+    document: EndpointDocument, before: Endpoint | None, changes: Sequence[DocumentChange], ports: Ports
+) -> list[Release]:
+    """Return the releases that the changes start, as a target knows them; a new one is not built yet."""
+    known = {release.tag: release for release in before.releases} if before else {}
+    deployed = {request.source: request for request, _ in changes if isinstance(request, DeployRequest)}
+    found, current = [], before
+    # In the order of the changes: a new release has the resources that stable has by then.
+    for wanted in sorted(document.releases, key=lambda one: before is None and one.tag != document.first):
+        release = known.get(wanted.tag) or Release(
+            endpoint=document.name,
+            tag=wanted.tag,
+            digest="",
+            path="",
+            snapshot_path="",
+            interpreter="",
+            source=Source(),
+            redact=wanted.redact or (),
+            created_at=now(),
+        )
+        if request := deployed.get(wanted.tag):
+            changed = {"resources": resources_for(request, current, ports), "image": request.image or release.image}
+            release = release.model_copy(update=changed)
+        others = [one for one in current.releases if one.tag != release.tag] if current else []
+        current = (current or Endpoint.first(release)).model_copy(update={"releases": (release, *others)})
+        found.append(release)
+    return found
+
+
 def _require_deployable(
     request: DeployRequest,
     document: EndpointDocument,
@@ -112,7 +151,7 @@ def _require_deployable(
         raise InvalidInput(f"'{tag}' is the beginning of a tag", f"write the whole tag: {snapshot.tag}")
     target_of(ports, document.target).check(resources_for(request, before, ports), None)
     if before is not None:
-        require_signature(ports, before, snapshot)
+        require_signature(ports, before, snapshot.tag, snapshot.manifest.signature)
     if before is not None or tag == document.first:
         plan_deploy(request, document.name, before, snapshot, ports, gates=gates)
 

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from jupyter_deploy.domain.base import now
-from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.capture.findings import has_new_findings
+from jupyter_deploy.domain.capture.signature import Signature
 from jupyter_deploy.domain.errors import (
     CandidateUnhealthy,
     Conflict,
@@ -262,15 +262,18 @@ def _routed(ports: Ports, target: Target, before: Endpoint | None, after: Endpoi
         raise
 
 
-def require_signature(ports: Ports, endpoint: Endpoint, candidate: Snapshot | None) -> None:
-    """Raise SignatureMismatch unless the candidate takes stable's inputs and returns stable's type of answers."""
-    stable = ports.store.remembered(endpoint.traffic.stable)
-    if stable is None or candidate is None or stable.tag == candidate.tag:
+def require_signature(ports: Ports, endpoint: Endpoint, tag: str, candidate: Signature | None) -> None:
+    """Raise SignatureMismatch unless the candidate takes stable's inputs and returns stable's type of answers.
+
+    ``tag``: of the candidate; ``candidate`` None: its signature is not known here.
+    """
+    stable = ports.store.signature(endpoint.traffic.stable)
+    if stable is None or candidate is None or endpoint.traffic.stable == tag:
         return
-    mismatches = stable.manifest.signature.mismatches(candidate.manifest.signature)
+    mismatches = stable.mismatches(candidate)
     if mismatches:
         raise SignatureMismatch(
-            f"{candidate.tag} cannot follow {stable.tag}, since clients of {endpoint.name} would notice",
+            f"{tag} cannot follow {endpoint.traffic.stable}, since clients of {endpoint.name} would notice",
             "deploy it under another name, or make it take and return what stable does",
             details="\n".join(f"  {line}" for line in mismatches),
         )

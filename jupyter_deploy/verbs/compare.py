@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
+from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.capture.signature import Signature
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.evidence.agreement import Rule
@@ -17,6 +19,11 @@ from jupyter_deploy.domain.requests import CompareRequest, Step
 
 from .change import find, moment, target_of
 
+_UPLOADED = timedelta(minutes=1)
+"""Pods upload within half of it, unless the bucket is away."""
+
+_YOUNG = "requests of the last minute do not count yet, since their records may be on the way from the pods"
+
 
 def compare(request: CompareRequest, ports: Ports, report: Report) -> Comparison:
     """Compare a candidate with stable, and evaluate the requirements."""
@@ -29,7 +36,12 @@ def compare(request: CompareRequest, ports: Ports, report: Report) -> Comparison
 
 
 def compared(
-    endpoint: Endpoint, candidate: str, ports: Ports, request: CompareRequest, *, level: float = LEVEL
+    endpoint: Endpoint,
+    candidate: str,
+    ports: Ports,
+    request: CompareRequest,
+    *,
+    level: float = LEVEL,
 ) -> Comparison:
     """Compare without requirements; the endpoint's state may be an earlier revision. ``level``: of the intervals.
 
@@ -44,6 +56,7 @@ def compared(
     if request.segment:
         require_columns(request.segment, endpoint, ports, (endpoint.traffic.stable, candidate))
     seen = target_of(ports, endpoint.target).observe(endpoint)
+    until = all_recorded(endpoint, ports)
     kept = endpoint.comparison
     relative = kept.tolerance if request.tolerance is None else request.tolerance
     absolute = kept.absolute_tolerance if request.absolute_tolerance is None else request.absolute_tolerance
@@ -57,9 +70,19 @@ def compared(
         rule=rule,
         segments=request.segment,
         level=level,
+        until=until,
     )
     origin = "request" if own else "endpoint" if rule.chosen else "default"
-    return compared.model_copy(update={"tolerance_from": origin})
+    notes = [*compared.notes, *([_YOUNG] if until else [])]
+    return compared.model_copy(update={"tolerance_from": origin, "notes": notes})
+
+
+def all_recorded(endpoint: Endpoint, ports: Ports) -> datetime | None:
+    """Return the moment up to which the records of all releases have arrived; None: all have.
+
+    Pods upload their records at different moments. Those of one release alone would show a difference that is none.
+    """
+    return now() - _UPLOADED if target_of(ports, endpoint.target).shared is not None else None
 
 
 def require_columns(segments: Sequence[str], endpoint: Endpoint, ports: Ports, tags: Sequence[str] = ()) -> None:
@@ -79,7 +102,7 @@ def require_columns(segments: Sequence[str], endpoint: Endpoint, ports: Ports, t
 
 
 def _signature(endpoint: Endpoint, ports: Ports) -> Signature:
-    snapshot = ports.store.remembered(endpoint.traffic.stable)
-    if snapshot is None:
+    signature = ports.store.signature(endpoint.traffic.stable)
+    if signature is None:
         raise StoreError(f"the store has lost the snapshot {endpoint.traffic.stable}", "deploy the model again")
-    return snapshot.manifest.signature
+    return signature

@@ -121,7 +121,7 @@ def _preflight(
 
 def _require_signature(plan: Plan, ports: Ports) -> None:
     if plan.before is not None:
-        require_signature(ports, plan.before, plan.snapshot)
+        require_signature(ports, plan.before, plan.snapshot.tag, plan.snapshot.manifest.signature)
 
 
 def _kept(plan: Plan, before: Endpoint, ports: Ports) -> Deployment:

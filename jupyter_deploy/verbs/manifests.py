@@ -11,10 +11,20 @@ from .change import find
 
 def manifests(request: ManifestsRequest, ports: Ports, report: Report) -> Manifests:
     """Return an endpoint's workloads, or what an administrator applies to a namespace."""
-    if request.rbac == (request.name is not None):
-        raise InvalidInput("name an endpoint, or write --rbac", "nbdeploy manifests --rbac; nbdeploy manifests churn")
+    if [request.rbac, request.expose, request.name is not None].count(True) != 1:
+        raise InvalidInput(
+            "name an endpoint, or write --rbac or --expose",
+            "nbdeploy manifests --rbac; nbdeploy manifests --expose; nbdeploy manifests churn",
+        )
     if not request.rbac and (request.secrets or request.open):
         raise InvalidInput("--secrets and --open belong to --rbac", "write --rbac too")
+    given = {name: getattr(request, name) for name in ("gateway", "tls", "ingress_class")}
+    if request.expose:
+        if request.gateway and (request.tls or request.ingress_class):
+            raise InvalidInput("--tls and --ingress-class are of an Ingress", "the Gateway has the certificate")
+        return Manifests(documents=(dict(ports.manifester.exposure(**given)),))
+    if any(given.values()):
+        raise InvalidInput("--gateway, --tls and --ingress-class belong to --expose", "write --expose too")
     made = (
         ports.manifester.workloads(find(ports, request.name))
         if request.name is not None

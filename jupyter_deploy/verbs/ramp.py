@@ -37,7 +37,8 @@ def ramp(request: RampRequest, ports: Ports, report: Report) -> RampStatus:
             f"{endpoint.name} has no ramp", f"'nbdeploy ramp {endpoint.name} --steps 1,5,20,50,100' begins one"
         )
     if command == "show":
-        return status_of_ramp(endpoint, state, ports)
+        seen = target_of(ports, endpoint.target).observe(endpoint)
+        return status_of_ramp(endpoint, state, ports, seen.undriven)
     after = _changed(state, command, request.reason)
     what = {"pause": "paused", "resume": "resumed", "abort": "aborted"}[command]
     report(Step(number=1, total=1, title=f"the ramp of {state.candidate} is being {what}"))
@@ -93,11 +94,7 @@ def _begin(request: RampRequest, endpoint: Endpoint, ports: Ports, report: Repor
     steps = parse_steps(request.steps or "")
     _require_possible(endpoint)
     candidate = _candidate(endpoint, request.candidate)
-    if target_of(ports, endpoint.target).shared is not None:
-        raise Refused(
-            f"nothing drives a ramp on target {endpoint.target}",
-            f"change the share yourself: nbdeploy traffic {endpoint.name} --canary {candidate}=5",
-        )
+    target_of(ports, endpoint.target).check_ramp(endpoint)
     plan = RampPlan(
         steps=steps,
         require=tuple(request.require),

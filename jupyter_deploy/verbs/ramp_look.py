@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from jupyter_deploy.domain.base import now
-from jupyter_deploy.domain.errors import Conflict, DeployError, GateFailed
+from jupyter_deploy.domain.errors import Conflict, DeployError, GateFailed, Refused
 from jupyter_deploy.domain.evidence.inference import Comparison
 from jupyter_deploy.domain.evidence.segments import mean_evidence
 from jupyter_deploy.domain.gates.figures import evaluate, needs_pairs, parse_requirement
@@ -19,8 +19,8 @@ from jupyter_deploy.domain.ramp.status import Look
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import CompareRequest, PromoteRequest, TrafficRequest
 
-from .change import find, settle
-from .compare import compared
+from .change import find, settle, target_of
+from .compare import all_recorded, compared
 from .gates.enforce_gates import enforce_for_change, in_words
 from .ramp import save
 from .status import status_of_ramp
@@ -86,7 +86,7 @@ def gather(endpoint: Endpoint, state: RampState, ports: Ports) -> RampEvidence:
     as_shadow = state.step < 0
     # As a canary it has no pairs; the ramp left the shadow's step with these figures met.
     due = [gate for gate in gates if as_shadow or not needs_pairs(gate)]
-    own = RampEvidence(ports.log.ramp_steps(endpoint), recorded=recorded)
+    own = RampEvidence(ports.log.ramp_steps(endpoint, until=all_recorded(endpoint, ports)), recorded=recorded)
     # What its own counts show takes it back, also if no comparison can be made.
     broken = decide(state, own, now()).action in ("roll back", "hard stop")
     if broken or not (due or as_shadow or state.plan.segments):
@@ -99,7 +99,8 @@ def gather(endpoint: Endpoint, state: RampState, ports: Ports) -> RampEvidence:
     opposites: set[str] = set()
     if any(one.outcome == "not met" for one in outcomes):
         level = state.plan.guardrail_level
-        opposites = _opposites(due, compared(endpoint, state.candidate, ports, request, level=level), level)
+        at_level = compared(endpoint, state.candidate, ports, request, level=level)
+        opposites = _opposites(due, at_level, level)
     required = tuple(RequiredFigure(one.expression, one.outcome, one.expression in opposites) for one in outcomes)
     by_segment = _by_segment(comparison) if state.plan.segments else None
     return RampEvidence(own.steps, required, by_segment, comparison.verdict, recorded)
@@ -153,9 +154,10 @@ def _act(endpoint: Endpoint, state: RampState, decision: Decision, ports: Ports,
             else TrafficRequest(name=endpoint.name, canary={state.candidate: following.percent})
         )
         try:
+            target_of(ports, endpoint.target).check_ramp(after)
             after, validated = enforce_for_change(request, endpoint, after, ports, lambda _: None)
-        except GateFailed as error:
-            why = f"its gates do not let it advance: {error.message}"
+        except (GateFailed, Refused) as error:
+            why = f"its gates do not let it advance: {error.message}" if isinstance(error, GateFailed) else str(error)
             say(why)
             save(endpoint, endpoint.ramped(pause(state, why)), ports, reason=why, what="ramp paused")
             return

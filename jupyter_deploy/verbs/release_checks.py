@@ -27,7 +27,7 @@ def release_check(before: Endpoint | None, request: DeployRequest, ports: Ports)
         redacted_columns(request, before, unstored, ports)
         if before is None:
             return ()
-        require_signature(ports, before, unstored)
+        require_signature(ports, before, unstored.tag, manifest.signature)
         last = max(before.releases, key=lambda release: release.created_at).tag
         findings: dict[str, Finding] = {}
         for tag in dict.fromkeys((last, before.traffic.stable)):

@@ -39,9 +39,10 @@ def describe(request: DescribeRequest, ports: Ports, report: Report) -> Endpoint
     return status.model_copy(update={"removed_records": ports.record_counts.removed(status.name), "refusals": refusals})
 
 
-def status_of_ramp(endpoint: Endpoint, state: RampState, ports: Ports) -> RampStatus:
-    """Return the status of the endpoint's ramp."""
-    return ramp_status(endpoint.name, endpoint.revision, state, ports.store.ramp_look(endpoint.name), now())
+def status_of_ramp(endpoint: Endpoint, state: RampState, ports: Ports, undriven: str = "") -> RampStatus:
+    """Return the status of the endpoint's ramp; ``undriven``: why nothing drives it now."""
+    look = None if state.ended else ports.store.ramp_look(endpoint.name)
+    return ramp_status(endpoint.name, endpoint.revision, state, look, now(), undriven=undriven)
 
 
 def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointStatus:
@@ -86,11 +87,12 @@ def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointSt
         revision=endpoint.revision,
         running=endpoint.running,
         gateway=seen.gateway,
+        gateways=seen.gateways,
         traffic=endpoint.traffic,
         record=endpoint.record,
         record_sample=endpoint.record_sample,
         comparison=endpoint.comparison,
         validations=tuple(spec.without_secrets for spec in endpoint.validations),
-        ramp=status_of_ramp(endpoint, endpoint.ramp, ports) if endpoint.ramp else None,
+        ramp=status_of_ramp(endpoint, endpoint.ramp, ports, seen.undriven) if endpoint.ramp else None,
         releases=releases,
     )

@@ -151,7 +151,7 @@ def require_signatures(ports: Ports, before: Endpoint, after: Endpoint) -> None:
     """
     for tag in after.traffic.tags():
         if tag not in before.traffic.tags() or tag == after.traffic.stable:
-            require_signature(ports, before, ports.store.remembered(tag))
+            require_signature(ports, before, tag, ports.store.signature(tag))
 
 
 def _changed(

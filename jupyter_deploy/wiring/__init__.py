@@ -282,6 +282,7 @@ class _Parts:
             archivist=self._archivist(),
             archivist_variables=self._destinations.variables(),
             ramp_driver=self._ramp_driver,
+            ramp_variables=self._ramp_variables(),
             records_to=self._settings.records_to,
             load_image=self._load_image,
             publish_gateway=self._publish_gateway,
@@ -302,6 +303,13 @@ class _Parts:
         """The command line and the environment of an endpoint's driver, which has the settings of this process."""
         command = (sys.executable, "-P", "-m", "jupyter_deploy.faces.ramp_driver", endpoint)
         return command, passed_on(os.environ) | self._variables()
+
+    def _ramp_variables(self) -> dict[str, str]:
+        """The core's settings that a ramp's driver on another machine has from here."""
+        settings = self._settings
+        variables = {"KEEP_REVISIONS": str(settings.keep_revisions), "RAMP_EVERY": f"{settings.ramp_every:g}"}
+        variables |= {"RECORDS_TO": settings.records_to} if settings.records_to else {}
+        return {f"NBDEPLOY_{name}": value for name, value in variables.items()}
 
     def _load_image(self, engine: str, reference: Reference) -> None:
         self.images.engines.load(engine, reference)  # made when an image is moved

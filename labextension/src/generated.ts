@@ -1247,7 +1247,7 @@ export interface DeployRequest {
       }
     | string[];
   /**
-   * NAME=VALUE (repeatable) of cpu, memory, gpu, workers, threads and idle_after, such as workers=4 or memory=512MB; any: no limit (default: those of nbdeploy.yaml, else of the endpoint's stable release).
+   * NAME=VALUE (repeatable) of cpu, memory, gpu, workers, threads, idle_after and replicas, such as workers=4 or memory=512MB; any: no limit (default: those of nbdeploy.yaml, else of the endpoint's stable release).
    */
   resources?: {
     [k: string]: number | string | null;
@@ -2167,6 +2167,10 @@ export interface Resources {
    * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
    */
   idle_after: number | null;
+  /**
+   * Pods in a cluster (default: the cluster's setting); 2-20: as many as the load needs; 0-20: none while there are no requests.
+   */
+  replicas: number | string | null;
 }
 /**
  * The roles of releases: one stable release, at most one canary, any number of shadows.
@@ -2265,6 +2269,10 @@ export interface EndpointPlan {
   endpoint: string;
   revision: number;
   changes: PlannedChange[];
+  /**
+   * Of a plan for a cluster: what its objects become, by the server's dry run.
+   */
+  objects: ObjectChange[];
   applied: boolean;
   /**
    * None: nothing was applied, or the endpoint is stopped.
@@ -2277,6 +2285,19 @@ export interface EndpointPlan {
 export interface PlannedChange {
   change: string;
   command: string;
+}
+/**
+ * What a start would do to one object of a cluster.
+ *
+ * Attributes
+ * ----------
+ * difference
+ *     Lines of the object as YAML, now (``-``) and afterwards (``+``), by the server's dry run; empty unless changed.
+ */
+export interface ObjectChange {
+  object: string;
+  action: 'create' | 'change' | 'delete';
+  difference: string[];
 }
 /**
  * One endpoint.
@@ -2324,6 +2345,10 @@ export interface EndpointStatus {
   revision: number;
   running: boolean;
   gateway: boolean;
+  /**
+   * How many of several gateways have the routes in force; empty: all.
+   */
+  gateways: string;
   traffic: Traffic;
   record: 'full' | 'meta' | 'off';
   record_sample: number;
@@ -2487,6 +2512,10 @@ export interface Resources1 {
    * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
    */
   idle_after: number | null;
+  /**
+   * Pods in a cluster (default: the cluster's setting); 2-20: as many as the load needs; 0-20: none while there are no requests.
+   */
+  replicas: number | string | null;
 }
 /**
  * One endpoint, its desired and its observed state; ``url``: the address for clients, ``words``: its state.
@@ -3026,8 +3055,8 @@ export interface KernelReport {
  * cell
  *     The last executed cell that made or changed it; None: unknown.
  * unusual
- *     A form asks whether it is the one, even if it ranks first: it is not fitted, a transformer, a detector of
- *     outliers, or a plain callable object.
+ *     A form asks whether it is the one, even if it ranks first: it is not fitted, a transformer, a plain callable
+ *     object, or a detector of outliers that is not the only model.
  */
 export interface ModelCandidate {
   variable: string;
@@ -3172,7 +3201,8 @@ export interface Manifests {
 /**
  * Show the objects of the target kubernetes: an endpoint's workloads, or with --rbac those of an administrator.
  *
- * 'nbdeploy manifests --rbac -o yaml | kubectl apply -f -' prepares a namespace. Nothing is cluster-wide.
+ * 'nbdeploy manifests --rbac -o yaml | kubectl apply -f -' prepares a namespace. Nothing is cluster-wide. --expose is
+ * for TLS and host names before the gateway.
  */
 export interface ManifestsRequest {
   /**
@@ -3187,6 +3217,22 @@ export interface ManifestsRequest {
    * With --rbac: users may create, patch and delete Secrets, never read one.
    */
   secrets?: boolean;
+  /**
+   * An Ingress, or an HTTPRoute, that leads the gateway's host names to it.
+   */
+  expose?: boolean;
+  /**
+   * With --expose: NAMESPACE/NAME of a Gateway, for an HTTPRoute in place of an Ingress.
+   */
+  gateway?: string | null;
+  /**
+   * With --expose: the Ingress' Secret with certificate and key.
+   */
+  tls?: string | null;
+  /**
+   * With --expose: the Ingress' class (default: the cluster's).
+   */
+  ingress_class?: string | null;
   /**
    * With --rbac: the gateway takes requests without a token.
    */
@@ -3309,6 +3355,10 @@ export interface Resources2 {
    * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
    */
   idle_after: number | null;
+  /**
+   * Pods in a cluster (default: the cluster's setting); 2-20: as many as the load needs; 0-20: none while there are no requests.
+   */
+  replicas: number | string | null;
 }
 /**
  * An ``nbdeploy.yaml`` with settings that jobs read only after the user's agreement.
@@ -3923,6 +3973,10 @@ export interface Resources3 {
    * Seconds, or a text such as 30m, without a request after which its workers stop until the next one (default: never).
    */
   idle_after: number | null;
+  /**
+   * Pods in a cluster (default: the cluster's setting); 2-20: as many as the load needs; 0-20: none while there are no requests.
+   */
+  replicas: number | string | null;
 }
 /**
  * A verb's result as a page.

@@ -99,7 +99,8 @@ describe('the fields', () => {
         gpu: null,
         workers: 2,
         threads: null,
-        idle_after: null
+        idle_after: null,
+        replicas: null
       }
     });
     world.problems = [problemIn('resources', 'memory cannot be 12 parsecs')];

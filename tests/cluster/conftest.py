@@ -23,6 +23,7 @@ from tests.conftest import make_home
 from tests.e2e.conftest import CAPTURE, captured_once
 from tests.e2e.image import plan_of
 
+from .bucket import Bucket
 from .machine import REGISTRY, SCRIPTS, Machine, folder
 
 FUNCTIONS = """
@@ -158,6 +159,28 @@ def prepared(cluster, operator):
     rights.write_text(operator.run("manifests", "--rbac", "--open", "-o", "yaml").stdout)
     cluster.kubectl("apply", "-f", rights)
     return operator
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    """A bucket of S3 for the file."""
+    made = Bucket()
+    yield made
+    made.process.kill()
+    made.process.wait()
+
+
+@pytest.fixture(scope="module")
+def recording(prepared, cluster, namespace, bucket, shipper_image):
+    """The user, whose pods upload to the bucket."""
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "bucket"}, "stringData": bucket.variables}
+    cluster.kubectl("-n", namespace, "apply", "-f", "-", document=secret)
+    prepared.environment |= bucket.variables | {
+        "NBDEPLOY_RECORDS_TO": bucket.url,
+        "NBDEPLOY_KUBERNETES__SHIPPER_IMAGE": str(shipper_image),
+        "NBDEPLOY_KUBERNETES__RECORDS_SECRET": "bucket",
+    }
+    return prepared
 
 
 @pytest.fixture

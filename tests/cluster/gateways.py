@@ -60,7 +60,7 @@ class Gateways:
         """Start a release and return it."""
         made = release(tag.partition(":")[2], name=tag.partition(":")[0], endpoint=name, image=str(image))
         settings = self.settings.model_copy(update={"replicas": replicas})
-        objects = release_objects(made, settings, disruption_budget="policy/v1beta1")
+        objects = release_objects(made, settings, versions={"PodDisruptionBudget": "policy/v1beta1"})
         self.cluster.kubectl("apply", "-f", "-", document={"apiVersion": "v1", "kind": "List", "items": objects})
         self.rolled_out(names.release_name(name, tag))
         return made

@@ -12,6 +12,7 @@ class Load:
     """Clients that send ``rate`` requests a second together until the context ends; each answer is kept.
 
     Each client has a connection of its own. No request is repeated: a connection that breaks is a failed request.
+    ``body``: a document, or a function of the request's number that makes one.
     """
 
     def __init__(self, url, body, *, rate=50, clients=8, headers=None):
@@ -75,7 +76,8 @@ class Load:
                 due, count, sent = max(due + self._pause, time.monotonic() - 1), count + 1, time.monotonic()
                 request_id = f"{self._name}-{number}-{count}"
                 try:
-                    answer = client.post(self.url, json=self._body, headers={"x-request-id": request_id})
+                    body = self._body(number * 1_000_000 + count) if callable(self._body) else self._body
+                    answer = client.post(self.url, json=body, headers={"x-request-id": request_id})
                 except httpx.HTTPError as error:
                     self.failures.append((self.seconds(sent), repr(error)))
                     continue

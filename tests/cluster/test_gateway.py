@@ -10,7 +10,7 @@ import pytest
 
 from jupyter_deploy.domain.errors import RouteNotConfirmed
 from jupyter_deploy.targets.kubernetes import names
-from jupyter_deploy.targets.kubernetes.gateway.confirmation import gateways_in_force, wait_in_force
+from jupyter_deploy.targets.kubernetes.gateway.confirmation import read_reports, wait_in_force
 
 from .gateways import KEY, ROW, Gateways
 from .load import Load
@@ -118,7 +118,7 @@ def test_a_stopped_endpoint_is_unknown_and_a_pod_that_ends_is_left(gateways, rel
     assert predicted(url).status_code == 404
     gateways.route(releases)
     digest = gateways.maps.routed("churn")[1]
-    assert gateways_in_force(gateways.api, "churn", digest) == (2, 2)
+    assert read_reports(gateways.api).lacking("churn", digest) == ""
 
 
 def test_envoy_goes_on_without_its_agent_and_the_next_one_continues(gateways, releases):

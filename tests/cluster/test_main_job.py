@@ -1,58 +1,84 @@
-"""The main job on a cluster: deploy, shadow, compare, canary, promote, rollback, down; under load, no request fails."""
+"""The main job on a cluster: from deploy to down, by two people, under load; no request fails."""
 
 import pytest
 
+from tests.conftest import make_home
 from tests.e2e.conftest import until
 
 from .load import Load
 
-ROW = {"age": 62, "weight": 55}
-BODY = {"instances": [ROW]}
+pytestmark = pytest.mark.usefixtures("explained")
 
 
-@pytest.fixture(scope="module")
-def prepared(cluster, namespace, operator):
-    """The namespace with what its administrator applies."""
-    rights = operator.run("manifests", "--rbac", "--open", "-o", "yaml").stdout
-    path = operator.path / "rights.yaml"
-    path.write_text(rights)
-    cluster.kubectl("apply", "-f", path)
-    return operator
+def row(number):
+    """A request like no other; both models answer "no"."""
+    return {"instances": [{"age": 20, "weight": 50 + number * 1e-6}]}
 
 
 @pytest.fixture
-def explained(cluster, namespace, request):
-    """Pods, events and logs after a failure."""
-    yield
-    print(cluster.explained(namespace))
+def colleague(recording, tmp_path):
+    """Another user of the namespace, who has no snapshot."""
+    made = make_home(tmp_path / "colleague")
+    made.environment = recording.environment | {"NBDEPLOY_HOME": made.environment["NBDEPLOY_HOME"]}
+    return made
 
 
-def test_the_main_job(prepared, cluster, namespace, models, explained):
-    operator, (tags, _) = prepared, models
+def test_the_main_job(recording, colleague, cluster, namespace, models):
+    operator, (tags, _) = recording, models
+    operator.environment["NBDEPLOY_RAMP_EVERY"] = "2"
     deploy = ("--name", "churn", "--trust", "--target", "kubernetes")
     first = operator.json("deploy", tags[1.0], *deploy, timeout=600)
     assert first["release"] == tags[1.0]
     assert "@sha256:" in first["image"]
-    with Load(first["url"], BODY, rate=20) as load:
+    with Load(first["url"], row, rate=30) as load:
         second = operator.json("deploy", tags[0.01], *deploy, timeout=600)
         assert second["role"] == "shadow"
-        load.wait_for(100)
-        operator.run("traffic", "churn", "--canary", f"{tags[0.01]}=50")
+        load.wait_for(150)
+        compared = until(lambda: _compared(colleague), timeout=120)
+        print({name: compared[name] for name in ("pairs", "mirrored", "coverage", "verdict")})
+        assert compared["coverage"]["value"] > 0.98
+        operator.run("traffic", "churn", "--canary", f"{tags[0.01]}=20")
         load.wait_for(100)
         described = operator.json("describe", "churn")
         assert described["gateway"]
         assert all(one["healthy"] for one in described["releases"])
-        operator.run("promote", "churn", tags[0.01])
-        load.wait_for(50)
+        _ramp(operator, colleague, cluster, namespace)
+        assert operator.json("describe", "churn")["traffic"]["stable"] == tags[0.01]
         operator.run("rollback", "churn")
         load.wait_for(50)
-    assert not load.failures, load.figure("main job")
-    load.figure("main job")
+        operator.run("promote", "churn", tags[0.01])
+        load.wait_for(50)
+        colleague.run("rollback", "churn")
+        load.wait_for(50)
+    line = load.figure("the main job")
+    assert not load.failures, line
     assert set(load.versions) == {tags[1.0], tags[0.01]}
     operator.run("down", "--target", "kubernetes")
-    kinds = "deployments,services,configmaps,networkpolicies,pdb"
+    kinds = "deployments,services,configmaps,networkpolicies,pdb,jobs"
     ours = ("-l", "app.kubernetes.io/managed-by=nbdeploy", "-o", "name")
     assert cluster.kubectl("-n", namespace, "get", kinds, *ours) == ""
-    # A pod of the gateway drains, and its Lease ends with it.
-    until(lambda: cluster.kubectl("-n", namespace, "get", "pods,leases", *ours) == "")
+    # Pods drain and upload their last records; the Lease of one of the gateway ends with it.
+    until(lambda: cluster.kubectl("-n", namespace, "get", "pods,leases", *ours) == "", timeout=120)
     assert operator.json("list") == []
+
+
+def _compared(user):
+    found = user.json("compare", "churn", check=False)
+    return found.get("pairs", 0) >= 100 and found
+
+
+def _ramp(operator, colleague, cluster, namespace):
+    """A ramp to its end, whose driver is killed once; the other user follows it."""
+    begun = operator.json("ramp", "churn", "--steps", "50,100", "--per-step", "1s")
+    assert (begun["phase"], begun["percent"]) == ("running", 50)
+    held = until(lambda: (now := colleague.json("ramp", "churn"))["looked"] and now, timeout=120)
+    print(f"the driver's first look: {held['reason']}")
+    (driver,) = cluster.pods(namespace, "app.kubernetes.io/component=ramp")
+    name = driver["metadata"]["name"]
+    cluster.kubectl("-n", namespace, "delete", "pod", name, "--grace-period=0", "--force")
+    ended = until(lambda: (now := colleague.json("ramp", "churn"))["phase"] != "running" and now, timeout=400)
+    assert ended["phase"] == "finished", ended
+    latest = operator.json("history", "churn")[0]
+    print(f"the ramp: {latest['change']}: {latest['reason']}")
+    assert latest["by"] == "nbdeploy-ramp"
+    assert [pod["metadata"]["name"] for pod in cluster.pods(namespace, "app.kubernetes.io/component=ramp")] != [name]

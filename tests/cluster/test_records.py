@@ -2,69 +2,18 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
-import urllib.request
 
 import pytest
 
-from tests.conftest import free_port
 from tests.e2e.conftest import until
 
 from .load import Load
 
 pytestmark = pytest.mark.usefixtures("explained")
 
-BRIDGE = "10.199.0.1"
 BODY = {"instances": [{"age": 62, "weight": 55}]}
 DEPLOY = ("--name", "churn", "--trust", "--target", "kubernetes")
-
-
-class Bucket:
-    """An S3 on the bridge, which the pods reach."""
-
-    def __init__(self):
-        port = free_port()
-        self.url = "s3://records/nbdeploy"
-        self.variables = {
-            "AWS_ENDPOINT_URL": f"http://{BRIDGE}:{port}",
-            "AWS_ACCESS_KEY_ID": "tests",
-            "AWS_SECRET_ACCESS_KEY": "tests",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
-        command = [sys.executable, "-m", "moto.server", "-H", BRIDGE, "-p", str(port)]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until(self._answers)
-
-    def _answers(self):
-        request = urllib.request.Request(f"{self.variables['AWS_ENDPOINT_URL']}/records", method="PUT")
-        try:
-            urllib.request.urlopen(request, timeout=5).close()
-        except OSError:
-            return False
-        return True
-
-
-@pytest.fixture(scope="module")
-def bucket():
-    made = Bucket()
-    yield made
-    made.process.kill()
-    made.process.wait()
-
-
-@pytest.fixture(scope="module")
-def recording(prepared, cluster, namespace, bucket, shipper_image):
-    """A user whose pods upload to the bucket."""
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "bucket"}, "stringData": bucket.variables}
-    cluster.kubectl("-n", namespace, "apply", "-f", "-", document=secret)
-    prepared.environment |= bucket.variables | {
-        "NBDEPLOY_RECORDS_TO": bucket.url,
-        "NBDEPLOY_KUBERNETES__SHIPPER_IMAGE": str(shipper_image),
-        "NBDEPLOY_KUBERNETES__RECORDS_SECRET": "bucket",
-    }
-    return prepared
 
 
 def recorded(user):
@@ -110,6 +59,10 @@ def test_each_answered_request_is_recorded_in_time_at_a_pods_end_and_after_the_b
     load.figure("the bucket was away")
     until(lambda: not missing(recording, load.ids), timeout=120)
 
-    compared = recording.json("compare", "churn", check=False)
-    print({name: compared.get(name) for name in ("pairs", "mirrored", "coverage", "shadow_failures")})
-    assert compared["pairs"] >= len(load.ids)
+    def compared():
+        found = recording.json("compare", "churn", check=False)
+        return found if found.get("pairs", 0) >= len(load.ids) else None
+
+    found = until(compared, timeout=120)  # requests of the last minute do not count yet
+    print("compare:", {name: found.get(name) for name in ("pairs", "mirrored", "coverage", "shadow_failures")})
+    assert found["coverage"]["value"] >= 0.99

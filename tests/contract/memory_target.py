@@ -51,6 +51,9 @@ class MemoryTarget:
         if ((resources and resources.cpu) or 0) > self._settings.memory.cpus or platform:
             raise InvalidInput("the target has fewer resources", "ask for less")
 
+    def check_ramp(self, endpoint: Endpoint) -> None:
+        """Nothing."""
+
     def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
         self.check(release.resources)
         runs = release.tag in self._machine.running

@@ -189,6 +189,17 @@ def test_two_purges_of_a_bucket_follow_each_other_and_a_killed_one_does_not_lock
     assert ids(reader(tmp_path / "other", url)) == ["r2"]
 
 
+def test_a_long_purge_renews_its_lock(url, tmp_path, monkeypatch):
+    monkeypatch.setattr("jupyter_deploy.records.bucket._RENEW_SECONDS", 0.05)
+    bucket, seen = Bucket(url), set()
+    with bucket.locked():
+        while len(seen) < 2:
+            assert bucket.get(LOCK, tmp_path / "lock")
+            seen.add((tmp_path / "lock").read_text())
+            time.sleep(0.05)
+    assert LOCK not in bucket.find("")
+
+
 def test_while_the_bucket_is_away_a_spool_is_bounded_its_losses_are_counted_and_the_rest_arrives(tmp_path, monkeypatch):
     store = Store()
     store.start()
@@ -220,7 +231,7 @@ def test_while_the_bucket_is_away_a_spool_is_bounded_its_losses_are_counted_and_
     store.end()
 
 
-def test_the_image_of_the_program_has_all_that_it_imports(tmp_path):
+def test_the_image_of_the_programs_has_all_that_they_import(tmp_path):
     for entry in sources("3.11"):
         path = tmp_path / entry.name.partition("site-packages/")[2]
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -233,9 +244,18 @@ def test_the_image_of_the_program_has_all_that_it_imports(tmp_path):
     command += ["--to", f"file://{tmp_path}/bucket", "--spool", "--once"]
     subprocess.run(command, check=True, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path), "PATH": os.environ["PATH"]})
     assert len(list((tmp_path / "bucket").rglob("*.parquet"))) == 2
-    imported = subprocess.run(
-        [sys.executable, "-P", "-c", "import jupyter_deploy.records.shipping as s; print(s.__file__)"],
-        check=True, capture_output=True, text=True, cwd=tmp_path,
-        env={"PYTHONPATH": str(tmp_path), "PATH": os.environ["PATH"]},
-    ).stdout  # fmt: skip
-    assert imported.startswith(str(tmp_path))
+    modules = """
+import importlib.metadata, pkgutil, sys, jupyter_deploy
+assert importlib.metadata.version("nbdeploy") == jupyter_deploy.__version__
+for module in pkgutil.walk_packages(jupyter_deploy.__path__, "jupyter_deploy."):
+    importlib.import_module(module.name)
+print(*{m.__file__ for name, m in sys.modules.items() if name.startswith("jupyter_deploy") and m.__file__}, sep="\\n")
+"""
+    command = [sys.executable, "-P", "-c", modules]
+    environment = {"PYTHONPATH": str(tmp_path), "PATH": os.environ["PATH"]}
+    output = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
+    ).stdout
+    imported = output.splitlines()
+    assert len(imported) > 100
+    assert all(file.startswith(str(tmp_path)) for file in imported)

@@ -19,7 +19,7 @@ from test_local_target_kills import kill, pid_of
 from test_local_target_support import Stage, ask, endpoint_of, eventually, staged
 
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
-from jupyter_deploy.targets.local.releases.idle_releases import IDLE
+from jupyter_deploy.domain.release.processes import IDLE
 
 SOON = {"idle_after": "1s"}
 _SECONDS = 120

@@ -27,13 +27,13 @@ def failed(world, number, *, canary, status=500, **fields):
     serve(world, number, canary=canary, status=status, outputs=None, **fields)
 
 
-def counted(world, step=1, since=0, **changes):
+def counted(world, step=1, since=0, until=None, **changes):
     """The counts at a step that began ``since`` seconds after the ramp."""
     state = begin(PLAN, "tumour:bbb", NOON).model_copy(
         update={"step": step, "since": NOON + timedelta(seconds=since), **changes}
     )
     of = endpoint(**CANARY | {"canary_percent": state.percent or 20.0}).model_copy(update={"ramp": state})
-    return RecordLog(world.home).ramp_steps(of)
+    return RecordLog(world.home).ramp_steps(of, until=until)
 
 
 def test_the_current_step_has_its_requests_clusters_and_outcomes(world):
@@ -49,6 +49,16 @@ def test_the_current_step_has_its_requests_clusters_and_outcomes(world):
     assert second.outcomes == {0.0: 40, 1.0: 1, -1.0: 1}
     (only,) = counted(world, step=0)
     assert (only.requests, only.clusters) == (Events(10, 30), 10)
+
+
+def test_requests_after_the_end_do_not_count_whether_or_not_they_have_a_record(world):
+    for number in range(0, 40, 2):
+        serve(world, number, canary=number % 4 == 0)
+    for number in (11, 13, 31):
+        world.ledger("edge", number, "bbb", role="canary", status=503)
+    (_, step) = counted(world, until=NOON + timedelta(seconds=20.5))
+    assert step.requests == Events(8, 5)
+    assert step.events["errors"] == {1.0: 2}
 
 
 def test_a_step_that_begins_anew_counts_from_then_on_and_its_guardrails_go_on(world):

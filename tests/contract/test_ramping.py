@@ -45,7 +45,7 @@ class Target:
             raise StartFailed("it does not start")
         return False
 
-    needs_image, shared = False, None
+    needs_image, shared, check_ramp = False, None, staticmethod(lambda _endpoint: None)
 
     def route(self, endpoint):
         return "http://url"
@@ -66,7 +66,7 @@ class Log:
     def __init__(self):
         self.steps = ()
 
-    def ramp_steps(self, _endpoint):
+    def ramp_steps(self, _endpoint, *, until=None):
         return self.steps
 
 

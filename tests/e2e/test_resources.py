@@ -34,6 +34,7 @@ def test_workers_answer_share_the_model_and_are_counted_together(home, deploy):
         "workers": 3,
         "threads": None,
         "idle_after": None,
+        "replicas": None,
     }
     assert "memory 4 GB, " in home.run("describe", "churn").stdout
 

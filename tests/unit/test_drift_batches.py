@@ -83,7 +83,7 @@ def states(records, first, monkeypatch, at_once, parts):
 @pytest.mark.parametrize(("at_once", "parts"), [(1_000, 0), (1_000, 5), (1, 0), (7, 3)])
 def test_batches_give_the_same_state_as_single_records(monkeypatch, at_once, parts):
     dice = random.Random(3)
-    count = 2_600 if at_once > 100 else 700
+    count = 2_600 if parts == 5 else 1_300 if at_once > 100 else 500
     records = [record(number, dice, drifted=number > count * 0.7) for number in range(count)]
     reference = known()
     (one, table), (many, other) = states(records, lambda: WatchState(reference=reference), monkeypatch, at_once, parts)

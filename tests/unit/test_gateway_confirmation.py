@@ -9,7 +9,7 @@ from jupyter_deploy.container_images.gateway_program.report import IN_FORCE, REF
 from jupyter_deploy.domain.errors import RouteNotConfirmed
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.traffic import Traffic
-from jupyter_deploy.targets.kubernetes.gateway.confirmation import gateways_in_force, wait_in_force
+from jupyter_deploy.targets.kubernetes.gateway.confirmation import read_reports, wait_in_force
 from jupyter_deploy.targets.kubernetes.gateway.statistics import read_statistics, summed_counts, summed_overflowed
 from tests.releases import release
 
@@ -47,7 +47,17 @@ def test_it_waits_until_each_ready_pod_has_the_routes():
     )
     wait_in_force(cluster, "tumour", "new", 60)
     assert len(cluster.reports) == 1
-    assert gateways_in_force(Cluster(PODS, {"a": report("new"), "ends": report("new")}), "tumour", "new") == (1, 2)
+
+
+def test_it_is_shown_how_many_ready_pods_have_the_routes_and_why_one_has_not():
+    words = {
+        "1 of 2 gateway pods have its routes in force": {"a": report("new"), "ends": report("new")},
+        "1 of 2 gateway pods have its routes in force: no": {"a": report("new"), "b": report("old", "no")},
+        "": dict.fromkeys("ab", report("new")),
+    }
+    for expected, reports in words.items():
+        assert read_reports(Cluster(PODS, reports)).lacking("tumour", "new") == expected
+    assert read_reports(Cluster([], {})).lacking("tumour", "new") == ""
 
 
 def test_a_refusal_ends_the_wait_with_its_reason():

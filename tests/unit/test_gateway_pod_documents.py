@@ -133,7 +133,7 @@ def one(address, **conditions):
 
 
 def test_addresses_are_those_of_ready_pods_or_of_pods_that_may_still_answer():
-    found = pod_documents.addresses(
+    found = pod_documents.pods_of(
         [
             slice_of("a", one("10.0.0.2", ready=True), one("10.0.0.1"), one("10.0.0.3", ready=False)),
             slice_of("a", one("10.0.0.4", ready=True)),
@@ -152,7 +152,8 @@ def test_addresses_are_those_of_ready_pods_or_of_pods_that_may_still_answer():
             },
         ]
     )
-    assert found == {
+    assert found["a"].others == (("10.0.0.3", 8080),)
+    assert pod_documents.addresses(found) == {
         "a": (("10.0.0.1", 8080), ("10.0.0.2", 8080), ("10.0.0.4", 8080)),
         "b": (("10.0.1.1", 8080),),
         "e": (("10.0.3.1", 8080),),

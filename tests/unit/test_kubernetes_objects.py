@@ -9,8 +9,9 @@ from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.domain.release.resources import Resources
-from jupyter_deploy.targets.kubernetes import names, pods
+from jupyter_deploy.targets.kubernetes import autoscaling, names, pods
 from jupyter_deploy.targets.kubernetes.api import Api
+from jupyter_deploy.targets.kubernetes.exposure import exposure
 from jupyter_deploy.targets.kubernetes.gateway.objects import gateway_objects
 from jupyter_deploy.targets.kubernetes.overlay import read_overlay
 from jupyter_deploy.targets.kubernetes.rbac import rights, user_rules
@@ -18,6 +19,7 @@ from jupyter_deploy.targets.kubernetes.releases import merged, release_objects, 
 from jupyter_deploy.targets.kubernetes.settings import ClusterSettings
 from jupyter_deploy.targets.kubernetes.shipping import CONTAINER, image_in, shipper
 
+VERSIONS = {"PodDisruptionBudget": "policy/v1", "HorizontalPodAutoscaler": "autoscaling/v2", "ScaledObject": ""}
 IMAGE = f"registry.example/team/churn@sha256:{'0' * 64}"
 
 
@@ -35,15 +37,28 @@ def release_with(**fields):
     ).model_copy(update=fields)
 
 
+def scaled(replicas, versions=VERSIONS, *, settings=None, **resources):
+    """The objects of a release with a range of replicas, by kind."""
+    release = release_with(resources=Resources(replicas=replicas, **resources))
+    found = release_objects(release, settings or ClusterSettings(), versions=versions)
+    return {one["kind"]: one for one in found}
+
+
+EXPOSED = ClusterSettings(url="https://models.example.org/", hosts=("models.lab.example.org",))
+
+
 def all_objects():
     settings = ClusterSettings(replicas=2, records_secret="bucket")
     resources = Resources(cpu=0.5, memory="512MB", gpu="0,1", workers=2)
     release = release_with(resources=resources, redact=("sex",))
     uploads = [shipper(one, settings, "s3://records/nbdeploy", IMAGE) for one in (release, None)]
     return [
-        *release_objects(release, settings, disruption_budget="policy/v1", shipper=uploads[0]),
+        *release_objects(release, settings, versions=VERSIONS, shipper=uploads[0]),
         *gateway_objects(settings, image=IMAGE, pdb="policy/v1", shipper=uploads[1]),
         *rights(settings, write_secrets=True),
+        *scaled("0-20").values(),
+        exposure(EXPOSED, gateway=None, tls="certificate", ingress_class="nginx"),
+        scaled("1-4", cpu=2)["Deployment"],
     ]
 
 
@@ -55,7 +70,7 @@ def test_every_object_is_valid_by_the_strict_schemas_of_new_servers(document, ve
 
 def test_pods_keep_to_podsecuritys_level_restricted_and_name_no_user():
     deployments = [one for one in all_objects() if one["kind"] == "Deployment"]
-    assert len(deployments) == 2
+    assert len(deployments) == 4
     for deployment in deployments:
         spec = deployment["spec"]["template"]["spec"]
         assert spec["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
@@ -86,7 +101,7 @@ def test_the_gateways_secret_is_new_each_time_and_has_a_token_unless_the_gateway
 
 def test_a_pod_ends_after_the_delay_the_drain_and_a_margin():
     settings = ClusterSettings(drain_delay=3, drain_seconds=20)
-    spec = release_objects(release_with(), settings, disruption_budget="")[-1]["spec"]["template"]["spec"]
+    spec = release_objects(release_with(), settings, versions={})[-1]["spec"]["template"]["spec"]
     assert spec["terminationGracePeriodSeconds"] == 28
     variables = {one["name"]: one["value"] for one in spec["containers"][0]["env"]}
     assert variables["NBDEPLOY_GRACE_SECONDS"] == "20"
@@ -95,7 +110,7 @@ def test_a_pod_ends_after_the_delay_the_drain_and_a_margin():
 
 def test_a_changed_setting_changes_the_stamp_and_nothing_else_does():
     def stamp(settings, **fields):
-        return stamp_of(release_objects(release_with(**fields), settings, disruption_budget="")[-1])
+        return stamp_of(release_objects(release_with(**fields), settings, versions={})[-1])
 
     assert stamp(ClusterSettings()) == stamp(ClusterSettings(), label="wider trees")
     assert stamp(ClusterSettings()) != stamp(ClusterSettings(drain_seconds=31))
@@ -117,7 +132,7 @@ def test_an_overlay_is_merged_into_the_pods_and_wrong_parts_are_refused(tmp_path
     file = tmp_path / "overlay.yaml"
     file.write_text(yaml.safe_dump({"spec": {"nodeSelector": {"pool": "models"}, "tolerations": [{"key": "gpu"}]}}))
     settings = ClusterSettings(overlay=file)
-    (*_, deployment) = release_objects(release_with(), settings, disruption_budget="", overlay=read_overlay(settings))
+    (*_, deployment) = release_objects(release_with(), settings, versions={}, overlay=read_overlay(settings))
     spec = deployment["spec"]["template"]["spec"]
     assert spec["nodeSelector"] == {"pool": "models"}
     assert spec["containers"]
@@ -178,10 +193,89 @@ def test_records_leave_a_pod_by_a_container_that_mounts_what_release_and_gateway
         assert made["args"][:4] == ["/data", "--to", "gs://records", "--spool"]
         assert written in [mount["mountPath"] for mount in made["volumeMounts"]]
         assert ("--admin" in made["args"]) is (of is None)
-    deployment = release_objects(release, settings, disruption_budget="", shipper=made)[-1]
+    deployment = release_objects(release, settings, versions={}, shipper=made)[-1]
     volumes = {one["name"] for one in deployment["spec"]["template"]["spec"]["volumes"]}
     assert image_in(deployment) == IMAGE
     assert "uploads" in volumes
-    bare = release_objects(release, settings, disruption_budget="")[-1]["spec"]["template"]["spec"]
+    bare = release_objects(release, settings, versions={})[-1]["spec"]["template"]["spec"]
     assert CONTAINER not in [one["name"] for one in bare["containers"]]
     assert image_in(None) == ""
+
+
+def container(objects):
+    return objects["Deployment"]["spec"]["template"]["spec"]["containers"][0]
+
+
+def test_an_autoscaler_chooses_in_a_range_by_the_requested_processors():
+    found = scaled("2-20", cpu=0.5, memory="512MB")
+    spec = found["HorizontalPodAutoscaler"]["spec"]
+    assert (spec["minReplicas"], spec["maxReplicas"]) == (2, 20)
+    assert spec["scaleTargetRef"]["name"] == found["Deployment"]["metadata"]["name"]
+    (metric,) = spec["metrics"]
+    assert metric["resource"]["target"] == {"type": "AverageValue", "averageValue": "350m"}
+    assert "replicas" not in found["Deployment"]["spec"]
+    # A limit of processors would hide from the autoscaler how much the load needs.
+    resources = container(found)["resources"]
+    assert resources == {"requests": {"memory": "512000000", "cpu": "500m"}, "limits": {"memory": "512000000"}}
+    variables = {one["name"]: one["value"] for one in container(found)["env"]}
+    assert variables["NBDEPLOY_THREADS"] == "1"
+    assert container(scaled("2-20", workers=4))["resources"]["requests"] == {"cpu": "2000m"}
+
+
+def test_a_fixed_number_has_no_autoscaler_and_a_range_from_none_begins_with_one():
+    fixed = scaled(3, cpu=0.5)
+    assert "HorizontalPodAutoscaler" not in fixed
+    assert fixed["Deployment"]["spec"]["replicas"] == 3
+    assert container(fixed)["resources"]["limits"] == {"cpu": "500m"}
+    assert scaled("0-20")["HorizontalPodAutoscaler"]["spec"]["minReplicas"] == 1
+    alone = scaled("0-1")
+    assert "HorizontalPodAutoscaler" not in alone
+    assert "replicas" not in alone["Deployment"]["spec"]
+    assert "PodDisruptionBudget" not in alone
+
+
+def test_keda_scales_by_waiting_requests_where_it_is_served_and_a_prometheus_is_named():
+    served = VERSIONS | {"ScaledObject": "keda.sh/v1alpha1"}
+    with_prometheus = ClusterSettings(prometheus="http://prometheus.monitoring:9090/")
+    found = scaled("2-20", served, settings=with_prometheus)
+    assert "HorizontalPodAutoscaler" not in found
+    spec = found["ScaledObject"]["spec"]
+    assert (spec["minReplicaCount"], spec["maxReplicaCount"]) == (2, 20)
+    (trigger,) = spec["triggers"]
+    assert trigger["metadata"]["serverAddress"] == "http://prometheus.monitoring:9090"
+    assert 'nbdeploy_requests_waiting{namespace="nbdeploy",pod=~"nbd-churn-6a0929ea2e65-.*"}' in str(trigger)
+    assert "HorizontalPodAutoscaler" in scaled("2-20", served)
+    # KEDA would start a pod as soon as there is none.
+    assert "HorizontalPodAutoscaler" in scaled("0-20", served, settings=with_prometheus)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "versions", "words"),
+    [
+        (None, VERSIONS, ()),
+        (3, VERSIONS, ("3 replicas",)),
+        ("2-20", VERSIONS, ("2-20 replicas, by processor time: 70% of the 0.5 that each pod requests",)),
+        ("2-20", {}, ("no autoscaler in this cluster: the number of replicas (2-20) stays as it is set",)),
+        ("0-1", VERSIONS, ("stops when idle for 5 min, and starts on a request",)),
+    ],
+)
+def test_the_number_of_pods_is_explained(replicas, versions, words):
+    release = release_with(resources=Resources(replicas=replicas))
+    assert autoscaling.in_words(release, ClusterSettings(), versions) == words
+
+
+def test_the_gateways_hosts_are_exposed_by_an_ingress_or_by_a_route_of_a_gateway():
+    found = exposure(EXPOSED, gateway=None, tls="certificate", ingress_class=None)
+    hosts = ["models.example.org", "models.lab.example.org"]
+    assert [rule["host"] for rule in found["spec"]["rules"]] == hosts
+    assert found["spec"]["tls"] == [{"hosts": hosts, "secretName": "certificate"}]
+    assert "ingressClassName" not in found["spec"]
+    route = exposure(EXPOSED, gateway="ingress/public", tls=None, ingress_class=None)["spec"]
+    assert route["parentRefs"] == [{"namespace": "ingress", "name": "public"}]
+    assert route["hostnames"] == hosts
+    assert route["rules"] == [{"backendRefs": [{"name": "nbdeploy-gateway", "port": 8780}]}]
+    assert ClusterSettings(hosts="a.example.org, *.b.example.org").hosts == ("a.example.org", "*.b.example.org")
+    with pytest.raises(InvalidInput, match="no host name"):
+        exposure(ClusterSettings(), gateway=None, tls=None, ingress_class=None)
+    with pytest.raises(InvalidInput, match="'public' is no Gateway"):
+        exposure(EXPOSED, gateway="public", tls=None, ingress_class=None)

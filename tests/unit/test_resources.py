@@ -6,6 +6,7 @@ from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.release.resources import Resources, parse_resources, require_capacity
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.faces.request_fields import request_from
+from jupyter_deploy.targets.local.releases.hardware import require_hardware
 
 
 def test_texts_and_mappings_become_the_same_plain_values():
@@ -39,6 +40,10 @@ def test_memory_has_the_units_that_people_write(text, size):
         ("workers=8-1", "workers=8-1 begins with the greater number: write workers=1-8"),
         ("workers=0-3", "workers=0-3 begins below 1: write workers=1-3; idle_after=30m stops the last worker"),
         ("workers=1-65", "workers cannot be '1-65'"),
+        ("replicas=0", "replicas cannot be '0': write replicas=3, replicas=2-20"),
+        ("replicas=0-0", "replicas cannot be '0-0'"),
+        ("replicas=9-2", "replicas=9-2 begins with the greater number: write replicas=2-9"),
+        ("replicas=1-1001", "replicas cannot be '1-1001'"),
         ("idle_after=soon", "idle_after cannot be 'soon': write idle_after=30m (at least 1s), or idle_after=any"),
         ("idle_after=0.5s", "idle_after cannot be '0.5s'"),
         ("workers=2.5", "workers cannot be '2.5'"),
@@ -79,6 +84,28 @@ def test_a_range_of_workers_and_a_time_without_requests():
     assert Resources.model_validate(resources.explicit()) == resources
     assert resources.in_container == {"NBDEPLOY_WORKERS": "1-8", "NBDEPLOY_IDLE_AFTER": "1800"}
     assert not Resources(workers=1).pooled
+
+
+def test_replicas_are_a_number_or_a_range_which_may_begin_with_none():
+    assert parse_resources(["replicas= 2 - 20"]) == {"replicas": "2-20"}
+    assert parse_resources({"replicas": "3-3"}) == {"replicas": 3}
+    assert Resources().pods(2) == (2, 2)
+    assert Resources(replicas=4).pods(2) == (4, 4)
+    assert Resources(replicas="2-20").pods(1) == (2, 20)
+    assert Resources(replicas="0-20").pods(1) == (0, 20)
+    assert [Resources(replicas=value).idles for value in (None, 3, "1-2", "0-1")] == [False, False, False, True]
+    assert Resources(replicas="0-20").words == "0-20 replicas"
+    assert Resources(replicas=1).words == "1 replica"
+
+
+def test_a_release_that_stops_when_idle_has_no_pod_then():
+    assert Resources(idle_after="30m").pods(3) == (0, 3)
+    assert Resources(idle_after="30m", replicas="0-20").pods(1) == (0, 20)
+    assert Resources(idle_after="30m").idle_seconds == 1800
+    assert Resources(replicas="0-20").idle_seconds == 300
+    with pytest.raises(InvalidInput, match="replicas=2-20 keeps pods") as caught:
+        Resources(idle_after="30m", replicas="2-20").pods(1)
+    assert caught.value.remedy == "write replicas=0-20, or leave idle_after out"
 
 
 def test_new_resources_replace_earlier_ones():
@@ -126,3 +153,10 @@ def test_resources_are_shown_in_words():
     assert Resources(workers=1, cpu=0.5, memory=512 * 10**6, gpu="0", threads=1).words == (
         "1 worker, cpu 0.5, memory 512 MB, gpu 0, 1 thread a worker"
     )
+
+
+def test_replicas_are_refused_on_one_machine_with_what_to_write():
+    with pytest.raises(InvalidInput, match="replicas=2-20 is for a cluster") as caught:
+        require_hardware(Resources(replicas="2-20"))
+    assert "workers=" in caught.value.remedy
+    assert "--target kubernetes" in caught.value.remedy

@@ -7,9 +7,13 @@ import pytest
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.errors import Conflict, TargetError
+from jupyter_deploy.domain.ramp.state import Decision
+from jupyter_deploy.domain.ramp.status import Look
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Revision
 from jupyter_deploy.store.shared_store import SharedStore
+from jupyter_deploy.targets.kubernetes import names
 from jupyter_deploy.targets.kubernetes.endpoint_maps import EndpointMaps
+from tests.manifests import snapshot
 
 
 class FakeApi:
@@ -40,6 +44,10 @@ class FakeApi:
         if present["metadata"]["resourceVersion"] != document["metadata"]["resourceVersion"]:
             raise Conflict("it was changed")
         self._put(document)
+
+    def annotate(self, kind, name, annotations):
+        self._require()
+        self.objects[name]["metadata"].setdefault("annotations", {}).update(annotations)
 
     def delete(self, kind, name):
         self._require()
@@ -94,7 +102,8 @@ def homes(api, tmp_path):
     """Two people's stores."""
 
     def store(user):
-        return SharedStore(tmp_path / user, user, lambda: {"kubernetes": EndpointMaps(lambda: api, "kubernetes")})
+        shared = {"kubernetes": EndpointMaps(lambda: api, "kubernetes")}
+        return SharedStore(tmp_path / user, user, lambda: shared)
 
     return store("ada"), store("bob")
 
@@ -138,6 +147,30 @@ def test_while_the_cluster_is_away_reads_show_the_cache_and_changes_are_refused(
     api.away = False
     ada._next_read = 0
     assert ada.endpoint("churn").revision == 1
+
+
+def test_a_person_without_the_snapshot_knows_the_signatures_of_the_releases(homes):
+    ada, bob = homes
+    known = snapshot("churn:aaa")
+    ada.remember(known)
+    save(ada, endpoint_at(1), 0)
+    save(bob, endpoint_at(2), 1)  # who has none to give
+    assert bob.remembered("churn:aaa") is None
+    assert bob.signature("churn:aaa") == ada.signature("churn:aaa") == known.manifest.signature
+    assert bob.signature("churn:bbb") is None
+
+
+def test_the_latest_look_at_a_ramp_is_in_its_job_and_none_is_shown_while_the_cluster_is_away(homes, api):
+    ada, bob = homes
+    save(ada, endpoint_at(1), 0)
+    assert bob.endpoint("churn")
+    assert bob.ramp_look("churn") is None
+    api.objects[names.ramp_name("churn")] = {"metadata": {"resourceVersion": "1"}}
+    seen = Look(at=now(), since=now(), decision=Decision(action="hold", reason="waits"))
+    ada.keep_ramp_look("churn", seen)
+    assert bob.ramp_look("churn") == seen
+    api.away = True
+    assert bob.ramp_look("churn") is None
 
 
 def test_an_endpoint_of_this_machine_hides_one_of_the_same_name_in_the_cluster(homes):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Any
 
 from jupyter_deploy.capture.cell_history import History
 from jupyter_deploy.capture.frameworks import framework_of
 from jupyter_deploy.capture.informative_rows import missing_columns
-from jupyter_deploy.capture.static_attributes import bases_of
+from jupyter_deploy.capture.static_attributes import bases_of, of_library
 from jupyter_deploy.domain.capture.candidates import ExampleGuess
 from jupyter_deploy.domain.capture.findings import listed
 
@@ -17,7 +18,7 @@ from .arguments import arguments_for
 from .functions import parameters_of
 from .models import ModelVariable, first_step, known_features, known_width
 from .record_classes import record_of
-from .tables import TableVariable, name_score
+from .tables import FIRST, TableVariable, name_score
 
 MOST = 5
 _NAMED = 4
@@ -95,15 +96,18 @@ def _scored(model: ModelVariable, context: GuessContext) -> Iterator[_Scored]:
                 for scored in _scored(context.models[called], context):
                     yield replace(scored, score=scored.score - 1)
         return
-    fitted_on = context.cells.fitted.get(model.variable)
+    fitted_on, predicted = context.cells.fitted.get(model.variable), context.cells.predicted.get(model.variable)
     for table in context.tables:
         expression, fits = _fitting(model, table, context.namespace)
+        if expression is None and table.variable in (fitted_on, predicted):
+            expression = _one_column(model, table)
         if expression is not None:
-            score = fits + name_score(table.variable, fitted_on, context.cells.predicted.get(model.variable))
+            score = fits + name_score(table.variable, fitted_on, predicted)
             fitted = table.variable == fitted_on
             seen = "; the model was fitted on it" if fitted else ""
             sliced = table if expression.endswith(table.first_rows) else None
             yield _Scored(score, ExampleGuess(expression=expression, words=f"of {table.words}{seen}"), sliced, fitted)
+    yield from _of_dicts(known_features(model.value) or (), context.namespace)
 
 
 def _fitting(model: ModelVariable, table: TableVariable, namespace: Mapping[str, Any]) -> tuple[str | None, float]:
@@ -126,6 +130,42 @@ def _for_estimator(model: ModelVariable, table: TableVariable) -> tuple[str | No
         fits = table.width == width and table.ndim == 2
         return (table.sliced if fits else None), {"array": 4.0, "rows": 1.0}.get(table.form, 2.0)
     return (table.sliced if table.form != "numbers" else None), 1.0 if table.form in ("frame", "array") else 0.0
+
+
+def _one_column(model: ModelVariable, table: TableVariable) -> str | None:
+    """Return rows of a single column of numbers, in the form in which the model takes them; None: it takes none."""
+    if table.form != "numbers" or table.library not in ("numpy", "pandas") or known_features(model.value) is not None:
+        return None
+    width = known_width(model.value)
+    if width == 1:
+        return f"{table.sliced}.{'to_frame()' if table.library == 'pandas' else 'reshape(-1, 1)'}"
+    if width is None and framework_of(model.value).takes_lists(model.value):
+        return f"{table.sliced}.tolist()" if table.library == "pandas" else table.sliced
+    return None
+
+
+def _of_dicts(features: Sequence[str], namespace: Mapping[str, Any]) -> Iterator[_Scored]:
+    """Yield guesses from dicts of columns, as tables if the notebook imports pandas."""
+    if not 0 < len(features) <= _LISTED:
+        return
+    modules = [name for name, value in namespace.items() if type(value) is ModuleType and value.__name__ == "pandas"]
+    for variable, value in namespace.items():
+        if variable.startswith("_") or type(value) is not dict or not all(_is_column(value.get(f)) for f in features):
+            continue
+        if modules:
+            expression = f"{modules[0]}.DataFrame({variable})[{list(features)!r}][:{FIRST}]"
+        else:
+            columns = (f"{feature!r}: {variable}[{feature!r}][:{FIRST}]" for feature in features)
+            expression = f"{{{', '.join(columns)}}}"
+        guess = ExampleGuess(expression=expression, words=f"of the dict {variable}")
+        yield _Scored(3.0 + name_score(variable, None), guess)
+
+
+def _is_column(value: Any) -> bool:
+    """Whether a value is a non-empty list, or a library's array or column of one dimension."""
+    if type(value) in (list, tuple):
+        return bool(value)
+    return of_library(type(value)) and len(getattr(value, "shape", ())) == 1 and value.shape[0] > 0
 
 
 def _takes_texts(value: Any) -> bool:

@@ -46,6 +46,8 @@ class ModelVariable:
         Other variables of the notebook that a function reads.
     part_of, called_by
         The variable of a model that contains this one; that of a function that calls it to answer requests.
+    alone
+        No other model or function of the notebook can answer requests.
     """
 
     variable: str
@@ -58,6 +60,7 @@ class ModelVariable:
     uses: tuple[str, ...] = ()
     part_of: str | None = None
     called_by: str | None = None
+    alone: bool = False
 
     @property
     def is_function(self) -> bool:
@@ -91,13 +94,12 @@ class ModelVariable:
 
     @property
     def unusual(self) -> bool:
-        """Whether a form asks first: it is not fitted, a transformer, a detector of outliers, or a plain object."""
+        """Whether a form asks first: it is not fitted, a transformer, a plain object, or a detector among models."""
         if self.is_function:
             return False
-        bases = {base.__name__ for base in bases_of(type(self.value))}
-        return (
-            self.rank() in (3, 4) or "OutlierMixin" in bases or (self.framework == Framework.name and not self.method)
-        )
+        detects_outliers = any(base.__name__ == "OutlierMixin" for base in bases_of(type(self.value)))
+        plain = self.framework == Framework.name and not self.method
+        return self.rank() in (3, 4) or plain or (detects_outliers and not self.alone)
 
 
 def candidates(namespace: Mapping[str, Any]) -> list[ModelVariable]:
@@ -117,7 +119,9 @@ def candidates(namespace: Mapping[str, Any]) -> list[ModelVariable]:
     own_models = _with_parts(models)
     found = [*own_models, *(_function(*item) for item in calling(functions, {id(m.value): m.variable for m in models}))]
     callers = {called: model.variable for model in found if model.rank() == 0 for called in model.calls}
-    return [replace(model, called_by=callers.get(model.variable)) for model in found]
+    found = [replace(model, called_by=callers.get(model.variable)) for model in found]
+    answering = {id(model.value) for model in found if model.rank() == 0 and not model.exported}
+    return [replace(model, alone={id(model.value)} == answering) for model in found]
 
 
 def _function(name: str, function: FunctionType, calls: tuple[str, ...], uses: tuple[str, ...]) -> ModelVariable:
@@ -127,18 +131,39 @@ def _function(name: str, function: FunctionType, calls: tuple[str, ...], uses: t
 def ordered(models: Sequence[ModelVariable], cells: History) -> list[ModelVariable]:
     """Sort candidates: deployable ones first, then by the last cell that made or used them.
 
-    Of those of the same cell, pipelines and searches come first: they take the rows as clients have them. An export
-    comes after the models that it may be made of.
+    Of those of the same cell, and of models that are compared cell by cell, pipelines and searches come first: they
+    take the rows as clients have them; then the one of the last statement. An export comes after the models that it may
+    be made of.
     """
     position = {id(model): number for number, model in enumerate(models)}
     trained = any(model.rank() == 0 and not model.is_function and not model.exported for model in models)
+    compared = _compared(models, cells)
 
-    def key(model: ModelVariable) -> tuple[int, int, int, bool, int]:
-        made, used = cells.made.get(model.variable, 0), cells.used.get(model.variable, 0)
+    def key(model: ModelVariable) -> tuple[int, int, int, bool, int, int, int]:
+        name = model.variable
+        made, (cell, statement) = cells.made.get(name, 0), cells.last.get(name, (0, 0))
         rank = 2 if trained and model.exported else model.rank()
-        return rank, -max(made, used), -made, first_step(model.value) is None, -position[id(model)]
+        alone = first_step(model.value) is None
+        return rank, -compared.get(name, cell), -made, alone, -cell, -statement, -position[id(model)]
 
     return sorted(models, key=key)
+
+
+def _compared(models: Sequence[ModelVariable], cells: History) -> dict[str, int]:
+    """Return, for models that are compared, the last cell of the comparison.
+
+    One cell makes them, and each is then used in one cell: the order of these cells says nothing about a choice.
+    """
+    groups: dict[int, list[str]] = {}
+    for model in models:
+        if model.rank() == 0 and not model.is_function and (made := cells.made.get(model.variable)):
+            groups.setdefault(made, []).append(model.variable)
+    last: dict[str, int] = {}
+    for made, names in groups.items():
+        uses = [[cell for cell in cells.used.get(name, ()) if cell > made] for name in names]
+        if all(len(later) == 1 for later in uses):
+            last |= dict.fromkeys(names, max(cell for (cell,) in uses))
+    return last
 
 
 def _candidate(name: str, value: Any) -> ModelVariable | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ class Statsmodels(Framework):
             if frame is None:  # training data removed, or a design made by hand
                 return None
             used = {name for code in _factors(spec) for name in _names(code)}
-            return tuple(str(column) for column in frame.columns if str(column) in used)
+            return tuple(str(column) for column in _columns(frame) if str(column) in used)
         exog: Any = getattr(data, "orig_exog", None)
         return tuple(map(str, exog.columns)) if hasattr(exog, "columns") else None
 
@@ -88,6 +88,11 @@ class Statsmodels(Framework):
         del folder
         kind = loaded("statsmodels.base.data", "ModelData")
         return None if kind is None else _Formulas(kind)
+
+
+def _columns(frame: Any) -> Iterable[Any]:
+    """The names of a formula's data, a frame or a dict of columns."""
+    return frame if isinstance(frame, dict) else frame.columns
 
 
 def _sorted(results: Any) -> tuple[Any, ...]:

@@ -4,7 +4,8 @@
 
     ConfigMaps of endpoints ──watch──┐
     EndpointSlices ─────────watch──▶ agent ──▶ documents in memory ──▶ Envoy
-                                       └─────▶ a Lease of the pod: the hashes in force, and what is refused
+                                       ├─────▶ a Lease of the pod: the hashes in force, and what is refused
+                                       └─────▶ scale of releases that no request needs, or the first one (``scaling``)
 
 An endpoint that cannot come into force keeps its former routes, and stops no other one. Without the API, Envoy keeps
 what it has, and the pod stays ready.
@@ -19,15 +20,19 @@ import time
 from . import documents
 from .api import Api, ApiError, Watched
 from .documents import Invalid, Part, Secrets
-from .envoy import call
+from .envoy import Json, call
 from .ledger import bound_ledger
 from .pod import Pod
 from .probes import serve_probes
 from .report import Report
 from .routes import EnvoyAway, Routes
+from .scaling import Scaling
 
 ENDPOINTS = "app.kubernetes.io/managed-by=nbdeploy,app.kubernetes.io/component=endpoint"
 """The labels of endpoints' ConfigMaps."""
+
+LEASES = "app.kubernetes.io/managed-by=nbdeploy,app.kubernetes.io/component=gateway-state"
+"""The labels of the Leases of the gateway's pods."""
 
 _LOOK_SECONDS = 1.0
 
@@ -49,6 +54,8 @@ class _Agent:
         self._addresses: Watched | None = None
         self._routes = Routes(pod)
         self._report = Report(self._api, pod, self._routes.frame["statistics"])
+        self._scaling = Scaling(self._api, pod, self._routes.frame["start_seconds"], self._woken.set)
+        self._leases: Watched | None = None
 
     def run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -110,10 +117,20 @@ class _Agent:
             return
         secrets = Secrets.read(self._pod.secret)
         wanted, refused = self._wanted(secrets)
-        self._routes.write_addresses(wanted, documents.addresses(self._addresses.objects().values()))
+        pods = documents.pods_of(self._addresses.objects().values())
+        self._routes.write_addresses(wanted, self._scaling.placed(wanted.values(), pods))
+        idle = self._scaling.follow(self._leases_of_all() if any(part.idle for part in wanted.values()) else ())
         refused |= self._routes.put(wanted, secrets)
         self._report.note("")
-        self._report.send({name: part.digest for name, part in self._routes.parts.items()}, refused)
+        self._report.send({name: part.digest for name, part in self._routes.parts.items()}, refused, idle)
+
+    def _leases_of_all(self) -> list[Json]:
+        """The Leases of all pods of the gateway, watched since the first endpoint has a release that becomes idle."""
+        if self._leases is None:
+            path = f"/apis/coordination.k8s.io/v1/namespaces/{self._pod.namespace}/leases"
+            self._leases = Watched(self._api, path, LEASES, self._woken.set)
+            self._leases.start()
+        return list(self._leases.objects().values())
 
     def _wanted(self, secrets: Secrets) -> tuple[dict[str, Part], dict[str, str]]:
         """The parts that the API holds, and the reasons against ConfigMaps that hold none, both by endpoint.

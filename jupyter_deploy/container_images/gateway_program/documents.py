@@ -3,8 +3,9 @@
 An endpoint's ConfigMap holds its part of each document, without secrets (``targets/kubernetes/gateway``)::
 
     data: {endpoint, revision, hash}
-    binaryData: {documents: gzip of {"cds": [clusters], "edge": [routes], "shadow": [routes]}}
+    binaryData: {documents: gzip of {"cds": [clusters], "edge": [routes], "shadow": [routes], "idle": {…}}}
 
+``idle`` has the Services of releases that have no pod while there are no requests, with the seconds until then.
 ``hash`` is the SHA-256 of the unpacked text. EndpointSlices or Endpoints have the addresses of releases' pods.
 """
 
@@ -17,8 +18,9 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from .envoy import TOKEN, Json
 
@@ -28,14 +30,25 @@ SALT = "${NBDEPLOY_SALT}"
 TOKEN_PLACEHOLDER = "${NBDEPLOY_TOKEN}"  # noqa: S105 - stands for the token
 """Stands for the clients' token in the frame."""
 
-Addresses = Mapping[str, tuple[tuple[str, int], ...]]
-"""Name of a Service -> address and port of each pod that answers."""
+Address = tuple[str, int]
+
+Addresses = Mapping[str, tuple[Address, ...]]
+"""Name of a Service -> address and port of each pod that gets requests."""
+
+
+class Pods(NamedTuple):
+    """Addresses of a Service's pods: those that are ready, and those that may still, or soon, answer."""
+
+    ready: tuple[Address, ...]
+    others: tuple[Address, ...]
+
 
 NOWHERE = ("127.0.0.1", 1)
 """The address of a release without a pod: it refuses connections, so that Envoy repeats the request for a while."""
 
 _MOST_BYTES = 16 * 1024 * 1024
 _SERVICE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_RELEASE = re.compile(r"nbd-[a-z0-9-]{0,58}[a-z0-9]")
 _TYPES = {
     "cds": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
     "eds": "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
@@ -54,6 +67,8 @@ class Part:
     ----------
     digest
         The hash in its ConfigMap.
+    idle
+        By Service, the seconds without a request after which its Deployment has no pod.
     """
 
     endpoint: str
@@ -61,11 +76,21 @@ class Part:
     cds: tuple[Json, ...]
     edge: tuple[Json, ...]
     shadow: tuple[Json, ...]
+    idle: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, endpoint: str, digest: str, cds: list[Json], edge: list[Json], shadow: list[Json]) -> Part:
+    def of(
+        cls,
+        endpoint: str,
+        digest: str,
+        *,
+        cds: list[Json],
+        edge: list[Json],
+        shadow: list[Json],
+        idle: Mapping[str, float] | None = None,
+    ) -> Part:
         """A part from lists, as JSON has them."""
-        return cls(endpoint, digest, tuple(cds), tuple(edge), tuple(shadow))
+        return cls(endpoint, digest, tuple(cds), tuple(edge), tuple(shadow), dict(idle or {}))
 
     def services(self) -> set[str]:
         """The names of the Services with the releases' addresses."""
@@ -143,7 +168,8 @@ def _salt(endpoint: str, secrets: Secrets) -> str:
 
 def _checked(endpoint: str, digest: str, found: Json) -> Part:
     """A part that names only clusters and paths of its endpoint, so that it can harm no other one."""
-    part = Part.of(endpoint, digest, found["cds"], found["edge"], found["shadow"])
+    idle = {str(service): float(seconds) for service, seconds in found.get("idle", {}).items()}
+    part = Part.of(endpoint, digest, cds=found["cds"], edge=found["edge"], shadow=found["shadow"], idle=idle)
     for cluster in part.cds:
         own = str(cluster["name"]).removeprefix("shadow-hop/").removeprefix("shadow/")
         if not own.startswith((f"{endpoint}:", f"{endpoint}/")):
@@ -156,6 +182,9 @@ def _checked(endpoint: str, digest: str, found: Json) -> Part:
     for service in part.services():
         if not _SERVICE.fullmatch(service):
             raise Invalid(f"'{service}' is no name of a Service")
+    for service in part.idle:
+        if not _RELEASE.fullmatch(service):
+            raise Invalid(f"'{service}' is no release, and only releases become idle")
     return part
 
 
@@ -195,21 +224,29 @@ def assignment(service: str, addresses: Addresses) -> Json:
     return _versioned({"type_url": _TYPES["eds"], "resources": [resource]})
 
 
-def addresses(objects: Iterable[Json]) -> dict[str, tuple[tuple[str, int], ...]]:
-    """The addresses of pods by Service, from EndpointSlices or Endpoints.
+def addresses(found: Mapping[str, Pods]) -> dict[str, tuple[Address, ...]]:
+    """The addresses that get requests, by Service.
 
     Those that are ready; if none is, those that may still answer, such as of a node that its cluster cannot reach:
-    a release that starts has Envoy repeat the request. A pod that ends is no address.
+    a release that starts has Envoy repeat the request.
     """
-    ready: dict[str, set[tuple[str, int]]] = {}
-    others: dict[str, set[tuple[str, int]]] = {}
+    return {service: pods.ready or pods.others for service, pods in found.items()}
+
+
+def pods_of(objects: Iterable[Json]) -> dict[str, Pods]:
+    """The pods by Service, from EndpointSlices or Endpoints. A pod that ends is none of them."""
+    ready: dict[str, set[Address]] = {}
+    others: dict[str, set[Address]] = {}
     for found in objects:
         for service, address, is_ready in _of_slice(found) if "endpoints" in found else _of_endpoints(found):
             (ready if is_ready else others).setdefault(service, set()).add(address)
-    return {service: tuple(sorted(ready.get(service) or others[service])) for service in {*ready, *others}}
+    return {
+        service: Pods(tuple(sorted(ready.get(service, ()))), tuple(sorted(others.get(service, ()))))
+        for service in {*ready, *others}
+    }
 
 
-def _of_slice(found: Json) -> Iterable[tuple[str, tuple[str, int], bool]]:
+def _of_slice(found: Json) -> Iterable[tuple[str, Address, bool]]:
     service = str((found["metadata"].get("labels") or {}).get("kubernetes.io/service-name", ""))
     port = _port(found.get("ports"))
     for endpoint in found["endpoints"] or () if port else ():
@@ -219,7 +256,7 @@ def _of_slice(found: Json) -> Iterable[tuple[str, tuple[str, int], bool]]:
                 yield service, (str(address), port), conditions.get("ready") is not False
 
 
-def _of_endpoints(found: Json) -> Iterable[tuple[str, tuple[str, int], bool]]:
+def _of_endpoints(found: Json) -> Iterable[tuple[str, Address, bool]]:
     for subset in found.get("subsets") or ():
         if port := _port(subset.get("ports")):
             for kind in ("addresses", "notReadyAddresses"):

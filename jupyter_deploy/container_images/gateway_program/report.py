@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
@@ -18,6 +18,9 @@ from .pod import Pod
 
 IN_FORCE = "nbdeploy.io/in-force"
 REFUSED = "nbdeploy.io/refused"
+IDLE = "nbdeploy.io/idle"
+"""JSON list of the releases that got no request for the time after which they have no pod."""
+
 STATISTICS = "nbdeploy.io/statistics"
 """JSON ``{"since": time of Envoy's start, "values": {name: value}}``, as of the Lease's renewal."""
 
@@ -27,6 +30,22 @@ _MANAGER = "nbdeploy-gateway"
 _RENEW_SECONDS = 10.0
 _RETRY_SECONDS = 1.0
 _LEASE_SECONDS = 40
+
+
+def idle_by_all(leases: Iterable[Json]) -> set[str]:
+    """The releases that every pod of the gateway reports as idle; a report that is not renewed counts against all."""
+    reported = []
+    for lease in leases:
+        metadata, spec = lease["metadata"], lease["spec"]
+        try:
+            renewed = datetime.fromisoformat(spec["renewTime"])
+            found = json.loads((metadata.get("annotations") or {})[IDLE])
+        except (KeyError, ValueError, TypeError):
+            return set()
+        if datetime.now(UTC) - renewed > timedelta(seconds=_LEASE_SECONDS):
+            return set()
+        reported.append(set(found))
+    return set.intersection(*reported) if reported else set()
 
 
 class Report:
@@ -57,9 +76,9 @@ class Report:
             say(text)
         self.noted = text
 
-    def send(self, in_force: Mapping[str, str], refused: Mapping[str, str]) -> None:
+    def send(self, in_force: Mapping[str, str], refused: Mapping[str, str], idle: Sequence[str] = ()) -> None:
         """Report what is in force: at once if it changed, and often enough that the report is not old."""
-        annotations = {IN_FORCE: _text(in_force), REFUSED: _text(refused)}
+        annotations = {IN_FORCE: _text(in_force), REFUSED: _text(refused), IDLE: _text(idle)}
         now = time.monotonic()
         if now < self._due and (annotations == self._sent or self._fault):
             return
@@ -114,5 +133,5 @@ def _values(text: str) -> dict[str, str]:
     }
 
 
-def _text(found: Mapping[str, str]) -> str:
+def _text(found: Mapping[str, str] | Sequence[str]) -> str:
     return json.dumps(found, sort_keys=True, separators=(",", ":"))

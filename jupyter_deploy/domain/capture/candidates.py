@@ -21,8 +21,8 @@ class ModelCandidate(Value):
     cell
         The last executed cell that made or changed it; None: unknown.
     unusual
-        A form asks whether it is the one, even if it ranks first: it is not fitted, a transformer, a detector of
-        outliers, or a plain callable object.
+        A form asks whether it is the one, even if it ranks first: it is not fitted, a transformer, a plain callable
+        object, or a detector of outliers that is not the only model.
     """
 
     variable: str

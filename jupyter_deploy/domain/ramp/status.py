@@ -72,9 +72,15 @@ class RampStatus(Value):
         return f"{paused}{self.position}, for {_minutes(self.seconds)}{held}"
 
 
-def ramp_status(name: str, revision: int, state: RampState, look: Look | None, now: datetime) -> RampStatus:
-    """Return the status of a ramp; ``look`` counts if it is of the present step."""
+def ramp_status(
+    name: str, revision: int, state: RampState, look: Look | None, now: datetime, *, undriven: str = ""
+) -> RampStatus:
+    """Return the status of a ramp; ``look`` counts if it is of the present step.
+
+    ``undriven``: why nothing looks at it now; empty: something does.
+    """
     current = look if look and look.since == state.since and not state.ended else None
+    reason = current.decision.reason if current else state.reason if state.ended or state.phase == "paused" else ""
     return RampStatus(
         endpoint=name,
         revision=revision,
@@ -88,7 +94,7 @@ def ramp_status(name: str, revision: int, state: RampState, look: Look | None, n
         began=state.began,
         since=state.since,
         seconds=0.0 if state.ended else max((now - state.since).total_seconds(), 0.0),
-        reason=current.decision.reason if current else state.reason if state.ended or state.phase == "paused" else "",
+        reason=f"nothing drives it now: {undriven}" if undriven and not state.ended else reason,
         looked=current.at if current else None,
         evidence=current.decision.evidence if current else (),
         waits_for=current.decision.waits_for if current else (),

@@ -40,7 +40,8 @@ class ReleaseDocument(Value):
     label: str | None = Field(default=None, description="A name in your own words.")
     redact: tuple[str, ...] | None = Field(default=None, description="Columns whose values are never stored.")
     resources: ResourceOptions | None = Field(
-        default=None, description="cpu, memory, gpu, workers, threads, idle_after; one that is left out has no limit."
+        default=None,
+        description="cpu, memory, gpu, workers, threads, idle_after, replicas; one that is left out has no limit.",
     )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Protocol
 from pydantic import Field
 
 from jupyter_deploy.domain.base import FilePath, Value
+from jupyter_deploy.domain.manifests import ObjectChange
 from jupyter_deploy.domain.requests import Force, Reason, Request
 
 from .document import EndpointDocument
@@ -62,6 +63,9 @@ class EndpointPlan(Value):
     endpoint: str
     revision: int
     changes: tuple[PlannedChange, ...]
+    objects: tuple[ObjectChange, ...] = Field(
+        default=(), description="Of a plan for a cluster: what its objects become, by the server's dry run."
+    )
     applied: bool = False
     url: str | None = Field(default=None, description="None: nothing was applied, or the endpoint is stopped.")
 

@@ -10,7 +10,9 @@ from pydantic import Field
 from pydantic.fields import FieldInfo
 
 from jupyter_deploy.domain.base import Value
+from jupyter_deploy.domain.capture.signature import Signature
 from jupyter_deploy.domain.images.images import Reference
+from jupyter_deploy.domain.ramp.status import Look
 
 from .endpoint import Endpoint, Release, Revision
 from .resources import Resources
@@ -44,6 +46,10 @@ class Observation(Value):
         By tag of a shadow, the mirrored requests that the gateway dropped.
     counts
         By tag, the gateway's counters of each release that has traffic.
+    gateways
+        How many pods of the gateway have the endpoint's routes in force, in words; empty: all have.
+    undriven
+        Why nothing drives the endpoint's ramp now, in words; empty: something does, or it has none in progress.
     """
 
     url: str
@@ -51,6 +57,8 @@ class Observation(Value):
     releases: dict[str, ReleaseHealth]
     overflowed: dict[str, int] = {}
     counts: dict[str, Counts] = {}
+    gateways: str = ""
+    undriven: str = ""
 
 
 def _already_present(_engine: str, _image: Reference) -> None:
@@ -76,6 +84,8 @@ class TargetSettings(Value):
         Its variables besides those of every program: the destinations of notifications, which are secret.
     ramp_driver
         Command line and environment of the program that drives an endpoint's ramp, by its name; None: none.
+    ramp_variables
+        The settings of such a program on another machine, as variables; without those of the target.
     records_to
         URL of the bucket to which records are uploaded (``domain.bucket``); None: they stay where they are written.
     load_image
@@ -91,6 +101,7 @@ class TargetSettings(Value):
     archivist: tuple[str, ...] = ()
     archivist_variables: dict[str, str] = Field(default={}, repr=False)
     ramp_driver: Callable[[str], tuple[tuple[str, ...], dict[str, str]]] | None = None
+    ramp_variables: dict[str, str] = {}
     records_to: str | None = None
     load_image: Callable[[str, Reference], None] = _already_present
     publish_gateway: Callable[[Release], str] | None = None
@@ -115,8 +126,20 @@ class SharedEndpoints(Protocol):
     def histories(self) -> Mapping[str, Sequence[Revision]]:
         """Every endpoint's revisions, newest first."""
 
-    def write(self, revision: Revision, *, based_on: int) -> None:
-        """Write a new revision. Raises Conflict if the endpoint is no longer at ``based_on`` (0: must be new)."""
+    def write(self, revision: Revision, *, based_on: int, signatures: Mapping[str, Signature] = {}) -> None:
+        """Write a new revision. Raises Conflict if the endpoint is no longer at ``based_on`` (0: must be new).
+
+        ``signatures``: of the releases whose snapshots this user has, by tag.
+        """
+
+    def signature(self, tag: str) -> Signature | None:
+        """The signature of a release, by the latest ``histories``; None: nobody wrote it."""
+
+    def look(self, name: str) -> Look | None:
+        """The latest look at the endpoint's ramp; None: there was none."""
+
+    def keep_look(self, name: str, look: Look) -> None:
+        """Replace the latest look; without a driver of the ramp it is lost."""
 
     def remove(self, name: str) -> None:
         """Remove an endpoint with its revisions; none is no error."""
@@ -160,6 +183,15 @@ class Target(Protocol):
             The target has fewer resources than these, or cannot run this platform.
         TargetError
             A limit of the target is too low or used up.
+        """
+
+    def check_ramp(self, endpoint: Endpoint) -> None:
+        """Raise, before a ramp of the endpoint begins or gives its candidate more clients, if nothing can drive it so.
+
+        Raises
+        ------
+        Refused
+            The reason names what is missing.
         """
 
     def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:

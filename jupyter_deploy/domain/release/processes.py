@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping
 
 from jupyter_deploy.domain.errors import EnvironmentChanged
 
+IDLE = "idle, starts on a request"
+"""The detail of a release without processes, which a request starts."""
+
 # The variables for programs, libraries, temporary files, the locale and the use of processors. Tokens and keys of a
 # kernel's environment stay out; PYTHONPATH too, since a model that needs the project's folder must fail at the replay
 # and not in production.

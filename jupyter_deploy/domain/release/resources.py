@@ -13,10 +13,12 @@ from jupyter_deploy.domain.base import Value, duration_in_words, size_in_words
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.expressions import SECONDS
 
-Resource = Literal["cpu", "memory", "gpu", "workers", "threads", "idle_after"]
+Resource = Literal["cpu", "memory", "gpu", "workers", "threads", "idle_after", "replicas"]
 MOST_WORKERS = 64
+MOST_REPLICAS = 1000
 LEAST_MEMORY = 32 * 2**20
 LEAST_IDLE, MOST_IDLE = 1.0, 365 * 86400.0
+_IDLE_SECONDS = 300.0
 ANY = "any"
 
 _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -27,6 +29,7 @@ _EXAMPLES: dict[Resource, str] = {
     "workers": f"workers=4 (1 to {MOST_WORKERS}), or workers=1-8 for as many as the load needs",
     "threads": "threads=2",
     "idle_after": "idle_after=30m (at least 1s)",
+    "replicas": "replicas=3, replicas=2-20 for as many as the load needs, or replicas=0-20 for none without requests",
 }
 
 
@@ -63,6 +66,11 @@ def parse_memory(value: Any) -> Any:
 def parse_workers(value: Any) -> Any:
     """``4``, or ``1-8`` for a range."""
     return _value("workers", value)
+
+
+def parse_replicas(value: Any) -> Any:
+    """``3``, or ``2-20`` for a range."""
+    return _value("replicas", value)
 
 
 def parse_idle_after(value: Any) -> Any:
@@ -120,13 +128,11 @@ def _count(most: float) -> Any:
 
 def _workers(value: Any) -> int | str | None:
     """``4``; ``1-8`` as such a text, its bounds in order."""
-    match = re.fullmatch(r"\s*(\d{1,4})\s*-\s*(\d{1,4})\s*", str(value))
-    if match is None:
+    bounds = _range("workers", value)
+    if bounds is None:
         count: int | None = _count(MOST_WORKERS)(value)
         return count
-    least, most = int(match[1]), int(match[2])
-    if least > most:
-        raise ValueError(f"workers={least}-{most} begins with the greater number: write workers={most}-{least}")
+    least, most = bounds
     if least < 1:
         raise ValueError(
             f"workers={least}-{most} begins below 1: write workers=1-{max(most, 1)}; idle_after=30m stops the last "
@@ -135,6 +141,29 @@ def _workers(value: Any) -> int | str | None:
     if most > MOST_WORKERS:
         return None
     return least if least == most else f"{least}-{most}"
+
+
+def _replicas(value: Any) -> int | str | None:
+    """``3``; ``2-20`` or ``0-20`` as such a text, its bounds in order."""
+    bounds = _range("replicas", value)
+    if bounds is None:
+        count: int | None = _count(MOST_REPLICAS)(value)
+        return count
+    least, most = bounds
+    if not 1 <= most <= MOST_REPLICAS:
+        return None
+    return least if least == most else f"{least}-{most}"
+
+
+def _range(name: Resource, value: Any) -> tuple[int, int] | None:
+    """The bounds of ``2-20``; None: it is no range."""
+    match = re.fullmatch(r"\s*(\d{1,4})\s*-\s*(\d{1,4})\s*", str(value))
+    if match is None:
+        return None
+    least, most = int(match[1]), int(match[2])
+    if least > most:
+        raise ValueError(f"{name}={least}-{most} begins with the greater number: write {name}={most}-{least}")
+    return least, most
 
 
 def _idle_after(value: Any) -> float | None:
@@ -157,6 +186,7 @@ _PARSERS: dict[Resource, Any] = {
     "workers": _workers,
     "threads": _count(1024),
     "idle_after": _idle_after,
+    "replicas": _replicas,
 }
 
 ResourceOptions = Annotated[dict[Resource, int | float | str | None], BeforeValidator(parse_resources)]
@@ -184,6 +214,11 @@ class Resources(Value):
         description="Seconds, or a text such as 30m, without a request after which its workers stop until the next one "
         "(default: never).",
     )
+    replicas: Annotated[int | str | None, BeforeValidator(parse_replicas)] = Field(
+        default=None,
+        description="Pods in a cluster (default: the cluster's setting); 2-20: as many as the load needs; 0-20: none "
+        "while there are no requests.",
+    )
 
     @property
     def processes(self) -> int:
@@ -194,6 +229,35 @@ class Resources(Value):
     def pooled(self) -> bool:
         """Whether its workers have a parent, which shares the model, changes their number or stops them when idle."""
         return self.processes > 1 or self.idle_after is not None
+
+    def pods(self, default: int) -> tuple[int, int]:
+        """The least and the greatest number of pods in a cluster; ``default``: the number if none is given.
+
+        Raises
+        ------
+        InvalidInput
+            It would become idle, and keep pods.
+        """
+        first, _, last = str(self.replicas or default).partition("-")
+        least, most = int(first), int(last or first)
+        if self.idle_after is None:
+            return least, most
+        if self.replicas is not None and least > 0:
+            raise InvalidInput(
+                f"replicas={self.replicas} keeps pods while there are no requests, and idle_after does not",
+                f"write replicas=0-{most}, or leave idle_after out",
+            )
+        return 0, most
+
+    @property
+    def idles(self) -> bool:
+        """Whether it has no process while there are no requests."""
+        return self.idle_after is not None or str(self.replicas or 1).startswith("0-")
+
+    @property
+    def idle_seconds(self) -> float:
+        """Seconds without a request after which a release that ``idles`` has no process."""
+        return self.idle_after or _IDLE_SECONDS
 
     def overridden(self, options: Mapping[Any, Any]) -> Resources:
         """These resources with some replaced."""
@@ -235,6 +299,8 @@ class Resources(Value):
             parts.append(f"{self.threads} thread{'s' * (self.threads != 1)} a worker")
         if self.idle_after:
             parts.append(f"stops when idle for {duration_in_words(self.idle_after)}")
+        if self.replicas:
+            parts.append(f"{self.replicas} replica{'s' * (self.replicas != 1)}")
         return ", ".join(parts)
 
 

@@ -95,6 +95,7 @@ class EndpointStatus(Value):
     revision: int
     running: bool
     gateway: bool
+    gateways: str = Field(default="", description="How many of several gateways have the routes in force; empty: all.")
     traffic: Traffic
     record: RecordMode = "full"
     record_sample: float = 1.0

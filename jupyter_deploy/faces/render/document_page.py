@@ -21,9 +21,18 @@ def document_page(results: Sequence[EndpointPlan]) -> Page:
         headline = f"{count} made"
     else:
         headline = f"{count} planned; 'nbdeploy apply FILE' makes them"
-    tables = [_table(plan) for plan in changed]
+    tables = [table for plan in changed for table in (_table(plan), *_objects(plan))]
     facts = [(plan.endpoint, plan.url) for plan in results if plan.url]
     return Page(headline, facts=facts, tables=tables)
+
+
+def _objects(plan: EndpointPlan) -> list[Table]:
+    """The table of a cluster's objects; none: the plan names none."""
+    rows: list[tuple[str, str]] = []
+    for change in plan.objects:
+        rows.append((change.action, change.object))
+        rows += [("", line) for line in change.difference]
+    return [Table(f"{plan.endpoint}, objects in the cluster", ("", "object"), rows)] if rows else []
 
 
 def _table(plan: EndpointPlan) -> Table:

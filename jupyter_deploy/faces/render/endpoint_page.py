@@ -153,7 +153,8 @@ def state_in_words(status: EndpointStatus) -> str:
     if not status.healthy:
         return "NOT HEALTHY: 'nbdeploy reconcile' starts what is down"
     refused, requests = status.refused
-    return f"healthy; {refused} of {requests} requests refused" if refused else "healthy"
+    notes = [*([f"{refused} of {requests} requests refused"] if refused else []), *filter(None, [status.gateways])]
+    return "; ".join(("healthy", *notes))
 
 
 def _role(release: ReleaseStatus) -> str:

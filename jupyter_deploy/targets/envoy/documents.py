@@ -236,7 +236,7 @@ def _predict_seconds(endpoint: Endpoint, settings: GatewaySettings) -> float:
 
 
 def _start_seconds(endpoint: Endpoint, tag: str, settings: GatewaySettings) -> float:
-    return settings.start_timeout if endpoint.release(tag).resources.idle_after is not None else 0.0
+    return settings.start_timeout if endpoint.release(tag).resources.idles else 0.0
 
 
 def _host(name: str, domains: Sequence[str], routes: Sequence[Json], settings: GatewaySettings) -> Json:
@@ -274,7 +274,7 @@ def shadow_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, vers
     return _table(SHADOW, [{"name": SHADOW, "domains": ["*"], "routes": routes}], version)
 
 
-def _endpoint_shadow_routes(endpoint: Endpoint, settings: GatewaySettings) -> list[Json]:
+def _endpoint_shadow_routes(endpoint: Endpoint, settings: GatewaySettings, waiting: bool = False) -> list[Json]:
     return [
         {
             "name": shadow_name(endpoint.name, tag),
@@ -288,7 +288,7 @@ def _endpoint_shadow_routes(endpoint: Endpoint, settings: GatewaySettings) -> li
             "route": {
                 "cluster": shadow_name(endpoint.name, tag),
                 "timeout": parts.seconds(settings.shadow_timeout + _start_seconds(endpoint, tag, settings)),
-                "retry_policy": parts.retry_policy(patient=False),
+                "retry_policy": parts.retry_policy(patient=waiting and endpoint.release(tag).resources.idles),
             },
         }
         for tag in endpoint.traffic.shadows
@@ -304,8 +304,10 @@ def fragment(endpoint: Endpoint, upstreams: Upstreams, settings: GatewaySettings
         return {"cds": [], "edge": [], "shadow": []}
     return {
         "cds": _discovery("cluster", _endpoint_clusters(endpoint, upstreams, settings), "")["resources"],
-        "edge": endpoint_routes(endpoint, _predict_seconds(endpoint, settings), f"/{endpoint.name}", salt),
-        "shadow": _endpoint_shadow_routes(endpoint, settings),
+        "edge": endpoint_routes(
+            endpoint, _predict_seconds(endpoint, settings), f"/{endpoint.name}", salt, waiting=True
+        ),
+        "shadow": _endpoint_shadow_routes(endpoint, settings, waiting=True),
     }
 
 

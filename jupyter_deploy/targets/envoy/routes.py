@@ -16,17 +16,29 @@ from .parts import Json
 STICKY_HEADER = "x-sticky-key"
 
 
-def endpoint_routes(endpoint: Endpoint, predict_timeout: float, root: str, salt: str = "") -> list[Json]:
-    """One endpoint's routes below ``root``; ``salt``: its ``endpoint_salt``, empty: none."""
-    name, stable = endpoint.name, cluster_name(endpoint.name, endpoint.traffic.stable)
+def endpoint_routes(
+    endpoint: Endpoint, predict_timeout: float, root: str, salt: str = "", *, waiting: bool = False
+) -> list[Json]:
+    """One endpoint's routes below ``root``.
+
+    Parameters
+    ----------
+    salt
+        Its ``endpoint_salt``; empty: none.
+    waiting
+        The gateway refuses requests to an idle release until it runs, so all of them have to be repeated.
+    """
+    name, stable_tag = endpoint.name, endpoint.traffic.stable
+    stable = cluster_name(name, stable_tag)
     statistics = stat_name(stable)
     # Feedback has no pair_id: it is recorded whichever requests are sampled.
-    feedback = _recorded(endpoint.recording(None, 1), endpoint.traffic.stable)
-    recorded = _recorded(endpoint, endpoint.traffic.stable)
+    feedback = _recorded(endpoint.recording(None, 1), stable_tag)
+    recorded = _recorded(endpoint, stable_tag)
     rest: Json = {
         "cluster": stable,
         "timeout": parts.seconds(predict_timeout),
-        "retry_policy": parts.retry_policy(patient=False),  # a health check needs an answer at once
+        # A health check needs an answer at once; for an idle release the gateway answers it.
+        "retry_policy": parts.retry_policy(patient=waiting and endpoint.release(stable_tag).resources.idles),
     }
     below: Json = {"prefix_rewrite": "/"} if root else {}
     others: list[tuple[str, Json, Json, str]] = [

@@ -1,21 +1,19 @@
 """The API of one namespace: a thin client for plain documents, with nbdeploy's errors.
 
-The official client reads the kubeconfig (certificates, tokens, programs that print credentials, OpenID Connect), and
-sends the requests. It is imported at the first request: a command that needs no cluster does not wait for it.
+``connection`` sends the requests.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, TargetError
 
+from .connection import Connection, connect
 from .names import FIELD_MANAGER
 from .settings import ClusterSettings
 
@@ -30,18 +28,22 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "Endpoints": ("v1",),
     "EndpointSlice": ("discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"),
     "Deployment": ("apps/v1",),
+    "Job": ("batch/v1",),
     "Lease": ("coordination.k8s.io/v1",),
     "NetworkPolicy": ("networking.k8s.io/v1",),
     "Role": ("rbac.authorization.k8s.io/v1",),
     "RoleBinding": ("rbac.authorization.k8s.io/v1",),
     "PodDisruptionBudget": ("policy/v1", "policy/v1beta1"),
     "HorizontalPodAutoscaler": ("autoscaling/v2", "autoscaling/v2beta2"),
+    "ScaledObject": ("keda.sh/v1alpha1",),
 }
 """Kinds, and the versions of their API that nbdeploy can write, the newest first."""
 
 _PLURALS = {"NetworkPolicy": "networkpolicies", "Endpoints": "endpoints"}
 
-_CONNECT_SECONDS, _READ_SECONDS = 5.0, 30.0
+_CONNECT_SECONDS, _READ_SECONDS = 2.0, 30.0
+_RETRIES, _MOST_CONNECTS = 2, 1
+"""Of a read. A cluster that is away delays each command that lists endpoints, so few connections are tried."""
 
 
 class Api:
@@ -88,9 +90,20 @@ class Api:
         """Replace an object. Raises Conflict: its ``resourceVersion`` is no longer that of the document."""
         return self._write("PUT", document, {"fieldManager": FIELD_MANAGER})
 
+    def annotate(self, kind: str, name: str, annotations: Mapping[str, str]) -> bool:
+        """Set annotations of an object; whether it is there."""
+        body = {"metadata": {"annotations": dict(annotations)}}
+        query, form = {"fieldManager": FIELD_MANAGER}, "application/merge-patch+json"
+        return self._request("PATCH", kind, name, query=query, body=body, form=form, missing=True) is not None
+
     def delete(self, kind: str, name: str) -> bool:
         """Delete an object with all that belongs to it; whether it was there."""
         return self._request("DELETE", kind, name, body={"propagationPolicy": "Background"}, missing=True) is not None
+
+    def scale(self, name: str, replicas: int) -> None:
+        """Set the number of a Deployment's pods, and own no field of it."""
+        change = {"spec": {"replicas": replicas}}
+        self._request("PATCH", "Deployment", f"{name}/scale", body=change, form="application/merge-patch+json")
 
     def logs(self, pod: str, container: str, *, most: int, previous: bool = False) -> str:
         """The last ``most`` bytes of a container's log; empty: there is none."""
@@ -150,7 +163,7 @@ class Api:
             answer: Json = json.loads(response.data)
         except ValueError as error:  # such as the page of a proxy
             raise TargetError(
-                f"{self._client.configuration.host} answers without JSON: it is not the API of a Kubernetes",
+                f"{self._connection.host} answers without JSON: it is not the API of a Kubernetes",
                 "check the context: kubectl config current-context; NBDEPLOY_KUBERNETES__CONTEXT names another one",
             ) from error
         return answer
@@ -176,56 +189,34 @@ class Api:
     ) -> Any:
         import urllib3
 
-        client = self._client
+        connection = self._connection
         headers = {"accept": "application/json"} | ({"content-type": form} if body is not None else {})
         headers |= {"user-agent": "nbdeploy"}
-        client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+        connection.authorize(headers, path, method)
         try:
-            return client.rest_client.pool_manager.request(
+            return connection.pool.request(
                 method,
-                f"{client.configuration.host}{path}",
+                f"{connection.host}{path}",
                 body=None if body is None else json.dumps(body),
                 headers=headers,
                 timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
-                retries=urllib3.Retry(total=2 if method == "GET" else 0, backoff_factor=0.2, raise_on_status=False),
+                retries=urllib3.Retry(
+                    total=_RETRIES if method == "GET" else 0,
+                    connect=_MOST_CONNECTS,
+                    backoff_factor=0.2,
+                    raise_on_status=False,
+                ),
             )
         except urllib3.exceptions.HTTPError as error:
             raise TargetError(
-                f"the Kubernetes API at {client.configuration.host} does not answer: {_reason(error)}",
+                f"the Kubernetes API at {connection.host} does not answer: {_reason(error)}",
                 "check the cluster and the context: kubectl --namespace "
                 f"{self.namespace} get pods; NBDEPLOY_KUBERNETES__CONTEXT names another context",
             ) from error
 
     @cached_property
-    def _client(self) -> Any:
-        try:
-            from kubernetes import client, config
-        except ImportError as error:
-            raise InvalidInput(
-                f"the target kubernetes needs a package: {error}", "pip install 'nbdeploy[kubernetes]'"
-            ) from error
-        file = self._settings.kubeconfig
-        configuration = client.Configuration()
-        try:
-            if file is None and not _has_kubeconfig() and Path(_ACCOUNT).exists():
-                config.load_incluster_config(client_configuration=configuration)
-            else:
-                config.load_kube_config(
-                    config_file=str(file.expanduser()) if file else None,
-                    context=self._settings.context,
-                    client_configuration=configuration,
-                    persist_config=False,
-                )
-        except Exception as error:  # a malformed file raises nearly anything: KeyError, TypeError, YAMLError …
-            raise InvalidInput(
-                f"the kubeconfig {file or 'of this user'} cannot be used: {_line(error)}",
-                "name another file or context: NBDEPLOY_KUBERNETES__KUBECONFIG, NBDEPLOY_KUBERNETES__CONTEXT; "
-                "'kubectl config get-contexts' lists them",
-            ) from error
-        made = client.ApiClient(configuration)
-        # A fork must not speak on its parent's connections.
-        os.register_at_fork(after_in_child=made.rest_client.pool_manager.clear)
-        return made
+    def _connection(self) -> Connection:
+        return connect(self._settings)
 
     def _error(self, response: Any, verb: str, kind: str, name: str) -> TargetError | Conflict | InvalidInput:
         status = _status(response)
@@ -263,12 +254,6 @@ class Api:
 
 _VERBS = {"GET": "read", "PATCH": "apply", "POST": "create", "PUT": "change", "DELETE": "delete"}
 
-_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/token"
-
-
-def _has_kubeconfig() -> bool:
-    return bool(os.environ.get("KUBECONFIG")) or (Path.home() / ".kube" / "config").exists()
-
 
 def _name_of(body: Json | None) -> str:
     return str(((body or {}).get("metadata") or {}).get("name", ""))
@@ -280,10 +265,6 @@ def _status(response: Any) -> Json:
     except ValueError:
         return {"message": response.data[:500].decode(errors="replace")}
     return status if isinstance(status, dict) else {}
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _reason(error: Exception) -> str:

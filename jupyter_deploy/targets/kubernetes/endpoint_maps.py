@@ -1,8 +1,9 @@
 """The ConfigMaps of endpoints: the authority of their revisions, and the routes in force.
 
 A ConfigMap has two halves. ``history`` has the revisions, newest first, as every user of the namespace sees and changes
-them. ``revision``, ``hash`` and ``documents`` are what the gateway's agents put in force (``gateway/``). Each write
-replaces the whole object if nobody else did meanwhile (``resourceVersion``), so that no half undoes the other one.
+them; ``signatures`` has the signatures of their releases, for users without the snapshots. ``revision``, ``hash`` and
+``documents`` are what the gateway's agents put in force (``gateway/``). Each write replaces the whole object if nobody
+else did meanwhile (``resourceVersion``), so that no half undoes the other one.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import json
 import logging
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from jupyter_deploy.domain.capture.signature import Signature
 from jupyter_deploy.domain.errors import Conflict
+from jupyter_deploy.domain.ramp.status import Look
 from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
 
 from . import names
@@ -32,30 +35,46 @@ _TRIES = 20
 _log = logging.getLogger(__name__)
 
 
+class _Parsed(NamedTuple):
+    """What an object says at one ``resourceVersion``.
+
+    The revisions, newest first; the signatures of releases by tag; the hash of the routes, empty without any.
+    """
+
+    version: str
+    revisions: list[Revision]
+    signatures: dict[str, Signature]
+    routes: str
+
+
 class EndpointMaps:
     """The endpoints' ConfigMaps of one namespace: ``domain.release.ports.SharedEndpoints``, and their routes."""
 
     def __init__(self, api: Callable[[], Api], target: str) -> None:
         self._api = api
         self._target = target
-        self._parsed: dict[str, tuple[str, list[Revision]]] = {}
+        self._parsed: dict[str, _Parsed] = {}
 
     def histories(self) -> dict[str, list[Revision]]:
         """Every endpoint's revisions, newest first; an object that cannot be read is skipped with a warning."""
-        known: dict[str, tuple[str, list[Revision]]] = {}
+        known: dict[str, _Parsed] = {}
         for document in self._api().list_(KIND, names.selector("endpoint")):
             name = (document.get("data") or {}).get("endpoint", "")
             version = document["metadata"]["resourceVersion"]
             before = self._parsed.get(name)
-            if before and before[0] == version:
+            if before and before.version == version:
                 known[name] = before
-            elif (revisions := self._readable(document)) and revisions[0].endpoint == name:
-                known[name] = version, revisions
+            elif (parsed := self._readable(document)) and parsed.revisions[0].endpoint == name:
+                known[name] = parsed
         self._parsed = known
-        return {name: list(revisions) for name, (_, revisions) in known.items()}
+        return {name: list(parsed.revisions) for name, parsed in known.items()}
 
-    def write(self, revision: Revision, *, based_on: int) -> None:
-        """Write a new revision. Raises Conflict unless the endpoint is at ``based_on`` (0: there is none)."""
+    def write(self, revision: Revision, *, based_on: int, signatures: Mapping[str, Signature] = {}) -> None:
+        """Write a new revision. Raises Conflict unless the endpoint is at ``based_on`` (0: there is none).
+
+        The object keeps the signatures of the revision's releases, those that it has and those that are given.
+        """
+        tags = {release.tag for release in revision.state.releases}
 
         def change(present: Json | None) -> Json:
             revisions = _revisions(present) if present else []
@@ -65,14 +84,37 @@ class EndpointMaps:
                     f"{revision.endpoint} is at revision {current} by now; this change was based on {based_on}",
                     f"check 'nbdeploy describe {revision.endpoint}' and repeat the change if it still applies",
                 )
-            binary, data = _packed([revision, *revisions]), {"state-revision": str(revision.revision)}
-            return self._document(revision.endpoint, present, data, {"history": binary})
+            known = _signatures(present) | dict(signatures)
+            kept = {tag: one.model_dump(mode="json") for tag, one in known.items() if tag in tags}
+            binary = {"history": _packed([revision, *revisions]), "signatures": _zipped(kept)}
+            return self._document(revision.endpoint, present, {"state-revision": str(revision.revision)}, binary)
 
         self._change(revision.endpoint, change)
 
     def remove(self, name: str) -> None:
         """Remove an endpoint with its revisions and routes; none is no error."""
         self._api().delete(KIND, names.endpoint_name(name))
+
+    def signature(self, tag: str) -> Signature | None:
+        """The signature of a release, by the latest ``histories``; None: nobody wrote it."""
+        return next((one.signatures[tag] for one in self._parsed.values() if tag in one.signatures), None)
+
+    def look(self, name: str) -> Look | None:
+        """The latest look of the driver of an endpoint's ramp; None: there was none."""
+        job = self._api().get("Job", names.ramp_name(name)) or {}
+        text = ((job.get("metadata") or {}).get("annotations") or {}).get(names.LOOK)
+        try:
+            return Look.model_validate_json(text) if text else None
+        except ValidationError:  # of another version of nbdeploy
+            return None
+
+    def keep_look(self, name: str, look: Look) -> None:
+        """Replace the latest look."""
+        self._api().annotate("Job", names.ramp_name(name), {names.LOOK: look.model_dump_json()})
+
+    def routes(self) -> dict[str, str]:
+        """The hash of each endpoint's routes, by the latest ``histories``."""
+        return {name: parsed.routes for name, parsed in self._parsed.items() if parsed.routes}
 
     def routed(self, name: str) -> tuple[int, str]:
         """The revision and the hash of the routes in force; 0: there are none."""
@@ -154,15 +196,18 @@ class EndpointMaps:
             "binaryData": own["binaryData"] | dict(binary),
         }
 
-    def _readable(self, document: Json) -> list[Revision]:
+    def _readable(self, document: Json) -> _Parsed | None:
+        """The endpoint in an object; None: it has none of this target, or cannot be read."""
         name = document["metadata"]["name"]
         try:
-            revisions = _revisions(document)
+            revisions, signatures = _revisions(document), _signatures(document)
         except (ValueError, TypeError, OSError, EOFError, RecursionError, zlib.error, ValidationError) as error:
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             _log.warning("the ConfigMap %s is no endpoint of nbdeploy: %s", name, reason)
-            return []
-        return [one for one in revisions if one.state.target == self._target]
+            return None
+        own = [one for one in revisions if one.state.target == self._target]
+        routes = (document.get("data") or {}).get("hash", "")
+        return _Parsed(document["metadata"]["resourceVersion"], own, signatures, routes) if own else None
 
 
 _HALF = ("revision", "hash", "documents")
@@ -178,11 +223,22 @@ def _half(present: Json | None) -> Json:
 
 
 def _revisions(document: Json) -> list[Revision]:
-    packed = (document.get("binaryData") or {}).get("history", "")
-    if not packed:
-        return []
-    listed: list[Any] = json.loads(gzip.decompress(base64.b64decode(packed)))
-    return [Revision.model_validate(one) for one in listed]
+    return [Revision.model_validate(one) for one in _unzipped(document, "history") or ()]
+
+
+def _signatures(document: Json | None) -> dict[str, Signature]:
+    found = _unzipped(document or {}, "signatures") or {}
+    return {tag: Signature.model_validate(one) for tag, one in found.items()}
+
+
+def _unzipped(document: Json, key: str) -> Any:
+    """The JSON value under a key of the object; None: it has none."""
+    packed = (document.get("binaryData") or {}).get(key, "")
+    return json.loads(gzip.decompress(base64.b64decode(packed))) if packed else None
+
+
+def _zipped(value: Any) -> str:
+    return base64.b64encode(gzip.compress(json.dumps(value).encode(), mtime=0)).decode()
 
 
 def _packed(revisions: Sequence[Revision]) -> str:
@@ -190,7 +246,7 @@ def _packed(revisions: Sequence[Revision]) -> str:
     count = _MOST_REVISIONS
     while True:
         listed = [one.model_dump(mode="json") for one in revisions[:count]]
-        packed = base64.b64encode(gzip.compress(json.dumps(listed).encode(), mtime=0)).decode()
+        packed = _zipped(listed)
         if len(packed) <= _MOST_BYTES or count <= 1:
             return packed
         count = min(count, len(revisions)) // 2 or 1

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 GATEWAY = "nbdeploy-gateway"
 """Deployment, Service, PodDisruptionBudget, ServiceAccount and Role of the gateway."""
 
+RAMP = "nbdeploy-ramp"
+"""The ServiceAccount and RoleBinding of ramps' drivers."""
+
 FIELD_MANAGER = "nbdeploy"
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
@@ -23,6 +26,9 @@ MADE_BY = "nbdeploy.io/version-of-nbdeploy"
 
 TAG = "nbdeploy.io/tag"
 """Annotation with a release's tag."""
+
+LOOK = "nbdeploy.io/look"
+"""Annotation of a ramp's Job with the latest look of the driver, as JSON."""
 
 SELECTOR = f"{MANAGED_BY}=nbdeploy"
 
@@ -42,8 +48,13 @@ def endpoint_name(endpoint: str) -> str:
     return _label(f"nbdeploy-endpoint-{endpoint}", endpoint, 63)
 
 
+def ramp_name(endpoint: str) -> str:
+    """The name of the Job that drives an endpoint's ramp."""
+    return _label(f"nbd-ramp-{endpoint}", endpoint, _MOST)
+
+
 def labels(component: str, endpoint: str = "", tag: str = "") -> dict[str, str]:
-    """The labels of an object of the component ``release``, ``gateway`` or ``endpoint``."""
+    """The labels of an object of the component ``release``, ``gateway``, ``endpoint`` or ``ramp``."""
     named = {ENDPOINT: _value(endpoint), VERSION: _value(tag.partition(":")[2])}
     return {MANAGED_BY: "nbdeploy", COMPONENT: component} | {name: value for name, value in named.items() if value}
 

@@ -35,10 +35,13 @@ def rights(settings: ClusterSettings, *, write_secrets: bool = False, token: boo
         The gateway's Secret has a token that clients must carry.
     """
     return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(settings, names.GATEWAY)},
+        _account(settings, names.GATEWAY),
         _role(settings, names.GATEWAY, gateway_rules()),
-        _binding(settings),
+        _binding(settings, names.GATEWAY, names.GATEWAY),
         _role(settings, USERS, user_rules(write_secrets=write_secrets)),
+        # A ramp's driver changes endpoints as a user does.
+        _account(settings, names.RAMP),
+        _binding(settings, names.RAMP, USERS),
         _secret(settings, token=token),
     ]
 
@@ -47,10 +50,14 @@ def user_rules(*, write_secrets: bool = False) -> list[Json]:
     """The rules of the Role of people who deploy."""
     rules = [
         _rule("apps", ["deployments"], _CHANGE),
+        _rule("apps", ["deployments/scale"], ["get", "patch"]),
+        _rule("batch", ["jobs"], _CHANGE),
         _rule("", ["configmaps", "services"], _CHANGE),
+        _rule("", ["serviceaccounts"], ["get"]),
         _rule("networking.k8s.io", ["networkpolicies"], _CHANGE),
         _rule("policy", ["poddisruptionbudgets"], _CHANGE),
         _rule("autoscaling", ["horizontalpodautoscalers"], _CHANGE),
+        _rule("keda.sh", ["scaledobjects"], _CHANGE),
         _rule("coordination.k8s.io", ["leases"], ["get", "list", "delete"]),
         _rule("", ["pods", "pods/log", "events"], _LOOK),
         _rule("metrics.k8s.io", ["pods"], ["get", "list"]),
@@ -66,14 +73,18 @@ def _role(settings: ClusterSettings, name: str, rules: list[Json]) -> Json:
     return {"apiVersion": _VERSION, "kind": "Role", "metadata": _metadata(settings, name), "rules": rules}
 
 
-def _binding(settings: ClusterSettings) -> Json:
-    account = {"kind": "ServiceAccount", "name": names.GATEWAY, "namespace": settings.namespace}
+def _account(settings: ClusterSettings, name: str) -> Json:
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(settings, name)}
+
+
+def _binding(settings: ClusterSettings, account: str, role: str) -> Json:
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": settings.namespace}
     return {
         "apiVersion": _VERSION,
         "kind": "RoleBinding",
-        "metadata": _metadata(settings, names.GATEWAY),
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": names.GATEWAY},
-        "subjects": [account],
+        "metadata": _metadata(settings, account),
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
+        "subjects": [subject],
     }
 
 

@@ -1,4 +1,4 @@
-"""The objects of a release: Deployment, headless Service, NetworkPolicy, PodDisruptionBudget. Pure.
+"""The objects of a release: Deployment, headless Service, NetworkPolicy, PodDisruptionBudget, autoscaler. Pure.
 
 ::
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.domain.release.resources import Resources
 
 from . import names
+from .autoscaling import autoscaler, bounds, is_scaled, requested_cpu
 from .settings import ClusterSettings
 
 Json = dict[str, Any]
@@ -31,6 +33,9 @@ KEY_FOLDER = "/etc/nbdeploy/secret"
 DATA = "/data"
 _UPLOAD_SECONDS = 10  # for the shipper's last upload
 
+MAY_LACK = ("PodDisruptionBudget", "HorizontalPodAutoscaler", "ScaledObject")
+"""The kinds of a release's objects that a server may lack, or have in an old version only."""
+
 UPLOADS: Json = {"name": "uploads", "emptyDir": {}}
 """The volume in which the shipper lists what it has uploaded."""
 
@@ -39,7 +44,7 @@ def release_objects(
     release: Release,
     settings: ClusterSettings,
     *,
-    disruption_budget: str,
+    versions: Mapping[str, str],
     shipper: Json | None = None,
     overlay: Mapping[str, Any] | None = None,
 ) -> list[Json]:
@@ -47,16 +52,18 @@ def release_objects(
 
     Parameters
     ----------
-    disruption_budget
-        Version of the API of PodDisruptionBudgets, such as ``policy/v1``; empty: the server has none.
+    versions
+        By kind of ``MAY_LACK``, the version of the API, such as ``policy/v1``; empty: the server has none.
     shipper
         The container that sends records away; None: records stay in the pod, and end with it.
     overlay
         Merged into the pod's template: ``metadata`` and ``spec``.
     """
     objects = [_service(release, settings), _network_policy(release, settings)]
-    if disruption_budget and settings.replicas > 1:
-        objects.append(_disruption_budget(release, settings, disruption_budget))
+    if (budget := versions.get("PodDisruptionBudget")) and bounds(release, settings)[1] > 1:
+        objects.append(_disruption_budget(release, settings, budget))
+    scaler = autoscaler(release, settings, _metadata(release, settings), versions)
+    objects += [scaler] if scaler else []
     objects.append(_deployment(release, settings, shipper, overlay or {}))
     return [stamped(one) for one in objects]
 
@@ -136,12 +143,13 @@ def _disruption_budget(release: Release, settings: ClusterSettings, version: str
 
 
 def _deployment(release: Release, settings: ClusterSettings, shipper: Json | None, overlay: Mapping[str, Any]) -> Json:
+    least, most = bounds(release, settings)
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": _metadata(release, settings),
         "spec": {
-            "replicas": settings.replicas,
+            **({"replicas": most} if least == most else {}),
             "revisionHistoryLimit": 1,
             "selector": {"matchLabels": _selector(release)},
             # The former pods answer until the new ones are ready.
@@ -164,7 +172,7 @@ def _template(release: Release, settings: ClusterSettings, shipper: Json | None)
         "args": ["--tcp"],
         "env": [{"name": name, "value": value} for name, value in _environment(release, settings).items()],
         "ports": [{"name": "http", "containerPort": names.PORT, "protocol": "TCP"}],
-        "resources": _resources(release.resources),
+        "resources": _resources(release.resources, scaled=is_scaled(release, settings)),
         "securityContext": restricted_container(),
         "volumeMounts": mounts,
         "readinessProbe": _probe("/readyz", period=1, failures=3),
@@ -231,19 +239,28 @@ def _environment(release: Release, settings: ClusterSettings) -> dict[str, str]:
         variables["NBDEPLOY_REDACT"] = ",".join(release.redact)
     if resources.gpu == "none":
         variables["CUDA_VISIBLE_DEVICES"] = "-1"
-    return variables | resources.in_container
+    variables |= resources.in_container
+    if is_scaled(release, settings) and resources.cpu and not resources.threads:
+        # Without a limit of processors a pod would have a thread for each one of its node.
+        variables["NBDEPLOY_THREADS"] = str(resources.threads_on(math.ceil(resources.cpu)))
+    return variables
 
 
-def _resources(resources: Resources) -> Json:
-    """Requests equal to the limits: a node has what its pods were promised."""
+def _resources(resources: Resources, *, scaled: bool) -> Json:
+    """Requests equal to the limits: a node has what its pods were promised.
+
+    Under an autoscaler processors are requested only: a limit would hide from it how much the load needs, and would
+    slow the start of further pods.
+    """
     amounts: dict[str, str] = {}
-    if resources.cpu:
+    if resources.cpu and not scaled:
         amounts["cpu"] = f"{round(resources.cpu * 1000)}m"
     if resources.memory:
         amounts["memory"] = str(resources.memory)
     if resources.gpu not in (None, "none"):
         amounts["nvidia.com/gpu"] = str(len(str(resources.gpu).split(",")))
-    return {"requests": dict(amounts), "limits": dict(amounts)} if amounts else {}
+    requests = amounts | ({"cpu": f"{round(requested_cpu(resources) * 1000)}m"} if scaled else {})
+    return {name: found for name, found in (("requests", requests), ("limits", dict(amounts))) if found}
 
 
 def _probe(path: str, *, period: int, failures: int) -> Json:

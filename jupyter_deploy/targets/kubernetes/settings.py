@@ -11,7 +11,9 @@ from pydantic import Field, field_validator
 
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.images.images import Reference
+from jupyter_deploy.domain.release.host_names import HostNames
 from jupyter_deploy.domain.release.ports import TargetSettings
+from jupyter_deploy.domain.release.resources import MOST_REPLICAS
 
 ServiceType = Literal["ClusterIP", "NodePort", "LoadBalancer"]
 
@@ -30,12 +32,20 @@ class ClusterSettings(Value):
         default=None, description="Image of the gateway by digest (default: a deploy publishes one next to its image)."
     )
     gateway_replicas: int = Field(default=2, ge=1, le=50, description="Pods of the gateway.")
-    replicas: int = Field(default=1, ge=1, le=1000, description="Pods of a release.")
+    replicas: int = Field(
+        default=1, ge=1, le=MOST_REPLICAS, description="Pods of a release whose resources name no replicas."
+    )
+    prometheus: str | None = Field(
+        default=None,
+        description="URL of the Prometheus that scrapes the releases; with KEDA, replicas follow waiting requests.",
+    )
     service_type: ServiceType = Field(default="ClusterIP", description="Type of the gateway's Service.")
     url: str | None = Field(
         default=None, description="The gateway's URL for clients (default: the address of its Service)."
     )
-    hosts: tuple[str, ...] = Field(default=(), description="Host names by which clients may call the gateway.")
+    hosts: HostNames = Field(
+        default=(), description="Host names, separated by commas, by which clients may call the gateway."
+    )
     port: int = Field(default=8780, ge=1024, le=65535, description="Port of the gateway's Service and pods.")
     secret: str = Field(
         default="nbdeploy-gateway",
@@ -57,10 +67,14 @@ class ClusterSettings(Value):
     shadow_timeout: float = Field(default=30.0, gt=0, description="Seconds that a shadow may take to answer.")
     request_timeout: float = Field(default=120.0, gt=0, description="Seconds in which a request must have arrived.")
     shipper_image: str | None = Field(
-        default=None, description="Image of the program that uploads records from pods, by digest; see records_to."
+        default=None,
+        description="Image of the programs that upload records from pods and drive ramps, by digest; see records_to.",
     )
     records_secret: str | None = Field(
-        default=None, description="A Secret whose keys are variables of that program, such as AWS_ACCESS_KEY_ID."
+        default=None, description="A Secret whose keys are variables of these programs, such as AWS_ACCESS_KEY_ID."
+    )
+    notify_secret: str | None = Field(
+        default=None, description="A Secret whose keys are variables of ramps' drivers, such as NBDEPLOY_NOTIFY."
     )
     spool_bytes: int = Field(
         default=1024**3,
@@ -83,14 +97,14 @@ class ClusterSettings(Value):
             raise ValueError(f"'{value}' has no digest: write HOST/PATH@sha256:…")
         return value
 
-    @field_validator("url")
+    @field_validator("url", "prometheus")
     @classmethod
     def _is_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError("write the gateway's URL, such as https://models.example.org")
+            raise ValueError("write a URL, such as https://models.example.org")
         return value.rstrip("/")
 
     @property

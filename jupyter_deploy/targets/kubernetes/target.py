@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cached_property
 
 from jupyter_deploy import __version__
-from jupyter_deploy.domain.base import size_in_words
-from jupyter_deploy.domain.errors import DeployError, InvalidInput, RouteNotConfirmed, StartFailed, TargetError
+from jupyter_deploy.domain.errors import DeployError, InvalidInput, RouteNotConfirmed, TargetError
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth, TargetSettings
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.release.status import Usage
 
-from . import names, pods
+from . import autoscaling, names, pods, ramp_drivers
 from .api import Api, Json
 from .endpoint_maps import EndpointMaps
 from .gateway.configuration import configuration
 from .gateway.confirmation import wait_in_force
 from .gateway.objects import gateway_objects
-from .gateway.statistics import read_statistics, summed_counts, summed_overflowed
+from .observing import gateway_is_up, limits_of, observed
 from .overlay import read_overlay
-from .releases import CONTAINER, release_objects, stamp_of, stamped
+from .releases import CONTAINER, MAY_LACK, release_objects, stamp_of, stamped
 from .settings import ClusterSettings, KubernetesSettings
 from .shipping import image_in, shipper
+from .starting import PARTS, Starting
 
 _POLL_SECONDS = 0.25
 _MOST_CPUS = 1024
-_PARTS = ("HorizontalPodAutoscaler", "PodDisruptionBudget", "NetworkPolicy", "Service", "Deployment")
-"""The kinds of a release's objects."""
 
 
 class KubernetesTarget:
@@ -51,13 +47,17 @@ class KubernetesTarget:
     def check(self, resources: Resources | None = None, platform: str | None = None) -> None:
         """Raise if the cluster cannot be reached, or this user may not read the namespace's objects."""
         read_overlay(self._cluster)
-        if resources is not None and resources.idle_after is not None:
-            raise InvalidInput("a release in a cluster does not become idle", "leave idle_after out of its resources")
+        if resources is not None:
+            resources.pods(self._cluster.replicas)
         if resources is not None and (resources.cpu or 0) > _MOST_CPUS:
             raise InvalidInput(f"no node has cpu={resources.cpu:g}", f"write {_MOST_CPUS} or less")
         if platform is not None and not platform.startswith("linux/"):
             raise InvalidInput(f"the image is for {platform}", "publish one for Linux")
         self._api.list_("Deployment", names.selector("gateway"))
+
+    def check_ramp(self, endpoint: Endpoint) -> None:
+        """Raise unless a Job can drive a ramp of the endpoint, with evidence."""
+        ramp_drivers.check(endpoint, self._api, self._settings.records_to)
 
     def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
         """Run a release until its pods are ready: they are once they reproduce the notebook's predictions."""
@@ -66,30 +66,20 @@ class KubernetesTarget:
                 f"{release.tag} has no image, and a cluster runs images only",
                 f"deploy it again with --target kubernetes, or publish it: nbdeploy publish {release.endpoint}",
             )
-        wanted = self._objects(release)
-        name = names.release_name(release.endpoint, release.tag)
-        present = self._api.get("Deployment", name)
-        same = present is not None and stamp_of(present) == stamp_of(wanted[-1])
-        if same and present and (_rolled_out(present) if ask else self._is_up(present)):
-            return False
-        if same and renew:
-            self._api.delete("Deployment", name)
-        self._require_gateway(release)
-        for document in wanted:
-            self._api.apply(document)
-        try:
-            self._wait_ready(release, name)
-        except BaseException:  # also on Ctrl-C, no half-started release stays
-            with suppress(TargetError):  # the first failure is the one to report
-                self._take_back(release, present if present and self._is_up(present) else None)
-            raise
-        return True
+        return self._starting.start(
+            release,
+            self._objects(release),
+            gateway=lambda: self._require_gateway(release),
+            stop=lambda: self.stop(release),
+            ask=ask,
+            renew=renew,
+        )
 
     def stop(self, release: Release) -> None:
         """Delete the release's objects; its pods complete their requests. The last one takes the gateway along."""
         if not self._settings.kubernetes:
             return
-        self._delete_release(names.release_name(release.endpoint, release.tag))
+        self._starting.delete(names.release_name(release.endpoint, release.tag))
         if not self._api.list_("Deployment", names.selector("release")):
             self._stop_gateway()
 
@@ -109,6 +99,7 @@ class KubernetesTarget:
                 if former is not None:
                     self._maps.put_back(endpoint, former)
                 raise
+        ramp_drivers.keep_running(endpoint, self._api, lambda: self._ramp_driver(endpoint))
         return self._url(endpoint.name)
 
     def observe(self, endpoint: Endpoint) -> Observation:
@@ -120,7 +111,7 @@ class KubernetesTarget:
         if not endpoints:
             return {}
         try:
-            return self._observed(endpoints)
+            return observed(endpoints, self._api, self._base_url(), self._maps.routes(), self._limits)
         except DeployError as error:
             lost = ReleaseHealth(running=False, healthy=False, detail=error.message)
             return {
@@ -128,38 +119,19 @@ class KubernetesTarget:
                 for one in endpoints
             }
 
-    def _observed(self, endpoints: Sequence[Endpoint]) -> dict[str, Observation]:
-        api = self._api
-        deployments = {one["metadata"]["name"]: one for one in api.list_("Deployment", names.SELECTOR)}
-        by_release: dict[tuple[str, str], list[Json]] = defaultdict(list)
-        for pod in api.list_("Pod", names.selector("release")):
-            by_release[names.identity(pod["metadata"]["labels"])].append(pod)
-        gateway = self._gateway_is_up(deployments.get(names.GATEWAY))
-        base, figures = self._base_url(), read_statistics(api)
-        return {
-            endpoint.name: Observation(
-                url=f"{base}/{endpoint.name}",
-                gateway=gateway,
-                releases={
-                    release.tag: _health(
-                        deployments.get(names.release_name(endpoint.name, release.tag)),
-                        by_release[names.identity(names.labels("release", endpoint.name, release.tag))],
-                        release,
-                    )
-                    for release in endpoint.releases
-                },
-                overflowed=summed_overflowed(endpoint, figures),
-                counts=summed_counts(endpoint, figures),
-            )
-            for endpoint in endpoints
-        }
-
     def limits(self, release: Release) -> tuple[str, ...]:
         """How the release's resources are enforced."""
         if not self._settings.kubernetes:
             return ()
         present = self._api.get("Deployment", names.release_name(release.endpoint, release.tag))
-        return _limits(release.resources) if present else ()
+        return self._limits(release) if present else ()
+
+    def _limits(self, release: Release) -> tuple[str, ...]:
+        scaled = autoscaling.is_scaled(release, self._cluster)
+        return (
+            *autoscaling.in_words(release, self._cluster, self._versions),
+            *limits_of(release.resources, scaled=scaled),
+        )
 
     def usage(self, releases: Sequence[Release]) -> dict[str, Usage]:
         """None: the metrics API gives no processor time since the start."""
@@ -185,16 +157,19 @@ class KubernetesTarget:
         """Remove what a deleted endpoint left."""
         if not self._settings.kubernetes:
             return
+        self._api.delete(ramp_drivers.KIND, names.ramp_name(endpoint))
         for tag in tags:
-            self._delete_release(names.release_name(endpoint, tag))
+            self._starting.delete(names.release_name(endpoint, tag))
         self._maps.remove(endpoint)
 
     def down(self) -> None:
         """Delete every object of nbdeploy in the namespace, but those of its administrator."""
         if not self._settings.kubernetes:
             return
+        for one in self._api.list_(ramp_drivers.KIND, names.SELECTOR):  # first, or a driver would start the rest again
+            self._api.delete(ramp_drivers.KIND, one["metadata"]["name"])
         self._stop_gateway()
-        for kind in (*_PARTS, "ConfigMap", "Lease"):
+        for kind in (*PARTS, "ConfigMap", "Lease"):
             if self._api.serves(kind):
                 for one in self._api.list_(kind, names.SELECTOR):
                     self._api.delete(kind, one["metadata"]["name"])
@@ -213,6 +188,14 @@ class KubernetesTarget:
     def _api(self) -> Api:
         return Api(self._cluster)
 
+    @property
+    def _versions(self) -> dict[str, str]:
+        return {kind: self._api.version_of(kind) for kind in MAY_LACK}
+
+    @cached_property
+    def _starting(self) -> Starting:
+        return Starting(self._api, self._cluster)
+
     @cached_property
     def _maps(self) -> EndpointMaps:
         return EndpointMaps(lambda: self._api, "kubernetes")
@@ -221,71 +204,13 @@ class KubernetesTarget:
         return release_objects(
             release,
             self._cluster,
-            disruption_budget=self._api.version_of("PodDisruptionBudget"),
+            versions=self._versions,
             shipper=self._shipper(release, release),
             overlay=read_overlay(self._cluster),
         )
 
     def _pods(self, release: Release) -> list[Json]:
         return self._api.list_("Pod", names.selector("release", release.endpoint, release.tag))
-
-    @staticmethod
-    def _is_up(deployment: Json) -> bool:
-        """Whether the newest pods answer, and there is no other one left."""
-        wanted, status = deployment["spec"].get("replicas", 1), deployment.get("status", {})
-        observed = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
-        updated = status.get("updatedReplicas", 0) >= min(1, wanted)
-        return bool(observed and updated and status.get("availableReplicas", 0) >= min(1, wanted))
-
-    def _wait_ready(self, release: Release, name: str) -> None:
-        """Wait until all new pods are ready; raise StartFailed, with the reason, as soon as they cannot be."""
-        timeout = self._cluster.start_timeout
-        deadline = time.monotonic() + timeout
-        while True:
-            deployment = self._api.get("Deployment", name)
-            if deployment is None:
-                raise StartFailed(f"{release.tag} was removed from the cluster while it started", "deploy it again")
-            if _rolled_out(deployment):
-                return
-            found = self._pods(release)
-            template = deployment["metadata"]["annotations"].get(names.SPEC, "")
-            for pod in found:
-                if (why := pods.fatal(pod)) and not pods.ending(pod):
-                    raise self._failed(release, pod, why)
-            if time.monotonic() > deadline:
-                words = pods.in_words(found, deployment["spec"].get("replicas", 1)) or template
-                raise StartFailed(
-                    f"{release.tag} is not ready after {timeout:g} s: {words}",
-                    "give it more time: NBDEPLOY_KUBERNETES__START_TIMEOUT; 'kubectl describe pod' shows the events",
-                    self.output(release, 4000),
-                )
-            time.sleep(_POLL_SECONDS)
-
-    def _failed(self, release: Release, pod: Json, why: str) -> StartFailed:
-        name = pod["metadata"]["name"]
-        log = self._api.logs(name, CONTAINER, most=4000) or self._api.logs(name, CONTAINER, most=4000, previous=True)
-        return StartFailed(f"{release.tag} does not start: {why}", "correct it and deploy again", log)
-
-    def _take_back(self, release: Release, former: Json | None) -> None:
-        """Return to the Deployment of before a failed start; without one, delete the release."""
-        name = names.release_name(release.endpoint, release.tag)
-        if former is None:
-            self.stop(release)
-            return
-        for _ in range(5):
-            # By apply, as the start does: the fields of another kind of change would conflict with the next start.
-            had = former["metadata"]
-            kept = {key: value for key, value in had["annotations"].items() if key in (names.SPEC, names.TAG)}
-            metadata = {"name": name, "namespace": had["namespace"], "labels": had["labels"], "annotations": kept}
-            document = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": former["spec"]}
-            with suppress(TargetError):
-                self._api.apply(document)
-                return
-
-    def _delete_release(self, name: str) -> None:
-        for kind in _PARTS:
-            if self._api.serves(kind):
-                self._api.delete(kind, name)
 
     def _require_gateway(self, release: Release) -> None:
         """Apply the gateway's objects that are missing or were made with other settings."""
@@ -303,7 +228,7 @@ class KubernetesTarget:
     def _wait_gateway(self) -> None:
         """Wait until a pod of the gateway is ready, such as at the first deploy; raise TargetError with the reason."""
         deadline = time.monotonic() + self._cluster.start_timeout
-        while not self._gateway_is_up(self._api.get("Deployment", names.GATEWAY)):
+        while not gateway_is_up(self._api.get("Deployment", names.GATEWAY)):
             found = self._api.list_("Pod", names.selector("gateway"))
             why = next(filter(None, (pods.fatal(pod) for pod in found if not pods.ending(pod))), "")
             if why or time.monotonic() > deadline:
@@ -312,11 +237,6 @@ class KubernetesTarget:
                     f"kubectl -n {self._cluster.namespace} describe pods --selector {names.selector('gateway')}",
                 )
             time.sleep(_POLL_SECONDS)
-
-    @staticmethod
-    def _gateway_is_up(deployment: Json | None) -> bool:
-        status = (deployment or {}).get("status", {})
-        return bool(status.get("readyReplicas", 0) > 0)
 
     def _present_gateway(self) -> Json | None:
         """The gateway's Deployment, if this version of nbdeploy made it."""
@@ -338,6 +258,11 @@ class KubernetesTarget:
             raise InvalidInput(f"pods do not have the folder of {to}", "keep records in s3://, gs:// or az://")
         image = self._cluster.shipper_image or image_in(self._present_gateway()) or publish(published)
         return shipper(of, self._cluster, to, image)
+
+    def _ramp_driver(self, endpoint: Endpoint) -> Json:
+        image = ramp_drivers.image_for(self._cluster, image_in(self._present_gateway()))
+        overlay = read_overlay(self._cluster)
+        return ramp_drivers.driver_job(endpoint.name, self._cluster, image, self._settings.ramp_variables, overlay)
 
     def _published_gateway(self, release: Release) -> str:
         if self._settings.publish_gateway is None:
@@ -363,38 +288,3 @@ class KubernetesTarget:
         outside = ingress[0].get("hostname") or ingress[0].get("ip")
         host = outside or address or f"{names.GATEWAY}.{cluster.namespace}"
         return f"http://{f'[{host}]' if ':' in host else host}:{cluster.port}"
-
-
-def _rolled_out(deployment: Json) -> bool:
-    """Whether all pods are of the newest template and ready."""
-    status, wanted = deployment.get("status", {}), deployment["spec"].get("replicas", 1)
-    return bool(
-        status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
-        and status.get("updatedReplicas", 0) >= wanted
-        and status.get("availableReplicas", 0) >= wanted
-        and status.get("replicas", 0) <= status.get("updatedReplicas", 0)
-    )
-
-
-def _health(deployment: Json | None, found: Sequence[Json], release: Release) -> ReleaseHealth:
-    if deployment is None:
-        return ReleaseHealth(running=False, healthy=False, detail="not running")
-    wanted = deployment["spec"].get("replicas", 1)
-    running = any(not pods.ending(pod) for pod in found)
-    return ReleaseHealth(
-        running=running,
-        healthy=any(map(pods.ready, found)),
-        detail=pods.in_words(found, wanted),
-        limits=_limits(release.resources),
-    )
-
-
-def _limits(resources: Resources) -> tuple[str, ...]:
-    lines = []
-    if resources.cpu:
-        lines.append(f"cpu {resources.cpu:g}: request and limit of each pod")
-    if resources.memory:
-        lines.append(f"memory {size_in_words(resources.memory)}: request and limit of each pod")
-    if resources.gpu not in (None, "none"):
-        lines.append(f"gpu: {len(str(resources.gpu).split(','))} of each pod's node")
-    return tuple(lines)

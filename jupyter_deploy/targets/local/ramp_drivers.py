@@ -8,6 +8,7 @@ from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.system.home import private_folder
 from jupyter_deploy.targets.local.runtime import Runtime
 from jupyter_deploy.targets.local.settings import LocalSettings
+from jupyter_deploy.targets.local.supervisor.launch import IDLE
 from jupyter_deploy.targets.local.supervisor.supervisord import Program, Programs, Supervisor
 
 _PREFIX = "ramp-"
@@ -36,7 +37,8 @@ def keep_running(
     supervisor.add(
         Program(
             name=name,
-            commands=[[*command, "--ready", ready]],
+            # After another code the supervisor would start it again.
+            commands=[[*command, "--ready", ready, "--ended", str(IDLE)]],
             environment=environment,
             folder=runtime.path / "empty",
             stop_seconds=5,

@@ -5,26 +5,14 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
+from jupyter_deploy.domain.release.host_names import HOST, HostNames
 from jupyter_deploy.domain.release.ports import TargetSettings
 from jupyter_deploy.system.home import GATEWAY_FILE
-
-_HOST = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
-
-
-def _host_names(value: Any) -> Any:
-    """``a,b`` as two names, each checked."""
-    names = [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
-    if not isinstance(names, list | tuple):
-        return names  # pydantic reports the type
-    for name in names:
-        if not _HOST.fullmatch(str(name)):
-            raise ValueError(f"'{name}' is not a host: write names without scheme and port, such as box.example.org")
-    return tuple(str(name).lower() for name in names)
 
 
 def _host_of(url: str) -> str:
@@ -32,12 +20,6 @@ def _host_of(url: str) -> str:
     host = urlsplit(url.replace("{port}", "1")).hostname or ""
     return f"[{host}]" if ":" in host else host
 
-
-HostNames = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_host_names),
-    PlainSerializer(",".join, when_used="json"),
-]
 
 AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 
@@ -114,7 +96,7 @@ class LocalSettings(TargetSettings):
             return None
         parts = urlsplit(value.replace("{port}", "1"))
         plain = re.fullmatch(r"[!-~]+", value) and not re.search(r"[\"'`$\\{}]", value.replace("{port}", ""))
-        if parts.scheme not in ("http", "https") or not _HOST.fullmatch(_host_of(value)) or not plain:
+        if parts.scheme not in ("http", "https") or not HOST.fullmatch(_host_of(value)) or not plain:
             raise ValueError("write a URL such as https://hub.example.org/user/ada/proxy/{port}")
         if parts.port == 0 or parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("it must hold no user, password, query, fragment or port 0: paths are appended")

@@ -62,6 +62,9 @@ class LocalTarget:
         envoy_binary(self._settings)
         check_limits()
 
+    def check_ramp(self, endpoint: Endpoint) -> None:
+        """Nothing: the supervisor runs a driver."""
+
     def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
         """Run a release until it is ready and reproduces the notebook's predictions for its example."""
         require_hardware(release.resources)

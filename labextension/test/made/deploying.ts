@@ -62,7 +62,8 @@ export function context(given: Partial<NotebookContextView> = {}): NotebookConte
       gpu: null,
       workers: null,
       threads: null,
-      idle_after: null
+      idle_after: null,
+      replicas: null
     },
     last: null,
     settings: null,

@@ -34,7 +34,13 @@ def configuration(endpoint: Endpoint, settings: ClusterSettings, run: str = RUN)
         for tag in endpoint.traffic.tags()
         for service in [names.release_name(endpoint.name, tag)]
     }
-    part = envoy.fragment(endpoint, upstreams, envoy_settings(settings, run), SALT)
+    part: Json = envoy.fragment(endpoint, upstreams, envoy_settings(settings, run), SALT)
+    idle = {
+        names.release_name(endpoint.name, one.tag): one.resources.idle_seconds
+        for one in endpoint.releases
+        if one.resources.idles and endpoint.running
+    }
+    part |= {"idle": idle} if idle else {}
     text = json.dumps(part, sort_keys=True, separators=(",", ":")).encode()
     return {
         "data": {"revision": str(endpoint.revision), "hash": hashlib.sha256(text).hexdigest()},
@@ -45,7 +51,7 @@ def configuration(endpoint: Endpoint, settings: ClusterSettings, run: str = RUN)
 def gateway_files(settings: ClusterSettings, run: str = RUN, ledger: str = LEDGER) -> dict[str, str]:
     """The files of the gateway's own ConfigMap: Envoy's bootstrap, and the routes around those of endpoints."""
     inputs = envoy_settings(settings, run, ledger)
-    frame = envoy.frame(inputs) | {"statistics": counters.FILTER}
+    frame = envoy.frame(inputs) | {"statistics": counters.FILTER, "start_seconds": settings.start_timeout}
     files = {"bootstrap.json": envoy.bootstrap(inputs), "frame.json": frame}
     return {name: json.dumps(content, indent=1, sort_keys=True) for name, content in files.items()}
 

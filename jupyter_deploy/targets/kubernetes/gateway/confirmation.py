@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from jupyter_deploy.container_images.gateway_program.report import IN_FORCE, REFUSED
@@ -50,10 +52,27 @@ def wait_in_force(api: Api, endpoint: str, digest: str, seconds: float) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def gateways_in_force(api: Api, endpoint: str, digest: str) -> tuple[int, int]:
-    """The number of ready pods of the gateway that have an endpoint's routes in force, and that of all ready pods."""
-    ready, reports, _ = _state(api)
-    return sum(_read(reports.get(pod), IN_FORCE).get(endpoint) == digest for pod in ready), len(ready)
+@dataclass(frozen=True)
+class GatewayReports:
+    """The ready pods of the gateway, and what all pods report: each pod's Lease by its name."""
+
+    ready: tuple[str, ...]
+    leases: Mapping[str, Json]
+
+    def lacking(self, endpoint: str, digest: str) -> str:
+        """``2 of 3 gateway pods have its routes in force``; empty: all ready ones have, or none is ready."""
+        count = sum(_read(self.leases.get(pod), IN_FORCE).get(endpoint) == digest for pod in self.ready)
+        if count == len(self.ready):
+            return ""
+        refused = (_read(self.leases.get(pod), REFUSED).get(endpoint) for pod in self.ready)
+        why = next(filter(None, refused), "")
+        return f"{count} of {len(self.ready)} gateway pods have its routes in force{f': {why}' if why else ''}"
+
+
+def read_reports(api: Api) -> GatewayReports:
+    """The pods' reports now."""
+    ready, leases, _ = _state(api)
+    return GatewayReports(tuple(ready), leases)
 
 
 def _state(api: Api) -> tuple[list[str], dict[str, Json], str]:

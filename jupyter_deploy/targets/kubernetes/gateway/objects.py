@@ -69,8 +69,9 @@ def gateway_rules() -> list[Json]:
         {
             "apiGroups": ["coordination.k8s.io"],
             "resources": ["leases"],
-            "verbs": ["get", "create", "patch", "delete"],
+            "verbs": ["get", "list", "watch", "create", "patch", "delete"],
         },
+        {"apiGroups": ["apps"], "resources": ["deployments/scale"], "verbs": ["get", "patch"]},
     ]
 
 

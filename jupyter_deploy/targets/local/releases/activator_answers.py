@@ -9,11 +9,10 @@ import threading
 import uuid
 from contextlib import suppress
 
+from jupyter_deploy.domain.release.processes import IDLE
 from jupyter_deploy.serving.asgi.messages import Response
 from jupyter_deploy.serving.asgi.problems import Problem
 from jupyter_deploy.serving.hosting.outer_app import is_probe
-
-from .idle_releases import IDLE
 
 _HEAD_BYTES = 64 * 1024
 _LAST_SECONDS = 5.0

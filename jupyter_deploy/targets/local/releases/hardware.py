@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.base import duration_in_words, size_in_words
-from jupyter_deploy.domain.release.resources import Resources, require_capacity
+from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.release.resources import ANY, Resources, require_capacity
 from jupyter_deploy.serving.hosting.forking import THREADS
 from jupyter_deploy.serving.hosting.options import APART
 from jupyter_deploy.serving.hosting.processors import processors, share
@@ -20,6 +21,12 @@ from . import limits
 
 def require_hardware(resources: Resources) -> None:
     """Raise InvalidInput for more resources than this machine has."""
+    if resources.replicas is not None:
+        raise InvalidInput(
+            f"replicas={resources.replicas} is for a cluster: this machine runs one of a release",
+            f"write workers=… for more processes (1-8: as many as the load needs) and replicas={ANY}, or deploy it "
+            "with --target kubernetes",
+        )
     memory = None
     with suppress(ValueError, OSError):
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

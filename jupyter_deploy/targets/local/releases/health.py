@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from jupyter_deploy.domain.release.ports import ReleaseHealth
+from jupyter_deploy.domain.release.processes import IDLE
 from jupyter_deploy.targets.local.supervisor.supervisord import Programs
 
-from .idle_releases import IDLE
 from .workers import Workers
 
 PARALLEL = 32

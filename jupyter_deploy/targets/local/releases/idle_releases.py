@@ -12,9 +12,6 @@ from jupyter_deploy.targets.local.supervisor.supervisord import Program, Program
 
 PROGRAM = "activator"
 
-IDLE = "idle, starts on a request"
-"""The detail of a release without processes, which a request starts."""
-
 
 def control_socket(runtime: Runtime) -> Path:
     """The activator's socket for releases and the target."""

@@ -13,17 +13,19 @@ from .measure import CALLS, CHECKED, PAGE, measure
 
 HEAD = """# Translated models
 
-Made by `python -m scripts.translation`, which trains each model, translates it as `deploy --engine onnx` does, and then
-compares both on {checked:,} further rows: training rows, training rows with noise, and rows of values that do not
-belong together, with missing values where the training table has some.
+Made by `python -m scripts.translation`, which trains each model, translates it as `deploy --engine
+onnx` does, and then compares both on {checked:,} further rows: training rows, training rows with
+noise, and rows of values that do not belong together, with missing values where the training table
+has some.
 
-- **equal**: `to the last bit`; `within …`, the largest absolute difference of a probability or a number, which the
-  replay's tolerance allows; or why the model is served natively.
-- **proof**: the rows that a deploy compares, at thresholds and categories too; a flip (another label, or another most
-  likely class) in one of them refuses the translation.
-- **flips**: those in the {checked:,} rows; so many have at most the share in brackets (confidence sequence, 95 %).
-- **one row**: microseconds of the original and of the translation in turns, median of {calls}; the machine was shared,
-  so only large ratios say something.
+- **equal**: `to the last bit`; `within …`, the largest absolute difference of a probability or a
+  number, which the replay's tolerance allows; or why the model is served natively.
+- **proof**: the rows that a deploy compares, at thresholds and categories too; a flip (another
+  label, or another most likely class) in one of them refuses the translation.
+- **flips**: those in the {checked:,} rows; so many have at most the share in brackets (confidence
+  sequence, 95 %).
+- **one row**: microseconds of the original and of the translation in turns, median of {calls}; the
+  machine was shared, so only large ratios say something.
 - **size**: of the pickled original and of the graph, in kB.
 
 {summary}

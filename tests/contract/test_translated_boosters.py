@@ -74,7 +74,8 @@ def test_boosters_decide_as_their_originals_also_at_their_thresholds(name):
     assert proof.flips == 0
     assert proof.rows["threshold"] > 20
     values = np.concatenate([CHANCE.uniform(np.nanmin(table, 0), np.nanmax(table, 0), (5_000, 5)), table])
-    values[:1000][CHANCE.random((1000, 5)) < 0.2] = np.nan
+    if model.__sklearn_tags__().input_tags.allow_nan:
+        values[:1000][CHANCE.random((1000, 5)) < 0.2] = np.nan
     expected, found = model.predict(values), served.predict(values)
     if expected.dtype.kind == "f":
         assert np.allclose(expected, found, rtol=1e-15 if expected.dtype == np.float64 else 2e-6, atol=0)
@@ -90,6 +91,16 @@ def test_probabilities_differ_in_their_last_bits_alone(name):
     served, proof = translated(model, table, "predict_proba")
     assert proof.largest_difference < (1e-6 if "XGBoost" in name else 1e-15)
     assert served.predict_proba(table[:7]).shape == model.predict_proba(table[:7]).shape
+
+
+def test_lightgbm_takes_the_numbers_next_to_zero_for_zero():
+    model = lightgbm.LGBMRegressor(n_estimators=15, **QUIET).fit(X[:, 3:], np.sign(X[:, 3]))
+    served, _ = translated(model, X[:, 3:])
+    zero = float(np.float32(1e-35))
+    near = [zero, np.nextafter(zero, 0), np.nextafter(zero, 1), 1e-36, 1e-300]
+    values = np.array([[sign * value, 7.0] for value in [0.0, *near] for sign in (1, -1)])
+    assert np.array_equal(served.predict(values), model.predict(values))
+    assert len(np.unique(served.predict(values))) == 3
 
 
 def test_a_booster_encodes_texts_of_a_data_frame_itself_and_unseen_ones_are_missing():

@@ -10,7 +10,12 @@ import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer
-from sklearn.ensemble import ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -139,13 +144,51 @@ def test_texts_that_the_original_refuses_are_refused_and_ignored_ones_are_answer
                 model.predict(row)
 
 
-def test_missing_texts_are_imputed():
+def test_numbers_that_the_original_refuses_are_refused_and_others_are_answered():
+    """A graph answers any number: a tree would send a missing one to a leaf where the original raises."""
+    models = [
+        GradientBoostingClassifier(n_estimators=3, random_state=0),
+        RandomForestClassifier(3, random_state=0),
+        LogisticRegression(max_iter=5000),
+    ]
+    answered = []
+    for model in models:
+        served, _ = translated(model.fit(X, Y), X[:5], "predict_proba")
+        for value, kind in ((np.nan, "missing"), (np.inf, "infinite"), (1e300, "too large for 32 bits")):
+            rows = X[:3].copy()
+            rows[1, 2] = value
+            try:
+                expected = model.predict_proba(rows)
+            except ValueError:
+                with pytest.raises(ValueError, match=f"the column 2 is {kind} in row 1, and the model does not"):
+                    served.predict_proba(rows)
+            else:
+                assert np.allclose(served.predict_proba(rows), expected, rtol=1e-9, atol=1e-12)
+                answered.append((type(model).__name__, kind))
+    assert answered == [("RandomForestClassifier", "missing"), ("LogisticRegression", "too large for 32 bits")]
+
+
+def test_a_missing_number_is_imputed_in_one_column_and_refused_in_another():
+    columns = ColumnTransformer([("age", SimpleImputer(), ["age"]), ("income", StandardScaler(), ["income"])])
+    full = LOANS.fillna({"income": 0.0})
+    model = make_pipeline(columns, LogisticRegression()).fit(full, PAID)
+    served, _ = translated(model, full[:5], "predict_proba", full)
+    imputed, refused = full[:2].copy(), full[:2].copy()
+    imputed.loc[1, "age"] = refused.loc[1, "income"] = np.nan
+    assert np.allclose(served.predict_proba(imputed), model.predict_proba(imputed), rtol=1e-9)
+    for one in (model, served):
+        with pytest.raises(ValueError, match=r"NaN|the column 'income' is missing in row 1"):
+            one.predict_proba(refused)
+
+
+@pytest.mark.parametrize(("unknown", "answered"), [("ignore", 6), ("error", 4)])
+def test_missing_texts_are_imputed(unknown, answered):
     gaps = LOANS.assign(region=LOANS["region"].where(np.arange(len(LOANS)) % 5 > 0))
-    steps = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore"))
+    steps = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown=unknown))
     columns = ColumnTransformer([("age", StandardScaler(), ["age"]), ("region", steps, ["region"])])
     model = make_pipeline(columns, LogisticRegression()).fit(gaps, PAID)
     served, proof = translated(model, gaps[:5], "predict_proba", gaps)
-    assert proof.rows["category"] == 6
+    assert proof.rows["category"] == answered
     assert np.allclose(served.predict_proba(gaps), model.predict_proba(gaps), rtol=1e-9)
 
 

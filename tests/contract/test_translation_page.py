@@ -1,4 +1,4 @@
-"""docs/translation.md has each kind of model, and its check finds a translation that answers otherwise."""
+"""docs/translation.md has each kind of model, and its check finds a translation that gives another answer."""
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from .boosted_trees import Ensemble, Link
 from .converters import NotTranslatable
-from .ensembles import Ensemble, Link
 from .leaves import Tree, runs_of
 from .writer import GraphWriter
+
+LIBRARY = "sklearn.ensemble"
+CLASSES = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
 
 _LINKS: dict[str, Link] = {
     "IdentityLink": "identity",

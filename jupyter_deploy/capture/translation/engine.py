@@ -12,7 +12,7 @@ from jupyter_deploy.capture.inspection import Inspected
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.capture.translation import Translation, most_flips
 from jupyter_deploy.domain.errors import NotTranslated
-from jupyter_deploy.serving.natives.translated import TranslatedForm, TranslatedModel
+from jupyter_deploy.serving.natives.translated import UNUSUAL, TranslatedForm, TranslatedModel
 
 from .converters import GraphInput, NotTranslatable, converter_of
 from .rows import proof_rows
@@ -57,6 +57,7 @@ def translate(model: Any, seen: Inspected, training: Any, tolerance: Tolerance) 
             "ndim": answer.ndim,
             "missing_text": graph.missing_text,
             "known": dict(graph.known),
+            "refused": _refused(original, example, kinds),
         }
         translated = TranslatedModel(_session(graph.content), form)
     except NotTranslatable as error:
@@ -108,6 +109,35 @@ def _kinds(example: Any) -> dict[str, str]:
         else:
             raise NotTranslatable(f"the column '{name}' has the type {dtype}")
     return kinds
+
+
+def _refused(original: Callable[[Any], Any], example: Any, kinds: Mapping[str, str] | None) -> dict[str, list[int]]:
+    """Return the columns where the original raises on numbers of a kind, which a graph would answer.
+
+    A model that takes an array decides for all columns at once; one that chooses columns is asked for each.
+    """
+    refused: dict[str, list[int]] = {}
+    width = range(example.shape[1])
+    each = [list(width)] if kinds is None else [[at] for at, kind in enumerate(kinds.values()) if kind == "number"]
+    for kind, value in zip(UNUSUAL, (np.nan, np.inf, 1e39), strict=True):
+        for columns in each:
+            with contextlib.suppress(Exception), np.errstate(all="ignore"):
+                original(_with(example[:1], columns, value))
+                continue
+            refused.setdefault(kind, []).extend(columns)
+    return refused
+
+
+def _with(row: Any, columns: list[int], value: float) -> Any:
+    """Return a copy of a row with a number in some columns."""
+    if not hasattr(row, "columns"):
+        changed = np.array(row, np.float64)
+        changed[:, columns] = value
+        return changed
+    changed = row.copy()
+    for column in columns:
+        changed[row.columns[column]] = np.full(len(row), value)
+    return changed
 
 
 def _proved(

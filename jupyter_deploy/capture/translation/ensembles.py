@@ -6,76 +6,36 @@ ONNX Runtime adds from the first to the last.
 
 from __future__ import annotations
 
-import importlib
 import sys
-from dataclasses import dataclass
-from typing import Any, Literal
+from types import ModuleType
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from . import boosted, gradient, lightgbm, xgboost
+from .boosted_trees import Ensemble
 from .converters import NotTranslatable
-from .leaves import Tree, add_leaves
+from .leaves import add_leaves
 from .writer import GraphWriter
 
-Link = Literal["identity", "exponential", "sigmoid", "sigmoid by class", "softmax", "signed square"]
 
+def kinds() -> dict[type, ModuleType]:
+    """The classes with an exact graph and the module that reads them, of the libraries that this process has imported.
 
-@dataclass
-class Ensemble:
-    """Boosted trees, whose sum becomes an answer by a link.
-
-    Attributes
-    ----------
-    trees
-        In the order of addition; tree i adds to group i modulo the number of groups.
-    start
-        The first summand by group, in the precision of the sums: 64 or 32 bits.
-    link
-        Makes the answers of the sums; ``sigmoid`` gives the probability of the second of two classes.
-    scale
-        Of the sum in a sigmoid.
-    divisor
-        Of the sums, for averages.
-    by_sum
-        Of two classes the second one is the label if the sum is above 0, not if its probability is the larger one.
-    single
-        Features and thresholds have 32 bits; always so if the sums have.
+    A reader names its ``LIBRARY`` and the ``CLASSES`` of it, and has ``read``; with ``columns`` it makes the matrix on
+    which the trees decide.
     """
-
-    trees: list[Tree]
-    start: NDArray[Any]
-    link: Link = "identity"
-    scale: float = 1.0
-    divisor: float = 1.0
-    by_sum: bool = False
-    single: bool = False
-
-
-_READERS = {
-    "sklearn.ensemble": {
-        "boosted": ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"),
-        "gradient": ("GradientBoostingClassifier", "GradientBoostingRegressor"),
-    },
-    "lightgbm": {"lightgbm": ("LGBMClassifier", "LGBMRegressor", "LGBMRanker")},
-    "xgboost": {"xgboost": ("XGBClassifier", "XGBRegressor", "XGBRanker", "XGBRFClassifier", "XGBRFRegressor")},
-}
-
-
-def kinds() -> dict[type, str]:
-    """The classes with an exact graph and the module that reads them, of the modules that this process has imported."""
     return {
         kind: module
-        for library, modules in _READERS.items()
-        for module, names in modules.items()
-        for name in names
-        if (kind := getattr(sys.modules.get(library), name, None)) is not None
+        for module in (boosted, gradient, lightgbm, xgboost)
+        for name in module.CLASSES
+        if (kind := getattr(sys.modules.get(module.LIBRARY), name, None)) is not None
     }
 
 
 def read(model: Any) -> Ensemble:
     """Read the trees of an estimator of ``kinds``. Raises NotTranslatable."""
-    ensemble: Ensemble = importlib.import_module(f".{kinds()[type(model)]}", __package__).read(model)
+    ensemble: Ensemble = kinds()[type(model)].read(model)
     return ensemble
 
 
@@ -96,7 +56,7 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
     ensemble = read(model)
     writer = GraphWriter(scope, container)
     double = ensemble.start.dtype == np.float64
-    module = importlib.import_module(f".{kinds()[type(model)]}", __package__)
+    module = kinds()[type(model)]
     table = module.columns(writer, operator) if hasattr(module, "columns") else writer.columns(operator)
     if ensemble.single or not double:
         table = writer.node("Cast", [table], to=TensorProto.FLOAT)

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from .boosted_trees import Ensemble, Link
 from .converters import NotTranslatable
-from .ensembles import Ensemble, Link
 from .leaves import Tree
 from .trees import tree_of
+
+LIBRARY = "sklearn.ensemble"
+CLASSES = ("GradientBoostingClassifier", "GradientBoostingRegressor")
 
 _LINKS: dict[str, tuple[Link, float]] = {
     "IdentityLink": ("identity", 1.0),

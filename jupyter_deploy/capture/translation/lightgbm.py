@@ -8,15 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from .boosted_trees import Ensemble, Link
 from .converters import NotTranslatable
-from .ensembles import Ensemble, Link
 from .leaves import Tree, runs_of
+
+LIBRARY = __name__.rpartition(".")[2]  # this module has the name of the library
+CLASSES = ("LGBMClassifier", "LGBMRegressor", "LGBMRanker")
 
 _IDENTITY = {
     "regression", "regression_l1", "huber", "fair", "quantile", "mape", "lambdarank", "rank_xendcg"
 }  # fmt: skip
-_ZERO = nextafter(float(np.float32(1e-35)), inf)
-"""LightGBM takes smaller absolute values for 0."""
+_ZERO = float(np.float32(1e-35))
+"""LightGBM takes absolute values up to this one for 0 (its ``kZeroThreshold``)."""
 
 
 def read(model: Any) -> Ensemble:
@@ -63,11 +66,18 @@ def _tree(structure: dict[str, Any]) -> Tree:
         if node["decision_type"] == "==":
             _split_by_categories(tree, number, node, (left, right))
             continue
-        threshold = float(node["threshold"])
+        threshold = _threshold(float(node["threshold"]))
         tree.split(
             number, int(node["split_feature"]), threshold, left, right, missing_left=_missing_left(node, threshold)
         )
     return tree
+
+
+def _threshold(value: float) -> float:
+    """Return the threshold by which numbers next to 0 decide as 0 does."""
+    if -_ZERO <= value < 0:
+        return nextafter(-_ZERO, -inf)
+    return max(value, _ZERO) if value >= 0 else value
 
 
 def _missing_left(node: dict[str, Any], threshold: float) -> bool:
@@ -76,7 +86,7 @@ def _missing_left(node: dict[str, Any], threshold: float) -> bool:
     if node["missing_type"] == "None":
         return as_zero
     default = bool(node["default_left"])
-    if node["missing_type"] == "Zero" and (default != as_zero or -_ZERO <= threshold < _ZERO):
+    if node["missing_type"] == "Zero" and (default != as_zero or abs(threshold) <= nextafter(_ZERO, inf)):
         raise NotTranslatable("LightGBM's zero_as_missing cannot be translated")
     return default
 

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from .boosted_trees import Ensemble, Link
 from .converters import NotTranslatable
-from .ensembles import Ensemble, Link
 from .leaves import Tree
+
+LIBRARY = __name__.rpartition(".")[2]  # this module has the name of the library
+CLASSES = ("XGBClassifier", "XGBRegressor", "XGBRanker", "XGBRFClassifier", "XGBRFRegressor")
 
 _LINKS: dict[str, Link] = {
     "binary:logistic": "sigmoid",

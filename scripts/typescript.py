@@ -22,7 +22,7 @@ from jupyter_deploy.domain import jobs
 from jupyter_deploy.domain.capture import candidates
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.validation.validation import Underway
-from jupyter_deploy.faces.views import VIEWS, documents, form_documents, record_documents
+from jupyter_deploy.faces.views import VIEWS, documents, form_documents, monitor_documents, record_documents
 from jupyter_deploy.verbs import OPERATIONS
 
 EXTENSION = Path(__file__).resolve().parents[1] / "labextension"
@@ -52,6 +52,7 @@ def document() -> str:
         *_values(documents),
         *_values(record_documents),
         *_values(form_documents),
+        *_values(monitor_documents),
         *_values(jobs),
         *_values(candidates),
         Finding,

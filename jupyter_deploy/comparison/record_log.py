@@ -48,6 +48,7 @@ class RecordLog:
         endpoint: str,
         *,
         since: datetime | None = None,
+        until: datetime | None = None,
         role: str | None = None,
         status: int | None = None,
         request_ids: Collection[str] = (),
@@ -59,7 +60,14 @@ class RecordLog:
         """
         self._bucket.refresh(endpoint)
         return records.read(
-            self._home, endpoint, since=since, role=role, status=status, request_ids=request_ids, limit=limit
+            self._home,
+            endpoint,
+            since=since,
+            until=until,
+            role=role,
+            status=status,
+            request_ids=request_ids,
+            limit=limit,
         )
 
     def follow(

@@ -20,17 +20,13 @@ from jupyter_deploy.records import ground_truth, segments
 from . import clusters, load_pairs, shared_figures
 from .load_pairs import ComparisonSpec
 
-_NUMBERS = "('UBIGINT', 'BIGINT', 'DOUBLE')"
-
 # A row of an answered request with its actual value: `right` of a label, `loss` of a number.
 _ROWS = """
 SELECT side, request, unit, "row",
-    CASE WHEN number THEN abs(TRY_CAST(value AS DOUBLE) - TRY_CAST(actual AS DOUBLE)) END AS loss,
-    CASE WHEN NOT number THEN coalesce(value::VARCHAR = actual::VARCHAR
-        OR kind IN {numbers} AND json_type(actual) IN {numbers}
-            AND TRY_CAST(value AS DOUBLE) = TRY_CAST(actual AS DOUBLE), false)::INTEGER END AS right
+    CASE WHEN number THEN {loss} END AS loss,
+    CASE WHEN NOT number THEN {right} END AS right
 FROM (
-    SELECT *, json_type(value) AS kind,
+    SELECT *,
         json_type(value) IN {numbers} AND json_type(actual) IN {numbers} AND NOT $exact
             AND ($floating OR 'DOUBLE' IN (json_type(value), json_type(actual))) AS number
     FROM (
@@ -106,7 +102,8 @@ def figures(
         return TruthFigures()
     with segments.reading(folder) if folder.is_dir() else nullcontext():
         ground_truth.load_truth(connection, home, endpoint)
-    query = _ROWS.format(numbers=_NUMBERS, answers=_OF_PAIRS if paired else _OF_CANARY)
+    words = {"numbers": ground_truth.NUMBERS, "loss": ground_truth.LOSS, "right": ground_truth.RIGHT}
+    query = _ROWS.format(**words, answers=_OF_PAIRS if paired else _OF_CANARY)
     connection.execute(f"CREATE TEMP TABLE judged AS {query}", {"exact": rule.exact, "floating": rule.floating})
     labelled = _labelled(connection, tags, paired=paired)
     if not paired:

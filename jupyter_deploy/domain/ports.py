@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .images.ports import Imaging
     from .jobs import Jobs
     from .manifests import Manifester
+    from .monitoring.monitor import Monitor
     from .release.document_requests import Documents
     from .release.ports import Target
     from .release.resources import Resources
@@ -107,6 +108,14 @@ class Client(Protocol):
         """Return a file with the header that requests must carry; None: they need none."""
 
 
+class MonitorReports(Protocol):
+    def write(self, monitor: Monitor, page: Path, notebook: Path | None) -> None:
+        """Write a page that needs no other file, and a notebook that draws its figures; existing files are replaced.
+
+        Raises InvalidInput: a file cannot be written.
+        """
+
+
 class Ports(Protocol):
     """All ports; each may be made at its first use."""
 
@@ -184,6 +193,9 @@ class Ports(Protocol):
 
     @property
     def reports(self) -> Reports: ...
+
+    @property
+    def monitor_reports(self) -> MonitorReports: ...
 
     @property
     def project(self) -> Project: ...

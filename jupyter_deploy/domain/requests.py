@@ -284,6 +284,7 @@ class LogsRequest(Request):
     since: Moment | None = Field(
         default=None, description="Only records of the last 90s, 15m, 1h, 7d, … or since 2026-11-25T12:00."
     )
+    until: Moment | None = Field(default=None, description="Only records before 1h, 7d, … ago or 2026-11-25T12:00.")
     role: Literal["stable", "canary", "shadow", "probe", "direct"] | None = Field(
         default=None,
         description="Only records of this role; probe: the start check; direct: not through the gateway.",

@@ -6,17 +6,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from .capture.artifacts import Snapshot
     from .capture.signature import Signature
     from .deletion import Deletion
     from .drift.drift import Drift
+    from .drift.watch import WatchState
     from .evidence.agreement import Rule
     from .evidence.inference import Comparison, Record
     from .evidence.record_pages import Pair, RecordFilter, RecordPage, Refusal, TimeSeries
     from .images.images import Publication
+    from .monitoring.rollup import Rollup
     from .ramp.evidence import StepCounts
     from .ramp.status import Look
     from .release.endpoint import Endpoint, Release, Revision
@@ -143,6 +145,7 @@ class InferenceLog(Protocol):
         endpoint: str,
         *,
         since: datetime | None = None,
+        until: datetime | None = None,
         role: str | None = None,
         status: int | None = None,
         request_ids: Collection[str] = (),
@@ -224,6 +227,13 @@ class InferenceLog(Protocol):
         """Return the counts of each step of the endpoint's ramp that has begun, the current one last."""
 
 
+class Watched(NamedTuple):
+    """A watch over a release, and its counts by period."""
+
+    state: WatchState
+    rollup: Rollup
+
+
 class DriftLog(Protocol):
     """The watches over the drift of releases."""
 
@@ -235,3 +245,6 @@ class DriftLog(Protocol):
 
         Raises StoreError.
         """
+
+    def watched(self, release: Release, snapshot: Snapshot) -> Watched:
+        """Read the new records, and return the watch with its counts by period. Raises StoreError."""

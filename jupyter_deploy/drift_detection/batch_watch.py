@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from math import isfinite
 from typing import Any
 
@@ -157,6 +157,7 @@ class BatchWatch(Watch):
         state, detector = self.state, self.detector
         if detector is None:
             return
+        self._note_periods(shares, units)
         at = 0
         while at < len(units):
             if state.window_units >= WINDOW:
@@ -169,6 +170,18 @@ class BatchWatch(Watch):
             _add(state.windows[0], part, offsets)
             state.window_units += end - at
             self._keep(detector.counted(end - at, units[end - 1].mark))
+            at = end
+
+    def _note_periods(self, shares: Floats, units: Sequence[_Entry]) -> None:
+        """Count the units in their periods."""
+        if self.rollup is None:
+            return
+        periods = [self.rollup.period_of_values(unit.record.ts) for unit in units]
+        at = 0
+        for period, same in groupby(periods):
+            end = at + sum(1 for _ in same)
+            counts = self.rollup.values_of(period, shares.shape[1])
+            counts[:] = np.cumsum(np.vstack((np.asarray(counts), shares[at:end])), axis=0)[-1].tolist()
             at = end
 
 

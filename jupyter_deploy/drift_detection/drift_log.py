@@ -8,12 +8,15 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.capture.artifacts import REFERENCE, Snapshot
 from jupyter_deploy.domain.drift.drift import Drift
 from jupyter_deploy.domain.drift.report import drift_of
 from jupyter_deploy.domain.drift.sketch import ReferenceSketch
 from jupyter_deploy.domain.drift.watch import WatchState
+from jupyter_deploy.domain.monitoring.rollup import Rollup
 from jupyter_deploy.domain.release.endpoint import Release
+from jupyter_deploy.domain.store_ports import Watched
 from jupyter_deploy.records.records import segments as files_of
 from jupyter_deploy.records.segments import data_folder, reading
 from jupyter_deploy.records.shipping import BucketOfHome
@@ -22,7 +25,7 @@ from jupyter_deploy.system.digests import sha256
 from .batch_watch import BatchWatch
 from .images import image_mean
 from .new_records import CompactedEarly, in_order, unread
-from .watch_file import WatchFile, empty_clusters
+from .watch_file import Stored, WatchFile, beginning, empty_clusters
 
 
 class WatchedDrift:
@@ -47,16 +50,20 @@ class WatchedDrift:
             return
         with file.locked():
             if not file.exists():
-                file.save(first_state(snapshot), empty_clusters())
+                file.save(beginning(first_state(snapshot)))
 
     def look(self, release: Release, snapshot: Snapshot, *, since: datetime | None = None) -> Drift:
         """Read the new records, and return the drift since the watch began, or among the records since a moment."""
-        self._bucket.refresh(release.endpoint)
-        self.prepare(release, snapshot)
-        state = updated(self._home, release.endpoint, release.version, first_state(snapshot))
+        state, _ = self.watched(release, snapshot)
         if since is not None:
             state = self._since(release, state, since)
         return drift_of(state, release.endpoint, release.tag, since)
+
+    def watched(self, release: Release, snapshot: Snapshot) -> Watched:
+        """Read the new records, and return the watch with its counts by period."""
+        self._bucket.refresh(release.endpoint)
+        self.prepare(release, snapshot)
+        return updated(self._home, release.endpoint, release.version, first_state(snapshot))
 
     def _since(self, release: Release, known: WatchState, since: datetime) -> WatchState:
         """Return the state of a watch that begins at a moment, with the reference of the present one."""
@@ -79,8 +86,8 @@ def first_state(snapshot: Snapshot) -> WatchState:
 
 def updated(
     home: Path, endpoint: str, version: str, first: WatchState | None = None, closed: Collection[str] = ()
-) -> WatchState:
-    """Read the new records into a watch, and return its state.
+) -> Watched:
+    """Read the new records into a watch, and return it.
 
     Parameters
     ----------
@@ -99,27 +106,28 @@ def updated(
         stored = file.load()
         if stored is None and first is None:  # damaged: the next look, which knows the snapshot, makes it again
             file.touch()
-            return WatchState()
-        state, clusters = stored or (first or WatchState(), empty_clusters())
-        before = state.files
+            return Watched(WatchState(), Rollup(now()))
+        found = stored or beginning(first or WatchState())
+        before = found.state.files
         with reading(guard):
-            watch = BatchWatch(state, clusters, image_mean)
             try:
-                _read(watch, guard / version, closed)
+                _read(found, guard / version, closed)
             except CompactedEarly:
+                state = found.state
                 reference = state.reference and state.reference.of_training
-                state = first or WatchState(images=state.images, reference=reference)
-                clusters = empty_clusters()
-                _read(BatchWatch(state, clusters, image_mean), guard / version, closed)
-        if stored is None or state.files != before:
-            file.save(state, clusters)
+                found = beginning(first or WatchState(images=state.images, reference=reference))
+                _read(found, guard / version, closed)
+        found.rollup.fold()
+        if stored is None or found.state.files != before:
+            file.save(found)
         else:
             file.touch()
-        return state
+        return Watched(found.state, found.rollup)
 
 
-def _read(watch: BatchWatch, folder: Path, closed: Collection[str]) -> None:
-    watch.add_all(unread(folder, watch.state, closed))
+def _read(watch: Stored, folder: Path, closed: Collection[str]) -> None:
+    reader = BatchWatch(watch.state, watch.clusters, image_mean, watch.rollup)
+    reader.add_all(unread(folder, watch.state, closed))
 
 
 def _sketch(snapshot: Snapshot) -> ReferenceSketch | None:

@@ -1,4 +1,6 @@
-"""The file of a watch: ``<home>/drift/<endpoint>/<version>.watch``, a line of JSON and the table of known clusters.
+"""The file of a watch: ``<home>/drift/<endpoint>/<version>.watch``.
+
+It holds the state and the counts by period, a line of JSON each, and the table of known clusters.
 
 It is replaced whole, so a kill leaves the old or the new state. A damaged file, or one of another version, counts as
 missing: the watch is made again from the records.
@@ -12,16 +14,27 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
+from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.drift.watch import CLUSTER_BITS, WatchState
 from jupyter_deploy.domain.errors import StoreError
+from jupyter_deploy.domain.monitoring.rollup import Rollup
 from jupyter_deploy.records.segments import drift_folder, fsync, temporary, write_private
 from jupyter_deploy.system.filesystem import write_error
 from jupyter_deploy.system.home import private_folder
 
 SUFFIX = ".watch"
+
+
+class Stored(NamedTuple):
+    """The content of a watch's file."""
+
+    state: WatchState
+    clusters: bytearray
+    rollup: Rollup
 
 
 class WatchFile:
@@ -54,17 +67,19 @@ class WatchFile:
         """Whether there is a watch."""
         return self.path.exists()
 
-    def load(self) -> tuple[WatchState, bytearray] | None:
-        """Return the state and the table of clusters; None: the file is missing, damaged or of another version."""
+    def load(self) -> Stored | None:
+        """Return the content; None: the file is missing, damaged or of another version."""
         try:
-            head, newline, table = self.path.read_bytes().partition(b"\n")
-            clusters = bytearray(zlib.decompress(table)) if newline else bytearray()
+            head, *others = self.path.read_bytes().split(b"\n", 2)
+            counts, table = others
+            clusters = bytearray(zlib.decompress(table))
             state = WatchState.model_validate_json(head)
-        except (OSError, zlib.error, ValidationError):
+            rollup = Rollup.of_text(counts, now())
+        except (OSError, zlib.error, ValueError, ValidationError):
             return None
-        return (state, clusters) if len(clusters) == CLUSTER_BITS // 8 else None
+        return Stored(state, clusters, rollup) if len(clusters) == CLUSTER_BITS // 8 else None
 
-    def save(self, state: WatchState, clusters: bytearray) -> None:
+    def save(self, stored: Stored) -> None:
         """Replace the file.
 
         Raises
@@ -74,7 +89,8 @@ class WatchFile:
         """
         part = temporary(self.path)
         try:
-            write_private(part, state.model_dump_json().encode() + b"\n" + zlib.compress(bytes(clusters), 1))
+            lines = (stored.state.model_dump_json().encode(), stored.rollup.text().encode())
+            write_private(part, b"\n".join((*lines, zlib.compress(bytes(stored.clusters), 1))))
             fsync(part)
             part.replace(self.path)
         except OSError as error:
@@ -91,4 +107,9 @@ def empty_clusters() -> bytearray:
     return bytearray(CLUSTER_BITS // 8)
 
 
-__all__ = ["SUFFIX", "StoreError", "WatchFile", "empty_clusters"]
+def beginning(state: WatchState) -> Stored:
+    """Return the content of a watch that begins with a state."""
+    return Stored(state, empty_clusters(), Rollup(now()))
+
+
+__all__ = ["SUFFIX", "StoreError", "Stored", "WatchFile", "beginning", "empty_clusters"]

@@ -39,7 +39,7 @@ def update(home: Path) -> list[str]:
         path = drift_folder(home, endpoint) / f"{version}{_SUFFIX}"
         try:
             before = path.stat()
-            state = updated(home, endpoint, version)
+            state, _ = updated(home, endpoint, version)
             read_elsewhere = before.st_mtime > _time_of(path.with_suffix(METRICS))
             if read_elsewhere or path.stat().st_ino != before.st_ino:  # a watch with new records is a new file
                 publish(path.with_suffix(METRICS), drift_of(state, endpoint, version), notifier)

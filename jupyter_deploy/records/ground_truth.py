@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import duckdb
 
 from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.evidence.ground_truth import LATE, Actual, Feedback, RecordedRows
+from jupyter_deploy.domain.monitoring.performance import Period, period_of
 from jupyter_deploy.system.temp import scratch_folder
 
 from . import segments
@@ -76,6 +77,7 @@ _LIVE = """
 CREATE TEMP TABLE live AS
 SELECT {key} AS key, ts AS answered_at, filename, rows, inputs IS NULL OR outputs IS NULL AS bare
 FROM {lines} WHERE {valid} AND status = 200 AND role IN ('stable', 'canary') AND ts >= $since AND rows > 0
+    AND ($until IS NULL OR ts < $until::TIMESTAMP)
 QUALIFY row_number() OVER (PARTITION BY key ORDER BY ts DESC) = 1
 """
 
@@ -99,6 +101,38 @@ FROM requests LEFT JOIN (
     SELECT key, list({'row': row, 'actual': actual}) AS actuals FROM truth WHERE outcome = 'joined' GROUP BY key
 ) USING (key)
 ORDER BY answered_at, key
+"""
+
+NUMBERS = "('UBIGINT', 'BIGINT', 'DOUBLE')"
+"""SQL for JSON's types of numbers."""
+
+LOSS = "abs(TRY_CAST(value AS DOUBLE) - TRY_CAST(actual AS DOUBLE))"
+"""SQL for the absolute error of an answer ``value``, a number."""
+
+RIGHT = f"""coalesce(value::VARCHAR = actual::VARCHAR
+    OR json_type(value) IN {NUMBERS} AND json_type(actual) IN {NUMBERS}
+        AND TRY_CAST(value AS DOUBLE) = TRY_CAST(actual AS DOUBLE), false)::INTEGER"""
+"""SQL for whether an answer ``value`` is the actual one."""
+
+# Answers are numbers if one of the range has a fraction; an answer of another form than its actual value is left out.
+_PERIODS = f"""
+WITH answers AS (
+    SELECT {{key}} AS key, release, ts, outputs FROM {{lines}}
+    WHERE {{valid}} AND status = 200 AND role IN ('stable', 'canary', 'shadow') AND ts >= $since AND ts < $until
+        AND request_id IN (SELECT request_id FROM posted)
+    QUALIFY row_number() OVER (PARTITION BY key, release ORDER BY ts DESC) = 1
+),
+judged AS (
+    SELECT (epoch_us(ts) - epoch_us($since::TIMESTAMP)) // $width AS place, release, value, actual,
+        json_type(value) IN {NUMBERS} AND json_type(actual) IN {NUMBERS}
+            AND bool_or('DOUBLE' IN (json_type(value), json_type(actual))) OVER () AS number
+    FROM (SELECT ts, release, json_extract(outputs, '$[' || "row" || ']') AS value, actual
+        FROM answers JOIN truth USING (key)
+        WHERE outcome = 'joined' AND actual IS NOT NULL AND json_type(outputs) = 'ARRAY')
+    WHERE json_type(value) NOT IN ('OBJECT', 'ARRAY') OR json_type(value) = json_type(actual)
+)
+SELECT place, release, count(*), sum({RIGHT}) FILTER (NOT number), avg({LOSS}) FILTER (number)
+FROM judged GROUP BY place, release ORDER BY release, place
 """
 
 _encoded = json.JSONEncoder(separators=(",", ":")).encode
@@ -151,8 +185,23 @@ class RecordedGroundTruth:
             removed=segments.removed(folder).count,
         )
 
+    def periods(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[Period]:
+        """Judge the answers of each release by ground truth, in spans of time.
+
+        Raises InvalidInput (an impossible name), StoreError.
+        """
+        self._bucket.refresh(endpoint)
+        if not segments.segments_in(segments.feedback_folder(self._home, checked_name(endpoint))):
+            return []
+        values = {"since": in_utc(since), "until": in_utc(until), "width": every // timedelta(microseconds=1)}
+        with _joined(self._home, endpoint) as connection:
+            rows = fetch_rows(connection, _PERIODS.format(**_records(self._home, endpoint)), values)
+        return [period_of(since + place * every, *judged) for place, *judged in rows]
+
     @contextmanager
-    def recorded(self, endpoint: str, *, since: datetime | None, limit: int) -> Iterator[RecordedRows]:
+    def recorded(
+        self, endpoint: str, *, since: datetime | None, until: datetime | None = None, limit: int
+    ) -> Iterator[RecordedRows]:
         """Provide a private file of the last ``limit`` rows of stable and canary, with their ground truth.
 
         JSON lines, since a row is any JSON value: Python, pandas and R's jsonlite read them without guessing types.
@@ -164,7 +213,9 @@ class RecordedGroundTruth:
             path = folder / "recorded.jsonl"
             with _joined(self._home, endpoint) as connection:
                 records = _records(self._home, endpoint)
-                fetch_rows(connection, _LIVE.format(**records), {"since": in_utc(since)})
+                fetch_rows(
+                    connection, _LIVE.format(**records), {"since": in_utc(since), "until": until and in_utc(until)}
+                )
                 connection.execute(_CHOSEN, {"limit": limit})
                 summed = "SELECT coalesce(sum(rows) FILTER (NOT bare), 0)::BIGINT, count(*) FILTER (bare) FROM live"
                 of, bare = connection.execute(summed).fetchone()

@@ -148,6 +148,8 @@ def condition(record_filter: RecordFilter) -> str:
     parts = ["true"]
     if record_filter.since is not None:
         parts.append(f"{AT} >= TIMESTAMP {quoted(str(in_utc(record_filter.since)))}")
+    if record_filter.until is not None:
+        parts.append(f"{AT} < TIMESTAMP {quoted(str(in_utc(record_filter.until)))}")
     if record_filter.role is not None:
         parts.append(f"role = {quoted(record_filter.role)}")
     if record_filter.status is not None:

@@ -221,6 +221,7 @@ def read(
     endpoint: str,
     *,
     since: datetime | None,
+    until: datetime | None,
     role: str | None,
     status: int | None,
     request_ids: Collection[str],
@@ -241,6 +242,7 @@ def read(
     values: list[Any] = []
     for condition, value in (
         (f"{AT} >= ?", since and in_utc(since)),
+        (f"{AT} < ?", until and in_utc(until)),
         ("role = ?", role),
         ("status = ?", status),
         ("list_contains(?, request_id)", list(request_ids) or None),

@@ -132,11 +132,20 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "drift",
         "drift.drift.DriftRequest",
-        "drift.drift",
+        "monitoring.drift.drift",
         label="Show Drift…",
         page="drift_page.drift_page",
         exit_code="outcomes.of_drift",
         safe=True,
+    ),
+    Operation(
+        "report",
+        "monitoring.monitor.ReportRequest",
+        "monitoring.report.write_report",
+        label="Write a Report…",
+        page="monitor_page.monitor_page",
+        charts="charts.monitor.charts_of_report",
+        slow=True,
     ),
     Operation(
         "diff",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,11 @@ def logs(request: LogsRequest, ports: Ports, report: Report) -> Exported | Itera
         return _export(request, endpoint, Path(request.export).expanduser(), ports)
     filters: dict[str, Any] = {"role": request.role, "status": request.status, "request_ids": request.request_id}
     past: list[Record] = []
+    if request.follow and request.until:
+        raise InvalidInput("--follow goes on without end", "leave out --until or --follow")
     if not request.follow or request.since or request.limit:
-        since = moment(request.since)
-        past = ports.log.records(endpoint.name, since=since, limit=request.limit, **filters)
+        since, until = moment(request.since), moment(request.until)
+        past = ports.log.records(endpoint.name, since=since, until=until, limit=request.limit, **filters)
     if not request.follow:
         return past
     return itertools.chain(past, ports.log.follow(endpoint.name, **filters))
@@ -47,13 +49,15 @@ def _export(request: LogsRequest, endpoint: Endpoint, path: Path, ports: Ports) 
         raise InvalidInput(f"{path.name} has an unknown format", f"end its name with {', '.join(_FORMATS)}")
     if request.follow or request.limit or request.request_id:
         raise InvalidInput(
-            "an export takes no --follow, --limit and --request-id", "choose records by --since, --role and --status"
+            "an export takes no --follow, --limit and --request-id",
+            "choose records by --since, --until, --role and --status",
         )
     if path.suffix == _NOTEBOOK:
         rows = 0
         _write_notebook(path, endpoint.name, request)
     else:
-        wanted = RecordFilter(since=moment(request.since), role=request.role, status=request.status)
+        since, until = moment(request.since), moment(request.until)
+        wanted = RecordFilter(since=since, until=until, role=request.role, status=request.status)
         columns, answer = _types(endpoint, ports)
         rows = ports.log.export(endpoint.name, wanted, path, columns=columns, answer=answer)
     return Exported(endpoint=endpoint.name, file=str(path), rows=rows, bytes=path.stat().st_size)
@@ -84,10 +88,14 @@ def _single(kinds: set[str]) -> str:
     return next(iter(known)) if len(known) == 1 else ""
 
 
+def _moment_in_words(when: timedelta | datetime) -> str:
+    return f"{when.total_seconds():.0f}s" if isinstance(when, timedelta) else when.isoformat()
+
+
 def _write_notebook(path: Path, name: str, request: LogsRequest) -> None:
-    start = request.since
-    text = f"{start.total_seconds():.0f}s" if isinstance(start, timedelta) else start and start.isoformat()
-    since = f", since={text!r}" if text else ""
+    given = {"since": request.since, "until": request.until}
+    texts = {side: _moment_in_words(when) for side, when in given.items() if when}
+    since = "".join(f", {side}={text!r}" for side, text in texts.items())
     cells = [
         ("markdown", f"# Recorded requests of {name}\nOne row for each instance, with the answer and, once known, the "
                      'actual value. `since` says from when, such as `"7d"`.'),

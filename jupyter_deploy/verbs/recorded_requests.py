@@ -79,7 +79,7 @@ def with_recorded(
 
 
 @contextmanager
-def rows_of(name: str, since: Since, limit: int, ports: Ports) -> Iterator[RecordedRows]:
+def rows_of(name: str, since: Since, limit: int, ports: Ports, until: Since = None) -> Iterator[RecordedRows]:
     """Within, a file with at least one of an endpoint's recorded rows.
 
     Raises
@@ -88,7 +88,8 @@ def rows_of(name: str, since: Since, limit: int, ports: Ports) -> Iterator[Recor
         There is none; the error has the reason and the remedy.
     """
     endpoint, start = find(ports, name), _start(since, now())
-    with ports.truth.recorded(endpoint.name, since=start, limit=limit) as rows:
+    end = _start(until, now()) if until is not None else None
+    with ports.truth.recorded(endpoint.name, since=start, until=end, limit=limit) as rows:
         if not rows.rows:
             raise _nothing(endpoint, start, rows)
         yield rows

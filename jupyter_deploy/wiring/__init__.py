@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jupyter_deploy.domain.images.ports import Imaging
     from jupyter_deploy.domain.jobs import Jobs
     from jupyter_deploy.domain.manifests import Manifester
-    from jupyter_deploy.domain.ports import Builder, Client, Environments, NotebookRunner, Ports
+    from jupyter_deploy.domain.ports import Builder, Client, Environments, MonitorReports, NotebookRunner, Ports
     from jupyter_deploy.domain.release.document_requests import Documents
     from jupyter_deploy.domain.release.endpoint import Release
     from jupyter_deploy.domain.release.ports import SharedEndpoints, Target
@@ -198,6 +198,12 @@ class _Parts:
         from jupyter_deploy.validation.judge import Statistician
 
         return Statistician()
+
+    @cached_property
+    def monitor_reports(self) -> MonitorReports:
+        from jupyter_deploy.validation.reports.monitor_report import MonitorFiles
+
+        return MonitorFiles()
 
     @cached_property
     def reports(self) -> Reports:

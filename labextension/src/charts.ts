@@ -16,6 +16,11 @@ export interface FittedChart {
 /** Axis labels and a margin: a facet's width is that of its plot alone. */
 const AXIS_PX = 56;
 
+const MOST_COLUMNS = 3;
+
+/** The least width of a facet that has others next to it. */
+const FACET_PX = 280;
+
 /** The initial width of JupyterLab's sidebar. */
 const NARROW_PX = 320;
 
@@ -37,7 +42,9 @@ export function fitChart(spec: Spec, width: number): FittedChart {
 
 function withWidth(spec: Spec, width: number): Spec {
   if (typeof spec.spec === 'object' && spec.spec !== null) {
-    return { ...spec, spec: { ...spec.spec, width: Math.max(80, width - AXIS_PX) } };
+    const columns = Math.min(MOST_COLUMNS, Math.max(1, Math.floor(width / FACET_PX)));
+    const plot = Math.floor(width / columns) - AXIS_PX;
+    return { ...spec, columns, spec: { ...spec.spec, width: Math.max(80, plot) } };
   }
   if (Array.isArray(spec.vconcat)) {
     const within = { width: Math.max(80, width - AXIS_PX) };

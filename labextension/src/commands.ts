@@ -29,6 +29,7 @@ export const SIDEBAR_SECTIONS: Partial<Record<Verb, Section | null>> = {
   rollback: 'history',
   history: 'history',
   compare: 'comparison',
+  drift: 'monitor',
   logs: 'records',
   predict: 'try'
 };

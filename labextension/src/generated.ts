@@ -1595,7 +1595,7 @@ export interface TrainingData {
    * Periods of the date columns, of this table and of the tables behind it.
    */
   periods: {
-    [k: string]: Period;
+    [k: string]: JupyterDeploy_Domain_Capture_Training__Period;
   };
   /**
    * Path -> source file.
@@ -1607,7 +1607,7 @@ export interface TrainingData {
 /**
  * The first and the last moment of a column of dates as ISO 8601.
  */
-export interface Period {
+export interface JupyterDeploy_Domain_Capture_Training__Period {
   first: string;
   last: string;
 }
@@ -3167,6 +3167,10 @@ export interface LogsRequest {
    */
   since?: string | null;
   /**
+   * Only records before 1h, 7d, … ago or 2026-11-25T12:00.
+   */
+  until?: string | null;
+  /**
    * Only records of this role; probe: the start check; direct: not through the gateway.
    */
   role?: ('stable' | 'canary' | 'shadow' | 'probe' | 'direct') | null;
@@ -3240,6 +3244,17 @@ export interface ManifestsRequest {
   open?: boolean;
 }
 /**
+ * A change of the endpoint; ``number`` names it in the charts.
+ */
+export interface Marker {
+  number: number;
+  at: string;
+  revision: number;
+  words: string;
+  by: string;
+  reason: string;
+}
+/**
  * A figure that a notebook measured.
  *
  * The value is the ``statistic`` of ``rows``, one number a row, in the notebook's order; they pair a candidate with
@@ -3269,6 +3284,162 @@ export interface Metric {
    * Of the value; None: it was given without rows.
    */
   interval: Interval | null;
+}
+/**
+ * An endpoint in a range of time.
+ *
+ * Attributes
+ * ----------
+ * since, until
+ *     The range; ``every``: seconds of a span of ``traffic``, the first of which begins at ``since``.
+ * requests, errors, refused
+ *     Of clients, without the copies of shadows.
+ * drift
+ *     Of one release, with the values of the range as ``now``; None: its snapshot is lost.
+ * values_since, values_until
+ *     The periods whose values are compared: hours, or days if the range is longer ago; None: there are none.
+ */
+export interface Monitor {
+  endpoint: string;
+  release: string;
+  since: string;
+  until: string;
+  every: number;
+  requests: number;
+  errors: number;
+  refused: number;
+  traffic: TimeBucket[];
+  markers: Marker[];
+  drift: Drift | null;
+  values_since: string | null;
+  values_until: string | null;
+  performance: JupyterDeploy_Domain_Monitoring_Performance__Period[];
+  notes: string[];
+}
+/**
+ * The requests to one release in one role from ``start`` on, for the requested length of time.
+ *
+ * ``errors`` are answers with status 500 and above, ``refused`` with a status from 400 to 498; latencies are of
+ * answers with status 200.
+ */
+export interface TimeBucket {
+  start: string;
+  release: string;
+  role: string;
+  requests: number;
+  errors: number;
+  refused: number;
+  p50_ms: number | null;
+  p95_ms: number | null;
+  p99_ms: number | null;
+}
+/**
+ * A release's answers with ground truth in a span of time.
+ *
+ * Attributes
+ * ----------
+ * rows
+ *     Rows with ground truth; each counts once, also those of one client.
+ * accuracy
+ *     The share of right answers, with its 95 % interval ``low`` to ``high``, valid at every look.
+ * error
+ *     The mean absolute error of answers that are numbers. One of both is None.
+ */
+export interface JupyterDeploy_Domain_Monitoring_Performance__Period {
+  start: string;
+  release: string;
+  rows: number;
+  accuracy: number | null;
+  error: number | null;
+  low: number | null;
+  high: number | null;
+}
+/**
+ * An alarm of drift or of quality.
+ *
+ * ``words``: what happened; ``sure``: how sure that is. ``since``, ``until``: the requests behind it, ``release``: the
+ * release that they went to; ``status``: of refused requests.
+ */
+export interface MonitorAlarm {
+  kind: 'drift' | 'quality';
+  at: string;
+  words: string;
+  sure: string;
+  request_id: string;
+  release: string;
+  since: string;
+  until: string | null;
+  status: number | null;
+}
+/**
+ * A feature against the reference, by rank; ``moved``: the bin whose share moved most, in words.
+ *
+ * ``evidence``: the e-value of the range alone; ``jensen_shannon``: a size without a scale of good and bad (bits).
+ */
+export interface MonitorFeature {
+  name: string;
+  alarms: number;
+  moved: string;
+  evidence: number;
+  jensen_shannon: number | null;
+}
+/**
+ * A written report; ``notebook`` is empty if none was asked for.
+ */
+export interface MonitorReport {
+  endpoint: string;
+  file: string;
+  notebook: string;
+  monitor: Monitor;
+}
+/**
+ * Show an endpoint in a range of time.
+ */
+export interface MonitorRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * The range's begin: 1h, 7d or a moment (default: all).
+   */
+  since?: string | null;
+  /**
+   * The range's end (default: now).
+   */
+  until?: string | null;
+  /**
+   * The release whose drift is shown (default: stable).
+   */
+  release?: string | null;
+}
+/**
+ * An endpoint in a range of time, without its performance, which takes longer to read.
+ *
+ * ``charts`` by name: rate, errors, refused, latency, answers, features. ``reference``: the origin of the reference
+ * and the alarms' rate of errors, in words. ``values``: the time of the compared values, in words; empty: none.
+ * ``state``: of the watch. ``notes``: the reasons why a part is missing.
+ */
+export interface MonitorView {
+  release: string;
+  since: string;
+  until: string;
+  spans: string;
+  requests: number;
+  errors: number;
+  refused: number;
+  charts: {
+    [k: string]: {
+      [k: string]: unknown;
+    };
+  };
+  alarms: MonitorAlarm[];
+  features: MonitorFeature[];
+  markers: Marker[];
+  state: 'watching' | 'collecting' | 'none';
+  reference: string[];
+  values: string;
+  notes: string[];
 }
 /**
  * A validation notebook near the one that is open.
@@ -3379,6 +3550,15 @@ export interface SettingsFile {
   digest: string;
   content: string;
   agreed: boolean;
+}
+/**
+ * The performance where there is ground truth; ``rows``: those with ground truth, 0: there is no chart.
+ */
+export interface PerformanceView {
+  rows: number;
+  chart: {
+    [k: string]: unknown;
+  } | null;
 }
 /**
  * Show the changes that 'apply FILE' makes: nothing is changed.
@@ -3844,6 +4024,7 @@ export interface RecordsRequest {
   release?: string | null;
   text?: string;
   since?: string | null;
+  until?: string | null;
 }
 /**
  * A page of records, newest first. ``total`` of all that match; ``next``: where the next page begins.
@@ -3891,6 +4072,35 @@ export interface ReleaseLogView {
   lines: string[];
   cut: boolean;
   note: string;
+}
+/**
+ * Write a report of an endpoint: requests, latencies, answers, drift and alarms in a range of time.
+ */
+export interface ReportRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * The range's begin: 24h, 30d or a moment.
+   */
+  since?: string | null;
+  /**
+   * The range's end (default: now).
+   */
+  until?: string | null;
+  /**
+   * The release whose drift is shown (default: stable).
+   */
+  release?: string | null;
+  /**
+   * The page's file, NAME.html; an earlier report is replaced.
+   */
+  file?: string;
+  /**
+   * Write a notebook next to it, which draws the same figures anew when it runs.
+   */
+  notebook?: boolean;
 }
 /**
  * Run a snapshot's notebook again in a clean environment, and compare the new model with the snapshot.
@@ -4502,6 +4712,7 @@ export interface Requests {
   history: HistoryRequest;
   compare: CompareRequest;
   drift: DriftRequest;
+  report: ReportRequest;
   diff: DiffRequest;
   logs: LogsRequest;
   predict: PredictRequest;
@@ -4539,6 +4750,7 @@ export interface Results {
   history: (Revision)[];
   compare: Comparison;
   drift: Drift;
+  report: MonitorReport;
   diff: Difference;
   logs: Exported | (Record)[];
   predict: Prediction;
@@ -4569,6 +4781,8 @@ export interface Views {
   comparison: { request: CompareRequest; document: ComparisonView };
   validations: { request: ValidationsRequest; document: ValidationsView };
   live: { request: LiveRequest; document: LiveView };
+  monitor: { request: MonitorRequest; document: MonitorView };
+  performance: { request: MonitorRequest; document: PerformanceView };
   records: { request: RecordsRequest; document: RecordsView };
   record: { request: RecordRequest; document: RecordView };
   release_log: { request: ReleaseLogRequest; document: ReleaseLogView };
@@ -4598,6 +4812,7 @@ export const VERBS: {
   history: { summary: "Show the endpoint's revisions: author, time, reason and change.", slow: false, destructive: false },
   compare: { summary: "Compare a candidate with stable: a shadow paired on the same requests, a canary unpaired.", slow: false, destructive: false },
   drift: { summary: "Show the drift of a release's inputs and answers against its training data.", slow: false, destructive: false },
+  report: { summary: "Write a report of an endpoint: requests, latencies, answers, drift and alarms in a range of time.", slow: true, destructive: false },
   diff: { summary: "Show the changes between two models: cells, code, hyperparameters, features, data, versions, answers.", slow: true, destructive: false },
   logs: { summary: "Show the endpoint's records, oldest first.", slow: false, destructive: false },
   predict: { summary: "Call the endpoint through its gateway.", slow: false, destructive: false },
@@ -4636,6 +4851,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     history: trans.__("Show History…"),
     compare: trans.__("Compare Candidate with Stable…"),
     drift: trans.__("Show Drift…"),
+    report: trans.__("Write a Report…"),
     diff: trans.__("Compare Two Models…"),
     logs: trans.__("Show Records…"),
     predict: trans.__("Try an Endpoint…"),

@@ -19,6 +19,7 @@ const NONE: readonly EndpointRow[] = [];
 export const SECTIONS = [
   'releases',
   'comparison',
+  'monitor',
   'live',
   'records',
   'logs',

@@ -11,7 +11,15 @@ export interface NamedCommand {
 }
 
 /** Verbs that only show something, by a name alone: a host opens their view. */
-export const SHOWN: readonly Verb[] = ['list', 'describe', 'history', 'compare', 'logs', 'predict'];
+export const SHOWN: readonly Verb[] = [
+  'list',
+  'describe',
+  'history',
+  'compare',
+  'drift',
+  'logs',
+  'predict'
+];
 
 const QUOTED = /'nbdeploy ([a-z]+)((?: [^']*)?)'/g;
 

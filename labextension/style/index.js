@@ -9,6 +9,7 @@ import './releaseCard.css';
 import './logs.css';
 import './changePreview.css';
 import './comparison.css';
+import './monitor.css';
 import './records.css';
 import './tryIt.css';
 import './history.css';

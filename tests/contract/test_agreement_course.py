@@ -12,8 +12,8 @@ import vl_convert
 from record_world import CANARY, NOON, World, endpoint
 
 from jupyter_deploy.comparison.agreement import MOST_LOOKS
+from jupyter_deploy.domain.charts import COLOURS, time_axis
 from jupyter_deploy.domain.evidence.sequential import Mean
-from jupyter_deploy.faces.render.charts import COLOURS, time_axis
 from jupyter_deploy.faces.render.charts.comparison import comparison_charts
 from jupyter_deploy.faces.render.render import charted_bundles
 from jupyter_deploy.records.compaction import compact_all

@@ -16,7 +16,7 @@ from record_world import NOON, World
 from jupyter_deploy.domain.drift.watch import WatchState, reference_of
 from jupyter_deploy.drift_detection import watcher
 from jupyter_deploy.drift_detection.drift_log import updated
-from jupyter_deploy.drift_detection.watch_file import WatchFile, empty_clusters
+from jupyter_deploy.drift_detection.watch_file import WatchFile, beginning
 from jupyter_deploy.records import archivist, compaction
 from jupyter_deploy.records.retention import Limits
 
@@ -40,7 +40,7 @@ class Watched(World):
         self.file = WatchFile(home, "tumour", "aaa")
         self.folder = home / "records" / "tumour" / "aaa"
         with self.file.locked():
-            self.file.save(first(), empty_clusters())
+            self.file.save(beginning(first()))
 
     def many(self, count, age=45, segment=SEGMENT):
         for _ in range(count):
@@ -58,7 +58,7 @@ class Watched(World):
         os.close(descriptor)
 
     def look(self):
-        return updated(self.home, "tumour", "aaa", first())
+        return updated(self.home, "tumour", "aaa", first()).state
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_segment_that_closes_between_update_and_compaction_is_finished_first(w
         watched.many(5)
     monkeypatch.setattr(watcher, "update", lambda _: [])
     archivist.maintain(watched.home, LIMITS, [watcher])
-    stored, _ = watched.file.load()
+    stored = watched.file.load().state
     assert stored.requests == 45
     assert watched.look().requests == 45
 

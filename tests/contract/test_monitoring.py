@@ -20,7 +20,7 @@ from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.domain.validation.validated import ResultLine, Validated
 from jupyter_deploy.drift_detection import watcher
-from jupyter_deploy.drift_detection.watch_file import WatchFile, empty_clusters
+from jupyter_deploy.drift_detection.watch_file import WatchFile, beginning
 from jupyter_deploy.serving.telemetry import metrics
 from jupyter_deploy.targets.local.metrics import exporter
 from jupyter_deploy.targets.local.naming import socket_of
@@ -102,7 +102,7 @@ class Watched:
             rows = [{"age": self.dice.gauss(45, 10)} for _ in range(500)]
             with file.locked():
                 state = WatchState(reference=reference_of({"inputs": rows}, {"inputs": "training"}))
-                file.save(state, empty_clusters())
+                file.save(beginning(state))
         segment = f"{self.number}-1.v1.jsonl"
         for _ in range(count):
             inputs = [{"age": self.dice.gauss(age, 10)}]

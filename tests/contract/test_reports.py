@@ -8,10 +8,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from jupyter_deploy.domain.charts import MIME
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.validation.chart import figures, validation_chart
 from jupyter_deploy.domain.validation.validation import CellError, Check, GateResult
-from jupyter_deploy.faces.render.charts import MIME
 from jupyter_deploy.faces.render.render import charted_bundles
 from jupyter_deploy.validation.reports import KEPT, ValidationReports
 from tests.disks import small_disk

@@ -80,9 +80,8 @@ def test_drift_is_found_named_and_counted_once_whatever_happens_to_the_files(hom
     new = next(one for one in drift["quality"] if (one["feature"], one["what"]) == ("plan", "new"))
     assert new["shown"]
     assert int(new["first_request"][1:]) >= 500
-    text = home.run("drift", "churn").stdout
-    assert "since about" in text
-    assert "nbdeploy logs churn --since" in text
+
+    _shows_its_alarm(home, tmp_path, clients.sent)
 
     # Compaction, a kill of the archivist, and damage: each record counts once.
     records = folder / "records" / "churn" / version
@@ -106,6 +105,16 @@ def test_drift_is_found_named_and_counted_once_whatever_happens_to_the_files(hom
     purged = home.json("drift", "churn")
     assert purged["requests"] == clients.sent - 1
     assert new["first_request"] not in json.dumps(purged["quality"])
+
+
+def _shows_its_alarm(home, folder, requests):
+    text = home.run("drift", "churn").stdout
+    assert "since about" in text
+    assert "nbdeploy logs churn --since" in text
+    report = home.json("report", "churn", "--since", "1h", "--file", str(folder / "churn.html"), "--notebook")
+    assert report["monitor"]["requests"] == requests
+    assert "age more of" in (folder / "churn.html").read_text()
+    assert (folder / "churn.ipynb").exists()
 
 
 def _archivist(folder):

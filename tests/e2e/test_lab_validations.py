@@ -1,15 +1,21 @@
-"""Of an endpoint that does not run, in a real JupyterLab: its validations, that it is gone, a folder's settings."""
+"""Of endpoints that do not run, in a real JupyterLab: validations, the Monitor, a home that is gone, settings."""
 
+import json
+import random
 import re
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
+from jupyter_deploy.domain.drift.watch import WatchState, reference_of
 from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.drift_detection.watch_file import WatchFile, beginning
 from jupyter_deploy.store.jobs import SqliteJobs
 from jupyter_deploy.store.store import SqliteStore
+from tests import manifests
 from tests.e2e.conftest import until
 from tests.e2e.lab import started
 from tests.notebooks import write
@@ -26,6 +32,69 @@ def place(home):
     return Path(home.environment["NBDEPLOY_HOME"])
 
 
+class Requests:
+    """The records of an endpoint ``loans``, as its release writes them: one each ten seconds, two hours ago."""
+
+    began = datetime.now(UTC) - timedelta(hours=2)
+    dice, sent = random.Random(1), 0
+
+    def __init__(self, home):
+        self.home = home
+
+    def watched(self, store):
+        """Store the endpoint with two revisions, and its watch with a reference."""
+        first = Endpoint.first(release("one", name="loans")).model_copy(update={"running": False})
+        store.save(first, based_on=0, reason="", change="deployed")
+        second = first.model_copy(update={"revision": 2, "record_sample": 1.0})
+        store.save(second, based_on=1, reason="more data", change="traffic")
+        store.remember(manifests.snapshot("loans:one"))
+        rows = [self.row(45) for _ in range(1_000)]
+        answers = [self.answer(row) for row in rows]
+        origin = {"inputs": "1,000 of 1,000 rows of the training table", "answers": "the model's answers to these"}
+        file = WatchFile(self.home, "loans", "one")
+        with file.locked():
+            file.save(beginning(WatchState(reference=reference_of({"inputs": rows, "answers": answers}, origin))))
+
+    def row(self, age):
+        plan = self.dice.choice(["basic", "basic", "plus", "pro"])
+        return {"age": round(self.dice.gauss(age, 10), 2), "income": round(self.dice.gauss(4, 1), 3), "plan": plan}
+
+    @staticmethod
+    def answer(row):
+        return "yes" if row["age"] > 45 else "no"
+
+    def send(self, count, age=45):
+        folder = self.home / "records" / "loans" / "one"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / f"{self.sent}-1-a.v1.jsonl").open("w") as file:
+            for number in range(self.sent, self.sent + count):
+                row = self.row(age)
+                failed = number % 40 == 0
+                fields = {
+                    "request_id": f"r{number}", "pair_id": f"p{number}", "ts": moment(self.began, number * 10),
+                    "endpoint": "loans", "release": "loans:one", "role": "stable", "status": 500 if failed else 200,
+                    "latency_ms": self.dice.lognormvariate(1.5, 0.5), "rows": 1, "inputs": [row],
+                    "outputs": None if failed else [self.answer(row)],
+                    "error": {"type": "ValueError", "message": "no"} if failed else None,
+                }  # fmt: skip
+                file.write(json.dumps(fields) + "\n")
+        Requests.sent += count
+
+    def tell(self, count):
+        """Send the ground truth of the first requests."""
+        folder = self.home / "feedback" / "loans"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "1-1-a.v1.jsonl").open("w") as file:
+            for number in range(count):
+                actual = self.dice.choice(["yes", "yes", "no"])
+                fields = {"ts": moment(self.began, 6_000), "item": 0, "endpoint": "loans", "row": 0, "actual": actual}
+                file.write(json.dumps(fields | {"request_id": f"r{number}"}) + "\n")
+
+
+def moment(began, seconds):
+    return (began + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z"
+
+
 @pytest.fixture(scope="module")
 def lab(shared_home, tmp_path_factory):
     store = SqliteStore(place(shared_home), "ada")
@@ -33,6 +102,7 @@ def lab(shared_home, tmp_path_factory):
     store.save(stopped, based_on=0, reason="", change="first")
     for one in [validation(run(gates=(gate("fail"),))), *history(12)]:
         store.keep_validation(one)
+    Requests(place(shared_home)).watched(store)
     with started(shared_home, write(tmp_path_factory.mktemp("notebooks") / "churn.ipynb", "1 + 1")) as server:
         yield server
 
@@ -50,6 +120,63 @@ def test_the_sidebar_draws_each_metric_release_by_release_with_its_gates_thresho
     expect(listed.first).to_contain_text("failed")
     listed.first.scroll_into_view_if_needed()
     person.has_nothing_serious("measured")
+    assert person.errors == []
+
+
+def test_the_monitor_leads_from_no_request_to_an_alarm_and_what_to_do_about_it(person):
+    requests = Requests(place(person.home))
+    monitor, page = person.sidebar.locator(".nbd-Monitor"), person.page
+    alarms = monitor.get_by_role("region", name="Alarms")
+
+    def looks_at(range_):
+        monitor.get_by_label("The last").select_option(range_)
+
+    person.opens()
+    person.looks_after("loans", "monitor")
+    expect(monitor.get_by_text("No requests in this range")).to_be_visible(timeout=60_000)
+    person.has_nothing_serious("monitor-empty")
+
+    requests.send(300)
+    looks_at("7d")
+    expect(alarms).to_contain_text("No alarm", timeout=60_000)
+    expect(monitor.get_by_text("No ground truth in this range")).to_be_visible(timeout=60_000)
+    for name in ("Requests a second", "Latency, ms", "Features"):
+        chart = monitor.locator("figure").filter(has=page.get_by_role("heading", name=name, exact=True))
+        expect(chart.locator(".vega-embed svg").first).to_be_visible(timeout=60_000)
+    person.has_nothing_serious("monitor-live")
+
+    requests.send(250, age=60)
+    requests.tell(550)
+    looks_at("24h")
+    expect(alarms).to_contain_text(re.compile(r"age more of .* since about"), timeout=60_000)
+    expect(alarms).to_contain_text("How sure: e-value")
+    expect(monitor.get_by_role("heading", name="Accuracy", exact=True)).to_be_visible(timeout=60_000)
+    expect(monitor.get_by_role("region", name="Features by drift").locator("li").first).to_contain_text("age")
+    expect(monitor.get_by_role("region", name="Changes in this range").locator("li")).to_have_count(2)
+    person.has_nothing_serious("monitor-alarm")
+    before = person.sidebar_width(NARROW)
+    person.has_nothing_serious_as_it_is("monitor-250")
+    person.sidebar_width(before)
+
+    shows = alarms.get_by_role("button", name="Show the records").first
+    shows.focus()
+    page.keyboard.press("Enter")
+    count = person.sidebar.locator(".nbd-Records-count")
+    expect(count).to_contain_text(re.compile(r"^\d+ records"), timeout=60_000)
+    behind = int(count.inner_text().split()[0])
+    assert 20 <= behind < 250
+    person.sidebar.get_by_role("button", name="Any time").click()
+    expect(count).to_contain_text("550 records", timeout=60_000)
+
+    person.sidebar.get_by_role("tab", name="Monitor").click()
+    alarms.get_by_role("button", name="Make a notebook").first.click(timeout=60_000)
+    expect(page.locator(".lm-TabBar-tabLabel", has_text=re.compile(r"^loans-alarm-.*ipynb"))).to_be_visible(
+        timeout=60_000
+    )
+    alarms.get_by_role("button", name="Roll back…").first.click()
+    expect(person.sidebar.get_by_role("button", name="Confirm", exact=True)).to_be_visible(timeout=60_000)
+    expect(person.sidebar.locator(".nbd-Pending")).to_contain_text("revision")
+    page.keyboard.press("Escape")
     assert person.errors == []
 
 

@@ -9,7 +9,7 @@ import httpx
 import nbformat
 import pytest
 
-from jupyter_deploy.faces.render.charts import MIME
+from jupyter_deploy.domain.charts import MIME
 from tests import notebooks
 from tests.e2e.conftest import until
 from tests.e2e.lab import KERNEL_READY, TOKEN, jupyter

@@ -27,7 +27,7 @@ NAMES = [operation.name for operation in OPERATIONS]
 CONTRACT = {
     "deploy", "list", "describe", "traffic", "promote", "rollback", "history", "compare", "logs", "predict",
     "stop", "down", "reconcile", "purge", "diff", "reproduce", "validate", "feedback", "init",
-    "publish", "verify", "compose", "images", "gc", "delete", "label", "plan", "apply", "doctor", "drift",
+    "publish", "verify", "compose", "images", "gc", "delete", "label", "plan", "apply", "doctor", "drift", "report",
     "manifests", "ramp", "batch",
 }  # fmt: skip
 

@@ -47,3 +47,10 @@ def test_no_script_is_started_by_its_path():
 def test_each_package_says_what_is_in_it():
     silent = [file for file in PACKAGE.rglob("__init__.py") if not file.read_text("utf-8").startswith('"""')]
     assert silent == []
+
+
+def test_both_indexes_of_the_style_sheets_name_the_same():
+    style = ROOT / "labextension" / "style"
+    of_lab = re.findall(r"import '\./(.*\.css)'", (style / "index.js").read_text("utf-8"))
+    of_others = re.findall(r"url\('(.*\.css)'\)", (style / "index.css").read_text("utf-8"))
+    assert of_lab == of_others != []

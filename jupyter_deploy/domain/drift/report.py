@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from math import exp, log, log2, sqrt
+from itertools import accumulate, pairwise
+from math import exp, inf, log, log2, sqrt
+from typing import Any
 
-from .detector import EFFECT, FALSE_ALARMS, Alarm, Detector, Mark
+from .detector import EFFECT, FALSE_ALARMS, Alarm, Detector, Mark, Run
 from .drift import Drift, DriftAlarm, DriftedFeature, FeatureDrift, QualityAlarm
-from .evidence import bets, hellinger_of, log_evidence, sampling_error
-from .sketch import FeatureSketch
+from .evidence import bets, hellinger_of, log_evidence, most_log_evidence, sampling_error
+from .sketch import FeatureSketch, ReferenceSketch
 from .watch import FIRST_REQUESTS, Event, Tally, WatchState
 
 _MOST_REFUSED = 0.01
@@ -23,10 +25,57 @@ _NEGLIGIBLE = -5.0
 
 def drift_of(state: WatchState, endpoint: str, release: str, since: datetime | None = None) -> Drift:
     """Return the result of a look at a watch."""
-    reference = state.reference
-    features = reference.features if reference else ()
+    common = _common(state, endpoint, release, since)
+    if state.reference is None or not state.reference.features:
+        return common
+    features = state.reference.features
+    detector = Detector(features, state.run)
+    evidence, parts = detector.evidence(_NEGLIGIBLE)
+    own = [part - log(weight) for part, weight in zip(parts, detector.weights, strict=True)]
+    counts = [
+        [now + before for now, before in zip(*windows, strict=True)] for windows in zip(*state.windows, strict=True)
+    ]
+    shown = {"evidence": _rounded(evidence), "features": _features(features, counts, own, state.alarms)}
+    return common.model_copy(update=_of_reference(state.reference, detector) | shown)
+
+
+def drift_between(
+    state: WatchState, counts: Sequence[float], endpoint: str, release: str, *, since: datetime, until: datetime
+) -> Drift:
+    """Return the drift in a range: its alarms, and its values against the reference.
+
+    The evidence of a feature is that of the range's clusters alone, as of one bettor who began with it; quality alarms
+    are of the whole watch.
+
+    Parameters
+    ----------
+    counts
+        Clusters of the range by feature and bin, in one list for all features; empty: none.
+    """
+    common = _common(state, endpoint, release, since)
+    alarms = [alarm for alarm in state.alarms if since <= _moment(alarm.at) < until]
+    found = {"alarms": [_alarm(alarm) for alarm in reversed(alarms)], "drift_alarms": len(alarms)}
+    if state.reference is None or not state.reference.features:
+        return common.model_copy(update=found)
+    features = state.reference.features
+    ends = [0, *accumulate(len(feature.counts) for feature in features)]
+    flat = counts if len(counts) == ends[-1] else [0.0] * ends[-1]
+    by_feature = [flat[begin:end] for begin, end in pairwise(ends)]
+    detector = Detector(features, Run())
+    evidence = [
+        log_evidence(of_one, feature.shares, tolerance, feature.log_bets)
+        if most_log_evidence(of_one, feature.shares, tolerance) > 0
+        else -inf
+        for feature, of_one, tolerance in zip(features, by_feature, detector.tolerances, strict=True)
+    ]
+    found["features"] = _features(features, by_feature, evidence, alarms)
+    return common.model_copy(update=_of_reference(state.reference, detector) | found)
+
+
+def _common(state: WatchState, endpoint: str, release: str, since: datetime | None) -> Drift:
+    features = state.reference.features if state.reference else ()
     quality = sorted(_quality(state, features), key=lambda one: (not one.shown, -one.share))
-    common = Drift(
+    return Drift(
         endpoint=endpoint,
         release=release,
         since=since,
@@ -43,36 +92,40 @@ def drift_of(state: WatchState, endpoint: str, release: str, since: datetime | N
         alarms=[_alarm(alarm) for alarm in reversed(state.alarms)],
         notes=_notes(state),
     )
-    if reference is None or not features:
-        return common
-    detector = Detector(features, state.run)
-    evidence, parts = detector.evidence(_NEGLIGIBLE)
-    groups = {feature.group: feature.rows for feature in features}
-    return common.model_copy(
-        update={
-            "origin": reference.origin,
-            "reference_rows": max(groups.values()),
-            "tolerance": _shift_of(max(detector.tolerances)),
-            "evidence": _rounded(evidence),
-            "features": _features(state, detector, features, parts),
-        }
-    )
+
+
+def _of_reference(reference: ReferenceSketch, detector: Detector) -> dict[str, Any]:
+    return {
+        "origin": reference.origin,
+        "reference_rows": max(feature.rows for feature in reference.features),
+        "tolerance": _shift_of(max(detector.tolerances)),
+    }
 
 
 def _features(
-    state: WatchState, detector: Detector, features: Sequence[FeatureSketch], parts: Sequence[float]
+    features: Sequence[FeatureSketch],
+    counts_of: Sequence[Sequence[float]],
+    evidence: Sequence[float],
+    alarms: Sequence[Alarm],
 ) -> list[FeatureDrift]:
-    """Return the features, those with alarms and evidence first."""
+    """Return the features, those with alarms and evidence first.
+
+    Parameters
+    ----------
+    counts_of
+        By feature: the present counts by bin.
+    evidence
+        By feature: the logarithm of its e-value.
+    """
     shown = []
-    for place, feature in enumerate(features):
-        counts = [a + b for a, b in zip(state.windows[0][place], state.windows[1][place], strict=True)]
+    for feature, counts, log_evidence_of in zip(features, counts_of, evidence, strict=True):
         now = _shares(counts)
         shown.append(
             FeatureDrift(
                 name=feature.name,
                 group=feature.group,
-                alarms=sum(part.name == feature.name for alarm in state.alarms for part in alarm.features),
-                evidence=_rounded(parts[place] - log(detector.weights[place])),
+                alarms=sum(part.name == feature.name for alarm in alarms for part in alarm.features),
+                evidence=_rounded(log_evidence_of),
                 reference_rows=feature.rows,
                 clusters=round(sum(counts), 3),
                 bins=feature.bin_names(),

@@ -125,7 +125,7 @@ class FeatureSketch(Value):
         """Return the names of all bins, for people."""
         if not self.is_number:
             return [*self.labels, "other", *self.special]
-        ends = [f"{self.low:.4g}", *(f"{edge:.4g}" for edge in self.edges), f"{self.high:.4g}"]
+        ends = [_number(end) for end in (self.low, *self.edges, self.high) if end is not None]
         return [*(f"{low} to {high}" for low, high in pairwise(ends)), *self.special]
 
 
@@ -284,6 +284,11 @@ def _of_labels(name: str, group: Group, values: Sequence[Plain], counts: Counter
         rows[made.bin_of(label)] += count
     rows[-1] = len(values) - sum(counts.values())
     return FeatureSketch.model_validate(made.model_dump() | {"counts": tuple(rows)})
+
+
+def _number(value: float) -> str:
+    """Format a number with four digits, a large one without an exponent."""
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e12 else f"{value:.4g}"
 
 
 def _top_share(counts: Counter[Any]) -> float:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
+from itertools import accumulate
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from jupyter_deploy.domain.evidence.inference import Record
+from jupyter_deploy.domain.monitoring.rollup import Rollup
 
 from .detector import Alarm, Detector, Mark, Run
 from .features import ImageMean, Plain
@@ -110,10 +112,19 @@ class Watch:
     ----------
     clusters
         The table of known clusters: ``CLUSTER_BITS`` bits. It is changed in place.
+    rollup
+        The counts by period, to be added to; None: they are not kept.
     """
 
-    def __init__(self, state: WatchState, clusters: bytearray, image_mean: ImageMean | None = None) -> None:
+    def __init__(
+        self,
+        state: WatchState,
+        clusters: bytearray,
+        image_mean: ImageMean | None = None,
+        rollup: Rollup | None = None,
+    ) -> None:
         self.state = state
+        self.rollup = rollup
         self._clusters = clusters
         self._image_mean = image_mean
         self._begin(state.reference)
@@ -129,6 +140,7 @@ class Watch:
         bins = self._read(values, record, mark, is_unit=is_unit)
         if is_unit:
             self._count(bins, mark)
+            self._note_values(bins, record)
             self._collect(values["inputs"], values["answers"])
 
     def count(self, record: Record) -> bool:
@@ -136,6 +148,8 @@ class Watch:
         if record.role not in ROLES:
             return False
         state = self.state
+        if self.rollup is not None:
+            self.rollup.add(record)
         mark = mark_of(record)
         state.requests += 1
         state.first = state.first or mark
@@ -169,6 +183,8 @@ class Watch:
         state = self.state
         if len(state.run.totals) != len(features):  # a group of features was added: its evidence begins now
             state.run, state.windows, state.window_units = Run(), [], 0
+            if self.rollup is not None:
+                self.rollup.values.clear()
         self.detector = Detector(features, state.run) if features else None
         if not state.windows:
             state.windows = [[[0.0] * len(feature.counts) for feature in features] for _ in range(2)]
@@ -234,6 +250,17 @@ class Watch:
             for one, share in shares.items():
                 state.windows[0][place][one] += share
         self._keep(self.detector.add(bins, mark))
+
+    def _note_values(self, bins: Mapping[int, Mapping[int, float]], record: Record) -> None:
+        """Count a unit in its period."""
+        if self.rollup is None or self.detector is None:
+            return
+        sizes = [len(feature.counts) for feature in self._features]
+        counts = self.rollup.values_of(self.rollup.period_of_values(record.ts), sum(sizes))
+        offsets = [0, *accumulate(sizes)]
+        for place, shares in bins.items():
+            for one, share in shares.items():
+                counts[offsets[place] + one] += share
 
     def _next_window(self) -> None:
         empty = [[0.0] * len(feature.counts) for feature in self._features]

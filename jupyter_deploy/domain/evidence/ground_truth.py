@@ -7,11 +7,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import Field
 
 from jupyter_deploy.domain.base import Value
+
+if TYPE_CHECKING:
+    from jupyter_deploy.domain.monitoring.performance import Period
 
 LATE = timedelta(days=1)
 """Feedback that arrives later than this after the answer counts as late; it is joined too."""
@@ -118,7 +121,12 @@ class GroundTruth(Protocol):
     def counts(self, endpoint: str) -> Feedback:
         """Count the stored feedback, and how much of it is joined. Raises StoreError."""
 
-    def recorded(self, endpoint: str, *, since: datetime | None, limit: int) -> AbstractContextManager[RecordedRows]:
+    def periods(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[Period]:
+        """Judge the answers of each release by ground truth, in spans of time. Raises StoreError."""
+
+    def recorded(
+        self, endpoint: str, *, since: datetime | None, until: datetime | None = None, limit: int
+    ) -> AbstractContextManager[RecordedRows]:
         """Provide a file of the last ``limit`` rows that stable and canary answered. Raises StoreError."""
 
 

@@ -57,12 +57,13 @@ class RecordKey(NamedTuple):
 
 
 class RecordFilter(Value):
-    """A filter of records; None, or an empty ``text``: any.
+    """A filter of records; None, or an empty ``text``: any. The record at ``until`` is left out.
 
     ``text`` is searched in inputs, outputs and errors, ignoring case.
     """
 
     since: datetime | None = None
+    until: datetime | None = None
     role: str | None = None
     status: int | None = None
     release: str | None = None

@@ -19,9 +19,15 @@ if TYPE_CHECKING:
 
 INDEX = ("request_id", "row")
 
+_Moment = str | timedelta | datetime | None
+
 
 def recorded(
-    name: str | None = None, *, since: str | timedelta | datetime | None = None, limit: int = MOST_ROWS
+    name: str | None = None,
+    *,
+    since: str | timedelta | datetime | None = None,
+    until: str | timedelta | datetime | None = None,
+    limit: int = MOST_ROWS,
 ) -> pd.DataFrame:
     """Return the requests of clients with their answers, one row for each instance, oldest first.
 
@@ -34,6 +40,8 @@ def recorded(
         The endpoint, in an interactive notebook.
     since : str or timedelta or datetime
         The last ``"1h"``, ``"7d"``, …, or since ``"2026-11-25T12:00"``. Default: the last day.
+    until : str or timedelta or datetime
+        Only requests before then. Default: now.
     limit : int
         Only the latest rows, at most this many.
 
@@ -51,7 +59,7 @@ def recorded(
     InvalidInput
         There are no records, or none with data; or ``name`` is missing in an interactive notebook.
     """
-    with _file(name, since, limit) as (path, of):
+    with _file(name, since, until, limit) as (path, of):
         rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     if len(rows) < of:
         warnings.warn(f"these are the last {len(rows)} of {of} recorded rows", stacklevel=2)
@@ -65,7 +73,7 @@ def recorded(
 
 
 @contextmanager
-def _file(name: str | None, since: str | timedelta | datetime | None, limit: int) -> Iterator[tuple[Path, int]]:
+def _file(name: str | None, since: _Moment, until: _Moment, limit: int) -> Iterator[tuple[Path, int]]:
     if FILE in os.environ:
         yield Path(os.environ[FILE]), int(os.environ[OF])
         return
@@ -77,7 +85,7 @@ def _file(name: str | None, since: str | timedelta | datetime | None, limit: int
     from jupyter_deploy.verbs.recorded_requests import rows_of
     from jupyter_deploy.wiring import Wiring
 
-    with rows_of(name, since, limit, Wiring().ports) as found:
+    with rows_of(name, since, limit, Wiring().ports, until) as found:
         yield found.path, found.of
 
 

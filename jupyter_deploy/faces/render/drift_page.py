@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jupyter_deploy.domain.base import percent_in_words
-from jupyter_deploy.domain.drift.drift import Drift, DriftAlarm, DriftedFeature, FeatureDrift, QualityAlarm
+from jupyter_deploy.domain.drift.drift import Drift, DriftAlarm, FeatureDrift, QualityAlarm
+from jupyter_deploy.domain.drift.words import (
+    alarm_in_words,
+    moved_in_words,
+    name_in_words,
+    quality_in_words,
+    share_in_words,
+)
 
-from .page import Page, Table, VerdictLine, short
+from .page import Page, Table, VerdictLine
 
 _BARS = "▁▂▃▄▅▆▇█"
 _MOST_FEATURES = 30
@@ -75,47 +82,15 @@ def _period(result: Drift) -> str:
 
 
 def _alarm(alarm: DriftAlarm, result: Drift) -> list[VerdictLine]:
-    features = {feature.name: feature for feature in result.features}
-    parts = [_drifted(part, features.get(part.name)) for part in alarm.features[:5]]
-    more = len(alarm.features) - len(parts)
-    names = "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
-    sentence = (
-        f"drift at {alarm.ts:%Y-%m-%d %H:%M:%S}, after {alarm.units:,} clusters: {names} (e-value {alarm.evidence:.3g})"
-    )
-    return [VerdictLine("fail", sentence, f"request {alarm.request_id}")]
-
-
-def _drifted(part: DriftedFeature, feature: FeatureDrift | None) -> str:
-    moved = f" {moved_in_words(feature, part.shares)}" if feature else ""
-    return f"{part.name}{moved}, since about {part.since:%Y-%m-%d %H:%M}"
-
-
-def moved_in_words(feature: FeatureDrift, now: Sequence[float]) -> str:
-    """Name the bin whose share moved most: ``more of 3.1 to 4 (10 % to 24 %)``."""
-    moves = [(abs(q - p), at) for at, (p, q) in enumerate(zip(feature.reference, now, strict=True))]
-    size, at = max(moves)
-    before, after = feature.reference[at], now[at]
-    if size < 0.005:
-        return "hardly moved"
-    word = "more" if after > before else "less"
-    return f"{word} of {short(feature.bins[at], 30)} ({_share(before)} to {_share(after)})"
+    return [VerdictLine("fail", alarm_in_words(alarm, result.features), f"request {alarm.request_id}")]
 
 
 def _quality_line(one: QualityAlarm) -> VerdictLine:
     return VerdictLine(
-        "fail", f"{_what(one)}: {one.count:,}, {_share(one.share)} of the clusters", f"first: {one.first_request}"
+        "fail",
+        f"{quality_in_words(one)}: {one.count:,}, {share_in_words(one.share)} of the clusters",
+        f"first: {one.first_request}",
     )
-
-
-def _what(one: QualityAlarm) -> str:
-    words = {
-        "new": "values that the reference lacks",
-        "missing": "missing values",
-        "out of range": "values outside the reference's range",
-        "constant": "the same value all the time",
-        "refused": "refused requests",
-    }[one.what]
-    return f"{one.feature}: {words}" if one.feature else words
 
 
 def _quality(result: Drift) -> list[tuple[str, ...]]:
@@ -124,22 +99,18 @@ def _quality(result: Drift) -> list[tuple[str, ...]]:
             one.feature or "–",
             f"{one.what}{' !' if one.shown else ''}",
             f"{one.count:,}",
-            _share(one.share),
-            "–" if one.reference is None else _share(one.reference),
+            share_in_words(one.share),
+            "–" if one.reference is None else share_in_words(one.reference),
             f"{one.first_request} at {one.first:%Y-%m-%d %H:%M}",
         )
         for one in result.quality
     ]
 
 
-def _share(share: float) -> str:
-    return f"{100 * share:.2g} %" if share < 0.995 else "100 %"
-
-
 def _row(feature: FeatureDrift) -> tuple[str, ...]:
     enough = feature.clusters >= _LEAST_NOW
     return (
-        f"{feature.name if feature.group == 'inputs' else f'answers: {feature.name}'}{' !' if feature.alarms else ''}",
+        f"{name_in_words(feature)}{' !' if feature.alarms else ''}",
         picture(feature.reference, feature.reference, feature.bins),
         picture(feature.now, feature.reference, feature.bins) if feature.clusters else "",
         moved_in_words(feature, feature.now) if enough else "too few clusters",

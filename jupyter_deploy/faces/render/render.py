@@ -13,7 +13,7 @@ from jupyter_deploy.verbs import OPERATIONS, Operation, attribute
 from .page import Page, as_html, as_text
 
 if TYPE_CHECKING:
-    from .charts import Chart
+    from jupyter_deploy.domain.charts import Chart
 
 _PACKAGE = __name__.rpartition(".")[0]
 
@@ -119,7 +119,7 @@ def charted_bundles(result: Any) -> list[dict[str, Any]]:
 
 def charted_bundle(chart: Chart) -> dict[str, Any]:
     """Return a chart by MIME type."""
-    from .charts import MIME
+    from jupyter_deploy.domain.charts import MIME
 
     return {MIME: chart, "text/plain": "[chart: open in JupyterLab to see it]"}
 

@@ -12,10 +12,12 @@ from importlib import import_module
 from typing import Any
 
 from jupyter_deploy.domain.base import Value
+from jupyter_deploy.domain.monitoring.monitor import MonitorRequest
 from jupyter_deploy.domain.requests import CompareRequest, Request
 
 from . import documents as d
 from . import form_documents as f
+from . import monitor_documents as m
 from . import record_documents as rd
 from . import requests as r
 
@@ -50,6 +52,8 @@ _ENTRIES: tuple[View, ...] = (
     View("comparison", CompareRequest, d.ComparisonView, "comparison.comparison"),
     View("validations", r.ValidationsRequest, d.ValidationsView, "validations.validations"),
     View("live", r.LiveRequest, d.LiveView, "live.live"),
+    View("monitor", MonitorRequest, m.MonitorView, "monitor.monitor"),
+    View("performance", MonitorRequest, m.PerformanceView, "monitor.performance"),
     View("records", r.RecordsRequest, rd.RecordsView, "records.records"),
     View("record", r.RecordRequest, rd.RecordView, "records.record"),
     View("release_log", r.ReleaseLogRequest, rd.ReleaseLogView, "release_log.release_log"),

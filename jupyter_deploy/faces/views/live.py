@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from jupyter_deploy.domain.base import now, percent_in_words
+from jupyter_deploy.domain.monitoring.traffic_charts import traffic_charts
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint
-from jupyter_deploy.faces.render.charts.live import live_charts
 from jupyter_deploy.verbs.change import find
 
 from .documents import LiveView
@@ -28,7 +28,7 @@ def live(request: LiveRequest, ports: Ports) -> LiveView:
     since = until - max(1, asked // seconds) * every
     spans, refusals = ports.log.time_series(endpoint.name, since=since, until=until, every=every)
     return LiveView(
-        charts=live_charts(spans, since=since, until=until, every=every),
+        charts=traffic_charts(spans, since=since, until=until, every=every),
         minutes=request.minutes,
         requests=sum(span.requests for span in spans if span.role != "shadow"),
         refusals=tuple(refusals),

@@ -23,6 +23,7 @@ def records(request: RecordsRequest, ports: Ports) -> RecordsView:
     endpoint = find(ports, request.name)
     record_filter = RecordFilter(
         since=moment(request.since),
+        until=moment(request.until),
         role=request.role,
         status=request.status,
         release=endpoint.release(request.release).tag if request.release else None,

@@ -69,6 +69,7 @@ class RecordsRequest(Request):
     release: str | None = None
     text: str = Field(default="", max_length=1000)
     since: Moment | None = None
+    until: Moment | None = None
 
 
 class RecordRequest(Request):

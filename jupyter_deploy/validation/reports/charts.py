@@ -12,7 +12,7 @@ PAGE_COLOURS = Colours("var(--candidate)", "var(--stable)", "var(--fail)", "var(
 
 _VEGA_LITE = "5.20"
 _WIDTH = 340
-_CONFIG = {
+PAGE_CONFIG: dict[str, Any] = {
     "view": {"stroke": None},
     "font": "sans-serif",
     "axis": {
@@ -25,6 +25,8 @@ _CONFIG = {
         "labelFontSize": 11.5,
         "titleFontSize": 11.5,
     },
+    "legend": {"labelColor": "var(--ink)", "titleColor": "var(--muted)"},
+    "header": {"labelColor": "var(--ink)", "titleColor": "var(--muted)"},
 }
 
 
@@ -35,10 +37,13 @@ def svg(specification: dict[str, Any], words: str) -> str:
         "width": _WIDTH,
         "autosize": {"type": "fit-x", "contains": "padding"},
         "background": None,
-        "config": _CONFIG,
+        "config": PAGE_CONFIG,
     }
-    drawn = draw(whole)
-    # One picture for a screen reader, not a hundred marks.
+    return as_picture(draw(whole), words)
+
+
+def as_picture(drawn: str, words: str) -> str:
+    """Make an SVG one picture for a screen reader, not a hundred marks."""
     return drawn.replace("<svg ", f'<svg role="img" aria-label="{html.escape(words)}" ', 1).replace(
         '<g fill="none"', '<g aria-hidden="true" fill="none"', 1
     )

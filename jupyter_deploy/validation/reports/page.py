@@ -65,8 +65,8 @@ def render(validation: Validation, history: Iterable[Validation], folder: Path) 
         stable=f"stable: {validation.stable}" if validation.stable else "stable",
         table=[_row(figure, part, names) for figure in all_figures for part in figure.parts],
         runs=_runs(validation, names, folder),
-        style=_markup(resources.files(__package__).joinpath("report.css").read_text("utf-8")),
-        version=_version(),
+        style=markup(resources.files(__package__).joinpath("report.css").read_text("utf-8")),
+        version=version(),
     )
 
 
@@ -143,9 +143,9 @@ def _card(figure: Figure, names: Mapping[int, str]) -> dict[str, Any]:
         "value": number(first.metric.value),
         "details": details,
         "gates": sorted(figure.gates, key=lambda gate: URGENCY[gate.verdict]),
-        "sides": _markup(svg(sides_chart(few, PAGE_COLOURS), described(few))) if has_sides(few) else "",
+        "sides": markup(svg(sides_chart(few, PAGE_COLOURS), described(few))) if has_sides(few) else "",
         "hidden": len(figure.parts) - len(few.parts),
-        "history": _markup(svg(history_chart(figure, PAGE_COLOURS), history_described(figure)))
+        "history": markup(svg(history_chart(figure, PAGE_COLOURS), history_described(figure)))
         if has_history(figure)
         else "",
     }
@@ -225,11 +225,13 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest} s"
 
 
-def _markup(text: str) -> Any:
+def markup(text: str) -> Any:
+    """Mark a text as HTML."""
     from markupsafe import Markup
 
     return Markup(text)  # noqa: S704 - our own stylesheet, and SVG whose texts vl-convert escapes
 
 
-def _version() -> str:
+def version() -> str:
+    """Return the version of nbdeploy."""
     return metadata.version("nbdeploy")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from jupyter_deploy.domain.charts import COLOURS, WIDTH, Chart, specification
 from jupyter_deploy.domain.evidence.answer_differences import AnswerShape, NumberDifferences
 from jupyter_deploy.domain.evidence.estimate import Estimate
-
-from . import COLOURS, WIDTH, Chart, specification
 
 _SQUARE = 220
 _MOST_CALIBRATIONS = 3

@@ -6,10 +6,19 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from jupyter_deploy.domain.charts import (
+    COLOURS,
+    HEIGHT,
+    WIDTH,
+    Chart,
+    milliseconds,
+    series_encoding,
+    specification,
+    time_axis,
+)
 from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Look
 from jupyter_deploy.domain.evidence.verdict import AGREEMENT
 
-from . import COLOURS, HEIGHT, WIDTH, Chart, milliseconds, series_encoding, specification, time_axis
 from .answers import answer_charts
 from .segments import segment_charts
 

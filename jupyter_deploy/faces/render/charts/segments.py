@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from jupyter_deploy.domain.charts import COLOURS, WIDTH, Chart, specification
 from jupyter_deploy.domain.evidence.estimate import Estimate
 from jupyter_deploy.domain.evidence.segment_figures import SegmentFigure, SegmentsFigure
 from jupyter_deploy.domain.evidence.verdict import AGREEMENT
-
-from . import COLOURS, WIDTH, Chart, specification
 
 _STEP = 34
 _STATES = {"not named": "", "differs": "◆", "worse": "▲"}

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from jupyter_deploy.domain.charts import WIDTH, Chart, specification
 from jupyter_deploy.domain.validation.chart import (
     Figure,
     described,
@@ -16,8 +17,6 @@ from jupyter_deploy.domain.validation.chart import (
     validation_chart,
 )
 from jupyter_deploy.domain.validation.validation import Validation
-
-from . import WIDTH, Chart, specification
 
 MOST = 8
 _LABELLED = 6

@@ -5,7 +5,8 @@ import type { EndpointModel } from '../../endpoint';
 import type { EndpointView } from '../../generated';
 import type { Section } from '../../model';
 import { Comparison } from '../compare/comparison';
-import { NO_FILTER, Records } from '../records/records';
+import { Monitor } from '../monitor/monitor';
+import { type Filter, NO_FILTER, Records } from '../records/records';
 import { useNow, useSignal } from '../ui/hooks';
 import { Button, CommandButtons, Copy, Empty, Health, Notice, Waiting } from '../ui/parts';
 import { useServices } from '../ui/services';
@@ -79,6 +80,7 @@ function Shown(
   const tabs = [
     { name: 'releases' as const, title: trans.__('Releases') },
     { name: 'comparison' as const, title: trans.__('Compare') },
+    { name: 'monitor' as const, title: trans.__('Monitor') },
     { name: 'live' as const, title: trans.__('Live') },
     { name: 'records' as const, title: trans.__('Records') },
     { name: 'logs' as const, title: trans.__('Logs') },
@@ -86,9 +88,15 @@ function Shown(
     { name: 'history' as const, title: trans.__('History') }
   ];
   const [filter, setFilter] = React.useState(NO_FILTER);
-  const showRecords = (status: string, release: string): void => {
-    setFilter({ ...NO_FILTER, status, release });
+  const showMatches = (matching: Filter): void => {
+    setFilter(matching);
     onTab('records');
+  };
+  const showRecords = (status: string, release: string): void => {
+    showMatches({ ...NO_FILTER, status, release });
+  };
+  const rollBack = (): void => {
+    propose('rollback', {});
   };
   const compare = (tag: string): void => {
     setCandidate(tag);
@@ -174,6 +182,15 @@ function Shown(
             chosen={candidate}
             onChoose={setCandidate}
             showRecords={showRecords}
+          />
+        )}
+        {tab === 'monitor' && (
+          <Monitor
+            view={view}
+            actions={{
+              showRecords: showMatches,
+              rollBack: view.previous === null ? null : rollBack
+            }}
           />
         )}
         {tab === 'live' && <Live name={view.name} showRecords={showRecords} />}

@@ -8,7 +8,7 @@ import type { EndpointView, RecordRow, RecordsView } from '../../generated';
 import type { Pages } from '../../paging';
 import { NO_PAGES, withNewer, withOlder } from '../../paging';
 import { type Problem, problemOf } from '../../problem';
-import { milliseconds, short, time, version } from '../../words';
+import { clock, milliseconds, short, time, version } from '../../words';
 import { useVisible } from '../ui/hooks';
 import { Button, CommandButtons, Empty, Notice, Waiting } from '../ui/parts';
 import { useServices } from '../ui/services';
@@ -26,17 +26,29 @@ export interface Filter {
   readonly role: string;
   readonly status: string;
   readonly release: string;
+  /** Moments, ISO 8601: the range of the records. */
+  readonly since: string;
+  readonly until: string;
 }
 
-export const NO_FILTER: Filter = { text: '', role: '', status: '', release: '' };
+export const NO_FILTER: Filter = {
+  text: '',
+  role: '',
+  status: '',
+  release: '',
+  since: '',
+  until: ''
+};
 
 function queryOf(filter: Filter): Record<string, unknown> {
-  const { text, role, status, release } = filter;
+  const { text, role, status, release, since, until } = filter;
   return {
     ...(text && { text }),
     ...(role && { role }),
     ...(status && { status: Number(status) }),
-    ...(release && { release })
+    ...(release && { release }),
+    ...(since && { since }),
+    ...(until && { until })
   };
 }
 
@@ -105,7 +117,9 @@ export function Records(props: { view: EndpointView; initial?: Filter }): React.
               name={view.name}
               filters={{
                 ...(filter.role && { role: filter.role }),
-                ...(filter.status && { status: Number(filter.status) })
+                ...(filter.status && { status: Number(filter.status) }),
+                ...(filter.since && { since: filter.since }),
+                ...(filter.until && { until: filter.until })
               }}
             />
             <VirtualList
@@ -211,6 +225,20 @@ function Filters(props: {
           </option>
         ))}
       </select>
+      {(filter.since || filter.until) && (
+        <span className="nbd-Filters-range nbd-faint">
+          {filter.since && trans.__('from %1', clock(filter.since))}{' '}
+          {filter.until && trans.__('to %1', clock(filter.until))}{' '}
+          <Button
+            look="quiet"
+            onClick={() => {
+              onFilter({ ...filter, since: '', until: '' });
+            }}
+          >
+            {trans.__('Any time')}
+          </Button>
+        </span>
+      )}
     </div>
   );
 }

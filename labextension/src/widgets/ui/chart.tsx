@@ -36,8 +36,12 @@ export function Chart(props: { spec: Spec; caption?: boolean }): React.JSX.Eleme
   }
   const shown = fitChart(spec, width);
   return (
-    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- scrollable content must be reachable by keyboard
-    <figure className="nbd-Chart" ref={place} tabIndex={scrolls ? 0 : undefined}>
+    <figure
+      className={`nbd-Chart ${'facet' in spec ? 'nbd-mod-whole' : ''}`}
+      ref={place}
+      // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls is reached by keyboard
+      tabIndex={scrolls ? 0 : undefined}
+    >
       <figcaption>
         <div className="nbd-row">
           <h3>{shown.title}</h3>

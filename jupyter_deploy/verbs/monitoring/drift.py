@@ -6,8 +6,7 @@ from jupyter_deploy.domain.drift.drift import Drift, DriftRequest, judged
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import Step
-
-from .change import find, moment
+from jupyter_deploy.verbs.change import find, moment
 
 
 def drift(request: DriftRequest, ports: Ports, report: Report) -> Drift:

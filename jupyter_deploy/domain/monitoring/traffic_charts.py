@@ -1,14 +1,25 @@
-"""The charts of an endpoint's last minutes: rate, errors and latency of each release in its role."""
+"""The charts of an endpoint's requests over time: rate, errors and latency of each release in its role. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
+from jupyter_deploy.domain.charts import (
+    COLOURS,
+    HEIGHT,
+    WIDTH,
+    Chart,
+    milliseconds,
+    series_encoding,
+    specification,
+    time_axis,
+)
 from jupyter_deploy.domain.evidence.record_pages import TimeBucket
 
-from . import HEIGHT, WIDTH, Chart, milliseconds, series_encoding, specification, time_axis
+from .monitor import Marker
 
 _ORDER = {"stable": 0, "canary": 1, "shadow": 2, "direct": 3}
 _QUANTILES = ("p50", "p95", "p99")
@@ -16,15 +27,20 @@ _HEIGHTS = {"errors": 0.05, "refused_share": 0.05}
 """Heights of axes without data, if other than 1."""
 
 
-def live_charts(spans: Sequence[TimeBucket], *, since: datetime, until: datetime, every: timedelta) -> dict[str, Chart]:
-    """Return ``rate``, ``errors``, ``refused`` and ``latency`` by name; without requests only with axes."""
+def traffic_charts(
+    spans: Sequence[TimeBucket], *, since: datetime, until: datetime, every: timedelta, markers: Sequence[Marker] = ()
+) -> dict[str, Chart]:
+    """Return ``rate``, ``errors``, ``refused`` and ``latency`` by name; without requests only with axes.
+
+    The last span may be shorter than the others. A change of the endpoint is an upright line with its number.
+    """
     names = {(span.role, span.release): _name(span) for span in sorted(spans, key=_place)}
     shown = list(dict.fromkeys(names.values()))
-    starts = [since + place * every for place in range((until - since) // every)]
+    starts = [since + place * every for place in range(ceil((until - since) / every))]
     rows = [
         row
         for series, name in names.items()
-        for row in _rows(name, {s.start: s for s in spans if (s.role, s.release) == series}, starts, every)
+        for row in _rows(name, {s.start: s for s in spans if (s.role, s.release) == series}, starts, every, until)
     ]
     times = time_axis(milliseconds(since), milliseconds(until), 6)
     x = {
@@ -36,13 +52,16 @@ def live_charts(spans: Sequence[TimeBucket], *, since: datetime, until: datetime
     }
     sides = series_encoding("side", shown)
     when = {"field": "start", "type": "temporal", "title": "from", "format": "%Y-%m-%d %H:%M:%S"}
-    about = f"over the last {_in_words(until - since)}, in spans of {_in_words(every)}"
+    length = f"over the last {_in_words(until - since)}"
+    if (until - since) % every:
+        length = f"from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC"
+    about = f"{length}, in spans of {_in_words(every)}"
 
     def in_all(field: str) -> str:
         return ", ".join(f"{name}: {sum(r[field] for r in rows if r['side'] == name)}" for name in shown) or "none"
 
     shares: dict[str, Any] = {"rows": rows, "encoding": {"x": x, **sides}, "when": when}
-    return {
+    charts = {
         "rate": specification(
             "Requests a second",
             about,
@@ -93,6 +112,30 @@ def live_charts(spans: Sequence[TimeBucket], *, since: datetime, until: datetime
             spacing=8,
         ),
     }
+    return {name: _marked(chart, x, markers) for name, chart in charts.items()} if markers else charts
+
+
+def _marked(chart: Chart, x: dict[str, Any], markers: Sequence[Marker]) -> Chart:
+    """Draw the changes of the endpoint into a chart with their numbers, or into each of its parts without them."""
+    values = [{"at": milliseconds(one.at), "number": str(one.number), "change": one.words} for one in markers]
+    when = {"field": "at", "type": "temporal", "title": "at", "format": "%Y-%m-%d %H:%M:%S"}
+    of = {"x": x | {"field": "at"}, "tooltip": [when, {"field": "number"}, {"field": "change"}]}
+    line = {
+        "data": {"values": values},
+        "mark": {"type": "rule", "strokeDash": [2, 3], "strokeWidth": 1.5, "color": COLOURS.muted},
+        "encoding": of,
+    }
+    number = {
+        "data": {"values": values},
+        "mark": {"type": "text", "align": "left", "dx": 3, "dy": 2, "baseline": "top", "color": COLOURS.muted},
+        "encoding": of | {"y": {"value": 0}, "text": {"field": "number"}},
+    }
+    if "vconcat" in chart:
+        return chart | {"vconcat": [part | {"layer": [*part["layer"], line]} for part in chart["vconcat"]]}
+    if "layer" in chart:
+        return chart | {"layer": [*chart["layer"], line, number]}
+    plain = {name: part for name, part in chart.items() if name not in ("mark", "encoding")}
+    return plain | {"layer": [{"mark": chart["mark"], "encoding": chart["encoding"]}, line, number]}
 
 
 def _share_chart(
@@ -129,7 +172,7 @@ def _share_chart(
 
 
 def _rows(
-    name: str, found: Mapping[datetime, TimeBucket], starts: Sequence[datetime], every: timedelta
+    name: str, found: Mapping[datetime, TimeBucket], starts: Sequence[datetime], every: timedelta, until: datetime
 ) -> list[dict[str, Any]]:
     """Make one row for each span, also for spans without requests."""
     rows = []
@@ -141,7 +184,7 @@ def _rows(
                 "start": milliseconds(start),
                 "side": name,
                 "requests": requests,
-                "rate": round(requests / every.total_seconds(), 3),
+                "rate": round(requests / min(every, until - start).total_seconds(), 3),
                 "failed": failed,
                 "errors": round(failed / requests, 5) if requests else None,
                 "refused": refused,

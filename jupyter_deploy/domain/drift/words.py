@@ -1,0 +1,63 @@
+"""Drift in words: the sentences of alarms and of moved shares, the same on every face. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .drift import DriftAlarm, DriftedFeature, FeatureDrift, QualityAlarm
+
+_MOST_NAMED = 5
+_LABEL = 30
+_HARDLY = 0.005
+
+
+def alarm_in_words(alarm: DriftAlarm, features: Sequence[FeatureDrift]) -> str:
+    """Return the moment of an alarm, its features and the evidence."""
+    when = f"{alarm.ts:%Y-%m-%d %H:%M:%S}, after {alarm.units:,} clusters"
+    return f"drift at {when}: {named_in_words(alarm, features)} (e-value {alarm.evidence:.3g})"
+
+
+def named_in_words(alarm: DriftAlarm, features: Sequence[FeatureDrift]) -> str:
+    """Name the features of an alarm, each with the bin whose share moved most."""
+    by_name = {feature.name: feature for feature in features}
+    parts = [_drifted(part, by_name.get(part.name)) for part in alarm.features[:_MOST_NAMED]]
+    more = len(alarm.features) - len(parts)
+    return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
+
+
+def _drifted(part: DriftedFeature, feature: FeatureDrift | None) -> str:
+    moved = f" {moved_in_words(feature, part.shares)}" if feature else ""
+    return f"{part.name}{moved}, since about {part.since:%Y-%m-%d %H:%M}"
+
+
+def moved_in_words(feature: FeatureDrift, now: Sequence[float]) -> str:
+    """Name the bin whose share moved most: ``more of 3.1 to 4 (10 % to 24 %)``."""
+    moves = [(abs(q - p), at) for at, (p, q) in enumerate(zip(feature.reference, now, strict=True))]
+    size, at = max(moves)
+    before, after = feature.reference[at], now[at]
+    if size < _HARDLY:
+        return "hardly moved"
+    label = feature.bins[at] if len(feature.bins[at]) <= _LABEL else f"{feature.bins[at][: _LABEL - 1]}…"
+    return f"{'more' if after > before else 'less'} of {label} ({share_in_words(before)} to {share_in_words(after)})"
+
+
+def quality_in_words(alarm: QualityAlarm) -> str:
+    """Return the feature and the fault of its values."""
+    words = {
+        "new": "values that the reference lacks",
+        "missing": "missing values",
+        "out of range": "values outside the reference's range",
+        "constant": "the same value all the time",
+        "refused": "refused requests",
+    }[alarm.what]
+    return f"{alarm.feature}: {words}" if alarm.feature else words
+
+
+def name_in_words(feature: FeatureDrift) -> str:
+    """Return the name of a feature; a feature of the answers is marked."""
+    return feature.name if feature.group == "inputs" else f"answers: {feature.name}"
+
+
+def share_in_words(share: float) -> str:
+    """Format a share with two digits: ``9.8 %``."""
+    return f"{100 * share:.2g} %" if share < 0.995 else "100 %"

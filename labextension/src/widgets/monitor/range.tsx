@@ -1,0 +1,113 @@
+/** The range of time: one of the usual ones that end now, or two moments. */
+import * as React from 'react';
+
+import { Button } from '../ui/parts';
+import { useServices } from '../ui/services';
+
+/** Values of a request's `since` and `until`; null: all, and now. */
+export interface Range {
+  readonly since: string | null;
+  readonly until: string | null;
+}
+
+const CUSTOM = 'custom';
+const ALL = 'all';
+const USUAL = ['1h', '24h', '7d', '30d'] as const;
+
+export const FIRST_RANGE: Range = { since: '24h', until: null };
+
+export function RangePicker(props: {
+  range: Range;
+  onRange: (range: Range) => void;
+}): React.JSX.Element {
+  const { range, onRange } = props;
+  const { trans } = useServices();
+  const [custom, setCustom] = React.useState(range.until !== null);
+  const names: Record<(typeof USUAL)[number], string> = {
+    '1h': trans.__('1 hour'),
+    '24h': trans.__('24 hours'),
+    '7d': trans.__('7 days'),
+    '30d': trans.__('30 days')
+  };
+  return (
+    <>
+      <label className="nbd-row">
+        <span className="nbd-cut">{trans.__('The last')}</span>
+        <select
+          value={custom ? CUSTOM : (range.since ?? ALL)}
+          onChange={event => {
+            const { value } = event.target;
+            setCustom(value === CUSTOM);
+            if (value !== CUSTOM) onRange({ since: value === ALL ? null : value, until: null });
+          }}
+        >
+          {USUAL.map(one => (
+            <option key={one} value={one}>
+              {names[one]}
+            </option>
+          ))}
+          <option value={ALL}>{trans.__('all time')}</option>
+          <option value={CUSTOM}>{trans.__('from … to …')}</option>
+        </select>
+      </label>
+      {custom && <Moments range={range} onRange={onRange} />}
+    </>
+  );
+}
+
+/** Two moments in the browser's time zone. */
+function Moments(props: { range: Range; onRange: (range: Range) => void }): React.JSX.Element {
+  const { range, onRange } = props;
+  const { trans } = useServices();
+  const [now] = React.useState(() => Date.now());
+  const [since, setSince] = React.useState(() => local(range.since, now - 86_400_000));
+  const [until, setUntil] = React.useState(() => local(range.until, now));
+  const valid = since !== '' && until !== '' && since < until;
+  return (
+    <form
+      className="nbd-row nbd-mod-wrap"
+      aria-label={trans.__('Range of time')}
+      onSubmit={event => {
+        event.preventDefault();
+        if (valid) onRange({ since: iso(since), until: iso(until) });
+      }}
+    >
+      <label className="nbd-row">
+        {trans.__('from')}
+        <input
+          type="datetime-local"
+          value={since}
+          onChange={event => {
+            setSince(event.target.value);
+          }}
+        />
+      </label>
+      <label className="nbd-row">
+        {trans.__('to')}
+        <input
+          type="datetime-local"
+          value={until}
+          onChange={event => {
+            setUntil(event.target.value);
+          }}
+        />
+      </label>
+      <Button type="submit" aria-disabled={!valid}>
+        {trans.__('Show')}
+      </Button>
+      {!valid && <span role="status">{trans.__('The end must be after the begin.')}</span>}
+    </form>
+  );
+}
+
+/** `2026-12-01T10:30` in the browser's time zone; `given` may be a duration. */
+function local(given: string | null, otherwise: number): string {
+  const parsed = given === null ? NaN : Date.parse(given);
+  const moment = new Date(Number.isNaN(parsed) ? otherwise : parsed);
+  const shifted = new Date(moment.getTime() - moment.getTimezoneOffset() * 60_000);
+  return shifted.toISOString().slice(0, 16);
+}
+
+function iso(text: string): string {
+  return new Date(text).toISOString();
+}

@@ -1629,7 +1629,8 @@ export interface SourceFile {
  * A translation that was proved; a release without one runs the captured object itself.
  *
  * ``rows`` are counted by their origin: ``example``, ``training`` (a sample), ``random`` (within the seen ranges),
- * ``threshold`` (values at which a tree decides, and their neighbours in 32 and 64 bits).
+ * ``threshold`` (values at which a tree decides, and their neighbours in 32 and 64 bits), ``category`` (each text of
+ * a column, and unseen ones).
  */
 export interface Translation {
   engine: 'onnx';

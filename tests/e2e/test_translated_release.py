@@ -11,8 +11,9 @@ CELLS = (
     "import pandas as pd\nfrom sklearn.datasets import load_wine\nfrom sklearn.ensemble import RandomForestClassifier",
     "X, y = load_wine(return_X_y=True, as_frame=True)\ny = y.map({0: 'a', 1: 'b', 2: 'c'})",
     "forest = RandomForestClassifier(20, random_state=0).fit(X, y)",
-    "import numpy as np\nfrom sklearn.ensemble import HistGradientBoostingClassifier\n"
-    "boosted = HistGradientBoostingClassifier(max_iter=3).fit(X, y)",
+    "import numpy as np\nfrom sklearn.linear_model import LogisticRegression\n"
+    "from sklearn.pipeline import make_pipeline\nfrom sklearn.preprocessing import FunctionTransformer\n"
+    "logs = make_pipeline(FunctionTransformer(np.log1p), LogisticRegression(max_iter=200)).fit(X, y)",
 )
 
 
@@ -40,7 +41,7 @@ def test_a_translation_shadows_its_original_and_answers_the_same(home, tmp_path)
     refused = httpx.post(f"{url}/predict", json={"instances": [missing]}, trust_env=False)
     assert (refused.status_code, "ash" in refused.text) == (422, True)
 
-    boosted = ("deploy", notebook, "--name", "other", "--model", "boosted", "--example", "X[:3]", "--engine")
-    refusal = home.run(*boosted, "onnx", check=False)
+    logs = ("deploy", notebook, "--name", "other", "--model", "logs", "--example", "X[:3]", "--engine")
+    refusal = home.run(*logs, "onnx", check=False)
     assert (refusal.returncode, "cannot be translated" in refusal.stderr) == (2, True), refusal.stderr
-    assert "served natively" in home.run(*boosted, "auto").stdout
+    assert "served natively" in home.run(*logs, "auto").stdout

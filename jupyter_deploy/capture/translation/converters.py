@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import metadata
 from typing import Any, Protocol
@@ -34,11 +34,17 @@ class GraphInput:
 
 @dataclass(frozen=True)
 class Graph:
-    """An ONNX graph: its bytes, and the name of the output that answers."""
+    """An ONNX graph: its bytes, and the name of the output that answers.
+
+    ``missing_text`` stands for a missing text in its input. ``known``: the texts that the original takes, by column, of
+    columns where it raises on others.
+    """
 
     content: bytes
     output: str
     converter: str
+    missing_text: str = ""
+    known: Mapping[str, list[str]] = field(default_factory=dict)
 
 
 class Converter(Protocol):

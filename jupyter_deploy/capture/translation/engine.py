@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,9 +10,9 @@ import numpy as np
 
 from jupyter_deploy.capture.inspection import Inspected
 from jupyter_deploy.domain.capture.artifacts import Tolerance
-from jupyter_deploy.domain.capture.translation import Translation, largest_share
+from jupyter_deploy.domain.capture.translation import Translation, most_flips
 from jupyter_deploy.domain.errors import NotTranslated
-from jupyter_deploy.serving.natives.translated import TranslatedForm, TranslatedModel
+from jupyter_deploy.serving.natives.translated import UNUSUAL, TranslatedForm, TranslatedModel
 
 from .converters import GraphInput, NotTranslatable, converter_of
 from .rows import proof_rows
@@ -54,6 +55,9 @@ def translate(model: Any, seen: Inspected, training: Any, tolerance: Tolerance) 
             "kinds": kinds,
             "dtype": "object" if answer.dtype.kind in "OUS" else answer.dtype.str,
             "ndim": answer.ndim,
+            "missing_text": graph.missing_text,
+            "known": dict(graph.known),
+            "refused": _refused(original, example, kinds),
         }
         translated = TranslatedModel(_session(graph.content), form)
     except NotTranslatable as error:
@@ -107,6 +111,35 @@ def _kinds(example: Any) -> dict[str, str]:
     return kinds
 
 
+def _refused(original: Callable[[Any], Any], example: Any, kinds: Mapping[str, str] | None) -> dict[str, list[int]]:
+    """Return the columns where the original raises on numbers of a kind, which a graph would answer.
+
+    A model that takes an array decides for all columns at once; one that chooses columns is asked for each.
+    """
+    refused: dict[str, list[int]] = {}
+    width = range(example.shape[1])
+    each = [list(width)] if kinds is None else [[at] for at, kind in enumerate(kinds.values()) if kind == "number"]
+    for kind, value in zip(UNUSUAL, (np.nan, np.inf, 1e39), strict=True):
+        for columns in each:
+            with contextlib.suppress(Exception), np.errstate(all="ignore"):
+                original(_with(example[:1], columns, value))
+                continue
+            refused.setdefault(kind, []).extend(columns)
+    return refused
+
+
+def _with(row: Any, columns: list[int], value: float) -> Any:
+    """Return a copy of a row with a number in some columns."""
+    if not hasattr(row, "columns"):
+        changed = np.array(row, np.float64)
+        changed[:, columns] = value
+        return changed
+    changed = row.copy()
+    for column in columns:
+        changed[row.columns[column]] = np.full(len(row), value)
+    return changed
+
+
 def _proved(
     original: Callable[[Any], Any],
     translated: TranslatedModel,
@@ -134,9 +167,11 @@ def _proved(
             except Exception:
                 if origin in ("example", "training"):
                     raise
-                continue
-            found = np.asarray(answer(chunk))
-            wrong, largest, share = _compared(expected, found, tolerance)
+                chunk, expected = _answered(original, chunk) if origin == "category" else (chunk[:0], chunk[:0])
+                if not len(chunk):
+                    continue
+            found = np.asarray(_answer_of(answer, chunk, origin))
+            wrong, largest, share = compared(expected, found, tolerance)
             if wrong.any():
                 raise _unequal(chunk, expected, found, np.flatnonzero(wrong), origin)
             absolute, relative = max(absolute, largest), max(relative, share)
@@ -146,17 +181,37 @@ def _proved(
         rows=counts,
         largest_difference=absolute,
         largest_relative_difference=relative,
-        flips_at_most=largest_share(sum(counts.values())),
+        flips_at_most=most_flips(sum(counts.values())),
     )
 
 
-def _compared(expected: Any, found: Any, tolerance: Tolerance) -> tuple[Any, float, float]:
+def _answer_of(answer: Callable[[Any], Any], table: Any, origin: str) -> Any:
+    try:
+        return answer(table)
+    except Exception as error:
+        words = " ".join(str(error).split())[:200]
+        raise NotTranslated(f"the translated model cannot answer {origin} rows: {words}", _REMEDY) from error
+
+
+def _answered(original: Callable[[Any], Any], table: Any) -> tuple[Any, Any]:
+    """Return the rows that the original answers one by one, and the answers."""
+    rows, answers = [], []
+    for row in range(len(table)):
+        with contextlib.suppress(Exception):
+            answers.append(np.asarray(original(table.iloc[[row]])))
+            rows.append(row)
+    return table.iloc[rows], np.concatenate(answers) if answers else np.empty(0)
+
+
+def compared(expected: Any, found: Any, tolerance: Tolerance) -> tuple[Any, float, float]:
     """Return the rows with another answer, the largest difference, and the largest relative one."""
     if expected.dtype.kind != "f":
         return _per_row(expected != found), 0.0, 0.0
     difference = np.abs(expected - found)
     scale = np.maximum(np.abs(expected), np.abs(found))
-    near = difference <= tolerance.float64_atol + tolerance.float64_rtol * scale
+    single = expected.dtype.itemsize < np.dtype("float64").itemsize
+    rtol = tolerance.float32_rtol if single else tolerance.float64_rtol
+    near = difference <= (tolerance.float32_atol if single else tolerance.float64_atol) + rtol * scale
     wrong = _per_row(~(near | (np.isnan(expected) & np.isnan(found)))) | _flipped(expected, found)
     shares = np.divide(difference, scale, out=np.zeros_like(difference), where=scale > 0)
     return wrong, float(np.nanmax(difference, initial=0.0)), float(np.nanmax(shares, initial=0.0))
@@ -172,7 +227,8 @@ def _flipped(expected: Any, found: Any) -> Any:
         return np.zeros(len(expected), bool)
     best = expected.argmax(axis=1)
     rows = np.arange(len(expected))
-    return found[rows, best] < found.max(axis=1) - 1e-12
+    tie = 1e-12 if expected.dtype == np.float64 else 1e-6
+    return found[rows, best] < found.max(axis=1) - tie
 
 
 def _unequal(chunk: Any, expected: Any, found: Any, wrong: Any, origin: str) -> NotTranslated:

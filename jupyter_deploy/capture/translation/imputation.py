@@ -1,4 +1,4 @@
-"""An exact graph of ``SimpleImputer`` for 64-bit numbers, which ONNX Runtime's own operator does not take."""
+"""An exact graph of ``SimpleImputer`` for 64-bit numbers and texts, which ONNX Runtime's own operator does not take."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .converters import NotTranslatable
+from .writer import GraphWriter
 
 
 def converters() -> dict[type, Callable[..., None]]:
@@ -17,30 +18,34 @@ def converters() -> dict[type, Callable[..., None]]:
     return {} if kind is None else {kind: convert}
 
 
+MISSING_TEXT = "\uffff"
+"""Stands for a missing text: Unicode reserves it as no character."""
+
+
 def convert(scope: Any, operator: Any, container: Any) -> None:
-    """Add ``Where(IsNaN(x), statistic, x)``; the function of ``custom_conversion_functions`` of skl2onnx."""
+    """Add ``Where(missing, statistic, x)``; the function of ``custom_conversion_functions`` of skl2onnx."""
     from onnx import TensorProto
 
     model = operator.raw_operator
     statistics = np.asarray(model.statistics_)
-    if statistics.dtype.kind != "f" or not _is_nan(model.missing_values):
-        raise NotTranslatable("SimpleImputer is translated for numbers whose missing value is NaN")
-    if model.add_indicator or np.isnan(statistics).any():
+    texts = [type(one.type).__name__ == "StringTensorType" for one in operator.inputs]
+    if not _is_nan(model.missing_values) or (not all(texts) and statistics.dtype.kind != "f"):
+        raise NotTranslatable("SimpleImputer is translated for numbers or texts whose missing value is NaN")
+    if all(texts) and not all(isinstance(one, str) for one in statistics.tolist()):
+        raise NotTranslatable("SimpleImputer of texts must have texts to put in")
+    if model.add_indicator or (not all(texts) and np.isnan(statistics).any()):
         raise NotTranslatable("SimpleImputer with an indicator, or of an empty column, cannot be translated")
+    writer = GraphWriter(scope, container)
     names = [one.full_name for one in operator.inputs]
-    if len(names) > 1:
-        joined = scope.get_unique_variable_name("columns")
-        container.add_node(
-            "Concat", names, [joined], axis=1, op_version=13, name=scope.get_unique_operator_name("Join")
-        )
-        names = [joined]
-    missing = scope.get_unique_variable_name("missing")
-    values = scope.get_unique_variable_name("statistics")
-    container.add_initializer(values, TensorProto.DOUBLE, [1, len(statistics)], statistics.tolist())
-    container.add_node("IsNaN", names, [missing], op_version=13, name=scope.get_unique_operator_name("IsNaN"))
-    output = [operator.outputs[0].full_name]
-    name = scope.get_unique_operator_name("Where")
-    container.add_node("Where", [missing, values, names[0]], output, op_version=9, name=name)
+    table = writer.node("Concat", names, axis=1) if len(names) > 1 else names[0]
+    if all(texts):
+        options: dict[str, Any] = {"keys_strings": [MISSING_TEXT], "values_int64s": [1], "default_int64": 0}
+        code = writer.node("LabelEncoder", [table], version=2, **options)
+        missing = writer.node("Cast", [code], to=TensorProto.BOOL)
+    else:
+        missing = writer.node("IsNaN", [table])
+    values = writer.constant("statistics", statistics.reshape(1, -1))
+    writer.node("Where", [missing, values, table], operator.outputs[0].full_name, version=9)
 
 
 def _is_nan(value: Any) -> bool:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import ensembles
 from .trees import trees_of
 
 _TRAINING = 10_000
 _RANDOM = 2_000
-_THRESHOLDS = 5_000
+_THRESHOLDS = 8_000
+_AROUND = 8
+_CATEGORIES = 500
 _SEED = 20261201
 
 
@@ -32,7 +36,28 @@ def proof_rows(model: Any, example: Any, training: Any) -> dict[str, Any]:
     thresholds = _thresholds(model, base, generator)
     if len(thresholds):
         parts["threshold"] = thresholds
+    categories = _categories(base, generator)
+    if len(categories):
+        parts["category"] = categories
     return parts
+
+
+def _categories(base: Any, generator: np.random.Generator) -> Any:
+    """Rows with each seen text of a column, one that nobody has seen, and the empty one; none for an array."""
+    if not hasattr(base, "columns"):
+        return base[:0]
+    tables = []
+    for name in base.columns:
+        if base[name].dtype.kind in "iufb":
+            continue
+        seen = sorted({str(value) for value in base[name].dropna().unique()[:_CATEGORIES]})
+        missing = next(iter(base[name][base[name].isna()]), np.nan)
+        texts = [*seen, f"{seen[0]} " if seen else " ", "", missing]
+        table = base.iloc[generator.integers(0, len(base), len(texts))].reset_index(drop=True)
+        table[name] = table[name].astype(object)
+        table[name] = texts
+        tables.append(table.astype({name: base[name].dtype}))
+    return sys.modules["pandas"].concat(tables, ignore_index=True) if tables else base[:0]
 
 
 def _fits(training: Any, example: Any) -> bool:
@@ -65,35 +90,60 @@ def _thresholds(model: Any, base: Any, generator: np.random.Generator) -> Any:
 
     Of a pipeline the splits are in the space of its last step, so there are none.
     """
-    splits: list[tuple[int, float]] = []
-    for tree in trees_of(model):
-        # A split of missing values alone has an infinite threshold.
-        inner = (tree.tree_.children_left >= 0) & np.isfinite(tree.tree_.threshold)
-        splits += zip(tree.tree_.feature[inner].tolist(), tree.tree_.threshold[inner].tolist(), strict=True)
+    splits = _splits(model)
     if not splits:
         return base[:0]
-    chosen = [splits[index] for index in generator.permutation(len(splits))[: _THRESHOLDS // 5]]
-    features = np.repeat([feature for feature, _ in chosen], 5)
+    chosen = [splits[index] for index in generator.permutation(len(splits))[: _THRESHOLDS // _AROUND]]
+    features = np.repeat([feature for feature, _ in chosen], _AROUND)
     values = np.concatenate([_around(threshold) for _, threshold in chosen])
+    return _replaced(base, features, values, generator)
+
+
+def _splits(model: Any) -> list[tuple[int, float]]:
+    """The splits of a model's trees by a number, as (column of the input, threshold)."""
+    splits: list[tuple[int, float]] = []
+    for one in trees_of(model):
+        inner = one.tree_.children_left >= 0
+        splits += zip(one.tree_.feature[inner].tolist(), one.tree_.threshold[inner].tolist(), strict=True)
+    if type(model) in ensembles.kinds():
+        columns = ensembles.number_columns(model)
+        for tree in ensembles.read(model).trees:
+            inner = [node for node, left in enumerate(tree.left) if left >= 0]
+            splits += [(columns[tree.feature[node]], tree.threshold[node]) for node in inner
+                       if tree.feature[node] in columns]  # fmt: skip
+    # A split of missing values alone has an infinite threshold.
+    return sorted({one for one in splits if np.isfinite(one[1])})
+
+
+def _replaced(base: Any, features: Any, values: NDArray[np.float64], generator: np.random.Generator) -> Any:
+    """Rows of the base, each with the value of one column replaced."""
     rows = generator.integers(0, len(base), len(values))
+    places = np.arange(len(values))
     if not hasattr(base, "columns"):
         table = np.asarray(base, np.float64)[rows]
-        table[np.arange(len(values)), features] = values
+        table[places, features] = values
         return table
-    frame = base.iloc[rows].reset_index(drop=True).astype("float64")
-    table = frame.to_numpy(copy=True)  # a frame's own array may be read-only
-    table[np.arange(len(values)), features] = values
-    return type(frame)(table, columns=frame.columns)
+    frame = base.iloc[rows].reset_index(drop=True)
+    for feature in sorted(set(features.tolist())):
+        name, here = frame.columns[feature], features == feature
+        column = frame[name].to_numpy("float64", copy=True, na_value=np.nan)
+        column[here] = values[here]
+        frame[name] = column
+    return frame
 
 
 def _around(threshold: float) -> NDArray[np.float64]:
     rounded = np.float32(threshold)
+    below, above = (np.nextafter(rounded, np.float32(side)) for side in (-np.inf, np.inf))
     return np.array(
         [
             threshold,
             np.nextafter(threshold, np.inf),
+            np.nextafter(threshold, -np.inf),
             np.float64(rounded),
-            np.float64(np.nextafter(rounded, np.float32(np.inf))),
-            np.float64(np.nextafter(rounded, np.float32(-np.inf))),
+            np.float64(above),
+            np.float64(below),
+            (np.float64(rounded) + np.float64(above)) / 2,  # as far from one number of 32 bits as from the next
+            (np.float64(rounded) + np.float64(below)) / 2,
         ]
     )

@@ -1,4 +1,4 @@
-"""scikit-learn's estimators and pipelines, by skl2onnx; decision trees and forests by an exact graph of our own."""
+"""Estimators and pipelines of scikit-learn, LightGBM and XGBoost, by skl2onnx; trees by exact graphs of our own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from typing import Any
 
+from . import ensembles, imputation
 from .converters import Graph, GraphInput, NotTranslatable
 
 _OUTPUTS = {"predict_proba": 1, "predict": 0, "transform": 0}
@@ -13,17 +14,20 @@ _REASON = 200  # characters of a library's own message
 
 
 class SklearnConverter:
-    """The Converter of scikit-learn."""
+    """The Converter of scikit-learn's estimators, and of those that follow its interface and have an exact graph."""
 
     def takes(self, model: Any) -> bool:
-        """Whether the model is an estimator of scikit-learn, or a pipeline."""
+        """Whether the model is an estimator of scikit-learn, a pipeline, or boosted trees with an exact graph."""
         base = getattr(sys.modules.get("sklearn.base"), "BaseEstimator", None)
-        return base is not None and isinstance(model, base) and type(model).__module__.startswith("sklearn.")
+        if base is None or not isinstance(model, base):
+            return False
+        return type(model).__module__.startswith("sklearn.") or type(model) in ensembles.kinds()
 
     def by_column(self, model: Any) -> bool:
-        """Whether a step chooses columns by name."""
+        """Whether a step chooses columns by name, or encodes categories itself."""
         kind = getattr(sys.modules.get("sklearn.compose"), "ColumnTransformer", ())
-        return any(isinstance(step, kind) for step in [model, *_steps(model)])
+        steps = [model, *_steps(model)]
+        return any(isinstance(step, kind) for step in steps) or _encodes_categories(model)
 
     def convert(self, model: Any, method: str, inputs: GraphInput) -> Graph:
         """Make the graph of one method's answers, in 64-bit numbers."""
@@ -34,8 +38,10 @@ class SklearnConverter:
         import skl2onnx
         from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
 
-        from . import imputation, trees
+        from . import trees
+        from .writer import set_types
 
+        exact = dict.fromkeys(trees.exact_kinds(), trees.convert) | dict.fromkeys(ensembles.kinds(), ensembles.convert)
         kinds = {"number": DoubleTensorType, "text": StringTensorType}
         if inputs.kinds is None:
             types = [("X", DoubleTensorType([None, inputs.width]))]
@@ -46,9 +52,10 @@ class SklearnConverter:
                 model,
                 name="model",  # the default is another one each time
                 initial_types=types,
-                options={id(last): {"zipmap": False} for last in [_last(model)] if hasattr(last, "classes_")},
-                custom_conversion_functions=dict.fromkeys(trees.exact_kinds(), trees.convert) | imputation.converters(),
-                custom_shape_calculators=dict.fromkeys(trees.exact_kinds(), trees.shapes),
+                options=_options(_last(model)),
+                custom_conversion_functions=exact | imputation.converters(),
+                custom_shape_calculators=dict.fromkeys(exact, set_types),
+                custom_parsers={kind: _outputs for kind in exact if not kind.__module__.startswith("sklearn.")},
                 target_opset={"": 17, "ai.onnx.ml": 3},
             )
         except NotTranslatable:
@@ -60,7 +67,13 @@ class SklearnConverter:
         number = _OUTPUTS[method]
         if number >= len(outputs):
             raise NotTranslatable(f"its graph has no output for {method}")
-        return Graph(converted.SerializeToString(), outputs[number], f"skl2onnx {skl2onnx.__version__}")
+        return Graph(
+            converted.SerializeToString(),
+            outputs[number],
+            f"skl2onnx {skl2onnx.__version__}",
+            imputation.MISSING_TEXT,
+            _known_texts(model),
+        )
 
 
 def _steps(model: Any) -> list[Any]:
@@ -70,3 +83,46 @@ def _steps(model: Any) -> list[Any]:
 def _last(model: Any) -> Any:
     steps = _steps(model)
     return _last(steps[-1]) if steps else model
+
+
+def _encodes_categories(model: Any) -> bool:
+    """Whether the model, or a pipeline's first step, has categories by column of its own."""
+    first = [*_steps(model), model][0]
+    return getattr(first, "is_categorical_", None) is not None and hasattr(first, "feature_names_in_")
+
+
+def _known_texts(model: Any) -> dict[str, list[str]]:
+    """The categories of each column whose encoder raises on others: skl2onnx's encoders answer such rows."""
+    known: dict[str, list[str]] = {}
+    for step in [model, *_steps(model)]:
+        for _, transformer, columns in getattr(step, "transformers_", ()):
+            for number, one in enumerate(_steps(transformer) or [transformer]):
+                if getattr(one, "handle_unknown", "") != "error" or not hasattr(one, "categories_"):
+                    continue
+                imputed = [imputation.MISSING_TEXT] if number else []
+                for column, categories in zip(columns, one.categories_, strict=False):
+                    if isinstance(column, str) and categories.dtype.kind in "OU":
+                        known[column] = [*map(str, categories.tolist()), *imputed]
+    return known
+
+
+def _options(last: Any) -> dict[int, dict[str, bool]]:
+    """Options of skl2onnx, whose classifiers answer a map by class unless they have one; own graphs take none."""
+    if not hasattr(last, "classes_"):
+        return {}
+    return {id(last): {"zipmap": False} if type(last).__module__.startswith("sklearn.") else {}}
+
+
+def _outputs(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
+    """Declare the outputs of an estimator that skl2onnx does not know; a function of ``custom_parsers`` of skl2onnx."""
+    from skl2onnx.common.data_types import DoubleTensorType, Int64TensorType
+
+    del custom_parsers
+    operator = scope.declare_local_operator(None, model)
+    operator.inputs = inputs
+    kinds = {"label": Int64TensorType, "probabilities": DoubleTensorType}
+    if not hasattr(model, "classes_"):
+        kinds = {"variable": DoubleTensorType}
+    for name, kind in kinds.items():
+        operator.outputs.append(scope.declare_local_variable(name, kind()))
+    return operator.outputs

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from jupyter_deploy.domain.base import Value
+from jupyter_deploy.domain.evidence.sequential import proportion
 
 Engine = Literal["native", "onnx", "auto"]
 """What serves a model: the captured object; its translation; the translation if that is proved to be equal."""
@@ -18,7 +19,8 @@ class Translation(Value):
     """A translation that was proved; a release without one runs the captured object itself.
 
     ``rows`` are counted by their origin: ``example``, ``training`` (a sample), ``random`` (within the seen ranges),
-    ``threshold`` (values at which a tree decides, and their neighbours in 32 and 64 bits).
+    ``threshold`` (values at which a tree decides, and their neighbours in 32 and 64 bits), ``category`` (each text of
+    a column, and unseen ones).
     """
 
     engine: Literal["onnx"] = "onnx"
@@ -40,9 +42,10 @@ class Translation(Value):
         return f"{self.engine}, equal on {self.total:,} rows (largest difference {self.largest_difference:.1g})"
 
 
-def largest_share(rows: int, level: float = 0.95) -> float:
-    """Return the largest share of an event that has not occurred in ``rows`` independent rows, at ``level``.
+def most_flips(rows: int, level: float = 0.95) -> float:
+    """Return the largest share of flips if none was seen in ``rows`` rows.
 
-    The Clopper-Pearson bound for 0 of n: 1 - (1 - level)^(1/n) (Biometrika 1934).
+    The upper end of the confidence sequence of a share, which holds at ``level`` after any number of rows.
     """
-    return 1.0 if rows == 0 else float(1 - (1 - level) ** (1 / rows))
+    estimate = proportion(0, rows).estimate(level)
+    return 1.0 if estimate is None else estimate.interval.high

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
+
+UNUSUAL: dict[str, Callable[[Any], Any]] = {
+    "missing": np.isnan,
+    "infinite": np.isinf,
+    "too large for 32 bits": lambda values: np.isfinite(values) & (np.abs(values) > np.finfo(np.float32).max),
+}
+"""Numbers that some models refuse, by kind, with the function that finds them."""
 
 
 class TranslatedForm(TypedDict):
@@ -14,7 +21,10 @@ class TranslatedForm(TypedDict):
     ``columns`` are the names of the columns in the model's order; None: the model takes an array. ``kinds`` has, for a
     graph with one input a column, the kind of each by name: ``number`` or ``text``; None: the graph takes one array,
     ``X``.
-    ``dtype`` and ``ndim`` are those of the original's answers.
+    ``dtype`` and ``ndim`` are those of the original's answers. ``missing_text`` is the text by which the graph knows a
+    missing one; ``known`` has, for columns where the original raises on other texts, those that it takes; ``refused``
+    the positions of the columns where it raises on a number, by its kind in ``UNUSUAL``. Releases of older versions
+    lack these three.
     """
 
     method: str
@@ -23,6 +33,9 @@ class TranslatedForm(TypedDict):
     kinds: dict[str, str] | None
     dtype: str
     ndim: int
+    missing_text: NotRequired[str]
+    known: NotRequired[dict[str, list[str]]]
+    refused: NotRequired[dict[str, list[int]]]
 
 
 class TranslatedModel:
@@ -51,13 +64,36 @@ class TranslatedModel:
             table = table[columns]
         if kinds is None:
             values = table.to_numpy(dtype="float64") if hasattr(table, "to_numpy") else np.asarray(table, "float64")
+            self._check(values)
             return {"X": np.ascontiguousarray(values)}
-        return {name: _column(table[name], kind) for name, kind in kinds.items()}
+        return {
+            name: self._numbers(table[name], column) if kind == "number" else self._texts(table[name])
+            for column, (name, kind) in enumerate(kinds.items())
+        }
 
+    def _numbers(self, values: Any, column: int) -> Any:
+        numbers = values.to_numpy(dtype="float64", na_value=np.nan).reshape(-1, 1)
+        self._check(numbers, column)
+        return numbers
 
-def _column(values: Any, kind: str) -> Any:
-    if kind == "number":
-        return values.to_numpy(dtype="float64", na_value=np.nan).reshape(-1, 1)
-    if values.isna().any():
-        raise ValueError(f"the column '{values.name}' is missing in a row, and a translated model takes texts there")
-    return values.astype(str).to_numpy(dtype=object).reshape(-1, 1)
+    def _texts(self, values: Any) -> Any:
+        texts: Any = values.astype(str).to_numpy(dtype=object)
+        missing, missing_text = values.isna().to_numpy(dtype=bool), self.form.get("missing_text")
+        if missing_text is None and missing.any():
+            raise ValueError(f"the column '{values.name}' is missing in a row, and the model takes texts there")
+        texts = np.where(missing, missing_text, texts)
+        known = self.form.get("known", {}).get(values.name)
+        unknown = [] if known is None else sorted(set(texts.tolist()).difference(known))
+        if unknown:
+            shown = "a missing value" if unknown[0] == missing_text else f"'{unknown[0]}'"
+            raise ValueError(f"the column '{values.name}' has {shown}, which the model does not know")
+        return texts.reshape(-1, 1)
+
+    def _check(self, numbers: Any, first: int = 0) -> None:
+        """Raise on numbers on which the original raises. ``first``: the position of their first column."""
+        for kind, columns in self.form.get("refused", {}).items():
+            for row, place in np.argwhere(UNUSUAL[kind](numbers)).tolist():
+                column = first + place
+                if column in columns:
+                    name = f"'{self.form['columns'][column]}'" if self.form["columns"] else column
+                    raise ValueError(f"the column {name} is {kind} in row {row}, and the model does not take that")

@@ -10,8 +10,9 @@ import numpy as np
 
 from jupyter_deploy.capture.inspection import Inspected
 from jupyter_deploy.domain.capture.artifacts import Tolerance
-from jupyter_deploy.domain.capture.translation import Translation, most_flips
+from jupyter_deploy.domain.capture.translation import Translation
 from jupyter_deploy.domain.errors import NotTranslated
+from jupyter_deploy.domain.evidence.flips import most_flips
 from jupyter_deploy.serving.natives.translated import UNUSUAL, TranslatedForm, TranslatedModel
 
 from .converters import GraphInput, NotTranslatable, converter_of

@@ -7,7 +7,6 @@ from typing import Literal
 from pydantic import Field
 
 from jupyter_deploy.domain.base import Value
-from jupyter_deploy.domain.evidence.sequential import proportion
 
 Engine = Literal["native", "onnx", "auto"]
 """What serves a model: the captured object; its translation; the translation if that is proved to be equal."""
@@ -40,12 +39,3 @@ class Translation(Value):
     def words(self) -> str:
         """``onnx, equal on 12,005 rows (largest difference 1e-16)``."""
         return f"{self.engine}, equal on {self.total:,} rows (largest difference {self.largest_difference:.1g})"
-
-
-def most_flips(rows: int, level: float = 0.95) -> float:
-    """Return the largest share of flips if none was seen in ``rows`` rows.
-
-    The upper end of the confidence sequence of a share, which holds at ``level`` after any number of rows.
-    """
-    estimate = proportion(0, rows).estimate(level)
-    return 1.0 if estimate is None else estimate.interval.high

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 from .errors import InvalidInput, InvalidTraffic
 from .expressions import SECONDS
@@ -161,4 +161,8 @@ KeptAbsoluteTolerance = Annotated[float | Literal["default"], BeforeValidator(pa
 Segments = Annotated[tuple[str, ...], BeforeValidator(_segments)]
 Sample = Annotated[float, BeforeValidator(parse_sample)]
 Requirements = Annotated[list[str], BeforeValidator(_requirements)]
-Moment = Annotated[timedelta | datetime, BeforeValidator(parse_moment)]
+Moment = Annotated[
+    timedelta | datetime,
+    BeforeValidator(parse_moment),
+    WithJsonSchema({"type": "string"}, mode="validation"),  # "15m" is no duration of JSON Schema
+]

@@ -4082,7 +4082,7 @@ export interface ReportRequest {
    */
   name: string;
   /**
-   * The range's begin: 24h, 30d or a moment; seven days ago by default.
+   * The range's begin: 24h, 30d or a moment.
    */
   since?: string | null;
   /**

@@ -51,7 +51,7 @@ class ReportRequest(MonitorRequest):
     """Write a report of an endpoint: requests, latencies, answers, drift and alarms in a range of time."""
 
     since: Moment | None = Field(
-        default=timedelta(days=7), description="The range's begin: 24h, 30d or a moment; seven days ago by default."
+        default="7d", validate_default=True, description="The range's begin: 24h, 30d or a moment."
     )
     file: Annotated[str, FilePath(written=True, default=REPORT)] = Field(
         default=REPORT, description="The page's file, NAME.html; an earlier report is replaced."

@@ -59,6 +59,12 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def one_line(text: str, limit: int) -> str:
+    """Return a text in one line of at most ``limit`` characters: a line break would break a table."""
+    words = " ".join(text.split())
+    return words if len(words) <= limit else words[: limit - 1] + "…"
+
+
 def percent_in_words(share: float) -> str:
     """Format a share: ``10 %``."""
     return f"{100 * share:.4g} %"

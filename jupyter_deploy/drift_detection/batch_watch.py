@@ -73,8 +73,7 @@ class BatchWatch(Watch):
         entries = [entry for record in batch if (entry := self._entry(record)) is not None]
         if not entries:
             return
-        sizes = [len(feature.counts) for feature in self._features]
-        offsets = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
+        offsets = np.array(self._offsets, np.int64)
         width = int(offsets[-1])
         shares = np.zeros(len(entries) * width)
         for group in _GROUPS:

@@ -36,12 +36,7 @@ def compare(request: CompareRequest, ports: Ports, report: Report) -> Comparison
 
 
 def compared(
-    endpoint: Endpoint,
-    candidate: str,
-    ports: Ports,
-    request: CompareRequest,
-    *,
-    level: float = LEVEL,
+    endpoint: Endpoint, candidate: str, ports: Ports, request: CompareRequest, *, level: float = LEVEL
 ) -> Comparison:
     """Compare without requirements; the endpoint's state may be an earlier revision. ``level``: of the intervals.
 

@@ -129,13 +129,11 @@ def add_leaves(writer: GraphWriter, table: str, trees: Sequence[Tree], *, double
         weights += [float(index) for index in range(len(leaves))]
     attributes: dict[str, Any] = {f"nodes_{name}": values for name, values in nodes.items()}
     attributes |= {f"target_{name}": values for name, values in targets.items()}
+    attributes |= {"nodes_values": thresholds, "target_weights": weights}
     if double:
-        for name, values in (("nodes_values", thresholds), ("target_weights", weights), ("nodes_hitrates", None)):
-            of = attributes.pop(name, values) if values is None else values
-            tensor = helper.make_tensor(name, TensorProto.DOUBLE, [len(of)], of)
-            attributes[f"{name}_as_tensor"] = tensor
-    else:
-        attributes |= {"nodes_values": thresholds, "target_weights": weights}
+        for name in ("nodes_values", "target_weights", "nodes_hitrates"):
+            numbers = attributes.pop(name)
+            attributes[f"{name}_as_tensor"] = helper.make_tensor(name, TensorProto.DOUBLE, [len(numbers)], numbers)
     attributes |= {"n_targets": len(trees), "aggregate_function": "SUM", "post_transform": "NONE"}
     leaves_ = writer.node("TreeEnsembleRegressor", [table], version=3 if double else 1, **attributes)
     indexes = writer.node("Cast", [leaves_], to=TensorProto.INT64)

@@ -178,6 +178,7 @@ class Watch:
     def _begin(self, reference: ReferenceSketch | None) -> None:
         features = reference.features if reference else ()
         self._features = features
+        self._offsets = [0, *accumulate(len(feature.counts) for feature in features)]
         self._reader = FeatureReader(reference.columns if reference else {}, self._image_mean)
         self._places = {(feature.group, feature.name): at for at, feature in enumerate(features)}
         state = self.state
@@ -255,12 +256,10 @@ class Watch:
         """Count a unit in its period."""
         if self.rollup is None or self.detector is None:
             return
-        sizes = [len(feature.counts) for feature in self._features]
-        counts = self.rollup.values_of(self.rollup.period_of_values(record.ts), sum(sizes))
-        offsets = [0, *accumulate(sizes)]
+        counts = self.rollup.values_of(self.rollup.period_of_values(record.ts), self._offsets[-1])
         for place, shares in bins.items():
             for one, share in shares.items():
-                counts[offsets[place] + one] += share
+                counts[self._offsets[place] + one] += share
 
     def _next_window(self) -> None:
         empty = [[0.0] * len(feature.counts) for feature in self._features]

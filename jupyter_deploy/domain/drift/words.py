@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jupyter_deploy.domain.base import one_line
+
 from .drift import DriftAlarm, DriftedFeature, FeatureDrift, QualityAlarm
 
 _MOST_NAMED = 5
@@ -37,7 +39,7 @@ def moved_in_words(feature: FeatureDrift, now: Sequence[float]) -> str:
     before, after = feature.reference[at], now[at]
     if size < _HARDLY:
         return "hardly moved"
-    label = feature.bins[at] if len(feature.bins[at]) <= _LABEL else f"{feature.bins[at][: _LABEL - 1]}…"
+    label = one_line(feature.bins[at], _LABEL)
     return f"{'more' if after > before else 'less'} of {label} ({share_in_words(before)} to {share_in_words(after)})"
 
 

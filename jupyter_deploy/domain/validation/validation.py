@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from jupyter_deploy.domain.base import Value
+from jupyter_deploy.domain.base import Value, one_line
 from jupyter_deploy.domain.evidence.inference import Interval
 from jupyter_deploy.domain.secret_names import hide_secrets
 
@@ -214,14 +214,11 @@ def titles(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     for path, (_, parameters) in zip(paths, runs, strict=True):
         others = [other for other in paths if other != path]
         length = next((n for n in range(1, len(path)) if all(o[-n:] != path[-n:] for o in others)), len(path))
-        parameters_text = ", ".join(f"{name}={_short(hide_secrets(name, value))}" for name, value in parameters.items())
+        parameters_text = ", ".join(
+            f"{name}={one_line(str(hide_secrets(name, value)), 40)}" for name, value in parameters.items()
+        )
         result.append(str(PurePath(*path[-length:])) + (f" [{parameters_text}]" if parameters_text else ""))
     return result
-
-
-def _short(value: Any, limit: int = 40) -> str:
-    words = " ".join(str(value).split())
-    return words if len(words) <= limit else words[: limit - 1] + "…"
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from jupyter_deploy.domain.base import one_line
+
 from .output import escape_control
 
 if TYPE_CHECKING:
@@ -181,5 +183,4 @@ def _finding(finding: Finding) -> str:
 def short(value: Any, limit: int = 60) -> str:
     """Format a value in one line of at most ``limit`` characters."""
     words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    words = " ".join(words.split())  # an exception of several lines would break a table
-    return words if len(words) <= limit else words[: limit - 1] + "…"
+    return one_line(words, limit)

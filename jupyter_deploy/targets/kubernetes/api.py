@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -111,6 +111,15 @@ class Api:
         response = self._send("GET", f"{self._path('Pod', pod)}/log?{urlencode(query)}")
         data: bytes = response.data or b""
         return data[-most:].decode(errors="replace") if response.status == 200 else ""
+
+    def logs_of(self, pods: Sequence[Json], container: str, *, most: int) -> str:
+        """The ends of the logs of several pods, one pod after the other."""
+        texts = [
+            f"{pod['metadata']['name']}:\n{text}" if len(pods) > 1 else text
+            for pod in pods
+            if (text := self.logs(pod["metadata"]["name"], container, most=max(1, most // len(pods))))
+        ]
+        return "\n".join(texts)[-most:]
 
     def serves(self, kind: str) -> bool:
         """Whether the server has this kind in a version that nbdeploy can write."""

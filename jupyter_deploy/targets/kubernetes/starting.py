@@ -116,7 +116,7 @@ class Starting:
                 raise StartFailed(
                     f"{release.tag} is not ready after {timeout:g} s: {words}",
                     "give it more time: NBDEPLOY_KUBERNETES__START_TIMEOUT; 'kubectl describe pod' shows the events",
-                    "\n".join(self._api.logs(one["metadata"]["name"], CONTAINER, most=4000) for one in found)[-4000:],
+                    self._api.logs_of(found, CONTAINER, most=4000),
                 )
             time.sleep(_POLL_SECONDS)
 

@@ -141,13 +141,7 @@ class KubernetesTarget:
         """The end of the logs of the release's pods, one pod after the other."""
         if not self._settings.kubernetes:
             return ""
-        found = self._pods(release)
-        texts = [
-            f"{pod['metadata']['name']}:\n{text}" if len(found) > 1 else text
-            for pod in found
-            if (text := self._api.logs(pod["metadata"]["name"], CONTAINER, most=max(1, most // len(found))))
-        ]
-        return "\n".join(texts)[-most:]
+        return self._api.logs_of(self._pods(release), CONTAINER, most=most)
 
     def lost(self) -> bool:
         """Never: a cluster starts its pods itself."""

@@ -72,31 +72,32 @@ function Moments(props: { range: Range; onRange: (range: Range) => void }): Reac
         if (valid) onRange({ since: iso(since), until: iso(until) });
       }}
     >
-      <label className="nbd-row">
-        {trans.__('from')}
-        <input
-          type="datetime-local"
-          value={since}
-          onChange={event => {
-            setSince(event.target.value);
-          }}
-        />
-      </label>
-      <label className="nbd-row">
-        {trans.__('to')}
-        <input
-          type="datetime-local"
-          value={until}
-          onChange={event => {
-            setUntil(event.target.value);
-          }}
-        />
-      </label>
+      <Moment label={trans.__('from')} value={since} onValue={setSince} />
+      <Moment label={trans.__('to')} value={until} onValue={setUntil} />
       <Button type="submit" aria-disabled={!valid}>
         {trans.__('Show')}
       </Button>
       {!valid && <span role="status">{trans.__('The end must be after the begin.')}</span>}
     </form>
+  );
+}
+
+function Moment(props: {
+  label: string;
+  value: string;
+  onValue: (value: string) => void;
+}): React.JSX.Element {
+  return (
+    <label className="nbd-row">
+      {props.label}
+      <input
+        type="datetime-local"
+        value={props.value}
+        onChange={event => {
+          props.onValue(event.target.value);
+        }}
+      />
+    </label>
   );
 }
 

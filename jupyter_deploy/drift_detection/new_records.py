@@ -51,7 +51,8 @@ def unread(folder: Path, state: WatchState, closed: Collection[str] = ()) -> Ite
     # A segment is complete if it had no writer *before* it was read.
     ended = {segment.stem for segment in lines if segment.stem in closed or is_closed(segment)}
     yield from heapq.merge(*(_lines(segment, files) for segment in lines), key=lambda record: record.ts)
-    files.update(dict.fromkeys(ended, COMPLETE))
+    # A new segment is empty for an instant before its writer has the lock; it is not complete.
+    files.update(dict.fromkeys((stem for stem in ended if files.get(stem)), COMPLETE))
 
 
 def in_order(folder: Path, paths: list[Path], since: datetime | None = None) -> Iterator[Record]:

@@ -676,12 +676,16 @@ export interface LabelledShare {
  * effect
  *     The smallest effect that the number could show: how far the agreement is below 99 %, or for a canary how far its
  *     error rate is above stable's. None if nothing is decided.
+ * doubt
+ *     The condition that ten million requests leave undecided; None if they decide.
  */
 export interface Forecast {
   requests: number | null;
   more: number | null;
   hours: number | null;
   effect: number | null;
+  doubt:
+    ('answers' | 'rows' | 'refusals' | 'errors' | 'coverage' | 'slow answers' | 'clusters') | null;
 }
 /**
  * A requirement of a comparison and its outcome.

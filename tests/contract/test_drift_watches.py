@@ -66,6 +66,15 @@ def watched(tmp_path):
     return Watched(tmp_path)
 
 
+def test_a_segment_that_was_seen_empty_before_its_writer_had_the_lock_is_read(watched):
+    watched.folder.mkdir(parents=True)
+    (watched.folder / SEGMENT).touch()
+    assert watched.look().requests == 0
+    with watched.writer():
+        watched.many(30)
+        assert watched.look().requests == 30
+
+
 def test_an_open_segment_is_read_on_and_its_compaction_counts_nothing_twice(watched):
     with watched.writer():
         watched.many(150)

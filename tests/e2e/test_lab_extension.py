@@ -107,7 +107,9 @@ def test_every_part_of_an_endpoint_is_shown_and_accessible(person):
         expect(person.sidebar.locator(seen).first).to_be_visible(timeout=60_000)
         if tab == "Compare":
             verdict = person.sidebar.get_by_role("region", name="Verdict")
-            expect(verdict).to_contain_text(re.compile(r"How long still: usually decided by [\d,]+ requests"))
+            # Of a machine that is busy with other tests the shadow's answers may be slow.
+            decided, slow = r"usually decided by [\d,]+ requests", "because of the candidate's slow answers"
+            expect(verdict).to_contain_text(re.compile(f"How long still: ({decided}|not decided by .*, {slow})"))
         person.has_nothing_serious(tab.lower().replace(" ", "-"))
     assert person.errors == []
 

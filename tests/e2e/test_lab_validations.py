@@ -66,7 +66,8 @@ class Requests:
     def send(self, count, age=45):
         folder = self.home / "records" / "loans" / "one"
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / f"{self.sent}-1-a.v1.jsonl").open("w") as file:
+        part = folder / ".part"
+        with part.open("w") as file:
             for number in range(self.sent, self.sent + count):
                 row = self.row(age)
                 failed = number % 40 == 0
@@ -78,17 +79,21 @@ class Requests:
                     "error": {"type": "ValueError", "message": "no"} if failed else None,
                 }  # fmt: skip
                 file.write(json.dumps(fields) + "\n")
+        # At once: a file without a writer's lock is complete, so half of it would be all that a watch reads.
+        part.rename(folder / f"{self.sent}-1-a.v1.jsonl")
         Requests.sent += count
 
     def tell(self, count):
         """Send the ground truth of the first requests."""
         folder = self.home / "feedback" / "loans"
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "1-1-a.v1.jsonl").open("w") as file:
+        part = folder / ".part"
+        with part.open("w") as file:
             for number in range(count):
                 actual = self.dice.choice(["yes", "yes", "no"])
                 fields = {"ts": moment(self.began, 6_000), "item": 0, "endpoint": "loans", "row": 0, "actual": actual}
                 file.write(json.dumps(fields | {"request_id": f"r{number}"}) + "\n")
+        part.rename(folder / "1-1-a.v1.jsonl")
 
 
 def moment(began, seconds):

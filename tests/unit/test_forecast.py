@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from test_verdict import FAST, FLOATS, SHIFTED, SLOW, UNKNOWN, canary, shadow
 
@@ -17,7 +19,7 @@ from jupyter_deploy.domain.evidence.forecast import (
 from jupyter_deploy.domain.evidence.inference import Forecast
 from jupyter_deploy.domain.evidence.propensity import StepwiseDifference, event_step
 from jupyter_deploy.domain.evidence.sequential import Mean, paired_difference, proportion
-from jupyter_deploy.domain.evidence.verdict import AGREEMENT, OF_FOUR, judge_paired, judge_unpaired
+from jupyter_deploy.domain.evidence.verdict import AGREEMENT, OF_FOUR, SlowAnswers, judge_paired, judge_unpaired
 
 SHADOWS = [
     shadow(),
@@ -85,8 +87,18 @@ def test_it_is_the_smallest_number_with_which_the_same_agreement_is_decided(agre
 
 def test_an_agreement_at_its_bound_has_no_number():
     found = forecast_paired(shadow(1000, agreed=990), 100)
-    assert found == Forecast(requests=None)
-    assert in_words(found) == "not decided by 10,000,000 requests if the figures stay as they are"
+    assert found == Forecast(requests=None, doubt="answers")
+    words = "not decided by 10,000,000 requests if the figures stay as they are"
+    assert in_words(found) == f"{words}, because of the rows on which they disagree"
+
+
+def test_slow_answers_about_the_bound_are_the_reason_why_there_is_no_number():
+    slow = SlowAnswers(proportion(10, 100), ratio=2.0)
+    for found in (
+        forecast_paired(replace(shadow(100), slow=slow), 100),
+        forecast_unpaired(replace(canary(n=100), slow=slow), 100),
+    ):
+        assert in_words(found).endswith(", because of the candidate's slow answers")
 
 
 def test_the_smallest_effect_is_the_largest_agreement_that_would_be_refuted():

@@ -10,13 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import ceil
 
-from .inference import Forecast
+from .inference import Doubt, Forecast
 from .propensity import Step, StepwiseDifference, event_step
 from .sequential import Mean, proportion
 from .verdict import (
     AGREEMENT,
-    LEAST_CLUSTERS,
-    LEAST_COVERAGE,
     MARGIN,
     NEVER_ANSWERED,
     OF_FOUR,
@@ -24,17 +22,29 @@ from .verdict import (
     PairedFigures,
     SlowAnswers,
     UnpairedFigures,
+    paired_doubt,
     shifted_answers,
+    unpaired_doubt,
 )
 
 MOST = 10_000_000
 _HALVINGS = 24
+_DOUBTS: dict[Doubt, str] = {
+    "answers": "the rows on which they disagree",
+    "rows": "the rows on which they disagree, which are of large requests",
+    "refusals": "the candidate's refusals",
+    "errors": "the candidate's errors",
+    "coverage": "mirrored requests that could not be compared",
+    "slow answers": "the candidate's slow answers",
+    "clusters": "too few distinct requests or clients",
+}
 
 
 def in_words(forecast: Forecast) -> str:
     """Return the forecast as half a sentence."""
     if forecast.requests is None:
-        return f"not decided by {MOST:,} requests if the figures stay as they are"
+        because = f", because of {_DOUBTS[forecast.doubt]}" if forecast.doubt else ""
+        return f"not decided by {MOST:,} requests if the figures stay as they are{because}"
     hours = "" if forecast.hours is None else f", about {_duration(forecast.hours)} at today's rate"
     size = None if forecast.effect is None else f"{forecast.effect * 100:.2g} points"
     effect = f"; the smallest effect that they could show: {size}" if size else ""
@@ -61,6 +71,8 @@ def forecast_paired(figures: PairedFigures, per_hour: float | None) -> Forecast 
         )
 
     factor = smallest(lambda factor: paired_decided(grown(factor)), MOST / figures.pairs)
+    if factor is None:
+        return Forecast(requests=None, doubt=paired_doubt(grown(MOST / figures.pairs)))
     return _forecast(figures.pairs, factor, per_hour, lambda factor: smallest_drop(round(units * factor)))
 
 
@@ -83,6 +95,8 @@ def forecast_unpaired(figures: UnpairedFigures, per_hour: float | None) -> Forec
     part = figures.candidate / requests
     rate = figures.error_events.n / figures.clusters if figures.clusters else 0.0
     factor = smallest(lambda factor: unpaired_decided(grown(factor)), MOST / requests)
+    if factor is None:
+        return Forecast(requests=None, doubt=unpaired_doubt(grown(MOST / requests)))
     units = figures.errors.n
     return _forecast(requests, factor, per_hour, lambda factor: smallest_rise(round(units * factor), part, rate))
 
@@ -117,16 +131,7 @@ def paired_decided(figures: PairedFigures) -> bool:
     )
     if grounds or (figures.floats and not figures.agreement.above(AGREEMENT)):
         return True
-    return (
-        figures.agreement.above(AGREEMENT)
-        and figures.rows > 0
-        and 1 - figures.flips / figures.rows >= AGREEMENT
-        and figures.refused.below(MARGIN)
-        and figures.errors.below(MARGIN)
-        and figures.coverage.value >= LEAST_COVERAGE
-        and figures.slow.excluded
-        and figures.clusters >= LEAST_CLUSTERS
-    )
+    return paired_doubt(figures) is None
 
 
 def unpaired_decided(figures: UnpairedFigures) -> bool:
@@ -137,7 +142,7 @@ def unpaired_decided(figures: UnpairedFigures) -> bool:
         or figures.slow.shown(OF_THREE)
         or bool(shifted_answers(figures))
     )
-    return grounds or (figures.errors.below(MARGIN) and figures.slow.excluded and figures.clusters >= LEAST_CLUSTERS)
+    return grounds or unpaired_doubt(figures) is None
 
 
 def smallest_drop(units: int) -> float | None:
@@ -176,10 +181,8 @@ def scaled(difference: StepwiseDifference, factor: float) -> StepwiseDifference:
 
 
 def _forecast(
-    requests: int, factor: float | None, per_hour: float | None, effect: Callable[[float], float | None]
+    requests: int, factor: float, per_hour: float | None, effect: Callable[[float], float | None]
 ) -> Forecast:
-    if factor is None:
-        return Forecast(requests=None)
     needed = ceil(requests * factor)
     hours = (needed - requests) / per_hour if per_hour else None
     return Forecast(requests=needed, more=needed - requests, hours=hours, effect=effect(factor))

@@ -137,6 +137,10 @@ class VariantSummary(Value):
     quantiles: dict[str, float] = {}
 
 
+Doubt = Literal["answers", "rows", "refusals", "errors", "coverage", "slow answers", "clusters"]
+"""A condition of a promotion that is not shown; ``rows``: the agreement of all rows, large requests counting more."""
+
+
 class Forecast(Value):
     """The requests until a verdict, if the figures stay as they are.
 
@@ -151,12 +155,15 @@ class Forecast(Value):
     effect
         The smallest effect that the number could show: how far the agreement is below 99 %, or for a canary how far its
         error rate is above stable's. None if nothing is decided.
+    doubt
+        The condition that ten million requests leave undecided; None if they decide.
     """
 
     requests: int | None
     more: int | None = None
     hours: float | None = None
     effect: float | None = None
+    doubt: Doubt | None = None
 
 
 Verdict = Literal["inconclusive", "agrees", "differs"]

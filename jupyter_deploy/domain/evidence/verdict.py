@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from .inference import Estimate
+from .inference import Doubt, Estimate
 from .propensity import StepwiseDifference
 from .sequential import LEVEL, Mean
 
@@ -194,23 +194,26 @@ def _judge_rows(figures: PairedFigures, agreement: Estimate, errors: Estimate, r
 
 def _judge_agreement(figures: PairedFigures, rows: str, errors: Estimate, refused: Estimate) -> Judgement:
     coverage = figures.coverage.estimate()
-    alike = 1 - figures.flips / figures.rows
-    missing = ""
-    if not figures.agreement.above(AGREEMENT):
-        missing = f", which is not yet clearly above or below {AGREEMENT:.0%}"
-    elif alike < AGREEMENT:
-        missing = f", each request counting alike, but only on {alike:.2%} of all rows: large requests differ more"
-    elif not figures.refused.below(MARGIN):
-        missing = f", but the candidate refuses {_percent(refused)} of stable's requests"
-    elif not figures.errors.below(MARGIN):
-        missing = f", but that the candidate errs a point more often is not ruled out: {_points(errors)}"
-    elif coverage and coverage.value < LEAST_COVERAGE:
-        missing = f", but only {_percent(coverage)} of {_count(figures.mirrored, 'mirrored request')} could be compared"
-    elif not figures.slow.excluded:
-        missing = f", but {figures.slow}"
-    elif figures.clusters < LEAST_CLUSTERS:
-        missing = f", but they are of {_clusters(figures.clusters)}"
-    return Judgement("inconclusive", rows + missing, "wait") if missing else Judgement("agrees", rows, "promote")
+    match paired_doubt(figures):
+        case "answers":
+            missing = f", which is not yet clearly above or below {AGREEMENT:.0%}"
+        case "rows":
+            alike = 1 - figures.flips / figures.rows
+            missing = f", each request counting alike, but only on {alike:.2%} of all rows: large requests differ more"
+        case "refusals":
+            missing = f", but the candidate refuses {_percent(refused)} of stable's requests"
+        case "errors":
+            missing = f", but that the candidate errs a point more often is not ruled out: {_points(errors)}"
+        case "coverage":
+            compared = _percent(coverage) if coverage else "none"
+            missing = f", but only {compared} of {_count(figures.mirrored, 'mirrored request')} could be compared"
+        case "slow answers":
+            missing = f", but {figures.slow}"
+        case "clusters":
+            missing = f", but they are of {_clusters(figures.clusters)}"
+        case None:
+            return Judgement("agrees", rows, "promote")
+    return Judgement("inconclusive", rows + missing, "wait")
 
 
 def judge_unpaired(figures: UnpairedFigures) -> Judgement:
@@ -261,16 +264,40 @@ def shifted_answers(figures: UnpairedFigures) -> dict[str, StepwiseDifference]:
 
 
 def _judge_shared(figures: UnpairedFigures, why: str) -> Judgement:
-    missing = ""
-    if not figures.errors.below(MARGIN):
-        missing = ", which does not rule out a point or more"
-    elif not figures.slow.excluded:
-        missing = f", but {figures.slow}"
-    elif figures.clusters < LEAST_CLUSTERS:
-        missing = f", but they are of {_clusters(figures.clusters)}"
-    if missing:
-        return Judgement("inconclusive", why + missing, "wait")
-    return Judgement("agrees", f"errors no worse: {why}", "promote")
+    match unpaired_doubt(figures):
+        case "errors":
+            missing = ", which does not rule out a point or more"
+        case "slow answers":
+            missing = f", but {figures.slow}"
+        case "clusters":
+            missing = f", but they are of {_clusters(figures.clusters)}"
+        case _:
+            return Judgement("agrees", f"errors no worse: {why}", "promote")
+    return Judgement("inconclusive", why + missing, "wait")
+
+
+def paired_doubt(figures: PairedFigures) -> Doubt | None:
+    """Return the first condition of a shadow's promotion that is not shown; None: all are."""
+    conditions: dict[Doubt, bool] = {
+        "answers": figures.agreement.above(AGREEMENT),
+        "rows": figures.rows > 0 and 1 - figures.flips / figures.rows >= AGREEMENT,
+        "refusals": figures.refused.below(MARGIN),
+        "errors": figures.errors.below(MARGIN),
+        "coverage": not figures.coverage.n or figures.coverage.value >= LEAST_COVERAGE,
+        "slow answers": figures.slow.excluded,
+        "clusters": figures.clusters >= LEAST_CLUSTERS,
+    }
+    return next((doubt for doubt, shown in conditions.items() if not shown), None)
+
+
+def unpaired_doubt(figures: UnpairedFigures) -> Doubt | None:
+    """Return the first condition of a canary's promotion that is not shown; None: all are."""
+    conditions: dict[Doubt, bool] = {
+        "errors": figures.errors.below(MARGIN),
+        "slow answers": figures.slow.excluded,
+        "clusters": figures.clusters >= LEAST_CLUSTERS,
+    }
+    return next((doubt for doubt, shown in conditions.items() if not shown), None)
 
 
 def _clusters(n: int) -> str:

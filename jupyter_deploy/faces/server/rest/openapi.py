@@ -13,9 +13,9 @@ from pydantic import TypeAdapter
 
 from jupyter_deploy.domain.jobs import Job, Problem
 from jupyter_deploy.domain.release.status import EndpointStatus
-from jupyter_deploy.faces.views import VIEWS
 from jupyter_deploy.faces.views.documents import JobWithEvents
 from jupyter_deploy.faces.views.form_documents import SettingsFile
+from jupyter_deploy.faces.views.table import VIEWS
 from jupyter_deploy.verbs import BY_NAME
 
 from .table import ROUTES, Route

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from jupyter_deploy.domain.requests import DeployRequest, Request
-from jupyter_deploy.faces.views import VIEWS
+from jupyter_deploy.faces.views.table import VIEWS
 from jupyter_deploy.verbs import OPERATIONS
 
 Method = Literal["GET", "POST", "DELETE"]

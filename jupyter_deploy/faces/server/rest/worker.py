@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.system.process_defaults import without_slow_formats
 
 from .change_feed import ChangeFeed
 from .exchange import HttpRequest, HttpResponse
@@ -127,6 +128,7 @@ class _Parts:
 
 def main() -> None:
     """Answer requests until the server has ended."""
+    without_slow_formats()
     logging.basicConfig(format="%(asctime)s nbdeploy %(levelname)s %(message)s", level=logging.WARNING)
     requests = os.fdopen(os.dup(0), "rb")
     responses = os.fdopen(os.dup(1), "wb")

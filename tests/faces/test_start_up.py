@@ -136,3 +136,24 @@ def test_the_deploy_dialogs_first_query_to_the_kernel_loads_what_it_needs_and_no
         "packaging",
     }
     assert loaded & (OF_NO_DIALOG - {"numpy"} | later) == set()
+
+
+def test_a_worker_that_was_started_ahead_has_what_the_dialogs_request_needs_and_made_no_home(home):
+    notebook = write(home.path / "churn.ipynb", "clf = 1")
+    program = f"""
+import sys
+from pathlib import Path
+from jupyter_deploy.faces.server.rest import worker
+worker._prepare()
+from jupyter_deploy.faces.server.rest.exchange import HttpRequest
+from jupyter_deploy.wiring import Wiring
+wiring = Wiring()
+assert not wiring.settings.home.exists()
+before = set(sys.modules)
+query = dict(path=[{str(notebook)!r}])
+print(worker.Router(wiring.ports, None, Path()).answer(HttpRequest("GET", "views/notebook_context", query)).status)
+print(*(name for name in set(sys.modules) - before if name.partition(".")[0] not in sys.stdlib_module_names))
+"""
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, env=home.environment, cwd=home.path, capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["200"]

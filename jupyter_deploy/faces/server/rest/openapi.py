@@ -145,6 +145,9 @@ def _responses(route: Route, made: _Schemas) -> Iterator[tuple[str, Json]]:
     if route.kind == "events":
         yield "200", _content("Server-sent events: 'job' and 'endpoints'.", {"type": "string"}, "text/event-stream")
         return
+    if route.kind == "preparation":
+        yield "204", {"description": "The process runs."}
+        return
     if route.kind == "report":
         yield "200", _content("The page, in a sandbox.", {"type": "string"}, "text/html")
         return

@@ -12,6 +12,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -45,6 +46,8 @@ class Worker:
             if head.get("cancel"):
                 self._listening.discard(head["id"])
                 self._pool.submit(self._unsubscribe, head["id"])
+            elif head.get("prepare"):
+                self._pool.submit(_prepare)
             elif "after" in head:
                 self._listening.add(head["id"])
                 self._pool.submit(self._subscribe, head["id"], head["after"])
@@ -124,6 +127,28 @@ class _Parts:
         self.runner.open()
         self.router = Router(self.ports, self.runner, Path(folder))
         self.feed = ChangeFeed(self.ports, home, send)
+
+
+_OF_THE_DIALOG = (
+    "jupyter_deploy.faces.render.collision",
+    "jupyter_deploy.faces.server.jobs.job_runner",
+    "jupyter_deploy.faces.views.notebook_context",
+    "jupyter_deploy.notebooks.papermill",
+    "jupyter_deploy.store.jobs",
+    "jupyter_deploy.store.shared_store",
+    "jupyter_deploy.system.notifications",
+    "jupyter_deploy.validation.project",
+    "jupyter_deploy.validation.runner",
+    "jupyter_deploy.validation.scaffold",
+    "nbformat",
+)
+"""The modules of the Deploy dialog's first request, whose time is mostly imports."""
+
+
+def _prepare() -> None:
+    """Import these modules and do nothing else: a user who never deploys gets no home, and no spare for jobs."""
+    for name in _OF_THE_DIALOG:
+        import_module(name)
 
 
 def main() -> None:

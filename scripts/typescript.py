@@ -22,7 +22,8 @@ from jupyter_deploy.domain import jobs
 from jupyter_deploy.domain.capture import candidates
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.validation.validation import Underway
-from jupyter_deploy.faces.views import VIEWS, documents, form_documents, monitor_documents, record_documents
+from jupyter_deploy.faces.views import documents, form_documents, monitor_documents, record_documents
+from jupyter_deploy.faces.views.table import VIEWS
 from jupyter_deploy.verbs import OPERATIONS
 
 EXTENSION = Path(__file__).resolve().parents[1] / "labextension"

@@ -31,7 +31,8 @@ export interface DeployWorld {
   /** Whether the kernel answers queries now; if not, it answers after its cells. */
   readonly canAnswer: () => boolean;
   readonly report: () => Promise<KernelReport>;
-  readonly context: (report: KernelReport) => Promise<NotebookContextView>;
+  /** What is around the notebook; does not wait for the report if the server knows the notebook's path. */
+  readonly context: (report: KernelReport | Promise<KernelReport>) => Promise<NotebookContextView>;
   readonly preview: (expression: string) => Promise<Table>;
   /** Writes a first validation notebook for a model next to the notebook. */
   readonly writeValidation: (
@@ -122,11 +123,7 @@ export class DeployModel implements IDisposable {
     const turn = ++this._loads;
     this._set({ problem: null });
     try {
-      const report = await this._world.report();
-      if (report.problem !== '') {
-        throw problemError({ code: 'kernel_failed', title: report.problem, remedy: report.remedy });
-      }
-      const context = this._state.context ?? (await this._world.context(report));
+      const { report, context } = await this._look();
       if (turn !== this._loads) return;
       const isFirst = this._state.report === null;
       this._set({ report, context });
@@ -212,6 +209,20 @@ export class DeployModel implements IDisposable {
     } finally {
       this._set({ submitting: false });
     }
+  }
+
+  /** Asks kernel and server at once, except if the kernel answers only after its cells. */
+  private async _look(): Promise<{ report: KernelReport; context: NotebookContextView }> {
+    const asked = this._world.report();
+    const isFirst = this._state.context === null;
+    const early = isFirst && this._world.canAnswer() ? this._world.context(asked) : null;
+    early?.catch(() => undefined); // a problem of the kernel is shown first
+    const report = await asked;
+    if (report.problem !== '') {
+      throw problemError({ code: 'kernel_failed', title: report.problem, remedy: report.remedy });
+    }
+    const context = this._state.context ?? (await (early ?? this._world.context(report)));
+    return { report, context };
   }
 
   private _fill(report: KernelReport, context: NotebookContextView): void {

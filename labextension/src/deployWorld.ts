@@ -1,6 +1,5 @@
 import { PageConfig } from '@jupyterlab/coreutils';
 import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
-import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
@@ -16,12 +15,11 @@ import type {
   Table
 } from './generated';
 import { type CheckResult, Kernel } from './kernel';
+import { kernelState, runningCells } from './kernelState';
 import { requestAPI } from './request';
 import { labProblem } from './restTransport';
 import type { INbdeploy } from './tokens';
 import { agreeToSettings } from './verbRequests';
-
-const STARTING = ['unknown', 'starting', 'restarting', 'autorestarting'];
 
 /** An open notebook, its kernel and the server, as the dialog uses them. */
 export class NotebookWorld implements DeployWorld, IDisposable {
@@ -69,8 +67,10 @@ export class NotebookWorld implements DeployWorld, IDisposable {
     return report;
   };
 
-  readonly context = async (report: KernelReport): Promise<NotebookContextView> => {
-    const query = { path: notebookPath(this.panel, report) };
+  readonly context = async (
+    report: KernelReport | Promise<KernelReport>
+  ): Promise<NotebookContextView> => {
+    const query = { path: pathOnServer(this.panel) ?? notebookPath(this.panel, await report) };
     const { transport } = this.nbdeploy;
     return (await requestAPI<NotebookContextView>(transport, 'views/notebook_context', { query }))
       .value;
@@ -140,40 +140,6 @@ export class NotebookWorld implements DeployWorld, IDisposable {
   private _pid: number | null = null;
   private _died = false;
   private readonly _kernelChanged = new Signal<this, void>(this);
-}
-
-/**
- * The state of a notebook's kernel. It is busy while cells run. Its own status covers all messages,
- * and is idle after an answer of a subshell.
- */
-export function kernelState(panel: NotebookPanel, trans: TranslationBundle): KernelState {
-  const { sessionContext } = panel;
-  const kernel = sessionContext.session?.kernel;
-  if (!kernel) {
-    return { kind: sessionContext.isReady || sessionContext.hasNoKernel ? 'none' : 'starting' };
-  }
-  if (kernel.status === 'dead' || kernel.status === 'terminating') return { kind: 'dead' };
-  if (STARTING.includes(kernel.status)) return { kind: 'starting' };
-  const language = sessionContext.specsManager.specs?.kernelspecs[kernel.name]?.language;
-  if (language && language.toLowerCase() !== 'python') return { kind: 'other', language };
-  const running = runningCells(panel);
-  if (!running) return { kind: 'idle' };
-  return {
-    kind: 'busy',
-    words: trans._n(
-      'The kernel is busy: a cell runs. You can deploy now; the capture waits until the cell has ended.',
-      'The kernel is busy: %1 cells run or wait. You can deploy now; the capture waits until the cells have ended.',
-      running
-    )
-  };
-}
-
-function runningCells(panel: NotebookPanel): number {
-  return panel.content.widgets.filter(
-    ({ model }) =>
-      model.type === 'code' &&
-      (model as unknown as { executionState?: string }).executionState === 'running'
-  ).length;
 }
 
 /**

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { DeployModel, LATER_MS, PAUSE_MS } from '../src/deployModel';
 import { blockingReason, openProblems } from '../src/deployProblems';
+import type { KernelReport } from '../src/generated';
 import type { CheckResult } from '../src/kernel';
 import { problemError } from '../src/request';
 import { context, model, problemIn, report, trans, World } from './made/deploying';
@@ -35,6 +36,41 @@ describe('loading', () => {
     expect(dialog.state.preview?.words).toBe('1 row, 2 columns');
     expect(world.checked.at(-1)).toMatchObject({ model: 'clf', example: 'X_test[:5]' });
     expect(blockingReason(dialog.state, trans)).toBe('');
+  });
+
+  it('asks kernel and server at once', async () => {
+    const world = new World();
+    const kernel = new PromiseDelegate<KernelReport>();
+    vi.spyOn(world, 'report').mockReturnValue(kernel.promise);
+    const asked = vi.spyOn(world, 'context');
+    const opening = open(world);
+    expect(asked).toHaveBeenCalledTimes(1);
+    kernel.resolve(report(model('clf')));
+    const dialog = await opening;
+    expect(dialog.state.context).toEqual(context());
+    expect(asked).toHaveBeenCalledTimes(1);
+  });
+
+  it('asks the server after the cells if the kernel answers only then', async () => {
+    const world = new World();
+    world.state = { kind: 'busy', words: 'a cell runs' };
+    world.hasSubshells = false;
+    const kernel = new PromiseDelegate<KernelReport>();
+    vi.spyOn(world, 'report').mockReturnValue(kernel.promise);
+    const asked = vi.spyOn(world, 'context');
+    const opening = open(world);
+    expect(asked).not.toHaveBeenCalled();
+    kernel.resolve(report(model('clf')));
+    await opening;
+    expect(asked).toHaveBeenCalledTimes(1);
+  });
+
+  it("shows the kernel's problem, also if the server has another one", async () => {
+    const world = new World();
+    world.cannotLook = problemError({ code: 'kernel_dead', title: 'The kernel has died.' });
+    vi.spyOn(world, 'context').mockRejectedValue(new Error('gone'));
+    const dialog = await open(world);
+    expect(dialog.state.problem?.message).toBe('The kernel has died.');
   });
 
   it('waits for a kernel that starts', async () => {

@@ -8,7 +8,7 @@ import pytest
 from record_world import World
 
 from jupyter_deploy.domain.release.endpoint import Endpoint
-from jupyter_deploy.faces.views import VIEWS
+from jupyter_deploy.faces.views.table import VIEWS
 from jupyter_deploy.settings import Settings
 from jupyter_deploy.wiring import Wiring
 

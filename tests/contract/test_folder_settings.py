@@ -10,8 +10,8 @@ from jupyter_deploy.domain.jobs import ENDED
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.faces.server.rest.exchange import HttpRequest
 from jupyter_deploy.faces.server.rest.router import Router
-from jupyter_deploy.faces.views import VIEWS
 from jupyter_deploy.faces.views.requests import NotebookContextRequest, PublishFormRequest
+from jupyter_deploy.faces.views.table import VIEWS
 from jupyter_deploy.system.folder_agreements import agree, content_digest
 from jupyter_deploy.wiring import Wiring
 from tests import manifests, notebooks

@@ -11,8 +11,8 @@ from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.validation.requests import InitRequest
 from jupyter_deploy.domain.validation.validation import ValidationSpec
-from jupyter_deploy.faces.views import VIEWS
 from jupyter_deploy.faces.views.requests import NotebookContextRequest
+from jupyter_deploy.faces.views.table import VIEWS
 from jupyter_deploy.verbs.init import init
 from jupyter_deploy.wiring import Wiring
 from tests import manifests, notebooks

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, UnknownEndpoint
-from jupyter_deploy.faces.views import VIEWS
+from jupyter_deploy.faces.views.table import VIEWS
 from jupyter_deploy.wiring import Wiring
 from tests import notebooks
 from tests.e2e.conftest import ROW, Load, until

@@ -25,7 +25,9 @@ def lab(shared_home, tmp_path_factory):
 
 def test_from_a_trained_model_to_a_shadow_in_the_sidebar_by_mouse(person):
     person.opens()
-    person.runs(0, 1)
+    with person.page.expect_response(re.compile("/nbdeploy/worker")) as prepared:  # in the pause after the cells
+        person.runs(0, 1)
+    assert prepared.value.status == 204
     person.clicks_on(person.toolbar_button)
     ready = person.dialog.get_by_role("button", name="Deploy", exact=True)
     expect(ready).to_be_enabled(timeout=60_000)

@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from jupyter_deploy.faces.views import VIEWS
+from jupyter_deploy.faces.views.table import VIEWS
 from tests.conftest import make_home
 from tests.e2e.conftest import ROW, until
 from tests.e2e.jupyter import TOKEN, events, jupyter_server, problem_in

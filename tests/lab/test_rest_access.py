@@ -116,9 +116,20 @@ async def test_a_client_that_disconnects_early_leaves_no_traceback_in_the_log(as
 
 async def test_a_worker_that_cannot_be_started_is_a_problem(ask, monkeypatch):
     monkeypatch.setattr("jupyter_deploy.faces.server.rest.worker_client.sys.executable", "/no/python")
-    status, document, headers = await ask("GET", "list")
-    assert (status, document["code"]) == (500, "asked_gone")
-    assert is_problem(status, document, headers)
+    for method, path in (("GET", "list"), ("POST", "worker")):
+        status, document, headers = await ask(method, path)
+        assert (status, document["code"]) == (500, "asked_gone")
+        assert is_problem(status, document, headers)
+
+
+async def test_the_worker_that_was_started_ahead_answers_the_first_request(ask, jp_serverapp):
+    workers = set()
+    for method, path, expected in (("POST", "worker", 204), ("POST", "worker", 204), ("GET", "list", 200)):
+        status, _, _ = await ask(method, path)
+        assert status == expected
+        workers.add(jp_serverapp.web_app.settings["nbdeploy_worker"]._running.process.pid)
+    assert len(workers) == 1
+    assert (await ask("GET", "worker"))[0] == 405
 
 
 async def test_a_wrong_setting_is_a_problem(ask, monkeypatch):

@@ -7,11 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jupyter_deploy.capture.cell_history import History, history
-from jupyter_deploy.capture.checks import fast_findings, stale_findings
-from jupyter_deploy.capture.data_files import require_included
 from jupyter_deploy.capture.frameworks import framework_of
-from jupyter_deploy.capture.inspection import method_of, request_schema
-from jupyter_deploy.capture.nulls import with_nulls
 from jupyter_deploy.domain.capture.candidates import ModelCandidate, Table
 from jupyter_deploy.domain.capture.findings import Finding, listed
 from jupyter_deploy.domain.capture.ports import Live
@@ -56,23 +52,34 @@ class NotebookFinder:
 
     def require_method(self, model: Any, method: str | None) -> None:
         """Raise UnknownSource as a capture would."""
+        from jupyter_deploy.capture.inspection import method_of
+
         method_of(model, method)
 
     def request_schema(self, live: Live) -> Schema | None:
         """Return the schema of one instance; raises as a capture would, before it calls the model."""
+        from jupyter_deploy.capture.inspection import request_schema
+        from jupyter_deploy.capture.nulls import with_nulls
+
         example = with_nulls(live.example, live.nullable) if live.nullable else live.example
         return request_schema(live.model, example, live.method)
 
     def require_included(self, live: Live) -> None:
         """Raise InvalidInput as a capture would."""
+        from jupyter_deploy.capture.data_files import require_included
+
         require_included(live)
 
     def fast_findings(self, live: Live) -> tuple[Finding, ...]:
         """Return the findings of the fast checks."""
+        from jupyter_deploy.capture.checks import fast_findings
+
         return _clean(fast_findings(live), live)
 
     def stale_findings(self, live: Live) -> tuple[Finding, ...]:
         """Return the findings on whether the notebook would produce this model."""
+        from jupyter_deploy.capture.checks import stale_findings
+
         return _clean(stale_findings(live), live)
 
 

@@ -28,7 +28,8 @@ from jupyter_deploy.verbs.deploy import require_role, require_share
 from jupyter_deploy.verbs.gates.endpoint_gates import OFF, gate_source
 from jupyter_deploy.verbs.gates.enforce_gates import require_reason
 
-from .kernel import live_from_object, unknown_variable
+from .kernel import live_from_object
+from .notebook_state import unknown_variable
 from .stale_cache import stale_findings
 
 # Remedies for a form, which has no options to omit.

@@ -2,6 +2,8 @@
 
 Lab evaluates each call silently (``user_expressions``): no cell, no execution count, no output. ``found``, ``preview``
 and ``check`` may run in a subshell while a cell runs; ``capture`` runs in the main shell.
+
+A user waits for the first ``found``, whose time is mostly imports: the others import what they need themselves.
 """
 
 from __future__ import annotations
@@ -14,17 +16,13 @@ from typing import Any
 from jupyter_deploy import __version__
 from jupyter_deploy.domain.capture.candidates import Table
 from jupyter_deploy.domain.errors import Conflict, DeployError, InvalidExample, InvalidInput, UnknownJob
-from jupyter_deploy.domain.jobs import ENDED
 from jupyter_deploy.faces.render.collision import check_distributions
-from jupyter_deploy.faces.render.problems import problem_of
 from jupyter_deploy.faces.render.shell import current_shell, namespace_of, watch_cells
 from jupyter_deploy.faces.views.form_documents import FieldProblem, KernelReport
 from jupyter_deploy.wiring import Wiring
 
-from .capture_job import capture_for
-from .form_problems import problems_in
 from .json_display import JsonDisplay
-from .kernel import evaluate, failed_in, notebook_path
+from .notebook_state import evaluate, failed_in, notebook_path
 
 
 def found() -> JsonDisplay:
@@ -70,6 +68,8 @@ def preview(expression: str) -> JsonDisplay:
 
 def check(document: str) -> JsonDisplay:
     """Return ``{"problems": [FieldProblem, …], "complete": …}`` of a DeployRequest as JSON; else call again."""
+    from .form_problems import problems_in
+
     complete = True
     try:
         problems, complete = problems_in(document, current_shell(), Wiring().ports)
@@ -87,6 +87,11 @@ def capture(job_id: str, notebook: str | None = None) -> JsonDisplay:
         The notebook's file as Lab knows it: the path from the kernel's start is stale after a renaming. If the notebook
         is renamed while this call waits for the kernel, the job has the new path.
     """
+    from jupyter_deploy.domain.jobs import ENDED
+    from jupyter_deploy.faces.render.problems import problem_of
+
+    from .capture_job import capture_for
+
     shell = current_shell()
     try:
         wiring = Wiring()

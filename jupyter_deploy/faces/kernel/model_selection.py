@@ -28,7 +28,8 @@ from jupyter_deploy.verbs.model_selection import Contender, SelectionTask, parse
 from jupyter_deploy.wiring import Wiring
 
 from .encode import decode_answers, encode_instances
-from .kernel import evaluate, live_from_object, unknown_variable
+from .kernel import live_from_object
+from .notebook_state import evaluate, unknown_variable
 from .python_api import run
 from .scoring import scoring_of
 

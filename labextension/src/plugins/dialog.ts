@@ -5,7 +5,7 @@ import {
 } from '@jupyterlab/application';
 import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
 import { PageConfig } from '@jupyterlab/coreutils';
-import { INotebookTracker } from '@jupyterlab/notebook';
+import { INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 
@@ -14,9 +14,11 @@ import type { DeployRequest, Job, PublishRequest, ResultPageView, Verb } from '.
 import { deployIcon } from '../icons';
 import { IJobActions, type JobActions } from '../jobActions';
 import type { Started } from '../jobs';
+import { kernelState } from '../kernelState';
 import { labRenderer } from '../labRenderer';
 import { LazyPanel } from '../lazy';
 import { Notices } from '../notices';
+import { Prefetch } from '../prefetch';
 import { openReport } from '../report';
 import { requestAPI } from '../request';
 import { TabJobs } from '../tabJobs';
@@ -115,6 +117,22 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
       show: showJob
     };
 
+    new Prefetch(
+      NotebookActions.executed,
+      ({ notebook }) => {
+        const panel = notebooks.find(one => one.content === notebook);
+        return panel
+          ? {
+              closed: () => panel.isDisposed,
+              idle: () => kernelState(panel, trans).kind === 'idle'
+            }
+          : null;
+      },
+      () => {
+        void prepareDialog(nbdeploy);
+      }
+    );
+
     app.commands.addCommand(CommandIDs.deploy, {
       label: args => (args.toolbar === true ? trans.__('Deploy') : trans.__('Deploy Model…')),
       caption: trans.__('Deploy a model of this notebook as a running service'),
@@ -185,6 +203,14 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
 
 /** The plugin with the schema of the settings. */
 const SETTINGS = 'nbdeploy:commands';
+
+/** Loads the dialog's code, and starts the process of the server that answers its requests. */
+async function prepareDialog({ transport }: INbdeploy): Promise<void> {
+  await Promise.allSettled([
+    import('../widgets/deploy/openDeploy'),
+    requestAPI(transport, 'worker', { method: 'POST' })
+  ]); // the dialog reports a failure
+}
 
 function tabId(job: string): string {
   return `nbdeploy-job-${job}`;

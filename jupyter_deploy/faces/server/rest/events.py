@@ -44,8 +44,7 @@ class EventsHandler(NbdeployHandler):
             async with contextlib.aclosing(self.worker.listen(int(given) if given else None)) as parts:
                 await self._send_parts(parts)
         except WorkerLost as error:
-            self.refuse(500, "asked_gone", "The request was not answered", str(error),
-                        "try again: nbdeploy restarts the process")  # fmt: skip
+            self.refuse_lost(error, "try again: nbdeploy restarts the process")
         except StreamClosedError:
             pass  # the client has gone
         finally:

@@ -72,6 +72,10 @@ class NbdeployHandler(APIHandler):
         body = json.dumps(problem_document(status, code, title, detail, remedy))
         self.finish(body, set_content_type="application/problem+json")
 
+    def refuse_lost(self, error: WorkerLost, remedy: str) -> None:
+        """Respond with the problem of a worker that ended, or could not be started."""
+        self.refuse(500, "asked_gone", "The request was not answered", str(error), remedy)
+
     async def forward(self, answer: WorkerAnswer) -> None:
         """Respond with the worker's answer."""
         self.set_status(answer.status)
@@ -138,9 +142,24 @@ class WorkerHandler(NbdeployHandler):
             answer = await self.worker.send(head, body)
         except WorkerLost as error:
             remedy = "nbdeploy restarts the process: check whether your request took effect, else repeat it"
-            self.refuse(500, "asked_gone", "The request was not answered", str(error), remedy)
+            self.refuse_lost(error, remedy)
         else:
             await self.forward(answer)
+
+
+class PreparationHandler(NbdeployHandler):
+    """``POST /nbdeploy/worker``: starts the worker before a user waits for it."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        try:
+            await self.worker.prepare()
+        except WorkerLost as error:
+            self.refuse_lost(error, "try again: nbdeploy starts the process")
+        else:
+            self.set_status(204)
+            self.finish()
 
 
 class ReadHandler(WorkerHandler):

@@ -13,9 +13,9 @@ from pydantic import TypeAdapter
 
 from jupyter_deploy.domain.jobs import Job, Problem
 from jupyter_deploy.domain.release.status import EndpointStatus
-from jupyter_deploy.faces.views import VIEWS
 from jupyter_deploy.faces.views.documents import JobWithEvents
 from jupyter_deploy.faces.views.form_documents import SettingsFile
+from jupyter_deploy.faces.views.table import VIEWS
 from jupyter_deploy.verbs import BY_NAME
 
 from .table import ROUTES, Route
@@ -144,6 +144,9 @@ def _has_revision(route: Route) -> bool:
 def _responses(route: Route, made: _Schemas) -> Iterator[tuple[str, Json]]:
     if route.kind == "events":
         yield "200", _content("Server-sent events: 'job' and 'endpoints'.", {"type": "string"}, "text/event-stream")
+        return
+    if route.kind == "preparation":
+        yield "204", {"description": "The process runs."}
         return
     if route.kind == "report":
         yield "200", _content("The page, in a sandbox.", {"type": "string"}, "text/html")

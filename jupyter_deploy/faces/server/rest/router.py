@@ -21,9 +21,9 @@ from jupyter_deploy.domain.requests import (
     Request,
 )
 from jupyter_deploy.faces.render.problems import BUG, problem_of
-from jupyter_deploy.faces.views import VIEWS
 from jupyter_deploy.faces.views.documents import JobWithEvents
 from jupyter_deploy.faces.views.folder_settings import settings_file
+from jupyter_deploy.faces.views.table import VIEWS
 from jupyter_deploy.system.folder_agreements import agree
 from jupyter_deploy.verbs import BY_NAME
 from jupyter_deploy.verbs.change import find

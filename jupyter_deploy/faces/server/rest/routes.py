@@ -8,7 +8,7 @@ from typing import Any
 from jupyter_server.utils import url_path_join
 
 from .events import EventsHandler
-from .handlers import ReadHandler, WorkerHandler
+from .handlers import PreparationHandler, ReadHandler, WorkerHandler
 from .notebook_context import NotebookContextHandler
 
 
@@ -17,6 +17,7 @@ def add_handlers(server: Any) -> None:
     root = re.escape(url_path_join(server.web_app.settings["base_url"], "nbdeploy"))
     routes = [
         (rf"{root}/events", EventsHandler),
+        (rf"{root}/worker", PreparationHandler),
         (rf"{root}/(views/notebook_context)", NotebookContextHandler),
         (rf"{root}/(views/.*)", ReadHandler),
         (rf"{root}/(.*)", WorkerHandler),

@@ -11,12 +11,24 @@ from typing import Literal
 from pydantic import Field
 
 from jupyter_deploy.domain.requests import DeployRequest, Request
-from jupyter_deploy.faces.views import VIEWS
+from jupyter_deploy.faces.views.table import VIEWS
 from jupyter_deploy.verbs import OPERATIONS
 
 Method = Literal["GET", "POST", "DELETE"]
 Kind = Literal[
-    "look", "verb", "view", "capture", "asked", "jobs", "job", "cancel", "events", "report", "agreement", "openapi"
+    "look",
+    "verb",
+    "view",
+    "capture",
+    "asked",
+    "jobs",
+    "job",
+    "cancel",
+    "events",
+    "report",
+    "agreement",
+    "openapi",
+    "preparation",
 ]
 
 
@@ -103,6 +115,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "jobs/{id}", "job", "One job, with its events."),
     Route("DELETE", "jobs/{id}", "cancel", "Cancel a job."),
     Route("GET", "events", "events", "Events of jobs and endpoints, as they occur."),
+    Route("POST", "worker", "preparation", "Start the process that answers requests, before a user waits for it."),
     *_views(),
     Route("GET", "reports/{name}/{version}", "report", "The report of a release's validation."),
     Route("GET", "reports", "report", "The report of the validation that refused a job: ?job=<id>."),

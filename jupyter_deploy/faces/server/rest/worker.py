@@ -12,10 +12,12 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.system.process_defaults import without_slow_formats
 
 from .change_feed import ChangeFeed
 from .exchange import HttpRequest, HttpResponse
@@ -44,6 +46,8 @@ class Worker:
             if head.get("cancel"):
                 self._listening.discard(head["id"])
                 self._pool.submit(self._unsubscribe, head["id"])
+            elif head.get("prepare"):
+                self._pool.submit(_prepare)
             elif "after" in head:
                 self._listening.add(head["id"])
                 self._pool.submit(self._subscribe, head["id"], head["after"])
@@ -125,8 +129,31 @@ class _Parts:
         self.feed = ChangeFeed(self.ports, home, send)
 
 
+_OF_THE_DIALOG = (
+    "jupyter_deploy.faces.render.collision",
+    "jupyter_deploy.faces.server.jobs.job_runner",
+    "jupyter_deploy.faces.views.notebook_context",
+    "jupyter_deploy.notebooks.papermill",
+    "jupyter_deploy.store.jobs",
+    "jupyter_deploy.store.shared_store",
+    "jupyter_deploy.system.notifications",
+    "jupyter_deploy.validation.project",
+    "jupyter_deploy.validation.runner",
+    "jupyter_deploy.validation.scaffold",
+    "nbformat",
+)
+"""The modules of the Deploy dialog's first request, whose time is mostly imports."""
+
+
+def _prepare() -> None:
+    """Import these modules and do nothing else: a user who never deploys gets no home, and no spare for jobs."""
+    for name in _OF_THE_DIALOG:
+        import_module(name)
+
+
 def main() -> None:
     """Answer requests until the server has ended."""
+    without_slow_formats()
     logging.basicConfig(format="%(asctime)s nbdeploy %(levelname)s %(message)s", level=logging.WARNING)
     requests = os.fdopen(os.dup(0), "rb")
     responses = os.fdopen(os.dup(1), "wb")

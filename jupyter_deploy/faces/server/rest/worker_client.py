@@ -77,6 +77,10 @@ class WorkerClient:
                 raise
             return await self._send(head, body)
 
+    async def prepare(self) -> None:
+        """Start the worker, which then imports the modules of the Deploy dialog. Raises WorkerLost."""
+        await self._write(await self._ensure_running(), {"prepare": True})
+
     async def _send(self, head: dict[str, Any], body: bytes) -> WorkerAnswer:
         running = await self._ensure_running()
         number = next(self._numbers)

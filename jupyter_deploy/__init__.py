@@ -18,12 +18,16 @@ __version__ = "0.1.0"
 _IN_NOTEBOOKS = ("check", "metric", "model", "recorded", "reference")
 """Functions of validation notebooks, also in an interactive kernel."""
 
+_BESIDE_VERBS = ("candidates", "panel")
+"""Functions of notebooks with a magic, which are not in the table of verbs."""
+
 __all__ = list(BY_NAME)
 __all__ += list(_IN_NOTEBOOKS)
-__all__ += ("DeployError", "load", "model_input", "panel", "serving_role")
+__all__ += ("DeployError", "candidates", "load", "model_input", "panel", "serving_role")
 
 _MODULES = {
     "DeployError": ".domain.errors",
+    "candidates": ".faces.kernel.model_selection",
     "load": ".faces.kernel.predictor",
     "model_input": ".faces.kernel.model_input",
     "recorded": ".faces.kernel.recorded",
@@ -49,16 +53,16 @@ def serving_role() -> str | None:
 
 def __getattr__(name: str) -> Any:
     """Make the verbs and other functions at their first use: importing this package stays cheap."""
+    if (name in BY_NAME or name in _BESIDE_VERBS) and _is_rerun():
+        from .notebooks.rerun import skipped_verb
+
+        return skipped_verb(f"jupyter_deploy.{name}")
     if name in _MODULES:
         return getattr(import_module(_MODULES[name], __name__), name)
     if name in _IN_NOTEBOOKS:
         from .faces.kernel import validation_api
 
         return getattr(validation_api, name)
-    if (name in BY_NAME or name == "panel") and _is_rerun():
-        from .notebooks.rerun import skipped_verb
-
-        return skipped_verb(f"jupyter_deploy.{name}")
     if name == "panel":
         from .faces.panel import panel
 
@@ -80,7 +84,7 @@ def load_ipython_extension(shell: Any) -> None:
     if _is_rerun():
         from .notebooks import rerun
 
-        rerun.load(shell, [*(name for name in BY_NAME if name != "deploy"), "panel"])
+        rerun.load(shell, [*(name for name in BY_NAME if name != "deploy"), *_BESIDE_VERBS])
         return
     from .faces.kernel.magics import load
 

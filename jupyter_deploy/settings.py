@@ -92,6 +92,12 @@ class Settings(BaseModel):
         "replicas; in the environment `NBDEPLOY_RESOURCES__WORKERS=4`, in nbdeploy.yaml `resources: {workers: 4, "
         "memory: 2GB}`.",
     )
+    cost: float | None = Field(
+        default=None,
+        gt=0,
+        description="The price of a core-hour, such as 0.05: the table of `candidates` then has the cost of a million "
+        "predictions.",
+    )
     keep_revisions: int = Field(
         default=3, ge=0, description="Revisions for which a release without traffic is kept warm."
     )

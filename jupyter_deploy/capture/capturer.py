@@ -6,7 +6,8 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,11 +46,12 @@ from .disk_space import require_space
 from .frameworks import described, framework_of
 from .inspection import Inspected
 from .license import license_of
+from .likely_imports import likely_imports
 from .metrics import metrics_of
 from .nulls import inspect_live
 from .project_code import ProjectCode
 from .reference_sketch import write_reference
-from .replay import require_agreement, run_predict, run_replay, start_spare
+from .replay import dismiss_spare, ensure_spare, require_agreement, run_predict, run_replay, start_spare
 from .training_table import TrainingTable, describe_training
 from .widening import copy_files, require_answers_to_null, widened
 from .writer import write
@@ -78,7 +80,7 @@ class ModelCapturer:
         self._kept = SnapshotFolders(self._models)
         self._tolerance = tolerance
         self._timeout = replay_timeout
-        self._replayed: tuple[str, list[str]] | None = None
+        self._replayed: tuple[str, list[str], tuple[str, ...]] | None = None
 
     def check(self) -> None:
         """Raise StoreError if the model store or the temporary folder is not writable."""
@@ -89,6 +91,21 @@ class ModelCapturer:
         """Remove the temporary folders of killed processes."""
         sweep()
         workplace.sweep()
+
+    @contextmanager
+    def prepared(self, live: Live) -> Iterator[None]:
+        """Start the clean process of the replay, which imports the model's libraries meanwhile."""
+        with suppress(OSError):  # such as too many processes: the replay starts its own and reports the error
+            self.start_spare_for(live)
+        try:
+            yield
+        finally:
+            dismiss_spare()
+
+    def start_spare_for(self, live: Live) -> None:
+        """Start the clean process of the replay of a live object, unless one waits."""
+        if live.engine == "native":  # the types of a translation are known after it
+            ensure_spare(interpreter().interpreter, _imports_of(live))
 
     def stage(self, live: Live, name: str) -> Staged:
         """Write model and example into a temporary folder, with the notebook's own answers in the manifest."""
@@ -157,7 +174,7 @@ class ModelCapturer:
         """Replay the snapshot in a clean process; the modules loaded there determine the lock."""
         staged, result, context = prove_with_code(staged, live, self._timeout, report)
         require_agreement(result, context)
-        self._replayed = staged.manifest.environment.interpreter, result["imported"]
+        self._replayed = staged.manifest.environment.interpreter, result["imported"], _imports_of(live)
         (staged.folder / imports.FILE).write_text(json.dumps(result["imported"]), "utf-8")
         notes = staged.manifest.notes
         if result["stochastic"]:
@@ -275,6 +292,10 @@ def _translated(
             raise
         return live, None, (f"it is served natively: {error.message}",)
     return replace(live, model=model), proof, ()
+
+
+def _imports_of(live: Live) -> tuple[str, ...]:
+    return likely_imports(live.model, live.example)
 
 
 def _side_effects(effects: list[str]) -> tuple[Finding, ...]:

@@ -22,6 +22,10 @@ from jupyter_deploy.system.temp import scratch_folder
 _TAIL = 12
 _PURPOSE = "replay"
 
+_names: tuple[str, ...] = ()
+_unconfirmed: dict[tuple[str, ...], frozenset[str]] = {}
+"""By the modules of a model's types: modules that a spare imported ahead and that nothing requested."""
+
 
 def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, Any]:
     """Replay a snapshot's folder and return the results of ``serving.replay``.
@@ -48,17 +52,37 @@ def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, An
     return _in_clean_process(call, interpreter, timeout)
 
 
-def start_spare(interpreter: str, imported: Sequence[str]) -> None:
-    """Start a clean process with the modules that a replay imported, for the next replay."""
+def start_spare(interpreter: str, imported: Sequence[str], names: Sequence[str] = ()) -> None:
+    """Start a clean process with the modules that a replay imported, for the next replay.
+
+    Parameters
+    ----------
+    names
+        The modules of the types in the model that it is for, see ``likely_imports``.
+    """
+    global _names  # noqa: PLW0603 - of the one spare that waits
+    unconfirmed = _unconfirmed.get(tuple(names), frozenset())
     with contextlib.ExitStack() as resources:
         process_folder = resources.enter_context(clean_process("spare"))
         imports = process_folder.root / "imports.json"
-        imports.write_text(json.dumps(list(imported)), "utf-8")
+        imports.write_text(json.dumps([name for name in imported if name not in unconfirmed]), "utf-8")
         call = f"main({str(process_folder.root)!r}, {str(imports)!r})"
         command = process_folder.command(interpreter, "from serving.spare import main", call)
         output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         key = spare.key_of(interpreter)
         spare.put(_PURPOSE, spare.start(command, key, resources.pop_all(), **process_folder.options, **output))
+        _names = tuple(names)
+
+
+def ensure_spare(interpreter: str, names: Sequence[str]) -> None:
+    """Start a clean process with the modules of a model's types, unless one for such a model waits."""
+    if not spare.waits(_PURPOSE, spare.key_of(interpreter)) or _names != tuple(names):
+        start_spare(interpreter, names, names)
+
+
+def dismiss_spare() -> None:
+    """End the clean process that waits, if any."""
+    spare.dismiss(_PURPOSE)
 
 
 def _by_spare(snapshot: Path, interpreter: str, timeout: float) -> dict[str, Any] | None:
@@ -80,6 +104,9 @@ def _by_spare(snapshot: Path, interpreter: str, timeout: float) -> dict[str, Any
             raise _too_slow(timeout) from error
         except (OSError, ValueError):  # the process ended meanwhile, or the model ended it
             return None
+        if agrees(answer) and answer["left"]:
+            # Imported by C code, or not needed: the next process for such a model does not import them ahead.
+            _unconfirmed[_names] = _unconfirmed.get(_names, frozenset()) | frozenset(answer["left"])
         return answer if agrees(answer) and not answer["left"] else None
 
 

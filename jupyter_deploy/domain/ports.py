@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .images.ports import Imaging
     from .jobs import Jobs
     from .manifests import Manifester
+    from .model_selection.ports import Measurer, ScoreIntervals
     from .monitoring.monitor import Monitor
     from .release.document_requests import Documents
     from .release.ports import Target
@@ -155,6 +156,12 @@ class Ports(Protocol):
 
     @property
     def batches(self) -> BatchRunner: ...
+
+    @property
+    def measurer(self) -> Measurer: ...
+
+    @property
+    def score_intervals(self) -> ScoreIntervals: ...
 
     @property
     def truth(self) -> GroundTruth: ...

@@ -59,6 +59,10 @@ class Imports:
                 queue += [*self._importers_of.get(name, ()), *([parent] if parent else ())]
         return sorted(self._preloaded - reached)
 
+    def names(self) -> set[str]:
+        """Return the modules whose imports were recorded, directly or within the import of another one."""
+        return self._requested | self._importers_of.keys()
+
     def close(self) -> None:
         """Restore the import functions."""
         builtins.__import__, importlib.import_module = self._import, self._import_module
@@ -118,7 +122,10 @@ def foreign_modules(known: tuple[str, ...], own: Path) -> list[str]:
     return [
         name
         for name, file in imported.items()
-        if name != "__main__" and isinstance(file, str) and not file.startswith((*known, f"{own}{os.sep}", "<"))
+        if name != "__main__"
+        and isinstance(file, str)
+        and file.startswith(os.sep)  # torch.ops, made by code, has the file "_ops.py"
+        and not file.startswith((*known, f"{own}{os.sep}"))
     ]
 
 

@@ -85,4 +85,6 @@ def main(folder: str, imports_file: str) -> None:
         return
     result = replay(Path(job["snapshot"]))
     unused = [*noted.unused(), *sorted(redirected_paths())]
-    Path(job["result"]).write_text(json.dumps(result | {"left": unused}), encoding="utf-8")
+    # Without what C code imported while the model answered: nothing would request it from the next process.
+    imported = [name for name in result["imported"] if name in noted.names()]
+    Path(job["result"]).write_text(json.dumps(result | {"left": unused, "imported": imported}), encoding="utf-8")

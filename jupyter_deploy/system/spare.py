@@ -111,12 +111,23 @@ _owner = os.getpid()
 
 def put(purpose: str, waiting: Waiting) -> None:
     """Keep a spare for a purpose, in place of the present one, for ``IDLE_SECONDS``."""
+    global _owner  # noqa: PLW0603 - a fork begins without spares: those that it copied are its parent's
     timer = threading.Timer(IDLE_SECONDS, dismiss, [purpose])
     timer.daemon = True
     with _lock:
+        if os.getpid() != _owner:
+            _kept.clear()
+            _owner = os.getpid()
         dismiss(purpose)
         _kept[purpose] = waiting, timer
         timer.start()
+
+
+def waits(purpose: str, key: Hashable) -> bool:
+    """Return whether something lives that waits for a purpose and fits."""
+    with _lock:
+        waiting, _ = _kept.get(purpose, (None, None)) if os.getpid() == _owner else (None, None)
+        return waiting is not None and waiting.alive and waiting.key == key
 
 
 def take(purpose: str, kind: type[_AnyWaiting], key: Hashable) -> _AnyWaiting | None:

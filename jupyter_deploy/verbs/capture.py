@@ -52,20 +52,21 @@ def capture(
     """
     progress("capturing the model, its example and its answers")
     redact = redacted_names(request, ports.store.endpoint(name), ports)
-    staged = ports.capturer.stage(replace(live, redact=redact), name)
-    try:
-        staged = _with_waivers(staged, request, check(staged.manifest))
-        title = "replaying it in a clean process"
-        progress(title)
-        replayed = ports.capturer.replay(staged, live, lambda words: progress(f"{title}: {words}", False))
-        replayed = _with_waivers(replayed, request)
-        progress("storing the snapshot")
-        kept = ports.capturer.keep(replayed, ports.store.remember)
-        # The store may have the same model with the findings and notes of an earlier capture.
-        manifest = kept.manifest.model_copy(update={"findings": replayed.manifest.findings})
-        return _with_details(kept.model_copy(update={"manifest": manifest}), capture_details(replayed.manifest))
-    finally:
-        ports.capturer.discard(staged)
+    with ports.capturer.prepared(live):
+        staged = ports.capturer.stage(replace(live, redact=redact), name)
+        try:
+            staged = _with_waivers(staged, request, check(staged.manifest))
+            title = "replaying it in a clean process"
+            progress(title)
+            replayed = ports.capturer.replay(staged, live, lambda words: progress(f"{title}: {words}", False))
+            replayed = _with_waivers(replayed, request)
+            progress("storing the snapshot")
+            kept = ports.capturer.keep(replayed, ports.store.remember)
+            # The store may have the same model with the findings and notes of an earlier capture.
+            manifest = kept.manifest.model_copy(update={"findings": replayed.manifest.findings})
+            return _with_details(kept.model_copy(update={"manifest": manifest}), capture_details(replayed.manifest))
+        finally:
+            ports.capturer.discard(staged)
 
 
 def capture_details(manifest: Manifest) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot, checked_nam
 from jupyter_deploy.domain.capture.findings import require_waivable
 from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, InvalidName, InvalidTraffic
+from jupyter_deploy.domain.model_selection.selection import Choice
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint, checked_label
 from jupyter_deploy.domain.requests import DeployRequest
@@ -33,7 +34,13 @@ CURL_LIMIT = 500  # characters that are comfortable to paste; one instance is sh
 
 
 def deploy(
-    request: DeployRequest, ports: Ports, report: Report, live: Live | None = None, gates: GateSource | None = None
+    request: DeployRequest,
+    ports: Ports,
+    report: Report,
+    live: Live | None = None,
+    gates: GateSource | None = None,
+    *,
+    choice: Choice | None = None,
 ) -> Deployment:
     """Take a snapshot of the source, validate it, build its bento, start the release and route requests to it.
 
@@ -43,6 +50,8 @@ def deploy(
         The object in the running kernel; None: ``request.source`` names a notebook or a snapshot.
     gates
         The endpoint's validations from then on; None: those of the request, of ``nbdeploy.yaml`` or of the endpoint.
+    choice
+        The choice among models that led to the release, which is kept with it.
     """
     require_image(request, live)
     image = find_image(request, ports, report) if request.image else None
@@ -73,7 +82,7 @@ def deploy(
             validated = enforce(moved.check, ports, report, lambda: progress(f"validating {snapshot.tag} again", False))
         plan = moved
         _require_signature(plan, ports)
-    return _release(plan, bento, validated, ports, progress)
+    return _release(plan.chosen_by(choice), bento, validated, ports, progress)
 
 
 def capture_live(request: DeployRequest, ports: Ports, report: Report, live: Live) -> Snapshot:

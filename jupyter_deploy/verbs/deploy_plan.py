@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot
 from jupyter_deploy.domain.capture.findings import has_new_findings
 from jupyter_deploy.domain.errors import InvalidTraffic
+from jupyter_deploy.domain.model_selection.selection import Choice
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release, checked_label
 from jupyter_deploy.domain.release.resources import Resources
@@ -75,6 +76,10 @@ class Plan:
         after = next_endpoint(self.request, self.before, release)
         return after.validating(self.gates.specs, self.gates.file).validated(release.tag, validated)
 
+    def chosen_by(self, choice: Choice | None) -> Plan:
+        """Return the plan whose release keeps the choice that led to it; None: it is unchanged."""
+        return self if choice is None else replace(self, release=self.release.model_copy(update={"choice": choice}))
+
     @property
     def is_in_force(self) -> bool:
         """Whether the endpoint has exactly this release and these gates already, so that the deploy changes nothing."""
@@ -126,7 +131,8 @@ def plan_deploy(
     check = check_at_deploy(request, upcoming, before, after, name=name, snapshot=snapshot, ports=ports)
     if before is not None:
         known = next((one for one in before.releases if one.tag == release.tag), None)
-        former = {"validation": known.validation, "label": label or known.label} if known else {}
+        kept = {"validation": known.validation, "choice": known.choice} if known else {}
+        former = {**kept, "label": label or known.label} if known else {}
         release = release.model_copy(update={"changes": changes_since(before, snapshot, ports), **former})
     return Plan(request, before, snapshot, release, source, check)
 

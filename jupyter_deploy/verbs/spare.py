@@ -14,9 +14,14 @@ from jupyter_deploy.domain.ports import Ports
 def start_spares(ports: Ports) -> None:
     """Start the spares for the next deploy of a similar model, without waiting for them."""
     start_capture_spare(ports)
+    if ports.starts_spares:
+        start_build_spare(ports)
+
+
+def start_build_spare(ports: Ports) -> None:
+    """Start the spare for the next bento of this process."""
     with contextlib.suppress(DeployError, OSError):
-        if ports.starts_spares:
-            ports.builder.start_spare()
+        ports.builder.start_spare()
 
 
 def start_capture_spare(ports: Ports) -> None:

@@ -74,6 +74,7 @@ def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointSt
                 validation=release.validation,
                 redact=release.redact,
                 image=release.image,
+                choice=release.choice,
                 created_at=release.created_at,
             )
         )

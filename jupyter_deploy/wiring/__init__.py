@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jupyter_deploy.domain.images.ports import Imaging
     from jupyter_deploy.domain.jobs import Jobs
     from jupyter_deploy.domain.manifests import Manifester
+    from jupyter_deploy.domain.model_selection.ports import Measurer, ScoreIntervals
     from jupyter_deploy.domain.ports import Builder, Client, Environments, MonitorReports, NotebookRunner, Ports
     from jupyter_deploy.domain.release.document_requests import Documents
     from jupyter_deploy.domain.release.endpoint import Release
@@ -135,6 +136,18 @@ class _Parts:
         from jupyter_deploy.batch_scoring.runner import WorkerBatches
 
         return WorkerBatches()
+
+    @cached_property
+    def measurer(self) -> Measurer:
+        from jupyter_deploy.model_selection.measurement import ProcessMeasurer
+
+        return ProcessMeasurer()
+
+    @cached_property
+    def score_intervals(self) -> ScoreIntervals:
+        from jupyter_deploy.model_selection.scores import MaxTIntervals
+
+        return MaxTIntervals()
 
     @cached_property
     def truth(self) -> GroundTruth:

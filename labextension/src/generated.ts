@@ -238,6 +238,39 @@ export interface Check {
   cell: number | null;
 }
 /**
+ * The choice that led to a release: the chosen row, and the rows that it was chosen among.
+ */
+export interface Choice {
+  chosen: string;
+  metric: string;
+  greater_is_better: boolean;
+  rows_of_data: number;
+  level: number;
+  constraints: string[];
+  candidates: ChoiceRow[];
+  at: string;
+}
+/**
+ * A row of the table as it is kept with a release; numbers as in ``CandidateModel``.
+ */
+export interface ChoiceRow {
+  label: string;
+  tag: string;
+  score: number;
+  interval: Interval | null;
+  against_best: Interval | null;
+  latency_p50_ms: number;
+  latency_p99_ms: number;
+  memory_mb: number | null;
+  cost_per_million: number | null;
+  violated: string[];
+}
+export interface Interval {
+  low: number;
+  high: number;
+  level: number;
+}
+/**
  * The images and snapshots removed from this machine's stores; with ``dry_run``, those that would be removed.
  */
 export interface Collected {
@@ -585,11 +618,6 @@ export interface Estimate {
   value: number;
   interval: Interval;
   n: number;
-}
-export interface Interval {
-  low: number;
-  high: number;
-  level: number;
 }
 /**
  * The estimate of a share after a number of compared requests; their last cluster began at ``ts``.
@@ -2142,6 +2170,7 @@ export interface Release {
    * A person's name for it; empty: none.
    */
   label: string;
+  choice: Choice | null;
   created_at: string;
 }
 /**
@@ -2476,6 +2505,10 @@ export interface ReleaseStatus {
    * How its resources are enforced.
    */
   limits: string[];
+  /**
+   * The choice among models that led to it, if it is known.
+   */
+  choice: Choice | null;
   /**
    * None: there is no gateway, or it sends nothing here.
    */

@@ -6,12 +6,14 @@ import subprocess
 import sys
 import time
 import venv
+from pathlib import Path
 
 import psutil
 import pytest
 
 from jupyter_deploy.domain.jobs import ENDED
 from jupyter_deploy.faces.server.jobs import job_runner as module
+from jupyter_deploy.faces.server.jobs import jobs_in
 from jupyter_deploy.faces.server.jobs.job_runner import JobRunner
 from jupyter_deploy.system import spare
 from tests import notebooks
@@ -188,6 +190,30 @@ def test_a_captured_model_s_job_is_started_when_its_kernel_is_done(runner):
     assert "churn:gone" in failed.problem.detail
 
 
+def test_the_process_of_a_job_waits_with_its_build_process_while_the_kernel_captures(runner):
+    until(lambda: runner._spare is not None)
+    before = psutil.Process(runner._spare.process.pid)
+    one = waiting_at(before)
+    job_id = start_job(runner, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
+    (building,) = until(one.children, 60)
+    assert "bento_build.py" in " ".join(building.cmdline())
+    runner.jobs.start_capture(job_id, os.getpid())
+    runner.jobs.finish_capture(job_id, "churn:gone", sys.executable)
+    assert ended(runner, job_id).pid == one.pid
+    psutil.wait_procs([one, building], 60)
+    assert not one.is_running()
+    assert not building.is_running()
+
+
+def test_the_process_of_a_job_that_waits_ends_when_the_job_does(runner):
+    until(lambda: runner._spare is not None)
+    one = waiting_at(psutil.Process(runner._spare.process.pid))
+    job_id = start_job(runner, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
+    until(one.children, 60)
+    assert runner.cancel(job_id).state == "cancelled"
+    one.wait(60)
+
+
 def test_a_running_job_outlives_its_server_and_a_queued_one_is_started_by_the_next(runners, endless):
     first = runners()
     goes_on = start_job(first, "validate", validation(endless))
@@ -205,15 +231,22 @@ def test_the_spare_ends_with_its_server_even_if_that_is_killed(home):
     program = (
         "import os, time\nfrom pathlib import Path\nfrom jupyter_deploy.faces.server.jobs.job_runner import JobRunner\n"
         "runner = JobRunner(Path(os.environ['NBDEPLOY_HOME']))\nrunner.open()\nprint('open', flush=True)\n"
-        "time.sleep(600)"
+        "runner.start(runner.jobs.job(input()))\ntime.sleep(600)"
     )
     command = [sys.executable, "-c", program]
-    with subprocess.Popen(command, env=home.environment, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        command, env=home.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
         server.stdout.readline()
         (spare,) = until(lambda: psutil.Process(server.pid).children())
         (waiting,) = until(spare.children)
+        jobs = jobs_in(Path(home.environment["NBDEPLOY_HOME"]))
+        job = jobs.create("deploy", {"model": "clf", "name": "churn"}, title="", endpoint=None, state="waiting")
+        server.stdin.write(f"{job.id}\n")
+        server.stdin.flush()
+        (building,) = until(waiting.children, 60)
         server.kill()
-    _, left = psutil.wait_procs([spare, waiting], 60)
+    _, left = psutil.wait_procs([spare, waiting, building], 60)
     assert not left
 
 
@@ -344,56 +377,3 @@ def test_a_damaged_store_is_the_jobs_problem(home, runners):
     failed = ended(runner, start_job(runner))
     assert (failed.state, failed.problem.code) == ("failed", "store_error"), failed.problem
     assert "state.sqlite" in failed.problem.detail
-
-
-PRINTS = """
-import os, subprocess, sys
-from jupyter_deploy.system.output_redirection import redirect_output
-told = []
-with redirect_output(told.append):
-    print("by Python")
-    os.write(2, b"by the \\x1b[31mC\\x1b[0m library\\n")
-    subprocess.run(["sh", "-c", "echo by a program; sleep 600 >&2 &"])
-    sys.stderr.write("10%\\r50%\\r100%\\n")
-    sys.stdout.write("without an end")
-print("afterwards")
-print(repr("\\n".join(told)), file=sys.stderr)
-"""
-
-
-def test_all_output_of_a_process_is_logged_even_while_its_child_runs():
-    with subprocess.Popen(
-        [sys.executable, "-c", PRINTS],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            assert process.wait(60) == 0
-            assert process.stdout.read() == "afterwards\n"
-            logged = process.stderr.readline()
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-    for line in ("by Python", "by the C library", "by a program", "100%", "without an end"):
-        assert line in logged
-    assert "10%" not in logged
-
-
-PRINTS_ON = """
-import subprocess
-from jupyter_deploy.system.output_redirection import redirect_output
-with redirect_output(lambda text: None):
-    subprocess.run(["sh", "-c", "yes &"])
-print("afterwards")
-"""
-
-
-def test_a_child_that_prints_without_end_does_not_delay_the_jobs_end():
-    with subprocess.Popen(
-        [sys.executable, "-c", PRINTS_ON], stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
-        try:
-            assert process.stdout.readline() == "afterwards\n"
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)

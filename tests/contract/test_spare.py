@@ -5,13 +5,14 @@ import os
 import psutil
 import pytest
 import threadpoolctl
-from capturing import capture
+from capturing import capture, live
 
 from jupyter_deploy.artifacts.bento import BentoBuilder
 from jupyter_deploy.capture import replay
 from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import ReplayFailed
+from jupyter_deploy.environments.environment import interpreter
 from jupyter_deploy.system import spare
 from tests.e2e.conftest import until
 
@@ -184,6 +185,39 @@ def test_another_one_takes_its_place_and_a_fork_has_none(capturer):
 
 def environment_python(capturer):
     return capturer._replayed[0]
+
+
+def test_a_capture_begins_with_its_clean_process_and_leaves_none(capturer, proved):
+    model = live(of_a_library(1.0), ROW)
+    with capturer.prepared(model):
+        (one,) = until(waiting)
+        capture(capturer, of_a_library(1.0), ROW)
+        assert not one.is_running()
+    assert proved == [True]
+    with capturer.prepared(model):
+        (_,) = until(waiting)
+    assert waiting() == []
+
+
+def test_what_waits_stays_for_a_model_of_the_same_types_and_goes_for_another_one(capturer):
+    capture(capturer, of_a_library(1.0), ROW)
+    capturer.start_spare()
+    (one,) = until(waiting)
+    capturer.start_spare_for(live(of_a_library(0.5), ROW))
+    assert waiting() == [one]
+    capturer.start_spare_for(live(times(2), ROW))
+    assert not one.is_running()
+
+
+def test_what_nothing_asked_for_is_not_imported_ahead_for_the_next_model_of_these_types(capturer, proved, monkeypatch):
+    names = ("threadpoolctl",)
+    monkeypatch.setattr(replay, "_unconfirmed", {})
+    python = interpreter().interpreter
+    replay.start_spare(python, ["threadpoolctl", "wave"], names)
+    capture(capturer, of_a_library(1.0), ROW)
+    replay.start_spare(python, ["threadpoolctl", "wave"], names)
+    capture(capturer, of_a_library(0.1), ROW)
+    assert proved == [False, True]
 
 
 def test_its_folder_goes_with_it(capturer, tmp_path, monkeypatch):

@@ -36,8 +36,28 @@ CELLS = [
     '%deploy MODELS["a"] --name models',
     '%deploy "MODELS[a]" --name models',
     "%deploy model --name churn --example MODELS['a']",
+    """import numpy as np
+class Level:
+    def __init__(self, level):
+        self.level = level
+    def predict(self, rows):
+        return (rows[:, 0] > self.level).astype(int)
+low, high = Level(0.3), Level(0.5)
+X = np.linspace(0, 1, 200).reshape(-1, 1)
+y = (X[:, 0] > 0.5).astype(int)""",
+    '%deploy_candidates low high --x X --y y --native-only --constraint "memory_mb <= 5 ms"',
+    "%deploy_candidates low hihg --x X --y y",
+    "%deploy_candidates low high --x X --y y[:5]",
+    "%deploy_candidates --help",
+    '%deploy_candidates low high --x X --y y --native-only --metric accuracy --constraint "accuracy >= 0.9"',
+    "table = jupyter_deploy.candidates({'low': low, 'high': high}, X, y, metric='accuracy', translated=False)",
+    "table.deploy('high', name='levels')",
+    "%deploy_describe levels",
+    "%deploy_history levels",
+    "%deploy_candidates low --x X --y y --native-only --metric accuracy --endpoint levels -o json",
     "%deploy_down",
 ]
+CHOICE = CELLS.index("%deploy_candidates --help")
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +88,9 @@ def shown(shared_home):
         (25, "run the cell that makes it first"),
         (26, """write it in other quotes: "MODELS['a']\""""),
         (17, "raises on the example: ZeroDivisionError"),
+        (CHOICE - 3, "has no unit of time"),
+        (CHOICE - 2, "did you mean high"),
+        (CHOICE - 1, "X has 200 rows, and y has 5"),
     ],
 )
 def test_a_mistake_is_shown_in_words_and_fails_the_cell(shown, cell, words):
@@ -88,6 +111,20 @@ def test_results_are_tables_or_documents_on_request(shown):
     assert "'canary_percent': 0.0" in shown[CELLS[14]]
     assert "history of bmi" in shown[CELLS[18]]
     assert "everything is stopped" in shown[CELLS[-1]]
+
+
+def test_a_choice_among_models_is_a_table_and_is_kept_with_the_release_that_it_led_to(shown):
+    help_, table, _, deployed, described, history, document = (shown[cell] for cell in CELLS[CHOICE : CHOICE + 7])
+    assert "Options of %deploy_candidates" in help_
+    assert "latency_p99_ms" in help_
+    assert "2 models in 2 rows: 1 meets the constraints" in table
+    assert "violates accuracy >= 0.9" in table
+    assert "levels" in deployed
+    assert "is stable behind" in deployed
+    assert "high chosen among 2 models by accuracy on 200 rows" in described
+    assert re.search(r"→ high +1 ", described)
+    assert "high chosen among 2 models" in history
+    assert re.search(r"'against_stable': \{\s*'value': -0\.", document), "the stable release is measured too"
 
 
 def test_help_python_values_and_printing_work_as_a_person_would_expect(shown):

@@ -32,7 +32,7 @@ CONTRACT = {
 }  # fmt: skip
 
 SAFE = {"list", "describe", "history", "compare", "logs", "drift"}
-OTHERS = {"DeployError", "load", "model_input", "panel", "serving_role"}
+OTHERS = {"DeployError", "candidates", "load", "model_input", "panel", "serving_role"}
 IN_NOTEBOOKS = {"check", "metric", "model", "recorded", "reference"}
 
 
@@ -147,6 +147,7 @@ def test_every_error_code_means_a_known_exit_code():
     assert {error_code(cls).exit_code for cls in tree(DeployError)} == {1, 2, 3, 4, 138}
 
 
-def test_the_panel_is_a_magic_with_help_and_no_operation(shell):
-    assert "panel" not in NAMES
+def test_the_panel_and_the_candidates_are_magics_with_help_and_no_operations(shell):
+    assert not {"panel", "candidates"} & set(NAMES)
     assert "NAME" in shell.find_magic("deploy_panel").__doc__
+    assert "--constraint" in shell.find_magic("deploy_candidates").__doc__

@@ -1,5 +1,6 @@
 """The manifest of a capture whose snapshot is already stored."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,7 +24,11 @@ def provenance(manifest):
 def test_an_unchanged_model_has_its_current_notes_and_cells():
     staged = Staged(folder=Path(), manifest=NEW, fingerprint="0")
     capturer = SimpleNamespace(
-        stage=lambda *_: staged, replay=lambda *_: staged, keep=lambda *_: OLD, discard=lambda _: None
+        prepared=lambda _: nullcontext(),
+        stage=lambda *_: staged,
+        replay=lambda *_: staged,
+        keep=lambda *_: OLD,
+        discard=lambda _: None,
     )
     store = SimpleNamespace(remember=None, endpoint=lambda _: None)
     ports = SimpleNamespace(capturer=capturer, store=store, redact=())

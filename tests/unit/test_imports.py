@@ -101,3 +101,28 @@ print(foreign_modules(known, Path({str(Path(serving.__file__).parent)!r})))
 print(*(name in names for name in ("wave", "mine", "__main__", "os.path")))
 """
     assert ended([], code) == "['mine']\nTrue False False False"
+
+
+def test_a_module_that_code_made_is_no_stranger():
+    """torch.ops has the file "_ops.py", which is none."""
+    code = f"""
+import types, os
+from pathlib import Path
+sys.modules["made"] = types.ModuleType("made")
+sys.modules["made"].__file__ = "_made.py"
+print(foreign_modules((os.path.dirname(os.__file__),), Path({str(Path(serving.__file__).parent)!r})))
+"""
+    assert ended([], code) == "[]"
+
+
+def test_of_the_imports_those_by_c_code_at_run_time_are_not_recorded():
+    code = """
+noted = Imports()
+noted.preload(["csv"])
+import sys, _imp
+import wave
+sys.modules["by_c"] = type(sys)("by_c")
+names = noted.names()
+print("wave" in names, "csv" in names, "by_c" in names)
+"""
+    assert ended([], code) == "True True False"

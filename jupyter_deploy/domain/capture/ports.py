@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -99,6 +100,12 @@ class Capturer(Protocol):
 
     def check(self) -> None:
         """Raise StoreError before slow work if the stores are not writable. Creates nothing."""
+
+    def prepared(self, live: Live) -> AbstractContextManager[None]:
+        """Start the clean process of the replay, which imports the model's libraries meanwhile; unused, it ends."""
+
+    def start_spare_for(self, live: Live) -> None:
+        """Start the clean process of the replay of a live object, unless one for such a model waits."""
 
     def stage(self, live: Live, name: str) -> Staged:
         """Write model, example and answers into a temporary folder.

@@ -12,6 +12,7 @@ from jupyter_deploy.domain.base import RecordMode, Value, percent_in_words
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.errors import InvalidName, InvalidTraffic, NoCandidate, UnknownRelease
+from jupyter_deploy.domain.model_selection.selection import Choice
 from jupyter_deploy.domain.ramp.state import RampState
 from jupyter_deploy.domain.validation.validated import Validated
 from jupyter_deploy.domain.validation.validation import ValidationSpec
@@ -63,6 +64,7 @@ class Release(Value):
         default=None, description="HOST/PATH@sha256:… of the image that it runs from; None: from the bento."
     )
     label: str = Field(default="", description="A person's name for it; empty: none.")
+    choice: Choice | None = None
     created_at: datetime
 
     @property

@@ -10,6 +10,7 @@ from jupyter_deploy.domain.base import RecordMode, Value
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.evidence.record_pages import Refusal
+from jupyter_deploy.domain.model_selection.selection import Choice
 from jupyter_deploy.domain.ramp.status import RampStatus
 from jupyter_deploy.domain.validation.validated import Validated
 from jupyter_deploy.domain.validation.validation import ValidationSpec
@@ -73,6 +74,7 @@ class ReleaseStatus(Value):
     image: str | None = Field(default=None, description="HOST/PATH@sha256:… of the image that it runs from.")
     resources: Resources = Resources()
     limits: tuple[str, ...] = Field(default=(), description="How its resources are enforced.")
+    choice: Choice | None = Field(default=None, description="The choice among models that led to it, if it is known.")
     counts: Counts | None = Field(default=None, description="None: there is no gateway, or it sends nothing here.")
     created_at: datetime
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.errors import DeployError, InvalidExample, InvalidInput, UnknownSource
+from jupyter_deploy.domain.model_selection.requests import CandidatesRequest
 from jupyter_deploy.domain.requests import DeployRequest, Request
 from jupyter_deploy.faces.arguments import parse_line
 from jupyter_deploy.faces.panel import PanelRequest, panel
@@ -36,6 +37,7 @@ def load(shell: Any) -> None:
             name = f"deploy_{operation.name}"
             shell.register_magic_function(_verb(operation, name), "line", name)
     shell.register_magic_function(_panel(), "line", "deploy_panel")
+    shell.register_magic_function(_candidates(shell), "line", "deploy_candidates")
 
 
 def _verb(operation: Operation, name: str) -> Callable[..., Any]:
@@ -84,6 +86,19 @@ def _panel() -> Callable[..., Any]:
         return panel(request.model_dump()["name"])
 
     return _magic(magic, _help(PanelRequest, f"%{name}"))
+
+
+def _candidates(shell: Any) -> Callable[..., Any]:
+    name = "deploy_candidates"
+
+    def magic(line: str) -> Any:
+        from .model_selection import candidates_of_line  # NumPy, which only this needs
+
+        request, output = parse_line(name, CandidatesRequest, _tokens(line))
+        found = candidates_of_line(CandidatesRequest.model_validate(request.model_dump()), shell)
+        return found.table.model_dump(mode="json") if output == "json" else found
+
+    return _magic(magic, _help(CandidatesRequest, f"%{name}"))
 
 
 def _result(result: Any, output: str, operation: Operation) -> Any:

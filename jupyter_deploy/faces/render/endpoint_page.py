@@ -11,6 +11,7 @@ from jupyter_deploy.domain.release.status import EndpointStatus, ReleaseStatus
 from .deployment_page import public_address
 from .difference_page import changed
 from .gates_page import gates_tables
+from .model_selection_page import choice_tables
 from .page import Page, Table, by_severity, mark
 
 
@@ -60,6 +61,7 @@ def endpoint_page(result: EndpointStatus) -> Page:
             *_changes(result.releases),
             *_limits(result.releases),
             *_images(result.releases),
+            *choice_tables(result.releases),
             *gates_tables(result.releases),
             *_findings(result),
         ],

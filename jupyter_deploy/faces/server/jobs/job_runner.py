@@ -62,6 +62,7 @@ class _State:
     own: set[str] = field(default_factory=set)
     first_seen: dict[str, float] = field(default_factory=dict)
     started: dict[str, _Process] = field(default_factory=dict)
+    ahead: set[str] = field(default_factory=set)  # handed over while a kernel captures the model
     handed_over: dict[str, float] = field(default_factory=dict)
     stopping: dict[str, _Stopping] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
@@ -109,12 +110,14 @@ class JobRunner:
                 self._spare = None
 
     def start(self, job: Job) -> None:
-        """Start the job's process now, or, if the job waits for its kernel, right after the capture."""
+        """Start the job's process now; if the job waits for its kernel, that process begins after the capture."""
         with self._lock:
             self._state.own.add(job.id)
             self._state.seen.add(job.id)  # it may fail before the next poll
             if job.state == "queued":
                 self._start(job)
+            elif job.state == "waiting" and self._send_to_spare(job.id):
+                self._state.ahead.add(job.id)
 
     def cancel(self, job_id: str) -> Job:
         """Cancel like Ctrl-C: at once if no process runs the job yet, else after the operation has undone partial work.
@@ -173,7 +176,8 @@ class JobRunner:
 
     def _start(self, job: Job, tries: int = 1) -> None:
         state = self._state
-        if _is_ours(job.interpreter) and job.id not in state.handed_over and tries == 1 and self._send_to_spare(job.id):
+        forks = is_ours(job.interpreter) and job.id not in state.handed_over and tries == 1
+        if forks and (job.id in state.ahead or self._send_to_spare(job.id)):
             state.handed_over[job.id] = time.monotonic()
             return
         try:
@@ -227,6 +231,7 @@ class JobRunner:
             self._spare = None
             self._spares_lost = self._spares_lost + 1 if time.monotonic() - self._spare_at < _SHORT_LIFE else 0
             self._state.handed_over.clear()  # jobs that it did not claim are started again
+            self._state.ahead.clear()
         return bool(ended)
 
     def _fail(self, job: Job, why: str) -> None:
@@ -298,12 +303,13 @@ class JobRunner:
     def _forget(self, active: set[str]) -> None:
         state = self._state
         state.own &= active
+        state.ahead &= active
         for table in (state.first_seen, state.stopping, state.handed_over):
             for gone in table.keys() - active:
                 del table[gone]
 
 
-def _is_ours(interpreter: str) -> bool:
+def is_ours(interpreter: str) -> bool:
     """Whether an interpreter is this Python; environments share one binary, so the folder counts too."""
     mine, other = Path(sys.executable), Path(interpreter or sys.executable)
     return mine.parent == other.parent and mine.resolve() == other.resolve()

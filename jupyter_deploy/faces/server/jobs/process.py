@@ -3,7 +3,8 @@
 It has its own session and depends neither on the server that started it nor on a kernel: it writes all events to the
 jobs' file. Without JOB it is the spare: it imports all modules, makes the ports, observes the targets once, and forks
 the process that waits for the next job's id on stdin, so that a job begins within milliseconds. Both end at the end of
-stdin, which is the server's pipe.
+stdin, which is the server's pipe. A job whose model a kernel captures is handed over before that: its process starts
+what the build needs, and waits.
 
 The settings are those of the environment. If the request names a notebook, its folder is the working directory, and
 an ``nbdeploy.yaml`` there applies too: its requirements at once, the rest after the user's agreement
@@ -46,13 +47,16 @@ from jupyter_deploy.system.output_redirection import redirect_output
 from jupyter_deploy.system.process_defaults import without_slow_formats
 from jupyter_deploy.verbs import BY_NAME, OPERATIONS
 from jupyter_deploy.verbs.interrupts import outside_pydantic
+from jupyter_deploy.verbs.spare import start_build_spare
 from jupyter_deploy.wiring import Wiring
 
 from . import jobs_in
 from .folders import folder_of
+from .job_runner import is_ours
 from .reporter import reporting
 
 _TRIES = 60
+_POLL_SECONDS = 0.05  # between two checks whether the model is captured
 
 _CLAIMED, _END = b"t", b"e"
 """Messages from a fork to the spare: it has a job, so the spare forks the next; stdin has ended."""
@@ -96,7 +100,7 @@ def main(arguments: list[str]) -> int:
     if job_id is None:
         return 0
     stop = Stop()
-    job = jobs.claim(job_id, os.getpid())
+    job = jobs.claim(job_id, os.getpid()) if arguments or _is_captured(job_id, jobs, ports) else None
     if job is not None:
         try:
             _run(job, jobs, stop, ports)
@@ -143,6 +147,25 @@ def _wait_for_job(write_end: int, installed: int) -> str | None:
     if _install_time() != installed:  # nbdeploy was upgraded meanwhile: do not mix two versions
         os.execv(sys.executable, [sys.executable, "-P", "-m", __spec__.name, job_id])
     return job_id
+
+
+def _is_captured(job_id: str, jobs: Jobs, ports: Ports | None) -> bool:
+    """Wait while a kernel captures the job's model; return whether the job is for this interpreter.
+
+    Meanwhile a process imports BentoML for the build. False too if the server, whose spare forked this process, ends.
+    """
+    parent = os.getppid()
+    with contextlib.suppress(DeployError):
+        job = jobs.job(job_id)
+        if job.state == "waiting" and ports is not None:
+            start_build_spare(ports)
+        while job.state == "waiting":
+            time.sleep(_POLL_SECONDS)
+            if os.getppid() != parent:
+                return False
+            job = jobs.job(job_id)
+        return job.state == "queued" and is_ours(job.interpreter)
+    return False
 
 
 def _exit_fast() -> None:

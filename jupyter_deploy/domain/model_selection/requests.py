@@ -1,0 +1,40 @@
+"""The request of ``%deploy_candidates``."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from jupyter_deploy.domain.requests import Request
+from jupyter_deploy.domain.validation.parameters import Texts
+
+
+class CandidatesRequest(Request):
+    """Choose among models of the notebook: measure each one, natively and translated, and show one table.
+
+    Each model is captured as a deploy captures it and measured in a clean process: its score on your rows with
+    intervals, its latency, throughput, memory and cost. Nothing is deployed.
+
+    Example: %deploy_candidates logit forest --x X_test --y y_test --constraint "latency_p99_ms <= 5"
+    """
+
+    models: Texts = Field(
+        default=(), description="The variables that hold the models.", json_schema_extra={"positional": True}
+    )
+    x: str = Field(description="An expression for the rows that the models take, such as X_test.")
+    y: str = Field(description="An expression for their true answers, such as y_test.")
+    metric: str | None = Field(
+        default=None,
+        description="A metric by scikit-learn's name, such as f1_macro, or a function's name (default: accuracy for "
+        "classifiers, else the mean absolute error).",
+    )
+    by: str | None = Field(
+        default=None, description="Subgroups to score too: a column of x, or an expression for a named column."
+    )
+    constraint: Texts = Field(
+        default=(),
+        description="A condition on a figure (repeatable), such as 'memory_mb <= 300' or 'accuracy >= stable - 0.01'.",
+    )
+    endpoint: str | None = Field(
+        default=None, description="An endpoint whose stable release is measured too, as the row 'stable'."
+    )
+    native_only: bool = Field(default=False, description="Do not translate the models to ONNX.")

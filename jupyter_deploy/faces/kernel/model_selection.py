@@ -1,0 +1,291 @@
+"""``jupyter_deploy.candidates(…)`` and ``%deploy_candidates``: a choice among the models of a notebook."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from jupyter_deploy.domain.capture.artifacts import NAME, Snapshot, checked_name
+from jupyter_deploy.domain.errors import InvalidExample, InvalidInput, UnknownRelease, disk_faults
+from jupyter_deploy.domain.model_selection.calibration import calibration_of
+from jupyter_deploy.domain.model_selection.constraints import parse_constraints
+from jupyter_deploy.domain.model_selection.requests import CandidatesRequest
+from jupyter_deploy.domain.model_selection.selection import Calibration, CandidateModel, ModelSelection
+from jupyter_deploy.domain.requests import DeployRequest
+from jupyter_deploy.faces.render.charts.model_selection import charts_of_selection
+from jupyter_deploy.faces.render.collision import check_distributions
+from jupyter_deploy.faces.render.model_selection_page import model_selection_page
+from jupyter_deploy.faces.render.notebook_errors import readable_errors
+from jupyter_deploy.faces.render.page import as_html, as_text
+from jupyter_deploy.faces.render.render import charted_bundle
+from jupyter_deploy.faces.render.shell import current_shell, namespace_of
+from jupyter_deploy.faces.request_fields import request_from
+from jupyter_deploy.verbs import BY_NAME
+from jupyter_deploy.verbs.model_selection import Contender, SelectionTask, parsed_models, select_models
+from jupyter_deploy.wiring import Wiring
+
+from .encode import decode_answers, encode_instances
+from .kernel import evaluate, live_from_object, unknown_variable
+from .python_api import run
+from .scoring import scoring_of
+
+EXAMPLE_ROWS = 5
+
+
+class Candidates:
+    """The table of a choice, which a notebook shows with its chart; ``deploy`` deploys one of its rows.
+
+    Attributes
+    ----------
+    table
+        The ``ModelSelection``.
+    """
+
+    def __init__(self, table: ModelSelection) -> None:
+        self.table = table
+
+    def __str__(self) -> str:
+        """Return the table as text."""
+        return as_text(model_selection_page(self.table))
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return as_html(model_selection_page(self.table))
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display  # only where IPython runs already
+
+        display({"text/html": self._repr_html_(), "text/plain": str(self)}, raw=True)
+        for chart in charts_of_selection(self.table):
+            display(charted_bundle(chart), raw=True)
+
+    def deploy(self, candidate: str, *, name: str | None = None, engine: str = "native", **options: Any) -> Any:
+        """Deploy the snapshot of a row; the choice is kept with its release.
+
+        Parameters
+        ----------
+        candidate
+            The model's name in the table.
+        name
+            The endpoint's name (default: the one that was compared with, else the model's name).
+        engine
+            ``native``, or ``onnx`` for the translation.
+        **options
+            As of ``deploy``, such as ``role="shadow"`` (default: the first release of an endpoint is stable, a later
+            one starts as a shadow) and ``reason``.
+
+        Returns
+        -------
+        Deployment
+            As of ``deploy``.
+        """
+        with readable_errors():
+            row = self._row(candidate, engine)
+            choice = self.table.choice(row)
+            endpoint = name or self.table.endpoint or row.tag.partition(":")[0]
+            given = {"reason": choice.words} | options
+            request = request_from(DeployRequest, {"source": row.tag, "name": checked_name(endpoint), **given})
+            return run(BY_NAME["deploy"], request, choice=choice)
+
+    def _row(self, candidate: str, engine: str) -> CandidateModel:
+        rows = [row for row in self.table.candidates if candidate in (row.name, row.label)]
+        found = [row for row in rows if row.label == candidate != row.name or row.engine == engine]
+        if found:
+            return found[0]
+        why = next((one.why for one in self.table.left_out if (one.name, one.engine) == (candidate, engine)), "")
+        raise UnknownRelease(
+            f"the table has no row '{candidate}' with the engine {engine}{f': {why}' if why else ''}",
+            f"name one of: {', '.join(row.label for row in self.table.candidates)}",
+        )
+
+
+def candidates(
+    models: Mapping[str, Any],
+    X: Any,  # noqa: N803 - scikit-learn's name
+    y: Any,
+    *,
+    metric: Any = None,
+    by: Any = None,
+    constraints: str | Sequence[str] = (),
+    translated: bool = True,
+    endpoint: str | None = None,
+    method: str | None = None,
+    greater_is_better: bool | None = None,
+) -> Candidates:
+    """Measure models, each natively and translated, and return one table to choose by. Nothing is deployed.
+
+    Parameters
+    ----------
+    models : dict
+        Fitted models by a short name.
+    X : table or array
+        The rows that the models take, not those of their training; the first five become the snapshots' example.
+    y : array
+        The true answers, one a row.
+    metric : str or callable
+        A metric by scikit-learn's name that needs the answers alone, such as ``"f1_macro"``, or a function of truth and
+        answers (default: accuracy for classifiers, else the mean absolute error).
+    by : str, list of str, Series or dict
+        Columns of X, or values by name, whose subgroups are scored too.
+    constraints : list of str
+        Conditions on figures, such as ``"latency_p99_ms <= 5"``, ``"memory_mb <= 300"``.
+    translated : bool
+        Measure each model's translation to ONNX too, if there is a proved one.
+    endpoint : str
+        An endpoint whose stable release becomes the row ``stable``.
+    method : str
+        The method to serve (default: predict).
+    greater_is_better : bool
+        Of a function as the metric (default: True).
+
+    Returns
+    -------
+    Candidates
+        Its ``table`` has the figures; ``deploy("forest", name="churn")`` deploys a row.
+
+    Raises
+    ------
+    InvalidInput
+        The data, a model, the metric or a constraint is wrong; found before slow work.
+    """
+    with readable_errors():
+        check_distributions()
+        if not isinstance(models, Mapping):
+            raise InvalidInput("the models are no dict", 'write candidates({"logit": m1, "forest": m2}, X, y)')
+        parsed_models(models)
+        wiring = Wiring()
+        truth = _truth(y, _rows_in(X))
+        for name, model in models.items():
+            try:
+                wiring.ports.finder.require_method(model, method)
+            except InvalidInput as error:
+                raise InvalidInput(f"the model '{name}' cannot be served: {error.message}", error.remedy) from error
+        subgroups = _subgroups(by, X)
+        scoring = scoring_of(metric, truth, list(models.values()), greater_is_better)
+        texts = [constraints] if isinstance(constraints, str) else list(constraints)
+        cost = wiring.settings.cost
+        gates = parse_constraints(
+            texts,
+            scoring.name,
+            has_stable=endpoint is not None,
+            groups=scoring.groups(len(truth), subgroups),
+            priced=cost is not None,
+        )
+        shell = current_shell()
+        contenders = []
+        for name, model in models.items():
+            snapshot_name = endpoint or _slug(name)
+            request = DeployRequest(name=snapshot_name, method=method)
+            live = live_from_object(model, X[:EXAMPLE_ROWS], request, variable=None, shell=shell)
+            contenders.append(Contender(name, snapshot_name, live, _calibration(model, X, truth)))
+        task = SelectionTask(
+            contenders,
+            lambda snapshot: encode_instances(X, snapshot.manifest.signature.model_dump())[0],
+            lambda answers, snapshot: scoring.metrics(truth, _decoded(answers, snapshot, X), subgroups),
+            scoring.name,
+            scoring.greater_is_better,
+            len(truth),
+            ("native", "onnx") if translated else ("native",),
+            gates,
+            endpoint or "",
+            method,
+            cost,
+        )
+        from jupyter_deploy.faces.render.progress import reporter
+
+        with disk_faults(), reporter() as report:
+            return Candidates(select_models(task, wiring.ports, report))
+
+
+def candidates_of_line(request: CandidatesRequest, shell: Any) -> Candidates:
+    """Answer ``%deploy_candidates``: the request's texts are names and expressions of the notebook."""
+    namespace = namespace_of(shell)
+    unknown = next((name for name in request.models if name not in namespace), None)
+    if unknown is not None:
+        raise InvalidInput(*unknown_variable(unknown, namespace))
+    table = evaluate("rows", request.x, namespace, InvalidExample)
+    truth = evaluate("truth", request.y, namespace, InvalidInput)
+    metric = namespace.get(request.metric or "")
+    by: Any = request.by
+    if by is not None and by not in getattr(table, "columns", ()):
+        by = evaluate("subgroups", by, namespace, InvalidInput)
+    return candidates(
+        {name: namespace[name] for name in request.models},
+        table,
+        truth,
+        metric=metric if callable(metric) else request.metric,
+        by=by,
+        constraints=request.constraint,
+        translated=not request.native_only,
+        endpoint=request.endpoint,
+    )
+
+
+def _rows_in(table: Any) -> int:
+    try:
+        return table.shape[0] if hasattr(table, "shape") else len(table)
+    except (TypeError, IndexError) as error:
+        raise InvalidInput(f"X is a {type(table).__name__}, which has no rows", "give a table or an array") from error
+
+
+def _truth(y: Any, rows: int) -> Any:
+    """Return y as an array of one dimension. Raises InvalidInput: it does not fit X, or has missing values."""
+    truth = np.asarray(y)
+    if truth.ndim == 2 and truth.shape[1] == 1:
+        truth = truth[:, 0]
+    if truth.ndim != 1:
+        raise InvalidInput(f"y has the shape {truth.shape}", "give one answer a row")
+    if len(truth) != rows:
+        raise InvalidInput(f"X has {rows} rows, and y has {len(truth)}", "give y of the same rows as X")
+    if rows == 0:
+        raise InvalidInput("X has no rows", "is the table empty, or does a filter leave nothing?")
+    missing = [place for place, value in enumerate(truth.tolist()) if value is None or value != value]  # noqa: PLR0124
+    if missing:
+        raise InvalidInput(
+            f"y is missing in row {missing[0]}{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}",
+            "leave these rows out of X and y",
+        )
+    return truth
+
+
+def _subgroups(by: Any, table: Any) -> Any:
+    """Return ``by`` with names of columns replaced by the columns."""
+    names = [by] if isinstance(by, str) else by
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return by
+    columns = list(getattr(table, "columns", ()))
+    for name in names:
+        if name not in columns:
+            raise InvalidInput(f"X has no column '{name}' to group by", f"its columns are {columns[:20]}")
+    return {name: table[name] for name in names}
+
+
+def _calibration(model: Any, table: Any, truth: Any) -> Calibration | None:
+    """Return the calibration of a classifier's probabilities; None: it gives none, or not of all the classes in y."""
+    classes = getattr(model, "classes_", None)
+    if classes is None or not hasattr(model, "predict_proba"):
+        return None
+    places = {label: place for place, label in enumerate(np.asarray(classes).tolist())}
+    truths = truth.tolist()
+    if not all(label in places for label in truths):
+        return None
+    try:
+        probabilities = np.asarray(model.predict_proba(table), dtype=float)
+    except Exception:  # noqa: BLE001 - such as a support vector machine that was fitted without probabilities
+        return None
+    if probabilities.shape != (len(truths), len(places)):
+        return None
+    return calibration_of(probabilities.tolist(), [places[label] for label in truths])
+
+
+def _decoded(answers: Sequence[Any], snapshot: Snapshot, table: Any) -> Any:
+    return np.asarray(decode_answers(list(answers), snapshot.manifest.signature.model_dump(), table))
+
+
+def _slug(name: str) -> str:
+    proposal = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_")[:63]
+    return proposal if NAME.fullmatch(proposal) else "candidate"

@@ -1,0 +1,162 @@
+"""The score of a model's answers: scikit-learn's metrics by name, or a function."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.gates.gate import metric_label
+from jupyter_deploy.domain.validation.validation import Metric
+
+from .metrics import measure
+
+_BY_ROW: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
+    "accuracy": ("mean", lambda truth, answers: answers == truth),
+    "neg_mean_absolute_error": ("mean", lambda truth, answers: np.abs(answers - truth)),
+    "neg_mean_squared_error": ("mean", lambda truth, answers: np.square(answers - truth)),
+    "neg_root_mean_squared_error": ("rms", lambda truth, answers: answers - truth),
+}
+"""Metrics with a number for each row, by the scorer's name: their statistic, and the function of the rows."""
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """A metric: ``function`` of truth and answers gives its rows if ``statistic`` is a name, else the metric itself."""
+
+    name: str
+    greater_is_better: bool
+    statistic: str
+    function: Callable[[Any, Any], Any]
+
+    def metrics(self, truth: Any, answers: Any, by: Any) -> list[Metric]:
+        """Return the metric over all rows, then over each subgroup of ``by`` in which it is defined.
+
+        Raises
+        ------
+        InvalidInput
+            It cannot be computed.
+        """
+        if np.shape(answers) != np.shape(truth) and self.statistic:
+            raise InvalidInput(
+                f"the answers have the shape {np.shape(answers)}, and y has {np.shape(truth)}",
+                "give a function as the metric, which takes y and the answers",
+            )
+        try:
+            rows = self.function(truth, answers) if self.statistic else (truth, answers)
+            found = list(measure(self.name, rows=rows, statistic=self.statistic or self.function, by=by))
+        except InvalidInput:
+            raise
+        except Exception as error:
+            raise _undefined(self.name, error) from error
+        return [
+            Metric(
+                name=one.name,
+                value=one.value,
+                n=one.n,
+                group=dict(one.group),
+                statistic=one.statistic,
+                rows=None if one.rows is None else tuple(one.rows.tolist()),
+                replicates=None if one.replicates is None else tuple(one.replicates.tolist()),
+                informative=one.informative,
+            )
+            for one in found
+        ]
+
+    def groups(self, count: int, by: Any) -> list[str]:
+        """Return the names of the metric in the subgroups of ``by``. Raises InvalidInput: ``by`` is wrong."""
+        if by is None:
+            return []
+        return [
+            metric_label(self.name, one.group) for one in measure(self.name, rows=np.zeros(count), by=by) if one.group
+        ]
+
+
+def scoring_of(metric: Any, truth: Any, models: Sequence[Any], greater_is_better: bool | None) -> Scoring:
+    """Return the scoring of a choice, tried on perfect answers before slow work.
+
+    Parameters
+    ----------
+    metric
+        A name of ``sklearn.metrics.get_scorer_names()`` that needs the answers alone, a function of truth and answers,
+        or None: accuracy for classifiers, else the mean absolute error.
+    greater_is_better
+        Of a function (default: True); a name says it itself.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such metric, or it cannot be computed of this truth.
+    """
+    if metric is None:
+        metric = "accuracy" if _classifies(models, truth) else "neg_mean_absolute_error"
+    if callable(metric):
+        name = getattr(metric, "__name__", "score")
+        return Scoring(name if name.isidentifier() else "score", greater_is_better is not False, "", metric)
+    if greater_is_better is not None:
+        raise InvalidInput("greater_is_better is for a function", f"leave it out: '{metric}' says it itself")
+    name = _known(str(metric))
+    greater, shown = not name.startswith("neg_"), name.removeprefix("neg_")
+    if name in _BY_ROW:
+        statistic, function = _BY_ROW[name]
+        if name != "accuracy" and truth.dtype.kind not in "biuf":
+            raise InvalidInput(f"'{shown}' needs numbers, and y has {truth.dtype}", "choose a metric of labels")
+        return Scoring(shown, greater, statistic, function)
+    from sklearn.base import BaseEstimator
+    from sklearn.metrics import get_scorer
+
+    class Answers(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+        """An estimator whose answers are its input: a scorer scores answers that are there already."""
+
+        def predict(self, answers: Any) -> Any:
+            return answers
+
+    scorer, estimator = get_scorer(name), Answers()
+    sign = 1 if greater else -1
+
+    def scored(truth: Any, answers: Any) -> float:
+        return sign * float(scorer(estimator, answers, truth))
+
+    try:
+        scored(truth, truth)
+    except AttributeError as error:
+        raise InvalidInput(
+            f"'{metric}' needs scores or probabilities, and the models answer what they serve",
+            "serve and compare those: method='predict_proba' with a function as the metric",
+        ) from error
+    except Exception as error:
+        raise _undefined(shown, error) from error
+    return Scoring(shown, greater, "", scored)
+
+
+def _known(metric: str) -> str:
+    """Return the scorer's name; an error's or loss's may lack its ``neg_``."""
+    try:
+        from sklearn.metrics import get_scorer_names
+    except ImportError as error:
+        if metric in _BY_ROW or f"neg_{metric}" in _BY_ROW:
+            return metric if metric in _BY_ROW else f"neg_{metric}"
+        raise InvalidInput(
+            f"the metric '{metric}' needs scikit-learn",
+            f"install it, or use one of {', '.join(_BY_ROW)}, or a function",
+        ) from error
+    names = get_scorer_names()
+    for name in (metric, f"neg_{metric}", metric.removesuffix("_score")):
+        if name in names:
+            return str(name)
+    near = difflib.get_close_matches(metric, names, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "sklearn.metrics.get_scorer_names() lists them"
+    raise InvalidInput(f"there is no metric '{metric}'", f"{hint} A function of y and the answers will do, too")
+
+
+def _classifies(models: Sequence[Any], truth: Any) -> bool:
+    return any(hasattr(model, "classes_") for model in models) or truth.dtype.kind not in "iuf"
+
+
+def _undefined(name: str, error: Exception) -> InvalidInput:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return InvalidInput(f"the metric '{name}' cannot be computed: {lines[0]}", "choose another one for this y")

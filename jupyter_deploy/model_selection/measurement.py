@@ -1,0 +1,172 @@
+"""The measurement of models: one clean process each, timed in interleaved rounds on one processor."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from jupyter_deploy.domain.capture.artifacts import Snapshot
+from jupyter_deploy.domain.errors import TargetError
+from jupyter_deploy.domain.model_selection.ports import Measured
+from jupyter_deploy.domain.model_selection.selection import Performance, Spread
+from jupyter_deploy.domain.release.processes import environment_changed, last_lines
+from jupyter_deploy.system.clean_process import CleanProcess, clean_process
+from jupyter_deploy.system.filesystem import size_of
+
+BATCH_ROWS = 100
+ROUNDS = 7
+_CALLS, _BATCH_CALLS = 200, 20
+_SECONDS = 1.0
+"""The longest that one model is timed in a round with one kind of call."""
+
+_LOG_LINES = 20
+
+
+class ProcessMeasurer:
+    """``domain.model_selection.ports.Measurer``."""
+
+    @property
+    def processor(self) -> str:
+        """The name of the processor."""
+        with contextlib.suppress(OSError):
+            for line in Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines():
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+        return platform.processor()
+
+    def measure(
+        self, snapshots: Sequence[Snapshot], instances: Sequence[Sequence[Any]], report: Callable[[str], None]
+    ) -> list[Measured]:
+        """See ``Measurer.measure``."""
+        with clean_process("measurement") as place, contextlib.ExitStack() as opened:
+            models = []
+            for number, (snapshot, rows) in enumerate(zip(snapshots, instances, strict=True)):
+                report(f"loading {snapshot.tag}, {number + 1} of {len(snapshots)}")
+                models.append(opened.enter_context(_Model(snapshot, rows, place, number)))
+            answers = []
+            for model in models:
+                report(f"calling {model.snapshot.tag} with {len(instances[0]):,} rows")
+                answers.append(model.ask("answers", rows=BATCH_ROWS)["answers"])
+            for turn in range(-1, ROUNDS):
+                report("warming up" if turn < 0 else f"timing, round {turn + 1} of {ROUNDS}")
+                # Each round begins with another model, so that a slow phase of the machine meets all alike.
+                for place_ in range(len(models)):
+                    models[(place_ + turn) % len(models)].time(keep=turn >= 0)
+            return [
+                Measured(answer, model.performance(), size_of(Path(model.snapshot.path)))
+                for model, answer in zip(models, answers, strict=True)
+            ]
+
+
+class _Model:
+    """The process of one model, with the durations of its calls by round."""
+
+    def __init__(self, snapshot: Snapshot, instances: Sequence[Any], place: CleanProcess, number: int) -> None:
+        self.snapshot = snapshot
+        self._place = place
+        self._log = place.root / f"model-{number}.log"
+        self._instances = place.root / f"instances-{number}.json"
+        self._instances.write_text(json.dumps(list(instances)), "utf-8")
+        self._process: subprocess.Popen[str]
+        self._load_s = 0.0
+        self._one: list[list[float]] = []
+        self._batch: list[list[float]] = []
+
+    def __enter__(self) -> Self:
+        interpreter = self.snapshot.manifest.environment.interpreter
+        options = self._place.options
+        options["env"] |= {"NBDEPLOY_CHECK_ENVIRONMENT": "1", "OMP_NUM_THREADS": "1", "NBDEPLOY_THREADS": "1"}
+        began = time.perf_counter()
+        try:
+            with self._log.open("ab") as log:
+                self._process = subprocess.Popen(
+                    self._place.command(interpreter, "from serving.measurement import main", "main()"),
+                    **options,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                    start_new_session=True,  # Ctrl-C is the caller's
+                )
+        except OSError as error:
+            raise environment_changed(self.snapshot.tag, [f"{interpreter} cannot be run: {error}"]) from error
+        try:
+            settings = {"snapshot": self.snapshot.path, "digest": self.snapshot.digest}
+            self._exchange(settings | {"instances": str(self._instances), "processor": _last_processor()})
+        except BaseException:
+            self._end()
+            raise
+        self._load_s = time.perf_counter() - began
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        """Return the result of an operation of ``serving.measurement``."""
+        return self._exchange({"op": operation, **arguments})
+
+    def time(self, *, keep: bool) -> None:
+        """Time one round of calls with one row and with ``BATCH_ROWS`` rows."""
+        one = self.ask("time", rows=1, calls=_CALLS, seconds=_SECONDS)["seconds"]
+        batch = self.ask("time", rows=BATCH_ROWS, calls=_BATCH_CALLS, seconds=_SECONDS)["seconds"]
+        if keep:
+            self._one.append(one)
+            self._batch.append(batch)
+
+    def performance(self) -> Performance:
+        """Summarise the rounds."""
+        peak = self.ask("memory")["bytes"]
+        return Performance(
+            batch_rows=BATCH_ROWS,
+            rounds=len(self._one),
+            latency_p50_ms=_quantiles(self._one, 0.5),
+            latency_p99_ms=_quantiles(self._one, 0.99),
+            batch_p50_ms=_quantiles(self._batch, 0.5),
+            batch_p99_ms=_quantiles(self._batch, 0.99),
+            rows_per_second=Spread.of([BATCH_ROWS * len(calls) / sum(calls) for calls in self._batch]),
+            predictions_per_second=Spread.of([len(calls) / sum(calls) for calls in self._one]),
+            memory_mb=None if peak is None else peak / 1e6,
+            load_s=self._load_s,
+        )
+
+    def _exchange(self, document: dict[str, Any]) -> dict[str, Any]:
+        with contextlib.suppress(OSError):  # it ended; the answer is missing and the log has the reason
+            self._process.stdin.write(json.dumps(document) + "\n")  # type: ignore[union-attr]  # a pipe
+            self._process.stdin.flush()  # type: ignore[union-attr]
+        line = self._process.stdout.readline()  # type: ignore[union-attr]  # a pipe
+        answer = json.loads(line) if line else {}
+        if "result" in answer:
+            result: dict[str, Any] = answer["result"]
+            return result
+        if answer.get("kind") == "EnvironmentChanged":
+            raise environment_changed(self.snapshot.tag, answer["error"].splitlines()[1:])
+        why = f"{answer['kind']}: {answer['error']}" if answer else "its process ended; does it need too much memory?"
+        raise TargetError(
+            f"{self.snapshot.tag} cannot be measured: {why}",
+            "leave this model out, or correct the rows that it raises on",
+            last_lines(self._log.read_text("utf-8", errors="replace"), _LOG_LINES),
+        )
+
+    def _end(self) -> None:
+        with contextlib.suppress(OSError):
+            self._process.kill()
+        self._process.wait()
+
+
+def _last_processor() -> int | None:
+    """Return the processor on which all are timed, one at a time; None: processes cannot be pinned here."""
+    return max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
+def _quantiles(rounds: Sequence[Sequence[float]], share: float) -> Spread:
+    """Summarise a quantile of each round, in milliseconds: the smallest value that ``share`` of the calls reach."""
+    return Spread.of([1000 * sorted(calls)[max(math.ceil(len(calls) * share) - 1, 0)] for calls in rounds])

@@ -1,0 +1,216 @@
+"""A choice among models: each is captured as a deploy captures it, measured in a clean process, and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.capture.artifacts import Snapshot
+from jupyter_deploy.domain.capture.ports import Live
+from jupyter_deploy.domain.errors import DeployError, InvalidInput
+from jupyter_deploy.domain.gates.gate import Gate
+from jupyter_deploy.domain.model_selection.constraints import judged
+from jupyter_deploy.domain.model_selection.ports import Measured
+from jupyter_deploy.domain.model_selection.selection import (
+    STABLE,
+    Calibration,
+    CandidateModel,
+    Engine,
+    GroupScore,
+    LeftOut,
+    ModelSelection,
+)
+from jupyter_deploy.domain.ports import Ports, Report
+from jupyter_deploy.domain.requests import DeployRequest
+from jupyter_deploy.domain.validation.validation import Metric
+
+from .capture import capture, load_snapshot
+from .change import find
+from .steps import Steps
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A live model of a choice.
+
+    Attributes
+    ----------
+    snapshot_name
+        The name of its snapshots.
+    calibration
+        Of its probabilities in the notebook; None: it has none.
+    """
+
+    name: str
+    snapshot_name: str
+    live: Live
+    calibration: Calibration | None = None
+
+
+@dataclass(frozen=True)
+class SelectionTask:
+    """What a choice compares, and on which rows.
+
+    Attributes
+    ----------
+    encode
+        Returns the rows of the data as instances of a signature.
+    score
+        Returns the metric of answers, over all rows first, then over each subgroup.
+    engines
+        The engines of each contender.
+    endpoint
+        The endpoint whose stable release is measured too; empty: none.
+    cost
+        The price of a core-hour; None: it is not known.
+    """
+
+    contenders: Sequence[Contender]
+    encode: Callable[[Snapshot], Sequence[Any]]
+    score: Callable[[Sequence[Any], Snapshot], Sequence[Metric]]
+    metric: str
+    greater_is_better: bool
+    rows: int
+    engines: Sequence[Engine] = ("native", "onnx")
+    constraints: Sequence[Gate] = ()
+    endpoint: str = ""
+    method: str | None = None
+    cost: float | None = None
+
+
+@dataclass(frozen=True)
+class _Entry:
+    name: str
+    engine: Engine
+    snapshot: Snapshot
+    calibration: Calibration | None = None
+
+
+def select_models(task: SelectionTask, ports: Ports, report: Report) -> ModelSelection:
+    """Make the table of a choice.
+
+    Raises
+    ------
+    UnknownEndpoint
+        ``task.endpoint`` does not exist.
+    InvalidInput
+        No contender can be deployed; the details have each one's reason.
+    TargetError
+        A model raises on the rows.
+    """
+    stable = _stable(task, ports)
+    ports.store.check()
+    ports.capturer.check()
+    steps = Steps(report, total=len(task.contenders) * len(task.engines) + 2)
+    entries, left_out = _captured(task, ports, steps)
+    if not entries:
+        details = "\n".join(f"  {one.name} ({one.engine}): {one.why}" for one in left_out)
+        raise InvalidInput("none of the models can be deployed", "correct what each of them needs", details)
+    entries += [stable] if stable else []
+    steps(f"measuring {len(entries)} models")
+    instances = [task.encode(entry.snapshot) for entry in entries]
+    measured = ports.measurer.measure(
+        [entry.snapshot for entry in entries], instances, lambda words: steps(f"measuring: {words}", False)
+    )
+    steps("comparing their scores")
+    rows = _rows(task, entries, measured, ports)
+    return ModelSelection(
+        metric=task.metric,
+        greater_is_better=task.greater_is_better,
+        rows_of_data=task.rows,
+        level=LEVEL,
+        endpoint=task.endpoint,
+        core_hour=task.cost,
+        processor=ports.measurer.processor,
+        constraints=tuple(gate.expression for gate in task.constraints),
+        candidates=judged(rows, task.constraints, task.metric, greater_is_better=task.greater_is_better),
+        left_out=tuple(left_out),
+        at=now(),
+    )
+
+
+def _stable(task: SelectionTask, ports: Ports) -> _Entry | None:
+    if not task.endpoint:
+        return None
+    tag = find(ports, task.endpoint).traffic.stable
+    snapshot = load_snapshot(tag, trust=False, ports=ports)
+    engine: Engine = "native" if snapshot.manifest.translation is None else "onnx"
+    return _Entry(STABLE, engine, snapshot)
+
+
+def _captured(task: SelectionTask, ports: Ports, steps: Steps) -> tuple[list[_Entry], list[LeftOut]]:
+    entries: list[_Entry] = []
+    left_out: list[LeftOut] = []
+    for contender in task.contenders:
+        for engine in task.engines:
+            steps(f"capturing {contender.name}, {engine}")
+            request = DeployRequest(name=contender.snapshot_name, method=task.method, engine=engine)
+            live = Live(**{**vars(contender.live), "engine": engine})
+            try:
+                snapshot = capture(live, contender.snapshot_name, request, ports, lambda *_: None)
+            except DeployError as error:
+                left_out.append(LeftOut(name=contender.name, engine=engine, why=error.message))
+                if engine == "native":
+                    break  # what cannot be captured natively cannot be translated
+                continue
+            calibration = contender.calibration if engine == "native" else None
+            entries.append(_Entry(contender.name, engine, snapshot, calibration))
+    return entries, left_out
+
+
+def _rows(
+    task: SelectionTask, entries: Sequence[_Entry], measured: Sequence[Measured], ports: Ports
+) -> list[CandidateModel]:
+    known: dict[str, Sequence[Metric]] = {}
+    metrics = []
+    for entry, one in zip(entries, measured, strict=True):
+        key = repr(one.answers)  # a translation's answers are mostly its original's: they are scored once
+        if key not in known:
+            known[key] = task.score(one.answers, entry.snapshot)
+        metrics.append(known[key])
+    wholes = [several[0] for several in metrics]
+    pair = ports.score_intervals.simultaneous(wholes, LEVEL)
+    sign = 1 if task.greater_is_better else -1
+    best = max(range(len(entries)), key=lambda place: sign * wholes[place].value)
+    stable = next((place for place, entry in enumerate(entries) if entry.name == STABLE), None)
+    return [
+        CandidateModel(
+            name=entry.name,
+            engine=entry.engine,
+            tag=entry.snapshot.tag,
+            score=ports.score_intervals.estimate(wholes[place]),
+            against_best=None if wholes[place] is wholes[best] else pair(place, best),
+            against_stable=None if stable in (None, place) else pair(place, stable or 0),
+            groups=tuple(
+                GroupScore(group=one.group, rows=one.n or 0, score=ports.score_intervals.estimate(one))
+                for one in metrics[place][1:]
+            ),
+            performance=measured[place].performance,
+            artifact_mb=measured[place].artifact_bytes / 1e6,
+            cost_per_million=_cost(task.cost, measured[place]),
+            calibration=entry.calibration,
+        )
+        for place, entry in enumerate(entries)
+    ]
+
+
+def _cost(core_hour: float | None, measured: Measured) -> float | None:
+    """Return the price of a million predictions of one row each, on a core without pauses."""
+    if core_hour is None:
+        return None
+    return core_hour / 3600 * 1e6 / measured.performance.predictions_per_second.median
+
+
+def parsed_models(models: Mapping[str, Any]) -> None:
+    """Raise InvalidInput for names that no row can have, or if there are no models."""
+    if not models:
+        raise InvalidInput("there are no models to choose among", 'write candidates({"logit": m1, "forest": m2}, X, y)')
+    for name in models:
+        if not isinstance(name, str) or not name.strip():
+            raise InvalidInput(f"{name!r} cannot name a model", "give each model a short name")
+        if name == STABLE:
+            raise InvalidInput("'stable' is the row of the endpoint's stable release", "give that model another name")

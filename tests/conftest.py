@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -28,6 +29,11 @@ sys.dont_write_bytecode = False
 # pytest takes each module of a distribution with a plugin for tests and compiles their assertions; nbdeploy has one.
 for finder in sys.meta_path:
     getattr(finder, "_must_rewrite", set()).discard("jupyter_deploy")
+
+# A script starts what it runs in the background with SIGINT ignored, and each program inherits that: a test's Ctrl-C
+# would reach none of the programs that the test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 forks.install()
 without_slow_formats()  # each worker of the tests reads notebooks

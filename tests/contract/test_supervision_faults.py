@@ -58,6 +58,14 @@ def test_on_a_full_disk_routes_fail_as_routes_do_and_a_killed_supervisor_is_back
         assert not stage.processes()
 
 
+def test_down_ends_everything_on_a_disk_that_became_read_only() -> None:
+    with staged() as stage, small_disk(stage.home) as disk:
+        stage.target.start(stage.release("aaa"))
+        disk.read_only()
+        stage.target.down()
+        assert not stage.processes()
+
+
 def test_a_supervisor_that_is_too_slow_to_start_is_an_error_in_words(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,7 +64,8 @@ class Identities:
     def forget(self, program: str = "*") -> None:
         """Remove the identities of a program's processes (default: of all)."""
         for path in self._folder.glob(f"{program}@*"):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # a read-only disk must not prevent a stop; an ended process's identity fits none
+                path.unlink()
 
     def _stop_seconds(self, process: str) -> float | None:
         with suppress(OSError, ValueError, IndexError):

@@ -20,15 +20,15 @@ IMAGES = ROOT / "docs" / "images"
 
 # The tests, up to the one that takes the last picture of its story.
 TESTS = (
-    "tests/e2e/test_quickstart.py::test_it_runs_from_notebook_to_promoted_and_rolled_back",
-    "tests/e2e/test_lab_extension.py::test_from_a_trained_model_to_a_shadow_in_the_sidebar_by_mouse",
-    "tests/e2e/test_lab_extension.py::test_the_shadow_switch_and_what_others_change_meet_in_one_state",
-    "tests/e2e/test_lab_extension.py::test_the_second_of_two_concurrent_changes_is_a_conflict_and_overwrites_nothing",
-    "tests/e2e/test_lab_extension.py::test_every_part_of_an_endpoint_is_shown_and_accessible",
-    "tests/e2e/test_panel.py::test_every_control_has_a_name_and_is_reached_by_tab_alone",
-    "tests/e2e/test_panel.py::test_a_shadow_is_switched_and_its_percent_set_by_keys_alone",
-    "tests/e2e/test_panel.py::test_a_change_that_somebody_else_made_meanwhile_is_shown_and_none_is_lost",
-    "tests/e2e/test_panel.py::test_it_counts_live_and_compares_with_a_chart",
+    "tests/e2e/browser/test_quickstart.py::test_it_runs_from_notebook_to_promoted_and_rolled_back",
+    "tests/e2e/browser/test_lab_extension.py::test_from_a_trained_model_to_a_shadow_in_the_sidebar_by_mouse",
+    "tests/e2e/browser/test_lab_extension.py::test_the_shadow_switch_and_what_others_change_meet_in_one_state",
+    "tests/e2e/browser/test_lab_extension.py::test_the_second_of_two_concurrent_changes_is_a_conflict_and_overwrites_nothing",
+    "tests/e2e/browser/test_lab_extension.py::test_every_part_of_an_endpoint_is_shown_and_accessible",
+    "tests/e2e/browser/test_panel.py::test_every_control_has_a_name_and_is_reached_by_tab_alone",
+    "tests/e2e/browser/test_panel.py::test_a_shadow_is_switched_and_its_percent_set_by_keys_alone",
+    "tests/e2e/browser/test_panel.py::test_a_change_that_somebody_else_made_meanwhile_is_shown_and_none_is_lost",
+    "tests/e2e/browser/test_panel.py::test_it_counts_live_and_compares_with_a_chart",
 )
 
 # A picture of docs/images -> the picture of a test.

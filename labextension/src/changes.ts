@@ -12,8 +12,8 @@ import type {
   RoleChange,
   RoleEvidence
 } from './generated';
-import { type Problem, problemOf, problemOfJob } from './problem';
-import { ProblemError } from './request';
+import { type Problem, problemOf, problemOfJob } from './transport/problem';
+import { ProblemError } from './transport/request';
 
 export type ChangeVerb = 'traffic' | 'promote' | 'rollback' | 'stop' | 'delete';
 

@@ -4,8 +4,8 @@ import { type ISignal, Signal } from '@lumino/signaling';
 
 import { Changes, type ChangeWorld } from './changes';
 import type { EndpointView } from './generated';
-import { type Problem, problemOf } from './problem';
-import { ProblemError } from './request';
+import { type Problem, problemOf } from './transport/problem';
+import { ProblemError } from './transport/request';
 
 /** Health and counts change without a new revision. */
 export const LOOK_EVERY_MS = 2000;

@@ -3,7 +3,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 
 import type { EndpointModel } from './endpoint';
-import type { EventStream } from './stream';
+import type { EventStream } from './transport/stream';
 
 /**
  * A model per endpoint, of this view alone: a confirmation in one view does not count in another,

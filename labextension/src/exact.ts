@@ -4,7 +4,7 @@
  */
 import { LosslessNumber, parse, stringify } from 'lossless-json';
 
-import type { Json } from './request';
+import type { Json } from './transport/request';
 
 export const exact: Json = {
   parse: text => parse(text, null, exactly),

@@ -5,7 +5,7 @@ import { connection } from './plugins/connection';
 import { dialog } from './plugins/dialog';
 import { sidebar } from './plugins/sidebar';
 
-export { INbdeploy } from './tokens';
+export { INbdeploy } from './transport/tokens';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [connection, commands, dialog, sidebar];
 export default plugins;

@@ -10,9 +10,9 @@ import type {
   Results,
   Verb
 } from './generated';
-import { type ProblemError, requestAPI, type RequestOptions } from './request';
-import type { EventStream } from './stream';
-import type { Transport } from './transport';
+import { type ProblemError, requestAPI, type RequestOptions } from './transport/request';
+import type { EventStream } from './transport/stream';
+import type { Transport } from './transport/transport';
 
 /** A started verb: the job of a slow verb, or the result of a fast one. */
 export type Started<V extends Verb> = { job: Job } | { result: Results[V] };

@@ -1,7 +1,7 @@
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { KernelState } from './deployModel';
+import type { KernelState } from './deploy/deployModel';
 
 const STARTING = ['unknown', 'starting', 'restarting', 'autorestarting'];
 

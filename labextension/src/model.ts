@@ -3,9 +3,9 @@ import { Poll } from '@lumino/polling';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import type { EndpointRow, EndpointsView } from './generated';
-import { type ProblemError, requestAPI, toProblemError } from './request';
-import type { EventStream } from './stream';
-import type { Transport } from './transport';
+import { type ProblemError, requestAPI, toProblemError } from './transport/request';
+import type { EventStream } from './transport/stream';
+import type { Transport } from './transport/transport';
 
 /**
  * The interval of requests for health and request rates, which change without an event, while a

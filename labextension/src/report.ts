@@ -2,7 +2,7 @@ import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { MainAreaWidget } from '@jupyterlab/apputils';
 import { IFrame } from '@jupyterlab/ui-components';
 
-import type { INbdeploy } from './tokens';
+import type { INbdeploy } from './transport/tokens';
 
 /** The page of a release's validation, or of the one that refused a job. */
 export type ReportOf = { tag: string } | { job: string };

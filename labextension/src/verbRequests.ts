@@ -1,7 +1,7 @@
 /** The requests of verbs, as the routes describe them. */
 import type { FieldProblem, PublishFormView, SettingsFile, Verb } from './generated';
-import { requestAPI } from './request';
-import type { Transport } from './transport';
+import { requestAPI } from './transport/request';
+import type { Transport } from './transport/transport';
 import { fieldsOf, type Schema, type Texts, type VerbField } from './verbFields';
 
 /** The fields of a verb's form. The router describes its own requests, so none is of another version. */

@@ -1,10 +1,10 @@
 import { Notification } from '@jupyterlab/apputils';
 import { afterEach, expect, it, vi } from 'vitest';
 
-import { refusalOf, reportCaptureFailure } from '../src/captureFailure';
+import { refusalOf, reportCaptureFailure } from '../src/deploy/captureFailure';
 import type { Job } from '../src/generated';
 import type { JobsModel } from '../src/jobs';
-import { problemError } from '../src/request';
+import { problemError } from '../src/transport/request';
 import { job } from './made/deploying';
 
 const REFUSAL = problemError({

@@ -3,9 +3,9 @@ import userEvent from '@testing-library/user-event';
 import * as React from 'react';
 import { describe, expect, it, vi } from 'vitest';
 
-import { DeployModel } from '../src/deployModel';
+import { DeployModel } from '../src/deploy/deployModel';
 import type { Job } from '../src/generated';
-import { problemError } from '../src/request';
+import { problemError } from '../src/transport/request';
 import { DeployForm } from '../src/widgets/deploy/deployForm';
 import { context, model, problemIn, trans, World } from './made/deploying';
 

@@ -1,11 +1,11 @@
 import { PromiseDelegate } from '@lumino/coreutils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { DeployModel, LATER_MS, PAUSE_MS } from '../src/deployModel';
-import { blockingReason, openProblems } from '../src/deployProblems';
+import { DeployModel, LATER_MS, PAUSE_MS } from '../src/deploy/deployModel';
+import { blockingReason, openProblems } from '../src/deploy/deployProblems';
+import type { CheckResult } from '../src/deploy/kernel';
 import type { KernelReport } from '../src/generated';
-import type { CheckResult } from '../src/kernel';
-import { problemError } from '../src/request';
+import { problemError } from '../src/transport/request';
 import { context, model, problemIn, report, trans, World } from './made/deploying';
 
 const opened: DeployModel[] = [];

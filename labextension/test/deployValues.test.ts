@@ -9,7 +9,7 @@ import {
   withModel,
   withName,
   withRole
-} from '../src/deployValues';
+} from '../src/deploy/deployValues';
 import { context, model, report } from './made/deploying';
 
 const checks = {

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { EndpointModel } from '../src/endpoint';
 import type { EndpointView } from '../src/generated';
-import { problemError } from '../src/request';
+import { problemError } from '../src/transport/request';
 import { endpoint, job, PREVIEW } from './sidebarWorld';
 
 const world = {

@@ -6,7 +6,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { ChangeWorld } from '../src/changes';
 import type { Job } from '../src/generated';
 import type { Section } from '../src/model';
-import { problemError } from '../src/request';
+import { problemError } from '../src/transport/request';
 import { Endpoint } from '../src/widgets/endpoint/endpoint';
 import { ServicesProvider } from '../src/widgets/ui/services';
 import { card, endpoint, job, model, services, SHADOW, shown } from './sidebarWorld';

@@ -8,8 +8,8 @@ import type { Job, JobEvent, Published } from '../src/generated';
 import type { JobActions } from '../src/jobActions';
 import { labRenderer } from '../src/labRenderer';
 import { noProgress, withEvent } from '../src/progress';
-import { type ProblemError, problemError } from '../src/request';
-import { unreachable } from '../src/restTransport';
+import { type ProblemError, problemError } from '../src/transport/request';
+import { unreachable } from '../src/transport/restTransport';
 import { JobView } from '../src/widgets/jobs/jobView';
 import { event, job, trans } from './made/deploying';
 

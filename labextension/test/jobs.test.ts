@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { Job, JobEvent } from '../src/generated';
 import { JobsModel } from '../src/jobs';
-import { EventStream } from '../src/stream';
+import { EventStream } from '../src/transport/stream';
 import { Line, Server } from './server';
 
 function job(id: string, state: Job['state'] = 'running', given: Partial<Job> = {}): Job {

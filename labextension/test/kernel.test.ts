@@ -1,9 +1,9 @@
 import type { Kernel as KernelType, KernelMessage } from '@jupyterlab/services';
 import { describe, expect, it, vi } from 'vitest';
 
+import { Kernel } from '../src/deploy/kernel';
 import { VERSION } from '../src/generated';
-import { Kernel } from '../src/kernel';
-import type { ProblemError } from '../src/request';
+import type { ProblemError } from '../src/transport/request';
 
 interface Given {
   status?: string;

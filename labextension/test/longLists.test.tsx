@@ -5,7 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 
 import type { EndpointRow, RecordRow, RecordsView } from '../src/generated';
 import { NO_PAGES, withNewer, withOlder } from '../src/paging';
-import { problemError } from '../src/request';
+import { problemError } from '../src/transport/request';
 import { EndpointList } from '../src/widgets/endpoint/endpointList';
 import { Records } from '../src/widgets/records/records';
 import { endpoint, shown } from './sidebarWorld';

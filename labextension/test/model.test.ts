@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { EndpointRow } from '../src/generated';
 import { DeploymentsModel } from '../src/model';
-import { EventStream } from '../src/stream';
+import { EventStream } from '../src/transport/stream';
 import { Line, Server } from './server';
 
 function row(name: string, revision: number): EndpointRow {

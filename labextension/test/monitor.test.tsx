@@ -4,7 +4,7 @@ import * as React from 'react';
 import { expect, it, vi } from 'vitest';
 
 import type { MonitorView, PerformanceView } from '../src/generated';
-import { problemError } from '../src/request';
+import { problemError } from '../src/transport/request';
 import { Monitor } from '../src/widgets/monitor/monitor';
 import { NO_FILTER } from '../src/widgets/records/records';
 import type { Services } from '../src/widgets/ui/services';

@@ -7,7 +7,7 @@ import { CommTransport, type WidgetModel } from '../src/panel/commTransport';
 import panel from '../src/panel/index';
 import { page } from '../src/panel/panelRenderer';
 import { plainTranslation } from '../src/panel/plainTranslation';
-import type { TransportRequest } from '../src/transport';
+import type { TransportRequest } from '../src/transport/transport';
 import { endpoint, job, PREVIEW } from './sidebarWorld';
 
 type Sent = Omit<TransportRequest, 'signal'> & { id: string };

@@ -1,8 +1,8 @@
 import { ServerConnection } from '@jupyterlab/services';
 import { describe, expect, it } from 'vitest';
 
-import { type ProblemError, requestAPI } from '../src/request';
-import { labProblem, RestTransport } from '../src/restTransport';
+import { type ProblemError, requestAPI } from '../src/transport/request';
+import { labProblem, RestTransport } from '../src/transport/restTransport';
 
 /** A transport whose server is `answer`; what was asked is kept in `asked`. */
 function server(answer: () => Response | Promise<Response>): {

@@ -1,6 +1,6 @@
 import { ServerConnection } from '@jupyterlab/services';
 
-import { RestTransport } from '../src/restTransport';
+import { RestTransport } from '../src/transport/restTransport';
 
 /** A server of nbdeploy, as far as a test needs it: what it answers by method and path. */
 export class Server {

@@ -9,7 +9,7 @@ import type { ChangeWorld } from '../src/changes';
 import { EndpointModel } from '../src/endpoint';
 import type { EndpointView, Job, Preview, ReleaseCard } from '../src/generated';
 import { labRenderer } from '../src/labRenderer';
-import { problemError } from '../src/request';
+import { problemError } from '../src/transport/request';
 import { type Services, ServicesProvider } from '../src/widgets/ui/services';
 
 // jsdom lays nothing out.

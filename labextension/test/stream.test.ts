@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import { EventStream } from '../src/stream';
+import { EventStream } from '../src/transport/stream';
 import { Line, Server } from './server';
 
 function connection(): { lines: Line[]; server: Server; stream: EventStream } {

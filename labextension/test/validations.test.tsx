@@ -3,7 +3,7 @@ import * as React from 'react';
 import { expect, it, vi } from 'vitest';
 
 import type { ValidationsView } from '../src/generated';
-import { problemError } from '../src/request';
+import { problemError } from '../src/transport/request';
 import { Validations } from '../src/widgets/endpoint/validations';
 import type { Services } from '../src/widgets/ui/services';
 import { shown } from './sidebarWorld';

@@ -4,7 +4,7 @@ import userEvent from '@testing-library/user-event';
 import * as React from 'react';
 import { describe, expect, it, vi } from 'vitest';
 
-import { problemError } from '../src/request';
+import { problemError } from '../src/transport/request';
 import { fieldsOf, readForm, type Schema } from '../src/verbFields';
 import { VerbForm, type VerbFormProps } from '../src/widgets/verbs/verbForm';
 

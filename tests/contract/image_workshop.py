@@ -17,7 +17,7 @@ from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
 from jupyter_deploy.domain.images.images import labels_of
 from jupyter_deploy.domain.images.ports import ImagePlan
 from tests.contract.data_file_models import capture, function
-from tests.contract.test_isolated import write_wheel
+from tests.contract.images.test_isolated import write_wheel
 from tests.images import write_small_base
 
 READ = "def f(x):\n    return len(open('weights.bin', 'rb').read()) + {}"

@@ -13,12 +13,12 @@ from typing import Any
 import cloudpickle
 import numpy as np
 import pandas as pd
-from test_local_target_support import Stage, endpoint_of, staged
-from test_serving_snapshot import write_snapshot
 
 from jupyter_deploy import serving
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
+from tests.contract.serving.test_serving_snapshot import write_snapshot
+from tests.contract.targets.test_local_target_support import Stage, endpoint_of, staged
 
 SERVICE = """
 from serving import Front, keep_writing, load

@@ -9,11 +9,11 @@ import httpx
 import numpy as np
 import pandas as pd
 import torch
-from test_serving_snapshot import write_snapshot
 
 from jupyter_deploy.serving import Front
 from jupyter_deploy.serving.snapshot import Model, load
 from jupyter_deploy.serving.standalone import fallback_app
+from tests.contract.serving.test_serving_snapshot import write_snapshot
 
 FRAME = pd.DataFrame({"age": [30, 40], "weight": [60.5, 70.0], "sex": ["F", "M"], "member": [True, False]})
 

@@ -23,8 +23,8 @@ from tests.e2e.capture_files import EDITABLE, FILES, MODULES
 
 pytestmark = pytest.mark.timeout(900)  # the first test of a project waits for its notebook
 
-# Guarded at less cost: VALUES by tests/contract/test_shapes.py and test_capturer.py, EDITABLE by test_project_code.py,
-# FILES by test_data_files.py.
+# Guarded at less cost in tests/contract/capture: VALUES by test_shapes.py and test_capturer.py, EDITABLE by
+# test_project_code.py, FILES by test_data_files.py.
 GUARDED = (VALUES, EDITABLE, FILES)
 PROJECTS = [
     *(pytest.param(one, id=one.name) for one in (TABLES, MODULES)),

@@ -7,8 +7,8 @@ import pytest
 
 from tests import notebooks
 from tests.conftest import make_home
-from tests.contract.test_isolated import write_wheel
-from tests.e2e.test_isolated import notebooks_environment
+from tests.contract.images.test_isolated import write_wheel
+from tests.e2e.images.test_isolated import notebooks_environment
 
 # What it deploys by is left out when it runs again; what stands below was not executed when it was deployed.
 CELLS = (

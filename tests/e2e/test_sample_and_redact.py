@@ -144,7 +144,7 @@ def test_the_values_of_a_redacted_column_are_nowhere_on_the_disk(home, tmp_path)
     assert set(leaks(home.path).values()) == {SECRET.format(0).encode()}
 
 
-@pytest.mark.exhaustive  # its guard: tests/contract/test_sampled_and_redacted.py
+@pytest.mark.exhaustive  # its guard: tests/contract/records/test_sampled_and_redacted.py
 def test_a_sample_has_the_same_requests_of_stable_and_shadow_and_compare_knows_of_how_many(home, plain_snapshots):
     tags, home.environment["BENTOML_HOME"] = plain_snapshots
     url = home.json("deploy", tags[1.0], "--trust", "--record-sample", "30%")["url"]

@@ -17,7 +17,7 @@ CELLS = (
 )
 
 
-@pytest.mark.exhaustive  # its guard: tests/contract/test_translation.py
+@pytest.mark.exhaustive  # its guard: tests/contract/capture/test_translation.py
 def test_a_translation_shadows_its_original_and_answers_the_same(home, tmp_path):
     notebook = notebooks.write(tmp_path / "wine.ipynb", *CELLS)
     deploy = ("deploy", notebook, "--name", "wine", "--model", "forest", "--example", "X[:3]")

@@ -18,7 +18,7 @@ import pytest
 from jupyter_deploy.targets.local.gateway.token import token
 from jupyter_deploy.targets.local.target import LocalTarget
 from tests.conftest import Home
-from tests.contract.test_local_target_support import ask, endpoint_of, staged
+from tests.contract.targets.test_local_target_support import ask, endpoint_of, staged
 from tests.e2e.conftest import until
 
 pytestmark = pytest.mark.usefixtures("own_processes")

@@ -1,8 +1,13 @@
 /** The transport of a notebook's panel: the comm of an anywidget to its kernel. */
 import { createParser } from 'eventsource-parser';
 
-import { isProblem, problemIn } from '../request';
-import type { ChangeListener, Transport, TransportAnswer, TransportRequest } from '../transport';
+import { isProblem, problemIn } from '../transport/request';
+import type {
+  ChangeListener,
+  Transport,
+  TransportAnswer,
+  TransportRequest
+} from '../transport/transport';
 
 /** An anywidget's model, as far as the panel uses it. */
 export interface WidgetModel {

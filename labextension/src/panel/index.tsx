@@ -4,9 +4,9 @@ import { createRoot } from 'react-dom/client';
 
 import type { EndpointView, Problem } from '../generated';
 import { JobsModel } from '../jobs';
-import { problemError } from '../request';
-import { EventStream } from '../stream';
-import { widgetRequests } from '../widgetRequests';
+import { problemError } from '../transport/request';
+import { EventStream } from '../transport/stream';
+import { widgetRequests } from '../transport/widgetRequests';
 import { CommTransport, type WidgetModel } from './commTransport';
 import { keepKeys } from './keys';
 import { Panel } from './panel';

@@ -6,8 +6,8 @@ import { labelsOf, type ResultPageView, type Verb, VERBS } from '../generated';
 import type { JobActions } from '../jobActions';
 import type { JobsModel } from '../jobs';
 import { textsOfWords } from '../namedCommands';
-import { requestAPI } from '../request';
-import type { Transport } from '../transport';
+import { requestAPI } from '../transport/request';
+import type { Transport } from '../transport/transport';
 import type { Texts } from '../verbFields';
 import {
   agreeToSettings,

@@ -7,7 +7,7 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { CommandIDs, commandOf, SIDEBAR_SECTIONS } from '../commands';
 import { labelsOf, type Verb, VERBS } from '../generated';
 import { SHOWN } from '../namedCommands';
-import { INbdeploy } from '../tokens';
+import { INbdeploy } from '../transport/tokens';
 
 /**
  * A command for every verb but deploy, whose dialog has its own plugin; and all of them in the

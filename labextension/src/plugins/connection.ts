@@ -4,9 +4,9 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { JobsModel } from '../jobs';
 import { DeploymentsModel, type Section } from '../model';
-import { RestTransport } from '../restTransport';
-import { EventStream } from '../stream';
-import { DOMAIN, INbdeploy } from '../tokens';
+import { RestTransport } from '../transport/restTransport';
+import { EventStream } from '../transport/stream';
+import { DOMAIN, INbdeploy } from '../transport/tokens';
 
 const ACTIVE_JOBS = 'nbdeploy:active-jobs';
 const OPENED = 'nbdeploy:opened';

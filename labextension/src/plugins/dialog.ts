@@ -20,9 +20,9 @@ import { LazyPanel } from '../lazy';
 import { Notices } from '../notices';
 import { Prefetch } from '../prefetch';
 import { openReport } from '../report';
-import { requestAPI } from '../request';
 import { TabJobs } from '../tabJobs';
-import { INbdeploy } from '../tokens';
+import { requestAPI } from '../transport/request';
+import { INbdeploy } from '../transport/tokens';
 
 /**
  * The Deploy button's command, and jobs in tabs and notifications. Dialog and job view are loaded

@@ -14,7 +14,7 @@ import { IJobActions, type JobActions } from '../jobActions';
 import { LazyPanel } from '../lazy';
 import { LINK_PATTERN, targetOf, withoutTarget } from '../links';
 import type { Section } from '../model';
-import { INbdeploy, SIDEBAR_ID } from '../tokens';
+import { INbdeploy, SIDEBAR_ID } from '../transport/tokens';
 
 const TAB_ID = 'nbdeploy-endpoint-';
 

@@ -1,7 +1,8 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
 
-import type { DeployWorld, KernelState } from '../../src/deployModel';
+import type { DeployWorld, KernelState } from '../../src/deploy/deployModel';
+import type { CheckResult } from '../../src/deploy/kernel';
 import type {
   DeployRequest,
   FieldProblem,
@@ -13,7 +14,6 @@ import type {
   SettingsFile,
   Table
 } from '../../src/generated';
-import type { CheckResult } from '../../src/kernel';
 
 export const trans = nullTranslator.load('nbdeploy');
 

@@ -10,7 +10,7 @@ import {
   toleranceStep
 } from '../../figures';
 import type { ComparisonView, NumberDifferences } from '../../generated';
-import { type Problem, problemOf, problemOfJob } from '../../problem';
+import { type Problem, problemOf, problemOfJob } from '../../transport/problem';
 import { Button, Notice } from '../ui/parts';
 import { useServices } from '../ui/services';
 

@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { DeployModel } from '../../deployModel';
+import type { DeployModel } from '../../deploy/deployModel';
 import type { JobActions } from '../../jobActions';
 import { hasEnded, type JobsModel } from '../../jobs';
 import { JobPanel } from '../jobs/jobPanel';

@@ -2,10 +2,10 @@ import { PageConfig } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { belongsTo, type DeployModel, type DeployState } from '../../deployModel';
-import { blockingReason, findingOf, openProblems } from '../../deployProblems';
-import type { DeployValues } from '../../deployValues';
-import { modelOf, nextRole, withModel, withName, withRole } from '../../deployValues';
+import { belongsTo, type DeployModel, type DeployState } from '../../deploy/deployModel';
+import { blockingReason, findingOf, openProblems } from '../../deploy/deployProblems';
+import type { DeployValues } from '../../deploy/deployValues';
+import { modelOf, nextRole, withModel, withName, withRole } from '../../deploy/deployValues';
 import type {
   FieldProblem,
   Finding,

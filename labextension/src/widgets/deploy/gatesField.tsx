@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import { hasGates } from '../../deployValues';
+import { hasGates } from '../../deploy/deployValues';
 import type { FieldProblem, NotebookContextView } from '../../generated';
 import { FieldGroup, Problems } from '../ui/field';
 

@@ -2,9 +2,9 @@ import { PageConfig } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { KernelState } from '../../deployModel';
+import type { KernelState } from '../../deploy/deployModel';
 import { inForms } from '../../namedCommands';
-import { type Problem } from '../../problem';
+import { type Problem } from '../../transport/problem';
 import { LogIn } from '../jobs/logIn';
 
 /** The dialog's actions for a kernel that does not answer. */

@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { DeployValues } from '../../deployValues';
+import type { DeployValues } from '../../deploy/deployValues';
 import type { FieldProblem, Resources } from '../../generated';
 import { Field, FieldGroup, Suggestions } from '../ui/field';
 import { ResourceFields } from './resourceFields';

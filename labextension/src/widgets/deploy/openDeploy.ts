@@ -7,14 +7,14 @@ import {
 } from '@jupyterlab/apputils';
 import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
 
-import { DeployModel } from '../../deployModel';
-import type { DeployValues } from '../../deployValues';
-import { NotebookWorld } from '../../deployWorld';
+import { DeployModel } from '../../deploy/deployModel';
+import type { DeployValues } from '../../deploy/deployValues';
+import { NotebookWorld } from '../../deploy/deployWorld';
 import type { DeployRequest } from '../../generated';
 import type { JobActions } from '../../jobActions';
 import type { Notices } from '../../notices';
 import type { TabJobs } from '../../tabJobs';
-import type { INbdeploy } from '../../tokens';
+import type { INbdeploy } from '../../transport/tokens';
 import { DeployDialog } from './deployDialog';
 
 export interface DeployContext {

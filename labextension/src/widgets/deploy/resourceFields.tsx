@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { type ResourceName, RESOURCES, type ResourceValues } from '../../deployValues';
+import { type ResourceName, RESOURCES, type ResourceValues } from '../../deploy/deployValues';
 import type { FieldProblem, Resources } from '../../generated';
 import { FieldGroup } from '../ui/field';
 

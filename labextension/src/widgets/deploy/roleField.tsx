@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { DeployRole } from '../../deployValues';
+import type { DeployRole } from '../../deploy/deployValues';
 import type { FieldProblem } from '../../generated';
 import { FieldGroup, Problems } from '../ui/field';
 import { Icon } from '../ui/icon';

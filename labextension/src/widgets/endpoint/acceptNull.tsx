@@ -2,7 +2,7 @@
 import * as React from 'react';
 
 import type { Deployment } from '../../generated';
-import { problemOf, problemOfJob } from '../../problem';
+import { problemOf, problemOfJob } from '../../transport/problem';
 import { short } from '../../words';
 import { Button } from '../ui/parts';
 import { useServices } from '../ui/services';

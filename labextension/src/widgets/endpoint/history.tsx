@@ -5,7 +5,7 @@
 import * as React from 'react';
 
 import type { EndpointView, Models, ResultPageView, RevisionRow } from '../../generated';
-import { type Problem, problemOf, problemOfJob } from '../../problem';
+import { type Problem, problemOf, problemOfJob } from '../../transport/problem';
 import { ago, clock, short, version } from '../../words';
 import { useLoaded } from '../ui/hooks';
 import { Button, Empty, Notice, Waiting } from '../ui/parts';

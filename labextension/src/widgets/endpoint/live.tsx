@@ -4,8 +4,8 @@
  */
 import * as React from 'react';
 
+import { columnOfNull } from '../../deploy/widening';
 import type { LiveView, Refusal } from '../../generated';
-import { columnOfNull } from '../../widening';
 import { short } from '../../words';
 import { Chart } from '../ui/chart';
 import { useLoaded, useVisible } from '../ui/hooks';

@@ -10,7 +10,7 @@ import { labRenderer } from '../../labRenderer';
 import { linkTo } from '../../links';
 import { withinServer } from '../../paths';
 import { openReport } from '../../report';
-import { widgetRequests } from '../../widgetRequests';
+import { widgetRequests } from '../../transport/widgetRequests';
 import type { Services } from '../ui/services';
 import type { Lab } from './deployments';
 

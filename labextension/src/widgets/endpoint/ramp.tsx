@@ -2,7 +2,7 @@
 import * as React from 'react';
 
 import type { RampView } from '../../generated';
-import { type Problem, problemOf, problemOfJob } from '../../problem';
+import { type Problem, problemOf, problemOfJob } from '../../transport/problem';
 import { short } from '../../words';
 import { Button, Notice } from '../ui/parts';
 import { useServices } from '../ui/services';

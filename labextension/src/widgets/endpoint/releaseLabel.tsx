@@ -2,7 +2,7 @@
 import * as React from 'react';
 
 import type { ReleaseCard } from '../../generated';
-import { problemOf } from '../../problem';
+import { problemOf } from '../../transport/problem';
 import { short, version } from '../../words';
 import { Button } from '../ui/parts';
 import { useServices } from '../ui/services';

@@ -4,7 +4,7 @@ import * as React from 'react';
 
 import type { EndpointRow } from '../../generated';
 import type { Section } from '../../model';
-import { type Problem } from '../../problem';
+import { type Problem } from '../../transport/problem';
 import { clock } from '../../words';
 import { LogIn } from '../jobs/logIn';
 import { Button, Notice, Waiting } from '../ui/parts';

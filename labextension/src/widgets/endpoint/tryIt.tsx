@@ -8,7 +8,7 @@ import { exact } from '../../exact';
 import type { Texts } from '../../form';
 import { instanceOf, textsOf } from '../../form';
 import type { EndpointView, FormField, FormView, Prediction } from '../../generated';
-import { type Problem, problemOf } from '../../problem';
+import { type Problem, problemOf } from '../../transport/problem';
 import { milliseconds, short } from '../../words';
 import { useLoaded } from '../ui/hooks';
 import { Button, Copy, Empty, LoadFailure, Notice, Waiting } from '../ui/parts';

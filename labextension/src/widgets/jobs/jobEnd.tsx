@@ -12,8 +12,8 @@ import {
 import { installCell } from '../../install';
 import type { JobActions } from '../../jobActions';
 import { commandsIn } from '../../namedCommands';
-import { isGateRefusal } from '../../problem';
-import { type FieldError, toProblemError } from '../../request';
+import { isGateRefusal } from '../../transport/problem';
+import { type FieldError, toProblemError } from '../../transport/request';
 import { percent, roleName, short } from '../../words';
 import { Findings } from '../deploy/findings';
 import { CopyButton } from '../ui/copyButton';

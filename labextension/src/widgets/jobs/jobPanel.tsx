@@ -4,7 +4,7 @@ import * as React from 'react';
 import type { JobActions } from '../../jobActions';
 import type { JobsModel } from '../../jobs';
 import { noProgress, withEvent } from '../../progress';
-import { toProblemError } from '../../request';
+import { toProblemError } from '../../transport/request';
 import { useSignal } from '../ui/hooks';
 import { JobView } from './jobView';
 

@@ -6,7 +6,7 @@ import type { JobActions } from '../../jobActions';
 import { hasEnded } from '../../jobs';
 import type { Progress } from '../../progress';
 import { elapsed } from '../../progress';
-import type { ProblemError } from '../../request';
+import type { ProblemError } from '../../transport/request';
 import { advice, sentence } from '../ui/field';
 import { useNow } from '../ui/hooks';
 import { JobEnd } from './jobEnd';

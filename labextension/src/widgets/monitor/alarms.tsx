@@ -2,7 +2,7 @@
 import * as React from 'react';
 
 import type { Exported, MonitorAlarm, MonitorView } from '../../generated';
-import { problemOf } from '../../problem';
+import { problemOf } from '../../transport/problem';
 import { clock } from '../../words';
 import type { Filter } from '../records/records';
 import { NO_FILTER } from '../records/records';

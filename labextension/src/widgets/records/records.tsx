@@ -7,7 +7,7 @@ import * as React from 'react';
 import type { EndpointView, RecordRow, RecordsView } from '../../generated';
 import type { Pages } from '../../paging';
 import { NO_PAGES, withNewer, withOlder } from '../../paging';
-import { type Problem, problemOf } from '../../problem';
+import { type Problem, problemOf } from '../../transport/problem';
 import { clock, milliseconds, short, time, version } from '../../words';
 import { useVisible } from '../ui/hooks';
 import { Button, CommandButtons, Empty, Notice, Waiting } from '../ui/parts';

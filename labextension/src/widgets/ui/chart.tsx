@@ -8,7 +8,7 @@ import { chartImage, download, drawnParts, fileName, pngOf } from '../../chartIm
 import type { Spec } from '../../charts';
 import { fitChart } from '../../charts';
 import { VEGA_LITE } from '../../renderer';
-import { toProblemError } from '../../request';
+import { toProblemError } from '../../transport/request';
 import { Button, Waiting } from './parts';
 import { Rendered } from './rendered';
 import { useServices } from './services';

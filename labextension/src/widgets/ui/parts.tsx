@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import { labelsOf, type ReleaseCard } from '../../generated';
 import { commandsIn, inForms } from '../../namedCommands';
-import { type Problem, problemOf } from '../../problem';
+import { type Problem, problemOf } from '../../transport/problem';
 import { percent, roleName } from '../../words';
 import type { Loaded } from './hooks';
 import { useServices } from './services';

@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { SettingsFile } from '../../generated';
-import { problemOf } from '../../problem';
+import { problemOf } from '../../transport/problem';
 
 export interface SettingsNoticeProps {
   /** Null: the folder has no settings that need an agreement. */

@@ -10,8 +10,8 @@ import { CommandIDs, SIDEBAR_SECTIONS } from '../../commands';
 import { type ResultPageView, type Verb, VERBS } from '../../generated';
 import { deployIcon } from '../../icons';
 import { textsOfWords } from '../../namedCommands';
-import { requestAPI, toProblemError } from '../../request';
-import type { INbdeploy } from '../../tokens';
+import { requestAPI, toProblemError } from '../../transport/request';
+import type { INbdeploy } from '../../transport/tokens';
 import type { Texts, VerbField } from '../../verbFields';
 import {
   agreeToSettings,

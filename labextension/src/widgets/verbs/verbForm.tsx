@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import type { FieldProblem, SettingsFile } from '../../generated';
 import { inForms } from '../../namedCommands';
-import { type ProblemError, toProblemError } from '../../request';
+import { type ProblemError, toProblemError } from '../../transport/request';
 import { readForm, type Texts, type VerbField } from '../../verbFields';
 import type { FormStart } from '../../verbRequests';
 import { Field } from '../ui/field';

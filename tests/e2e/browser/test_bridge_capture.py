@@ -238,14 +238,14 @@ def test_a_capture_ends_when_its_job_is_cancelled_or_the_kernel_interrupted(note
 
 
 def test_a_capture_ends_while_the_clean_process_is_waited_for(notebook, running):
-    flag = notebook.folder / "clean flag"
-    slow = SLOW.format(flag=str(flag), seconds="0 if __name__ == '__main__' and 'ipykernel' in sys.modules else 600")
-    running.run("import sys" + slow)
+    flag = notebook.folder / "flag of the clean process"
+    in_kernel = "__name__ == '__main__' and 'ipykernel' in sys.modules"
+    slow = SLOW.format(flag=str(flag), seconds=f"0 if {in_kernel} else 600")
+    running.run("import sys" + slow.replace(").touch()", f" + (' not' if {in_kernel} else '')).touch()"))
     job = notebook.wait_for(**ASK_SLOW)
     asked = running.begin_asking("capture", job.id)
-    until(lambda: notebook.jobs.job(job.id).step.startswith("replaying it"), 120)
-    flag.unlink()
     until(flag.exists, 120)
+    assert notebook.jobs.job(job.id).step.startswith("replaying it")
     notebook.jobs.end(job.id, "cancelled")
     assert running.result(asked)["state"] == "cancelled"
     assert leftovers(notebook) == []

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections import deque
+from collections.abc import Iterator
+from itertools import islice
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -14,6 +17,7 @@ from .pickling import parts
 
 _MOST_PARTS = 2_000
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray)
+_CONTAINERS = (dict, list, tuple, set, frozenset, FunctionType, type)
 _DATA = ("numpy", "pandas", "polars", "pyarrow", "scipy.sparse")  # tables and arrays: their parts say nothing more
 
 
@@ -39,8 +43,12 @@ def likely_imports(*roots: Any) -> tuple[str, ...]:
             found.add(module)
             if owner is part or module.startswith(_DATA):
                 continue  # code or data of a library
-        try:
-            queue.extend(child for _, child in parts(part))
-        except Exception:  # noqa: BLE001, S112 - an object of any class may raise
-            continue
+        queue.extend(islice(_children(part), _MOST_PARTS))
     return tuple(sorted(found & known))
+
+
+def _children(part: Any) -> Iterator[Any]:
+    if isinstance(part, _CONTAINERS):
+        return (child for _, child in parts(part))
+    # Not by ``__dict__``: an empty one, once read, is pickled, and the model would get another digest.
+    return iter(gc.get_referents(part))

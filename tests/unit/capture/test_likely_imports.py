@@ -1,0 +1,37 @@
+"""The modules that a clean process is likely to import for a model."""
+
+from __future__ import annotations
+
+import pickle
+
+import threadpoolctl
+from packaging.version import Version
+
+from jupyter_deploy.capture.likely_imports import likely_imports
+
+
+class Base:
+    __slots__ = ("inner",)
+
+
+class WithDict(Base):
+    """An object of slots and an empty ``__dict__``, which is pickled once somebody has read it."""
+
+
+def of_a_library(x):
+    return x * len(threadpoolctl.__name__)
+
+
+def test_the_types_within_containers_attributes_and_functions_count_and_the_standard_library_does_not():
+    held = WithDict()
+    held.inner = [{"version": Version("1.0")}]
+    found = likely_imports(held, {"x": 1}, of_a_library)
+    assert found == ("packaging.version", "threadpoolctl")
+
+
+def test_an_object_is_pickled_as_before():
+    held = WithDict()
+    held.inner = [1]
+    before = pickle.dumps(held)
+    likely_imports(held)
+    assert pickle.dumps(held) == before

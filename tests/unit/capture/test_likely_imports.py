@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 
 import threadpoolctl
 from packaging.version import Version
@@ -10,12 +11,8 @@ from packaging.version import Version
 from jupyter_deploy.capture.likely_imports import likely_imports
 
 
-class Base:
-    __slots__ = ("inner",)
-
-
-class WithDict(Base):
-    """An object of slots and an empty ``__dict__``, which is pickled once somebody has read it."""
+class Holder:
+    """An object with an attribute."""
 
 
 def of_a_library(x):
@@ -23,15 +20,17 @@ def of_a_library(x):
 
 
 def test_the_types_within_containers_attributes_and_functions_count_and_the_standard_library_does_not():
-    held = WithDict()
+    held = Holder()
     held.inner = [{"version": Version("1.0")}]
     found = likely_imports(held, {"x": 1}, of_a_library)
     assert found == ("packaging.version", "threadpoolctl")
 
 
 def test_an_object_is_pickled_as_before():
-    held = WithDict()
-    held.inner = [1]
+    """functools.partial's ``__dict__`` is pickled once somebody has read it, though it is empty."""
+    held = partial(of_a_library, x=1)
     before = pickle.dumps(held)
-    likely_imports(held)
+    assert likely_imports(held) == ("threadpoolctl",)
     assert pickle.dumps(held) == before
+    assert vars(held) == {}
+    assert pickle.dumps(held) != before

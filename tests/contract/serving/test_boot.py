@@ -90,6 +90,7 @@ def test_all_settings_are_handed_on_as_they_are(tmp_path, monkeypatch):
         notify_email="ada@example.org",
         notify_smtp="smtps://ada:secret@mail.example.org",
         notify_quiet="22:00-07:00",
+        cost=0.05,
         ramp_every=5,
     )
     # What 'nbdeploy validate' runs is the folder's, and nothing that a boot does.

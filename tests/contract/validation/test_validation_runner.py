@@ -198,7 +198,8 @@ def bad(tmp_path_factory):
         ("stubborn", ("timeout", 2, "Timeout"), "the cell ran longer than 1.5 s"),
         ("killed", ("died", 2, "KernelDied"), "SIGKILL"),
         ("asks", ("raised", 1, "StdinNotImplementedError"), "make the value a parameter"),
-        ("floods", ("raised", 1, "TooMuchOutput"), "more than 64 MiB"),
+        # Whether the client reads as fast as the cell prints depends on the machine.
+        ("floods", ("raised", 1, "TooMuchOutput"), "64 MiB"),
         ("bursts", ("raised", 1, "TooMuchOutput"), "more than 64 MiB at once"),
     ],
 )

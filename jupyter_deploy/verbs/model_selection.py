@@ -9,6 +9,7 @@ from typing import Any
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.capture.ports import Live
+from jupyter_deploy.domain.capture.translation import TRANSLATED, ServedEngine
 from jupyter_deploy.domain.errors import DeployError, InvalidInput
 from jupyter_deploy.domain.gates.gate import Gate
 from jupyter_deploy.domain.model_selection.constraints import judged
@@ -17,7 +18,6 @@ from jupyter_deploy.domain.model_selection.selection import (
     STABLE,
     Calibration,
     CandidateModel,
-    Engine,
     GroupScore,
     LeftOut,
     ModelSelection,
@@ -75,7 +75,7 @@ class SelectionTask:
     metric: str
     greater_is_better: bool
     rows: int
-    engines: Sequence[Engine] = ("native", "onnx")
+    engines: Sequence[ServedEngine] = ("native", TRANSLATED)
     constraints: Sequence[Gate] = ()
     endpoint: str = ""
     method: str | None = None
@@ -85,7 +85,7 @@ class SelectionTask:
 @dataclass(frozen=True)
 class _Entry:
     name: str
-    engine: Engine
+    engine: ServedEngine
     snapshot: Snapshot
     calibration: Calibration | None = None
 
@@ -138,7 +138,7 @@ def _stable(task: SelectionTask, ports: Ports) -> _Entry | None:
         return None
     tag = find(ports, task.endpoint).traffic.stable
     snapshot = load_snapshot(tag, trust=False, ports=ports)
-    engine: Engine = "native" if snapshot.manifest.translation is None else "onnx"
+    engine: ServedEngine = "native" if snapshot.manifest.translation is None else TRANSLATED
     return _Entry(STABLE, engine, snapshot)
 
 

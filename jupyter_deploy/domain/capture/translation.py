@@ -11,7 +11,10 @@ from jupyter_deploy.domain.base import Value
 Engine = Literal["native", "onnx", "auto"]
 """What serves a model: the captured object; its translation; the translation if that is proved to be equal."""
 
-TRANSLATED: Engine = "onnx"
+ServedEngine = Literal["native", "onnx"]
+"""What serves a release: the captured object or its translation."""
+
+TRANSLATED: ServedEngine = "onnx"
 
 
 class Translation(Value):

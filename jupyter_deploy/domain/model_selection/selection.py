@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from statistics import median
-from typing import Literal
 
 from pydantic import Field
 
 from jupyter_deploy.domain.base import Value
+from jupyter_deploy.domain.capture.translation import ServedEngine
 from jupyter_deploy.domain.evidence.estimate import Interval
-
-Engine = Literal["native", "onnx"]
 
 STABLE = "stable"
 """The name of the row with an endpoint's stable release."""
@@ -114,7 +112,7 @@ class CandidateModel(Value):
     """
 
     name: str
-    engine: Engine
+    engine: ServedEngine
     tag: str
     score: Score
     against_best: Score | None = None
@@ -137,7 +135,7 @@ class LeftOut(Value):
     """A model that could not be measured with an engine, and the reason."""
 
     name: str
-    engine: Engine
+    engine: ServedEngine
     why: str
 
 

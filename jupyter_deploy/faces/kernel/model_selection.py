@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from jupyter_deploy.domain.capture.artifacts import NAME, Snapshot, checked_name
+from jupyter_deploy.domain.capture.translation import TRANSLATED
 from jupyter_deploy.domain.errors import InvalidExample, InvalidInput, UnknownRelease, disk_faults
 from jupyter_deploy.domain.model_selection.calibration import calibration_of
 from jupyter_deploy.domain.model_selection.constraints import parse_constraints
@@ -190,7 +191,7 @@ def candidates(
             scoring.name,
             scoring.greater_is_better,
             len(truth),
-            ("native", "onnx") if translated else ("native",),
+            ("native", TRANSLATED) if translated else ("native",),
             gates,
             endpoint or "",
             method,

@@ -13,10 +13,9 @@ from typing import Any
 from jupyter_deploy.serving.audit.callers import LIBRARIES
 from jupyter_deploy.serving.imports import importable
 
-from .pickling import parts
+from .pickling import PLAIN, parts
 
 _MOST_PARTS = 2_000
-_PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray)
 _CONTAINERS = (dict, list, tuple, set, frozenset, FunctionType, type)
 _DATA = ("numpy", "pandas", "polars", "pyarrow", "scipy.sparse")  # tables and arrays: their parts say nothing more
 
@@ -31,7 +30,7 @@ def likely_imports(*roots: Any) -> tuple[str, ...]:
     found, queue, seen = set[str](), deque(roots), dict[int, Any]()
     while queue and len(seen) < _MOST_PARTS:
         part = queue.popleft()
-        if isinstance(part, _PLAIN) or id(part) in seen:
+        if isinstance(part, PLAIN) or id(part) in seen:
             continue
         seen[id(part)] = part  # kept, or a new object could get its address
         if isinstance(part, ModuleType):

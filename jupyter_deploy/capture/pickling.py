@@ -182,6 +182,10 @@ def _picklable(value: Any, code: ProjectCode, taken: Collection[type]) -> bool:
     return True
 
 
+PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray)
+"""Types whose values have no parts."""
+
+
 def parts(value: Any) -> Iterator[tuple[str, Any]]:
     """Yield an object's parts with the steps that lead to them, without running its code."""
     match value:

@@ -11,7 +11,7 @@ from typing import Any
 from jupyter_deploy.environments.module_origins import local_module
 from jupyter_deploy.environments.module_sources import imports_in
 
-from .pickling import names_of, parts
+from .pickling import PLAIN, names_of, parts
 
 _LIMIT = 200_000
 
@@ -20,8 +20,6 @@ _DYNAMIC = frozenset(
     {"globals", "locals", "vars", "dir", "eval", "exec", "query", "evaluate", "getattr", "attrgetter", "getmembers"}
     | {"__dict__", "__getattribute__", "modules", "_getframe", "currentframe", "stack", "import_module", "__import__"}
 )
-
-_PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray)
 
 
 def names_reached(*roots: Any) -> Collection[str] | None:
@@ -33,7 +31,7 @@ def names_reached(*roots: Any) -> Collection[str] | None:
     queue, modules, seen = list(roots), dict[str, ModuleType](), dict[int, Any]()
     while queue:
         part = queue.pop()
-        if isinstance(part, _PLAIN) or id(part) in seen:
+        if isinstance(part, PLAIN) or id(part) in seen:
             continue
         seen[id(part)] = part  # kept, or a new object could get its address
         if len(seen) > _LIMIT:
@@ -50,7 +48,7 @@ def names_reached(*roots: Any) -> Collection[str] | None:
             return None
         if not queue:
             queue = [vars(m)[n] for m in modules.values() for n in names & vars(m).keys() if id(vars(m)[n]) not in seen]
-            queue = [value for value in queue if not isinstance(value, _PLAIN)]
+            queue = [value for value in queue if not isinstance(value, PLAIN)]
     return names
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jupyter_deploy.domain.base import now
@@ -149,7 +149,7 @@ def _captured(task: SelectionTask, ports: Ports, steps: Steps) -> tuple[list[_En
         for engine in task.engines:
             steps(f"capturing {contender.name}, {engine}")
             request = DeployRequest(name=contender.snapshot_name, method=task.method, engine=engine)
-            live = Live(**{**vars(contender.live), "engine": engine})
+            live = replace(contender.live, engine=engine)
             try:
                 snapshot = capture(live, contender.snapshot_name, request, ports, lambda *_: None)
             except DeployError as error:
@@ -205,7 +205,7 @@ def _cost(core_hour: float | None, measured: Measured) -> float | None:
     return core_hour / 3600 * 1e6 / measured.performance.predictions_per_second.median
 
 
-def parsed_models(models: Mapping[str, Any]) -> None:
+def require_models(models: Mapping[str, Any]) -> None:
     """Raise InvalidInput for names that no row can have, or if there are no models."""
     if not models:
         raise InvalidInput("there are no models to choose among", 'write candidates({"logit": m1, "forest": m2}, X, y)')

@@ -25,7 +25,7 @@ from jupyter_deploy.faces.render.render import charted_bundle
 from jupyter_deploy.faces.render.shell import current_shell, namespace_of
 from jupyter_deploy.faces.request_fields import request_from
 from jupyter_deploy.verbs import BY_NAME
-from jupyter_deploy.verbs.model_selection import Contender, SelectionTask, parsed_models, select_models
+from jupyter_deploy.verbs.model_selection import Contender, SelectionTask, require_models, select_models
 from jupyter_deploy.wiring import Wiring
 
 from .encode import decode_answers, encode_instances
@@ -158,7 +158,7 @@ def candidates(
         check_distributions()
         if not isinstance(models, Mapping):
             raise InvalidInput("the models are no dict", 'write candidates({"logit": m1, "forest": m2}, X, y)')
-        parsed_models(models)
+        require_models(models)
         wiring = Wiring()
         truth = _truth(y, _rows_in(X))
         for name, model in models.items():

@@ -15,6 +15,7 @@ from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.drift_detection.watch_file import WatchFile, beginning
 from jupyter_deploy.store.jobs import SqliteJobs
 from jupyter_deploy.store.store import SqliteStore
+from jupyter_deploy.system.home import write_atomic
 from tests import manifests
 from tests.e2e.conftest import until
 from tests.e2e.lab import started
@@ -64,36 +65,30 @@ class Requests:
         return "yes" if row["age"] > 45 else "no"
 
     def send(self, count, age=45):
-        folder = self.home / "records" / "loans" / "one"
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / ".part"
-        with part.open("w") as file:
-            for number in range(self.sent, self.sent + count):
-                row = self.row(age)
-                failed = number % 40 == 0
-                fields = {
-                    "request_id": f"r{number}", "pair_id": f"p{number}", "ts": moment(self.began, number * 10),
-                    "endpoint": "loans", "release": "loans:one", "role": "stable", "status": 500 if failed else 200,
-                    "latency_ms": self.dice.lognormvariate(1.5, 0.5), "rows": 1, "inputs": [row],
-                    "outputs": None if failed else [self.answer(row)],
-                    "error": {"type": "ValueError", "message": "no"} if failed else None,
-                }  # fmt: skip
-                file.write(json.dumps(fields) + "\n")
+        lines = []
+        for number in range(self.sent, self.sent + count):
+            row = self.row(age)
+            failed = number % 40 == 0
+            fields = {
+                "request_id": f"r{number}", "pair_id": f"p{number}", "ts": moment(self.began, number * 10),
+                "endpoint": "loans", "release": "loans:one", "role": "stable", "status": 500 if failed else 200,
+                "latency_ms": self.dice.lognormvariate(1.5, 0.5), "rows": 1, "inputs": [row],
+                "outputs": None if failed else [self.answer(row)],
+                "error": {"type": "ValueError", "message": "no"} if failed else None,
+            }  # fmt: skip
+            lines.append(json.dumps(fields) + "\n")
         # At once: a file without a writer's lock is complete, so half of it would be all that a watch reads.
-        part.rename(folder / f"{self.sent}-1-a.v1.jsonl")
+        write_atomic(self.home / "records" / "loans" / "one" / f"{self.sent}-1-a.v1.jsonl", "".join(lines))
         Requests.sent += count
 
     def tell(self, count):
         """Send the ground truth of the first requests."""
-        folder = self.home / "feedback" / "loans"
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / ".part"
-        with part.open("w") as file:
-            for number in range(count):
-                actual = self.dice.choice(["yes", "yes", "no"])
-                fields = {"ts": moment(self.began, 6_000), "item": 0, "endpoint": "loans", "row": 0, "actual": actual}
-                file.write(json.dumps(fields | {"request_id": f"r{number}"}) + "\n")
-        part.rename(folder / "1-1-a.v1.jsonl")
+        lines = []
+        for number in range(count):
+            actual = self.dice.choice(["yes", "yes", "no"])
+            fields = {"ts": moment(self.began, 6_000), "item": 0, "endpoint": "loans", "row": 0, "actual": actual}
+            lines.append(json.dumps(fields | {"request_id": f"r{number}"}) + "\n")
+        write_atomic(self.home / "feedback" / "loans" / "1-1-a.v1.jsonl", "".join(lines))
 
 
 def moment(began, seconds):

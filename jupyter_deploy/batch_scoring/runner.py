@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import queue
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,13 +14,13 @@ from typing import Any, Self
 from jupyter_deploy.domain.batch import BatchJob
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.errors import DeployError, InvalidInput, TargetError
-from jupyter_deploy.domain.release.processes import environment_changed, last_lines
+from jupyter_deploy.domain.release.processes import environment_changed
 from jupyter_deploy.system.clean_process import CleanProcess, clean_process
+from jupyter_deploy.system.model_process import ModelProcess
 
 _REPORT_SECONDS = 1.0
 _END_SECONDS = 5.0
 _MOST_REASONS = 5
-_LOG_LINES = 20
 
 Answer = Mapping[str, Any]
 
@@ -124,7 +122,7 @@ class _Worker:
     def __init__(self, snapshot: Snapshot, job: BatchJob, place: CleanProcess, number: int) -> None:
         self._snapshot, self._job, self._place = snapshot, job, place
         self._log = place.root / f"worker-{number}.log"
-        self._process: subprocess.Popen[str] | None = None
+        self._process: ModelProcess | None = None
         self._ended = False
 
     def __enter__(self) -> Self:
@@ -136,26 +134,17 @@ class _Worker:
 
     def start(self) -> None:
         """Start the process, which loads the model."""
-        interpreter = self._snapshot.manifest.environment.interpreter
         threads = str(max(1, (os.cpu_count() or 1) // self._job.workers))
-        options = self._place.options
-        options["env"] |= {"NBDEPLOY_CHECK_ENVIRONMENT": "1", "OMP_NUM_THREADS": threads}
         self._ended = False
-        try:
-            with self._log.open("ab") as log:
-                self._process = subprocess.Popen(
-                    self._place.command(interpreter, "from serving.batch.worker import main", "main()"),
-                    **options,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    text=True,
-                    start_new_session=True,  # Ctrl-C is the coordinator's
-                )
-        except OSError as error:
-            raise environment_changed(self._snapshot.tag, [f"{interpreter} cannot be run: {error}"]) from error
+        self._process = ModelProcess(
+            self._place,
+            self._snapshot,
+            "serving.batch.worker",
+            log=self._log,
+            variables={"OMP_NUM_THREADS": threads},
+        )
         job = self._job
-        self._send(
+        self._process.send(
             {
                 "snapshot": self._snapshot.path,
                 "digest": self._snapshot.digest,
@@ -167,7 +156,7 @@ class _Worker:
                 "rows": job.rows,
             }
         )
-        self._receive(lambda _: None)
+        self._receive(self._process, lambda _: None)
 
     def ask(self, operation: str, count: Callable[[int], None] = lambda _: None, **arguments: Any) -> dict[str, Any]:
         """Return the result of an operation; ``count`` is called with rows as they are answered.
@@ -177,27 +166,20 @@ class _Worker:
         InvalidInput, EnvironmentChanged, TargetError
             As ``BatchRunner.run``.
         """
-        self._send({"op": operation, **arguments})
-        return self._receive(count)
+        process = self._process  # a restart after a Ctrl-C has another one
+        if process is None:
+            raise TargetError("the worker was ended")
+        process.send({"op": operation, **arguments})
+        return self._receive(process, count)
 
     def end(self) -> None:
         """End the process."""
         self._ended = True
-        if self._process is None:
-            return
-        with contextlib.suppress(OSError):
-            self._process.kill()
-        self._process.wait()
+        if self._process is not None:
+            self._process.end()
 
-    def _send(self, document: Mapping[str, Any]) -> None:
-        with contextlib.suppress(OSError):  # it ended; the answer is missing and the log has the reason
-            self._process.stdin.write(json.dumps(document) + "\n")  # type: ignore[union-attr]  # a pipe
-            self._process.stdin.flush()  # type: ignore[union-attr]
-
-    def _receive(self, count: Callable[[int], None]) -> dict[str, Any]:
-        process = self._process  # a restart after a Ctrl-C has another one
-        while line := process.stdout.readline():  # type: ignore[union-attr]  # a pipe
-            answer = json.loads(line)
+    def _receive(self, process: ModelProcess, count: Callable[[int], None]) -> dict[str, Any]:
+        while (answer := process.receive()) is not None:
             if "result" in answer:
                 result: dict[str, Any] = answer["result"]
                 return result
@@ -206,11 +188,10 @@ class _Worker:
             count(answer["rows"])
         if self._ended:
             raise TargetError("the worker was ended")
-        text = self._log.read_text("utf-8", errors="replace")
         raise TargetError(
             "a worker of the batch ended before its answer",
             "finished partitions are kept: the same command goes on; with fewer --workers it needs less memory",
-            last_lines(text, _LOG_LINES),
+            process.last_log(),
         )
 
     def _error(self, answer: Answer) -> DeployError:

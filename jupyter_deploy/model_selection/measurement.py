@@ -7,7 +7,6 @@ import json
 import math
 import os
 import platform
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,17 +16,16 @@ from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.domain.model_selection.ports import Measured
 from jupyter_deploy.domain.model_selection.selection import Performance, Spread
-from jupyter_deploy.domain.release.processes import environment_changed, last_lines
+from jupyter_deploy.domain.release.processes import environment_changed
 from jupyter_deploy.system.clean_process import CleanProcess, clean_process
 from jupyter_deploy.system.filesystem import size_of
+from jupyter_deploy.system.model_process import ModelProcess
 
 BATCH_ROWS = 100
 ROUNDS = 7
 _CALLS, _BATCH_CALLS = 200, 20
 _SECONDS = 1.0
 """The longest that one model is timed in a round with one kind of call."""
-
-_LOG_LINES = 20
 
 
 class ProcessMeasurer:
@@ -75,40 +73,31 @@ class _Model:
         self._log = place.root / f"model-{number}.log"
         self._instances = place.root / f"instances-{number}.json"
         self._instances.write_text(json.dumps(list(instances)), "utf-8")
-        self._process: subprocess.Popen[str]
+        self._process: ModelProcess
         self._load_s = 0.0
         self._one: list[list[float]] = []
         self._batch: list[list[float]] = []
 
     def __enter__(self) -> Self:
-        interpreter = self.snapshot.manifest.environment.interpreter
-        options = self._place.options
-        options["env"] |= {"NBDEPLOY_CHECK_ENVIRONMENT": "1", "OMP_NUM_THREADS": "1", "NBDEPLOY_THREADS": "1"}
         began = time.perf_counter()
-        try:
-            with self._log.open("ab") as log:
-                self._process = subprocess.Popen(
-                    self._place.command(interpreter, "from serving.measurement import main", "main()"),
-                    **options,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    text=True,
-                    start_new_session=True,  # Ctrl-C is the caller's
-                )
-        except OSError as error:
-            raise environment_changed(self.snapshot.tag, [f"{interpreter} cannot be run: {error}"]) from error
+        self._process = ModelProcess(
+            self._place,
+            self.snapshot,
+            "serving.measurement",
+            log=self._log,
+            variables={"OMP_NUM_THREADS": "1", "NBDEPLOY_THREADS": "1"},
+        )
         try:
             settings = {"snapshot": self.snapshot.path, "digest": self.snapshot.digest}
             self._exchange(settings | {"instances": str(self._instances), "processor": _last_processor()})
         except BaseException:
-            self._end()
+            self._process.end()
             raise
         self._load_s = time.perf_counter() - began
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end()
+        self._process.end()
 
     def ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """Return the result of an operation of ``serving.measurement``."""
@@ -139,11 +128,8 @@ class _Model:
         )
 
     def _exchange(self, document: dict[str, Any]) -> dict[str, Any]:
-        with contextlib.suppress(OSError):  # it ended; the answer is missing and the log has the reason
-            self._process.stdin.write(json.dumps(document) + "\n")  # type: ignore[union-attr]  # a pipe
-            self._process.stdin.flush()  # type: ignore[union-attr]
-        line = self._process.stdout.readline()  # type: ignore[union-attr]  # a pipe
-        answer = json.loads(line) if line else {}
+        self._process.send(document)
+        answer = self._process.receive() or {}
         if "result" in answer:
             result: dict[str, Any] = answer["result"]
             return result
@@ -153,13 +139,8 @@ class _Model:
         raise TargetError(
             f"{self.snapshot.tag} cannot be measured: {why}",
             "leave this model out, or correct the rows that it raises on",
-            last_lines(self._log.read_text("utf-8", errors="replace"), _LOG_LINES),
+            self._process.last_log(),
         )
-
-    def _end(self) -> None:
-        with contextlib.suppress(OSError):
-            self._process.kill()
-        self._process.wait()
 
 
 def _last_processor() -> int | None:

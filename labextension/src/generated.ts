@@ -1104,6 +1104,15 @@ export interface ComposedService {
   image: string;
 }
 /**
+ * A feature's contribution to an answer; ``error``: the standard error of the estimate.
+ */
+export interface Contribution {
+  feature: string;
+  value: string;
+  contribution: number;
+  error: number;
+}
+/**
  * Requests that the gateway counted of a release in its present role; ``rates``: a second, the latest last.
  *
  * ``errors``: answers of 500 and above; ``refused``: of 400 to 499. ``since``: the start of these counts, which is the
@@ -2727,6 +2736,62 @@ export interface ExampleGuess {
   placeholder: boolean;
 }
 /**
+ * Explain an answer: the contribution of each feature, by stable and its candidates.
+ */
+export interface ExplainRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * The x-request-id of an answered request (default: the latest one).
+   */
+  request_id?: string | null;
+  /**
+   * The record's key in JupyterLab's list, in place of an id.
+   */
+  key?: string | null;
+  /**
+   * The row of the request, from 0.
+   */
+  row?: number;
+}
+/**
+ * The explanations of the answers to one instance; ``background``: the background rows in words.
+ */
+export interface Explanation {
+  endpoint: string;
+  request_id: string;
+  row: number;
+  background: string;
+  releases: ReleaseExplanation[];
+  notes: string[];
+}
+/**
+ * The explanation of one release's answer.
+ *
+ * Attributes
+ * ----------
+ * answer
+ *     The answer as JSON; ``explains``: the number that is explained, in words.
+ * value, baseline
+ *     This number for the instance, and its mean over the background rows that were drawn.
+ * pairs
+ *     Orders that were walked forwards and backwards.
+ * contributions
+ *     The largest first.
+ */
+export interface ReleaseExplanation {
+  release: string;
+  role: string;
+  answer: string;
+  explains: string;
+  value: number;
+  baseline: number;
+  pairs: number;
+  contributions: Contribution[];
+}
+/**
  * Records in a file; ``rows``: one for each instance, 0 for a notebook, which reads them when it runs.
  */
 export interface Exported {
@@ -4156,6 +4221,10 @@ export interface RecordsRequest {
   status?: number | null;
   release?: string | null;
   text?: string;
+  /**
+   * Only requests that two releases answered differently.
+   */
+  differs?: boolean;
   since?: string | null;
   until?: string | null;
 }
@@ -4854,6 +4923,7 @@ export interface Requests {
   compare: CompareRequest;
   drift: DriftRequest;
   report: ReportRequest;
+  explain: ExplainRequest;
   diff: DiffRequest;
   logs: LogsRequest;
   predict: PredictRequest;
@@ -4892,6 +4962,7 @@ export interface Results {
   compare: Comparison;
   drift: Drift;
   report: MonitorReport;
+  explain: Explanation;
   diff: Difference;
   logs: Exported | (Record)[];
   predict: Prediction;
@@ -4954,6 +5025,7 @@ export const VERBS: {
   compare: { summary: "Compare a candidate with stable: a shadow paired on the same requests, a canary unpaired.", slow: false, destructive: false },
   drift: { summary: "Show the drift of a release's inputs and answers against its training data.", slow: false, destructive: false },
   report: { summary: "Write a report of an endpoint: requests, latencies, answers, drift and alarms in a range of time.", slow: true, destructive: false },
+  explain: { summary: "Explain an answer: the contribution of each feature, by stable and its candidates.", slow: true, destructive: false },
   diff: { summary: "Show the changes between two models: cells, code, hyperparameters, features, data, versions, answers.", slow: true, destructive: false },
   logs: { summary: "Show the endpoint's records, oldest first.", slow: false, destructive: false },
   predict: { summary: "Call the endpoint through its gateway.", slow: false, destructive: false },
@@ -4993,6 +5065,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     compare: trans.__("Compare Candidate with Stable…"),
     drift: trans.__("Show Drift…"),
     report: trans.__("Write a Report…"),
+    explain: trans.__("Explain an Answer…"),
     diff: trans.__("Compare Two Models…"),
     logs: trans.__("Show Records…"),
     predict: trans.__("Try an Endpoint…"),

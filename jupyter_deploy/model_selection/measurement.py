@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from jupyter_deploy.domain.capture.artifacts import Snapshot
-from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.domain.model_selection.ports import Measured
 from jupyter_deploy.domain.model_selection.selection import Performance, Spread
-from jupyter_deploy.domain.release.processes import environment_changed
 from jupyter_deploy.system.clean_process import CleanProcess, clean_process
 from jupyter_deploy.system.filesystem import size_of
 from jupyter_deploy.system.model_process import ModelProcess
@@ -128,18 +126,8 @@ class _Model:
         )
 
     def _exchange(self, document: dict[str, Any]) -> dict[str, Any]:
-        self._process.send(document)
-        answer = self._process.receive() or {}
-        if "result" in answer:
-            result: dict[str, Any] = answer["result"]
-            return result
-        if answer.get("kind") == "EnvironmentChanged":
-            raise environment_changed(self.snapshot.tag, answer["error"].splitlines()[1:])
-        why = f"{answer['kind']}: {answer['error']}" if answer else "its process ended; does it need too much memory?"
-        raise TargetError(
-            f"{self.snapshot.tag} cannot be measured: {why}",
-            "leave this model out, or correct the rows that it raises on",
-            self._process.last_log(),
+        return self._process.exchange(
+            document, failed="cannot be measured", remedy="leave this model out, or correct the rows that it raises on"
         )
 
 

@@ -148,6 +148,14 @@ OPERATIONS: tuple[Operation, ...] = (
         slow=True,
     ),
     Operation(
+        "explain",
+        "explanation.ExplainRequest",
+        "monitoring.explain.explain",
+        label="Explain an Answer…",
+        page="explanation_page.explanation_page",
+        slow=True,
+    ),
+    Operation(
         "diff",
         "requests.DiffRequest",
         "difference.diff",

@@ -423,6 +423,23 @@ export interface CompareRequest {
   require?: string[];
 }
 /**
+ * The second range: its time, that of its compared ``values`` in words, and the figures of both ranges.
+ */
+export interface ComparedRange {
+  since: string;
+  until: string;
+  values: string;
+  figures: RangeFigure[];
+}
+/**
+ * A figure of a range and of the one that it is compared with, in words.
+ */
+export interface RangeFigure {
+  name: string;
+  now: string;
+  compared: string;
+}
+/**
  * Requests that one release refused for one reason, and the other release's answers to the same requests.
  *
  * Attributes
@@ -1085,6 +1102,15 @@ export interface ComposedService {
    * Its image, by its digest.
    */
   image: string;
+}
+/**
+ * A feature's contribution to an answer; ``error``: the standard error of the estimate.
+ */
+export interface Contribution {
+  feature: string;
+  value: string;
+  contribution: number;
+  error: number;
 }
 /**
  * Requests that the gateway counted of a release in its present role; ``rates``: a second, the latest last.
@@ -1950,6 +1976,9 @@ export interface DrawingView {
  *     The probability of a false alarm in a run of any length.
  * tolerance
  *     The largest difference, in standard deviations of a normal feature, that no feature is reported for.
+ * expected
+ *     The accuracy, estimated by the probabilities of the answers of the last day, or since the moment; None: the
+ *     answers are no probabilities.
  */
 export interface Drift {
   endpoint: string;
@@ -1974,6 +2003,7 @@ export interface Drift {
   features: FeatureDrift[];
   quality: QualityAlarm[];
   requirements: Requirement[];
+  expected: ExpectedPeriod | null;
   notes: string[];
 }
 /**
@@ -2056,6 +2086,18 @@ export interface QualityAlarm {
   first_request: string;
   first: string;
   shown: boolean;
+}
+/**
+ * The estimated accuracy of a release in a span of time.
+ *
+ * ``calibrated``: rows with ground truth that the probabilities are calibrated on; 0: they are taken as they are.
+ */
+export interface ExpectedPeriod {
+  start: string;
+  release: string;
+  rows: number;
+  accuracy: number;
+  calibrated: number;
 }
 /**
  * Show the drift of a release's inputs and answers against its training data.
@@ -2694,6 +2736,62 @@ export interface ExampleGuess {
   placeholder: boolean;
 }
 /**
+ * Explain an answer: the contribution of each feature, by stable and its candidates.
+ */
+export interface ExplainRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * The x-request-id of an answered request (default: the latest one).
+   */
+  request_id?: string | null;
+  /**
+   * The record's key in JupyterLab's list, in place of an id.
+   */
+  key?: string | null;
+  /**
+   * The row of the request, from 0.
+   */
+  row?: number;
+}
+/**
+ * The explanations of the answers to one instance; ``background``: the background rows in words.
+ */
+export interface Explanation {
+  endpoint: string;
+  request_id: string;
+  row: number;
+  background: string;
+  releases: ReleaseExplanation[];
+  notes: string[];
+}
+/**
+ * The explanation of one release's answer.
+ *
+ * Attributes
+ * ----------
+ * answer
+ *     The answer as JSON; ``explains``: the number that is explained, in words.
+ * value, baseline
+ *     This number for the instance, and its mean over the background rows that were drawn.
+ * pairs
+ *     Orders that were walked forwards and backwards.
+ * contributions
+ *     The largest first.
+ */
+export interface ReleaseExplanation {
+  release: string;
+  role: string;
+  answer: string;
+  explains: string;
+  value: number;
+  baseline: number;
+  pairs: number;
+  contributions: Contribution[];
+}
+/**
  * Records in a file; ``rows``: one for each instance, 0 for a notebook, which reads them when it runs.
  */
 export interface Exported {
@@ -3330,11 +3428,15 @@ export interface Metric {
  * since, until
  *     The range; ``every``: seconds of a span of ``traffic``, the first of which begins at ``since``.
  * requests, errors, refused
- *     Of clients, without the copies of shadows.
+ *     Of clients, without the copies of shadows; ``p50_ms``, ``p95_ms``, ``p99_ms``: of their answers of status 200.
+ * clients
+ *     The requests of clients to all releases together.
  * drift
  *     Of one release, with the values of the range as ``now``; None: its snapshot is lost.
  * values_since, values_until
  *     The periods whose values are compared: hours, or days if the range is longer ago; None: there are none.
+ * compared
+ *     The second range, in spans of the same length.
  */
 export interface Monitor {
   endpoint: string;
@@ -3345,13 +3447,18 @@ export interface Monitor {
   requests: number;
   errors: number;
   refused: number;
+  p50_ms: number | null;
+  p95_ms: number | null;
+  p99_ms: number | null;
   traffic: TimeBucket[];
+  clients: TimeBucket[];
   markers: Marker[];
   drift: Drift | null;
   values_since: string | null;
   values_until: string | null;
-  performance: JupyterDeploy_Domain_Monitoring_Performance__Period[];
+  performance: Performance | null;
   notes: string[];
+  compared: Monitor | null;
 }
 /**
  * The requests to one release in one role from ``start`` on, for the requested length of time.
@@ -3371,21 +3478,42 @@ export interface TimeBucket {
   p99_ms: number | null;
 }
 /**
+ * Releases in the spans of a range, and in the whole range; both empty: there is no ground truth.
+ *
+ * ``segments``: the declarations by which both are divided too. ``expected``: an estimate by the probabilities of
+ * all answers of classifiers, with ground truth or without.
+ */
+export interface Performance {
+  since: string;
+  until: string;
+  spans: JupyterDeploy_Domain_Monitoring_Performance__Period[];
+  totals: JupyterDeploy_Domain_Monitoring_Performance__Period[];
+  segments: string[];
+  expected: ExpectedPeriod[];
+}
+/**
  * A release's answers with ground truth in a span of time.
  *
  * Attributes
  * ----------
+ * segment
+ *     The rows' segment, ``region: north``; empty: all rows.
  * rows
- *     Rows with ground truth; each counts once, also those of one client.
+ *     Rows with ground truth.
+ * clusters
+ *     Clusters of these: the requests of one ``x-sticky-key``, else one request. Each counts once.
  * accuracy
- *     The share of right answers, with its 95 % interval ``low`` to ``high``, valid at every look.
+ *     The share of right answers, a mean over clusters, with its 95 % interval ``low`` to ``high``, valid at every
+ *     look.
  * error
  *     The mean absolute error of answers that are numbers. One of both is None.
  */
 export interface JupyterDeploy_Domain_Monitoring_Performance__Period {
   start: string;
   release: string;
+  segment: string;
   rows: number;
+  clusters: number;
   accuracy: number | null;
   error: number | null;
   low: number | null;
@@ -3412,6 +3540,7 @@ export interface MonitorAlarm {
  * A feature against the reference, by rank; ``moved``: the bin whose share moved most, in words.
  *
  * ``evidence``: the e-value of the range alone; ``jensen_shannon``: a size without a scale of good and bad (bits).
+ * ``compared``: the same from the second range to this one, a description without a test; empty: there is none.
  */
 export interface MonitorFeature {
   name: string;
@@ -3419,6 +3548,7 @@ export interface MonitorFeature {
   moved: string;
   evidence: number;
   jensen_shannon: number | null;
+  compared: string;
 }
 /**
  * A written report; ``notebook`` is empty if none was asked for.
@@ -3446,6 +3576,14 @@ export interface MonitorRequest {
    */
   until?: string | null;
   /**
+   * The begin of a second range that is shown next to it: 14d or a moment.
+   */
+  compare_since?: string | null;
+  /**
+   * The end of the second range (default: it is as long as the first).
+   */
+  compare_until?: string | null;
+  /**
    * The release whose drift is shown (default: stable).
    */
   release?: string | null;
@@ -3455,7 +3593,8 @@ export interface MonitorRequest {
  *
  * ``charts`` by name: rate, errors, refused, latency, answers, features. ``reference``: the origin of the reference
  * and the alarms' rate of errors, in words. ``values``: the time of the compared values, in words; empty: none.
- * ``state``: of the watch. ``notes``: the reasons why a part is missing.
+ * ``state``: of the watch. ``compared``: the second range, if one is asked for. ``notes``: the reasons why a part is
+ * missing.
  */
 export interface MonitorView {
   release: string;
@@ -3476,6 +3615,7 @@ export interface MonitorView {
   state: 'watching' | 'collecting' | 'none';
   reference: string[];
   values: string;
+  compared: ComparedRange | null;
   notes: string[];
 }
 /**
@@ -3589,13 +3729,34 @@ export interface SettingsFile {
   agreed: boolean;
 }
 /**
- * The performance where there is ground truth; ``rows``: those with ground truth, 0: there is no chart.
+ * The performance by ground truth, and estimated; ``rows``: those with ground truth.
+ *
+ * ``chart``: None if there is neither. ``estimate``: what the estimate is, and how far it is off; empty: none.
+ * ``by_segment``: the chart of the declared segments; ``segments``: their figures in the range, and in the second one
+ * if ``compared``; ``declared``: there are declarations.
  */
 export interface PerformanceView {
   rows: number;
   chart: {
     [k: string]: unknown;
   } | null;
+  by_segment: {
+    [k: string]: unknown;
+  } | null;
+  segments: SegmentFigures[];
+  declared: boolean;
+  compared: boolean;
+  estimate: string;
+}
+/**
+ * A segment's performance in a range, in words: a value with its interval. ``compared``: in the second range.
+ */
+export interface SegmentFigures {
+  segment: string;
+  release: string;
+  rows: number;
+  value: string;
+  compared: string;
 }
 /**
  * Show the changes that 'apply FILE' makes: nothing is changed.
@@ -4060,6 +4221,10 @@ export interface RecordsRequest {
   status?: number | null;
   release?: string | null;
   text?: string;
+  /**
+   * Only requests that two releases answered differently.
+   */
+  differs?: boolean;
   since?: string | null;
   until?: string | null;
 }
@@ -4126,6 +4291,14 @@ export interface ReportRequest {
    * The range's end (default: now).
    */
   until?: string | null;
+  /**
+   * The begin of a second range that is shown next to it: 14d or a moment.
+   */
+  compare_since?: string | null;
+  /**
+   * The end of the second range (default: it is as long as the first).
+   */
+  compare_until?: string | null;
   /**
    * The release whose drift is shown (default: stable).
    */
@@ -4750,6 +4923,7 @@ export interface Requests {
   compare: CompareRequest;
   drift: DriftRequest;
   report: ReportRequest;
+  explain: ExplainRequest;
   diff: DiffRequest;
   logs: LogsRequest;
   predict: PredictRequest;
@@ -4788,6 +4962,7 @@ export interface Results {
   compare: Comparison;
   drift: Drift;
   report: MonitorReport;
+  explain: Explanation;
   diff: Difference;
   logs: Exported | (Record)[];
   predict: Prediction;
@@ -4850,6 +5025,7 @@ export const VERBS: {
   compare: { summary: "Compare a candidate with stable: a shadow paired on the same requests, a canary unpaired.", slow: false, destructive: false },
   drift: { summary: "Show the drift of a release's inputs and answers against its training data.", slow: false, destructive: false },
   report: { summary: "Write a report of an endpoint: requests, latencies, answers, drift and alarms in a range of time.", slow: true, destructive: false },
+  explain: { summary: "Explain an answer: the contribution of each feature, by stable and its candidates.", slow: true, destructive: false },
   diff: { summary: "Show the changes between two models: cells, code, hyperparameters, features, data, versions, answers.", slow: true, destructive: false },
   logs: { summary: "Show the endpoint's records, oldest first.", slow: false, destructive: false },
   predict: { summary: "Call the endpoint through its gateway.", slow: false, destructive: false },
@@ -4889,6 +5065,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     compare: trans.__("Compare Candidate with Stable…"),
     drift: trans.__("Show Drift…"),
     report: trans.__("Write a Report…"),
+    explain: trans.__("Explain an Answer…"),
     diff: trans.__("Compare Two Models…"),
     logs: trans.__("Show Records…"),
     predict: trans.__("Try an Endpoint…"),

@@ -68,6 +68,7 @@ class RecordsRequest(Request):
     status: int | None = None
     release: str | None = None
     text: str = Field(default="", max_length=1000)
+    differs: bool = Field(default=False, description="Only requests that two releases answered differently.")
     since: Moment | None = None
     until: Moment | None = None
 

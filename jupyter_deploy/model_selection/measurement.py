@@ -19,6 +19,8 @@ from jupyter_deploy.system.clean_process import CleanProcess, clean_process
 from jupyter_deploy.system.filesystem import size_of
 from jupyter_deploy.system.model_process import ModelProcess
 
+from .libraries import library_bytes
+
 BATCH_ROWS = 100
 ROUNDS = 7
 _CALLS, _BATCH_CALLS = 200, 20
@@ -57,7 +59,12 @@ class ProcessMeasurer:
                 for place_ in range(len(models)):
                     models[(place_ + turn) % len(models)].time(keep=turn >= 0)
             return [
-                Measured(answer, model.performance(), size_of(Path(model.snapshot.path)))
+                Measured(
+                    answer,
+                    model.performance(),
+                    size_of(Path(model.snapshot.path)),
+                    library_bytes(model.snapshot.manifest.environment.distributions),
+                )
                 for model, answer in zip(models, answers, strict=True)
             ]
 

@@ -32,6 +32,17 @@ OPERATIONS: tuple[Operation, ...] = (
         heard_once=True,
     ),
     Operation(
+        "candidates",
+        "model_selection.requests.CandidatesRequest",
+        "model_selection.candidates",
+        label="Choose Among Models…",
+        page="model_selection_page.model_selection_page",
+        title="model_selection.title",
+        exit_code="outcomes.of_selection",
+        charts="charts.model_selection.charts_of_selection",
+        slow=True,
+    ),
+    Operation(
         "init",
         "validation.requests.InitRequest",
         "init.init",

@@ -204,6 +204,298 @@ export interface Bin {
   rows: number;
 }
 /**
+ * The calibration of a classifier's probabilities.
+ *
+ * Attributes
+ * ----------
+ * brier
+ *     The mean squared distance of the probabilities from the truth (``calibration.brier``).
+ * ece
+ *     The expected calibration error over ``bins`` bins of equal width of the largest probability.
+ * served
+ *     They are the answers of the clean process, and not those of the notebook's ``predict_proba``.
+ */
+export interface Calibration {
+  brier: number;
+  ece: number;
+  bins: number;
+  served: boolean;
+}
+/**
+ * A figure in words; ``range``: its interval, or the range of the rounds.
+ */
+export interface CandidateCell {
+  value: string;
+  range: string;
+}
+/**
+ * The score of one row in one subgroup.
+ */
+export interface CandidateGroup {
+  label: string;
+  group: string;
+  rows: number;
+  score: string;
+  interval: string;
+}
+/**
+ * A row of the table: one model with one engine.
+ *
+ * Attributes
+ * ----------
+ * tag
+ *     The stored snapshot that was measured, and that a deploy serves.
+ * against_best, against_stable
+ *     This model's score minus that of the best row, and of the endpoint's stable release. All pairs of rows hold
+ *     together at their level.
+ * artifact_mb, libraries_mb
+ *     The snapshot's files; the installed distributions of its lock, which an image holds too, in 10^6 bytes.
+ * fits
+ *     The spread over the fits of the model, of which the row is the first one; None: it has one fit.
+ * violated
+ *     The constraints that the row does not meet.
+ * on_front
+ *     No other remaining row has a better or equal score, latency and cost, and one of them better.
+ */
+export interface CandidateModel {
+  name: string;
+  engine: 'native' | 'onnx';
+  tag: string;
+  score: Score;
+  against_best: Score | null;
+  against_stable: Score | null;
+  groups: GroupScore[];
+  performance: JupyterDeploy_Domain_ModelSelection_Selection__Performance;
+  artifact_mb: number;
+  libraries_mb: number | null;
+  cost_per_million: number | null;
+  calibration: Calibration | null;
+  fits: Fits | null;
+  violated: string[];
+  on_front: boolean;
+}
+/**
+ * The metric of one model, or its difference from that of another one; ``why``: there is no interval.
+ */
+export interface Score {
+  value: number;
+  interval: Interval | null;
+  method: string;
+  why: string;
+}
+export interface Interval {
+  low: number;
+  high: number;
+  level: number;
+}
+/**
+ * The metric in one subgroup of the rows.
+ */
+export interface GroupScore {
+  group: {
+    [k: string]: string;
+  };
+  rows: number;
+  score: Score;
+}
+/**
+ * The performance of one model in a clean process on one processor.
+ *
+ * A call decodes a request's JSON, calls the model and encodes the answer; HTTP and records are left out.
+ *
+ * Attributes
+ * ----------
+ * latency_p50_ms, latency_p99_ms
+ *     Quantiles of calls with one row, in milliseconds.
+ * batch_p50_ms, batch_p99_ms
+ *     Those of calls with ``batch_rows`` rows.
+ * rows_per_second
+ *     Rows in such batches by the time that they take.
+ * predictions_per_second
+ *     Calls with one row by the time that they take.
+ * memory_mb
+ *     The largest resident memory of the process so far, in 10^6 bytes, libraries included.
+ * load_s
+ *     The time from the start of the process until the model is loaded, once.
+ */
+export interface JupyterDeploy_Domain_ModelSelection_Selection__Performance {
+  batch_rows: number;
+  rounds: number;
+  latency_p50_ms: Spread;
+  latency_p99_ms: Spread;
+  batch_p50_ms: Spread;
+  batch_p99_ms: Spread;
+  rows_per_second: Spread;
+  predictions_per_second: Spread;
+  /**
+   * None: the system does not say.
+   */
+  memory_mb: number | null;
+  load_s: number;
+}
+/**
+ * The median of a figure over the rounds of a measurement, with its smallest and its largest round.
+ */
+export interface Spread {
+  median: number;
+  low: number;
+  high: number;
+}
+/**
+ * The scores of several fits of one model on the same rows, such as those of other seeds or folds.
+ *
+ * They are the spread of the training, and no interval of the rows.
+ *
+ * Attributes
+ * ----------
+ * sd
+ *     The standard deviation of the fits' scores, with ``count - 1``.
+ */
+export interface Fits {
+  count: number;
+  mean: number;
+  low: number;
+  high: number;
+  sd: number;
+}
+/**
+ * A row of the table, in the table's order.
+ *
+ * Attributes
+ * ----------
+ * cells
+ *     One for each of the view's columns.
+ * reasons
+ *     The violated constraints, each with the row's figure.
+ * on_front
+ *     No other row that meets the constraints has a better score, latency and cost.
+ * stable
+ *     It is the endpoint's stable release, which is deployed already.
+ */
+export interface CandidateRow {
+  label: string;
+  tag: string;
+  cells: CandidateCell[];
+  reasons: string[];
+  on_front: boolean;
+  stable: boolean;
+}
+/**
+ * Choose among models of a notebook: measure each one, natively and translated, and show one table.
+ *
+ * Each model is captured as a deploy captures it and measured in a clean process: its score on your rows with
+ * intervals, its latency, throughput, memory and cost. Nothing is deployed.
+ *
+ * Example: nbdeploy candidates train.ipynb logit forest --x X_test --y y_test --constraint "latency_p99_ms <= 5"
+ */
+export interface CandidatesRequest {
+  /**
+   * A notebook, which runs headless with all its cells, then the variables that hold the models, each one a model or a list of its fits; in a magic the variables alone.
+   */
+  models?: string[];
+  /**
+   * An expression for the rows that the models take, such as X_test.
+   */
+  x: string;
+  /**
+   * An expression for their true answers, such as y_test.
+   */
+  y: string;
+  /**
+   * A metric by scikit-learn's name, such as f1_macro, or a function's name (default: accuracy for classifiers, else the mean absolute error).
+   */
+  metric?: string | null;
+  /**
+   * Subgroups to score too: a column of x, or an expression for a named column.
+   */
+  by?: string | null;
+  /**
+   * A condition on a figure (repeatable), such as 'memory_mb <= 300' or 'accuracy >= stable - 0.01'.
+   */
+  constraint?: string[];
+  /**
+   * The method to serve (default: predict); predict_proba is scored by the log loss.
+   */
+  method?: string | null;
+  /**
+   * An endpoint whose stable release is measured too, as the row 'stable'.
+   */
+  endpoint?: string | null;
+  /**
+   * Do not translate the models to ONNX.
+   */
+  native_only?: boolean;
+}
+/**
+ * A choice among models as JupyterLab shows it.
+ *
+ * Attributes
+ * ----------
+ * figures
+ *     The names that constraints may have.
+ * table
+ *     The data, which a deploy takes.
+ */
+export interface CandidatesView {
+  headline: string;
+  columns: string[];
+  rows: CandidateRow[];
+  groups: CandidateGroup[];
+  facts: {
+    [k: string]: string;
+  };
+  figures: string[];
+  chart: {
+    [k: string]: unknown;
+  };
+  table: ModelSelection;
+}
+/**
+ * The table of a choice: rows that meet the constraints first, by score, then the others.
+ *
+ * Attributes
+ * ----------
+ * rows_of_data
+ *     The rows on which the models were scored.
+ * level
+ *     The confidence level at which all differences between two models hold together.
+ * endpoint
+ *     The endpoint whose stable release is the row ``stable``; empty: there is none.
+ * core_hour
+ *     The price of a core-hour, the setting ``cost``; None: it is not set.
+ */
+export interface ModelSelection {
+  metric: string;
+  greater_is_better: boolean;
+  rows_of_data: number;
+  level: number;
+  endpoint: string;
+  core_hour: number | null;
+  processor: string;
+  constraints: string[];
+  candidates: CandidateModel[];
+  left_out: LeftOut[];
+  at: string;
+}
+/**
+ * A model that could not be measured with an engine, and the reason.
+ */
+export interface LeftOut {
+  name: string;
+  engine: 'native' | 'onnx';
+  why: string;
+}
+/**
+ * A choice among models under other constraints.
+ */
+export interface CandidatesViewRequest {
+  table: {};
+  /**
+   * Conditions on figures, separated by commas.
+   */
+  constraints?: string;
+}
+/**
  * The error of a cell; ``traceback`` has no colours and no secrets.
  */
 export interface CellError {
@@ -263,12 +555,8 @@ export interface ChoiceRow {
   latency_p99_ms: number;
   memory_mb: number | null;
   cost_per_million: number | null;
+  fits: Fits | null;
   violated: string[];
-}
-export interface Interval {
-  low: number;
-  high: number;
-  level: number;
 }
 /**
  * The images and snapshots removed from this machine's stores; with ``dry_run``, those that would be removed.
@@ -1342,6 +1630,10 @@ export interface DeployRequest {
    * Unpickle a snapshot from another store, after you have checked its origin.
    */
   trust?: boolean;
+  /**
+   * The table of 'candidates … -o json' that SOURCE is a row of: the release keeps it.
+   */
+  choice?: {} | null;
   /**
    * The reason; stored in the history.
    */
@@ -3456,7 +3748,7 @@ export interface Monitor {
   drift: Drift | null;
   values_since: string | null;
   values_until: string | null;
-  performance: Performance | null;
+  performance: JupyterDeploy_Domain_Monitoring_Performance__Performance | null;
   notes: string[];
   compared: Monitor | null;
 }
@@ -3483,7 +3775,7 @@ export interface TimeBucket {
  * ``segments``: the declarations by which both are divided too. ``expected``: an estimate by the probabilities of
  * all answers of classifiers, with ground truth or without.
  */
-export interface Performance {
+export interface JupyterDeploy_Domain_Monitoring_Performance__Performance {
   since: string;
   until: string;
   spans: JupyterDeploy_Domain_Monitoring_Performance__Period[];
@@ -3891,6 +4183,10 @@ export interface Publication {
    * Why it was published although gates did not hold.
    */
   forced: string;
+  /**
+   * The choice among models that led to the release; empty: none.
+   */
+  choice: string;
   /**
    * SHA-256 of the public key.
    */
@@ -4910,6 +5206,7 @@ export interface VerifyRequest {
 export interface Requests {
   deploy: DeployRequest;
   validate: ValidateRequest;
+  candidates: CandidatesRequest;
   init: InitRequest;
   list: ListRequest;
   describe: DescribeRequest;
@@ -4949,6 +5246,7 @@ export interface Requests {
 export interface Results {
   deploy: Deployment;
   validate: Validation;
+  candidates: ModelSelection;
   init: SetUp;
   list: (EndpointStatus)[];
   describe: EndpointStatus;
@@ -4998,6 +5296,7 @@ export interface Views {
   records: { request: RecordsRequest; document: RecordsView };
   record: { request: RecordRequest; document: RecordView };
   release_log: { request: ReleaseLogRequest; document: ReleaseLogView };
+  candidates: { request: CandidatesViewRequest; document: CandidatesView };
   drawing: { request: DrawingRequest; document: DrawingView };
   publish_form: { request: PublishFormRequest; document: PublishFormView };
   result_page: { request: ResultPageRequest; document: ResultPageView };
@@ -5012,6 +5311,7 @@ export const VERBS: {
 } = {
   deploy: { summary: "Capture a model, prove it in a clean process, and release it behind an endpoint.", slow: true, destructive: false },
   validate: { summary: "Run validation notebooks and judge what they measured by gates.", slow: true, destructive: false },
+  candidates: { summary: "Choose among models of a notebook: measure each one, natively and translated, and show one table.", slow: true, destructive: false },
   init: { summary: "Write what a project needs to have its models validated: in GitHub's CI, at each commit, and by hand.", slow: false, destructive: false },
   list: { summary: "All endpoints.", slow: false, destructive: false },
   describe: { summary: "One endpoint: its URL, releases, roles, health and revision.", slow: false, destructive: false },
@@ -5052,6 +5352,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
   return {
     deploy: trans.__("Deploy Model…"),
     validate: trans.__("Validate…"),
+    candidates: trans.__("Choose Among Models…"),
     init: trans.__("Set Up Validation in CI…"),
     list: trans.__("List Endpoints"),
     describe: trans.__("Describe Endpoint…"),

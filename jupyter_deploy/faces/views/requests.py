@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from jupyter_deploy.domain.model_selection.selection import GivenSelection
 from jupyter_deploy.domain.parsing import Moment
 from jupyter_deploy.domain.requests import EndpointName, IfRevision, Request
 
@@ -103,6 +104,13 @@ class ResultPageRequest(Request):
     job: str | None = Field(default=None, description="The id of the job whose result it is.")
     verb: str | None = Field(default=None, description="Without a job: the verb that gave 'result' at once.")
     result: Annotated[Any, BeforeValidator(_document)] = Field(default=None, description="With 'verb': what it gave.")
+
+
+class CandidatesViewRequest(Request):
+    """A choice among models under other constraints."""
+
+    table: GivenSelection
+    constraints: str = Field(default="", max_length=2000, description="Conditions on figures, separated by commas.")
 
 
 class DrawingRequest(Request):

@@ -1,6 +1,5 @@
 """What the end-to-end tests share: small training notebooks and a client."""
 
-import re
 import shutil
 import threading
 import time
@@ -177,21 +176,20 @@ def browser():
         started.close()
 
 
-@pytest.fixture
-def person(browser, lab, shared_home, request):
-    """Who sits before a page of the module's ``lab``, logged in or with its token."""
-    from tests.e2e.lab import TOKEN
-    from tests.e2e.person import Person
+@pytest.fixture(scope="module")
+def seat(browser, lab, shared_home):
+    """The page of the module's ``lab`` that its tests share."""
+    from tests.e2e.person import Seat
 
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    workspace = re.sub(r"\W+", "-", request.node.name)  # what others have opened is not opened again
-    context.set_default_timeout(90_000)
-    made = Person(context.new_page(), lab.url, shared_home, workspace, "" if lab.password else TOKEN)
-    if lab.password:
-        made.page.goto(f"{lab.url}/login")
-        made.logs_in(lab.password)
+    made = Seat(browser, lab, shared_home)
     yield made
-    context.close()
+    made.leave()
+
+
+@pytest.fixture
+def person(seat):
+    """A user before an empty JupyterLab, with its token: one load of the page takes some eight processor seconds."""
+    return seat.take()
 
 
 class Load:

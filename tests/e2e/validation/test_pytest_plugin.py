@@ -9,6 +9,8 @@ import pytest
 
 # Plugins of other distributions, whose imports take longer than the rest of pytest's start.
 OTHERS = [word for name in ("timeout", "schemathesis", "hypothesispytest", "anyio") for word in ("-p", f"no:{name}")]
+# More than a second in each process that imports nbformat, see ``process_defaults``.
+WITHOUT_SLOW_FORMATS = "import sys\nsys.modules.setdefault('rfc3987_syntax', None)\n"
 START = "from jupyter_deploy import check, metric"
 
 
@@ -34,6 +36,7 @@ def folder(tmp_path_factory):
     train = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("raise SystemExit")])
     nbformat.write(train, folder / "train.ipynb")
     (folder / "test_other.py").write_text("def test_other():\n    pass\n")
+    (folder / "conftest.py").write_text(WITHOUT_SLOW_FORMATS)
     (folder / "nbdeploy.yaml").write_text("validate:\n  - notebook: good.ipynb\n    matrix: {seed: [1, 2]}\n")
     return folder
 

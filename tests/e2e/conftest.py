@@ -135,6 +135,13 @@ def churn_home(tmp_path_factory, snapshots):
     made.down()
 
 
+@pytest.fixture(scope="module")
+def served(shared_home, plain_snapshots):
+    """A home with an endpoint of one release, for tests that change nothing of it; and what its deploy printed."""
+    tags, shared_home.environment["BENTOML_HOME"] = plain_snapshots
+    return shared_home, shared_home.json("deploy", tags[1.0], "--trust")
+
+
 @pytest.fixture
 def deploy(home, plain_snapshots):
     """Deploy one of the captured functions by its tag; the JSON document."""

@@ -287,6 +287,10 @@ def main(folder, name, *imported):
         import_module("jupyter_deploy.system.process_defaults").without_slow_formats()
     for module in imported:
         import_module(module)
+    if name == "own":  # reads the entry points and completes classes, as each command does
+        settings = import_module("jupyter_deploy.settings").load_settings()
+        for declared in import_module("jupyter_deploy.targets.registry").target_settings().values():
+            settings.for_target(declared)
     if starts_others:
         import_module("tests.forks").install(folder)
     if name == "bentos":

@@ -15,7 +15,13 @@ _OWN = (
     "jupyter_deploy.targets.local.releases.activator", "jupyter_deploy.targets.local.supervisor.keeper",
     "jupyter_deploy.records.archivist", "jupyter_deploy.records.compaction", "jupyter_deploy.serving.environment",
     "jupyter_deploy.targets.local.metrics.exporter",
-    "supervisor.supervisord", "supervisor.rpcinterface", "importlib.metadata",
+    "supervisor.supervisord", "supervisor.rpcinterface", "importlib.metadata", "jupyter_deploy.faces.cli.plain_line",
+    "jupyter_deploy.store.shared_store", "jupyter_deploy.system.notifications", "jupyter_deploy.validation.project",
+    "jupyter_deploy.targets.kubernetes.target", "jupyter_deploy.verbs.history", "jupyter_deploy.verbs.purge",
+    "jupyter_deploy.verbs.reconcile", "jupyter_deploy.verbs.stop", "jupyter_deploy.faces.render.outcomes",
+    "jupyter_deploy.drift_detection.batch_watch", "jupyter_deploy.drift_detection.drift_log",
+    "jupyter_deploy.drift_detection.images", "jupyter_deploy.drift_detection.new_records",
+    "jupyter_deploy.domain.drift.report", "jupyter_deploy.records.counts",
 )  # fmt: skip
 # What each ipykernel imports before its first cell.
 _KERNEL = (

@@ -103,8 +103,9 @@ class BentoBuilder:
                 self._waiting = None
 
     def start_spare(self) -> None:
-        """Start the spare process for the next bento of this process."""
-        spare.put(_PURPOSE, self._started())
+        """Start the spare process for the next bento of this process, unless one waits."""
+        if not spare.waits(_PURPOSE, self._key):
+            spare.put(_PURPOSE, self._started())
 
     def build(self, snapshot: Snapshot) -> Bento:
         """Build in a separate process: BentoML imports the service, and one process can import only one.

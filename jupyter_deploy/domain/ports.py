@@ -54,7 +54,7 @@ class Builder(Protocol):
         """
 
     def start_spare(self) -> None:
-        """Start the process of the next build now."""
+        """Start the process of the next build now, unless one waits."""
 
 
 class NotebookRunner(Protocol):

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ _FOLDERS = (".dist-info", ".egg-info")
 def entry_points(group: str) -> dict[str, str]:
     """Return a group's entry points, ``module:attribute`` by name; the first on the path wins."""
     found: dict[str, str] = {}
-    for text in _files():
+    for text in _files(_state_of_the_path()):
         section = ""
         for line in map(str.strip, text.splitlines()) if f"[{group}]" in text else ():
             name, equals, place = line.partition("=")
@@ -46,12 +48,23 @@ def is_installed(distribution: str) -> bool:
     )
 
 
-def _files() -> Iterator[str]:
+def _state_of_the_path() -> tuple[tuple[str, int], ...]:
+    """The folders of the path with their times of change: a distribution may be installed while a kernel runs."""
+    found = []
+    for folder in dict.fromkeys(sys.path):
+        with contextlib.suppress(OSError):
+            found.append((folder, Path(folder or ".").stat().st_mtime_ns))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1)
+def _files(_path: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
+    """The texts of all entry points' files: hundreds of files, of which a command needs three groups."""
+    found = []
     for _, path in _distributions():
-        try:
-            yield Path(path, "entry_points.txt").read_text("utf-8")
-        except OSError:  # it has none
-            continue
+        with contextlib.suppress(OSError):  # it has none
+            found.append(Path(path, "entry_points.txt").read_text("utf-8"))
+    return tuple(found)
 
 
 def _distributions() -> Iterator[tuple[str, str]]:

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
 _NAME = re.compile(r"nbdeploy-[a-z]+-(?P<pid>\d+)-[0-9a-f]{32}")
 
 
@@ -49,6 +47,8 @@ def sweep(within: Path | None = None) -> None:
 
 def _lives(pid: int, since: float) -> bool:
     """Whether the process that existed at a time is still alive: its id may belong to another process now."""
+    import psutil  # noqa: PLC0415 - a sweep is rare
+
     try:
         process = psutil.Process(pid)
         return bool(process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= since + 1.0)

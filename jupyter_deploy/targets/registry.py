@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from jupyter_deploy.system.entry_points import entry_points, load
 
 if TYPE_CHECKING:
-    from jupyter_deploy.domain.release.ports import TargetClass, TargetSettings
+    from jupyter_deploy.domain.release.ports import Target, TargetClass, TargetSettings
 
 GROUP = "nbdeploy.targets"
 SETTINGS_GROUP = "nbdeploy.target_settings"
 
 
-def installed_targets() -> Mapping[str, TargetClass]:
-    """Every target's class, by its entry point's name."""
-    return {name: load(place) for name, place in entry_points(GROUP).items()}
+class InstalledTargets(Mapping[str, "Target"]):
+    """The targets by their entry points' names; each is imported and made when it is first needed.
+
+    Parameters
+    ----------
+    make : callable
+        Makes a target of its class.
+    """
+
+    def __init__(self, make: Callable[[TargetClass], Target]) -> None:
+        self._make = make
+        self._places = entry_points(GROUP)
+        self._made: dict[str, Target] = {}
+
+    def __getitem__(self, name: str) -> Target:
+        if name not in self._made:
+            self._made[name] = self._make(load(self._places[name]))
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 def target_settings() -> Mapping[str, type[TargetSettings]]:

@@ -1,4 +1,4 @@
-"""Starts spare processes for the next deploy, after a deploy from a process in which another one is likely.
+"""Starts spare processes for a deploy that is likely soon: after another one, or while a user fills in its form.
 
 A spare is optional: its failure is no error here, and the deploy without it starts its own process.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.errors import DeployError
 from jupyter_deploy.domain.ports import Ports
 
@@ -29,3 +30,10 @@ def start_capture_spare(ports: Ports) -> None:
     with contextlib.suppress(DeployError, OSError):
         if ports.starts_spares:
             ports.capturer.start_spare()
+
+
+def start_replay_for(live: Live, ports: Ports) -> None:
+    """Start the clean process that replays a model whose deploy is likely soon."""
+    with contextlib.suppress(DeployError, OSError):
+        if ports.starts_spares:
+            ports.capturer.start_spare_for(live)

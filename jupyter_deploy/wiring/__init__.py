@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_deploy.domain.release.processes import passed_on
 from jupyter_deploy.settings import OF_THE_USER, S, Settings, load_settings
-from jupyter_deploy.targets.registry import installed_targets, target_settings
+from jupyter_deploy.targets.registry import InstalledTargets, target_settings
 
 if TYPE_CHECKING:
     from jupyter_deploy.domain.batch import BatchRunner
@@ -280,9 +281,9 @@ class _Parts:
         return self._settings_for(LocalSettings)
 
     @cached_property
-    def targets(self) -> dict[str, Target]:
+    def targets(self) -> Mapping[str, Target]:
         """Every installed target, by its entry point's name."""
-        return {name: target(self._settings_for(target.settings_class)) for name, target in installed_targets().items()}
+        return InstalledTargets(lambda target: target(self._settings_for(target.settings_class)))
 
     @cached_property
     def _shared(self) -> dict[str, SharedEndpoints]:

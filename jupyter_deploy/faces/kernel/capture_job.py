@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,6 +29,7 @@ from jupyter_deploy.verbs.spare import start_capture_spare
 from .kernel import live_from_expressions
 
 _POLL_SECONDS = 0.3  # between two checks for a cancellation
+_SPARE_POLL_SECONDS = 1.0
 
 _INTERRUPTED = Problem(
     code="interrupted",
@@ -88,8 +90,16 @@ def _capture(job: Job, shell: Any, ports: Ports, notebook: Path | None) -> Snaps
     with disk_faults(), redirect_output(log), _redirected(), _interruptible(ports.jobs, job.id):
         live = live_from_expressions(shell, request.source, request, notebook=notebook)
         snapshot = capture_live(request, ports, report, replace(live, in_cell=False))
-    start_capture_spare(ports)
+    threading.Thread(target=_start_spare_after, args=(job.id, ports), name="nbdeploy-spare", daemon=True).start()
     return snapshot
+
+
+def _start_spare_after(job_id: str, ports: Ports) -> None:
+    """Start the clean process of the next deploy when this one has ended: until then the release needs the cores."""
+    with contextlib.suppress(DeployError):  # the store cannot be read: no spare
+        while ports.jobs.job(job_id).state not in ENDED:
+            time.sleep(_SPARE_POLL_SECONDS)
+        start_capture_spare(ports)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from jupyter_deploy.faces.views.form_documents import FieldProblem
 from jupyter_deploy.verbs.deploy import require_role, require_share
 from jupyter_deploy.verbs.gates.endpoint_gates import OFF, gate_source
 from jupyter_deploy.verbs.gates.enforce_gates import require_reason
+from jupyter_deploy.verbs.spare import start_replay_for
 
 from .kernel import live_from_object
 from .notebook_state import unknown_variable
@@ -162,6 +163,8 @@ class _Fields:
                 self._requests(live, before)
         with self._noted("include"):
             self._ports.finder.require_included(live)
+        if not self.problems and example is not None:
+            start_replay_for(live, self._ports)  # it imports while the user reads on
         finder, live = self._ports.finder, replace(live, in_cell=False)
         staleness = stale_findings(live, finder)
         self.complete = staleness is not None

@@ -96,6 +96,7 @@ class LocalTarget:
                 if not before:
                     workers.launch()
             try:
+                host.open_gateway()  # it starts while the release imports its libraries
                 workers.wait_ready(patient=before)
                 workers.prove()
             except BaseException:  # also on Ctrl-C, no half-started release stays
@@ -144,14 +145,14 @@ class LocalTarget:
             endpoints = before if superseded else before | {endpoint.name: endpoint}
             if not any(e.running for e in endpoints.values()) and not host.gateway.running_in(programs):
                 return host.gateway.url(endpoint.name), programs or {}
-            if programs is not None:
-                host.keep_helpers(programs)  # the settings of retention may have changed
             host.routed.put(endpoints[endpoint.name])
             try:
                 if not host.gateway.running_in(programs):
                     host.open()  # perhaps no release could be started
                 host.drive_ramp(endpoints[endpoint.name], host.programs() if programs is None else programs)
                 host.gateway.apply(endpoints.values())
+                # Last, since a first release needs the processors; and again, since settings may have changed.
+                host.keep_helpers(host.programs() if programs is None else programs)
             except BaseException:
                 host.routed.put_back(endpoint.name, known)
                 raise
@@ -354,7 +355,12 @@ class _Host:
         """Start the supervisor and note its runtime directory for every shell. The caller holds the state lock."""
         self.supervisor.ensure()
         remember(self._settings, runtime=str(self.runtime.path))
-        self.keep_helpers(self.programs())
+
+    def open_gateway(self) -> None:
+        """Start the gateway with the routes that it had, unless it runs."""
+        with self.runtime.lock():
+            if not self.gateway.running_in(self.programs()):
+                self.gateway.apply(self.routed.all().values())
 
     def keep_helpers(self, programs: Programs) -> None:
         """Run the archivist with the present settings, if there is one, and the exporter."""

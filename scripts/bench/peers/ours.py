@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -35,7 +37,7 @@ def deployed(here: World) -> Iterator[dict[str, Server]]:
     gateway = _deploy(here, "model", NAME)
     home = Path(here.environment["NBDEPLOY_HOME"])
     with _direct(here, NAME) as direct:
-        supervisor = _worker(here, NAME).parent()
+        (supervisor,) = (one for one in _worker(here, NAME).parents() if "supervisor.supervisord" in one.cmdline())
         yield {DIRECT: direct, GATEWAY: Server(f"{gateway}/predict", home, supervisor=supervisor)}
 
 
@@ -62,8 +64,8 @@ def _direct(here: World, name: str) -> Iterator[Server]:
     So the very command that the target runs is run once more, with records of its own; the two are not asked at the
     same time.
     """
-    worker = _worker(here, name)
-    command, variables = worker.cmdline(), worker.environ()
+    plan = _plan(here, name)
+    command, variables = plan["command"], plan["environment"]
     del command[command.index("--uds") :]
     port, folder = free_port(), here.folder / "direct" / name
     (folder / "records").mkdir(parents=True, mode=0o700)
@@ -75,9 +77,21 @@ def _direct(here: World, name: str) -> Iterator[Server]:
 
 
 def _worker(here: World, name: str) -> psutil.Process:
-    records = f"{here.environment['NBDEPLOY_HOME']}/records/{name}/"
+    """The process of a release; a zygote has forked it, so its environment is not the process's first one."""
+    command = _plan(here, name)["command"]
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if "--uds" in process.cmdline() and process.environ().get("NBDEPLOY_RECORDS", "").startswith(records):
+            if process.cmdline()[-len(command) :] == command:
                 return process
     raise RuntimeError(f"no release of {name} runs")
+
+
+def _plan(here: World, name: str) -> dict[str, Any]:
+    """The supervisor's plan of a release's process."""
+    records = f"{here.environment['NBDEPLOY_HOME']}/records/{name}/"
+    runtime = json.loads(Path(here.environment["NBDEPLOY_HOME"], "gateway.json").read_text())["runtime"]
+    for path in Path(runtime, "programs").glob("*@0.json"):
+        plan: dict[str, Any] = json.loads(path.read_text())
+        if plan["environment"].get("NBDEPLOY_RECORDS", "").startswith(records):
+            return plan
+    raise RuntimeError(f"no release of {name} was started")

@@ -2,6 +2,7 @@
 
 import json
 
+import psutil
 import pytest
 
 from jupyter_deploy.domain.release.endpoint import Endpoint
@@ -90,7 +91,27 @@ def test_a_preview_has_the_first_rows_or_says_why_not(trained):
 
 def test_what_is_right_has_no_problem(trained):
     assert checked(trained) == {}
+    assert spares(trained) == []  # the setting standby is off
     assert checked(trained, role="auto", gate=["agreement >= 0.99"], method="predict_proba") == {}
+
+
+def test_a_form_without_a_problem_starts_the_clean_process_of_its_model(trained):
+    trained.run("import os; os.environ['NBDEPLOY_STANDBY'] = 'true'")
+    try:
+        assert "example" in checked(trained, example="X_tset[:5]")
+        assert spares(trained) == []
+        assert checked(trained) == {}
+        (one,) = spares(trained)
+        assert checked(trained, name="another") == {}
+        assert spares(trained) == [one]
+    finally:
+        trained.run("del os.environ['NBDEPLOY_STANDBY']\nfrom jupyter_deploy.system import spare; spare.dismiss()")
+
+
+def spares(kernel):
+    """The clean processes that wait for the next replay of a kernel."""
+    pid = kernel.ask("found")["pid"]
+    return [child for child in psutil.Process(pid).children() if "serving.spare" in " ".join(child.cmdline())]
 
 
 @pytest.mark.parametrize(

@@ -201,8 +201,8 @@ def test_a_taken_port_is_left_and_the_chosen_one_kept(stage: Stage) -> None:
     assert LocalTarget(stage.settings).observe(endpoint_of(release)).url == url
     stage.target.stop(release)
     port = int(url.split(":")[2].split("/")[0])
-    stage.target.start(release)
     with socket.create_server(("127.0.0.1", port)):
+        stage.target.start(release)
         other = stage.target.route(endpoint_of(release))
         assert other != url
         assert ask(other).status_code == 200
@@ -384,11 +384,13 @@ def test_limits_of_the_records_that_were_changed_hold_from_the_next_verb_on() ->
     with staged(archivist=archivist("1000")) as stage:
         release = stage.release("aaa")
         stage.target.start(release)
+        stage.target.route(endpoint_of(release))
         assert eventually(lambda: runs_with(stage, "1000"))
         LocalTarget(stage.settings.model_copy(update={"archivist": archivist("2000")})).route(endpoint_of(release))
         assert eventually(lambda: runs_with(stage, "2000"))
         target = LocalTarget(stage.settings.model_copy(update={"archivist": archivist("3000")}))
         target.start(stage.release("bbb"))
+        target.route(endpoint_of(release))
         assert eventually(lambda: runs_with(stage, "3000"))
         before = pid(stage)
         target.route(endpoint_of(release))

@@ -207,6 +207,24 @@ def test_the_process_of_a_job_waits_with_its_build_process_while_the_kernel_capt
     assert not building.is_running()
 
 
+def test_an_expected_deploy_starts_the_build_process_once_and_its_job_uses_it(runners, monkeypatch):
+    monkeypatch.setenv("NBDEPLOY_STANDBY", "true")
+    runner = runners()
+    runner.expect_deploy()  # before its process listens, or is there
+    until(lambda: runner._spare is not None)
+    one = waiting_at(psutil.Process(runner._spare.process.pid))
+    (building,) = until(one.children, 60)
+    runner.expect_deploy()  # the dialog is opened again
+    job_id = start_job(runner, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
+    until(lambda: job_id in runner._state.ahead)
+    assert one.children() == [building]
+    runner.jobs.start_capture(job_id, os.getpid())
+    runner.jobs.finish_capture(job_id, "churn:gone", sys.executable)
+    assert ended(runner, job_id).pid == one.pid
+    psutil.wait_procs([one, building], 60)
+    assert not building.is_running()
+
+
 def test_the_process_of_a_job_that_waits_ends_when_the_job_does(runner):
     until(lambda: runner._spare is not None)
     one = waiting_at(psutil.Process(runner._spare.process.pid))

@@ -139,15 +139,16 @@ class Counting:
         )
 
 
-def test_each_target_is_read_once_and_its_problem_is_shown(ports):
+def test_each_target_is_read_once_and_its_problem_is_shown(ports, monkeypatch):
+    installed = ports.targets
     keep(ports, "here")
     keep(ports, "there", target="counting")
-    ports.targets["counting"] = Counting()
+    monkeypatch.setattr(ports, "targets", {**installed, "counting": Counting()})
     assert [(row.name, row.healthy) for row in rows(ports)] == [("here", False), ("there", True)]
-    ports.targets["counting"] = Failing()
+    monkeypatch.setattr(ports, "targets", {**installed, "counting": Failing()})
     with pytest.raises(TargetError, match="the supervisor does not answer"):
         rows(ports)
-    del ports.targets["counting"]
+    monkeypatch.setattr(ports, "targets", installed)
     with pytest.raises(UnknownTarget, match="there is no target 'counting'"):
         rows(ports)
 

@@ -39,6 +39,9 @@ _SPARE_TIMEOUT = 30.0  # seconds until a job that the spare did not claim gets i
 _STOP_SECONDS = 20.0  # from an interrupt to the next, then to a kill
 _TRIES = 2
 
+DEPLOY_EXPECTED = "expect deploy"
+"""A message to the spare in place of a job's id: the process of the next job prepares a build."""
+
 
 @dataclass
 class _Process:
@@ -83,6 +86,7 @@ class JobRunner:
         self._spare: Spare | None = None
         self._spare_at = self._swept = 0.0
         self._spares_lost = 0
+        self._expects_deploy = False
         self._lock = threading.RLock()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
@@ -118,6 +122,11 @@ class JobRunner:
                 self._start(job)
             elif job.state == "waiting" and self._send_to_spare(job.id):
                 self._state.ahead.add(job.id)
+
+    def expect_deploy(self) -> None:
+        """Prepare the build of a deploy that is likely soon: a user has opened the dialog."""
+        with self._lock:
+            self._expects_deploy = not self._send_to_spare(DEPLOY_EXPECTED)
 
     def cancel(self, job_id: str) -> Job:
         """Cancel like Ctrl-C: at once if no process runs the job yet, else after the operation has undone partial work.
@@ -186,12 +195,12 @@ class JobRunner:
         except OSError as error:
             self._fail(job, str(error))
 
-    def _send_to_spare(self, job_id: str) -> bool:
-        """Send the job to the spare, which forks its process; False: there is no spare that takes it."""
+    def _send_to_spare(self, message: str) -> bool:
+        """Send a job's id, or ``DEPLOY_EXPECTED``, to the spare; False: there is no spare that takes it."""
         if self._spare is None or not self._spare.alive:
             return False
         try:
-            self._spare.hand_over(job_id)
+            self._spare.hand_over(message)
         except OSError:
             return False
         return True
@@ -278,6 +287,8 @@ class JobRunner:
                 command = [sys.executable, "-P", "-m", _MODULE]
                 null = subprocess.DEVNULL
                 self._spare = spare.start(command, _MODULE, stdout=null, stderr=null, **self._options)
+                if self._expects_deploy:
+                    self.expect_deploy()
 
     def _notify(self, active: set[str]) -> None:
         """Notify the user of the jobs that were active a moment ago and have failed."""

@@ -52,7 +52,7 @@ from jupyter_deploy.wiring import Wiring
 
 from . import jobs_in
 from .folders import folder_of
-from .job_runner import is_ours
+from .job_runner import DEPLOY_EXPECTED, is_ours
 from .reporter import reporting
 
 _TRIES = 60
@@ -96,7 +96,7 @@ def main(arguments: list[str]) -> int:
     jobs = jobs_in(Path(named).expanduser().absolute() if named else default_home())
     installed = _install_time()
     ports = None if arguments else _warm_up(jobs)
-    job_id = arguments[0] if arguments else _fork_ahead(installed)
+    job_id = arguments[0] if arguments else _fork_ahead(installed, ports)
     if job_id is None:
         return 0
     stop = Stop()
@@ -112,7 +112,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _fork_ahead(installed: int) -> str | None:
+def _fork_ahead(installed: int, ports: Ports | None) -> str | None:
     """Fork processes that wait for a job; return the job's id in each fork, and None in the spare when stdin has ended.
 
     Each fork waits before its job exists and reads the id itself, so that a job begins without a fork.
@@ -124,18 +124,21 @@ def _fork_ahead(installed: int) -> str | None:
         read_end, write_end = os.pipe()
         if not os.fork():
             os.close(read_end)
-            return _wait_for_job(write_end, installed)
+            return _wait_for_job(write_end, installed, ports)
         os.close(write_end)
         message = os.read(read_end, 1)
         os.close(read_end)
     return None
 
 
-def _wait_for_job(write_end: int, installed: int) -> str | None:
-    """Read the next job's id in a fork; None: stdin has ended."""
+def _wait_for_job(write_end: int, installed: int, ports: Ports | None) -> str | None:
+    """Read the next job's id in a fork; None: stdin has ended. If a deploy is expected, prepare its build."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
-    job_id: str | None = read_job(seconds=None, several=True)
+    job_id: str | None
+    while (job_id := read_job(seconds=None, several=True)) == DEPLOY_EXPECTED:
+        if ports is not None and ports.starts_spares:
+            start_build_spare(ports)
     with contextlib.suppress(OSError):  # the spare was killed; this job starts nevertheless
         os.write(write_end, _CLAIMED if job_id is not None else _END)
     os.close(write_end)

@@ -148,13 +148,13 @@ class WorkerHandler(NbdeployHandler):
 
 
 class PreparationHandler(NbdeployHandler):
-    """``POST /nbdeploy/worker``: starts the worker before a user waits for it."""
+    """``POST /nbdeploy/worker``: starts the worker before a user waits for it; ``?expects=deploy``: and a deploy."""
 
     @web.authenticated
     @authorized
     async def post(self) -> None:
         try:
-            await self.worker.prepare()
+            await self.worker.prepare(expects_deploy=self.get_query_argument("expects", "") == "deploy")
         except WorkerLost as error:
             self.refuse_lost(error, "try again: nbdeploy starts the process")
         else:

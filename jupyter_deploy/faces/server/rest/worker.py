@@ -6,6 +6,7 @@ nbdeploy. The worker ends with the server, also if the server is killed: its pip
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -47,7 +48,7 @@ class Worker:
                 self._listening.discard(head["id"])
                 self._pool.submit(self._unsubscribe, head["id"])
             elif head.get("prepare"):
-                self._pool.submit(_prepare)
+                self._pool.submit(self._expect_deploy if head.get("expects_deploy") else _prepare)
             elif "after" in head:
                 self._listening.add(head["id"])
                 self._pool.submit(self._subscribe, head["id"], head["after"])
@@ -71,6 +72,11 @@ class Worker:
         else:
             response = parts.router.answer(request)
         self._respond(head["id"], response)
+
+    def _expect_deploy(self) -> None:
+        """Start the processes of a deploy: a user has opened the dialog."""
+        with contextlib.suppress(Exception), self._start_lock:  # a wrong setting: each request reports it
+            self._parts.runner.expect_deploy()
 
     def _subscribe(self, identity: int, after: int | None) -> None:
         try:

@@ -77,9 +77,12 @@ class WorkerClient:
                 raise
             return await self._send(head, body)
 
-    async def prepare(self) -> None:
-        """Start the worker, which then imports the modules of the Deploy dialog. Raises WorkerLost."""
-        await self._write(await self._ensure_running(), {"prepare": True})
+    async def prepare(self, *, expects_deploy: bool) -> None:
+        """Start the worker, which then imports the modules of the Deploy dialog. Raises WorkerLost.
+
+        ``expects_deploy``: a user has opened the dialog, so it starts the processes of a deploy instead.
+        """
+        await self._write(await self._ensure_running(), {"prepare": True, "expects_deploy": expects_deploy})
 
     async def _send(self, head: dict[str, Any], body: bytes) -> WorkerAnswer:
         running = await self._ensure_running()

@@ -13,6 +13,7 @@ from jupyter_deploy.artifacts.bento_format import code_digest
 from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.serving.hosting.forking import PASSIVE, THREADS
 from jupyter_deploy.serving.imports import FILE
+from jupyter_deploy.system.clean_process import SERVING_FOLDER, copy_serving
 from jupyter_deploy.system.home import private_folder, write_atomic
 from jupyter_deploy.targets.local.naming import PREFIX
 from jupyter_deploy.targets.local.runtime import Runtime, read_json
@@ -42,11 +43,12 @@ class Zygotes:
         if sys.platform != "linux" or not code.is_dir() or not imports.exists() or _redirects(release):
             return None
         variables = at_import(environment)
-        made_for = [release.interpreter, release.framework, code_digest(code), sorted(variables.items())]
+        digest = code_digest(code)
+        made_for = [release.interpreter, release.framework, digest, sorted(variables.items())]
         key = hashlib.sha256(json.dumps(made_for).encode()).hexdigest()[:12]
         name, socket = f"{_PREFIX}{key}", f"{self._runtime.path}/s/{key}z.sock"
         if name not in self._supervisor.programs():
-            self._start(name, socket, release, variables)
+            self._start(name, socket, release, variables, digest)
         return socket
 
     def retire(self) -> None:
@@ -65,15 +67,15 @@ class Zygotes:
     def _folder(self, name: str) -> Path:
         return self._runtime.path / "runs" / name
 
-    def _start(self, name: str, socket: str, release: Release, variables: Mapping[str, str]) -> None:
+    def _start(self, name: str, socket: str, release: Release, variables: Mapping[str, str], digest: str) -> None:
         # A copy of the code: the bento may be removed while others run from the zygote.
         folder = private_folder(self._folder(name))
-        shutil.copytree(
-            Path(release.path) / "src" / "serving",
-            folder / "serving",
-            dirs_exist_ok=True,
-            ignore=shutil.ignore_patterns("__pycache__"),
-        )
+        shutil.rmtree(folder / "serving", ignore_errors=True)
+        if digest == code_digest(SERVING_FOLDER):
+            copy_serving(folder)  # with the compiled files, which a bento lacks
+        else:
+            code = Path(release.path) / "src" / "serving"
+            shutil.copytree(code, folder / "serving", ignore=shutil.ignore_patterns("__pycache__"))
         snapshot = Path(release.snapshot_path)
         names, manifest = json.loads((snapshot / FILE).read_text("utf-8")), str(snapshot / "snapshot.json")
         state = folder / "state.json"

@@ -14,6 +14,7 @@ import type { DeployRequest } from '../../generated';
 import type { JobActions } from '../../jobActions';
 import type { Notices } from '../../notices';
 import type { TabJobs } from '../../tabJobs';
+import { requestAPI } from '../../transport/request';
 import type { INbdeploy } from '../../transport/tokens';
 import { DeployDialog } from './deployDialog';
 
@@ -112,6 +113,8 @@ export async function openDeploy(
     trans
   });
   opened = dialog;
+  // A deploy is likely now: its processes start while the user reads. The deploy reports a failure.
+  requestAPI(nbdeploy.transport, 'worker?expects=deploy', { method: 'POST' }).catch(() => undefined);
   const loadModels = model.loadModels();
   try {
     await dialog.launch();

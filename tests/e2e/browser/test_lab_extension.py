@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.conftest import until
 from tests.e2e.lab import KERNEL_READY, started
-from tests.e2e.person import DEPLOY_SECONDS, NARROW, TRAIN, Person, until_deployed
+from tests.e2e.person import DEPLOY_SECONDS, NARROW, TRAIN, until_deployed
 from tests.notebooks import write
 
 pytestmark = pytest.mark.timeout(600)
@@ -59,6 +59,7 @@ def test_from_a_trained_model_to_a_shadow_in_the_sidebar_by_mouse(person):
     expect(ready).to_be_enabled(timeout=60_000)
     person.has_nothing_serious("dialog")
     person.clicks_on(ready)
+    assert person.clicks == 2
     person.clicks_on(until_deployed(person))
     expect(person.sidebar.get_by_text("stable 100 %").first).to_be_visible()
     assert person.clicks <= 4
@@ -112,6 +113,8 @@ def test_the_second_of_two_concurrent_changes_is_a_conflict_and_overwrites_nothi
     expect(person.sidebar.get_by_text("Conflict:").first).to_be_visible(timeout=30_000)
     after = person.home.json("describe", "churn")
     assert after["traffic"] == before["traffic"]
+    person.page.keyboard.press("Escape")
+    expect(asked).to_be_hidden()
     person.home.json("traffic", "churn", "--record", "full")
 
 
@@ -174,9 +177,7 @@ def test_a_job_goes_on_while_the_tab_is_reloaded_and_the_kernel_started_anew(per
     assert person.home.json("describe", "churn")["revision"] > revision
 
 
-def test_by_keyboard_alone_a_model_is_deployed_and_its_shadow_switched_off(browser, lab, shared_home):
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    person = Person(context.new_page(), lab.url, shared_home)
+def test_by_keyboard_alone_a_model_is_deployed_and_its_shadow_switched_off(person):
     person.opens()
     person.runs(0, 1)
     keyboard = person.page.keyboard
@@ -195,7 +196,6 @@ def test_by_keyboard_alone_a_model_is_deployed_and_its_shadow_switched_off(brows
     _tab_to(person, person.switch)
     keyboard.press("Space")
     expect(person.switch).not_to_have_attribute("aria-checked", before)
-    context.close()
 
 
 def test_a_row_of_twelve_candidates_is_deployed_as_a_shadow_from_its_cells_output(person):
@@ -269,6 +269,6 @@ def test_the_extensions_are_ok():
     import sys
 
     listed = subprocess.run(
-        [sys.executable, "-m", "jupyter", "labextension", "list"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "jupyterlab.labextensions", "list"], capture_output=True, text=True, check=True
     )
     assert re.search(r"nbdeploy v\S+ .*enabled.*OK", listed.stdout + listed.stderr)

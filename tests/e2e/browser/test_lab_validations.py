@@ -199,8 +199,14 @@ def test_the_monitor_leads_from_no_request_to_an_alarm_and_what_to_do_about_it(p
     assert person.errors == []
 
 
-def test_the_open_section_is_restored_after_a_reload(person):
+def test_the_open_sections_and_the_tab_of_a_job_are_restored_after_a_reload(person):
+    jobs = SqliteJobs(place(person.home))
+    job = jobs.create("list", {}, title="list the endpoints", endpoint=None)
+    jobs.end(job.id, "done", result=[])
     person.opens()
+    person.page.evaluate("id => window.jupyterapp.commands.execute('nbdeploy:open-job', {job: id})", job.id)
+    label = person.page.locator(".lm-TabBar-tabLabel", has_text="list the endpoints")
+    expect(label).to_be_visible(timeout=60_000)
     person.page.evaluate("window.jupyterapp.commands.execute('nbdeploy:open-tab', {name: 'churn', section: 'live'})")
     tab = person.page.locator(".nbd-Tab")
     tab.get_by_role("tab", name="Try it").click(timeout=60_000)
@@ -210,10 +216,12 @@ def test_the_open_section_is_restored_after_a_reload(person):
         const workspace = location.pathname.split('/workspaces/')[1].split('/')[0];
         return JSON.stringify(await (await fetch(`/lab/api/workspaces/${workspace}`)).json());
     }"""
-    until(lambda: all(f'"section":"{one}"' in person.page.evaluate(kept) for one in ("history", "try")))
+    wanted = ('"section":"history"', '"section":"try"', job.id)
+    until(lambda: (text := person.page.evaluate(kept)) and all(one in text for one in wanted))
     person.page.reload()
-    for place, name in ((person.sidebar, "History"), (tab, "Try it")):
-        expect(place.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true", timeout=60_000)
+    for where, name in ((person.sidebar, "History"), (tab, "Try it")):
+        expect(where.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true", timeout=60_000)
+    expect(label).to_be_visible(timeout=60_000)
     expect(person.sidebar.get_by_role("list", name="Validations, newest first")).to_be_visible(timeout=60_000)
     person.page.evaluate("window.jupyterapp.commands.execute('nbdeploy:list')")
     expect(person.sidebar.get_by_role("option", name=re.compile("churn"))).to_be_visible(timeout=60_000)
@@ -266,22 +274,6 @@ def test_the_settings_of_a_folder_are_agreed_to_once_and_again_when_they_have_ch
     assert asks_when_opened()
     expect(asked).to_contain_text("elsewhere.example")
     settings.unlink()
-    assert person.errors == []
-
-
-def test_the_tab_of_a_job_has_its_title_after_a_reload_too(person):
-    jobs = SqliteJobs(place(person.home))
-    job = jobs.create("list", {}, title="list the endpoints", endpoint=None)
-    jobs.end(job.id, "done", result=[])
-    person.opens()
-    person.page.evaluate("id => window.jupyterapp.commands.execute('nbdeploy:open-job', {job: id})", job.id)
-    label = person.page.locator(".lm-TabBar-tabLabel", has_text="list the endpoints")
-    expect(label).to_be_visible(timeout=60_000)
-    kept = "async () => JSON.stringify(await (await fetch(`/lab/api/workspaces/${%s}`)).json())"
-    workspace = "location.pathname.split('/workspaces/')[1].split('/')[0]"
-    until(lambda: job.id in person.page.evaluate(kept % workspace))
-    person.page.reload()
-    expect(label).to_be_visible(timeout=60_000)
     assert person.errors == []
 
 

@@ -69,8 +69,8 @@ test: compiled
 test-all: compiled
 	@scripts/setup.sh demo,test,engines git chromium r node java $(IMAGES)
 	@VENV=.venv-$(NEWER) PYTHON=python$(NEWER) scripts/setup.sh unit & installing=$$!; \
-	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(if $(DURATIONS),--durations=0) || { wait $$installing; exit 1; }; \
-	wait $$installing && $(subst .venv,.venv-$(NEWER),$(PYTEST)) -n 3 --dist loadfile tests/unit tests/golden tests/faces
+	NBDEPLOY_EXHAUSTIVE=1 $(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(if $(DURATIONS),--durations=0) || { wait $$installing; exit 1; }; \
+	wait $$installing && NBDEPLOY_EXHAUSTIVE=1 $(subst .venv,.venv-$(NEWER),$(PYTEST)) -n 3 --dist loadfile tests/unit tests/golden tests/faces
 
 cluster: setup
 	@scripts/cluster/build.sh

@@ -18,12 +18,12 @@ __version__ = "0.1.0"
 _IN_NOTEBOOKS = ("check", "metric", "model", "recorded", "reference")
 """Functions of validation notebooks, also in an interactive kernel."""
 
-_BESIDE_VERBS = ("candidates", "panel")
+_BESIDE_VERBS = ("panel",)
 """Functions of notebooks with a magic, which are not in the table of verbs."""
 
 __all__ = list(BY_NAME)
 __all__ += list(_IN_NOTEBOOKS)
-__all__ += ("DeployError", "candidates", "load", "model_input", "panel", "serving_role")
+__all__ += ("DeployError", "load", "model_input", "panel", "serving_role")
 
 _MODULES = {
     "DeployError": ".domain.errors",

@@ -30,7 +30,7 @@ tests have a cheaper guard in `make test`:
 
 | `make test-all` alone | its guard in `make test` |
 |---|---|
-| `test_lab_walks.py`: all but one walk by mouse | `test_lab_extension.py`, `test_panel.py`; none at 250 px |
+| `test_lab_walks.py` | `test_lab_extension.py`, `test_lab_paths.py` (clicks), `test_panel.py`; none at 250 px |
 | `test_capture_cases.py`: values | `test_shapes.py`, `test_capturer.py` |
 | `test_capture_cases.py`: an editable install, files | `test_project_code.py`, `test_data_files.py` |
 | `test_frameworks.py`: each fit in two fresh processes | `test_quickstart.py`, `test_capture_identity.py` |

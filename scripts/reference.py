@@ -12,7 +12,7 @@ from jupyter_deploy.domain import errors
 from jupyter_deploy.faces.render.error_codes import error_code
 from jupyter_deploy.faces.request_fields import is_positional
 from jupyter_deploy.settings import Settings
-from jupyter_deploy.targets.registry import installed_targets
+from jupyter_deploy.targets.registry import target_settings
 from jupyter_deploy.verbs import OPERATIONS
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
@@ -48,9 +48,9 @@ def document() -> str:
         "|---|---|---|",
     ]
     lines += [_setting(name, field) for name, field in Settings.model_fields.items()]
-    for name, target in installed_targets().items():
+    for name, declared in target_settings().items():
         lines += ["", f"Settings of the target `{name}`:", "", "| setting | default | what it is |", "|---|---|---|"]
-        lines += [_setting(name, field) for name, field in target.settings_class.declared().items()]
+        lines += [_setting(name, field) for name, field in declared.declared().items()]
     lines += ["", "## Errors", "", "| code | exit code |", "|---|---|"]
     lines += [f"| `{cls.code}` | {error_code(cls).exit_code} |" for cls in _tree(errors.DeployError)]
     return "\n".join(lines) + "\n"

@@ -22,7 +22,13 @@ from jupyter_deploy.domain import jobs
 from jupyter_deploy.domain.capture import candidates
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.validation.validation import Underway
-from jupyter_deploy.faces.views import documents, form_documents, monitor_documents, record_documents
+from jupyter_deploy.faces.views import (
+    candidate_documents,
+    documents,
+    form_documents,
+    monitor_documents,
+    record_documents,
+)
 from jupyter_deploy.faces.views.table import VIEWS
 from jupyter_deploy.verbs import OPERATIONS
 
@@ -54,6 +60,7 @@ def document() -> str:
         *_values(record_documents),
         *_values(form_documents),
         *_values(monitor_documents),
+        *_values(candidate_documents),
         *_values(jobs),
         *_values(candidates),
         Finding,

@@ -137,6 +137,13 @@ def own_processes():
         yield
 
 
+@pytest.fixture(scope="module")
+def own_processes_throughout():
+    """The same for all tests of a file, and what they share."""
+    with forks.unforked():
+        yield
+
+
 @pytest.fixture
 def home(tmp_path):
     """A fresh home; whatever runs in it is stopped at the end."""

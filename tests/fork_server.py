@@ -4,9 +4,10 @@
 
 - ``NAME``: a request is the length of a JSON document (4 bytes, big endian) with the descriptors of standard input,
   output and error and of ``descriptors``, and the document: ``arguments`` of the interpreter, ``environment``, ``cwd``,
-  ``umask``, ``session`` (whether the fork leads one), ``descriptors`` (numbers for the fork) and ``parent`` (a process
-  id). The replies are the fork's process id and, at its end, its wait status, a line each. ``{"start": NAME}`` starts
-  another server, whose imports ``PROGRAMS`` has.
+  ``umask``, ``session`` (whether the fork leads one), ``descriptors`` (numbers for the fork), ``parent`` (a process
+  id) and ``ends_with_parent`` (whether the fork is killed at the client's end). The replies are the fork's process id
+  and, at its end, its wait status, a line each. ``{"start": NAME}`` starts another server, whose imports ``PROGRAMS``
+  has.
 - ``NAME.plans``: as a zygote's socket (``targets/local/releases/zygote.py``), for programs of this package.
 
 It ends when its standard input does.
@@ -40,11 +41,11 @@ _ROOT = Path(__file__).parents[1]
 
 
 class Server:
-    """``running``: the connection that waits for each fork's end; None: nobody does."""
+    """``running``: the connection that waits for each fork's end; None: nobody does. ``bound``: to their clients."""
 
     def __init__(self, folder, name):
         self._name, self._path = name, Path(folder, name)
-        self._running = {}
+        self._running, self._bound = {}, set()
         self._listener, self._plans = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
         self._heard, self._hear = os.pipe()
         os.set_blocking(self._hear, False)
@@ -82,7 +83,11 @@ class Server:
             if connection in ready:  # its client has ended
                 connection.close()
                 self._running[pid] = None
+                if pid in self._bound:
+                    os.kill(pid, signal.SIGKILL)
             ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                self._bound.discard(pid)
             if ended and (connection := self._running.pop(pid)) is not None:
                 with connection, contextlib.suppress(OSError):
                     connection.sendall(b"%d\n" % status)
@@ -104,6 +109,8 @@ class Server:
             os.read(begun, 1)  # until the fork leads its session: a client may send that a signal at once
             connection.sendall(b"%d\n" % pid)
             self._running[pid] = connection
+            if request["ends_with_parent"]:
+                self._bound.add(pid)
             opened.pop_all()
             for descriptor in (begun, *descriptors):
                 os.close(descriptor)
@@ -136,7 +143,7 @@ class Server:
         os.close(self._heard)
         os.close(self._hear)
         if self._name == "own":
-            import_module("tests.forks").leave_servers()
+            import_module("tests.forks").leave_servers()  # the others start none
         as_a_process(run)
         return 0
 
@@ -170,8 +177,8 @@ def _become(request, descriptors, begin):
     os.close(begin)
     os.umask(request["umask"])
     _place(descriptors, [0, 1, 2, *request["descriptors"]])
-    parent = request["parent"]
-    os.getppid = lambda: parent if Path(f"/proc/{parent}").exists() else 1
+    own, parent, getppid = os.getpid(), request["parent"], os.getppid
+    os.getppid = lambda: getppid() if os.getpid() != own else parent if Path(f"/proc/{parent}").exists() else 1
     _run(request["arguments"], request["environment"], request["cwd"])
 
 
@@ -220,6 +227,7 @@ def _run(arguments, environment, cwd):
         sys.modules.pop(name, None)
         runpy.run_module(name, run_name="__main__", alter_sys=True)
     else:
+        sys.path[:0] = [] if safe else [str(Path(option).parent)]
         sys.argv = [option, *others]
         runpy.run_path(option, run_name="__main__")
 
@@ -273,14 +281,22 @@ def forget_bentoml_home():
 
 
 def main(folder, name, *imported):
-    if name == "own":  # the only one that needs this repository
+    starts_others = name in ("own", "jupyter")
+    if starts_others:  # the only ones that need this repository
         sys.path.append(str(_ROOT))
+        import_module("jupyter_deploy.system.process_defaults").without_slow_formats()
     for module in imported:
         import_module(module)
-    if name == "own":
+    if name == "own":  # reads the entry points and completes classes, as each command does
+        settings = import_module("jupyter_deploy.settings").load_settings()
+        for declared in import_module("jupyter_deploy.targets.registry").target_settings().values():
+            settings.for_target(declared)
+    if starts_others:
         import_module("tests.forks").install(folder)
     if name == "bentos":
         _build_one(folder)
+    if "ipykernel.kernelapp" in imported:  # its class has its parent's number from its import on
+        del sys.modules["ipykernel.kernelapp"], sys.modules["ipykernel"].kernelapp
     gc.freeze()  # a fork's collections need not visit what was imported
     if threading.active_count() > 1:
         raise SystemExit(f"forks need a process of one thread: {threading.enumerate()}")

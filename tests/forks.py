@@ -6,6 +6,7 @@ descriptors. Tests whose subject is the start of a process start it themselves, 
 """
 
 import array
+import asyncio
 import atexit
 import contextlib
 import functools
@@ -18,57 +19,15 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 from jupyter_deploy.serving.hosting.forking import PASSIVE, THREADS
 from jupyter_deploy.targets.local.releases import zygotes
 from jupyter_deploy.targets.local.releases.zygotes import Zygotes
 from jupyter_deploy.targets.local.supervisor.supervisord import Supervisor
+from tests.forked_programs import PROGRAMS, SUPERVISED, server_of
 
-_OWN = (
-    "jupyter_deploy.faces.cli.main", "jupyter_deploy.wiring", "jupyter_deploy.faces.kernel.python_api",
-    "jupyter_deploy.targets.local.target", "jupyter_deploy.store.store", "jupyter_deploy.comparison.record_log",
-    "jupyter_deploy.capture.capturer", "jupyter_deploy.notebooks.papermill", "jupyter_deploy.notebooks.execution",
-    "jupyter_deploy.faces.render.render", "jupyter_deploy.verbs.deploy", "jupyter_deploy.verbs.validate",
-    "jupyter_deploy.validation.runner", "jupyter_deploy.validation.judge", "pydantic_settings", "httpcore", "numpy",
-    "duckdb", "cloudpickle", "nbformat", "nbclient", "papermill", "jupyter_client", "rich.console", "rich.progress",
-    "attrs", "cattrs", "starlette.applications", "opentelemetry.sdk.trace", "prometheus_client", "simple_di",
-    "aiohttp", "click", "yaml", "schema", "pip_requirements_parser", "uvicorn", "tomli_w", "envoy", "httpx",
-    "jupyter_deploy.faces.cli.parser", "jupyter_deploy.faces.render.board", "jupyter_deploy.faces.render.progress",
-    "jupyter_deploy.targets.local.http_client", "jupyter_deploy.verbs.down", "jupyter_deploy.verbs.logs",
-    "jupyter_deploy.verbs.predict", "jupyter_deploy.verbs.status", "jupyter_deploy.verbs.traffic",
-    "jupyter_deploy.targets.local.releases.activator", "jupyter_deploy.targets.local.supervisor.keeper",
-    "jupyter_deploy.records.archivist", "jupyter_deploy.records.compaction", "jupyter_deploy.serving.environment",
-    "jupyter_deploy.targets.local.metrics.exporter",
-    "supervisor.supervisord", "supervisor.rpcinterface", "importlib.metadata",
-)  # fmt: skip
-PROGRAMS = {
-    "own": _OWN,
-    "bentos": ("bentoml",),
-    # Third-party alone: each fork imports the serving package from its own folder, as each clean process does.
-    "models": (
-        "numpy",
-        "pandas",
-        "cloudpickle",
-        "sklearn.linear_model",
-        "sklearn.ensemble",
-        "sklearn.pipeline",
-        "sklearn.preprocessing",
-        "sklearn.compose",
-        "uvicorn",
-        "uvicorn.lifespan.on",
-        "uvicorn.loops.auto",
-        "uvicorn.protocols.http.auto",
-        "uvicorn.protocols.websockets.auto",
-        "msgspec",
-    ),
-}
-"""The imports of each server of forks, by its name."""
-
-_SUPERVISED = (
-    "jupyter_deploy.targets.local.supervisor.keeper", "jupyter_deploy.targets.local.releases.activator",
-    "jupyter_deploy.records.archivist", "jupyter_deploy.targets.local.metrics.exporter",
-)  # fmt: skip
 _OF_PYTHON = ("PYTHONPATH", "PYTHONHOME", "PYTHONHASHSEED", "PYTHONUTF8", "PYTHONOPTIMIZE", "PYTHONWARNINGS")
 _OF_HOME = {"BENTOML_HOME", "TMPDIR"}
 _Popen = subprocess.Popen
@@ -77,22 +36,17 @@ _state = {"folder": None, "forked": True, "replays": False, "servers": {}}
 
 def _server_for(words, environment):
     """The server that runs this command in a fork; None: it runs in a process of its own."""
-    if not _state["forked"] or words[:2] != [sys.executable, "-P"] or len(words) < 3:
+    if not _state["forked"] or words[:1] != [sys.executable] or len(words) < 3:
         return None
     if _of_python(environment) != _of_python(os.environ):
         return None
-    kind, *others = words[2:]
-    name = others[0] if others else ""
-    for server, fits in (
-        ("own", kind == "-m" and name in ("supervisor.supervisord", "jupyter_deploy.records.archivist")),
-        ("own", kind.endswith("/serving/environment.py")),
-        ("bentos", kind.endswith("/artifacts/bento_build.py")),
-        ("models", kind == "-c" and "from serving.standalone import main" in name),
-        ("models", kind == "-c" and "from serving.replay import" in name and _state["replays"]),
-    ):
-        if fits:
-            return server
-    return None
+    return server_of(words[1:], replays=_state["replays"])
+
+
+def _without_death_signal(words):
+    """A command without its prefix by which a process ends with its parent, and whether it had one."""
+    had = words[1:4] == ["--pdeathsig", "KILL", "--"]
+    return words[4:] if had else words, had
 
 
 def _of_python(environment):
@@ -114,16 +68,18 @@ class ForkingPopen(_Popen):
         others, common = others[7:], others[:7]
         shell, pipes, (*_, umask, session, _) = others[2], others[3:9], others[9:]
         environment = dict(os.environ if env is None else env)
-        if self._server is None and not (executable or shell or preexec_fn or isinstance(args, str | Path)):
-            self._server = _server_for(list(map(str, args)), environment)
+        words, ends_with_parent = [], False
+        if not (executable or shell or preexec_fn or isinstance(args, str | Path)):
+            words, ends_with_parent = _without_death_signal(list(map(str, args)))
+            self._server = self._server or _server_for(words, environment)
         if self._server is None:
             super()._execute_child(*common, *others)
             return
         read, _, _, written, _, failed = pipes
         request = {
-            "arguments": list(map(str, args[1:])), "environment": environment, "cwd": str(cwd or Path.cwd()),
+            "arguments": words[1:], "environment": environment, "cwd": str(cwd or Path.cwd()),
             "umask": _umask() if umask < 0 else umask, "session": session, "descriptors": list(pass_fds),
-            "parent": os.getpid(),
+            "parent": os.getpid(), "ends_with_parent": ends_with_parent,
         }  # fmt: skip
         standard = [own if given == -1 else given for own, given in enumerate((read, written, failed))]
         self._connection = _asked(self._server, request, [*standard, *pass_fds])
@@ -162,6 +118,17 @@ class ForkingPopen(_Popen):
         raise AssertionError(f"the fork of {self.args} was lost\n{_complaints(self._server)}")
 
 
+class ForkWatcher(asyncio.ThreadedChildWatcher):
+    """Waits for asyncio's processes, of which forks are not this process's children."""
+
+    def add_child_handler(self, pid, callback, *arguments):
+        process = getattr(arguments[-1], "_proc", None) if arguments else None
+        if getattr(process, "_connection", None) is None:
+            super().add_child_handler(pid, callback, *arguments)
+            return
+        threading.Thread(target=lambda: callback(pid, process.wait(), *arguments), daemon=True).start()
+
+
 def run(arguments, *, environment, cwd, timeout):
     """Run ``nbdeploy ARGUMENTS`` in a fork; the result of ``subprocess.run``. Output may stay open in its children."""
     return _ended([sys.executable, "-m", "jupyter_deploy", *arguments], environment, cwd, timeout)
@@ -191,6 +158,9 @@ def install(folder=None):
     """Run the programs of this package that this process starts in forks; ``folder``: the servers' sockets."""
     _state["folder"] = folder
     subprocess.Popen = ForkingPopen
+    asyncio.set_child_watcher(ForkWatcher())
+    if launcher := sys.modules.get("jupyter_client.launcher"):
+        launcher.Popen = ForkingPopen  # imported by that name
     Supervisor._plan = _forking(Supervisor._plan)
     Zygotes.ensure = _sharing(Zygotes.ensure)
 
@@ -225,7 +195,7 @@ def _forking(original):
     def _plan(self, program, number):
         plan = original(self, program, number)
         start = [sys.executable, "-P", "-m"]
-        if _state["forked"] and plan["command"][:3] == start and plan["command"][3] in _SUPERVISED:
+        if _state["forked"] and plan["command"][:3] == start and plan["command"][3] in SUPERVISED:
             plan["zygote"] = f"{_socket('own')}.plans"
         return plan
 

@@ -7,20 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
 
-from jupyter_deploy.domain.evidence.segments import MOST_SEGMENTS, SegmentBin, SegmentColumn
-from jupyter_deploy.records.records import COLUMNS, fetch_rows, lines_of, quoted, segments
+from jupyter_deploy.domain.evidence.segments import MOST_SEGMENTS, SegmentColumn
+from jupyter_deploy.records.records import COLUMNS, fetch_rows, lines_of, segments
+from jupyter_deploy.records.segment_values import segment_value
 
 from . import row_agreement
 from .load_pairs import ComparisonSpec
-
-_LONGEST = 100
-"""Characters of a value that names a segment."""
 
 _INPUTS = """
 CREATE TEMP TABLE segment_inputs AS
@@ -92,7 +89,7 @@ def load(
     roles = "role = 'stable'" if paired else "role IN ('stable', 'canary')"
     query = _INPUTS.format(lines=f"(SELECT pair_id, inputs FROM {lines} WHERE {roles})", table=table, moment=moment)
     fetch_rows(connection, query, {"since": since})
-    columns = ", ".join(f"{{'place': {place}, 'value': {_value_of(one)}}}" for place, one in enumerate(declared))
+    columns = ", ".join(f"{{'place': {place}, 'value': {segment_value(one)}}}" for place, one in enumerate(declared))
     row_agreement.fill(connection, "segment_values", _VALUES.format(columns=columns), _SIZES, {})
     connection.execute("DROP TABLE segment_inputs")
     connection.execute(_NAMES.format(table=table, moment=moment))
@@ -100,26 +97,3 @@ def load(
     connection.execute("CREATE TEMP TABLE segment_requests AS SELECT DISTINCT request, segment FROM segment_rows")
     counts = connection.execute(_COUNTS.format(table=table)).fetchall()
     return [Segment(number, declared[place].column, value, *rest) for number, place, value, *rest in counts]
-
-
-def _value_of(one: SegmentColumn) -> str:
-    """Return SQL for the name of the segment of ``input``; NULL: it is in none."""
-    # A JSON pointer names a key of an object and a position of a list alike.
-    pointer = quoted("/" + one.column.replace("~", "~0").replace("/", "~1"))
-    text = f"left(json_extract_string(input, {pointer}), {_LONGEST})"
-    if not one.bins:
-        return text
-    number = f"TRY_CAST({text} AS DOUBLE)"
-    cases = " ".join(f"WHEN {_holds(bin_, text, number)} THEN {quoted(bin_.name)}" for bin_ in one.bins)
-    return f"CASE {cases} END"
-
-
-def _holds(bin_: SegmentBin, text: str, number: str) -> str:
-    if bin_.value is not None:
-        return f"{text} = {quoted(bin_.value)}"
-    bounds = [f"isfinite({number})"]
-    if bin_.low > -inf:
-        bounds.append(f"{number} {'>=' if bin_.low_included else '>'} {bin_.low!r}")
-    if bin_.high < inf:
-        bounds.append(f"{number} {'<=' if bin_.high_included else '<'} {bin_.high!r}")
-    return " AND ".join(bounds)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .capture.artifacts import Bento, Environment, Snapshot
     from .capture.ports import Capturer, Finder
     from .evidence.ground_truth import GroundTruth
+    from .explanation import ModelAnswers
     from .health import Examiner
     from .images.ports import Imaging
     from .jobs import Jobs
@@ -156,6 +157,9 @@ class Ports(Protocol):
 
     @property
     def batches(self) -> BatchRunner: ...
+
+    @property
+    def model_answers(self) -> ModelAnswers: ...
 
     @property
     def measurer(self) -> Measurer: ...

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from .base import FilePath, RecordMode, Value
 from .capture.translation import Engine
 from .comparison_options import AbsoluteForOneLook, ForOneLook, Kept, KeptAbsolute, KeptSegments, SegmentsForOneLook
+from .model_selection.selection import GivenSelection
 from .parsing import Moment, Requirements, Sample, Shares
 from .release.resources import ResourceOptions
 from .validation.parameters import Parameters, Texts
@@ -166,6 +167,9 @@ class DeployRequest(Request):
     target: str = Field(default="local", description="The target that runs the release.")
     trust: bool = Field(
         default=False, description="Unpickle a snapshot from another store, after you have checked its origin."
+    )
+    choice: GivenSelection | None = Field(
+        default=None, description="The table of 'candidates … -o json' that SOURCE is a row of: the release keeps it."
     )
     reason: Reason = ""
 

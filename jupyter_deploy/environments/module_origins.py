@@ -104,7 +104,8 @@ def loaded_files() -> set[Path]:
     """Return the files of loaded local modules, symbolic links resolved."""
     modules = [module for module in list(sys.modules.values()) if isinstance(module, ModuleType)]
     files = [Path(file) for module in modules if (file := getattr(module, "__file__", None))]
-    return {file.resolve() for file in files if is_local(file)}
+    local = {folder for folder in {file.parent for file in files} if _is_local_folder(os.path.realpath(folder))}
+    return {file.resolve() for file in files if file.parent in local}
 
 
 def locate(name: str) -> ModuleLocation | None:

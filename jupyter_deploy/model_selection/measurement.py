@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from jupyter_deploy.domain.capture.artifacts import Snapshot
-from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.domain.model_selection.ports import Measured
 from jupyter_deploy.domain.model_selection.selection import Performance, Spread
-from jupyter_deploy.domain.release.processes import environment_changed
 from jupyter_deploy.system.clean_process import CleanProcess, clean_process
 from jupyter_deploy.system.filesystem import size_of
 from jupyter_deploy.system.model_process import ModelProcess
+
+from .libraries import library_bytes
 
 BATCH_ROWS = 100
 ROUNDS = 7
@@ -59,7 +59,12 @@ class ProcessMeasurer:
                 for place_ in range(len(models)):
                     models[(place_ + turn) % len(models)].time(keep=turn >= 0)
             return [
-                Measured(answer, model.performance(), size_of(Path(model.snapshot.path)))
+                Measured(
+                    answer,
+                    model.performance(),
+                    size_of(Path(model.snapshot.path)),
+                    library_bytes(model.snapshot.manifest.environment.distributions),
+                )
                 for model, answer in zip(models, answers, strict=True)
             ]
 
@@ -128,18 +133,8 @@ class _Model:
         )
 
     def _exchange(self, document: dict[str, Any]) -> dict[str, Any]:
-        self._process.send(document)
-        answer = self._process.receive() or {}
-        if "result" in answer:
-            result: dict[str, Any] = answer["result"]
-            return result
-        if answer.get("kind") == "EnvironmentChanged":
-            raise environment_changed(self.snapshot.tag, answer["error"].splitlines()[1:])
-        why = f"{answer['kind']}: {answer['error']}" if answer else "its process ended; does it need too much memory?"
-        raise TargetError(
-            f"{self.snapshot.tag} cannot be measured: {why}",
-            "leave this model out, or correct the rows that it raises on",
-            self._process.last_log(),
+        return self._process.exchange(
+            document, failed="cannot be measured", remedy="leave this model out, or correct the rows that it raises on"
         )
 
 

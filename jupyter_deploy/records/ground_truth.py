@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,13 +19,18 @@ import duckdb
 
 from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.evidence.ground_truth import LATE, Actual, Feedback, RecordedRows
-from jupyter_deploy.domain.monitoring.performance import Period, period_of
+from jupyter_deploy.domain.evidence.segments import MOST_SEGMENTS, parse_segments
+from jupyter_deploy.domain.monitoring.confidence import Confidence, ConfidenceCount, KnownCount
+from jupyter_deploy.domain.monitoring.performance import Performance, Period
 from jupyter_deploy.system.temp import scratch_folder
 
 from . import segments
+from .confidence import ACTUAL, ANSWER, NAMED, confidences, known_confidences, load_macros
 from .feedback_files import read
-from .records import COLUMNS, FEEDBACK_COLUMNS, FEEDBACK_VALID, VALID, database, fetch_rows, in_utc, lines_of
+from .records import COLUMNS, FEEDBACK_COLUMNS, FEEDBACK_VALID, VALID, database, fetch_rows, in_utc, lines_of, quoted
 from .records import segments as files_of
+from .segment_values import segment_value
+from .segments import feedback_folder, segments_in
 from .shipping import BucketOfHome
 
 # If the proxy retries a request, the last answer is the one that the client received.
@@ -114,25 +119,47 @@ RIGHT = f"""coalesce(value::VARCHAR = actual::VARCHAR
         AND TRY_CAST(value AS DOUBLE) = TRY_CAST(actual AS DOUBLE), false)::INTEGER"""
 """SQL for whether an answer ``value`` is the actual one."""
 
+_GRID = 1_000
+"""Shares of a cluster are rounded to thousandths, down and up."""
+
 # Answers are numbers if one of the range has a fraction; an answer of another form than its actual value is left out.
+# Of probabilities the most probable class counts.
+# A row counts in its span and in the whole range (place -1), among all rows ('') and in each of its segments.
 _PERIODS = f"""
 WITH answers AS (
-    SELECT {{key}} AS key, release, ts, outputs FROM {{lines}}
-    WHERE {{valid}} AND status = 200 AND role IN ('stable', 'canary', 'shadow') AND ts >= $since AND ts < $until
-        AND request_id IN (SELECT request_id FROM posted)
+    SELECT {{key}} AS key, release, ts, outputs, {{inputs}} AS inputs, coalesce('k' || cluster, {{key}}) AS unit
+    FROM {{lines}} WHERE {{valid}} AND status = 200 AND role IN ('stable', 'canary', 'shadow') AND ts >= $since
+        AND ts < $until AND request_id IN (SELECT request_id FROM posted)
     QUALIFY row_number() OVER (PARTITION BY key, release ORDER BY ts DESC) = 1
 ),
 judged AS (
-    SELECT (epoch_us(ts) - epoch_us($since::TIMESTAMP)) // $width AS place, release, value, actual,
+    SELECT (epoch_us(ts) - epoch_us($since::TIMESTAMP)) // $width AS place, release, unit, input, value, actual,
         json_type(value) IN {NUMBERS} AND json_type(actual) IN {NUMBERS}
             AND bool_or('DOUBLE' IN (json_type(value), json_type(actual))) OVER () AS number
-    FROM (SELECT ts, release, json_extract(outputs, '$[' || "row" || ']') AS value, actual
-        FROM answers JOIN truth USING (key)
-        WHERE outcome = 'joined' AND actual IS NOT NULL AND json_type(outputs) = 'ARRAY')
+    FROM (SELECT ts, release, unit, input, {ANSWER} AS value, {ACTUAL} AS actual
+        FROM (SELECT *, json_extract(outputs, '$[' || "row" || ']') AS answer,
+                json_extract(inputs, '$[' || "row" || ']') AS input
+            FROM answers JOIN truth USING (key)
+            WHERE outcome = 'joined' AND actual IS NOT NULL AND json_type(outputs) = 'ARRAY')
+        QUALIFY {NAMED})
     WHERE json_type(value) NOT IN ('OBJECT', 'ARRAY') OR json_type(value) = json_type(actual)
+),
+divided AS (
+    SELECT * EXCLUDE (place), unnest([place, -1]) AS place
+    FROM (SELECT *, unnest([{{segments}}]) AS segment FROM judged)
+),
+named AS (
+    SELECT segment FROM divided WHERE segment IS NOT NULL
+    GROUP BY segment ORDER BY count(*) DESC, segment LIMIT {MOST_SEGMENTS + 1}
+),
+units AS (
+    SELECT segment, release, place, unit, count(*) AS "rows", avg({RIGHT}) FILTER (NOT number) AS share,
+        sum({LOSS}) FILTER (number) AS loss, count(*) FILTER (number) AS numbers
+    FROM divided JOIN named USING (segment) GROUP BY ALL
 )
-SELECT place, release, count(*), sum({RIGHT}) FILTER (NOT number), avg({LOSS}) FILTER (number)
-FROM judged GROUP BY place, release ORDER BY release, place
+SELECT place, release, segment, sum("rows")::BIGINT, count(*), histogram(floor(share * {_GRID}) / {_GRID}),
+    histogram(ceil(share * {_GRID}) / {_GRID}), sum(loss) / nullif(sum(numbers), 0)
+FROM units GROUP BY place, release, segment ORDER BY segment, release, place
 """
 
 _encoded = json.JSONEncoder(separators=(",", ":")).encode
@@ -185,18 +212,52 @@ class RecordedGroundTruth:
             removed=segments.removed(folder).count,
         )
 
-    def periods(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[Period]:
-        """Judge the answers of each release by ground truth, in spans of time.
+    def performance(
+        self, endpoint: str, *, since: datetime, until: datetime, every: timedelta, segments: Sequence[str] = ()
+    ) -> Performance:
+        """Judge the answers of each release by ground truth, in spans of time and by declared segments.
+
+        Raises InvalidInput (an impossible name, or a declaration that is none), StoreError.
+        """
+        declared = parse_segments(segments)
+        self._bucket.refresh(endpoint)
+        if not segments_in(feedback_folder(self._home, checked_name(endpoint))):
+            return Performance(since=since, until=until, segments=list(segments))
+        values = {"since": in_utc(since), "until": in_utc(until), "width": every // timedelta(microseconds=1)}
+        names = [f"{quoted(one.column + ': ')} || {segment_value(one)}" for one in declared]
+        query = _PERIODS.format(
+            **_records(self._home, endpoint),
+            inputs="inputs" if declared else "NULL::JSON",
+            segments=", ".join(["''", *names]),
+        )
+        with _joined(self._home, endpoint) as connection:
+            load_macros(connection)
+            found = fetch_rows(connection, query, values)
+        spans: list[Period] = []
+        totals: list[Period] = []
+        for place, release, segment, rows, clusters, down, up, error in found:
+            start = since + max(place, 0) * every
+            one = Period(start=start, release=release, segment=segment, rows=rows, clusters=clusters, error=error)
+            (spans if place >= 0 else totals).append(one.with_shares(down, up) if down else one)
+        return Performance(since=since, until=until, spans=spans, totals=totals, segments=list(segments))
+
+    def confidence(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> Confidence:
+        """Return the largest probabilities of a range's answers, and of all answers with ground truth.
 
         Raises InvalidInput (an impossible name), StoreError.
         """
-        self._bucket.refresh(endpoint)
-        if not segments.segments_in(segments.feedback_folder(self._home, checked_name(endpoint))):
-            return []
+        self._bucket.refresh(checked_name(endpoint))
         values = {"since": in_utc(since), "until": in_utc(until), "width": every // timedelta(microseconds=1)}
+        of_records, known = _records(self._home, endpoint), []
         with _joined(self._home, endpoint) as connection:
-            rows = fetch_rows(connection, _PERIODS.format(**_records(self._home, endpoint)), values)
-        return [period_of(since + place * every, *judged) for place, *judged in rows]
+            load_macros(connection)
+            counts = [
+                ConfidenceCount(since + place * every, release, bin_, rows, mean or 0.0)
+                for place, release, bin_, rows, mean in confidences(connection, of_records, values)
+            ]
+            if counts:
+                known = [KnownCount(*one) for one in known_confidences(connection, of_records)]
+        return Confidence(counts, known)
 
     @contextmanager
     def recorded(

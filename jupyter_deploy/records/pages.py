@@ -27,6 +27,12 @@ _SUMMARY_COLUMNS = f"{_KEYS}, status, latency_ms, rows, error, filename"
 _BEGINNINGS = f"""left(inputs::VARCHAR, {BEGINNING}) AS input, left(outputs::VARCHAR, {BEGINNING}) AS output,
     inputs IS NULL AND outputs IS NULL AS bare"""
 
+_DIFFERING = f"""
+CREATE TEMP TABLE differing AS SELECT pair_id FROM {{lines}}
+WHERE {VALID} AND status = 200 AND pair_id IS NOT NULL AND outputs IS NOT NULL AND {{range}}
+GROUP BY pair_id HAVING min(md5(outputs::VARCHAR)) <> max(md5(outputs::VARCHAR))
+"""
+
 # JSON lines are read once. Of Parquet each query reads its own columns, and only the page reads its inputs, from the
 # row groups of its moments.
 _PAGE = f"""
@@ -72,6 +78,9 @@ def page(home: Path, endpoint: str, record_filter: RecordFilter, *, before: str 
     with reading(folder), database(folder) as connection:
         versions = [record_filter.release.partition(":")[2]] if record_filter.release else None
         files = segments(home, endpoint, versions)
+        if record_filter.differs:
+            lines = lines_of(segments(home, endpoint), COLUMNS)
+            fetch_rows(connection, _DIFFERING.format(lines=lines, range=_range(record_filter)))
         total, torn = _load(connection, files, record_filter)
         earlier, parameters = (f"WHERE {_KEY} < {_KEY_PARAMETERS}", key._asdict()) if key else ("", {})
         connection.execute(_PAGE.format(earlier=earlier), parameters | {"most": limit + 1})
@@ -144,12 +153,8 @@ def _load(connection: duckdb.DuckDBPyConnection, files: list[Path], record_filte
 
 
 def condition(record_filter: RecordFilter) -> str:
-    """Return the filter as SQL without parameters, which a view cannot have."""
-    parts = ["true"]
-    if record_filter.since is not None:
-        parts.append(f"{AT} >= TIMESTAMP {quoted(str(in_utc(record_filter.since)))}")
-    if record_filter.until is not None:
-        parts.append(f"{AT} < TIMESTAMP {quoted(str(in_utc(record_filter.until)))}")
+    """Return the filter as SQL without parameters, which a view cannot have; ``differs`` needs ``differing``."""
+    parts = [_range(record_filter)]
     if record_filter.role is not None:
         parts.append(f"role = {quoted(record_filter.role)}")
     if record_filter.status is not None:
@@ -166,7 +171,18 @@ def condition(record_filter: RecordFilter) -> str:
             for needle in sorted(needles)
         ]
         parts.append(f"coalesce({', false) OR coalesce('.join(matches)}, false)")
+    if record_filter.differs:
+        parts.append("pair_id IN (SELECT pair_id FROM differing)")
     return " AND ".join(f"({part})" for part in parts)
+
+
+def _range(record_filter: RecordFilter) -> str:
+    parts = ["true"]
+    if record_filter.since is not None:
+        parts.append(f"{AT} >= TIMESTAMP {quoted(str(in_utc(record_filter.since)))}")
+    if record_filter.until is not None:
+        parts.append(f"{AT} < TIMESTAMP {quoted(str(in_utc(record_filter.until)))}")
+    return " AND ".join(parts)
 
 
 def _summary(row: tuple[Any, ...]) -> RecordSummary:

@@ -1,8 +1,8 @@
 """The program that measures one model: it answers one line of JSON on standard output to each on standard input.
 
 The first line has the settings, and its answer means that the model is loaded. Then ``{"op": "answers", …}`` answers
-all instances, ``{"op": "time", …}`` times calls, and ``{"op": "memory"}`` tells the largest memory. What the model
-prints goes to standard error.
+all instances, ``{"op": "answer", …}`` given ones, ``{"op": "time", …}`` times calls, and ``{"op": "memory"}`` tells the
+largest memory. What the model prints goes to standard error.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class _Measurement:
         from .snapshot import load  # errors of imports are answers
 
         self._model = load(settings["snapshot"], settings["digest"])
-        self._instances: list[Any] = json.loads(Path(settings["instances"]).read_bytes())
+        file = settings["instances"]
+        self._instances: list[Any] = json.loads(Path(file).read_bytes()) if file else []
         self._bodies: dict[int, Any] = {}
 
     def answers(self, rows: int) -> dict[str, Any]:
@@ -36,6 +37,10 @@ class _Measurement:
         for begin in range(0, len(self._instances), rows):
             found += self._model.answer(self._instances[begin : begin + rows])
         return {"answers": found}
+
+    def answer(self, instances: list[Any]) -> dict[str, Any]:
+        """Answer these instances in one call."""
+        return {"answers": self._model.answer(instances)}
 
     def time(self, rows: int, calls: int, seconds: float) -> dict[str, Any]:
         """Time calls with ``rows`` rows each: ``calls`` of them, fewer if they take longer than ``seconds``."""

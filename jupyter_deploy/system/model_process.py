@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.capture.artifacts import Snapshot
+from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.domain.release.processes import environment_changed, last_lines
 
 from .clean_process import CleanProcess
@@ -42,6 +43,7 @@ class ModelProcess:
         options = place.options
         options["env"] |= {"NBDEPLOY_CHECK_ENVIRONMENT": "1", **variables}
         self._log = log
+        self._tag = snapshot.tag
         try:
             with log.open("ab") as errors:
                 self._process = subprocess.Popen(
@@ -67,6 +69,26 @@ class ModelProcess:
         line = self._process.stdout.readline()  # type: ignore[union-attr]  # a pipe
         document: dict[str, Any] | None = json.loads(line) if line else None
         return document
+
+    def exchange(self, document: Mapping[str, Any], *, failed: str, remedy: str) -> dict[str, Any]:
+        """Send a line, and return the result of a program that answers each line with a ``result`` or an ``error``.
+
+        Raises
+        ------
+        EnvironmentChanged
+            The packages of the model's environment are not those of its snapshot.
+        TargetError
+            The process ended, or answered with an error: ``failed`` and the reason, with the ``remedy``.
+        """
+        self.send(document)
+        answer = self.receive() or {}
+        if "result" in answer:
+            result: dict[str, Any] = answer["result"]
+            return result
+        if answer.get("kind") == "EnvironmentChanged":
+            raise environment_changed(self._tag, answer["error"].splitlines()[1:])
+        why = f"{answer['kind']}: {answer['error']}" if answer else "its process ended; does it need too much memory?"
+        raise TargetError(f"{self._tag} {failed}: {why}", remedy, self.last_log())
 
     def last_log(self) -> str:
         """Return the last lines of the log."""

@@ -32,6 +32,17 @@ OPERATIONS: tuple[Operation, ...] = (
         heard_once=True,
     ),
     Operation(
+        "candidates",
+        "model_selection.requests.CandidatesRequest",
+        "model_selection.candidates",
+        label="Choose Among Models…",
+        page="model_selection_page.model_selection_page",
+        title="model_selection.title",
+        exit_code="outcomes.of_selection",
+        charts="charts.model_selection.charts_of_selection",
+        slow=True,
+    ),
+    Operation(
         "init",
         "validation.requests.InitRequest",
         "init.init",
@@ -145,6 +156,14 @@ OPERATIONS: tuple[Operation, ...] = (
         label="Write a Report…",
         page="monitor_page.monitor_page",
         charts="charts.monitor.charts_of_report",
+        slow=True,
+    ),
+    Operation(
+        "explain",
+        "explanation.ExplainRequest",
+        "monitoring.explain.explain",
+        label="Explain an Answer…",
+        page="explanation_page.explanation_page",
         slow=True,
     ),
     Operation(

@@ -122,7 +122,7 @@ def capture_in_notebook(request: DeployRequest, name: str, ports: Ports, progres
         [text for text in (request.model, request.example, request.training) if isinstance(text, str)],
     )
     if ERROR_MIME in displayed:
-        raise _revive(displayed[ERROR_MIME])
+        raise revive(displayed[ERROR_MIME])
     if SNAPSHOT_MIME not in displayed:
         raise StoreError("the notebook's kernel captured nothing", "is nbdeploy installed in the kernel's environment?")
     snapshot = ports.store.remembered(displayed[SNAPSHOT_MIME]["tag"])
@@ -230,7 +230,7 @@ def _origin(snapshot: Snapshot) -> str:
     return "\n".join(f"  {name:12} {value}" for name, value in lines.items())
 
 
-def _revive(document: dict[str, Any]) -> errors.DeployError:
+def revive(document: dict[str, Any]) -> errors.DeployError:
     """Make the error that the notebook's kernel raised of its document."""
     classes = {cls.code: cls for cls in _tree(errors.DeployError)}
     cls = classes.get(document.get("code", ""), errors.DeployError)

@@ -39,8 +39,6 @@ def deploy(
     report: Report,
     live: Live | None = None,
     gates: GateSource | None = None,
-    *,
-    choice: Choice | None = None,
 ) -> Deployment:
     """Take a snapshot of the source, validate it, build its bento, start the release and route requests to it.
 
@@ -50,8 +48,6 @@ def deploy(
         The object in the running kernel; None: ``request.source`` names a notebook or a snapshot.
     gates
         The endpoint's validations from then on; None: those of the request, of ``nbdeploy.yaml`` or of the endpoint.
-    choice
-        The choice among models that led to the release, which is kept with it.
     """
     require_image(request, live)
     image = find_image(request, ports, report) if request.image else None
@@ -63,6 +59,7 @@ def deploy(
     stored = None if live or is_notebook(request.source or "") else as_tag(request.source or "")
     with nullcontext() if image else ports.builder.prepared(stored):
         snapshot = take_snapshot(request, start.name, before, ports, progress, live=live, image=image)
+        choice = _choice(request, snapshot)
         plan = plan_deploy(request, start.name, before, snapshot, ports, gates=gates)
         if before is not None and plan.is_in_force:
             return _kept(plan, before, ports)
@@ -128,6 +125,17 @@ def _preflight(
     return _Start(name, before, count_steps(request, live) + bool(planned.runs))
 
 
+def _choice(request: DeployRequest, snapshot: Snapshot) -> Choice | None:
+    """Return the choice that led to the snapshot; None: the request names none."""
+    if request.choice is None:
+        return None
+    row = request.choice.row(snapshot.tag)
+    if row is None:
+        tags = ", ".join(one.tag for one in request.choice.candidates)
+        raise InvalidInput(f"the table of candidates has no row of {snapshot.tag}", f"deploy one of: {tags}")
+    return request.choice.choice(row)
+
+
 def _require_signature(plan: Plan, ports: Ports) -> None:
     if plan.before is not None:
         require_signature(ports, plan.before, plan.snapshot.tag, plan.snapshot.manifest.signature)
@@ -144,9 +152,10 @@ def _release(plan: Plan, bento: Bento | None, validated: Validated | None, ports
     """Add the release to its endpoint."""
     before, tag = plan.before, plan.release.tag
     after = plan.next_endpoint(bento, validated, ports.keep_revisions)
+    choice = plan.release.choice if plan.request.choice else None
     progress(f"starting {tag} and testing it with the example")
     what = "; ".join((difference_in_words(before, after), *in_words(tag, validated)))
-    url = change(ports, before, after, reason=plan.request.reason, what=what)
+    url = change(ports, before, after, reason=plan.request.reason or (choice.words if choice else ""), what=what)
     ports.drift.prepare(after.release(tag), plan.snapshot)
     keep_forced(after.name, validated, ports)
     gone = set(before.candidates()) - set(after.candidates()) - {after.traffic.stable} if before else set()
@@ -171,6 +180,8 @@ def _require_valid(request: DeployRequest, ports: Ports, live: Live | None) -> s
     require_share(request)
     require_waivable(request.waive, request.reason)
     require_reason(request)
+    if request.choice and (live or is_notebook(request.source or "")):
+        raise InvalidInput("a choice is of a stored snapshot", "name the tag of a row of its table as the source")
     name = request.name
     if name is None and live is None and not is_notebook(request.source or ""):
         name = as_tag(request.source or "").partition(":")[0]

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.capture.translation import TRANSLATED, ServedEngine
-from jupyter_deploy.domain.errors import DeployError, InvalidInput
+from jupyter_deploy.domain.errors import DeployError, InvalidInput, StoreError
 from jupyter_deploy.domain.gates.gate import Gate
 from jupyter_deploy.domain.model_selection.constraints import judged
 from jupyter_deploy.domain.model_selection.ports import Measured
+from jupyter_deploy.domain.model_selection.requests import CandidatesRequest
 from jupyter_deploy.domain.model_selection.selection import (
+    SELECTION_MIME,
     STABLE,
     Calibration,
     CandidateModel,
+    Fits,
     GroupScore,
     LeftOut,
     ModelSelection,
@@ -26,7 +30,7 @@ from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.domain.validation.validation import Metric
 
-from .capture import capture, load_snapshot
+from .capture import ERROR_MIME, capture, is_notebook, load_snapshot, revive
 from .change import find
 from .steps import Steps
 
@@ -43,12 +47,15 @@ class Contender:
         The name of its snapshots.
     calibration
         Of its probabilities in the notebook; None: it has none.
+    fits
+        The spread over several fits, of which it is the first one; None: there are no others.
     """
 
     name: str
     snapshot_name: str
     live: Live
     calibration: Calibration | None = None
+    fits: Fits | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,8 @@ class SelectionTask:
         The endpoint whose stable release is measured too; empty: none.
     cost
         The price of a core-hour; None: it is not known.
+    calibrate
+        Returns the calibration of answers; None: they are no probabilities, and the contender's own counts.
     """
 
     contenders: Sequence[Contender]
@@ -80,6 +89,7 @@ class SelectionTask:
     endpoint: str = ""
     method: str | None = None
     cost: float | None = None
+    calibrate: Callable[[Sequence[Any], Snapshot], Calibration | None] = lambda *_: None
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,7 @@ class _Entry:
     engine: ServedEngine
     snapshot: Snapshot
     calibration: Calibration | None = None
+    fits: Fits | None = None
 
 
 def select_models(task: SelectionTask, ports: Ports, report: Report) -> ModelSelection:
@@ -158,7 +169,7 @@ def _captured(task: SelectionTask, ports: Ports, steps: Steps) -> tuple[list[_En
                     break  # what cannot be captured natively cannot be translated
                 continue
             calibration = contender.calibration if engine == "native" else None
-            entries.append(_Entry(contender.name, engine, snapshot, calibration))
+            entries.append(_Entry(contender.name, engine, snapshot, calibration, contender.fits))
     return entries, left_out
 
 
@@ -191,11 +202,17 @@ def _rows(
             ),
             performance=measured[place].performance,
             artifact_mb=measured[place].artifact_bytes / 1e6,
+            libraries_mb=_megabytes(measured[place].library_bytes),
             cost_per_million=_cost(task.cost, measured[place]),
-            calibration=entry.calibration,
+            calibration=task.calibrate(measured[place].answers, entry.snapshot) or entry.calibration,
+            fits=entry.fits,
         )
         for place, entry in enumerate(entries)
     ]
+
+
+def _megabytes(size: int | None) -> float | None:
+    return None if size is None else size / 1e6
 
 
 def _cost(core_hour: float | None, measured: Measured) -> float | None:
@@ -214,3 +231,55 @@ def require_models(models: Mapping[str, Any]) -> None:
             raise InvalidInput(f"{name!r} cannot name a model", "give each model a short name")
         if name == STABLE:
             raise InvalidInput("'stable' is the row of the endpoint's stable release", "give that model another name")
+
+
+def candidates(request: CandidatesRequest, ports: Ports, report: Report) -> ModelSelection:
+    """Run a notebook headless, and measure its models in that kernel.
+
+    Raises
+    ------
+    InvalidInput
+        The request names no notebook, or no models, or what it names is wrong.
+    UnknownSource, NotebookFailed, KernelDied
+        The notebook does not run.
+    StoreError
+        Its kernel measured nothing.
+    """
+    notebook, models = split_sources(request)
+    if not is_notebook(notebook):
+        raise InvalidInput(
+            f"'{notebook}' is no notebook" if notebook else "the choice has no notebook",
+            "write: nbdeploy candidates train.ipynb logit forest --x X_test --y y_test",
+        )
+    if not models:
+        raise InvalidInput(
+            f"which variables of {Path(notebook).name} hold the models?",
+            f"write: nbdeploy candidates {notebook} MODEL MODEL --x {request.x} --y {request.y}",
+        )
+    progress = Steps(report, total=1)
+    title = f"running {Path(notebook).name}, then measuring {', '.join(models)}"
+    progress(title)
+    of_kernel = request.model_copy(update={"models": models})
+    cell = (
+        "from jupyter_deploy.faces.kernel.model_selection import candidates_for_command_line\n"
+        f"candidates_for_command_line({of_kernel.model_dump_json()!r})"
+    )
+    named = [*models, *(text for text in (request.x, request.y, request.by) if text)]
+    shown = ports.notebooks.run(Path(notebook), cell, lambda words: progress(f"{title}: {words}", False), named)
+    if ERROR_MIME in shown:
+        raise revive(shown[ERROR_MIME])
+    if SELECTION_MIME not in shown:
+        raise StoreError("the notebook's kernel measured nothing", "is nbdeploy installed in the kernel's environment?")
+    return ModelSelection.model_validate(shown[SELECTION_MIME])
+
+
+def split_sources(request: CandidatesRequest) -> tuple[str, tuple[str, ...]]:
+    """Return the notebook of a request, and its models' variables."""
+    first, *others = request.models or ("",)
+    return first, tuple(others)
+
+
+def title(request: CandidatesRequest) -> str:
+    """Return the title of a job."""
+    notebook, models = split_sources(request)
+    return f"candidates of {Path(notebook).name}: {', '.join(models)}"

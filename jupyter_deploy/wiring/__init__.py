@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jupyter_deploy.domain.batch import BatchRunner
     from jupyter_deploy.domain.capture.ports import Capturer, Finder
     from jupyter_deploy.domain.evidence.ground_truth import GroundTruth
+    from jupyter_deploy.domain.explanation import ModelAnswers
     from jupyter_deploy.domain.health import Examiner
     from jupyter_deploy.domain.images.images import Reference
     from jupyter_deploy.domain.images.ports import Imaging
@@ -137,6 +138,12 @@ class _Parts:
         from jupyter_deploy.batch_scoring.runner import WorkerBatches
 
         return WorkerBatches()
+
+    @cached_property
+    def model_answers(self) -> ModelAnswers:
+        from jupyter_deploy.batch_scoring.model_answers import ProcessAnswers
+
+        return ProcessAnswers()
 
     @cached_property
     def measurer(self) -> Measurer:

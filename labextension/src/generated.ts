@@ -204,6 +204,298 @@ export interface Bin {
   rows: number;
 }
 /**
+ * The calibration of a classifier's probabilities.
+ *
+ * Attributes
+ * ----------
+ * brier
+ *     The mean squared distance of the probabilities from the truth (``calibration.brier``).
+ * ece
+ *     The expected calibration error over ``bins`` bins of equal width of the largest probability.
+ * served
+ *     They are the answers of the clean process, and not those of the notebook's ``predict_proba``.
+ */
+export interface Calibration {
+  brier: number;
+  ece: number;
+  bins: number;
+  served: boolean;
+}
+/**
+ * A figure in words; ``range``: its interval, or the range of the rounds.
+ */
+export interface CandidateCell {
+  value: string;
+  range: string;
+}
+/**
+ * The score of one row in one subgroup.
+ */
+export interface CandidateGroup {
+  label: string;
+  group: string;
+  rows: number;
+  score: string;
+  interval: string;
+}
+/**
+ * A row of the table: one model with one engine.
+ *
+ * Attributes
+ * ----------
+ * tag
+ *     The stored snapshot that was measured, and that a deploy serves.
+ * against_best, against_stable
+ *     This model's score minus that of the best row, and of the endpoint's stable release. All pairs of rows hold
+ *     together at their level.
+ * artifact_mb, libraries_mb
+ *     The snapshot's files; the installed distributions of its lock, which an image holds too, in 10^6 bytes.
+ * fits
+ *     The spread over the fits of the model, of which the row is the first one; None: it has one fit.
+ * violated
+ *     The constraints that the row does not meet.
+ * on_front
+ *     No other remaining row has a better or equal score, latency and cost, and one of them better.
+ */
+export interface CandidateModel {
+  name: string;
+  engine: 'native' | 'onnx';
+  tag: string;
+  score: Score;
+  against_best: Score | null;
+  against_stable: Score | null;
+  groups: GroupScore[];
+  performance: JupyterDeploy_Domain_ModelSelection_Selection__Performance;
+  artifact_mb: number;
+  libraries_mb: number | null;
+  cost_per_million: number | null;
+  calibration: Calibration | null;
+  fits: Fits | null;
+  violated: string[];
+  on_front: boolean;
+}
+/**
+ * The metric of one model, or its difference from that of another one; ``why``: there is no interval.
+ */
+export interface Score {
+  value: number;
+  interval: Interval | null;
+  method: string;
+  why: string;
+}
+export interface Interval {
+  low: number;
+  high: number;
+  level: number;
+}
+/**
+ * The metric in one subgroup of the rows.
+ */
+export interface GroupScore {
+  group: {
+    [k: string]: string;
+  };
+  rows: number;
+  score: Score;
+}
+/**
+ * The performance of one model in a clean process on one processor.
+ *
+ * A call decodes a request's JSON, calls the model and encodes the answer; HTTP and records are left out.
+ *
+ * Attributes
+ * ----------
+ * latency_p50_ms, latency_p99_ms
+ *     Quantiles of calls with one row, in milliseconds.
+ * batch_p50_ms, batch_p99_ms
+ *     Those of calls with ``batch_rows`` rows.
+ * rows_per_second
+ *     Rows in such batches by the time that they take.
+ * predictions_per_second
+ *     Calls with one row by the time that they take.
+ * memory_mb
+ *     The largest resident memory of the process so far, in 10^6 bytes, libraries included.
+ * load_s
+ *     The time from the start of the process until the model is loaded, once.
+ */
+export interface JupyterDeploy_Domain_ModelSelection_Selection__Performance {
+  batch_rows: number;
+  rounds: number;
+  latency_p50_ms: Spread;
+  latency_p99_ms: Spread;
+  batch_p50_ms: Spread;
+  batch_p99_ms: Spread;
+  rows_per_second: Spread;
+  predictions_per_second: Spread;
+  /**
+   * None: the system does not say.
+   */
+  memory_mb: number | null;
+  load_s: number;
+}
+/**
+ * The median of a figure over the rounds of a measurement, with its smallest and its largest round.
+ */
+export interface Spread {
+  median: number;
+  low: number;
+  high: number;
+}
+/**
+ * The scores of several fits of one model on the same rows, such as those of other seeds or folds.
+ *
+ * They are the spread of the training, and no interval of the rows.
+ *
+ * Attributes
+ * ----------
+ * sd
+ *     The standard deviation of the fits' scores, with ``count - 1``.
+ */
+export interface Fits {
+  count: number;
+  mean: number;
+  low: number;
+  high: number;
+  sd: number;
+}
+/**
+ * A row of the table, in the table's order.
+ *
+ * Attributes
+ * ----------
+ * cells
+ *     One for each of the view's columns.
+ * reasons
+ *     The violated constraints, each with the row's figure.
+ * on_front
+ *     No other row that meets the constraints has a better score, latency and cost.
+ * stable
+ *     It is the endpoint's stable release, which is deployed already.
+ */
+export interface CandidateRow {
+  label: string;
+  tag: string;
+  cells: CandidateCell[];
+  reasons: string[];
+  on_front: boolean;
+  stable: boolean;
+}
+/**
+ * Choose among models of a notebook: measure each one, natively and translated, and show one table.
+ *
+ * Each model is captured as a deploy captures it and measured in a clean process: its score on your rows with
+ * intervals, its latency, throughput, memory and cost. Nothing is deployed.
+ *
+ * Example: nbdeploy candidates train.ipynb logit forest --x X_test --y y_test --constraint "latency_p99_ms <= 5"
+ */
+export interface CandidatesRequest {
+  /**
+   * A notebook, which runs headless with all its cells, then the variables that hold the models, each one a model or a list of its fits; in a magic the variables alone.
+   */
+  models?: string[];
+  /**
+   * An expression for the rows that the models take, such as X_test.
+   */
+  x: string;
+  /**
+   * An expression for their true answers, such as y_test.
+   */
+  y: string;
+  /**
+   * A metric by scikit-learn's name, such as f1_macro, or a function's name (default: accuracy for classifiers, else the mean absolute error).
+   */
+  metric?: string | null;
+  /**
+   * Subgroups to score too: a column of x, or an expression for a named column.
+   */
+  by?: string | null;
+  /**
+   * A condition on a figure (repeatable), such as 'memory_mb <= 300' or 'accuracy >= stable - 0.01'.
+   */
+  constraint?: string[];
+  /**
+   * The method to serve (default: predict); predict_proba is scored by the log loss.
+   */
+  method?: string | null;
+  /**
+   * An endpoint whose stable release is measured too, as the row 'stable'.
+   */
+  endpoint?: string | null;
+  /**
+   * Do not translate the models to ONNX.
+   */
+  native_only?: boolean;
+}
+/**
+ * A choice among models as JupyterLab shows it.
+ *
+ * Attributes
+ * ----------
+ * figures
+ *     The names that constraints may have.
+ * table
+ *     The data, which a deploy takes.
+ */
+export interface CandidatesView {
+  headline: string;
+  columns: string[];
+  rows: CandidateRow[];
+  groups: CandidateGroup[];
+  facts: {
+    [k: string]: string;
+  };
+  figures: string[];
+  chart: {
+    [k: string]: unknown;
+  };
+  table: ModelSelection;
+}
+/**
+ * The table of a choice: rows that meet the constraints first, by score, then the others.
+ *
+ * Attributes
+ * ----------
+ * rows_of_data
+ *     The rows on which the models were scored.
+ * level
+ *     The confidence level at which all differences between two models hold together.
+ * endpoint
+ *     The endpoint whose stable release is the row ``stable``; empty: there is none.
+ * core_hour
+ *     The price of a core-hour, the setting ``cost``; None: it is not set.
+ */
+export interface ModelSelection {
+  metric: string;
+  greater_is_better: boolean;
+  rows_of_data: number;
+  level: number;
+  endpoint: string;
+  core_hour: number | null;
+  processor: string;
+  constraints: string[];
+  candidates: CandidateModel[];
+  left_out: LeftOut[];
+  at: string;
+}
+/**
+ * A model that could not be measured with an engine, and the reason.
+ */
+export interface LeftOut {
+  name: string;
+  engine: 'native' | 'onnx';
+  why: string;
+}
+/**
+ * A choice among models under other constraints.
+ */
+export interface CandidatesViewRequest {
+  table: {};
+  /**
+   * Conditions on figures, separated by commas.
+   */
+  constraints?: string;
+}
+/**
  * The error of a cell; ``traceback`` has no colours and no secrets.
  */
 export interface CellError {
@@ -263,12 +555,8 @@ export interface ChoiceRow {
   latency_p99_ms: number;
   memory_mb: number | null;
   cost_per_million: number | null;
+  fits: Fits | null;
   violated: string[];
-}
-export interface Interval {
-  low: number;
-  high: number;
-  level: number;
 }
 /**
  * The images and snapshots removed from this machine's stores; with ``dry_run``, those that would be removed.
@@ -421,6 +709,23 @@ export interface CompareRequest {
    * A figure that must be shown, such as 'agreement >= 0.99' (repeatable); the exit code is 0 when all are met, 1 when one is not, 4 while one is undecided.
    */
   require?: string[];
+}
+/**
+ * The second range: its time, that of its compared ``values`` in words, and the figures of both ranges.
+ */
+export interface ComparedRange {
+  since: string;
+  until: string;
+  values: string;
+  figures: RangeFigure[];
+}
+/**
+ * A figure of a range and of the one that it is compared with, in words.
+ */
+export interface RangeFigure {
+  name: string;
+  now: string;
+  compared: string;
 }
 /**
  * Requests that one release refused for one reason, and the other release's answers to the same requests.
@@ -1087,6 +1392,15 @@ export interface ComposedService {
   image: string;
 }
 /**
+ * A feature's contribution to an answer; ``error``: the standard error of the estimate.
+ */
+export interface Contribution {
+  feature: string;
+  value: string;
+  contribution: number;
+  error: number;
+}
+/**
  * Requests that the gateway counted of a release in its present role; ``rates``: a second, the latest last.
  *
  * ``errors``: answers of 500 and above; ``refused``: of 400 to 499. ``since``: the start of these counts, which is the
@@ -1316,6 +1630,10 @@ export interface DeployRequest {
    * Unpickle a snapshot from another store, after you have checked its origin.
    */
   trust?: boolean;
+  /**
+   * The table of 'candidates … -o json' that SOURCE is a row of: the release keeps it.
+   */
+  choice?: {} | null;
   /**
    * The reason; stored in the history.
    */
@@ -1950,6 +2268,9 @@ export interface DrawingView {
  *     The probability of a false alarm in a run of any length.
  * tolerance
  *     The largest difference, in standard deviations of a normal feature, that no feature is reported for.
+ * expected
+ *     The accuracy, estimated by the probabilities of the answers of the last day, or since the moment; None: the
+ *     answers are no probabilities.
  */
 export interface Drift {
   endpoint: string;
@@ -1974,6 +2295,7 @@ export interface Drift {
   features: FeatureDrift[];
   quality: QualityAlarm[];
   requirements: Requirement[];
+  expected: ExpectedPeriod | null;
   notes: string[];
 }
 /**
@@ -2056,6 +2378,18 @@ export interface QualityAlarm {
   first_request: string;
   first: string;
   shown: boolean;
+}
+/**
+ * The estimated accuracy of a release in a span of time.
+ *
+ * ``calibrated``: rows with ground truth that the probabilities are calibrated on; 0: they are taken as they are.
+ */
+export interface ExpectedPeriod {
+  start: string;
+  release: string;
+  rows: number;
+  accuracy: number;
+  calibrated: number;
 }
 /**
  * Show the drift of a release's inputs and answers against its training data.
@@ -2694,6 +3028,62 @@ export interface ExampleGuess {
   placeholder: boolean;
 }
 /**
+ * Explain an answer: the contribution of each feature, by stable and its candidates.
+ */
+export interface ExplainRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * The x-request-id of an answered request (default: the latest one).
+   */
+  request_id?: string | null;
+  /**
+   * The record's key in JupyterLab's list, in place of an id.
+   */
+  key?: string | null;
+  /**
+   * The row of the request, from 0.
+   */
+  row?: number;
+}
+/**
+ * The explanations of the answers to one instance; ``background``: the background rows in words.
+ */
+export interface Explanation {
+  endpoint: string;
+  request_id: string;
+  row: number;
+  background: string;
+  releases: ReleaseExplanation[];
+  notes: string[];
+}
+/**
+ * The explanation of one release's answer.
+ *
+ * Attributes
+ * ----------
+ * answer
+ *     The answer as JSON; ``explains``: the number that is explained, in words.
+ * value, baseline
+ *     This number for the instance, and its mean over the background rows that were drawn.
+ * pairs
+ *     Orders that were walked forwards and backwards.
+ * contributions
+ *     The largest first.
+ */
+export interface ReleaseExplanation {
+  release: string;
+  role: string;
+  answer: string;
+  explains: string;
+  value: number;
+  baseline: number;
+  pairs: number;
+  contributions: Contribution[];
+}
+/**
  * Records in a file; ``rows``: one for each instance, 0 for a notebook, which reads them when it runs.
  */
 export interface Exported {
@@ -3330,11 +3720,15 @@ export interface Metric {
  * since, until
  *     The range; ``every``: seconds of a span of ``traffic``, the first of which begins at ``since``.
  * requests, errors, refused
- *     Of clients, without the copies of shadows.
+ *     Of clients, without the copies of shadows; ``p50_ms``, ``p95_ms``, ``p99_ms``: of their answers of status 200.
+ * clients
+ *     The requests of clients to all releases together.
  * drift
  *     Of one release, with the values of the range as ``now``; None: its snapshot is lost.
  * values_since, values_until
  *     The periods whose values are compared: hours, or days if the range is longer ago; None: there are none.
+ * compared
+ *     The second range, in spans of the same length.
  */
 export interface Monitor {
   endpoint: string;
@@ -3345,13 +3739,18 @@ export interface Monitor {
   requests: number;
   errors: number;
   refused: number;
+  p50_ms: number | null;
+  p95_ms: number | null;
+  p99_ms: number | null;
   traffic: TimeBucket[];
+  clients: TimeBucket[];
   markers: Marker[];
   drift: Drift | null;
   values_since: string | null;
   values_until: string | null;
-  performance: JupyterDeploy_Domain_Monitoring_Performance__Period[];
+  performance: JupyterDeploy_Domain_Monitoring_Performance__Performance | null;
   notes: string[];
+  compared: Monitor | null;
 }
 /**
  * The requests to one release in one role from ``start`` on, for the requested length of time.
@@ -3371,21 +3770,42 @@ export interface TimeBucket {
   p99_ms: number | null;
 }
 /**
+ * Releases in the spans of a range, and in the whole range; both empty: there is no ground truth.
+ *
+ * ``segments``: the declarations by which both are divided too. ``expected``: an estimate by the probabilities of
+ * all answers of classifiers, with ground truth or without.
+ */
+export interface JupyterDeploy_Domain_Monitoring_Performance__Performance {
+  since: string;
+  until: string;
+  spans: JupyterDeploy_Domain_Monitoring_Performance__Period[];
+  totals: JupyterDeploy_Domain_Monitoring_Performance__Period[];
+  segments: string[];
+  expected: ExpectedPeriod[];
+}
+/**
  * A release's answers with ground truth in a span of time.
  *
  * Attributes
  * ----------
+ * segment
+ *     The rows' segment, ``region: north``; empty: all rows.
  * rows
- *     Rows with ground truth; each counts once, also those of one client.
+ *     Rows with ground truth.
+ * clusters
+ *     Clusters of these: the requests of one ``x-sticky-key``, else one request. Each counts once.
  * accuracy
- *     The share of right answers, with its 95 % interval ``low`` to ``high``, valid at every look.
+ *     The share of right answers, a mean over clusters, with its 95 % interval ``low`` to ``high``, valid at every
+ *     look.
  * error
  *     The mean absolute error of answers that are numbers. One of both is None.
  */
 export interface JupyterDeploy_Domain_Monitoring_Performance__Period {
   start: string;
   release: string;
+  segment: string;
   rows: number;
+  clusters: number;
   accuracy: number | null;
   error: number | null;
   low: number | null;
@@ -3412,6 +3832,7 @@ export interface MonitorAlarm {
  * A feature against the reference, by rank; ``moved``: the bin whose share moved most, in words.
  *
  * ``evidence``: the e-value of the range alone; ``jensen_shannon``: a size without a scale of good and bad (bits).
+ * ``compared``: the same from the second range to this one, a description without a test; empty: there is none.
  */
 export interface MonitorFeature {
   name: string;
@@ -3419,6 +3840,7 @@ export interface MonitorFeature {
   moved: string;
   evidence: number;
   jensen_shannon: number | null;
+  compared: string;
 }
 /**
  * A written report; ``notebook`` is empty if none was asked for.
@@ -3446,6 +3868,14 @@ export interface MonitorRequest {
    */
   until?: string | null;
   /**
+   * The begin of a second range that is shown next to it: 14d or a moment.
+   */
+  compare_since?: string | null;
+  /**
+   * The end of the second range (default: it is as long as the first).
+   */
+  compare_until?: string | null;
+  /**
    * The release whose drift is shown (default: stable).
    */
   release?: string | null;
@@ -3455,7 +3885,8 @@ export interface MonitorRequest {
  *
  * ``charts`` by name: rate, errors, refused, latency, answers, features. ``reference``: the origin of the reference
  * and the alarms' rate of errors, in words. ``values``: the time of the compared values, in words; empty: none.
- * ``state``: of the watch. ``notes``: the reasons why a part is missing.
+ * ``state``: of the watch. ``compared``: the second range, if one is asked for. ``notes``: the reasons why a part is
+ * missing.
  */
 export interface MonitorView {
   release: string;
@@ -3476,6 +3907,7 @@ export interface MonitorView {
   state: 'watching' | 'collecting' | 'none';
   reference: string[];
   values: string;
+  compared: ComparedRange | null;
   notes: string[];
 }
 /**
@@ -3589,13 +4021,34 @@ export interface SettingsFile {
   agreed: boolean;
 }
 /**
- * The performance where there is ground truth; ``rows``: those with ground truth, 0: there is no chart.
+ * The performance by ground truth, and estimated; ``rows``: those with ground truth.
+ *
+ * ``chart``: None if there is neither. ``estimate``: what the estimate is, and how far it is off; empty: none.
+ * ``by_segment``: the chart of the declared segments; ``segments``: their figures in the range, and in the second one
+ * if ``compared``; ``declared``: there are declarations.
  */
 export interface PerformanceView {
   rows: number;
   chart: {
     [k: string]: unknown;
   } | null;
+  by_segment: {
+    [k: string]: unknown;
+  } | null;
+  segments: SegmentFigures[];
+  declared: boolean;
+  compared: boolean;
+  estimate: string;
+}
+/**
+ * A segment's performance in a range, in words: a value with its interval. ``compared``: in the second range.
+ */
+export interface SegmentFigures {
+  segment: string;
+  release: string;
+  rows: number;
+  value: string;
+  compared: string;
 }
 /**
  * Show the changes that 'apply FILE' makes: nothing is changed.
@@ -3730,6 +4183,10 @@ export interface Publication {
    * Why it was published although gates did not hold.
    */
   forced: string;
+  /**
+   * The choice among models that led to the release; empty: none.
+   */
+  choice: string;
   /**
    * SHA-256 of the public key.
    */
@@ -4060,6 +4517,10 @@ export interface RecordsRequest {
   status?: number | null;
   release?: string | null;
   text?: string;
+  /**
+   * Only requests that two releases answered differently.
+   */
+  differs?: boolean;
   since?: string | null;
   until?: string | null;
 }
@@ -4126,6 +4587,14 @@ export interface ReportRequest {
    * The range's end (default: now).
    */
   until?: string | null;
+  /**
+   * The begin of a second range that is shown next to it: 14d or a moment.
+   */
+  compare_since?: string | null;
+  /**
+   * The end of the second range (default: it is as long as the first).
+   */
+  compare_until?: string | null;
   /**
    * The release whose drift is shown (default: stable).
    */
@@ -4737,6 +5206,7 @@ export interface VerifyRequest {
 export interface Requests {
   deploy: DeployRequest;
   validate: ValidateRequest;
+  candidates: CandidatesRequest;
   init: InitRequest;
   list: ListRequest;
   describe: DescribeRequest;
@@ -4750,6 +5220,7 @@ export interface Requests {
   compare: CompareRequest;
   drift: DriftRequest;
   report: ReportRequest;
+  explain: ExplainRequest;
   diff: DiffRequest;
   logs: LogsRequest;
   predict: PredictRequest;
@@ -4775,6 +5246,7 @@ export interface Requests {
 export interface Results {
   deploy: Deployment;
   validate: Validation;
+  candidates: ModelSelection;
   init: SetUp;
   list: (EndpointStatus)[];
   describe: EndpointStatus;
@@ -4788,6 +5260,7 @@ export interface Results {
   compare: Comparison;
   drift: Drift;
   report: MonitorReport;
+  explain: Explanation;
   diff: Difference;
   logs: Exported | (Record)[];
   predict: Prediction;
@@ -4823,6 +5296,7 @@ export interface Views {
   records: { request: RecordsRequest; document: RecordsView };
   record: { request: RecordRequest; document: RecordView };
   release_log: { request: ReleaseLogRequest; document: ReleaseLogView };
+  candidates: { request: CandidatesViewRequest; document: CandidatesView };
   drawing: { request: DrawingRequest; document: DrawingView };
   publish_form: { request: PublishFormRequest; document: PublishFormView };
   result_page: { request: ResultPageRequest; document: ResultPageView };
@@ -4837,6 +5311,7 @@ export const VERBS: {
 } = {
   deploy: { summary: "Capture a model, prove it in a clean process, and release it behind an endpoint.", slow: true, destructive: false },
   validate: { summary: "Run validation notebooks and judge what they measured by gates.", slow: true, destructive: false },
+  candidates: { summary: "Choose among models of a notebook: measure each one, natively and translated, and show one table.", slow: true, destructive: false },
   init: { summary: "Write what a project needs to have its models validated: in GitHub's CI, at each commit, and by hand.", slow: false, destructive: false },
   list: { summary: "All endpoints.", slow: false, destructive: false },
   describe: { summary: "One endpoint: its URL, releases, roles, health and revision.", slow: false, destructive: false },
@@ -4850,6 +5325,7 @@ export const VERBS: {
   compare: { summary: "Compare a candidate with stable: a shadow paired on the same requests, a canary unpaired.", slow: false, destructive: false },
   drift: { summary: "Show the drift of a release's inputs and answers against its training data.", slow: false, destructive: false },
   report: { summary: "Write a report of an endpoint: requests, latencies, answers, drift and alarms in a range of time.", slow: true, destructive: false },
+  explain: { summary: "Explain an answer: the contribution of each feature, by stable and its candidates.", slow: true, destructive: false },
   diff: { summary: "Show the changes between two models: cells, code, hyperparameters, features, data, versions, answers.", slow: true, destructive: false },
   logs: { summary: "Show the endpoint's records, oldest first.", slow: false, destructive: false },
   predict: { summary: "Call the endpoint through its gateway.", slow: false, destructive: false },
@@ -4876,6 +5352,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
   return {
     deploy: trans.__("Deploy Model…"),
     validate: trans.__("Validate…"),
+    candidates: trans.__("Choose Among Models…"),
     init: trans.__("Set Up Validation in CI…"),
     list: trans.__("List Endpoints"),
     describe: trans.__("Describe Endpoint…"),
@@ -4889,6 +5366,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     compare: trans.__("Compare Candidate with Stable…"),
     drift: trans.__("Show Drift…"),
     report: trans.__("Write a Report…"),
+    explain: trans.__("Explain an Answer…"),
     diff: trans.__("Compare Two Models…"),
     logs: trans.__("Show Records…"),
     predict: trans.__("Try an Endpoint…"),

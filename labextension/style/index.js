@@ -32,3 +32,4 @@ import './jobEnd.css';
 import './published.css';
 import './jobLog.css';
 import './jobList.css';
+import './candidates.css';

@@ -308,6 +308,7 @@ describe('a job that has ended', () => {
         endpoint: 'clf',
         validation: null,
         forced: '',
+        choice: '',
         signed_by: null,
         published_at: '2026-11-26T10:00:00Z',
         user: 'ana'

@@ -8,7 +8,7 @@ import { NO_PAGES, withNewer, withOlder } from '../src/paging';
 import { problemError } from '../src/transport/request';
 import { EndpointList } from '../src/widgets/endpoint/endpointList';
 import { Records } from '../src/widgets/records/records';
-import { endpoint, shown } from './sidebarWorld';
+import { card, endpoint, SHADOW, shown } from './sidebarWorld';
 
 function row(name: string, given: Partial<EndpointRow> = {}): EndpointRow {
   return {
@@ -276,6 +276,23 @@ describe('the records', () => {
     expect(await screen.findByText(/send one with "Try it"/)).toBeInTheDocument();
   });
 
+  it('are filtered by answers that differ, if there is a candidate', async () => {
+    const view = vi.fn(async () => Promise.resolve(page(1, 1, 1) as never));
+    const one = shown(<Records view={endpoint({ cards: [card()] })} />, { view });
+    await screen.findByText('1 record');
+    expect(screen.queryByLabelText('Answers')).toBeNull();
+    one.unmount();
+    shown(<Records view={endpoint({ cards: [card(), SHADOW] })} />, { view });
+    await userEvent.selectOptions(await screen.findByLabelText('Answers'), 'answers differ');
+    await waitFor(() => {
+      expect(view).toHaveBeenLastCalledWith(
+        'records',
+        expect.objectContaining({ differs: true }),
+        expect.anything()
+      );
+    });
+  });
+
   it('are put on the clipboard where no notebook is open', async () => {
     const view = async (name: string): Promise<never> =>
       Promise.resolve(
@@ -287,5 +304,49 @@ describe('the records', () => {
     fireEvent.click(await screen.findByText('{"x": 1}'));
     await userEvent.click(await screen.findByRole('button', { name: 'Copy as cell' }));
     expect(await screen.findByText(/No notebook is open: .* clipboard/)).toBeInTheDocument();
+  });
+
+  it('are explained by a job, or the reason why not is shown', async () => {
+    const opened = {
+      ...record(1),
+      rows: 2,
+      input: '[1]',
+      cut: false,
+      answers: [],
+      cell: '',
+      note: ''
+    };
+    const view = async (name: string): Promise<never> =>
+      Promise.resolve(
+        (name === 'record'
+          ? opened
+          : name === 'result_page'
+            ? { title: 'Explain', html: '<p>age +0.21</p>' }
+            : page(1, 1, 1)) as never
+      );
+    const problem = {
+      code: 'invalid_input',
+      title: 'Invalid input',
+      status: 422,
+      detail: 'the record lacks ssn',
+      remedy: 'use the notebook',
+      details: '',
+      errors: [],
+      report: ''
+    };
+    const job = vi
+      .fn()
+      .mockResolvedValueOnce({ id: 'j1', state: 'done', problem: null })
+      .mockResolvedValueOnce({ id: 'j2', state: 'failed', problem });
+    shown(<Records view={endpoint()} />, { view: view, job: job as never });
+    fireEvent.click(await screen.findByText('{"x": 1}'));
+    fireEvent.change(await screen.findByLabelText('row'), { target: { value: '1' } });
+    const explain = screen.getByRole('button', { name: 'Explain this answer' });
+    await userEvent.click(explain);
+    expect(job).toHaveBeenCalledWith('explain', { name: 'clf', key: record(1).key, row: 1 });
+    expect(await screen.findByText('age +0.21')).toBeInTheDocument();
+    await userEvent.click(explain);
+    expect(await screen.findByText(/the record lacks ssn; use the notebook/)).toBeInTheDocument();
+    expect(screen.queryByText('age +0.21')).toBeNull();
   });
 });

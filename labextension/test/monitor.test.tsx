@@ -1,4 +1,4 @@
-import { fireEvent, screen, within } from '@testing-library/react';
+import { act, fireEvent, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import * as React from 'react';
 import { expect, it, vi } from 'vitest';
@@ -6,11 +6,22 @@ import { expect, it, vi } from 'vitest';
 import type { MonitorView, PerformanceView } from '../src/generated';
 import { problemError } from '../src/transport/request';
 import { Monitor } from '../src/widgets/monitor/monitor';
+import { comparedFields } from '../src/widgets/monitor/range';
 import { NO_FILTER } from '../src/widgets/records/records';
 import type { Services } from '../src/widgets/ui/services';
 import { card, endpoint, SHADOW, shown } from './sidebarWorld';
 
 const CHART = { title: { text: 'Requests a second', subtitle: '' }, mark: 'line' };
+
+const COUNTS = {
+  requests: 0,
+  errors: 0,
+  refused: 0,
+  p50_ms: 7.1,
+  rates: [],
+  since: null,
+  recorded: null
+};
 
 const ALARM = {
   kind: 'drift' as const,
@@ -40,15 +51,26 @@ function monitor(given: Partial<MonitorView> = {}): MonitorView {
     state: 'watching',
     reference: ['reference of the inputs: training'],
     values: '2026-11-25 02:00 to 2026-11-26 02:00 UTC',
+    compared: null,
     notes: [],
     ...given
   };
 }
 
+const NO_TRUTH: PerformanceView = {
+  rows: 0,
+  chart: null,
+  by_segment: null,
+  segments: [],
+  declared: false,
+  compared: false,
+  estimate: ''
+};
+
 /** Services whose views are these, and the requests that they got. */
 function serving(
   found: MonitorView,
-  performance: PerformanceView = { rows: 0, chart: null }
+  performance: PerformanceView = NO_TRUTH
 ): Partial<Services> & { view: ReturnType<typeof vi.fn> } {
   const view = vi.fn(async (name: string) =>
     Promise.resolve(name === 'monitor' ? found : performance)
@@ -158,7 +180,8 @@ it('ranks features, and says when an empty range or a missing reference is the r
     alarms: 1,
     moved: 'more of 53 to 58',
     evidence: 431,
-    jensen_shannon: 0.02
+    jensen_shannon: 0.02,
+    compared: ''
   };
   const one = shown(
     <Monitor view={endpoint()} actions={ACTIONS} />,
@@ -173,6 +196,113 @@ it('ranks features, and says when an empty range or a missing reference is the r
   );
   expect(await screen.findByText('No requests in this range')).toBeInTheDocument();
   expect(screen.getByText(/no requests were recorded with their inputs/)).toBeInTheDocument();
+});
+
+it('shows the figures of two ranges next to each other', async () => {
+  const figures = [{ name: 'requests', now: '2,000', compared: '1,500' }];
+  const compared = {
+    since: '2026-11-24T02:00:00Z',
+    until: '2026-11-25T02:00:00Z',
+    values: '',
+    figures
+  };
+  const feature = {
+    name: 'age',
+    alarms: 0,
+    moved: 'hardly moved',
+    evidence: 1,
+    jensen_shannon: 0,
+    compared: 'more of 53 to 58 (10 % to 20 %), JS 0.02'
+  };
+  const given = serving(monitor({ compared, features: [feature] }));
+  shown(<Monitor view={endpoint()} actions={ACTIONS} />, given);
+  await userEvent.selectOptions(await screen.findByLabelText('Compare with'), 'before');
+  const table = await screen.findByRole('region', { name: 'Both ranges' });
+  expect(within(table).getByRole('row', { name: 'requests 2,000 1,500' })).toBeInTheDocument();
+  expect(screen.getByRole('region', { name: 'Features by drift' })).toHaveTextContent(
+    'since the compared range: more of 53 to 58 (10 % to 20 %), JS 0.02'
+  );
+  const last = (): unknown => given.view.mock.calls.at(-1)?.[1];
+  expect(last()).toMatchObject({ since: '24h', compare_since: '48h', compare_until: '24h' });
+});
+
+it('names a second range by hours before a range that ends now, else by moments', () => {
+  const day = { since: '24h', until: null };
+  expect(comparedFields(day, 'none')).toEqual({});
+  expect(comparedFields(day, 'week')).toEqual({ compare_since: '192h', compare_until: '168h' });
+  expect(comparedFields({ since: null, until: null }, 'before')).toEqual({});
+  const moments = { since: '2026-11-03T10:00:00.000Z', until: '2026-11-04T10:00:00.000Z' };
+  expect(comparedFields(moments, 'before')).toEqual({
+    compare_since: '2026-11-02T10:00:00.000Z',
+    compare_until: '2026-11-03T10:00:00.000Z'
+  });
+  expect(comparedFields(day, moments)).toEqual({
+    compare_since: moments.since,
+    compare_until: moments.until
+  });
+});
+
+it('divides the performance by segment, or says how to', async () => {
+  const segments = [
+    {
+      segment: 'region: north',
+      release: 'clf:aaaaaaaabbbb',
+      rows: 1200,
+      value: '92 % (88 % to 95 %)',
+      compared: ''
+    }
+  ];
+  const truth = { ...NO_TRUTH, rows: 1200, chart: CHART, by_segment: CHART, segments };
+  const one = shown(
+    <Monitor view={endpoint()} actions={ACTIONS} />,
+    serving(monitor(), { ...truth, declared: true })
+  );
+  const table = await screen.findByRole('region', { name: 'Performance by segment' });
+  expect(table).toHaveTextContent('region: north');
+  expect(table).toHaveTextContent('1,20092 % (88 % to 95 %)');
+  one.unmount();
+  shown(
+    <Monitor view={endpoint()} actions={ACTIONS} />,
+    serving(monitor(), { ...truth, by_segment: null, segments: [] })
+  );
+  expect(await screen.findByText(/nbdeploy traffic clf --segment COLUMN/)).toBeInTheDocument();
+});
+
+it('marks an estimated accuracy as one, next to the way to ground truth', async () => {
+  const estimate = 'The estimated accuracy is that which the probabilities promise.';
+  shown(
+    <Monitor view={endpoint()} actions={ACTIONS} />,
+    serving(monitor(), { ...NO_TRUTH, chart: CHART, estimate })
+  );
+  expect(await screen.findByText(estimate)).toBeInTheDocument();
+  expect(screen.getByText(/No ground truth in this range/)).toBeInTheDocument();
+});
+
+it('loads again when the endpoint has other counts, and not otherwise', async () => {
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  try {
+    const given = serving(monitor());
+    const loads = (): number => given.view.mock.calls.filter(one => one[0] === 'monitor').length;
+    let count: (requests: number) => void = () => undefined;
+    const Counting = (): React.JSX.Element => {
+      const [requests, setRequests] = React.useState(5);
+      count = setRequests;
+      const counts = { ...COUNTS, requests };
+      return <Monitor view={endpoint({ cards: [card({ counts })] })} actions={ACTIONS} />;
+    };
+    shown(<Counting />, given);
+    await screen.findByRole('heading', { name: 'No alarm' });
+    expect(loads()).toBe(1);
+    await vi.advanceTimersByTimeAsync(9_000);
+    expect(loads()).toBe(1);
+    act(() => {
+      count(6);
+    });
+    await vi.advanceTimersByTimeAsync(2_100);
+    expect(loads()).toBe(2);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 it('shows a problem with its remedy', async () => {

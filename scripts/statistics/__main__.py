@@ -12,7 +12,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from . import canary, clusters, drift, duration, gates, ground_truth, independent, ramps, segments
+from . import canary, clusters, confidence, drift, duration, gates, ground_truth, independent, ramps, segments
 from .table import markdown, replace_table
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
@@ -27,6 +27,7 @@ TOPICS = {
     "independent": independent.rows,
     "segments": segments.rows,
     "duration": duration.rows,
+    "confidence": confidence.rows,
 }
 """Name of the markers in the page -> function that returns the rows; the longest first."""
 

@@ -8,6 +8,7 @@ import psutil
 import pytest
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -31,7 +32,7 @@ def fitted(model):
 def models():
     return {
         "logit": fitted(make_pipeline(StandardScaler(), LogisticRegression())),
-        "stump": fitted(DecisionTreeClassifier(max_depth=1, random_state=0)),
+        "stump": [fitted(DecisionTreeClassifier(max_depth=depth, random_state=0)) for depth in (1, 2, 3)],
         "Log of it": fitted(make_pipeline(FunctionTransformer(np.log1p), LogisticRegression(max_iter=500))),
     }
 
@@ -73,7 +74,7 @@ def test_each_model_is_measured_natively_and_translated_if_that_is_proved(found,
 
 
 def test_scores_are_those_of_the_models_in_the_notebook_and_a_translation_has_its_originals(rows, models):
-    for name, model in models.items():
+    for name, model in (models | {"stump": models["stump"][0]}).items():
         assert rows[name].score.value == pytest.approx((model.predict(X) == Y).mean())
         assert rows[name].score.interval.low < rows[name].score.value < rows[name].score.interval.high
     assert rows["logit (onnx)"].score == rows["logit"].score
@@ -82,6 +83,15 @@ def test_scores_are_those_of_the_models_in_the_notebook_and_a_translation_has_it
     others = [row for row in rows.values() if row.score.value != best.score.value]
     assert all(row.against_best.interval.level > 0.95 for row in others), "all pairs hold together"
     assert others
+
+
+def test_the_spread_over_the_fits_of_a_model_is_of_the_same_rows_and_of_no_other_model(rows, models):
+    scores = [(fit.predict(X) == Y).mean() for fit in models["stump"]]
+    for label in ("stump", "stump (onnx)"):
+        fits = rows[label].fits
+        assert (fits.count, fits.low, fits.high) == (3, pytest.approx(min(scores)), pytest.approx(max(scores)))
+        assert (fits.mean, fits.sd) == (pytest.approx(np.mean(scores)), pytest.approx(np.std(scores, ddof=1)))
+    assert rows["logit"].fits is None
 
 
 def test_subgroups_and_calibration_are_those_of_their_rows(rows, models):
@@ -93,6 +103,19 @@ def test_subgroups_and_calibration_are_those_of_their_rows(rows, models):
     probabilities = models["logit"].predict_proba(X)[:, 1]
     assert rows["logit"].calibration.brier == pytest.approx(np.mean((probabilities - (Y == "malignant")) ** 2))
     assert rows["logit (onnx)"].calibration is None
+
+
+def test_served_probabilities_are_scored_and_calibrated_of_a_translation_too(models):
+    rows_, truth, logit = X[:60], Y[:60], models["logit"]
+    served = jupyter_deploy.candidates({"logit": logit}, rows_, truth, method="predict_proba").table
+    assert (served.metric, served.greater_is_better) == ("log_loss", False)
+    probabilities = logit.predict_proba(rows_)
+    second = probabilities[:, 1]
+    assert [row.engine for row in served.candidates] != ["native"]
+    for row in served.candidates:
+        assert row.score.value == pytest.approx(log_loss(truth, probabilities), rel=1e-5)
+        assert row.calibration.brier == pytest.approx(np.mean((second - (truth == "malignant")) ** 2), rel=1e-5)
+        assert row.calibration.served
 
 
 def test_performance_is_of_several_rounds_and_the_cost_follows_from_it(found, rows):
@@ -108,6 +131,7 @@ def test_performance_is_of_several_rounds_and_the_cost_follows_from_it(found, ro
         assert row.cost_per_million == pytest.approx(expected)
     native, translated = rows["logit"].performance, rows["logit (onnx)"].performance
     assert translated.memory_mb < native.memory_mb, "the translation's process has no scikit-learn"
+    assert 10 < rows["logit (onnx)"].libraries_mb < rows["logit"].libraries_mb
 
 
 def test_rows_that_violate_a_constraint_come_last_and_are_not_on_the_front(found):
@@ -124,6 +148,7 @@ def test_a_notebook_shows_the_table_and_no_process_is_left(found):
     assert "against the best" in found._repr_html_()
     assert "FunctionTransformer" in str(found)
     assert "cost per million" in str(found)
+    assert "accuracy of the fits" in str(found)
     children = psutil.Process(os.getpid()).children(recursive=True)
     assert not [one.pid for one in children if any("serving.measurement" in word for word in one.cmdline())]
 
@@ -142,6 +167,9 @@ def test_a_row_that_is_not_there_is_refused_with_the_reason(found):
         ({"models": {}}, "there are no models"),
         ({"models": {"stable": 1}}, "give that model another name"),
         ({"models": {"it": 3}}, "the model 'it' cannot be served"),
+        ({"models": {"it": []}}, "the model 'it' has no fits"),
+        ({"models": {"it": [len, 3]}}, "the model 'it' cannot be served"),
+        ({"models": {"it": [fitted(DecisionTreeClassifier()), lambda rows: 1 / 0]}}, "fit 1 of 'it' raises on X"),
         ({"y": Y[:-1]}, f"X has {len(X)} rows, and y has {len(X) - 1}"),
         ({"y": [None, *Y[1:]]}, "y is missing in row 0"),
         ({"X": X[:0], "y": Y[:0]}, "X has no rows"),

@@ -1,6 +1,5 @@
 """What the end-to-end tests share: small training notebooks and a client."""
 
-import re
 import shutil
 import threading
 import time
@@ -136,6 +135,13 @@ def churn_home(tmp_path_factory, snapshots):
     made.down()
 
 
+@pytest.fixture(scope="module")
+def served(shared_home, plain_snapshots):
+    """A home with an endpoint of one release, for tests that change nothing of it; and what its deploy printed."""
+    tags, shared_home.environment["BENTOML_HOME"] = plain_snapshots
+    return shared_home, shared_home.json("deploy", tags[1.0], "--trust")
+
+
 @pytest.fixture
 def deploy(home, plain_snapshots):
     """Deploy one of the captured functions by its tag; the JSON document."""
@@ -177,25 +183,30 @@ def browser():
         started.close()
 
 
-@pytest.fixture
-def person(browser, lab, shared_home, request):
-    """Who sits before a page of the module's ``lab``, logged in or with its token."""
-    from tests.e2e.lab import TOKEN
-    from tests.e2e.person import Person
+@pytest.fixture(scope="module")
+def seat(browser, lab, shared_home):
+    """The page of the module's ``lab`` that its tests share."""
+    from tests.e2e.person import Seat
 
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    workspace = re.sub(r"\W+", "-", request.node.name)  # what others have opened is not opened again
-    context.set_default_timeout(90_000)
-    made = Person(context.new_page(), lab.url, shared_home, workspace, "" if lab.password else TOKEN)
-    if lab.password:
-        made.page.goto(f"{lab.url}/login")
-        made.logs_in(lab.password)
+    made = Seat(browser, lab, shared_home)
     yield made
-    context.close()
+    made.leave()
+
+
+@pytest.fixture
+def person(seat):
+    """A user before an empty JupyterLab, with its token: one load of the page takes some eight processor seconds."""
+    return seat.take()
+
+
+PAUSE_SECONDS = 0.01
 
 
 class Load:
-    """Clients that send requests in sequence until they are stopped; every answer is kept."""
+    """Clients that send requests in sequence until they are stopped; every answer is kept.
+
+    Between requests they pause a moment: without, they would take the processors from what the test is about.
+    """
 
     def __init__(self, url, clients=3, row=ROW):
         self.url = f"{url}/predict"
@@ -229,7 +240,7 @@ class Load:
     def _ask(self, number):
         count = 0
         with httpx.Client(trust_env=False, timeout=30) as client:
-            while not self._stop.is_set():
+            while not self._stop.wait(PAUSE_SECONDS):
                 count += 1
                 request_id = f"load-{number}-{count}"
                 try:

@@ -1,6 +1,7 @@
 """A real Jupyter server, for JupyterLab and Notebook 7, and the browser that looks at it."""
 
 import contextlib
+import json
 import shutil
 import signal
 import subprocess
@@ -34,6 +35,8 @@ KERNEL_READY = """async () => {
     await context.session.kernel.info;
 }"""
 TOKEN = "a-token-for-this-test"
+# At its start it runs R and npm, and asks each for language servers.
+WITHOUT_LSP = {"ServerApp": {"jpserver_extensions": {"jupyter_lsp": False}}}
 
 
 class Lab:
@@ -79,6 +82,8 @@ def started(home, *files, password=""):
     quiet = home.path / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
     quiet.parent.mkdir(parents=True)
     quiet.write_text('{"fetchNews": "false"}')  # its question covers what a person would click
+    (home.path / "jupyter").mkdir(exist_ok=True)
+    (home.path / "jupyter" / "jupyter_server_config.json").write_text(json.dumps(WITHOUT_LSP))
     lab = Lab(home, folder, password)
     try:
         lab.start()

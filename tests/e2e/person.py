@@ -1,9 +1,11 @@
 """A user of a real JupyterLab: what they see, click and wait for."""
 
+import contextlib
 import os
 import re
 from pathlib import Path
 
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import TimeoutError as Missed
 from playwright.sync_api import expect
 
@@ -19,7 +21,21 @@ TRAIN = [
     "clf = LogisticRegression(C=1.0).fit(X_train, y_train)\nclf.score(X_test, y_test)",
     "clf = LogisticRegression(C=0.0001).fit(X_train, y_train)\nclf.score(X_test, y_test)",
 ]
+OPEN = "async path => { await window.jupyterapp.commands.execute('docmanager:open', {path}); }"
+# Closes what is open, unsaved, and leaves kernels as they are; whether nothing is left open.
+CLOSE_ALL = """async () => {
+    const {shell, commands} = window.jupyterapp;
+    const escape = new KeyboardEvent('keydown', {key: 'Escape'});
+    document.querySelectorAll('.jp-Dialog').forEach(dialog => dialog.dispatchEvent(escape));
+    for (const widget of [...shell.widgets('main')]) widget.dispose();
+    await commands.execute('nbdeploy:list');
+    shell.collapseLeft();
+    shell.collapseRight();
+    await new Promise(resolve => setTimeout(resolve));
+    return !document.querySelector('.jp-Dialog, dialog[open], .jp-NotebookPanel, .nbd-Tab');
+}"""
 DEPLOY_SECONDS = 240
+VIEWPORT = {"width": 1400, "height": 1000}
 NARROW = 250
 """The sidebar's width in CSS pixels at which nothing may be cut."""
 # What reaches beyond the sidebar, but in what scrolls by itself: tabs, wide tables, charts.
@@ -44,12 +60,32 @@ class Person:
         self.tree = f"{url}/lab/workspaces/{workspace}/tree" if workspace else f"{url}/lab/tree"
         self.clicks = 0
         self.errors = []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", self._notes)
+
+    def _notes(self, error):
+        """Lab itself waits for a kernel, and asks it for a subshell then: the notebook may be closed before."""
+        if str(error) != "Disposed" and "create_subshell_request" not in str(error):
+            self.errors.append(str(error))
 
     def opens(self, notebook="churn.ipynb"):
-        self.page.goto(f"{self.tree}/{notebook}{self.query}")
-        self.page.wait_for_function("window.jupyterapp")
+        """The notebook, in the page as it is if that has JupyterLab already."""
+        if self.page.evaluate("Boolean(window.jupyterapp)"):
+            self.page.evaluate(OPEN, notebook)
+        else:
+            self.page.goto(f"{self.tree}/{notebook}{self.query}")
+            self.page.wait_for_function("window.jupyterapp")
         self.page.evaluate(KERNEL_READY)
+
+    def closes_all(self):
+        """Close what is open in JupyterLab; whether it could be closed."""
+        self.page.set_viewport_size(VIEWPORT)
+        with contextlib.suppress(PlaywrightError):
+            if not self.page.evaluate("Boolean(window.jupyterapp)"):
+                return True
+            if self.page.locator("dialog[open]").count():  # or it opens again with its endpoint
+                self.page.keyboard.press("Escape")
+            return self.page.evaluate(CLOSE_ALL)
+        return False
 
     def logs_in(self, password, page=None):
         """At the log-in page, wherever the log-in then leads."""
@@ -199,6 +235,36 @@ class Person:
             rules,
         )
         assert found == [], f"{name}: {found}"
+
+
+class Seat:
+    """A page of a ``Lab`` for tests one after another; a new one after the server's end, or if it cannot be cleared."""
+
+    def __init__(self, browser, lab, home):
+        self._browser, self._lab, self._home = browser, lab, home
+        self._person = self._server = None
+        self._pages = 0
+
+    def take(self):
+        """The person, before a JupyterLab with nothing open."""
+        if self._person and (self._server is not self._lab.process or not self._person.closes_all()):
+            self.leave()
+        if self._person is None:
+            context = self._browser.new_context(viewport=VIEWPORT)
+            context.set_default_timeout(90_000)
+            self._pages += 1
+            workspace = f"page-{self._pages}"  # what the page before had open is not opened again
+            self._person = Person(context.new_page(), self._lab.url, self._home, workspace)
+            self._server = self._lab.process
+        self._person.clicks = 0
+        self._person.errors.clear()
+        return self._person
+
+    def leave(self):
+        """Close the page."""
+        if self._person:
+            self._person.page.context.close()
+            self._person = None
 
 
 def until_deployed(person, name="churn"):

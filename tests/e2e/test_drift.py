@@ -115,6 +115,12 @@ def _shows_its_alarm(home, folder, requests):
     assert report["monitor"]["requests"] == requests
     assert "age more of" in (folder / "churn.html").read_text()
     assert (folder / "churn.ipynb").exists()
+    explained = home.json("explain", "churn", "--request-id", f"r{requests - 1}")
+    (stable,) = explained["releases"]
+    parts = {one["feature"]: one["contribution"] for one in stable["contributions"]}
+    assert parts.keys() == {"age", "weight", "plan"}
+    assert abs(sum(parts.values()) - (stable["value"] - stable["baseline"])) < 1e-9
+    assert home.json("drift", "churn")["requests"] == requests, "an explanation asks no release"
 
 
 def _archivist(folder):

@@ -88,8 +88,8 @@ def test_a_release_without_traffic_is_stopped_after_some_revisions_and_restarted
     assert home.json("predict", "churn")["status"] == 200
 
 
-def test_the_endpoint_answers_what_the_notebook_answered_and_refuses_what_it_cannot_understand(home, deploy):
-    deployed = deploy()
+def test_the_endpoint_answers_what_the_notebook_answered_and_refuses_what_it_cannot_understand(served):
+    home, deployed = served
     url = deployed["url"]
     assert home.json("predict", "churn")["body"]["predictions"] == deployed["captured"]["predictions"]
     with httpx.Client(trust_env=False) as client:
@@ -115,8 +115,8 @@ def test_the_endpoint_answers_what_the_notebook_answered_and_refuses_what_it_can
     assert statuses[400] == 2
 
 
-def test_a_candidate_of_another_signature_is_refused_before_anything_starts(home, deploy, tmp_path):
-    deploy()
+def test_a_candidate_of_another_signature_is_refused_before_anything_starts(served, tmp_path):
+    home, _ = served
     shares = notebooks.write(tmp_path / "shares.ipynb", "def clf(age, weight):\n    return [0.25, 0.75]")
     ended = deploy_notebook(home, shares, example=repr(ROW), check=False)
     assert ended.returncode == 2
@@ -313,8 +313,8 @@ def test_an_unhealthy_candidate_is_not_promoted(home, deploy):
     assert "is not healthy" in ended.stderr
 
 
-def test_logs_follow_new_records(home, deploy):
-    deploy()
+def test_logs_follow_new_records(served):
+    home, _ = served
     follower = subprocess.Popen(
         [sys.executable, "-m", "jupyter_deploy", "logs", "churn", "--follow", "-o", "json", "--role", "stable"],
         env=home.environment, stdout=subprocess.PIPE, text=True,
@@ -336,8 +336,8 @@ def test_logs_follow_new_records(home, deploy):
         follower.wait()
 
 
-def test_state_and_records_are_readable_by_the_user_alone(home, deploy):
-    deploy()
+def test_state_and_records_are_readable_by_the_user_alone(served):
+    home, _ = served
     home.run("predict", "churn")
     for path in (home.path / "nbdeploy").rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path

@@ -111,16 +111,17 @@ def test_a_shadow_that_is_ready_but_hangs_on_requests_is_not_promoted(home, tmp_
     assert home.json("describe", "churn")["traffic"]["stable"] == first["release"]
 
 
-def test_stable_cannot_be_deployed_as_its_own_candidate(home, deploy):
-    tag = deploy(1.0)["release"]
-    ended = home.run("deploy", tag, "--role", "canary", "--percent", "20", check=False)
+def test_stable_cannot_be_deployed_as_its_own_candidate(served):
+    home, deployed = served
+    ended = home.run("deploy", deployed["release"], "--role", "canary", "--percent", "20", check=False)
     assert ended.returncode == 2
     assert "is stable" in ended.stderr
     assert home.json("describe", "churn")["revision"] == 1
 
 
-def test_a_body_that_is_too_large_is_a_413_through_the_gateway(home, deploy):
-    url = deploy(1.0)["url"]
+def test_a_body_that_is_too_large_is_a_413_through_the_gateway(served):
+    _, deployed = served
+    url = deployed["url"]
     answer = httpx.post(
         f"{url}/predict", content=b" " * (33 << 20), headers={"content-type": "application/json"}, trust_env=False,
         timeout=60,

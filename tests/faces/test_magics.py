@@ -1,5 +1,6 @@
 """The magics in a real kernel: the output of cells."""
 
+import json
 import re
 
 import nbformat
@@ -125,6 +126,28 @@ def test_a_choice_among_models_is_a_table_and_is_kept_with_the_release_that_it_l
     assert re.search(r"→ high +1 ", described)
     assert "high chosen among 2 models" in history
     assert re.search(r"'against_stable': \{\s*'value': -0\.", document), "the stable release is measured too"
+
+
+def test_a_command_line_chooses_among_the_models_of_a_notebook_that_runs_headless(shared_home):
+    cells = [CELLS[0], CELLS[CHOICE - 4], "%deploy_candidates low high --x X --y y"]
+    path = notebooks.write(shared_home.path / "levels.ipynb", *cells)
+    options = ["--x", "X", "--y", "y", "--metric", "accuracy", "--native-only", "-o", "json"]
+    ended = shared_home.run("candidates", path, "low", "high", *options, "--constraint", "accuracy >= 0.9")
+    table = json.loads(ended.stdout)
+    assert [row["name"] for row in table["candidates"]] == ["high", "low"]
+    assert table["candidates"][1]["violated"] == ["accuracy >= 0.9"]
+    tag = table["candidates"][0]["tag"]
+    shared_home.run("deploy", tag, "--name", "chosen", "--choice", ended.stdout)
+    (released,) = shared_home.json("describe", "chosen")["releases"]
+    assert released["choice"]["chosen"] == "high"
+    refused = shared_home.run("candidates", path, "low", *options, "--constraint", "accuracy >= 0.99", check=False)
+    assert refused.returncode == 1
+    wrong = shared_home.run("candidates", path, "hihg", *options, check=False)
+    assert (wrong.returncode, "did you mean high" in wrong.stderr) == (2, True)
+    for words, remedy in ((["low"], "is no notebook"), ([path], "which variables of levels.ipynb")):
+        ended = shared_home.run("candidates", *words, *options, check=False)
+        assert (ended.returncode, remedy in ended.stderr) == (2, True)
+    shared_home.run("down")
 
 
 def test_help_python_values_and_printing_work_as_a_person_would_expect(shown):

@@ -3,71 +3,29 @@
 import numpy as np
 import pytest
 import vl_convert
-from sklearn.metrics import brier_score_loss
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import brier_score_loss, get_scorer
 
-from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.evidence.estimate import Interval
 from jupyter_deploy.domain.model_selection.calibration import brier, expected_calibration_error
-from jupyter_deploy.domain.model_selection.constraints import judged, parse_constraints
-from jupyter_deploy.domain.model_selection.selection import (
-    CandidateModel,
-    GroupScore,
-    LeftOut,
-    ModelSelection,
-    Performance,
-    Score,
-    Spread,
+from jupyter_deploy.domain.model_selection.constraints import (
+    constrained,
+    figure_names,
+    judged,
+    parse_constraints,
+    split_constraints,
 )
+from jupyter_deploy.domain.model_selection.selection import GroupScore, LeftOut, Score
 from jupyter_deploy.domain.validation.validation import Metric
+from jupyter_deploy.faces.kernel.probabilities import calibration_of_answers
 from jupyter_deploy.faces.kernel.scoring import scoring_of
 from jupyter_deploy.faces.render.charts.model_selection import selection_chart
 from jupyter_deploy.faces.render.model_selection_page import model_selection_page
 from jupyter_deploy.faces.render.page import as_text
+from jupyter_deploy.faces.views.candidates import candidates
+from jupyter_deploy.faces.views.requests import CandidatesViewRequest
 from jupyter_deploy.model_selection.scores import MaxTIntervals, simultaneous_level
-
-
-def spread(value):
-    return Spread(median=value, low=value * 0.9, high=value * 1.2)
-
-
-def row(name, score, latency, *, engine="native", memory=100.0, cost=None, groups=()):
-    performance = Performance(
-        batch_rows=100,
-        rounds=7,
-        latency_p50_ms=spread(latency),
-        latency_p99_ms=spread(3 * latency),
-        batch_p50_ms=spread(2 * latency),
-        batch_p99_ms=spread(4 * latency),
-        rows_per_second=spread(50_000 / latency),
-        predictions_per_second=spread(1000 / latency),
-        memory_mb=memory,
-        load_s=1.0,
-    )
-    return CandidateModel(
-        name=name,
-        engine=engine,
-        tag=f"{name}:0123456789ab",
-        score=Score(value=score, interval=Interval(low=score - 0.02, high=score + 0.02)),
-        groups=groups,
-        performance=performance,
-        artifact_mb=0.1,
-        cost_per_million=cost,
-    )
-
-
-def table(rows, *constraints, greater_is_better=True, **more):
-    gates = parse_constraints(constraints, "accuracy", has_stable=any(one.name == "stable" for one in rows))
-    return ModelSelection(
-        metric="accuracy",
-        greater_is_better=greater_is_better,
-        rows_of_data=500,
-        level=0.95,
-        constraints=constraints,
-        candidates=judged(rows, gates, "accuracy", greater_is_better=greater_is_better),
-        at=now(),
-        **more,
-    )
+from tests.selections import row, table
 
 
 def metric(rows):
@@ -159,6 +117,36 @@ def test_a_wrong_constraint_is_refused_with_a_remedy(text, words):
     assert words in str(refused.value)
 
 
+def test_a_table_is_shown_under_other_constraints_with_the_reason_of_each_violation():
+    group = GroupScore(group={"sex": "F"}, rows=40, score=Score(value=0.7))
+    found = table([row("slow", 0.95, 9.0, groups=(group,)), row("fast", 0.93, 1.0)], "memory_mb <= 50")
+    request = CandidatesViewRequest(table=found.model_dump_json(), constraints="latency_p99_ms ≤ 5 ms; memory_mb<=300")
+    view = candidates(request, None)
+    assert view.headline == "2 models in 2 rows: 1 meets the constraints"
+    assert [(one.label, one.reasons, one.on_front) for one in view.rows] == [
+        ("fast", (), True),
+        ("slow", ("latency_p99_ms ≤ 5 ms (27)",), False),
+    ]
+    assert view.rows[0].cells[0].value == "0.93"
+    assert [one.score for one in view.groups] == ["0.7"]
+    assert view.figures[:2] == ("accuracy", "accuracy[sex=F]")
+    assert view.table.constraints == ("latency_p99_ms ≤ 5 ms", "memory_mb<=300"), "a deploy keeps these"
+    with pytest.raises(InvalidInput, match="names 'memory'"):
+        candidates(CandidatesViewRequest(table=found, constraints="memory <= 3"), None)
+
+
+def test_constraints_of_a_text_are_separated_outside_of_brackets_only():
+    found = table([row("fast", 0.93, 1.0, groups=(GroupScore(group={"sex": "F"}, rows=4, score=Score(value=0.7)),))])
+    text = "load_s <= 5, , accuracy[sex=F,plan=b] >= 0.9;\nece <= 0.1"
+    assert split_constraints(text) == ("load_s <= 5", "accuracy[sex=F,plan=b] >= 0.9", "ece <= 0.1")
+    (left,) = constrained(found, ["accuracy[sex=F] >= 0.8", "brier <= 0.1"]).candidates
+    assert left.violated == ("accuracy[sex=F] >= 0.8", "brier <= 0.1")
+    assert "brier" not in figure_names(found)
+    assert "violates accuracy[sex=F] >= 0.8 (0.7), brier <= 0.1 (not known)" in as_text(
+        model_selection_page(constrained(found, left.violated))
+    )
+
+
 def test_briers_score_and_the_calibration_error_have_known_values():
     draws = np.random.default_rng(2)
     second = draws.random(400)
@@ -191,6 +179,51 @@ def test_metrics_have_scikit_learns_names_and_directions():
     assert [one.group for one in groups] == [{}, {"sex": "F"}, {"sex": "M"}]
 
 
+def test_probabilities_are_scored_as_scikit_learn_scores_them(classifiers):
+    rows, truth, models = classifiers
+    for model, names in ((models[0], ("log_loss", "accuracy", "roc_auc")), (models[1], ("log_loss",))):
+        labels = truth if model is models[0] else models[1].classes_[np.arange(len(rows)) % 3]
+        answers = model.predict_proba(rows)
+        for name in names:
+            scoring = scoring_of(name, labels, [model], None, "predict_proba")
+            known = get_scorer(scoring.name if scoring.greater_is_better else f"neg_{scoring.name}")
+            expected = abs(known(model, rows, labels))
+            if scoring.statistic:  # others are resampled
+                assert scoring.metrics(labels, answers, None)[0].value == pytest.approx(expected), name
+            assert scoring.value(labels, answers) == pytest.approx(expected)
+    assert scoring_of(None, truth, models[:1], None, "predict_proba").name == "log_loss"
+    area = scoring_of(None, truth, models[:1], None, "decision_function")
+    expected = get_scorer("roc_auc")(models[0], rows, truth)
+    assert (area.name, area.value(truth, models[0].decision_function(rows))) == ("roc_auc", pytest.approx(expected))
+    answers = models[0].predict_proba(rows)
+    found = calibration_of_answers(answers, truth, models[0].classes_.tolist())
+    assert (found.brier, found.served) == (pytest.approx(brier_score_loss(truth == "b", answers[:, 1])), True)
+    assert scoring_of("brier_score", truth, models[:1], None, "predict_proba").value(truth, answers) == found.brier
+
+
+def test_probabilities_of_other_classes_and_metrics_of_labels_are_refused(classifiers):
+    rows, truth, models = classifiers
+    for metric_, truths, several, words in (
+        ("log_loss", truth, models, "the models have other classes"),
+        ("log_loss", np.array(["z"] * len(rows)), models[:1], "y has the label z"),
+        ("log_loss", truth, [object()], "has no classes_"),
+        ("f1_macro", truth, models[:1], "'f1_macro' needs labels"),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            scoring_of(metric_, truths, several, None, "predict_proba")
+        assert words in str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def classifiers():
+    """Rows, their labels of two classes, and models of two and of three classes."""
+    draws = np.random.default_rng(3)
+    rows = draws.normal(size=(60, 2))
+    truth = np.where(rows[:, 0] + draws.normal(size=60) > 0, "b", "a")
+    three = np.array(["x", "y", "z"])[draws.integers(0, 3, 60)]
+    return rows, truth, [LogisticRegression().fit(rows, truth), LogisticRegression().fit(rows, three)]
+
+
 @pytest.mark.parametrize(
     ("metric_", "words"),
     [
@@ -221,6 +254,7 @@ def test_the_page_tells_scores_figures_reasons_and_the_rest():
     assert "violates latency_p50_ms <= 5" in text
     assert "no converter" in text
     assert "all pairs together at 95 %" in text
+    assert "2,700 [2,430, 3,240]" in as_text(model_selection_page(table([row("slow", 0.9, 900.0)]))), "in whole digits"
 
 
 def test_the_charts_labels_stay_inside_and_apart():

@@ -10,7 +10,16 @@ from jupyter_deploy.domain.drift.watch import CLUSTER_BITS, Watch, WatchState, r
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.inference import Record
 from jupyter_deploy.domain.monitoring.monitor import MOST_SPANS, releases_between, spans_of
-from jupyter_deploy.domain.monitoring.rollup import DAY, HOUR, MINUTE, Rollup, buckets_of, first_of, values_in
+from jupyter_deploy.domain.monitoring.rollup import (
+    DAY,
+    HOUR,
+    MINUTE,
+    Rollup,
+    buckets_of,
+    clients_of,
+    first_of,
+    values_in,
+)
 from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
 from jupyter_deploy.drift_detection.batch_watch import BatchWatch
 from tests.releases import release
@@ -131,6 +140,20 @@ def test_a_range_has_whole_spans_that_are_not_finer_than_what_is_kept(ago, secon
 
 def test_a_short_range_of_long_ago_has_the_spans_of_its_age():
     assert spans_of(NOW - timedelta(days=100), NOW - timedelta(days=99), NOW)[1] == timedelta(days=1)
+
+
+def test_spans_may_be_longer_so_that_two_ranges_have_the_same():
+    assert spans_of(NOW - timedelta(hours=24), NOW, NOW, timedelta(hours=1))[1] == timedelta(hours=1)
+
+
+def test_requests_of_clients_are_those_of_all_releases_without_copies():
+    first = filled(record(timedelta(minutes=5)), record(timedelta(minutes=5), role="shadow"))
+    second = filled(record(timedelta(minutes=5), 500, role="canary"), record(timedelta(minutes=40), latency_ms=30.0))
+    since = NOW - timedelta(hours=1)
+    spans, total = clients_of([first, second], since, NOW, timedelta(minutes=30))
+    assert [(one.requests, one.errors) for one in spans] == [(1, 0), (2, 1)]
+    assert (total.requests, total.errors) == (3, 1)
+    assert total.quantiles()[1] == pytest.approx(30.0, rel=0.021)
 
 
 def test_an_empty_range_is_refused():

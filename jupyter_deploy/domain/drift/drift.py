@@ -11,6 +11,7 @@ from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.evidence.inference import Requirement
 from jupyter_deploy.domain.expressions import error_at
 from jupyter_deploy.domain.gates.parser import Use, parse_gate
+from jupyter_deploy.domain.monitoring.confidence import ExpectedPeriod
 from jupyter_deploy.domain.parsing import Moment
 from jupyter_deploy.domain.requests import EndpointName, Request
 
@@ -149,6 +150,9 @@ class Drift(Value):
         The probability of a false alarm in a run of any length.
     tolerance
         The largest difference, in standard deviations of a normal feature, that no feature is reported for.
+    expected
+        The accuracy, estimated by the probabilities of the answers of the last day, or since the moment; None: the
+        answers are no probabilities.
     """
 
     endpoint: str
@@ -171,6 +175,7 @@ class Drift(Value):
     features: list[FeatureDrift] = []
     quality: list[QualityAlarm] = []
     requirements: list[Requirement] = []
+    expected: ExpectedPeriod | None = None
     notes: list[str] = []
 
 

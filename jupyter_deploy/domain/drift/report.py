@@ -132,7 +132,7 @@ def _features(
                 reference=[round(share, 6) for share in feature.shares],
                 now=now,
                 psi=_psi(feature.shares, now, sum(counts)),
-                jensen_shannon=_jensen_shannon(feature.shares, now),
+                jensen_shannon=jensen_shannon(feature.shares, now),
             )
         )
     return sorted(shown, key=lambda one: (-one.alarms, -one.evidence, -(one.jensen_shannon or 0)))
@@ -247,7 +247,8 @@ def _psi(reference: Sequence[float], now: Sequence[float], total: float) -> floa
     return round(sum((q - p) * log(q / p) for p, q in zip(reference, present, strict=True)), 6)
 
 
-def _jensen_shannon(reference: Sequence[float], now: Sequence[float]) -> float | None:
+def jensen_shannon(reference: Sequence[float], now: Sequence[float]) -> float | None:
+    """Return the Jensen-Shannon divergence of two distributions in bits; None: the second one is empty."""
     if not sum(now):
         return None
     parts = 0.0

@@ -34,12 +34,16 @@ def _drifted(part: DriftedFeature, feature: FeatureDrift | None) -> str:
 
 def moved_in_words(feature: FeatureDrift, now: Sequence[float]) -> str:
     """Name the bin whose share moved most: ``more of 3.1 to 4 (10 % to 24 %)``."""
-    moves = [(abs(q - p), at) for at, (p, q) in enumerate(zip(feature.reference, now, strict=True))]
-    size, at = max(moves)
-    before, after = feature.reference[at], now[at]
+    return moved_between(feature.bins, feature.reference, now)
+
+
+def moved_between(bins: Sequence[str], earlier: Sequence[float], later: Sequence[float]) -> str:
+    """Name the bin whose share moved most between two distributions."""
+    size, at = max((abs(q - p), at) for at, (p, q) in enumerate(zip(earlier, later, strict=True)))
+    before, after = earlier[at], later[at]
     if size < _HARDLY:
         return "hardly moved"
-    label = one_line(feature.bins[at], _LABEL)
+    label = one_line(bins[at], _LABEL)
     return f"{'more' if after > before else 'less'} of {label} ({share_in_words(before)} to {share_in_words(after)})"
 
 

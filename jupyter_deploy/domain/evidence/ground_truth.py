@@ -14,7 +14,8 @@ from pydantic import Field
 from jupyter_deploy.domain.base import Value
 
 if TYPE_CHECKING:
-    from jupyter_deploy.domain.monitoring.performance import Period
+    from jupyter_deploy.domain.monitoring.confidence import Confidence
+    from jupyter_deploy.domain.monitoring.performance import Performance
 
 LATE = timedelta(days=1)
 """Feedback that arrives later than this after the answer counts as late; it is joined too."""
@@ -121,8 +122,16 @@ class GroundTruth(Protocol):
     def counts(self, endpoint: str) -> Feedback:
         """Count the stored feedback, and how much of it is joined. Raises StoreError."""
 
-    def periods(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[Period]:
-        """Judge the answers of each release by ground truth, in spans of time. Raises StoreError."""
+    def performance(
+        self, endpoint: str, *, since: datetime, until: datetime, every: timedelta, segments: Sequence[str] = ()
+    ) -> Performance:
+        """Judge the answers of each release by ground truth, in spans of time. Raises InvalidInput, StoreError.
+
+        ``segments``: declarations such as ``region``, by which the rows are divided too.
+        """
+
+    def confidence(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> Confidence:
+        """Return the largest probabilities of a range's answers, and of all with ground truth. Raises StoreError."""
 
     def recorded(
         self, endpoint: str, *, since: datetime | None, until: datetime | None = None, limit: int

@@ -59,7 +59,8 @@ class RecordKey(NamedTuple):
 class RecordFilter(Value):
     """A filter of records; None, or an empty ``text``: any. The record at ``until`` is left out.
 
-    ``text`` is searched in inputs, outputs and errors, ignoring case.
+    ``text`` is searched in inputs, outputs and errors, ignoring case. ``differs``: only requests to which two releases
+    gave different answers, exactly.
     """
 
     since: datetime | None = None
@@ -68,6 +69,7 @@ class RecordFilter(Value):
     status: int | None = None
     release: str | None = None
     text: str = ""
+    differs: bool = False
 
 
 class RecordSummary(Value):

@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 from jupyter_deploy.domain.capture.artifacts import Snapshot
+from jupyter_deploy.domain.model_selection.selection import Choice
 from jupyter_deploy.domain.validation.validation import Run, Validation, Verdict, worst
 
 from .images import Publication
@@ -60,8 +61,11 @@ def _outcomes_of_run(run: Run) -> Iterable[tuple[str, Verdict]]:
         yield gate.expression, gate.verdict
 
 
-def provenance_of(snapshot: Snapshot, publication: Publication) -> dict[str, Any]:
-    """Return the predicate (SLSA's provenance) of a published image: who, from which notebook and commit, when."""
+def provenance_of(snapshot: Snapshot, publication: Publication, choice: Choice | None = None) -> dict[str, Any]:
+    """Return the predicate (SLSA's provenance) of a published image: who, from which notebook and commit, when.
+
+    ``choice``: the choice among models that led to the release; its table is attested too.
+    """
     manifest, image = snapshot.manifest, publication.image
     captured = manifest.provenance
     inputs = [
@@ -83,6 +87,7 @@ def provenance_of(snapshot: Snapshot, publication: Publication) -> dict[str, Any
                 "published_by": publication.user,
                 "uncommitted_changes": captured.git.dirty if captured.git else None,
                 "forced": publication.forced,
+                **({"choice": choice.model_dump(mode="json")} if choice else {}),
             },
             "resolvedDependencies": inputs,
         },

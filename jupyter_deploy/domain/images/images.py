@@ -123,6 +123,7 @@ class Publication(Value):
     endpoint: str | None = None
     validation: str | None = Field(default=None, description="Of the release that was published; None: no gates.")
     forced: str = Field(default="", description="Why it was published although gates did not hold.")
+    choice: str = Field(default="", description="The choice among models that led to the release; empty: none.")
     signed_by: str | None = Field(default=None, description="SHA-256 of the public key.")
     bill_of_materials: str = Field(default="", description="SHA-256 of the attached document.")
     published_at: datetime

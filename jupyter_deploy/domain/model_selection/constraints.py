@@ -7,13 +7,14 @@ the value in the table, without an interval: a choice is no proof.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.gates.gate import Gate, metric_label
 from jupyter_deploy.domain.gates.parser import Use, parse_gate
 
-from .selection import STABLE, CandidateModel
+from .selection import STABLE, CandidateModel, ModelSelection
 
 _USE = Use("constraint", "'latency_p99_ms <= 5', 'memory_mb <= 300' or 'accuracy >= 0.9'")
 
@@ -26,11 +27,18 @@ FIGURES = (
     "memory_mb",
     "load_s",
     "artifact_mb",
+    "libraries_mb",
     "cost_per_million",
     "brier",
     "ece",
+    "fits_low",
+    "fits_high",
+    "fits_sd",
 )
 """The figures of a row besides the metric."""
+
+_SEPARATOR = re.compile(r"[,;\n](?![^\[\]]*\])")
+"""Between two constraints: not the comma within the brackets of a subgroup."""
 
 
 def figures_of(row: CandidateModel, metric: str) -> dict[str, float]:
@@ -39,9 +47,12 @@ def figures_of(row: CandidateModel, metric: str) -> dict[str, float]:
     spreads = ("latency_p50_ms", "latency_p99_ms", "batch_p50_ms", "batch_p99_ms", "rows_per_second")
     found: dict[str, float | None] = {name: getattr(ran, name).median for name in spreads}
     found |= {"memory_mb": ran.memory_mb, "load_s": ran.load_s, "artifact_mb": row.artifact_mb}
+    found["libraries_mb"] = row.libraries_mb
     found["cost_per_million"] = row.cost_per_million
     if row.calibration:
         found |= {"brier": row.calibration.brier, "ece": row.calibration.ece}
+    if row.fits:
+        found |= {"fits_low": row.fits.low, "fits_high": row.fits.high, "fits_sd": row.fits.sd}
     found |= {metric_label(metric, one.group): one.score.value for one in row.groups}
     found[metric] = row.score.value
     return {name: value for name, value in found.items() if value is not None}
@@ -88,6 +99,40 @@ def parse_constraints(
                 "write cost: 0.05 into nbdeploy.yaml, or set NBDEPLOY_COST",
             )
     return gates
+
+
+def split_constraints(text: str) -> tuple[str, ...]:
+    """Return the constraints of a text, which commas or semicolons separate: ``load_s <= 5, memory_mb <= 300``."""
+    return tuple(part.strip() for part in _SEPARATOR.split(text) if part.strip())
+
+
+def constrained(table: ModelSelection, texts: Iterable[str]) -> ModelSelection:
+    """Return the table as it is under other constraints.
+
+    Raises
+    ------
+    InvalidInput
+        A text is no constraint of this table.
+    """
+    priced = table.core_hour is not None
+    groups = [name for name in figure_names(table) if name not in (table.metric, *FIGURES)]
+    gates = parse_constraints(texts, table.metric, has_stable=bool(table.endpoint), groups=groups, priced=priced)
+    rows = judged(table.candidates, gates, table.metric, greater_is_better=table.greater_is_better)
+    return table.model_copy(update={"constraints": tuple(gate.expression for gate in gates), "candidates": rows})
+
+
+def figure_names(table: ModelSelection) -> tuple[str, ...]:
+    """Return the names that constraints of a table may have: of its metric, of subgroups, of the rows' figures."""
+    known = {name for row in table.candidates for name in figures_of(row, table.metric)}
+    groups = sorted(known - {table.metric} - set(FIGURES))
+    return (table.metric, *groups, *(name for name in FIGURES if name in known))
+
+
+def violations(row: CandidateModel, metric: str) -> tuple[str, ...]:
+    """Return each violated constraint with the row's figure: ``latency_p99_ms <= 5 (8.13)``."""
+    known = figures_of(row, metric)
+    values = ((text, known.get(parse_gate(text, _USE).label)) for text in row.violated)
+    return tuple(f"{text} ({'not known' if value is None else f'{value:.3g}'})" for text, value in values)
 
 
 def judged(

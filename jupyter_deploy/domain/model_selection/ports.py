@@ -14,11 +14,18 @@ from .selection import Performance, Score
 
 @dataclass(frozen=True)
 class Measured:
-    """The answers of one snapshot to all instances, its performance, and the bytes of its files."""
+    """The answers of one snapshot to all instances, its performance, and the bytes of its files.
+
+    Attributes
+    ----------
+    library_bytes
+        The installed size of the distributions of its lock; None: one is not installed here in its version.
+    """
 
     answers: list[Any]
     performance: Performance
     artifact_bytes: int
+    library_bytes: int | None = None
 
 
 class Measurer(Protocol):

@@ -1,24 +1,30 @@
-"""The request of ``%deploy_candidates``."""
+"""The request of a choice among models."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
+from jupyter_deploy.domain.base import FilePath
 from jupyter_deploy.domain.requests import Request
 from jupyter_deploy.domain.validation.parameters import Texts
 
 
 class CandidatesRequest(Request):
-    """Choose among models of the notebook: measure each one, natively and translated, and show one table.
+    """Choose among models of a notebook: measure each one, natively and translated, and show one table.
 
     Each model is captured as a deploy captures it and measured in a clean process: its score on your rows with
     intervals, its latency, throughput, memory and cost. Nothing is deployed.
 
-    Example: %deploy_candidates logit forest --x X_test --y y_test --constraint "latency_p99_ms <= 5"
+    Example: nbdeploy candidates train.ipynb logit forest --x X_test --y y_test --constraint "latency_p99_ms <= 5"
     """
 
-    models: Texts = Field(
-        default=(), description="The variables that hold the models.", json_schema_extra={"positional": True}
+    models: Annotated[Texts, FilePath()] = Field(
+        default=(),
+        description="A notebook, which runs headless with all its cells, then the variables that hold the models, each "
+        "one a model or a list of its fits; in a magic the variables alone.",
+        json_schema_extra={"positional": True},
     )
     x: str = Field(description="An expression for the rows that the models take, such as X_test.")
     y: str = Field(description="An expression for their true answers, such as y_test.")
@@ -33,6 +39,9 @@ class CandidatesRequest(Request):
     constraint: Texts = Field(
         default=(),
         description="A condition on a figure (repeatable), such as 'memory_mb <= 300' or 'accuracy >= stable - 0.01'.",
+    )
+    method: str | None = Field(
+        default=None, description="The method to serve (default: predict); predict_proba is scored by the log loss."
     )
     endpoint: str | None = Field(
         default=None, description="An endpoint whose stable release is measured too, as the row 'stable'."

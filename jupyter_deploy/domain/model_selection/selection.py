@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from statistics import median
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationError, WithJsonSchema
 
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.capture.translation import ServedEngine
 from jupyter_deploy.domain.evidence.estimate import Interval
+
+SELECTION_MIME = "application/vnd.nbdeploy.selection+json"
+"""The MIME type of a table that the kernel of a headless notebook displays."""
 
 STABLE = "stable"
 """The name of the row with an endpoint's stable release."""
@@ -88,11 +93,32 @@ class Calibration(Value):
         The mean squared distance of the probabilities from the truth (``calibration.brier``).
     ece
         The expected calibration error over ``bins`` bins of equal width of the largest probability.
+    served
+        They are the answers of the clean process, and not those of the notebook's ``predict_proba``.
     """
 
     brier: float
     ece: float
     bins: int
+    served: bool = False
+
+
+class Fits(Value):
+    """The scores of several fits of one model on the same rows, such as those of other seeds or folds.
+
+    They are the spread of the training, and no interval of the rows.
+
+    Attributes
+    ----------
+    sd
+        The standard deviation of the fits' scores, with ``count - 1``.
+    """
+
+    count: int
+    mean: float
+    low: float
+    high: float
+    sd: float
 
 
 class CandidateModel(Value):
@@ -105,6 +131,10 @@ class CandidateModel(Value):
     against_best, against_stable
         This model's score minus that of the best row, and of the endpoint's stable release. All pairs of rows hold
         together at their level.
+    artifact_mb, libraries_mb
+        The snapshot's files; the installed distributions of its lock, which an image holds too, in 10^6 bytes.
+    fits
+        The spread over the fits of the model, of which the row is the first one; None: it has one fit.
     violated
         The constraints that the row does not meet.
     on_front
@@ -120,8 +150,10 @@ class CandidateModel(Value):
     groups: tuple[GroupScore, ...] = ()
     performance: Performance
     artifact_mb: float
+    libraries_mb: float | None = None
     cost_per_million: float | None = None
     calibration: Calibration | None = None
+    fits: Fits | None = None
     violated: tuple[str, ...] = ()
     on_front: bool = False
 
@@ -171,6 +203,10 @@ class ModelSelection(Value):
         """The rows that meet all constraints."""
         return tuple(row for row in self.candidates if not row.violated)
 
+    def row(self, tag: str) -> CandidateModel | None:
+        """Return the row of a snapshot; None: the table has none."""
+        return next((row for row in self.candidates if row.tag == tag), None)
+
     def choice(self, chosen: CandidateModel) -> Choice:
         """Return the part of the table that is kept with the release of the chosen row."""
         return Choice(
@@ -185,6 +221,23 @@ class ModelSelection(Value):
         )
 
 
+def _parsed(given: Any) -> ModelSelection:
+    """Return the table of a document, or of its JSON text."""
+    try:
+        return ModelSelection.model_validate(json.loads(given) if isinstance(given, str) else given)
+    except ValidationError as error:
+        raise ValueError(f"this is no table of candidates: {error.error_count()} of its fields are wrong") from None
+    except ValueError as error:
+        raise ValueError(f"the table of candidates is no JSON: {error}") from None
+
+
+if TYPE_CHECKING:
+    GivenSelection = ModelSelection
+else:  # of any type: a schema of the table for requests would double the types of all its parts
+    GivenSelection = Annotated[Any, AfterValidator(_parsed), WithJsonSchema({"type": "object"})]
+"""A table in a request: a document, or its JSON text on a command line and in a query."""
+
+
 class ChoiceRow(Value):
     """A row of the table as it is kept with a release; numbers as in ``CandidateModel``."""
 
@@ -197,6 +250,7 @@ class ChoiceRow(Value):
     latency_p99_ms: float
     memory_mb: float | None
     cost_per_million: float | None
+    fits: Fits | None = None
     violated: tuple[str, ...]
 
     @classmethod
@@ -212,6 +266,7 @@ class ChoiceRow(Value):
             latency_p99_ms=row.performance.latency_p99_ms.median,
             memory_mb=row.performance.memory_mb,
             cost_per_million=row.cost_per_million,
+            fits=row.fits,
             violated=row.violated,
         )
 

@@ -22,8 +22,8 @@ from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.requests import EndpointName, Request
 from jupyter_deploy.domain.store_ports import Watched
 
-from .performance import Period
-from .rollup import DAY, KEPT, MINUTE, buckets_of, first_of, values_in
+from .performance import Performance
+from .rollup import DAY, KEPT, MINUTE, buckets_of, clients_of, first_of, values_in
 
 REPORT = "nbdeploy-report.html"
 MOST_SPANS = 120
@@ -40,6 +40,12 @@ class MonitorRequest(Request):
     name: EndpointName
     since: Moment | None = Field(default=None, description="The range's begin: 1h, 7d or a moment (default: all).")
     until: Moment | None = Field(default=None, description="The range's end (default: now).")
+    compare_since: Moment | None = Field(
+        default=None, description="The begin of a second range that is shown next to it: 14d or a moment."
+    )
+    compare_until: Moment | None = Field(
+        default=None, description="The end of the second range (default: it is as long as the first)."
+    )
     release: str | None = Field(
         default=None,
         description="The release whose drift is shown (default: stable).",
@@ -80,11 +86,15 @@ class Monitor(Value):
     since, until
         The range; ``every``: seconds of a span of ``traffic``, the first of which begins at ``since``.
     requests, errors, refused
-        Of clients, without the copies of shadows.
+        Of clients, without the copies of shadows; ``p50_ms``, ``p95_ms``, ``p99_ms``: of their answers of status 200.
+    clients
+        The requests of clients to all releases together.
     drift
         Of one release, with the values of the range as ``now``; None: its snapshot is lost.
     values_since, values_until
         The periods whose values are compared: hours, or days if the range is longer ago; None: there are none.
+    compared
+        The second range, in spans of the same length.
     """
 
     endpoint: str
@@ -95,17 +105,34 @@ class Monitor(Value):
     requests: int
     errors: int
     refused: int
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
     traffic: list[TimeBucket]
+    clients: list[TimeBucket] = []
     markers: list[Marker]
     drift: Drift | None = None
     values_since: datetime | None = None
     values_until: datetime | None = None
-    performance: list[Period] = []
+    performance: Performance | None = None
     notes: list[str] = []
+    compared: Monitor | None = None
+
+    @property
+    def per_second(self) -> float:
+        """Requests a second, on average."""
+        return self.requests / (self.until - self.since).total_seconds()
 
 
-def spans_of(since: datetime, until: datetime, now: datetime) -> tuple[datetime, timedelta]:
+def spans_of(
+    since: datetime, until: datetime, now: datetime, least: timedelta = timedelta(0)
+) -> tuple[datetime, timedelta]:
     """Return the begin of the first span and the length of all: about ``MOST_SPANS``, and no finer than is kept.
+
+    Parameters
+    ----------
+    least
+        Spans are not shorter.
 
     Raises
     ------
@@ -117,11 +144,21 @@ def spans_of(since: datetime, until: datetime, now: datetime) -> tuple[datetime,
             f"the range ends before it begins ({since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC)",
             "give a later end, or an earlier begin",
         )
-    age = (now - since).total_seconds()
-    finest = next((length for length, most in KEPT if age < most), DAY)
-    needed = (until - since).total_seconds() / MOST_SPANS
-    length = next((one for one in _LENGTHS if one >= max(finest, needed)), DAY * ceil(needed / DAY))
+    needed = max((until - since).total_seconds() / MOST_SPANS, least.total_seconds())
+    length = next((one for one in _LENGTHS if one >= max(_finest(since, now), needed)), DAY * ceil(needed / DAY))
     return datetime.fromtimestamp(since.timestamp() // length * length, UTC), timedelta(seconds=length)
+
+
+def _finest(moment: datetime, now: datetime) -> int:
+    """Return the seconds of the periods in which requests of this moment are counted."""
+    age = (now - moment).total_seconds()
+    return next((length for length, most in KEPT if age < most), DAY)
+
+
+def _whole(until: datetime, now: datetime) -> datetime:
+    """Return the end of the period in which a range ends, since the whole period counts."""
+    length = _finest(until, now)
+    return min(datetime.fromtimestamp(ceil(until.timestamp() / length) * length, UTC), now)
 
 
 def releases_between(revisions: Sequence[Revision], since: datetime | None, until: datetime) -> set[str]:
@@ -151,6 +188,7 @@ def monitor_of(
     since: datetime | None,
     until: datetime,
     now: datetime,
+    least: timedelta = timedelta(0),
 ) -> Monitor:
     """Return the figures of a range.
 
@@ -164,6 +202,8 @@ def monitor_of(
         The endpoint's revisions, newest first.
     since
         None: since the first request, or the last hour without one.
+    least
+        Spans are not shorter.
 
     Raises
     ------
@@ -172,11 +212,13 @@ def monitor_of(
     """
     firsts = [first for watched in watches.values() if (first := first_of(watched.rollup))]
     begin = since or min(firsts, default=until - timedelta(hours=1))
-    start, every = spans_of(begin, until, now)
+    start, every = spans_of(begin, until, now, least)
+    until = _whole(until, now)
     traffic = [
         bucket for tag, watched in watches.items() for bucket in buckets_of(watched.rollup, tag, start, until, every)
     ]
-    clients = [bucket for bucket in traffic if bucket.role != "shadow"]
+    clients, total = clients_of([watched.rollup for watched in watches.values()], start, until, every)
+    p50, p95, p99 = total.quantiles()
     watched = watches.get(release)
     found = values_in(watched.rollup, begin, until) if watched else None
     counts, values_since, values_until = found or ([], None, None)
@@ -187,10 +229,14 @@ def monitor_of(
         since=start,
         until=until,
         every=int(every.total_seconds()),
-        requests=sum(bucket.requests for bucket in clients),
-        errors=sum(bucket.errors for bucket in clients),
-        refused=sum(bucket.refused for bucket in clients),
+        requests=round(total.requests),
+        errors=round(total.errors),
+        refused=round(total.refused),
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
         traffic=traffic,
+        clients=clients,
         markers=_markers(revisions, start, until),
         drift=drift,
         values_since=values_since,

@@ -1,11 +1,14 @@
-"""The performance of releases over time, where there is ground truth. Pure."""
+"""The performance of releases over time, where there is ground truth: of all rows, and by segment. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from jupyter_deploy.domain.base import Value
-from jupyter_deploy.domain.evidence.sequential import proportion
+from jupyter_deploy.domain.evidence.sequential import Mean
+
+from .confidence import ExpectedPeriod
 
 
 class Period(Value):
@@ -13,34 +16,85 @@ class Period(Value):
 
     Attributes
     ----------
+    segment
+        The rows' segment, ``region: north``; empty: all rows.
     rows
-        Rows with ground truth; each counts once, also those of one client.
+        Rows with ground truth.
+    clusters
+        Clusters of these: the requests of one ``x-sticky-key``, else one request. Each counts once.
     accuracy
-        The share of right answers, with its 95 % interval ``low`` to ``high``, valid at every look.
+        The share of right answers, a mean over clusters, with its 95 % interval ``low`` to ``high``, valid at every
+        look.
     error
         The mean absolute error of answers that are numbers. One of both is None.
     """
 
     start: datetime
     release: str
+    segment: str = ""
     rows: int
+    clusters: int = 0
     accuracy: float | None = None
     error: float | None = None
     low: float | None = None
     high: float | None = None
 
+    def with_shares(self, down: Mapping[float, int], up: Mapping[float, int]) -> Period:
+        """Return the period with its accuracy, and the interval of it.
 
-def period_of(start: datetime, release: str, rows: int, right: int | None, error: float | None) -> Period:
-    """Return the period with its interval."""
-    if right is None:
-        return Period(start=start, release=release, rows=rows, error=error)
-    estimate = proportion(int(right), rows).estimate()
-    interval = estimate.interval if estimate else None
-    return Period(
-        start=start,
-        release=release,
-        rows=rows,
-        accuracy=right / rows,
-        low=interval.low if interval else None,
-        high=interval.high if interval else None,
-    )
+        Parameters
+        ----------
+        down, up
+            How many clusters have each share of right answers: shares rounded down, and rounded up.
+        """
+        estimate = Mean(down, rounded_up=up).estimate()
+        if estimate is None:
+            return self
+        found = {"accuracy": estimate.value, "low": estimate.interval.low, "high": estimate.interval.high}
+        return self.model_copy(update=found)
+
+
+class Performance(Value):
+    """Releases in the spans of a range, and in the whole range; both empty: there is no ground truth.
+
+    ``segments``: the declarations by which both are divided too. ``expected``: an estimate by the probabilities of
+    all answers of classifiers, with ground truth or without.
+    """
+
+    since: datetime
+    until: datetime
+    spans: list[Period] = []
+    totals: list[Period] = []
+    segments: list[str] = []
+    expected: list[ExpectedPeriod] = []
+
+    @property
+    def rows(self) -> int:
+        """Rows with ground truth of all releases."""
+        return sum(one.rows for one in self.totals if not one.segment)
+
+    def of(self, segment: str) -> list[Period]:
+        """Return the spans of a segment; of all rows if its name is empty."""
+        return [one for one in self.spans if one.segment == segment]
+
+    def estimate_error(self) -> tuple[float, int] | None:
+        """Return how far the estimate was from the accuracy by ground truth: the mean over spans by rows, and the rows.
+
+        None: there is no span with both.
+        """
+        known = {(one.start, one.release): one for one in self.of("") if one.accuracy is not None}
+        both = [
+            (one.accuracy - found.accuracy, found.rows)
+            for one in self.expected
+            if (found := known.get((one.start, one.release))) and found.accuracy is not None
+        ]
+        rows = sum(weight for _, weight in both)
+        return (sum(abs(off) * weight for off, weight in both) / rows, rows) if rows else None
+
+    def by_segment(self) -> list[Period]:
+        """Return the segments in the whole range, those with the most rows first."""
+        divided = [one for one in self.totals if one.segment]
+        sizes: dict[str, int] = {}
+        for one in divided:
+            sizes[one.segment] = sizes.get(one.segment, 0) + one.rows
+        return sorted(divided, key=lambda one: (-sizes[one.segment], one.segment, one.release))

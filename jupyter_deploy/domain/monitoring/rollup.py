@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from array import array
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
@@ -27,6 +27,9 @@ KEPT = ((MINUTE, 26 * HOUR), (HOUR, 35 * DAY))
 
 KEPT_OF_VALUES = ((HOUR, 8 * DAY),)
 """The same for the values of features, which are many more numbers."""
+
+SHADOW, CLIENTS = "shadow", "clients"
+"""The role whose requests are copies, and the name of all others together."""
 
 _GROWTH = log(1.04)
 _LEAST_MS = 1e-3
@@ -175,27 +178,50 @@ def buckets_of(rollup: Rollup, release: str, since: datetime, until: datetime, e
 
     A period belongs to the span in which it begins.
     """
+    spans = _spans([rollup], since, until, every)
+    return [_bucket(since + place * every, release, role, counts) for (place, role), counts in sorted(spans.items())]
+
+
+def clients_of(
+    rollups: Iterable[Rollup], since: datetime, until: datetime, every: timedelta
+) -> tuple[list[TimeBucket], Requests]:
+    """Return the requests of clients to all releases together, in spans without empty ones, and those of the range."""
+    spans: dict[int, Requests] = {}
+    total = Requests()
+    for (place, role), counts in _spans(rollups, since, until, every).items():
+        if role != SHADOW:
+            spans.setdefault(place, Requests()).add(counts)
+            total.add(counts)
+    return [_bucket(since + place * every, "", CLIENTS, counts) for place, counts in sorted(spans.items())], total
+
+
+def _spans(
+    rollups: Iterable[Rollup], since: datetime, until: datetime, every: timedelta
+) -> dict[tuple[int, str], Requests]:
+    """Return the requests by the number of their span and by role."""
     width, first, last = every.total_seconds(), since.timestamp(), until.timestamp()
     spans: dict[tuple[int, str], Requests] = {}
-    for ((start, seconds), role), counts in rollup.requests.items():
-        if start + seconds > first and start < last:
-            place = max(int((start - first) // width), 0)
-            spans.setdefault((place, role), Requests()).add(counts)
-    return [
-        TimeBucket(
-            start=since + place * every,
-            release=release,
-            role=role,
-            requests=round(counts.requests),
-            errors=round(counts.errors),
-            refused=round(counts.refused),
-            p50_ms=p50,
-            p95_ms=p95,
-            p99_ms=p99,
-        )
-        for (place, role), counts in sorted(spans.items())
-        for p50, p95, p99 in [counts.quantiles()]
-    ]
+    for rollup in rollups:
+        for ((start, seconds), role), counts in rollup.requests.items():
+            if start + seconds > first and start < last:
+                place = max(int((start - first) // width), 0)
+                spans.setdefault((place, role), Requests()).add(counts)
+    return spans
+
+
+def _bucket(start: datetime, release: str, role: str, counts: Requests) -> TimeBucket:
+    p50, p95, p99 = counts.quantiles()
+    return TimeBucket(
+        start=start,
+        release=release,
+        role=role,
+        requests=round(counts.requests),
+        errors=round(counts.errors),
+        refused=round(counts.refused),
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+    )
 
 
 def values_in(rollup: Rollup, since: datetime, until: datetime) -> tuple[list[float], datetime, datetime] | None:

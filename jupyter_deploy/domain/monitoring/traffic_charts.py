@@ -28,11 +28,25 @@ _HEIGHTS = {"errors": 0.05, "refused_share": 0.05}
 
 
 def traffic_charts(
-    spans: Sequence[TimeBucket], *, since: datetime, until: datetime, every: timedelta, markers: Sequence[Marker] = ()
+    spans: Sequence[TimeBucket],
+    *,
+    since: datetime,
+    until: datetime,
+    every: timedelta,
+    markers: Sequence[Marker] = (),
+    ends: Mapping[str, datetime] | None = None,
+    latest: bool = False,
 ) -> dict[str, Chart]:
     """Return ``rate``, ``errors``, ``refused`` and ``latency`` by name; without requests only with axes.
 
     The last span may be shorter than the others. A change of the endpoint is an upright line with its number.
+
+    Parameters
+    ----------
+    ends
+        By role: where its series ends, if that is before ``until``.
+    latest
+        The range ends now.
     """
     names = {(span.role, span.release): _name(span) for span in sorted(spans, key=_place)}
     shown = list(dict.fromkeys(names.values()))
@@ -40,7 +54,13 @@ def traffic_charts(
     rows = [
         row
         for series, name in names.items()
-        for row in _rows(name, {s.start: s for s in spans if (s.role, s.release) == series}, starts, every, until)
+        for row in _rows(
+            name,
+            {s.start: s for s in spans if (s.role, s.release) == series},
+            starts,
+            every,
+            min((ends or {}).get(series[0], until), until),
+        )
     ]
     times = time_axis(milliseconds(since), milliseconds(until), 6)
     x = {
@@ -52,9 +72,9 @@ def traffic_charts(
     }
     sides = series_encoding("side", shown)
     when = {"field": "start", "type": "temporal", "title": "from", "format": "%Y-%m-%d %H:%M:%S"}
-    length = f"over the last {_in_words(until - since)}"
-    if (until - since) % every:
-        length = f"from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC"
+    length = f"from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC"
+    if latest:
+        length = f"over the last {_in_words(until - since)}"
     about = f"{length}, in spans of {_in_words(every)}"
 
     def in_all(field: str) -> str:
@@ -176,7 +196,7 @@ def _rows(
 ) -> list[dict[str, Any]]:
     """Make one row for each span, also for spans without requests."""
     rows = []
-    for start in starts:
+    for start in [start for start in starts if start < until]:
         span = found.get(start)
         requests, failed, refused = (span.requests, span.errors, span.refused) if span else (0, 0, 0)
         rows.append(
@@ -201,7 +221,7 @@ def _place(span: TimeBucket) -> tuple[int, str]:
 
 
 def _name(span: TimeBucket) -> str:
-    return f"{span.role} {span.release.partition(':')[2]}"
+    return f"{span.role} {span.release.partition(':')[2]}".strip()
 
 
 def _axis(field: str, rows: Sequence[dict[str, Any]], title: str | None = None) -> dict[str, Any]:

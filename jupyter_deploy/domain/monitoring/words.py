@@ -7,7 +7,9 @@ from typing import Literal
 
 from jupyter_deploy.domain.base import Value, percent_in_words
 from jupyter_deploy.domain.drift.drift import Drift, DriftAlarm, FeatureDrift, QualityAlarm
+from jupyter_deploy.domain.drift.report import jensen_shannon
 from jupyter_deploy.domain.drift.words import (
+    moved_between,
     moved_in_words,
     name_in_words,
     named_in_words,
@@ -15,7 +17,9 @@ from jupyter_deploy.domain.drift.words import (
     share_in_words,
 )
 
+from .confidence import LIMITS, basis_of
 from .monitor import Monitor
+from .performance import Performance, Period
 
 LEAST_CLUSTERS = 20
 """With fewer clusters in the range no share has moved."""
@@ -47,6 +51,7 @@ class MonitorFeature(Value):
     """A feature against the reference, by rank; ``moved``: the bin whose share moved most, in words.
 
     ``evidence``: the e-value of the range alone; ``jensen_shannon``: a size without a scale of good and bad (bits).
+    ``compared``: the same from the second range to this one, a description without a test; empty: there is none.
     """
 
     name: str
@@ -54,6 +59,25 @@ class MonitorFeature(Value):
     moved: str
     evidence: float
     jensen_shannon: float | None
+    compared: str = ""
+
+
+class RangeFigure(Value):
+    """A figure of a range and of the one that it is compared with, in words."""
+
+    name: str
+    now: str
+    compared: str
+
+
+class SegmentFigures(Value):
+    """A segment's performance in a range, in words: a value with its interval. ``compared``: in the second range."""
+
+    segment: str
+    release: str
+    rows: int
+    value: str
+    compared: str = ""
 
 
 def alarms_of(drift: Drift) -> tuple[MonitorAlarm, ...]:
@@ -92,15 +116,100 @@ def _quality_alarm(alarm: QualityAlarm, drift: Drift) -> MonitorAlarm:
     )
 
 
-def feature_of(one: FeatureDrift) -> MonitorFeature:
-    """Return a feature against the reference."""
+def features_of(monitor: Monitor) -> list[MonitorFeature]:
+    """Return the features against the reference and, if a second range is there, against that."""
+    others = compared_features(monitor)
+    found = monitor.drift.features if monitor.drift else []
+    return [_feature(one, others.get((one.group, one.name))) for one in found]
+
+
+def compared_features(monitor: Monitor) -> dict[tuple[str, str], FeatureDrift]:
+    """Return the features of the second range by group and name; none without one."""
+    drift = monitor.compared.drift if monitor.compared else None
+    return {(one.group, one.name): one for one in drift.features} if drift else {}
+
+
+def _feature(one: FeatureDrift, other: FeatureDrift | None) -> MonitorFeature:
     return MonitorFeature(
         name=name_in_words(one),
         alarms=one.alarms,
         moved=moved_in_words(one, one.now) if one.clusters >= LEAST_CLUSTERS else "too few clusters",
         evidence=one.evidence,
         jensen_shannon=one.jensen_shannon if one.clusters >= LEAST_CLUSTERS else None,
+        compared=_compared(one, other) if other else "",
     )
+
+
+def _compared(one: FeatureDrift, other: FeatureDrift) -> str:
+    if min(one.clusters, other.clusters) < LEAST_CLUSTERS:
+        return "too few clusters"
+    size = jensen_shannon(other.now, one.now)
+    return f"{moved_between(one.bins, other.now, one.now)}{'' if size is None else f', JS {size:.2g}'}"
+
+
+def range_figures(monitor: Monitor) -> list[RangeFigure]:
+    """Return the figures of both ranges; none without a second one."""
+    if monitor.compared is None:
+        return []
+    rows = zip(_figures(monitor), _figures(monitor.compared), strict=True)
+    return [RangeFigure(name=name, now=now, compared=before) for (name, now), (_, before) in rows]
+
+
+def _figures(monitor: Monitor) -> list[tuple[str, str]]:
+    latencies = (("median latency", monitor.p50_ms), ("95 % within", monitor.p95_ms), ("99 % within", monitor.p99_ms))
+    drift = monitor.drift
+    return [
+        ("requests", f"{monitor.requests:,}"),
+        ("requests a second", f"{monitor.per_second:.3g}"),
+        ("failed", _share(monitor.errors, monitor.requests)),
+        ("refused", _share(monitor.refused, monitor.requests)),
+        *((name, "–" if value is None else f"{value:.3g} ms") for name, value in latencies),
+        ("drift alarms", f"{drift.drift_alarms:,}" if drift else "–"),
+    ]
+
+
+def _share(count: int, of: int) -> str:
+    return f"{count:,} ({100 * count / of:.3g} %)" if count else "0"
+
+
+def segment_figures(found: Performance, other: Performance | None) -> list[SegmentFigures]:
+    """Return the performance by segment, those with the most rows first."""
+    before = {(one.segment, one.release): one for one in other.totals} if other else {}
+    return [
+        SegmentFigures(
+            segment=one.segment,
+            release=one.release,
+            rows=one.rows,
+            value=_judged(one),
+            compared=_judged(before.get((one.segment, one.release))) if other else "",
+        )
+        for one in found.by_segment()
+    ]
+
+
+def estimate_in_words(found: Performance) -> str:
+    """Return the basis of the estimated accuracy, and its error where ground truth is known; empty: there is none."""
+    if not found.expected:
+        return ""
+    basis = basis_of(one.calibrated for one in found.expected)
+    words = f"The answers' probabilities promise the estimated accuracy, {basis}: {LIMITS}."
+    error = found.estimate_error()
+    if error is None:
+        return words
+    return f"{words} In this range it is {100 * error[0]:.2g} points off, by {error[1]:,} rows with ground truth."
+
+
+def _judged(one: Period | None) -> str:
+    if one is None:
+        return "–"
+    if one.accuracy is None or one.low is None or one.high is None:
+        return "–" if one.error is None else f"{one.error:.3g}"
+    return f"{100 * one.accuracy:.3g} % ({100 * one.low:.3g} % to {100 * one.high:.3g} %)"
+
+
+def range_of(monitor: Monitor) -> str:
+    """Return a range in words."""
+    return f"{_minute(monitor.since)} to {_minute(monitor.until)} UTC"
 
 
 def reference_of(drift: Drift) -> tuple[str, ...]:

@@ -102,15 +102,7 @@ def capture_for_command_line(document: str) -> None:
             check = release_check(ports.store.endpoint(name), request, ports)
             snapshot = capture(live, name, request, ports, lambda *_: None, check=check)
     except DeployError as error:
-        problem: dict[str, Any] = {
-            "code": error.code,
-            "message": error.message,
-            "remedy": error.remedy,
-            "details": error.details,
-        }
-        if isinstance(error, CheckFailed):
-            problem["findings"] = [finding.model_dump(mode="json") for finding in error.findings]
-        display({ERROR_MIME: problem, "text/plain": str(error)}, raw=True)
+        display({ERROR_MIME: error_document(error), "text/plain": str(error)}, raw=True)
     else:
         display(
             {SNAPSHOT_MIME: {"tag": snapshot.tag, **capture_details(snapshot.manifest)}, "text/plain": snapshot.tag},
@@ -181,3 +173,16 @@ def _project(notebook: Path) -> Path:
         if (parent / ".git").exists() and parent != Path.home():
             return parent
     return folder
+
+
+def error_document(error: DeployError) -> dict[str, Any]:
+    """Return the document of an error, which the process that runs the notebook raises again."""
+    problem: dict[str, Any] = {
+        "code": error.code,
+        "message": error.message,
+        "remedy": error.remedy,
+        "details": error.details,
+    }
+    if isinstance(error, CheckFailed):
+        problem["findings"] = [finding.model_dump(mode="json") for finding in error.findings]
+    return problem

@@ -33,11 +33,12 @@ def load(shell: Any) -> None:
     for operation in OPERATIONS:
         if operation.name == "deploy":
             shell.register_magic_function(_deploy(shell, operation), "line_cell", "deploy")
+        elif operation.name == "candidates":
+            shell.register_magic_function(_candidates(shell), "line", "deploy_candidates")
         else:
             name = f"deploy_{operation.name}"
             shell.register_magic_function(_verb(operation, name), "line", name)
     shell.register_magic_function(_panel(), "line", "deploy_panel")
-    shell.register_magic_function(_candidates(shell), "line", "deploy_candidates")
 
 
 def _verb(operation: Operation, name: str) -> Callable[..., Any]:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from jupyter_deploy.domain.capture.artifacts import NAME, Snapshot, checked_name
 from jupyter_deploy.domain.capture.translation import TRANSLATED
-from jupyter_deploy.domain.errors import InvalidExample, InvalidInput, UnknownRelease, disk_faults
+from jupyter_deploy.domain.errors import DeployError, InvalidExample, InvalidInput, UnknownRelease, disk_faults
 from jupyter_deploy.domain.model_selection.calibration import calibration_of
 from jupyter_deploy.domain.model_selection.constraints import parse_constraints
 from jupyter_deploy.domain.model_selection.requests import CandidatesRequest
-from jupyter_deploy.domain.model_selection.selection import Calibration, CandidateModel, ModelSelection
+from jupyter_deploy.domain.model_selection.selection import SELECTION_MIME, Calibration, CandidateModel, ModelSelection
 from jupyter_deploy.domain.requests import DeployRequest
-from jupyter_deploy.faces.render.charts.model_selection import charts_of_selection
+from jupyter_deploy.faces.render.charts.model_selection import selection_chart
 from jupyter_deploy.faces.render.collision import check_distributions
 from jupyter_deploy.faces.render.model_selection_page import model_selection_page
 from jupyter_deploy.faces.render.notebook_errors import readable_errors
@@ -24,17 +25,24 @@ from jupyter_deploy.faces.render.page import as_html, as_text
 from jupyter_deploy.faces.render.render import charted_bundle
 from jupyter_deploy.faces.render.shell import current_shell, namespace_of
 from jupyter_deploy.faces.request_fields import request_from
+from jupyter_deploy.faces.views.candidates import candidates_view
 from jupyter_deploy.verbs import BY_NAME
+from jupyter_deploy.verbs.capture import ERROR_MIME
 from jupyter_deploy.verbs.model_selection import Contender, SelectionTask, require_models, select_models
 from jupyter_deploy.wiring import Wiring
 
 from .encode import decode_answers, encode_instances
-from .kernel import live_from_object
+from .fits import fits_by_name, spread_of
+from .kernel import error_document, live_from_object
 from .notebook_state import evaluate, unknown_variable
+from .probabilities import PROBABILITIES, calibration_of_answers
 from .python_api import run
-from .scoring import scoring_of
+from .scoring import Scoring, scoring_of
 
 EXAMPLE_ROWS = 5
+
+VIEW_MIME = "application/vnd.nbdeploy.candidates.v1+json"
+"""JupyterLab's extension draws this document with the chart in it; ``{}`` takes the place of the chart's own output."""
 
 
 class Candidates:
@@ -61,9 +69,9 @@ class Candidates:
     def _ipython_display_(self) -> None:
         from IPython.display import display  # only where IPython runs already
 
-        display({"text/html": self._repr_html_(), "text/plain": str(self)}, raw=True)
-        for chart in charts_of_selection(self.table):
-            display(charted_bundle(chart), raw=True)
+        view = candidates_view(self.table).model_dump(mode="json")
+        display({VIEW_MIME: view, "text/html": self._repr_html_(), "text/plain": str(self)}, raw=True)
+        display({VIEW_MIME: {}} | charted_bundle(selection_chart(self.table)), raw=True)
 
     def deploy(self, candidate: str, *, name: str | None = None, engine: str = "native", **options: Any) -> Any:
         """Deploy the snapshot of a row; the choice is kept with its release.
@@ -87,11 +95,9 @@ class Candidates:
         """
         with readable_errors():
             row = self._row(candidate, engine)
-            choice = self.table.choice(row)
             endpoint = name or self.table.endpoint or row.tag.partition(":")[0]
-            given = {"reason": choice.words} | options
-            request = request_from(DeployRequest, {"source": row.tag, "name": checked_name(endpoint), **given})
-            return run(BY_NAME["deploy"], request, choice=choice)
+            given = {"source": row.tag, "name": checked_name(endpoint), "choice": self.table}
+            return run(BY_NAME["deploy"], request_from(DeployRequest, given | options))
 
     def _row(self, candidate: str, engine: str) -> CandidateModel:
         rows = [row for row in self.table.candidates if candidate in (row.name, row.label)]
@@ -123,14 +129,17 @@ def candidates(
     Parameters
     ----------
     models : dict
-        Fitted models by a short name.
+        Fitted models by a short name. A list of fits, such as those of other seeds or of ``cross_validate(…,
+        return_estimator=True)``, is one model: its first fit is measured and deployed, and the table has the spread of
+        all fits' scores on X.
     X : table or array
         The rows that the models take, not those of their training; the first five become the snapshots' example.
     y : array
         The true answers, one a row.
     metric : str or callable
-        A metric by scikit-learn's name that needs the answers alone, such as ``"f1_macro"``, or a function of truth and
-        answers (default: accuracy for classifiers, else the mean absolute error).
+        A metric by scikit-learn's name, such as ``"f1_macro"``, or with ``method="predict_proba"`` ``"roc_auc"``, or a
+        function of truth and answers (default: accuracy for classifiers, the log loss of probabilities, else the mean
+        absolute error).
     by : str, list of str, Series or dict
         Columns of X, or values by name, whose subgroups are scored too.
     constraints : list of str
@@ -161,13 +170,15 @@ def candidates(
         require_models(models)
         wiring = Wiring()
         truth = _truth(y, _rows_in(X))
-        for name, model in models.items():
+        fits = fits_by_name(models)
+        for name, model in ((name, model) for name, several in fits.items() for model in several):
             try:
                 wiring.ports.finder.require_method(model, method)
             except InvalidInput as error:
                 raise InvalidInput(f"the model '{name}' cannot be served: {error.message}", error.remedy) from error
         subgroups = _subgroups(by, X)
-        scoring = scoring_of(metric, truth, list(models.values()), greater_is_better)
+        first = [several[0] for several in fits.values()]
+        scoring = scoring_of(metric, truth, first, greater_is_better, method)
         texts = [constraints] if isinstance(constraints, str) else list(constraints)
         cost = wiring.settings.cost
         gates = parse_constraints(
@@ -179,11 +190,13 @@ def candidates(
         )
         shell = current_shell()
         contenders = []
-        for name, model in models.items():
+        for name, several in fits.items():
+            model = several[0]
             snapshot_name = endpoint or _slug(name)
             request = DeployRequest(name=snapshot_name, method=method)
             live = live_from_object(model, X[:EXAMPLE_ROWS], request, variable=None, shell=shell)
-            contenders.append(Contender(name, snapshot_name, live, _calibration(model, X, truth)))
+            spread = spread_of(name, several, method, X, partial(scoring.value, truth))
+            contenders.append(Contender(name, snapshot_name, live, _calibration(model, X, truth), spread))
         task = SelectionTask(
             contenders,
             lambda snapshot: encode_instances(X, snapshot.manifest.signature.model_dump())[0],
@@ -196,6 +209,7 @@ def candidates(
             endpoint or "",
             method,
             cost,
+            partial(_served_calibration, scoring=scoring, truth=truth, table=X),
         )
         from jupyter_deploy.faces.render.progress import reporter
 
@@ -224,7 +238,20 @@ def candidates_of_line(request: CandidatesRequest, shell: Any) -> Candidates:
         constraints=request.constraint,
         translated=not request.native_only,
         endpoint=request.endpoint,
+        method=request.method,
     )
+
+
+def candidates_for_command_line(document: str) -> None:
+    """Choose in this kernel for ``nbdeploy candidates NOTEBOOK``; the outcome is displayed by its MIME type."""
+    from IPython.display import display
+
+    try:
+        table = candidates_of_line(CandidatesRequest.model_validate_json(document), current_shell()).table
+    except DeployError as error:
+        display({ERROR_MIME: error_document(error), "text/plain": str(error)}, raw=True)
+    else:
+        display({SELECTION_MIME: table.model_dump(mode="json"), "text/plain": "[a table of candidates]"}, raw=True)
 
 
 def _rows_in(table: Any) -> int:
@@ -282,6 +309,14 @@ def _calibration(model: Any, table: Any, truth: Any) -> Calibration | None:
     if probabilities.shape != (len(truths), len(places)):
         return None
     return calibration_of(probabilities.tolist(), [places[label] for label in truths])
+
+
+def _served_calibration(
+    answers: Sequence[Any], snapshot: Snapshot, *, scoring: Scoring, truth: Any, table: Any
+) -> Calibration | None:
+    if snapshot.manifest.method != PROBABILITIES or not scoring.classes:
+        return None
+    return calibration_of_answers(_decoded(answers, snapshot, table), truth, scoring.classes)
 
 
 def _decoded(answers: Sequence[Any], snapshot: Snapshot, table: Any) -> Any:

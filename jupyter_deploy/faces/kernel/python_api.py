@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from jupyter_deploy.domain.requests import Request
 
 
-def run(operation: Operation, request: Request, *, live: Live | None = None, **more: Any) -> Any:
-    """Run an operation, with progress in a notebook or on a terminal; ``more``: other arguments of its verb."""
+def run(operation: Operation, request: Request, *, live: Live | None = None) -> Any:
+    """Run an operation, with progress in a notebook or on a terminal."""
     check_distributions()
     ports = Wiring().ports
     with disk_faults(), _reporter(operation) as report:
         extra = {} if live is None else {"live": live}
-        result = operation.function(request, ports, report, **extra, **more)
+        result = operation.function(request, ports, report, **extra)
     if (shell := current_shell()) is not None:
         if live is not None:
             from jupyter_deploy.verbs.spare import start_spares

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.evidence.statistic import statistic_of
 from jupyter_deploy.domain.gates.gate import metric_label
 from jupyter_deploy.domain.validation.validation import Metric
 
 from .metrics import measure
+from .probabilities import PROBABILITIES, SCORES, by_row, classes_of, estimator_of
 
 _BY_ROW: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
     "accuracy": ("mean", lambda truth, answers: answers == truth),
@@ -26,12 +29,19 @@ _BY_ROW: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
 
 @dataclass(frozen=True)
 class Scoring:
-    """A metric: ``function`` of truth and answers gives its rows if ``statistic`` is a name, else the metric itself."""
+    """A metric: ``function`` of truth and answers gives its rows if ``statistic`` is a name, else the metric itself.
+
+    Attributes
+    ----------
+    classes
+        The classes of the answers' columns, if they are probabilities or scores; empty: an answer is one value.
+    """
 
     name: str
     greater_is_better: bool
     statistic: str
     function: Callable[[Any, Any], Any]
+    classes: Sequence[Any] = ()
 
     def metrics(self, truth: Any, answers: Any, by: Any) -> list[Metric]:
         """Return the metric over all rows, then over each subgroup of ``by`` in which it is defined.
@@ -41,11 +51,7 @@ class Scoring:
         InvalidInput
             It cannot be computed.
         """
-        if np.shape(answers) != np.shape(truth) and self.statistic:
-            raise InvalidInput(
-                f"the answers have the shape {np.shape(answers)}, and y has {np.shape(truth)}",
-                "give a function as the metric, which takes y and the answers",
-            )
+        self._require_shape(truth, answers)
         try:
             rows = self.function(truth, answers) if self.statistic else (truth, answers)
             found = list(measure(self.name, rows=rows, statistic=self.statistic or self.function, by=by))
@@ -67,6 +73,24 @@ class Scoring:
             for one in found
         ]
 
+    def value(self, truth: Any, answers: Any) -> float:
+        """Return the metric over all rows, without resampling. Raises InvalidInput: it cannot be computed."""
+        self._require_shape(truth, answers)
+        try:
+            found = self.function(truth, answers)
+            value = statistic_of(self.statistic, np.asarray(found, dtype=float).tolist()) if self.statistic else found
+            return float(value)
+        except Exception as error:
+            raise _undefined(self.name, error) from error
+
+    def _require_shape(self, truth: Any, answers: Any) -> None:
+        expected = (*np.shape(truth), len(self.classes)) if self.classes else np.shape(truth)
+        if np.shape(answers) != expected and self.statistic:
+            raise InvalidInput(
+                f"the answers have the shape {np.shape(answers)}, and y has {np.shape(truth)}",
+                "give a function as the metric, which takes y and the answers",
+            )
+
     def groups(self, count: int, by: Any) -> list[str]:
         """Return the names of the metric in the subgroups of ``by``. Raises InvalidInput: ``by`` is wrong."""
         if by is None:
@@ -76,16 +100,20 @@ class Scoring:
         ]
 
 
-def scoring_of(metric: Any, truth: Any, models: Sequence[Any], greater_is_better: bool | None) -> Scoring:
+def scoring_of(
+    metric: Any, truth: Any, models: Sequence[Any], greater_is_better: bool | None, method: str | None = None
+) -> Scoring:
     """Return the scoring of a choice, tried on perfect answers before slow work.
 
     Parameters
     ----------
     metric
-        A name of ``sklearn.metrics.get_scorer_names()`` that needs the answers alone, a function of truth and answers,
-        or None: accuracy for classifiers, else the mean absolute error.
+        A name of ``sklearn.metrics.get_scorer_names()`` for answers of the method, a function of truth and answers, or
+        None: the log loss of probabilities, accuracy for other classifiers, else the mean absolute error.
     greater_is_better
         Of a function (default: True); a name says it itself.
+    method
+        The served method; of ``predict_proba`` and ``decision_function`` the answers are probabilities and scores.
 
     Raises
     ------
@@ -93,21 +121,26 @@ def scoring_of(metric: Any, truth: Any, models: Sequence[Any], greater_is_better
         There is no such metric, or it cannot be computed of this truth.
     """
     if metric is None:
-        metric = "accuracy" if _classifies(models, truth) else "neg_mean_absolute_error"
+        labels = "accuracy" if _classifies(models, truth) else "neg_mean_absolute_error"
+        metric = "neg_log_loss" if method == PROBABILITIES else "roc_auc" if method == SCORES else labels
     if callable(metric):
         name = getattr(metric, "__name__", "score")
-        return Scoring(name if name.isidentifier() else "score", greater_is_better is not False, "", metric)
+        classes: Sequence[Any] = ()
+        with contextlib.suppress(InvalidInput):  # the function may need none, and then there is no calibration
+            classes = classes_of(models, truth) if method == PROBABILITIES else ()
+        return Scoring(name if name.isidentifier() else "score", greater_is_better is not False, "", metric, classes)
     if greater_is_better is not None:
         raise InvalidInput("greater_is_better is for a function", f"leave it out: '{metric}' says it itself")
     name = _known(str(metric))
     greater, shown = not name.startswith("neg_"), name.removeprefix("neg_")
+    if method in (PROBABILITIES, SCORES):
+        return _of_scores(name, truth, classes_of(models, truth), method)
     if name in _BY_ROW:
         statistic, function = _BY_ROW[name]
         if name != "accuracy" and truth.dtype.kind not in "biuf":
             raise InvalidInput(f"'{shown}' needs numbers, and y has {truth.dtype}", "choose a metric of labels")
         return Scoring(shown, greater, statistic, function)
     from sklearn.base import BaseEstimator
-    from sklearn.metrics import get_scorer
 
     class Answers(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         """An estimator whose answers are its input: a scorer scores answers that are there already."""
@@ -115,22 +148,50 @@ def scoring_of(metric: Any, truth: Any, models: Sequence[Any], greater_is_better
         def predict(self, answers: Any) -> Any:
             return answers
 
-    scorer, estimator = get_scorer(name), Answers()
-    sign = 1 if greater else -1
-
-    def scored(truth: Any, answers: Any) -> float:
-        return sign * float(scorer(estimator, answers, truth))
-
+    scored = _scorer(name, Answers())
     try:
         scored(truth, truth)
     except AttributeError as error:
         raise InvalidInput(
             f"'{metric}' needs scores or probabilities, and the models answer what they serve",
-            "serve and compare those: method='predict_proba' with a function as the metric",
+            "serve and compare those: method='predict_proba'",
         ) from error
     except Exception as error:
         raise _undefined(shown, error) from error
     return Scoring(shown, greater, "", scored)
+
+
+def _of_scores(name: str, truth: Any, classes: Sequence[Any], method: str) -> Scoring:
+    """Return the scoring of probabilities or scores, tried on answers that are right."""
+    greater, shown = not name.startswith("neg_"), name.removeprefix("neg_")
+    rows = by_row(classes) if method == PROBABILITIES else {}
+    if name in rows:
+        return Scoring(shown, greater, "mean", rows[name], classes)
+    scored = _scorer(name, estimator_of(method, classes))
+    right = np.eye(len(classes))[[list(classes).index(label) for label in truth.tolist()]]
+    try:
+        scored(truth, right[:, 1] if method == SCORES and len(classes) == 2 else right)
+    except AttributeError as error:
+        raise InvalidInput(
+            f"'{shown}' needs labels, and the models answer what {method} returns",
+            "leave the method out, or choose a metric of probabilities, such as log_loss, brier_score or roc_auc",
+        ) from error
+    except Exception as error:
+        raise _undefined(shown, error) from error
+    return Scoring(shown, greater, "", scored, classes)
+
+
+def _scorer(name: str, estimator: Any) -> Callable[[Any, Any], float]:
+    """Return scikit-learn's metric of truth and answers; of an error, less is better."""
+    from sklearn.metrics import get_scorer
+
+    scorer, sign = get_scorer(name), -1 if name.startswith("neg_") else 1
+
+    def scored(truth: Any, answers: Any) -> float:
+        return sign * float(scorer(estimator, answers, truth))
+
+    scored.__name__ = name.removeprefix("neg_")
+    return scored
 
 
 def _known(metric: str) -> str:
@@ -138,8 +199,9 @@ def _known(metric: str) -> str:
     try:
         from sklearn.metrics import get_scorer_names
     except ImportError as error:
-        if metric in _BY_ROW or f"neg_{metric}" in _BY_ROW:
-            return metric if metric in _BY_ROW else f"neg_{metric}"
+        for name in (metric, f"neg_{metric}"):
+            if name in (*_BY_ROW, *by_row(())):
+                return name
         raise InvalidInput(
             f"the metric '{metric}' needs scikit-learn",
             f"install it, or use one of {', '.join(_BY_ROW)}, or a function",

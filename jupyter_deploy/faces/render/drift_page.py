@@ -13,6 +13,7 @@ from jupyter_deploy.domain.drift.words import (
     quality_in_words,
     share_in_words,
 )
+from jupyter_deploy.domain.monitoring.confidence import LIMITS, ExpectedPeriod, basis_of
 
 from .page import Page, Table, VerdictLine
 
@@ -34,6 +35,8 @@ def drift_page(result: Drift) -> Page:
         sentence = f"drift of less than {result.tolerance:.2g} standard deviations raises no alarm"
         facts.append(("how sure", f"at most {percent_in_words(result.false_alarms)} false alarms a run; {sentence}"))
         facts.append(("assumed", _ASSUMED))
+    if result.expected:
+        facts.append(("accuracy, estimated", _expected(result.expected)))
     facts += [("note", note) for note in result.notes]
     tables = []
     if result.requirements:
@@ -67,6 +70,12 @@ _ASSUMED = (
     "requests without drift come from one distribution: a daily or weekly cycle is drift too, and no rate of false "
     "alarms is promised for it"
 )
+
+
+def _expected(found: ExpectedPeriod) -> str:
+    basis = basis_of([found.calibrated])
+    since = f"{found.start:%Y-%m-%d %H:%M} UTC"
+    return f"{share_in_words(found.accuracy)} of {found.rows:,} rows since {since}, by probabilities {basis}; {LIMITS}"
 
 
 def _headline(result: Drift) -> str:

@@ -33,6 +33,7 @@ def published_page(result: Published) -> Page:
     ]
     facts += [("Containerfile", result.containerfile)] if result.containerfile else []
     facts += [("forced", publication.forced)] if publication.forced else []
+    facts += [("chosen", publication.choice)] if publication.choice else []
     facts += [] if result.dry_run else [("remembered", "'nbdeploy images' lists it")]
     rows = [
         (

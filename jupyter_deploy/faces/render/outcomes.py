@@ -8,6 +8,7 @@ from jupyter_deploy.domain.capture.reproduction import Reproduction
 from jupyter_deploy.domain.drift.drift import Drift
 from jupyter_deploy.domain.evidence.inference import Comparison, Requirement
 from jupyter_deploy.domain.images.published import Verified
+from jupyter_deploy.domain.model_selection.selection import ModelSelection
 from jupyter_deploy.domain.release.document_requests import EndpointPlan
 from jupyter_deploy.domain.results import AtBoot, Prediction, Reconciled
 from jupyter_deploy.domain.validation.validation import Validation, Verdict
@@ -23,6 +24,10 @@ def of_comparison(comparison: Comparison) -> int:
         return _of_requirements(comparison.requirements)
     nothing = not comparison.pairs and not comparison.sides["candidate"].requests
     return INCONCLUSIVE if nothing else 0
+
+
+def of_selection(selection: ModelSelection) -> int:
+    return 0 if selection.remaining else NOT_MET
 
 
 def of_drift(drift: Drift) -> int:

@@ -28,7 +28,7 @@ def live(request: LiveRequest, ports: Ports) -> LiveView:
     since = until - max(1, asked // seconds) * every
     spans, refusals = ports.log.time_series(endpoint.name, since=since, until=until, every=every)
     return LiveView(
-        charts=traffic_charts(spans, since=since, until=until, every=every),
+        charts=traffic_charts(spans, since=since, until=until, every=every, latest=True),
         minutes=request.minutes,
         requests=sum(span.requests for span in spans if span.role != "shadow"),
         refusals=tuple(refusals),

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from jupyter_deploy.domain.base import duration_in_words
-from jupyter_deploy.domain.monitoring.feature_charts import performance_chart
-from jupyter_deploy.domain.monitoring.monitor import MonitorRequest
+from jupyter_deploy.domain.monitoring.monitor import Monitor, MonitorRequest
 from jupyter_deploy.domain.monitoring.monitor_charts import monitor_charts
-from jupyter_deploy.domain.monitoring.words import alarms_of, feature_of, reference_of, values_of
+from jupyter_deploy.domain.monitoring.performance_charts import performance_charts
+from jupyter_deploy.domain.monitoring.words import (
+    alarms_of,
+    estimate_in_words,
+    features_of,
+    range_figures,
+    reference_of,
+    segment_figures,
+    values_of,
+)
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.verbs.monitoring.monitor import monitored, performance_of
 
-from .monitor_documents import MonitorView, PerformanceView
+from .monitor_documents import ComparedRange, MonitorView, PerformanceView
 
 
 def monitor(request: MonitorRequest, ports: Ports) -> MonitorView:
@@ -27,18 +35,38 @@ def monitor(request: MonitorRequest, ports: Ports) -> MonitorView:
         refused=found.refused,
         charts=monitor_charts(found),
         alarms=alarms_of(drift) if drift else (),
-        features=tuple(feature_of(one) for one in drift.features) if drift else (),
+        features=tuple(features_of(found)),
         markers=tuple(found.markers),
         state=drift.state if drift else "none",
         reference=reference_of(drift) if drift else (),
         values=values_of(found),
+        compared=_compared(found),
         notes=tuple(found.notes),
     )
 
 
+def _compared(found: Monitor) -> ComparedRange | None:
+    other = found.compared
+    if other is None:
+        return None
+    figures = tuple(range_figures(found))
+    return ComparedRange(since=other.since, until=other.until, values=values_of(other), figures=figures)
+
+
 def performance(request: MonitorRequest, ports: Ports) -> PerformanceView:
     """Return the performance of the range's answers by their ground truth; its time grows with the records."""
-    found = monitored(request, ports)
-    periods = performance_of(found, ports)
-    chart = performance_chart(periods, since=found.since, until=found.until)
-    return PerformanceView(rows=sum(one.rows for one in periods), chart=chart)
+    found = performance_of(request, ports)
+    performance = found.performance
+    if performance is None:
+        return PerformanceView()
+    other = found.compared.performance if found.compared else None
+    charts = performance_charts(performance, other)
+    return PerformanceView(
+        rows=performance.rows,
+        chart=charts.get("performance"),
+        by_segment=charts.get("segments"),
+        segments=tuple(segment_figures(performance, other)),
+        declared=bool(performance.segments),
+        compared=other is not None,
+        estimate=estimate_in_words(performance),
+    )

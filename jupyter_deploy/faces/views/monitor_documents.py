@@ -7,9 +7,18 @@ from typing import Any, Literal
 
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.monitoring.monitor import Marker
-from jupyter_deploy.domain.monitoring.words import MonitorAlarm, MonitorFeature
+from jupyter_deploy.domain.monitoring.words import MonitorAlarm, MonitorFeature, RangeFigure, SegmentFigures
 
 Chart = dict[str, Any]
+
+
+class ComparedRange(Value):
+    """The second range: its time, that of its compared ``values`` in words, and the figures of both ranges."""
+
+    since: datetime
+    until: datetime
+    values: str
+    figures: tuple[RangeFigure, ...]
 
 
 class MonitorView(Value):
@@ -17,7 +26,8 @@ class MonitorView(Value):
 
     ``charts`` by name: rate, errors, refused, latency, answers, features. ``reference``: the origin of the reference
     and the alarms' rate of errors, in words. ``values``: the time of the compared values, in words; empty: none.
-    ``state``: of the watch. ``notes``: the reasons why a part is missing.
+    ``state``: of the watch. ``compared``: the second range, if one is asked for. ``notes``: the reasons why a part is
+    missing.
     """
 
     release: str
@@ -34,11 +44,22 @@ class MonitorView(Value):
     state: Literal["watching", "collecting", "none"]
     reference: tuple[str, ...]
     values: str
+    compared: ComparedRange | None = None
     notes: tuple[str, ...]
 
 
 class PerformanceView(Value):
-    """The performance where there is ground truth; ``rows``: those with ground truth, 0: there is no chart."""
+    """The performance by ground truth, and estimated; ``rows``: those with ground truth.
 
-    rows: int
-    chart: Chart | None
+    ``chart``: None if there is neither. ``estimate``: what the estimate is, and how far it is off; empty: none.
+    ``by_segment``: the chart of the declared segments; ``segments``: their figures in the range, and in the second one
+    if ``compared``; ``declared``: there are declarations.
+    """
+
+    rows: int = 0
+    chart: Chart | None = None
+    by_segment: Chart | None = None
+    segments: tuple[SegmentFigures, ...] = ()
+    declared: bool = False
+    compared: bool = False
+    estimate: str = ""

@@ -28,6 +28,7 @@ def records(request: RecordsRequest, ports: Ports) -> RecordsView:
         status=request.status,
         release=endpoint.release(request.release).tag if request.release else None,
         text=request.text,
+        differs=request.differs,
     )
     found = ports.log.page(endpoint.name, record_filter, before=request.before, limit=request.limit)
     notes = [unreadable(found.unreadable)] if found.unreadable else []

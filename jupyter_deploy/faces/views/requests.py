@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from jupyter_deploy.domain.model_selection.selection import GivenSelection
 from jupyter_deploy.domain.parsing import Moment
 from jupyter_deploy.domain.requests import EndpointName, IfRevision, Request
 
@@ -68,6 +69,7 @@ class RecordsRequest(Request):
     status: int | None = None
     release: str | None = None
     text: str = Field(default="", max_length=1000)
+    differs: bool = Field(default=False, description="Only requests that two releases answered differently.")
     since: Moment | None = None
     until: Moment | None = None
 
@@ -102,6 +104,13 @@ class ResultPageRequest(Request):
     job: str | None = Field(default=None, description="The id of the job whose result it is.")
     verb: str | None = Field(default=None, description="Without a job: the verb that gave 'result' at once.")
     result: Annotated[Any, BeforeValidator(_document)] = Field(default=None, description="With 'verb': what it gave.")
+
+
+class CandidatesViewRequest(Request):
+    """A choice among models under other constraints."""
+
+    table: GivenSelection
+    constraints: str = Field(default="", max_length=2000, description="Conditions on figures, separated by commas.")
 
 
 class DrawingRequest(Request):

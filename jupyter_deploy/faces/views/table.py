@@ -11,6 +11,7 @@ from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.monitoring.monitor import MonitorRequest
 from jupyter_deploy.domain.requests import CompareRequest, Request
 
+from . import candidate_documents as c
 from . import documents as d
 from . import form_documents as f
 from . import monitor_documents as m
@@ -53,6 +54,7 @@ _ENTRIES: tuple[View, ...] = (
     View("records", r.RecordsRequest, rd.RecordsView, "records.records"),
     View("record", r.RecordRequest, rd.RecordView, "records.record"),
     View("release_log", r.ReleaseLogRequest, rd.ReleaseLogView, "release_log.release_log"),
+    View("candidates", r.CandidatesViewRequest, c.CandidatesView, "candidates.candidates"),
     View("drawing", r.DrawingRequest, d.DrawingView, "drawing.drawing"),
     View("publish_form", r.PublishFormRequest, f.PublishFormView, "publish_form.publish_form"),
     View("result_page", r.ResultPageRequest, d.ResultPageView, "result_page.result_page"),

@@ -11,7 +11,17 @@ from jupyter_deploy.domain.charts import MIME, Chart
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.monitoring.monitor import Monitor
 from jupyter_deploy.domain.monitoring.monitor_charts import monitor_charts
-from jupyter_deploy.domain.monitoring.words import MonitorAlarm, alarms_of, feature_of, reference_of, values_of
+from jupyter_deploy.domain.monitoring.words import (
+    MonitorAlarm,
+    alarms_of,
+    estimate_in_words,
+    features_of,
+    range_figures,
+    range_of,
+    reference_of,
+    segment_figures,
+    values_of,
+)
 from jupyter_deploy.system.home import write_atomic
 
 from . import OF_THE_USER
@@ -41,20 +51,26 @@ def render(monitor: Monitor) -> str:
     template = Environment(
         loader=PackageLoader("jupyter_deploy.validation.reports", "."), autoescape=True, undefined=StrictUndefined
     ).get_template("monitor.html.j2")
-    drift = monitor.drift
+    drift, second = monitor.drift, monitor.compared
     alarms = alarms_of(drift) if drift else ()
     charts = monitor_charts(monitor)
     return template.render(
         m=monitor,
         headline=f"{len(alarms)} alarm{'s' * (len(alarms) != 1)}" if alarms else "no alarm",
-        range=f"{monitor.since:%Y-%m-%d %H:%M} to {monitor.until:%Y-%m-%d %H:%M} UTC",
+        range=range_of(monitor),
+        second=range_of(second) if second else "",
+        figures=range_figures(monitor),
+        estimate=estimate_in_words(monitor.performance) if monitor.performance else "",
+        segments=segment_figures(monitor.performance, second.performance if second else None)
+        if monitor.performance
+        else [],
         facts=_facts(monitor),
         notes=monitor.notes,
         alarms=alarms,
         commands=lambda alarm: _logs(monitor.endpoint, alarm),
         traffic=[_drawn(chart) for name, chart in charts.items() if name not in _COMPARED],
         compared=[_drawn(chart) for name, chart in charts.items() if name in _COMPARED],
-        features=[feature_of(one) for one in drift.features[:_MOST_FEATURES]] if drift else [],
+        features=features_of(monitor)[:_MOST_FEATURES],
         values=values_of(monitor),
         reference=reference_of(drift) if drift else (),
         style=markup(resources.files(__package__).joinpath("report.css").read_text("utf-8")),

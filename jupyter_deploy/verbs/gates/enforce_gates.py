@@ -391,7 +391,7 @@ def _forcing(request: DeployRequest, name: str, tag: str) -> str:
     """The remedy of a refused deploy: the command that deploys the stored snapshot by force."""
     named = ("name",) if name == tag.partition(":")[0] else ()
     words, secrets = retyped(
-        request.model_copy(update={"name": name}), "nbdeploy", "deploy", tag, leave_out=(*_CAPTURED, *named)
+        request.model_copy(update={"name": name}), "nbdeploy", "deploy", tag, leave_out=(*_CAPTURED, *named, "choice")
     )
     again = f" (type {secrets} again)" if secrets else ""
     return f"""its snapshot is stored; to deploy it all the same{again}: {words} --force --reason "…\""""

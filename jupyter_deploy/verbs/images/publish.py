@@ -98,6 +98,7 @@ def _published(
             endpoint=request.name,
             validation=inputs.validation,
             forced=inputs.forced,
+            choice=inputs.release.choice.words if inputs.release.choice else "",
             signed_by=signer,
             published_at=now(),
             user=user_name(),
@@ -238,9 +239,10 @@ def _present_layers(image: Image, reference: Reference, ports: Ports) -> tuple[s
 
 
 def _states_more(publication: Publication, before: Publication) -> bool:
-    """Whether a publication of the same image has another signer, validation or reason to force than before."""
-    signer = publication.signed_by or before.signed_by
-    return (signer, publication.validation, publication.forced) != (before.signed_by, before.validation, before.forced)
+    """Whether a publication of the same image has another signer, validation, choice or reason to force than before."""
+    stated = publication.model_copy(update={"signed_by": publication.signed_by or before.signed_by})
+    fields = ("signed_by", "validation", "forced", "choice")
+    return any(getattr(stated, name) != getattr(before, name) for name in fields)
 
 
 def _send(image: Image, reference: Reference, ports: Ports, progress: Steps, so_far: _SoFar) -> tuple[str, ...]:
@@ -280,4 +282,4 @@ def _statements(
     validation = next((one for one in past if one.id == publication.validation), None)
     if validation:
         yield TEST_RESULT_TYPE, json.dumps(results_of(validation, publication.forced)).encode()
-    yield PROVENANCE_TYPE, json.dumps(provenance_of(inputs.snapshot, publication)).encode()
+    yield PROVENANCE_TYPE, json.dumps(provenance_of(inputs.snapshot, publication, inputs.release.choice)).encode()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.drift.drift import Drift, DriftRequest, judged
 from jupyter_deploy.domain.errors import StoreError
+from jupyter_deploy.domain.monitoring.confidence import ExpectedPeriod, expected_of
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import Step
 from jupyter_deploy.verbs.change import find, moment
+
+_LEAST_CLASSES = 2
 
 
 def drift(request: DriftRequest, ports: Ports, report: Report) -> Drift:
@@ -25,4 +31,15 @@ def drift(request: DriftRequest, ports: Ports, report: Report) -> Drift:
     report(Step(number=1, total=1, title=f"reading the new records of {release.tag}"))
     snapshot = snapshot.model_copy(update={"path": release.snapshot_path})
     result = ports.drift.look(release, snapshot, since=moment(request.since))
-    return result.model_copy(update={"requirements": [judged(expression, result) for expression in request.require]})
+    requirements = [judged(expression, result) for expression in request.require]
+    return result.model_copy(update={"requirements": requirements, "expected": _expected(result, ports)})
+
+
+def _expected(result: Drift, ports: Ports) -> ExpectedPeriod | None:
+    """Return the estimated accuracy; the records are read only if an answer has several features, as probabilities."""
+    if sum(feature.group == "answers" for feature in result.features) < _LEAST_CLASSES:
+        return None
+    until = now()
+    since = result.since or until - timedelta(days=1)
+    found = ports.truth.confidence(result.endpoint, since=since, until=until, every=until - since)
+    return next((one for one in expected_of(found) if one.release == result.release), None)

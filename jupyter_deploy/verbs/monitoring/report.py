@@ -9,7 +9,7 @@ from jupyter_deploy.domain.monitoring.monitor import MonitorReport, ReportReques
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import Step
 
-from .monitor import monitored, performance_of
+from .monitor import monitored, with_performance
 
 
 def write_report(request: ReportRequest, ports: Ports, report: Report) -> MonitorReport:
@@ -24,8 +24,7 @@ def write_report(request: ReportRequest, ports: Ports, report: Report) -> Monito
     if path.suffix != ".html":
         raise InvalidInput(f"{path.name} is no HTML file", "end its name with .html")
     report(Step(number=1, total=2, title=f"reading the counts and the ground truth of {request.name}"))
-    monitor = monitored(request, ports)
-    monitor = monitor.model_copy(update={"performance": performance_of(monitor, ports)})
+    monitor = with_performance(monitored(request, ports), ports)
     report(Step(number=2, total=2, title=f"writing {path.name}"))
     notebook = path.with_suffix(".ipynb") if request.notebook else None
     ports.monitor_reports.write(monitor, path, notebook)

@@ -12,12 +12,16 @@ from jupyter_deploy.domain.errors import (
     UnknownEndpoint,
     UnknownRelease,
 )
+from jupyter_deploy.domain.images.attestations import provenance_of
 from jupyter_deploy.domain.images.images import Image, Publication
 from jupyter_deploy.domain.images.requests import PublishRequest, VerifyRequest
 from jupyter_deploy.verbs.images import publish as publish_module
 from jupyter_deploy.verbs.images.publish import publish
 from jupyter_deploy.verbs.images.verify import verify
+from tests import manifests
 from tests.gating import make_world
+from tests.published import PUBLICATION
+from tests.selections import row, table
 
 PLACE = "registry.example/team/tumour"
 AGREES = "agreement >= 0.99"
@@ -141,3 +145,17 @@ def test_verify_needs_a_reference_with_a_tag_or_digest_and_a_key_that_is_there(w
     request = VerifyRequest(image=image, key=str(tmp_path / "cosign.pub"))
     with pytest.raises(InvalidInput, match=why):
         verify(request, world.ports, world.told.append)
+
+
+def test_the_choice_that_led_to_the_release_is_attested_and_a_new_one_is_stated_again():
+    found = table([row("forest", 0.9, 2.0), row("logit", 0.8, 1.0)], "latency_p99_ms <= 7")
+    choice = found.choice(found.candidates[0])
+    stated = provenance_of(manifests.snapshot("tumour:a"), PUBLICATION, choice)
+    attested = stated["buildDefinition"]["internalParameters"]["choice"]
+    assert (attested["chosen"], attested["constraints"]) == ("forest", ["latency_p99_ms <= 7"])
+    assert [one["label"] for one in attested["candidates"]] == ["forest", "logit"]
+    without = provenance_of(manifests.snapshot("tumour:a"), PUBLICATION)
+    assert "choice" not in without["buildDefinition"]["internalParameters"]
+    chosen = PUBLICATION.model_copy(update={"choice": choice.words})
+    assert publish_module._states_more(chosen, PUBLICATION)
+    assert not publish_module._states_more(chosen.model_copy(update={"signed_by": None}), chosen)

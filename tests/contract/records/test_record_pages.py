@@ -17,6 +17,7 @@ from jupyter_deploy.domain.evidence.record_pages import RecordFilter, RecordKey
 from jupyter_deploy.records import purge
 from jupyter_deploy.records.compaction import compact_all
 from tests.contract.records.test_record_log import NOON, ODD, line, write
+from tests.examples import examples
 
 
 @pytest.fixture
@@ -191,7 +192,7 @@ def keys(records):
     return Counter((f"r{who}", f"p{pair}" if pair else "", version, second) for second, who, version, pair in records)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(records=SOME, limit=st.integers(1, 7), more=st.integers(0, 3), compacted=st.booleans())
 def test_every_record_comes_once_and_in_order_while_others_are_written(
     tmp_path_factory, records, limit, more, compacted

@@ -148,6 +148,7 @@ def test_a_model_that_always_raises_ends_the_batch(snapshot, tmp_path):
     assert not list((tmp_path / "sink").glob("part-*"))
 
 
+@pytest.mark.usefixtures("own_processes")
 def test_a_worker_that_is_killed_loses_no_finished_partition(snapshot, files, tmp_path):
     source, sink = tmp_path / "many", tmp_path / "sink"
     source.mkdir()

@@ -27,6 +27,7 @@ from tests.decodings import (
     outcome,
     slow,
 )
+from tests.examples import examples
 
 POLARS = pl.DataFrame({"a": [1.5, None], "b": [1, 2], "c": ["x: y", "z"], "d": [True, False]})
 CASES = {
@@ -47,7 +48,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_both_paths_accept_the_same_requests_with_the_same_results(name, data):
     codec, instances = CASES[name]

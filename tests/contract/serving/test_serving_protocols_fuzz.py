@@ -24,12 +24,13 @@ from jupyter_deploy.serving.protocols.packing import unpacked
 from jupyter_deploy.serving.protocols.tensors import DTYPES
 from jupyter_deploy.serving.values.validation import InvalidInstances
 from tests.contract.serving.test_serving_protocols import INFER
+from tests.examples import examples
 
 LIMIT = 1024 * 1024
 
 NAMES = [name for name in MODELS if name not in ("tensor", "slowly")]
 
-ALL = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+ALL = settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +242,7 @@ def tables():
 
 @pytest.mark.parametrize(("kind", "content"), tables())
 def test_tables_with_a_few_other_bytes(spoken, kind, content):
-    @settings(ALL, max_examples=300)
+    @settings(ALL, max_examples=examples(300))
     @given(
         st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), min_size=1, max_size=6),
         st.integers(0, len(content)),

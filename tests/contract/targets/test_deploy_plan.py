@@ -2,10 +2,13 @@
 
 import pytest
 
-from jupyter_deploy.domain.requests import TrafficRequest
+from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.requests import DeployRequest, TrafficRequest
 from jupyter_deploy.verbs import deploy_plan
+from jupyter_deploy.verbs.deploy import deploy
 from jupyter_deploy.verbs.traffic import traffic
 from tests.gating import make_world
+from tests.selections import row, table
 
 
 @pytest.fixture
@@ -52,3 +55,24 @@ def test_a_plan_is_computed_again_if_the_revision_moved(world, revisions, monkey
     assert revisions == [None, 1, 2]
     assert (deployed.revision, world.endpoint().record) == (3, "meta"), "the change of the other process stays"
     assert len(world.ran) == 2, "the gates are the same, so their result counts"
+
+
+def test_a_release_keeps_the_table_of_its_row_and_the_history_the_sentence(world):
+    rows = [row("tumour", 0.9, 1.0).model_copy(update={"tag": f"tumour:{version}"}) for version in "ab"]
+    found = table([rows[0], rows[1].model_copy(update={"name": "forest"})], "latency_p99_ms <= 5")
+    world.deploy("a", choice=found.model_dump_json())
+    world.deploy("b", choice=found, reason="it is quicker")
+    first, second = world.endpoint().releases
+    assert (first.choice.chosen, second.choice.chosen) == ("tumour", "forest")
+    assert second.choice.constraints == ("latency_p99_ms <= 5",)
+    reasons = [one.reason for one in world.ports.store.history("tumour")]
+    assert reasons == ["it is quicker", first.choice.words]
+    with pytest.raises(InvalidInput, match=r"no row of tumour:c"):
+        world.deploy("c", choice=found)
+    assert world.endpoint().revision == 2
+
+
+def test_a_choice_is_refused_for_a_model_that_is_captured_only_then(world):
+    found = table([row("forest", 0.9, 1.0)])
+    with pytest.raises(InvalidInput, match="stored snapshot"):
+        deploy(DeployRequest(source="train.ipynb", name="x", choice=found), world.ports, world.told.append)

@@ -19,6 +19,8 @@ from jupyter_deploy.notebooks.kernels.first_imports import first_imports
 from jupyter_deploy.validation.runner import PapermillValidationRunner
 from tests import notebooks
 
+pytestmark = pytest.mark.usefixtures("own_processes_throughout")
+
 IMPORTS = """
 import numpy as np
 import pandas as pd

@@ -19,8 +19,9 @@ from jupyter_deploy.capture.inspection import inspect_model
 from jupyter_deploy.serving.asgi.front import Front
 from jupyter_deploy.serving.snapshot import Model
 from tests.contract import shapes
+from tests.examples import examples
 
-few = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=examples(60), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 # Python's own fold, an hour that comes twice, is not in ISO 8601.
 MOMENTS = st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2200, 1, 1)).map(lambda at: at.replace(fold=0))  # noqa: DTZ001

@@ -17,6 +17,8 @@ from jupyter_deploy.domain.validation.ports import Job
 from jupyter_deploy.validation.runner import PapermillValidationRunner
 from tests.disks import small_disk
 
+pytestmark = pytest.mark.usefixtures("own_processes_throughout")
+
 PYTHON = {"name": "python3", "display_name": "Python 3", "language": "python"}
 SECRET = "kq3Zt7fXw9LmN2pRv8Ys"
 DEFAULTS = "#parameters\nrows = 10\nname = 'a'"

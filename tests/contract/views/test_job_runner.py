@@ -20,6 +20,8 @@ from tests import notebooks
 from tests.e2e.conftest import until
 from tests.job_runners import opened
 
+pytestmark = pytest.mark.usefixtures("own_processes_throughout")
+
 
 @pytest.fixture
 def runners(home, monkeypatch):

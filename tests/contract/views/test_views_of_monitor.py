@@ -15,6 +15,7 @@ from record_scene import scene_of, settings
 
 from jupyter_deploy.domain.drift.watch import WatchState, reference_of
 from jupyter_deploy.domain.errors import InvalidInput, UnknownRelease
+from jupyter_deploy.domain.release.comparison_settings import ComparisonSettings
 from jupyter_deploy.drift_detection.watch_file import WatchFile, beginning
 from jupyter_deploy.records import compaction
 from jupyter_deploy.verbs import BY_NAME
@@ -28,8 +29,8 @@ __all__ = ["settings"]
 class Monitored:
     """An endpoint whose requests begin two hours ago, one each ten seconds; stable is watched."""
 
-    def __init__(self, settings):
-        self.scene = scene_of(settings, release("aaa"), release("bbb"))
+    def __init__(self, settings, **more):
+        self.scene = scene_of(settings, release("aaa"), release("bbb"), **more)
         for version in ("aaa", "bbb"):
             self.scene.ports.store.remember(manifests.snapshot(f"tumour:{version}"))
         self.home, self.dice, self.number = settings.home, random.Random(1), 0
@@ -57,9 +58,14 @@ class Monitored:
         return self.scene.view(view, **given)
 
 
+def began_two_hours_ago(monkeypatch):
+    """At a whole minute, so that a range of whole minutes has whole periods."""
+    monkeypatch.setattr(record_world, "NOON", datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=2))
+
+
 @pytest.fixture
 def monitored(settings, monkeypatch):
-    monkeypatch.setattr(record_world, "NOON", datetime.now(UTC) - timedelta(hours=2))
+    began_two_hours_ago(monkeypatch)
     return Monitored(settings)
 
 
@@ -137,6 +143,144 @@ def test_performance_of_numbers_is_their_absolute_error(monitored):
     assert {value["value"] for value in found.chart["data"]["values"]} == {0.5}
 
 
+def test_two_ranges_are_next_to_each_other_on_the_same_axes(monitored):
+    monitored.send(300)
+    monitored.send(200, age=60.0)
+    monitored.send(30, status=500)
+    began, middle = record_world.NOON, record_world.NOON + timedelta(seconds=3_000)
+    view = monitored.view(since=middle, compare_since=began, compare_until=middle)
+    assert view.requests == 230
+    figures = {one.name: (one.now, one.compared) for one in view.compared.figures}
+    assert figures["requests"] == ("230", "300")
+    assert figures["failed"] == ("30 (13 %)", "0")
+    assert figures["drift alarms"][1] == "0"
+    age = next(one for one in view.features if one.name == "age")
+    assert re.match(r"more of .* \(.* % to .* %\), JS 0\.\d", age.compared)
+    for chart in view.charts.values():
+        drawn(chart)
+    times = {side: set() for side in ("this range", "compared range")}
+    for row in view.charts["rate"]["data"]["values"]:
+        times[row["side"]].add(row["start"])
+    assert min(times["this range"]) == min(times["compared range"])
+    assert {"reference", "now", "compared"} <= view.charts["features"]["data"]["values"][0].keys()
+    assert monitored.view(since=middle).compared is None
+
+
+def test_a_second_range_is_as_long_as_the_first_if_its_end_is_not_given(monitored):
+    monitored.send(300)
+    first = record_world.NOON + timedelta(seconds=1_800)
+    view = monitored.view(since=first, until=first + timedelta(minutes=20), compare_since=record_world.NOON)
+    assert view.compared.until - view.compared.since == view.until - view.since
+    with pytest.raises(InvalidInput, match="has an end and no begin"):
+        monitored.view(compare_until="1h")
+    with pytest.raises(InvalidInput, match="ends before it begins"):
+        monitored.view(since="1h", compare_since="1h", compare_until="2h")
+
+
+def test_performance_by_segment_has_an_interval_of_clusters_and_a_second_range(settings, monkeypatch):
+    began_two_hours_ago(monkeypatch)
+    found = Monitored(settings, comparison=ComparisonSettings(segments=("age: <45, >=45",)))
+    for number in range(120):
+        age = 30.0 if number % 2 else 60.0
+        found.scene.world.record(number * 10, "aaa", "stable", ["x"], inputs=[{"age": age}])
+        found.feedback(number, "x" if number % 2 or number >= 60 else "y")
+    middle = record_world.NOON + timedelta(seconds=600)
+    view = found.view("performance", since=middle, compare_since=record_world.NOON, compare_until=middle)
+    assert (view.rows, view.declared, view.compared) == (60, True, True)
+    by_name = {one.segment: one for one in view.segments}
+    assert set(by_name) == {"age: <45", "age: >=45"}
+    assert by_name["age: >=45"].rows == 30
+    assert by_name["age: >=45"].value.startswith("100 % (")
+    assert by_name["age: >=45"].compared.startswith("0 % (")
+    assert by_name["age: <45"].compared.startswith("100 % (")
+    drawn(view.chart)
+    drawn(view.by_segment)
+    assert {row["segment"] for row in view.by_segment["data"]["values"]} == set(by_name)
+
+
+def test_rows_of_one_client_are_one_cluster_of_the_performance(monitored):
+    for number in range(60):
+        monitored.scene.world.record(number * 10, "aaa", "stable", ["x"], cluster="c" if number else None)
+        monitored.feedback(number, "x")
+    (whole,) = monitored.scene.ports.truth.performance(
+        "tumour", since=record_world.NOON, until=datetime.now(UTC), every=timedelta(days=1)
+    ).totals
+    assert (whole.rows, whole.clusters, whole.accuracy) == (60, 2, 1.0)
+    assert whole.low < 0.5
+
+
+def classified(monitored, number, answer, actual=None):
+    monitored.scene.world.record(number * 10, "aaa", "stable", [answer])
+    if actual is not None:
+        monitored.feedback(number, actual)
+
+
+def test_probabilities_have_an_estimated_accuracy_without_ground_truth(monitored):
+    for number in range(40):
+        classified(monitored, number, [0.25, 0.75] if number % 2 else {"no": 0.9, "yes": 0.1})
+    view = monitored.view("performance", since="24h")
+    assert (view.rows, view.chart["title"]["text"]) == (0, "Accuracy, estimated")
+    drawn(view.chart)
+    rows = view.chart["data"]["values"]
+    assert sum(row["rows"] * row["value"] for row in rows) / 40 == pytest.approx(0.825)
+    assert {row["release"] for row in rows} == {"aaa, estimated"}
+    assert "taken as calibrated" in view.estimate
+
+
+def test_the_most_probable_class_is_judged_and_calibrates_the_estimate(monitored):
+    for number in range(320):
+        classified(monitored, number, {"no": 0.1, "yes": 0.9}, "yes" if number % 2 else "no")
+    view = monitored.view("performance", since="24h")
+    assert view.rows == 320
+    drawn(view.chart)
+    by_release = {}
+    for row in view.chart["data"]["values"]:
+        by_release.setdefault(row["release"], []).append(row)
+    assert {row["value"] for row in by_release["aaa, estimated"]} == {0.5}
+    assert sum(row["value"] * row["rows"] for row in by_release["aaa"]) == pytest.approx(160)
+    assert "calibrated on 320 answers" in view.estimate
+    assert "points off, by 320 rows" in view.estimate
+
+
+@pytest.mark.parametrize(("actuals", "rows"), [((0, 1, 1), 3), ((1, 2, 2), 0), (("no", "yes", "yes"), 0)])
+def test_ground_truth_of_a_list_names_the_position_or_nothing_is_judged(monitored, actuals, rows):
+    for number, actual in enumerate(actuals):
+        classified(monitored, number, [0.3, 0.7], actual)
+    view = monitored.view("performance", since="24h")
+    assert view.rows == rows
+    assert view.estimate
+
+
+def test_labels_and_one_hot_integers_have_no_estimate(monitored):
+    for number in range(10):
+        classified(monitored, number, [0, 1] if number % 2 else "yes")
+    view = monitored.view("performance", since="24h")
+    assert (view.chart, view.estimate) == (None, "")
+
+
+def test_drift_has_the_estimate_if_the_answers_are_probabilities(monitored):
+    rows = [{"age": monitored.dice.gauss(45, 10)} for _ in range(1_000)]
+    file = WatchFile(monitored.home, "tumour", "aaa")
+    with file.locked():
+        known = reference_of({"inputs": rows, "answers": [[0.2, 0.8], [0.9, 0.1]] * 500}, {"inputs": "training"})
+        file.save(beginning(WatchState(reference=known)))
+    for number in range(40):
+        classified(monitored, number, [0.25, 0.75])
+    operation = BY_NAME["drift"]
+    result = operation.function(operation.request(name="tumour"), monitored.scene.ports, lambda _: None)
+    assert (result.expected.rows, result.expected.accuracy) == (40, 0.75)
+    assert "accuracy, estimated" in str(result)
+
+
+def test_the_performance_reads_no_watch(monitored, monkeypatch):
+    monitored.send(20, answers="x")
+    monitored.feedback(1, "x")
+    monkeypatch.setattr("jupyter_deploy.drift_detection.drift_log.updated", None)
+    assert monitored.view("performance", since="24h").rows == 1
+    with pytest.raises(TypeError):
+        monitored.view()
+
+
 def test_another_release_is_chosen_by_its_version(monitored):
     monitored.send(20)
     view = monitored.view(release="bbb")
@@ -156,6 +300,18 @@ def written(monitored, folder, **given):
     operation = BY_NAME["report"]
     request = operation.request(**{"name": "tumour", "file": str(folder / "tumour.html")} | given)
     return operation.function(request, monitored.scene.ports, lambda _: None)
+
+
+def test_a_report_compares_two_ranges(monitored, tmp_path):
+    monitored.send(300)
+    monitored.send(200, age=60.0)
+    middle = record_world.NOON + timedelta(seconds=3_000)
+    result = written(monitored, tmp_path, since=middle, compare_since=record_world.NOON, compare_until=middle)
+    page = (tmp_path / "tumour.html").read_text()
+    assert "Both ranges" in page
+    assert "since the compared range" in page
+    assert "compared with" in str(result)
+    assert "since the compared range" in str(result)
 
 
 def test_a_report_has_the_figures_of_the_monitor_in_one_file_and_a_notebook(monitored, tmp_path):

@@ -75,6 +75,18 @@ def test_the_list_is_filtered_by_what_a_query_string_holds(scene):
         scene.view("records", before="nonsense")
 
 
+def test_the_list_has_the_requests_that_two_releases_answered_differently(scene):
+    for number in range(4):
+        scene.world.pair(number, stable=["x"], candidate=["y"] if number == 2 else None)
+    found = scene.view("records", differs=True)
+    assert [(row.request_id, row.role) for row in found.records] == [("r2", "shadow"), ("r2", "stable")]
+    assert scene.view("records", differs=True, release="bbb").total == 1
+    compact_all(scene.ports.home)
+    assert scene.view("records", differs=True).total == 2
+    after = (NOON + timedelta(seconds=3)).isoformat()
+    assert scene.view("records", differs=True, since=after).total == 0
+
+
 def test_data_of_users_is_data_whatever_it_looks_like(scene):
     evil = '</script><script>alert("1")</script>\u2028 ${x} {{y}} \x00 \u202e'
     scene.world.record(1, "aaa", "stable", [evil], inputs=[{evil: evil}], request_id="<img src=x onerror=alert(1)>")

@@ -10,16 +10,42 @@ from playwright.sync_api import expect
 
 from tests.e2e.conftest import until
 from tests.e2e.lab import KERNEL_READY, started
-from tests.e2e.person import DEPLOY_SECONDS, TRAIN, Person, until_deployed
+from tests.e2e.person import DEPLOY_SECONDS, NARROW, TRAIN, until_deployed
 from tests.notebooks import write
 
 pytestmark = pytest.mark.timeout(600)
 
+CHOICE = [
+    TRAIN[0],
+    "models = {'logit': LogisticRegression().fit(X_train, y_train),\n"
+    "          'small': LogisticRegression(C=0.001).fit(X_train, y_train)}",
+    "import jupyter_deploy\n"
+    "found = jupyter_deploy.candidates(models, X_test, y_test, by={'old': X_test.age > 50}, translated=False)",
+    """
+def scaled(part, factor):
+    return part.model_copy(update={name: value * factor for name, value in part if isinstance(value, float)})
+
+def variant(number):
+    row = found.table.candidates[number % 2]
+    spreads = {name: scaled(one, 1 + number / 4) for name, one in row.performance if hasattr(one, "median")}
+    performance = row.performance.model_copy(update=spreads | {"memory_mb": 90.0 + 9 * number})
+    shift = 0.7 + 0.02 * number - row.score.value
+    interval = row.score.interval.model_copy(
+        update={"low": row.score.interval.low + shift, "high": row.score.interval.high + shift})
+    score = row.score.model_copy(update={"value": row.score.value + shift, "interval": interval})
+    return row.model_copy(update={"name": f"model {number}", "score": score, "performance": performance})
+
+found.table = found.table.model_copy(update={"candidates": tuple(map(variant, range(12)))})
+found""",
+]
+"""A measured table of two models, shown as one of twelve."""
+
 
 @pytest.fixture(scope="module")
 def lab(shared_home, tmp_path_factory):
-    notebook = write(tmp_path_factory.mktemp("notebooks") / "churn.ipynb", *TRAIN)
-    with started(shared_home, notebook) as server:
+    folder = tmp_path_factory.mktemp("notebooks")
+    notebooks = write(folder / "churn.ipynb", *TRAIN), write(folder / "choice.ipynb", *CHOICE)
+    with started(shared_home, *notebooks) as server:
         yield server
 
 
@@ -33,6 +59,7 @@ def test_from_a_trained_model_to_a_shadow_in_the_sidebar_by_mouse(person):
     expect(ready).to_be_enabled(timeout=60_000)
     person.has_nothing_serious("dialog")
     person.clicks_on(ready)
+    assert person.clicks == 2
     person.clicks_on(until_deployed(person))
     expect(person.sidebar.get_by_text("stable 100 %").first).to_be_visible()
     assert person.clicks <= 4
@@ -86,6 +113,8 @@ def test_the_second_of_two_concurrent_changes_is_a_conflict_and_overwrites_nothi
     expect(person.sidebar.get_by_text("Conflict:").first).to_be_visible(timeout=30_000)
     after = person.home.json("describe", "churn")
     assert after["traffic"] == before["traffic"]
+    person.page.keyboard.press("Escape")
+    expect(asked).to_be_hidden()
     person.home.json("traffic", "churn", "--record", "full")
 
 
@@ -148,9 +177,7 @@ def test_a_job_goes_on_while_the_tab_is_reloaded_and_the_kernel_started_anew(per
     assert person.home.json("describe", "churn")["revision"] > revision
 
 
-def test_by_keyboard_alone_a_model_is_deployed_and_its_shadow_switched_off(browser, lab, shared_home):
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    person = Person(context.new_page(), lab.url, shared_home)
+def test_by_keyboard_alone_a_model_is_deployed_and_its_shadow_switched_off(person):
     person.opens()
     person.runs(0, 1)
     keyboard = person.page.keyboard
@@ -169,7 +196,48 @@ def test_by_keyboard_alone_a_model_is_deployed_and_its_shadow_switched_off(brows
     _tab_to(person, person.switch)
     keyboard.press("Space")
     expect(person.switch).not_to_have_attribute("aria-checked", before)
-    context.close()
+
+
+def test_a_row_of_twelve_candidates_is_deployed_as_a_shadow_from_its_cells_output(person):
+    person.opens("choice.ipynb")
+    person.runs(0, 1, 2, 3)
+    page = person.page
+    view = page.get_by_role("region", name="Candidates")
+    expect(view.get_by_role("rowheader")).to_have_count(12)
+    expect(view.locator(".vega-embed svg").first).to_be_visible(timeout=60_000)
+    expect(page.locator(".jp-OutputArea .vega-embed:visible")).to_have_count(1)
+    view.scroll_into_view_if_needed()
+    person.has_nothing_serious("candidates")
+
+    view.locator("figure").scroll_into_view_if_needed()
+    person.shoots("candidates-chart")
+
+    view.get_by_label("Constraints").fill("accuracy >= 0.895, latency_p50_ms <= 1 h")
+    expect(view.get_by_role("status").first).to_have_text("12 models in 12 rows: 2 meet the constraints")
+    expect(view.get_by_role("rowheader").last).to_contain_text("violates accuracy >= 0.895 (0.7)")
+    narrow = page.add_style_tag(content=f".nbd-CandidatesHost {{ width: {NARROW}px !important; }}")
+    person.has_nothing_serious_as_it_is("candidates-250")
+    assert view.evaluate("one => one.scrollWidth - one.clientWidth") == 0
+    narrow.evaluate("one => one.remove()")
+
+    view.get_by_role("button", name="Deploy model 11…").press("Enter")
+    dialog = page.get_by_role("dialog", name="Deploy model 11")
+    expect(dialog.get_by_role("radio", name="stable")).to_be_checked()
+    dialog.get_by_label("Endpoint", exact=True).fill("churn")
+    expect(dialog.get_by_role("radio", name="shadow")).to_be_checked()
+    person.has_nothing_serious_as_it_is("candidates-deploy")
+    dialog.get_by_label("Endpoint", exact=True).press("Enter")
+    expect(view.get_by_role("button", name="Open churn")).to_be_visible(timeout=DEPLOY_SECONDS * 1000)
+    (chosen,) = [one["choice"] for one in person.home.json("describe", "churn")["releases"] if one["choice"]]
+    assert (chosen["chosen"], len(chosen["candidates"])) == ("model 11", 12)
+    assert chosen["constraints"] == ["accuracy >= 0.895", "latency_p50_ms <= 1 h"]
+    assert "model 11 chosen among 12 models" in person.home.json("history", "churn")[0]["reason"]
+
+    page.evaluate("async () => window.jupyterapp.commands.execute('docmanager:save')")
+    page.evaluate("async () => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    page.reload()
+    expect(view.get_by_role("rowheader")).to_have_count(12, timeout=90_000)
+    assert person.errors == []
 
 
 def _chooses(person, command):
@@ -201,6 +269,6 @@ def test_the_extensions_are_ok():
     import sys
 
     listed = subprocess.run(
-        [sys.executable, "-m", "jupyter", "labextension", "list"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "jupyterlab.labextensions", "list"], capture_output=True, text=True, check=True
     )
     assert re.search(r"nbdeploy v\S+ .*enabled.*OK", listed.stdout + listed.stderr)

@@ -17,7 +17,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.conftest import until
 from tests.e2e.lab import started
-from tests.e2e.person import until_deployed
+from tests.e2e.person import VIEWPORT, Person, until_deployed
 from tests.notebooks import write
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.exhaustive]
@@ -73,6 +73,19 @@ def lab(shared_home, tmp_path_factory):
     notebooks = [write(folder / name, ECHO, MAKE, WAITS) for name in ("echo.ipynb", "before.ipynb")]
     with started(shared_home, *notebooks, frail, password=PASSWORD) as server:
         yield server
+
+
+@pytest.fixture
+def person(browser, lab, shared_home, request):
+    """Who has logged in, before a page of their own."""
+    context = browser.new_context(viewport=VIEWPORT)
+    context.set_default_timeout(90_000)
+    workspace = re.sub(r"\W+", "-", request.node.name)  # what others have opened is not opened again
+    made = Person(context.new_page(), lab.url, shared_home, workspace, token="")
+    made.page.goto(f"{lab.url}/login")
+    made.logs_in(PASSWORD)
+    yield made
+    context.close()
 
 
 def logs_in_elsewhere(person, link):

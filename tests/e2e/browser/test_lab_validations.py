@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from jupyter_deploy.domain.drift.watch import WatchState, reference_of
+from jupyter_deploy.domain.release.comparison_settings import ComparisonSettings
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.drift_detection.watch_file import WatchFile, beginning
 from jupyter_deploy.store.jobs import SqliteJobs
@@ -46,7 +47,8 @@ class Requests:
         """Store the endpoint with two revisions, and its watch with a reference."""
         first = Endpoint.first(release("one", name="loans")).model_copy(update={"running": False})
         store.save(first, based_on=0, reason="", change="deployed")
-        second = first.model_copy(update={"revision": 2, "record_sample": 1.0})
+        segments = ComparisonSettings(segments=("plan",))
+        second = first.model_copy(update={"revision": 2, "record_sample": 1.0, "comparison": segments})
         store.save(second, based_on=1, reason="more data", change="traffic")
         store.remember(manifests.snapshot("loans:one"))
         rows = [self.row(45) for _ in range(1_000)]
@@ -123,13 +125,32 @@ def test_the_sidebar_draws_each_metric_release_by_release_with_its_gates_thresho
     assert person.errors == []
 
 
+def compares_two_ranges(person, monitor):
+    """The performance by segment, then the last hour next to the one before; the last day at the end."""
+    segments = monitor.get_by_role("region", name="Performance by segment")
+    expect(segments).to_contain_text(re.compile(r"plan: basic .*% \("))
+    monitor.get_by_role("combobox", name="The last").select_option("1h")
+    monitor.get_by_label("Compare with").select_option("before")
+    both = monitor.get_by_role("region", name="Both ranges")
+    expect(both).to_contain_text(re.compile(r"requests\s*[1-9]\d+\s*[1-9]\d+"), timeout=60_000)
+    expect(monitor.get_by_text(re.compile("since the compared range: (more|less) of")).first).to_be_visible()
+    person.has_nothing_serious("monitor-compared")
+    before = person.sidebar_width(NARROW)
+    person.has_nothing_serious_as_it_is("monitor-compared-250")
+    monitor.get_by_label("Compare with").select_option("none")
+    monitor.get_by_role("combobox", name="The last").select_option("24h")
+    expect(monitor.get_by_label("Summary")).to_be_visible(timeout=60_000)
+    person.has_nothing_serious_as_it_is("monitor-250")
+    person.sidebar_width(before)
+
+
 def test_the_monitor_leads_from_no_request_to_an_alarm_and_what_to_do_about_it(person):
     requests = Requests(place(person.home))
     monitor, page = person.sidebar.locator(".nbd-Monitor"), person.page
     alarms = monitor.get_by_role("region", name="Alarms")
 
     def looks_at(range_):
-        monitor.get_by_label("The last").select_option(range_)
+        monitor.get_by_role("combobox", name="The last").select_option(range_)
 
     person.opens()
     person.looks_after("loans", "monitor")
@@ -154,9 +175,7 @@ def test_the_monitor_leads_from_no_request_to_an_alarm_and_what_to_do_about_it(p
     expect(monitor.get_by_role("region", name="Features by drift").locator("li").first).to_contain_text("age")
     expect(monitor.get_by_role("region", name="Changes in this range").locator("li")).to_have_count(2)
     person.has_nothing_serious("monitor-alarm")
-    before = person.sidebar_width(NARROW)
-    person.has_nothing_serious_as_it_is("monitor-250")
-    person.sidebar_width(before)
+    compares_two_ranges(person, monitor)
 
     shows = alarms.get_by_role("button", name="Show the records").first
     shows.focus()
@@ -180,8 +199,14 @@ def test_the_monitor_leads_from_no_request_to_an_alarm_and_what_to_do_about_it(p
     assert person.errors == []
 
 
-def test_the_open_section_is_restored_after_a_reload(person):
+def test_the_open_sections_and_the_tab_of_a_job_are_restored_after_a_reload(person):
+    jobs = SqliteJobs(place(person.home))
+    job = jobs.create("list", {}, title="list the endpoints", endpoint=None)
+    jobs.end(job.id, "done", result=[])
     person.opens()
+    person.page.evaluate("id => window.jupyterapp.commands.execute('nbdeploy:open-job', {job: id})", job.id)
+    label = person.page.locator(".lm-TabBar-tabLabel", has_text="list the endpoints")
+    expect(label).to_be_visible(timeout=60_000)
     person.page.evaluate("window.jupyterapp.commands.execute('nbdeploy:open-tab', {name: 'churn', section: 'live'})")
     tab = person.page.locator(".nbd-Tab")
     tab.get_by_role("tab", name="Try it").click(timeout=60_000)
@@ -191,10 +216,12 @@ def test_the_open_section_is_restored_after_a_reload(person):
         const workspace = location.pathname.split('/workspaces/')[1].split('/')[0];
         return JSON.stringify(await (await fetch(`/lab/api/workspaces/${workspace}`)).json());
     }"""
-    until(lambda: all(f'"section":"{one}"' in person.page.evaluate(kept) for one in ("history", "try")))
+    wanted = ('"section":"history"', '"section":"try"', job.id)
+    until(lambda: (text := person.page.evaluate(kept)) and all(one in text for one in wanted))
     person.page.reload()
-    for place, name in ((person.sidebar, "History"), (tab, "Try it")):
-        expect(place.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true", timeout=60_000)
+    for where, name in ((person.sidebar, "History"), (tab, "Try it")):
+        expect(where.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true", timeout=60_000)
+    expect(label).to_be_visible(timeout=60_000)
     expect(person.sidebar.get_by_role("list", name="Validations, newest first")).to_be_visible(timeout=60_000)
     person.page.evaluate("window.jupyterapp.commands.execute('nbdeploy:list')")
     expect(person.sidebar.get_by_role("option", name=re.compile("churn"))).to_be_visible(timeout=60_000)
@@ -247,22 +274,6 @@ def test_the_settings_of_a_folder_are_agreed_to_once_and_again_when_they_have_ch
     assert asks_when_opened()
     expect(asked).to_contain_text("elsewhere.example")
     settings.unlink()
-    assert person.errors == []
-
-
-def test_the_tab_of_a_job_has_its_title_after_a_reload_too(person):
-    jobs = SqliteJobs(place(person.home))
-    job = jobs.create("list", {}, title="list the endpoints", endpoint=None)
-    jobs.end(job.id, "done", result=[])
-    person.opens()
-    person.page.evaluate("id => window.jupyterapp.commands.execute('nbdeploy:open-job', {job: id})", job.id)
-    label = person.page.locator(".lm-TabBar-tabLabel", has_text="list the endpoints")
-    expect(label).to_be_visible(timeout=60_000)
-    kept = "async () => JSON.stringify(await (await fetch(`/lab/api/workspaces/${%s}`)).json())"
-    workspace = "location.pathname.split('/workspaces/')[1].split('/')[0]"
-    until(lambda: job.id in person.page.evaluate(kept % workspace))
-    person.page.reload()
-    expect(label).to_be_visible(timeout=60_000)
     assert person.errors == []
 
 

@@ -10,30 +10,21 @@ from playwright.sync_api import expect
 
 from tests.e2e.lab import started
 from tests.e2e.person import NARROW
-from tests.e2e.walks.notebooks import LOANS, NOTEBOOKS, QUOTES
+from tests.e2e.walks.notebooks import NOTEBOOKS, QUOTES
 from tests.e2e.walks.walkers import KeyboardWalker, PanelWalker, Walker, sends
 from tests.notebooks import write
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.exhaustive]
 
 CLICKS_TO_LIVE = 2
 CLICKS_TO_PROMOTE = 3
 TABS_TO_DEPLOY = 12
 WAYS = {"mouse": Walker, "keyboard": KeyboardWalker, "panel": PanelWalker}
-# Without the dialog and the sidebar by keys, which test_lab_extension walks, and the panel, which test_panel does.
-QUICK = {("mouse", LOANS.name)}
 
 
 def walks(*ways):
-    """The walks of these ways through each notebook; the quickest one is not exhaustive."""
-    return [
-        pytest.param(
-            way, notebook, id=f"{notebook.name}-by-{way}",
-            marks=[] if (way, notebook.name) in QUICK else pytest.mark.exhaustive,
-        )
-        for way in ways
-        for notebook in NOTEBOOKS
-    ]  # fmt: skip
+    """The walks of these ways through each notebook."""
+    return [pytest.param(way, notebook, id=f"{notebook.name}-by-{way}") for way in ways for notebook in NOTEBOOKS]
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +133,6 @@ def changes_compares_and_promotes(walker, place, notebook, endpoint):
     assert walker.home.json("describe", endpoint)["traffic"]["stable"] == tag
 
 
-@pytest.mark.exhaustive  # its guards: the same of each part, where test_lab_extension and test_lab_paths show it
 @pytest.mark.parametrize("walker", ["panel"], indirect=True)
 def test_axe_finds_nothing_serious_in_any_part_light_dark_or_narrow(walker):
     """With the endpoint of the panel's walk, whose former stable release is a shadow now."""

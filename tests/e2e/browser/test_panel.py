@@ -40,7 +40,7 @@ SECONDS = 30
 
 
 @pytest.fixture(scope="module")
-def story(shared_home, snapshots, registry_world, tmp_path_factory):
+def story(own_processes_throughout, shared_home, snapshots, registry_world, tmp_path_factory):
     """A stable release, a shadow and an idle one; a notebook with their panel, in JupyterLab.
 
     And ``price``, which is published; its image does not run, so its base need not, and it has no libraries.

@@ -9,6 +9,7 @@ from jupyter_deploy.faces.views.table import VIEWS
 from tests.conftest import make_home
 from tests.e2e.conftest import ROW, until
 from tests.e2e.jupyter import TOKEN, events, jupyter_server, problem_in
+from tests.selections import row, table
 
 ENDED = ("done", "failed", "cancelled")
 
@@ -104,6 +105,7 @@ def test_every_view_answers_a_query_and_a_body(client, churn):
         "endpoints": {},
         "preview": known | {"verb": "promote"},
         "record": known | {"key": key},
+        "candidates": {"table": table([row("forest", 0.9, 2.0)]).model_dump(mode="json"), "constraints": "load_s <= 5"},
         "drawing": {"spec": client.get("views/live", params=known).json()["charts"]["rate"]},
         "notebook_context": {"path": "train.ipynb"},
         "result_page": {"verb": "describe", "result": client.get("describe", params=known).json()},

@@ -8,6 +8,8 @@ import pytest
 from tests.e2e.conftest import until
 from tests.e2e.jupyter import events, jupyter_server
 
+pytestmark = pytest.mark.usefixtures("own_processes_throughout")
+
 NOT_IN_THE_SERVER = {"pydantic", "pydantic_core", "httpx", "numpy", "bentoml", "jupyter_deploy.domain"}
 
 

@@ -7,6 +7,10 @@ import xml.etree.ElementTree as ET
 import nbformat
 import pytest
 
+# Plugins of other distributions, whose imports take longer than the rest of pytest's start.
+OTHERS = [word for name in ("timeout", "schemathesis", "hypothesispytest", "anyio") for word in ("-p", f"no:{name}")]
+# More than a second in each process that imports nbformat, see ``process_defaults``.
+WITHOUT_SLOW_FORMATS = "import sys\nsys.modules.setdefault('rfc3987_syntax', None)\n"
 START = "from jupyter_deploy import check, metric"
 
 
@@ -32,6 +36,7 @@ def folder(tmp_path_factory):
     train = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("raise SystemExit")])
     nbformat.write(train, folder / "train.ipynb")
     (folder / "test_other.py").write_text("def test_other():\n    pass\n")
+    (folder / "conftest.py").write_text(WITHOUT_SLOW_FORMATS)
     (folder / "nbdeploy.yaml").write_text("validate:\n  - notebook: good.ipynb\n    matrix: {seed: [1, 2]}\n")
     return folder
 
@@ -39,7 +44,7 @@ def folder(tmp_path_factory):
 def run(home, folder, *options):
     """Run pytest in its own process; its cases by node id, and its exit."""
     out = folder / "junit.xml"
-    command = [sys.executable, "-m", "pytest", "-p", "no:timeout", f"--junitxml={out}", *options]
+    command = [sys.executable, "-m", "pytest", *OTHERS, f"--junitxml={out}", *options]
     ended = subprocess.run(
         command, cwd=folder, env=home.environment, capture_output=True, text=True, check=False, timeout=200
     )
@@ -104,7 +109,7 @@ def test_last_failed_keywords_parameters_gates_and_undecided_runs_do_as_one_is_u
 
 def test_without_the_option_notebooks_are_no_tests_and_nothing_of_ours_is_imported(shared_home, folder):
     script = (
-        "import sys, pytest; code = pytest.main(['-q', '.']); "
+        f"import sys, pytest; code = pytest.main(['-q', *{OTHERS}, '.']); "
         "print([m for m in sys.modules if m.startswith(('jupyter_deploy', 'pydantic', 'nbformat'))]); sys.exit(code)"
     )
     command = [sys.executable, "-c", script]

@@ -17,6 +17,7 @@ from hypothesis.extra import numpy as hnp
 
 from jupyter_deploy.serving.dispatch.json_answers import checked, part, strict_json
 from jupyter_deploy.serving.values.codec import BadAnswer, encode
+from tests.examples import examples
 
 ANSWERS = [
     np.array([0.1, 1e-7, 1e22, -0.0, 5e-324]),
@@ -96,7 +97,7 @@ def test_too_few_answers_are_refused(answer):
         checked(answer, 3)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     hnp.arrays(
         st.sampled_from(["f8", "f4", "f2", "i8", "u8", "i1", "?", ">f8", "<U5", "O"]),

@@ -18,6 +18,7 @@ from jupyter_deploy.serving.telemetry.records import Entry, Recorder, StdoutReco
 from jupyter_deploy.serving.values.column_table import LARGE, ColumnTable, table_of
 from jupyter_deploy.serving.values.decoding import Decoder
 from tests.decodings import captured
+from tests.examples import examples
 
 ARRAY = np.arange(LARGE, dtype="float32").reshape(-1, 4)
 PEOPLE = ColumnTable({"age": np.array([30.5, math.nan]), "member": np.array([True, False]), "city": ["Bern", None]})
@@ -37,7 +38,7 @@ def test_a_table_is_read_as_its_rows():
     assert b"\n" not in PEOPLE.encoded()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     hnp.arrays(
         st.sampled_from(["f8", "f4", "f2", "i8", "u8", "i1", "?", ">f8", ">i2"]),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from jupyter_deploy.serving.asgi.problems import Problem
 from jupyter_deploy.serving.protocols import csv_tables
 from jupyter_deploy.serving.protocols.csv_tables import columns_in
+from tests.examples import examples
 
 LIMIT = 32 * 1024 * 1024
 
@@ -54,7 +55,7 @@ def cell_by_cell(text):
     return names, [[csv_tables._cell(line[at], kind) for line in lines] for at, kind in enumerate(kinds)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.data())
 def test_columns_are_equal_to_a_look_at_each_cell(data):
     names = data.draw(st.lists(st.sampled_from(list(SCHEMAS)), min_size=1, max_size=3, unique=True))

@@ -30,6 +30,7 @@ from tests.decodings import (
     fast,
     slow,
 )
+from tests.examples import examples
 
 NUMBERS = pd.DataFrame({"mean radius": [1.5, 2.5], "C(x)[T:1]": [0.1, 1e-7], "é": [3.0, -4.0]})
 MIXED = pd.DataFrame(
@@ -96,7 +97,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_both_paths_accept_the_same_requests_with_the_same_results(name, data):
     codec, instances = CASES[name]

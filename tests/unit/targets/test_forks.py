@@ -1,5 +1,6 @@
 """The servers of forks in which tests run this package's programs."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -7,10 +8,12 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from tests import forks
 from tests.fork_server import REQUEST_SECONDS
+from tests.forked_programs import server_of
 
 FAILS = "import sys; sys.stderr.write('why'); sys.exit(3)"
 
@@ -27,8 +30,8 @@ def server(tmp_path, monkeypatch):
     process.wait()
 
 
-def run(code, **options):
-    command = [sys.executable, "-P", "-c", code]
+def run(code, *, prefix=(), **options):
+    command = [*prefix, sys.executable, "-P", "-c", code]
     return forks.ForkingPopen(command, server="small", text=True, **options)
 
 
@@ -49,6 +52,48 @@ def test_a_killed_fork_is_seen(server):
     assert process.poll() is None
     process.kill()
     assert process.wait() == -signal.SIGKILL
+
+
+def test_asyncio_gets_the_output_and_the_end_of_a_fork(server, monkeypatch):
+    monkeypatch.setattr(forks, "_server_for", lambda *_: "small")
+
+    async def ended(*words):
+        process = await asyncio.create_subprocess_exec(*words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        out, _ = await process.communicate(b"in")
+        return out, process.returncode
+
+    code = "import os, sys; print(sys.stdin.read(), os.getpid()); sys.exit(7)"
+    out, returncode = asyncio.run(ended(sys.executable, "-P", "-c", code))
+    assert (out.split()[0], returncode) == (b"in", 7)
+    monkeypatch.undo()
+    assert asyncio.run(ended("sh", "-c", "cat; exit 5")) == (b"in", 5)
+
+
+def test_a_fork_ends_with_its_client_where_a_process_would_end_with_its_parent(server):
+    prefix = ["/usr/bin/setpriv", "--pdeathsig", "KILL", "--"]
+    bound, free = run("import time; time.sleep(600)", prefix=prefix), run("import time; time.sleep(600)")
+    for process in (bound, free):
+        process._connection.close()  # as at the end of this process
+    while psutil.pid_exists(bound.pid):
+        time.sleep(0.01)
+    assert psutil.pid_exists(free.pid)
+    os.kill(free.pid, signal.SIGKILL)
+    bound.returncode = free.returncode = 0  # nobody waits for them
+
+
+@pytest.mark.parametrize(
+    ("words", "server"),
+    [
+        (["-m", "ipykernel_launcher", "-f", "connection.json"], "kernels"),
+        (["/any/notebooks/kernels/fork_server.py", "3"], "kernel-forks"),
+        (["-m", "jupyter_server", "--no-browser"], "jupyter"),
+        (["-P", "-m", "jupyter_deploy.faces.server.jobs.process"], "own"),
+        (["-m", "jupyter_deploy", "list"], None),
+        (["-c", "import ipykernel_launcher"], None),
+    ],
+)
+def test_programs_are_forked_by_the_server_that_has_their_imports(words, server):
+    assert server_of(words, replays=False) == server
 
 
 @pytest.mark.parametrize("sent", [b"", b"\0", b"\0\0\0\x09{", b"\0\0\0\x02{}", b"\xff\xff\xff\xff{}"])

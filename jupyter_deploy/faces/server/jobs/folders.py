@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jupyter_deploy.domain.images.requests import PublishRequest
+from jupyter_deploy.domain.model_selection.requests import CandidatesRequest
 from jupyter_deploy.domain.requests import DeployRequest, Request
 from jupyter_deploy.domain.store_ports import Store
 from jupyter_deploy.domain.validation.requests import ValidateRequest
@@ -26,6 +27,8 @@ def folder_of(request: Request, store: Store) -> Path | None:
 def _notebooks(request: Request, store: Store) -> Iterator[str]:
     if isinstance(request, ValidateRequest):
         yield from [request.cwd] if request.cwd else request.notebooks
+    elif isinstance(request, CandidatesRequest):
+        yield from request.models[:1]
     elif isinstance(request, DeployRequest) and request.source:
         yield request.source
         yield from _notebook_of(request.source, store)

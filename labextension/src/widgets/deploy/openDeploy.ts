@@ -114,7 +114,9 @@ export async function openDeploy(
   });
   opened = dialog;
   // A deploy is likely now: its processes start while the user reads. The deploy reports a failure.
-  requestAPI(nbdeploy.transport, 'worker?expects=deploy', { method: 'POST' }).catch(() => undefined);
+  requestAPI(nbdeploy.transport, 'worker?expects=deploy', { method: 'POST' }).catch(
+    () => undefined
+  );
   const loadModels = model.loadModels();
   try {
     await dialog.launch();

@@ -36,6 +36,17 @@ export function Features(props: { features: readonly MonitorFeature[] }): React.
               {trans.__('e-value %1', digits(one.evidence))}
               {one.jensen_shannon !== null && ` · JS ${digits(one.jensen_shannon)}`}
             </span>
+            {one.compared && (
+              <>
+                {' '}
+                <span
+                  className="nbd-Features-compared"
+                  title={trans.__('From the compared range to this one: a description, not a test')}
+                >
+                  {trans.__('since the compared range: %1', one.compared)}
+                </span>
+              </>
+            )}
           </li>
         ))}
       </ol>

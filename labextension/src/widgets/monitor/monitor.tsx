@@ -1,23 +1,36 @@
 /**
  * An endpoint in a range of time: alarms first, then performance, requests, latencies, and values against
  * their reference. The figures are counts that the server keeps; the performance is read from records and
- * comes later.
+ * comes later. They are requested again when the endpoint's view, which follows the stream, has another
+ * revision or other counts.
  */
 import * as React from 'react';
 
 import { share } from '../../figures';
-import type { EndpointView, MonitorView, PerformanceView } from '../../generated';
+import type { ComparedRange, EndpointView, MonitorView } from '../../generated';
 import { clock, version } from '../../words';
 import { Usage } from '../endpoint/usage';
 import { Chart } from '../ui/chart';
-import { useLoaded, useVisible } from '../ui/hooks';
+import { useLoaded, useNow, useVisible } from '../ui/hooks';
 import { CommandButtons, Empty, LoadFailure, RoleBadge, Waiting } from '../ui/parts';
 import { useServices } from '../ui/services';
 import { type AlarmActions, Alarms } from './alarms';
 import { Features } from './features';
-import { FIRST_RANGE, type Range, RangePicker } from './range';
+import {
+  comparedFields,
+  FIRST_RANGE,
+  type Range,
+  RangePicker,
+  type Second,
+  SecondPicker
+} from './range';
+import { Performance } from './segments';
 
-const EVERY_MS = 10_000;
+/** Between two requests while the endpoint gets requests. */
+const EVERY_MS = 2_000;
+/** The same if nobody counts its requests here, as in a cluster. */
+const UNCOUNTED_MS = 10_000;
+const MINUTE_MS = 60_000;
 const TRAFFIC = ['rate', 'errors', 'refused', 'latency'] as const;
 const VALUES = ['answers', 'features'] as const;
 
@@ -27,16 +40,23 @@ export function Monitor(props: { view: EndpointView; actions: AlarmActions }): R
   const { trans, view: load } = useServices();
   const [range, setRange] = React.useState<Range>(FIRST_RANGE);
   const [release, setRelease] = React.useState('');
+  const [second, setSecond] = React.useState<Second>('none');
   const root = React.useRef<HTMLDivElement>(null);
   const visible = useVisible(root);
   const request = {
     name,
+    ...comparedFields(range, second),
     ...(range.since !== null && { since: range.since }),
     ...(range.until !== null && { until: range.until }),
     ...(release && { release })
   };
   const key = JSON.stringify(request);
-  const polled = { everyMs: range.until === null ? EVERY_MS : 0, active: visible };
+  const minute = Math.floor(useNow(MINUTE_MS, visible) / MINUTE_MS);
+  const counted = stampOf(view);
+  const stamp = counted === null ? null : `${counted} ${String(minute)}`; // a range that ends now moves on
+  const live = range.until === null;
+  const everyMs = live ? (stamp === null ? UNCOUNTED_MS : EVERY_MS) : 0;
+  const polled = { everyMs, active: visible, stamp };
   const loaded = useLoaded<MonitorView>(
     key,
     async signal => load('monitor', request, signal),
@@ -47,6 +67,7 @@ export function Monitor(props: { view: EndpointView; actions: AlarmActions }): R
     <div ref={root} className="nbd-Monitor">
       <div className="nbd-row nbd-mod-wrap">
         <RangePicker range={range} onRange={setRange} />
+        <SecondPicker range={range} second={second} onSecond={setSecond} />
         {view.cards.length > 1 && (
           <label className="nbd-row">
             <span className="nbd-cut">{trans.__('Drift of')}</span>
@@ -77,11 +98,24 @@ export function Monitor(props: { view: EndpointView; actions: AlarmActions }): R
       {!shown && loaded.error === null && <Waiting words={trans.__('Loading the range …')} />}
       {shown && (
         <Shown view={view} shown={shown} actions={actions}>
-          <Performance key={key} request={request} requestKey={key} active={visible} />
+          <Performance
+            key={key}
+            name={name}
+            request={request}
+            requestKey={key}
+            active={visible}
+            live={live}
+          />
         </Shown>
       )}
     </div>
   );
+}
+
+/** Changes with each request and each revision; null: the requests are not counted. */
+function stampOf(view: EndpointView): string | null {
+  const counts = view.cards.map(card => card.counts?.requests ?? null);
+  return counts.includes(null) ? null : JSON.stringify([view.revision, counts]);
 }
 
 function Shown(props: {
@@ -94,7 +128,7 @@ function Shown(props: {
   const { trans } = useServices();
   return (
     <>
-      <Summary shown={shown} />
+      {shown.compared ? <Both compared={shown.compared} /> : <Summary shown={shown} />}
       {shown.notes.map(note => (
         <p key={note} className="nbd-faint">
           {note} <CommandButtons text={note} />
@@ -163,29 +197,33 @@ function Charts(props: { shown: MonitorView; names: readonly string[] }): React.
   );
 }
 
-/** The performance by ground truth; without any, how to send it. */
-function Performance(props: {
-  request: Readonly<Record<string, unknown>>;
-  requestKey: string;
-  active: boolean;
-}): React.JSX.Element {
-  const { request, requestKey, active } = props;
-  const { trans, view } = useServices();
-  const loaded = useLoaded<PerformanceView>(
-    requestKey,
-    async signal => view('performance', request, signal),
-    { active }
-  );
-  const found = loaded.value;
-  if (loaded.error !== null) return <LoadFailure loaded={loaded} />;
-  if (!found) return <Waiting words={trans.__('Reading the ground truth …')} />;
-  if (found.chart) return <Chart spec={found.chart} />;
+/** The figures of both ranges. */
+function Both(props: { compared: ComparedRange }): React.JSX.Element {
+  const { compared } = props;
+  const { trans } = useServices();
+  const second = `${clock(compared.since)} – ${clock(compared.until)}`;
   return (
-    <p className="nbd-faint nbd-Monitor-truth">
-      {trans.__(
-        'No ground truth in this range. Once it is sent (POST /NAME/feedback), the performance is drawn here.'
-      )}
-    </p>
+    <section aria-label={trans.__('Both ranges')}>
+      <table className="nbd-Table nbd-mod-numbers nbd-Figured">
+        <thead>
+          <tr>
+            <th scope="col">{trans.__('figure')}</th>
+            <th scope="col">{trans.__('this range')}</th>
+            <th scope="col">{trans.__('compared range')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {compared.figures.map(one => (
+            <tr key={one.name}>
+              <th scope="row">{one.name}</th>
+              <td data-label={trans.__('this range')}>{one.now}</td>
+              <td data-label={trans.__('compared range')}>{one.compared}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <p className="nbd-faint">{trans.__('Compared range: %1', second)}</p>
+    </section>
   );
 }
 

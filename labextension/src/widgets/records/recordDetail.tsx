@@ -4,10 +4,12 @@
  */
 import * as React from 'react';
 
-import type { Answered, RecordRow, RecordView } from '../../generated';
+import type { Answered, RecordRow, RecordView, ResultPageView } from '../../generated';
+import { problemOf, problemOfJob } from '../../transport/problem';
 import { clock, milliseconds, short } from '../../words';
 import { useLoaded } from '../ui/hooks';
 import { Button, Copy, LoadFailure, Waiting } from '../ui/parts';
+import { ResultPage } from '../ui/resultPage';
 import { useServices } from '../ui/services';
 
 export function RecordDetail(props: {
@@ -45,6 +47,7 @@ export function RecordDetail(props: {
       {loaded.error !== null && <LoadFailure loaded={loaded} />}
       {!shown && loaded.error === null && <Waiting words={trans.__('Loading the record …')} />}
       {shown && <Opened shown={shown} />}
+      {shown?.input && <Explanation name={name} recordKey={row.key} rows={shown.rows} />}
     </section>
   );
 }
@@ -84,6 +87,69 @@ function Opened(props: { shown: RecordView }): React.JSX.Element {
         ))}
       </div>
     </>
+  );
+}
+
+/** Which features led to the answer, by stable and its candidates; a job of some seconds. */
+function Explanation(props: { name: string; recordKey: string; rows: number }): React.JSX.Element {
+  const { name, recordKey, rows } = props;
+  const { trans, job, view, renderer } = useServices();
+  const [row, setRow] = React.useState(0);
+  const [working, setWorking] = React.useState(false);
+  const [words, setWords] = React.useState('');
+  const [page, setPage] = React.useState<ResultPageView | null>(null);
+  const explain = async (): Promise<void> => {
+    setWorking(true);
+    setPage(null);
+    setWords(trans.__('The models answer variations of this row …'));
+    try {
+      const ended = await job('explain', { name, key: recordKey, row });
+      if (ended.state === 'done') {
+        setPage(await view<ResultPageView>('result_page', { job: ended.id }));
+        setWords('');
+      } else {
+        const { message, remedy } = problemOfJob(ended);
+        setWords([message, remedy].filter(Boolean).join('; '));
+      }
+    } catch (error) {
+      const { message, remedy } = problemOf(error);
+      setWords([message, remedy].filter(Boolean).join('; '));
+    } finally {
+      setWorking(false);
+    }
+  };
+  return (
+    <section aria-label={trans.__('Explanation')}>
+      <div className="nbd-row nbd-mod-wrap">
+        <Button
+          title={trans.__('The contribution of each feature, by stable and its candidates')}
+          aria-disabled={working}
+          onClick={() => {
+            if (!working) void explain();
+          }}
+        >
+          {trans.__('Explain this answer')}
+        </Button>
+        {rows > 1 && (
+          <label className="nbd-row">
+            {trans.__('row')}
+            <input
+              type="number"
+              min={0}
+              max={rows - 1}
+              value={row}
+              onChange={event => {
+                setRow(Math.min(Math.max(Number(event.target.value) || 0, 0), rows - 1));
+              }}
+            />
+          </label>
+        )}
+      </div>
+      <p role="status" className="nbd-faint nbd-breaks">
+        {words}
+      </p>
+      {page && <ResultPage page={page} renderer={renderer} />}
+    </section>
   );
 }
 

@@ -29,6 +29,8 @@ export interface Filter {
   /** Moments, ISO 8601: the range of the records. */
   readonly since: string;
   readonly until: string;
+  /** Not empty: only requests that two releases answered differently. */
+  readonly differs: string;
 }
 
 export const NO_FILTER: Filter = {
@@ -37,18 +39,20 @@ export const NO_FILTER: Filter = {
   status: '',
   release: '',
   since: '',
-  until: ''
+  until: '',
+  differs: ''
 };
 
 function queryOf(filter: Filter): Record<string, unknown> {
-  const { text, role, status, release, since, until } = filter;
+  const { text, role, status, release, since, until, differs } = filter;
   return {
     ...(text && { text }),
     ...(role && { role }),
     ...(status && { status: Number(status) }),
     ...(release && { release }),
     ...(since && { since }),
-    ...(until && { until })
+    ...(until && { until }),
+    ...(differs && { differs: true })
   };
 }
 
@@ -189,7 +193,8 @@ function Filters(props: {
     };
   }, [text]);
   const choose =
-    (name: 'role' | 'status' | 'release') => (event: React.ChangeEvent<HTMLSelectElement>) => {
+    (name: 'role' | 'status' | 'release' | 'differs') =>
+    (event: React.ChangeEvent<HTMLSelectElement>) => {
       onFilter({ ...filter, [name]: event.target.value });
     };
   return (
@@ -225,6 +230,16 @@ function Filters(props: {
           </option>
         ))}
       </select>
+      {view.cards.length > 1 && (
+        <select
+          value={filter.differs}
+          aria-label={trans.__('Answers')}
+          onChange={choose('differs')}
+        >
+          <option value="">{trans.__('any answers')}</option>
+          <option value="yes">{trans.__('answers differ')}</option>
+        </select>
+      )}
       {(filter.since || filter.until) && (
         <span className="nbd-Filters-range nbd-faint">
           {filter.since && trans.__('from %1', clock(filter.since))}{' '}

@@ -71,13 +71,17 @@ export interface Loaded<T> {
 }
 
 /**
- * Loads when `key` changes, and every `everyMs` while `active`. The result of an earlier key is not
- * shown.
+ * Loads when `key` changes, and every `everyMs` while `active`; with a `stamp` only if that has
+ * changed since the last load. The result of an earlier key is not shown.
  */
 export function useLoaded<T>(
   key: string,
   load: (signal: AbortSignal) => Promise<T>,
-  { everyMs = 0, active = true }: { everyMs?: number; active?: boolean } = {}
+  {
+    everyMs = 0,
+    active = true,
+    stamp = null
+  }: { everyMs?: number; active?: boolean; stamp?: string | null } = {}
 ): Loaded<T> {
   const [state, setState] = React.useState<{ key: string; value: T | null; error: unknown }>({
     key,
@@ -86,26 +90,34 @@ export function useLoaded<T>(
   });
   const [loading, setLoading] = React.useState(false);
   const [round, setRound] = React.useState(0);
-  const latest = React.useRef(load);
+  const latest = React.useRef({ load, stamp });
   React.useEffect(() => {
-    latest.current = load;
+    latest.current = { load, stamp };
   });
   React.useEffect(() => {
     if (!active) return undefined;
     const stop = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let seen: string | null = null;
+    const repeat = (): void => {
+      const now = latest.current.stamp;
+      if (now === null || now !== seen) void request();
+      else timer = setTimeout(repeat, everyMs);
+    };
     const request = async (): Promise<void> => {
       setLoading(true);
+      seen = latest.current.stamp;
       try {
-        const value = await latest.current(stop.signal);
+        const value = await latest.current.load(stop.signal);
         if (!stop.signal.aborted) setState({ key, value, error: null });
       } catch (error) {
+        seen = null;
         if (!stop.signal.aborted)
           setState(before => ({ key, value: before.key === key ? before.value : null, error }));
       }
       if (stop.signal.aborted) return;
       setLoading(false);
-      if (everyMs > 0) timer = setTimeout(() => void request(), everyMs);
+      if (everyMs > 0) timer = setTimeout(repeat, everyMs);
     };
     void request();
     return () => {

@@ -1,0 +1,42 @@
+"""The answers of a model in a clean process of its interpreter, to instances that are chosen one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from jupyter_deploy.domain.capture.artifacts import Snapshot
+from jupyter_deploy.domain.explanation import Ask
+from jupyter_deploy.system.clean_process import clean_process
+from jupyter_deploy.system.model_process import ModelProcess
+
+_REMEDY = "see the last lines that it printed"
+
+
+class ProcessAnswers:
+    """``domain.explanation.ModelAnswers``."""
+
+    @contextmanager
+    def opened(self, snapshot: Snapshot) -> Iterator[Ask]:
+        """See ``ModelAnswers.opened``."""
+        with clean_process("explanation") as place:
+            process = ModelProcess(
+                place,
+                snapshot,
+                "serving.measurement",
+                log=place.root / "model.log",
+                variables={"NBDEPLOY_THREADS": "1"},
+            )
+
+            def ask(instances: Sequence[Any]) -> Sequence[Any]:
+                request = {"op": "answer", "instances": list(instances)}
+                answers: list[Any] = process.exchange(request, failed="did not answer", remedy=_REMEDY)["answers"]
+                return answers
+
+            try:
+                settings = {"snapshot": snapshot.path, "digest": snapshot.digest, "instances": None, "processor": None}
+                process.exchange(settings, failed="cannot be loaded", remedy=_REMEDY)
+                yield ask
+            finally:
+                process.end()

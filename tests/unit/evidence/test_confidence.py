@@ -1,0 +1,82 @@
+"""The estimated accuracy: the mean confidence, calibrated by ground truth, and its error where that is known."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jupyter_deploy.domain.monitoring.confidence import (
+    LEAST_KNOWN,
+    Confidence,
+    ConfidenceCount,
+    KnownCount,
+    calibrated_confidence,
+    expected_of,
+    isotonic,
+)
+from jupyter_deploy.domain.monitoring.performance import Performance, Period
+from jupyter_deploy.domain.monitoring.words import estimate_in_words
+
+START = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def counted(rows, confidence, bin_=30, release="a", start=START):
+    return ConfidenceCount(start, release, bin_, rows, confidence)
+
+
+def test_the_estimate_is_the_mean_confidence_of_each_span_and_release():
+    later = START + timedelta(hours=1)
+    found = expected_of(
+        Confidence(
+            [counted(30, 0.6), counted(10, 1.0, 49), counted(5, 0.9, start=later), counted(1, 0.5, release="b")], []
+        )
+    )
+    assert [(one.release, one.start, one.rows, one.accuracy) for one in found] == [
+        ("a", START, 40, 0.7),
+        ("a", later, 5, 0.9),
+        ("b", START, 1, 0.5),
+    ]
+
+
+def test_answers_of_another_kind_have_no_estimate():
+    assert expected_of(Confidence([counted(90, 0.6), counted(10, 0.0, None)], [])) == []
+    assert len(expected_of(Confidence([counted(995, 0.6), counted(5, 0.0, None)], []))) == 1
+
+
+@pytest.mark.parametrize(("rows", "accuracy"), [(LEAST_KNOWN, 0.5), (LEAST_KNOWN - 1, 0.9)])
+def test_probabilities_are_calibrated_with_enough_ground_truth(rows, accuracy):
+    known = [KnownCount("a", rows, 0.9, rows // 2)]
+    (found,) = expected_of(Confidence([counted(10, 0.9)], known))
+    assert found.accuracy == pytest.approx(accuracy, abs=0.002)
+    assert found.calibrated == (rows if rows == LEAST_KNOWN else 0)
+
+
+def test_ground_truth_of_another_release_calibrates_nothing():
+    (found,) = expected_of(Confidence([counted(10, 0.9)], [KnownCount("b", 1_000, 0.9, 0)]))
+    assert (found.accuracy, found.calibrated) == (0.9, 0)
+
+
+def test_the_isotonic_curve_pools_bins_that_fall():
+    known = [KnownCount("a", 10, 0.5, 6), KnownCount("a", 10, 0.6, 2), KnownCount("a", 10, 0.8, 9)]
+    assert isotonic(known) == [(pytest.approx(0.55), 0.4), (0.8, 0.9)]
+
+
+def test_between_two_points_of_the_curve_it_is_linear_and_outside_of_them_flat():
+    curve = [(0.5, 0.4), (0.7, 0.8)]
+    assert [calibrated_confidence(curve, at) for at in (0.3, 0.5, 0.6, 0.7, 0.9)] == pytest.approx(
+        [0.4, 0.4, 0.6, 0.8, 0.8]
+    )
+
+
+def test_the_error_is_that_of_the_spans_with_ground_truth():
+    later = START + timedelta(hours=1)
+    expected = expected_of(Confidence([counted(10, 0.9), counted(10, 0.7, start=later)], []))
+    spans = [Period(start=START, release="a", rows=40, accuracy=0.8)]
+    found = Performance(since=START, until=later, spans=spans, expected=expected)
+    assert found.estimate_error() == (pytest.approx(0.1), 40)
+    assert "10 points off, by 40 rows" in estimate_in_words(found)
+    without = Performance(since=START, until=later, expected=expected)
+    assert without.estimate_error() is None
+    assert estimate_in_words(without).endswith("changes.")
+    assert estimate_in_words(Performance(since=START, until=later)) == ""

@@ -128,7 +128,7 @@ it('keeps the last rows while a constraint is wrong, with the remedy', async () 
 it('deploys a row as a shadow of the compared endpoint, with the table under its constraints', async () => {
   const { start } = drawn();
   await userEvent.type(screen.getByLabelText('Constraints'), 'latency_p99_ms <= 2');
-  await screen.findByText(/violates/);
+  await screen.findByText(/violates latency_p99_ms/);
   await userEvent.click(screen.getByRole('button', { name: 'Deploy logit…' }));
   const dialog = screen.getByRole('dialog', { name: 'Deploy logit' });
   expect(within(dialog).getByLabelText('Endpoint')).toHaveValue('churn');

@@ -21,7 +21,7 @@ def end_jupyter(process, how=signal.SIGTERM):
     was given time to end is killed.
     """
     children = psutil.Process(process.pid).children() if process.poll() is None else []
-    kernels = [child for child in children if any("kernel-" in word for word in child.cmdline())]
+    kernels = [child for child in children if any("kernel-" in word for word in _words(child))]
     process.send_signal(how)
     try:
         process.wait(END_SECONDS)
@@ -31,6 +31,14 @@ def end_jupyter(process, how=signal.SIGTERM):
     for kernel in kernels:
         with contextlib.suppress(psutil.NoSuchProcess):
             kernel.kill()
+
+
+def _words(process):
+    """A process's command line; none if it has ended, such as a kernel that was shut down a moment ago."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 def start(home, *arguments, **options):

@@ -33,10 +33,13 @@ class FilePath:
         The verb writes it. A file to read may also be another source, such as a snapshot's tag.
     default
         The file that the verb writes if the request names none.
+    first_only
+        Of several, only the first one is a file: the others are names.
     """
 
     written: bool = False
     default: str | None = None
+    first_only: bool = False
 
 
 def user_name() -> str:

@@ -20,7 +20,7 @@ class CandidatesRequest(Request):
     Example: nbdeploy candidates train.ipynb logit forest --x X_test --y y_test --constraint "latency_p99_ms <= 5"
     """
 
-    models: Annotated[Texts, FilePath()] = Field(
+    models: Annotated[Texts, FilePath(first_only=True)] = Field(
         default=(),
         description="A notebook, which runs headless with all its cells, then the variables that hold the models, each "
         "one a model or a list of its fits; in a magic the variables alone.",

@@ -105,6 +105,10 @@ def test_paths_are_relative_to_the_servers_folder(tmp_path):
         "junit": str(tmp_path / "new.xml"),
         "html": "/x",
     }
+    (tmp_path / "forest").mkdir()  # next to the notebook, and no model's variable
+    assert resolve_files(BY_NAME["candidates"].request, {"models": ["a.ipynb", "forest"]}, tmp_path) == {
+        "models": [there, "forest"]
+    }
     assert resolve_files(BY_NAME["diff"].request, {"a": "a.ipynb"}, tmp_path) == {"a": "a.ipynb"}
     compose = BY_NAME["compose"].request
     assert resolve_files(compose, {"name": "churn"}, tmp_path)["output_dir"] == str(tmp_path / "{name}-compose")

@@ -19,18 +19,19 @@ def resolve_files(request: type[Request], given: dict[str, Any], folder: Path) -
     }
     defaults = {name: mark.default for name, mark in files.items() if mark.default is not None}
     return {
-        name: _resolve(value, folder, must_exist=not files[name].written) if name in files else value
+        name: _resolve(value, folder, files[name]) if name in files else value
         for name, value in (defaults | given).items()
     }
 
 
-def _resolve(value: Any, folder: Path, *, must_exist: bool) -> Any:
+def _resolve(value: Any, folder: Path, mark: FilePath) -> Any:
     if isinstance(value, list):
-        return [_resolve(one, folder, must_exist=must_exist) for one in value]
+        files = value[:1] if mark.first_only else value
+        return [_resolve(one, folder, mark) for one in files] + value[len(files) :]
     if not isinstance(value, str) or not value:
         return value
     path = folder / value  # an absolute one stays as it is
-    return str(path) if not must_exist or _exists(path) else value
+    return str(path) if mark.written or _exists(path) else value
 
 
 def _exists(path: Path) -> bool:

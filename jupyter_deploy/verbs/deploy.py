@@ -11,7 +11,6 @@ from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot, checked_nam
 from jupyter_deploy.domain.capture.findings import require_waivable
 from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, InvalidName, InvalidTraffic
-from jupyter_deploy.domain.model_selection.selection import Choice
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint, checked_label
 from jupyter_deploy.domain.requests import DeployRequest
@@ -59,7 +58,6 @@ def deploy(
     stored = None if live or is_notebook(request.source or "") else as_tag(request.source or "")
     with nullcontext() if image else ports.builder.prepared(stored):
         snapshot = take_snapshot(request, start.name, before, ports, progress, live=live, image=image)
-        choice = _choice(request, snapshot)
         plan = plan_deploy(request, start.name, before, snapshot, ports, gates=gates)
         if before is not None and plan.is_in_force:
             return _kept(plan, before, ports)
@@ -79,7 +77,7 @@ def deploy(
             validated = enforce(moved.check, ports, report, lambda: progress(f"validating {snapshot.tag} again", False))
         plan = moved
         _require_signature(plan, ports)
-    return _release(plan.chosen_by(choice), bento, validated, ports, progress)
+    return _release(plan, bento, validated, ports, progress)
 
 
 def capture_live(request: DeployRequest, ports: Ports, report: Report, live: Live) -> Snapshot:
@@ -123,17 +121,6 @@ def _preflight(
     ports.store.check()
     ports.capturer.check()
     return _Start(name, before, count_steps(request, live) + bool(planned.runs))
-
-
-def _choice(request: DeployRequest, snapshot: Snapshot) -> Choice | None:
-    """Return the choice that led to the snapshot; None: the request names none."""
-    if request.choice is None:
-        return None
-    row = request.choice.row(snapshot.tag)
-    if row is None:
-        tags = ", ".join(one.tag for one in request.choice.candidates)
-        raise InvalidInput(f"the table of candidates has no row of {snapshot.tag}", f"deploy one of: {tags}")
-    return request.choice.choice(row)
 
 
 def _require_signature(plan: Plan, ports: Ports) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot
 from jupyter_deploy.domain.capture.findings import has_new_findings
-from jupyter_deploy.domain.errors import InvalidTraffic
-from jupyter_deploy.domain.model_selection.selection import Choice
+from jupyter_deploy.domain.errors import InvalidInput, InvalidTraffic
+from jupyter_deploy.domain.model_selection.selection import Choice, ModelSelection
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release, checked_label
 from jupyter_deploy.domain.release.resources import Resources
@@ -76,10 +76,6 @@ class Plan:
         after = next_endpoint(self.request, self.before, release)
         return after.validating(self.gates.specs, self.gates.file).validated(release.tag, validated)
 
-    def chosen_by(self, choice: Choice | None) -> Plan:
-        """Return the plan whose release keeps the choice that led to it; None: it is unchanged."""
-        return self if choice is None else replace(self, release=self.release.model_copy(update={"choice": choice}))
-
     @property
     def is_in_force(self) -> bool:
         """Whether the endpoint has exactly this release and these gates already, so that the deploy changes nothing."""
@@ -120,6 +116,11 @@ def plan_deploy(
     """Compute the plan for a snapshot and the endpoint at its present revision (None: there is no endpoint yet).
 
     ``gates``: the endpoint's validations from then on, in place of the request's.
+
+    Raises
+    ------
+    InvalidInput
+        The request's table of candidates has no row of the snapshot.
     """
     redact = redacted_columns(request, before, snapshot, ports)
     source, upcoming = plan_deploy_gates(request, name, before, ports, gates)
@@ -134,7 +135,18 @@ def plan_deploy(
         kept = {"validation": known.validation, "choice": known.choice} if known else {}
         former = {**kept, "label": label or known.label} if known else {}
         release = release.model_copy(update={"changes": changes_since(before, snapshot, ports), **former})
+    if request.choice is not None:
+        release = release.model_copy(update={"choice": _choice(request.choice, snapshot)})
     return Plan(request, before, snapshot, release, source, check)
+
+
+def _choice(table: ModelSelection, snapshot: Snapshot) -> Choice:
+    """Return the choice that led to the snapshot."""
+    row = table.row(snapshot.tag)
+    if row is None:
+        tags = ", ".join(one.tag for one in table.candidates)
+        raise InvalidInput(f"the table of candidates has no row of {snapshot.tag}", f"deploy one of: {tags}")
+    return table.choice(row)
 
 
 def _present_image(request: DeployRequest, before: Endpoint | None, snapshot: Snapshot, ports: Ports) -> str | None:
@@ -196,6 +208,6 @@ def with_running_bento(release: Release, before: Endpoint, keep_revisions: int) 
     return release.model_copy(update={"path": known.path, "code": known.code})
 
 
-def _essence(release: Release) -> tuple[str, tuple[str, ...], Resources, str | None, str]:
+def _essence(release: Release) -> tuple[str, tuple[str, ...], Resources, str | None, str, Choice | None]:
     """The parts of a release that make it another one if they differ."""
-    return release.digest, release.redact, release.resources, release.image, release.label
+    return release.digest, release.redact, release.resources, release.image, release.label, release.choice

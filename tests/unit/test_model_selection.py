@@ -239,6 +239,13 @@ def test_a_metric_that_cannot_be_computed_is_refused_before_slow_work(metric_, w
     assert words in str(refused.value)
 
 
+def test_the_row_of_a_tag_is_the_candidates_and_the_sentence_counts_models_as_the_headline():
+    one, stable = row("forest", 0.93, 1.0), row("stable", 0.95, 1.0)
+    found = table([one, row("forest", 0.93, 0.2, engine="onnx"), stable.model_copy(update={"tag": one.tag})])
+    assert found.row(one.tag).name == "forest", "the stable release is the same snapshot"
+    assert found.choice(one).words.startswith("forest chosen among 2 models by accuracy on 500 rows")
+
+
 def test_the_page_tells_scores_figures_reasons_and_the_rest():
     text = as_text(
         model_selection_page(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, Field, ValidationError, WithJsonSchema
 
 from jupyter_deploy.domain.base import Value
-from jupyter_deploy.domain.capture.translation import ServedEngine
+from jupyter_deploy.domain.capture.translation import TRANSLATED, ServedEngine
 from jupyter_deploy.domain.evidence.estimate import Interval
 
 SELECTION_MIME = "application/vnd.nbdeploy.selection+json"
@@ -204,8 +204,9 @@ class ModelSelection(Value):
         return tuple(row for row in self.candidates if not row.violated)
 
     def row(self, tag: str) -> CandidateModel | None:
-        """Return the row of a snapshot; None: the table has none."""
-        return next((row for row in self.candidates if row.tag == tag), None)
+        """Return the row of a snapshot, a candidate's rather than ``stable``; None: the table has none."""
+        rows = [row for row in self.candidates if row.tag == tag]
+        return min(rows, key=lambda row: row.name == STABLE, default=None)
 
     def choice(self, chosen: CandidateModel) -> Choice:
         """Return the part of the table that is kept with the release of the chosen row."""
@@ -286,6 +287,7 @@ class Choice(Value):
     @property
     def words(self) -> str:
         """A sentence: ``forest chosen among 4 models by accuracy on 500 rows, 2026-11-25``."""
-        count = len(self.candidates)
-        among = f"among {count} models by {self.metric} on {self.rows_of_data:,} rows, {self.at:%Y-%m-%d}"
+        count = len({row.label.removesuffix(f" ({TRANSLATED})") for row in self.candidates})
+        models = f"{count} model{'s' * (count != 1)}"
+        among = f"among {models} by {self.metric} on {self.rows_of_data:,} rows, {self.at:%Y-%m-%d}"
         return f"{self.chosen} chosen {among}"

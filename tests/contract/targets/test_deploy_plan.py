@@ -72,6 +72,16 @@ def test_a_release_keeps_the_table_of_its_row_and_the_history_the_sentence(world
     assert world.endpoint().revision == 2
 
 
+def test_another_choice_of_the_release_in_force_is_a_change_and_the_same_one_is_none(world):
+    rows = [row(name, 0.9, 1.0).model_copy(update={"tag": "tumour:a"}) for name in ("stable", "forest")]
+    first, again = table(rows), table(rows, "latency_p99_ms <= 5")
+    for choice, revision in ((None, 1), (first, 2), (first, 2), (None, 2), (again, 3), (again, 3)):
+        assert world.deploy("a", choice=choice).revision == revision
+    kept = world.endpoint().releases[0].choice
+    assert (kept.chosen, kept.constraints) == ("forest", ("latency_p99_ms <= 5",)), "the row stable has the same tag"
+    assert world.ports.store.history("tumour")[0].reason == kept.words
+
+
 def test_a_choice_is_refused_for_a_model_that_is_captured_only_then(world):
     found = table([row("forest", 0.9, 1.0)])
     with pytest.raises(InvalidInput, match="stored snapshot"):

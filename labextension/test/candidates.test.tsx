@@ -160,6 +160,26 @@ it('makes the first release of a new endpoint stable, and another one the role t
   );
 });
 
+it('refuses a share that is none, at its field, and sends one that is', async () => {
+  const { start } = drawn();
+  await userEvent.click(screen.getByRole('button', { name: 'Deploy forest…' }));
+  await userEvent.click(await screen.findByRole('radio', { name: 'canary' }));
+  const percent = screen.getByLabelText('Percent of the requests that it answers');
+  const deploy = screen.getByRole('button', { name: 'Deploy' });
+  for (const wrong of ['x', '0', '101', ' ']) {
+    await userEvent.clear(percent);
+    await userEvent.type(percent, wrong);
+    await userEvent.click(deploy);
+    expect(percent).toBeInvalid();
+    expect(percent).toHaveAccessibleDescription(/number above 0 and up to 100/);
+  }
+  expect(start).not.toHaveBeenCalled();
+  await userEvent.clear(percent);
+  await userEvent.type(percent, '2.5');
+  await userEvent.click(deploy);
+  expect(start).toHaveBeenCalledWith(expect.objectContaining({ role: 'canary', percent: 2.5 }));
+});
+
 it("is drawn in an output, and nothing in that of the chart's own", async () => {
   const removed = vi.fn();
   const draw = vi.fn<DrawCandidates>(async () => Promise.resolve(removed));

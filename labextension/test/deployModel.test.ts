@@ -277,7 +277,7 @@ describe('deploying', () => {
     const world = new World();
     world.around = context({ endpoints: { churn: 'shadow' } });
     const dialog = await open(world);
-    for (const percent of ['0', '101', 'x', '-1']) {
+    for (const percent of ['0', '101', 'x', '-1', ' ']) {
       dialog.change({ ...dialog.state.values, percent });
       expect(openProblems(dialog.state).map(one => one.field)).toEqual(['percent']);
     }

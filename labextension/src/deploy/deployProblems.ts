@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { FieldProblem, Finding } from '../generated';
 import type { DeployState } from './deployModel';
+import { percentProblems } from './deployValues';
 
 /** The known problems that prevent the deploy, each with its field. */
 export function openProblems(state: DeployState): FieldProblem[] {
@@ -14,19 +15,7 @@ export function openProblems(state: DeployState): FieldProblem[] {
 /** The problems that follow from the values alone. */
 function valueProblems(state: DeployState): FieldProblem[] {
   const { values, preview } = state;
-  const problems: FieldProblem[] = [];
-  const percent = values.percent.trim();
-  if (values.role !== 'stable' && percent) {
-    const share = Number(percent);
-    if (!(share > 0 && share <= 100)) {
-      problems.push({
-        field: 'percent',
-        message: `${percent} is not a percentage`,
-        remedy: 'enter a number above 0 and up to 100',
-        finding: null
-      });
-    }
-  }
+  const problems = percentProblems(values.role, values.percent);
   if (preview?.problem && !state.fieldProblems.some(problem => problem.field === 'example')) {
     problems.push({
       field: 'example',

@@ -1,5 +1,6 @@
 import type {
   DeployRequest,
+  FieldProblem,
   KernelReport,
   ModelCandidate,
   NotebookContextView
@@ -69,6 +70,27 @@ export const defaultPercent: Record<DeployRole, string> = {
   shadow: '100',
   canary: '10'
 };
+
+/** The problems of a typed percentage; an empty one of a canary or a shadow is one too. */
+export function percentProblems(role: DeployRole, percent: string): FieldProblem[] {
+  const share = Number(percent);
+  if (role === 'stable' || (share > 0 && share <= 100)) return [];
+  return [
+    {
+      field: 'percent',
+      message: percent.trim()
+        ? `${percent.trim()} is not a percentage`
+        : 'the percentage is missing',
+      remedy: 'enter a number above 0 and up to 100',
+      finding: null
+    }
+  ];
+}
+
+/** The percentage for a request; null: it is the role's default. */
+export function requestedPercent(role: DeployRole, percent: string): number | null {
+  return role === 'stable' || percent.trim() === defaultPercent[role] ? null : Number(percent);
+}
 
 /**
  * The dialog's initial values: the model and the example of the notebook's last deploy; else the
@@ -170,7 +192,7 @@ export function requestOf(values: DeployValues, context: NotebookContextView): D
       .map(line => line.trim())
       .filter(Boolean);
   const gates = values.gates.map(gate => gate.trim()).filter(Boolean);
-  const percent = values.percent.trim();
+  const percent = first ? null : requestedPercent(values.role, values.percent);
   const request: DeployRequest = {
     model: values.model.trim(),
     name: values.name.trim()
@@ -180,9 +202,7 @@ export function requestOf(values: DeployValues, context: NotebookContextView): D
   }
   // The default role is left out, so an unchanged model, which may be stable, keeps its role.
   if (!first && values.role !== next) request.role = values.role;
-  if (!first && values.role !== 'stable' && percent && percent !== defaultPercent[values.role]) {
-    request.percent = Number(percent);
-  }
+  if (percent !== null) request.percent = percent;
   if (values.notebooks.length) request.validate = [...values.notebooks];
   if (gates.length) request.gate = gates;
   if (values.nullable.length) request.nullable = [...values.nullable];

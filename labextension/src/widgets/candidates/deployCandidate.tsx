@@ -1,7 +1,12 @@
 /** The deploy of a row: its endpoint and its role. The release keeps the table. */
 import * as React from 'react';
 
-import { defaultPercent, type DeployRole } from '../../deploy/deployValues';
+import {
+  defaultPercent,
+  type DeployRole,
+  percentProblems,
+  requestedPercent
+} from '../../deploy/deployValues';
 import type {
   CandidateRow,
   DeployRequest,
@@ -39,20 +44,20 @@ export function DeployCandidate(props: {
   const first = loaded.value !== null && !names.includes(name.trim());
   const role = first ? 'stable' : (chosen ?? 'shadow');
   const share = percent ?? defaultPercent[role];
+  const wrongShare = percentProblems(role, share);
   const problemsOf = (field: string): FieldProblem[] =>
     (refused?.errors ?? [])
       .filter(error => error.loc[0] === field)
       .map(error => ({ field, message: error.msg, remedy: '', finding: null }));
   const submit = async (): Promise<void> => {
-    if (sending) return;
+    if (sending || wrongShare.length) return;
     setSending(true);
     setRefused(null);
     const request: DeployRequest = { source: row.tag, name: name.trim(), choice: table };
     // The default role is left out, so that a first release is stable also if the list is not known.
     if (!first && role !== 'shadow') request.role = role;
-    if (!first && role !== 'stable' && share.trim() !== defaultPercent[role]) {
-      request.percent = Number(share);
-    }
+    const requested = requestedPercent(role, share);
+    if (requested !== null) request.percent = requested;
     try {
       onStarted(await start(request));
     } catch (error) {
@@ -103,7 +108,7 @@ export function DeployCandidate(props: {
           percent={share}
           first={first}
           problems={problemsOf('role')}
-          percentProblems={problemsOf('percent')}
+          percentProblems={[...wrongShare, ...problemsOf('percent')]}
           trans={trans}
           change={next => {
             setChosen(next);

@@ -161,21 +161,21 @@ def test_briers_score_and_the_calibration_error_have_known_values():
 
 def test_metrics_have_scikit_learns_names_and_directions():
     labels, numbers = np.array(["a", "b", "a", "c"] * 10), np.linspace(0.0, 1.0, 40)
-    default = scoring_of(None, labels, [], None)
+    default = scoring_of(None, labels, {}, None)
     assert (default.name, default.greater_is_better) == ("accuracy", True)
     (whole,) = default.metrics(labels, np.array(["a", "b", "c", "c"] * 10), None)
     assert (whole.value, set(whole.rows)) == (0.75, {0.0, 1.0})
-    of_numbers = scoring_of(None, numbers, [], None)
+    of_numbers = scoring_of(None, numbers, {}, None)
     assert (of_numbers.name, of_numbers.greater_is_better) == ("mean_absolute_error", False)
     assert of_numbers.metrics(numbers, numbers + 0.5, None)[0].value == pytest.approx(0.5)
-    squares = scoring_of("root_mean_squared_error", numbers, [], None).metrics(numbers, numbers - 2, None)[0]
+    squares = scoring_of("root_mean_squared_error", numbers, {}, None).metrics(numbers, numbers - 2, None)[0]
     assert (squares.value, squares.statistic) == (pytest.approx(2.0), "rms")
-    macro = scoring_of("f1_macro", labels, [], None)
+    macro = scoring_of("f1_macro", labels, {}, None)
     assert macro.greater_is_better
     assert macro.metrics(labels, labels, None)[0].value == 1.0
-    loss = scoring_of("median_absolute_error", numbers, [], None)
+    loss = scoring_of("median_absolute_error", numbers, {}, None)
     assert (loss.greater_is_better, loss.metrics(numbers, numbers + 3, None)[0].value) == (False, pytest.approx(3.0))
-    groups = scoring_of("accuracy", labels, [], None).metrics(labels, labels, {"sex": ["F", "M"] * 20})
+    groups = scoring_of("accuracy", labels, {}, None).metrics(labels, labels, {"sex": ["F", "M"] * 20})
     assert [one.group for one in groups] == [{}, {"sex": "F"}, {"sex": "M"}]
 
 
@@ -185,29 +185,30 @@ def test_probabilities_are_scored_as_scikit_learn_scores_them(classifiers):
         labels = truth if model is models[0] else models[1].classes_[np.arange(len(rows)) % 3]
         answers = model.predict_proba(rows)
         for name in names:
-            scoring = scoring_of(name, labels, [model], None, "predict_proba")
+            scoring = scoring_of(name, labels, {"it": model}, None, "predict_proba")
             known = get_scorer(scoring.name if scoring.greater_is_better else f"neg_{scoring.name}")
             expected = abs(known(model, rows, labels))
             if scoring.statistic:  # others are resampled
                 assert scoring.metrics(labels, answers, None)[0].value == pytest.approx(expected), name
             assert scoring.value(labels, answers) == pytest.approx(expected)
-    assert scoring_of(None, truth, models[:1], None, "predict_proba").name == "log_loss"
-    area = scoring_of(None, truth, models[:1], None, "decision_function")
+    assert scoring_of(None, truth, {"it": models[0]}, None, "predict_proba").name == "log_loss"
+    area = scoring_of(None, truth, {"it": models[0]}, None, "decision_function")
     expected = get_scorer("roc_auc")(models[0], rows, truth)
     assert (area.name, area.value(truth, models[0].decision_function(rows))) == ("roc_auc", pytest.approx(expected))
     answers = models[0].predict_proba(rows)
     found = calibration_of_answers(answers, truth, models[0].classes_.tolist())
     assert (found.brier, found.served) == (pytest.approx(brier_score_loss(truth == "b", answers[:, 1])), True)
-    assert scoring_of("brier_score", truth, models[:1], None, "predict_proba").value(truth, answers) == found.brier
+    score = scoring_of("brier_score", truth, {"it": models[0]}, None, "predict_proba")
+    assert score.value(truth, answers) == found.brier
 
 
 def test_probabilities_of_other_classes_and_metrics_of_labels_are_refused(classifiers):
     rows, truth, models = classifiers
     for metric_, truths, several, words in (
-        ("log_loss", truth, models, "the models have other classes"),
-        ("log_loss", np.array(["z"] * len(rows)), models[:1], "y has the label z"),
-        ("log_loss", truth, [object()], "has no classes_"),
-        ("f1_macro", truth, models[:1], "'f1_macro' needs labels"),
+        ("log_loss", truth, {"a": models[0], "b": models[1]}, "a has the classes ['a', 'b'], and b ['x', 'y', 'z']"),
+        ("log_loss", np.array(["z"] * len(rows)), {"a": models[0]}, "y has the label z, and a has ['a', 'b']"),
+        ("log_loss", truth, {"a": object()}, "a has no classes_"),
+        ("f1_macro", truth, {"a": models[0]}, "'f1_macro' needs labels"),
     ):
         with pytest.raises(InvalidInput) as refused:
             scoring_of(metric_, truths, several, None, "predict_proba")
@@ -235,7 +236,7 @@ def classifiers():
 )
 def test_a_metric_that_cannot_be_computed_is_refused_before_slow_work(metric_, words):
     with pytest.raises(InvalidInput) as refused:
-        scoring_of(metric_, np.array(["a", "b", "c"]), [], None)
+        scoring_of(metric_, np.array(["a", "b", "c"]), {}, None)
     assert words in str(refused.value)
 
 

@@ -23,6 +23,15 @@ def fits_by_name(models: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
     return found
 
 
+def titled(models: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """Return each fit by its title: ``'logit'`` of a model with one fit, else ``fit 1 of 'forest'``."""
+    return {
+        f"'{name}'" if len(fits) == 1 else _title(name, number): fit
+        for name, fits in models.items()
+        for number, fit in enumerate(fits)
+    }
+
+
 def spread_of(
     name: str, fits: Sequence[Any], method: str | None, table: Any, score: Callable[[Any], float]
 ) -> Fits | None:
@@ -40,8 +49,12 @@ def spread_of(
     """
     if len(fits) == 1:
         return None
-    scores = [score(_answers(f"fit {number} of '{name}'", fit, method, table)) for number, fit in enumerate(fits)]
+    scores = [score(_answers(_title(name, number), fit, method, table)) for number, fit in enumerate(fits)]
     return Fits(count=len(scores), mean=fmean(scores), low=min(scores), high=max(scores), sd=stdev(scores))
+
+
+def _title(name: str, number: int) -> str:
+    return f"fit {number} of '{name}'"
 
 
 def _answers(title: str, fit: Any, method: str | None, table: Any) -> Any:

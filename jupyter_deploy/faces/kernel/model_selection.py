@@ -32,7 +32,7 @@ from jupyter_deploy.verbs.model_selection import Contender, SelectionTask, requi
 from jupyter_deploy.wiring import Wiring
 
 from .encode import decode_answers, encode_instances
-from .fits import fits_by_name, spread_of
+from .fits import fits_by_name, spread_of, titled
 from .kernel import error_document, live_from_object
 from .notebook_state import evaluate, unknown_variable
 from .probabilities import PROBABILITIES, calibration_of_answers
@@ -177,8 +177,7 @@ def candidates(
             except InvalidInput as error:
                 raise InvalidInput(f"the model '{name}' cannot be served: {error.message}", error.remedy) from error
         subgroups = _subgroups(by, X)
-        first = [several[0] for several in fits.values()]
-        scoring = scoring_of(metric, truth, first, greater_is_better, method)
+        scoring = scoring_of(metric, truth, titled(fits), greater_is_better, method)
         texts = [constraints] if isinstance(constraints, str) else list(constraints)
         cost = wiring.settings.cost
         gates = parse_constraints(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,29 +15,34 @@ PROBABILITIES, SCORES = "predict_proba", "decision_function"
 """The methods of classifiers whose answers are no labels."""
 
 
-def classes_of(models: Sequence[Any], truth: Any) -> list[Any]:
-    """Return the classes in the order of the models' columns.
+def classes_of(models: Mapping[str, Any], truth: Any) -> list[Any]:
+    """Return the classes in the order of the columns of the models, which have titles.
 
     Raises
     ------
     InvalidInput
         A model does not say its classes, two have other ones, or y has another label.
     """
-    found: list[list[Any]] = []
-    for model in models:
+    found: dict[str, list[Any]] = {}
+    for title, model in models.items():
         classes = getattr(model, "classes_", None)
         if classes is None:
             raise InvalidInput(
-                f"{type(model).__name__} has no classes_, so a metric by name cannot read its columns",
+                f"{title} has no classes_, so a metric by name cannot read its columns",
                 "give a function of y and the answers as the metric",
             )
-        found.append(np.asarray(classes).tolist())
-        if found[-1] != found[0]:
-            raise InvalidInput(f"the models have other classes: {found[0]} and {found[-1]}", "fit them on the same y")
-    unknown = sorted({str(label) for label in truth.tolist() if label not in found[0]})
+        found[title] = np.asarray(classes).tolist()
+    first, known = next(iter(found.items()))
+    other = next((title for title, classes in found.items() if classes != known), None)
+    if other is not None:
+        raise InvalidInput(
+            f"{first} has the classes {known}, and {other} {found[other]}",
+            "fit all of them on rows of all classes, such as those of stratified folds",
+        )
+    unknown = sorted({str(label) for label in truth.tolist() if label not in known})
     if unknown:
-        raise InvalidInput(f"y has the label {unknown[0]}, and the models have {found[0]}", "leave these rows out")
-    return found[0]
+        raise InvalidInput(f"y has the label {unknown[0]}, and {first} has {known}", "leave these rows out")
+    return known
 
 
 def by_row(classes: Sequence[Any]) -> dict[str, Callable[[Any, Any], Any]]:

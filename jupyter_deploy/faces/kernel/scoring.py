@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,7 +101,7 @@ class Scoring:
 
 
 def scoring_of(
-    metric: Any, truth: Any, models: Sequence[Any], greater_is_better: bool | None, method: str | None = None
+    metric: Any, truth: Any, models: Mapping[str, Any], greater_is_better: bool | None, method: str | None = None
 ) -> Scoring:
     """Return the scoring of a choice, tried on perfect answers before slow work.
 
@@ -110,6 +110,8 @@ def scoring_of(
     metric
         A name of ``sklearn.metrics.get_scorer_names()`` for answers of the method, a function of truth and answers, or
         None: the log loss of probabilities, accuracy for other classifiers, else the mean absolute error.
+    models
+        All models and fits by the titles that errors name them with.
     greater_is_better
         Of a function (default: True); a name says it itself.
     method
@@ -215,8 +217,8 @@ def _known(metric: str) -> str:
     raise InvalidInput(f"there is no metric '{metric}'", f"{hint} A function of y and the answers will do, too")
 
 
-def _classifies(models: Sequence[Any], truth: Any) -> bool:
-    return any(hasattr(model, "classes_") for model in models) or truth.dtype.kind not in "iuf"
+def _classifies(models: Mapping[str, Any], truth: Any) -> bool:
+    return any(hasattr(model, "classes_") for model in models.values()) or truth.dtype.kind not in "iuf"
 
 
 def _undefined(name: str, error: Exception) -> InvalidInput:

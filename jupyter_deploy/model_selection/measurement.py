@@ -64,6 +64,7 @@ class ProcessMeasurer:
                     model.performance(),
                     size_of(Path(model.snapshot.path)),
                     library_bytes(model.snapshot.manifest.environment.distributions),
+                    model.classes(),
                 )
                 for model, answer in zip(models, answers, strict=True)
             ]
@@ -115,6 +116,11 @@ class _Model:
         if keep:
             self._one.append(one)
             self._batch.append(batch)
+
+    def classes(self) -> tuple[str, ...] | None:
+        """Return the classes that the object names; None: it names none."""
+        found = self.ask("classes")["classes"]
+        return None if found is None else tuple(found)
 
     def performance(self) -> Performance:
         """Summarise the rounds."""

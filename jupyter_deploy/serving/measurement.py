@@ -1,8 +1,9 @@
 """The program that measures one model: it answers one line of JSON on standard output to each on standard input.
 
 The first line has the settings, and its answer means that the model is loaded. Then ``{"op": "answers", …}`` answers
-all instances, ``{"op": "answer", …}`` given ones, ``{"op": "time", …}`` times calls, and ``{"op": "memory"}`` tells the
-largest memory. What the model prints goes to standard error.
+all instances, ``{"op": "answer", …}`` given ones, ``{"op": "time", …}`` times calls, ``{"op": "memory"}`` tells the
+largest memory, and ``{"op": "classes"}`` the classes that the object names. What the model prints goes to standard
+error.
 """
 
 from __future__ import annotations
@@ -30,6 +31,12 @@ class _Measurement:
         file = settings["instances"]
         self._instances: list[Any] = json.loads(Path(file).read_bytes()) if file else []
         self._bodies: dict[int, Any] = {}
+
+    def classes(self) -> dict[str, Any]:
+        """Return the classes that the object names, each as ``repr``; None: it names none."""
+        found: Any = getattr(self._model.native, "classes_", None)
+        labels = found.tolist() if hasattr(found, "tolist") else found
+        return {"classes": [repr(one) for one in labels] if isinstance(labels, list | tuple) else None}
 
     def answers(self, rows: int) -> dict[str, Any]:
         """Answer all instances in batches of ``rows``."""

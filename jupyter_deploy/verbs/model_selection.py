@@ -45,6 +45,8 @@ class Contender:
     ----------
     snapshot_name
         The name of its snapshots.
+    method
+        The method that is served; None: the model itself is called.
     calibration
         Of its probabilities in the notebook; None: it has none.
     fits
@@ -54,6 +56,7 @@ class Contender:
     name: str
     snapshot_name: str
     live: Live
+    method: str | None = None
     calibration: Calibration | None = None
     fits: Fits | None = None
 
@@ -76,6 +79,8 @@ class SelectionTask:
         The price of a core-hour; None: it is not known.
     calibrate
         Returns the calibration of answers; None: they are no probabilities, and the contender's own counts.
+    classes
+        The classes of the answers' columns; empty: an answer is one value, or the metric reads no classes.
     """
 
     contenders: Sequence[Contender]
@@ -90,6 +95,7 @@ class SelectionTask:
     method: str | None = None
     cost: float | None = None
     calibrate: Callable[[Sequence[Any], Snapshot], Calibration | None] = lambda *_: None
+    classes: Sequence[Any] = ()
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,7 @@ def select_models(task: SelectionTask, ports: Ports, report: Report) -> ModelSel
     UnknownEndpoint
         ``task.endpoint`` does not exist.
     InvalidInput
-        No contender can be deployed; the details have each one's reason.
+        The stable release serves another method, or no contender can be deployed; the details have each one's reason.
     TargetError
         A model raises on the rows.
     """
@@ -121,14 +127,20 @@ def select_models(task: SelectionTask, ports: Ports, report: Report) -> ModelSel
     if not entries:
         details = "\n".join(f"  {one.name} ({one.engine}): {one.why}" for one in left_out)
         raise InvalidInput("none of the models can be deployed", "correct what each of them needs", details)
-    entries += [stable] if stable else []
-    steps(f"measuring {len(entries)} models")
     instances = [task.encode(entry.snapshot) for entry in entries]
+    if stable:
+        try:
+            instances.append(task.encode(stable.snapshot))
+            entries.append(stable)
+        except DeployError as error:
+            left_out.append(_left_out(stable, error.message))
+    steps(f"measuring {len(entries)} models")
     measured = ports.measurer.measure(
         [entry.snapshot for entry in entries], instances, lambda words: steps(f"measuring: {words}", False)
     )
     steps("comparing their scores")
-    rows = _rows(task, entries, measured, ports)
+    scored = _scored(task, entries, measured, left_out)
+    rows = _rows(task, scored, ports)
     return ModelSelection(
         metric=task.metric,
         greater_is_better=task.greater_is_better,
@@ -149,6 +161,13 @@ def _stable(task: SelectionTask, ports: Ports) -> _Entry | None:
         return None
     tag = find(ports, task.endpoint).traffic.stable
     snapshot = load_snapshot(tag, trust=False, ports=ports)
+    served, methods = snapshot.manifest.method, {contender.method for contender in task.contenders}
+    if None not in (served, *methods) and served not in methods:
+        named = ", ".join(sorted(f"'{method}'" for method in methods))
+        raise InvalidInput(
+            f"the stable release {tag} of {task.endpoint} serves '{served}', and the models {named}",
+            f"compare its method, method='{served}', or leave out the endpoint",
+        )
     engine: ServedEngine = "native" if snapshot.manifest.translation is None else TRANSLATED
     return _Entry(STABLE, engine, snapshot)
 
@@ -173,16 +192,47 @@ def _captured(task: SelectionTask, ports: Ports, steps: Steps) -> tuple[list[_En
     return entries, left_out
 
 
-def _rows(
-    task: SelectionTask, entries: Sequence[_Entry], measured: Sequence[Measured], ports: Ports
-) -> list[CandidateModel]:
+def _left_out(entry: _Entry, why: str) -> LeftOut:
+    return LeftOut(name=entry.name, engine=entry.engine, why=why)
+
+
+_Scored = tuple[_Entry, Measured, Sequence[Metric]]
+
+
+def _scored(
+    task: SelectionTask, entries: Sequence[_Entry], measured: Sequence[Measured], left_out: list[LeftOut]
+) -> list[_Scored]:
+    """Score the answers; a stable release that cannot be compared is added to ``left_out``."""
     known: dict[str, Sequence[Metric]] = {}
-    metrics = []
+    found: list[_Scored] = []
     for entry, one in zip(entries, measured, strict=True):
         key = repr(one.answers)  # a translation's answers are mostly its original's: they are scored once
-        if key not in known:
-            known[key] = task.score(one.answers, entry.snapshot)
-        metrics.append(known[key])
+        try:
+            if entry.name == STABLE:
+                _require_classes(task, one)
+            if key not in known:
+                known[key] = task.score(one.answers, entry.snapshot)
+        except DeployError as error:
+            if entry.name != STABLE:
+                raise
+            left_out.append(_left_out(entry, error.message))
+        else:
+            found.append((entry, one, known[key]))
+    return found
+
+
+def _require_classes(task: SelectionTask, measured: Measured) -> None:
+    """Raise InvalidInput for columns of other classes, or in another order, than those of the models."""
+    expected = tuple(map(repr, task.classes))
+    if expected and measured.classes not in (None, expected):
+        theirs = ", ".join(measured.classes or ())
+        raise InvalidInput(
+            f"its classes are {theirs}, and those of the models {', '.join(expected)}", "fit them on the same y"
+        )
+
+
+def _rows(task: SelectionTask, scored: Sequence[_Scored], ports: Ports) -> list[CandidateModel]:
+    entries, measured, metrics = zip(*scored, strict=True)
     wholes = [several[0] for several in metrics]
     pair = ports.score_intervals.simultaneous(wholes, LEVEL)
     sign = 1 if task.greater_is_better else -1

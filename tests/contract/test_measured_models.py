@@ -112,10 +112,18 @@ def test_subgroups_and_calibration_are_those_of_their_rows(rows, models):
     assert rows["logit (onnx)"].calibration is None
 
 
-def test_served_probabilities_are_scored_and_calibrated_of_a_translation_too(models):
+def test_served_probabilities_are_scored_and_calibrated_of_a_translation_too(models, monkeypatch):
     rows_, truth, logit = X[:60], Y[:60], models["logit"]
+    seen, measure = [], measurement.ProcessMeasurer.measure
+
+    def measured(*given):
+        seen.extend(measure(*given))
+        return seen
+
+    monkeypatch.setattr(measurement.ProcessMeasurer, "measure", measured)
     served = jupyter_deploy.candidates({"logit": logit}, rows_, truth, method="predict_proba").table
     assert (served.metric, served.greater_is_better) == ("log_loss", False)
+    assert [one.classes for one in seen] == [("'benign'", "'malignant'"), None], "a translation names none"
     probabilities = logit.predict_proba(rows_)
     second = probabilities[:, 1]
     assert [row.engine for row in served.candidates] != ["native"]

@@ -20,12 +20,15 @@ class Measured:
     ----------
     library_bytes
         The installed size of the distributions of its lock; None: one is not installed here in its version.
+    classes
+        The classes that its object names (``classes_``), each as ``repr``; None: it names none, as a translation.
     """
 
     answers: list[Any]
     performance: Performance
     artifact_bytes: int
     library_bytes: int | None = None
+    classes: tuple[str, ...] | None = None
 
 
 class Measurer(Protocol):

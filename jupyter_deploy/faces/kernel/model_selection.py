@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from jupyter_deploy.capture.inspection import method_of
 from jupyter_deploy.domain.capture.artifacts import NAME, Snapshot, checked_name
 from jupyter_deploy.domain.capture.translation import TRANSLATED
 from jupyter_deploy.domain.errors import DeployError, InvalidExample, InvalidInput, UnknownRelease, disk_faults
@@ -195,7 +196,8 @@ def candidates(
             request = DeployRequest(name=snapshot_name, method=method)
             live = live_from_object(model, X[:EXAMPLE_ROWS], request, variable=None, shell=shell)
             spread = spread_of(name, several, method, X, partial(scoring.value, truth))
-            contenders.append(Contender(name, snapshot_name, live, _calibration(model, X, truth), spread))
+            served = method_of(model, method)
+            contenders.append(Contender(name, snapshot_name, live, served, _calibration(model, X, truth), spread))
         task = SelectionTask(
             contenders,
             lambda snapshot: encode_instances(X, snapshot.manifest.signature.model_dump())[0],
@@ -209,6 +211,7 @@ def candidates(
             method,
             cost,
             partial(_served_calibration, scoring=scoring, truth=truth, table=X),
+            scoring.classes,
         )
         from jupyter_deploy.faces.render.progress import reporter
 

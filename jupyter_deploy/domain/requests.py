@@ -169,7 +169,7 @@ class DeployRequest(Request):
         default=False, description="Unpickle a snapshot from another store, after you have checked its origin."
     )
     choice: GivenSelection | None = Field(
-        default=None, description="The table of 'candidates … -o json' that SOURCE is a row of: the release keeps it."
+        default=None, description="JSON, or @FILE: the table that 'candidates' gave for SOURCE. The release keeps it."
     )
     reason: Reason = ""
 

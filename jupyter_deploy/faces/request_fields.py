@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -37,15 +38,19 @@ def spelling(name: str, field: FieldInfo) -> str:
 def request_from(request: type[R], given: Mapping[str, Any], *, typed: bool = False) -> R:
     """Build a request; pydantic's errors become one readable error.
 
-    ``typed``: the options come from a command line, and the error spells them accordingly.
+    ``typed``: the options come from a command line: the error spells them accordingly, and ``@FILE`` is the file's
+    content for an option that takes a JSON document, since an argument may have 128 KiB at most.
 
     Raises
     ------
     InvalidInput
-        The error names each invalid option with the reason.
+        The error names each invalid option with the reason, or the file that cannot be read.
     """
+    present = {name: value for name, value in given.items() if value is not None}
+    if typed:
+        present = {name: _content(request, name, value) for name, value in present.items()}
     try:
-        return request.model_validate({name: value for name, value in given.items() if value is not None})
+        return request.model_validate(present)
     except ValidationError as error:
         fields = request.model_fields
         spellings = {name: spelling(name, field) if typed else name for name, field in fields.items()}
@@ -57,3 +62,16 @@ def request_from(request: type[R], given: Mapping[str, Any], *, typed: bool = Fa
         raise InvalidInput(
             "an option is wrong", f"the options are: {', '.join(spellings.values())}", "\n".join(lines)
         ) from error
+
+
+def _content(request: type[Request], name: str, value: Any) -> Any:
+    """Return the text of ``@FILE`` if the field takes a JSON object, else the value."""
+    if not isinstance(value, str) or not value.startswith("@"):
+        return value
+    schema = request.model_json_schema()["properties"].get(name, {})
+    if not any(branch.get("type") == "object" for branch in schema.get("anyOf", [schema])):
+        return value
+    try:
+        return Path(value[1:]).expanduser().read_text("utf-8")
+    except (OSError, ValueError) as error:  # ValueError: it is no text, or its name has a null character
+        raise InvalidInput(f"cannot read {value[1:]}: {error}", "name a readable JSON file after the @") from error

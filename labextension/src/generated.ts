@@ -1631,7 +1631,7 @@ export interface DeployRequest {
    */
   trust?: boolean;
   /**
-   * The table of 'candidates … -o json' that SOURCE is a row of: the release keeps it.
+   * JSON, or @FILE: the table that 'candidates' gave for SOURCE. The release keeps it.
    */
   choice?: {} | null;
   /**

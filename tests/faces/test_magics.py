@@ -137,7 +137,9 @@ def test_a_command_line_chooses_among_the_models_of_a_notebook_that_runs_headles
     assert [row["name"] for row in table["candidates"]] == ["high", "low"]
     assert table["candidates"][1]["violated"] == ["accuracy >= 0.9"]
     tag = table["candidates"][0]["tag"]
-    shared_home.run("deploy", tag, "--name", "chosen", "--choice", ended.stdout)
+    file = shared_home.path / "table.json"
+    file.write_text(ended.stdout)
+    shared_home.run("deploy", tag, "--name", "chosen", "--choice", f"@{file}")
     (released,) = shared_home.json("describe", "chosen")["releases"]
     assert released["choice"]["chosen"] == "high"
     refused = shared_home.run("candidates", path, "low", *options, "--constraint", "accuracy >= 0.99", check=False)

@@ -7,6 +7,9 @@ import pytest
 from jupyter_deploy.domain.errors import DeployError, InvalidInput, InvalidTraffic
 from jupyter_deploy.domain.parsing import parse_duration, parse_moment, parse_shares
 from jupyter_deploy.domain.release.processes import passed_on
+from jupyter_deploy.domain.requests import DeployRequest
+from jupyter_deploy.faces.request_fields import request_from
+from tests.selections import row, table
 
 
 def test_shares_are_read_from_texts_and_mappings():
@@ -14,6 +17,18 @@ def test_shares_are_read_from_texts_and_mappings():
     assert parse_shares("a=0.5") == {"a": 0.5}
     assert parse_shares({"a": 1}) == {"a": 1}
     assert parse_shares(None) == {}
+
+
+def test_a_document_of_a_command_line_may_be_a_file(tmp_path):
+    file = tmp_path / "table.json"
+    file.write_text(table([row("forest", 0.9, 1.0)]).model_dump_json())
+    given = {"source": "@home", "choice": f"@{file}"}
+    found = request_from(DeployRequest, given, typed=True)
+    assert (found.source, found.choice.row("forest:0123456789ab").name) == ("@home", "forest")
+    with pytest.raises(InvalidInput, match=r"cannot read .*other.json"):
+        request_from(DeployRequest, {"choice": f"@{tmp_path}/other.json"}, typed=True)
+    with pytest.raises(InvalidInput, match="an option is wrong"):
+        request_from(DeployRequest, given)  # a client of REST names no file of the server
 
 
 @pytest.mark.parametrize("text", ["a", "a=", "=20", "a=many", "20"])

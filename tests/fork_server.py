@@ -281,6 +281,8 @@ def forget_bentoml_home():
 
 
 def main(folder, name, *imported):
+    if not sys.flags.safe_path:
+        del sys.path[0]  # the folder of this file
     starts_others = name in ("own", "jupyter")
     if starts_others:  # the only ones that need this repository
         sys.path.append(str(_ROOT))

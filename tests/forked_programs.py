@@ -77,6 +77,9 @@ PROGRAMS = {
 }
 """The imports of each server of forks, by its name."""
 
+UNSAFE = ("kernels", "kernel-forks", "jupyter")
+"""The servers whose programs users start without ``-P``."""
+
 SUPERVISED = (
     "jupyter_deploy.targets.local.supervisor.keeper", "jupyter_deploy.targets.local.releases.activator",
     "jupyter_deploy.records.archivist", "jupyter_deploy.targets.local.metrics.exporter",

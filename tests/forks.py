@@ -26,7 +26,7 @@ from jupyter_deploy.serving.hosting.forking import PASSIVE, THREADS
 from jupyter_deploy.targets.local.releases import zygotes
 from jupyter_deploy.targets.local.releases.zygotes import Zygotes
 from jupyter_deploy.targets.local.supervisor.supervisord import Supervisor
-from tests.forked_programs import PROGRAMS, SUPERVISED, server_of
+from tests.forked_programs import PROGRAMS, SUPERVISED, UNSAFE, server_of
 
 _OF_PYTHON = ("PYTHONPATH", "PYTHONHOME", "PYTHONHASHSEED", "PYTHONUTF8", "PYTHONOPTIMIZE", "PYTHONWARNINGS")
 _OF_HOME = {"BENTOML_HOME", "TMPDIR"}
@@ -93,6 +93,8 @@ class ForkingPopen(_Popen):
     def _try_wait(self, wait_flags):
         if self._connection is None:
             return super()._try_wait(wait_flags)
+        if self._connection.fileno() < 0:  # collected garbage, which subprocess keeps until it has ended
+            return self.pid, 0
         if wait_flags & os.WNOHANG and not select.select([self._connection], [], [], 0)[0]:
             return 0, 0
         status = _line(self._connection)
@@ -282,7 +284,9 @@ def start_server(folder, name):
         if started is None or started.poll() is not None:
             _state["servers"][name] = _start_zygote(Path(folder, name))
         return
-    command = [sys.executable, "-P", str(Path(__file__).with_name("fork_server.py")), folder, name, *PROGRAMS[name]]
+    # A kernel looks for modules in its notebook's folder only if the interpreter's flag allows it.
+    options = [] if name in UNSAFE else ["-P"]
+    command = [sys.executable, *options, str(Path(__file__).with_name("fork_server.py")), folder, name, *PROGRAMS[name]]
     with Path(folder, f"{name}.log").open("ab") as log:
         process = _Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
     _state["servers"][name] = process

@@ -135,8 +135,7 @@ class BentoBuilder:
         with scratch_folder("build") as context:
             copy_serving(context)
             (context / "service.py").write_text(service_source(snapshot), "utf-8")
-            for file in context.rglob("*"):  # BentoML copies files with their modes
-                file.chmod(0o700 if file.is_dir() else 0o600)
+            (context / "service.py").chmod(0o600)  # BentoML copies files with their modes
             self._run(context, snapshot, name, version)
 
     def _run(self, context: Path, snapshot: Snapshot, name: str, version: str) -> None:

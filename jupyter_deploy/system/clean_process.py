@@ -19,13 +19,15 @@ SERVING_FOLDER = Path(serving.__file__).parent
 
 
 def copy_serving(into: Path) -> Path:
-    """Copy the serving package, without an editor's backup files and files that are being compiled.
+    """Copy the serving package for this user alone, without an editor's backups and files that are being compiled.
 
     The copy keeps modification times, so that Python reuses compiled files: that saves a tenth of a second. A bento
     holds only source.
     """
     destination = into / "serving"
     shutil.copytree(SERVING_FOLDER, destination, ignore=shutil.ignore_patterns(".*", "*.pyc.*"))
+    for path in (destination, *destination.rglob("*")):  # the installed package is readable for everybody
+        path.chmod(0o700 if path.is_dir() else 0o600)
     return destination
 
 

@@ -29,7 +29,7 @@ from jupyter_deploy.verbs.spare import start_capture_spare
 from .kernel import live_from_expressions
 
 _POLL_SECONDS = 0.3  # between two checks for a cancellation
-_SPARE_POLL_SECONDS = 1.0
+_SPARE_POLL_SECONDS, _SPARE_SECONDS = 1.0, 600.0
 
 _INTERRUPTED = Problem(
     code="interrupted",
@@ -95,9 +95,15 @@ def _capture(job: Job, shell: Any, ports: Ports, notebook: Path | None) -> Snaps
 
 
 def _start_spare_after(job_id: str, ports: Ports) -> None:
-    """Start the clean process of the next deploy when this one has ended: until then the release needs the cores."""
-    with contextlib.suppress(DeployError):  # the store cannot be read: no spare
+    """Start the clean process of the next deploy when this one has ended: until then the release needs the cores.
+
+    A job may never end, if no server is left that starts it.
+    """
+    deadline = time.monotonic() + _SPARE_SECONDS
+    with contextlib.suppress(DeployError, OSError):  # the store cannot be read: no spare
         while ports.jobs.job(job_id).state not in ENDED:
+            if time.monotonic() > deadline:
+                return
             time.sleep(_SPARE_POLL_SECONDS)
         start_capture_spare(ports)
 

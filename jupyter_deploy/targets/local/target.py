@@ -149,10 +149,11 @@ class LocalTarget:
             try:
                 if not host.gateway.running_in(programs):
                     host.open()  # perhaps no release could be started
-                host.drive_ramp(endpoints[endpoint.name], host.programs() if programs is None else programs)
+                present = host.programs() if programs is None else programs
+                # Not at a first release's start, which needs the processors; and again, since settings may change.
+                host.keep_helpers(present)
+                host.drive_ramp(endpoints[endpoint.name], present)
                 host.gateway.apply(endpoints.values())
-                # Last, since a first release needs the processors; and again, since settings may have changed.
-                host.keep_helpers(host.programs() if programs is None else programs)
             except BaseException:
                 host.routed.put_back(endpoint.name, known)
                 raise

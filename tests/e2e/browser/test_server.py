@@ -1,25 +1,28 @@
 """A Jupyter server at its start restores the processes that a hub stopped together with the last one."""
 
+import contextlib
 import json
 import shutil
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from tests.conftest import make_home
 from tests.e2e.conftest import until
 from tests.e2e.jupyter import jupyter_server
-from tests.e2e.processes import processes, running
+from tests.e2e.processes import processes
 
 
 def test_endpoints_come_back_with_the_server_after_a_hub_has_stopped_everything(home, deploy):
     deploy()
     runtime = json.loads((home.path / "nbdeploy" / "gateway.json").read_text())["runtime"]
-    for process in processes(home):  # a container stops: no process is left, nor its temporary files
-        process.kill()
+    while processes(home):  # a container stops: no process is left, nor its temporary files
+        for process in processes(home):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
     shutil.rmtree(runtime)
-    until(lambda: running(home) == [])
 
     with jupyter_server(home) as server:
         until(lambda: any("brought back churn:" in line for line in list(server.lines)))

@@ -196,7 +196,8 @@ def estimate_in_words(found: Performance) -> str:
     error = found.estimate_error()
     if error is None:
         return words
-    return f"{words} In this range it is {100 * error[0]:.2g} points off, by {error[1]:,} rows with ground truth."
+    off = f"{100 * error[0]:.2g} points off"
+    return f"{words} On average over this range it is {off}, by {error[1]:,} rows with ground truth."
 
 
 def _judged(one: Period | None) -> str:

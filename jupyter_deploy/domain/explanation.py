@@ -152,7 +152,7 @@ def explained(
     Raises
     ------
     InvalidInput
-        The answer is no number, label or probabilities.
+        The answer is no number, label or probabilities, or answers to variations of the instance have another form.
     """
     names = features_of(instance)
     (answer,) = ask([instance])
@@ -165,7 +165,8 @@ def explained(
     while len(means) < MOST_PAIRS and (len(means) < _LEAST_PAIRS or clock() < end):
         drawn = [_drawn(len(means) + pair, len(names), background) for pair in range(at_once)]
         walks = [(row, one) for row, order in drawn for one in (order, order[::-1])]
-        answers = list(map(number_of, ask([step for row, order in walks for step in _walk(instance, row, order)])))
+        steps = [step for row, order in walks for step in _walk(instance, row, order)]
+        answers = _numbers(ask(steps), number_of)
         for pair in range(at_once):
             both = []
             for walk in (2 * pair, 2 * pair + 1):
@@ -235,17 +236,36 @@ def _mean_of(values: Sequence[float]) -> tuple[float, float]:
 def _reading(answer: Any) -> tuple[str, Callable[[Any], float]]:
     """Return the number of an answer that is explained, in words, and the function that finds it in other answers."""
     if isinstance(answer, float):
-        return "the answer", float
+        return "the answer", _number
     if isinstance(answer, bool | int | str):
         return f"the answer is {_shown(answer)} (1) or another one (0)", lambda other: float(other == answer)
     if is_probabilities(answer):
         named = list(answer.items()) if isinstance(answer, dict) else list(enumerate(answer))
         key, _ = max(named, key=lambda item: item[1])
-        return f"the probability of {_shown(key)}", lambda other: float(other[key])
+        return f"the probability of {_shown(key)}", lambda other: _number(other[key])
     raise InvalidInput(
         "the answer is neither a number, nor a label, nor probabilities, so it has no contributions",
         "explain a model that answers one of these",
     )
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError
+    return float(value)
+
+
+def _numbers(answers: Sequence[Any], number_of: Callable[[Any], float]) -> list[float]:
+    numbers = []
+    for answer in answers:
+        try:
+            numbers.append(number_of(answer))
+        except (TypeError, ValueError, KeyError, IndexError) as error:
+            raise InvalidInput(
+                f"the model's answers to variations of this row have another form: {_shown(answer)}",
+                "explain a row that the model answers as it answers other rows",
+            ) from error
+    return numbers
 
 
 def _value_of(instance: Any, place: int) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
+import re
 
 import pytest
 
@@ -94,6 +96,28 @@ def test_an_input_without_features_is_refused(instance):
 def test_an_answer_of_another_form_is_refused():
     with pytest.raises(InvalidInput, match="neither a number"):
         explain(lambda row: {"a": "x"})
+
+
+@pytest.mark.parametrize(
+    ("whole", "other"),
+    [
+        (1.5, None),
+        (1.5, "unknown"),
+        (1.5, "2.5"),
+        (1.5, [0.5]),
+        ([0.2, 0.8], None),
+        ([0.2, 0.8], [1.0]),
+        ([0.2, 0.8], {"no": 0.2, "yes": 0.8}),
+        ({"no": 0.2, "yes": 0.8}, {"no": 1.0}),
+        ({"no": 0.2, "yes": 0.8}, "no"),
+        ({"no": 0.2, "yes": 0.8}, {"no": 0.2, "yes": None}),
+    ],
+)
+def test_answers_to_variations_of_another_form_are_refused_with_the_answer(whole, other):
+    words = f"to variations of this row have another form: {json.dumps(other)}"
+    with pytest.raises(InvalidInput, match=re.escape(words)) as refused:
+        explain(lambda row: whole if row == INSTANCE else other)
+    assert refused.value.remedy
 
 
 def test_background_rows_have_the_features():

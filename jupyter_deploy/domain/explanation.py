@@ -29,9 +29,10 @@ MOST_PAIRS = 64
 """Orders that are walked, each forwards and backwards."""
 
 SECONDS = 10.0
-"""The time after which no further order is walked by a release; two are walked in any case."""
+"""The time after which no further order is walked by a release; two pairs are walked in any case."""
 
 _LEAST_PAIRS = 2
+_SECONDS_AT_ONCE = 1.0
 _ROWS_AT_ONCE = 400
 _LONGEST = 60
 
@@ -165,6 +166,7 @@ def explained(
     while len(means) < MOST_PAIRS and (len(means) < _LEAST_PAIRS or clock() < end):
         drawn = [_drawn(len(means) + pair, len(names), background) for pair in range(at_once)]
         walks = [(row, one) for row, order in drawn for one in (order, order[::-1])]
+        began = clock()
         steps = [step for row, order in walks for step in _walk(instance, row, order)]
         answers = _numbers(ask(steps), number_of)
         for pair in range(at_once):
@@ -174,8 +176,9 @@ def explained(
                 both.append(_differences(values, walks[walk][1]))
                 starts.append(values[0])
             means.append([(one + other) / 2 for one, other in zip(*both, strict=True)])
-        # A slow model is noticed by the first orders.
-        at_once = min(2 * at_once, most_at_once, MOST_PAIRS - len(means))
+        seconds = (clock() - began) / at_once
+        quick = int(_SECONDS_AT_ONCE / seconds) if seconds > 0 else MOST_PAIRS
+        at_once = min(2 * at_once, max(quick, 1), most_at_once, MOST_PAIRS - len(means))
     contributions = [
         Contribution(feature=name, value=_shown(_value_of(instance, place)), contribution=mean, error=error)
         for place, name in enumerate(names)

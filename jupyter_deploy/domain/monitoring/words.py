@@ -148,7 +148,7 @@ def _compared(one: FeatureDrift, other: FeatureDrift) -> str:
 
 
 def range_figures(monitor: Monitor) -> list[RangeFigure]:
-    """Return the figures of both ranges; none without a second one."""
+    """Return the figures of both ranges, rates and shares, since one may be longer; none without a second range."""
     if monitor.compared is None:
         return []
     rows = zip(_figures(monitor), _figures(monitor.compared), strict=True)
@@ -159,7 +159,6 @@ def _figures(monitor: Monitor) -> list[tuple[str, str]]:
     latencies = (("median latency", monitor.p50_ms), ("95 % within", monitor.p95_ms), ("99 % within", monitor.p99_ms))
     drift = monitor.drift
     return [
-        ("requests", f"{monitor.requests:,}"),
         ("requests a second", f"{monitor.per_second:.3g}"),
         ("failed", _share(monitor.errors, monitor.requests)),
         ("refused", _share(monitor.refused, monitor.requests)),
@@ -169,7 +168,7 @@ def _figures(monitor: Monitor) -> list[tuple[str, str]]:
 
 
 def _share(count: int, of: int) -> str:
-    return f"{count:,} ({100 * count / of:.3g} %)" if count else "0"
+    return f"{100 * count / of:.3g} %" if of else "–"
 
 
 def segment_figures(found: Performance, other: Performance | None) -> list[SegmentFigures]:

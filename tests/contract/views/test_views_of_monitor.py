@@ -151,8 +151,8 @@ def test_two_ranges_are_next_to_each_other_on_the_same_axes(monitored):
     view = monitored.view(since=middle, compare_since=began, compare_until=middle)
     assert view.requests == 230
     figures = {one.name: (one.now, one.compared) for one in view.compared.figures}
-    assert figures["requests"] == ("230", "300")
-    assert figures["failed"] == ("30 (13 %)", "0")
+    assert "requests" not in figures  # counts of ranges of different lengths are not comparable
+    assert figures["failed"] == ("13 %", "0 %")
     assert figures["drift alarms"][1] == "0"
     age = next(one for one in view.features if one.name == "age")
     assert re.match(r"more of .* \(.* % to .* %\), JS 0\.\d", age.compared)

@@ -187,11 +187,15 @@ def segment_figures(found: Performance, other: Performance | None) -> list[Segme
 
 
 def estimate_in_words(found: Performance) -> str:
-    """Return the basis of the estimated accuracy, and its error where ground truth is known; empty: there is none."""
+    """Return the basis of the estimated accuracy, by release if they differ, and its error; empty: there is none."""
     if not found.expected:
         return ""
-    basis = basis_of(one.calibrated for one in found.expected)
-    words = f"The answers' probabilities promise the estimated accuracy, {basis}: {LIMITS}."
+    bases = {one.release: basis_of(one.calibrated) for one in found.expected}
+    basis = next(iter(bases.values()))
+    if any(other != basis for other in bases.values()):
+        basis = "; ".join(f"{release.rpartition(':')[2]}: {its}" for release, its in bases.items())
+    answers = "a sample of the answers" if any(one.sampled for one in found.expected) else "the answers"
+    words = f"The probabilities of {answers} promise the estimated accuracy, {basis}: {LIMITS}."
     error = found.estimate_error()
     if error is None:
         return words

@@ -99,3 +99,16 @@ def test_errors_of_two_releases_do_not_cancel():
     spans = [Period(start=START, release=release, rows=40, accuracy=0.7) for release in "ab"]
     found = Performance(since=START, until=START, spans=spans, expected=expected)
     assert found.estimate_error() == (pytest.approx(0.2), 80)
+
+
+def test_the_basis_is_that_of_each_release_and_a_sample_is_called_one():
+    counts = [counted(10, 0.9), counted(10, 0.8, release="m:b")]
+    same = Performance(since=START, until=START, expected=expected_of(Confidence(counts, [])))
+    assert estimate_in_words(same).startswith(
+        "The probabilities of the answers promise the estimated accuracy, taken as calibrated, since fewer than 300 "
+        "earlier answers have ground truth: "
+    )
+    found = expected_of(Confidence(counts, [KnownCount("m:b", 1_000, 0.8, 700)], sampled=True))
+    words = estimate_in_words(Performance(since=START, until=START, expected=found))
+    assert words.startswith("The probabilities of a sample of the answers promise the estimated accuracy, a: taken as")
+    assert "; b: calibrated on 1,000 earlier answers with ground truth: it sees" in words

@@ -12,6 +12,7 @@ from jupyter_deploy.system.clean_process import clean_process
 from jupyter_deploy.system.model_process import ModelProcess
 
 _REMEDY = "see the last lines that it printed"
+_LOAD_SECONDS, _CALL_SECONDS = 300.0, 60.0
 
 
 class ProcessAnswers:
@@ -31,12 +32,14 @@ class ProcessAnswers:
 
             def ask(instances: Sequence[Any]) -> Sequence[Any]:
                 request = {"op": "answer", "instances": list(instances)}
-                answers: list[Any] = process.exchange(request, failed="did not answer", remedy=_REMEDY)["answers"]
+                answers: list[Any] = process.exchange(
+                    request, failed="did not answer", remedy=_REMEDY, seconds=_CALL_SECONDS
+                )["answers"]
                 return answers
 
             try:
                 settings = {"snapshot": snapshot.path, "digest": snapshot.digest, "instances": None, "processor": None}
-                process.exchange(settings, failed="cannot be loaded", remedy=_REMEDY)
+                process.exchange(settings, failed="cannot be loaded", remedy=_REMEDY, seconds=_LOAD_SECONDS)
                 yield ask
             finally:
                 process.end()

@@ -29,9 +29,10 @@ MOST_PAIRS = 64
 """Orders that are walked, each forwards and backwards."""
 
 SECONDS = 10.0
-"""The time after which no further order is walked by a release; two are walked in any case."""
+"""The time after which no further order is walked by a release; two pairs are walked in any case."""
 
 _LEAST_PAIRS = 2
+_SECONDS_AT_ONCE = 1.0
 _ROWS_AT_ONCE = 400
 _LONGEST = 60
 
@@ -152,7 +153,7 @@ def explained(
     Raises
     ------
     InvalidInput
-        The answer is no number, label or probabilities.
+        The answer is no number, label or probabilities, or answers to variations of the instance have another form.
     """
     names = features_of(instance)
     (answer,) = ask([instance])
@@ -165,7 +166,9 @@ def explained(
     while len(means) < MOST_PAIRS and (len(means) < _LEAST_PAIRS or clock() < end):
         drawn = [_drawn(len(means) + pair, len(names), background) for pair in range(at_once)]
         walks = [(row, one) for row, order in drawn for one in (order, order[::-1])]
-        answers = list(map(number_of, ask([step for row, order in walks for step in _walk(instance, row, order)])))
+        began = clock()
+        steps = [step for row, order in walks for step in _walk(instance, row, order)]
+        answers = _numbers(ask(steps), number_of)
         for pair in range(at_once):
             both = []
             for walk in (2 * pair, 2 * pair + 1):
@@ -173,8 +176,9 @@ def explained(
                 both.append(_differences(values, walks[walk][1]))
                 starts.append(values[0])
             means.append([(one + other) / 2 for one, other in zip(*both, strict=True)])
-        # A slow model is noticed by the first orders.
-        at_once = min(2 * at_once, most_at_once, MOST_PAIRS - len(means))
+        seconds = (clock() - began) / at_once
+        quick = int(_SECONDS_AT_ONCE / seconds) if seconds > 0 else MOST_PAIRS
+        at_once = min(2 * at_once, max(quick, 1), most_at_once, MOST_PAIRS - len(means))
     contributions = [
         Contribution(feature=name, value=_shown(_value_of(instance, place)), contribution=mean, error=error)
         for place, name in enumerate(names)
@@ -235,17 +239,36 @@ def _mean_of(values: Sequence[float]) -> tuple[float, float]:
 def _reading(answer: Any) -> tuple[str, Callable[[Any], float]]:
     """Return the number of an answer that is explained, in words, and the function that finds it in other answers."""
     if isinstance(answer, float):
-        return "the answer", float
+        return "the answer", _number
     if isinstance(answer, bool | int | str):
         return f"the answer is {_shown(answer)} (1) or another one (0)", lambda other: float(other == answer)
     if is_probabilities(answer):
         named = list(answer.items()) if isinstance(answer, dict) else list(enumerate(answer))
         key, _ = max(named, key=lambda item: item[1])
-        return f"the probability of {_shown(key)}", lambda other: float(other[key])
+        return f"the probability of {_shown(key)}", lambda other: _number(other[key])
     raise InvalidInput(
         "the answer is neither a number, nor a label, nor probabilities, so it has no contributions",
         "explain a model that answers one of these",
     )
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError
+    return float(value)
+
+
+def _numbers(answers: Sequence[Any], number_of: Callable[[Any], float]) -> list[float]:
+    numbers = []
+    for answer in answers:
+        try:
+            numbers.append(number_of(answer))
+        except (TypeError, ValueError, KeyError, IndexError) as error:
+            raise InvalidInput(
+                f"the model's answers to variations of this row have another form: {_shown(answer)}",
+                "explain a row that the model answers as it answers other rows",
+            ) from error
+    return numbers
 
 
 def _value_of(instance: Any, place: int) -> Any:

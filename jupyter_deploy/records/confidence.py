@@ -9,7 +9,7 @@ from jupyter_deploy.domain.monitoring.confidence import BINS
 from .records import fetch_rows
 
 MOST_REQUESTS = 50_000
-"""Requests that are read of a range, a sample of them."""
+"""Requests that are read of a range; of more of them a sample."""
 
 MOST_ROWS = 100
 """Rows that are read of a request, the first ones."""
@@ -47,19 +47,21 @@ NAMED = f"bool_and(NOT ({_CLASSIFIED}) OR names_a_class(answer, actual)) OVER (P
 """SQL for whether each actual value names a class of its answer: else positions of a list may be another order."""
 
 _CONFIDENCES = f"""
-WITH answers AS (
+WITH answers AS MATERIALIZED (
     SELECT * FROM (
-        SELECT (epoch_us(ts) - epoch_us($since::TIMESTAMP)) // $width AS place, release, outputs FROM {{lines}}
+        SELECT (epoch_us(ts) - epoch_us($since::TIMESTAMP)) // $width AS place, release,
+            json_extract(outputs, '$[*]')[1:{MOST_ROWS}] AS first_rows
+        FROM {{lines}}
         WHERE {{valid}} AND status = 200 AND role IN ('stable', 'canary', 'shadow') AND ts >= $since AND ts < $until
             AND json_type(outputs, '$[0]') IN ('ARRAY', 'OBJECT')
-    ) USING SAMPLE reservoir({MOST_REQUESTS} ROWS) REPEATABLE (1)
+    ) USING SAMPLE reservoir({{most}} ROWS) REPEATABLE (1)
 ),
 largest AS (
     SELECT place, release, list_max(probabilities_of(value)) AS confidence
-    FROM (SELECT place, release, unnest(json_extract(outputs, '$[*]')[1:{MOST_ROWS}]) AS value FROM answers)
+    FROM (SELECT place, release, unnest(first_rows) AS value FROM answers)
 )
 SELECT place, release, CASE WHEN confidence >= 0 THEN least(floor(confidence * {BINS}), {BINS - 1})::INTEGER END AS bin,
-    count(*), avg(confidence)
+    count(*), avg(confidence), (SELECT count(*) FROM answers)
 FROM largest GROUP BY place, release, bin ORDER BY release, place, bin
 """
 
@@ -71,7 +73,7 @@ WITH judged AS (
     FROM (
         SELECT release, actual, json_extract(outputs, '$[' || "row" || ']') AS value FROM (
             SELECT {{key}} AS key, release, outputs, ts FROM {{lines}}
-            WHERE {{valid}} AND status = 200 AND role IN ('stable', 'canary', 'shadow')
+            WHERE {{valid}} AND status = 200 AND role IN ('stable', 'canary', 'shadow') AND ts < $since
                 AND request_id IN (SELECT request_id FROM posted)
                 AND json_type(outputs, '$[0]') IN ('ARRAY', 'OBJECT')
             QUALIFY row_number() OVER (PARTITION BY key, release ORDER BY ts DESC) = 1
@@ -91,19 +93,23 @@ def load_macros(connection: duckdb.DuckDBPyConnection) -> None:
 
 def confidences(
     connection: duckdb.DuckDBPyConnection, of_records: dict[str, str], values: dict[str, object]
-) -> list[tuple[int, str, int | None, int, float | None]]:
-    """Return the rows of each span, release and bin, with their mean confidence; bin None: no probabilities.
+) -> tuple[list[tuple[int, str, int | None, int, float | None]], bool]:
+    """Return the rows of each span, release and bin, with their mean confidence, and whether they are a sample.
+
+    Bin None: no probabilities.
 
     ``values``: ``since``, ``until`` (UTC) and ``width`` (microseconds of a span).
     """
-    return fetch_rows(connection, _CONFIDENCES.format(**of_records), values)
+    found = fetch_rows(connection, _CONFIDENCES.format(**of_records, most=MOST_REQUESTS), values)
+    return [row[:-1] for row in found], any(row[-1] >= MOST_REQUESTS for row in found)
 
 
 def known_confidences(
-    connection: duckdb.DuckDBPyConnection, of_records: dict[str, str]
+    connection: duckdb.DuckDBPyConnection, of_records: dict[str, str], values: dict[str, object]
 ) -> list[tuple[str, int, float, int]]:
-    """Return rows with ground truth by release and bin: their number, mean confidence, and how many were right.
+    """Return earlier rows with ground truth by release and bin: number, mean confidence, and how many were right.
 
-    The tables ``posted`` and ``truth`` exist.
+    ``values``: ``since`` (UTC), before which the rows were answered: those of the range itself measure the error of
+    the estimate. The tables ``posted`` and ``truth`` exist.
     """
-    return fetch_rows(connection, _KNOWN.format(**of_records))
+    return fetch_rows(connection, _KNOWN.format(**of_records), values)

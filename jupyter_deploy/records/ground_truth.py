@@ -30,7 +30,7 @@ from .feedback_files import read
 from .records import COLUMNS, FEEDBACK_COLUMNS, FEEDBACK_VALID, VALID, database, fetch_rows, in_utc, lines_of, quoted
 from .records import segments as files_of
 from .segment_values import segment_value
-from .segments import feedback_folder, segments_in
+from .segments import data_folder, feedback_folder, reading, segments_in
 from .shipping import BucketOfHome
 
 # If the proxy retries a request, the last answer is the one that the client received.
@@ -241,23 +241,31 @@ class RecordedGroundTruth:
             (spans if place >= 0 else totals).append(one.with_shares(down, up) if down else one)
         return Performance(since=since, until=until, spans=spans, totals=totals, segments=list(segments))
 
-    def confidence(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> Confidence:
-        """Return the largest probabilities of a range's answers, and of all answers with ground truth.
+    def confidence(
+        self, endpoint: str, releases: Sequence[str], *, since: datetime, until: datetime, every: timedelta
+    ) -> Confidence:
+        """Return the largest probabilities of a range's answers, and of earlier answers with ground truth.
 
         Raises InvalidInput (an impossible name), StoreError.
         """
         self._bucket.refresh(checked_name(endpoint))
-        values = {"since": in_utc(since), "until": in_utc(until), "width": every // timedelta(microseconds=1)}
-        of_records, known = _records(self._home, endpoint), []
-        with _joined(self._home, endpoint) as connection:
+        begin: dict[str, object] = {"since": in_utc(since)}
+        of_range = begin | {"until": in_utc(until), "width": every // timedelta(microseconds=1)}
+        versions = [tag.partition(":")[2] for tag in releases]
+        folder, known = data_folder(self._home, endpoint), []
+        with reading(folder), database(folder) as connection:
             load_macros(connection)
-            counts = [
-                ConfidenceCount(since + place * every, release, bin_, rows, mean or 0.0)
-                for place, release, bin_, rows, mean in confidences(connection, of_records, values)
-            ]
-            if counts:
-                known = [KnownCount(*one) for one in known_confidences(connection, of_records)]
-        return Confidence(counts, known)
+            found, sampled = confidences(connection, _records(self._home, endpoint, versions), of_range)
+        if found and segments_in(feedback_folder(self._home, endpoint)):
+            with _joined(self._home, endpoint) as connection:
+                load_macros(connection)
+                of_records = _records(self._home, endpoint, versions)
+                known = [KnownCount(*one) for one in known_confidences(connection, of_records, begin)]
+        counts = [
+            ConfidenceCount(since + place * every, release, bin_, rows, mean or 0.0)
+            for place, release, bin_, rows, mean in found
+        ]
+        return Confidence(counts, known, sampled)
 
     @contextmanager
     def recorded(
@@ -287,9 +295,9 @@ class RecordedGroundTruth:
             yield RecordedRows(path, min(chosen, limit), of, bare)
 
 
-def _records(home: Path, endpoint: str) -> dict[str, str]:
-    """Return the placeholders of a query about an endpoint's records."""
-    return {"lines": lines_of(files_of(home, endpoint), COLUMNS), "valid": VALID, "key": _KEY}
+def _records(home: Path, endpoint: str, versions: Sequence[str] | None = None) -> dict[str, str]:
+    """Return the placeholders of a query about an endpoint's records, of all or of some releases."""
+    return {"lines": lines_of(files_of(home, endpoint, versions), COLUMNS), "valid": VALID, "key": _KEY}
 
 
 def _feedback(folder: Path) -> str:

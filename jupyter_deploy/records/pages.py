@@ -27,9 +27,15 @@ _SUMMARY_COLUMNS = f"{_KEYS}, status, latency_ms, rows, error, filename"
 _BEGINNINGS = f"""left(inputs::VARCHAR, {BEGINNING}) AS input, left(outputs::VARCHAR, {BEGINNING}) AS output,
     inputs IS NULL AND outputs IS NULL AS bare"""
 
+# Only a request that a shadow has too has answers of two releases: the outputs of others are not hashed.
 _DIFFERING = f"""
-CREATE TEMP TABLE differing AS SELECT pair_id FROM {{lines}}
-WHERE {VALID} AND status = 200 AND pair_id IS NOT NULL AND outputs IS NOT NULL AND {{range}}
+CREATE TEMP TABLE differing AS
+WITH shadowed AS MATERIALIZED (
+    SELECT DISTINCT pair_id FROM {{lines}}
+    WHERE {VALID} AND status = 200 AND role = 'shadow' AND pair_id IS NOT NULL AND {{range}}
+)
+SELECT pair_id FROM {{lines}}
+WHERE {VALID} AND status = 200 AND pair_id IN (SELECT pair_id FROM shadowed) AND outputs IS NOT NULL AND {{range}}
 GROUP BY pair_id HAVING min(md5(outputs::VARCHAR)) <> max(md5(outputs::VARCHAR))
 """
 

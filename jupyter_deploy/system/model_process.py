@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import subprocess
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +47,7 @@ class ModelProcess:
         options["env"] |= {"NBDEPLOY_CHECK_ENVIRONMENT": "1", **variables}
         self._log = log
         self._tag = snapshot.tag
+        self._late = False
         try:
             with log.open("ab") as errors:
                 self._process = subprocess.Popen(
@@ -70,25 +74,62 @@ class ModelProcess:
         document: dict[str, Any] | None = json.loads(line) if line else None
         return document
 
-    def exchange(self, document: Mapping[str, Any], *, failed: str, remedy: str) -> dict[str, Any]:
+    def exchange(
+        self, document: Mapping[str, Any], *, failed: str, remedy: str, seconds: float | None = None
+    ) -> dict[str, Any]:
         """Send a line, and return the result of a program that answers each line with a ``result`` or an ``error``.
+
+        Parameters
+        ----------
+        seconds
+            After which the process is killed; None: there is no limit.
 
         Raises
         ------
         EnvironmentChanged
             The packages of the model's environment are not those of its snapshot.
         TargetError
-            The process ended, or answered with an error: ``failed`` and the reason, with the ``remedy``.
+            The process ended, was late, or answered with an error: ``failed`` and the reason, with the ``remedy``.
         """
-        self.send(document)
-        answer = self.receive() or {}
+        with self._limited(seconds):
+            self.send(document)
+            try:
+                answer = self.receive() or {}
+            except ValueError:
+                if not self._late:  # else it was killed within a line
+                    raise
+                answer = {}
         if "result" in answer:
             result: dict[str, Any] = answer["result"]
             return result
         if answer.get("kind") == "EnvironmentChanged":
             raise environment_changed(self._tag, answer["error"].splitlines()[1:])
-        why = f"{answer['kind']}: {answer['error']}" if answer else "its process ended; does it need too much memory?"
+        if answer:
+            why = f"{answer['kind']}: {answer['error']}"
+        elif self._late:
+            why = f"it took longer than {seconds:g} s"
+        else:
+            why = "its process ended; does it need too much memory?"
         raise TargetError(f"{self._tag} {failed}: {why}", remedy, self.last_log())
+
+    @contextlib.contextmanager
+    def _limited(self, seconds: float | None) -> Iterator[None]:
+        if seconds is None:
+            yield
+            return
+        timer = threading.Timer(seconds, self._expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _expire(self) -> None:
+        """Kill the process with its children, which may hold its output open."""
+        self._late = True
+        with contextlib.suppress(OSError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def last_log(self) -> str:
         """Return the last lines of the log."""

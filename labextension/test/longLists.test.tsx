@@ -7,7 +7,7 @@ import type { EndpointRow, RecordRow, RecordsView } from '../src/generated';
 import { NO_PAGES, withNewer, withOlder } from '../src/paging';
 import { problemError } from '../src/transport/request';
 import { EndpointList } from '../src/widgets/endpoint/endpointList';
-import { Records } from '../src/widgets/records/records';
+import { NO_FILTER, Records } from '../src/widgets/records/records';
 import { card, endpoint, SHADOW, shown } from './sidebarWorld';
 
 function row(name: string, given: Partial<EndpointRow> = {}): EndpointRow {
@@ -291,6 +291,40 @@ describe('the records', () => {
         expect.anything()
       );
     });
+  });
+
+  it('with answers that differ are read again, twice, only after requests', async () => {
+    vi.useFakeTimers({ shouldAdvanceTime: true });
+    try {
+      const view = vi.fn(async () => Promise.resolve(page(1, 1, 1) as never));
+      const initial = { ...NO_FILTER, differs: 'yes' };
+      const Counting = (): React.JSX.Element => {
+        const [requests, setRequests] = React.useState(5);
+        const one = card();
+        const counts = one.counts && { ...one.counts, requests };
+        return (
+          <>
+            <button
+              onClick={() => {
+                setRequests(6);
+              }}
+            >
+              send
+            </button>
+            <Records view={endpoint({ cards: [{ ...one, counts }] })} initial={initial} />
+          </>
+        );
+      };
+      shown(<Counting />, { view });
+      await screen.findByText('1 record');
+      await vi.advanceTimersByTimeAsync(20_000);
+      expect(view).toHaveBeenCalledTimes(2);
+      fireEvent.click(screen.getByRole('button', { name: 'send' }));
+      await vi.advanceTimersByTimeAsync(20_000);
+      expect(view).toHaveBeenCalledTimes(4);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('are put on the clipboard where no notebook is open', async () => {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,13 +11,18 @@ from capturing import capture
 from record_world import World
 from sklearn.linear_model import LinearRegression
 
+from jupyter_deploy.domain.capture.artifacts import Environment
 from jupyter_deploy.domain.errors import InvalidInput, TargetError
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.faces.render.render import html
 from jupyter_deploy.settings import Settings
+from jupyter_deploy.system.clean_process import CleanProcess
+from jupyter_deploy.system.model_process import ModelProcess
 from jupyter_deploy.verbs import BY_NAME
 from jupyter_deploy.wiring import Wiring
+from tests import manifests
+from tests.monitoring import until
 from tests.releases import release
 
 DICE = np.random.default_rng(1)
@@ -100,3 +107,32 @@ def test_a_request_that_cannot_be_explained_is_an_error_with_the_reason(scene, g
 def test_a_row_that_the_model_refuses_is_an_error_with_its_words(scene):
     with pytest.raises(TargetError, match=r"did not answer: InvalidInstances: .*age"):
         explained(scene, request_id="r92")
+
+
+@pytest.mark.parametrize("printed", ["", '{"result": '])
+def test_a_model_that_hangs_is_ended_with_the_lines_that_it_printed(tmp_path, printed):
+    """Also if it hangs within a line, and with a child that holds its output."""
+    package = tmp_path / "code" / "serving"
+    package.mkdir(parents=True)
+    (package / "hanging.py").write_text(
+        "import os, sys, time\n"
+        "def main():\n"
+        "    print('waiting for a server', file=sys.stderr, flush=True)\n"
+        f"    print({printed!r}, end='', flush=True)\n"
+        "    os.fork()\n"
+        "    time.sleep(600)\n"
+    )
+    for folder in ("elsewhere", "tmp"):
+        (tmp_path / folder).mkdir()
+    environment = Environment(interpreter=sys.executable, python="3", platform="linux-x86_64", distributions={})
+    snapshot = manifests.snapshot(environment=environment)
+    process = ModelProcess(
+        CleanProcess(tmp_path), snapshot, "serving.hanging", log=tmp_path / "model.log", variables={}
+    )
+    try:
+        until(lambda: "waiting" in process.last_log())
+        with pytest.raises(TargetError, match=r"did not answer: it took longer than 0\.5 s") as refused:
+            process.exchange({}, failed="did not answer", remedy="wait", seconds=0.5)
+    finally:
+        process.end()
+    assert "waiting for a server" in refused.value.details

@@ -130,8 +130,13 @@ class GroundTruth(Protocol):
         ``segments``: declarations such as ``region``, by which the rows are divided too.
         """
 
-    def confidence(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> Confidence:
-        """Return the largest probabilities of a range's answers, and of all with ground truth. Raises StoreError."""
+    def confidence(
+        self, endpoint: str, releases: Sequence[str], *, since: datetime, until: datetime, every: timedelta
+    ) -> Confidence:
+        """Return the largest probabilities of some releases' answers. Raises StoreError.
+
+        Those of the range, and those of earlier answers with ground truth.
+        """
 
     def recorded(
         self, endpoint: str, *, since: datetime | None, until: datetime | None = None, limit: int

@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jupyter_deploy.domain.base import Value
+from jupyter_deploy.domain.evidence.answer_fields import is_probabilities
 
 BINS = 50
 """Bins of equal width of the largest probability."""
@@ -46,16 +47,18 @@ class KnownCount(NamedTuple):
 
 
 class Confidence(NamedTuple):
-    """Confidences of a range's answers, and of all answers with ground truth."""
+    """Confidences of a range's answers, of a sample if they are many, and of earlier answers with ground truth."""
 
     counts: Sequence[ConfidenceCount]
     known: Sequence[KnownCount]
+    sampled: bool = False
 
 
 class ExpectedPeriod(Value):
     """The estimated accuracy of a release in a span of time.
 
-    ``calibrated``: rows with ground truth that the probabilities are calibrated on; 0: they are taken as they are.
+    ``calibrated``: earlier rows with ground truth that the probabilities are calibrated on; 0: they are taken as they
+    are. ``sampled``: it is that of a sample of the answers.
     """
 
     start: datetime
@@ -63,16 +66,23 @@ class ExpectedPeriod(Value):
     rows: int
     accuracy: float
     calibrated: int
+    sampled: bool = False
 
 
 LIMITS = "it sees that requests become harder, and not that the relation of inputs and ground truth changes"
 """The reason why an estimate is no measurement."""
 
 
-def basis_of(calibrated: Iterable[int]) -> str:
-    """Return the origin of an estimate in words; ``calibrated``: the rows of each release."""
-    rows = max(calibrated, default=0)
-    return f"calibrated on {rows:,} answers with ground truth" if rows else "taken as calibrated"
+def basis_of(calibrated: int) -> str:
+    """Return the origin of a release's estimate in words; ``calibrated``: earlier rows."""
+    if calibrated:
+        return f"calibrated on {calibrated:,} earlier answers with ground truth"
+    return f"taken as calibrated, since fewer than {LEAST_KNOWN} earlier answers have ground truth"
+
+
+def answers_probabilities(predictions: Iterable[Any]) -> bool:
+    """Return whether a release's answers may be probabilities, by its answers to the example."""
+    return any(map(is_probabilities, predictions))
 
 
 def expected_of(found: Confidence) -> list[ExpectedPeriod]:
@@ -97,6 +107,7 @@ def expected_of(found: Confidence) -> list[ExpectedPeriod]:
                     rows=rows,
                     accuracy=round(right / rows, 6),
                     calibrated=calibrated if curve else 0,
+                    sampled=found.sampled,
                 )
             )
     return periods

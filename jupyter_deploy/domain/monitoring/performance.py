@@ -78,18 +78,21 @@ class Performance(Value):
         return [one for one in self.spans if one.segment == segment]
 
     def estimate_error(self) -> tuple[float, int] | None:
-        """Return how far the estimate was from the accuracy by ground truth: the mean over spans by rows, and the rows.
+        """Return how far the estimate was from the accuracy by ground truth, and the rows; None: no span has both.
 
-        None: there is no span with both.
+        Of each release it is the absolute value of the mean difference of spans, by rows, so that the sampling error
+        of small spans cancels out; of several releases the mean by rows.
         """
         known = {(one.start, one.release): one for one in self.of("") if one.accuracy is not None}
-        both = [
-            (one.accuracy - found.accuracy, found.rows)
-            for one in self.expected
-            if (found := known.get((one.start, one.release))) and found.accuracy is not None
-        ]
-        rows = sum(weight for _, weight in both)
-        return (sum(abs(off) * weight for off, weight in both) / rows, rows) if rows else None
+        differences: dict[str, float] = {}
+        rows = 0
+        for one in self.expected:
+            found = known.get((one.start, one.release))
+            if found and found.accuracy is not None:
+                rows += found.rows
+                off = (one.accuracy - found.accuracy) * found.rows
+                differences[one.release] = differences.get(one.release, 0.0) + off
+        return (sum(map(abs, differences.values())) / rows, rows) if rows else None
 
     def by_segment(self) -> list[Period]:
         """Return the segments in the whole range, those with the most rows first."""

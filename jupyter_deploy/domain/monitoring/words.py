@@ -148,7 +148,7 @@ def _compared(one: FeatureDrift, other: FeatureDrift) -> str:
 
 
 def range_figures(monitor: Monitor) -> list[RangeFigure]:
-    """Return the figures of both ranges; none without a second one."""
+    """Return the figures of both ranges, rates and shares, since one may be longer; none without a second range."""
     if monitor.compared is None:
         return []
     rows = zip(_figures(monitor), _figures(monitor.compared), strict=True)
@@ -159,7 +159,6 @@ def _figures(monitor: Monitor) -> list[tuple[str, str]]:
     latencies = (("median latency", monitor.p50_ms), ("95 % within", monitor.p95_ms), ("99 % within", monitor.p99_ms))
     drift = monitor.drift
     return [
-        ("requests", f"{monitor.requests:,}"),
         ("requests a second", f"{monitor.per_second:.3g}"),
         ("failed", _share(monitor.errors, monitor.requests)),
         ("refused", _share(monitor.refused, monitor.requests)),
@@ -169,7 +168,7 @@ def _figures(monitor: Monitor) -> list[tuple[str, str]]:
 
 
 def _share(count: int, of: int) -> str:
-    return f"{count:,} ({100 * count / of:.3g} %)" if count else "0"
+    return f"{100 * count / of:.3g} %" if of else "–"
 
 
 def segment_figures(found: Performance, other: Performance | None) -> list[SegmentFigures]:
@@ -188,15 +187,20 @@ def segment_figures(found: Performance, other: Performance | None) -> list[Segme
 
 
 def estimate_in_words(found: Performance) -> str:
-    """Return the basis of the estimated accuracy, and its error where ground truth is known; empty: there is none."""
+    """Return the basis of the estimated accuracy, by release if they differ, and its error; empty: there is none."""
     if not found.expected:
         return ""
-    basis = basis_of(one.calibrated for one in found.expected)
-    words = f"The answers' probabilities promise the estimated accuracy, {basis}: {LIMITS}."
+    bases = {one.release: basis_of(one.calibrated) for one in found.expected}
+    basis = next(iter(bases.values()))
+    if any(other != basis for other in bases.values()):
+        basis = "; ".join(f"{release.rpartition(':')[2]}: {its}" for release, its in bases.items())
+    answers = "a sample of the answers" if any(one.sampled for one in found.expected) else "the answers"
+    words = f"The probabilities of {answers} promise the estimated accuracy, {basis}: {LIMITS}."
     error = found.estimate_error()
     if error is None:
         return words
-    return f"{words} In this range it is {100 * error[0]:.2g} points off, by {error[1]:,} rows with ground truth."
+    off = f"{100 * error[0]:.2g} points off"
+    return f"{words} On average over this range it is {off}, by {error[1]:,} rows with ground truth."
 
 
 def _judged(one: Period | None) -> str:

@@ -73,9 +73,10 @@ _ASSUMED = (
 
 
 def _expected(found: ExpectedPeriod) -> str:
-    basis = basis_of([found.calibrated])
+    basis = basis_of(found.calibrated)
+    rows = f"a sample of {found.rows:,} rows" if found.sampled else f"{found.rows:,} rows"
     since = f"{found.start:%Y-%m-%d %H:%M} UTC"
-    return f"{share_in_words(found.accuracy)} of {found.rows:,} rows since {since}, by probabilities {basis}; {LIMITS}"
+    return f"{share_in_words(found.accuracy)} of {rows} since {since}, by probabilities {basis}; {LIMITS}"
 
 
 def _headline(result: Drift) -> str:

@@ -7,12 +7,10 @@ from datetime import timedelta
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.drift.drift import Drift, DriftRequest, judged
 from jupyter_deploy.domain.errors import StoreError
-from jupyter_deploy.domain.monitoring.confidence import ExpectedPeriod, expected_of
+from jupyter_deploy.domain.monitoring.confidence import ExpectedPeriod, answers_probabilities, expected_of
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import Step
 from jupyter_deploy.verbs.change import find, moment
-
-_LEAST_CLASSES = 2
 
 
 def drift(request: DriftRequest, ports: Ports, report: Report) -> Drift:
@@ -32,14 +30,13 @@ def drift(request: DriftRequest, ports: Ports, report: Report) -> Drift:
     snapshot = snapshot.model_copy(update={"path": release.snapshot_path})
     result = ports.drift.look(release, snapshot, since=moment(request.since))
     requirements = [judged(expression, result) for expression in request.require]
-    return result.model_copy(update={"requirements": requirements, "expected": _expected(result, ports)})
+    expected = _expected(result, ports) if answers_probabilities(snapshot.manifest.predictions) else None
+    return result.model_copy(update={"requirements": requirements, "expected": expected})
 
 
 def _expected(result: Drift, ports: Ports) -> ExpectedPeriod | None:
-    """Return the estimated accuracy; the records are read only if an answer has several features, as probabilities."""
-    if sum(feature.group == "answers" for feature in result.features) < _LEAST_CLASSES:
-        return None
+    """Return the estimated accuracy of the drift's requests, or of the last day's."""
     until = now()
     since = result.since or until - timedelta(days=1)
-    found = ports.truth.confidence(result.endpoint, since=since, until=until, every=until - since)
+    found = ports.truth.confidence(result.endpoint, [result.release], since=since, until=until, every=until - since)
     return next((one for one in expected_of(found) if one.release == result.release), None)

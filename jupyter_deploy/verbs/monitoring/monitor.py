@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.monitoring.confidence import expected_of
+from jupyter_deploy.domain.monitoring.confidence import answers_probabilities, expected_of
 from jupyter_deploy.domain.monitoring.monitor import Monitor, MonitorRequest, monitor_of, releases_between, spans_of
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Release
@@ -75,13 +75,19 @@ def _monitored(
 
 def with_performance(monitor: Monitor, ports: Ports) -> Monitor:
     """Return the figures with the performance: by ground truth, also by declared segments, and estimated."""
-    segments = find(ports, monitor.endpoint).comparison.segments
+    endpoint = find(ports, monitor.endpoint)
+    segments = endpoint.comparison.segments
     every = timedelta(seconds=monitor.every)
     found = ports.truth.performance(
         monitor.endpoint, since=monitor.since, until=monitor.until, every=every, segments=segments
     )
-    confidence = ports.truth.confidence(monitor.endpoint, since=monitor.since, until=monitor.until, every=every)
-    found = found.model_copy(update={"expected": expected_of(confidence)})
+    snapshots = [ports.store.remembered(release.tag) for release in endpoint.releases]
+    tags = [one.tag for one in snapshots if one and answers_probabilities(one.manifest.predictions)]
+    if tags:  # else no outputs are read
+        confidence = ports.truth.confidence(
+            monitor.endpoint, tags, since=monitor.since, until=monitor.until, every=every
+        )
+        found = found.model_copy(update={"expected": expected_of(confidence)})
     other = monitor.compared and with_performance(monitor.compared, ports)
     return monitor.model_copy(update={"performance": found, "compared": other})
 

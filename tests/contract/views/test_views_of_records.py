@@ -78,6 +78,8 @@ def test_the_list_is_filtered_by_what_a_query_string_holds(scene):
 def test_the_list_has_the_requests_that_two_releases_answered_differently(scene):
     for number in range(4):
         scene.world.pair(number, stable=["x"], candidate=["y"] if number == 2 else None)
+    for late, answer in ((0.0, "x"), (0.1, "y")):  # the proxy asked one release again
+        scene.world.record(9, "aaa", "stable", [answer], late=late)
     found = scene.view("records", differs=True)
     assert [(row.request_id, row.role) for row in found.records] == [("r2", "shadow"), ("r2", "stable")]
     assert scene.view("records", differs=True, release="bbb").total == 1

@@ -80,3 +80,35 @@ def test_the_error_is_that_of_the_spans_with_ground_truth():
     assert without.estimate_error() is None
     assert estimate_in_words(without).endswith("changes.")
     assert estimate_in_words(Performance(since=START, until=later)) == ""
+
+
+def test_the_sampling_error_of_small_spans_is_no_error_of_the_estimate():
+    """Of 96 spans with five rows each, half have all right and half 60 %: on average the estimate is right."""
+    starts = [START + timedelta(minutes=15 * number) for number in range(96)]
+    expected = expected_of(Confidence([counted(50, 0.8, start=start) for start in starts], []))
+    spans = [
+        Period(start=start, release="a", rows=5, accuracy=0.6 if number % 2 else 1.0)
+        for number, start in enumerate(starts)
+    ]
+    found = Performance(since=START, until=starts[-1], spans=spans, expected=expected)
+    assert found.estimate_error() == (pytest.approx(0.0), 480)
+
+
+def test_errors_of_two_releases_do_not_cancel():
+    expected = expected_of(Confidence([counted(10, 0.9), counted(10, 0.5, release="b")], []))
+    spans = [Period(start=START, release=release, rows=40, accuracy=0.7) for release in "ab"]
+    found = Performance(since=START, until=START, spans=spans, expected=expected)
+    assert found.estimate_error() == (pytest.approx(0.2), 80)
+
+
+def test_the_basis_is_that_of_each_release_and_a_sample_is_called_one():
+    counts = [counted(10, 0.9), counted(10, 0.8, release="m:b")]
+    same = Performance(since=START, until=START, expected=expected_of(Confidence(counts, [])))
+    assert estimate_in_words(same).startswith(
+        "The probabilities of the answers promise the estimated accuracy, taken as calibrated, since fewer than 300 "
+        "earlier answers have ground truth: "
+    )
+    found = expected_of(Confidence(counts, [KnownCount("m:b", 1_000, 0.8, 700)], sampled=True))
+    words = estimate_in_words(Performance(since=START, until=START, expected=found))
+    assert words.startswith("The probabilities of a sample of the answers promise the estimated accuracy, a: taken as")
+    assert "; b: calibrated on 1,000 earlier answers with ground truth: it sees" in words

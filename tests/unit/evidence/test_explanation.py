@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
+import re
 
 import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.explanation import MOST_FEATURES, MOST_PAIRS, explained, features_of, fits
+from jupyter_deploy.domain.explanation import MOST_FEATURES, MOST_PAIRS, SECONDS, explained, features_of, fits
 
 DICE = random.Random(1)
 ROWS = [{"a": DICE.gauss(0, 1), "b": DICE.gauss(2, 1), "c": DICE.gauss(0, 1)} for _ in range(50)]
@@ -81,6 +83,36 @@ def test_a_slow_model_is_asked_for_few_orders():
     assert found.contributions[0].contribution == 5.0
 
 
+class Slow:
+    """A model that takes a fixed time for each row, and notes when it was asked for how many."""
+
+    def __init__(self, seconds):
+        self.seconds, self.now, self.asked = seconds, 0.0, []
+
+    def ask(self, rows):
+        self.asked.append((self.now, len(rows)))
+        self.now += self.seconds * len(rows)
+        return [row["a"] for row in rows]
+
+    def explained(self):
+        return explained(self.ask, INSTANCE, ROWS, release="m:1", role="stable", clock=lambda: self.now)
+
+
+def test_a_model_whose_rows_are_slow_is_asked_for_one_pair_of_orders_at_a_time():
+    slow = Slow(0.5)  # three seconds for a pair of three features
+    found = slow.explained()
+    assert {rows for _, rows in slow.asked[1:]} == {2 * 3}
+    assert (found.pairs, slow.now) == (4, 0.5 + 4 * 3)
+    assert slow.asked[-1][0] - slow.asked[1][0] < SECONDS
+
+
+def test_a_call_takes_no_more_than_about_a_second_unless_one_pair_does():
+    slow = Slow(0.05)
+    slow.explained()
+    assert max(rows for _, rows in slow.asked) * slow.seconds <= 1.0
+    assert slow.now <= SECONDS + 1.1
+
+
 def test_the_same_request_has_the_same_explanation():
     assert explain(lambda row: row["a"] * row["b"]) == explain(lambda row: row["a"] * row["b"])
 
@@ -94,6 +126,28 @@ def test_an_input_without_features_is_refused(instance):
 def test_an_answer_of_another_form_is_refused():
     with pytest.raises(InvalidInput, match="neither a number"):
         explain(lambda row: {"a": "x"})
+
+
+@pytest.mark.parametrize(
+    ("whole", "other"),
+    [
+        (1.5, None),
+        (1.5, "unknown"),
+        (1.5, "2.5"),
+        (1.5, [0.5]),
+        ([0.2, 0.8], None),
+        ([0.2, 0.8], [1.0]),
+        ([0.2, 0.8], {"no": 0.2, "yes": 0.8}),
+        ({"no": 0.2, "yes": 0.8}, {"no": 1.0}),
+        ({"no": 0.2, "yes": 0.8}, "no"),
+        ({"no": 0.2, "yes": 0.8}, {"no": 0.2, "yes": None}),
+    ],
+)
+def test_answers_to_variations_of_another_form_are_refused_with_the_answer(whole, other):
+    words = f"to variations of this row have another form: {json.dumps(other)}"
+    with pytest.raises(InvalidInput, match=re.escape(words)) as refused:
+        explain(lambda row: whole if row == INSTANCE else other)
+    assert refused.value.remedy
 
 
 def test_background_rows_have_the_features():

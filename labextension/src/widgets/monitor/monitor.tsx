@@ -11,7 +11,7 @@ import type { ComparedRange, EndpointView, MonitorView } from '../../generated';
 import { clock, version } from '../../words';
 import { Usage } from '../endpoint/usage';
 import { Chart } from '../ui/chart';
-import { useLoaded, useNow, useVisible } from '../ui/hooks';
+import { stampOf, useLoaded, useNow, useVisible } from '../ui/hooks';
 import { CommandButtons, Empty, LoadFailure, RoleBadge, Waiting } from '../ui/parts';
 import { useServices } from '../ui/services';
 import { type AlarmActions, Alarms } from './alarms';
@@ -110,12 +110,6 @@ export function Monitor(props: { view: EndpointView; actions: AlarmActions }): R
       )}
     </div>
   );
-}
-
-/** Changes with each request and each revision; null: the requests are not counted. */
-function stampOf(view: EndpointView): string | null {
-  const counts = view.cards.map(card => card.counts?.requests ?? null);
-  return counts.includes(null) ? null : JSON.stringify([view.revision, counts]);
 }
 
 function Shown(props: {

@@ -9,7 +9,7 @@ import type { Pages } from '../../paging';
 import { NO_PAGES, withNewer, withOlder } from '../../paging';
 import { type Problem, problemOf } from '../../transport/problem';
 import { clock, milliseconds, short, time, version } from '../../words';
-import { useVisible } from '../ui/hooks';
+import { stampOf, useVisible } from '../ui/hooks';
 import { Button, CommandButtons, Empty, Notice, Waiting } from '../ui/parts';
 import { useServices } from '../ui/services';
 import { VirtualList } from '../ui/virtualList';
@@ -19,6 +19,9 @@ import { RecordDetail } from './recordDetail';
 const EVERY_MS = 3000;
 const PAGE = 100;
 const TYPING_MS = 250;
+/** Reads of one stamp. */
+const READS = 2;
+const NO_READS = { of: '', count: 0 };
 
 /** The filter of the records; empty: all. */
 export interface Filter {
@@ -64,7 +67,14 @@ export function Records(props: { view: EndpointView; initial?: Filter }): React.
   const [resets, setResets] = React.useState(0);
   const [opened, setOpened] = React.useState<RecordRow | null>(null);
   const root = React.useRef<HTMLDivElement>(null);
-  const { pages, loading, problem, more, reload, setTop } = usePages(view.name, filter, root);
+  // Answers that differ are found in the outputs of all records: only after new requests.
+  const stamp = filter.differs ? stampOf(view) : null;
+  const { pages, loading, problem, more, reload, setTop } = usePages(
+    view.name,
+    filter,
+    root,
+    stamp
+  );
   const close = (): void => {
     setOpened(null);
     requestAnimationFrame(() =>
@@ -260,12 +270,14 @@ function Filters(props: {
 
 /**
  * The pages that were read; while the top is visible, new records are added before them every few
- * seconds.
+ * seconds; with a `stamp` twice after it has changed, since records are written after they are
+ * counted.
  */
 function usePages(
   name: string,
   filter: Filter,
-  root: React.RefObject<HTMLElement>
+  root: React.RefObject<HTMLElement>,
+  stamp: string | null
 ): {
   pages: Pages | null;
   loading: boolean;
@@ -287,6 +299,11 @@ function usePages(
   const doneRound = React.useRef(0);
   const visible = useVisible(root);
   const fetching = React.useRef(false);
+  const latest = React.useRef(stamp);
+  const reads = React.useRef(NO_READS);
+  React.useEffect(() => {
+    latest.current = stamp;
+  });
   const { view } = services;
 
   const read = React.useCallback(
@@ -303,9 +320,11 @@ function usePages(
     const stop = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const poll = async (): Promise<void> => {
+      const of = `${key} ${String(latest.current)}`;
       try {
         const page = await read(null, stop.signal);
         if (stop.signal.aborted) return;
+        reads.current = { of, count: reads.current.of === of ? reads.current.count + 1 : 1 };
         setState(before => ({
           key,
           pages: withNewer(before.key === key ? (before.pages ?? NO_PAGES) : NO_PAGES, page)
@@ -314,12 +333,19 @@ function usePages(
         setFailed(null);
       } catch (error) {
         if (stop.signal.aborted) return;
+        reads.current = NO_READS;
         setFailed({ problem: problemOf(error), older: false });
       }
-      if (first || top) timer = setTimeout(() => void poll(), EVERY_MS);
+      if (first || top) timer = setTimeout(repeat, EVERY_MS);
+    };
+    const repeat = (): void => {
+      const { of, count } = reads.current;
+      const done = of === `${key} ${String(latest.current)}` && count >= READS;
+      if (latest.current !== null && done) timer = setTimeout(repeat, EVERY_MS);
+      else void poll();
     };
     if (now) void poll();
-    else timer = setTimeout(() => void poll(), EVERY_MS);
+    else timer = setTimeout(repeat, EVERY_MS);
     return () => {
       stop.abort();
       clearTimeout(timer);

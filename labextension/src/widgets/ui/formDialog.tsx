@@ -1,6 +1,6 @@
 import { Dialog } from '@jupyterlab/apputils';
 import { ReactWidget } from '@jupyterlab/ui-components';
-import type * as React from 'react';
+import * as React from 'react';
 
 /** JupyterLab's dialog around a form with its own buttons. */
 export class FormDialog extends Dialog<void> {
@@ -8,13 +8,14 @@ export class FormDialog extends Dialog<void> {
     super({
       title,
       body: ReactWidget.create(
-        body(() => {
-          this.reject();
-        })
+        <Focused focus={() => this.node.querySelector<HTMLElement>('.nbdeploy-body')?.focus()}>
+          {body(() => {
+            this.reject();
+          })}
+        </Focused>
       ),
       buttons: [],
-      hasClose: true,
-      focusNodeSelector: '.nbdeploy-body'
+      hasClose: true
     });
     this.addClass('nbdeploy-dialog');
     this.node.setAttribute('aria-label', title);
@@ -35,6 +36,20 @@ export class FormDialog extends Dialog<void> {
       (event.shiftKey ? all.at(-1) : all[0])?.focus();
     }
   }
+}
+
+/**
+ * Takes the focus in the commit that draws the form. JupyterLab's `focusNodeSelector` takes it some
+ * moments later, from a field that the user types in by then.
+ */
+function Focused(props: React.PropsWithChildren<{ focus: () => void }>): React.ReactElement {
+  const { focus } = props;
+  const first = React.useRef(true);
+  React.useLayoutEffect(() => {
+    if (first.current) focus();
+    first.current = false;
+  });
+  return <>{props.children}</>;
 }
 
 function tabbable(node: HTMLElement): HTMLElement[] {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { FormDialog } from '../src/widgets/ui/formDialog';
 
 /** The dialog's field, in the moment in which it is drawn. */
-function drawn(): Promise<HTMLInputElement> {
+async function drawn(): Promise<HTMLInputElement> {
   return new Promise(resolve => {
     const observer = new MutationObserver(() => {
       const field = document.querySelector<HTMLInputElement>('.nbdeploy-body input');
@@ -28,7 +28,7 @@ afterEach(() => {
   dialog.dispose();
 });
 
-function opened(): Promise<HTMLInputElement> {
+async function opened(): Promise<HTMLInputElement> {
   const field = drawn();
   dialog = new FormDialog('Publish', () => (
     <div className="nbdeploy-body" tabIndex={-1}>

@@ -17,9 +17,10 @@ _CELL_FILE = re.compile(r".*ipykernel_\d+/\d+\.py")
 # cloudpickle's uuid4().hex for a class.
 _IDENTITY = re.compile(r"[0-9a-f]{32}")
 
-# pydantic's reference to a class in its schemas, under these keys: module, class and the class's address.
+# pydantic's reference to a class in its schemas, under these keys: module, class and the class's address. Where the
+# interpreter is linked to a fixed address, as Debian's is, the heap begins behind it, at 4 MiB at least: few digits.
 _PYDANTIC_KEYS = ("ref", "schema_ref")
-_PYDANTIC_NAME = re.compile(r"\w+(\.(\w+|<locals>|<lambda>))+:\d{12,}(\[.*\])?")
+_PYDANTIC_NAME = re.compile(r"\w+(\.(\w+|<locals>|<lambda>))+:\d{7,}(\[.*\])?")
 
 # The beginning of torch.save's older format, in which a tensor pickles its storage: magic number, protocol version,
 # system, the object with the storage's key (its address), and the list of keys; then the raw numbers.

@@ -82,8 +82,10 @@ def started(home, *files, password=""):
     quiet = home.path / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
     quiet.parent.mkdir(parents=True)
     quiet.write_text('{"fetchNews": "false"}')  # its question covers what a person would click
-    (home.path / "jupyter").mkdir(exist_ok=True)
-    (home.path / "jupyter" / "jupyter_server_config.json").write_text(json.dumps(WITHOUT_LSP))
+    # Next to a configuration that the caller wrote.
+    configuration = home.path / "jupyter" / "jupyter_server_config.d"
+    configuration.mkdir(parents=True, exist_ok=True)
+    (configuration / "without-lsp.json").write_text(json.dumps(WITHOUT_LSP))
     lab = Lab(home, folder, password)
     try:
         lab.start()

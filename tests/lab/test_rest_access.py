@@ -114,6 +114,7 @@ async def test_a_client_that_disconnects_early_leaves_no_traceback_in_the_log(as
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
+@pytest.mark.usefixtures("own_processes")
 async def test_a_worker_that_cannot_be_started_is_a_problem(ask, monkeypatch):
     monkeypatch.setattr("jupyter_deploy.faces.server.rest.worker_client.sys.executable", "/no/python")
     for method, path in (("GET", "list"), ("POST", "worker")):

@@ -43,6 +43,18 @@ OPERATIONS: tuple[Operation, ...] = (
         slow=True,
     ),
     Operation(
+        "automl",
+        "model_search.requests.AutomlRequest",
+        "automl.automl",
+        label="Find a Model…",
+        page="automl_page.automl_page",
+        title="automl.title",
+        exit_code="automl_page.exit_code_of_automl",
+        charts="charts.model_selection.charts_of_search",
+        slow=True,
+        heard_once=True,
+    ),
+    Operation(
         "init",
         "validation.requests.InitRequest",
         "init.init",

@@ -17,7 +17,7 @@ from jupyter_deploy.domain.model_selection.selection import Score
 from jupyter_deploy.faces.kernel.automl import require_equal_answers
 from jupyter_deploy.model_search.evaluation import run_cells
 from jupyter_deploy.model_search.search import SearchOfTable
-from jupyter_deploy.verbs import automl as verb
+from jupyter_deploy.verbs.model_selection import automl as verb
 from tests.selections import row, table
 
 ROWS = 150

@@ -26,11 +26,10 @@ from jupyter_deploy.domain.model_selection.constraints import parse_constraints
 from jupyter_deploy.domain.model_selection.selection import SELECTION_MIME, CandidateModel, ModelSelection
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import DeployRequest
-
-from .capture import ERROR_MIME, revive
-from .deploy import deploy
-from .interrupts import heard_once
-from .steps import Steps
+from jupyter_deploy.verbs.capture import ERROR_MIME, revive
+from jupyter_deploy.verbs.deploy import deploy
+from jupyter_deploy.verbs.interrupts import heard_once
+from jupyter_deploy.verbs.steps import Steps
 
 DEFAULT_SECONDS = 60.0
 

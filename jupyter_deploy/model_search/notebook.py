@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ from jupyter_deploy.validation.scaffold.examples import notebook_text
 from .columns import Columns
 from .families import FAMILIES
 from .features import IMPORTED
+from .layout import assigned, filled, imported, wrapped
 from .splits import Split
 from .table import reader_of
 
-_WIDTH = 100
 _IN_ENSEMBLE = 3
 """The best families in the ensemble."""
 
@@ -39,7 +38,7 @@ def data_cell(paths: tuple[Path, Path | None], columns: Columns, label: Any, tas
     lines += [split.order] if split.order else []
     kinds = {"numbers": columns.numbers, "categories": columns.categories, "dates": columns.dates}
     present = {kind: names for kind, names in kinds.items() if names}
-    lines += ["", *(_assigned(kind, names) for kind, names in present.items())]
+    lines += ["", *(assigned(kind, names) for kind, names in present.items())]
     cast = ".astype(dict.fromkeys(numbers, float))" if columns.numbers else ""
     lines += [f"X = table[{' + '.join(present)}]{cast}", f"y = table[{label.name!r}]{_label_cast(label, task)}"]
     return "\n".join(lines)
@@ -76,7 +75,7 @@ def imports_cell(sources: Sequence[str], split: Split) -> str:
     for name, module in modules.items():
         if re.search(rf"\b{name}\b", text):
             by_module.setdefault(module, set()).add(name)
-    lines = [f"from {module} import {', '.join(sorted(names))}" for module, names in by_module.items()]
+    lines = [imported(module, sorted(names)) for module, names in by_module.items()]
     lines += [split.imports] if split.imports else []
     return "\n".join(["import pandas as pd", *sorted(lines)])
 
@@ -103,16 +102,14 @@ def baseline(task: Task, scorer: str) -> str:
 
 def model_cell(name: str, expression: str) -> str:
     """Return the cell that fits a model."""
-    return f"{name} = {expression}.fit(X_train, y_train)"
+    return wrapped(f"{name} = {expression}.fit(X_train, y_train)")
 
 
 def candidates_cell(names: Sequence[str], options: Mapping[str, Any]) -> str:
     """Return the last cell, with the table of candidates."""
-    models = textwrap.fill(
-        ", ".join(f'"{name}": {name}' for name in names), _WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 8
-    )
+    models = "\n".join(filled([f'"{name}": {name}' for name in names], 8))
     given = "".join(f"    {name}={value!r},\n" for name, value in options.items())
-    arguments = f"    {{\n{models},\n    }},\n    X_test,\n    y_test,\n{given}"
+    arguments = f"    {{\n{models}\n    }},\n    X_test,\n    y_test,\n{given}"
     return f"import jupyter_deploy\n\ncandidates = jupyter_deploy.candidates(\n{arguments})\ncandidates"
 
 
@@ -133,21 +130,6 @@ def _relative(path: Path, folder: Path | None) -> str:
     if absolute.is_relative_to(base.parent) and base.parent != Path(base.anchor):
         return os.path.relpath(absolute, base)
     return str(absolute)
-
-
-def _assigned(name: str, values: Sequence[str]) -> str:
-    line = f"{name} = {list(values)!r}"
-    if len(line) <= _WIDTH:
-        return line
-    # A line is broken between two names alone: names may have blanks.
-    lines, current = [], ""
-    for value in values:
-        word = f"{value!r}, "
-        if len(current) + len(word) > _WIDTH - 4:
-            lines.append(current.rstrip())
-            current = ""
-        current += word
-    return "\n".join([f"{name} = [", *(f"    {one}" for one in (*lines, current.rstrip())), "]"])
 
 
 def _label_cast(label: Any, task: Task) -> str:

@@ -87,7 +87,10 @@ def models_of(best: Sequence[Trial], task: Task, scorer: str) -> dict[str, str]:
     if len(together) > 1:
         named = ", ".join(f'("{name}", {name})' for name in together)
         found[ENSEMBLE] = (
-            f'VotingClassifier([{named}], voting="soft")' if task == "classification" else f"VotingRegressor([{named}])"
+            # flatten_transform: else no converter to ONNX takes it
+            f'VotingClassifier([{named}], voting="soft", flatten_transform=False)'
+            if task == "classification"
+            else f"VotingRegressor([{named}])"
         )
     found[BASELINE] = baseline(task, scorer)
     return found

@@ -20,6 +20,7 @@ def diabetes(folder):
     return path, "target"
 
 
+@pytest.mark.timeout(600)
 def test_a_table_becomes_an_endpoint(home, tmp_path):
     path, label = tumours(tmp_path)
     search = ("automl", path, "--label-column", label, *FAST, "--notebook", tmp_path / "found.ipynb")
@@ -35,6 +36,7 @@ def test_a_table_becomes_an_endpoint(home, tmp_path):
 
 
 @pytest.mark.exhaustive  # its guard: the test above
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("make", [tumours, diabetes])
 def test_a_second_search_becomes_a_shadow(home, tmp_path, make):
     path, label = make(tmp_path)

@@ -106,7 +106,7 @@ FAMILIES = (
             Parameter("reg_lambda", "float", 1e-4, 100.0, 1e-4),
         ),
         "tree",
-        _fixed("random_state=SEED, deterministic=True, force_row_wise=True, verbose=-1"),
+        _fixed("n_jobs=1, random_state=SEED, deterministic=True, force_row_wise=True, verbose=-1"),
     ),
     Family(
         "forest",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .images.ports import Imaging
     from .jobs import Jobs
     from .manifests import Manifester
+    from .model_search.ports import ModelSearch
     from .model_selection.ports import Measurer, ScoreIntervals
     from .monitoring.monitor import Monitor
     from .release.document_requests import Documents
@@ -75,6 +76,14 @@ class NotebookRunner(Protocol):
         raises for that reason is skipped with a message, unless ``expressions`` depend on it.
 
         Raises UnknownSource, NotebookFailed, KernelDied.
+        """
+
+    def execute(self, notebook: Path, text: str, last_cell: str, on_cell: Callable[[str], None]) -> Mapping[str, Any]:
+        """Write a notebook and run all of its cells, its verbs too, then ``last_cell``; return that cell's output.
+
+        The file gets the outputs of its own cells. After an error it stays without outputs.
+
+        Raises InvalidInput (it cannot be written), NotebookFailed, KernelDied.
         """
 
     def predict_again(
@@ -166,6 +175,13 @@ class Ports(Protocol):
 
     @property
     def score_intervals(self) -> ScoreIntervals: ...
+
+    @property
+    def model_search(self) -> ModelSearch: ...
+
+    @property
+    def cost(self) -> float | None:
+        """The price of a core-hour; None: it is not set."""
 
     @property
     def truth(self) -> GroundTruth: ...

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.capture.artifacts import Snapshot
-from jupyter_deploy.domain.errors import KernelDied, NotebookFailed
+from jupyter_deploy.domain.errors import InvalidInput, KernelDied, NotebookFailed
 from jupyter_deploy.environments.module_origins import local_distributions
 from jupyter_deploy.masking.masking import masked, masked_cells
 from jupyter_deploy.notebooks.rerun import ANSWERS_MIME, VARIABLE
@@ -45,6 +45,26 @@ class PapermillRunner:
             notebook.name, notebook.resolve().parent, kernel, {**os.environ, VARIABLE: "1"}, excuses=excuses
         )
         return _displayed(_run(document, last_cell, on_cell, run_environment)[-1])
+
+    def execute(self, notebook: Path, text: str, last_cell: str, on_cell: Callable[[str], None]) -> Mapping[str, Any]:
+        """Write a notebook, run it for real, and save it with the outputs of its own cells."""
+        import nbformat
+
+        document = nbformat.reads(text, as_version=4)
+        kernel, _ = kernel_of(document, notebook.name)
+        environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
+        environment["NBDEPLOY_NOTEBOOK"] = str(notebook.resolve())
+        try:
+            notebook.write_text(text, "utf-8")
+            run_environment = RunEnvironment(notebook.name, notebook.resolve().parent, kernel, environment)
+            executed = _executed(document, last_cell, on_cell, run_environment)
+            last = executed.cells.pop()
+            notebook.write_text(nbformat.writes(executed) + "\n", "utf-8")
+        except OSError as error:
+            raise InvalidInput(
+                f"{notebook} cannot be written: {error.strerror}", "name another one: --notebook"
+            ) from error
+        return _displayed(last)
 
     def predict_again(
         self,
@@ -134,6 +154,11 @@ class RunEnvironment:
 
 def _run(document: Any, last_cell: str, on_cell: Callable[[str], None], run_environment: RunEnvironment) -> list[Any]:
     """Return the executed code cells with the last one."""
+    return code_cells(_executed(document, last_cell, on_cell, run_environment))
+
+
+def _executed(document: Any, last_cell: str, on_cell: Callable[[str], None], run_environment: RunEnvironment) -> Any:
+    """Return the executed notebook, with the last cell at its end."""
     import nbformat
 
     from .execution import Execution, execute
@@ -184,7 +209,7 @@ def _run(document: Any, last_cell: str, on_cell: Callable[[str], None], run_envi
             else "run the notebook from the top in a fresh kernel and fix that cell",
             details=failure.traceback[-2000:],
         )
-    return code_cells(executed.document)
+    return executed.document
 
 
 def _displayed(cell: Any) -> dict[str, Any]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jupyter_deploy.domain.images.ports import Imaging
     from jupyter_deploy.domain.jobs import Jobs
     from jupyter_deploy.domain.manifests import Manifester
+    from jupyter_deploy.domain.model_search.ports import ModelSearch
     from jupyter_deploy.domain.model_selection.ports import Measurer, ScoreIntervals
     from jupyter_deploy.domain.ports import Builder, Client, Environments, MonitorReports, NotebookRunner, Ports
     from jupyter_deploy.domain.release.document_requests import Documents
@@ -71,6 +72,7 @@ class _Parts:
         self.keep_revisions = settings.keep_revisions
         self.starts_spares = settings.standby
         self.resources = settings.resources
+        self.cost = settings.cost
 
     @cached_property
     def capturer(self) -> Capturer:
@@ -150,6 +152,12 @@ class _Parts:
         from jupyter_deploy.model_selection.measurement import ProcessMeasurer
 
         return ProcessMeasurer()
+
+    @cached_property
+    def model_search(self) -> ModelSearch:
+        from jupyter_deploy.model_search.search import TableSearch
+
+        return TableSearch()
 
     @cached_property
     def score_intervals(self) -> ScoreIntervals:

@@ -119,6 +119,93 @@ export interface AtBoot {
   todo: string | null;
 }
 /**
+ * Find models for a table: search, write a notebook that trains the best ones, and show them as candidates.
+ *
+ * The search tries models of each family by cross-validation. The notebook trains the best of each family, an ensemble
+ * of them and a plain baseline by scikit-learn and LightGBM alone. It is run, its models are proved to answer as the
+ * search's did, and all are measured as 'candidates' does. Nothing is deployed without --deploy.
+ *
+ * Example: nbdeploy automl tumours.parquet --label-column malignant --time 10m --budget "p99 <= 5ms" --deploy tumour
+ */
+export interface AutomlRequest {
+  /**
+   * The table, a Parquet or CSV file: a row for each case.
+   */
+  data: string;
+  /**
+   * The column to predict.
+   */
+  label_column: string;
+  /**
+   * How long to search, such as 10m (default: 1m without --trials); training, proof and measurement come on top.
+   */
+  time?: string | null;
+  /**
+   * How many models to try: with the same seed the result is the same. With --time, whichever ends first.
+   */
+  trials?: number | null;
+  /**
+   * A metric by scikit-learn's name, such as f1_macro (default: accuracy for classes, else the mean absolute error; the log loss of predict_proba).
+   */
+  metric?: string | null;
+  /**
+   * A condition that the chosen model meets (repeatable), such as 'p99 <= 5ms', 'memory_mb <= 300' or 'accuracy >= 0.9'.
+   */
+  budget?: string[];
+  /**
+   * Of the split, the search and the models.
+   */
+  seed?: number;
+  /**
+   * auto: texts, truth values and few whole numbers are classes.
+   */
+  task?: 'auto' | 'classification' | 'regression';
+  /**
+   * The method to serve (default: predict); predict_proba: probabilities of classes.
+   */
+  method?: ('predict' | 'predict_proba') | null;
+  /**
+   * A column that the models do not get (repeatable), such as one that is not known yet when a prediction is needed.
+   */
+  exclude?: string[];
+  /**
+   * The latest rows by this column are held out (default: the only column with dates).
+   */
+  time_column?: string | null;
+  /**
+   * Rows with the same value of this column, such as a customer, are never on both sides of a split; the models do not get it.
+   */
+  group_column?: string | null;
+  /**
+   * Hold out random rows although there is a column of dates.
+   */
+  random_split?: boolean;
+  /**
+   * The search engine.
+   */
+  engine?: string;
+  /**
+   * The notebook to write (default: automl-LABEL.ipynb in this folder).
+   */
+  notebook?: string | null;
+  /**
+   * Replace an existing notebook.
+   */
+  replace?: boolean;
+  /**
+   * Do not translate the models to ONNX.
+   */
+  native_only?: boolean;
+  /**
+   * Deploy the best model that meets the budget behind this endpoint: the first release is stable, a later one starts as a shadow.
+   */
+  deploy?: string | null;
+  /**
+   * The reason; stored in the history.
+   */
+  reason?: string;
+}
+/**
  * The result of a batch.
  *
  * Attributes
@@ -3715,6 +3802,91 @@ export interface Metric {
   interval: Interval | null;
 }
 /**
+ * The result of a search.
+ *
+ * Attributes
+ * ----------
+ * rows, held_out
+ *     The rows of the table, and those of them that no model was trained on.
+ * split
+ *     How they were held out, in words.
+ * trials
+ *     All trials in their order.
+ * best
+ *     The best trial of each family, the best first.
+ * stopped
+ *     Ctrl-C ended the search; the trials until then count.
+ * notebook, validation
+ *     The files that were written.
+ * proved_rows
+ *     The held-out rows on which each model of the notebook answers as the search's model.
+ * table
+ *     The candidates.
+ * chosen
+ *     The name of the row to deploy; empty: no row meets the constraints, or none is better than the baseline.
+ * beaten
+ *     The chosen model is better than the baseline on the held-out rows, with the interval of the table.
+ * deployed
+ *     The endpoint with the new release's role and tag; empty: nothing was deployed.
+ */
+export interface ModelSearchResult {
+  data: string;
+  label: string;
+  task: 'classification' | 'regression';
+  metric: string;
+  greater_is_better: boolean;
+  rows: number;
+  held_out: number;
+  split: string;
+  seed: number;
+  engine: string;
+  trials: Trial[];
+  best: Trial[];
+  seconds: number;
+  stopped: boolean;
+  notes: SearchNote[];
+  notebook: string;
+  validation: string;
+  proved_rows: number;
+  table: ModelSelection;
+  chosen: string;
+  beaten: boolean;
+  why: string;
+  deployed: string;
+}
+/**
+ * A model that was tried.
+ *
+ * Attributes
+ * ----------
+ * family
+ *     Such as ``lightgbm``.
+ * expression
+ *     The Python expression of the unfitted model, in the words of the notebook.
+ * score
+ *     The mean of the metric over the folds of the training rows; None: it could not be fitted or scored.
+ * seconds
+ *     The time of the trial.
+ * why
+ *     Why there is no score.
+ */
+export interface Trial {
+  number: number;
+  family: string;
+  expression: string;
+  score: number | null;
+  seconds: number;
+  why: string;
+}
+/**
+ * Something that the user should know about the data or the search, with the remedy.
+ */
+export interface SearchNote {
+  severity: 'note' | 'warning';
+  message: string;
+  remedy: string;
+}
+/**
  * An endpoint in a range of time.
  *
  * Attributes
@@ -5209,6 +5381,7 @@ export interface Requests {
   deploy: DeployRequest;
   validate: ValidateRequest;
   candidates: CandidatesRequest;
+  automl: AutomlRequest;
   init: InitRequest;
   list: ListRequest;
   describe: DescribeRequest;
@@ -5249,6 +5422,7 @@ export interface Results {
   deploy: Deployment;
   validate: Validation;
   candidates: ModelSelection;
+  automl: ModelSearchResult;
   init: SetUp;
   list: (EndpointStatus)[];
   describe: EndpointStatus;
@@ -5314,6 +5488,7 @@ export const VERBS: {
   deploy: { summary: "Capture a model, prove it in a clean process, and release it behind an endpoint.", slow: true, destructive: false },
   validate: { summary: "Run validation notebooks and judge what they measured by gates.", slow: true, destructive: false },
   candidates: { summary: "Choose among models of a notebook: measure each one, natively and translated, and show one table.", slow: true, destructive: false },
+  automl: { summary: "Find models for a table: search, write a notebook that trains the best ones, and show them as candidates.", slow: true, destructive: false },
   init: { summary: "Write what a project needs to have its models validated: in GitHub's CI, at each commit, and by hand.", slow: false, destructive: false },
   list: { summary: "All endpoints.", slow: false, destructive: false },
   describe: { summary: "One endpoint: its URL, releases, roles, health and revision.", slow: false, destructive: false },
@@ -5355,6 +5530,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     deploy: trans.__("Deploy Model…"),
     validate: trans.__("Validate…"),
     candidates: trans.__("Choose Among Models…"),
+    automl: trans.__("Find a Model…"),
     init: trans.__("Set Up Validation in CI…"),
     list: trans.__("List Endpoints"),
     describe: trans.__("Describe Endpoint…"),

@@ -8,7 +8,7 @@ from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.model_selection.ports import Measured
 from jupyter_deploy.domain.validation.validation import Metric
 from jupyter_deploy.model_selection.scores import MaxTIntervals
-from jupyter_deploy.verbs.model_selection import Contender, SelectionTask, select_models
+from jupyter_deploy.verbs.model_selection.candidates import Contender, SelectionTask, select_models
 from tests import manifests
 from tests.gating import make_world
 from tests.selections import row
@@ -34,8 +34,8 @@ def world(tmp_path, monkeypatch):
             for one in snapshots
         ]
 
-    monkeypatch.setattr("jupyter_deploy.verbs.model_selection.capture", capture)
-    monkeypatch.setattr("jupyter_deploy.verbs.model_selection.replace", lambda live, **_: live)
+    monkeypatch.setattr("jupyter_deploy.verbs.model_selection.candidates.capture", capture)
+    monkeypatch.setattr("jupyter_deploy.verbs.model_selection.candidates.replace", lambda live, **_: live)
     made.ports.measurer = SimpleNamespace(processor="", measure=measure)
     made.ports.score_intervals = MaxTIntervals()
     return made

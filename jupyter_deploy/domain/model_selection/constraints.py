@@ -37,6 +37,9 @@ FIGURES = (
 )
 """The figures of a row besides the metric."""
 
+_SHORT = re.compile(r"^\s*(p50|p99)\b")
+"""Latencies of one row, in short: ``p99 <= 5ms``."""
+
 _SEPARATOR = re.compile(r"[,;\n](?![^\[\]]*\])")
 """Between two constraints: not the comma within the brackets of a subgroup."""
 
@@ -76,7 +79,7 @@ def parse_constraints(
         A text is no constraint, names an unknown figure, or needs a stable release or a price that is not there.
     """
     names = (metric, *groups, *FIGURES)
-    gates = tuple(parse_gate(text, _USE) for text in texts)
+    gates = tuple(parse_gate(_SHORT.sub(r"latency_\1_ms", text), _USE) for text in texts)
     for gate in gates:
         if gate.label not in names:
             near = difflib.get_close_matches(gate.label, names, n=1)

@@ -29,7 +29,7 @@ from jupyter_deploy.faces.request_fields import request_from
 from jupyter_deploy.faces.views.candidates import candidates_view
 from jupyter_deploy.verbs import BY_NAME
 from jupyter_deploy.verbs.capture import ERROR_MIME
-from jupyter_deploy.verbs.model_selection import Contender, SelectionTask, require_models, select_models
+from jupyter_deploy.verbs.model_selection.candidates import Contender, SelectionTask, require_models, select_models
 from jupyter_deploy.wiring import Wiring
 
 from .encode import decode_answers, encode_instances

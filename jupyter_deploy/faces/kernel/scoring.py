@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.statistic import statistic_of
 from jupyter_deploy.domain.gates.gate import metric_label
 from jupyter_deploy.domain.validation.validation import Metric
+from jupyter_deploy.model_selection.metric_names import known_scorer
 
 from .metrics import measure
 from .probabilities import PROBABILITIES, SCORES, by_row, classes_of, estimator_of
@@ -197,24 +197,11 @@ def _scorer(name: str, estimator: Any) -> Callable[[Any, Any], float]:
 
 
 def _known(metric: str) -> str:
-    """Return the scorer's name; an error's or loss's may lack its ``neg_``."""
+    """Return the scorer's name. Raises InvalidInput: there is none."""
     try:
-        from sklearn.metrics import get_scorer_names
-    except ImportError as error:
-        for name in (metric, f"neg_{metric}"):
-            if name in (*_BY_ROW, *by_row(())):
-                return name
-        raise InvalidInput(
-            f"the metric '{metric}' needs scikit-learn",
-            f"install it, or use one of {', '.join(_BY_ROW)}, or a function",
-        ) from error
-    names = get_scorer_names()
-    for name in (metric, f"neg_{metric}", metric.removesuffix("_score")):
-        if name in names:
-            return str(name)
-    near = difflib.get_close_matches(metric, names, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else "sklearn.metrics.get_scorer_names() lists them"
-    raise InvalidInput(f"there is no metric '{metric}'", f"{hint} A function of y and the answers will do, too")
+        return known_scorer(metric, (*_BY_ROW, *by_row(())))
+    except InvalidInput as error:
+        raise InvalidInput(error.message, f"{error.remedy} A function of y and the answers will do, too") from error
 
 
 def _classifies(models: Mapping[str, Any], truth: Any) -> bool:

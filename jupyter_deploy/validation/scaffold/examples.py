@@ -60,7 +60,7 @@ class Example:
 
 def training_example() -> str:
     """Return a notebook that trains a model, for a project without one."""
-    return _notebook(TRAINING)
+    return notebook_text(TRAINING)
 
 
 def validation_example(trained: Trained, cells: Sequence[str], *, regression: bool | None) -> Example:
@@ -110,7 +110,7 @@ def validation_example(trained: Trained, cells: Sequence[str], *, regression: bo
     ]
     gate = "mae <= 1.1 * stable" if measures else "accuracy >= stable - 0.05"
     lacks = f"{trained.notebook} holds no rows out that its validation could use: see there" if trained_on else ""
-    return Example(_notebook(parts), (gate,), lacks)
+    return Example(notebook_text(parts), (gate,), lacks)
 
 
 def _only_answers(trained: Trained, cells: Sequence[str]) -> Example:
@@ -134,7 +134,7 @@ def _only_answers(trained: Trained, cells: Sequence[str]) -> Example:
         ("code", 'check("its quality is measured", False, "put a metric of rows that no training saw here")'),
     ]
     lacks = "it measures nothing yet, and fails until it does: its last cells say what is missing"
-    return Example(_notebook(parts), lacks=lacks)
+    return Example(notebook_text(parts), lacks=lacks)
 
 
 def _head(trained: Trained) -> list[tuple[str, str]]:
@@ -188,7 +188,7 @@ def _as_written(statement: Statement, source: str) -> str:
     return "\n".join(lines) if alone == [statement.text] else statement.text
 
 
-def _notebook(parts: Sequence[tuple[str, str]]) -> str:
+def notebook_text(parts: Sequence[tuple[str, str]]) -> str:
     """Return the JSON of a notebook with these kinds and sources of cells; it is deterministic."""
     import nbformat  # needed for writing only
 

@@ -7,6 +7,7 @@ from math import log
 from typing import Any
 
 from jupyter_deploy.domain.charts import COLOURS, Chart, specification
+from jupyter_deploy.domain.model_search.search import ModelSearchResult
 from jupyter_deploy.domain.model_selection.selection import CandidateModel, ModelSelection
 
 _STATES = ("on the Pareto front", "dominated", "violates a constraint")
@@ -25,6 +26,11 @@ _PLACES = ((True, -9), (True, 11), (False, -9), (False, 11), (True, -24), (True,
 def charts_of_selection(result: ModelSelection) -> list[Chart]:
     """Return the chart, in a list as a notebook shows it."""
     return [selection_chart(result)]
+
+
+def charts_of_search(result: ModelSearchResult) -> list[Chart]:
+    """Return the chart of a search's table."""
+    return [selection_chart(result.table)]
 
 
 def selection_chart(result: ModelSelection) -> Chart:

@@ -29,10 +29,9 @@ from jupyter_deploy.domain.model_selection.selection import (
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.domain.validation.validation import Metric
-
-from .capture import ERROR_MIME, capture, is_notebook, load_snapshot, revive
-from .change import find
-from .steps import Steps
+from jupyter_deploy.verbs.capture import ERROR_MIME, capture, is_notebook, load_snapshot, revive
+from jupyter_deploy.verbs.change import find
+from jupyter_deploy.verbs.steps import Steps
 
 LEVEL = 0.95
 

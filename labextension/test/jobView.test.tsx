@@ -280,6 +280,16 @@ describe('a job that has ended', () => {
     expect(tryAgain).toHaveBeenCalledWith(failed);
   });
 
+  it('a deploy of a stored snapshot can be tried again, and one without a source cannot', async () => {
+    const failed = job({ state: 'failed', problem: problem({ code: 'start_failed' }) });
+    const stored = { ...failed, request: { source: 'clf:aaaaaaaabbbb', name: 'clf' } };
+    const { tryAgain, user, becomes } = show(stored);
+    await user.click(screen.getByRole('button', { name: 'Try again…' }));
+    expect(tryAgain).toHaveBeenCalledWith(stored);
+    becomes({ ...failed, request: { name: 'clf' } });
+    expect(screen.queryByRole('button', { name: 'Try again…' })).toBeNull();
+  });
+
   it('a publication shows its layers, with texts to copy', async () => {
     const published: Published = {
       release: 'clf:aaaaaaaabbbb',

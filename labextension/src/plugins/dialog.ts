@@ -10,7 +10,14 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 
 import { CommandIDs, commandOf } from '../commands';
-import type { DeployRequest, Job, PublishRequest, ResultPageView, Verb } from '../generated';
+import {
+  type DeployRequest,
+  type Job,
+  labelsOf,
+  type PublishRequest,
+  type ResultPageView,
+  type Verb
+} from '../generated';
 import { deployIcon } from '../icons';
 import { IJobActions, type JobActions } from '../jobActions';
 import type { Started } from '../jobs';
@@ -64,6 +71,12 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
       const panel = (job && tabJobs.panel(job.id)) ?? notebooks.currentWidget;
       await openDeploy({ app, nbdeploy, tabJobs, notices, jobActions: actions }, panel, request);
     };
+    const openForm = async (request: DeployRequest): Promise<void> => {
+      const { openAgain } = await import('../widgets/verbs/openVerb');
+      const panel = notebooks.currentWidget;
+      const options = { app, nbdeploy, rendermime, panel, label: labelsOf(trans).deploy };
+      await openAgain(options, 'deploy', request as Readonly<Record<string, unknown>>);
+    };
     const actions: JobActions = {
       openEndpoint,
       openReport: job => {
@@ -96,7 +109,9 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
         }
         const request = job.request as DeployRequest;
         const waived = [...new Set([...(request.waive ?? []), ...waive])];
-        void deploy(job, { ...request, waive: waived });
+        const again = { ...request, waive: waived };
+        if (request.model) void deploy(job, again);
+        else void openForm(again); // of a stored snapshot: no notebook's dialog has its source
       },
       force: async (job, reason) => {
         const forced = await forceJob(nbdeploy, job, reason);

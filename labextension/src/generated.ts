@@ -3612,6 +3612,26 @@ export interface LogsRequest {
    */
   request_id?: string[];
   /**
+   * Only records of this release.
+   */
+  release?: string | null;
+  /**
+   * Only records with this text in input, output or error.
+   */
+  text?: string;
+  /**
+   * Only requests with a row in which a column has one of these values, such as 'age: >=60' or 'region: north, south' (repeatable: all of them).
+   */
+  where?: string[];
+  /**
+   * Only requests that two releases answered differently.
+   */
+  differs?: boolean;
+  /**
+   * Only records behind a drift alarm, from the begin of the drift.
+   */
+  alarmed?: boolean;
+  /**
    * Only the latest records, at most this many.
    */
   limit?: number | null;
@@ -4475,6 +4495,7 @@ export interface RecordRequest {
  * One record in the list; the beginnings of its first input and output.
  *
  * ``summary``: the input, else what went wrong, or why there is nothing to show. ``answer``: the output.
+ * ``difference``: the largest one of two answers to the request, in a list that is ordered by it.
  */
 export interface RecordRow {
   key: string;
@@ -4488,6 +4509,7 @@ export interface RecordRow {
   rows: number;
   summary: string;
   answer: string;
+  difference: number | null;
 }
 /**
  * One request with every answer to it; ``input`` is JSON, ``cut``: not all of it.
@@ -4519,10 +4541,16 @@ export interface RecordsRequest {
   status?: number | null;
   release?: string | null;
   text?: string;
+  where?: string[];
   /**
    * Only requests that two releases answered differently.
    */
   differs?: boolean;
+  /**
+   * Only records behind a drift alarm.
+   */
+  alarmed?: boolean;
+  order?: 'newest' | 'difference';
   since?: string | null;
   until?: string | null;
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -18,6 +18,7 @@ from jupyter_deploy.domain.requests import EndpointName, Request
 from .sketch import Group
 
 FIGURES = ("drift_alarms", "quality_alarms")
+_WITH_IT = timedelta(milliseconds=1)
 _REQUIREMENT = Use("requirement", "'drift_alarms <= 0'")
 
 
@@ -88,6 +89,16 @@ class DriftAlarm(Value):
     units: int = Field(description="Clusters of requests since the features' last alarm, or since the release began.")
     evidence: float
     features: list[DriftedFeature]
+
+    @property
+    def since(self) -> datetime:
+        """The begin of the requests behind it."""
+        return min((part.since for part in self.features), default=self.ts)
+
+    @property
+    def until(self) -> datetime:
+        """The end of the requests behind it: the one that raised it is the last."""
+        return self.ts + _WITH_IT
 
 
 class FeatureDrift(Value):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Literal
 
 from jupyter_deploy.domain.base import Value, percent_in_words
@@ -25,8 +25,6 @@ LEAST_CLUSTERS = 20
 """With fewer clusters in the range no share has moved."""
 
 _REFUSED = 422
-_WITH_IT = timedelta(milliseconds=1)
-"""The request that raised an alarm is behind it too."""
 
 
 class MonitorAlarm(Value):
@@ -96,8 +94,8 @@ def _drift_alarm(alarm: DriftAlarm, drift: Drift) -> MonitorAlarm:
         f"{percent_in_words(drift.false_alarms)} of runs without drift raise an alarm, of any length",
         request_id=alarm.request_id,
         release=drift.release,
-        since=min((part.since for part in alarm.features), default=alarm.ts),
-        until=alarm.ts + _WITH_IT,
+        since=alarm.since,
+        until=alarm.until,
     )
 
 

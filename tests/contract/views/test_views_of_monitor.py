@@ -99,6 +99,18 @@ def test_drift_is_an_alarm_with_its_requests_and_the_feature_ranks_first(monitor
     assert behind.records[0].request_id == first.request_id
 
 
+def test_records_behind_a_drift_alarm_are_a_filter_of_the_list_and_of_an_export(monitored, tmp_path):
+    monitored.send(300)
+    monitored.send(200, age=60.0)
+    (alarm,) = [one for one in monitored.view(since="24h").alarms if one.kind == "drift"]
+    behind = monitored.view("records", since=alarm.since, until=alarm.until, limit=1000, release=alarm.release)
+    found = monitored.view("records", alarmed=True, limit=1000)
+    assert found.records == behind.records
+    logs = BY_NAME["logs"]
+    request = logs.request(name="tumour", export=str(tmp_path / "behind.csv"), alarmed=True)
+    assert logs.function(request, monitored.scene.ports, print).rows == found.total
+
+
 def test_a_range_has_its_own_requests_values_and_alarms(monitored):
     monitored.send(300)
     monitored.send(200, age=60.0)

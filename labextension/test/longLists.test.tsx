@@ -7,7 +7,8 @@ import type { EndpointRow, RecordRow, RecordsView } from '../src/generated';
 import { NO_PAGES, withNewer, withOlder } from '../src/paging';
 import { problemError } from '../src/transport/request';
 import { EndpointList } from '../src/widgets/endpoint/endpointList';
-import { NO_FILTER, Records } from '../src/widgets/records/records';
+import { type Filter, NO_FILTER } from '../src/widgets/records/recordFilters';
+import { Records } from '../src/widgets/records/records';
 import { card, endpoint, SHADOW, shown } from './sidebarWorld';
 
 function row(name: string, given: Partial<EndpointRow> = {}): EndpointRow {
@@ -102,6 +103,7 @@ function record(key: number, given: Partial<RecordRow> = {}): RecordRow {
     rows: 1,
     summary: `{"x": ${String(key)}}`,
     answer: '"yes"',
+    difference: null,
     ...given
   };
 }
@@ -293,11 +295,42 @@ describe('the records', () => {
     });
   });
 
+  it('are ordered by difference, and filtered by a column and by alarms; the export too', async () => {
+    const different = { ...page(1, 1, 1), records: [record(1, { difference: 0.25 })] };
+    const view = vi.fn(async () => Promise.resolve(different as never));
+    const call = vi.fn().mockResolvedValue({ file: '/w/clf.csv', rows: 1, bytes: 34 });
+    shown(<Records view={endpoint({ cards: [card(), SHADOW] })} />, { view, call });
+    await userEvent.selectOptions(
+      await screen.findByLabelText('Answers'),
+      'largest difference first'
+    );
+    await screen.findByRole('listbox', { name: 'Records, largest difference first' });
+    expect(screen.getByText('Δ 0.25')).toBeInTheDocument();
+    await userEvent.selectOptions(screen.getByLabelText('Drift alarm'), 'behind a drift alarm');
+    const column = screen.getByLabelText('Column and its values, such as age: >=60');
+    await userEvent.type(column, 'age: >=60');
+    const filters = { differs: true, alarmed: true, where: 'age: >=60' };
+    await waitFor(() => {
+      expect(view).toHaveBeenLastCalledWith(
+        'records',
+        { name: 'clf', limit: 100, ...filters, order: 'difference' },
+        expect.anything()
+      );
+    });
+    expect(view).not.toHaveBeenCalledWith(
+      'records',
+      expect.objectContaining({ where: 'age:' }),
+      expect.anything()
+    );
+    await userEvent.click(await screen.findByRole('button', { name: 'Export' }));
+    expect(call).toHaveBeenLastCalledWith('logs', expect.objectContaining(filters));
+  });
+
   it('with answers that differ are read again, twice, only after requests', async () => {
     vi.useFakeTimers({ shouldAdvanceTime: true });
     try {
       const view = vi.fn(async () => Promise.resolve(page(1, 1, 1) as never));
-      const initial = { ...NO_FILTER, differs: 'yes' };
+      const initial: Filter = { ...NO_FILTER, differs: 'yes' };
       const Counting = (): React.JSX.Element => {
         const [requests, setRequests] = React.useState(5);
         const one = card();

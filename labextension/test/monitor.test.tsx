@@ -7,7 +7,7 @@ import type { MonitorView, PerformanceView } from '../src/generated';
 import { problemError } from '../src/transport/request';
 import { Monitor } from '../src/widgets/monitor/monitor';
 import { comparedFields } from '../src/widgets/monitor/range';
-import { NO_FILTER } from '../src/widgets/records/records';
+import { NO_FILTER } from '../src/widgets/records/recordFilters';
 import type { Services } from '../src/widgets/ui/services';
 import { card, endpoint, SHADOW, shown } from './sidebarWorld';
 

@@ -9,7 +9,7 @@ import { useServices } from '../ui/services';
 
 const FORMATS = ['csv', 'parquet', 'ipynb'] as const;
 
-/** `filters`: those of the list that an export knows. */
+/** `filters`: those of the list. */
 export function ExportRecords(props: {
   name: string;
   filters: Readonly<Record<string, unknown>>;
@@ -73,7 +73,7 @@ export function ExportRecords(props: {
         type="submit"
         aria-disabled={writing}
         title={trans.__(
-          'The records of the chosen role and status, one row for each instance, in a new file of the folder'
+          'The records of these filters, one row for each instance, in a new file of the folder'
         )}
       >
         {writing ? trans.__('Exporting…') : trans.__('Export')}

@@ -3794,7 +3794,8 @@ export interface TimeBucket {
 /**
  * Releases in the spans of a range, and in the whole range; both empty: there is no ground truth.
  *
- * ``segments``: the declarations by which both are divided too. ``expected``: an estimate by the probabilities of
+ * ``segments``: the declarations by which both are divided too; ``left_out``: how many segments, those with the fewest
+ * rows, are not. ``expected``: an estimate by the probabilities of
  * all answers of classifiers, with ground truth or without.
  */
 export interface JupyterDeploy_Domain_Monitoring_Performance__Performance {
@@ -3803,6 +3804,7 @@ export interface JupyterDeploy_Domain_Monitoring_Performance__Performance {
   spans: JupyterDeploy_Domain_Monitoring_Performance__Period[];
   totals: JupyterDeploy_Domain_Monitoring_Performance__Period[];
   segments: string[];
+  left_out: number;
   expected: ExpectedPeriod[];
 }
 /**
@@ -4047,7 +4049,7 @@ export interface SettingsFile {
  *
  * ``chart``: None if there is neither. ``estimate``: what the estimate is, and how far it is off; empty: none.
  * ``by_segment``: the chart of the declared segments; ``segments``: their figures in the range, and in the second one
- * if ``compared``; ``declared``: there are declarations.
+ * if ``compared``; ``declared``: there are declarations; ``left_out``: that some segments are left out, in words.
  */
 export interface PerformanceView {
   rows: number;
@@ -4059,6 +4061,7 @@ export interface PerformanceView {
   } | null;
   segments: SegmentFigures[];
   declared: boolean;
+  left_out: string;
   compared: boolean;
   estimate: string;
 }

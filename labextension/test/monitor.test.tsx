@@ -63,6 +63,7 @@ const NO_TRUTH: PerformanceView = {
   by_segment: null,
   segments: [],
   declared: false,
+  left_out: '',
   compared: false,
   estimate: ''
 };

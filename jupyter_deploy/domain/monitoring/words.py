@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from jupyter_deploy.domain.base import Value, percent_in_words
@@ -25,6 +25,8 @@ LEAST_CLUSTERS = 20
 """With fewer clusters in the range no share has moved."""
 
 _REFUSED = 422
+_SPANS = ((timedelta(days=7), "a week"), (timedelta(days=1), "a day"), (timedelta(hours=1), "an hour"))
+"""Alarms are a rate, since one range may be longer: by the longest of these that both ranges have, else by the hour."""
 
 
 class MonitorAlarm(Value):
@@ -149,19 +151,23 @@ def range_figures(monitor: Monitor) -> list[RangeFigure]:
     """Return the figures of both ranges, rates and shares, since one may be longer; none without a second range."""
     if monitor.compared is None:
         return []
-    rows = zip(_figures(monitor), _figures(monitor.compared), strict=True)
+    shorter = min(one.until - one.since for one in (monitor, monitor.compared))
+    span = next((one for one in _SPANS if one[0] <= shorter), _SPANS[-1])
+    rows = zip(_figures(monitor, *span), _figures(monitor.compared, *span), strict=True)
     return [RangeFigure(name=name, now=now, compared=before) for (name, now), (_, before) in rows]
 
 
-def _figures(monitor: Monitor) -> list[tuple[str, str]]:
+def _figures(monitor: Monitor, span: timedelta, name: str) -> list[tuple[str, str]]:
+    """Return names and values; alarms are a rate for each ``span``, with its name."""
     latencies = (("median latency", monitor.p50_ms), ("95 % within", monitor.p95_ms), ("99 % within", monitor.p99_ms))
     drift = monitor.drift
+    spans = (monitor.until - monitor.since) / span
     return [
         ("requests a second", f"{monitor.per_second:.3g}"),
         ("failed", _share(monitor.errors, monitor.requests)),
         ("refused", _share(monitor.refused, monitor.requests)),
         *((name, "–" if value is None else f"{value:.3g} ms") for name, value in latencies),
-        ("drift alarms", f"{drift.drift_alarms:,}" if drift else "–"),
+        (f"drift alarms {name}", f"{drift.drift_alarms / spans:.3g}" if drift else "–"),
     ]
 
 
@@ -182,6 +188,14 @@ def segment_figures(found: Performance, other: Performance | None) -> list[Segme
         )
         for one in found.by_segment()
     ]
+
+
+def left_out_in_words(found: Performance) -> str:
+    """Return how many segments have no figures, and the remedy; empty: none."""
+    if not found.left_out:
+        return ""
+    were = "1 segment with fewer rows is" if found.left_out == 1 else f"{found.left_out:,} segments with fewer rows are"
+    return f"{were} left out: declare bins or values, such as 'region: north, south'."
 
 
 def estimate_in_words(found: Performance) -> str:

@@ -10,6 +10,7 @@ from jupyter_deploy.domain.monitoring.words import (
     alarms_of,
     estimate_in_words,
     features_of,
+    left_out_in_words,
     range_figures,
     reference_of,
     segment_figures,
@@ -67,6 +68,7 @@ def performance(request: MonitorRequest, ports: Ports) -> PerformanceView:
         by_segment=charts.get("segments"),
         segments=tuple(segment_figures(performance, other)),
         declared=bool(performance.segments),
+        left_out=left_out_in_words(performance),
         compared=other is not None,
         estimate=estimate_in_words(performance),
     )

@@ -53,7 +53,7 @@ class PerformanceView(Value):
 
     ``chart``: None if there is neither. ``estimate``: what the estimate is, and how far it is off; empty: none.
     ``by_segment``: the chart of the declared segments; ``segments``: their figures in the range, and in the second one
-    if ``compared``; ``declared``: there are declarations.
+    if ``compared``; ``declared``: there are declarations; ``left_out``: that some segments are left out, in words.
     """
 
     rows: int = 0
@@ -61,5 +61,6 @@ class PerformanceView(Value):
     by_segment: Chart | None = None
     segments: tuple[SegmentFigures, ...] = ()
     declared: bool = False
+    left_out: str = ""
     compared: bool = False
     estimate: str = ""

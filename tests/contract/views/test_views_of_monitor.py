@@ -165,7 +165,9 @@ def test_two_ranges_are_next_to_each_other_on_the_same_axes(monitored):
     figures = {one.name: (one.now, one.compared) for one in view.compared.figures}
     assert "requests" not in figures  # counts of ranges of different lengths are not comparable
     assert figures["failed"] == ("13 %", "0 %")
-    assert figures["drift alarms"][1] == "0"
+    now, before = figures["drift alarms an hour"]
+    assert float(now) > 0
+    assert before == "0"
     age = next(one for one in view.features if one.name == "age")
     assert re.match(r"more of .* \(.* % to .* %\), JS 0\.\d", age.compared)
     for chart in view.charts.values():
@@ -208,6 +210,19 @@ def test_performance_by_segment_has_an_interval_of_clusters_and_a_second_range(s
     drawn(view.chart)
     drawn(view.by_segment)
     assert {row["segment"] for row in view.by_segment["data"]["values"]} == set(by_name)
+
+
+def test_segments_beyond_the_largest_ones_are_counted_in_a_note(settings, monkeypatch):
+    began_two_hours_ago(monkeypatch)
+    found = Monitored(settings, comparison=ComparisonSettings(segments=("age",)))
+    for number in range(53):
+        found.scene.world.record(number * 10, "aaa", "stable", ["x"], inputs=[{"age": number}])
+        found.feedback(number, "x")
+    view = found.view("performance", since="24h")
+    assert len(view.segments) == 50
+    assert view.left_out.startswith("3 segments with fewer rows are left out: declare bins")
+    early = found.view("performance", since="24h", until=record_world.NOON + timedelta(minutes=8))
+    assert (len(early.segments), early.left_out) == (48, "")
 
 
 def test_rows_of_one_client_are_one_cluster_of_the_performance(monitored):
@@ -262,6 +277,19 @@ def test_the_most_probable_class_is_judged_and_earlier_rows_calibrate_the_estima
     assert estimated(view) == {0.5}
     assert "calibrated on 360 earlier answers" in view.estimate
     assert "50 points off, by 40 rows" in view.estimate
+
+
+def test_the_estimate_of_both_ranges_is_drawn(classifier):
+    for number in range(60):
+        classified(classifier, number, [0.25, 0.75] if number < 30 else [0.1, 0.9])
+    middle = record_world.NOON + timedelta(seconds=300)
+    view = classifier.view("performance", since=middle, compare_since=record_world.NOON, compare_until=middle)
+    drawn(view.chart)
+    values = {row["release"]: row["value"] for row in view.chart["data"]["values"]}
+    assert values == {"aaa, estimated": 0.9, "aaa, compared range, estimated": 0.75}
+    assert {row["start"] for row in view.chart["data"]["values"] if "compared" in row["release"]} <= {
+        row["start"] for row in view.chart["data"]["values"] if "compared" not in row["release"]
+    }
 
 
 def test_ground_truth_of_the_range_itself_does_not_calibrate_the_estimate(classifier):

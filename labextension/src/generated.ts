@@ -3749,6 +3749,8 @@ export interface Metric {
  *     Of one release, with the values of the range as ``now``; None: its snapshot is lost.
  * values_since, values_until
  *     The periods whose values are compared: hours, or days if the range is longer ago; None: there are none.
+ * begun
+ *     The first request or change of the endpoint, if the range would begin earlier: it begins then.
  * compared
  *     The second range, in spans of the same length.
  */
@@ -3772,6 +3774,7 @@ export interface Monitor {
   values_until: string | null;
   performance: JupyterDeploy_Domain_Monitoring_Performance__Performance | null;
   notes: string[];
+  begun: string | null;
   compared: Monitor | null;
 }
 /**
@@ -3909,8 +3912,8 @@ export interface MonitorRequest {
  *
  * ``charts`` by name: rate, errors, refused, latency, answers, features. ``reference``: the origin of the reference
  * and the alarms' rate of errors, in words. ``values``: the time of the compared values, in words; empty: none.
- * ``state``: of the watch. ``compared``: the second range, if one is asked for. ``notes``: the reasons why a part is
- * missing.
+ * ``begun``: the endpoint's begin, if it is in the range. ``state``: of the watch. ``compared``: the second range, if
+ * one is asked for. ``notes``: the reasons why a part is missing.
  */
 export interface MonitorView {
   release: string;
@@ -3931,6 +3934,7 @@ export interface MonitorView {
   state: 'watching' | 'collecting' | 'none';
   reference: string[];
   values: string;
+  begun: string | null;
   compared: ComparedRange | null;
   notes: string[];
 }

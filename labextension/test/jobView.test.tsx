@@ -192,6 +192,8 @@ describe('a job that has ended', () => {
     expect(await navigator.clipboard.readText()).toBe('http://127.0.0.1:8780/churn/predict');
     await user.click(screen.getByRole('button', { name: 'Open churn' }));
     expect(openEndpoint).toHaveBeenCalledWith('churn');
+    await user.click(screen.getByRole('button', { name: 'Monitor churn' }));
+    expect(openEndpoint).toHaveBeenLastCalledWith('churn', 'monitor');
     expect(screen.queryByRole('button', { name: 'Cancel…' })).toBeNull();
   });
 

@@ -127,6 +127,8 @@ def _layers(rows: Sequence[dict[str, Any]], shares: bool, since: datetime, until
     form = ".1~%" if shares else ".3~g"
     y = {"type": "quantitative", "title": None, "scale": {"zero": False}, "axis": {"format": form, "tickCount": 4}}
     series = series_encoding("release", list(dict.fromkeys(str(row["release"]) for row in rows)))
+    if series:  # intervals are pale, and the legend shows the first layer's marks
+        series["color"] = series["color"] | {"legend": {"symbolOpacity": 1}}
     colour = {"color": series["color"]}
     tooltip = [
         {"field": "start", "type": "temporal", "title": "from", "format": "%Y-%m-%d %H:%M"},

@@ -41,6 +41,7 @@ def monitor(request: MonitorRequest, ports: Ports) -> MonitorView:
         state=drift.state if drift else "none",
         reference=reference_of(drift) if drift else (),
         values=values_of(found),
+        begun=found.begun,
         compared=_compared(found),
         notes=tuple(found.notes),
     )

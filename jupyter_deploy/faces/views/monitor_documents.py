@@ -26,8 +26,8 @@ class MonitorView(Value):
 
     ``charts`` by name: rate, errors, refused, latency, answers, features. ``reference``: the origin of the reference
     and the alarms' rate of errors, in words. ``values``: the time of the compared values, in words; empty: none.
-    ``state``: of the watch. ``compared``: the second range, if one is asked for. ``notes``: the reasons why a part is
-    missing.
+    ``begun``: the endpoint's begin, if it is in the range. ``state``: of the watch. ``compared``: the second range, if
+    one is asked for. ``notes``: the reasons why a part is missing.
     """
 
     release: str
@@ -44,6 +44,7 @@ class MonitorView(Value):
     state: Literal["watching", "collecting", "none"]
     reference: tuple[str, ...]
     values: str
+    begun: datetime | None = None
     compared: ComparedRange | None = None
     notes: tuple[str, ...]
 

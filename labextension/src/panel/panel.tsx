@@ -81,7 +81,8 @@ export function Panel(props: PanelProps): React.JSX.Element {
   );
   const actions = React.useMemo<JobActions>(
     () => ({
-      openEndpoint: () => {
+      openEndpoint: (_, section) => {
+        if (section) setTab(section);
         setOpened(null);
         focus.back();
       },

@@ -24,6 +24,7 @@ import type { Started } from '../jobs';
 import { kernelState } from '../kernelState';
 import { labRenderer } from '../labRenderer';
 import { LazyPanel } from '../lazy';
+import type { Section } from '../model';
 import { Notices } from '../notices';
 import { Prefetch } from '../prefetch';
 import { openReport } from '../report';
@@ -55,8 +56,8 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
     const showJob = (id: string): void => {
       void app.commands.execute(CommandIDs.openJob, { job: id });
     };
-    const openEndpoint = (name: string): void => {
-      void app.commands.execute(CommandIDs.open, { name, section: 'releases' });
+    const openEndpoint = (name: string, section: Section = 'releases'): void => {
+      void app.commands.execute(CommandIDs.open, { name, section });
     };
     const notices = new Notices({ jobs, trans, showJob, openEndpoint });
     void settings?.load(SETTINGS).then(loaded => {

@@ -123,6 +123,17 @@ def test_a_range_has_its_own_requests_values_and_alarms(monitored):
         monitored.view(since="1h", until=middle)
 
 
+def test_a_range_that_begins_before_the_endpoint_begins_with_its_first_request(monitored):
+    monitored.send(60)
+    view = monitored.view(since="30d", until=record_world.NOON + timedelta(minutes=10))
+    assert view.begun == view.since == record_world.NOON
+    assert view.spans == "1 min"
+    assert monitored.view(since=record_world.NOON + timedelta(minutes=5)).begun is None
+    both = monitored.view(since="24h", compare_since="48h", compare_until="24h")
+    assert both.begun is None
+    assert both.since < record_world.NOON
+
+
 def test_a_look_reads_each_record_once_also_after_a_compaction(monitored, monkeypatch):
     monitored.send(100)
     assert monitored.view().requests == 100

@@ -78,6 +78,18 @@ function Done({ job, actions, trans }: JobEndProps): React.ReactElement {
           >
             {trans.__('Open %1', endpoint)}
           </button>
+          {job.verb === 'deploy' ? (
+            <button
+              type="button"
+              className="jp-Button jp-mod-styled"
+              title={trans.__('Its requests, latencies and drift')}
+              onClick={() => {
+                actions.openEndpoint(endpoint, 'monitor');
+              }}
+            >
+              {trans.__('Monitor %1', endpoint)}
+            </button>
+          ) : null}
         </div>
       ) : null}
     </div>

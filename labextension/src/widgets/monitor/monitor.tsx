@@ -63,6 +63,9 @@ export function Monitor(props: { view: EndpointView; actions: AlarmActions }): R
     polled
   );
   const shown = loaded.value;
+  // The performance has the same axis.
+  const judged = shown?.begun ? { ...request, since: shown.begun } : request;
+  const judgedKey = JSON.stringify(judged);
   return (
     <div ref={root} className="nbd-Monitor">
       <div className="nbd-row nbd-mod-wrap">
@@ -99,10 +102,10 @@ export function Monitor(props: { view: EndpointView; actions: AlarmActions }): R
       {shown && (
         <Shown view={view} shown={shown} actions={actions}>
           <Performance
-            key={key}
+            key={judgedKey}
             name={name}
-            request={request}
-            requestKey={key}
+            request={judged}
+            requestKey={judgedKey}
             active={visible}
             live={live}
           />
@@ -198,7 +201,7 @@ function Both(props: { compared: ComparedRange }): React.JSX.Element {
   const second = `${clock(compared.since)} – ${clock(compared.until)}`;
   return (
     <section aria-label={trans.__('Both ranges')}>
-      <table className="nbd-Table nbd-mod-numbers nbd-Figured">
+      <table className="nbd-Table nbd-mod-numbers">
         <thead>
           <tr>
             <th scope="col">{trans.__('figure')}</th>
@@ -210,8 +213,8 @@ function Both(props: { compared: ComparedRange }): React.JSX.Element {
           {compared.figures.map(one => (
             <tr key={one.name}>
               <th scope="row">{one.name}</th>
-              <td data-label={trans.__('this range')}>{one.now}</td>
-              <td data-label={trans.__('compared range')}>{one.compared}</td>
+              <td>{one.now}</td>
+              <td>{one.compared}</td>
             </tr>
           ))}
         </tbody>

@@ -139,7 +139,7 @@ export function Filters(props: {
         >
           <option value="">{trans.__('any answers')}</option>
           <option value="yes">{trans.__('answers differ')}</option>
-          <option value="most">{trans.__('largest difference first')}</option>
+          <option value="most">{trans.__('differ most first')}</option>
         </select>
       )}
       <select
@@ -147,8 +147,8 @@ export function Filters(props: {
         aria-label={trans.__('Drift alarm')}
         onChange={choose('alarmed')}
       >
-        <option value="">{trans.__('with and without alarm')}</option>
-        <option value="yes">{trans.__('behind a drift alarm')}</option>
+        <option value="">{trans.__('alarm or none')}</option>
+        <option value="yes">{trans.__('drift alarm')}</option>
       </select>
       {(filter.since || filter.until) && (
         <span className="nbd-Filters-range nbd-faint">

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .capture.artifacts import Snapshot
     from .capture.signature import Signature
     from .deletion import Deletion
-    from .drift.drift import Drift
+    from .drift.drift import Drift, JointShift
     from .drift.watch import WatchState
     from .evidence.agreement import Rule
     from .evidence.inference import Comparison, Record
@@ -261,3 +261,6 @@ class DriftLog(Protocol):
 
     def watched(self, release: Release, snapshot: Snapshot) -> Watched:
         """Read the new records, and return the watch with its counts by period. Raises StoreError."""
+
+    def joint_shift(self, release: Release, *, since: datetime, until: datetime) -> JointShift | None:
+        """Compare the inputs of a range with the first recorded ones; None: too few of either. Raises StoreError."""

@@ -2271,6 +2271,8 @@ export interface DrawingView {
  * expected
  *     The accuracy, estimated by the probabilities of the answers of the last day, or since the moment; None: the
  *     answers are no probabilities.
+ * joint
+ *     The same requests against the first recorded ones, by all inputs together; None: there are too few of either.
  */
 export interface Drift {
   endpoint: string;
@@ -2296,6 +2298,7 @@ export interface Drift {
   quality: QualityAlarm[];
   requirements: Requirement[];
   expected: ExpectedPeriod | null;
+  joint: JointShift | null;
   notes: string[];
 }
 /**
@@ -2392,6 +2395,24 @@ export interface ExpectedPeriod {
   accuracy: number;
   calibrated: number;
   sampled: boolean;
+}
+/**
+ * A classifier between the first recorded requests and those of a range, by all features together.
+ *
+ * Attributes
+ * ----------
+ * auc
+ *     The area under its curve, out of fold: 0.5 if it cannot tell them apart, 1 if it always can. No test.
+ * rows, first_rows
+ *     Requests of the range, a sample of more, and first requests, up to ``first_until``.
+ */
+export interface JointShift {
+  auc: number;
+  since: string;
+  until: string;
+  rows: number;
+  first_rows: number;
+  first_until: string;
 }
 /**
  * Show the drift of a release's inputs and answers against its training data.
@@ -3263,6 +3284,16 @@ export interface GcRequest {
    * Show the images and snapshots that would be removed; remove none.
    */
   dry_run?: boolean;
+}
+/**
+ * The broken parts of nbdeploy itself.
+ */
+export interface HealthRequest {}
+/**
+ * The parts of nbdeploy itself that are broken, as ``doctor`` finds them.
+ */
+export interface HealthView {
+  broken: HealthCheck[];
 }
 /**
  * Show the endpoint's revisions: author, time, reason and change.
@@ -5322,6 +5353,7 @@ export interface Results {
 /** What each view is asked with, and the document that it gives. */
 export interface Views {
   endpoints: { request: EndpointsRequest; document: EndpointsView };
+  health: { request: HealthRequest; document: HealthView };
   endpoint: { request: EndpointRequest; document: EndpointView };
   preview: { request: PreviewRequest; document: Preview };
   form: { request: FormRequest; document: FormView };

@@ -148,6 +148,25 @@ class QualityAlarm(Value):
     shown: bool
 
 
+class JointShift(Value):
+    """A classifier between the first recorded requests and those of a range, by all features together.
+
+    Attributes
+    ----------
+    auc
+        The area under its curve, out of fold: 0.5 if it cannot tell them apart, 1 if it always can. No test.
+    rows, first_rows
+        Requests of the range, a sample of more, and first requests, up to ``first_until``.
+    """
+
+    auc: float
+    since: datetime
+    until: datetime
+    rows: int
+    first_rows: int
+    first_until: datetime
+
+
 class Drift(Value):
     """The drift of a release.
 
@@ -164,6 +183,8 @@ class Drift(Value):
     expected
         The accuracy, estimated by the probabilities of the answers of the last day, or since the moment; None: the
         answers are no probabilities.
+    joint
+        The same requests against the first recorded ones, by all inputs together; None: there are too few of either.
     """
 
     endpoint: str
@@ -187,6 +208,7 @@ class Drift(Value):
     quality: list[QualityAlarm] = []
     requirements: list[Requirement] = []
     expected: ExpectedPeriod | None = None
+    joint: JointShift | None = None
     notes: list[str] = []
 
 

@@ -17,6 +17,10 @@ class EndpointsRequest(Request):
     """All endpoints."""
 
 
+class HealthRequest(Request):
+    """The broken parts of nbdeploy itself."""
+
+
 class EndpointRequest(Request):
     """One endpoint."""
 

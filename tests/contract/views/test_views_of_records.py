@@ -14,9 +14,11 @@ from record_world import NOON
 
 from jupyter_deploy.domain.errors import InvalidInput, UnknownEndpoint, UnknownRecord, UnknownRelease
 from jupyter_deploy.domain.evidence.record_pages import RecordKey
+from jupyter_deploy.domain.health import Diagnosis, HealthCheck
 from jupyter_deploy.faces.server.rest.exchange import HttpRequest
 from jupyter_deploy.faces.server.rest.router import Router
 from jupyter_deploy.faces.views.records import CUT
+from jupyter_deploy.faces.views.table import VIEWS
 from jupyter_deploy.records.compaction import compact_all
 from jupyter_deploy.verbs import BY_NAME
 from tests.contract.records.test_agreement_course import drawn
@@ -150,6 +152,18 @@ def test_an_export_has_the_filters_of_the_list(scene, tmp_path):
     cell = json.loads((tmp_path / "b.ipynb").read_text())["cells"][1]["source"]
     assert "logs('tumour', since='604800s', differs=True, export=str(file))" in cell
     compile(cell, "cell", "exec")
+
+
+def test_the_banner_has_the_broken_parts_but_not_the_releases_which_the_list_shows(scene, monkeypatch):
+    entry = VIEWS["health"]
+    assert entry.function(entry.request(), scene.ports).broken == (), "a new home is healthy"
+    checks = [
+        HealthCheck(part="supervisor", state="error", message="it does not run"),
+        HealthCheck(part="endpoint churn", state="error", message="not running"),
+        HealthCheck(part="records of churn", state="warning", message="3 lines could not be read"),
+    ]
+    monkeypatch.setattr("jupyter_deploy.faces.views.health.doctor", lambda *_: Diagnosis(checks=tuple(checks)))
+    assert entry.function(entry.request(), scene.ports).broken == (checks[0],)
 
 
 def test_data_of_users_is_data_whatever_it_looks_like(scene):

@@ -15,6 +15,7 @@ import { stampOf, useLoaded, useNow, useVisible } from '../ui/hooks';
 import { CommandButtons, Empty, LoadFailure, RoleBadge, Waiting } from '../ui/parts';
 import { useServices } from '../ui/services';
 import { type AlarmActions, Alarms } from './alarms';
+import { ExportReport } from './exportReport';
 import { Features } from './features';
 import {
   comparedFields,
@@ -100,7 +101,7 @@ export function Monitor(props: { view: EndpointView; actions: AlarmActions }): R
       )}
       {!shown && loaded.error === null && <Waiting words={trans.__('Loading the range …')} />}
       {shown && (
-        <Shown view={view} shown={shown} actions={actions}>
+        <Shown view={view} shown={shown} request={request} actions={actions}>
           <Performance
             key={judgedKey}
             name={name}
@@ -118,10 +119,11 @@ export function Monitor(props: { view: EndpointView; actions: AlarmActions }): R
 function Shown(props: {
   view: EndpointView;
   shown: MonitorView;
+  request: Readonly<Record<string, unknown>>;
   actions: AlarmActions;
   children: React.ReactNode;
 }): React.JSX.Element {
-  const { view, shown, actions, children } = props;
+  const { view, shown, request, actions, children } = props;
   const { trans } = useServices();
   return (
     <>
@@ -151,6 +153,7 @@ function Shown(props: {
         </>
       )}
       <Markers shown={shown} />
+      {shown.requests > 0 && <ExportReport name={view.name} request={request} />}
     </>
   );
 }

@@ -13,9 +13,9 @@ from jupyter_deploy.domain.capture.signature import types_of
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.inference import Record
 from jupyter_deploy.domain.evidence.record_pages import RecordFilter
+from jupyter_deploy.domain.logs import LogsRequest
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint
-from jupyter_deploy.domain.requests import LogsRequest
 from jupyter_deploy.domain.results import Exported
 
 from .change import find, moment

@@ -10,12 +10,12 @@ from pathlib import Path
 from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.evidence.agreement import Rule
 from jupyter_deploy.domain.evidence.inference import Comparison, Record
-from jupyter_deploy.domain.evidence.record_pages import Pair, RecordFilter, RecordPage, TimeSeries
+from jupyter_deploy.domain.evidence.record_pages import Pair, RecordFilter, RecordOrder, RecordPage, TimeSeries
 from jupyter_deploy.domain.evidence.sequential import LEVEL
 from jupyter_deploy.domain.ramp.evidence import StepCounts
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.results import Purged
-from jupyter_deploy.records import deletion, export, pages, purge, records, time_series
+from jupyter_deploy.records import deletion, export, pages, purge, time_series
 from jupyter_deploy.records.bucket import Bucket
 from jupyter_deploy.records.bucket_purge import delete_everywhere, purge_everywhere
 from jupyter_deploy.records.follow import RecordFollower, follow
@@ -53,13 +53,14 @@ class RecordLog:
         status: int | None = None,
         request_ids: Collection[str] = (),
         limit: int | None = None,
+        matching: RecordFilter | None = None,
     ) -> list[Record]:
         """Return records by time, oldest first, of these requests (none: of all); with ``limit`` only the last ones.
 
         Raises InvalidInput (a negative limit, an impossible name), StoreError.
         """
         self._bucket.refresh(endpoint)
-        return records.read(
+        return pages.read(
             self._home,
             endpoint,
             since=since,
@@ -68,6 +69,7 @@ class RecordLog:
             status=status,
             request_ids=request_ids,
             limit=limit,
+            matching=matching,
         )
 
     def follow(
@@ -88,10 +90,18 @@ class RecordLog:
         refresh = partial(self._bucket.refresh, endpoint)
         return follow(tail, refresh, role=role, status=status, request_ids=request_ids, every=self._poll_seconds)
 
-    def page(self, endpoint: str, record_filter: RecordFilter, *, before: str | None, limit: int) -> RecordPage:
+    def page(
+        self,
+        endpoint: str,
+        record_filter: RecordFilter,
+        *,
+        before: str | None,
+        limit: int,
+        order: RecordOrder = "newest",
+    ) -> RecordPage:
         """See ``pages.page``."""
         self._bucket.refresh(endpoint)
-        return pages.page(self._home, endpoint, record_filter, before=before, limit=limit)
+        return pages.page(self._home, endpoint, record_filter, before=before, limit=limit, order=order)
 
     def pair(self, endpoint: str, key: str) -> Pair:
         """See ``pages.pair``."""

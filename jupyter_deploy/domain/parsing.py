@@ -147,6 +147,12 @@ def _segments(given: Any) -> Any:
     return check_segments(given)
 
 
+def _conditions(given: Any) -> Any:
+    from .evidence.segments import check_conditions  # noqa: PLC0415 - as above
+
+    return check_conditions(given)
+
+
 def _requirements(given: Any) -> Any:
     from .gates.figures import check_requirements  # noqa: PLC0415 - figures and comparisons, which --help does not need
 
@@ -159,6 +165,7 @@ Tolerance = Annotated[float, BeforeValidator(parse_tolerance)]
 KeptTolerance = Annotated[float | Literal["default"], BeforeValidator(parse_kept_tolerance)]
 KeptAbsoluteTolerance = Annotated[float | Literal["default"], BeforeValidator(parse_absolute_tolerance)]
 Segments = Annotated[tuple[str, ...], BeforeValidator(_segments)]
+Conditions = Annotated[tuple[str, ...], BeforeValidator(_conditions)]
 Sample = Annotated[float, BeforeValidator(parse_sample)]
 Requirements = Annotated[list[str], BeforeValidator(_requirements)]
 Moment = Annotated[

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from .capture.artifacts import Snapshot
     from .capture.signature import Signature
     from .deletion import Deletion
-    from .drift.drift import Drift
+    from .drift.drift import Drift, JointShift
     from .drift.watch import WatchState
     from .evidence.agreement import Rule
     from .evidence.inference import Comparison, Record
-    from .evidence.record_pages import Pair, RecordFilter, RecordPage, Refusal, TimeSeries
+    from .evidence.record_pages import Pair, RecordFilter, RecordOrder, RecordPage, Refusal, TimeSeries
     from .images.images import Publication
     from .monitoring.rollup import Rollup
     from .ramp.evidence import StepCounts
@@ -150,8 +150,12 @@ class InferenceLog(Protocol):
         status: int | None = None,
         request_ids: Collection[str] = (),
         limit: int | None = None,
+        matching: RecordFilter | None = None,
     ) -> list[Record]:
-        """Return records by time, oldest first, of these requests (none: of all); with ``limit`` only the last ones."""
+        """Return records by time, oldest first, of these requests (none: of all); with ``limit`` only the last ones.
+
+        ``matching``: a further condition.
+        """
 
     def follow(
         self,
@@ -163,10 +167,19 @@ class InferenceLog(Protocol):
     ) -> Iterator[Record]:
         """Yield new records as they are written, without end."""
 
-    def page(self, endpoint: str, record_filter: RecordFilter, *, before: str | None, limit: int) -> RecordPage:
-        """Return a page of records before the key (None: the latest), newest first.
+    def page(
+        self,
+        endpoint: str,
+        record_filter: RecordFilter,
+        *,
+        before: str | None,
+        limit: int,
+        order: RecordOrder = "newest",
+    ) -> RecordPage:
+        """Return a page of records after the key in an order (None: the first page).
 
-        New records do not shift the pages. Raises InvalidInput (an invalid key).
+        New records do not shift the pages. Raises InvalidInput (an invalid key), UnknownRecord (the key's record has no
+        place in the order any more).
         """
 
     def pair(self, endpoint: str, key: str) -> Pair:
@@ -248,3 +261,6 @@ class DriftLog(Protocol):
 
     def watched(self, release: Release, snapshot: Snapshot) -> Watched:
         """Read the new records, and return the watch with its counts by period. Raises StoreError."""
+
+    def joint_shift(self, release: Release, *, since: datetime, until: datetime) -> JointShift | None:
+        """Compare the inputs of a range with the first recorded ones; None: too few of either. Raises StoreError."""

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.capture.artifacts import REFERENCE, Snapshot
-from jupyter_deploy.domain.drift.drift import Drift
+from jupyter_deploy.domain.drift.drift import Drift, JointShift
 from jupyter_deploy.domain.drift.report import drift_of
-from jupyter_deploy.domain.drift.sketch import ReferenceSketch
+from jupyter_deploy.domain.drift.sketch import FeatureReader, ReferenceSketch
 from jupyter_deploy.domain.drift.watch import WatchState
 from jupyter_deploy.domain.monitoring.rollup import Rollup
 from jupyter_deploy.domain.release.endpoint import Release
@@ -64,6 +64,25 @@ class WatchedDrift:
         self._bucket.refresh(release.endpoint)
         self.prepare(release, snapshot)
         return updated(self._home, release.endpoint, release.version, first_state(snapshot))
+
+    def joint_shift(self, release: Release, *, since: datetime, until: datetime) -> JointShift | None:
+        """Compare the inputs of a range with the first recorded ones; None: too few of either.
+
+        Their features are those of the watch.
+        """
+        from .joint_shift import joint_shift  # a classifier, which the archivist does not need
+
+        self._bucket.refresh(release.endpoint)
+        file = WatchFile(self._home, release.endpoint, release.version)
+        with file.locked():
+            stored = file.load()
+        if stored is None or stored.state.reference is None:
+            return None
+        reader = FeatureReader(stored.state.reference.columns, image_mean)
+        folder = data_folder(self._home, release.endpoint)
+        with reading(folder):
+            files = files_of(self._home, release.endpoint, [release.version])
+            return joint_shift(files, folder, reader, since=since, until=until)
 
     def _since(self, release: Release, known: WatchState, since: datetime) -> WatchState:
         """Return the state of a watch that begins at a moment, with the reference of the present one."""

@@ -16,7 +16,7 @@ from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.record_pages import RecordFilter
 
-from .pages import condition
+from .record_filter import condition, load_differing
 from .records import AT, COLUMNS, VALID, database, fetch_rows, lines_of, quoted, segments
 from .segments import data_folder, reading
 
@@ -67,6 +67,7 @@ def export(
         private.mkdir(mode=0o700)  # DuckDB gives its file the mode that others may read
         with reading(folder), database(folder) as connection:
             connection.execute("SET preserve_insertion_order = true")
+            load_differing(connection, home, endpoint, record_filter)
             source = _rows(lines_of(segments(home, endpoint), COLUMNS), condition(record_filter), columns, answer)
             written = fetch_rows(connection, f"COPY ({source}) TO {quoted(str(partial))} ({_FORMATS[kind]})")
         partial.chmod(0o600)

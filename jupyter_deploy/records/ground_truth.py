@@ -149,16 +149,16 @@ divided AS (
     FROM (SELECT *, unnest([{{segments}}]) AS segment FROM judged)
 ),
 named AS (
-    SELECT segment FROM divided WHERE segment IS NOT NULL
+    SELECT segment, count(*) OVER () AS segments FROM divided WHERE segment IS NOT NULL
     GROUP BY segment ORDER BY count(*) DESC, segment LIMIT {MOST_SEGMENTS + 1}
 ),
 units AS (
-    SELECT segment, release, place, unit, count(*) AS "rows", avg({RIGHT}) FILTER (NOT number) AS share,
+    SELECT segment, segments, release, place, unit, count(*) AS "rows", avg({RIGHT}) FILTER (NOT number) AS share,
         sum({LOSS}) FILTER (number) AS loss, count(*) FILTER (number) AS numbers
     FROM divided JOIN named USING (segment) GROUP BY ALL
 )
 SELECT place, release, segment, sum("rows")::BIGINT, count(*), histogram(floor(share * {_GRID}) / {_GRID}),
-    histogram(ceil(share * {_GRID}) / {_GRID}), sum(loss) / nullif(sum(numbers), 0)
+    histogram(ceil(share * {_GRID}) / {_GRID}), sum(loss) / nullif(sum(numbers), 0), max(segments) - 1
 FROM units GROUP BY place, release, segment ORDER BY segment, release, place
 """
 
@@ -235,11 +235,19 @@ class RecordedGroundTruth:
             found = fetch_rows(connection, query, values)
         spans: list[Period] = []
         totals: list[Period] = []
-        for place, release, segment, rows, clusters, down, up, error in found:
+        most = 0
+        for place, release, segment, rows, clusters, down, up, error, most in found:  # noqa: B007 - the same in all
             start = since + max(place, 0) * every
             one = Period(start=start, release=release, segment=segment, rows=rows, clusters=clusters, error=error)
             (spans if place >= 0 else totals).append(one.with_shares(down, up) if down else one)
-        return Performance(since=since, until=until, spans=spans, totals=totals, segments=list(segments))
+        return Performance(
+            since=since,
+            until=until,
+            spans=spans,
+            totals=totals,
+            segments=list(segments),
+            left_out=max(0, most - MOST_SEGMENTS),
+        )
 
     def confidence(
         self, endpoint: str, releases: Sequence[str], *, since: datetime, until: datetime, every: timedelta

@@ -1,8 +1,9 @@
-"""Pages of records, newest first, and one record with all answers to its request."""
+"""Records: of a range, in pages, and one record with all answers to its request."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,18 @@ import duckdb
 
 from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.errors import InvalidInput, UnknownRecord
-from jupyter_deploy.domain.evidence.record_pages import Pair, RecordFilter, RecordKey, RecordPage, RecordSummary
+from jupyter_deploy.domain.evidence.inference import Record
+from jupyter_deploy.domain.evidence.record_pages import (
+    Pair,
+    RecordFilter,
+    RecordKey,
+    RecordOrder,
+    RecordPage,
+    RecordSummary,
+)
 
-from .records import AT, COLUMNS, FIELDS, VALID, as_records, database, fetch_rows, in_utc, lines_of, quoted, segments
+from .record_filter import condition, load_differing, load_distances
+from .records import AT, COLUMNS, FIELDS, VALID, as_records, database, fetch_rows, in_utc, lines_of, segments
 from .segments import data_folder, reading, rejected_lines, release_folders
 
 BEGINNING = 400
@@ -22,31 +32,23 @@ BEGINNING = 400
 _KEY = "(moment, request_id, pair_id, release, role)"
 _KEY_PARAMETERS = "(TRY_CAST($ts AS TIMESTAMP_NS), $request_id, $pair_id, $release, $role)"
 _NEWEST = "moment DESC, request_id DESC, pair_id DESC, release DESC, role DESC"
+_ORDERS = {
+    "newest": {"order": _NEWEST, "difference": "NULL"},
+    "difference": {"order": f"difference DESC, {_NEWEST}", "difference": "difference"},
+}
 _KEYS = f"{AT} AS moment, request_id, coalesce(pair_id, '') AS pair_id, release, role"
 _SUMMARY_COLUMNS = f"{_KEYS}, status, latency_ms, rows, error, filename"
 _BEGINNINGS = f"""left(inputs::VARCHAR, {BEGINNING}) AS input, left(outputs::VARCHAR, {BEGINNING}) AS output,
     inputs IS NULL AND outputs IS NULL AS bare"""
 
-# Only a request that a shadow has too has answers of two releases: the outputs of others are not hashed.
-_DIFFERING = f"""
-CREATE TEMP TABLE differing AS
-WITH shadowed AS MATERIALIZED (
-    SELECT DISTINCT pair_id FROM {{lines}}
-    WHERE {VALID} AND status = 200 AND role = 'shadow' AND pair_id IS NOT NULL AND {{range}}
-)
-SELECT pair_id FROM {{lines}}
-WHERE {VALID} AND status = 200 AND pair_id IN (SELECT pair_id FROM shadowed) AND outputs IS NOT NULL AND {{range}}
-GROUP BY pair_id HAVING min(md5(outputs::VARCHAR)) <> max(md5(outputs::VARCHAR))
-"""
-
 # JSON lines are read once. Of Parquet each query reads its own columns, and only the page reads its inputs, from the
 # row groups of its moments.
-_PAGE = f"""
+_PAGE = """
 CREATE TEMP TABLE page AS
 SELECT * FROM (
     SELECT *, true AS fresh FROM fresh WHERE valid
     UNION ALL BY NAME SELECT *, false AS fresh FROM compacted
-) {{earlier}} ORDER BY {_NEWEST} LIMIT $most
+) {differences} {earlier} ORDER BY {order} LIMIT $most
 """
 
 _INPUTS = f"""
@@ -62,18 +64,28 @@ WHERE NOT page.fresh AND {_KEY.replace("(", "(page.").replace(", ", ", page.")}
 
 _ROWS = f"""
 SELECT moment::VARCHAR, request_id, pair_id, release, role, status, latency_ms, rows, input, output, bare,
-    left(concat_ws(': ', error->>'$.type', nullif(error->>'$.message', '')), {BEGINNING})
-FROM page ORDER BY {_NEWEST}
+    left(concat_ws(': ', error->>'$.type', nullif(error->>'$.message', '')), {BEGINNING}), {{difference}}
+FROM page ORDER BY {{order}}
 """
 
 
-def page(home: Path, endpoint: str, record_filter: RecordFilter, *, before: str | None, limit: int) -> RecordPage:
-    """Return the records before the key ``before`` (None: the newest), newest first.
+def page(
+    home: Path,
+    endpoint: str,
+    record_filter: RecordFilter,
+    *,
+    before: str | None,
+    limit: int,
+    order: RecordOrder = "newest",
+) -> RecordPage:
+    """Return the records after the key ``before`` in an order (None: the first ones).
 
     Raises
     ------
     InvalidInput
         ``before`` is not a record's key, or ``limit`` is not positive.
+    UnknownRecord
+        The record ``before`` has no place in the order any more.
     StoreError
         A segment cannot be read.
     """
@@ -84,17 +96,18 @@ def page(home: Path, endpoint: str, record_filter: RecordFilter, *, before: str 
     with reading(folder), database(folder) as connection:
         versions = [record_filter.release.partition(":")[2]] if record_filter.release else None
         files = segments(home, endpoint, versions)
-        if record_filter.differs:
-            lines = lines_of(segments(home, endpoint), COLUMNS)
-            fetch_rows(connection, _DIFFERING.format(lines=lines, range=_range(record_filter)))
+        if order == "difference":
+            record_filter = record_filter.model_copy(update={"differs": True})
+        load_differing(connection, home, endpoint, record_filter)
+        unordered = load_distances(connection, home, endpoint, record_filter) if order == "difference" else 0
         total, torn = _load(connection, files, record_filter)
-        earlier, parameters = (f"WHERE {_KEY} < {_KEY_PARAMETERS}", key._asdict()) if key else ("", {})
-        connection.execute(_PAGE.format(earlier=earlier), parameters | {"most": limit + 1})
+        _load_page(connection, key, limit, order)
         others = connection.execute("SELECT DISTINCT filename FROM page WHERE NOT fresh").fetchall()
         if others:
             lines = lines_of([Path(name) for (name,) in others], COLUMNS)
             connection.execute(_INPUTS.format(lines=lines))
-        summaries = [_summary(row) for row in connection.execute(_ROWS).fetchall()]
+        rows = connection.execute(_ROWS.format(**_ORDERS[order])).fetchall()
+        summaries = [_summary(row) for row in rows]
         folders = [one for one in release_folders(home, endpoint) if versions is None or one.name in versions]
         rejected = sum(rejected_lines(one) for one in folders)
     on_page = summaries[:limit]
@@ -103,7 +116,60 @@ def page(home: Path, endpoint: str, record_filter: RecordFilter, *, before: str 
         total=total,
         next=on_page[-1].key if len(summaries) > limit else None,
         unreadable=torn + rejected,
+        unordered=unordered,
     )
+
+
+def read(
+    home: Path,
+    endpoint: str,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    role: str | None,
+    status: int | None,
+    request_ids: Collection[str],
+    limit: int | None,
+    matching: RecordFilter | None = None,
+) -> list[Record]:
+    """Return records by time, oldest first, of these requests (none: of all); with ``limit`` only the last ones.
+
+    Raises
+    ------
+    InvalidInput
+        ``limit`` is negative, or a column of ``matching`` has no bins.
+    StoreError
+        A segment cannot be read.
+    """
+    if limit is not None and limit < 0:
+        raise InvalidInput(f"{limit} is not a number of records", "give a limit of 0 or more")
+    conditions = [VALID]
+    values: list[Any] = []
+    for part, value in (
+        (f"{AT} >= ?", since and in_utc(since)),
+        (f"{AT} < ?", until and in_utc(until)),
+        ("role = ?", role),
+        ("status = ?", status),
+        ("list_contains(?, request_id)", list(request_ids) or None),
+    ):
+        if value is not None:
+            conditions.append(part)
+            values.append(value)
+    if matching is not None:
+        conditions.append(condition(matching))
+    if limit is not None:
+        values.append(limit)
+    folder = data_folder(home, checked_name(endpoint))
+    with reading(folder), database(folder) as connection:
+        if matching is not None:
+            load_differing(connection, home, endpoint, matching)
+        query = (
+            f"SELECT {FIELDS} FROM {lines_of(segments(home, endpoint), COLUMNS)} "
+            f"WHERE {' AND '.join(conditions)} ORDER BY {AT} DESC, request_id DESC "
+            f"{'LIMIT ?' if limit is not None else ''}"
+        )
+        rows = fetch_rows(connection, query, values)
+    return as_records(reversed(rows))
 
 
 def pair(home: Path, endpoint: str, key: str) -> Pair:
@@ -135,6 +201,24 @@ def pair(home: Path, endpoint: str, key: str) -> Pair:
     return Pair(record=record[0], answers=tuple(answers))
 
 
+def _load_page(connection: duckdb.DuckDBPyConnection, key: RecordKey | None, limit: int, order: RecordOrder) -> None:
+    """Create the table ``page``: one record more than the limit, if there are so many."""
+    placed, parameters = "", {}
+    if key is not None:
+        parameters = key._asdict()
+        placed = f"WHERE {_KEY} < {_KEY_PARAMETERS}"
+    if key is not None and order == "difference":
+        find = "SELECT difference FROM distances WHERE pair_id = $pair_id"
+        found = connection.execute(find, {"pair_id": key.pair_id}).fetchone()
+        if found is None:
+            raise UnknownRecord("the list has lost its place: the last record of the page was removed", "reload it")
+        parameters["difference"] = found[0]
+        placed = f"WHERE difference < $difference OR (difference = $difference AND {_KEY} < {_KEY_PARAMETERS})"
+    differences = "JOIN distances USING (pair_id)" if order == "difference" else ""
+    query = _PAGE.format(earlier=placed, differences=differences, order=_ORDERS[order]["order"])
+    connection.execute(query, parameters | {"most": limit + 1})
+
+
 def _load(connection: duckdb.DuckDBPyConnection, files: list[Path], record_filter: RecordFilter) -> tuple[int, int]:
     """Create ``fresh`` and ``compacted`` of the filtered records; count these and the unreadable lines."""
     wanted = condition(record_filter)
@@ -144,8 +228,8 @@ def _load(connection: duckdb.DuckDBPyConnection, files: list[Path], record_filte
         f"CREATE TEMP TABLE fresh AS SELECT {_SUMMARY_COLUMNS}, {_BEGINNINGS}, {VALID} AS valid "
         f"FROM {lines_of(raw, COLUMNS)} WHERE NOT {VALID} OR ({wanted})",
     )
-    # A search for text reads every byte: do so once.
-    kind = "TABLE" if record_filter.text else "VIEW"
+    # A search in inputs reads every byte: do so once.
+    kind = "TABLE" if record_filter.text or record_filter.where else "VIEW"
     compacted = lines_of([file for file in files if file not in raw], COLUMNS)
     connection.execute(
         f"CREATE TEMP {kind} compacted AS SELECT {_SUMMARY_COLUMNS}, '' AS input, '' AS output, false AS bare "
@@ -158,41 +242,8 @@ def _load(connection: duckdb.DuckDBPyConnection, files: list[Path], record_filte
     return total, torn
 
 
-def condition(record_filter: RecordFilter) -> str:
-    """Return the filter as SQL without parameters, which a view cannot have; ``differs`` needs ``differing``."""
-    parts = [_range(record_filter)]
-    if record_filter.role is not None:
-        parts.append(f"role = {quoted(record_filter.role)}")
-    if record_filter.status is not None:
-        parts.append(f"status = {int(record_filter.status)}")
-    if record_filter.release is not None:
-        parts.append(f"release = {quoted(record_filter.release)}")
-    if record_filter.text:
-        # As it is displayed, or as it is written in JSON: "a\nb" matches by its line break and by \n.
-        spelled = json.dumps(record_filter.text, ensure_ascii=False)[1:-1]
-        needles = {quoted(text) for text in (record_filter.text, spelled)}
-        matches = [
-            f"contains(lower({column}::VARCHAR), lower({needle}))"
-            for column in ("inputs", "outputs", "error")
-            for needle in sorted(needles)
-        ]
-        parts.append(f"coalesce({', false) OR coalesce('.join(matches)}, false)")
-    if record_filter.differs:
-        parts.append("pair_id IN (SELECT pair_id FROM differing)")
-    return " AND ".join(f"({part})" for part in parts)
-
-
-def _range(record_filter: RecordFilter) -> str:
-    parts = ["true"]
-    if record_filter.since is not None:
-        parts.append(f"{AT} >= TIMESTAMP {quoted(str(in_utc(record_filter.since)))}")
-    if record_filter.until is not None:
-        parts.append(f"{AT} < TIMESTAMP {quoted(str(in_utc(record_filter.until)))}")
-    return " AND ".join(parts)
-
-
 def _summary(row: tuple[Any, ...]) -> RecordSummary:
-    moment, request_id, pair_id, release, role, status, latency_ms, rows, inputs, outputs, bare, error = row
+    moment, request_id, pair_id, release, role, status, latency_ms, rows, inputs, outputs, bare, error, size = row
     return RecordSummary(
         key=RecordKey(moment, request_id, pair_id, release, role).text,
         request_id=request_id,
@@ -207,6 +258,7 @@ def _summary(row: tuple[Any, ...]) -> RecordSummary:
         output=_first_item(outputs or ""),
         error=error,
         bare=bare,
+        difference=size,
     )
 
 

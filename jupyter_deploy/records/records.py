@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,12 +21,12 @@ from duckdb.sqltypes import BOOLEAN, VARCHAR
 from pydantic import ValidationError
 
 from jupyter_deploy.domain.capture.artifacts import checked_name
-from jupyter_deploy.domain.errors import InvalidInput, StoreError
+from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.evidence.inference import Record
 from jupyter_deploy.serving.values.column_table import table_of
 from jupyter_deploy.system.temp import scratch_folder
 
-from .segments import FEEDBACK, LEDGER, RECORDS, data_folder, readable, reading, release_folders
+from .segments import FEEDBACK, LEDGER, RECORDS, readable, release_folders
 
 MEMORY_LIMIT = os.environ.get("NBDEPLOY_RECORDS_MEMORY") or "2GB"
 """Beyond this DuckDB spills to disk, which leaves memory to notebooks on the same machine; a pod has less."""
@@ -214,53 +214,6 @@ _LONG_AGO = datetime.fromtimestamp(0, UTC).replace(tzinfo=None)
 def in_utc(moment: datetime | None) -> datetime:
     """Return a moment for DuckDB: naive, in UTC. A naive argument is local time; None is long ago."""
     return moment.astimezone(UTC).replace(tzinfo=None) if moment else _LONG_AGO
-
-
-def read(
-    home: Path,
-    endpoint: str,
-    *,
-    since: datetime | None,
-    until: datetime | None,
-    role: str | None,
-    status: int | None,
-    request_ids: Collection[str],
-    limit: int | None,
-) -> list[Record]:
-    """Return records by time, oldest first, of these requests (none: of all); with ``limit`` only the last ones.
-
-    Raises
-    ------
-    InvalidInput
-        ``limit`` is negative.
-    StoreError
-        A segment cannot be read.
-    """
-    if limit is not None and limit < 0:
-        raise InvalidInput(f"{limit} is not a number of records", "give a limit of 0 or more")
-    conditions = [VALID]
-    values: list[Any] = []
-    for condition, value in (
-        (f"{AT} >= ?", since and in_utc(since)),
-        (f"{AT} < ?", until and in_utc(until)),
-        ("role = ?", role),
-        ("status = ?", status),
-        ("list_contains(?, request_id)", list(request_ids) or None),
-    ):
-        if value is not None:
-            conditions.append(condition)
-            values.append(value)
-    if limit is not None:
-        values.append(limit)
-    folder = data_folder(home, checked_name(endpoint))
-    with reading(folder), database(folder) as connection:
-        query = (
-            f"SELECT {FIELDS} FROM {lines_of(segments(home, endpoint), COLUMNS)} "
-            f"WHERE {' AND '.join(conditions)} ORDER BY {AT} DESC, request_id DESC "
-            f"{'LIMIT ?' if limit is not None else ''}"
-        )
-        rows = fetch_rows(connection, query, values)
-    return as_records(reversed(rows))
 
 
 def _unreadable(error: Exception, damaged: Sequence[Path] = ()) -> StoreError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -27,11 +28,13 @@ class InstalledTargets(Mapping[str, "Target"]):
         self._make = make
         self._places = entry_points(GROUP)
         self._made: dict[str, Target] = {}
+        self._making = threading.Lock()
 
     def __getitem__(self, name: str) -> Target:
-        if name not in self._made:
-            self._made[name] = self._make(load(self._places[name]))
-        return self._made[name]
+        with self._making:  # a target may hold a connection or a process: threads share one
+            if name not in self._made:
+                self._made[name] = self._make(load(self._places[name]))
+            return self._made[name]
 
     def __contains__(self, name: object) -> bool:
         return name in self._places

@@ -189,7 +189,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "logs",
-        "requests.LogsRequest",
+        "logs.LogsRequest",
         "logs.logs",
         label="Show Records…",
         page="records_page.records_page",

@@ -13,12 +13,13 @@ from jupyter_deploy.domain.capture.signature import types_of
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.inference import Record
 from jupyter_deploy.domain.evidence.record_pages import RecordFilter
+from jupyter_deploy.domain.logs import LogsRequest
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint
-from jupyter_deploy.domain.requests import LogsRequest
 from jupyter_deploy.domain.results import Exported
 
 from .change import find, moment
+from .monitoring.alarmed import ranges_of_alarms
 
 _NOTEBOOK = ".ipynb"
 _FORMATS = (".csv", ".parquet", _NOTEBOOK)
@@ -36,12 +37,31 @@ def logs(request: LogsRequest, ports: Ports, report: Report) -> Exported | Itera
     past: list[Record] = []
     if request.follow and request.until:
         raise InvalidInput("--follow goes on without end", "leave out --until or --follow")
+    matching = _matching(request, endpoint, ports)
+    if request.follow and matching != RecordFilter():
+        raise InvalidInput(
+            "--follow takes no --release, --text, --where, --differs and --alarmed",
+            "choose new records by --role, --status and --request-id",
+        )
     if not request.follow or request.since or request.limit:
         since, until = moment(request.since), moment(request.until)
-        past = ports.log.records(endpoint.name, since=since, until=until, limit=request.limit, **filters)
+        past = ports.log.records(
+            endpoint.name, since=since, until=until, limit=request.limit, matching=matching, **filters
+        )
     if not request.follow:
         return past
     return itertools.chain(past, ports.log.follow(endpoint.name, **filters))
+
+
+def _matching(request: LogsRequest, endpoint: Endpoint, ports: Ports) -> RecordFilter:
+    """Return the filters beyond range, role, status and request."""
+    return RecordFilter(
+        release=endpoint.release(request.release).tag if request.release else None,
+        text=request.text,
+        where=request.where,
+        differs=request.differs,
+        ranges=ranges_of_alarms(endpoint, ports) if request.alarmed else None,
+    )
 
 
 def _export(request: LogsRequest, endpoint: Endpoint, path: Path, ports: Ports) -> Exported:
@@ -50,14 +70,15 @@ def _export(request: LogsRequest, endpoint: Endpoint, path: Path, ports: Ports) 
     if request.follow or request.limit or request.request_id:
         raise InvalidInput(
             "an export takes no --follow, --limit and --request-id",
-            "choose records by --since, --until, --role and --status",
+            "choose records by --since, --until, --role, --status, --release, --text, --where, --differs and --alarmed",
         )
     if path.suffix == _NOTEBOOK:
         rows = 0
         _write_notebook(path, endpoint.name, request)
     else:
         since, until = moment(request.since), moment(request.until)
-        wanted = RecordFilter(since=since, until=until, role=request.role, status=request.status)
+        ranged = {"since": since, "until": until, "role": request.role, "status": request.status}
+        wanted = _matching(request, endpoint, ports).model_copy(update=ranged)
         columns, answer = _types(endpoint, ports)
         rows = ports.log.export(endpoint.name, wanted, path, columns=columns, answer=answer)
     return Exported(endpoint=endpoint.name, file=str(path), rows=rows, bytes=path.stat().st_size)
@@ -92,15 +113,39 @@ def _moment_in_words(when: timedelta | datetime) -> str:
     return f"{when.total_seconds():.0f}s" if isinstance(when, timedelta) else when.isoformat()
 
 
+_INTRODUCTION = """# Recorded requests of {name}
+One row for each instance, with the answer. `since` says from when, such as `"7d"`."""
+
+_FILTERS = ("role", "status", "release", "text", "where", "differs", "alarmed")
+
+
+def _source(path: Path, name: str, request: LogsRequest) -> str:
+    """Return the cell that opens the records: with ground truth, or those of filters by way of a file."""
+    ranged = {"since": request.since, "until": request.until}
+    given: dict[str, Any] = {side: _moment_in_words(when) for side, when in ranged.items() if when}
+    filters = {field: getattr(request, field) for field in _FILTERS if getattr(request, field)}
+    words = "".join(f", {field}={value!r}" for field, value in (given | filters).items())
+    if not filters:
+        return f"from jupyter_deploy import recorded\n\nframe = recorded({name!r}{words})\nframe"
+    file = path.with_suffix(".parquet").name
+    return "\n".join(
+        [
+            "from pathlib import Path",
+            "",
+            "import pandas",
+            "from jupyter_deploy import logs",
+            "",
+            f"file = Path({file!r})",
+            "file.unlink(missing_ok=True)",
+            f"logs({name!r}{words}, export=str(file))",
+            "frame = pandas.read_parquet(file)",
+            "frame",
+        ]
+    )
+
+
 def _write_notebook(path: Path, name: str, request: LogsRequest) -> None:
-    given = {"since": request.since, "until": request.until}
-    texts = {side: _moment_in_words(when) for side, when in given.items() if when}
-    since = "".join(f", {side}={text!r}" for side, text in texts.items())
-    cells = [
-        ("markdown", f"# Recorded requests of {name}\nOne row for each instance, with the answer and, once known, the "
-                     'actual value. `since` says from when, such as `"7d"`.'),
-        ("code", f"from jupyter_deploy import recorded\n\nframe = recorded({name!r}{since})\nframe"),
-    ]  # fmt: skip
+    cells = [("markdown", _INTRODUCTION.format(name=name)), ("code", _source(path, name, request))]
     own: dict[str, dict[str, Any]] = {"code": {"outputs": [], "execution_count": None}, "markdown": {}}
     document = {
         "nbformat": 4,

@@ -2358,6 +2358,8 @@ export interface DrawingView {
  * expected
  *     The accuracy, estimated by the probabilities of the answers of the last day, or since the moment; None: the
  *     answers are no probabilities.
+ * joint
+ *     The same requests against the first recorded ones, by all inputs together; None: there are too few of either.
  */
 export interface Drift {
   endpoint: string;
@@ -2383,6 +2385,7 @@ export interface Drift {
   quality: QualityAlarm[];
   requirements: Requirement[];
   expected: ExpectedPeriod | null;
+  joint: JointShift | null;
   notes: string[];
 }
 /**
@@ -2479,6 +2482,24 @@ export interface ExpectedPeriod {
   accuracy: number;
   calibrated: number;
   sampled: boolean;
+}
+/**
+ * A classifier between the first recorded requests and those of a range, by all features together.
+ *
+ * Attributes
+ * ----------
+ * auc
+ *     The area under its curve, out of fold: 0.5 if it cannot tell them apart, 1 if it always can. No test.
+ * rows, first_rows
+ *     Requests of the range, a sample of more, and first requests, up to ``first_until``.
+ */
+export interface JointShift {
+  auc: number;
+  since: string;
+  until: string;
+  rows: number;
+  first_rows: number;
+  first_until: string;
 }
 /**
  * Show the drift of a release's inputs and answers against its training data.
@@ -3352,6 +3373,16 @@ export interface GcRequest {
   dry_run?: boolean;
 }
 /**
+ * The broken parts of nbdeploy itself.
+ */
+export interface HealthRequest {}
+/**
+ * The parts of nbdeploy itself that are broken, as ``doctor`` finds them.
+ */
+export interface HealthView {
+  broken: HealthCheck[];
+}
+/**
  * Show the endpoint's revisions: author, time, reason and change.
  */
 export interface HistoryRequest {
@@ -3699,6 +3730,26 @@ export interface LogsRequest {
    */
   request_id?: string[];
   /**
+   * Only records of this release.
+   */
+  release?: string | null;
+  /**
+   * Only records with this text in input, output or error.
+   */
+  text?: string;
+  /**
+   * Only requests with a row in which a column has one of these values, such as 'age: >=60' or 'region: north, south' (repeatable: all of them).
+   */
+  where?: string[];
+  /**
+   * Only requests that two releases answered differently.
+   */
+  differs?: boolean;
+  /**
+   * Only records behind a drift alarm, from the begin of the drift.
+   */
+  alarmed?: boolean;
+  /**
    * Only the latest records, at most this many.
    */
   limit?: number | null;
@@ -3901,6 +3952,8 @@ export interface SearchNote {
  *     Of one release, with the values of the range as ``now``; None: its snapshot is lost.
  * values_since, values_until
  *     The periods whose values are compared: hours, or days if the range is longer ago; None: there are none.
+ * begun
+ *     The first request or change of the endpoint, if the range would begin earlier: it begins then.
  * compared
  *     The second range, in spans of the same length.
  */
@@ -3924,6 +3977,7 @@ export interface Monitor {
   values_until: string | null;
   performance: JupyterDeploy_Domain_Monitoring_Performance__Performance | null;
   notes: string[];
+  begun: string | null;
   compared: Monitor | null;
 }
 /**
@@ -3946,7 +4000,8 @@ export interface TimeBucket {
 /**
  * Releases in the spans of a range, and in the whole range; both empty: there is no ground truth.
  *
- * ``segments``: the declarations by which both are divided too. ``expected``: an estimate by the probabilities of
+ * ``segments``: the declarations by which both are divided too; ``left_out``: how many segments, those with the fewest
+ * rows, are not. ``expected``: an estimate by the probabilities of
  * all answers of classifiers, with ground truth or without.
  */
 export interface JupyterDeploy_Domain_Monitoring_Performance__Performance {
@@ -3955,6 +4010,7 @@ export interface JupyterDeploy_Domain_Monitoring_Performance__Performance {
   spans: JupyterDeploy_Domain_Monitoring_Performance__Period[];
   totals: JupyterDeploy_Domain_Monitoring_Performance__Period[];
   segments: string[];
+  left_out: number;
   expected: ExpectedPeriod[];
 }
 /**
@@ -4059,8 +4115,8 @@ export interface MonitorRequest {
  *
  * ``charts`` by name: rate, errors, refused, latency, answers, features. ``reference``: the origin of the reference
  * and the alarms' rate of errors, in words. ``values``: the time of the compared values, in words; empty: none.
- * ``state``: of the watch. ``compared``: the second range, if one is asked for. ``notes``: the reasons why a part is
- * missing.
+ * ``begun``: the endpoint's begin, if it is in the range. ``state``: of the watch. ``compared``: the second range, if
+ * one is asked for. ``notes``: the reasons why a part is missing.
  */
 export interface MonitorView {
   release: string;
@@ -4081,6 +4137,7 @@ export interface MonitorView {
   state: 'watching' | 'collecting' | 'none';
   reference: string[];
   values: string;
+  begun: string | null;
   compared: ComparedRange | null;
   notes: string[];
 }
@@ -4199,7 +4256,7 @@ export interface SettingsFile {
  *
  * ``chart``: None if there is neither. ``estimate``: what the estimate is, and how far it is off; empty: none.
  * ``by_segment``: the chart of the declared segments; ``segments``: their figures in the range, and in the second one
- * if ``compared``; ``declared``: there are declarations.
+ * if ``compared``; ``declared``: there are declarations; ``left_out``: that some segments are left out, in words.
  */
 export interface PerformanceView {
   rows: number;
@@ -4211,6 +4268,7 @@ export interface PerformanceView {
   } | null;
   segments: SegmentFigures[];
   declared: boolean;
+  left_out: string;
   compared: boolean;
   estimate: string;
 }
@@ -4647,6 +4705,7 @@ export interface RecordRequest {
  * One record in the list; the beginnings of its first input and output.
  *
  * ``summary``: the input, else what went wrong, or why there is nothing to show. ``answer``: the output.
+ * ``difference``: the largest one of two answers to the request, in a list that is ordered by it.
  */
 export interface RecordRow {
   key: string;
@@ -4660,6 +4719,7 @@ export interface RecordRow {
   rows: number;
   summary: string;
   answer: string;
+  difference: number | null;
 }
 /**
  * One request with every answer to it; ``input`` is JSON, ``cut``: not all of it.
@@ -4691,10 +4751,16 @@ export interface RecordsRequest {
   status?: number | null;
   release?: string | null;
   text?: string;
+  where?: string[];
   /**
    * Only requests that two releases answered differently.
    */
   differs?: boolean;
+  /**
+   * Only records behind a drift alarm.
+   */
+  alarmed?: boolean;
+  order?: 'newest' | 'difference';
   since?: string | null;
   until?: string | null;
 }
@@ -5461,6 +5527,7 @@ export interface Results {
 /** What each view is asked with, and the document that it gives. */
 export interface Views {
   endpoints: { request: EndpointsRequest; document: EndpointsView };
+  health: { request: HealthRequest; document: HealthView };
   endpoint: { request: EndpointRequest; document: EndpointView };
   preview: { request: PreviewRequest; document: Preview };
   form: { request: FormRequest; document: FormView };

@@ -1,13 +1,14 @@
 import { Token } from '@lumino/coreutils';
 
 import type { Job, ResultPageView } from './generated';
+import type { Section } from './model';
 import type { NamedCommand } from './namedCommands';
 import type { Renderer } from './renderer';
 
 /** The actions of JupyterLab that the widgets of a job use. */
 export interface JobActions {
   /** Shows the endpoint in the sidebar. */
-  openEndpoint: (name: string) => void;
+  openEndpoint: (name: string, section?: Section) => void;
   /** Opens the page of the validation that refused the job, or that its release passed. */
   openReport: (job: Job) => void;
   /** Shows the cell of a finding; undefined: the job's notebook is not open. */

@@ -165,6 +165,30 @@ function textOf(kind: Kind, value: unknown): string {
 }
 
 /**
+ * A former request, to send it again: the texts of the controls that can hold its values, and the
+ * other values, which are kept as they are. `force` and its reason are confirmed anew.
+ */
+export function again(request: Readonly<Record<string, unknown>>): {
+  texts: Texts;
+  kept: Readonly<Record<string, unknown>>;
+} {
+  const texts: Record<string, string> = {};
+  const kept: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(request)) {
+    if (name === 'force' || (name === 'reason' && request.force === true)) continue;
+    if (NO_CONTROL.includes(name)) continue;
+    if (['string', 'number', 'boolean'].includes(typeof value)) texts[name] = String(value);
+    else if (isTexts(value)) texts[name] = value.join('\n');
+    else if (value !== null && value !== undefined) kept[name] = value;
+  }
+  return { texts, kept };
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every(one => typeof one === 'string');
+}
+
+/**
  * Less important fields that keep their initial value are left out: the defaults are the server's.
  */
 export function readForm(

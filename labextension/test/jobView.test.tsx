@@ -192,6 +192,8 @@ describe('a job that has ended', () => {
     expect(await navigator.clipboard.readText()).toBe('http://127.0.0.1:8780/churn/predict');
     await user.click(screen.getByRole('button', { name: 'Open churn' }));
     expect(openEndpoint).toHaveBeenCalledWith('churn');
+    await user.click(screen.getByRole('button', { name: 'Monitor churn' }));
+    expect(openEndpoint).toHaveBeenLastCalledWith('churn', 'monitor');
     expect(screen.queryByRole('button', { name: 'Cancel…' })).toBeNull();
   });
 
@@ -278,6 +280,16 @@ describe('a job that has ended', () => {
     expect(screen.getByLabelText('Details')).toHaveTextContent('Traceback …');
     await user.click(screen.getByRole('button', { name: 'Try again…' }));
     expect(tryAgain).toHaveBeenCalledWith(failed);
+  });
+
+  it('a deploy of a stored snapshot can be tried again, and one without a source cannot', async () => {
+    const failed = job({ state: 'failed', problem: problem({ code: 'start_failed' }) });
+    const stored = { ...failed, request: { source: 'clf:aaaaaaaabbbb', name: 'clf' } };
+    const { tryAgain, user, becomes } = show(stored);
+    await user.click(screen.getByRole('button', { name: 'Try again…' }));
+    expect(tryAgain).toHaveBeenCalledWith(stored);
+    becomes({ ...failed, request: { name: 'clf' } });
+    expect(screen.queryByRole('button', { name: 'Try again…' })).toBeNull();
   });
 
   it('a publication shows its layers, with texts to copy', async () => {

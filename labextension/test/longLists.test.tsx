@@ -3,91 +3,12 @@ import userEvent from '@testing-library/user-event';
 import * as React from 'react';
 import { describe, expect, it, vi } from 'vitest';
 
-import type { EndpointRow, RecordRow, RecordsView } from '../src/generated';
+import type { RecordRow, RecordsView } from '../src/generated';
 import { NO_PAGES, withNewer, withOlder } from '../src/paging';
 import { problemError } from '../src/transport/request';
-import { EndpointList } from '../src/widgets/endpoint/endpointList';
-import { NO_FILTER, Records } from '../src/widgets/records/records';
+import { type Filter, NO_FILTER } from '../src/widgets/records/recordFilters';
+import { Records } from '../src/widgets/records/records';
 import { card, endpoint, SHADOW, shown } from './sidebarWorld';
-
-function row(name: string, given: Partial<EndpointRow> = {}): EndpointRow {
-  return {
-    name,
-    url: `http://127.0.0.1/${name}`,
-    revision: 1,
-    running: true,
-    healthy: true,
-    words: 'healthy',
-    stable: `${name}:aaaaaaaa`,
-    candidates: 0,
-    rate: null,
-    changed_at: null,
-    ...given
-  };
-}
-
-function Endpoints(props: {
-  rows: EndpointRow[];
-  onOpen?: (name: string) => void;
-}): React.JSX.Element {
-  const [filter, setFilter] = React.useState('');
-  return (
-    <EndpointList
-      endpoints={props.rows}
-      stale={false}
-      home="/home/ana/.nbdeploy"
-      filter={filter}
-      onFilter={setFilter}
-      onOpen={props.onOpen ?? vi.fn()}
-    />
-  );
-}
-
-describe('the list of endpoints', () => {
-  it('draws a few of five hundred', () => {
-    const rows = Array.from({ length: 500 }, (_, i) => row(`e${String(i)}`));
-    shown(<Endpoints rows={rows} />);
-    const drawn = screen.getAllByRole('option');
-    expect(drawn.length).toBeGreaterThan(5);
-    expect(drawn.length).toBeLessThan(40);
-    expect(drawn[0]).toHaveAttribute('aria-setsize', '500');
-  });
-
-  it('is empty with a way to go on', async () => {
-    const deploy = vi.fn();
-    shown(<Endpoints rows={[]} />, { deploy });
-    await userEvent.click(screen.getByRole('button', { name: 'Deploy…' }));
-    expect(deploy).toHaveBeenCalled();
-    expect(screen.getByText(/home\/ana/)).toBeInTheDocument();
-  });
-
-  it('is filtered by name and by state, and reports that none fits', async () => {
-    const rows = [row('churn'), row('tumour', { healthy: false, words: 'a release is down' })];
-    shown(<Endpoints rows={rows} />);
-    const filter = screen.getByRole('searchbox', { name: 'Filter the endpoints' });
-    await userEvent.type(filter, 'DOWN');
-    expect(screen.getAllByRole('option')).toHaveLength(1);
-    await userEvent.type(filter, 'x');
-    await userEvent.click(screen.getByRole('button', { name: 'Show all' }));
-    expect(screen.getAllByRole('option')).toHaveLength(2);
-  });
-
-  it('is walked and opened by the keyboard', async () => {
-    const onOpen = vi.fn();
-    shown(<Endpoints rows={[row('a'), row('b'), row('c')]} onOpen={onOpen} />);
-    await userEvent.tab();
-    await userEvent.keyboard('{ArrowDown}');
-    expect(screen.getByRole('listbox')).toHaveFocus();
-    await userEvent.keyboard('{ArrowDown}{End}{ArrowUp}{Enter}');
-    expect(onOpen).toHaveBeenCalledWith('b');
-  });
-
-  it('shows names as text', () => {
-    shown(<Endpoints rows={[row('x', { words: '<img src=x onerror=alert(1)>' })]} />);
-    expect(screen.getByText(/<img src=x/)).toBeInTheDocument();
-    expect(document.querySelector('img')).toBeNull();
-  });
-});
 
 function record(key: number, given: Partial<RecordRow> = {}): RecordRow {
   return {
@@ -102,6 +23,7 @@ function record(key: number, given: Partial<RecordRow> = {}): RecordRow {
     rows: 1,
     summary: `{"x": ${String(key)}}`,
     answer: '"yes"',
+    difference: null,
     ...given
   };
 }
@@ -293,11 +215,39 @@ describe('the records', () => {
     });
   });
 
+  it('are ordered by difference, and filtered by a column and by alarms; the export too', async () => {
+    const different = { ...page(1, 1, 1), records: [record(1, { difference: 0.25 })] };
+    const view = vi.fn(async () => Promise.resolve(different as never));
+    const call = vi.fn().mockResolvedValue({ file: '/w/clf.csv', rows: 1, bytes: 34 });
+    shown(<Records view={endpoint({ cards: [card(), SHADOW] })} />, { view, call });
+    await userEvent.selectOptions(await screen.findByLabelText('Answers'), 'differ most first');
+    await screen.findByRole('listbox', { name: 'Records, largest difference first' });
+    expect(screen.getByText('Δ 0.25')).toBeInTheDocument();
+    await userEvent.selectOptions(screen.getByLabelText('Drift alarm'), 'drift alarm');
+    const column = screen.getByLabelText('Column and its values, such as age: >=60');
+    await userEvent.type(column, 'age: >=60');
+    const filters = { differs: true, alarmed: true, where: 'age: >=60' };
+    await waitFor(() => {
+      expect(view).toHaveBeenLastCalledWith(
+        'records',
+        { name: 'clf', limit: 100, ...filters, order: 'difference' },
+        expect.anything()
+      );
+    });
+    expect(view).not.toHaveBeenCalledWith(
+      'records',
+      expect.objectContaining({ where: 'age:' }),
+      expect.anything()
+    );
+    await userEvent.click(await screen.findByRole('button', { name: 'Export' }));
+    expect(call).toHaveBeenLastCalledWith('logs', expect.objectContaining(filters));
+  });
+
   it('with answers that differ are read again, twice, only after requests', async () => {
     vi.useFakeTimers({ shouldAdvanceTime: true });
     try {
       const view = vi.fn(async () => Promise.resolve(page(1, 1, 1) as never));
-      const initial = { ...NO_FILTER, differs: 'yes' };
+      const initial: Filter = { ...NO_FILTER, differs: 'yes' };
       const Counting = (): React.JSX.Element => {
         const [requests, setRequests] = React.useState(5);
         const one = card();

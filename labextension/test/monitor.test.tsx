@@ -7,7 +7,7 @@ import type { MonitorView, PerformanceView } from '../src/generated';
 import { problemError } from '../src/transport/request';
 import { Monitor } from '../src/widgets/monitor/monitor';
 import { comparedFields } from '../src/widgets/monitor/range';
-import { NO_FILTER } from '../src/widgets/records/records';
+import { NO_FILTER } from '../src/widgets/records/recordFilters';
 import type { Services } from '../src/widgets/ui/services';
 import { card, endpoint, SHADOW, shown } from './sidebarWorld';
 
@@ -51,6 +51,7 @@ function monitor(given: Partial<MonitorView> = {}): MonitorView {
     state: 'watching',
     reference: ['reference of the inputs: training'],
     values: '2026-11-25 02:00 to 2026-11-26 02:00 UTC',
+    begun: null,
     compared: null,
     notes: [],
     ...given
@@ -63,6 +64,7 @@ const NO_TRUTH: PerformanceView = {
   by_segment: null,
   segments: [],
   declared: false,
+  left_out: '',
   compared: false,
   estimate: ''
 };
@@ -266,6 +268,29 @@ it('divides the performance by segment, or says how to', async () => {
     serving(monitor(), { ...truth, by_segment: null, segments: [] })
   );
   expect(await screen.findByText(/nbdeploy traffic clf --segment COLUMN/)).toBeInTheDocument();
+});
+
+it('writes a report of the range, or says why not', async () => {
+  const written = { file: '/w/clf.html', notebook: '/w/clf.ipynb' };
+  const job = vi.fn().mockResolvedValue({ state: 'done', result: written });
+  const fetchFile = vi.fn();
+  const given = { ...serving(monitor({ requests: 5 })), job, fetchFile };
+  shown(<Monitor view={endpoint()} actions={ACTIONS} />, given);
+  await userEvent.selectOptions(
+    await screen.findByLabelText('Format of the report'),
+    'Page and notebook'
+  );
+  await userEvent.click(screen.getByRole('button', { name: 'Write a report' }));
+  expect(await screen.findByText('/w/clf.html, /w/clf.ipynb')).toBeInTheDocument();
+  const [verb, request] = job.mock.calls[0] as [string, Record<string, unknown>];
+  expect(verb).toBe('report');
+  expect(request).toMatchObject({ name: 'clf', since: '24h', notebook: true });
+  expect(request.file).toMatch(/^clf-report-\d{8}-\d{6}\.html$/);
+  expect(fetchFile).toHaveBeenCalledWith('/w/clf.ipynb');
+  const problem = { detail: 'the disk is full', title: '', remedy: 'make room', errors: [] };
+  job.mockResolvedValue({ state: 'failed', problem });
+  await userEvent.click(screen.getByRole('button', { name: 'Write a report' }));
+  expect(await screen.findByText('the disk is full; make room')).toBeInTheDocument();
 });
 
 it('marks an estimated accuracy as one, next to the way to ground truth', async () => {

@@ -225,6 +225,28 @@ describe('the sidebar', () => {
     expect(screen.getByText('Nothing is deployed yet')).toBeInTheDocument();
   });
 
+  it('names broken parts of nbdeploy, and mends them', async () => {
+    const one = {
+      part: 'supervisor',
+      state: 'error',
+      message: 'it does not run',
+      remedy: '',
+      mended: false
+    };
+    const view = vi
+      .fn()
+      .mockResolvedValueOnce({ broken: [one] })
+      .mockResolvedValue({ broken: [] });
+    const job = vi.fn().mockResolvedValue({ state: 'done' });
+    shown(sidebar({}), { view, job });
+    expect(await screen.findByText(/supervisor: it does not run/)).toBeInTheDocument();
+    await userEvent.click(screen.getByRole('button', { name: 'Mend' }));
+    expect(job).toHaveBeenCalledWith('doctor', { mend: true });
+    await waitFor(() => {
+      expect(screen.queryByText(/it does not run/)).toBeNull();
+    });
+  });
+
   it('asks for a new log-in, once', () => {
     const problem = problemOf(problemError({ code: 'not_signed_in', title: 'ended', status: 403 }));
     shown(sidebar({ expired: true, problem }));

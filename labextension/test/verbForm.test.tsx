@@ -5,7 +5,7 @@ import * as React from 'react';
 import { describe, expect, it, vi } from 'vitest';
 
 import { problemError } from '../src/transport/request';
-import { fieldsOf, readForm, type Schema } from '../src/verbFields';
+import { again, fieldsOf, readForm, type Schema } from '../src/verbFields';
 import { VerbForm, type VerbFormProps } from '../src/widgets/verbs/verbForm';
 
 const trans = nullTranslator.load('nbdeploy');
@@ -112,6 +112,23 @@ describe('the fields of a verb', () => {
     const { problems } = readForm(FIELDS, { shadow: 'clf', workers: '65', data: '{' }, trans);
     expect(Object.keys(problems)).toEqual(['name', 'shadow', 'workers', 'data']);
     expect(problems.workers).toBe('more than 64');
+  });
+});
+
+describe('a former request', () => {
+  it('becomes texts, and values without a control are kept', () => {
+    const { texts, kept } = again({
+      source: 'churn:a',
+      waive: ['leakage', 'drift'],
+      percent: 5,
+      model: null,
+      choice: { metric: 'accuracy' },
+      force: true,
+      reason: 'at once'
+    });
+    expect(texts).toEqual({ source: 'churn:a', waive: 'leakage\ndrift', percent: '5' });
+    expect(kept).toEqual({ choice: { metric: 'accuracy' } });
+    expect(again({ waive: ['drift'], reason: 'it is known' }).texts.reason).toBe('it is known');
   });
 });
 

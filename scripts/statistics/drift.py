@@ -122,12 +122,13 @@ def rows() -> Iterator[Row]:
 def _false_alarms() -> Iterator[Row]:
     three, ten, correlated = normal(3), normal(10), normal(10, correlation=0.9)
     scenarios: list[tuple[int, str, Scenario, str]] = [
-        (600, "3 features, 500 reference rows, 5,000 live ones", Scenario(three, three, 500, 5_000), ""),
-        (24, "3 features, 500 reference rows, 50,000 live ones", Scenario(three, three, 500, 50_000), ""),
-        (30, "10 features, 10,000 reference rows, 5,000 live ones", Scenario(ten, ten, 10_000, 5_000), ""),
-        (50, "10 features, correlated by 0.9", Scenario(correlated, correlated, 2_000, 5_000), ""),
+        (1_000, "3 features, 500 reference rows, 5,000 live ones", Scenario(three, three, 500, 5_000), ""),
+        (1_000, "3 features, 100 reference rows, 10,000 live ones", Scenario(three, three, 100, 10_000), ""),
+        (100, "3 features, 500 reference rows, 50,000 live ones", Scenario(three, three, 500, 50_000), ""),
+        (200, "10 features, 10,000 reference rows, 5,000 live ones", Scenario(ten, ten, 10_000, 5_000), ""),
+        (200, "10 features, correlated by 0.9", Scenario(correlated, correlated, 2_000, 5_000), ""),
         (
-            12,
+            1_000,
             "3 features with a daily cycle of ± 0.5 sd, 1,000 rows a day; the reference has all hours",
             Scenario(seasonal(3, 0.5), seasonal(3, 0.5), 10_000, 5_000),
             "nothing is promised for cycles, and the page says so",

@@ -113,7 +113,7 @@ def _shows_its_alarm(home, folder, requests):
     assert "nbdeploy logs churn --since" in text
     report = home.json("report", "churn", "--since", "1h", "--file", str(folder / "churn.html"), "--notebook")
     assert report["monitor"]["requests"] == requests
-    assert "age more of" in (folder / "churn.html").read_text()
+    assert "age more " in (folder / "churn.html").read_text()
     assert (folder / "churn.ipynb").exists()
     explained = home.json("explain", "churn", "--request-id", f"r{requests - 1}")
     (stable,) = explained["releases"]

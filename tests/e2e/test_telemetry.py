@@ -88,6 +88,9 @@ def test_a_callers_trace_goes_on_through_the_gateway_into_the_release_and_its_sh
     assert predictions.keys() == {"stable", "shadow"}
     for span in predictions.values():
         assert (attribute(span, "http.response.status_code"), attribute(span, "nbdeploy.rows")) == (200, 1)
+    request_id = answer.headers["x-request-id"]
+    assert attribute(predictions["stable"], "nbdeploy.request_id") == request_id, "a trace leads to its record"
+    assert home.json("logs", "churn", "--request-id", request_id, "--role", "stable")
     assert attribute(predictions["stable"], "nbdeploy.pair_id") == attribute(predictions["shadow"], "nbdeploy.pair_id")
     assert {span.parent_span_id for span in named["model"]} == {span.span_id for span in predictions.values()}
 

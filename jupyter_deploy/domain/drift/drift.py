@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -18,6 +18,7 @@ from jupyter_deploy.domain.requests import EndpointName, Request
 from .sketch import Group
 
 FIGURES = ("drift_alarms", "quality_alarms")
+_WITH_IT = timedelta(milliseconds=1)
 _REQUIREMENT = Use("requirement", "'drift_alarms <= 0'")
 
 
@@ -89,6 +90,16 @@ class DriftAlarm(Value):
     evidence: float
     features: list[DriftedFeature]
 
+    @property
+    def since(self) -> datetime:
+        """The begin of the requests behind it."""
+        return min((part.since for part in self.features), default=self.ts)
+
+    @property
+    def until(self) -> datetime:
+        """The end of the requests behind it: the one that raised it is the last."""
+        return self.ts + _WITH_IT
+
 
 class FeatureDrift(Value):
     """One feature now against the reference.
@@ -137,6 +148,25 @@ class QualityAlarm(Value):
     shown: bool
 
 
+class JointShift(Value):
+    """A classifier between the first recorded requests and those of a range, by all features together.
+
+    Attributes
+    ----------
+    auc
+        The area under its curve, out of fold: 0.5 if it cannot tell them apart, 1 if it always can. No test.
+    rows, first_rows
+        Requests of the range, a sample of more, and first requests, up to ``first_until``.
+    """
+
+    auc: float
+    since: datetime
+    until: datetime
+    rows: int
+    first_rows: int
+    first_until: datetime
+
+
 class Drift(Value):
     """The drift of a release.
 
@@ -153,6 +183,8 @@ class Drift(Value):
     expected
         The accuracy, estimated by the probabilities of the answers of the last day, or since the moment; None: the
         answers are no probabilities.
+    joint
+        The same requests against the first recorded ones, by all inputs together; None: there are too few of either.
     """
 
     endpoint: str
@@ -176,6 +208,7 @@ class Drift(Value):
     quality: list[QualityAlarm] = []
     requirements: list[Requirement] = []
     expected: ExpectedPeriod | None = None
+    joint: JointShift | None = None
     notes: list[str] = []
 
 

@@ -11,6 +11,14 @@ from .drift import DriftAlarm, DriftedFeature, FeatureDrift, QualityAlarm
 _MOST_NAMED = 5
 _LABEL = 30
 _HARDLY = 0.005
+_SPECIAL = {
+    "below": "below the reference's range",
+    "above": "above the reference's range",
+    "missing": "missing",
+    "new": "new values",
+}
+_LAST = 3
+"""The bins after the ordinary ones in words: ``more above the reference's range``."""
 
 
 def alarm_in_words(alarm: DriftAlarm, features: Sequence[FeatureDrift]) -> str:
@@ -43,8 +51,9 @@ def moved_between(bins: Sequence[str], earlier: Sequence[float], later: Sequence
     before, after = earlier[at], later[at]
     if size < _HARDLY:
         return "hardly moved"
-    label = one_line(bins[at], _LABEL)
-    return f"{'more' if after > before else 'less'} of {label} ({share_in_words(before)} to {share_in_words(after)})"
+    special = _SPECIAL.get(bins[at]) if at >= len(bins) - _LAST else None  # not a category of this name
+    label = special or f"of {one_line(bins[at], _LABEL)}"
+    return f"{'more' if after > before else 'less'} {label} ({share_in_words(before)} to {share_in_words(after)})"
 
 
 def quality_in_words(alarm: QualityAlarm) -> str:

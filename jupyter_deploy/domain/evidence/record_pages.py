@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.errors import InvalidInput
@@ -56,11 +56,32 @@ class RecordKey(NamedTuple):
         return cls(*parts)
 
 
+RecordOrder = Literal["newest", "difference"]
+"""``difference``: only requests with different answers, those that differ most first (``answer_distance.distance``)."""
+
+
+class RecordRange(NamedTuple):
+    """The records of a release from ``since`` to before ``until``."""
+
+    release: str
+    since: datetime
+    until: datetime
+
+
 class RecordFilter(Value):
     """A filter of records; None, or an empty ``text``: any. The record at ``until`` is left out.
 
-    ``text`` is searched in inputs, outputs and errors, ignoring case. ``differs``: only requests to which two releases
-    gave different answers, exactly.
+    Attributes
+    ----------
+    text
+        Searched in inputs, outputs and errors, ignoring case.
+    differs
+        Only requests to which two releases gave different answers, exactly.
+    where
+        Columns with bins, as segments are declared (``age: >=60``): only requests with a row in one of the bins, for
+        each of these.
+    ranges
+        Only records in one of these ranges; None: in any.
     """
 
     since: datetime | None = None
@@ -70,12 +91,15 @@ class RecordFilter(Value):
     release: str | None = None
     text: str = ""
     differs: bool = False
+    where: tuple[str, ...] = ()
+    ranges: tuple[RecordRange, ...] | None = None
 
 
 class RecordSummary(Value):
     """A record in a list: ``input`` and ``output`` are the beginning of the first instance's JSON.
 
-    Both are empty if they were not recorded (``bare``).
+    Both are empty if they were not recorded (``bare``). ``difference``: of the answers to its request, in a list that
+    is ordered by it.
     """
 
     key: str
@@ -91,15 +115,20 @@ class RecordSummary(Value):
     output: str
     error: str
     bare: bool
+    difference: float | None = None
 
 
 class RecordPage(Value):
-    """A page, newest first. ``total`` counts all matches, ``unreadable`` lines; ``next`` is the next page's key."""
+    """A page. ``total`` counts all matches, ``unreadable`` lines; ``next`` is the next page's key.
+
+    ``unordered``: older requests with different answers, which a list by difference leaves out.
+    """
 
     heads: tuple[RecordSummary, ...]
     total: int
     next: str | None
     unreadable: int = 0
+    unordered: int = 0
 
 
 class TimeBucket(Value):

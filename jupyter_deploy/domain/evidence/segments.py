@@ -175,6 +175,24 @@ def _bin(name: str, text: str) -> SegmentBin:
     return SegmentBin(name, value=name)
 
 
+def check_conditions(given: Any) -> Any:
+    """Check one condition or several, columns with bins such as ``age: >=60``; they stay texts.
+
+    Raises
+    ------
+    InvalidInput
+        See ``parse_segments``; or a column has no bins.
+    """
+    texts = [given] if isinstance(given, str) else [str(text) for text in given or ()]
+    for one in parse_segments(texts):
+        if not one.bins:
+            raise InvalidInput(
+                f"'{one.text}' names a column and no values",
+                f"write the values after a colon, such as '{one.column}: >=60' or '{one.column}: north, south'",
+            )
+    return texts
+
+
 def check_segments(given: Any) -> Any:
     """Check one text or several; they stay texts, and ``none`` alone stays.
 

@@ -93,6 +93,8 @@ class Monitor(Value):
         Of one release, with the values of the range as ``now``; None: its snapshot is lost.
     values_since, values_until
         The periods whose values are compared: hours, or days if the range is longer ago; None: there are none.
+    begun
+        The first request or change of the endpoint, if the range would begin earlier: it begins then.
     compared
         The second range, in spans of the same length.
     """
@@ -116,6 +118,7 @@ class Monitor(Value):
     values_until: datetime | None = None
     performance: Performance | None = None
     notes: list[str] = []
+    begun: datetime | None = None
     compared: Monitor | None = None
 
     @property
@@ -189,6 +192,7 @@ def monitor_of(
     until: datetime,
     now: datetime,
     least: timedelta = timedelta(0),
+    made: datetime | None = None,
 ) -> Monitor:
     """Return the figures of a range.
 
@@ -204,6 +208,9 @@ def monitor_of(
         None: since the first request, or the last hour without one.
     least
         Spans are not shorter.
+    made
+        The endpoint's first change: a range that begins before it and before the first request is shortened, so that
+        the minutes of a new endpoint are not a dot at the end of a day. None: no range is.
 
     Raises
     ------
@@ -212,6 +219,9 @@ def monitor_of(
     """
     firsts = [first for watched in watches.values() if (first := first_of(watched.rollup))]
     begin = since or min(firsts, default=until - timedelta(hours=1))
+    first = min([made, *firsts]) if made else begin
+    begun = first if begin < first < until else None
+    begin = begun or begin
     start, every = spans_of(begin, until, now, least)
     until = _whole(until, now)
     traffic = [
@@ -242,6 +252,7 @@ def monitor_of(
         values_since=values_since,
         values_until=min(values_until, until) if values_until else None,
         notes=_notes(endpoint, release, drift),
+        begun=begun,
     )
 
 

@@ -57,7 +57,8 @@ class Period(Value):
 class Performance(Value):
     """Releases in the spans of a range, and in the whole range; both empty: there is no ground truth.
 
-    ``segments``: the declarations by which both are divided too. ``expected``: an estimate by the probabilities of
+    ``segments``: the declarations by which both are divided too; ``left_out``: how many segments, those with the fewest
+    rows, are not. ``expected``: an estimate by the probabilities of
     all answers of classifiers, with ground truth or without.
     """
 
@@ -66,6 +67,7 @@ class Performance(Value):
     spans: list[Period] = []
     totals: list[Period] = []
     segments: list[str] = []
+    left_out: int = 0
     expected: list[ExpectedPeriod] = []
 
     @property

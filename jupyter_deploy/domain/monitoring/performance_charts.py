@@ -37,13 +37,15 @@ def performance_charts(found: Performance, other: Performance | None = None) -> 
         rows += _rows(other.of(""), shares, found.since - other.since, ", compared range")
     measured = bool(rows)
     if shares:
-        rows += [_expected(one) for one in found.expected]
+        rows += [_expected(one, timedelta(0)) for one in found.expected]
+        if other:
+            rows += [_expected(one, found.since - other.since, ", compared range") for one in other.expected]
     if not rows:
         return {}
     title = "Accuracy" if shares else "Mean absolute error"
     caption = [f"{'right answers among' if shares else 'of'} the rows with ground truth"] if measured else []
     bounds = ["upright lines: 95 % interval of each span, at every look"] if shares and measured else []
-    if shares and found.expected:
+    if shares and (found.expected or (other and other.expected)):
         bounds.append(f"estimated: by the answers' own probabilities; {LIMITS}")
     if not measured:
         title = "Accuracy, estimated"
@@ -84,10 +86,10 @@ def performance_charts(found: Performance, other: Performance | None = None) -> 
     return charts
 
 
-def _expected(one: ExpectedPeriod) -> dict[str, Any]:
+def _expected(one: ExpectedPeriod, moved: timedelta, of: str = "") -> dict[str, Any]:
     return {
-        "start": milliseconds(one.start),
-        "release": f"{one.release.partition(':')[2]}, estimated",
+        "start": milliseconds(one.start + moved),
+        "release": f"{one.release.partition(':')[2]}{of}, estimated",
         "segment": "",
         "value": one.accuracy,
         "low": None,
@@ -125,6 +127,8 @@ def _layers(rows: Sequence[dict[str, Any]], shares: bool, since: datetime, until
     form = ".1~%" if shares else ".3~g"
     y = {"type": "quantitative", "title": None, "scale": {"zero": False}, "axis": {"format": form, "tickCount": 4}}
     series = series_encoding("release", list(dict.fromkeys(str(row["release"]) for row in rows)))
+    if series:  # intervals are pale, and the legend shows the first layer's marks
+        series["color"] = series["color"] | {"legend": {"symbolOpacity": 1}}
     colour = {"color": series["color"]}
     tooltip = [
         {"field": "start", "type": "temporal", "title": "from", "format": "%Y-%m-%d %H:%M"},

@@ -25,8 +25,8 @@ LEAST_CLUSTERS = 20
 """With fewer clusters in the range no share has moved."""
 
 _REFUSED = 422
-_WITH_IT = timedelta(milliseconds=1)
-"""The request that raised an alarm is behind it too."""
+_SPANS = ((timedelta(days=7), "a week"), (timedelta(days=1), "a day"), (timedelta(hours=1), "an hour"))
+"""Alarms are a rate, since one range may be longer: by the longest of these that both ranges have, else by the hour."""
 
 
 class MonitorAlarm(Value):
@@ -96,8 +96,8 @@ def _drift_alarm(alarm: DriftAlarm, drift: Drift) -> MonitorAlarm:
         f"{percent_in_words(drift.false_alarms)} of runs without drift raise an alarm, of any length",
         request_id=alarm.request_id,
         release=drift.release,
-        since=min((part.since for part in alarm.features), default=alarm.ts),
-        until=alarm.ts + _WITH_IT,
+        since=alarm.since,
+        until=alarm.until,
     )
 
 
@@ -151,19 +151,23 @@ def range_figures(monitor: Monitor) -> list[RangeFigure]:
     """Return the figures of both ranges, rates and shares, since one may be longer; none without a second range."""
     if monitor.compared is None:
         return []
-    rows = zip(_figures(monitor), _figures(monitor.compared), strict=True)
+    shorter = min(one.until - one.since for one in (monitor, monitor.compared))
+    span = next((one for one in _SPANS if one[0] <= shorter), _SPANS[-1])
+    rows = zip(_figures(monitor, *span), _figures(monitor.compared, *span), strict=True)
     return [RangeFigure(name=name, now=now, compared=before) for (name, now), (_, before) in rows]
 
 
-def _figures(monitor: Monitor) -> list[tuple[str, str]]:
+def _figures(monitor: Monitor, span: timedelta, name: str) -> list[tuple[str, str]]:
+    """Return names and values; alarms are a rate for each ``span``, with its name."""
     latencies = (("median latency", monitor.p50_ms), ("95 % within", monitor.p95_ms), ("99 % within", monitor.p99_ms))
     drift = monitor.drift
+    spans = (monitor.until - monitor.since) / span
     return [
         ("requests a second", f"{monitor.per_second:.3g}"),
         ("failed", _share(monitor.errors, monitor.requests)),
         ("refused", _share(monitor.refused, monitor.requests)),
         *((name, "–" if value is None else f"{value:.3g} ms") for name, value in latencies),
-        ("drift alarms", f"{drift.drift_alarms:,}" if drift else "–"),
+        (f"drift alarms {name}", f"{drift.drift_alarms / spans:.3g}" if drift else "–"),
     ]
 
 
@@ -184,6 +188,14 @@ def segment_figures(found: Performance, other: Performance | None) -> list[Segme
         )
         for one in found.by_segment()
     ]
+
+
+def left_out_in_words(found: Performance) -> str:
+    """Return how many segments have no figures, and the remedy; empty: none."""
+    if not found.left_out:
+        return ""
+    were = "1 segment with fewer rows is" if found.left_out == 1 else f"{found.left_out:,} segments with fewer rows are"
+    return f"{were} left out: declare bins or values, such as 'region: north, south'."
 
 
 def estimate_in_words(found: Performance) -> str:

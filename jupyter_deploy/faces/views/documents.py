@@ -19,6 +19,7 @@ from jupyter_deploy.domain.evidence.inference import Estimate, Phase, Recommenda
 from jupyter_deploy.domain.evidence.labelled import LabelledShare
 from jupyter_deploy.domain.evidence.record_pages import Refusal
 from jupyter_deploy.domain.evidence.segment_figures import SegmentsFigure
+from jupyter_deploy.domain.health import HealthCheck
 from jupyter_deploy.domain.jobs import Job, JobEvent
 from jupyter_deploy.domain.release.traffic import Role
 
@@ -349,3 +350,9 @@ class LiveView(Value):
     requests: int
     refusals: tuple[Refusal, ...] = ()
     note: str = ""
+
+
+class HealthView(Value):
+    """The parts of nbdeploy itself that are broken, as ``doctor`` finds them."""
+
+    broken: tuple[HealthCheck, ...]

@@ -10,6 +10,7 @@ from jupyter_deploy.domain.monitoring.words import (
     alarms_of,
     estimate_in_words,
     features_of,
+    left_out_in_words,
     range_figures,
     reference_of,
     segment_figures,
@@ -40,6 +41,7 @@ def monitor(request: MonitorRequest, ports: Ports) -> MonitorView:
         state=drift.state if drift else "none",
         reference=reference_of(drift) if drift else (),
         values=values_of(found),
+        begun=found.begun,
         compared=_compared(found),
         notes=tuple(found.notes),
     )
@@ -67,6 +69,7 @@ def performance(request: MonitorRequest, ports: Ports) -> PerformanceView:
         by_segment=charts.get("segments"),
         segments=tuple(segment_figures(performance, other)),
         declared=bool(performance.segments),
+        left_out=left_out_in_words(performance),
         compared=other is not None,
         estimate=estimate_in_words(performance),
     )

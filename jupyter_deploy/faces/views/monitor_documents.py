@@ -26,8 +26,8 @@ class MonitorView(Value):
 
     ``charts`` by name: rate, errors, refused, latency, answers, features. ``reference``: the origin of the reference
     and the alarms' rate of errors, in words. ``values``: the time of the compared values, in words; empty: none.
-    ``state``: of the watch. ``compared``: the second range, if one is asked for. ``notes``: the reasons why a part is
-    missing.
+    ``begun``: the endpoint's begin, if it is in the range. ``state``: of the watch. ``compared``: the second range, if
+    one is asked for. ``notes``: the reasons why a part is missing.
     """
 
     release: str
@@ -44,6 +44,7 @@ class MonitorView(Value):
     state: Literal["watching", "collecting", "none"]
     reference: tuple[str, ...]
     values: str
+    begun: datetime | None = None
     compared: ComparedRange | None = None
     notes: tuple[str, ...]
 
@@ -53,7 +54,7 @@ class PerformanceView(Value):
 
     ``chart``: None if there is neither. ``estimate``: what the estimate is, and how far it is off; empty: none.
     ``by_segment``: the chart of the declared segments; ``segments``: their figures in the range, and in the second one
-    if ``compared``; ``declared``: there are declarations.
+    if ``compared``; ``declared``: there are declarations; ``left_out``: that some segments are left out, in words.
     """
 
     rows: int = 0
@@ -61,5 +62,6 @@ class PerformanceView(Value):
     by_segment: Chart | None = None
     segments: tuple[SegmentFigures, ...] = ()
     declared: bool = False
+    left_out: str = ""
     compared: bool = False
     estimate: str = ""

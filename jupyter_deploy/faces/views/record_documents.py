@@ -11,6 +11,7 @@ class RecordRow(Value):
     """One record in the list; the beginnings of its first input and output.
 
     ``summary``: the input, else what went wrong, or why there is nothing to show. ``answer``: the output.
+    ``difference``: the largest one of two answers to the request, in a list that is ordered by it.
     """
 
     key: str
@@ -24,6 +25,7 @@ class RecordRow(Value):
     rows: int
     summary: str
     answer: str
+    difference: float | None = None
 
 
 class RecordsView(Value):

@@ -8,6 +8,7 @@ from jupyter_deploy.domain.evidence.record_pages import RecordFilter, RecordSumm
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.verbs.change import find, moment
+from jupyter_deploy.verbs.monitoring.alarmed import ranges_of_alarms
 
 from .comparison import unreadable
 from .record_documents import Answered, RecordRow, RecordsView, RecordView
@@ -28,10 +29,16 @@ def records(request: RecordsRequest, ports: Ports) -> RecordsView:
         status=request.status,
         release=endpoint.release(request.release).tag if request.release else None,
         text=request.text,
+        where=request.where,
         differs=request.differs,
+        ranges=ranges_of_alarms(endpoint, ports) if request.alarmed else None,
     )
-    found = ports.log.page(endpoint.name, record_filter, before=request.before, limit=request.limit)
+    found = ports.log.page(
+        endpoint.name, record_filter, before=request.before, limit=request.limit, order=request.order
+    )
     notes = [unreadable(found.unreadable)] if found.unreadable else []
+    if found.unordered:
+        notes.append(f"{found.unordered:,} older requests with different answers are not in this order")
     if gone := ports.record_counts.removed(endpoint.name):
         notes.append(f"{gone} records were purged or removed by retention")
     return RecordsView(
@@ -73,6 +80,7 @@ def _row(head: RecordSummary) -> RecordRow:
         latency_ms=head.latency_ms,
         rows=head.rows,
         summary=_summary(head),
+        difference=head.difference,
         answer="" if head.error or head.bare else _shortened(head.output, _SUMMARY),
     )
 

@@ -7,13 +7,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from jupyter_deploy.domain.evidence.record_pages import RecordOrder
 from jupyter_deploy.domain.model_selection.selection import GivenSelection
-from jupyter_deploy.domain.parsing import Moment
+from jupyter_deploy.domain.parsing import Conditions, Moment
 from jupyter_deploy.domain.requests import EndpointName, IfRevision, Request
 
 
 class EndpointsRequest(Request):
     """All endpoints."""
+
+
+class HealthRequest(Request):
+    """The broken parts of nbdeploy itself."""
 
 
 class EndpointRequest(Request):
@@ -69,7 +74,10 @@ class RecordsRequest(Request):
     status: int | None = None
     release: str | None = None
     text: str = Field(default="", max_length=1000)
+    where: Conditions = ()
     differs: bool = Field(default=False, description="Only requests that two releases answered differently.")
+    alarmed: bool = Field(default=False, description="Only records behind a drift alarm.")
+    order: RecordOrder = "newest"
     since: Moment | None = None
     until: Moment | None = None
 

@@ -43,6 +43,7 @@ class View:
 
 _ENTRIES: tuple[View, ...] = (
     View("endpoints", r.EndpointsRequest, d.EndpointsView, "endpoints.endpoints"),
+    View("health", r.HealthRequest, d.HealthView, "health.health"),
     View("endpoint", r.EndpointRequest, d.EndpointView, "endpoints.endpoint"),
     View("preview", r.PreviewRequest, d.Preview, "preview.preview"),
     View("form", r.FormRequest, f.FormView, "form.form"),

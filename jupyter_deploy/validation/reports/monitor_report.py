@@ -16,6 +16,7 @@ from jupyter_deploy.domain.monitoring.words import (
     alarms_of,
     estimate_in_words,
     features_of,
+    left_out_in_words,
     range_figures,
     range_of,
     reference_of,
@@ -64,6 +65,7 @@ def render(monitor: Monitor) -> str:
         segments=segment_figures(monitor.performance, second.performance if second else None)
         if monitor.performance
         else [],
+        left_out=left_out_in_words(monitor.performance) if monitor.performance else "",
         facts=_facts(monitor),
         notes=monitor.notes,
         alarms=alarms,

@@ -394,4 +394,7 @@ def _forcing(request: DeployRequest, name: str, tag: str) -> str:
         request.model_copy(update={"name": name}), "nbdeploy", "deploy", tag, leave_out=(*_CAPTURED, *named, "choice")
     )
     again = f" (type {secrets} again)" if secrets else ""
-    return f"""its snapshot is stored; to deploy it all the same{again}: {words} --force --reason "…\""""
+    table = ""
+    if request.choice is not None:  # a document of many lines
+        words, table = f"{words} --choice @table.json", "; table.json is the table that 'candidates' gave (-o json)"
+    return f"""its snapshot is stored; to deploy it all the same{again}: {words} --force --reason "…"{table}"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.drift.drift import Drift, DriftRequest, judged
@@ -31,12 +31,21 @@ def drift(request: DriftRequest, ports: Ports, report: Report) -> Drift:
     result = ports.drift.look(release, snapshot, since=moment(request.since))
     requirements = [judged(expression, result) for expression in request.require]
     expected = _expected(result, ports) if answers_probabilities(snapshot.manifest.predictions) else None
-    return result.model_copy(update={"requirements": requirements, "expected": expected})
+    since, until = _range(result)
+    joint = None
+    if result.since or (result.first and result.first < since):  # else there are no earlier requests
+        joint = ports.drift.joint_shift(release, since=since, until=until)
+    return result.model_copy(update={"requirements": requirements, "expected": expected, "joint": joint})
+
+
+def _range(result: Drift) -> tuple[datetime, datetime]:
+    """Return the range of figures that are read from the records: since the moment, or the last day."""
+    until = now()
+    return result.since or until - timedelta(days=1), until
 
 
 def _expected(result: Drift, ports: Ports) -> ExpectedPeriod | None:
     """Return the estimated accuracy of the drift's requests, or of the last day's."""
-    until = now()
-    since = result.since or until - timedelta(days=1)
+    since, until = _range(result)
     found = ports.truth.confidence(result.endpoint, [result.release], since=since, until=until, every=until - since)
     return next((one for one in expected_of(found) if one.release == result.release), None)

@@ -60,12 +60,18 @@ def _monitored(
         tags |= releases_between(revisions, other, at)
     watches = watches_of([one for one in endpoint.releases if one.tag in tags], ports)
 
-    def figures(since: datetime | None, until: datetime, least: timedelta = timedelta(0)) -> Monitor:
-        return monitor_of(endpoint, release.tag, watches, revisions, since=since, until=until, now=at, least=least)
+    def figures(
+        since: datetime | None, until: datetime, least: timedelta = timedelta(0), made: datetime | None = None
+    ) -> Monitor:
+        return monitor_of(
+            endpoint, release.tag, watches, revisions, since=since, until=until, now=at, least=least, made=made
+        )
 
-    first = figures(since, until)
     if other is None:
-        return first
+        # Two ranges keep their lengths, and performance alone does not know the first request.
+        whole = 0 < len(revisions) < MOST_REVISIONS and bool(watches)
+        return figures(since, until, made=revisions[-1].at if whole else None)
+    first = figures(since, until)
     end = min(moment(request.compare_until) or other + (until - (since or first.since)), at)
     _, every = spans_of(other, end, at, timedelta(seconds=first.every))
     if every.total_seconds() > first.every:  # spans of one length, so that both ranges have the same axis

@@ -4,13 +4,7 @@ import * as React from 'react';
 import { copyText } from '../clipboard';
 import { SIDEBAR_SECTIONS } from '../commands';
 import type { EndpointModel } from '../endpoint';
-import {
-  type Job,
-  labelsOf,
-  type PublishRequest,
-  type ResultPageView,
-  type Verb
-} from '../generated';
+import { labelsOf, type PublishRequest, type ResultPageView, type Verb } from '../generated';
 import type { JobActions } from '../jobActions';
 import type { JobsModel } from '../jobs';
 import type { Section } from '../model';
@@ -19,6 +13,7 @@ import type { ReportOf } from '../report';
 import { problemOf } from '../transport/problem';
 import type { Transport } from '../transport/transport';
 import type { WidgetRequests } from '../transport/widgetRequests';
+import { again } from '../verbFields';
 import { Endpoint } from '../widgets/endpoint/endpoint';
 import { useLoaded } from '../widgets/ui/hooks';
 import { Button, Notice, Waiting } from '../widgets/ui/parts';
@@ -86,7 +81,8 @@ export function Panel(props: PanelProps): React.JSX.Element {
   );
   const actions = React.useMemo<JobActions>(
     () => ({
-      openEndpoint: () => {
+      openEndpoint: (_, section) => {
+        if (section) setTab(section);
         setOpened(null);
         focus.back();
       },
@@ -97,7 +93,7 @@ export function Panel(props: PanelProps): React.JSX.Element {
       cellInserter: () => undefined,
       runVerb: services.runVerb,
       tryAgain: job => {
-        setOpened({ verb: job.verb as Verb, texts: textsOf(job.request) });
+        setOpened({ verb: job.verb as Verb, ...again(job.request) });
       },
       force: async (job, reason) => {
         const request = { ...(job.request as unknown as PublishRequest), force: true, reason };
@@ -170,16 +166,6 @@ function titleOf(state: VerbState): string {
   if ('job' in state) return trans.__('Job');
   if (state.verb === 'publish') return trans.__('Publish %1', short(state.texts.release ?? ''));
   return labelsOf(trans)[state.verb].replace(/…$/, '');
-}
-
-/** A job's request as the texts of its form. */
-function textsOf(request: Job['request']): Record<string, string> {
-  const given = Object.entries(request).filter(([name]) => name !== 'force' && name !== 'reason');
-  return Object.fromEntries(
-    given
-      .filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
-      .map(([name, value]) => [name, String(value)])
-  );
 }
 
 /** A part that JupyterLab shows in a dialog or a tab. */

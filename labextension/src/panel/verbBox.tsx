@@ -23,9 +23,17 @@ import { LoadFailure, Waiting } from '../widgets/ui/parts';
 import { ResultPage } from '../widgets/ui/resultPage';
 import { VerbForm } from '../widgets/verbs/verbForm';
 
-/** The fields of a form, the job that it started, or the result of a fast verb. */
+/**
+ * The fields of a form, the job that it started, or the result of a fast verb. `kept`: values of the
+ * request that have no control.
+ */
 export type VerbState =
-  | { readonly verb: Verb; readonly texts: Texts; readonly words?: readonly string[] }
+  | {
+      readonly verb: Verb;
+      readonly texts: Texts;
+      readonly words?: readonly string[];
+      readonly kept?: Readonly<Record<string, unknown>>;
+    }
   | { readonly job: string }
   | { readonly page: ResultPageView };
 
@@ -53,7 +61,7 @@ function Form(props: {
   trans: TranslationBundle;
 }): React.JSX.Element {
   const { state, transport, jobs, endpoint, show, trans } = props;
-  const { verb, texts, words = [] } = state;
+  const { verb, texts, words = [], kept = {} } = state;
   const begin = async (): Promise<FormStart> =>
     verb === 'publish'
       ? publishDefaults(transport, texts.name ?? endpoint, texts.release)
@@ -63,7 +71,8 @@ function Form(props: {
   );
   if (loaded.error !== null) return <LoadFailure loaded={loaded} />;
   if (!loaded.value) return <Waiting words={trans.__('Loading the form …')} />;
-  const [fields, start] = loaded.value;
+  const [all, start] = loaded.value;
+  const fields = all.filter(field => !Object.hasOwn(kept, field.name));
   const named = fields.some(field => field.name === 'name') ? { name: endpoint } : {};
   return (
     <VerbForm
@@ -84,7 +93,7 @@ function Form(props: {
         return begin();
       }}
       send={async request => {
-        const started = await jobs.start(verb, request);
+        const started = await jobs.start(verb, { ...kept, ...request });
         if ('job' in started) {
           show({ job: started.job.id });
           return;

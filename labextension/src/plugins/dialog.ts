@@ -10,13 +10,21 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 
 import { CommandIDs, commandOf } from '../commands';
-import type { DeployRequest, Job, PublishRequest, ResultPageView, Verb } from '../generated';
+import {
+  type DeployRequest,
+  type Job,
+  labelsOf,
+  type PublishRequest,
+  type ResultPageView,
+  type Verb
+} from '../generated';
 import { deployIcon } from '../icons';
 import { IJobActions, type JobActions } from '../jobActions';
 import type { Started } from '../jobs';
 import { kernelState } from '../kernelState';
 import { labRenderer } from '../labRenderer';
 import { LazyPanel } from '../lazy';
+import type { Section } from '../model';
 import { Notices } from '../notices';
 import { Prefetch } from '../prefetch';
 import { openReport } from '../report';
@@ -48,8 +56,8 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
     const showJob = (id: string): void => {
       void app.commands.execute(CommandIDs.openJob, { job: id });
     };
-    const openEndpoint = (name: string): void => {
-      void app.commands.execute(CommandIDs.open, { name, section: 'releases' });
+    const openEndpoint = (name: string, section: Section = 'releases'): void => {
+      void app.commands.execute(CommandIDs.open, { name, section });
     };
     const notices = new Notices({ jobs, trans, showJob, openEndpoint });
     void settings?.load(SETTINGS).then(loaded => {
@@ -63,6 +71,12 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
       const { openDeploy } = await import('../widgets/deploy/openDeploy');
       const panel = (job && tabJobs.panel(job.id)) ?? notebooks.currentWidget;
       await openDeploy({ app, nbdeploy, tabJobs, notices, jobActions: actions }, panel, request);
+    };
+    const openForm = async (request: DeployRequest): Promise<void> => {
+      const { openAgain } = await import('../widgets/verbs/openVerb');
+      const panel = notebooks.currentWidget;
+      const options = { app, nbdeploy, rendermime, panel, label: labelsOf(trans).deploy };
+      await openAgain(options, 'deploy', request as Readonly<Record<string, unknown>>);
     };
     const actions: JobActions = {
       openEndpoint,
@@ -96,7 +110,9 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
         }
         const request = job.request as DeployRequest;
         const waived = [...new Set([...(request.waive ?? []), ...waive])];
-        void deploy(job, { ...request, waive: waived });
+        const again = { ...request, waive: waived };
+        if (request.model) void deploy(job, again);
+        else void openForm(again); // of a stored snapshot: no notebook's dialog has its source
       },
       force: async (job, reason) => {
         const forced = await forceJob(nbdeploy, job, reason);

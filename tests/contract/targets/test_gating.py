@@ -9,6 +9,7 @@ from jupyter_deploy.domain.validation.validation import ValidationSpec
 from jupyter_deploy.faces.render.render import text
 from tests import notebooks
 from tests.gating import make_world
+from tests.selections import row, table
 
 AGREES = "agreement >= 0.99"
 BESIDE_STABLE = "accuracy >= stable - 0.01"
@@ -126,6 +127,10 @@ def test_the_way_around_a_refusal_does_all_that_was_refused(world):
         "--validate", checks, "--gate", "rmse <= 5", "-p", "rows=7", "-p", "api_key=…", "--record", "meta", "--trust",
         "--force", "--reason", "…",
     ]  # fmt: skip
+    chosen = table([row("forest", 0.9, 1.0).model_copy(update={"tag": "tumour:b"})])
+    with pytest.raises(GateFailed) as refused:
+        world.deploy("b", validate=checks, choice=chosen)
+    assert ' --choice @table.json --force --reason "…"; table.json is the table' in refused.value.remedy
     world.bad = set()
     world.deploy("b", validate=world.notebook("checks.ipynb", gates=["accuracy >= 0.9"]))
     world.notebook("checks.ipynb", "changed = 1", gates=["accuracy >= 0.9"])

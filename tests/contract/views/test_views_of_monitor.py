@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import random
 import re
 from datetime import UTC, datetime, timedelta
 from html import escape
@@ -11,56 +9,17 @@ from html import escape
 import nbformat
 import pytest
 import record_world
+from monitored_scene import Monitored, began_two_hours_ago
 from record_scene import scene_of, settings
 
-from jupyter_deploy.domain.drift.watch import WatchState, reference_of
 from jupyter_deploy.domain.errors import InvalidInput, UnknownRelease
 from jupyter_deploy.domain.release.comparison_settings import ComparisonSettings
-from jupyter_deploy.drift_detection.watch_file import WatchFile, beginning
 from jupyter_deploy.records import compaction
 from jupyter_deploy.verbs import BY_NAME
-from tests import manifests
 from tests.contract.records.test_agreement_course import drawn
 from tests.releases import release
 
 __all__ = ["settings"]
-
-
-class Monitored:
-    """An endpoint whose requests begin two hours ago, one each ten seconds; stable is watched."""
-
-    def __init__(self, settings, answers=("no", "yes"), **more):
-        self.scene = scene_of(settings, release("aaa"), release("bbb"), **more)
-        for version in ("aaa", "bbb"):
-            self.scene.ports.store.remember(manifests.snapshot(f"tumour:{version}", answers=answers))
-        self.home, self.dice, self.number = settings.home, random.Random(1), 0
-        rows = [{"age": self.dice.gauss(45, 10)} for _ in range(1_000)]
-        file = WatchFile(self.home, "tumour", "aaa")
-        with file.locked():
-            known = reference_of({"inputs": rows, "answers": ["x", "y"] * 500}, {"inputs": "training"})
-            file.save(beginning(WatchState(reference=known)))
-
-    def send(self, count, age=45.0, status=200, answers="xy"):
-        for _ in range(count):
-            inputs, outputs = [{"age": self.dice.gauss(age, 10)}], [self.dice.choice(answers)]
-            self.scene.world.record(self.number * 10, "aaa", "stable", outputs, inputs=inputs, status=status)
-            self.number += 1
-
-    def feedback(self, number, actual):
-        at = datetime.now(UTC).isoformat().replace("+00:00", "000Z")
-        line = {"ts": at, "item": 0, "endpoint": "tumour", "request_id": f"r{number * 10}", "row": 0, "actual": actual}
-        folder = self.home / "feedback" / "tumour"
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "1-1.v1.jsonl").open("a") as file:
-            file.write(json.dumps(line) + "\n")
-
-    def view(self, view="monitor", **given):
-        return self.scene.view(view, **given)
-
-
-def began_two_hours_ago(monkeypatch):
-    """At a whole minute, so that a range of whole minutes has whole periods."""
-    monkeypatch.setattr(record_world, "NOON", datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=2))
 
 
 @pytest.fixture
@@ -99,6 +58,18 @@ def test_drift_is_an_alarm_with_its_requests_and_the_feature_ranks_first(monitor
     assert behind.records[0].request_id == first.request_id
 
 
+def test_records_behind_a_drift_alarm_are_a_filter_of_the_list_and_of_an_export(monitored, tmp_path):
+    monitored.send(300)
+    monitored.send(200, age=60.0)
+    (alarm,) = [one for one in monitored.view(since="24h").alarms if one.kind == "drift"]
+    behind = monitored.view("records", since=alarm.since, until=alarm.until, limit=1000, release=alarm.release)
+    found = monitored.view("records", alarmed=True, limit=1000)
+    assert found.records == behind.records
+    logs = BY_NAME["logs"]
+    request = logs.request(name="tumour", export=str(tmp_path / "behind.csv"), alarmed=True)
+    assert logs.function(request, monitored.scene.ports, print).rows == found.total
+
+
 def test_a_range_has_its_own_requests_values_and_alarms(monitored):
     monitored.send(300)
     monitored.send(200, age=60.0)
@@ -109,6 +80,17 @@ def test_a_range_has_its_own_requests_values_and_alarms(monitored):
     assert monitored.view(since=middle).requests >= 210
     with pytest.raises(InvalidInput, match="ends before it begins"):
         monitored.view(since="1h", until=middle)
+
+
+def test_a_range_that_begins_before_the_endpoint_begins_with_its_first_request(monitored):
+    monitored.send(60)
+    view = monitored.view(since="30d", until=record_world.NOON + timedelta(minutes=10))
+    assert view.begun == view.since == record_world.NOON
+    assert view.spans == "1 min"
+    assert monitored.view(since=record_world.NOON + timedelta(minutes=5)).begun is None
+    both = monitored.view(since="24h", compare_since="48h", compare_until="24h")
+    assert both.begun is None
+    assert both.since < record_world.NOON
 
 
 def test_a_look_reads_each_record_once_also_after_a_compaction(monitored, monkeypatch):
@@ -153,7 +135,9 @@ def test_two_ranges_are_next_to_each_other_on_the_same_axes(monitored):
     figures = {one.name: (one.now, one.compared) for one in view.compared.figures}
     assert "requests" not in figures  # counts of ranges of different lengths are not comparable
     assert figures["failed"] == ("13 %", "0 %")
-    assert figures["drift alarms"][1] == "0"
+    now, before = figures["drift alarms an hour"]
+    assert float(now) > 0
+    assert before == "0"
     age = next(one for one in view.features if one.name == "age")
     assert re.match(r"more of .* \(.* % to .* %\), JS 0\.\d", age.compared)
     for chart in view.charts.values():
@@ -198,6 +182,19 @@ def test_performance_by_segment_has_an_interval_of_clusters_and_a_second_range(s
     assert {row["segment"] for row in view.by_segment["data"]["values"]} == set(by_name)
 
 
+def test_segments_beyond_the_largest_ones_are_counted_in_a_note(settings, monkeypatch):
+    began_two_hours_ago(monkeypatch)
+    found = Monitored(settings, comparison=ComparisonSettings(segments=("age",)))
+    for number in range(53):
+        found.scene.world.record(number * 10, "aaa", "stable", ["x"], inputs=[{"age": number}])
+        found.feedback(number, "x")
+    view = found.view("performance", since="24h")
+    assert len(view.segments) == 50
+    assert view.left_out.startswith("3 segments with fewer rows are left out: declare bins")
+    early = found.view("performance", since="24h", until=record_world.NOON + timedelta(minutes=8))
+    assert (len(early.segments), early.left_out) == (48, "")
+
+
 def test_rows_of_one_client_are_one_cluster_of_the_performance(monitored):
     for number in range(60):
         monitored.scene.world.record(number * 10, "aaa", "stable", ["x"], cluster="c" if number else None)
@@ -209,103 +206,10 @@ def test_rows_of_one_client_are_one_cluster_of_the_performance(monitored):
     assert whole.low < 0.5
 
 
-@pytest.fixture
-def classifier(settings, monkeypatch):
-    """An endpoint whose models answer probabilities."""
-    began_two_hours_ago(monkeypatch)
-    return Monitored(settings, answers=([0.2, 0.8], [0.9, 0.1]))
-
-
-def classified(classifier, number, answer, actual=None):
-    classifier.scene.world.record(number * 10, "aaa", "stable", [answer])
-    if actual is not None:
-        classifier.feedback(number, actual)
-
-
-def test_probabilities_have_an_estimated_accuracy_without_ground_truth(classifier):
-    for number in range(40):
-        classified(classifier, number, [0.25, 0.75] if number % 2 else {"no": 0.9, "yes": 0.1})
-    view = classifier.view("performance", since="24h")
-    assert (view.rows, view.chart["title"]["text"]) == (0, "Accuracy, estimated")
-    drawn(view.chart)
-    rows = view.chart["data"]["values"]
-    assert sum(row["rows"] * row["value"] for row in rows) / 40 == pytest.approx(0.825)
-    assert {row["release"] for row in rows} == {"aaa, estimated"}
-    assert "taken as calibrated" in view.estimate
-
-
-def estimated(view):
-    return {row["value"] for row in view.chart["data"]["values"] if row["release"] == "aaa, estimated"}
-
-
-def test_the_most_probable_class_is_judged_and_earlier_rows_calibrate_the_estimate(classifier):
-    """Half of 360 answers are right, and then all of 40."""
-    for number in range(400):
-        classified(classifier, number, {"no": 0.1, "yes": 0.9}, "yes" if number % 2 or number >= 360 else "no")
-    view = classifier.view("performance", since=record_world.NOON + timedelta(hours=1))
-    assert view.rows == 40
-    drawn(view.chart)
-    judged = [row for row in view.chart["data"]["values"] if row["release"] == "aaa"]
-    assert sum(row["value"] * row["rows"] for row in judged) == pytest.approx(40)
-    assert estimated(view) == {0.5}
-    assert "calibrated on 360 earlier answers" in view.estimate
-    assert "50 points off, by 40 rows" in view.estimate
-
-
-def test_ground_truth_of_the_range_itself_does_not_calibrate_the_estimate(classifier):
-    for number in range(320):
-        classified(classifier, number, {"no": 0.1, "yes": 0.9}, "yes" if number % 2 else "no")
-    view = classifier.view("performance", since="24h")
-    assert estimated(view) == {0.9}
-    assert "taken as calibrated, since fewer than 300 earlier answers" in view.estimate
-    assert "40 points off, by 320 rows" in view.estimate
-
-
-def test_without_ground_truth_none_is_joined_and_a_sample_is_called_one(classifier, monkeypatch):
-    monkeypatch.setattr("jupyter_deploy.records.ground_truth._joined", None)
-    for number in range(20):
-        classified(classifier, number, [0.25, 0.75])
-    assert "a sample of" not in classifier.view("performance", since="24h").estimate
-    monkeypatch.setattr("jupyter_deploy.records.confidence.MOST_REQUESTS", 10)
-    view = classifier.view("performance", since="24h")
-    assert sum(row["rows"] for row in view.chart["data"]["values"]) == 10
-    assert "a sample of the answers" in view.estimate
-
-
 def test_the_answers_of_a_model_of_labels_are_not_read(monitored, monkeypatch):
     monkeypatch.setattr("jupyter_deploy.records.ground_truth.RecordedGroundTruth.confidence", None)
     monitored.send(20)
     assert monitored.view("performance", since="24h").estimate == ""
-
-
-@pytest.mark.parametrize(("actuals", "rows"), [((0, 1, 1), 3), ((1, 2, 2), 0), (("no", "yes", "yes"), 0)])
-def test_ground_truth_of_a_list_names_the_position_or_nothing_is_judged(classifier, actuals, rows):
-    for number, actual in enumerate(actuals):
-        classified(classifier, number, [0.3, 0.7], actual)
-    view = classifier.view("performance", since="24h")
-    assert view.rows == rows
-    assert view.estimate
-
-
-def test_labels_and_one_hot_integers_have_no_estimate(classifier):
-    for number in range(10):
-        classified(classifier, number, [0, 1] if number % 2 else "yes")
-    view = classifier.view("performance", since="24h")
-    assert (view.chart, view.estimate) == (None, "")
-
-
-def test_drift_has_the_estimate_if_the_answers_are_probabilities(classifier):
-    rows = [{"age": classifier.dice.gauss(45, 10)} for _ in range(1_000)]
-    file = WatchFile(classifier.home, "tumour", "aaa")
-    with file.locked():
-        known = reference_of({"inputs": rows, "answers": [[0.2, 0.8], [0.9, 0.1]] * 500}, {"inputs": "training"})
-        file.save(beginning(WatchState(reference=known)))
-    for number in range(40):
-        classified(classifier, number, [0.25, 0.75])
-    operation = BY_NAME["drift"]
-    result = operation.function(operation.request(name="tumour"), classifier.scene.ports, lambda _: None)
-    assert (result.expected.rows, result.expected.accuracy) == (40, 0.75)
-    assert "accuracy, estimated" in str(result)
 
 
 def test_the_performance_reads_no_watch(monitored, monkeypatch):

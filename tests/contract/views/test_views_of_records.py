@@ -14,10 +14,13 @@ from record_world import NOON
 
 from jupyter_deploy.domain.errors import InvalidInput, UnknownEndpoint, UnknownRecord, UnknownRelease
 from jupyter_deploy.domain.evidence.record_pages import RecordKey
+from jupyter_deploy.domain.health import Diagnosis, HealthCheck
 from jupyter_deploy.faces.server.rest.exchange import HttpRequest
 from jupyter_deploy.faces.server.rest.router import Router
 from jupyter_deploy.faces.views.records import CUT
+from jupyter_deploy.faces.views.table import VIEWS
 from jupyter_deploy.records.compaction import compact_all
+from jupyter_deploy.verbs import BY_NAME
 from tests.contract.records.test_agreement_course import drawn
 from tests.releases import release
 
@@ -87,6 +90,80 @@ def test_the_list_has_the_requests_that_two_releases_answered_differently(scene)
     assert scene.view("records", differs=True).total == 2
     after = (NOON + timedelta(seconds=3)).isoformat()
     assert scene.view("records", differs=True, since=after).total == 0
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_answers_that_differ_most_come_first_by_pages(scene, compacted, monkeypatch):
+    for number, shift in enumerate([0.0, 2.0, -5.0, 0.5, 2.0]):
+        scene.world.pair(number, stable=[1.0, 3.0], candidate=[1.0, 3.0 + shift])
+    scene.world.pair(5, stable=["a"], candidate=["b"])
+    if compacted:
+        compact_all(scene.ports.home)
+    found = scene.view("records", order="difference", role="stable")
+    expected = [("r2", 5.0), ("r4", 2.0), ("r1", 2.0), ("r5", 1.0), ("r3", 0.5)]
+    assert [(row.request_id, row.difference) for row in found.records] == expected
+    assert found.total == 5
+    page = scene.view("records", order="difference", role="stable", limit=2)
+    following = scene.view("records", order="difference", role="stable", before=page.next)
+    assert [row.request_id for row in (*page.records, *following.records)] == [name for name, _ in expected]
+    assert scene.view("records").records[0].difference is None
+    monkeypatch.setattr("jupyter_deploy.records.record_filter.MOST_ORDERED", 3)
+    newest = scene.view("records", order="difference", role="stable")
+    assert [row.request_id for row in newest.records] == ["r4", "r5", "r3"]
+    assert newest.notes == ("2 older requests with different answers are not in this order",)
+
+
+def test_a_place_in_the_order_that_was_lost_is_an_error(scene):
+    scene.world.pair(1, stable=[1.0], candidate=[2.0])
+    lost = RecordKey("2026-11-25 12:00:00.1", "r9", "p9", "tumour:aaa", "stable").text
+    with pytest.raises(UnknownRecord, match="lost its place"):
+        scene.view("records", order="difference", before=lost)
+
+
+def test_the_list_is_filtered_by_the_values_of_columns(scene):
+    rows = [[{"age": 30, "plan": "basic"}, {"age": 70, "plan": "plus"}], [{"age": 65, "plan": "basic"}], [[4, 5]], None]
+    for number, inputs in enumerate(rows):
+        scene.world.record(number, "aaa", "stable", ["x"], inputs=inputs)
+    for _ in range(2):
+        assert [row.request_id for row in scene.view("records", where="age: >=65").records] == ["r1", "r0"]
+        assert [row.request_id for row in scene.view("records", where=["age: >=65", "plan: plus"]).records] == ["r0"]
+        assert [row.request_id for row in scene.view("records", where="1: 5").records] == ["r2"]
+        compact_all(scene.ports.home)
+    with pytest.raises(InvalidInput, match="'age' names a column and no values"):
+        scene.view("records", where="age")
+
+
+def test_an_export_has_the_filters_of_the_list(scene, tmp_path):
+    for number in range(4):
+        scene.world.pair(number, stable=["x"], candidate=["y"] if number == 2 else None)
+    export = BY_NAME["logs"]
+
+    def run(**given):
+        return export.function(export.request(name="tumour", **given), scene.ports, lambda _: None)
+
+    assert run(export=str(tmp_path / "a.csv"), differs=True, release="bbb").rows == 1
+    assert "y" in (tmp_path / "a.csv").read_text()
+    assert [one.request_id for one in run(differs=True, role="stable")] == ["r2"]
+    assert [one.request_id for one in run(where=["n: <2"], role="stable")] == ["r0", "r1"]
+    assert run(alarmed=True) == []
+    with pytest.raises(InvalidInput, match="--follow takes no --release"):
+        run(differs=True, follow=True)
+    run(export=str(tmp_path / "b.ipynb"), differs=True, since="7d")
+    cell = json.loads((tmp_path / "b.ipynb").read_text())["cells"][1]["source"]
+    assert "logs('tumour', since='604800s', differs=True, export=str(file))" in cell
+    compile(cell, "cell", "exec")
+
+
+def test_the_banner_has_the_broken_parts_but_not_the_releases_which_the_list_shows(scene, monkeypatch):
+    entry = VIEWS["health"]
+    assert entry.function(entry.request(), scene.ports).broken == (), "a new home is healthy"
+    checks = [
+        HealthCheck(part="supervisor", state="error", message="it does not run"),
+        HealthCheck(part="endpoint churn", state="error", message="not running"),
+        HealthCheck(part="records of churn", state="warning", message="3 lines could not be read"),
+    ]
+    monkeypatch.setattr("jupyter_deploy.faces.views.health.doctor", lambda *_: Diagnosis(checks=tuple(checks)))
+    assert entry.function(entry.request(), scene.ports).broken == (checks[0],)
 
 
 def test_data_of_users_is_data_whatever_it_looks_like(scene):

@@ -169,7 +169,7 @@ def test_the_monitor_leads_from_no_request_to_an_alarm_and_what_to_do_about_it(p
     requests.send(250, age=60)
     requests.tell(550)
     looks_at("24h")
-    expect(alarms).to_contain_text(re.compile(r"age more of .* since about"), timeout=60_000)
+    expect(alarms).to_contain_text(re.compile(r"age more .* since about"), timeout=60_000)
     expect(alarms).to_contain_text("How sure: e-value")
     expect(monitor.get_by_role("heading", name="Accuracy", exact=True)).to_be_visible(timeout=60_000)
     expect(monitor.get_by_role("region", name="Features by drift").locator("li").first).to_contain_text("age")

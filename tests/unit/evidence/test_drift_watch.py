@@ -8,6 +8,7 @@ import pytest
 from jupyter_deploy.domain.drift.drift import DriftRequest, judged
 from jupyter_deploy.domain.drift.report import drift_of
 from jupyter_deploy.domain.drift.watch import CLUSTER_BITS, Watch, WatchState, reference_of
+from jupyter_deploy.domain.drift.words import moved_between
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.inference import Record
 from jupyter_deploy.faces.render.drift_page import drift_page, picture
@@ -26,6 +27,16 @@ def reference(rows=2_000):
     inputs = [row(dice) for _ in range(rows)]
     answers = ["yes" if one["age"] > 50 else "no" for one in inputs]
     return reference_of({"inputs": inputs, "answers": answers}, {"inputs": "training", "answers": "training"})
+
+
+def test_values_beyond_the_reference_have_words_and_a_category_of_such_a_name_stays_one():
+    ends = ["0 to 1", "1 to 2", "below", "above", "missing"]
+    assert moved_between(ends, [0.5, 0.5, 0, 0, 0], [0.3, 0.3, 0, 0.4, 0]) == (
+        "more above the reference's range (0 % to 40 %)"
+    )
+    labels = ["above", "other", "new", "missing"]
+    assert moved_between(labels, [0.4, 0.3, 0.3, 0], [0.9, 0.05, 0.05, 0]) == "more of above (40 % to 90 %)"
+    assert moved_between(labels, [0.5, 0.5, 0, 0], [0.4, 0.4, 0.2, 0]) == "more new values (0 % to 20 %)"
 
 
 class World:

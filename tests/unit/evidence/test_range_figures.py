@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from jupyter_deploy.domain.drift.drift import Drift
 from jupyter_deploy.domain.monitoring.monitor import Monitor
 from jupyter_deploy.domain.monitoring.words import range_figures
 
@@ -24,6 +27,25 @@ def test_ranges_of_other_lengths_are_compared_by_rates_and_shares():
     assert found["requests a second"] == ("1", "1")
     assert found["failed"] == ("1 %", "1 %")
     assert found["refused"] == ("0.25 %", "0 %")
+
+
+@pytest.mark.parametrize(
+    ("hours", "other", "name", "rates"),
+    [
+        (24, 240, "drift alarms a day", ("3", "0.3")),
+        (1, 24, "drift alarms an hour", ("3", "0.125")),
+        (0.5, 1, "drift alarms an hour", ("6", "3")),
+        (336, 168, "drift alarms a week", ("1.5", "3")),
+    ],
+)
+def test_alarms_are_a_rate_by_a_span_that_both_ranges_have(hours, other, name, rates):
+    drift = Drift.model_construct(drift_alarms=3)
+    ranges = [
+        of_hours(length, requests=0, errors=0, refused=0).model_copy(update={"drift": drift})
+        for length in (hours, other)
+    ]
+    first = ranges[0].model_copy(update={"compared": ranges[1]})
+    assert {one.name: (one.now, one.compared) for one in range_figures(first)}[name] == rates
 
 
 def test_without_requests_there_is_no_share():

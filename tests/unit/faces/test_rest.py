@@ -12,13 +12,13 @@ import pytest
 from pydantic import ValidationError
 
 from jupyter_deploy.domain.errors import Conflict, StoreError
+from jupyter_deploy.domain.logs import LogsRequest
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.domain.requests import (
     CompareRequest,
     DeployRequest,
     DiffRequest,
-    LogsRequest,
     PromoteRequest,
     PurgeRequest,
     ReconcileRequest,

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 
 from jupyter_deploy.domain.errors import Conflict, disk_faults
 from jupyter_deploy.domain.jobs import Job, JobState
+from jupyter_deploy.domain.logs import LogsRequest
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.status import EndpointStatus
 from jupyter_deploy.domain.requests import (
     DeployRequest,
-    LogsRequest,
     Request,
 )
 from jupyter_deploy.faces.render.problems import BUG, problem_of

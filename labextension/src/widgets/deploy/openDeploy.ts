@@ -86,9 +86,9 @@ export async function openDeploy(
     },
     jobActions: {
       ...jobActions,
-      openEndpoint: name => {
+      openEndpoint: (name, section) => {
         close();
-        jobActions.openEndpoint(name);
+        jobActions.openEndpoint(name, section);
       },
       openReport: job => {
         close();

@@ -11,6 +11,7 @@ import { Button, Notice, Waiting } from '../ui/parts';
 import { useServices } from '../ui/services';
 import { Endpoint } from './endpoint';
 import { EndpointList } from './endpointList';
+import { HealthBanner } from './healthBanner';
 
 /** The sidebar's state; `endpoints` is null until the server answers. */
 export interface SidebarState {
@@ -54,6 +55,7 @@ export function Sidebar(props: Props): React.JSX.Element {
   return (
     <div className="nbd-Deployments" ref={root}>
       <Banner state={state} />
+      {state.connected && !state.expired && <HealthBanner />}
       <div className="nbd-Bar">
         {opened === null ? (
           <h2>{trans.__('Deployments')}</h2>

@@ -78,6 +78,18 @@ function Done({ job, actions, trans }: JobEndProps): React.ReactElement {
           >
             {trans.__('Open %1', endpoint)}
           </button>
+          {job.verb === 'deploy' ? (
+            <button
+              type="button"
+              className="jp-Button jp-mod-styled"
+              title={trans.__('Its requests, latencies and drift')}
+              onClick={() => {
+                actions.openEndpoint(endpoint, 'monitor');
+              }}
+            >
+              {trans.__('Monitor %1', endpoint)}
+            </button>
+          ) : null}
         </div>
       ) : null}
     </div>
@@ -261,11 +273,10 @@ function Details({ text, trans }: { text: string; trans: TranslationBundle }): R
   );
 }
 
-/**
- * Only a request from a notebook's dialog can be repeated by it, and one from a form by the form.
- */
+/** A request from a notebook's dialog is repeated by it; others by the form of their verb. */
 function TryAgain({ job, actions, trans }: JobEndProps): React.ReactElement | null {
-  if (job.verb === 'deploy' ? !job.request.model : job.verb !== 'publish') return null;
+  const { model, source } = job.request;
+  if (job.verb === 'deploy' ? !model && !source : job.verb !== 'publish') return null;
   return (
     <button
       type="button"

@@ -4,8 +4,7 @@ import * as React from 'react';
 import type { Exported, MonitorAlarm, MonitorView } from '../../generated';
 import { problemOf } from '../../transport/problem';
 import { clock } from '../../words';
-import type { Filter } from '../records/records';
-import { NO_FILTER } from '../records/records';
+import { type Filter, NO_FILTER } from '../records/recordFilters';
 import { Button } from '../ui/parts';
 import { useServices } from '../ui/services';
 

@@ -15,6 +15,7 @@ import { stampOf, useLoaded, useNow, useVisible } from '../ui/hooks';
 import { CommandButtons, Empty, LoadFailure, RoleBadge, Waiting } from '../ui/parts';
 import { useServices } from '../ui/services';
 import { type AlarmActions, Alarms } from './alarms';
+import { ExportReport } from './exportReport';
 import { Features } from './features';
 import {
   comparedFields,
@@ -63,6 +64,9 @@ export function Monitor(props: { view: EndpointView; actions: AlarmActions }): R
     polled
   );
   const shown = loaded.value;
+  // The performance has the same axis.
+  const judged = shown?.begun ? { ...request, since: shown.begun } : request;
+  const judgedKey = JSON.stringify(judged);
   return (
     <div ref={root} className="nbd-Monitor">
       <div className="nbd-row nbd-mod-wrap">
@@ -97,12 +101,12 @@ export function Monitor(props: { view: EndpointView; actions: AlarmActions }): R
       )}
       {!shown && loaded.error === null && <Waiting words={trans.__('Loading the range …')} />}
       {shown && (
-        <Shown view={view} shown={shown} actions={actions}>
+        <Shown view={view} shown={shown} request={request} actions={actions}>
           <Performance
-            key={key}
+            key={judgedKey}
             name={name}
-            request={request}
-            requestKey={key}
+            request={judged}
+            requestKey={judgedKey}
             active={visible}
             live={live}
           />
@@ -115,10 +119,11 @@ export function Monitor(props: { view: EndpointView; actions: AlarmActions }): R
 function Shown(props: {
   view: EndpointView;
   shown: MonitorView;
+  request: Readonly<Record<string, unknown>>;
   actions: AlarmActions;
   children: React.ReactNode;
 }): React.JSX.Element {
-  const { view, shown, actions, children } = props;
+  const { view, shown, request, actions, children } = props;
   const { trans } = useServices();
   return (
     <>
@@ -148,6 +153,7 @@ function Shown(props: {
         </>
       )}
       <Markers shown={shown} />
+      {shown.requests > 0 && <ExportReport name={view.name} request={request} />}
     </>
   );
 }
@@ -198,7 +204,7 @@ function Both(props: { compared: ComparedRange }): React.JSX.Element {
   const second = `${clock(compared.since)} – ${clock(compared.until)}`;
   return (
     <section aria-label={trans.__('Both ranges')}>
-      <table className="nbd-Table nbd-mod-numbers nbd-Figured">
+      <table className="nbd-Table nbd-mod-numbers">
         <thead>
           <tr>
             <th scope="col">{trans.__('figure')}</th>
@@ -210,8 +216,8 @@ function Both(props: { compared: ComparedRange }): React.JSX.Element {
           {compared.figures.map(one => (
             <tr key={one.name}>
               <th scope="row">{one.name}</th>
-              <td data-label={trans.__('this range')}>{one.now}</td>
-              <td data-label={trans.__('compared range')}>{one.compared}</td>
+              <td>{one.now}</td>
+              <td>{one.compared}</td>
             </tr>
           ))}
         </tbody>

@@ -51,6 +51,7 @@ export function Performance(props: {
       {found.segments.length > 0 && (
         <SegmentTable segments={found.segments} compared={found.compared} />
       )}
+      {found.left_out && <p className="nbd-faint">{found.left_out}</p>}
       {!found.declared && found.rows > 0 && (
         <p className="nbd-faint">
           {hint} <CommandButtons text={hint} />

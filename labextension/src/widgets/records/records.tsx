@@ -1,63 +1,28 @@
 /**
- * The records: filtered, newest first, only the visible rows are drawn; an opened record is next to
+ * The records: filtered, in pages, only the visible rows are drawn; an opened record is next to
  * the list or replaces it.
  */
 import * as React from 'react';
 
+import { digits } from '../../figures';
 import type { EndpointView, RecordRow, RecordsView } from '../../generated';
 import type { Pages } from '../../paging';
 import { NO_PAGES, withNewer, withOlder } from '../../paging';
 import { type Problem, problemOf } from '../../transport/problem';
-import { clock, milliseconds, short, time, version } from '../../words';
+import { milliseconds, short, time } from '../../words';
 import { stampOf, useVisible } from '../ui/hooks';
 import { Button, CommandButtons, Empty, Notice, Waiting } from '../ui/parts';
 import { useServices } from '../ui/services';
 import { VirtualList } from '../ui/virtualList';
 import { ExportRecords } from './exportRecords';
 import { RecordDetail } from './recordDetail';
+import { type Filter, Filters, filtersOf, NO_FILTER, queryOf } from './recordFilters';
 
 const EVERY_MS = 3000;
 const PAGE = 100;
-const TYPING_MS = 250;
 /** Reads of one stamp. */
 const READS = 2;
 const NO_READS = { of: '', count: 0 };
-
-/** The filter of the records; empty: all. */
-export interface Filter {
-  readonly text: string;
-  readonly role: string;
-  readonly status: string;
-  readonly release: string;
-  /** Moments, ISO 8601: the range of the records. */
-  readonly since: string;
-  readonly until: string;
-  /** Not empty: only requests that two releases answered differently. */
-  readonly differs: string;
-}
-
-export const NO_FILTER: Filter = {
-  text: '',
-  role: '',
-  status: '',
-  release: '',
-  since: '',
-  until: '',
-  differs: ''
-};
-
-function queryOf(filter: Filter): Record<string, unknown> {
-  const { text, role, status, release, since, until, differs } = filter;
-  return {
-    ...(text && { text }),
-    ...(role && { role }),
-    ...(status && { status: Number(status) }),
-    ...(release && { release }),
-    ...(since && { since }),
-    ...(until && { until }),
-    ...(differs && { differs: true })
-  };
-}
 
 /** `initial`: the filter at first, such as that of another view's button. */
 export function Records(props: { view: EndpointView; initial?: Filter }): React.JSX.Element {
@@ -127,18 +92,14 @@ export function Records(props: { view: EndpointView; initial?: Filter }): React.
                 .replace(String(pages.total), pages.total.toLocaleString())}
               {loading && ` · ${trans.__('loading …')}`}
             </p>
-            <ExportRecords
-              name={view.name}
-              filters={{
-                ...(filter.role && { role: filter.role }),
-                ...(filter.status && { status: Number(filter.status) }),
-                ...(filter.since && { since: filter.since }),
-                ...(filter.until && { until: filter.until })
-              }}
-            />
+            <ExportRecords name={view.name} filters={filtersOf(filter)} />
             <VirtualList
               items={pages.rows}
-              label={trans.__('Records, newest first')}
+              label={
+                filter.differs === 'most'
+                  ? trans.__('Records, largest difference first')
+                  : trans.__('Records, newest first')
+              }
               rowHeight={44}
               keyOf={keyOf}
               selected={opened?.key ?? null}
@@ -174,96 +135,19 @@ function Row(props: { row: RecordRow }): React.JSX.Element {
         {row.rows > 1 && (
           <span className="nbd-Record-rows nbd-faint">{trans.__('%1 rows', row.rows)} </span>
         )}
+        {row.difference !== null && (
+          <span
+            className="nbd-Record-rows"
+            title={trans.__(
+              'The largest difference of two numbers in the answers; of other values 1'
+            )}
+          >
+            {trans.__('Δ %1', digits(row.difference))}{' '}
+          </span>
+        )}
         <span className="nbd-cut">{row.summary}</span>
         {row.answer && <span className="nbd-Record-answer nbd-cut"> → {row.answer}</span>}
       </span>
-    </div>
-  );
-}
-
-function Filters(props: {
-  filter: Filter;
-  view: EndpointView;
-  onFilter: (filter: Filter) => void;
-}): React.JSX.Element {
-  const { filter, view, onFilter } = props;
-  const { trans } = useServices();
-  const [text, setText] = React.useState(filter.text);
-  const latest = React.useRef(props);
-  React.useEffect(() => {
-    latest.current = props;
-  });
-  React.useEffect(() => {
-    const timer = setTimeout(() => {
-      const now = latest.current;
-      if (now.filter.text !== text) now.onFilter({ ...now.filter, text });
-    }, TYPING_MS);
-    return () => {
-      clearTimeout(timer);
-    };
-  }, [text]);
-  const choose =
-    (name: 'role' | 'status' | 'release' | 'differs') =>
-    (event: React.ChangeEvent<HTMLSelectElement>) => {
-      onFilter({ ...filter, [name]: event.target.value });
-    };
-  return (
-    <div className="nbd-Filters" role="search" aria-label={trans.__('Filter the records')}>
-      <input
-        type="search"
-        value={text}
-        placeholder={trans.__('Text in input, output, error')}
-        aria-label={trans.__('Text in input, output or error')}
-        onChange={event => {
-          setText(event.target.value);
-        }}
-      />
-      <select value={filter.role} aria-label={trans.__('Role')} onChange={choose('role')}>
-        <option value="">{trans.__('any role')}</option>
-        {['stable', 'canary', 'shadow', 'probe', 'direct'].map(role => (
-          <option key={role}>{role}</option>
-        ))}
-      </select>
-      <select value={filter.status} aria-label={trans.__('Status')} onChange={choose('status')}>
-        <option value="">{trans.__('any status')}</option>
-        {[...new Set(['200', '400', '413', '422', '500', '503', filter.status])]
-          .filter(Boolean)
-          .map(status => (
-            <option key={status}>{status}</option>
-          ))}
-      </select>
-      <select value={filter.release} aria-label={trans.__('Release')} onChange={choose('release')}>
-        <option value="">{trans.__('any release')}</option>
-        {view.cards.map(card => (
-          <option key={card.tag} value={card.tag}>
-            {[card.label, version(card.tag)].filter(Boolean).join(' · ')} ({card.role})
-          </option>
-        ))}
-      </select>
-      {view.cards.length > 1 && (
-        <select
-          value={filter.differs}
-          aria-label={trans.__('Answers')}
-          onChange={choose('differs')}
-        >
-          <option value="">{trans.__('any answers')}</option>
-          <option value="yes">{trans.__('answers differ')}</option>
-        </select>
-      )}
-      {(filter.since || filter.until) && (
-        <span className="nbd-Filters-range nbd-faint">
-          {filter.since && trans.__('from %1', clock(filter.since))}{' '}
-          {filter.until && trans.__('to %1', clock(filter.until))}{' '}
-          <Button
-            look="quiet"
-            onClick={() => {
-              onFilter({ ...filter, since: '', until: '' });
-            }}
-          >
-            {trans.__('Any time')}
-          </Button>
-        </span>
-      )}
     </div>
   );
 }
@@ -327,7 +211,11 @@ function usePages(
         reads.current = { of, count: reads.current.of === of ? reads.current.count + 1 : 1 };
         setState(before => ({
           key,
-          pages: withNewer(before.key === key ? (before.pages ?? NO_PAGES) : NO_PAGES, page)
+          // In an order by difference a new record may be anywhere.
+          pages: withNewer(
+            before.key === key && filter.differs !== 'most' ? (before.pages ?? NO_PAGES) : NO_PAGES,
+            page
+          )
         }));
         doneRound.current = round;
         setFailed(null);
@@ -350,7 +238,7 @@ function usePages(
       stop.abort();
       clearTimeout(timer);
     };
-  }, [key, first, top, visible, read, round]);
+  }, [key, first, top, visible, read, round, filter.differs]);
 
   const pages = state.key === key ? state.pages : null;
   const next = pages?.next ?? null;

@@ -12,7 +12,7 @@ import { deployIcon } from '../../icons';
 import { textsOfWords } from '../../namedCommands';
 import { requestAPI, toProblemError } from '../../transport/request';
 import type { INbdeploy } from '../../transport/tokens';
-import type { Texts, VerbField } from '../../verbFields';
+import { again, type Texts, type VerbField } from '../../verbFields';
 import {
   agreeToSettings,
   EMPTY_START,
@@ -33,15 +33,26 @@ export interface VerbOptions {
   label: string;
 }
 
+/** Opens the form of a former request, to change and send it again. */
+export async function openAgain(
+  options: VerbOptions,
+  verb: Verb,
+  request: Readonly<Record<string, unknown>>
+): Promise<void> {
+  const { texts, kept } = again(request);
+  await openVerb(options, verb, texts, [], kept);
+}
+
 /**
  * Opens a verb's form, then shows its job, its section of the sidebar, or its result. `words`: of a
- * command that a message names.
+ * command that a message names. `kept`: values of the request that have no control.
  */
 export async function openVerb(
   options: VerbOptions,
   verb: Verb,
   given: Texts,
-  words: readonly string[] = []
+  words: readonly string[] = [],
+  kept: Readonly<Record<string, unknown>> = {}
 ): Promise<void> {
   const { nbdeploy, label } = options;
   const { trans, deployments } = nbdeploy;
@@ -55,7 +66,9 @@ export async function openVerb(
   }
   const inSidebar = SIDEBAR_SECTIONS[verb] !== undefined && words.length === 0;
   // A verb of the sidebar needs only the endpoint's name.
-  const shownFields = inSidebar ? fields.filter(field => field.name === 'name') : fields;
+  const shownFields = inSidebar
+    ? fields.filter(field => field.name === 'name')
+    : fields.filter(field => !Object.hasOwn(kept, field.name));
   const begin = async (): Promise<FormStart> =>
     verb === 'publish'
       ? publishDefaults(nbdeploy.transport, given.name ?? deployments.opened, given.release)
@@ -87,7 +100,7 @@ export async function openVerb(
         return begin();
       }}
       send={async request => {
-        await send(options, verb, request, inSidebar);
+        await send(options, verb, { ...kept, ...request }, inSidebar);
       }}
       close={close}
       trans={trans}

@@ -166,7 +166,9 @@ def _template(
     overlay: Mapping[str, Any],
 ) -> Json:
     file = "/etc/nbdeploy/overlay.json"
-    chosen = settings.model_dump(mode="json", exclude_unset=True, exclude={"context", "kubeconfig", "overlay"})
+    chosen = settings.model_dump(
+        mode="json", exclude_unset=True, exclude={"context", "kubeconfig", "overlay", "token_file"}
+    )
     cluster = chosen | {"namespace": settings.namespace} | ({"overlay": file} if overlay else {})
     environment = {
         **variables,

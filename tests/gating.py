@@ -179,7 +179,7 @@ def make_world(path, monkeypatch):
     )
     world = World(path, ports)
     monkeypatch.setattr("jupyter_deploy.verbs.gates.enforce_gates.run_all", world._run_all)
-    monkeypatch.setattr("jupyter_deploy.verbs.gates.enforce_gates.compare", world._compare)
+    monkeypatch.setattr("jupyter_deploy.verbs.gates.live_gates.compare", world._compare)
     monkeypatch.setattr("jupyter_deploy.verbs.traffic.compare", world._compare)
     monkeypatch.setattr("jupyter_deploy.verbs.deploy_plan.changes_since", lambda *_: None)
     return world

@@ -11,22 +11,18 @@ from typing import Literal
 
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.errors import (
-    DeployError,
     GateFailed,
     GateInconclusive,
     InvalidInput,
     StoreError,
     disk_faults,
 )
-from jupyter_deploy.domain.evidence.inference import Comparison
-from jupyter_deploy.domain.gates.figures import LIVE, dated, judge_live, needs_pairs, undecided
-from jupyter_deploy.domain.gates.gate import Gate
+from jupyter_deploy.domain.gates.figures import LIVE, needs_pairs
 from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.images.requests import PublishRequest
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import (
-    CompareRequest,
     DeployRequest,
     PromoteRequest,
     Step,
@@ -36,13 +32,13 @@ from jupyter_deploy.domain.validation.validated import Validated, in_short, line
 from jupyter_deploy.domain.validation.validation import GateResult, Run, Validation
 from jupyter_deploy.verbs.capture import load_snapshot
 from jupyter_deploy.verbs.command_line import retyped
-from jupyter_deploy.verbs.compare import compare
 from jupyter_deploy.verbs.recorded_requests import with_recorded
 from jupyter_deploy.verbs.run_plan import Planned
 from jupyter_deploy.verbs.validation import run_all
 from jupyter_deploy.verbs.validation_runs import Candidate, RunOptions
 
 from .endpoint_gates import GatePlan, dropped_specs, plan_gates
+from .live_gates import judge_all_live
 
 _HISTORY = 50  # validations of the endpoint whose results may be used again
 
@@ -234,7 +230,7 @@ def enforce(check: GateCheck, ports: Ports, report: Report, begins: Callable[[],
     past = ports.store.validations(endpoint=check.name, limit=_HISTORY)
     known = _known(past, check)
     fresh = [planned for planned in check.planned if planned.key not in known]
-    live = _judge_live(check, past, ports) if check.endpoint else ()
+    live = judge_all_live(check.enforced.live, check.endpoint, check.tag, past, ports) if check.endpoint else ()
     runs = [*check.enforced.missing, *(known[planned.key] for planned in check.planned if planned.key in known)]
     whole = None if fresh or live or check.enforced.missing else _whole(past, check)
     if whole is None:
@@ -325,41 +321,6 @@ def _whole(past: Iterable[Validation], check: GateCheck) -> Validation | None:
         same = tuple(sorted(run.key for run in validation.runs)) == check.keys and not validation.live
         if same and (validation.verdict == "pass" or check.forced is not None):
             return validation
-    return None
-
-
-def _judge_live(check: GateCheck, past: Sequence[Validation], ports: Ports) -> tuple[GateResult, ...]:
-    """Judge the gates on live traffic by the comparison so far."""
-    if check.endpoint is None or not check.enforced.live:
-        return ()
-    gates = [parse_gate(expression) for expression in check.enforced.live]
-    comparison: Comparison | None = None
-    problem = f"{check.tag} has had no traffic yet"
-    try:
-        if check.tag in {release.tag for release in check.endpoint.releases}:
-            comparison = compare(CompareRequest(name=check.name, candidate=check.tag), ports, lambda _: None)
-    except DeployError as error:
-        problem = error.message
-    results = []
-    for gate in gates:
-        why = problem
-        try:
-            judged = judge_live(gate, comparison) if comparison else None
-        except InvalidInput as error:  # a canary has no pairs: its result as a shadow counts
-            why = error.message
-            judged = _earlier_result(gate, check.tag, check.endpoint.traffic.stable, past)
-        results.append(judged or undecided(gate, why))
-    return tuple(results)
-
-
-def _earlier_result(gate: Gate, tag: str, stable: str, past: Iterable[Validation]) -> GateResult | None:
-    """The last decided result of a gate for the same candidate and stable release, with its date."""
-    for validation in (v for v in past if (v.snapshot, v.stable) == (tag, stable)):
-        for result in validation.live:
-            if result.expression == gate.expression and result.verdict != "inconclusive":
-                when = f"as a shadow, on {validation.at:%Y-%m-%d %H:%M} UTC"
-                earlier = result.origin != LIVE  # it has a date already
-                return result if earlier else dated(result, when)
     return None
 
 

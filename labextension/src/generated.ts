@@ -2592,6 +2592,9 @@ export interface ComparisonSettings1 {
  *     The phase that a paused ramp resumes.
  * reason
  *     The reason of the last decision.
+ * gates
+ *     The digest of the gates that the candidate passed as the ramp began or was resumed, where its driver has no
+ *     notebooks (``verbs/gates/ramp_gates.py``); empty: there are none, or the driver runs them.
  */
 export interface RampState {
   plan: RampPlan;
@@ -2602,6 +2605,7 @@ export interface RampState {
   since: string;
   resumed: 'shadow' | 'running' | 'paused' | 'finished' | 'rolled back' | 'aborted' | 'superseded';
   reason: string;
+  gates: string;
 }
 /**
  * The plan of a ramp.

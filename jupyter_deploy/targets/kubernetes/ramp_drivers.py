@@ -54,12 +54,6 @@ def check(endpoint: Endpoint, api: Api, records_to: str | None) -> None:
             f"a ramp of {name} has no evidence, since the records of its releases stay in their pods",
             f"name a bucket for them, and deploy again: NBDEPLOY_RECORDS_TO; {by_hand}",
         )
-    if endpoint.validations:
-        raise Refused(
-            f"the gates of {name} cannot be enforced where a ramp in a cluster is driven: there are no notebooks",
-            "name figures of live traffic by --require of the ramp, and take the gates away by a deploy with "
-            f"--validate off; {by_hand}",
-        )
     if api.get("ServiceAccount", names.RAMP) is None:
         raise Refused(
             f"the namespace {api.namespace} has no account {names.RAMP}, with which ramps are driven",

@@ -149,6 +149,35 @@ def enforce_for_change(
     if tag is None or not after.validations:
         return after, None
     enforced = plan_gates(after.validations, ports)
+    validated = _enforce(request, before, tag, enforced, ports=ports, report=report, live=before)
+    return after.validated(tag, validated), validated
+
+
+def enforce_for_ramp(
+    request: TrafficRequest, endpoint: Endpoint, tag: str, ports: Ports, report: Report, *, live: bool
+) -> Validated | None:
+    """Enforce the gates of a release before others give it clients; ``live``: also those on live traffic.
+
+    Raises
+    ------
+    GateFailed, GateInconclusive
+        The release does not pass.
+    """
+    gates = plan_gates(endpoint.validations, ports)
+    return _enforce(request, endpoint, tag, gates, ports=ports, report=report, live=endpoint if live else None)
+
+
+def _enforce(
+    request: TrafficRequest | PromoteRequest,
+    before: Endpoint,
+    tag: str,
+    enforced: GatePlan,
+    *,
+    ports: Ports,
+    report: Report,
+    live: Endpoint | None,
+) -> Validated | None:
+    """Enforce gates for a release of the endpoint; ``live``: see ``GateCheck.endpoint``."""
     verb = "promote" if isinstance(request, PromoteRequest) else "traffic"
     head = ("nbdeploy", verb, before.name, *([tag] if verb == "promote" else []))
     words, _ = retyped(request, *head, leave_out=("name", "tag", "force", "reason"))
@@ -162,12 +191,11 @@ def enforce_for_change(
         enforced,
         enforced,
         "promote" if verb == "promote" else "traffic",
-        endpoint=before,
+        endpoint=live,
         remedy=f"""'{words} --force --reason "…"' does it all the same""",
         forced=request.reason if request.force else None,
     )
-    validated = enforce(check, ports, report, lambda: report(Step(number=1, total=2, title=f"validating {tag}")))
-    return after.validated(tag, validated), validated
+    return enforce(check, ports, report, lambda: report(Step(number=1, total=2, title=f"validating {tag}")))
 
 
 def check_at_deploy(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from jupyter_deploy import __version__
@@ -106,7 +106,8 @@ class KubernetesTarget:
                 if former is not None:
                     self._maps.put_back(endpoint, former)
                 raise
-        ramp_drivers.keep_running(endpoint, self._api, lambda: self._ramp_driver(endpoint))
+        newest = partial(self._maps.endpoint, endpoint.name)
+        ramp_drivers.keep_running(endpoint, self._api, lambda: self._ramp_driver(endpoint), newest)
         return self._url(endpoint.name)
 
     def observe(self, endpoint: Endpoint) -> Observation:

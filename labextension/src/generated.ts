@@ -2846,6 +2846,10 @@ export interface ReleaseStatus {
    */
   limits: string[];
   /**
+   * On a cluster, how many of its pods are ready.
+   */
+  pods: string;
+  /**
    * The choice among models that led to it, if it is known.
    */
   choice: Choice | null;
@@ -2902,6 +2906,7 @@ export interface Resources1 {
  */
 export interface EndpointView {
   name: string;
+  target: string;
   url: string;
   revision: number;
   previous: number | null;
@@ -2921,7 +2926,8 @@ export interface EndpointView {
  * One release; ``usage`` is None while no process of it runs here.
  *
  * ``image``: what it runs from, HOST/PATH@sha256:…; empty: a bento. ``published``: references without their digests,
- * the newest first. ``metrics``: the notebook's own, by the variable.
+ * the newest first. ``metrics``: the notebook's own, by the variable. ``limits``: how its resources are enforced, such
+ * as its replicas, if ``usage`` does not show it.
  */
 export interface ReleaseCard {
   tag: string;
@@ -2947,6 +2953,7 @@ export interface ReleaseCard {
   published: string[];
   counts: Counted | null;
   usage: UsageCard | null;
+  limits: string[];
 }
 export interface GatesCard {
   verdict: string;

@@ -23,12 +23,14 @@ class ReleaseHealth(Value):
     """The state of one release on a target.
 
     ``detail`` explains a release that is not healthy; ``limits`` are those of ``Target.limits`` while it runs.
+    ``pods``: on a cluster ``2 of 2 pods are ready``, else empty.
     """
 
     running: bool
     healthy: bool
     detail: str = ""
     limits: tuple[str, ...] = ()
+    pods: str = ""
 
 
 class Observation(Value):

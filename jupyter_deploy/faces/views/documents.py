@@ -121,7 +121,8 @@ class ReleaseCard(Value):
     """One release; ``usage`` is None while no process of it runs here.
 
     ``image``: what it runs from, HOST/PATH@sha256:…; empty: a bento. ``published``: references without their digests,
-    the newest first. ``metrics``: the notebook's own, by the variable.
+    the newest first. ``metrics``: the notebook's own, by the variable. ``limits``: how its resources are enforced, such
+    as its replicas, if ``usage`` does not show it.
     """
 
     tag: str
@@ -145,6 +146,7 @@ class ReleaseCard(Value):
     published: tuple[str, ...] = ()
     counts: Counted | None = None
     usage: UsageCard | None = None
+    limits: tuple[str, ...] = ()
 
 
 class Models(Value):
@@ -187,6 +189,7 @@ class EndpointView(Value):
     """
 
     name: str
+    target: str
     url: str
     revision: int
     previous: int | None

@@ -1,4 +1,4 @@
-"""Gates of a ramp that is driven where no notebooks are: enforced as it begins, and those on live traffic at each step."""
+"""Gates of a ramp that is driven where no notebooks are: enforced as it begins, those on live traffic at each step."""
 
 from types import SimpleNamespace
 

@@ -133,6 +133,37 @@ def test_an_image_that_is_not_in_the_registry_is_refused(cluster, namespace, loa
     ended(load, "a deploy of an image that is not in the registry")
 
 
+@pytest.fixture
+def failed_deploy(cluster, namespace, load, prepared, models):
+    """Deploy what fails in the cluster; its error. The endpoint is as before, and its releases answer."""
+
+    def run(number, *options, what):
+        before = prepared.json("describe", "churn")
+        ran = prepared.run("deploy", models[0][number], *options, *DEPLOY, check=False, timeout=600)
+        assert ran.returncode, ran.stdout
+        after = prepared.json("describe", "churn")
+        assert (after["revision"], after["traffic"]) == (before["revision"], before["traffic"])
+        until(lambda: all(not one["detail"] for one in prepared.json("describe", "churn")["releases"]))
+        assert models[0][2.0] not in str(cluster.get(namespace, "deployments"))
+        load.wait_for(50)
+        ended(load, what)
+        return ran.stderr
+
+    return run
+
+
+def test_an_image_that_the_nodes_cannot_pull_leaves_the_endpoint_as_it_was(cluster, failed_deploy):
+    with cluster.without_registry():
+        assert "its image cannot be pulled" in failed_deploy(2.0, what="an image that the nodes cannot pull")
+
+
+@pytest.mark.parametrize(
+    ("number", "what"), [(2.0, "a new release that crashes"), (0.01, "the next pods of a running release crash")]
+)
+def test_pods_that_crash_at_their_start_leave_the_endpoint_as_it_was(failed_deploy, number, what):
+    assert "out of memory" in failed_deploy(number, "--resources", "memory=32MB", what=what)
+
+
 def test_an_api_server_that_is_away_for_a_minute_fails_no_request_and_refuses_changes(cluster, load, prepared, models):
     change = ("traffic", "churn", "--canary", f"{models[0][0.01]}=40")
     before = prepared.json("describe", "churn")["traffic"]
@@ -152,6 +183,19 @@ def test_a_restarted_etcd_fails_none(cluster, load, prepared, models):
         load.wait_for(250)
     until(lambda: prepared.run("traffic", "churn", "--canary", f"{models[0][0.01]}=25", check=False).returncode == 0)
     ended(load, "etcd away for five seconds")
+
+
+def test_an_etcd_that_is_killed_and_starts_again_fails_none(cluster, load, prepared, models):
+    change = ("traffic", "churn", "--canary", f"{models[0][0.01]}=35")
+    before = prepared.json("describe", "churn")["traffic"]
+    with cluster.without_etcd():
+        assert prepared.run(*change, check=False).returncode
+        load.wait_for(100)
+    until(lambda: prepared.run("describe", "churn", check=False).returncode == 0)
+    assert prepared.json("describe", "churn")["traffic"] == before
+    until(lambda: prepared.run(*change, check=False).returncode == 0)
+    assert prepared.json("describe", "churn")["traffic"]["canary_percent"] == 35
+    ended(load, "etcd killed and started again")
 
 
 def test_a_dead_kubelet_fails_none(cluster, namespace, load):

@@ -91,15 +91,6 @@ class Machine:
             self.script("apiserver.sh")
 
     @contextmanager
-    def without_etcd(self):
-        """etcd is killed; it starts again with what it has on disk."""
-        self._end(self.pid("etcd"))
-        try:
-            yield
-        finally:
-            self.script("etcd.sh")
-
-    @contextmanager
     def without_registry(self):
         """Nobody answers where the nodes pull images; users publish as before."""
         self._end(self.pid("registry-10.199.0.1"))

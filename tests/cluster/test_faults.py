@@ -157,13 +157,6 @@ def test_an_image_that_the_nodes_cannot_pull_leaves_the_endpoint_as_it_was(clust
         assert "its image cannot be pulled" in failed_deploy(2.0, what="an image that the nodes cannot pull")
 
 
-@pytest.mark.parametrize(
-    ("number", "what"), [(2.0, "a new release that crashes"), (0.01, "the next pods of a running release crash")]
-)
-def test_pods_that_crash_at_their_start_leave_the_endpoint_as_it_was(failed_deploy, number, what):
-    assert "out of memory" in failed_deploy(number, "--resources", "memory=32MB", what=what)
-
-
 def test_an_api_server_that_is_away_for_a_minute_fails_no_request_and_refuses_changes(cluster, load, prepared, models):
     change = ("traffic", "churn", "--canary", f"{models[0][0.01]}=40")
     before = prepared.json("describe", "churn")["traffic"]
@@ -183,19 +176,6 @@ def test_a_restarted_etcd_fails_none(cluster, load, prepared, models):
         load.wait_for(250)
     until(lambda: prepared.run("traffic", "churn", "--canary", f"{models[0][0.01]}=25", check=False).returncode == 0)
     ended(load, "etcd away for five seconds")
-
-
-def test_an_etcd_that_is_killed_and_starts_again_fails_none(cluster, load, prepared, models):
-    change = ("traffic", "churn", "--canary", f"{models[0][0.01]}=35")
-    before = prepared.json("describe", "churn")["traffic"]
-    with cluster.without_etcd():
-        assert prepared.run(*change, check=False).returncode
-        load.wait_for(100)
-    until(lambda: prepared.run("describe", "churn", check=False).returncode == 0)
-    assert prepared.json("describe", "churn")["traffic"] == before
-    until(lambda: prepared.run(*change, check=False).returncode == 0)
-    assert prepared.json("describe", "churn")["traffic"]["canary_percent"] == 35
-    ended(load, "etcd killed and started again")
 
 
 def test_a_dead_kubelet_fails_none(cluster, namespace, load):

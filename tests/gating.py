@@ -46,7 +46,7 @@ class Target:
     def stop(self, release):
         self.running.discard(release.tag)
 
-    needs_image, shared = False, None
+    needs_image, shared, header_file = False, None, None
 
     def route(self, endpoint):
         return f"http://url/{endpoint.name}"
@@ -172,14 +172,14 @@ def make_world(path, monkeypatch):
             prepared=contextlib.nullcontext,
             build=lambda snapshot: Bento(tag=snapshot.tag, snapshot_digest=snapshot.digest, path=snapshot.path),
         ),
-        client=SimpleNamespace(public=lambda _: None, command=lambda url, _: f"curl {url}"),
+        client=SimpleNamespace(public=lambda _: None, command=lambda url, *_: f"curl {url}"),
         truth=SimpleNamespace(recorded=_nothing_recorded),
         drift=WatchedDrift(path / "home"),
         batches=None,
     )
     world = World(path, ports)
     monkeypatch.setattr("jupyter_deploy.verbs.gates.enforce_gates.run_all", world._run_all)
-    monkeypatch.setattr("jupyter_deploy.verbs.gates.enforce_gates.compare", world._compare)
+    monkeypatch.setattr("jupyter_deploy.verbs.gates.live_gates.compare", world._compare)
     monkeypatch.setattr("jupyter_deploy.verbs.traffic.compare", world._compare)
     monkeypatch.setattr("jupyter_deploy.verbs.deploy_plan.changes_since", lambda *_: None)
     return world

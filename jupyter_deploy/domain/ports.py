@@ -103,20 +103,19 @@ class NotebookRunner(Protocol):
 
 
 class Client(Protocol):
-    def post(self, url: str, body: Any) -> tuple[int, Mapping[str, str], Any]:
+    """Requests to endpoints. ``header_file``: see ``Target.header_file``."""
+
+    def post(self, url: str, body: Any, header_file: Path | None = None) -> tuple[int, Mapping[str, str], Any]:
         """POST JSON; return status, headers (lower-case names) and the parsed body (its text, if it is not JSON).
 
-        Raises TargetError if no process listens.
+        Raises TargetError if no process listens, or the file holds no token.
         """
 
     def public(self, url: str) -> str | None:
         """Return the address of ``url`` for other machines; None: there is none."""
 
-    def command(self, url: str, body: Any) -> str:
+    def command(self, url: str, body: Any, header_file: Path | None = None) -> str:
         """Return a shell command that posts JSON to ``url``, or to its public address, without secrets."""
-
-    def header_file(self) -> Path | None:
-        """Return a file with the header that requests must carry; None: they need none."""
 
 
 class MonitorReports(Protocol):

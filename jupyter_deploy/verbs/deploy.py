@@ -202,6 +202,7 @@ def require_role(request: DeployRequest, before: Endpoint | None) -> None:
 def _deployment(
     ports: Ports, endpoint: Endpoint, tag: str, url: str, snapshot: Snapshot, *, changed: bool, replaced: str | None
 ) -> Deployment:
+    target, pasted = target_of(ports, endpoint.target), {"instances": _pasteable(snapshot.manifest.instances)}
     return Deployment(
         endpoint=endpoint.name,
         url=url,
@@ -217,10 +218,10 @@ def _deployment(
         changes=endpoint.release(tag).changes,
         validation=endpoint.release(tag).validation,
         validations=tuple(spec.without_secrets for spec in endpoint.validations),
-        limits=target_of(ports, endpoint.target).limits(endpoint.release(tag)),
+        limits=target.limits(endpoint.release(tag)),
         image=endpoint.release(tag).image,
         redact=endpoint.release(tag).redact,
-        curl=ports.client.command(f"{url}/predict", {"instances": _pasteable(snapshot.manifest.instances)}),
+        curl=ports.client.command(f"{url}/predict", pasted, target.header_file),
     )
 
 

@@ -11,7 +11,7 @@ from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import FeedbackRequest, Step
 
-from .change import find
+from .change import find, target_of
 from .predict import address
 
 _MOST, _BYTES = 1000, 4 * 1024**2
@@ -46,6 +46,7 @@ def _answers_texts(endpoint: Endpoint, ports: Ports) -> bool:
 
 def _send(actuals: list[Actual], url: str, endpoint: Endpoint, ports: Ports, report: Report) -> int:
     sizes = [len(json.dumps(actual.actual)) + len(actual.request_id) for actual in actuals]
+    header = target_of(ports, endpoint.target).header_file
     parts, begun, accepted = batches(actuals, sizes, most=_MOST, size=_BYTES), 0, 0
     for number, part in enumerate(parts, 1):
         first, last = begun + 1, begun + len(part)
@@ -53,7 +54,7 @@ def _send(actuals: list[Actual], url: str, endpoint: Endpoint, ports: Ports, rep
         report(Step(number=number, total=len(parts), title=title))
         begun = last
         try:
-            status, _, body = ports.client.post(url, {"feedback": [actual.model_dump() for actual in part]})
+            status, _, body = ports.client.post(url, {"feedback": [actual.model_dump() for actual in part]}, header)
         except TargetError as error:
             raise TargetError(f"{error.message}; {_so_far(accepted, actuals)}", _AGAIN, error.details) from error
         if status != 200:

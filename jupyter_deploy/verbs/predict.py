@@ -24,7 +24,7 @@ def predict(request: PredictRequest, ports: Ports, report: Report) -> Prediction
         body: Any = {"instances": snapshot.manifest.instances if snapshot else []}
     else:
         body = _body(request.data)
-    status, headers, answer = ports.client.post(f"{url}/predict", body)
+    status, headers, answer = ports.client.post(f"{url}/predict", body, target_of(ports, endpoint.target).header_file)
     return Prediction(
         endpoint=endpoint.name,
         status=status,

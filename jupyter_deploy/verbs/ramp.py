@@ -18,6 +18,7 @@ from jupyter_deploy.domain.requests import Step, TrafficRequest
 
 from .change import change, difference_in_words, find, require_revision, target_of
 from .gates.enforce_gates import enforce_for_change, in_words
+from .gates.ramp_gates import is_driven_elsewhere, pass_gates
 from .status import status_of_ramp
 from .traffic import require_signatures
 
@@ -40,9 +41,14 @@ def ramp(request: RampRequest, ports: Ports, report: Report) -> RampStatus:
         seen = target_of(ports, endpoint.target).observe(endpoint)
         return status_of_ramp(endpoint, state, ports, seen.undriven)
     after = _changed(state, command, request.reason)
+    passed = None
+    if command == "resume" and is_driven_elsewhere(endpoint, ports):
+        after, passed = pass_gates(endpoint, after, ports, report)
     what = {"pause": "paused", "resume": "resumed", "abort": "aborted"}[command]
     report(Step(number=1, total=1, title=f"the ramp of {state.candidate} is being {what}"))
-    return save(endpoint, endpoint.ramped(after), ports, reason=request.reason, what=f"ramp {what}")
+    resumed = endpoint.ramped(after).validated(state.candidate, passed)
+    words = "; ".join((f"ramp {what}", *in_words(state.candidate, passed)))
+    return save(endpoint, resumed, ports, reason=request.reason, what=words)
 
 
 def _changed(state: RampState, command: Literal["pause", "resume", "abort"], reason: str) -> RampState:
@@ -106,9 +112,13 @@ def _begin(request: RampRequest, endpoint: Endpoint, ports: Ports, report: Repor
     _require_figures(plan)
     after = endpoint.ramped(state)
     require_signatures(ports, endpoint, after)
-    shares = {state.candidate: state.percent} if state.percent else {}
-    traffic = TrafficRequest(name=endpoint.name, canary=shares, reason=request.reason)
-    after, validated = enforce_for_change(traffic, endpoint, after, ports, report)
+    if is_driven_elsewhere(endpoint, ports):
+        state, validated = pass_gates(endpoint, state, ports, report)
+        after = endpoint.ramped(state).validated(candidate, validated)
+    else:
+        shares = {state.candidate: state.percent} if state.percent else {}
+        traffic = TrafficRequest(name=endpoint.name, canary=shares, reason=request.reason)
+        after, validated = enforce_for_change(traffic, endpoint, after, ports, report)
     report(Step(number=1, total=1, title=f"beginning the ramp of {state.candidate}"))
     gates = in_words(state.candidate, validated)
     begun = f"ramp begun: {'as a shadow, then ' if plan.shadow_first else ''}{request.steps} %"

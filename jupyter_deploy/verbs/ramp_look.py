@@ -22,6 +22,7 @@ from jupyter_deploy.domain.requests import CompareRequest, PromoteRequest, Traff
 from .change import find, settle, target_of
 from .compare import all_recorded, compared
 from .gates.enforce_gates import enforce_for_change, in_words
+from .gates.ramp_gates import enforce_in_driver, is_driven_elsewhere
 from .ramp import save
 from .status import status_of_ramp
 
@@ -155,13 +156,16 @@ def _act(endpoint: Endpoint, state: RampState, decision: Decision, ports: Ports,
         )
         try:
             target_of(ports, endpoint.target).check_ramp(after)
-            after, validated = enforce_for_change(request, endpoint, after, ports, lambda _: None)
+            if is_driven_elsewhere(endpoint, ports):
+                gates = enforce_in_driver(endpoint, state, ports)
+            else:
+                after, validated = enforce_for_change(request, endpoint, after, ports, lambda _: None)
+                gates = in_words(state.candidate, validated)
         except (GateFailed, Refused) as error:
             why = f"its gates do not let it advance: {error.message}" if isinstance(error, GateFailed) else str(error)
             say(why)
             save(endpoint, endpoint.ramped(pause(state, why)), ports, reason=why, what="ramp paused")
             return
-        gates = in_words(state.candidate, validated)
     what = f"ramp: {decision.action} to {following.percent:g} %" if not following.ended else f"ramp {following.phase}"
     say(f"{what}: {decision.reason}")
     status = save(

@@ -69,6 +69,7 @@ def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointSt
                 detail=health.detail,
                 resources=release.resources,
                 limits=health.limits,
+                pods=health.pods,
                 counts=seen.counts.get(release.tag),
                 findings=release.findings,
                 validation=release.validation,

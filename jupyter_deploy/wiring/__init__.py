@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -174,14 +174,11 @@ class _Parts:
     @cached_property
     def client(self) -> Client:
         from jupyter_deploy.targets.local.gateway.gateway import own_socket
-        from jupyter_deploy.targets.local.gateway.token import token, token_file
         from jupyter_deploy.targets.local.http_client import HttpClient
         from jupyter_deploy.targets.local.runtime import locate
 
         settings = self._local
-        return HttpClient(
-            token_file(self.home), partial(token, self.home), settings.public_url, lambda: own_socket(locate(settings))
-        )
+        return HttpClient(settings.public_url, lambda: own_socket(locate(settings)))
 
     @cached_property
     def notifier(self) -> Notifier:

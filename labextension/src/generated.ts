@@ -2700,6 +2700,9 @@ export interface ComparisonSettings1 {
  *     The phase that a paused ramp resumes.
  * reason
  *     The reason of the last decision.
+ * gates
+ *     The digest of the gates that the candidate passed as the ramp began or was resumed, where its driver has no
+ *     notebooks (``verbs/gates/ramp_gates.py``); empty: there are none, or the driver runs them.
  */
 export interface RampState {
   plan: RampPlan;
@@ -2710,6 +2713,7 @@ export interface RampState {
   since: string;
   resumed: 'shadow' | 'running' | 'paused' | 'finished' | 'rolled back' | 'aborted' | 'superseded';
   reason: string;
+  gates: string;
 }
 /**
  * The plan of a ramp.
@@ -2950,6 +2954,10 @@ export interface ReleaseStatus {
    */
   limits: string[];
   /**
+   * On a cluster, how many of its pods are ready.
+   */
+  pods: string;
+  /**
    * The choice among models that led to it, if it is known.
    */
   choice: Choice | null;
@@ -3006,6 +3014,7 @@ export interface Resources1 {
  */
 export interface EndpointView {
   name: string;
+  target: string;
   url: string;
   revision: number;
   previous: number | null;
@@ -3025,7 +3034,8 @@ export interface EndpointView {
  * One release; ``usage`` is None while no process of it runs here.
  *
  * ``image``: what it runs from, HOST/PATH@sha256:…; empty: a bento. ``published``: references without their digests,
- * the newest first. ``metrics``: the notebook's own, by the variable.
+ * the newest first. ``metrics``: the notebook's own, by the variable. ``limits``: how its resources are enforced, such
+ * as its replicas, if ``usage`` does not show it.
  */
 export interface ReleaseCard {
   tag: string;
@@ -3051,6 +3061,7 @@ export interface ReleaseCard {
   published: string[];
   counts: Counted | null;
   usage: UsageCard | null;
+  limits: string[];
 }
 export interface GatesCard {
   verdict: string;

@@ -48,6 +48,7 @@ export function card(given: Partial<ReleaseCard> = {}): ReleaseCard {
       recorded: null
     },
     usage: null,
+    limits: [],
     ...given
   };
 }
@@ -57,6 +58,7 @@ export const SHADOW = card({ tag: 'clf:ccccccccdddd', role: 'shadow', percent: 1
 export function endpoint(given: Partial<EndpointView> = {}): EndpointView {
   return {
     name: 'clf',
+    target: 'local',
     url: 'http://127.0.0.1:8080/clf/predict',
     revision: 2,
     previous: 1,

@@ -24,6 +24,7 @@ AIMS = {
     "gateway overhead": "as on one machine",
     "50 toggles confirmed": "p95 ≤ 1.0 s",
     "50 toggles:": "0 failed",
+    "records in the bucket": "≤ 30 s",
     "compare": "coverage ≥ 99 %",
     "0 -> 1: ": "≤ 5 s",
     "0 -> 1 for 40": "all answered",
@@ -50,7 +51,9 @@ def main() -> int:
             text = line.lstrip(".").strip()
             if aim := next((aim for start, aim in AIMS.items() if text.startswith(start)), ""):
                 missing = {start: each for start, each in missing.items() if not text.startswith(start)}
-                print(f"{text}  (aim: {aim})", flush=True)
+                print(f"{text}  (aim: {aim}; load {os.getloadavg()[0]:.1f})", flush=True)
+            elif "requests failed" in text:
+                print(f"{text}  (load {os.getloadavg()[0]:.1f})", flush=True)
             elif text.startswith(("E  ", "FAILED", "ERROR")) or " passed" in text or " failed" in text:
                 print(text, flush=True)
     for start in missing:

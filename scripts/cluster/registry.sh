@@ -12,6 +12,6 @@ log: {level: warn}
 storage: {filesystem: {rootdirectory: "$run/registry"}, delete: {enabled: true}}
 http: {addr: "$address:$registry_port"}
 CONFIG
-  start "registry-$address" env -u REGISTRY_AUTH_FILE docker-registry serve "$run/conf/registry-$address.yml"
+  alive "registry-$address" || start "registry-$address" env -u REGISTRY_AUTH_FILE docker-registry serve "$run/conf/registry-$address.yml"
   wait_for 20 curl -sf "http://$address:$registry_port/v2/"
 done

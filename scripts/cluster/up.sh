@@ -28,11 +28,7 @@ if [ "$NODES" -gt 0 ]; then
 fi
 exec 8>&9 9>&- # the programs must not keep the lock
 
-start etcd etcd --data-dir "$run/etcd" --unsafe-no-fsync --log-level warn \
-  --listen-client-urls http://127.0.0.1:$etcd_port --advertise-client-urls http://127.0.0.1:$etcd_port \
-  --listen-peer-urls http://127.0.0.1:$((etcd_port + 1)) \
-  --initial-advertise-peer-urls http://127.0.0.1:$((etcd_port + 1)) \
-  --initial-cluster default=http://127.0.0.1:$((etcd_port + 1)) 8>&-
+bash "$scripts/etcd.sh" 8>&-
 bash "$scripts/apiserver.sh" 8>&-
 export KUBECONFIG=$run/kubeconfig
 say "the API server is ready"

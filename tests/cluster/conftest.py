@@ -31,7 +31,8 @@ def above(limit):
     def clf(age, weight):
         return "yes" if age + weight > limit else "no"
     return clf
-models = {number: (above(limit), {"age": 30, "weight": 60.5}) for number, limit in ((1.0, 120), (0.01, 110))}
+limits = {1.0: 120, 0.01: 110, 2.0: 130}
+models = {number: (above(limit), {"age": 30, "weight": 60.5}) for number, limit in limits.items()}
 """
 
 
@@ -74,7 +75,7 @@ def base():
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
-    """The tags of two captured functions by number, and the BentoML home that holds them; 0.01 is often right."""
+    """The tags of three captured functions by number, and the BentoML home that holds them; 0.01 is often right."""
     return captured_once(tmp_path_factory, "models", FUNCTIONS + CAPTURE)
 
 

@@ -91,6 +91,15 @@ class Machine:
             self.script("apiserver.sh")
 
     @contextmanager
+    def without_registry(self):
+        """Nobody answers where the nodes pull images; users publish as before."""
+        self._end(self.pid("registry-10.199.0.1"))
+        try:
+            yield
+        finally:
+            self.script("registry.sh")
+
+    @contextmanager
     def without_kubelet(self, node):
         """A node's kubelet is dead and stays so; its containers go on."""
         stopped = self.folder / "run" / node / "no-kubelet"

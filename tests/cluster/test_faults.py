@@ -133,6 +133,30 @@ def test_an_image_that_is_not_in_the_registry_is_refused(cluster, namespace, loa
     ended(load, "a deploy of an image that is not in the registry")
 
 
+@pytest.fixture
+def failed_deploy(cluster, namespace, load, prepared, models):
+    """Deploy what fails in the cluster; its error. The endpoint is as before, and its releases answer."""
+
+    def run(number, *options, what):
+        before = prepared.json("describe", "churn")
+        ran = prepared.run("deploy", models[0][number], *options, *DEPLOY, check=False, timeout=600)
+        assert ran.returncode, ran.stdout
+        after = prepared.json("describe", "churn")
+        assert (after["revision"], after["traffic"]) == (before["revision"], before["traffic"])
+        until(lambda: all(not one["detail"] for one in prepared.json("describe", "churn")["releases"]))
+        assert models[0][2.0] not in str(cluster.get(namespace, "deployments"))
+        load.wait_for(50)
+        ended(load, what)
+        return ran.stderr
+
+    return run
+
+
+def test_an_image_that_the_nodes_cannot_pull_leaves_the_endpoint_as_it_was(cluster, failed_deploy):
+    with cluster.without_registry():
+        assert "its image cannot be pulled" in failed_deploy(2.0, what="an image that the nodes cannot pull")
+
+
 def test_an_api_server_that_is_away_for_a_minute_fails_no_request_and_refuses_changes(cluster, load, prepared, models):
     change = ("traffic", "churn", "--canary", f"{models[0][0.01]}=40")
     before = prepared.json("describe", "churn")["traffic"]

@@ -1,7 +1,9 @@
 """The main job on a cluster: from deploy to down, by two people, under load; no request fails."""
 
+import nbformat
 import pytest
 
+from tests import notebooks
 from tests.conftest import make_home
 from tests.e2e.conftest import until
 
@@ -42,6 +44,7 @@ def test_the_main_job(recording, colleague, cluster, namespace, models):
         described = operator.json("describe", "churn")
         assert described["gateway"]
         assert all(one["healthy"] for one in described["releases"])
+        _add_gates(operator, tags[1.0], deploy)
         _ramp(operator, colleague, cluster, namespace)
         assert operator.json("describe", "churn")["traffic"]["stable"] == tags[0.01]
         operator.run("rollback", "churn")
@@ -67,9 +70,29 @@ def _compared(user):
     return found.get("pairs", 0) >= 100 and found
 
 
+def _add_gates(operator, stable, deploy):
+    """Gates on a notebook and on live traffic, which the ramp must pass; the driver has no notebook."""
+    checks = notebooks.write(
+        operator.path / "checks.ipynb",
+        "rows = 10",
+        "from jupyter_deploy import metric, model\ncall = model()\n"
+        "answers = [call(30, 50.0 + row) for row in range(rows)]\n"
+        "metric('accuracy', rows=[answer == 'no' for answer in answers])",
+    )
+    document = nbformat.read(checks, as_version=4)
+    document.cells[0].metadata["tags"] = ["parameters"]
+    document.metadata["nbdeploy"] = {"gates": ["accuracy >= 0.5"]}
+    nbformat.write(document, checks)
+    operator.run("deploy", stable, *deploy, "--validate", checks, timeout=600)
+    operator.run("deploy", stable, *deploy, "--gate", "error_rate <= 0.2", timeout=600)
+
+
 def _ramp(operator, colleague, cluster, namespace):
     """A ramp to its end, whose driver is killed once; the other user follows it."""
-    begun = operator.json("ramp", "churn", "--steps", "50,100", "--per-step", "1s")
+    ramp = ("ramp", "churn", "--steps", "50,100", "--per-step", "1s")
+    # The gate on live traffic is open until the canary's records are there.
+    until(lambda: operator.run(*ramp, check=False).returncode == 0, timeout=300)
+    begun = operator.json("ramp", "churn")
     assert (begun["phase"], begun["percent"]) == ("running", 50)
     held = until(lambda: (now := colleague.json("ramp", "churn"))["looked"] and now, timeout=120)
     print(f"the driver's first look: {held['reason']}")
@@ -80,5 +103,6 @@ def _ramp(operator, colleague, cluster, namespace):
     assert ended["phase"] == "finished", ended
     latest = operator.json("history", "churn")[0]
     print(f"the ramp: {latest['change']}: {latest['reason']}")
+    assert "error_rate" in latest["change"]  # the driver judged it
     assert latest["by"] == "nbdeploy-ramp"
     assert [pod["metadata"]["name"] for pod in cluster.pods(namespace, "app.kubernetes.io/component=ramp")] != [name]

@@ -37,7 +37,7 @@ def test_each_answered_request_is_recorded_in_time_at_a_pods_end_and_after_the_b
     assert not load.failures, load.figure("records")
     began = time.monotonic()
     until(lambda: not missing(recording, load.ids), timeout=60)
-    print(f"all {len(load.ids)} records were in the bucket and read {time.monotonic() - began:.1f} s after the last")
+    print(f"records in the bucket: all {len(load.ids)} were read {time.monotonic() - began:.1f} s after the last")
 
     with Load(first["url"], BODY, rate=20, clients=4) as load:
         (pod,) = [

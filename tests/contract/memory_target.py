@@ -41,6 +41,7 @@ class MemoryTarget:
     settings_class: type[TargetSettings] = MemorySettings
     needs_image = False
     shared = None
+    header_file = None
     machines: ClassVar[dict[str, Machine]] = {}
 
     def __init__(self, settings: MemorySettings) -> None:

@@ -64,7 +64,7 @@ class Target:
     def stop(self, release):
         pass
 
-    needs_image, shared = False, None
+    needs_image, shared, header_file = False, None, None
 
     def route(self, endpoint):
         return "http://url"
@@ -98,7 +98,7 @@ def ports(tmp_path):
         keep_revisions=3,
         log=RecordLog(home),
         record_counts=FileCounts(home),
-        client=HttpClient(tmp_path / "token", lambda: None, None),
+        client=HttpClient(),
         images=SimpleNamespace(to="registry.example/{name}", base=None, key=None),
         jobs=jobs_in(home),
     )

@@ -59,6 +59,9 @@ class RampState(Value):
         The phase that a paused ramp resumes.
     reason
         The reason of the last decision.
+    gates
+        The digest of the gates that the candidate passed as the ramp began or was resumed, where its driver has no
+        notebooks (``verbs/gates/ramp_gates.py``); empty: there are none, or the driver runs them.
     """
 
     plan: RampPlan
@@ -69,6 +72,7 @@ class RampState(Value):
     since: datetime
     resumed: Phase = "running"
     reason: str = ""
+    gates: str = ""
 
     @property
     def ended(self) -> bool:

@@ -23,12 +23,14 @@ class ReleaseHealth(Value):
     """The state of one release on a target.
 
     ``detail`` explains a release that is not healthy; ``limits`` are those of ``Target.limits`` while it runs.
+    ``pods``: on a cluster ``2 of 2 pods are ready``, else empty.
     """
 
     running: bool
     healthy: bool
     detail: str = ""
     limits: tuple[str, ...] = ()
+    pods: str = ""
 
 
 class Observation(Value):
@@ -158,12 +160,17 @@ class Target(Protocol):
         Whether it runs published images only, so that a deploy publishes first.
     shared
         Its endpoints, if other users change them too; None: the user's own store has them.
+    header_file
+        A file whose one line is the header with the token that its gateway requires; None: this user has none.
     """
 
     needs_image: bool
 
     @property
     def shared(self) -> SharedEndpoints | None: ...
+
+    @property
+    def header_file(self) -> Path | None: ...
 
     def check(self, resources: Resources | None = None, platform: str | None = None) -> None:
         """Raise, before slow work, if the target can start no release, or none with these resources.

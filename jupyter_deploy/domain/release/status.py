@@ -74,6 +74,7 @@ class ReleaseStatus(Value):
     image: str | None = Field(default=None, description="HOST/PATH@sha256:… of the image that it runs from.")
     resources: Resources = Resources()
     limits: tuple[str, ...] = Field(default=(), description="How its resources are enforced.")
+    pods: str = Field(default="", description="On a cluster, how many of its pods are ready.")
     choice: Choice | None = Field(default=None, description="The choice among models that led to it, if it is known.")
     counts: Counts | None = Field(default=None, description="None: there is no gateway, or it sends nothing here.")
     created_at: datetime
@@ -82,6 +83,13 @@ class ReleaseStatus(Value):
     def words(self) -> str:
         """The label before the tag."""
         return f"{self.label} · {self.tag}" if self.label else self.tag
+
+    @property
+    def health_words(self) -> str:
+        """``healthy``, ``healthy: 2 of 2 pods are ready``, or why it is not."""
+        if self.detail:
+            return self.detail
+        return ": ".join(filter(None, ("healthy", self.pods))) if self.healthy else "not healthy"
 
 
 class EndpointStatus(Value):

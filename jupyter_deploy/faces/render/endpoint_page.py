@@ -45,7 +45,7 @@ def endpoint_page(result: EndpointStatus) -> Page:
                         r.words,
                         _role(r),
                         f"{r.percent:g} %",
-                        r.detail or ("healthy" if r.healthy else "not healthy"),
+                        r.health_words,
                         str(r.counts.requests) if r.counts else "–",
                         str(r.counts.errors) if r.counts else "–",
                         str(r.counts.refused) if r.counts else "–",

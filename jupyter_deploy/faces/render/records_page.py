@@ -62,6 +62,8 @@ def prediction_page(result: Prediction) -> Page:
     if result.status >= 500:
         logs = f"nbdeploy logs {result.endpoint} --status {result.status}"
         facts.append(("why", f"'{logs}' shows it, where messages are recorded"))
+    if result.status == 401:
+        facts.append(("why", "its gateway requires a token; in a cluster the setting token_file names it"))
     body = result.body if isinstance(result.body, str) else json.dumps(result.body, ensure_ascii=False)
     return Page(f"{result.endpoint} answered {result.status}", facts=facts, code=body)
 

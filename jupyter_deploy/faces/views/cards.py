@@ -48,6 +48,7 @@ def endpoint_view(
     published = _published(publications)
     return EndpointView(
         name=endpoint.name,
+        target=endpoint.target,
         url=address(status),
         revision=endpoint.revision,
         previous=endpoint.previous_revision or None,
@@ -139,13 +140,14 @@ def _card(
         published=published,
         counts=_counts(found, rates, since, recorded),
         usage=usage,
+        limits=found.limits if found and usage is None else (),
     )
 
 
 def _health(found: ReleaseStatus | None) -> str:
     if found is None:
         return "not checked yet"
-    return found.detail or ("healthy" if found.healthy else "not healthy")
+    return found.health_words
 
 
 def _usage(release: Release, usage: Usage | None, cpu: float | None) -> UsageCard | None:

@@ -122,7 +122,8 @@ class ReleaseCard(Value):
     """One release; ``usage`` is None while no process of it runs here.
 
     ``image``: what it runs from, HOST/PATH@sha256:…; empty: a bento. ``published``: references without their digests,
-    the newest first. ``metrics``: the notebook's own, by the variable.
+    the newest first. ``metrics``: the notebook's own, by the variable. ``limits``: how its resources are enforced, such
+    as its replicas, if ``usage`` does not show it.
     """
 
     tag: str
@@ -146,6 +147,7 @@ class ReleaseCard(Value):
     published: tuple[str, ...] = ()
     counts: Counted | None = None
     usage: UsageCard | None = None
+    limits: tuple[str, ...] = ()
 
 
 class Models(Value):
@@ -188,6 +190,7 @@ class EndpointView(Value):
     """
 
     name: str
+    target: str
     url: str
     revision: int
     previous: int | None

@@ -29,14 +29,13 @@ def form(request: FormRequest, ports: Ports) -> FormView:
         raise StoreError(f"the store has lost the snapshot {tag}", "deploy the model again")
     signature, instances = snapshot.manifest.signature, snapshot.manifest.instances
     instance = instances[0] if instances else None
-    url = address(status_of(endpoint, target_of(ports, endpoint.target).observe(endpoint), ports))
-    # The gateway of another target has a token of its own, which this user does not have.
-    header = ports.client.header_file() if endpoint.target == "local" else None
+    target = target_of(ports, endpoint.target)
+    url = address(status_of(endpoint, target.observe(endpoint), ports))
     return FormView(
         name=endpoint.name,
         release=tag,
         url=url,
         fields=fields_of(signature.instance_schema, instance),
         instance=instance,
-        snippets=snippets(url, {"instances": instances[:1]}, header),
+        snippets=snippets(url, {"instances": instances[:1]}, target.header_file),
     )

@@ -69,6 +69,12 @@ class EndpointMaps:
         self._parsed = known
         return {name: list(parsed.revisions) for name, parsed in known.items()}
 
+    def endpoint(self, name: str) -> Endpoint | None:
+        """The newest state of an endpoint, read now; None: there is none, or it cannot be read."""
+        document = self._api().get(KIND, names.endpoint_name(name))
+        parsed = self._readable(document) if document else None
+        return parsed.revisions[0].state if parsed else None
+
     def write(self, revision: Revision, *, based_on: int, signatures: Mapping[str, Signature] = {}) -> None:
         """Write a new revision. Raises Conflict unless the endpoint is at ``based_on`` (0: there is none).
 

@@ -110,4 +110,5 @@ def _health(deployment: Json | None, found: Sequence[Json], release: Release, li
         healthy=any(map(pods.ready, found)),
         detail=pods.in_words(found, wanted),
         limits=limits,
+        pods=pods.count_in_words(found, wanted),
     )

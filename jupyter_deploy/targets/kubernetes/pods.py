@@ -88,12 +88,17 @@ def _last_end(container: Json) -> Json | None:
 def in_words(pods: Iterable[Json], wanted: int) -> str:
     """``2 of 3 pods are ready; no node can run it: …``; empty: all are ready."""
     living = [pod for pod in pods if not ending(pod)]
-    count = sum(map(ready, living))
-    if count >= wanted:
+    if sum(map(ready, living)) >= wanted:
         return ""
     reasons = dict.fromkeys(filter(None, map(reason, (pod for pod in living if not ready(pod)))))
-    head = f"{count} of {wanted} pods {'is' if count == 1 else 'are'} ready"
+    head = count_in_words(living, wanted)
     return "; ".join((head, *reasons)) if reasons else f"{head}, {'starting' if living else 'there is no pod yet'}"
+
+
+def count_in_words(pods: Iterable[Json], wanted: int) -> str:
+    """``2 of 3 pods are ready``."""
+    count = sum(map(ready, pods))
+    return f"{count} of {max(wanted, count)} pods {'is' if count == 1 else 'are'} ready"
 
 
 def _line(text: str) -> str:

@@ -54,12 +54,6 @@ def check(endpoint: Endpoint, api: Api, records_to: str | None) -> None:
             f"a ramp of {name} has no evidence, since the records of its releases stay in their pods",
             f"name a bucket for them, and deploy again: NBDEPLOY_RECORDS_TO; {by_hand}",
         )
-    if endpoint.validations:
-        raise Refused(
-            f"the gates of {name} cannot be enforced where a ramp in a cluster is driven: there are no notebooks",
-            "name figures of live traffic by --require of the ramp, and take the gates away by a deploy with "
-            f"--validate off; {by_hand}",
-        )
     if api.get("ServiceAccount", names.RAMP) is None:
         raise Refused(
             f"the namespace {api.namespace} has no account {names.RAMP}, with which ramps are driven",
@@ -68,13 +62,29 @@ def check(endpoint: Endpoint, api: Api, records_to: str | None) -> None:
     api.list_(KIND, names.selector("ramp"))  # or this user may not read Jobs: said before a revision is written
 
 
-def keep_running(endpoint: Endpoint, api: Api, job: Callable[[], Json]) -> None:
+def keep_running(endpoint: Endpoint, api: Api, job: Callable[[], Json], newest: Callable[[], Endpoint | None]) -> None:
     """Start the driver of the endpoint's ramp, or end it with the ramp.
 
-    A driver leaves its own Job alone: it exits by itself.
+    A driver leaves its own Job alone: it exits by itself. While one user's routes come into force, another one may
+    change the endpoint, and find a Job that this call then deletes: so the call repeats itself for that revision.
+
+    Parameters
+    ----------
+    newest
+        Reads the endpoint's newest state; None: it is gone.
     """
-    if endpoint.ramp is None or os.environ.get(_DRIVES) == endpoint.name:
+    if os.environ.get(_DRIVES) == endpoint.name:
         return
+    current: Endpoint | None = endpoint
+    while current is not None and current.ramp is not None:
+        done = current
+        _keep_running(done, api, job)
+        current = newest()
+        if current is not None and current.revision <= done.revision:
+            return
+
+
+def _keep_running(endpoint: Endpoint, api: Api, job: Callable[[], Json]) -> None:
     name = names.ramp_name(endpoint.name)
     present = api.get(KIND, name)
     if not _in_progress(endpoint):
@@ -166,7 +176,9 @@ def _template(
     overlay: Mapping[str, Any],
 ) -> Json:
     file = "/etc/nbdeploy/overlay.json"
-    chosen = settings.model_dump(mode="json", exclude_unset=True, exclude={"context", "kubeconfig", "overlay"})
+    chosen = settings.model_dump(
+        mode="json", exclude_unset=True, exclude={"context", "kubeconfig", "overlay", "token_file"}
+    )
     cluster = chosen | {"namespace": settings.namespace} | ({"overlay": file} if overlay else {})
     environment = {
         **variables,

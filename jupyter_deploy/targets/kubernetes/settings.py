@@ -51,6 +51,10 @@ class ClusterSettings(Value):
         default="nbdeploy-gateway",
         description="The Secret with the gateway's key, salt and, if clients need it, token.",
     )
+    token_file: Path | None = Field(
+        default=None,
+        description="A file with the line `x-nbdeploy-token: …`, which your requests carry if clients need the token.",
+    )
     overlay: Path | None = Field(
         default=None,
         description="A YAML file that is merged into pods: nodeSelector, tolerations, labels, annotations.",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 
 from jupyter_deploy import __version__
 from jupyter_deploy.domain.errors import DeployError, InvalidInput, RouteNotConfirmed, TargetError
@@ -43,6 +44,12 @@ class KubernetesTarget:
     def shared(self) -> EndpointMaps | None:
         """The namespace's endpoints; None: the target is off."""
         return self._maps if self._settings.kubernetes else None
+
+    @property
+    def header_file(self) -> Path | None:
+        """The file of the setting ``token_file``."""
+        chosen = self._settings.kubernetes.token_file if self._settings.kubernetes else None
+        return chosen.expanduser().absolute() if chosen else None
 
     def check(self, resources: Resources | None = None, platform: str | None = None) -> None:
         """Raise if the cluster cannot be reached, or this user may not read the namespace's objects."""
@@ -99,7 +106,8 @@ class KubernetesTarget:
                 if former is not None:
                     self._maps.put_back(endpoint, former)
                 raise
-        ramp_drivers.keep_running(endpoint, self._api, lambda: self._ramp_driver(endpoint))
+        newest = partial(self._maps.endpoint, endpoint.name)
+        ramp_drivers.keep_running(endpoint, self._api, lambda: self._ramp_driver(endpoint), newest)
         return self._url(endpoint.name)
 
     def observe(self, endpoint: Endpoint) -> Observation:

@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from jupyter_deploy.domain.errors import InvalidInput, TargetError
+from jupyter_deploy.targets.envoy.documents import TOKEN_HEADER
+from jupyter_deploy.targets.header_files import token_in
 
 from . import unix
 
@@ -28,29 +30,17 @@ class HttpClient:
 
     Parameters
     ----------
-    token_file
-        A file with the header line that carries the gateway's token.
-    token
-        The token itself; None: the gateway needs none.
     public_url
         Where others reach the gateway, ``{port}`` standing for its port; None: nowhere.
     socket
         Returns the path of the gateway's socket; None: this client sends no requests.
     """
 
-    def __init__(
-        self,
-        token_file: Path,
-        token: Callable[[], str | None],
-        public_url: str | None = None,
-        socket: Callable[[], Path] | None = None,
-    ) -> None:
-        self._token_file = token_file
-        self._token = token
+    def __init__(self, public_url: str | None = None, socket: Callable[[], Path] | None = None) -> None:
         self._public_url = public_url
         self._socket = socket
 
-    def post(self, url: str, body: Any) -> tuple[int, Mapping[str, str], Any]:
+    def post(self, url: str, body: Any, header_file: Path | None = None) -> tuple[int, Mapping[str, str], Any]:
         """POST ``body``, also with arrays and data frames, as JSON; waits up to two minutes for the response."""
         import httpx  # an address needs none
 
@@ -63,8 +53,7 @@ class HttpClient:
                 f"the data cannot be sent as JSON: {error}", "give lists, dicts, arrays or tables"
             ) from error
         local = urlsplit(url).hostname == GATEWAY_HOST
-        token = self._token() if local else None
-        headers = {"x-nbdeploy-token": token} if token else {}
+        headers = {TOKEN_HEADER: token_in(header_file)} if header_file else {}
         try:
             with unix.client(self._path(), 120) if local else httpx.Client(timeout=120) as client:
                 response = client.post(url, json=body, headers=headers)
@@ -87,17 +76,12 @@ class HttpClient:
         local = urlsplit(url)
         return f"{self._public_url.replace('{port}', str(local.port))}{local.path}"
 
-    def header_file(self) -> Path | None:
-        """The file with the token's header line, while there is one."""
-        return self._token_file if self._token() else None
-
-    def command(self, url: str, body: Any) -> str:
+    def command(self, url: str, body: Any, header_file: Path | None = None) -> str:
         """A command line that posts ``body`` to the public URL, or without one to ``url``.
 
         curl reads the token from its file: every user of the machine could see it as an argument.
         """
-        file = self.header_file() if urlsplit(url).hostname == GATEWAY_HOST else None
-        token = f" -H @{shlex.quote(str(file))}" if file else ""
+        token = f" -H @{shlex.quote(str(header_file))}" if header_file else ""
         address = self.public(url) or url
         sent = shlex.quote(json.dumps(body))
         if len(sent) > _MOST_ARGUMENT:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 from jupyter_deploy.artifacts.bento_format import require_code, require_format
 from jupyter_deploy.domain.errors import RouteNotConfirmed, StartFailed
@@ -22,6 +23,7 @@ from jupyter_deploy.targets.envoy.counters import overflowed
 
 from . import archivist, ramp_drivers
 from .gateway.gateway import Gateway, envoy_binary, forget_runtime, remember
+from .gateway.token import token, token_file
 from .metrics import keeping as exporter
 from .naming import PREFIX, logs_of, read_end
 from .preflight import check_limits
@@ -49,6 +51,11 @@ class LocalTarget:
 
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings
+
+    @property
+    def header_file(self) -> Path | None:
+        """The file of the home's token, while there is one."""
+        return token_file(self._settings.home) if token(self._settings.home) else None
 
     def check(self, resources: Resources | None = None, platform: str | None = None) -> None:
         """Raise if Envoy is missing, the machine's limits are too low, or it has fewer resources than these.

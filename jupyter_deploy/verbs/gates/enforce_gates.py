@@ -11,22 +11,18 @@ from typing import Literal
 
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.errors import (
-    DeployError,
     GateFailed,
     GateInconclusive,
     InvalidInput,
     StoreError,
     disk_faults,
 )
-from jupyter_deploy.domain.evidence.inference import Comparison
-from jupyter_deploy.domain.gates.figures import LIVE, dated, judge_live, needs_pairs, undecided
-from jupyter_deploy.domain.gates.gate import Gate
+from jupyter_deploy.domain.gates.figures import LIVE, needs_pairs
 from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.images.requests import PublishRequest
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import (
-    CompareRequest,
     DeployRequest,
     PromoteRequest,
     Step,
@@ -36,13 +32,13 @@ from jupyter_deploy.domain.validation.validated import Validated, in_short, line
 from jupyter_deploy.domain.validation.validation import GateResult, Run, Validation
 from jupyter_deploy.verbs.capture import load_snapshot
 from jupyter_deploy.verbs.command_line import retyped
-from jupyter_deploy.verbs.compare import compare
 from jupyter_deploy.verbs.recorded_requests import with_recorded
 from jupyter_deploy.verbs.run_plan import Planned
 from jupyter_deploy.verbs.validation import run_all
 from jupyter_deploy.verbs.validation_runs import Candidate, RunOptions
 
 from .endpoint_gates import GatePlan, dropped_specs, plan_gates
+from .live_gates import judge_all_live
 
 _HISTORY = 50  # validations of the endpoint whose results may be used again
 
@@ -153,6 +149,35 @@ def enforce_for_change(
     if tag is None or not after.validations:
         return after, None
     enforced = plan_gates(after.validations, ports)
+    validated = _enforce(request, before, tag, enforced, ports=ports, report=report, live=before)
+    return after.validated(tag, validated), validated
+
+
+def enforce_for_ramp(
+    request: TrafficRequest, endpoint: Endpoint, tag: str, ports: Ports, report: Report, *, live: bool
+) -> Validated | None:
+    """Enforce the gates of a release before others give it clients; ``live``: also those on live traffic.
+
+    Raises
+    ------
+    GateFailed, GateInconclusive
+        The release does not pass.
+    """
+    gates = plan_gates(endpoint.validations, ports)
+    return _enforce(request, endpoint, tag, gates, ports=ports, report=report, live=endpoint if live else None)
+
+
+def _enforce(
+    request: TrafficRequest | PromoteRequest,
+    before: Endpoint,
+    tag: str,
+    enforced: GatePlan,
+    *,
+    ports: Ports,
+    report: Report,
+    live: Endpoint | None,
+) -> Validated | None:
+    """Enforce gates for a release of the endpoint; ``live``: see ``GateCheck.endpoint``."""
     verb = "promote" if isinstance(request, PromoteRequest) else "traffic"
     head = ("nbdeploy", verb, before.name, *([tag] if verb == "promote" else []))
     words, _ = retyped(request, *head, leave_out=("name", "tag", "force", "reason"))
@@ -166,12 +191,11 @@ def enforce_for_change(
         enforced,
         enforced,
         "promote" if verb == "promote" else "traffic",
-        endpoint=before,
+        endpoint=live,
         remedy=f"""'{words} --force --reason "…"' does it all the same""",
         forced=request.reason if request.force else None,
     )
-    validated = enforce(check, ports, report, lambda: report(Step(number=1, total=2, title=f"validating {tag}")))
-    return after.validated(tag, validated), validated
+    return enforce(check, ports, report, lambda: report(Step(number=1, total=2, title=f"validating {tag}")))
 
 
 def check_at_deploy(
@@ -234,7 +258,7 @@ def enforce(check: GateCheck, ports: Ports, report: Report, begins: Callable[[],
     past = ports.store.validations(endpoint=check.name, limit=_HISTORY)
     known = _known(past, check)
     fresh = [planned for planned in check.planned if planned.key not in known]
-    live = _judge_live(check, past, ports) if check.endpoint else ()
+    live = judge_all_live(check.enforced.live, check.endpoint, check.tag, past, ports) if check.endpoint else ()
     runs = [*check.enforced.missing, *(known[planned.key] for planned in check.planned if planned.key in known)]
     whole = None if fresh or live or check.enforced.missing else _whole(past, check)
     if whole is None:
@@ -325,41 +349,6 @@ def _whole(past: Iterable[Validation], check: GateCheck) -> Validation | None:
         same = tuple(sorted(run.key for run in validation.runs)) == check.keys and not validation.live
         if same and (validation.verdict == "pass" or check.forced is not None):
             return validation
-    return None
-
-
-def _judge_live(check: GateCheck, past: Sequence[Validation], ports: Ports) -> tuple[GateResult, ...]:
-    """Judge the gates on live traffic by the comparison so far."""
-    if check.endpoint is None or not check.enforced.live:
-        return ()
-    gates = [parse_gate(expression) for expression in check.enforced.live]
-    comparison: Comparison | None = None
-    problem = f"{check.tag} has had no traffic yet"
-    try:
-        if check.tag in {release.tag for release in check.endpoint.releases}:
-            comparison = compare(CompareRequest(name=check.name, candidate=check.tag), ports, lambda _: None)
-    except DeployError as error:
-        problem = error.message
-    results = []
-    for gate in gates:
-        why = problem
-        try:
-            judged = judge_live(gate, comparison) if comparison else None
-        except InvalidInput as error:  # a canary has no pairs: its result as a shadow counts
-            why = error.message
-            judged = _earlier_result(gate, check.tag, check.endpoint.traffic.stable, past)
-        results.append(judged or undecided(gate, why))
-    return tuple(results)
-
-
-def _earlier_result(gate: Gate, tag: str, stable: str, past: Iterable[Validation]) -> GateResult | None:
-    """The last decided result of a gate for the same candidate and stable release, with its date."""
-    for validation in (v for v in past if (v.snapshot, v.stable) == (tag, stable)):
-        for result in validation.live:
-            if result.expression == gate.expression and result.verdict != "inconclusive":
-                when = f"as a shadow, on {validation.at:%Y-%m-%d %H:%M} UTC"
-                earlier = result.origin != LIVE  # it has a date already
-                return result if earlier else dated(result, when)
     return None
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -249,7 +248,7 @@ def test_an_image_of_too_many_pixels_is_refused(monkeypatch, most):
 
 
 def test_a_request_that_no_shell_would_take_is_named_instead_of_shown():
-    client = HttpClient(Path("token"), lambda: None)
+    client = HttpClient()
     short, long = (client.command("http://h/e/predict", {"instances": ["x" * size]}) for size in (10, 10**6))
     assert short.endswith("""-d '{"instances": ["xxxxxxxxxx"]}'""")
     assert long.endswith("-d @request.json  # such as the example in http://h/e/openapi.json")

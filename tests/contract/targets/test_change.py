@@ -56,7 +56,7 @@ class Target:
     def stop(self, release):
         self.running.discard(release.tag)
 
-    needs_image, shared = False, None
+    needs_image, shared, header_file = False, None, None
 
     def route(self, endpoint):
         if endpoint.revision in self.refuses_revisions:

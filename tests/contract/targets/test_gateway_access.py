@@ -145,8 +145,8 @@ def test_with_the_token_it_answers_and_neither_release_nor_shadow_sees_it(guarde
     # A kernel's client sends a hub's own credentials too.
     assert predict(url, authorization="token of-the-hub", x_nbdeploy_token=secret).status_code == 200
     socket = stage.runtime / "edge.sock"
-    client = HttpClient(token_file(stage.home), lambda: token(stage.home), socket=lambda: socket)
-    assert client.post(f"{url}/predict", BODY)[0] == 200
+    client = HttpClient(socket=lambda: socket)
+    assert client.post(f"{url}/predict", BODY, stage.target.header_file)[0] == 200
     holding = [
         path
         for folder in (stage.home, stage.runtime, stage.root / "tumour")
@@ -159,7 +159,7 @@ def test_with_the_token_it_answers_and_neither_release_nor_shadow_sees_it(guarde
 
 def test_the_printed_line_sends_the_token_without_showing_it(guarded: tuple[Stage, str, str]) -> None:
     stage, url, secret = guarded
-    line = HttpClient(token_file(stage.home), lambda: token(stage.home)).command(f"{url}/predict", BODY)
+    line = HttpClient().command(f"{url}/predict", BODY, stage.target.header_file)
     assert secret not in line
     _, _, where, *options = shlex.split(line)
     given = [options[index + 1] for index, word in enumerate(options) if word == "-H"]

@@ -14,7 +14,6 @@ import pytest
 
 from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.targets.local import unix
-from jupyter_deploy.targets.local.gateway.token import token, token_file
 from jupyter_deploy.targets.local.http_client import HttpClient
 from tests.contract.targets.test_local_target_support import Stage, endpoint_of, eventually, stage, staged
 
@@ -69,8 +68,8 @@ def stolen(stage: Stage, port: int) -> Iterator[list[dict[str, str]]]:
 
 def answer(stage: Stage, url: str) -> object:
     """The predictions that nbdeploy's own client gets."""
-    client = HttpClient(token_file(stage.home), lambda: token(stage.home), socket=lambda: stage.runtime / "edge.sock")
-    status, _, body = client.post(f"{url}/predict", BODY)
+    client = HttpClient(socket=lambda: stage.runtime / "edge.sock")
+    status, _, body = client.post(f"{url}/predict", BODY, stage.target.header_file)
     assert status == 200
     return body["predictions"]
 

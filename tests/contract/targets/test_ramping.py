@@ -45,7 +45,7 @@ class Target:
             raise StartFailed("it does not start")
         return False
 
-    needs_image, shared, check_ramp = False, None, staticmethod(lambda _endpoint: None)
+    needs_image, shared, header_file, check_ramp = False, None, None, staticmethod(lambda _endpoint: None)
 
     def route(self, endpoint):
         return "http://url"

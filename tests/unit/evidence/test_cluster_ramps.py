@@ -55,6 +55,10 @@ def job(image=IMAGE, overlay=OVERLAY):
     return ramp_drivers.driver_job("tumour", SETTINGS, image, {"NBDEPLOY_RAMP_EVERY": "15"}, overlay)
 
 
+def keep_running(endpoint, api, made, newest=lambda: None):
+    ramp_drivers.keep_running(endpoint, api, made, newest)
+
+
 def account():
     return next(one for one in rights(SETTINGS) if one["metadata"]["name"] == "nbdeploy-ramp")
 
@@ -89,46 +93,62 @@ def test_a_driver_has_the_rights_of_a_user_and_no_other():
 
 def test_a_job_comes_with_the_ramp_and_goes_with_it_and_is_made_anew_for_other_settings():
     api = Api()
-    ramp_drivers.keep_running(SHADOWED, api, job)
+    keep_running(SHADOWED, api, job)
     assert api.calls == []
     for _ in range(2):
-        ramp_drivers.keep_running(RAMPING, api, job)
+        keep_running(RAMPING, api, job)
     assert api.calls == ["create"]
-    ramp_drivers.keep_running(RAMPING, api, lambda: job("other"))
+    keep_running(RAMPING, api, lambda: job("other"))
     assert api.calls == ["create", "delete", "create"]
-    ramp_drivers.keep_running(ENDED, api, job)
+    keep_running(ENDED, api, job)
     assert api.objects == {}
-    ramp_drivers.keep_running(RAMPING, api, job)
-    ramp_drivers.keep_running(RAMPING.stopped(), api, job)
+    keep_running(RAMPING, api, job)
+    keep_running(RAMPING.stopped(), api, job)
     assert api.objects == {}
 
 
 def test_a_job_that_ended_before_the_ramp_is_made_anew():
     api = Api()
-    ramp_drivers.keep_running(RAMPING, api, job)
+    keep_running(RAMPING, api, job)
     (made,) = api.objects.values()
     made["status"] = {"conditions": [{"type": "Failed", "status": "True"}]}
-    ramp_drivers.keep_running(RAMPING, api, job)
+    keep_running(RAMPING, api, job)
     assert api.calls == ["create", "delete", "create"]
+
+
+def test_a_ramp_that_another_user_begins_while_the_former_ones_driver_is_removed_is_driven():
+    begun = ENDED.ramped(begin(RampPlan(steps=(10.0, 100.0)), "tumour:bbb", now()))
+    api, states = Api(), [ENDED]
+    keep_running(RAMPING, api, job)
+
+    class Slow(Api):
+        def delete(self, kind, name):
+            states.append(begun)
+            keep_running(begun, api, job, lambda: begun)  # the other user finds the Job, and leaves it
+            return api.delete(kind, name)
+
+    slow = Slow(*api.objects.values())
+    slow.objects = api.objects
+    keep_running(ENDED, slow, job, lambda: states[-1])
+    assert api.objects
 
 
 def test_a_driver_leaves_its_own_job_alone_and_another_endpoints_it_does_not(monkeypatch):
     api = Api()
-    ramp_drivers.keep_running(RAMPING, api, job)
+    keep_running(RAMPING, api, job)
     monkeypatch.setenv("NBDEPLOY_DRIVES", "tumour")
-    ramp_drivers.keep_running(ENDED, api, job)
+    keep_running(ENDED, api, job)
     assert api.objects
     monkeypatch.setenv("NBDEPLOY_DRIVES", "churn")
-    ramp_drivers.keep_running(ENDED, api, job)
+    keep_running(ENDED, api, job)
     assert not api.objects
 
 
-def test_a_ramp_needs_records_no_notebooks_and_an_account():
+def test_a_ramp_needs_records_and_an_account():
     api = Api(account())
-    ramp_drivers.check(SHADOWED, api, "s3://records")
+    ramp_drivers.check(SHADOWED.validating((ValidationSpec(notebook="checks.ipynb"),)), api, "s3://records")
     for endpoint, where, to, message in (
         (SHADOWED, api, None, "no evidence"),
-        (SHADOWED.validating((ValidationSpec(notebook="checks.ipynb"),)), api, "s3://records", "no notebooks"),
         (SHADOWED, Api(), "s3://records", "no account nbdeploy-ramp"),
     ):
         with pytest.raises(Refused, match=message) as refused:

@@ -21,7 +21,7 @@ class Client:
     def __init__(self, *statuses):
         self.statuses, self.posted = list(statuses), []
 
-    def post(self, url, body):
+    def post(self, url, body, header_file=None):
         self.posted.append((url, body["feedback"]))
         status = self.statuses.pop(0) if self.statuses else 200
         if status is None:
@@ -34,7 +34,9 @@ class Client:
 
 def ports(client, count, endpoint=ENDPOINT):
     actuals = [Actual(request_id=f"r{number}", actual=number) for number in range(count)]
-    target = SimpleNamespace(observe=lambda _: SimpleNamespace(gateway=True, url="http://gateway/tumour"))
+    target = SimpleNamespace(
+        header_file=None, observe=lambda _: SimpleNamespace(gateway=True, url="http://gateway/tumour")
+    )
     return SimpleNamespace(
         client=client,
         targets={"local": target},

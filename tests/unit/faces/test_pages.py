@@ -1,7 +1,5 @@
 """The page of a result, and the next command."""
 
-from pathlib import Path
-
 import pytest
 
 from jupyter_deploy.domain.results import Deployment, Prediction
@@ -16,7 +14,7 @@ URL = "http://127.0.0.1:8780/digits"
 @pytest.mark.parametrize(("pixels", "is_pasteable"), [(30, True), (784, False)])
 def test_a_request_of_several_screens_is_not_printed(pixels, is_pasteable):
     rows = [[0.125 + i for i in range(pixels)]]
-    curl = HttpClient(Path("token"), lambda: None).command(f"{URL}/predict", {"instances": rows})
+    curl = HttpClient().command(f"{URL}/predict", {"instances": rows})
     deployed = Deployment(
         endpoint="digits", url=URL, release="digits:1", role="stable", percent=100, snapshot="digits:1", revision=1,
         changed=True, captured=snapshot().manifest, curl=curl, redact=("ssn", "iban"),

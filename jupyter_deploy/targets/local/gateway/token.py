@@ -7,16 +7,13 @@ without showing it in a list of processes.
 
 from __future__ import annotations
 
-import re
 import secrets
 from pathlib import Path
 
 from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.system.home import write_atomic
 from jupyter_deploy.targets.envoy.documents import TOKEN_HEADER
-
-# Characters that need no escape in a header or in Envoy's documents, and enough of them.
-_TOKEN = re.compile(rf"{TOKEN_HEADER}: ([A-Za-z0-9._~+/=-]{{16,512}})\s*")
+from jupyter_deploy.targets.header_files import token_in
 
 
 def token_file(home: Path) -> Path:
@@ -34,20 +31,14 @@ def token(home: Path) -> str | None:
     """
     path = token_file(home)
     try:
-        match = _TOKEN.fullmatch(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError):
-        match = None
-    if not match:
-        raise TargetError(
-            f"{path} does not hold a gateway token",
-            f"make it one line '{TOKEN_HEADER}: ' with at least 16 letters and digits, or remove it; "
-            "then 'nbdeploy reconcile'",
-        )
+        if not path.exists():
+            return None
+        found = token_in(path)
+    except TargetError as error:
+        raise TargetError(error.message, f"{error.remedy}, or remove it; then 'nbdeploy reconcile'") from error
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)
-    return match[1]
+    return found
 
 
 def make_token(home: Path) -> None:

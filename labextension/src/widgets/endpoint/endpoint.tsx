@@ -342,6 +342,7 @@ function Header(props: {
       </div>
       <div className="nbd-Header-facts">
         <span className="nbd-faint">
+          {view.target === 'local' ? '' : `${trans.__('target: %1', view.target)} · `}
           {trans.__('revision %1', view.revision)} · {trans.__('records: %1', view.record)}
         </span>
         <Button

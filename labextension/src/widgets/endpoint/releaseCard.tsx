@@ -109,6 +109,11 @@ export function ReleaseCard(props: Props): React.JSX.Element {
       </p>
       {card.counts && <Counts card={card} showRefusals={props.showRefusals} />}
       {card.usage && <Usage usage={card.usage} />}
+      {card.limits.map(limit => (
+        <p className="nbd-faint" key={limit}>
+          {limit}
+        </p>
+      ))}
       <Published card={card} />
       <div className="nbd-Card-controls">
         {card.role !== 'stable' && (

@@ -1,0 +1,116 @@
+"""What users see of an endpoint in a cluster: by the token of its clients, and in JupyterLab."""
+
+import base64
+import json
+import os
+
+import pytest
+from playwright.sync_api import expect
+
+from jupyter_deploy.targets.kubernetes import names
+from tests.e2e.conftest import browser  # noqa: F401 - a fixture
+from tests.e2e.lab import started
+from tests.e2e.person import Person
+
+pytestmark = pytest.mark.usefixtures("explained")
+
+BODY = json.dumps({"instances": [{"age": 62, "weight": 55}]})
+TARGET = ("--trust", "--target", "kubernetes")
+
+
+@pytest.fixture(scope="module")
+def token(cluster, operator, namespace):
+    """The clients' token, which the administrator made."""
+    rights = operator.path / "rights.yaml"
+    rights.write_text(operator.run("manifests", "--rbac", "-o", "yaml").stdout)
+    cluster.kubectl("apply", "-f", rights)
+    rights.unlink()
+    secret = cluster.get(namespace, "secret", names.GATEWAY)
+    return base64.b64decode(secret["data"]["token"]).decode()
+
+
+@pytest.fixture(scope="module")
+def churn(operator, token, models):
+    """An endpoint of two pods whose clients need the token; its deployment."""
+    return operator.json("deploy", models[0][1.0], "--name", "churn", *TARGET, "--resources", "replicas=2", timeout=600)
+
+
+@pytest.fixture(scope="module")
+def header_file(operator, churn, token):
+    """The file with the token, which the setting names from now on."""
+    refused = operator.run("predict", "churn", "--data", BODY, check=False)
+    assert refused.returncode == 2, refused.stdout + refused.stderr
+    assert "token_file" in refused.stdout
+    path = operator.path / "models.header"
+    path.write_text(f"x-nbdeploy-token: {token}\n")
+    path.chmod(0o600)
+    operator.environment["NBDEPLOY_KUBERNETES__TOKEN_FILE"] = str(path)
+    return path
+
+
+@pytest.mark.usefixtures("churn")
+def test_requests_of_a_user_carry_the_token_of_the_file_and_nothing_else_holds_it(
+    cluster, namespace, operator, header_file, models
+):
+    answered = operator.json("predict", "churn", "--data", BODY)
+    assert (answered["status"], answered["body"]) == (200, {"predictions": ["no"]})
+    curl = operator.json("deploy", models[0][1.0], "--name", "churn", *TARGET, timeout=600)["curl"]
+    assert f"-H @{header_file}" in curl
+    token = header_file.read_text().split()[-1]
+    held = cluster.kubectl("-n", namespace, "get", "configmaps,leases,deployments,pods", "-o", "json")
+    assert token not in held
+    holding = [path for path in operator.path.rglob("*") if path.is_file() and token.encode() in path.read_bytes()]
+    assert holding == [header_file]
+
+
+@pytest.fixture
+def person(operator, browser, header_file):  # noqa: F811
+    """The user before a JupyterLab of their own."""
+    with started(operator) as lab:
+        context = browser.new_context(viewport={"width": 1400, "height": 1000})
+        context.set_default_timeout(90_000)
+        made = Person(context.new_page(), lab.url, operator)
+        made.page.goto(f"{lab.url}/lab{made.query}")
+        made.page.wait_for_function("window.jupyterapp")
+        made.page.evaluate("window.jupyterapp.restored")
+        yield made
+        context.close()
+
+
+@pytest.mark.usefixtures("churn")
+def test_the_sidebar_shows_target_replicas_and_why_a_pod_does_not_start_and_calls_with_the_token(
+    cluster, namespace, person
+):
+    person.looks_after("churn")
+    expect(person.sidebar.get_by_text("target: kubernetes")).to_be_visible()
+    expect(person.sidebar.get_by_text("healthy: 2 of 2 pods are ready")).to_be_visible()
+    _shoot(person, "healthy")
+    nodes = [node["metadata"]["name"] for node in cluster.get(namespace, "nodes")]
+    cluster.kubectl("cordon", *nodes)
+    try:
+        (pod, _) = cluster.pods(namespace, names.selector("release", "churn"))
+        cluster.kubectl("-n", namespace, "delete", "pod", pod["metadata"]["name"], "--wait=false")
+        expect(person.sidebar.get_by_text("1 of 2 pods is ready; no node can run it").first).to_be_visible()
+        _shoot(person, "unschedulable")
+    finally:
+        cluster.kubectl("uncordon", *nodes)
+    expect(person.sidebar.get_by_text("healthy: 2 of 2 pods are ready")).to_be_visible(timeout=120_000)
+    _logs_of_all_pods(cluster, namespace, person)
+    person.looks_after("churn", "try")
+    person.sidebar.get_by_role("button", name="Send").click()
+    expect(person.sidebar.get_by_text("200").first).to_be_visible()
+    _shoot(person, "try-it")
+    assert person.errors == []
+
+
+def _logs_of_all_pods(cluster, namespace, person):
+    person.sidebar.get_by_role("button", name="Log of").first.click()
+    for pod in cluster.pods(namespace, names.selector("release", "churn")):
+        expect(person.sidebar.get_by_text(f"{pod['metadata']['name']}:").first).to_be_visible()
+    _shoot(person, "log")
+
+
+def _shoot(person, name):
+    if folder := os.environ.get("NBDEPLOY_SCREENSHOTS"):
+        person.sidebar_width(400)
+        person.page.screenshot(path=f"{folder}/lab-cluster-{name}.png")

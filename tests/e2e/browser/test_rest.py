@@ -103,6 +103,7 @@ def test_every_view_answers_a_query_and_a_body(client, churn):
     key = client.get("views/records", params=known).json()["records"][0]["key"]
     asked = {
         "endpoints": {},
+        "health": {},
         "preview": known | {"verb": "promote"},
         "record": known | {"key": key},
         "candidates": {"table": table([row("forest", 0.9, 2.0)]).model_dump(mode="json"), "constraints": "load_s <= 5"},

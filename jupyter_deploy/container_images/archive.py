@@ -21,6 +21,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, Self, cast
 
+from jupyter_deploy.domain.errors import ImageNotBuilt
 from jupyter_deploy.system.digests import HashingFile
 
 _CHUNK = 1 << 20  # bytes that are compressed independently
@@ -105,11 +106,30 @@ def compress(tar: Path, into: Path) -> Packed:
 
 
 def unpack(tar: Path, into: Path) -> list[Entry]:
-    """Unpack a layer into a new folder of this machine; returns its entries."""
+    """Unpack a layer into a new folder of this machine; returns its entries.
+
+    Raises
+    ------
+    ImageNotBuilt
+        A name leads out of the folder.
+    """
     with tarfile.open(tar) as archive:
-        archive.extractall(into, filter="tar")
+        # Python has filters from 3.11.4 on; Debian 12 has 3.11.2.
+        archive.extraction_filter = lambda member, _: member
+        archive.extractall(into, _within(archive, Path(os.path.realpath(into))))  # noqa: S202 - each name is checked
     empty = (Path(root) for root, folders, files in os.walk(into) if not folders and not files)
     return [*entries_of(into, ""), *(Entry(folder.relative_to(into).as_posix(), None) for folder in empty)]
+
+
+def _within(archive: tarfile.TarFile, root: Path) -> Iterator[tarfile.TarInfo]:
+    """The members, each checked when those before it are unpacked: one of them may be a symbolic link."""
+    for member in archive:
+        member.name = member.name.lstrip("/")
+        member.mode &= ~0o022
+        for name in (member.name, member.linkname) if member.islnk() else (member.name,):
+            if not Path(os.path.realpath(root / name)).is_relative_to(root):
+                raise ImageNotBuilt(f"the layer's entry {name!r} leads out of its folder", "build the image again")
+        yield member
 
 
 def write_tree(entries: Iterable[Entry], folder: Path) -> None:

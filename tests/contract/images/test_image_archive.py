@@ -14,6 +14,7 @@ import pytest
 
 from jupyter_deploy.container_images import archive
 from jupyter_deploy.container_images.archive import Entry, entries_of, unpack, write_layer, write_tree
+from jupyter_deploy.domain.errors import ImageNotBuilt
 
 
 def a_folder(folder):
@@ -141,3 +142,23 @@ def test_a_layer_that_somebody_else_wrote_comes_out_as_one_of_the_same_files_wri
         write_tree(entries, made)
         tar.add(made, ".", filter=another_users)
     assert write_layer(unpack(others, folder), tmp_path / "one") == write_layer(entries, tmp_path / "other")
+
+
+@pytest.mark.parametrize(("kind", "name", "link"), [
+    (tarfile.REGTYPE, "../../outside", ""),
+    (tarfile.REGTYPE, "opt/link/outside", ""),
+    (tarfile.LNKTYPE, "opt/hard", "../outside"),
+])  # fmt: skip
+def test_a_layer_whose_names_lead_out_of_its_folder_is_refused(tmp_path, kind, name, link):
+    (tmp_path / "outside").write_text("of somebody")
+    layer = tmp_path / "layer.tar"
+    with tarfile.open(layer, "w") as tar:
+        folder = tarfile.TarInfo("opt/link")
+        folder.type, folder.linkname = tarfile.SYMTYPE, str(tmp_path)
+        tar.addfile(folder)
+        entry = tarfile.TarInfo(name)
+        entry.type, entry.linkname = kind, link
+        tar.addfile(entry)
+    with pytest.raises(ImageNotBuilt, match="leads out of its folder"):
+        unpack(layer, tmp_path / "unpacked" / "here")
+    assert (tmp_path / "outside").read_text() == "of somebody"

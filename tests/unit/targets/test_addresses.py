@@ -17,7 +17,7 @@ LOCAL = "http://127.0.0.1:8781/churn"
 
 
 def client(public_url: str | None) -> HttpClient:
-    return HttpClient(Path("/home/ada/token.header"), lambda: None, public_url)
+    return HttpClient(public_url)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,7 @@ import { History } from './history';
 import { Live } from './live';
 import { Logs } from './logs';
 import { Ramp } from './ramp';
-import type { ProposeChange } from './releaseCard';
-import { ReleaseCard } from './releaseCard';
+import { type ProposeChange, ReleaseCard } from './releaseCard';
 import { Traffic } from './traffic';
 import { TryIt } from './tryIt';
 

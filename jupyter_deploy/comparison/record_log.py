@@ -60,17 +60,9 @@ class RecordLog:
         Raises InvalidInput (a negative limit, an impossible name), StoreError.
         """
         self._bucket.refresh(endpoint)
-        return pages.read(
-            self._home,
-            endpoint,
-            since=since,
-            until=until,
-            role=role,
-            status=status,
-            request_ids=request_ids,
-            limit=limit,
-            matching=matching,
-        )
+        ranged = {"since": since, "until": until, "role": role, "status": status}
+        wanted = (matching or RecordFilter()).model_copy(update=ranged)
+        return pages.read(self._home, endpoint, wanted, request_ids=request_ids, limit=limit)
 
     def follow(
         self,

@@ -130,9 +130,10 @@ def _fitted(design: Floats, labels: Floats) -> Floats:
 
 def _area(scores: Floats, positive: NDArray[np.bool_]) -> float:
     """Return the share of pairs in which the positive one has the larger score; ties count half."""
-    below = np.searchsorted(np.sort(scores[~positive]), scores[positive], side="left")
-    upto = np.searchsorted(np.sort(scores[~positive]), scores[positive], side="right")
-    return float((below + upto).mean() / 2 / (~positive).sum())
+    negative = np.sort(scores[~positive])
+    below = np.searchsorted(negative, scores[positive], side="left")
+    upto = np.searchsorted(negative, scores[positive], side="right")
+    return float((below + upto).mean() / 2 / len(negative))
 
 
 def _design(rows: Sequence[Mapping[str, Plain]]) -> Floats:

@@ -23,7 +23,7 @@ from jupyter_deploy.domain.evidence.record_pages import (
 )
 
 from .record_filter import condition, load_differing, load_distances
-from .records import AT, COLUMNS, FIELDS, VALID, as_records, database, fetch_rows, in_utc, lines_of, segments
+from .records import AT, COLUMNS, FIELDS, VALID, as_records, database, fetch_rows, lines_of, segments
 from .segments import data_folder, reading, rejected_lines, release_folders
 
 BEGINNING = 400
@@ -121,48 +121,28 @@ def page(
 
 
 def read(
-    home: Path,
-    endpoint: str,
-    *,
-    since: datetime | None,
-    until: datetime | None,
-    role: str | None,
-    status: int | None,
-    request_ids: Collection[str],
-    limit: int | None,
-    matching: RecordFilter | None = None,
+    home: Path, endpoint: str, record_filter: RecordFilter, *, request_ids: Collection[str], limit: int | None
 ) -> list[Record]:
     """Return records by time, oldest first, of these requests (none: of all); with ``limit`` only the last ones.
 
     Raises
     ------
     InvalidInput
-        ``limit`` is negative, or a column of ``matching`` has no bins.
+        ``limit`` is negative, or a column of the filter has no bins.
     StoreError
         A segment cannot be read.
     """
     if limit is not None and limit < 0:
         raise InvalidInput(f"{limit} is not a number of records", "give a limit of 0 or more")
-    conditions = [VALID]
-    values: list[Any] = []
-    for part, value in (
-        (f"{AT} >= ?", since and in_utc(since)),
-        (f"{AT} < ?", until and in_utc(until)),
-        ("role = ?", role),
-        ("status = ?", status),
-        ("list_contains(?, request_id)", list(request_ids) or None),
-    ):
-        if value is not None:
-            conditions.append(part)
-            values.append(value)
-    if matching is not None:
-        conditions.append(condition(matching))
+    conditions, values = [VALID, condition(record_filter)], list[Any]()
+    if request_ids:
+        conditions.append("list_contains(?, request_id)")
+        values.append(list(request_ids))
     if limit is not None:
         values.append(limit)
     folder = data_folder(home, checked_name(endpoint))
     with reading(folder), database(folder) as connection:
-        if matching is not None:
-            load_differing(connection, home, endpoint, matching)
+        load_differing(connection, home, endpoint, record_filter)
         query = (
             f"SELECT {FIELDS} FROM {lines_of(segments(home, endpoint), COLUMNS)} "
             f"WHERE {' AND '.join(conditions)} ORDER BY {AT} DESC, request_id DESC "

@@ -105,7 +105,7 @@ function useConstrained(
   text: string
 ): { shown: CandidatesView; error: unknown } {
   const { view } = useServices();
-  const constraints = useDebounced(text, PAUSE_MS) ?? text;
+  const constraints = useDebounced(text, PAUSE_MS);
   const asked = constraints !== typed;
   const loaded = useLoaded<CandidatesView>(
     constraints,

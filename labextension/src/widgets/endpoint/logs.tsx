@@ -3,13 +3,12 @@ import * as React from 'react';
 
 import type { EndpointView, ReleaseLogView } from '../../generated';
 import { roleName, version } from '../../words';
-import { useLoaded, useVisible } from '../ui/hooks';
+import { TYPING_MS, useDebounced, useLoaded, useVisible } from '../ui/hooks';
 import { Button, Copy, Empty, LoadFailure, Waiting } from '../ui/parts';
 import { Scrolled } from '../ui/scrolled';
 import { useServices } from '../ui/services';
 
 const EVERY_MS = 2000;
-const TYPING_MS = 250;
 
 /** `release`: the chosen one; empty: stable. */
 export function Logs(props: {
@@ -20,7 +19,7 @@ export function Logs(props: {
   const { view: endpoint, onRelease } = props;
   const { trans, view } = useServices();
   const [typed, setTyped] = React.useState('');
-  const text = useSettled(typed);
+  const text = useDebounced(typed, TYPING_MS);
   const [follows, setFollows] = React.useState(true);
   const root = React.useRef<HTMLDivElement>(null);
   const visible = useVisible(root);
@@ -126,18 +125,4 @@ function Lines(props: { lines: readonly string[]; follows: boolean }): React.JSX
       <pre>{lines.join('\n')}</pre>
     </Scrolled>
   );
-}
-
-/** The text after a pause in typing. */
-function useSettled(text: string): string {
-  const [settled, setSettled] = React.useState(text);
-  React.useEffect(() => {
-    const timer = setTimeout(() => {
-      setSettled(text);
-    }, TYPING_MS);
-    return () => {
-      clearTimeout(timer);
-    };
-  }, [text]);
-  return settled;
 }

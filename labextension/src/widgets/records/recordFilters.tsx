@@ -3,10 +3,9 @@ import * as React from 'react';
 
 import type { EndpointView } from '../../generated';
 import { clock, version } from '../../words';
+import { TYPING_MS, useDebounced } from '../ui/hooks';
 import { Button } from '../ui/parts';
 import { useServices } from '../ui/services';
-
-const TYPING_MS = 250;
 
 /** The filter of the records; empty: all. */
 export interface Filter {
@@ -74,16 +73,14 @@ export function Filters(props: {
   React.useEffect(() => {
     latest.current = props;
   });
+  const settledText = useDebounced(text, TYPING_MS);
+  const settledWhere = useDebounced(where, TYPING_MS);
   React.useEffect(() => {
-    const timer = setTimeout(() => {
-      const now = latest.current;
-      const { filter } = now;
-      if (filter.text !== text || filter.where !== where) now.onFilter({ ...filter, text, where });
-    }, TYPING_MS);
-    return () => {
-      clearTimeout(timer);
-    };
-  }, [text, where]);
+    const { filter, onFilter } = latest.current;
+    if (filter.text !== settledText || filter.where !== settledWhere) {
+      onFilter({ ...filter, text: settledText, where: settledWhere });
+    }
+  }, [settledText, settledWhere]);
   const choose =
     (name: 'role' | 'status' | 'release' | 'differs' | 'alarmed') =>
     (event: React.ChangeEvent<HTMLSelectElement>) => {

@@ -141,7 +141,7 @@ export function useLoaded<T>(
 }
 
 /** A value once it has not changed for `ms`; null is taken at once. */
-export function useDebounced<T>(value: T | null, ms: number): T | null {
+export function useDebounced<T>(value: T, ms: number): T {
   const [settled, setSettled] = React.useState(value);
   React.useEffect(() => {
     const timer = setTimeout(
@@ -156,3 +156,6 @@ export function useDebounced<T>(value: T | null, ms: number): T | null {
   }, [value, ms]);
   return settled;
 }
+
+/** A pause in typing of this length ends a text. */
+export const TYPING_MS = 250;

@@ -70,6 +70,7 @@ class Person:
     def opens(self, notebook="churn.ipynb"):
         """The notebook, in the page as it is if that has JupyterLab already."""
         if self.page.evaluate("Boolean(window.jupyterapp)"):
+            self.page.evaluate("window.jupyterapp.restored.then(() => null)")  # its commands are there from then on
             self.page.evaluate(OPEN, notebook)
         else:
             self.page.goto(f"{self.tree}/{notebook}{self.query}")

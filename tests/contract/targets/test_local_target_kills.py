@@ -25,6 +25,14 @@ def pid_of(stage: Stage, program: str, number: int = 0) -> int:
     return int((stage.runtime / "pids" / f"{program}@{number}").read_text())
 
 
+def begun(stage: Stage, program: str) -> bool:
+    """Whether the program's process has its lock: a start does not wait for the exporter."""
+    try:
+        return pid_of(stage, program) > 0
+    except (OSError, ValueError):
+        return False
+
+
 def supervisor_of(stage: Stage) -> int:
     return int((stage.runtime / "supervisord.pid").read_text())
 
@@ -106,6 +114,7 @@ def test_with_supervisor_and_keeper_killed_what_runs_goes_on_and_the_next_verb_a
     stage.target.start(release)
     url = stage.target.route(endpoint)
     worker = pid_of(stage, WORKER)
+    eventually(lambda: begun(stage, "exporter"))  # what has not begun does not start without a supervisor
     for pid in (pid_of(stage, "keeper"), supervisor_of(stage)):
         os.kill(pid, signal.SIGSTOP)  # neither may notice the other's end
     for pid in (pid_of(stage, "keeper"), supervisor_of(stage)):

@@ -36,6 +36,7 @@ from jupyter_deploy.serving import imports, workplace
 from jupyter_deploy.system.digests import file_sha256, sha256
 from jupyter_deploy.system.filesystem import require_writable, size_of
 from jupyter_deploy.system.git import run_git
+from jupyter_deploy.system.secret_store import SecretStore
 from jupyter_deploy.system.temp import new_folder_name, sweep
 
 from .by_value import prove_with_code
@@ -73,13 +74,18 @@ class ModelCapturer:
         BentoML's home, the user's own store; snapshots go to its ``models/``.
     replay_timeout : float
         The time limit of the clean process in seconds.
+    secrets : SecretStore, optional
+        Has the values of stored snapshots' secrets (default: that of the user's default home).
     """
 
-    def __init__(self, home: Path, tolerance: Tolerance, replay_timeout: float) -> None:
+    def __init__(
+        self, home: Path, tolerance: Tolerance, replay_timeout: float, secrets: SecretStore | None = None
+    ) -> None:
         self._models = home / "models"
         self._kept = SnapshotFolders(self._models)
         self._tolerance = tolerance
         self._timeout = replay_timeout
+        self._secrets = secrets or SecretStore()
         self._replayed: tuple[str, list[str], tuple[str, ...]] | None = None
 
     def check(self) -> None:
@@ -214,7 +220,7 @@ class ModelCapturer:
             if self._kept.holds(tag):
                 return self._kept.keep(staged, remember)
             write_manifest(manifest, folder)
-            result = run_replay(folder, environment.interpreter, self._timeout)
+            result = run_replay(folder, environment.interpreter, self._timeout, self._values(manifest))
             require_agreement(result)
             return self._kept.keep(staged, remember)
         finally:
@@ -229,7 +235,7 @@ class ModelCapturer:
             manifest = widened(snapshot.manifest, columns)
             staged = Staged(folder=folder, manifest=manifest, fingerprint=snapshot.fingerprint)
             write_manifest(manifest, folder)
-            require_answers_to_null(staged, columns, self._timeout)
+            require_answers_to_null(staged, columns, self._timeout, self._values(manifest))
             return self._kept.keep(staged, remember)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -251,7 +257,10 @@ class ModelCapturer:
 
     def predict(self, snapshot: Snapshot, instances: Sequence[Any]) -> list[Any]:
         """Return answers to other instances from a clean process, which verifies the digest first."""
-        return run_predict(snapshot, instances, self._timeout)
+        return run_predict(snapshot, instances, self._timeout, self._values(snapshot.manifest))
+
+    def _values(self, manifest: Manifest) -> dict[str, str]:
+        return self._secrets.values(manifest.provenance.secrets)
 
     def size(self, unused: UnusedSnapshot) -> int:
         """Return the bytes of a snapshot with its bento."""
@@ -318,6 +327,7 @@ def _provenance(live: Live) -> Provenance:
         captured_at=now(),
         example=live.expression and masked(live.expression)[0],
         nullable=live.nullable,
+        secrets=dict(live.references),
         in_cell=live.in_cell,
     )
 

@@ -11,6 +11,7 @@ from types import TracebackType
 from ..asgi.body import ClientGone
 from ..asgi.messages import Response
 from ..asgi.problems import Problem
+from ..output_masking import without_secrets
 from ..telemetry.logging import log
 from ..telemetry.records import Entry
 from ..values.validation import InvalidInstances
@@ -112,4 +113,4 @@ def _error(kind: str, reason: BaseException) -> dict[str, str]:
         message = str(reason)
     except Exception:  # noqa: BLE001 - an exception whose __str__ fails must still be recorded
         message = "(its message cannot be formatted)"
-    return {"type": kind, "message": message}
+    return {"type": kind, "message": without_secrets(message)}

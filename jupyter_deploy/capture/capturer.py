@@ -27,7 +27,7 @@ from jupyter_deploy.domain.capture.ports import Live, Staged
 from jupyter_deploy.domain.capture.source_changes import Cell
 from jupyter_deploy.domain.capture.translation import TRANSLATED, Translation
 from jupyter_deploy.domain.deletion import UnusedSnapshot
-from jupyter_deploy.domain.errors import InvalidExample, NotTranslated
+from jupyter_deploy.domain.errors import InvalidExample, NotCapturable, NotTranslated
 from jupyter_deploy.environments.environment import interpreter, loaded_in_notebook, lock
 from jupyter_deploy.environments.installer import without_credentials
 from jupyter_deploy.masking.masking import masked, masked_cells, masked_values, without_secrets
@@ -48,6 +48,7 @@ from .frameworks import described, framework_of
 from .inspection import Inspected
 from .license import license_of
 from .likely_imports import likely_imports
+from .live_connections import with_connection_form
 from .metrics import metrics_of
 from .nulls import inspect_live
 from .project_code import ProjectCode
@@ -134,7 +135,10 @@ class ModelCapturer:
             folder.mkdir(mode=0o700)
             code = ProjectCode()
             example = {"example": seen.example, "prototype": seen.prototype}
-            files, formats = write(served, example, folder, code)
+            try:
+                files, formats = write(served, example, folder, code)
+            except NotCapturable as error:
+                raise with_connection_form(error, live) from error
             packed = DataFiles(live, folder)
             packed.include()
             for path in trace.opened:

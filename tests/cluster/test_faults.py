@@ -162,8 +162,8 @@ def test_an_image_that_the_nodes_cannot_pull_leaves_the_endpoint_as_it_was(clust
     ("number", "options", "reason", "what"),
     [
         (3.0, (), "these weights are for another machine", "a new release whose process crashes"),
-        (2.0, ("--resources", "memory=32MB"), "out of memory", "a new release that runs out of memory"),
-        (0.01, ("--resources", "memory=32MB"), "out of memory", "new pods of the canary run out of memory"),
+        (2.0, ("--resources", "memory=32MiB"), "out of memory", "a new release that runs out of memory"),
+        (0.01, ("--resources", "memory=32MiB"), "out of memory", "new pods of the canary run out of memory"),
     ],
 )
 def test_pods_that_crash_at_their_start_leave_the_endpoint_as_it_was(failed_deploy, number, options, reason, what):

@@ -148,7 +148,7 @@ def test_replicas_follow_the_load(deploy, deployment, cluster, namespace, every)
             # Another deploy takes nothing back that the autoscaler chose.
             deploy(name, 1.0)
             assert deployment(name, tag)["spec"]["replicas"] == 4
-    print(f"1 -> 4 replicas ready {seconds:.1f} s after the load rose, autoscaler every {every} s")
+    print(f"1 -> 4 replicas, autoscaler every {every} s: ready {seconds:.1f} s after the load rose")
     load.figure(f"while replicas rise, autoscaler every {every} s")
     assert not load.failures
 

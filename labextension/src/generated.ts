@@ -3815,7 +3815,7 @@ export interface Manifests {
  * Show the objects of the target kubernetes: an endpoint's workloads, or with --rbac those of an administrator.
  *
  * 'nbdeploy manifests --rbac -o yaml | kubectl apply -f -' prepares a namespace. Nothing is cluster-wide. --expose is
- * for TLS and host names before the gateway.
+ * for TLS and host names before the gateway, --monitoring for Prometheus' operator and Grafana.
  */
 export interface ManifestsRequest {
   /**
@@ -3834,6 +3834,10 @@ export interface ManifestsRequest {
    * An Ingress, or an HTTPRoute, that leads the gateway's host names to it.
    */
   expose?: boolean;
+  /**
+   * An exporter of all releases' metrics, its ServiceMonitor, the alerts, and Grafana's dashboard.
+   */
+  monitoring?: boolean;
   /**
    * With --expose: NAMESPACE/NAME of a Gateway, for an HTTPRoute in place of an Ingress.
    */

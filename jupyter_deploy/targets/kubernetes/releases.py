@@ -121,7 +121,7 @@ def _service(release: Release, settings: ClusterSettings) -> Json:
 
 
 def _network_policy(release: Release, settings: ClusterSettings) -> Json:
-    gateway = {"podSelector": {"matchLabels": names.labels("gateway")}}
+    peers = [{"podSelector": {"matchLabels": names.labels(one)}} for one in ("gateway", "exporter")]
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -129,7 +129,7 @@ def _network_policy(release: Release, settings: ClusterSettings) -> Json:
         "spec": {
             "podSelector": {"matchLabels": _selector(release)},
             "policyTypes": ["Ingress"],
-            "ingress": [{"from": [gateway], "ports": [{"port": "http", "protocol": "TCP"}]}],
+            "ingress": [{"from": peers, "ports": [{"port": "http", "protocol": "TCP"}]}],
         },
     }
 

@@ -7,12 +7,13 @@ prints a value for the process that starts a worker (``targets/local/supervisor/
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,8 @@ class SecretStore:
             raise InvalidInput("the value is empty, or no text", f"give a text of at most {MOST_BYTES // 1024} KiB")
         keyring = _keyring()
         if keyring is not None:
-            keyring.set_password(SERVICE, name, value)
+            with _unlocked(keyring):
+                keyring.set_password(SERVICE, name, value)
             self._path(name).unlink(missing_ok=True)
             self._note(name)
             return f"the keyring ({keyring.get_keyring().name})"
@@ -102,9 +104,11 @@ class SecretStore:
         _require_name(name)
         present = name in self.names()
         keyring = _keyring()
-        if keyring is not None and keyring.get_password(SERVICE, name) is not None:
-            keyring.delete_password(SERVICE, name)
-            present = True
+        if keyring is not None:
+            with _unlocked(keyring):
+                if keyring.get_password(SERVICE, name) is not None:
+                    keyring.delete_password(SERVICE, name)
+                    present = True
         for path in (self._path(name), self._path(f"{name}{_NOTED}")):
             path.unlink(missing_ok=True)
         return present
@@ -127,7 +131,10 @@ class SecretStore:
         if self._path(name).is_file():
             return self._path(name).read_text("utf-8")
         keyring = _keyring()
-        value: str | None = keyring.get_password(SERVICE, name) if keyring is not None else None
+        value: str | None = None
+        if keyring is not None:
+            with _unlocked(keyring):
+                value = keyring.get_password(SERVICE, name)
         if value is None:
             raise OSError(f"no such secret is stored: nbdeploy secret set {name}")
         return value
@@ -153,6 +160,15 @@ def _keyring() -> Any:
     except ImportError:
         return None
     return None if isinstance(keyring.get_keyring(), fail.Keyring) else keyring
+
+
+@contextlib.contextmanager
+def _unlocked(keyring: Any) -> Iterator[None]:
+    """Raise StoreError if the keyring is locked, or refuses the call."""
+    try:
+        yield
+    except keyring.errors.KeyringError as error:
+        raise StoreError(f"the keyring cannot be used: {error}", "unlock it, or name another place (file:…)") from error
 
 
 def _printed(place: str) -> str:

@@ -147,3 +147,7 @@ def test_a_secret_reaches_the_model_at_each_start_and_no_file(home, bank, tmp_pa
         "what was kept for the processes is gone"
     )
     assert leaks(home.path, "correct-horse") == [store / "prod-db"]
+    home.run("secret", "rm", "prod-db")
+    failed = home.run("reconcile", check=False)
+    assert failed.returncode != 0, "a reboot finds no value"
+    assert "nbdeploy secret set prod-db" in failed.stdout + failed.stderr

@@ -54,9 +54,13 @@ class ProcessRunner:
         self._zygotes = zygotes
 
     def require(self) -> None:
-        """Raise SecretMissing, or EnvironmentChanged unless the captured interpreter finds the versions of the capture.
+        """Raise unless its secrets can be read, and the captured interpreter finds the versions of the capture.
 
         What was found for another release of the same environment counts for a minute.
+
+        Raises
+        ------
+        StartFailed, EnvironmentChanged
         """
         require_secrets(self._release, self._settings.home, self._kept_secrets)
         captured = read_json(Path(self._release.snapshot_path) / "snapshot.json").get("environment")

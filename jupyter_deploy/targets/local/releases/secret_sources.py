@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy.domain.errors import SecretMissing, StartFailed, StoreError
 from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.domain.release.processes import for_engine
 from jupyter_deploy.domain.secret_references import COMMAND, parse_reference
@@ -26,11 +27,14 @@ def kept_secrets(runtime: Runtime, release: Release) -> Path:
 
 
 def require_secrets(release: Release, home: Path, kept: Path) -> None:
-    """Raise SecretMissing, before slow work, if a value cannot be read now and was not kept either."""
+    """Raise StartFailed, before slow work, if a value cannot be read now and was not kept either."""
     store = SecretStore(home)
     for variable, text in release.secrets.items():
         if not (parse_reference(text).kind == "env" and (kept / variable).exists() and not _in_environment(text)):
-            store.value(variable, parse_reference(text))
+            try:
+                store.value(variable, parse_reference(text))
+            except (SecretMissing, StoreError) as error:
+                raise StartFailed(f"{release.tag} cannot start: {error.message}", error.remedy) from error
 
 
 def secret_sources(release: Release, home: Path, kept: Path) -> Sources:

@@ -12,11 +12,12 @@ from typing import Any
 
 from jupyter_deploy.capture.frameworks import framework_of, frameworks
 from jupyter_deploy.domain.capture.ports import Live
-from jupyter_deploy.domain.capture.training import Period, SourceFile, TrainingData
+from jupyter_deploy.domain.capture.training import Period, SourceFile, SourceQuery, TrainingData
 from jupyter_deploy.notebooks.safe_eval import NotEvaluable, evaluate
 from jupyter_deploy.notebooks.syntax import Statement, called_by, loads, names_of, now, root, statements_run, stored
 from jupyter_deploy.system.digests import file_sha256
 
+from .source_queries import queries_in
 from .tables import Table, table_of
 
 _FITS = ("fit", "fit_transform", "fit_resample", "partial_fit", "train")
@@ -41,6 +42,8 @@ class TrainingTable:
         All statements of the executed cells, and the index of the fit.
     files
         The files that the cells read it from, each with the execution count of the cell.
+    queries
+        The queries of databases that it was read by, the last one first.
     """
 
     table: Table
@@ -50,6 +53,7 @@ class TrainingTable:
     statements: Sequence[Statement] = ()
     fit_index: int = 0
     files: Mapping[Path, int] = field(default_factory=dict)
+    queries: Sequence[SourceQuery] = ()
     periods: Mapping[str, Period] = field(default_factory=dict)
 
 
@@ -108,8 +112,11 @@ def find_training(live: Live, features: tuple[str, ...] | None) -> TrainingTable
         if not _is_of(table, live.model, features, exact=exact):
             reason = f"the columns of '{text}' differ from those of the fit"
             continue
-        files, periods = _origins(statements[: index + 1], expression, live.namespace)
-        return TrainingTable(table, value, text, statements[index].cell, statements, index, files, periods)
+        behind = _statements_behind(statements[: index + 1], expression)
+        files, periods = _origins(behind, expression, live.namespace)
+        queries = [query for one in behind for query in queries_in(one, live.namespace, live.began)]
+        cell = statements[index].cell
+        return TrainingTable(table, value, text, cell, statements, index, files, queries, periods)
     return TrainingUnknown(reason)
 
 
@@ -126,6 +133,7 @@ def training_data(training: TrainingTable, project: Path) -> TrainingData:
         hashed_rows=len(table.hashes),
         periods={**training.periods, **table.periods()},
         files={_displayed_path(path, project): _file(path) for path in training.files},
+        queries=tuple(training.queries),
     )
 
 
@@ -228,20 +236,27 @@ def _is_of(table: Table, model: Any, features: tuple[str, ...] | None, *, exact:
     return True
 
 
-def _origins(
-    statements: Sequence[Statement], expression: ast.expr, namespace: Mapping[str, Any]
-) -> tuple[dict[Path, int], dict[str, Period]]:
-    """Return the files that a table was read from, and the periods of the tables behind it."""
+def _statements_behind(statements: Sequence[Statement], expression: ast.expr) -> list[Statement]:
+    """Return the statements that made the value of an expression, the last one first."""
     needed = set(loads(expression))
-    ever = set(needed)
-    files: dict[Path, int] = {}
+    behind = []
     for statement in reversed(statements):
         effects = statement.effects
         if not needed & effects.touched:
             continue
         # An earlier value of a rebound name has no effect.
         needed = (needed - (effects.binds - effects.may_bind - effects.reads)) | effects.reads
-        ever |= effects.reads
+        behind.append(statement)
+    return behind
+
+
+def _origins(
+    behind: Sequence[Statement], expression: ast.expr, namespace: Mapping[str, Any]
+) -> tuple[dict[Path, int], dict[str, Period]]:
+    """Return the files that a table was read from, and the periods of the tables behind it."""
+    ever = set(loads(expression)).union(*(statement.effects.reads for statement in behind))
+    files: dict[Path, int] = {}
+    for statement in behind:
         for call in _calls(statement.tree):
             for path in _read_by(call, namespace):
                 files.setdefault(path, statement.cell)

@@ -2058,6 +2058,10 @@ export interface TrainingData {
   files: {
     [k: string]: SourceFile;
   };
+  /**
+   * Queries of databases, the last one first.
+   */
+  queries: SourceQuery[];
 }
 /**
  * The first and the last moment of a column of dates as ISO 8601.
@@ -2079,6 +2083,23 @@ export interface SourceFile {
    * None: too large to be hashed.
    */
   sha256: string | null;
+}
+/**
+ * A query of a database by which the table, or one behind it, was read.
+ */
+export interface SourceQuery {
+  /**
+   * The query with its secrets masked.
+   */
+  text: string;
+  /**
+   * Rows of the table that it gave; None: not known.
+   */
+  rows: number | null;
+  /**
+   * The start of the cell that ran it; None: not known.
+   */
+  at: string | null;
 }
 /**
  * A translation that was proved; a release without one runs the captured object itself.

@@ -42,6 +42,15 @@ class SourceFile(Value):
     sha256: str | None = Field(default=None, description="None: too large to be hashed.")
 
 
+class SourceQuery(Value):
+    """A query of a database by which the table, or one behind it, was read."""
+
+    text: str = Field(description="The query with its secrets masked.")
+    rows: int | None = Field(default=None, description="Rows of the table that it gave; None: not known.")
+    at: datetime | None = Field(default=None, description="The start of the cell that ran it; None: not known.")
+    cell: int | None = Field(default=None, exclude=True, description="That cell; not stored.")
+
+
 class TrainingData(Value):
     """The training table of a model."""
 
@@ -58,6 +67,7 @@ class TrainingData(Value):
         default={}, description="Periods of the date columns, of this table and of the tables behind it."
     )
     files: dict[str, SourceFile] = Field(default={}, description="Path -> source file.")
+    queries: tuple[SourceQuery, ...] = Field(default=(), description="Queries of databases, the last one first.")
 
 
 def outdated(new: TrainingData, last: TrainingData, release: str) -> Iterator[Finding]:
@@ -80,6 +90,7 @@ def outdated(new: TrainingData, last: TrainingData, release: str) -> Iterator[Fi
             "check that the data is complete and that no rows were filtered out",
             "note" if is_split else "warning",
         )
+    yield from _older_queries(new, last, release)
     reported = set()  # the tables behind it may have the same column
     for name, period in new.periods.items():
         before = last.periods.get(name)
@@ -95,6 +106,32 @@ def outdated(new: TrainingData, last: TrainingData, release: str) -> Iterator[Fi
     if missing and len(missing) < len(last.columns) and new.width <= len(new.columns):
         names = listed(missing, 10)
         yield finding(f"{table} lacks columns of {release}: {names}", "check that they are missing on purpose")
+
+
+def _older_queries(new: TrainingData, last: TrainingData, release: str) -> Iterator[Finding]:
+    """Yield findings on queries that gave fewer rows than for the last release, or ran before."""
+    former = {query.text: query for query in reversed(last.queries)}
+    for query in new.queries:
+        before = former.get(query.text)
+        if before is None:
+            continue
+        if query.rows is not None and before.rows is not None and query.rows < before.rows:
+            yield Finding(
+                check=CHECK,
+                severity="warning",
+                message=f"the query in In [{query.cell}] gave {query.rows} rows; for {release} it gave {before.rows}",
+                remedy="see whether the database lacks rows that it had",
+                cell=query.cell,
+            )
+        if query.at and before.at and query.at < before.at:
+            yield Finding(
+                check=CHECK,
+                severity="warning",
+                message=f"the query in In [{query.cell}] ran at {query.at:%Y-%m-%d %H:%M}, before that of {release}, "
+                f"{before.at:%Y-%m-%d %H:%M} UTC",
+                remedy="run the cell again, and fit again",
+                cell=query.cell,
+            )
 
 
 def _changed_files(new: TrainingData, last: TrainingData) -> Iterator[str]:

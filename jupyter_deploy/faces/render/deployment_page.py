@@ -87,7 +87,9 @@ def _metrics(metrics: dict[str, float]) -> list[tuple[str, str]]:
 def _training(data: TrainingData | None) -> list[tuple[str, str]]:
     if data is None:
         return []
-    files = f", read from {', '.join(data.files)}" if data.files else ""
+    queries = [f"the query {short(query.text, limit=60)!r}" for query in data.queries]
+    sources = [*data.files, *queries]
+    files = f", read from {', '.join(sources)}" if sources else ""
     looked = "" if data.hashed_rows == data.rows else f" (looked at by {data.hashed_rows} of them)"
     named = data.expression or "the table named"
     return [("fitted on", f"{named}: {data.rows} rows{looked} of {data.width} columns{files}")]

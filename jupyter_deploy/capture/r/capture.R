@@ -170,7 +170,7 @@ nbdeploy_assigned <- function(code) {
 nbdeploy_levels <- function(model, frame) {
   known <- if (is.list(model)) model[["xlevels"]]
   known <- known[intersect(names(known), names(frame)[vapply(frame, is.character, NA)])]
-  lapply(known, as.character)
+  stats::setNames(lapply(known, function(levels) as.list(as.character(levels))), as.character(names(known)))
 }
 
 # The table of the fit: the named one, else the data of the model's call.
@@ -238,7 +238,7 @@ nbdeploy_capture <- function(folder, model, example, type = NULL, training = NUL
   formula <- tryCatch(deparse(stats::formula(value), width.cutoff = 500L), error = function(error) NULL)
   about <- list(style = style, type = type, input = made$input, class = class(value)[1L],
     formula = if (length(formula)) paste(formula, collapse = " "), features = as.list(nbdeploy_features(value)),
-    globals = as.list(names(needs$globals)), levels = lapply(nbdeploy_levels(value, frame), as.list),
+    globals = as.list(names(needs$globals)), levels = nbdeploy_levels(value, frame),
     packages = lapply(state$packages, as.list),
     r = list(version = paste(R.version$major, R.version$minor, sep = "."), platform = R.version$platform,
       blas = basename(extSoftVersion()[["BLAS"]]), libraries = as.list(.libPaths())))

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 import nbformat
 from nbclient import NotebookClient
 
-
 PYTHON = {"name": "python3", "display_name": "Python 3", "language": "python"}
 R = {"name": "ir", "display_name": "R", "language": "R"}
 

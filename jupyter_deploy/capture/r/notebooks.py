@@ -98,11 +98,11 @@ class RNotebooks:
             got = to_json(model.predict(table))
         except (RError, RCrashed) as error:
             raise ReplayFailed(f"a clean process of R could not answer the example: {error}", _OF_STATE) from error
-        tolerance = {"rtol": self._tolerance.float64_rtol, "atol": self._tolerance.float64_atol}
-        if differences(expected, repeated, **tolerance):  # the kernel's own answers vary
+        rtol, atol = self._tolerance.float64_rtol, self._tolerance.float64_atol
+        if differences(expected, repeated, rtol=rtol, atol=atol):  # the kernel's own answers vary
             lines = structure_differences(expected, got)
         else:
-            lines = differences(expected, got, **tolerance)
+            lines = differences(expected, got, rtol=rtol, atol=atol)
         if lines:
             raise ReplayFailed(
                 "the answers of a clean process of R to the example differ from the notebook's",
@@ -119,14 +119,16 @@ def _require_valid(request: DeployRequest, notebook: Path) -> None:
     if not request.example:
         raise InvalidInput("a model of R needs an example", f"name rows of a data frame: {line}")
     if request.signature:
-        raise InvalidInput("--signature is for models of Python", "R's example defines the signature; --nullable is for R too")
+        raise InvalidInput(
+            "--signature is for models of Python", "R's example defines the signature; --nullable is for R too"
+        )
     if request.engine == "onnx":
         raise InvalidInput("models of R are not translated to ONNX", "leave out --engine")
 
 
 def _require_pandas() -> None:
     try:
-        import pandas  # noqa: F401
+        import pandas as pd  # noqa: F401
     except ImportError as error:
         raise InvalidInput(
             "requests to a model of R become data frames of pandas, which is not installed", "pip install pandas"

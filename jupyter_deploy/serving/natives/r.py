@@ -96,7 +96,9 @@ class RModel:
         running = versions_of(self.versions)["R"][0]
         if captured.split(".")[:2] != running.split(".")[:2]:
             self.close()
-            raise EnvironmentChanged([f"R: captured {captured}, running {running}; serve it with the same minor version"])
+            raise EnvironmentChanged(
+                [f"R: captured {captured}, running {running}; serve it with the same minor version"]
+            )
         if os.environ.get("NBDEPLOY_CHECK_ENVIRONMENT") == "1":
             installed = versions_of(self.versions)
             packages = self.about["r"]["packages"]

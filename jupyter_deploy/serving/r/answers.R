@@ -71,7 +71,7 @@ nbdeploy_columns <- function(answer, rows, fields = NULL) {
 # Little-endian: form, rows and number of columns, then for each column its kind, its name and its values.
 nbdeploy_encode <- function(answer, rows, fields = NULL) {
   if (typeof(answer) == "double" && !is.object(answer) && is.null(dim(answer)) && length(answer) == rows) {
-    return(c(writeBin(c(1L, rows, 1L, 1L, 0L), raw(), endian = "little"), writeBin(answer, raw(), endian = "little")))
+    return(c(writeBin(c(1L, rows, 1L, 1L, 0L), raw(), endian = "little"), writeBin(as.vector(answer), raw(), endian = "little")))
   }
   made <- nbdeploy_columns(answer, rows, fields)
   columns <- made$columns

@@ -6,7 +6,7 @@ is R's NA, a NaN with a payload; a missing text has the length -1.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
@@ -22,7 +22,8 @@ _NA = -(1 << 31)
 _NA_DOUBLE = np.uint64(0x7FF00000000007A2)
 _LARGEST = (1 << 31) - 1
 _DOUBLES = ("double", "Date", "POSIXct")
-_EPOCH = datetime.date(1970, 1, 1)
+_FACTORS = ("factor", "ordered")
+_EPOCH = dt.date(1970, 1, 1)
 _SEPARATOR = "\x1f"
 
 
@@ -43,7 +44,7 @@ def encoded(frame: Any, columns: Sequence[Column]) -> tuple[int, bytes]:
     Raises
     ------
     InvalidInstances
-        R cannot hold a value: a whole number beyond 32 bits, or a text that is no level. The error names row and column.
+        R cannot hold a value: a whole number beyond 32 bits, or a text that is no level. The error names the value.
     """
     rows = len(frame)
     doubles, wholes, texts = [], [], []
@@ -54,7 +55,7 @@ def encoded(frame: Any, columns: Sequence[Column]) -> tuple[int, bytes]:
         elif column["kind"] == "text":
             texts.append(values)
         else:
-            wholes.append(_codes(values, column) if column["kind"] in ("factor", "ordered") else _wholes(values, column))
+            wholes.append(_codes(values, column) if column["kind"] in _FACTORS else _wholes(values, column))
     numbers = np.concatenate(doubles) if doubles else np.empty(0)
     if (missing := np.isnan(numbers)).any():
         numbers.view(np.uint64)[missing] = _NA_DOUBLE
@@ -74,7 +75,7 @@ def _days(values: Any) -> np.ndarray[Any, Any]:
         days: np.ndarray[Any, Any] = values.to_numpy("datetime64[D]").astype(np.float64)
         days[values.isna().to_numpy()] = np.nan
         return days
-    return np.array([(v - _EPOCH).days if isinstance(v, datetime.date) else np.nan for v in values], np.float64)
+    return np.array([(v - _EPOCH).days if isinstance(v, dt.date) else np.nan for v in values], np.float64)
 
 
 def _seconds(values: Any) -> np.ndarray[Any, Any]:
@@ -92,7 +93,9 @@ _TO_DOUBLES: Mapping[str, Callable[[Any], np.ndarray[Any, Any]]] = {
 
 def _wholes(values: Any, column: Column) -> np.ndarray[Any, Any]:
     missing = values.isna().to_numpy()
-    wide: np.ndarray[Any, Any] = values.to_numpy(dtype=np.int64, na_value=0) if missing.any() else values.to_numpy(np.int64)
+    wide: np.ndarray[Any, Any] = (
+        values.to_numpy(dtype=np.int64, na_value=0) if missing.any() else values.to_numpy(np.int64)
+    )
     beyond = np.flatnonzero(np.abs(wide) > _LARGEST)
     if len(beyond):
         raise _invalid(int(beyond[0]), column, f"is {wide[beyond[0]]}, beyond R's whole numbers (32 bits)")
@@ -163,10 +166,11 @@ class Decoded:
 
     def schema(self, known: Mapping[str, list[str]]) -> list[Column]:
         """Return the columns as the model's; ``known`` has the levels of texts that the model knows, by name."""
-        return [
-            Column(name=name, kind=kind, levels=list(column.categories) if kind in ("factor", "ordered") else known.get(name))
-            for name, kind, column in zip(self.names, self.kinds, self.columns, strict=True)
-        ]  # fmt: skip
+        columns = []
+        for name, kind, values in zip(self.names, self.kinds, self.columns, strict=True):
+            levels = list(values.categories) if kind in _FACTORS else known.get(name)
+            columns.append(Column(name=name, kind=kind, levels=levels))
+        return columns
 
 
 def _plain(column: Any) -> Any:
@@ -229,7 +233,8 @@ def _column(reader: _Reader, kind: str, rows: int) -> Any:
             codes = reader.array("<i4", rows)
             import pandas as pd
 
-            return pd.Categorical.from_codes(np.where(codes == _NA, -1, codes - 1), levels, ordered=kind == "ordered")
+            known = pd.Index(levels, dtype=object)
+            return pd.Categorical.from_codes(np.where(codes == _NA, -1, codes - 1), known, ordered=kind == "ordered")
         case "Date":
             return np.array([*map(_day, reader.array("<f8", rows)), None], object)[:-1]
         case _:
@@ -239,7 +244,7 @@ def _column(reader: _Reader, kind: str, rows: int) -> Any:
 def _nullable(values: np.ndarray[Any, Any], kind: str) -> Any:
     """Return whole numbers or logical values, of pandas' nullable type if one is missing."""
     missing = values == _NA
-    plain = values.astype(bool) if kind == "logical" else values.astype(np.int32)
+    plain: Any = values.astype(bool) if kind == "logical" else values.astype(np.int32)
     if not missing.any():
         return plain
     import pandas as pd
@@ -248,8 +253,8 @@ def _nullable(values: np.ndarray[Any, Any], kind: str) -> Any:
     return array(plain, missing)
 
 
-def _day(days: float) -> datetime.date | None:
-    return None if np.isnan(days) else _EPOCH + datetime.timedelta(days=int(np.floor(days)))
+def _day(days: float) -> dt.date | None:
+    return None if np.isnan(days) else _EPOCH + dt.timedelta(days=int(np.floor(days)))
 
 
 def _moments(reader: _Reader, rows: int) -> Any:

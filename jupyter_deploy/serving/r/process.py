@@ -1,8 +1,8 @@
 """R's process: a parent that holds the model, and the child that answers (``server.R``).
 
-A request and its answer are one message each, over pipes that the child opens as files. The parent tells on a pipe of its
-own which child answers, by process id, and 0 when that has ended. What such a child left in the pipes is removed, before
-the order to fork another one.
+A request and its answer are one message each, over pipes that the child opens as files. The parent reports on a pipe of
+its own which child answers, by process id, and 0 when it has ended. What an ended child left in the pipes is removed
+before the order to fork another one.
 """
 
 from __future__ import annotations
@@ -68,13 +68,15 @@ class RProcess:
         self._answers, write_answers = os.pipe()
         self._events, write_events = os.pipe()
         read_orders, self._orders = os.pipe()
-        self._ends = (read_requests, write_answers)  # kept: what a child leaves is read here, and no write fails
+        self._ends: tuple[int, ...] = (
+            read_requests,
+            write_answers,
+        )  # kept: what a child leaves is read here, and no write fails
         passed = (read_requests, write_answers, write_events, read_orders)
         for end in (self._requests, self._answers, self._events, read_requests):
             os.set_blocking(end, False)
-        os.set_blocking(read_requests, False)
         known = [path for path in libraries if Path(path).is_dir()]
-        self._process = subprocess.Popen(  # noqa: S603 - R itself
+        self._process = subprocess.Popen(
             [program, "--vanilla", str(_SERVER), str(folder), *map(str, passed), str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=2,

@@ -78,8 +78,14 @@ def test_a_refusal_names_what_and_why(tmp_path, case):
 
 
 def test_a_file_that_only_the_notebook_has_is_named(tmp_path):
-    cells = "writeLines('2', 'factor.txt')\n\nf <- function(df) df$x * as.numeric(readLines('factor.txt'))\n\nx <- data.frame(x = 1:3)"
-    with pytest.raises(ReplayFailed, match="could not answer the example.*cannot open"), captured(tmp_path, cells, "f", "x"):
+    cells = (
+        "writeLines('2', 'factor.txt')\n\nf <- function(df) df$x * as.numeric(readLines('factor.txt'))\n\n"
+        "x <- data.frame(x = 1:3)"
+    )
+    with (
+        pytest.raises(ReplayFailed, match=r"could not answer the example.*cannot open"),
+        captured(tmp_path, cells, "f", "x"),
+    ):
         pass
 
 
@@ -97,9 +103,13 @@ def test_a_model_that_draws_is_stochastic_and_no_difference(capturer, tmp_path):
 
 
 def test_a_class_of_the_notebook_by_setclass_is_refused(tmp_path):
-    cells = "setClass('Mine', representation(n = 'numeric'))\nsetMethod('predict', 'Mine', function(object, ...) object@n)\nm <- new('Mine', n = 1)"
-    with pytest.raises(NotCapturable, match="Mine is defined in the notebook by setClass"), captured(
-        tmp_path, cells, "m", "data.frame(x = 1)"
+    cells = (
+        "setClass('Mine', representation(n = 'numeric'))\n"
+        "setMethod('predict', 'Mine', function(object, ...) object@n)\nm <- new('Mine', n = 1)"
+    )
+    with (
+        pytest.raises(NotCapturable, match="Mine is defined in the notebook by setClass"),
+        captured(tmp_path, cells, "m", "data.frame(x = 1)"),
     ):
         pass
 
@@ -108,4 +118,6 @@ def test_a_class_of_the_notebook_by_setclass_is_refused(tmp_path):
 @pytest.mark.parametrize("fit", FITS, ids=[f"{fit.package}-{fit.kind}" for fit in FITS])
 def test_kinds_of_models_answer_as_in_their_session(capturer, tmp_path, fit):
     line = supported_r.line_of(fit, capturer, tmp_path)
-    assert line in supported_r.PAGE.read_text("utf-8").splitlines(), "python -m scripts.supported_r_models writes the page"
+    assert line in supported_r.PAGE.read_text("utf-8").splitlines(), (
+        "python -m scripts.supported_r_models writes the page"
+    )

@@ -15,8 +15,9 @@ from jupyter_deploy.serving.r.process import RCrashed, RError
 from jupyter_deploy.serving.values.validation import InvalidInstances
 from tests.r_sessions import captured
 
-CELLS = """d <- data.frame(n = 1:3, x = c(0.5, NA, 2), s = c("ä", NA, ""), f = factor(c("low", "high", "low"), c("low", "high"),
-  ordered = TRUE), b = c(TRUE, FALSE, NA), day = as.Date("2026-01-31") + 0:2,
+CELLS = """d <- data.frame(n = 1:3, x = c(0.5, NA, 2), s = c("ä", NA, ""),
+  f = factor(c("low", "high", "low"), c("low", "high"), ordered = TRUE),
+  b = c(TRUE, FALSE, NA), day = as.Date("2026-01-31") + 0:2,
   at = as.POSIXct("2026-03-29 00:30:00", tz = "Europe/Berlin") + 3600 * 0:2)
 
 ask <- function(df) {
@@ -135,12 +136,12 @@ def folder(live, tmp_path):
 
 def test_without_r_the_error_names_it(folder, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(EnvironmentChanged, match="R: captured 4.*, not installed; install R"):
+    with pytest.raises(EnvironmentChanged, match=r"R: captured 4.*, not installed; install R"):
         RModel(folder)
 
 
 def test_another_minor_version_of_r_is_refused(folder):
     about = folder / "model.r.json"
     about.write_text(about.read_text().replace('"version": "4.', '"version": "3.'))
-    with pytest.raises(EnvironmentChanged, match="R: captured 3.*serve it with the same minor version"):
+    with pytest.raises(EnvironmentChanged, match=r"R: captured 3.*serve it with the same minor version"):
         RModel(folder)

@@ -68,7 +68,7 @@ fit <- lm(mpg ~ bs(wt, df = 4) + ns(hp, 3), cars)
 library(MASS)
 fit <- lda(Species ~ ., iris)
 
-#| MASS | polr, method probs | fit | head(housing[c('Infl', 'Type')]) | probs
+#| MASS | polr, method probs | fit | housing[c(1, 5, 20, 40), c('Infl', 'Type')] | probs
 library(MASS)
 fit <- polr(Sat ~ Infl + Type, housing, weights = Freq)
 

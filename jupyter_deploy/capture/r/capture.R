@@ -201,7 +201,7 @@ nbdeploy_write_frame <- function(frame, file) {
 nbdeploy_answers <- function(state, frame, file) {
   answer <- tryCatch(
     suppressWarnings(nbdeploy_encode(
-      nbdeploy_ask(state$model, frame, state$style, state$type, state$input), nrow(frame), state$fields)),
+      nbdeploy_ask(state$model, frame, state$style, state$type, state$input), nrow(frame), state$fields, state$shape)),
     error = function(error) nbdeploy_refuse("invalid_example",
       paste0("the model raises on the example: ", conditionMessage(error)), "pass an example that works in this notebook"))
   writeBin(answer, file)
@@ -222,10 +222,12 @@ nbdeploy_capture <- function(folder, model, example, type = NULL, training = NUL
   state <- list(model = value, template = frame[0L, , drop = FALSE], style = style, type = type, input = made$input)
   # With one row each part of a list has as many values as there are rows.
   twice <- if (nrow(frame) == 1L) frame[c(1L, 1L), , drop = FALSE] else frame
-  state$fields <- tryCatch(
-    suppressWarnings(nbdeploy_fields(nbdeploy_ask(value, twice, style, type, made$input), nrow(twice))),
+  answer <- tryCatch(suppressWarnings(nbdeploy_ask(value, twice, style, type, made$input)),
     error = function(error) nbdeploy_refuse("invalid_example",
       paste0("the model raises on the example: ", conditionMessage(error)), "pass an example that works in this notebook"))
+  state$fields <- tryCatch(nbdeploy_fields(answer, nrow(twice)), error = function(error) nbdeploy_refuse("invalid_example",
+    conditionMessage(error), "deploy a function that answers one value a row"))
+  state$shape <- nbdeploy_shape(answer)
   nbdeploy_answers(state, frame, file.path(folder, "answers.bin"))
   nbdeploy_answers(state, frame, file.path(folder, "again.bin"))
   nbdeploy_write_frame(frame, file.path(folder, "example.bin"))

@@ -1,7 +1,7 @@
 # How a model of R is called, and how its answer and a notebook's data frame become bytes. Base R alone: a release's
 # process and the notebook's kernel run the same code.
 
-# frame: predict(model, frame); matrix: predict(model, its numbers); vector: predict(model, its column); function:
+# frame: predict(model, frame); matrix: predict(model, its numbers); vector: predict(model, its column)$y; function:
 # model(frame).
 nbdeploy_style <- function(model) {
   if (is.function(model)) "function"
@@ -20,6 +20,7 @@ nbdeploy_ask <- function(model, frame, style, type = NULL, input = "frame") {
   else if (input == "matrix" || style == "matrix") frame <- as.matrix(frame)
   else if (style == "vector") frame <- frame[[1L]]
   if (style == "function") model(frame)
+  else if (style == "vector") predict(model, frame)$y
   else if (is.null(type)) predict(model, frame)
   else predict(model, frame, type = type)
 }
@@ -68,8 +69,20 @@ nbdeploy_columns <- function(answer, rows, fields = NULL) {
   list(form = "table", columns = columns)
 }
 
+# The shape of a matrix with several columns; NULL for any other answer.
+nbdeploy_shape <- function(answer) {
+  if (is.matrix(answer) && ncol(answer) > 1L) list(ncol = ncol(answer), names = colnames(answer))
+}
+
+# Many methods of predict drop the dimensions of a matrix with one row.
+nbdeploy_with_shape <- function(answer, rows, shape) {
+  if (is.null(shape) || rows != 1L || !is.null(dim(answer)) || length(answer) != shape$ncol) return(answer)
+  matrix(answer, 1L, dimnames = list(NULL, shape$names))
+}
+
 # Little-endian: form, rows and number of columns, then for each column its kind, its name and its values.
-nbdeploy_encode <- function(answer, rows, fields = NULL) {
+nbdeploy_encode <- function(answer, rows, fields = NULL, shape = NULL) {
+  answer <- nbdeploy_with_shape(answer, rows, shape)
   if (typeof(answer) == "double" && !is.object(answer) && is.null(dim(answer)) && length(answer) == rows) {
     return(c(writeBin(c(1L, rows, 1L, 1L, 0L), raw(), endian = "little"), writeBin(as.vector(answer), raw(), endian = "little")))
   }

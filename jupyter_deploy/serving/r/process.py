@@ -94,6 +94,7 @@ class RProcess:
         self._end = weakref.finalize(self, _end, self._process, self.owner)
         try:
             self.versions = self._answer(time.monotonic() + START_SECONDS).decode()
+            self._await_child()
         except BaseException:
             self.close()
             raise
@@ -169,6 +170,10 @@ class RProcess:
             raise RError(content.decode(errors="replace"))
         return content
 
+    def _await_child(self, seconds: float = START_SECONDS) -> None:
+        if self.child is None and self._events >= 0 and select.select([self._events], [], [], seconds)[0]:
+            self._take_events()
+
     def _take_events(self) -> None:
         """Note which child answers; raise RCrashed if it has ended."""
         content = _read(self._events)
@@ -195,6 +200,8 @@ class RProcess:
 
     def _stop_child(self, why: str) -> None:
         """Kill the child that answers, or all of R if that is unknown; raise RCrashed."""
+        with contextlib.suppress(RCrashed):
+            self._await_child(0)
         child = self.child
         if child is None:
             self.close()

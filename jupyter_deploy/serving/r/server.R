@@ -85,7 +85,7 @@ local({
       frame <- read_frame(layout, head)
       made <- tryCatch(
         list(1L, suppressWarnings(nbdeploy_encode(
-          nbdeploy_ask(state$model, frame, state$style, state$type, state$input), head[2L], state$fields))),
+          nbdeploy_ask(state$model, frame, state$style, state$type, state$input), head[2L], state$fields, state$shape))),
         error = function(error) list(2L, failure(error))
       )
       reply(made[[1L]], made[[2L]])

@@ -2,10 +2,13 @@
 
 import os
 import signal
+import subprocess
+import sys
 from datetime import date
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from jupyter_deploy.serving.environment import EnvironmentChanged
@@ -13,6 +16,7 @@ from jupyter_deploy.serving.natives.r import RModel
 from jupyter_deploy.serving.r.frames import encoded
 from jupyter_deploy.serving.r.process import RCrashed, RError
 from jupyter_deploy.serving.values.validation import InvalidInstances
+from tests.e2e.conftest import until
 from tests.r_sessions import captured
 
 CELLS = """d <- data.frame(n = 1:3, x = c(0.5, NA, 2), s = c("ä", NA, ""),
@@ -39,6 +43,14 @@ def live(tmp_path_factory):
 @pytest.fixture
 def model(live):
     return live.model
+
+
+@pytest.fixture
+def folder(live, tmp_path):
+    """A copy of the model's files."""
+    for name in live.model.files:
+        (tmp_path / name).write_bytes((live.model.folder / name).read_bytes())
+    return tmp_path
 
 
 def rows(live, n):
@@ -118,20 +130,44 @@ def test_a_fork_has_an_r_of_its_own(live):
     assert live.model._process is mine
 
 
+_OWNER = '''
+import os, pickle, sys
+from pathlib import Path
+from jupyter_deploy.serving.natives.r import RModel
+from jupyter_deploy.serving.r.frames import encoded
+model = RModel(Path(sys.argv[1]))
+frame = pickle.loads(Path(sys.argv[2]).read_bytes())
+model.predict(frame)
+print(model._process._process.pid, model._process.child, flush=True)
+if sys.argv[3] == "hangs":
+    message = encoded(frame.assign(n=frame["n"] * 0 + 98), model.about["columns"])[1]
+    os.write(model._process._requests, message)
+sys.stdin.read()
+'''
+
+
+@pytest.mark.parametrize("state", ["waits", "hangs"])
+def test_r_ends_with_the_process_that_started_it(live, folder, state, tmp_path):
+    example = tmp_path / "example.pkl"
+    live.example.to_pickle(example)
+    owner = subprocess.Popen(
+        [sys.executable, "-c", _OWNER, folder, example, state],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    parent, child = map(int, owner.stdout.readline().split())
+    owner.kill()
+    owner.wait()
+    until(lambda: not psutil.pid_exists(parent) and not psutil.pid_exists(child))
+
+
 def test_a_value_that_r_cannot_hold_is_named(live):
     columns = live.model.about["columns"]
     with pytest.raises(InvalidInstances, match=r"instances\.1\.n: is 2147483648"):
         encoded(live.example.assign(n=[1, 1 << 31, 3]), columns)
     with pytest.raises(InvalidInstances, match=r"instances\.0\.f: is 'middle'; the model's levels are 'low', 'high'"):
         encoded(live.example.assign(f=["middle", "low", "high"]), columns)
-
-
-@pytest.fixture
-def folder(live, tmp_path):
-    """A copy of the model's files."""
-    for name in live.model.files:
-        (tmp_path / name).write_bytes((live.model.folder / name).read_bytes())
-    return tmp_path
 
 
 def test_without_r_the_error_names_it(folder, monkeypatch):

@@ -9,9 +9,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "supported-r-models.md"
 
 HEAD = """# Supported models of R
 
-Made by `python -m scripts.supported_r_models` from the contract tests. Each model below was fitted in R,
-captured there, and answered again by two clean processes of R with the session's own answers, the second time
-also over JSON.
+Made by `python -m scripts.supported_r_models` from the contract tests. Each model below was fitted
+in R, captured there, and answered again by two clean processes of R with the session's own answers,
+the second time also over JSON.
 
 Each object with a `predict` method and each function of a data frame can be deployed, whether it is
 listed or not: these are the tested ones. `tidymodels`, `mlr3`, `xgboost` and others have the same

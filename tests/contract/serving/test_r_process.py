@@ -130,7 +130,7 @@ def test_a_fork_has_an_r_of_its_own(live):
     assert live.model._process is mine
 
 
-_OWNER = '''
+_OWNER = """
 import os, pickle, sys
 from pathlib import Path
 from jupyter_deploy.serving.natives.r import RModel
@@ -143,7 +143,7 @@ if sys.argv[3] == "hangs":
     message = encoded(frame.assign(n=frame["n"] * 0 + 98), model.about["columns"])[1]
     os.write(model._process._requests, message)
 sys.stdin.read()
-'''
+"""
 
 
 @pytest.mark.parametrize("state", ["waits", "hangs"])

@@ -49,7 +49,9 @@ def count_steps(request: DeployRequest, ports: Ports, live: Live | None) -> int:
 
 
 def _is_of_r(request: DeployRequest, ports: Ports) -> bool:
-    return is_notebook(request.source or "") and ports.r_notebooks.takes(Path(request.source or ""))
+    if not request.model or not is_notebook(request.source or ""):
+        return False  # ``capture_in_notebook`` refuses a request without a model
+    return ports.r_notebooks.takes(Path(request.source or ""))
 
 
 def _capture_in_r(

@@ -11,6 +11,7 @@ from typing import Any
 from jupyter_deploy.domain import errors
 from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
 from jupyter_deploy.domain.capture.ports import Live
+from jupyter_deploy.domain.capture.translation import TRANSLATED
 from jupyter_deploy.domain.errors import DeployError, InvalidInput, NotCapturable, ReplayFailed
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.notebooks.papermill import PapermillRunner
@@ -114,15 +115,13 @@ class RNotebooks:
 def _require_valid(request: DeployRequest, notebook: Path) -> None:
     """Raise InvalidInput for what no notebook of R can have, before it runs."""
     line = f"nbdeploy deploy {notebook} --name NAME --model fit --example 'head(X, 5)'"
-    if not request.model:
-        raise InvalidInput(f"which variable of {notebook.name} holds the model?", f"write: {line}")
     if not request.example:
         raise InvalidInput("a model of R needs an example", f"name rows of a data frame: {line}")
     if request.signature:
         raise InvalidInput(
             "--signature is for models of Python", "R's example defines the signature; --nullable is for R too"
         )
-    if request.engine == "onnx":
+    if request.engine == TRANSLATED:
         raise InvalidInput("models of R are not translated to ONNX", "leave out --engine")
 
 

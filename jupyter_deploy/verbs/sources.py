@@ -13,6 +13,7 @@ from jupyter_deploy.domain.requests import DeployRequest
 from .capture import capture, capture_in_notebook, is_notebook, isolate, snapshot_of_tag
 from .images.from_image import ImageSource, snapshot_of_image
 from .release_checks import release_check
+from .release_secrets import references_for
 from .steps import Steps
 
 
@@ -61,5 +62,10 @@ def _capture_in_r(
     notebook = Path(request.source or "")
     title = f"running {notebook.name}"
     progress(title)
-    with ports.r_notebooks.captured(notebook, request, lambda words: progress(f"{title}: {words}", False)) as live:
+    secrets = ports.secrets.values(references_for(request, before, ports))
+
+    def report(words: str) -> None:
+        progress(f"{title}: {words}", False)
+
+    with ports.r_notebooks.captured(notebook, request, secrets, report) as live:
         return capture(live, name, request, ports, progress, check=release_check(before, request, ports))

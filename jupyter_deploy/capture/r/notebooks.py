@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jupyter_deploy.domain import errors
@@ -44,7 +45,9 @@ class RNotebooks:
         return kernel_of(read_notebook(str(notebook)), notebook.name)[1] == "R"
 
     @contextmanager
-    def captured(self, notebook: Path, request: DeployRequest, report: Callable[[str], None]) -> Iterator[Live]:
+    def captured(
+        self, notebook: Path, request: DeployRequest, secrets: Mapping[str, str], report: Callable[[str], None]
+    ) -> Iterator[Live]:
         """Run the notebook, write model, example and answers in its kernel, and yield the live object.
 
         A clean process of R has given the kernel's answers; it ends with the context.
@@ -62,16 +65,23 @@ class RNotebooks:
         _require_pandas()
         runner = PapermillRunner()
         with scratch_folder("r") as folder:
-            runner.run(notebook, capture_cell(folder, request), report)
-            with self.live(folder, notebook, request, runner.cells(notebook)) as live:
+            runner.run(notebook, capture_cell(folder, request), report, (), secrets)
+            with self.live(folder, notebook, request, runner.cells(notebook), secrets) as live:
                 yield live
 
     @contextmanager
-    def live(self, folder: Path, notebook: Path, request: DeployRequest, cells: Sequence[str]) -> Iterator[Live]:
+    def live(
+        self,
+        folder: Path,
+        notebook: Path,
+        request: DeployRequest,
+        cells: Sequence[str],
+        secrets: Mapping[str, str] = MappingProxyType({}),
+    ) -> Iterator[Live]:
         """Yield the live object of the files that ``capture.R`` wrote in a kernel; raises as ``captured``."""
         _raise_refusal(folder, notebook.name)
         example, again, answers = (_frame(folder, name) for name in ("example", "again", "answers"))
-        model = _clean_model(folder, example)
+        model = _clean_model(folder, example, secrets)
         with closing(model):
             table = _table(example, model.about["columns"])
             self._require_agreement(model, table, answers, again)
@@ -168,14 +178,14 @@ def _frame(folder: Path, name: str) -> Decoded:
     return decoded((folder / f"{name}.bin").read_bytes())
 
 
-def _clean_model(folder: Path, example: Decoded) -> RModel:
+def _clean_model(folder: Path, example: Decoded, secrets: Mapping[str, str]) -> RModel:
     """Return the model in a clean process of R, with the versions of the packages that it loaded."""
     about: dict[str, Any] = json.loads((folder / "about.json").read_text("utf-8"))
     about["columns"] = example.schema(about.pop("levels"))
     about["r"]["packages"] = {}
     _write(folder, about)
     try:
-        model = RModel(folder)
+        model = RModel(folder, secrets)
     except (EnvironmentChanged, RError, RCrashed) as error:
         reason = "; ".join(error.changes) if isinstance(error, EnvironmentChanged) else str(error)
         raise ReplayFailed(f"a clean process of R could not load the model: {reason}", _OF_STATE) from error

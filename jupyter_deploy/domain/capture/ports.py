@@ -185,9 +185,11 @@ class RNotebooks(Protocol):
         """Whether the notebook's kernel is R's. Raises UnknownSource, InvalidInput."""
 
     def captured(
-        self, notebook: Path, request: DeployRequest, report: Callable[[str], None]
+        self, notebook: Path, request: DeployRequest, secrets: Mapping[str, str], report: Callable[[str], None]
     ) -> AbstractContextManager[Live]:
         """Run the notebook headless and yield its model as a live object, which ends with the context.
+
+        ``secrets`` are the values of the model's secrets by variable, for the kernel and the clean process.
 
         Raises InvalidInput (also of a request that no notebook of R can have, before it runs), InvalidExample,
         NotCapturable, UnknownSource, NotebookFailed, KernelDied, ReplayFailed.

@@ -6,8 +6,9 @@ import json
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..environment import EnvironmentChanged
@@ -25,6 +26,8 @@ class RModel:
     ----------
     folder
         Has ``model.rds`` and ``model.r.json``.
+    variables
+        Environment variables of R, in addition to this process's own.
 
     Attributes
     ----------
@@ -41,8 +44,9 @@ class RModel:
 
     files = (MODEL, ABOUT)
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, variables: Mapping[str, str] = MappingProxyType({})) -> None:
         self.folder = folder
+        self._variables = variables
         self.about: dict[str, Any] = json.loads((folder / ABOUT).read_bytes())
         self._lock = threading.Lock()
         self._process: RProcess | None = None
@@ -88,7 +92,7 @@ class RModel:
     def _running(self) -> RProcess:
         if self._process is None or not self._process.is_alive:
             self.close()
-            self._process = _started(self.folder, self.about)
+            self._process = _started(self.folder, self.about, self._variables)
         return self._process
 
     def _require_versions(self) -> None:
@@ -112,9 +116,9 @@ class RModel:
                 raise EnvironmentChanged(lines)
 
 
-def _started(folder: Path, about: dict[str, Any]) -> RProcess:
+def _started(folder: Path, about: dict[str, Any], variables: Mapping[str, str]) -> RProcess:
     try:
-        return RProcess(folder, about["r"]["libraries"])
+        return RProcess(folder, about["r"]["libraries"], variables)
     except RMissing as error:
         raise EnvironmentChanged([f"R: captured {about['r']['version']}, not installed; install R"]) from error
     except RError as error:

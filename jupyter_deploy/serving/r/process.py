@@ -16,7 +16,9 @@ import struct
 import subprocess
 import time
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 _SERVER = Path(__file__).with_name("server.R")
@@ -51,6 +53,8 @@ class RProcess:
         Has ``model.rds``.
     libraries
         R's library folders of the capture; those that exist precede this machine's.
+    variables
+        Environment variables of R, in addition to this process's own.
 
     Raises
     ------
@@ -60,7 +64,7 @@ class RProcess:
         R cannot load the model or a package.
     """
 
-    def __init__(self, folder: Path, libraries: list[str]) -> None:
+    def __init__(self, folder: Path, libraries: list[str], variables: Mapping[str, str] = MappingProxyType({})) -> None:
         program = shutil.which("Rscript")
         if program is None:
             raise RMissing("the model is R's, and there is no program 'Rscript' on this machine: install R")
@@ -76,13 +80,16 @@ class RProcess:
         for end in (self._requests, self._answers, self._events, read_requests):
             os.set_blocking(end, False)
         known = [path for path in libraries if Path(path).is_dir()]
+        environment = {**os.environ, **variables, "LANGUAGE": "en"}  # ``natives.r`` reads a message of R's
+        if known:
+            environment["R_LIBS"] = os.pathsep.join(known)
         self._process = subprocess.Popen(
             [program, "--vanilla", str(_SERVER), str(folder), *map(str, passed), str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=2,
             pass_fds=passed,
             start_new_session=True,
-            env={**os.environ, "R_LIBS": os.pathsep.join(known)} if known else None,
+            env=environment,
         )
         os.close(write_events)
         os.close(read_orders)

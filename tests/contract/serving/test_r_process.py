@@ -1,5 +1,6 @@
 """R's process: what a crash, a hang, a fork and a missing R do to a call; frames there and back."""
 
+import json
 import os
 import signal
 import subprocess
@@ -181,3 +182,23 @@ def test_another_minor_version_of_r_is_refused(folder):
     about.write_text(about.read_text().replace('"version": "4.', '"version": "3.'))
     with pytest.raises(EnvironmentChanged, match=r"R: captured 3.*serve it with the same minor version"):
         RModel(folder)
+
+
+def test_a_package_that_is_not_installed_is_named(folder):
+    change = "s <- readRDS('model.rds'); s$packages$loaded <- list('notHere'); saveRDS(s, 'model.rds')"
+    subprocess.run(["Rscript", "--vanilla", "-e", change], cwd=folder, check=True)
+    about = json.loads((folder / "model.r.json").read_text())
+    about["r"]["packages"]["notHere"] = {"version": "1.2.3", "source": "CRAN"}
+    (folder / "model.r.json").write_text(json.dumps(about))
+    with pytest.raises(EnvironmentChanged, match=r"R package notHere: captured 1\.2\.3, not installed"):
+        RModel(folder)
+
+
+def test_a_variable_of_its_own_reaches_r(live, folder):
+    change = (
+        "s <- readRDS('model.rds'); s$model <- function(df) rep(Sys.getenv('TOKEN'), nrow(df)); saveRDS(s, 'model.rds')"
+    )
+    subprocess.run(["Rscript", "--vanilla", "-e", change], cwd=folder, check=True)
+    model = RModel(folder, {"TOKEN": "of mine"})
+    assert model.predict(live.example) == ["of mine"] * 3
+    model.close()

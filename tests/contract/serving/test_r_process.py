@@ -103,6 +103,18 @@ def test_requests_larger_than_a_pipe_are_answered_and_their_crash_too(live):
     assert live.model.predict(live.example)[0]["n"] == 1
 
 
+def test_what_an_ended_child_left_is_no_part_of_the_next_request(live):
+    live.model.predict(live.example)
+    process = live.model._process
+    process._await_child()
+    message = encoded(live.example, live.model.about["columns"])[1]
+    os.write(process._requests, message[: len(message) // 2])
+    os.kill(process.child, signal.SIGKILL)
+    with pytest.raises(RCrashed, match="crashed"):
+        live.model.predict(rows(live, 7))
+    assert [answer["n"] for answer in live.model.predict(live.example)] == [1, 2, 3]
+
+
 def test_r_is_started_again_after_its_own_end(live):
     before = live.model._process
     os.killpg(before._process.pid, signal.SIGKILL)

@@ -30,6 +30,11 @@ for package in "$@"; do
       Rscript -e 'library(IRkernel); library(httr2)' >/dev/null 2>&1 ||
         missing+=(r-base-core r-cran-irkernel r-cran-httr2)
       ;;
+    r-models) # the libraries of tests/contract/models_of_r.py
+      libraries="MASS caret class e1071 earth glmnet kernlab lme4 mgcv nlme nnet randomForest ranger rpart survival"
+      Rscript -e 'for (name in commandArgs(TRUE)) loadNamespace(name)' $libraries >/dev/null 2>&1 ||
+        for name in $libraries; do missing+=("r-cran-${name,,}"); done
+      ;;
     prometheus) command -v promtool >/dev/null || { missing+=(prometheus); services+=(prometheus); } ;;
     alertmanager)
       command -v prometheus-alertmanager >/dev/null ||

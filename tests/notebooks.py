@@ -6,12 +6,15 @@ from contextlib import contextmanager
 import nbformat
 from nbclient import NotebookClient
 
+PYTHON = {"name": "python3", "display_name": "Python 3", "language": "python"}
+R = {"name": "ir", "display_name": "R", "language": "R"}
 
-def write(path, *cells):
+
+def write(path, *cells, kernel=PYTHON):
     """A notebook of code cells at ``path``."""
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        metadata={"kernelspec": kernel},
     )
     nbformat.write(notebook, path)
     return path

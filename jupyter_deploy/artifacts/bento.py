@@ -144,7 +144,7 @@ class BentoBuilder:
             "name": name,
             "version": version,
             "build_ctx": str(context),
-            "include": ["*.py", f"serving/{FORMAT_FILE}"],
+            "include": ["*.py", "*.R", f"serving/{FORMAT_FILE}"],
             "description": description(snapshot),
             "labels": {"nbdeploy.snapshot": snapshot.digest.removeprefix("sha256:")[:63]},
             "models": [snapshot.tag],

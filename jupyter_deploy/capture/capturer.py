@@ -251,7 +251,10 @@ class ModelCapturer:
     def cells_behind(self, snapshot: Snapshot) -> Sequence[Cell]:
         """Return the executed cells behind the model."""
         provenance = snapshot.manifest.provenance
-        cells = cells_behind(provenance.cells, provenance.source.variable)
+        if provenance.language == "python":
+            cells = cells_behind(provenance.cells, provenance.source.variable)
+        else:
+            cells = [Cell(number=number, source=source) for number, source in enumerate(provenance.cells, 1)]
         # Mask again: other rules for secrets may have captured a pulled snapshot.
         return [cell.model_copy(update={"source": masked(cell.source)[0]}) for cell in cells]
 
@@ -321,12 +324,13 @@ def _provenance(live: Live) -> Provenance:
     notebook = Path(live.source.notebook) if live.source.notebook else None
     return Provenance(
         source=live.source,
+        language=live.language,
         path=_relative(notebook, live.project) if notebook else None,
         license=license_of(live.project),
         notebook_sha256=file_sha256(notebook) if notebook and notebook.is_file() else None,
         cells=masked_cells(live.cells),
         git=_git(notebook.parent if notebook else live.project),
-        distributions=loaded_in_notebook(live.cells) if live.cells else {},
+        distributions=loaded_in_notebook(live.cells) if live.python_cells else {},
         user=user_name(),
         captured_at=now(),
         example=live.expression and masked(live.expression)[0],

@@ -111,7 +111,7 @@ def _inspect(model: Any, example: Any, method: str | None, own: Any) -> Inspecte
     return Inspected(
         method=method,
         framework=framework.name,
-        kind=f"{type(model).__module__}.{type(model).__qualname__}",
+        kind=framework.kind(model),
         example=native,
         prototype=prototype,
         signature=signature,

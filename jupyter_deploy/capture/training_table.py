@@ -89,7 +89,7 @@ def find_training(live: Live, features: tuple[str, ...] | None) -> TrainingTable
             else TrainingUnknown(f"a {type(live.training).__name__} is not a table")
         )
     variable = live.source.variable
-    if not live.cells or not variable or not _is_fitted(live.model, features):
+    if not live.python_cells or not variable or not _is_fitted(live.model, features):
         return None
     if not (names := names_of(variable)):
         return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from .batch import BatchRunner
     from .capture.artifacts import Bento, Environment, Snapshot
-    from .capture.ports import Capturer, Finder
+    from .capture.ports import Capturer, Finder, RNotebooks
     from .evidence.ground_truth import GroundTruth
     from .explanation import ModelAnswers
     from .health import Examiner
@@ -167,6 +167,9 @@ class Ports(Protocol):
 
     @property
     def notebooks(self) -> NotebookRunner: ...
+
+    @property
+    def r_notebooks(self) -> RNotebooks: ...
 
     @property
     def targets(self) -> Mapping[str, Target]: ...

@@ -24,3 +24,12 @@ def run_git(folder: Path, *arguments: str) -> bytes | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return ended.stdout if ended.returncode == 0 else None
+
+
+def project_of(notebook: Path) -> Path:
+    """Return the folder of the user's own files: the repository of a notebook or folder, else its folder."""
+    folder = (notebook if notebook.is_dir() else notebook.parent).resolve()
+    for parent in (folder, *folder.parents):
+        if (parent / ".git").exists() and parent != Path.home():
+            return parent
+    return folder

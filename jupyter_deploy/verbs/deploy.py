@@ -122,7 +122,7 @@ def _preflight(
     require_readable(planned, request, name)
     ports.store.check()
     ports.capturer.check()
-    return _Start(name, before, count_steps(request, live) + bool(planned.runs))
+    return _Start(name, before, count_steps(request, ports, live) + bool(planned.runs))
 
 
 def _require_signature(plan: Plan, ports: Ports) -> None:

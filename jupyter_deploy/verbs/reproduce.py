@@ -44,6 +44,12 @@ def reproduce(request: ReproduceRequest, ports: Ports, report: Report) -> Reprod
             f"{snapshot.tag} was not captured from a notebook's variable: there are no cells to run again",
             "deploy it from a notebook: %deploy VARIABLE, or nbdeploy deploy NOTEBOOK --model VARIABLE",
         )
+    if manifest.provenance.language != "python":
+        raise InvalidInput(
+            f"{snapshot.tag} was captured from a kernel of {manifest.provenance.language}, "
+            "and only cells of Python can be run again",
+            "run the notebook again and deploy its model: equal models get the same tag",
+        )
     progress = Steps(report, total=2)
     ran, cells, folder, changed = _cells_to_run(snapshot, ports)
     locked = _environment(snapshot)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.ports import Ports
@@ -11,6 +13,7 @@ from jupyter_deploy.domain.requests import DeployRequest
 from .capture import capture, capture_in_notebook, is_notebook, isolate, snapshot_of_tag
 from .images.from_image import ImageSource, snapshot_of_image
 from .release_checks import release_check
+from .release_secrets import references_for
 from .steps import Steps
 
 
@@ -29,6 +32,8 @@ def take_snapshot(
         return snapshot_of_image(image, ports, progress)
     if live is not None:
         snapshot = capture(live, name, request, ports, progress, check=release_check(before, request, ports))
+    elif _is_of_r(request, ports):
+        snapshot = _capture_in_r(request, name, before, ports, progress)
     elif is_notebook(request.source or ""):
         snapshot = capture_in_notebook(request, name, ports, progress)
     else:
@@ -36,7 +41,31 @@ def take_snapshot(
     return isolate(snapshot, ports, progress) if request.isolated else snapshot
 
 
-def count_steps(request: DeployRequest, live: Live | None) -> int:
+def count_steps(request: DeployRequest, ports: Ports, live: Live | None) -> int:
     """Count the steps of a deploy without gates."""
-    steps = 5 if live else 3 if is_notebook(request.source or "") else 2
+    steps = 5 if live else 2
+    if live is None and is_notebook(request.source or ""):
+        steps = 6 if _is_of_r(request, ports) else 3
     return steps + 2 * request.isolated
+
+
+def _is_of_r(request: DeployRequest, ports: Ports) -> bool:
+    if not request.model or not is_notebook(request.source or ""):
+        return False  # ``capture_in_notebook`` refuses a request without a model
+    return ports.r_notebooks.takes(Path(request.source or ""))
+
+
+def _capture_in_r(
+    request: DeployRequest, name: str, before: Endpoint | None, ports: Ports, progress: Steps
+) -> Snapshot:
+    """Capture the model of a notebook of R: its kernel writes the files, this process takes the snapshot of them."""
+    notebook = Path(request.source or "")
+    title = f"running {notebook.name}"
+    progress(title)
+    secrets = ports.secrets.values(references_for(request, before, ports))
+
+    def report(words: str) -> None:
+        progress(f"{title}: {words}", False)
+
+    with ports.r_notebooks.captured(notebook, request, secrets, report) as live:
+        return capture(live, name, request, ports, progress, check=release_check(before, request, ports))

@@ -16,7 +16,7 @@ from jupyter_deploy.targets.registry import InstalledTargets, target_settings
 
 if TYPE_CHECKING:
     from jupyter_deploy.domain.batch import BatchRunner
-    from jupyter_deploy.domain.capture.ports import Capturer, Finder
+    from jupyter_deploy.domain.capture.ports import Capturer, Finder, RNotebooks
     from jupyter_deploy.domain.evidence.ground_truth import GroundTruth
     from jupyter_deploy.domain.explanation import ModelAnswers
     from jupyter_deploy.domain.health import Examiner
@@ -104,6 +104,12 @@ class _Parts:
         from jupyter_deploy.notebooks.papermill import PapermillRunner
 
         return PapermillRunner()
+
+    @cached_property
+    def r_notebooks(self) -> RNotebooks:
+        from jupyter_deploy.capture.r.notebooks import RNotebooks
+
+        return RNotebooks(self._settings.tolerance)
 
     @cached_property
     def store(self) -> Store:

@@ -1960,6 +1960,10 @@ export interface Environment {
 export interface Provenance {
   source: Source;
   /**
+   * The language of the cells.
+   */
+  language: string;
+  /**
    * The notebook's path in its repository; without a repository its file name.
    */
   path: string | null;

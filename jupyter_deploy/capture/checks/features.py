@@ -66,7 +66,7 @@ def missing_values_fast(candidate: LiveCandidate) -> Iterator[Finding]:
     live = candidate.live
     if live.signature is not None or not _columns(live.example):
         return
-    variable = history(live.cells, live.failed).fitted.get(live.source.variable or "")
+    variable = history(live.python_cells, live.failed).fitted.get(live.source.variable or "")
     training = live.training if live.training is not None else live.namespace.get(variable or "")
     if training is None or not hasattr(live.example, "shape") or not _columns(training):
         return

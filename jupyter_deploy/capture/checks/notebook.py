@@ -37,7 +37,7 @@ def stale_kernel(candidate: LiveCandidate) -> Iterator[Finding]:
     live = candidate.live
     path = Path(live.source.notebook) if live.source.notebook else None
     cells = file_cells(path) if path else None
-    if not cells or not live.cells or not live.source.variable:
+    if not cells or not live.python_cells or not live.source.variable:
         return
     ran = statements_run(live.cells, live.failed)
     stands = statements_of(cell.source for cell in cells)

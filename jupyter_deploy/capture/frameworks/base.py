@@ -139,6 +139,10 @@ class Framework:
         width = getattr(model, "n_features_in_", None)
         return width if isinstance(width, int) else None
 
+    def kind(self, model: Any) -> str:
+        """The model's class, for readers."""
+        return f"{type(model).__module__}.{type(model).__qualname__}"
+
     def chooses_columns(self, model: Any) -> bool:
         """Whether a model may choose its columns by name, as a formula does; else their order counts."""
         del model

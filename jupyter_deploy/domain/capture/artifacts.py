@@ -82,6 +82,7 @@ class Provenance(Value):
     """
 
     source: Source
+    language: str = Field(default="python", description="The language of the cells.")
     path: str | None = Field(
         default=None, description="The notebook's path in its repository; without a repository its file name."
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from jupyter_deploy.domain.deletion import UnusedSnapshot
+    from jupyter_deploy.domain.requests import DeployRequest
 
     from .artifacts import Environment, Manifest, Snapshot, Source
     from .candidates import ModelCandidate, Table
@@ -55,6 +56,8 @@ class Live:
         The references to the model's secrets, and their values, by variable. No file gets a value.
     notes
         Notes on how the parts were chosen, for the snapshot.
+    language
+        The cells' language, as the kernel names it.
     """
 
     model: Any
@@ -78,6 +81,12 @@ class Live:
     references: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
+    language: str = "python"
+
+    @property
+    def python_cells(self) -> Sequence[str]:
+        """The cells for static analysis of Python; none of another language."""
+        return self.cells if self.language == "python" else ()
 
 
 @dataclass(frozen=True)
@@ -166,6 +175,24 @@ class Capturer(Protocol):
         """Load a snapshot from the model store and verify its digests; nothing is unpickled.
 
         Raises UnknownSource, StoreError.
+        """
+
+
+class RNotebooks(Protocol):
+    """Captures in the kernel of a notebook of R."""
+
+    def takes(self, notebook: Path) -> bool:
+        """Whether the notebook's kernel is R's. Raises UnknownSource, InvalidInput."""
+
+    def captured(
+        self, notebook: Path, request: DeployRequest, secrets: Mapping[str, str], report: Callable[[str], None]
+    ) -> AbstractContextManager[Live]:
+        """Run the notebook headless and yield its model as a live object, which ends with the context.
+
+        ``secrets`` are the values of the model's secrets by variable, for the kernel and the clean process.
+
+        Raises InvalidInput (also of a request that no notebook of R can have, before it runs), InvalidExample,
+        NotCapturable, UnknownSource, NotebookFailed, KernelDied, ReplayFailed.
         """
 
 

@@ -19,6 +19,7 @@ from jupyter_deploy.domain.errors import (
 )
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.faces.render.shell import BEGAN, current_shell, namespace_of
+from jupyter_deploy.system.git import project_of
 from jupyter_deploy.verbs.capture import ERROR_MIME, SNAPSHOT_MIME, capture, capture_details
 from jupyter_deploy.verbs.release_checks import release_check
 from jupyter_deploy.wiring import Wiring
@@ -152,7 +153,7 @@ def _live(
         source,
         request.method,
         cells,
-        _project(notebook or Path.cwd() / "."),
+        project_of(notebook or Path.cwd() / "."),
         namespace_of(shell),
         signature,
         training,
@@ -164,15 +165,6 @@ def _live(
         nullable=request.nullable,
         engine=request.engine,
     )
-
-
-def _project(notebook: Path) -> Path:
-    """Return the folder of the user's own modules: the notebook's repository, else its folder."""
-    folder = (notebook if notebook.is_dir() else notebook.parent).resolve()
-    for parent in (folder, *folder.parents):
-        if (parent / ".git").exists() and parent != Path.home():
-            return parent
-    return folder
 
 
 def error_document(error: DeployError) -> dict[str, Any]:

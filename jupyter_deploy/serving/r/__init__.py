@@ -1,0 +1,1 @@
+"""Models of R: the process that answers, and data frames as bytes."""

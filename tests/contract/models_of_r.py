@@ -1,0 +1,26 @@
+"""Models that people fit in R, in ``models_of_r.R``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A model of the table; ``package`` is the one that fits it."""
+
+    package: str
+    kind: str
+    model: str
+    example: str
+    type: str | None = None
+    cells: str = ""
+
+
+def _read():
+    for part in Path(__file__).with_suffix(".R").read_text("utf-8").split("#| ")[1:]:
+        head, _, cells = part.partition("\n")
+        fields = [field.strip() for field in head.split(" | ")]
+        yield Fit(*fields, cells=cells.strip())
+
+
+FITS = tuple(_read())

@@ -1,0 +1,104 @@
+"""A notebook of R from its cells to a served release, next to a model of Python that answers the same requests."""
+
+import httpx
+import pytest
+
+from tests import notebooks
+from tests.conftest import make_home
+from tests.e2e.conftest import until
+
+CELLS = (
+    "cars <- transform(mtcars, cyl = factor(cyl))\nlimit <- 97",
+    "fit <- lm(mpg ~ wt + cyl, cars)",
+    "guarded <- function(df) {\n"
+    "  if (any(df$wt > limit)) tools::pskill(Sys.getpid(), 9)\n"
+    "  round(unname(predict(fit, df)), 2)\n"
+    "}",
+)
+EXAMPLE = "cars[c(1, 3, 5, 7), c('wt', 'cyl')]"
+
+PYTHON = (
+    "import pandas as pd\n"
+    "X = pd.DataFrame({'wt': [2.62, 2.32, 3.44], 'cyl': pd.Categorical(['6', '4', '8'], ['4', '6', '8'])})\n"
+    "class Fit:\n"
+    "    def predict(self, X):\n"
+    "        shift = X['cyl'].map({'4': 0.0, '6': -4.255582, '8': -6.070860}).astype(float)\n"
+    "        return (33.990794 - 3.205613 * X['wt'] + shift).round(2).to_numpy()\n"
+    "fit = Fit()",
+)
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory):
+    """An endpoint ``cars`` whose stable release is Python's and whose shadow is R's, with what the deploy printed."""
+    folder = tmp_path_factory.mktemp("r")
+    home = make_home(folder / "home")
+    python = notebooks.write(folder / "python.ipynb", *PYTHON)
+    r = notebooks.write(folder / "train.ipynb", *CELLS, kernel=notebooks.R)
+    url = home.json("deploy", python, "--name", "cars", "--model", "fit", "--example", "X")["url"]
+    shown = home.run("deploy", r, "--name", "cars", "--model", "guarded", "--example", EXAMPLE)
+    yield home, url, r, shown
+    home.down()
+
+
+def ask(url, *rows):
+    return httpx.post(f"{url}/predict", json={"instances": list(rows)}, trust_env=False, timeout=60)
+
+
+def test_a_model_of_r_shadows_one_of_python_and_is_promoted(endpoint):
+    home, url, _, shown = endpoint
+    assert "shadow" in shown.stdout
+    assert "R 4." in shown.stdout
+    releases = home.json("describe", "cars")["releases"]
+    assert [release["role"] for release in releases] == ["stable", "shadow"]
+    for number in range(20):
+        ask(url, {"wt": 2 + number / 10, "cyl": "468"[number % 3]}).raise_for_status()
+    until(lambda: home.json("compare", "cars")["pairs"] >= 20)
+    compared = home.json("compare", "cars")
+    assert (compared["coverage"]["value"], compared["agreement"]["value"]) == (1.0, 1.0), compared["flips"]
+    home.json("promote", "cars", "--force", "--reason", "R is the original")
+    answer = ask(url, {"wt": 2.62, "cyl": "6"}, {"wt": 2.32, "cyl": "4"})
+    assert answer.json()["predictions"] == pytest.approx([21.34, 26.55])
+
+    refused = ask(url, {"wt": 2.62, "cyl": "5"})
+    assert (refused.status_code, refused.json()["errors"][0]["msg"]) == (
+        422,
+        'must be one of "4", "6", "8", not the string "5"',
+    ), refused.text
+    assert ask(url, {"wt": "heavy", "cyl": "6"}).status_code == 422
+    assert ask(url, {"wt": None, "cyl": "6"}).status_code == 422
+    crashed = ask(url, {"wt": 98, "cyl": "6"})
+    assert crashed.status_code == 500
+    assert ask(url, {"wt": 2.62, "cyl": "6"}).json()["predictions"] == pytest.approx([21.34])
+
+
+def test_an_image_without_r_is_refused_before_it_is_built(endpoint):
+    home = endpoint[0]
+    r = next(one["tag"] for one in home.json("describe", "cars")["releases"] if one["tag"] in endpoint[3].stdout)
+    ended = home.run("publish", "cars", "--release", r, "--to", "localhost:5000/cars:1", check=False)
+    assert (ended.returncode, "needs R and its packages" in ended.stderr) == (2, True), ended.stderr
+
+
+def test_bad_requests_are_refused_before_the_notebook_runs(endpoint):
+    home, _, notebook, _ = endpoint
+    deploy = ("deploy", notebook, "--name", "other")
+    refusals = {
+        "which variable": (),
+        "a model of R needs an example": ("--model", "fit"),
+        "--signature is for models of Python": ("--model", "fit", "--example", EXAMPLE, "--signature", "Row"),
+        "models of R are not translated to ONNX": ("--model", "fit", "--example", EXAMPLE, "--engine", "onnx"),
+    }
+    for words, options in refusals.items():
+        ended = home.run(*deploy, *options, check=False)
+        assert (ended.returncode, words in ended.stderr) == (2, True), ended.stderr
+        assert "cell 1" not in ended.stderr
+
+
+def test_a_cell_that_fails_and_an_expression_that_fails_are_named(endpoint, tmp_path):
+    home = endpoint[0]
+    notebook = notebooks.write(tmp_path / "faulty.ipynb", "x <- 1", "lm(nothing)", kernel=notebooks.R)
+    ended = home.run("deploy", notebook, "--name", "other", "--model", "x", "--example", "x", check=False)
+    assert (ended.returncode, "cell 2 of faulty.ipynb raises" in ended.stderr) == (3, True), ended.stderr
+    notebook = notebooks.write(tmp_path / "fine.ipynb", *CELLS, kernel=notebooks.R)
+    ended = home.run("deploy", notebook, "--name", "other", "--model", "fitt", "--example", "x", check=False)
+    assert (ended.returncode, "'fitt' fails in the notebook's kernel" in ended.stderr) == (2, True), ended.stderr

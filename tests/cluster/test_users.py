@@ -129,9 +129,9 @@ def test_the_panel_shows_the_same_and_changes_the_traffic(cluster, namespace, pe
     with _without_room(cluster, namespace, models[0][1.0]):
         expect(panel.get_by_text("1 of 2 pods is ready; no node can run it").first).to_be_visible()
     expect(panel.get_by_text("healthy: 2 of 2 pods are ready")).to_be_visible(timeout=120_000)
-    _logs_of_all_pods(cluster, namespace, panel, models[0][1.0])
     panel.get_by_role("switch", name=f"Shadow {shadow[:14]}").click()
     until(lambda: shadow not in operator.json("describe", "churn")["traffic"]["shadow"])
+    _logs_of_all_pods(cluster, namespace, panel, models[0][1.0])
     panel.get_by_role("tab", name="Try it").click()
     panel.get_by_role("button", name="Send").click()
     expect(panel.get_by_text("200").first).to_be_visible()

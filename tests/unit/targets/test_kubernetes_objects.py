@@ -57,7 +57,7 @@ def monitoring():
 def all_objects():
     settings = ClusterSettings(replicas=2, records_secret="bucket")
     resources = Resources(cpu=0.5, memory="512MB", gpu="0,1", workers=2)
-    release = release_with(resources=resources, redact=("sex",))
+    release = release_with(resources=resources, redact=("sex",), secrets={"DB_URL": "k8s:db/url"})
     uploads = [shipper(one, settings, "s3://records/nbdeploy", IMAGE) for one in (release, None)]
     return [
         *release_objects(release, settings, versions=VERSIONS, shipper=uploads[0]),
@@ -115,6 +115,14 @@ def test_a_pod_ends_after_the_delay_the_drain_and_a_margin():
     variables = {one["name"]: one["value"] for one in spec["containers"][0]["env"]}
     assert variables["NBDEPLOY_GRACE_SECONDS"] == "20"
     assert variables["NBDEPLOY_DRAIN_DELAY"] == "3"
+
+
+def test_a_pod_reads_a_secret_from_the_namespace_and_no_value_is_in_an_object():
+    release = release_with(secrets={"DB_URL": "k8s:db/url.ro"})
+    spec = release_objects(release, ClusterSettings(), versions={})[-1]["spec"]["template"]["spec"]
+    variables = {one["name"]: one for one in spec["containers"][0]["env"]}
+    assert variables["DB_URL"]["valueFrom"] == {"secretKeyRef": {"name": "db", "key": "url.ro"}}
+    assert variables["NBDEPLOY_SECRETS"]["value"] == "DB_URL"
 
 
 def test_a_changed_setting_changes_the_stamp_and_nothing_else_does():

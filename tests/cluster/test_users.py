@@ -27,7 +27,7 @@ NOTEBOOKS = {
     "train": [
         "%load_ext jupyter_deploy",
         MODEL,
-        "%deploy priced --example \"{'age': 30, 'weight': 60.5}\" --target kubernetes",
+        "%deploy priced --name priced --example \"{'age': 30, 'weight': 60.5}\" --target kubernetes",
     ],
 }
 RUN_ALL = "window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => null)"
@@ -130,7 +130,7 @@ def test_the_panel_shows_the_same_and_changes_the_traffic(cluster, namespace, pe
         expect(panel.get_by_text("1 of 2 pods is ready; no node can run it").first).to_be_visible()
     expect(panel.get_by_text("healthy: 2 of 2 pods are ready")).to_be_visible(timeout=120_000)
     panel.get_by_role("switch", name=f"Shadow {shadow[:14]}").click()
-    until(lambda: shadow not in operator.json("describe", "churn")["traffic"]["shadow"])
+    until(lambda: shadow not in operator.json("describe", "churn")["traffic"]["shadows"])
     _logs_of_all_pods(cluster, namespace, panel, models[0][1.0])
     panel.get_by_role("tab", name="Try it").click()
     panel.get_by_role("button", name="Send").click()

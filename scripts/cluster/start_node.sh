@@ -15,6 +15,7 @@ separate() { [ "$(readlink "/proc/$init/ns/net")" != "$(readlink /proc/self/ns/n
 wait_for 10 child
 wait_for 10 separate
 echo "$init" >"$run/pid/$node.init"
-ip link add "kwv$i" type veth peer name eth0 netns "$init"
+# With an address of its own, or the others would send to that of a node that died, until they forget it.
+ip link add "kwv$i" type veth peer name eth0 address "02:00:0a:c7:00:1$i" netns "$init"
 ip link set "kwv$i" master $bridge up
 ip route replace $pods.$i.0/24 via $network.$((10 + i)) dev $bridge

@@ -1,5 +1,6 @@
 """An S3 on this machine that the pods of the cluster reach."""
 
+import re
 import subprocess
 import sys
 import urllib.request
@@ -25,6 +26,11 @@ class Bucket:
         command = [sys.executable, "-m", "moto.server", "-H", BRIDGE, "-p", str(port)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until(self._answers)
+
+    def objects(self):
+        """The names of the objects in it, of a thousand at most."""
+        with urllib.request.urlopen(f"{self.variables['AWS_ENDPOINT_URL']}/records?list-type=2", timeout=30) as answer:
+            return re.findall(r"<Key>(.*?)</Key>", answer.read().decode())
 
     def _answers(self):
         request = urllib.request.Request(f"{self.variables['AWS_ENDPOINT_URL']}/records", method="PUT")

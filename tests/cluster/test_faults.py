@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -232,3 +233,16 @@ def test_a_rollout_of_the_stable_release_while_a_canary_runs_fails_none(cluster,
     cluster.kubectl("-n", namespace, "rollout", "status", f"deployment/{name}", "--timeout=300s")
     load.wait_for(100)
     ended(load, "a rollout while a canary ran")
+
+
+def test_a_deploy_goes_on_after_the_api_server_was_away(cluster, namespace, load, prepared, models):
+    tag = models[0][2.0]
+    with ThreadPoolExecutor(1) as threads:
+        deploy = threads.submit(prepared.run, "deploy", tag, *DEPLOY, check=False, timeout=600)
+        until(lambda: tag in str(cluster.get(namespace, "deployments")), timeout=300)
+        with cluster.without_apiserver():
+            time.sleep(5)
+        ran = deploy.result()
+    assert ran.returncode == 0, ran.stderr
+    assert tag in prepared.json("describe", "churn")["traffic"]["shadows"]
+    ended(load, "a deploy while the API server was away")

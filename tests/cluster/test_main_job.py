@@ -25,7 +25,30 @@ def colleague(recording, tmp_path):
     return made
 
 
-def test_the_main_job(recording, colleague, cluster, namespace, models):
+@pytest.fixture
+def emptied(recording, cluster, namespace, bucket):
+    """Assert that the namespace has what its administrator applied and nothing else, and the bucket has the records."""
+    administered = _left(cluster, namespace)
+    assert {name.partition("/")[0].partition(".")[0] for name in administered} == {
+        "role", "rolebinding", "secret", "serviceaccount"
+    }  # fmt: skip
+
+    def check():
+        # Pods drain and upload their last records; the Lease of one of the gateway ends with it.
+        until(lambda: _left(cluster, namespace) == administered, timeout=180)
+        assert recording.json("list") == []
+        assert any("endpoint=churn" in key and key.endswith(".parquet") for key in bucket.objects())
+
+    return check
+
+
+@pytest.fixture
+def ramp(recording, colleague, cluster, namespace):
+    """Run a ramp to its end, whose driver is killed once; the other user follows it."""
+    return lambda: _ramp(recording, colleague, cluster, namespace)
+
+
+def test_the_main_job(recording, colleague, ramp, emptied, models):
     operator, (tags, _) = recording, models
     operator.environment["NBDEPLOY_RAMP_EVERY"] = "2"
     deploy = ("--name", "churn", "--trust", "--target", "kubernetes")
@@ -45,7 +68,7 @@ def test_the_main_job(recording, colleague, cluster, namespace, models):
         assert described["gateway"]
         assert all(one["healthy"] for one in described["releases"])
         _add_gates(operator, tags[1.0], deploy)
-        _ramp(operator, colleague, cluster, namespace)
+        ramp()
         assert operator.json("describe", "churn")["traffic"]["stable"] == tags[0.01]
         operator.run("rollback", "churn")
         load.wait_for(50)
@@ -57,12 +80,16 @@ def test_the_main_job(recording, colleague, cluster, namespace, models):
     assert not load.failures, line
     assert set(load.versions) == {tags[1.0], tags[0.01]}
     operator.run("down", "--target", "kubernetes")
-    kinds = "deployments,services,configmaps,networkpolicies,pdb,jobs"
-    ours = ("-l", "app.kubernetes.io/managed-by=nbdeploy", "-o", "name")
-    assert cluster.kubectl("-n", namespace, "get", kinds, *ours) == ""
-    # Pods drain and upload their last records; the Lease of one of the gateway ends with it.
-    until(lambda: cluster.kubectl("-n", namespace, "get", "pods,leases", *ours) == "", timeout=120)
-    assert operator.json("list") == []
+    emptied()
+
+
+def _left(cluster, namespace):
+    """The names of all objects in the namespace, but those that each one has, and events."""
+    kinds = cluster.kubectl("api-resources", "--verbs=list", "--namespaced", "-o", "name").split()
+    mine = [kind for kind in kinds if not kind.startswith(("events", "pods.metrics", "podmetrics"))]
+    found = cluster.kubectl("-n", namespace, "get", ",".join(mine), "-o", "name", check=False).split()
+    of_all = ("configmap/kube-root-ca.crt", "serviceaccount/default")
+    return {name for name in found if name not in of_all and "-token-" not in name}
 
 
 def _compared(user):
@@ -88,7 +115,6 @@ def _add_gates(operator, stable, deploy):
 
 
 def _ramp(operator, colleague, cluster, namespace):
-    """A ramp to its end, whose driver is killed once; the other user follows it."""
     ramp = ("ramp", "churn", "--steps", "50,100", "--per-step", "1s")
     # The gate on live traffic is open until the canary's records are there.
     until(lambda: operator.run(*ramp, check=False).returncode == 0, timeout=300)

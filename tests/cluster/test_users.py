@@ -21,6 +21,16 @@ pytestmark = pytest.mark.usefixtures("explained")
 
 BODY = json.dumps({"instances": [{"age": 62, "weight": 55}]})
 TARGET = ("--trust", "--target", "kubernetes")
+MODEL = "def priced(age, weight):\n    return 'yes' if age + weight > 100 else 'no'"
+NOTEBOOKS = {
+    "panel": ["%load_ext jupyter_deploy", "%deploy_panel churn"],
+    "train": [
+        "%load_ext jupyter_deploy",
+        MODEL,
+        "%deploy priced --name priced --example \"{'age': 30, 'weight': 60.5}\" --target kubernetes",
+    ],
+}
+RUN_ALL = "window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => null)"
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +81,9 @@ def test_requests_of_a_user_carry_the_token_of_the_file_and_nothing_else_holds_i
 @pytest.fixture(scope="module")
 def person(operator, browser, header_file, tmp_path_factory):  # noqa: F811
     """The user before a JupyterLab of their own, with a notebook that shows the panel."""
-    notebook = notebooks.write(
-        tmp_path_factory.mktemp("notebook") / "panel.ipynb", "%load_ext jupyter_deploy\n%deploy_panel churn"
-    )
-    with started(operator, notebook) as lab:
+    folder = tmp_path_factory.mktemp("notebooks")
+    files = [notebooks.write(folder / f"{name}.ipynb", *cells) for name, cells in NOTEBOOKS.items()]
+    with started(operator, *files) as lab:
         context = browser.new_context(viewport={"width": 1400, "height": 1000})
         context.set_default_timeout(90_000)
         made = Person(context.new_page(), lab.url, operator)
@@ -111,7 +120,7 @@ def test_the_panel_shows_the_same_and_changes_the_traffic(cluster, namespace, pe
     page, shadow = person.page, models[0][0.01]
     operator.json("deploy", shadow, "--name", "churn", *TARGET, "--resources", "replicas=1", timeout=600)
     person.opens("panel.ipynb")
-    page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.evaluate(RUN_ALL)
     panel = page.get_by_role("feed").get_by_role("region", name="Endpoint churn")
     panel.wait_for()
     expect(panel.get_by_text("target: kubernetes")).to_be_visible()
@@ -120,13 +129,24 @@ def test_the_panel_shows_the_same_and_changes_the_traffic(cluster, namespace, pe
     with _without_room(cluster, namespace, models[0][1.0]):
         expect(panel.get_by_text("1 of 2 pods is ready; no node can run it").first).to_be_visible()
     expect(panel.get_by_text("healthy: 2 of 2 pods are ready")).to_be_visible(timeout=120_000)
-    _logs_of_all_pods(cluster, namespace, panel, models[0][1.0])
     panel.get_by_role("switch", name=f"Shadow {shadow[:14]}").click()
-    until(lambda: shadow not in operator.json("describe", "churn")["traffic"]["shadow"])
+    until(lambda: shadow not in operator.json("describe", "churn")["traffic"]["shadows"])
+    _logs_of_all_pods(cluster, namespace, panel, models[0][1.0])
     panel.get_by_role("tab", name="Try it").click()
     panel.get_by_role("button", name="Send").click()
     expect(panel.get_by_text("200").first).to_be_visible()
     assert person.errors == []
+
+
+@pytest.mark.usefixtures("churn")
+def test_a_notebooks_model_goes_from_its_kernel_to_the_cluster_by_one_option(person, operator):
+    person.opens("train.ipynb")
+    person.page.evaluate(RUN_ALL)
+    (made,) = until(lambda: [one for one in operator.json("list") if one["name"] == "priced"], timeout=400)
+    assert made["target"] == "kubernetes"
+    row = json.dumps({"instances": [{"age": 62, "weight": 55}]})
+    answered = until(lambda: operator.json("predict", "priced", "--data", row, check=False).get("body"), timeout=120)
+    assert answered == {"predictions": ["yes"]}
 
 
 @contextlib.contextmanager

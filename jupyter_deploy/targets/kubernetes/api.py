@@ -59,6 +59,8 @@ _NO_LOG = re.compile(r"(unable to retrieve container logs for|failed to try reso
 class Unanswered(TargetError):
     """The API does not answer; it may do so later."""
 
+    code = "target_unanswered"
+
 
 class Api:
     """Requests to one namespace.

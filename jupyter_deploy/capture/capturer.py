@@ -183,7 +183,7 @@ class ModelCapturer:
             )
         manifest = staged.manifest.model_copy(
             update={
-                "environment": lock(result["modules"]),
+                "environment": lock(result["modules"], without_bentoml=_served_without_bentoml(staged.manifest)),
                 "stochastic": result["stochastic"],
                 "batchable": result["batchable"],
                 "notes": notes,
@@ -292,6 +292,11 @@ def _translated(
             raise
         return live, None, (f"it is served natively: {error.message}",)
     return replace(live, model=model), proof, ()
+
+
+def _served_without_bentoml(manifest: Manifest) -> bool:
+    """Whether an image needs neither BentoML nor a library of the notebook's."""
+    return manifest.translation is not None and not manifest.translation.needs_pandas
 
 
 def _imports_of(live: Live) -> tuple[str, ...]:

@@ -136,6 +136,10 @@ class ModelCapturer:
                     packed.add(path)
             files |= packed.digests
             files |= write_reference(live, seen, training, folder)
+            if translation is not None:
+                from .translation.conformance import write_conformance
+
+                files |= write_conformance(live.model, served.model, seen.example, folder)
             manifest = Manifest(
                 name=name,
                 method=seen.method,

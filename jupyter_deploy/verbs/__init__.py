@@ -259,6 +259,14 @@ OPERATIONS: tuple[Operation, ...] = (
         slow=True,
     ),
     Operation(
+        "export",
+        "export.ExportRequest",
+        "export.export",
+        label="Export for Other Languages…",
+        page="export_page.export_page",
+        slow=True,
+    ),
+    Operation(
         "manifests",
         "manifests.ManifestsRequest",
         "manifests.manifests",

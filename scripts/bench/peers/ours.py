@@ -36,7 +36,7 @@ def deployed(here: World) -> Iterator[dict[str, Server]]:
     here.run(f"{MODEL}\nrows = np.random.default_rng(7).standard_normal((5, 30)).astype(np.float32)")
     gateway = _deploy(here, "model", NAME)
     home = Path(here.environment["NBDEPLOY_HOME"])
-    with _direct(here, NAME) as direct:
+    with direct_of(here, NAME) as direct:
         (supervisor,) = (one for one in _worker(here, NAME).parents() if "supervisor.supervisord" in one.cmdline())
         yield {DIRECT: direct, GATEWAY: Server(f"{gateway}/predict", home, supervisor=supervisor)}
 
@@ -47,7 +47,7 @@ def functions(here: World) -> Iterator[dict[str, Server]]:
     here.run(_FUNCTIONS)
     _deploy(here, "scores", "scores")
     _deploy(here, "centred", "centred")
-    with _direct(here, "scores") as function, _direct(here, "centred") as alone:
+    with direct_of(here, "scores") as function, direct_of(here, "centred") as alone:
         yield {FUNCTION: function, ALONE: alone}
 
 
@@ -58,7 +58,7 @@ def _deploy(here: World, model: str, name: str) -> str:
 
 
 @contextlib.contextmanager
-def _direct(here: World, name: str) -> Iterator[Server]:
+def direct_of(here: World, name: str) -> Iterator[Server]:
     """A release on a port: it listens on a unix socket, where wrk cannot ask.
 
     So the very command that the target runs is run once more, with records of its own; the two are not asked at the

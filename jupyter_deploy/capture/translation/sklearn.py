@@ -116,8 +116,7 @@ def _options(last: Any) -> dict[int, dict[str, bool]]:
     """Options of skl2onnx, whose classifiers answer a map by class unless they have one; own graphs take none."""
     if not classifies(last):
         return {}
-    plain = type(last).__module__.startswith("sklearn.") and type(last).__name__ != "LinearSVC"
-    return {id(last): {"zipmap": False} if plain else {}}
+    return {id(last): {"zipmap": False} if type(last).__module__.startswith("sklearn.") else {}}
 
 
 def _outputs(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:

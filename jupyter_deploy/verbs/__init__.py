@@ -262,7 +262,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "export",
         "export.ExportRequest",
-        "export.export",
+        "exports.export.export",
         label="Export for Other Languages…",
         page="export_page.export_page",
         slow=True,
@@ -270,7 +270,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "manifests",
         "manifests.ManifestsRequest",
-        "manifests.manifests",
+        "exports.manifests.manifests",
         label="Show Kubernetes Manifests…",
         page="manifests_page.manifests_page",
         yaml="manifests_page.manifests_yaml",

@@ -23,7 +23,7 @@ from .peers.bare import BARE
 from .peers.bentoml import BENTOML
 from .peers.environments import kept
 from .peers.mlserver import MLSERVER
-from .peers.ours import direct_of
+from .peers.ours import direct_of, supervisor_of
 from .peers.peer import Peer
 from .servers import Found, Server, in_turns
 from .world import World, world
@@ -79,15 +79,14 @@ def translations() -> Iterator[Figure]:
     """Throughput, then the image."""
     with world() as here, contextlib.ExitStack() as running:
         here.run(_MODELS)
-        supervisor, servers = None, {}
+        servers = {}
         home = Path(here.environment["NBDEPLOY_HOME"])
         for model in ("pipeline", "forest"):
             for engine in ("native", "onnx"):
                 name = f"{model}-{engine}"
                 here.run(_DEPLOY % (model, name, engine))
                 url = str(here.run("", "found.url"))
-                supervisor = supervisor or _supervisor(home)
-                servers[name] = Server(f"{url}/predict", home, supervisor=supervisor)
+                servers[name] = Server(f"{url}/predict", home, supervisor=supervisor_of(here, name))
         yield from _against_originals(servers)
         direct = running.enter_context(direct_of(here, "pipeline-onnx"))
         yield from _against_peers(here, direct, running)
@@ -201,13 +200,3 @@ def _pss(root: psutil.Process) -> float:
         lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
         total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     return total / 1024
-
-
-def _supervisor(home: Path) -> psutil.Process:
-    """The supervisor of a home's releases."""
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            own = process.environ().get("NBDEPLOY_HOME") == str(home)
-            if own and "supervisor.supervisord" in process.cmdline():
-                return process
-    raise RuntimeError(f"no supervisor of {home} runs")

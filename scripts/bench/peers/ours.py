@@ -37,8 +37,7 @@ def deployed(here: World) -> Iterator[dict[str, Server]]:
     gateway = _deploy(here, "model", NAME)
     home = Path(here.environment["NBDEPLOY_HOME"])
     with direct_of(here, NAME) as direct:
-        (supervisor,) = (one for one in _worker(here, NAME).parents() if "supervisor.supervisord" in one.cmdline())
-        yield {DIRECT: direct, GATEWAY: Server(f"{gateway}/predict", home, supervisor=supervisor)}
+        yield {DIRECT: direct, GATEWAY: Server(f"{gateway}/predict", home, supervisor=supervisor_of(here, NAME))}
 
 
 @contextlib.contextmanager
@@ -74,6 +73,12 @@ def direct_of(here: World, name: str) -> Iterator[Server]:
         direct = f"http://127.0.0.1:{port}/predict"
         wait_until_answered(direct, instances([[0.0] * 30]), alive)
         yield Server(direct, folder)
+
+
+def supervisor_of(here: World, name: str) -> psutil.Process:
+    """The supervisor of a release's process."""
+    (supervisor,) = (one for one in _worker(here, name).parents() if "supervisor.supervisord" in one.cmdline())
+    return supervisor
 
 
 def _worker(here: World, name: str) -> psutil.Process:

@@ -62,7 +62,7 @@ class ExportedClient(Value):
     tested: bool
 
 
-class Exported(Value):
+class ModelExport(Value):
     """The written files.
 
     Attributes
@@ -94,7 +94,7 @@ class Exporter(Protocol):
     def require(self, folder: Path, *, overwrite: bool) -> None:
         """Raise InvalidInput if this is no folder, Refused if it has files and ``overwrite`` is False."""
 
-    def write(self, snapshot: Snapshot, folder: Path, about: dict[str, Any]) -> Exported:
+    def write(self, snapshot: Snapshot, folder: Path, about: dict[str, Any]) -> ModelExport:
         """Write all files but the signature; ``about`` has the manifest's fields on the release.
 
         Raises Refused (the snapshot has no conformance data set), StoreError (the disk is full).

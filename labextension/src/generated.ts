@@ -3278,6 +3278,15 @@ export interface ExportRequest {
   overwrite?: boolean;
 }
 /**
+ * Records in a file; ``rows``: one for each instance, 0 for a notebook, which reads them when it runs.
+ */
+export interface Exported {
+  endpoint: string;
+  file: string;
+  rows: number;
+  bytes: number;
+}
+/**
  * A program that answers a table's rows by the graph.
  *
  * ``tested``: nbdeploy's tests run it against conformance data sets; else only its text is known.
@@ -3940,6 +3949,28 @@ export interface Metric {
    * Of the value; None: it was given without rows.
    */
   interval: Interval | null;
+}
+/**
+ * The written files.
+ *
+ * Attributes
+ * ----------
+ * rows
+ *     The rows of the conformance data set, by origin.
+ * signed_by
+ *     SHA-256 of the public key; None: the manifest is not signed.
+ */
+export interface ModelExport {
+  endpoint: string;
+  release: string;
+  folder: string;
+  files: string[];
+  clients: ExportedClient[];
+  rows: {
+    [k: string]: number;
+  };
+  proof: string;
+  signed_by: string | null;
 }
 /**
  * The result of a search.
@@ -5530,37 +5561,6 @@ export interface VerifyRequest {
    */
   key?: string | null;
 }
-/**
- * The written files.
- *
- * Attributes
- * ----------
- * rows
- *     The rows of the conformance data set, by origin.
- * signed_by
- *     SHA-256 of the public key; None: the manifest is not signed.
- */
-export interface JupyterDeploy_Domain_Export__Exported {
-  endpoint: string;
-  release: string;
-  folder: string;
-  files: string[];
-  clients: ExportedClient[];
-  rows: {
-    [k: string]: number;
-  };
-  proof: string;
-  signed_by: string | null;
-}
-/**
- * Records in a file; ``rows``: one for each instance, 0 for a notebook, which reads them when it runs.
- */
-export interface JupyterDeploy_Domain_Results__Exported {
-  endpoint: string;
-  file: string;
-  rows: number;
-  bytes: number;
-}
 
 /** Each verb's request. */
 export interface Requests {
@@ -5625,7 +5625,7 @@ export interface Results {
   report: MonitorReport;
   explain: Explanation;
   diff: Difference;
-  logs: jupyter_deploy__domain__results__Exported | (Record)[];
+  logs: Exported | (Record)[];
   predict: Prediction;
   batch: Batch;
   feedback: Feedback;
@@ -5633,7 +5633,7 @@ export interface Results {
   publish: Published;
   verify: Verified;
   compose: Composed;
-  export: jupyter_deploy__domain__export__Exported;
+  export: ModelExport;
   manifests: Manifests;
   images: ImageList;
   gc: Collected;

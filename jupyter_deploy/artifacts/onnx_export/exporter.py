@@ -12,7 +12,7 @@ from typing import Any
 
 from jupyter_deploy.domain.capture.artifacts import CONFORMANCE, Manifest, Snapshot
 from jupyter_deploy.domain.errors import InvalidInput, Refused, disk_faults
-from jupyter_deploy.domain.export import MANIFEST, SIGNATURE, Exported, ExportedClient
+from jupyter_deploy.domain.export import MANIFEST, SIGNATURE, ExportedClient, ModelExport
 from jupyter_deploy.system.digests import file_sha256
 
 _STATIC = Path(__file__).parent / "clients"
@@ -53,7 +53,7 @@ class OnnxExporter:
                 "name another folder: --to; or overwrite the export in it: --overwrite",
             )
 
-    def write(self, snapshot: Snapshot, folder: Path, about: dict[str, Any]) -> Exported:
+    def write(self, snapshot: Snapshot, folder: Path, about: dict[str, Any]) -> ModelExport:
         """Write all files but the signature; that of an overwritten export is removed."""
         source = Path(snapshot.path)
         if CONFORMANCE not in snapshot.manifest.files:
@@ -80,7 +80,7 @@ class OnnxExporter:
             document["files"] = {name: file_sha256(folder / name) for name in written}
             (folder / MANIFEST).write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
         translation = snapshot.manifest.translation
-        return Exported(
+        return ModelExport(
             endpoint=about["endpoint"],
             release=snapshot.tag,
             folder=str(folder),

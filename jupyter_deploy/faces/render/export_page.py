@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from jupyter_deploy.domain.export import Exported
+from jupyter_deploy.domain.export import ModelExport
 
 from .page import Page, Table
 
 
-def export_page(result: Exported) -> Page:
+def export_page(result: ModelExport) -> Page:
     """Make the page: the folder, the clients, and the command that checks one of them."""
     rows = sum(result.rows.values())
     origins = ", ".join(f"{count} {origin}" for origin, count in result.rows.items())

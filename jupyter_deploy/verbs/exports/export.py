@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.export import MANIFEST, SIGNATURE, Exported, ExportRequest
+from jupyter_deploy.domain.export import MANIFEST, SIGNATURE, ExportRequest, ModelExport
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.verbs.capture import load_snapshot
 from jupyter_deploy.verbs.change import find
 from jupyter_deploy.verbs.steps import Steps
 
 
-def export(request: ExportRequest, ports: Ports, report: Report) -> Exported:
+def export(request: ExportRequest, ports: Ports, report: Report) -> ModelExport:
     """Write graph, manifest, conformance data set and clients, and sign the manifest.
 
     Faulty requests are refused before anything is written.

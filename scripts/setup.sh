@@ -46,6 +46,11 @@ for package in "$@"; do
       ;;
     wrk) command -v wrk >/dev/null || missing+=(wrk) ;;
     java) command -v java >/dev/null || missing+=(default-jre-headless) ;;
+    # The C++ compiler and interface of ONNX Runtime, for the client of an export.
+    onnxruntime)
+      { command -v c++ >/dev/null && [ -f /usr/include/onnxruntime/onnxruntime_cxx_api.h ]; } ||
+        missing+=(g++ libonnxruntime-dev)
+      ;;
     curl) command -v curl >/dev/null || missing+=(curl) ;;
     # What podman makes networks with; it looks for the second in its own folder.
     uidmap) command -v newuidmap >/dev/null || missing+=(uidmap) ;;

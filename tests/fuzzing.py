@@ -30,8 +30,8 @@ from schemathesis.specs.openapi.checks import (
 from jupyter_deploy.capture.schemas import ExampleForms, instance_schema, prototype_of
 from jupyter_deploy.domain.capture.signature import Signature, infer_schema
 from jupyter_deploy.serving import Front
+from jupyter_deploy.serving.asgi.bare_app import bare_app
 from jupyter_deploy.serving.snapshot import Model
-from jupyter_deploy.serving.standalone import fallback_app
 from jupyter_deploy.serving.values.codec import instances_of, to_json
 from tests.manifests import snapshot
 
@@ -151,7 +151,7 @@ def modelled(name: str) -> Model:
 @contextlib.contextmanager
 def served(model: Model) -> Iterator[str]:
     """Yield the URL of a real server of the model, on loopback."""
-    config = uvicorn.Config(Front(fallback_app, model=model), log_level="error", access_log=False, lifespan="on")
+    config = uvicorn.Config(Front(bare_app, model=model), log_level="error", access_log=False, lifespan="on")
     server = uvicorn.Server(config)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

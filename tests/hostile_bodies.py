@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jupyter_deploy.serving import Front
-from jupyter_deploy.serving.standalone import fallback_app
+from jupyter_deploy.serving.asgi.bare_app import bare_app
 from tests.fuzzing import ARRAY, FRAME, modelled
 
 STREAM, FILE, PARQUET = (f"application/vnd.apache.{kind}" for kind in ("arrow.stream", "arrow.file", "parquet"))
@@ -248,7 +248,7 @@ def _serve(models: dict[str, Any], body_of: Callable[[int], Body], numbers: rang
 
 
 async def _answer(models: dict[str, Any], body_of: Callable[[int], Body], numbers: range, shared: mmap.mmap) -> None:
-    fronts = {name: Front(fallback_app, model=model) for name, model in models.items()}
+    fronts = {name: Front(bare_app, model=model) for name, model in models.items()}
     for number in numbers:
         signal.alarm(BODY_SECONDS)
         body = body_of(number)

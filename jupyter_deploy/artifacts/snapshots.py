@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from jupyter_deploy.domain.capture.artifacts import CODE, REFERENCE, Manifest, Snapshot
+from jupyter_deploy.domain.capture.artifacts import CODE, CONFORMANCE, REFERENCE, Manifest, Snapshot
 from jupyter_deploy.domain.capture.ports import Staged
 from jupyter_deploy.domain.errors import DeployError, StoreError, UnknownSource, Untrusted
 from jupyter_deploy.serving.agreement import differences, tolerance_of
@@ -198,10 +198,10 @@ def tag_of(staged: Staged) -> str:
 def content_fingerprint(folder: Path, files: Mapping[str, str]) -> str:
     """Return the SHA-256 of the files' contents; of pickles only their meaning counts (``fingerprint``).
 
-    The sketch of the training table does not count.
+    The sketch of the training table and the conformance data set do not count.
     """
     pickles_fingerprint = fingerprint(*(folder / name for name in PICKLES))
-    others = {name: digest for name, digest in files.items() if name not in (*PICKLES, REFERENCE)}
+    others = {name: digest for name, digest in files.items() if name not in (*PICKLES, CONFORMANCE, REFERENCE)}
     return sha256(json.dumps([pickles_fingerprint, others], sort_keys=True).encode()) if others else pickles_fingerprint
 
 

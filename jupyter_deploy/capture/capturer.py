@@ -146,6 +146,10 @@ class ModelCapturer:
                     packed.add(path)
             files |= packed.digests
             files |= write_reference(live, seen, training, folder)
+            if translation is not None:
+                from .translation.conformance import write_conformance
+
+                files |= write_conformance(live.model, served.model, seen.example, folder)
             manifest = Manifest(
                 name=name,
                 method=seen.method,
@@ -193,7 +197,7 @@ class ModelCapturer:
             )
         manifest = staged.manifest.model_copy(
             update={
-                "environment": lock(result["modules"]),
+                "environment": lock(result["modules"], without_bentoml=_served_without_bentoml(staged.manifest)),
                 "stochastic": result["stochastic"],
                 "batchable": result["batchable"],
                 "notes": notes,
@@ -308,6 +312,11 @@ def _translated(
             raise
         return live, None, (f"it is served natively: {error.message}",)
     return replace(live, model=model), proof, ()
+
+
+def _served_without_bentoml(manifest: Manifest) -> bool:
+    """Whether an image needs neither BentoML nor a library of the notebook's."""
+    return manifest.translation is not None and not manifest.translation.needs_pandas
 
 
 def _imports_of(live: Live) -> tuple[str, ...]:

@@ -96,6 +96,17 @@ class Registries(Skopeo):
         _readable(key)
         self._cosign("sign", reference, key, ["--tlog-upload=false", "--yes"])
 
+    def sign_file(self, file: Path, key: Path, signature: Path) -> None:
+        """Write the signature of a file, in base64, as ``cosign verify-blob --signature`` takes it; see ``sign``."""
+        _readable(key)
+        own = {_PASSWORD: os.environ.get(_PASSWORD, "")}
+        options = ["--key", str(key), "--tlog-upload=false", "--yes", "--output-signature", str(signature), str(file)]
+        ended = run("cosign", ["sign-blob", *options], own, patience=self._patience)
+        if ended.code:
+            raise _key_fault(key, ended) or InvalidInput(
+                f"{file} cannot be signed with {key}: {masked(_last_line(ended))}", "name another key: --sign"
+            )
+
     def attest(self, reference: Reference, kind: str, predicate: bytes, key: Path) -> None:
         """Attest a predicate (JSON) of a type of the image at a digest, in place of an earlier one; see ``sign``."""
         _readable(key)

@@ -76,12 +76,13 @@ class Dependencies:
 
 def check(plan: ImagePlan) -> None:
     """Raise InvalidInput, before slow work, if a lock cannot be installed in an image."""
-    select_builds(plan.snapshot.manifest.environment.distributions, gpu=plan.gpu)
-    local_only(plan.snapshot.manifest.environment)
+    select_builds(plan.snapshot.manifest.environment.in_image.distributions, gpu=plan.gpu)
+    local_only(plan.snapshot.manifest.environment.in_image)
 
 
 def requirements_for(environment: Environment, base: Base, *, compiled_by: str, gpu: bool = False) -> Requirements:
     """The distributions for a base, compiled by a Python of this full version. Raises BaseUnfit if glibc is too old."""
+    environment = environment.in_image
     versions = select_builds(environment.distributions, gpu=gpu)
     try:
         platform = manylinux(environment.platform, base.glibc)

@@ -26,7 +26,7 @@ from .glibc import require_wheels_run
 from .layout import CONFIG_TYPE, ImageFolder, Writing
 from .oci_documents import BEGINNING, STOP, USER, Layer, as_json, enter, kept_layer
 from .package_indexes import Indexes, indexes
-from .parts import PORT, Parts, entry_point, parts_of, title_of, variables
+from .parts import PORT, Parts, entry_point, parts_of, release_variables, title_of
 from .wheels import wheels_of, write_wheels
 
 _FORMAT = "engine 1"
@@ -113,7 +113,7 @@ def _recipe(plan: ImagePlan, base: Base, requirements: Requirements, parts: Part
         no_index=sources.no_index,
         refreshed=[distribution.name for distribution in requirements.local],
         large=[title_of(entry) for entry, _ in parts.large],
-        variables=variables(base),
+        variables=release_variables(plan, base),
         command=entry_point(plan),
         user=USER,
         port=PORT,

@@ -20,7 +20,7 @@ from .base_image import Base, base_source, fetch_base, require
 from .bytecode import Compiler, compiled, compiler
 from .layout import CONFIG_TYPE, ImageFolder, Writing
 from .oci_documents import STOP, USER, Layer, as_json, configuration, enter, kept_layer
-from .parts import PORT, entry_point, parts_of, title_of, variables
+from .parts import PORT, entry_point, parts_of, release_variables, title_of
 
 _FORMAT = 1
 
@@ -102,7 +102,7 @@ def _config(plan: ImagePlan, base: Base, layers: Sequence[Layer]) -> dict[str, A
     containers = {
         "User": USER,
         "ExposedPorts": {f"{PORT}/tcp": {}},
-        "Env": [f"{name}={value}" for name, value in variables(base).items()],
+        "Env": [f"{name}={value}" for name, value in release_variables(plan, base).items()],
         "Entrypoint": entry_point(plan),
         "WorkingDir": "/",
         "Labels": dict(sorted(plan.labels.items())),

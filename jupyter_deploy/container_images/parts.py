@@ -127,6 +127,15 @@ def variables(base: Base) -> dict[str, str]:
     }
 
 
+def release_variables(plan: ImagePlan, base: Base) -> dict[str, str]:
+    """The variables of a release's container; one of them has a translation served without BentoML."""
+    snapshot = plan.snapshot
+    if not snapshot.manifest.environment.without_bentoml:
+        return variables(base)
+    folder = f"/{HOME}/models/{snapshot.tag.replace(':', '/')}"
+    return variables(base) | {"NBDEPLOY_SNAPSHOT": f"{folder}@{snapshot.digest}"}
+
+
 def entry_point(plan: ImagePlan) -> list[str]:
     """The command of a container."""
     bento = Path(plan.bento.path)

@@ -58,7 +58,7 @@ def bill_of_materials(snapshot: Snapshot, image: Image, packages: Sequence[Packa
         _interpreter(image.python, packages),
         captured,
         model,
-        *(_distribution(name, version) for name, version in manifest.environment.distributions.items()),
+        *(_distribution(name, version) for name, version in manifest.environment.in_image.distributions.items()),
     ]
     installed = [_package(package) for package in packages]
     bom = Bom(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .capture.ports import Capturer, Finder, RNotebooks
     from .evidence.ground_truth import GroundTruth
     from .explanation import ModelAnswers
+    from .export import Exporter
     from .health import Examiner
     from .images.ports import Imaging
     from .jobs import Jobs
@@ -268,6 +269,9 @@ class Ports(Protocol):
 
     @property
     def images(self) -> Imaging: ...
+
+    @property
+    def exporter(self) -> Exporter: ...
 
     @property
     def keep_revisions(self) -> int: ...

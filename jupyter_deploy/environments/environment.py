@@ -31,6 +31,18 @@ NEEDED = ("backports.zstd", "bentoml", "cloudpickle", "msgspec", "numpy", "uvico
 # with pyarrow, requests may be Arrow and Parquet too.
 SERVING = (*NEEDED, "httptools", "pyarrow", "uvloop", TRACES)
 
+# What serves a translation without BentoML. Without pyarrow, which is larger than all of these, requests may be JSON
+# and CSV.
+TRANSLATION = (
+    *(name for name in NEEDED if name != "bentoml"),
+    "httptools",
+    "onnxruntime",
+    "prometheus-client",
+    "pydantic-core",
+    "uvloop",
+    TRACES,
+)
+
 # Needed to run a notebook.
 KERNEL = ("ipykernel",)
 
@@ -40,16 +52,19 @@ _OWN_ZSTD = (3, 14)
 _IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+(\w+)", re.MULTILINE)
 
 
-def lock(modules: Iterable[str]) -> Environment:
+def lock(modules: Iterable[str], *, without_bentoml: bool = False) -> Environment:
     """Return the running interpreter with the distributions of ``modules`` and serving, and their requirements.
 
     Parameters
     ----------
     modules
         Top-level module names; modules of the standard library and without a distribution are ignored.
+    without_bentoml
+        Whether an image serves it without BentoML: a translation, which needs none of the modules.
     """
     names = [*SERVING, *(name for module in modules for name in distributions_of().get(module, ()))]
-    return interpreter().model_copy(update={"distributions": closure(names)})
+    fewer = tuple(closure(TRANSLATION)) if without_bentoml else ()
+    return interpreter().model_copy(update={"distributions": closure(names), "without_bentoml": fewer})
 
 
 def lacking(environment: Environment) -> list[str]:

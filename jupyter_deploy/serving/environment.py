@@ -37,7 +37,10 @@ def changes(manifest: Mapping[str, Any]) -> list[str]:
         )
         if captured_version != version
     ]
+    fewer = captured.get("without_bentoml") if _version("bentoml") is None else None
     for name, captured_version in sorted(captured["distributions"].items()):
+        if fewer and name not in fewer:
+            continue
         version = _version(name)
         if version is None:
             lines.append(f"{name}: captured {captured_version}, not installed")

@@ -12,7 +12,7 @@ import pickle
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from .natives import callable_of, restore
 from .stand_in import install_stub
 from .values.codec import Codec
 from .values.decoding import Decoder
+from .values.plain_table_types import TableTypes
 from .workplace import enter
 
 __all__ = ["EnvironmentChanged", "Model", "SnapshotChanged", "current", "load"]
@@ -70,7 +71,7 @@ class Model:
         self.digest = digest
         self.codec = Codec(manifest["signature"], example["prototype"])
         self.decoder = Decoder(self.codec)
-        self._example = example.get("example")
+        self._example = example
         self._torch = manifest["framework"] == "torch"
         if self._torch and hasattr(native, "eval"):
             native.eval()  # as in the capture: no dropout, no running statistics
@@ -113,7 +114,7 @@ class Model:
     def replay_example(self) -> list[Any]:
         """Return the predictions for the notebook's own example, called natively and not over JSON."""
         # A copy, since a model may change its arguments.
-        answer = self.call_native(copy.deepcopy(self._example))
+        answer = self.call_native(copy.deepcopy(self._example["example"]))
         return self.codec.encode(answer, len(self.manifest["instances"]))
 
     def _resolved_call(self, arguments: dict[str, Any]) -> Any:
@@ -218,10 +219,39 @@ def _read(folder: Path, digest: str | None) -> Model:
         if manifest.get("packed"):
             enter(manifest["packed"], {name: (file, manifest["files"][name]) for name, file in files.items()})
         native = _Unpickler(files[MODEL], folder).load()
-        example = _Unpickler(files[EXAMPLE], folder).load()
+        types = _table_types(native)
+        if types is None:
+            example: Mapping[str, Any] = _Unpickler(files[EXAMPLE], folder).load()
+        else:
+            example = _LazyExample(types, files[EXAMPLE].read(), folder)
     model = Model(native, manifest, example, _tag(folder), actual)
     model.captured = _captured(folder)
     return model
+
+
+def _table_types(native: Any) -> TableTypes | None:
+    """Return the columns of a translated model that takes a table; None: another model, or another example."""
+    form = getattr(native, "form", None) if type(native).__name__ == "TranslatedModel" else None
+    types = form.get("table") if form else None
+    return TableTypes(types, matrix=form["kinds"] is None) if form and types else None
+
+
+class _LazyExample(Mapping[str, Any]):
+    """The example of a translated model, whose data frame is unpickled if someone asks for it: that imports pandas."""
+
+    def __init__(self, types: TableTypes, content: bytes, folder: Path) -> None:
+        self._types, self._content, self._folder = types, content, folder
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "prototype":
+            return self._types
+        return _Unpickler(BytesIO(self._content), self._folder).load()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("prototype", "example"))
+
+    def __len__(self) -> int:
+        return 2
 
 
 def _captured(folder: Path) -> dict[str, Any]:
@@ -269,7 +299,7 @@ def _verified(folder: Path, digest: str | None) -> Iterator[tuple[dict[str, Any]
 class _Unpickler(pickle.Unpickler):
     """Restores the parts that are stored outside the pickle."""
 
-    def __init__(self, file: BufferedReader, folder: Path) -> None:
+    def __init__(self, file: BufferedReader | BytesIO, folder: Path) -> None:
         super().__init__(file)
         self._folder = folder
         self._restored: dict[str, Any] = {}

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from . import workplace
+from .asgi.bare_app import bare_app
 from .asgi.front import Front
 from .asgi.messages import Receive, Response, Scope, Send
 from .dispatch.parsed_request import Raw
@@ -119,23 +120,6 @@ def _digest(inputs: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-async def fallback_app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer the paths that BentoML answers in a release."""
-    if scope["type"] == "lifespan":
-        await _lifespan(receive, send)
-    elif scope["type"] == "http":
-        alive = scope["path"].endswith(("/livez", "/readyz"))
-        await Response(200 if alive else 404, b"{}").send_to(send)
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
-
-
 class SecretPrefix:
     """An application that checks the secret in the path and takes the job from the next segment."""
 
@@ -192,7 +176,7 @@ def main() -> None:
         model.answer(model.manifest["instances"])
     import uvicorn  # only this process needs it
 
-    front = Front(fallback_app, model=model, recorder=CallLog(root / CALLS))
+    front = Front(bare_app, model=model, recorder=CallLog(root / CALLS))
     config = uvicorn.Config(
         SecretPrefix(front, settings["secret"], root / LOG),
         log_level="error",

@@ -260,9 +260,17 @@ OPERATIONS: tuple[Operation, ...] = (
         slow=True,
     ),
     Operation(
+        "export",
+        "export.ExportRequest",
+        "exports.export.export",
+        label="Export for Other Languages…",
+        page="export_page.export_page",
+        slow=True,
+    ),
+    Operation(
         "manifests",
         "manifests.ManifestsRequest",
-        "manifests.manifests",
+        "exports.manifests.manifests",
         label="Show Kubernetes Manifests…",
         page="manifests_page.manifests_page",
         yaml="manifests_page.manifests_yaml",

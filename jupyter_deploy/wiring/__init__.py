@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jupyter_deploy.domain.capture.ports import Capturer, Finder, RNotebooks
     from jupyter_deploy.domain.evidence.ground_truth import GroundTruth
     from jupyter_deploy.domain.explanation import ModelAnswers
+    from jupyter_deploy.domain.export import Exporter
     from jupyter_deploy.domain.health import Examiner
     from jupyter_deploy.domain.images.images import Reference
     from jupyter_deploy.domain.images.ports import Imaging
@@ -293,6 +294,12 @@ class _Parts:
         from .images import ImageParts
 
         return ImageParts(self._settings, self.home / "images", self._folder, lambda: self._local)
+
+    @cached_property
+    def exporter(self) -> Exporter:
+        from jupyter_deploy.artifacts.onnx_export.exporter import OnnxExporter
+
+        return OnnxExporter()
 
     @cached_property
     def boot(self) -> Boot:

@@ -1949,6 +1949,10 @@ export interface Environment {
   distributions: {
     [k: string]: string;
   };
+  /**
+   * The distributions by which a translation is served without BentoML; empty: it needs all.
+   */
+  without_bentoml: string[];
 }
 /**
  * The notebook behind a snapshot at the time of capture.
@@ -2130,6 +2134,10 @@ export interface Translation {
    * Rows with another label, or another most likely class.
    */
   flips: number;
+  /**
+   * Only pandas can make the tables that the model takes.
+   */
+  needs_pandas: boolean;
   /**
    * Share of flips that rows like these have at most, at 95 %.
    */
@@ -3260,6 +3268,41 @@ export interface ReleaseExplanation {
   contributions: Contribution[];
 }
 /**
+ * Write a translated release as files for other languages: graph, manifest, conformance data set, clients.
+ *
+ * ONNX Runtime runs the graph without Python. The clients, one file for each of C++, Java, JavaScript, Python, R and
+ * Rust, answer a table's rows; check.py compares their answers with those of the notebook's model.
+ *
+ * The release must be a translation: deploy it with --engine onnx. For example: nbdeploy export churn.
+ * Details: docs/how-to/export-a-translation.md.
+ */
+export interface ExportRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * The release's tag, or the beginning of its version (default: the stable one).
+   */
+  release?: string | null;
+  /**
+   * The format of the model.
+   */
+  format?: 'onnx';
+  /**
+   * The folder, with {name} for the endpoint's name; made if need be.
+   */
+  to?: string;
+  /**
+   * File of a private key of cosign for the signature of the manifest (default: the setting sign_key; without a key the manifest has digests and no signature).
+   */
+  sign?: string | null;
+  /**
+   * Overwrite an export in the folder; other files stay.
+   */
+  overwrite?: boolean;
+}
+/**
  * Records in a file; ``rows``: one for each instance, 0 for a notebook, which reads them when it runs.
  */
 export interface Exported {
@@ -3267,6 +3310,16 @@ export interface Exported {
   file: string;
   rows: number;
   bytes: number;
+}
+/**
+ * A program that answers a table's rows by the graph.
+ *
+ * ``tested``: nbdeploy's tests run it against conformance data sets; else only its text is known.
+ */
+export interface ExportedClient {
+  language: string;
+  file: string;
+  tested: boolean;
 }
 /**
  * Counts of an endpoint's feedback, and how much of it is joined to the answers.
@@ -3921,6 +3974,28 @@ export interface Metric {
    * Of the value; None: it was given without rows.
    */
   interval: Interval | null;
+}
+/**
+ * The written files.
+ *
+ * Attributes
+ * ----------
+ * rows
+ *     The rows of the conformance data set, by origin.
+ * signed_by
+ *     SHA-256 of the public key; None: the manifest is not signed.
+ */
+export interface ModelExport {
+  endpoint: string;
+  release: string;
+  folder: string;
+  files: string[];
+  clients: ExportedClient[];
+  rows: {
+    [k: string]: number;
+  };
+  proof: string;
+  signed_by: string | null;
 }
 /**
  * The result of a search.
@@ -5541,6 +5616,7 @@ export interface Requests {
   publish: PublishRequest;
   verify: VerifyRequest;
   compose: ComposeRequest;
+  export: ExportRequest;
   manifests: ManifestsRequest;
   images: ImagesRequest;
   gc: GcRequest;
@@ -5582,6 +5658,7 @@ export interface Results {
   publish: Published;
   verify: Verified;
   compose: Composed;
+  export: ModelExport;
   manifests: Manifests;
   images: ImageList;
   gc: Collected;
@@ -5649,6 +5726,7 @@ export const VERBS: {
   publish: { summary: "Build a container image of a release, push it to a registry and record its digest.", slow: true, destructive: false },
   verify: { summary: "Check an image in a registry: its signature, and that its model is the validated one.", slow: true, destructive: false },
   compose: { summary: "Write an endpoint as a Compose file: its releases from their published images, and a gateway.", slow: true, destructive: false },
+  export: { summary: "Write a translated release as files for other languages: graph, manifest, conformance data set, clients.", slow: true, destructive: false },
   manifests: { summary: "Show the objects of the target kubernetes: an endpoint's workloads, or with --rbac those of an administrator.", slow: false, destructive: false },
   images: { summary: "List the images of this machine's store and the published ones, with their uses.", slow: false, destructive: false },
   gc: { summary: "Remove unused images from this machine's store, and unused snapshots of deleted endpoints.", slow: true, destructive: true },
@@ -5691,6 +5769,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     publish: trans.__("Publish…"),
     verify: trans.__("Verify an Image…"),
     compose: trans.__("Write a Compose File…"),
+    export: trans.__("Export for Other Languages…"),
     manifests: trans.__("Show Kubernetes Manifests…"),
     images: trans.__("List Images…"),
     gc: trans.__("Remove Unused Images…"),

@@ -27,6 +27,7 @@ from .serving import ONE_ROW, ours_only, serving
 from .shadows import shadows
 from .startup import startup
 from .traffic import promotions, toggles
+from .translations import translations
 from .validate import validate
 from .weights import weights
 
@@ -46,6 +47,7 @@ SUBJECTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "lab": labs,
     "images": images,
     "idle": idle,
+    "translations": translations,
 }
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 CHART = Path("images/serving.svg")

@@ -29,10 +29,10 @@ from .world import World, world
 ROUNDS = 2
 STARTS = 3
 SUBJECT = "images"
-_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 WEIGHTS = 100_000_000  # bytes
 _PATIENCE = 120.0  # seconds
-_RIGHTS = ("--read-only", "--user", "65532", "--cap-drop", "ALL")
+RIGHTS = ("--read-only", "--user", "65532", "--cap-drop", "ALL")
 
 _LINE = """
 def priced(X):
@@ -93,7 +93,7 @@ class _Desk:
 def images() -> Iterator[Figure]:
     """The registry's files say what was really sent."""
     with world() as here, contextlib.ExitStack() as ending:
-        base, debian = kept("base-small", partial(make, python=_PYTHON)), kept("base-debian", _debian)
+        base, debian = kept("base-small", partial(make, python=PYTHON)), kept("base-debian", _debian)
         target = ending.enter_context(registry(here.folder / "registry"))
         desk = _Desk(here, base, target.host, here.folder / "registry" / "storage")
         engine = Engine(here.folder / "engine")
@@ -107,9 +107,9 @@ def images() -> Iterator[Figure]:
 
 def _debian(folder: Path) -> str:
     """BentoML's base: its build needs a shell, which the small one of scripts/lean_base.py has not."""
-    suite, tar = SUITES[_PYTHON], folder / "debian.tar"
+    suite, tar = SUITES[PYTHON], folder / "debian.tar"
     subprocess.run(
-        ["mmdebstrap", "--quiet", "--variant=minbase", f"--include=python{_PYTHON},ca-certificates,libgomp1", suite,
+        ["mmdebstrap", "--quiet", "--variant=minbase", f"--include=python{PYTHON},ca-certificates,libgomp1", suite,
          tar, machines_source(suite)],
         check=True, capture_output=True, env=os.environ | {"SOURCE_DATE_EPOCH": "0"},
     )  # fmt: skip
@@ -141,14 +141,14 @@ def _first(desk: _Desk, engine: Engine, base: str, folder: Path, host: str) -> I
     )
     note = f"{made:.3g} s, compressed, hashed and with its bill of materials, and {containerized:.3g} s, nothing of it"
     yield Figure(subject, "made: time / `bentoml containerize`", made / containerized, "×", most=0.7, note=note)
-    sizes = [_size(f"{ours}:{desk.tag.partition(':')[2]}"), _size(f"{theirs}:1")]
+    sizes = [size_of(f"{ours}:{desk.tag.partition(':')[2]}"), size_of(f"{theirs}:1")]
     note = "as sent; {:.0f} MB on the small base, {:.0f} MB on the smallest with a shell, and without compilers".format(
         *(size / 1e6 for size in sizes)
     )
     yield Figure(subject, "size / BentoML's", sizes[0] / sizes[1], "×", most=0.5, note=note)
 
 
-def _size(image: str) -> int:
+def size_of(image: str) -> int:
     """Bytes of its layers, as they were sent."""
     asked = ["skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{image}"]
     manifest = json.loads(subprocess.run(asked, check=True, capture_output=True).stdout)
@@ -166,7 +166,7 @@ def _starts(desk: _Desk, engine: Engine) -> Iterator[Figure]:
             port = free_port()
             command = ("--env", f"PORT={port}", image) if name == "ours" else (*bentomls, port)
             began = time.perf_counter()
-            with engine.container(*_RIGHTS, *command) as container:
+            with engine.container(*RIGHTS, *command) as container:
                 _until_answered(f"http://127.0.0.1:{port}/predict", row, lambda one=container: engine.runs(one))
                 found.append(time.perf_counter() - began)
     ours, theirs = (found[1:] for found in times.values())

@@ -183,6 +183,8 @@ def _pipelines() -> list[tuple[str, Any, Any, Any]]:
         ("one-hot encoder, LightGBM",
          made(columns("passthrough", hot), lightgbm.LGBMClassifier(n_estimators=30, verbose=-1)), PEOPLE, PAID),
         ("one-hot encoder of texts alone", made(compose.ColumnTransformer([("t", hot, TEXT)]), logistic), PEOPLE, PAID),
+        ("one-hot encoder as the first step", made(hot, logistic), PEOPLE[TEXT], PAID),
+        ("one-hot encoder with missing texts as a category", made(hot, logistic), GAPS[TEXT], PAID),
         ("MinMaxScaler", made(preprocessing.MinMaxScaler(), logistic), X, YES),
         ("RobustScaler", made(preprocessing.RobustScaler(), logistic), X, YES),
         ("Normalizer", made(preprocessing.Normalizer(), logistic), X, YES),
@@ -235,4 +237,8 @@ def _boosters() -> Iterator[Kind]:
         yield Kind("XGBoost", name, model, table, target)
     silent = {"iterations": 20, "verbose": 0, "allow_writing_files": False}
     yield Kind("CatBoost", "CatBoostClassifier", catboost.CatBoostClassifier(**silent), X, YES)
+    yield Kind("CatBoost", "CatBoostClassifier, three classes", catboost.CatBoostClassifier(**silent), X, THREE)
+    yield Kind("CatBoost", "CatBoostClassifier, missing values", catboost.CatBoostClassifier(**silent), MISSING, YES)
     yield Kind("CatBoost", "CatBoostRegressor", catboost.CatBoostRegressor(**silent), X, NUMBERS)
+    poisson = catboost.CatBoostRegressor(loss_function="Poisson", **silent)
+    yield Kind("CatBoost", "CatBoostRegressor, Poisson", poisson, X, COUNTS)

@@ -22,14 +22,14 @@ from tests.contract.targets.test_local_target_support import Stage, endpoint_of,
 
 SERVICE = """
 from serving import Front, keep_writing, load
-from serving.standalone import fallback_app
+from serving.asgi.bare_app import bare_app
 
 load({path!r}, digest={digest!r})
 
 
 def app():
     keep_writing()
-    return Front(fallback_app)
+    return Front(bare_app)
 """
 
 FRAME = pd.DataFrame({"age": [30, 40, 50], "weight": [60.5, 70.0, 80.25], "sex": ["F", "M", "F"]})

@@ -11,8 +11,8 @@ import pandas as pd
 import torch
 
 from jupyter_deploy.serving import Front
+from jupyter_deploy.serving.asgi.bare_app import bare_app
 from jupyter_deploy.serving.snapshot import Model, load
-from jupyter_deploy.serving.standalone import fallback_app
 from tests.contract.serving.test_serving_snapshot import write_snapshot
 
 FRAME = pd.DataFrame({"age": [30, 40], "weight": [60.5, 70.0], "sex": ["F", "M"], "member": [True, False]})
@@ -84,7 +84,7 @@ def made(folder: Any, name: str) -> Model:
 
 
 def front_of(folder: Any, name: str, **more: Any) -> Front:
-    return Front(fallback_app, model=made(folder, name), **more)
+    return Front(bare_app, model=made(folder, name), **more)
 
 
 def ask(app: Any, method: str, path: str, **options: Any) -> httpx.Response:

@@ -1,5 +1,6 @@
 """Boosted trees that are translated to ONNX: the originals' labels and sums, at their thresholds and categories too."""
 
+import catboost
 import lightgbm
 import numpy as np
 import pandas as pd
@@ -29,6 +30,7 @@ YES = X[:, 0] + X[:, 4] % 3 > 1
 THREE = np.array(["a", "b", "c"])[np.clip(X[:, 0] + X[:, 4] % 3, 0, 2).astype(int)]
 NUMBERS = 3 * X[:, 0] + X[:, 4]
 POSITIVE = np.exp(X[:, 0])
+SILENT = {"iterations": 12, "verbose": 0, "allow_writing_files": False, "thread_count": 1}
 QUIET = {"verbose": -1, "n_jobs": 1, "min_child_samples": 5}
 
 BOOSTERS = {
@@ -54,6 +56,16 @@ BOOSTERS = {
     "XGBoost, numbers": (xgboost.XGBRegressor(n_estimators=15, n_jobs=1), MISSING, NUMBERS),
     "XGBoost, gamma": (xgboost.XGBRegressor(n_estimators=8, objective="reg:gamma", n_jobs=1), X, POSITIVE),
     "XGBoost, a forest": (xgboost.XGBRFRegressor(n_estimators=8, n_jobs=1), X, NUMBERS),
+    "CatBoost, two classes": (catboost.CatBoostClassifier(**SILENT), X, YES),
+    "CatBoost, three classes of texts": (catboost.CatBoostClassifier(**SILENT), X, THREE),
+    "CatBoost, one class against the others": (
+        catboost.CatBoostClassifier(loss_function="MultiClassOneVsAll", **SILENT),
+        X,
+        THREE,
+    ),
+    "CatBoost, missing values": (catboost.CatBoostRegressor(**SILENT), MISSING, NUMBERS),
+    "CatBoost, missing values above all": (catboost.CatBoostRegressor(nan_mode="Max", **SILENT), MISSING, NUMBERS),
+    "CatBoost, counts": (catboost.CatBoostRegressor(loss_function="Poisson", **SILENT), X, np.round(POSITIVE)),
 }
 
 
@@ -74,7 +86,7 @@ def test_boosters_decide_as_their_originals_also_at_their_thresholds(name):
     assert proof.flips == 0
     assert proof.rows["threshold"] > 20
     values = np.concatenate([CHANCE.uniform(np.nanmin(table, 0), np.nanmax(table, 0), (5_000, 5)), table])
-    if model.__sklearn_tags__().input_tags.allow_nan:
+    if "CatBoost" not in name and model.__sklearn_tags__().input_tags.allow_nan:
         values[:1000][CHANCE.random((1000, 5)) < 0.2] = np.nan
     expected, found = model.predict(values), served.predict(values)
     if expected.dtype.kind == "f":
@@ -84,7 +96,15 @@ def test_boosters_decide_as_their_originals_also_at_their_thresholds(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["two classes", "single trees", "LightGBM, three classes of texts", "XGBoost, two classes"]
+    "name",
+    [
+        "two classes",
+        "single trees",
+        "LightGBM, three classes of texts",
+        "XGBoost, two classes",
+        "CatBoost, two classes",
+        "CatBoost, three classes of texts",
+    ],
 )
 def test_probabilities_differ_in_their_last_bits_alone(name):
     model, table = fitted(name)
@@ -126,6 +146,8 @@ def test_a_booster_at_the_end_of_a_pipeline_is_translated_too():
         (lightgbm.LGBMRegressor(n_estimators=3, objective=lambda y, p: (p - y, y * 0 + 1), **QUIET), "objective"),
         (xgboost.XGBRegressor(n_estimators=3, booster="dart"), "booster 'dart'"),
         (xgboost.XGBRegressor(n_estimators=3, missing=0.0), "as the missing value"),
+        (catboost.CatBoostRegressor(grow_policy="Depthwise", **SILENT), "grow policy"),
+        (catboost.CatBoostRegressor(loss_function="RMSEWithUncertainty", **SILENT), "loss 'RMSEWithUncertainty'"),
     ],
 )
 def test_what_has_no_exact_graph_is_refused_with_the_reason(model, words):

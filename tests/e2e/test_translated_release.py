@@ -1,5 +1,8 @@
 """A notebook's forest, deployed as it is and then as a translation, which runs as the shadow of its own original."""
 
+import subprocess
+import sys
+
 import httpx
 import pytest
 from sklearn.datasets import load_wine
@@ -36,8 +39,12 @@ def test_a_translation_shadows_its_original_and_answers_the_same(home, tmp_path)
     compared = home.json("compare", "wine")
     assert (compared["agreement"]["value"], compared["coverage"]["value"]) == (1.0, 1.0)
 
+    refused = home.run("export", "wine", check=False, cwd=tmp_path)
+    assert (refused.returncode, "serves the captured object" in refused.stderr) == (2, True), refused.stderr
+
     missing = {name: value for name, value in row.items() if name != "ash"}
     home.json("promote", "wine", "--force", "--reason", "the translation")
+    _export(home, tmp_path)
     refused = httpx.post(f"{url}/predict", json={"instances": [missing]}, trust_env=False)
     assert (refused.status_code, "ash" in refused.text) == (422, True)
 
@@ -45,3 +52,23 @@ def test_a_translation_shadows_its_original_and_answers_the_same(home, tmp_path)
     refusal = home.run(*logs, "onnx", check=False)
     assert (refusal.returncode, "cannot be translated" in refusal.stderr) == (2, True), refusal.stderr
     assert "served natively" in home.run(*logs, "auto").stdout
+
+
+def _export(home, folder):
+    """The stable translation as files, whose manifest cosign has signed."""
+    keys = home.environment | {"COSIGN_PASSWORD": "secret"}
+    subprocess.run(["cosign", "generate-key-pair"], cwd=folder, env=keys, check=True, capture_output=True)
+    home.environment["COSIGN_PASSWORD"] = "secret"
+    exported = home.json("export", "wine", "--to", folder / "files", "--sign", folder / "cosign.key")
+    del home.environment["COSIGN_PASSWORD"]
+    assert exported["signed_by"]
+    assert exported["rows"]["threshold"] > 20
+    verified = ["cosign", "verify-blob", "--key", folder / "cosign.pub", "--insecure-ignore-tlog=true"]
+    subprocess.run([*verified, "--signature", "manifest.json.sig", "manifest.json"], cwd=folder / "files", check=True)
+    checked = [sys.executable, "check.py", sys.executable, "clients/client.py"]
+    assert (
+        "answers agree"
+        in subprocess.run(checked, cwd=folder / "files", check=True, capture_output=True, text=True).stdout
+    )
+    again = home.run("export", "wine", "--to", folder / "files", check=False)
+    assert (again.returncode, "has files already" in again.stderr) == (1, True), again.stderr

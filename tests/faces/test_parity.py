@@ -29,6 +29,7 @@ CONTRACT = {
     "stop", "down", "reconcile", "purge", "diff", "reproduce", "validate", "feedback", "init",
     "publish", "verify", "compose", "images", "gc", "delete", "label", "plan", "apply", "doctor", "drift", "report",
     "manifests", "ramp", "batch", "explain", "candidates", "automl",
+    "export",
 }  # fmt: skip
 
 SAFE = {"list", "describe", "history", "compare", "logs", "drift"}

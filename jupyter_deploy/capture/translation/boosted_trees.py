@@ -32,6 +32,8 @@ class Ensemble:
         Of two classes the second one is the label if the sum is above 0, not if its probability is the larger one.
     single
         Features and thresholds have 32 bits; always so if the sums have.
+    last
+        The last summand by group: CatBoost adds its bias at the end.
     """
 
     trees: list[Tree]
@@ -41,3 +43,4 @@ class Ensemble:
     divisor: float = 1.0
     by_sum: bool = False
     single: bool = False
+    last: NDArray[Any] | None = None

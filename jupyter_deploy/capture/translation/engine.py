@@ -14,6 +14,7 @@ from jupyter_deploy.domain.capture.translation import Translation
 from jupyter_deploy.domain.errors import NotTranslated
 from jupyter_deploy.domain.evidence.flips import most_flips
 from jupyter_deploy.serving.natives.translated import UNUSUAL, TranslatedForm, TranslatedModel
+from jupyter_deploy.serving.values.plain_table_types import TEXT
 
 from .converters import GraphInput, NotTranslatable, converter_of
 from .rows import proof_rows
@@ -60,11 +61,15 @@ def translate(model: Any, seen: Inspected, training: Any, tolerance: Tolerance) 
             "known": dict(graph.known),
             "refused": _refused(original, example, kinds),
         }
+        if types := _table_types(example, seen.prototype):
+            form["table"] = types
         translated = TranslatedModel(_session(graph.content), form)
     except NotTranslatable as error:
         raise NotTranslated(f"{type(model).__name__} cannot be translated: {error}", _REMEDY) from error
     rows = proof_rows(model, example, training)
-    return translated, _proved(original, translated, rows, tolerance, graph.converter)
+    proof = _proved(original, translated, rows, tolerance, graph.converter)
+    needs_pandas = form["columns"] is not None and "table" not in form
+    return translated, proof.model_copy(update={"needs_pandas": needs_pandas})
 
 
 _REMEDY = "deploy it without --engine; --engine auto does that by itself, and says why"
@@ -110,6 +115,24 @@ def _kinds(example: Any) -> dict[str, str]:
         else:
             raise NotTranslatable(f"the column '{name}' has the type {dtype}")
     return kinds
+
+
+def _table_types(example: Any, prototype: Any) -> dict[str, str]:
+    """Return the dtypes of a data frame's columns, with which it is served without pandas; empty: it cannot be.
+
+    Values of objects that are no plain JSON, and nullable integers and booleans, are made by pandas alone.
+    """
+    types: dict[str, str] = {}
+    if isinstance(prototype, tuple) or not hasattr(example, "columns"):
+        return {}
+    for name, dtype in example.dtypes.items():
+        if isinstance(dtype, np.dtype) and dtype.kind in "iufb":
+            types[str(name)] = dtype.str
+        elif dtype.kind == "O" or str(dtype) in ("str", "string", "category"):
+            types[str(name)] = TEXT
+        else:
+            return {}
+    return types
 
 
 def _refused(original: Callable[[Any], Any], example: Any, kinds: Mapping[str, str] | None) -> dict[str, list[int]]:

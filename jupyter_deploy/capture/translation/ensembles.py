@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from . import boosted, gradient, lightgbm, xgboost
+from . import boosted, catboost, gradient, lightgbm, xgboost
 from .boosted_trees import Ensemble
 from .converters import NotTranslatable
 from .leaves import add_leaves
-from .writer import GraphWriter
+from .writer import GraphWriter, classifies
 
 
 def kinds() -> dict[type, ModuleType]:
@@ -27,7 +27,7 @@ def kinds() -> dict[type, ModuleType]:
     """
     return {
         kind: module
-        for module in (boosted, gradient, lightgbm, xgboost)
+        for module in (boosted, catboost, gradient, lightgbm, xgboost)
         for name in module.CLASSES
         if (kind := getattr(sys.modules.get(module.LIBRARY), name, None)) is not None
     }
@@ -63,11 +63,10 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
     sums = _sums(writer, table, ensemble)
     if not double:
         sums = writer.node("Cast", [sums], to=TensorProto.DOUBLE)
-    classifies = hasattr(model, "classes_")
     answers = _linked(writer, sums, ensemble)
     if not double:  # an answer of 32 bits decides the label
         answers = writer.node("Cast", [writer.node("Cast", [answers], to=TensorProto.FLOAT)], to=TensorProto.DOUBLE)
-    if not classifies:
+    if not classifies(model):
         writer.node("Identity", [answers], operator.outputs[0].full_name)
         return
     one = writer.constant("one", np.ones(1))
@@ -103,6 +102,8 @@ def _sums(writer: GraphWriter, table: str, ensemble: Ensemble) -> str:
     sums = writer.node("Gather", [running, writer.constant("last", np.array(-1, np.int64))], axis=1)
     if ensemble.divisor != 1:
         sums = writer.node("Div", [sums, writer.constant("divisor", np.array([ensemble.divisor], start.dtype))])
+    if ensemble.last is not None:
+        sums = writer.node("Add", [sums, writer.constant("last", ensemble.last.reshape(1, -1))])
     return sums
 
 

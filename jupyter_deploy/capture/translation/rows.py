@@ -134,7 +134,8 @@ def _replaced(base: Any, features: Any, values: NDArray[np.float64], generator: 
 
 def _around(threshold: float) -> NDArray[np.float64]:
     rounded = np.float32(threshold)
-    below, above = (np.nextafter(rounded, np.float32(side)) for side in (-np.inf, np.inf))
+    with np.errstate(over="ignore"):  # next to the largest number
+        below, above = (np.nextafter(rounded, np.float32(side)) for side in (-np.inf, np.inf))
     return np.array(
         [
             threshold,

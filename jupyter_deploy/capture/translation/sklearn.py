@@ -1,4 +1,4 @@
-"""Estimators and pipelines of scikit-learn, LightGBM and XGBoost, by skl2onnx; trees by exact graphs of our own."""
+"""Estimators and pipelines of scikit-learn, and boosters, by skl2onnx; trees by exact graphs of our own."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import importlib.util
 import sys
 from typing import Any
 
-from . import ensembles, imputation
+from . import encoding, ensembles, imputation
 from .converters import Graph, GraphInput, NotTranslatable
+from .writer import classifies
 
 _OUTPUTS = {"predict_proba": 1, "predict": 0, "transform": 0}
 _REASON = 200  # characters of a library's own message
@@ -18,10 +19,9 @@ class SklearnConverter:
 
     def takes(self, model: Any) -> bool:
         """Whether the model is an estimator of scikit-learn, a pipeline, or boosted trees with an exact graph."""
-        base = getattr(sys.modules.get("sklearn.base"), "BaseEstimator", None)
-        if base is None or not isinstance(model, base):
-            return False
-        return type(model).__module__.startswith("sklearn.") or type(model) in ensembles.kinds()
+        base = getattr(sys.modules.get("sklearn.base"), "BaseEstimator", ())
+        own = isinstance(model, base) and type(model).__module__.startswith("sklearn.")
+        return own or type(model) in ensembles.kinds()
 
     def by_column(self, model: Any) -> bool:
         """Whether a step chooses columns by name, or encodes categories itself."""
@@ -42,6 +42,8 @@ class SklearnConverter:
         from .writer import set_types
 
         exact = dict.fromkeys(trees.exact_kinds(), trees.convert) | dict.fromkeys(ensembles.kinds(), ensembles.convert)
+        encoder = encoding.kind()
+        encoders = {} if encoder is None else {encoder: encoding.convert}
         kinds = {"number": DoubleTensorType, "text": StringTensorType}
         if inputs.kinds is None:
             types = [("X", DoubleTensorType([None, inputs.width]))]
@@ -53,9 +55,10 @@ class SklearnConverter:
                 name="model",  # the default is another one each time
                 initial_types=types,
                 options=_options(_last(model)),
-                custom_conversion_functions=exact | imputation.converters(),
-                custom_shape_calculators=dict.fromkeys(exact, set_types),
-                custom_parsers={kind: _outputs for kind in exact if not kind.__module__.startswith("sklearn.")},
+                custom_conversion_functions=exact | imputation.converters() | encoders,
+                custom_shape_calculators=dict.fromkeys(exact, set_types) | dict.fromkeys(encoders, encoding.set_types),
+                custom_parsers={kind: _outputs for kind in exact if not kind.__module__.startswith("sklearn.")}
+                | dict.fromkeys(encoders, _outputs),  # in 64 bits: a later step's types follow from these
                 target_opset={"": 17, "ai.onnx.ml": 3},
             )
         except NotTranslatable:
@@ -88,27 +91,30 @@ def _last(model: Any) -> Any:
 def _encodes_categories(model: Any) -> bool:
     """Whether the model, or a pipeline's first step, has categories by column of its own."""
     first = [*_steps(model), model][0]
-    return getattr(first, "is_categorical_", None) is not None and hasattr(first, "feature_names_in_")
+    encodes = getattr(first, "is_categorical_", None) is not None or hasattr(first, "categories_")
+    return encodes and hasattr(first, "feature_names_in_")
 
 
 def _known_texts(model: Any) -> dict[str, list[str]]:
     """The categories of each column whose encoder raises on others: skl2onnx's encoders answer such rows."""
     known: dict[str, list[str]] = {}
+    first = [*_steps(model), model][0]
+    alone = [("", first, getattr(first, "feature_names_in_", ()))] if hasattr(first, "categories_") else []
     for step in [model, *_steps(model)]:
-        for _, transformer, columns in getattr(step, "transformers_", ()):
+        for _, transformer, columns in [*getattr(step, "transformers_", ()), *alone]:
             for number, one in enumerate(_steps(transformer) or [transformer]):
                 if getattr(one, "handle_unknown", "") != "error" or not hasattr(one, "categories_"):
                     continue
                 imputed = [imputation.MISSING_TEXT] if number else []
                 for column, categories in zip(columns, one.categories_, strict=False):
                     if isinstance(column, str) and categories.dtype.kind in "OU":
-                        known[column] = [*map(str, categories.tolist()), *imputed]
+                        known[column] = [*encoding.texts_of(categories), *imputed]
     return known
 
 
 def _options(last: Any) -> dict[int, dict[str, bool]]:
     """Options of skl2onnx, whose classifiers answer a map by class unless they have one; own graphs take none."""
-    if not hasattr(last, "classes_"):
+    if not classifies(last):
         return {}
     return {id(last): {"zipmap": False} if type(last).__module__.startswith("sklearn.") else {}}
 
@@ -121,7 +127,7 @@ def _outputs(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) ->
     operator = scope.declare_local_operator(None, model)
     operator.inputs = inputs
     kinds = {"label": Int64TensorType, "probabilities": DoubleTensorType}
-    if not hasattr(model, "classes_"):
+    if not classifies(model):
         kinds = {"variable": DoubleTensorType}
     for name, kind in kinds.items():
         operator.outputs.append(scope.declare_local_variable(name, kind()))

@@ -86,13 +86,18 @@ class GraphWriter:
         self.node("Gather", [table, best], output, axis=0)
 
 
+def classifies(model: Any) -> bool:
+    """Whether the model answers classes; CatBoost's regressors have an empty list of them."""
+    return len(getattr(model, "classes_", ())) > 0
+
+
 def set_types(operator: Any) -> None:
     """Set the types of an estimator's outputs, in 64 bits; a function of ``custom_shape_calculators`` of skl2onnx."""
     from skl2onnx.common.data_types import DoubleTensorType, Int64TensorType, StringTensorType
 
     model = operator.raw_operator
     rows = operator.inputs[0].get_first_dimension()
-    if not hasattr(model, "classes_"):
+    if not classifies(model):
         operator.outputs[0].type = DoubleTensorType([rows, 1])
         return
     numbers = np.asarray(model.classes_).dtype.kind in "iub"

@@ -24,6 +24,9 @@ CODE = "code/"
 REFERENCE = "reference.json"
 """A snapshot's sketch of its training table, against which drift is measured. It is no part of the model's identity."""
 
+CONFORMANCE = "conformance.json"
+"""A translated snapshot's rows with the original's answers, for ``export``. It is no part of the model's identity."""
+
 
 def checked_name(name: str) -> str:
     """Return ``name`` if it is a valid name of an endpoint.
@@ -119,6 +122,18 @@ class Environment(Value):
     python: str = Field(description="Full version, such as 3.11.7.")
     platform: str = Field(description="sysconfig's platform tag, such as linux-x86_64.")
     distributions: dict[str, str] = Field(description="Distribution name -> installed version.")
+    without_bentoml: tuple[str, ...] = Field(
+        default=(),
+        description="The distributions by which a translation is served without BentoML; empty: it needs all.",
+    )
+
+    @property
+    def in_image(self) -> Environment:
+        """The environment with the distributions of an image alone."""
+        if not self.without_bentoml:
+            return self
+        kept = {name: self.distributions[name] for name in self.without_bentoml if name in self.distributions}
+        return self.model_copy(update={"distributions": kept})
 
     @property
     def minor(self) -> str:

@@ -31,6 +31,7 @@ class Translation(Value):
     largest_difference: float = Field(description="Of two numbers, in the answers' unit; 0 for labels.")
     largest_relative_difference: float = 0.0
     flips: int = Field(default=0, description="Rows with another label, or another most likely class.")
+    needs_pandas: bool = Field(default=False, description="Only pandas can make the tables that the model takes.")
     flips_at_most: float = Field(description="Share of flips that rows like these have at most, at 95 %.")
 
     @property

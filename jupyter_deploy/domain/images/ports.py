@@ -108,6 +108,9 @@ class Registry(Protocol):
     def sign(self, reference: Reference, key: Path) -> None:
         """Sign the image at a digest with a private key, offline. Raises InvalidInput for a wrong key."""
 
+    def sign_file(self, file: Path, key: Path, signature: Path) -> None:
+        """Write the signature of a file with a private key, offline. Raises InvalidInput for a wrong key."""
+
     def signed(self, reference: Reference, key: Path) -> bool:
         """Whether the image at a digest is signed with this private key. Raises as ``sign``."""
 

@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 THREADS = (
@@ -30,6 +31,9 @@ THREADS = (
     "NBDEPLOY_THREADS",
 )
 """Variables that numerical libraries, and this package, read at import."""
+
+SNAPSHOT = "NBDEPLOY_SNAPSHOT"
+"""The variable of an image without BentoML; see ``plain_service``."""
 
 PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_THREAD_TIMEOUT": "4"}
 """Variables by which these libraries' threads sleep while they wait for one another and for the next call.
@@ -54,10 +58,15 @@ _thread_pools: list[Any] = []
 """The libraries with threads that ``find_thread_pools`` has found, as threadpoolctl's controller."""
 
 
+def service() -> ModuleType:
+    """Import the service: the bento's ``service.py``, or the one that needs no BentoML."""
+    return importlib.import_module(f"{__package__}.plain_service" if os.environ.get(SNAPSHOT) else "service")
+
+
 def load() -> None:
     """Import the service and load its model and the server, so all forked workers have them."""
     importlib.import_module("uvicorn")
-    module = importlib.import_module("service")
+    module = service()
     for value in list(vars(module).values()):
         made = getattr(value, "inner", None)  # BentoML's service: the class, whose constructor loads the model
         if isinstance(made, type) and made.__module__ == module.__name__:

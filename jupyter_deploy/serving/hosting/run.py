@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib
 import logging
 import os
 import socket
@@ -231,14 +230,15 @@ def application() -> tuple[App, str]:
     """Return the bento's application and the snapshot's tag; raise StartupError if a setting is invalid."""
     from ..snapshot import current  # loaded before
 
-    if not has_temporary_folder():
-        disable_temporary_folder()
     model = current()
     tag = model.tag if model else ""
-    _label_metrics(tag)
+    if not os.environ.get(forking.SNAPSHOT):
+        if not has_temporary_folder():
+            disable_temporary_folder()
+        _label_metrics(tag)
     keep_freed_memory()  # not before: what the start has freed goes back to the system
     try:
-        app: App = importlib.import_module("service").app()
+        app: App = forking.service().app()
     except ValueError as wrong:
         raise StartupError(WRONG_SETTING, str(wrong)) from wrong
     return app, tag

@@ -23,8 +23,8 @@ class TranslatedForm(TypedDict):
     ``X``.
     ``dtype`` and ``ndim`` are those of the original's answers. ``missing_text`` is the text by which the graph knows a
     missing one; ``known`` has, for columns where the original raises on other texts, those that it takes; ``refused``
-    the positions of the columns where it raises on a number, by its kind in ``UNUSUAL``. Releases of older versions
-    lack these three.
+    the positions of the columns where it raises on a number, by its kind in ``UNUSUAL``. ``table``: the dtypes of a
+    data frame's columns (``TableTypes``); absent: the model takes an array, or a frame that only pandas can make.
     """
 
     method: str
@@ -36,6 +36,7 @@ class TranslatedForm(TypedDict):
     missing_text: NotRequired[str]
     known: NotRequired[dict[str, list[str]]]
     refused: NotRequired[dict[str, list[int]]]
+    table: NotRequired[dict[str, str]]
 
 
 class TranslatedModel:
@@ -52,41 +53,57 @@ class TranslatedModel:
 
     def _answer(self, table: Any) -> Any:
         """Answer a table of n rows: n answers, as the original's method gives them."""
-        (answer,) = self.session.run([self.form["output"]], self._feeds(table))
+        (answer,) = self.session.run([self.form["output"]], self.feeds(table))
         answer = np.asarray(answer)
-        if self.form["ndim"] == 1:
-            answer = answer.reshape(-1)
+        if self.form["ndim"] == 1 or answer.ndim == 1:
+            answer = answer.reshape((-1, 1)[: self.form["ndim"]])
         return answer.astype(self.form["dtype"])
 
-    def _feeds(self, table: Any) -> dict[str, Any]:
+    def feeds(self, table: Any) -> dict[str, Any]:
+        """Return the graph's inputs of a table of n rows: arrays of n rows by name; a missing text is ``missing_text``.
+
+        Raises
+        ------
+        ValueError
+            The original raises on such a row.
+        """
         columns, kinds = self.form["columns"], self.form["kinds"]
         if columns is not None and hasattr(table, "columns"):
             table = table[columns]
         if kinds is None:
-            values = table.to_numpy(dtype="float64") if hasattr(table, "to_numpy") else np.asarray(table, "float64")
+            values = _matrix(table, columns)
             self._check(values)
             return {"X": np.ascontiguousarray(values)}
         return {
-            name: self._numbers(table[name], column) if kind == "number" else self._texts(table[name])
+            name: self._numbers(table[name], column) if kind == "number" else self._texts(name, table[name])
             for column, (name, kind) in enumerate(kinds.items())
         }
 
     def _numbers(self, values: Any, column: int) -> Any:
-        numbers = values.to_numpy(dtype="float64", na_value=np.nan).reshape(-1, 1)
+        numbers = (
+            values.to_numpy(dtype="float64", na_value=np.nan)
+            if hasattr(values, "to_numpy")
+            else values.astype(np.float64, copy=False)
+        ).reshape(-1, 1)
         self._check(numbers, column)
         return numbers
 
-    def _texts(self, values: Any) -> Any:
-        texts: Any = values.astype(str).to_numpy(dtype=object)
-        missing, missing_text = values.isna().to_numpy(dtype=bool), self.form.get("missing_text")
+    def _texts(self, name: str, values: Any) -> Any:
+        missing_text = self.form.get("missing_text")
+        if hasattr(values, "to_numpy"):
+            texts: Any = values.astype(str).to_numpy(dtype=object)
+            missing = values.isna().to_numpy(dtype=bool)
+        else:
+            texts = np.array([str(value) for value in values.tolist()], dtype=object)
+            missing = np.array([value is None for value in values.tolist()], dtype=bool)
         if missing_text is None and missing.any():
-            raise ValueError(f"the column '{values.name}' is missing in a row, and the model takes texts there")
-        texts = np.where(missing, missing_text, texts)
-        known = self.form.get("known", {}).get(values.name)
+            raise ValueError(f"the column '{name}' is missing in a row, and the model takes texts there")
+        texts[missing] = missing_text
+        known = self.form.get("known", {}).get(name)
         unknown = [] if known is None else sorted(set(texts.tolist()).difference(known))
         if unknown:
             shown = "a missing value" if unknown[0] == missing_text else f"'{unknown[0]}'"
-            raise ValueError(f"the column '{values.name}' has {shown}, which the model does not know")
+            raise ValueError(f"the column '{name}' has {shown}, which the model does not know")
         return texts.reshape(-1, 1)
 
     def _check(self, numbers: Any, first: int = 0) -> None:
@@ -97,3 +114,12 @@ class TranslatedModel:
                 if column in columns:
                     name = f"'{self.form['columns'][column]}'" if self.form["columns"] else column
                     raise ValueError(f"the column {name} is {kind} in row {row}, and the model does not take that")
+
+
+def _matrix(table: Any, columns: list[str] | None) -> Any:
+    """Return a table as 64-bit numbers, n rows by its columns; the table may be arrays by column."""
+    if hasattr(table, "to_numpy"):
+        return table.to_numpy(dtype="float64")
+    if isinstance(table, dict):
+        return np.column_stack([table[name] for name in columns or table]).astype(np.float64, copy=False)
+    return np.asarray(table, "float64")

@@ -95,6 +95,16 @@ def feedback() -> Counter:
     return Counter("nbdeploy_feedback_total", "Ground truth posted to /feedback, by outcome", ["outcome"])
 
 
+def exposition_of_workers() -> tuple[bytes, str]:
+    """Return the metrics of all workers, from the files in their folder, as text, and its content type."""
+    from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
 def exposition() -> tuple[bytes, str]:
     """Return the default registry as text, and its content type."""
     from prometheus_client import CONTENT_TYPE_LATEST, generate_latest

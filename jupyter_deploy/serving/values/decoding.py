@@ -21,6 +21,7 @@ from ..dispatch.parsed_request import ParsedRequest, Raw
 from .batches import Arrays, Batches, PolarsFrames
 from .codec import Codec, InvalidInstances
 from .columns import LazyParsedRequest, length_of, plain, record_of_array, record_of_columns, rows_of
+from .plain_table_types import TableTypes
 
 _LONG = 4096
 """Bytes from which NumPy counts faster than bytes.count()."""
@@ -178,6 +179,10 @@ def _batches_of(codec: Codec) -> Batches:
             return Arrays(codec)
         case "frame" if hasattr(codec.prototype, "collect_schema"):
             return PolarsFrames(codec)
+        case "frame" if isinstance(codec.prototype, TableTypes):
+            from .plain_tables import PlainTables  # only where a model is translated
+
+            return PlainTables(codec)
         case "frame":
             from .blocks import Frames  # pandas only where a model takes it
 

@@ -5,6 +5,7 @@ A value type is plain data, since it is pickled with the example (a class would 
 =======================================  ==============================================================
 None                                     a plain JSON value
 an array, tensor, Series or frame        of that class and dtype; the prototype has no rows
+``TableTypes``                           a translated model's table (``plain_tables.py``)
 ``("type", T)``                          a class or annotation that pydantic converts
 ``("bytes", cls)``                       base64
 ``("moment", zone)``                     a datetime in that zone, or (None) without one
@@ -31,6 +32,7 @@ import numpy as np
 
 from .arrays import ConversionError, decode_base64, to_array, to_tensor
 from .json_values import to_json
+from .plain_table_types import TableTypes
 
 ValueType = Any
 Converter = Callable[[Any], Any]
@@ -45,6 +47,10 @@ def reader(value_type: ValueType) -> Converter:
     """Return the converter from a value's JSON to the value; it raises ConversionError if the JSON does not fit."""
     if value_type is None:
         return _identity
+    if isinstance(value_type, TableTypes):
+        from .plain_tables import table_of  # only where a model is translated
+
+        return lambda rows: table_of(rows, value_type)
     if not isinstance(value_type, tuple):
         return _reader_of_rows(value_type)
     kind, *parts = value_type

@@ -36,9 +36,8 @@ def deployed(here: World) -> Iterator[dict[str, Server]]:
     here.run(f"{MODEL}\nrows = np.random.default_rng(7).standard_normal((5, 30)).astype(np.float32)")
     gateway = _deploy(here, "model", NAME)
     home = Path(here.environment["NBDEPLOY_HOME"])
-    with _direct(here, NAME) as direct:
-        (supervisor,) = (one for one in _worker(here, NAME).parents() if "supervisor.supervisord" in one.cmdline())
-        yield {DIRECT: direct, GATEWAY: Server(f"{gateway}/predict", home, supervisor=supervisor)}
+    with direct_of(here, NAME) as direct:
+        yield {DIRECT: direct, GATEWAY: Server(f"{gateway}/predict", home, supervisor=supervisor_of(here, NAME))}
 
 
 @contextlib.contextmanager
@@ -47,7 +46,7 @@ def functions(here: World) -> Iterator[dict[str, Server]]:
     here.run(_FUNCTIONS)
     _deploy(here, "scores", "scores")
     _deploy(here, "centred", "centred")
-    with _direct(here, "scores") as function, _direct(here, "centred") as alone:
+    with direct_of(here, "scores") as function, direct_of(here, "centred") as alone:
         yield {FUNCTION: function, ALONE: alone}
 
 
@@ -58,7 +57,7 @@ def _deploy(here: World, model: str, name: str) -> str:
 
 
 @contextlib.contextmanager
-def _direct(here: World, name: str) -> Iterator[Server]:
+def direct_of(here: World, name: str) -> Iterator[Server]:
     """A release on a port: it listens on a unix socket, where wrk cannot ask.
 
     So the very command that the target runs is run once more, with records of its own; the two are not asked at the
@@ -74,6 +73,12 @@ def _direct(here: World, name: str) -> Iterator[Server]:
         direct = f"http://127.0.0.1:{port}/predict"
         wait_until_answered(direct, instances([[0.0] * 30]), alive)
         yield Server(direct, folder)
+
+
+def supervisor_of(here: World, name: str) -> psutil.Process:
+    """The supervisor of a release's process."""
+    (supervisor,) = (one for one in _worker(here, name).parents() if "supervisor.supervisord" in one.cmdline())
+    return supervisor
 
 
 def _worker(here: World, name: str) -> psutil.Process:

@@ -192,6 +192,33 @@ def test_missing_texts_are_imputed(unknown, answered):
     assert np.allclose(served.predict_proba(gaps), model.predict_proba(gaps), rtol=1e-9)
 
 
+ENCODED = {
+    "first": OneHotEncoder(handle_unknown="ignore"),
+    "first, refusing": OneHotEncoder(),
+    "first, without a category": OneHotEncoder(drop="first"),
+    "in a choice of columns": ColumnTransformer([("region", OneHotEncoder(handle_unknown="ignore"), ["region"])]),
+}
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("name", ENCODED)
+def test_an_encoder_that_comes_first_has_columns_of_64_bits_and_missing_texts_as_a_category(name, missing):
+    table = LOANS[["region"]].assign(size=np.where(LOANS["age"] > 50, "big", "small"))
+    if missing:
+        table = table.assign(region=table["region"].where(np.arange(len(table)) % 5 > 0))
+    model = make_pipeline(ENCODED[name], LogisticRegression()).fit(table, PAID)
+    served, proof = translated(model, table[:5], "predict_proba", table)
+    assert proof.rows["training"] == len(table)
+    assert np.allclose(served.predict_proba(table), model.predict_proba(table), rtol=1e-12)
+    row = table[:1].assign(region=["nowhere"])
+    if "ignore" in str(ENCODED[name]):
+        assert np.allclose(served.predict_proba(row), model.predict_proba(row), rtol=1e-12)
+    else:
+        for one in (model, served):
+            with pytest.raises(ValueError, match="nowhere"):
+                one.predict_proba(row)
+
+
 @pytest.mark.parametrize(
     ("model", "words"),
     [

@@ -10,7 +10,7 @@ from protocol_models import MODELS, ask, front_of, made
 
 from jupyter_deploy.domain.evidence.inference import Record
 from jupyter_deploy.serving import Front
-from jupyter_deploy.serving.standalone import fallback_app
+from jupyter_deploy.serving.asgi.bare_app import bare_app
 
 EVENTS = {"accept": "text/event-stream", "content-type": "application/json"}
 
@@ -123,7 +123,7 @@ def test_a_disconnect_ends_the_function(tmp_path, monkeypatch):
 
     model = made(tmp_path, "endless")
     model._call = endless  # this process's own, which can be looked at
-    front = Front(fallback_app, model=model, recorder=Noted())
+    front = Front(bare_app, model=model, recorder=Noted())
     sent = []
 
     async def run():

@@ -10,7 +10,7 @@ from protocol_models import FRAME, MODELS, ask, front_of
 
 from jupyter_deploy.domain.evidence.inference import Record
 from jupyter_deploy.serving import Front, snapshot
-from jupyter_deploy.serving.standalone import fallback_app
+from jupyter_deploy.serving.asgi.bare_app import bare_app
 
 ROWS = json.loads(FRAME.to_json(orient="records"))
 
@@ -202,7 +202,7 @@ def test_the_endpoints_name_and_the_snapshots_name_both_work(tmp_path, monkeypat
 
 def test_before_the_model_is_loaded_the_health_pages_are_alive_and_not_ready(monkeypatch):
     monkeypatch.setattr(snapshot, "_current", None)
-    front = Front(fallback_app)
+    front = Front(bare_app)
     assert ask(front, "GET", "/v2/health/live").status_code == 200
     for method, path in (
         ("GET", "/v2/health/ready"), ("GET", "/ping"), ("POST", "/invocations"),

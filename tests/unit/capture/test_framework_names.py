@@ -15,6 +15,7 @@ OWN = ("capture/frameworks/", "serving/natives/")
 
 NAMED = {
     "domain/capture/translation.py": {"onnx"},
+    "domain/export.py": {"onnx"},
     "model_search/families.py": {"lightgbm"},
     "model_search/table.py": {"lightgbm", "sklearn"},
 }

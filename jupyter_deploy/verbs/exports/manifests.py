@@ -5,8 +5,7 @@ from __future__ import annotations
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.manifests import Manifests, ManifestsRequest
 from jupyter_deploy.domain.ports import Ports, Report
-
-from .change import find
+from jupyter_deploy.verbs.change import find
 
 
 def manifests(request: ManifestsRequest, ports: Ports, report: Report) -> Manifests:

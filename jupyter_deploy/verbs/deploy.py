@@ -12,7 +12,8 @@ from jupyter_deploy.domain.capture.findings import require_waivable
 from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, InvalidName, InvalidTraffic
 from jupyter_deploy.domain.ports import Ports, Report
-from jupyter_deploy.domain.release.endpoint import Endpoint, checked_label
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.labels import checked_label
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.domain.results import Deployment
 from jupyter_deploy.domain.validation.validated import Validated

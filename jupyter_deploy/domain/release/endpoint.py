@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -11,13 +10,14 @@ from pydantic import Field
 from jupyter_deploy.domain.base import RecordMode, Value, percent_in_words
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.capture.findings import Finding
-from jupyter_deploy.domain.errors import InvalidName, InvalidTraffic, NoCandidate, UnknownRelease
+from jupyter_deploy.domain.errors import InvalidTraffic, NoCandidate, UnknownRelease
 from jupyter_deploy.domain.model_selection.selection import Choice
 from jupyter_deploy.domain.ramp.state import RampState
 from jupyter_deploy.domain.validation.validated import Validated
 from jupyter_deploy.domain.validation.validation import ValidationSpec
 
 from .comparison_settings import ComparisonSettings, Default
+from .labels import checked_label
 from .resources import Resources
 from .superseding import after_change
 from .traffic import Traffic, check_percent
@@ -26,8 +26,6 @@ DEFAULT_CANARY_PERCENT = 10.0
 
 # Revisions for which an idle release can become a candidate again; after that only a rollback restores it.
 REMEMBERED = 20
-
-MOST_LABEL = 60
 
 
 class Changes(Value):
@@ -374,18 +372,6 @@ def _stable(traffic: Traffic, tag: str) -> Traffic:
     """``tag`` as stable; other candidates keep their shares."""
     without = traffic.without(tag)
     return Traffic(stable=tag, canary=without.canary, canary_percent=without.canary_percent, shadows=without.shadows)
-
-
-def checked_label(label: str) -> str:
-    """Return a label without white space at its ends. Raises InvalidName: too long, several lines, or like a tag."""
-    checked = label.strip()
-    if len(checked) > MOST_LABEL or not checked.isprintable():
-        raise InvalidName(
-            f"a label is one line of at most {MOST_LABEL} characters", "shorten it, such as 'wider trees'"
-        )
-    if re.fullmatch(r"(?:[a-z0-9_-]+:)?[0-9a-f]+", checked):
-        raise InvalidName(f"'{checked}' looks like a release's tag", "add a word, such as 'wider trees'")
-    return checked
 
 
 class Revision(Value):

@@ -216,6 +216,14 @@ OPERATIONS: tuple[Operation, ...] = (
         heard_once=True,
     ),
     Operation(
+        "stream",
+        "stream.requests.StreamRequest",
+        "stream.stream",
+        label="Answer a Stream…",
+        page="stream_page.stream_page",
+        slow=True,
+    ),
+    Operation(
         "feedback",
         "requests.FeedbackRequest",
         "feedback.feedback",

@@ -310,6 +310,9 @@ def difference_in_words(before: Endpoint | None, after: Endpoint) -> str:
     comparison = before.comparison.words if before else "default"
     if comparison != after.comparison.words:
         parts.append(f"comparison: {comparison} → {after.comparison.words}")
+    streams = [endpoint.stream.words if endpoint and endpoint.stream else "none" for endpoint in (before, after)]
+    if streams[0] != streams[1]:
+        parts.append(f"stream: {streams[0]}, now {streams[1]}")
     parts += _redacted_in_words(before, after)
     parts += _secrets_in_words(before, after)
     parts += _resources_in_words(before, after)

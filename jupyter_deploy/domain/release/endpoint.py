@@ -13,6 +13,7 @@ from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.errors import InvalidTraffic, NoCandidate, UnknownRelease
 from jupyter_deploy.domain.model_selection.selection import Choice
 from jupyter_deploy.domain.ramp.state import RampState
+from jupyter_deploy.domain.stream.spec import StreamSpec
 from jupyter_deploy.domain.validation.validated import Validated
 from jupyter_deploy.domain.validation.validation import ValidationSpec
 
@@ -101,6 +102,7 @@ class Endpoint(Value):
     idle_since: dict[str, int] = {}
     restored: int | None = Field(default=None, description="The revision that a rollback made this one from.")
     ramp: RampState | None = Field(default=None, description="The latest ramp; None: there was none.")
+    stream: StreamSpec | None = Field(default=None, description="The messages that it answers; None: HTTP alone.")
 
     @classmethod
     def first(cls, release: Release, target: str = "local") -> Endpoint:
@@ -195,7 +197,7 @@ class Endpoint(Value):
         return self._next(self.releases, _stable(self.traffic, chosen))
 
     def rolled_back_to(self, earlier: Endpoint) -> Endpoint:
-        """The releases, traffic, recording and settings of comparisons of an earlier revision, as a new revision.
+        """The releases, traffic, recording, stream and settings of comparisons of an earlier revision, as a new one.
 
         Its releases run from their image or bento of that revision. Validations that were removed since come back;
         those that were added since stay, or a rollback would switch them off.
@@ -208,7 +210,8 @@ class Endpoint(Value):
         restored = earlier.restored or earlier.revision
         holder = self if self.validations else earlier
         after = after.validating(holder.validations, holder.validations_from)
-        after = after.model_copy(update={"restored": restored, "comparison": earlier.comparison})
+        kept = {"restored": restored, "comparison": earlier.comparison, "stream": earlier.stream}
+        after = after.model_copy(update=kept)
         return after.recording(earlier.record, earlier.record_sample)
 
     @property
@@ -283,6 +286,10 @@ class Endpoint(Value):
         releases = tuple(r.model_copy(update={"label": checked}) if r.tag == chosen.tag else r for r in self.releases)
         return self.model_copy(update={"releases": releases, "revision": self.revision + 1, "restored": None})
 
+    def streaming(self, stream: StreamSpec | None) -> Endpoint:
+        """The endpoint with another stream, running, as a new revision; None: it answers none."""
+        return self._next(self.releases, self.traffic).model_copy(update={"stream": stream})
+
     def gaining(self, after: Endpoint) -> str | None:
         """The tag of the release that gains clients in ``after``: a new stable release, or a canary."""
         now = after.traffic
@@ -339,6 +346,7 @@ class Endpoint(Value):
             validations_from=self.validations_from,
             idle_since={tag: since for tag, since in idle.items() if revision - since < REMEMBERED},
             ramp=after_change(self.ramp, self.traffic, traffic, revision),
+            stream=self.stream,
         )
 
     def shares(self, shadow: Mapping[str, float], canary: Mapping[str, float]) -> Traffic:

@@ -20,7 +20,8 @@ from jupyter_deploy.domain.validation.validated import Validated
 
 from .build import build
 from .capture import as_tag, capture, is_notebook
-from .change import change, difference_in_words, keep, require_signature, target_of, validations_in_words
+from .change import change, keep, require_signature, target_of
+from .change_words import difference_in_words, validations_in_words
 from .deploy_plan import Plan, plan_deploy, plan_deploy_gates, resources_for
 from .gates.endpoint_gates import GateSource, require_readable
 from .gates.enforce_gates import enforce, in_words, keep_forced, require_reason

@@ -12,7 +12,8 @@ from jupyter_deploy.domain.stream.requests import StreamRequest
 from jupyter_deploy.domain.stream.spec import StreamSpec, stream_spec
 from jupyter_deploy.domain.stream.status import StreamStatus
 
-from .change import change, difference_in_words, find, keep, require_revision, target_of
+from .change import change, find, keep, require_revision, target_of
+from .change_words import difference_in_words
 from .status import status_of_stream
 
 

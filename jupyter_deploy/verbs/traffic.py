@@ -20,14 +20,13 @@ from jupyter_deploy.domain.validation.validated import Validated
 
 from .change import (
     change,
-    difference_in_words,
     find,
     keep,
     require_revision,
     require_signature,
-    roles_in_words,
     target_of,
 )
+from .change_words import difference_in_words, roles_in_words
 from .compare import compare, require_columns
 from .gates.enforce_gates import enforce_for_change, in_words, keep_forced
 

@@ -14,7 +14,7 @@ from jupyter_deploy.targets.local.releases import container_engine
 from jupyter_deploy.targets.local.releases.by_container import require_containable
 from jupyter_deploy.targets.local.releases.container_engine import Container, Engine, run_line
 from jupyter_deploy.targets.local.supervisor.launch import cleared
-from jupyter_deploy.verbs.change import difference_in_words
+from jupyter_deploy.verbs.change_words import difference_in_words
 from jupyter_deploy.verbs.images.from_image import require_image
 from tests import releases
 

@@ -12,7 +12,7 @@ from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.secret_names import HIDDEN
 from jupyter_deploy.domain.validation.validated import ResultLine, Validated, lines_of
 from jupyter_deploy.domain.validation.validation import CellError, Check, GateResult, Run, Validation, ValidationSpec
-from jupyter_deploy.verbs.change import difference_in_words
+from jupyter_deploy.verbs.change_words import difference_in_words
 from tests.releases import release
 
 ONE, TWO, THREE = release("one"), release("two"), release("three")

@@ -207,10 +207,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "batch",
         "batch.BatchRequest",
-        "batch.batch",
+        "scoring.batch.batch",
         label="Score Files…",
         page="batch_page.batch_page",
-        title="batch.title",
+        title="scoring.batch.title",
         exit_code="batch_page.exit_code_of_batch",
         slow=True,
         heard_once=True,
@@ -218,7 +218,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "stream",
         "stream.requests.StreamRequest",
-        "stream.stream",
+        "scoring.stream.stream",
         label="Answer a Stream…",
         page="stream_page.stream_page",
         slow=True,

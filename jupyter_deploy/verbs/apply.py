@@ -38,8 +38,8 @@ from .deploy import deploy
 from .deploy_plan import plan_deploy, resources_for
 from .gates.endpoint_gates import GateSource, gates_of_document
 from .label import label
+from .scoring.stream import require_stream, stream
 from .stop import stop
-from .stream import require_stream, stream
 from .traffic import promote, traffic
 
 

@@ -6,6 +6,7 @@ from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.deletion import DeleteRequest
 from jupyter_deploy.domain.errors import CandidateUnhealthy, DeployError, InvalidTraffic, UnknownRevision
 from jupyter_deploy.domain.ports import Ports, Report
+from jupyter_deploy.domain.release.change_words import difference_in_words, roles_in_words
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import (
     CompareRequest,
@@ -26,7 +27,6 @@ from .change import (
     require_signature,
     target_of,
 )
-from .change_words import difference_in_words, roles_in_words
 from .compare import compare, require_columns
 from .gates.enforce_gates import enforce_for_change, in_words, keep_forced
 

@@ -6,15 +6,14 @@ from pathlib import Path
 
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.ports import Ports, Report
+from jupyter_deploy.domain.release.change_words import difference_in_words
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import Step
 from jupyter_deploy.domain.stream.requests import StreamRequest
 from jupyter_deploy.domain.stream.spec import StreamSpec, stream_spec
 from jupyter_deploy.domain.stream.status import StreamStatus
-
-from .change import change, find, keep, require_revision, target_of
-from .change_words import difference_in_words
-from .status import status_of_stream
+from jupyter_deploy.verbs.change import change, find, keep, require_revision, target_of
+from jupyter_deploy.verbs.status import status_of_stream
 
 
 def stream(request: StreamRequest, ports: Ports, report: Report) -> StreamStatus:

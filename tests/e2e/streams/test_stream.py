@@ -137,7 +137,7 @@ def publish_through_kills(broker, home, batches, kill):
     for number in range(batches):
         ids += broker.publish([row(7 if age % 3 else 30) for age in range(60)], keys)
         kill(number)
-    until(lambda: broker.count("scores") >= len(ids), timeout=240)
+    until(lambda: broker.count("scores") >= len(ids), timeout=100 + 20 * batches)
     until(lambda: status(home)["state"]["lag"] == 0, timeout=120)
     answered = [message.headers["x-request-id"] for message in broker.messages("scores")]
     assert sorted(answered) == sorted(ids)
@@ -159,6 +159,11 @@ def kill_broker(broker):
     broker.start()
 
 
+@pytest.mark.parametrize(
+    "server",
+    [pytest.param(NatsServer, id="nats"), pytest.param(RedisServer, id="redis", marks=pytest.mark.exhaustive)],
+    indirect=True,
+)
 def test_after_kills_of_worker_and_broker_each_message_has_one_answer(broker, streamed, home, own_processes):
     streamed(3.0)
 
@@ -169,6 +174,7 @@ def test_after_kills_of_worker_and_broker_each_message_has_one_answer(broker, st
 
 
 @pytest.mark.exhaustive
+@pytest.mark.timeout(1200)
 def test_thirty_kills_lose_no_message(broker, streamed, home, own_processes):
     """Its guard in ``make test``: the test above."""
     streamed(3.0)

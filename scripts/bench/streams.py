@@ -36,7 +36,8 @@ def streams() -> Iterator[Figure]:
         times = asyncio.run(_times(broker))
         answered = sorted(there for _, there in times)
         rate = (len(answered) - 1) / (answered[-1] - answered[0])
-        note = f"{BACKLOG} waiting messages; HTTP: {http.rate:,.0f} rows a second, p99 {http.p99_ms:.0f} ms, {CLIENTS} clients"
+        by_http = f"{http.rate:,.0f} rows a second, p99 {http.p99_ms:.0f} ms, {CLIENTS} clients"
+        note = f"{BACKLOG} waiting messages; HTTP: {by_http}"
         yield Figure("stream", "rows a second", rate, note=note)
         yield Figure("stream", "rows a second / HTTP", rate / http.rate, "×", note=note, least=0.8)
         paced = PACED_SHARE * http.rate

@@ -60,7 +60,7 @@ class Worker:
     Parameters
     ----------
     ready
-        Called once the worker reads, or waits for a broker.
+        Called once the sinks are open, or the worker waits for a broker.
     """
 
     def __init__(self, document: WorkerDocument, ready: Callable[[], None]) -> None:
@@ -85,6 +85,8 @@ class Worker:
                 if sink is None:
                     return
                 sinks.append(sink)
+            # Before the wait for open messages: kills in it are no failed starts, after which it would be given up.
+            self._ready()
             answers, dead = sinks
             pipeline = Pipeline(document.endpoint, gateway, answers, dead, self._progress, attempts=spec.attempts)
             while source := await self._read(pipeline):
@@ -136,7 +138,6 @@ class Worker:
             else:
                 self._progress.problems.pop(spec.source, None)
                 _say(f"reading {spec.source}")
-                self._ready()
                 return source
         return None
 

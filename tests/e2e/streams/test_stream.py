@@ -149,9 +149,10 @@ def publish_through_kills(broker, home, batches, kill):
 
 
 def kill_worker(home):
-    pid = until(lambda: worker_of(home))
-    os.kill(pid, signal.SIGKILL)
-    until(lambda: worker_of(home) not in (None, pid))
+    """Kill the worker, and wait until the next one runs: one that is killed while it loads is given up in the end."""
+    since = status(home)["state"]["since"]
+    os.kill(until(lambda: worker_of(home)), signal.SIGKILL)
+    until(lambda: status(home)["state"]["since"] not in (None, since))
 
 
 def kill_broker(broker):

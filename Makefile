@@ -20,6 +20,8 @@ NEWER := 3.13
 IMAGES := podman uidmap nftables aardvark-dns skopeo cosign docker-registry mmdebstrap openssl runc
 # What monitoring is tested with.
 MONITORING := prometheus alertmanager
+# What streams are tested with.
+BROKERS := nats-server redis-server
 PYTEST := NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest
 DEMO := NBDEPLOY_HOME=$(CURDIR)/.demo/nbdeploy BENTOML_HOME=$(CURDIR)/.demo/bentoml
 
@@ -34,7 +36,7 @@ down:
 	@test ! -x $(PYTHON) || $(DEMO) $(PYTHON) -m jupyter_deploy down
 
 setup:
-	@scripts/setup.sh demo,test git chromium r node $(IMAGES) $(MONITORING)
+	@scripts/setup.sh demo,test git chromium r node $(IMAGES) $(MONITORING) $(BROKERS)
 
 # The extension's checks run at the same time as Python's.
 check: setup
@@ -67,7 +69,7 @@ test: compiled
 
 # The newer Python's environment is installed while the tests of the older one run.
 test-all: compiled
-	@scripts/setup.sh demo,test,engines git chromium r r-models node java keyring onnxruntime $(IMAGES) $(MONITORING)
+	@scripts/setup.sh demo,test,engines git chromium r r-models node java keyring onnxruntime $(IMAGES) $(MONITORING) $(BROKERS)
 	@VENV=.venv-$(NEWER) PYTHON=python$(NEWER) scripts/setup.sh unit & installing=$$!; \
 	NBDEPLOY_EXHAUSTIVE=1 $(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(if $(DURATIONS),--durations=0) || { wait $$installing; exit 1; }; \
 	wait $$installing && NBDEPLOY_EXHAUSTIVE=1 $(subst .venv,.venv-$(NEWER),$(PYTEST)) -n 3 --dist loadfile tests/unit tests/golden tests/faces
@@ -86,7 +88,7 @@ bench-kubernetes: compiled cluster
 	@NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m scripts.cluster.bench
 
 bench:
-	@scripts/setup.sh demo,test,bench git chromium r node wrk $(IMAGES) $(MONITORING)
+	@scripts/setup.sh demo,test,bench git chromium r node wrk $(IMAGES) $(MONITORING) $(BROKERS)
 	@$(PYTHON) -m scripts.bench --write
 
 screenshots: setup

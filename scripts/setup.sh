@@ -44,6 +44,10 @@ for package in "$@"; do
       command -v gnome-keyring-daemon >/dev/null || missing+=(gnome-keyring)
       command -v dbus-run-session >/dev/null || missing+=(dbus-daemon)
       ;;
+    nats-server)
+      PATH="$PATH:/usr/sbin" command -v nats-server >/dev/null || { missing+=(nats-server); services+=(nats-server); }
+      ;;
+    redis-server) command -v redis-server >/dev/null || { missing+=(redis-server); services+=(redis-server); } ;;
     wrk) command -v wrk >/dev/null || missing+=(wrk) ;;
     java) command -v java >/dev/null || missing+=(default-jre-headless) ;;
     # The C++ compiler and interface of ONNX Runtime, for the client of an export.

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .release.resources import Resources
     from .requests import Step
     from .store_ports import DriftLog, InferenceLog, RecordCounts, Store
+    from .stream.ports import StreamBrokers
     from .user_session import Boot, Notifier
     from .validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
     from .validation.scaffold_ports import Starter
@@ -189,6 +190,9 @@ class Ports(Protocol):
 
     @property
     def batches(self) -> BatchRunner: ...
+
+    @property
+    def streams(self) -> StreamBrokers: ...
 
     @property
     def model_answers(self) -> ModelAnswers: ...

@@ -207,13 +207,21 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "batch",
         "batch.BatchRequest",
-        "batch.batch",
+        "scoring.batch.batch",
         label="Score Files…",
         page="batch_page.batch_page",
-        title="batch.title",
+        title="scoring.batch.title",
         exit_code="batch_page.exit_code_of_batch",
         slow=True,
         heard_once=True,
+    ),
+    Operation(
+        "stream",
+        "stream.requests.StreamRequest",
+        "scoring.stream.stream",
+        label="Answer a Stream…",
+        page="stream_page.stream_page",
+        slow=True,
     ),
     Operation(
         "feedback",

@@ -29,6 +29,7 @@ from jupyter_deploy.domain.requests import (
     StopRequest,
     TrafficRequest,
 )
+from jupyter_deploy.domain.stream.requests import StreamRequest
 
 from .capture import load_snapshot
 from .change import find, require_signature, target_of
@@ -37,6 +38,7 @@ from .deploy import deploy
 from .deploy_plan import plan_deploy, resources_for
 from .gates.endpoint_gates import GateSource, gates_of_document
 from .label import label
+from .scoring.stream import require_stream, stream
 from .stop import stop
 from .traffic import promote, traffic
 
@@ -101,6 +103,8 @@ def _planned(
     for request, _ in changes:
         if isinstance(request, DeployRequest) and request.image is None:
             _require_deployable(request, document, before, gates, ports)
+        if isinstance(request, StreamRequest):
+            require_stream(request, document.target, ports)
     return before, gates, changes
 
 
@@ -172,6 +176,8 @@ def _make(change: DocumentChange, gates: GateSource | None, ports: Ports, report
             label(request, ports, report)
         case StopRequest():
             stop(request, ports, report)
+        case StreamRequest():
+            stream(request, ports, report)
         case SetValidations():
             _set_validations(request, change.words, gates.file if gates else "", ports)
 
@@ -206,6 +212,8 @@ def _command(request: Request) -> str:
             head, leave_out = ("label", request.name, request.release, request.label), (
                 "name", "release", "label", "reason",
             )  # fmt: skip
+        case StreamRequest():
+            head, leave_out = ("stream", request.name), ("name", "reason")
         case StopRequest():
             head, leave_out = ("stop", request.name), ("name", "reason")
         case _:

@@ -12,14 +12,16 @@ from jupyter_deploy.domain.capture.findings import require_waivable
 from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, InvalidName, InvalidTraffic
 from jupyter_deploy.domain.ports import Ports, Report
-from jupyter_deploy.domain.release.endpoint import Endpoint, checked_label
+from jupyter_deploy.domain.release.change_words import difference_in_words, validations_in_words
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.labels import checked_label
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.domain.results import Deployment
 from jupyter_deploy.domain.validation.validated import Validated
 
 from .build import build
 from .capture import as_tag, capture, is_notebook
-from .change import change, difference_in_words, keep, require_signature, target_of, validations_in_words
+from .change import change, keep, require_signature, target_of
 from .deploy_plan import Plan, plan_deploy, plan_deploy_gates, resources_for
 from .gates.endpoint_gates import GateSource, require_readable
 from .gates.enforce_gates import enforce, in_words, keep_forced, require_reason

@@ -10,7 +10,8 @@ from jupyter_deploy.domain.capture.findings import has_new_findings
 from jupyter_deploy.domain.errors import InvalidInput, InvalidTraffic
 from jupyter_deploy.domain.model_selection.selection import Choice, ModelSelection
 from jupyter_deploy.domain.ports import Ports
-from jupyter_deploy.domain.release.endpoint import Endpoint, Release, checked_label
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release
+from jupyter_deploy.domain.release.labels import checked_label
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.domain.validation.validated import Validated

@@ -13,10 +13,11 @@ from jupyter_deploy.domain.ramp.plan import RampPlan, parse_steps
 from jupyter_deploy.domain.ramp.requests import RampRequest
 from jupyter_deploy.domain.ramp.state import RampState, abort, begin, pause, resume
 from jupyter_deploy.domain.ramp.status import RampStatus
+from jupyter_deploy.domain.release.change_words import difference_in_words
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import Step, TrafficRequest
 
-from .change import change, difference_in_words, find, require_revision, target_of
+from .change import change, find, require_revision, target_of
 from .gates.enforce_gates import enforce_for_change, in_words
 from .gates.ramp_gates import is_driven_elsewhere, pass_gates
 from .status import status_of_ramp

@@ -13,6 +13,7 @@ from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.status import EndpointStatus, ReleaseStatus
 from jupyter_deploy.domain.requests import DescribeRequest, ListRequest
+from jupyter_deploy.domain.stream.status import StreamStatus
 
 from .change import find, target_of
 
@@ -43,6 +44,17 @@ def status_of_ramp(endpoint: Endpoint, state: RampState, ports: Ports, undriven:
     """Return the status of the endpoint's ramp; ``undriven``: why nothing drives it now."""
     look = None if state.ended else ports.store.ramp_look(endpoint.name)
     return ramp_status(endpoint.name, endpoint.revision, state, look, now(), undriven=undriven)
+
+
+def status_of_stream(endpoint: Endpoint, seen: Observation) -> StreamStatus:
+    """Return the status of the endpoint's stream."""
+    return StreamStatus(
+        endpoint=endpoint.name,
+        revision=endpoint.revision,
+        running=endpoint.running,
+        spec=endpoint.stream,
+        state=seen.stream,
+    )
 
 
 def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointStatus:
@@ -97,5 +109,6 @@ def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointSt
         comparison=endpoint.comparison,
         validations=tuple(spec.without_secrets for spec in endpoint.validations),
         ramp=status_of_ramp(endpoint, endpoint.ramp, ports, seen.undriven) if endpoint.ramp else None,
+        stream=status_of_stream(endpoint, seen) if endpoint.stream else None,
         releases=releases,
     )

@@ -6,6 +6,7 @@ from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.deletion import DeleteRequest
 from jupyter_deploy.domain.errors import CandidateUnhealthy, DeployError, InvalidTraffic, UnknownRevision
 from jupyter_deploy.domain.ports import Ports, Report
+from jupyter_deploy.domain.release.change_words import difference_in_words, roles_in_words
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import (
     CompareRequest,
@@ -20,12 +21,10 @@ from jupyter_deploy.domain.validation.validated import Validated
 
 from .change import (
     change,
-    difference_in_words,
     find,
     keep,
     require_revision,
     require_signature,
-    roles_in_words,
     target_of,
 )
 from .compare import compare, require_columns
@@ -173,9 +172,9 @@ def _changed(
 
 
 def _in_force(endpoint: Endpoint) -> tuple[object, ...]:
-    """What a change can be of: shares, recording, comparisons, and what those run from that have a share."""
+    """What a change can be of: shares, recording, comparisons, stream, and what those run from that have a share."""
     images = {tag: endpoint.release(tag).image for tag in endpoint.traffic.tags()}
-    return endpoint.traffic, endpoint.recorded, endpoint.comparison, images
+    return endpoint.traffic, endpoint.recorded, endpoint.comparison, endpoint.stream, images
 
 
 def _traffic_change(before: Endpoint, after: Endpoint, url: str, what: str) -> TrafficChange:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from jupyter_deploy.domain.release.endpoint import Release
     from jupyter_deploy.domain.release.ports import SharedEndpoints, Target
     from jupyter_deploy.domain.store_ports import DriftLog, InferenceLog, RecordCounts, Store
+    from jupyter_deploy.domain.stream.ports import StreamBrokers
     from jupyter_deploy.domain.user_session import Boot, Notifier
     from jupyter_deploy.domain.validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
     from jupyter_deploy.domain.validation.scaffold_ports import Starter
@@ -148,6 +149,12 @@ class _Parts:
         from jupyter_deploy.batch_scoring.runner import WorkerBatches
 
         return WorkerBatches(self.secrets)
+
+    @cached_property
+    def streams(self) -> StreamBrokers:
+        from jupyter_deploy.streaming.brokers import Brokers
+
+        return Brokers()
 
     @cached_property
     def model_answers(self) -> ModelAnswers:
@@ -338,6 +345,7 @@ class _Parts:
             archivist=self._archivist(),
             archivist_variables=self._destinations.variables(),
             ramp_driver=self._ramp_driver,
+            stream_worker=(sys.executable, "-P", "-m", "jupyter_deploy.streaming.worker"),
             ramp_variables=self._ramp_variables(),
             records_to=self._settings.records_to,
             load_image=self._load_image,

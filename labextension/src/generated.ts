@@ -2611,6 +2611,10 @@ export interface Endpoint {
    * The latest ramp; None: there was none.
    */
   ramp: RampState | null;
+  /**
+   * The messages that it answers; None: HTTP alone.
+   */
+  stream: StreamSpec | null;
 }
 /**
  * One bento behind an endpoint.
@@ -2800,6 +2804,26 @@ export interface RampPlan {
   segments: string[];
 }
 /**
+ * The stream of an endpoint: what is read, and where the answers go.
+ *
+ * Attributes
+ * ----------
+ * begin
+ *     Which messages the first start reads: those that come ``next``, or all from the ``first`` on.
+ * attempts
+ *     Failures of the model on a message after which that is a dead letter.
+ * credentials
+ *     Path of a file whose one line is ``USER:PASSWORD``; empty: none.
+ */
+export interface StreamSpec {
+  source: string;
+  sink: string;
+  dead_letters: string;
+  begin: 'next' | 'first';
+  attempts: number;
+  credentials: string;
+}
+/**
  * The changes from an endpoint to its document, planned or made.
  *
  * ``revision`` is the endpoint's at the end of the changes that were made; 0: there is no endpoint yet.
@@ -2905,6 +2929,10 @@ export interface EndpointStatus {
    * The latest ramp; None: there was none.
    */
   ramp: RampStatus | null;
+  /**
+   * None: the endpoint answers no stream.
+   */
+  stream: StreamStatus | null;
   releases: ReleaseStatus[];
 }
 /**
@@ -2986,6 +3014,46 @@ export interface RampStatus {
    * The open conditions by name.
    */
   waits_for: string[];
+}
+/**
+ * Desired and observed state of an endpoint's stream; ``spec`` None: it has none.
+ */
+export interface StreamStatus {
+  endpoint: string;
+  revision: number;
+  /**
+   * Whether the endpoint runs; a stopped endpoint answers no stream.
+   */
+  running: boolean;
+  spec: StreamSpec | null;
+  state: StreamState | null;
+}
+/**
+ * The state of a stream's worker; the counts are those since its start.
+ *
+ * Attributes
+ * ----------
+ * problem
+ *     Why it answers nothing now, in words; empty: it can.
+ * lag
+ *     Messages in the source that are not acknowledged yet; None: unknown.
+ * open
+ *     Messages that were read and are not acknowledged yet.
+ * retried
+ *     Attempts after a failure.
+ * repeated
+ *     Messages that the broker delivered again.
+ */
+export interface StreamState {
+  running: boolean;
+  problem: string;
+  lag: number | null;
+  open: number;
+  answered: number;
+  dead_lettered: number;
+  retried: number;
+  repeated: number;
+  since: string | null;
 }
 export interface ReleaseStatus {
   tag: string;
@@ -5255,6 +5323,58 @@ export interface Stopped {
   scope: 'endpoint' | 'everything' | 'target';
 }
 /**
+ * Answer the messages of a broker by an endpoint; without options, show its stream.
+ *
+ * A process of its own reads the messages, in one consumer group for the endpoint: it outlives notebook and shell.
+ * Each message is a request through the gateway, so canary, shadows, records and drift are those of HTTP. A message
+ * is acknowledged once its answer is in the sink. A message that the model refuses becomes a dead letter.
+ *
+ * For example: nbdeploy stream churn --source nats://localhost:4222/rows --sink nats://localhost:4222/scores.
+ * Details: docs/how-to/score-a-stream.md.
+ */
+export interface StreamRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * Messages to answer: nats://HOST:PORT/SUBJECT (JetStream) or redis://HOST:PORT/STREAM.
+   */
+  source?: string | null;
+  /**
+   * Place of the answers, with the source's form.
+   */
+  sink?: string | null;
+  /**
+   * Place of the messages that cannot be answered, with the reason (default: the sink's with .dead at its end).
+   */
+  dead_letters?: string | null;
+  /**
+   * Where the first start begins: with the next message, or with the first one that the broker has. Later starts go on where the last one ended.
+   */
+  begin?: 'next' | 'first';
+  /**
+   * Failures of the model on a message until it is given up.
+   */
+  attempts?: number;
+  /**
+   * A file whose one line is USER:PASSWORD for the broker.
+   */
+  credentials?: string | null;
+  /**
+   * End the stream; its position in the broker stays.
+   */
+  stop?: boolean;
+  /**
+   * Refuse if the endpoint is not at this revision.
+   */
+  if_revision?: number | null;
+  /**
+   * The reason; stored in the history.
+   */
+  reason?: string;
+}
+/**
  * The first rows of an example as shortened texts.
  */
 export interface Table {
@@ -5611,6 +5731,7 @@ export interface Requests {
   logs: LogsRequest;
   predict: PredictRequest;
   batch: BatchRequest;
+  stream: StreamRequest;
   feedback: FeedbackRequest;
   reproduce: ReproduceRequest;
   publish: PublishRequest;
@@ -5653,6 +5774,7 @@ export interface Results {
   logs: Exported | (Record)[];
   predict: Prediction;
   batch: Batch;
+  stream: StreamStatus;
   feedback: Feedback;
   reproduce: Reproduction;
   publish: Published;
@@ -5721,6 +5843,7 @@ export const VERBS: {
   logs: { summary: "Show the endpoint's records, oldest first.", slow: false, destructive: false },
   predict: { summary: "Call the endpoint through its gateway.", slow: false, destructive: false },
   batch: { summary: "Answer the rows of files by a release.", slow: true, destructive: false },
+  stream: { summary: "Answer the messages of a broker by an endpoint; without options, show its stream.", slow: true, destructive: false },
   feedback: { summary: "Send ground truth to an endpoint, and show the share that could be joined with its answers.", slow: true, destructive: false },
   reproduce: { summary: "Run a snapshot's notebook again in a clean environment, and compare the new model with the snapshot.", slow: true, destructive: false },
   publish: { summary: "Build a container image of a release, push it to a registry and record its digest.", slow: true, destructive: false },
@@ -5764,6 +5887,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     logs: trans.__("Show Records…"),
     predict: trans.__("Try an Endpoint…"),
     batch: trans.__("Score Files…"),
+    stream: trans.__("Answer a Stream…"),
     feedback: trans.__("Send Feedback…"),
     reproduce: trans.__("Reproduce a Snapshot…"),
     publish: trans.__("Publish…"),

@@ -26,6 +26,7 @@ from .replacing import replaced
 from .serving import ONE_ROW, ours_only, serving
 from .shadows import shadows
 from .startup import startup
+from .streams import streams
 from .traffic import promotions, toggles
 from .translations import translations
 from .validate import validate
@@ -37,6 +38,7 @@ SUBJECTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "shadows": shadows,
     "serving": serving,
     "bursts": bursts,
+    "streams": streams,
     "replaced": replaced,
     "deploys": deploys,
     "checks": checks,

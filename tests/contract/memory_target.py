@@ -56,6 +56,9 @@ class MemoryTarget:
     def check_ramp(self, endpoint: Endpoint) -> None:
         """Nothing."""
 
+    def check_stream(self) -> None:
+        """Nothing."""
+
     def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
         self.check(release.resources)
         runs = release.tag in self._machine.running

@@ -28,8 +28,7 @@ CONTRACT = {
     "deploy", "list", "describe", "traffic", "promote", "rollback", "history", "compare", "logs", "predict",
     "stop", "down", "reconcile", "purge", "diff", "reproduce", "validate", "feedback", "init",
     "publish", "verify", "compose", "images", "gc", "delete", "label", "plan", "apply", "doctor", "drift", "report",
-    "manifests", "ramp", "batch", "explain", "candidates", "automl",
-    "export",
+    "manifests", "ramp", "batch", "explain", "candidates", "automl", "stream", "export",
 }  # fmt: skip
 
 SAFE = {"list", "describe", "history", "compare", "logs", "drift"}

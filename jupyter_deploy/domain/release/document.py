@@ -22,11 +22,13 @@ from jupyter_deploy.domain.requests import (
 from jupyter_deploy.domain.secret_names import HIDDEN
 from jupyter_deploy.domain.secret_references import OFF, SecretOptions
 from jupyter_deploy.domain.secret_references import in_words as secrets_in_words
+from jupyter_deploy.domain.stream.requests import StreamRequest
 from jupyter_deploy.domain.validation.validation import ValidationSpec, words_of
 
 from .comparison_settings import NONE, ComparisonSettings
 from .endpoint import Endpoint, Release
 from .resources import ANY, ResourceOptions, Resources
+from .serve_document import ServeDocument, serve_of, stream_change
 from .status import EndpointStatus
 from .traffic import check_percent
 
@@ -85,6 +87,7 @@ class EndpointDocument(Value):
     validations: tuple[ValidationSpec, ...] | None = Field(
         default=None, description="The notebooks and gates that each release must pass; paths are relative to the file."
     )
+    serve: ServeDocument | None = Field(default=None, description="Messages that it answers besides HTTP requests.")
     releases: tuple[ReleaseDocument, ...] = Field(min_length=1)
     traffic: TrafficDocument | None = None
 
@@ -136,7 +139,7 @@ class SetValidations(Request):
     reason: str = ""
 
 
-Step = DeployRequest | TrafficRequest | PromoteRequest | LabelRequest | StopRequest | SetValidations
+Step = DeployRequest | TrafficRequest | PromoteRequest | LabelRequest | StopRequest | SetValidations | StreamRequest
 
 
 class DocumentChange(NamedTuple):
@@ -159,6 +162,7 @@ def document_of(status: EndpointStatus) -> EndpointDocument:
         record_sample=status.record_sample,
         comparison=_comparison_of(status.comparison),
         validations=status.validations,
+        serve=serve_of(status.stream.spec) if status.stream else None,
         releases=tuple(
             ReleaseDocument(
                 tag=tag,
@@ -182,7 +186,7 @@ def changes_to(
     ``trust``: releases may be of snapshots from another store.
 
     Each is one revision. Validations come first, so that they hold for the releases that are added; then releases,
-    the promotion, the shares, the labels.
+    the promotion, the shares, the labels, the stream.
 
     Raises
     ------
@@ -206,6 +210,7 @@ def changes_to(
         *_shares(document, before, reason),
         *_comparison(document, before, reason),
         *_labels(document, before, reason),
+        *_stream(document, before, reason),
     )
 
 
@@ -372,3 +377,9 @@ def _labels(document: EndpointDocument, before: Endpoint | None, reason: str) ->
         if wanted.label is not None and wanted.label != known.get(wanted.tag, wanted.label):
             request = LabelRequest(name=document.name, release=wanted.tag, label=wanted.label, reason=reason)
             yield DocumentChange(request, f"{wanted.tag} is called '{wanted.label}'" if wanted.label else "no label")
+
+
+def _stream(document: EndpointDocument, before: Endpoint | None, reason: str) -> Iterator[DocumentChange]:
+    change = stream_change(document.name, document.serve, before, reason)
+    if change is not None:
+        yield DocumentChange(*change)

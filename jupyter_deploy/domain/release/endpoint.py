@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -11,13 +10,15 @@ from pydantic import Field
 from jupyter_deploy.domain.base import RecordMode, Value, percent_in_words
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.capture.findings import Finding
-from jupyter_deploy.domain.errors import InvalidName, InvalidTraffic, NoCandidate, UnknownRelease
+from jupyter_deploy.domain.errors import InvalidTraffic, NoCandidate, UnknownRelease
 from jupyter_deploy.domain.model_selection.selection import Choice
 from jupyter_deploy.domain.ramp.state import RampState
+from jupyter_deploy.domain.stream.spec import StreamSpec
 from jupyter_deploy.domain.validation.validated import Validated
 from jupyter_deploy.domain.validation.validation import ValidationSpec
 
 from .comparison_settings import ComparisonSettings, Default
+from .labels import checked_label
 from .resources import Resources
 from .superseding import after_change
 from .traffic import Traffic, check_percent
@@ -26,8 +27,6 @@ DEFAULT_CANARY_PERCENT = 10.0
 
 # Revisions for which an idle release can become a candidate again; after that only a rollback restores it.
 REMEMBERED = 20
-
-MOST_LABEL = 60
 
 
 class Changes(Value):
@@ -103,6 +102,7 @@ class Endpoint(Value):
     idle_since: dict[str, int] = {}
     restored: int | None = Field(default=None, description="The revision that a rollback made this one from.")
     ramp: RampState | None = Field(default=None, description="The latest ramp; None: there was none.")
+    stream: StreamSpec | None = Field(default=None, description="The messages that it answers; None: HTTP alone.")
 
     @classmethod
     def first(cls, release: Release, target: str = "local") -> Endpoint:
@@ -197,7 +197,7 @@ class Endpoint(Value):
         return self._next(self.releases, _stable(self.traffic, chosen))
 
     def rolled_back_to(self, earlier: Endpoint) -> Endpoint:
-        """The releases, traffic, recording and settings of comparisons of an earlier revision, as a new revision.
+        """The releases, traffic, recording, stream and settings of comparisons of an earlier revision, as a new one.
 
         Its releases run from their image or bento of that revision. Validations that were removed since come back;
         those that were added since stay, or a rollback would switch them off.
@@ -210,7 +210,8 @@ class Endpoint(Value):
         restored = earlier.restored or earlier.revision
         holder = self if self.validations else earlier
         after = after.validating(holder.validations, holder.validations_from)
-        after = after.model_copy(update={"restored": restored, "comparison": earlier.comparison})
+        kept = {"restored": restored, "comparison": earlier.comparison, "stream": earlier.stream}
+        after = after.model_copy(update=kept)
         return after.recording(earlier.record, earlier.record_sample)
 
     @property
@@ -285,6 +286,10 @@ class Endpoint(Value):
         releases = tuple(r.model_copy(update={"label": checked}) if r.tag == chosen.tag else r for r in self.releases)
         return self.model_copy(update={"releases": releases, "revision": self.revision + 1, "restored": None})
 
+    def streaming(self, stream: StreamSpec | None) -> Endpoint:
+        """The endpoint with another stream, running, as a new revision; None: it answers none."""
+        return self._next(self.releases, self.traffic).model_copy(update={"stream": stream})
+
     def gaining(self, after: Endpoint) -> str | None:
         """The tag of the release that gains clients in ``after``: a new stable release, or a canary."""
         now = after.traffic
@@ -341,6 +346,7 @@ class Endpoint(Value):
             validations_from=self.validations_from,
             idle_since={tag: since for tag, since in idle.items() if revision - since < REMEMBERED},
             ramp=after_change(self.ramp, self.traffic, traffic, revision),
+            stream=self.stream,
         )
 
     def shares(self, shadow: Mapping[str, float], canary: Mapping[str, float]) -> Traffic:
@@ -373,18 +379,6 @@ def _stable(traffic: Traffic, tag: str) -> Traffic:
     """``tag`` as stable; other candidates keep their shares."""
     without = traffic.without(tag)
     return Traffic(stable=tag, canary=without.canary, canary_percent=without.canary_percent, shadows=without.shadows)
-
-
-def checked_label(label: str) -> str:
-    """Return a label without white space at its ends. Raises InvalidName: too long, several lines, or like a tag."""
-    checked = label.strip()
-    if len(checked) > MOST_LABEL or not checked.isprintable():
-        raise InvalidName(
-            f"a label is one line of at most {MOST_LABEL} characters", "shorten it, such as 'wider trees'"
-        )
-    if re.fullmatch(r"(?:[a-z0-9_-]+:)?[0-9a-f]+", checked):
-        raise InvalidName(f"'{checked}' looks like a release's tag", "add a word, such as 'wider trees'")
-    return checked
 
 
 class Revision(Value):

@@ -13,6 +13,7 @@ from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.capture.signature import Signature
 from jupyter_deploy.domain.images.images import Reference
 from jupyter_deploy.domain.ramp.status import Look
+from jupyter_deploy.domain.stream.status import StreamState
 
 from .endpoint import Endpoint, Release, Revision
 from .resources import Resources
@@ -52,6 +53,8 @@ class Observation(Value):
         How many pods of the gateway have the endpoint's routes in force, in words; empty: all have.
     undriven
         Why nothing drives the endpoint's ramp now, in words; empty: something does, or it has none in progress.
+    stream
+        The state of the endpoint's stream; None: it has none.
     """
 
     url: str
@@ -61,6 +64,7 @@ class Observation(Value):
     counts: dict[str, Counts] = {}
     gateways: str = ""
     undriven: str = ""
+    stream: StreamState | None = None
 
 
 def _already_present(_engine: str, _image: Reference) -> None:
@@ -86,6 +90,8 @@ class TargetSettings(Value):
         Its variables besides those of every program: the destinations of notifications, which are secret.
     ramp_driver
         Command line and environment of the program that drives an endpoint's ramp, by its name; None: none.
+    stream_worker
+        Command line of the program that answers an endpoint's stream, without its document; empty: none.
     ramp_variables
         The settings of such a program on another machine, as variables; without those of the target.
     records_to
@@ -103,6 +109,7 @@ class TargetSettings(Value):
     archivist: tuple[str, ...] = ()
     archivist_variables: dict[str, str] = Field(default={}, repr=False)
     ramp_driver: Callable[[str], tuple[tuple[str, ...], dict[str, str]]] | None = None
+    stream_worker: tuple[str, ...] = ()
     ramp_variables: dict[str, str] = {}
     records_to: str | None = None
     load_image: Callable[[str, Reference], None] = _already_present
@@ -199,6 +206,15 @@ class Target(Protocol):
 
     def check_ramp(self, endpoint: Endpoint) -> None:
         """Raise, before a ramp of the endpoint begins or gives its candidate more clients, if nothing can drive it so.
+
+        Raises
+        ------
+        Refused
+            The reason names what is missing.
+        """
+
+    def check_stream(self) -> None:
+        """Raise, before a stream begins, if the target can run no worker that answers it.
 
         Raises
         ------

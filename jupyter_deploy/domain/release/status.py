@@ -12,6 +12,7 @@ from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.evidence.record_pages import Refusal
 from jupyter_deploy.domain.model_selection.selection import Choice
 from jupyter_deploy.domain.ramp.status import RampStatus
+from jupyter_deploy.domain.stream.status import StreamStatus
 from jupyter_deploy.domain.validation.validated import Validated
 from jupyter_deploy.domain.validation.validation import ValidationSpec
 
@@ -117,6 +118,7 @@ class EndpointStatus(Value):
         default=(), description="Of 'describe': requests refused in the last 24 hours by reason, most frequent first."
     )
     ramp: RampStatus | None = Field(default=None, description="The latest ramp; None: there was none.")
+    stream: StreamStatus | None = Field(default=None, description="None: the endpoint answers no stream.")
     releases: list[ReleaseStatus]
 
     @property

@@ -20,7 +20,8 @@ from jupyter_deploy.domain.errors import DeployError, InvalidInput, InvalidName
 from jupyter_deploy.domain.gates.figures import is_figure, require_figure, unknown_figure
 from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.ports import Ports
-from jupyter_deploy.domain.release.endpoint import Endpoint, checked_label
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.labels import checked_label
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.faces.render.problems import problem_of
 from jupyter_deploy.faces.views.form_documents import FieldProblem

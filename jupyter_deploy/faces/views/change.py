@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.deletion import DeleteRequest
+from jupyter_deploy.domain.release.change_words import roles_in_words
 from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, StopRequest, TrafficRequest
 from jupyter_deploy.faces.render.endpoint_page import recorded_in_words
-from jupyter_deploy.verbs.change import roles_in_words
 from jupyter_deploy.verbs.traffic import Change, back_to
 
 from .documents import Preview, RoleChange

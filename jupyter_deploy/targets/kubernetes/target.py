@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from jupyter_deploy import __version__
-from jupyter_deploy.domain.errors import DeployError, InvalidInput, RouteNotConfirmed, TargetError
+from jupyter_deploy.domain.errors import DeployError, InvalidInput, Refused, RouteNotConfirmed, TargetError
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth, TargetSettings
 from jupyter_deploy.domain.release.resources import Resources
@@ -70,6 +70,12 @@ class KubernetesTarget:
     def check_ramp(self, endpoint: Endpoint) -> None:
         """Raise unless a Job can drive a ramp of the endpoint, with evidence."""
         ramp_drivers.check(endpoint, self._api, self._settings.records_to)
+
+    def check_stream(self) -> None:
+        """See ``Target.check_stream``."""
+        raise Refused(
+            "a cluster runs no worker of a stream", "deploy the endpoint to the target local, or send it HTTP requests"
+        )
 
     def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
         """Run a release until its pods are ready: they are once they reproduce the notebook's predictions."""

@@ -11,8 +11,10 @@ from jupyter_deploy.system.home import was_running
 from .gateway.gateway import Gateway, envoy_binary
 from .metrics.keeping import PROGRAM as EXPORTER
 from .preflight import check_limits
+from .routed_endpoints import RoutedEndpoints
 from .runtime import locate
 from .settings import LocalSettings
+from .streams import PREFIX as STREAM
 from .supervisor.supervisord import KEEPER, Programs, Supervisor
 
 _MEND = "'nbdeploy doctor --mend' restarts it"
@@ -47,6 +49,9 @@ class LocalExaminer:
         if settings.archivist:
             yield _program("archivist", programs, "records are neither compacted nor removed")
         yield _program(EXPORTER, programs, "'/metrics' of the endpoints does not answer")
+        for endpoint in RoutedEndpoints(runtime).all().values():
+            if endpoint.running and endpoint.stream:
+                yield _program(f"{STREAM}{endpoint.name}", programs, "the endpoint answers no message of its stream")
         gateway = Gateway(settings, runtime, supervisor)
         if gateway.answers():
             yield HealthCheck(part="gateway", state="ok", message="it answers on its socket and holds its port")

@@ -21,7 +21,7 @@ from jupyter_deploy.domain.release.status import Usage
 from jupyter_deploy.system.home import was_running
 from jupyter_deploy.targets.envoy.counters import overflowed
 
-from . import archivist, ramp_drivers
+from . import archivist, ramp_drivers, streams
 from .gateway.gateway import Gateway, envoy_binary, forget_runtime, remember
 from .gateway.token import token, token_file
 from .metrics import keeping as exporter
@@ -72,6 +72,9 @@ class LocalTarget:
 
     def check_ramp(self, endpoint: Endpoint) -> None:
         """Nothing: the supervisor runs a driver."""
+
+    def check_stream(self) -> None:
+        """Nothing: the supervisor runs a worker."""
 
     def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
         """Run a release until it is ready and reproduces the notebook's predictions for its example."""
@@ -160,7 +163,7 @@ class LocalTarget:
                 present = host.programs() if programs is None else programs
                 # Not at a first release's start, which needs the processors; and again, since settings may change.
                 host.keep_helpers(present)
-                host.drive_ramp(endpoints[endpoint.name], present)
+                host.keep_programs(endpoints[endpoint.name], present)
                 host.gateway.apply(endpoints.values())
             except BaseException:
                 host.routed.put_back(endpoint.name, known)
@@ -189,6 +192,7 @@ class LocalTarget:
                 releases={release.tag: health[endpoint.name, release.tag] for release in endpoint.releases},
                 overflowed=overflowed(endpoint, stats),
                 counts=host.gateway.counts(endpoint, stats),
+                stream=streams.state_of(endpoint, host.runtime, programs),
             )
             for endpoint in endpoints
         }
@@ -376,9 +380,10 @@ class _Host:
         archivist.keep_running(self._settings, self.runtime, self.supervisor, programs)
         exporter.keep_running(self._settings, self.runtime, self.supervisor, programs)
 
-    def drive_ramp(self, endpoint: Endpoint, programs: Programs) -> None:
-        """Run the driver of the endpoint's ramp as long as that is in progress; ``programs`` are those that run."""
+    def keep_programs(self, endpoint: Endpoint, programs: Programs) -> None:
+        """Run the endpoint's own programs: the driver of a ramp in progress, and the worker of its stream."""
         ramp_drivers.keep_running(endpoint, self._settings, self.runtime, self.supervisor, programs)
+        streams.keep_running(endpoint, self._settings, self.runtime, self.supervisor, programs)
 
     def close(self) -> None:
         """Stop everything. The caller holds the state lock."""

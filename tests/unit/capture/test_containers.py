@@ -7,6 +7,7 @@ import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput, TargetError
 from jupyter_deploy.domain.images.images import Reference, in_engine
+from jupyter_deploy.domain.release.change_words import difference_in_words
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.requests import DeployRequest
@@ -14,7 +15,6 @@ from jupyter_deploy.targets.local.releases import container_engine
 from jupyter_deploy.targets.local.releases.by_container import require_containable
 from jupyter_deploy.targets.local.releases.container_engine import Container, Engine, run_line
 from jupyter_deploy.targets.local.supervisor.launch import cleared
-from jupyter_deploy.verbs.change import difference_in_words
 from jupyter_deploy.verbs.images.from_image import require_image
 from tests import releases
 

@@ -8,11 +8,11 @@ from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Interval, VariantSummary
 from jupyter_deploy.domain.gates.figures import is_figure, judge_live, require_figure
 from jupyter_deploy.domain.gates.parser import parse_gate
+from jupyter_deploy.domain.release.change_words import difference_in_words
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.secret_names import HIDDEN
 from jupyter_deploy.domain.validation.validated import ResultLine, Validated, lines_of
 from jupyter_deploy.domain.validation.validation import CellError, Check, GateResult, Run, Validation, ValidationSpec
-from jupyter_deploy.verbs.change import difference_in_words
 from tests.releases import release
 
 ONE, TWO, THREE = release("one"), release("two"), release("three")

@@ -8,9 +8,9 @@ import pytest
 
 from jupyter_deploy.domain.capture.signature import Signature
 from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.release.change_words import difference_in_words
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import DeployRequest, TrafficRequest
-from jupyter_deploy.verbs.change import difference_in_words
 from jupyter_deploy.verbs.redaction import redacted_columns
 from tests.releases import release
 

@@ -14,6 +14,7 @@ from jupyter_deploy.domain.errors import (
 )
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.traffic import Traffic
+from jupyter_deploy.domain.stream.spec import stream_spec
 from tests import releases
 
 
@@ -251,3 +252,16 @@ def test_an_endpoint_of_before_there_were_modes_records_everything():
     del document["record"], document["record_sample"], document["releases"][0]["redact"]
     assert Endpoint.model_validate(document).recorded == "full"
     assert Endpoint.model_validate(document).release("aaa").redact == ()
+
+
+def test_a_stream_stays_through_changes_and_a_rollback_gives_an_earlier_one_back():
+    spec = stream_spec("nats://h/rows", "nats://h/scores", dead_letters=None, begin="next", attempts=3, credentials="")
+    before = Endpoint.first(releases.release("aaa"))
+    streamed = before.streaming(spec)
+    assert (streamed.revision, streamed.stream) == (2, spec)
+    grown = streamed.with_release(releases.release("bbb"))
+    for after in (grown, grown.promoted(), grown.with_traffic({}, {"tumour:bbb": 20}), grown.stopped()):
+        assert after.stream == spec
+    assert grown.streaming(None).stream is None
+    assert grown.rolled_back_to(before).stream is None
+    assert grown.streaming(None).rolled_back_to(streamed).stream == spec

@@ -25,7 +25,7 @@ from typing import Any
 from jupyter_deploy.domain.monitoring.exposition import CONTENT_TYPE, Exposition
 from jupyter_deploy.system.unix_http import UnixConnection
 
-from . import FOLDER, SOCKET
+from . import FOLDER, SOCKET, STREAMS
 
 _RELEASE_SECONDS = 3.0
 _KEPT_SECONDS = 0.5
@@ -78,6 +78,9 @@ class Exporter:
         up = []
         for document in documents:
             exposition.add_text(document["state"], {})
+            with suppress(OSError):
+                stream = self._runtime / STREAMS / f"{document['endpoint']}.prom"
+                exposition.add_text(stream.read_text("utf-8"), {})
         for (document, release), text in zip(releases, texts, strict=True):
             labels = release["labels"]
             up.append((labels, float(text is not None)))

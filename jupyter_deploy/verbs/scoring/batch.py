@@ -9,10 +9,9 @@ from pathlib import Path
 from jupyter_deploy.domain.batch import Batch, BatchJob, BatchRequest
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import Step
-
-from .capture import load_snapshot
-from .change import find
-from .interrupts import heard_once
+from jupyter_deploy.verbs.capture import load_snapshot
+from jupyter_deploy.verbs.change import find
+from jupyter_deploy.verbs.interrupts import heard_once
 
 _MOST_WORKERS = 64
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://")

@@ -31,7 +31,7 @@ RANGES = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(da
 
 
 def history(now: datetime, days: int, features: int, daily: float) -> Stored:
-    """Return the watch of a release with so many days of requests."""
+    """Return the watch of a release with so many days of requests, ``daily`` of them each day."""
     dice = random.Random(1)
     names = [f"feature {number}" for number in range(features)]
     rows = [{name: dice.gauss(0, 1) for name in names} for _ in range(1_000)]

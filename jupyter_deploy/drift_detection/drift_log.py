@@ -24,6 +24,7 @@ from jupyter_deploy.system.digests import sha256
 
 from .batch_watch import BatchWatch
 from .images import image_mean
+from .joint_days import JointDays
 from .new_records import CompactedEarly, in_order, unread
 from .watch_file import Stored, WatchFile, beginning, empty_clusters
 
@@ -54,7 +55,7 @@ class WatchedDrift:
 
     def look(self, release: Release, snapshot: Snapshot, *, since: datetime | None = None) -> Drift:
         """Read the new records, and return the drift since the watch began, or among the records since a moment."""
-        state, _ = self.watched(release, snapshot)
+        state = self.watched(release, snapshot).state
         if since is not None:
             state = self._since(release, state, since)
         return drift_of(state, release.endpoint, release.tag, since)
@@ -63,7 +64,11 @@ class WatchedDrift:
         """Read the new records, and return the watch with its counts by period."""
         self._bucket.refresh(release.endpoint)
         self.prepare(release, snapshot)
-        return updated(self._home, release.endpoint, release.version, first_state(snapshot))
+        found = updated(self._home, release.endpoint, release.version, first_state(snapshot))
+        days, at = JointDays(self._home, release.endpoint, release.version), now()
+        if days.due(at):
+            days.make_one(found.state.reference, found.rollup, at)
+        return found._replace(joint=days.known())
 
     def joint_shift(self, release: Release, *, since: datetime, until: datetime) -> JointShift | None:
         """Compare the inputs of a range with the first recorded ones; None: too few of either.

@@ -28,6 +28,7 @@ from .shadows import shadows
 from .startup import startup
 from .traffic import promotions, toggles
 from .validate import validate
+from .watch import watches
 from .weights import weights
 
 SUBJECTS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -46,6 +47,7 @@ SUBJECTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "lab": labs,
     "images": images,
     "idle": idle,
+    "watch": watches,
 }
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 CHART = Path("images/serving.svg")

@@ -72,61 +72,60 @@ def features_in(
     rows: Rows, columns: Mapping[str, Column], reader: FeatureReader, group: Group, image_mean: ImageMean | None
 ) -> Iterator[tuple[str, Plains]]:
     """Yield the features of the rows: each one's name and values."""
+    cells = _cells(rows.flat, list(columns))
     numbers = [name for name, column in columns.items() if column.kind == "number"]
-    yield from zip(numbers, _matrix(rows.flat, numbers), strict=True)
+    yield from zip(numbers, _matrix([cells[name] for name in numbers]), strict=True)
     for name, column in columns.items():
         if column.kind == "number":
             continue
         if column.kind == "category":
-            cells = [flat.get(name) for flat in rows.flat]
-            yield name, [cell if type(cell) is str and cell else _label(cell) for cell in cells]
+            yield name, [cell if type(cell) is str and cell else _label(cell) for cell in cells[name]]
             continue
         words, found = reader.words(group, name), dict[str, list[Plain]]()
-        for flat in rows.flat:
-            for feature, plain in features_of(name, flat.get(name), column, words, image_mean):
+        for cell in cells[name]:
+            for feature, plain in features_of(name, cell, column, words, image_mean):
                 found.setdefault(feature, []).append(plain)
         yield from found.items()
 
 
-def _matrix(flat: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Floats:
-    """Return ``number_of`` each cell, by column and row."""
-    if not names or not flat:
-        return np.zeros((len(names), len(flat)))
-    cells = _cells(flat, names)
-    if _NUMBERS.issuperset(map(type, chain.from_iterable(cells))):
+def _cells(flat: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Sequence[Any]]:
+    """Return the rows' values by column; None: a row lacks it."""
+    if len(names) > 1:
         try:
-            matrix = np.array(cells, np.float64)  # None becomes NaN
+            return dict(zip(names, zip(*map(itemgetter(*names), flat), strict=True), strict=True))
+        except KeyError:
+            pass  # some row lacks a column
+    return {name: [row.get(name) for row in flat] for name in names}
+
+
+def _matrix(columns: Sequence[Sequence[Any]]) -> Floats:
+    """Return ``number_of`` each value, by column and row."""
+    if not columns:
+        return np.zeros((0, 0))
+    if _NUMBERS.issuperset(map(type, chain.from_iterable(columns))):
+        try:
+            matrix = np.array(columns, np.float64)  # None becomes NaN
         except OverflowError:
-            matrix = _converted(cells)
+            matrix = _converted(columns)
     else:
-        matrix = _converted(cells)
+        matrix = _converted(columns)
     matrix[~np.isfinite(matrix)] = np.nan
-    return np.ascontiguousarray(matrix.T)
+    return matrix
 
 
 def _label(cell: Any) -> str | None:
     return None if is_missing(cell) else label_of(cell)
 
 
-def _cells(flat: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[tuple[Any, ...]]:
-    if len(names) > 1:
-        try:
-            return list(map(itemgetter(*names), flat))
-        except KeyError:
-            pass  # some row lacks a column
-    return [tuple(map(row.get, names)) for row in flat]
-
-
-def _converted(cells: Sequence[Sequence[Any]]) -> Floats:
-    return np.array([[number_of(cell) for cell in row] for row in cells], np.float64)
+def _converted(columns: Sequence[Sequence[Any]]) -> Floats:
+    return np.array([[number_of(cell) for cell in column] for column in columns], np.float64)
 
 
 def bins_of(feature: FeatureSketch, plains: Plains) -> Bins:
     """Return ``feature.bin_of`` each value."""
     if feature.low is None or feature.high is None:
-        values = [plain_at(plains, at) for at in range(len(plains))]
-        known = {value: feature.bin_of(value) for value in set(values)}
-        return np.fromiter(map(known.__getitem__, values), np.int64, len(values))
+        known = {value: feature.bin_of(value) for value in set(plains)}
+        return np.fromiter(map(known.__getitem__, plains), np.int64, len(plains))
     numbers = np.asarray(plains, np.float64)
     bins = np.searchsorted(np.asarray(feature.edges), numbers, side="left").astype(np.int64)
     bins[numbers < feature.low] = feature.ordinary

@@ -7,7 +7,7 @@ order. Records for which a reference is still collected, and images, are read on
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, groupby, islice
+from itertools import chain, groupby, islice, repeat
 
 import numpy as np
 
@@ -150,9 +150,12 @@ class BatchWatch(Watch):
 
     def _note_periods(self, shares: Floats, units: Sequence[Record]) -> None:
         """Count the units in their periods."""
-        if self.rollup is None:
+        if self.rollup is None or not units:
             return
-        periods = map(self.rollup.period_of_values, (unit.ts for unit in units))
+        moments = [unit.ts for unit in units]
+        ends = self.rollup.period_of_values(min(moments)), self.rollup.period_of_values(max(moments))
+        same_for_all = ends[0] == ends[1]  # the usual case, as an hour has more requests than a batch
+        periods = repeat(ends[0], len(units)) if same_for_all else map(self.rollup.period_of_values, moments)
         at = 0
         for period, same in groupby(periods):
             end = at + sum(1 for _ in same)

@@ -67,7 +67,7 @@ def _watch(home: Path, features: int) -> Iterator[Figure]:
     recorder = Recorder(folder, "churn", "churn:a", segment_bytes=10**12)  # a compaction is no part of the watch
     try:
         for minute in range(MINUTES):
-            _write(recorder, dice, features, minute)
+            _write(recorder, dice, features, minute, RATE * SECONDS)
             used.append(_archivist(home))
         size = sum(path.stat().st_size for path in folder.glob("*.jsonl")) / (MINUTES * RATE * SECONDS)
         unread = int(MOST_UNREAD / size)
@@ -93,7 +93,7 @@ def _row(dice: random.Random, features: int) -> Row:
     }
 
 
-def _write(recorder: Recorder, dice: random.Random, features: int, minute: int, count: int = RATE * SECONDS) -> None:
+def _write(recorder: Recorder, dice: random.Random, features: int, minute: int, count: int) -> None:
     begin = datetime.now(UTC) - timedelta(minutes=MINUTES - minute)
     first = int(begin.timestamp() * 1e9)
     for number in range(count):

@@ -64,11 +64,12 @@ class BatchWatch(Watch):
         shares = np.zeros((len(units), self._offsets[-1]))
         for group in _GROUPS:
             rows = rows_of([each[group] for each in values], is_unit, group)
+            units_of_rows = numbers[rows.entries]
             for place, bins, plains in self._columns_of(group, rows, entries):
                 feature, offset = self._features[place], self._offsets[place]
                 known = (bins >= 0) & rows.of_units
                 width = len(feature.counts)
-                keys = numbers[rows.entries[known]] * width + bins[known]
+                keys = units_of_rows[known] * width + bins[known]
                 sums = np.bincount(keys, weights=rows.weights[known], minlength=len(units) * width)
                 shares[:, offset : offset + width] = sums.reshape(len(units), width)
                 self._note_events(feature, bins, rows, entries)
@@ -96,8 +97,10 @@ class BatchWatch(Watch):
             return
         tallies = self.state.events.setdefault(f"{feature.group} {feature.name}", {})
         special, units = bins[places] - feature.ordinary, np.where(rows.of_units, rows.weights, 0.0)[places]
-        for event in dict.fromkeys(EVENTS[name] for name in feature.special):
-            found = np.isin(special, [at for at, name in enumerate(feature.special) if EVENTS[name] == event])
+        named = [EVENTS[name] for name in feature.special]
+        events = np.array([named.index(event) for event in named])[special]  # below and above are one event
+        for event in dict.fromkeys(named):
+            found = events == named.index(event)
             if found.any():
                 first = entries[rows.entries[places[found][0]]]
                 tallies.setdefault(event, Tally()).add(units[found].tolist(), first)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import gc
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -151,7 +153,20 @@ def updated(
 
 def _read(watch: Stored, folder: Path, closed: Collection[str]) -> None:
     reader = BatchWatch(watch.state, watch.clusters, image_mean, watch.rollup)
-    reader.add_all(unread(folder, watch.state, closed))
+    with _without_collector():
+        reader.add_all(unread(folder, watch.state, closed))
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Pause the search for cycles: records are none, and it would look at each of them, and at all else, many times."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _sketch(snapshot: Snapshot) -> ReferenceSketch | None:

@@ -32,8 +32,8 @@ def test_each_document_is_valid_by_its_strict_schema(documents):
             kubernetes_validate.validate(documents[kind], version, strict=True)
     for kind in ("ServiceMonitor", "PrometheusRule"):
         jsonschema.Draft202012Validator(SCHEMAS[kind]).validate(documents[kind])
-        wrong = documents[kind] | {"spec": documents[kind]["spec"] | {"selektor": {}}}
-        with pytest.raises(jsonschema.ValidationError, match="selektor"):
+        wrong = documents[kind] | {"spec": documents[kind]["spec"] | {"selectors": {}}}
+        with pytest.raises(jsonschema.ValidationError, match="selectors"):
             jsonschema.Draft202012Validator(SCHEMAS[kind]).validate(wrong)
 
 

@@ -22,8 +22,8 @@ from jupyter_deploy.records.segments import data_folder, drift_folder, reading
 from jupyter_deploy.system.home import write_atomic
 
 from .images import image_mean
+from .joint_file import JOINT, days_due
 from .watch_file import WatchFile
-from .watcher import JOINT, days_due
 
 
 class _Days(Value):

@@ -14,6 +14,8 @@ from pathlib import Path
 from jupyter_deploy.records.segments import DRIFT, RECORDS, Segment, drift_folder, names_in, segments_in
 from jupyter_deploy.system import notifications
 
+from .joint_file import JOINT, days_due
+
 SECONDS = 60.0
 """Between two updates of a watch and its metrics. A look reads the newest records itself."""
 
@@ -21,7 +23,6 @@ MOST_UNREAD = 24_000_000
 """Bytes of new records after which a watch is updated earlier: a look reads them in less than a second."""
 
 METRICS = ".prom"
-JOINT = ".joint"
 _SUFFIX = ".watch"
 
 _sizes: dict[Path, int] = {}
@@ -101,11 +102,6 @@ def _is_due(home: Path, endpoint: str, version: str) -> bool:
     if found:
         _sizes[watch] = size
     return found
-
-
-def days_due(path: Path, now: datetime) -> bool:
-    """Whether the joint shift of past days was not looked for since midnight (UTC)."""
-    return _time_of(path) < now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
 
 
 def _time_of(path: Path) -> float:

@@ -14,6 +14,7 @@ from jupyter_deploy.domain.drift.watch import WatchState, reference_of
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.drift_detection import joint_shift, watcher
 from jupyter_deploy.drift_detection.joint_days import JointDays
+from jupyter_deploy.drift_detection.joint_file import days_due
 from jupyter_deploy.drift_detection.watch_file import WatchFile, beginning
 from jupyter_deploy.faces.render.drift_page import drift_page
 from jupyter_deploy.faces.render.page import as_text
@@ -139,8 +140,8 @@ def test_a_figure_that_cannot_be_made_is_reported_once_and_tried_tomorrow(days, 
     (failure,) = watcher.update(home)
     assert "the records cannot be read" in failure
     assert watcher.update(home) == []
-    assert not watcher.days_due(home / "drift" / "tumour" / "aaa.joint", datetime.now(UTC))
-    assert watcher.days_due(home / "drift" / "tumour" / "aaa.joint", datetime.now(UTC) + timedelta(days=1))
+    assert not days_due(home / "drift" / "tumour" / "aaa.joint", datetime.now(UTC))
+    assert days_due(home / "drift" / "tumour" / "aaa.joint", datetime.now(UTC) + timedelta(days=1))
 
 
 def test_the_monitor_and_a_report_show_a_figure_for_each_day_of_the_range(days, tmp_path):

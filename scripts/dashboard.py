@@ -53,7 +53,7 @@ def dashboard() -> str:
             QueryVariable("endpoint")
             .label("Endpoint")
             .datasource(_SOURCE)
-            .query('label_values({__name__=~"nbdeploy_endpoint_revision|nbdeploy_release_info"}, endpoint)')
+            .query("label_values(nbdeploy_endpoint_revision, endpoint)")
             .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
             .multi(True)
             .include_all(True)

@@ -7,18 +7,15 @@ from string import Template
 
 from jupyter_deploy.domain.validation.scaffold_ports import Draft
 
-from .cluster_monitoring import cluster_monitoring
-
 FOLDER = "monitoring"
 DASHBOARD = Path(__file__).with_name(FOLDER) / "grafana.json"
 """Made by ``python -m scripts.dashboard``."""
 
-_RULES, _DASHBOARD = "nbdeploy.rules.yml", "grafana/nbdeploy.json"
 _FILES = {
     "prometheus.yml": "prometheus.yml.template",
-    _RULES: "nbdeploy.rules.yml.template",
+    "nbdeploy.rules.yml": "nbdeploy.rules.yml.template",
     "alertmanager.yml": "alertmanager.yml.template",
-    _DASHBOARD: DASHBOARD.name,
+    "grafana/nbdeploy.json": DASHBOARD.name,
     "grafana/dashboards.yml": "grafana-dashboards.yml.template",
 }
 
@@ -37,6 +34,4 @@ def monitoring_drafts(address: str) -> list[Draft]:
     """
     folder = Path(__file__).with_name(FOLDER)
     texts = {path: (folder / name).read_text("utf-8") for path, name in _FILES.items()}
-    made = {path: _Template(text).safe_substitute(address=address) for path, text in texts.items()}
-    made["kubernetes.yaml"] = cluster_monitoring(made[_RULES], made[_DASHBOARD])
-    return [Draft(f"{FOLDER}/{path}", text) for path, text in made.items()]
+    return [Draft(f"{FOLDER}/{path}", _Template(text).safe_substitute(address=address)) for path, text in texts.items()]

@@ -67,7 +67,7 @@ test: compiled
 
 # The newer Python's environment is installed while the tests of the older one run.
 test-all: compiled
-	@scripts/setup.sh demo,test,engines git chromium r node java $(IMAGES)
+	@scripts/setup.sh demo,test,engines git chromium r node java keyring $(IMAGES) $(MONITORING)
 	@VENV=.venv-$(NEWER) PYTHON=python$(NEWER) scripts/setup.sh unit & installing=$$!; \
 	NBDEPLOY_EXHAUSTIVE=1 $(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(if $(DURATIONS),--durations=0) || { wait $$installing; exit 1; }; \
 	wait $$installing && NBDEPLOY_EXHAUSTIVE=1 $(subst .venv,.venv-$(NEWER),$(PYTEST)) -n 3 --dist loadfile tests/unit tests/golden tests/faces

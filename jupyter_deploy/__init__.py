@@ -23,7 +23,7 @@ _BESIDE_VERBS = ("panel",)
 
 __all__ = list(BY_NAME)
 __all__ += list(_IN_NOTEBOOKS)
-__all__ += ("DeployError", "load", "model_input", "panel", "serving_role")
+__all__ += ("DeployError", "connection", "load", "model_input", "panel", "serving_role")
 
 _MODULES = {
     "DeployError": ".domain.errors",
@@ -49,6 +49,40 @@ def serving_role() -> str | None:
     module = sys.modules.get(f"{__name__}.serving.role")
     role: str | None = module.serving_role() if module else None
     return role
+
+
+def connection(make: Any, check: Any = None, shadow: Any = None) -> Any:
+    """Decorate a function that connects to a database or a service, so that each process of a release connects itself.
+
+    ::
+
+        @jupyter_deploy.connection
+        def db():
+            return psycopg.connect(os.environ["DB_URL"])
+
+    The model calls ``db()`` wherever it needs the connection. The first call in a process and thread makes it; later
+    ones return the same. A connection that was unused for 30 seconds is checked first, and one that a failed call has
+    left broken is made again. While it cannot be made, requests are answered with 503 and ``retry-after``, and attempts
+    pause for 1 to 30 seconds. At the end of the process it is closed.
+
+    Parameters
+    ----------
+    make : callable
+        Makes a connection. A snapshot has the function, and no open connection.
+    check : callable, optional
+        Gets a connection; False or an exception means that it is broken (default: ``closed``, ``ping`` or ``SELECT 1``,
+        for psycopg, SQLAlchemy, DuckDB, redis, pymongo and DB-API 2.0). Also ``@db.check``.
+    shadow : callable, optional
+        Makes the connection of a shadow, such as a read-only one to a replica. Also ``@db.shadow``.
+
+    Returns
+    -------
+    jupyter_deploy.serving.connections.Connection
+        Call it to get the connection; it raises ``ResourceUnavailable`` if that cannot be made.
+    """
+    from .serving.connections import Connection
+
+    return Connection(make, check, shadow)
 
 
 def __getattr__(name: str) -> Any:

@@ -22,6 +22,7 @@ from .domain.monitoring.quiet_hours import parse_quiet_hours
 from .domain.parsing import Duration
 from .domain.release.ports import TargetSettings
 from .domain.release.resources import Resources
+from .domain.secret_references import SecretOptions
 from .domain.validation.parameters import Texts
 from .domain.validation.validation import ValidationSpec
 from .system.folder_agreements import content_digest, is_agreed
@@ -132,6 +133,11 @@ class Settings(BaseModel):
     )
     redact: Texts = Field(
         default=(), description="In nbdeploy.yaml: columns whose values a release never records, a list."
+    )
+
+    secrets: SecretOptions = Field(
+        default={},
+        description="In nbdeploy.yaml: the secrets of a release, such as {DB_URL: env:PROD_DB}; see 'deploy --secret'.",
     )
 
     notify: str | None = Field(

@@ -35,6 +35,10 @@ for package in "$@"; do
       command -v prometheus-alertmanager >/dev/null ||
         { missing+=(prometheus-alertmanager); services+=(prometheus-alertmanager); }
       ;;
+    keyring)
+      command -v gnome-keyring-daemon >/dev/null || missing+=(gnome-keyring)
+      command -v dbus-run-session >/dev/null || missing+=(dbus-daemon)
+      ;;
     wrk) command -v wrk >/dev/null || missing+=(wrk) ;;
     java) command -v java >/dev/null || missing+=(default-jre-headless) ;;
     curl) command -v curl >/dev/null || missing+=(curl) ;;

@@ -15,6 +15,7 @@ from jupyter_deploy.domain.requests import DeployRequest, PromoteRequest, StopRe
 from jupyter_deploy.domain.validation.validation import GateResult, Run, Validation, worst
 from jupyter_deploy.drift_detection.drift_log import WatchedDrift
 from jupyter_deploy.store.store import SqliteStore
+from jupyter_deploy.system.secret_store import SecretStore
 from jupyter_deploy.validation.project import FolderProject
 from jupyter_deploy.validation.runner import PapermillValidationRunner
 from jupyter_deploy.verbs.deploy import deploy
@@ -160,6 +161,8 @@ def make_world(path, monkeypatch):
         store.remember(known[found.tag])
     ports = SimpleNamespace(
         redact=(),
+        secret_references={},
+        secrets=SecretStore(path / "home"),
         store=store,
         targets={"local": Target()},
         keep_revisions=0,

@@ -33,6 +33,7 @@ _CAPTURE_FIELDS: Any = {
         "captured_at": True,
         "example": True,
         "distributions": True,
+        "secrets": True,
         "source": {"notebook"},
         "git": {"dirty"},
     },

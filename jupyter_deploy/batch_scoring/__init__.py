@@ -1,4 +1,4 @@
-"""Batches on this machine: worker processes of a model, and the partitions that they score.
+"""Batches of tables: the coordination of worker processes; and a model's answers for an explanation.
 
-May come in: the coordination of workers. What a worker does is in ``serving/batch/``.
+A worker's own program is ``serving/batch/``. Imports serving, system and domain.
 """

@@ -10,13 +10,17 @@ from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.explanation import Ask
 from jupyter_deploy.system.clean_process import clean_process
 from jupyter_deploy.system.model_process import ModelProcess
+from jupyter_deploy.system.secret_store import SecretStore
 
 _REMEDY = "see the last lines that it printed"
 _LOAD_SECONDS, _CALL_SECONDS = 300.0, 60.0
 
 
 class ProcessAnswers:
-    """``domain.explanation.ModelAnswers``."""
+    """``domain.explanation.ModelAnswers``; the store has the models' secrets."""
+
+    def __init__(self, secrets: SecretStore) -> None:
+        self._secrets = secrets
 
     @contextmanager
     def opened(self, snapshot: Snapshot) -> Iterator[Ask]:
@@ -28,6 +32,7 @@ class ProcessAnswers:
                 "serving.measurement",
                 log=place.root / "model.log",
                 variables={"NBDEPLOY_THREADS": "1"},
+                secrets=self._secrets.values(snapshot.manifest.provenance.secrets),
             )
 
             def ask(instances: Sequence[Any]) -> Sequence[Any]:

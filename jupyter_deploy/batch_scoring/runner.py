@@ -17,6 +17,7 @@ from jupyter_deploy.domain.errors import DeployError, InvalidInput, TargetError
 from jupyter_deploy.domain.release.processes import environment_changed
 from jupyter_deploy.system.clean_process import CleanProcess, clean_process
 from jupyter_deploy.system.model_process import ModelProcess
+from jupyter_deploy.system.secret_store import SecretStore
 
 _REPORT_SECONDS = 1.0
 _END_SECONDS = 5.0
@@ -26,7 +27,10 @@ Answer = Mapping[str, Any]
 
 
 class WorkerBatches:
-    """``domain.batch.BatchRunner`` by processes of the model's interpreter."""
+    """``domain.batch.BatchRunner`` by processes of the model's interpreter; ``secrets`` has the models' secrets."""
+
+    def __init__(self, secrets: SecretStore | None = None) -> None:
+        self._secrets = secrets or SecretStore()
 
     def run(
         self, snapshot: Snapshot, job: BatchJob, report: Callable[[str], None], *, dry_run: bool = False
@@ -35,7 +39,8 @@ class WorkerBatches:
         began = time.monotonic()
         with clean_process("batch") as place, contextlib.ExitStack() as workers:
             report("loading the model")
-            first = workers.enter_context(_Worker(snapshot, job, place, 0))
+            secrets = self._secrets.values(snapshot.manifest.provenance.secrets)
+            first = workers.enter_context(_Worker(snapshot, job, place, 0, secrets))
             plan = first.ask("plan", write=not dry_run)
             progress = _Progress(plan, report)
             if not dry_run and progress.waiting:
@@ -75,7 +80,7 @@ class _Scoring:
             partitions.put(partition)
         count = min(self._job.workers, len(progress.waiting))
         self._workers += [
-            self._stack.enter_context(_Worker(self._snapshot, self._job, self._place, number))
+            self._stack.enter_context(_Worker(self._snapshot, self._job, self._place, number, self._workers[0].secrets))
             for number in range(1, count)
         ]
         stop = threading.Event()
@@ -119,8 +124,11 @@ def _work(
 class _Worker:
     """One process with the model."""
 
-    def __init__(self, snapshot: Snapshot, job: BatchJob, place: CleanProcess, number: int) -> None:
+    def __init__(
+        self, snapshot: Snapshot, job: BatchJob, place: CleanProcess, number: int, secrets: Mapping[str, str]
+    ) -> None:
         self._snapshot, self._job, self._place = snapshot, job, place
+        self.secrets = secrets
         self._log = place.root / f"worker-{number}.log"
         self._process: ModelProcess | None = None
         self._ended = False
@@ -142,6 +150,7 @@ class _Worker:
             "serving.batch.worker",
             log=self._log,
             variables={"OMP_NUM_THREADS": threads},
+            secrets=self.secrets,
         )
         job = self._job
         self._process.send(

@@ -27,7 +27,7 @@ from jupyter_deploy.domain.capture.ports import Live, Staged
 from jupyter_deploy.domain.capture.source_changes import Cell
 from jupyter_deploy.domain.capture.translation import TRANSLATED, Translation
 from jupyter_deploy.domain.deletion import UnusedSnapshot
-from jupyter_deploy.domain.errors import InvalidExample, NotTranslated
+from jupyter_deploy.domain.errors import InvalidExample, NotCapturable, NotTranslated
 from jupyter_deploy.environments.environment import interpreter, loaded_in_notebook, lock
 from jupyter_deploy.environments.installer import without_credentials
 from jupyter_deploy.masking.masking import masked, masked_cells, masked_values, without_secrets
@@ -36,6 +36,7 @@ from jupyter_deploy.serving import imports, workplace
 from jupyter_deploy.system.digests import file_sha256, sha256
 from jupyter_deploy.system.filesystem import require_writable, size_of
 from jupyter_deploy.system.git import run_git
+from jupyter_deploy.system.secret_store import SecretStore
 from jupyter_deploy.system.temp import new_folder_name, sweep
 
 from .by_value import prove_with_code
@@ -47,6 +48,7 @@ from .frameworks import described, framework_of
 from .inspection import Inspected
 from .license import license_of
 from .likely_imports import likely_imports
+from .live_connections import with_connection_form
 from .metrics import metrics_of
 from .nulls import inspect_live
 from .project_code import ProjectCode
@@ -73,13 +75,18 @@ class ModelCapturer:
         BentoML's home, the user's own store; snapshots go to its ``models/``.
     replay_timeout : float
         The time limit of the clean process in seconds.
+    secrets : SecretStore, optional
+        Has the values of stored snapshots' secrets (default: that of the user's default home).
     """
 
-    def __init__(self, home: Path, tolerance: Tolerance, replay_timeout: float) -> None:
+    def __init__(
+        self, home: Path, tolerance: Tolerance, replay_timeout: float, secrets: SecretStore | None = None
+    ) -> None:
         self._models = home / "models"
         self._kept = SnapshotFolders(self._models)
         self._tolerance = tolerance
         self._timeout = replay_timeout
+        self._secrets = secrets or SecretStore()
         self._replayed: tuple[str, list[str], tuple[str, ...]] | None = None
 
     def check(self) -> None:
@@ -128,7 +135,10 @@ class ModelCapturer:
             folder.mkdir(mode=0o700)
             code = ProjectCode()
             example = {"example": seen.example, "prototype": seen.prototype}
-            files, formats = write(served, example, folder, code)
+            try:
+                files, formats = write(served, example, folder, code)
+            except NotCapturable as error:
+                raise with_connection_form(error, live) from error
             packed = DataFiles(live, folder)
             packed.include()
             for path in trace.opened:
@@ -214,7 +224,7 @@ class ModelCapturer:
             if self._kept.holds(tag):
                 return self._kept.keep(staged, remember)
             write_manifest(manifest, folder)
-            result = run_replay(folder, environment.interpreter, self._timeout)
+            result = run_replay(folder, environment.interpreter, self._timeout, self._values(manifest))
             require_agreement(result)
             return self._kept.keep(staged, remember)
         finally:
@@ -229,7 +239,7 @@ class ModelCapturer:
             manifest = widened(snapshot.manifest, columns)
             staged = Staged(folder=folder, manifest=manifest, fingerprint=snapshot.fingerprint)
             write_manifest(manifest, folder)
-            require_answers_to_null(staged, columns, self._timeout)
+            require_answers_to_null(staged, columns, self._timeout, self._values(manifest))
             return self._kept.keep(staged, remember)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -251,7 +261,10 @@ class ModelCapturer:
 
     def predict(self, snapshot: Snapshot, instances: Sequence[Any]) -> list[Any]:
         """Return answers to other instances from a clean process, which verifies the digest first."""
-        return run_predict(snapshot, instances, self._timeout)
+        return run_predict(snapshot, instances, self._timeout, self._values(snapshot.manifest))
+
+    def _values(self, manifest: Manifest) -> dict[str, str]:
+        return self._secrets.values(manifest.provenance.secrets)
 
     def size(self, unused: UnusedSnapshot) -> int:
         """Return the bytes of a snapshot with its bento."""
@@ -318,6 +331,7 @@ def _provenance(live: Live) -> Provenance:
         captured_at=now(),
         example=live.expression and masked(live.expression)[0],
         nullable=live.nullable,
+        secrets=dict(live.references),
         in_cell=live.in_cell,
     )
 

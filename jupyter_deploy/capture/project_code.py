@@ -32,7 +32,7 @@ _TAKEN = ("serving", "service")
 EDITED = "edited-module"
 CHECKS_OF_CODE = ("project-code", EDITED, "train-mode")
 
-_STAND_IN = frozenset({"jupyter_deploy", "jupyter_deploy.serving_role"})
+_STAND_IN = frozenset({"jupyter_deploy", "jupyter_deploy.connection", "jupyter_deploy.serving_role"})
 
 
 class ProjectCode:

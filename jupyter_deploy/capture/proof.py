@@ -45,7 +45,7 @@ def prove(
     module_data = ModuleData(staged.folder, staged.manifest.files)
     guessed: list[str] | None = None
     for _ in range(ROUNDS):
-        result = run_replay(staged.folder, staged.manifest.environment.interpreter, timeout)
+        result = run_replay(staged.folder, staged.manifest.environment.interpreter, timeout, live.secrets)
         failed = bool(result["error"] or result["differences"])
         new = [*_supply(files, result["reads"]), *module_data.supply(result["reads"])]
         if not new and failed and guessed is None:

@@ -10,11 +10,14 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.errors import ReplayFailed
 from jupyter_deploy.domain.release.processes import last_lines
+from jupyter_deploy.domain.secret_references import EXAMPLE, secret_variables
+from jupyter_deploy.serving.output_masking import secret_mask
 from jupyter_deploy.system import spare
 from jupyter_deploy.system.clean_process import clean_process
 from jupyter_deploy.system.temp import scratch_folder
@@ -27,13 +30,17 @@ _unconfirmed: dict[tuple[str, ...], frozenset[str]] = {}
 """By the modules of a model's types: modules that a spare imported ahead and that nothing requested."""
 
 
-def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, Any]:
+def run_replay(
+    snapshot: Path, interpreter: str, timeout: float, secrets: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     """Replay a snapshot's folder and return the results of ``serving.replay``.
 
     Parameters
     ----------
     timeout : float
         Time limit in seconds; then the process is killed.
+    secrets
+        The values of the model's secrets by variable.
 
     Raises
     ------
@@ -42,14 +49,15 @@ def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, An
     OSError
         The disk of the temporary folder is full.
     """
-    answer = _by_spare(snapshot, interpreter, timeout)
+    # A spare process was started without the secrets.
+    answer = None if secrets else _by_spare(snapshot, interpreter, timeout)
     if answer is not None:
         return answer
 
     def call(_root: Path, result: Path) -> str:
         return f"main({str(snapshot)!r}, {str(result)!r})"
 
-    return _in_clean_process(call, interpreter, timeout)
+    return _in_clean_process(call, interpreter, timeout, secrets)
 
 
 def start_spare(interpreter: str, imported: Sequence[str], names: Sequence[str] = ()) -> None:
@@ -117,7 +125,12 @@ def _too_slow(timeout: float) -> ReplayFailed:
     )
 
 
-def run_predict(snapshot: Snapshot, instances: Sequence[Any], timeout: float) -> list[Any]:
+def run_predict(
+    snapshot: Snapshot,
+    instances: Sequence[Any],
+    timeout: float,
+    secrets: Mapping[str, str] = MappingProxyType({}),
+) -> list[Any]:
     """Return a stored snapshot's answers to ``instances``, passed to the clean process in a file.
 
     Raises
@@ -131,13 +144,15 @@ def run_predict(snapshot: Snapshot, instances: Sequence[Any], timeout: float) ->
         request.write_text(json.dumps(instances), encoding="utf-8")
         return f"answer_instances({snapshot.path!r}, {snapshot.digest!r}, {str(request)!r}, {str(result)!r})"
 
-    result_document = _in_clean_process(call, snapshot.manifest.environment.interpreter, timeout)
+    result_document = _in_clean_process(call, snapshot.manifest.environment.interpreter, timeout, secrets)
     require_agreement(result_document)
     answers: list[Any] = result_document["answers"]
     return answers
 
 
-def _in_clean_process(call: Callable[[Path, Path], str], interpreter: str, timeout: float) -> dict[str, Any]:
+def _in_clean_process(
+    call: Callable[[Path, Path], str], interpreter: str, timeout: float, secrets: Mapping[str, str]
+) -> dict[str, Any]:
     """Run a call of ``serving.replay`` in a clean process and return its result file.
 
     ``call`` builds it from a folder for its inputs and the path of the result file.
@@ -145,10 +160,13 @@ def _in_clean_process(call: Callable[[Path, Path], str], interpreter: str, timeo
     with clean_process("replay") as clean:
         root = clean.root
         result = root / "result.json"
+        options = clean.options
+        options["env"] |= secret_variables(secrets)
+        mask = secret_mask(secrets.values())  # the model may print or raise them
         try:
             completed = subprocess.run(
                 clean.command(interpreter, "from serving.replay import answer_instances, main", call(root, result)),
-                **clean.options,
+                **options,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -159,14 +177,14 @@ def _in_clean_process(call: Callable[[Path, Path], str], interpreter: str, timeo
         except subprocess.TimeoutExpired as error:
             raise _too_slow(timeout) from error
         try:
-            document: dict[str, Any] = json.loads(result.read_text("utf-8"))
+            document: dict[str, Any] = json.loads(mask.masked(result.read_text("utf-8")))
         except (OSError, ValueError) as error:
             if "No space left on device" in completed.stderr:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(root)) from error
             raise ReplayFailed(
                 f"the clean process ended with exit code {completed.returncode} before it answered the example",
                 "check whether the model ends the process or needs too much memory",
-                details=last_lines(completed.stderr, _TAIL),
+                details=last_lines(mask.masked(completed.stderr), _TAIL),
             ) from error
         return document
 
@@ -267,8 +285,8 @@ _OF_REQUESTS = (
     "expected. Make the model depend on values alone: make the index a column, write int(x) or float(x)"
 )
 _OF_VARIABLES = (
-    "a release gets only a few variables (PATH, HOME, LANG, TZ …): read it in the notebook and let the model "
-    "use its value, unless that is a secret, since the snapshot would hold it"
+    "a release gets only a few variables (PATH, HOME, LANG, TZ …): read it in the notebook and let the model use its "
+    f"value, or if that is a secret, name the place of its value: --secret {EXAMPLE}"
 )
 
 

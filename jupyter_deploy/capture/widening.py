@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jupyter_deploy.domain.capture.artifacts import Manifest, Snapshot
@@ -50,7 +50,7 @@ def widened(manifest: Manifest, columns: Sequence[str]) -> Manifest:
     )
 
 
-def require_answers_to_null(staged: Staged, columns: Sequence[str], timeout: float) -> None:
+def require_answers_to_null(staged: Staged, columns: Sequence[str], timeout: float, secrets: Mapping[str, str]) -> None:
     """Call the model in a clean process with its first row, once with null in each column.
 
     Raises
@@ -69,7 +69,7 @@ def require_answers_to_null(staged: Staged, columns: Sequence[str], timeout: flo
     )
     for column in columns:
         try:
-            run_predict(snapshot, [{**first, column: None}], timeout)
+            run_predict(snapshot, [{**first, column: None}], timeout, secrets)
         except ReplayFailed as error:
             raise InvalidExample(
                 f"the model does not accept null in '{column}': {error.message}",

@@ -1,4 +1,4 @@
-"""The records of the two releases of a comparison as DuckDB tables, and a summary of each release."""
+"""The records of both releases as DuckDB tables (pairs of a shadow, requests of a canary), latencies, errors, notes."""
 
 from __future__ import annotations
 

@@ -93,6 +93,10 @@ class InvalidInput(DeployError):
     code = "invalid_input"
 
 
+class SecretMissing(InvalidInput):
+    code = "secret_missing"
+
+
 class InvalidName(InvalidInput):
     code = "invalid_name"
 

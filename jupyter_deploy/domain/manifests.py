@@ -18,7 +18,7 @@ class ManifestsRequest(Request):
     """Show the objects of the target kubernetes: an endpoint's workloads, or with --rbac those of an administrator.
 
     'nbdeploy manifests --rbac -o yaml | kubectl apply -f -' prepares a namespace. Nothing is cluster-wide. --expose is
-    for TLS and host names before the gateway.
+    for TLS and host names before the gateway, --monitoring for Prometheus' operator and Grafana.
     """
 
     name: Annotated[
@@ -33,6 +33,10 @@ class ManifestsRequest(Request):
     )
     expose: bool = Field(
         default=False, description="An Ingress, or an HTTPRoute, that leads the gateway's host names to it."
+    )
+    monitoring: bool = Field(
+        default=False,
+        description="An exporter of all releases' metrics, its ServiceMonitor, the alerts, and Grafana's dashboard.",
     )
     gateway: str | None = Field(
         default=None, description="With --expose: NAMESPACE/NAME of a Gateway, for an HTTPRoute in place of an Ingress."
@@ -72,6 +76,12 @@ class Manifester(Protocol):
 
     def exposure(self, *, gateway: str | None, tls: str | None, ingress_class: str | None) -> Mapping[str, Any]:
         """The Ingress, or the HTTPRoute of a Gateway, before the gateway. Raises InvalidInput: no host is known."""
+
+    def monitoring(self, files: Mapping[str, str]) -> Sequence[dict[str, Any]]:
+        """The exporter of metrics, and what Prometheus and Grafana read; ``files``: the rules and the dashboard.
+
+        Raises Refused: the exporter has no image.
+        """
 
     def workloads(self, endpoint: Endpoint) -> Sequence[dict[str, Any]]:
         """The objects of an endpoint's releases with traffic.

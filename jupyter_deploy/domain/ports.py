@@ -34,6 +34,20 @@ Report = Callable[["Step | Underway"], None]
 """Gets the steps of a long operation, and the progress of each of several notebooks."""
 
 
+class Secrets(Protocol):
+    def values(self, references: Mapping[str, str]) -> dict[str, str]:
+        """Return the values of references by variable. Raises SecretMissing."""
+
+    def set(self, name: str, value: str) -> str:
+        """Store a value for references ``keyring:NAME``; return where, in words."""
+
+    def names(self) -> Mapping[str, str]:
+        """Return where each stored secret is, ``keyring`` or ``file``, by its name."""
+
+    def remove(self, name: str) -> bool:
+        """Remove a stored value; return whether there was one."""
+
+
 class Environments(Protocol):
     def ensure(self, captured: Environment, *, kernel: bool = False) -> Environment:
         """Return an isolated environment with the same lock; an existing one is reused.
@@ -68,12 +82,18 @@ class NotebookRunner(Protocol):
         ...
 
     def run(
-        self, notebook: Path, last_cell: str, on_cell: Callable[[str], None], expressions: Sequence[str] = ()
+        self,
+        notebook: Path,
+        last_cell: str,
+        on_cell: Callable[[str], None],
+        expressions: Sequence[str] = (),
+        variables: Mapping[str, str] = ...,
     ) -> Mapping[str, Any]:
         """Run a notebook headless, then ``last_cell`` in the same kernel; return that cell's output by MIME type.
 
         ``on_cell`` gets a description of each cell that begins. The notebook's own deploys are skipped; a cell that
-        raises for that reason is skipped with a message, unless ``expressions`` depend on it.
+        raises for that reason is skipped with a message, unless ``expressions`` depend on it. ``variables``: further
+        environment variables of the kernel.
 
         Raises UnknownSource, NotebookFailed, KernelDied.
         """
@@ -210,6 +230,13 @@ class Ports(Protocol):
     @property
     def redact(self) -> Sequence[str]:
         """The columns that ``nbdeploy.yaml`` redacts."""
+
+    @property
+    def secret_references(self) -> Mapping[str, str]:
+        """The references to secrets of ``nbdeploy.yaml``, by variable."""
+
+    @property
+    def secrets(self) -> Secrets: ...
 
     @property
     def servers(self) -> ModelServers: ...

@@ -13,6 +13,7 @@ from .comparison_options import AbsoluteForOneLook, ForOneLook, Kept, KeptAbsolu
 from .model_selection.selection import GivenSelection
 from .parsing import Moment, Requirements, Sample, Shares
 from .release.resources import ResourceOptions
+from .secret_references import SecretOptions
 from .validation.parameters import Parameters, Texts
 
 # pydantic warns of a field with the name of a deprecated method.
@@ -153,6 +154,13 @@ class DeployRequest(Request):
         default=(),
         description="A column whose values are never stored, neither in records nor in logs (repeatable; off: none; "
         "default: the columns of the stable release and of nbdeploy.yaml).",
+    )
+    secret: SecretOptions = Field(
+        default={},
+        description="VARIABLE=REFERENCE (repeatable): an environment variable of the model's processes whose value is "
+        "read at their start: from env:NAME, file:PATH, keyring:NAME (see 'nbdeploy secret'), command:NAME or, in a "
+        "cluster, k8s:SECRET/KEY; off: none (default: those of nbdeploy.yaml, else of the stable release). The value "
+        "is in no snapshot, record, log or image.",
     )
     image: str | None = Field(
         default=None,

@@ -44,6 +44,7 @@ class Deployment(Value):
     limits: tuple[str, ...] = Field(default=(), description="The limits on its resources, one line each.")
     image: str | None = Field(default=None, description="HOST/PATH@sha256:… of the image of the release.")
     redact: tuple[str, ...] = Field(default=(), description="Columns whose values are never stored.")
+    secrets: dict[str, str] = Field(default={}, description="References to its secrets, by variable.")
     curl: str = Field(description="A command line that sends the example to the endpoint.")
 
 

@@ -1,4 +1,4 @@
 """Drift of releases: watches over the recorded requests, kept up to date by the archivist and by each look.
 
-May import: records, system, serving. The statistics are in ``domain.drift``.
+Imports records, system, serving and domain. The statistics are in ``domain.drift``.
 """

@@ -1,4 +1,4 @@
 """The measurement of models in clean processes, and the intervals of their scores.
 
-May come in: domain, serving, system, validation.
+Imports validation, serving, system and domain.
 """

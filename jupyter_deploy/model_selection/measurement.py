@@ -18,6 +18,7 @@ from jupyter_deploy.domain.model_selection.selection import Performance, Spread
 from jupyter_deploy.system.clean_process import CleanProcess, clean_process
 from jupyter_deploy.system.filesystem import size_of
 from jupyter_deploy.system.model_process import ModelProcess
+from jupyter_deploy.system.secret_store import SecretStore
 
 from .libraries import library_bytes
 
@@ -29,7 +30,10 @@ _SECONDS = 1.0
 
 
 class ProcessMeasurer:
-    """``domain.model_selection.ports.Measurer``."""
+    """``domain.model_selection.ports.Measurer``; ``secrets`` has the models' secrets."""
+
+    def __init__(self, secrets: SecretStore | None = None) -> None:
+        self._secrets = secrets or SecretStore()
 
     @property
     def processor(self) -> str:
@@ -48,7 +52,7 @@ class ProcessMeasurer:
             models = []
             for number, (snapshot, rows) in enumerate(zip(snapshots, instances, strict=True)):
                 report(f"loading {snapshot.tag}, {number + 1} of {len(snapshots)}")
-                models.append(opened.enter_context(_Model(snapshot, rows, place, number)))
+                models.append(opened.enter_context(_Model(snapshot, rows, place, number, self._secrets)))
             answers = []
             for model in models:
                 report(f"calling {model.snapshot.tag} with {len(instances[0]):,} rows")
@@ -73,7 +77,10 @@ class ProcessMeasurer:
 class _Model:
     """The process of one model, with the durations of its calls by round."""
 
-    def __init__(self, snapshot: Snapshot, instances: Sequence[Any], place: CleanProcess, number: int) -> None:
+    def __init__(
+        self, snapshot: Snapshot, instances: Sequence[Any], place: CleanProcess, number: int, secrets: SecretStore
+    ) -> None:
+        self._secrets = secrets
         self.snapshot = snapshot
         self._place = place
         self._log = place.root / f"model-{number}.log"
@@ -92,6 +99,7 @@ class _Model:
             "serving.measurement",
             log=self._log,
             variables={"OMP_NUM_THREADS": "1", "NBDEPLOY_THREADS": "1"},
+            secrets=self._secrets.values(self.snapshot.manifest.provenance.secrets),
         )
         try:
             settings = {"snapshot": self.snapshot.path, "digest": self.snapshot.digest}

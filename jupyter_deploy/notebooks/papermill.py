@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jupyter_deploy.domain.capture.artifacts import Snapshot
@@ -35,15 +36,20 @@ class PapermillRunner:
         return masked_cells(cells)
 
     def run(
-        self, notebook: Path, last_cell: str, on_cell: Callable[[str], None], expressions: Sequence[str] = ()
+        self,
+        notebook: Path,
+        last_cell: str,
+        on_cell: Callable[[str], None],
+        expressions: Sequence[str] = (),
+        variables: Mapping[str, str] = MappingProxyType({}),
     ) -> Mapping[str, Any]:
         """Run all cells and then ``last_cell`` in the notebook's folder; the notebook's file is not written."""
         document = read_notebook(str(notebook))
         kernel, _ = kernel_of(document, notebook.name)
         excuses = ErrorsOfSkippedDeploys([cell.source for cell in code_cells(document)], expressions)
-        run_environment = RunEnvironment(
-            notebook.name, notebook.resolve().parent, kernel, {**os.environ, VARIABLE: "1"}, excuses=excuses
-        )
+        environment = {**os.environ, **variables, VARIABLE: "1"}
+        folder = notebook.resolve().parent
+        run_environment = RunEnvironment(notebook.name, folder, kernel, environment, excuses=excuses)
         return _displayed(_run(document, last_cell, on_cell, run_environment)[-1])
 
     def execute(self, notebook: Path, text: str, last_cell: str, on_cell: Callable[[str], None]) -> Mapping[str, Any]:

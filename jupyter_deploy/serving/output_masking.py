@@ -1,4 +1,4 @@
-"""Masking of redacted values in the output that a model prints while it answers.
+"""Masking in the output of a model: of redacted values while it answers, and of its secrets at all times.
 
 What is masked is the text of a value as the request has it, in what Python writes to ``sys.stdout`` and ``sys.stderr``.
 """
@@ -8,13 +8,17 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from .dispatch.parsed_request import Raw
 from .values.column_table import ColumnTable
 
 MASK = "***"
+
+SECRETS = "NBDEPLOY_SECRETS"
+"""The variable with the names of the variables that are secrets, divided by commas."""
 
 SHORTEST = 4
 """Characters. A shorter value is in many words that do not come from it: masking ``1`` would leave nothing of a log."""
@@ -50,6 +54,33 @@ class _Output:
 
     find: Callable[[], Iterable[str]] | None = None
     mask: ValueMask | None = None
+    secrets: ValueMask | None = None
+
+
+def mask_secrets(environment: Mapping[str, str]) -> None:
+    """Mask the values of the variables that ``NBDEPLOY_SECRETS`` names in all output and errors, from now on."""
+    values = [environment[name] for name in environment.get(SECRETS, "").split(",") if environment.get(name)]
+    _Output.secrets = secret_mask(values) if values else None
+
+
+def secret_mask(values: Iterable[str]) -> ValueMask:
+    """Return the mask of secrets: of each value, its lines, and the password in a URL."""
+    return ValueMask(part for value in values for part in _parts(value))
+
+
+def without_secrets(text: str) -> str:
+    """Return a text for a client or a record, with ``***`` in place of each secret."""
+    return _Output.secrets.masked(text) if _Output.secrets else text
+
+
+def _parts(value: str) -> Iterator[str]:
+    """Yield the value, its lines, and the password in a URL, as drivers print them; each as written and escaped."""
+    texts = {value, *value.splitlines()}
+    with contextlib.suppress(ValueError):
+        password = urlsplit(value).password
+        texts |= {password, unquote(password)} if password else set()
+    for text in texts:
+        yield from {text, repr(text)[1:-1], json.dumps(text)[1:-1]}
 
 
 @contextlib.contextmanager
@@ -68,11 +99,11 @@ def masking(find: Callable[[], Iterable[str]]) -> Iterator[None]:
 def masked(text: str) -> str:
     """Return a text for the log."""
     find = _Output.find
-    if find is None:
-        return text
-    if _Output.mask is None:
-        _Output.mask = ValueMask(find())
-    return _Output.mask.masked(text)
+    if find is not None:
+        if _Output.mask is None:
+            _Output.mask = ValueMask(find())
+        text = _Output.mask.masked(text)
+    return without_secrets(text)
 
 
 def texts_of(inputs: Any, columns: Collection[str]) -> Iterator[str]:

@@ -20,7 +20,7 @@ from . import project_code
 from .dispatch.deferred_answers import as_stream, resolve
 from .environment import EnvironmentChanged, another_python, changes
 from .natives import callable_of, restore
-from .role import install_stub
+from .stand_in import install_stub
 from .values.codec import Codec
 from .values.decoding import Decoder
 from .workplace import enter

@@ -33,6 +33,8 @@ from . import workplace
 from .asgi.front import Front
 from .asgi.messages import Receive, Response, Scope, Send
 from .dispatch.parsed_request import Raw
+from .output import keep_writing
+from .output_masking import mask_secrets
 from .role import in_role
 from .snapshot import EnvironmentChanged, load
 from .telemetry.records import Entry
@@ -175,6 +177,8 @@ def main() -> None:
     settings = json.loads(sys.stdin.buffer.readline() or b"{}")
     if not settings:
         return  # the parent has ended already
+    mask_secrets(os.environ)
+    keep_writing()
     root = Path(settings["root"])
     watch = _ParentWatch(root, settings["parent"])  # os.getppid() might already be another process
     threading.Thread(target=watch.run, daemon=True).start()

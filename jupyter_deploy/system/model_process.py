@@ -15,6 +15,8 @@ from typing import Any
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.domain.release.processes import environment_changed, last_lines
+from jupyter_deploy.domain.secret_references import secret_variables
+from jupyter_deploy.serving.output_masking import secret_mask
 
 from .clean_process import CleanProcess
 
@@ -32,6 +34,8 @@ class ModelProcess:
         The file of its error output, which is appended to.
     variables
         Environment variables in addition to those of ``place``.
+    secrets
+        The values of the model's secrets by variable.
 
     Raises
     ------
@@ -40,14 +44,22 @@ class ModelProcess:
     """
 
     def __init__(
-        self, place: CleanProcess, snapshot: Snapshot, module: str, *, log: Path, variables: Mapping[str, str]
+        self,
+        place: CleanProcess,
+        snapshot: Snapshot,
+        module: str,
+        *,
+        log: Path,
+        variables: Mapping[str, str],
+        secrets: Mapping[str, str],
     ) -> None:
         interpreter = snapshot.manifest.environment.interpreter
         options = place.options
-        options["env"] |= {"NBDEPLOY_CHECK_ENVIRONMENT": "1", **variables}
+        options["env"] |= {"NBDEPLOY_CHECK_ENVIRONMENT": "1", **variables, **secret_variables(secrets)}
         self._log = log
         self._tag = snapshot.tag
         self._late = False
+        self._mask = secret_mask(secrets.values())
         try:
             with log.open("ab") as errors:
                 self._process = subprocess.Popen(
@@ -105,7 +117,7 @@ class ModelProcess:
         if answer.get("kind") == "EnvironmentChanged":
             raise environment_changed(self._tag, answer["error"].splitlines()[1:])
         if answer:
-            why = f"{answer['kind']}: {answer['error']}"
+            why = self._mask.masked(f"{answer['kind']}: {answer['error']}")
         elif self._late:
             why = f"it took longer than {seconds:g} s"
         else:
@@ -133,7 +145,7 @@ class ModelProcess:
 
     def last_log(self) -> str:
         """Return the last lines of the log."""
-        return last_lines(self._log.read_text("utf-8", errors="replace"), _LOG_LINES)
+        return last_lines(self._mask.masked(self._log.read_text("utf-8", errors="replace")), _LOG_LINES)
 
     def end(self) -> None:
         """Kill the process and wait for it."""

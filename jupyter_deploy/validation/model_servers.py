@@ -11,15 +11,17 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.errors import DeployError, StartFailed
 from jupyter_deploy.domain.release.processes import environment_changed, last_lines
+from jupyter_deploy.domain.secret_references import secret_variables
 from jupyter_deploy.domain.validation.model_calls import Call, Calls
 from jupyter_deploy.serving.standalone import CALLS, LOG, STATE
 from jupyter_deploy.system.clean_process import CleanProcess, clean_process
+from jupyter_deploy.system.secret_store import SecretStore
 from jupyter_deploy.system.temp import sweep
 
 _TAIL = 25
@@ -33,10 +35,13 @@ class SnapshotServers:
     ----------
     start_timeout : float
         Seconds until a server must be ready.
+    secrets : SecretStore, optional
+        Has the values of the models' secrets (default: that of the user's default home).
     """
 
-    def __init__(self, start_timeout: float) -> None:
+    def __init__(self, start_timeout: float, secrets: SecretStore | None = None) -> None:
         self._start_timeout = start_timeout
+        self._secrets = secrets or SecretStore()
 
     @contextmanager
     def serving(self, snapshot: Snapshot) -> Iterator[SnapshotServer]:
@@ -45,7 +50,8 @@ class SnapshotServers:
         with clean_process("serving") as place, socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             listener.listen(128)  # from now on requests wait instead of being refused
-            server = SnapshotServer(snapshot, place, listener, self._start_timeout)
+            values = self._secrets.values(snapshot.manifest.provenance.secrets)
+            server = SnapshotServer(snapshot, place, listener, self._start_timeout, values)
             try:
                 yield server
             finally:
@@ -55,7 +61,14 @@ class SnapshotServers:
 class SnapshotServer:
     """The Served port: one process, and its folder."""
 
-    def __init__(self, snapshot: Snapshot, place: CleanProcess, listener: socket.socket, start_timeout: float) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        place: CleanProcess,
+        listener: socket.socket,
+        start_timeout: float,
+        values: Mapping[str, str],
+    ) -> None:
         self._snapshot = snapshot
         self._root = place.root
         self._start_timeout = start_timeout
@@ -71,7 +84,7 @@ class SnapshotServer:
             "secret": secret,
         }
         options = place.options
-        options["env"] |= {"NBDEPLOY_CHECK_ENVIRONMENT": "1"}
+        options["env"] |= {"NBDEPLOY_CHECK_ENVIRONMENT": "1", **secret_variables(values)}
         self._lock = threading.Lock()  # guards _fault
         self._fault: DeployError | None = None
         self._process: subprocess.Popen[bytes] | None = None

@@ -1,6 +1,7 @@
 """The verbs: plain functions ``(request, ports, report) -> domain object``, in the one table that all faces walk.
 
-Imports domain alone. The table itself imports the standard library alone, since ``import jupyter_deploy`` reads it.
+A module whose header begins with ``The verb`` is one; the others are steps that verbs share. Imports domain alone.
+The table itself imports the standard library alone, since ``import jupyter_deploy`` reads it.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.requests import DeployRequest
 
 from .redaction import redacted_names
+from .release_secrets import references_for
 
 SNAPSHOT_MIME = "application/vnd.nbdeploy.snapshot+json"
 ERROR_MIME = "application/vnd.nbdeploy.error+json"
@@ -51,9 +52,13 @@ def capture(
         See ``domain.errors``; no file of the capture remains.
     """
     progress("capturing the model, its example and its answers")
-    redact = redacted_names(request, ports.store.endpoint(name), ports)
+    before = ports.store.endpoint(name)
+    redact = redacted_names(request, before, ports)
+    references = references_for(request, before, ports)
+    secrets = ports.secrets.values(references)
     with ports.capturer.prepared(live):
-        staged = ports.capturer.stage(replace(live, redact=redact), name)
+        live = replace(live, redact=redact, references=references, secrets=secrets)
+        staged = ports.capturer.stage(live, name)
         try:
             staged = _with_waivers(staged, request, check(staged.manifest))
             title = "replaying it in a clean process"
@@ -120,6 +125,7 @@ def capture_in_notebook(request: DeployRequest, name: str, ports: Ports, progres
         cell,
         lambda words: progress(f"running {notebook.name}: {words}", False),
         [text for text in (request.model, request.example, request.training) if isinstance(text, str)],
+        ports.secrets.values(references_for(request, ports.store.endpoint(name), ports)),
     )
     if ERROR_MIME in displayed:
         raise revive(displayed[ERROR_MIME])

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+from jupyter_deploy.domain import secret_references
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.capture.findings import has_new_findings
 from jupyter_deploy.domain.capture.signature import Signature
@@ -310,6 +311,7 @@ def difference_in_words(before: Endpoint | None, after: Endpoint) -> str:
     if comparison != after.comparison.words:
         parts.append(f"comparison: {comparison} → {after.comparison.words}")
     parts += _redacted_in_words(before, after)
+    parts += _secrets_in_words(before, after)
     parts += _resources_in_words(before, after)
     parts += _images_in_words(before, after)
     parts += _findings_in_words(before, after)
@@ -327,6 +329,15 @@ def _redacted_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
         f"{release.tag}: {', '.join(release.redact) or 'nothing'} redacted"
         for release in after.releases
         if release.redact != known.get(release.tag, ())
+    ]
+
+
+def _secrets_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
+    known = {release.tag: release.secrets for release in before.releases} if before else {}
+    return [
+        f"{release.tag}: secrets {secret_references.in_words(release.secrets)}"
+        for release in after.releases
+        if release.secrets != known.get(release.tag, {})
     ]
 
 

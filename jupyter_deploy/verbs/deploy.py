@@ -26,6 +26,7 @@ from .gates.enforce_gates import enforce, in_words, keep_forced, require_reason
 from .images.deployed_image import publish_image, require_destination
 from .images.from_image import ImageSource, find_image, require_image, require_replaceable
 from .release_checks import release_check
+from .release_secrets import references_for
 from .sources import count_steps, take_snapshot
 from .steps import Steps
 
@@ -116,6 +117,7 @@ def _preflight(
     platform = image.image.platform if image else None
     target_of(ports, request.target).check(resources_for(request, before, ports), platform)
     require_destination(request, name, ports)
+    ports.secrets.values(references_for(request, before, ports))
     _, planned = plan_deploy_gates(request, name, before, ports, gates)
     require_readable(planned, request, name)
     ports.store.check()
@@ -221,6 +223,7 @@ def _deployment(
         limits=target.limits(endpoint.release(tag)),
         image=endpoint.release(tag).image,
         redact=endpoint.release(tag).redact,
+        secrets=endpoint.release(tag).secrets,
         curl=ports.client.command(f"{url}/predict", pasted, target.header_file),
     )
 

@@ -20,6 +20,7 @@ from .difference import changes_since
 from .gates.endpoint_gates import GatePlan, GateSource, gate_source, plan_gates
 from .gates.enforce_gates import GateCheck, check_at_deploy
 from .redaction import redacted_columns
+from .release_secrets import references_for
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,8 @@ def plan_deploy(
     image = request.image or _present_image(request, before, snapshot, ports)
     release = release_of(snapshot, name, resources_for(request, before, ports), image)
     label = checked_label(request.label)
-    release = release.model_copy(update={"redact": redact, "label": label})
+    secrets = references_for(request, before, ports, snapshot)
+    release = release.model_copy(update={"redact": redact, "label": label, "secrets": secrets})
     after = next_endpoint(request, before, release)
     check = check_at_deploy(request, upcoming, before, after, name=name, snapshot=snapshot, ports=ports)
     if before is not None:
@@ -208,6 +210,9 @@ def with_running_bento(release: Release, before: Endpoint, keep_revisions: int) 
     return release.model_copy(update={"path": known.path, "code": known.code})
 
 
-def _essence(release: Release) -> tuple[str, tuple[str, ...], Resources, str | None, str, Choice | None]:
+def _essence(release: Release) -> tuple[object, ...]:
     """The parts of a release that make it another one if they differ."""
-    return release.digest, release.redact, release.resources, release.image, release.label, release.choice
+    return (
+        *(release.digest, release.redact, release.resources, release.image, release.label, release.choice),
+        tuple(release.secrets.items()),
+    )

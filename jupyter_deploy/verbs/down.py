@@ -16,7 +16,7 @@ from .change import target_of
 
 def down(request: DownRequest, ports: Ports, report: Report) -> Stopped:
     """Stop every process. The desired state stays, and ``reconcile`` starts the processes again."""
-    own = [name for name, target in ports.targets.items() if target.shared is None]
+    own = [name for name, target in ports.targets.items() if target.shared is None and target.on]
     names = own if request.target is None else [request.target]
     if request.target is not None and request.target not in own:
         return _emptied(request.target, ports, report)

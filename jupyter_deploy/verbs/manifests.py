@@ -11,9 +11,9 @@ from .change import find
 
 def manifests(request: ManifestsRequest, ports: Ports, report: Report) -> Manifests:
     """Return an endpoint's workloads, or what an administrator applies to a namespace."""
-    if [request.rbac, request.expose, request.name is not None].count(True) != 1:
+    if [request.rbac, request.expose, request.monitoring, request.name is not None].count(True) != 1:
         raise InvalidInput(
-            "name an endpoint, or write --rbac or --expose",
+            "name an endpoint, or write --rbac, --expose or --monitoring",
             "nbdeploy manifests --rbac; nbdeploy manifests --expose; nbdeploy manifests churn",
         )
     if not request.rbac and (request.secrets or request.open):
@@ -25,6 +25,9 @@ def manifests(request: ManifestsRequest, ports: Ports, report: Report) -> Manife
         return Manifests(documents=(dict(ports.manifester.exposure(**given)),))
     if any(given.values()):
         raise InvalidInput("--gateway, --tls and --ingress-class belong to --expose", "write --expose too")
+    if request.monitoring:
+        files = {draft.path.partition("/")[2]: draft.text for draft in ports.starter.monitoring("")}
+        return Manifests(documents=tuple(ports.manifester.monitoring(files)))
     made = (
         ports.manifester.workloads(find(ports, request.name))
         if request.name is not None

@@ -74,6 +74,7 @@ def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointSt
                 findings=release.findings,
                 validation=release.validation,
                 redact=release.redact,
+                secrets=release.secrets,
                 image=release.image,
                 choice=release.choice,
                 created_at=release.created_at,

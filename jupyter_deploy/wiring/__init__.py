@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from jupyter_deploy.domain.validation.validation import ValidationSpec
     from jupyter_deploy.records.shipping import BucketOfHome
     from jupyter_deploy.system.notifications import Destinations
+    from jupyter_deploy.system.secret_store import SecretStore
     from jupyter_deploy.targets.local.settings import LocalSettings
 
 
@@ -78,7 +79,7 @@ class _Parts:
     def capturer(self) -> Capturer:
         from jupyter_deploy.capture.capturer import ModelCapturer
 
-        return ModelCapturer(self._bentoml_home, self._settings.tolerance, self._settings.replay_timeout)
+        return ModelCapturer(self._bentoml_home, self._settings.tolerance, self._settings.replay_timeout, self.secrets)
 
     @cached_property
     def finder(self) -> Finder:
@@ -139,19 +140,19 @@ class _Parts:
     def batches(self) -> BatchRunner:
         from jupyter_deploy.batch_scoring.runner import WorkerBatches
 
-        return WorkerBatches()
+        return WorkerBatches(self.secrets)
 
     @cached_property
     def model_answers(self) -> ModelAnswers:
         from jupyter_deploy.batch_scoring.model_answers import ProcessAnswers
 
-        return ProcessAnswers()
+        return ProcessAnswers(self.secrets)
 
     @cached_property
     def measurer(self) -> Measurer:
         from jupyter_deploy.model_selection.measurement import ProcessMeasurer
 
-        return ProcessMeasurer()
+        return ProcessMeasurer(self.secrets)
 
     @cached_property
     def model_search(self) -> ModelSearch:
@@ -213,11 +214,21 @@ class _Parts:
     def redact(self) -> tuple[str, ...]:
         return self._settings.redact
 
+    @property
+    def secret_references(self) -> dict[str, str]:
+        return self._settings.secrets
+
+    @cached_property
+    def secrets(self) -> SecretStore:
+        from jupyter_deploy.system.secret_store import SecretStore
+
+        return SecretStore(self._settings.home)
+
     @cached_property
     def servers(self) -> ModelServers:
         from jupyter_deploy.validation.model_servers import SnapshotServers
 
-        return SnapshotServers(self._local.start_timeout)
+        return SnapshotServers(self._local.start_timeout, self.secrets)
 
     @cached_property
     def judge(self) -> Judge:

@@ -1702,6 +1702,12 @@ export interface DeployRequest {
    */
   redact?: string[];
   /**
+   * VARIABLE=REFERENCE (repeatable): an environment variable of the model's processes whose value is read at their start: from env:NAME, file:PATH, keyring:NAME (see 'nbdeploy secret'), command:NAME or, in a cluster, k8s:SECRET/KEY; off: none (default: those of nbdeploy.yaml, else of the stable release). The value is in no snapshot, record, log or image.
+   */
+  secret?: {
+    [k: string]: string;
+  };
+  /**
    * HOST/PATH:TAG or HOST/PATH@sha256:…: run the release from this published image, by podman or docker; SOURCE is its snapshot's tag, or is omitted.
    */
   image?: string | null;
@@ -1781,6 +1787,12 @@ export interface Deployment {
    * Columns whose values are never stored.
    */
   redact: string[];
+  /**
+   * References to its secrets, by variable.
+   */
+  secrets: {
+    [k: string]: string;
+  };
   /**
    * A command line that sends the example to the endpoint.
    */
@@ -1977,6 +1989,12 @@ export interface Provenance {
    * Columns of 'deploy --nullable'.
    */
   nullable: string[];
+  /**
+   * References to the model's secrets, such as env:PROD_DB, by variable; no values.
+   */
+  secrets: {
+    [k: string]: string;
+  };
   /**
    * Whether the last cell deployed the model; false after a click outside the cells.
    */
@@ -2598,7 +2616,7 @@ export interface Release {
    */
   changes: Changes | null;
   /**
-   * Findings of the checks at its deploy, and their waivers.
+   * Of the checks at its deploy, and their waivers.
    */
   findings: Finding[];
   /**
@@ -2609,6 +2627,12 @@ export interface Release {
    * Columns whose values are never written down.
    */
   redact: string[];
+  /**
+   * References to secrets, such as env:PROD_DB, by variable.
+   */
+  secrets: {
+    [k: string]: string;
+  };
   resources: Resources;
   /**
    * HOST/PATH@sha256:… of the image that it runs from; None: from the bento.
@@ -2948,6 +2972,12 @@ export interface ReleaseStatus {
   findings: Finding[];
   validation: Validated | null;
   redact: string[];
+  /**
+   * References to its secrets, by variable.
+   */
+  secrets: {
+    [k: string]: string;
+  };
   /**
    * HOST/PATH@sha256:… of the image that it runs from.
    */
@@ -3789,7 +3819,7 @@ export interface Manifests {
  * Show the objects of the target kubernetes: an endpoint's workloads, or with --rbac those of an administrator.
  *
  * 'nbdeploy manifests --rbac -o yaml | kubectl apply -f -' prepares a namespace. Nothing is cluster-wide. --expose is
- * for TLS and host names before the gateway.
+ * for TLS and host names before the gateway, --monitoring for Prometheus' operator and Grafana.
  */
 export interface ManifestsRequest {
   /**
@@ -3808,6 +3838,10 @@ export interface ManifestsRequest {
    * An Ingress, or an HTTPRoute, that leads the gateway's host names to it.
    */
   expose?: boolean;
+  /**
+   * An exporter of all releases' metrics, its ServiceMonitor, the alerts, and Grafana's dashboard.
+   */
+  monitoring?: boolean;
   /**
    * With --expose: NAMESPACE/NAME of a Gateway, for an HTTPRoute in place of an Ingress.
    */

@@ -127,9 +127,11 @@ it('a request has the typed values without empty and default ones', () => {
     reason: 'why',
     strict: true,
     waive: ['leakage'],
+    engine: 'auto' as const,
     record: 'meta' as const,
     sample: ' 7 ',
     redact: 'ssn\n\n iban \n',
+    secret: 'DB_URL = env:PROD_DB\nTOKEN=file:/run/a=b\n',
     resources: { ...emptyValues.resources, workers: ' 4', memory: '512MB ' }
   };
   const request = requestOf(values, around);
@@ -144,9 +146,11 @@ it('a request has the typed values without empty and default ones', () => {
     include: ['a.csv', 'b.csv'],
     strict: true,
     waive: ['leakage'],
+    engine: 'auto',
     record: 'meta',
     record_sample: 0.07,
     redact: ['ssn', 'iban'],
+    secret: { DB_URL: 'env:PROD_DB', TOKEN: 'file:/run/a=b' },
     resources: { workers: '4', memory: '512MB' }
   });
   expect(requestOf(valuesOf(request, around), around)).toEqual(request);

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 VERSION = "metrics.k8s.io/v1beta1"
 KINDS = {"nodes": "NodeMetrics", "pods": "PodMetrics"}
@@ -27,6 +27,13 @@ Point = tuple[float, int]
 """A time in seconds, and the nanoseconds of processor time until then."""
 
 _LEAST_SECONDS = 0.8
+
+
+class _Rate(NamedTuple):
+    """Nanoseconds of processor time a second, and the seconds between the looks."""
+
+    cpu: int
+    seconds: float
 
 
 class Kubelets:
@@ -56,14 +63,15 @@ class Kubelets:
                 rates = [self._rate(figures["podRef"]["uid"], container) for container in containers]
                 if pod and None not in rates:
                     usage = [
-                        {"name": container["name"], "usage": _usage(container) | {"cpu": f"{rate}n"}}
-                        for container, rate in zip(containers, rates, strict=True)
+                        {"name": container["name"], "usage": _usage(container) | {"cpu": f"{rate.cpu}n"}}
+                        for container, rate in zip(containers, filter(None, rates), strict=True)
                     ]
-                    found.append(_metrics(pod, pod["metadata"]["namespace"], containers=usage))
+                    window = f"{max((rate.seconds for rate in rates if rate), default=_LEAST_SECONDS):.1f}s"
+                    found.append(_metrics(pod, pod["metadata"]["namespace"], containers=usage, window=window))
         return found
 
-    def _rate(self, pod: str, container: Json) -> int | None:
-        """Nanoseconds of processor time a second; None: there is one look only."""
+    def _rate(self, pod: str, container: Json) -> _Rate | None:
+        """The use between the last two looks; None: there is one look only."""
         key, cpu = (pod, container["name"]), container.get("cpu", {})
         if "usageCoreNanoSeconds" not in cpu:
             return None
@@ -73,7 +81,7 @@ class Kubelets:
             first, last = last, point
         self._points[key] = first, last
         passed = last[0] - first[0]
-        return max(0, int((last[1] - first[1]) / passed)) if passed > 0 else None
+        return _Rate(max(0, int((last[1] - first[1]) / passed)), passed) if passed > 0 else None
 
     def _summaries(self) -> Iterator[tuple[Json, Json]]:
         for node in self._get("/api/v1/nodes")["items"]:

@@ -125,7 +125,7 @@ while :; do
   until [ ! -e "$folder/no-kubelet" ]; do sleep 0.1; done
   kubelet --config="$folder/kubelet.yaml" --kubeconfig="$run/conf/$node.kubeconfig" --container-runtime=remote \
     --container-runtime-endpoint=unix://$socket --hostname-override="$node" --node-ip="$address" \
-    --root-dir=/var/lib/kubelet --oom-score-adj=0 --v=2 >>"$run/log/$node.kubelet.log" 2>&1
+    --root-dir=/var/lib/kubelet --oom-score-adj=0 --housekeeping-interval=1s --v=2 >>"$run/log/$node.kubelet.log" 2>&1
   sleep 0.2
 done &
 kube-proxy --kubeconfig="$run/conf/proxy.kubeconfig" --cluster-cidr=$pods.0.0/16 --hostname-override="$node" \

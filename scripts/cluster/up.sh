@@ -33,19 +33,9 @@ bash "$scripts/apiserver.sh" 8>&-
 export KUBECONFIG=$run/kubeconfig
 say "the API server is ready"
 
-common=(--bind-address=127.0.0.1 --port=0 --leader-elect=false)
-start kcm kube-controller-manager "${common[@]}" --use-service-account-credentials=true \
-  --kubeconfig="$run/conf/kcm.kubeconfig" --authentication-kubeconfig="$run/conf/kcm.kubeconfig" \
-  --authorization-kubeconfig="$run/conf/kcm.kubeconfig" \
-  --controllers='*,bootstrapsigner,tokencleaner,-nodeipam,-service,-route,-cloud-node-lifecycle' \
-  --service-account-private-key-file="$pki/sa.key" --root-ca-file="$pki/ca.crt" \
-  --cluster-signing-cert-file="$pki/ca.crt" --cluster-signing-key-file="$pki/ca.key" \
-  --cluster-cidr=$pods.0.0/16 --allocate-node-cidrs=false \
-  --node-monitor-period=1s --node-monitor-grace-period=8s --node-startup-grace-period=10s --pod-eviction-timeout=5s \
-  --horizontal-pod-autoscaler-sync-period=2s --horizontal-pod-autoscaler-downscale-stabilization=10s \
-  --horizontal-pod-autoscaler-initial-readiness-delay=2s --horizontal-pod-autoscaler-cpu-initialization-period=5s 8>&-
-start scheduler kube-scheduler "${common[@]}" --kubeconfig="$run/conf/scheduler.kubeconfig" \
-  --authentication-kubeconfig="$run/conf/scheduler.kubeconfig" \
+bash "$scripts/controllers.sh" 8>&-
+start scheduler kube-scheduler --bind-address=127.0.0.1 --port=0 --leader-elect=false \
+  --kubeconfig="$run/conf/scheduler.kubeconfig" --authentication-kubeconfig="$run/conf/scheduler.kubeconfig" \
   --authorization-kubeconfig="$run/conf/scheduler.kubeconfig" 8>&-
 wait_for 60 kubectl get serviceaccount default
 

@@ -82,6 +82,17 @@ class Machine:
             os.kill(self.pid(name), signal.SIGCONT)
 
     @contextmanager
+    def autoscaler_every(self, seconds):
+        """The autoscaler looks every so many seconds, which other tests expect to be two."""
+        self._end(self.pid("kcm"))
+        self.script("controllers.sh", HPA_SECONDS=seconds)
+        try:
+            yield
+        finally:
+            self._end(self.pid("kcm"))
+            self.script("controllers.sh")
+
+    @contextmanager
     def without_apiserver(self):
         """The API server is dead; connections to it are refused."""
         self._end(self.pid("apiserver"))
@@ -89,6 +100,15 @@ class Machine:
             yield
         finally:
             self.script("apiserver.sh")
+
+    @contextmanager
+    def without_etcd(self):
+        """etcd is killed; it starts again with what it has on disk."""
+        self._end(self.pid("etcd"))
+        try:
+            yield
+        finally:
+            self.script("etcd.sh")
 
     @contextmanager
     def without_registry(self):
@@ -136,8 +156,9 @@ class Machine:
     def wait_for_node(self, node):
         self.kubectl("wait", "--for=condition=Ready", f"node/{node}", "--timeout=180s")
 
-    def script(self, name, *arguments):
-        subprocess.run(["bash", SCRIPTS / name, *arguments], check=True, stdout=subprocess.DEVNULL)
+    def script(self, name, *arguments, **variables):
+        environment = os.environ | {key: str(value) for key, value in variables.items()}
+        subprocess.run(["bash", SCRIPTS / name, *arguments], check=True, stdout=subprocess.DEVNULL, env=environment)
 
     def _inside(self, node):
         """The processes in a node's namespace."""

@@ -1,6 +1,7 @@
 """What users see of an endpoint in a cluster: by the token of its clients, and in JupyterLab."""
 
 import base64
+import contextlib
 import json
 import os
 
@@ -8,7 +9,11 @@ import pytest
 from playwright.sync_api import expect
 
 from jupyter_deploy.targets.kubernetes import names
-from tests.e2e.conftest import browser  # noqa: F401 - a fixture
+from tests import notebooks
+from tests.e2e.conftest import (
+    browser,  # noqa: F401 - a fixture
+    until,
+)
 from tests.e2e.lab import started
 from tests.e2e.person import Person
 
@@ -63,10 +68,13 @@ def test_requests_of_a_user_carry_the_token_of_the_file_and_nothing_else_holds_i
     assert holding == [header_file]
 
 
-@pytest.fixture
-def person(operator, browser, header_file):  # noqa: F811
-    """The user before a JupyterLab of their own."""
-    with started(operator) as lab:
+@pytest.fixture(scope="module")
+def person(operator, browser, header_file, tmp_path_factory):  # noqa: F811
+    """The user before a JupyterLab of their own, with a notebook that shows the panel."""
+    notebook = notebooks.write(
+        tmp_path_factory.mktemp("notebook") / "panel.ipynb", "%load_ext jupyter_deploy\n%deploy_panel churn"
+    )
+    with started(operator, notebook) as lab:
         context = browser.new_context(viewport={"width": 1400, "height": 1000})
         context.set_default_timeout(90_000)
         made = Person(context.new_page(), lab.url, operator)
@@ -85,17 +93,12 @@ def test_the_sidebar_shows_target_replicas_and_why_a_pod_does_not_start_and_call
     expect(person.sidebar.get_by_text("target: kubernetes")).to_be_visible()
     expect(person.sidebar.get_by_text("healthy: 2 of 2 pods are ready")).to_be_visible()
     _shoot(person, "healthy")
-    nodes = [node["metadata"]["name"] for node in cluster.get(namespace, "nodes")]
-    cluster.kubectl("cordon", *nodes)
-    try:
-        (pod, _) = cluster.pods(namespace, names.selector("release", "churn"))
-        cluster.kubectl("-n", namespace, "delete", "pod", pod["metadata"]["name"], "--wait=false")
+    with _without_room(cluster, namespace):
         expect(person.sidebar.get_by_text("1 of 2 pods is ready; no node can run it").first).to_be_visible()
         _shoot(person, "unschedulable")
-    finally:
-        cluster.kubectl("uncordon", *nodes)
     expect(person.sidebar.get_by_text("healthy: 2 of 2 pods are ready")).to_be_visible(timeout=120_000)
-    _logs_of_all_pods(cluster, namespace, person)
+    _logs_of_all_pods(cluster, namespace, person.sidebar)
+    _shoot(person, "log")
     person.looks_after("churn", "try")
     person.sidebar.get_by_role("button", name="Send").click()
     expect(person.sidebar.get_by_text("200").first).to_be_visible()
@@ -103,11 +106,46 @@ def test_the_sidebar_shows_target_replicas_and_why_a_pod_does_not_start_and_call
     assert person.errors == []
 
 
-def _logs_of_all_pods(cluster, namespace, person):
-    person.sidebar.get_by_role("button", name="Log of").first.click()
-    for pod in cluster.pods(namespace, names.selector("release", "churn")):
-        expect(person.sidebar.get_by_text(f"{pod['metadata']['name']}:").first).to_be_visible()
-    _shoot(person, "log")
+@pytest.mark.usefixtures("churn")
+def test_the_panel_shows_the_same_and_changes_the_traffic(cluster, namespace, person, operator, models):
+    page, shadow = person.page, models[0][0.01]
+    operator.json("deploy", shadow, "--name", "churn", *TARGET, "--resources", "replicas=1", timeout=600)
+    person.opens("panel.ipynb")
+    page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    panel = page.get_by_role("feed").get_by_role("region", name="Endpoint churn")
+    panel.wait_for()
+    expect(panel.get_by_text("target: kubernetes")).to_be_visible()
+    expect(panel.get_by_text("healthy: 2 of 2 pods are ready")).to_be_visible()
+    expect(panel.get_by_text("healthy: 1 of 1 pods is ready")).to_be_visible()
+    with _without_room(cluster, namespace, models[0][1.0]):
+        expect(panel.get_by_text("1 of 2 pods is ready; no node can run it").first).to_be_visible()
+    expect(panel.get_by_text("healthy: 2 of 2 pods are ready")).to_be_visible(timeout=120_000)
+    _logs_of_all_pods(cluster, namespace, panel, models[0][1.0])
+    panel.get_by_role("switch", name=f"Shadow {shadow[:14]}").click()
+    until(lambda: shadow not in operator.json("describe", "churn")["traffic"]["shadow"])
+    panel.get_by_role("tab", name="Try it").click()
+    panel.get_by_role("button", name="Send").click()
+    expect(panel.get_by_text("200").first).to_be_visible()
+    assert person.errors == []
+
+
+@contextlib.contextmanager
+def _without_room(cluster, namespace, tag=""):
+    """No node takes a pod, and one of a release, which goes, has no successor."""
+    nodes = [node["metadata"]["name"] for node in cluster.get(namespace, "nodes")]
+    cluster.kubectl("cordon", *nodes)
+    try:
+        pod, *_ = cluster.pods(namespace, names.selector("release", "churn", tag))
+        cluster.kubectl("-n", namespace, "delete", "pod", pod["metadata"]["name"], "--wait=false")
+        yield
+    finally:
+        cluster.kubectl("uncordon", *nodes)
+
+
+def _logs_of_all_pods(cluster, namespace, shown, tag=""):
+    shown.get_by_role("button", name="Log of").first.click()
+    for pod in cluster.pods(namespace, names.selector("release", "churn", tag)):
+        expect(shown.get_by_text(f"{pod['metadata']['name']}:").first).to_be_visible()
 
 
 def _shoot(person, name):

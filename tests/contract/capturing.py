@@ -15,9 +15,9 @@ FRAME = pd.DataFrame({"age": [30, 40, 50, 60], "weight": [60.5, 70.0, 80.25, 90.
 NUMBERS = FRAME[["age", "weight"]]
 
 
-def live(model, example, method=None, project=HERE, variable="model"):
+def live(model, example, method=None, project=HERE, variable="model", *, cells=("a = 1",), namespace=None):
     """A live object as a notebook hands it over."""
-    return Live(model, example, Source(variable=variable), method, ("a = 1",), project)
+    return Live(model, example, Source(variable=variable), method, cells, project, namespace or {})
 
 
 def capture(capturer, model, example, name="churn", **options):

@@ -40,6 +40,7 @@ class MemoryTarget:
 
     settings_class: type[TargetSettings] = MemorySettings
     needs_image = False
+    on = True
     shared = None
     header_file = None
     machines: ClassVar[dict[str, Machine]] = {}

@@ -127,7 +127,7 @@ def test_a_model_that_hangs_is_ended_with_the_lines_that_it_printed(tmp_path, pr
     environment = Environment(interpreter=sys.executable, python="3", platform="linux-x86_64", distributions={})
     snapshot = manifests.snapshot(environment=environment)
     process = ModelProcess(
-        CleanProcess(tmp_path), snapshot, "serving.hanging", log=tmp_path / "model.log", variables={}
+        CleanProcess(tmp_path), snapshot, "serving.hanging", log=tmp_path / "model.log", variables={}, secrets={}
     )
     try:
         until(lambda: "waiting" in process.last_log())

@@ -46,7 +46,7 @@ def test_a_rollback_during_a_stop_ends_with_a_running_endpoint(home, deploy):
 
 def test_deploying_again_after_down_brings_the_whole_endpoint_back(home, deploy):
     first, second = deploy(1.0), deploy(0.001)
-    home.run("down")
+    assert "target kubernetes" not in home.run("down").stderr  # it is off
     again = deploy(1.0)
     assert (again["changed"], again["url"]) == (False, first["url"])
     described = home.json("describe", "churn")

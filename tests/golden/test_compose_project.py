@@ -149,6 +149,16 @@ def test_a_token_comes_from_its_variable_and_is_in_no_file() -> None:
     assert "NBDEPLOY_TOKEN" not in "".join(TEXTS.values())
 
 
+def test_a_secret_comes_from_its_variable_and_its_release_has_a_network() -> None:
+    releases = [one.model_copy(update={"secrets": {"DB_URL": "keyring:prod-db"}}) for one in ENDPOINT.releases[:1]]
+    endpoint = ENDPOINT.model_copy(update={"releases": (*releases, *ENDPOINT.releases[1:])})
+    services = loaded(replace(PLAN, endpoint=endpoint))["services"]
+    with_secret, without = services[service_of("tumour:a1")], services[service_of("tumour:b2")]
+    assert with_secret["environment"]["DB_URL"] == "${DB_URL:?the secret DB_URL of tumour:a1}"
+    assert with_secret["environment"]["NBDEPLOY_SECRETS"] == "DB_URL"
+    assert ("network_mode" in with_secret, without["network_mode"]) == (False, "none")
+
+
 def test_envoy_itself_finds_no_fault_with_the_gateways_configuration(tmp_path: Path) -> None:
     assert json.loads(TEXTS[GATEWAY_FILE]) == gateway_documents(PLAN, SETTINGS)
     sockets = {("tumour", tag): f"/sockets/{service_of(tag)}.sock" for tag in ENDPOINT.traffic.tags()}

@@ -42,10 +42,13 @@ _WITH_PARTS = (dict, list, tuple, set, frozenset, property, classmethod, staticm
 _CODE = " → its code"
 _PICKLES = {"model.pkl", "example.pkl"}
 
-_OF_CODE = "read it from the environment at prediction time, such as os.environ['{name}'], and replace the key"
+_OF_CODE = (
+    "read it from the environment at prediction time, os.environ['{name}'], name its place, such as "
+    "--secret {name}=env:{name}, and replace the key"
+)
 _OF_EXAMPLE = "remove it from the example, which every client of the endpoint can see"
-_OF_CELL = "read it from the environment, and replace the key, since the notebook holds it"
-_OF_FILE = "remove it from the file; read it from the environment at prediction time"
+_OF_CELL = "read it from the environment (for the model: --secret), and replace the key, since the notebook holds it"
+_OF_FILE = "remove it from the file; read it from the environment at prediction time, and name its place: --secret"
 
 
 def secrets(candidate: Candidate) -> Iterator[Finding]:

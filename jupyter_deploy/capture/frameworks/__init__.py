@@ -1,4 +1,7 @@
-"""Frameworks by entry point: what nbdeploy knows of the libraries that models are made with."""
+"""Frameworks by entry point: what nbdeploy knows of the libraries that models are made with.
+
+``boosters``, ``layers`` and ``parameters`` are what frameworks share; each other module is a framework.
+"""
 
 from __future__ import annotations
 

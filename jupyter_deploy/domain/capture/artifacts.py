@@ -98,6 +98,9 @@ class Provenance(Value):
     captured_at: datetime
     example: str | None = Field(default=None, description="The example's expression; None: it was given as an object.")
     nullable: tuple[str, ...] = Field(default=(), description="Columns of 'deploy --nullable'.")
+    secrets: dict[str, str] = Field(
+        default={}, description="References to the model's secrets, such as env:PROD_DB, by variable; no values."
+    )
     in_cell: bool = Field(
         default=True, description="Whether the last cell deployed the model; false after a click outside the cells."
     )

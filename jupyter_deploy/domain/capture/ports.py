@@ -51,6 +51,8 @@ class Live:
         ``onnx``: a translation is captured in the model's place; ``auto``: if it can be proved.
     redact
         Columns whose values are never stored: the sketch for drift leaves them out.
+    references, secrets
+        The references to the model's secrets, and their values, by variable. No file gets a value.
     notes
         Notes on how the parts were chosen, for the snapshot.
     """
@@ -73,6 +75,8 @@ class Live:
     nullable: tuple[str, ...] = ()
     engine: Engine = "native"
     redact: tuple[str, ...] = ()
+    references: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
 
 

@@ -1,4 +1,4 @@
-"""Metrics of endpoints in Prometheus' text format, and notifications.
+"""The Monitor of a range of time (counts, performance, charts), metrics for Prometheus, and notifications.
 
 Pure: the standard library and pydantic alone.
 """

@@ -93,10 +93,11 @@ def _drift_alarm(drift: Drift, alarm: DriftAlarm) -> dict[str, Any]:
 
 def _quality_alarm(drift: Drift, alarm: QualityAlarm) -> dict[str, Any]:
     about = f"{alarm.feature}: {alarm.what}" if alarm.feature else alarm.what
+    unit = "requests" if alarm.what == "refused" else "clusters"
     data = {
         "endpoint": drift.endpoint,
         "release": drift.release,
-        "reason": f"{about}: {alarm.count}, {alarm.share:.1%} of the clusters",
+        "reason": f"{about}: {alarm.count}, {alarm.share:.1%} of the {unit}",
         "feature": alarm.feature,
         "what": alarm.what,
         "request_id": alarm.first_request,

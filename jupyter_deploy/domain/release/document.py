@@ -20,6 +20,8 @@ from jupyter_deploy.domain.requests import (
     TrafficRequest,
 )
 from jupyter_deploy.domain.secret_names import HIDDEN
+from jupyter_deploy.domain.secret_references import OFF, SecretOptions
+from jupyter_deploy.domain.secret_references import in_words as secrets_in_words
 from jupyter_deploy.domain.validation.validation import ValidationSpec, words_of
 
 from .comparison_settings import NONE, ComparisonSettings
@@ -39,6 +41,9 @@ class ReleaseDocument(Value):
     )
     label: str | None = Field(default=None, description="A name in your own words.")
     redact: tuple[str, ...] | None = Field(default=None, description="Columns whose values are never stored.")
+    secrets: SecretOptions | None = Field(
+        default=None, description="References by variable, such as {DB_URL: env:PROD_DB}; {}: none. Never values."
+    )
     resources: ResourceOptions | None = Field(
         default=None,
         description="cpu, memory, gpu, workers, threads, idle_after, replicas; one that is left out has no limit.",
@@ -160,6 +165,7 @@ def document_of(status: EndpointStatus) -> EndpointDocument:
                 image=releases[tag].image,
                 label=releases[tag].label,
                 redact=releases[tag].redact,
+                secrets=releases[tag].secrets,
                 resources=releases[tag].resources.explicit(),
             )
             for tag in traffic.tags()
@@ -260,6 +266,8 @@ def _options(wanted: ReleaseDocument, release: Release | None, document: Endpoin
     options |= {"image": image, "record": document.record, "record_sample": document.record_sample}
     if wanted.redact is not None:
         options["redact"] = wanted.redact or ("off",)
+    if wanted.secrets is not None:
+        options["secret"] = wanted.secrets or OFF
     if wanted.resources is not None:
         limits = Resources.model_validate(wanted.resources).model_dump()
         options["resources"] = {name: ANY if value is None else value for name, value in limits.items()}
@@ -288,6 +296,8 @@ def _changed(wanted: ReleaseDocument, release: Release) -> Iterator[str]:
         yield f"runs from {wanted.image}"
     if wanted.redact is not None and set(wanted.redact) != set(release.redact):
         yield f"{', '.join(wanted.redact) or 'nothing'} redacted"
+    if wanted.secrets is not None and wanted.secrets != release.secrets:
+        yield f"secrets: {secrets_in_words(wanted.secrets)}"
     if wanted.resources is not None and (limits := Resources.model_validate(wanted.resources)) != release.resources:
         yield limits.words or "any resources"
 

@@ -54,11 +54,10 @@ class Release(Value):
     framework: str = ""
     stochastic: bool = False
     changes: Changes | None = Field(default=None, description="None: it is the endpoint's first release.")
-    findings: tuple[Finding, ...] = Field(
-        default=(), description="Findings of the checks at its deploy, and their waivers."
-    )
+    findings: tuple[Finding, ...] = Field(default=(), description="Of the checks at its deploy, and their waivers.")
     validation: Validated | None = Field(default=None, description="None: it was never validated.")
     redact: tuple[str, ...] = Field(default=(), description="Columns whose values are never written down.")
+    secrets: dict[str, str] = Field(default={}, description="References to secrets, such as env:PROD_DB, by variable.")
     resources: Resources = Resources()
     image: str | None = Field(
         default=None, description="HOST/PATH@sha256:… of the image that it runs from; None: from the bento."

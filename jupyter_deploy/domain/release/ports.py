@@ -158,6 +158,8 @@ class Target(Protocol):
     ----------
     needs_image
         Whether it runs published images only, so that a deploy publishes first.
+    on
+        Whether it is set up here; one that is not has nothing to stop.
     shared
         Its endpoints, if other users change them too; None: the user's own store has them.
     header_file
@@ -165,6 +167,9 @@ class Target(Protocol):
     """
 
     needs_image: bool
+
+    @property
+    def on(self) -> bool: ...
 
     @property
     def shared(self) -> SharedEndpoints | None: ...

@@ -71,6 +71,7 @@ class ReleaseStatus(Value):
     findings: tuple[Finding, ...] = ()
     validation: Validated | None = None
     redact: tuple[str, ...] = ()
+    secrets: dict[str, str] = Field(default={}, description="References to its secrets, by variable.")
     image: str | None = Field(default=None, description="HOST/PATH@sha256:… of the image that it runs from.")
     resources: Resources = Resources()
     limits: tuple[str, ...] = Field(default=(), description="How its resources are enforced.")

@@ -57,7 +57,7 @@ compdef _nbdeploy nbdeploy""",
 complete -c nbdeploy -a '(nbdeploy __complete (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'""",
 }
 
-_OTHERS = ("completion", "--help", "--version")
+_OTHERS = ("completion", "secret", "--help", "--version")
 _OUTPUT = ("--output", "-o")
 
 

@@ -53,6 +53,10 @@ def _command(tokens: list[str]) -> int:
         from .completion import complete
 
         return complete(tokens)
+    if first == "secret":
+        from .secret import secret
+
+        return secret(tokens[1:])
     from .plain_line import parse_plain
 
     if line := parse_plain(tokens):

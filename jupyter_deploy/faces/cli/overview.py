@@ -35,6 +35,7 @@ Exit codes: 0 done, 1 refused or a requirement not met, 2 wrong usage or input,
 """
 
 _OTHERS = {
+    "secret": "Store, list or remove values of secrets, for 'deploy --secret VARIABLE=keyring:NAME'.",
     "completion": "Print the shell's completion script: bash, zsh or fish.",
     "--help, -h": "Show this text; after a command, its options.",
     "--version": "Show the version.",

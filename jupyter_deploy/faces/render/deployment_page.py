@@ -10,6 +10,7 @@ from jupyter_deploy.domain.capture.training import TrainingData
 from jupyter_deploy.domain.release.endpoint import Changes
 from jupyter_deploy.domain.release.status import EndpointStatus
 from jupyter_deploy.domain.results import Deployment
+from jupyter_deploy.domain.secret_references import in_words as secrets_in_words
 
 from .difference_page import changed
 from .gates_page import validated_facts, waiting_facts
@@ -47,6 +48,7 @@ def deployment_page(result: Deployment) -> Page:
         *([("runs from", result.image)] if result.image else []),
         *(("resources", line) for line in result.limits),
         *([("redacted", f"never stored: {', '.join(result.redact)}")] if result.redact else []),
+        *([("secrets", secrets_in_words(result.secrets))] if result.secrets else []),
         *validated_facts(result.validation),
         *waiting_facts(result),
         (

@@ -34,6 +34,7 @@ ERROR_CODES = {
     "not_translated": ErrorCode(422, USAGE, "The model cannot be translated"),
     "base_unfit": ErrorCode(422, USAGE, "The base image does not fit"),
     "signature_mismatch": ErrorCode(422, USAGE, "The model would not understand the endpoint's requests"),
+    "secret_missing": ErrorCode(422, USAGE, "A secret cannot be read"),
     "refused": ErrorCode(409, NOT_MET, "Refused"),
     "unconfirmed": ErrorCode(409, NOT_MET, "The request does not confirm it"),
     "conflict": ErrorCode(409, NOT_MET, "Another client changed the endpoint first"),

@@ -11,6 +11,7 @@ from types import TracebackType
 from ..asgi.body import ClientGone
 from ..asgi.messages import Response
 from ..asgi.problems import Problem
+from ..output_masking import without_secrets
 from ..telemetry.logging import log
 from ..telemetry.records import Entry
 from ..values.validation import InvalidInstances
@@ -18,6 +19,7 @@ from .out_of_memory import out_of_memory_problem
 from .parsed_request import ParsedRequest
 from .predictions import Predictions
 from .request_queue import PendingRequest
+from .unavailable_resource import unavailable_problem
 
 _HERE = f"{Path(__file__).parents[1]}{os.sep}"
 _INTERNAL = "the model failed on this request; the service's log has the reason under this request_id"
@@ -96,7 +98,7 @@ def _failed(pending: PendingRequest, error: BaseException) -> Outcome:
         report = "".join(traceback.format_tb(trace)) + f"{type(error).__name__}\n"
     request_id = pending.context.request_id
     log(f"request {request_id}: the model failed", details=report, request_id=request_id)
-    problem = out_of_memory_problem(error) or Problem(500, _INTERNAL)
+    problem = out_of_memory_problem(error) or unavailable_problem(error) or Problem(500, _INTERNAL)
     return Outcome(pending, problem.status, pending.refusal(problem), error=_error(type(error).__name__, error))
 
 
@@ -112,4 +114,4 @@ def _error(kind: str, reason: BaseException) -> dict[str, str]:
         message = str(reason)
     except Exception:  # noqa: BLE001 - an exception whose __str__ fails must still be recorded
         message = "(its message cannot be formatted)"
-    return {"type": kind, "message": message}
+    return {"type": kind, "message": without_secrets(message)}

@@ -19,6 +19,7 @@ from types import TracebackType
 from .. import workplace
 from ..asgi.messages import App
 from ..output import redirect_output
+from ..output_masking import mask_secrets, without_secrets
 from ..telemetry.logging import FORMAT, JsonFormatter, log, log_format
 from . import activation, forking, unix_socket
 from .allocator import keep_freed_memory
@@ -73,7 +74,7 @@ def report(error: StartupError) -> None:
         contextlib.suppress(OSError),  # there is no such file
         os.fdopen(os.open(path, os.O_WRONLY | os.O_TRUNC), "w", encoding="utf-8") as file,
     ):
-        file.write(f"{error.reason}\n{error.details}"[:_TERMINATION_CHARACTERS])
+        file.write(without_secrets(f"{error.reason}\n{error.details}")[:_TERMINATION_CHARACTERS])
 
 
 def prepare() -> None:
@@ -88,6 +89,7 @@ def prepare() -> None:
         os.environ[FORMAT] = "json"
     sys.dont_write_bytecode = True
     as_json = os.environ[FORMAT] != "text"
+    mask_secrets(os.environ)
     redirect_output(as_json=as_json)
     handler = logging.StreamHandler()
     if as_json:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -41,9 +43,21 @@ _GROUPS: dict[str, tuple[str, ...]] = {
 
 _PLURALS = {"NetworkPolicy": "networkpolicies", "Endpoints": "endpoints"}
 
-_CONNECT_SECONDS, _READ_SECONDS = 2.0, 30.0
+_CONNECT_SECONDS = 2.0
+_READ_SECONDS, _WRITE_SECONDS = 10.0, 30.0  # a webhook may take as long
 _RETRIES, _MOST_CONNECTS = 2, 1
 """Of a read. A cluster that is away delays each command that lists endpoints, so few connections are tried."""
+
+_SILENT_SECONDS = 10.0
+"""An API that takes requests and does not answer, as without its etcd, is not asked again for so long."""
+
+
+_NO_LOG = re.compile(r"(unable to retrieve container logs for|failed to try resolving symlinks in path) [^\n]*\n?")
+"""What a node answers in place of the log of a container that it removes, with status 200."""
+
+
+class Unanswered(TargetError):
+    """The API does not answer; it may do so later."""
 
 
 class Api:
@@ -59,6 +73,7 @@ class Api:
         self.namespace = settings.namespace
         self._settings = settings
         self._served: dict[str, bool] = {}
+        self._silent: tuple[float, Unanswered] | None = None
 
     def get(self, kind: str, name: str) -> Json | None:
         """The object; None: there is none."""
@@ -110,7 +125,8 @@ class Api:
         query = {"container": container, "tailLines": "2000"} | ({"previous": "true"} if previous else {})
         response = self._send("GET", f"{self._path('Pod', pod)}/log?{urlencode(query)}")
         data: bytes = response.data or b""
-        return data[-most:].decode(errors="replace") if response.status == 200 else ""
+        text = data[-most:].decode(errors="replace") if response.status == 200 else ""
+        return "" if _NO_LOG.fullmatch(text) else text
 
     def logs_of(self, pods: Sequence[Json], container: str, *, most: int) -> str:
         """The ends of the logs of several pods, one pod after the other."""
@@ -198,30 +214,35 @@ class Api:
     ) -> Any:
         import urllib3
 
+        from .retries import Retries
+
+        if self._silent and time.monotonic() < self._silent[0]:
+            raise self._silent[1]
         connection = self._connection
         headers = {"accept": "application/json"} | ({"content-type": form} if body is not None else {})
         headers |= {"user-agent": "nbdeploy"}
         connection.authorize(headers, path, method)
+        reads = method == "GET"
         try:
             return connection.pool.request(
                 method,
                 f"{connection.host}{path}",
                 body=None if body is None else json.dumps(body),
                 headers=headers,
-                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
-                retries=urllib3.Retry(
-                    total=_RETRIES if method == "GET" else 0,
-                    connect=_MOST_CONNECTS,
-                    backoff_factor=0.2,
-                    raise_on_status=False,
+                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS if reads else _WRITE_SECONDS),
+                retries=Retries(
+                    total=_RETRIES if reads else 0, connect=_MOST_CONNECTS, backoff_factor=0.2, raise_on_status=False
                 ),
             )
         except urllib3.exceptions.HTTPError as error:
-            raise TargetError(
+            unanswered = Unanswered(
                 f"the Kubernetes API at {connection.host} does not answer: {_reason(error)}",
                 "check the cluster and the context: kubectl --namespace "
                 f"{self.namespace} get pods; NBDEPLOY_KUBERNETES__CONTEXT names another context",
-            ) from error
+            )
+            if isinstance(getattr(error, "reason", error), urllib3.exceptions.ReadTimeoutError):
+                self._silent = time.monotonic() + _SILENT_SECONDS, unanswered
+            raise unanswered from error
 
     @cached_property
     def _connection(self) -> Connection:

@@ -14,6 +14,7 @@ from . import names
 from .api import Api
 from .differences import differences, planned
 from .exposure import exposure
+from .metrics.objects import monitoring_objects
 from .overlay import read_overlay
 from .rbac import rights
 from .releases import MAY_LACK, release_objects
@@ -47,6 +48,16 @@ class ClusterManifests:
     def exposure(self, *, gateway: str | None, tls: str | None, ingress_class: str | None) -> Json:
         """The Ingress, or the HTTPRoute of a Gateway, before the gateway."""
         return exposure(self._settings, gateway=gateway, tls=tls, ingress_class=ingress_class)
+
+    def monitoring(self, files: Mapping[str, str]) -> Sequence[Json]:
+        """The exporter of metrics, and what Prometheus and Grafana read."""
+        image = self._settings.shipper_image or image_in(self._api.get("Deployment", names.GATEWAY))
+        if not image:
+            raise Refused(
+                "the exporter has no image: it is in that of the program that uploads records",
+                "deploy once with NBDEPLOY_RECORDS_TO, or name it: NBDEPLOY_KUBERNETES__SHIPPER_IMAGE",
+            )
+        return monitoring_objects(self._settings, image, files)
 
     def workloads(self, endpoint: Endpoint) -> Sequence[Json]:
         """The objects of the releases with traffic."""

@@ -12,6 +12,9 @@ GATEWAY = "nbdeploy-gateway"
 RAMP = "nbdeploy-ramp"
 """The ServiceAccount and RoleBinding of ramps' drivers."""
 
+EXPORTER = "nbdeploy-exporter"
+"""Deployment, Service, ServiceAccount and Role of the program that has the metrics of all releases."""
+
 FIELD_MANAGER = "nbdeploy"
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
@@ -54,7 +57,7 @@ def ramp_name(endpoint: str) -> str:
 
 
 def labels(component: str, endpoint: str = "", tag: str = "") -> dict[str, str]:
-    """The labels of an object of the component ``release``, ``gateway``, ``endpoint`` or ``ramp``."""
+    """The labels of an object of the component ``release``, ``gateway``, ``endpoint``, ``ramp`` or ``exporter``."""
     named = {ENDPOINT: _value(endpoint), VERSION: _value(tag.partition(":")[2])}
     return {MANAGED_BY: "nbdeploy", COMPONENT: component} | {name: value for name, value in named.items() if value}
 

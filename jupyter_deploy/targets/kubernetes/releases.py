@@ -15,11 +15,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.domain.release.resources import Resources
+from jupyter_deploy.domain.secret_references import NAMES, parse_reference
 
 from . import names
 from .autoscaling import autoscaler, bounds, is_scaled, requested_cpu
@@ -120,7 +121,7 @@ def _service(release: Release, settings: ClusterSettings) -> Json:
 
 
 def _network_policy(release: Release, settings: ClusterSettings) -> Json:
-    gateway = {"podSelector": {"matchLabels": names.labels("gateway")}}
+    peers = [{"podSelector": {"matchLabels": names.labels(one)}} for one in ("gateway", "exporter")]
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -128,7 +129,7 @@ def _network_policy(release: Release, settings: ClusterSettings) -> Json:
         "spec": {
             "podSelector": {"matchLabels": _selector(release)},
             "policyTypes": ["Ingress"],
-            "ingress": [{"from": [gateway], "ports": [{"port": "http", "protocol": "TCP"}]}],
+            "ingress": [{"from": peers, "ports": [{"port": "http", "protocol": "TCP"}]}],
         },
     }
 
@@ -170,7 +171,10 @@ def _template(release: Release, settings: ClusterSettings, shipper: Json | None)
         "image": release.image,
         "imagePullPolicy": "IfNotPresent",
         "args": ["--tcp"],
-        "env": [{"name": name, "value": value} for name, value in _environment(release, settings).items()],
+        "env": [
+            *({"name": name, "value": value} for name, value in _environment(release, settings).items()),
+            *_secret_variables(release),
+        ],
         "ports": [{"name": "http", "containerPort": names.PORT, "protocol": "TCP"}],
         "resources": _resources(release.resources, scaled=is_scaled(release, settings)),
         "securityContext": restricted_container(),
@@ -213,6 +217,13 @@ def _template(release: Release, settings: ClusterSettings, shipper: Json | None)
     }
 
 
+def _secret_variables(release: Release) -> Iterator[Json]:
+    """Variables whose values the kubelet reads from Secrets of the namespace at a pod's start."""
+    for variable, text in release.secrets.items():
+        secret, _, key = parse_reference(text).place.partition("/")
+        yield {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+
+
 def record_mounts(release: Release) -> list[Json]:
     """The folders of records and feedback; a volume each, since only a volume's folders are writable for any user."""
     records = f"{DATA}/records/{release.endpoint}/{release.version}"
@@ -237,6 +248,8 @@ def _environment(release: Release, settings: ClusterSettings) -> dict[str, str]:
     }
     if release.redact:
         variables["NBDEPLOY_REDACT"] = ",".join(release.redact)
+    if release.secrets:
+        variables[NAMES] = ",".join(release.secrets)
     if resources.gpu == "none":
         variables["CUDA_VISIBLE_DEVICES"] = "-1"
     variables |= resources.in_container

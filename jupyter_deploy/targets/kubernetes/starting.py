@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from jupyter_deploy.domain.errors import StartFailed, TargetError
 from jupyter_deploy.domain.release.endpoint import Release
 
 from . import autoscaling, names, pods
-from .api import Api, Json
+from .api import Api, Json, Unanswered
 from .releases import CONTAINER, stamp_of
 from .settings import ClusterSettings
 
@@ -18,6 +19,8 @@ PARTS = (*autoscaling.KINDS, "PodDisruptionBudget", "NetworkPolicy", "Service", 
 """The kinds of a release's objects."""
 
 _POLL_SECONDS = 0.25
+_PAUSES = (0, 1, 2, 4, 8)
+"""Seconds before each try to return to what was there."""
 
 
 class Starting:
@@ -60,11 +63,8 @@ class Starting:
             self._apply(release, wanted)
             self._wait_ready(release, name)
         except BaseException:  # also on Ctrl-C, no half-started release stays
-            with suppress(TargetError):  # the first failure is the one to report
-                if present and is_up(present):
-                    self._take_back(name, present, scalers)
-                else:
-                    stop()
+            back = partial(self._take_back, name, present, scalers) if present and is_up(present) else stop
+            _again_and_again(back)  # the first failure is the one to report
             raise
         return True
 
@@ -102,12 +102,18 @@ class Starting:
         timeout = self._cluster.start_timeout
         deadline = time.monotonic() + timeout
         while True:
-            deployment = self._api.get("Deployment", name)
+            try:
+                deployment = self._api.get("Deployment", name)
+                found = self._api.list_("Pod", names.selector("release", release.endpoint, release.tag))
+            except Unanswered:  # the pods start meanwhile
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_POLL_SECONDS)
+                continue
             if deployment is None:
                 raise StartFailed(f"{release.tag} was removed from the cluster while it started", "deploy it again")
             if rolled_out(deployment):
                 return
-            found = self._api.list_("Pod", names.selector("release", release.endpoint, release.tag))
             for pod in found:
                 if (why := pods.fatal(pod)) and not pods.ending(pod):
                     raise self._failed(release, pod, why)
@@ -127,17 +133,23 @@ class Starting:
 
     def _take_back(self, name: str, former: Json, scalers: dict[str, Json | None]) -> None:
         """Return to the objects of before a failed start."""
-        for _ in range(5):
-            with suppress(TargetError):
-                for kind, scaler in scalers.items():
-                    if scaler is None:
-                        self._api.delete(kind, name)
-                    else:
-                        self._api.apply(_as_applied(scaler))
-                # By apply, as the start does: the fields of another kind of change would conflict with the next start.
-                self._api.apply(without_replicas(_as_applied(former)))
-                self._api.scale(name, former["spec"].get("replicas", 1))
-                return
+        for kind, scaler in scalers.items():
+            if scaler is None:
+                self._api.delete(kind, name)
+            else:
+                self._api.apply(_as_applied(scaler))
+        # By apply, as the start does: the fields of another kind of change would conflict with the next start.
+        self._api.apply(without_replicas(_as_applied(former)))
+        self._api.scale(name, former["spec"].get("replicas", 1))
+
+
+def _again_and_again(change: Callable[[], None]) -> None:
+    """Make a change as soon as the cluster lets it happen."""
+    for pause in _PAUSES:
+        time.sleep(pause)
+        with suppress(TargetError):
+            change()
+            return
 
 
 def without_replicas(document: Json) -> Json:

@@ -41,6 +41,11 @@ class KubernetesTarget:
         self._settings = settings
 
     @property
+    def on(self) -> bool:
+        """Whether a setting names a namespace, a cluster or anything else of it."""
+        return self._settings.kubernetes is not None
+
+    @property
     def shared(self) -> EndpointMaps | None:
         """The namespace's endpoints; None: the target is off."""
         return self._maps if self._settings.kubernetes else None
@@ -166,8 +171,6 @@ class KubernetesTarget:
 
     def down(self) -> None:
         """Delete every object of nbdeploy in the namespace, but those of its administrator."""
-        if not self._settings.kubernetes:
-            return
         for one in self._api.list_(ramp_drivers.KIND, names.SELECTOR):  # first, or a driver would start the rest again
             self._api.delete(ramp_drivers.KIND, one["metadata"]["name"])
         self._stop_gateway()

@@ -47,6 +47,7 @@ class LocalTarget:
 
     settings_class: type[TargetSettings] = LocalSettings
     needs_image = False
+    on = True
     shared = None
 
     def __init__(self, settings: LocalSettings) -> None:

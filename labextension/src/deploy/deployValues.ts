@@ -32,11 +32,14 @@ export interface DeployValues {
   strict: boolean;
   waive: readonly string[];
   isolated: boolean;
+  engine: 'native' | 'onnx' | 'auto';
   record: '' | 'full' | 'meta' | 'off';
   /** Percent of the requests that are recorded. */
   sample: string;
   /** One column per line. */
   redact: string;
+  /** One VARIABLE=REFERENCE per line. */
+  secret: string;
   resources: ResourceValues;
 }
 
@@ -58,9 +61,11 @@ export const emptyValues: DeployValues = {
   strict: false,
   waive: [],
   isolated: false,
+  engine: 'native',
   record: '',
   sample: '',
   redact: '',
+  secret: '',
   resources: { workers: '', cpu: '', memory: '', threads: '', gpu: '', idle_after: '' }
 };
 
@@ -210,9 +215,11 @@ export function requestOf(values: DeployValues, context: NotebookContextView): D
   if (values.strict) request.strict = true;
   if (values.waive.length) request.waive = [...values.waive];
   if (values.isolated) request.isolated = true;
+  if (values.engine !== 'native') request.engine = values.engine;
   if (values.record) request.record = values.record;
   if (values.sample.trim()) request.record_sample = Number(values.sample) / 100;
   if (lines(values.redact).length) request.redact = lines(values.redact);
+  if (lines(values.secret).length) request.secret = secretsIn(lines(values.secret));
   const limits = RESOURCES.map(name => [name, values.resources[name].trim()] as const);
   if (limits.some(([, limit]) => limit)) {
     request.resources = Object.fromEntries(limits.filter(([, limit]) => limit));
@@ -248,14 +255,32 @@ export function valuesOf(request: DeployRequest, context: NotebookContextView): 
     strict: request.strict ?? false,
     waive: list(request.waive),
     isolated: request.isolated ?? false,
+    engine: request.engine ?? 'native',
     record: request.record ?? '',
     sample:
       typeof request.record_sample === 'number'
         ? String(Number((request.record_sample * 100).toPrecision(8)))
         : '',
     redact: list(request.redact).join('\n'),
+    secret: Object.entries(request.secret ?? {})
+      .map(([variable, reference]) =>
+        variable === reference ? variable : `${variable}=${reference}`
+      )
+      .join('\n'),
     resources: resourcesIn(request)
   };
+}
+
+/** References by variable; `off` stands for itself. */
+function secretsIn(texts: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    texts.map(text => {
+      const at = text.indexOf('=');
+      return at < 0
+        ? [text, text === 'off' ? text : '']
+        : [text.slice(0, at).trim(), text.slice(at + 1).trim()];
+    })
+  );
 }
 
 function resourcesIn(request: DeployRequest): ResourceValues {

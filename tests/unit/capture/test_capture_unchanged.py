@@ -17,6 +17,9 @@ LIVE = Live(None, None, Source(variable="clf"), None, (), Path())
 NEW = snapshot(cells=["a = 1", "b = 2"], variable="other").manifest
 
 
+NO_SECRETS = {"secrets": SimpleNamespace(values=dict), "secret_references": {}}
+
+
 def provenance(manifest):
     return manifest.notes, manifest.provenance.cells, manifest.provenance.source.variable
 
@@ -31,7 +34,7 @@ def test_an_unchanged_model_has_its_current_notes_and_cells():
         discard=lambda _: None,
     )
     store = SimpleNamespace(remember=None, endpoint=lambda _: None)
-    ports = SimpleNamespace(capturer=capturer, store=store, redact=())
+    ports = SimpleNamespace(capturer=capturer, store=store, redact=(), **NO_SECRETS)
     found = capture(LIVE, "tumour", DeployRequest(), ports, lambda *_: None)
     assert provenance(found.manifest) == ((), ("a = 1", "b = 2"), "clf"), "the source stays as it was stored"
 
@@ -40,7 +43,8 @@ def test_an_unchanged_model_has_its_current_notes_and_cells():
 def test_an_unchanged_model_of_a_headless_notebook_has_them_too(is_new):
     document = {"tag": OLD.tag, **(capture_details(NEW) if is_new else {})}
     notebooks = SimpleNamespace(run=lambda *_, **__: {SNAPSHOT_MIME: document})
-    ports = SimpleNamespace(notebooks=notebooks, store=SimpleNamespace(remembered=lambda _: OLD))
+    store = SimpleNamespace(remembered=lambda _: OLD, endpoint=lambda _: None)
+    ports = SimpleNamespace(notebooks=notebooks, store=store, **NO_SECRETS)
     request = DeployRequest(source="train.ipynb", model="clf")
     found = capture_in_notebook(request, "tumour", ports, lambda *_: None)
     expected = ((), ("a = 1", "b = 2")) if is_new else (OLD.manifest.notes, ("a = 1",))

@@ -50,6 +50,10 @@ def test_a_container_has_no_rights_no_network_and_nothing_to_write_to_but_its_fo
     assert not [word for word in words if word.startswith(("--memory", "--cpus", "--publish", "--privileged"))]
 
 
+def test_a_secrets_value_is_not_on_the_command_line():
+    assert [word for word in line(secrets=("DB_URL",)) if "DB_URL" in word] == ["--env=DB_URL"]
+
+
 def test_docker_gets_the_same_options_without_podmans_own():
     words = line(DOCKER)
     assert words[0] == "/usr/bin/docker"

@@ -11,6 +11,7 @@ from jupyter_deploy.domain.drift.watch import CLUSTER_BITS, Watch, WatchState, r
 from jupyter_deploy.domain.drift.words import moved_between
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.inference import Record
+from jupyter_deploy.domain.monitoring.events import drift_events
 from jupyter_deploy.faces.render.drift_page import drift_page, picture
 from jupyter_deploy.faces.render.outcomes import of_drift
 from jupyter_deploy.faces.render.page import as_html, as_text
@@ -178,6 +179,11 @@ def test_quality_alarms_have_a_count_and_the_first_request():
     }  # fmt: skip
     assert (found["plan", "new"].count, found["plan", "new"].first_request) == (60, "r200")
     assert found["age", "out of range"].first_request == "r201"
+    reasons = [event["data"]["reason"] for event in drift_events(world.look())]
+    assert {reason.partition(": ")[2] for reason in reasons if reason.startswith(("refused", "plan: new"))} == {
+        "40, 11.1% of the requests",
+        "new: 60, 18.8% of the clusters",
+    }
 
 
 def test_a_few_rare_values_are_counted_and_are_no_alarm():

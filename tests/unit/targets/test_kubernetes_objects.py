@@ -1,5 +1,9 @@
 """The objects of the target kubernetes, without a cluster: schemas, names, PodSecurity, pods' states in words."""
 
+import json
+from pathlib import Path
+
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
@@ -13,11 +17,13 @@ from jupyter_deploy.targets.kubernetes import autoscaling, names, pods
 from jupyter_deploy.targets.kubernetes.api import Api
 from jupyter_deploy.targets.kubernetes.exposure import exposure
 from jupyter_deploy.targets.kubernetes.gateway.objects import gateway_objects
+from jupyter_deploy.targets.kubernetes.metrics.objects import monitoring_objects
 from jupyter_deploy.targets.kubernetes.overlay import read_overlay
 from jupyter_deploy.targets.kubernetes.rbac import rights, user_rules
 from jupyter_deploy.targets.kubernetes.releases import merged, release_objects, stamp_of
 from jupyter_deploy.targets.kubernetes.settings import ClusterSettings
 from jupyter_deploy.targets.kubernetes.shipping import CONTAINER, image_in, shipper
+from jupyter_deploy.validation.scaffold.monitoring_drafts import monitoring_drafts
 
 VERSIONS = {"PodDisruptionBudget": "policy/v1", "HorizontalPodAutoscaler": "autoscaling/v2", "ScaledObject": ""}
 IMAGE = f"registry.example/team/churn@sha256:{'0' * 64}"
@@ -47,10 +53,15 @@ def scaled(replicas, versions=VERSIONS, *, settings=None, **resources):
 EXPOSED = ClusterSettings(url="https://models.example.org/", hosts=("models.lab.example.org",))
 
 
+def monitoring():
+    files = {draft.path.partition("/")[2]: draft.text for draft in monitoring_drafts("")}
+    return monitoring_objects(ClusterSettings(namespace="models"), IMAGE, files)
+
+
 def all_objects():
     settings = ClusterSettings(replicas=2, records_secret="bucket")
     resources = Resources(cpu=0.5, memory="512MB", gpu="0,1", workers=2)
-    release = release_with(resources=resources, redact=("sex",))
+    release = release_with(resources=resources, redact=("sex",), secrets={"DB_URL": "k8s:db/url"})
     uploads = [shipper(one, settings, "s3://records/nbdeploy", IMAGE) for one in (release, None)]
     return [
         *release_objects(release, settings, versions=VERSIONS, shipper=uploads[0]),
@@ -58,6 +69,7 @@ def all_objects():
         *rights(settings, write_secrets=True),
         *scaled("0-20").values(),
         exposure(EXPOSED, gateway=None, tls="certificate", ingress_class="nginx"),
+        *(one for one in monitoring() if "monitoring.coreos.com" not in one["apiVersion"]),
         scaled("1-4", cpu=2)["Deployment"],
     ]
 
@@ -68,9 +80,20 @@ def test_every_object_is_valid_by_the_strict_schemas_of_new_servers(document, ve
     kubernetes_validate.validate(document, version, strict=True)
 
 
+@pytest.mark.parametrize("kind", ["ServiceMonitor", "PrometheusRule"])
+def test_the_prometheus_operators_objects_are_valid_by_its_schemas(kind):
+    """Of its CRDs of version 0.80, each object without further properties."""
+    schemas = json.loads((Path(__file__).parent / "prometheus-operator.schemas.json").read_text())
+    checked = jsonschema.Draft202012Validator(schemas[kind])
+    (found,) = (one for one in monitoring() if one["kind"] == kind)
+    checked.validate(found)
+    with pytest.raises(jsonschema.ValidationError, match="groupings"):
+        checked.validate(found | {"spec": found["spec"] | {"groupings": []}})
+
+
 def test_pods_keep_to_podsecuritys_level_restricted_and_name_no_user():
     deployments = [one for one in all_objects() if one["kind"] == "Deployment"]
-    assert len(deployments) == 4
+    assert len(deployments) == 5
     for deployment in deployments:
         spec = deployment["spec"]["template"]["spec"]
         assert spec["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
@@ -80,7 +103,8 @@ def test_pods_keep_to_podsecuritys_level_restricted_and_name_no_user():
             assert not context["allowPrivilegeEscalation"]
             assert "runAsUser" not in context
         assert all(set(volume) & {"emptyDir", "secret", "configMap", "projected"} for volume in spec["volumes"])
-        assert not spec["automountServiceAccountToken"]
+        if deployment["metadata"]["name"] != names.EXPORTER:  # which calls the API alone
+            assert not spec["automountServiceAccountToken"]
 
 
 def test_nobody_reads_secrets_runs_programs_in_pods_or_gets_a_right_for_the_cluster():
@@ -106,6 +130,14 @@ def test_a_pod_ends_after_the_delay_the_drain_and_a_margin():
     variables = {one["name"]: one["value"] for one in spec["containers"][0]["env"]}
     assert variables["NBDEPLOY_GRACE_SECONDS"] == "20"
     assert variables["NBDEPLOY_DRAIN_DELAY"] == "3"
+
+
+def test_a_pod_reads_a_secret_from_the_namespace_and_no_value_is_in_an_object():
+    release = release_with(secrets={"DB_URL": "k8s:db/url.ro"})
+    spec = release_objects(release, ClusterSettings(), versions={})[-1]["spec"]["template"]["spec"]
+    variables = {one["name"]: one for one in spec["containers"][0]["env"]}
+    assert variables["DB_URL"]["valueFrom"] == {"secretKeyRef": {"name": "db", "key": "url.ro"}}
+    assert variables["NBDEPLOY_SECRETS"]["value"] == "DB_URL"
 
 
 def test_a_changed_setting_changes_the_stamp_and_nothing_else_does():
@@ -279,3 +311,23 @@ def test_the_gateways_hosts_are_exposed_by_an_ingress_or_by_a_route_of_a_gateway
         exposure(ClusterSettings(), gateway=None, tls=None, ingress_class=None)
     with pytest.raises(InvalidInput, match="'public' is no Gateway"):
         exposure(EXPOSED, gateway="public", tls=None, ingress_class=None)
+
+
+def test_the_alerts_in_a_cluster_are_those_of_one_machine_and_name_the_exporter():
+    (rule,) = (one for one in monitoring() if one["kind"] == "PrometheusRule")
+    texts = {draft.path: draft.text for draft in monitoring_drafts("")}
+    (group,) = yaml.safe_load(texts["monitoring/nbdeploy.rules.yml"])["groups"]
+    (found,) = rule["spec"]["groups"]
+    assert [(one["alert"], one["expr"]) for one in found["rules"]] == [
+        (one["alert"], one["expr"]) for one in group["rules"]
+    ]
+    assert "exporter" in found["rules"][0]["annotations"]["summary"]
+
+
+def test_prometheus_finds_the_exporter_by_the_job_that_the_alerts_name():
+    (monitor,) = (one for one in monitoring() if one["kind"] == "ServiceMonitor")
+    (service,) = (one for one in monitoring() if one["kind"] == "Service")
+    labels = service["metadata"]["labels"]
+    assert labels[monitor["spec"]["jobLabel"]] == "nbdeploy"
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    assert monitor["spec"]["endpoints"][0]["port"] == service["spec"]["ports"][0]["name"]

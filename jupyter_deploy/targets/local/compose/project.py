@@ -45,6 +45,7 @@ from jupyter_deploy.domain.images.compose import (
 from jupyter_deploy.domain.images.images import GATEWAY_FOLDER, IMAGE_USER
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.resources import Resources
+from jupyter_deploy.domain.secret_references import NAMES
 from jupyter_deploy.serving.telemetry.records import SEGMENT_BYTES
 from jupyter_deploy.targets.envoy import documents as envoy
 
@@ -162,7 +163,7 @@ def _release(plan: ComposePlan, tag: str, settings: ComposeSettings) -> Json:
         "command": ["--uds", socket],
         "environment": _environment(release, settings),
         **_powerless(),
-        "network_mode": "none",
+        **({} if release.secrets else {"network_mode": "none"}),  # a secret opens something outside
         "tmpfs": ["/tmp"],  # models with packed files need one
         "volumes": [f"{_data_of(service)}:{_DATA}", f"{_sockets_of(service)}:{_SOCKETS}"],
         "depends_on": {VOLUMES: {"condition": "service_completed_successfully"}},
@@ -185,6 +186,9 @@ def _environment(release: Release, settings: ComposeSettings) -> dict[str, str]:
         variables["NBDEPLOY_WHEN_RECORD_FAILS"] = settings.when_record_fails
     if settings.segment_bytes != SEGMENT_BYTES:
         variables["NBDEPLOY_SEGMENT_BYTES"] = str(settings.segment_bytes)
+    if release.secrets:
+        variables |= {NAMES: ",".join(release.secrets)}
+        variables |= {name: f"${{{name}:?the secret {name} of {release.tag}}}" for name in release.secrets}
     variables |= resources.in_container
     if resources.gpu == "none":
         variables["CUDA_VISIBLE_DEVICES"] = "-1"

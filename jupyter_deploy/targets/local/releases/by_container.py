@@ -34,6 +34,7 @@ from .by_process import RETRIES
 from .container_engine import Container, Engine, call_engine, find_engine, run_line
 from .environment import folders_of, front_variables
 from .hardware import thread_words
+from .secret_sources import kept_secrets, require_secrets, secret_sources
 
 ENDPOINT_LABEL = "io.nbdeploy.endpoint"
 RELEASE_LABEL = "io.nbdeploy.release"
@@ -73,6 +74,7 @@ class ContainerRunner:
         ------
         ToolMissing, TargetError, RegistryError, InvalidInput
         """
+        require_secrets(self._release, self._settings.home, self._kept_secrets)
         require_containable(self._release.resources, self._engine)
         self._settings.load_image(self._engine.name, self._reference)
 
@@ -103,7 +105,9 @@ class ContainerRunner:
             | {TERMINATION_LOG: f"{_SOCKETS}/{_TERMINATION_LOG}"}
             | _MOUNTS,
             folders={folder: _SOCKETS} | {path: _MOUNTS[variable] for variable, path in written.items()},
-            network=self._settings.otlp_endpoint is not None,
+            secrets=tuple(self._release.secrets),
+            # A secret opens something outside of the container.
+            network=self._settings.otlp_endpoint is not None or bool(self._release.secrets),
             memory=resources.memory,
             cpu=resources.cpu,
             stop_seconds=_end_seconds(self._settings),
@@ -117,7 +121,12 @@ class ContainerRunner:
             retries=RETRIES,
             ready=[str(folder / _SOCKET)],
             clear=engine.end(self._name, _end_seconds(self._settings)),
+            secrets=secret_sources(self._release, self._settings.home, self._kept_secrets),
         )
+
+    @property
+    def _kept_secrets(self) -> Path:
+        return kept_secrets(self._runtime, self._release)
 
     @property
     def termination_log(self) -> Path:

@@ -24,6 +24,7 @@ from jupyter_deploy.targets.local.supervisor.supervisord import Program
 from .environment import environment_of
 from .hardware import enforced
 from .idle_releases import control_socket
+from .secret_sources import kept_secrets, require_secrets, secret_sources
 from .zygotes import Zygotes
 
 RETRIES = 4
@@ -53,10 +54,15 @@ class ProcessRunner:
         self._zygotes = zygotes
 
     def require(self) -> None:
-        """Raise EnvironmentChanged unless the captured interpreter finds the versions of the capture.
+        """Raise unless its secrets can be read, and the captured interpreter finds the versions of the capture.
 
         What was found for another release of the same environment counts for a minute.
+
+        Raises
+        ------
+        StartFailed, EnvironmentChanged
         """
+        require_secrets(self._release, self._settings.home, self._kept_secrets)
         captured = read_json(Path(self._release.snapshot_path) / "snapshot.json").get("environment")
         key = (self._release.interpreter, json.dumps(captured), installed())
         if captured and time.monotonic() < _checked.get(key, 0.0):
@@ -119,7 +125,12 @@ class ProcessRunner:
             cpu=release.resources.cpu,
             zygote=self._zygotes.ensure(release, environment),
             idles=release.resources.idle_after is not None,
+            secrets=secret_sources(release, self._settings.home, self._kept_secrets),
         )
+
+    @property
+    def _kept_secrets(self) -> Path:
+        return kept_secrets(self._runtime, self._release)
 
     @property
     def termination_log(self) -> Path:

@@ -75,6 +75,8 @@ class Container:
         The engine's name of the image.
     user
         Options for the user, see ``Engine.identity``.
+    secrets
+        Variables whose values the engine's client has in its environment.
     folders
         Folder of this machine -> writable folder in the container.
     network
@@ -96,6 +98,7 @@ class Container:
     network: bool = False
     memory: int | None = None
     cpu: float | None = None
+    secrets: Sequence[str] = ()
 
 
 def run_line(engine: Engine, container: Container) -> list[str]:
@@ -116,6 +119,7 @@ def run_line(engine: Engine, container: Container) -> list[str]:
         line += [f"--cpus={container.cpu:g}"]
     line += [f"--label={name}={value}" for name, value in container.labels.items()]
     line += [f"--env={name}={value}" for name, value in container.variables.items()]
+    line += [f"--env={name}" for name in container.secrets]  # their values are the client's variables
     for here, there in container.folders.items():
         line += ["--mount", ",".join(map(_field, ("type=bind", f"source={here}", f"target={there}")))]
     return [*line, container.image, *container.arguments]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.domain.release.processes import passed_on
+from jupyter_deploy.domain.secret_references import NAMES
 from jupyter_deploy.targets.local.settings import LocalSettings
 
 from .hardware import variables
@@ -32,6 +33,8 @@ def front_variables(release: Release, settings: LocalSettings) -> dict[str, str]
     }
     if settings.otlp_endpoint is not None:
         settings_of_front["OTEL_EXPORTER_OTLP_ENDPOINT"] = settings.otlp_endpoint
+    if release.secrets:
+        settings_of_front[NAMES] = ",".join(release.secrets)
     return settings_of_front | variables(release.resources) | release.resources.in_container
 
 

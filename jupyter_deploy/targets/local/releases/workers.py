@@ -30,6 +30,7 @@ from .by_container import ContainerRunner, socket_folder
 from .by_process import ProcessRunner
 from .environment import folders_of
 from .idle_releases import control_socket, ensure_activator, idle_file, is_idle
+from .secret_sources import kept_secrets
 from .zygotes import Zygotes
 
 _POLL_SECONDS = 0.04
@@ -147,8 +148,9 @@ class Workers:
             activation.forget(str(control_socket(self._runtime)), self.socket)
 
     def forget(self) -> None:
-        """Remove the program and the record of the release. The caller holds the state lock."""
+        """Remove the program, the kept secrets and the record of the release. The caller holds the state lock."""
         self.withdraw()
+        shutil.rmtree(kept_secrets(self._runtime, self.release), ignore_errors=True)
         self._record_path.unlink(missing_ok=True)
 
     def wait_ready(self, *, patient: bool = False) -> None:
@@ -289,9 +291,12 @@ class Workers:
         return self._record().get("digest") not in (None, self.release.digest)
 
     def altered(self) -> bool:
-        """Whether it runs with other resources than the release, or from another image."""
+        """Whether it runs with other resources or secrets than the release, or from another image."""
         known = self._record()
-        other = bool(known) and known.get("image") != self.release.image
+        other = bool(known) and (known.get("image"), known.get("secrets", {})) != (
+            self.release.image,
+            self.release.secrets,
+        )
         return other or self.resources() not in (None, self.release.resources)
 
     def _record(self) -> dict[str, Any]:
@@ -304,6 +309,7 @@ class Workers:
             "digest": self.release.digest,
             "resources": self.release.resources.explicit(),
             "image": self.release.image,
+            "secrets": self.release.secrets,
             "proved": proved,
             "generation": self._generation,
         }

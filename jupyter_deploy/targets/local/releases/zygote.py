@@ -132,7 +132,7 @@ def _fork(path: Path, descriptors: list[int], inherited: tuple[socket.socket, ..
         os.setsid()
         hold, log = descriptors
         launch.take_over(plan, path, hold, log)
-        return _run(plan)
+        return _run({**plan, "environment": launch.environment_of(plan)})
 
     importlib.import_module("serving.hosting.forking").end_fork(run)
 

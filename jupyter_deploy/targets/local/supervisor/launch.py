@@ -35,6 +35,7 @@ _MOST_FILES = 65536
 _CLEAR_SECONDS = 60.0
 _ZYGOTE_SECONDS = 5.0
 _IMPORT_SECONDS = 30.0
+_SECRET_SECONDS = 60.0
 _WORD, _READY = 16, b"ready\n"
 _TRIES = 3
 
@@ -69,9 +70,40 @@ def main(path: Path) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.close(log)
     _begin(plan, path, hold)
+    environment = environment_of(plan)
     os.chdir(plan["folder"])
     clear(plan)
-    os.execve(plan["command"][0], plan["command"], plan["environment"])
+    os.execve(plan["command"][0], plan["command"], environment)
+
+
+def environment_of(plan: dict[str, Any]) -> dict[str, str]:
+    """Return the variables of the plan's process, with the present values of its secrets; exit if one cannot be read.
+
+    A value is in no plan: each start reads it anew.
+    """
+    return {**plan["environment"], **{name: _secret(name, source) for name, source in plan["secrets"].items()}}
+
+
+def _secret(name: str, source: dict[str, Any]) -> str:
+    import subprocess
+
+    try:
+        if "file" in source:
+            text = Path(source["file"]).read_text("utf-8", "surrogateescape")
+        else:
+            text = subprocess.run(
+                source["run"],
+                env=source["environment"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                text=True,
+                timeout=_SECRET_SECONDS,
+                check=True,
+            ).stdout
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        _say(f"the secret {name} cannot be read: {getattr(error, 'strerror', '') or type(error).__name__}")
+        sys.exit(1)
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 def take_over(plan: dict[str, Any], path: Path, hold: int, log: int) -> None:

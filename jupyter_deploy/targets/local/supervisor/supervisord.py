@@ -22,7 +22,7 @@ import sys
 import time
 import xmlrpc.client
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 from xml.parsers.expat import ExpatError
@@ -75,6 +75,8 @@ class Program:
         The socket of a zygote that may fork the program's process (``launch``); None: it starts on its own.
     idles
         Whether the process may end because it is idle.
+    secrets
+        How ``launch`` gets the values of further variables at each start: ``{"file": PATH}`` or ``{"run": COMMAND}``.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Program:
     clear: Sequence[Sequence[str]] = ()
     zygote: str | None = None
     idles: bool = False
+    secrets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -359,6 +362,7 @@ class Supervisor:
             "clear": [list(command) for command in program.clear],
             "zygote": program.zygote,
             "idles": program.idles,
+            "secrets": {name: dict(source) for name, source in program.secrets.items()},
         }
 
     def _write_configuration(self) -> None:

@@ -26,9 +26,11 @@ export const MORE_FIELDS = [
   'signature',
   'training',
   'include',
+  'engine',
   'record',
   'record_sample',
   'redact',
+  'secret',
   'strict',
   'isolated',
   'resources'
@@ -89,7 +91,11 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
       )}
     </Field>
   );
-  const lines = (field: 'include' | 'redact', label: string, help: string): React.ReactElement => (
+  const lines = (
+    field: 'include' | 'redact' | 'secret',
+    label: string,
+    help: string
+  ): React.ReactElement => (
     <Field label={label} help={help} problems={problemsOf(field)}>
       {control => (
         <textarea
@@ -130,7 +136,9 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
     >
       <summary>
         {trans.__('More')}{' '}
-        <span className="nbdeploy-help">{trans.__('label, reason, method, records, limits')}</span>
+        <span className="nbdeploy-help">
+          {trans.__('label, reason, method, engine, records, secrets, limits')}
+        </span>
       </summary>
       {note(
         'label',
@@ -164,6 +172,28 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
         trans.__('Include'),
         trans.__('Files or folders outside the project that the model opens, one per line.')
       )}
+      <Field
+        label={trans.__('Engine')}
+        help={trans.__('The program that answers: the model in its own library, or a translation.')}
+        problems={problemsOf('engine')}
+      >
+        {control => (
+          <select
+            {...control}
+            className="jp-mod-styled"
+            value={values.engine}
+            onChange={event => {
+              change({ ...values, engine: event.target.value as DeployValues['engine'] });
+            }}
+          >
+            <option value="native">{trans.__('native: the model itself')}</option>
+            <option value="onnx">
+              {trans.__('onnx: a translation, refused unless it is proved equal')}
+            </option>
+            <option value="auto">{trans.__('auto: a translation if it is proved equal')}</option>
+          </select>
+        )}
+      </Field>
       <Field
         label={trans.__('Record')}
         help={trans.__('The data that is stored for each request.')}
@@ -209,6 +239,13 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
         'redact',
         trans.__('Redact'),
         trans.__('Columns whose values are never stored, one per line.')
+      )}
+      {lines(
+        'secret',
+        trans.__('Secrets'),
+        trans.__(
+          'Environment variables of the model, one per line, each with the place of its value: DB_URL=env:PROD_DB, file:/run/secrets/db, keyring:prod-db. Never the value itself.'
+        )
       )}
       <FieldGroup
         label={trans.__('Safety')}

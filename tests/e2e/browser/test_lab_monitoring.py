@@ -165,6 +165,7 @@ def test_a_year_of_ten_million_requests_is_shown(person):
             arg=[shown.element_handle(), least],
         )
     expect(person.sidebar.get_by_text("All inputs together")).not_to_have_count(0)
+    expect(person.sidebar.get_by_role("region", name="Features by drift")).to_contain_text("feature 0 more of")
     looks(person, "monitor-year")
     assert person.errors == []
 

@@ -20,7 +20,7 @@ SECONDS = 60.0
 """Between two updates of a watch and its metrics. A look reads the newest records itself."""
 
 MOST_UNREAD = 24_000_000
-"""Bytes of new records after which a watch is updated earlier: a look reads them in less than a second."""
+"""Bytes of new records after which a watch is updated earlier: a look reads them in one to two seconds."""
 
 METRICS = ".prom"
 _SUFFIX = ".watch"

@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy.domain.drift.detector import Detector
 from jupyter_deploy.domain.drift.watch import WatchState, reference_of
 from jupyter_deploy.domain.monitoring.monitor import monitor_of
 from jupyter_deploy.domain.monitoring.monitor_charts import monitor_charts
@@ -31,7 +32,7 @@ RANGES = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(da
 
 
 def history(now: datetime, days: int, features: int, daily: float) -> Stored:
-    """Return the watch of a release with so many days of requests."""
+    """Return the watch of a release with so many days of requests, ``daily`` of them each day."""
     dice = random.Random(1)
     names = [f"feature {number}" for number in range(features)]
     rows = [{name: dice.gauss(0, 1) for name in names} for _ in range(1_000)]
@@ -50,7 +51,9 @@ def history(now: datetime, days: int, features: int, daily: float) -> Stored:
         values = rollup.values_of(rollup.period_of_values(moment), len(counts))
         values[:] = map(float.__add__, values, counts)
         moment += timedelta(seconds=seconds)
-    return Stored(WatchState(reference=reference, units=1, requests=1), empty_clusters(), rollup)
+    state = WatchState(reference=reference, units=1, requests=1)
+    Detector(reference.features, state.run)  # a run of these features: else the counts are of others
+    return Stored(state, empty_clusters(), rollup)
 
 
 def median_ms(work: Callable[[], Any]) -> float:

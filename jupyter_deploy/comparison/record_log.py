@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,14 @@ from pathlib import Path
 from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.evidence.agreement import Rule
 from jupyter_deploy.domain.evidence.inference import Comparison, Record
-from jupyter_deploy.domain.evidence.record_pages import Pair, RecordFilter, RecordOrder, RecordPage, TimeSeries
+from jupyter_deploy.domain.evidence.record_pages import (
+    EVERY_RECORD,
+    Pair,
+    RecordFilter,
+    RecordOrder,
+    RecordPage,
+    TimeSeries,
+)
 from jupyter_deploy.domain.evidence.sequential import LEVEL
 from jupyter_deploy.domain.ramp.evidence import StepCounts
 from jupyter_deploy.domain.release.endpoint import Endpoint
@@ -46,32 +53,18 @@ class RecordLog:
     def records(
         self,
         endpoint: str,
+        record_filter: RecordFilter = EVERY_RECORD,
         *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        role: str | None = None,
-        status: int | None = None,
-        request_ids: Collection[str] = (),
         limit: int | None = None,
-        matching: RecordFilter | None = None,
     ) -> list[Record]:
-        """Return records by time, oldest first, of these requests (none: of all); with ``limit`` only the last ones.
+        """Return matching records by time, oldest first; with ``limit`` only the last ones.
 
         Raises InvalidInput (a negative limit, an impossible name), StoreError.
         """
         self._bucket.refresh(endpoint)
-        ranged = {"since": since, "until": until, "role": role, "status": status}
-        wanted = (matching or RecordFilter()).model_copy(update=ranged)
-        return pages.read(self._home, endpoint, wanted, request_ids=request_ids, limit=limit)
+        return pages.read(self._home, endpoint, record_filter, limit=limit)
 
-    def follow(
-        self,
-        endpoint: str,
-        *,
-        role: str | None = None,
-        status: int | None = None,
-        request_ids: Collection[str] = (),
-    ) -> Iterator[Record]:
+    def follow(self, endpoint: str, record_filter: RecordFilter = EVERY_RECORD) -> Iterator[Record]:
         """Yield records written after this call, for ever.
 
         Raises InvalidInput (an impossible name), StoreError.
@@ -80,7 +73,7 @@ class RecordLog:
         # The position is taken now, not at the first iteration: no record is missed in between.
         tail = RecordFollower(self._home, endpoint)
         refresh = partial(self._bucket.refresh, endpoint)
-        return follow(tail, refresh, role=role, status=status, request_ids=request_ids, every=self._poll_seconds)
+        return follow(tail, refresh, record_filter, every=self._poll_seconds)
 
     def page(
         self,

@@ -70,7 +70,14 @@ def time_axis(since: int, until: int, ticks: int) -> dict[str, Any]:
     seconds = (until - since) / 1000
     forms = ((3 * 86_400, "%d %b"), (86_400, "%d %b %H:%M"), (600, "%H:%M"), (5, "%H:%M:%S"), (0, "%H:%M:%S.%L"))
     form = next(form for least, form in forms if seconds > least or not least)
-    return {"format": form, "grid": False, "tickCount": ticks, "labelOverlap": "greedy"}
+    return {
+        "format": form,
+        "grid": False,
+        "tickCount": ticks,
+        "labelOverlap": "greedy",
+        "labelSeparation": 6,
+        "labelBound": 10,
+    }
 
 
 def milliseconds(moment: datetime) -> int:

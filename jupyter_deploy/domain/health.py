@@ -10,6 +10,8 @@ from pydantic import Field
 from .base import Value
 from .requests import Request
 
+Part = Literal["machine", "programs", "records", "store", "endpoints"]
+
 
 class DoctorRequest(Request):
     """Check nbdeploy's own parts: disk, clock, store, records, supervisor, gateway, releases.
@@ -18,6 +20,11 @@ class DoctorRequest(Request):
     to other users; it deletes nothing.
     """
 
+    part: tuple[Part, ...] = Field(
+        default=(),
+        description="Only this part: machine (disk, permissions, clock), programs (supervisor, archivist, gateway), "
+        "records, store or endpoints (repeatable; default: all).",
+    )
     mend: bool = Field(default=False, description="Mend what can be mended without loss, and check again.")
 
 

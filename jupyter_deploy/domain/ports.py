@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .evidence.ground_truth import GroundTruth
     from .explanation import ModelAnswers
     from .export import Exporter
-    from .health import Examiner
+    from .health import Examiner, Part
     from .images.ports import Imaging
     from .jobs import Jobs
     from .manifests import Manifester
@@ -262,8 +262,8 @@ class Ports(Protocol):
     def project(self) -> Project: ...
 
     @property
-    def examiners(self) -> Sequence[Examiner]:
-        """The checks of nbdeploy's own parts."""
+    def examiners(self) -> Mapping[Part, Examiner]:
+        """The checks of nbdeploy's own parts but the store and the endpoints."""
 
     @property
     def documents(self) -> Documents: ...

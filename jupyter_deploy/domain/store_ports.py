@@ -143,29 +143,14 @@ class InferenceLog(Protocol):
     def records(
         self,
         endpoint: str,
+        record_filter: RecordFilter = ...,
         *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        role: str | None = None,
-        status: int | None = None,
-        request_ids: Collection[str] = (),
         limit: int | None = None,
-        matching: RecordFilter | None = None,
     ) -> list[Record]:
-        """Return records by time, oldest first, of these requests (none: of all); with ``limit`` only the last ones.
+        """Return matching records by time, oldest first; with ``limit`` only the last ones."""
 
-        ``matching``: a further condition.
-        """
-
-    def follow(
-        self,
-        endpoint: str,
-        *,
-        role: str | None = None,
-        status: int | None = None,
-        request_ids: Collection[str] = (),
-    ) -> Iterator[Record]:
-        """Yield new records as they are written, without end."""
+    def follow(self, endpoint: str, record_filter: RecordFilter = ...) -> Iterator[Record]:
+        """Yield new records as they are written, without end, by the filter's role, status and requests alone."""
 
     def page(
         self,
@@ -241,10 +226,11 @@ class InferenceLog(Protocol):
 
 
 class Watched(NamedTuple):
-    """A watch over a release, and its counts by period."""
+    """A watch over a release, its counts by period, and the joint shift of its past days."""
 
     state: WatchState
     rollup: Rollup
+    joint: tuple[JointShift, ...] = ()
 
 
 class DriftLog(Protocol):

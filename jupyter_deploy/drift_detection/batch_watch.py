@@ -6,57 +6,40 @@ order. Records for which a reference is still collected, and images, are read on
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import groupby, islice
-from math import isfinite
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby, islice, repeat
 
 import numpy as np
-from numpy.typing import NDArray
 
-from jupyter_deploy.domain.drift.detector import BLOCK, Mark, pause
-from jupyter_deploy.domain.drift.features import Plain, features_of, flatten, number_of
-from jupyter_deploy.domain.drift.sketch import FeatureSketch, Group, root_of
+from jupyter_deploy.domain.drift.detector import BLOCK, pause
+from jupyter_deploy.domain.drift.sketch import FeatureSketch, Group
 from jupyter_deploy.domain.drift.watch import EVENTS, WINDOW, Constant, Tally, Watch, is_redacted, mark_of
 from jupyter_deploy.domain.evidence.inference import Record
+
+from .batch_columns import (
+    Bins,
+    Floats,
+    Plains,
+    Rows,
+    bins_of,
+    digest_of,
+    features_in,
+    length_of_last,
+    plain_at,
+    rows_of,
+)
+from .batch_detector import BatchDetector
 
 AT_ONCE = 1_000
 """Records of a batch."""
 
 _GROUPS: tuple[Group, ...] = ("inputs", "answers")
-_PLAIN_NUMBERS = {int, float, bool, type(None)}
-
-Bins = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
-
-@dataclass
-class _Entry:
-    """An answered record: its rows by group, and whether it is a unit."""
-
-    record: Record
-    values: dict[Group, list[Any]]
-    is_unit: bool
-
-    @property
-    def mark(self) -> Mark:
-        return mark_of(self.record)
-
-
-@dataclass
-class _Rows:
-    """The rows of a group in a batch: the number of each one's entry, its weight, and whether that is a unit."""
-
-    entries: Bins
-    weights: Floats
-    of_units: NDArray[np.bool_]
-    flat: list[dict[str, Any]]
 
 
 class BatchWatch(Watch):
     """A watch that reads records in batches."""
+
+    _detector = BatchDetector
 
     def add_all(self, records: Iterable[Record]) -> None:
         """Count records."""
@@ -70,88 +53,79 @@ class BatchWatch(Watch):
                 self._add_batch(batch[at:])
 
     def _add_batch(self, batch: Sequence[Record]) -> None:
-        entries = [entry for record in batch if (entry := self._entry(record)) is not None]
+        entries = self.count(batch)  # the answered records, in this order everywhere below
         if not entries:
             return
-        offsets = np.array(self._offsets, np.int64)
-        width = int(offsets[-1])
-        shares = np.zeros(len(entries) * width)
+        values = [self.rows_of(entry) for entry in entries]
+        is_unit = [bool(each["inputs"]) and self._is_new(entry) for each, entry in zip(values, entries, strict=True)]
+        units = [entry for entry, one in zip(entries, is_unit, strict=True) if one]
+        self.state.units += len(units)
+        numbers = np.cumsum(is_unit) - 1  # of the unit that an entry is
+        shares = np.zeros((len(units), self._offsets[-1]))
         for group in _GROUPS:
-            rows = _rows_of(entries, group)
+            rows = rows_of([each[group] for each in values], is_unit, group)
+            units_of_rows = numbers[rows.entries]
             for place, bins, plains in self._columns_of(group, rows, entries):
-                known = bins >= 0
-                keys = rows.entries[known] * width + offsets[place] + bins[known]
-                shares += np.bincount(keys, weights=rows.weights[known], minlength=len(shares))
-                self._note_events(self._features[place], bins, rows, entries)
-                self._note_constants(self._features[place], plains, bins, rows, entries)
-        units = [number for number, entry in enumerate(entries) if entry.is_unit]
-        self._count_units(shares.reshape(len(entries), width)[units], [entries[number] for number in units], offsets)
+                feature, offset = self._features[place], self._offsets[place]
+                known = (bins >= 0) & rows.of_units
+                width = len(feature.counts)
+                keys = units_of_rows[known] * width + bins[known]
+                sums = np.bincount(keys, weights=rows.weights[known], minlength=len(units) * width)
+                shares[:, offset : offset + width] = sums.reshape(len(units), width)
+                self._note_events(feature, bins, rows, entries)
+                self._note_constants(feature, plains, np.flatnonzero(known), rows, entries)
+        self._count_units(shares, units)
 
-    def _entry(self, record: Record) -> _Entry | None:
-        """Count a record; return it if its rows are to be read."""
-        if not self.count(record):
-            return None
-        values = self.rows_of(record)
-        is_unit = bool(values["inputs"]) and self._is_new(record)
-        self.state.units += is_unit
-        return _Entry(record, values, is_unit)
-
-    def _columns_of(
-        self, group: Group, rows: _Rows, entries: Sequence[_Entry]
-    ) -> Iterable[tuple[int, Bins, Sequence[Plain]]]:
+    def _columns_of(self, group: Group, rows: Rows, entries: Sequence[Record]) -> Iterator[tuple[int, Bins, Plains]]:
         """Yield the place of each feature with the bins of its rows (-1: not counted) and their values."""
-        redacted = {entry.record.redacted for entry in entries} - {()}
-        for name, column in self._reader.columns(group).items():
-            cells = [flat.get(name) for flat in rows.flat]
-            if column.kind == "number":
-                found = {name: _numbers(cells)}
-            else:
-                words = self._reader.words(group, name)
-                found = {}
-                for cell in cells:
-                    for feature, plain in features_of(name, cell, column, words, self._image_mean):
-                        found.setdefault(feature, []).append(plain)
-            for feature, plains in found.items():
-                place = self._places.get((group, feature))
-                if place is None:
-                    continue
-                bins = _bins_of(self._features[place], plains)
-                hidden = {columns for columns in redacted if is_redacted(feature, columns)}
-                if hidden:
-                    bins[[entries[number].record.redacted in hidden for number in rows.entries]] = -1
-                yield place, bins, plains
+        if not rows.flat:
+            return
+        redacted = {entry.redacted for entry in entries} - {()}
+        for name, plains in features_in(rows, self._reader.columns(group), self._reader, group, self._image_mean):
+            place = self._places.get((group, name))
+            if place is None:
+                continue
+            bins = bins_of(self._features[place], plains)
+            hidden = {columns for columns in redacted if is_redacted(name, columns)}
+            if hidden:
+                bins[[entries[number].redacted in hidden for number in rows.entries]] = -1
+            yield place, bins, plains
 
-    def _note_events(self, feature: FeatureSketch, bins: Bins, rows: _Rows, entries: Sequence[_Entry]) -> None:
-        for at in np.flatnonzero(bins >= feature.ordinary):
-            entry = entries[rows.entries[at]]
-            event = EVENTS[feature.special[int(bins[at]) - feature.ordinary]]
-            tallies = self.state.events.setdefault(f"{feature.group} {feature.name}", {})
-            tallies.setdefault(event, Tally()).add(1, float(rows.weights[at]) * entry.is_unit, entry.mark)
+    def _note_events(self, feature: FeatureSketch, bins: Bins, rows: Rows, entries: Sequence[Record]) -> None:
+        places = np.flatnonzero(bins >= feature.ordinary)
+        if not len(places):
+            return
+        tallies = self.state.events.setdefault(f"{feature.group} {feature.name}", {})
+        special, units = bins[places] - feature.ordinary, np.where(rows.of_units, rows.weights, 0.0)[places]
+        named = [EVENTS[name] for name in feature.special]
+        events = np.array([named.index(event) for event in named])[special]  # below and above are one event
+        for event in dict.fromkeys(named):
+            found = events == named.index(event)
+            if found.any():
+                first = entries[rows.entries[places[found][0]]]
+                tallies.setdefault(event, Tally()).add(units[found].tolist(), first)
 
     def _note_constants(
-        self, feature: FeatureSketch, plains: Sequence[Plain], bins: Bins, rows: _Rows, entries: Sequence[_Entry]
+        self, feature: FeatureSketch, plains: Plains, counted: Bins, rows: Rows, entries: Sequence[Record]
     ) -> None:
         """Note the value that the feature has at the end, and how long it has had it."""
-        counted = np.flatnonzero((bins >= 0) & rows.of_units).tolist()
-        if not counted:
+        if not len(counted):
             return
         name = f"{feature.group} {feature.name}"
-        last = plains[counted[-1]]
+        last = plain_at(plains, int(counted[-1]))
         if last is None:
             self.state.constants.pop(name, None)
             return
-        digest, first = _digest(last), len(counted) - 1
-        while first and (before := plains[counted[first - 1]]) is not None and _digest(before) == digest:
-            first -= 1
-        constant = self.state.constants.get(name) if first == 0 else None
+        digest, same = digest_of(last), counted[-length_of_last(plains, counted) :]
+        constant = self.state.constants.get(name) if len(same) == len(counted) else None
         if constant is None or constant.value != digest:
-            constant = Constant(value=digest, units=1, since=entries[rows.entries[counted[first]]].mark)
+            constant = Constant(value=digest, units=1, since=mark_of(entries[rows.entries[same[0]]]))
             self.state.constants[name] = constant
-            first += 1
+            same = same[1:]
         since = constant.since.request_id
-        constant.units += sum(entries[rows.entries[at]].record.request_id != since for at in counted[first:])
+        constant.units += sum(entries[at].request_id != since for at in rows.entries[same].tolist())
 
-    def _count_units(self, shares: Floats, units: Sequence[_Entry], offsets: Bins) -> None:
+    def _count_units(self, shares: Floats, units: Sequence[Record]) -> None:
         """Add the units' shares up to each moment at which the detector looks, a bettor starts or the window ends."""
         state, detector = self.state, self.detector
         if detector is None:
@@ -163,24 +137,33 @@ class BatchWatch(Watch):
                 self._next_window()
             run = detector.run
             end = at + min(len(units) - at, _until_next(run.units), WINDOW - state.window_units)
-            detector.begin_block(units[at].mark)
+            detector.begin_block(mark_of(units[at]))
             part = shares[at:end]
-            _add(run.totals, part, offsets)
-            _add(state.windows[0], part, offsets)
+            self._add(run.totals, part)
+            self._add(state.windows[0], part)
             state.window_units += end - at
-            self._keep(detector.counted(end - at, units[end - 1].mark))
+            self._keep(detector.counted(end - at, mark_of(units[end - 1])))
             at = end
 
-    def _note_periods(self, shares: Floats, units: Sequence[_Entry]) -> None:
+    def _add(self, counts: list[list[float]], shares: Floats) -> None:
+        """Add the shares of units to counts by feature."""
+        sums = _sum(np.fromiter(chain.from_iterable(counts), np.float64, self._offsets[-1]), shares)
+        for place, of_one in enumerate(counts):
+            of_one[:] = sums[self._offsets[place] : self._offsets[place + 1]]
+
+    def _note_periods(self, shares: Floats, units: Sequence[Record]) -> None:
         """Count the units in their periods."""
-        if self.rollup is None:
+        if self.rollup is None or not units:
             return
-        periods = [self.rollup.period_of_values(unit.record.ts) for unit in units]
+        moments = [unit.ts for unit in units]
+        ends = self.rollup.period_of_values(min(moments)), self.rollup.period_of_values(max(moments))
+        same_for_all = ends[0] == ends[1]  # the usual case, as an hour has more requests than a batch
+        periods = repeat(ends[0], len(units)) if same_for_all else map(self.rollup.period_of_values, moments)
         at = 0
         for period, same in groupby(periods):
             end = at + sum(1 for _ in same)
             counts = self.rollup.values_of(period, shares.shape[1])
-            counts[:] = np.cumsum(np.vstack((np.asarray(counts), shares[at:end])), axis=0)[-1].tolist()
+            counts[:] = _sum(np.asarray(counts), shares[at:end])
             at = end
 
 
@@ -190,43 +173,6 @@ def _until_next(units: int) -> int:
     return step - units % step
 
 
-def _add(counts: list[list[float]], shares: Floats, offsets: Bins) -> None:
-    """Add the shares of units to counts by feature, one after another as a loop does."""
-    flat = np.concatenate([np.asarray(of_one) for of_one in counts])
-    sums = np.cumsum(np.vstack((flat, shares)), axis=0)[-1]
-    for place, of_one in enumerate(counts):
-        of_one[:] = sums[offsets[place] : offsets[place + 1]].tolist()
-
-
-def _rows_of(entries: Sequence[_Entry], group: Group) -> _Rows:
-    lengths = [len(entry.values[group]) for entry in entries]
-    weights = [1 / length if length else 0.0 for length in lengths]
-    return _Rows(
-        np.repeat(np.arange(len(entries)), lengths),
-        np.repeat(np.asarray(weights), lengths),
-        np.repeat(np.asarray([entry.is_unit for entry in entries]), lengths),
-        [flatten(value, root_of(group)) for entry in entries for value in entry.values[group]],
-    )
-
-
-def _numbers(cells: Sequence[Any]) -> list[Plain]:
-    if set(map(type, cells)) <= {float}:
-        return [cell if isfinite(cell) else None for cell in cells]
-    return [number_of(cell) for cell in cells]
-
-
-def _bins_of(feature: FeatureSketch, plains: Sequence[Plain]) -> Bins:
-    """Return ``feature.bin_of`` of each value."""
-    if feature.low is None or feature.high is None:
-        known: dict[Plain, int] = {plain: feature.bin_of(plain) for plain in set(plains)}
-        return np.asarray([known[plain] for plain in plains], np.int64)
-    values = np.asarray(plains, np.float64)
-    bins = np.searchsorted(np.asarray(feature.edges), values, side="left").astype(np.int64)
-    bins[values < feature.low] = feature.ordinary
-    bins[values > feature.high] = feature.ordinary + 1
-    bins[np.isnan(values)] = len(feature.counts) - 1
-    return bins
-
-
-def _digest(value: Plain) -> int:
-    return zlib.crc32(repr(value).encode())
+def _sum(counts: Floats, shares: Floats) -> list[float]:
+    """Add rows to counts, one after another as a loop does: numpy sums the first axis in its order."""
+    return np.add.reduce(np.vstack((counts, shares)), axis=0).tolist()  # type: ignore[no-any-return]

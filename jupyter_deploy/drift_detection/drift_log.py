@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import gc
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from jupyter_deploy.system.digests import sha256
 
 from .batch_watch import BatchWatch
 from .images import image_mean
+from .joint_days import JointDays
 from .new_records import CompactedEarly, in_order, unread
 from .watch_file import Stored, WatchFile, beginning, empty_clusters
 
@@ -54,7 +57,7 @@ class WatchedDrift:
 
     def look(self, release: Release, snapshot: Snapshot, *, since: datetime | None = None) -> Drift:
         """Read the new records, and return the drift since the watch began, or among the records since a moment."""
-        state, _ = self.watched(release, snapshot)
+        state = self.watched(release, snapshot).state
         if since is not None:
             state = self._since(release, state, since)
         return drift_of(state, release.endpoint, release.tag, since)
@@ -63,7 +66,11 @@ class WatchedDrift:
         """Read the new records, and return the watch with its counts by period."""
         self._bucket.refresh(release.endpoint)
         self.prepare(release, snapshot)
-        return updated(self._home, release.endpoint, release.version, first_state(snapshot))
+        found = updated(self._home, release.endpoint, release.version, first_state(snapshot))
+        days, at = JointDays(self._home, release.endpoint, release.version), now()
+        if days.due(at):
+            days.make_one(found.state.reference, found.rollup, at)
+        return found._replace(joint=days.known())
 
     def joint_shift(self, release: Release, *, since: datetime, until: datetime) -> JointShift | None:
         """Compare the inputs of a range with the first recorded ones; None: too few of either.
@@ -146,7 +153,20 @@ def updated(
 
 def _read(watch: Stored, folder: Path, closed: Collection[str]) -> None:
     reader = BatchWatch(watch.state, watch.clusters, image_mean, watch.rollup)
-    reader.add_all(unread(folder, watch.state, closed))
+    with _without_collector():
+        reader.add_all(unread(folder, watch.state, closed))
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Pause the search for cycles: records are none, and it would look at each of them, and at all else, many times."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _sketch(snapshot: Snapshot) -> ReferenceSketch | None:

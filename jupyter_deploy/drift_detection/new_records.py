@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import heapq
-import json
 from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 
 from jupyter_deploy.domain.drift.watch import WatchState
 from jupyter_deploy.domain.evidence.inference import Record
-from jupyter_deploy.records.records import AT, COLUMNS, FIELDS, VALID, as_record, database, in_utc, lines_of
+from jupyter_deploy.records.records import (
+    AT,
+    COLUMNS,
+    FIELDS,
+    VALID,
+    as_record,
+    database,
+    in_utc,
+    lines_of,
+    record_of_line,
+)
 from jupyter_deploy.records.segments import Segment, is_closed, readable
 
 COMPLETE = -1
@@ -81,14 +90,6 @@ def _lines(segment: Segment, files: dict[str, int]) -> Iterator[Record]:
             if not line.endswith(b"\n"):
                 break
             files[segment.stem] = files.get(segment.stem, 0) + len(line)
-            record = _record(line)
+            record = record_of_line(line)
             if record is not None:
                 yield record
-
-
-def _record(line: bytes) -> Record | None:
-    try:
-        fields = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return as_record(fields, encoded=False) if isinstance(fields, dict) else None

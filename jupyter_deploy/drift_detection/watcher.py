@@ -8,16 +8,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from jupyter_deploy.records.segments import DRIFT, RECORDS, Segment, drift_folder, names_in, segments_in
 from jupyter_deploy.system import notifications
 
+from .joint_file import JOINT, days_due
+
 SECONDS = 60.0
 """Between two updates of a watch and its metrics. A look reads the newest records itself."""
 
+MOST_UNREAD = 24_000_000
+"""Bytes of new records after which a watch is updated earlier: a look reads them in one to two seconds."""
+
 METRICS = ".prom"
 _SUFFIX = ".watch"
+
+_sizes: dict[Path, int] = {}
+"""By watch: the bytes of its release's open segments when it was last due."""
 
 
 def due(home: Path) -> bool:
@@ -30,6 +39,7 @@ def update(home: Path) -> list[str]:
     from jupyter_deploy.domain.drift.report import drift_of
 
     from .drift_log import updated
+    from .joint_days import JointDays
     from .publication import publish
 
     notifier = notifications.notifier(home)
@@ -39,10 +49,13 @@ def update(home: Path) -> list[str]:
         path = drift_folder(home, endpoint) / f"{version}{_SUFFIX}"
         try:
             before = path.stat()
-            state, _ = updated(home, endpoint, version)
+            watched = updated(home, endpoint, version)
             read_elsewhere = before.st_mtime > _time_of(path.with_suffix(METRICS))
             if read_elsewhere or path.stat().st_ino != before.st_ino:  # a watch with new records is a new file
-                publish(path.with_suffix(METRICS), drift_of(state, endpoint, version), notifier)
+                publish(path.with_suffix(METRICS), drift_of(watched.state, endpoint, version), notifier)
+            days = JointDays(home, endpoint, version)
+            if days.due(now := datetime.now(UTC)):
+                days.make_one(watched.state.reference, watched.rollup, now)
         except Exception as error:  # noqa: BLE001 - a fault of one watch must not stop the others
             failures.append(f"the drift of {endpoint} {version} is not up to date: {error}")
     return failures
@@ -65,17 +78,30 @@ def _watches(home: Path) -> Iterator[tuple[str, str]]:
 
 
 def _is_due(home: Path, endpoint: str, version: str) -> bool:
-    """Whether the metrics of a watch are older than ``SECONDS``, than the watch, or than the records of its release."""
+    """Whether the metrics of a watch are older than ``SECONDS``, and than the watch or the records of its release.
+
+    Much that is unread is due earlier, and so is a past day whose joint shift may be missing.
+    """
     watch = drift_folder(home, endpoint) / f"{version}{_SUFFIX}"
     try:
         read = watch.stat().st_mtime
         published = _time_of(watch.with_suffix(METRICS))
-        files = [segment.path.stat().st_mtime for segment in segments_in(home / RECORDS / endpoint / version)]
+        segments = segments_in(home / RECORDS / endpoint / version)
+        files = {segment: segment.path.stat() for segment in segments}
     except FileNotFoundError:
         return False
-    if time.time() - (published or read) < SECONDS:
-        return False
-    return read > published or any(written > read for written in files)
+    size = sum(status.st_size for segment, status in files.items() if segment.form == "jsonl")
+    before = min(_sizes.get(watch, size), size)  # less: some were compacted
+    _sizes[watch] = before
+    is_old = time.time() - (published or read) >= SECONDS
+    found = (
+        (is_old and (read > published or any(status.st_mtime > read for status in files.values())))
+        or size - before > MOST_UNREAD
+        or (published > 0 and days_due(watch.with_suffix(JOINT), datetime.now(UTC)))
+    )
+    if found:
+        _sizes[watch] = size
+    return found
 
 
 def _time_of(path: Path) -> float:

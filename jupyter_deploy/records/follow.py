@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -13,8 +12,9 @@ from typing import BinaryIO
 from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.evidence.inference import Record
+from jupyter_deploy.domain.evidence.record_pages import RecordFilter
 
-from .records import AT, COLUMNS, FIELDS, as_record, as_records, database, fetch_rows, lines_of
+from .records import AT, COLUMNS, FIELDS, as_records, database, fetch_rows, lines_of, record_of_line
 from .segments import Segment, data_folder, readable, reading, release_folders
 
 
@@ -74,18 +74,19 @@ class RecordFollower:
 def follow(
     tail: RecordFollower,
     refresh: Callable[[], None],
+    wanted: RecordFilter,
     *,
-    role: str | None,
-    status: int | None,
-    request_ids: Collection[str],
     every: float,
 ) -> Iterator[Record]:
-    """Yield the new records for ever; call ``refresh`` and look again after ``every`` seconds."""
+    """Yield the new records for ever; call ``refresh`` and look again after ``every`` seconds.
+
+    Of the filter, the role, the status and the requests count.
+    """
     while True:
         refresh()
         for record in tail.new():
-            known = not request_ids or record.request_id in request_ids
-            if known and role in (None, record.role) and status in (None, record.status):
+            known = not wanted.request_ids or record.request_id in wanted.request_ids
+            if known and wanted.role in (None, record.role) and wanted.status in (None, record.status):
                 yield record
         time.sleep(every)
 
@@ -103,7 +104,7 @@ def _read_on(path: Path, followed: _FollowedSegment) -> list[Record]:
             if not line.endswith(b"\n"):
                 break
             followed.position += len(line)
-            if record := _parse(line):
+            if record := record_of_line(line):
                 records.append(record)
     except OSError as error:
         raise StoreError(f"{path} cannot be read", "check its owner and mode", str(error)) from error
@@ -117,14 +118,6 @@ def _read_all(files: list[Path]) -> list[Record]:
     with database(*{path.parent for path in files}) as connection:
         rows = fetch_rows(connection, f"SELECT {FIELDS} FROM {lines_of(files, COLUMNS)} ORDER BY {AT}")
     return as_records(rows)
-
-
-def _parse(line: bytes) -> Record | None:
-    try:
-        fields = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return as_record(fields, encoded=False) if isinstance(fields, dict) else None
 
 
 def _key(segment: Segment) -> tuple[Path, str]:

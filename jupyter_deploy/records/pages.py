@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -120,10 +119,8 @@ def page(
     )
 
 
-def read(
-    home: Path, endpoint: str, record_filter: RecordFilter, *, request_ids: Collection[str], limit: int | None
-) -> list[Record]:
-    """Return records by time, oldest first, of these requests (none: of all); with ``limit`` only the last ones.
+def read(home: Path, endpoint: str, record_filter: RecordFilter, *, limit: int | None) -> list[Record]:
+    """Return matching records by time, oldest first; with ``limit`` only the last ones.
 
     Raises
     ------
@@ -134,21 +131,15 @@ def read(
     """
     if limit is not None and limit < 0:
         raise InvalidInput(f"{limit} is not a number of records", "give a limit of 0 or more")
-    conditions, values = [VALID, condition(record_filter)], list[Any]()
-    if request_ids:
-        conditions.append("list_contains(?, request_id)")
-        values.append(list(request_ids))
-    if limit is not None:
-        values.append(limit)
     folder = data_folder(home, checked_name(endpoint))
     with reading(folder), database(folder) as connection:
         load_differing(connection, home, endpoint, record_filter)
         query = (
             f"SELECT {FIELDS} FROM {lines_of(segments(home, endpoint), COLUMNS)} "
-            f"WHERE {' AND '.join(conditions)} ORDER BY {AT} DESC, request_id DESC "
-            f"{'LIMIT ?' if limit is not None else ''}"
+            f"WHERE {VALID} AND {condition(record_filter)} ORDER BY {AT} DESC, request_id DESC "
+            f"{f'LIMIT {limit}' if limit is not None else ''}"
         )
-        rows = fetch_rows(connection, query, values)
+        rows = fetch_rows(connection, query)
     return as_records(reversed(rows))
 
 

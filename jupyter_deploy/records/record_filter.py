@@ -77,6 +77,8 @@ def condition(wanted: RecordFilter) -> str:
         parts.append(f"status = {int(wanted.status)}")
     if wanted.release is not None:
         parts.append(f"release = {quoted(wanted.release)}")
+    if wanted.request_ids:
+        parts.append(f"request_id IN ({', '.join(map(quoted, wanted.request_ids))})")
     if wanted.text:
         parts.append(_contains(wanted.text))
     if wanted.ranges is not None:

@@ -245,13 +245,15 @@ def _is_damaged(path: Path, connection: duckdb.DuckDBPyConnection) -> bool:
     columns = FEEDBACK_COLUMNS if above == FEEDBACK else columns
     try:
         # A hash needs every value; counts are in the metadata.
-        query = f"SELECT max(hash({', '.join(columns)})) FROM read_parquet({listed([path])})"
-        connection.execute(query).fetchall()
-        # A query with a condition may read a column's Bloom filter, and fail there alone.
-        for name in columns:
-            value = "2000-01-01" if name == AT else "1"  # whatever can be cast to the column's type
-            query = f"FROM parquet_bloom_probe({quoted(str(path))}, {quoted(name)}, {quoted(value)})"
-            connection.execute(query).fetchall()
+        values = f"SELECT max(hash({', '.join(columns)})) FROM read_parquet({listed([path])})"
+        # A query with a condition may read a column's Bloom filter, and fail there alone. A probe's value is whatever
+        # can be cast to the column's type.
+        probed = {name: "2000-01-01" if name == AT else "1" for name in columns}
+        filters = [
+            f"SELECT count(*) FROM parquet_bloom_probe({quoted(str(path))}, {quoted(name)}, {quoted(value)})"
+            for name, value in probed.items()
+        ]
+        connection.execute(f"SELECT {', '.join(f'({query})' for query in (values, *filters))}").fetchall()
     except (duckdb.Error, UnicodeDecodeError):
         return path.exists()
     return False
@@ -267,6 +269,19 @@ def _is_table(table: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def record_of_line(line: bytes) -> Record | None:
+    """Return the record of a segment's line; None: it is none."""
+    try:
+        return Record.model_validate_json(line)  # pydantic parses and checks at once, in half of the time
+    except ValidationError:
+        pass  # a table in columns, or fields that a line may omit or add
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return as_record(fields, encoded=False) if isinstance(fields, dict) else None
 
 
 def as_record(fields: dict[str, Any], *, encoded: bool) -> Record | None:

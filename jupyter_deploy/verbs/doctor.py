@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import get_args
 
 from jupyter_deploy.domain.errors import DeployError, StoreError
-from jupyter_deploy.domain.health import Diagnosis, DoctorRequest, HealthCheck, sorted_checks
+from jupyter_deploy.domain.health import Diagnosis, DoctorRequest, HealthCheck, Part, sorted_checks
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.status import EndpointStatus
 from jupyter_deploy.domain.requests import ListRequest, Step
@@ -16,21 +17,24 @@ from .status import list_
 
 
 def doctor(request: DoctorRequest, ports: Ports, report: Report) -> Diagnosis:
-    """Check all parts; with ``mend`` restart what should run, and check again."""
+    """Check the parts; with ``mend`` restart what should run, and check again."""
     report(Step(number=1, total=3 if request.mend else 1, title="checking"))
-    found = _examined(ports, mend=False)
+    parts = request.part or get_args(Part)
+    found = _examined(parts, ports, mend=False)
     if not request.mend or all(check.state == "ok" for check in found.checks):
         return found
     report(Step(number=2, total=3, title="mending"))
     with contextlib.suppress(DeployError):  # the second look shows what is still broken
         reconcile_all(ports, lambda _: None)
     report(Step(number=3, total=3, title="checking again"))
-    return _examined(ports, mend=True).after(found)
+    return _examined(parts, ports, mend=True).after(found)
 
 
-def _examined(ports: Ports, *, mend: bool) -> Diagnosis:
-    checks = [check for examiner in ports.examiners for check in examiner(mend=mend)]
-    return Diagnosis(checks=sorted_checks([*checks, *_store(ports), *_endpoints(ports)]))
+def _examined(parts: Collection[Part], ports: Ports, *, mend: bool) -> Diagnosis:
+    checks = [check for part, examiner in ports.examiners.items() if part in parts for check in examiner(mend=mend)]
+    checks += _store(ports) if "store" in parts else ()
+    checks += _endpoints(ports) if "endpoints" in parts else ()
+    return Diagnosis(checks=sorted_checks(checks))
 
 
 def _store(ports: Ports) -> Iterator[HealthCheck]:

@@ -33,29 +33,30 @@ def logs(request: LogsRequest, ports: Ports, report: Report) -> Exported | Itera
     endpoint = find(ports, request.name)
     if request.export:
         return _export(request, endpoint, Path(request.export).expanduser(), ports)
-    filters: dict[str, Any] = {"role": request.role, "status": request.status, "request_ids": request.request_id}
     past: list[Record] = []
     if request.follow and request.until:
         raise InvalidInput("--follow goes on without end", "leave out --until or --follow")
-    matching = _matching(request, endpoint, ports)
-    if request.follow and matching != RecordFilter():
+    wanted = _filter(request, endpoint, ports)
+    new = RecordFilter(role=wanted.role, status=wanted.status, request_ids=wanted.request_ids)
+    if request.follow and wanted.model_copy(update={"since": None}) != new:
         raise InvalidInput(
             "--follow takes no --release, --text, --where, --differs and --alarmed",
             "choose new records by --role, --status and --request-id",
         )
     if not request.follow or request.since or request.limit:
-        since, until = moment(request.since), moment(request.until)
-        past = ports.log.records(
-            endpoint.name, since=since, until=until, limit=request.limit, matching=matching, **filters
-        )
+        past = ports.log.records(endpoint.name, wanted, limit=request.limit)
     if not request.follow:
         return past
-    return itertools.chain(past, ports.log.follow(endpoint.name, **filters))
+    return itertools.chain(past, ports.log.follow(endpoint.name, new))
 
 
-def _matching(request: LogsRequest, endpoint: Endpoint, ports: Ports) -> RecordFilter:
-    """Return the filters beyond range, role, status and request."""
+def _filter(request: LogsRequest, endpoint: Endpoint, ports: Ports) -> RecordFilter:
     return RecordFilter(
+        since=moment(request.since),
+        until=moment(request.until),
+        role=request.role,
+        status=request.status,
+        request_ids=request.request_id,
         release=endpoint.release(request.release).tag if request.release else None,
         text=request.text,
         where=request.where,
@@ -76,9 +77,7 @@ def _export(request: LogsRequest, endpoint: Endpoint, path: Path, ports: Ports) 
         rows = 0
         _write_notebook(path, endpoint.name, request)
     else:
-        since, until = moment(request.since), moment(request.until)
-        ranged = {"since": since, "until": until, "role": request.role, "status": request.status}
-        wanted = _matching(request, endpoint, ports).model_copy(update=ranged)
+        wanted = _filter(request, endpoint, ports)
         columns, answer = _types(endpoint, ports)
         rows = ports.log.export(endpoint.name, wanted, path, columns=columns, answer=answer)
     return Exported(endpoint=endpoint.name, file=str(path), rows=rows, bytes=path.stat().st_size)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from jupyter_deploy.domain.evidence.ground_truth import GroundTruth
     from jupyter_deploy.domain.explanation import ModelAnswers
     from jupyter_deploy.domain.export import Exporter
-    from jupyter_deploy.domain.health import Examiner
+    from jupyter_deploy.domain.health import Examiner, Part
     from jupyter_deploy.domain.images.images import Reference
     from jupyter_deploy.domain.images.ports import Imaging
     from jupyter_deploy.domain.jobs import Jobs
@@ -269,13 +269,17 @@ class _Parts:
         return ProjectStarter()
 
     @cached_property
-    def examiners(self) -> tuple[Examiner, ...]:
+    def examiners(self) -> dict[Part, Examiner]:
         from jupyter_deploy.records.health import RecordsExaminer
         from jupyter_deploy.system.host_health import HostExaminer
         from jupyter_deploy.targets.local.health import LocalExaminer
 
         folders = (self.home, self._bentoml_home)
-        return (HostExaminer(folders), LocalExaminer(lambda: self._local), RecordsExaminer(self.home))
+        return {
+            "machine": HostExaminer(folders),
+            "programs": LocalExaminer(lambda: self._local),
+            "records": RecordsExaminer(self.home),
+        }
 
     @cached_property
     def documents(self) -> Documents:

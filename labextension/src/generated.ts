@@ -2355,6 +2355,10 @@ export interface SourceChange {
  */
 export interface DoctorRequest {
   /**
+   * Only this part: machine (disk, permissions, clock), programs (supervisor, archivist, gateway), records, store or endpoints (repeatable; default: all).
+   */
+  part?: ('machine' | 'programs' | 'records' | 'store' | 'endpoints')[];
+  /**
    * Mend what can be mended without loss, and check again.
    */
   mend?: boolean;
@@ -4169,6 +4173,8 @@ export interface SearchNote {
  *     The first request or change of the endpoint, if the range would begin earlier: it begins then.
  * compared
  *     The second range, in spans of the same length.
+ * joint
+ *     The joint shift of the release's inputs on each past day that the range touches, by day.
  */
 export interface Monitor {
   endpoint: string;
@@ -4192,6 +4198,7 @@ export interface Monitor {
   notes: string[];
   begun: string | null;
   compared: Monitor | null;
+  joint: JointShift[];
 }
 /**
  * The requests to one release in one role from ``start`` on, for the requested length of time.
@@ -4326,10 +4333,11 @@ export interface MonitorRequest {
 /**
  * An endpoint in a range of time, without its performance, which takes longer to read.
  *
- * ``charts`` by name: rate, errors, refused, latency, answers, features. ``reference``: the origin of the reference
- * and the alarms' rate of errors, in words. ``values``: the time of the compared values, in words; empty: none.
- * ``begun``: the endpoint's begin, if it is in the range. ``state``: of the watch. ``compared``: the second range, if
- * one is asked for. ``notes``: the reasons why a part is missing.
+ * ``charts`` by name: rate, errors, refused, latency, joint, answers, features. ``reference``: the origin of the
+ * reference and the alarms' rate of errors, in words. ``values``: the time of the compared values, in words; empty:
+ * none. ``joint``: the latest day's joint shift of all inputs, in words; empty: none. ``begun``: the endpoint's begin,
+ * if it is in the range. ``state``: of the watch. ``compared``: the second range, if one is asked for. ``notes``: the
+ * reasons why a part is missing.
  */
 export interface MonitorView {
   release: string;
@@ -4350,6 +4358,7 @@ export interface MonitorView {
   state: 'watching' | 'collecting' | 'none';
   reference: string[];
   values: string;
+  joint: string;
   begun: string | null;
   compared: ComparedRange | null;
   notes: string[];

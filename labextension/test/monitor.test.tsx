@@ -51,6 +51,7 @@ function monitor(given: Partial<MonitorView> = {}): MonitorView {
     state: 'watching',
     reference: ['reference of the inputs: training'],
     values: '2026-11-25 02:00 to 2026-11-26 02:00 UTC',
+    joint: '',
     begun: null,
     compared: null,
     notes: [],

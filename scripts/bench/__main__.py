@@ -30,6 +30,7 @@ from .streams import streams
 from .traffic import promotions, toggles
 from .translations import translations
 from .validate import validate
+from .watch import watches
 from .weights import weights
 
 SUBJECTS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -50,6 +51,7 @@ SUBJECTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "images": images,
     "idle": idle,
     "translations": translations,
+    "watch": watches,
 }
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 CHART = Path("images/serving.svg")

@@ -7,8 +7,12 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psutil
+
+from jupyter_deploy.targets.local.supervisor.identities import Identities
+from tests.e2e.conftest import until
 
 END_SECONDS = 40
 
@@ -108,3 +112,16 @@ def command(home, word):
         except psutil.Error:
             continue
     return found
+
+
+def kill_programs(home):
+    """Kill supervisor, keeper and gateway, of which each would start the others again."""
+    identities = Identities(Path(home.environment["NBDEPLOY_HOME"]))
+    pids = dict(identities.running())
+    killed = {name: pid for name, pid in pids.items() if name.partition("@")[0] in ("supervisor", "keeper", "gateway")}
+    assert len(killed) == 3, pids
+    for pid in killed.values():  # stopped first, so that none starts another one
+        os.kill(pid, signal.SIGSTOP)
+    for pid in killed.values():
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: not set(killed) & set(identities.running()))

@@ -1,15 +1,11 @@
 """``doctor`` says which of nbdeploy's own processes ended, and ``--mend`` starts them again."""
 
-import os
-import signal
-from pathlib import Path
-
 import httpx
 
 from jupyter_deploy.system.host_health import HostExaminer
-from jupyter_deploy.targets.local.supervisor.identities import Identities
 from tests.disks import small_disk
-from tests.e2e.conftest import ROW, until
+from tests.e2e.conftest import ROW
+from tests.e2e.processes import kill_programs
 
 
 def test_a_full_disk_is_an_error(tmp_path):
@@ -26,20 +22,11 @@ def test_killed_programs_are_named_and_mended(home, plain_snapshots):
     assert [one["message"] for one in idle["checks"] if one["part"] == "supervisor"] == ["nothing should run"]
     url = home.json("deploy", tags[1.0], "--trust")["url"]
     healthy = home.run("doctor")
+    parts = [check["part"] for check in home.json("doctor", "--part", "endpoints", "--part", "store")["checks"]]
+    assert sorted(parts) == ["endpoint churn", "store"], parts
     assert healthy.stdout.startswith("all parts are healthy"), healthy.stdout
 
-    identities = Identities(Path(home.environment["NBDEPLOY_HOME"]))
-    pids = dict(identities.running())
-    programs = {
-        name: pid for name, pid in pids.items() if name.partition("@")[0] in ("supervisor", "keeper", "gateway")
-    }
-    assert len(programs) == 3, pids
-    for pid in programs.values():  # stopped first, so that none starts another one
-        os.kill(pid, signal.SIGSTOP)
-    for pid in programs.values():
-        os.kill(pid, signal.SIGKILL)
-    until(lambda: not set(programs) & set(identities.running()))
-
+    kill_programs(home)
     broken = home.run("doctor", check=False)
     assert broken.returncode == 1
     assert "supervisor: it does not run" in broken.stdout

@@ -9,6 +9,7 @@ import httpx
 import psutil
 
 from jupyter_deploy.comparison.record_log import RecordLog
+from jupyter_deploy.domain.evidence.record_pages import RecordFilter
 from tests.e2e.conftest import ROW, Load, until
 
 
@@ -50,7 +51,7 @@ def test_modes_compaction_and_purge_under_load_lose_and_double_nothing(home, dep
     until(lambda: not list((folder / "ledger").glob("*.v1.jsonl")))
     wanted = {one for one, _ in load.answers} - set(purged)
     until(lambda: accounted(home) == len(wanted))  # a shadow may be behind
-    stable, shadow = (log.records("churn", role=role) for role in ("stable", "shadow"))
+    stable, shadow = (log.records("churn", RecordFilter(role=role)) for role in ("stable", "shadow"))
     assert Counter(r.request_id for r in stable) == dict.fromkeys(wanted, 1)
     assert set(Counter(r.request_id for r in shadow).values()) == {1}
     assert {r.request_id for r in shadow} <= wanted
@@ -72,6 +73,6 @@ def test_modes_compaction_and_purge_under_load_lose_and_double_nothing(home, dep
     assert (described["record"], described["removed_records"]) == ("off", 4)
     until(lambda: '"off"' in (folder / "ledger" / "shadow.jsonl").read_text())
     assert home.json("compare", "churn")["mirrored"] == compared["mirrored"]
-    assert len(log.records("churn", role="stable")) == len(stable)
+    assert len(log.records("churn", RecordFilter(role="stable"))) == len(stable)
     home.run("rollback", "churn")
     assert home.json("describe", "churn")["record"] == "meta"

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from jupyter_deploy.comparison.record_log import RecordLog
+from jupyter_deploy.domain.evidence.record_pages import RecordFilter
 from jupyter_deploy.serving.telemetry.recording import place_of
 from tests import notebooks
 from tests.e2e.conftest import Load, until
@@ -106,8 +107,8 @@ def test_the_values_of_a_redacted_column_are_nowhere_on_the_disk(home, tmp_path)
     assert ask_with_secrets(url) == 15
     folder = Path(home.environment["NBDEPLOY_HOME"])
     log = RecordLog(folder)
-    until(lambda: len(log.records("risk", role="shadow")) == len(log.records("risk", role="stable")) == 12)
-    records = log.records("risk", role="stable")
+    until(lambda: all(len(log.records("risk", RecordFilter(role=role))) == 12 for role in ("stable", "shadow")))
+    records = log.records("risk", RecordFilter(role="stable"))
     assert [record.inputs for record in records if record.status == 200] == [
         [{"iban": "DE44", "age": age}] for age in (30, 45, 60)
     ]
@@ -138,7 +139,7 @@ def test_the_values_of_a_redacted_column_are_nowhere_on_the_disk(home, tmp_path)
     assert tags == {changed["release"]: ["iban"], shadow: ["ssn"]}
     probe = {"ssn": SECRET.format(0), "iban": "DE55", "age": 30}
     httpx.post(f"{changed['url']}/predict", json={"instances": [probe]}, trust_env=False).raise_for_status()
-    until(lambda: len(log.records("risk", role="shadow")) == 13)
+    until(lambda: len(log.records("risk", RecordFilter(role="shadow"))) == 13)
     last = {record.role: record.inputs for record in log.records("risk") if record.role != "probe"}
     assert last == {"stable": [{"ssn": SECRET.format(0), "age": 30}], "shadow": [{"iban": "DE55", "age": 30}]}
     assert set(leaks(home.path).values()) == {SECRET.format(0).encode()}
@@ -170,9 +171,9 @@ def test_a_sample_has_the_same_requests_of_stable_and_shadow_and_compare_knows_o
     assert {share(line) for line in lines} == {0.3, 0.6}
     chosen = {line["pair_id"] for line in lines if place_of(line["pair_id"]) < share(line)}
     log = RecordLog(folder)
-    until(lambda: len(log.records("churn", role="shadow")) == len(chosen))
+    until(lambda: len(log.records("churn", RecordFilter(role="shadow"))) == len(chosen))
     for role in ("stable", "shadow"):
-        found = log.records("churn", role=role)
+        found = log.records("churn", RecordFilter(role=role))
         assert {record.pair_id for record in found} == chosen
         assert len(found) == len(chosen)
     compared = home.json("compare", "churn")

@@ -44,8 +44,7 @@ def record(ago, status=200, latency_ms=10.0, role="stable", number=0, **fields):
 
 def filled(*records, now=NOW):
     rollup = Rollup(now)
-    for one in records:
-        rollup.add(one)
+    rollup.add_all(records)
     return rollup
 
 

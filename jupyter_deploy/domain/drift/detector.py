@@ -13,7 +13,7 @@ at ``k 2^m`` blocks, with odd ``k``, stays for ``8 2^m`` blocks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import exp, inf, log
 from operator import add
 from typing import Any
@@ -180,16 +180,21 @@ class Detector:
         run.starts = [start for start in run.starts if start.block in firsts or _stays(start.block, block)]
         run.starts.append(Start(block=block, mark=mark, before=[list(counts) for counts in run.totals]))
 
-    def _bettors(self, place: int, least: float = -inf) -> list[tuple[float, Start]]:
-        """Return each bettor's log-evidence on a feature, with its weight, if it may be at least ``least``."""
+    def _bettors(
+        self, place: int, least: float = -inf, starts: Iterable[Start] | None = None
+    ) -> list[tuple[float, Start]]:
+        """Return each bettor's log-evidence on a feature, with its weight, if it may be at least ``least``.
+
+        ``starts``: the bettors that may have so much; None: any.
+        """
         feature, weight = self._features[place], self.weights[place]
         total, found = self.run.totals[place], []
         begin = self.run.begins[place]
-        for start in self.run.starts:
+        for start in self.run.starts if starts is None else starts:
             if start.block < begin:
                 continue
             counts = [max(all_ - before, 0.0) for all_, before in zip(total, start.before[place], strict=True)]
-            prior = log(weight * _start_weight(start.block - begin))
+            prior = log(weight * start_weight(start.block - begin))
             if most_log_evidence(counts, feature.shares, self.tolerances[place]) + prior <= least:
                 continue
             value = log_evidence(counts, feature.shares, self.tolerances[place], feature.log_bets)
@@ -242,7 +247,7 @@ def pause(units: int) -> int:
     return _EARLY if units <= 10 * BLOCK else BLOCK * max(units // (100 * BLOCK), 1)
 
 
-def _start_weight(block: int) -> float:
+def start_weight(block: int) -> float:
     """Return the weight of the bettor of a block: they sum to 1 over all blocks."""
     return 1 / (1 + log(1 + block)) - 1 / (1 + log(2 + block))
 

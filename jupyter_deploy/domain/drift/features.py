@@ -24,6 +24,8 @@ MOST_COLUMNS = 300
 MOST_CATEGORIES = 50
 """Distinct values of a category in the reference; a column with more is a text."""
 
+_PLACES = [str(place) for place in range(MOST_COLUMNS)]
+_PLAIN_TYPES = frozenset((str, int, float, bool, type(None)))
 _DEPTH = 3
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d.*)?")
 _WORD = re.compile(r"\w+")
@@ -49,8 +51,13 @@ def flatten(value: Any, root: str) -> dict[str, Any]:
 
     Keys of objects and places of short lists become names; ``root`` is the name of a single value.
     """
-    if isinstance(value, dict) and len(value) <= MOST_COLUMNS and not any(map(_nested, value.values())):
-        return value  # the usual row, without a call for each column
+    # The usual rows, without a call for each column.
+    if not isinstance(value, dict | list):
+        return {root: value}
+    if isinstance(value, dict) and len(value) <= MOST_COLUMNS and _PLAIN_TYPES.issuperset(map(type, value.values())):
+        return value
+    if isinstance(value, list) and 0 < len(value) <= MOST_COLUMNS and _PLAIN_TYPES.issuperset(map(type, value)):
+        return dict(zip(_PLACES, value, strict=False))
     return dict(_flattened(value, "", root, 0))
 
 
@@ -148,7 +155,12 @@ def label_of(value: Any) -> str:
 
 def number_of(value: Any) -> float | None:
     """Return a number; None: the value is missing or has another type."""
-    return float(value) if isinstance(value, int | float) and isfinite(value) else None
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    try:
+        return float(value) if isinstance(value, int) else None
+    except OverflowError:  # an integer of more than 308 digits, as infinite as 1e400
+        return None
 
 
 def _numbers(value: Any) -> Iterator[float]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from hashlib import blake2b
 from itertools import accumulate
+from operator import add
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -50,11 +52,11 @@ class Tally(BaseModel):
     units: float = 0.0
     first: Mark | None = None
 
-    def add(self, count: int, units: float, mark: Mark) -> None:
-        """Count rows of a request."""
-        self.count += count
-        self.units += units
-        self.first = self.first or mark
+    def add(self, units: Sequence[float], first: Record) -> None:
+        """Count rows or requests by the units of each; ``first``: the record of the first one."""
+        self.count += len(units)
+        self.units = reduce(add, units, self.units)  # ``sum`` rounds otherwise since Python 3.12
+        self.first = self.first or mark_of(first)
 
 
 class Constant(BaseModel):
@@ -116,6 +118,8 @@ class Watch:
         The counts by period, to be added to; None: they are not kept.
     """
 
+    _detector: type[Detector] = Detector
+
     def __init__(
         self,
         state: WatchState,
@@ -131,7 +135,7 @@ class Watch:
 
     def add(self, record: Record) -> None:
         """Count a record."""
-        if not self.count(record):
+        if not self.count([record]):
             return
         mark = mark_of(record)
         values = self.rows_of(record)
@@ -143,26 +147,24 @@ class Watch:
             self._note_values(bins, record)
             self._collect(values["inputs"], values["answers"])
 
-    def count(self, record: Record) -> bool:
-        """Count a request; return whether its rows are to be read."""
-        if record.role not in ROLES:
-            return False
-        state = self.state
+    def count(self, records: Iterable[Record]) -> list[Record]:
+        """Count requests; return those whose rows are to be read."""
+        counted = [record for record in records if record.role in ROLES]
+        if not counted:
+            return []
+        state, answered = self.state, [record for record in counted if record.status == 200]
         if self.rollup is not None:
-            self.rollup.add(record)
-        mark = mark_of(record)
-        state.requests += 1
-        state.first = state.first or mark
-        state.last = mark
-        if record.status in REFUSALS:
-            state.refusals.add(1, 1.0, mark)
-        if record.status != 200:
-            return False
-        if not isinstance(record.inputs, list):
-            state.without_inputs += 1
-            return False
-        state.rows += len(record.inputs)
-        return True
+            self.rollup.add_all(counted)
+        state.requests += len(counted)
+        state.first = state.first or mark_of(counted[0])
+        state.last = mark_of(counted[-1])
+        refused = [record for record in counted if record.status in REFUSALS]
+        if refused:
+            state.refusals.add([1.0] * len(refused), refused[0])
+        read = [record for record in answered if isinstance(record.inputs, list)]
+        state.without_inputs += len(answered) - len(read)
+        state.rows += sum(len(record.inputs) for record in read)
+        return read
 
     @staticmethod
     def rows_of(record: Record) -> dict[Group, list[Any]]:
@@ -186,7 +188,7 @@ class Watch:
             state.run, state.windows, state.window_units = Run(), [], 0
             if self.rollup is not None:
                 self.rollup.values.clear()
-        self.detector = Detector(features, state.run) if features else None
+        self.detector = self._detector(features, state.run) if features else None
         if not state.windows:
             state.windows = [[[0.0] * len(feature.counts) for feature in features] for _ in range(2)]
 
@@ -224,7 +226,7 @@ class Watch:
                     if one >= feature.ordinary:
                         event = EVENTS[feature.special[one - feature.ordinary]]
                         tallies = self.state.events.setdefault(f"{group} {name}", {})
-                        tallies.setdefault(event, Tally()).add(1, weight * is_unit, mark)
+                        tallies.setdefault(event, Tally()).add([weight * is_unit], record)
                     if is_unit:
                         self._note_constant(f"{group} {name}", plain, mark)
         return bins

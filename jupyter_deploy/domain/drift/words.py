@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from jupyter_deploy.domain.base import one_line
 
-from .drift import DriftAlarm, DriftedFeature, FeatureDrift, QualityAlarm
+from .drift import DriftAlarm, DriftedFeature, FeatureDrift, JointShift, QualityAlarm
 
 _MOST_NAMED = 5
 _LABEL = 30
@@ -19,6 +19,16 @@ _SPECIAL = {
 }
 _LAST = 3
 """The bins after the ordinary ones in words: ``more above the reference's range``."""
+
+
+def joint_in_words(found: JointShift) -> str:
+    """Return the figure of a joint shift, what it compares, and its scale."""
+    rows = f"{found.rows:,} requests since {found.since:%Y-%m-%d %H:%M} UTC"
+    first = f"the first {found.first_rows:,}, up to {found.first_until:%Y-%m-%d %H:%M}"
+    return (
+        f"a classifier tells {rows} from {first}, with an AUC of {found.auc:.2f} (0.5: not at all; 1: always); a "
+        "description, not a test"
+    )
 
 
 def alarm_in_words(alarm: DriftAlarm, features: Sequence[FeatureDrift]) -> str:

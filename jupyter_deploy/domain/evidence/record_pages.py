@@ -82,6 +82,8 @@ class RecordFilter(Value):
         each of these.
     ranges
         Only records in one of these ranges; None: in any.
+    request_ids
+        Only records of these requests; none: of any.
     """
 
     since: datetime | None = None
@@ -93,6 +95,10 @@ class RecordFilter(Value):
     differs: bool = False
     where: tuple[str, ...] = ()
     ranges: tuple[RecordRange, ...] | None = None
+    request_ids: tuple[str, ...] = ()
+
+
+EVERY_RECORD = RecordFilter()
 
 
 class RecordSummary(Value):

@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import Field
 
 from jupyter_deploy.domain.base import FilePath, Value, percent_in_words
-from jupyter_deploy.domain.drift.drift import Drift
+from jupyter_deploy.domain.drift.drift import Drift, JointShift
 from jupyter_deploy.domain.drift.report import drift_between
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.record_pages import TimeBucket
@@ -97,6 +97,8 @@ class Monitor(Value):
         The first request or change of the endpoint, if the range would begin earlier: it begins then.
     compared
         The second range, in spans of the same length.
+    joint
+        The joint shift of the release's inputs on each past day that the range touches, by day.
     """
 
     endpoint: str
@@ -120,6 +122,7 @@ class Monitor(Value):
     notes: list[str] = []
     begun: datetime | None = None
     compared: Monitor | None = None
+    joint: list[JointShift] = []
 
     @property
     def per_second(self) -> float:
@@ -253,6 +256,7 @@ def monitor_of(
         values_until=min(values_until, until) if values_until else None,
         notes=_notes(endpoint, release, drift),
         begun=begun,
+        joint=[one for one in watched.joint if one.until > begin and one.since < until] if watched else [],
     )
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from jupyter_deploy.domain.charts import Chart
 
 from .feature_charts import feature_chart
+from .joint_chart import joint_chart
 from .monitor import Monitor
 from .performance_charts import performance_charts
 from .traffic_charts import traffic_charts
@@ -19,7 +20,8 @@ def monitor_charts(monitor: Monitor) -> dict[str, Chart]:
     """Return charts by name.
 
     ``rate``, ``errors``, ``refused`` (if a request was refused) and ``latency``; if there are values, ``features`` and
-    ``answers``; with ground truth ``performance``, and ``segments`` if they are declared.
+    ``answers``; of two days or more ``joint``; with ground truth ``performance``, and ``segments`` if they are
+    declared.
     """
     every = timedelta(seconds=monitor.every)
     if monitor.compared is None:
@@ -31,11 +33,12 @@ def monitor_charts(monitor: Monitor) -> dict[str, Chart]:
     if not monitor.refused and not (monitor.compared and monitor.compared.refused):
         del charts["refused"]
     features, others = monitor.drift.features if monitor.drift else [], compared_features(monitor)
+    joint = joint_chart(monitor.joint)
     answers = feature_chart("Answers", [feature for feature in features if feature.group == "answers"], others)
     inputs = feature_chart("Features", [feature for feature in features if feature.group == "inputs"], others)
     other = monitor.compared.performance if monitor.compared else None
     performance = performance_charts(monitor.performance, other) if monitor.performance else {}
-    found = {"answers": answers, "features": inputs}
+    found = {"joint": joint, "answers": answers, "features": inputs}
     return charts | performance | {name: chart for name, chart in found.items() if chart is not None}
 
 

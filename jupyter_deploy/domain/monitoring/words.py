@@ -9,6 +9,7 @@ from jupyter_deploy.domain.base import Value, percent_in_words
 from jupyter_deploy.domain.drift.drift import Drift, DriftAlarm, FeatureDrift, QualityAlarm
 from jupyter_deploy.domain.drift.report import jensen_shannon
 from jupyter_deploy.domain.drift.words import (
+    joint_in_words,
     moved_between,
     moved_in_words,
     name_in_words,
@@ -246,6 +247,14 @@ def values_of(found: Monitor) -> str:
     if found.values_since is None or found.values_until is None:
         return ""
     return f"{_minute(found.values_since)} to {_minute(found.values_until)} UTC"
+
+
+def joint_of(found: Monitor) -> str:
+    """Return the latest joint shift of the range in words; empty: no past day of it has a figure."""
+    if not found.joint:
+        return ""
+    words = joint_in_words(found.joint[-1])
+    return f"All inputs together: {words}. The figure of a day is made after its end (UTC)."
 
 
 def _minute(moment: datetime) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jupyter_deploy.domain.base import percent_in_words
-from jupyter_deploy.domain.drift.drift import Drift, DriftAlarm, FeatureDrift, JointShift, QualityAlarm
+from jupyter_deploy.domain.drift.drift import Drift, DriftAlarm, FeatureDrift, QualityAlarm
 from jupyter_deploy.domain.drift.words import (
     alarm_in_words,
+    joint_in_words,
     moved_in_words,
     name_in_words,
     quality_in_words,
@@ -38,7 +39,7 @@ def drift_page(result: Drift) -> Page:
     if result.expected:
         facts.append(("accuracy, estimated", _expected(result.expected)))
     if result.joint:
-        facts.append(("all inputs together", _joint(result.joint)))
+        facts.append(("all inputs together", joint_in_words(result.joint)))
     facts += [("note", note) for note in result.notes]
     tables = []
     if result.requirements:
@@ -72,15 +73,6 @@ _ASSUMED = (
     "requests without drift come from one distribution: a daily or weekly cycle is drift too, and no rate of false "
     "alarms is promised for it"
 )
-
-
-def _joint(found: JointShift) -> str:
-    rows = f"{found.rows:,} requests since {found.since:%Y-%m-%d %H:%M} UTC"
-    first = f"the first {found.first_rows:,}, up to {found.first_until:%Y-%m-%d %H:%M}"
-    return (
-        f"a classifier tells {rows} from {first}, with an AUC of {found.auc:.2f} (0.5: not at all; 1: always); a "
-        "description, not a test"
-    )
 
 
 def _expected(found: ExpectedPeriod) -> str:

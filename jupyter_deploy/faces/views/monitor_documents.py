@@ -24,10 +24,11 @@ class ComparedRange(Value):
 class MonitorView(Value):
     """An endpoint in a range of time, without its performance, which takes longer to read.
 
-    ``charts`` by name: rate, errors, refused, latency, answers, features. ``reference``: the origin of the reference
-    and the alarms' rate of errors, in words. ``values``: the time of the compared values, in words; empty: none.
-    ``begun``: the endpoint's begin, if it is in the range. ``state``: of the watch. ``compared``: the second range, if
-    one is asked for. ``notes``: the reasons why a part is missing.
+    ``charts`` by name: rate, errors, refused, latency, joint, answers, features. ``reference``: the origin of the
+    reference and the alarms' rate of errors, in words. ``values``: the time of the compared values, in words; empty:
+    none. ``joint``: the latest day's joint shift of all inputs, in words; empty: none. ``begun``: the endpoint's begin,
+    if it is in the range. ``state``: of the watch. ``compared``: the second range, if one is asked for. ``notes``: the
+    reasons why a part is missing.
     """
 
     release: str
@@ -44,6 +45,7 @@ class MonitorView(Value):
     state: Literal["watching", "collecting", "none"]
     reference: tuple[str, ...]
     values: str
+    joint: str = ""
     begun: datetime | None = None
     compared: ComparedRange | None = None
     notes: tuple[str, ...]

@@ -16,6 +16,7 @@ from jupyter_deploy.domain.monitoring.words import (
     alarms_of,
     estimate_in_words,
     features_of,
+    joint_of,
     left_out_in_words,
     range_figures,
     range_of,
@@ -31,7 +32,7 @@ from .page import markup, version
 
 _WIDTH = 480
 _AXIS = 70
-_COMPARED = ("answers", "features")
+_COMPARED = ("joint", "answers", "features")
 _MOST_FEATURES = 50
 
 
@@ -74,6 +75,7 @@ def render(monitor: Monitor) -> str:
         compared=[_drawn(chart) for name, chart in charts.items() if name in _COMPARED],
         features=features_of(monitor)[:_MOST_FEATURES],
         values=values_of(monitor),
+        joint=joint_of(monitor),
         reference=reference_of(drift) if drift else (),
         style=markup(resources.files(__package__).joinpath("report.css").read_text("utf-8")),
         version=version(),

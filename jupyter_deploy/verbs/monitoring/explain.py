@@ -12,6 +12,7 @@ from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.errors import DeployError, InvalidInput
 from jupyter_deploy.domain.evidence.inference import Record
+from jupyter_deploy.domain.evidence.record_pages import RecordFilter
 from jupyter_deploy.domain.explanation import ExplainRequest, Explanation, explained, features_of, fits
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import Step
@@ -68,7 +69,8 @@ def _record(request: ExplainRequest, ports: Ports) -> Record:
     if request.key:
         return ports.log.pair(request.name, request.key).record
     ids = (request.request_id,) if request.request_id else ()
-    found = ports.log.records(request.name, status=_ANSWERED, request_ids=ids, limit=None if ids else 1)
+    answered = RecordFilter(status=_ANSWERED, request_ids=ids)
+    found = ports.log.records(request.name, answered, limit=None if ids else 1)
     if not found:
         words = f"with the id '{request.request_id}'" if ids else "at all"
         raise InvalidInput(

@@ -13,6 +13,7 @@ from record_world import World, endpoint
 
 from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.errors import StoreError
+from jupyter_deploy.domain.evidence.record_pages import RecordFilter
 from jupyter_deploy.records import segments
 from jupyter_deploy.records.compaction import compact_all
 from jupyter_deploy.records.follow import RecordFollower
@@ -43,7 +44,7 @@ def test_a_compacted_segment_reads_as_before(log, tmp_path):
     assert compacted.endswith(".v1.parquet")
     assert log.records("tumour") == before
     assert before[1].inputs == odd_values
-    assert ids(log.records("tumour", since=NOON.replace(second=2), status=200)) == ["r2", "r3"]
+    assert ids(log.records("tumour", RecordFilter(since=NOON.replace(second=2), status=200))) == ["r2", "r3"]
 
 
 def test_a_comparison_of_compacted_records_says_the_same_as_before(tmp_path):

@@ -165,6 +165,21 @@ def test_the_archivist_has_work_when_records_are_newer_than_an_old_watch(watched
     assert not watcher.due(watched.home)
 
 
+def test_the_archivist_has_work_when_a_look_would_have_to_read_much(watched, monkeypatch):
+    watched.many(2)
+    assert not watcher.due(watched.home)
+    monkeypatch.setattr(watcher, "MOST_UNREAD", 1_000)
+    watched.many(1)
+    assert not watcher.due(watched.home)
+    watched.many(10)
+    assert watcher.due(watched.home)
+    assert not watcher.due(watched.home), "it is being read"
+    compaction.compact_all(watched.home)
+    assert not watcher.due(watched.home)
+    watched.many(20, segment="2-1-b.v1.jsonl")
+    assert watcher.due(watched.home)
+
+
 def events_in(path):
     """The JSON documents that a command was given, one after another."""
     text, found = path.read_text() if path.exists() else "", []

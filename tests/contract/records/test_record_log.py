@@ -11,6 +11,7 @@ import pytest
 from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.errors import InvalidInput, InvalidName, StoreError
 from jupyter_deploy.domain.evidence.inference import RecordError
+from jupyter_deploy.domain.evidence.record_pages import RecordFilter
 from jupyter_deploy.records.follow import RecordFollower
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -90,19 +91,19 @@ def test_nanoseconds_decide_the_order(log, tmp_path):
 def test_records_are_filtered_and_the_last_of_them_kept(log, tmp_path):
     for number in range(6):
         write(tmp_path, line(number, role=("stable", "shadow")[number % 2], status=(200, 200, 500)[number % 3]) + "\n")
-    assert ids(log.records("tumour", role="shadow")) == ["r1", "r3", "r5"]
-    assert ids(log.records("tumour", status=500)) == ["r2", "r5"]
-    assert ids(log.records("tumour", role="shadow", status=200)) == ["r1", "r3"]
-    assert ids(log.records("tumour", since=NOON + timedelta(seconds=4))) == ["r4", "r5"]
+    assert ids(log.records("tumour", RecordFilter(role="shadow"))) == ["r1", "r3", "r5"]
+    assert ids(log.records("tumour", RecordFilter(status=500))) == ["r2", "r5"]
+    assert ids(log.records("tumour", RecordFilter(role="shadow", status=200))) == ["r1", "r3"]
+    assert ids(log.records("tumour", RecordFilter(since=NOON + timedelta(seconds=4)))) == ["r4", "r5"]
     assert ids(log.records("tumour", limit=2)) == ["r4", "r5"]
-    assert ids(log.records("tumour", role="stable", limit=2)) == ["r2", "r4"]
+    assert ids(log.records("tumour", RecordFilter(role="stable"), limit=2)) == ["r2", "r4"]
     assert log.records("tumour", limit=0) == []
 
 
 def test_since_knows_time_zones(log, tmp_path):
     write(tmp_path, line(0) + "\n" + line(7200) + "\n")
     east = datetime.fromisoformat("2026-11-25T15:00:00+02:00")
-    assert ids(log.records("tumour", since=east)) == ["r7200"]
+    assert ids(log.records("tumour", RecordFilter(since=east))) == ["r7200"]
 
 
 ODD = [
@@ -239,7 +240,7 @@ def test_follow_passes_over_an_odd_line(tmp_path, odd):
 
 
 def test_follow_filters_by_role_and_status(log, tmp_path):
-    following = log.follow("tumour", role="shadow", status=500)
+    following = log.follow("tumour", RecordFilter(role="shadow", status=500))
     for number, (role, status) in enumerate([("stable", 500), ("shadow", 200), ("shadow", 500)]):
         write(tmp_path, line(number, role=role, status=status) + "\n")
     assert next(following).request_id == "r2"

@@ -328,7 +328,8 @@ def test_a_span_in_which_everything_failed_has_no_latency(log, tmp_path):
 def test_logs_are_those_of_a_request_where_one_is_named(log, tmp_path):
     for number in range(4):
         write(tmp_path, line(number) + "\n")
-    assert [one.request_id for one in log.records("tumour", request_ids=["r1", "r3", "r9"])] == ["r1", "r3"]
-    following = log.follow("tumour", request_ids=["r7"])
+    found = log.records("tumour", RecordFilter(request_ids=["r1", "r3", "r9"]))
+    assert [one.request_id for one in found] == ["r1", "r3"]
+    following = log.follow("tumour", RecordFilter(request_ids=["r7"]))
     write(tmp_path, line(6) + "\n" + line(7) + "\n")
     assert next(following).request_id == "r7"

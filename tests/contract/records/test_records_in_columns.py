@@ -135,4 +135,5 @@ def test_a_segment_that_ends_within_a_table_has_the_records_before_it(homes):
     [segment] = (home / "records" / "tumour" / "aaa").glob("*.jsonl")
     content = segment.read_bytes()
     segment.write_bytes(content[: content.rindex(b'"input_table"') + 60])
-    assert [record.request_id for record in RecordLog(home).records("tumour", role="stable")] == ["r0", "r1"]
+    found = RecordLog(home).records("tumour", RecordFilter(role="stable"))
+    assert [record.request_id for record in found] == ["r0", "r1"]

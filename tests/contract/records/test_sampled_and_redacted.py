@@ -10,6 +10,7 @@ from record_world import CANARY, NOON, World, endpoint
 
 from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.evidence.record_pages import RecordFilter
 from jupyter_deploy.domain.evidence.sequential import proportion
 from jupyter_deploy.faces.kernel import recorded as face
 from jupyter_deploy.faces.kernel.model_input import model_input
@@ -112,7 +113,7 @@ def test_complete_sampled_and_redacted_records_are_read_together_as_lines_and_as
     other = {"segment": "2-2.v1.jsonl", "sample": 0.5, **REDACTED}
     world.pair(2, stable_fields=other, **other)
     for _ in range(2):
-        found = {record.request_id: record for record in log.records("tumour", role="shadow")}
+        found = {record.request_id: record for record in log.records("tumour", RecordFilter(role="shadow"))}
         assert (found["r1"].redacted, found["r1"].sample) == ((), 1.0)
         assert (found["r2"].redacted, found["r2"].sample) == (("ssn",), 0.5)
         assert world.compare().pairs == 2

@@ -13,6 +13,7 @@ from monitored_scene import Monitored, began_two_hours_ago
 from record_scene import scene_of, settings
 
 from jupyter_deploy.domain.errors import InvalidInput, UnknownRelease
+from jupyter_deploy.domain.evidence.record_pages import RecordFilter
 from jupyter_deploy.domain.release.comparison_settings import ComparisonSettings
 from jupyter_deploy.records import compaction
 from jupyter_deploy.verbs import BY_NAME
@@ -290,7 +291,7 @@ def test_records_end_where_the_filter_ends(monitored):
     monitored.send(10)
     until = record_world.NOON + timedelta(seconds=50)
     assert monitored.view("records", until=until.isoformat()).total == 5
-    found = monitored.scene.ports.log.records("tumour", until=until)
+    found = monitored.scene.ports.log.records("tumour", RecordFilter(until=until))
     assert [one.request_id for one in found] == ["r0", "r10", "r20", "r30", "r40"]
     with monitored.scene.ports.truth.recorded("tumour", since=None, until=until, limit=100) as rows:
         assert rows.rows == 5

@@ -14,7 +14,7 @@ from record_world import NOON
 
 from jupyter_deploy.domain.errors import InvalidInput, UnknownEndpoint, UnknownRecord, UnknownRelease
 from jupyter_deploy.domain.evidence.record_pages import RecordKey
-from jupyter_deploy.domain.health import Diagnosis, HealthCheck
+from jupyter_deploy.domain.health import HealthCheck
 from jupyter_deploy.faces.server.rest.exchange import HttpRequest
 from jupyter_deploy.faces.server.rest.router import Router
 from jupyter_deploy.faces.views.records import CUT
@@ -157,13 +157,11 @@ def test_an_export_has_the_filters_of_the_list(scene, tmp_path):
 def test_the_banner_has_the_broken_parts_but_not_the_releases_which_the_list_shows(scene, monkeypatch):
     entry = VIEWS["health"]
     assert entry.function(entry.request(), scene.ports).broken == (), "a new home is healthy"
-    checks = [
-        HealthCheck(part="supervisor", state="error", message="it does not run"),
-        HealthCheck(part="endpoint churn", state="error", message="not running"),
-        HealthCheck(part="records of churn", state="warning", message="3 lines could not be read"),
-    ]
-    monkeypatch.setattr("jupyter_deploy.faces.views.health.doctor", lambda *_: Diagnosis(checks=tuple(checks)))
-    assert entry.function(entry.request(), scene.ports).broken == (checks[0],)
+    broken = HealthCheck(part="supervisor", state="error", message="it does not run")
+    warned = HealthCheck(part="limits", state="warning", message="few files may be open")
+    monkeypatch.setitem(scene.ports.examiners, "programs", lambda *, mend: [broken, warned])
+    monkeypatch.setattr("jupyter_deploy.verbs.doctor.list_", lambda *_: pytest.fail("the endpoints were listed"))
+    assert entry.function(entry.request(), scene.ports).broken == (broken,)
 
 
 def test_data_of_users_is_data_whatever_it_looks_like(scene):

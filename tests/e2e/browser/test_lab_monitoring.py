@@ -3,15 +3,22 @@
 Exhaustive: ``labextension/test/monitor.test.tsx`` and ``longLists.test.tsx`` have the same parts without a server.
 """
 
+import json
 import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from jupyter_deploy.domain.drift.drift import JointShift
+from jupyter_deploy.drift_detection.watch_file import WatchFile
+from scripts.monitor_look import history
 from tests.e2e.lab import started
 from tests.e2e.person import NARROW, TRAIN, until_deployed
+from tests.e2e.processes import kill_programs
 from tests.notebooks import write
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.exhaustive]
@@ -120,4 +127,58 @@ def test_each_state_of_the_monitor_and_an_explanation_is_shown_and_accessible(pe
     for role in ("stable", "shadow"):
         expect(explained).to_contain_text(role)
     looks(person, "explanation")
+    assert person.errors == []
+
+
+def test_a_year_of_ten_million_requests_is_shown(person):
+    """With 30 features, a shift in the eighth month, and a joint shift from then on."""
+    version = person.home.json("describe", "churn")["traffic"]["stable"].partition(":")[2]
+    home, now = Path(person.home.environment["NBDEPLOY_HOME"]), datetime.now(UTC)
+    file = WatchFile(home, "churn", version)
+    person.home.json("drift", "churn")
+    with file.locked():
+        stored = history(now, 365, 30, 1e7 / 365)
+        stored.state.files = file.load().state.files  # the requests of two features are not read again
+        file.save(stored)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    days = [
+        JointShift(
+            auc=0.52 if age > 150 else 0.71,
+            since=midnight - timedelta(days=age),
+            until=midnight - timedelta(days=age - 1),
+            rows=1_000,
+            first_rows=1_000,
+            first_until=midnight - timedelta(days=364),
+        ).model_dump(mode="json")
+        for age in range(364, 0, -1)
+    ]
+    made = {"version": 1, "days": {one["since"][:10]: one for one in days}}
+    file.path.with_suffix(".joint").write_text(json.dumps(made))
+    person.opens()
+    person.looks_after("churn", "monitor")
+    for length, least in (("24h", 20_000), ("30d", 700_000), ("all", 9_900_000)):
+        person.sidebar.get_by_role("combobox", name="The last").select_option(length)
+        shown = person.sidebar.get_by_label("Summary").locator("dd").first
+        expect(shown).to_have_text(re.compile(r"^[\d,]{6,}$"))
+        person.page.wait_for_function(
+            "([one, least]) => Number(one.textContent.replaceAll(',', '')) >= least",
+            arg=[shown.element_handle(), least],
+        )
+    expect(person.sidebar.get_by_text("All inputs together")).not_to_have_count(0)
+    expect(person.sidebar.get_by_role("region", name="Features by drift")).to_contain_text("feature 0 more of")
+    looks(person, "monitor-year")
+    assert person.errors == []
+
+
+def test_killed_programs_are_named_in_a_banner_which_mends_them(person):
+    described = person.home.json("describe", "churn")
+    kill_programs(person.home)
+    person.opens()
+    person.looks_after()
+    banner = person.sidebar.locator(".nbd-Health-banner")
+    expect(banner).to_contain_text("supervisor: it does not run", timeout=150_000)  # asked for once a minute
+    looks(person, "health")
+    banner.get_by_role("button", name="Mend").click()
+    expect(banner.get_by_role("button")).to_have_count(0, timeout=150_000)
+    sends(described, 1)
     assert person.errors == []

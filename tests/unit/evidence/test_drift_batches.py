@@ -1,15 +1,18 @@
 """A watch that reads records in batches has the same state as one that reads them one by one, to the last digit."""
 
 import itertools
+import math
 import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from jupyter_deploy.domain.drift.detector import BLOCK, Detector, Mark, Run
 from jupyter_deploy.domain.drift.report import drift_of
 from jupyter_deploy.domain.drift.watch import CLUSTER_BITS, FIRST_REQUESTS, Watch, WatchState, reference_of
 from jupyter_deploy.domain.evidence.inference import Record
 from jupyter_deploy.drift_detection import batch_watch
+from jupyter_deploy.drift_detection.batch_detector import BatchDetector
 from jupyter_deploy.drift_detection.batch_watch import BatchWatch
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -116,3 +119,50 @@ def test_a_value_that_stays_is_noted_over_the_border_of_batches(monkeypatch):
     (one, _), (many, _) = states(records, lambda: WatchState(reference=reference), monkeypatch, 32, 1)
     assert one.constants["inputs plan"].units > 100
     assert many.model_dump() == one.model_dump()
+
+
+VALUES = [1, 2.5, True, None, "x", 10**400, float("inf"), float("nan"), [1.0, 2.0], 7, -0.0, 0.0]
+
+
+@pytest.mark.parametrize("form", ["lists", "objects", "single values", "objects that lack columns"])
+def test_rows_of_any_form_are_read_as_single_ones(form, monkeypatch):
+    dice = random.Random(6)
+
+    def row(values):
+        a, b = values
+        whole = {"lists": [a, b], "objects": {"a": a, "b": b}, "single values": a}
+        return whole.get(form, dice.choice([{"a": a}, {"b": b}, {"a": a, "b": b}, {}]))
+
+    numbers = [row((dice.gauss(0, 2), dice.gauss(0, 2))) for _ in range(600)]
+    reference = reference_of({"inputs": numbers, "answers": ["x", "y"] * 300}, {"inputs": "training"})
+    records = []
+    for number in range(400):
+        inputs = [row((dice.choice(VALUES), dice.choice(VALUES))) for _ in range(dice.choice([1, 1, 3]))]
+        outputs = [dice.choice(["x", "z", 1, True, None, ""]) for _ in inputs]
+        records.append(record(number, dice).model_copy(update={"status": 200, "inputs": inputs, "outputs": outputs}))
+    (one, _), (many, _) = states(records, lambda: WatchState(reference=reference), monkeypatch, 64, 1)
+    assert many.model_dump() == one.model_dump()
+    assert one.units > 100
+
+
+@pytest.mark.parametrize("moved", [0.0, 0.3, 1.0])
+def test_the_evidence_of_many_bettors_is_that_of_single_ones(moved):
+    dice = random.Random(7)
+    features = known().features
+    run, mark = Run(), Mark(request_id="r", ts="2026-12-01")
+    detector = Detector(features, run)
+    for block in range(30):
+        rows = [drawn(dice, features) for _ in range(BLOCK)]
+        shifted = [block > 26 and dice.random() < moved for _ in rows]
+        counts = [[0.0] * len(feature.counts) for feature in features]
+        for row, is_shifted in zip(rows, shifted, strict=True):
+            for at, one in enumerate(row):
+                counts[at][0 if is_shifted else one] += 1
+        detector.add_many(counts, BLOCK, mark)
+    assert len(run.starts) > 10
+    for least in (-math.inf, -5.0, 0.0, 4.0):
+        assert BatchDetector(features, run).evidence(least) == detector.evidence(least)
+
+
+def drawn(dice, features):
+    return [dice.choices(range(len(feature.counts)), feature.shares)[0] for feature in features]

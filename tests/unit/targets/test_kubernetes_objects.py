@@ -1,5 +1,9 @@
 """The objects of the target kubernetes, without a cluster: schemas, names, PodSecurity, pods' states in words."""
 
+import json
+from pathlib import Path
+
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
@@ -74,6 +78,17 @@ def all_objects():
 @pytest.mark.parametrize("version", ["1.34", "1.37"])
 def test_every_object_is_valid_by_the_strict_schemas_of_new_servers(document, version):
     kubernetes_validate.validate(document, version, strict=True)
+
+
+@pytest.mark.parametrize("kind", ["ServiceMonitor", "PrometheusRule"])
+def test_the_prometheus_operators_objects_are_valid_by_its_schemas(kind):
+    """Of its CRDs of version 0.80, each object without further properties."""
+    schemas = json.loads((Path(__file__).parent / "prometheus-operator.schemas.json").read_text())
+    checked = jsonschema.Draft202012Validator(schemas[kind])
+    (found,) = (one for one in monitoring() if one["kind"] == kind)
+    checked.validate(found)
+    with pytest.raises(jsonschema.ValidationError, match="groupings"):
+        checked.validate(found | {"spec": found["spec"] | {"groupings": []}})
 
 
 def test_pods_keep_to_podsecuritys_level_restricted_and_name_no_user():

@@ -33,7 +33,7 @@ const EVERY_MS = 2_000;
 const UNCOUNTED_MS = 10_000;
 const MINUTE_MS = 60_000;
 const TRAFFIC = ['rate', 'errors', 'refused', 'latency'] as const;
-const VALUES = ['answers', 'features'] as const;
+const VALUES = ['joint', 'answers', 'features'] as const;
 
 export function Monitor(props: { view: EndpointView; actions: AlarmActions }): React.JSX.Element {
   const { view, actions } = props;
@@ -149,6 +149,7 @@ function Shown(props: {
           {shown.values && (
             <p className="nbd-faint">{trans.__('Compared values: %1', shown.values)}</p>
           )}
+          {shown.joint && <p className="nbd-faint">{shown.joint}</p>}
           <Charts shown={shown} names={VALUES} />
         </>
       )}

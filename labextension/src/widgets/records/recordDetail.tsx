@@ -119,7 +119,7 @@ function Explanation(props: { name: string; recordKey: string; rows: number }): 
     }
   };
   return (
-    <section aria-label={trans.__('Explanation')}>
+    <section className="nbd-Explanation" aria-label={trans.__('Explanation')}>
       <div className="nbd-row nbd-mod-wrap">
         <Button
           title={trans.__('The contribution of each feature, by stable and its candidates')}

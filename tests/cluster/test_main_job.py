@@ -11,6 +11,9 @@ from .load import Load
 
 pytestmark = pytest.mark.usefixtures("explained")
 
+_TRIES = 3
+"""Of a ramp."""
+
 
 def row(number):
     """A request like no other; both models answer "no"."""
@@ -115,6 +118,22 @@ def _add_gates(operator, stable, deploy):
 
 
 def _ramp(operator, colleague, cluster, namespace):
+    for _ in range(_TRIES):
+        ended, latest, driver = _one_ramp(operator, colleague, cluster, namespace)
+        if ended["phase"] == "finished" or "slow answers" not in latest["reason"]:
+            break
+        # On a busy machine one of two pods may be slower for a while: then a ramp rolls back, and is begun again.
+        print(f"begun again: {latest['reason']}")
+        operator.run("traffic", "churn", "--canary", f"{ended['candidate']}=20")
+    assert ended["phase"] == "finished", ended
+    print(f"the ramp: {latest['change']}: {latest['reason']}")
+    assert "error_rate" in latest["change"]  # the driver judged it
+    assert latest["by"] == "nbdeploy-ramp"
+    assert [pod["metadata"]["name"] for pod in cluster.pods(namespace, "app.kubernetes.io/component=ramp")] != [driver]
+
+
+def _one_ramp(operator, colleague, cluster, namespace):
+    """The ramp's end, its latest revision, and the name of the pod that was killed."""
     ramp = ("ramp", "churn", "--steps", "50,100", "--per-step", "1s")
     # The gate on live traffic is open until the canary's records are there.
     until(lambda: operator.run(*ramp, check=False).returncode == 0, timeout=300)
@@ -126,9 +145,4 @@ def _ramp(operator, colleague, cluster, namespace):
     name = driver["metadata"]["name"]
     cluster.kubectl("-n", namespace, "delete", "pod", name, "--grace-period=0", "--force")
     ended = until(lambda: (now := colleague.json("ramp", "churn"))["phase"] != "running" and now, timeout=400)
-    assert ended["phase"] == "finished", ended
-    latest = operator.json("history", "churn")[0]
-    print(f"the ramp: {latest['change']}: {latest['reason']}")
-    assert "error_rate" in latest["change"]  # the driver judged it
-    assert latest["by"] == "nbdeploy-ramp"
-    assert [pod["metadata"]["name"] for pod in cluster.pods(namespace, "app.kubernetes.io/component=ramp")] != [name]
+    return ended, operator.json("history", "churn")[0], name

@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 
 from jupyter_deploy.comparison.record_log import RecordLog
+from jupyter_deploy.domain.evidence.record_pages import RecordFilter
 from tests.e2e.conftest import ROW, until
 
 
@@ -26,8 +27,8 @@ def test_records_have_the_share_in_force_and_a_comparison_counts_users(home, pla
         home.json("traffic", "churn", "--canary", f"{canary}=50")
         ask_all()
         ask_all()
-    until(lambda: len(log.records("churn", request_ids=users)) == 3 * len(users))
-    records = log.records("churn", request_ids=users)
+    until(lambda: len(log.records("churn", RecordFilter(request_ids=users))) == 3 * len(users))
+    records = log.records("churn", RecordFilter(request_ids=users))
     assert {record.canary for record in records} == {canary}
     assert [record.share for record in records] == [0.2] * len(users) + [0.5] * 2 * len(users)
     clusters = defaultdict(set)

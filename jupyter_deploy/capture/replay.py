@@ -16,7 +16,7 @@ from typing import Any
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.errors import ReplayFailed
 from jupyter_deploy.domain.release.processes import last_lines
-from jupyter_deploy.domain.secret_references import EXAMPLE, secret_variables
+from jupyter_deploy.domain.secret_references import secret_variables
 from jupyter_deploy.serving.output_masking import secret_mask
 from jupyter_deploy.system import spare
 from jupyter_deploy.system.clean_process import clean_process
@@ -255,7 +255,7 @@ def _in_words(error: dict[str, Any], result: dict[str, Any], context: ReplayCont
         "module": "install it as a distribution in this environment, or keep its file in the notebook's folder and "
         "import it before you deploy",
         "global": f"define '{name}' in the notebook before the model's code uses it, at the top level of a cell",
-        "variable": _OF_VARIABLES,
+        "variable": _of_variables(str(name)),
         "file": _of_a_file(str(name), context),
     }
     if kind in remedies:
@@ -268,7 +268,7 @@ def _in_words(error: dict[str, Any], result: dict[str, Any], context: ReplayCont
             "notebook's own settings, since a release gets only a few environment variables",
         )
     if variables := _variables(result):
-        return f"{message}; {variables[0]}", _OF_VARIABLES
+        return f"{message}; {variables[0]}", _of_variables(next(iter(_names_read(result)), "NAME"))
     if result.get("over_json"):
         return f"{message}; with the notebook's own example it works", _OF_REQUESTS
     if context is not None and context.suspects:
@@ -284,10 +284,13 @@ _OF_REQUESTS = (
     "a request differs from the example: a table has no index, and 3 may be 3.0 where a number is "
     "expected. Make the model depend on values alone: make the index a column, write int(x) or float(x)"
 )
-_OF_VARIABLES = (
-    "a release gets only a few variables (PATH, HOME, LANG, TZ …): read it in the notebook and let the model use its "
-    f"value, or if that is a secret, name the place of its value: --secret {EXAMPLE}"
-)
+
+
+def _of_variables(name: str) -> str:
+    return (
+        "a release gets only a few variables (PATH, HOME, LANG, TZ …): read it in the notebook and let the model use "
+        f"its value, or if that is a secret, name the place of its value: --secret {name}=env:{name}"
+    )
 
 
 def _of_a_file(name: str, context: ReplayContext | None) -> str:
@@ -309,5 +312,9 @@ def _connections(result: dict[str, Any]) -> list[str]:
 
 def _variables(result: dict[str, Any]) -> list[str]:
     """Return the environment variables that the model read and this process has, a possible cause of the difference."""
-    names = [name for name in result.get("variables", ()) if name in os.environ]
+    names = _names_read(result)
     return [f"it read the environment variable {' and '.join(names)}, which the notebook has"] if names else []
+
+
+def _names_read(result: dict[str, Any]) -> list[str]:
+    return [name for name in result.get("variables", ()) if name in os.environ]

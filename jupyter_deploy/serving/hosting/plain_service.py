@@ -13,10 +13,10 @@ from ..output import keep_writing
 from ..snapshot import load
 from .forking import SNAPSHOT
 
-_folder, _, _digest = os.environ[SNAPSHOT].rpartition("@")
-
-# A pickle is only loaded if it is the very one that was captured.
-load(_folder, digest=_digest)
+if os.environ.get(SNAPSHOT):  # else something looks through the modules of the package
+    _folder, _, _digest = os.environ[SNAPSHOT].rpartition("@")
+    # A pickle is only loaded if it is the very one that was captured.
+    load(_folder, digest=_digest)
 
 
 def app() -> Front:

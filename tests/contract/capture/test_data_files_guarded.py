@@ -108,7 +108,7 @@ def test_a_missing_environment_variable_is_named_with_what_to_do(capturer, proje
     source = "import os\ndef f(x):\n    return x + int(os.environ['CHURN_MODE'])"
     with pytest.raises(ReplayFailed, match="the environment variable 'CHURN_MODE' is missing there") as error:
         capture(capturer, function(source), project)
-    assert "unless that is a secret" in error.value.remedy
+    assert "--secret CHURN_MODE=env:CHURN_MODE" in error.value.remedy
     source = "import os\ndef f(x):\n    return os.getenv('CHURN_MODE', 'default')"
     with pytest.raises(ReplayFailed, match="answers of a clean process") as error:
         capture(capturer, function(source), project)

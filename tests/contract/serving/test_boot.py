@@ -80,6 +80,7 @@ def test_all_settings_are_handed_on_as_they_are(tmp_path, monkeypatch):
         records_max_bytes=5_000_000_000,
         records_max_age="30d",
         redact=("ssn", "iban"),
+        secrets={"DB_URL": "env:PROD_DB"},
         tolerance=Tolerance(float32_rtol=0.5),
         base_image=f"registry.example/python@sha256:{'0' * 64}",
         publish_to="registry.example/team/{name}",

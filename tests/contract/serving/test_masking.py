@@ -110,7 +110,7 @@ def test_a_secret_of_the_notebook_is_no_change_and_runs_but_is_not_shown(tmp_pat
 
 def test_cells_that_are_compared_show_no_secret_though_an_earlier_version_kept_it():
     cells = ("%env API_KEY=hunter22-SEKRIT", KEY, "model = f(opts)")
-    provenance = SimpleNamespace(cells=cells, source=Source(variable="model"))
+    provenance = SimpleNamespace(cells=cells, source=Source(variable="model"), language="python")
     snapshot = SimpleNamespace(manifest=SimpleNamespace(provenance=provenance))
     cells = ModelCapturer.cells_behind(SimpleNamespace(), snapshot)
     assert [cell.number for cell in cells][-2:] == [2, 3]

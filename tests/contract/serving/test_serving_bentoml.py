@@ -110,6 +110,10 @@ def environment(root):
     return kept | {"BENTOML_HOME": str(root / "bentoml"), "BENTOML_DO_NOT_TRACK": "true"}
 
 
+# uvicorn closes a connection that has waited for five seconds, perhaps just when a request is on its way.
+RESTED = httpx.Limits(keepalive_expiry=1)
+
+
 class Server:
     """Start a server; ``how`` is ``uvicorn`` (on a unix socket) or ``bentoml`` (on a loopback port)."""
 
@@ -119,14 +123,14 @@ class Server:
         if how == "uvicorn":
             path = str(scratch / "s")
             command = [sys.executable, "-m", "uvicorn", "--factory", "service:app", "--uds", path]
-            transport, base = httpx.HTTPTransport(uds=path), "http://model"
+            transport, base = httpx.HTTPTransport(uds=path, limits=RESTED), "http://model"
         else:
             with socket.socket() as free:
                 free.bind(("127.0.0.1", 0))
                 port = free.getsockname()[1]
             command = [sys.executable, "-m", "bentoml", "serve", "service:Served", "--port", str(port)]
             command += ["--host", "127.0.0.1"]
-            transport, base = None, f"http://127.0.0.1:{port}"
+            transport, base = httpx.HTTPTransport(limits=RESTED), f"http://127.0.0.1:{port}"
         self.process = subprocess.Popen(
             command,
             cwd=root / name,

@@ -14,6 +14,8 @@ from jupyter_deploy.domain.release.processes import passed_on
 from jupyter_deploy.settings import OF_THE_USER, S, Settings, load_settings
 from jupyter_deploy.targets.registry import InstalledTargets, target_settings
 
+from .programs import archivist_command
+
 if TYPE_CHECKING:
     from jupyter_deploy.domain.batch import BatchRunner
     from jupyter_deploy.domain.capture.ports import Capturer, Finder, RNotebooks
@@ -346,7 +348,7 @@ class _Parts:
     def _settings_for(self, declared: type[S]) -> S:
         return self._settings.for_target(
             declared,
-            archivist=self._archivist(),
+            archivist=archivist_command(self._settings, self.home),
             archivist_variables=self._destinations.variables(),
             ramp_driver=self._ramp_driver,
             stream_worker=(sys.executable, "-P", "-m", "jupyter_deploy.streaming.worker"),
@@ -381,15 +383,6 @@ class _Parts:
 
     def _load_image(self, engine: str, reference: Reference) -> None:
         self.images.engines.load(engine, reference)  # made when an image is moved
-
-    def _archivist(self) -> tuple[str, ...]:
-        """The command line of the archivist, which compacts and expires records while releases run."""
-        age = self._settings.records_max_age
-        command = [sys.executable, "-P", "-m", "jupyter_deploy.records.archivist", str(self.home)]
-        command += ["--max-bytes", str(self._settings.records_max_bytes)]
-        command += ["--watcher", "jupyter_deploy.drift_detection.watcher"]
-        command += ["--max-seconds", str(age.total_seconds())] if age else []
-        return (*command, *(["--to", self._settings.records_to] if self._settings.records_to else []))
 
     def _variables(self) -> dict[str, str]:
         """The settings that differ from their defaults, as variables for a start without shell and folder."""

@@ -102,7 +102,9 @@ def is_alive(process):
 
 def waiting_at(spare):
     """The fork that waits for the next job, after the forks of former jobs have ended."""
-    (fork,) = until(lambda: found if len(found := children_of(spare.pid)) == 1 else None)
+    # Not what the fork itself has started, such as the process of an expected build.
+    direct = psutil.Process(spare.pid)
+    (fork,) = until(lambda: found if len(found := list(filter(is_alive, direct.children()))) == 1 else None)
     return fork
 
 

@@ -1,4 +1,4 @@
-"""The command lines of programs that run beside the releases."""
+"""The command lines of programs that run next to the releases."""
 
 from __future__ import annotations
 

@@ -102,8 +102,8 @@ def is_alive(process):
 
 def waiting_at(spare):
     """The fork that waits for the next job, after the forks of former jobs have ended."""
-    # Not what the fork itself has started, such as the process of an expected build.
-    (fork,) = until(lambda: found if len(found := list(filter(is_alive, spare.children()))) == 1 else None)
+    direct = psutil.Process(spare.pid).children  # not what the fork itself has started, such as an expected build
+    (fork,) = until(lambda: found if len(found := list(filter(is_alive, direct()))) == 1 else None)
     return fork
 
 

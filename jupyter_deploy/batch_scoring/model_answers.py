@@ -32,7 +32,7 @@ class ProcessAnswers:
                 "serving.measurement",
                 log=place.root / "model.log",
                 variables={"NBDEPLOY_THREADS": "1"},
-                secrets=self._secrets.values(snapshot.manifest.provenance.secrets),
+                secrets=self._secrets.values_of(snapshot.manifest),
             )
 
             def ask(instances: Sequence[Any]) -> Sequence[Any]:

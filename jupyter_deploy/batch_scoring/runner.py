@@ -39,7 +39,7 @@ class WorkerBatches:
         began = time.monotonic()
         with clean_process("batch") as place, contextlib.ExitStack() as workers:
             report("loading the model")
-            secrets = self._secrets.values(snapshot.manifest.provenance.secrets)
+            secrets = self._secrets.values_of(snapshot.manifest)
             first = workers.enter_context(_Worker(snapshot, job, place, 0, secrets))
             plan = first.ask("plan", write=not dry_run)
             progress = _Progress(plan, report)

@@ -228,7 +228,7 @@ class ModelCapturer:
             if self._kept.holds(tag):
                 return self._kept.keep(staged, remember)
             write_manifest(manifest, folder)
-            result = run_replay(folder, environment.interpreter, self._timeout, self._values(manifest))
+            result = run_replay(folder, environment.interpreter, self._timeout, self._secrets.values_of(manifest))
             require_agreement(result)
             return self._kept.keep(staged, remember)
         finally:
@@ -243,7 +243,7 @@ class ModelCapturer:
             manifest = widened(snapshot.manifest, columns)
             staged = Staged(folder=folder, manifest=manifest, fingerprint=snapshot.fingerprint)
             write_manifest(manifest, folder)
-            require_answers_to_null(staged, columns, self._timeout, self._values(manifest))
+            require_answers_to_null(staged, columns, self._timeout, self._secrets.values_of(manifest))
             return self._kept.keep(staged, remember)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -268,10 +268,7 @@ class ModelCapturer:
 
     def predict(self, snapshot: Snapshot, instances: Sequence[Any]) -> list[Any]:
         """Return answers to other instances from a clean process, which verifies the digest first."""
-        return run_predict(snapshot, instances, self._timeout, self._values(snapshot.manifest))
-
-    def _values(self, manifest: Manifest) -> dict[str, str]:
-        return self._secrets.values(manifest.provenance.secrets)
+        return run_predict(snapshot, instances, self._timeout, self._secrets.values_of(snapshot.manifest))
 
     def size(self, unused: UnusedSnapshot) -> int:
         """Return the bytes of a snapshot with its bento."""

@@ -267,8 +267,8 @@ def _in_words(error: dict[str, Any], result: dict[str, Any], context: ReplayCont
             "load the data in the notebook and keep it in the model; or make that host reachable without the "
             "notebook's own settings, since a release gets only a few environment variables",
         )
-    if variables := _variables(result):
-        return f"{message}; {variables[0]}", _of_variables(next(iter(_names_read(result)), "NAME"))
+    if names := _names_read(result):
+        return f"{message}; {_variables(result)[0]}", _of_variables(names[0])
     if result.get("over_json"):
         return f"{message}; with the notebook's own example it works", _OF_REQUESTS
     if context is not None and context.suspects:

@@ -32,11 +32,13 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|LANG|TZ|TMPDIR|LC_.*|LD_.*|DYLD_.*|PYTHON.*|NBDEPLOY_.*|BENTOML_.*", re.IGNORECASE
 )
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*")
+SECRET_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*")
+"""The name of a stored secret, which is also the name of a file."""
+
 _PLACES: dict[Kind, tuple[re.Pattern[str], str]] = {
     "env": (_VARIABLE, "a variable of your environment, such as env:PROD_DB"),
     "file": (re.compile(r"(/|~/).+", re.DOTALL), "an absolute path, such as file:/run/secrets/db"),
-    "keyring": (_NAME, "a name of 'nbdeploy secret set', such as keyring:prod-db"),
+    "keyring": (SECRET_NAME, "a name of 'nbdeploy secret set', such as keyring:prod-db"),
     "command": (re.compile(r"[^\s-]\S*"), f"what the command in {COMMAND} gets, such as command:prod/db"),
     "k8s": (re.compile(r"[a-z0-9][a-z0-9.-]*/[A-Za-z0-9._-]+"), "SECRET/KEY in the namespace, such as k8s:db/url"),
 }

@@ -99,7 +99,7 @@ class _Model:
             "serving.measurement",
             log=self._log,
             variables={"OMP_NUM_THREADS": "1", "NBDEPLOY_THREADS": "1"},
-            secrets=self._secrets.values(self.snapshot.manifest.provenance.secrets),
+            secrets=self._secrets.values_of(self.snapshot.manifest),
         )
         try:
             settings = {"snapshot": self.snapshot.path, "digest": self.snapshot.digest}

@@ -158,7 +158,7 @@ def works(value: Any) -> bool:
     By ``closed`` (psycopg, SQLAlchemy), ``ping()`` (redis, MySQL), the command ``ping`` (pymongo), and ``SELECT 1``
     (DB-API 2.0, SQLAlchemy's engine, DuckDB).
     """
-    if getattr(value, "closed", False) is True or getattr(value, "closed", 0) in (1, 2):
+    if getattr(value, "closed", False) in (True, 2):  # psycopg2: 2 is closed by an error
         return False
     module = type(value).__module__.partition(".")[0]
     if module == "pymongo":

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shlex
 import subprocess
 import sys
@@ -18,8 +17,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy.domain.capture.artifacts import Manifest
 from jupyter_deploy.domain.errors import DeployError, InvalidInput, SecretMissing, StoreError
-from jupyter_deploy.domain.secret_references import COMMAND, SecretReference, parse_reference
+from jupyter_deploy.domain.secret_references import COMMAND, SECRET_NAME, SecretReference, parse_reference
 
 from .home import default_home, private_folder, write_atomic
 
@@ -28,7 +28,6 @@ SERVICE = "nbdeploy"
 
 MOST_BYTES = 64 * 1024
 _COMMAND_SECONDS = 30.0
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*")
 
 
 class SecretStore:
@@ -50,6 +49,10 @@ class SecretStore:
             A value cannot be read; the error names the variable and the reference.
         """
         return {variable: self.value(variable, parse_reference(text)) for variable, text in references.items()}
+
+    def values_of(self, manifest: Manifest) -> dict[str, str]:
+        """Return the values for a process of a stored snapshot. Raises SecretMissing."""
+        return self.values(manifest.provenance.secrets)
 
     def value(self, variable: str, reference: SecretReference) -> str:
         """Return one value, without the line break at its end; ``variable`` is for the error."""
@@ -95,7 +98,7 @@ class SecretStore:
     def names(self) -> dict[str, str]:
         """Return where each stored secret is, by its name; no value is read."""
         files = sorted(self._folder.glob("*")) if self._folder.is_dir() else []
-        stored = {path.name: "file" for path in files if _NAME.fullmatch(path.name) and not path.name.endswith(_NOTED)}
+        stored = {path.name: "file" for path in files if SECRET_NAME.fullmatch(path.name)}
         noted = {path.name.removesuffix(_NOTED): "keyring" for path in files if path.name.endswith(_NOTED)}
         return dict(sorted({**noted, **stored}.items()))
 
@@ -197,7 +200,7 @@ def _without_break(text: str) -> str:
 
 
 def _require_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
+    if not SECRET_NAME.fullmatch(name):
         raise InvalidInput(
             f"'{name}' is no name of a secret",
             "use letters, digits and _ . @ -, such as prod-db; begin with a letter or digit",

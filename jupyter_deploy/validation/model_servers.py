@@ -50,7 +50,7 @@ class SnapshotServers:
         with clean_process("serving") as place, socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             listener.listen(128)  # from now on requests wait instead of being refused
-            values = self._secrets.values(snapshot.manifest.provenance.secrets)
+            values = self._secrets.values_of(snapshot.manifest)
             server = SnapshotServer(snapshot, place, listener, self._start_timeout, values)
             try:
                 yield server

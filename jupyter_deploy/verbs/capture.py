@@ -113,6 +113,7 @@ def capture_in_notebook(request: DeployRequest, name: str, ports: Ports, progres
             f"which variable of {notebook.name} holds the model?",
             f"write: nbdeploy deploy {notebook} --name {name} --model VARIABLE --example EXPRESSION",
         )
+    secrets = ports.secrets.values(references_for(request, ports.store.endpoint(name), ports))
     progress(f"running {notebook.name}")
     included = tuple(str(Path(path).absolute()) for path in request.include)  # the kernel has another working directory
     absolute = request.model_copy(update={"name": name, "source": str(notebook.resolve()), "include": included})
@@ -125,7 +126,7 @@ def capture_in_notebook(request: DeployRequest, name: str, ports: Ports, progres
         cell,
         lambda words: progress(f"running {notebook.name}: {words}", False),
         [text for text in (request.model, request.example, request.training) if isinstance(text, str)],
-        ports.secrets.values(references_for(request, ports.store.endpoint(name), ports)),
+        secrets,
     )
     if ERROR_MIME in displayed:
         raise revive(displayed[ERROR_MIME])

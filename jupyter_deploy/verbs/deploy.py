@@ -119,7 +119,8 @@ def _preflight(
     platform = image.image.platform if image else None
     target_of(ports, request.target).check(resources_for(request, before, ports), platform)
     require_destination(request, name, ports)
-    ports.secrets.values(references_for(request, before, ports))
+    if live is None and not is_notebook(request.source or ""):  # a capture reads them first
+        ports.secrets.values(references_for(request, before, ports))
     _, planned = plan_deploy_gates(request, name, before, ports, gates)
     require_readable(planned, request, name)
     ports.store.check()

@@ -61,8 +61,8 @@ def _capture_in_r(
     """Capture the model of a notebook of R: its kernel writes the files, this process takes the snapshot of them."""
     notebook = Path(request.source or "")
     title = f"running {notebook.name}"
-    progress(title)
     secrets = ports.secrets.values(references_for(request, before, ports))
+    progress(title)
 
     def report(words: str) -> None:
         progress(f"{title}: {words}", False)

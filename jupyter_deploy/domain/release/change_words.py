@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from jupyter_deploy.domain import secret_references
 from jupyter_deploy.domain.capture.findings import has_new_findings
-from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.domain.validation.validation import words_of
@@ -34,10 +36,10 @@ def difference_in_words(before: Endpoint | None, after: Endpoint) -> str:
     streams = [endpoint.stream.words if endpoint and endpoint.stream else "none" for endpoint in (before, after)]
     if streams[0] != streams[1]:
         parts.append(f"stream: {streams[0]}, now {streams[1]}")
-    parts += _redacted_in_words(before, after)
-    parts += _secrets_in_words(before, after)
-    parts += _resources_in_words(before, after)
-    parts += _images_in_words(before, after)
+    parts += _changed(before, after, "redact", (), lambda one: f"{', '.join(one.redact) or 'nothing'} redacted")
+    parts += _changed(before, after, "secrets", {}, lambda one: f"secrets {secret_references.in_words(one.secrets)}")
+    parts += _changed(before, after, "resources", Resources(), lambda one: one.resources.words or "any resources")
+    parts += _changed(before, after, "image", None, lambda one: f"runs from {one.image or 'its bento'}")
     parts += _findings_in_words(before, after)
     validations = [validations_in_words(endpoint) for endpoint in (before, after)]
     if validations[0] != validations[1]:
@@ -47,47 +49,21 @@ def difference_in_words(before: Endpoint | None, after: Endpoint) -> str:
     return "; ".join(parts) or "no change of traffic"
 
 
-def _redacted_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
-    known = {release.tag: release.redact for release in before.releases} if before else {}
+def _changed(
+    before: Endpoint | None, after: Endpoint, field: str, default: object, words: Callable[[Release], str]
+) -> list[str]:
+    """Describe a field of the releases that changed; a new release's if it differs from the default."""
+    known = {release.tag: getattr(release, field) for release in before.releases} if before else {}
     return [
-        f"{release.tag}: {', '.join(release.redact) or 'nothing'} redacted"
+        f"{release.tag}: {words(release)}"
         for release in after.releases
-        if release.redact != known.get(release.tag, ())
-    ]
-
-
-def _secrets_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
-    known = {release.tag: release.secrets for release in before.releases} if before else {}
-    return [
-        f"{release.tag}: secrets {secret_references.in_words(release.secrets)}"
-        for release in after.releases
-        if release.secrets != known.get(release.tag, {})
+        if getattr(release, field) != known.get(release.tag, default)
     ]
 
 
 def validations_in_words(endpoint: Endpoint | None) -> str:
     """Describe the validations of an endpoint in short; None: no endpoint, so no validations."""
     return words_of(endpoint.validations if endpoint else ())
-
-
-def _resources_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
-    """Describe the changed resources of releases, and those of new releases with a limit."""
-    known = {release.tag: release.resources for release in before.releases} if before else {}
-    return [
-        f"{release.tag}: {release.resources.words or 'any resources'}"
-        for release in after.releases
-        if release.resources != known.get(release.tag, Resources())
-    ]
-
-
-def _images_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
-    """Describe the releases that run from another image or bento than before."""
-    known = {release.tag: release.image for release in before.releases} if before else {}
-    return [
-        f"{release.tag}: runs from {release.image or 'its bento'}"
-        for release in after.releases
-        if release.image != known.get(release.tag)
-    ]
 
 
 def _findings_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:

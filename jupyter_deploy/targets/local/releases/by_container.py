@@ -34,7 +34,7 @@ from .by_process import RETRIES
 from .container_engine import Container, Engine, call_engine, find_engine, run_line
 from .environment import folders_of, front_variables
 from .hardware import thread_words
-from .secret_sources import kept_secrets, require_secrets, secret_sources
+from .secret_sources import require_secrets, secret_sources
 
 ENDPOINT_LABEL = "io.nbdeploy.endpoint"
 RELEASE_LABEL = "io.nbdeploy.release"
@@ -74,7 +74,7 @@ class ContainerRunner:
         ------
         ToolMissing, TargetError, RegistryError, InvalidInput
         """
-        require_secrets(self._release, self._settings.home, self._kept_secrets)
+        require_secrets(self._release, self._settings, self._runtime)
         require_containable(self._release.resources, self._engine)
         self._settings.load_image(self._engine.name, self._reference)
 
@@ -121,12 +121,8 @@ class ContainerRunner:
             retries=RETRIES,
             ready=[str(folder / _SOCKET)],
             clear=engine.end(self._name, _end_seconds(self._settings)),
-            secrets=secret_sources(self._release, self._settings.home, self._kept_secrets),
+            secrets=secret_sources(self._release, self._settings, self._runtime),
         )
-
-    @property
-    def _kept_secrets(self) -> Path:
-        return kept_secrets(self._runtime, self._release)
 
     @property
     def termination_log(self) -> Path:

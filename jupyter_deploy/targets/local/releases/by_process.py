@@ -24,7 +24,7 @@ from jupyter_deploy.targets.local.supervisor.supervisord import Program
 from .environment import environment_of
 from .hardware import enforced
 from .idle_releases import control_socket
-from .secret_sources import kept_secrets, require_secrets, secret_sources
+from .secret_sources import require_secrets, secret_sources
 from .zygotes import Zygotes
 
 RETRIES = 4
@@ -62,7 +62,7 @@ class ProcessRunner:
         ------
         StartFailed, EnvironmentChanged
         """
-        require_secrets(self._release, self._settings.home, self._kept_secrets)
+        require_secrets(self._release, self._settings, self._runtime)
         captured = read_json(Path(self._release.snapshot_path) / "snapshot.json").get("environment")
         key = (self._release.interpreter, json.dumps(captured), installed())
         if captured and time.monotonic() < _checked.get(key, 0.0):
@@ -125,12 +125,8 @@ class ProcessRunner:
             cpu=release.resources.cpu,
             zygote=self._zygotes.ensure(release, environment),
             idles=release.resources.idle_after is not None,
-            secrets=secret_sources(release, self._settings.home, self._kept_secrets),
+            secrets=secret_sources(release, self._settings, self._runtime),
         )
-
-    @property
-    def _kept_secrets(self) -> Path:
-        return kept_secrets(self._runtime, self._release)
 
     @property
     def termination_log(self) -> Path:

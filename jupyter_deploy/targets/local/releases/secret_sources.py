@@ -17,6 +17,7 @@ from jupyter_deploy.system.home import private_folder, write_atomic
 from jupyter_deploy.system.secret_store import SecretStore
 from jupyter_deploy.targets.local.naming import key_of
 from jupyter_deploy.targets.local.runtime import Runtime
+from jupyter_deploy.targets.local.settings import LocalSettings
 
 Sources = dict[str, dict[str, Any]]
 
@@ -26,9 +27,9 @@ def kept_secrets(runtime: Runtime, release: Release) -> Path:
     return runtime.path / "secrets" / key_of(release.endpoint, release.tag)
 
 
-def require_secrets(release: Release, home: Path, kept: Path) -> None:
+def require_secrets(release: Release, settings: LocalSettings, runtime: Runtime) -> None:
     """Raise StartFailed, before slow work, if a value cannot be read now and was not kept either."""
-    store = SecretStore(home)
+    store, kept = SecretStore(settings.home), kept_secrets(runtime, release)
     for variable, text in release.secrets.items():
         if not (parse_reference(text).kind == "env" and (kept / variable).exists() and not _in_environment(text)):
             try:
@@ -37,13 +38,14 @@ def require_secrets(release: Release, home: Path, kept: Path) -> None:
                 raise StartFailed(f"{release.tag} cannot start: {error.message}", error.remedy) from error
 
 
-def secret_sources(release: Release, home: Path, kept: Path) -> Sources:
+def secret_sources(release: Release, settings: LocalSettings, runtime: Runtime) -> Sources:
     """Return the sources of a release's secrets, for ``Program.secrets``.
 
-    A variable of this process's environment is kept in ``kept``, a folder of the runtime directory with mode 0700,
-    since later starts have another environment.
+    A variable of this process's environment is kept in a folder of the runtime directory with mode 0700, since later
+    starts have another environment.
     """
-    return {variable: _source(variable, text, home, kept) for variable, text in release.secrets.items()}
+    kept = kept_secrets(runtime, release)
+    return {variable: _source(variable, text, settings.home, kept) for variable, text in release.secrets.items()}
 
 
 def _source(variable: str, text: str, home: Path, kept: Path) -> dict[str, Any]:

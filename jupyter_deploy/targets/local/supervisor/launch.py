@@ -85,25 +85,30 @@ def environment_of(plan: dict[str, Any]) -> dict[str, str]:
 
 
 def _secret(name: str, source: dict[str, Any]) -> str:
+    try:
+        text = Path(source["file"]).read_text("utf-8", "surrogateescape") if "file" in source else _printed(source)
+    except (OSError, ValueError) as error:
+        _say(f"the secret {name} cannot be read: {getattr(error, 'strerror', '') or error}")
+        sys.exit(1)
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _printed(source: dict[str, Any]) -> str:
+    """Return the output of a command; raise OSError if it fails."""
     import subprocess
 
     try:
-        if "file" in source:
-            text = Path(source["file"]).read_text("utf-8", "surrogateescape")
-        else:
-            text = subprocess.run(
-                source["run"],
-                env=source["environment"],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                text=True,
-                timeout=_SECRET_SECONDS,
-                check=True,
-            ).stdout
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
-        _say(f"the secret {name} cannot be read: {getattr(error, 'strerror', '') or type(error).__name__}")
-        sys.exit(1)
-    return text.removesuffix("\n").removesuffix("\r")
+        return subprocess.run(
+            source["run"],
+            env=source["environment"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=_SECRET_SECONDS,
+            check=True,
+        ).stdout
+    except subprocess.SubprocessError as error:
+        raise OSError(type(error).__name__) from error
 
 
 def take_over(plan: dict[str, Any], path: Path, hold: int, log: int) -> None:

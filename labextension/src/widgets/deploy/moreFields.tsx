@@ -111,6 +111,31 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
       )}
     </Field>
   );
+  const choice = (
+    field: 'engine' | 'record',
+    label: string,
+    help: string,
+    options: Record<string, string>
+  ): React.ReactElement => (
+    <Field label={label} help={help} problems={problemsOf(field)}>
+      {control => (
+        <select
+          {...control}
+          className="jp-mod-styled"
+          value={values[field]}
+          onChange={event => {
+            change({ ...values, [field]: event.target.value });
+          }}
+        >
+          {Object.entries(options).map(([value, words]) => (
+            <option key={value} value={value}>
+              {words}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
+  );
   const check = (field: 'strict' | 'isolated', label: string): React.ReactElement => (
     <label className="nbdeploy-check">
       <input
@@ -172,49 +197,22 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
         trans.__('Include'),
         trans.__('Files or folders outside the project that the model opens, one per line.')
       )}
-      <Field
-        label={trans.__('Engine')}
-        help={trans.__('The program that answers: the model in its own library, or a translation.')}
-        problems={problemsOf('engine')}
-      >
-        {control => (
-          <select
-            {...control}
-            className="jp-mod-styled"
-            value={values.engine}
-            onChange={event => {
-              change({ ...values, engine: event.target.value as DeployValues['engine'] });
-            }}
-          >
-            <option value="native">{trans.__('native: the model itself')}</option>
-            <option value="onnx">
-              {trans.__('onnx: a translation, refused unless it is proved equal')}
-            </option>
-            <option value="auto">{trans.__('auto: a translation if it is proved equal')}</option>
-          </select>
-        )}
-      </Field>
-      <Field
-        label={trans.__('Record')}
-        help={trans.__('The data that is stored for each request.')}
-        problems={problemsOf('record')}
-      >
-        {control => (
-          <select
-            {...control}
-            className="jp-mod-styled"
-            value={values.record}
-            onChange={event => {
-              change({ ...values, record: event.target.value as DeployValues['record'] });
-            }}
-          >
-            <option value="">{trans.__('as the endpoint (new endpoint: full)')}</option>
-            <option value="full">{trans.__('full: inputs, outputs and errors')}</option>
-            <option value="meta">{trans.__('meta: times, sizes and status only')}</option>
-            <option value="off">{trans.__('off: nothing')}</option>
-          </select>
-        )}
-      </Field>
+      {choice(
+        'engine',
+        trans.__('Engine'),
+        trans.__('The program that answers: the model in its own library, or a translation.'),
+        {
+          native: trans.__('native: the model itself'),
+          onnx: trans.__('onnx: a translation, refused unless it is proved equal'),
+          auto: trans.__('auto: a translation if it is proved equal')
+        }
+      )}
+      {choice('record', trans.__('Record'), trans.__('The data that is stored for each request.'), {
+        '': trans.__('as the endpoint (new endpoint: full)'),
+        full: trans.__('full: inputs, outputs and errors'),
+        meta: trans.__('meta: times, sizes and status only'),
+        off: trans.__('off: nothing')
+      })}
       <Field
         label={trans.__('Recorded share')}
         help={trans.__('Percent of the requests that are recorded. If empty: as the endpoint.')}

@@ -37,7 +37,7 @@ def take_snapshot(
     elif is_notebook(request.source or ""):
         snapshot = capture_in_notebook(request, name, ports, progress)
     else:
-        snapshot = snapshot_of_tag(request, ports, progress)
+        snapshot = snapshot_of_tag(request, before, ports, progress)
     return isolate(snapshot, ports, progress) if request.isolated else snapshot
 
 

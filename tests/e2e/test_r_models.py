@@ -15,6 +15,7 @@ CELLS = (
     "  round(unname(predict(fit, df)), 2)\n"
     "}",
 )
+DOCUMENT = "---\ntitle: Cars\n---\n" + "".join(f"\nSome words.\n\n```{{r}}\n{cell}\n```\n" for cell in CELLS)
 EXAMPLE = "cars[c(1, 3, 5, 7), c('wt', 'cyl')]"
 
 PYTHON = (
@@ -34,7 +35,8 @@ def endpoint(tmp_path_factory):
     folder = tmp_path_factory.mktemp("r")
     home = make_home(folder / "home")
     python = notebooks.write(folder / "python.ipynb", *PYTHON)
-    r = notebooks.write(folder / "train.ipynb", *CELLS, kernel=notebooks.R)
+    r = folder / "train.qmd"
+    r.write_text(DOCUMENT)
     url = home.json("deploy", python, "--name", "cars", "--model", "fit", "--example", "X")["url"]
     shown = home.run("deploy", r, "--name", "cars", "--model", "guarded", "--example", EXAMPLE)
     yield home, url, r, shown

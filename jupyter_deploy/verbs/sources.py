@@ -60,7 +60,7 @@ def _capture_in_r(
 ) -> Snapshot:
     """Capture the model of a notebook of R: its kernel writes the files, this process takes the snapshot of them."""
     notebook = Path(request.source or "")
-    title = f"running {notebook.name}"
+    title = "reading the model of the session of R" if notebook.is_dir() else f"running {notebook.name}"
     secrets = ports.secrets.values(references_for(request, before, ports))
     progress(title)
 

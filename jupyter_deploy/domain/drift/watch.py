@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from jupyter_deploy.domain.evidence.inference import Record
+from jupyter_deploy.domain.evidence.inference import CountedRequest
 from jupyter_deploy.domain.monitoring.rollup import Rollup
 
 from .detector import Alarm, Detector, Mark, Run
@@ -52,7 +52,7 @@ class Tally(BaseModel):
     units: float = 0.0
     first: Mark | None = None
 
-    def add(self, units: Sequence[float], first: Record) -> None:
+    def add(self, units: Sequence[float], first: CountedRequest) -> None:
         """Count rows or requests by the units of each; ``first``: the record of the first one."""
         self.count += len(units)
         self.units = reduce(add, units, self.units)  # ``sum`` rounds otherwise since Python 3.12
@@ -133,7 +133,7 @@ class Watch:
         self._image_mean = image_mean
         self._begin(state.reference)
 
-    def add(self, record: Record) -> None:
+    def add(self, record: CountedRequest) -> None:
         """Count a record."""
         if not self.count([record]):
             return
@@ -147,7 +147,7 @@ class Watch:
             self._note_values(bins, record)
             self._collect(values["inputs"], values["answers"])
 
-    def count(self, records: Iterable[Record]) -> list[Record]:
+    def count(self, records: Iterable[CountedRequest]) -> list[CountedRequest]:
         """Count requests; return those whose rows are to be read."""
         counted = [record for record in records if record.role in ROLES]
         if not counted:
@@ -167,7 +167,7 @@ class Watch:
         return read
 
     @staticmethod
-    def rows_of(record: Record) -> dict[Group, list[Any]]:
+    def rows_of(record: CountedRequest) -> dict[Group, list[Any]]:
         """Return the rows of an answered request that count."""
         answers = record.outputs[:MOST_ROWS_OF_REQUEST] if isinstance(record.outputs, list) else []
         return {"inputs": record.inputs[:MOST_ROWS_OF_REQUEST], "answers": answers}
@@ -192,7 +192,7 @@ class Watch:
         if not state.windows:
             state.windows = [[[0.0] * len(feature.counts) for feature in features] for _ in range(2)]
 
-    def _is_new(self, record: Record) -> bool:
+    def _is_new(self, record: CountedRequest) -> bool:
         reference = self.state.reference
         if record.cluster is not None:
             key = f"k{record.cluster}"
@@ -208,7 +208,7 @@ class Watch:
         return True
 
     def _read(
-        self, parts: Mapping[Group, Sequence[Any]], record: Record, mark: Mark, *, is_unit: bool
+        self, parts: Mapping[Group, Sequence[Any]], record: CountedRequest, mark: Mark, *, is_unit: bool
     ) -> dict[int, dict[int, float]]:
         """Return the shares of the request's rows by feature and bin; note missing, new and constant values."""
         bins: dict[int, dict[int, float]] = {}
@@ -254,7 +254,7 @@ class Watch:
                 state.windows[0][place][one] += share
         self._keep(self.detector.add(bins, mark))
 
-    def _note_values(self, bins: Mapping[int, Mapping[int, float]], record: Record) -> None:
+    def _note_values(self, bins: Mapping[int, Mapping[int, float]], record: CountedRequest) -> None:
         """Count a unit in its period."""
         if self.rollup is None or self.detector is None:
             return
@@ -294,7 +294,7 @@ class Watch:
                 self._begin(state.reference)
 
 
-def mark_of(record: Record) -> Mark:
+def mark_of(record: CountedRequest) -> Mark:
     """Return the mark of a record."""
     return Mark(request_id=record.request_id, ts=record.ts.isoformat())
 

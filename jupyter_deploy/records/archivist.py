@@ -207,14 +207,16 @@ def _stay(work: Callable[[], list[str]], is_due: Callable[[], bool], every: floa
     """
     parent, last = os.getppid(), time.monotonic()
     for _ in range(_MOST_PASSES):
-        gc.collect()  # what the pass has left; what stays is not searched again
-        gc.freeze()
-        while not failures and not is_due():
-            if time.monotonic() - last >= _SOON_SECONDS or os.getppid() != parent:
-                return []
-            time.sleep(every)
         if failures:
             break
+        gc.collect()  # what the pass has left; what stays is not searched again
+        gc.freeze()
+        while True:
+            time.sleep(every)
+            if os.getppid() != parent or time.monotonic() - last >= _SOON_SECONDS:
+                return []
+            if is_due():
+                break
         failures, last = _work(work), time.monotonic()
     return failures
 

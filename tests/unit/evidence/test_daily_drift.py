@@ -33,7 +33,8 @@ def row(dice, moment, shift=0.0):
 def known(days=20, count=4_000):
     dice = random.Random(1)
     times = moments(dice, days, count)
-    return reference_of({"inputs": [row(dice, at) for at in times]}, {"inputs": "training"}, moments=times)
+    rows = {"inputs": [row(dice, at) for at in times], "answers": [dice.choice(("yes", "no")) for _ in times[:3_000]]}
+    return reference_of(rows, {"inputs": "training", "answers": "training"}, moments=times)
 
 
 def record(number, dice, moment, shift=0.0):
@@ -48,6 +49,7 @@ def record(number, dice, moment, shift=0.0):
         latency_ms=1.0,
         rows=1,
         inputs=[row(dice, moment, shift)],
+        outputs=[dice.choice(("yes", "no"))],
     )
 
 

@@ -38,7 +38,8 @@ from jupyter_deploy.verbs.build import build
 from jupyter_deploy.wiring import Wiring
 ports = Wiring().ports
 for number, (model, example) in models.items():
-    live = Live(model, example, Source(notebook="/home/ada/train.ipynb", variable="clf"), project=Path.cwd())
+    source = Source(notebook="/home/ada/train.ipynb", variable="clf")
+    live = Live(model, example, source, project=Path.cwd(), training=globals().get("training"))
     snapshot = capture(live, "churn", DeployRequest(), ports, lambda *_: None)
     build(snapshot, ports)
     print(number, snapshot.tag)
@@ -176,7 +177,7 @@ def browser():
 
     from tests.e2e.lab import CHROMIUM, FLAGS
 
-    expect.set_options(timeout=30_000)  # a busy machine is no fault
+    expect.set_options(timeout=60_000)  # a busy machine is no fault
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield started
@@ -239,7 +240,7 @@ class Load:
 
     def _ask(self, number):
         count = 0
-        with httpx.Client(trust_env=False, timeout=30) as client:
+        with httpx.Client(trust_env=False, timeout=120) as client:
             while not self._stop.wait(PAUSE_SECONDS):
                 count += 1
                 request_id = f"load-{number}-{count}"

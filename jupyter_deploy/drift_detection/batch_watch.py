@@ -138,10 +138,12 @@ class BatchWatch(Watch):
             if state.window_units >= WINDOW:
                 self._next_window()
             run = detector.run
-            end = at + min(len(units) - at, _until_next(run.units), WINDOW - state.window_units)
+            step = _units_of_hour(units, at) if run.days else _until_next(run.units)
+            end = at + min(len(units) - at, step, WINDOW - state.window_units)
             detector.begin_block(mark_of(units[at]))
             part = shares[at:end]
-            self._add(run.totals, part)
+            if detector.takes(mark_of(units[at])):
+                self._add(run.totals, part)
             self._add(state.windows[0], part)
             state.window_units += end - at
             self._keep(detector.counted(end - at, mark_of(units[end - 1])))
@@ -173,6 +175,12 @@ def _until_next(units: int) -> int:
     """Return the units until the next look or the end of the block."""
     step = pause(units + 1) if units < 10 * BLOCK else BLOCK
     return step - units % step
+
+
+def _units_of_hour(units: Sequence[CountedRequest], at: int) -> int:
+    """Return the units from a place on that are of one hour."""
+    hour = units[at].ts.timestamp() // 3_600
+    return next((end for end in range(at, len(units)) if units[end].ts.timestamp() // 3_600 != hour), len(units)) - at
 
 
 def _sum(counts: Floats, shares: Floats) -> list[float]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import reduce
 from hashlib import blake2b
 from itertools import accumulate
@@ -20,8 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from jupyter_deploy.domain.evidence.inference import CountedRequest
 from jupyter_deploy.domain.monitoring.rollup import Rollup
 
+from .daily import DailyDetector
 from .detector import Alarm, Detector, Mark, Run
 from .features import ImageMean, Plain
+from .hours import hour_of, level_of
 from .sketch import FeatureReader, Group, ReferenceSketch, sketch
 
 FIRST_REQUESTS = 1_000
@@ -188,7 +191,9 @@ class Watch:
             state.run, state.windows, state.window_units = Run(), [], 0
             if self.rollup is not None:
                 self.rollup.values.clear()
-        self.detector = self._detector(features, state.run) if features else None
+        self.detector: Detector | None = None
+        if reference is not None and features:
+            self.detector = detector_of(reference, state.run, self._detector)
         if not state.windows:
             state.windows = [[[0.0] * len(feature.counts) for feature in features] for _ in range(2)]
 
@@ -294,6 +299,13 @@ class Watch:
                 self._begin(state.reference)
 
 
+def detector_of(reference: ReferenceSketch, run: Run, usual: type[Detector] = Detector) -> Detector:
+    """Return the detector for a reference; ``usual``: that of one without hours."""
+    if reference.hourly is not None:
+        return DailyDetector(reference.features, run, reference.hourly)
+    return usual(reference.features, run)
+
+
 def mark_of(record: CountedRequest) -> Mark:
     """Return the mark of a record."""
     return Mark(request_id=record.request_id, ts=record.ts.isoformat())
@@ -306,12 +318,21 @@ def reference_of(
     images: Sequence[str] = (),
     image_mean: ImageMean | None = None,
     notes: Iterable[str] = (),
+    moments: Sequence[datetime] = (),
 ) -> ReferenceSketch:
-    """Return the reference of instances and of answers, given as JSON."""
+    """Return the reference of instances and of answers, given as JSON.
+
+    Parameters
+    ----------
+    moments
+        The time of each instance; the answers are those to the first ones. Empty: unknown.
+    """
     columns, features = {}, []
+    level = level_of(moments[: min(map(len, rows.values()), default=0)])
+    hours = [hour_of(moment, level) for moment in moments] if level else []
     for group, values in rows.items():
         columns[group], sketches = sketch(
-            group, values, images=images if group == "inputs" else (), image_mean=image_mean
+            group, values, images=images if group == "inputs" else (), image_mean=image_mean, hours=hours
         )
         features += sketches
     inputs = rows.get("inputs", ())
@@ -319,6 +340,7 @@ def reference_of(
         origin=dict(origin),
         rows=max(map(len, rows.values()), default=0),
         distinct=round(len(set(map(_identity, inputs))) / len(inputs), 4) if inputs else 1.0,
+        level=level,
         columns=columns,
         features=tuple(features),
         notes=tuple(notes),

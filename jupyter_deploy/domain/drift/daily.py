@@ -33,6 +33,7 @@ from .detector import (
     Start,
     log_sum,
     start_weight,
+    stays,
     tolerance_of_rows,
 )
 from .evidence import bets, gains
@@ -62,7 +63,7 @@ class DailyDetector(Detector):
 
     def takes(self, mark: Mark) -> bool:
         """Whether the reference has enough rows of the hour of a unit; others are no evidence."""
-        return hour_of(datetime.fromisoformat(mark.ts), self._level) in self._known
+        return self._hour(mark) in self._known
 
     def begin_block(self, mark: Mark) -> None:
         """End the present day if the next unit is of a later one."""
@@ -74,7 +75,7 @@ class DailyDetector(Detector):
             self._found = self._alarm(days.last)
         days.day, days.hours, days.before = day, {}, [list(counts) for counts in self.run.totals]
         firsts = set(self.run.begins)
-        days.starts = [start for start in days.starts if start.block in firsts or _stays(start.block, days.count)]
+        days.starts = [start for start in days.starts if start.block in firsts or stays(start.block, days.count, 2)]
         days.starts.append(
             DayStart(block=days.count, mark=mark, before=days.before, gains=[list(each) for each in days.gains])
         )
@@ -82,8 +83,7 @@ class DailyDetector(Detector):
     def counted(self, units: int, mark: Mark) -> Alarm | None:
         """Note that units of one hour were added to the totals; return the alarm of the day that ended before them."""
         self.run.units += units
-        if self.takes(mark):
-            hour = hour_of(datetime.fromisoformat(mark.ts), self._level)
+        if (hour := self._hour(mark)) in self._known:
             self.days.hours[hour] = self.days.hours.get(hour, 0) + units
         self.days.last = mark
         found, self._found = self._found, None
@@ -109,6 +109,9 @@ class DailyDetector(Detector):
 
     def next_begin(self) -> int:
         return self.days.count + 1
+
+    def _hour(self, mark: Mark) -> int:
+        return hour_of(datetime.fromisoformat(mark.ts), self._level)
 
     def _end_day(self) -> None:
         days, units = self.days, sum(self.days.hours.values())
@@ -141,7 +144,3 @@ def _mixture(feature: FeatureSketch, shares: Mapping[int, float], rows: float) -
     ]
     floored = [max(share, few / rows) for share, few in zip(mixed, least, strict=True)]
     return [share / sum(floored) for share in floored]
-
-
-def _stays(start: int, day: int) -> bool:
-    return start == 0 or day - start <= 2 * (start & -start)

@@ -215,7 +215,7 @@ class Detector:
     def _start(self, mark: Mark) -> None:
         run, block = self.run, self.run.units // BLOCK
         firsts = set(run.begins)
-        run.starts = [start for start in run.starts if start.block in firsts or _stays(start.block, block)]
+        run.starts = [start for start in run.starts if start.block in firsts or stays(start.block, block, 8)]
         run.starts.append(Start(block=block, mark=mark, before=[list(counts) for counts in run.totals]))
 
     def bettors(
@@ -307,9 +307,9 @@ def start_weight(block: int) -> float:
     return 1 / (1 + log(1 + block)) - 1 / (1 + log(2 + block))
 
 
-def _stays(start: int, block: int) -> bool:
-    """Whether a bettor still stays."""
-    return start == 0 or block - start <= 8 * (start & -start)
+def stays(start: int, block: int, blocks: int) -> bool:
+    """Whether a bettor still stays; ``blocks``: for how many one does that began at an odd block."""
+    return start == 0 or block - start <= blocks * (start & -start)
 
 
 def _bounded(evidence: float) -> float:

@@ -1,4 +1,4 @@
-"""The rows, the true answers and the subgroups of a choice among models, checked before slow work."""
+"""The models, the rows, the true answers and the subgroups of a choice, checked before slow work."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from jupyter_deploy.domain.capture.ports import Finder
 from jupyter_deploy.domain.errors import InvalidInput
+
+
+def require_served(name: str, model: Any, method: str | None, finder: Finder) -> None:
+    """Raise InvalidInput, with the name, for a model that cannot be served."""
+    try:
+        finder.require_method(model, method)
+    except InvalidInput as error:
+        raise InvalidInput(f"the model '{name}' cannot be served: {error.message}", error.remedy) from error
 
 
 def rows_in(table: Any) -> int:

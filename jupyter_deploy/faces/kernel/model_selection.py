@@ -32,7 +32,7 @@ from jupyter_deploy.verbs.capture import ERROR_MIME
 from jupyter_deploy.verbs.model_selection.candidates import Contender, SelectionTask, require_models, select_models
 from jupyter_deploy.wiring import Wiring
 
-from .choice_data import rows_in, subgroups_of, truth_of
+from .choice_data import require_served, rows_in, subgroups_of, truth_of
 from .encode import decode_answers, encode_instances
 from .fits import fits_by_name, spread_of, titled
 from .kernel import error_document, live_from_object
@@ -174,10 +174,7 @@ def candidates(
         truth = truth_of(y, rows_in(X))
         fits = fits_by_name(models)
         for name, model in ((name, model) for name, several in fits.items() for model in several):
-            try:
-                wiring.ports.finder.require_method(model, method)
-            except InvalidInput as error:
-                raise InvalidInput(f"the model '{name}' cannot be served: {error.message}", error.remedy) from error
+            require_served(name, model, method, wiring.ports.finder)
         subgroups = subgroups_of(by, X)
         scoring = scoring_of(metric, truth, titled(fits), greater_is_better, method)
         texts = [constraints] if isinstance(constraints, str) else list(constraints)

@@ -211,10 +211,9 @@ it('shows the table of a finished job, as the server makes it', async () => {
   );
 });
 
-it('is the result of a choice and of a search, and of no other job', () => {
+it('is the result of a choice, and of no other job', () => {
   const { table } = CONSTRAINED;
   expect(choiceOf(job({ verb: 'candidates', state: 'done', result: table }))).toBe(table);
-  expect(choiceOf(job({ verb: 'automl', state: 'done', result: { table } }))).toBe(table);
   expect(choiceOf(job({ verb: 'candidates', state: 'failed', result: null }))).toBeNull();
   expect(choiceOf(job({ verb: 'deploy', state: 'done', result: {} }))).toBeNull();
 });

@@ -264,8 +264,9 @@ def test_models_of_the_kernel_are_compared_by_a_form_and_a_row_of_its_job_is_dep
     expect(form.get_by_text("X has 100 rows, and y has 400")).to_be_visible(timeout=60_000)
     form.get_by_label("True answers").fill("y_test")
     for number in range(2, 12):
-        form.get_by_role("checkbox", name=re.compile(f"^logit_{number} ")).uncheck()
-    form.get_by_text("More").click()
+        model = form.locator(".nbdeploy-model", has=page.get_by_text(f"logit_{number}", exact=True))
+        model.get_by_role("checkbox").uncheck()
+    form.locator("summary", has_text="More").click()
     form.get_by_role("checkbox", name="Do not translate the models to ONNX").check()
     form.get_by_role("button", name="Compare", exact=True).click()
     expect(form).to_be_hidden(timeout=60_000)

@@ -86,7 +86,16 @@ export function CompareForm(props: CompareFormProps): React.JSX.Element {
     >
       <div className="nbdeploy-fields">
         <KernelNotice
-          kernel={kernel}
+          kernel={
+            kernel.kind === 'busy'
+              ? {
+                  kind: 'busy',
+                  words: trans.__(
+                    'The kernel is busy: a cell runs. Compare runs the notebook in another kernel at once.'
+                  )
+                }
+              : kernel
+          }
           problem={problem === null ? null : problemOf(problem)}
           looked={report !== null}
           actions={{ ...kernelActions, lookAgain: reload }}

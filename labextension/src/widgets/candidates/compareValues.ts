@@ -42,7 +42,7 @@ export function filled(values: CompareValues, report: KernelReport): Filled {
     ...values,
     models:
       values.models ??
-      report.models.filter(one => !one.unusual && one.framework !== '').map(one => one.variable),
+      report.models.filter(one => !one.unusual && one.kind !== 'function').map(one => one.variable),
     x,
     y: values.y ?? (known ?? labelled[0])?.y ?? ''
   };

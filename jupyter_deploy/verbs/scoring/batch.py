@@ -9,7 +9,7 @@ from pathlib import Path
 from jupyter_deploy.domain.batch import Batch, BatchJob, BatchRequest
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import Step
-from jupyter_deploy.verbs.capture import load_snapshot
+from jupyter_deploy.verbs.capture import load_release
 from jupyter_deploy.verbs.change import find
 from jupyter_deploy.verbs.interrupts import heard_once
 
@@ -31,7 +31,7 @@ def batch(request: BatchRequest, ports: Ports, report: Report) -> Batch:
     """
     endpoint = find(ports, request.name)
     release = endpoint.release(request.release or endpoint.traffic.stable)
-    snapshot = load_snapshot(release.tag, trust=False, ports=ports)
+    snapshot = load_release(release, ports)
     job = BatchJob(
         source=_absolute(request.source),
         sink=_absolute(request.sink),

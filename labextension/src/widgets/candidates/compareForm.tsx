@@ -11,7 +11,7 @@ import { type ProblemError, problemError, toProblemError } from '../../transport
 import { type KernelActions, KernelNotice } from '../deploy/kernelNotice';
 import { useDebounced, useLoaded, useSignal } from '../ui/hooks';
 import { CompareFields } from './compareFields';
-import { cellOf, comparisonOf, type CompareValues, emptyComparison, filled } from './compareValues';
+import { cellOf, type CompareValues, comparisonOf, emptyComparison, filled } from './compareValues';
 
 /** A pause in typing of this length starts a check. */
 const PAUSE_MS = 400;
@@ -146,7 +146,7 @@ export function CompareForm(props: CompareFormProps): React.JSX.Element {
         <button
           type="button"
           className="jp-Button jp-mod-styled"
-          aria-disabled={typed === null || isEmpty === true || sending}
+          aria-disabled={typed === null || isEmpty || sending}
           onClick={() =>
             void send(async request => {
               world.insert(cellOf(request));
@@ -159,7 +159,7 @@ export function CompareForm(props: CompareFormProps): React.JSX.Element {
         <button
           type="submit"
           className="jp-Button jp-mod-styled jp-mod-accept"
-          aria-disabled={typed === null || isEmpty === true || sending}
+          aria-disabled={typed === null || isEmpty || sending}
         >
           {trans.__('Compare')}
         </button>

@@ -83,13 +83,11 @@ cluster: setup
 cluster-down:
 	@scripts/cluster/down.sh
 
-# A cluster that this starts ends with the tests.
+# A cluster that this starts ends with the tests, also when they are interrupted.
 test-kubernetes: compiled
 	@scripts/cluster/build.sh
-	@scripts/cluster/running.sh && running=yes || running=no; \
-	scripts/cluster/up.sh && $(PYTEST) $(if $(CORE),--durations=0 $(CLUSTER_CORE),tests/cluster); ended=$$?; \
-	[ $$running = yes ] || scripts/cluster/down.sh; \
-	exit $$ended
+	@scripts/cluster/running.sh || trap scripts/cluster/down.sh EXIT; \
+	scripts/cluster/up.sh && $(PYTEST) $(if $(CORE),--durations=0 $(CLUSTER_CORE),tests/cluster)
 
 bench-kubernetes: compiled cluster
 	@NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m scripts.cluster.bench

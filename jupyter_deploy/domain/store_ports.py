@@ -58,7 +58,10 @@ class Store(Protocol):
         """Return the signature of a remembered snapshot, or of a release that another user of a target deployed."""
 
     def sketch(self, tag: str) -> ReferenceSketch | None:
-        """Return the sketch of a release's training table, as ``signature`` does; None: it is not known here."""
+        """Return the sketch of a release's training table, as ``signature`` does; None: it is not known here.
+
+        Raises StoreError if another user deployed the release, and the target had no room for the sketch.
+        """
 
     def intend(self, *releases: Release) -> None:
         """Note that this process will start releases that no endpoint has yet.
@@ -240,16 +243,23 @@ class Watched(NamedTuple):
 class DriftLog(Protocol):
     """The watches over the drift of releases."""
 
-    def prepare(self, release: Release, snapshot: Snapshot) -> None:
-        """Begin the watch over a release, if there is none yet. Raises StoreError."""
+    def prepare(self, release: Release, signature: Signature, sketch: ReferenceSketch | None) -> None:
+        """Begin the watch over a release, if there is none yet; ``sketch``: its training table's. Raises StoreError."""
 
-    def look(self, release: Release, snapshot: Snapshot, *, since: datetime | None = None) -> Drift:
+    def look(
+        self,
+        release: Release,
+        signature: Signature,
+        sketch: ReferenceSketch | None,
+        *,
+        since: datetime | None = None,
+    ) -> Drift:
         """Read the new records, and return the drift since the watch began, or among the records since a moment.
 
         Raises StoreError.
         """
 
-    def watched(self, release: Release, snapshot: Snapshot) -> Watched:
+    def watched(self, release: Release, signature: Signature, sketch: ReferenceSketch | None) -> Watched:
         """Read the new records, and return the watch with its counts by period. Raises StoreError."""
 
     def joint_shift(self, release: Release, *, since: datetime, until: datetime) -> JointShift | None:

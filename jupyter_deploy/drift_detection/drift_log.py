@@ -1,4 +1,4 @@
-"""``DriftLog``: watches over releases, made of the snapshot's sketch and of the records."""
+"""``DriftLog``: watches over releases, made of the training table's sketch and of the records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 
 from jupyter_deploy.domain.base import now
-from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.capture.signature import Signature
 from jupyter_deploy.domain.drift.drift import Drift, JointShift
 from jupyter_deploy.domain.drift.report import drift_of
@@ -21,7 +20,6 @@ from jupyter_deploy.domain.store_ports import Watched
 from jupyter_deploy.records.records import segments as files_of
 from jupyter_deploy.records.segments import data_folder, reading
 from jupyter_deploy.records.shipping import BucketOfHome
-from jupyter_deploy.system.reference_sketches import sketch_of
 
 from .batch_watch import BatchWatch
 from .images import image_mean
@@ -45,27 +43,34 @@ class WatchedDrift:
         self._home = home
         self._bucket = bucket or BucketOfHome(home, None)
 
-    def prepare(self, release: Release, snapshot: Snapshot) -> None:
+    def prepare(self, release: Release, signature: Signature, sketch: ReferenceSketch | None) -> None:
         """Begin the watch over a release, if there is none yet."""
         file = WatchFile(self._home, release.endpoint, release.version)
         if file.exists():
             return
         with file.locked():
             if not file.exists():
-                file.save(beginning(_first_state(snapshot)))
+                file.save(beginning(first_state(signature, sketch)))
 
-    def look(self, release: Release, snapshot: Snapshot, *, since: datetime | None = None) -> Drift:
+    def look(
+        self,
+        release: Release,
+        signature: Signature,
+        sketch: ReferenceSketch | None,
+        *,
+        since: datetime | None = None,
+    ) -> Drift:
         """Read the new records, and return the drift since the watch began, or among the records since a moment."""
-        state = self.watched(release, snapshot).state
+        state = self.watched(release, signature, sketch).state
         if since is not None:
             state = self._since(release, state, since)
         return drift_of(state, release.endpoint, release.tag, since)
 
-    def watched(self, release: Release, snapshot: Snapshot) -> Watched:
+    def watched(self, release: Release, signature: Signature, sketch: ReferenceSketch | None) -> Watched:
         """Read the new records, and return the watch with its counts by period."""
         self._bucket.refresh(release.endpoint)
-        self.prepare(release, snapshot)
-        found = updated(self._home, release.endpoint, release.version, _first_state(snapshot))
+        self.prepare(release, signature, sketch)
+        found = updated(self._home, release.endpoint, release.version, first_state(signature, sketch))
         days, at = JointDays(self._home, release.endpoint, release.version), now()
         if days.due(at):
             days.make_one(found.state.reference, found.rollup, at)
@@ -108,10 +113,6 @@ def first_state(signature: Signature, sketch: ReferenceSketch | None) -> WatchSt
     if schema.get("contentMediaType") == "image/*":
         images = ("input",)
     return WatchState(reference=sketch, images=images)
-
-
-def _first_state(snapshot: Snapshot) -> WatchState:
-    return first_state(snapshot.manifest.signature, sketch_of(snapshot))
 
 
 def updated(

@@ -10,7 +10,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from jupyter_deploy.domain.errors import DeployError, disk_faults
+from jupyter_deploy.domain.errors import DeployError, StoreError, disk_faults
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.drift_detection.bucket_watches import BucketWatches
 from jupyter_deploy.drift_detection.drift_log import first_state
@@ -47,7 +47,12 @@ def look(ports: Ports, watches: BucketWatches) -> None:
             if signature is None:
                 _say(f"the signature of {tag} is not known here: deploy it again")
                 continue
-            first = first_state(signature, ports.store.sketch(tag))
+            try:
+                sketch = ports.store.sketch(tag)
+            except StoreError as error:
+                _say(f"{error.message}: it is watched against its first requests")
+                sketch = None
+            first = first_state(signature, sketch)
             if not first.images:
                 try:
                     watches.read(endpoint.name, endpoint.release(tag).version, first)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.capture.artifacts import REFERENCE
 from jupyter_deploy.domain.capture.signature import Signature
 from jupyter_deploy.domain.deletion import Deletion
 from jupyter_deploy.domain.errors import Conflict, DeployError, InvalidInput
@@ -87,9 +88,11 @@ class SharedStore(SqliteStore):
 
     @override
     def sketch(self, tag: str) -> ReferenceSketch | None:
-        if self.remembered(tag) is not None:
-            return super().sketch(tag)
-        self._refresh()
+        snapshot = self.remembered(tag)
+        known = super().sketch(tag)
+        if known is not None or (snapshot is not None and REFERENCE not in snapshot.manifest.files):
+            return known
+        self._refresh()  # also if the snapshot's folder is gone
         found = (target.sketch(tag) for target in self._shared().values())
         return next((sketch for sketch in found if sketch is not None), None)
 

@@ -27,6 +27,7 @@ from .gates.endpoint_gates import GateSource, require_readable
 from .gates.enforce_gates import enforce, in_words, keep_forced, require_reason
 from .images.deployed_image import publish_image, require_destination
 from .images.from_image import ImageSource, find_image, require_image, require_replaceable
+from .monitoring.training import training_of
 from .release_checks import release_check
 from .release_secrets import references_for
 from .sources import count_steps, take_snapshot
@@ -148,7 +149,9 @@ def _release(plan: Plan, bento: Bento | None, validated: Validated | None, ports
     progress(f"starting {tag} and testing it with the example")
     what = "; ".join((difference_in_words(before, after), *in_words(tag, validated)))
     url = change(ports, before, after, reason=plan.request.reason or (choice.words if choice else ""), what=what)
-    ports.drift.prepare(after.release(tag), plan.snapshot)
+    training = training_of(tag, ports)
+    if training is not None:
+        ports.drift.prepare(after.release(tag), *training)
     keep_forced(after.name, validated, ports)
     gone = set(before.candidates()) - set(after.candidates()) - {after.traffic.stable} if before else set()
     replaced = next(iter(gone), None)

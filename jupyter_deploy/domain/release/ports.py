@@ -155,7 +155,10 @@ class SharedEndpoints(Protocol):
         """The signature of a release, by the latest ``histories``; None: nobody wrote it."""
 
     def sketch(self, tag: str) -> ReferenceSketch | None:
-        """The sketch of a release's training table, by the latest ``histories``; None: nobody wrote it."""
+        """The sketch of a release's training table, by the latest ``histories``; None: nobody wrote it.
+
+        Raises StoreError if there was no room for it.
+        """
 
     def look(self, name: str) -> Look | None:
         """The latest look at the endpoint's ramp; None: there was none."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import ValidationError
 
 from jupyter_deploy.domain.capture.signature import Signature
-from jupyter_deploy.domain.errors import Conflict
+from jupyter_deploy.domain.errors import Conflict, StoreError
 from jupyter_deploy.domain.ramp.status import Look
 from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
 
@@ -127,12 +127,23 @@ class EndpointMaps:
         return next((one.signatures[tag] for one in self._parsed.values() if tag in one.signatures), None)
 
     def sketch(self, tag: str) -> ReferenceSketch | None:
-        """The sketch of a release's training table, by the latest ``histories``; None: nobody wrote it."""
+        """The sketch of a release's training table, by the latest ``histories``; None: nobody wrote it.
+
+        Raises StoreError if there was no room for it.
+        """
         from jupyter_deploy.domain.drift.sketch import ReferenceSketch  # few calls need the models of drift
 
-        found = next((one.sketches[tag] for one in self._parsed.values() if tag in one.sketches), None)
+        holder = next((one for one in self._parsed.values() if tag in one.sketches), None)
+        if holder is None:
+            return None
+        found = holder.sketches[tag]
+        if found is None:
+            raise StoreError(
+                f"the ConfigMap of {holder.revisions[0].endpoint} had no room for the sketch of {tag}'s training table",
+                "ask on the machine that deployed it, or route traffic to it from there: sketches of those come first",
+            )
         try:
-            return ReferenceSketch.model_validate(found) if found else None
+            return ReferenceSketch.model_validate(found)
         except ValidationError:  # of another version of nbdeploy
             return None
 
@@ -280,13 +291,14 @@ def _zipped(value: Any) -> str:
 
 
 def _with_room(sketches: dict[str, Any]) -> dict[str, str]:
-    """The sketches as the object holds them: the first ones, as many as it has room for."""
-    while sketches:
-        packed = _zipped(sketches)
+    """The sketches as the object holds them: the first ones, as many as it has room for, and None for the others."""
+    kept = dict(sketches)
+    for tag in reversed(sketches):
+        packed = _zipped(kept)
         if len(packed) <= _MOST_OF_SKETCHES:
             return {"sketches": packed}
-        sketches.popitem()
-    return {"sketches": _zipped({})}
+        kept[tag] = None
+    return {"sketches": _zipped(kept)}
 
 
 def _packed(revisions: Sequence[Revision]) -> str:

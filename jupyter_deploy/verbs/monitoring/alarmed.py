@@ -6,11 +6,13 @@ from jupyter_deploy.domain.evidence.record_pages import RecordRange
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint
 
+from .training import training_of
+
 
 def ranges_of_alarms(endpoint: Endpoint, ports: Ports) -> tuple[RecordRange, ...]:
     """Return the records behind each drift alarm: of its release, from the begin of the drift to the alarm.
 
-    A release whose snapshot the store has lost is not watched.
+    A release is not watched if neither the store nor its target knows its signature.
 
     Raises
     ------
@@ -19,9 +21,8 @@ def ranges_of_alarms(endpoint: Endpoint, ports: Ports) -> tuple[RecordRange, ...
     """
     ranges = []
     for release in endpoint.releases:
-        snapshot = ports.store.remembered(release.tag)
-        if snapshot is not None:
-            own = snapshot.model_copy(update={"path": release.snapshot_path})
-            alarms = ports.drift.look(release, own).alarms
+        watched = training_of(release.tag, ports)
+        if watched is not None:
+            alarms = ports.drift.look(release, *watched).alarms
             ranges += [RecordRange(release.tag, alarm.since, alarm.until) for alarm in alarms]
     return tuple(ranges)

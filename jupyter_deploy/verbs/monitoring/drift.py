@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.drift.drift import Drift, DriftRequest, judged
 from jupyter_deploy.domain.errors import StoreError
-from jupyter_deploy.domain.monitoring.confidence import ExpectedPeriod, answers_probabilities, expected_of
+from jupyter_deploy.domain.monitoring.confidence import ExpectedPeriod, expected_of
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import Step
 from jupyter_deploy.verbs.change import find, moment
+
+from .training import may_answer_probabilities
 
 
 def drift(request: DriftRequest, ports: Ports, report: Report) -> Drift:
@@ -19,18 +21,18 @@ def drift(request: DriftRequest, ports: Ports, report: Report) -> Drift:
     Raises
     ------
     StoreError
-        The store no longer has the release's snapshot.
+        The release's signature is not known here, or its target had no room for the sketch of its training table.
     """
     endpoint = find(ports, request.name)
     release = endpoint.release(request.release or endpoint.traffic.stable)
-    snapshot = ports.store.remembered(release.tag)
-    if snapshot is None:
-        raise StoreError(f"the store has lost the snapshot {release.tag}", "deploy the model again")
+    signature = ports.store.signature(release.tag)
+    if signature is None:
+        raise StoreError(f"the signature of {release.tag} is not known here", "deploy the model again")
+    sketch = ports.store.sketch(release.tag)
     report(Step(number=1, total=1, title=f"reading the new records of {release.tag}"))
-    snapshot = snapshot.model_copy(update={"path": release.snapshot_path})
-    result = ports.drift.look(release, snapshot, since=moment(request.since))
+    result = ports.drift.look(release, signature, sketch, since=moment(request.since))
     requirements = [judged(expression, result) for expression in request.require]
-    expected = _expected(result, ports) if answers_probabilities(snapshot.manifest.predictions) else None
+    expected = _expected(result, ports) if may_answer_probabilities(release.tag, ports) else None
     since, until = _range(result)
     joint = None
     if result.since or (result.first and result.first < since):  # else there are no earlier requests

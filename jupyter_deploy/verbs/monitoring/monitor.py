@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.monitoring.confidence import answers_probabilities, expected_of
+from jupyter_deploy.domain.monitoring.confidence import expected_of
 from jupyter_deploy.domain.monitoring.monitor import Monitor, MonitorRequest, monitor_of, releases_between, spans_of
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.domain.store_ports import Watched
 from jupyter_deploy.verbs.change import find, moment
+
+from .training import may_answer_probabilities, training_of
 
 MOST_REVISIONS = 200
 """Revisions that are read; a range of long ago has no marks of earlier ones."""
@@ -87,8 +89,7 @@ def with_performance(monitor: Monitor, ports: Ports) -> Monitor:
     found = ports.truth.performance(
         monitor.endpoint, since=monitor.since, until=monitor.until, every=every, segments=segments
     )
-    snapshots = [ports.store.remembered(release.tag) for release in endpoint.releases]
-    tags = [one.tag for one in snapshots if one and answers_probabilities(one.manifest.predictions)]
+    tags = [release.tag for release in endpoint.releases if may_answer_probabilities(release.tag, ports)]
     if tags:  # else no outputs are read
         confidence = ports.truth.confidence(
             monitor.endpoint, tags, since=monitor.since, until=monitor.until, every=every
@@ -99,11 +100,10 @@ def with_performance(monitor: Monitor, ports: Ports) -> Monitor:
 
 
 def _watches(releases: Sequence[Release], ports: Ports) -> dict[str, Watched]:
-    """Return the watch over each release whose snapshot the store has."""
+    """Return the watch over each release whose signature the store or its target knows."""
     found = {}
     for release in releases:
-        snapshot = ports.store.remembered(release.tag)
-        if snapshot is not None:
-            own = snapshot.model_copy(update={"path": release.snapshot_path})
-            found[release.tag] = ports.drift.watched(release, own)
+        training = training_of(release.tag, ports)
+        if training is not None:
+            found[release.tag] = ports.drift.watched(release, *training)
     return found

@@ -5,7 +5,7 @@ import pytest
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.capture.artifacts import REFERENCE
 from jupyter_deploy.domain.drift.watch import reference_of
-from jupyter_deploy.domain.errors import Conflict, TargetError
+from jupyter_deploy.domain.errors import Conflict, StoreError, TargetError
 from jupyter_deploy.domain.ramp.state import Decision
 from jupyter_deploy.domain.ramp.status import Look
 from jupyter_deploy.store.shared_store import SharedStore
@@ -110,6 +110,26 @@ def test_sketches_without_room_are_left_out(homes, known, monkeypatch):
     monkeypatch.setattr(endpoint_maps, "_MOST_OF_SKETCHES", 100)
     save(ada, endpoint_at(1), 0)
     assert bob.signature("churn:aaa") == known.manifest.signature
+    with pytest.raises(StoreError, match="ConfigMap of churn had no room for the sketch of churn:aaa") as caught:
+        bob.sketch("churn:aaa")
+    assert "machine that deployed it" in caught.value.remedy
+    save(bob, endpoint_at(2), 1)  # who keeps the mark
+    with pytest.raises(StoreError, match="no room"):
+        bob.sketch("churn:aaa")
+    monkeypatch.setattr(endpoint_maps, "_MOST_OF_SKETCHES", 200_000)
+    ada._next_read = 0
+    save(ada, endpoint_at(3), 2)
+    bob._next_read = 0
+    assert bob.sketch("churn:aaa") == ada.sketch("churn:aaa")
+
+
+def test_the_cluster_is_asked_for_a_sketch_that_the_snapshot_has_lost_and_not_for_one_that_it_never_had(homes, known):
+    ada, bob = homes
+    ada.remember(known)
+    save(ada, endpoint_at(1), 0)
+    bob.remember(known.model_copy(update={"path": "/removed"}))
+    assert bob.sketch("churn:aaa").rows == 50
+    bob.remember(snapshot("churn:aaa"))
     assert bob.sketch("churn:aaa") is None
 
 

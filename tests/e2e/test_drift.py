@@ -31,13 +31,6 @@ clf = make_pipeline(encoded, LogisticRegression()).fit(X, y)
 """
 
 
-# The cell of the how-to, as a gate.
-CHECK_DRIFT = """
-from jupyter_deploy import drift, metric
-metric("drift_alarms", drift("churn").drift_alarms)
-"""
-
-
 class Clients:
     """Clients that send rows of a distribution, always the same ones in the same order."""
 
@@ -75,10 +68,7 @@ def test_drift_is_found_named_and_counted_once_whatever_happens_to_the_files(hom
     assert quiet["origin"]["inputs"] == "4,000 of 4,000 rows of the training table"
     assert {feature["name"] for feature in quiet["features"]} == {"age", "weight", "plan", "answer"}
 
-    _is_judged(home, tmp_path, 0, "pass")
-
     clients.send(300, age=55, plans=("basic", "gold"))
-    _is_judged(home, tmp_path, 1, "fail")
     found = home.run("drift", "churn", "--require", "drift_alarms <= 0", "-o", "json", check=False)
     assert found.returncode == 1
     drift = json.loads(found.stdout)
@@ -115,17 +105,6 @@ def test_drift_is_found_named_and_counted_once_whatever_happens_to_the_files(hom
     purged = home.json("drift", "churn")
     assert purged["requests"] == clients.sent - 1
     assert new["first_request"] not in json.dumps(purged["quality"])
-
-
-def _is_judged(home, folder, code, verdict):
-    """A validation notebook's gate on drift is judged so, and its metric is what the verb counts."""
-    checks = notebooks.write(folder / "checks.ipynb", CHECK_DRIFT)
-    ended = home.run("validate", checks, "--gate", "drift_alarms <= 0", "-o", "json", check=False)
-    assert ended.returncode == code, ended.stderr
-    (run,) = json.loads(ended.stdout)["runs"]
-    assert (run["status"], [gate["verdict"] for gate in run["gates"]]) == ("done", [verdict])
-    (measured,) = [one["value"] for one in run["metrics"] if one["name"] == "drift_alarms"]
-    assert measured == home.json("drift", "churn")["drift_alarms"]
 
 
 def _shows_its_alarm(home, folder, requests):

@@ -10,7 +10,7 @@ from jupyter_deploy.domain.release.change_words import difference_in_words
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import Step
 from jupyter_deploy.domain.stream.requests import StreamRequest
-from jupyter_deploy.domain.stream.spec import StreamSpec, stream_spec
+from jupyter_deploy.domain.stream.spec import StreamSpec
 from jupyter_deploy.domain.stream.status import StreamStatus
 from jupyter_deploy.verbs.change import change, find, keep, require_revision, target_of
 from jupyter_deploy.verbs.status import status_of_stream
@@ -83,12 +83,7 @@ def _wanted(request: StreamRequest) -> StreamSpec | None:
     if not (request.source and request.sink):
         missing = "--sink" if request.source else "--source"
         raise InvalidInput(f"{missing} is missing", f"add {missing} nats://localhost:4222/SUBJECT")
-    credentials = str(Path(request.credentials).expanduser().absolute()) if request.credentials else ""
-    return stream_spec(
-        request.source,
-        request.sink,
-        dead_letters=request.dead_letters,
-        begin=request.begin,
-        attempts=request.attempts,
-        credentials=credentials,
-    )
+    given = request.model_dump(include=set(StreamSpec.model_fields), exclude_none=True)
+    if request.credentials:
+        given["credentials"] = str(Path(request.credentials).expanduser().absolute())
+    return StreamSpec.model_validate(given).checked()

@@ -14,7 +14,7 @@ from jupyter_deploy.domain.errors import (
 )
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.traffic import Traffic
-from jupyter_deploy.domain.stream.spec import stream_spec
+from jupyter_deploy.domain.stream.spec import StreamSpec
 from tests import releases
 
 
@@ -255,7 +255,7 @@ def test_an_endpoint_of_before_there_were_modes_records_everything():
 
 
 def test_a_stream_stays_through_changes_and_a_rollback_gives_an_earlier_one_back():
-    spec = stream_spec("nats://h/rows", "nats://h/scores", dead_letters=None, begin="next", attempts=3, credentials="")
+    spec = StreamSpec(source="nats://h/rows", sink="nats://h/scores").checked()
     before = Endpoint.first(releases.release("aaa"))
     streamed = before.streaming(spec)
     assert (streamed.revision, streamed.stream) == (2, spec)

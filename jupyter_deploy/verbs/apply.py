@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.batch.requests import BatchRequest
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.manifests import ObjectChange
@@ -38,6 +39,7 @@ from .deploy import deploy
 from .deploy_plan import plan_deploy, resources_for
 from .gates.endpoint_gates import GateSource, gates_of_document
 from .label import label
+from .scoring.batch import batch, require_schedule
 from .scoring.stream import require_stream, stream
 from .stop import stop
 from .traffic import promote, traffic
@@ -105,6 +107,8 @@ def _planned(
             _require_deployable(request, document, before, gates, ports)
         if isinstance(request, StreamRequest):
             require_stream(request, document.target, ports)
+        if isinstance(request, BatchRequest):
+            require_schedule(request, document.target, ports)
     return before, gates, changes
 
 
@@ -178,6 +182,8 @@ def _make(change: DocumentChange, gates: GateSource | None, ports: Ports, report
             stop(request, ports, report)
         case StreamRequest():
             stream(request, ports, report)
+        case BatchRequest():
+            batch(request, ports, report)
         case SetValidations():
             _set_validations(request, change.words, gates.file if gates else "", ports)
 
@@ -214,6 +220,8 @@ def _command(request: Request) -> str:
             )  # fmt: skip
         case StreamRequest():
             head, leave_out = ("stream", request.name), ("name", "reason")
+        case BatchRequest():
+            head, leave_out = ("batch", request.name), ("name", "reason")
         case StopRequest():
             head, leave_out = ("stop", request.name), ("name", "reason")
         case _:

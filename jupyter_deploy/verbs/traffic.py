@@ -172,9 +172,9 @@ def _changed(
 
 
 def _in_force(endpoint: Endpoint) -> tuple[object, ...]:
-    """What a change can be of: shares, recording, comparisons, stream, and what those run from that have a share."""
+    """What a change can be of: shares, recording, comparisons, ways to be called, images of releases with a share."""
     images = {tag: endpoint.release(tag).image for tag in endpoint.traffic.tags()}
-    return endpoint.traffic, endpoint.recorded, endpoint.comparison, endpoint.stream, images
+    return endpoint.traffic, endpoint.recorded, endpoint.comparison, endpoint.stream, endpoint.batch, images
 
 
 def _traffic_change(before: Endpoint, after: Endpoint, url: str, what: str) -> TrafficChange:

@@ -166,6 +166,7 @@ class _Worker:
                 "keep": job.keep,
                 "suffix": f".{job.format}",
                 "rows": job.rows,
+                "records": job.records and job.records.model_dump(),
             }
         )
         self._receive(self._process, lambda _: None)

@@ -240,6 +240,19 @@ export interface Batch {
   };
   seconds: number;
   max_errors: string;
+  shadows: ShadowBatch[];
+}
+/**
+ * The answers of a shadow to the rows of a batch; ``problem``: why it has none, empty: it has.
+ *
+ * ``rows`` and ``refused`` are of the partitions that were scored now.
+ */
+export interface ShadowBatch {
+  release: string;
+  sink: string;
+  rows: number;
+  refused: number;
+  problem: string;
 }
 /**
  * Answer the rows of files by a release, once or with --schedule again and again.
@@ -272,6 +285,10 @@ export interface BatchRequest {
    * The release (default: stable).
    */
   release?: string | null;
+  /**
+   * shadow: each shadow answers the rows too, into SINK/_shadow/VERSION, and 'compare' sees both.
+   */
+  role?: 'stable' | 'shadow';
   /**
    * A column of the source that goes along with the answers, such as an id (repeatable).
    */
@@ -365,6 +382,10 @@ export interface BatchSpec {
    * Refused rows up to which the exit code is 0: a number, or a share such as 1%.
    */
   max_errors: string;
+  /**
+   * shadow: each shadow answers the rows too, into SINK/_shadow/VERSION, and 'compare' sees both.
+   */
+  role: 'stable' | 'shadow';
 }
 /**
  * The observed state of a schedule: whether its program runs, when the next run is due, and its runs.

@@ -5,14 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jupyter_deploy.domain.base import Value
+from jupyter_deploy.domain.base import RecordMode, Value
 
 if TYPE_CHECKING:
     from jupyter_deploy.domain.capture.artifacts import Snapshot
 
 
+class BatchRecording(Value):
+    """How the answers of a batch are recorded: ``folder`` of the release's records, and the endpoint's mode."""
+
+    folder: str
+    endpoint: str
+    release: str
+    role: str
+    kept: RecordMode
+    sample: float
+    redact: tuple[str, ...]
+
+
 class BatchJob(Value):
-    """What workers do: the request with absolute places, and ``rows``, the most rows of a partition."""
+    """What workers do: the request with absolute places.
+
+    Attributes
+    ----------
+    rows
+        The most rows of a partition.
+    records
+        None: the answers are not recorded.
+    """
 
     source: str
     sink: str
@@ -20,6 +40,7 @@ class BatchJob(Value):
     format: str
     workers: int
     rows: int = 1_000_000
+    records: BatchRecording | None = None
 
 
 class BatchRunner(Protocol):

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from jupyter_deploy.domain.requests import EndpointName, IfRevision, Reason, Request
 
-from .spec import SCHEDULE, SINK, SOURCE, Format, Keep, MaxErrors, Workers
+from .spec import SCHEDULE, SINK, SOURCE, Format, Keep, MaxErrors, Role, Workers
 
 
 class BatchRequest(Request):
@@ -27,6 +27,7 @@ class BatchRequest(Request):
     release: str | None = Field(
         default=None, description="The release (default: stable).", json_schema_extra={"completes": "release"}
     )
+    role: Role = "stable"
     keep: Keep = ()
     format: Format = "parquet"
     workers: Workers = None

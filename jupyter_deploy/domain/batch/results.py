@@ -15,6 +15,19 @@ KEPT_RUNS = 20
 """The runs of a schedule that are kept."""
 
 
+class ShadowBatch(Value):
+    """The answers of a shadow to the rows of a batch; ``problem``: why it has none, empty: it has.
+
+    ``rows`` and ``refused`` are of the partitions that were scored now.
+    """
+
+    release: str
+    sink: str
+    rows: int = 0
+    refused: int = 0
+    problem: str = ""
+
+
 class Batch(Value):
     """The result of a batch.
 
@@ -48,6 +61,7 @@ class Batch(Value):
     reasons: dict[str, int] = {}
     seconds: float = 0.0
     max_errors: str = "0"
+    shadows: tuple[ShadowBatch, ...] = ()
 
 
 class BatchRun(Value):

@@ -60,6 +60,11 @@ MaxErrors = Annotated[
     Field(description="Refused rows up to which the exit code is 0: a number, or a share such as 1%."),
 ]
 
+Role = Annotated[
+    Literal["stable", "shadow"],
+    Field(description="shadow: each shadow answers the rows too, into SINK/_shadow/VERSION, and 'compare' sees both."),
+]
+
 
 class BatchSpec(Value):
     """The batches of an endpoint by schedule: what is read, where the answers go, when; a part of its document too."""
@@ -71,6 +76,7 @@ class BatchSpec(Value):
     format: Format = "parquet"
     workers: Workers = None
     max_errors: MaxErrors = "0"
+    role: Role = "stable"
 
     @property
     def words(self) -> str:

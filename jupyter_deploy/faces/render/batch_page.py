@@ -38,6 +38,9 @@ def batch_page(result: Batch | BatchStatus) -> Page:
     if result.refused:
         facts.append(("refused", f"{_count(result.refused, 'row')}, in {result.sink.rstrip('/')}/_errors"))
         tables.append(Table("refused", ("reason", "rows"), [(why, f"{n:,}") for why, n in result.reasons.items()]))
+    if result.shadows:
+        rows = [(one.release, one.sink, f"{one.rows:,}", f"{one.refused:,}", one.problem) for one in result.shadows]
+        tables.append(Table("shadows", ("release", "answers", "rows", "refused", "problem"), rows))
     return Page(headline, facts=facts, tables=tables)
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from jupyter_deploy.domain.batch.ports import BatchJob
+from jupyter_deploy.domain.batch.ports import BatchJob, BatchRecording
 from jupyter_deploy.domain.batch.requests import BatchRequest
-from jupyter_deploy.domain.batch.results import Batch, BatchStatus
+from jupyter_deploy.domain.batch.results import Batch, BatchStatus, ShadowBatch
 from jupyter_deploy.domain.batch.spec import BatchSpec, is_absolute
-from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.errors import DeployError, InvalidInput
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.change_words import difference_in_words
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.requests import Step
 from jupyter_deploy.verbs.capture import load_snapshot
 from jupyter_deploy.verbs.change import change, find, keep, require_revision, target_of
@@ -48,26 +51,71 @@ def score(request: BatchRequest, source: str, sink: str, ports: Ports, report: R
     """Score the files of a source now."""
     endpoint = find(ports, request.name)
     release = endpoint.release(request.release or endpoint.traffic.stable)
-    snapshot = load_snapshot(release.tag, trust=False, ports=ports)
-    job = BatchJob(
-        source=_absolute(source),
-        sink=_absolute(sink),
-        keep=request.keep,
-        format=request.format,
-        workers=request.workers or min(_MOST_WORKERS, len(os.sched_getaffinity(0))),
-    )
-
-    def progress(words: str) -> None:
-        report(Step(number=1, total=1, title=f"scoring by {release.tag}: {words}"))
-
-    figures = ports.batches.run(snapshot, job, progress, dry_run=request.dry_run)
+    scoring = _Scoring(request, endpoint, source, ports, report)
+    figures = scoring.by(release, sink)
+    shadows = endpoint.traffic.shadows if request.role == "shadow" and figures["state"] == "complete" else ()
     return Batch(
         endpoint=endpoint.name,
         release=release.tag,
         source=source,
         sink=sink,
         max_errors=request.max_errors,
+        shadows=tuple(scoring.by_shadow(endpoint.release(tag), sink) for tag in shadows),
         **figures,
+    )
+
+
+class _Scoring(NamedTuple):
+    """The files of a request, which releases score one after another."""
+
+    request: BatchRequest
+    endpoint: Endpoint
+    source: str
+    ports: Ports
+    report: Report
+
+    def by(self, release: Release, sink: str) -> Mapping[str, Any]:
+        """Score by one release; see ``BatchRunner.run``."""
+        snapshot = load_snapshot(release.tag, trust=False, ports=self.ports)
+        job = BatchJob(
+            source=_absolute(self.source),
+            sink=_absolute(sink),
+            keep=self.request.keep,
+            format=self.request.format,
+            workers=self.request.workers or min(_MOST_WORKERS, len(os.sched_getaffinity(0))),
+            records=_recording(self.endpoint, release, self.ports),
+        )
+
+        def progress(words: str) -> None:
+            self.report(Step(number=1, total=1, title=f"scoring by {release.tag}: {words}"))
+
+        return self.ports.batches.run(snapshot, job, progress, dry_run=self.request.dry_run)
+
+    def by_shadow(self, release: Release, sink: str) -> ShadowBatch:
+        """Score by a shadow; the result names its fault, which is none of the batch, as with requests."""
+        place = f"{sink.rstrip('/')}/_shadow/{release.version}"
+        try:
+            figures = self.by(release, place)
+        except DeployError as error:
+            return ShadowBatch(release=release.tag, sink=place, problem=error.message)
+        problem = "" if figures["state"] == "complete" else "interrupted: the same command goes on"
+        amounts = {name: figures[name] for name in ("rows", "refused")}
+        return ShadowBatch(release=release.tag, sink=place, problem=problem, **amounts)
+
+
+def _recording(endpoint: Endpoint, release: Release, ports: Ports) -> BatchRecording | None:
+    """Return how the answers are recorded; None: not at all, as those of a cluster are not on this machine."""
+    role = endpoint.traffic.role_of(release.tag)
+    if endpoint.record == "off" or endpoint.target != "local" or role == "idle":
+        return None
+    return BatchRecording(
+        folder=str(ports.home / "records" / endpoint.name / release.version),
+        endpoint=endpoint.name,
+        release=release.tag,
+        role=role,
+        kept=endpoint.record,
+        sample=endpoint.record_sample,
+        redact=release.redact,
     )
 
 
@@ -88,6 +136,8 @@ def wanted_schedule(request: BatchRequest) -> BatchSpec | None:
     options = [option for option, value in given.items() if value is not None]
     if request.stop and options:
         raise InvalidInput(f"--stop takes no {options[0]}", f"leave {options[0]} out")
+    if request.role == "shadow" and request.release:
+        raise InvalidInput("--role shadow takes no --release: stable answers, and each shadow", "leave --release out")
     if options and not (request.source and request.sink):
         missing = "--sink" if request.source else "--source"
         raise InvalidInput(f"{missing} is missing", f"add {missing} with a path or a URL")

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,33 +21,7 @@ from jupyter_deploy.records.retention import Limits, clear, scopes
 from jupyter_deploy.records.segments import maintenance_lock
 from jupyter_deploy.records.shipping import BucketOfHome, Uploads, ship
 from jupyter_deploy.serving.telemetry.records import Entry, Recorder
-from tests.conftest import free_port
-
-KEYS = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "tests", "AWS_DEFAULT_REGION": "us-east-1"}
-
-
-class Store:
-    """A server of S3 in a process of its own, that can be away."""
-
-    def __init__(self):
-        self.port = free_port()
-        self.process = None
-
-    def start(self):
-        command = [sys.executable, "-m", "moto.server", "-p", str(self.port)]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/moto-api/", timeout=5).close()
-            except OSError:
-                assert self.process.poll() is None
-                time.sleep(0.05)
-            else:
-                return
-
-    def end(self):
-        self.process.kill()
-        self.process.wait()
+from tests.s3 import KEYS, Store
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +37,7 @@ def url(request, tmp_path, monkeypatch):
     """An empty bucket."""
     if request.param == "folder":
         return f"file://{tmp_path}/shared"
-    for name, value in {**KEYS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{request.getfixturevalue('s3').port}"}.items():
+    for name, value in request.getfixturevalue("s3").variables.items():
         monkeypatch.setenv(name, value)
     import s3fs
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_deploy.comparison.record_log import RecordLog
+from jupyter_deploy.container_images.archivist import _environment as distributions
 from jupyter_deploy.container_images.archivist import sources
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.records.bucket import LOCK, Bucket
@@ -232,3 +233,23 @@ print(*{m.__file__ for name, m in sys.modules.items() if name.startswith("jupyte
     imported = output.splitlines()
     assert len(imported) > 100
     assert all(file.startswith(str(tmp_path)) for file in imported)
+
+
+def test_the_image_of_the_programs_has_the_distributions_that_they_import():
+    programs = """
+import importlib.metadata, json, sys
+has = set(json.loads(sys.argv[1]))
+owners = importlib.metadata.packages_distributions()
+class Image:
+    def find_spec(self, name, path=None, target=None):
+        found = {owner.lower().replace("_", "-") for owner in owners.get(name.partition(".")[0], ())}
+        if found and not found & has:
+            raise ModuleNotFoundError(f"the image lacks {name}")
+sys.meta_path.insert(0, Image())
+import jupyter_deploy.faces.ramp_driver, jupyter_deploy.records.archivist
+import jupyter_deploy.domain.release.endpoint, jupyter_deploy.verbs.ramp_look
+"""
+    has = [name.lower().replace("_", "-") for name in (*distributions("s3://records").distributions, "nbdeploy")]
+    command = [sys.executable, "-P", "-c", programs, json.dumps(has)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert ended.returncode == 0, ended.stderr

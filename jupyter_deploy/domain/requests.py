@@ -20,6 +20,10 @@ from .validation.parameters import Parameters, Texts
 warnings.filterwarnings("ignore", 'Field name "validate" in "DeployRequest" shadows', UserWarning)
 
 
+MARKDOWN = (".rmd", ".qmd")
+"""The ends, in lower case, of the names of R Markdown and Quarto documents, which are read as notebooks."""
+
+
 class Step(Value):
     """Progress of a long operation: step ``number`` of ``total`` has begun."""
 
@@ -60,8 +64,8 @@ class DeployRequest(Request):
 
     source: Annotated[str | None, FilePath()] = Field(
         default=None,
-        description="A notebook (runs headless with all its cells, then its variable is captured) or a snapshot's tag; "
-        "in a magic: the variable that holds the model.",
+        description="A notebook (.ipynb, .qmd, .Rmd; it runs headless, then its variable is captured) or a snapshot's "
+        "tag; in a magic: the variable that holds the model.",
         json_schema_extra={"positional": True},
     )
     name: str | None = Field(

@@ -12,6 +12,8 @@ from typing import Any
 
 from jupyter_deploy.domain.errors import InvalidInput, UnknownSource
 
+from .markdown import is_markdown, notebook_of
+
 _REMOTE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 
 INJECTED = "injected-parameters"
@@ -32,6 +34,8 @@ def is_executed(document: Any) -> bool:
 def read_notebook(path: str) -> Any:
     """Read a notebook: a file, or a URL that a Papermill handler reads (``https://``, ``s3://``, …).
 
+    R Markdown and Quarto documents (``.Rmd``, ``.qmd``) are read as notebooks of their chunks.
+
     Raises
     ------
     UnknownSource
@@ -47,7 +51,7 @@ def read_notebook(path: str) -> Any:
 
     text = _fetch(path) if is_remote(path) else _read_file(path)
     try:
-        content = json.loads(text)
+        content = notebook_of(text, path) if is_markdown(path) else json.loads(text)
     except ValueError as error:
         raise UnknownSource(f"{path} is not a notebook: it is not JSON ({error})", _NAME_ONE) from None
     if not isinstance(content, dict) or not isinstance(version := content.get("nbformat"), int):
@@ -63,7 +67,7 @@ def read_notebook(path: str) -> Any:
         )
     try:
         with warnings.catch_warnings(action="ignore"):  # about missing cell ids, which are added
-            document = nbformat.reads(text, as_version=4)
+            document = nbformat.reads(json.dumps(content) if is_markdown(path) else text, as_version=4)
             for cell in document.cells:
                 cell.source, cell.metadata  # noqa: B018 - required below
     except Exception as error:  # nbformat raises any error of its schema and conversion
@@ -71,7 +75,7 @@ def read_notebook(path: str) -> Any:
     return document
 
 
-_NAME_ONE = "name a Jupyter notebook (.ipynb)"
+_NAME_ONE = "name a Jupyter notebook (.ipynb), or a document with chunks (.qmd, .Rmd)"
 
 
 def _read_file(path: str) -> str:

@@ -15,10 +15,11 @@ from jupyter_deploy.domain.capture.signature import types_of
 from jupyter_deploy.domain.capture.translation import TRANSLATED
 from jupyter_deploy.domain.errors import InvalidInput, StoreError, UnknownSource, Untrusted
 from jupyter_deploy.domain.ports import Ports
-from jupyter_deploy.domain.requests import DeployRequest
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release
+from jupyter_deploy.domain.requests import MARKDOWN, DeployRequest
 
 from .redaction import redacted_names
-from .release_secrets import references_for
+from .release_secrets import references_for, with_references
 
 SNAPSHOT_MIME = "application/vnd.nbdeploy.snapshot+json"
 ERROR_MIME = "application/vnd.nbdeploy.error+json"
@@ -140,9 +141,10 @@ def capture_in_notebook(request: DeployRequest, name: str, ports: Ports, progres
     return _with_details(snapshot, displayed[SNAPSHOT_MIME])
 
 
-def snapshot_of_tag(request: DeployRequest, ports: Ports, progress: Progress) -> Snapshot:
+def snapshot_of_tag(request: DeployRequest, before: Endpoint | None, ports: Ports, progress: Progress) -> Snapshot:
     """Return the stored snapshot that a deploy names by its tag, with null in more columns if it says so."""
     snapshot = load_snapshot(as_tag(request.source or ""), trust=request.trust, ports=ports)
+    snapshot = with_references(snapshot, references_for(request, before, ports, snapshot))
     if request.show_example and not snapshot.manifest.show_example:
         raise InvalidInput(
             f"{snapshot.tag} was captured without --show-example",
@@ -192,6 +194,11 @@ def load_snapshot(tag: str, *, trust: bool, ports: Ports) -> Snapshot:
     return known.model_copy(update={"path": snapshot.path})
 
 
+def load_release(release: Release, ports: Ports) -> Snapshot:
+    """Load the snapshot of a release, with the release's references to secrets. Raises as ``load_snapshot``."""
+    return with_references(load_snapshot(release.tag, trust=False, ports=ports), release.secrets)
+
+
 def with_waivers(snapshot: Snapshot, request: DeployRequest) -> Snapshot:
     """Return a stored snapshot with its waived findings marked.
 
@@ -207,7 +214,7 @@ def with_waivers(snapshot: Snapshot, request: DeployRequest) -> Snapshot:
 
 def is_notebook(source: str) -> bool:
     """Whether a source is a notebook (else it is a tag)."""
-    return source.endswith(".ipynb") or Path(source).exists()
+    return source.lower().endswith((".ipynb", *MARKDOWN)) or Path(source).exists()
 
 
 def as_tag(source: str) -> str:

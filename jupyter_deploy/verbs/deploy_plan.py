@@ -21,7 +21,7 @@ from .difference import changes_since
 from .gates.endpoint_gates import GatePlan, GateSource, gate_source, plan_gates
 from .gates.enforce_gates import GateCheck, check_at_deploy
 from .redaction import redacted_columns
-from .release_secrets import references_for
+from .release_secrets import references_for, with_references
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,8 @@ def plan_deploy(
     secrets = references_for(request, before, ports, snapshot)
     release = release.model_copy(update={"redact": redact, "label": label, "secrets": secrets})
     after = next_endpoint(request, before, release)
-    check = check_at_deploy(request, upcoming, before, after, name=name, snapshot=snapshot, ports=ports)
+    proved = with_references(snapshot, secrets)
+    check = check_at_deploy(request, upcoming, before, after, name=name, snapshot=proved, ports=ports)
     if before is not None:
         known = next((one for one in before.releases if one.tag == release.tag), None)
         kept = {"validation": known.validation, "choice": known.choice} if known else {}

@@ -20,6 +20,7 @@ from jupyter_deploy.domain.requests import DiffRequest, Step
 
 from .capture import as_tag
 from .change import find
+from .release_secrets import with_references
 
 
 def diff(request: DiffRequest, ports: Ports, report: Report) -> Difference:
@@ -105,6 +106,13 @@ def _snapshot(tag: str, ports: Ports) -> Snapshot:
     return known.model_copy(update={"path": moved.path}) if moved.digest == known.digest else known
 
 
+def _released(snapshot: Snapshot, ports: Ports) -> Snapshot:
+    """Return the snapshot with the references to secrets of a release of it, where there is one."""
+    releases = (release for endpoint in ports.store.endpoints() for release in endpoint.releases)
+    release = next((release for release in releases if release.tag == snapshot.tag), None)
+    return with_references(snapshot, release.secrets) if release else snapshot
+
+
 def _answers(a: Snapshot, b: Snapshot, ports: Ports, report: Report) -> Answers:
     common = common_answers(a.manifest, b.manifest)
     if not common.problem:
@@ -117,7 +125,7 @@ def _answers(a: Snapshot, b: Snapshot, ports: Ports, report: Report) -> Answers:
         return Answers(problem=f"{common.problem}, and {b.tag}, not captured by this store, is not run to be asked")
     report(Step(number=1, total=1, title=f"replaying the example of {a.tag} on {b.tag} in a clean process"))
     try:
-        answers = ports.capturer.predict(b, a.manifest.instances)
+        answers = ports.capturer.predict(_released(b, ports), a.manifest.instances)
     except ReplayFailed as error:
         return Answers(problem=f"{common.problem}, and {b.tag} does not answer those of {a.tag}: {error.message}")
     rows = zip(a.manifest.instances, a.manifest.predictions, answers, strict=True)

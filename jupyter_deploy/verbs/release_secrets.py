@@ -36,6 +36,12 @@ def references_for(
     return references
 
 
+def with_references(snapshot: Snapshot, references: Mapping[str, str]) -> Snapshot:
+    """Return the snapshot with the references of its release, which its processes read in place of the capture's."""
+    provenance = snapshot.manifest.provenance.model_copy(update={"secrets": dict(references)})
+    return snapshot.model_copy(update={"manifest": snapshot.manifest.model_copy(update={"provenance": provenance})})
+
+
 def _known(before: Endpoint | None, tag: str) -> Mapping[str, str]:
     if before is None:
         return {}

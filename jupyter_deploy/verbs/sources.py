@@ -37,7 +37,7 @@ def take_snapshot(
     elif is_notebook(request.source or ""):
         snapshot = capture_in_notebook(request, name, ports, progress)
     else:
-        snapshot = snapshot_of_tag(request, ports, progress)
+        snapshot = snapshot_of_tag(request, before, ports, progress)
     return isolate(snapshot, ports, progress) if request.isolated else snapshot
 
 
@@ -60,7 +60,7 @@ def _capture_in_r(
 ) -> Snapshot:
     """Capture the model of a notebook of R: its kernel writes the files, this process takes the snapshot of them."""
     notebook = Path(request.source or "")
-    title = f"running {notebook.name}"
+    title = "reading the model of the session of R" if notebook.is_dir() else f"running {notebook.name}"
     secrets = ports.secrets.values(references_for(request, before, ports))
     progress(title)
 

@@ -17,7 +17,7 @@ from jupyter_deploy.domain.validation.requests import ValidateRequest
 from jupyter_deploy.domain.validation.selection import parse_selection
 from jupyter_deploy.domain.validation.validation import Validation, ValidationSpec, titles
 
-from .capture import load_snapshot
+from .capture import load_release, load_snapshot
 from .interrupts import heard_once
 from .recorded_requests import with_recorded
 from .run_plan import Planned, Problems, RunOverrides, parsed_gates, plan
@@ -337,12 +337,13 @@ def candidate_of(name: str | None, ports: Ports, *, with_stable: bool = True) ->
 
         endpoint = find(ports, name)
         tag = endpoint.candidate(None) if endpoint.candidates() else endpoint.traffic.stable
-    snapshot = load_snapshot(tag, trust=False, ports=ports)
     if endpoint is None:
-        return Candidate(snapshot)
+        return Candidate(load_snapshot(tag, trust=False, ports=ports))
+    release = next((release for release in endpoint.releases if release.tag == tag), None)
+    snapshot = load_release(release, ports) if release else load_snapshot(tag, trust=False, ports=ports)
     stable: Snapshot | None = None
     if endpoint.traffic.stable == snapshot.tag:
         stable = snapshot
     elif with_stable:
-        stable = load_snapshot(endpoint.traffic.stable, trust=False, ports=ports)
+        stable = load_release(endpoint.release(endpoint.traffic.stable), ports)
     return Candidate(snapshot, endpoint.name, stable)

@@ -1718,7 +1718,7 @@ export interface Deleted {
  */
 export interface DeployRequest {
   /**
-   * A notebook (runs headless with all its cells, then its variable is captured) or a snapshot's tag; in a magic: the variable that holds the model.
+   * A notebook (.ipynb, .qmd, .Rmd; it runs headless, then its variable is captured) or a snapshot's tag; in a magic: the variable that holds the model.
    */
   source?: string | null;
   /**

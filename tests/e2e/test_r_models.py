@@ -1,7 +1,14 @@
 """A notebook of R from its cells to a served release, next to a model of Python that answers the same requests."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import httpx
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from tests import notebooks
 from tests.conftest import make_home
@@ -15,7 +22,10 @@ CELLS = (
     "  round(unname(predict(fit, df)), 2)\n"
     "}",
 )
+DOCUMENT = "---\ntitle: Cars\n---\n" + "".join(f"\nSome words.\n\n```{{r}}\n{cell}\n```\n" for cell in CELLS)
 EXAMPLE = "cars[c(1, 3, 5, 7), c('wt', 'cyl')]"
+
+PACKAGE = Path(__file__).parents[2] / "r"
 
 PYTHON = (
     "import pandas as pd\n"
@@ -34,7 +44,8 @@ def endpoint(tmp_path_factory):
     folder = tmp_path_factory.mktemp("r")
     home = make_home(folder / "home")
     python = notebooks.write(folder / "python.ipynb", *PYTHON)
-    r = notebooks.write(folder / "train.ipynb", *CELLS, kernel=notebooks.R)
+    r = folder / "train.qmd"
+    r.write_text(DOCUMENT)
     url = home.json("deploy", python, "--name", "cars", "--model", "fit", "--example", "X")["url"]
     shown = home.run("deploy", r, "--name", "cars", "--model", "guarded", "--example", EXAMPLE)
     yield home, url, r, shown
@@ -102,3 +113,49 @@ def test_a_cell_that_fails_and_an_expression_that_fails_are_named(endpoint, tmp_
     notebook = notebooks.write(tmp_path / "fine.ipynb", *CELLS, kernel=notebooks.R)
     ended = home.run("deploy", notebook, "--name", "other", "--model", "fitt", "--example", "x", check=False)
     assert (ended.returncode, "'fitt' fails in the notebook's kernel" in ended.stderr) == (2, True), ended.stderr
+
+
+def test_a_cell_of_r_deploys_the_kernels_model(endpoint, tmp_path):
+    home, *_ = endpoint
+    library = tmp_path / "library"
+    library.mkdir()
+    subprocess.run(["R", "CMD", "INSTALL", "--no-docs", f"--library={library}", PACKAGE], check=True, timeout=300)
+    notebook = notebooks.write(
+        tmp_path / "session.ipynb",
+        f"library(nbdeploy, lib.loc = '{library}')\n"
+        f"options(nbdeploy.command = '{Path(sys.executable).with_name('nbdeploy')}')\n"
+        "fit <- lm(mpg ~ wt, mtcars)",
+        "deploy(fit, name = 'session', example = head(mtcars['wt'], 3), label = 'of a cell')",
+        "tryCatch(deploy(fitt, name = 'session', example = mtcars), error = function(e) cat(conditionMessage(e)))",
+        kernel=notebooks.R,
+    )
+    document = nbformat.read(notebook, as_version=4)
+    NotebookClient(document, timeout=300).execute(
+        env={**home.environment, "JPY_SESSION_NAME": str(notebook)}, cwd=str(tmp_path)
+    )
+    deployed, refused = ("".join(output.text for output in cell.outputs) for cell in document.cells[1:3])
+    assert "is stable behind" in deployed, deployed
+    assert "'fitt' fails in the notebook's kernel" in refused, refused
+    assert "the deploy failed" in refused
+    described = home.json("describe", "session")
+    release = described["releases"][0]
+    assert (release["label"], release["source"]) == ("of a cell", {"notebook": str(notebook), "variable": "fit"})
+    assert ask(described["url"], {"wt": 2.62}).json()["predictions"] == pytest.approx([23.282611])
+
+
+@pytest.mark.exhaustive
+def test_the_package_of_r_passes_its_check(tmp_path):
+    subprocess.run(["R", "CMD", "build", PACKAGE], cwd=tmp_path, check=True, timeout=300)
+    (archive,) = tmp_path.glob("nbdeploy_*.tar.gz")
+    # No manual, which needs LaTeX; no look at remote indexes.
+    checked = subprocess.run(
+        ["R", "CMD", "check", "--no-manual", archive.name],
+        cwd=tmp_path,
+        env={**os.environ, "_R_CHECK_CRAN_INCOMING_": "false", "R_DEFAULT_INTERNET_TIMEOUT": "5"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout
+    assert "Status: OK" in checked.stdout, checked.stdout

@@ -28,6 +28,9 @@ from jupyter_deploy.system.temp import scratch_folder
 
 _SCRIPTS = (SERVING_FOLDER / "r" / "answers.R", Path(__file__).with_name("capture.R"))
 
+SESSION = "session.json"
+"""What a session of R that deploys its model says of itself."""
+
 _OF_STATE = (
     "the model depends on state of the notebook's kernel: a file, an option, an object that only code in texts names. "
     "Make it an argument or a variable that the function reads, or name a file with --include"
@@ -41,7 +44,9 @@ class RNotebooks:
         self._tolerance = tolerance
 
     def takes(self, notebook: Path) -> bool:
-        """Whether the notebook's kernel is R's."""
+        """Whether the notebook's kernel is R's; of a folder, whether a session of R wrote its model into it."""
+        if notebook.is_dir():
+            return (notebook / SESSION).is_file()
         return kernel_of(read_notebook(str(notebook)), notebook.name)[1] == "R"
 
     @contextmanager
@@ -50,7 +55,7 @@ class RNotebooks:
     ) -> Iterator[Live]:
         """Run the notebook, write model, example and answers in its kernel, and yield the live object.
 
-        A clean process of R has given the kernel's answers; it ends with the context.
+        A folder has them already, of a session of R that called ``deploy`` of the package. A clean process of R has given the kernel's answers; it ends with the context.
 
         Raises
         ------
@@ -64,6 +69,12 @@ class RNotebooks:
         _require_valid(request, notebook)
         _require_pandas()
         runner = PapermillRunner()
+        if notebook.is_dir():
+            session = _session(notebook)
+            cells = runner.cells(session) if session and session.is_file() else ()
+            with self.live(notebook, session, request, cells, secrets) as live:
+                yield live
+            return
         with scratch_folder("r") as folder:
             runner.run(notebook, capture_cell(folder, request), report, (), secrets)
             with self.live(folder, notebook, request, runner.cells(notebook), secrets) as live:
@@ -73,13 +84,16 @@ class RNotebooks:
     def live(
         self,
         folder: Path,
-        notebook: Path,
+        notebook: Path | None,
         request: DeployRequest,
         cells: Sequence[str],
         secrets: Mapping[str, str] = MappingProxyType({}),
     ) -> Iterator[Live]:
-        """Yield the live object of the files that ``capture.R`` wrote in a kernel; raises as ``captured``."""
-        _raise_refusal(folder, notebook.name)
+        """Yield the live object of the files that ``capture.R`` wrote in a kernel; raises as ``captured``.
+
+        ``notebook`` None: the session has none.
+        """
+        _raise_refusal(folder, notebook.name if notebook else "the session")
         example, again, answers = (_frame(folder, name) for name in ("example", "again", "answers"))
         model = _clean_model(folder, example, secrets)
         with closing(model):
@@ -88,10 +102,10 @@ class RNotebooks:
             yield Live(
                 model,
                 table,
-                Source(notebook=str(notebook.resolve()), variable=request.model),
+                Source(notebook=str(notebook.resolve()) if notebook else None, variable=request.model),
                 None if request.method in (None, "predict") else request.method,
                 cells,
-                project_of(notebook),
+                project_of(notebook or Path.cwd()),
                 training=_training(folder, model.about["columns"]),
                 include=tuple(Path(path).absolute() for path in request.include),
                 show_example=request.show_example,
@@ -161,6 +175,12 @@ def capture_cell(folder: Path, request: DeployRequest) -> str:
 def _quoted(text: str) -> str:
     """Return a text as R writes it."""
     return json.dumps(text, ensure_ascii=False)
+
+
+def _session(folder: Path) -> Path | None:
+    """Return the notebook of the session that wrote a folder; None: it had none."""
+    notebook = json.loads((folder / SESSION).read_text("utf-8"))["notebook"]
+    return Path(notebook) if notebook else None
 
 
 def _raise_refusal(folder: Path, notebook: str) -> None:

@@ -21,7 +21,7 @@ from jupyter_deploy.domain.gates.figures import LIVE, needs_pairs
 from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.images.requests import PublishRequest
 from jupyter_deploy.domain.ports import Ports, Report
-from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.requests import (
     DeployRequest,
     PromoteRequest,
@@ -30,9 +30,10 @@ from jupyter_deploy.domain.requests import (
 )
 from jupyter_deploy.domain.validation.validated import Validated, in_short, lines_of
 from jupyter_deploy.domain.validation.validation import GateResult, Run, Validation
-from jupyter_deploy.verbs.capture import load_snapshot
+from jupyter_deploy.verbs.capture import load_release
 from jupyter_deploy.verbs.command_line import retyped
 from jupyter_deploy.verbs.recorded_requests import with_recorded
+from jupyter_deploy.verbs.release_secrets import with_references
 from jupyter_deploy.verbs.run_plan import Planned
 from jupyter_deploy.verbs.validation import run_all
 from jupyter_deploy.verbs.validation_runs import Candidate, RunOptions
@@ -181,7 +182,7 @@ def _enforce(
     verb = "promote" if isinstance(request, PromoteRequest) else "traffic"
     head = ("nbdeploy", verb, before.name, *([tag] if verb == "promote" else []))
     words, _ = retyped(request, *head, leave_out=("name", "tag", "force", "reason"))
-    snapshot = _snapshot(tag, ports) if enforced.runs else ports.store.remembered(tag)
+    snapshot = _snapshot(before.release(tag), ports) if enforced.runs else ports.store.remembered(tag)
     candidate = Candidate(snapshot, before.name, _stable(before, enforced, ports))
     check = GateCheck(
         before.name,
@@ -295,13 +296,15 @@ def _stable(endpoint: Endpoint | None, enforced: GatePlan, ports: Ports) -> Snap
     if endpoint is None or not (enforced.runs or enforced.live):
         return None
     tag = endpoint.traffic.stable
-    return _snapshot(tag, ports) if enforced.runs else ports.store.remembered(tag)
+    return _snapshot(endpoint.release(tag), ports) if enforced.runs else ports.store.remembered(tag)
 
 
-def _snapshot(tag: str, ports: Ports) -> Snapshot:
+def _snapshot(release: Release, ports: Ports) -> Snapshot:
     """The snapshot by the store's memory; the process that serves it verifies its digest."""
-    known = ports.store.remembered(tag)
-    return known if known and Path(known.path).is_dir() else load_snapshot(tag, trust=False, ports=ports)
+    known = ports.store.remembered(release.tag)
+    if known and Path(known.path).is_dir():
+        return with_references(known, release.secrets)
+    return load_release(release, ports)
 
 
 def in_words(tag: str, validated: Validated | None) -> tuple[str, ...]:

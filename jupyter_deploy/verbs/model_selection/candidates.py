@@ -29,7 +29,7 @@ from jupyter_deploy.domain.model_selection.selection import (
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.domain.validation.validation import Metric
-from jupyter_deploy.verbs.capture import ERROR_MIME, capture, is_notebook, load_snapshot, revive
+from jupyter_deploy.verbs.capture import ERROR_MIME, capture, is_notebook, load_release, revive
 from jupyter_deploy.verbs.change import find
 from jupyter_deploy.verbs.steps import Steps
 
@@ -158,8 +158,9 @@ def select_models(task: SelectionTask, ports: Ports, report: Report) -> ModelSel
 def _stable(task: SelectionTask, ports: Ports) -> _Entry | None:
     if not task.endpoint:
         return None
-    tag = find(ports, task.endpoint).traffic.stable
-    snapshot = load_snapshot(tag, trust=False, ports=ports)
+    endpoint = find(ports, task.endpoint)
+    tag = endpoint.traffic.stable
+    snapshot = load_release(endpoint.release(tag), ports)
     served, methods = snapshot.manifest.method, {contender.method for contender in task.contenders}
     if None not in (served, *methods) and served not in methods:
         named = ", ".join(sorted(f"'{method}'" for method in methods))

@@ -16,7 +16,7 @@ from jupyter_deploy.domain.evidence.record_pages import RecordFilter
 from jupyter_deploy.domain.explanation import ExplainRequest, Explanation, explained, features_of, fits
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import Step
-from jupyter_deploy.verbs.capture import load_snapshot
+from jupyter_deploy.verbs.capture import load_release
 from jupyter_deploy.verbs.change import find
 
 _BACKGROUND_ROWS, _LEAST_ROWS = 200, 20
@@ -41,13 +41,13 @@ def explain(request: ExplainRequest, ports: Ports, report: Report) -> Explanatio
     features_of(instance)
     stable = endpoint.traffic.stable
     tags = endpoint.traffic.tags()
-    snapshot = load_snapshot(stable, trust=False, ports=ports)
+    snapshot = load_release(endpoint.release(stable), ports)
     background, words = _background(request.name, instance, snapshot, ports)
     found, notes = [], []
     for number, tag in enumerate(tags, 1):
         report(Step(number=number, total=len(tags), title=f"explaining the answer of {tag}"))
         try:
-            one = snapshot if tag == stable else load_snapshot(tag, trust=False, ports=ports)
+            one = snapshot if tag == stable else load_release(endpoint.release(tag), ports)
             with ports.model_answers.opened(one) as ask:
                 role = endpoint.traffic.role_of(tag)
                 found.append(explained(ask, instance, background, release=tag, role=role, clock=time.monotonic))

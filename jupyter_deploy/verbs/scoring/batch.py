@@ -16,7 +16,7 @@ from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.change_words import difference_in_words
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.requests import Step
-from jupyter_deploy.verbs.capture import load_snapshot
+from jupyter_deploy.verbs.capture import load_release
 from jupyter_deploy.verbs.change import change, find, keep, require_revision, target_of
 from jupyter_deploy.verbs.interrupts import heard_once
 from jupyter_deploy.verbs.status import status_of_batch
@@ -76,7 +76,7 @@ class _Scoring(NamedTuple):
 
     def by(self, release: Release, sink: str) -> Mapping[str, Any]:
         """Score by one release; see ``BatchRunner.run``."""
-        snapshot = load_snapshot(release.tag, trust=False, ports=self.ports)
+        snapshot = load_release(release, self.ports)
         job = BatchJob(
             source=_absolute(self.source),
             sink=_absolute(sink),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.server
 import os
 import signal
@@ -24,6 +25,16 @@ __all__ = ["stage"]
 BODY = {"instances": [1]}
 
 
+def bound(port: int, handler: type[http.server.BaseHTTPRequestHandler]) -> http.server.ThreadingHTTPServer | None:
+    """A server on this port; None while the killed Envoy still ends: its sockets close one after another."""
+    try:
+        return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return None
+
+
 @contextmanager
 def forging(port: int) -> Iterator[list[dict[str, str]]]:
     """A server that forges predictions; yields the headers that it gets."""
@@ -42,7 +53,7 @@ def forging(port: int) -> Iterator[list[dict[str, str]]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Forger)
+    server = eventually(lambda: bound(port, Forger))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield got

@@ -28,6 +28,13 @@ def balance(customer: int) -> float:
 """
 
 
+VALIDATION = """
+from jupyter_deploy import check, model
+
+check("balance", list(model().predict([5])) == [50])
+"""
+
+
 class Bank(ThreadingHTTPServer):
     """A server that answers who knows the password."""
 
@@ -71,6 +78,19 @@ def worker_of(home):
     """The process of the release that runs."""
     (file,) = runtime_of(home).glob("pids/release-accounts*")
     return int(file.read_text().split()[0])
+
+
+def require_same_references_elsewhere(home, folder):
+    """A validation and a batch read the release's present references; the variable of its capture is gone."""
+    validation = write(folder / "checks.ipynb", VALIDATION)
+    validated = home.json("validate", validation, "--snapshot", "accounts")
+    assert validated["verdict"] == "pass"
+    (folder / "customers.csv").write_text("customer\n3\n4\n")
+    home.run(
+        "batch", "accounts", "--source", folder / "customers.csv", "--sink", folder / "balances", "--format", "csv"
+    )
+    balances = "".join(path.read_text() for path in (folder / "balances").rglob("*.csv"))
+    assert [line for line in ("30", "40") if line in balances.split()] == ["30", "40"], balances
 
 
 NAMED = ["--name", "accounts", "--model", "balance", "--example", "1"]
@@ -134,6 +154,8 @@ def test_a_secret_reaches_the_model_at_each_start_and_no_file(home, bank, tmp_pa
     home.run("apply", file)
     assert "DB_URL from keyring:prod-db" in home.run("history", "accounts").stdout
     assert answer(2).json()["predictions"] == [20.0]
+
+    require_same_references_elsewhere(home, tmp_path)
 
     # A changed password needs no new release: the next start reads it.
     bank.password = "correct-horse"

@@ -36,7 +36,7 @@ class World:
 
 @pytest.fixture
 def world(monkeypatch):
-    monkeypatch.setattr(verb, "load_snapshot", lambda tag, **_: tag)
+    monkeypatch.setattr(verb, "load_release", lambda release, _: release.tag)
     return World()
 
 

@@ -1,0 +1,1 @@
+../../jupyter_deploy/serving/r/answers.R

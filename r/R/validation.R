@@ -1,0 +1,1 @@
+../../jupyter_deploy/validation/nbdeploy.R

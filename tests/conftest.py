@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from hypothesis import settings
 
 from jupyter_deploy.system.process_defaults import without_slow_formats
@@ -22,6 +23,10 @@ from tests import forks
 
 # Most tests deploy once from a kernel that then ends: what stands by for the next deploy would only cost time.
 os.environ["NBDEPLOY_STANDBY"] = "false"
+
+# A request gives up after five seconds, which a busy machine may take for each.
+for step in ("connect", "read", "write", "pool"):
+    setattr(DEFAULT_TIMEOUT_CONFIG, step, 120.0)
 
 # pytest keeps what it has made of each test file, also where PYTHONDONTWRITEBYTECODE is set for all other programs.
 sys.dont_write_bytecode = False
@@ -102,12 +107,15 @@ def _of_python(environment):
     return {name: value for name, value in environment.items() if name.startswith("PYTHON")}
 
 
+_DRAWN = random.SystemRandom()  # a model's test may set the seed, and parallel ones would draw the same ports
+
+
 def free_port():
     """Return a port that no parallel test uses, below the range for outgoing connections, which could take it while a
     gateway is away.
     """
     while True:
-        port = random.randrange(20_000, 32_000)
+        port = _DRAWN.randrange(20_000, 32_000)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port

@@ -122,5 +122,5 @@ class Monitoring:
         for process in self._processes:
             process.terminate()
         for process in self._processes:
-            process.wait(30)
+            process.wait(60)
         self._hook.close()

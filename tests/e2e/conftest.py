@@ -176,7 +176,7 @@ def browser():
 
     from tests.e2e.lab import CHROMIUM, FLAGS
 
-    expect.set_options(timeout=30_000)  # a busy machine is no fault
+    expect.set_options(timeout=60_000)  # a busy machine is no fault
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield started
@@ -239,7 +239,7 @@ class Load:
 
     def _ask(self, number):
         count = 0
-        with httpx.Client(trust_env=False, timeout=30) as client:
+        with httpx.Client(trust_env=False, timeout=120) as client:
             while not self._stop.wait(PAUSE_SECONDS):
                 count += 1
                 request_id = f"load-{number}-{count}"

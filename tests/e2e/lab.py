@@ -66,7 +66,7 @@ class Lab:
             self.process = subprocess.Popen(
                 command, cwd=self.folder, env=environment, stdout=log, stderr=subprocess.STDOUT
             )
-        until(lambda: _answers(f"{self.url}/api"))
+        until(lambda: _answers(f"{self.url}/api"), timeout=180)
 
     def stop(self, how=signal.SIGTERM):
         end_jupyter(self.process, how)

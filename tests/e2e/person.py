@@ -202,7 +202,7 @@ class Person:
     def has_all_within_the_sidebar(self, name):
         """Once charts are drawn again for its width, nothing is cut."""
         try:
-            self.page.wait_for_function(f"!({BEYOND_THE_EDGE})().length", timeout=10_000)
+            self.page.wait_for_function(f"!({BEYOND_THE_EDGE})().length", timeout=60_000)
         except Missed as missed:
             raise AssertionError(f"{name}: {self.page.evaluate(BEYOND_THE_EDGE)}") from missed
 

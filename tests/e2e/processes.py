@@ -25,7 +25,7 @@ def end_jupyter(process, how=signal.SIGTERM):
     was given time to end is killed.
     """
     children = psutil.Process(process.pid).children() if process.poll() is None else []
-    kernels = [child for child in children if any("kernel-" in word for word in _words(child))]
+    kernels = [child for child in children if any("kernel-" in word for word in words(child))]
     process.send_signal(how)
     try:
         process.wait(END_SECONDS)
@@ -37,7 +37,7 @@ def end_jupyter(process, how=signal.SIGTERM):
             kernel.kill()
 
 
-def _words(process):
+def words(process):
     """A process's command line; none if it has ended, such as a kernel that was shut down a moment ago."""
     try:
         return process.cmdline()
@@ -75,7 +75,7 @@ def processes(home):
         except psutil.Error:
             continue
         ours = wanted in line or runtime in line or any(wanted in value for value in environment.values())
-        words = (
+        programs = (
             "container.py",
             "serving.hosting.pool",
             "zygote.py",
@@ -86,7 +86,7 @@ def processes(home):
             "supervisord",
             "keeper",
         )
-        if ours and not zombie and any(word in line for word in words):
+        if ours and not zombie and any(word in line for word in programs):
             found.append(process)
     return found
 
@@ -117,9 +117,9 @@ def command(home, word):
 def kill_programs(home):
     """Kill supervisor, keeper and gateway, of which each would start the others again."""
     identities = Identities(Path(home.environment["NBDEPLOY_HOME"]))
-    pids = dict(identities.running())
-    killed = {name: pid for name, pid in pids.items() if name.partition("@")[0] in ("supervisor", "keeper", "gateway")}
-    assert len(killed) == 3, pids
+    wanted = ("supervisor@0", "keeper@0", "gateway@0")  # a deploy does not wait for the keeper
+    pids = until(lambda: found if set(wanted) <= set(found := identities.running()) else None)
+    killed = {name: pids[name] for name in wanted}
     for pid in killed.values():  # stopped first, so that none starts another one
         os.kill(pid, signal.SIGSTOP)
     for pid in killed.values():

@@ -13,7 +13,7 @@ import pytest
 from jupyter_deploy.records.records import FEEDBACK_COLUMNS, database, lines_of
 from jupyter_deploy.records.segments import readable, reading
 from tests.e2e.conftest import until
-from tests.e2e.processes import processes
+from tests.e2e.processes import processes, words
 
 pytestmark = pytest.mark.timeout(600)  # whichever test is first waits for two models to be captured and deployed
 
@@ -52,8 +52,9 @@ def told(shared_home, snapshots, tmp_path_factory):
 def workers(home, tag):
     """Process ids of a release's workers in this home: another test may serve the same snapshot."""
     version = tag.partition(":")[2]
-    found = [process for process in processes(home) if "--uds" in process.cmdline()]
-    return [process.pid for process in found if any(version in Path(word).parts for word in process.cmdline())]
+    lines = {process.pid: words(process) for process in processes(home)}
+    found = [pid for pid, line in lines.items() if "--uds" in line]
+    return [pid for pid in found if any(version in Path(word).parts for word in lines[pid])]
 
 
 def kept(home):

@@ -1,5 +1,6 @@
 """From notebooks to releases by the command line, under load and with failures on the way."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ import httpx
 import pytest
 
 import jupyter_deploy
+from jupyter_deploy.targets.local.supervisor.identities import Identities
 from tests import notebooks
 from tests.e2e.conftest import ROW, Load, deploy_notebook, until
 from tests.e2e.processes import at_once, processes, running
@@ -248,7 +250,7 @@ def test_ctrl_c_while_a_release_starts_leaves_nothing_half_made(home, tmp_path):
     until((tmp_path / "hangs").exists)
     os.killpg(process.pid, signal.SIGINT)
     (tmp_path / "hang").unlink()  # or its end would wait for the answer
-    rest = process.communicate(timeout=60)[1]
+    rest = process.communicate(timeout=180)[1]
     assert process.returncode == 130, rest
     assert "nothing half-made is left" in rest
     assert home.json("list") == []
@@ -262,7 +264,9 @@ def test_a_deploy_killed_while_it_starts_a_release_is_cleared_up_by_reconcile(ho
     for line in process.stderr:
         if "starting churn:" in line:
             break
-    until(lambda: len([p for p in running(home) if "container.py" in p]) == 2)
+    # Of all processes a list takes longer than a release needs to be ready.
+    identities = Identities(Path(home.environment["NBDEPLOY_HOME"]))
+    until(lambda: len(identities.running("release-*")) == 2)
     process.kill()
     process.communicate()
     home.run("reconcile")
@@ -340,7 +344,8 @@ def test_state_and_records_are_readable_by_the_user_alone(served):
     home, _ = served
     home.run("predict", "churn")
     for path in (home.path / "nbdeploy").rglob("*"):
-        assert path.stat().st_mode & 0o077 == 0, path
+        with contextlib.suppress(FileNotFoundError):  # a temporary file, or one that was compacted
+            assert path.stat().st_mode & 0o077 == 0, path
 
 
 @pytest.fixture(autouse=True)

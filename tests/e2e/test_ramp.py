@@ -47,7 +47,7 @@ class Clients:
 
     def _ask(self, number):
         age = (number + 1) * 100_000_000
-        with httpx.Client(trust_env=False, timeout=30) as client:
+        with httpx.Client(trust_env=False, timeout=120) as client:
             while not self._stop.is_set():
                 age += 1
                 began = time.monotonic()
@@ -147,6 +147,7 @@ def webhook():
     server.server_close()
 
 
+@pytest.mark.timeout(600)
 def test_a_good_candidate_is_promoted_and_a_failing_one_goes_back_although_their_drivers_are_killed(ramp):
     good = ramp.deploy(GOOD)["release"]
     begun = ramp.begin()
@@ -160,8 +161,8 @@ def test_a_good_candidate_is_promoted_and_a_failing_one_goes_back_although_their
         assert ramp.describe()["traffic"] == {"stable": good, "canary": None, "canary_percent": 0, "shadows": {}}
     assert clients.served("failed") == 0
     print(f"\na good candidate: {clients.counts.total()} requests, {clients.served('failed')} failed")
+    until(lambda: ramp.pid() == 0)  # it notifies before it ends
     assert ramp.types() == ["advanced", "finished"]
-    until(lambda: ramp.pid() == 0)
 
     failing = ramp.deploy(FAILING)["release"]
     ramp.begin()
@@ -175,6 +176,7 @@ def test_a_good_candidate_is_promoted_and_a_failing_one_goes_back_although_their
     assert "errors: evidence" in ramp.history()[0]["reason"]
     print(f"a candidate that fails 2 %: {clients.served('failed')} of {clients.counts.total()} requests failed")
     assert 0 < clients.served("failed", failing) < 100
+    until(lambda: ramp.pid() == 0)
     assert ramp.types()[2:] in (["rolled-back"], ["advanced", "rolled-back"])
 
 

@@ -34,7 +34,7 @@ def test_modes_compaction_and_purge_under_load_lose_and_double_nothing(home, dep
     url, _ = deploy(1.0)["url"], deploy(0.001)
     folder = Path(home.environment["NBDEPLOY_HOME"])
     log = RecordLog(folder)
-    (archivist,) = archivists(home)
+    (archivist,) = until(lambda: archivists(home))
     with Load(url, clients=1) as load:
         os.kill(archivist, signal.SIGKILL)
         changed = home.json("traffic", "churn", "--record", "meta")

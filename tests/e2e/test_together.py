@@ -95,12 +95,12 @@ def clf(x):
 
 
 def test_a_shadow_that_is_ready_but_hangs_on_requests_is_not_promoted(home, tmp_path):
-    home.environment["NBDEPLOY_PREDICT_TIMEOUT"] = "2"
     plain = notebooks.write(tmp_path / "plain.ipynb", "def clf(x):\n    return x")
     wedged = notebooks.write(tmp_path / "wedged.ipynb", WEDGED % str(tmp_path / "hang"))
     first = json.loads(deploy_notebook(home, plain, example="1").stdout)
     deploy_notebook(home, wedged, example="1")
     (tmp_path / "hang").touch()
+    home.environment["NBDEPLOY_PREDICT_TIMEOUT"] = "2"  # both had the usual time for their start
     assert all(r["healthy"] for r in home.json("describe", "churn")["releases"])
     ended = home.run("promote", "churn", check=False)
     assert ended.returncode == 1
@@ -122,7 +122,7 @@ def test_a_body_that_is_too_large_is_a_413_through_the_gateway(served):
     url = deployed["url"]
     answer = httpx.post(
         f"{url}/predict", content=b" " * (33 << 20), headers={"content-type": "application/json"}, trust_env=False,
-        timeout=60,
+        timeout=120,
     )  # fmt: skip
     assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
 

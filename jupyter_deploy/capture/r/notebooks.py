@@ -55,7 +55,8 @@ class RNotebooks:
     ) -> Iterator[Live]:
         """Run the notebook, write model, example and answers in its kernel, and yield the live object.
 
-        A folder has them already, of a session of R that called ``deploy`` of the package. A clean process of R has given the kernel's answers; it ends with the context.
+        A folder has them already, of a session of R that called ``deploy`` of the package. A clean process of R has
+        given the kernel's answers; it ends with the context.
 
         Raises
         ------

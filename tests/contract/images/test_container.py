@@ -169,7 +169,10 @@ def test_sagemaker_and_kserve_requests_work(churn, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.exhaustive)])
 def test_on_sigterm_it_completes_requests_in_progress_and_accepts_no_others(waits, tmp_path, number):
     gate = tmp_path / "gate"
-    with container(waits, tmp_path / "run") as running, ThreadPoolExecutor() as others:
+    with (
+        container(waits, tmp_path / "run", NBDEPLOY_GRACE_SECONDS="600") as running,
+        ThreadPoolExecutor() as others,
+    ):
         under_way = others.submit(running.predict, str(gate))
         running.until("/metrics", 200)
         while "nbdeploy_requests_running 1.0" not in running.get("/metrics").text:

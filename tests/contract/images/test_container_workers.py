@@ -88,7 +88,8 @@ def test_a_killed_worker_is_replaced_and_the_others_continue(churn, tmp_path):
 
 def test_on_sigterm_all_workers_complete_requests_in_progress_and_accept_no_others(home, tmp_path):
     gate = tmp_path / "gate"
-    with container(built(home, "waits"), tmp_path / "run", **TWO) as running, ThreadPoolExecutor() as others:
+    own = {"NBDEPLOY_GRACE_SECONDS": "600", **TWO}
+    with container(built(home, "waits"), tmp_path / "run", **own) as running, ThreadPoolExecutor() as others:
         under_way = [others.submit(running.predict, str(gate)) for _ in range(4)]
         until(lambda: gauge(running, "running") + gauge(running, "waiting") == 4)
         serving = workers(running)

@@ -126,7 +126,7 @@ def test_a_notebook_of_an_older_lock_runs_again_next_to_the_requirements_of_serv
 def test_a_second_builder_waits_for_the_installer_of_a_killed_one(environments, wheels, tmp_path, monkeypatch):
     """Otherwise it would remove the files of a build in progress."""
     slow = tmp_path / "uv"
-    slow.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 60\n")
+    slow.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 600\n")
     slow.chmod(0o755)
     code = f"""
 import sys, uv
@@ -148,7 +148,7 @@ VirtualEnvironments(Path({str(tmp_path / "environments")!r})).ensure(Environment
     until(lambda: second.is_alive() and _waits_for_a_lock())
     assert done == []
     os.kill(pid, signal.SIGKILL)
-    second.join(60)
+    second.join(180)
     assert imported(done[0]) == "1.0 1.0\n"
 
 

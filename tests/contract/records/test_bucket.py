@@ -158,7 +158,7 @@ def test_two_purges_of_a_bucket_follow_each_other_and_a_killed_one_does_not_lock
     note = tmp_path / "lock"
     note.write_text(json.dumps({"at": time.time() - 3600}))
     bucket.put(note, LOCK)
-    monkeypatch.setattr("jupyter_deploy.records.bucket._LOCK_WAIT_SECONDS", 5.0)
+    monkeypatch.setattr("jupyter_deploy.records.bucket._LOCK_WAIT_SECONDS", 60.0)
     reader(tmp_path, url).purge("tumour", before=None, request_ids=["r1"], dry_run=False)
     assert ids(reader(tmp_path / "other", url)) == ["r2"]
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -179,8 +180,11 @@ def test_a_worker_that_is_killed_loses_no_finished_partition(snapshot, files, tm
 
 def workers_of(parent):
     """The children of a process that are workers of a batch."""
-    children = psutil.Process(parent).children()
-    return [child.pid for child in children if any("serving.batch.worker" in word for word in child.cmdline())]
+    found = []
+    for child in psutil.Process(parent).children():
+        with suppress(psutil.Error):  # another one may end just now
+            found += [child.pid] if any("serving.batch.worker" in word for word in child.cmdline()) else []
+    return found
 
 
 def test_a_commit_that_was_killed_is_completed(snapshot, files, tmp_path, monkeypatch):

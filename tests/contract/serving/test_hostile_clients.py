@@ -93,7 +93,8 @@ def way(request: pytest.FixtureRequest, ways: dict[str, Way]) -> Way:
 
 def records(stage: Stage) -> list[Record]:
     folder = stage.home / "records" / "stretch" / "aaa"
-    lines = [line for file in folder.glob("*.jsonl") for line in file.read_text().splitlines()]
+    whole = [file.read_text().rpartition("\n")[0] for file in folder.glob("*.jsonl")]  # the last may still be written
+    lines = [line for text in whole for line in text.splitlines()]
     return [Record.model_validate_json(line) for line in lines]
 
 

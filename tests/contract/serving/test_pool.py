@@ -260,7 +260,8 @@ def test_a_worker_that_is_ended_loses_no_request(running: Callable[..., Running]
 
 def test_a_kept_connection_has_an_answer_after_the_signal(running: Callable[..., Running]) -> None:
     """The one that was on its way when the worker closed it was lost."""
-    one = running(SERVICE, 1)
+    patient = "\nimportlib.import_module('serving.hosting.uvicorn_server')._IDLE_SECONDS = 60\n"
+    one = running(SERVICE + patient, 1)
     one.answer()
     with httpx.Client(transport=httpx.HTTPTransport(uds=one.socket), timeout=60) as client:
         assert "connection" not in client.get("http://pool/").headers

@@ -18,6 +18,7 @@ from jupyter_deploy.domain.errors import InvalidInput, StartFailed
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.targets.local.releases import limits
 from jupyter_deploy.targets.local.releases.hardware import enforced
+from jupyter_deploy.targets.local.supervisor.launch import alive
 from tests.contract.targets.test_local_target_support import Load, Stage, ask, endpoint_of, eventually, stage, staged
 
 __all__ = ["stage"]
@@ -71,9 +72,9 @@ def test_workers_end_with_their_parent_and_all_of_them_come_back(stage: Stage) -
     orphans = parent.children()
     parent.kill()
     # What reaches them meanwhile may be in flight when they end; what comes then waits.
-    eventually(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in orphans), 30)
+    eventually(lambda: not any(alive(one.pid) for one in orphans))
     assert [ask(url).status_code for _ in range(20)] == [200] * 20
-    eventually(lambda: len(parent_of(stage).children()) == 2, 30)
+    eventually(lambda: len(parent_of(stage).children()) == 2)
 
 
 def test_workers_that_cannot_begin_are_a_failed_start(stage: Stage) -> None:
@@ -95,7 +96,7 @@ def test_other_resources_start_a_release_beside_itself_and_its_clients_notice_no
         assert stage.target.start(wider)
         stage.target.route(endpoint_of(wider, revision=2))
         goal = len(load.answers) + 20
-        eventually(lambda: len(load.answers) > goal, 30)
+        eventually(lambda: len(load.answers) > goal)
     assert load.failures == []
     assert gateway == (stage.runtime / "pids" / "gateway@0").read_text()
     assert not first.is_running()
@@ -166,7 +167,7 @@ def test_a_memory_hungry_shadow_meets_its_limit_and_stables_clients_notice_nothi
     url = stage.target.route(endpoint_of(stable, shadow, shadows={shadow.tag: 100}))
     log = stage.settings.logs / "release-tumour.bbb-0.log"
     with Load(url, clients=2) as load:
-        eventually(lambda: "out of memory" in log.read_text() or "MemoryError" in log.read_text(), 30)
+        eventually(lambda: "out of memory" in log.read_text() or "MemoryError" in log.read_text())
     assert load.failures == []
     assert set(load.answers) == {"aaa"}
 

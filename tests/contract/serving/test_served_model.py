@@ -23,6 +23,7 @@ from jupyter_deploy.domain.evidence.agreement import Rule
 from jupyter_deploy.domain.validation.model_calls import metrics_of_calls
 from jupyter_deploy.faces.kernel import served_model as asking
 from jupyter_deploy.faces.kernel.served_model import ServedModel
+from jupyter_deploy.targets.local.supervisor.launch import alive
 from jupyter_deploy.validation.model_servers import SnapshotServers
 from tests.contract.capturing import FRAME, NUMBERS, capture
 from tests.e2e.conftest import until
@@ -174,7 +175,7 @@ def test_runs_have_separate_call_logs_that_make_metrics(servers, captured):
     assert server.calls("never").calls == ()
     found = {metric.name: metric for metric in metrics_of_calls(calls, server.calls("01.stable"), rule, ())}
     assert found["latency_p95_ms"].n == 4
-    assert 0 < found["latency_p50_ms"].value <= found["latency_p99_ms"].value < 10_000
+    assert 0 < found["latency_p50_ms"].value <= found["latency_p99_ms"].value < 200_000
     assert found["error_rate"].value == 0.0  # a refusal is none
     assert (found["agreement"].value, found["agreement"].n) == (1.0, 6)
 
@@ -271,7 +272,7 @@ def test_a_server_ends_with_its_parent_and_leaves_no_folder(captured, when):
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
     try:
-        until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE, 20)
+        until(lambda: not alive(server.pid))
         until(lambda: not Path(root).exists())
     finally:
         if int(other):

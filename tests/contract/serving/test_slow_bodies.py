@@ -70,7 +70,7 @@ def test_a_body_larger_than_the_gateway_keeps_reaches_stable_and_its_shadow(
     stage.target.start(shadow)
     stage.target.route(endpoint_of(stable, shadow, revision=2, shadows={shadow.tag: 100}))
     assert status(url, BODY + b" " * 20 * MEBIBYTE, "large") == 200
-    (copy,) = eventually(lambda: [line for line in stage.shadow() if line["request_id"] == "large"], 30)
+    (copy,) = eventually(lambda: [line for line in stage.shadow() if line["request_id"] == "large"])
     assert copy["status"] == 200
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from jupyter_deploy.targets.local.supervisor import orphans
-from tests.contract.targets.test_local_target_support import Load, Stage, endpoint_of, eventually, stage
+from tests.contract.targets.test_local_target_support import Load, Stage, endpoint_of, eventually, pid_of, stage
 
 pytestmark = pytest.mark.usefixtures("own_processes")
 
@@ -23,7 +23,7 @@ def supervised(_stage: Stage) -> None:
 
 def without_supervisor(stage: Stage) -> None:
     """Kill the supervisor with its keeper."""
-    pids = [int((stage.runtime / name).read_text()) for name in ("pids/keeper@0", "supervisord.pid")]
+    pids = [pid_of(stage, "keeper"), int((stage.runtime / "supervisord.pid").read_text())]
     for number in (signal.SIGSTOP, signal.SIGKILL):  # neither may notice the other's end
         for pid in pids:
             os.kill(pid, number)
@@ -47,11 +47,10 @@ def test_down_answers_a_request_in_progress(
     release = stage.release("aaa")
     stage.target.start(release)
     url = stage.target.route(endpoint_of(release))
-    eventually((stage.runtime / "keeper.ready").exists)
+    stage.settle()
     stage.behave("aaa", delay=2.0)
-    with Load(url, clients=1) as load:
+    with Load(url, clients=1, each=1) as load:
         eventually(lambda: stage.seen("aaa", "stable"))
-        load._over.set()  # the request that is in progress is the last one
         fault(stage)
         stage.target.down()
     assert (load.failures, load.answers) == ([], ["aaa"])

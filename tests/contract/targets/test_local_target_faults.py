@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -42,9 +43,9 @@ def in_a_child(what: Callable[[], None]) -> str:
 
     child = context.Process(target=run, daemon=True)
     child.start()
-    assert mine.poll(30)
+    assert mine.poll(120)
     said = mine.recv()
-    child.join(10)
+    child.join(60)
     return str(said)
 
 
@@ -142,10 +143,15 @@ def test_after_a_reboot_all_is_lost_and_the_same_url_comes_back(stage: Stage) ->
 
 
 def reboot(stage: Stage) -> None:
-    pids = stage.processes()
-    for number in (signal.SIGSTOP, signal.SIGKILL):
-        for pid in pids:
-            os.kill(pid, number)
+    pids: set[int] = set()
+    while begun := set(stage.processes()) - pids:  # also what the supervisor was starting before it was stopped
+        pids |= begun
+        for pid in begun:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     shutil.rmtree(stage.runtime)
     eventually(lambda: not stage.processes())
 

@@ -16,7 +16,8 @@ import pytest
 from jupyter_deploy.domain.errors import RouteNotConfirmed
 from jupyter_deploy.targets.envoy import documents as envoy
 from jupyter_deploy.targets.envoy.counters import median
-from tests.contract.targets.test_local_target_support import Stage, ask, endpoint_of, eventually, stage, staged
+from jupyter_deploy.targets.local.target import LocalTarget
+from tests.contract.targets.test_local_target_support import Stage, ask, endpoint_of, eventually, pid_of, stage
 
 __all__ = ["stage"]
 
@@ -51,14 +52,14 @@ def test_what_the_gateway_says_itself_is_problem_json(stage: Stage) -> None:
     assert ask(url).status_code == 200
 
 
-def test_a_slow_release_is_a_504_after_the_time_limit() -> None:
-    with staged(predict_timeout=0.5) as stage:
-        one = stage.release("aaa")
-        stage.target.start(one)
-        url = stage.target.route(endpoint_of(one))
-        stage.behave("aaa", delay=1.5)
-        late = ask(url)
-        assert (late.status_code, late.headers["content-type"]) == (504, "application/problem+json")
+def test_a_slow_release_is_a_504_after_the_time_limit(stage: Stage) -> None:
+    one = stage.release("aaa")
+    stage.target.start(one)  # with the usual time for its first prediction
+    impatient = LocalTarget(stage.settings.model_copy(update={"predict_timeout": 0.5}))
+    url = impatient.route(endpoint_of(one))
+    stage.behave("aaa", delay=1.5)
+    late = ask(url)
+    assert (late.status_code, late.headers["content-type"]) == (504, "application/problem+json")
 
 
 def test_an_older_revision_is_ignored(stage: Stage) -> None:
@@ -139,4 +140,4 @@ def _status(url: str) -> int:
 
 
 def _kill_envoy(stage: Stage) -> None:
-    os.kill(int((stage.runtime / "pids" / "gateway@0").read_text()), signal.SIGKILL)
+    os.kill(pid_of(stage, "gateway"), signal.SIGKILL)

@@ -12,25 +12,13 @@ import pytest
 
 from jupyter_deploy.targets.local.supervisor.keeper import shorten
 from jupyter_deploy.targets.local.supervisor.launch import alive
-from tests.contract.targets.test_local_target_support import Load, Stage, ask, endpoint_of, eventually, stage
+from tests.contract.targets.test_local_target_support import Load, Stage, ask, endpoint_of, eventually, pid_of, stage
 
 pytestmark = pytest.mark.usefixtures("own_processes")
 
 __all__ = ["stage"]
 
 WORKER = "release-tumour.aaa"
-
-
-def pid_of(stage: Stage, program: str, number: int = 0) -> int:
-    return int((stage.runtime / "pids" / f"{program}@{number}").read_text())
-
-
-def begun(stage: Stage, program: str) -> bool:
-    """Whether the program's process has its lock: a start does not wait for the exporter."""
-    try:
-        return pid_of(stage, program) > 0
-    except (OSError, ValueError):
-        return False
 
 
 def supervisor_of(stage: Stage) -> int:
@@ -56,7 +44,7 @@ def answers_more(load: Load, count: int) -> None:
 def comes_back(stage: Stage, killed: int) -> None:
     """Another supervisor answers, by itself."""
     supervisor = stage.runtime / "supervisord.pid"
-    eventually(lambda: supervisor.exists() and supervisor.read_text().strip() not in ("", str(killed)), 20)
+    eventually(lambda: supervisor.exists() and supervisor.read_text().strip() not in ("", str(killed)))
 
 
 def serving(stage: Stage, word: str) -> list[int]:
@@ -100,9 +88,8 @@ def test_an_adopted_release_is_stopped_gracefully(stage: Stage) -> None:
     kill(killed)
     comes_back(stage, killed)
     stage.behave("aaa", delay=1.0)
-    with Load(url, clients=1) as load:
+    with Load(url, clients=1, each=1) as load:
         eventually(lambda: stage.seen("aaa", "stable"))
-        load._over.set()  # the request that is in flight now is the last one
         stage.target.stop(release)
     assert (load.failures, load.answers) == ([], ["aaa"])
     assert not stage.processes()
@@ -114,7 +101,7 @@ def test_with_supervisor_and_keeper_killed_what_runs_goes_on_and_the_next_verb_a
     stage.target.start(release)
     url = stage.target.route(endpoint)
     worker = pid_of(stage, WORKER)
-    eventually(lambda: begun(stage, "exporter"))  # what has not begun does not start without a supervisor
+    stage.settle()  # what has not begun does not start without a supervisor
     for pid in (pid_of(stage, "keeper"), supervisor_of(stage)):
         os.kill(pid, signal.SIGSTOP)  # neither may notice the other's end
     for pid in (pid_of(stage, "keeper"), supervisor_of(stage)):
@@ -158,7 +145,7 @@ def test_a_worker_that_dies_while_it_loads_is_given_up_however_slowly_it_dies(st
     worker = pid_of(stage, WORKER)
     socket.unlink()
     kill(worker)
-    eventually(lambda: stage.target.observe(endpoint_of(release)).releases[release.tag].detail.startswith("FATAL"), 40)
+    eventually(lambda: stage.target.observe(endpoint_of(release)).releases[release.tag].detail.startswith("FATAL"))
     assert "given up" in (stage.settings.logs / f"{WORKER}-0.log").read_text()
 
 

@@ -23,7 +23,7 @@ __all__ = ["stage"]
 
 def cleaned(stage: Stage) -> list[int]:
     """Remove the runtime directory; returns the processes that go on running."""
-    eventually((stage.runtime / "keeper.ready").exists)
+    stage.settle()
 
     def removed() -> bool:
         shutil.rmtree(stage.runtime, ignore_errors=True)  # a process may still write into it

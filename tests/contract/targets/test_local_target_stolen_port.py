@@ -16,7 +16,7 @@ import pytest
 from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.targets.local import unix
 from jupyter_deploy.targets.local.http_client import HttpClient
-from tests.contract.targets.test_local_target_support import Stage, endpoint_of, eventually, stage, staged
+from tests.contract.targets.test_local_target_support import Stage, endpoint_of, eventually, pid_of, stage, staged
 
 pytestmark = pytest.mark.usefixtures("own_processes")
 
@@ -65,7 +65,7 @@ def forging(port: int) -> Iterator[list[dict[str, str]]]:
 @contextmanager
 def stolen(stage: Stage, port: int) -> Iterator[list[dict[str, str]]]:
     """The port is taken while Envoy restarts."""
-    pids = [int((stage.runtime / name).read_text()) for name in ("supervisord.pid", "pids/gateway@0")]
+    pids = [int((stage.runtime / "supervisord.pid").read_text()), pid_of(stage, "gateway")]
     os.kill(pids[0], signal.SIGSTOP)  # so that the restart waits
     try:
         os.kill(pids[1], signal.SIGKILL)
@@ -110,7 +110,7 @@ def test_a_gateway_that_restarts_keeps_its_port(stage: Stage) -> None:
     stage.target.start(release)
     url = stage.target.route(endpoint_of(release))
     for revision in range(2, 5):
-        os.kill(int((stage.runtime / "pids" / "gateway@0").read_text()), signal.SIGKILL)
+        os.kill(pid_of(stage, "gateway"), signal.SIGKILL)
         assert stage.target.route(endpoint_of(release, revision=revision)) == url
         assert answer(stage, url) == ["aaa"]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 import textwrap
@@ -29,8 +29,10 @@ from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.serving import environment
 from jupyter_deploy.targets.local.releases import limits
 from jupyter_deploy.targets.local.settings import LocalSettings
+from jupyter_deploy.targets.local.supervisor.identities import Identities
 from jupyter_deploy.targets.local.target import LocalTarget
 from tests import forks
+from tests.conftest import free_port
 
 # Answers each instance with its version's number; writes its input to seen.jsonl next to the bento.
 SERVICE = """
@@ -121,7 +123,7 @@ class Stage:
                 "bentoml_home": root / "bentoml",
                 "runtime": self.runtime,
                 "port": free_port(),
-                "start_timeout": 20.0,
+                "start_timeout": 60.0,
                 **settings,
             }
         )
@@ -192,11 +194,16 @@ class Stage:
                         found.append(int(entry.name))
         return found
 
+    def settle(self) -> None:
+        """Wait for the processes that a start does not wait for, so that each can be found and ended."""
+        eventually((self.runtime / "keeper.ready").exists)
+        eventually(lambda: {"keeper@0", "exporter@0"} <= Identities(self.home).running().keys())
+
     def close(self) -> None:
         """End all processes, also those that the tested target has lost."""
         with suppress(OSError, ValueError):  # or it would start the others again
             os.kill(int((self.runtime / "supervisord.pid").read_text()), signal.SIGKILL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while (found := self.processes()) and time.monotonic() < deadline:
             for pid in found:
                 with suppress(OSError):
@@ -228,8 +235,8 @@ def endpoint_of(*releases: Release, revision: int = 1, running: bool = True, **t
     )
 
 
-def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
-    """What the condition returns when it becomes true."""
+def eventually(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """What the condition returns when it becomes true; a busy machine is no fault."""
     deadline = time.monotonic() + seconds
     while True:
         found = condition()
@@ -239,16 +246,24 @@ def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
         time.sleep(0.02)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def pid_of(stage: Stage, program: str, number: int = 0) -> int:
+    """The process of a program, once one has its lock: until then there is no number, a former one's, or 0."""
+    path = stage.runtime / "pids" / f"{program}@{number}"
+
+    def written() -> int:
+        try:
+            return int(path.read_text())
+        except (OSError, ValueError):
+            return 0
+
+    return int(eventually(written))
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+    *whole, _ = path.read_text().split("\n")  # the last line may still be written
+    return [json.loads(line) for line in whole if line.endswith("}")]
 
 
 @pytest.fixture
@@ -258,9 +273,10 @@ def stage() -> Iterator[Stage]:
 
 
 class Load:
-    """Clients that send requests without pause during a test."""
+    """Clients that send requests without pause during a test; ``each``: at most so many a client."""
 
-    def __init__(self, url: str, clients: int = 4, **request: Any) -> None:
+    def __init__(self, url: str, clients: int = 4, *, each: float = math.inf, **request: Any) -> None:
+        self._each = each
         self._url, self._request = f"{url}/predict", {"json": {"instances": [1]}} | request
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(clients)]
@@ -275,11 +291,13 @@ class Load:
     def __exit__(self, *exception: object) -> None:
         self._over.set()
         for thread in self._threads:
-            thread.join(30)
+            thread.join(120)
 
     def _ask(self) -> None:
-        with httpx.Client(timeout=20, trust_env=False) as client:
-            while not self._over.is_set():
+        sent = 0
+        with httpx.Client(timeout=120, trust_env=False) as client:
+            while sent < self._each and not self._over.is_set():
+                sent += 1
                 try:
                     answer = client.post(self._url, **self._request)
                 except httpx.HTTPError as error:
@@ -294,4 +312,4 @@ class Load:
 def ask(url: str, instances: Any = (1,), **headers: str) -> httpx.Response:
     body = {"instances": list(instances)}
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.post(f"{url}/predict", json=body, headers=named, timeout=20, trust_env=False)
+    return httpx.post(f"{url}/predict", json=body, headers=named, timeout=120, trust_env=False)

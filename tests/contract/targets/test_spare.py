@@ -1,6 +1,7 @@
 """Spare processes for the next deploy: real clean processes, replays and builds."""
 
 import os
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -48,12 +49,13 @@ def proved(monkeypatch):
 
 def waiting():
     """The processes of this one that wait."""
-    children = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
-    return [
-        child
-        for child in children
-        if "serving.spare" in (line := " ".join(child.cmdline())) or "bento_build.py" in line
-    ]
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):  # it ends just now
+            line = " ".join(child.cmdline())
+            if "serving.spare" in line or "bento_build.py" in line:
+                found.append(child)
+    return found
 
 
 ROW = {"x": 1, "y": 2}

@@ -52,7 +52,7 @@ def test_on_a_full_disk_routes_fail_as_routes_do_and_a_killed_supervisor_is_back
         os.kill(int((stage.runtime / "supervisord.pid").read_text()), signal.SIGKILL)
         eventually(lambda: not (stage.runtime / "supervisor.sock").exists())  # the keeper tries
         disk.free()
-        eventually(supervisor.alive, 20)
+        eventually(supervisor.alive)
         stage.target.route(endpoint_of(release, revision=3))
         stage.target.down()
         assert not stage.processes()

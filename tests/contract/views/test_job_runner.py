@@ -18,7 +18,7 @@ from jupyter_deploy.faces.server.jobs.job_runner import JobRunner
 from jupyter_deploy.system import spare
 from tests import notebooks
 from tests.e2e.conftest import until
-from tests.job_runners import opened
+from tests.job_runners import building_of, opened
 
 pytestmark = pytest.mark.usefixtures("own_processes_throughout")
 
@@ -198,8 +198,7 @@ def test_the_process_of_a_job_waits_with_its_build_process_while_the_kernel_capt
     before = psutil.Process(runner._spare.process.pid)
     one = waiting_at(before)
     job_id = start_job(runner, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
-    (building,) = until(one.children, 60)
-    assert "bento_build.py" in " ".join(building.cmdline())
+    building = building_of(one)
     runner.jobs.start_capture(job_id, os.getpid())
     runner.jobs.finish_capture(job_id, "churn:gone", sys.executable)
     assert ended(runner, job_id).pid == one.pid
@@ -214,7 +213,7 @@ def test_an_expected_deploy_starts_the_build_process_once_and_its_job_uses_it(ru
     runner.expect_deploy()  # before its process listens, or is there
     until(lambda: runner._spare is not None)
     one = waiting_at(psutil.Process(runner._spare.process.pid))
-    (building,) = until(one.children, 60)
+    building = building_of(one)
     runner.expect_deploy()  # the dialog is opened again
     job_id = start_job(runner, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
     until(lambda: job_id in runner._state.ahead)
@@ -265,7 +264,7 @@ def test_the_spare_ends_with_its_server_even_if_that_is_killed(home):
         job = jobs.create("deploy", {"model": "clf", "name": "churn"}, title="", endpoint=None, state="waiting")
         server.stdin.write(f"{job.id}\n")
         server.stdin.flush()
-        (building,) = until(waiting.children, 60)
+        building = building_of(waiting)
         server.kill()
     _, left = psutil.wait_procs([spare, waiting, building], 60)
     assert not left
@@ -278,7 +277,7 @@ def test_another_spare_comes_when_one_was_killed(runners, monkeypatch):
     former = until(lambda: runner._spare).process
     waiting = waiting_at(former)
     former.kill()
-    until(lambda: runner._spare is not None and runner._spare.process is not former)
+    until(lambda: (spare := runner._spare) is not None and spare.process is not former)
     waiting.wait(60)
     assert ended(runner, start_job(runner)).state == "done"
 
@@ -286,7 +285,7 @@ def test_another_spare_comes_when_one_was_killed(runners, monkeypatch):
 def test_where_the_fork_that_waits_for_a_job_was_killed_another_one_waits(runners, endless):
     runner = runners()
     assert ended(runner, start_job(runner)).state == "done"
-    spare = runner._spare.process
+    spare = until(lambda: runner._spare).process
     waiting = waiting_at(spare)
     waiting.kill()
     until(lambda: waiting_at(spare) != waiting)

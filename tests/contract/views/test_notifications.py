@@ -119,7 +119,7 @@ def test_a_command_reads_the_event_and_no_shell_runs_it(tmp_path, notifier):
     ],
 )
 def test_a_command_that_fails_is_logged_without_its_arguments(monkeypatch, notifier, capsys, command, said):
-    monkeypatch.setattr(notifications, "_COMMAND_SECONDS", 0.2 if "sleep" in command else 10.0)
+    monkeypatch.setattr(notifications, "_COMMAND_SECONDS", 0.2 if "sleep" in command else 60.0)
     notifier(command if "sleep" not in command else "sleep 60").send(EVENT)
     log = capsys.readouterr().out
     assert said in log
@@ -184,8 +184,8 @@ def mail_server():
         mails.append(envelope)
         return "250 OK"
 
-    port = free_port()
-    controller = Controller(type("Handler", (), {"handle_DATA": keep})(), hostname="127.0.0.1", port=port)
+    port, handler = free_port(), type("Handler", (), {"handle_DATA": keep})()
+    controller = Controller(handler, hostname="127.0.0.1", port=port, ready_timeout=60)
     controller.start()
     yield port, mails
     controller.stop()

@@ -9,7 +9,7 @@ import pytest
 from jupyter_deploy.domain.jobs import ENDED
 from tests import notebooks
 from tests.e2e.conftest import until
-from tests.e2e.processes import processes
+from tests.e2e.processes import processes, words
 from tests.job_runners import opened
 
 
@@ -76,7 +76,7 @@ def test_a_deploy_that_is_cancelled_while_its_release_starts_leaves_nothing_half
     cancelled = ended(runner, job_id)
     assert (cancelled.state, cancelled.result, cancelled.problem) == ("cancelled", None, None)
     assert home.json("list") == []
-    until(lambda: not [one for one in processes(home) if "container.py" in " ".join(one.cmdline())])
+    until(lambda: not [one for one in processes(home) if "container.py" in " ".join(words(one))])
     assert deployed(runner, snapshots).state == "done"
 
 

@@ -83,7 +83,7 @@ def test_from_a_trained_model_to_a_shadow_in_the_sidebar_by_mouse(person):
 def test_the_shadow_switch_and_what_others_change_meet_in_one_state(person):
     person.opens()
     person.page.evaluate("window.jupyterapp.commands.execute('nbdeploy:open', {name: 'churn'})")
-    expect(person.switch).to_have_attribute("aria-checked", "true", timeout=30_000)
+    expect(person.switch).to_have_attribute("aria-checked", "true", timeout=60_000)
     person.has_nothing_serious("sidebar")
     person.switch.click()
     expect(person.switch).to_have_attribute("aria-checked", "false")
@@ -102,7 +102,7 @@ def test_the_second_of_two_concurrent_changes_is_a_conflict_and_overwrites_nothi
     promote = person.sidebar.get_by_role("button", name=re.compile("^Promote"))
     promote.first.click()
     confirm = person.sidebar.get_by_role("button", name="Confirm", exact=True)
-    expect(confirm).to_be_visible(timeout=30_000)
+    expect(confirm).to_be_visible(timeout=60_000)
     asked = person.sidebar.get_by_role("dialog", name="Promote")
     box, sidebar = asked.bounding_box(), person.page.locator("#jp-left-stack").bounding_box()
     assert box["width"] > sidebar["width"], "the dialog is not within the sidebar"
@@ -110,7 +110,7 @@ def test_the_second_of_two_concurrent_changes_is_a_conflict_and_overwrites_nothi
     person.has_nothing_serious_as_it_is("preview")
     before = person.home.json("describe", "churn")
     person.home.json("traffic", "churn", "--record", "meta")
-    expect(person.sidebar.get_by_text("Conflict:").first).to_be_visible(timeout=30_000)
+    expect(person.sidebar.get_by_text("Conflict:").first).to_be_visible(timeout=60_000)
     after = person.home.json("describe", "churn")
     assert after["traffic"] == before["traffic"]
     person.page.keyboard.press("Escape")
@@ -183,7 +183,7 @@ def test_by_keyboard_alone_a_model_is_deployed_and_its_shadow_switched_off(perso
     keyboard = person.page.keyboard
     until(lambda: _chooses(person, "Deploy Model"))
     keyboard.press("Enter")
-    expect(person.dialog).to_be_visible(timeout=30_000)
+    expect(person.dialog).to_be_visible(timeout=60_000)
     ready = person.dialog.get_by_role("button", name="Deploy", exact=True)
     expect(ready).to_be_enabled(timeout=60_000)
     _tab_to(person, ready)
@@ -191,7 +191,7 @@ def test_by_keyboard_alone_a_model_is_deployed_and_its_shadow_switched_off(perso
     opens = until_deployed(person)
     _tab_to(person, opens)
     keyboard.press("Enter")
-    expect(person.switch).to_be_visible(timeout=30_000)
+    expect(person.switch).to_be_visible(timeout=60_000)
     before = person.switch.get_attribute("aria-checked")
     _tab_to(person, person.switch)
     keyboard.press("Space")

@@ -113,20 +113,20 @@ def _of_kernel(path, name, language):
 def says(person, words):
     """The dialog does, once it is opened."""
     person.toolbar_button.click()
-    expect(person.dialog.get_by_text(words)).to_be_visible(timeout=30_000)
+    expect(person.dialog.get_by_text(words)).to_be_visible(timeout=60_000)
 
 
 def test_with_nothing_deployed_each_list_says_what_to_do(person):
     person.opens("empty.ipynb")
     person.looks_after()
-    expect(person.sidebar.get_by_text("Nothing is deployed yet")).to_be_visible(timeout=30_000)
+    expect(person.sidebar.get_by_text("Nothing is deployed yet")).to_be_visible(timeout=60_000)
     expect(person.sidebar.get_by_text("Open a notebook, train a model in it, and press Deploy")).to_be_visible()
     person.sidebar.get_by_text("Jobs", exact=True).click()
     expect(person.sidebar.get_by_text("No jobs yet.")).to_be_visible()
     person.has_nothing_serious("empty")
     person.sidebar.get_by_role("button", name="Deploy…").first.click()
     expect(person.dialog.get_by_text("The kernel holds no model yet. Run the cell that fits one")).to_be_visible(
-        timeout=30_000
+        timeout=60_000
     )
     assert person.errors == []
 
@@ -141,7 +141,7 @@ def test_a_kernel_of_another_language_says_what_can_be_deployed(person):
 def test_where_the_toolbar_has_no_room_the_button_is_behind_its_dots(person):
     person.page.set_viewport_size({"width": 620, "height": 900})
     person.opens("empty.ipynb")
-    expect(person.page.locator(".jp-NotebookPanel-toolbar .jp-Toolbar-responsive-opener")).to_be_visible(timeout=30_000)
+    expect(person.page.locator(".jp-NotebookPanel-toolbar .jp-Toolbar-responsive-opener")).to_be_visible(timeout=60_000)
     says(person, "The kernel holds no model yet")
     assert person.errors == []
 
@@ -163,7 +163,7 @@ def test_a_notebook_without_a_kernel_offers_to_choose_one(person):
     chosen = person.page.get_by_role("dialog").filter(has_text="Select Kernel")
     chosen.locator("select").select_option(value='{"name":"python3"}')
     chosen.get_by_role("button", name="Select Kernel").click()
-    expect(person.dialog.get_by_text("The kernel holds no model yet.")).to_be_visible(timeout=30_000)
+    expect(person.dialog.get_by_text("The kernel holds no model yet.")).to_be_visible(timeout=60_000)
     assert person.errors == []
 
 
@@ -177,20 +177,20 @@ def test_while_a_cell_runs_models_are_listed_and_the_capture_waits(person, lab):
         }"""
     )
     says(person, "The kernel is busy: a cell runs. You can deploy now")
-    expect(person.dialog.get_by_role("radio", name=re.compile("^clf"))).to_be_checked(timeout=30_000)
-    expect(person.ready).to_be_enabled(timeout=30_000)
+    expect(person.dialog.get_by_role("radio", name=re.compile("^clf"))).to_be_checked(timeout=60_000)
+    expect(person.ready).to_be_enabled(timeout=60_000)
     person.ready.click()
     expect(person.dialog.get_by_text("The kernel captures the model as soon as it is idle.")).to_be_visible()
     (lab.folder / "go").touch()
     until_deployed(person).click()
-    expect(person.sidebar.get_by_text("stable 100 %").first).to_be_visible(timeout=30_000)
+    expect(person.sidebar.get_by_text("stable 100 %").first).to_be_visible(timeout=60_000)
     for section, words in (
         ("Compare", "Nothing to compare yet"),
         ("Live", "No request"),
         ("History", "Deploy another one to compare them"),
     ):
         person.sidebar.get_by_role("tab", name=section).click()
-        expect(person.sidebar.get_by_text(words).first).to_be_visible(timeout=30_000)
+        expect(person.sidebar.get_by_text(words).first).to_be_visible(timeout=60_000)
     assert person.errors == []
 
 
@@ -209,7 +209,7 @@ def test_a_job_goes_on_while_its_server_is_gone_and_the_page_finds_it_again(pers
     person.ready.click()
     expect(person.dialog.get_by_text("Building the bento").first).to_be_visible(timeout=120_000)
     lab.stop(how)
-    expect(person.dialog.get_by_text("The server does not answer. Reconnecting")).to_be_visible(timeout=30_000)
+    expect(person.dialog.get_by_text("The server does not answer. Reconnecting")).to_be_visible(timeout=60_000)
     lab.start()
     until_deployed(person)
     steps = person.dialog.get_by_role("list", name="Steps").locator("li > span:nth-child(2)").all_inner_texts()
@@ -224,7 +224,7 @@ def test_what_a_gate_refused_says_why_shows_its_report_and_comes_for_a_reason(pe
     person.runs(0)
     person.toolbar_button.click()
     offered = person.dialog.get_by_role("checkbox", name=re.compile("validate_strict"))
-    expect(offered).to_be_checked(timeout=30_000)
+    expect(offered).to_be_checked(timeout=60_000)
     expect(person.ready).to_be_enabled(timeout=60_000)
     person.ready.click()
     shows = person.dialog.get_by_role("button", name="Show the report")
@@ -234,7 +234,7 @@ def test_what_a_gate_refused_says_why_shows_its_report_and_comes_for_a_reason(pe
     shows.click()
     frame = person.page.locator("iframe[src*='nbdeploy/reports']")
     assert "allow-same-origin" not in frame.get_attribute("sandbox")
-    expect(frame.content_frame.get_by_text("exact").first).to_be_visible(timeout=30_000)
+    expect(frame.content_frame.get_by_text("exact").first).to_be_visible(timeout=60_000)
 
     person.looks_after()
     person.sidebar.get_by_text("Jobs", exact=True).click()
@@ -248,10 +248,10 @@ def test_what_a_gate_refused_says_why_shows_its_report_and_comes_for_a_reason(pe
     expect(opens).to_be_visible(timeout=120_000)
     assert "an echo need not be exact" in json.dumps(person.home.json("history", "strict"))
     opens.click()
-    expect(person.sidebar.get_by_text("stable 100 %").first).to_be_visible(timeout=30_000)
+    expect(person.sidebar.get_by_text("stable 100 %").first).to_be_visible(timeout=60_000)
     person.sidebar.get_by_role("tab", name="History").click()
     validated = person.sidebar.get_by_role("list", name="Validations, newest first").locator("li").first
-    expect(validated).to_contain_text("failed", timeout=30_000)
+    expect(validated).to_contain_text("failed", timeout=60_000)
     person.has_nothing_serious("validations")
     assert person.errors == []
 
@@ -260,7 +260,7 @@ def test_an_endpoint_is_promoted_taken_back_stopped_and_started_from_the_sidebar
     def confirms(button, words):
         person.clicks_on(person.sidebar.get_by_role("button", name=button).first)
         confirm = person.sidebar.get_by_role("button", name="Confirm", exact=True)
-        expect(confirm).to_be_visible(timeout=30_000)
+        expect(confirm).to_be_visible(timeout=60_000)
         expect(person.sidebar.locator(".nbd-Pending")).to_contain_text(words)
         person.sidebar.get_by_label("Reason (optional)").fill(f"since {words}")
         person.clicks_on(confirm)
@@ -290,8 +290,8 @@ def test_nulls_are_accepted_by_a_click_and_refused_requests_are_seen_with_their_
     person.opens("loans.ipynb")
     person.runs(0)
     person.toolbar_button.click()
-    expect(person.dialog.get_by_role("button", name="Write a validation notebook")).to_be_visible(timeout=30_000)
-    expect(person.dialog.get_by_role("radio", name=re.compile("^rate"))).to_be_checked(timeout=30_000)
+    expect(person.dialog.get_by_role("button", name="Write a validation notebook")).to_be_visible(timeout=60_000)
+    expect(person.dialog.get_by_role("radio", name=re.compile("^rate"))).to_be_checked(timeout=60_000)
     expect(person.dialog.get_by_text("calls loans, BASE; defined in In [1]")).to_be_visible()
     person.dialog.get_by_role("radio", name=re.compile("^loans")).check()
     example = person.dialog.get_by_label("Example")
@@ -301,7 +301,7 @@ def test_nulls_are_accepted_by_a_click_and_refused_requests_are_seen_with_their_
     expect(
         person.dialog.get_by_text("Requests may have null in income, which the model is tested with.")
     ).to_be_visible()
-    expect(person.ready).to_be_enabled(timeout=30_000)
+    expect(person.ready).to_be_enabled(timeout=60_000)
     person.has_nothing_serious("loans-dialog")
     person.ready.click()
     until_deployed(person, "loans").click()
@@ -309,16 +309,16 @@ def test_nulls_are_accepted_by_a_click_and_refused_requests_are_seen_with_their_
     rows = [{"income": None, "purpose": "car"}, *[{"income": 7.5, "purpose": None}] * 2, {"purpose": "car"}]
     sent = [httpx.post(f"{url}/predict", json={"instances": [row]}, trust_env=False).status_code for row in rows]
     assert sent == [200, 422, 422, 422]
-    person.sidebar.get_by_role("button", name="Why were 3 refused?").click(timeout=30_000)
+    person.sidebar.get_by_role("button", name="Why were 3 refused?").click(timeout=60_000)
     refused = person.sidebar.get_by_role("region", name="Refused requests")
-    expect(refused.get_by_role("listitem")).to_have_count(2, timeout=30_000)
+    expect(refused.get_by_role("listitem")).to_have_count(2, timeout=60_000)
     expect(refused.get_by_role("listitem").first).to_contain_text("2 purpose: must be a string, not null")
     refused.get_by_role("button", name="Accept null in purpose").click()
     expect(refused.get_by_text(re.compile("the model does not accept null in 'purpose'"))).to_be_visible(timeout=90_000)
     assert len(person.home.json("describe", "loans")["releases"]) == 1
     person.has_nothing_serious("loans-live")
     refused.get_by_role("button", name=re.compile("Show the requests: purpose")).click()
-    expect(person.sidebar.get_by_text("3 records")).to_be_visible(timeout=30_000)
+    expect(person.sidebar.get_by_text("3 records")).to_be_visible(timeout=60_000)
     assert person.errors == []
 
 
@@ -326,7 +326,7 @@ def test_the_last_deploy_is_offered_again(person):
     person.opens("loans.ipynb")
     person.runs(0)
     person.toolbar_button.click()
-    expect(person.dialog.get_by_role("radio", name=re.compile("^loans"))).to_be_checked(timeout=30_000)
+    expect(person.dialog.get_by_role("radio", name=re.compile("^loans"))).to_be_checked(timeout=60_000)
     expect(person.dialog.get_by_label("Example")).to_have_value("X_test[:5]")
     expect(person.dialog.get_by_text("as in the last deploy")).to_have_count(2)
     expect(person.dialog.get_by_text("Requests may have null in income")).to_be_visible()
@@ -336,7 +336,7 @@ def test_the_last_deploy_is_offered_again(person):
 def test_an_endpoint_that_is_not_there_says_so_and_leads_back(person):
     person.opens("empty.ipynb")
     person.looks_after("nowhere")
-    expect(person.sidebar.get_by_text("nowhere does not exist")).to_be_visible(timeout=30_000)
+    expect(person.sidebar.get_by_text("nowhere does not exist")).to_be_visible(timeout=60_000)
     person.sidebar.get_by_role("button", name="All endpoints", exact=True).click()
     expect(person.sidebar.get_by_role("option", name=re.compile("churn"))).to_be_visible()
     assert person.errors == []

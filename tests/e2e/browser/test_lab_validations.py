@@ -116,7 +116,7 @@ def test_the_sidebar_draws_each_metric_release_by_release_with_its_gates_thresho
         chart = person.sidebar.locator("figure").filter(has=person.page.get_by_role("heading", name=metric))
         expect(chart.locator(".vega-embed svg").first).to_be_visible(timeout=60_000)
         expect(chart.get_by_role("img")).to_have_accessible_name(
-            re.compile(f"^{metric} over 13 validations"), timeout=30_000
+            re.compile(f"^{metric} over 13 validations"), timeout=60_000
         )
     listed = person.sidebar.get_by_role("list", name="Validations, newest first").locator("li")
     expect(listed.first).to_contain_text("failed")

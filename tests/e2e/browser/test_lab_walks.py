@@ -148,7 +148,7 @@ def test_axe_finds_nothing_serious_in_any_part_light_dark_or_narrow(walker):
     looks_at(walker, "dialog", ".nbdeploy-dialog .jp-Dialog-content")
     walker.page.keyboard.press("Escape")
     walker.looks_after()
-    expect(walker.sidebar.get_by_role("option").first).to_be_visible(timeout=30_000)
+    expect(walker.sidebar.get_by_role("option").first).to_be_visible(timeout=60_000)
     looks_at(walker, "list")
     walker.sidebar.locator(".nbd-Jobs summary").click()
     walker.sidebar.locator(".nbdeploy-jobs").get_by_role("button", expanded=False).first.click()

@@ -42,7 +42,7 @@ def executed(shared_home, browser):
         assert [output for output in outputs if output["output_type"] == "error"] == []
         # The chart is drawn by JupyterLab itself from the Vega-Lite specification.
         page.evaluate(f"{CELLS}.find(w => w.model.sharedModel.source.includes('deploy_compare')).node.scrollIntoView()")
-        page.wait_for_selector(".vega-embed canvas, .vega-embed svg", timeout=30_000)
+        page.wait_for_selector(".vega-embed canvas, .vega-embed svg", timeout=60_000)
         _shoot(page)
         page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
         saved = shared_home.path / "lab" / "quickstart.ipynb"

@@ -7,6 +7,7 @@ import pytest
 
 from tests.e2e.conftest import until
 from tests.e2e.jupyter import events, jupyter_server
+from tests.e2e.processes import words
 
 pytestmark = pytest.mark.usefixtures("own_processes_throughout")
 
@@ -15,7 +16,7 @@ NOT_IN_THE_SERVER = {"pydantic", "pydantic_core", "httpx", "numpy", "bentoml", "
 
 def ours(processes, module):
     """Those that run one of our modules."""
-    return [process for process in processes if f"jupyter_deploy.faces.{module}" in process.cmdline()]
+    return [process for process in processes if f"jupyter_deploy.faces.{module}" in words(process)]
 
 
 def the_worker(server):

@@ -25,7 +25,7 @@ def test_endpoints_come_back_with_the_server_after_a_hub_has_stopped_everything(
     shutil.rmtree(runtime)
 
     with jupyter_server(home) as server:
-        until(lambda: any("brought back churn:" in line for line in list(server.lines)))
+        until(lambda: any("brought back churn:" in line for line in list(server.lines)), timeout=180)
         assert home.json("predict", "churn")["status"] == 200
         server.kill()  # a spawner that kills the group reaches no release
         assert home.json("predict", "churn")["status"] == 200

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from tests.e2e.conftest import until
+from tests.e2e.processes import words
 from tests.kernels import kernel
 
 TRAINED = """
@@ -39,7 +40,7 @@ def test_a_second_deploy_is_what_waited_for_it(home, tmp_path):
         notebook.run(TRAINED, DEPLOYED % 1.0)
         runtime = Path(json.loads((home.path / "nbdeploy" / "gateway.json").read_text())["runtime"])
         clean = psutil.Process(notebook.manager.provisioner.pid).children()
-        assert sum("serving.spare" in " ".join(child.cmdline()) for child in clean) == 1
+        assert sum("serving.spare" in " ".join(words(child)) for child in clean) == 1
 
         notebook.run(DEPLOYED % 0.1)
         (zygote,) = (runtime / "pids").glob("zygote-*@0")
@@ -57,13 +58,9 @@ def test_a_second_deploy_is_what_waited_for_it(home, tmp_path):
         assert len(list((runtime / "pids").glob("zygote-*@0"))) == 2
         assert '"yes"' in home.run("predict", "churn", "--data", ROW, "-o", "json").stdout
         left = psutil.Process(notebook.manager.provisioner.pid).children(recursive=True)
-    until(lambda: not [one for one in left if lives(one) and "serving.spare" in " ".join(one.cmdline())], _SECONDS)
+    until(lambda: not [one for one in left if "serving.spare" in " ".join(words(one))], _SECONDS)
     home.run("down")
     assert not [one for one in psutil.process_iter(["cmdline"]) if str(runtime) in " ".join(one.info["cmdline"] or ())]
-
-
-def lives(process):
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
 def the_process(runtime, tag):

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -62,7 +63,8 @@ def status(home):
 def worker_of(home):
     """The process of the stream's worker; None: it does not run."""
     for path in Path(home.environment["NBDEPLOY_HOME"], "supervised").glob("stream-churn@0*"):
-        return int(path.read_text().split()[0])
+        with suppress(OSError, ValueError, IndexError):  # it is being written, or was just removed
+            return int(path.read_text().split()[0])
     return None
 
 
@@ -98,10 +100,11 @@ def test_messages_are_answered_recorded_and_counted_as_requests_are(broker, stre
     until(lambda: status(home)["state"]["lag"] == 0)
     until(lambda: [status(home)["state"][name] for name in ("answered", "dead_lettered", "open")] == [41, 3, 0])
     url = home.json("describe", "churn")["url"]
-    until(lambda: 'nbdeploy_stream_lag_messages{endpoint="churn"} 0.0' in httpx.get(f"{url}/metrics").text)
-    assert (
-        'nbdeploy_stream_messages_total{endpoint="churn",outcome="answered"} 41.0' in httpx.get(f"{url}/metrics").text
+    shown = (
+        'nbdeploy_stream_lag_messages{endpoint="churn"} 0.0',
+        'nbdeploy_stream_messages_total{endpoint="churn",outcome="answered"} 41.0',
     )
+    until(lambda: all(line in httpx.get(f"{url}/metrics").text for line in shown))
     assert "stream" in home.run("describe", "churn").stdout
     assert any(check["part"] == "stream-churn" for check in home.json("doctor")["checks"])
 
@@ -150,7 +153,7 @@ def publish_through_kills(broker, home, batches, kill):
 
 def kill_worker(home):
     """Kill the worker, and wait until the next one runs: one that is killed while it loads is given up in the end."""
-    since = status(home)["state"]["since"]
+    since = until(lambda: status(home)["state"]["since"])
     os.kill(until(lambda: worker_of(home)), signal.SIGKILL)
     until(lambda: status(home)["state"]["since"] not in (None, since))
 

@@ -26,6 +26,7 @@ from jupyter_deploy.targets.local.naming import socket_of
 from jupyter_deploy.targets.local.releases.workers import tail
 from jupyter_deploy.targets.local.runtime import Runtime, read_json
 from jupyter_deploy.targets.local.settings import LocalSettings
+from jupyter_deploy.targets.local.supervisor.launch import alive
 from jupyter_deploy.targets.local.supervisor.orphans import GATEWAY, holder_of, wait_until
 from jupyter_deploy.targets.local.supervisor.supervisord import Program, Programs, Supervisor
 
@@ -39,7 +40,7 @@ PROGRAM = GATEWAY
 # The version for which the configuration is rendered and tested; others are tried too.
 ENVOY = "1.40"
 
-_CONFIRM_SECONDS = 10.0
+_CONFIRM_SECONDS = 30.0
 _REASON_SECONDS = 2.0
 _POLL_SECONDS = 0.002
 _ANSWER_SECONDS = 3.0
@@ -83,9 +84,17 @@ class Gateway:
 
     def _displaced(self) -> bool:
         """Whether another process took the port while Envoy was away."""
-        if self._holds_port() or free_port(self._port()):
+        if self._holds_port():
+            return False
+        wait_until(lambda: not self._ends(), _CONFIRM_SECONDS)
+        if free_port(self._port()):
             return False
         return not self._holds_port()  # Envoy may just have bound it
+
+    def _ends(self) -> bool:
+        """Whether Envoy was killed and its sockets are still open, since some of its threads have not ended."""
+        pid = holder_of(self._runtime, f"{PROGRAM}@0")
+        return pid > 0 and not alive(pid)
 
     def apply(self, endpoints: Iterable[Endpoint]) -> None:
         """Put exactly these endpoints into force; returns when Envoy has confirmed it.

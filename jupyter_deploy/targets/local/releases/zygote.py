@@ -71,8 +71,9 @@ def main(path: Path) -> int:
         began = installed()
         reason = importlib.import_module("serving.hosting.forking").fork_obstacle()
         if reason:
-            unfit.write_text(reason, "utf-8")
+            # Who sees the mark finds the reason in the log.
             sys.stderr.write(f"releases of this environment start on their own: {reason}\n")
+            unfit.write_text(reason, "utf-8")
             return int(launch.GIVEN_UP)
         gc.freeze()  # the collector would write into every page with an object
         gc.enable()

@@ -2,7 +2,7 @@
 # make down   stop what the demo left
 # make test   set up and run the tests, but for those marked exhaustive (DURATIONS=1)
 # make test-all  set up and run all tests; those of tests/unit, golden and faces under a newer Python too (DURATIONS=1)
-# make test-kubernetes  set up and run the tests that need a Kubernetes, on one of this machine's own (as root)
+# make test-kubernetes  set up and run the tests that need a Kubernetes, on one of this machine's own (as root; CORE=1: the main job and the cluster alone)
 # make cluster    build that Kubernetes where it is missing (some minutes, once), and start it; make cluster-down ends it
 # make bench-kubernetes   figures of endpoints in that cluster, next to their aims (some fifteen minutes)
 # make chaos  ten minutes of kill -9 under load (SEED=…, MINUTES=…)
@@ -23,6 +23,8 @@ MONITORING := prometheus alertmanager
 # What streams are tested with.
 BROKERS := nats-server redis-server
 PYTEST := NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest
+# The main job from deploy to down, by two users, and the cluster itself.
+CLUSTER_CORE := tests/cluster/test_cluster.py tests/cluster/test_main_job.py
 DEMO := NBDEPLOY_HOME=$(CURDIR)/.demo/nbdeploy BENTOML_HOME=$(CURDIR)/.demo/bentoml
 
 .PHONY: demo down test test-all compiled check check-python check-lab lab bench chaos fuzz hostile soak screenshots setup docs clean \
@@ -81,8 +83,13 @@ cluster: setup
 cluster-down:
 	@scripts/cluster/down.sh
 
-test-kubernetes: compiled cluster
-	@$(PYTEST) tests/cluster
+# A cluster that this starts ends with the tests.
+test-kubernetes: compiled
+	@scripts/cluster/build.sh
+	@scripts/cluster/running.sh && running=yes || running=no; \
+	scripts/cluster/up.sh && $(PYTEST) $(if $(CORE),--durations=0 $(CLUSTER_CORE),tests/cluster); ended=$$?; \
+	[ $$running = yes ] || scripts/cluster/down.sh; \
+	exit $$ended
 
 bench-kubernetes: compiled cluster
 	@NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m scripts.cluster.bench

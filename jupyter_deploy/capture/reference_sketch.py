@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jupyter_deploy.domain.capture.artifacts import REFERENCE
 from jupyter_deploy.domain.capture.ports import Live
@@ -57,13 +59,18 @@ def write_reference(
 
 def _sketch(live: Live, seen: Inspected, training: TrainingTable) -> ReferenceSketch | None:
     signature = seen.signature
-    native = _sampled(training.source, seen)
-    if native is None:
+    batch = _batch(training.source, seen)
+    if batch is None:
         return None
+    places = _places(batch, len(training.source))
+    native = selected_rows(batch, "list" if signature.container == "call" else signature.container, places)
     instances = codec.instances_of(native, signature.container, signature.parameters, seen.prototype)
     if len(instances) < _LEAST_ROWS:
         return None
     origin: dict[Group, str] = {"inputs": f"{len(instances):,} of {training.table.rows:,} rows of the training table"}
+    name, moments = _times(training.source, places, live.redact)
+    if moments:
+        origin["inputs"] += f", with the times of {name}"
     rows: dict[Group, Sequence[Any]] = {"inputs": [_without(live.redact, instance) for instance in instances]}
     notes = []
     answers, problem = _answers(live, seen, native)
@@ -72,24 +79,44 @@ def _sketch(live: Live, seen: Inspected, training: TrainingTable) -> ReferenceSk
         origin["answers"] = f"the model's answers on {len(answers):,} rows of the training table"
     elif problem:
         notes.append(f"the model's answers on the training table are unknown: {problem}")
-    return reference_of(rows, origin, notes=notes)
+    return reference_of(rows, origin, notes=notes, moments=moments)
 
 
-def _sampled(source: Any, seen: Inspected) -> Any:
-    """Return rows of the training table as a batch of the model; None: the model's input has another form."""
-    count = len(source) if hasattr(source, "__len__") else 0
-    is_call = seen.signature.container == "call"
-    batch = None
-    if count >= _LEAST_ROWS:
-        batch = _as_calls(source, seen) if is_call else _as_batch(source, seen)
-    if batch is None:
+def _batch(source: Any, seen: Inspected) -> Any:
+    """Return the training table as a batch of the model; None: the model's input has another form."""
+    if not hasattr(source, "__len__") or len(source) < _LEAST_ROWS:
         return None
+    return _as_calls(source, seen) if seen.signature.container == "call" else _as_batch(source, seen)
+
+
+def _places(batch: Any, count: int) -> NDArray[np.int64]:
+    """Return the places of the sampled rows, in order."""
     width = int(np.prod(batch.shape[1:])) if hasattr(batch, "shape") else 1
     most = min(MOST_ROWS, max(_LEAST_ROWS, _MOST_VALUES // max(width, 1)))
     places = np.arange(count)
     if count > most:
         places = np.sort(np.random.default_rng(_SEED).choice(count, most, replace=False))
-    return selected_rows(batch, "list" if is_call else seen.signature.container, places)
+    return places
+
+
+def _times(source: Any, places: NDArray[np.int64], redacted: Sequence[str]) -> tuple[str, list[datetime]]:
+    """Return the name and the values of the frame's times: its index, or its only column of times; else nothing.
+
+    A time without a zone is taken for UTC, as the records have it.
+    """
+    if type(source).__name__ != "DataFrame" or not hasattr(source, "iloc"):
+        return "", []
+    columns = [at for at, kind in enumerate(source.dtypes) if getattr(kind, "kind", "") == "M"]
+    if type(source.index).__name__ == "DatetimeIndex":
+        name, stamps = "its index", source.index[places]
+    elif len(columns) == 1 and str(source.columns[columns[0]]) not in redacted:
+        name, stamps = f"'{source.columns[columns[0]]}'", source.iloc[places, columns[0]]
+    else:
+        return "", []
+    if stamps.isna().any():
+        return "", []
+    moments = [stamp.to_pydatetime(warn=False) for stamp in stamps]
+    return name, [moment if moment.tzinfo else moment.replace(tzinfo=UTC) for moment in moments]
 
 
 def _as_calls(source: Any, seen: Inspected) -> list[dict[str, Any]] | None:

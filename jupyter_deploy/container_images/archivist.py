@@ -1,7 +1,8 @@
 """The archivist's image: a base with a Python, its distributions, and the packages of nbdeploy that it imports.
 
 It runs next to a release or a gateway in a pod, and uploads their records (``records/archivist.py``). The same image
-has the program that drives a ramp in a cluster (``faces/ramp_driver.py``), which imports hardly more distributions.
+has the programs that drive a ramp in a cluster (``faces/ramp_driver.py``), and that find drift for its metrics
+(``faces/drift_watcher.py``), which import hardly more distributions.
 """
 
 from __future__ import annotations
@@ -38,12 +39,12 @@ _IMPORTED = (
 _CLIENTS = {"s3": "s3fs", "gcs": "gcsfs", "azure": "adlfs"}
 """What an extra of nbdeploy installs."""
 _PACKAGES = (
-    *("comparison", "container_images/gateway_program", "domain", "records", "serving", "store", "system"),
-    *("targets/envoy", "targets/kubernetes", "verbs", "wiring"),
+    *("comparison", "container_images/gateway_program", "domain", "drift_detection", "records", "serving", "store"),
+    *("system", "targets/envoy", "targets/kubernetes", "verbs", "wiring"),
 )
 _MODULES = (
     *("__init__", "container_images/__init__", "container_images/normalization", "faces/__init__"),
-    *("faces/ramp_driver", "settings", "targets/__init__", "targets/registry"),
+    *("faces/drift_watcher", "faces/ramp_driver", "settings", "targets/__init__", "targets/registry"),
 )
 _ENTRY_POINTS = """\
 [nbdeploy.targets]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .capture.signature import Signature
     from .deletion import Deletion
     from .drift.drift import Drift, JointShift
+    from .drift.sketch import ReferenceSketch
     from .drift.watch import WatchState
     from .evidence.agreement import Rule
     from .evidence.inference import Comparison, Record
@@ -55,6 +56,9 @@ class Store(Protocol):
 
     def signature(self, tag: str) -> Signature | None:
         """Return the signature of a remembered snapshot, or of a release that another user of a target deployed."""
+
+    def sketch(self, tag: str) -> ReferenceSketch | None:
+        """Return the sketch of a release's training table, as ``signature`` does; None: it is not known here."""
 
     def intend(self, *releases: Release) -> None:
         """Note that this process will start releases that no endpoint has yet.

@@ -42,7 +42,7 @@ class BatchDetector(Detector):
         parts = [-inf] * len(self._features)
         for place in np.flatnonzero(possible.any(axis=0)).tolist():
             few = [starts[at] for at in np.flatnonzero(possible[:, place])]
-            parts[place] = log_sum(each for each, _ in self._bettors(place, least, few))
+            parts[place] = log_sum(each for each, _ in self.bettors(place, least, few))
         return log_sum(parts), parts
 
     def _bounds(self, starts: Sequence[Start]) -> Floats:

@@ -14,7 +14,7 @@ import numpy as np
 from jupyter_deploy.domain.drift.detector import BLOCK, pause
 from jupyter_deploy.domain.drift.sketch import FeatureSketch, Group
 from jupyter_deploy.domain.drift.watch import EVENTS, WINDOW, Constant, Tally, Watch, is_redacted, mark_of
-from jupyter_deploy.domain.evidence.inference import Record
+from jupyter_deploy.domain.evidence.inference import CountedRequest
 
 from .batch_columns import (
     Bins,
@@ -41,7 +41,7 @@ class BatchWatch(Watch):
 
     _detector = BatchDetector
 
-    def add_all(self, records: Iterable[Record]) -> None:
+    def add_all(self, records: Iterable[CountedRequest]) -> None:
         """Count records."""
         iterator = iter(records)
         while batch := list(islice(iterator, AT_ONCE)):
@@ -52,7 +52,7 @@ class BatchWatch(Watch):
             if at < len(batch):
                 self._add_batch(batch[at:])
 
-    def _add_batch(self, batch: Sequence[Record]) -> None:
+    def _add_batch(self, batch: Sequence[CountedRequest]) -> None:
         entries = self.count(batch)  # the answered records, in this order everywhere below
         if not entries:
             return
@@ -76,7 +76,9 @@ class BatchWatch(Watch):
                 self._note_constants(feature, plains, np.flatnonzero(known), rows, entries)
         self._count_units(shares, units)
 
-    def _columns_of(self, group: Group, rows: Rows, entries: Sequence[Record]) -> Iterator[tuple[int, Bins, Plains]]:
+    def _columns_of(
+        self, group: Group, rows: Rows, entries: Sequence[CountedRequest]
+    ) -> Iterator[tuple[int, Bins, Plains]]:
         """Yield the place of each feature with the bins of its rows (-1: not counted) and their values."""
         if not rows.flat:
             return
@@ -91,7 +93,7 @@ class BatchWatch(Watch):
                 bins[[entries[number].redacted in hidden for number in rows.entries]] = -1
             yield place, bins, plains
 
-    def _note_events(self, feature: FeatureSketch, bins: Bins, rows: Rows, entries: Sequence[Record]) -> None:
+    def _note_events(self, feature: FeatureSketch, bins: Bins, rows: Rows, entries: Sequence[CountedRequest]) -> None:
         places = np.flatnonzero(bins >= feature.ordinary)
         if not len(places):
             return
@@ -106,7 +108,7 @@ class BatchWatch(Watch):
                 tallies.setdefault(event, Tally()).add(units[found].tolist(), first)
 
     def _note_constants(
-        self, feature: FeatureSketch, plains: Plains, counted: Bins, rows: Rows, entries: Sequence[Record]
+        self, feature: FeatureSketch, plains: Plains, counted: Bins, rows: Rows, entries: Sequence[CountedRequest]
     ) -> None:
         """Note the value that the feature has at the end, and how long it has had it."""
         if not len(counted):
@@ -125,7 +127,7 @@ class BatchWatch(Watch):
         since = constant.since.request_id
         constant.units += sum(entries[at].request_id != since for at in rows.entries[same].tolist())
 
-    def _count_units(self, shares: Floats, units: Sequence[Record]) -> None:
+    def _count_units(self, shares: Floats, units: Sequence[CountedRequest]) -> None:
         """Add the units' shares up to each moment at which the detector looks, a bettor starts or the window ends."""
         state, detector = self.state, self.detector
         if detector is None:
@@ -136,10 +138,12 @@ class BatchWatch(Watch):
             if state.window_units >= WINDOW:
                 self._next_window()
             run = detector.run
-            end = at + min(len(units) - at, _until_next(run.units), WINDOW - state.window_units)
+            step = _units_of_hour(units, at) if run.days else _until_next(run.units)
+            end = at + min(len(units) - at, step, WINDOW - state.window_units)
             detector.begin_block(mark_of(units[at]))
             part = shares[at:end]
-            self._add(run.totals, part)
+            if detector.takes(mark_of(units[at])):
+                self._add(run.totals, part)
             self._add(state.windows[0], part)
             state.window_units += end - at
             self._keep(detector.counted(end - at, mark_of(units[end - 1])))
@@ -151,7 +155,7 @@ class BatchWatch(Watch):
         for place, of_one in enumerate(counts):
             of_one[:] = sums[self._offsets[place] : self._offsets[place + 1]]
 
-    def _note_periods(self, shares: Floats, units: Sequence[Record]) -> None:
+    def _note_periods(self, shares: Floats, units: Sequence[CountedRequest]) -> None:
         """Count the units in their periods."""
         if self.rollup is None or not units:
             return
@@ -171,6 +175,12 @@ def _until_next(units: int) -> int:
     """Return the units until the next look or the end of the block."""
     step = pause(units + 1) if units < 10 * BLOCK else BLOCK
     return step - units % step
+
+
+def _units_of_hour(units: Sequence[CountedRequest], at: int) -> int:
+    """Return the units from a place on that are of one hour."""
+    hour = units[at].ts.timestamp() // 3_600
+    return next((end for end in range(at, len(units)) if units[end].ts.timestamp() // 3_600 != hour), len(units)) - at
 
 
 def _sum(counts: Floats, shares: Floats) -> list[float]:

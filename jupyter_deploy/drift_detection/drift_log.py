@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from jupyter_deploy.domain.base import now
-from jupyter_deploy.domain.capture.artifacts import REFERENCE, Snapshot
+from jupyter_deploy.domain.capture.artifacts import Snapshot
+from jupyter_deploy.domain.capture.signature import Signature
 from jupyter_deploy.domain.drift.drift import Drift, JointShift
 from jupyter_deploy.domain.drift.report import drift_of
 from jupyter_deploy.domain.drift.sketch import FeatureReader, ReferenceSketch
@@ -22,7 +21,7 @@ from jupyter_deploy.domain.store_ports import Watched
 from jupyter_deploy.records.records import segments as files_of
 from jupyter_deploy.records.segments import data_folder, reading
 from jupyter_deploy.records.shipping import BucketOfHome
-from jupyter_deploy.system.digests import sha256
+from jupyter_deploy.system.reference_sketches import sketch_of
 
 from .batch_watch import BatchWatch
 from .images import image_mean
@@ -53,7 +52,7 @@ class WatchedDrift:
             return
         with file.locked():
             if not file.exists():
-                file.save(beginning(first_state(snapshot)))
+                file.save(beginning(_first_state(snapshot)))
 
     def look(self, release: Release, snapshot: Snapshot, *, since: datetime | None = None) -> Drift:
         """Read the new records, and return the drift since the watch began, or among the records since a moment."""
@@ -66,7 +65,7 @@ class WatchedDrift:
         """Read the new records, and return the watch with its counts by period."""
         self._bucket.refresh(release.endpoint)
         self.prepare(release, snapshot)
-        found = updated(self._home, release.endpoint, release.version, first_state(snapshot))
+        found = updated(self._home, release.endpoint, release.version, _first_state(snapshot))
         days, at = JointDays(self._home, release.endpoint, release.version), now()
         if days.due(at):
             days.make_one(found.state.reference, found.rollup, at)
@@ -101,13 +100,18 @@ class WatchedDrift:
         return state
 
 
-def first_state(snapshot: Snapshot) -> WatchState:
-    """Return the state of a watch that begins."""
-    properties = snapshot.manifest.signature.instance_schema.get("properties", {})
-    images = tuple(name for name, schema in properties.items() if schema.get("contentMediaType") == "image/*")
-    if snapshot.manifest.signature.instance_schema.get("contentMediaType") == "image/*":
+def first_state(signature: Signature, sketch: ReferenceSketch | None) -> WatchState:
+    """Return the state of a watch that begins; ``sketch``: of the training table, None: it is not known."""
+    schema = signature.instance_schema
+    properties = schema.get("properties", {})
+    images = tuple(name for name, one in properties.items() if one.get("contentMediaType") == "image/*")
+    if schema.get("contentMediaType") == "image/*":
         images = ("input",)
-    return WatchState(reference=_sketch(snapshot), images=images)
+    return WatchState(reference=sketch, images=images)
+
+
+def _first_state(snapshot: Snapshot) -> WatchState:
+    return first_state(snapshot.manifest.signature, sketch_of(snapshot))
 
 
 def updated(
@@ -167,13 +171,3 @@ def _without_collector() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-def _sketch(snapshot: Snapshot) -> ReferenceSketch | None:
-    """Return the snapshot's sketch of its training table; None: it has none, or it was changed."""
-    expected = snapshot.manifest.files.get(REFERENCE)
-    try:
-        content = (Path(snapshot.path) / REFERENCE).read_bytes()
-        return ReferenceSketch.model_validate_json(content) if sha256(content) == expected else None
-    except (OSError, ValidationError):
-        return None

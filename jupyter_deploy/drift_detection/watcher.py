@@ -19,8 +19,8 @@ from .joint_file import JOINT, days_due
 SECONDS = 60.0
 """Between two updates of a watch and its metrics. A look reads the newest records itself."""
 
-MOST_UNREAD = 24_000_000
-"""Bytes of new records after which a watch is updated earlier: a look reads them in one to two seconds."""
+MOST_UNREAD = 8_000_000
+"""Bytes of new records after which a watch is updated earlier: a look reads them in less than a second."""
 
 METRICS = ".prom"
 _SUFFIX = ".watch"

@@ -50,8 +50,10 @@ def read_notebook(path: str) -> Any:
     import nbformat  # half a second that only headless runs need
 
     text = _fetch(path) if is_remote(path) else _read_file(path)
+    if is_markdown(path):
+        text = json.dumps(notebook_of(text, path))
     try:
-        content = notebook_of(text, path) if is_markdown(path) else json.loads(text)
+        content = json.loads(text)
     except ValueError as error:
         raise UnknownSource(f"{path} is not a notebook: it is not JSON ({error})", _NAME_ONE) from None
     if not isinstance(content, dict) or not isinstance(version := content.get("nbformat"), int):
@@ -67,7 +69,7 @@ def read_notebook(path: str) -> Any:
         )
     try:
         with warnings.catch_warnings(action="ignore"):  # about missing cell ids, which are added
-            document = nbformat.reads(json.dumps(content) if is_markdown(path) else text, as_version=4)
+            document = nbformat.reads(text, as_version=4)
             for cell in document.cells:
                 cell.source, cell.metadata  # noqa: B018 - required below
     except Exception as error:  # nbformat raises any error of its schema and conversion

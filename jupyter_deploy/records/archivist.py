@@ -8,7 +8,8 @@ uploaded to a bucket; with ``--spool`` they are removed then, and on SIGTERM the
 that write segments have ended and everything is uploaded, or until it is killed.
 
 Every few seconds it checks with a few system calls whether work is due, and does the work in a child process, so that
-its memory is released. Both processes may be killed at any moment.
+its memory is released. If work is due again soon, as while records come fast, the child stays and does it: its imports
+take longer than the work. Both processes may be killed at any moment.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
+from math import inf
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -41,6 +44,16 @@ _CLOSE_SECONDS = 3.0
 _LAST_SECONDS = 0.5
 """The interval of the passes after SIGTERM."""
 _NICE = 10
+
+_SOON_SECONDS = 50.0
+"""A child that works for watchers stays if it is needed twice within this time, and until it is not needed for as long.
+
+That is less than the time between two updates of a watch whose records come slowly: no process stays for these.
+"""
+_MOST_PASSES = 200
+"""A child ends then at the latest, with whatever memory its libraries have kept."""
+CHECK_SECONDS = 2.0
+"""The interval of the checks of a child that stays."""
 
 
 class Watcher(Protocol):
@@ -135,6 +148,7 @@ def main() -> None:
     parser.add_argument("--max-seconds", type=float)
     parser.add_argument("--every", type=float, default=10.0)
     parser.add_argument("--once", action="store_true")
+    parser.add_argument("--stay", action="store_true", help="with --once: go on while work is due again soon")
     parser.add_argument("--ready", type=Path, help="file to create once the program runs")
     parser.add_argument("--watcher", action="append", default=[], help="module that reads the records as they come")
     parser.add_argument("--to", help="URL of a bucket to which closed files are uploaded")
@@ -147,10 +161,12 @@ def main() -> None:
     uploads = Uploads(options.to, options.close_after, options.spool, options.admin) if options.to else None
     if options.once:
         os.nice(_NICE)  # requests have priority
-        gc.disable()  # a short process: while it imports, a fifth of its time would be a search for cycles
-        failures = maintain(options.home, limits, watchers, uploads)
-        for failure in failures:
-            _print(failure)
+        gc.disable()  # while it imports, a fifth of its time would be a search for cycles
+        work = partial(maintain, options.home, limits, watchers, uploads)
+        failures = _work(work)
+        if options.stay:
+            is_due = partial(due, options.home, limits, watchers, uploads)
+            failures = _stay(work, is_due, min(options.every, CHECK_SECONDS), failures)
         sys.exit(1 if failures else 0)
     command = [sys.executable, "-P", "-m", "jupyter_deploy.records.archivist", *sys.argv[1:], "--once"]
     ending = threading.Event()
@@ -159,16 +175,50 @@ def main() -> None:
     if options.ready:
         options.ready.touch(mode=0o600)
     retry = options.every if options.spool else _RETRY_SECONDS
+    worked = -inf
     while not ending.is_set():
         pause = options.every
         try:
-            if due(options.home, limits, watchers, uploads) and subprocess.run(command, check=False).returncode:
-                pause = max(pause, retry)
+            if due(options.home, limits, watchers, uploads):
+                begun = time.monotonic()
+                stays = watchers and not options.spool and begun - worked < _SOON_SECONDS
+                worked = begun
+                if subprocess.run([*command, "--stay"] if stays else command, check=False).returncode:
+                    pause = max(pause, retry)
         except (OSError, DeployError) as error:  # an unreadable folder, or no free process: try again later
             _print(str(error))
             pause = max(pause, retry)
         ending.wait(pause)
     _finish(options.home, options.admin, [*command, "--close-after", "0"])
+
+
+def _work(work: Callable[[], list[str]]) -> list[str]:
+    """Do what is due, print the messages of failures and return them."""
+    failures = work()
+    for failure in failures:
+        _print(failure)
+    return failures
+
+
+def _stay(work: Callable[[], list[str]], is_due: Callable[[], bool], every: float, failures: list[str]) -> list[str]:
+    """Work again whenever it is due; return the failures of the last time, after which it ends.
+
+    It ends too if nothing is due for a while, and after its parent, which another one may have replaced.
+    """
+    parent, last = os.getppid(), time.monotonic()
+    for _ in range(_MOST_PASSES):
+        if failures:
+            break
+        gc.collect()  # what the pass has left; what stays is not searched again
+        gc.freeze()
+        while True:
+            time.sleep(every)
+            if os.getppid() != parent or time.monotonic() - last >= _SOON_SECONDS:
+                return []
+            if is_due():
+                break
+        failures, last = _work(work), time.monotonic()
+    return failures
 
 
 def _finish(home: Path, admin: str | None, command: Sequence[str]) -> None:

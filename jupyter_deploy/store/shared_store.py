@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
@@ -20,6 +21,9 @@ from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.release.ports import SharedEndpoints
 
 from .store import SqliteStore
+
+if TYPE_CHECKING:
+    from jupyter_deploy.domain.drift.sketch import ReferenceSketch
 
 _FRESH_SECONDS = 0.5
 _AWAY_SECONDS = 10.0
@@ -82,6 +86,14 @@ class SharedStore(SqliteStore):
         return next((signature for signature in found if signature is not None), None)
 
     @override
+    def sketch(self, tag: str) -> ReferenceSketch | None:
+        if self.remembered(tag) is not None:
+            return super().sketch(tag)
+        self._refresh()
+        found = (target.sketch(tag) for target in self._shared().values())
+        return next((sketch for sketch in found if sketch is not None), None)
+
+    @override
     def ramp_look(self, name: str) -> Look | None:
         target = self._target_of(name)
         if target is None:
@@ -123,7 +135,8 @@ class SharedStore(SqliteStore):
         )
         with self._lock:
             self._next_read = 0.0
-            target.write(revision, based_on=based_on, signatures=self._signatures(endpoint))
+            signatures, sketches = self._signatures(endpoint), self._sketches(endpoint)
+            target.write(revision, based_on=based_on, signatures=signatures, sketches=sketches)
             self._refresh()
 
     @override
@@ -153,6 +166,10 @@ class SharedStore(SqliteStore):
         """The signatures of the releases whose snapshots this user has, by tag."""
         found = {release.tag: super(SharedStore, self).signature(release.tag) for release in endpoint.releases}
         return {tag: signature for tag, signature in found.items() if signature is not None}
+
+    def _sketches(self, endpoint: Endpoint) -> dict[str, ReferenceSketch]:
+        found = {release.tag: super(SharedStore, self).sketch(release.tag) for release in endpoint.releases}
+        return {tag: sketch for tag, sketch in found.items() if sketch is not None}
 
     def _refresh(self, *, strict: bool = False) -> None:
         """Bring the cache up to date; ``strict``: raise if a target is away."""

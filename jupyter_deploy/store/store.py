@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
@@ -25,9 +25,13 @@ from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Revision
 from jupyter_deploy.domain.validation.validation import Validation
 from jupyter_deploy.system.filesystem import require_writable
 from jupyter_deploy.system.processes import is_alive, process_mark, register
+from jupyter_deploy.system.reference_sketches import sketch_of
 
 from .attempts import Attempts, attempts, put_attempts
 from .database import Database
+
+if TYPE_CHECKING:
+    from jupyter_deploy.domain.drift.sketch import ReferenceSketch
 
 V = TypeVar("V", bound=Value)
 
@@ -170,6 +174,10 @@ class SqliteStore:
     def signature(self, tag: str) -> Signature | None:
         snapshot = self.remembered(tag)
         return snapshot.manifest.signature if snapshot else None
+
+    def sketch(self, tag: str) -> ReferenceSketch | None:
+        snapshot = self.remembered(tag)
+        return sketch_of(snapshot) if snapshot else None
 
     def intend(self, *releases: Release) -> None:
         me = os.getpid(), register(self._home, os.getpid())

@@ -2532,6 +2532,9 @@ export interface DrawingView {
  *     ``collecting``: the first requests become the reference; ``none``: there are no requests to look at.
  * origin
  *     The origin of the reference of inputs and of answers.
+ * hours
+ *     Each day is compared with the reference's rows of the same hours (UTC), at its end; None: all requests with all
+ *     rows, since the reference's rows have no times. ``days``: the days that are over.
  * false_alarms
  *     The probability of a false alarm in a run of any length.
  * tolerance
@@ -2550,6 +2553,8 @@ export interface Drift {
   origin: {
     [k: string]: string;
   };
+  hours: ('hour of the week' | 'hour of the day') | null;
+  days: number;
   reference_rows: number;
   requests: number;
   rows: number;

@@ -10,7 +10,7 @@ start kcm kube-controller-manager --bind-address=127.0.0.1 --port=0 --leader-ele
   --service-account-private-key-file="$pki/sa.key" --root-ca-file="$pki/ca.crt" \
   --cluster-signing-cert-file="$pki/ca.crt" --cluster-signing-key-file="$pki/ca.key" \
   --cluster-cidr=$pods.0.0/16 --allocate-node-cidrs=false \
-  --node-monitor-period=1s --node-monitor-grace-period=8s --node-startup-grace-period=10s --pod-eviction-timeout=5s \
+  --node-monitor-period=1s --node-monitor-grace-period=12s --node-startup-grace-period=10s --pod-eviction-timeout=5s \
   --horizontal-pod-autoscaler-sync-period="${HPA_SECONDS:-2}s" \
   --horizontal-pod-autoscaler-downscale-stabilization=10s \
   --horizontal-pod-autoscaler-initial-readiness-delay=2s --horizontal-pod-autoscaler-cpu-initialization-period=60s

@@ -104,7 +104,8 @@ resolvConf: $folder/resolv.conf
 failSwapOn: false
 hairpinMode: none
 nodeStatusUpdateFrequency: 2s
-nodeStatusReportFrequency: 10s
+nodeStatusReportFrequency: 2s
+nodeLeaseDurationSeconds: 8
 syncFrequency: 5s
 evictionHard: {memory.available: "100Mi"}
 imageGCHighThresholdPercent: 100

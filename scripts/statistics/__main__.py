@@ -12,7 +12,19 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from . import canary, clusters, confidence, drift, duration, gates, ground_truth, independent, ramps, segments
+from . import (
+    canary,
+    clusters,
+    confidence,
+    drift,
+    duration,
+    gates,
+    ground_truth,
+    independent,
+    ramps,
+    seasonal_drift,
+    segments,
+)
 from .table import markdown, replace_table
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
@@ -20,6 +32,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
 TOPICS = {
     "gates": gates.rows,
     "drift": drift.rows,
+    "hours": seasonal_drift.rows,
     "ramps": ramps.rows,
     "canary": canary.rows,
     "clusters": clusters.rows,

@@ -35,10 +35,10 @@ class Scenario:
         """Return the live rows until the first alarm; None: there is none."""
         rng = np.random.default_rng(SEED + seed)
         table = self.reference(rng, self.reference_rows, 0)
-        features = [_sketch(str(at), column) for at, column in enumerate(table.T)]
+        features = [sketch_of_column(str(at), column) for at, column in enumerate(table.T)]
         detector = Detector(features, Run())
         for first in range(0, self.live_rows, BLOCK):
-            bins = _bins(features, self.live(rng, BLOCK, first))
+            bins = bins_of(features, self.live(rng, BLOCK, first))
             step = _STEP if first < 10 * BLOCK else BLOCK
             for at in range(0, BLOCK, step):
                 counts = [
@@ -50,14 +50,15 @@ class Scenario:
         return None
 
 
-def _sketch(name: str, column: Rows) -> FeatureSketch:
+def sketch_of_column(name: str, column: Rows) -> FeatureSketch:
+    """Return the sketch of a feature's values."""
     made = sketch_of(name, "inputs", [None if np.isnan(value) else float(value) for value in column])
     if made is None:
         raise ValueError("a column without values")
     return made
 
 
-def _bins(features: list[FeatureSketch], rows: Rows) -> list[NDArray[np.int64]]:
+def bins_of(features: list[FeatureSketch], rows: Rows) -> list[NDArray[np.int64]]:
     """Return the bins of rows by feature, as ``FeatureSketch.bin_of`` does one by one."""
     found = []
     for feature, column in zip(features, rows.T, strict=True):

@@ -46,6 +46,9 @@ def crashing(weights):
 found = {number: above(limit) for number, limit in {1.0: 120, 0.01: 110, 2.0: 130}.items()}
 found[3.0] = crashing(Weights())
 models = {number: (model, {"age": 30, "weight": 60.5}) for number, model in found.items()}
+import pandas
+rows = range(500)
+training = pandas.DataFrame({"age": [20 + row % 50 for row in rows], "weight": [50 + row / 10 for row in rows]})
 """
 
 

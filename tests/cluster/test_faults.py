@@ -206,7 +206,7 @@ def test_an_etcd_that_is_killed_and_starts_again_fails_none(cluster, load, prepa
 
 def test_a_dead_kubelet_fails_none(cluster, namespace, load):
     with cluster.without_kubelet("node3"):
-        time.sleep(20)  # it is NotReady after 8 s, its pods are replaced after 5 more
+        time.sleep(20)  # it is NotReady after 12 s, its pods are replaced after 5 more
         load.wait_for(100)
     ended(load, "a kubelet dead for 20 s")
 

@@ -38,7 +38,7 @@ def emptied(recording, cluster, namespace, bucket):
 
     def check():
         # Pods drain and upload their last records; the Lease of one of the gateway ends with it.
-        until(lambda: _left(cluster, namespace) == administered, timeout=180)
+        until(lambda: _left(cluster, namespace) == administered, timeout=400)
         assert recording.json("list") == []
         assert any("endpoint=churn" in key and key.endswith(".parquet") for key in bucket.objects())
 
@@ -51,6 +51,7 @@ def ramp(recording, colleague, cluster, namespace):
     return lambda: _ramp(recording, colleague, cluster, namespace)
 
 
+@pytest.mark.timeout(3000)  # of all waits, on a busy machine
 def test_the_main_job(recording, colleague, ramp, emptied, models):
     operator, (tags, _) = recording, models
     operator.environment["NBDEPLOY_RAMP_EVERY"] = "2"
@@ -62,7 +63,7 @@ def test_the_main_job(recording, colleague, ramp, emptied, models):
         second = operator.json("deploy", tags[0.01], *deploy, timeout=600)
         assert second["role"] == "shadow"
         load.wait_for(150)
-        compared = until(lambda: _compared(colleague), timeout=120)
+        compared = until(lambda: _compared(colleague), timeout=300)
         print({name: compared[name] for name in ("pairs", "mirrored", "coverage", "verdict")})
         assert compared["coverage"]["value"] > 0.98
         operator.run("traffic", "churn", "--canary", f"{tags[0.01]}=20")
@@ -82,7 +83,7 @@ def test_the_main_job(recording, colleague, ramp, emptied, models):
     line = load.figure("the main job")
     assert not load.failures, line
     assert set(load.versions) == {tags[1.0], tags[0.01]}
-    operator.run("down", "--target", "kubernetes")
+    operator.run("down", "--target", "kubernetes", timeout=600)
     emptied()
 
 
@@ -139,7 +140,7 @@ def _one_ramp(operator, colleague, cluster, namespace):
     until(lambda: operator.run(*ramp, check=False).returncode == 0, timeout=300)
     begun = operator.json("ramp", "churn")
     assert (begun["phase"], begun["percent"]) == ("running", 50)
-    held = until(lambda: (now := colleague.json("ramp", "churn"))["looked"] and now, timeout=120)
+    held = until(lambda: (now := colleague.json("ramp", "churn"))["looked"] and now, timeout=300)
     print(f"the driver's first look: {held['reason']}")
     (driver,) = cluster.pods(namespace, "app.kubernetes.io/component=ramp")
     name = driver["metadata"]["name"]

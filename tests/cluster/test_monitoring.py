@@ -13,7 +13,12 @@ from .load import Load
 
 pytestmark = pytest.mark.usefixtures("explained")
 
-BODY = {"instances": [{"age": 62, "weight": 55}]}
+
+def body(number):
+    """A request far from the training table."""
+    return {"instances": [{"age": 62, "weight": 150 + number * 1e-6}]}
+
+
 DEPLOY = ("--name", "churn", "--trust", "--target", "kubernetes")
 
 
@@ -28,8 +33,8 @@ def url(recording, cluster, namespace, models):
     assert len(known) == 6
     cluster.kubectl("apply", "-f", "-", document={"apiVersion": "v1", "kind": "List", "items": known})
     cluster.kubectl("-n", namespace, "rollout", "status", f"deployment/{names.EXPORTER}", "--timeout=300s")
-    with Load(first["url"], BODY, rate=20, clients=4) as load:
-        load.wait_for(50)
+    with Load(first["url"], body, rate=20, clients=4) as load:
+        load.wait_for(150)
     address = cluster.get(namespace, "service", names.EXPORTER)["spec"]["clusterIP"]
     return f"http://{address}:8790"
 
@@ -59,6 +64,25 @@ def test_the_exporter_has_the_metrics_of_every_pod_of_every_release(url, cluster
     recording.run("traffic", "churn", "--shadow", f"{models[0][0.01]}=10")
     until(lambda: samples(url, "nbdeploy_endpoint_revision")[0][1] == before + 1)
     assert sorted(value for _, value in samples(url, "nbdeploy_release_traffic_ratio")) == [0.1, 1]
+
+
+def test_drift_is_published_as_at_home(url, models, recording):
+    """Pods upload their records within 30 seconds, and the watcher reads them every 30."""
+
+    def published(name):
+        of_stable = f'release="{models[0][1.0]}",role="stable"'
+        return {labels: value for labels, value in samples(url, f"nbdeploy_drift_{name}") if of_stable in labels}
+
+    def found_the_same():
+        at_home = recording.json("drift", "churn")
+        clusters = published("clusters_total").values()
+        return at_home["drift_alarms"] and at_home["clusters"] in clusters and at_home
+
+    at_home = until(found_the_same, timeout=400)
+    assert at_home["clusters"] >= 150
+    assert sum(published("alarms_total").values()) >= 1
+    features = {labels.partition('feature="')[2].partition('"')[0] for labels in published("e_value")}
+    assert {"age", "weight"} <= features
 
 
 def test_the_exporter_may_read_nothing_but_configmaps_and_addresses(url, cluster, namespace):

@@ -38,7 +38,8 @@ from jupyter_deploy.verbs.build import build
 from jupyter_deploy.wiring import Wiring
 ports = Wiring().ports
 for number, (model, example) in models.items():
-    live = Live(model, example, Source(notebook="/home/ada/train.ipynb", variable="clf"), project=Path.cwd())
+    source = Source(notebook="/home/ada/train.ipynb", variable="clf")
+    live = Live(model, example, source, project=Path.cwd(), training=globals().get("training"))
     snapshot = capture(live, "churn", DeployRequest(), ports, lambda *_: None)
     build(snapshot, ports)
     print(number, snapshot.tag)

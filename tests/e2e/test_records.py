@@ -18,7 +18,8 @@ def archivists(home):
     found = []
     for process in psutil.process_iter(["cmdline"]):
         line = process.info["cmdline"] or []
-        if "jupyter_deploy.records.archivist" in line and home.environment["NBDEPLOY_HOME"] in line:
+        ours = "jupyter_deploy.records.archivist" in line and home.environment["NBDEPLOY_HOME"] in line
+        if ours and "--once" not in line:  # a child, which may stay for a while
             found.append(process.pid)
     return found
 

@@ -13,7 +13,7 @@ at ``k 2^m`` blocks, with odd ``k``, stays for ``8 2^m`` blocks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import exp, inf, log
 from operator import add
 from typing import Any
@@ -35,7 +35,7 @@ BLOCK = 100
 _EARLY = 25
 """Units between two looks at the evidence in a run's first blocks, and units before the first look."""
 
-_OF_REFERENCE = 0.2
+OF_REFERENCE = 0.2
 """The part of ``FALSE_ALARMS`` for a reference that is further from the truth than its tolerance."""
 
 _NEGLIGIBLE = 5.0
@@ -92,6 +92,42 @@ class Alarm(BaseModel):
     features: list[FeatureAlarm]
 
 
+class DayStart(Start):
+    """A bettor that began with a day (``block``), and the gains of each bet before it, by feature."""
+
+    gains: list[list[float]]
+
+
+class Days(BaseModel):
+    """The gains of the days that are over, and the present day.
+
+    Attributes
+    ----------
+    day
+        The present day's number (proleptic, UTC); None: there was no request.
+    count
+        Days that are over.
+    last
+        The present day's last request.
+    hours
+        Requests of the present day by hour.
+    before
+        Counts by feature and bin when it began.
+    gains
+        By feature and bet: the logarithm of its gains on all days that are over.
+    """
+
+    model_config = ConfigDict(extra="forbid", defer_build=True)
+
+    day: int | None = None
+    count: int = 0
+    last: Mark | None = None
+    hours: dict[int, int] = {}
+    before: list[list[float]] = []
+    gains: list[list[float]] = []
+    starts: list[DayStart] = []
+
+
 class Run(BaseModel):
     """The counts of all units, and those before each bettor's start.
 
@@ -107,6 +143,7 @@ class Run(BaseModel):
     begins: list[int] = []
     totals: list[list[float]] = []
     starts: list[Start] = []
+    days: Days | None = Field(default=None, description="Of a reference whose rows have times.")
 
 
 class Detector:
@@ -127,7 +164,7 @@ class Detector:
         sizes = {group: sum(feature.group == group for feature in features) for group in groups}
         self.weights = [1 / (len(groups) * sizes[feature.group]) for feature in features]
         self.tolerances = [
-            tolerance_of(feature, FALSE_ALARMS * _OF_REFERENCE * weight)
+            tolerance_of(feature, FALSE_ALARMS * OF_REFERENCE * weight)
             for feature, weight in zip(features, self.weights, strict=True)
         ]
         if not run.totals:
@@ -143,7 +180,7 @@ class Detector:
             By feature's place: the shares of the unit's rows by bin.
         """
         self.begin_block(mark)
-        for place, shares in bins.items():
+        for place, shares in bins.items() if self.takes(mark) else ():
             counts = self.run.totals[place]
             for one, share in shares.items():
                 counts[one] += share
@@ -152,8 +189,9 @@ class Detector:
     def add_many(self, counts: Sequence[Sequence[float]], units: int, mark: Mark) -> Alarm | None:
         """Add several units of one block, given as counts by feature and bin; the evidence is looked at once."""
         self.begin_block(mark)
-        for total, more in zip(self.run.totals, counts, strict=True):
-            total[:] = map(add, total, more)
+        if self.takes(mark):
+            for total, more in zip(self.run.totals, counts, strict=True):
+                total[:] = map(add, total, more)
         return self.counted(units, mark)
 
     def begin_block(self, mark: Mark) -> None:
@@ -171,17 +209,17 @@ class Detector:
 
         ``least``: bettors with less log-evidence are left out, which saves their time.
         """
-        parts = [log_sum(each for each, _ in self._bettors(place, least)) for place in range(len(self._features))]
+        parts = [log_sum(each for each, _ in self.bettors(place, least)) for place in range(len(self._features))]
         return log_sum(parts), parts
 
     def _start(self, mark: Mark) -> None:
         run, block = self.run, self.run.units // BLOCK
         firsts = set(run.begins)
-        run.starts = [start for start in run.starts if start.block in firsts or _stays(start.block, block)]
+        run.starts = [start for start in run.starts if start.block in firsts or stays(start.block, block, 8)]
         run.starts.append(Start(block=block, mark=mark, before=[list(counts) for counts in run.totals]))
 
-    def _bettors(
-        self, place: int, least: float = -inf, starts: Iterable[Start] | None = None
+    def bettors(
+        self, place: int, least: float = -inf, starts: Sequence[Start] | None = None
     ) -> list[tuple[float, Start]]:
         """Return each bettor's log-evidence on a feature, with its weight, if it may be at least ``least``.
 
@@ -202,8 +240,20 @@ class Detector:
                 found.append((value + prior, start))
         return found
 
+    def units_since(self, block: int) -> int:
+        """Return the units since a block."""
+        return self.run.units - BLOCK * block
+
+    def next_begin(self) -> int:
+        """Return the block with which a run begins after an alarm."""
+        return self.run.units // BLOCK + _PAUSE_BLOCKS
+
+    def takes(self, mark: Mark) -> bool:  # noqa: ARG002 - all are, without hours
+        """Whether units of a moment are evidence."""
+        return True
+
     def _alarm(self, mark: Mark) -> Alarm | None:
-        enough = -log(FALSE_ALARMS * (1 - _OF_REFERENCE))
+        enough = -log(FALSE_ALARMS * (1 - OF_REFERENCE))
         evidence, parts = self.evidence(enough - _NEGLIGIBLE)
         if evidence < enough:
             return None
@@ -211,7 +261,7 @@ class Detector:
         named = sorted((place for place, part in enumerate(parts) if part >= least), key=lambda place: -parts[place])
         features = []
         for place in named[:20]:
-            _, best = max(self._bettors(place), key=lambda pair: pair[0])
+            _, best = max(self.bettors(place), key=lambda pair: pair[0])
             counts = [now - was for now, was in zip(self.run.totals[place], best.before[place], strict=True)]
             features.append(
                 FeatureAlarm(
@@ -222,15 +272,20 @@ class Detector:
                     counts=[round(count, 3) for count in counts],
                 )
             )
-        units = self.run.units - BLOCK * min(self.run.begins[place] for place in named)
+        units = self.units_since(min(self.run.begins[place] for place in named))
         for place in named:
-            self.run.begins[place] = self.run.units // BLOCK + _PAUSE_BLOCKS
+            self.run.begins[place] = self.next_begin()
         return Alarm(at=mark, units=units, evidence=_bounded(evidence), features=features)
 
 
 def tolerance_of(feature: FeatureSketch, chance: float) -> float:
     """Return the distance from the reference's shares that is no drift: its sampling error and the stated effect."""
-    return min(hellinger_of(EFFECT) + sampling_error(feature.rows, len(feature.counts), chance), 1.0)
+    return tolerance_of_rows(feature.rows, len(feature.counts), chance)
+
+
+def tolerance_of_rows(rows: float, bins: int, chance: float) -> float:
+    """Return ``tolerance_of`` a feature of so many rows and bins."""
+    return min(hellinger_of(EFFECT) + sampling_error(rows, bins, chance), 1.0)
 
 
 def log_sum(values: Any) -> float:
@@ -252,9 +307,9 @@ def start_weight(block: int) -> float:
     return 1 / (1 + log(1 + block)) - 1 / (1 + log(2 + block))
 
 
-def _stays(start: int, block: int) -> bool:
-    """Whether a bettor still stays."""
-    return start == 0 or block - start <= 8 * (start & -start)
+def stays(start: int, block: int, blocks: int) -> bool:
+    """Whether a bettor still stays; ``blocks``: for how many one does that began at an odd block."""
+    return start == 0 or block - start <= blocks * (start & -start)
 
 
 def _bounded(evidence: float) -> float:

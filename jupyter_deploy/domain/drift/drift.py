@@ -15,6 +15,7 @@ from jupyter_deploy.domain.monitoring.confidence import ExpectedPeriod
 from jupyter_deploy.domain.parsing import Moment
 from jupyter_deploy.domain.requests import EndpointName, Request
 
+from .hours import Level
 from .sketch import Group
 
 FIGURES = ("drift_alarms", "quality_alarms")
@@ -176,6 +177,9 @@ class Drift(Value):
         ``collecting``: the first requests become the reference; ``none``: there are no requests to look at.
     origin
         The origin of the reference of inputs and of answers.
+    hours
+        Each day is compared with the reference's rows of the same hours (UTC), at its end; None: all requests with all
+        rows, since the reference's rows have no times. ``days``: the days that are over.
     false_alarms
         The probability of a false alarm in a run of any length.
     tolerance
@@ -192,6 +196,8 @@ class Drift(Value):
     since: datetime | None = None
     state: Literal["watching", "collecting", "none"]
     origin: dict[Group, str] = {}
+    hours: Level | None = None
+    days: int = 0
     reference_rows: int = 0
     requests: int = 0
     rows: int = 0
@@ -222,6 +228,9 @@ def judged(expression: str, drift: Drift) -> Requirement:
         return Requirement(expression=gate.expression, outcome="undecided", value=count, why=_UNDECIDED[drift.state])
     if drift.clusters < LEAST_CLUSTERS:
         why = f"{drift.clusters} of {LEAST_CLUSTERS} clusters of requests so far"
+        return Requirement(expression=gate.expression, outcome="undecided", value=count, why=why)
+    if drift.hours and not drift.days:
+        why = f"no day (UTC) is over yet, and the reference is compared by {drift.hours}"
         return Requirement(expression=gate.expression, outcome="undecided", value=count, why=why)
     return Requirement(expression=gate.expression, outcome="met", value=count)
 

@@ -21,8 +21,9 @@ from statistics import NormalDist
 _BETS = (0.1, 0.25, 0.5, 1.0, 2.0)
 """Sizes of the shifts that are bet on, in standard deviations of their direction."""
 
-_STEPS = 60
-"""Halvings of the interval of a root: more than a float's precision needs."""
+_STEPS = 120
+_PRECISE = 1e-12
+"""The width of a root's interval, as a share of the root."""
 
 _LEAST = 1e-3
 
@@ -32,7 +33,7 @@ def hellinger_of(shift: float) -> float:
     return sqrt(-expm1(-shift * shift / 8))
 
 
-def sampling_error(count: int, bins: int, chance: float) -> float:
+def sampling_error(count: float, bins: int, chance: float) -> float:
     """Return the distance from a sample's shares within which the true shares lie, but for ``chance``.
 
     ``8 n H^2`` has a chi-square distribution with one degree of freedom fewer than bins (the square root stabilises
@@ -153,29 +154,56 @@ def _log_mixture(counts: Sequence[float], shares: Sequence[float], total: float)
 def _log_likelihood(
     counts: Sequence[float], shares: Sequence[float], observed: Sequence[float], tolerance: float
 ) -> float:
-    """Return the counts' largest log-likelihood among the distributions within the tolerance of the shares.
+    """Return the counts' largest log-likelihood among the distributions within the tolerance of the shares."""
+    roots = _nearest_roots(observed, shares, tolerance)
+    return sum(2 * c * log(root) for c, root in zip(counts, roots, strict=True) if c)
 
-    With Lagrange's multiplier ``m`` of the distance, the roots of the best distribution are
-    ``s = (m sqrt(p) + sqrt(m^2 p + 4 l q)) / 2 l`` with ``l = 1 + m (1 - tolerance^2)``; they are a distribution for
-    one ``m > 0``.
+
+def gains(bet: Sequence[float], shares: Sequence[float], tolerance: float) -> list[float]:
+    """Return the logarithm of what a bet on a distribution wins on a value of each bin.
+
+    The stake is multiplied by ``bet / nearest``, with the distribution within the tolerance that is nearest to the bet
+    (the reverse information projection: P. Grünwald, R. de Heide, W. Koolen 2024, Safe testing, JRSS B 86). Its
+    expectation is at most 1 under *each* distribution within the tolerance, since these are a convex set.
+    """
+    if distance(bet, shares) <= tolerance:
+        return [0.0] * len(bet)
+    roots = _nearest_roots(bet, shares, tolerance)
+    return [log(max(share, 1e-300)) - 2 * log(root) for share, root in zip(bet, roots, strict=True)]
+
+
+def _nearest_roots(observed: Sequence[float], shares: Sequence[float], tolerance: float) -> list[float]:
+    """Return the square roots of the distribution within the tolerance that gives ``observed`` the most likelihood.
+
+    With Lagrange's multiplier ``m`` of the distance they are ``s = (m sqrt(p) + sqrt(m^2 p + 4 l q)) / 2 l`` with
+    ``l = 1 + m (1 - tolerance^2)``; they are a distribution for one ``m > 0``.
     """
     nearness = 1 - tolerance * tolerance
+    pairs = list(zip(map(sqrt, shares), shares, observed, strict=True))
 
     def roots(multiplier: float) -> list[float]:
-        scale = 1 + multiplier * nearness
-        return [
-            (multiplier * sqrt(p) + sqrt(multiplier * multiplier * p + 4 * scale * q)) / (2 * scale)
-            for p, q in zip(shares, observed, strict=True)
-        ]
+        scale, square = 1 + multiplier * nearness, multiplier * multiplier
+        return [(multiplier * root + sqrt(square * p + 4 * scale * q)) / (2 * scale) for root, p, q in pairs]
+
+    def excess(multiplier: float) -> float:
+        return sum(root * root for root in roots(multiplier)) - 1
 
     low, high = 0.0, 1.0
-    while sum(root * root for root in roots(high)) < 1 and high < 1e12:
-        low, high = high, high * 4
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        if sum(root * root for root in roots(middle)) < 1:
-            low = middle
+    below, above = 0.0, excess(high)
+    while above < 0 and high < 1e12:
+        low, high, below, above = high, high * 4, above, excess(high * 4)
+    for step in range(_STEPS):
+        if high - low <= _PRECISE * high:
+            break
+        # Each second step halves: a chord alone may approach from one side, slowly.
+        is_chord = step % 2 == 0 and below < 0 < above
+        middle = low + (high - low) * (below / (below - above) if is_chord else 0.5)
+        if is_chord:
+            middle = min(max(middle, low + _PRECISE * high / 2), high - _PRECISE * high / 2)
+        found = excess(middle)
+        if found < 0:
+            low, below = middle, found
         else:
-            high = middle
+            high, above = middle, found
     # The upper end: a likelihood that is too large by rounding makes the evidence smaller, never larger.
-    return sum(2 * c * log(root) for c, root in zip(counts, roots(high), strict=True) if c)
+    return roots(high)

@@ -12,7 +12,7 @@ from .detector import EFFECT, FALSE_ALARMS, Alarm, Detector, Mark, Run
 from .drift import Drift, DriftAlarm, DriftedFeature, FeatureDrift, QualityAlarm
 from .evidence import bets, hellinger_of, log_evidence, most_log_evidence, sampling_error
 from .sketch import FeatureSketch, ReferenceSketch
-from .watch import FIRST_REQUESTS, Event, Tally, WatchState
+from .watch import FIRST_REQUESTS, Event, Tally, WatchState, detector_of
 
 _MOST_REFUSED = 0.01
 """A refusal rate of at most this is no alarm: the verdict of a comparison has the same bound."""
@@ -29,7 +29,7 @@ def drift_of(state: WatchState, endpoint: str, release: str, since: datetime | N
     if state.reference is None or not state.reference.features:
         return common
     features = state.reference.features
-    detector = Detector(features, state.run)
+    detector = detector_of(state.reference, state.run)
     evidence, parts = detector.evidence(_NEGLIGIBLE)
     own = [part - log(weight) for part, weight in zip(parts, detector.weights, strict=True)]
     counts = [
@@ -44,8 +44,8 @@ def drift_between(
 ) -> Drift:
     """Return the drift in a range: its alarms, and its values against the reference.
 
-    The evidence of a feature is that of the range's clusters alone, as of one bettor who began with it; quality alarms
-    are of the whole watch.
+    The evidence of a feature is that of the range's clusters alone, as of one bettor who began with it; there is none
+    (0) against a reference by hours, since a range has no counts by hour. Quality alarms are of the whole watch.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def drift_between(
     detector = Detector(features, Run())
     evidence = [
         log_evidence(of_one, feature.shares, tolerance, feature.log_bets)
-        if most_log_evidence(of_one, feature.shares, tolerance) > 0
+        if state.reference.hourly is None and most_log_evidence(of_one, feature.shares, tolerance) > 0
         else -inf
         for feature, of_one, tolerance in zip(features, by_feature, detector.tolerances, strict=True)
     ]
@@ -97,6 +97,8 @@ def _common(state: WatchState, endpoint: str, release: str, since: datetime | No
 def _of_reference(reference: ReferenceSketch, detector: Detector) -> dict[str, Any]:
     return {
         "origin": reference.origin,
+        "hours": reference.hourly,
+        "days": detector.run.days.count if detector.run.days else 0,
         "reference_rows": max(feature.rows for feature in reference.features),
         "tolerance": _shift_of(max(detector.tolerances)),
     }

@@ -21,6 +21,7 @@ from jupyter_deploy.domain.base import Value
 
 from .evidence import bets
 from .features import Column, ImageMean, Plain, column_of, features_of, flatten, number_of
+from .hours import Level
 
 MOST_ROWS = 10_000
 """Rows of the training table that are sampled."""
@@ -49,6 +50,8 @@ class FeatureSketch(Value):
         Rows by bin: the ordinary ones, then those of ``special``.
     top_share
         Share of the most frequent value.
+    hours
+        Rows by bin of each hour that the reference has, if its rows have times.
     """
 
     name: str
@@ -61,6 +64,7 @@ class FeatureSketch(Value):
     high: float | None = None
     counts: tuple[int, ...]
     top_share: float
+    hours: dict[int, tuple[int, ...]] = {}
 
     @property
     def is_number(self) -> bool:
@@ -140,16 +144,24 @@ class ReferenceSketch(Value):
         Groups that are made of recorded requests, not of the training table.
     distinct
         Share of distinct instances among the rows: where nearly all are distinct, equal requests are repetitions.
+    level
+        The hours by which ``FeatureSketch.hours`` counts; None: the rows have no times, or too few.
     """
 
     format: Literal[1] = 1
     origin: dict[Group, str]
     rows: int
     distinct: float
+    level: Level | None = None
     columns: dict[Group, dict[str, Column]]
     features: tuple[FeatureSketch, ...] = ()
     recorded: tuple[Group, ...] = ()
     notes: tuple[str, ...] = Field(default=(), description="Reasons why a part is missing.")
+
+    @property
+    def hourly(self) -> Level | None:
+        """The level, if all features have their rows by hour: answers that were recorded later have none."""
+        return self.level if all(feature.hours for feature in self.features) else None
 
     @property
     def of_training(self) -> ReferenceSketch | None:
@@ -202,7 +214,12 @@ def root_of(group: Group) -> str:
 
 
 def sketch(
-    group: Group, values: Sequence[Any], *, images: Sequence[str] = (), image_mean: ImageMean | None = None
+    group: Group,
+    values: Sequence[Any],
+    *,
+    images: Sequence[str] = (),
+    image_mean: ImageMean | None = None,
+    hours: Sequence[int] = (),
 ) -> tuple[dict[str, Column], list[FeatureSketch]]:
     """Return the columns and the features' sketches of instances or answers, given as JSON.
 
@@ -210,6 +227,8 @@ def sketch(
     ----------
     images
         Names of the columns of images in base64.
+    hours
+        The hour of each row; empty: they have no times.
     """
     rows = [flatten(value, root_of(group)) for value in values]
     columns, sketches = {}, []
@@ -223,8 +242,16 @@ def sketch(
             half = len(plains) // 2 if feature.endswith(" · known words") else 0
             made = sketch_of(feature, group, plains[half:])
             if made is not None:
-                sketches.append(made)
+                sketches.append(_by_hour(made, plains[half:], hours[half:]))
     return columns, sketches
+
+
+def _by_hour(made: FeatureSketch, values: Sequence[Plain], hours: Sequence[int]) -> FeatureSketch:
+    """Return the sketch with its rows by hour."""
+    counts: dict[int, list[int]] = {}
+    for value, hour in zip(values, hours, strict=False):
+        counts.setdefault(hour, [0] * len(made.counts))[made.bin_of(value)] += 1
+    return made.model_copy(update={"hours": {hour: tuple(of) for hour, of in counts.items()}}) if counts else made
 
 
 def _read_column(

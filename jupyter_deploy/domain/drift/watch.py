@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import reduce
 from hashlib import blake2b
 from itertools import accumulate
@@ -17,11 +18,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from jupyter_deploy.domain.evidence.inference import Record
+from jupyter_deploy.domain.evidence.inference import CountedRequest
 from jupyter_deploy.domain.monitoring.rollup import Rollup
 
+from .daily import DailyDetector
 from .detector import Alarm, Detector, Mark, Run
 from .features import ImageMean, Plain
+from .hours import hour_of, level_of
 from .sketch import FeatureReader, Group, ReferenceSketch, sketch
 
 FIRST_REQUESTS = 1_000
@@ -52,7 +55,7 @@ class Tally(BaseModel):
     units: float = 0.0
     first: Mark | None = None
 
-    def add(self, units: Sequence[float], first: Record) -> None:
+    def add(self, units: Sequence[float], first: CountedRequest) -> None:
         """Count rows or requests by the units of each; ``first``: the record of the first one."""
         self.count += len(units)
         self.units = reduce(add, units, self.units)  # ``sum`` rounds otherwise since Python 3.12
@@ -133,7 +136,7 @@ class Watch:
         self._image_mean = image_mean
         self._begin(state.reference)
 
-    def add(self, record: Record) -> None:
+    def add(self, record: CountedRequest) -> None:
         """Count a record."""
         if not self.count([record]):
             return
@@ -147,7 +150,7 @@ class Watch:
             self._note_values(bins, record)
             self._collect(values["inputs"], values["answers"])
 
-    def count(self, records: Iterable[Record]) -> list[Record]:
+    def count(self, records: Iterable[CountedRequest]) -> list[CountedRequest]:
         """Count requests; return those whose rows are to be read."""
         counted = [record for record in records if record.role in ROLES]
         if not counted:
@@ -167,7 +170,7 @@ class Watch:
         return read
 
     @staticmethod
-    def rows_of(record: Record) -> dict[Group, list[Any]]:
+    def rows_of(record: CountedRequest) -> dict[Group, list[Any]]:
         """Return the rows of an answered request that count."""
         answers = record.outputs[:MOST_ROWS_OF_REQUEST] if isinstance(record.outputs, list) else []
         return {"inputs": record.inputs[:MOST_ROWS_OF_REQUEST], "answers": answers}
@@ -188,11 +191,13 @@ class Watch:
             state.run, state.windows, state.window_units = Run(), [], 0
             if self.rollup is not None:
                 self.rollup.values.clear()
-        self.detector = self._detector(features, state.run) if features else None
+        self.detector: Detector | None = None
+        if reference is not None and features:
+            self.detector = detector_of(reference, state.run, self._detector)
         if not state.windows:
             state.windows = [[[0.0] * len(feature.counts) for feature in features] for _ in range(2)]
 
-    def _is_new(self, record: Record) -> bool:
+    def _is_new(self, record: CountedRequest) -> bool:
         reference = self.state.reference
         if record.cluster is not None:
             key = f"k{record.cluster}"
@@ -208,7 +213,7 @@ class Watch:
         return True
 
     def _read(
-        self, parts: Mapping[Group, Sequence[Any]], record: Record, mark: Mark, *, is_unit: bool
+        self, parts: Mapping[Group, Sequence[Any]], record: CountedRequest, mark: Mark, *, is_unit: bool
     ) -> dict[int, dict[int, float]]:
         """Return the shares of the request's rows by feature and bin; note missing, new and constant values."""
         bins: dict[int, dict[int, float]] = {}
@@ -254,7 +259,7 @@ class Watch:
                 state.windows[0][place][one] += share
         self._keep(self.detector.add(bins, mark))
 
-    def _note_values(self, bins: Mapping[int, Mapping[int, float]], record: Record) -> None:
+    def _note_values(self, bins: Mapping[int, Mapping[int, float]], record: CountedRequest) -> None:
         """Count a unit in its period."""
         if self.rollup is None or self.detector is None:
             return
@@ -294,7 +299,14 @@ class Watch:
                 self._begin(state.reference)
 
 
-def mark_of(record: Record) -> Mark:
+def detector_of(reference: ReferenceSketch, run: Run, usual: type[Detector] = Detector) -> Detector:
+    """Return the detector for a reference; ``usual``: that of one without hours."""
+    if reference.hourly is not None:
+        return DailyDetector(reference.features, run, reference.hourly)
+    return usual(reference.features, run)
+
+
+def mark_of(record: CountedRequest) -> Mark:
     """Return the mark of a record."""
     return Mark(request_id=record.request_id, ts=record.ts.isoformat())
 
@@ -306,12 +318,21 @@ def reference_of(
     images: Sequence[str] = (),
     image_mean: ImageMean | None = None,
     notes: Iterable[str] = (),
+    moments: Sequence[datetime] = (),
 ) -> ReferenceSketch:
-    """Return the reference of instances and of answers, given as JSON."""
+    """Return the reference of instances and of answers, given as JSON.
+
+    Parameters
+    ----------
+    moments
+        The time of each instance; the answers are those to the first ones. Empty: unknown.
+    """
     columns, features = {}, []
+    level = level_of(moments[: min(map(len, rows.values()), default=0)])
+    hours = [hour_of(moment, level) for moment in moments] if level else []
     for group, values in rows.items():
         columns[group], sketches = sketch(
-            group, values, images=images if group == "inputs" else (), image_mean=image_mean
+            group, values, images=images if group == "inputs" else (), image_mean=image_mean, hours=hours
         )
         features += sketches
     inputs = rows.get("inputs", ())
@@ -319,6 +340,7 @@ def reference_of(
         origin=dict(origin),
         rows=max(map(len, rows.values()), default=0),
         distinct=round(len(set(map(_identity, inputs))) / len(inputs), 4) if inputs else 1.0,
+        level=level,
         columns=columns,
         features=tuple(features),
         notes=tuple(notes),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from jupyter_deploy.domain.base import one_line
 
-from .drift import DriftAlarm, DriftedFeature, FeatureDrift, JointShift, QualityAlarm
+from .drift import Drift, DriftAlarm, DriftedFeature, FeatureDrift, JointShift, QualityAlarm
 
 _MOST_NAMED = 5
 _LABEL = 30
@@ -28,6 +28,19 @@ def joint_in_words(found: JointShift) -> str:
     return (
         f"a classifier tells {rows} from {first}, with an AUC of {found.auc:.2f} (0.5: not at all; 1: always); a "
         "description, not a test"
+    )
+
+
+def assumption_in_words(drift: Drift) -> str:
+    """Return the condition under which the rate of false alarms holds."""
+    if drift.hours is None:
+        return (
+            "if requests without drift come from one distribution: a daily or weekly cycle is drift too, and no rate "
+            "of false alarms is promised for it"
+        )
+    return (
+        f"if requests without drift of the same {drift.hours} (UTC) come from one distribution; each day is compared "
+        "at its end"
     )
 
 

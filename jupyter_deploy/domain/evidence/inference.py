@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
@@ -24,6 +24,7 @@ from .segment_figures import SegmentsFigure
 
 __all__ = [
     "Comparison",
+    "CountedRequest",
     "Estimate",
     "Flip",
     "Forecast",
@@ -72,6 +73,33 @@ class Record(Value):
     share: float | None = None
     cluster: str | None = None
     inputs_digest: str | None = None
+
+
+class CountedRequest(Protocol):
+    """The fields of a record that a watch reads, in whatever form the record is."""
+
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def ts(self) -> datetime: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def latency_ms(self) -> float: ...
+    @property
+    def inputs(self) -> Any: ...
+    @property
+    def outputs(self) -> Any: ...
+    @property
+    def redacted(self) -> tuple[str, ...]: ...
+    @property
+    def sample(self) -> float: ...
+    @property
+    def cluster(self) -> str | None: ...
+    @property
+    def inputs_digest(self) -> str | None: ...
 
 
 class Requirement(Value):

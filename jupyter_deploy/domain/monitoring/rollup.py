@@ -17,7 +17,7 @@ from itertools import accumulate
 from math import ceil, exp, log
 from typing import Any
 
-from jupyter_deploy.domain.evidence.inference import Record
+from jupyter_deploy.domain.evidence.inference import CountedRequest
 from jupyter_deploy.domain.evidence.record_pages import TimeBucket
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
@@ -83,7 +83,7 @@ class Rollup:
         self.requests: dict[tuple[Period, str], Requests] = {}
         self.values: dict[Period, list[float]] = {}
 
-    def add_all(self, records: Iterable[Record]) -> None:
+    def add_all(self, records: Iterable[CountedRequest]) -> None:
         """Count requests."""
         for record in records:
             key = (self._period(record.ts.timestamp(), KEPT), record.role)

@@ -9,6 +9,7 @@ from jupyter_deploy.domain.base import Value, percent_in_words
 from jupyter_deploy.domain.drift.drift import Drift, DriftAlarm, FeatureDrift, QualityAlarm
 from jupyter_deploy.domain.drift.report import jensen_shannon
 from jupyter_deploy.domain.drift.words import (
+    assumption_in_words,
     joint_in_words,
     moved_between,
     moved_in_words,
@@ -236,8 +237,7 @@ def reference_of(drift: Drift) -> tuple[str, ...]:
         return tuple(origins)
     return (
         *origins,
-        f"at most {percent_in_words(drift.false_alarms)} false alarms a run, if requests without drift come from one "
-        "distribution: a daily or weekly cycle is drift too",
+        f"at most {percent_in_words(drift.false_alarms)} false alarms a run, {assumption_in_words(drift)}",
         f"drift of less than {drift.tolerance:.2g} standard deviations raises no alarm",
     )
 

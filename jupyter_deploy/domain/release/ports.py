@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import Field
 from pydantic.fields import FieldInfo
@@ -19,6 +19,9 @@ from jupyter_deploy.domain.stream.status import StreamState
 from .endpoint import Endpoint, Release, Revision
 from .resources import Resources
 from .status import Counts, Usage
+
+if TYPE_CHECKING:
+    from jupyter_deploy.domain.drift.sketch import ReferenceSketch
 
 
 class ReleaseHealth(Value):
@@ -140,14 +143,24 @@ class SharedEndpoints(Protocol):
     def histories(self) -> Mapping[str, Sequence[Revision]]:
         """Every endpoint's revisions, newest first."""
 
-    def write(self, revision: Revision, *, based_on: int, signatures: Mapping[str, Signature] = {}) -> None:
+    def write(
+        self,
+        revision: Revision,
+        *,
+        based_on: int,
+        signatures: Mapping[str, Signature] = {},
+        sketches: Mapping[str, ReferenceSketch] = {},
+    ) -> None:
         """Write a new revision. Raises Conflict if the endpoint is no longer at ``based_on`` (0: must be new).
 
-        ``signatures``: of the releases whose snapshots this user has, by tag.
+        ``signatures``, ``sketches``: of the releases whose snapshots this user has, by tag.
         """
 
     def signature(self, tag: str) -> Signature | None:
         """The signature of a release, by the latest ``histories``; None: nobody wrote it."""
+
+    def sketch(self, tag: str) -> ReferenceSketch | None:
+        """The sketch of a release's training table, by the latest ``histories``; None: nobody wrote it."""
 
     def look(self, name: str) -> Look | None:
         """The latest look at the endpoint's ramp; None: there was none."""

@@ -8,6 +8,7 @@ from jupyter_deploy.domain.base import percent_in_words
 from jupyter_deploy.domain.drift.drift import Drift, DriftAlarm, FeatureDrift, QualityAlarm
 from jupyter_deploy.domain.drift.words import (
     alarm_in_words,
+    assumption_in_words,
     joint_in_words,
     moved_in_words,
     name_in_words,
@@ -35,7 +36,7 @@ def drift_page(result: Drift) -> Page:
     if result.tolerance is not None:
         sentence = f"drift of less than {result.tolerance:.2g} standard deviations raises no alarm"
         facts.append(("how sure", f"at most {percent_in_words(result.false_alarms)} false alarms a run; {sentence}"))
-        facts.append(("assumed", _ASSUMED))
+        facts.append(("assumed", assumption_in_words(result)))
     if result.expected:
         facts.append(("accuracy, estimated", _expected(result.expected)))
     if result.joint:
@@ -69,10 +70,6 @@ _STATES = {
     "collecting": "collecting the reference: the first recorded requests, since the training table is not known",
     "none": "nothing to look at: no requests were recorded with their inputs",
 }
-_ASSUMED = (
-    "requests without drift come from one distribution: a daily or weekly cycle is drift too, and no rate of false "
-    "alarms is promised for it"
-)
 
 
 def _expected(found: ExpectedPeriod) -> str:

@@ -1,8 +1,9 @@
 """The ConfigMaps of endpoints: the authority of their revisions, and the routes in force.
 
 A ConfigMap has two halves. ``history`` has the revisions, newest first, as every user of the namespace sees and changes
-them; ``signatures`` has the signatures of their releases, for users without the snapshots. ``revision``, ``hash`` and
-``documents`` are what the gateway's agents put in force (``gateway/``). Each write replaces the whole object if nobody
+them; ``signatures`` has the signatures of their releases, and ``sketches`` those of their training tables, for users
+and programs without the snapshots. ``revision``, ``hash`` and ``documents`` are what the gateway's agents put in force
+(``gateway/``). Each write replaces the whole object if nobody
 else did meanwhile (``resourceVersion``), so that no half undoes the other one.
 """
 
@@ -14,7 +15,7 @@ import json
 import logging
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -26,10 +27,16 @@ from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
 from . import names
 from .api import Api, Json
 
+if TYPE_CHECKING:
+    from jupyter_deploy.domain.drift.sketch import ReferenceSketch
+
 KIND = "ConfigMap"
 
 _MOST_REVISIONS = 50
 _MOST_BYTES = 600_000  # of the 1 MiB that an object may have
+_MOST_OF_SKETCHES = 200_000
+"""Bytes; a training table of hundreds of columns has a sketch of some 30 KB."""
+
 _TRIES = 20
 
 _log = logging.getLogger(__name__)
@@ -38,12 +45,14 @@ _log = logging.getLogger(__name__)
 class _Parsed(NamedTuple):
     """What an object says at one ``resourceVersion``.
 
-    The revisions, newest first; the signatures of releases by tag; the hash of the routes, empty without any.
+    The revisions, newest first; the signatures of releases by tag, and their sketches as JSON values; the hash of the
+    routes, empty without any.
     """
 
     version: str
     revisions: list[Revision]
     signatures: dict[str, Signature]
+    sketches: dict[str, Any]
     routes: str
 
 
@@ -75,12 +84,22 @@ class EndpointMaps:
         parsed = self._readable(document) if document else None
         return parsed.revisions[0].state if parsed else None
 
-    def write(self, revision: Revision, *, based_on: int, signatures: Mapping[str, Signature] = {}) -> None:
+    def write(
+        self,
+        revision: Revision,
+        *,
+        based_on: int,
+        signatures: Mapping[str, Signature] = {},
+        sketches: Mapping[str, ReferenceSketch] = {},
+    ) -> None:
         """Write a new revision. Raises Conflict unless the endpoint is at ``based_on`` (0: there is none).
 
-        The object keeps the signatures of the revision's releases, those that it has and those that are given.
+        The object keeps the signatures and sketches of the revision's releases, those that it has and those that are
+        given; sketches as far as there is room, those of releases with traffic first.
         """
         tags = {release.tag for release in revision.state.releases}
+        given = {tag: one.model_dump(mode="json") for tag, one in sketches.items()}
+        first = dict.fromkeys([*revision.state.traffic.tags(), *tags])
 
         def change(present: Json | None) -> Json:
             revisions = _revisions(present) if present else []
@@ -93,6 +112,8 @@ class EndpointMaps:
             known = _signatures(present) | dict(signatures)
             kept = {tag: one.model_dump(mode="json") for tag, one in known.items() if tag in tags}
             binary = {"history": _packed([revision, *revisions]), "signatures": _zipped(kept)}
+            every = (_unzipped(present or {}, "sketches") or {}) | given
+            binary |= _with_room({tag: every[tag] for tag in first if tag in every and tag in tags})
             return self._document(revision.endpoint, present, {"state-revision": str(revision.revision)}, binary)
 
         self._change(revision.endpoint, change)
@@ -104,6 +125,16 @@ class EndpointMaps:
     def signature(self, tag: str) -> Signature | None:
         """The signature of a release, by the latest ``histories``; None: nobody wrote it."""
         return next((one.signatures[tag] for one in self._parsed.values() if tag in one.signatures), None)
+
+    def sketch(self, tag: str) -> ReferenceSketch | None:
+        """The sketch of a release's training table, by the latest ``histories``; None: nobody wrote it."""
+        from jupyter_deploy.domain.drift.sketch import ReferenceSketch  # few calls need the models of drift
+
+        found = next((one.sketches[tag] for one in self._parsed.values() if tag in one.sketches), None)
+        try:
+            return ReferenceSketch.model_validate(found) if found else None
+        except ValidationError:  # of another version of nbdeploy
+            return None
 
     def look(self, name: str) -> Look | None:
         """The latest look of the driver of an endpoint's ramp; None: there was none."""
@@ -207,13 +238,14 @@ class EndpointMaps:
         name = document["metadata"]["name"]
         try:
             revisions, signatures = _revisions(document), _signatures(document)
+            sketches = dict(_unzipped(document, "sketches") or {})
         except (ValueError, TypeError, OSError, EOFError, RecursionError, zlib.error, ValidationError) as error:
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             _log.warning("the ConfigMap %s is no endpoint of nbdeploy: %s", name, reason)
             return None
         own = [one for one in revisions if one.state.target == self._target]
         routes = (document.get("data") or {}).get("hash", "")
-        return _Parsed(document["metadata"]["resourceVersion"], own, signatures, routes) if own else None
+        return _Parsed(document["metadata"]["resourceVersion"], own, signatures, sketches, routes) if own else None
 
 
 _HALF = ("revision", "hash", "documents")
@@ -245,6 +277,16 @@ def _unzipped(document: Json, key: str) -> Any:
 
 def _zipped(value: Any) -> str:
     return base64.b64encode(gzip.compress(json.dumps(value).encode(), mtime=0)).decode()
+
+
+def _with_room(sketches: dict[str, Any]) -> dict[str, str]:
+    """The sketches as the object holds them: the first ones, as many as it has room for."""
+    while sketches:
+        packed = _zipped(sketches)
+        if len(packed) <= _MOST_OF_SKETCHES:
+            return {"sketches": packed}
+        sketches.popitem()
+    return {"sketches": _zipped({})}
 
 
 def _packed(revisions: Sequence[Revision]) -> str:

@@ -86,3 +86,23 @@ def test_an_unknown_table_and_a_model_that_raises_prevent_no_deploy(tmp_path):
     sketch = made(tmp_path, Fussy(), X[:5], X)
     assert set(sketch.columns) == {"inputs"}
     assert "raises" in sketch.notes[0]
+
+
+@pytest.mark.parametrize("form", ["column", "index", "zone"])
+def test_the_times_of_a_frames_rows_are_their_hours(tmp_path, form):
+    times = pd.date_range("2026-01-05", periods=len(X), freq="5min", tz="Europe/Berlin" if form == "zone" else None)
+    table = X.set_axis(times) if form == "index" else X.assign(at=times)
+    sketch = made(tmp_path, CLF, X[:5], table)
+    name = "its index" if form == "index" else "'at'"
+    assert sketch.origin["inputs"] == f"10,000 of 20,000 rows of the training table, with the times of {name}"
+    assert sketch.hourly == "hour of the week"
+    age = next(one for one in sketch.features if one.name == "age")
+    assert sum(map(sum, age.hours.values())) == sum(age.counts)
+    assert len(age.hours) == 168
+
+
+def test_times_that_are_several_missing_or_redacted_are_not_used(tmp_path):
+    times = pd.Series(pd.date_range("2026-01-05", periods=len(X), freq="5min"))
+    for table in (X.assign(at=times, until=times), X.assign(at=times.where(times.index > 9_999))):
+        assert made(tmp_path, CLF, X[:5], table).hourly is None
+    assert made(tmp_path, CLF, X[:5], X.assign(at=times), redact=["at"]).hourly is None

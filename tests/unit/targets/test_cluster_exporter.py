@@ -66,9 +66,9 @@ def api():
 
 
 @pytest.fixture
-def url(api, monkeypatch):
+def url(api, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_KEPT_SECONDS", 0)
-    with serve(Exporter(api), 0) as server:
+    with serve(Exporter(api, tmp_path), 0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
@@ -92,6 +92,19 @@ def test_a_pods_samples_get_the_labels_of_the_revision_in_force(api, url, port):
     assert "bentoml" not in text
     api.slices = []
     assert f'nbdeploy_release_up{{{of_release},role="stable"}} 0.0' in metrics(url).text
+
+
+def test_drift_of_releases_with_traffic_has_their_labels(api, url, tmp_path):
+    running = endpoint_at(1)
+    EndpointMaps(lambda: api, "kubernetes").write(revision_of(running), based_on=0)
+    folder = tmp_path / "drift" / "churn"
+    folder.mkdir(parents=True)
+    for version in ("aaa", "bbb"):
+        (folder / f"{version}.prom").write_text(
+            '# TYPE nbdeploy_drift_e_value gauge\nnbdeploy_drift_e_value{feature="age"} 9.0\n'
+        )
+    samples = [line for line in metrics(url).text.splitlines() if line.startswith("nbdeploy_drift")]
+    assert samples == ['nbdeploy_drift_e_value{endpoint="churn",release="churn:aaa",role="stable",feature="age"} 9.0']
 
 
 def test_without_the_api_there_is_a_reason_and_no_metric(api, url):

@@ -53,9 +53,9 @@ def scaled(replicas, versions=VERSIONS, *, settings=None, **resources):
 EXPOSED = ClusterSettings(url="https://models.example.org/", hosts=("models.lab.example.org",))
 
 
-def monitoring():
+def monitoring(records_to="s3://records/nbdeploy"):
     files = {draft.path.partition("/")[2]: draft.text for draft in monitoring_drafts("")}
-    return monitoring_objects(ClusterSettings(namespace="models"), IMAGE, files)
+    return monitoring_objects(ClusterSettings(namespace="models", records_secret="bucket"), IMAGE, files, records_to)
 
 
 def all_objects():
@@ -89,6 +89,19 @@ def test_the_prometheus_operators_objects_are_valid_by_its_schemas(kind):
     checked.validate(found)
     with pytest.raises(jsonschema.ValidationError, match="groupings"):
         checked.validate(found | {"spec": found["spec"] | {"groupings": []}})
+
+
+def test_only_the_program_that_finds_drift_has_the_buckets_key_and_there_is_none_without_a_bucket():
+    def containers(objects):
+        (found,) = (one for one in objects if one["kind"] == "Deployment")
+        return {one["name"]: one for one in found["spec"]["template"]["spec"]["containers"]}
+
+    made = containers(monitoring())
+    assert {name: one.get("envFrom") for name, one in made.items()} == {
+        "exporter": None,
+        "drift": [{"secretRef": {"name": "bucket"}}],
+    }
+    assert list(containers(monitoring(None))) == ["exporter"]
 
 
 def test_pods_keep_to_podsecuritys_level_restricted_and_name_no_user():

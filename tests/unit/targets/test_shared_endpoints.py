@@ -3,11 +3,14 @@
 import pytest
 
 from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.capture.artifacts import REFERENCE
+from jupyter_deploy.domain.drift.watch import reference_of
 from jupyter_deploy.domain.errors import Conflict, TargetError
 from jupyter_deploy.domain.ramp.state import Decision
 from jupyter_deploy.domain.ramp.status import Look
 from jupyter_deploy.store.shared_store import SharedStore
-from jupyter_deploy.targets.kubernetes import names
+from jupyter_deploy.system.digests import sha256
+from jupyter_deploy.targets.kubernetes import endpoint_maps, names
 from jupyter_deploy.targets.kubernetes.endpoint_maps import EndpointMaps
 from tests.manifests import snapshot
 from tests.shared_endpoints import FakeApi, endpoint_at, revision_of
@@ -79,15 +82,42 @@ def test_while_the_cluster_is_away_reads_show_the_cache_and_changes_are_refused(
     assert ada.endpoint("churn").revision == 1
 
 
-def test_a_person_without_the_snapshot_knows_the_signatures_of_the_releases(homes):
+@pytest.fixture
+def known(tmp_path):
+    """A snapshot with the sketch of its training table."""
+    sketch = reference_of({"inputs": [{"age": 20 + row} for row in range(50)]}, {"inputs": "training"})
+    content = sketch.model_dump_json().encode()
+    (tmp_path / REFERENCE).write_bytes(content)
+    return snapshot("churn:aaa", files={REFERENCE: sha256(content)}).model_copy(update={"path": str(tmp_path)})
+
+
+def test_a_person_without_the_snapshot_knows_the_signatures_of_the_releases_and_their_sketches(homes, known):
     ada, bob = homes
-    known = snapshot("churn:aaa")
     ada.remember(known)
     save(ada, endpoint_at(1), 0)
     save(bob, endpoint_at(2), 1)  # who has none to give
     assert bob.remembered("churn:aaa") is None
     assert bob.signature("churn:aaa") == ada.signature("churn:aaa") == known.manifest.signature
     assert bob.signature("churn:bbb") is None
+    assert bob.sketch("churn:aaa") == ada.sketch("churn:aaa")
+    assert bob.sketch("churn:aaa").rows == 50
+    assert bob.sketch("churn:bbb") is None
+
+
+def test_sketches_without_room_are_left_out(homes, known, monkeypatch):
+    ada, bob = homes
+    ada.remember(known)
+    monkeypatch.setattr(endpoint_maps, "_MOST_OF_SKETCHES", 100)
+    save(ada, endpoint_at(1), 0)
+    assert bob.signature("churn:aaa") == known.manifest.signature
+    assert bob.sketch("churn:aaa") is None
+
+
+def test_a_sketch_that_was_changed_is_none(homes, known, tmp_path):
+    ada, _ = homes
+    ada.remember(known)
+    (tmp_path / REFERENCE).write_bytes(b"{}")
+    assert ada.sketch("churn:aaa") is None
 
 
 def test_the_latest_look_at_a_ramp_is_in_its_job_and_none_is_shown_while_the_cluster_is_away(homes, api):

@@ -5,7 +5,8 @@
 ::
 
     Prometheus ── /metrics ──▶ exporter ── /metrics ──▶ each pod of each release
-                                  └── ConfigMaps: revisions; EndpointSlices: pods ──▶ API
+                                  ├── ConfigMaps: revisions; EndpointSlices: pods ──▶ API
+                                  └── files of the drift watcher, in the same pod (``faces/drift_watcher.py``)
 
 The names and labels are those of ``targets/local/metrics``, with the label ``pod`` besides. It starts nothing, and has
 no key: an idle release is reported without its metrics.
@@ -20,7 +21,9 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from jupyter_deploy.domain.errors import DeployError
@@ -46,10 +49,17 @@ class _Pod(NamedTuple):
 
 
 class Exporter:
-    """Collects the metrics of a namespace's endpoints."""
+    """Collects the metrics of a namespace's endpoints.
 
-    def __init__(self, api: Api) -> None:
+    Parameters
+    ----------
+    home
+        The folder of the drift watcher.
+    """
+
+    def __init__(self, api: Api, home: Path) -> None:
         self._api = api
+        self._home = home
         self._maps = EndpointMaps(lambda: api, "kubernetes")
         self._threads = ThreadPoolExecutor(_AT_ONCE, "scrape")
         self._lock = threading.Lock()
@@ -78,6 +88,9 @@ class Exporter:
                 up.append((labels, float(bool(count) or (idles and not found))))
                 ready.append((labels, float(count)))
                 asked += [(labels | {"pod": pod.name}, pod) for pod in found]
+                with suppress(OSError):
+                    file = self._home / "drift" / endpoint.name / f"{endpoint.release(tag).version}.prom"
+                    exposition.add_text(file.read_text("utf-8"), labels)
         texts = self._threads.map(lambda pair: _scraped(pair[1]), asked)
         for (labels, _), text in zip(asked, texts, strict=True):
             exposition.add_text(text, labels)
@@ -156,7 +169,8 @@ def serve(exporter: Exporter, port: int) -> ThreadingHTTPServer:
 def main() -> None:
     """Serve until a signal ends the process."""
     namespace = os.environ["NBDEPLOY_NAMESPACE"]
-    serve(Exporter(Api(ClusterSettings(namespace=namespace))), PORT).serve_forever()
+    home = Path(os.environ["NBDEPLOY_HOME"])
+    serve(Exporter(Api(ClusterSettings(namespace=namespace)), home), PORT).serve_forever()
 
 
 if __name__ == "__main__":

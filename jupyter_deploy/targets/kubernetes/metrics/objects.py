@@ -2,7 +2,7 @@
 
 ::
 
-    ServiceMonitor ── Service nbdeploy-exporter ── pod: python -m …metrics.exporter
+    ServiceMonitor ── Service nbdeploy-exporter ── pod: exporter ◀── files ── drift ◀── records ── bucket
     PrometheusRule: the alerts                     ConfigMap nbdeploy-dashboard: Grafana's sidecar loads it
 
 An administrator applies them. There is one pod, so that each value is there once; it may read ConfigMaps and addresses.
@@ -10,6 +10,7 @@ An administrator applies them. There is one pod, so that each value is there onc
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,11 @@ _OPERATOR = "monitoring.coreos.com/v1"
 _JOB = "app.kubernetes.io/part-of"
 """The label of the Service whose value is the job, as the alerts name it."""
 
+_HOME = "/data"
+"""Of both programs: the exporter reads what the other one writes."""
+
+_MEMORY, _DATABASE_MEMORY = "768Mi", "256MB"
+
 RULES, DASHBOARD = "nbdeploy.rules.yml", "grafana/nbdeploy.json"
 """The files of ``init --monitoring`` that become objects."""
 
@@ -39,7 +45,9 @@ _WORDS = {
 """By alert, what is another thing in a cluster."""
 
 
-def monitoring_objects(settings: ClusterSettings, image: str, files: Mapping[str, str]) -> list[Json]:
+def monitoring_objects(
+    settings: ClusterSettings, image: str, files: Mapping[str, str], records_to: str | None
+) -> list[Json]:
     """The objects, in the order in which they are applied.
 
     Parameters
@@ -48,6 +56,8 @@ def monitoring_objects(settings: ClusterSettings, image: str, files: Mapping[str
         That of the program that uploads records, which has the exporter too.
     files
         The texts of ``RULES`` and ``DASHBOARD``.
+    records_to
+        The bucket in which drift is found; None: records stay in the pods, and there are no metrics of drift.
     """
     import yaml
 
@@ -86,7 +96,10 @@ def monitoring_objects(settings: ClusterSettings, image: str, files: Mapping[str
                 "replicas": 1,
                 "revisionHistoryLimit": 1,
                 "selector": of_us,
-                "template": {"metadata": {"labels": names.labels("exporter")}, "spec": _pod(settings, image)},
+                "template": {
+                    "metadata": {"labels": names.labels("exporter")},
+                    "spec": _pod(settings, image, records_to),
+                },
             },
         },
         {
@@ -127,26 +140,52 @@ def _in_cluster(group: Json) -> Json:
     return group | {"rules": rules}
 
 
-def _pod(settings: ClusterSettings, image: str) -> Json:
+def _pod(settings: ClusterSettings, image: str, records_to: str | None) -> Json:
     probe = {"httpGet": {"path": "/livez", "port": "metrics", "scheme": "HTTP"}, "timeoutSeconds": 5}
-    container = {
-        "name": "exporter",
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "command": [f"/{VENV}/bin/python", "-P", "-m", "jupyter_deploy.targets.kubernetes.metrics.exporter"],
-        "env": [{"name": "NBDEPLOY_NAMESPACE", "value": settings.namespace}, {"name": "HOME", "value": "/tmp"}],  # noqa: S108
+    exporter = _container("exporter", "jupyter_deploy.targets.kubernetes.metrics.exporter", image) | {
+        "env": _env({"NBDEPLOY_NAMESPACE": settings.namespace}),
         "ports": [{"name": "metrics", "containerPort": PORT, "protocol": "TCP"}],
         "resources": {"requests": {"cpu": "10m", "memory": "96Mi"}, "limits": {"memory": "384Mi"}},
-        "securityContext": restricted_container(),
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
         "readinessProbe": probe | {"periodSeconds": 5},
         "livenessProbe": probe | {"periodSeconds": 10, "failureThreshold": 6},
-        "terminationMessagePolicy": "FallbackToLogsOnError",
     }
     return {
         "serviceAccountName": names.EXPORTER,
         "enableServiceLinks": False,
         "securityContext": restricted_pod(),
-        "containers": [container],
-        "volumes": [{"name": "tmp", "emptyDir": {}}],
+        "containers": [exporter, *([_drift_watcher(settings, image, records_to)] if records_to else [])],
+        "volumes": [{"name": "tmp", "emptyDir": {}}, {"name": "data", "emptyDir": {}}],
     }
+
+
+def _drift_watcher(settings: ClusterSettings, image: str, records_to: str) -> Json:
+    variables = {
+        "NBDEPLOY_KUBERNETES": json.dumps({"namespace": settings.namespace}),
+        "NBDEPLOY_RECORDS_TO": records_to,
+        "NBDEPLOY_RECORDS_MEMORY": _DATABASE_MEMORY,
+        "BENTOML_HOME": f"{_HOME}/bentoml",
+    }
+    container = _container("drift", "jupyter_deploy.faces.drift_watcher", image) | {
+        "env": _env(variables),
+        "resources": {"requests": {"cpu": "10m", "memory": "128Mi"}, "limits": {"memory": _MEMORY}},
+    }
+    if settings.records_secret:
+        container["envFrom"] = [{"secretRef": {"name": settings.records_secret}}]
+    return container
+
+
+def _container(name: str, module: str, image: str) -> Json:
+    return {
+        "name": name,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": [f"/{VENV}/bin/python", "-P", "-m", module],
+        "securityContext": restricted_container(),
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}, {"name": "data", "mountPath": _HOME}],  # noqa: S108
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+
+
+def _env(variables: Mapping[str, str]) -> list[Json]:
+    own = {"NBDEPLOY_HOME": _HOME, "HOME": "/tmp"}  # noqa: S108 - within the container
+    return [{"name": name, "value": value} for name, value in (own | dict(variables)).items()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
@@ -92,6 +93,9 @@ class Scheduler:
         except DeployError as error:
             run = run.model_copy(update={"problem": error.message})
             self._say(str(error))
+        except Exception as error:  # noqa: BLE001 - an unsettled run would begin again and again
+            run = run.model_copy(update={"problem": f"{type(error).__name__}: {error}"})
+            self._say(traceback.format_exc())
         else:
             if result.state == "interrupted":
                 return None

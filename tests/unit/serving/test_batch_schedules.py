@@ -156,6 +156,19 @@ def test_a_failed_run_is_noted_and_the_next_moment_is_tried(world):
     assert "MORE than --max-errors" in world.runs[0].words
 
 
+def test_a_fault_of_the_program_itself_fails_the_run_and_does_not_repeat_it(world):
+    world.scheduler.look()
+    world.time, world.outcome = at("2026-05-02T03:00"), ZeroDivisionError("a bug")
+    assert world.scheduler.look() == scheduling.MOST_SECONDS
+    assert world.runs[0].words == "FAILED: ZeroDivisionError: a bug"
+    assert any("Traceback" in line for line in world.lines)
+    world.scheduler.look()
+    assert len(world.requests) == 1
+    world.time, world.outcome = at("2026-05-03T03:00"), {"state": "complete", "rows": 100, "refused": 0}
+    world.scheduler.look()
+    assert [bool(run.problem) for run in world.runs] == [False, True]
+
+
 def test_moments_before_a_schedule_began_are_not_missed(world):
     world.scheduler.look()
     hourly = SPEC.model_copy(update={"schedule": "0 * * * *"})

@@ -29,6 +29,7 @@ from .change import (
 )
 from .compare import compare, require_columns
 from .gates.enforce_gates import enforce_for_change, in_words, keep_forced
+from .release_secrets import require_schedulable
 
 
 def traffic(request: TrafficRequest, ports: Ports, report: Report) -> TrafficChange:
@@ -103,7 +104,9 @@ def planned(request: Change, ports: Ports) -> tuple[Endpoint, Endpoint]:
         case StopRequest() | DeleteRequest():
             return before, before.stopped() if before.running else before
         case RollbackRequest():
-            return before, before.rolled_back_to(_earlier(request, before, ports))
+            after = before.rolled_back_to(_earlier(request, before, ports))
+            require_schedulable(after)
+            return before, after
         case PromoteRequest():
             after = before.promoted(request.tag)
         case TrafficRequest():
@@ -118,6 +121,7 @@ def planned(request: Change, ports: Ports) -> tuple[Endpoint, Endpoint]:
             if after.comparison.segments != before.comparison.segments:
                 require_columns(after.comparison.segments, after, ports)
     require_signatures(ports, before, after)
+    require_schedulable(after)
     return before, after
 
 

@@ -197,8 +197,8 @@ def changes_to(
 
     ``trust``: releases may be of snapshots from another store.
 
-    Each is one revision. Validations come first, so that they hold for the releases that are added; then releases,
-    the promotion, the shares, the labels, batches, the stream.
+    Each is one revision. Batches end first, since their runs cannot read each secret. Validations follow, so that they
+    hold for the releases that are added; then releases, the promotion, the shares, the labels, batches, the stream.
 
     Raises
     ------
@@ -215,7 +215,7 @@ def changes_to(
         stops = before is not None and before.running
         stop = StopRequest(name=document.name, reason=reason)
         return (DocumentChange(stop, "stop its processes"),) if stops else ()
-    return (
+    changes = (
         *_validations(document, before, reason),
         *_releases(document, before, reason=reason, trust=trust),
         *_promotion(document, before, reason),
@@ -224,6 +224,8 @@ def changes_to(
         *_labels(document, before, reason),
         *_ways(document, before, reason),
     )
+    first = BatchRequest if before is not None and before.running else ()  # a change would start what is stopped
+    return tuple(sorted(changes, key=lambda one: not (isinstance(one.request, first) and one.request.stop)))
 
 
 def with_stored_secrets(

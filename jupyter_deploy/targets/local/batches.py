@@ -10,6 +10,7 @@ from jupyter_deploy.domain.release.processes import for_buckets
 from jupyter_deploy.system.batch_log import BatchLogFile
 from jupyter_deploy.system.home import private_folder
 
+from .releases.secret_sources import for_secrets
 from .runtime import Runtime
 from .settings import LocalSettings
 from .supervisor.supervisord import Program, Programs, Supervisor
@@ -42,7 +43,7 @@ def keep_running(
         Program(
             name=name,
             commands=[[*command, "--ready", ready]],
-            environment={**environment, **for_buckets(os.environ)},
+            environment={**for_secrets(os.environ), **environment, **for_buckets(os.environ)},
             folder=runtime.path / "empty",
             stop_seconds=_STOP_SECONDS,
             ready=[ready],

@@ -19,6 +19,7 @@ from jupyter_deploy.domain.requests import Step
 from jupyter_deploy.verbs.capture import load_release
 from jupyter_deploy.verbs.change import change, find, keep, require_revision, target_of
 from jupyter_deploy.verbs.interrupts import heard_once
+from jupyter_deploy.verbs.release_secrets import require_schedulable
 from jupyter_deploy.verbs.status import status_of_batch
 
 _MOST_WORKERS = 64
@@ -165,6 +166,7 @@ def _by_schedule(request: BatchRequest, wanted: BatchSpec | None, ports: Ports, 
         return status_of_batch(before, target.observe(before))
     if wanted is not None:
         target.check_serving("batch")
+        require_schedulable(before.serving(batch=wanted))
     elif before.batch is None:
         raise InvalidInput(f"{before.name} has no schedule", "nothing to stop")
     report(Step(number=1, total=1, title="starting the schedule" if wanted else "ending the schedule"))

@@ -12,7 +12,7 @@ from tests.s3 import Store
 from .test_stream import row
 
 MOMENT = 300
-"""Seconds until a schedule of each minute has surely begun, and ended, a run on a busy machine; also for what starts then."""
+"""Seconds until a schedule of each minute has surely begun, and ended, a run on a busy machine, or a stream answers."""
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 import { type Kernel as KernelType, KernelMessage } from '@jupyterlab/services';
 
 import {
+  type CandidatesRequest,
   type DeployRequest,
   type FieldProblem,
   type KernelReport,
@@ -77,6 +78,12 @@ export class Kernel {
   async check(request: DeployRequest): Promise<CheckResult> {
     const asked = literal(JSON.stringify(request));
     return (await this._query(`check(${asked})`)) as CheckResult;
+  }
+
+  /** The problems of a choice among its models that need no call of a model. */
+  async checkCandidates(request: CandidatesRequest): Promise<readonly FieldProblem[]> {
+    const asked = literal(JSON.stringify(request));
+    return ((await this._query(`check_candidates(${asked})`)) as CheckResult).problems;
   }
 
   /**

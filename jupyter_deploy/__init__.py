@@ -87,7 +87,7 @@ def connection(make: Any, check: Any = None, shadow: Any = None) -> Any:
 
 def __getattr__(name: str) -> Any:
     """Make the verbs and other functions at their first use: importing this package stays cheap."""
-    if (name in BY_NAME or name in _BESIDE_VERBS) and _is_rerun():
+    if (name in BY_NAME or name in _BESIDE_VERBS) and _is_skipped(name):
         from .notebooks.rerun import skipped_verb
 
         return skipped_verb(f"jupyter_deploy.{name}")
@@ -115,17 +115,19 @@ def __dir__() -> Iterable[str]:
 
 def load_ipython_extension(shell: Any) -> None:
     """Load the magics and the formatters of results: ``%load_ext jupyter_deploy``."""
-    if _is_rerun():
+    skipped = [name for name in (*BY_NAME, *_BESIDE_VERBS) if _is_skipped(name)]
+    if len(skipped) < len(BY_NAME):
+        from .faces.kernel.magics import load
+
+        load(shell)
+    if skipped:
         from .notebooks import rerun
 
-        rerun.load(shell, [*(name for name in BY_NAME if name != "deploy"), *_BESIDE_VERBS])
-        return
-    from .faces.kernel.magics import load
-
-    load(shell)
+        rerun.load(shell, [name for name in skipped if name != "deploy"])
 
 
-def _is_rerun() -> bool:
-    from .notebooks.rerun import is_rerun
+def _is_skipped(name: str) -> bool:
+    """Whether a verb does nothing, since nbdeploy runs this notebook; verbs that only read work in a validation."""
+    from .notebooks.rerun import is_rerun, is_validation
 
-    return is_rerun()
+    return is_rerun() and not (is_validation() and name in BY_NAME and BY_NAME[name].safe)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
-from jupyter_deploy.domain.batch import BatchJob
+from jupyter_deploy.domain.batch.ports import BatchJob
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.errors import DeployError, InvalidInput, TargetError
-from jupyter_deploy.domain.release.processes import environment_changed
+from jupyter_deploy.domain.release.processes import environment_changed, for_buckets
 from jupyter_deploy.system.clean_process import CleanProcess, clean_process
 from jupyter_deploy.system.model_process import ModelProcess
 from jupyter_deploy.system.secret_store import SecretStore
@@ -27,7 +27,10 @@ Answer = Mapping[str, Any]
 
 
 class WorkerBatches:
-    """``domain.batch.BatchRunner`` by processes of the model's interpreter; ``secrets`` has the models' secrets."""
+    """``domain.batch.ports.BatchRunner`` by processes of the model's interpreter.
+
+    ``secrets`` has the models' secrets.
+    """
 
     def __init__(self, secrets: SecretStore | None = None) -> None:
         self._secrets = secrets or SecretStore()
@@ -149,7 +152,7 @@ class _Worker:
             self._snapshot,
             "serving.batch.worker",
             log=self._log,
-            variables={"OMP_NUM_THREADS": threads},
+            variables={"OMP_NUM_THREADS": threads, **for_buckets(os.environ)},
             secrets=self.secrets,
         )
         job = self._job
@@ -163,6 +166,7 @@ class _Worker:
                 "keep": job.keep,
                 "suffix": f".{job.format}",
                 "rows": job.rows,
+                "records": job.records and job.records.model_dump(),
             }
         )
         self._receive(self._process, lambda _: None)
@@ -274,7 +278,7 @@ class _Progress:
         self._report(words + (f", {refused:,} refused" if refused else ""))
 
     def figures(self, *, dry_run: bool) -> dict[str, Any]:
-        """Return the fields of ``domain.batch.Batch``."""
+        """Return the fields of ``domain.batch.results.Batch``."""
         files = {one["source"] for one in self._partitions}
         keys = set(self.planned)
         done = list(self.done.values())

@@ -32,7 +32,10 @@ from .parts import variables
 
 _FORMAT = 1
 _TITLE = "nbdeploy's archivist"
-_IMPORTED = ("duckdb", "fsspec", "msgspec", "numpy", "platformdirs", "psutil", "pydantic", "pyyaml", "urllib3")
+_IMPORTED = (
+    *("cronsim", "duckdb", "fsspec", "msgspec", "numpy"),
+    *("platformdirs", "psutil", "pydantic", "pyyaml", "urllib3"),
+)
 _CLIENTS = {"s3": "s3fs", "gcs": "gcsfs", "azure": "adlfs"}
 """What an extra of nbdeploy installs."""
 _PACKAGES = (

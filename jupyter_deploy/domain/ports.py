@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from .batch import BatchRunner
+    from .batch.ports import BatchRunner
     from .capture.artifacts import Bento, Environment, Snapshot
     from .capture.ports import Capturer, Finder, RNotebooks
     from .evidence.ground_truth import GroundTruth

@@ -13,12 +13,20 @@ from typing import Any
 VARIABLE = "NBDEPLOY_RERUN"
 """Set in the kernel of such a notebook."""
 
+VALIDATION = "validation"
+"""The variable's value in the kernel of a validation notebook, where verbs that only read work: a gate needs them."""
+
 ANSWERS_MIME = "application/vnd.nbdeploy.answers+json"
 
 
 def is_rerun() -> bool:
     """Whether nbdeploy runs this notebook, so that its own cells deploy nothing."""
     return VARIABLE in os.environ
+
+
+def is_validation() -> bool:
+    """Whether nbdeploy runs this notebook as a validation."""
+    return os.environ.get(VARIABLE) == VALIDATION
 
 
 class SkippedDeploy:

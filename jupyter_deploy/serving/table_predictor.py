@@ -75,6 +75,12 @@ class TablePredictor:
                 native = self._model.call_native(self._model.decoder.batch([parsed]))
             return table_of(native, predictions_of(native, parsed.rows))
 
+    def recorded(self, table: pa.Table) -> Any:
+        """Return the rows of a table as the record of a request has them. Raises as ``answer``."""
+        from .protocols.arrow import dense
+
+        return self._columnar.of_table(dense(table)).inputs
+
     def empty(self) -> pa.Table:
         """Return the answer to a table without rows; its columns are those of the answers to the example."""
         if self._empty is None:

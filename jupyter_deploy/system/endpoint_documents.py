@@ -83,7 +83,9 @@ def _document(raw: Any, where: str) -> EndpointDocument:
 
 
 def _with_absolute_paths(document: EndpointDocument, folder: Path) -> EndpointDocument:
-    if document.validations is None:
-        return document
-    specs = tuple(spec.within(folder) for spec in document.validations)
-    return document.model_copy(update={"validations": specs})
+    changed: dict[str, Any] = {}
+    if document.validations is not None:
+        changed["validations"] = tuple(spec.within(folder) for spec in document.validations)
+    if document.serve is not None:
+        changed["serve"] = document.serve.within(folder)
+    return document.model_copy(update=changed)

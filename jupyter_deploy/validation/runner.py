@@ -29,7 +29,7 @@ from jupyter_deploy.notebooks.reader import (
     shown,
     tags_of,
 )
-from jupyter_deploy.notebooks.rerun import VARIABLE
+from jupyter_deploy.notebooks.rerun import VALIDATION, VARIABLE
 from jupyter_deploy.system.temp import scratch_folder
 
 from .metric_messages import MetricCollector
@@ -139,7 +139,7 @@ class PapermillValidationRunner:
 def _environment() -> dict[str, str]:
     """Return the environment of all kernels."""
     kept = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
-    return {**kept, "NBDEPLOY_R": str(R_HELPER), VARIABLE: "1"}
+    return {**kept, "NBDEPLOY_R": str(R_HELPER), VARIABLE: VALIDATION}
 
 
 def _tags(document: Any) -> tuple[str, ...]:

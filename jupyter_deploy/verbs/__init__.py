@@ -206,7 +206,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "batch",
-        "batch.BatchRequest",
+        "batch.requests.BatchRequest",
         "scoring.batch.batch",
         label="Score Files…",
         page="batch_page.batch_page",

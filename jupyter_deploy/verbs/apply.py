@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.batch.requests import BatchRequest
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.manifests import ObjectChange
@@ -38,6 +39,8 @@ from .deploy import deploy
 from .deploy_plan import plan_deploy, resources_for
 from .gates.endpoint_gates import GateSource, gates_of_document
 from .label import label
+from .release_secrets import references_for, require_readable_by_schedule
+from .scoring.batch import batch, require_schedule, wanted_schedule
 from .scoring.stream import require_stream, stream
 from .stop import stop
 from .traffic import promote, traffic
@@ -100,12 +103,39 @@ def _planned(
         gates = gates_of_document(stored, str(Path(of.file).absolute()), ports)
         document = document.model_copy(update={"validations": gates.specs})
     changes = changes_to(document, before, reason=reason, trust=of.trust)
+    first = changes[0].request if changes else None
+    ends = isinstance(first, BatchRequest) and first.stop
+    planned = before.model_copy(update={"batch": None}) if before and ends else before
+    secrets: dict[str, Mapping[str, str]] = (
+        {release.tag: release.secrets for release in before.releases} if before else {}
+    )
     for request, _ in changes:
-        if isinstance(request, DeployRequest) and request.image is None:
-            _require_deployable(request, document, before, gates, ports)
+        if isinstance(request, DeployRequest):
+            secrets[request.source or ""] = _secrets_of(request, document, planned, gates, ports)
         if isinstance(request, StreamRequest):
             require_stream(request, document.target, ports)
+        if isinstance(request, BatchRequest):
+            require_schedule(request, document.target, ports)
+    if document.running:
+        _require_schedulable(document, planned, changes, secrets)
     return before, gates, changes
+
+
+def _require_schedulable(
+    document: EndpointDocument,
+    before: Endpoint | None,
+    changes: Sequence[DocumentChange],
+    secrets: Mapping[str, Mapping[str, str]],
+) -> None:
+    """Refuse a schedule of batches, present or to come, whose runs could not read ``secrets`` of the releases."""
+    begun = (wanted_schedule(request) for request, _ in changes if isinstance(request, BatchRequest))
+    batches = next(filter(None, begun), before.batch if before else None)
+    if batches is None:
+        return
+    stable = document.traffic.stable if document.traffic else before.traffic.stable if before else document.first
+    shadows = document.traffic.shadow if document.traffic else before.traffic.shadows if before else {}
+    for tag in (stable, *(shadows if batches.role == "shadow" else ())):
+        require_readable_by_schedule(document.name, tag, secrets[tag])
 
 
 def _releases_of(
@@ -137,14 +167,19 @@ def _releases_of(
     return found
 
 
-def _require_deployable(
+def _secrets_of(
     request: DeployRequest,
     document: EndpointDocument,
     before: Endpoint | None,
     gates: GateSource | None,
     ports: Ports,
-) -> None:
-    """Refuse a release that the store lacks, that the target cannot run, or whose signature clients would notice."""
+) -> Mapping[str, str]:
+    """Return a release's references to secrets.
+
+    Refuse a release that the store lacks, that the target cannot run, or whose signature clients would notice.
+    """
+    if request.image is not None:
+        return references_for(request, before, ports)
     tag = request.source or ""
     known = ports.store.remembered(tag)
     # A plan changes nothing, so it does not store that the snapshot is trusted.
@@ -157,7 +192,8 @@ def _require_deployable(
     if before is not None:
         require_signature(ports, before, snapshot.tag, snapshot.manifest.signature)
     if before is not None or tag == document.first:
-        plan_deploy(request, document.name, before, snapshot, ports, gates=gates)
+        return plan_deploy(request, document.name, before, snapshot, ports, gates=gates).release.secrets
+    return references_for(request, before, ports, snapshot)
 
 
 def _make(change: DocumentChange, gates: GateSource | None, ports: Ports, report: Report, *, force: bool) -> None:
@@ -178,6 +214,8 @@ def _make(change: DocumentChange, gates: GateSource | None, ports: Ports, report
             stop(request, ports, report)
         case StreamRequest():
             stream(request, ports, report)
+        case BatchRequest():
+            batch(request, ports, report)
         case SetValidations():
             _set_validations(request, change.words, gates.file if gates else "", ports)
 
@@ -214,6 +252,8 @@ def _command(request: Request) -> str:
             )  # fmt: skip
         case StreamRequest():
             head, leave_out = ("stream", request.name), ("name", "reason")
+        case BatchRequest():
+            head, leave_out = ("batch", request.name), ("name", "reason")
         case StopRequest():
             head, leave_out = ("stop", request.name), ("name", "reason")
         case _:

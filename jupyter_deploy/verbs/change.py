@@ -29,6 +29,8 @@ from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.ports import Target
 from jupyter_deploy.domain.results import Reconciled
 
+from .release_secrets import require_schedulable
+
 
 def find(ports: Ports, name: str) -> Endpoint:
     """Return the endpoint with that name.
@@ -90,9 +92,12 @@ def change(ports: Ports, before: Endpoint | None, after: Endpoint, *, reason: st
     ------
     Conflict
         Another process changed the endpoint meanwhile. The releases that this change started are stopped again.
+    InvalidInput
+        The revision has a schedule of batches whose runs cannot read a secret.
     TargetError
         A release could not be started, or the new routes are not in force.
     """
+    require_schedulable(after)
     target = target_of(ports, after.target)
     lost = _lost(ports)
     needed = [after.release(tag) for tag in after.traffic.tags()]

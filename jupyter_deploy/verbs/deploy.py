@@ -29,7 +29,7 @@ from .images.deployed_image import publish_image, require_destination
 from .images.from_image import ImageSource, find_image, require_image, require_replaceable
 from .monitoring.training import training_of
 from .release_checks import release_check
-from .release_secrets import references_for
+from .release_secrets import references_for, require_readable_by_schedule
 from .sources import count_steps, take_snapshot
 from .steps import Steps
 
@@ -120,8 +120,11 @@ def _preflight(
     platform = image.image.platform if image else None
     target_of(ports, request.target).check(resources_for(request, before, ports), platform)
     require_destination(request, name, ports)
+    references = references_for(request, before, ports)
+    if before is not None and before.batch is not None and request.role == "stable":
+        require_readable_by_schedule(name, "the new release", references)
     if live is None and not is_notebook(request.source or ""):  # a capture reads them first
-        ports.secrets.values(references_for(request, before, ports))
+        ports.secrets.values(references)
     _, planned = plan_deploy_gates(request, name, before, ports, gates)
     require_readable(planned, request, name)
     ports.store.check()

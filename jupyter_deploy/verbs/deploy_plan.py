@@ -21,7 +21,7 @@ from .difference import changes_since
 from .gates.endpoint_gates import GatePlan, GateSource, gate_source, plan_gates
 from .gates.enforce_gates import GateCheck, check_at_deploy
 from .redaction import redacted_columns
-from .release_secrets import references_for, with_references
+from .release_secrets import references_for, require_schedulable, with_references
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,8 @@ def plan_deploy(
     Raises
     ------
     InvalidInput
-        The request's table of candidates has no row of the snapshot.
+        The request's table of candidates has no row of the snapshot, or the endpoint's batches by schedule could not
+        read a secret of the release.
     """
     redact = redacted_columns(request, before, snapshot, ports)
     source, upcoming = plan_deploy_gates(request, name, before, ports, gates)
@@ -132,6 +133,7 @@ def plan_deploy(
     secrets = references_for(request, before, ports, snapshot)
     release = release.model_copy(update={"redact": redact, "label": label, "secrets": secrets})
     after = next_endpoint(request, before, release)
+    require_schedulable(after)
     proved = with_references(snapshot, secrets)
     check = check_at_deploy(request, upcoming, before, after, name=name, snapshot=proved, ports=ports)
     if before is not None:

@@ -20,6 +20,7 @@ from jupyter_deploy.domain.requests import Step, TrafficRequest
 from .change import change, find, require_revision, target_of
 from .gates.enforce_gates import enforce_for_change, in_words
 from .gates.ramp_gates import is_driven_elsewhere, pass_gates
+from .release_secrets import require_schedulable
 from .status import status_of_ramp
 from .traffic import require_signatures
 
@@ -113,6 +114,7 @@ def _begin(request: RampRequest, endpoint: Endpoint, ports: Ports, report: Repor
     _require_figures(plan)
     after = endpoint.ramped(state)
     require_signatures(ports, endpoint, after)
+    require_schedulable(after)
     if is_driven_elsewhere(endpoint, ports):
         state, validated = pass_gates(endpoint, state, ports, report)
         after = endpoint.ramped(state).validated(candidate, validated)

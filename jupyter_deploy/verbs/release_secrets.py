@@ -42,6 +42,35 @@ def with_references(snapshot: Snapshot, references: Mapping[str, str]) -> Snapsh
     return snapshot.model_copy(update={"manifest": snapshot.manifest.model_copy(update={"provenance": provenance})})
 
 
+def require_schedulable(endpoint: Endpoint) -> None:
+    """Raise InvalidInput if a run of the endpoint's batches by schedule could not read the secrets of its releases.
+
+    A run begins without a person, also after a reboot, so it has no variables of a shell. It is by stable, by a ramp's
+    candidate once that is promoted, and with ``--role shadow`` by the shadows.
+    """
+    if endpoint.batch is None or not endpoint.running:
+        return
+    tags = [endpoint.traffic.stable]
+    if endpoint.ramp is not None and not endpoint.ramp.ended:
+        tags.append(endpoint.ramp.candidate)
+    if endpoint.batch.role == "shadow":
+        tags += endpoint.traffic.shadows
+    for tag in tags:
+        require_readable_by_schedule(endpoint.name, tag, endpoint.release(tag).secrets)
+
+
+def require_readable_by_schedule(name: str, tag: str, references: Mapping[str, str]) -> None:
+    """Raise InvalidInput if one of a release's references is to a variable of the environment."""
+    for variable, text in references.items():
+        if parse_reference(text).kind == "env":
+            raise InvalidInput(
+                f"{tag} reads {variable} from {text}, which a batch by schedule of {name} does not have: it begins "
+                "without your shell",
+                f"name a place that outlasts it (--secret {variable}=keyring:NAME or {variable}=file:PATH); "
+                f"without the schedule, {text} can stay: nbdeploy batch {name} --stop",
+            )
+
+
 def _known(before: Endpoint | None, tag: str) -> Mapping[str, str]:
     if before is None:
         return {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.batch.results import BatchStatus
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.ramp.state import RampState
@@ -54,6 +55,17 @@ def status_of_stream(endpoint: Endpoint, seen: Observation) -> StreamStatus:
         running=endpoint.running,
         spec=endpoint.stream,
         state=seen.stream,
+    )
+
+
+def status_of_batch(endpoint: Endpoint, seen: Observation) -> BatchStatus:
+    """Return the status of the endpoint's batches by schedule."""
+    return BatchStatus(
+        endpoint=endpoint.name,
+        revision=endpoint.revision,
+        running=endpoint.running,
+        spec=endpoint.batch,
+        state=seen.batch,
     )
 
 
@@ -110,5 +122,6 @@ def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointSt
         validations=tuple(spec.without_secrets for spec in endpoint.validations),
         ramp=status_of_ramp(endpoint, endpoint.ramp, ports, seen.undriven) if endpoint.ramp else None,
         stream=status_of_stream(endpoint, seen) if endpoint.stream else None,
+        batch=status_of_batch(endpoint, seen) if endpoint.batch else None,
         releases=releases,
     )

@@ -29,6 +29,7 @@ from .change import (
 )
 from .compare import compare, require_columns
 from .gates.enforce_gates import enforce_for_change, in_words, keep_forced
+from .release_secrets import require_schedulable
 
 
 def traffic(request: TrafficRequest, ports: Ports, report: Report) -> TrafficChange:
@@ -103,7 +104,9 @@ def planned(request: Change, ports: Ports) -> tuple[Endpoint, Endpoint]:
         case StopRequest() | DeleteRequest():
             return before, before.stopped() if before.running else before
         case RollbackRequest():
-            return before, before.rolled_back_to(_earlier(request, before, ports))
+            after = before.rolled_back_to(_earlier(request, before, ports))
+            require_schedulable(after)
+            return before, after
         case PromoteRequest():
             after = before.promoted(request.tag)
         case TrafficRequest():
@@ -118,6 +121,7 @@ def planned(request: Change, ports: Ports) -> tuple[Endpoint, Endpoint]:
             if after.comparison.segments != before.comparison.segments:
                 require_columns(after.comparison.segments, after, ports)
     require_signatures(ports, before, after)
+    require_schedulable(after)
     return before, after
 
 
@@ -172,9 +176,9 @@ def _changed(
 
 
 def _in_force(endpoint: Endpoint) -> tuple[object, ...]:
-    """What a change can be of: shares, recording, comparisons, stream, and what those run from that have a share."""
+    """What a change can be of: shares, recording, comparisons, ways to be called, images of releases with a share."""
     images = {tag: endpoint.release(tag).image for tag in endpoint.traffic.tags()}
-    return endpoint.traffic, endpoint.recorded, endpoint.comparison, endpoint.stream, images
+    return endpoint.traffic, endpoint.recorded, endpoint.comparison, endpoint.stream, endpoint.batch, images
 
 
 def _traffic_change(before: Endpoint, after: Endpoint, url: str, what: str) -> TrafficChange:

@@ -17,7 +17,7 @@ from jupyter_deploy.targets.registry import InstalledTargets, target_settings
 from .programs import archivist_command
 
 if TYPE_CHECKING:
-    from jupyter_deploy.domain.batch import BatchRunner
+    from jupyter_deploy.domain.batch.ports import BatchRunner
     from jupyter_deploy.domain.capture.ports import Capturer, Finder, RNotebooks
     from jupyter_deploy.domain.evidence.ground_truth import GroundTruth
     from jupyter_deploy.domain.explanation import ModelAnswers
@@ -350,7 +350,7 @@ class _Parts:
             declared,
             archivist=archivist_command(self._settings, self.home),
             archivist_variables=self._destinations.variables(),
-            ramp_driver=self._ramp_driver,
+            endpoint_program=self._endpoint_program,
             stream_worker=(sys.executable, "-P", "-m", "jupyter_deploy.streaming.worker"),
             ramp_variables=self._ramp_variables(),
             records_to=self._settings.records_to,
@@ -369,9 +369,9 @@ class _Parts:
 
         return publish_archivist(release, self._settings.records_to or "", self)
 
-    def _ramp_driver(self, endpoint: str) -> tuple[tuple[str, ...], dict[str, str]]:
-        """The command line and the environment of an endpoint's driver, which has the settings of this process."""
-        command = (sys.executable, "-P", "-m", "jupyter_deploy.faces.ramp_driver", endpoint)
+    def _endpoint_program(self, program: str, endpoint: str) -> tuple[tuple[str, ...], dict[str, str]]:
+        """The command line and the environment of an endpoint's program, which has the settings of this process."""
+        command = (sys.executable, "-P", "-m", f"jupyter_deploy.faces.{program}", endpoint)
         return command, passed_on(os.environ) | self._variables()
 
     def _ramp_variables(self) -> dict[str, str]:

@@ -240,9 +240,29 @@ export interface Batch {
   };
   seconds: number;
   max_errors: string;
+  shadows: ShadowBatch[];
 }
 /**
- * Answer the rows of files by a release.
+ * The answers of a shadow to the rows of a batch; ``problem``: why it has none, empty: it has.
+ *
+ * ``rows`` and ``refused`` are of the partitions that were scored now.
+ */
+export interface ShadowBatch {
+  release: string;
+  sink: string;
+  rows: number;
+  refused: number;
+  problem: string;
+}
+/**
+ * Answer the rows of files by a release, once or with --schedule again and again.
+ *
+ * Without --source and --sink, show the schedule with its runs. A schedule is of the endpoint: each run uses the
+ * release that is stable then, and a program of its own, which outlives notebook and shell, begins it. A moment that
+ * comes while a run goes on is left out; after moments at which the machine was off, one run makes up for all.
+ *
+ * For example: nbdeploy batch churn --source 'data/day=* /*.parquet' --sink scores --schedule "0 3 * * *".
+ * Details: docs/how-to/score-a-table-every-night.md.
  */
 export interface BatchRequest {
   /**
@@ -252,15 +272,23 @@ export interface BatchRequest {
   /**
    * Files to read: a path, a folder, a pattern such as 'data/day=* /*.parquet', or a URL (s3://…, gs://…). Parquet, CSV, JSON lines and Arrow, by the end of the name.
    */
-  source: string;
+  source?: string | null;
   /**
    * Folder of the answers, a path or a URL. What is scored there already stays.
    */
-  sink: string;
+  sink?: string | null;
+  /**
+   * Run at the moments of a cron expression, such as '0 3 * * *': each night at 3, in this machine's time.
+   */
+  schedule?: string | null;
   /**
    * The release (default: stable).
    */
   release?: string | null;
+  /**
+   * shadow: each shadow answers the rows too, into SINK/_shadow/VERSION, and 'compare' sees both.
+   */
+  role?: 'stable' | 'shadow';
   /**
    * A column of the source that goes along with the answers, such as an id (repeatable).
    */
@@ -281,6 +309,104 @@ export interface BatchRequest {
    * Show what would be scored, and write nothing.
    */
   dry_run?: boolean;
+  /**
+   * Remove the schedule; the answers stay.
+   */
+  stop?: boolean;
+  /**
+   * Refuse if the endpoint is not at this revision.
+   */
+  if_revision?: number | null;
+  /**
+   * The reason; stored in the history.
+   */
+  reason?: string;
+}
+/**
+ * One run of a schedule.
+ *
+ * Attributes
+ * ----------
+ * due
+ *     The moment of the schedule that it is for.
+ * ended
+ *     None: it runs, or it was killed; then the next start goes on with it.
+ * missed
+ *     Moments of the schedule before it at which nothing could run, as the machine was off; it makes up for them.
+ * overlapped
+ *     Moments of the schedule that came while it ran, and were left out.
+ * problem
+ *     Why it failed; empty: it did not.
+ */
+export interface BatchRun {
+  due: string;
+  began: string;
+  ended: string | null;
+  release: string;
+  rows: number;
+  refused: number;
+  too_many_refused: boolean;
+  problem: string;
+  missed: number;
+  overlapped: number;
+}
+/**
+ * The batches of an endpoint by schedule: what is read, where the answers go, when; a part of its document too.
+ */
+export interface BatchSpec {
+  /**
+   * Files to read: a path, a folder, a pattern such as 'data/day=* /*.parquet', or a URL (s3://…, gs://…). Parquet, CSV, JSON lines and Arrow, by the end of the name.
+   */
+  source: string;
+  /**
+   * Folder of the answers, a path or a URL. What is scored there already stays.
+   */
+  sink: string;
+  /**
+   * Run at the moments of a cron expression, such as '0 3 * * *': each night at 3, in this machine's time.
+   */
+  schedule: string;
+  /**
+   * A column of the source that goes along with the answers, such as an id (repeatable).
+   */
+  keep: string[];
+  /**
+   * Format of the answers.
+   */
+  format: 'parquet' | 'csv' | 'jsonl' | 'arrow';
+  /**
+   * Processes (default: one a processor).
+   */
+  workers: number | null;
+  /**
+   * Refused rows up to which the exit code is 0: a number, or a share such as 1%.
+   */
+  max_errors: string;
+  /**
+   * shadow: each shadow answers the rows too, into SINK/_shadow/VERSION, and 'compare' sees both.
+   */
+  role: 'stable' | 'shadow';
+}
+/**
+ * The observed state of a schedule: whether its program runs, when the next run is due, and its runs.
+ */
+export interface BatchState {
+  running: boolean;
+  due: string | null;
+  runs: BatchRun[];
+}
+/**
+ * Desired and observed state of an endpoint's batches by schedule; ``spec`` None: it has none.
+ */
+export interface BatchStatus {
+  endpoint: string;
+  revision: number;
+  /**
+   * Whether the endpoint runs; a stopped endpoint scores nothing.
+   */
+  running: boolean;
+  spec: BatchSpec | null;
+  state: BatchState | null;
 }
 /**
  * Rows with a value from ``low`` to ``high``; the end belongs to the next bin, except of the last one.
@@ -2621,9 +2747,13 @@ export interface Endpoint {
    */
   ramp: RampState | null;
   /**
-   * The messages that it answers; None: HTTP alone.
+   * The messages that it answers; None: none.
    */
   stream: StreamSpec | null;
+  /**
+   * The files that it scores by a schedule; None: none.
+   */
+  batch: BatchSpec | null;
 }
 /**
  * One bento behind an endpoint.
@@ -2813,23 +2943,32 @@ export interface RampPlan {
   segments: string[];
 }
 /**
- * The stream of an endpoint: what is read, and where the answers go.
- *
- * Attributes
- * ----------
- * begin
- *     Which messages the first start reads: those that come ``next``, or all from the ``first`` on.
- * attempts
- *     Failures of the model on a message after which that is a dead letter.
- * credentials
- *     Path of a file whose one line is ``USER:PASSWORD``; empty: none.
+ * The stream of an endpoint: what is read, and where the answers go; a part of its document too.
  */
 export interface StreamSpec {
+  /**
+   * Messages to answer: nats://HOST:PORT/SUBJECT (JetStream) or redis://HOST:PORT/STREAM.
+   */
   source: string;
+  /**
+   * Place of the answers, with the source's form.
+   */
   sink: string;
+  /**
+   * Place of the messages that cannot be answered, with the reason (default: the sink's with .dead at its end).
+   */
   dead_letters: string;
+  /**
+   * Where the first start begins: with the next message, or with the first one that the broker has. Later starts go on where the last one ended.
+   */
   begin: 'next' | 'first';
+  /**
+   * Failures of the model on a message until it is given up.
+   */
   attempts: number;
+  /**
+   * A file whose one line is USER:PASSWORD for the broker.
+   */
   credentials: string;
 }
 /**
@@ -2942,6 +3081,10 @@ export interface EndpointStatus {
    * None: the endpoint answers no stream.
    */
   stream: StreamStatus | null;
+  /**
+   * None: the endpoint scores no files by a schedule.
+   */
+  batch: BatchStatus | null;
   releases: ReleaseStatus[];
 }
 /**
@@ -5798,7 +5941,7 @@ export interface Results {
   diff: Difference;
   logs: Exported | (Record)[];
   predict: Prediction;
-  batch: Batch;
+  batch: Batch | BatchStatus;
   stream: StreamStatus;
   feedback: Feedback;
   reproduce: Reproduction;
@@ -5867,7 +6010,7 @@ export const VERBS: {
   diff: { summary: "Show the changes between two models: cells, code, hyperparameters, features, data, versions, answers.", slow: true, destructive: false },
   logs: { summary: "Show the endpoint's records, oldest first.", slow: false, destructive: false },
   predict: { summary: "Call the endpoint through its gateway.", slow: false, destructive: false },
-  batch: { summary: "Answer the rows of files by a release.", slow: true, destructive: false },
+  batch: { summary: "Answer the rows of files by a release, once or with --schedule again and again.", slow: true, destructive: false },
   stream: { summary: "Answer the messages of a broker by an endpoint; without options, show its stream.", slow: true, destructive: false },
   feedback: { summary: "Send ground truth to an endpoint, and show the share that could be joined with its answers.", slow: true, destructive: false },
   reproduce: { summary: "Run a snapshot's notebook again in a clean environment, and compare the new model with the snapshot.", slow: true, destructive: false },

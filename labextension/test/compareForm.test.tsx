@@ -108,13 +108,15 @@ describe('the fields', () => {
   it('show what the kernel finds wrong, and send nothing until it is corrected', async () => {
     const world = new World();
     world.problems = [
-      problemIn('y', 'X has 100 rows, and y has 400'),
+      problemIn('y', 'there are 100 rows, and 400 true answers'),
       problemIn('constraint', 'typo')
     ];
     const { close, user } = open(world);
     await screen.findByRole('checkbox', { name: /^logit/ });
     await user.click(compare());
-    expect(await screen.findByText('X has 100 rows, and y has 400.')).toBeInTheDocument();
+    expect(
+      await screen.findByText('There are 100 rows, and 400 true answers.')
+    ).toBeInTheDocument();
     expect(screen.getByText('typo.')).toBeInTheDocument();
     await waitFor(() => {
       expect(screen.getByLabelText('True answers')).toHaveFocus();

@@ -32,9 +32,13 @@ class Monitored:
             file.save(beginning(WatchState(reference=known)))
 
     def send(self, count, age=45.0, status=200, answers="xy"):
+        """Record requests, each time in a segment of its own: one that was read to its end is not read again."""
+        segment = f"{self.number + 1}-1.v1.jsonl"
         for _ in range(count):
             inputs, outputs = [{"age": self.dice.gauss(age, 10)}], [self.dice.choice(answers)]
-            self.scene.world.record(self.number * 10, "aaa", "stable", outputs, inputs=inputs, status=status)
+            self.scene.world.record(
+                self.number * 10, "aaa", "stable", outputs, segment=segment, inputs=inputs, status=status
+            )
             self.number += 1
 
     def feedback(self, number, actual):

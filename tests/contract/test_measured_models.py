@@ -187,7 +187,7 @@ def test_a_row_that_is_not_there_is_refused_with_the_reason(found):
         ({"models": {"it": [len, 3]}}, "the model 'it' cannot be served"),
         ({"models": {"it": [fitted(DecisionTreeClassifier()), lambda rows: 1 / 0]}}, "fit 1 of 'it' raises on X"),
         ({"models": {"it": FOLDS}, "method": "predict_proba"}, "and fit 1 of 'it' ['benign']"),
-        ({"y": Y[:-1]}, f"X has {len(X)} rows, and y has {len(X) - 1}"),
+        ({"y": Y[:-1]}, f"there are {len(X)} rows, and {len(X) - 1} true answers"),
         ({"y": [None, *Y[1:]]}, "y is missing in row 0"),
         ({"X": X[:0], "y": Y[:0]}, "X has no rows"),
         ({"metric": "acuracy"}, "did you mean accuracy"),

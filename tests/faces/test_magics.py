@@ -91,7 +91,7 @@ def shown(shared_home):
         (17, "raises on the example: ZeroDivisionError"),
         (CHOICE - 3, "has no unit of time"),
         (CHOICE - 2, "did you mean high"),
-        (CHOICE - 1, "X has 200 rows, and y has 5"),
+        (CHOICE - 1, "there are 200 rows, and 5 true answers"),
     ],
 )
 def test_a_mistake_is_shown_in_words_and_fails_the_cell(shown, cell, words):

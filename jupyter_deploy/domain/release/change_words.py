@@ -33,9 +33,9 @@ def difference_in_words(before: Endpoint | None, after: Endpoint) -> str:
     comparison = before.comparison.words if before else "default"
     if comparison != after.comparison.words:
         parts.append(f"comparison: {comparison} → {after.comparison.words}")
-    streams = [endpoint.stream.words if endpoint and endpoint.stream else "none" for endpoint in (before, after)]
-    if streams[0] != streams[1]:
-        parts.append(f"stream: {streams[0]}, now {streams[1]}")
+    for way in ("stream", "batch"):
+        now, then = (spec.words if (spec := getattr(one, way, None)) else "none" for one in (before, after))
+        parts += [f"{way}: {now}, now {then}"] if now != then else []
     parts += _changed(before, after, "redact", (), lambda one: f"{', '.join(one.redact) or 'nothing'} redacted")
     parts += _changed(before, after, "secrets", {}, lambda one: f"secrets {secret_references.in_words(one.secrets)}")
     parts += _changed(before, after, "resources", Resources(), lambda one: one.resources.words or "any resources")

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import Field
 
 from jupyter_deploy.domain.base import RecordMode, Value
+from jupyter_deploy.domain.batch.requests import BatchRequest
 from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, InvalidTraffic
 from jupyter_deploy.domain.parsing import Segments, Tolerance
@@ -28,7 +29,7 @@ from jupyter_deploy.domain.validation.validation import ValidationSpec, words_of
 from .comparison_settings import NONE, ComparisonSettings
 from .endpoint import Endpoint, Release
 from .resources import ANY, ResourceOptions, Resources
-from .serve_document import ServeDocument, serve_of, stream_change
+from .serve_document import ServeDocument, batch_change, stream_change
 from .status import EndpointStatus
 from .traffic import check_percent
 
@@ -87,7 +88,7 @@ class EndpointDocument(Value):
     validations: tuple[ValidationSpec, ...] | None = Field(
         default=None, description="The notebooks and gates that each release must pass; paths are relative to the file."
     )
-    serve: ServeDocument | None = Field(default=None, description="Messages that it answers besides HTTP requests.")
+    serve: ServeDocument | None = Field(default=None, description="How it is called besides HTTP requests.")
     releases: tuple[ReleaseDocument, ...] = Field(min_length=1)
     traffic: TrafficDocument | None = None
 
@@ -139,7 +140,16 @@ class SetValidations(Request):
     reason: str = ""
 
 
-Step = DeployRequest | TrafficRequest | PromoteRequest | LabelRequest | StopRequest | SetValidations | StreamRequest
+Step = (
+    DeployRequest
+    | TrafficRequest
+    | PromoteRequest
+    | LabelRequest
+    | StopRequest
+    | SetValidations
+    | BatchRequest
+    | StreamRequest
+)
 
 
 class DocumentChange(NamedTuple):
@@ -162,7 +172,9 @@ def document_of(status: EndpointStatus) -> EndpointDocument:
         record_sample=status.record_sample,
         comparison=_comparison_of(status.comparison),
         validations=status.validations,
-        serve=serve_of(status.stream.spec) if status.stream else None,
+        serve=ServeDocument(
+            batch=status.batch.spec if status.batch else None, stream=status.stream.spec if status.stream else None
+        ),
         releases=tuple(
             ReleaseDocument(
                 tag=tag,
@@ -185,8 +197,8 @@ def changes_to(
 
     ``trust``: releases may be of snapshots from another store.
 
-    Each is one revision. Validations come first, so that they hold for the releases that are added; then releases,
-    the promotion, the shares, the labels, the stream.
+    Each is one revision. Batches end first, since their runs cannot read each secret. Validations follow, so that they
+    hold for the releases that are added; then releases, the promotion, the shares, the labels, batches, the stream.
 
     Raises
     ------
@@ -203,15 +215,17 @@ def changes_to(
         stops = before is not None and before.running
         stop = StopRequest(name=document.name, reason=reason)
         return (DocumentChange(stop, "stop its processes"),) if stops else ()
-    return (
+    changes = (
         *_validations(document, before, reason),
         *_releases(document, before, reason=reason, trust=trust),
         *_promotion(document, before, reason),
         *_shares(document, before, reason),
         *_comparison(document, before, reason),
         *_labels(document, before, reason),
-        *_stream(document, before, reason),
+        *_ways(document, before, reason),
     )
+    first = BatchRequest if before is not None and before.running else ()  # a change would start what is stopped
+    return tuple(sorted(changes, key=lambda one: not (isinstance(one.request, first) and one.request.stop)))
 
 
 def with_stored_secrets(
@@ -379,7 +393,8 @@ def _labels(document: EndpointDocument, before: Endpoint | None, reason: str) ->
             yield DocumentChange(request, f"{wanted.tag} is called '{wanted.label}'" if wanted.label else "no label")
 
 
-def _stream(document: EndpointDocument, before: Endpoint | None, reason: str) -> Iterator[DocumentChange]:
-    change = stream_change(document.name, document.serve, before, reason)
-    if change is not None:
-        yield DocumentChange(*change)
+def _ways(document: EndpointDocument, before: Endpoint | None, reason: str) -> Iterator[DocumentChange]:
+    for change_of in (batch_change, stream_change):
+        change = change_of(document.name, document.serve, before, reason)
+        if change is not None:
+            yield DocumentChange(*change)

@@ -8,6 +8,7 @@ from datetime import datetime
 from pydantic import Field
 
 from jupyter_deploy.domain.base import RecordMode, Value, percent_in_words
+from jupyter_deploy.domain.batch.spec import BatchSpec
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.errors import InvalidTraffic, NoCandidate, UnknownRelease
@@ -102,7 +103,8 @@ class Endpoint(Value):
     idle_since: dict[str, int] = {}
     restored: int | None = Field(default=None, description="The revision that a rollback made this one from.")
     ramp: RampState | None = Field(default=None, description="The latest ramp; None: there was none.")
-    stream: StreamSpec | None = Field(default=None, description="The messages that it answers; None: HTTP alone.")
+    stream: StreamSpec | None = Field(default=None, description="The messages that it answers; None: none.")
+    batch: BatchSpec | None = Field(default=None, description="The files that it scores by a schedule; None: none.")
 
     @classmethod
     def first(cls, release: Release, target: str = "local") -> Endpoint:
@@ -197,7 +199,7 @@ class Endpoint(Value):
         return self._next(self.releases, _stable(self.traffic, chosen))
 
     def rolled_back_to(self, earlier: Endpoint) -> Endpoint:
-        """The releases, traffic, recording, stream and settings of comparisons of an earlier revision, as a new one.
+        """Everything but the validations of an earlier revision, as a new one.
 
         Its releases run from their image or bento of that revision. Validations that were removed since come back;
         those that were added since stay, or a rollback would switch them off.
@@ -210,8 +212,8 @@ class Endpoint(Value):
         restored = earlier.restored or earlier.revision
         holder = self if self.validations else earlier
         after = after.validating(holder.validations, holder.validations_from)
-        kept = {"restored": restored, "comparison": earlier.comparison, "stream": earlier.stream}
-        after = after.model_copy(update=kept)
+        kept = {"restored": restored, "comparison": earlier.comparison}
+        after = after.model_copy(update=kept | {"stream": earlier.stream, "batch": earlier.batch})
         return after.recording(earlier.record, earlier.record_sample)
 
     @property
@@ -286,9 +288,9 @@ class Endpoint(Value):
         releases = tuple(r.model_copy(update={"label": checked}) if r.tag == chosen.tag else r for r in self.releases)
         return self.model_copy(update={"releases": releases, "revision": self.revision + 1, "restored": None})
 
-    def streaming(self, stream: StreamSpec | None) -> Endpoint:
-        """The endpoint with another stream, running, as a new revision; None: it answers none."""
-        return self._next(self.releases, self.traffic).model_copy(update={"stream": stream})
+    def serving(self, **ways: StreamSpec | BatchSpec | None) -> Endpoint:
+        """The endpoint with another ``stream`` or ``batch``, running, as a new revision; None: it has none."""
+        return self._next(self.releases, self.traffic).model_copy(update=ways)
 
     def gaining(self, after: Endpoint) -> str | None:
         """The tag of the release that gains clients in ``after``: a new stable release, or a canary."""
@@ -347,6 +349,7 @@ class Endpoint(Value):
             idle_since={tag: since for tag, since in idle.items() if revision - since < REMEMBERED},
             ramp=after_change(self.ramp, self.traffic, traffic, revision),
             stream=self.stream,
+            batch=self.batch,
         )
 
     def shares(self, shadow: Mapping[str, float], canary: Mapping[str, float]) -> Traffic:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import Field
 from pydantic.fields import FieldInfo
 
 from jupyter_deploy.domain.base import Value
+from jupyter_deploy.domain.batch.results import BatchState
 from jupyter_deploy.domain.capture.signature import Signature
 from jupyter_deploy.domain.images.images import Reference
 from jupyter_deploy.domain.ramp.status import Look
@@ -58,6 +59,8 @@ class Observation(Value):
         Why nothing drives the endpoint's ramp now, in words; empty: something does, or it has none in progress.
     stream
         The state of the endpoint's stream; None: it has none.
+    batch
+        The state of the endpoint's batches by schedule; None: it has none.
     """
 
     url: str
@@ -68,6 +71,7 @@ class Observation(Value):
     gateways: str = ""
     undriven: str = ""
     stream: StreamState | None = None
+    batch: BatchState | None = None
 
 
 def _already_present(_engine: str, _image: Reference) -> None:
@@ -91,8 +95,9 @@ class TargetSettings(Value):
         Command line of the program that compacts and expires records on this machine; empty: none.
     archivist_variables
         Its variables besides those of every program: the destinations of notifications, which are secret.
-    ramp_driver
-        Command line and environment of the program that drives an endpoint's ramp, by its name; None: none.
+    endpoint_program
+        Command line and environment of a program of ``faces``, such as ``ramp_driver``, for an endpoint by its name;
+        None: there are none.
     stream_worker
         Command line of the program that answers an endpoint's stream, without its document; empty: none.
     ramp_variables
@@ -111,7 +116,7 @@ class TargetSettings(Value):
     bentoml_home: Path
     archivist: tuple[str, ...] = ()
     archivist_variables: dict[str, str] = Field(default={}, repr=False)
-    ramp_driver: Callable[[str], tuple[tuple[str, ...], dict[str, str]]] | None = None
+    endpoint_program: Callable[[str, str], tuple[tuple[str, ...], dict[str, str]]] | None = None
     stream_worker: tuple[str, ...] = ()
     ramp_variables: dict[str, str] = {}
     records_to: str | None = None
@@ -229,8 +234,8 @@ class Target(Protocol):
             The reason names what is missing.
         """
 
-    def check_stream(self) -> None:
-        """Raise, before a stream begins, if the target can run no worker that answers it.
+    def check_serving(self, way: Literal["stream", "batch"]) -> None:
+        """Raise, before a stream or batches by schedule begin, if the target can run no program for them.
 
         Raises
         ------

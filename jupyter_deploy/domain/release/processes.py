@@ -24,6 +24,15 @@ def passed_on(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if _PASSED_ON.fullmatch(name)}
 
 
+# The variables by which the clients of buckets find their server and its keys.
+_FOR_BUCKETS = re.compile(r"AWS_.*|GOOGLE_APPLICATION_CREDENTIALS|AZURE_(STORAGE|CLIENT|TENANT)_.*")
+
+
+def for_buckets(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables of ``environment`` for a process that reads and writes buckets."""
+    return {name: value for name, value in environment.items() if _FOR_BUCKETS.fullmatch(name)}
+
+
 # The variables for an engine's storage, settings and daemon. Not CONTAINER_HOST: a remote podman has no folders of this
 # machine.
 _FOR_ENGINES = re.compile(

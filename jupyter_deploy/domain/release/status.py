@@ -7,6 +7,7 @@ from datetime import datetime
 from pydantic import Field
 
 from jupyter_deploy.domain.base import RecordMode, Value
+from jupyter_deploy.domain.batch.results import BatchStatus
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.evidence.record_pages import Refusal
@@ -119,6 +120,7 @@ class EndpointStatus(Value):
     )
     ramp: RampStatus | None = Field(default=None, description="The latest ramp; None: there was none.")
     stream: StreamStatus | None = Field(default=None, description="None: the endpoint answers no stream.")
+    batch: BatchStatus | None = Field(default=None, description="None: the endpoint scores no files by a schedule.")
     releases: list[ReleaseStatus]
 
     @property

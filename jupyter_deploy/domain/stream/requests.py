@@ -9,7 +9,7 @@ from pydantic import Field
 from jupyter_deploy.domain.base import FilePath
 from jupyter_deploy.domain.requests import EndpointName, IfRevision, Reason, Request
 
-from .spec import DEFAULT_ATTEMPTS, Begin
+from .spec import CREDENTIALS, DEAD_LETTERS, DEFAULT_ATTEMPTS, SINK, SOURCE, Attempts, Begins
 
 
 class StreamRequest(Request):
@@ -24,27 +24,12 @@ class StreamRequest(Request):
     """
 
     name: EndpointName
-    source: str | None = Field(
-        default=None,
-        description="Messages to answer: nats://HOST:PORT/SUBJECT (JetStream) or redis://HOST:PORT/STREAM.",
-    )
-    sink: str | None = Field(default=None, description="Place of the answers, with the source's form.")
-    dead_letters: str | None = Field(
-        default=None,
-        description="Place of the messages that cannot be answered, with the reason (default: the sink's with .dead at "
-        "its end).",
-    )
-    begin: Begin = Field(
-        default="next",
-        description="Where the first start begins: with the next message, or with the first one that the broker has. "
-        "Later starts go on where the last one ended.",
-    )
-    attempts: int = Field(
-        default=DEFAULT_ATTEMPTS, ge=1, le=100, description="Failures of the model on a message until it is given up."
-    )
-    credentials: Annotated[str | None, FilePath()] = Field(
-        default=None, description="A file whose one line is USER:PASSWORD for the broker."
-    )
+    source: str | None = Field(default=None, description=SOURCE)
+    sink: str | None = Field(default=None, description=SINK)
+    dead_letters: str | None = Field(default=None, description=DEAD_LETTERS)
+    begin: Begins = "next"
+    attempts: Attempts = DEFAULT_ATTEMPTS
+    credentials: Annotated[str | None, FilePath()] = Field(default=None, description=CREDENTIALS)
     stop: bool = Field(default=False, description="End the stream; its position in the broker stays.")
     if_revision: IfRevision = None
     reason: Reason = ""

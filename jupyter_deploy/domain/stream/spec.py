@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -17,6 +17,13 @@ BROKERS = {"nats": "nats", "tls": "nats", "redis": "redis", "rediss": "redis"}
 DEFAULT_ATTEMPTS = 3
 
 Begin = Literal["next", "first"]
+
+SOURCE = "Messages to answer: nats://HOST:PORT/SUBJECT (JetStream) or redis://HOST:PORT/STREAM."
+SINK = "Place of the answers, with the source's form."
+DEAD_LETTERS = (
+    "Place of the messages that cannot be answered, with the reason (default: the sink's with .dead at its end)."
+)
+CREDENTIALS = "A file whose one line is USER:PASSWORD for the broker."
 
 _PLACES = {"nats": re.compile(r"[^\s./]+(?:\.[^\s./]+)*"), "redis": re.compile(r"[^\s/*>]+")}
 
@@ -89,62 +96,54 @@ def parse_stream_address(text: str, option: str) -> StreamAddress:
     return StreamAddress(parts.scheme, f"{parts.scheme}://{host}{f':{port}' if port else ''}", place)
 
 
+Begins = Annotated[
+    Begin,
+    Field(
+        description="Where the first start begins: with the next message, or with the first one that the broker has. "
+        "Later starts go on where the last one ended."
+    ),
+]
+Attempts = Annotated[int, Field(ge=1, le=100, description="Failures of the model on a message until it is given up.")]
+
+
 class StreamSpec(Value):
-    """The stream of an endpoint: what is read, and where the answers go.
+    """The stream of an endpoint: what is read, and where the answers go; a part of its document too."""
 
-    Attributes
-    ----------
-    begin
-        Which messages the first start reads: those that come ``next``, or all from the ``first`` on.
-    attempts
-        Failures of the model on a message after which that is a dead letter.
-    credentials
-        Path of a file whose one line is ``USER:PASSWORD``; empty: none.
-    """
-
-    source: str
-    sink: str
-    dead_letters: str
-    begin: Begin = "next"
-    attempts: int = Field(default=DEFAULT_ATTEMPTS, ge=1)
-    credentials: str = ""
+    source: str = Field(description=SOURCE)
+    sink: str = Field(description=SINK)
+    dead_letters: str = Field(default="", description=DEAD_LETTERS)
+    begin: Begins = "next"
+    attempts: Attempts = DEFAULT_ATTEMPTS
+    credentials: str = Field(default="", description=CREDENTIALS)
 
     @property
     def words(self) -> str:
         """The stream in short: ``nats://localhost:4222/rows → nats://localhost:4222/scores``."""
         return f"{self.source} → {self.sink}"
 
+    def checked(self) -> StreamSpec:
+        """Return it with whole addresses, that of dead letters included.
 
-def stream_spec(
-    source: str, sink: str, *, dead_letters: str | None, begin: Begin, attempts: int, credentials: str
-) -> StreamSpec:
-    """Return the checked desired state; ``dead_letters`` None: the sink's place with ``.dead`` at its end.
-
-    Raises
-    ------
-    InvalidInput
-        An address is wrong, or answers would be read again.
-    """
-    read, written = parse_stream_address(source, "--source"), parse_stream_address(sink, "--sink")
-    dead = parse_stream_address(dead_letters or f"{written.text}.dead", "--dead-letters")
-    for option, address in (("--sink", written), ("--dead-letters", dead)):
-        if address.is_pattern:
-            raise InvalidInput(f"{option}: '{address.place}' is a pattern", "name one subject for the answers")
-        if address.server == read.server and _covers(read.place, address.place):
-            raise InvalidInput(
-                f"{option}: {address.text} is a part of the source, so the stream would read its own messages",
-                "write answers to a subject outside of the source",
-            )
-    if dead.text == written.text:
-        raise InvalidInput("--dead-letters: it is the sink", "write dead letters to a subject of their own")
-    return StreamSpec(
-        source=read.text,
-        sink=written.text,
-        dead_letters=dead.text,
-        begin=begin,
-        attempts=attempts,
-        credentials=credentials,
-    )
+        Raises
+        ------
+        InvalidInput
+            An address is wrong, answers would be read again, or the path of the credentials is not absolute.
+        """
+        read, written = parse_stream_address(self.source, "--source"), parse_stream_address(self.sink, "--sink")
+        dead = parse_stream_address(self.dead_letters or f"{written.text}.dead", "--dead-letters")
+        for option, address in (("--sink", written), ("--dead-letters", dead)):
+            if address.is_pattern:
+                raise InvalidInput(f"{option}: '{address.place}' is a pattern", "name one subject for the answers")
+            if address.server == read.server and _covers(read.place, address.place):
+                raise InvalidInput(
+                    f"{option}: {address.text} is a part of the source, so the stream would read its own messages",
+                    "write answers to a subject outside of the source",
+                )
+        if dead.text == written.text:
+            raise InvalidInput("--dead-letters: it is the sink", "write dead letters to a subject of their own")
+        if not (self.credentials or "/").startswith("/"):
+            raise InvalidInput("the path of the stream's credentials is not absolute", "write the whole path")
+        return self.model_copy(update={"source": read.text, "sink": written.text, "dead_letters": dead.text})
 
 
 def _covers(pattern: str, place: str) -> bool:

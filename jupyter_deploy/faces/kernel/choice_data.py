@@ -34,7 +34,7 @@ def truth_of(y: Any, rows: int) -> Any:
     if truth.ndim != 1:
         raise InvalidInput(f"y has the shape {truth.shape}", "give one answer a row")
     if len(truth) != rows:
-        raise InvalidInput(f"X has {rows} rows, and y has {len(truth)}", "give y of the same rows as X")
+        raise InvalidInput(f"there are {rows} rows, and {len(truth)} true answers", "give the answers of the same rows")
     if rows == 0:
         raise InvalidInput("X has no rows", "is the table empty, or does a filter leave nothing?")
     missing = [place for place, value in enumerate(truth.tolist()) if value is None or value != value]  # noqa: PLR0124

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jupyter_deploy.domain.batch import Batch, allows
+from jupyter_deploy.domain.batch.results import Batch, BatchStatus
+from jupyter_deploy.domain.batch.spec import allows
 
 from .error_codes import NOT_MET
 from .page import Page, Table
@@ -10,8 +11,10 @@ from .page import Page, Table
 _INTERRUPTED = 130
 
 
-def batch_page(result: Batch) -> Page:
-    """Make the page of a batch."""
+def batch_page(result: Batch | BatchStatus) -> Page:
+    """Make the page of a batch, or of a schedule."""
+    if isinstance(result, BatchStatus):
+        return _schedule_page(result)
     facts = [
         ("source", f"{result.source}: {_count(result.partitions, 'partition')}"),
         ("sink", result.sink),
@@ -35,14 +38,33 @@ def batch_page(result: Batch) -> Page:
     if result.refused:
         facts.append(("refused", f"{_count(result.refused, 'row')}, in {result.sink.rstrip('/')}/_errors"))
         tables.append(Table("refused", ("reason", "rows"), [(why, f"{n:,}") for why, n in result.reasons.items()]))
+    if result.shadows:
+        rows = [(one.release, one.sink, f"{one.rows:,}", f"{one.refused:,}", one.problem) for one in result.shadows]
+        tables.append(Table("shadows", ("release", "answers", "rows", "refused", "problem"), rows))
     return Page(headline, facts=facts, tables=tables)
 
 
-def exit_code_of_batch(result: Batch) -> int:
-    """Return 0; 1 if more rows are refused than allowed; 130 if it was interrupted."""
+def exit_code_of_batch(result: Batch | BatchStatus) -> int:
+    """Return 0; 1 if more rows are refused than allowed; 130 if it was interrupted. Of a schedule 0."""
+    if isinstance(result, BatchStatus):
+        return 0
     if result.state == "interrupted":
         return _INTERRUPTED
     return 0 if allows(result.max_errors, result.refused, result.rows) else NOT_MET
+
+
+def _schedule_page(result: BatchStatus) -> Page:
+    if result.spec is None:
+        return Page(f"{result.endpoint} scores no files by a schedule")
+    spec, state = result.spec, result.state
+    facts = [("source", spec.source), ("sink", spec.sink), ("schedule", spec.schedule)]
+    rows = [
+        (f"{run.due:%Y-%m-%d %H:%M}", f"{run.began:%H:%M:%S}", f"{run.ended:%H:%M:%S}" if run.ended else "–", run.words)
+        for run in (state.runs if state else ())
+    ]
+    tables = [Table("runs", ("due", "began", "ended", "outcome"), rows)] if rows else []
+    headline = result.words.removeprefix(f"{spec.words}: ").partition("; last: ")[0]
+    return Page(f"{result.endpoint} at revision {result.revision}: {headline}", facts=facts, tables=tables)
 
 
 def _left(result: Batch) -> int:

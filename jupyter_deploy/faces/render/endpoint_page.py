@@ -23,7 +23,7 @@ def endpoint_page(result: EndpointStatus) -> Page:
             *public_address(result),
             ("records", _recorded(result)),
             *_ramp(result),
-            *_stream(result),
+            *_ways(result),
             *_settings(result),
         ],
         tables=[
@@ -75,7 +75,7 @@ def endpoints_page(results: list[EndpointStatus]) -> Page:
             e.name,
             e.public_url or e.url,
             str(e.revision),
-            "; ".join((state_in_words(e), *(f"{name} {words}" for name, words in (*_ramp(e), *_stream(e))))),
+            "; ".join((state_in_words(e), *(f"{name} {words}" for name, words in (*_ramp(e), *_ways(e))))),
             ", ".join(f"{r.words} ({_role(r)} {r.percent:g} %)" for r in e.releases if r.role != "idle"),
         )
         for e in results
@@ -94,9 +94,10 @@ def _ramp(result: EndpointStatus) -> list[tuple[str, str]]:
     return [("ramp", result.ramp.words)] if result.ramp and not result.ramp.ended else []
 
 
-def _stream(result: EndpointStatus) -> list[tuple[str, str]]:
-    """Describe the stream that the endpoint answers."""
-    return [("stream", result.stream.words)] if result.stream else []
+def _ways(result: EndpointStatus) -> list[tuple[str, str]]:
+    """Describe the stream that the endpoint answers, and the files that it scores by a schedule."""
+    found = {"stream": result.stream, "batch": result.batch}
+    return [(name, status.words) for name, status in found.items() if status]
 
 
 def _changes(releases: list[ReleaseStatus]) -> list[Table]:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +32,11 @@ class _Worker:
         self._predictor = TablePredictor(load(settings["snapshot"], settings["digest"]))
         self._sink = Sink(settings["sink"], settings["suffix"])
         self._keep = tuple(settings["keep"])
+        self._records = None
+        if settings["records"]:
+            from .recording import BatchRecords
+
+            self._records = BatchRecords(self._predictor, settings["records"])
 
     def plan(self, *, write: bool) -> dict[str, Any]:
         """Return the partitions of the source, and those that are answered already; ``write``: prepare the sink."""
@@ -60,7 +66,7 @@ class _Worker:
                 identity = [file.path, file.size, file.mtime_ns, numbers, self._settings["digest"], self._keep]
                 key = hashlib.sha256(json.dumps([*identity, self._settings["suffix"]]).encode()).hexdigest()[:16]
                 part = {"key": key, "source": file.path, "row_groups": numbers, "suffix": self._settings["suffix"]}
-                partitions.append(part)
+                partitions.append(part | {"changed": [file.size, file.mtime_ns]})
         return {
             "partitions": partitions,
             "committed": self._sink.committed(),
@@ -73,6 +79,7 @@ class _Worker:
 
         from .formats import read
         from .places import file_system_of
+        from .recording import place_of
         from .scoring import scored
 
         self._sink.join()
@@ -80,12 +87,16 @@ class _Worker:
         columns = self._columns()
         features = tuple(self._predictor.features)
         reasons: Counter[str] = Counter()
-        rows = refused = 0
+        rows = refused = number = 0
         empty = self._predictor.empty()
         with _Files(self._sink, partition["key"], self._settings["suffix"]) as files:
             for table in read(system, partition["source"], partition["row_groups"], columns, self._predictor.schemas):
                 inputs = table.select(features) if features else table.drop_columns(list(self._keep))
+                began = time.monotonic()
                 result = scored(self._predictor, inputs)
+                if self._records is not None:
+                    self._records.write(place_of(partition, number), inputs, result, time.monotonic() - began)
+                number += 1
                 if result.answers is not None:
                     kept = table.select(list(self._keep)).take(result.rows)
                     files.answers(_beside(kept, result.answers))

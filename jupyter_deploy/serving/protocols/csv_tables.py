@@ -262,6 +262,8 @@ def _numbers_in(texts: Sequence[str], decoder: Any) -> Column | None:
         return None
     if not blank:
         return _array_of(values, decoder)
+    if values.count(None) != texts.count(""):  # the text "null" is no number, and no missing one
+        return None
     array = _array_of(values, _numbers)
     return values if array is not None and decoder is _whole_numbers else array
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Literal
 
 from jupyter_deploy import __version__
 from jupyter_deploy.domain.errors import DeployError, InvalidInput, Refused, RouteNotConfirmed, TargetError
@@ -71,11 +72,10 @@ class KubernetesTarget:
         """Raise unless a Job can drive a ramp of the endpoint, with evidence."""
         ramp_drivers.check(endpoint, self._api, self._settings.records_to)
 
-    def check_stream(self) -> None:
-        """See ``Target.check_stream``."""
-        raise Refused(
-            "a cluster runs no worker of a stream", "deploy the endpoint to the target local, or send it HTTP requests"
-        )
+    def check_serving(self, way: Literal["stream", "batch"]) -> None:
+        """See ``Target.check_serving``."""
+        words = "a cluster runs no worker of a stream" if way == "stream" else "nbdeploy begins no batches in a cluster"
+        raise Refused(words, "deploy the endpoint to the target local, or send it HTTP requests")
 
     def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
         """Run a release until its pods are ready: they are once they reproduce the notebook's predictions."""

@@ -8,6 +8,7 @@ from jupyter_deploy.domain.errors import DeployError
 from jupyter_deploy.domain.health import HealthCheck
 from jupyter_deploy.system.home import was_running
 
+from .batches import PREFIX as BATCH
 from .gateway.gateway import Gateway, envoy_binary
 from .metrics.keeping import PROGRAM as EXPORTER
 from .preflight import check_limits
@@ -52,6 +53,8 @@ class LocalExaminer:
         for endpoint in RoutedEndpoints(runtime).all().values():
             if endpoint.running and endpoint.stream:
                 yield _program(f"{STREAM}{endpoint.name}", programs, "the endpoint answers no message of its stream")
+            if endpoint.running and endpoint.batch:
+                yield _program(f"{BATCH}{endpoint.name}", programs, "nothing begins the endpoint's batches")
         gateway = Gateway(settings, runtime, supervisor)
         if gateway.answers():
             yield HealthCheck(part="gateway", state="ok", message="it answers on its socket and holds its port")

@@ -37,6 +37,13 @@ def logs_of(folder: Path, endpoint: str, tag: str) -> list[Path]:
     return [path for path in sorted(folder.glob(f"{PREFIX}*")) if pattern.fullmatch(path.name)]
 
 
+def remove_logs(folder: Path, endpoint: str, tags: Iterable[str]) -> None:
+    """Remove the logs of releases' processes."""
+    for tag in tags:
+        for path in logs_of(folder, endpoint, tag):
+            path.unlink(missing_ok=True)
+
+
 def read_end(logs: Iterable[Path], most: int) -> str:
     """The last ``most`` bytes of logs as one text, the file that was written last at its end; from a whole line on."""
     times = []

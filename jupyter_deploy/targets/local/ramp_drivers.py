@@ -21,7 +21,7 @@ def keep_running(
 
     The caller holds the state lock. A driver that ends its own ramp is not stopped: it exits by itself.
     """
-    if settings.ramp_driver is None:
+    if settings.endpoint_program is None:
         return
     name = f"{_PREFIX}{endpoint.name}"
     drives = endpoint.running and endpoint.ramp is not None and not endpoint.ramp.ended
@@ -31,7 +31,7 @@ def keep_running(
         return
     if any(state.alive for state in programs.get(name, ())):
         return
-    command, environment = settings.ramp_driver(endpoint.name)
+    command, environment = settings.endpoint_program("ramp_driver", endpoint.name)
     ready = f"{runtime.path}/{name}.ready"
     private_folder(settings.logs)
     supervisor.add(

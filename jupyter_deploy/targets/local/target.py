@@ -18,14 +18,15 @@ from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.ports import Observation, TargetSettings
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.release.status import Usage
+from jupyter_deploy.system.batch_log import BatchLogFile
 from jupyter_deploy.system.home import was_running
 from jupyter_deploy.targets.envoy.counters import overflowed
 
-from . import archivist, ramp_drivers, streams
+from . import archivist, batches, ramp_drivers, streams
 from .gateway.gateway import Gateway, envoy_binary, forget_runtime, remember
 from .gateway.token import token, token_file
 from .metrics import keeping as exporter
-from .naming import PREFIX, logs_of, read_end
+from .naming import PREFIX, logs_of, read_end, remove_logs
 from .preflight import check_limits
 from .releases import limits
 from .releases.by_container import require_containable, sweep
@@ -73,8 +74,8 @@ class LocalTarget:
     def check_ramp(self, endpoint: Endpoint) -> None:
         """Nothing: the supervisor runs a driver."""
 
-    def check_stream(self) -> None:
-        """Nothing: the supervisor runs a worker."""
+    def check_serving(self, way: str) -> None:
+        """Nothing: the supervisor runs a program."""
 
     def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
         """Run a release until it is ready and reproduces the notebook's predictions for its example."""
@@ -193,6 +194,7 @@ class LocalTarget:
                 overflowed=overflowed(endpoint, stats),
                 counts=host.gateway.counts(endpoint, stats),
                 stream=streams.state_of(endpoint, host.runtime, programs),
+                batch=batches.state_of(endpoint, self._settings, programs),
             )
             for endpoint in endpoints
         }
@@ -230,15 +232,14 @@ class LocalTarget:
         return was_running(self._settings.home) and not host.supervisor.alive() and not host.supervisor.interrupted()
 
     def forget(self, endpoint: str, tags: Sequence[str]) -> None:
-        """Remove the logs of a deleted endpoint's releases, and its revision from the routes."""
+        """Remove a deleted endpoint's logs, and its revision from the routes."""
         host = _Host(self._settings)
         if host.runtime.exists():
             host.runtime.prepare()
             with host.runtime.lock():
                 host.routed.put_back(endpoint, None)
-        for tag in tags:
-            for path in logs_of(self._settings.logs, endpoint, tag):
-                path.unlink(missing_ok=True)
+        BatchLogFile(self._settings.home, endpoint).remove()
+        remove_logs(self._settings.logs, endpoint, tags)
 
     def down(self) -> None:
         """Stop every program of the runtime directory, also releases that the store does not know."""
@@ -275,8 +276,7 @@ class _Host:
         self._settings = settings
         self.runtime: Runtime = locate(settings)
         self.supervisor = Supervisor(self.runtime, settings.logs)
-        self.gateway = Gateway(settings, self.runtime, self.supervisor)
-        self.routed = RoutedEndpoints(self.runtime)
+        self.gateway, self.routed = Gateway(settings, self.runtime, self.supervisor), RoutedEndpoints(self.runtime)
 
     def workers(self, release: Release) -> Workers:
         return Workers(release, self._settings, self.runtime, self.supervisor)
@@ -381,9 +381,9 @@ class _Host:
         exporter.keep_running(self._settings, self.runtime, self.supervisor, programs)
 
     def keep_programs(self, endpoint: Endpoint, programs: Programs) -> None:
-        """Run the endpoint's own programs: the driver of a ramp in progress, and the worker of its stream."""
-        ramp_drivers.keep_running(endpoint, self._settings, self.runtime, self.supervisor, programs)
-        streams.keep_running(endpoint, self._settings, self.runtime, self.supervisor, programs)
+        """Run the endpoint's own programs: for a ramp in progress, its stream, its schedule."""
+        for kind in (ramp_drivers, streams, batches):
+            kind.keep_running(endpoint, self._settings, self.runtime, self.supervisor, programs)
 
     def close(self) -> None:
         """Stop everything. The caller holds the state lock."""

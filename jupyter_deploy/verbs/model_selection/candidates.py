@@ -34,6 +34,7 @@ from jupyter_deploy.verbs.change import find
 from jupyter_deploy.verbs.steps import Steps
 
 LEVEL = 0.95
+MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -307,7 +308,7 @@ def candidates(request: CandidatesRequest, ports: Ports, report: Report) -> Mode
             f"write: nbdeploy candidates {notebook} MODEL MODEL --x {request.x} --y {request.y}",
         )
     progress = Steps(report, total=1)
-    title = f"running {Path(notebook).name}, then measuring {', '.join(models)}"
+    title = f"running {Path(notebook).name}, then measuring {_named(models)}"
     progress(title)
     of_kernel = request.model_copy(update={"models": models})
     cell = (
@@ -332,4 +333,9 @@ def split_sources(request: CandidatesRequest) -> tuple[str, tuple[str, ...]]:
 def title(request: CandidatesRequest) -> str:
     """Return the title of a job."""
     notebook, models = split_sources(request)
-    return f"candidates of {Path(notebook).name}: {', '.join(models)}"
+    return f"candidates of {Path(notebook).name}: {_named(models)}"
+
+
+def _named(models: Sequence[str]) -> str:
+    """Return the names of a few models, or the number of many."""
+    return ", ".join(models) if len(models) <= MOST_NAMED else f"{len(models)} models"

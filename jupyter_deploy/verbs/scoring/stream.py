@@ -10,7 +10,7 @@ from jupyter_deploy.domain.release.change_words import difference_in_words
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import Step
 from jupyter_deploy.domain.stream.requests import StreamRequest
-from jupyter_deploy.domain.stream.spec import StreamSpec, stream_spec
+from jupyter_deploy.domain.stream.spec import StreamSpec
 from jupyter_deploy.domain.stream.status import StreamStatus
 from jupyter_deploy.verbs.change import change, find, keep, require_revision, target_of
 from jupyter_deploy.verbs.status import status_of_stream
@@ -32,7 +32,7 @@ def stream(request: StreamRequest, ports: Ports, report: Report) -> StreamStatus
     require_revision(endpoint, request.if_revision)
     target = target_of(ports, endpoint.target)
     if wanted is not None:
-        target.check_stream()
+        target.check_serving("stream")
         report(Step(number=1, total=2, title=f"checking {wanted.words}"))
         ports.streams.prepare(endpoint.name, wanted)
     elif not request.stop:
@@ -48,7 +48,7 @@ def require_stream(request: StreamRequest, target: str, ports: Ports) -> None:
     """Raise as ``stream`` does for what cannot begin, and make nothing."""
     wanted = _wanted(request)
     if wanted is not None:
-        target_of(ports, target).check_stream()
+        target_of(ports, target).check_serving("stream")
         ports.streams.prepare(request.name, wanted, join=False)
 
 
@@ -56,7 +56,7 @@ def _changed(before: Endpoint, wanted: StreamSpec | None, reason: str, ports: Po
     if before.stream == wanted and before.running:
         keep(ports, before)
         return before
-    after = before.streaming(wanted)
+    after = before.serving(stream=wanted)
     change(ports, before, after, reason=reason, what=difference_in_words(before, after))
     return after
 
@@ -83,12 +83,7 @@ def _wanted(request: StreamRequest) -> StreamSpec | None:
     if not (request.source and request.sink):
         missing = "--sink" if request.source else "--source"
         raise InvalidInput(f"{missing} is missing", f"add {missing} nats://localhost:4222/SUBJECT")
-    credentials = str(Path(request.credentials).expanduser().absolute()) if request.credentials else ""
-    return stream_spec(
-        request.source,
-        request.sink,
-        dead_letters=request.dead_letters,
-        begin=request.begin,
-        attempts=request.attempts,
-        credentials=credentials,
-    )
+    given = request.model_dump(include=set(StreamSpec.model_fields), exclude_none=True)
+    if request.credentials:
+        given["credentials"] = str(Path(request.credentials).expanduser().absolute())
+    return StreamSpec.model_validate(given).checked()

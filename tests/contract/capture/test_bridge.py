@@ -275,7 +275,7 @@ def test_a_choice_is_offered_rows_with_their_answers(trained):
         ({"models": ["clf", "X"]}, "models", "the model 'X' cannot be served"),
         ({"x": "  "}, "x", "such as X_test"),
         ({"x": "X_tset"}, "x", "did you mean X_test"),
-        ({"y": "y"}, "y", "X has 20 rows, and y has 50"),
+        ({"y": "y"}, "y", "there are 20 rows, and 50 true answers"),
         ({"metric": "acuracy"}, "metric", "accuracy"),
         ({"metric": "roc_auc"}, "metric", "predict_proba"),
         ({"by": "sex"}, "by", "'sex'"),

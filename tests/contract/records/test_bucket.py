@@ -6,13 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from jupyter_deploy.comparison.record_log import RecordLog
+from jupyter_deploy.container_images.archivist import _environment as distributions
 from jupyter_deploy.container_images.archivist import sources
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.records.bucket import LOCK, Bucket
@@ -22,33 +22,7 @@ from jupyter_deploy.records.retention import Limits, clear, scopes
 from jupyter_deploy.records.segments import maintenance_lock
 from jupyter_deploy.records.shipping import BucketOfHome, Uploads, ship
 from jupyter_deploy.serving.telemetry.records import Entry, Recorder
-from tests.conftest import free_port
-
-KEYS = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "tests", "AWS_DEFAULT_REGION": "us-east-1"}
-
-
-class Store:
-    """A server of S3 in a process of its own, that can be away."""
-
-    def __init__(self):
-        self.port = free_port()
-        self.process = None
-
-    def start(self):
-        command = [sys.executable, "-m", "moto.server", "-p", str(self.port)]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/moto-api/", timeout=5).close()
-            except OSError:
-                assert self.process.poll() is None
-                time.sleep(0.05)
-            else:
-                return
-
-    def end(self):
-        self.process.kill()
-        self.process.wait()
+from tests.s3 import KEYS, Store
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +38,7 @@ def url(request, tmp_path, monkeypatch):
     """An empty bucket."""
     if request.param == "folder":
         return f"file://{tmp_path}/shared"
-    for name, value in {**KEYS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{request.getfixturevalue('s3').port}"}.items():
+    for name, value in request.getfixturevalue("s3").variables.items():
         monkeypatch.setenv(name, value)
     import s3fs
 
@@ -259,3 +233,23 @@ print(*{m.__file__ for name, m in sys.modules.items() if name.startswith("jupyte
     imported = output.splitlines()
     assert len(imported) > 100
     assert all(file.startswith(str(tmp_path)) for file in imported)
+
+
+def test_the_image_of_the_programs_has_the_distributions_that_they_import():
+    programs = """
+import importlib.metadata, json, sys
+has = set(json.loads(sys.argv[1]))
+owners = importlib.metadata.packages_distributions()
+class Image:
+    def find_spec(self, name, path=None, target=None):
+        found = {owner.lower().replace("_", "-") for owner in owners.get(name.partition(".")[0], ())}
+        if found and not found & has:
+            raise ModuleNotFoundError(f"the image lacks {name}")
+sys.meta_path.insert(0, Image())
+import jupyter_deploy.faces.ramp_driver, jupyter_deploy.records.archivist
+import jupyter_deploy.domain.release.endpoint, jupyter_deploy.verbs.ramp_look
+"""
+    has = [name.lower().replace("_", "-") for name in (*distributions("s3://records").distributions, "nbdeploy")]
+    command = [sys.executable, "-P", "-c", programs, json.dumps(has)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert ended.returncode == 0, ended.stderr

@@ -16,7 +16,7 @@ import pytest
 
 from jupyter_deploy.batch_scoring.runner import WorkerBatches
 from jupyter_deploy.capture.capturer import ModelCapturer
-from jupyter_deploy.domain.batch import BatchJob
+from jupyter_deploy.domain.batch.ports import BatchJob
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidInput, TargetError
 from tests.contract.capturing import live

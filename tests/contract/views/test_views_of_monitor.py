@@ -15,9 +15,11 @@ from record_scene import scene_of, settings
 from jupyter_deploy.domain.errors import InvalidInput, UnknownRelease
 from jupyter_deploy.domain.evidence.record_pages import RecordFilter
 from jupyter_deploy.domain.release.comparison_settings import ComparisonSettings
+from jupyter_deploy.domain.validation.requests import ValidateRequest
 from jupyter_deploy.records import compaction
 from jupyter_deploy.verbs import BY_NAME
 from tests.contract.records.test_agreement_course import drawn
+from tests.notebooks import write
 from tests.releases import release
 
 __all__ = ["settings"]
@@ -57,6 +59,24 @@ def test_drift_is_an_alarm_with_its_requests_and_the_feature_ranks_first(monitor
     behind = monitored.view("records", since=first.since, until=first.until, limit=1000, release=first.release)
     assert 25 <= behind.total <= 300
     assert behind.records[0].request_id == first.request_id
+
+
+def test_drift_is_a_gate_of_a_validation_notebook(monitored, tmp_path):
+    """The cell of docs/how-to/watch-drift.md, in a real kernel that looks at this home."""
+    cell = 'from jupyter_deploy import drift, metric\nmetric("drift_alarms", drift("tumour").drift_alarms)'
+    magics = (
+        "%load_ext jupyter_deploy\nlisted = %deploy_list\npromoted = %deploy_promote tumour\n"
+        "assert 'tumour' in repr(listed) and 'is skipped' in repr(promoted)"
+    )
+    notebook = write(tmp_path / "checks.ipynb", cell, magics)
+    request = ValidateRequest(notebooks=[str(notebook)], gate=["drift_alarms <= 0"])
+    for count, age, verdict in ((300, 45.0, "pass"), (200, 60.0, "fail")):
+        monitored.send(count, age)
+        found = BY_NAME["validate"].function(request, monitored.scene.ports, lambda _: None)
+        (run,) = found.runs
+        assert (found.verdict, run.status, [gate.verdict for gate in run.gates]) == (verdict, "done", [verdict])
+        (counted,) = [one.value for one in run.metrics if one.name == "drift_alarms"]
+        assert (counted > 0) == (verdict == "fail")
 
 
 def test_records_behind_a_drift_alarm_are_a_filter_of_the_list_and_of_an_export(monitored, tmp_path):

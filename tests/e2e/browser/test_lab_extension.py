@@ -261,7 +261,7 @@ def test_models_of_the_kernel_are_compared_by_a_form_and_a_row_of_its_job_is_dep
     page.set_viewport_size(VIEWPORT)
 
     form.get_by_label("True answers").fill("y")
-    expect(form.get_by_text("X has 100 rows, and y has 400")).to_be_visible(timeout=60_000)
+    expect(form.get_by_text("there are 100 rows, and 400 true answers")).to_be_visible(timeout=60_000)
     form.get_by_label("True answers").fill("y_test")
     for number in range(2, 12):
         model = form.locator(".nbdeploy-model", has=page.get_by_text(f"logit_{number}", exact=True))
@@ -272,7 +272,7 @@ def test_models_of_the_kernel_are_compared_by_a_form_and_a_row_of_its_job_is_dep
     expect(form).to_be_hidden(timeout=60_000)
 
     job = page.locator(".nbdeploy-JobTab")
-    view = job.get_by_role("region", name="Candidates")
+    view = job.get_by_role("region", name="Candidates", exact=True)  # the job is a region too
     expect(view.get_by_role("rowheader")).to_have_count(2, timeout=DEPLOY_SECONDS * 1000)
     expect(view.locator(".vega-embed svg").first).to_be_visible(timeout=60_000)
     person.has_nothing_serious("compare-job")

@@ -220,7 +220,7 @@ def test_a_stopped_stream_goes_on_where_it_ended(broker, streamed, home):
 def test_a_document_begins_and_ends_a_stream(broker, deploy, home, tmp_path):
     deploy(1.0)
     document = yaml.safe_load(home.run("describe", "churn", "-o", "yaml").stdout)
-    assert document["serve"] is None
+    assert document["serve"] == {"http": {}, "batch": None, "stream": None}
 
     def made(verb, serve):
         file = tmp_path / "churn.yaml"

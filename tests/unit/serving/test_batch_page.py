@@ -2,7 +2,9 @@
 
 import pytest
 
-from jupyter_deploy.domain.batch import Batch, BatchRequest, allows
+from jupyter_deploy.domain.batch.requests import BatchRequest
+from jupyter_deploy.domain.batch.results import Batch
+from jupyter_deploy.domain.batch.spec import allows
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.faces.render.batch_page import batch_page, exit_code_of_batch
 

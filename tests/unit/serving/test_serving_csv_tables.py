@@ -69,6 +69,15 @@ def test_columns_are_equal_to_a_look_at_each_cell(data):
     assert read(sink.getvalue(), names) == cell_by_cell(sink.getvalue())
 
 
+def test_an_empty_cell_does_not_hide_a_text_that_is_null_in_json():
+    text = "whole,number\n,\n,null\n1, null\n"
+    assert (
+        read(text, ["whole", "number"])
+        == cell_by_cell(text)
+        == (["whole", "number"], [[None, None, 1], [None, "null", " null"]])
+    )
+
+
 def test_an_empty_cell_does_not_hide_a_number_that_is_no_integer_of_64_bits():
     text = "whole,either\n1,\n2,12345678901234567890\n"
     assert read(text, ["whole", "either"]) == cell_by_cell(text)

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.stream.spec import parse_stream_address, stream_spec
+from jupyter_deploy.domain.stream.spec import StreamSpec, parse_stream_address
 from jupyter_deploy.streaming.brokers import login_of, source_of
 from jupyter_deploy.streaming.gateway import as_request, problem, verdict_of
 
@@ -15,8 +15,7 @@ SINK = "nats://localhost/scores"
 
 
 def spec(source="nats://localhost/rows", sink=SINK, **more):
-    options = {"dead_letters": None, "begin": "next", "attempts": 3, "credentials": ""}
-    return stream_spec(source, sink, **(options | more))
+    return StreamSpec(source=source, sink=sink, **more).checked()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from jupyter_deploy.domain.errors import (
 )
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.traffic import Traffic
-from jupyter_deploy.domain.stream.spec import stream_spec
+from jupyter_deploy.domain.stream.spec import StreamSpec
 from tests import releases
 
 
@@ -255,13 +255,13 @@ def test_an_endpoint_of_before_there_were_modes_records_everything():
 
 
 def test_a_stream_stays_through_changes_and_a_rollback_gives_an_earlier_one_back():
-    spec = stream_spec("nats://h/rows", "nats://h/scores", dead_letters=None, begin="next", attempts=3, credentials="")
+    spec = StreamSpec(source="nats://h/rows", sink="nats://h/scores").checked()
     before = Endpoint.first(releases.release("aaa"))
-    streamed = before.streaming(spec)
+    streamed = before.serving(stream=spec)
     assert (streamed.revision, streamed.stream) == (2, spec)
     grown = streamed.with_release(releases.release("bbb"))
     for after in (grown, grown.promoted(), grown.with_traffic({}, {"tumour:bbb": 20}), grown.stopped()):
         assert after.stream == spec
-    assert grown.streaming(None).stream is None
+    assert grown.serving(stream=None).stream is None
     assert grown.rolled_back_to(before).stream is None
-    assert grown.streaming(None).rolled_back_to(streamed).stream == spec
+    assert grown.serving(stream=None).rolled_back_to(streamed).stream == spec

@@ -5,11 +5,14 @@ from datetime import UTC, datetime
 import pytest
 import yaml
 
+from jupyter_deploy.domain.batch.requests import BatchRequest
+from jupyter_deploy.domain.batch.spec import BatchSpec
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, InvalidName, InvalidTraffic
 from jupyter_deploy.domain.release.document import EndpointDocument, changes_to, with_stored_secrets
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import DeployRequest, LabelRequest, PromoteRequest, StopRequest, TrafficRequest
 from jupyter_deploy.domain.secret_names import HIDDEN
+from jupyter_deploy.domain.stream.spec import StreamSpec
 from jupyter_deploy.domain.validation.validation import ValidationSpec
 from jupyter_deploy.system.endpoint_documents import YamlDocuments
 from tests import releases
@@ -214,3 +217,55 @@ def test_the_settings_of_comparisons_are_a_change_of_their_own():
     [back] = changes_to(document(None, ("one",), comparison={"segments": ["none"]}), after)
     assert (back.request.tolerance, back.request.segment) == ("default", ("none",))
     assert changes(document(None, ("one",)), after) == []
+
+
+STREAM = {"source": "nats://localhost/rows", "sink": "nats://localhost/scores"}
+BATCH = {"source": "/data/*.parquet", "sink": "/scores", "schedule": "@daily"}
+
+
+def followed(serve, before):
+    """The endpoint after the changes of a document with these ways to be called, and their words."""
+    made = changes_to(document(None, serve=serve), before)
+    for change in made:
+        request = change.request
+        way = "batch" if isinstance(request, BatchRequest) else "stream"
+        spec = BatchSpec if way == "batch" else StreamSpec
+        wanted = request.model_dump(include=set(spec.model_fields), exclude_none=True)
+        before = before.serving(**{way: None if request.stop else spec.model_validate(wanted).checked()})
+    return before, [change.words for change in made]
+
+
+def test_one_line_moves_an_endpoint_from_http_to_batches_and_to_a_stream():
+    served = endpoint("one")
+    scheduled, words = followed({"batch": BATCH}, served)
+    assert words == [
+        "batch: /data/*.parquet → /scores at '0 0 * * *'; "
+        "it reads all files of the source that stable has not scored into this sink"
+    ]
+    assert scheduled.batch.schedule == "0 0 * * *"
+    assert followed({"batch": BATCH}, scheduled)[1] == followed(None, scheduled)[1] == []
+    later, words = followed({"batch": BATCH | {"schedule": "0 3 * * *"}}, scheduled)
+    assert words == [f"batch: {scheduled.batch.words}, now /data/*.parquet → /scores at '0 3 * * *'"]
+    streamed, words = followed({"stream": STREAM}, later)
+    assert (streamed.batch, bool(streamed.stream)) == (None, True)
+    assert words[0].startswith("end the batches /data/*.parquet")
+    assert words[1].endswith("it reads where its group at the broker ended, else the next message")
+    both, _ = followed({"http": {}, "batch": BATCH, "stream": STREAM}, streamed)
+    assert None not in (both.batch, both.stream)
+    alone, words = followed({"http": {}}, both)
+    assert (alone.batch, alone.stream, len(words)) == (None, None, 2)
+    assert alone.releases == served.releases, "no model is captured again"
+
+
+def test_places_of_a_batch_are_relative_to_the_file_and_a_wrong_schedule_is_refused(tmp_path):
+    file = tmp_path / "churn.yaml"
+
+    def read(**batch):
+        content = {"name": "churn", "releases": [{"tag": "churn:one"}], "serve": {"batch": BATCH | batch}}
+        file.write_text(yaml.safe_dump(content))
+        return YamlDocuments().read(str(file))[0].serve.batch
+
+    assert read(source="day/*.csv").source == f"{tmp_path}/day/*.csv"
+    assert read(sink="s3://scores/x").sink == "s3://scores/x"
+    with pytest.raises(InvalidInput, match="'every night' is no schedule"):
+        read(schedule="every night")

@@ -57,10 +57,9 @@ def _source(variable: str, text: str, home: Path, kept: Path) -> dict[str, Any]:
             private_folder(kept)
             write_atomic(kept / variable, os.environ[reference.place])
         return {"file": str(kept / variable)}
-    command = {COMMAND: os.environ[COMMAND]} if COMMAND in os.environ else {}
     return {
         "run": [sys.executable, "-P", "-m", secret_store.__name__, str(home), text],
-        "environment": {**_of_session(os.environ), **command},
+        "environment": for_secrets(os.environ),
     }
 
 
@@ -68,8 +67,7 @@ def _in_environment(text: str) -> bool:
     return parse_reference(text).place in os.environ
 
 
-def _of_session(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables by which a keyring is reached."""
-    return for_engine(environment) | {
-        name: value for name, value in environment.items() if name in ("DISPLAY", "WAYLAND_DISPLAY", "GNUPGHOME")
-    }
+def for_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of ``environment`` by which a keyring and the user's own command are reached."""
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "GNUPGHOME", COMMAND)
+    return for_engine(environment) | {name: value for name, value in environment.items() if name in names}

@@ -130,7 +130,7 @@ function Models(props: {
   const { report, chosen, change, problems, trans } = props;
   return (
     <FieldGroup label={trans.__('Models')} problems={problems}>
-      <div className="nbdeploy-models">
+      <div className="nbdeploy-models nbdeploy-mod-many">
         {report.models.map(model => (
           <div key={model.variable} className="nbdeploy-model">
             <label>

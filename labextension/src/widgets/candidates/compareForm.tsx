@@ -52,6 +52,12 @@ export function CompareForm(props: CompareFormProps): React.JSX.Element {
   const typing = submitted || typed?.models?.length ? found : [];
   const problems = told?.key === key ? told.problems : typing;
   const form = React.useRef<HTMLFormElement>(null);
+  // Once the problems are drawn, and not those before.
+  React.useEffect(() => {
+    if (told?.problems.length) {
+      form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+    }
+  }, [told]);
 
   /** Sends the request if the kernel finds nothing wrong with it as it is now. */
   const send = async (act: (request: CandidatesRequest) => Promise<void>): Promise<void> => {
@@ -67,7 +73,6 @@ export function CompareForm(props: CompareFormProps): React.JSX.Element {
         close();
         return;
       }
-      focusWrong(form.current);
     } catch (error) {
       setRefused(toProblemError(error));
     }
@@ -215,11 +220,4 @@ async function checked(
   request: CandidatesRequest
 ): Promise<readonly FieldProblem[]> {
   return world.canAnswer() ? world.check(request) : [];
-}
-
-/** After the problems were drawn. */
-function focusWrong(form: HTMLFormElement | null): void {
-  requestAnimationFrame(() => {
-    form?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
-  });
 }

@@ -74,25 +74,26 @@ export function Sidebar(props: Props): React.JSX.Element {
             </span>
           </nav>
         )}
-        {compare && opened === null && (
-          <Button
-            look="quiet"
-            className="nbd-mod-right"
-            onClick={compare}
-            title={trans.__('Compare models of the current notebook before one is deployed')}
-          >
-            {trans.__('Compare…')}
-          </Button>
-        )}
-        {deploy && (
-          <Button
-            look="primary"
-            onClick={deploy}
-            title={trans.__('Deploy a model of the current notebook')}
-          >
-            {trans.__('Deploy…')}
-          </Button>
-        )}
+        <div className="nbd-Bar-buttons">
+          {compare && opened === null && (
+            <Button
+              look="quiet"
+              onClick={compare}
+              title={trans.__('Compare models of the current notebook before one is deployed')}
+            >
+              {trans.__('Compare…')}
+            </Button>
+          )}
+          {deploy && (
+            <Button
+              look="primary"
+              onClick={deploy}
+              title={trans.__('Deploy a model of the current notebook')}
+            >
+              {trans.__('Deploy…')}
+            </Button>
+          )}
+        </div>
       </div>
       <div className="nbd-Body">
         {opened === null ? (

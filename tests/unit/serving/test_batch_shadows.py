@@ -1,0 +1,79 @@
+"""A batch by stable and its shadows: one folder for each, and a shadow's faults are none of the batch."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from jupyter_deploy.domain.batch.requests import BatchRequest
+from jupyter_deploy.domain.errors import InvalidInput, TargetError
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.faces.render.batch_page import batch_page, exit_code_of_batch
+from jupyter_deploy.verbs.scoring import batch as verb
+from tests import releases
+
+
+class World:
+    """Ports whose batches only note what they were asked for."""
+
+    home = Path("/home/nbdeploy")
+    keep_revisions = 2
+
+    def __init__(self):
+        endpoint = Endpoint.first(releases.release("aaa", name="churn"))
+        self.endpoint = endpoint.with_release(releases.release("bbb", name="churn"))
+        self.store = SimpleNamespace(endpoint=lambda _: self.endpoint)
+        self.batches = self
+        self.jobs = []
+        self.broken = False
+
+    def run(self, tag, job, report, *, dry_run):
+        self.jobs.append((tag, job))
+        if self.broken and tag == "churn:bbb":
+            raise TargetError("it cannot be loaded")
+        return {"state": "complete", "partitions": 1, "scored": 1, "rows": 10, "refused": 0}
+
+
+@pytest.fixture
+def world(monkeypatch):
+    monkeypatch.setattr(verb, "load_release", lambda release, _: release.tag)
+    return World()
+
+
+def score(world, **options):
+    request = BatchRequest(name="churn", source="/data", sink="/scores", **options)
+    return verb.batch(request, world, lambda _: None)
+
+
+def test_a_shadow_answers_beside_stable_with_records_of_its_role(world):
+    result = score(world, role="shadow")
+    assert [(tag, job.sink, job.records.role) for tag, job in world.jobs] == [
+        ("churn:aaa", "/scores", "stable"),
+        ("churn:bbb", "/scores/_shadow/bbb", "shadow"),
+    ]
+    assert str(world.jobs[1][1].records.folder) == "/home/nbdeploy/records/churn/bbb"
+    assert [(one.release, one.rows, one.problem) for one in result.shadows] == [("churn:bbb", 10, "")]
+    assert batch_page(result).tables[-1].rows == [("churn:bbb", "/scores/_shadow/bbb", "10", "0", "")]
+
+
+def test_a_shadow_that_fails_is_told_and_the_batch_is_complete(world):
+    world.broken = True
+    result = score(world, role="shadow")
+    assert (result.state, result.shadows[0].problem) == ("complete", "it cannot be loaded")
+    assert exit_code_of_batch(result) == 0
+
+
+def test_without_the_role_stable_alone_answers(world):
+    assert score(world).shadows == ()
+    assert [tag for tag, _ in world.jobs] == ["churn:aaa"]
+
+
+def test_an_endpoint_that_records_nothing_has_no_records_of_batches(world):
+    world.endpoint = world.endpoint.recording("off")
+    score(world)
+    assert world.jobs[0][1].records is None
+
+
+def test_a_named_release_has_no_shadows(world):
+    with pytest.raises(InvalidInput, match="--role shadow takes no --release"):
+        score(world, role="shadow", release="churn:aaa")

@@ -44,7 +44,8 @@ export function report(...models: ModelCandidate[]): KernelReport {
     home: '/home',
     models,
     problem: '',
-    remedy: ''
+    remedy: '',
+    language: 'python'
   };
 }
 

@@ -21,10 +21,10 @@ function kernelOf(published: string | null, given: { status?: string; running?: 
     sendShellMessage: (message: KernelMessage.IExecuteRequestMsg) => {
       code.push(message.content.code);
       const future = {
-        onIOPub: (message: unknown): void => void message,
+        onIOPub: undefined as ((message: unknown) => void) | undefined,
         get done() {
           const data = { 'application/vnd.nbdeploy.v1+json': published };
-          if (published !== null) this.onIOPub({ content: { data } });
+          if (published !== null) this.onIOPub?.({ content: { data } });
           return Promise.resolve({ content: { status: 'ok' } });
         }
       };

@@ -2,7 +2,7 @@
 # make down   stop what the demo left
 # make test   set up and run the tests, but for those marked exhaustive (DURATIONS=1)
 # make test-all  set up and run all tests; those of tests/unit, golden and faces under a newer Python too (DURATIONS=1)
-# make test-kubernetes  set up and run the tests that need a Kubernetes, on one of this machine's own (as root; CORE=1: the main job and the cluster alone)
+# make test-kubernetes  set up and run the tests that need a Kubernetes, on one of this machine's own (as root; CORE=1: those of CI)
 # make cluster    build that Kubernetes where it is missing (some minutes, once), and start it; make cluster-down ends it
 # make bench-kubernetes   figures of endpoints in that cluster, next to their aims (some fifteen minutes)
 # make chaos  ten minutes of kill -9 under load (SEED=…, MINUTES=…)
@@ -83,13 +83,11 @@ cluster: setup
 cluster-down:
 	@scripts/cluster/down.sh
 
-# A cluster that this starts ends with the tests.
+# A cluster that this starts ends with the tests, also when they are interrupted.
 test-kubernetes: compiled
 	@scripts/cluster/build.sh
-	@scripts/cluster/running.sh && running=yes || running=no; \
-	scripts/cluster/up.sh && $(PYTEST) $(if $(CORE),--durations=0 $(CLUSTER_CORE),tests/cluster); ended=$$?; \
-	[ $$running = yes ] || scripts/cluster/down.sh; \
-	exit $$ended
+	@scripts/cluster/running.sh || trap scripts/cluster/down.sh EXIT; \
+	scripts/cluster/up.sh && $(PYTEST) $(if $(CORE),--durations=0 $(CLUSTER_CORE),tests/cluster)
 
 bench-kubernetes: compiled cluster
 	@NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m scripts.cluster.bench

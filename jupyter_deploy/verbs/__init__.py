@@ -36,7 +36,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "candidates",
         "model_selection.requests.CandidatesRequest",
         "model_selection.candidates.candidates",
-        label="Choose Among Models…",
+        label="Compare Candidates…",
         page="model_selection_page.model_selection_page",
         title="model_selection.candidates.title",
         exit_code="outcomes.of_selection",

@@ -3791,6 +3791,8 @@ export interface JobWithEvents {
  * ----------
  * version
  *     nbdeploy's there.
+ * labelled
+ *     Rows that models may be compared on.
  * problem, remedy
  *     Why nothing could be deployed from here as it is, such as a setting that is wrong; empty: nothing is.
  * language
@@ -3803,6 +3805,7 @@ export interface KernelReport {
   notebook: string | null;
   home: string;
   models: ModelCandidate[];
+  labelled: LabelledRows[];
   problem: string;
   remedy: string;
   language: string;
@@ -3828,6 +3831,14 @@ export interface ModelCandidate {
   why: string;
   cell: number | null;
   unusual: boolean;
+}
+/**
+ * Variables of rows and of their true answers, by which models are scored. ``words``: the rows' size.
+ */
+export interface LabelledRows {
+  x: string;
+  y: string;
+  words: string;
 }
 /**
  * Name a release in your own words; every command takes the label in place of the tag.
@@ -5919,7 +5930,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
   return {
     deploy: trans.__("Deploy Model…"),
     validate: trans.__("Validate…"),
-    candidates: trans.__("Choose Among Models…"),
+    candidates: trans.__("Compare Candidates…"),
     automl: trans.__("Find a Model…"),
     init: trans.__("Set Up Validation in CI…"),
     list: trans.__("List Endpoints"),

@@ -4,11 +4,13 @@ import * as React from 'react';
 import { expect, it, vi } from 'vitest';
 
 import { CANDIDATES, CandidatesOutput, type DrawCandidates } from '../src/candidatesOutput';
+import { choiceOf } from '../src/choice';
 import type { CandidateRow, CandidatesView, DeployRequest, EndpointsView } from '../src/generated';
 import { problemError } from '../src/transport/request';
 import { Candidates } from '../src/widgets/candidates/candidates';
+import { ChosenAmong } from '../src/widgets/candidates/chosenAmong';
 import type { Services } from '../src/widgets/ui/services';
-import { shown } from './sidebarWorld';
+import { job, shown } from './sidebarWorld';
 
 function row(label: string, given: Partial<CandidateRow> = {}): CandidateRow {
   const cells = [
@@ -191,4 +193,27 @@ it("is drawn in an output, and nothing in that of the chart's own", async () => 
   expect(removed).toHaveBeenCalledOnce();
   expect(output.isHidden).toBe(true);
   output.dispose();
+});
+
+it('shows the table of a finished job, as the server makes it', async () => {
+  const view = vi.fn(async () => Promise.resolve(CONSTRAINED));
+  const table = CONSTRAINED.table;
+  const start = vi.fn(async () => Promise.resolve('j1'));
+  shown(<ChosenAmong table={table} start={start} renderJob={id => <p>the job {id}</p>} />, {
+    view: view as unknown as Services['view']
+  });
+  expect(await screen.findByText(CONSTRAINED.headline)).toBeInTheDocument();
+  expect(screen.getByLabelText('Constraints')).toHaveValue('latency_p99_ms <= 2');
+  expect(view).toHaveBeenCalledWith(
+    'candidates',
+    { table, constraints: 'latency_p99_ms <= 2' },
+    expect.anything()
+  );
+});
+
+it('is the result of a choice, and of no other job', () => {
+  const { table } = CONSTRAINED;
+  expect(choiceOf(job({ verb: 'candidates', state: 'done', result: table }))).toBe(table);
+  expect(choiceOf(job({ verb: 'candidates', state: 'failed', result: null }))).toBeNull();
+  expect(choiceOf(job({ verb: 'deploy', state: 'done', result: {} }))).toBeNull();
 });

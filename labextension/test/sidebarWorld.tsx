@@ -160,6 +160,7 @@ export function services(given: Partial<Services> = {}): Services {
       throw new Error('asked for an endpoint');
     },
     deploy: vi.fn(),
+    compare: vi.fn(),
     publish: vi.fn(),
     runVerb: vi.fn(),
     openTab: vi.fn(),

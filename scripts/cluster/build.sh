@@ -36,15 +36,15 @@ cd "$cluster"
 mkdir -p debs root source bin images gopath/src/k8s.io
 tree=$cluster/gopath/src/k8s.io/kubernetes
 
-# A copy of apt's lists with one suite: the system's own stay as they are.
+# Lists of apt of our own, with one suite: the system's stay as they are, and need no sources of programs.
 apt_for() { # NAME TYPES SUITE
-  local folder=$cluster/apt-$1
+  local folder=$cluster/apt-$1 system=/etc/apt/sources.list.d/debian.sources
+  [ -e "$system" ] || { echo "cluster: $system is missing: apt's sources of Debian 13 in deb822 format" >&2; exit 2; }
   mkdir -p "$folder/sources" "$folder/lists/partial"
   if [ "$3" = trixie ]; then # with its updates
-    cp /etc/apt/sources.list.d/debian.sources "$folder/sources/x.sources"
+    cp "$system" "$folder/sources/x.sources"
   else
-    sed -En '1,/^$/p' /etc/apt/sources.list.d/debian.sources |
-      sed -E "s/^Types: .*/Types: $2/; s/^Suites: .*/Suites: $3/" >"$folder/sources/x.sources"
+    sed -En '1,/^$/p' "$system" | sed -E "s/^Types: .*/Types: $2/; s/^Suites: .*/Suites: $3/" >"$folder/sources/x.sources"
   fi
   cat >"$folder/apt.conf" <<CONF
 Dir::Etc::sourcelist "/dev/null";
@@ -53,18 +53,22 @@ Dir::State::lists "$folder/lists";
 Dir::Cache::srcpkgcache "$folder/s.bin";
 Dir::Cache::pkgcache "$folder/p.bin";
 APT::Sandbox::User "root";
+APT::Update::Error-Mode "any";
+Acquire::Retries "3";
 CONF
   export APT_CONFIG=$folder/apt.conf
-  [ -n "$(find "$folder/lists" -maxdepth 1 -type f -name '*_*')" ] || apt-get -qq update
+  apt-get -qq update
 }
 
-if [ ! -x root/usr/lib/go-1.24/bin/go ] || [ ! -x root/usr/bin/containerd ]; then
+if [ ! -e "$root/unpacked" ]; then
   say "downloading Go, etcd, containerd and kubectl"
   apt_for trixie deb trixie
+  rm -f debs/*.deb # of a call that was killed, perhaps of other versions
   (cd debs && apt-get -qq download golang-1.24-go golang-1.24-src golang-github-modern-go-reflect2-dev \
     etcd-server etcd-client kubectl containerd runc containernetworking-plugins busybox-static iptables conntrack \
-    libxtables12 libnftnl11 libnfnetlink0 libnetfilter-conntrack3 libip4tc2 libip6tc2 libmnl0 &&
-    for package in *.deb; do dpkg -x "$package" "$root"; done)
+    libxtables12 libnftnl11 libnfnetlink0 libnetfilter-conntrack3 libip4tc2 libip6tc2 libmnl0)
+  for package in debs/*.deb; do dpkg -x "$package" "$root"; done
+  touch "$root/unpacked"
 fi
 
 if [ ! -d "$tree" ]; then
@@ -125,6 +129,7 @@ python3 -m scripts.cluster.image "$images/pause.tar" localhost/pause:3.2 --entry
 python3 -m scripts.cluster.image "$images/busybox.tar" localhost/busybox:1 --command sh \
   "bin/busybox=$root/usr/bin/busybox" "${links[@]}"
 
+rm -f "$root/unpacked" # Go goes: a call that is killed here begins anew
 rm -rf "$cluster"/{gopath,gocache,source,debs,apt-*,bin/openapi-gen,images/pause}
 rm -rf "$root"/usr/{lib/go-1.24,share/go-1.24,share/gocode}
 touch "$cluster/ready"

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/settings.sh"
 shopt -s nullglob
 # Also what another checkout started: there is one cluster a machine.
-mine() { tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -qE "$cluster|scripts/cluster/|etcd|kube-|docker-registry"; }
+mine() { tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" | grep -qE "$cluster|scripts/cluster/|etcd|kube-|docker-registry"; }
 for file in "$run"/pid/node*.init; do
   # The kernel ends all processes of a namespace with its first one.
   pid=$(cat "$file")

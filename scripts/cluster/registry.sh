@@ -13,5 +13,5 @@ storage: {filesystem: {rootdirectory: "$run/registry"}, delete: {enabled: true}}
 http: {addr: "$address:$registry_port"}
 CONFIG
   alive "registry-$address" || start "registry-$address" env -u REGISTRY_AUTH_FILE docker-registry serve "$run/conf/registry-$address.yml"
-  wait_for 20 curl -sf "http://$address:$registry_port/v2/"
+  wait_for 60 curl -sf "http://$address:$registry_port/v2/"
 done

@@ -12,8 +12,8 @@ ip link delete "kwv$i" 2>/dev/null || true
 start "$node" unshare --mount --net --uts --ipc --pid --fork --kill-child=KILL --mount-proc bash "$scripts/node.sh" "$i"
 child() { init=$(cat /proc/"$(cat "$run/pid/$node")"/task/*/children 2>/dev/null | tr -d ' ') && [ -n "$init" ]; }
 separate() { [ "$(readlink "/proc/$init/ns/net")" != "$(readlink /proc/self/ns/net)" ]; }
-wait_for 10 child
-wait_for 10 separate
+wait_for 60 child
+wait_for 60 separate
 echo "$init" >"$run/pid/$node.init"
 # With an address of its own, or the others would send to that of a node that died, until they forget it.
 ip link add "kwv$i" type veth peer name eth0 address "02:00:0a:c7:00:1$i" netns "$init"

@@ -13,6 +13,12 @@ if alive apiserver && alive etcd && [ -e "$run/up" ]; then
   [ "$(cat "$run/up")" = "$NODES" ] || echo "cluster: it runs with $(cat "$run/up") nodes" >&2
   exit 0
 fi
+explained() { # the ends of all logs, where a part does not come up
+  local ended=$?
+  [ $ended = 0 ] || tail -n 15 "$run"/log/*.log >&2 || true
+  exit $ended
+}
+trap explained EXIT
 bash "$scripts/down.sh" 9>&- # what a killed start or a reboot left
 rm -rf "$run"
 mkdir -p "$run"/{log,pid,pki,etcd,conf}

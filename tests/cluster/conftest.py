@@ -211,7 +211,10 @@ def explained(cluster, namespace, request):
 
 
 def _link(source, target):
-    Path(target).hardlink_to(source)
+    try:
+        Path(target).hardlink_to(source)
+    except OSError:  # the cache is on another file system
+        shutil.copy2(source, target)
 
 
 @pytest.fixture

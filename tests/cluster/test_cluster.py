@@ -2,6 +2,8 @@
 
 import httpx
 
+from tests.e2e.conftest import until
+
 from .load import Load
 from .machine import REGISTRY
 
@@ -60,4 +62,4 @@ def test_a_published_image_runs_on_the_nodes_and_answers_while_the_api_server_is
         load.wait_for(200)
     assert not load.failures, load.figure("the API server is dead")
     load.figure("the API server is dead")
-    assert len(cluster.pods(namespace)) == 3
+    until(lambda: len(cluster.pods(namespace)) == 3)

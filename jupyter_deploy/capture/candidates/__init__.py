@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_deploy.capture.cell_history import History, history
 from jupyter_deploy.capture.frameworks import framework_of
-from jupyter_deploy.domain.capture.candidates import ModelCandidate, Table
+from jupyter_deploy.domain.capture.candidates import LabelledRows, ModelCandidate, Table
 from jupyter_deploy.domain.capture.findings import Finding, listed
 from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.capture.signature import Schema
@@ -17,6 +17,7 @@ from jupyter_deploy.notebooks.safe_eval import NotEvaluable, evaluate
 
 from .first_rows import first_rows
 from .guesses import GuessContext, examples_for
+from .labelled import labelled
 from .models import ModelVariable, candidates, ordered
 from .tables import tables
 
@@ -38,6 +39,10 @@ class NotebookFinder:
         context = GuessContext(tables(variables), {model.variable: model for model in models}, variables, cell_history)
         ranked = ordered(models, cell_history)[:MOST]
         return [_described(model, cell_history, context) for model in ranked]
+
+    def labelled(self, namespace: Mapping[str, Any]) -> list[LabelledRows]:
+        """Return rows with their true answers, those outside the training first."""
+        return labelled(tables(dict(namespace)))
 
     def first_rows(self, value: Any) -> Table:
         """Return an example's first rows."""

@@ -1,4 +1,4 @@
-"""Candidates for a deploy in a notebook: models, examples for them, and the first rows of an example."""
+"""What a notebook's variables offer: models, examples for them, rows to score them by, an example's first rows."""
 
 from __future__ import annotations
 
@@ -34,6 +34,14 @@ class ModelCandidate(Value):
     why: str = ""
     cell: int | None = None
     unusual: bool = False
+
+
+class LabelledRows(Value):
+    """Variables of rows and of their true answers, by which models are scored. ``words``: the rows' size."""
+
+    x: str
+    y: str
+    words: str
 
 
 class Table(Value):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from jupyter_deploy.domain.requests import DeployRequest
 
     from .artifacts import Environment, Manifest, Snapshot, Source
-    from .candidates import ModelCandidate, Table
+    from .candidates import LabelledRows, ModelCandidate, Table
     from .findings import Finding
     from .signature import Schema
     from .source_changes import Cell
@@ -203,6 +203,9 @@ class Finder(Protocol):
         self, namespace: Mapping[str, Any], cells: Sequence[str], failed: Mapping[int, int]
     ) -> list[ModelCandidate]:
         """Return the models, best first, each with examples; the parameters are as in ``Live``."""
+
+    def labelled(self, namespace: Mapping[str, Any]) -> list[LabelledRows]:
+        """Return rows with their true answers, those outside the training first."""
 
     def first_rows(self, value: Any) -> Table:
         """Return an example's first rows, and its problem if it is no valid example."""

@@ -1,7 +1,7 @@
 """JupyterLab's bridge to a notebook's kernel: its models, the rows of an example, problems of a form, a capture.
 
-Lab evaluates each call silently (``user_expressions``): no cell, no execution count, no output. ``found``, ``preview``
-and ``check`` may run in a subshell while a cell runs; ``capture`` runs in the main shell.
+Lab evaluates each call silently (``user_expressions``): no cell, no execution count, no output. ``found``,
+``preview`` and the checks may run in a subshell while a cell runs; ``capture`` runs in the main shell.
 
 A user waits for the first ``found``, whose time is mostly imports: the others import what they need themselves.
 """
@@ -49,8 +49,9 @@ def found() -> JsonDisplay:
     if shell is not None:
         watch_cells(shell)
         cells = tuple(shell.history_manager.input_hist_raw[1:]) if shell.history_manager else ()
-    models = wiring.ports.finder.models(variables, cells, failed_in(shell))
-    return JsonDisplay(KernelReport(**about, home=home, models=tuple(models)))
+    finder = wiring.ports.finder
+    models, labelled = finder.models(variables, cells, failed_in(shell)), finder.labelled(variables)
+    return JsonDisplay(KernelReport(**about, home=home, models=tuple(models), labelled=tuple(labelled)))
 
 
 def preview(expression: str) -> JsonDisplay:
@@ -76,6 +77,23 @@ def check(document: str) -> JsonDisplay:
     except DeployError as error:
         problems = [FieldProblem(field="", message=error.message, remedy=error.remedy)]
     return JsonDisplay({"problems": [problem.model_dump(mode="json") for problem in problems], "complete": complete})
+
+
+def check_candidates(document: str) -> JsonDisplay:
+    """Return ``{"problems": [FieldProblem, …]}`` of a choice among this notebook's models.
+
+    Parameters
+    ----------
+    document
+        A CandidatesRequest as JSON, whose ``models`` are variables.
+    """
+    from .choice_problems import choice_problems
+
+    try:
+        problems = choice_problems(document, current_shell(), Wiring())
+    except DeployError as error:
+        problems = [FieldProblem(field="", message=error.message, remedy=error.remedy)]
+    return JsonDisplay({"problems": [problem.model_dump(mode="json") for problem in problems]})
 
 
 def capture(job_id: str, notebook: str | None = None) -> JsonDisplay:

@@ -32,6 +32,7 @@ from jupyter_deploy.verbs.capture import ERROR_MIME
 from jupyter_deploy.verbs.model_selection.candidates import Contender, SelectionTask, require_models, select_models
 from jupyter_deploy.wiring import Wiring
 
+from .choice_data import require_served, rows_in, subgroups_of, truth_of
 from .encode import decode_answers, encode_instances
 from .fits import fits_by_name, spread_of, titled
 from .kernel import error_document, live_from_object
@@ -170,14 +171,11 @@ def candidates(
             raise InvalidInput("the models are no dict", 'write candidates({"logit": m1, "forest": m2}, X, y)')
         require_models(models)
         wiring = Wiring()
-        truth = _truth(y, _rows_in(X))
+        truth = truth_of(y, rows_in(X))
         fits = fits_by_name(models)
         for name, model in ((name, model) for name, several in fits.items() for model in several):
-            try:
-                wiring.ports.finder.require_method(model, method)
-            except InvalidInput as error:
-                raise InvalidInput(f"the model '{name}' cannot be served: {error.message}", error.remedy) from error
-        subgroups = _subgroups(by, X)
+            require_served(name, model, method, wiring.ports.finder)
+        subgroups = subgroups_of(by, X)
         scoring = scoring_of(metric, truth, titled(fits), greater_is_better, method)
         texts = [constraints] if isinstance(constraints, str) else list(constraints)
         cost = wiring.settings.cost
@@ -254,45 +252,6 @@ def candidates_for_command_line(document: str) -> None:
         display({ERROR_MIME: error_document(error), "text/plain": str(error)}, raw=True)
     else:
         display({SELECTION_MIME: table.model_dump(mode="json"), "text/plain": "[a table of candidates]"}, raw=True)
-
-
-def _rows_in(table: Any) -> int:
-    try:
-        return table.shape[0] if hasattr(table, "shape") else len(table)
-    except (TypeError, IndexError) as error:
-        raise InvalidInput(f"X is a {type(table).__name__}, which has no rows", "give a table or an array") from error
-
-
-def _truth(y: Any, rows: int) -> Any:
-    """Return y as an array of one dimension. Raises InvalidInput: it does not fit X, or has missing values."""
-    truth = np.asarray(y)
-    if truth.ndim == 2 and truth.shape[1] == 1:
-        truth = truth[:, 0]
-    if truth.ndim != 1:
-        raise InvalidInput(f"y has the shape {truth.shape}", "give one answer a row")
-    if len(truth) != rows:
-        raise InvalidInput(f"X has {rows} rows, and y has {len(truth)}", "give y of the same rows as X")
-    if rows == 0:
-        raise InvalidInput("X has no rows", "is the table empty, or does a filter leave nothing?")
-    missing = [place for place, value in enumerate(truth.tolist()) if value is None or value != value]  # noqa: PLR0124
-    if missing:
-        raise InvalidInput(
-            f"y is missing in row {missing[0]}{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}",
-            "leave these rows out of X and y",
-        )
-    return truth
-
-
-def _subgroups(by: Any, table: Any) -> Any:
-    """Return ``by`` with names of columns replaced by the columns."""
-    names = [by] if isinstance(by, str) else by
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        return by
-    columns = list(getattr(table, "columns", ()))
-    for name in names:
-        if name not in columns:
-            raise InvalidInput(f"X has no column '{name}' to group by", f"its columns are {columns[:20]}")
-    return {name: table[name] for name in names}
 
 
 def _calibration(model: Any, table: Any, truth: Any) -> Calibration | None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from jupyter_deploy.domain.base import Value
-from jupyter_deploy.domain.capture.candidates import ModelCandidate
+from jupyter_deploy.domain.capture.candidates import LabelledRows, ModelCandidate
 from jupyter_deploy.domain.release.resources import Resources
 
 
@@ -152,6 +152,8 @@ class KernelReport(Value):
     ----------
     version
         nbdeploy's there.
+    labelled
+        Rows that models may be compared on.
     problem, remedy
         Why nothing could be deployed from here as it is, such as a setting that is wrong; empty: nothing is.
     language
@@ -164,6 +166,7 @@ class KernelReport(Value):
     notebook: str | None
     home: str
     models: tuple[ModelCandidate, ...]
+    labelled: tuple[LabelledRows, ...] = ()
     problem: str = ""
     remedy: str = ""
     language: str = "python"

@@ -5,7 +5,9 @@ import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import type {
+  CandidatesRequest,
   DeployRequest,
+  FieldProblem,
   Job,
   KernelReport,
   NotebookContextView,
@@ -97,7 +99,11 @@ export class NotebookWorld implements DeployWorld, IDisposable {
   readonly check = async (request: DeployRequest): Promise<CheckResult> =>
     this._kernel.check(request);
 
-  readonly submit = async (request: DeployRequest): Promise<Job> => {
+  readonly checkCandidates = async (request: CandidatesRequest): Promise<readonly FieldProblem[]> =>
+    this._kernel.checkCandidates(request);
+
+  /** The notebook's file on the server, with the cells as they are shown. */
+  readonly saved = async (): Promise<string> => {
     const { context } = this.panel;
     if (context.model.dirty) {
       await this.nbdeploy.jobs.refresh(); // a server that does not answer, or requires a log-in, is reported here, and not by JupyterLab too
@@ -105,6 +111,12 @@ export class NotebookWorld implements DeployWorld, IDisposable {
         throw labProblem(error);
       });
     }
+    return pathOnServer(this.panel) ?? context.localPath;
+  };
+
+  readonly submit = async (request: DeployRequest): Promise<Job> => {
+    const { context } = this.panel;
+    await this.saved();
     const job = await this.nbdeploy.jobs.capture(request);
     // Not awaited: it may take long, and the job reports the outcome. One after the other, since
     // the notebook may be renamed while a cell runs.

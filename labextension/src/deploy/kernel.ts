@@ -1,6 +1,7 @@
 import { type Kernel as KernelType, KernelMessage } from '@jupyterlab/services';
 
 import {
+  type CandidatesRequest,
   type DeployRequest,
   type FieldProblem,
   type Job,
@@ -45,6 +46,8 @@ export interface DeployKernel {
   preview(expression: string): Promise<Table>;
   /** The problems of a deploy that need no slow check. */
   check(request: DeployRequest): Promise<CheckResult>;
+  /** The problems of a choice among its models that need no call of a model. */
+  checkCandidates(request: CandidatesRequest): Promise<readonly FieldProblem[]>;
   /**
    * Capture for a job that waits. Resolves at the end, which may take long: the viewer follows the
    * job. `notebook`: its present path on the server, if known. `asked`: called once the kernel has
@@ -96,6 +99,11 @@ export class PythonKernel implements DeployKernel {
   async check(request: DeployRequest): Promise<CheckResult> {
     const asked = literal(JSON.stringify(request));
     return (await this._query(`check(${asked})`)) as CheckResult;
+  }
+
+  async checkCandidates(request: CandidatesRequest): Promise<readonly FieldProblem[]> {
+    const asked = literal(JSON.stringify(request));
+    return ((await this._query(`check_candidates(${asked})`)) as CheckResult).problems;
   }
 
   async capture(

@@ -61,7 +61,16 @@ export class RKernel implements DeployKernel {
   async report(): Promise<KernelReport> {
     const { version, interpreter, home } = await this._server();
     const found = (await this._query('found', { cells: this.cells() })) as RReport;
-    return { ...found, version, interpreter, home, problem: '', remedy: '', language: 'R' };
+    return {
+      ...found,
+      version,
+      interpreter,
+      home,
+      labelled: [],
+      problem: '',
+      remedy: '',
+      language: 'R'
+    };
   }
 
   async preview(expression: string): Promise<Table> {
@@ -75,6 +84,13 @@ export class RKernel implements DeployKernel {
       this._problemsOfServer(request)
     ]);
     return { ...ofKernel, problems: [...ofServer, ...ofKernel.problems] };
+  }
+
+  /** A choice is among models of Python. */
+  async checkCandidates(): Promise<readonly FieldProblem[]> {
+    const message = 'only models of Python are compared in a table';
+    const remedy = 'deploy each: the second one is the shadow of the first, and both are compared';
+    return Promise.resolve([{ field: 'models', message, remedy, finding: null }]);
   }
 
   async capture(

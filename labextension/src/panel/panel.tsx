@@ -52,6 +52,7 @@ export function Panel(props: PanelProps): React.JSX.Element {
       job: requests.job,
       endpoint: () => model,
       deploy: null,
+      compare: null,
       publish: (name, release) => {
         focus.keep();
         setOpened({ verb: 'publish', texts: { name, release } });

@@ -52,9 +52,16 @@ export const commands: JupyterFrontEndPlugin<void> = {
               );
               return;
             }
-            const { openVerb } = await import('../widgets/verbs/openVerb');
             const panel = notebooks?.currentWidget ?? null;
-            await openVerb({ app, nbdeploy, rendermime, panel, label }, verb, textsOf(args), words);
+            const options = { app, nbdeploy, rendermime, panel, label };
+            const texts = textsOf(args);
+            if (verb === 'candidates' && panel && !words.length && !Object.keys(texts).length) {
+              const { openCompare } = await import('../widgets/candidates/openCompare');
+              await openCompare(options, panel);
+              return;
+            }
+            const { openVerb } = await import('../widgets/verbs/openVerb');
+            await openVerb(options, verb, texts, words);
           }
         });
       }

@@ -169,7 +169,7 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
         }
         const content = new LazyPanel(async () => {
           const { createJobTab } = await import('../widgets/jobs/jobTab');
-          return createJobTab({ id, jobs, actions, trans });
+          return createJobTab(id, { app, nbdeploy, notebooks, rendermime, jobActions: actions });
         });
         const tab = new MainAreaWidget({ content });
         tab.id = tabId(id);

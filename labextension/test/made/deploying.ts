@@ -43,6 +43,7 @@ export function report(...models: ModelCandidate[]): KernelReport {
     notebook: '/work/churn.ipynb',
     home: '/home',
     models,
+    labelled: [],
     problem: '',
     remedy: '',
     language: 'python'

@@ -15,7 +15,7 @@ CELLS = (
     "import numpy as np, pandas as pd\nfrom sklearn.linear_model import LogisticRegression\n"
     "X = pd.DataFrame({'age': np.arange(50.0), 'dose': np.arange(50.0)[::-1]})\ny = (X['age'] > 25).astype(int)",
     "clf = LogisticRegression().fit(X, y)",
-    "X_test = X[40:]",
+    "X_test, y_test = X[30:], y[30:]",
 )
 
 
@@ -36,6 +36,13 @@ def checked(kernel, **fields):
     while not (answer := kernel.ask("check", json.dumps(document)))["complete"]:
         pass  # a notebook of many cells, or a busy machine
     return {one["field"]: one for one in answer["problems"]}
+
+
+def compared(kernel, **fields):
+    """What is wrong with the fields of a choice, and else right ones, by field."""
+    right = {"models": ["clf"], "x": "X_test", "y": "y_test"}
+    answer = kernel.ask("check_candidates", json.dumps(right | fields))
+    return {one["field"]: f"{one['message']}: {one['remedy']}" for one in answer["problems"]}
 
 
 def test_the_kernel_tells_of_its_model_and_of_itself(trained, shared_home):
@@ -79,7 +86,7 @@ def test_a_busy_kernel_tells_of_its_models_by_a_subshell(trained, shared_home):
 def test_a_preview_has_the_first_rows_or_says_why_not(trained):
     shown = trained.ask("preview", "X_test[:5]")
     assert shown["columns"] == ["age", "dose"]
-    assert shown["rows"][0] == ["40", "9"]
+    assert shown["rows"][0] == ["30", "19"]
     assert shown["words"] == "5 rows, 2 columns"
     missing = trained.ask("preview", "X_tset[:5]")
     assert missing["problem"] == "there is no variable 'X_tset' in this notebook"
@@ -253,3 +260,37 @@ def test_an_invalid_setting_is_reported_in_words(shared_home):
         assert "port" in found["problem"]
         assert made.ask("capture", "0")["problem"]["code"] == "invalid_input"
         assert "a setting is wrong" in made.ask("check", "{}")["problems"][0]["message"]
+
+
+def test_a_choice_is_offered_rows_with_their_answers(trained):
+    pairs = [(one["x"], one["y"]) for one in trained.ask("found")["labelled"]]
+    assert pairs == [("X_test", "y_test"), ("X", "y")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "words"),
+    [
+        ({"models": []}, "models", "choose the models to compare"),
+        ({"models": ["clf", "clg"]}, "models", "'clg' in this notebook: did you mean clf?"),
+        ({"models": ["clf", "X"]}, "models", "the model 'X' cannot be served"),
+        ({"x": "  "}, "x", "such as X_test"),
+        ({"x": "X_tset"}, "x", "did you mean X_test"),
+        ({"y": "y"}, "y", "X has 20 rows, and y has 50"),
+        ({"metric": "acuracy"}, "metric", "accuracy"),
+        ({"metric": "roc_auc"}, "metric", "predict_proba"),
+        ({"by": "sex"}, "by", "'sex'"),
+        ({"constraint": ["latncy <= 5"]}, "constraint", "latncy"),
+        ({"constraint": ["cost_per_million <= 5"]}, "constraint", "cost"),
+        ({"endpoint": "churn"}, "endpoint", "churn"),
+    ],
+)
+def test_a_choice_that_cannot_be_measured_is_told_at_its_field(trained, fields, field, words):
+    assert words in compared(trained, **fields)[field]
+
+
+def test_a_choice_without_a_problem_has_none_and_evaluates_no_side_effect(trained):
+    assert compared(trained) == {}
+    assert compared(trained, by="dose", metric="f1", constraint=["f1 >= 0.5", "latency_p99_ms <= 5"]) == {}
+    trained.run("calls = []\ndef rows():\n    calls.append(1)\n    return X_test")
+    assert compared(trained, x="rows()") == {}
+    trained.run("assert not calls")

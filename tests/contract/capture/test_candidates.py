@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
+from jupyter_deploy.capture.candidates import NotebookFinder
 from tests.contract.candidate_notebooks import (
     ARRAYS,
     FRAME,
@@ -279,3 +280,13 @@ def test_what_is_no_model_is_none():
     }
     assert find(namespace) == []
     assert find({}) == []
+
+
+def test_rows_belong_to_the_answers_of_their_name_and_size():
+    given = SPLIT | {"y_pred": LABELS[40:], "data": FRAME, "target": LABELS, "y_train": LABELS[:39]}
+    found = [(one.x, one.y) for one in NotebookFinder().labelled(given)]
+    assert found == [("X_test", "y_test"), ("X", "y"), ("X", "target"), ("data", "y"), ("data", "target")]
+    texts = {"texts_test": TEXTS, "labels_test": OPINIONS}
+    short = {"Xtest": FRAME[40:], "ytest": LABELS[40:]}
+    assert [(one.x, one.y) for one in NotebookFinder().labelled(texts)] == [("texts_test", "labels_test")]
+    assert [(one.x, one.y) for one in NotebookFinder().labelled(short)] == [("Xtest", "ytest")]

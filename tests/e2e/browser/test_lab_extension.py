@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.conftest import until
 from tests.e2e.lab import KERNEL_READY, started
-from tests.e2e.person import DEPLOY_SECONDS, NARROW, TRAIN, until_deployed
+from tests.e2e.person import DEPLOY_SECONDS, NARROW, TRAIN, VIEWPORT, until_deployed
 from tests.notebooks import write
 
 pytestmark = pytest.mark.timeout(600)
@@ -40,11 +40,17 @@ found""",
 ]
 """A measured table of two models, shown as one of twelve."""
 
+COMPARED = [
+    TRAIN[0],
+    "\n".join(f"logit_{n} = LogisticRegression(C=10.0 ** (2 - {n})).fit(X_train, y_train)" for n in range(12)),
+]
+
 
 @pytest.fixture(scope="module")
 def lab(shared_home, tmp_path_factory):
     folder = tmp_path_factory.mktemp("notebooks")
-    notebooks = write(folder / "churn.ipynb", *TRAIN), write(folder / "choice.ipynb", *CHOICE)
+    written = {"churn": TRAIN, "choice": CHOICE, "compare": COMPARED}
+    notebooks = [write(folder / f"{name}.ipynb", *cells) for name, cells in written.items()]
     with started(shared_home, *notebooks) as server:
         yield server
 
@@ -237,6 +243,46 @@ def test_a_row_of_twelve_candidates_is_deployed_as_a_shadow_from_its_cells_outpu
     page.evaluate("async () => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     page.reload()
     expect(view.get_by_role("rowheader")).to_have_count(12, timeout=90_000)
+    assert person.errors == []
+
+
+def test_models_of_the_kernel_are_compared_by_a_form_and_a_row_of_its_job_is_deployed(person):
+    person.opens("compare.ipynb")
+    person.runs(0, 1)
+    page = person.page
+    person.looks_after()
+    person.sidebar.get_by_role("button", name="Compare…").click()
+    form = page.get_by_role("dialog", name=re.compile("Compare candidates"))
+    expect(form.get_by_role("checkbox", checked=True)).to_have_count(12, timeout=60_000)
+    expect(form.get_by_label("Test rows")).to_have_value("X_test")
+    person.has_nothing_serious("compare-form")
+    page.set_viewport_size({"width": 420, "height": 900})
+    person.has_nothing_serious_as_it_is("compare-form-narrow")
+    page.set_viewport_size(VIEWPORT)
+
+    form.get_by_label("True answers").fill("y")
+    expect(form.get_by_text("X has 100 rows, and y has 400")).to_be_visible(timeout=60_000)
+    form.get_by_label("True answers").fill("y_test")
+    for number in range(2, 12):
+        model = form.locator(".nbdeploy-model", has=page.get_by_text(f"logit_{number}", exact=True))
+        model.get_by_role("checkbox").uncheck()
+    form.locator("summary", has_text="More").click()
+    form.get_by_role("checkbox", name="Do not translate the models to ONNX").check()
+    form.get_by_role("button", name="Compare", exact=True).click()
+    expect(form).to_be_hidden(timeout=60_000)
+
+    job = page.locator(".nbdeploy-JobTab")
+    view = job.get_by_role("region", name="Candidates")
+    expect(view.get_by_role("rowheader")).to_have_count(2, timeout=DEPLOY_SECONDS * 1000)
+    expect(view.locator(".vega-embed svg").first).to_be_visible(timeout=60_000)
+    person.has_nothing_serious("compare-job")
+    view.get_by_role("button", name="Deploy logit_0…").click()
+    dialog = page.get_by_role("dialog", name="Deploy logit_0")
+    dialog.get_by_label("Endpoint", exact=True).fill("compared")
+    dialog.get_by_role("button", name="Deploy", exact=True).click()
+    expect(job.get_by_role("button", name="Open compared")).to_be_visible(timeout=DEPLOY_SECONDS * 1000)
+    (release,) = person.home.json("describe", "compared")["releases"]
+    assert (release["choice"]["chosen"], len(release["choice"]["candidates"])) == ("logit_0", 2)
     assert person.errors == []
 
 

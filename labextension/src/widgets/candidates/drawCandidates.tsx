@@ -7,7 +7,7 @@ import type { JobActions } from '../../jobActions';
 import { keepKeys } from '../../panel/keys';
 import type { Lab } from '../endpoint/deployments';
 import { makeServices } from '../endpoint/makeServices';
-import { JobPanel } from '../jobs/jobPanel';
+import { deploysInPlace } from '../jobs/jobPanel';
 import { ServicesProvider } from '../ui/services';
 import { Candidates } from './candidates';
 
@@ -24,23 +24,7 @@ export function drawCandidates(
   keepKeys(host);
   root.render(
     <ServicesProvider value={services}>
-      <Candidates
-        given={given}
-        start={async request => {
-          const started = await jobs.start('deploy', request);
-          if (!('job' in started)) throw new Error('the verb deploy has no job');
-          return started.job.id;
-        }}
-        renderJob={(id, own) => (
-          <JobPanel
-            key={id}
-            id={id}
-            jobs={jobs}
-            actions={{ ...lab.jobActions, ...own }}
-            trans={trans}
-          />
-        )}
-      />
+      <Candidates given={given} {...deploysInPlace({ jobs, actions: lab.jobActions, trans })} />
     </ServicesProvider>
   );
   return () => {

@@ -133,7 +133,7 @@ export async function openDeploy(
 /**
  * A kernel of the same kind that replaces a dead one: Jupyter restarts only a kernel that lives.
  */
-async function replaceKernel(context: ISessionContext): Promise<void> {
+export async function replaceKernel(context: ISessionContext): Promise<void> {
   const name = context.session?.kernel?.name ?? context.prevKernelName;
   await context.sessionManager.refreshRunning(); // its session, which the server has deleted
   await context.changeKernel({ name });

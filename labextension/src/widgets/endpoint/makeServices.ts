@@ -35,6 +35,7 @@ export function makeServices({
     job,
     endpoint: name => models.get(name),
     deploy: () => void app.commands.execute(CommandIDs.deploy),
+    compare: () => void app.commands.execute(commandOf('candidates')),
     publish: (name, release) => void app.commands.execute(commandOf('publish'), { name, release }),
     runVerb: ({ verb, words }) => void app.commands.execute(commandOf(verb), { words: [...words] }),
     openTab: (name, section) => void app.commands.execute(CommandIDs.openTab, { name, section }),

@@ -41,7 +41,7 @@ interface Props {
 
 export function Sidebar(props: Props): React.JSX.Element {
   const { state, onOpen, onTab, onAgain, jobs } = props;
-  const { trans, endpoint, deploy } = useServices();
+  const { trans, endpoint, deploy, compare } = useServices();
   const [filter, setFilter] = React.useState('');
   const root = React.useRef<HTMLDivElement>(null);
   const { opened } = state;
@@ -73,6 +73,16 @@ export function Sidebar(props: Props): React.JSX.Element {
               {opened}
             </span>
           </nav>
+        )}
+        {compare && opened === null && (
+          <Button
+            look="quiet"
+            className="nbd-mod-right"
+            onClick={compare}
+            title={trans.__('Compare models of the current notebook before one is deployed')}
+          >
+            {trans.__('Compare…')}
+          </Button>
         )}
         {deploy && (
           <Button

@@ -97,7 +97,7 @@ function Done({ job, actions, trans }: JobEndProps): React.ReactElement {
 }
 
 /** The outcome of a finished job, by its verb. */
-function Outcome({ job, actions, trans }: JobEndProps): React.ReactElement {
+function Outcome({ job, actions, trans }: JobEndProps): React.ReactElement | null {
   switch (job.verb) {
     case 'deploy':
       return <Deployed deployment={job.result as Deployment} trans={trans} />;
@@ -109,6 +109,8 @@ function Outcome({ job, actions, trans }: JobEndProps): React.ReactElement {
           trans={trans}
         />
       );
+    case 'candidates': // its table is shown below the job
+      return null;
     default:
       return <OtherResult job={job} actions={actions} trans={trans} />;
   }

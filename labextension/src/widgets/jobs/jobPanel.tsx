@@ -1,10 +1,14 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
+import { choiceOf } from '../../choice';
+import type { DeployRequest } from '../../generated';
 import type { JobActions } from '../../jobActions';
 import type { JobsModel } from '../../jobs';
 import { noProgress, withEvent } from '../../progress';
 import { toProblemError } from '../../transport/request';
+import type { CandidatesProps } from '../candidates/candidates';
+import { ChosenAmong } from '../candidates/chosenAmong';
 import { useSignal } from '../ui/hooks';
 import { JobView } from './jobView';
 
@@ -44,7 +48,34 @@ export function JobPanel({ id, jobs, actions, trans }: JobPanelProps): React.Rea
     );
   }
   const away = isLost ? problem : null;
-  return <JobView job={job} progress={progress} away={away} actions={actions} trans={trans} />;
+  const choice = choiceOf(job);
+  return (
+    <>
+      <JobView job={job} progress={progress} away={away} actions={actions} trans={trans} />
+      {choice && (
+        <div className="nbd-Tab nbd-CandidatesHost">
+          <ChosenAmong table={choice} {...deploysInPlace({ jobs, actions, trans })} />
+        </div>
+      )}
+    </>
+  );
+}
+
+/** How a row of a choice is deployed: its job is shown below the table. */
+export function deploysInPlace(
+  props: Omit<JobPanelProps, 'id'>
+): Pick<CandidatesProps, 'start' | 'renderJob'> {
+  const { jobs, actions, trans } = props;
+  return {
+    start: async (request: DeployRequest) => {
+      const started = await jobs.start('deploy', request);
+      if (!('job' in started)) throw new Error('the verb deploy has no job');
+      return started.job.id;
+    },
+    renderJob: (id, own) => (
+      <JobPanel key={id} id={id} jobs={jobs} actions={{ ...actions, ...own }} trans={trans} />
+    )
+  };
 }
 
 /** Whether a condition has been true for a while. */

@@ -1,4 +1,4 @@
-import { act, fireEvent, screen, within } from '@testing-library/react';
+import { act, fireEvent, render, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import * as React from 'react';
 import { expect, it, vi } from 'vitest';
@@ -8,8 +8,8 @@ import { problemError } from '../src/transport/request';
 import { Monitor } from '../src/widgets/monitor/monitor';
 import { comparedFields } from '../src/widgets/monitor/range';
 import { NO_FILTER } from '../src/widgets/records/recordFilters';
-import type { Services } from '../src/widgets/ui/services';
-import { card, endpoint, SHADOW, shown } from './sidebarWorld';
+import { type Services, ServicesProvider } from '../src/widgets/ui/services';
+import { card, endpoint, services, SHADOW, shown } from './sidebarWorld';
 
 const CHART = { title: { text: 'Requests a second', subtitle: '' }, mark: 'line' };
 
@@ -103,6 +103,35 @@ it('says first whether there is an alarm, then counts, changes and the way to gr
     'a shadow revision 2 · ana · new data'
   );
 });
+
+it.each([0, 2000])(
+  'shows queue, processor, memory and replicas of each release as they are now, with %i requests',
+  async requests => {
+    const usage = { cpu: 1.9, most_cpu: 2, memory: 1e9, most_memory: 4e9, workers: 2 };
+    const seen = (waiting: number): React.JSX.Element => (
+      <Monitor
+        view={endpoint({
+          cards: [
+            card({ usage: { ...usage, most_workers: '1-4', waiting } }),
+            card({ ...SHADOW, limits: ['1-4 replicas, by processor time'] })
+          ]
+        })}
+        actions={ACTIONS}
+      />
+    );
+    const given = services(serving(monitor({ requests })));
+    const { rerender } = render(seen(3), {
+      wrapper: ({ children }) => <ServicesProvider value={given}>{children}</ServicesProvider>
+    });
+    const region = await screen.findByRole('region', { name: 'Resources now' });
+    const facts = within(region).getByLabelText('Resources in use');
+    expect(facts).toHaveTextContent('CPU1.9 of 2memory1 GB of 4 GBworkers2 of 1-4queue3');
+    expect(within(facts).getByRole('meter', { name: 'CPU' })).toHaveAttribute('value', '0.95');
+    expect(region).toHaveTextContent('1-4 replicas, by processor time');
+    rerender(seen(7));
+    expect(facts).toHaveTextContent('queue7');
+  }
+);
 
 it('leads from an alarm to its records, a notebook, a cell and a rollback', async () => {
   const showRecords = vi.fn();

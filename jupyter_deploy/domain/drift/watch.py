@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import reduce
 from hashlib import blake2b
 from itertools import accumulate
@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from jupyter_deploy.domain.base import duration_in_words
 from jupyter_deploy.domain.evidence.inference import CountedRequest
 from jupyter_deploy.domain.monitoring.rollup import Rollup
 
@@ -81,6 +82,8 @@ class WatchState(BaseModel):
         Names of the columns of images.
     pending
         Instances and answers that will become the reference; removed once there are enough.
+    pending_times
+        The time of each of them.
     windows
         Counts by feature and bin: of the present window and of the one before it.
     files
@@ -93,6 +96,7 @@ class WatchState(BaseModel):
     reference: ReferenceSketch | None = None
     images: tuple[str, ...] = ()
     pending: dict[Group, list[Any]] = {"inputs": [], "answers": []}
+    pending_times: dict[Group, list[datetime]] = {}
     requests: int = 0
     rows: int = 0
     units: int = 0
@@ -148,7 +152,7 @@ class Watch:
         if is_unit:
             self._count(bins, mark)
             self._note_values(bins, record)
-            self._collect(values["inputs"], values["answers"])
+            self._collect(values, record.ts)
 
     def count(self, records: Iterable[CountedRequest]) -> list[CountedRequest]:
         """Count requests; return those whose rows are to be read."""
@@ -277,26 +281,45 @@ class Watch:
             self.state.alarm_count += 1
             self.state.alarms = [*self.state.alarms, alarm][-_KEPT_ALARMS:]
 
-    def _collect(self, inputs: Sequence[Any], answers: Sequence[Any]) -> None:
+    def _collect(self, values: Mapping[Group, Sequence[Any]], at: datetime) -> None:
         """Collect the first rows of the units, and make the missing reference of them once they are enough."""
         state = self.state
-        for group, values in (("inputs", inputs), ("answers", answers)):
+        for group, rows in values.items():
             known = state.reference.columns if state.reference else {}
-            if group in known or not values:
+            if group in known or not rows:
                 continue
-            pending = state.pending.setdefault(group, [])  # type: ignore[arg-type]
-            pending.append(values[0])
+            pending, times = state.pending.setdefault(group, []), state.pending_times.setdefault(group, [])
+            pending.append(rows[0])
+            times.append(at)
             if len(pending) >= FIRST_REQUESTS:
-                made = reference_of(
-                    {group: pending},  # type: ignore[dict-item]
-                    {group: f"the first {len(pending):,} recorded requests"},  # type: ignore[dict-item]
-                    images=state.images,
-                    image_mean=self._image_mean,
-                )
-                made = made.model_copy(update={"recorded": (group,)})
+                made = self._recorded(group, pending, times)
                 state.reference = _joined(state.reference, made)
                 pending.clear()
+                times.clear()
                 self._begin(state.reference)
+
+    def _recorded(self, group: Group, rows: Sequence[Any], times: Sequence[datetime]) -> ReferenceSketch:
+        """Return a reference of recorded rows: by hour, if their times suffice and the other group has these hours."""
+        other = self.state.reference
+        whole = len(times) == len(rows)  # else the first of them were collected by a version without times
+        level = level_of(times) if whole else None
+        if other is not None and other.level != level:
+            level = None
+        span = f", of {_span_in_words(max(times) - min(times))}" if whole else ""
+        made = reference_of(
+            {group: rows},
+            {group: f"the first {len(rows):,} recorded requests{span}, {'with' if level else 'without'} their times"},
+            images=self.state.images,
+            image_mean=self._image_mean,
+            moments=times if level else (),
+        )
+        return made.model_copy(update={"recorded": (group,)})
+
+
+def _span_in_words(span: timedelta) -> str:
+    seconds = span.total_seconds()
+    unit = next((unit for unit in (86_400, 3_600, 60) if seconds >= unit), 1)
+    return duration_in_words(round(seconds / unit) * unit)
 
 
 def detector_of(reference: ReferenceSketch, run: Run, usual: type[Detector] = Detector) -> Detector:

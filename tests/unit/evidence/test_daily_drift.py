@@ -158,7 +158,45 @@ def test_batches_give_the_same_state_as_single_records(monkeypatch, at_once, par
     assert one.alarm_count >= 1
 
 
-def test_recorded_answers_have_no_hours_so_all_requests_are_compared_with_all_rows():
+def test_the_first_requests_of_ten_days_become_a_reference_by_hour():
+    many = records(40, 4_000)
+    quiet = watched(None, many)
+    drift = drift_of(quiet, "churn", "churn:aaa")
+    assert (drift.hours, quiet.alarm_count) == ("hour of the day", 0)
+    assert drift.days >= 28
+    words = "the first 1,000 recorded requests, of 10 d, with their times"
+    assert drift.origin == dict.fromkeys(("inputs", "answers"), words)
+    assert "hour of the day (UTC)" in assumption_in_words(drift)
+    within = watched(None, records(6, 4_000))
+    assert within.reference.level is None, "less than the cycle is known"
+    assert within.alarm_count > 0, "so the cycle is drift"
+    later = [one.model_copy(update={"inputs": [row(random.Random(n), one.ts, 2.0)]}) for n, one in enumerate(many)]
+    shifted = watched(None, [*many[:2_000], *later[2_000:]])
+    assert [part.name for part in shifted.alarms[0].features] == ["load"]
+
+
+def test_the_first_requests_are_collected_alike_one_by_one_in_batches_and_over_a_restart():
+    many = records(40, 2_000)
+    one, table = watched(None, many), bytearray(CLUSTER_BITS // 8)
+    state = WatchState()
+    for at in range(0, len(many), 700):
+        BatchWatch(state, table).add_all(many[at : at + 700])
+        state = WatchState.model_validate_json(state.model_dump_json())
+    assert state.model_dump() == one.model_dump()
+
+
+def test_requests_that_were_collected_without_their_times_are_no_reference_by_hour():
+    """By a version that kept none: some of the first requests have times, and not those of their rows."""
+    many, table = records(40, 1_500), bytearray(CLUSTER_BITS // 8)
+    state = WatchState()
+    BatchWatch(state, table).add_all(many[:100])
+    state.pending_times.clear()
+    BatchWatch(state, table).add_all(many[100:])
+    assert state.reference.level is None
+    assert state.reference.origin["inputs"] == "the first 1,000 recorded requests, without their times"
+
+
+def test_recorded_answers_of_a_day_have_no_hours_so_all_requests_are_compared_with_all_rows():
     reference = known()
     answers = reference_of({"answers": ["yes", "no"] * 100}, {"answers": "recorded"})
     joined = reference.model_copy(update={"features": (*reference.features, *answers.features)})

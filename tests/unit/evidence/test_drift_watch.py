@@ -8,7 +8,7 @@ import pytest
 from jupyter_deploy.domain.drift.drift import DriftRequest, judged
 from jupyter_deploy.domain.drift.report import drift_of
 from jupyter_deploy.domain.drift.watch import CLUSTER_BITS, Watch, WatchState, reference_of
-from jupyter_deploy.domain.drift.words import moved_between
+from jupyter_deploy.domain.drift.words import assumption_in_words, moved_between
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.inference import Record
 from jupyter_deploy.domain.monitoring.events import drift_events
@@ -145,8 +145,11 @@ def test_the_first_requests_become_the_missing_reference():
     world.many(301)
     drift = world.look()
     assert drift.state == "watching"
-    assert drift.origin == dict.fromkeys(("inputs", "answers"), "the first 1,000 recorded requests")
-    assert world.state.pending == {"inputs": [], "answers": []}
+    words = "the first 1,000 recorded requests, of 17 min, without their times"
+    assert drift.origin == dict.fromkeys(("inputs", "answers"), words)
+    assert drift.hours is None
+    assert "no rate of false alarms is promised for it" in assumption_in_words(drift)
+    assert world.state.pending == world.state.pending_times == {"inputs": [], "answers": []}
     assert drift.drift_alarms == 0
     world.many(300, age=60)
     assert world.look().drift_alarms >= 1

@@ -7,7 +7,7 @@ import { ago, clock, milliseconds, percent, rate, short, since, threeDigits } fr
 import { Button, Health, RoleBadge, Sparkline, Switch } from '../ui/parts';
 import { useServices } from '../ui/services';
 import { ReleaseLabel } from './releaseLabel';
-import { Usage } from './usage';
+import { Resources } from './usage';
 
 /** Proposes a change; the control that was used gets the focus back. */
 export type ProposeChange = (verb: ChangeVerb, fields: ChangeFields) => void;
@@ -108,12 +108,7 @@ export function ReleaseCard(props: Props): React.JSX.Element {
         </Button>
       </p>
       {card.counts && <Counts card={card} showRefusals={props.showRefusals} />}
-      {card.usage && <Usage usage={card.usage} />}
-      {card.limits.map(limit => (
-        <p className="nbd-faint" key={limit}>
-          {limit}
-        </p>
-      ))}
+      <Resources card={card} />
       <Published card={card} />
       <div className="nbd-Card-controls">
         {card.role !== 'stable' && (

@@ -1,12 +1,31 @@
 /** The processors, memory, workers and waiting requests of a release, next to their limits. */
 import * as React from 'react';
 
-import type { UsageCard } from '../../generated';
+import type { ReleaseCard, UsageCard } from '../../generated';
 import { size, threeDigits } from '../../words';
 import { useServices } from '../ui/services';
 
 /** From this share of a limit on, a value is marked. */
 const HIGH = 0.9;
+
+/** Whether there is anything to show of a release's resources. */
+export function hasResources(card: ReleaseCard): boolean {
+  return card.usage !== null || card.limits.length > 0;
+}
+
+/** The resources in use of a release; where they are not known, as in a cluster, its limits and replicas. */
+export function Resources({ card }: { card: ReleaseCard }): React.JSX.Element {
+  return (
+    <>
+      {card.usage && <Usage usage={card.usage} />}
+      {card.limits.map(limit => (
+        <p className="nbd-faint" key={limit}>
+          {limit}
+        </p>
+      ))}
+    </>
+  );
+}
 
 export function Usage({ usage }: { usage: UsageCard }): React.JSX.Element {
   const { trans } = useServices();

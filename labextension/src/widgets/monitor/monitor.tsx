@@ -9,7 +9,7 @@ import * as React from 'react';
 import { share } from '../../figures';
 import type { ComparedRange, EndpointView, MonitorView } from '../../generated';
 import { clock, version } from '../../words';
-import { Usage } from '../endpoint/usage';
+import { hasResources, Resources } from '../endpoint/usage';
 import { Chart } from '../ui/chart';
 import { stampOf, useLoaded, useNow, useVisible } from '../ui/hooks';
 import { CommandButtons, Empty, LoadFailure, RoleBadge, Waiting } from '../ui/parts';
@@ -144,7 +144,11 @@ function Shown(props: {
         <>
           {children}
           <Charts shown={shown} names={TRAFFIC} />
-          <InUse view={view} />
+        </>
+      )}
+      <InUse view={view} />
+      {shown.requests > 0 && (
+        <>
           <Features features={shown.features} />
           {shown.values && (
             <p className="nbd-faint">{trans.__('Compared values: %1', shown.values)}</p>
@@ -228,10 +232,10 @@ function Both(props: { compared: ComparedRange }): React.JSX.Element {
   );
 }
 
-/** The resources in use now, against their limits. */
+/** The resources that each release uses now, against their limits: also of one that gets no requests. */
 function InUse({ view }: { view: EndpointView }): React.JSX.Element | null {
   const { trans } = useServices();
-  const running = view.cards.filter(card => card.usage !== null);
+  const running = view.cards.filter(hasResources);
   if (running.length === 0) return null;
   return (
     <section aria-label={trans.__('Resources now')}>
@@ -239,7 +243,7 @@ function InUse({ view }: { view: EndpointView }): React.JSX.Element | null {
       {running.map(card => (
         <div key={card.tag} className="nbd-Monitor-usage">
           <RoleBadge role={card.role} percent={card.percent} /> {card.label || version(card.tag)}
-          {card.usage && <Usage usage={card.usage} />}
+          <Resources card={card} />
         </div>
       ))}
     </section>

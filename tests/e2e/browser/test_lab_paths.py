@@ -6,7 +6,6 @@ The tests tell one story, in order: its endpoints are ``churn``, and ``strict``,
 import json
 import re
 import signal
-import sys
 
 import httpx
 import nbformat
@@ -15,7 +14,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.lab import started
 from tests.e2e.person import until_deployed
-from tests.notebooks import R, write
+from tests.notebooks import R, kernelspec, write
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -85,13 +84,10 @@ def lab(shared_home, tmp_path_factory):
     folder = tmp_path_factory.mktemp("notebooks")
     data = shared_home.path / "jupyter-data"
     shared_home.environment["JUPYTER_PATH"] = str(data)
-    _kernelspec(data / "kernels" / "bare", BARE)
-    _kernelspec(data / "kernels" / "other", BARE, "julia")
+    bare, other = kernelspec(data, "bare", BARE), kernelspec(data, "other", BARE, "julia")
     notebooks = [write(folder / "churn.ipynb", *TRAIN, WAITS), write(folder / "empty.ipynb", "1 + 1")]
-    notebooks.append(write(folder / "loans.ipynb", LOANS))
-    notebooks.append(write(folder / "cars.ipynb", *CARS, kernel=R))
-    for name, language in (("bare", "python"), ("other", "julia")):
-        notebooks.append(_of_kernel(write(folder / f"{name}.ipynb", "1 + 1"), name, language))
+    notebooks += [write(folder / "loans.ipynb", LOANS), write(folder / "cars.ipynb", *CARS, kernel=R)]
+    notebooks += [write(folder / f"{kernel['name']}.ipynb", "1 + 1", kernel=kernel) for kernel in (bare, other)]
     with started(shared_home, *notebooks) as server:
         (server.folder / "gated").mkdir()
         write(server.folder / "gated" / "strict.ipynb", ECHO)
@@ -100,21 +96,6 @@ def lab(shared_home, tmp_path_factory):
         document.metadata["nbdeploy"] = {"gates": ["exact >= 0.9"]}
         nbformat.write(document, checks)
         yield server
-
-
-def _kernelspec(folder, program, language="python"):
-    folder.mkdir(parents=True)
-    (folder / "start.py").write_text(program)
-    argv = [sys.executable, str(folder / "start.py"), "-f", "{connection_file}"]
-    spec = {"argv": argv, "display_name": folder.name, "language": language}
-    (folder / "kernel.json").write_text(json.dumps(spec))
-
-
-def _of_kernel(path, name, language):
-    document = nbformat.read(path, as_version=4)
-    document.metadata["kernelspec"] = {"name": name, "display_name": name, "language": language}
-    nbformat.write(document, path)
-    return path
 
 
 def says(person, words):

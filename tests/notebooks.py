@@ -1,6 +1,8 @@
 """Notebooks that tests write and run in real kernels."""
 
+import json
 import os
+import sys
 from contextlib import contextmanager
 
 import nbformat
@@ -8,6 +10,16 @@ from nbclient import NotebookClient
 
 PYTHON = {"name": "python3", "display_name": "Python 3", "language": "python"}
 R = {"name": "ir", "display_name": "R", "language": "R"}
+
+
+def kernelspec(data, name, program, language="python"):
+    """A kernel that ``program`` is, in a folder of JUPYTER_PATH; as `write` takes it."""
+    folder = data / "kernels" / name
+    folder.mkdir(parents=True)
+    (folder / "start.py").write_text(program)
+    argv = [sys.executable, str(folder / "start.py"), "-f", "{connection_file}"]
+    (folder / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": name, "language": language}))
+    return {"name": name, "display_name": name, "language": language}
 
 
 def write(path, *cells, kernel=PYTHON):

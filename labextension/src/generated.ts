@@ -1710,6 +1710,16 @@ export interface Deleted {
   dry_run: boolean;
 }
 /**
+ * The fields of a deploy from a notebook, as they are typed so far.
+ */
+export interface DeployProblemsRequest {
+  deploy: DeployRequest;
+  /**
+   * Its file, whose folder's settings apply.
+   */
+  notebook?: string | null;
+}
+/**
  * Capture a model, prove it in a clean process, and release it behind an endpoint.
  *
  * The first release of an endpoint becomes stable; a later one starts as a shadow: it gets a copy of every request
@@ -1857,6 +1867,20 @@ export interface DeployRequest {
    * The reason; stored in the history.
    */
   reason?: string;
+}
+export interface DeployProblemsView {
+  problems: FieldProblem[];
+}
+export interface FieldProblem {
+  field: string;
+  message: string;
+  remedy: string;
+  /**
+   * A guard's, with its cell.
+   */
+  finding: {
+    [k: string]: unknown;
+  } | null;
 }
 /**
  * A release and its endpoint.
@@ -3611,17 +3635,6 @@ export interface FeedbackRequest {
    */
   data?: unknown;
 }
-export interface FieldProblem {
-  field: string;
-  message: string;
-  remedy: string;
-  /**
-   * A guard's, with its cell.
-   */
-  finding: {
-    [k: string]: unknown;
-  } | null;
-}
 /**
  * One field of the form; ``kind`` decides the control.
  *
@@ -3925,6 +3938,8 @@ export interface JobWithEvents {
  *     Rows that models may be compared on.
  * problem, remedy
  *     Why nothing could be deployed from here as it is, such as a setting that is wrong; empty: nothing is.
+ * language
+ *     The kernel's: ``python`` or ``R``.
  */
 export interface KernelReport {
   version: string;
@@ -3936,6 +3951,7 @@ export interface KernelReport {
   labelled: LabelledRows[];
   problem: string;
   remedy: string;
+  language: string;
 }
 /**
  * A model in the kernel.
@@ -4960,6 +4976,26 @@ export interface Purged {
   dry_run: boolean;
 }
 /**
+ * What a kernel of R needs to answer the Deploy dialog.
+ */
+export interface RKernelRequest {}
+/**
+ * What a kernel of R needs to answer as Python's bridge does.
+ *
+ * Attributes
+ * ----------
+ * version, interpreter, home
+ *     nbdeploy's, which captures for the kernel.
+ * scripts
+ *     The files whose functions answer, in the order in which R reads them.
+ */
+export interface RKernelView {
+  version: string;
+  interpreter: string;
+  home: string;
+  scripts: string[];
+}
+/**
  * Give a canary more and more of the requests, advanced and rolled back by evidence; without options, show it.
  *
  * A process of its own drives the ramp: it outlives the notebook and the shell. It advances when a point more errors
@@ -5979,6 +6015,8 @@ export interface Views {
   candidates: { request: CandidatesViewRequest; document: CandidatesView };
   drawing: { request: DrawingRequest; document: DrawingView };
   publish_form: { request: PublishFormRequest; document: PublishFormView };
+  deploy_problems: { request: DeployProblemsRequest; document: DeployProblemsView };
+  r_kernel: { request: RKernelRequest; document: RKernelView };
   result_page: { request: ResultPageRequest; document: ResultPageView };
   notebook_context: { request: NotebookContextRequest; document: NotebookContextView };
 }

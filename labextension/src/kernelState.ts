@@ -18,7 +18,9 @@ export function kernelState(panel: NotebookPanel, trans: TranslationBundle): Ker
   if (kernel.status === 'dead' || kernel.status === 'terminating') return { kind: 'dead' };
   if (STARTING.includes(kernel.status)) return { kind: 'starting' };
   const language = sessionContext.specsManager.specs?.kernelspecs[kernel.name]?.language;
-  if (language && language.toLowerCase() !== 'python') return { kind: 'other', language };
+  if (language && !['python', 'r'].includes(language.toLowerCase())) {
+    return { kind: 'other', language };
+  }
   const running = runningCells(panel);
   if (!running) return { kind: 'idle' };
   return {
@@ -29,6 +31,13 @@ export function kernelState(panel: NotebookPanel, trans: TranslationBundle): Ker
       running
     )
   };
+}
+
+/** The language of a notebook's kernel, in lower case; empty: unknown. */
+export function languageOf({ sessionContext }: NotebookPanel): string {
+  const kernel = sessionContext.session?.kernel;
+  const specs = sessionContext.specsManager.specs?.kernelspecs;
+  return (kernel ? (specs?.[kernel.name]?.language ?? '') : '').toLowerCase();
 }
 
 /** The number of cells that run or wait. */

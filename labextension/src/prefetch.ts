@@ -7,13 +7,13 @@ export const PAUSE_MS = 500;
 export interface PrefetchNotebook {
   /** Whether it was closed. */
   readonly closed: () => boolean;
-  /** Whether its kernel runs Python, and no cell runs or waits. */
+  /** Whether its kernel runs Python or R, and no cell runs or waits. */
   readonly idle: () => boolean;
 }
 
 /**
  * Prepares the first opening of the deploy dialog, once per page: in the first pause after a cell of
- * a Python notebook. While cells run the user needs the processor, and a page without cells may never
+ * a notebook of Python or R. While cells run the user needs the processor, and a page without cells may never
  * deploy.
  */
 export class Prefetch<T> {

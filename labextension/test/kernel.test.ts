@@ -1,7 +1,7 @@
 import type { Kernel as KernelType, KernelMessage } from '@jupyterlab/services';
 import { describe, expect, it, vi } from 'vitest';
 
-import { Kernel } from '../src/deploy/kernel';
+import { PythonKernel } from '../src/deploy/kernel';
 import { VERSION } from '../src/generated';
 import type { ProblemError } from '../src/transport/request';
 
@@ -18,7 +18,7 @@ interface Given {
 
 /** A connection whose kernel answers the one user expression; what was sent is kept. */
 function connection(given: Given): {
-  kernel: Kernel;
+  kernel: PythonKernel;
   sent: KernelMessage.IExecuteRequestMsg[];
   deleted: string[];
 } {
@@ -53,7 +53,7 @@ function connection(given: Given): {
     }
   };
   return {
-    kernel: new Kernel(kernel as unknown as KernelType.IKernelConnection),
+    kernel: new PythonKernel(kernel as unknown as KernelType.IKernelConnection),
     sent,
     deleted
   };
@@ -79,7 +79,7 @@ const FOUND = { version: VERSION, models: [] };
 describe('Kernel', () => {
   it('asks again when a cell before it raised', async () => {
     const { kernel, sent } = connection({ dropped: 2, answer: told({ state: 'queued' }) });
-    await kernel.capture('1');
+    await kernel.capture({ id: '1', request: {} });
     expect(sent).toHaveLength(3);
   });
 
@@ -100,8 +100,8 @@ describe('Kernel', () => {
 
   it('sends the present path of the notebook', async () => {
     const { kernel, sent } = connection({ answer: told({ job: 'j' }) });
-    await kernel.capture('j', '/work/new name.ipynb');
-    await kernel.capture('j', null);
+    await kernel.capture({ id: 'j', request: {} }, '/work/new name.ipynb');
+    await kernel.capture({ id: 'j', request: {} }, null);
     const written = sent.map(one => one.content.user_expressions?.answer as string);
     expect(written.map(one => one.replace(/^.*\.capture/s, ''))).toEqual([
       '("j", "/work/new name.ipynb")',
@@ -112,10 +112,12 @@ describe('Kernel', () => {
   it('reports the kernel once it has the message, and not if it cannot get it', async () => {
     const { kernel, sent } = connection({ answer: told({ job: 'j' }) });
     const asked = vi.fn(() => sent.length);
-    await kernel.capture('j', null, asked);
+    await kernel.capture({ id: 'j', request: {} }, null, asked);
     expect(asked).toHaveReturnedWith(1);
     const away = connection({ status: 'dead' });
-    expect(await code(away.kernel.capture('j', null, asked))).toBe('kernel_dead');
+    expect(await code(away.kernel.capture({ id: 'j', request: {} }, null, asked))).toBe(
+      'kernel_dead'
+    );
     expect(asked).toHaveBeenCalledTimes(1);
   });
 
@@ -131,13 +133,13 @@ describe('Kernel', () => {
     await old.kernel.report();
     expect(old.sent[0]?.header.subshell_id).toBeNull();
     const busy = connection({ status: 'busy', answer: told({ job: 'j' }) });
-    await busy.kernel.capture('j');
+    await busy.kernel.capture({ id: 'j', request: {} });
     expect(busy.sent[0]?.header.subshell_id).toBeNull();
   });
 
   it.each<[string, Given]>([
     ['kernel_dead', { status: 'dead' }],
-    ['not_python', { language: 'R' }],
+    ['other_language', { language: 'R' }],
     ['kernel_restarted', { reportCaptureFailure: true }],
     ['kernel_restarted', { reply: { status: 'aborted' } }],
     ['no_nbdeploy', { answer: raised('ModuleNotFoundError', "No module named 'jupyter_deploy'") }],
@@ -157,7 +159,7 @@ describe('Kernel', () => {
   });
 
   it('reports that there is no kernel', async () => {
-    expect(await code(new Kernel(null).report())).toBe('no_kernel');
+    expect(await code(new PythonKernel(null).report())).toBe('no_kernel');
   });
 
   it('names the command that installs a missing nbdeploy', async () => {

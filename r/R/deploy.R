@@ -46,14 +46,6 @@ nbdeploy_options <- function(options) {
   }))
 }
 
-# R leads its children to its own shared libraries (etc/ldpaths), with which another interpreter may not start: the shell
-# takes them from the front of the variable.
-nbdeploy_libraries <- paste(
-  "own=$(unset LD_LIBRARY_PATH R_LD_LIBRARY_PATH R_JAVA_LD_LIBRARY_PATH;",
-  ". \"$R_HOME/etc/ldpaths\" && printf %s \"$LD_LIBRARY_PATH\");",
-  "LD_LIBRARY_PATH=${LD_LIBRARY_PATH#\"$own\"}; LD_LIBRARY_PATH=${LD_LIBRARY_PATH#:};",
-  "if [ -n \"$LD_LIBRARY_PATH\" ]; then export LD_LIBRARY_PATH; else unset LD_LIBRARY_PATH; fi;")
-
 # Runs a command and shows each line as it comes; returns its exit status.
 nbdeploy_shown <- function(line) {
   output <- pipe(line, "r")

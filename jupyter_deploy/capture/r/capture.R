@@ -166,6 +166,39 @@ nbdeploy_assigned <- function(code) {
   else inner
 }
 
+# Whether R finds a method of predict for a model, of S3 or S4.
+nbdeploy_has_method <- function(model) {
+  own <- if (isS4(model)) methods::is(model) else class(model)
+  for (class in own) {
+    if (is.function(utils::getS3method("predict", class, optional = TRUE, envir = globalenv()))) return(TRUE)
+  }
+  if (!isS4(model)) return(FALSE)
+  homes <- c(list(globalenv()), lapply(intersect(attr(class(model), "package"), loadedNamespaces()), asNamespace))
+  any(vapply(homes, function(home) isTRUE(tryCatch(methods::existsFunction("predict", where = home) &&
+    methods::isGeneric("predict", home) && methods::hasMethod("predict", class(model), home), error = function(e) FALSE)), NA))
+}
+
+# The package that makes objects of a model's class, as far as the model tells; NULL: unknown.
+nbdeploy_package_of <- function(model) {
+  package <- attr(class(model), "package")
+  if (!is.null(package) && package != ".GlobalEnv") return(package)
+  made <- if (is.list(model) && is.call(model[["call"]])) model[["call"]][[1L]]
+  if (is.call(made) && as.character(made[[1L]]) %in% c("::", ":::")) return(as.character(made[[2L]]))
+  own <- c(if (is.name(made)) as.character(made), class(model))
+  installed <- own[nzchar(vapply(own, function(name) system.file(package = name), ""))]
+  if (length(installed)) installed[1L]
+}
+
+nbdeploy_refuse_class <- function(name, model) {
+  package <- nbdeploy_package_of(model)
+  message <- paste0("R finds no method of predict for '", name, "', of class ", class(model)[1L])
+  if (is.null(package)) nbdeploy_refuse("not_capturable", paste0(message, ": its package is not loaded, or is not installed"),
+    "load the package that made it by library(), after install.packages() if it is missing")
+  missing <- !nzchar(system.file(package = package))
+  nbdeploy_refuse("not_capturable", paste0(message, ": its package ", package, if (missing) " is not installed" else " is not loaded"),
+    paste0("run in a cell: ", if (missing) paste0("install.packages(\"", package, "\"); "), "library(", package, ")"))
+}
+
 # The texts that a model knows, by column: those of the fit.
 nbdeploy_levels <- function(model, frame) {
   known <- if (is.list(model)) model[["xlevels"]]
@@ -187,7 +220,8 @@ nbdeploy_training <- function(model, named, columns) {
 }
 
 nbdeploy_features <- function(model) {
-  terms <- tryCatch(stats::delete.response(stats::terms(model)), error = function(error) NULL)
+  own <- if (isS4(model) && methods::.hasSlot(model, "terms")) methods::slot(model, "terms") else model
+  terms <- tryCatch(stats::delete.response(stats::terms(own)), error = function(error) NULL)
   if (!is.null(terms)) all.vars(terms)
 }
 
@@ -222,9 +256,11 @@ nbdeploy_capture <- function(folder, model, example, type = NULL, training = NUL
   state <- list(model = value, template = frame[0L, , drop = FALSE], style = style, type = type, input = made$input)
   # With one row each part of a list has as many values as there are rows.
   twice <- if (nrow(frame) == 1L) frame[c(1L, 1L), , drop = FALSE] else frame
-  answer <- tryCatch(suppressWarnings(nbdeploy_ask(value, twice, style, type, made$input)),
-    error = function(error) nbdeploy_refuse("invalid_example",
-      paste0("the model raises on the example: ", conditionMessage(error)), "pass an example that works in this notebook"))
+  answer <- tryCatch(suppressWarnings(nbdeploy_ask(value, twice, style, type, made$input)), error = function(error) {
+    if (style != "function" && !nbdeploy_has_method(value)) nbdeploy_refuse_class(model, value)
+    nbdeploy_refuse("invalid_example", paste0("the model raises on the example: ", conditionMessage(error)),
+      "pass an example that works in this notebook")
+  })
   state$fields <- tryCatch(nbdeploy_fields(answer, nrow(twice)), error = function(error) nbdeploy_refuse("invalid_example",
     conditionMessage(error), "deploy a function that answers one value a row"))
   state$shape <- nbdeploy_shape(answer)
@@ -258,3 +294,11 @@ nbdeploy_run <- function(folder, ...) {
   })
   invisible()
 }
+
+# R leads its children to its own shared libraries (etc/ldpaths), with which another interpreter may not start: the shell
+# takes them from the front of the variable.
+nbdeploy_libraries <- paste(
+  "own=$(unset LD_LIBRARY_PATH R_LD_LIBRARY_PATH R_JAVA_LD_LIBRARY_PATH;",
+  ". \"$R_HOME/etc/ldpaths\" && printf %s \"$LD_LIBRARY_PATH\");",
+  "LD_LIBRARY_PATH=${LD_LIBRARY_PATH#\"$own\"}; LD_LIBRARY_PATH=${LD_LIBRARY_PATH#:};",
+  "if [ -n \"$LD_LIBRARY_PATH\" ]; then export LD_LIBRARY_PATH; else unset LD_LIBRARY_PATH; fi;")

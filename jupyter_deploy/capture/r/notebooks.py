@@ -22,11 +22,10 @@ from jupyter_deploy.serving.environment import EnvironmentChanged
 from jupyter_deploy.serving.natives.r import ABOUT, RCrashed, RError, RModel, versions_of
 from jupyter_deploy.serving.r.frames import Decoded, decoded
 from jupyter_deploy.serving.values.codec import to_json
-from jupyter_deploy.system.clean_process import SERVING_FOLDER
 from jupyter_deploy.system.git import project_of
 from jupyter_deploy.system.temp import scratch_folder
 
-_SCRIPTS = (SERVING_FOLDER / "r" / "answers.R", Path(__file__).with_name("capture.R"))
+from . import SCRIPTS
 
 SESSION = "session.json"
 """What a session of R that deploys its model says of itself."""
@@ -169,7 +168,7 @@ def capture_cell(folder: Path, request: DeployRequest) -> str:
         "training": request.training if isinstance(request.training, str) else None,
     }
     given = ", ".join(f"{name} = {_quoted(value)}" for name, value in arguments.items() if value is not None)
-    sources = "; ".join(f"sys.source({_quoted(str(script))}, environment())" for script in _SCRIPTS)
+    sources = "; ".join(f"sys.source({_quoted(str(script))}, environment())" for script in SCRIPTS)
     return f"invisible(local({{{sources}; nbdeploy_run({given})}}, envir = new.env(parent = globalenv())))"
 
 

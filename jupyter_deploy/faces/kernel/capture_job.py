@@ -8,13 +8,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.capture.artifacts import Snapshot
+from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.errors import DeployError, InvalidInput, disk_faults
 from jupyter_deploy.domain.jobs import ENDED, Job, Jobs, Problem
 from jupyter_deploy.domain.ports import Ports
@@ -41,7 +42,30 @@ _INTERRUPTED = Problem(
 
 
 def capture_for(job_id: str, shell: Any, ports: Ports, notebook: str | None = None) -> dict[str, Any]:
+    """Capture the model of a job in this kernel; see ``capture_with``."""
+
+    def live(request: DeployRequest, file: Path | None) -> AbstractContextManager[Live]:
+        made = live_from_expressions(shell, request.source or "", request, notebook=file)
+        return nullcontext(replace(made, in_cell=False))
+
+    summary = capture_with(job_id, live, ports, notebook)
+    if summary["state"] == "queued":
+        threading.Thread(target=_start_spare_after, args=(job_id, ports), name="nbdeploy-spare", daemon=True).start()
+    return summary
+
+
+def capture_with(
+    job_id: str,
+    live: Callable[[DeployRequest, Path | None], AbstractContextManager[Live]],
+    ports: Ports,
+    notebook: str | None = None,
+) -> dict[str, Any]:
     """Capture the model of a job; write the outcome to the job, and return a summary.
+
+    Parameters
+    ----------
+    live
+        Makes the live object of a request, whose ``source`` is the model's expression, and of the notebook's file.
 
     Returns
     -------
@@ -54,7 +78,7 @@ def capture_for(job_id: str, shell: Any, ports: Ports, notebook: str | None = No
     except DeployError as error:  # another kernel has the job, it was cancelled, or it is unknown
         return {"job": job_id, "state": "failed", "problem": problem_of(error).model_dump(mode="json")}
     try:
-        snapshot = _capture(job, shell, ports, _first_existing(job.notebook, notebook))
+        snapshot = _capture(job, live, ports, _first_existing(job.notebook, notebook))
         jobs.finish_capture(job_id, snapshot.tag, sys.executable)
     except KeyboardInterrupt:
         ended = jobs.end(job_id, "cancelled", problem=_INTERRUPTED)
@@ -72,7 +96,12 @@ def _first_existing(*notebooks: str | None) -> Path | None:
     return next((path for name in notebooks if name and (path := Path(name)).is_file()), None)
 
 
-def _capture(job: Job, shell: Any, ports: Ports, notebook: Path | None) -> Snapshot:
+def _capture(
+    job: Job,
+    live: Callable[[DeployRequest, Path | None], AbstractContextManager[Live]],
+    ports: Ports,
+    notebook: Path | None,
+) -> Snapshot:
     check_distributions()
     request = DeployRequest.model_validate({**job.request, "model": None, "source": job.request.get("model")})
     if not request.source:
@@ -87,11 +116,14 @@ def _capture(job: Job, shell: Any, ports: Ports, notebook: Path | None) -> Snaps
         with contextlib.suppress(DeployError):  # a lost event stops nothing
             ports.jobs.add_event(job.id, "log", {"text": masked})
 
-    with disk_faults(), redirect_output(log), _redirected(), _interruptible(ports.jobs, job.id):
-        live = live_from_expressions(shell, request.source, request, notebook=notebook)
-        snapshot = capture_live(request, ports, report, replace(live, in_cell=False))
-    threading.Thread(target=_start_spare_after, args=(job.id, ports), name="nbdeploy-spare", daemon=True).start()
-    return snapshot
+    with (
+        disk_faults(),
+        redirect_output(log),
+        _redirected(),
+        _interruptible(ports.jobs, job.id),
+        live(request, notebook) as made,
+    ):
+        return capture_live(request, ports, report, made)
 
 
 def _start_spare_after(job_id: str, ports: Ports) -> None:

@@ -6,40 +6,25 @@ import ast
 import builtins
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from jupyter_deploy.domain.capture.artifacts import checked_name
-from jupyter_deploy.domain.capture.findings import Finding, require_waivable
+from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.capture.ports import Live
-from jupyter_deploy.domain.errors import DeployError, InvalidInput, InvalidName
-from jupyter_deploy.domain.gates.figures import is_figure, require_figure, unknown_figure
-from jupyter_deploy.domain.gates.parser import parse_gate
+from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint
-from jupyter_deploy.domain.release.labels import checked_label
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.faces.render.problems import problem_of
+from jupyter_deploy.faces.views.deploy_problems import DeployFields
 from jupyter_deploy.faces.views.form_documents import FieldProblem
-from jupyter_deploy.verbs.deploy import require_role, require_share
-from jupyter_deploy.verbs.gates.endpoint_gates import OFF, gate_source
-from jupyter_deploy.verbs.gates.enforce_gates import require_reason
 from jupyter_deploy.verbs.spare import start_replay_for
 
 from .kernel import live_from_object
 from .notebook_state import unknown_variable
 from .stale_cache import stale_findings
-
-# Remedies for a form, which has no options to omit.
-_REMEDIES = {
-    "role": "choose auto for the first release of an endpoint",
-    "percent": "leave it empty, or give a number above 0 and up to 100",
-    "reason": "write the reason; it is stored",
-}
 
 _OF_EXAMPLE = ("features", "missing-values")
 _EXPRESSIONS = ("model", "example", "signature", "training")
@@ -51,14 +36,15 @@ def problems_in(document: str, shell: Any, ports: Ports) -> tuple[list[FieldProb
     With them, whether that is all: False while a search goes on; its findings come with the next, equal call.
     """
     fields = _Fields(ports, shell)
-    fields.check(fields.read(document))
+    request = fields.read(document)
+    fields.check_values(request, fields.check(request))
     return fields.problems, fields.complete
 
 
-class _Fields:
+class _Fields(DeployFields):
     def __init__(self, ports: Ports, shell: Any) -> None:
-        self._ports, self._shell = ports, shell
-        self.problems: list[FieldProblem] = []
+        super().__init__(ports)
+        self._shell = shell
         self.complete = True
 
     def read(self, document: str) -> DeployRequest:
@@ -68,71 +54,9 @@ class _Fields:
         except ValidationError as error:
             wrong = {str(one["loc"][0]): one for one in problem_of(error).errors if one["loc"]}
             for one in wrong.values():
-                self._note(".".join(map(str, one["loc"])), one["msg"], "")
+                self.note(".".join(map(str, one["loc"])), one["msg"], "")
             rest = {name: value for name, value in _fields(document).items() if name not in wrong}
             return DeployRequest.model_validate(rest)
-
-    def check(self, request: DeployRequest) -> None:
-        """Check all fields."""
-        before = self._named(request)
-        first = before is None and request.percent is not None and request.role in ("auto", "stable")
-        with self._noted("percent" if first else "role", "leave it empty" if first else ""):
-            require_role(request, before)
-        with self._noted("percent"):
-            require_share(request)
-        with self._noted("label"):
-            checked_label(request.label)
-        known = not self._unknown_checks(request)
-        with self._noted("reason" if known else "waive"):
-            require_waivable(request.waive, request.reason)
-        with self._noted("reason"):
-            require_reason(request)
-        self._gates(request, before)
-        self._values(request, before)
-
-    def _named(self, request: DeployRequest) -> Endpoint | None:
-        with self._noted("name"):
-            if not request.name:
-                raise InvalidName("the endpoint needs a name", "write a short word, such as churn")
-            return self._ports.store.endpoint(checked_name(request.name))
-        return None
-
-    def _unknown_checks(self, request: DeployRequest) -> bool:
-        try:
-            require_waivable(request.waive, "a reason")
-        except DeployError:
-            return True
-        return False
-
-    def _gates(self, request: DeployRequest, before: Endpoint | None) -> None:
-        chosen = [one for one in request.validate if one != OFF]
-        for place, path in enumerate(request.validate):
-            if path != OFF and "://" not in path and not Path(path).exists():
-                self._note(f"validate.{place}", f"there is no notebook {path}", "choose one that is there")
-        if chosen and len(chosen) < len(request.validate):
-            self._note("validate", "'off' removes all validations", "name nothing else with it")
-        if any(problem.field.startswith("validate") for problem in self.problems):
-            return
-        specs = (*(before.validations if before else ()), *self._ports.specs)
-        measured = bool(chosen) or any(spec.notebook for spec in specs)
-        for place, text in enumerate(request.gate):
-            with self._noted(f"gate.{place}"):
-                gate = parse_gate(text)
-                if measured:
-                    self._require_measured(text, request, before)
-                elif not is_figure(gate):
-                    raise unknown_figure(gate)
-                else:
-                    require_figure(gate)
-
-    def _require_measured(self, gate: str, request: DeployRequest, before: Endpoint | None) -> None:
-        """Raise InvalidInput for a gate of a metric that the notebooks do not record, such as a typo."""
-        name = request.name or "endpoint"
-        try:
-            gate_source(request.model_copy(update={"gate": ()}), name, before, self._ports)
-        except DeployError:  # a fault of the notebooks: the deploy reports it
-            return
-        gate_source(request.model_copy(update={"gate": (gate,)}), name, before, self._ports)
 
     def _requests(self, live: Live, before: Endpoint | None) -> None:
         """Check that the model takes the example, and the requests that the endpoint's clients send."""
@@ -142,27 +66,27 @@ class _Fields:
             return
         refused = stable.manifest.signature.refused_by(schema)
         if refused:
-            self._note(
+            self.note(
                 "name",
                 f"clients of {before.name} send requests that this model refuses: {'; '.join(refused)}",
                 "choose another name, or an example with the columns that they send",
             )
 
-    def _values(self, request: DeployRequest, before: Endpoint | None) -> None:
+    def check_values(self, request: DeployRequest, before: Endpoint | None) -> None:
         """Check model and example, as far as they can be evaluated without side effects."""
         values = {name: self._value(name, getattr(request, name)) for name in _EXPRESSIONS}
         model, example = values["model"], values["example"]
         if model is None:
             return
-        with self._noted("method" if request.method else "model"):
+        with self.noted("method" if request.method else "model"):
             self._ports.finder.require_method(model[0], request.method)
         live = live_from_object(
             model[0], example[0] if example else None, request, variable=request.model, shell=self._shell
         )
         if example is not None and not {one.field for one in self.problems} & {"example", "model", "method"}:
-            with self._noted("example"):
+            with self.noted("example"):
                 self._requests(live, before)
-        with self._noted("include"):
+        with self.noted("include"):
             self._ports.finder.require_included(live)
         if not self.problems and example is not None:
             start_replay_for(live, self._ports)  # it imports while the user reads on
@@ -171,44 +95,29 @@ class _Fields:
         self.complete = staleness is not None
         for finding in (*(staleness or ()), *finder.fast_findings(live)):
             if finding.check not in request.waive:
-                self._note("example" if finding.check in _OF_EXAMPLE else "model", *_words(finding), finding)
+                self.note("example" if finding.check in _OF_EXAMPLE else "model", *_words(finding), finding)
 
     def _value(self, field: str, expression: str | None) -> tuple[Any] | None:
         if not expression:
             if field in ("model", "example"):
-                self._note(field, f"there is no {field}", _HINTS[field])
+                self.note(field, f"there is no {field}", _HINTS[field])
             return None
         try:
             tree = ast.parse(expression.strip(), mode="eval")
         except (SyntaxError, ValueError) as error:
-            self._note(field, f"'{expression}' is no Python expression: {getattr(error, 'msg', error)}", _HINTS[field])
+            self.note(field, f"'{expression}' is no Python expression: {getattr(error, 'msg', error)}", _HINTS[field])
             return None
         namespace: Mapping[str, Any] = self._shell.user_ns
         missing = next((name for name in _read(tree) if name not in namespace and not hasattr(builtins, name)), None)
         if missing is not None:
-            self._note(field, *unknown_variable(missing, namespace))
+            self.note(field, *unknown_variable(missing, namespace))
             return None
         value = self._ports.finder.evaluate(expression, namespace)
         if field == "example" and value is not None:
             table = self._ports.finder.first_rows(value[0])
             if table.problem:
-                self._note(field, table.problem, table.remedy)
+                self.note(field, table.problem, table.remedy)
         return value
-
-    @contextmanager
-    def _noted(self, field: str, remedy: str = "") -> Iterator[None]:
-        try:
-            yield
-        except DeployError as error:
-            remedy = remedy or _REMEDIES.get(field, error.remedy)
-            self._note(field, error.message, remedy, details=error.details)
-
-    def _note(
-        self, field: str, message: str, remedy: str, finding: Finding | None = None, *, details: str = ""
-    ) -> None:
-        text = f"{message}\n{details}" if details else message
-        document = finding.model_dump(mode="json") if finding else None
-        self.problems.append(FieldProblem(field=field, message=text, remedy=remedy, finding=document))
 
 
 _HINTS = {

@@ -156,6 +156,8 @@ class KernelReport(Value):
         Rows that models may be compared on.
     problem, remedy
         Why nothing could be deployed from here as it is, such as a setting that is wrong; empty: nothing is.
+    language
+        The kernel's: ``python`` or ``R``.
     """
 
     version: str
@@ -167,6 +169,7 @@ class KernelReport(Value):
     labelled: tuple[LabelledRows, ...] = ()
     problem: str = ""
     remedy: str = ""
+    language: str = "python"
 
 
 class FieldProblem(Value):
@@ -174,6 +177,27 @@ class FieldProblem(Value):
     message: str
     remedy: str = ""
     finding: dict[str, Any] | None = Field(default=None, description="A guard's, with its cell.")
+
+
+class DeployProblemsView(Value):
+    problems: tuple[FieldProblem, ...]
+
+
+class RKernelView(Value):
+    """What a kernel of R needs to answer as Python's bridge does.
+
+    Attributes
+    ----------
+    version, interpreter, home
+        nbdeploy's, which captures for the kernel.
+    scripts
+        The files whose functions answer, in the order in which R reads them.
+    """
+
+    version: str
+    interpreter: str
+    home: str
+    scripts: tuple[str, ...]
 
 
 class PublishFormView(Value):

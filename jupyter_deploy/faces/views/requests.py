@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 from jupyter_deploy.domain.evidence.record_pages import RecordOrder
 from jupyter_deploy.domain.model_selection.selection import GivenSelection
 from jupyter_deploy.domain.parsing import Conditions, Moment
-from jupyter_deploy.domain.requests import EndpointName, IfRevision, Request
+from jupyter_deploy.domain.requests import DeployRequest, EndpointName, IfRevision, Request
 
 
 class EndpointsRequest(Request):
@@ -104,6 +104,17 @@ class PublishFormRequest(Request):
     to: str = Field(default="", max_length=1000)
     base: str = Field(default="", max_length=1000)
     check: bool = Field(default=False, description="Check what is typed, and whether the registry answers.")
+
+
+class DeployProblemsRequest(Request):
+    """The fields of a deploy from a notebook, as they are typed so far."""
+
+    deploy: DeployRequest
+    notebook: str | None = Field(default=None, description="Its file, whose folder's settings apply.")
+
+
+class RKernelRequest(Request):
+    """What a kernel of R needs to answer the Deploy dialog."""
 
 
 class ResultPageRequest(Request):

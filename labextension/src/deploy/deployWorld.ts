@@ -1,3 +1,4 @@
+import type { ICodeCellModel } from '@jupyterlab/cells';
 import { PageConfig } from '@jupyterlab/coreutils';
 import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
 import type { IDisposable } from '@lumino/disposable';
@@ -13,7 +14,7 @@ import type {
   SettingsFile,
   Table
 } from '../generated';
-import { kernelState, runningCells } from '../kernelState';
+import { kernelState, languageOf, runningCells } from '../kernelState';
 import { requestAPI } from '../transport/request';
 import { labProblem } from '../transport/restTransport';
 import type { INbdeploy } from '../transport/tokens';
@@ -21,7 +22,8 @@ import { agreeToSettings } from '../verbRequests';
 import { refusalOf, reportCaptureFailure } from './captureFailure';
 import type { DeployWorld, KernelState } from './deployModel';
 import type { DeployValues } from './deployValues';
-import { type CheckResult, Kernel } from './kernel';
+import { type CheckResult, type DeployKernel, PythonKernel } from './kernel';
+import { type ExecutedCell, RKernel } from './rKernel';
 
 /** An open notebook, its kernel and the server, as the dialog uses them. */
 export class NotebookWorld implements DeployWorld, IDisposable {
@@ -130,7 +132,7 @@ export class NotebookWorld implements DeployWorld, IDisposable {
     };
     context.pathChanged.connect(reportKernel);
     void this._kernel
-      .capture(job.id, pathOnServer(this.panel), reportKernel)
+      .capture(job, pathOnServer(this.panel), reportKernel)
       .then(refusalOf, (error: unknown) => error)
       .then(async why => {
         context.pathChanged.disconnect(reportKernel);
@@ -139,9 +141,17 @@ export class NotebookWorld implements DeployWorld, IDisposable {
     return job;
   };
 
-  private get _kernel(): Kernel {
-    const { session } = this.panel.sessionContext;
-    return new Kernel(session?.kernel, () => runningCells(this.panel) > 0);
+  private get _kernel(): DeployKernel {
+    const kernel = this.panel.sessionContext.session?.kernel;
+    const running = (): boolean => runningCells(this.panel) > 0;
+    if (languageOf(this.panel) !== 'r') return new PythonKernel(kernel, running);
+    return new RKernel(
+      kernel,
+      this.nbdeploy.transport,
+      running,
+      () => pathOnServer(this.panel),
+      () => executedCells(this.panel)
+    );
   }
 
   private _onKernel(): void {
@@ -152,6 +162,15 @@ export class NotebookWorld implements DeployWorld, IDisposable {
   private _pid: number | null = null;
   private _died = false;
   private readonly _kernelChanged = new Signal<this, void>(this);
+}
+
+/** The cells that ran in this kernel, as far as the notebook shows. */
+function executedCells({ content }: NotebookPanel): ExecutedCell[] {
+  return content.widgets.flatMap(({ model }) => {
+    if (model.type !== 'code') return [];
+    const { executionCount } = model as ICodeCellModel;
+    return executionCount ? [{ count: executionCount, source: model.sharedModel.getSource() }] : [];
+  });
 }
 
 /**

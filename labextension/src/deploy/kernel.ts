@@ -4,6 +4,7 @@ import {
   type CandidatesRequest,
   type DeployRequest,
   type FieldProblem,
+  type Job,
   type KernelReport,
   type Table,
   VERSION
@@ -30,13 +31,38 @@ export interface CaptureResult {
   [name: string]: unknown;
 }
 
+/** A job that waits for a capture, with its request. */
+export type WaitingJob = Pick<Job, 'id' | 'request'>;
+
+/** What the Deploy dialog asks a notebook's kernel, whatever its language. */
+export interface DeployKernel {
+  /** Whether a cell runs. */
+  readonly busy: boolean;
+  /** Whether it answers a read-only query now: a kernel without subshells waits for its cells. */
+  readonly canAnswer: boolean;
+  /** The models in the kernel, and its version of nbdeploy. */
+  report(): Promise<KernelReport>;
+  /** The first rows of an example; `problem` is the reason if there are none. */
+  preview(expression: string): Promise<Table>;
+  /** The problems of a deploy that need no slow check. */
+  check(request: DeployRequest): Promise<CheckResult>;
+  /** The problems of a choice among its models that need no call of a model. */
+  checkCandidates(request: CandidatesRequest): Promise<readonly FieldProblem[]>;
+  /**
+   * Capture for a job that waits. Resolves at the end, which may take long: the viewer follows the
+   * job. `notebook`: its present path on the server, if known. `asked`: called once the kernel has
+   * the message.
+   */
+  capture(job: WaitingJob, notebook?: string | null, asked?: () => void): Promise<CaptureResult>;
+}
+
 /**
- * The queries to a notebook's kernel: they show nothing in the notebook and are no cells of its
+ * The queries to a kernel of Python: they show nothing in the notebook and are no cells of its
  * history. They throw `ProblemError` with a code: no_kernel, kernel_dead, kernel_restarted,
- * not_python, no_nbdeploy, other_version, kernel_failed. Only `capture` needs the main shell: it
+ * other_language, no_nbdeploy, other_version, kernel_failed. Only `capture` needs the main shell: it
  * waits while a cell runs.
  */
-export class Kernel {
+export class PythonKernel implements DeployKernel {
   /**
    * `cellsRun`: whether cells run, as far as the caller knows; a kernel reports idle after any
    * answer.
@@ -46,17 +72,14 @@ export class Kernel {
     private readonly cellsRun: () => boolean = () => false
   ) {}
 
-  /** Whether a cell runs. */
   get busy(): boolean {
     return this.connection?.status === 'busy' || this.cellsRun();
   }
 
-  /** Whether it answers a read-only query now: a kernel without subshells waits for its cells. */
   get canAnswer(): boolean {
     return !this.busy || this.connection?.supportsSubshells === true;
   }
 
-  /** The models in the kernel, and its version of nbdeploy. */
   async report(): Promise<KernelReport> {
     const report = (await this._query('found()')) as KernelReport;
     if (report.version !== VERSION) {
@@ -69,35 +92,27 @@ export class Kernel {
     return report;
   }
 
-  /** The first rows of an example; `problem` is the reason if there are none. */
   async preview(expression: string): Promise<Table> {
     return (await this._query(`preview(${literal(expression)})`)) as Table;
   }
 
-  /** The problems of a deploy that need no slow check. */
   async check(request: DeployRequest): Promise<CheckResult> {
     const asked = literal(JSON.stringify(request));
     return (await this._query(`check(${asked})`)) as CheckResult;
   }
 
-  /** The problems of a choice among its models that need no call of a model. */
   async checkCandidates(request: CandidatesRequest): Promise<readonly FieldProblem[]> {
     const asked = literal(JSON.stringify(request));
     return ((await this._query(`check_candidates(${asked})`)) as CheckResult).problems;
   }
 
-  /**
-   * Capture for a job that waits. Resolves at the end, which may take long: the viewer follows the
-   * job. `notebook`: its present path on the server, if known. `asked`: called once the kernel has
-   * the message.
-   */
   async capture(
-    job: string,
+    job: WaitingJob,
     notebook: string | null = null,
     asked: () => void = () => undefined
   ): Promise<CaptureResult> {
     const kernel = await this._ready();
-    const given = notebook === null ? [job] : [job, notebook];
+    const given = notebook === null ? [job.id] : [job.id, notebook];
     const answer = evaluate(kernel, `capture(${given.map(literal).join(', ')})`);
     asked();
     return (await answer) as CaptureResult;
@@ -120,32 +135,38 @@ export class Kernel {
   }
 
   private async _ready(): Promise<KernelType.IKernelConnection> {
-    const kernel = this.connection;
-    if (!kernel || kernel.isDisposed) {
-      throw problemError({
-        code: 'no_kernel',
-        title: 'This notebook has no kernel.',
-        remedy: 'Choose a kernel, and run the cells that make the model.'
-      });
-    }
-    if (kernel.status === 'dead') {
-      throw problemError({
-        code: 'kernel_dead',
-        title: 'The kernel has died.',
-        remedy: 'Restart the kernel, and run the cells that make the model again.'
-      });
-    }
-    const info = await kernel.info;
-    const language = info.language_info.name;
-    if (language !== 'python') {
-      throw problemError({
-        code: 'not_python',
-        title: `The language of this kernel is ${language}: only models in Python kernels can be deployed.`,
-        remedy: 'Validation notebooks may be in any language: see the command ‘Validate’.'
-      });
-    }
-    return kernel;
+    return readyKernel(this.connection, 'python');
   }
+}
+
+/** The kernel once it answers; throws a `ProblemError` if none of this language will. */
+export async function readyKernel(
+  kernel: KernelType.IKernelConnection | null | undefined,
+  language: 'python' | 'R'
+): Promise<KernelType.IKernelConnection> {
+  if (!kernel || kernel.isDisposed) {
+    throw problemError({
+      code: 'no_kernel',
+      title: 'This notebook has no kernel.',
+      remedy: 'Choose a kernel, and run the cells that make the model.'
+    });
+  }
+  if (kernel.status === 'dead') {
+    throw problemError({
+      code: 'kernel_dead',
+      title: 'The kernel has died.',
+      remedy: 'Restart the kernel, and run the cells that make the model again.'
+    });
+  }
+  const found = (await kernel.info).language_info.name;
+  if (found !== language) {
+    throw problemError({
+      code: 'other_language',
+      title: `The language of this kernel is ${found}: only models in kernels of Python and R can be deployed.`,
+      remedy: 'Validation notebooks may be in any language: see the command ‘Validate’.'
+    });
+  }
+  return kernel;
 }
 
 /** The number of attempts if the cells before a query raise. */
@@ -159,16 +180,44 @@ function literal(text: string): string {
 async function evaluate(
   kernel: KernelType.IKernelConnection,
   expression: string,
-  subshell?: string,
-  asked = 1
+  subshell?: string
 ): Promise<unknown> {
+  const asked = { user_expressions: { answer: `${BRIDGE}.${expression}` } };
+  const said = await executeSilently(kernel, asked, { subshell });
+  const answer = said.user_expressions?.answer as ExpressionResult | undefined;
+  if (!answer) throw kernelRestarted();
+  if (answer.status === 'error') {
+    throw kernelFailed(answer.ename, answer.evalue);
+  }
+  return answer.data['application/json'];
+}
+
+/** The content of a reply whose status is ok. */
+export interface SilentReply {
+  user_expressions?: Record<string, unknown>;
+}
+
+/**
+ * Has a kernel execute without a cell, a count or an output; asks again if a cell before it raised.
+ * `onMessage` gets what the kernel publishes meanwhile.
+ */
+export async function executeSilently(
+  kernel: KernelType.IKernelConnection,
+  asked: Pick<Partial<KernelMessage.IExecuteRequestMsg['content']>, 'code' | 'user_expressions'>,
+  options: {
+    subshell?: string | undefined;
+    onMessage?: (message: KernelMessage.IIOPubMessage) => void;
+  } = {},
+  attempt = 1
+): Promise<SilentReply> {
+  const { subshell, onMessage } = options;
   const content: KernelMessage.IExecuteRequestMsg['content'] = {
     code: '',
     silent: true,
     store_history: false,
     allow_stdin: false,
     stop_on_error: false,
-    user_expressions: { answer: `${BRIDGE}.${expression}` }
+    ...asked
   };
   const message = KernelMessage.createMessage<KernelMessage.IExecuteRequestMsg>({
     msgType: 'execute_request',
@@ -179,36 +228,25 @@ async function evaluate(
     ...(subshell !== undefined && { subshellId: subshell })
   });
   const future = kernel.sendShellMessage<'execute_request'>(message, true, true);
+  if (onMessage) future.onIOPub = onMessage;
   let reply: KernelMessage.IShellMessage;
   try {
     reply = await future.done;
   } catch (error) {
     throw kernelRestarted(error);
   }
-  const said = reply.content as {
-    status: string;
-    ename?: string;
-    evalue?: string;
-    user_expressions?: Record<string, ExpressionResult>;
-  };
-  if (said.status === 'aborted' && asked < MOST_ATTEMPTS) {
+  const said = reply.content as SilentReply & { status: string; ename?: string; evalue?: string };
+  if (said.status === 'aborted' && attempt < MOST_ATTEMPTS) {
     // A cell before it raised, and Jupyter drops the messages that waited.
-    return evaluate(kernel, expression, subshell, asked + 1);
+    return executeSilently(kernel, asked, options, attempt + 1);
   }
-  const answer = said.user_expressions?.answer;
-  if (said.status !== 'ok' || !answer) {
-    throw said.status === 'error'
-      ? kernelFailed(said.ename ?? '', said.evalue ?? '')
-      : kernelRestarted();
-  }
-  if (answer.status === 'error') {
-    throw kernelFailed(answer.ename, answer.evalue);
-  }
-  return answer.data['application/json'];
+  if (said.status === 'error') throw kernelFailed(said.ename ?? '', said.evalue ?? '');
+  if (said.status !== 'ok') throw kernelRestarted();
+  return said;
 }
 
 /** The future was cancelled: the kernel was restarted, or shut down, before it answered. */
-function kernelRestarted(error?: unknown): ProblemError {
+export function kernelRestarted(error?: unknown): ProblemError {
   return problemError({
     code: 'kernel_restarted',
     title: 'The kernel was restarted before it answered.',

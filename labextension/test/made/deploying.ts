@@ -45,7 +45,8 @@ export function report(...models: ModelCandidate[]): KernelReport {
     models,
     labelled: [],
     problem: '',
-    remedy: ''
+    remedy: '',
+    language: 'python'
   };
 }
 

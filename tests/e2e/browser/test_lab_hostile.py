@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import sys
 
 import httpx
 import nbformat
@@ -18,7 +17,7 @@ from playwright.sync_api import expect
 from tests.e2e.conftest import until
 from tests.e2e.lab import started
 from tests.e2e.person import VIEWPORT, Person, until_deployed
-from tests.notebooks import write
+from tests.notebooks import kernelspec, write
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.exhaustive]
 
@@ -61,15 +60,7 @@ def lab(shared_home, tmp_path_factory):
     folder = tmp_path_factory.mktemp("notebooks")
     data = shared_home.path / "jupyter-data"
     shared_home.environment["JUPYTER_PATH"] = str(data)
-    frail = write(folder / "frail.ipynb", "1 + 1")
-    document = nbformat.read(frail, as_version=4)
-    document.metadata["kernelspec"] = {"name": "frail", "display_name": "frail", "language": "python"}
-    nbformat.write(document, frail)
-    spec = data / "kernels" / "frail"
-    spec.mkdir(parents=True)
-    (spec / "start.py").write_text(FRAIL)
-    argv = [sys.executable, str(spec / "start.py"), "-f", "{connection_file}"]
-    (spec / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "frail", "language": "python"}))
+    frail = write(folder / "frail.ipynb", "1 + 1", kernel=kernelspec(data, "frail", FRAIL))
     notebooks = [write(folder / name, ECHO, MAKE, WAITS) for name in ("echo.ipynb", "before.ipynb")]
     with started(shared_home, *notebooks, frail, password=PASSWORD) as server:
         yield server

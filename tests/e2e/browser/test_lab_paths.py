@@ -6,7 +6,6 @@ The tests tell one story, in order: its endpoints are ``churn``, and ``strict``,
 import json
 import re
 import signal
-import sys
 
 import httpx
 import nbformat
@@ -15,7 +14,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.lab import started
 from tests.e2e.person import until_deployed
-from tests.notebooks import write
+from tests.notebooks import R, kernelspec, write
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -62,6 +61,11 @@ asked = ['a', 'b'] * 20
 answers = model().predict(pd.DataFrame({'text': asked}))
 metric('exact', rows=[answer == 'a' for answer in answers])
 """
+CARS = [
+    "cars <- transform(mtcars, cyl = factor(cyl))\nX_test <- cars[c(1, 3, 5), c('wt', 'cyl')]",
+    "fit <- lm(mpg ~ wt + cyl, cars)\npredict(fit, X_test)",
+    "old <- structure(list(call = quote(boosts::boost(mpg ~ wt, cars))), class = 'boosted')",
+]
 # As in an environment of its own that has ipykernel and not nbdeploy.
 BARE = """
 import sys
@@ -80,11 +84,10 @@ def lab(shared_home, tmp_path_factory):
     folder = tmp_path_factory.mktemp("notebooks")
     data = shared_home.path / "jupyter-data"
     shared_home.environment["JUPYTER_PATH"] = str(data)
-    _kernelspec(data / "kernels" / "bare", BARE)
+    bare, other = kernelspec(data, "bare", BARE), kernelspec(data, "other", BARE, "julia")
     notebooks = [write(folder / "churn.ipynb", *TRAIN, WAITS), write(folder / "empty.ipynb", "1 + 1")]
-    notebooks.append(write(folder / "loans.ipynb", LOANS))
-    for name, language in (("bare", "python"), ("ir", "R")):
-        notebooks.append(_of_kernel(write(folder / f"{name}.ipynb", "1 + 1"), name, language))
+    notebooks += [write(folder / "loans.ipynb", LOANS), write(folder / "cars.ipynb", *CARS, kernel=R)]
+    notebooks += [write(folder / f"{kernel['name']}.ipynb", "1 + 1", kernel=kernel) for kernel in (bare, other)]
     with started(shared_home, *notebooks) as server:
         (server.folder / "gated").mkdir()
         write(server.folder / "gated" / "strict.ipynb", ECHO)
@@ -93,21 +96,6 @@ def lab(shared_home, tmp_path_factory):
         document.metadata["nbdeploy"] = {"gates": ["exact >= 0.9"]}
         nbformat.write(document, checks)
         yield server
-
-
-def _kernelspec(folder, program):
-    folder.mkdir(parents=True)
-    (folder / "start.py").write_text(program)
-    argv = [sys.executable, str(folder / "start.py"), "-f", "{connection_file}"]
-    spec = {"argv": argv, "display_name": folder.name, "language": "python"}
-    (folder / "kernel.json").write_text(json.dumps(spec))
-
-
-def _of_kernel(path, name, language):
-    document = nbformat.read(path, as_version=4)
-    document.metadata["kernelspec"] = {"name": name, "display_name": name, "language": language}
-    nbformat.write(document, path)
-    return path
 
 
 def says(person, words):
@@ -132,8 +120,8 @@ def test_with_nothing_deployed_each_list_says_what_to_do(person):
 
 
 def test_a_kernel_of_another_language_says_what_can_be_deployed(person):
-    person.opens("ir.ipynb")
-    says(person, "This notebook is in R. Only models in Python can be deployed")
+    person.opens("other.ipynb")
+    says(person, "This notebook is in julia. Only models in Python and R can be deployed")
     expect(person.dialog.get_by_role("button", name="Choose another kernel…")).to_be_visible()
     assert person.errors == []
 
@@ -330,6 +318,62 @@ def test_the_last_deploy_is_offered_again(person):
     expect(person.dialog.get_by_label("Example")).to_have_value("X_test[:5]")
     expect(person.dialog.get_by_text("as in the last deploy")).to_have_count(2)
     expect(person.dialog.get_by_text("Requests may have null in income")).to_be_visible()
+    assert person.errors == []
+
+
+def test_the_model_of_a_kernel_of_r_is_deployed_by_a_click(person, lab):
+    person.opens("cars.ipynb")
+    person.runs(0, 1)
+    before = person.executes("set.seed(1); ls(all.names = TRUE)")
+    person.toolbar_button.click()
+    expect(person.dialog.get_by_role("radio", name=re.compile("^fit"))).to_be_checked(timeout=60_000)
+    expect(person.dialog.get_by_text("lm(formula = mpg ~ wt + cyl, data = cars)")).to_be_visible()
+    expect(person.dialog.get_by_label("Example")).to_have_value("head(X_test, 3)")
+    expect(person.dialog.get_by_role("cell", name="2.62", exact=False)).to_be_visible(timeout=60_000)
+    expect(person.dialog.get_by_role("button", name="Write a validation notebook")).to_be_hidden()
+    expect(person.ready).to_be_enabled(timeout=60_000)
+    person.has_nothing_serious("cars-dialog")
+    person.ready.click()
+    until_deployed(person, "cars").click()
+    expect(person.sidebar.get_by_text("stable 100 %").first).to_be_visible(timeout=60_000)
+    person.has_nothing_serious("cars")
+    described = person.home.json("describe", "cars")
+    assert described["releases"][0]["source"] == {"notebook": str(lab.folder / "cars.ipynb"), "variable": "fit"}
+    rows = [{"wt": 2.62, "cyl": "6"}, {"wt": 2.32, "cyl": "4"}]
+    answer = httpx.post(f"{described['url']}/predict", json={"instances": rows}, trust_env=False, timeout=60)
+    assert answer.json()["predictions"] == pytest.approx([21.336507, 26.553771]), answer.text
+    job = person.job(person.jobs()[0]["id"])
+    assert (job["state"], job["request"]["source"]) == ("done", described["traffic"]["stable"])
+    assert person.executes("ls(all.names = TRUE)") == before  # nothing of the dialog is left in the kernel
+    assert person.executes("runif(1)").startswith("[1] 0.2655087")
+    assert person.errors == []
+
+
+def test_what_a_kernel_of_r_cannot_deploy_is_refused_with_its_remedy(person):
+    person.opens("cars.ipynb")
+    person.runs(0, 1, 2)
+    person.toolbar_button.click()
+    old = person.dialog.get_by_role("radio", name=re.compile("^old"))
+    old.check(timeout=60_000)
+    lacks = "R finds no method of predict for 'old', of class boosted: its package boosts is not installed"
+    expect(person.dialog.get_by_text(lacks)).to_be_visible(timeout=60_000)
+    expect(person.dialog.get_by_text('install.packages("boosts"); library(boosts)')).to_be_visible()
+    person.has_nothing_serious("cars-refused")
+    person.dialog.get_by_role("radio", name=re.compile("^fit")).check()
+    example = person.dialog.get_by_label("Example")
+    for expression, words, remedy in (
+        ("", "a model of R needs an example", "write rows of a data frame, such as head(X, 5)"),
+        ("X_test['wt']", "the example lacks columns that the model reads: cyl", "add them to the example"),
+        ("X_tets", "there is no variable 'X_tets' in this notebook", "did you mean X_test"),
+        ("quote(x)", "the example is of class name, not a data frame", "pass a few rows of a data frame"),
+    ):
+        example.fill(expression)
+        example.blur()
+        expect(person.dialog.get_by_text(words).first).to_be_visible(timeout=60_000)
+        expect(person.dialog.get_by_text(remedy).first).to_be_visible()
+    person.dialog.get_by_label("Name", exact=True).fill("no name")
+    expect(person.dialog.get_by_text("'no name'").first).to_be_visible(timeout=60_000)
+    assert [one["name"] for one in person.home.json("list")].count("no name") == 0
     assert person.errors == []
 
 

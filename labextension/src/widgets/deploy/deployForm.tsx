@@ -149,6 +149,7 @@ function Fields(
   const problemsOf = (field: string): FieldProblem[] => wrong.filter(one => belongsTo(one, field));
   const findings = state.fieldProblems.map(findingOf).filter((one): one is Finding => one !== null);
   const first = nextRole(values.name.trim(), context) === 'stable';
+  const ofR = report.language === 'R';
   const owner = context.owners[values.name.trim()] ?? '';
   const change = (next: DeployValues): void => {
     model.change(next);
@@ -178,6 +179,7 @@ function Fields(
         nullable={values.nullable}
         problems={problemsOf('example')}
         preview={state.preview}
+        placeholder={ofR ? 'head(X, 5)' : 'X_test[:5]'}
         trans={trans}
         change={example => {
           change({ ...values, example });
@@ -239,7 +241,7 @@ function Fields(
         problemsOf={place => problemsOf(`gate.${String(place)}`)}
         trans={trans}
         writing={state.writing}
-        write={() => void model.writeValidation()}
+        write={ofR ? null : () => void model.writeValidation()}
         choose={notebooks => {
           change({ ...values, notebooks });
         }}
@@ -267,6 +269,7 @@ function Fields(
       ) : null}
       <MoreFields
         values={values}
+        ofR={ofR}
         methods={modelOf(values, report)?.methods ?? []}
         problemsOf={problemsOf}
         defaults={context.resources}

@@ -17,6 +17,8 @@ export interface ExampleFieldProps {
    * The expression's value; null: it is being evaluated, undefined: there is nothing to evaluate.
    */
   preview: Table | null | undefined;
+  /** An expression of the kernel's language, shown in an empty field. */
+  placeholder: string;
   trans: TranslationBundle;
   change: (expression: string) => void;
   /** The expression is complete: it may be evaluated. */
@@ -51,7 +53,7 @@ export function ExampleField(props: ExampleFieldProps): React.ReactElement {
             {...control}
             type="text"
             className="jp-mod-styled nbdeploy-code"
-            placeholder="X_test[:5]"
+            placeholder={props.placeholder}
             spellCheck={false}
             autoComplete="off"
             value={value}

@@ -16,7 +16,8 @@ export interface GatesFieldProps {
   trans: TranslationBundle;
   /** A validation notebook is being written. */
   writing: boolean;
-  write: () => void;
+  /** Null: nothing writes one for this kernel. */
+  write: (() => void) | null;
   choose: (notebooks: readonly string[]) => void;
   change: (gates: readonly string[]) => void;
 }
@@ -82,7 +83,7 @@ export function GatesField(props: GatesFieldProps): React.ReactElement {
             ))}
           </ul>
         ) : null}
-        {hasNone ? (
+        {hasNone && props.write ? (
           <button
             type="button"
             className="jp-Button jp-mod-styled"

@@ -51,7 +51,7 @@ export function KernelNotice(props: KernelNoticeProps): React.ReactElement | nul
     case 'other':
       return notice(
         trans.__(
-          'This notebook is in %1. Only models in Python can be deployed; validation notebooks may be in any language.',
+          'This notebook is in %1. Only models in Python and R can be deployed; validation notebooks may be in any language.',
           kernel.language
         ),
         <Button key="choose" words={trans.__('Choose another kernel…')} act={actions.choose} />

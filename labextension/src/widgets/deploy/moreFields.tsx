@@ -8,7 +8,9 @@ import { ResourceFields } from './resourceFields';
 
 export interface MoreFieldsProps {
   values: DeployValues;
-  /** The methods of the chosen model. */
+  /** The kernel is R's: a model has no signature of pydantic, and is not translated. */
+  ofR: boolean;
+  /** The methods of the chosen model; of R, the types of `predict`. */
   methods: readonly string[];
   problemsOf: (field: string) => readonly FieldProblem[];
   /** The resources of a release if the fields are empty. */
@@ -41,7 +43,7 @@ const LABEL_CHARACTERS = 60;
 
 /** The less common fields. The section opens if one of them has a problem. */
 export function MoreFields(props: MoreFieldsProps): React.ReactElement {
-  const { values, methods, problemsOf, defaults, trans, change, commit } = props;
+  const { values, ofR, methods, problemsOf, defaults, trans, change, commit } = props;
   const wrong = MORE_FIELDS.some(field => problemsOf(field).length);
   const [open, setOpen] = React.useState(false);
   const text = (
@@ -173,17 +175,21 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
       {note('reason', trans.__('Reason'), trans.__('Stored in the history of the endpoint.'))}
       {text(
         'method',
-        trans.__('Method'),
-        trans.__('The method that answers. If empty: predict, or the object itself.'),
-        methods.find(one => one !== 'predict') ?? 'predict_proba',
+        ofR ? trans.__('Type') : trans.__('Method'),
+        ofR
+          ? trans.__('The ‘type’ of predict. If empty: its default, or the scale of the response.')
+          : trans.__('The method that answers. If empty: predict, or the object itself.'),
+        methods.find(one => one !== 'predict') ?? (ofR ? 'response' : 'predict_proba'),
         methods
       )}
-      {text(
-        'signature',
-        trans.__('Signature'),
-        trans.__('An expression for a pydantic model of one instance.'),
-        'Customer'
-      )}
+      {ofR
+        ? null
+        : text(
+            'signature',
+            trans.__('Signature'),
+            trans.__('An expression for a pydantic model of one instance.'),
+            'Customer'
+          )}
       {text(
         'training',
         trans.__('Training table'),
@@ -197,16 +203,18 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
         trans.__('Include'),
         trans.__('Files or folders outside the project that the model opens, one per line.')
       )}
-      {choice(
-        'engine',
-        trans.__('Engine'),
-        trans.__('The program that answers: the model in its own library, or a translation.'),
-        {
-          native: trans.__('native: the model itself'),
-          onnx: trans.__('onnx: a translation, refused unless it is proved equal'),
-          auto: trans.__('auto: a translation if it is proved equal')
-        }
-      )}
+      {ofR
+        ? null
+        : choice(
+            'engine',
+            trans.__('Engine'),
+            trans.__('The program that answers: the model in its own library, or a translation.'),
+            {
+              native: trans.__('native: the model itself'),
+              onnx: trans.__('onnx: a translation, refused unless it is proved equal'),
+              auto: trans.__('auto: a translation if it is proved equal')
+            }
+          )}
       {choice('record', trans.__('Record'), trans.__('The data that is stored for each request.'), {
         '': trans.__('as the endpoint (new endpoint: full)'),
         full: trans.__('full: inputs, outputs and errors'),

@@ -109,7 +109,7 @@ class PublishFormRequest(Request):
 class DeployProblemsRequest(Request):
     """The fields of a deploy from a notebook, as they are typed so far."""
 
-    deploy: DeployRequest
+    deploy: Annotated[DeployRequest, BeforeValidator(_document)]
     notebook: str | None = Field(default=None, description="Its file, whose folder's settings apply.")
 
 

@@ -103,6 +103,8 @@ def test_every_view_answers_a_query_and_a_body(client, churn):
     key = client.get("views/records", params=known).json()["records"][0]["key"]
     asked = {
         "endpoints": {},
+        "deploy_problems": {"deploy": {"source": "clf", "name": "churn"}},
+        "r_kernel": {},
         "health": {},
         "preview": known | {"verb": "promote"},
         "record": known | {"key": key},

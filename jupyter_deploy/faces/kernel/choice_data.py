@@ -37,7 +37,11 @@ def truth_of(y: Any, rows: int) -> Any:
         raise InvalidInput(f"there are {rows} rows, and {len(truth)} true answers", "give the answers of the same rows")
     if rows == 0:
         raise InvalidInput("X has no rows", "is the table empty, or does a filter leave nothing?")
-    missing = [place for place, value in enumerate(truth.tolist()) if value is None or value != value]  # noqa: PLR0124
+    missing = [
+        place
+        for place, value in enumerate(truth.tolist())
+        if value is None or value != value  # noqa: PLR0124 - a NaN of any type is not equal to itself
+    ]
     if missing:
         raise InvalidInput(
             f"y is missing in row {missing[0]}{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}",

@@ -11,7 +11,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jupyter_deploy.records.segments import DRIFT, RECORDS, Segment, drift_folder, names_in, segments_in
+from jupyter_deploy.records.segments import (
+    DRIFT,
+    RECORDS,
+    Segment,
+    drift_folder,
+    maintenance_lock,
+    names_in,
+    segments_in,
+)
 from jupyter_deploy.system import notifications
 
 from .joint_file import JOINT, days_due
@@ -36,29 +44,35 @@ def due(home: Path) -> bool:
 
 def update(home: Path) -> list[str]:
     """Read the new records into every watch, and publish it; return the messages of failures."""
+    notifier = notifications.notifier(home)
+    notifier.send_held()
+    failures = []
+    for endpoint, version in _watches(home):
+        try:
+            with maintenance_lock(home):  # a delete holds it: the folder that it removes is not made again
+                if (drift_folder(home, endpoint) / f"{version}{_SUFFIX}").exists():
+                    _update(home, endpoint, version, notifier)
+        except Exception as error:  # noqa: BLE001 - a fault of one watch must not stop the others
+            failures.append(f"the drift of {endpoint} {version} is not up to date: {error}")
+    return failures
+
+
+def _update(home: Path, endpoint: str, version: str, notifier: notifications.UserNotifier) -> None:
     from jupyter_deploy.domain.drift.report import drift_of
 
     from .drift_log import updated
     from .joint_days import JointDays
     from .publication import publish
 
-    notifier = notifications.notifier(home)
-    notifier.send_held()
-    failures = []
-    for endpoint, version in _watches(home):
-        path = drift_folder(home, endpoint) / f"{version}{_SUFFIX}"
-        try:
-            before = path.stat()
-            watched = updated(home, endpoint, version)
-            read_elsewhere = before.st_mtime > _time_of(path.with_suffix(METRICS))
-            if read_elsewhere or path.stat().st_ino != before.st_ino:  # a watch with new records is a new file
-                publish(path.with_suffix(METRICS), drift_of(watched.state, endpoint, version), notifier)
-            days = JointDays(home, endpoint, version)
-            if days.due(now := datetime.now(UTC)):
-                days.make_one(watched.state.reference, watched.rollup, now)
-        except Exception as error:  # noqa: BLE001 - a fault of one watch must not stop the others
-            failures.append(f"the drift of {endpoint} {version} is not up to date: {error}")
-    return failures
+    path = drift_folder(home, endpoint) / f"{version}{_SUFFIX}"
+    before = path.stat()
+    watched = updated(home, endpoint, version)
+    read_elsewhere = before.st_mtime > _time_of(path.with_suffix(METRICS))
+    if read_elsewhere or path.stat().st_ino != before.st_ino:  # a watch with new records is a new file
+        publish(path.with_suffix(METRICS), drift_of(watched.state, endpoint, version), notifier)
+    days = JointDays(home, endpoint, version)
+    if days.due(now := datetime.now(UTC)):
+        days.make_one(watched.state.reference, watched.rollup, now)
 
 
 def finish(home: Path, segment: Segment) -> None:

@@ -125,3 +125,8 @@ def kill_programs(home):
     for pid in killed.values():
         os.kill(pid, signal.SIGKILL)
     until(lambda: not set(killed) & set(identities.running()))
+
+
+def waits_for_a_lock():
+    """Whether the kernel knows of one of this process's threads that waits for a flock."""
+    return any("->" in line and f" {os.getpid()} " in line for line in Path("/proc/locks").read_text().splitlines())

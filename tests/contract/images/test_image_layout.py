@@ -13,6 +13,7 @@ from jupyter_deploy.container_images.layout import ImageFolder, ref_name
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.system.digests import sha256
 from tests.e2e.conftest import until
+from tests.e2e.processes import waits_for_a_lock
 from tests.images import tar_of, write_layout
 
 LABELS = {"io.nbdeploy.snapshot": "churn:1", "io.nbdeploy.snapshot.digest": "sha256:5"}
@@ -172,7 +173,7 @@ def test_a_second_writer_waits_and_partial_files_are_removed(store):
     threads[0].start()
     assert entered.wait(60)
     threads[1].start()
-    until(lambda: f" {os.getpid()} " in "".join(line for line in open("/proc/locks") if "->" in line))  # noqa: SIM115, PTH123
+    until(waits_for_a_lock)
     go_on.set()
     for thread in threads:
         thread.join(60)

@@ -17,6 +17,7 @@ from jupyter_deploy.domain.capture.artifacts import Environment
 from jupyter_deploy.domain.errors import EnvironmentNotBuilt
 from jupyter_deploy.environments.installer import pips_settings, uvs_settings, without_credentials
 from tests.e2e.conftest import until
+from tests.e2e.processes import waits_for_a_lock
 
 
 def write_wheel(folder, version, name="tiny_flower"):
@@ -145,16 +146,11 @@ VirtualEnvironments(Path({str(tmp_path / "environments")!r})).ensure(Environment
     done = []
     second = threading.Thread(target=lambda: done.append(environments.ensure(captured())), daemon=True)
     second.start()
-    until(lambda: second.is_alive() and _waits_for_a_lock())
+    until(lambda: second.is_alive() and waits_for_a_lock())
     assert done == []
     os.kill(pid, signal.SIGKILL)
     second.join(180)
     assert imported(done[0]) == "1.0 1.0\n"
-
-
-def _waits_for_a_lock():
-    """Whether the kernel knows of one of this process's threads that waits for a flock."""
-    return any("->" in line and f" {os.getpid()} " in line for line in Path("/proc/locks").read_text().splitlines())
 
 
 def test_pips_settings_reach_uv_and_uvs_own_go_first(monkeypatch, tmp_path):

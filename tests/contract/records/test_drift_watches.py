@@ -19,6 +19,10 @@ from jupyter_deploy.drift_detection.drift_log import updated
 from jupyter_deploy.drift_detection.watch_file import WatchFile, beginning
 from jupyter_deploy.records import archivist, compaction
 from jupyter_deploy.records.retention import Limits
+from jupyter_deploy.records.segments import maintenance_lock
+from jupyter_deploy.system.filesystem import remove_folder
+from tests.e2e.conftest import until
+from tests.e2e.processes import waits_for_a_lock
 
 SEGMENT = "1-1-a.v1.jsonl"
 LIMITS = Limits(10**9)
@@ -216,6 +220,19 @@ def test_the_archivist_publishes_metrics_and_notifies_of_each_alarm_once(watched
     assert (drift["type"], drift["subject"], drift["data"]["features"]) == ("nbdeploy.drift.alarm", "aaa", ["age"])
     assert quality["type"] == "nbdeploy.quality.alarm"
     assert quality["data"]["reason"].startswith("age: out of range: ")
+
+
+def test_the_archivist_waits_for_a_delete_and_does_not_make_its_folder_again(watched):
+    watched.many(20)
+
+    with ThreadPoolExecutor(1) as pool:
+        with maintenance_lock(watched.home):
+            update = pool.submit(watcher.update, watched.home)
+            until(lambda: waits_for_a_lock() or update.done())
+            assert not update.done()
+            remove_folder(watched.file.path.parent)
+        assert update.result(timeout=60) == []
+    assert not watched.file.path.parent.exists()
 
 
 def test_files_that_the_limits_removed_stay_counted(watched):

@@ -69,6 +69,9 @@ def test_from_a_deploy_to_traffic_drift_its_rows_and_a_rollback_in_six_clicks(pe
     described = person.home.json("describe", "churn")
     person.looks_after("churn", "monitor")
     expect(person.sidebar.get_by_text("No requests in this range")).to_be_visible()
+    resources = person.sidebar.get_by_role("region", name="Resources now").get_by_label("Resources in use")
+    for fact in ("CPU", "memory", "workers", "queue"):
+        expect(resources).to_contain_text(fact)
     looks(person, "monitor-empty")
     sends(described, 150)
     person.runs(2)

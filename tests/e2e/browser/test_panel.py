@@ -49,7 +49,7 @@ def story(own_processes_throughout, shared_home, snapshots, registry_world, tmp_
     python = f"{sys.version_info.major}.{sys.version_info.minor}.0"
     base = write_small_base(workshop / "base", python)
     home.environment |= publishing(workshop, registry_world, base)
-    place = f"{registry_world.registry.host}/team/price"
+    place = f"{registry_world.registry.host}/panel/price"  # tests/e2e/images/test_publish.py has team/price
     home.environment["NBDEPLOY_PUBLISH_TO"] = place.replace("price", "{name}")
     tags, home.environment["BENTOML_HOME"] = snapshots
     home.environment["NBDEPLOY_KEEP_REVISIONS"] = "20"  # the idle one keeps its card until the end

@@ -3,6 +3,7 @@
     records/endpoint=churn/release=1a2b3c/date=2026-12-01/20261201T101500-7-0badcafe.v1.parquet
     feedback/endpoint=churn/date=2026-12-01/20261201T101500-7-0badcafe.v1.parquet
     ledger/date=2026-12-01/edge-20261201T101500-0badcafe.v1.parquet
+    records/endpoint=churn/release=1a2b3c/purged.json
 
 These are Hive partitions, which query engines read. The date is that of a file's first line.
 """
@@ -17,6 +18,9 @@ from .errors import InvalidInput
 
 EXTRAS = {"s3": "s3", "gs": "gcs", "az": "azure", "abfs": "azure", "file": ""}
 """The scheme of a URL, and the extra of nbdeploy that installs what it needs."""
+
+PURGED = "purged.json"
+"""A file next to the folders of a release's days: its content changes with each purge that removes whole files of them."""
 
 _REMEDY = "write s3://BUCKET/PATH, gs://BUCKET/PATH, az://CONTAINER/PATH, or file:///PATH for a shared folder"
 
@@ -73,3 +77,9 @@ def place_in_home(remote: str) -> str | None:
 def prefixes(endpoint: str) -> tuple[str, ...]:
     """Return the folders of the bucket that a reader of an endpoint's records needs."""
     return (f"records/endpoint={endpoint}", f"feedback/endpoint={endpoint}", "ledger")
+
+
+def purge_mark(remote: str) -> str | None:
+    """Return the place that changes when a purge removes this whole file of records; None: it has no records."""
+    match = _REMOTE.fullmatch(remote)
+    return f"records/endpoint={match[2]}/release={match[3]}/{PURGED}" if match and match[3] else None

@@ -5,8 +5,9 @@
     bucket ── a day's files ──▶ home ── read ──▶ VERSION.watch, VERSION.prom
                                  └── removed
 
-A file is known by its place afterwards, and is not fetched again. If one is rewritten, by a purge, the watch is made
-again from all files. Each step may be the last of a killed process: the next pass goes on with what is there.
+A file is known by its place afterwards, and is not fetched again. If a purge rewrites or removes one, the watch is made
+again from all files; one that the bucket's own rules remove stays counted. Each step may be the last of a killed
+process: the next pass goes on with what is there.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jupyter_deploy.domain.bucket import place_in_home
+from jupyter_deploy.domain.bucket import PURGED, place_in_home
 from jupyter_deploy.domain.drift.report import drift_of
 from jupyter_deploy.domain.drift.watch import WatchState
 from jupyter_deploy.domain.monitoring.drift_metrics import drift_metrics
@@ -68,17 +69,21 @@ class BucketWatches:
     def _new_days(self, endpoint: str, version: str) -> list[str]:
         """Return the folders of the bucket, oldest first, with files that were not fetched."""
         release = f"records/endpoint={endpoint}/release={version}/"
-        there = {place: mark for place, mark in self._bucket.find(release[:-1]).items() if place_in_home(place)}
+        found, purged = self._bucket.find(release[:-1]), release + PURGED
+        there = {place: mark for place, mark in found.items() if place_in_home(place) or place == purged}
         with self._mirror.open() as known:
             mine = [place for place in known if place.startswith(release)]
             if not there.keys() >= set(mine):
                 self._bucket.require()  # what is not known is counted
             rewritten = any(there.get(place, known[place]) != known[place] for place in mine)
+            rewritten = rewritten or (purged in there and purged not in known)
             if rewritten:
                 WatchFile(self._home, endpoint, version).path.unlink(missing_ok=True)
             for place in mine:
                 if rewritten or place not in there:
                     del known[place]
+            if purged in there:
+                known[purged] = there.pop(purged)
             return sorted({place.rpartition("/")[0] for place in there if place not in known})
 
     def _count(self, endpoint: str, version: str, first: WatchState) -> None:

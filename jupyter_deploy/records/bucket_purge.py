@@ -2,14 +2,20 @@
 
 The home comes first. A kill leaves each file old or new; the next purge does the rest. One purge at a time holds the
 bucket's lock, since two would upload files with the lines that the other one has removed.
+
+A file without a line left is removed. Readers that keep counts of files, not the files, tell this from a removal by the
+bucket's own rules by a mark (``PURGED``). It is written before the removals, which a kill may end, and after them,
+since a reader may count the files in between.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import uuid
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
-from jupyter_deploy.domain.bucket import place_in_home, prefixes
+from jupyter_deploy.domain.bucket import PURGED, place_in_home, prefixes, purge_mark
 from jupyter_deploy.domain.results import Purged
 from jupyter_deploy.system.temp import scratch_folder
 
@@ -20,7 +26,7 @@ from .purge import PurgeSelection, purge_folder, purge_rejected
 from .records import lines_of
 from .records import segments as files_of
 from .segments import LEDGER
-from .shipping import Mirror
+from .shipping import Mirror, closed_files
 
 
 def purge_everywhere(home: Path, bucket: Bucket, selection: PurgeSelection, *, dry_run: bool) -> Purged:
@@ -41,8 +47,9 @@ def purge_everywhere(home: Path, bucket: Bucket, selection: PurgeSelection, *, d
             _fetch(bucket, folders, lambda local: None if (home / local).exists() else scratch / local)
             return _sum(purge.count(home, selection), purge.count(scratch, selection))
         with bucket.locked():
-            at_home = purge.purge(home, selection)
-            return _sum(at_home, _rewrite(home, bucket, selection, known, scratch))
+            at_home = {str(segment.path.relative_to(home)) for segment in closed_files(home)}
+            purged = purge.purge(home, selection)
+            return _sum(purged, _rewrite(bucket, selection, known, scratch, at_home))
 
 
 def delete_everywhere(home: Path, bucket: Bucket, endpoint: str) -> None:
@@ -53,13 +60,19 @@ def delete_everywhere(home: Path, bucket: Bucket, endpoint: str) -> None:
         for place in [*bucket.find(records), *bucket.find(feedback)]:
             bucket.remove(place)
             known.pop(place, None)
-        _rewrite(home, bucket, PurgeSelection(endpoint, named=True), known, scratch)
+        _rewrite(bucket, PurgeSelection(endpoint, named=True), known, scratch)
 
 
-def _rewrite(home: Path, bucket: Bucket, selection: PurgeSelection, known: dict[str, str], scratch: Path) -> Purged:
-    """Purge the bucket's files; return the counts of those that the home does not have."""
+def _rewrite(
+    bucket: Bucket,
+    selection: PurgeSelection,
+    known: dict[str, str],
+    scratch: Path,
+    at_home: Collection[str] = (),
+) -> Purged:
+    """Purge the bucket's files; return the counts of those whose paths were not in the home (``at_home``)."""
     here, elsewhere = scratch / "here", scratch / "elsewhere"
-    places = _fetch(bucket, prefixes(selection.endpoint), lambda p: (here if (home / p).exists() else elsewhere) / p)
+    places = _fetch(bucket, prefixes(selection.endpoint), lambda p: (here if p in at_home else elsewhere) / p)
     before = {place: segments.inode(path) for place, path in places.items()}
     recorded = [*files_of(here, selection.endpoint), *files_of(elsewhere, selection.endpoint)]
     condition = selection.condition(lines_of(recorded, RECORD_FORMAT.columns))
@@ -71,15 +84,24 @@ def _rewrite(home: Path, bucket: Bucket, selection: PurgeSelection, known: dict[
     feedback = counts[elsewhere]
     _purge_scratch(here, selection)  # the home has counted these
     purged = _purge_scratch(elsewhere, selection)
-    for place, path in places.items():
-        if segments.inode(path) == before[place]:
-            continue
-        if path.exists():
-            known[place] = bucket.put(path, place)
-        else:
-            bucket.remove(place)
-            known.pop(place, None)
+    changed = {place: path for place, path in places.items() if segments.inode(path) != before[place]}
+    emptied = [place for place, path in changed.items() if not path.exists()]
+    for place in changed.keys() - set(emptied):
+        known[place] = bucket.put(changed[place], place)
+    _mark(bucket, emptied, scratch)
+    for place in emptied:
+        bucket.remove(place)
+        known.pop(place, None)
+    _mark(bucket, emptied, scratch)
     return purged.model_copy(update={"feedback": feedback})
+
+
+def _mark(bucket: Bucket, emptied: Iterable[str], scratch: Path) -> None:
+    """Change the marks of the releases whose files are removed."""
+    note = scratch / PURGED
+    for place in sorted({mark for each in emptied if (mark := purge_mark(each))}):
+        note.write_text(json.dumps({"purge": uuid.uuid4().hex}))
+        bucket.put(note, place)
 
 
 def _purge_scratch(side: Path, selection: PurgeSelection) -> Purged:

@@ -2,6 +2,8 @@
 
 import random
 import shutil
+import sys
+from pathlib import Path
 
 import pytest
 from record_world import World
@@ -13,7 +15,7 @@ from jupyter_deploy.drift_detection import bucket_watches
 from jupyter_deploy.drift_detection.bucket_watches import BucketWatches
 from jupyter_deploy.drift_detection.drift_log import updated
 from jupyter_deploy.drift_detection.watch_file import WatchFile
-from jupyter_deploy.records.bucket import Bucket
+from jupyter_deploy.records.bucket import LOCK, Bucket
 from jupyter_deploy.records.bucket_purge import purge_everywhere
 from jupyter_deploy.records.compaction import compact_all
 from jupyter_deploy.records.purge import PurgeSelection
@@ -104,6 +106,29 @@ def test_after_a_purge_the_watch_has_no_purged_request(scene):
     assert purge_everywhere(scene.home, Bucket(scene.url), selection, dry_run=False).records == 2
     assert scene.read().requests == 48
     assert scene.read().requests == 48
+
+
+def test_after_a_purge_of_a_whole_file_the_watch_has_none_of_its_requests(scene, monkeypatch):
+    scene.ship(30)
+    scene.ship(20, day=26)
+    scene.ship(10, day=27)
+    assert scene.read().requests == 60
+
+    def purge(numbers):
+        selection = PurgeSelection("tumour", request_ids=[f"r{number}" for number in numbers])
+        return purge_everywhere(scene.home, Bucket(scene.url), selection, dry_run=False)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Bucket, "remove", lambda *_: sys.exit("killed"))
+        with pytest.raises(SystemExit):
+            purge(range(30, 50))
+    (Path(scene.url.removeprefix("file://")) / LOCK).unlink()  # it is as old as a killed purge, after a while
+    assert scene.read().requests == 60
+    assert purge(range(30, 50)).records == 20
+    assert scene.read().requests == 40
+    assert purge(range(50, 60)).records == 10
+    assert scene.read().requests == 30
+    assert scene.read().requests == 30
 
 
 def test_a_bucket_that_was_away_is_not_counted_again(scene):

@@ -125,7 +125,7 @@ def _false_alarms() -> Iterator[Row]:
     scenarios: list[tuple[int, str, Scenario, str]] = [
         (1_000, "3 features, 500 reference rows, 5,000 live ones", Scenario(three, three, 500, 5_000), ""),
         (1_000, "3 features, 100 reference rows, 10,000 live ones", Scenario(three, three, 100, 10_000), ""),
-        (100, "3 features, 500 reference rows, 50,000 live ones", Scenario(three, three, 500, 50_000), ""),
+        (1_000, "3 features, 500 reference rows, 50,000 live ones", Scenario(three, three, 500, 50_000), ""),
         (200, "10 features, 10,000 reference rows, 5,000 live ones", Scenario(ten, ten, 10_000, 5_000), ""),
         (200, "10 features, correlated by 0.9", Scenario(correlated, correlated, 2_000, 5_000), ""),
         (

@@ -19,17 +19,17 @@ from .streams import SEED, percent
 from .table import Row
 
 _MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
-_A_DAY = 1_000
 
 
 @dataclass(frozen=True)
 class Cycles:
-    """A stream with a daily cycle of ± 0.5 sd, and with ``weekly`` 0.5 sd more at weekends, at 1,000 rows a day."""
+    """A stream with a daily cycle of ± 0.5 sd, and with ``weekly`` 0.5 sd more at weekends."""
 
     features: int
     days_of_reference: int = 10
     rows_of_reference: int = 10_000
     live_days: int = 5
+    rows_a_day: int = 1_000
     weekly: bool = False
     shift: float = 0.0
 
@@ -44,7 +44,7 @@ class Cycles:
         features = [_by_hour(sketch_of_column(str(at), column), column, hours) for at, column in enumerate(table.T)]
         detector = DailyDetector(features, Run(), level)
         begin = _MONDAY + timedelta(weeks=-(-self.days_of_reference // 7))
-        live = _times(rng, self.live_days, self.live_days * _A_DAY, begin)
+        live = _times(rng, self.live_days, self.live_days * self.rows_a_day, begin)
         bins = bins_of(features, self._rows(rng, live, self.shift))
         at = 0
         for _, of_hour in groupby(live, key=lambda moment: (moment.date(), moment.hour)):
@@ -85,10 +85,12 @@ def _by_hour(feature: FeatureSketch, column: Rows, hours: Rows) -> FeatureSketch
 def rows() -> Iterator[Row]:
     """Measure false alarms, then delays."""
     weekly = {"weekly": True, "days_of_reference": 56}
+    recorded = {"days_of_reference": 7, "rows_of_reference": 1_000, "rows_a_day": 143}
     for streams, words, cycles in (
         (1_000, "3 features, 10,000 reference rows of 10 days", Cycles(3)),
         (100, "3 features, 10,000 reference rows of 10 days, 30 days of traffic", Cycles(3, live_days=30)),
         (200, "3 features, a weekly cycle too, 10,000 reference rows of 8 weeks", Cycles(3, live_days=14, **weekly)),
+        (1_000, "3 features, the first 1,000 requests of 7 days, then 30 days", Cycles(3, live_days=30, **recorded)),
     ):
         alarms = sum(cycles.days_until_alarm(seed) is not None for seed in range(streams))
         name = f"{streams:,} streams with a daily cycle of ± 0.5 sd and no drift, rows with times: {words}"

@@ -3,7 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { FieldProblem, KernelReport } from '../../generated';
-import { Field, FieldGroup, Suggestions } from '../ui/field';
+import { CodeInput, Field, FieldGroup } from '../ui/field';
 import type { CompareValues, Filled } from './compareValues';
 
 interface CompareFieldsProps {
@@ -32,24 +32,15 @@ export function CompareFields(props: CompareFieldsProps): React.JSX.Element {
   ): React.JSX.Element => (
     <Field label={label} help={help} problems={problemsOf(IN_REQUEST[field] ?? field)}>
       {control => (
-        <>
-          <input
-            {...control}
-            type="text"
-            className="jp-mod-styled nbdeploy-code"
-            placeholder={placeholder}
-            spellCheck={false}
-            autoComplete="off"
-            {...(choices.length > 0 && { list: `${control.id}-offered` })}
-            value={values[field]}
-            onChange={event => {
-              change({ [field]: event.target.value });
-            }}
-          />
-          {choices.length > 0 ? (
-            <Suggestions id={`${control.id}-offered`} choices={choices} />
-          ) : null}
-        </>
+        <CodeInput
+          control={control}
+          value={values[field]}
+          change={value => {
+            change({ [field]: value });
+          }}
+          placeholder={placeholder}
+          suggestions={choices}
+        />
       )}
     </Field>
   );

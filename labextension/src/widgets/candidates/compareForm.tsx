@@ -5,10 +5,10 @@ import * as React from 'react';
 
 import type { KernelState } from '../../deploy/deployModel';
 import type { CandidatesRequest, FieldProblem, KernelReport } from '../../generated';
-import { inForms } from '../../namedCommands';
 import { problemOf } from '../../transport/problem';
 import { type ProblemError, problemError, toProblemError } from '../../transport/request';
 import { type KernelActions, KernelNotice } from '../deploy/kernelNotice';
+import { FormFooter, STATUS_ID } from '../ui/formFooter';
 import { useDebounced, useLoaded, useSignal } from '../ui/hooks';
 import { CompareFields } from './compareFields';
 import { cellOf, type CompareValues, comparisonOf, emptyComparison, filled } from './compareValues';
@@ -125,29 +125,23 @@ export function CompareForm(props: CompareFormProps): React.JSX.Element {
           />
         ) : null}
       </div>
-      <footer>
-        <div className="nbdeploy-why">
-          <p className="nbdeploy-help">
-            {trans.__(
-              'Compare saves the notebook and runs it from its first cell, in a kernel of its own. A cell measures the models as they are now.'
-            )}
-          </p>
-          {refused ? (
-            <p role="alert" className="nbdeploy-wrong">
-              {inForms(refused.message)} {inForms(refused.remedy)}
-            </p>
-          ) : null}
-          <p role="status">
-            {sending
-              ? trans.__('Checking, then saving the notebook…')
-              : submitted && problems.length > 0
-                ? trans.__('Correct the marked fields.')
-                : ''}
-          </p>
-        </div>
-        <button type="button" className="jp-Button jp-mod-styled jp-mod-reject" onClick={close}>
-          {trans.__('Cancel')}
-        </button>
+      <FormFooter
+        notes={[
+          trans.__(
+            'Compare saves the notebook and runs it from its first cell, in a kernel of its own. A cell measures the models as they are now.'
+          )
+        ]}
+        refusal={refused}
+        status={
+          sending
+            ? trans.__('Checking, then saving the notebook…')
+            : submitted && problems.length > 0
+              ? trans.__('Correct the marked fields.')
+              : ''
+        }
+        close={close}
+        trans={trans}
+      >
         <button
           type="button"
           className="jp-Button jp-mod-styled"
@@ -165,10 +159,11 @@ export function CompareForm(props: CompareFormProps): React.JSX.Element {
           type="submit"
           className="jp-Button jp-mod-styled jp-mod-accept"
           aria-disabled={typed === null || isEmpty || sending}
+          aria-describedby={STATUS_ID}
         >
           {trans.__('Compare')}
         </button>
-      </footer>
+      </FormFooter>
     </form>
   );
 }

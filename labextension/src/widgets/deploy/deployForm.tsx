@@ -13,9 +13,9 @@ import type {
   KernelReport,
   NotebookContextView
 } from '../../generated';
-import { inForms } from '../../namedCommands';
 import { LogIn } from '../jobs/logIn';
 import { Field, Problems } from '../ui/field';
+import { FormFooter, STATUS_ID } from '../ui/formFooter';
 import { useSignal } from '../ui/hooks';
 import { SettingsNotice } from '../ui/settingsNotice';
 import { ExampleField } from './exampleField';
@@ -82,35 +82,25 @@ export function DeployForm(props: DeployFormProps): React.ReactElement {
           <Fields {...props} state={state} report={report} context={context} />
         ) : null}
       </div>
-      <footer>
-        <div className="nbdeploy-why">
-          {notes.map(note => (
-            <p key={note} className="nbdeploy-help">
-              {note}
-            </p>
-          ))}
-          {state.refusal ? (
-            <p role="alert" className="nbdeploy-wrong">
-              {inForms(state.refusal.message)} {inForms(state.refusal.remedy)}{' '}
-              {state.refusal.logIn ? <LogIn url={PageConfig.getBaseUrl()} trans={trans} /> : null}
-            </p>
-          ) : null}
-          <p id="nbdeploy-why" role="status">
-            {why}
-          </p>
-        </div>
-        <button type="button" className="jp-Button jp-mod-styled jp-mod-reject" onClick={close}>
-          {trans.__('Cancel')}
-        </button>
+      <FormFooter
+        notes={notes}
+        refusal={state.refusal}
+        mend={
+          state.refusal?.logIn ? <LogIn url={PageConfig.getBaseUrl()} trans={trans} /> : undefined
+        }
+        status={why}
+        close={close}
+        trans={trans}
+      >
         <button
           type="submit"
           className="jp-Button jp-mod-styled jp-mod-accept"
           aria-disabled={why !== ''}
-          aria-describedby="nbdeploy-why"
+          aria-describedby={STATUS_ID}
         >
           {trans.__('Deploy')}
         </button>
-      </footer>
+      </FormFooter>
     </form>
   );
 }

@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import type { DeployValues } from '../../deploy/deployValues';
 import type { FieldProblem, Resources } from '../../generated';
-import { Field, FieldGroup, Suggestions } from '../ui/field';
+import { CodeInput, Field, FieldGroup } from '../ui/field';
 import { ResourceFields } from './resourceFields';
 
 export interface MoreFieldsProps {
@@ -55,25 +55,16 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
   ): React.ReactElement => (
     <Field label={label} help={help} problems={problemsOf(field)}>
       {control => (
-        <>
-          <input
-            {...control}
-            type="text"
-            className="jp-mod-styled nbdeploy-code"
-            placeholder={placeholder}
-            spellCheck={false}
-            autoComplete="off"
-            {...(suggestions.length > 0 && { list: `${control.id}-offered` })}
-            value={values[field]}
-            onChange={event => {
-              change({ ...values, [field]: event.target.value });
-            }}
-            onBlur={commit}
-          />
-          {suggestions.length > 0 ? (
-            <Suggestions id={`${control.id}-offered`} choices={suggestions} />
-          ) : null}
-        </>
+        <CodeInput
+          control={control}
+          value={values[field]}
+          change={value => {
+            change({ ...values, [field]: value });
+          }}
+          placeholder={placeholder}
+          suggestions={suggestions}
+          onBlur={commit}
+        />
       )}
     </Field>
   );

@@ -131,3 +131,35 @@ export function Suggestions(props: { id: string; choices: readonly string[] }): 
     </datalist>
   );
 }
+
+/** The input of an expression or a name, with suggestions if there are any. */
+export function CodeInput(props: {
+  control: ControlProps;
+  value: string;
+  change: (value: string) => void;
+  placeholder?: string;
+  suggestions?: readonly string[];
+  onBlur?: () => void;
+}): React.ReactElement {
+  const { control, value, change, placeholder = '', suggestions = [], onBlur } = props;
+  const offered = `${control.id}-offered`;
+  return (
+    <>
+      <input
+        {...control}
+        type="text"
+        className="jp-mod-styled nbdeploy-code"
+        placeholder={placeholder}
+        spellCheck={false}
+        autoComplete="off"
+        {...(suggestions.length > 0 && { list: offered })}
+        value={value}
+        onChange={event => {
+          change(event.target.value);
+        }}
+        {...(onBlur && { onBlur })}
+      />
+      {suggestions.length > 0 ? <Suggestions id={offered} choices={suggestions} /> : null}
+    </>
+  );
+}

@@ -27,8 +27,8 @@ from .records import write
 from .world import world
 
 SUBJECT = "JupyterLab extension"
-PAIRS = 5
-PAIRS_SECONDS = 100.0
+PAIRS = 11
+PAIRS_SECONDS = 150.0
 """After which no further pair is begun, once there are three: a busy machine takes ten seconds for each page."""
 
 TOGGLES = 30

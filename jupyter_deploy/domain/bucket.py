@@ -20,7 +20,7 @@ EXTRAS = {"s3": "s3", "gs": "gcs", "az": "azure", "abfs": "azure", "file": ""}
 """The scheme of a URL, and the extra of nbdeploy that installs what it needs."""
 
 PURGED = "purged.json"
-"""A file next to the folders of a release's days: its content changes with each purge that removes whole files of them."""
+"""A file next to the folders of a release's days: its content changes when a purge removes whole files of them."""
 
 _REMEDY = "write s3://BUCKET/PATH, gs://BUCKET/PATH, az://CONTAINER/PATH, or file:///PATH for a shared folder"
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-
 from jupyter_deploy.domain.batch.results import BatchState
 from jupyter_deploy.domain.release.endpoint import Endpoint
-from jupyter_deploy.domain.release.processes import for_buckets
 from jupyter_deploy.system.batch_log import BatchLogFile
-from jupyter_deploy.system.home import private_folder
 
-from .releases.secret_sources import for_secrets
+from .endpoint_programs import supervised
 from .runtime import Runtime
 from .settings import LocalSettings
-from .supervisor.supervisord import Program, Programs, Supervisor
+from .supervisor.supervisord import Programs, Supervisor
 
 PREFIX = "batch-"
 _STOP_SECONDS = 60  # a run that commits its finished partitions
@@ -34,21 +30,9 @@ def keep_running(
         if (log := file.read()) and log.schedule:
             file.write(log.model_copy(update={"schedule": "", "due": None}))
         return
-    if any(state.alive for state in programs.get(name, ())):
-        return
-    command, environment = settings.endpoint_program("batch_scheduler", endpoint.name)
-    ready = f"{runtime.path}/{name}.ready"
-    private_folder(settings.logs)
-    supervisor.add(
-        Program(
-            name=name,
-            commands=[[*command, "--ready", ready]],
-            environment={**for_secrets(os.environ), **environment, **for_buckets(os.environ)},
-            folder=runtime.path / "empty",
-            stop_seconds=_STOP_SECONDS,
-            ready=[ready],
-        )
-    )
+    if not any(state.alive for state in programs.get(name, ())):
+        made = settings.endpoint_program("batch_scheduler", endpoint.name)
+        supervisor.add(supervised(name, made, settings, runtime, stop_seconds=_STOP_SECONDS))
 
 
 def state_of(endpoint: Endpoint, settings: LocalSettings, programs: Programs | None) -> BatchState | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 
 from jupyter_deploy.domain.release.endpoint import Endpoint
-from jupyter_deploy.system.home import private_folder
+from jupyter_deploy.targets.local.endpoint_programs import supervised
 from jupyter_deploy.targets.local.runtime import Runtime
 from jupyter_deploy.targets.local.settings import LocalSettings
 from jupyter_deploy.targets.local.supervisor.launch import IDLE
-from jupyter_deploy.targets.local.supervisor.supervisord import Program, Programs, Supervisor
+from jupyter_deploy.targets.local.supervisor.supervisord import Programs, Supervisor
 
 _PREFIX = "ramp-"
 
@@ -29,19 +29,7 @@ def keep_running(
         if name in programs and os.getpid() not in supervisor.identities.running(name).values():
             supervisor.remove(name)
         return
-    if any(state.alive for state in programs.get(name, ())):
-        return
-    command, environment = settings.endpoint_program("ramp_driver", endpoint.name)
-    ready = f"{runtime.path}/{name}.ready"
-    private_folder(settings.logs)
-    supervisor.add(
-        Program(
-            name=name,
-            # After another code the supervisor would start it again.
-            commands=[[*command, "--ready", ready, "--ended", str(IDLE)]],
-            environment=environment,
-            folder=runtime.path / "empty",
-            stop_seconds=5,
-            ready=[ready],
-        )
-    )
+    if not any(state.alive for state in programs.get(name, ())):
+        made = settings.endpoint_program("ramp_driver", endpoint.name)
+        ended = ("--ended", str(IDLE))  # after another code the supervisor would start it again
+        supervisor.add(supervised(name, made, settings, runtime, stop_seconds=5, arguments=ended))

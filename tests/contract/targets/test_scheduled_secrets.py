@@ -4,16 +4,19 @@ from types import SimpleNamespace
 
 import pytest
 
+from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.batch.requests import BatchRequest
 from jupyter_deploy.domain.batch.spec import BatchSpec
 from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.ramp.plan import RampPlan
 from jupyter_deploy.domain.ramp.requests import RampRequest
+from jupyter_deploy.domain.ramp.state import begin
 from jupyter_deploy.domain.release.document import EndpointDocument
 from jupyter_deploy.domain.release.document_requests import ApplyRequest
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import RollbackRequest
 from jupyter_deploy.domain.secret_references import COMMAND
-from jupyter_deploy.targets.local.batches import keep_running
+from jupyter_deploy.targets.local import batches, ramp_drivers
 from jupyter_deploy.targets.local.settings import LocalSettings
 from jupyter_deploy.verbs.apply import apply
 from jupyter_deploy.verbs.change import change
@@ -166,20 +169,30 @@ def test_a_schedule_with_shadows_reads_their_secrets_too(world):
         world.deploy("c", secret=OF_SHELL)
 
 
-def test_the_program_of_a_schedule_reaches_the_keyring_and_the_users_own_command(tmp_path, monkeypatch):
-    monkeypatch.setenv(COMMAND, "pass show")
-    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/run/bus")
-    monkeypatch.setenv("PROD_DB", "bank://")
-    endpoint = Endpoint.first(release("a")).serving(batch=BatchSpec(**SPEC))
+SCHEDULED = Endpoint.first(release("a")).serving(batch=BatchSpec(**SPEC))
+_SHADOWED = Endpoint.first(release("a")).with_release(release("b"))
+RAMPING = _SHADOWED.ramped(begin(RampPlan(steps=(10.0, 100.0)), release("b").tag, now()))
+
+
+@pytest.mark.parametrize(("programs", "endpoint"), [(batches, SCHEDULED), (ramp_drivers, RAMPING)])
+def test_the_programs_that_run_models_reach_the_keyring_the_users_own_command_and_buckets(
+    tmp_path, monkeypatch, programs, endpoint
+):
+    variables = {
+        COMMAND: "pass show",
+        "DBUS_SESSION_BUS_ADDRESS": "unix:path=/run/bus",
+        "AWS_ACCESS_KEY_ID": "somebody",
+        "PROD_DB": "bank://",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
     settings = LocalSettings(
         home=tmp_path,
         bentoml_home=tmp_path,
         endpoint_program=lambda *names: (names, {"NBDEPLOY_HOME": "/home"}),
     )
     added = []
-    keep_running(endpoint, settings, SimpleNamespace(path=tmp_path), SimpleNamespace(add=added.append), {})
+    programs.keep_running(endpoint, settings, SimpleNamespace(path=tmp_path), SimpleNamespace(add=added.append), {})
     (program,) = added
-    assert program.environment[COMMAND] == "pass show"
-    assert program.environment["DBUS_SESSION_BUS_ADDRESS"] == "unix:path=/run/bus"
     assert program.environment["NBDEPLOY_HOME"] == "/home"
-    assert "PROD_DB" not in program.environment
+    assert {name for name in variables if name in program.environment} == {*variables} - {"PROD_DB"}

@@ -64,8 +64,10 @@ class Person:
 
     def _notes(self, error):
         """Lab itself waits for a kernel, and asks it for a subshell then: the notebook may be closed before."""
-        if str(error) != "Disposed" and "create_subshell_request" not in str(error):
-            self.errors.append(str(error))
+        where = error.stack or ""
+        left = "_changeKernel" in where and "null (reading 'kernel')" in str(error)
+        if str(error) != "Disposed" and "create_subshell_request" not in str(error) and not left:
+            self.errors.append(f"{error}\n{where}")
 
     def opens(self, notebook="churn.ipynb"):
         """The notebook, in the page as it is if that has JupyterLab already."""

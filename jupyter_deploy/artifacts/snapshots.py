@@ -38,6 +38,7 @@ _CAPTURE_FIELDS: Any = {
         "git": {"dirty"},
     },
 }
+_PROOF = {"converter", "rows", "largest_difference", "largest_relative_difference", "flips", "flips_at_most"}
 PICKLES = ("model.pkl", "example.pkl")
 
 
@@ -179,6 +180,7 @@ class SnapshotFolders:
             "findings": now.findings,
             "training": now.training or present.manifest.training,
             "metrics": now.metrics or present.manifest.metrics,
+            "translation": now.translation,
         }
         manifest = present.manifest.model_copy(update=descriptive)
         return present.model_copy(update={"manifest": manifest})
@@ -238,7 +240,9 @@ def _answers_differ(present: Manifest, new: Manifest) -> bool:
 def _functional_fields(manifest: Manifest) -> dict[str, Any]:
     """Return a manifest without descriptive fields, and without the answers' last bits."""
     descriptive = {"provenance", "files", "formats", "predictions", "notes", "findings", "stochastic"}
-    return manifest.model_dump(exclude=descriptive | {"features", "hyperparameters", "metrics", "training"})
+    descriptive |= {"features", "hyperparameters", "metrics", "training"}
+    # The graph's own content counts; the proof has further rows as soon as the training table is known.
+    return manifest.model_dump(exclude=dict.fromkeys(descriptive, True) | {"translation": _PROOF})
 
 
 def sources_of(snapshot: Snapshot) -> dict[str, str]:

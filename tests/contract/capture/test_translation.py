@@ -293,6 +293,22 @@ def test_a_captured_translation_is_proved_in_a_clean_process_without_scikit_lear
         capturer.discard(staged)
 
 
+def test_a_translation_that_is_proved_on_further_rows_is_the_same_snapshot(tmp_path):
+    capturer = ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=120)
+    given = replace(live(Ridge().fit(X, X[:, 0]), X[:5]), engine="onnx")
+
+    def captured(table):
+        staged = capturer.stage(replace(given, training=table), "tumour")
+        try:
+            return capturer.keep(capturer.replay(staged, given), lambda _: None)
+        finally:
+            capturer.discard(staged)
+
+    first, second = captured(None), captured(X)
+    assert second.tag == first.tag
+    assert second.manifest.translation.rows["training"] == len(X) != first.manifest.translation.rows.get("training")
+
+
 def test_auto_serves_natively_what_cannot_be_translated_and_says_why(tmp_path):
     capturer = ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=120)
     model = make_pipeline(FunctionTransformer(np.log1p), LogisticRegression()).fit(X, Y)

@@ -9,8 +9,8 @@ from jupyter_deploy.faces.server.rest.frames import pack, read_message
 from tests.notebooks import write
 
 NEVER = {
-    "IPython", "bentoml", "duckdb", "httpx", "ipykernel", "markdown_it", "nbformat", "numpy", "pandas", "papermill",
-    "psutil", "pygments", "supervisor", "torch", "uvicorn", "yaml",
+    "IPython", "bentoml", "duckdb", "httpx", "ipykernel", "kubernetes", "markdown_it", "nbformat", "numpy", "pandas",
+    "papermill", "psutil", "pygments", "supervisor", "torch", "urllib3", "uvicorn", "yaml",
 }  # fmt: skip
 LATER = {
     "pydantic_settings",

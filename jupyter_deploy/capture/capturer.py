@@ -303,7 +303,7 @@ def _translated(
 
     source = training.source if isinstance(training, TrainingTable) else None
     try:
-        model, proof = translate(live.model, seen, source, tolerance)
+        model, proof = translate(live.model, seen, source, tolerance, redact=live.redact)
     except NotTranslated as error:
         if live.engine == TRANSLATED:
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,9 @@ _CHUNK = 5_000
 _SHOWN = 3
 
 
-def translate(model: Any, seen: Inspected, training: Any, tolerance: Tolerance) -> tuple[TranslatedModel, Translation]:
+def translate(
+    model: Any, seen: Inspected, training: Any, tolerance: Tolerance, *, redact: Sequence[str] = ()
+) -> tuple[TranslatedModel, Translation]:
     """Translate a model, and compare both on the example, training rows, random rows and thresholds.
 
     Parameters
@@ -34,6 +36,8 @@ def translate(model: Any, seen: Inspected, training: Any, tolerance: Tolerance) 
         The training table, a data frame or an array; None: it is not known.
     tolerance
         Two numbers agree within it, as in the replay; labels agree if they are equal.
+    redact
+        Columns whose values no error names: a job stores it.
 
     Raises
     ------
@@ -67,7 +71,7 @@ def translate(model: Any, seen: Inspected, training: Any, tolerance: Tolerance) 
     except NotTranslatable as error:
         raise NotTranslated(f"{type(model).__name__} cannot be translated: {error}", _REMEDY) from error
     rows = proof_rows(model, example, training)
-    proof = _proved(original, translated, rows, tolerance, graph.converter)
+    proof = _proved(original, translated, rows, tolerance, graph.converter, redact=redact)
     needs_pandas = form["columns"] is not None and "table" not in form
     return translated, proof.model_copy(update={"needs_pandas": needs_pandas})
 
@@ -170,6 +174,8 @@ def _proved(
     tables: Mapping[str, Any],
     tolerance: Tolerance,
     converter: str,
+    *,
+    redact: Sequence[str],
 ) -> Translation:
     """Compare both on all rows.
 
@@ -197,7 +203,8 @@ def _proved(
             found = np.asarray(_answer_of(answer, chunk, origin))
             wrong, largest, share = compared(expected, found, tolerance)
             if wrong.any():
-                raise _unequal(chunk, expected, found, np.flatnonzero(wrong), origin)
+                shown = chunk.drop(columns=list(redact), errors="ignore") if hasattr(chunk, "columns") else chunk
+                raise _unequal(shown, expected, found, np.flatnonzero(wrong), origin)
             absolute, relative = max(absolute, largest), max(relative, share)
             counts[origin] = counts.get(origin, 0) + len(chunk)
     return Translation(

@@ -259,6 +259,18 @@ def test_a_translation_with_other_answers_is_refused_and_names_rows(monkeypatch)
     assert "became" in refused.value.details
 
 
+def test_a_refusal_names_no_value_of_a_redacted_column(monkeypatch, tmp_path):
+    monkeypatch.setattr("jupyter_deploy.capture.translation.trees._KINDS", {})
+    frame = pd.DataFrame(X, columns=[f"x{number}" for number in range(X.shape[1])])
+    model = RandomForestClassifier(30, random_state=0).fit(frame, Y)
+    capturer = ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=120)
+    given = replace(live(model, frame[:5], "predict_proba"), engine="onnx", training=frame, redact=("x0", "gone"))
+    with pytest.raises(NotTranslated) as refused:
+        capturer.stage(given, "tumour")
+    assert "'x1': " in refused.value.details
+    assert "'x0': " not in refused.value.details
+
+
 def test_thresholds_are_rounded_down_so_that_every_feature_decides_as_before():
     thresholds = np.concatenate([np.random.default_rng(5).normal(0, 10.0**p, 1000) for p in range(-8, 9)])
     rounded = floor32(thresholds)

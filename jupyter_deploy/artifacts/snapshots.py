@@ -38,7 +38,20 @@ _CAPTURE_FIELDS: Any = {
         "git": {"dirty"},
     },
 }
-_PROOF = {"converter", "rows", "largest_difference", "largest_relative_difference", "flips", "flips_at_most"}
+# What equivalent snapshots may differ in. Of a translation that is its proof, which has further rows as soon as the
+# training table is known; the graph's own content counts.
+_DESCRIPTIVE: Any = {
+    **dict.fromkeys(("provenance", "files", "formats", "predictions", "notes", "findings", "stochastic"), True),
+    **dict.fromkeys(("features", "hyperparameters", "metrics", "training"), True),
+    "translation": {
+        "converter",
+        "rows",
+        "largest_difference",
+        "largest_relative_difference",
+        "flips",
+        "flips_at_most",
+    },
+}
 PICKLES = ("model.pkl", "example.pkl")
 
 
@@ -160,7 +173,7 @@ class SnapshotFolders:
         return f"{staged.manifest.name}:{_identity(staged, staged.manifest.predictions)[:12]}"
 
     def _reused(self, tag: str, staged: Staged) -> Snapshot:
-        """Return the stored snapshot, with current findings and metrics, if it is equivalent to the captured one.
+        """Return the stored snapshot, with current findings, metrics and proof, if the captured one is equivalent.
 
         Another store may have captured the same model; but a snapshot with the same tag and another interpreter, for
         example, is a forgery.
@@ -239,10 +252,7 @@ def _answers_differ(present: Manifest, new: Manifest) -> bool:
 
 def _functional_fields(manifest: Manifest) -> dict[str, Any]:
     """Return a manifest without descriptive fields, and without the answers' last bits."""
-    descriptive = {"provenance", "files", "formats", "predictions", "notes", "findings", "stochastic"}
-    descriptive |= {"features", "hyperparameters", "metrics", "training"}
-    # The graph's own content counts; the proof has further rows as soon as the training table is known.
-    return manifest.model_dump(exclude=dict.fromkeys(descriptive, True) | {"translation": _PROOF})
+    return manifest.model_dump(exclude=_DESCRIPTIVE)
 
 
 def sources_of(snapshot: Snapshot) -> dict[str, str]:

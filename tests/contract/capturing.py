@@ -22,7 +22,11 @@ def live(model, example, method=None, project=HERE, variable="model", *, cells=(
 
 def capture(capturer, model, example, name="churn", **options):
     """Stage, replay and keep."""
-    handed_over = live(model, example, **options)
+    return kept(capturer, live(model, example, **options), name)
+
+
+def kept(capturer, handed_over, name):
+    """The snapshot of a live object, staged, replayed and kept."""
     staged = capturer.stage(handed_over, name)
     try:
         return capturer.keep(capturer.replay(staged, handed_over), lambda _: None)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from tests.contract.capturing import kept
 from tests.r_sessions import captured
 
 PAGE = Path(__file__).parents[2] / "docs" / "supported-r-models.md"
@@ -24,11 +25,7 @@ listed or not: these are the tested ones. `tidymodels`, `mlr3`, `xgboost` and ot
 
 def proved(capturer, live):
     """The manifest of a live object that a clean process has proved, stored."""
-    staged = capturer.stage(live, "model")
-    try:
-        return capturer.keep(capturer.replay(staged, live), lambda _: None).manifest
-    finally:
-        capturer.discard(staged)
+    return kept(capturer, live, "model").manifest
 
 
 def line_of(fit, capturer, folder):

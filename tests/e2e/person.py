@@ -63,11 +63,15 @@ class Person:
         page.on("pageerror", self._notes)
 
     def _notes(self, error):
-        """Lab itself waits for a kernel, and asks it for a subshell then: the notebook may be closed before."""
-        where = error.stack or ""
-        left = "_changeKernel" in where and "null (reading 'kernel')" in str(error)
-        if str(error) != "Disposed" and "create_subshell_request" not in str(error) and not left:
-            self.errors.append(f"{error}\n{where}")
+        """Lab itself waits for a kernel, changes it, or asks it for a subshell: the notebook may be closed before."""
+        words, stack = str(error), error.stack or ""
+        of_a_closed_notebook = (
+            words == "Disposed"
+            or "create_subshell_request" in words
+            or ("null (reading 'kernel')" in words and "_changeKernel" in stack)
+        )
+        if not of_a_closed_notebook:
+            self.errors.append(stack or words)
 
     def opens(self, notebook="churn.ipynb"):
         """The notebook, in the page as it is if that has JupyterLab already."""

@@ -203,8 +203,7 @@ def _proved(
             found = np.asarray(_answer_of(answer, chunk, origin))
             wrong, largest, share = compared(expected, found, tolerance)
             if wrong.any():
-                shown = chunk.drop(columns=list(redact), errors="ignore") if hasattr(chunk, "columns") else chunk
-                raise _unequal(shown, expected, found, np.flatnonzero(wrong), origin)
+                raise _unequal(chunk, expected, found, np.flatnonzero(wrong), origin, redact=redact)
             absolute, relative = max(absolute, largest), max(relative, share)
             counts[origin] = counts.get(origin, 0) + len(chunk)
     return Translation(
@@ -262,10 +261,13 @@ def _flipped(expected: Any, found: Any) -> Any:
     return found[rows, best] < found.max(axis=1) - tie
 
 
-def _unequal(chunk: Any, expected: Any, found: Any, wrong: Any, origin: str) -> NotTranslated:
+def _unequal(chunk: Any, expected: Any, found: Any, wrong: Any, origin: str, *, redact: Sequence[str]) -> NotTranslated:
     lines = []
     for row in wrong[:_SHOWN]:
-        values = chunk.iloc[row].to_dict() if hasattr(chunk, "iloc") else np.asarray(chunk[row]).tolist()
+        if hasattr(chunk, "iloc"):
+            values = chunk.iloc[row].drop(list(redact), errors="ignore").to_dict()
+        else:
+            values = np.asarray(chunk[row]).tolist()
         lines.append(f"  {expected[row]} became {found[row]}: {str(values)[:200]}")
     return NotTranslated(
         f"the translated model answers {len(wrong)} of {len(chunk)} {origin} rows otherwise than the original",

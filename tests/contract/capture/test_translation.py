@@ -31,7 +31,7 @@ from jupyter_deploy.capture.translation.sklearn import SklearnConverter
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import NotTranslated
 from jupyter_deploy.serving.snapshot import load
-from tests.contract.capturing import live
+from tests.contract.capturing import kept, live
 
 X, Y = load_breast_cancer(return_X_y=True)
 NAMES = np.array(["benign", "malignant"])[Y]
@@ -249,9 +249,14 @@ def test_another_method_and_another_kind_of_model_are_refused():
         translated(Own(), X[:5])
 
 
-def test_a_translation_with_other_answers_is_refused_and_names_rows(monkeypatch):
-    """The classical conversion of a forest, whose thresholds are rounded to nearest, is found out by the proof."""
+@pytest.fixture
+def forests_rounded_to_nearest(monkeypatch):
+    """The classical conversion of a forest rounds its thresholds to nearest: the proof finds it out."""
     monkeypatch.setattr("jupyter_deploy.capture.translation.trees._KINDS", {})
+
+
+@pytest.mark.usefixtures("forests_rounded_to_nearest")
+def test_a_translation_with_other_answers_is_refused_and_names_rows():
     model = RandomForestClassifier(30, random_state=0).fit(X, Y)
     with pytest.raises(NotTranslated) as refused:
         translated(model, X[:5], "predict_proba", X)
@@ -259,8 +264,8 @@ def test_a_translation_with_other_answers_is_refused_and_names_rows(monkeypatch)
     assert "became" in refused.value.details
 
 
-def test_a_refusal_names_no_value_of_a_redacted_column(monkeypatch, tmp_path):
-    monkeypatch.setattr("jupyter_deploy.capture.translation.trees._KINDS", {})
+@pytest.mark.usefixtures("forests_rounded_to_nearest")
+def test_a_refusal_names_no_value_of_a_redacted_column(tmp_path):
     frame = pd.DataFrame(X, columns=[f"x{number}" for number in range(X.shape[1])])
     model = RandomForestClassifier(30, random_state=0).fit(frame, Y)
     capturer = ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=120)
@@ -309,14 +314,7 @@ def test_a_translation_that_is_proved_on_further_rows_is_the_same_snapshot(tmp_p
     capturer = ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=120)
     given = replace(live(Ridge().fit(X, X[:, 0]), X[:5]), engine="onnx")
 
-    def captured(table):
-        staged = capturer.stage(replace(given, training=table), "tumour")
-        try:
-            return capturer.keep(capturer.replay(staged, given), lambda _: None)
-        finally:
-            capturer.discard(staged)
-
-    first, second = captured(None), captured(X)
+    first, second = (kept(capturer, replace(given, training=table), "tumour") for table in (None, X))
     assert second.tag == first.tag
     assert second.manifest.translation.rows["training"] == len(X) != first.manifest.translation.rows.get("training")
 

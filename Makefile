@@ -2,7 +2,7 @@
 # make down   stop what the demo left
 # make test   set up and run the tests, but for those marked exhaustive (DURATIONS=1)
 # make test-all  set up and run all tests; those of tests/unit, golden and faces under a newer Python too (DURATIONS=1)
-# make test-kubernetes  set up and run the tests that need a Kubernetes, on one of this machine's own (as root; CORE=1: the main job and the cluster alone)
+# make test-kubernetes  set up and run the tests that need a Kubernetes, on one of this machine's own (as root; CORE=1: those of CI)
 # make cluster    build that Kubernetes where it is missing (some minutes, once), and start it; make cluster-down ends it
 # make bench-kubernetes   figures of endpoints in that cluster, next to their aims (some fifteen minutes)
 # make chaos  ten minutes of kill -9 under load (SEED=…, MINUTES=…)

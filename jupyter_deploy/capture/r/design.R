@@ -123,9 +123,10 @@ nbdeploy_category <- function(code, scope) {
 
 nbdeploy_poly <- function(code, scope) {
   given <- match.call(stats::poly, code, expand.dots = FALSE)
-  if (length(given$...) > 1L || !is.null(names(given$...)) || !is.null(given$simple)) stop("has several variables in poly")
-  degree <- if (is.null(given$degree)) given$...[[1L]] else given$degree
-  degree <- if (is.null(degree)) 1 else eval(degree, scope$environment)
+  degree <- if (!is.null(given$degree)) given$degree else if (length(given$...)) given$...[[1L]] else 1
+  several <- length(given$...) > is.null(given$degree) || !is.null(names(given$...)) || !is.null(given$simple)
+  if (several || !is.numeric(degree <- tryCatch(eval(degree, scope$environment), error = function(error) NULL))
+    || length(degree) != 1L) stop("calls poly with more than degree and raw")
   x <- nbdeploy_expression(given$x, scope)
   if (isTRUE(eval(given$raw, scope$environment))) return(list(kind = "powers", expression = x, degree = degree))
   constants <- eval(given$coefs, scope$environment)

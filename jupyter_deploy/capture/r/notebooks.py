@@ -239,7 +239,7 @@ def _notes(model: RModel) -> tuple[str, ...]:
     about = model.about
     packages = [f"{name} {one['version']}" for name, one in about["r"]["packages"].items()]
     globals_ = about["globals"]
-    notes = [f"it is answered by R {about['r']['version']}{' with ' if packages else ''}{', '.join(packages)}"]
+    notes = [f"captured from R {about['r']['version']}{' with ' if packages else ''}{', '.join(packages)}"]
     if globals_:
         notes.append(f"captured with it, of the notebook's kernel: {', '.join(globals_)}")
     return tuple(notes)

@@ -22,8 +22,8 @@ class Translation(Value):
 
     ``rows`` are counted by their origin: ``example``, ``training`` (a sample), ``random`` (within the seen ranges),
     ``threshold`` (values at which a tree decides, and their neighbours in 32 and 64 bits), ``category`` (each text of
-    a column, and unseen ones), for models of R ``missing`` (a missing number in each column) and ``beyond`` (far outside
-    of the seen ranges).
+    a column, and unseen ones), for models of R ``missing`` (a missing number in each column) and ``beyond`` (far
+    outside of the seen ranges).
     """
 
     engine: Literal["onnx"] = "onnx"

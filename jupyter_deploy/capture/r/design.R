@@ -92,7 +92,7 @@ nbdeploy_variable <- function(code, label, class, model, scope) {
     return(list(kind = "logical", expression = nbdeploy_expression(code, scope),
       contrasts = nbdeploy_contrasts(model$contrasts[[label]], c(FALSE, TRUE))))
   }
-  if (is.call(code) && nbdeploy_called(code, scope) == "poly") return(nbdeploy_poly(code, scope))
+  if (is.call(code) && nbdeploy_called_function(code, scope) == "poly") return(nbdeploy_poly(code, scope))
   if (!class %in% c("numeric", "nmatrix.1")) stop("is of class ", class, ", which is not translated")
   list(kind = "number", expression = nbdeploy_expression(code, scope))
 }
@@ -112,7 +112,7 @@ nbdeploy_numbers <- function(values) {
 
 # The column of a factor: by its name, or in factor() and as.factor() without further arguments.
 nbdeploy_category <- function(code, scope) {
-  if (is.call(code) && nbdeploy_called(code, scope) %in% c("factor", "as.factor") && length(code) == 2L) code <- code[[2L]]
+  if (is.call(code) && nbdeploy_called_function(code, scope) %in% c("factor", "as.factor") && length(code) == 2L) code <- code[[2L]]
   if (!is.name(code) || !as.character(code) %in% names(scope$template)) {
     stop("is a factor that the formula makes, which is not translated")
   }
@@ -139,7 +139,7 @@ nbdeploy_translated_functions <- list(
   stats = c("offset", "poly"))
 
 # The name of R's own function that code calls, if it can be translated.
-nbdeploy_called <- function(code, scope) {
+nbdeploy_called_function <- function(code, scope) {
   head <- code[[1L]]
   if (is.call(head) && as.character(head[[1L]]) == "::") head <- head[[3L]]
   name <- if (is.name(head)) as.character(head) else "a function without a name"
@@ -152,9 +152,9 @@ nbdeploy_called <- function(code, scope) {
 
 # Code as a tree: a column, a constant, or a function of such; `whole`: R computes in whole numbers there.
 nbdeploy_expression <- function(code, scope) {
-  if (is.name(code)) return(nbdeploy_name(as.character(code), scope))
+  if (is.name(code)) return(nbdeploy_read(as.character(code), scope))
   if (!is.call(code)) return(nbdeploy_constant(code))
-  name <- nbdeploy_called(code, scope)
+  name <- nbdeploy_called_function(code, scope)
   if (name %in% c("factor", "as.factor", "poly")) stop("calls ", name, " within an expression, which is not translated")
   if (name %in% c("I", "(", "offset") || name == "+" && length(code) == 2L) return(nbdeploy_expression(code[[2L]], scope))
   if (name == "log") {
@@ -173,7 +173,7 @@ nbdeploy_expression <- function(code, scope) {
   list(call = name, parts = parts, whole = whole)
 }
 
-nbdeploy_name <- function(name, scope) {
+nbdeploy_read <- function(name, scope) {
   if (!name %in% names(scope$template)) {
     value <- get0(name, scope$environment)
     if (is.null(value) || is.function(value)) stop("reads '", name, "', which is no column of the example")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ from scipy.special import ndtr
 
 from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.capture.inspection import inspect_model
-from jupyter_deploy.capture.r import SCRIPTS
+from jupyter_deploy.capture.r import LAB_SCRIPTS, SCRIPTS
 from jupyter_deploy.capture.translation import r_links
 from jupyter_deploy.capture.translation.arithmetic import Arithmetic
 from jupyter_deploy.capture.translation.engine import translate
@@ -146,6 +147,13 @@ def test_a_model_that_cannot_be_translated_is_refused_by_the_label_of_its_term(t
     )
     assert ended.returncode == 0, ended.stderr
     assert dict(zip(REFUSED, json.loads(ended.stdout), strict=True)) == REFUSED
+
+
+def test_the_scripts_of_a_kernel_define_each_function_once():
+    names = [
+        name for script in LAB_SCRIPTS for name in re.findall(r"^(\w+) <-", script.read_text("utf-8"), re.MULTILINE)
+    ]
+    assert sorted(names) == sorted(set(names))
 
 
 def test_auto_serves_by_r_what_cannot_be_translated_and_says_why(tmp_path):

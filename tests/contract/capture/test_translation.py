@@ -25,7 +25,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.capture.inspection import inspect_model
 from jupyter_deploy.capture.translation.converters import GraphInput
-from jupyter_deploy.capture.translation.engine import translate
+from jupyter_deploy.capture.translation.engine import compared, translate
 from jupyter_deploy.capture.translation.leaves import floor32
 from jupyter_deploy.capture.translation.sklearn import SklearnConverter
 from jupyter_deploy.domain.capture.artifacts import Tolerance
@@ -274,6 +274,13 @@ def test_a_refusal_names_no_value_of_a_redacted_column(tmp_path):
         capturer.stage(given, "tumour")
     assert "'x1': " in refused.value.details
     assert "'x0': " not in refused.value.details
+
+
+def test_an_infinite_answer_equals_the_same_one_alone():
+    expected, found = np.array([np.inf, np.inf, -np.inf, 1.0]), np.array([np.inf, 5.0, np.inf, np.inf])
+    wrong, _, share = compared(expected, found, Tolerance())
+    assert wrong.tolist() == [False, True, True, True]
+    assert share == 0
 
 
 def test_thresholds_are_rounded_down_so_that_every_feature_decides_as_before():

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jupyter_deploy import __version__
 from jupyter_deploy.capture.r import DESIGN
 
 from .arithmetic import Arithmetic
@@ -47,7 +48,7 @@ class RConverter:
         made = _Graph(design)
         kinds = inputs.kinds or {}
         answer = made.response(next(iter(kinds)))
-        return Graph(made.parts.content(kinds, answer), answer, "nbdeploy", MISSING_TEXT, made.known)
+        return Graph(made.parts.content(kinds, answer), answer, f"nbdeploy {__version__}", MISSING_TEXT, made.known)
 
     def critical_rows(self, model: Any, base: Any, generator: np.random.Generator) -> dict[str, Any]:
         """Return rows beyond the seen ranges, where inverse links have bounds, and rows with missing numbers."""

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from scipy.special import ndtr
 
+from jupyter_deploy import __version__
 from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.capture.inspection import inspect_model
 from jupyter_deploy.capture.r import LAB_SCRIPTS, SCRIPTS
@@ -67,7 +68,7 @@ def test_a_translated_snapshot_answers_where_there_is_no_r(tmp_path):
         expected = live.model.predict(live.training)
     assert np.isnan(expected[2])
     manifest = snapshot.manifest
-    assert (manifest.framework, manifest.translation.converter) == ("R", "nbdeploy")
+    assert (manifest.framework, manifest.translation.converter) == ("R", f"nbdeploy {__version__}")
     assert "model.rds" not in manifest.files
     assert {"example", "training", "random", "beyond", "missing", "category"} == set(manifest.translation.rows)
     (folder,) = (path.parent for path in (tmp_path / "bentoml" / "models").rglob("model.onnx"))

@@ -14,6 +14,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import tempfile
 import time
 import weakref
 from collections.abc import Mapping
@@ -80,7 +81,8 @@ class RProcess:
         for end in (self._requests, self._answers, self._events, read_requests):
             os.set_blocking(end, False)
         known = [path for path in libraries if Path(path).is_dir()]
-        environment = {**os.environ, **variables, "LANGUAGE": "en"}  # ``natives.r`` reads a message of R's
+        # ``natives.r`` reads a message of R's.
+        environment = {**os.environ, **_temporary_folder(), **variables, "LANGUAGE": "en"}
         if known:
             environment["R_LIBS"] = os.pathsep.join(known)
         self._process = subprocess.Popen(
@@ -222,6 +224,15 @@ class RProcess:
                     break
                 self._take_events()
         raise RCrashed(f"R's process {why}")
+
+
+def _temporary_folder() -> dict[str, str]:
+    """The variable that gives R shared memory where a container has no writable folder: R does not start without."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        return {"TMPDIR": "/dev/shm"}  # noqa: S108 - R makes a private folder in it
+    return {}
 
 
 def _read(end: int) -> bytes:

@@ -42,8 +42,9 @@ def bill_of_materials(snapshot: Snapshot, image: Image, packages: Sequence[Packa
     """The document for an image of a snapshot, with the minimum elements of NTIA for each component.
 
     It lists the locked distributions, the Python, R and its locked packages, the model with its files, the base image
-    by its digest, and the ``packages`` of the image's distribution. Authors, licences and hashes of distributions are included if the same version is
-    installed here. The supplier of the model is the person who captured it. It is independent of time and machine.
+    by its digest, and the ``packages`` of the image's distribution. Authors, licences and hashes of distributions are
+    included if the same version is installed here. The supplier of the model is the person who captured it. It is
+    independent of time and machine.
     """
     manifest = snapshot.manifest
     user = manifest.provenance.user

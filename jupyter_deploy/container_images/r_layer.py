@@ -31,8 +31,8 @@ _FORMAT = 1
 _STATUS = "var/lib/dpkg/status"
 _RELEASES = ("/etc/os-release", "/usr/lib/os-release")
 
-# R is started by a shell script, which small bases cannot run; libc-bin has the locale C.UTF-8.
-_PROGRAMS = ("coreutils", "dash", "grep", "libc-bin", "sed")
+# R is started by a script of bash, which small bases cannot run; libc-bin has the locale C.UTF-8.
+_PROGRAMS = ("bash", "coreutils", "dash", "grep", "libc-bin", "sed")
 _R = "r-base-core"
 
 # Debian's names of a package of R, by its source.

@@ -80,7 +80,7 @@ def test_versions_of_debian_are_those_of_r(found, offered):
 
 
 def test_all_packages_that_do_not_fit_are_named(found, offered):
-    with pytest.raises(BaseUnfit, match="MASS 7.3-60: .* has 7.3-65; nosuch 1.0: .* has no package of it") as caught:
+    with pytest.raises(BaseUnfit, match=r"MASS 7.3-60: .* has 7.3-65; nosuch 1.0: .* has no package of it") as caught:
         found("4.5.0", MASS="7.3-60", mgcv="1.9-3", nosuch="1.0")
     assert "mgcv" not in caught.value.message
     assert "apt-get install r-cran-mass" in caught.value.remedy
@@ -94,7 +94,7 @@ def test_another_minor_version_of_r_is_refused_with_that_of_the_base(found, offe
 
 def test_a_base_of_another_distribution_is_refused(found, tmp_path):
     other = {"ID": "other", "PRETTY_NAME": "Other 1", "VERSION_CODENAME": "one"}
-    with pytest.raises(BaseUnfit, match="is of Other 1, whose packages this machine, .* has no sources of"):
+    with pytest.raises(BaseUnfit, match=r"is of Other 1, whose packages this machine, .* has no sources of"):
         found("4.5.0", base_of(tmp_path / "base", other))
     (tmp_path / "snapshot").rename(tmp_path / "before")
     with pytest.raises(BaseUnfit, match="is not of Debian or Ubuntu, and cars:1a2b3c needs R") as caught:

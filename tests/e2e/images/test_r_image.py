@@ -76,7 +76,7 @@ def world(tmp_path_factory, base):
     engine.clear()
 
 
-def test_it_answers_as_the_notebook_did_for_any_user_and_is_the_same_image_again(world):
+def test_it_answers_as_the_notebook_did_for_any_user_without_a_writable_folder(world):
     folder, store, base, engine = world
     plan = planned(folder, base, "cars", CARS)
     image = built(store, plan)
@@ -85,11 +85,6 @@ def test_it_answers_as_the_notebook_did_for_any_user_and_is_the_same_image_again
         require_same_answers(url, plan.snapshot.manifest)
         refused = httpx.post(url, json={"instances": [{"cyl": 4}]}, trust_env=False)
         assert (refused.status_code, "maß" in refused.text) == (422, True)
-
-    for note in (store.folder / "kept" / "layers").iterdir():  # the layer with R is made again, the others are kept
-        if json.loads(note.read_bytes())["digest"] == image.layers[1].digest:
-            note.unlink()
-    assert built(store, plan).digest == image.digest
 
     bill = json.loads(bill_of_materials(plan.snapshot, image, image_packages(image, store)))
     purls = [one.get("purl", "") for one in bill["components"]]
@@ -102,7 +97,7 @@ def test_it_answers_as_the_notebook_did_for_any_user_and_is_the_same_image_again
 
 
 @pytest.mark.exhaustive
-def test_a_package_of_the_lock_comes_from_debian_by_both_builders(world):
+def test_a_package_of_the_lock_comes_from_debian_by_both_builders_and_the_image_is_the_same_again(world):
     from jupyter_deploy.container_images.engine_builder import EngineBuilder
 
     folder, store, base, engine = world
@@ -110,6 +105,11 @@ def test_a_package_of_the_lock_comes_from_debian_by_both_builders(world):
     image = built(store, plan)
     with served(engine, store, image, user="65532") as url:
         require_same_answers(url, plan.snapshot.manifest)
+    for note in (store.folder / "kept" / "layers").iterdir():  # the layer with R is made again, the others are kept
+        if json.loads(note.read_bytes())["digest"] == image.layers[1].digest:
+            note.unlink()
+    assert built(store, plan).digest == image.digest
+
     bill = json.loads(bill_of_materials(plan.snapshot, image, image_packages(image, store)))
     purls = [one.get("purl", "") for one in bill["components"]]
     assert [one for one in purls if one.startswith("pkg:cran/MASS@")]
@@ -119,6 +119,5 @@ def test_a_package_of_the_lock_comes_from_debian_by_both_builders(world):
             patch.setenv(name, engine.environment[name])
         other = built(store, plan, EngineBuilder)
     assert [layer.kind for layer in other.layers] == [layer.kind for layer in image.layers]
-    assert other.layers[1].digest == image.layers[1].digest
     with served(engine, store, other, user="65532") as url:
         require_same_answers(url, plan.snapshot.manifest)

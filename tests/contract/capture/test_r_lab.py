@@ -15,7 +15,10 @@ glmed <- glm(am ~ wt, binomial, cars)
 forest <- ranger::ranger(Species ~ ., iris, num.trees = 5)
 vectors <- kernlab::ksvm(Species ~ ., iris)
 answers <- function(df) round(unname(predict(fit, df)), 2)
-helper <- function(x) x + 1
+each <- lapply(c(setosa = "setosa", virginica = "virginica"), function(s) lm(Species == s ~ Petal.Width, iris))
+species <- function(df) names(each)[max.col(sapply(each, predict, df))]
+helper <- function(x) x + length(kept)
+kept <- list(cars, 1)
 old <- structure(list(call = quote(boosts::boost(mpg ~ wt, cars))), class = "boosted")
 made <- structure(list(call = quote(boost(mpg ~ wt, cars))), class = "boosted")
 curve <- poly(1:10, 2)
@@ -55,7 +58,7 @@ def ask(tmp_path_factory):
 def test_models_are_found_with_rows_for_each_and_nothing_is_left(ask):
     (found,) = ask(("found", {"cells": CELLS}))
     models = {one["variable"]: one for one in found["models"]}
-    assert set(models) == {"fit", "glmed", "forest", "vectors", "answers", "old", "made"}
+    assert set(models) == {"fit", "glmed", "forest", "vectors", "answers", "species", "old", "made"}
     assert list(models)[-2:] == ["made", "old"], "R cannot call them"
     assert {name for name, one in models.items() if one["unusual"]} == {"made", "old"}
     first = {name: one["examples"][0]["expression"] for name, one in models.items()}
@@ -67,6 +70,7 @@ def test_models_are_found_with_rows_for_each_and_nothing_is_left(ask):
     assert not any("mtcars" in expression for expression in others), "its cyl is no factor"
     assert (models["fit"]["cell"], models["vectors"]["cell"], models["glmed"]["cell"]) == (1, 2, None)
     assert models["answers"]["why"] == "calls fit"
+    assert (models["species"]["why"], first["species"]) == ("calls each", 'head(iris["Petal.Width"], 5)')
     assert models["glmed"]["methods"] == ["link", "response", "terms"]
 
 

@@ -26,6 +26,7 @@ _SERVER = Path(__file__).with_name("server.R")
 _PIPE_BYTES = 60_000  # an empty pipe takes them without a reader
 _BLOCK = 1 << 20
 _ERROR = 2
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - R makes a private folder in it
 
 START_SECONDS = 120.0
 CALL_SECONDS = 60.0
@@ -62,7 +63,7 @@ class RProcess:
     RMissing
         There is no ``Rscript`` on the search path.
     RError
-        R cannot load the model or a package.
+        R cannot load the model or a package, or has no writable folder.
     """
 
     def __init__(self, folder: Path, libraries: list[str], variables: Mapping[str, str] = MappingProxyType({})) -> None:
@@ -227,11 +228,21 @@ class RProcess:
 
 
 def _temporary_folder() -> dict[str, str]:
-    """The variable that gives R shared memory where a container has no writable folder: R does not start without."""
+    """The variable that gives R shared memory where a container has no other writable folder.
+
+    Raises
+    ------
+    RError
+        There is none, without which R does not start.
+    """
     try:
         tempfile.gettempdir()
-    except FileNotFoundError:
-        return {"TMPDIR": "/dev/shm"}  # noqa: S108 - R makes a private folder in it
+    except FileNotFoundError as error:
+        if not os.access(_SHARED_MEMORY, os.W_OK):
+            raise RError(
+                "R needs a writable folder for temporary files: mount one at /tmp, or at a path that TMPDIR names"
+            ) from error
+        return {"TMPDIR": _SHARED_MEMORY}
     return {}
 
 

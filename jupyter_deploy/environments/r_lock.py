@@ -27,7 +27,9 @@ class RLock:
 
 
 def r_lock(snapshot: Snapshot) -> RLock | None:
-    """Return the lock in a snapshot's files; None: the model needs no R."""
+    """Return the lock in a snapshot's files; None: the model needs no R, as a translation."""
+    if snapshot.manifest.translation is not None:
+        return None
     formats = snapshot.manifest.formats
     file = next((name for name, kind in formats.items() if kind == "r" and name.endswith(".json")), None)
     if file is None:

@@ -1,5 +1,6 @@
 # JupyterLab's queries to a kernel of R: its models, the rows of an example, problems of a form, a capture. Lab runs each
-# query silently, and the answer is a message of its own; answers.R and capture.R are loaded next to this file.
+# query silently, and the answer is a message of its own; answers.R, design.R and
+# capture.R are loaded next to this file.
 
 nbdeploy_lab <- function(query, given) {
   before <- options(warn = getOption("warn")) # the capture sets it
@@ -238,7 +239,11 @@ nbdeploy_lab_check <- function(model, example = NULL, signature = NULL, training
   }
   if (!is.null(training)) noted("training", nbdeploy_safely("training", training, "invalid_input"))
   if (!is.null(signature)) note("signature", "a signature is for models of Python", "leave it empty: the example defines it")
-  if (identical(engine, "onnx")) note("engine", "models of R are not translated to ONNX", "choose native")
+  if (identical(engine, "onnx") && !is.null(value) && !is.null(frame)) {
+    refused <- nbdeploy_design(list(model = value, template = frame, style = nbdeploy_style(value),
+      type = nbdeploy_type(value), input = "frame"))$refused
+    if (!is.null(refused)) note("engine", paste0("the model cannot be translated: ", refused), "choose native or auto")
+  }
   list(problems = problems, complete = TRUE)
 }
 

@@ -107,7 +107,8 @@ def test_each_problem_names_its_field_and_a_remedy(ask):
         ({"example": None}, "example", "a model of R needs an example", "head(X, 5)"),
         ({"example": "X_test['wt']"}, "example", "lacks columns that the model reads: cyl", "add them to the example"),
         ({"signature": "Row"}, "signature", "a signature is for models of Python", "leave it empty"),
-        ({"engine": "onnx"}, "engine", "models of R are not translated to ONNX", "choose native"),
+        ({"engine": "onnx"}, None, "", ""),
+        ({"engine": "onnx", "model": "answers"}, "engine", "a function of R is not translated", "choose native"),
     ]
     answers = ask(*(("check", given | changes) for changes, *_ in cases))
     for (changes, field, words, remedy), answer in zip(cases, answers, strict=True):

@@ -31,8 +31,9 @@ _FORMAT = 1
 _STATUS = "var/lib/dpkg/status"
 _RELEASES = ("/etc/os-release", "/usr/lib/os-release")
 
-# R is started by a script of bash, which small bases cannot run; libc-bin has the locale C.UTF-8.
-_PROGRAMS = ("bash", "coreutils", "dash", "grep", "libc-bin", "sed")
+# R is started by a script of bash and looks for programs by "which" (of debianutils), which small bases lack; libc-bin
+# has the locale C.UTF-8.
+_PROGRAMS = ("bash", "coreutils", "dash", "debianutils", "grep", "libc-bin", "sed")
 _R = "r-base-core"
 
 # Debian's names of a package of R, by its source.
@@ -220,5 +221,7 @@ def _unpacked(folder: Path) -> Iterator[Entry]:
         yield Entry(name, entry.source, executable=entry.executable)
         if found := _ALGEBRA.fullmatch(name):  # update-alternatives makes the link
             yield Entry(f"{found[1]}/{Path(found[2]).name}", found[2])
+        if name == "usr/bin/which.debianutils":  # so does this one
+            yield Entry("usr/bin/which", "which.debianutils")
         if name == "usr/lib/R/etc/Renviron.ucf":  # R's folders of packages; ucf copies it
             yield Entry("etc/R/Renviron", entry.source)

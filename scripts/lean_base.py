@@ -72,8 +72,8 @@ def machines_source(suite: str) -> str:
     raise SystemExit("this machine names no source of Debian packages: --source 'deb URL SUITE main'")
 
 
-def make(folder: Path, python: str, sources: Sequence[str] = ()) -> str:
-    """The base in a new OCI layout; what skopeo and the setting ``base_image`` call it."""
+def make(folder: Path, python: str, sources: Sequence[str] = (), more: Sequence[str] = ()) -> str:
+    """The base in a new OCI layout, with ``more`` packages; what skopeo and the setting ``base_image`` call it."""
     suite = SUITES[python]
     tar = folder / f"{suite}.tar"
     hooks = [one.replace("{python}", python).replace("{unwanted}", _UNWANTED) for one in _AFTERWARDS]
@@ -81,7 +81,7 @@ def make(folder: Path, python: str, sources: Sequence[str] = ()) -> str:
         "mmdebstrap",
         "--quiet",
         "--variant=extract",
-        f"--include={','.join(_PACKAGES).format(python=python)}",
+        f"--include={','.join((*_PACKAGES, *more)).format(python=python)}",
         "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
         *(f"--extract-hook={hook}" for hook in hooks),
         suite,

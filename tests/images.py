@@ -5,12 +5,13 @@ import fcntl
 import io
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import tarfile
 
-from scripts.lean_base import make, write_layout
+from scripts.lean_base import SUITES, machines_source, make, write_layout
 
 # What rootful and rootless engines of a container without systemd and its cgroups need.
 _CONTAINERS_CONF = """
@@ -26,10 +27,17 @@ image_copy_tmp_dir = "{folder}/tmp"
 
 
 def make_base(folder, python="3.11"):
-    """Make the base image of docs/how-to/build-a-small-base-image.md; return its name for skopeo."""
+    """Make the base image of docs/how-to/build-a-small-base-image.md; return its name for skopeo.
+
+    It is of this machine's release, whose R is the tests', with the Python of another one where it has none.
+    """
     made = folder / "base"
     made.mkdir()
-    return make(made, python)
+    suite, here = SUITES[python], platform.freedesktop_os_release().get("VERSION_CODENAME")
+    if (suite, here) != ("bookworm", "trixie"):
+        return make(made, python)
+    libraries = ("libreadline8t64", "libdb5.3t64")  # with the names of the older release's, for its Python
+    return make(made, python, [machines_source(here), machines_source(suite)], libraries)
 
 
 def once(factory, name, make):

@@ -14,7 +14,7 @@ from jupyter_deploy.domain.images.images import BENTO_FOLDER
 from .normalization import VENV
 
 # The folders of a build's context.
-TOOLS, SERVING, BENTO = "tools", "serving", "bento"
+TOOLS, SYSTEM, SERVING, BENTO = "tools", "system", "serving", "bento"
 REQUIREMENTS, TIDY = "requirements.txt", "tidy.py"
 SETTINGS, NETRC, CERTIFICATES, CONFIG = "settings", "netrc", "ca", "config"
 
@@ -38,6 +38,8 @@ class Recipe:
         The base's name for people, and its digest.
     python
         The base's interpreter.
+    system
+        The packages of the base's distribution that the model needs, for people; empty: none.
     count
         The number of distributions.
     no_index
@@ -54,6 +56,7 @@ class Recipe:
     base: str
     origin: str
     python: str
+    system: str
     count: int
     no_index: bool
     refreshed: Sequence[str]
@@ -149,10 +152,11 @@ def _image(recipe: Recipe) -> str:
         f"# {_plain(title)}, a file of the model\nCOPY {of_model(number)}/ /\n"
         for number, title in enumerate(recipe.large, 1)
     )
+    system = f"# {_plain(recipe.system)}, unpacked\nCOPY {SYSTEM}/ /\n" if recipe.system else ""
     return f"""\
 # The image. What changes most often comes last: the layers before it stay, and are not sent again.
 FROM base
-COPY --from=dependencies /{VENV}/ /{VENV}/
+{system}COPY --from=dependencies /{VENV}/ /{VENV}/
 {models}# the serving code
 COPY --from=code /code/{SERVING}/ /
 # the bento, the model's small files, and the links by which BentoML finds both

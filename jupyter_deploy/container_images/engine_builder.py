@@ -17,7 +17,7 @@ from jupyter_deploy.domain.images.images import Image, LayerKind
 from jupyter_deploy.domain.images.ports import ImagePlan, Progress
 from jupyter_deploy.system.digests import sha256
 
-from . import container_engines, dependencies, normalization
+from . import container_engines, dependencies, normalization, r_layer
 from . import containerfile as text
 from .archive import Packed, compress, unpack, write_tree
 from .base_image import Base, base_source, fetch_base, platform_of, require
@@ -52,6 +52,7 @@ class EngineBuilder:
         source = base_source(plan.base, environment)
         _require_own_processor(environment)
         dependencies.check(plan)
+        r_layer.check(plan)
         indexes()
         container_engines.find()
         require(source, self._store, environment)
@@ -68,18 +69,20 @@ class EngineBuilder:
             requirements = dependencies.requirements_for(
                 environment, base, compiled_by=base.python.version, gpu=plan.gpu
             )
+            packages = r_layer.r_packages(plan, base, self._store, writing, progress)
             parts = parts_of(plan)
-            recipe = _recipe(plan, base, requirements, parts, sources)
+            recipe = _recipe(plan, base, requirements, parts, sources, system=packages.title if packages else "")
             # A name of its own: the engine of a killed nbdeploy must not see the next one's files.
             context, built = writing.making / f"context-{os.getpid()}", writing.making / "built"
-            texts = _write_context(context, recipe, requirements, parts, sources, lock=writing.lock)
+            texts = _write_context(context, recipe, requirements, parts, sources, packages=packages, lock=writing.lock)
             require_wheels_run(context / text.TOOLS / "wheels", base)
             engine = container_engines.Engine(name, lambda line: _tell(name, line, progress))
             secrets = container_engines.Secrets((text.SETTINGS, sources.settings), sources.files, sources.hidden)
             kept_as = f"localhost/nbdeploy/{plan.snapshot.tag.partition(':')[0]}"
             engine.build(context, self._store.folder, base, secrets, name=kept_as, into=built)
             progress("packing")
-            digest = _enter(built, base, [*_kinds(requirements, parts, base)], writing, settled=engine.fixes_times)
+            kinds = [*_kinds(recipe.system, requirements, parts, base)]
+            digest = _enter(built, base, kinds, writing, settled=engine.fixes_times)
             writing.describe(digest, texts)
         image = self._store.image(digest)
         if image is None:
@@ -103,12 +106,15 @@ def _tell(engine: str, line: str, progress: Progress) -> None:
         progress(f"{engine}: {words}")
 
 
-def _recipe(plan: ImagePlan, base: Base, requirements: Requirements, parts: Parts, sources: Indexes) -> text.Recipe:
+def _recipe(
+    plan: ImagePlan, base: Base, requirements: Requirements, parts: Parts, sources: Indexes, *, system: str
+) -> text.Recipe:
     return text.Recipe(
         tag=plan.snapshot.tag,
         base=f"{base.name}@{base.digest}" if base.pinned else container_engines.base_name(base),
         origin=f"Python {base.python.version}, {base.name}@{base.digest}",
         python=base.python.path,
+        system=system,
         count=len(requirements.versions),
         no_index=sources.no_index,
         refreshed=[distribution.name for distribution in requirements.local],
@@ -123,7 +129,14 @@ def _recipe(plan: ImagePlan, base: Base, requirements: Requirements, parts: Part
 
 
 def _write_context(
-    context: Path, recipe: text.Recipe, requirements: Requirements, parts: Parts, sources: Indexes, *, lock: int
+    context: Path,
+    recipe: text.Recipe,
+    requirements: Requirements,
+    parts: Parts,
+    sources: Indexes,
+    *,
+    packages: r_layer.RPackages | None,
+    lock: int,
 ) -> Mapping[str, str]:
     """Write the build's context; returns its texts for people.
 
@@ -145,8 +158,11 @@ def _write_context(
         (context / name).write_text(content, "utf-8")
     trees = [(text.SERVING, parts.serving), (text.BENTO, [*parts.bento, *parts.small])]
     trees += [(text.of_model(number), [entry]) for number, (entry, _) in enumerate(parts.large, 1)]
+    trees += [(text.SYSTEM, packages.entries)] if packages else []
     for name, entries in trees:
         write_tree(entries, context / name)
+    if packages:
+        packages.remove()
     normalization.settle(context)
     wheels = context / text.TOOLS / "wheels"
     wheels.mkdir(parents=True)
@@ -171,8 +187,10 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _kinds(requirements: Requirements, parts: Parts, base: Base) -> Iterator[tuple[LayerKind, str]]:
+def _kinds(system: str, requirements: Requirements, parts: Parts, base: Base) -> Iterator[tuple[LayerKind, str]]:
     """Kinds and titles of the layers above the base, in the Containerfile's order."""
+    if system:
+        yield "system", system
     yield "dependencies", f"{len(requirements.versions)} distributions, compiled by {base.python.version}"
     for entry, _ in parts.large:
         yield "model", title_of(entry)

@@ -14,7 +14,7 @@ from jupyter_deploy.domain.images.images import Image
 from jupyter_deploy.domain.images.ports import ImagePlan, Progress
 from jupyter_deploy.system.digests import sha256
 
-from . import dependencies
+from . import dependencies, r_layer
 from .archive import Entry, Packed
 from .base_image import Base, base_source, fetch_base, require
 from .bytecode import Compiler, compiled, compiler
@@ -41,6 +41,7 @@ class DaemonlessBuilder:
         environment = plan.snapshot.manifest.environment
         source = base_source(plan.base, environment)
         dependencies.check(plan)
+        r_layer.check(plan)
         compiler(environment)
         require(source, self._store, environment)
 
@@ -52,8 +53,12 @@ class DaemonlessBuilder:
             base = fetch_base(source, self._store, writing, environment)
             by = compiler(environment)
             requirements = dependencies.requirements_for(environment, base, compiled_by=by.version, gpu=plan.gpu)
+            system = [
+                *_system(plan, base, self._store, writing, progress)
+            ]  # before slower work: it may refuse the base
             installed = dependencies.layer_of(requirements, base, by, writing, progress)
             layers = [
+                *system,
                 Layer("dependencies", f"{installed.count} distributions, compiled by {by.version}", installed.layer),
                 *_own(plan, by, writing, progress),
             ]
@@ -63,6 +68,16 @@ class DaemonlessBuilder:
         if image is None:
             raise ImageNotBuilt(f"image {digest} is not in {self._store.folder}", "build it again")
         return image
+
+
+def _system(plan: ImagePlan, base: Base, store: ImageFolder, writing: Writing, progress: Progress) -> Iterator[Layer]:
+    """The layer with R, if the model needs it and the base lacks it."""
+    packages = r_layer.r_packages(plan, base, store, writing, progress)
+    if packages is not None:
+        packed = kept_layer(writing, packages.made_of, lambda: packages.entries)
+        packages.remove()
+        progress(f"{packages.title}: {size_in_words(packed.size)}")
+        yield Layer("system", packages.title, packed)
 
 
 def _own(plan: ImagePlan, by: Compiler, writing: Writing, progress: Progress) -> Iterator[Layer]:

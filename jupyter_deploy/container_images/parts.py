@@ -11,6 +11,7 @@ from jupyter_deploy.artifacts.snapshots import MANIFEST
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.images.images import BENTO_FOLDER, SNAPSHOT_FOLDER
 from jupyter_deploy.domain.images.ports import ImagePlan
+from jupyter_deploy.environments.r_lock import r_lock
 
 from .archive import Entry, entries_of
 from .base_image import Base
@@ -128,8 +129,13 @@ def variables(base: Base) -> dict[str, str]:
 
 
 def release_variables(plan: ImagePlan, base: Base) -> dict[str, str]:
-    """The variables of a release's container; one of them has a translation served without BentoML."""
+    """The variables of a release's container.
+
+    One has a translation served without BentoML; one gives R, which knows only ASCII without it, texts in UTF-8.
+    """
     snapshot = plan.snapshot
+    if r_lock(snapshot) is not None:
+        return {"LANG": "C.UTF-8"} | variables(base)
     if not snapshot.manifest.environment.without_bentoml:
         return variables(base)
     folder = f"/{HOME}/models/{snapshot.tag.replace(':', '/')}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.utils import parseaddr
 from importlib import metadata
 
@@ -22,6 +22,7 @@ from packaging.utils import canonicalize_name
 from jupyter_deploy.domain.capture.artifacts import Manifest, Snapshot, minor_of
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.images.images import Image, Reference
+from jupyter_deploy.environments.r_lock import r_lock
 
 from .base_packages import Package
 
@@ -33,13 +34,17 @@ _PYTHON = "Python Software Foundation"
 _INDEX = "Python Package Index"
 """The supplier of a distribution whose author is not known here."""
 
+_R = "The R Foundation"
+_CRAN = "Comprehensive R Archive Network"
+
 
 def bill_of_materials(snapshot: Snapshot, image: Image, packages: Sequence[Package] = ()) -> bytes:
     """The document for an image of a snapshot, with the minimum elements of NTIA for each component.
 
-    It lists the locked distributions, the Python, the model with its files, the base image by its digest, and the base
-    image's own ``packages``. Authors, licences and hashes of distributions are included if the same version is
-    installed here. The supplier of the model is the person who captured it. It is independent of time and machine.
+    It lists the locked distributions, the Python, R and its locked packages, the model with its files, the base image
+    by its digest, and the ``packages`` of the image's distribution. Authors, licences and hashes of distributions are
+    included if the same version is installed here. The supplier of the model is the person who captured it. It is
+    independent of time and machine.
     """
     manifest = snapshot.manifest
     user = manifest.provenance.user
@@ -58,6 +63,7 @@ def bill_of_materials(snapshot: Snapshot, image: Image, packages: Sequence[Packa
         _interpreter(image.python, packages),
         captured,
         model,
+        *_of_r(snapshot),
         *(_distribution(name, version) for name, version in manifest.environment.in_image.distributions.items()),
     ]
     installed = [_package(package) for package in packages]
@@ -94,6 +100,32 @@ def _interpreter(version: str, packages: Iterable[Package]) -> Component:
         purl=PackageURL("generic", name="python", version=version),
         cpe=f"cpe:2.3:a:python:python:{version}:*:*:*:*:*:*:*",
     )
+
+
+def _of_r(snapshot: Snapshot) -> Iterator[Component]:
+    """R and the packages of its lock, if the model needs it."""
+    lock = r_lock(snapshot)
+    if lock is None:
+        return
+    yield Component(
+        type=ComponentType.PLATFORM,
+        bom_ref="r",
+        name="r",
+        version=lock.version,
+        supplier=_supplier(_R),
+        purl=PackageURL("generic", name="r", version=lock.version),
+        cpe=f"cpe:2.3:a:r-project:r:{lock.version}:*:*:*:*:*:*:*",
+    )
+    for name, version in lock.packages.items():
+        purl = PackageURL("cran", name=name, version=version)
+        yield Component(
+            type=ComponentType.LIBRARY,
+            bom_ref=str(purl),
+            name=name,
+            version=version,
+            supplier=_supplier(_CRAN),
+            purl=purl,
+        )
 
 
 def _package(package: Package) -> Component:

@@ -69,11 +69,11 @@ class ImageParts:
         return Registries()
 
     def bill_of_materials(self, snapshot: Snapshot, image: Image) -> bytes:
-        from jupyter_deploy.container_images.base_image import base_packages
         from jupyter_deploy.container_images.layout import ImageFolder
+        from jupyter_deploy.container_images.r_layer import image_packages
         from jupyter_deploy.container_images.sbom import bill_of_materials
 
-        return bill_of_materials(snapshot, image, base_packages(image.base, ImageFolder(self._store)))
+        return bill_of_materials(snapshot, image, image_packages(image, ImageFolder(self._store)))
 
     @cached_property
     def archivists(self) -> ArchivistImages:

@@ -824,7 +824,7 @@ export interface Image {
  * One layer; a registry stores and sends each once.
  */
 export interface Layer {
-  kind: 'base' | 'dependencies' | 'model' | 'code';
+  kind: 'base' | 'system' | 'dependencies' | 'model' | 'code';
   /**
    * What is in it, such as '62 distributions' or 'model.pkl'.
    */

@@ -83,13 +83,6 @@ def test_a_model_of_r_shadows_one_of_python_and_is_promoted(endpoint):
     assert ask(url, {"wt": 2.62, "cyl": "6"}).json()["predictions"] == pytest.approx([21.34])
 
 
-def test_an_image_without_r_is_refused_before_it_is_built(endpoint):
-    home = endpoint[0]
-    r = next(one["tag"] for one in home.json("describe", "cars")["releases"] if one["tag"] in endpoint[3].stdout)
-    ended = home.run("publish", "cars", "--release", r, "--to", "localhost:5000/cars:1", check=False)
-    assert (ended.returncode, "needs R and its packages" in ended.stderr) == (2, True), ended.stderr
-
-
 def test_bad_requests_are_refused_before_the_notebook_runs(endpoint):
     home, _, notebook, _ = endpoint
     deploy = ("deploy", notebook, "--name", "other")

@@ -12,6 +12,7 @@ RECIPE = Recipe(
     base=f"registry.example/python@sha256:{'a' * 64}",
     origin=f"Python 3.11.2, registry.example/python@sha256:{'a' * 64}",
     python="/usr/bin/python3.11",
+    system="R 4.5.0: 92 packages of Debian GNU/Linux 13 (trixie)",
     count=62,
     no_index=False,
     refreshed=["own-features"],

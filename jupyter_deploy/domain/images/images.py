@@ -13,7 +13,7 @@ from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.errors import InvalidInput
 
 Builder = Literal["daemonless", "engine"]
-LayerKind = Literal["base", "dependencies", "model", "code"]
+LayerKind = Literal["base", "system", "dependencies", "model", "code"]
 
 # The grammar of distribution/reference, which registries and every client of theirs share.
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"

@@ -14,6 +14,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import tempfile
 import time
 import weakref
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ _SERVER = Path(__file__).with_name("server.R")
 _PIPE_BYTES = 60_000  # an empty pipe takes them without a reader
 _BLOCK = 1 << 20
 _ERROR = 2
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - R makes a private folder in it
 
 START_SECONDS = 120.0
 CALL_SECONDS = 60.0
@@ -61,7 +63,7 @@ class RProcess:
     RMissing
         There is no ``Rscript`` on the search path.
     RError
-        R cannot load the model or a package.
+        R cannot load the model or a package, or has no writable folder.
     """
 
     def __init__(self, folder: Path, libraries: list[str], variables: Mapping[str, str] = MappingProxyType({})) -> None:
@@ -80,7 +82,8 @@ class RProcess:
         for end in (self._requests, self._answers, self._events, read_requests):
             os.set_blocking(end, False)
         known = [path for path in libraries if Path(path).is_dir()]
-        environment = {**os.environ, **variables, "LANGUAGE": "en"}  # ``natives.r`` reads a message of R's
+        # ``natives.r`` reads a message of R's.
+        environment = {**os.environ, **_temporary_folder(), **variables, "LANGUAGE": "en"}
         if known:
             environment["R_LIBS"] = os.pathsep.join(known)
         self._process = subprocess.Popen(
@@ -222,6 +225,25 @@ class RProcess:
                     break
                 self._take_events()
         raise RCrashed(f"R's process {why}")
+
+
+def _temporary_folder() -> dict[str, str]:
+    """The variable that gives R shared memory where a container has no other writable folder.
+
+    Raises
+    ------
+    RError
+        There is none, without which R does not start.
+    """
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError as error:
+        if not os.access(_SHARED_MEMORY, os.W_OK):
+            raise RError(
+                "R needs a writable folder for temporary files: mount one at /tmp, or at a path that TMPDIR names"
+            ) from error
+        return {"TMPDIR": _SHARED_MEMORY}
+    return {}
 
 
 def _read(end: int) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jupyter_deploy.domain.base import now, size_in_words, user_name
 from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot, minor_of
-from jupyter_deploy.domain.errors import BaseUnfit, InvalidInput, Refused
+from jupyter_deploy.domain.errors import InvalidInput, Refused
 from jupyter_deploy.domain.images.attestations import (
     BILL_TYPE,
     PROVENANCE_TYPE,
@@ -170,23 +170,9 @@ def _inputs(
     ports.store.check()
     base = request.base or ports.images.base
     if base is None:
-        _require_no_other_language(snapshot)
         base = base_before(snapshot, ports) or ports.images.default_base(snapshot.manifest.environment)
     key = Path(request.sign).expanduser() if request.sign else ports.images.key
     return _PublishInputs(reference, snapshot, release, as_source(base), key, forced)
-
-
-def _require_no_other_language(snapshot: Snapshot) -> None:
-    """Raise BaseUnfit if the model needs another language than Python, which the default base lacks.
-
-    A translation needs none.
-    """
-    language = snapshot.manifest.provenance.language
-    if language != "python" and snapshot.manifest.translation is None:
-        raise BaseUnfit(
-            f"{snapshot.tag} needs {language} and its packages, which the default base image lacks",
-            f"name a base image that has them and Python {snapshot.manifest.environment.minor}: --base",
-        )
 
 
 def base_before(snapshot: Snapshot, ports: Ports) -> str | None:

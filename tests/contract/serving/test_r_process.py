@@ -14,6 +14,7 @@ import pytest
 
 from jupyter_deploy.serving.environment import EnvironmentChanged
 from jupyter_deploy.serving.natives.r import RModel
+from jupyter_deploy.serving.r import process
 from jupyter_deploy.serving.r.frames import encoded
 from jupyter_deploy.serving.r.process import RCrashed, RError
 from jupyter_deploy.serving.values.validation import InvalidInstances
@@ -147,6 +148,7 @@ _OWNER = """
 import os, pickle, sys
 from pathlib import Path
 from jupyter_deploy.serving.natives.r import RModel
+from jupyter_deploy.serving.r import process
 from jupyter_deploy.serving.r.frames import encoded
 model = RModel(Path(sys.argv[1]))
 frame = pickle.loads(Path(sys.argv[2]).read_bytes())
@@ -214,3 +216,17 @@ def test_a_variable_of_its_own_reaches_r(live, folder):
     model = RModel(folder, {"TOKEN": "of mine"})
     assert model.predict(live.example) == ["of mine"] * 3
     model.close()
+
+
+def test_without_a_folder_for_temporary_files_r_takes_shared_memory_or_is_refused(live, folder, monkeypatch):
+    def none():
+        raise FileNotFoundError("no usable temporary directory")
+
+    monkeypatch.setattr(process.tempfile, "gettempdir", none)
+    model = RModel(folder)
+    environment = psutil.Process(model._running()._process.pid).environ()
+    model.close()
+    assert environment["TMPDIR"] == "/dev/shm"
+    monkeypatch.setattr(process, "_SHARED_MEMORY", str(folder / "absent"))
+    with pytest.raises(RError, match="writable folder for temporary files: mount one at /tmp"):
+        RModel(folder)

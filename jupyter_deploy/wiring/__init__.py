@@ -17,7 +17,7 @@ from jupyter_deploy.targets.registry import InstalledTargets, target_settings
 from .programs import archivist_command
 
 if TYPE_CHECKING:
-    from jupyter_deploy.domain.batch.ports import BatchRunner
+    from jupyter_deploy.domain.batch.ports import BatchRunner, ClusterBatchRunner
     from jupyter_deploy.domain.capture.ports import Capturer, Finder, RNotebooks
     from jupyter_deploy.domain.evidence.ground_truth import GroundTruth
     from jupyter_deploy.domain.explanation import ModelAnswers
@@ -151,6 +151,13 @@ class _Parts:
         from jupyter_deploy.batch_scoring.runner import WorkerBatches
 
         return WorkerBatches(self.secrets)
+
+    @cached_property
+    def cluster_batches(self) -> ClusterBatchRunner:
+        from jupyter_deploy.targets.kubernetes.batch_runs import JobBatches
+        from jupyter_deploy.targets.kubernetes.settings import KubernetesSettings
+
+        return JobBatches(self._settings_for(KubernetesSettings))
 
     @cached_property
     def streams(self) -> StreamBrokers:

@@ -26,9 +26,9 @@ from .releases import stamp_of
 from .settings import ClusterSettings, KubernetesSettings
 
 _SCHEDULED_FOR = "batch.kubernetes.io/cronjob-scheduled-timestamp"  # of servers from 1.32
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 1.0
 _MOST_LOG_BYTES = 20_000
-_CONTROLLER_SECONDS = 10  # until a deleted Job's pods are told
+_CONTROLLER_SECONDS = 10  # until a deleted Job's pods are deleted too
 _FIGURES = ("state", "partitions", "already", "scored", "replaced", "rows", "refused", "reasons", "seconds")
 
 
@@ -185,6 +185,7 @@ class JobBatches:
             return {"partitions": 0} | _ended_now(api, name) | {"state": "interrupted"}
 
     def _wait(self, api: Api, release: Release, name: str, report: Callable[[str], None]) -> dict[str, Any]:
+        shown = ""
         while True:
             try:
                 job = api.get(JOB, name)
@@ -208,7 +209,8 @@ class JobBatches:
                     "finished partitions are kept: the same command goes on",
                     "" if pod is None else api.logs(pod["metadata"]["name"], CONTAINER, most=4000),
                 )
-            report(_progress(api, pod))
+            if (words := _progress(api, pod)) != shown:
+                report(shown := words)
             time.sleep(_POLL_SECONDS)
 
 
@@ -223,7 +225,7 @@ def _ended_now(api: Api, name: str) -> dict[str, Any]:
     deadline = time.monotonic() + GRACE_SECONDS + _CONTROLLER_SECONDS
     while time.monotonic() < deadline and (found := api.list_("Pod", f"job-name={name}")):
         figures = _figures(result_of(_last_pods(found).get(name))) or figures
-        time.sleep(_POLL_SECONDS / 5)
+        time.sleep(_POLL_SECONDS / 10)
     return figures
 
 

@@ -177,7 +177,7 @@ def test_the_cronjob_has_the_image_of_the_revisions_stable_release(scoring, clus
 
 
 def test_a_job_at_once_goes_on_after_its_pod_was_deleted(scoring, cluster, namespace, tables, document):
-    for part in range(60):
+    for part in range(24):
         tables.put(f"parts/{part}.parquet", range(part * 10, part * 10 + 10))
     written(scoring, "apply", document)
     command = ["batch", "churn", "--source", "s3://records/parts", "--sink", "s3://records/now", "--keep", "id"]
@@ -191,11 +191,11 @@ def test_a_job_at_once_goes_on_after_its_pod_was_deleted(scoring, cluster, names
     output = running.communicate(timeout=SECONDS)[0]
     assert running.returncode == 0
     result = yaml.safe_load(output)
-    assert (result["state"], result["rows"], result["scored"]) == ("complete", 600, 60)
+    assert (result["state"], result["rows"], result["scored"]) == ("complete", 240, 24)
     scores = tables.scores("now")
-    assert list(scores.index) == list(range(600))
+    assert list(scores.index) == list(range(240))
     again = scoring.json(*command[:-2], timeout=SECONDS)
-    assert (again["rows"], again["already"]) == (0, 60)
+    assert (again["rows"], again["already"]) == (0, 24)
 
 
 def test_a_schedule_of_a_cluster_reads_buckets_alone(scoring):

@@ -13,13 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from jupyter_deploy.artifacts.bento_format import require_code, require_format
-from jupyter_deploy.domain.batch.spec import BatchSpec
 from jupyter_deploy.domain.errors import RouteNotConfirmed, StartFailed
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.ports import Observation, TargetSettings
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.release.status import Usage
-from jupyter_deploy.domain.stream.spec import StreamSpec
 from jupyter_deploy.system.batch_log import BatchLogFile
 from jupyter_deploy.system.home import was_running
 from jupyter_deploy.targets.envoy.counters import overflowed
@@ -76,7 +74,7 @@ class LocalTarget:
     def check_ramp(self, endpoint: Endpoint) -> None:
         """Nothing: the supervisor runs a driver."""
 
-    def check_serving(self, way: StreamSpec | BatchSpec) -> None:
+    def check_serving(self, way: object) -> None:
         """Nothing: the supervisor runs a program."""
 
     def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:

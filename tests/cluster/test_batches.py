@@ -1,5 +1,6 @@
 """Batches in the cluster: a CronJob of the stable release's image over a bucket, and a Job at once."""
 
+import signal
 import subprocess
 import time
 
@@ -172,33 +173,95 @@ def test_the_cronjob_has_the_image_of_the_revisions_stable_release(scoring, clus
     scoring.run("rollback", "churn", timeout=600)
     (cron,) = cron_jobs(cluster, namespace).values()
     assert container_of(cron)["image"] == release["image"]
+    planned = written(scoring, "plan", document | {"serve": {"http": {}}})
+    ended = [one["action"] for one in planned["objects"] if one["object"].startswith("CronJob")]
+    assert ended == ["delete"]
     scoring.run("batch", "churn", "--stop")
     until(lambda: not cron_jobs(cluster, namespace))
-
-
-def test_a_job_at_once_goes_on_after_its_pod_was_deleted(scoring, cluster, namespace, tables, document):
-    for part in range(24):
-        tables.put(f"parts/{part}.parquet", range(part * 10, part * 10 + 10))
-    written(scoring, "apply", document)
-    command = ["batch", "churn", "--source", "s3://records/parts", "--sink", "s3://records/now", "--keep", "id"]
-    command += ["--run-on", "kubernetes", "-o", "json"]
-    program = [scoring.python, "-P", "-m", "jupyter_deploy", *command]
-    running = subprocess.Popen(program, env=scoring.environment, stdout=subprocess.PIPE)
-    until(lambda: sum(name.endswith(".json") for name in tables.names("now/_nbdeploy/staged")) >= 2, timeout=SECONDS)
-    found = cluster.pods(namespace, "app.kubernetes.io/component=batch")
-    (pod,) = [one["metadata"]["name"] for one in found if one["status"]["phase"] == "Running"]
-    cluster.kubectl("-n", namespace, "delete", "pod", pod, "--wait=false")
-    output = running.communicate(timeout=SECONDS)[0]
-    assert running.returncode == 0
-    result = yaml.safe_load(output)
-    assert (result["state"], result["rows"], result["scored"]) == ("complete", 240, 24)
-    scores = tables.scores("now")
-    assert list(scores.index) == list(range(240))
-    again = scoring.json(*command[:-2], timeout=SECONDS)
-    assert (again["rows"], again["already"]) == (0, 24)
 
 
 def test_a_schedule_of_a_cluster_reads_buckets_alone(scoring):
     refused = scoring.run("batch", "churn", "--source", "rows", "--sink", "s3://b/x", "--schedule", NEVER, check=False)
     assert refused.returncode == 2
     assert "is on this machine" in refused.stdout + refused.stderr
+
+
+AT_ONCE = ("batch", "churn", "--keep", "id", "--run-on", "kubernetes", "-o", "json")
+
+
+class Run:
+    """A command that waits for a Job at once, in a process of its own."""
+
+    def __init__(self, user, tables, folder):
+        for part in range(24):
+            tables.put(f"{folder}/rows/{part}.parquet", range(part * 10, part * 10 + 10))
+        self._user, self._tables, self._sink = user, tables, f"{folder}/scores"
+        places = ("--source", f"s3://records/{folder}/rows", "--sink", f"s3://records/{self._sink}")
+        self._command = [user.python, "-P", "-m", "jupyter_deploy", *AT_ONCE, *places]
+
+    def start(self, *, until_staged=2):
+        """Start it, and wait until so many partitions are answered and not committed."""
+        self.process = subprocess.Popen(
+            self._command, env=self._user.environment, cwd=self._user.path, stdout=subprocess.PIPE
+        )
+        until(lambda: self._staged() >= until_staged, timeout=SECONDS)
+
+    def end(self, code):
+        """Its result."""
+        output = self.process.communicate(timeout=SECONDS)[0]
+        assert self.process.returncode == code, output
+        return yaml.safe_load(output)
+
+    def scores(self):
+        return self._tables.scores(self._sink)
+
+    def _staged(self):
+        return sum(name.endswith(".json") for name in self._tables.names(f"{self._sink}/_nbdeploy/staged"))
+
+
+def pods_of_batches(cluster, namespace):
+    found = cluster.pods(namespace, "app.kubernetes.io/component=batch")
+    return [one["metadata"]["name"] for one in found if one["status"]["phase"] == "Running"]
+
+
+def test_a_job_at_once_goes_on_after_its_pod_was_deleted(scoring, cluster, namespace, tables, document):
+    written(scoring, "apply", document)
+    run = Run(scoring, tables, "deleted")
+    run.start()
+    (pod,) = pods_of_batches(cluster, namespace)
+    cluster.kubectl("-n", namespace, "delete", "pod", pod, "--wait=false")
+    result = run.end(0)
+    assert (result["state"], result["rows"], result["scored"]) == ("complete", 240, 24)
+    assert list(run.scores().index) == list(range(240))
+    run.start(until_staged=0)
+    again = run.end(0)
+    assert (again["rows"], again["already"]) == (0, 24)
+
+
+def test_a_killed_command_leaves_its_job_to_the_same_command_and_a_ctrl_c_ends_it(
+    scoring, cluster, namespace, tables, document
+):
+    written(scoring, "apply", document)
+    run = Run(scoring, tables, "interrupted")
+    run.start()
+    (pod,) = pods_of_batches(cluster, namespace)
+    run.process.kill()
+    run.process.wait()
+    run.start()
+    assert pods_of_batches(cluster, namespace) == [pod]
+    run.process.send_signal(signal.SIGINT)
+    assert run.end(130)["state"] == "interrupted"
+    assert not pods_of_batches(cluster, namespace)
+    assert 20 <= len(run.scores()) < 240
+    run.start(until_staged=0)
+    result = run.end(0)
+    assert result["state"] == "complete"
+    assert 0 < result["already"] < 24
+    assert list(run.scores().index) == list(range(240))
+
+
+def test_the_end_of_the_target_takes_the_cronjobs_and_jobs_along(scoring, cluster, namespace, document):
+    written(scoring, "apply", document)
+    assert cron_jobs(cluster, namespace)
+    scoring.run("down", "--target", "kubernetes")
+    until(lambda: not cluster.get(namespace, "cronjobs,jobs"))

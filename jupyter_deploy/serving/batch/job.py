@@ -4,6 +4,9 @@ It coordinates worker processes as ``nbdeploy batch`` does on a person's machine
 JSON object, is in the log and in the platform's termination message. ``NBDEPLOY_RUN`` names the run: a further process
 of the same run, as after a kill, goes on with it and reports all of it.
 
+With redacted columns (``NBDEPLOY_REDACT``), whose values a reason or the model's output may quote, the log and the
+result have neither; the sink has the reasons, next to the rows.
+
 Exit codes: 0 all is committed; 1 the batch failed, or more rows are refused than ``--max-errors``; 2 an argument is
 invalid; 143 a SIGTERM ended it, and what was whole is committed.
 """
@@ -34,6 +37,9 @@ _MOST_BYTES = 4000  # of the 4,096 of a termination message
 _REASON_CHARACTERS = 200
 _ROWS = 1_000_000
 _FINAL = ("PlaceError", "Problem", "ArrowInvalid", "SnapshotChanged", "ModelFailed")
+_WITHOUT_VALUES = ("PlaceError", "WorkerEnded", "SnapshotChanged", "EnvironmentChanged", "FileNotFoundError")
+"""Errors that quote no row."""
+
 _CODE = Path(__file__).parents[2]
 
 
@@ -69,7 +75,8 @@ def run_batch(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return _end({"release": tag, "problem": "it was ended before it had scored a partition"}, ENDED_BY_SIGNAL)
     except Exception as error:  # noqa: BLE001 - the result names any failure
-        traceback.print_exc()
+        if not _redacts():
+            traceback.print_exc()
         return _end({"release": tag, **_problem(error, tag)}, 1)
     if result["state"] == "interrupted":
         return _end({"release": tag, **result}, ENDED_BY_SIGNAL)
@@ -81,6 +88,10 @@ def allows(most: str, refused: int, rows: int) -> bool:
     return refused <= (float(most[:-1]) / 100 * rows if most.endswith("%") else int(most))
 
 
+def _redacts() -> bool:
+    return bool(os.environ.get("NBDEPLOY_REDACT"))
+
+
 def _problem(error: Exception, tag: str) -> dict[str, Any]:
     """Return the ``problem`` in words, and whether it is ``final``: another try would have it too."""
     kind = getattr(error, "kind", "") or type(error).__name__
@@ -88,11 +99,15 @@ def _problem(error: Exception, tag: str) -> dict[str, Any]:
         words = f"the image of {tag} has no pyarrow: capture the model again in an environment with it"
         return {"problem": words, "final": True}
     words = str(error) if kind in ("PlaceError", "WorkerEnded") else f"{kind}: {error}"
+    if _redacts() and kind not in _WITHOUT_VALUES:
+        words = f"{kind}: its words may quote redacted columns, so they are left out"
     return {"problem": words, "final": kind in _FINAL}
 
 
 def _end(result: dict[str, Any], code: int) -> int:
     """Write the result where the caller finds it; return the code."""
+    if _redacts():
+        result.pop("reasons", None)
     reasons = {without_secrets(why)[:_REASON_CHARACTERS]: count for why, count in result.get("reasons", {}).items()}
     result |= {"reasons": reasons} if reasons else {}
     if "problem" in result:
@@ -125,13 +140,13 @@ class _Process:
             [sys.executable, "-P", "-c", code],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if _redacts() else subprocess.PIPE,
             text=True,
             errors="backslashreplace",
             env=self._environment,
             start_new_session=True,
         )
-        threading.Thread(target=_print, args=[self._process.stderr], daemon=True).start()
+        threading.Thread(target=_print, args=[self._process.stderr or ()], daemon=True).start()
         self._exchange(self._process, self._settings, lambda _: None)
 
     def ask(self, operation: str, count: Callable[[int], None] = lambda _: None, **arguments: Any) -> Answer:

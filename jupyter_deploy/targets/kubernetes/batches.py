@@ -157,6 +157,8 @@ def _job_spec(release: Release, arguments: list[str], settings: ClusterSettings,
 
 def _template(release: Release, arguments: list[str], settings: ClusterSettings) -> Json:
     variables = {"NBDEPLOY_ENDPOINT": release.endpoint, "HOME": "/tmp"}  # noqa: S108 - within the container
+    if release.redact:
+        variables["NBDEPLOY_REDACT"] = ",".join(release.redact)
     if release.secrets:
         variables[NAMES] = ",".join(release.secrets)
     if release.resources.gpu == "none":

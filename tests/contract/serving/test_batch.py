@@ -341,6 +341,20 @@ def test_too_many_refused_rows_fail_each_pod_of_a_job(pod, tmp_path):
     assert pod.run(*places, "--max-errors", "10%")[0] == 0
 
 
+def test_a_job_of_a_model_with_redacted_columns_quotes_no_value_of_theirs(pod, tmp_path):
+    pod.environment["NBDEPLOY_REDACT"] = "age"
+    table = pa.table({"id": range(20), "age": [SECRET_OF_A_ROW] + [20] * 19, "income": [1.0] * 20})
+    pq.write_table(table, tmp_path / "people.parquet")
+    code, result = pod.run("--source", tmp_path / "people.parquet", "--sink", tmp_path / "sink")
+    assert (code, result["refused"]) == (1, 1)
+    assert "reasons" not in result
+    unlucky = pa.table({"id": range(3000), "age": [SECRET_OF_A_ROW] * 3000, "income": [1.0] * 3000})
+    pq.write_table(unlucky, tmp_path / "people.parquet")
+    process = pod.start("--source", tmp_path / "people.parquet", "--sink", tmp_path / "sink")
+    assert b"unlucky" not in process.communicate()[0]
+    assert json.loads(pod.message.read_text())["problem"].startswith("ModelFailed: its words may quote")
+
+
 def test_a_job_names_what_no_further_try_would_change(pod, tmp_path):
     code, result = pod.run("--source", tmp_path / "nothing", "--sink", tmp_path / "sink")
     assert (code, result["final"]) == (1, True)

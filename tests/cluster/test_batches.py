@@ -197,19 +197,20 @@ class Run:
             tables.put(f"{folder}/rows/{part}.parquet", range(part * 10, part * 10 + 10))
         self._user, self._tables, self._sink = user, tables, f"{folder}/scores"
         places = ("--source", f"s3://records/{folder}/rows", "--sink", f"s3://records/{self._sink}")
+        self._log = user.path / f"{folder}.log"
         self._command = [user.python, "-P", "-m", "jupyter_deploy", *AT_ONCE, *places]
 
     def start(self, *, until_staged=2):
         """Start it, and wait until so many partitions are answered and not committed."""
-        self.process = subprocess.Popen(
-            self._command, env=self._user.environment, cwd=self._user.path, stdout=subprocess.PIPE
-        )
-        until(lambda: self._staged() >= until_staged, timeout=SECONDS)
+        options = {"env": self._user.environment, "cwd": self._user.path, "stdout": subprocess.PIPE}
+        with self._log.open("w") as log:
+            self.process = subprocess.Popen(self._command, **options, stderr=log)
+        until(lambda: self._staged() >= until_staged and "scoring by" in self._log.read_text(), timeout=SECONDS)
 
     def end(self, code):
         """Its result."""
         output = self.process.communicate(timeout=SECONDS)[0]
-        assert self.process.returncode == code, output
+        assert self.process.returncode == code, (output, self._log.read_text())
         return yaml.safe_load(output)
 
     def scores(self):
@@ -248,7 +249,7 @@ def test_a_killed_command_leaves_its_job_to_the_same_command_and_a_ctrl_c_ends_i
     run.process.kill()
     run.process.wait()
     run.start()
-    assert pods_of_batches(cluster, namespace) == [pod]
+    assert pods_of_batches(cluster, namespace) == [pod]  # not a second one
     run.process.send_signal(signal.SIGINT)
     assert run.end(130)["state"] == "interrupted"
     assert not pods_of_batches(cluster, namespace)

@@ -23,8 +23,8 @@ from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.domain.secret_references import NAMES
 
 from . import names
+from .overlay import merged
 from .releases import (
-    merged,
     resources_of,
     restricted_container,
     restricted_pod,

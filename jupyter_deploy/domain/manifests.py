@@ -11,6 +11,7 @@ from .base import Value
 from .requests import Request
 
 if TYPE_CHECKING:
+    from .batch.spec import BatchSpec
     from .release.endpoint import Endpoint, Release
 
 
@@ -84,14 +85,17 @@ class Manifester(Protocol):
         """
 
     def workloads(self, endpoint: Endpoint) -> Sequence[dict[str, Any]]:
-        """The objects of an endpoint's releases with traffic.
+        """The objects of an endpoint's releases with traffic, and the CronJob of its batches.
 
         Raises InvalidInput (the endpoint is on another target), Refused (a release or the shipper has no image).
         """
 
-    def differences(self, target: str, releases: Iterable[Release]) -> Mapping[str, Sequence[ObjectChange]]:
+    def differences(
+        self, target: str, releases: Iterable[Release], batches: Mapping[str, tuple[Release, BatchSpec] | None]
+    ) -> Mapping[str, Sequence[ObjectChange]]:
         """What starts of these releases would change in the cluster, by endpoint; changes nothing.
 
+        ``batches``: by endpoint, the release and the schedule of its batches; None: it has no schedule.
         Empty for another target than kubernetes. A release without an image is planned with a placeholder.
         Raises TargetError (the cluster cannot be reached, or refuses an object), Conflict (somebody else owns a field).
         """

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from .batch.ports import BatchRunner
+    from .batch.ports import BatchRunner, ClusterBatchRunner
     from .capture.artifacts import Bento, Environment, Snapshot
     from .capture.ports import Capturer, Finder, RNotebooks
     from .evidence.ground_truth import GroundTruth
@@ -190,6 +190,9 @@ class Ports(Protocol):
 
     @property
     def batches(self) -> BatchRunner: ...
+
+    @property
+    def cluster_batches(self) -> ClusterBatchRunner: ...
 
     @property
     def streams(self) -> StreamBrokers: ...

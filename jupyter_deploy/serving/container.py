@@ -6,6 +6,7 @@
 ``hosting.options`` defines the arguments and environment variables. On SIGTERM or SIGINT the process completes the
 requests in progress and exits with 0 after at most ten seconds. All output is JSON lines on standard output
 (``NBDEPLOY_LOG_FORMAT=text``: unchanged). The process needs no writable folder, unless the model has packed files.
+With the argument ``batch`` it serves nothing: it scores files and ends (``batch.job``).
 
 Exit codes: 1 the model cannot be loaded, 2 a setting is invalid, 3 the example is answered differently.
 """

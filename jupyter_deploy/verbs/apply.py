@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.batch.requests import BatchRequest
+from jupyter_deploy.domain.batch.spec import BatchSpec
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.manifests import ObjectChange
@@ -51,15 +52,20 @@ def plan(request: PlanRequest, ports: Ports, report: Report) -> list[EndpointPla
     documents = ports.documents.read(request.file)
     plans = []
     started: defaultdict[str, list[Release]] = defaultdict(list)
+    scheduled: defaultdict[str, dict[str, tuple[Release, BatchSpec] | None]] = defaultdict(dict)
     for number, document in enumerate(documents, 1):
         report(Step(number=number, total=len(documents), title=f"planning {document.name}"))
         before, _, changes = _planned(document, request, ports, reason="")
         plans.append(_plan_of(document, before, changes))
         if changes and document.running:
-            started[document.target] += _releases_of(document, before, changes, ports)
+            releases = _releases_of(document, before, changes, ports)
+            started[document.target] += releases
+            if (spec := _batches_of(before, changes)) or (before and before.batch):
+                stable = next(one for one in releases if one.tag == _stable_of(document, before))
+                scheduled[document.target][document.name] = (stable, spec) if spec else None
     objects: dict[str, Sequence[ObjectChange]] = {}
     for target, releases in started.items():
-        objects |= ports.manifester.differences(target, releases)
+        objects |= ports.manifester.differences(target, releases, scheduled[target])
     return [one.model_copy(update={"objects": tuple(objects.get(one.endpoint, ()))}) for one in plans]
 
 
@@ -128,14 +134,27 @@ def _require_schedulable(
     secrets: Mapping[str, Mapping[str, str]],
 ) -> None:
     """Refuse a schedule of batches, present or to come, whose runs could not read ``secrets`` of the releases."""
-    begun = (wanted_schedule(request) for request, _ in changes if isinstance(request, BatchRequest))
-    batches = next(filter(None, begun), before.batch if before else None)
+    batches = _batches_of(before, changes)
     if batches is None:
         return
-    stable = document.traffic.stable if document.traffic else before.traffic.stable if before else document.first
+    stable = _stable_of(document, before)
     shadows = document.traffic.shadow if document.traffic else before.traffic.shadows if before else {}
     for tag in (stable, *(shadows if batches.role == "shadow" else ())):
         require_readable_by_schedule(document.name, tag, secrets[tag])
+
+
+def _batches_of(before: Endpoint | None, changes: Sequence[DocumentChange]) -> BatchSpec | None:
+    """Return the schedule of batches after the changes."""
+    batches = before.batch if before else None
+    for request, _ in changes:
+        if isinstance(request, BatchRequest):
+            batches = None if request.stop else wanted_schedule(request)
+    return batches
+
+
+def _stable_of(document: EndpointDocument, before: Endpoint | None) -> str:
+    """Return the tag of the release that is stable after the changes."""
+    return document.traffic.stable if document.traffic else before.traffic.stable if before else document.first
 
 
 def _releases_of(

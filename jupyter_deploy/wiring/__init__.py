@@ -14,10 +14,10 @@ from jupyter_deploy.domain.release.processes import passed_on
 from jupyter_deploy.settings import OF_THE_USER, S, Settings, load_settings
 from jupyter_deploy.targets.registry import InstalledTargets, target_settings
 
-from .programs import archivist_command
+from .programs import archivist_command, ramp_variables
 
 if TYPE_CHECKING:
-    from jupyter_deploy.domain.batch.ports import BatchRunner
+    from jupyter_deploy.domain.batch.ports import BatchRunner, ClusterBatchRunner
     from jupyter_deploy.domain.capture.ports import Capturer, Finder, RNotebooks
     from jupyter_deploy.domain.evidence.ground_truth import GroundTruth
     from jupyter_deploy.domain.explanation import ModelAnswers
@@ -151,6 +151,13 @@ class _Parts:
         from jupyter_deploy.batch_scoring.runner import WorkerBatches
 
         return WorkerBatches(self.secrets)
+
+    @cached_property
+    def cluster_batches(self) -> ClusterBatchRunner:
+        from jupyter_deploy.targets.kubernetes.batch_runs import JobBatches
+        from jupyter_deploy.targets.kubernetes.settings import KubernetesSettings
+
+        return JobBatches(self._settings_for(KubernetesSettings))
 
     @cached_property
     def streams(self) -> StreamBrokers:
@@ -352,7 +359,7 @@ class _Parts:
             archivist_variables=self._destinations.variables(),
             endpoint_program=self._endpoint_program,
             stream_worker=(sys.executable, "-P", "-m", "jupyter_deploy.streaming.worker"),
-            ramp_variables=self._ramp_variables(),
+            ramp_variables=ramp_variables(self._settings),
             records_to=self._settings.records_to,
             load_image=self._load_image,
             publish_gateway=self._publish_gateway,
@@ -373,13 +380,6 @@ class _Parts:
         """The command line and the environment of an endpoint's program, which has the settings of this process."""
         command = (sys.executable, "-P", "-m", f"jupyter_deploy.faces.{program}", endpoint)
         return command, passed_on(os.environ) | self._variables()
-
-    def _ramp_variables(self) -> dict[str, str]:
-        """The core's settings that a ramp's driver on another machine has from here."""
-        settings = self._settings
-        variables = {"KEEP_REVISIONS": str(settings.keep_revisions), "RAMP_EVERY": f"{settings.ramp_every:g}"}
-        variables |= {"RECORDS_TO": settings.records_to} if settings.records_to else {}
-        return {f"NBDEPLOY_{name}": value for name, value in variables.items()}
 
     def _load_image(self, engine: str, reference: Reference) -> None:
         self.images.engines.load(engine, reference)  # made when an image is moved

@@ -1,4 +1,4 @@
-"""The command lines of programs that run next to the releases."""
+"""The command lines and variables of programs that run next to the releases."""
 
 from __future__ import annotations
 
@@ -18,3 +18,10 @@ def archivist_command(settings: Settings, home: Path) -> tuple[str, ...]:
     command += ["--watcher", "jupyter_deploy.drift_detection.watcher"]
     command += ["--max-seconds", str(age.total_seconds())] if age else []
     return (*command, *(["--to", settings.records_to] if settings.records_to else []))
+
+
+def ramp_variables(settings: Settings) -> dict[str, str]:
+    """Return the core's settings that a ramp's driver on another machine has from here."""
+    variables = {"KEEP_REVISIONS": str(settings.keep_revisions), "RAMP_EVERY": f"{settings.ramp_every:g}"}
+    variables |= {"RECORDS_TO": settings.records_to} if settings.records_to else {}
+    return {f"NBDEPLOY_{name}": value for name, value in variables.items()}

@@ -259,7 +259,8 @@ export interface ShadowBatch {
  *
  * Without --source and --sink, show the schedule with its runs. A schedule is of the endpoint: each run uses the
  * release that is stable then, and a program of its own, which outlives notebook and shell, begins it. A moment that
- * comes while a run goes on is left out; after moments at which the machine was off, one run makes up for all.
+ * comes while a run goes on is left out; after moments at which the machine was off, one run makes up for all. In a
+ * cluster a CronJob begins the runs.
  *
  * For example: nbdeploy batch churn --source 'data/day=* /*.parquet' --sink scores --schedule "0 3 * * *".
  * Details: docs/how-to/score-a-table-every-night.md.
@@ -278,7 +279,7 @@ export interface BatchRequest {
    */
   sink?: string | null;
   /**
-   * Run at the moments of a cron expression, such as '0 3 * * *': each night at 3, in this machine's time.
+   * Run at the moments of a cron expression, such as '0 3 * * *': each night at 3, in this machine's time; in a cluster, in UTC.
    */
   schedule?: string | null;
   /**
@@ -305,6 +306,10 @@ export interface BatchRequest {
    * Refused rows up to which the exit code is 0: a number, or a share such as 1%.
    */
   max_errors?: string;
+  /**
+   * kubernetes: a Job of the release's image, on the endpoint's cluster; buckets only.
+   */
+  run_on?: 'local' | 'kubernetes';
   /**
    * Show what would be scored, and write nothing.
    */
@@ -363,7 +368,7 @@ export interface BatchSpec {
    */
   sink: string;
   /**
-   * Run at the moments of a cron expression, such as '0 3 * * *': each night at 3, in this machine's time.
+   * Run at the moments of a cron expression, such as '0 3 * * *': each night at 3, in this machine's time; in a cluster, in UTC.
    */
   schedule: string;
   /**

@@ -56,7 +56,7 @@ class MemoryTarget:
     def check_ramp(self, endpoint: Endpoint) -> None:
         """Nothing."""
 
-    def check_serving(self, way: str) -> None:
+    def check_serving(self, way: object) -> None:
         """Nothing."""
 
     def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:

@@ -9,6 +9,7 @@ from jupyter_deploy.domain.base import RecordMode, Value
 
 if TYPE_CHECKING:
     from jupyter_deploy.domain.capture.artifacts import Snapshot
+    from jupyter_deploy.domain.release.endpoint import Release
 
 
 class BatchRecording(Value):
@@ -69,4 +70,26 @@ class BatchRunner(Protocol):
             The source or the sink cannot be used, or a column is missing.
         EnvironmentChanged, TargetError
             The model cannot be loaded, or raised for too many rows; the finished partitions are kept.
+        """
+
+
+class ClusterBatchRunner(Protocol):
+    """Runs batches in a cluster, by the release's own image."""
+
+    def run(
+        self, release: Release, job: BatchJob, report: Callable[[str], None], *, dry_run: bool = False
+    ) -> Mapping[str, Any]:
+        """Score as ``BatchRunner.run`` does, and wait for the end.
+
+        ``job.workers`` 0: as many as the release has processors.
+
+        A run that goes on in the cluster already, as after its caller was killed, is awaited. A Ctrl-C ends the run:
+        what is whole is committed, and the state is ``interrupted``.
+
+        Raises
+        ------
+        InvalidInput
+            A place is on this machine, the release has no image, or the source cannot be used.
+        TargetError
+            The cluster cannot be reached, or the run failed again and again; the finished partitions are kept.
         """

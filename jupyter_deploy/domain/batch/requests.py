@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from jupyter_deploy.domain.requests import EndpointName, IfRevision, Reason, Request
@@ -14,7 +16,8 @@ class BatchRequest(Request):
 
     Without --source and --sink, show the schedule with its runs. A schedule is of the endpoint: each run uses the
     release that is stable then, and a program of its own, which outlives notebook and shell, begins it. A moment that
-    comes while a run goes on is left out; after moments at which the machine was off, one run makes up for all.
+    comes while a run goes on is left out; after moments at which the machine was off, one run makes up for all. In a
+    cluster a CronJob begins the runs.
 
     For example: nbdeploy batch churn --source 'data/day=*/*.parquet' --sink scores --schedule "0 3 * * *".
     Details: docs/how-to/score-a-table-every-night.md.
@@ -32,6 +35,10 @@ class BatchRequest(Request):
     format: Format = "parquet"
     workers: Workers = None
     max_errors: MaxErrors = "0"
+    run_on: Literal["local", "kubernetes"] = Field(
+        default="local",
+        description="kubernetes: a Job of the release's image, on the endpoint's cluster; buckets only.",
+    )
     dry_run: bool = Field(default=False, description="Show what would be scored, and write nothing.")
     stop: bool = Field(default=False, description="Remove the schedule; the answers stay.")
     if_revision: IfRevision = None

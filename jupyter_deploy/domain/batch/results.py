@@ -95,10 +95,10 @@ class BatchRun(Value):
     @property
     def words(self) -> str:
         """The outcome in short: ``1,000 rows by churn:abc, 3 refused``."""
-        if self.problem:
+        if self.ended is None:
+            outcome = f"running; a try failed: {self.problem}" if self.problem else "running"
+        elif self.problem:
             outcome = f"FAILED: {self.problem}"
-        elif self.ended is None:
-            outcome = "running"
         else:
             refused = f", {self.refused:,} refused" if self.refused else ""
             more = ": MORE than --max-errors" if self.too_many_refused else ""

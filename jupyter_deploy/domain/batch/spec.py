@@ -46,7 +46,10 @@ SOURCE = (
     "CSV, JSON lines and Arrow, by the end of the name."
 )
 SINK = "Folder of the answers, a path or a URL. What is scored there already stays."
-SCHEDULE = "Run at the moments of a cron expression, such as '0 3 * * *': each night at 3, in this machine's time."
+SCHEDULE = (
+    "Run at the moments of a cron expression, such as '0 3 * * *': each night at 3, in this machine's time; in a "
+    "cluster, in UTC."
+)
 
 Keep = Annotated[
     tuple[str, ...],

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import Field
 from pydantic.fields import FieldInfo
 
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.batch.results import BatchState
+from jupyter_deploy.domain.batch.spec import BatchSpec
 from jupyter_deploy.domain.capture.signature import Signature
 from jupyter_deploy.domain.images.images import Reference
 from jupyter_deploy.domain.ramp.status import Look
+from jupyter_deploy.domain.stream.spec import StreamSpec
 from jupyter_deploy.domain.stream.status import StreamState
 
 from .endpoint import Endpoint, Release, Revision
@@ -234,13 +236,15 @@ class Target(Protocol):
             The reason names what is missing.
         """
 
-    def check_serving(self, way: Literal["stream", "batch"]) -> None:
+    def check_serving(self, way: StreamSpec | BatchSpec) -> None:
         """Raise, before a stream or batches by schedule begin, if the target can run no program for them.
 
         Raises
         ------
         Refused
             The reason names what is missing.
+        InvalidInput
+            The target does not have a place of the batches.
         """
 
     def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:

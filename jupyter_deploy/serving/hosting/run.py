@@ -22,14 +22,14 @@ from ..output_masking import mask_secrets, without_secrets
 from ..telemetry.logging import FORMAT, JsonFormatter, log, log_format
 from . import activation, forking, unix_socket
 from .allocator import keep_freed_memory
-from .exit_reasons import NOT_LOADED, TERMINATION_LOG, WRONG_SETTING, StartupError
+from .exit_reasons import NOT_LOADED, WRONG_SETTING, StartupError
 from .options import HostingOptions, InvalidSetting, checked_key, parse_options
 from .processors import threads
 from .read_only_bentoml import disable_temporary_folder, has_temporary_folder
 from .shutdown import Shutdown
 from .startup_responder import Readiness, StartupResponder
+from .termination import write_termination
 
-_TERMINATION_LOG = "/dev/termination-log"
 _TERMINATION_CHARACTERS = 2000  # Kubernetes reads 4,096 bytes
 
 _REASONS = {
@@ -39,11 +39,15 @@ _REASONS = {
 
 
 def main(arguments: Sequence[str], *, forked: bool = False) -> int:
-    """Serve until a signal stops the process; return the exit code.
+    """Serve until a signal stops the process, or score files; return the exit code.
 
     ``forked``: this is the fork of a process that has imported libraries with one thread.
     """
     prepare()
+    if arguments[:1] == ["batch"]:
+        from ..batch.job import run_batch  # a server needs none
+
+        return run_batch(arguments[1:])
     try:
         options = read_options(arguments)
         if options.pooled and options.uds is not None:
@@ -68,12 +72,7 @@ def main(arguments: Sequence[str], *, forked: bool = False) -> int:
 def report(error: StartupError) -> None:
     """Log the reason of a failed start, and write it where a platform reads it (Kubernetes' termination message)."""
     log(error.reason, details=error.details)
-    path = os.environ.get(TERMINATION_LOG) or _TERMINATION_LOG
-    with (
-        contextlib.suppress(OSError),  # there is no such file
-        os.fdopen(os.open(path, os.O_WRONLY | os.O_TRUNC), "w", encoding="utf-8") as file,
-    ):
-        file.write(without_secrets(f"{error.reason}\n{error.details}")[:_TERMINATION_CHARACTERS])
+    write_termination(without_secrets(f"{error.reason}\n{error.details}")[:_TERMINATION_CHARACTERS])
 
 
 def prepare() -> None:

@@ -31,6 +31,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "EndpointSlice": ("discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"),
     "Deployment": ("apps/v1",),
     "Job": ("batch/v1",),
+    "CronJob": ("batch/v1", "batch/v1beta1"),
     "Lease": ("coordination.k8s.io/v1",),
     "NetworkPolicy": ("networking.k8s.io/v1",),
     "Role": ("rbac.authorization.k8s.io/v1",),

@@ -13,6 +13,7 @@ from jupyter_deploy.domain.release.endpoint import Release
 
 from . import autoscaling, names
 from .api import Api, Json
+from .batches import CRON
 from .releases import stamp_of
 from .settings import ClusterSettings
 from .starting import PARTS, without_replicas
@@ -29,10 +30,14 @@ class _Wanted(NamedTuple):
 
 
 def differences(
-    api: Api, cluster: ClusterSettings, wanted: Mapping[str, tuple[Release, list[Json]]]
+    api: Api,
+    cluster: ClusterSettings,
+    wanted: Mapping[str, tuple[Release, list[Json]]],
+    crons: Mapping[str, Json | None],
 ) -> dict[str, list[ObjectChange]]:
-    """The changes by endpoint; ``wanted``: release and its objects by the objects' name.
+    """The changes by endpoint.
 
+    ``wanted``: release and its objects, by their name; ``crons``: the CronJob of batches, or None, by endpoint.
     An object with the wanted stamp stays as it is, as at a start.
     """
     present = {
@@ -58,7 +63,23 @@ def differences(
         for kind in autoscaling.KINDS:
             if kind not in kinds and (kind, name) in present:
                 found[release.endpoint].append(ObjectChange(object=f"{kind} {name}", action="delete"))
-    return found
+    for endpoint, cron in crons.items():
+        found[endpoint] += _of_cron(api, endpoint, cron)
+    return {endpoint: changes for endpoint, changes in found.items() if changes}
+
+
+def _of_cron(api: Api, endpoint: str, wanted: Json | None) -> list[ObjectChange]:
+    """The change of the CronJob of an endpoint's batches."""
+    present = api.get(CRON, names.batch_name(endpoint))
+    if wanted is None:
+        return [ObjectChange(object=_words(present), action="delete")] if present else []
+    if stamp_of(present) == stamp_of(wanted):
+        return []
+    after = api.apply(wanted, dry_run=True)
+    if present is None:
+        return [ObjectChange(object=_words(after), action="create")]
+    lines = _lines(present, after)
+    return [ObjectChange(object=_words(after), action="change", difference=lines)] if lines else []
 
 
 def _key(document: Json) -> tuple[str, str]:

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from jupyter_deploy.domain.batch.spec import BatchSpec
 from jupyter_deploy.domain.errors import InvalidInput, Refused
 from jupyter_deploy.domain.manifests import ObjectChange
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 
 from . import names
 from .api import Api
+from .batches import cron_job
 from .differences import differences, planned
 from .exposure import exposure
 from .metrics.objects import monitoring_objects
@@ -25,6 +27,7 @@ _VERSIONS = {
     "PodDisruptionBudget": "policy/v1",
     "HorizontalPodAutoscaler": "autoscaling/v2",
     "ScaledObject": "keda.sh/v1alpha1",
+    "CronJob": "batch/v1",
 }
 """Those of new servers: documents are for Git, and need no cluster."""
 
@@ -61,7 +64,7 @@ class ClusterManifests:
         return monitoring_objects(self._settings, image, files, self._all.records_to, overlay)
 
     def workloads(self, endpoint: Endpoint) -> Sequence[Json]:
-        """The objects of the releases with traffic."""
+        """The objects of the releases with traffic, and of the batches by schedule."""
         if endpoint.target != "kubernetes":
             raise InvalidInput(
                 f"{endpoint.name} is on target {endpoint.target}", "name an endpoint of the target kubernetes"
@@ -76,10 +79,16 @@ class ClusterManifests:
                 "the program that uploads records is not published yet",
                 "deploy once to this cluster, or name its image: NBDEPLOY_KUBERNETES__SHIPPER_IMAGE",
             )
-        return [document for one in releases for document in self._objects(one, _VERSIONS, image)]
+        objects = [document for one in releases for document in self._objects(one, _VERSIONS, image)]
+        if endpoint.batch is not None:
+            stable = endpoint.release(endpoint.traffic.stable)
+            objects.append(self._cron_job(stable, endpoint.batch, _VERSIONS["CronJob"]))
+        return objects
 
-    def differences(self, target: str, releases: Iterable[Release]) -> Mapping[str, Sequence[ObjectChange]]:
-        """What starts of these releases would change in the cluster, by endpoint."""
+    def differences(
+        self, target: str, releases: Iterable[Release], batches: Mapping[str, tuple[Release, BatchSpec] | None]
+    ) -> Mapping[str, Sequence[ObjectChange]]:
+        """What starts of these releases and these schedules would change in the cluster, by endpoint."""
         if target != "kubernetes" or self._all.kubernetes is None:
             return {}
         versions = {kind: self._api.version_of(kind) for kind in MAY_LACK}
@@ -88,7 +97,16 @@ class ClusterManifests:
             names.release_name(one.endpoint, one.tag): (one, self._objects(one, versions, image))
             for one in planned(releases, _UNPUBLISHED)
         }
-        return differences(self._api, self._settings, wanted) if wanted else {}
+        crons: dict[str, Json | None] = {}
+        version = self._api.version_of("CronJob")
+        for name, scheduled in batches.items() if version else ():
+            release, spec = scheduled or (None, None)
+            made = None
+            if release is not None and spec is not None:
+                (release,) = planned([release], _UNPUBLISHED)
+                made = self._cron_job(release, spec, version)
+            crons[name] = made
+        return differences(self._api, self._settings, wanted, crons)
 
     @cached_property
     def _api(self) -> Api:
@@ -108,3 +126,6 @@ class ClusterManifests:
             shipper=shipper(release, self._settings, self._all.records_to, image),
             overlay=read_overlay(self._settings),
         )
+
+    def _cron_job(self, release: Release, spec: BatchSpec, version: str) -> Json:
+        return cron_job(release, spec, self._settings, version, read_overlay(self._settings))

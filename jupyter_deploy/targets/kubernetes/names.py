@@ -56,8 +56,13 @@ def ramp_name(endpoint: str) -> str:
     return _label(f"nbd-ramp-{endpoint}", endpoint, _MOST)
 
 
+def batch_name(endpoint: str, run: str = "") -> str:
+    """The name of the CronJob of an endpoint's batches; with the digest of a ``run`` at once, that of its Job."""
+    return _label(f"nbd-batch-{endpoint}-run-{run}" if run else f"nbd-batch-{endpoint}", f"{endpoint} {run}", _MOST)
+
+
 def labels(component: str, endpoint: str = "", tag: str = "") -> dict[str, str]:
-    """The labels of an object of the component ``release``, ``gateway``, ``endpoint``, ``ramp`` or ``exporter``."""
+    """The labels of an object of a component: release, gateway, endpoint, ramp, batch or exporter."""
     named = {ENDPOINT: _value(endpoint), VERSION: _value(tag.partition(":")[2])}
     return {MANAGED_BY: "nbdeploy", COMPONENT: component} | {name: value for name, value in named.items() if value}
 

@@ -11,7 +11,7 @@ from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.processes import IDLE
 from jupyter_deploy.domain.release.resources import Resources
 
-from . import names, pods, ramp_drivers
+from . import batch_runs, names, pods, ramp_drivers
 from .api import Api, Json
 from .gateway.confirmation import read_reports
 from .gateway.statistics import read_statistics, summed_counts, summed_overflowed
@@ -47,6 +47,7 @@ def observed(
     gateway = gateway_is_up(deployments.get(names.GATEWAY))
     figures, reports = read_statistics(api), read_reports(api)
     undriven = _undriven(endpoints, api)
+    batches = batch_runs.states(endpoints, api)
     return {
         endpoint.name: Observation(
             url=f"{base}/{endpoint.name}",
@@ -66,6 +67,7 @@ def observed(
             if endpoint.running and endpoint.name in routes
             else "",
             undriven=undriven.get(endpoint.name, ""),
+            batch=batches.get(endpoint.name),
         )
         for endpoint in endpoints
     }

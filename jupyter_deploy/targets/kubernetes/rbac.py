@@ -51,7 +51,7 @@ def user_rules(*, write_secrets: bool = False) -> list[Json]:
     rules = [
         _rule("apps", ["deployments"], _CHANGE),
         _rule("apps", ["deployments/scale"], ["get", "patch"]),
-        _rule("batch", ["jobs"], _CHANGE),
+        _rule("batch", ["jobs", "cronjobs"], _CHANGE),
         _rule("", ["configmaps", "services"], _CHANGE),
         _rule("", ["serviceaccounts"], ["get"]),
         _rule("networking.k8s.io", ["networkpolicies"], _CHANGE),

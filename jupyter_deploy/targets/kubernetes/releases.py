@@ -174,10 +174,10 @@ def _template(release: Release, settings: ClusterSettings, shipper: Json | None)
         "args": ["--tcp"],
         "env": [
             *({"name": name, "value": value} for name, value in _environment(release, settings).items()),
-            *_secret_variables(release),
+            *secret_variables(release),
         ],
         "ports": [{"name": "http", "containerPort": names.PORT, "protocol": "TCP"}],
-        "resources": _resources(release.resources, scaled=is_scaled(release, settings)),
+        "resources": resources_of(release.resources, scaled=is_scaled(release, settings)),
         "securityContext": restricted_container(),
         "volumeMounts": mounts,
         "readinessProbe": _probe("/readyz", period=1, failures=3),
@@ -218,7 +218,7 @@ def _template(release: Release, settings: ClusterSettings, shipper: Json | None)
     }
 
 
-def _secret_variables(release: Release) -> Iterator[Json]:
+def secret_variables(release: Release) -> Iterator[Json]:
     """Variables whose values the kubelet reads from Secrets of the namespace at a pod's start."""
     for variable, text in release.secrets.items():
         secret, _, key = parse_reference(text).place.partition("/")
@@ -260,7 +260,7 @@ def _environment(release: Release, settings: ClusterSettings) -> dict[str, str]:
     return variables
 
 
-def _resources(resources: Resources, *, scaled: bool) -> Json:
+def resources_of(resources: Resources, *, scaled: bool) -> Json:
     """Requests equal to the limits: a node has what its pods were promised.
 
     Under an autoscaler processors are requested only: a limit would hide from it how much the load needs, and would

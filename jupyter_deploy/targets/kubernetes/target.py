@@ -6,16 +6,17 @@ import time
 from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal
 
 from jupyter_deploy import __version__
+from jupyter_deploy.domain.batch.spec import BatchSpec
 from jupyter_deploy.domain.errors import DeployError, InvalidInput, Refused, RouteNotConfirmed, TargetError
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth, TargetSettings
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.release.status import Usage
+from jupyter_deploy.domain.stream.spec import StreamSpec
 
-from . import autoscaling, names, pods, ramp_drivers
+from . import autoscaling, batch_runs, names, pods, ramp_drivers
 from .api import Api, Json
 from .endpoint_maps import EndpointMaps
 from .gateway.configuration import configuration
@@ -72,10 +73,14 @@ class KubernetesTarget:
         """Raise unless a Job can drive a ramp of the endpoint, with evidence."""
         ramp_drivers.check(endpoint, self._api, self._settings.records_to)
 
-    def check_serving(self, way: Literal["stream", "batch"]) -> None:
+    def check_serving(self, way: StreamSpec | BatchSpec) -> None:
         """See ``Target.check_serving``."""
-        words = "a cluster runs no worker of a stream" if way == "stream" else "nbdeploy begins no batches in a cluster"
-        raise Refused(words, "deploy the endpoint to the target local, or send it HTTP requests")
+        if isinstance(way, BatchSpec):
+            batch_runs.check(way, self._api)
+            return
+        raise Refused(
+            "a cluster runs no worker of a stream", "deploy the endpoint to the target local, or send it HTTP requests"
+        )
 
     def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
         """Run a release until its pods are ready: they are once they reproduce the notebook's predictions."""
@@ -118,6 +123,7 @@ class KubernetesTarget:
                     self._maps.put_back(endpoint, former)
                 raise
         newest = partial(self._maps.endpoint, endpoint.name)
+        batch_runs.keep(endpoint, self._api, partial(batch_runs.wanted_cron, api=self._api, settings=cluster), newest)
         ramp_drivers.keep_running(endpoint, self._api, lambda: self._ramp_driver(endpoint), newest)
         return self._url(endpoint.name)
 
@@ -171,12 +177,14 @@ class KubernetesTarget:
         if not self._settings.kubernetes:
             return
         self._api.delete(ramp_drivers.KIND, names.ramp_name(endpoint))
+        batch_runs.delete(self._api, endpoint)
         for tag in tags:
             self._starting.delete(names.release_name(endpoint, tag))
         self._maps.remove(endpoint)
 
     def down(self) -> None:
         """Delete every object of nbdeploy in the namespace, but those of its administrator."""
+        batch_runs.delete(self._api)
         for one in self._api.list_(ramp_drivers.KIND, names.SELECTOR):  # first, or a driver would start the rest again
             self._api.delete(ramp_drivers.KIND, one["metadata"]["name"])
         self._stop_gateway()

@@ -74,7 +74,7 @@ class LocalTarget:
     def check_ramp(self, endpoint: Endpoint) -> None:
         """Nothing: the supervisor runs a driver."""
 
-    def check_serving(self, way: str) -> None:
+    def check_serving(self, way: object) -> None:
         """Nothing: the supervisor runs a program."""
 
     def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:

@@ -11,7 +11,7 @@ from jupyter_deploy.domain.batch.ports import BatchJob, BatchRecording
 from jupyter_deploy.domain.batch.requests import BatchRequest
 from jupyter_deploy.domain.batch.results import Batch, BatchStatus, ShadowBatch
 from jupyter_deploy.domain.batch.spec import BatchSpec, is_absolute
-from jupyter_deploy.domain.errors import DeployError, InvalidInput
+from jupyter_deploy.domain.errors import DeployError, InvalidInput, Refused
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.change_words import difference_in_words
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
@@ -37,9 +37,9 @@ def batch(request: BatchRequest, ports: Ports, report: Report) -> Batch | BatchS
     Untrusted
         The release's snapshot has changed since its capture.
     InvalidInput, EnvironmentChanged, TargetError
-        As ``BatchRunner.run``.
+        As ``BatchRunner.run`` and ``ClusterBatchRunner.run``.
     Refused
-        The endpoint's target begins no batches by schedule.
+        The endpoint's target begins no such batches.
     """
     wanted = wanted_schedule(request)
     require_revision(find(ports, request.name), request.if_revision)
@@ -52,6 +52,7 @@ def score(request: BatchRequest, source: str, sink: str, ports: Ports, report: R
     """Score the files of a source now."""
     endpoint = find(ports, request.name)
     release = endpoint.release(request.release or endpoint.traffic.stable)
+    _require_runnable(request, endpoint)
     scoring = _Scoring(request, endpoint, source, ports, report)
     figures = scoring.by(release, sink)
     shadows = endpoint.traffic.shadows if request.role == "shadow" and figures["state"] == "complete" else ()
@@ -66,6 +67,21 @@ def score(request: BatchRequest, source: str, sink: str, ports: Ports, report: R
     )
 
 
+def _require_runnable(request: BatchRequest, endpoint: Endpoint) -> None:
+    if request.run_on != "kubernetes":
+        return
+    if endpoint.target != "kubernetes":
+        raise InvalidInput(
+            f"{endpoint.name} is on target {endpoint.target}, so no cluster has its releases",
+            "leave --run-on out, or deploy it with --target kubernetes",
+        )
+    if request.role == "shadow":
+        raise Refused(
+            "a cluster records no batches, so --role shadow has nothing to compare there",
+            "leave --role shadow out, or --run-on",
+        )
+
+
 class _Scoring(NamedTuple):
     """The files of a request, which releases score one after another."""
 
@@ -76,21 +92,26 @@ class _Scoring(NamedTuple):
     report: Report
 
     def by(self, release: Release, sink: str) -> Mapping[str, Any]:
-        """Score by one release; see ``BatchRunner.run``."""
-        snapshot = load_release(release, self.ports)
+        """Score by one release; see ``BatchRunner.run`` and ``ClusterBatchRunner.run``."""
+        request = self.request
+        in_cluster = request.run_on == "kubernetes"
+        here = 0 if in_cluster else min(_MOST_WORKERS, len(os.sched_getaffinity(0)))
         job = BatchJob(
             source=_absolute(self.source),
             sink=_absolute(sink),
-            keep=self.request.keep,
-            format=self.request.format,
-            workers=self.request.workers or min(_MOST_WORKERS, len(os.sched_getaffinity(0))),
-            records=_recording(self.endpoint, release, self.ports),
+            keep=request.keep,
+            format=request.format,
+            workers=request.workers or here,
+            records=None if in_cluster else _recording(self.endpoint, release, self.ports),
         )
 
         def progress(words: str) -> None:
             self.report(Step(number=1, total=1, title=f"scoring by {release.tag}: {words}"))
 
-        return self.ports.batches.run(snapshot, job, progress, dry_run=self.request.dry_run)
+        if in_cluster:
+            return self.ports.cluster_batches.run(release, job, progress, dry_run=request.dry_run)
+        snapshot = load_release(release, self.ports)
+        return self.ports.batches.run(snapshot, job, progress, dry_run=request.dry_run)
 
     def by_shadow(self, release: Release, sink: str) -> ShadowBatch:
         """Score by a shadow; the result names its fault, which is none of the batch, as with requests."""
@@ -144,6 +165,8 @@ def wanted_schedule(request: BatchRequest) -> BatchSpec | None:
         raise InvalidInput(f"{missing} is missing", f"add {missing} with a path or a URL")
     if request.schedule is None:
         return None
+    if request.run_on != "local":
+        raise InvalidInput("--schedule takes no --run-on: runs begin on the endpoint's target", "leave --run-on out")
     for option, value in {"--release": request.release, "--dry-run": request.dry_run}.items():
         if value:
             raise InvalidInput(
@@ -155,8 +178,9 @@ def wanted_schedule(request: BatchRequest) -> BatchSpec | None:
 
 def require_schedule(request: BatchRequest, target: str, ports: Ports) -> None:
     """Raise as ``batch`` does for a schedule that cannot begin, and make nothing."""
-    if wanted_schedule(request) is not None:
-        target_of(ports, target).check_serving("batch")
+    wanted = wanted_schedule(request)
+    if wanted is not None:
+        target_of(ports, target).check_serving(wanted)
 
 
 def _by_schedule(request: BatchRequest, wanted: BatchSpec | None, ports: Ports, report: Report) -> BatchStatus:
@@ -165,7 +189,7 @@ def _by_schedule(request: BatchRequest, wanted: BatchSpec | None, ports: Ports, 
     if wanted is None and not request.stop:
         return status_of_batch(before, target.observe(before))
     if wanted is not None:
-        target.check_serving("batch")
+        target.check_serving(wanted)
         require_schedulable(before.serving(batch=wanted))
     elif before.batch is None:
         raise InvalidInput(f"{before.name} has no schedule", "nothing to stop")

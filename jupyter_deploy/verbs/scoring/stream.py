@@ -32,7 +32,7 @@ def stream(request: StreamRequest, ports: Ports, report: Report) -> StreamStatus
     require_revision(endpoint, request.if_revision)
     target = target_of(ports, endpoint.target)
     if wanted is not None:
-        target.check_serving("stream")
+        target.check_serving(wanted)
         report(Step(number=1, total=2, title=f"checking {wanted.words}"))
         ports.streams.prepare(endpoint.name, wanted)
     elif not request.stop:
@@ -48,7 +48,7 @@ def require_stream(request: StreamRequest, target: str, ports: Ports) -> None:
     """Raise as ``stream`` does for what cannot begin, and make nothing."""
     wanted = _wanted(request)
     if wanted is not None:
-        target_of(ports, target).check_serving("stream")
+        target_of(ports, target).check_serving(wanted)
         ports.streams.prepare(request.name, wanted, join=False)
 
 

@@ -1,9 +1,13 @@
 """Batches by real worker processes: each row once, whatever is killed."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,9 +20,12 @@ import pytest
 
 from jupyter_deploy.batch_scoring.runner import WorkerBatches
 from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.domain.batch import spec
 from jupyter_deploy.domain.batch.ports import BatchJob
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidInput, TargetError
+from jupyter_deploy.serving.batch.job import allows
+from jupyter_deploy.system.clean_process import copy_serving
 from tests.contract.capturing import live
 
 SECRET_OF_A_ROW = 13
@@ -254,3 +261,112 @@ def test_other_formats_are_written_and_read(snapshot, files, tmp_path, kind):
     result = run(snapshot, tmp_path / "next", tmp_path / "second")
     assert (result["rows"], result["refused"]) == (300, 0)
     assert list(answers(tmp_path / "second")) == list(42 + np.arange(300.0))
+
+
+class Pod:
+    """The program of an image, with the variables and the file that a pod has; each call is one pod of a Job."""
+
+    def __init__(self, snapshot, folder):
+        self.program = copy_serving(folder) / "container.py"
+        self.message = folder / "termination-log"
+        self.arguments = ["--snapshot", f"{snapshot.tag}@{snapshot.digest}", "--keep", "id"]
+        self.environment = os.environ | {
+            "BENTOML_HOME": str(Path(snapshot.path).parents[2]),
+            "NBDEPLOY_TERMINATION_LOG": str(self.message),
+            "NBDEPLOY_RUN": "a-job",
+        }
+
+    def start(self, *arguments):
+        self.message.write_text("")
+        command = [sys.executable, "-P", self.program, "batch", *self.arguments, *map(str, arguments)]
+        return subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def run(self, *arguments):
+        """The exit code and the result."""
+        process = self.start(*arguments)
+        output = process.communicate()[0].decode()
+        print(output)
+        return process.returncode, json.loads(self.message.read_text())
+
+
+@pytest.fixture
+def pod(snapshot, tmp_path):
+    (tmp_path / "image").mkdir()
+    return Pod(snapshot, tmp_path / "image")
+
+
+@pytest.fixture
+def many(files, tmp_path):
+    """The rows of ``files`` in 60 files, each a partition."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for day in (1, 2):
+        table = pq.read_table(files / f"{day}.parquet")
+        for part in range(30):
+            pq.write_table(table.slice(part * 10, 10), folder / f"{day}-{part}.parquet")
+    return folder
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "ended"])
+def test_a_job_in_an_image_goes_on_after_a_kill_and_reports_all_of_its_run(pod, many, tmp_path, number):
+    sink = tmp_path / "sink"
+    process = pod.start("--source", many, "--sink", sink, "--workers", 2)
+    staged = sink / "_nbdeploy" / "staged"
+    while len(list(staged.glob("*.json"))) < 2:
+        assert process.poll() is None, process.stdout.read()
+    process.send_signal(number)
+    process.communicate()
+    if number == signal.SIGTERM:  # what was whole is committed
+        assert process.returncode == 143
+        assert json.loads(pod.message.read_text())["state"] == "interrupted"
+        assert len(list(sink.glob("part-*"))) >= 2
+    assert len(list(sink.glob("part-*"))) < 60
+    code, result = pod.run("--source", many, "--sink", sink)
+    assert code == 0
+    assert (result["state"], result["rows"], result["already"], result["scored"]) == ("complete", 600, 0, 60)
+    pd.testing.assert_series_equal(answers(sink), EXPECTED)
+    pod.environment["NBDEPLOY_RUN"] = "the-next-job"
+    code, result = pod.run("--source", many, "--sink", sink)
+    assert (code, result["rows"], result["already"]) == (0, 0, 60)
+
+
+def test_too_many_refused_rows_fail_each_pod_of_a_job(pod, tmp_path):
+    table = pa.table({"id": range(10), "age": pa.array([None] + [20] * 9, pa.int64()), "income": [1.0] * 10})
+    pq.write_table(table, tmp_path / "people.parquet")
+    places = ("--source", tmp_path / "people.parquet", "--sink", tmp_path / "sink")
+    for _ in range(2):  # Kubernetes starts another pod, which must not make the Job a success
+        code, result = pod.run(*places)
+        assert (code, result["rows"], result["refused"]) == (1, 10, 1)
+        assert "age" in next(iter(result["reasons"]))
+    assert pod.run(*places, "--max-errors", "10%")[0] == 0
+
+
+def test_a_job_of_a_model_with_redacted_columns_quotes_no_value_of_theirs(pod, tmp_path):
+    pod.environment["NBDEPLOY_REDACT"] = "age"
+    table = pa.table({"id": range(20), "age": [SECRET_OF_A_ROW] + [20] * 19, "income": [1.0] * 20})
+    pq.write_table(table, tmp_path / "people.parquet")
+    code, result = pod.run("--source", tmp_path / "people.parquet", "--sink", tmp_path / "sink")
+    assert (code, result["refused"]) == (1, 1)
+    assert "reasons" not in result
+    unlucky = pa.table({"id": range(3000), "age": [SECRET_OF_A_ROW] * 3000, "income": [1.0] * 3000})
+    pq.write_table(unlucky, tmp_path / "people.parquet")
+    process = pod.start("--source", tmp_path / "people.parquet", "--sink", tmp_path / "sink")
+    assert b"unlucky" not in process.communicate()[0]
+    assert json.loads(pod.message.read_text())["problem"].startswith("ModelFailed: its words may quote")
+
+
+def test_a_job_names_what_no_further_try_would_change(pod, tmp_path):
+    code, result = pod.run("--source", tmp_path / "nothing", "--sink", tmp_path / "sink")
+    assert (code, result["final"]) == (1, True)
+    assert "there is no file" in result["problem"]
+    pod.arguments[1] = f"{pod.arguments[1][:-1]}x"
+    code, result = pod.run("--source", tmp_path, "--sink", tmp_path / "sink")
+    assert (code, result["final"]) == (1, True)
+    assert result["problem"].startswith("SnapshotChanged")
+
+
+@pytest.mark.parametrize(
+    ("most", "refused", "rows"), [("0", 0, 0), ("0", 1, 9), ("3", 3, 4), ("1%", 1, 100), ("1%", 2, 100)]
+)
+def test_an_image_judges_refused_rows_as_the_verb_does(most, refused, rows):
+    assert allows(most, refused, rows) == spec.allows(most, refused, rows)

@@ -1,0 +1,285 @@
+"""Batches in the cluster: the CronJob follows the endpoint, its runs are read from Jobs, and a Job runs at once."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.batch.ports import BatchJob
+from jupyter_deploy.domain.batch.results import BatchRun, BatchState
+from jupyter_deploy.domain.batch.schedule import count_due, next_due
+from jupyter_deploy.domain.batch.spec import BatchSpec, allows
+from jupyter_deploy.domain.errors import Conflict, InvalidInput, Refused, TargetError
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release
+
+from . import names, pods
+from .api import Api, Json, Unanswered
+from .batches import COMPONENT, CONTAINER, CRON, GRACE_SECONDS, JOB, cron_job, job_at_once, require_in_cluster
+from .overlay import read_overlay
+from .releases import stamp_of
+from .settings import ClusterSettings, KubernetesSettings
+
+_SCHEDULED_FOR = "batch.kubernetes.io/cronjob-scheduled-timestamp"  # of servers from 1.32
+_POLL_SECONDS = 1.0
+_MOST_LOG_BYTES = 20_000
+_CONTROLLER_SECONDS = 10  # until a deleted Job's pods are deleted too
+_FIGURES = ("state", "partitions", "already", "scored", "replaced", "rows", "refused", "reasons", "seconds")
+
+
+def check(spec: BatchSpec, api: Api) -> None:
+    """See ``Target.check_serving``."""
+    require_in_cluster(spec.source, spec.sink, role=spec.role)
+    if not api.serves(CRON):
+        raise Refused("this cluster has no CronJobs", "run the batch once: nbdeploy batch NAME --run-on kubernetes")
+    api.list_(CRON, names.selector(COMPONENT))  # or this user may not read them: said before a revision is written
+
+
+def wanted_cron(endpoint: Endpoint, api: Api, settings: ClusterSettings) -> Json | None:
+    """The CronJob that the endpoint's revision has; None: it has none."""
+    if not endpoint.running or endpoint.batch is None:
+        return None
+    stable = endpoint.release(endpoint.traffic.stable)
+    return cron_job(stable, endpoint.batch, settings, api.version_of(CRON), read_overlay(settings))
+
+
+def keep(
+    endpoint: Endpoint, api: Api, wanted: Callable[[Endpoint], Json | None], newest: Callable[[], Endpoint | None]
+) -> None:
+    """Make the CronJob that of the endpoint's revision, or delete it.
+
+    Another user may change the endpoint meanwhile and be faster: so the call repeats itself for that revision.
+
+    Parameters
+    ----------
+    wanted
+        Returns the CronJob of a revision.
+    newest
+        Reads the endpoint's newest state; None: it is gone.
+    """
+    if not api.serves(CRON):
+        return
+    current: Endpoint | None = endpoint
+    while current is not None:
+        done, name = current, names.batch_name(current.name)
+        present, document = api.get(CRON, name), wanted(current)
+        if document is None and present is None:
+            return
+        if document is None:
+            api.delete(CRON, name)  # with its Jobs: their pods commit what is whole
+        elif stamp_of(present) != stamp_of(document):
+            api.apply(document)
+        current = newest()
+        if current is not None and current.revision <= done.revision:
+            return
+
+
+def delete(api: Api, endpoint: str = "") -> None:
+    """Delete the CronJobs and Jobs of an endpoint's batches, or of all; their pods commit what is whole."""
+    selector = names.selector(COMPONENT, endpoint)
+    for kind in (CRON, JOB):  # a CronJob would begin another Job
+        for one in api.list_(kind, selector) if api.serves(kind) else ():
+            api.delete(kind, one["metadata"]["name"])
+
+
+def states(endpoints: Iterable[Endpoint], api: Api) -> dict[str, BatchState]:
+    """The state of each endpoint's schedule, by its name."""
+    scheduled = [one for one in endpoints if one.batch is not None]
+    if not scheduled:
+        return {}
+    lists = {kind: api.list_(kind, names.selector(COMPONENT)) for kind in (CRON, JOB, "Pod") if api.serves(kind)}
+    crons = {one["metadata"]["name"]: one for one in lists.get(CRON, ())}
+    jobs: dict[str, list[Json]] = defaultdict(list)
+    for job in lists[JOB]:
+        for owner in job["metadata"].get("ownerReferences") or ():
+            jobs[owner["name"]].append(job)
+    last = _last_pods(lists["Pod"])
+    found = {}
+    for endpoint in scheduled:
+        name = names.batch_name(endpoint.name)
+        cron, schedule = crons.get(name), endpoint.batch.schedule if endpoint.batch else ""
+        runs = [run_of(job, last.get(job["metadata"]["name"]), schedule) for job in jobs[name]]
+        running = cron is not None and not cron["spec"].get("suspend")
+        due = next_due(schedule, datetime.now(UTC)) if running else None
+        runs.sort(key=lambda one: one.began, reverse=True)
+        found[endpoint.name] = BatchState(running=running, due=due, runs=tuple(runs))
+    return found
+
+
+def run_of(job: Json, pod: Json | None, schedule: str) -> BatchRun:
+    """A run by its Job and the Job's last pod."""
+    metadata, status = job["metadata"], job.get("status") or {}
+    created = _moment(metadata["creationTimestamp"])
+    due = _moment((metadata.get("annotations") or {}).get(_SCHEDULED_FOR) or metadata["creationTimestamp"])
+    ended, failed = _end(job)
+    result = result_of(pod)
+    problem = str(result.get("problem") or "")
+    if not problem and pod is not None and not result:
+        problem = pods.reason(pod)
+    arguments = job["spec"]["template"]["spec"]["containers"][0].get("args") or []
+    most = arguments[arguments.index("--max-errors") + 1] if "--max-errors" in arguments else "0"
+    rows, refused = int(result.get("rows") or 0), int(result.get("refused") or 0)
+    too_many = not allows(most, refused, rows)
+    if failed and not problem and not too_many:
+        problem = failed
+    return BatchRun(
+        due=due,
+        began=_moment(status["startTime"]) if status.get("startTime") else created,
+        ended=ended,
+        release=str(result.get("release") or (metadata.get("annotations") or {}).get(names.TAG, "")),
+        rows=rows,
+        refused=refused,
+        too_many_refused=too_many,
+        problem=problem if failed or ended is None else "",
+        overlapped=count_due(schedule, due, ended) if ended else 0,
+    )
+
+
+def result_of(pod: Json | None) -> Mapping[str, Any]:
+    """The result that the program of a pod wrote (``serving.batch.job``); empty: none yet, or it was killed."""
+    for container in ((pod or {}).get("status") or {}).get("containerStatuses") or ():
+        ended = (container.get("state") or {}).get("terminated") or {}
+        if container["name"] == CONTAINER:
+            with suppress(ValueError):
+                found = json.loads(ended.get("message") or "")
+                return found if isinstance(found, dict) else {}
+    return {}
+
+
+class JobBatches:
+    """``domain.batch.ports.ClusterBatchRunner``: a Job of the release's image."""
+
+    def __init__(self, settings: KubernetesSettings) -> None:
+        self._settings = settings.kubernetes or ClusterSettings()
+
+    def run(
+        self,
+        release: Release,
+        job: BatchJob,
+        report: Callable[[str], None],
+        *,
+        dry_run: bool = False,
+    ) -> dict[str, Any]:
+        """See ``ClusterBatchRunner.run``."""
+        require_in_cluster(job.source, job.sink)
+        if release.image is None:
+            raise InvalidInput(
+                f"{release.tag} has no image, and a cluster runs images only",
+                f"publish it: nbdeploy publish {release.endpoint}",
+            )
+        api = Api(self._settings)
+        # The caller judges the refused rows; a Job that failed for them would try again.
+        wanted = job.model_dump() | {"max_errors": "100%", "dry_run": dry_run}
+        document = job_at_once(release, wanted, self._settings, read_overlay(self._settings))
+        name = document["metadata"]["name"]
+        try:
+            _begin(api, document, report)
+            return self._wait(api, release, name, report)
+        except KeyboardInterrupt:
+            report("ending the Job: its pod commits what is whole")
+            return {"partitions": 0} | _ended_now(api, name) | {"state": "interrupted"}
+
+    def _wait(self, api: Api, release: Release, name: str, report: Callable[[str], None]) -> dict[str, Any]:
+        shown = ""
+        while True:
+            try:
+                job = api.get(JOB, name)
+                pod = _last_pods(api.list_("Pod", f"job-name={name}")).get(name)
+            except Unanswered:  # the Job goes on
+                report("waiting for the cluster's API")
+                time.sleep(_POLL_SECONDS)
+                continue
+            if job is None:
+                raise TargetError(f"the Job {name} was deleted while it ran", "the same command goes on")
+            ended, failed = _end(job)
+            result = result_of(pod)
+            if ended is not None and result and "problem" not in result:
+                return _figures(result)
+            if result.get("final"):
+                api.delete(JOB, name)  # another try would fail too
+                raise InvalidInput(str(result["problem"]), "see 'nbdeploy batch --help' for sources")
+            if ended is not None:
+                raise TargetError(
+                    f"{release.tag} did not score the files: {result.get('problem') or failed or 'its pod is gone'}",
+                    "finished partitions are kept: the same command goes on",
+                    "" if pod is None else api.logs(pod["metadata"]["name"], CONTAINER, most=4000),
+                )
+            if (words := _progress(api, pod)) != shown:
+                report(shown := words)
+            time.sleep(_POLL_SECONDS)
+
+
+def _figures(result: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: result[key] for key in _FIGURES if key in result}
+
+
+def _ended_now(api: Api, name: str) -> dict[str, Any]:
+    """End a Job and wait for its pod; return the figures that the pod wrote, as far as they were seen."""
+    api.delete(JOB, name)
+    figures: dict[str, Any] = {}
+    deadline = time.monotonic() + GRACE_SECONDS + _CONTROLLER_SECONDS
+    while time.monotonic() < deadline and (found := api.list_("Pod", f"job-name={name}")):
+        figures = _figures(result_of(_last_pods(found).get(name))) or figures
+        time.sleep(_POLL_SECONDS / 10)
+    return figures
+
+
+def _begin(api: Api, document: Json, report: Callable[[str], None]) -> None:
+    """Create the Job, or go on with the same one that runs already."""
+    name = document["metadata"]["name"]
+    present = api.get(JOB, name)
+    if present is not None and (_end(present)[0] is not None or present["metadata"].get("deletionTimestamp")):
+        api.delete(JOB, name)
+        while api.get(JOB, name) is not None:
+            time.sleep(_POLL_SECONDS)
+        present = None
+    if present is not None:
+        report(f"the Job {name} runs already")
+        return
+    with suppress(Conflict):  # another process was faster with the same one
+        api.create(document)
+
+
+def _progress(api: Api, pod: Json | None) -> str:
+    """The latest progress in words."""
+    if pod is None:
+        return "waiting for a pod"
+    if problem := result_of(pod).get("problem"):
+        return f"a try failed, another one follows: {problem}"
+    if why := pods.reason(pod):
+        return why
+    if not (pod.get("status") or {}).get("startTime") or (pod["status"].get("phase") == "Pending"):
+        return "its pod starts"
+    with suppress(TargetError):
+        for line in reversed(api.logs(pod["metadata"]["name"], CONTAINER, most=_MOST_LOG_BYTES).splitlines()):
+            with suppress(ValueError):
+                entry = json.loads(line)
+                if isinstance(entry, dict) and entry.get("event") == "progress":
+                    return str(entry["message"])
+    return "loading the model"
+
+
+def _last_pods(found: Sequence[Json]) -> dict[str, Json]:
+    """The newest pod of each Job, by the Job's name."""
+    ordered = sorted(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+    return {pod["metadata"]["labels"].get("job-name", ""): pod for pod in ordered}
+
+
+def _end(job: Json) -> tuple[datetime | None, str]:
+    """When a Job ended, and why it failed; None: it runs; empty: it did not fail."""
+    status = job.get("status") or {}
+    for one in status.get("conditions") or ():
+        if one["status"] == "True" and one["type"] in ("Complete", "Failed"):
+            moment = status.get("completionTime") or one.get("lastTransitionTime")
+            ended = _moment(moment) if moment else now()
+            return ended, (one.get("message") or "it failed") if one["type"] == "Failed" else ""
+    return None, ""
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)

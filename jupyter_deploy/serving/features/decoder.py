@@ -21,14 +21,17 @@ class KeyedRequest(ParsedRequest):
     ----------
     content
         None until ``LookupDecoder.batch`` has completed the rows; ``inputs`` are then the complete rows.
+    keyed
+        The rows as they came.
     error
         The reason for which they cannot be completed.
     """
 
-    __slots__ = ("error",)
+    __slots__ = ("error", "keyed")
 
     def __init__(self, instances: list[Any]) -> None:
         super().__init__(None, len(instances), instances)
+        self.keyed = instances
         self.error: InvalidInstances | None = None
 
 
@@ -131,11 +134,11 @@ class LookupDecoder(Decoder):
         """Look the features of all requests up, and set the content or the error of each."""
         found = []
         for lookup in self._lookups:
-            keys = [row[lookup.key] for one in requests for row in one.inputs if self._needs(lookup, row)]
+            keys = [row[lookup.key] for one in requests for row in one.keyed if self._needs(lookup, row)]
             found.append(self._values(lookup, keys, alone=len(requests) == 1))
         for one in requests:
             try:
-                completed = self._completed(one.inputs, found)
+                completed = self._completed(one.keyed, found)
             except InvalidInstances as invalid:
                 one.error = invalid
             else:

@@ -98,7 +98,8 @@ class FeatureLookup:
             The query fails, or its result does not fit the definition.
         """
         connection = self.connection()
-        features, found = self.fields, {}
+        features = self.fields
+        found: dict[Any, Features] = {}
         try:
             for begin in range(0, len(keys), MOST_KEYS):
                 some = keys[begin : begin + MOST_KEYS]

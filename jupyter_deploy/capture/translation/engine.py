@@ -69,7 +69,7 @@ def translate(
             form["table"] = types
         translated = TranslatedModel(_session(graph.content), form)
     except NotTranslatable as error:
-        raise NotTranslated(f"{type(model).__name__} cannot be translated: {error}", _REMEDY) from error
+        raise NotTranslated(f"{_class_of(seen)} cannot be translated: {error}", _REMEDY) from error
     rows = proof_rows(model, example, training)
     proof = _proved(original, translated, rows, tolerance, graph.converter, redact=redact)
     needs_pandas = form["columns"] is not None and "table" not in form
@@ -77,6 +77,11 @@ def translate(
 
 
 _REMEDY = "deploy it without --engine; --engine auto does that by itself, and says why"
+
+
+def _class_of(seen: Inspected) -> str:
+    """Return the class's name without its module, or that of a class of R without R's version."""
+    return seen.kind.split(" (")[0].rpartition(".")[2]
 
 
 def _array(answer: Any) -> Any:
@@ -147,7 +152,7 @@ def _refused(original: Callable[[Any], Any], example: Any, kinds: Mapping[str, s
     refused: dict[str, list[int]] = {}
     width = range(example.shape[1])
     each = [list(width)] if kinds is None else [[at] for at, kind in enumerate(kinds.values()) if kind == "number"]
-    for kind, value in zip(UNUSUAL, (np.nan, np.inf, 1e39), strict=True):
+    for kind, value in zip(UNUSUAL, (np.nan, np.inf, 1e39, 2.0**31), strict=True):
         for columns in each:
             with contextlib.suppress(Exception), np.errstate(all="ignore"):
                 original(_with(example[:1], columns, value))
@@ -197,14 +202,17 @@ def _proved(
             except Exception:
                 if origin in ("example", "training"):
                     raise
-                chunk, expected = _answered(original, chunk) if origin == "category" else (chunk[:0], chunk[:0])
+                chunk, expected = (
+                    _answered(original, chunk) if origin in ("category", "missing") else (chunk[:0], chunk[:0])
+                )
                 if not len(chunk):
                     continue
             found = np.asarray(_answer_of(answer, chunk, origin))
             wrong, largest, share = compared(expected, found, tolerance)
             if wrong.any():
                 raise _unequal(chunk, expected, found, np.flatnonzero(wrong), origin, redact=redact)
-            absolute, relative = max(absolute, largest), max(relative, share)
+            absolute = max(absolute, largest if origin != "beyond" else 0.0)
+            relative = max(relative, share)
             counts[origin] = counts.get(origin, 0) + len(chunk)
     return Translation(
         converter=converter,
@@ -237,13 +245,17 @@ def compared(expected: Any, found: Any, tolerance: Tolerance) -> tuple[Any, floa
     """Return the rows with another answer, the largest difference, and the largest relative one."""
     if expected.dtype.kind != "f":
         return _per_row(expected != found), 0.0, 0.0
-    difference = np.abs(expected - found)
+    with np.errstate(invalid="ignore"):  # of two infinities
+        difference = np.where(expected == found, 0.0, np.abs(expected - found))
     scale = np.maximum(np.abs(expected), np.abs(found))
     single = expected.dtype.itemsize < np.dtype("float64").itemsize
     rtol = tolerance.float32_rtol if single else tolerance.float64_rtol
-    near = difference <= (tolerance.float32_atol if single else tolerance.float64_atol) + rtol * scale
+    # No finite number is near an infinite one.
+    near = difference <= (tolerance.float32_atol if single else tolerance.float64_atol) + rtol * np.where(
+        np.isfinite(scale), scale, 0.0
+    )
     wrong = _per_row(~(near | (np.isnan(expected) & np.isnan(found)))) | _flipped(expected, found)
-    shares = np.divide(difference, scale, out=np.zeros_like(difference), where=scale > 0)
+    shares = np.divide(difference, scale, out=np.zeros_like(difference), where=(scale > 0) & np.isfinite(scale))
     return wrong, float(np.nanmax(difference, initial=0.0)), float(np.nanmax(shares, initial=0.0))
 
 

@@ -63,6 +63,7 @@ def resources(home, tmp_path):
         yield database, client
 
 
+@pytest.mark.timeout(480)  # two runs of a notebook on a busy machine
 def test_a_request_brings_keys_and_the_release_looks_the_features_up(home, resources, tmp_path):
     database, _ = resources
     named = ["--name", "churn", "--model", "model", "--example", "rows", "--lookup", "[customers, products]"]

@@ -22,6 +22,8 @@ IMAGES := podman uidmap nftables aardvark-dns skopeo cosign docker-registry mmde
 MONITORING := prometheus alertmanager
 # What streams are tested with.
 BROKERS := nats-server redis-server
+# What features by key are tested with, next to Redis.
+DATABASES := postgresql
 PYTEST := NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest
 # The main job from deploy to down, by two users, and the cluster itself.
 CLUSTER_CORE := tests/cluster/test_cluster.py tests/cluster/test_main_job.py
@@ -38,7 +40,7 @@ down:
 	@test ! -x $(PYTHON) || $(DEMO) $(PYTHON) -m jupyter_deploy down
 
 setup:
-	@scripts/setup.sh demo,test git chromium r node $(IMAGES) $(MONITORING) $(BROKERS)
+	@scripts/setup.sh demo,test git chromium r node $(IMAGES) $(MONITORING) $(BROKERS) $(DATABASES)
 
 # The extension's checks run at the same time as Python's.
 check: setup
@@ -71,7 +73,7 @@ test: compiled
 
 # The newer Python's environment is installed while the tests of the older one run.
 test-all: compiled
-	@scripts/setup.sh demo,test,engines git chromium r r-models node java keyring onnxruntime $(IMAGES) $(MONITORING) $(BROKERS)
+	@scripts/setup.sh demo,test,engines git chromium r r-models node java keyring onnxruntime $(IMAGES) $(MONITORING) $(BROKERS) $(DATABASES)
 	@VENV=.venv-$(NEWER) PYTHON=python$(NEWER) scripts/setup.sh unit & installing=$$!; \
 	NBDEPLOY_EXHAUSTIVE=1 $(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(if $(DURATIONS),--durations=0) || { wait $$installing; exit 1; }; \
 	wait $$installing && NBDEPLOY_EXHAUSTIVE=1 $(subst .venv,.venv-$(NEWER),$(PYTEST)) -n 3 --dist loadfile tests/unit tests/golden tests/faces
@@ -93,7 +95,7 @@ bench-kubernetes: compiled cluster
 	@NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m scripts.cluster.bench
 
 bench:
-	@scripts/setup.sh demo,test,bench git chromium r node wrk $(IMAGES) $(MONITORING) $(BROKERS)
+	@scripts/setup.sh demo,test,bench git chromium r node wrk $(IMAGES) $(MONITORING) $(BROKERS) $(DATABASES)
 	@$(PYTHON) -m scripts.bench --write
 
 screenshots: setup

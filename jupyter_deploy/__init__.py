@@ -23,7 +23,7 @@ _BESIDE_VERBS = ("panel",)
 
 __all__ = list(BY_NAME)
 __all__ += list(_IN_NOTEBOOKS)
-__all__ += ("DeployError", "connection", "load", "model_input", "panel", "serving_role")
+__all__ += ("DeployError", "connection", "feature_lookup", "load", "model_input", "panel", "serving_role")
 
 _MODULES = {
     "DeployError": ".domain.errors",
@@ -83,6 +83,59 @@ def connection(make: Any, check: Any = None, shadow: Any = None) -> Any:
     from .serving.connections import Connection
 
     return Connection(make, check, shadow)
+
+
+def feature_lookup(connection: Any, **options: Any) -> Any:
+    """Define features that a release looks up by a key, so that a request brings the key in place of them.
+
+    ::
+
+        customers = jupyter_deploy.feature_lookup(
+            db,
+            key="customer_id",
+            sql="SELECT customer_id, age, income FROM customers WHERE customer_id IN ({keys})",
+            max_age="1h",
+        )
+
+        %deploy churn --name churn --example "rows[:5]" --lookup customers
+
+    A request's rows may then have ``customer_id`` in place of ``age`` and ``income``. Features that a row has anyway
+    are kept. One query gets the features of all requests that wait. The rows with the looked-up values are recorded.
+
+    Parameters
+    ----------
+    connection : callable
+        Returns a connection of DB-API 2.0 (psycopg, sqlite3, …), DuckDB's, or a client of Redis: a function with
+        ``@jupyter_deploy.connection``.
+    key : str
+        The key in requests; whole numbers or texts.
+    sql : str, optional
+        A query that returns the key, by this name, and the features, at most one row a key. ``{keys}`` stands for the
+        list of keys.
+    redis_hash : str, optional
+        In place of ``sql``: the name of a Redis hash, with ``{key}`` in it.
+    fields : sequence of str, optional
+        The features in that hash.
+    max_age : float or str, optional
+        Seconds, or text such as ``"15m"`` or ``"1h"``, for which a process may use a value again (default: 0, never).
+    entries : int, optional
+        The most keys in the cache of a process (default: 10,000).
+    missing : "refuse" or dict, optional
+        Features of a key that has no row: ``refuse`` answers 422, a dict has the defaults by feature.
+
+    Returns
+    -------
+    jupyter_deploy.serving.features.lookup.FeatureLookup
+        For ``deploy --lookup``.
+
+    Raises
+    ------
+    ValueError
+        The definition is incomplete or contradicts itself.
+    """
+    from .serving.features.lookup import FeatureLookup
+
+    return FeatureLookup(connection, **options)
 
 
 def __getattr__(name: str) -> Any:

@@ -48,6 +48,9 @@ for package in "$@"; do
       PATH="$PATH:/usr/sbin" command -v nats-server >/dev/null || { missing+=(nats-server); services+=(nats-server); }
       ;;
     redis-server) command -v redis-server >/dev/null || { missing+=(redis-server); services+=(redis-server); } ;;
+    postgresql)
+      compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || { missing+=(postgresql); services+=(postgresql); }
+      ;;
     wrk) command -v wrk >/dev/null || missing+=(wrk) ;;
     java) command -v java >/dev/null || missing+=(default-jre-headless) ;;
     # The C++ compiler and interface of ONNX Runtime, for the client of an export.

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from jupyter_deploy.domain.capture.artifacts import CODE, CONFORMANCE, REFERENCE, Manifest, Snapshot
+from jupyter_deploy.domain.capture.lookups import LOOKUPS
 from jupyter_deploy.domain.capture.ports import Staged
 from jupyter_deploy.domain.errors import DeployError, StoreError, UnknownSource, Untrusted
 from jupyter_deploy.serving.agreement import differences, tolerance_of
@@ -43,6 +44,7 @@ _CAPTURE_FIELDS: Any = {
 _DESCRIPTIVE: Any = {
     **dict.fromkeys(("provenance", "files", "formats", "predictions", "notes", "findings", "stochastic"), True),
     **dict.fromkeys(("features", "hyperparameters", "metrics", "training"), True),
+    "lookups": {"__all__": {"keys"}},
     "translation": {
         "converter",
         "rows",
@@ -52,7 +54,7 @@ _DESCRIPTIVE: Any = {
         "flips_at_most",
     },
 }
-PICKLES = ("model.pkl", "example.pkl")
+PICKLES = ("model.pkl", "example.pkl", LOOKUPS)
 
 
 class SnapshotFolders:
@@ -215,7 +217,7 @@ def content_fingerprint(folder: Path, files: Mapping[str, str]) -> str:
 
     The sketch of the training table and the conformance data set do not count.
     """
-    pickles_fingerprint = fingerprint(*(folder / name for name in PICKLES))
+    pickles_fingerprint = fingerprint(*(folder / name for name in PICKLES if name in files))
     others = {name: digest for name, digest in files.items() if name not in (*PICKLES, CONFORMANCE, REFERENCE)}
     return sha256(json.dumps([pickles_fingerprint, others], sort_keys=True).encode()) if others else pickles_fingerprint
 
@@ -236,6 +238,7 @@ def _identity(staged: Staged, *more: Any) -> str:
         manifest.environment.interpreter,
         manifest.environment.distributions,
         *(["show_example"] if manifest.show_example else []),
+        *([one.model_dump(exclude={"keys"}) for one in manifest.lookups]),
         *([manifest.packed.model_dump()] if manifest.packed else []),
         *more,
     ]

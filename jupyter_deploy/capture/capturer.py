@@ -44,6 +44,7 @@ from .checks import Candidate, ProvedCandidate, check_candidate, check_proved
 from .checks.features import explained
 from .data_files import DataFiles, require_included, traced
 from .disk_space import require_space
+from .feature_lookups import lookup_findings, proved_lookups, without_keys
 from .frameworks import described, framework_of
 from .inspection import Inspected
 from .license import license_of
@@ -118,13 +119,14 @@ class ModelCapturer:
         """Write model and example into a temporary folder, with the notebook's own answers in the manifest."""
         require_included(live)
         framework = framework_of(live.model)
-        live = replace(live, model=framework.deployed(live.model))
+        live, keys = without_keys(replace(live, model=framework.deployed(live.model)))
         require_space(live.model, live.example, (Path(tempfile.gettempdir()), self._models))
         with traced() as trace:
             try:
                 seen = inspect_live(live)
             except InvalidExample as error:
                 raise explained(error, live) from error
+        lookups = proved_lookups(live, keys, seen)
         features, hyperparameters = described(live.model)
         training, data = describe_training(live, features)
         served, translation, notes = _translated(live, seen, training, self._tolerance)
@@ -171,8 +173,14 @@ class ModelCapturer:
                 translation=translation,
                 notes=(*live.notes, *seen.notes, *notes),
                 findings=without_secrets(
-                    (*check_candidate(Candidate(live, seen, framework, folder, training)), *code.findings), live.cells
+                    (
+                        *check_candidate(Candidate(live, seen, framework, folder, training)),
+                        *code.findings,
+                        *lookup_findings(lookups),
+                    ),
+                    live.cells,
                 ),
+                lookups=lookups,
                 packed=packed.packed,
                 show_example=live.show_example,
                 files=files,

@@ -247,7 +247,9 @@ def require_agreement(result: dict[str, Any], context: ReplayContext | None = No
 
 
 def _in_words(error: dict[str, Any], result: dict[str, Any], context: ReplayContext | None) -> tuple[str, str]:
-    step = "load the model" if result["stage"] == "load" else "answer the example"
+    step = {"load": "load the model", "look up": "look the example's features up"}.get(
+        result["stage"], "answer the example"
+    )
     missing = error["missing"] or {}
     kind, name = missing.get("kind"), missing.get("name")
     message = f"a clean process could not {step}: "
@@ -269,7 +271,7 @@ def _in_words(error: dict[str, Any], result: dict[str, Any], context: ReplayCont
         )
     if names := _names_read(result):
         return f"{message}; {_variables(result)[0]}", _of_variables(names[0])
-    if result.get("over_json"):
+    if result.get("over_json") and result["stage"] != "look up":
         return f"{message}; with the notebook's own example it works", _OF_REQUESTS
     if context is not None and context.suspects:
         return (

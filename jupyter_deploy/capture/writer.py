@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy.domain.capture.lookups import LOOKUPS
 from jupyter_deploy.domain.capture.ports import Live
 
 from .frameworks import framework_of, frameworks
@@ -16,9 +17,11 @@ from .project_code import ProjectCode
 def write(
     live: Live, example: Mapping[str, Any], folder: Path, code: ProjectCode
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Write model, example and the project's code; return SHA-256 and format by path in the snapshot."""
+    """Write model, example, lookups and the project's code; return SHA-256 and format by path in the snapshot."""
     files, formats = _write_model(live, folder, code)
     files["example.pkl"] = write_pickle(dict(example), folder / "example.pkl", name="the example", code=code)
+    if live.lookups:
+        files[LOOKUPS] = write_pickle(live.lookups, folder / LOOKUPS, name="the lookup", code=code)
     return files | code.pack(folder), formats
 
 

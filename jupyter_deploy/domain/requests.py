@@ -99,6 +99,11 @@ class DeployRequest(Request):
         description="A column whose value may be null in requests although the example has none (repeatable); the "
         "model is called with such a row before it is deployed. Of a stored snapshot it makes another release.",
     )
+    lookup: str | None = Field(
+        default=None,
+        description="An expression for features that are looked up by a key, objects of "
+        "jupyter_deploy.feature_lookup: 'customers' or '[customers, products]'; a request may then bring the key.",
+    )
     training: str | None = Field(
         default=None,
         description="An expression for the table that the model was fitted on (default: found in the executed cells).",

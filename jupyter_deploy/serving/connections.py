@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .role import serving_role
@@ -169,20 +169,26 @@ def works(value: Any) -> bool:
         with value.connect() as one:
             one.exec_driver_sql("SELECT 1")
     elif callable(getattr(value, "cursor", None)):
-        _select(value)
+        query(value, "SELECT 1")
     return True
 
 
-def _select(value: Any) -> None:
+def query(value: Any, statement: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[Sequence[Any]]]:
+    """Run a query on a connection of DB-API 2.0 or DuckDB; return the columns and rows.
+
+    The transaction that the query begins is ended: a database would keep old rows for it, and answer with them.
+    """
     cursor = value.cursor()
     try:
-        cursor.execute("SELECT 1")
-        cursor.fetchall()
+        cursor.execute(statement, parameters) if parameters else cursor.execute(statement)
+        return [column[0] for column in cursor.description or ()], cursor.fetchall()
     finally:
         with contextlib.suppress(Exception):
             cursor.close()
-    if not getattr(value, "autocommit", False) and type(value).__module__.partition(".")[0] != "duckdb":
-        value.rollback()  # the query began a transaction
+        # Some drivers have a method of this name.
+        if getattr(value, "autocommit", False) is not True and type(value).__module__.strip("_") != "duckdb":
+            with contextlib.suppress(Exception):
+                value.rollback()
 
 
 def after_failure() -> int | None:

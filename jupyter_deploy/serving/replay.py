@@ -14,6 +14,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,7 @@ def check_example(model: Model, result: dict[str, Any]) -> None:
     result["stochastic"] = bool(differences(first, second, rtol=rtol, atol=atol))
     result["over_json"] = True  # a failure from here on depends on the JSON form
     over_json = model.answer(manifest["instances"])
+    by_key = _answers_by_key(model, result)
     result["stage"] = "agree"
     if result["stochastic"]:
         repeats = [first, second, *(model.replay_example() for _ in range(REPEATS - 2))]
@@ -132,10 +134,34 @@ def check_example(model: Model, result: dict[str, Any]) -> None:
         result["differences"] = natively or [
             f"over JSON: {line}" for line in differences(expected, over_json, rtol=rtol, atol=atol)
         ]
+    if not result["differences"] and by_key:
+        compare = structure_differences if result["stochastic"] else partial(differences, rtol=rtol, atol=atol)
+        lines = compare(expected[: len(by_key)], by_key)
+        result["differences"] = [f"by key: {line}" for line in lines]
     if not result["differences"]:
         result["stage"] = "done"
         if not result["stochastic"]:
             _find_dependence(model, over_json, result)
+
+
+def _answers_by_key(model: Model, result: dict[str, Any]) -> list[Any]:
+    """Return the answers to the example's rows with keys in place of features; empty: the example has no keys.
+
+    The queries are run in any case.
+    """
+    lookups = model.manifest.get("lookups", ())
+    if not lookups:
+        return []
+    result["stage"] = "look up"
+    model.decoder.check()  # type: ignore[attr-defined]  # a LookupDecoder
+    if not all(lookup["keys"] for lookup in lookups):
+        return []
+    rows = []
+    for number, instance in enumerate(model.manifest["instances"][: len(lookups[0]["keys"])]):
+        left_out = {feature for lookup in lookups for feature in lookup["features"]}
+        row = {name: value for name, value in instance.items() if name not in left_out}
+        rows.append(row | {lookup["key"]: lookup["keys"][number] for lookup in lookups})
+    return model.answer(rows)
 
 
 def _find_dependence(model: Model, together: list[Any], result: dict[str, Any]) -> None:

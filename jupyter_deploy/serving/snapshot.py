@@ -30,6 +30,7 @@ __all__ = ["EnvironmentChanged", "Model", "SnapshotChanged", "current", "load"]
 
 FORMAT = 1
 MANIFEST, MODEL, EXAMPLE = "snapshot.json", "model.pkl", "example.pkl"
+LOOKUPS = "lookups.pkl"
 CAPTURE = "capture.json"
 
 
@@ -49,7 +50,8 @@ class Model:
     manifest
         The content of ``snapshot.json``.
     codec, decoder
-        Conversion of instances to arguments and of answers to predictions.
+        Conversion of instances to arguments and of answers to predictions. A decoder of a model with lookups takes
+        instances with keys in place of features, too.
     native
         The unpickled object.
     captured
@@ -63,6 +65,8 @@ class Model:
         example: Mapping[str, Any],
         tag: str,
         digest: str,
+        *,
+        lookups: Sequence[Any] = (),
     ) -> None:
         self.native = native
         self.captured: Mapping[str, Any] = {}
@@ -70,7 +74,7 @@ class Model:
         self.tag = tag
         self.digest = digest
         self.codec = Codec(manifest["signature"], example["prototype"])
-        self.decoder = Decoder(self.codec)
+        self.decoder = _decoder(self.codec, lookups, manifest)
         self._example = example
         self._torch = manifest["framework"] == "torch"
         if self._torch and hasattr(native, "eval"):
@@ -129,6 +133,14 @@ class Model:
             return contextlib.nullcontext()
         context: contextlib.AbstractContextManager[Any] = sys.modules["torch"].no_grad()
         return context
+
+
+def _decoder(codec: Codec, lookups: Sequence[Any], manifest: Mapping[str, Any]) -> Decoder:
+    if not lookups:
+        return Decoder(codec)
+    from .features.decoder import LookupDecoder  # only for a model with lookups
+
+    return LookupDecoder(codec, lookups, manifest["lookups"])
 
 
 def _positional_only(function: Any) -> tuple[str, ...]:
@@ -224,7 +236,8 @@ def _read(folder: Path, digest: str | None) -> Model:
             example: Mapping[str, Any] = _Unpickler(files[EXAMPLE], folder).load()
         else:
             example = _LazyExample(types, files[EXAMPLE].read(), folder)
-    model = Model(native, manifest, example, _tag(folder), actual)
+        lookups = _Unpickler(files[LOOKUPS], folder).load() if manifest.get("lookups") else ()
+    model = Model(native, manifest, example, _tag(folder), actual, lookups=lookups)
     model.captured = _captured(folder)
     return model
 

@@ -126,7 +126,7 @@ def capture_in_notebook(request: DeployRequest, name: str, ports: Ports, progres
         notebook,
         cell,
         lambda words: progress(f"running {notebook.name}: {words}", False),
-        [text for text in (request.model, request.example, request.training) if isinstance(text, str)],
+        [text for text in (request.model, request.example, request.training, request.lookup) if isinstance(text, str)],
         secrets,
     )
     if ERROR_MIME in displayed:
@@ -148,6 +148,11 @@ def snapshot_of_tag(request: DeployRequest, before: Endpoint | None, ports: Port
     if request.show_example and not snapshot.manifest.show_example:
         raise InvalidInput(
             f"{snapshot.tag} was captured without --show-example",
+            "deploy the model again from its notebook with that option",
+        )
+    if request.lookup:
+        raise InvalidInput(
+            f"{snapshot.tag} has the lookups of its capture; --lookup is an expression of a notebook",
             "deploy the model again from its notebook with that option",
         )
     if request.engine == TRANSLATED and snapshot.manifest.translation is None:

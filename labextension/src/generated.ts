@@ -1773,6 +1773,10 @@ export interface DeployRequest {
    */
   nullable?: string[];
   /**
+   * An expression for features that are looked up by a key, objects of jupyter_deploy.feature_lookup: 'customers' or '[customers, products]'; a request may then bring the key.
+   */
+  lookup?: string | null;
+  /**
    * An expression for the table that the model was fitted on (default: found in the executed cells).
    */
   training?: string | null;
@@ -2030,6 +2034,10 @@ export interface Manifest {
    * Set if the files include data files.
    */
   packed: Packed | null;
+  /**
+   * Features that are looked up by a key.
+   */
+  lookups: Lookup[];
   /**
    * The service's description shows the example's rows.
    */
@@ -2337,6 +2345,29 @@ export interface Packed {
   absolute: {
     [k: string]: string;
   };
+}
+/**
+ * Features of a request that may be replaced by a key.
+ */
+export interface Lookup {
+  /**
+   * The name of the key in a request.
+   */
+  key: string;
+  /**
+   * JSON Schema of a key.
+   */
+  key_schema: {
+    [k: string]: unknown;
+  };
+  /**
+   * The names of the features that are looked up.
+   */
+  features: string[];
+  /**
+   * The keys of the example's first rows; none: they were not compared with a lookup.
+   */
+  keys: unknown[];
 }
 /**
  * The short form of the last validation that a release was added or promoted by.

@@ -16,6 +16,7 @@ import cloudpickle
 
 from jupyter_deploy.capture.pickling import parts
 from jupyter_deploy.domain.capture.findings import Finding
+from jupyter_deploy.domain.capture.lookups import LOOKUPS
 from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.environments.module_origins import local_module
 from jupyter_deploy.masking.detection import (
@@ -40,7 +41,7 @@ _FILE = 1_000_000  # bytes of a scanned file
 _SETTINGS = {".env", ".ini", ".cfg", ".conf", ".toml", ".yaml", ".yml", ".properties", ""}
 _WITH_PARTS = (dict, list, tuple, set, frozenset, property, classmethod, staticmethod, MethodType)
 _CODE = " → its code"
-_PICKLES = {"model.pkl", "example.pkl"}
+_PICKLES = {"model.pkl", "example.pkl", LOOKUPS}
 
 _OF_CODE = (
     "read it from the environment at prediction time, os.environ['{name}'], name its place, such as "

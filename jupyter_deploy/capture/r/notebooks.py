@@ -144,6 +144,8 @@ def _require_valid(request: DeployRequest, notebook: Path) -> None:
         raise InvalidInput(
             "--signature is for models of Python", "R's example defines the signature; --nullable is for R too"
         )
+    if request.lookup:
+        raise InvalidInput("--lookup is for models of Python", "look the features up in the R code, or send them")
 
 
 def _require_pandas() -> None:

@@ -12,6 +12,7 @@ from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.errors import InvalidName
 
 from .findings import Finding
+from .lookups import Lookup
 from .signature import Signature
 from .training import TrainingData
 from .translation import Translation
@@ -189,6 +190,7 @@ class Manifest(Value):
     notes: tuple[str, ...] = Field(default=(), description="Remarks for readers: switched modes, packed code.")
     findings: tuple[Finding, ...] = Field(default=(), description="The checks' findings, also the waived ones.")
     packed: Packed | None = Field(default=None, description="Set if the files include data files.")
+    lookups: tuple[Lookup, ...] = Field(default=(), description="Features that are looked up by a key.")
     show_example: bool = Field(default=False, description="The service's description shows the example's rows.")
     formats: dict[str, str] = Field(
         default={"model.pkl": "cloudpickle"}, description="Format of each file of the model."

@@ -46,6 +46,8 @@ class Live:
         The service's description shows the example's rows.
     expression
         The example's expression; None: it was given as an object.
+    lookups
+        Definitions of features that are looked up by a key.
     nullable
         Columns whose values may be null in requests, in addition to those of the example.
     engine
@@ -75,6 +77,7 @@ class Live:
     in_cell: bool = True
     show_example: bool = False
     expression: str | None = None
+    lookups: tuple[Any, ...] = ()
     nullable: tuple[str, ...] = ()
     engine: Engine = "native"
     redact: tuple[str, ...] = ()

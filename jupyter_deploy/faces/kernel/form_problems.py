@@ -27,7 +27,7 @@ from .notebook_state import unknown_variable
 from .stale_cache import stale_findings
 
 _OF_EXAMPLE = ("features", "missing-values")
-_EXPRESSIONS = ("model", "example", "signature", "training")
+_EXPRESSIONS = ("model", "example", "signature", "training", "lookup")
 
 
 def problems_in(document: str, shell: Any, ports: Ports) -> tuple[list[FieldProblem], bool]:
@@ -124,6 +124,7 @@ _HINTS = {
     "model": "choose one of the models that were found, or name a variable",
     "example": "write the model's input, such as X_test[:5]",
     "signature": "name a pydantic model of one instance",
+    "lookup": "name the definition made by jupyter_deploy.feature_lookup",
     "training": "name the table that the model was fitted on",
 }
 

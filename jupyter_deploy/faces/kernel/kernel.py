@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy.capture.feature_lookups import lookups_of
 from jupyter_deploy.domain.capture.artifacts import Source, checked_name
 from jupyter_deploy.domain.capture.ports import Live
 from jupyter_deploy.domain.errors import (
@@ -54,7 +55,8 @@ def live_from_expressions(shell: Any, expression: str, request: DeployRequest, *
     example = evaluate("example", request.example, namespace, InvalidExample)
     signature = evaluate("signature", request.signature, namespace, InvalidInput)
     training = evaluate("training table", request.training, namespace, InvalidInput)
-    more = {"signature": signature, "training": training, "notebook": notebook}
+    lookup = evaluate("lookup", request.lookup, namespace, InvalidInput)
+    more = {"signature": signature, "training": training, "lookup": lookup, "notebook": notebook}
     return with_proposed_example(_live(model, example, request, expression, shell, **more))
 
 
@@ -80,7 +82,7 @@ def live_from_object(
     Parameters
     ----------
     **more
-        ``signature`` and ``training`` as objects.
+        ``signature``, ``training`` and ``lookup`` as objects.
     """
     if variable is None:
         namespace = namespace_of(shell)
@@ -142,6 +144,7 @@ def _live(
     *,
     signature: Any = None,
     training: Any = None,
+    lookup: Any = None,
     notebook: Path | None = None,
 ) -> Live:
     notebook = notebook or notebook_path(shell.user_ns if shell else {})
@@ -162,6 +165,7 @@ def _live(
         dict(BEGAN) if shell else {},
         show_example=request.show_example,
         expression=request.example,
+        lookups=lookups_of(lookup),
         nullable=request.nullable,
         engine=request.engine,
     )

@@ -132,7 +132,7 @@ def _lost_quotes_error(error: DeployError, line: str, request: DeployRequest) ->
         words = shlex.split(line, posix=False)
     except ValueError:  # quotes that only the other mode closes
         return error
-    for expression in (request.source, request.example, request.signature, request.training):
+    for expression in (request.source, request.example, request.signature, request.training, request.lookup):
         if expression is None or expression in line:
             continue
         original = next((w for w in words if re.sub("[\"']", "", w) == expression), None)

@@ -96,7 +96,7 @@ def deploy(
         The model's name in the notebook; by default the variable that holds the object.
     **options
         The other options of ``nbdeploy deploy``: ``method``, ``role``, ``percent``, ``keep``, ``reason``, …; with a
-        live model ``signature`` and ``training`` are the objects themselves.
+        live model ``signature``, ``training`` and ``lookup`` are the objects themselves.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def deploy(
             return run(operation, request_from(operation.request, given))
         from .kernel import live_from_object, with_proposed_example  # only for a live object
 
-        given = {key: options.pop(key) for key in ("signature", "training") if key in options}
+        given = {key: options.pop(key) for key in ("signature", "training", "lookup") if key in options}
         request = request_from(operation.request, {"source": variable, "name": name, **options})
         live = live_from_object(model, example, request, variable=variable, shell=current_shell(), **given)
         return run(operation, request, live=with_proposed_example(live))

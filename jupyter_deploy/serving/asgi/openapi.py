@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..features.schema import request_schema
 from ..protocols import Protocols
 from ..protocols.media_types import TABLES
 from ..snapshot import Model
@@ -133,6 +134,9 @@ def metadata(model: Model) -> dict[str, Any]:
         "data_fingerprint": manifest["data_fingerprint"],
         "created": model.captured.get("captured_at"),
         "python": manifest["environment"]["python"],
+        "lookups": [
+            {name: lookup[name] for name in ("key", "key_schema", "features")} for lookup in manifest.get("lookups", ())
+        ],
         "notes": manifest.get("notes", []),
     }
 
@@ -154,7 +158,8 @@ def openapi(model: Model, name: str) -> dict[str, Any]:
     """
     manifest = model.manifest
     signature = manifest["signature"]
-    instance_schema, named = _hoisted(signature["instance_schema"])
+    lookups = manifest.get("lookups", ())
+    instance_schema, named = _hoisted(request_schema(signature["instance_schema"], lookups))
     shown = manifest.get("show_example", False)
     instances = manifest["instances"][:_EXAMPLES] if shown else [example_of(signature["instance_schema"])]
     answers = manifest["predictions"][:_EXAMPLES] if shown else [example_of(signature["answer_schema"])]

@@ -30,6 +30,8 @@ class BatchSizer:
         Whether the model may run in the event loop at all.
     joint
         Whether several requests may share a call.
+    first
+        The size of a call before anything was learnt: 1, or ``MAX_ROWS`` if each call costs a query.
 
     Attributes
     ----------
@@ -37,14 +39,14 @@ class BatchSizer:
         Whether the next call runs in the event loop.
     """
 
-    def __init__(self, *, inline: bool, joint: bool) -> None:
+    def __init__(self, *, inline: bool, joint: bool, first: int = 1) -> None:
         self._inline = inline
         self._last: deque[float] = deque(maxlen=_WINDOW_CALLS)
         self._cooldown = 0
         self._timed: dict[int, deque[float]] = {}  # seconds a row, by the rows of a call rounded up to a power of two
         self._least: dict[int, float] = {}  # the fastest of each size that has enough samples
         self._calls = self._stalls = 0
-        self._joint = joint
+        self._joint, self._first = joint, first
         self.quick = False
 
     @property
@@ -52,7 +54,7 @@ class BatchSizer:
         """Rows of the next call at most: twice the best size so far, if larger batches take less time a row."""
         if not self._joint:
             return 1
-        best = 1
+        best = self._first
         while best < MAX_ROWS and self._is_better(best * 2, best):
             best *= 2
         return best

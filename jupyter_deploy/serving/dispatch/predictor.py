@@ -71,8 +71,9 @@ class Predictor:
         self._parse_early = not self._yields and not isinstance(prototype, tuple)  # a tuple is a value type
         self._waiting, self._running, self._crowded = metrics.waiting(), metrics.running(), False
         self._sizer = BatchSizer(
-            inline=container in _BATCH_CONTAINERS,
+            inline=container in _BATCH_CONTAINERS and not model.decoder.looks_up,
             joint=bool(model.manifest.get("batchable")) and model.decoder.joinable,
+            first=MAX_ROWS if model.decoder.looks_up else 1,
         )
         self._in_loop = False  # whether this call runs in the event loop
         self._failures = 0
@@ -250,8 +251,8 @@ class Predictor:
         rows = sum(parsed.rows for parsed in parsed_requests)
         if not rows:
             return None
-        batch = self._model.decoder.batch(parsed_requests)
         with in_role(requests[0].context.role), mask_output(requests):
+            batch = self._model.decoder.batch(parsed_requests)
             began, before = time.perf_counter(), ThreadUsage.now()
             try:
                 native = self._model.call_native(batch)

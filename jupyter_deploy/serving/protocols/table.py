@@ -54,9 +54,10 @@ class Protocols:
         self._name = endpoint
         self._version = version
         decoder = model.decoder
-        rows = Rows(signature["instance_schema"])
+        keys = {lookup["key"]: lookup["key_schema"] for lookup in model.manifest.get("lookups", ())}
+        rows = Rows(signature["instance_schema"], keys)
         columnar = Columnar(decoder, signature["container"], rows)
-        v1, self.v2 = V1(decoder), V2(decoder, signature, model.codec.prototype, endpoint, version)
+        v1, self.v2 = V1(decoder), V2(decoder, signature, model.codec.prototype, endpoint, version, keys=keys)
         self._adapters: dict[str, ProtocolAdapter] = {
             "/predict": Predict(decoder, columnar),
             "/invocations": Invocations(decoder, columnar, rows),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from ..asgi.problems import Problem
@@ -16,18 +17,19 @@ class Rows:
     names
         The model's columns in their order; empty if an instance is not an object.
     kinds
-        The JSON Schema of each column.
+        The JSON Schema of each column, and of each key of a lookup.
     """
 
-    def __init__(self, schema: Mapping[str, Any]) -> None:
+    def __init__(self, schema: Mapping[str, Any], keys: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> None:
         declared = schema.get("type")
         if "$ref" in schema:
             schema = schema["$defs"].get(schema["$ref"].rpartition("/")[2], {})
             declared = schema.get("type")
         self.kinds: dict[str, Mapping[str, Any]] = dict(schema.get("properties", {}))
         self.names = list(self.kinds)
+        self.kinds = {**keys, **self.kinds}
         self.item: Mapping[str, Any] = (schema.get("items") or {}) if declared == "array" else schema
-        self._objects = bool(self.kinds) or declared == "object"
+        self._objects = bool(self.names) or declared == "object"
         self._lists = declared == "array"
 
     @property

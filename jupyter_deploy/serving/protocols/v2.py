@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -50,11 +51,22 @@ class V2:
     ----------
     name, version
         The model's name and version in responses.
+    keys
+        The JSON Schema of the key of each lookup.
     prototype
         The codec's, with the dtype of an array.
     """
 
-    def __init__(self, decoder: Decoder, signature: Mapping[str, Any], prototype: Any, name: str, version: str) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        signature: Mapping[str, Any],
+        prototype: Any,
+        name: str,
+        version: str,
+        *,
+        keys: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    ) -> None:
         self._decoder = decoder
         self._name, self._version = name, version
         self._container: str = signature["container"]
@@ -62,7 +74,9 @@ class V2:
         self._by_column = bool(rows.names) and len(signature.get("parameters") or ()) != 1
         self.inputs = inputs_of(signature, rows, prototype, by_column=self._by_column)
         self.outputs = outputs_of(signature)
-        self._known = {tensor.name: tensor for tensor in self.inputs}
+        # A key of a lookup may be sent in place of its features.
+        self._known = {name: tensor_of(name, schema) for name, schema in keys.items()}
+        self._known |= {tensor.name: tensor for tensor in self.inputs}
 
     def metadata(self, platform: str) -> dict[str, Any]:
         """Return the model's metadata."""

@@ -38,7 +38,11 @@ class Decoder:
         Whether several requests can share a call.
     is_fast
         Whether there is a fast path.
+    looks_up
+        Whether a batch may wait for a database.
     """
+
+    looks_up = False
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec

@@ -13,7 +13,9 @@ from jupyter_deploy.domain.validation.scaffold import Trained
 from jupyter_deploy.notebooks.syntax import called_by, root, statements_of, stored
 
 _MAGIC = re.compile(r"^[ \t]*(?:\w+[ \t]*=[ \t]*)?%(%?)deploy\b((?:[^\\\n]|\\.|\\\n)*)", re.MULTILINE)
-_KEPT = ("method", "signature", "training", "include", "show_example", "strict", "waive", "isolated", "redact")
+_KEPT = (
+    *("method", "signature", "lookup", "training", "include", "show_example", "strict", "waive", "isolated", "redact"),
+)
 """Options that belong to the model; others (a role, a reason) belong to a single deploy."""
 
 
@@ -85,7 +87,7 @@ def _from_python(cells: Sequence[str]) -> Iterator[dict[str, Any]]:
             options: dict[str, Any] = {"model": call.args[0].id}
             for option, value in keywords.items():
                 constant = value.value if isinstance(value, ast.Constant) else None
-                if option in ("example", "signature", "training"):
+                if option in ("example", "signature", "training", "lookup"):
                     options[option] = ast.unparse(value)
                 elif isinstance(constant, str | bool):
                     options[option] = constant

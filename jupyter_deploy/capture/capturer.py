@@ -204,7 +204,8 @@ class ModelCapturer:
             }
         )
         proved = ProvedCandidate(live, manifest, staged.folder, tuple(result["modules"]))
-        findings = without_secrets((*_side_effects(result["effects"]), *check_proved(proved)), live.cells)
+        found = (*_side_effects(result["effects"]), *_row_dependence(result["dependence"]), *check_proved(proved))
+        findings = without_secrets(found, live.cells)
         manifest = manifest.model_copy(update={"findings": (*manifest.findings, *findings)})
         write_manifest(manifest, staged.folder)
         return Staged(folder=staged.folder, manifest=manifest, fingerprint=staged.fingerprint)
@@ -324,6 +325,13 @@ def _side_effects(effects: list[str]) -> tuple[Finding, ...]:
     return tuple(
         Finding(check="side-effects", severity="warning", message=effect, remedy=_REPEATED) for effect in effects
     )
+
+
+def _row_dependence(words: str) -> tuple[Finding, ...]:
+    if not words:
+        return ()
+    remedy = "let a row's answer depend on that row alone (in R: keep tables with drop = FALSE), or send rows together"
+    return (Finding(check="row-dependence", severity="warning", message=words, remedy=remedy),)
 
 
 def _provenance(live: Live) -> Provenance:

@@ -31,6 +31,7 @@ from .workplace import current_workplace
 REPEATS = 30
 ASKED_ALONE = 3
 _PERTURBED_ROWS = 3
+_QUOTED = 200  # letters of an error
 
 
 def main(folder: str, result_file: str) -> None:
@@ -59,7 +60,7 @@ def replay(folder: Path) -> dict[str, Any]:
     -------
     dict
         ``{"stage", "differences", "stochastic", "modules", "globals", "error", "effects", "reads", "variables"}`` and
-        ``imported``, ``over_json``, ``batchable``.
+        ``imported``, ``over_json``, ``batchable``, ``dependence``.
 
         ``stage`` is the last stage reached: ``load``, ``call``, ``agree`` or ``done``. ``error`` holds type, message,
         traceback and, if known, the missing thing. ``effects`` lists the model's side effects during its calls,
@@ -69,14 +70,15 @@ def replay(folder: Path) -> dict[str, Any]:
 
         ``imported`` names the modules that another process can preload (``imports``). ``over_json`` is true if the
         example fails only in the JSON form of a request. ``batchable`` is true if rows get the same answers together as
-        alone.
+        alone; ``dependence`` says how a row of the example is answered otherwise alone, or in another order: empty if
+        it is not.
 
     Notes
     -----
     The model runs in the role ``shadow``: an effect that the model skips in a shadow is not reported.
     """
     result: dict[str, Any] = {"stage": "load", "differences": [], "stochastic": False, "modules": [], "error": None}
-    result |= {"globals": {}, "over_json": False, "batchable": False}
+    result |= {"globals": {}, "over_json": False, "batchable": False, "dependence": ""}
     effects, reads = Effects(), Reads(redirected_paths)
     initial = Path.cwd()
     variables: set[str] = set()
@@ -110,7 +112,7 @@ def _record_globals(folder: Path, result: dict[str, Any]) -> None:
 
 
 def check_example(model: Model, result: dict[str, Any]) -> None:
-    """Answer the snapshot's example and set the keys of the result from ``differences`` to ``batchable``."""
+    """Answer the snapshot's example and set the keys of the result from ``differences`` to ``dependence``."""
     manifest = model.manifest
     expected = manifest["predictions"]
     rtol, atol = tolerance_of(manifest)
@@ -132,33 +134,43 @@ def check_example(model: Model, result: dict[str, Any]) -> None:
         ]
     if not result["differences"]:
         result["stage"] = "done"
-        result["batchable"] = not result["stochastic"] and _is_batchable(model, over_json)
+        if not result["stochastic"]:
+            _find_dependence(model, over_json, result)
 
 
-def _is_batchable(model: Model, together: list[Any]) -> bool:
-    """Return whether rows of the example get the same answers alone, and in reverse order, as ``together``.
+def _find_dependence(model: Model, together: list[Any], result: dict[str, Any]) -> None:
+    """Set ``batchable``: whether rows get the same answers alone, and in reverse order, as ``together``.
 
     Equal rows cannot show a difference, so their numbers are changed a little. If they have none, and for a call, which
-    has no rows, the model counts as not batchable.
+    has no rows, the model counts as not batchable. Rows that were changed say nothing of the example: ``dependence`` is
+    of its own rows.
     """
     instances = model.manifest["instances"]
     if model.codec.container == "call":
-        return False
-    rtol, atol = tolerance_of(model.manifest)
+        return
+    own = any(one != instances[0] for one in instances[1:])
     try:
-        if all(one == instances[0] for one in instances[1:]):
+        if not own:
             instances = [_perturbed(instances[0], number) for number in range(_PERTURBED_ROWS)]
             if instances[0] == instances[1]:
-                return False
+                return
             together = model.answer(instances)
-        alone = [model.answer([one])[0] for one in instances[:ASKED_ALONE]]
-        turned = model.answer(instances[::-1])[::-1]
-    except Exception:  # noqa: BLE001 - the model accepts one number of rows only, which is no fault
-        return False
-    return not (
-        differences(together[:ASKED_ALONE], alone, rtol=rtol, atol=atol)
-        or differences(together, turned, rtol=rtol, atol=atol)
-    )
+        found = _dependence(model, instances, together)
+    except Exception as error:  # noqa: BLE001 - the model accepts one number of rows only
+        lines = str(error).splitlines() or [""]
+        found = f"rows of the example fail alone: {type(error).__name__}: {lines[0][:_QUOTED]}"
+    result["batchable"] = not found
+    result["dependence"] = found if own else ""
+
+
+def _dependence(model: Model, instances: list[Any], together: list[Any]) -> str:
+    rtol, atol = tolerance_of(model.manifest)
+    alone = [model.answer([one])[0] for one in instances[:ASKED_ALONE]]
+    if lines := differences(together[:ASKED_ALONE], alone, rtol=rtol, atol=atol):
+        return f"rows of the example get other answers alone than together: {lines[0]}"
+    turned = model.answer(instances[::-1])[::-1]
+    lines = differences(together, turned, rtol=rtol, atol=atol)
+    return f"rows of the example get other answers in another order: {lines[0]}" if lines else ""
 
 
 def _perturbed(value: Any, number: int) -> Any:

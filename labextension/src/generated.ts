@@ -2264,7 +2264,8 @@ export interface SourceQuery {
  *
  * ``rows`` are counted by their origin: ``example``, ``training`` (a sample), ``random`` (within the seen ranges),
  * ``threshold`` (values at which a tree decides, and their neighbours in 32 and 64 bits), ``category`` (each text of
- * a column, and unseen ones).
+ * a column, and unseen ones), for models of R ``missing`` (a missing number in each column) and ``beyond`` (far
+ * outside of the seen ranges).
  */
 export interface Translation {
   engine: 'onnx';
@@ -2276,7 +2277,7 @@ export interface Translation {
     [k: string]: number;
   };
   /**
-   * Of two numbers, in the answers' unit; 0 for labels.
+   * Of two numbers, in the answers' unit, not beyond the seen ranges; 0 for labels.
    */
   largest_difference: number;
   largest_relative_difference: number;

@@ -16,6 +16,7 @@ from jupyter_deploy.container_images.gateway import GatewayBuilder
 from jupyter_deploy.container_images.layer_builder import DaemonlessBuilder
 from jupyter_deploy.container_images.layout import ImageFolder
 from jupyter_deploy.domain.images.images import Reference
+from jupyter_deploy.targets.kubernetes.rbac import USERS
 from jupyter_deploy.targets.local.gateway.gateway import envoy_binary
 from jupyter_deploy.targets.local.settings import LocalSettings
 from scripts.lean_base import make
@@ -24,9 +25,10 @@ from tests.e2e.conftest import CAPTURE, captured_once
 from tests.e2e.image import plan_of
 
 from .bucket import Bucket
-from .machine import REGISTRY, SCRIPTS, Machine, folder
+from .machine import GROUP, REGISTRY, SCRIPTS, Machine, folder
 
 FUNCTIONS = """
+import os
 def above(limit):
     def clf(age, weight):
         return "yes" if age + weight > limit else "no"
@@ -45,6 +47,9 @@ def crashing(weights):
     return clf
 found = {number: above(limit) for number, limit in {1.0: 120, 0.01: 110, 2.0: 130}.items()}
 found[3.0] = crashing(Weights())
+def worded(age, weight):
+    return os.environ.get("WORD", "none") if age > 100 else "no"
+found[4.0] = worded
 models = {number: (model, {"age": 30, "weight": 60.5}) for number, model in found.items()}
 import pandas
 rows = range(500)
@@ -93,7 +98,7 @@ def base():
 def models(tmp_path_factory):
     """The tags of captured functions by number, and the BentoML home that holds them.
 
-    0.01 is often right; 3.0 is like the others on this machine, and fails to load in a pod.
+    0.01 is often right; 3.0 is like the others on this machine, and fails to load in a pod; 4.0 answers with its WORD.
     """
     return captured_once(tmp_path_factory, "models", FUNCTIONS + CAPTURE)
 
@@ -153,10 +158,13 @@ def publishing(base, gateway_image):
 
 @pytest.fixture(scope="module")
 def operator(cluster, namespace, publishing, models, tmp_path_factory):
-    """A user's home: ``deploy TAG --trust --target kubernetes`` publishes to the registry and runs in the namespace."""
+    """A user's home: ``deploy TAG --trust --target kubernetes`` publishes to the registry and runs in the namespace.
+
+    The user has the rights of the Role that an administrator binds, and no other.
+    """
     made = make_home(tmp_path_factory.mktemp("operator") / "home")
     made.environment |= {
-        "KUBECONFIG": str(cluster.kubeconfig),
+        "KUBECONFIG": str(cluster.user("ada", made.path)),
         "NBDEPLOY_KUBERNETES__NAMESPACE": namespace,
         **publishing,
     }
@@ -173,11 +181,24 @@ def operator(cluster, namespace, publishing, models, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def prepared(cluster, operator):
+def administer(cluster, operator, namespace):
+    """Do as docs/kubernetes.md tells an administrator, with options of ``manifests --rbac``."""
+
+    def applied(*options):
+        rights = operator.path / "rights.yaml"
+        rights.write_text(operator.run("manifests", "--rbac", *options, "-o", "yaml").stdout)
+        cluster.kubectl("apply", "-f", rights)
+        rights.unlink()  # it has the Secret
+        bound = ("rolebinding", "nbdeploy-users", f"--role={USERS}", f"--group={GROUP}")
+        cluster.kubectl("-n", namespace, "create", *bound)
+
+    return applied
+
+
+@pytest.fixture(scope="module")
+def prepared(operator, administer):
     """The user in a namespace with the rights, the account and the Secret that its administrator applies."""
-    rights = operator.path / "rights.yaml"
-    rights.write_text(operator.run("manifests", "--rbac", "--open", "-o", "yaml").stdout)
-    cluster.kubectl("apply", "-f", rights)
+    administer("--open")
     return operator
 
 
@@ -201,6 +222,15 @@ def recording(prepared, cluster, namespace, bucket, shipper_image):
         "NBDEPLOY_KUBERNETES__RECORDS_SECRET": "bucket",
     }
     return prepared
+
+
+@pytest.fixture(scope="module")
+def colleague(recording, cluster, tmp_path_factory):
+    """Another user of the namespace, who has no snapshot."""
+    made = make_home(tmp_path_factory.mktemp("colleague") / "home")
+    own = {"NBDEPLOY_HOME": made.environment["NBDEPLOY_HOME"], "KUBECONFIG": str(cluster.user("grace", made.path))}
+    made.environment = recording.environment | own
+    return made
 
 
 @pytest.fixture

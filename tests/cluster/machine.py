@@ -13,6 +13,9 @@ SCRIPTS = Path(__file__).parents[2] / "scripts" / "cluster"
 REGISTRY = "localhost:5005"
 """The nodes pull by the same name."""
 
+GROUP = "data-science"
+"""Of the users."""
+
 
 def folder():
     """Where the build and the running cluster are."""
@@ -38,6 +41,14 @@ class Machine:
         )
         assert ended.returncode == 0 or not check, f"{arguments}: {ended.stderr}"
         return ended.stdout
+
+    def user(self, name, folder):
+        """The kubeconfig, in a folder, of a person of the group ``data-science``, who has the rights of its Roles."""
+        made = subprocess.run(["bash", SCRIPTS / "user.sh", name, GROUP], check=True, capture_output=True, text=True)
+        path = folder / f"{name}.kubeconfig"
+        path.touch(0o600)
+        path.write_text(made.stdout)
+        return path
 
     def get(self, namespace, kind, *arguments):
         """A list's items, or an object."""

@@ -66,7 +66,9 @@ def test_the_exporter_has_the_metrics_of_every_pod_of_every_release(url, cluster
     assert sorted(value for _, value in samples(url, "nbdeploy_release_traffic_ratio")) == [0.1, 1]
 
 
-def test_drift_is_published_as_at_home(url, models, recording):
+def test_drift_is_published_as_at_home_and_a_colleague_without_the_model_sees_the_same(
+    url, models, recording, colleague
+):
     """Pods upload their records within 30 seconds, and the watcher reads them every 30."""
 
     def published(name):
@@ -83,6 +85,12 @@ def test_drift_is_published_as_at_home(url, models, recording):
     assert sum(published("alarms_total").values()) >= 1
     features = {labels.partition('feature="')[2].partition('"')[0] for labels in published("e_value")}
     assert {"age", "weight"} <= features
+
+    # The sketch of the training table is in the endpoint's ConfigMap.
+    of_colleague = colleague.json("drift", "churn")
+    assert {key: of_colleague[key] for key in ("clusters", "drift_alarms")} == {
+        key: at_home[key] for key in ("clusters", "drift_alarms")
+    }
 
 
 def test_the_exporter_may_read_nothing_but_configmaps_and_addresses(url, cluster, namespace):

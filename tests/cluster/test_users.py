@@ -17,7 +17,7 @@ from tests.e2e.conftest import (
 from tests.e2e.lab import started
 from tests.e2e.person import Person
 
-pytestmark = pytest.mark.usefixtures("explained")
+pytestmark = pytest.mark.usefixtures("explained", "token")
 
 BODY = json.dumps({"instances": [{"age": 62, "weight": 55}]})
 TARGET = ("--trust", "--target", "kubernetes")
@@ -34,12 +34,9 @@ RUN_ALL = "window.jupyterapp.commands.execute('notebook:run-all-cells').then(() 
 
 
 @pytest.fixture(scope="module")
-def token(cluster, operator, namespace):
+def token(cluster, administer, namespace):
     """The clients' token, which the administrator made."""
-    rights = operator.path / "rights.yaml"
-    rights.write_text(operator.run("manifests", "--rbac", "-o", "yaml").stdout)
-    cluster.kubectl("apply", "-f", rights)
-    rights.unlink()
+    administer()
     secret = cluster.get(namespace, "secret", names.GATEWAY)
     return base64.b64decode(secret["data"]["token"]).decode()
 
@@ -61,6 +58,23 @@ def header_file(operator, churn, token):
     path.chmod(0o600)
     operator.environment["NBDEPLOY_KUBERNETES__TOKEN_FILE"] = str(path)
     return path
+
+
+def test_users_read_no_secret_run_nothing_in_pods_and_see_no_other_namespace(cluster, operator, namespace):
+    """All tests of this folder act by their rights, so these are enough."""
+
+    def may(*words):
+        user = ("--kubeconfig", operator.environment["KUBECONFIG"])
+        return cluster.kubectl("auth", "can-i", *words, *user, check=False).strip() == "yes"
+
+    here, elsewhere = ("-n", namespace), ("-n", "default")
+    assert may("create", "deployments.apps", *here)
+    assert not may("get", "secrets", *here)
+    assert not may("create", "pods", "--subresource=exec", *here)
+    assert not may("create", "roles.rbac.authorization.k8s.io", *here)
+    assert not may("get", "configmaps", *elsewhere)
+    assert not may("create", "deployments.apps", *elsewhere)
+    assert not may("list", "nodes")
 
 
 @pytest.mark.usefixtures("churn")

@@ -1,4 +1,4 @@
-"""Models that people fit in R, in ``models_of_r.R``."""
+"""Models that people fit in R, in ``models_of_r.R``, and those that are translated, in ``translated_models_of_r.R``."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,12 @@ class Fit:
     cells: str = ""
 
 
-def _read():
-    for part in Path(__file__).with_suffix(".R").read_text("utf-8").split("#| ")[1:]:
+def _read(name):
+    for part in Path(__file__).with_name(name).read_text("utf-8").split("#| ")[1:]:
         head, _, cells = part.partition("\n")
         fields = [field.strip() for field in head.split(" | ")]
         yield Fit(*fields, cells=cells.strip())
 
 
-FITS = tuple(_read())
+FITS = tuple(_read("models_of_r.R"))
+TRANSLATED = tuple(_read("translated_models_of_r.R"))

@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+from jupyter_deploy.capture.inspection import inspect_model
+from jupyter_deploy.capture.translation.engine import translate
+from jupyter_deploy.domain.capture.artifacts import Tolerance
 from tests.contract.capturing import kept
 from tests.r_sessions import captured
 
@@ -21,6 +24,37 @@ listed or not: these are the tested ones. `tidymodels`, `mlr3`, `xgboost` and ot
 | package | model | answer | rows together as alone |
 |---|---|---|---|
 """
+
+TRANSLATIONS_TITLE = "\n## Translated to ONNX\n"
+
+TRANSLATIONS = """
+These are served without R by `deploy --engine onnx` (or `auto`), by the coefficients of `lm` and
+`glm`.
+
+- **equal**: `to the last bit`, or the largest difference in relation to the answer, which the
+  replay's tolerance allows.
+- **proof**: the rows on which a deploy compares R and the translation: example, training table,
+  random rows, rows far beyond the seen ranges, each level, and missing values. One other answer
+  refuses the translation.
+
+| model | equal | proof |
+|---|---|---|
+"""
+
+
+def translated(fit, folder):
+    """The proof of a model's translation."""
+    with captured(folder, fit.cells, fit.model, fit.example, method=fit.type) as live:
+        seen = inspect_model(live.model, live.example, live.method)
+        return translate(live.model, seen, live.training, Tolerance())[1]
+
+
+def translated_line(fit, folder):
+    """The line of a model in the table of translations."""
+    proof = translated(fit, folder)
+    largest = proof.largest_relative_difference
+    equal = "to the last bit" if largest == 0 else f"within {largest:.0e}"
+    return f"| {fit.kind} | {equal} | {proof.total:,} rows |"
 
 
 def proved(capturer, live):
@@ -47,3 +81,8 @@ def _words(schema):
 
 def page(lines):
     return HEAD + "".join(f"{line}\n" for line in lines)
+
+
+def translations(lines):
+    """The part of the page about models that are translated."""
+    return TRANSLATIONS_TITLE + TRANSLATIONS + "".join(f"{line}\n" for line in lines)

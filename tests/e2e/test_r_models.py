@@ -97,12 +97,26 @@ def test_bad_requests_are_refused_before_the_notebook_runs(endpoint):
         "which variable": (),
         "a model of R needs an example": ("--model", "fit"),
         "--signature is for models of Python": ("--model", "fit", "--example", EXAMPLE, "--signature", "Row"),
-        "models of R are not translated to ONNX": ("--model", "fit", "--example", EXAMPLE, "--engine", "onnx"),
     }
     for words, options in refusals.items():
         ended = home.run(*deploy, *options, check=False)
         assert (ended.returncode, words in ended.stderr) == (2, True), ended.stderr
         assert "cell 1" not in ended.stderr
+
+
+def test_a_translated_model_of_r_answers_and_refuses_as_r_does(endpoint):
+    home, url, notebook, _ = endpoint
+    deploy = ("deploy", notebook, "--name", "fast", "--example", EXAMPLE, "--engine", "onnx")
+    ended = home.run(*deploy, "--model", "guarded", check=False)
+    assert (ended.returncode, "a function of R is not translated" in ended.stderr) == (2, True), ended.stderr
+    shown = home.run(*deploy, "--model", "fit")
+    assert "onnx, equal on " in shown.stdout, shown.stdout
+    fast = home.json("describe", "fast")["url"]
+    rows = ({"wt": 2.62, "cyl": "6"}, {"wt": 2.32, "cyl": "4"})
+    assert ask(fast, *rows).json()["predictions"] == pytest.approx([21.336504, 26.553772])
+    for row in ({"wt": 2.62, "cyl": "5"}, {"wt": None, "cyl": "6"}, {"wt": 1, "cyl": "6", "hp": 2}):
+        refused, expected = ask(fast, row), ask(url, row)
+        assert (refused.status_code, refused.json()["errors"]) == (422, expected.json()["errors"])
 
 
 def test_a_cell_that_fails_and_an_expression_that_fails_are_named(endpoint, tmp_path):

@@ -4,8 +4,13 @@ from pathlib import Path
 
 from jupyter_deploy.system.clean_process import SERVING_FOLDER
 
-SCRIPTS = (SERVING_FOLDER / "r" / "answers.R", Path(__file__).with_name("capture.R"))
+_HERE = Path(__file__).parent
+
+SCRIPTS = (SERVING_FOLDER / "r" / "answers.R", _HERE / "design.R", _HERE / "capture.R")
 """What captures in a kernel, in the order in which R reads it."""
 
-LAB_SCRIPTS = (*SCRIPTS, Path(__file__).with_name("lab.R"))
+LAB_SCRIPTS = (*SCRIPTS, _HERE / "lab.R")
 """What answers JupyterLab's Deploy dialog in a kernel."""
+
+DESIGN = "design.json"
+"""What a kernel writes of a model for its translation: ``design.R`` has the form."""

@@ -1,5 +1,6 @@
 # Capture in R's kernel: writes model, example and the kernel's own answers into a folder. Base R and jsonlite, which R's
-# kernel needs itself; answers.R is loaded next to it.
+# kernel needs itself; answers.R and
+# design.R are loaded next to it.
 
 nbdeploy_default_packages <- c("base", "methods", "datasets", "utils", "grDevices", "graphics", "stats")
 
@@ -273,6 +274,8 @@ nbdeploy_capture <- function(folder, model, example, type = NULL, training = NUL
   state$globals <- needs$globals
   state$packages <- needs[c("loaded", "attached")]
   saveRDS(state, file.path(folder, "model.rds"), compress = FALSE)
+  writeLines(jsonlite::toJSON(nbdeploy_design(state), auto_unbox = TRUE, null = "null", na = "null"),
+    file.path(folder, "design.json"), useBytes = TRUE)
   formula <- tryCatch(deparse(stats::formula(value), width.cutoff = 500L), error = function(error) NULL)
   about <- list(style = style, type = type, input = made$input, class = class(value)[1L],
     formula = if (length(formula)) paste(formula, collapse = " "), features = as.list(nbdeploy_features(value)),

@@ -1,5 +1,6 @@
 # JupyterLab's queries to a kernel of R: its models, the rows of an example, problems of a form, a capture. Lab runs each
-# query silently, and the answer is a message of its own; answers.R and capture.R are loaded next to this file.
+# query silently, and the answer is a message of its own; answers.R, design.R and
+# capture.R are loaded next to this file.
 
 nbdeploy_lab <- function(query, given) {
   before <- options(warn = getOption("warn")) # the capture sets it
@@ -22,15 +23,18 @@ nbdeploy_lab <- function(query, given) {
 nbdeploy_lab_found <- function(cells) {
   cells <- lapply(cells, function(cell) list(count = cell$count, code = nbdeploy_parsed(cell$source)))
   cells <- cells[order(vapply(cells, function(cell) as.numeric(cell$count), 0))]
-  models <- functions <- list()
+  models <- functions <- fits <- list() # fits: of each variable that is a model, or a list that holds some
   for (name in ls(globalenv())) {
     if (bindingIsActive(name, globalenv())) next
     value <- get(name, globalenv())
     if (nbdeploy_is_model(value)) models[[name]] <- value
     else if (nbdeploy_is_own_function(value)) functions[[name]] <- value
+    fits[[name]] <- if (nbdeploy_is_model(value)) list(value)
+      else if (is.list(value) && !is.object(value)) Filter(nbdeploy_is_model, value)
+    if (!length(fits[[name]])) fits[[name]] <- NULL
   }
   # A function that calls a model, or another such function, answers requests.
-  answering <- names(models)
+  answering <- names(fits)
   repeat {
     more <- Filter(function(name) any(all.names(body(functions[[name]])) %in% answering), setdiff(names(functions), answering))
     if (!length(more)) break
@@ -38,8 +42,8 @@ nbdeploy_lab_found <- function(cells) {
   }
   functions <- functions[intersect(names(functions), answering)]
   called <- unlist(lapply(functions, function(value) all.names(body(value))))
-  found <- c(lapply(names(functions), function(name) nbdeploy_candidate(name, functions[[name]], cells, models)),
-    lapply(names(models), function(name) nbdeploy_candidate(name, models[[name]], cells, models)))
+  found <- c(lapply(names(functions), function(name) nbdeploy_candidate(name, functions[[name]], cells, fits)),
+    lapply(names(models), function(name) nbdeploy_candidate(name, models[[name]], cells, fits)))
   last <- vapply(found, function(one) if (is.null(one$cell)) 0 else as.numeric(one$cell), 0)
   odd <- vapply(found, function(one) one$unusual, NA)
   inner <- vapply(found, function(one) one$variable %in% called, NA)
@@ -73,11 +77,11 @@ nbdeploy_is_own_function <- function(value) {
     identical(topenv(environment(value)), globalenv())
 }
 
-nbdeploy_candidate <- function(name, value, cells, models) {
+nbdeploy_candidate <- function(name, value, cells, fits) {
   made <- Filter(function(cell) name %in% unlist(lapply(cell$code, nbdeploy_top_names)), cells)
   count <- if (length(made)) as.integer(made[[length(made)]]$count)
   if (is.function(value)) {
-    calls <- unique(intersect(all.names(body(value)), names(models)))
+    calls <- unique(intersect(all.names(body(value)), names(fits)))
     why <- if (length(calls)) paste("calls", paste(calls, collapse = ", ")) else "answers by another function"
     methods <- character()
     kind <- "function"
@@ -89,7 +93,7 @@ nbdeploy_candidate <- function(name, value, cells, models) {
   }
   at <- if (!is.null(count)) paste0("In [", count, "]")
   list(variable = name, kind = kind, framework = "R", methods = as.list(methods), method = NULL,
-    examples = nbdeploy_guesses(name, value, cells, models),
+    examples = nbdeploy_guesses(name, value, cells, fits),
     why = paste(c(if (nzchar(why)) why, at), collapse = "; "), cell = count,
     unusual = inherits(value, c("prcomp", "princomp", "kmeans")) || !is.function(value) && !nbdeploy_has_method(value))
 }
@@ -118,10 +122,11 @@ nbdeploy_short <- function(code) {
 }
 
 # Rows for a model: those that a cell predicts, the table of the fit, then each table with its columns.
-nbdeploy_guesses <- function(name, value, cells, models) {
-  fits <- if (is.function(value)) models[intersect(all.names(body(value)), names(models))] else list(value)
+nbdeploy_guesses <- function(name, value, cells, fits) {
+  called <- if (is.function(value)) intersect(all.names(body(value)), names(fits))
+  fits <- if (is.function(value)) do.call(c, unname(fits[called])) else list(value)
   features <- unique(unlist(lapply(fits, nbdeploy_columns_of)))
-  asked <- unlist(lapply(cells, function(cell) lapply(cell$code, nbdeploy_asked, names = c(name, names(fits)))))
+  asked <- unlist(lapply(cells, function(cell) lapply(cell$code, nbdeploy_asked, names = c(name, called))))
   asked <- Filter(function(one) is.name(one), asked)
   fitted <- Filter(is.name, unlist(lapply(fits, function(fit) as.list(nbdeploy_call_of(fit))[-1L])))
   # A data set of R is in no environment of the notebook: a cell names it.
@@ -234,7 +239,11 @@ nbdeploy_lab_check <- function(model, example = NULL, signature = NULL, training
   }
   if (!is.null(training)) noted("training", nbdeploy_safely("training", training, "invalid_input"))
   if (!is.null(signature)) note("signature", "a signature is for models of Python", "leave it empty: the example defines it")
-  if (identical(engine, "onnx")) note("engine", "models of R are not translated to ONNX", "choose native")
+  if (identical(engine, "onnx") && !is.null(value) && !is.null(frame)) {
+    refused <- nbdeploy_design(list(model = value, template = frame, style = nbdeploy_style(value),
+      type = nbdeploy_type(value), input = "frame"))$refused
+    if (!is.null(refused)) note("engine", paste0("the model cannot be translated: ", refused), "choose native or auto")
+  }
   list(problems = problems, complete = TRUE)
 }
 

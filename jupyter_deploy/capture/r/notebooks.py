@@ -12,7 +12,6 @@ from typing import Any
 from jupyter_deploy.domain import errors
 from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
 from jupyter_deploy.domain.capture.ports import Live
-from jupyter_deploy.domain.capture.translation import TRANSLATED
 from jupyter_deploy.domain.errors import DeployError, InvalidInput, NotCapturable, ReplayFailed
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.notebooks.papermill import PapermillRunner
@@ -145,8 +144,6 @@ def _require_valid(request: DeployRequest, notebook: Path) -> None:
         raise InvalidInput(
             "--signature is for models of Python", "R's example defines the signature; --nullable is for R too"
         )
-    if request.engine == TRANSLATED:
-        raise InvalidInput("models of R are not translated to ONNX", "leave out --engine")
 
 
 def _require_pandas() -> None:
@@ -242,7 +239,7 @@ def _notes(model: RModel) -> tuple[str, ...]:
     about = model.about
     packages = [f"{name} {one['version']}" for name, one in about["r"]["packages"].items()]
     globals_ = about["globals"]
-    notes = [f"it is answered by R {about['r']['version']}{' with ' if packages else ''}{', '.join(packages)}"]
+    notes = [f"captured from R {about['r']['version']}{' with ' if packages else ''}{', '.join(packages)}"]
     if globals_:
         notes.append(f"captured with it, of the notebook's kernel: {', '.join(globals_)}")
     return tuple(notes)

@@ -8,6 +8,8 @@ from functools import lru_cache
 from importlib import metadata
 from typing import Any, Protocol
 
+import numpy as np
+
 GROUP = "nbdeploy.converters"
 
 
@@ -58,6 +60,9 @@ class Converter(Protocol):
 
     def convert(self, model: Any, method: str, inputs: GraphInput) -> Graph:
         """Make the graph. Raises NotTranslatable."""
+
+    def critical_rows(self, model: Any, base: Any, generator: np.random.Generator) -> dict[str, Any]:
+        """Return tables by origin: rows of ``base``, changed to where a graph of this model most easily differs."""
 
 
 @lru_cache(maxsize=1)

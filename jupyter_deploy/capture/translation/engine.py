@@ -64,11 +64,16 @@ def translate(
             form["table"] = types
         translated = TranslatedModel(_session(graph.content), form)
     except NotTranslatable as error:
-        raise NotTranslated(f"{type(model).__name__} cannot be translated: {error}", REMEDY) from error
+        raise NotTranslated(f"{_class_of(seen)} cannot be translated: {error}", REMEDY) from error
     rows = proof_rows(model, example, training)
     proof = prove(original, translated, rows, tolerance, graph.converter, redact=redact)
     needs_pandas = form["columns"] is not None and "table" not in form
     return translated, proof.model_copy(update={"needs_pandas": needs_pandas})
+
+
+def _class_of(seen: Inspected) -> str:
+    """Return the class's name without its module, or that of a class of R without R's version."""
+    return seen.kind.split(" (")[0].rpartition(".")[2]
 
 
 def _array(answer: Any) -> Any:
@@ -139,7 +144,7 @@ def _refused(original: Callable[[Any], Any], example: Any, kinds: Mapping[str, s
     refused: dict[str, list[int]] = {}
     width = range(example.shape[1])
     each = [list(width)] if kinds is None else [[at] for at, kind in enumerate(kinds.values()) if kind == "number"]
-    for kind, value in zip(UNUSUAL, (np.nan, np.inf, 1e39), strict=True):
+    for kind, value in zip(UNUSUAL, (np.nan, np.inf, 1e39, 2.0**31), strict=True):
         for columns in each:
             with contextlib.suppress(Exception), np.errstate(all="ignore"):
                 original(_with(example[:1], columns, value))

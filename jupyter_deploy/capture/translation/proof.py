@@ -55,14 +55,18 @@ def compared(expected: Any, found: Any, tolerance: Tolerance) -> Compared:
     if expected.dtype.kind != "f":
         wrong = _per_row(expected != found)
         return Compared(wrong, wrong, None, 0.0, 0.0)
-    difference = np.abs(expected - found)
+    with np.errstate(invalid="ignore"):  # of two infinities
+        difference = np.where(expected == found, 0.0, np.abs(expected - found))
     scale = np.maximum(np.abs(expected), np.abs(found))
     single = expected.dtype.itemsize < np.dtype("float64").itemsize
     rtol = tolerance.float32_rtol if single else tolerance.float64_rtol
-    near = difference <= (tolerance.float32_atol if single else tolerance.float64_atol) + rtol * scale
+    # No finite number is near an infinite one.
+    near = difference <= (tolerance.float32_atol if single else tolerance.float64_atol) + rtol * np.where(
+        np.isfinite(scale), scale, 0.0
+    )
     flips = _flipped(expected, found)
     wrong = _per_row(~(near | (np.isnan(expected) & np.isnan(found)))) | flips
-    shares = np.divide(difference, scale, out=np.zeros_like(difference), where=scale > 0)
+    shares = np.divide(difference, scale, out=np.zeros_like(difference), where=(scale > 0) & np.isfinite(scale))
     return Compared(
         wrong, flips, difference, float(np.nanmax(difference, initial=0.0)), float(np.nanmax(shares, initial=0.0))
     )
@@ -104,7 +108,8 @@ def prove(
             with _quoting(redact, f"the translated model cannot answer {origin} rows"):
                 found = np.asarray(answer(rows))
             result = compared(expected, found, tolerance)
-            absolute, relative = max(absolute, result.largest), max(relative, result.largest_relative)
+            absolute = max(absolute, result.largest if origin != "beyond" else 0.0)
+            relative = max(relative, result.largest_relative)
             labelled = labelled or result.differences is None or (expected.ndim == 2 and expected.shape[1] > 1)
             flips += int(result.flips.sum())
             counts[origin] += len(rows)
@@ -142,7 +147,7 @@ def _answered(
         try:
             expected = np.asarray(original(rows))
         except Exception:  # noqa: BLE001 - the original may raise anything
-            if origin != "category":
+            if origin not in ("category", "missing"):
                 continue
             rows, expected = _one_by_one(original, rows)
         if len(rows):

@@ -6,23 +6,20 @@ import sys
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from . import ensembles
-from .trees import trees_of
+from .converters import converter_of
 
 _TRAINING = 10_000
 _RANDOM = 2_000
-_THRESHOLDS = 8_000
-_AROUND = 8
 _CATEGORIES = 500
 _SEED = 20261201
 
 
 def proof_rows(model: Any, example: Any, training: Any) -> dict[str, Any]:
-    """Return tables by origin: the example, a sample of the training table, random rows, and the thresholds of trees.
+    """Return tables by origin: the example, a sample of the training table, random and critical rows, and categories.
 
-    The sample and the random rows are seeded, so that a second translation compares the same ones.
+    All are seeded, so that a second translation compares the same ones. Raises NotTranslatable if no converter knows
+    the model.
     """
     generator = np.random.default_rng(_SEED)
     parts = {"example": example}
@@ -33,9 +30,8 @@ def proof_rows(model: Any, example: Any, training: Any) -> dict[str, Any]:
         base = base[list(example.columns)] if hasattr(example, "columns") else base
         parts["training"] = base
     parts["random"] = _random(base, generator)
-    thresholds = _thresholds(model, base, generator)
-    if len(thresholds):
-        parts["threshold"] = thresholds
+    critical = converter_of(model).critical_rows(model, base, generator)
+    parts.update({origin: table for origin, table in critical.items() if len(table)})
     categories = _categories(base, generator)
     if len(categories):
         parts["category"] = categories
@@ -83,68 +79,3 @@ def _random(base: Any, generator: np.random.Generator) -> Any:
         else:
             frame[name] = base[name].iloc[generator.integers(0, len(base), _RANDOM)].to_numpy()
     return frame
-
-
-def _thresholds(model: Any, base: Any, generator: np.random.Generator) -> Any:
-    """Rows with one feature at a split of a tree, or next to it in 32 or 64 bits; none for other models.
-
-    Of a pipeline the splits are in the space of its last step, so there are none.
-    """
-    splits = _splits(model)
-    if not splits:
-        return base[:0]
-    chosen = [splits[index] for index in generator.permutation(len(splits))[: _THRESHOLDS // _AROUND]]
-    features = np.repeat([feature for feature, _ in chosen], _AROUND)
-    values = np.concatenate([_around(threshold) for _, threshold in chosen])
-    return _replaced(base, features, values, generator)
-
-
-def _splits(model: Any) -> list[tuple[int, float]]:
-    """The splits of a model's trees by a number, as (column of the input, threshold)."""
-    splits: list[tuple[int, float]] = []
-    for one in trees_of(model):
-        inner = one.tree_.children_left >= 0
-        splits += zip(one.tree_.feature[inner].tolist(), one.tree_.threshold[inner].tolist(), strict=True)
-    if type(model) in ensembles.kinds():
-        columns = ensembles.number_columns(model)
-        for tree in ensembles.read(model).trees:
-            inner = [node for node, left in enumerate(tree.left) if left >= 0]
-            splits += [(columns[tree.feature[node]], tree.threshold[node]) for node in inner
-                       if tree.feature[node] in columns]  # fmt: skip
-    # A split of missing values alone has an infinite threshold.
-    return sorted({one for one in splits if np.isfinite(one[1])})
-
-
-def _replaced(base: Any, features: Any, values: NDArray[np.float64], generator: np.random.Generator) -> Any:
-    """Rows of the base, each with the value of one column replaced."""
-    rows = generator.integers(0, len(base), len(values))
-    places = np.arange(len(values))
-    if not hasattr(base, "columns"):
-        table = np.asarray(base, np.float64)[rows]
-        table[places, features] = values
-        return table
-    frame = base.iloc[rows].reset_index(drop=True)
-    for feature in sorted(set(features.tolist())):
-        name, here = frame.columns[feature], features == feature
-        column = frame[name].to_numpy("float64", copy=True, na_value=np.nan)
-        column[here] = values[here]
-        frame[name] = column
-    return frame
-
-
-def _around(threshold: float) -> NDArray[np.float64]:
-    rounded = np.float32(threshold)
-    with np.errstate(over="ignore"):  # next to the largest number
-        below, above = (np.nextafter(rounded, np.float32(side)) for side in (-np.inf, np.inf))
-    return np.array(
-        [
-            threshold,
-            np.nextafter(threshold, np.inf),
-            np.nextafter(threshold, -np.inf),
-            np.float64(rounded),
-            np.float64(above),
-            np.float64(below),
-            (np.float64(rounded) + np.float64(above)) / 2,  # as far from one number of 32 bits as from the next
-            (np.float64(rounded) + np.float64(below)) / 2,
-        ]
-    )

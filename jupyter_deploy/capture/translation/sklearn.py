@@ -6,8 +6,11 @@ import importlib.util
 import sys
 from typing import Any
 
+import numpy as np
+
 from . import encoding, ensembles, imputation
 from .converters import Graph, GraphInput, NotTranslatable
+from .thresholds import threshold_rows
 from .writer import classifies
 
 _OUTPUTS = {"predict_proba": 1, "predict": 0, "transform": 0}
@@ -77,6 +80,10 @@ class SklearnConverter:
             imputation.MISSING_TEXT,
             _known_texts(model),
         )
+
+    def critical_rows(self, model: Any, base: Any, generator: np.random.Generator) -> dict[str, Any]:
+        """Return rows at the thresholds of trees."""
+        return {"threshold": threshold_rows(model, base, generator)}
 
 
 def _steps(model: Any) -> list[Any]:

@@ -14,6 +14,7 @@ Severity = Literal["note", "warning", "error"]
 
 CHECKS: dict[str, str] = {
     "side-effects": "Side effects of a prediction: files written, connections opened, programs started.",
+    "row-dependence": "Rows that fail alone, or whose answers depend on the other rows of the request.",
     "outside-files": "Files that the model opens and nobody packs by default: outside the project, hidden, large.",
     "project-code": "The project's modules whose source is packed, and files of their folders that are not.",
     "edited-module": "Modules of the project that differ from their files: edited since the import, or changed.",

@@ -22,13 +22,16 @@ class Translation(Value):
 
     ``rows`` are counted by their origin: ``example``, ``training`` (a sample), ``random`` (within the seen ranges),
     ``threshold`` (values at which a tree decides, and their neighbours in 32 and 64 bits), ``category`` (each text of
-    a column, and unseen ones).
+    a column, and unseen ones), for models of R ``missing`` (a missing number in each column) and ``beyond`` (far
+    outside of the seen ranges).
     """
 
     engine: Literal["onnx"] = "onnx"
     converter: str = Field(description="Name and version of the library that translated it.")
     rows: dict[str, int]
-    largest_difference: float = Field(description="Of two numbers, in the answers' unit; 0 for labels.")
+    largest_difference: float = Field(
+        description="Of two numbers, in the answers' unit, not beyond the seen ranges; 0 for labels."
+    )
     largest_relative_difference: float = 0.0
     flips: int = Field(default=0, description="Rows with another label, or another most likely class.")
     needs_pandas: bool = Field(default=False, description="Only pandas can make the tables that the model takes.")

@@ -7,10 +7,15 @@ from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
+from ..values.validation import InvalidInstances
+
+BEYOND_R = "beyond R's whole numbers (32 bits)"
+
 UNUSUAL: dict[str, Callable[[Any], Any]] = {
     "missing": np.isnan,
     "infinite": np.isinf,
     "too large for 32 bits": lambda values: np.isfinite(values) & (np.abs(values) > np.finfo(np.float32).max),
+    BEYOND_R: lambda values: np.abs(values) > np.iinfo(np.int32).max,
 }
 """Numbers that some models refuse, by kind, with the function that finds them."""
 
@@ -66,6 +71,8 @@ class TranslatedModel:
         ------
         ValueError
             The original raises on such a row.
+        InvalidInstances
+            The original, a model of R, cannot be given such a number.
         """
         columns, kinds = self.form["columns"], self.form["kinds"]
         if columns is not None and hasattr(table, "columns"):
@@ -111,9 +118,14 @@ class TranslatedModel:
         for kind, columns in self.form.get("refused", {}).items():
             for row, place in np.argwhere(UNUSUAL[kind](numbers)).tolist():
                 column = first + place
-                if column in columns:
-                    name = f"'{self.form['columns'][column]}'" if self.form["columns"] else column
-                    raise ValueError(f"the column {name} is {kind} in row {row}, and the model does not take that")
+                if column not in columns:
+                    continue
+                name = self.form["columns"][column] if self.form["columns"] else column
+                if kind == BEYOND_R:  # no error of the model: a data frame of R cannot hold it
+                    problem = f"is {numbers[row, place]:.0f}, {kind}"
+                    raise InvalidInstances([{"loc": ["instances", row, name], "msg": problem}])
+                shown = f"'{name}'" if self.form["columns"] else name
+                raise ValueError(f"the column {shown} is {kind} in row {row}, and the model does not take that")
 
 
 def _matrix(table: Any, columns: list[str] | None) -> Any:

@@ -24,6 +24,8 @@ local({
   }
   failure <- function(error) {
     call <- conditionCall(error)
+    # The place of an error of nbdeploy's own says nothing of the model.
+    if (is.call(call) && is.name(call[[1L]]) && startsWith(as.character(call[[1L]]), "nbdeploy_")) call <- NULL
     where <- if (is.null(call)) "" else paste0(" (in ", paste(deparse(call, nlines = 1L, width.cutoff = 60L)[1L]), ")")
     charToRaw(enc2utf8(paste0(conditionMessage(error), where)))
   }

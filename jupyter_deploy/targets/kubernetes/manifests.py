@@ -57,7 +57,8 @@ class ClusterManifests:
                 "the exporter has no image: it is in that of the program that uploads records",
                 "deploy once with NBDEPLOY_RECORDS_TO, or name it: NBDEPLOY_KUBERNETES__SHIPPER_IMAGE",
             )
-        return monitoring_objects(self._settings, image, files, self._all.records_to)
+        overlay = read_overlay(self._settings)
+        return monitoring_objects(self._settings, image, files, self._all.records_to, overlay)
 
     def workloads(self, endpoint: Endpoint) -> Sequence[Json]:
         """The objects of the releases with traffic."""

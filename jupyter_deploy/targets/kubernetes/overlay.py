@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from jupyter_deploy.domain.errors import InvalidInput
@@ -35,3 +36,13 @@ def read_overlay(settings: ClusterSettings) -> dict[str, Any]:
             "write a pod's template, such as {spec: {nodeSelector: {pool: models}}}",
         )
     return found
+
+
+def merged(base: Any, over: Any) -> Any:
+    """Mappings merged, also nested ones; a list of the second follows that of the first; other values replace."""
+    if isinstance(base, dict) and isinstance(over, Mapping):
+        added = {key: merged(base[key], value) if key in base else value for key, value in over.items()}
+        return base | added
+    if isinstance(base, list) and isinstance(over, list):
+        return [*base, *over]
+    return over

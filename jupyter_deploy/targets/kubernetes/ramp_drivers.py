@@ -24,7 +24,8 @@ from jupyter_deploy.domain.release.endpoint import Endpoint
 
 from . import names, pods
 from .api import Api, Json
-from .releases import merged, restricted_container, restricted_pod, stamp_of, stamped
+from .overlay import merged
+from .releases import restricted_container, restricted_pod, stamp_of, stamped
 from .settings import ClusterSettings
 
 KIND = "Job"

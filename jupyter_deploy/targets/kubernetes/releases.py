@@ -24,6 +24,7 @@ from jupyter_deploy.domain.secret_references import NAMES, parse_reference
 
 from . import names
 from .autoscaling import autoscaler, bounds, is_scaled, requested_cpu
+from .overlay import merged
 from .settings import ClusterSettings
 
 Json = dict[str, Any]
@@ -283,13 +284,3 @@ def _probe(path: str, *, period: int, failures: int) -> Json:
         "timeoutSeconds": 5,
         "failureThreshold": failures,
     }
-
-
-def merged(base: Any, over: Any) -> Any:
-    """Mappings merged, also nested ones; a list of the second follows that of the first; other values replace."""
-    if isinstance(base, dict) and isinstance(over, Mapping):
-        added = {key: merged(base[key], value) if key in base else value for key, value in over.items()}
-        return base | added
-    if isinstance(base, list) and isinstance(over, list):
-        return [*base, *over]
-    return over

@@ -228,7 +228,8 @@ class KubernetesTarget:
         cluster = self._cluster
         image = cluster.gateway_image or self._present_image() or self._published_gateway(release)
         budget = self._api.version_of("PodDisruptionBudget")
-        for made in gateway_objects(cluster, image=image, pdb=budget, shipper=self._shipper(None, release)):
+        uploads, overlay = self._shipper(None, release), read_overlay(cluster)
+        for made in gateway_objects(cluster, image=image, pdb=budget, shipper=uploads, overlay=overlay):
             if made["kind"] == "Deployment":
                 made["metadata"].setdefault("annotations", {})[names.MADE_BY] = __version__
             document = stamped(made)

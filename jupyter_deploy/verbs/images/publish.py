@@ -177,9 +177,12 @@ def _inputs(
 
 
 def _require_no_other_language(snapshot: Snapshot) -> None:
-    """Raise BaseUnfit if the model needs another language than Python, which the default base lacks."""
+    """Raise BaseUnfit if the model needs another language than Python, which the default base lacks.
+
+    A translation needs none.
+    """
     language = snapshot.manifest.provenance.language
-    if language != "python":
+    if language != "python" and snapshot.manifest.translation is None:
         raise BaseUnfit(
             f"{snapshot.tag} needs {language} and its packages, which the default base image lacks",
             f"name a base image that has them and Python {snapshot.manifest.environment.minor}: --base",

@@ -15,7 +15,10 @@ glmed <- glm(am ~ wt, binomial, cars)
 forest <- ranger::ranger(Species ~ ., iris, num.trees = 5)
 vectors <- kernlab::ksvm(Species ~ ., iris)
 answers <- function(df) round(unname(predict(fit, df)), 2)
-helper <- function(x) x + 1
+each <- lapply(c(setosa = "setosa", virginica = "virginica"), function(s) lm(Species == s ~ Petal.Width, iris))
+species <- function(df) names(each)[max.col(sapply(each, predict, df))]
+helper <- function(x) x + length(kept)
+kept <- list(cars, 1)
 old <- structure(list(call = quote(boosts::boost(mpg ~ wt, cars))), class = "boosted")
 made <- structure(list(call = quote(boost(mpg ~ wt, cars))), class = "boosted")
 curve <- poly(1:10, 2)
@@ -55,7 +58,7 @@ def ask(tmp_path_factory):
 def test_models_are_found_with_rows_for_each_and_nothing_is_left(ask):
     (found,) = ask(("found", {"cells": CELLS}))
     models = {one["variable"]: one for one in found["models"]}
-    assert set(models) == {"fit", "glmed", "forest", "vectors", "answers", "old", "made"}
+    assert set(models) == {"fit", "glmed", "forest", "vectors", "answers", "species", "old", "made"}
     assert list(models)[-2:] == ["made", "old"], "R cannot call them"
     assert {name for name, one in models.items() if one["unusual"]} == {"made", "old"}
     first = {name: one["examples"][0]["expression"] for name, one in models.items()}
@@ -67,6 +70,7 @@ def test_models_are_found_with_rows_for_each_and_nothing_is_left(ask):
     assert not any("mtcars" in expression for expression in others), "its cyl is no factor"
     assert (models["fit"]["cell"], models["vectors"]["cell"], models["glmed"]["cell"]) == (1, 2, None)
     assert models["answers"]["why"] == "calls fit"
+    assert (models["species"]["why"], first["species"]) == ("calls each", 'head(iris["Petal.Width"], 5)')
     assert models["glmed"]["methods"] == ["link", "response", "terms"]
 
 
@@ -103,7 +107,8 @@ def test_each_problem_names_its_field_and_a_remedy(ask):
         ({"example": None}, "example", "a model of R needs an example", "head(X, 5)"),
         ({"example": "X_test['wt']"}, "example", "lacks columns that the model reads: cyl", "add them to the example"),
         ({"signature": "Row"}, "signature", "a signature is for models of Python", "leave it empty"),
-        ({"engine": "onnx"}, "engine", "models of R are not translated to ONNX", "choose native"),
+        ({"engine": "onnx"}, None, "", ""),
+        ({"engine": "onnx", "model": "answers"}, "engine", "a function of R is not translated", "choose native"),
     ]
     answers = ask(*(("check", given | changes) for changes, *_ in cases))
     for (changes, field, words, remedy), answer in zip(cases, answers, strict=True):

@@ -18,9 +18,10 @@ from jupyter_deploy.targets.kubernetes.api import Api
 from jupyter_deploy.targets.kubernetes.exposure import exposure
 from jupyter_deploy.targets.kubernetes.gateway.objects import gateway_objects
 from jupyter_deploy.targets.kubernetes.metrics.objects import monitoring_objects
-from jupyter_deploy.targets.kubernetes.overlay import read_overlay
+from jupyter_deploy.targets.kubernetes.overlay import merged, read_overlay
+from jupyter_deploy.targets.kubernetes.ramp_drivers import driver_job
 from jupyter_deploy.targets.kubernetes.rbac import rights, user_rules
-from jupyter_deploy.targets.kubernetes.releases import merged, release_objects, stamp_of
+from jupyter_deploy.targets.kubernetes.releases import release_objects, stamp_of
 from jupyter_deploy.targets.kubernetes.settings import ClusterSettings
 from jupyter_deploy.targets.kubernetes.shipping import CONTAINER, image_in, shipper
 from jupyter_deploy.validation.scaffold.monitoring_drafts import monitoring_drafts
@@ -53,9 +54,13 @@ def scaled(replicas, versions=VERSIONS, *, settings=None, **resources):
 EXPOSED = ClusterSettings(url="https://models.example.org/", hosts=("models.lab.example.org",))
 
 
+def monitoring_files():
+    return {draft.path.partition("/")[2]: draft.text for draft in monitoring_drafts("")}
+
+
 def monitoring(records_to="s3://records/nbdeploy"):
-    files = {draft.path.partition("/")[2]: draft.text for draft in monitoring_drafts("")}
-    return monitoring_objects(ClusterSettings(namespace="models", records_secret="bucket"), IMAGE, files, records_to)
+    settings = ClusterSettings(namespace="models", records_secret="bucket")
+    return monitoring_objects(settings, IMAGE, monitoring_files(), records_to)
 
 
 def all_objects():
@@ -173,14 +178,23 @@ def test_names_are_labels_and_differ_for_endpoints_that_look_alike():
     assert names.endpoint_name(long) != names.endpoint_name(f"{'a' * 62}b")
 
 
-def test_an_overlay_is_merged_into_the_pods_and_wrong_parts_are_refused(tmp_path):
+def test_an_overlay_is_merged_into_all_pods_and_wrong_parts_are_refused(tmp_path):
     file = tmp_path / "overlay.yaml"
-    file.write_text(yaml.safe_dump({"spec": {"nodeSelector": {"pool": "models"}, "tolerations": [{"key": "gpu"}]}}))
+    wanted = {"nodeSelector": {"pool": "models"}, "tolerations": [{"key": "models", "operator": "Exists"}]}
+    file.write_text(yaml.safe_dump({"spec": wanted}))
     settings = ClusterSettings(overlay=file)
-    (*_, deployment) = release_objects(release_with(), settings, versions={}, overlay=read_overlay(settings))
-    spec = deployment["spec"]["template"]["spec"]
-    assert spec["nodeSelector"] == {"pool": "models"}
-    assert spec["containers"]
+    overlay = read_overlay(settings)
+    made = [
+        *release_objects(release_with(), settings, versions={}, overlay=overlay),
+        *gateway_objects(settings, image=IMAGE, pdb="", overlay=overlay),
+        *monitoring_objects(settings, IMAGE, monitoring_files(), None, overlay),
+        driver_job("churn", settings, IMAGE, {}, overlay),
+    ]
+    templates = [one["spec"]["template"]["spec"] for one in made if one["kind"] in ("Deployment", "Job")]
+    assert len(templates) == 4
+    for template in templates:
+        assert {key: template[key] for key in wanted} == wanted
+        assert template["containers"]
     file.write_text("replicas: 3\n")
     with pytest.raises(InvalidInput, match="other parts"):
         read_overlay(settings)

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from jupyter_deploy.container_images.gateway_program import pod
 from jupyter_deploy.domain.images.images import GATEWAY_FOLDER
 from jupyter_deploy.targets.kubernetes import names
+from jupyter_deploy.targets.kubernetes.overlay import merged
 from jupyter_deploy.targets.kubernetes.releases import UPLOADS, restricted_container, restricted_pod
 from jupyter_deploy.targets.kubernetes.settings import ClusterSettings
 
@@ -36,7 +38,14 @@ _LEDGER_BYTES = 64 * 1024**2
 _MORE_SECONDS = 10  # after the drain: the end of Envoy and agent
 
 
-def gateway_objects(settings: ClusterSettings, *, image: str, pdb: str, shipper: Json | None = None) -> list[Json]:
+def gateway_objects(
+    settings: ClusterSettings,
+    *,
+    image: str,
+    pdb: str,
+    shipper: Json | None = None,
+    overlay: Mapping[str, Any] | None = None,
+) -> list[Json]:
     """The gateway's objects, in the order in which they are applied.
 
     Parameters
@@ -47,6 +56,8 @@ def gateway_objects(settings: ClusterSettings, *, image: str, pdb: str, shipper:
         Version of the API of PodDisruptionBudgets, such as ``policy/v1``; empty: the server has none.
     shipper
         The container that sends the ledger away; None: it stays in the pods, and ends with them.
+    overlay
+        Merged into the pods' template: ``metadata`` and ``spec``.
     """
     files = gateway_files(settings)
     digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]
@@ -58,7 +69,11 @@ def gateway_objects(settings: ClusterSettings, *, image: str, pdb: str, shipper:
         spec = {"maxUnavailable": 1, "selector": {"matchLabels": names.labels("gateway")}}
         kind = "PodDisruptionBudget"
         objects.append({"apiVersion": pdb, "kind": kind, "metadata": _metadata(settings), "spec": spec})
-    return [*objects, _deployment(settings, image, digest, shipper)]
+    template = {
+        "metadata": {"labels": names.labels("gateway"), "annotations": {_CONFIGURATION: digest}},
+        "spec": _pod(settings, image, shipper),
+    }
+    return [*objects, _deployment(settings, merged(template, overlay or {}))]
 
 
 def gateway_rules() -> list[Json]:
@@ -89,7 +104,7 @@ def _service(settings: ClusterSettings) -> Json:
     }
 
 
-def _deployment(settings: ClusterSettings, image: str, digest: str, shipper: Json | None) -> Json:
+def _deployment(settings: ClusterSettings, template: Json) -> Json:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -99,10 +114,7 @@ def _deployment(settings: ClusterSettings, image: str, digest: str, shipper: Jso
             "revisionHistoryLimit": 1,
             "selector": {"matchLabels": names.labels("gateway")},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-            "template": {
-                "metadata": {"labels": names.labels("gateway"), "annotations": {_CONFIGURATION: digest}},
-                "spec": _pod(settings, image, shipper),
-            },
+            "template": template,
         },
     }
 

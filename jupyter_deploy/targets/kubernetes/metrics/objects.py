@@ -16,6 +16,7 @@ from typing import Any
 
 from jupyter_deploy.container_images.normalization import VENV
 from jupyter_deploy.targets.kubernetes import names
+from jupyter_deploy.targets.kubernetes.overlay import merged
 from jupyter_deploy.targets.kubernetes.releases import restricted_container, restricted_pod
 from jupyter_deploy.targets.kubernetes.settings import ClusterSettings
 
@@ -46,7 +47,11 @@ _WORDS = {
 
 
 def monitoring_objects(
-    settings: ClusterSettings, image: str, files: Mapping[str, str], records_to: str | None
+    settings: ClusterSettings,
+    image: str,
+    files: Mapping[str, str],
+    records_to: str | None,
+    overlay: Mapping[str, Any] | None = None,
 ) -> list[Json]:
     """The objects, in the order in which they are applied.
 
@@ -58,6 +63,8 @@ def monitoring_objects(
         The texts of ``RULES`` and ``DASHBOARD``.
     records_to
         The bucket in which drift is found; None: records stay in the pods, and there are no metrics of drift.
+    overlay
+        Merged into the pod's template: ``metadata`` and ``spec``.
     """
     import yaml
 
@@ -72,6 +79,10 @@ def monitoring_objects(
     endpoint = {"port": "metrics", "path": "/metrics", "interval": "15s", "honorLabels": True}
     dashboard = {"labels": {_JOB: "nbdeploy", "grafana_dashboard": "1"}, "name": "nbdeploy-dashboard"}
     of_us = {"matchLabels": names.labels("exporter")}
+    template = {
+        "metadata": {"labels": names.labels("exporter")},
+        "spec": _pod(settings, image, records_to),
+    }
     return [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(settings)},
         {"apiVersion": f"{_RBAC}/v1", "kind": "Role", "metadata": _metadata(settings), "rules": rules},
@@ -96,10 +107,7 @@ def monitoring_objects(
                 "replicas": 1,
                 "revisionHistoryLimit": 1,
                 "selector": of_us,
-                "template": {
-                    "metadata": {"labels": names.labels("exporter")},
-                    "spec": _pod(settings, image, records_to),
-                },
+                "template": merged(template, overlay or {}),
             },
         },
         {

@@ -87,20 +87,22 @@ class NotebookRunner(Protocol):
         self,
         notebook: Path,
         last_cell: str,
-        on_cell: Callable[[str], None],
+        on_progress: Callable[[str], None],
         expressions: Sequence[str] = (),
         variables: Mapping[str, str] = ...,
     ) -> Mapping[str, Any]:
         """Run a notebook headless, then ``last_cell`` in the same kernel; return that cell's output by MIME type.
 
-        ``on_cell`` gets a description of each cell that begins. The notebook's own deploys are skipped; a cell that
-        raises for that reason is skipped with a message, unless ``expressions`` depend on it. ``variables``: further
-        environment variables of the kernel.
+        ``on_progress`` gets a description of each cell that begins, and of each step of an operation in it. The
+        notebook's own deploys are skipped; a cell that raises for that reason is skipped with a message, unless
+        ``expressions`` depend on it. ``variables``: further environment variables of the kernel.
 
         Raises UnknownSource, NotebookFailed, KernelDied.
         """
 
-    def execute(self, notebook: Path, text: str, last_cell: str, on_cell: Callable[[str], None]) -> Mapping[str, Any]:
+    def execute(
+        self, notebook: Path, text: str, last_cell: str, on_progress: Callable[[str], None]
+    ) -> Mapping[str, Any]:
         """Write a notebook and run all of its cells, its verbs too, then ``last_cell``; return that cell's output.
 
         The file gets the outputs of its own cells. After an error it stays without outputs.
@@ -112,7 +114,7 @@ class NotebookRunner(Protocol):
         self,
         snapshot: Snapshot,
         cells: Sequence[str],
-        on_cell: Callable[[str], None],
+        on_progress: Callable[[str], None],
         *,
         folder: Path,
         interpreter: str,

@@ -22,6 +22,7 @@ from nbclient.util import ensure_async, run_sync
 from papermill.clientwrap import PapermillNotebookClient
 
 from jupyter_deploy.domain.evidence.statistic import METRIC_MIME
+from jupyter_deploy.domain.requests import PROGRESS_MIME
 
 from .kernels.launch import LARGEST, exit_text
 from .reader import number_of
@@ -36,6 +37,7 @@ FLOOD = LARGEST
 """Characters of output at which a cell is stopped."""
 
 _OUTPUTS = 2000  # of one cell
+_TITLE = 200  # characters of a step's title
 _POLL = 0.1  # seconds until a death, a timeout or a cancellation is noticed
 _GRACE = 2.0  # seconds that an interrupted cell may take to end
 
@@ -57,7 +59,7 @@ class Watch:
         Set from any thread to cancel the execution.
     timeout
         Time limit of a cell in seconds.
-    on_measured
+    on_measured, on_step
         See ``Execution``.
     stopped
         The reason for which the client stopped a cell, if any.
@@ -68,6 +70,7 @@ class Watch:
     cancelled: threading.Event
     timeout: float | None
     on_measured: Callable[[int, str | None, Any], Any]
+    on_step: Callable[[int, str], None]
     stopped: Literal["timeout", "flood", "lost", "cancelled"] | None = None
     exit_code: int | None = None
 
@@ -172,7 +175,10 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
             while True:
                 msg = await ensure_async(self.kc.iopub_channel.get_msg(timeout=None))
                 self._arrived += 1
-                measured = METRIC_MIME in (msg["content"].get("data") or ())
+                documents = msg["content"].get("data") or {}
+                if PROGRESS_MIME in documents:
+                    self._watch.on_step(number_of(self.nb, cell_index), _title(documents.pop(PROGRESS_MIME)))
+                measured = METRIC_MIME in documents
                 if measured or msg["parent_header"].get("msg_id") == parent_msg_id:
                     self.process_message(msg, cell, cell_index)
 
@@ -239,6 +245,12 @@ async def _end(task: asyncio.Future[Any], manager: Any) -> None:
         await asyncio.wait({task}, timeout=_GRACE)
     if not task.done():
         await manager.provisioner.kill()
+
+
+def _title(document: Any) -> str:
+    """Return the title of a step; any cell may display such a document."""
+    title = document.get("title") if isinstance(document, dict) else None
+    return " ".join(str(title or "").split())[:_TITLE]
 
 
 def _size(content: Mapping[str, Any]) -> int:

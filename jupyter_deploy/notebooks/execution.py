@@ -57,6 +57,9 @@ class Execution:
     on_measured
         Called with a cell's number and each document that it displays by ``METRIC_MIME``, with its display id or
         None; the notebook stores the return value instead. A document belongs to the cell that runs at its arrival.
+    on_step
+        Called with a cell's number and the title of each step that an operation in it displays by ``PROGRESS_MIME``;
+        the notebook does not store it.
     on_recorded
         Called at a cell's end with its number and the kernel's count of such documents.
     timeout
@@ -75,6 +78,7 @@ class Execution:
     save: Callable[[Any], None] = lambda _: None
     on_cell: Callable[[int, int], None] = lambda *_: None
     on_measured: Callable[[int, str | None, Any], Any] = lambda *measured: measured[-1]
+    on_step: Callable[[int, str], None] = lambda *_: None
     on_recorded: Callable[[int, int], None] = lambda *_: None
     is_excused: Callable[[int, int, str, str, str], bool] = lambda *_: False
     timeout: float | None = None
@@ -112,7 +116,7 @@ class _Run:
         self.execution = execution
         self.document = execution.document
         self.failure: Failure | None = None
-        self.watch = Watch(execution.cancelled, execution.timeout, execution.on_measured)
+        self.watch = Watch(execution.cancelled, execution.timeout, execution.on_measured, execution.on_step)
         self.began = False
 
     def execute(self) -> Executed:

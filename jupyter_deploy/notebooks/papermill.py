@@ -12,6 +12,7 @@ from typing import Any
 
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.errors import InvalidInput, KernelDied, NotebookFailed
+from jupyter_deploy.domain.requests import PROGRESS
 from jupyter_deploy.environments.module_origins import local_distributions
 from jupyter_deploy.masking.masking import masked, masked_cells
 from jupyter_deploy.notebooks.rerun import ANSWERS_MIME, VARIABLE
@@ -39,7 +40,7 @@ class PapermillRunner:
         self,
         notebook: Path,
         last_cell: str,
-        on_cell: Callable[[str], None],
+        on_progress: Callable[[str], None],
         expressions: Sequence[str] = (),
         variables: Mapping[str, str] = MappingProxyType({}),
     ) -> Mapping[str, Any]:
@@ -47,23 +48,25 @@ class PapermillRunner:
         document = read_notebook(str(notebook))
         kernel, _ = kernel_of(document, notebook.name)
         excuses = ErrorsOfSkippedDeploys([cell.source for cell in code_cells(document)], expressions)
-        environment = {**os.environ, **variables, VARIABLE: "1"}
+        environment = {**os.environ, **variables, VARIABLE: "1", PROGRESS: "1"}
         folder = notebook.resolve().parent
         run_environment = RunEnvironment(notebook.name, folder, kernel, environment, excuses=excuses)
-        return _displayed(_run(document, last_cell, on_cell, run_environment)[-1])
+        return _displayed(_run(document, last_cell, on_progress, run_environment)[-1])
 
-    def execute(self, notebook: Path, text: str, last_cell: str, on_cell: Callable[[str], None]) -> Mapping[str, Any]:
+    def execute(
+        self, notebook: Path, text: str, last_cell: str, on_progress: Callable[[str], None]
+    ) -> Mapping[str, Any]:
         """Write a notebook, run it for real, and save it with the outputs of its own cells."""
         import nbformat
 
         document = nbformat.reads(text, as_version=4)
         kernel, _ = kernel_of(document, notebook.name)
         environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
-        environment["NBDEPLOY_NOTEBOOK"] = str(notebook.resolve())
+        environment |= {"NBDEPLOY_NOTEBOOK": str(notebook.resolve()), PROGRESS: "1"}
         try:
             notebook.write_text(text, "utf-8")
             run_environment = RunEnvironment(notebook.name, notebook.resolve().parent, kernel, environment)
-            executed = _executed(document, last_cell, on_cell, run_environment)
+            executed = _executed(document, last_cell, on_progress, run_environment)
             last = executed.cells.pop()
             notebook.write_text(nbformat.writes(executed) + "\n", "utf-8")
         except OSError as error:
@@ -76,7 +79,7 @@ class PapermillRunner:
         self,
         snapshot: Snapshot,
         cells: Sequence[str],
-        on_cell: Callable[[str], None],
+        on_progress: Callable[[str], None],
         *,
         folder: Path,
         interpreter: str,
@@ -97,7 +100,7 @@ class PapermillRunner:
             if own := list(map(str, _own_code(snapshot))):
                 command = (*command, f"--IPKernelApp.exec_lines=__import__('sys').path.extend({own!r})")
             name = Path(source.notebook).name if source.notebook else "cells.ipynb"
-            ran = _run(document, last_cell, on_cell, RunEnvironment(name, folder, "python3", environment, command))
+            ran = _run(document, last_cell, on_progress, RunEnvironment(name, folder, "python3", environment, command))
         shown = _displayed(ran[-1])
         if ANSWERS_MIME not in shown:
             raise NotebookFailed(
@@ -158,12 +161,16 @@ class RunEnvironment:
     excuses: ErrorsOfSkippedDeploys | None = None
 
 
-def _run(document: Any, last_cell: str, on_cell: Callable[[str], None], run_environment: RunEnvironment) -> list[Any]:
+def _run(
+    document: Any, last_cell: str, on_progress: Callable[[str], None], run_environment: RunEnvironment
+) -> list[Any]:
     """Return the executed code cells with the last one."""
-    return code_cells(_executed(document, last_cell, on_cell, run_environment))
+    return code_cells(_executed(document, last_cell, on_progress, run_environment))
 
 
-def _executed(document: Any, last_cell: str, on_cell: Callable[[str], None], run_environment: RunEnvironment) -> Any:
+def _executed(
+    document: Any, last_cell: str, on_progress: Callable[[str], None], run_environment: RunEnvironment
+) -> Any:
     """Return the executed notebook, with the last cell at its end."""
     import nbformat
 
@@ -173,7 +180,11 @@ def _executed(document: Any, last_cell: str, on_cell: Callable[[str], None], run
     last, count = len(document.cells) - 1, len(code_cells(document)) - 1
 
     def begins(number: int, index: int) -> None:
-        on_cell("calling the model in its kernel" if index == last else f"cell {number} of {count}")
+        on_progress("calling the model in its kernel" if index == last else f"cell {number} of {count}")
+
+    def steps(number: int, title: str) -> None:
+        words, _ = masked(title)
+        on_progress(words if number > count else f"cell {number} of {count}: {words}")
 
     def is_excused(number: int, index: int, source: str, kind: str, message: str) -> bool:
         if (
@@ -182,7 +193,7 @@ def _executed(document: Any, last_cell: str, on_cell: Callable[[str], None], run
             or not run_environment.excuses.may_raise(source, kind, message)
         ):
             return False
-        on_cell(f"cell {number} is skipped, since deploys are skipped: {message}")
+        on_progress(f"cell {number} is skipped, since deploys are skipped: {message}")
         return True
 
     with scratch_folder("run") as scratch:
@@ -197,6 +208,7 @@ def _executed(document: Any, last_cell: str, on_cell: Callable[[str], None], run
                     run_environment.command,
                 ),
                 on_cell=begins,
+                on_step=steps,
                 is_excused=is_excused,
             )
         )

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from jupyter_deploy.capture.inspection import inspect_model
-from jupyter_deploy.capture.translation.engine import compared, translate
+from jupyter_deploy.capture.translation.engine import translate
+from jupyter_deploy.capture.translation.proof import compared
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import NotTranslated
 from jupyter_deploy.domain.evidence.sequential import proportion
@@ -72,9 +73,9 @@ def check(original: Callable[[Any], Any], answer: Callable[[Any], Any], table: A
     for begin in range(0, len(table), CHUNK):
         chunk = table[begin : begin + CHUNK]
         expected, found = np.asarray(original(chunk)), np.asarray(answer(chunk))
-        different, most, _ = compared(expected, found, Tolerance())
-        wrong += int(different.sum())
-        largest = max(largest, most)
+        result = compared(expected, found, Tolerance())
+        wrong += int(result.wrong.sum())
+        largest = max(largest, result.largest)
         labels = expected.dtype.kind != "f"
         several = expected.ndim == 2 and expected.shape[1] > 1
         if labels or several:
@@ -120,4 +121,4 @@ def timed(original: Callable[[Any], Any], answer: Callable[[Any], Any], row: Any
 
 
 def _cell(words: str) -> str:
-    return " ".join(words.replace("|", "/").split())[:160]
+    return " ".join(words.replace("|", "/").split())[:200]

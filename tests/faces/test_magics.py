@@ -133,6 +133,10 @@ def test_a_command_line_chooses_among_the_models_of_a_notebook_that_runs_headles
     path = notebooks.write(shared_home.path / "levels.ipynb", *cells)
     options = ["--x", "X", "--y", "y", "--metric", "accuracy", "--native-only", "-o", "json"]
     ended = shared_home.run("candidates", path, "low", "high", *options, "--constraint", "accuracy >= 0.9")
+    steps = ["candidate 1 of 2: low (native)", "candidate 2 of 2: high (native)", "measuring 2 models"]
+    told = [line.removeprefix("[1/1] levels.ipynb: ") for line in ended.stderr.splitlines()]
+    assert [line for line in told if line in steps] == steps
+    assert "measuring: timing, round 7 of 7" in told
     table = json.loads(ended.stdout)
     assert [row["name"] for row in table["candidates"]] == ["high", "low"]
     assert table["candidates"][1]["violated"] == ["accuracy >= 0.9"]

@@ -12,17 +12,12 @@ from jupyter_deploy.capture.inspection import Inspected
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.capture.translation import Translation
 from jupyter_deploy.domain.errors import NotTranslated
-from jupyter_deploy.domain.evidence.flips import most_flips
 from jupyter_deploy.serving.natives.translated import UNUSUAL, TranslatedForm, TranslatedModel
 from jupyter_deploy.serving.values.plain_table_types import TEXT
 
 from .converters import GraphInput, NotTranslatable, converter_of
+from .proof import REMEDY, prove
 from .rows import proof_rows
-
-_CHUNK = 5_000
-"""Rows of one call, so that the proof of a large forest needs little memory."""
-
-_SHOWN = 3
 
 
 def translate(
@@ -69,14 +64,11 @@ def translate(
             form["table"] = types
         translated = TranslatedModel(_session(graph.content), form)
     except NotTranslatable as error:
-        raise NotTranslated(f"{_class_of(seen)} cannot be translated: {error}", _REMEDY) from error
+        raise NotTranslated(f"{_class_of(seen)} cannot be translated: {error}", REMEDY) from error
     rows = proof_rows(model, example, training)
-    proof = _proved(original, translated, rows, tolerance, graph.converter, redact=redact)
+    proof = prove(original, translated, rows, tolerance, graph.converter, redact=redact)
     needs_pandas = form["columns"] is not None and "table" not in form
     return translated, proof.model_copy(update={"needs_pandas": needs_pandas})
-
-
-_REMEDY = "deploy it without --engine; --engine auto does that by itself, and says why"
 
 
 def _class_of(seen: Inspected) -> str:
@@ -171,118 +163,3 @@ def _with(row: Any, columns: list[int], value: float) -> Any:
     for column in columns:
         changed[row.columns[column]] = np.full(len(row), value)
     return changed
-
-
-def _proved(
-    original: Callable[[Any], Any],
-    translated: TranslatedModel,
-    tables: Mapping[str, Any],
-    tolerance: Tolerance,
-    converter: str,
-    *,
-    redact: Sequence[str],
-) -> Translation:
-    """Compare both on all rows.
-
-    A model may raise on rows that nobody has seen, such as random ones: these prove nothing, and are not counted.
-
-    Raises
-    ------
-    NotTranslated
-        At the first chunk with other answers.
-    """
-    answer = getattr(translated, translated.form["method"])
-    counts: dict[str, int] = {}
-    absolute = relative = 0.0
-    for origin, table in tables.items():
-        for begin in range(0, len(table), _CHUNK):
-            chunk = table[begin : begin + _CHUNK]
-            try:
-                expected = np.asarray(original(chunk))
-            except Exception:
-                if origin in ("example", "training"):
-                    raise
-                chunk, expected = (
-                    _answered(original, chunk) if origin in ("category", "missing") else (chunk[:0], chunk[:0])
-                )
-                if not len(chunk):
-                    continue
-            found = np.asarray(_answer_of(answer, chunk, origin))
-            wrong, largest, share = compared(expected, found, tolerance)
-            if wrong.any():
-                raise _unequal(chunk, expected, found, np.flatnonzero(wrong), origin, redact=redact)
-            absolute = max(absolute, largest if origin != "beyond" else 0.0)
-            relative = max(relative, share)
-            counts[origin] = counts.get(origin, 0) + len(chunk)
-    return Translation(
-        converter=converter,
-        rows=counts,
-        largest_difference=absolute,
-        largest_relative_difference=relative,
-        flips_at_most=most_flips(sum(counts.values())),
-    )
-
-
-def _answer_of(answer: Callable[[Any], Any], table: Any, origin: str) -> Any:
-    try:
-        return answer(table)
-    except Exception as error:
-        words = " ".join(str(error).split())[:200]
-        raise NotTranslated(f"the translated model cannot answer {origin} rows: {words}", _REMEDY) from error
-
-
-def _answered(original: Callable[[Any], Any], table: Any) -> tuple[Any, Any]:
-    """Return the rows that the original answers one by one, and the answers."""
-    rows, answers = [], []
-    for row in range(len(table)):
-        with contextlib.suppress(Exception):
-            answers.append(np.asarray(original(table.iloc[[row]])))
-            rows.append(row)
-    return table.iloc[rows], np.concatenate(answers) if answers else np.empty(0)
-
-
-def compared(expected: Any, found: Any, tolerance: Tolerance) -> tuple[Any, float, float]:
-    """Return the rows with another answer, the largest difference, and the largest relative one."""
-    if expected.dtype.kind != "f":
-        return _per_row(expected != found), 0.0, 0.0
-    with np.errstate(invalid="ignore"):  # of two infinities
-        difference = np.where(expected == found, 0.0, np.abs(expected - found))
-    scale = np.maximum(np.abs(expected), np.abs(found))
-    single = expected.dtype.itemsize < np.dtype("float64").itemsize
-    rtol = tolerance.float32_rtol if single else tolerance.float64_rtol
-    # No finite number is near an infinite one.
-    near = difference <= (tolerance.float32_atol if single else tolerance.float64_atol) + rtol * np.where(
-        np.isfinite(scale), scale, 0.0
-    )
-    wrong = _per_row(~(near | (np.isnan(expected) & np.isnan(found)))) | _flipped(expected, found)
-    shares = np.divide(difference, scale, out=np.zeros_like(difference), where=(scale > 0) & np.isfinite(scale))
-    return wrong, float(np.nanmax(difference, initial=0.0)), float(np.nanmax(shares, initial=0.0))
-
-
-def _per_row(values: Any) -> Any:
-    return values.reshape(len(values), -1).any(axis=1)
-
-
-def _flipped(expected: Any, found: Any) -> Any:
-    """Whether the most likely class of a row differs by more than a tie."""
-    if expected.ndim != 2 or expected.shape[1] < 2:
-        return np.zeros(len(expected), bool)
-    best = expected.argmax(axis=1)
-    rows = np.arange(len(expected))
-    tie = 1e-12 if expected.dtype == np.float64 else 1e-6
-    return found[rows, best] < found.max(axis=1) - tie
-
-
-def _unequal(chunk: Any, expected: Any, found: Any, wrong: Any, origin: str, *, redact: Sequence[str]) -> NotTranslated:
-    lines = []
-    for row in wrong[:_SHOWN]:
-        if hasattr(chunk, "iloc"):
-            values = chunk.iloc[row].drop(list(redact), errors="ignore").to_dict()
-        else:
-            values = np.asarray(chunk[row]).tolist()
-        lines.append(f"  {expected[row]} became {found[row]}: {str(values)[:200]}")
-    return NotTranslated(
-        f"the translated model answers {len(wrong)} of {len(chunk)} {origin} rows otherwise than the original",
-        _REMEDY,
-        "\n".join(lines),
-    )

@@ -1,14 +1,12 @@
-"""The share of flips that a proof without one leaves possible."""
+"""The share of rows with another label, which a proof by rows leaves possible."""
 
 from __future__ import annotations
 
-from .sequential import proportion
+from .inference import Interval
+from .sequential import LEVEL, proportion
 
 
-def most_flips(rows: int, level: float = 0.95) -> float:
-    """Return the largest share of flips if none was seen in ``rows`` rows.
-
-    The upper end of the confidence sequence of a share, which holds at ``level`` after any number of rows.
-    """
-    estimate = proportion(0, rows).estimate(level)
-    return 1.0 if estimate is None else estimate.interval.high
+def share_of_flips(flips: int, rows: int, level: float = LEVEL) -> Interval:
+    """Return the confidence sequence of the share of flips, which holds at ``level`` after any number of rows."""
+    estimate = proportion(flips, rows).estimate(level)
+    return Interval(low=0.0, high=1.0, level=level) if estimate is None else estimate.interval

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 
 from jupyter_deploy.domain.ports import Report
-from jupyter_deploy.domain.requests import Step
+from jupyter_deploy.domain.requests import PROGRESS, PROGRESS_MIME, Step
 from jupyter_deploy.domain.validation.validation import Underway
 
 from .board import Board, as_html, as_renderable, plain_line
@@ -51,13 +53,16 @@ def _notebook() -> Iterator[Report]:
     began = time.monotonic()
     handle = display(HTML("<i>nbdeploy …</i>"), display_id=True)
     board, lock, shown = Board(), threading.Lock(), 0.0
+    headless = bool(os.environ.get(PROGRESS))
 
     def report(step: Step | Underway) -> None:
         nonlocal shown
         with lock:
             if not isinstance(step, Underway):
                 done = "■" * (step.number - 1) + "▣" + "□" * (step.total - step.number)
-                handle.update(HTML(f"<span role='status'><code>{done}</code> {step.title} …</span>"))
+                html = f"<span role='status'><code>{done}</code> {escape(step.title)} …</span>"
+                document = {PROGRESS_MIME: {"title": step.title}} if headless else {}
+                handle.update({"text/html": html, "text/plain": step.title} | document, raw=True)
             elif board.update(step) or time.monotonic() - shown > _SHOWN_EVERY:
                 shown = time.monotonic()
                 handle.update(HTML(as_html(board)))

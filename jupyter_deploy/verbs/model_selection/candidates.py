@@ -176,9 +176,10 @@ def _stable(task: SelectionTask, ports: Ports) -> _Entry | None:
 def _captured(task: SelectionTask, ports: Ports, steps: Steps) -> tuple[list[_Entry], list[LeftOut]]:
     entries: list[_Entry] = []
     left_out: list[LeftOut] = []
-    for contender in task.contenders:
-        for engine in task.engines:
-            steps(f"capturing {contender.name}, {engine}")
+    each, total = len(task.engines), len(task.contenders) * len(task.engines)
+    for place, contender in enumerate(task.contenders):
+        for number, engine in enumerate(task.engines, place * each + 1):
+            steps(f"candidate {number} of {total}: {contender.name} ({engine})")
             request = DeployRequest(name=contender.snapshot_name, method=task.method, engine=engine)
             live = replace(contender.live, engine=engine)
             try:
@@ -308,15 +309,15 @@ def candidates(request: CandidatesRequest, ports: Ports, report: Report) -> Mode
             f"write: nbdeploy candidates {notebook} MODEL MODEL --x {request.x} --y {request.y}",
         )
     progress = Steps(report, total=1)
-    title = f"running {Path(notebook).name}, then measuring {_named(models)}"
-    progress(title)
+    name = Path(notebook).name
+    progress(f"running {name}, then measuring {_named(models)}")
     of_kernel = request.model_copy(update={"models": models})
     cell = (
         "from jupyter_deploy.faces.kernel.model_selection import candidates_for_command_line\n"
         f"candidates_for_command_line({of_kernel.model_dump_json()!r})"
     )
     named = [*models, *(text for text in (request.x, request.y, request.by) if text)]
-    shown = ports.notebooks.run(Path(notebook), cell, lambda words: progress(f"{title}: {words}", False), named)
+    shown = ports.notebooks.run(Path(notebook), cell, lambda words: progress(f"{name}: {words}", False), named)
     if ERROR_MIME in shown:
         raise revive(shown[ERROR_MIME])
     if SELECTION_MIME not in shown:

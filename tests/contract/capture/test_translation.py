@@ -1,7 +1,6 @@
 """Models that are translated to ONNX: the same answers, in a clean process too, or a refusal with its reason."""
 
 import json
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -25,7 +24,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.capture.inspection import inspect_model
 from jupyter_deploy.capture.translation.converters import GraphInput
-from jupyter_deploy.capture.translation.engine import compared, translate
+from jupyter_deploy.capture.translation.engine import translate
 from jupyter_deploy.capture.translation.leaves import floor32
 from jupyter_deploy.capture.translation.sklearn import SklearnConverter
 from jupyter_deploy.domain.capture.artifacts import Tolerance
@@ -247,40 +246,6 @@ def test_another_method_and_another_kind_of_model_are_refused():
 
     with pytest.raises(NotTranslated, match="no converter knows"):
         translated(Own(), X[:5])
-
-
-@pytest.fixture
-def forests_rounded_to_nearest(monkeypatch):
-    """The classical conversion of a forest rounds its thresholds to nearest: the proof finds it out."""
-    monkeypatch.setattr("jupyter_deploy.capture.translation.trees._KINDS", {})
-
-
-@pytest.mark.usefixtures("forests_rounded_to_nearest")
-def test_a_translation_with_other_answers_is_refused_and_names_rows():
-    model = RandomForestClassifier(30, random_state=0).fit(X, Y)
-    with pytest.raises(NotTranslated) as refused:
-        translated(model, X[:5], "predict_proba", X)
-    assert re.search(r"answers \d+ of \d+ \w+ rows otherwise", refused.value.message)
-    assert "became" in refused.value.details
-
-
-@pytest.mark.usefixtures("forests_rounded_to_nearest")
-def test_a_refusal_names_no_value_of_a_redacted_column(tmp_path):
-    frame = pd.DataFrame(X, columns=[f"x{number}" for number in range(X.shape[1])])
-    model = RandomForestClassifier(30, random_state=0).fit(frame, Y)
-    capturer = ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=120)
-    given = replace(live(model, frame[:5], "predict_proba"), engine="onnx", training=frame, redact=("x0", "gone"))
-    with pytest.raises(NotTranslated) as refused:
-        capturer.stage(given, "tumour")
-    assert "'x1': " in refused.value.details
-    assert "'x0': " not in refused.value.details
-
-
-def test_an_infinite_answer_equals_the_same_one_alone():
-    expected, found = np.array([np.inf, np.inf, -np.inf, 1.0]), np.array([np.inf, 5.0, np.inf, np.inf])
-    wrong, _, share = compared(expected, found, Tolerance())
-    assert wrong.tolist() == [False, True, True, True]
-    assert share == 0
 
 
 def test_thresholds_are_rounded_down_so_that_every_feature_decides_as_before():

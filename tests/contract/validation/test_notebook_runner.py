@@ -10,6 +10,7 @@ import pytest
 from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import NotebookFailed
+from jupyter_deploy.domain.requests import PROGRESS, PROGRESS_MIME
 from jupyter_deploy.environments.environment import loaded_in_notebook
 from jupyter_deploy.environments.module_origins import LocalDistribution
 from jupyter_deploy.notebooks.papermill import PapermillRunner
@@ -34,6 +35,44 @@ def test_a_notebooks_own_deploys_are_skipped_and_the_statements_below_them_run(t
     assert told == [*(f"cell {number} of 4" for number in range(1, 5)), "calling the model in its kernel"]
     assert not (tmp_path / "home").exists()
     assert not (tmp_path / "bentoml").exists()
+
+
+STEPS = """
+from jupyter_deploy.domain.requests import Step
+from jupyter_deploy.faces.render.progress import reporter
+with reporter() as report:
+    report(Step(number=1, total=2, title="candidate 1 of 2: <a> (onnx)"))
+    report(Step(number=2, total=2, title="candidate 2 of 2:\\nb (onnx)"))
+"""
+
+
+def test_the_steps_of_an_operation_are_told_and_leave_nothing_in_the_executed_notebook(tmp_path):
+    notebook = notebooks.write(tmp_path / "steps.ipynb", "1", STEPS)
+    told = []
+    shown = PapermillRunner().execute(notebook, notebook.read_text(), STEPS, told.append)
+    steps = ["candidate 1 of 2: <a> (onnx)", "candidate 2 of 2: b (onnx)"]
+    cells = ["cell 1 of 2", "cell 2 of 2", *(f"cell 2 of 2: {title}" for title in steps)]
+    assert told == [*cells, "calling the model in its kernel", *steps]
+    assert PROGRESS_MIME not in notebook.read_text()
+    assert "nbdeploy: done" in notebook.read_text()
+    assert set(shown) == {"text/html", "text/plain"}
+
+
+def test_a_document_of_progress_of_any_form_is_taken_out_of_a_cells_output(tmp_path):
+    cell = f"from IPython.display import display\ndisplay({{{PROGRESS_MIME!r}: ['x']}}, raw=True)"
+    notebook = notebooks.write(tmp_path / "steps.ipynb", "1")
+    told = []
+    assert PapermillRunner().execute(notebook, notebook.read_text(), cell, told.append) == {}
+    assert told[-1] == ""
+
+
+def test_a_kernel_without_a_runner_displays_no_document_of_progress(tmp_path, monkeypatch):
+    monkeypatch.delenv(PROGRESS, raising=False)
+    cell = f"import os\nos.environ.pop({PROGRESS!r})\n{STEPS}"
+    notebook = notebooks.write(tmp_path / "steps.ipynb", "1")
+    told = []
+    PapermillRunner().execute(notebook, notebook.read_text(), cell, told.append)
+    assert told == ["cell 1 of 1", "calling the model in its kernel"]
 
 
 def test_a_kernels_key_lies_in_a_folder_that_is_swept(tmp_path, monkeypatch):

@@ -52,6 +52,8 @@ _RETRIES, _MOST_CONNECTS = 2, 1
 _SILENT_SECONDS = 10.0
 """An API that takes requests and does not answer, as without its etcd, is not asked again for so long."""
 
+_RIGHTS_SECONDS = 20.0
+"""An API server that begins to answer refuses everything to all but administrators until it has read the Roles."""
 
 _NO_LOG = re.compile(r"(unable to retrieve container logs for|failed to try resolving symlinks in path) [^\n]*\n?")
 """What a node answers in place of the log of a container that it removes, with status 200."""
@@ -77,6 +79,7 @@ class Api:
         self._settings = settings
         self._served: dict[str, bool] = {}
         self._silent: tuple[float, Unanswered] | None = None
+        self._lost: float | None = None  # when the API last did not answer
 
     def get(self, kind: str, name: str) -> Json | None:
         """The object; None: there is none."""
@@ -155,7 +158,7 @@ class Api:
         key = f"{version} {kind}"
         if key not in self._served:
             response = self._send("GET", f"/apis/{version}")
-            if response.status not in (200, 403, 404):
+            if response.status not in (200, 403, 404) or (response.status == 403 and self._has_come_back):
                 raise self._error(response, "get", version, "")
             resources = json.loads(response.data).get("resources", ()) if response.status == 200 else ()
             self._served[key] = any(one["kind"] == kind for one in resources)
@@ -245,7 +248,12 @@ class Api:
             )
             if isinstance(getattr(error, "reason", error), urllib3.exceptions.ReadTimeoutError):
                 self._silent = time.monotonic() + _SILENT_SECONDS, unanswered
+            self._lost = time.monotonic()
             raise unanswered from error
+
+    @property
+    def _has_come_back(self) -> bool:
+        return self._lost is not None and time.monotonic() < self._lost + _RIGHTS_SECONDS
 
     @cached_property
     def _connection(self) -> Connection:
@@ -267,11 +275,7 @@ class Api:
                     message,
                 )
             case 403:
-                return TargetError(
-                    f"this user may not {verb} {subject} in namespace {self.namespace}",
-                    "let an administrator apply the Role that 'nbdeploy manifests --rbac' prints, and bind it",
-                    message,
-                )
+                return self._forbidden(f"{verb} {subject}", message)
             case 404:
                 return TargetError(
                     f"{subject} cannot be written or read: {message}",
@@ -283,6 +287,16 @@ class Api:
                 return TargetError(
                     f"Kubernetes cannot {verb} {subject}: {message}", "repeat the command; the cluster may be busy"
                 )
+
+    def _forbidden(self, what: str, message: str) -> TargetError:
+        if self._has_come_back:
+            words = f"the Kubernetes API at {self._connection.host} has just come back and does not know rights yet"
+            return Unanswered(words, "repeat the command", message)
+        return TargetError(
+            f"this user may not {what} in namespace {self.namespace}",
+            "let an administrator apply the Role that 'nbdeploy manifests --rbac' prints, and bind it",
+            message,
+        )
 
 
 _VERBS = {"GET": "read", "PATCH": "apply", "POST": "create", "PUT": "change", "DELETE": "delete"}

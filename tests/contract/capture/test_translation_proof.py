@@ -145,6 +145,6 @@ def test_auto_notes_how_many_rows_differ_and_no_row_in_the_snapshot(tmp_path):
 
 def test_an_infinite_answer_equals_the_same_one_alone():
     expected, found = np.array([np.inf, np.inf, -np.inf, 1.0]), np.array([np.inf, 5.0, np.inf, np.inf])
-    wrong, _, share = compared(expected, found, Tolerance())
-    assert wrong.tolist() == [False, True, True, True]
-    assert share == 0
+    made = compared(expected, found, Tolerance())
+    assert made.wrong.tolist() == [False, True, True, True]
+    assert made.largest_relative == 0

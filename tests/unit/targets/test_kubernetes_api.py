@@ -102,7 +102,7 @@ def serving(settings_of):
     """An API that answers by path: a status and a document; what it was asked."""
     with contextlib.ExitStack() as stack:
 
-        def started(answers):
+        def started(answers, port=0):
             asked = []
 
             class Handler(BaseHTTPRequestHandler):
@@ -121,7 +121,7 @@ def serving(settings_of):
                 def log_message(self, *_):
                     pass
 
-            server = stack.enter_context(HTTPServer(("127.0.0.1", 0), Handler))
+            server = stack.enter_context(HTTPServer(("127.0.0.1", port), Handler))
             threading.Thread(target=server.serve_forever, daemon=True).start()
             stack.callback(server.shutdown)
             return Api(settings_of(server.server_port)), asked
@@ -171,3 +171,20 @@ def test_an_apply_is_never_forced_and_a_field_of_somebody_else_is_a_conflict(ser
         ("PATCH", f"{path}?fieldManager=nbdeploy"),
         ("PATCH", f"{path}?fieldManager=nbdeploy&dryRun=All"),
     ]
+
+
+def test_an_api_that_has_just_come_back_does_not_know_rights_yet(serving, settings_of, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    api = Api(settings_of(port))
+    with pytest.raises(Unanswered, match="does not answer"):
+        api.get("Deployment", "churn")
+    serving({"/apis/policy/v1": (403, {}), "/apis/apps/v1/namespaces/nbdeploy/deployments/churn": (403, {})}, port)
+    with pytest.raises(Unanswered, match="has just come back"):
+        api.get("Deployment", "churn")
+    with pytest.raises(Unanswered, match="has just come back"):
+        api.version_of("PodDisruptionBudget")
+    monkeypatch.setattr(module, "_RIGHTS_SECONDS", 0)
+    with pytest.raises(TargetError, match="this user may not read Deployment churn"):
+        api.get("Deployment", "churn")
+    assert not api.version_of("PodDisruptionBudget")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 from typing import Any
@@ -43,8 +42,10 @@ class RConverter:
         """Make the graph of an ``lm`` or ``glm``."""
         del method  # the design has the type of the captured predict
         design = _design_of(model)
-        if importlib.util.find_spec("onnx") is None:
-            raise NotTranslatable("onnx is not installed: pip install 'nbdeploy[onnx]'")
+        try:
+            import onnx  # noqa: F401 - GraphParts writes the graph by it
+        except ImportError as error:
+            raise NotTranslatable("onnx is not installed: pip install 'nbdeploy[onnx]'") from error
         made = _Graph(design)
         kinds = inputs.kinds or {}
         answer = made.response(next(iter(kinds)))

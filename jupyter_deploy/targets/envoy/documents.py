@@ -250,14 +250,14 @@ def _host(name: str, domains: Sequence[str], routes: Sequence[Json], settings: G
 
 
 def _several_hosts() -> Json:
-    """The first route, for requests with several Host headers, which Envoy joins with a comma."""
+    """The route before all others, for requests with several Host headers, which Envoy joins with a comma."""
     refusal = parts.refusal("several hosts", 400, "the request has several Host headers; send one")
     refusal["match"]["headers"] = [parts.contains(":authority", ",")]
     return refusal
 
 
 def _guard(token: str) -> list[Json]:
-    """The first route, for requests without the token."""
+    """The route before the endpoints', for requests without the token."""
     if not token:
         return []
     words = f"send the endpoint's token in the header '{TOKEN_HEADER}', or as 'authorization: Bearer …'"

@@ -61,8 +61,11 @@ def _notebook() -> Iterator[Report]:
             if not isinstance(step, Underway):
                 done = "■" * (step.number - 1) + "▣" + "□" * (step.total - step.number)
                 html = f"<span role='status'><code>{done}</code> {escape(step.title)} …</span>"
-                document = {PROGRESS_MIME: {"title": step.title}} if headless else {}
-                handle.update({"text/html": html, "text/plain": step.title} | document, raw=True)
+                if headless:
+                    document = {"title": step.title}
+                    handle.update({"text/html": html, "text/plain": step.title, PROGRESS_MIME: document}, raw=True)
+                else:
+                    handle.update(HTML(html))
             elif board.update(step) or time.monotonic() - shown > _SHOWN_EVERY:
                 shown = time.monotonic()
                 handle.update(HTML(as_html(board)))

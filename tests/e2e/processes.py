@@ -6,13 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 
 from jupyter_deploy.targets.local.supervisor.identities import Identities
+from tests.command_lines import command_line, ended
 from tests.e2e.conftest import until
 
 END_SECONDS = 40
@@ -62,22 +62,6 @@ def at_once(home, *calls):
         return list(pool.map(lambda arguments: home.run(*arguments, check=False), calls))
 
 
-def _line(process):
-    """A process's command line. It is read again if empty: so it is for an instant while another program is loaded."""
-    for _ in range(20):
-        if line := " ".join(process.cmdline()):
-            return line
-        if process.ppid() in (0, 2) or _ended(process):  # 2: the kernel's own threads have none
-            break
-        time.sleep(0.01)
-    return ""
-
-
-def _ended(process):
-    """Whether none of its threads is left: after a kill the first may have ended while others still write files."""
-    return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
-
-
 def processes(home):
     """Workers, gateway, archivist, exporter, supervisor and its keeper of this home."""
     wanted = home.environment["NBDEPLOY_HOME"]
@@ -86,9 +70,9 @@ def processes(home):
     found = []
     for process in psutil.process_iter():
         try:
-            line = _line(process)
+            line = command_line(process)
             environment = process.environ()
-            ended = _ended(process)
+            gone = ended(process)
         except psutil.Error:
             continue
         ours = wanted in line or runtime in line or any(wanted in value for value in environment.values())
@@ -103,7 +87,7 @@ def processes(home):
             "supervisord",
             "keeper",
         )
-        if ours and not ended and any(word in line for word in programs):
+        if ours and not gone and any(word in line for word in programs):
             found.append(process)
     return found
 

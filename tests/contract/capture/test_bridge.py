@@ -8,6 +8,7 @@ import pytest
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.store.store import SqliteStore
 from tests import manifests, notebooks
+from tests.command_lines import command_line
 from tests.kernels import kernel
 from tests.releases import release
 
@@ -118,7 +119,7 @@ def test_a_form_without_a_problem_starts_the_clean_process_of_its_model(trained)
 def spares(kernel):
     """The clean processes that wait for the next replay of a kernel."""
     pid = kernel.ask("found")["pid"]
-    return [child for child in psutil.Process(pid).children() if "serving.spare" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process(pid).children() if "serving.spare" in command_line(child)]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -12,20 +13,18 @@ from jupyter_deploy.artifacts.bento_format import FORMAT, format_of
 from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import EnvironmentNotBuilt
+from tests.command_lines import command_line
 from tests.contract.capturing import capture
 
 pytestmark = pytest.mark.usefixtures("own_processes")
 
 
 def builders():
-    return [child for child in psutil.Process().children() if "bento_build.py" in _command(child)]
-
-
-def _command(process):
-    try:
-        return " ".join(process.cmdline())
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):  # of another test, ended in the meantime
-        return ""
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):  # of another test, ended in the meantime
+            found += [child] if "bento_build.py" in command_line(child) else []
+    return found
 
 
 def test_a_prepared_process_that_is_not_needed_is_gone_afterwards(tmp_path):

@@ -15,6 +15,7 @@ from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import ReplayFailed
 from jupyter_deploy.environments.environment import interpreter
 from jupyter_deploy.system import spare
+from tests.command_lines import command_line
 from tests.e2e.conftest import until
 
 pytestmark = pytest.mark.usefixtures("own_processes")
@@ -52,7 +53,7 @@ def waiting():
     found = []
     for child in psutil.Process().children():
         with suppress(psutil.Error):  # it ends just now
-            line = " ".join(child.cmdline())
+            line = command_line(child)
             if "serving.spare" in line or "bento_build.py" in line:
                 found.append(child)
     return found

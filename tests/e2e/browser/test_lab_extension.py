@@ -276,6 +276,8 @@ def test_models_of_the_kernel_are_compared_by_a_form_and_a_row_of_its_job_is_dep
     expect(view.get_by_role("rowheader")).to_have_count(2, timeout=DEPLOY_SECONDS * 1000)
     expect(view.locator(".vega-embed svg").first).to_be_visible(timeout=60_000)
     person.has_nothing_serious("compare-job")
+    told = page.evaluate("async id => (await fetch(`/nbdeploy/jobs/${id}`)).json()", person.jobs()[0]["id"])
+    assert [name for name in ("logit_0", "logit_1") if f": {name}" in str(told["events"])] == ["logit_0", "logit_1"]
     view.get_by_role("button", name="Deploy logit_0…").click()
     dialog = page.get_by_role("dialog", name="Deploy logit_0")
     dialog.get_by_label("Endpoint", exact=True).fill("compared")

@@ -24,13 +24,6 @@ MARKDOWN = (".rmd", ".qmd")
 """The ends, in lower case, of the names of R Markdown and Quarto documents, which are read as notebooks."""
 
 
-PROGRESS_MIME = "application/vnd.nbdeploy.progress+json"
-"""The MIME type by which a headless kernel displays the title of each step; the runner takes it out of the output."""
-
-PROGRESS = "NBDEPLOY_PROGRESS"
-"""Set in a kernel whose runner reads ``PROGRESS_MIME``; elsewhere a front end might show it in place of the HTML."""
-
-
 class Step(Value):
     """Progress of a long operation: step ``number`` of ``total`` has begun."""
 

@@ -22,7 +22,7 @@ from nbclient.util import ensure_async, run_sync
 from papermill.clientwrap import PapermillNotebookClient
 
 from jupyter_deploy.domain.evidence.statistic import METRIC_MIME
-from jupyter_deploy.domain.requests import PROGRESS_MIME
+from jupyter_deploy.domain.progress import PROGRESS_MIME
 
 from .kernels.launch import LARGEST, exit_text
 from .reader import number_of

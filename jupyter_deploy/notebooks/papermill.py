@@ -12,7 +12,7 @@ from typing import Any
 
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.errors import InvalidInput, KernelDied, NotebookFailed
-from jupyter_deploy.domain.requests import PROGRESS
+from jupyter_deploy.domain.progress import PROGRESS
 from jupyter_deploy.environments.module_origins import local_distributions
 from jupyter_deploy.masking.masking import masked, masked_cells
 from jupyter_deploy.notebooks.rerun import ANSWERS_MIME, VARIABLE

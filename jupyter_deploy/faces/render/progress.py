@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from html import escape
 
 from jupyter_deploy.domain.ports import Report
-from jupyter_deploy.domain.requests import PROGRESS, PROGRESS_MIME, Step
+from jupyter_deploy.domain.progress import PROGRESS, PROGRESS_MIME
+from jupyter_deploy.domain.requests import Step
 from jupyter_deploy.domain.validation.validation import Underway
 
 from .board import Board, as_html, as_renderable, plain_line

@@ -22,9 +22,9 @@ from jupyter_deploy.capture.translation.engine import translate
 from jupyter_deploy.capture.translation.graph_parts import GraphParts
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import NotTranslated
+from jupyter_deploy.environments.r_lock import r_lock
 from jupyter_deploy.serving.r.process import RError
 from jupyter_deploy.serving.values.validation import InvalidInstances
-from jupyter_deploy.verbs.images.publish import _require_no_other_language
 from tests.contract import supported_r
 from tests.contract.capturing import kept
 from tests.contract.models_of_r import TRANSLATED
@@ -82,7 +82,7 @@ def test_a_translated_snapshot_answers_where_there_is_no_r(tmp_path):
     )
     answers = np.array(json.loads(ended.stdout), np.float64)
     assert np.allclose(answers, expected, rtol=1e-9, equal_nan=True)
-    _require_no_other_language(snapshot)
+    assert r_lock(snapshot) is None, "its image needs no R"
 
 
 def test_what_r_refuses_its_translation_refuses_too(tmp_path):

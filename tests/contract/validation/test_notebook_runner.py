@@ -10,7 +10,7 @@ import pytest
 from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import NotebookFailed
-from jupyter_deploy.domain.requests import PROGRESS, PROGRESS_MIME
+from jupyter_deploy.domain.progress import PROGRESS, PROGRESS_MIME
 from jupyter_deploy.environments.environment import loaded_in_notebook
 from jupyter_deploy.environments.module_origins import LocalDistribution
 from jupyter_deploy.notebooks.papermill import PapermillRunner

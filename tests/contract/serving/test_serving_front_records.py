@@ -33,7 +33,8 @@ def test_a_record_has_the_share_in_force_and_the_hash_of_the_key_but_not_the_key
     assert len({record.cluster for record in found}) == 1
     assert (alone.canary, alone.share, alone.cluster) == (None, None, None)
     assert alone.inputs_digest == found[0].inputs_digest != found[1].inputs_digest
-    assert "ada" not in "".join(record.model_dump_json() for record in (*found, alone))
+    written = "".join(record.model_dump_json() for record in (*found, alone))
+    assert not {word for word in ("ada@", "example") if word in written}  # "ada" may be in an id
 
 
 def test_in_the_mode_meta_an_exceptions_message_is_in_neither_record_nor_log(front, records, capsys):

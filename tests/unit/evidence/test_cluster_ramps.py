@@ -6,7 +6,7 @@ import kubernetes_validate
 import pytest
 
 from jupyter_deploy.domain.base import now
-from jupyter_deploy.domain.errors import Conflict, InvalidInput, Refused
+from jupyter_deploy.domain.errors import InvalidInput, Refused
 from jupyter_deploy.domain.ramp.plan import RampPlan
 from jupyter_deploy.domain.ramp.state import abort, begin
 from jupyter_deploy.domain.release.endpoint import Endpoint
@@ -14,6 +14,7 @@ from jupyter_deploy.domain.validation.validation import ValidationSpec
 from jupyter_deploy.targets.kubernetes import ramp_drivers
 from jupyter_deploy.targets.kubernetes.rbac import USERS, rights
 from jupyter_deploy.targets.kubernetes.settings import ClusterSettings
+from tests.namespaces import Namespace
 from tests.releases import release
 
 IMAGE = f"registry.example/team/archivist@sha256:{'0' * 64}"
@@ -22,33 +23,6 @@ RAMPING = SHADOWED.ramped(begin(RampPlan(steps=(10.0, 100.0)), "tumour:bbb", now
 ENDED = RAMPING.ramped(abort(RAMPING.ramp, "", now()))
 SETTINGS = ClusterSettings(namespace="models", context="mine", records_secret="bucket", notify_secret="hooks")
 OVERLAY = {"spec": {"nodeSelector": {"pool": "models"}}}
-
-
-class Api:
-    """A namespace's objects by kind and name; ``calls`` are its changes."""
-
-    namespace = "models"
-
-    def __init__(self, *objects):
-        self.objects = {(one["kind"], one["metadata"]["name"]): one for one in objects}
-        self.calls = []
-
-    def get(self, kind, name):
-        return self.objects.get((kind, name))
-
-    def list_(self, kind, selector=""):
-        return [one for (of, _), one in self.objects.items() if of == kind]
-
-    def delete(self, kind, name):
-        self.calls.append("delete")
-        return self.objects.pop((kind, name), None) is not None
-
-    def create(self, document):
-        key = document["kind"], document["metadata"]["name"]
-        self.calls.append("create")
-        if key in self.objects:
-            raise Conflict("it is there")
-        self.objects[key] = document
 
 
 def job(image=IMAGE, overlay=OVERLAY):
@@ -92,7 +66,7 @@ def test_a_driver_has_the_rights_of_a_user_and_no_other():
 
 
 def test_a_job_comes_with_the_ramp_and_goes_with_it_and_is_made_anew_for_other_settings():
-    api = Api()
+    api = Namespace()
     keep_running(SHADOWED, api, job)
     assert api.calls == []
     for _ in range(2):
@@ -108,7 +82,7 @@ def test_a_job_comes_with_the_ramp_and_goes_with_it_and_is_made_anew_for_other_s
 
 
 def test_a_job_that_ended_before_the_ramp_is_made_anew():
-    api = Api()
+    api = Namespace()
     keep_running(RAMPING, api, job)
     (made,) = api.objects.values()
     made["status"] = {"conditions": [{"type": "Failed", "status": "True"}]}
@@ -118,10 +92,10 @@ def test_a_job_that_ended_before_the_ramp_is_made_anew():
 
 def test_a_ramp_that_another_user_begins_while_the_former_ones_driver_is_removed_is_driven():
     begun = ENDED.ramped(begin(RampPlan(steps=(10.0, 100.0)), "tumour:bbb", now()))
-    api, states = Api(), [ENDED]
+    api, states = Namespace(), [ENDED]
     keep_running(RAMPING, api, job)
 
-    class Slow(Api):
+    class Slow(Namespace):
         def delete(self, kind, name):
             states.append(begun)
             keep_running(begun, api, job, lambda: begun)  # the other user finds the Job, and leaves it
@@ -134,7 +108,7 @@ def test_a_ramp_that_another_user_begins_while_the_former_ones_driver_is_removed
 
 
 def test_a_driver_leaves_its_own_job_alone_and_another_endpoints_it_does_not(monkeypatch):
-    api = Api()
+    api = Namespace()
     keep_running(RAMPING, api, job)
     monkeypatch.setenv("NBDEPLOY_DRIVES", "tumour")
     keep_running(ENDED, api, job)
@@ -145,11 +119,11 @@ def test_a_driver_leaves_its_own_job_alone_and_another_endpoints_it_does_not(mon
 
 
 def test_a_ramp_needs_records_and_an_account():
-    api = Api(account())
+    api = Namespace(account())
     ramp_drivers.check(SHADOWED.validating((ValidationSpec(notebook="checks.ipynb"),)), api, "s3://records")
     for endpoint, where, to, message in (
         (SHADOWED, api, None, "no evidence"),
-        (SHADOWED, Api(), "s3://records", "no account nbdeploy-ramp"),
+        (SHADOWED, Namespace(), "s3://records", "no account nbdeploy-ramp"),
     ):
         with pytest.raises(Refused, match=message) as refused:
             ramp_drivers.check(endpoint, where, to)

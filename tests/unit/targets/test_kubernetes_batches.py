@@ -15,6 +15,7 @@ from jupyter_deploy.targets.kubernetes.batches import cron_job, job_at_once, req
 from jupyter_deploy.targets.kubernetes.rbac import user_rules
 from jupyter_deploy.targets.kubernetes.releases import stamp_of
 from jupyter_deploy.targets.kubernetes.settings import ClusterSettings
+from tests.namespaces import Namespace
 from tests.releases import release
 
 IMAGE = f"registry.example/team/churn@sha256:{'0' * 64}"
@@ -113,37 +114,6 @@ def test_users_may_change_jobs_and_cronjobs_and_nothing_else_of_that_group():
     assert rule["resources"] == ["jobs", "cronjobs"]
 
 
-class Api:
-    """A namespace's objects by kind and name; ``calls`` are its changes."""
-
-    namespace = "models"
-
-    def __init__(self, *, version="batch/v1"):
-        self.objects = {}
-        self.calls = []
-        self.version = version
-
-    def serves(self, kind):
-        return bool(self.version_of(kind))
-
-    def version_of(self, kind):
-        return self.version if kind == "CronJob" else "v1"
-
-    def get(self, kind, name):
-        return self.objects.get((kind, name))
-
-    def list_(self, kind, selector=""):
-        return [one for (of, _), one in self.objects.items() if of == kind]
-
-    def delete(self, kind, name):
-        self.calls.append("delete")
-        del self.objects[kind, name]
-
-    def apply(self, document):
-        self.calls.append("apply")
-        self.objects[document["kind"], document["metadata"]["name"]] = document
-
-
 def keep(endpoint, api, newest=None):
     def wanted(current):
         return batch_runs.wanted_cron(current, api, SETTINGS)
@@ -156,7 +126,7 @@ def image_in(api):
 
 
 def test_the_cronjob_follows_the_revision():
-    api = Api(version="batch/v1beta1")
+    api = Namespace(version="batch/v1beta1")
     keep(ENDPOINT, api)
     keep(ENDPOINT, api)
     assert api.calls == ["apply"]
@@ -169,11 +139,11 @@ def test_the_cronjob_follows_the_revision():
         keep(promoted, api)
         keep(ended, api)
         assert not api.objects
-    keep(Endpoint.first(STABLE, "kubernetes"), Api(version=""))  # an old server has none
+    keep(Endpoint.first(STABLE, "kubernetes"), Namespace(version=""))  # an old server has none
 
 
 def test_the_newer_revision_of_a_faster_user_wins():
-    api = Api()
+    api = Namespace()
     other = release("bbb", name="churn", image=IMAGE.replace("0", "1"))
     keep(ENDPOINT, api, newest=ENDPOINT.with_release(other).promoted("churn:bbb"))
     assert image_in(api) == other.image
@@ -181,8 +151,8 @@ def test_the_newer_revision_of_a_faster_user_wins():
 
 def test_a_server_without_cronjobs_is_told_before_a_revision_is_written():
     with pytest.raises(Refused, match="no CronJobs"):
-        batch_runs.check(SPEC, Api(version=""))
-    batch_runs.check(SPEC, Api())
+        batch_runs.check(SPEC, Namespace(version=""))
+    batch_runs.check(SPEC, Namespace())
 
 
 def job(*, conditions=(), **status):
@@ -228,7 +198,7 @@ def test_moments_that_came_during_a_run_are_counted():
 
 
 def test_the_state_has_the_next_moment_and_the_runs_of_the_cronjob():
-    api = Api()
+    api = Namespace()
     assert not batch_runs.states([ENDPOINT], api)["churn"].running
     keep(ENDPOINT, api)
     api.objects["Job", "run"] = job(conditions=[DONE])

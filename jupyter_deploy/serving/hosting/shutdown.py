@@ -23,7 +23,8 @@ class Shutdown:
     """Ends this process on a signal: at once until it serves, gracefully afterwards.
 
     Python's own handlers run in the main thread, which a library may block for long. A thread therefore reads the
-    signals from a pipe (``set_wakeup_fd``).
+    signals from a pipe (``set_wakeup_fd``). An event loop that begins to run replaces that descriptor until ``listen``
+    is called again; the handlers write to the pipe too, so that no signal is lost meanwhile.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ class Shutdown:
         os.set_blocking(self._writing, False)
         self.listen()  # first: a signal between the two would be lost
         for number in _SIGNALS:
-            signal.signal(number, _ignore)
+            signal.signal(number, self._write)
         threading.Thread(target=self._wait, args=(reading,), name="shutdown", daemon=True).start()
 
     def listen(self) -> None:
@@ -66,6 +67,10 @@ class Shutdown:
         with self._lock:
             self._end = end
             self._more_seconds, self._on_timeout = more_seconds, on_timeout or self._on_timeout
+
+    def _write(self, number: int, _frame: object) -> None:
+        with contextlib.suppress(BlockingIOError):  # full of signals already
+            os.write(self._writing, bytes([number]))
 
     def _wait(self, reading: int) -> None:
         while os.read(reading, 1)[0] not in _SIGNALS:
@@ -94,7 +99,3 @@ def leave() -> None:
     with contextlib.suppress(OSError):
         workplace.leave()
     os._exit(0)
-
-
-def _ignore(_number: int, _frame: object) -> None:
-    """Do nothing: without a handler, a signal is not written to the pipe."""

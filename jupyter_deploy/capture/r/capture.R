@@ -242,6 +242,17 @@ nbdeploy_answers <- function(state, frame, file) {
   writeBin(answer, file)
 }
 
+# Vectors of trees have millions of numbers: doubles in a file of their own, one vector after the other.
+nbdeploy_write_design <- function(design, folder) {
+  arrays <- design$arrays
+  design$arrays <- lapply(arrays, length)
+  writeLines(jsonlite::toJSON(design, auto_unbox = TRUE, null = "null", na = "null"), file.path(folder, "design.json"),
+    useBytes = TRUE)
+  file <- file(file.path(folder, "design.bin"), "wb")
+  on.exit(close(file))
+  for (values in arrays) writeBin(as.double(values), file, endian = "little")
+}
+
 nbdeploy_capture <- function(folder, model, example, type = NULL, training = NULL) {
   options(warn = -1)
   value <- nbdeploy_evaluate("model", model, "unknown_source")
@@ -274,8 +285,7 @@ nbdeploy_capture <- function(folder, model, example, type = NULL, training = NUL
   state$globals <- needs$globals
   state$packages <- needs[c("loaded", "attached")]
   saveRDS(state, file.path(folder, "model.rds"), compress = FALSE)
-  writeLines(jsonlite::toJSON(nbdeploy_design(state), auto_unbox = TRUE, null = "null", na = "null"),
-    file.path(folder, "design.json"), useBytes = TRUE)
+  nbdeploy_write_design(nbdeploy_design(state), folder)
   formula <- tryCatch(deparse(stats::formula(value), width.cutoff = 500L), error = function(error) NULL)
   about <- list(style = style, type = type, input = made$input, class = class(value)[1L],
     formula = if (length(formula)) paste(formula, collapse = " "), features = as.list(nbdeploy_features(value)),

@@ -1,0 +1,138 @@
+"""Graphs of R's ``lm`` and ``glm``, and of ``glmnet``: sums of products, and a link."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .converters import NotTranslatable
+from .imputation import MISSING_TEXT
+from .r_design import RGraph
+from .r_links import INVERSE_LINKS
+
+
+class LinearGraph(RGraph):
+    """The graph of one design: a block of columns for each term, their products with the coefficients, and the link."""
+
+    def answer(self, first: str) -> str:
+        """Add all; return the output's name. ``first``: the name of an input, which has the number of rows."""
+        coefficients = [None if one is None else float.fromhex(one) for one in self._design["coefficients"]]
+        begin = int(self._design["intercept"])
+        eta = self._math.number(coefficients[0] or 0.0) if begin else self._math.number(0.0)
+        for term in self._design["terms"]:
+            block, width = self._block(term)
+            chosen = coefficients[begin : begin + width]
+            begin += width
+            eta = self._added(eta, block, chosen)
+        if begin != len(coefficients):
+            raise NotTranslatable(f"its {len(coefficients)} coefficients are not those of its terms, {begin}")
+        for offset in self._design["offsets"]:
+            eta = self._math.operation("+", eta, self._expression(offset))
+        eta = self._writer.node("Expand", [eta, self._writer.node("Shape", [first], version=15)])
+        return INVERSE_LINKS[self._design["link"]](self._math, eta)
+
+    def _added(self, eta: str, block: str, coefficients: list[float | None]) -> str:
+        """Add a term; an aliased column has no coefficient, and R does not read it, so that it may be NA."""
+        used = [place for place, one in enumerate(coefficients) if one is not None]
+        if not used:
+            return eta
+        if len(used) < len(coefficients):
+            block = self._writer.node("Gather", [block, self._writer.constant("used", np.array(used))], axis=1)
+        column = np.array([[coefficients[place]] for place in used], np.float64)
+        product = self._writer.node("MatMul", [block, self._writer.constant("coefficients", column)])
+        return self._math.operation("+", eta, product)
+
+    def _block(self, term: dict[str, Any]) -> tuple[str, int]:
+        """Add a term's columns: of an interaction the products, the first variable's columns fastest."""
+        block, width = "", 1
+        for place, full in zip(term["variables"], term["full"], strict=True):
+            one, columns = self._columns(self._design["variables"][place], full=full)
+            if block:
+                inner = self._writer.node("Unsqueeze", [block, self._writer.constant("axis", np.array([1]))])
+                outer = self._writer.node("Unsqueeze", [one, self._writer.constant("axis", np.array([2]))])
+                product = self._writer.node("Mul", [inner, outer])
+                shape = self._writer.constant("shape", np.array([-1, width * columns]))
+                one = self._writer.node("Reshape", [product, shape])
+            block, width = one, width * columns
+        return block, width
+
+    def _columns(self, variable: dict[str, Any], *, full: bool) -> tuple[str, int]:
+        """Add a variable's columns; return their name and number. ``full``: a dummy for each level."""
+        match variable["kind"]:
+            case "levels":
+                return self._coded(variable, _coding(variable, full=full))
+            case "logical":
+                false, true = _coding(variable, full=full)
+                value = self._expression(variable["expression"])
+                steps = self._writer.constant("steps", (true - false).reshape(1, -1))
+                start = self._writer.constant("start", false.reshape(1, -1))
+                return self._writer.node("Add", [self._writer.node("Mul", [value, steps]), start]), len(false)
+            case "poly":
+                return self._poly(variable)
+            case "powers":
+                x = self._expression(variable["expression"])
+                powers = [self._math.operation("^", x, float(power)) for power in range(1, int(variable["degree"]) + 1)]
+                return self._together(powers)
+            case _:
+                return self._expression(variable["expression"]), 1
+
+    def _coded(self, variable: dict[str, Any], coding: NDArray[np.float64]) -> tuple[str, int]:
+        code = self._codes(variable["column"], variable["levels"])
+        table = np.vstack([coding, np.full((1, coding.shape[1]), np.nan)])  # NA has no level
+        return self._writer.node("Gather", [self._writer.constant("coding", table), code], axis=0), coding.shape[1]
+
+    def _poly(self, variable: dict[str, Any]) -> tuple[str, int]:
+        """Add orthogonal polynomials by the recurrence of R's ``poly``."""
+        alpha, norm2 = ([float.fromhex(one) for one in variable[name]] for name in ("alpha", "norm2"))
+        x = self._expression(variable["expression"])
+        values = [self._math.number(1.0), self._math.operation("-", x, alpha[0])]
+        for power in range(1, len(alpha)):
+            moved = self._math.operation("*", self._math.operation("-", x, alpha[power]), values[power])
+            share = self._math.operation("*", values[power - 1], norm2[power + 1] / norm2[power])
+            values.append(self._math.operation("-", moved, share))
+        scaled = zip(values[1:], norm2[2:], strict=True)
+        return self._together([self._math.operation("/", value, norm**0.5) for value, norm in scaled])
+
+    def _together(self, columns: list[str]) -> tuple[str, int]:
+        return self._writer.node("Concat", columns, axis=1), len(columns)
+
+
+class GlmnetGraph(RGraph):
+    """The graph of a glmnet at one penalty: its columns with a coefficient, as R's sparse product has no others."""
+
+    def answer(self, first: str) -> str:
+        """Add all; return the output's name. ``first``: the name of an input, which has the number of rows."""
+        start, *coefficients = (float.fromhex(one) for one in self._design["coefficients"])
+        used = [place for place, one in enumerate(coefficients) if one]
+        eta = self._math.number(start)
+        if used:
+            columns = [self._design["columns"][place] for place in used]
+            table = self._writer.node("Concat", columns, axis=1)
+            weights = self._writer.constant("coefficients", np.array([[coefficients[place]] for place in used]))
+            eta = self._math.operation("+", eta, self._writer.node("MatMul", [table, weights]))
+        eta = self._writer.node("Expand", [eta, self._writer.node("Shape", [first], version=15)])
+        match self._design["answer"]:
+            case "logit":  # glmnet's own, which has no bounds
+                odds = self._math.function("exp", self._math.negative(eta))
+                return self._math.operation("/", self._math.number(1.0), self._math.operation("+", odds, 1.0))
+            case "log":
+                return self._math.function("exp", eta)
+            case "label":
+                return self._label(eta)
+            case _:
+                return eta
+
+    def _label(self, eta: str) -> str:
+        self.kind = "text"
+        texts = [np.array([[one]], object) for one in (*self._design["classes"], MISSING_TEXT)]
+        first, second, missing = (self._writer.constant("class", one) for one in texts)
+        label = self._math.choose(self._math.is_more(eta, 0.0), second, first)
+        return self._math.choose(self._writer.node("IsNaN", [eta]), missing, label)
+
+
+def _coding(variable: dict[str, Any], *, full: bool) -> NDArray[np.float64]:
+    """Return the rows of a factor's levels: dummies, or contrasts."""
+    rows = variable["contrasts"]
+    return np.eye(len(rows)) if full else np.array([[float.fromhex(one) for one in row] for row in rows])

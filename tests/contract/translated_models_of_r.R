@@ -1,4 +1,4 @@
-# Models of lm and glm that are translated, for the contract tests and docs/supported-r-models.md. Each begins with a line of
+# Models that are translated, for the contract tests and docs/supported-r-models.md. Each begins with a line of
 # its package, its kind, the expressions of model and example, and the type of predict, if any.
 
 #| stats | lm of numbers | fit | head(mtcars[c('wt', 'hp')])
@@ -120,7 +120,7 @@ fit <- randomForest::randomForest(d[c('wool', 'tension', 'n')], d$many, ntree = 
 
 #| randomForest | randomForest of a number, by factors, with a correction of the bias | fit | iris[c(1, 60, 120), c('Species', 'Petal.Width', 'Sepal.Width')]
 set.seed(1)
-fit <- randomForest::randomForest(Sepal.Length ~ Species + log(Petal.Width) + Sepal.Width, iris, ntree = 50, corr.bias = TRUE)
+fit <- randomForest::randomForest(Sepal.Length ~ Species + Petal.Width + Sepal.Width, iris, ntree = 50, corr.bias = TRUE)
 
 #| ranger | ranger, probabilities | fit | iris[c(1, 60, 120), 1:4]
 fit <- ranger::ranger(Species ~ ., iris, probability = TRUE, num.trees = 100, seed = 1)

@@ -85,7 +85,7 @@ nbdeploy_design_of_random_forest <- function(model, state) {
   leaf <- taken(forest$nodestatus) == -1L
   variable <- taken(forest$bestvar) - 1L
   sets <- !leaf & forest$ncat[pmax(variable, 0L) + 1L] > 1L
-  chosen <- if (!classifies) "mean" else if (state$type %in% c("prob", "vote")) "votes" else "label"
+  chosen <- if (!classifies) "mean" else if (any(state$type %in% c("prob", "vote"))) "votes" else "label"
   list(kind = "forest", variables = variables, answer = chosen, classes = if (classifies) as.list(model$classes),
     cutoff = if (classifies) nbdeploy_numbers(forest$cutoff), line = if (!is.null(model$coefs)) nbdeploy_numbers(model$coefs),
     missing = if (formula) "no answer" else "refused", arrays = list(sizes = forest$ndbigtree, left = ifelse(leaf, -1L, left),
@@ -105,7 +105,8 @@ nbdeploy_design_of_ranger <- function(model, state) {
   left <- unlist(lapply(forest$child.nodeIDs, function(children) children[[1L]]))
   right <- unlist(lapply(forest$child.nodeIDs, function(children) children[[2L]]))
   leaf <- left == 0 & right == 0
-  goes_right <- unlist(lapply(forest$child.nodeIDs, function(children) {
+  # A third vector, of a fit with missing values, is the child to which they go; 0, as without it: to the left.
+  missing <- unlist(lapply(forest$child.nodeIDs, function(children) {
     if (length(children) > 2L) children[[3L]] else rep(0, length(children[[1L]]))
   }))
   variable <- unlist(forest$split.varIDs)
@@ -120,6 +121,6 @@ nbdeploy_design_of_ranger <- function(model, state) {
   list(kind = "forest", variables = variables, answer = chosen, classes = if (chosen == "label") as.list(classes),
     cutoff = if (chosen == "label") as.list(rep(sprintf("%a", 1), length(classes))), order = as.list(order - 1L),
     missing = "by node", arrays = list(sizes = lengths(forest$split.varIDs), left = ifelse(leaf, -1L, left), right = right,
-      variable = variable, point = point, set = !leaf & !forest$is.ordered[variable + 1L], missing_left = !goes_right,
+      variable = variable, point = point, set = !leaf & !forest$is.ordered[variable + 1L], missing_left = missing != right,
       answers = answers))
 }

@@ -1,5 +1,6 @@
 # Models that are translated, for the contract tests and docs/supported-r-models.md. Each begins with a line of
-# its package, its kind, the expressions of model and example, and the type of predict, if any.
+# its package, its kind, the expressions of model and example, the type of predict, if any, and the training table, if the
+# call does not name it.
 
 #| stats | lm of numbers | fit | head(mtcars[c('wt', 'hp')])
 fit <- lm(mpg ~ wt + hp, mtcars)
@@ -113,7 +114,7 @@ fit <- rpart(cbind(days, Temp) ~ log(Wind) + Solar.R + I(Temp * 2), d, method = 
 set.seed(1)
 fit <- randomForest::randomForest(Species ~ ., iris, ntree = 100)
 
-#| randomForest | randomForest, probabilities, of factors | fit | d[1:5, c('wool', 'tension', 'n')] | prob
+#| randomForest | randomForest, probabilities, of factors | fit | d[1:5, c('wool', 'tension', 'n')] | prob | d
 set.seed(1)
 d <- transform(warpbreaks, n = seq_len(54) %% 7, many = factor(breaks > 26, labels = c('few', 'many')))
 fit <- randomForest::randomForest(d[c('wool', 'tension', 'n')], d$many, ntree = 60)
@@ -137,21 +138,21 @@ fit <- ranger::ranger(breaks ~ wool + tension + n, d, num.trees = 60, seed = 1, 
 d <- airquality[!is.na(airquality$Ozone), ]
 fit <- ranger::ranger(Ozone ~ Solar.R + Wind + Temp, d, num.trees = 60, seed = 1)
 
-#| glmnet | cv.glmnet | fit | head(as.matrix(mtcars[-1]))
+#| glmnet | cv.glmnet | fit | head(as.matrix(mtcars[-1])) | | mtcars
 set.seed(1)
 fit <- glmnet::cv.glmnet(as.matrix(mtcars[-1]), mtcars$mpg)
 
-#| glmnet | cv.glmnet (binomial) | fit | head(mtcars[c('mpg', 'wt', 'hp', 'qsec')])
+#| glmnet | cv.glmnet (binomial) | fit | head(mtcars[c('mpg', 'wt', 'hp', 'qsec')]) | | mtcars
 set.seed(1)
 fit <- suppressWarnings(glmnet::cv.glmnet(as.matrix(mtcars[c('mpg', 'wt', 'hp', 'qsec')]), mtcars$am, family = 'binomial', nfolds = 4))
 
-#| glmnet | cv.glmnet (binomial), labels | fit | iris[c(1, 60, 120), 1:4] | class
+#| glmnet | cv.glmnet (binomial), labels | fit | iris[c(1, 60, 120), 1:4] | class | iris
 set.seed(1)
 fit <- glmnet::cv.glmnet(as.matrix(iris[1:4]), iris$Species == 'virginica', family = 'binomial')
 
-#| glmnet | cv.glmnet (poisson) | fit | head(mtcars[c('mpg', 'wt', 'hp', 'qsec')])
+#| glmnet | cv.glmnet (poisson) | fit | head(mtcars[c('mpg', 'wt', 'hp', 'qsec')]) | | mtcars
 set.seed(1)
 fit <- glmnet::cv.glmnet(as.matrix(mtcars[c('mpg', 'wt', 'hp', 'qsec')]), mtcars$carb, family = 'poisson')
 
-#| glmnet | glmnet at one penalty | fit | head(mtcars[c('mpg', 'wt', 'hp', 'qsec')])
+#| glmnet | glmnet at one penalty | fit | head(mtcars[c('mpg', 'wt', 'hp', 'qsec')]) | | mtcars
 fit <- glmnet::glmnet(as.matrix(mtcars[c('mpg', 'wt', 'hp', 'qsec')]), mtcars$disp, lambda = 2, alpha = 0.5)

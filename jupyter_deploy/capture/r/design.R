@@ -23,8 +23,9 @@ nbdeploy_design_of <- function(state) {
   model <- state$model
   known <- "those of lm, glm, rpart, randomForest, ranger and glmnet are"
   if (state$style == "function") stop("a function of R is not translated; the models", sub("^those", "", known))
-  kind <- nbdeploy_translated_kind(if (identical(class(model), "cv.glmnet")) model$glmnet.fit else model)
-  if (is.null(kind)) stop("models of class ", class(model)[1L], " are not translated; ", known)
+  fit <- if (identical(class(model), "cv.glmnet")) model$glmnet.fit else model
+  kind <- nbdeploy_translated_kind(fit)
+  if (is.null(kind)) stop("models of class ", class(fit)[1L], " are not translated; ", known)
   if (state$input == "vector" || state$input == "matrix" && state$style != "matrix") stop("its example is no data frame")
   if (!is.null(state$type) && !state$type %in% kind$types) stop("the type '", state$type, "' of predict is not translated")
   own <- intersect(paste0("predict.", c(class(model), "glm")), names(state$globals))

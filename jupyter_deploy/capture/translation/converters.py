@@ -40,6 +40,7 @@ class Graph:
 
     ``missing_text`` stands for a missing text in its input. ``known``: the texts that the original takes, by column, of
     columns where it raises on others. ``draws``: of labels with equally many votes the original draws one at random.
+    ``frames``: the original answers frames and lists of texts, as R does, and not arrays alone.
     """
 
     content: bytes
@@ -48,6 +49,7 @@ class Graph:
     missing_text: str = ""
     known: Mapping[str, list[str]] = field(default_factory=dict)
     draws: bool = False
+    frames: bool = False
 
 
 class Converter(Protocol):

@@ -48,7 +48,7 @@ def translate(
         width = int(example.shape[1])
         graph = converter.convert(model, method, GraphInput(width, kinds))
         original: Callable[[Any], Any] = getattr(model, method)
-        answer, shape = _form_of(original(example))
+        answer, shape = _form_of(original(example), frames=graph.frames)
         form: TranslatedForm = {
             "method": method,
             "output": graph.output,
@@ -60,7 +60,10 @@ def translate(
             "known": dict(graph.known),
             "refused": _refused(original, example, kinds),
         }
-        form.update(shape)
+        if names := shape.get("names"):
+            form["names"] = names
+        if shape.get("listed"):
+            form["listed"] = True
         if types := _table_types(example, seen.prototype):
             form["table"] = types
         translated = TranslatedModel(_session(graph.content), form)
@@ -77,10 +80,12 @@ def _class_of(seen: Inspected) -> str:
     return seen.kind.split(" (")[0].rpartition(".")[2]
 
 
-def _form_of(answer: Any) -> tuple[Any, TranslatedAnswer]:
+def _form_of(answer: Any, *, frames: bool) -> tuple[Any, TranslatedAnswer]:
     """Return an answer as an array, and how the array becomes the answer again: R answers frames and lists, too."""
     if isinstance(answer, np.ndarray):
         return answer, {}
+    if not frames:
+        raise NotTranslatable(f"it answers a {type(answer).__name__}, and a translation answers an array")
     if hasattr(answer, "columns") and all(dtype.kind == "f" for dtype in answer.dtypes):
         return answer.to_numpy(np.float64), {"names": [str(name) for name in answer.columns]}
     if isinstance(answer, list) and all(one is None or isinstance(one, str) for one in answer):

@@ -114,9 +114,8 @@ def prove(
         for rows, expected in _answered(original, table, origin, redact):
             with _quoting(redact, f"the translated model cannot answer {origin} rows"):
                 found = np.asarray(answer(rows))
-            if draws:
-                expected = _drawn(original, rows, expected, found)
-            result = compared(expected, found, tolerance)
+            counted = _drawn(original, rows, expected, found) if draws else expected
+            result = compared(counted, found, tolerance)
             absolute = max(absolute, result.largest if origin != "beyond" else 0.0)
             relative = max(relative, result.largest_relative)
             labelled = labelled or result.differences is None or (expected.ndim == 2 and expected.shape[1] > 1)

@@ -13,7 +13,7 @@ from jupyter_deploy import __version__
 
 from .converters import Graph, GraphInput, NotTranslatable
 from .imputation import MISSING_TEXT
-from .r_design import RDesign, RGraph, read_design
+from .r_design import RGraph, read_design
 from .r_linear import GlmnetGraph, LinearGraph
 from .r_trees import ForestGraph, RpartGraph, splits_of
 from .thresholds import rows_at
@@ -62,7 +62,7 @@ class RConverter:
         answer = made.answer(next(iter(kinds)))
         content = made.parts.content(kinds, answer, kind=made.kind, width=made.width)
         draws = design.document.get("answer") == "label" and design.document["kind"] == "forest"
-        return Graph(content, answer, f"nbdeploy {__version__}", MISSING_TEXT, made.known, draws)
+        return Graph(content, answer, f"nbdeploy {__version__}", MISSING_TEXT, made.known, draws, frames=True)
 
     def critical_rows(self, model: Any, base: Any, generator: np.random.Generator) -> dict[str, Any]:
         """Return rows beyond the seen ranges, where inverse links have bounds, and rows with missing numbers."""

@@ -91,7 +91,7 @@ class RGraph(ABC):
         keys, values = list(levels), list(range(first, first + len(levels)))
         if missing is not None:
             keys, values = [*keys, MISSING_TEXT], [*values, missing]
-        codes = {"keys_strings": keys, "values_int64s": values, "default_int64": first + len(levels)}
+        codes: dict[str, Any] = {"keys_strings": keys, "values_int64s": values, "default_int64": first + len(levels)}
         code = self._writer.node("LabelEncoder", [column], version=2, **codes)
         return self._writer.node("Reshape", [code, self._writer.constant("shape", np.array([-1]))])
 

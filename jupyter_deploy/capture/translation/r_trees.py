@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from math import inf, nextafter
 
 import numpy as np
@@ -41,7 +42,9 @@ class TreesGraph(RGraph):
 
     def _texts(self, classes: list[str], places: str) -> str:
         self.kind = "text"
-        return self._writer.node("Gather", [self._writer.constant("classes", np.array(classes, object)), places], axis=0)
+        return self._writer.node(
+            "Gather", [self._writer.constant("classes", np.array(classes, object)), places], axis=0
+        )
 
 
 class RpartGraph(TreesGraph):
@@ -124,7 +127,7 @@ class _Splits:
         directions = self._directions[int(self._point[split]) - 1]
         ways = {-1: left, 0: neither, 1: right}
         codes = [ways[int(one)] for one in directions[: self._levels[variable]]]
-        ends = [(code + 1.5, here) for code, (here, then) in enumerate(zip(codes, codes[1:], strict=False)) if here != then]
+        ends = [(code + 1.5, here) for code, (here, then) in enumerate(pairwise(codes)) if here != then]
         last = tree.add()
         tree.split_by_set(node, variable, ends, last, (0.5, neither))
         return [_lead(tree, last, codes[-1])]
@@ -154,7 +157,9 @@ class ForestGraph(TreesGraph):
         answers = self._arrays.arrays["answers"]
         number = float(len(trees))
         if self._design["answer"] in ("mean", "means"):
-            answers = answers[leaf].reshape(-1, 1) if self._design["answer"] == "mean" else answers.reshape(leaf.sum(), -1)
+            answers = (
+                answers[leaf].reshape(-1, 1) if self._design["answer"] == "mean" else answers.reshape(leaf.sum(), -1)
+            )
             answers = answers[:, self._design["order"]] if self._design["answer"] == "means" else answers
             sums = [self._sum(column, places) for column in answers.T]
             made = self._joined([self._math.operation("/", one, number) for one in sums])
@@ -162,7 +167,9 @@ class ForestGraph(TreesGraph):
                 start, slope = (float.fromhex(one) for one in line)
                 made = self._math.operation("+", self._math.number(start), self._math.operation("*", made, slope))
             return self._missing(made, table)
-        votes = self._writer.node("Gather", [self._writer.constant("votes", answers[leaf].astype(np.int64)), places], axis=0)
+        votes = self._writer.node(
+            "Gather", [self._writer.constant("votes", answers[leaf].astype(np.int64)), places], axis=0
+        )
         shares = []
         for place in range(len(self._design["classes"])):
             same = self._writer.node("Equal", [votes, self._writer.constant("class", np.array([place]))])
@@ -186,7 +193,9 @@ class ForestGraph(TreesGraph):
 
     def _sum(self, values: NDArray[np.float64], places: str) -> str:
         """Add the sum over the trees from the first to the last, as R's packages do."""
-        gathered = self._writer.node("Gather", [self._writer.constant("answers", np.ascontiguousarray(values)), places], axis=0)
+        gathered = self._writer.node(
+            "Gather", [self._writer.constant("answers", np.ascontiguousarray(values)), places], axis=0
+        )
         running = self._writer.node("CumSum", [gathered, self._writer.constant("axis", np.array(1))], version=14)
         return self._writer.node("Gather", [running, self._writer.constant("last", np.array([-1]))], axis=1)
 

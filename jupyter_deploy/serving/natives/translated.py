@@ -21,9 +21,10 @@ UNUSUAL: dict[str, Callable[[Any], Any]] = {
 
 
 class TranslatedAnswer(TypedDict, total=False):
-    """How an array becomes an answer of R: a data frame with columns of these ``names``, or (``listed``) a list of texts.
+    """How an array becomes an answer of R.
 
-    In a list of texts, ``missing_text`` becomes None.
+    ``names``: it is a data frame with columns of these names. ``listed``: it is a list of texts, and ``missing_text``
+    becomes None.
     """
 
     names: list[str]

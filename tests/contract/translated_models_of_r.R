@@ -156,3 +156,10 @@ fit <- glmnet::cv.glmnet(as.matrix(mtcars[c('mpg', 'wt', 'hp', 'qsec')]), mtcars
 
 #| glmnet | glmnet at one penalty | fit | head(mtcars[c('mpg', 'wt', 'hp', 'qsec')]) | | mtcars
 fit <- glmnet::glmnet(as.matrix(mtcars[c('mpg', 'wt', 'hp', 'qsec')]), mtcars$disp, lambda = 2, alpha = 0.5)
+
+#| glmnet | cv.glmnet (multinomial), labels | fit | iris[c(1, 60, 120), 1:4] | class | iris
+set.seed(1)
+fit <- glmnet::cv.glmnet(as.matrix(iris[1:4]), iris$Species, family = 'multinomial')
+
+#| glmnet | glmnet of a family as an object (probit), at one penalty | fit | head(mtcars[c('mpg', 'wt', 'hp', 'qsec')]) | | mtcars
+fit <- glmnet::glmnet(as.matrix(mtcars[c('mpg', 'wt', 'hp', 'qsec')]), mtcars$am, family = binomial('probit'), lambda = 0.05)

@@ -216,6 +216,8 @@ nbdeploy_training <- function(model, named, columns) {
     return(table)
   }
   call <- if (is.list(model) && is.call(model$call)) model$call
+  # ranger keeps its call as it was written, without the names of the arguments.
+  call <- tryCatch(match.call(eval(call[[1L]], globalenv()), call), error = function(error) call)
   table <- tryCatch(eval(call$data, globalenv()), error = function(error) NULL)
   if (is.data.frame(table) && all(columns %in% names(table))) table
 }

@@ -1,5 +1,6 @@
 # The design of a fit, for its translation: what predict makes of a row, as plain values. Base R alone.
-# Numbers are texts in hexadecimal, which keep each bit; those of trees are vectors, in `arrays`.
+# Numbers are texts in hexadecimal, which keep each bit; those of trees are vectors, in `arrays`. base::unname: Matrix,
+# which glmnet attaches, has a generic of this name that rewrites the errors of its argument.
 
 # A list; of a model that cannot be described so, its `refused` is the reason.
 nbdeploy_design <- function(state) {
@@ -16,6 +17,8 @@ nbdeploy_translated_kind <- function(model) {
       types = c("response", "class", "prob", "vote")),
     ranger = list(design = nbdeploy_design_of_ranger, types = "response"),
     `elnet glmnet` = , `fishnet glmnet` = list(design = nbdeploy_design_of_glmnet, types = c("response", "link")),
+    `glmnetfit glmnet` = list(design = nbdeploy_design_of_glmnet, types = c("response", "link")),
+    `multnet glmnet` = list(design = nbdeploy_design_of_glmnet, types = "class"),
     `lognet glmnet` = list(design = nbdeploy_design_of_glmnet, types = c("response", "link", "class")))
 }
 
@@ -64,7 +67,7 @@ nbdeploy_linear <- function(model, template, link) {
   coefficients <- stats::coef(model)
   list(kind = "linear", link = link, intercept = attr(terms, "intercept") == 1L, variables = described,
     terms = nbdeploy_terms(terms, coded, vapply(described, function(one) one$kind, "")),
-    coefficients = unname(as.list(ifelse(is.na(coefficients), NA_character_, sprintf("%a", coefficients)))),
+    coefficients = base::unname(as.list(ifelse(is.na(coefficients), NA_character_, sprintf("%a", coefficients)))),
     offsets = c(added, argument))
 }
 
@@ -76,7 +79,7 @@ nbdeploy_in_term <- function(label, described) {
 nbdeploy_terms <- function(terms, coded, kinds) {
   factors <- attr(terms, "factors")
   if (!length(factors)) return(list())
-  coding <- unname(factors)[coded, , drop = FALSE]
+  coding <- base::unname(factors)[coded, , drop = FALSE]
   categorical <- kinds %in% c("levels", "logical")
   if (attr(terms, "intercept") == 0L) {  # model.matrix codes the first one in full
     for (term in seq_len(ncol(coding))) {
@@ -122,7 +125,7 @@ nbdeploy_contrasts <- function(value, levels) {
 
 nbdeploy_numbers <- function(values) {
   if (!all(is.finite(values))) stop("has a constant that is no finite number")
-  unname(as.list(sprintf("%a", as.double(values))))
+  base::unname(as.list(sprintf("%a", as.double(values))))
 }
 
 # The column of a factor: by its name, or in factor() and as.factor() without further arguments.
@@ -182,7 +185,7 @@ nbdeploy_expression <- function(code, scope) {
     parts <- list(given$x, if (is.numeric(centre)) centre else 0, if (is.numeric(size)) size else 1)
   } else parts <- as.list(code)[-1L]
   if (!is.null(names(parts)) && any(nzchar(names(parts)) & names(parts) != "x")) stop("names arguments of ", name)
-  parts <- unname(lapply(parts, nbdeploy_expression, scope))
+  parts <- base::unname(lapply(parts, nbdeploy_expression, scope))
   whole <- name %in% c("+", "-", "*", "abs") && all(vapply(parts, function(part) part$whole, NA)) ||
     name %in% c("<", ">", "<=", ">=", "==", "!=")
   list(call = name, parts = parts, whole = whole)

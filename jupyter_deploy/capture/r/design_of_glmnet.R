@@ -3,18 +3,18 @@
 nbdeploy_design_of_glmnet <- function(model, state) {
   fit <- if (inherits(model, "cv.glmnet")) model$glmnet.fit else model
   if (isTRUE(fit$offset)) stop("it was fitted with an offset, which is not translated")
-  coefficients <- as.matrix(stats::coef(model))
-  if (ncol(coefficients) != 1L) {
-    stop("predict answers a column for each of its ", ncol(coefficients), " penalties; a cv.glmnet answers one")
-  }
+  given <- stats::coef(model)
+  coefficients <- lapply(if (is.list(given)) given else list(given), as.matrix)  # of several classes a list
+  width <- ncol(coefficients[[1L]])
+  if (width != 1L) stop("predict answers a column for each of its ", width, " penalties; a cv.glmnet answers one")
   names <- names(state$template)
   for (name in names) {
     kind <- nbdeploy_kind(state$template[[name]])
     if (!kind %in% c("double", "integer", "logical")) stop("its column '", name, "' is of type ", kind)
   }
-  if (nrow(coefficients) != length(names) + 1L) stop("its coefficients are not those of the example's columns")
-  link <- switch(class(fit)[1L], lognet = "logit", fishnet = "log", "identity")
-  list(kind = "glmnet", columns = as.list(names), coefficients = nbdeploy_numbers(coefficients[, 1L]),
-    answer = if (identical(state$type, "class")) "label" else if (identical(state$type, "response")) link else "identity",
-    classes = if (link == "logit") as.list(fit$classnames))
+  if (nrow(coefficients[[1L]]) != length(names) + 1L) stop("its coefficients are not those of the example's columns")
+  own <- switch(class(fit)[1L], lognet = "logit of glmnet", fishnet = "log of glmnet", glmnetfit = nbdeploy_link(fit$family), "identity")
+  list(kind = "glmnet", columns = as.list(names), coefficients = lapply(base::unname(coefficients), function(one) nbdeploy_numbers(one[, 1L])),
+    answer = if (identical(state$type, "class")) "label" else "number", link = if (identical(state$type, "response")) own else "identity",
+    classes = as.list(fit$classnames))
 }

@@ -104,3 +104,24 @@ class RGraph(ABC):
         made = self._math.called(expression["call"], parts)
         wraps = expression["whole"] and expression["call"] in ("+", "-", "*")
         return self._math.whole(made) if wraps else made
+
+    def _texts(self, classes: list[str], places: str) -> str:
+        """Add the answer of texts: those of the classes at n places."""
+        self.kind = "text"
+        return self._writer.node(
+            "Gather", [self._writer.constant("classes", np.array(classes, object)), places], axis=0
+        )
+
+    def _is_missing(self, table: str) -> str:
+        """Add whether a row has a missing value: n rows of one condition."""
+        from onnx import TensorProto
+
+        missing = self._writer.node("Cast", [self._writer.node("IsNaN", [table])], to=TensorProto.DOUBLE)
+        most = self._writer.node("ReduceMax", [missing], axes=[1], keepdims=1)
+        return self._math.is_more(most, 0.0)
+
+    def _or_missing(self, texts: str, table: str) -> str:
+        """Add n texts, where a row of the table has a missing value ``MISSING_TEXT`` instead."""
+        shape = self._writer.constant("shape", np.array([-1]))
+        condition = self._writer.node("Reshape", [self._is_missing(table), shape])
+        return self._math.choose(condition, self._writer.constant("missing", np.array([MISSING_TEXT], object)), texts)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .arithmetic import Arithmetic
 from .converters import NotTranslatable
-from .imputation import MISSING_TEXT
 from .r_design import RGraph
 from .r_links import INVERSE_LINKS
 
@@ -99,37 +100,41 @@ class LinearGraph(RGraph):
         return self._writer.node("Concat", columns, axis=1), len(columns)
 
 
+def _logit_of_glmnet(math: Arithmetic, eta: str) -> str:
+    odds = math.function("exp", math.negative(eta))
+    return math.operation("/", math.number(1.0), math.operation("+", odds, 1.0))
+
+
+_GLMNET_LINKS: Mapping[str, Callable[[Arithmetic, str], str]] = {
+    **INVERSE_LINKS,
+    "logit of glmnet": _logit_of_glmnet,
+    "log of glmnet": lambda math, eta: math.function("exp", eta),
+}
+"""Those of R, for a family as an object, and glmnet's own of a family by name, which have no bounds."""
+
+
 class GlmnetGraph(RGraph):
     """The graph of a glmnet at one penalty: its columns with a coefficient, as R's sparse product has no others."""
 
     def answer(self, first: str) -> str:
         """Add all; return the output's name. ``first``: the name of an input, which has the number of rows."""
-        start, *coefficients = (float.fromhex(one) for one in self._design["coefficients"])
-        used = [place for place, one in enumerate(coefficients) if one]
-        eta = self._math.number(start)
-        if used:
-            columns = [self._design["columns"][place] for place in used]
-            table = self._writer.node("Concat", columns, axis=1)
-            weights = self._writer.constant("coefficients", np.array([[coefficients[place]] for place in used]))
-            eta = self._math.operation("+", eta, self._writer.node("MatMul", [table, weights]))
-        eta = self._writer.node("Expand", [eta, self._writer.node("Shape", [first], version=15)])
-        match self._design["answer"]:
-            case "logit":  # glmnet's own, which has no bounds
-                odds = self._math.function("exp", self._math.negative(eta))
-                return self._math.operation("/", self._math.number(1.0), self._math.operation("+", odds, 1.0))
-            case "log":
-                return self._math.function("exp", eta)
-            case "label":
-                return self._label(eta)
-            case _:
-                return eta
+        shape = self._writer.node("Shape", [first], version=15)
+        etas = [self._writer.node("Expand", [self._eta(one), shape]) for one in self._design["coefficients"]]
+        if self._design["answer"] == "label":
+            zero = self._writer.node("Expand", [self._math.number(0.0), shape])
+            scores = self._writer.node("Concat", etas if len(etas) > 1 else [zero, *etas], axis=1)
+            best = self._writer.node("ArgMax", [scores], axis=1, keepdims=0)
+            return self._or_missing(self._texts(self._design["classes"], best), scores)
+        return _GLMNET_LINKS[self._design["link"]](self._math, etas[0])
 
-    def _label(self, eta: str) -> str:
-        self.kind = "text"
-        texts = [np.array([[one]], object) for one in (*self._design["classes"], MISSING_TEXT)]
-        first, second, missing = (self._writer.constant("class", one) for one in texts)
-        label = self._math.choose(self._math.is_more(eta, 0.0), second, first)
-        return self._math.choose(self._writer.node("IsNaN", [eta]), missing, label)
+    def _eta(self, given: list[str]) -> str:
+        start, *coefficients = (float.fromhex(one) for one in given)
+        used = [place for place, one in enumerate(coefficients) if one]
+        if not used:
+            return self._math.number(start)
+        table = self._writer.node("Concat", [self._design["columns"][place] for place in used], axis=1)
+        weights = self._writer.constant("coefficients", np.array([[coefficients[place]] for place in used]))
+        return self._math.operation("+", self._math.number(start), self._writer.node("MatMul", [table, weights]))
 
 
 def _coding(variable: dict[str, Any], *, full: bool) -> NDArray[np.float64]:

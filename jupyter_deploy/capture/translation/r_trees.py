@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .converters import NotTranslatable
-from .imputation import MISSING_TEXT
 from .leaves import MOST_LEAVES, Tree, add_leaves, runs_of
 from .r_design import RDesign, RGraph
 
@@ -39,12 +38,6 @@ class TreesGraph(RGraph):
             zero = self._writer.node("Shape", [first], version=15)
             return self._writer.node("Expand", [self._math.number(0.0), zero])
         return self._writer.node("Concat", columns, axis=1)
-
-    def _texts(self, classes: list[str], places: str) -> str:
-        self.kind = "text"
-        return self._writer.node(
-            "Gather", [self._writer.constant("classes", np.array(classes, object)), places], axis=0
-        )
 
 
 class RpartGraph(TreesGraph):
@@ -185,7 +178,8 @@ class ForestGraph(TreesGraph):
             return self._missing(joined, table)
         self.width = 1
         best = self._writer.node("ArgMax", [joined], axis=1, keepdims=0)
-        return self._missing_label(self._texts(self._design["classes"], best), table)
+        label = self._texts(self._design["classes"], best)
+        return self._or_missing(label, table) if self._design["missing"] == "no answer" else label
 
     def _joined(self, columns: list[str]) -> str:
         self.width = len(columns)
@@ -199,25 +193,10 @@ class ForestGraph(TreesGraph):
         running = self._writer.node("CumSum", [gathered, self._writer.constant("axis", np.array(1))], version=14)
         return self._writer.node("Gather", [running, self._writer.constant("last", np.array([-1]))], axis=1)
 
-    def _is_missing(self, table: str) -> str:
-        """Add whether a row has a missing value: n rows of one condition."""
-        from onnx import TensorProto
-
-        missing = self._writer.node("Cast", [self._writer.node("IsNaN", [table])], to=TensorProto.DOUBLE)
-        most = self._writer.node("ReduceMax", [missing], axes=[1], keepdims=1)
-        return self._math.is_more(most, 0.0)
-
     def _missing(self, made: str, table: str) -> str:
         if self._design["missing"] != "no answer":
             return made
         return self._math.choose(self._is_missing(table), self._math.number(np.nan), made)
-
-    def _missing_label(self, made: str, table: str) -> str:
-        if self._design["missing"] != "no answer":
-            return made
-        shape = self._writer.constant("shape", np.array([-1]))
-        condition = self._writer.node("Reshape", [self._is_missing(table), shape])
-        return self._math.choose(condition, self._writer.constant("missing", np.array([MISSING_TEXT], object)), made)
 
 
 def forest_trees(design: RDesign) -> Iterator[Tree]:

@@ -130,8 +130,8 @@ REFUSED = {
     "structure(rpart(mpg ~ wt, mtcars), class = c('mine', 'rpart'))": OTHER_CLASS.format("mine"),
     "randomForest(mpg ~ wt, mtcars, ntree = 2, keep.forest = FALSE)": "it was fitted without keep.forest",
     "randomForest(mtcars['wt'], ntree = 2, keep.forest = TRUE)": "an unsupervised forest is not translated",
-    "randomForest(mpg ~ day, transform(mtcars, day = factor(cyl, c(8, 6, 4))), ntree = 2)": (
-        "its term 'day' is a factor that the formula makes, which is not translated"
+    "randomForest(mpg ~ g, transform(mtcars, g = factor(cyl, c(8, 6, 4))), ntree = 2)": (
+        "its column 'g' has not the levels of the fit in their order; make it a factor with these"
     ),
     "ranger(survival::Surv(hp, am) ~ wt, mtcars, num.trees = 2)": "a survival forest is not translated",
     "ranger(am ~ wt, mtcars, num.trees = 2, classification = TRUE)": (
@@ -143,6 +143,7 @@ REFUSED = {
     ),
     "glmnet(x, survival::Surv(mtcars$hp, mtcars$am), family = 'cox')": OTHER_CLASS.format("coxnet"),
     "cv.glmnet(x, cbind(mtcars$mpg, 1:32), family = 'mgaussian')": OTHER_CLASS.format("mrelnet"),
+    "glmnet(x, mtcars$am, binomial('cauchit'), lambda = 1)": "the link 'cauchit' is not translated",
     "cv.glmnet(x, mtcars$mpg, relax = TRUE)": OTHER_CLASS.format("cv.relaxed"),
     "cv.glmnet(x, mtcars$carb, offset = mtcars$qsec)": "it was fitted with an offset, which is not translated",
 }
@@ -154,7 +155,7 @@ vector <- mtcars$wt
 log10 <- function(x) x
 false_log <- gaussian('log')
 false_log$linkinv <- function(eta) exp(eta) + 1e-3
-template <- transform(mtcars, day = Sys.Date())[0, ]
+template <- transform(mtcars, day = Sys.Date(), g = factor(cyl))[0, ]
 x <- as.matrix(mtcars[c('wt', 'hp')])
 packages <- c('rpart', 'randomForest', 'ranger', 'glmnet')
 for (package in packages) suppressMessages(library(package, character.only = TRUE))

@@ -141,6 +141,7 @@ REFUSED = {
     "glmnet(x, mtcars$mpg, lambda = 3:1)": (
         "predict answers a column for each of its 3 penalties; a cv.glmnet answers one"
     ),
+    "glmnet(x, mtcars$mpg, lambda = 1)": "its column 'day' is of type Date, and it takes numbers",
     "glmnet(x, survival::Surv(mtcars$hp, mtcars$am), family = 'cox')": OTHER_CLASS.format("coxnet"),
     "cv.glmnet(x, cbind(mtcars$mpg, 1:32), family = 'mgaussian')": OTHER_CLASS.format("mrelnet"),
     "glmnet(x, mtcars$am, binomial('cauchit'), lambda = 1)": "the link 'cauchit' is not translated",

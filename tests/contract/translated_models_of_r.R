@@ -119,9 +119,10 @@ set.seed(1)
 d <- transform(warpbreaks, n = seq_len(54) %% 7, many = factor(breaks > 26, labels = c('few', 'many')))
 fit <- randomForest::randomForest(d[c('wool', 'tension', 'n')], d$many, ntree = 60)
 
-#| randomForest | randomForest of a number, by factors, with a correction of the bias | fit | iris[c(1, 60, 120), c('Species', 'Petal.Width', 'Sepal.Width')]
+#| randomForest | randomForest of a number, by factors, with a correction of the bias | fit | d[c(1, 60, 120), c('Species', 'Petal.Width', 'wide')]
 set.seed(1)
-fit <- randomForest::randomForest(Sepal.Length ~ Species + Petal.Width + Sepal.Width, iris, ntree = 50, corr.bias = TRUE)
+d <- transform(iris, wide = cut(Sepal.Width, 3, ordered_result = TRUE))
+fit <- randomForest::randomForest(Sepal.Length ~ Species + Petal.Width + wide, d, ntree = 50, corr.bias = TRUE)
 
 #| ranger | ranger, probabilities | fit | iris[c(1, 60, 120), 1:4]
 fit <- ranger::ranger(Species ~ ., iris, probability = TRUE, num.trees = 100, seed = 1)
@@ -163,3 +164,6 @@ fit <- glmnet::cv.glmnet(as.matrix(iris[1:4]), iris$Species, family = 'multinomi
 
 #| glmnet | glmnet of a family as an object (probit), at one penalty | fit | head(mtcars[c('mpg', 'wt', 'hp', 'qsec')]) | | mtcars
 fit <- glmnet::glmnet(as.matrix(mtcars[c('mpg', 'wt', 'hp', 'qsec')]), mtcars$am, family = binomial('probit'), lambda = 0.05)
+
+#| glmnet | glmnet without a coefficient but the intercept | fit | head(mtcars[c('wt', 'hp')]) | | mtcars
+fit <- glmnet::glmnet(as.matrix(mtcars[c('wt', 'hp')]), mtcars$mpg, lambda = 1e6)

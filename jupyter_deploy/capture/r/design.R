@@ -12,7 +12,7 @@ nbdeploy_translated_kind <- function(model) {
   switch(paste(class(model), collapse = " "),
     lm = list(design = nbdeploy_design_of_linear, types = "response"),
     `glm lm` = list(design = nbdeploy_design_of_linear, types = c("response", "link")),
-    rpart = list(design = nbdeploy_design_of_rpart, types = c("vector", "prob", "class", "matrix")),
+    rpart = list(design = nbdeploy_design_of_rpart, types = c("vector", "prob", "class")),
     `randomForest.formula randomForest` = , randomForest = list(design = nbdeploy_design_of_random_forest,
       types = c("response", "class", "prob", "vote")),
     ranger = list(design = nbdeploy_design_of_ranger, types = "response"),

@@ -45,7 +45,6 @@ nbdeploy_design_of_rpart <- function(model, state) {
   type <- if (!is.null(state$type)) state$type else if (length(classes)) "prob" else "vector"
   if (type %in% c("prob", "class") && !length(classes)) stop("the type '", type, "' needs classes, and it has none")
   answers <- if (type == "prob") frame$yval2[, 1L + length(classes) + seq_along(classes)]
-    else if (type == "matrix" && !is.null(frame$yval2)) frame$yval2
     else frame$yval
   splits <- if (is.null(model$splits)) matrix(0, 0L, 4L) else model$splits
   used <- match(rownames(splits), nbdeploy_labels_of(variables)) - 1L
@@ -67,6 +66,8 @@ nbdeploy_design_of_random_forest <- function(model, state) {
   names <- names(forest$ncat)
   levels <- forest$xlevels[vapply(forest$xlevels, is.character, NA)]
   formula <- inherits(model, "randomForest.formula")
+  ordered <- Filter(is.ordered, state$template)  # a formula takes their codes, and forgets the levels
+  levels <- c(levels, lapply(ordered[setdiff(names(ordered), names(levels))], base::levels))
   variables <- if (formula) nbdeploy_tree_variables(stats::delete.response(stats::terms(model)), state$template, levels)
     else nbdeploy_tree_columns(names, state$template, levels, "refused")
   variables <- variables[match(names, nbdeploy_labels_of(variables))]

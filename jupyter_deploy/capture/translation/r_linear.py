@@ -114,12 +114,12 @@ _GLMNET_LINKS: Mapping[str, Callable[[Arithmetic, str], str]] = {
 
 
 class GlmnetGraph(RGraph):
-    """The graph of a glmnet at one penalty: its columns with a coefficient, as R's sparse product has no others."""
+    """The graph of a glmnet at one penalty, of the columns that R's product with the coefficients reads."""
 
     def answer(self, first: str) -> str:
         """Add all; return the output's name. ``first``: the name of an input, which has the number of rows."""
         shape = self._writer.node("Shape", [first], version=15)
-        etas = [self._writer.node("Expand", [self._eta(one), shape]) for one in self._design["coefficients"]]
+        etas = [self._writer.node("Expand", [self._eta(place), shape]) for place in range(len(self._design["start"]))]
         if self._design["answer"] == "label":
             zero = self._writer.node("Expand", [self._math.number(0.0), shape])
             scores = self._writer.node("Concat", etas if len(etas) > 1 else [zero, *etas], axis=1)
@@ -127,14 +127,15 @@ class GlmnetGraph(RGraph):
             return self._or_missing(self._texts(self._design["classes"], best), scores)
         return _GLMNET_LINKS[self._design["link"]](self._math, etas[0])
 
-    def _eta(self, given: list[str]) -> str:
-        start, *coefficients = (float.fromhex(one) for one in given)
-        used = [place for place, one in enumerate(coefficients) if one]
+    def _eta(self, place: int) -> str:
+        start = self._math.number(float.fromhex(self._design["start"][place]))
+        used = self._design["used"][place]
         if not used:
-            return self._math.number(start)
-        table = self._writer.node("Concat", [self._design["columns"][place] for place in used], axis=1)
-        weights = self._writer.constant("coefficients", np.array([[coefficients[place]] for place in used]))
-        return self._math.operation("+", self._math.number(start), self._writer.node("MatMul", [table, weights]))
+            return start
+        coefficients = [float.fromhex(one) for one in self._design["coefficients"][place]]
+        table = self._writer.node("Concat", [self._design["columns"][column] for column in used], axis=1)
+        weights = self._writer.constant("coefficients", np.array([[coefficients[column]] for column in used]))
+        return self._math.operation("+", start, self._writer.node("MatMul", [table, weights]))
 
 
 def _coding(variable: dict[str, Any], *, full: bool) -> NDArray[np.float64]:

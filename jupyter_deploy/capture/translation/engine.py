@@ -69,15 +69,29 @@ def translate(
         translated = TranslatedModel(_session(graph.content), form)
     except NotTranslatable as error:
         raise NotTranslated(f"{_class_of(seen)} cannot be translated: {error}", REMEDY) from error
+    if graph.draws:
+        _require_no_draw(list(getattr(translated, method)(example)), seen)
     rows = proof_rows(model, example, training)
     proof = prove(original, translated, rows, tolerance, graph.converter, redact=redact, draws=graph.draws)
     needs_pandas = "names" in form or (form["columns"] is not None and "table" not in form)
     return translated, proof.model_copy(update={"needs_pandas": needs_pandas})
 
 
+def _require_no_draw(labels: list[Any], seen: Inspected) -> None:
+    """Raise where the notebook drew another label in a tie: the replay compares its answers with the translation's."""
+    for row, (label, drawn) in enumerate(zip(labels, seen.predictions, strict=True)):
+        if label != drawn:
+            words = f"row {row} of the example has as many votes for another label, and {_class_of(seen)} draws one"
+            raise NotTranslated(
+                f"{words} at random",
+                "pass rows without a tie as the example, or deploy the probabilities",
+            )
+
+
 def _class_of(seen: Inspected) -> str:
     """Return the class's name without its module, or that of a class of R without R's version."""
-    return seen.kind.split(" (")[0].rpartition(".")[2]
+    name = seen.kind.split(" (")[0]
+    return name if seen.framework == "R" else name.rpartition(".")[2]
 
 
 def _form_of(answer: Any, *, frames: bool) -> tuple[Any, TranslatedAnswer]:

@@ -125,8 +125,17 @@ def test_a_label_that_r_draws_in_a_tie_counts_and_one_that_it_never_draws_does_n
         _proved(lambda table: ["b" if x == 7 else "a" for x in table["x"]], draws=True)
 
 
+TIES = "set.seed(1)\n\nfit <- randomForest::randomForest(factor(am) ~ wt + hp, mtcars, ntree = 2)"
+
+
 def test_a_forest_that_is_often_in_a_tie_is_translated(tmp_path):
-    cells = "set.seed(1)\n\nfit <- randomForest::randomForest(factor(am) ~ wt + hp, mtcars, ntree = 2)"
-    proved = _translated(tmp_path, cells, "mtcars[c(1, 5, 20), c('wt', 'hp')]")
-    assert isinstance(proved.flips_at_most, float)
+    proved = _translated(tmp_path, TIES, "mtcars[c(1, 5, 20), c('wt', 'hp')]")
     assert proved.rows["random"] == 2000
+
+
+def test_a_forest_whose_example_is_in_a_tie_is_served_by_r_under_auto(tmp_path):
+    capturer = ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=120)
+    with captured(tmp_path, TIES, "fit", "mtcars[c('wt', 'hp')]", engine="auto") as live:
+        manifest = kept(capturer, live, "cars").manifest
+    assert manifest.translation is None
+    assert any("as many votes for another label, and randomForest.formula draws" in note for note in manifest.notes)

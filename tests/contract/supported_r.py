@@ -28,23 +28,24 @@ listed or not: these are the tested ones. `tidymodels`, `mlr3`, `xgboost` and ot
 TRANSLATIONS_TITLE = "\n## Translated to ONNX\n"
 
 TRANSLATIONS = """
-These are served without R by `deploy --engine onnx` (or `auto`), by the coefficients of `lm` and
-`glm`.
+These are served without R by `deploy --engine onnx` (or `auto`), by their own coefficients or
+trees.
 
 - **equal**: `to the last bit`, or the largest difference in relation to the answer, which the
   replay's tolerance allows.
 - **proof**: the rows on which a deploy compares R and the translation: example, training table,
-  random rows, rows far beyond the seen ranges, each level, and missing values. One other answer
-  refuses the translation.
+  random rows, rows far beyond the seen ranges, each level, missing values, and of trees rows at the
+  splits and next to them. One other answer refuses the translation. Where a forest of classes has
+  as many votes for one as for another, R draws one of them, and so each that it draws counts.
 
-| model | equal | proof |
-|---|---|---|
+| package | model | equal | proof |
+|---|---|---|---|
 """
 
 
 def translated(fit, folder):
     """The proof of a model's translation."""
-    with captured(folder, fit.cells, fit.model, fit.example, method=fit.type) as live:
+    with captured(folder, fit.cells, fit.model, fit.example, method=fit.type, training=fit.training) as live:
         seen = inspect_model(live.model, live.example, live.method)
         return translate(live.model, seen, live.training, Tolerance())[1]
 
@@ -54,7 +55,7 @@ def translated_line(fit, folder):
     proof = translated(fit, folder)
     largest = proof.largest_relative_difference
     equal = "to the last bit" if largest == 0 else f"within {largest:.0e}"
-    return f"| {fit.kind} | {equal} | {proof.total:,} rows |"
+    return f"| {fit.package} | {fit.kind} | {equal} | {proof.total:,} rows |"
 
 
 def proved(capturer, live):

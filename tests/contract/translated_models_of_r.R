@@ -1,5 +1,6 @@
-# Models of lm and glm that are translated, for the contract tests and docs/supported-r-models.md. Each begins with a line of
-# its package, its kind, the expressions of model and example, and the type of predict, if any.
+# Models that are translated, for the contract tests and docs/supported-r-models.md. Each begins with a line of
+# its package, its kind, the expressions of model and example, the type of predict, if any, and the training table, if the
+# call does not name it.
 
 #| stats | lm of numbers | fit | head(mtcars[c('wt', 'hp')])
 fit <- lm(mpg ~ wt + hp, mtcars)
@@ -83,3 +84,86 @@ fit <- glm(breaks ~ wool + tension, poisson('sqrt'), warpbreaks)
 
 #| stats | glm (quasibinomial) of shares | fit | esoph[c(1, 20, 60), c("agegp", "alcgp")]
 fit <- glm(cbind(ncases, ncontrols) ~ agegp + alcgp, quasibinomial, esoph)
+
+#| rpart | rpart of numbers | fit | head(mtcars[c('wt', 'hp', 'qsec')])
+library(rpart)
+fit <- rpart(mpg ~ wt + hp + qsec, mtcars, minsplit = 4)
+
+#| rpart | rpart of factors, a logical and texts with missing values, by surrogates, method class | fit | d[1:6, names(d) != 'y'] | class
+library(rpart)
+set.seed(1)
+d <- data.frame(a = rnorm(400), g = factor(sample(letters[1:6], 400, TRUE)), o = sample(1:9, 400, TRUE), l = rnorm(400) > 0)
+d$t <- sample(c('x', 'y', 'z'), 400, TRUE)
+d$s <- factor(sample(c('low', 'mid', 'high'), 400, TRUE), c('low', 'mid', 'high'), ordered = TRUE)
+d$y <- factor(ifelse(d$a + (d$g %in% c('a', 'd')) + d$l + (d$t == 'y') + as.integer(d$s) / 3 + rnorm(400) > 1.5, 'yes', 'no'))
+d$b <- d$a + rnorm(400) / 4
+d$a[sample(400, 80)] <- NA
+d$g[sample(400, 50)] <- NA
+fit <- rpart(y ~ ., d, cp = 0.002, minsplit = 6)
+
+#| rpart | rpart, probabilities | fit | iris[c(1, 60, 120), 1:4]
+library(rpart)
+fit <- rpart(Species ~ ., iris, cp = 0)
+
+#| rpart | rpart of counts (poisson), with a function in the formula, without the majority rule | fit | head(d[c('Temp', 'Wind', 'Solar.R')])
+library(rpart)
+d <- transform(airquality, days = 1 + Day %% 3)
+fit <- rpart(cbind(days, Temp) ~ log(Wind) + Solar.R + I(Temp * 2), d, method = 'poisson', usesurrogate = 1, maxsurrogate = 1)
+
+#| randomForest | randomForest | fit | iris[c(1, 60, 120), 1:4]
+set.seed(1)
+fit <- randomForest::randomForest(Species ~ ., iris, ntree = 100)
+
+#| randomForest | randomForest, probabilities, of factors | fit | d[1:5, c('wool', 'tension', 'n')] | prob | d
+set.seed(1)
+d <- transform(warpbreaks, n = seq_len(54) %% 7, many = factor(breaks > 26, labels = c('few', 'many')))
+fit <- randomForest::randomForest(d[c('wool', 'tension', 'n')], d$many, ntree = 60)
+
+#| randomForest | randomForest of a number, by factors, with a correction of the bias | fit | d[c(1, 60, 120), c('Species', 'Petal.Width', 'wide')]
+set.seed(1)
+d <- transform(iris, wide = cut(Sepal.Width, 3, ordered_result = TRUE))
+fit <- randomForest::randomForest(Sepal.Length ~ Species + Petal.Width + wide, d, ntree = 50, corr.bias = TRUE)
+
+#| ranger | ranger, probabilities | fit | iris[c(1, 60, 120), 1:4]
+fit <- ranger::ranger(Species ~ ., iris, probability = TRUE, num.trees = 100, seed = 1)
+
+#| ranger | ranger of classes, with partitions of a factor | fit | d[1:5, c('wool', 'tension', 'n')]
+d <- transform(warpbreaks, n = seq_len(54) %% 7, many = factor(breaks > 26, labels = c('few', 'many')))
+fit <- ranger::ranger(many ~ wool + tension + n, d, num.trees = 60, seed = 1, respect.unordered.factors = 'partition')
+
+#| ranger | ranger of a number, by texts and factors | fit | d[1:5, c('wool', 'tension', 'n')]
+d <- transform(warpbreaks, wool = as.character(wool), n = seq_len(54) %% 7)
+fit <- ranger::ranger(breaks ~ wool + tension + n, d, num.trees = 60, seed = 1, respect.unordered.factors = 'order')
+
+#| ranger | ranger of a number, with missing values | fit | airquality[1:8, c('Solar.R', 'Wind', 'Temp')]
+d <- airquality[!is.na(airquality$Ozone), ]
+fit <- ranger::ranger(Ozone ~ Solar.R + Wind + Temp, d, num.trees = 60, seed = 1)
+
+#| glmnet | cv.glmnet | fit | head(as.matrix(mtcars[-1])) | | mtcars
+set.seed(1)
+fit <- glmnet::cv.glmnet(as.matrix(mtcars[-1]), mtcars$mpg)
+
+#| glmnet | cv.glmnet (binomial) | fit | head(mtcars[c('mpg', 'wt', 'hp', 'qsec')]) | | mtcars
+set.seed(1)
+fit <- suppressWarnings(glmnet::cv.glmnet(as.matrix(mtcars[c('mpg', 'wt', 'hp', 'qsec')]), mtcars$am, family = 'binomial', nfolds = 4))
+
+#| glmnet | cv.glmnet (binomial), labels | fit | iris[c(1, 60, 120), 1:4] | class | iris
+set.seed(1)
+fit <- glmnet::cv.glmnet(as.matrix(iris[1:4]), iris$Species == 'virginica', family = 'binomial')
+
+#| glmnet | cv.glmnet (poisson) | fit | head(mtcars[c('mpg', 'wt', 'hp', 'qsec')]) | | mtcars
+set.seed(1)
+fit <- glmnet::cv.glmnet(as.matrix(mtcars[c('mpg', 'wt', 'hp', 'qsec')]), mtcars$carb, family = 'poisson')
+
+#| glmnet | glmnet at one penalty | fit | head(mtcars[c('mpg', 'wt', 'hp', 'qsec')]) | | mtcars
+fit <- glmnet::glmnet(as.matrix(mtcars[c('mpg', 'wt', 'hp', 'qsec')]), mtcars$disp, lambda = 2, alpha = 0.5)
+
+#| glmnet | cv.glmnet (multinomial), labels | fit | iris[c(1, 60, 120), 1:4] | class | iris
+set.seed(1)
+fit <- glmnet::cv.glmnet(as.matrix(iris[1:4]), iris$Species, family = 'multinomial')
+
+#| glmnet | glmnet of a family as an object (probit), at one penalty | fit | head(mtcars[c('mpg', 'wt', 'hp', 'qsec')]) | | mtcars
+fit <- glmnet::glmnet(as.matrix(mtcars[c('mpg', 'wt', 'hp', 'qsec')]), mtcars$am, family = binomial('probit'), lambda = 0.05)
+
+#| glmnet | glmnet without a coefficient but the intercept | fit | head(mtcars[c('wt', 'hp')]) | | mtcars
+fit <- glmnet::glmnet(as.matrix(mtcars[c('wt', 'hp')]), mtcars$mpg, lambda = 1e6)

@@ -112,6 +112,20 @@ def test_a_translated_model_of_r_answers_and_refuses_as_r_does(endpoint):
         assert (refused.status_code, refused.json()["errors"]) == (422, expected.json()["errors"])
 
 
+def test_a_translated_forest_answers_probabilities_by_class(endpoint, tmp_path):
+    home = endpoint[0]
+    forest = "fit <- ranger::ranger(Species ~ ., iris, probability = TRUE, num.trees = 20, seed = 1)"
+    notebook = notebooks.write(tmp_path / "forest.ipynb", forest, kernel=notebooks.R)
+    options = ("--model", "fit", "--example", "iris[c(1, 107), 1:4]", "--engine", "onnx")
+    shown = home.run("deploy", notebook, "--name", "forest", *options)
+    assert "onnx, equal on " in shown.stdout, shown.stdout
+    row = dict(zip(("Sepal.Length", "Sepal.Width", "Petal.Length", "Petal.Width"), (5.1, 3.5, 1.4, 0.2), strict=True))
+    (answer,) = ask(home.json("describe", "forest")["url"], row).json()["predictions"]
+    assert answer == {"setosa": 1, "versicolor": 0, "virginica": 0}
+    refused = ask(home.json("describe", "forest")["url"], row | {"Petal.Width": "wide"})
+    assert refused.status_code == 422, refused.text
+
+
 def test_a_cell_that_fails_and_an_expression_that_fails_are_named(endpoint, tmp_path):
     home = endpoint[0]
     notebook = notebooks.write(tmp_path / "faulty.ipynb", "x <- 1", "lm(nothing)", kernel=notebooks.R)

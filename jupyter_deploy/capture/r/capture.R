@@ -216,6 +216,8 @@ nbdeploy_training <- function(model, named, columns) {
     return(table)
   }
   call <- if (is.list(model) && is.call(model$call)) model$call
+  # ranger keeps its call as it was written, without the names of the arguments.
+  call <- tryCatch(match.call(eval(call[[1L]], globalenv()), call), error = function(error) call)
   table <- tryCatch(eval(call$data, globalenv()), error = function(error) NULL)
   if (is.data.frame(table) && all(columns %in% names(table))) table
 }
@@ -240,6 +242,17 @@ nbdeploy_answers <- function(state, frame, file) {
     error = function(error) nbdeploy_refuse("invalid_example",
       paste0("the model raises on the example: ", conditionMessage(error)), "pass an example that works in this notebook"))
   writeBin(answer, file)
+}
+
+# Vectors of trees have millions of numbers: doubles in a file of their own, one vector after the other.
+nbdeploy_write_design <- function(design, folder) {
+  arrays <- design$arrays
+  design$arrays <- lapply(arrays, length)
+  writeLines(jsonlite::toJSON(design, auto_unbox = TRUE, null = "null", na = "null"), file.path(folder, "design.json"),
+    useBytes = TRUE)
+  file <- file(file.path(folder, "design.bin"), "wb")
+  on.exit(close(file))
+  for (values in arrays) writeBin(as.double(values), file, endian = "little")
 }
 
 nbdeploy_capture <- function(folder, model, example, type = NULL, training = NULL) {
@@ -274,8 +287,7 @@ nbdeploy_capture <- function(folder, model, example, type = NULL, training = NUL
   state$globals <- needs$globals
   state$packages <- needs[c("loaded", "attached")]
   saveRDS(state, file.path(folder, "model.rds"), compress = FALSE)
-  writeLines(jsonlite::toJSON(nbdeploy_design(state), auto_unbox = TRUE, null = "null", na = "null"),
-    file.path(folder, "design.json"), useBytes = TRUE)
+  nbdeploy_write_design(nbdeploy_design(state), folder)
   formula <- tryCatch(deparse(stats::formula(value), width.cutoff = 500L), error = function(error) NULL)
   about <- list(style = style, type = type, input = made$input, class = class(value)[1L],
     formula = if (length(formula)) paste(formula, collapse = " "), features = as.list(nbdeploy_features(value)),

@@ -1,25 +1,43 @@
-# The design of an lm or a glm, for its translation: what predict.lm makes of a row, as plain values. Base R alone.
-# Numbers are texts in hexadecimal, which keep each bit.
+# The design of a fit, for its translation: what predict makes of a row, as plain values. Base R alone.
+# Numbers are texts in hexadecimal, which keep each bit; those of trees are vectors, in `arrays`. base::unname: Matrix,
+# which glmnet attaches, has a generic of this name that rewrites the errors of its argument.
 
 # A list; of a model that cannot be described so, its `refused` is the reason.
 nbdeploy_design <- function(state) {
   tryCatch(nbdeploy_design_of(state), error = function(error) list(refused = conditionMessage(error)))
 }
 
+# How a design is made, and the types of predict that it can have, by the classes of the model; NULL: any other class.
+nbdeploy_translated_kind <- function(model) {
+  switch(paste(class(model), collapse = " "),
+    lm = list(design = nbdeploy_design_of_linear, types = "response"),
+    `glm lm` = list(design = nbdeploy_design_of_linear, types = c("response", "link")),
+    rpart = list(design = nbdeploy_design_of_rpart, types = c("vector", "prob", "class")),
+    `randomForest.formula randomForest` = , randomForest = list(design = nbdeploy_design_of_random_forest,
+      types = c("response", "class", "prob", "vote")),
+    ranger = list(design = nbdeploy_design_of_ranger, types = "response"),
+    `elnet glmnet` = , `fishnet glmnet` = list(design = nbdeploy_design_of_glmnet, types = c("response", "link")),
+    `glmnetfit glmnet` = list(design = nbdeploy_design_of_glmnet, types = c("response", "link")),
+    `multnet glmnet` = list(design = nbdeploy_design_of_glmnet, types = "class"),
+    `lognet glmnet` = list(design = nbdeploy_design_of_glmnet, types = c("response", "link", "class")))
+}
+
 nbdeploy_design_of <- function(state) {
   model <- state$model
-  generalised <- identical(class(model), c("glm", "lm"))
-  if (state$style == "function") stop("a function of R is not translated; the models of lm and glm are")
-  if (!generalised && !identical(class(model), "lm")) {
-    stop("models of class ", class(model)[1L], " are not translated; those of lm and glm are")
-  }
-  if (state$input != "frame") stop("its example is no data frame")
-  if (!is.null(state$type) && !state$type %in% c("response", if (generalised) "link")) {
-    stop("the type '", state$type, "' of predict is not translated")
-  }
-  own <- c("predict.lm", "predict.glm")
-  if (any(own %in% names(state$globals))) stop("the notebook has its own ", intersect(own, names(state$globals))[1L])
-  response <- generalised && identical(state$type, "response")
+  known <- "those of lm, glm, rpart, randomForest, ranger and glmnet are"
+  if (state$style == "function") stop("a function of R is not translated; the models", sub("^those", "", known))
+  fit <- if (identical(class(model), "cv.glmnet")) model$glmnet.fit else model
+  kind <- nbdeploy_translated_kind(fit)
+  if (is.null(kind)) stop("models of class ", class(fit)[1L], " are not translated; ", known)
+  if (state$input == "vector" || state$input == "matrix" && state$style != "matrix") stop("its example is no data frame")
+  if (!is.null(state$type) && !state$type %in% kind$types) stop("the type '", state$type, "' of predict is not translated")
+  own <- intersect(paste0("predict.", c(class(model), "glm")), names(state$globals))
+  if (length(own)) stop("the notebook has its own ", own[1L])
+  kind$design(model, state)
+}
+
+nbdeploy_design_of_linear <- function(model, state) {
+  response <- inherits(model, "glm") && identical(state$type, "response")
   nbdeploy_linear(model, state$template, if (response) nbdeploy_link(stats::family(model)) else "identity")
 }
 
@@ -47,9 +65,9 @@ nbdeploy_linear <- function(model, template, link) {
     list(nbdeploy_in_term("offset", nbdeploy_expression(model$call$offset, scope)))
   }
   coefficients <- stats::coef(model)
-  list(link = link, intercept = attr(terms, "intercept") == 1L, variables = described,
+  list(kind = "linear", link = link, intercept = attr(terms, "intercept") == 1L, variables = described,
     terms = nbdeploy_terms(terms, coded, vapply(described, function(one) one$kind, "")),
-    coefficients = unname(as.list(ifelse(is.na(coefficients), NA_character_, sprintf("%a", coefficients)))),
+    coefficients = base::unname(as.list(ifelse(is.na(coefficients), NA_character_, sprintf("%a", coefficients)))),
     offsets = c(added, argument))
 }
 
@@ -61,7 +79,7 @@ nbdeploy_in_term <- function(label, described) {
 nbdeploy_terms <- function(terms, coded, kinds) {
   factors <- attr(terms, "factors")
   if (!length(factors)) return(list())
-  coding <- unname(factors)[coded, , drop = FALSE]
+  coding <- base::unname(factors)[coded, , drop = FALSE]
   categorical <- kinds %in% c("levels", "logical")
   if (attr(terms, "intercept") == 0L) {  # model.matrix codes the first one in full
     for (term in seq_len(ncol(coding))) {
@@ -107,7 +125,7 @@ nbdeploy_contrasts <- function(value, levels) {
 
 nbdeploy_numbers <- function(values) {
   if (!all(is.finite(values))) stop("has a constant that is no finite number")
-  unname(as.list(sprintf("%a", as.double(values))))
+  base::unname(as.list(sprintf("%a", as.double(values))))
 }
 
 # The column of a factor: by its name, or in factor() and as.factor() without further arguments.
@@ -167,7 +185,7 @@ nbdeploy_expression <- function(code, scope) {
     parts <- list(given$x, if (is.numeric(centre)) centre else 0, if (is.numeric(size)) size else 1)
   } else parts <- as.list(code)[-1L]
   if (!is.null(names(parts)) && any(nzchar(names(parts)) & names(parts) != "x")) stop("names arguments of ", name)
-  parts <- unname(lapply(parts, nbdeploy_expression, scope))
+  parts <- base::unname(lapply(parts, nbdeploy_expression, scope))
   whole <- name %in% c("+", "-", "*", "abs") && all(vapply(parts, function(part) part$whole, NA)) ||
     name %in% c("<", ">", "<=", ">=", "==", "!=")
   list(call = name, parts = parts, whole = whole)

@@ -32,7 +32,7 @@ def write_conformance(original: Any, translated: TranslatedModel, example: Any, 
     """Write the data set into a snapshot's folder; return its SHA-256 by name.
 
     Rows on which the original raises are left out, and so are those with a tab or a line break in a text: they separate
-    values and rows in the exported files.
+    values and rows in the exported files, and those whose label is missing, or that R drew in a tie of votes.
     """
     answer = getattr(original, translated.form["method"])
     most = max(1, min(_ROWS, _VALUES // max(1, example.shape[1])))
@@ -71,7 +71,14 @@ def _answered(
 ) -> Iterator[tuple[list[Any], list[Any]]]:
     """Yield the rows that the original answers, as the graph takes them, each with its answer."""
     try:
-        answers = _by_row(np.asarray(answer(table)))
+        given = np.asarray(answer(table))
+        if given.dtype.kind in "OU" and given.ndim == 1:
+            theirs = np.asarray(getattr(translated, translated.form["method"])(table), object)
+            certain = np.array(
+                [one is not None and one == other for one, other in zip(given, theirs, strict=True)], bool
+            )
+            given, table = given[certain], table[certain]
+        answers = _by_row(given)
         feeds = [_by_row(feed) for feed in translated.feeds(table).values()]
     except Exception:  # noqa: BLE001 - a model may raise any error on a row that nobody has seen
         for row in range(len(table) if len(table) > 1 else 0):

@@ -39,7 +39,8 @@ class Graph:
     """An ONNX graph: its bytes, and the name of the output that answers.
 
     ``missing_text`` stands for a missing text in its input. ``known``: the texts that the original takes, by column, of
-    columns where it raises on others.
+    columns where it raises on others. ``draws``: of labels with equally many votes the original draws one at random.
+    ``frames``: the original answers frames and lists of texts, as R does, and not arrays alone.
     """
 
     content: bytes
@@ -47,6 +48,8 @@ class Graph:
     converter: str
     missing_text: str = ""
     known: Mapping[str, list[str]] = field(default_factory=dict)
+    draws: bool = False
+    frames: bool = False
 
 
 class Converter(Protocol):

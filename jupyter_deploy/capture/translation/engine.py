@@ -12,7 +12,7 @@ from jupyter_deploy.capture.inspection import Inspected
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.capture.translation import Translation
 from jupyter_deploy.domain.errors import NotTranslated
-from jupyter_deploy.serving.natives.translated import UNUSUAL, TranslatedForm, TranslatedModel
+from jupyter_deploy.serving.natives.translated import UNUSUAL, TranslatedAnswer, TranslatedForm, TranslatedModel
 from jupyter_deploy.serving.values.plain_table_types import TEXT
 
 from .converters import GraphInput, NotTranslatable, converter_of
@@ -48,7 +48,7 @@ def translate(
         width = int(example.shape[1])
         graph = converter.convert(model, method, GraphInput(width, kinds))
         original: Callable[[Any], Any] = getattr(model, method)
-        answer = _array(original(example))
+        answer, shape = _form_of(original(example), frames=graph.frames)
         form: TranslatedForm = {
             "method": method,
             "output": graph.output,
@@ -60,26 +60,51 @@ def translate(
             "known": dict(graph.known),
             "refused": _refused(original, example, kinds),
         }
+        if names := shape.get("names"):
+            form["names"] = names
+        if shape.get("listed"):
+            form["listed"] = True
         if types := _table_types(example, seen.prototype):
             form["table"] = types
         translated = TranslatedModel(_session(graph.content), form)
     except NotTranslatable as error:
         raise NotTranslated(f"{_class_of(seen)} cannot be translated: {error}", REMEDY) from error
+    if graph.draws:
+        _require_no_draw(list(getattr(translated, method)(example)), seen)
     rows = proof_rows(model, example, training)
-    proof = prove(original, translated, rows, tolerance, graph.converter, redact=redact)
-    needs_pandas = form["columns"] is not None and "table" not in form
+    proof = prove(original, translated, rows, tolerance, graph.converter, redact=redact, draws=graph.draws)
+    needs_pandas = "names" in form or (form["columns"] is not None and "table" not in form)
     return translated, proof.model_copy(update={"needs_pandas": needs_pandas})
+
+
+def _require_no_draw(labels: list[Any], seen: Inspected) -> None:
+    """Raise where the notebook drew another label in a tie: the replay compares its answers with the translation's."""
+    for row, (label, drawn) in enumerate(zip(labels, seen.predictions, strict=True)):
+        if label != drawn:
+            words = f"row {row} of the example has as many votes for another label, and {_class_of(seen)} draws one"
+            raise NotTranslated(
+                f"{words} at random",
+                "pass rows without a tie as the example, or deploy the probabilities",
+            )
 
 
 def _class_of(seen: Inspected) -> str:
     """Return the class's name without its module, or that of a class of R without R's version."""
-    return seen.kind.split(" (")[0].rpartition(".")[2]
+    name = seen.kind.split(" (")[0]
+    return name if seen.framework == "R" else name.rpartition(".")[2]
 
 
-def _array(answer: Any) -> Any:
-    if not isinstance(answer, np.ndarray):
+def _form_of(answer: Any, *, frames: bool) -> tuple[Any, TranslatedAnswer]:
+    """Return an answer as an array, and how the array becomes the answer again: R answers frames and lists, too."""
+    if isinstance(answer, np.ndarray):
+        return answer, {}
+    if not frames:
         raise NotTranslatable(f"it answers a {type(answer).__name__}, and a translation answers an array")
-    return answer
+    if hasattr(answer, "columns") and all(dtype.kind == "f" for dtype in answer.dtypes):
+        return answer.to_numpy(np.float64), {"names": [str(name) for name in answer.columns]}
+    if isinstance(answer, list) and all(one is None or isinstance(one, str) for one in answer):
+        return np.array(answer, object), {"listed": True}
+    raise NotTranslatable(f"it answers a {type(answer).__name__}, and a translation answers numbers or texts")
 
 
 def _session(content: bytes) -> Any:

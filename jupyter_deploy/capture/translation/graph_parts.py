@@ -39,7 +39,7 @@ class GraphParts:
 
         self._constants.append(helper.make_tensor(name, kind, shape, values))
 
-    def content(self, inputs: Mapping[str, str], output: str) -> bytes:
+    def content(self, inputs: Mapping[str, str], output: str, *, kind: str = "number", width: int = 1) -> bytes:
         """Return the model's bytes.
 
         Parameters
@@ -47,7 +47,9 @@ class GraphParts:
         inputs
             ``number`` or ``text`` by name; each is a column of n rows.
         output
-            The name of the value that answers: n rows of one 64-bit number.
+            The name of the value that answers n rows.
+        kind, width
+            ``number`` (64 bits, of ``width`` columns) or ``text`` (n of them, in one column or none).
         """
         from onnx import TensorProto, helper
 
@@ -56,7 +58,7 @@ class GraphParts:
             self._nodes,
             "model",
             [helper.make_tensor_value_info(name, kinds[kind], [None, 1]) for name, kind in inputs.items()],
-            [helper.make_tensor_value_info(output, TensorProto.DOUBLE, [None, 1])],
+            [helper.make_tensor_value_info(output, kinds[kind], None if kind == "text" else [None, width])],
             self._constants,
         )
         opsets = [helper.make_opsetid(domain, version) for domain, version in _OPSETS.items()]

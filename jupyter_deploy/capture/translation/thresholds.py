@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,11 @@ def threshold_rows(model: Any, base: Any, generator: np.random.Generator) -> Any
 
     Of a pipeline the splits are in the space of its last step, so there are none.
     """
-    splits = _splits(model)
+    return rows_at(_splits(model), base, generator)
+
+
+def rows_at(splits: Sequence[tuple[int, float]], base: Any, generator: np.random.Generator) -> Any:
+    """Rows of the base with one number at a split, as (column of the input, threshold), or next to it."""
     if not splits:
         return base[:0]
     chosen = [splits[index] for index in generator.permutation(len(splits))[: _THRESHOLDS // _AROUND]]

@@ -20,7 +20,18 @@ UNUSUAL: dict[str, Callable[[Any], Any]] = {
 """Numbers that some models refuse, by kind, with the function that finds them."""
 
 
-class TranslatedForm(TypedDict):
+class TranslatedAnswer(TypedDict, total=False):
+    """How an array becomes an answer of R.
+
+    ``names``: it is a data frame with columns of these names. ``listed``: it is a list of texts, and ``missing_text``
+    becomes None.
+    """
+
+    names: list[str]
+    listed: bool
+
+
+class TranslatedForm(TranslatedAnswer):
     """The form of a translated model's input and answer, as plain values.
 
     ``columns`` are the names of the columns in the model's order; None: the model takes an array. ``kinds`` has, for a
@@ -62,7 +73,14 @@ class TranslatedModel:
         answer = np.asarray(answer)
         if self.form["ndim"] == 1 or answer.ndim == 1:
             answer = answer.reshape((-1, 1)[: self.form["ndim"]])
-        return answer.astype(self.form["dtype"])
+        answer = answer.astype(self.form["dtype"])
+        if names := self.form.get("names"):
+            import pandas as pd
+
+            return pd.DataFrame(answer, columns=names)
+        if self.form.get("listed"):
+            return [None if text == self.form.get("missing_text") else text for text in answer.tolist()]
+        return answer
 
     def feeds(self, table: Any) -> dict[str, Any]:
         """Return the graph's inputs of a table of n rows: arrays of n rows by name; a missing text is ``missing_text``.

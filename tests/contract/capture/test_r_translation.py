@@ -35,6 +35,7 @@ from tests.r_sessions import captured
 def test_a_translation_answers_as_r_on_all_kinds_of_rows(tmp_path, fit):
     proof = supported_r.translated(fit, tmp_path)
     assert proof.largest_relative_difference < 1e-11
+    assert proof.flips_at_most < 0.01
     assert proof.rows["random"] == 2000
     assert proof.rows["training"] > 5
     assert {"missing", "category"} & set(proof.rows)
@@ -102,7 +103,7 @@ def test_what_r_refuses_its_translation_refuses_too(tmp_path):
         assert messages[0] == messages[1]
 
 
-OTHER_CLASS = "models of class {} are not translated; those of lm and glm are"
+OTHER_CLASS = "models of class {} are not translated; those of lm, glm, rpart, randomForest, ranger and glmnet are"
 REFUSED = {
     "lm(mpg ~ wt + twice(hp), mtcars)": "its term 'twice(hp)' calls twice, which is not translated",
     "lm(mpg ~ log10(hp), mtcars)": "its term 'log10(hp)' calls a function log10 of the notebook's own",
@@ -120,7 +121,32 @@ REFUSED = {
     "structure(glm(carb ~ wt, poisson, mtcars), class = c('negbin', 'glm', 'lm'))": OTHER_CLASS.format("negbin"),
     "glm(am ~ wt, binomial('cauchit'), mtcars)": "the link 'cauchit' is not translated",
     "glm(mpg ~ wt, family = false_log, data = mtcars)": "its family has a link of its own, named 'log'",
-    "function(df) df$wt": "a function of R is not translated; the models of lm and glm are",
+    "function(df) df$wt": (
+        "a function of R is not translated; the models of lm, glm, rpart, randomForest, ranger and glmnet are"
+    ),
+    "rpart(mpg ~ wt + offset(hp), mtcars)": "its formula has an offset, which is not translated",
+    "rpart(mpg ~ poly(wt, 2), mtcars)": "its term 'poly(wt, 2)' is of class nmatrix.2, which is not translated",
+    "rpart(mpg ~ cut(wt, 2), mtcars)": "its term 'cut(wt, 2)' calls cut, which is not translated",
+    "structure(rpart(mpg ~ wt, mtcars), class = c('mine', 'rpart'))": OTHER_CLASS.format("mine"),
+    "randomForest(mpg ~ wt, mtcars, ntree = 2, keep.forest = FALSE)": "it was fitted without keep.forest",
+    "randomForest(mtcars['wt'], ntree = 2, keep.forest = TRUE)": "an unsupervised forest is not translated",
+    "randomForest(mpg ~ g, transform(mtcars, g = factor(cyl, c(8, 6, 4))), ntree = 2)": (
+        "its column 'g' has not the levels of the fit in their order; make it a factor with these"
+    ),
+    "ranger(survival::Surv(hp, am) ~ wt, mtcars, num.trees = 2)": "a survival forest is not translated",
+    "ranger(am ~ wt, mtcars, num.trees = 2, classification = TRUE)": (
+        "it has classes that are numbers; make the response a factor"
+    ),
+    "ranger(mpg ~ wt, mtcars, num.trees = 2, write.forest = FALSE)": "it was fitted without write.forest",
+    "glmnet(x, mtcars$mpg, lambda = 3:1)": (
+        "predict answers a column for each of its 3 penalties; a cv.glmnet answers one"
+    ),
+    "glmnet(x, mtcars$mpg, lambda = 1)": "its column 'day' is of type Date, and it takes numbers",
+    "glmnet(x, survival::Surv(mtcars$hp, mtcars$am), family = 'cox')": OTHER_CLASS.format("coxnet"),
+    "cv.glmnet(x, cbind(mtcars$mpg, 1:32), family = 'mgaussian')": OTHER_CLASS.format("mrelnet"),
+    "glmnet(x, mtcars$am, binomial('cauchit'), lambda = 1)": "the link 'cauchit' is not translated",
+    "cv.glmnet(x, mtcars$mpg, relax = TRUE)": OTHER_CLASS.format("cv.relaxed"),
+    "cv.glmnet(x, mtcars$carb, offset = mtcars$qsec)": "it was fitted with an offset, which is not translated",
 }
 
 REASONS = """
@@ -130,11 +156,14 @@ vector <- mtcars$wt
 log10 <- function(x) x
 false_log <- gaussian('log')
 false_log$linkinv <- function(eta) exp(eta) + 1e-3
-template <- transform(mtcars, day = Sys.Date())[0, ]
+template <- transform(mtcars, day = Sys.Date(), g = factor(cyl))[0, ]
+x <- as.matrix(mtcars[c('wt', 'hp')])
+packages <- c('rpart', 'randomForest', 'ranger', 'glmnet')
+for (package in packages) suppressMessages(library(package, character.only = TRUE))
 reasons <- vapply(readLines('models.txt'), function(text) {
   model <- suppressWarnings(eval(parse(text = text)))
   nbdeploy_design(list(model = model, template = template, style = nbdeploy_style(model), type = nbdeploy_type(model),
-    input = 'frame'))$refused
+    input = 'frame', fields = 'predictions'))$refused
 }, '')
 writeLines(jsonlite::toJSON(unname(reasons)))
 """

@@ -1,0 +1,1 @@
+../../jupyter_deploy/capture/r/design_of_glmnet.R

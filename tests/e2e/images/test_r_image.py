@@ -1,7 +1,11 @@
 """The image of a model of R: R from Debian packages, run by podman with no rights on a root that cannot be written."""
 
 import json
+import os
+import shutil
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -17,8 +21,8 @@ from jupyter_deploy.container_images.sbom import bill_of_materials
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.images.images import labels_of
 from jupyter_deploy.domain.images.ports import ImagePlan
-from tests.conftest import free_port
-from tests.e2e.conftest import until
+from tests.conftest import Home, free_port, make_home
+from tests.e2e.registry import World, publishing
 from tests.images import Engine
 from tests.r_sessions import captured
 
@@ -29,11 +33,39 @@ CARS = ("cars <- transform(mtcars, maß = wt)\nfit <- lm(mpg ~ maß + cyl, cars)
 IRIS = ("fit <- MASS::lda(Species ~ ., iris)", "fit", "iris[c(1, 60, 120), 1:4]")
 
 
-def planned(folder, base, name, fit):
-    capturer = ModelCapturer(folder / "bentoml", Tolerance(), 240)
-    with captured(folder / name, *fit) as live:
-        snapshot = capturer.keep(capturer.replay(capturer.stage(live, name), live), lambda _: None)
-    return ImagePlan(snapshot, BentoBuilder(folder / "bentoml").build(snapshot), base, labels_of(snapshot))
+@dataclass
+class Machine:
+    """A user's home, engine and registry, and a base for images."""
+
+    folder: Path
+    home: Home
+    base: str
+    engine: Engine
+    registry: World
+
+    @property
+    def store(self):
+        """The images of the home."""
+        return ImageFolder(self.home.path / "nbdeploy" / "images")
+
+    def planned(self, name, fit):
+        """The plan of a captured model's image."""
+        models = Path(self.home.environment["BENTOML_HOME"])
+        capturer = ModelCapturer(models, Tolerance(), 240)
+        with captured(self.folder / name, *fit) as live:
+            snapshot = capturer.keep(capturer.replay(capturer.stage(live, name), live), lambda _: None)
+        return ImagePlan(snapshot, BentoBuilder(models).build(snapshot), self.base, labels_of(snapshot))
+
+
+def path_without_r(folder):
+    """A PATH with links to the programs of this machine's, but for those of R."""
+    folder.mkdir()
+    for place in reversed(os.environ["PATH"].split(os.pathsep)):
+        for program in Path(place).glob("*"):
+            if program.name not in ("R", "Rscript"):
+                (folder / program.name).unlink(missing_ok=True)
+                (folder / program.name).symlink_to(program)
+    return str(folder)
 
 
 def built(store, plan, builder=DaemonlessBuilder):
@@ -43,21 +75,14 @@ def built(store, plan, builder=DaemonlessBuilder):
 
 
 @contextmanager
-def served(engine, store, image, *, user):
+def served(engine, pulled, *, user):
     """The URL of a container that may do nothing, and write only to /tmp, which R needs."""
     port = free_port()
+    url = f"http://127.0.0.1:{port}"
     rights = ["--read-only", "--user", user, "--cap-drop", "ALL"]
-    with engine.container(*rights, "--env", f"PORT={port}", engine.pull(store.folder, image.digest)) as name:
-
-        def is_ready():
-            try:
-                return httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).status_code == 200
-            except httpx.HTTPError:
-                return False
-
-        until(lambda: is_ready() or not engine.runs(name), timeout=240)
-        assert engine.runs(name), engine.said(name)
-        yield f"http://127.0.0.1:{port}/predict"
+    with engine.container(*rights, "--env", f"PORT={port}", pulled) as name:
+        engine.wait_until_ready(name, url)
+        yield f"{url}/predict"
 
 
 def require_same_answers(url, manifest):
@@ -68,27 +93,35 @@ def require_same_answers(url, manifest):
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory, base):
-    """A folder, an image store, a base, and an engine."""
+def machine(tmp_path_factory, base, registry_world):
     folder = tmp_path_factory.mktemp("r-image")
-    engine = Engine(folder / "engine")
-    yield folder, ImageFolder(folder / "images"), base, engine
-    engine.clear()
+    made = Machine(folder, make_home(folder / "home"), base, Engine(folder / "engine"), registry_world)
+    made.home.environment |= publishing(folder, registry_world, base)
+    made.engine.environment |= made.home.environment
+    yield made
+    made.engine.clear()
+    made.home.down()
 
 
-def test_it_answers_as_the_notebook_did_for_any_user_on_a_root_that_cannot_be_written(world):
-    folder, store, base, engine = world
-    plan = planned(folder, base, "cars", CARS)
-    image = built(store, plan)
+def test_published_it_answers_where_no_r_is_as_the_notebook_did_for_any_user_on_a_root_that_cannot_be_written(machine):
+    home, engine, store = machine.home, machine.engine, machine.store
+    plan = machine.planned("cars", CARS)
+    home.json("deploy", plan.snapshot.tag, "--trust", "--name", "cars")
+    engine.environment["PATH"] = home.environment["PATH"] = path_without_r(machine.folder / "programs")
+    assert shutil.which("podman", path=home.environment["PATH"])
+    assert not shutil.which("R", path=home.environment["PATH"])
+    place = f"{machine.registry.registry.host}/team/cars"
+    published = home.json("publish", "cars", "--to", place, timeout=600)["publication"]
+    image = store.image(published["image"]["digest"])
     assert [layer.kind for layer in image.layers][:3] == ["base", "system", "dependencies"]
-    with served(engine, store, image, user="4321:0") as url:
+    with served(engine, engine.run("pull", "--quiet", f"{place}@{image.digest}"), user="4321:0") as url:
         require_same_answers(url, plan.snapshot.manifest)
         refused = httpx.post(url, json={"instances": [{"cyl": 4}]}, trust_env=False)
         assert (refused.status_code, "maß" in str(refused.json())) == (422, True)
 
     bill = json.loads(bill_of_materials(plan.snapshot, image, image_packages(image, store)))
     purls = [one.get("purl", "") for one in bill["components"]]
-    version = json.loads((folder / "cars" / "captured" / "about.json").read_bytes())["r"]["version"]
+    version = json.loads((machine.folder / "cars" / "captured" / "about.json").read_bytes())["r"]["version"]
     assert f"pkg:generic/r@{version}" in purls
     assert [one for one in purls if one.startswith(f"pkg:deb/debian/r-base-core@{version}")]
     assert [one for one in purls if one.startswith("pkg:deb/debian/python3")], "the base's are there, too"
@@ -97,13 +130,13 @@ def test_it_answers_as_the_notebook_did_for_any_user_on_a_root_that_cannot_be_wr
 
 
 @pytest.mark.exhaustive
-def test_a_package_of_the_lock_comes_from_debian_by_both_builders_and_the_image_is_the_same_again(world):
+def test_a_package_of_the_lock_comes_from_debian_by_both_builders_and_the_image_is_the_same_again(machine):
     from jupyter_deploy.container_images.engine_builder import EngineBuilder
 
-    folder, store, base, engine = world
-    plan = planned(folder, base, "iris", IRIS)
+    engine, store = machine.engine, machine.store
+    plan = machine.planned("iris", IRIS)
     image = built(store, plan)
-    with served(engine, store, image, user="65532") as url:
+    with served(engine, engine.pull(store.folder, image.digest), user="65532") as url:
         require_same_answers(url, plan.snapshot.manifest)
     for note in (store.folder / "kept" / "layers").iterdir():  # the layer with R is made again, the others are kept
         if json.loads(note.read_bytes())["digest"] == image.layers[1].digest:
@@ -119,5 +152,5 @@ def test_a_package_of_the_lock_comes_from_debian_by_both_builders_and_the_image_
             patch.setenv(name, engine.environment[name])
         other = built(store, plan, EngineBuilder)
     assert [layer.kind for layer in other.layers] == [layer.kind for layer in image.layers]
-    with served(engine, store, other, user="65532") as url:
+    with served(engine, engine.pull(store.folder, other.digest), user="65532") as url:
         require_same_answers(url, plan.snapshot.manifest)

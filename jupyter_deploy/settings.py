@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from .domain.bucket import parse_bucket
 from .domain.capture.artifacts import Tolerance
 from .domain.errors import InvalidInput
+from .domain.images.cran import parse_mirror
 from .domain.images.images import Reference, as_source
 from .domain.monitoring.destination import parse_address, parse_destination, parse_mail_server
 from .domain.monitoring.quiet_hours import parse_quiet_hours
@@ -165,6 +166,11 @@ class Settings(BaseModel):
         description="Base image of published images, by digest, such as HOST/PATH@sha256:…: a distribution with the "
         "notebook's minor version of Python (default: that of the last publication, else python:X.Y-slim).",
     )
+    cran_mirror: str | None = Field(
+        default=None,
+        description="Folder or address of sources of R's packages in CRAN's layout (it has src/contrib/PACKAGES): an "
+        "image's packages that its distribution lacks are built from there.",
+    )
     publish_to: str | None = Field(
         default=None,
         description="Destination of `nbdeploy publish`: HOST/PATH, with `{name}` for the endpoint's name.",
@@ -193,6 +199,11 @@ class Settings(BaseModel):
     @classmethod
     def _is_image(cls, value: str | None) -> str | None:
         return _parsable(value, as_source)
+
+    @field_validator("cran_mirror")
+    @classmethod
+    def _is_mirror(cls, value: str | None) -> str | None:
+        return _parsable(value or None, parse_mirror)
 
     @field_validator("publish_to")
     @classmethod

@@ -11,7 +11,11 @@ import subprocess
 import sys
 import tarfile
 
+import httpx
+
 from scripts.lean_base import SUITES, machines_source, make, write_layout
+
+from .waiting import until
 
 # What rootful and rootless engines of a container without systemd and its cgroups need.
 _CONTAINERS_CONF = """
@@ -154,6 +158,18 @@ class Engine:
 
     def runs(self, name):
         return self.run("container", "inspect", "--format", "{{.State.Running}}", name) == "true"
+
+    def wait_until_ready(self, name, url):
+        """Wait until the release in a container is ready; its output is the failure if it ends instead."""
+
+        def is_ready():
+            try:
+                return httpx.get(f"{url}/readyz", trust_env=False).status_code == httpx.codes.OK
+            except httpx.TransportError:
+                return False
+
+        until(lambda: is_ready() or not self.runs(name), timeout=240)
+        assert self.runs(name), self.said(name)
 
     def said(self, name):
         """The end of a container's output."""

@@ -85,7 +85,9 @@ class Engine:
     name: str
     on_line: Callable[[str], None]
 
-    def build(self, context: Path, store: Path, base: Base, secrets: Secrets, *, name: str, into: Path) -> None:
+    def build(
+        self, context: Path, store: Path, base: Base, secrets: Secrets, *, name: str, into: Path, kept: bool = True
+    ) -> None:
         """Build the context's Containerfile into a new layout with one image, whose layers are not compressed.
 
         Parameters
@@ -95,6 +97,8 @@ class Engine:
         name
             The image's name in the engine's storage, which keeps it for the next build. Docker's storage keeps the
             base, too.
+        kept
+            Whether the engine's storage keeps the image and the layers of its stages.
 
         Raises
         ------
@@ -108,13 +112,18 @@ class Engine:
             self._copy(f"oci:{store}:{ref_name(base.held)}", f"docker-daemon:{loaded}")
             self._run([*_dockers(context, base, name), *_secrets(secrets), str(context)], secrets)
             self._copy(f"docker-daemon:{name}:latest", f"oci:{into}:image")
+            if not kept:
+                self._query(["image", "rm", name])
             return
         with self._cleaned_up(base) as made:
             if not self._has(loaded):
                 made.bases.append(loaded)
                 self._copy(f"oci:{store}:{ref_name(base.held)}", f"containers-storage:{loaded}")
-            output = self._run([*_buildahs(context, loaded, name), *_secrets(secrets), str(context)], secrets, made)
+            command = _buildahs(context, loaded, name, layers=kept)
+            output = self._run([*command, *_secrets(secrets), str(context)], secrets, made)
             self._copy(f"containers-storage:@{output}", f"oci:{into}:image")
+            for image in () if kept else (name, *made.bases):
+                self._query(["rmi", image])
 
     def _run(self, arguments: Sequence[str], secrets: Secrets, made: _Made | None = None) -> str:
         """Run the engine; returns the image's id, the last line of buildah and podman."""
@@ -247,15 +256,16 @@ def _short(instruction: str) -> str:
     return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST - 1]}…"
 
 
-def _buildahs(context: Path, base: str, name: str) -> list[str]:
+def _buildahs(context: Path, base: str, name: str, *, layers: bool) -> list[str]:
     """The arguments of buildah, which are podman's too.
 
     All times are the beginning of 1970. The identity label differs between versions of the engine. With a file for the
     id, the engine does not print the ids of intermediate images.
     """
     return [
-        "build", "--file", str(context / "Containerfile"), "--from", base, "--pull=never", "--layers", "--force-rm",
-        "--timestamp", "0", "--identity-label=false", "--format", "oci", "--network", "host",
+        "build", "--file", str(context / "Containerfile"), "--from", base, "--pull=never",
+        f"--layers={str(layers).lower()}", "--force-rm", "--timestamp", "0", "--identity-label=false",
+        "--format", "oci", "--network", "host",
         "--security-opt", "label=disable", "--tag", name,
     ]  # fmt: skip
 

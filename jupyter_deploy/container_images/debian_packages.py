@@ -51,7 +51,15 @@ _SUITES = re.compile(r"(?m)^(Suites:[ \t]*|deb(?:-src)?[ \t]+(?:\[[^\]]*\][ \t]+
 
 @dataclass(frozen=True)
 class Archive:
-    """An archive that the base lacks: file name, address, and the hash that the distribution signs."""
+    """An archive that the base lacks.
+
+    Attributes
+    ----------
+    file
+        Its name, which has the version.
+    digest
+        The hash that the distribution signs; empty: apt does not print it. apt verifies the archive in any case.
+    """
 
     file: str
     address: str
@@ -136,7 +144,7 @@ class Apt:
         ended = self._install(names, "--print-uris")
         lines = (line.split() for line in ended.output.decode().splitlines() if line.startswith("'"))
         return sorted(
-            (Archive(file, address.strip("'"), digest) for address, file, _, digest in lines),
+            (Archive(file, address.strip("'"), "".join(digest)) for address, file, _, *digest in lines),
             key=lambda archive: archive.file,
         )
 

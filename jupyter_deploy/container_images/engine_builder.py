@@ -21,6 +21,7 @@ from . import container_engines, dependencies, normalization, r_layer
 from . import containerfile as text
 from .archive import Packed, compress, unpack, write_tree
 from .base_image import Base, base_source, fetch_base, platform_of, require
+from .cran_mirror import CranMirror
 from .dependencies import NOT_INSTALLED, Requirements
 from .glibc import require_wheels_run
 from .layout import CONFIG_TYPE, ImageFolder, Writing
@@ -42,10 +43,13 @@ class EngineBuilder:
     ----------
     store
         The image store.
+    mirror
+        Has the sources of packages of R that the base's distribution lacks.
     """
 
-    def __init__(self, store: ImageFolder) -> None:
+    def __init__(self, store: ImageFolder, mirror: CranMirror | None = None) -> None:
         self._store = store
+        self._mirror = mirror
 
     def check(self, plan: ImagePlan) -> None:
         environment = plan.snapshot.manifest.environment
@@ -69,7 +73,7 @@ class EngineBuilder:
             requirements = dependencies.requirements_for(
                 environment, base, compiled_by=base.python.version, gpu=plan.gpu
             )
-            packages = r_layer.r_packages(plan, base, self._store, writing, progress)
+            packages = r_layer.r_packages(plan, base, self._store, writing, progress, mirror=self._mirror)
             parts = parts_of(plan)
             recipe = _recipe(plan, base, requirements, parts, sources, system=packages.title if packages else "")
             # A name of its own: the engine of a killed nbdeploy must not see the next one's files.

@@ -18,6 +18,7 @@ from . import dependencies, r_layer
 from .archive import Entry, Packed
 from .base_image import Base, base_source, fetch_base, require
 from .bytecode import Compiler, compiled, compiler
+from .cran_mirror import CranMirror
 from .layout import CONFIG_TYPE, ImageFolder, Writing
 from .oci_documents import STOP, USER, Layer, as_json, configuration, enter, kept_layer
 from .parts import PORT, entry_point, parts_of, release_variables, title_of
@@ -32,10 +33,13 @@ class DaemonlessBuilder:
     ----------
     store
         The image store.
+    mirror
+        Has the sources of packages of R that the base's distribution lacks.
     """
 
-    def __init__(self, store: ImageFolder) -> None:
+    def __init__(self, store: ImageFolder, mirror: CranMirror | None = None) -> None:
         self._store = store
+        self._mirror = mirror
 
     def check(self, plan: ImagePlan) -> None:
         environment = plan.snapshot.manifest.environment
@@ -53,9 +57,9 @@ class DaemonlessBuilder:
             base = fetch_base(source, self._store, writing, environment)
             by = compiler(environment)
             requirements = dependencies.requirements_for(environment, base, compiled_by=by.version, gpu=plan.gpu)
-            system = [
-                *_system(plan, base, self._store, writing, progress)
-            ]  # before slower work: it may refuse the base
+            # Before slower work: it may refuse the base.
+            packages = r_layer.r_packages(plan, base, self._store, writing, progress, mirror=self._mirror)
+            system = [_system(packages, writing, progress)] if packages else []
             installed = dependencies.layer_of(requirements, base, by, writing, progress)
             layers = [
                 *system,
@@ -70,14 +74,12 @@ class DaemonlessBuilder:
         return image
 
 
-def _system(plan: ImagePlan, base: Base, store: ImageFolder, writing: Writing, progress: Progress) -> Iterator[Layer]:
-    """The layer with R, if the model needs it and the base lacks it."""
-    packages = r_layer.r_packages(plan, base, store, writing, progress)
-    if packages is not None:
-        packed = kept_layer(writing, packages.made_of, lambda: packages.entries)
-        packages.remove()
-        progress(f"{packages.title}: {size_in_words(packed.size)}")
-        yield Layer("system", packages.title, packed)
+def _system(packages: r_layer.RPackages, writing: Writing, progress: Progress) -> Layer:
+    """The layer with R."""
+    packed = kept_layer(writing, packages.made_of, lambda: packages.entries)
+    packages.remove()
+    progress(f"{packages.title}: {size_in_words(packed.size)}")
+    return Layer("system", packages.title, packed)
 
 
 def _own(plan: ImagePlan, by: Compiler, writing: Writing, progress: Progress) -> Iterator[Layer]:

@@ -38,11 +38,14 @@ _R = "The R Foundation"
 _CRAN = "Comprehensive R Archive Network"
 
 
-def bill_of_materials(snapshot: Snapshot, image: Image, packages: Sequence[Package] = ()) -> bytes:
+def bill_of_materials(
+    snapshot: Snapshot, image: Image, packages: Sequence[Package] = (), sources: Mapping[str, tuple[str, str]] = {}
+) -> bytes:
     """The document for an image of a snapshot, with the minimum elements of NTIA for each component.
 
     It lists the locked distributions, the Python, R and its locked packages, the model with its files, the base image
-    by its digest, and the ``packages`` of the image's distribution. Authors, licences and hashes of distributions are
+    by its digest, and the ``packages`` of the image's distribution. ``sources`` (name -> version, SHA-256) are the
+    packages of R that were built from source. Authors, licences and hashes of distributions are
     included if the same version is installed here. The supplier of the model is the person who captured it. It is
     independent of time and machine.
     """
@@ -63,7 +66,7 @@ def bill_of_materials(snapshot: Snapshot, image: Image, packages: Sequence[Packa
         _interpreter(image.python, packages),
         captured,
         model,
-        *_of_r(snapshot),
+        *_of_r(snapshot, sources),
         *(_distribution(name, version) for name, version in manifest.environment.in_image.distributions.items()),
     ]
     installed = [_package(package) for package in packages]
@@ -102,8 +105,8 @@ def _interpreter(version: str, packages: Iterable[Package]) -> Component:
     )
 
 
-def _of_r(snapshot: Snapshot) -> Iterator[Component]:
-    """R and the packages of its lock, if the model needs it."""
+def _of_r(snapshot: Snapshot, sources: Mapping[str, tuple[str, str]]) -> Iterator[Component]:
+    """R, the packages of its lock, and others that these need from source, if the model needs it."""
     lock = r_lock(snapshot)
     if lock is None:
         return
@@ -116,7 +119,8 @@ def _of_r(snapshot: Snapshot) -> Iterator[Component]:
         purl=PackageURL("generic", name="r", version=lock.version),
         cpe=f"cpe:2.3:a:r-project:r:{lock.version}:*:*:*:*:*:*:*",
     )
-    for name, version in lock.packages.items():
+    further = {name: version for name, (version, _) in sources.items()}
+    for name, version in sorted({**further, **lock.packages}.items()):
         purl = PackageURL("cran", name=name, version=version)
         yield Component(
             type=ComponentType.LIBRARY,
@@ -125,6 +129,7 @@ def _of_r(snapshot: Snapshot) -> Iterator[Component]:
             version=version,
             supplier=_supplier(_CRAN),
             purl=purl,
+            hashes=_sha256(sources[name][1]) if name in sources else (),
         )
 
 

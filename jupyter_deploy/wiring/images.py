@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jupyter_deploy.domain.images.cran import is_address
 from jupyter_deploy.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,15 +36,18 @@ class ImageParts:
         self.base = settings.base_image
         self.to = settings.publish_to
         self.key = working / settings.sign_key.expanduser() if settings.sign_key else None
+        self._mirror = _from(working, settings.cran_mirror)
         self.verify_key = working / settings.verify_key.expanduser() if settings.verify_key else None
 
     def builder(self, kind: BuilderKind) -> ImageBuilder:
+        from jupyter_deploy.container_images.cran_mirror import CranMirror
         from jupyter_deploy.container_images.engine_builder import EngineBuilder
         from jupyter_deploy.container_images.layer_builder import DaemonlessBuilder
         from jupyter_deploy.container_images.layout import ImageFolder
 
         store = ImageFolder(self._store)
-        return EngineBuilder(store) if kind == "engine" else DaemonlessBuilder(store)
+        mirror = CranMirror(self._mirror) if self._mirror else None
+        return EngineBuilder(store, mirror) if kind == "engine" else DaemonlessBuilder(store, mirror)
 
     def default_base(self, environment: Environment) -> str:
         from jupyter_deploy.container_images.base_image import default_base
@@ -71,9 +75,11 @@ class ImageParts:
     def bill_of_materials(self, snapshot: Snapshot, image: Image) -> bytes:
         from jupyter_deploy.container_images.layout import ImageFolder
         from jupyter_deploy.container_images.r_layer import image_packages
+        from jupyter_deploy.container_images.r_library import recorded_sources
         from jupyter_deploy.container_images.sbom import bill_of_materials
 
-        return bill_of_materials(snapshot, image, image_packages(image, ImageFolder(self._store)))
+        store = ImageFolder(self._store)
+        return bill_of_materials(snapshot, image, image_packages(image, store), recorded_sources(image, store))
 
     @cached_property
     def archivists(self) -> ArchivistImages:
@@ -93,6 +99,13 @@ class ImageParts:
         from jupyter_deploy.container_images.engine_storage import EngineStorage
 
         return EngineStorage(self._store, self.registry)
+
+
+def _from(working: Path, mirror: str | None) -> str | None:
+    """A mirror; a folder is relative to the working folder."""
+    if mirror is None or is_address(mirror):
+        return mirror
+    return str(working / Path(mirror).expanduser())
 
 
 class _Composing:

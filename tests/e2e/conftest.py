@@ -2,7 +2,6 @@
 
 import shutil
 import threading
-import time
 
 import httpx
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from tests import forks, notebooks
 from tests.conftest import make_home
 from tests.images import once
+from tests.waiting import until
 
 from .image import base, built, engine  # noqa: F401
 from .registry import desk, registry_world  # noqa: F401 - fixtures of several modules
@@ -253,14 +253,3 @@ class Load:
                     self.answers.append((request_id, answer.headers["x-model-version"]))
                 else:
                     self.failures.append((request_id, answer.status_code, answer.text))
-
-
-def until(condition, timeout=60):
-    """Wait for a condition; its value when it holds. One that is slow to tell is asked half of the time."""
-    deadline = time.monotonic() + timeout
-    while (began := time.monotonic()) < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(max(0.05, time.monotonic() - began))
-    raise AssertionError(f"{condition} did not hold within {timeout} s")

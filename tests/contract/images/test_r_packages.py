@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_deploy.container_images import debian_packages
 from jupyter_deploy.container_images.base_image import base_source, fetch_base
-from jupyter_deploy.container_images.debian_packages import Apt
+from jupyter_deploy.container_images.debian_packages import Apt, Archive
 from jupyter_deploy.container_images.layout import ImageFolder
 from jupyter_deploy.container_images.r_layer import r_packages
 from jupyter_deploy.domain.errors import BaseUnfit
@@ -49,7 +49,7 @@ def found(tmp_path):
         source = base_source(base or base_of(tmp_path / "base"), one.manifest.environment)
         with store.writing() as writing:
             held = fetch_base(source, store, writing, one.manifest.environment)
-            return r_packages(SimpleNamespace(snapshot=one), held, store, writing, lambda _: None)
+            return r_packages(SimpleNamespace(snapshot=one), held, store, writing, lambda _: None, mirror=None)
 
     return find
 
@@ -84,6 +84,7 @@ def test_all_packages_that_do_not_fit_are_named(found, offered):
         found("4.5.0", MASS="7.3-60", mgcv="1.9-3", nosuch="1.0")
     assert "mgcv" not in caught.value.message
     assert "apt-get install r-cran-mass" in caught.value.remedy
+    assert "set cran_mirror" in caught.value.remedy
 
 
 def test_another_minor_version_of_r_is_refused_with_that_of_the_base(found, offered):
@@ -122,6 +123,16 @@ def test_sources_get_the_release_of_the_base_in_their_suites_alone():
     assert lines[4:] == [
         "deb [signed-by=/a/trixie.gpg] http://cran.example/debian bookworm-cran40/",
         "deb http://archive.example/trixie bookworm main",
+    ]
+
+
+def test_an_archive_whose_hash_apt_does_not_print_is_known_by_its_name(monkeypatch):
+    printed = b"'http://archive.example/z_1%2b2.deb' z_1+2_amd64.deb 304 \n'file:/a/y.deb' y_3_all.deb 10 SHA256:ab\n"
+    monkeypatch.setattr(debian_packages.Apt, "__init__", lambda *_, **__: None)
+    monkeypatch.setattr(Apt, "_install", lambda *_: SimpleNamespace(output=printed))
+    assert Apt().lacking(["z"]) == [
+        Archive("y_3_all.deb", "file:/a/y.deb", "SHA256:ab"),
+        Archive("z_1+2_amd64.deb", "http://archive.example/z_1%2b2.deb", ""),
     ]
 
 

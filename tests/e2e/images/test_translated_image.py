@@ -23,7 +23,6 @@ from jupyter_deploy.domain.images.images import labels_of
 from jupyter_deploy.domain.images.ports import ImagePlan
 from tests.conftest import free_port
 from tests.contract.capturing import live
-from tests.e2e.conftest import until
 
 # A Debian is fetched, a whole environment is installed, compiled and packed.
 pytestmark = [pytest.mark.timeout(1500), pytest.mark.exhaustive]
@@ -61,15 +60,7 @@ def test_it_answers_without_bentoml_pandas_and_rights(plan, engine, tmp_path):
     url = f"http://127.0.0.1:{port}"
     rights = ["--read-only", "--read-only-tmpfs=false", "--user", "65532", "--cap-drop", "ALL"]
     with engine.container(*rights, "--env", f"PORT={port}", engine.pull(store.folder, image.digest)) as name:
-
-        def is_ready():
-            try:
-                return httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
-            except httpx.HTTPError:
-                return False
-
-        until(lambda: is_ready() or not engine.runs(name), timeout=240)
-        assert engine.runs(name), engine.said(name)
+        engine.wait_until_ready(name, url)
         answer = httpx.post(f"{url}/predict", json={"instances": manifest.instances}, trust_env=False)
         assert np.allclose(answer.json()["predictions"], manifest.predictions, rtol=1e-9)
         assert answer.headers["x-model-version"] == image.snapshot

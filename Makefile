@@ -95,7 +95,7 @@ bench-kubernetes: compiled cluster
 	@NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m scripts.cluster.bench
 
 bench:
-	@scripts/setup.sh demo,test,bench git chromium r node wrk $(IMAGES) $(MONITORING) $(BROKERS) $(DATABASES)
+	@scripts/setup.sh demo,test,bench git chromium r plumber node wrk $(IMAGES) $(MONITORING) $(BROKERS) $(DATABASES)
 	@$(PYTHON) -m scripts.bench --write
 
 screenshots: setup

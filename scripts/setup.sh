@@ -35,6 +35,7 @@ for package in "$@"; do
       Rscript -e 'for (name in commandArgs(TRUE)) loadNamespace(name)' $libraries >/dev/null 2>&1 ||
         for name in $libraries; do missing+=("r-cran-${name,,}"); done
       ;;
+    plumber) Rscript -e 'loadNamespace("plumber")' >/dev/null 2>&1 || missing+=(r-cran-plumber) ;;
     prometheus) command -v promtool >/dev/null || { missing+=(prometheus); services+=(prometheus); } ;;
     alertmanager)
       command -v prometheus-alertmanager >/dev/null ||

@@ -21,6 +21,7 @@ from .idle import idle
 from .images import images
 from .lab import MINUTES, labs
 from .peers.bare import BARE
+from .r_models import r_models
 from .records import comparisons
 from .replacing import replaced
 from .serving import ONE_ROW, ours_only, serving
@@ -51,6 +52,7 @@ SUBJECTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "images": images,
     "idle": idle,
     "translations": translations,
+    "r": r_models,
     "watch": watches,
 }
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"

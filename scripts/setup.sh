@@ -27,8 +27,8 @@ for package in "$@"; do
     node) lab=yes; command -v npm >/dev/null || missing+=(nodejs npm) ;;
     chromium) command -v chromium >/dev/null || missing+=(chromium) ;;
     r)
-      Rscript -e 'for (name in c("IRkernel", "httr2", "ranger", "kernlab")) loadNamespace(name)' >/dev/null 2>&1 ||
-        missing+=(r-base-core r-cran-irkernel r-cran-httr2 r-cran-ranger r-cran-kernlab)
+      Rscript -e 'for (name in c("IRkernel", "httr2", "ranger", "kernlab", "rpart", "randomForest", "glmnet")) loadNamespace(name)' >/dev/null 2>&1 ||
+        missing+=(r-base-core r-cran-{irkernel,httr2,ranger,kernlab,rpart,randomforest,glmnet})
       ;;
     r-models) # the libraries of tests/contract/models_of_r.py
       libraries="MASS caret class e1071 earth glmnet kernlab lme4 mgcv nlme nnet randomForest ranger rpart survival"

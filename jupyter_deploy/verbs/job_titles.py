@@ -57,11 +57,11 @@ def verify(request: VerifyRequest) -> str:
 
 
 def plan(request: PlanRequest) -> str:
-    return f"plan {PurePath(request.file).name}"
+    return f"plan {request.subject}"
 
 
 def apply(request: ApplyRequest) -> str:
-    return f"apply {PurePath(request.file).name}"
+    return f"apply {request.subject}"
 
 
 def gc(_: GcRequest) -> str:

@@ -6,10 +6,19 @@ import { fieldsOf, type Schema, type Texts, type VerbField } from './verbFields'
 
 /** The fields of a verb's form. The router describes its own requests, so none is of another version. */
 export async function fieldsOfVerb(transport: Transport, verb: Verb): Promise<VerbField[]> {
-  const { value } = await requestAPI<Description>(transport, 'openapi.json');
-  const described = value.paths[`/${verb}`]?.post.requestBody.content['application/json'].schema;
+  const { paths, components } = await description(transport);
+  const described = paths[`/${verb}`]?.post.requestBody.content['application/json'].schema;
   const name = described?.$ref.split('/').at(-1) ?? '';
-  return fieldsOf(value.components.schemas[name] ?? {});
+  return fieldsOf(components.schemas[name] ?? {});
+}
+
+/** The fields of a part of a request, by the name of its schema. */
+export async function fieldsOfSchema(transport: Transport, name: string): Promise<VerbField[]> {
+  return fieldsOf((await description(transport)).components.schemas[name] ?? {});
+}
+
+async function description(transport: Transport): Promise<Description> {
+  return (await requestAPI<Description>(transport, 'openapi.json')).value;
 }
 
 interface Description {

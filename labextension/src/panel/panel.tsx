@@ -50,6 +50,7 @@ export function Panel(props: PanelProps): React.JSX.Element {
       view: requests.view,
       call: requests.call,
       job: requests.job,
+      fields: requests.fields,
       endpoint: () => model,
       deploy: null,
       compare: null,

@@ -24,7 +24,7 @@ export function makeServices({
   const { trans, jobs, transport } = nbdeploy;
   if (rendermime === null) throw new Error('JupyterLab has no renderer of results');
 
-  const { view, call, job, endpointModel } = widgetRequests(transport, jobs);
+  const { view, call, job, fields, endpointModel } = widgetRequests(transport, jobs);
   const models = new EndpointModels(nbdeploy.stream, name => endpointModel(name));
 
   return {
@@ -33,6 +33,7 @@ export function makeServices({
     view,
     call,
     job,
+    fields,
     endpoint: name => models.get(name),
     deploy: () => void app.commands.execute(CommandIDs.deploy),
     compare: () => void app.commands.execute(commandOf('candidates')),

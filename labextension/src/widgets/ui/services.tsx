@@ -11,6 +11,7 @@ import type { Section } from '../../model';
 import type { NamedCommand } from '../../namedCommands';
 import type { Renderer } from '../../renderer';
 import type { ReportOf } from '../../report';
+import type { VerbField } from '../../verbFields';
 
 export interface Services {
   readonly trans: TranslationBundle;
@@ -29,6 +30,8 @@ export interface Services {
   ): Promise<T>;
   /** A slow verb: its job, at its end. */
   job(verb: string, request: Readonly<Record<string, unknown>>): Promise<Job>;
+  /** The fields of a part of a request, by the name of its schema. */
+  fields(schema: string): Promise<readonly VerbField[]>;
   /** The model of an endpoint; within this view there is one per endpoint. */
   endpoint(name: string): EndpointModel;
   /** Opens the deploy dialog; null: the host has none. */

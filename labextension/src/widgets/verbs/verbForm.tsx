@@ -2,11 +2,11 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { FieldProblem, SettingsFile } from '../../generated';
-import { inForms } from '../../namedCommands';
 import { type ProblemError, toProblemError } from '../../transport/request';
 import { readForm, type Texts, type VerbField } from '../../verbFields';
 import type { FormStart } from '../../verbRequests';
 import { Field } from '../ui/field';
+import { FormFooter, STATUS_ID } from '../ui/formFooter';
 import { SettingsNotice } from '../ui/settingsNotice';
 import { VerbControl } from './verbControl';
 
@@ -123,27 +123,27 @@ export function VerbForm(props: VerbFormProps): React.ReactElement {
             </details>
           ) : null}
         </div>
-        <footer>
-          <div className="nbdeploy-why">
-            {refused ? (
-              <p role="alert" className="nbdeploy-wrong">
-                {inForms(refused.message)} {unplaced.map(error => error.msg).join('; ')}{' '}
-                {inForms(refused.remedy)}
-              </p>
-            ) : null}
-            <p role="status">{sending ? trans.__('Sending the request…') : ''}</p>
-          </div>
-          <button type="button" className="jp-Button jp-mod-styled jp-mod-reject" onClick={close}>
-            {trans.__('Cancel')}
-          </button>
+        <FormFooter
+          notes={[]}
+          refusal={
+            refused && {
+              message: [refused.message, unplaced.map(error => error.msg).join('; ')].join(' '),
+              remedy: refused.remedy
+            }
+          }
+          status={sending ? trans.__('Sending the request…') : ''}
+          close={close}
+          trans={trans}
+        >
           <button
             type="submit"
             className={`jp-Button jp-mod-styled ${warns ? 'jp-mod-warn' : 'jp-mod-accept'}`}
             aria-disabled={sending}
+            aria-describedby={STATUS_ID}
           >
             {action}
           </button>
-        </footer>
+        </FormFooter>
       </form>
     </div>
   );

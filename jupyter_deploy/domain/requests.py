@@ -12,6 +12,7 @@ from .capture.translation import Engine
 from .comparison_options import AbsoluteForOneLook, ForOneLook, Kept, KeptAbsolute, KeptSegments, SegmentsForOneLook
 from .model_selection.selection import GivenSelection
 from .parsing import Moment, Requirements, Sample, Shares
+from .progress import Leaderboard
 from .release.resources import ResourceOptions
 from .secret_references import SecretOptions
 from .validation.parameters import Parameters, Texts
@@ -25,11 +26,17 @@ MARKDOWN = (".rmd", ".qmd")
 
 
 class Step(Value):
-    """Progress of a long operation: step ``number`` of ``total`` has begun."""
+    """Progress of a long operation: step ``number`` of ``total`` has begun, or has a new ``board``."""
 
     number: int
     total: int
     title: str
+    board: Leaderboard | None = None
+
+    @property
+    def words(self) -> str:
+        """The title, with the scores of the board."""
+        return f"{self.title}; {self.board.words}" if self.board and self.board.rows else self.title
 
 
 Record = Annotated[

@@ -29,7 +29,7 @@ from .label import require_column, task_of
 from .leakage import possible_groups, require_no_copy, suspicious_columns
 from .notebook import baseline, candidates_cell, data_cell, imports_cell, model_cell, models_of, split_cell, text_of
 from .splits import split_of
-from .table import read_table, require_libraries
+from .table import columns_in, read_table, require_libraries
 
 IMPORTS, DATA, SPLIT, FEATURES = "Imports", "Data", "Held-out rows", "Features"
 
@@ -41,6 +41,15 @@ class TableSearch:
         """See ``ModelSearch.prepare``."""
         require_libraries()
         return SearchOfTable(request, notebook)
+
+    def columns(self, path: Path) -> tuple[str, ...]:
+        """See ``ModelSearch.columns``."""
+        require_libraries()
+        return columns_in(path)
+
+    def require_label(self, columns: Sequence[str], name: str) -> None:
+        """See ``ModelSearch.require_label``."""
+        require_column(columns, name, "label-column")
 
 
 class SearchOfTable:
@@ -54,7 +63,7 @@ class SearchOfTable:
         self._label = request.label_column
         self.task: Task = task_of(table, self._label, request.task)
         for name in request.exclude:
-            require_column(table, name, "exclude")
+            require_column(table.columns, name, "exclude")
         self._metric = metric_of(request.metric, self.task, request.method)
         self.metric, self.greater_is_better = self._metric.name, self._metric.greater_is_better
         self.method = self._metric.method

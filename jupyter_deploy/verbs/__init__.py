@@ -54,6 +54,7 @@ OPERATIONS: tuple[Operation, ...] = (
         charts="charts.model_selection.charts_of_search",
         slow=True,
         heard_once=True,
+        finishes=True,
     ),
     Operation(
         "init",

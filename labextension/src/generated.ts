@@ -3708,7 +3708,7 @@ export interface ServeDocumentOutput {
  */
 export interface HttpDocument1 {}
 /**
- * A way in which an endpoint is called besides HTTP; ``words``: what is read and where answers go, ``state``: now.
+ * A way in which an endpoint is called besides HTTP; ``words``: source and sink, ``state``: its condition now.
  */
 export interface WayCard {
   way: 'batch' | 'stream';
@@ -4193,7 +4193,8 @@ export interface Problem {
 /**
  * An event of a job; ``id`` increases over all jobs, so that a client can resume after an event.
  *
- * ``kind``: ``state`` (data is the job's document), ``step`` (``{number, total, title}``), ``underway`` (of a
+ * ``kind``: ``state`` (data is the job's document), ``step`` (``{number, total, title}``,
+ * of a search also ``board``: ``domain.progress.Leaderboard``), ``underway`` (of a
  * validation's run: ``domain.validation.Underway``; the last of each run and side is kept), ``log`` (``{text}``, whole
  * lines of what the operation or its libraries print).
  */
@@ -4343,6 +4344,31 @@ export interface LastDeploy {
   method: string | null;
   example: string | null;
   nullable: string[];
+}
+/**
+ * The best scores of a search so far, the best first. The search can be ended: they are kept.
+ */
+export interface Leaderboard {
+  metric: string;
+  rows: Standing[];
+}
+/**
+ * A row of a leaderboard.
+ *
+ * Attributes
+ * ----------
+ * score
+ *     The best one so far, in words.
+ * trial
+ *     The number of the trial that has it.
+ * trials
+ *     Trials of this name so far.
+ */
+export interface Standing {
+  name: string;
+  score: string;
+  trial: number;
+  trials: number;
 }
 /**
  * All endpoints.
@@ -5677,6 +5703,10 @@ export interface ResultPageRequest {
    * With 'verb': what it gave.
    */
   result?: unknown;
+  /**
+   * False: without its tables, which the widget draws itself.
+   */
+  tables?: boolean;
 }
 /**
  * A job's result as a page: HTML without scripts, in which data are escaped.
@@ -5750,6 +5780,23 @@ export interface Run {
    * A digest of all that its result depends on; empty: not to be reused.
    */
   key: string;
+}
+/**
+ * What a search for models needs; its fields as they are typed so far.
+ */
+export interface SearchFormRequest {
+  /**
+   * The table's file: as the path of a notebook.
+   */
+  data?: string;
+  label_column?: string;
+}
+/**
+ * The columns of a table, and the problems of the typed fields.
+ */
+export interface SearchFormView {
+  columns: string[];
+  problems: FieldProblem[];
 }
 /**
  * The ways in which an endpoint is called; one that is left out, but HTTP, ends.
@@ -6338,6 +6385,7 @@ export interface Views {
   candidates: { request: CandidatesViewRequest; document: CandidatesView };
   drawing: { request: DrawingRequest; document: DrawingView };
   publish_form: { request: PublishFormRequest; document: PublishFormView };
+  search_form: { request: SearchFormRequest; document: SearchFormView };
   deploy_problems: { request: DeployProblemsRequest; document: DeployProblemsView };
   r_kernel: { request: RKernelRequest; document: RKernelView };
   result_page: { request: ResultPageRequest; document: ResultPageView };

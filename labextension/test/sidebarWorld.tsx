@@ -164,6 +164,7 @@ export function services(given: Partial<Services> = {}): Services {
     },
     deploy: vi.fn(),
     compare: vi.fn(),
+    findModel: vi.fn(),
     publish: vi.fn(),
     runVerb: vi.fn(),
     openTab: vi.fn(),

@@ -12,6 +12,9 @@ from jupyter_deploy.domain.parsing import Duration
 from jupyter_deploy.domain.requests import Reason, Request
 from jupyter_deploy.domain.validation.parameters import Texts
 
+IMPORTANT: dict[str, Any] = {"important": True}
+"""A form shows the field at once."""
+
 
 class AutomlRequest(Request):
     """Find models for a table: search, write a notebook that trains the best ones, and show them as candidates.
@@ -31,12 +34,14 @@ class AutomlRequest(Request):
         default=None,
         description="How long to search, such as 10m (default: 1m without --trials); training, proof and measurement "
         "come on top.",
+        json_schema_extra=IMPORTANT,
     )
     trials: int | None = Field(
         default=None,
         ge=1,
         description="How many models to try: with the same seed the result is the same. With --time, whichever ends "
         "first.",
+        json_schema_extra=IMPORTANT,
     )
     metric: str | None = Field(
         default=None,
@@ -47,6 +52,7 @@ class AutomlRequest(Request):
         default=(),
         description="A condition that the chosen model meets (repeatable), such as 'p99 <= 5ms', 'memory_mb <= 300' or "
         "'accuracy >= 0.9'.",
+        json_schema_extra=IMPORTANT,
     )
     seed: int = Field(default=0, ge=0, lt=2**31, description="Of the split, the search and the models.")
     task: Literal["auto", "classification", "regression"] = Field(
@@ -80,9 +86,9 @@ class AutomlRequest(Request):
         default=None,
         description="Deploy the best model that meets the budget behind this endpoint: the first release is stable, a "
         "later one starts as a shadow.",
-        json_schema_extra={"completes": "endpoint"},
+        json_schema_extra=IMPORTANT | {"completes": "endpoint"},
     )
-    reason: Reason = ""
+    reason: Reason = Field(default="", json_schema_extra={"important": False})
 
     def seconds(self, default: float) -> float | None:
         """Return the time limit of the search; None: the number of trials ends it alone."""

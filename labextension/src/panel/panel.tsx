@@ -54,6 +54,7 @@ export function Panel(props: PanelProps): React.JSX.Element {
       endpoint: () => model,
       deploy: null,
       compare: null,
+      findModel: null,
       publish: (name, release) => {
         focus.keep();
         setOpened({ verb: 'publish', texts: { name, release } });
@@ -104,8 +105,8 @@ export function Panel(props: PanelProps): React.JSX.Element {
         return started.job;
       },
       cancel: async job => jobs.cancel(job.id),
-      resultPage: async (job, signal) =>
-        requests.view<ResultPageView>('result_page', { job: job.id }, signal),
+      resultPage: async (job, tables, signal) =>
+        requests.view<ResultPageView>('result_page', { job: job.id, tables }, signal),
       renderer,
       logInUrl: '',
       show: id => {

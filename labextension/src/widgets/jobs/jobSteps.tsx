@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { Job } from '../../generated';
+import type { Job, Leaderboard } from '../../generated';
 import { hasEnded } from '../../jobs';
 import type { Step } from '../../progress';
 import { Icon } from '../ui/icon';
@@ -39,6 +39,9 @@ export function JobSteps({ job, steps, trans }: JobStepsProps): React.ReactEleme
           <span>{capital(step.title)}</span>
           <span className="nbdeploy-unseen">{words[state(index)]}</span>
           <time>{seconds(step, steps[index + 1]?.at ?? job.ended_at)}</time>
+          {step.board && step.board.rows.length > 0 ? (
+            <Board board={step.board} trans={trans} />
+          ) : null}
         </li>
       ))}
       {toCome ? (
@@ -48,6 +51,39 @@ export function JobSteps({ job, steps, trans }: JobStepsProps): React.ReactEleme
         </li>
       ) : null}
     </ol>
+  );
+}
+
+/** The best scores of a search so far. */
+function Board({
+  board,
+  trans
+}: {
+  board: Leaderboard;
+  trans: TranslationBundle;
+}): React.ReactElement {
+  return (
+    <table className="nbdeploy-board">
+      <caption className="nbdeploy-unseen">{trans.__('Leaderboard')}</caption>
+      <thead>
+        <tr>
+          <th scope="col">{trans.__('family')}</th>
+          <th scope="col">{trans.__('best %1', board.metric)}</th>
+          <th scope="col">{trans.__('in trial')}</th>
+          <th scope="col">{trans.__('trials')}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {board.rows.map(row => (
+          <tr key={row.name}>
+            <th scope="row">{row.name}</th>
+            <td>{row.score}</td>
+            <td>{row.trial}</td>
+            <td>{row.trials}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 
@@ -67,6 +103,7 @@ function seconds(step: Step, until: string | null | undefined): string {
   return `${(Math.max(0, Date.parse(until) - Date.parse(step.at)) / 1000).toFixed(1)} s`;
 }
 
+/** A name at the beginning, such as that of a notebook, keeps its letters. */
 function capital(words: string): string {
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  return /^[a-z]+(?![\w.:])/.test(words) ? words.charAt(0).toUpperCase() + words.slice(1) : words;
 }

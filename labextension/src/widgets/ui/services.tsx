@@ -38,6 +38,8 @@ export interface Services {
   readonly deploy: (() => void) | null;
   /** Opens the dialog that compares the models of a notebook; null: the host has none. */
   readonly compare: (() => void) | null;
+  /** Opens the form of a search for models of a table; null: the host has none. */
+  readonly findModel: (() => void) | null;
   /** Opens the dialog that publishes a release of an endpoint. */
   publish(name: string, release: string): void;
   /** Opens the view of a command that a message names, or its form with the command's values. */

@@ -4,7 +4,7 @@ import * as React from 'react';
 import type { FieldProblem, SettingsFile } from '../../generated';
 import { type ProblemError, toProblemError } from '../../transport/request';
 import { readForm, type Texts, type VerbField } from '../../verbFields';
-import type { FormStart } from '../../verbRequests';
+import type { Check, Checked, FormStart, Suggested } from '../../verbRequests';
 import { Field } from '../ui/field';
 import { FormFooter, STATUS_ID } from '../ui/formFooter';
 import { SettingsNotice } from '../ui/settingsNotice';
@@ -19,9 +19,13 @@ export interface VerbFormProps {
   warns: boolean;
   fields: readonly VerbField[];
   given: Texts;
-  endpoints: readonly string[];
-  /** The problems of the typed values, after a pause in typing; they do not prevent the request. */
-  check?: ((texts: Texts, signal: AbortSignal) => Promise<readonly FieldProblem[]>) | undefined;
+  /** Values to suggest, by the field's name. */
+  suggestions: Suggested;
+  /**
+   * The problems of the typed values, after a pause in typing, which do not prevent the request; and
+   * further suggestions.
+   */
+  check?: Check | undefined;
   /** The settings of its folder, and the user's agreement to them: what the form begins with then. */
   settings?: SettingsFile | null;
   agree?: (file: SettingsFile) => Promise<FormStart>;
@@ -80,7 +84,7 @@ export function VerbForm(props: VerbFormProps): React.ReactElement {
     const own = [...(isShown ? [typed] : []), ...refusedFields.map(error => error.msg)];
     return [
       ...own.map(message => ({ field: field.name, message, remedy: '', finding: null })),
-      ...found.filter(problem => problem.field === field.name)
+      ...found.problems.filter(problem => problem.field === field.name)
     ];
   };
   const shown = (field: VerbField): React.ReactElement => (
@@ -90,7 +94,7 @@ export function VerbForm(props: VerbFormProps): React.ReactElement {
           {...control}
           field={field}
           text={texts[field.name] ?? field.text}
-          suggestions={field.name === 'name' ? props.endpoints : []}
+          suggestions={found.suggestions[field.name] ?? props.suggestions[field.name] ?? []}
           change={text => {
             setTexts({ ...texts, [field.name]: text });
             setRefused(null);
@@ -156,13 +160,12 @@ export function VerbForm(props: VerbFormProps): React.ReactElement {
 /** A pause in typing of this length starts a check. */
 const PAUSE_MS = 600;
 
-/** The problems that a check finds; those of earlier texts are not shown. */
-function useChecked(texts: Texts, check: VerbFormProps['check']): readonly FieldProblem[] {
+const NOTHING: Checked = { problems: [], suggestions: {} };
+
+/** What a check finds; the problems of earlier texts are not shown, and their suggestions stay. */
+function useChecked(texts: Texts, check: Check | undefined): Checked {
   const key = JSON.stringify(texts);
-  const [found, setFound] = React.useState<{ key: string; problems: readonly FieldProblem[] }>({
-    key,
-    problems: []
-  });
+  const [found, setFound] = React.useState({ key, checked: NOTHING });
   const latest = React.useRef(check);
   React.useEffect(() => {
     latest.current = check;
@@ -172,8 +175,8 @@ function useChecked(texts: Texts, check: VerbFormProps['check']): readonly Field
     const timer = setTimeout(() => {
       latest
         .current?.(JSON.parse(key) as Texts, stop.signal)
-        .then(problems => {
-          if (!stop.signal.aborted) setFound({ key, problems });
+        .then(checked => {
+          if (!stop.signal.aborted) setFound({ key, checked });
         })
         .catch(() => undefined); // the request itself reports what is wrong
     }, PAUSE_MS);
@@ -182,7 +185,7 @@ function useChecked(texts: Texts, check: VerbFormProps['check']): readonly Field
       clearTimeout(timer);
     };
   }, [key]);
-  return found.key === key ? found.problems : [];
+  return found.key === key ? found.checked : { ...found.checked, problems: [] };
 }
 
 /** After the problems were drawn. */

@@ -20,7 +20,6 @@ from .validation.parameters import Parameters, Texts
 # pydantic warns of a field with the name of a deprecated method.
 warnings.filterwarnings("ignore", 'Field name "validate" in "DeployRequest" shadows', UserWarning)
 
-
 MARKDOWN = (".rmd", ".qmd")
 """The ends, in lower case, of the names of R Markdown and Quarto documents, which are read as notebooks."""
 

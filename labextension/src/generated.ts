@@ -5704,9 +5704,9 @@ export interface ResultPageRequest {
    */
   result?: unknown;
   /**
-   * False: without its tables, which the widget draws itself.
+   * False: of a search without its table of candidates, which the widget draws itself.
    */
-  tables?: boolean;
+  candidates?: boolean;
 }
 /**
  * A job's result as a page: HTML without scripts, in which data are escaped.

@@ -26,8 +26,8 @@ export interface JobActions {
   cancel: (job: Job) => Promise<void>;
   /** Opens a notebook that a job wrote; undefined: the host opens none. */
   openNotebook?: (path: string) => void;
-  /** The result page of a finished job, the same on every face; `tables`: with its tables. */
-  resultPage: (job: Job, tables: boolean, signal: AbortSignal) => Promise<ResultPageView>;
+  /** The result page of a finished job, the same on every face; `candidates`: with its table of candidates. */
+  resultPage: (job: Job, candidates: boolean, signal: AbortSignal) => Promise<ResultPageView>;
   renderer: Renderer;
   /** The page to log in; empty: the host has none. */
   logInUrl: string;

@@ -87,6 +87,38 @@ describe('a job that goes on', () => {
     expect(screen.getByText('Step 2 of 5: replaying it')).toBeInTheDocument(); // read aloud
   });
 
+  it('shows the first and the last event of a long step, and the rest on demand', () => {
+    show(job({ number: 1, steps: 1, step: 'cell 9' }), [
+      step(1, 1, 'running train.ipynb'),
+      ...Array.from({ length: 9 }, (_, n) => step(1, 1, `train.ipynb: cell ${String(n + 1)} of 9`))
+    ]);
+    const list = screen.getByRole('list', { name: 'Steps' });
+    expect([...list.children].map(one => one.firstElementChild?.tagName)).toEqual([
+      'SPAN',
+      'DETAILS',
+      'SPAN'
+    ]);
+    expect(screen.getByText('8 steps in between')).toBeInTheDocument();
+    expect(list.lastElementChild).toHaveTextContent('train.ipynb: cell 9 of 9'); // a name stays as it is
+  });
+
+  it('shows the leaderboard of a search, whose end keeps the best models', async () => {
+    const board = {
+      metric: 'accuracy',
+      rows: [{ name: 'forest', score: '0.95', trial: 3, trials: 2 }]
+    };
+    const searching = { number: 2, total: 4, title: 'searching: trial 4', board };
+    const { cancel, user } = show(job({ verb: 'automl', number: 2, steps: 4 }), [
+      event('step', searching)
+    ]);
+    expect(screen.getByRole('table', { name: 'Leaderboard' })).toHaveTextContent('forest0.9532');
+    await user.click(screen.getByText('End the search…'));
+    expect(screen.getByText(/best models so far are trained/)).toBeInTheDocument();
+    await user.click(screen.getByText('End search'));
+    expect(cancel).toHaveBeenCalledOnce();
+    expect(await screen.findByText('End the search…')).toBeEnabled(); // once more stops the job
+  });
+
   it('shows that it waits for its kernel', () => {
     show(job({ state: 'waiting' }));
     expect(screen.getByText(/as soon as it is idle/)).toBeInTheDocument();

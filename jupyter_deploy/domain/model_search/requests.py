@@ -47,6 +47,7 @@ class AutomlRequest(Request):
         default=None,
         description="A metric by scikit-learn's name, such as f1_macro (default: accuracy for classes, else the mean "
         "absolute error; the log loss of predict_proba).",
+        json_schema_extra=IMPORTANT,
     )
     budget: Texts = Field(
         default=(),

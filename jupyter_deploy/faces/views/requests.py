@@ -130,7 +130,9 @@ class ResultPageRequest(Request):
     job: str | None = Field(default=None, description="The id of the job whose result it is.")
     verb: str | None = Field(default=None, description="Without a job: the verb that gave 'result' at once.")
     result: Annotated[Any, BeforeValidator(_document)] = Field(default=None, description="With 'verb': what it gave.")
-    tables: bool = Field(default=True, description="False: without its tables, which the widget draws itself.")
+    candidates: bool = Field(
+        default=True, description="False: of a search without its table of candidates, which the widget draws itself."
+    )
 
 
 class CandidatesViewRequest(Request):

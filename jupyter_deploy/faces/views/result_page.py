@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.model_search.search import ModelSearchResult
 from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.faces.render.automl_page import search_page
 from jupyter_deploy.faces.render.page import as_html
-from jupyter_deploy.faces.render.render import page
+from jupyter_deploy.faces.render.render import html
 from jupyter_deploy.verbs import BY_NAME
 
 from .documents import ResultPageView
@@ -29,8 +30,9 @@ def result_page(request: ResultPageRequest, ports: Ports) -> ResultPageView:
 
 
 def _html(result: Any, request: ResultPageRequest) -> str:
-    made = page(result)
-    return as_html(made if request.tables else dataclasses.replace(made, tables=[]))
+    if isinstance(result, ModelSearchResult) and not request.candidates:
+        return as_html(search_page(result))
+    return html(result)
 
 
 def _read(verb: str, result: Any) -> Any:

@@ -144,7 +144,7 @@ def _search(request: AutomlRequest, search: PreparedSearch, steps: Steps) -> tup
             most = f" of {request.trials}" if request.trials else ""
             spent = f"{time.monotonic() - began:.0f} s" + (f" of {limit:.0f} s" if limit else "")
             board = leaderboard(found, search.metric, greater_is_better=search.greater_is_better)
-            steps(f"searching: trial {trial.number}{most}, {spent}", False, board=board)
+            steps(f"searching, trial {trial.number}{most}, {spent}", False, board=board)
     except KeyboardInterrupt:
         if not found:
             raise

@@ -105,8 +105,8 @@ export function Panel(props: PanelProps): React.JSX.Element {
         return started.job;
       },
       cancel: async job => jobs.cancel(job.id),
-      resultPage: async (job, tables, signal) =>
-        requests.view<ResultPageView>('result_page', { job: job.id, tables }, signal),
+      resultPage: async (job, candidates, signal) =>
+        requests.view<ResultPageView>('result_page', { job: job.id, candidates }, signal),
       renderer,
       logInUrl: '',
       show: id => {

@@ -122,8 +122,8 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
       },
       cancel: async job => jobs.cancel(job.id),
       openNotebook: path => void openNotebook(app, path),
-      resultPage: async (job, tables, signal) => {
-        const options = { query: { job: job.id, tables: String(tables) }, signal };
+      resultPage: async (job, candidates, signal) => {
+        const options = { query: { job: job.id, candidates: String(candidates) }, signal };
         return (await requestAPI<ResultPageView>(nbdeploy.transport, 'views/result_page', options))
           .value;
       },

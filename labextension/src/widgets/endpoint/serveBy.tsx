@@ -24,7 +24,7 @@ export function ServeBy(props: {
     <section className="nbd-ServeBy" aria-label={trans.__('Serve by')}>
       <div className="nbd-row nbd-mod-wrap">
         <span>
-          <b>{trans.__('Serve by')}</b> {trans.__('HTTP requests')}
+          <b>{trans.__('Serve by')}</b> {trans.__('HTTP')}
         </span>
         <Button
           ref={button}

@@ -127,12 +127,12 @@ function Outcome({ job, actions, trans }: JobEndProps): React.ReactElement | nul
   }
 }
 
-/** The outcome of a search, and the notebooks that it wrote; its tables are shown below the job. */
+/** The outcome of a search, and the notebooks that it wrote; its table is shown below the job. */
 function Found({ job, actions, trans }: JobEndProps): React.ReactElement {
   const { notebook, validation } = job.result as ModelSearchResult;
   return (
     <>
-      <OtherResult job={job} actions={actions} trans={trans} tables={false} />
+      <OtherResult job={job} actions={actions} trans={trans} candidates={false} />
       {actions.openNotebook ? (
         <div className="nbdeploy-buttons">
           {[notebook, validation].filter(Boolean).map(path => (
@@ -159,10 +159,10 @@ function OtherResult({
   job,
   actions,
   trans,
-  tables = true
-}: JobEndProps & { tables?: boolean }): React.ReactElement {
+  candidates = true
+}: JobEndProps & { candidates?: boolean }): React.ReactElement {
   const { value, error } = useLoaded(job.id, async signal =>
-    actions.resultPage(job, tables, signal)
+    actions.resultPage(job, candidates, signal)
   );
   if (value) return <ResultPage page={value} renderer={actions.renderer} />;
   return (

@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { FieldProblem, SettingsFile } from '../../generated';
+import { inForms } from '../../namedCommands';
 import { type ProblemError, toProblemError } from '../../transport/request';
 import { readForm, type Texts, type VerbField } from '../../verbFields';
 import type { Check, Checked, FormStart, Suggested } from '../../verbRequests';
@@ -88,7 +89,12 @@ export function VerbForm(props: VerbFormProps): React.ReactElement {
     ];
   };
   const shown = (field: VerbField): React.ReactElement => (
-    <Field key={field.name} label={field.label} help={field.help} problems={problemsOf(field)}>
+    <Field
+      key={field.name}
+      label={field.label}
+      help={inForms(field.help)}
+      problems={problemsOf(field)}
+    >
       {control => (
         <VerbControl
           {...control}

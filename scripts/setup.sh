@@ -21,21 +21,25 @@ done
 if [ -z "$python" ] || ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
   missing+=("${PYTHON:-python3}-venv")
 fi
+# Want Debian's packages of these libraries of R, if one is missing.
+r_libraries() {
+  local name
+  Rscript -e 'for (name in commandArgs(TRUE)) loadNamespace(name)' "$@" >/dev/null 2>&1 ||
+    for name in "$@"; do missing+=("r-cran-${name,,}"); done
+}
 for package in "$@"; do
   case "$package" in
     git) command -v git >/dev/null || missing+=(git) ;;
     node) lab=yes; command -v npm >/dev/null || missing+=(nodejs npm) ;;
     chromium) command -v chromium >/dev/null || missing+=(chromium) ;;
     r)
-      Rscript -e 'for (name in c("IRkernel", "httr2", "ranger", "kernlab", "rpart", "randomForest", "glmnet")) loadNamespace(name)' >/dev/null 2>&1 ||
-        missing+=(r-base-core r-cran-{irkernel,httr2,ranger,kernlab,rpart,randomforest,glmnet})
+      command -v Rscript >/dev/null || missing+=(r-base-core)
+      r_libraries IRkernel httr2 ranger kernlab rpart randomForest glmnet
       ;;
     r-models) # the libraries of tests/contract/models_of_r.py
-      libraries="MASS caret class e1071 earth glmnet kernlab lme4 mgcv nlme nnet randomForest ranger rpart survival"
-      Rscript -e 'for (name in commandArgs(TRUE)) loadNamespace(name)' $libraries >/dev/null 2>&1 ||
-        for name in $libraries; do missing+=("r-cran-${name,,}"); done
+      r_libraries MASS caret class e1071 earth glmnet kernlab lme4 mgcv nlme nnet randomForest ranger rpart survival
       ;;
-    plumber) Rscript -e 'loadNamespace("plumber")' >/dev/null 2>&1 || missing+=(r-cran-plumber) ;;
+    plumber) r_libraries plumber ;;
     prometheus) command -v promtool >/dev/null || { missing+=(prometheus); services+=(prometheus); } ;;
     alertmanager)
       command -v prometheus-alertmanager >/dev/null ||

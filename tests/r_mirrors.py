@@ -1,5 +1,6 @@
 """A mirror of R's packages in CRAN's layout, of packages that a test writes."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -38,19 +39,8 @@ def install(library: Path, *packages: Path):
     library.mkdir(parents=True, exist_ok=True)
     (library / "Makevars").write_text("CC = gcc\n")
     for package in packages:
-        _run(
-            [
-                "env",
-                f"R_MAKEVARS_USER={library}/Makevars",
-                "R",
-                "CMD",
-                "INSTALL",
-                "--no-docs",
-                f"--library={library}",
-                package,
-            ],
-            library,
-        )
+        command = ["R", "CMD", "INSTALL", "--no-docs", f"--library={library}", package]
+        _run(command, library, R_MAKEVARS_USER=f"{library}/Makevars")
 
 
 def users_library():
@@ -58,7 +48,8 @@ def users_library():
     return Path(_run(["Rscript", "--vanilla", "-e", "cat(path.expand(Sys.getenv('R_LIBS_USER')))"], "/"))
 
 
-def _run(command, folder):
-    ended = subprocess.run(list(map(str, command)), cwd=folder, capture_output=True, text=True, check=False)
+def _run(command, folder, **variables):
+    environment = os.environ | variables
+    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout

@@ -241,6 +241,11 @@ def base_name(base: Base) -> str:
     return f"localhost/nbdeploy/base:{base.held.removeprefix('sha256:')[:12]}"
 
 
+def base_reference(base: Base) -> str:
+    """A base in a Containerfile's ``FROM``: its name with its digest, or that in the engine's storage."""
+    return f"{base.name}@{base.digest}" if base.pinned else base_name(base)
+
+
 def in_words(line: str) -> str | None:
     """The progress in a line of an engine's output; None: there is none."""
     match = _STEP.fullmatch(line)

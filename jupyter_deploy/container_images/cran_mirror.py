@@ -98,10 +98,10 @@ class CranMirror:
         if not _NAME.fullmatch(name) or (version is not None and not _VERSION.fullmatch(version)):
             return None
         listed = [one for one in self._index.get(name, ()) if version in (None, one.version)]
-        file = f"{name}_{listed[0].version if listed else version}.tar.gz"
-        folder = listed[0].subfolder if listed else f"Archive/{name}"
         if version is None and not listed:
             return None
+        file = f"{name}_{listed[0].version if listed else version}.tar.gz"
+        folder = listed[0].subfolder if listed else f"Archive/{name}"
         content = self._read("/".join(filter(None, (_CONTRIB, folder, file))))
         if content is None:
             return None
@@ -111,11 +111,11 @@ class CranMirror:
                 "copy it to the mirror again, and write the index again: tools::write_PACKAGES",
             )
         (into / file).write_bytes(content)
-        return self._described(into / file, name, version)
+        return self._described(into / file, content, name, version)
 
-    def _described(self, file: Path, name: str, version: str | None) -> Source:
-        """The source by its own DESCRIPTION."""
-        about = Parser().parsestr(_description(file, name), headersonly=True)
+    def _described(self, file: Path, content: bytes, name: str, version: str | None) -> Source:
+        """The source by the DESCRIPTION in its archive."""
+        about = Parser().parsestr(_description(content, name), headersonly=True)
         if about.get("Package") != name or version not in (None, about.get("Version")):
             raise InvalidInput(
                 f"{file.name} in {self.name} is not the source of {name} {version or ''}".rstrip(),
@@ -125,7 +125,7 @@ class CranMirror:
             name=name,
             version=str(about["Version"]),
             file=file,
-            digest=sha256(file.read_bytes()),
+            digest=sha256(content),
             needs=_names(about.get("Depends", ""), about.get("Imports", "")),
             headers=_names(about.get("LinkingTo", "")),
             compiled=about.get("NeedsCompilation", "yes").strip().lower() != "no",
@@ -173,10 +173,10 @@ class CranMirror:
         return answer.content
 
 
-def _description(file: Path, name: str) -> str:
+def _description(content: bytes, name: str) -> str:
     """The DESCRIPTION in an archive, or an empty text; nothing is unpacked."""
     try:
-        with tarfile.open(fileobj=io.BytesIO(file.read_bytes())) as archive:
+        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
             for member in archive:
                 if member.name == f"{name}/DESCRIPTION" and member.isfile() and member.size < _LARGEST_DESCRIPTION:
                     opened = archive.extractfile(member)

@@ -141,12 +141,7 @@ class Apt:
         BaseUnfit
             They do not fit the base's packages.
         """
-        ended = self._install(names, "--print-uris")
-        lines = (line.split() for line in ended.output.decode().splitlines() if line.startswith("'"))
-        return sorted(
-            (Archive(file, address.strip("'"), "".join(digest)) for address, file, _, *digest in lines),
-            key=lambda archive: archive.file,
-        )
+        return archives_in(self._install(names, "--print-uris").output.decode())
 
     def download(self, names: Iterable[str], archives: Iterable[Archive]) -> list[Path]:
         """Download them, and return their files. Raises as ``lacking``."""
@@ -208,6 +203,15 @@ class Apt:
             if file.is_file() and file.suffix in (".list", ".sources"):
                 place = self._folder / file.relative_to(_SOURCES)
                 place.write_text(_of_release(file.read_text("utf-8"), old, new), "utf-8")
+
+
+def archives_in(printed: str) -> list[Archive]:
+    """Return the archives that apt prints with ``--print-uris``, by file name."""
+    lines = (line.split() for line in printed.splitlines() if line.startswith("'"))
+    return sorted(
+        (Archive(file, address.strip("'"), "".join(digest)) for address, file, _, *digest in lines),
+        key=lambda archive: archive.file,
+    )
 
 
 def _of_release(sources: str, old: str, new: str) -> str:

@@ -115,7 +115,7 @@ def _recipe(
 ) -> text.Recipe:
     return text.Recipe(
         tag=plan.snapshot.tag,
-        base=f"{base.name}@{base.digest}" if base.pinned else container_engines.base_name(base),
+        base=container_engines.base_reference(base),
         origin=f"Python {base.python.version}, {base.name}@{base.digest}",
         python=base.python.path,
         system=system,
@@ -208,13 +208,9 @@ def _enter(built: Path, base: Base, kinds: Sequence[tuple[LayerKind, str]], writ
     Configuration and layers keep their content; unless ``settled``, their times are fixed. The layers are compressed
     like those of other images, the base's are those of its registry, and the manifest has each layer's kind.
     """
-
-    def blob(digest: str) -> Path:
-        return built / "blobs" / "sha256" / digest.removeprefix("sha256:")
-
-    index = json.loads((built / "index.json").read_bytes())
-    manifest = json.loads(blob(index["manifests"][0]["digest"]).read_bytes())
-    content = blob(manifest["config"]["digest"]).read_bytes()
+    made = ImageFolder(built)
+    manifest = made.manifest(made.entries()[0]["digest"])
+    content = made.blob(manifest["config"]["digest"]).read_bytes()
     below = list(base.config["rootfs"]["diff_ids"])
     diff_ids: list[str] = json.loads(content)["rootfs"]["diff_ids"]
     above = diff_ids[len(below) :]
@@ -227,7 +223,7 @@ def _enter(built: Path, base: Base, kinds: Sequence[tuple[LayerKind, str]], writ
     for (kind, title), diff_id in zip(kinds, above, strict=True):
         compressed = kind != "model"
         pack = _packed if settled else _settled
-        layers.append(Layer(kind, title, pack(blob(diff_id), diff_id, writing, compressed=compressed), compressed))
+        layers.append(Layer(kind, title, pack(made.blob(diff_id), diff_id, writing, compressed=compressed), compressed))
     if not settled:
         content = as_json(_of_1970(json.loads(content), [*below, *(layer.packed.diff_id for layer in layers)]))
     shutil.rmtree(built)

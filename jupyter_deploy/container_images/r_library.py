@@ -198,8 +198,9 @@ def build(
     shutil.copyfile(PROGRAM, context / "sources" / PROGRAM.name)
     command = ["/usr/bin/Rscript", "--vanilla", f"/build/sources/{PROGRAM.name}"]
     command += [f"/build/sources/{source.file.name}" for source in sources]
-    named = f"{base.name}@{base.digest}" if base.pinned else container_engines.base_name(base)
-    text = _CONTAINERFILE.format(base=named, command=json.dumps(command), library=_LIBRARY)
+    text = _CONTAINERFILE.format(
+        base=container_engines.base_reference(base), command=json.dumps(command), library=_LIBRARY
+    )
     (context / "Containerfile").write_text(text, "utf-8")
     engine = container_engines.Engine(name, lambda line: _tell(line, progress))
     built, secrets = folder / "built", container_engines.Secrets((SETTINGS, "{}"), {}, frozenset())
@@ -228,13 +229,9 @@ def _links(root: Iterable[Entry]) -> list[Entry]:
 
 def _shipped(layout: Path, into: Path, sources: Sequence[Source]) -> Iterator[Entry]:
     """The files of the built packages in a layout with one image."""
-
-    def blob(digest: str) -> Path:
-        return layout / "blobs" / "sha256" / digest.removeprefix("sha256:")
-
-    index = json.loads((layout / "index.json").read_bytes())
-    manifest = json.loads(blob(index["manifests"][0]["digest"]).read_bytes())
-    unpack(blob(manifest["layers"][-1]["digest"]), into)
+    made = ImageFolder(layout)
+    manifest = made.manifest(made.entries()[0]["digest"])
+    unpack(made.blob(manifest["layers"][-1]["digest"]), into)
     for source in sources:
         yield from entries_of(into / _LIBRARY / source.name, f"{_LIBRARY}/{source.name}")
 

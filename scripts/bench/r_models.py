@@ -29,7 +29,7 @@ _DEPLOY = """library(nbdeploy, lib.loc = "library")
 deploy(fit, name = "r", example = head(mtcars[c("wt", "hp", "cyl")], 5))
 deploy(fit, name = "r-onnx", example = head(mtcars[c("wt", "hp", "cyl")], 5), engine = "onnx")
 """
-# As plumber's documentation writes it; numbers with all their digits.
+# Numbers with all their digits.
 _PLUMBER = """
 fit <- readRDS("fit.rds")
 

@@ -131,6 +131,7 @@ have a clean process answer its example; they fail when this page is stale.
   names and settings. `—`: `joblib.dump` cannot write it.
 
 Whatever is callable or has a `predict` can be deployed, whether it is listed or not: these are the ones tested.
+A library whose models have a file format of their own can be [added](architecture/01-capture.md#to-add-a-framework).
 
 | library | model | captured | replay | stored as | size |
 |---|---|---|---|---|---|

@@ -16,7 +16,7 @@ nbdeploy_translated_kind <- function(model) {
     `randomForest.formula randomForest` = , randomForest = list(design = nbdeploy_design_of_random_forest,
       types = c("response", "class", "prob", "vote")),
     ranger = list(design = nbdeploy_design_of_ranger, types = "response"),
-    `elnet glmnet` = , `fishnet glmnet` = list(design = nbdeploy_design_of_glmnet, types = c("response", "link")),
+    `elnet glmnet` = , `fishnet glmnet` = ,
     `glmnetfit glmnet` = list(design = nbdeploy_design_of_glmnet, types = c("response", "link")),
     `multnet glmnet` = list(design = nbdeploy_design_of_glmnet, types = "class"),
     `lognet glmnet` = list(design = nbdeploy_design_of_glmnet, types = c("response", "link", "class")))

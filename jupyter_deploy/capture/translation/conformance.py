@@ -72,7 +72,7 @@ def _answered(
     """Yield the rows that the original answers, as the graph takes them, each with its answer."""
     try:
         given = np.asarray(answer(table))
-        if given.dtype.kind in "OU" and given.ndim == 1:
+        if translated.form.get("listed"):  # labels of R
             theirs = np.asarray(getattr(translated, translated.form["method"])(table), object)
             certain = np.array(
                 [one is not None and one == other for one, other in zip(given, theirs, strict=True)], bool

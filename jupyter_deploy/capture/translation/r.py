@@ -89,13 +89,9 @@ class RConverter:
 
 def _at_splits(model: Any, base: Any, generator: np.random.Generator) -> Any:
     """Return rows with one number at a split of a tree, or next to it."""
-    try:
-        design = read_design(model.folder)
-    except NotTranslatable:
-        return base[:0]
     kinds = {column["name"]: column["kind"] for column in model.about["columns"]}
     places = {name: place for place, name in enumerate(base.columns)}
-    splits = [(places[name], point) for name, point in splits_of(design) if kinds[name] == "double"]
+    splits = [(places[name], point) for name, point in splits_of(read_design(model.folder)) if kinds[name] == "double"]
     return rows_at(sorted(set(splits)), base, generator)
 
 

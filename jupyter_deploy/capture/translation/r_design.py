@@ -70,13 +70,12 @@ class RGraph(ABC):
     def __init__(self, design: RDesign) -> None:
         self.parts = GraphParts()
         self.known: dict[str, list[str]] = {}
-        self._design = design.document
-        self._arrays = design
+        self._design, self._document = design, design.document
         self._writer = self.parts.writer
         self._math = Arithmetic(self._writer)
-        for variable in self._design.get("variables", ()):
+        for variable in self._document.get("variables", ()):
             if variable["kind"] == "levels" and variable.get("unknown", "refused") == "refused":
-                missing = [] if self._design.get("missing") == "refused" else [MISSING_TEXT]
+                missing = [] if self._document.get("missing") == "refused" else [MISSING_TEXT]
                 self.known[variable["column"]] = [*variable["levels"], *missing]
 
     @abstractmethod

@@ -19,20 +19,20 @@ class LinearGraph(RGraph):
 
     def answer(self, first: str) -> str:
         """Add all; return the output's name. ``first``: the name of an input, which has the number of rows."""
-        coefficients = [None if one is None else float.fromhex(one) for one in self._design["coefficients"]]
-        begin = int(self._design["intercept"])
+        coefficients = [None if one is None else float.fromhex(one) for one in self._document["coefficients"]]
+        begin = int(self._document["intercept"])
         eta = self._math.number(coefficients[0] or 0.0) if begin else self._math.number(0.0)
-        for term in self._design["terms"]:
+        for term in self._document["terms"]:
             block, width = self._block(term)
             chosen = coefficients[begin : begin + width]
             begin += width
             eta = self._added(eta, block, chosen)
         if begin != len(coefficients):
             raise NotTranslatable(f"its {len(coefficients)} coefficients are not those of its terms, {begin}")
-        for offset in self._design["offsets"]:
+        for offset in self._document["offsets"]:
             eta = self._math.operation("+", eta, self._expression(offset))
         eta = self._writer.node("Expand", [eta, self._writer.node("Shape", [first], version=15)])
-        return INVERSE_LINKS[self._design["link"]](self._math, eta)
+        return INVERSE_LINKS[self._document["link"]](self._math, eta)
 
     def _added(self, eta: str, block: str, coefficients: list[float | None]) -> str:
         """Add a term; an aliased column has no coefficient, and R does not read it, so that it may be NA."""
@@ -49,7 +49,7 @@ class LinearGraph(RGraph):
         """Add a term's columns: of an interaction the products, the first variable's columns fastest."""
         block, width = "", 1
         for place, full in zip(term["variables"], term["full"], strict=True):
-            one, columns = self._columns(self._design["variables"][place], full=full)
+            one, columns = self._columns(self._document["variables"][place], full=full)
             if block:
                 inner = self._writer.node("Unsqueeze", [block, self._writer.constant("axis", np.array([1]))])
                 outer = self._writer.node("Unsqueeze", [one, self._writer.constant("axis", np.array([2]))])
@@ -119,21 +119,21 @@ class GlmnetGraph(RGraph):
     def answer(self, first: str) -> str:
         """Add all; return the output's name. ``first``: the name of an input, which has the number of rows."""
         shape = self._writer.node("Shape", [first], version=15)
-        etas = [self._writer.node("Expand", [self._eta(place), shape]) for place in range(len(self._design["start"]))]
-        if self._design["answer"] == "label":
+        etas = [self._writer.node("Expand", [self._eta(place), shape]) for place in range(len(self._document["start"]))]
+        if self._document["answer"] == "label":
             zero = self._writer.node("Expand", [self._math.number(0.0), shape])
             scores = self._writer.node("Concat", etas if len(etas) > 1 else [zero, *etas], axis=1)
             best = self._writer.node("ArgMax", [scores], axis=1, keepdims=0)
-            return self._or_missing(self._texts(self._design["classes"], best), scores)
-        return _GLMNET_LINKS[self._design["link"]](self._math, etas[0])
+            return self._or_missing(self._texts(self._document["classes"], best), scores)
+        return _GLMNET_LINKS[self._document["link"]](self._math, etas[0])
 
     def _eta(self, place: int) -> str:
-        start = self._math.number(float.fromhex(self._design["start"][place]))
-        used = self._design["used"][place]
+        start = self._math.number(float.fromhex(self._document["start"][place]))
+        used = self._document["used"][place]
         if not used:
             return start
-        coefficients = [float.fromhex(one) for one in self._design["coefficients"][place]]
-        table = self._writer.node("Concat", [self._design["columns"][column] for column in used], axis=1)
+        coefficients = [float.fromhex(one) for one in self._document["coefficients"][place]]
+        table = self._writer.node("Concat", [self._document["columns"][column] for column in used], axis=1)
         weights = self._writer.constant("coefficients", np.array([[coefficients[column]] for column in used]))
         return self._math.operation("+", start, self._writer.node("MatMul", [table, weights]))
 

@@ -26,7 +26,7 @@ class TreesGraph(RGraph):
 
         columns = []
         shape = self._writer.constant("shape", np.array([-1, 1]))
-        for variable in self._design["variables"]:
+        for variable in self._document["variables"]:
             if variable["kind"] == "number":
                 columns.append(self._expression(variable["expression"]))
                 continue
@@ -49,12 +49,12 @@ class RpartGraph(TreesGraph):
 
     def answer(self, first: str) -> str:
         """Add all; return the output's name. ``first``: the name of an input, which has the number of rows."""
-        tree, rows = rpart_tree(self._arrays)
-        self.width = int(self._design["width"])
-        answers = self._arrays.arrays["answers"].reshape(-1, self.width)[rows]
+        tree, rows = rpart_tree(self._design)
+        self.width = int(self._document["width"])
+        answers = self._design.arrays["answers"].reshape(-1, self.width)[rows]
         places = add_leaves(self._writer, self._table(first), [tree], double=True)
         places = self._writer.node("Reshape", [places, self._writer.constant("shape", np.array([-1]))])
-        if classes := self._design["labels"]:
+        if classes := self._document["labels"]:
             return self._texts([classes[int(one) - 1] for one in answers[:, 0]], places)
         return self._writer.node("Gather", [self._writer.constant("answers", answers), places], axis=0)
 
@@ -141,45 +141,53 @@ class ForestGraph(TreesGraph):
 
     def answer(self, first: str) -> str:
         """Add all; return the output's name. ``first``: the name of an input, which has the number of rows."""
-        from onnx import TensorProto
-
-        trees = list(forest_trees(self._arrays))
+        trees = list(forest_trees(self._design))
         table = self._table(first)
         places = add_leaves(self._writer, table, trees, double=True)
-        leaf = self._arrays.arrays["left"] < 0
-        answers = self._arrays.arrays["answers"]
-        number = float(len(trees))
-        if self._design["answer"] in ("mean", "means"):
-            answers = (
-                answers[leaf].reshape(-1, 1) if self._design["answer"] == "mean" else answers.reshape(leaf.sum(), -1)
-            )
-            answers = answers[:, self._design["order"]] if self._design["answer"] == "means" else answers
-            sums = [self._sum(column, places) for column in answers.T]
-            made = self._joined([self._math.operation("/", one, number) for one in sums])
-            if line := self._design.get("line"):
-                start, slope = (float.fromhex(one) for one in line)
-                made = self._math.operation("+", self._math.number(start), self._math.operation("*", made, slope))
-            return self._missing(made, table)
-        votes = self._writer.node(
-            "Gather", [self._writer.constant("votes", answers[leaf].astype(np.int64)), places], axis=0
-        )
+        leaf = self._design.arrays["left"] < 0
+        if self._document["answer"] == "mean":
+            made = self._means(self._design.arrays["answers"][leaf].reshape(-1, 1), places, len(trees))
+        elif self._document["answer"] == "means":
+            answers = self._design.arrays["answers"].reshape(leaf.sum(), -1)
+            made = self._means(answers[:, self._document["order"]], places, len(trees))
+        else:
+            made = self._votes(self._design.arrays["answers"][leaf], places, len(trees))
+            if self._document["answer"] == "label":
+                return self._label(made, table)
+        return self._missing(made, table)
+
+    def _means(self, answers: NDArray[np.float64], places: str, trees: int) -> str:
+        """Add the means over the trees of their leaves' answers, a column each."""
+        made = self._joined([self._math.operation("/", self._sum(one, places), float(trees)) for one in answers.T])
+        if line := self._document.get("line"):
+            start, slope = (float.fromhex(one) for one in line)
+            made = self._math.operation("+", self._math.number(start), self._math.operation("*", made, slope))
+        return made
+
+    def _votes(self, answers: NDArray[np.float64], places: str, trees: int) -> str:
+        """Add the classes' shares of the votes, for a label in relation to the class's cutoff."""
+        from onnx import TensorProto
+
+        constant = self._writer.constant("votes", answers.astype(np.int64))
+        votes = self._writer.node("Gather", [constant, places], axis=0)
         shares = []
-        for place in range(len(self._design["classes"])):
+        for place in range(len(self._document["classes"])):
             same = self._writer.node("Equal", [votes, self._writer.constant("class", np.array([place]))])
             counted = self._writer.node("Cast", [same], to=TensorProto.DOUBLE)
             axis = self._writer.constant("axis", np.array([1]))
             count = self._writer.node("ReduceSum", [counted, axis], keepdims=1)
-            share = self._math.operation("/", count, number)
-            if self._design["answer"] == "label":
-                share = self._math.operation("/", share, float.fromhex(self._design["cutoff"][place]))
+            share = self._math.operation("/", count, float(trees))
+            if self._document["answer"] == "label":
+                share = self._math.operation("/", share, float.fromhex(self._document["cutoff"][place]))
             shares.append(share)
-        joined = self._joined(shares)
-        if self._design["answer"] == "votes":
-            return self._missing(joined, table)
+        return self._joined(shares)
+
+    def _label(self, shares: str, table: str) -> str:
+        """Add the class with the largest share."""
         self.width = 1
-        best = self._writer.node("ArgMax", [joined], axis=1, keepdims=0)
-        label = self._texts(self._design["classes"], best)
-        return self._or_missing(label, table) if self._design["missing"] == "no answer" else label
+        best = self._writer.node("ArgMax", [shares], axis=1, keepdims=0)
+        label = self._texts(self._document["classes"], best)
+        return self._or_missing(label, table) if self._document["missing"] == "no answer" else label
 
     def _joined(self, columns: list[str]) -> str:
         self.width = len(columns)
@@ -194,7 +202,7 @@ class ForestGraph(TreesGraph):
         return self._writer.node("Gather", [running, self._writer.constant("last", np.array([-1]))], axis=1)
 
     def _missing(self, made: str, table: str) -> str:
-        if self._design["missing"] != "no answer":
+        if self._document["missing"] != "no answer":
             return made
         return self._math.choose(self._is_missing(table), self._math.number(np.nan), made)
 

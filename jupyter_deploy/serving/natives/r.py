@@ -125,7 +125,8 @@ def _started(folder: Path, about: dict[str, Any], variables: Mapping[str, str]) 
         if "there is no package called" in str(error):
             name = str(error).replace("\u2018", "'").replace("\u2019", "'").split("'")[1]
             version = about["r"]["packages"].get(name, {}).get("version", "?")
-            raise EnvironmentChanged([f"R package {name}: captured {version}, not installed"]) from error
+            how = f"install.packages('{name}') in R, or the distribution's r-cran-{name.lower()}"
+            raise EnvironmentChanged([f"R package {name}: captured {version}, not installed; {how}"]) from error
         raise
 
 

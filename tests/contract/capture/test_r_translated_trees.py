@@ -11,8 +11,10 @@ import pytest
 
 from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.capture.inspection import inspect_model
-from jupyter_deploy.capture.translation import proof, r_trees
+from jupyter_deploy.capture.r import DESIGN_ARRAYS
+from jupyter_deploy.capture.translation import proof
 from jupyter_deploy.capture.translation.engine import translate
+from jupyter_deploy.capture.translation.r_design import read_design
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import NotTranslated
 from tests.contract.capturing import kept
@@ -68,23 +70,36 @@ def test_a_translated_classifier_has_rs_form_of_answers_where_there_is_no_r(tmp_
     assert ["None"] not in conformance["answers"], "a client has no form for a missing label"
 
 
-def _translated(tmp_path, cells, example, **options):
+def _translated(tmp_path, cells, example, change=None, **options):
+    """The proof; ``change`` is called with the vectors of the design, to describe another tree than R's."""
     with captured(tmp_path, cells, "fit", example, **options) as live:
+        if change:
+            design = read_design(live.model.folder)
+            change(design.arrays)
+            content = b"".join(design.arrays[name].astype("<f8").tobytes() for name in design.document["arrays"])
+            (live.model.folder / DESIGN_ARRAYS).write_bytes(content)
         seen = inspect_model(live.model, live.example, live.method)
         return translate(live.model, seen, live.training, Tolerance())[1]
 
 
-def test_the_proof_finds_a_split_that_is_one_bit_away(tmp_path, monkeypatch):
-    monkeypatch.setattr(r_trees, "nextafter", lambda point, _: point)  # rpart goes left below a point, not at it
+def test_the_proof_finds_a_split_that_is_one_bit_away(tmp_path):
+    def move(arrays):
+        arrays["point"][:] = np.nextafter(arrays["point"], np.inf)
+
     with pytest.raises(NotTranslated, match=r"\(.*\d threshold\)"):
-        _translated(tmp_path, "fit <- rpart::rpart(mpg ~ wt + hp, mtcars)", "head(mtcars[c('wt', 'hp')])")
+        _translated(tmp_path, "fit <- rpart::rpart(mpg ~ wt + hp, mtcars)", "head(mtcars[c('wt', 'hp')])", move)
 
 
-def test_the_proof_finds_surrogates_in_another_order(tmp_path, monkeypatch):
-    of = r_trees._Splits.of
-    monkeypatch.setattr(r_trees._Splits, "of", lambda self, place: [of(self, place)[0], *of(self, place)[:0:-1]])
+def test_the_proof_finds_surrogates_in_another_order(tmp_path):
+    def reverse(arrays):
+        inner = arrays["leaf"] == 0
+        begins = (arrays["first"] + 1 + arrays["competing"])[inner].astype(int)
+        for begin, count in zip(begins, arrays["surrogate"][inner].astype(int), strict=True):
+            for name in ("variable", "categories", "point"):
+                arrays[name][begin : begin + count] = arrays[name][begin : begin + count][::-1].copy()
+
     with pytest.raises(NotTranslated, match=r"\(.*\d missing\)"):
-        _translated(tmp_path, "fit <- rpart::rpart(mpg ~ ., mtcars, minsplit = 6)", "head(mtcars[-1])")
+        _translated(tmp_path, "fit <- rpart::rpart(mpg ~ ., mtcars, minsplit = 6)", "head(mtcars[-1])", reverse)
 
 
 def test_what_r_refuses_of_a_forest_its_translation_refuses_too(tmp_path):
@@ -135,7 +150,8 @@ def test_a_forest_that_is_often_in_a_tie_is_translated(tmp_path):
 
 def test_a_forest_whose_example_is_in_a_tie_is_served_by_r_under_auto(tmp_path):
     capturer = ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=120)
-    with captured(tmp_path, TIES, "fit", "mtcars[c('wt', 'hp')]", engine="auto") as live:
+    # So many rows in a tie that R hardly draws the first class on all of them.
+    with captured(tmp_path, TIES, "fit", "mtcars[rep(1:32, 12), c('wt', 'hp')]", engine="auto") as live:
         manifest = kept(capturer, live, "cars").manifest
     assert manifest.translation is None
     assert any("as many votes for another label, and randomForest.formula draws" in note for note in manifest.notes)

@@ -1,7 +1,8 @@
 """Models that people deploy: a builder each, for the contract tests and for docs/supported-models.md.
 
-One file a library in this folder. A builder trains its model when it is called, with a seed, on few rows, so that a
-fresh process builds the same. It stands in the table as ``library``, ``kind``::
+One file a library, or a few related ones (``boosters.py``), in this folder. A builder trains its model when it is
+called, with a seed, on few rows, so that a fresh process builds the same. It stands in the table as ``library``,
+``kind``::
 
     @model("xgboost", "Booster")
     def booster():

@@ -84,6 +84,7 @@ def test_all_settings_are_handed_on_as_they_are(tmp_path, monkeypatch):
         tolerance=Tolerance(float32_rtol=0.5),
         base_image=f"registry.example/python@sha256:{'0' * 64}",
         publish_to="registry.example/team/{name}",
+        cran_mirror="https://cran.example.org",
         sign_key=tmp_path / "cosign.key",
         verify_key=tmp_path / "cosign.pub",
         records_to="s3://records/churn",

@@ -204,7 +204,8 @@ def test_a_package_that_is_not_installed_is_named(folder):
     about = json.loads((folder / "model.r.json").read_text())
     about["r"]["packages"]["notHere"] = {"version": "1.2.3", "source": "CRAN"}
     (folder / "model.r.json").write_text(json.dumps(about))
-    with pytest.raises(EnvironmentChanged, match=r"R package notHere: captured 1\.2\.3, not installed"):
+    line = r"R package notHere: captured 1\.2\.3, not installed; install\.packages.* r-cran-nothere"
+    with pytest.raises(EnvironmentChanged, match=line):
         RModel(folder)
 
 

@@ -18,7 +18,6 @@ os.kill(os.getpid(), signal.{name})
 if {late}:
     shutdown.listen()
     shutdown.on_signal(lambda: os._exit(7))
-print("ready", flush=True)
 time.sleep(20)
 os._exit(9)
 """
@@ -26,7 +25,7 @@ os._exit(9)
 
 def exit_code(name: str, *, late: bool) -> int:
     program = PROGRAM.format(name=name, late=late)
-    return subprocess.run([sys.executable, "-c", program], check=False, stdout=subprocess.DEVNULL).returncode
+    return subprocess.run([sys.executable, "-c", program], check=False).returncode
 
 
 def test_a_signal_that_arrives_while_an_event_loop_has_the_descriptor_is_not_lost() -> None:

@@ -157,8 +157,9 @@ async function showResult(options: VerbOptions, verb: Verb, result: unknown): Pr
 async function tablesNear({ app, panel }: VerbOptions, given: string): Promise<readonly string[]> {
   const folder = PathExt.dirname(given || (panel?.context.localPath ?? ''));
   try {
-    const { content } = await app.serviceManager.contents.get(folder);
-    return (content as Contents.IModel[]).map(one => one.path).filter(path => TABLE.test(path));
+    const found = await app.serviceManager.contents.get(folder);
+    const files = found.content as readonly Contents.IModel[];
+    return files.map(one => one.path).filter(path => TABLE.test(path));
   } catch {
     return []; // the field takes any path
   }

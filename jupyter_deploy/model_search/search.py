@@ -21,7 +21,7 @@ from jupyter_deploy.system.temp import scratch_folder
 from jupyter_deploy.validation.scaffold.examples import validation_example
 
 from .columns import columns_of
-from .engines import engine_of
+from .engines import SearchProblem, engine_of
 from .evaluation import OutOfTimeError, cross_validate, made, metric_of, require_scores, run_cells
 from .families import FAMILIES, Family
 from .features import Features
@@ -59,6 +59,7 @@ class SearchOfTable:
         path = Path(request.data).expanduser()
         self._request = request
         self._engine = engine_of(request.engine)
+        self._engine.prepare()
         table = read_table(path).reset_index(drop=True)
         self._label = request.label_column
         self.task: Task = task_of(table, self._label, request.task)
@@ -149,7 +150,16 @@ class SearchOfTable:
             )
             return known[expression]
 
-        yield from self._engine.trials(FAMILIES, self.task, evaluate, seed, greater_is_better=self.greater_is_better)
+        problem = SearchProblem(
+            task=self.task,
+            metric=self.metric,
+            greater_is_better=self.greater_is_better,
+            seed=seed,
+            rows=data[0],
+            label=data[1],
+            seconds=None if deadline is None else max(0.0, deadline - time.monotonic()),
+        )
+        yield from self._engine.trials(FAMILIES, problem, evaluate)
 
     def names(self, best: Sequence[Trial]) -> tuple[str, ...]:
         """See ``PreparedSearch.names``."""

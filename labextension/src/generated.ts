@@ -415,7 +415,7 @@ export interface AutomlRequest {
    */
   random_split?: boolean;
   /**
-   * The search engine.
+   * The search engine: flaml, or autogluon, which is installed into an environment of its own.
    */
   engine?: string;
   /**

@@ -77,7 +77,10 @@ class AutomlRequest(Request):
         "the models do not get it.",
     )
     random_split: bool = Field(default=False, description="Hold out random rows although there is a column of dates.")
-    engine: str = Field(default="flaml", description="The search engine.")
+    engine: str = Field(
+        default="flaml",
+        description="The search engine: flaml, or autogluon, which is installed into an environment of its own.",
+    )
     notebook: Annotated[str | None, FilePath(written=True)] = Field(
         default=None, description="The notebook to write (default: automl-LABEL.ipynb in this folder)."
     )

@@ -228,6 +228,7 @@ def _identity(staged: Staged, *more: Any) -> str:
     The answers are left out: they follow from the rest, up to the last bits of parallel sums.
     """
     manifest = staged.manifest
+    accepted = manifest.translation.accepted_difference if manifest.translation else 0.0
     parts: list[Any] = [
         staged.fingerprint,
         manifest.method,
@@ -238,6 +239,7 @@ def _identity(staged: Staged, *more: Any) -> str:
         manifest.environment.interpreter,
         manifest.environment.distributions,
         *(["show_example"] if manifest.show_example else []),
+        *([accepted] if accepted else []),
         *([one.model_dump(exclude={"keys"}) for one in manifest.lookups]),
         *([manifest.packed.model_dump()] if manifest.packed else []),
         *more,

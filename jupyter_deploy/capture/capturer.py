@@ -312,7 +312,9 @@ def _translated(
 
     source = training.source if isinstance(training, TrainingTable) else None
     try:
-        model, proof = translate(live.model, seen, source, tolerance, redact=live.redact)
+        model, proof = translate(
+            live.model, seen, source, tolerance, redact=live.redact, accepted=live.accepted_difference
+        )
     except NotTranslated as error:
         if live.engine == TRANSLATED:
             raise

@@ -123,6 +123,13 @@ class DeployRequest(Request):
         description="onnx: serve a translation of the model that is proved to answer as the model does, without the "
         "model's library; auto: onnx if that can be proved.",
     )
+    accepted_difference: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="With --engine onnx or auto: the largest absolute difference of a number or a probability from the "
+        "model's own that a translation may have (default: the tolerance of the replay). A label never differs.",
+    )
     label: str = Field(
         default="", description="A name for the release, such as 'wider trees'; shown before its tag everywhere."
     )

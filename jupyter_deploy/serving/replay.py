@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from . import project_code
-from .agreement import differences, structure_differences, tolerance_of
+from .agreement import differences, structure_differences, tolerance_of, tolerance_of_expected
 from .audit.callers import LIBRARIES
 from .audit.effects import Effects
 from .audit.reads import Read, Reads, machine_paths
@@ -123,6 +123,7 @@ def check_example(model: Model, result: dict[str, Any]) -> None:
     over_json = model.answer(manifest["instances"])
     by_key = _answers_by_key(model, result)
     result["stage"] = "agree"
+    rtol, atol = tolerance_of_expected(manifest)
     if result["stochastic"]:
         repeats = [first, second, *(model.replay_example() for _ in range(REPEATS - 2))]
         result["differences"] = structure_differences(expected, over_json) or distribution_differences(

@@ -160,6 +160,11 @@ def snapshot_of_tag(request: DeployRequest, before: Endpoint | None, ports: Port
             f"{snapshot.tag} was captured without --engine onnx",
             "deploy the model again from its notebook with that option",
         )
+    if request.accepted_difference:
+        raise InvalidInput(
+            f"{snapshot.tag} has the proof of its capture; --accepted-difference is of a new one",
+            "deploy the model again from its notebook with that option",
+        )
     properties = snapshot.manifest.signature.instance_schema.get("properties", {})
     added = [column for column in request.nullable if "null" not in types_of(properties.get(column, {}))]
     if added:

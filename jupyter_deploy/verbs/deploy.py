@@ -176,6 +176,10 @@ def _require_valid(request: DeployRequest, ports: Ports, live: Live | None) -> s
         raise InvalidInput("the deploy has no source", "name a variable, a notebook or a snapshot's tag")
     target_of(ports, request.target)
     require_share(request)
+    if request.accepted_difference and request.engine == "native":
+        raise InvalidInput(
+            "--accepted-difference is of a translation, and the engine is native", "add --engine onnx, or --engine auto"
+        )
     require_waivable(request.waive, request.reason)
     require_reason(request)
     if request.choice and (live or is_notebook(request.source or "")):

@@ -2023,6 +2023,10 @@ export interface DeployRequest {
    */
   engine?: 'native' | 'onnx' | 'auto';
   /**
+   * With --engine onnx or auto: the largest absolute difference of a number or a probability from the model's own that a translation may have (default: the tolerance of the replay). A label never differs.
+   */
+  accepted_difference?: number | null;
+  /**
    * A name for the release, such as 'wider trees'; shown before its tag everywhere.
    */
   label?: string;
@@ -2536,6 +2540,10 @@ export interface Translation {
    * Only pandas can make the tables that the model takes.
    */
   needs_pandas: boolean;
+  /**
+   * The absolute difference that the deploy accepted, in the answers' unit; 0: the answers are equal within the tolerance of the replay.
+   */
+  accepted_difference: number;
   /**
    * Share of flips that rows like these have at most, at 95 %.
    */

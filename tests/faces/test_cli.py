@@ -29,6 +29,8 @@ from jupyter_deploy.faces.render.render import exit_code, text
         (["deploy", "churn:1", "--target", "moon"], 2, "the targets are: kubernetes, local"),
         (["deploy", "churn:1", "--percent", "120"], 2, "120 is not a share"),
         (["deploy", "churn:1", "--percent", "many"], 2, "many"),
+        (["deploy", "churn:1", "--accepted-difference", "0.1"], 2, "the engine is native"),
+        (["deploy", "churn:1", "--engine", "onnx", "--accepted-difference", "nan"], 2, "a finite number"),
         (["deploy", "churn:1", "--role", "king"], 2, "king"),
         (["deploy", "churn:1", "--role", "shadow"], 2, "the first release of an endpoint is stable"),
         (["traffic", "churn", "--canary", "a"], 2, "TAG=PERCENT"),

@@ -120,6 +120,7 @@ def _answer_columns(answers: Sequence[Sequence[Any]]) -> list[str]:
 def _manifest(manifest: Manifest, data: dict[str, Any], about: dict[str, Any]) -> dict[str, Any]:
     """Return the manifest without the digests of the files."""
     form, tolerance = data["form"], manifest.tolerance
+    accepted = manifest.translation.accepted_difference if manifest.translation else 0.0
     single = form["dtype"] in ("<f4", "<f2")
     source, git = manifest.provenance.path, manifest.provenance.git
     return {
@@ -140,7 +141,7 @@ def _manifest(manifest: Manifest, data: dict[str, Any], about: dict[str, Any]) -
             },
         },
         "tolerance": {
-            "absolute": tolerance.float32_atol if single else tolerance.float64_atol,
+            "absolute": max(accepted, tolerance.float32_atol if single else tolerance.float64_atol),
             "relative": tolerance.float32_rtol if single else tolerance.float64_rtol,
         },
         "proof": manifest.translation.model_dump(mode="json") if manifest.translation else None,

@@ -111,6 +111,7 @@ class RNotebooks:
                 expression=request.example,
                 nullable=request.nullable,
                 engine=request.engine,
+                accepted_difference=request.accepted_difference or 0.0,
                 notes=_notes(model),
                 language="R",
             )

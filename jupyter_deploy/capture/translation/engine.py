@@ -21,7 +21,13 @@ from .rows import proof_rows
 
 
 def translate(
-    model: Any, seen: Inspected, training: Any, tolerance: Tolerance, *, redact: Sequence[str] = ()
+    model: Any,
+    seen: Inspected,
+    training: Any,
+    tolerance: Tolerance,
+    *,
+    redact: Sequence[str] = (),
+    accepted: float = 0.0,
 ) -> tuple[TranslatedModel, Translation]:
     """Translate a model, and compare both on the example, training rows, random rows and thresholds.
 
@@ -33,6 +39,8 @@ def translate(
         Two numbers agree within it, as in the replay; labels agree if they are equal.
     redact
         Columns whose values no error names: a job stores it.
+    accepted
+        An absolute difference of two numbers, in the answers' unit, that counts as agreement too.
 
     Raises
     ------
@@ -72,7 +80,9 @@ def translate(
     if graph.draws:
         _require_no_draw(list(getattr(translated, method)(example)), seen)
     rows = proof_rows(model, example, training)
-    proof = prove(original, translated, rows, tolerance, graph.converter, redact=redact, draws=graph.draws)
+    proof = prove(
+        original, translated, rows, tolerance, graph.converter, redact=redact, draws=graph.draws, accepted=accepted
+    )
     needs_pandas = "names" in form or (form["columns"] is not None and "table" not in form)
     return translated, proof.model_copy(update={"needs_pandas": needs_pandas})
 

@@ -37,7 +37,9 @@ class Compared:
     Attributes
     ----------
     wrong
-        n booleans: the row has another answer, beyond the tolerance or by a flip.
+        n booleans: the row has another answer, beyond the tolerance and the accepted difference, or by a flip.
+    accepted
+        Whether a row's difference is within the accepted one alone.
     flips
         n booleans: the row has another label, or another most likely class.
     differences
@@ -47,17 +49,18 @@ class Compared:
     """
 
     wrong: Any
+    accepted: bool
     flips: Any
     differences: Any
     largest: float
     largest_relative: float
 
 
-def compared(expected: Any, found: Any, tolerance: Tolerance) -> Compared:
-    """Compare the original's answers of n rows with the translation's."""
+def compared(expected: Any, found: Any, tolerance: Tolerance, accepted: float = 0.0) -> Compared:
+    """Compare the original's answers of n rows with the translation's; ``accepted``: see ``prove``."""
     if expected.dtype.kind != "f":
         wrong = _per_row(expected != found)
-        return Compared(wrong, wrong, None, 0.0, 0.0)
+        return Compared(wrong, False, wrong, None, 0.0, 0.0)
     with np.errstate(invalid="ignore"):  # of two infinities
         difference = np.where(expected == found, 0.0, np.abs(expected - found))
     scale = np.maximum(np.abs(expected), np.abs(found))
@@ -67,11 +70,18 @@ def compared(expected: Any, found: Any, tolerance: Tolerance) -> Compared:
     near = difference <= (tolerance.float32_atol if single else tolerance.float64_atol) + rtol * np.where(
         np.isfinite(scale), scale, 0.0
     )
+    near |= np.isnan(expected) & np.isnan(found)
+    within = near | (difference <= accepted)
     flips = _flipped(expected, found)
-    wrong = _per_row(~(near | (np.isnan(expected) & np.isnan(found)))) | flips
+    wrong = _per_row(~within) | flips
     shares = np.divide(difference, scale, out=np.zeros_like(difference), where=(scale > 0) & np.isfinite(scale))
     return Compared(
-        wrong, flips, difference, float(np.nanmax(difference, initial=0.0)), float(np.nanmax(shares, initial=0.0))
+        wrong,
+        bool((within & ~near).any()),
+        flips,
+        difference,
+        float(np.nanmax(difference, initial=0.0)),
+        float(np.nanmax(shares, initial=0.0)),
     )
 
 
@@ -84,6 +94,7 @@ def prove(
     *,
     redact: Sequence[str] = (),
     draws: bool = False,
+    accepted: float = 0.0,
 ) -> Translation:
     """Compare both on all rows.
 
@@ -98,6 +109,8 @@ def prove(
     draws
         The original draws one of several labels with equally many votes at random: any label counts that it draws in
         ``_DRAWS`` answers.
+    accepted
+        An absolute difference of two numbers, in the answers' unit, that counts as agreement too; no flip does.
 
     Raises
     ------
@@ -109,13 +122,14 @@ def prove(
     counts, unequal = Counter[str](), Counter[str]()
     worst: list[UnequalRow] = []
     absolute = relative = 0.0
-    flips, labelled = 0, False
+    flips, labelled, needed = 0, False, False
     for origin, table in tables.items():
         for rows, expected in _answered(original, table, origin, redact):
             with _quoting(redact, f"the translated model cannot answer {origin} rows"):
                 found = np.asarray(answer(rows))
             counted = _drawn(original, rows, expected, found) if draws else expected
-            result = compared(counted, found, tolerance)
+            result = compared(counted, found, tolerance, accepted)
+            needed = needed or result.accepted
             absolute = max(absolute, result.largest if origin != "beyond" else 0.0)
             relative = max(relative, result.largest_relative)
             labelled = labelled or result.differences is None or (expected.ndim == 2 and expected.shape[1] > 1)
@@ -131,13 +145,14 @@ def prove(
         words = (
             f"labels flip in {flips:,} ({_percent(share.low)} to {_percent(share.high)} of rows like these, at 95 %)"
         )
-        raise _unequal(+unequal, total, words if labelled else "", table_of(worst, redact))
+        raise _unequal(+unequal, total, words if labelled else "", _remedy(worst[0]), table_of(worst, redact))
     return Translation(
         converter=converter,
         rows=dict(counts),
         largest_difference=absolute,
         largest_relative_difference=relative,
         flips_at_most=share.high,
+        accepted_difference=accepted if needed else 0.0,
     )
 
 
@@ -247,12 +262,27 @@ def _percent(share: float) -> str:
     return f"{share * 100:.2g} %"
 
 
-def _unequal(unequal: Mapping[str, int], total: int, flips: str, table: str) -> NotTranslated:
+def _remedy(worst: UnequalRow) -> str:
+    """Return what a user may do; a difference of numbers alone can be accepted."""
+    if worst.flip or worst.difference is None or not np.isfinite(worst.difference):
+        return REMEDY
+    least = np.format_float_positional(_rounded_up(worst.difference), trim="-")
+    largest = f"{worst.difference:.2g}"
+    return f"{REMEDY}; or accept the differences, the largest is {largest}: --accepted-difference {least}"
+
+
+def _rounded_up(number: float) -> float:
+    """Return a number with two digits that is not smaller."""
+    unit = 10.0 ** (np.floor(np.log10(number)) - 1)
+    return float(f"{np.ceil(number / unit) * unit:.2g}")
+
+
+def _unequal(unequal: Mapping[str, int], total: int, flips: str, remedy: str, table: str) -> NotTranslated:
     origins = ", ".join(f"{count:,} {origin}" for origin, count in unequal.items())
     count = sum(unequal.values())
     return NotTranslated(
         f"the translated model answers {count:,} of {total:,} rows otherwise than the original ({origins})"
         f"{f'; {flips}' if flips else ''}",
-        REMEDY,
+        remedy,
         f"  the worst {_KEPT} of them:\n{table}" if count > _KEPT else table,
     )

@@ -52,6 +52,9 @@ class Live:
         Columns whose values may be null in requests, in addition to those of the example.
     engine
         ``onnx``: a translation is captured in the model's place; ``auto``: if it can be proved.
+    accepted_difference
+        The absolute difference of two numbers that a translation may have, in the answers' unit, if it is larger than
+        the tolerance of the replay.
     redact
         Columns whose values are never stored: the sketch for drift leaves them out.
     references, secrets
@@ -80,6 +83,7 @@ class Live:
     lookups: tuple[Any, ...] = ()
     nullable: tuple[str, ...] = ()
     engine: Engine = "native"
+    accepted_difference: float = 0.0
     redact: tuple[str, ...] = ()
     references: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)

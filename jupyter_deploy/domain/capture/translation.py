@@ -35,6 +35,11 @@ class Translation(Value):
     largest_relative_difference: float = 0.0
     flips: int = Field(default=0, description="Rows with another label, or another most likely class.")
     needs_pandas: bool = Field(default=False, description="Only pandas can make the tables that the model takes.")
+    accepted_difference: float = Field(
+        default=0.0,
+        description="The absolute difference that the deploy accepted, in the answers' unit; 0: the answers are equal "
+        "within the tolerance of the replay.",
+    )
     flips_at_most: float = Field(description="Share of flips that rows like these have at most, at 95 %.")
 
     @property
@@ -45,4 +50,5 @@ class Translation(Value):
     @property
     def words(self) -> str:
         """``onnx, equal on 12,005 rows (largest difference 1e-16)``."""
-        return f"{self.engine}, equal on {self.total:,} rows (largest difference {self.largest_difference:.1g})"
+        equal = f"within {self.accepted_difference:g}, as accepted," if self.accepted_difference else "equal"
+        return f"{self.engine}, {equal} on {self.total:,} rows (largest difference {self.largest_difference:.1g})"

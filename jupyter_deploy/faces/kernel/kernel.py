@@ -168,6 +168,7 @@ def _live(
         lookups=lookups_of(lookup),
         nullable=request.nullable,
         engine=request.engine,
+        accepted_difference=request.accepted_difference or 0.0,
     )
 
 

@@ -33,6 +33,8 @@ export interface DeployValues {
   waive: readonly string[];
   isolated: boolean;
   engine: 'native' | 'onnx' | 'auto';
+  /** The largest difference that a translation may have; a number as text. */
+  acceptedDifference: string;
   record: '' | 'full' | 'meta' | 'off';
   /** Percent of the requests that are recorded. */
   sample: string;
@@ -62,6 +64,7 @@ export const emptyValues: DeployValues = {
   waive: [],
   isolated: false,
   engine: 'native',
+  acceptedDifference: '',
   record: '',
   sample: '',
   redact: '',
@@ -215,7 +218,11 @@ export function requestOf(values: DeployValues, context: NotebookContextView): D
   if (values.strict) request.strict = true;
   if (values.waive.length) request.waive = [...values.waive];
   if (values.isolated) request.isolated = true;
-  if (values.engine !== 'native') request.engine = values.engine;
+  if (values.engine !== 'native') {
+    request.engine = values.engine;
+    const accepted = values.acceptedDifference.trim();
+    if (accepted) request.accepted_difference = Number(accepted);
+  }
   if (values.record) request.record = values.record;
   if (values.sample.trim()) request.record_sample = Number(values.sample) / 100;
   if (lines(values.redact).length) request.redact = lines(values.redact);
@@ -256,6 +263,8 @@ export function valuesOf(request: DeployRequest, context: NotebookContextView): 
     waive: list(request.waive),
     isolated: request.isolated ?? false,
     engine: request.engine ?? 'native',
+    acceptedDifference:
+      typeof request.accepted_difference === 'number' ? String(request.accepted_difference) : '',
     record: request.record ?? '',
     sample:
       typeof request.record_sample === 'number'

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier
 
 from jupyter_deploy.capture.capturer import ModelCapturer
@@ -19,7 +20,8 @@ from jupyter_deploy.capture.translation.unequal_rows import UnequalRow, table_of
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import NotTranslated
 from jupyter_deploy.domain.evidence.flips import share_of_flips
-from tests.contract.capturing import live
+from jupyter_deploy.serving.agreement import faults
+from tests.contract.capturing import kept, live
 
 X, Y = load_breast_cancer(return_X_y=True)
 
@@ -89,6 +91,85 @@ def test_labels_of_texts_are_compared_as_flips():
         prove(lambda rows: np.where(rows[:, 0] == 4, "no", "yes"), served, {"random": table}, Tolerance(), "own")
     words = " ".join(refused.value.details.split())
     assert words == "# origin original translated label 1 random no yes flips # 0 1 4.0"
+
+
+class Near:
+    """A model of one feature whose translation differs by 0.004 from 100 on, and by the flips of ``flipped``."""
+
+    table = np.arange(200.0).reshape(-1, 1)
+
+    def __init__(self, *flipped):
+        self.flipped = list(flipped)
+
+    def original(self, rows):
+        return np.column_stack([np.full(len(rows), 0.502), np.full(len(rows), 0.498)])
+
+    def translated(self):
+        return SimpleNamespace(form={"method": "predict_proba"}, predict_proba=self.answer)
+
+    def answer(self, rows):
+        answers = self.original(rows)
+        answers[rows[:, 0] >= 100] += (0.004, -0.004)
+        answers[np.isin(rows[:, 0], self.flipped)] = (0.4985, 0.5015)
+        return answers
+
+    def proof(self, accepted):
+        return prove(self.original, self.translated(), {"training": self.table}, Tolerance(), "own", accepted=accepted)
+
+
+def test_differences_of_numbers_can_be_accepted_and_the_refusal_says_how():
+    with pytest.raises(NotTranslated, match="100 of 200 rows otherwise") as refused:
+        Near().proof(0.0)
+    assert "the largest is 0.004: --accepted-difference 0.0041" in refused.value.remedy
+    with pytest.raises(NotTranslated, match="100 of 200 rows"):
+        Near().proof(0.0039)
+    proof = Near().proof(0.0041)
+    assert (proof.accepted_difference, proof.flips) == (0.0041, 0)
+    assert proof.largest_difference == pytest.approx(0.004)
+    assert proof.words == "onnx, within 0.0041, as accepted, on 200 rows (largest difference 0.004)"
+
+
+def test_what_is_equal_has_no_accepted_difference():
+    assert prove(
+        Near().original, SimpleNamespace(form={"method": "predict_proba"}, predict_proba=Near().original),
+        {"training": Near.table}, Tolerance(), "own", accepted=0.1,
+    ).accepted_difference == 0.0  # fmt: skip
+
+
+def test_a_flip_is_not_accepted_however_near_its_numbers_are():
+    with pytest.raises(NotTranslated, match=r"answers 1 of 200 rows .*; labels flip in 1 ") as refused:
+        Near(7).proof(0.1)
+    assert "--accepted-difference" not in refused.value.remedy
+
+
+def test_a_missing_or_infinite_answer_is_not_accepted():
+    expected = np.array([1.0, np.inf, np.nan, np.inf])
+    assert compared(expected, np.array([np.nan, 1.0, 1.0, np.inf]), Tolerance(), 1e9).wrong.tolist() == [
+        True,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_an_accepted_difference_holds_for_the_replay_and_is_another_snapshot(tmp_path):
+    """Linear discriminants of collinear columns are translated with differences of probabilities."""
+    model = LinearDiscriminantAnalysis().fit(X, Y)
+    given = replace(live(model, X[:5], "predict_proba"), engine="onnx", training=X)
+    capturer = ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=120)
+    with pytest.raises(NotTranslated, match="otherwise than the original") as refused:
+        capturer.stage(given, "tumour")
+    named = float(refused.value.remedy.rpartition(" ")[2])
+    first, second = (
+        kept(capturer, replace(given, accepted_difference=accepted), "tumour") for accepted in (named, 2 * named)
+    )
+    assert first.manifest.translation.accepted_difference == named
+    assert named / 1.2 < first.manifest.translation.largest_difference <= named
+    assert first.tag != second.tag, "another promise is another release"
+    document = first.manifest.model_dump()
+    answers = [[value + named / 2 for value in row] for row in document["predictions"]]
+    assert faults(document, answers) == []
+    assert faults(document | {"translation": None}, answers)
 
 
 @pytest.mark.usefixtures("forests_rounded_to_nearest")

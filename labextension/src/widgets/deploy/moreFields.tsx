@@ -29,6 +29,7 @@ export const MORE_FIELDS = [
   'training',
   'include',
   'engine',
+  'accepted_difference',
   'record',
   'record_sample',
   'redact',
@@ -206,6 +207,29 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
               auto: trans.__('auto: a translation if it is proved equal')
             }
           )}
+      {ofR || values.engine === 'native' ? null : (
+        <Field
+          label={trans.__('Accepted difference')}
+          help={trans.__(
+            'The largest difference of a number or a probability that the translation may have. If empty: it answers as the model does. A label never differs.'
+          )}
+          problems={problemsOf('accepted_difference')}
+        >
+          {control => (
+            <input
+              {...control}
+              type="number"
+              className="jp-mod-styled"
+              min={0}
+              step="any"
+              value={values.acceptedDifference}
+              onChange={event => {
+                change({ ...values, acceptedDifference: event.target.value });
+              }}
+            />
+          )}
+        </Field>
+      )}
       {choice('record', trans.__('Record'), trans.__('The data that is stored for each request.'), {
         '': trans.__('as the endpoint (new endpoint: full)'),
         full: trans.__('full: inputs, outputs and errors'),

@@ -1,4 +1,4 @@
-"""Notebooks in R, in the style of its own examples, on its own data and ggplot2's, deployed with the mouse as they are."""
+"""Notebooks in R, in the style of its own examples, on its own data and ggplot2's, deployed with the mouse."""
 
 import re
 from pathlib import Path

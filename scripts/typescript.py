@@ -21,6 +21,7 @@ from jupyter_deploy import __version__
 from jupyter_deploy.domain import jobs
 from jupyter_deploy.domain.capture import candidates
 from jupyter_deploy.domain.capture.findings import Finding
+from jupyter_deploy.domain.progress import Leaderboard
 from jupyter_deploy.domain.validation.validation import Underway
 from jupyter_deploy.faces.views import (
     candidate_documents,
@@ -65,6 +66,7 @@ def document() -> str:
         *_values(candidates),
         Finding,
         Underway,
+        Leaderboard,
         *(model for result in results.values() for model in _models(result)),
     ]
     asked = [*requests.values(), *(view.request for view in VIEWS.values())]

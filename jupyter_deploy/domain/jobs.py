@@ -111,7 +111,8 @@ class Job(Value):
 class JobEvent(Value):
     """An event of a job; ``id`` increases over all jobs, so that a client can resume after an event.
 
-    ``kind``: ``state`` (data is the job's document), ``step`` (``{number, total, title}``), ``underway`` (of a
+    ``kind``: ``state`` (data is the job's document), ``step`` (``{number, total, title}``,
+    of a search also ``board``: ``domain.progress.Leaderboard``), ``underway`` (of a
     validation's run: ``domain.validation.Underway``; the last of each run and side is kept), ``log`` (``{text}``, whole
     lines of what the operation or its libraries print).
     """

@@ -12,6 +12,7 @@ from .capture.translation import Engine
 from .comparison_options import AbsoluteForOneLook, ForOneLook, Kept, KeptAbsolute, KeptSegments, SegmentsForOneLook
 from .model_selection.selection import GivenSelection
 from .parsing import Moment, Requirements, Sample, Shares
+from .progress import Leaderboard
 from .release.resources import ResourceOptions
 from .secret_references import SecretOptions
 from .validation.parameters import Parameters, Texts
@@ -19,17 +20,22 @@ from .validation.parameters import Parameters, Texts
 # pydantic warns of a field with the name of a deprecated method.
 warnings.filterwarnings("ignore", 'Field name "validate" in "DeployRequest" shadows', UserWarning)
 
-
 MARKDOWN = (".rmd", ".qmd")
 """The ends, in lower case, of the names of R Markdown and Quarto documents, which are read as notebooks."""
 
 
 class Step(Value):
-    """Progress of a long operation: step ``number`` of ``total`` has begun."""
+    """Progress of a long operation: step ``number`` of ``total`` has begun, or has a new ``board``."""
 
     number: int
     total: int
     title: str
+    board: Leaderboard | None = None
+
+    @property
+    def words(self) -> str:
+        """The title, with the scores of the board."""
+        return f"{self.title}; {self.board.words}" if self.board and self.board.rows else self.title
 
 
 Record = Annotated[
@@ -279,25 +285,6 @@ class CompareRequest(Request):
     )
 
 
-class DiffRequest(Request):
-    """Show the changes between two models: cells, code, hyperparameters, features, data, versions, answers.
-
-    A and B are snapshots' tags (NAME:VERSION; the beginning of the version is enough) or an endpoint's name, which
-    means its stable release. An endpoint's name alone compares its candidate with stable; a tag alone compares it with
-    its predecessor, the stable release at its deploy.
-    """
-
-    a: str = Field(
-        description="A tag, or an endpoint's name: the model before; without B, the model to inspect.",
-        json_schema_extra={"positional": True, "completes": "model"},
-    )
-    b: str | None = Field(
-        default=None,
-        description="A tag, a version of A's name, or an endpoint's name: the model after.",
-        json_schema_extra={"positional": True, "completes": "model"},
-    )
-
-
 class PredictRequest(Request):
     """Call the endpoint through its gateway."""
 
@@ -321,25 +308,6 @@ class FeedbackRequest(Request):
         default=None,
         description="A file (CSV, JSON lines, JSON or Parquet) or JSON with request_id (an answer's x-request-id), row "
         "(from 0; default 0) and actual; in Python also a list or a data frame (default: only the counts are shown).",
-    )
-
-
-class ReproduceRequest(Request):
-    """Run a snapshot's notebook again in a clean environment, and compare the new model with the snapshot.
-
-    The cells run from the top, up to the one that deployed, in the notebook's folder: they may write files there, and
-    their deploys are skipped. If the notebook's file is missing, the cells that were executed run instead.
-    The exit code is 0 if the answers are the same, else 1.
-    """
-
-    tag: str = Field(
-        description="A tag (the beginning of a release's version is enough), or an endpoint's name, which means its "
-        "stable release.",
-        json_schema_extra={"positional": True, "completes": "model"},
-    )
-    trust: bool = Field(
-        default=False,
-        description="Run the cells of a snapshot from another store, after you have checked its origin.",
     )
 
 

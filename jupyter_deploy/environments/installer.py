@@ -75,30 +75,36 @@ def install(
 def run_uv(
     arguments: list[str],
     folder: Path,
-    lock: int,
+    lock: int | None = None,
     *,
-    remedy: str,
+    remedy: str = "",
     failed: str = "the isolated environment could not be built from the lock",
     settings: Mapping[str, str] | None = None,
 ) -> None:
-    """Run uv in a folder; the user's own variables of uv override ``settings``. Raises EnvironmentNotBuilt."""
-    from uv import find_uv_bin  # noqa: PLC0415 - only isolated releases and images need it
-
-    variables = {name: value for name, value in os.environ.items() if name not in _UNWANTED}
+    """Run uv in a folder, with ``uv_command``. Raises EnvironmentNotBuilt."""
+    command, variables = uv_command(arguments, settings)
     completed = subprocess.run(
-        [find_uv_bin(), *arguments],
+        command,
         cwd=folder,
-        env={**(settings or {}), **variables},
+        env=variables,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         errors="replace",
         check=False,
-        pass_fds=(lock,),
+        pass_fds=() if lock is None else (lock,),
     )
     if completed.returncode:
         details = "\n".join(without_credentials(completed.stderr).strip().splitlines()[-_TAIL:])
         raise EnvironmentNotBuilt(failed, remedy, details)
+
+
+def uv_command(arguments: list[str], settings: Mapping[str, str] | None = None) -> tuple[list[str], dict[str, str]]:
+    """Return a command of uv and its environment; the user's own variables of uv override ``settings``."""
+    from uv import find_uv_bin  # noqa: PLC0415 - only isolated environments and images need it
+
+    variables = {name: value for name, value in os.environ.items() if name not in _UNWANTED}
+    return [find_uv_bin(), *arguments], {**(settings or {}), **variables}
 
 
 def pips_settings() -> dict[str, list[str]]:

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.model_search.search import Task, Trial
+from jupyter_deploy.domain.model_search.search import Trial
 
-from .engines import Evaluate
+from .engines import Evaluate, SearchProblem
 from .families import Family
 
 _FRUITLESS = 30
@@ -22,13 +22,13 @@ _FRUITLESS = 30
 class FlamlEngine:
     """``engines.SearchEngine``: one searcher for each family."""
 
-    def trials(
-        self, families: Sequence[Family], task: Task, evaluate: Evaluate, seed: int, *, greater_is_better: bool
-    ) -> Iterator[Trial]:
+    def prepare(self) -> None:
+        """See ``SearchEngine.prepare``."""
+        _flaml()
+
+    def trials(self, families: Sequence[Family], problem: SearchProblem, evaluate: Evaluate) -> Iterator[Trial]:
         """Try the start of each family, then in turn the best family so far and the next of all."""
-        searchers = {
-            family.name: _Searcher(family, task, seed, greater_is_better=greater_is_better) for family in families
-        }
+        searchers = {family.name: _Searcher(family, problem) for family in families}
         tried: set[str] = set()
         queue = list(searchers.values())
         best: tuple[float, _Searcher] | None = None
@@ -61,13 +61,13 @@ class FlamlEngine:
 
 
 class _Searcher:
-    def __init__(self, family: Family, task: Task, seed: int, *, greater_is_better: bool) -> None:
+    def __init__(self, family: Family, problem: SearchProblem) -> None:
         tune, cfo = _flaml()
         self.family = family
-        self._sign = -1.0 if greater_is_better else 1.0
-        start = family.start(task)
+        self._sign = -1.0 if problem.greater_is_better else 1.0
+        start = family.start(problem.task)
         space = {}
-        for one in family.parameters[task]:
+        for one in family.parameters[problem.task]:
             make = {
                 ("int", True): tune.lograndint,
                 ("int", False): tune.randint,
@@ -78,7 +78,7 @@ class _Searcher:
         # cost_attr=None: with times as costs, the same seed would lead to other trials on another machine.
         self._cfo = cfo(
             space=space, metric="loss", mode="min", low_cost_partial_config=start, points_to_evaluate=[start],
-            cost_attr=None, seed=seed,
+            cost_attr=None, seed=problem.seed,
         )  # fmt: skip
         self._count = 0
 

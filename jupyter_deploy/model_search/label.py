@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from typing import Any
 
 from jupyter_deploy.domain.capture.findings import listed
@@ -16,9 +17,9 @@ _MOST_CLASSES = 100
 _MOST_WHOLE_NUMBERS = 20
 
 
-def require_column(table: Any, name: str, option: str) -> None:
+def require_column(columns: Iterable[Any], name: str, option: str) -> None:
     """Raise InvalidInput, with near names, if a table lacks a column."""
-    names = list(map(str, table.columns))
+    names = list(map(str, columns))
     if name in names:
         return
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
@@ -41,7 +42,7 @@ def task_of(table: Any, name: str, asked: str) -> Task:
     """
     import pandas as pd
 
-    require_column(table, name, "label-column")
+    require_column(table.columns, name, "label-column")
     label = table[name]
     missing = label.isna()
     if missing.any():

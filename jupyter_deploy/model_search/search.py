@@ -21,7 +21,7 @@ from jupyter_deploy.system.temp import scratch_folder
 from jupyter_deploy.validation.scaffold.examples import validation_example
 
 from .columns import columns_of
-from .engines import engine_of
+from .engines import SearchProblem, engine_of
 from .evaluation import OutOfTimeError, cross_validate, made, metric_of, require_scores, run_cells
 from .families import FAMILIES, Family
 from .features import Features
@@ -29,7 +29,7 @@ from .label import require_column, task_of
 from .leakage import possible_groups, require_no_copy, suspicious_columns
 from .notebook import baseline, candidates_cell, data_cell, imports_cell, model_cell, models_of, split_cell, text_of
 from .splits import split_of
-from .table import read_table, require_libraries
+from .table import columns_in, read_table, require_libraries
 
 IMPORTS, DATA, SPLIT, FEATURES = "Imports", "Data", "Held-out rows", "Features"
 
@@ -42,6 +42,15 @@ class TableSearch:
         require_libraries()
         return SearchOfTable(request, notebook)
 
+    def columns(self, path: Path) -> tuple[str, ...]:
+        """See ``ModelSearch.columns``."""
+        require_libraries()
+        return columns_in(path)
+
+    def require_label(self, columns: Sequence[str], name: str) -> None:
+        """See ``ModelSearch.require_label``."""
+        require_column(columns, name, "label-column")
+
 
 class SearchOfTable:
     """``domain.model_search.ports.PreparedSearch``."""
@@ -50,11 +59,12 @@ class SearchOfTable:
         path = Path(request.data).expanduser()
         self._request = request
         self._engine = engine_of(request.engine)
+        self._engine.prepare()
         table = read_table(path).reset_index(drop=True)
         self._label = request.label_column
         self.task: Task = task_of(table, self._label, request.task)
         for name in request.exclude:
-            require_column(table, name, "exclude")
+            require_column(table.columns, name, "exclude")
         self._metric = metric_of(request.metric, self.task, request.method)
         self.metric, self.greater_is_better = self._metric.name, self._metric.greater_is_better
         self.method = self._metric.method
@@ -140,7 +150,16 @@ class SearchOfTable:
             )
             return known[expression]
 
-        yield from self._engine.trials(FAMILIES, self.task, evaluate, seed, greater_is_better=self.greater_is_better)
+        problem = SearchProblem(
+            task=self.task,
+            metric=self.metric,
+            greater_is_better=self.greater_is_better,
+            seed=seed,
+            rows=data[0],
+            label=data[1],
+            seconds=None if deadline is None else max(0.0, deadline - time.monotonic()),
+        )
+        yield from self._engine.trials(FAMILIES, problem, evaluate)
 
     def names(self, best: Sequence[Trial]) -> tuple[str, ...]:
         """See ``PreparedSearch.names``."""

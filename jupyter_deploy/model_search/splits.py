@@ -97,7 +97,7 @@ def _grouped(groups: str, task: Task, seed: int) -> tuple[str, str]:
 
 def _by_group(request: AutomlRequest, table: Any, task: Task) -> Split:
     name = request.group_column or ""
-    require_column(table, name, "group-column")
+    require_column(table.columns, name, "group-column")
     if request.time_column:
         raise InvalidInput("rows are held out by time or by group, not by both", "leave out one of the two options")
     if table[name].isna().any():
@@ -136,7 +136,7 @@ def _only_dates(request: AutomlRequest, table: Any, columns: Columns, notes: lis
 
 
 def _by_time(table: Any, name: str, columns: Columns) -> Split:
-    require_column(table, name, "time-column")
+    require_column(table.columns, name, "time-column")
     if name not in (*columns.dates, *columns.numbers):
         raise InvalidInput(f"'{name}' has neither dates nor numbers", "name a column that orders the rows")
     if table[name].isna().any():

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.release.document import EndpointDocument
+from jupyter_deploy.domain.release.document_requests import with_absolute_paths
 
 _MOST_BYTES = 4 * 2**20
 
@@ -41,7 +42,7 @@ class YamlDocuments:
         if twice:
             raise InvalidInput(f"{file} has the endpoint {twice} twice", "write one document for each endpoint")
         folder = Path(file).absolute().parent
-        return [_with_absolute_paths(document, folder) for document in documents]
+        return [with_absolute_paths(document, folder) for document in documents]
 
 
 def _parsed(file: str) -> list[Any]:
@@ -80,12 +81,3 @@ def _document(raw: Any, where: str) -> EndpointDocument:
         raise InvalidInput(f"{where} is wrong", f"the fields of a document are: {known}", "\n".join(lines)) from error
     except InvalidInput as error:
         raise type(error)(f"{where}: {error.message}", error.remedy, error.details) from error
-
-
-def _with_absolute_paths(document: EndpointDocument, folder: Path) -> EndpointDocument:
-    changed: dict[str, Any] = {}
-    if document.validations is not None:
-        changed["validations"] = tuple(spec.within(folder) for spec in document.validations)
-    if document.serve is not None:
-        changed["serve"] = document.serve.within(folder)
-    return document.model_copy(update=changed)

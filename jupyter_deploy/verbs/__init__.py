@@ -54,6 +54,7 @@ OPERATIONS: tuple[Operation, ...] = (
         charts="charts.model_selection.charts_of_search",
         slow=True,
         heard_once=True,
+        finishes=True,
     ),
     Operation(
         "init",
@@ -181,7 +182,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "diff",
-        "requests.DiffRequest",
+        "capture.requests.DiffRequest",
         "difference.diff",
         label="Compare Two Models…",
         page="difference_page.difference_page",
@@ -233,7 +234,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "reproduce",
-        "requests.ReproduceRequest",
+        "capture.requests.ReproduceRequest",
         "reproduce.reproduce",
         label="Reproduce a Snapshot…",
         page="reproduction_page.reproduction_page",

@@ -20,7 +20,14 @@ from jupyter_deploy.domain.release.document import (
     changes_to,
     with_stored_secrets,
 )
-from jupyter_deploy.domain.release.document_requests import ApplyRequest, EndpointPlan, PlannedChange, PlanRequest
+from jupyter_deploy.domain.release.document_requests import (
+    ApplyRequest,
+    DocumentsRequest,
+    EndpointPlan,
+    PlannedChange,
+    PlanRequest,
+    with_absolute_paths,
+)
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.requests import (
     DeployRequest,
@@ -34,7 +41,7 @@ from jupyter_deploy.domain.requests import (
 from jupyter_deploy.domain.stream.requests import StreamRequest
 
 from .capture import load_snapshot
-from .change import find, require_signature, target_of
+from .change import find, require_revision, require_signature, target_of
 from .command_line import retyped
 from .deploy import deploy
 from .deploy_plan import plan_deploy, resources_for
@@ -49,7 +56,7 @@ from .traffic import promote, traffic
 
 def plan(request: PlanRequest, ports: Ports, report: Report) -> list[EndpointPlan]:
     """Compute the changes that lead to the documents of a file, and check that they can be made."""
-    documents = ports.documents.read(request.file)
+    documents = _documents(request, ports)
     plans = []
     started: defaultdict[str, list[Release]] = defaultdict(list)
     scheduled: defaultdict[str, dict[str, tuple[Release, BatchSpec] | None]] = defaultdict(dict)
@@ -76,11 +83,15 @@ def apply(request: ApplyRequest, ports: Ports, report: Report) -> list[EndpointP
 
     Raises
     ------
+    Conflict
+        The endpoint is not at ``if_revision``.
     DeployError
         A change failed. Those before it are made; a second ``apply`` continues with the rest.
     """
-    documents = ports.documents.read(request.file)
-    reason = request.reason or f"apply {Path(request.file).name}"
+    documents = _documents(request, ports)
+    reason = request.reason or ("apply a document" if request.document else f"apply {request.subject}")
+    if request.if_revision is not None:
+        _require_one_at(request.if_revision, documents, ports)
     planned = [(document, *_planned(document, request, ports, reason)) for document in documents]
     if request.force and not request.reason.strip():
         raise InvalidInput("--force needs --reason; the reason is stored", 'add one: --reason "…"')
@@ -90,15 +101,43 @@ def apply(request: ApplyRequest, ports: Ports, report: Report) -> list[EndpointP
         for change in changes:
             done += 1
             report(Step(number=done, total=total, title=f"{document.name}: {change.words}"))
-            _make(change, gates, ports, report, force=request.force)
+            based = _at_revision(change, request.if_revision) if done == 1 else change
+            _make(based, gates, ports, report, force=request.force)
         after = ports.store.endpoint(document.name) or before
         url = target_of(ports, after.target).observe(after).url if after is not None and after.running else None
         results.append(_plan_of(document, after, changes).model_copy(update={"applied": True, "url": url}))
     return results
 
 
+def _documents(request: DocumentsRequest, ports: Ports) -> list[EndpointDocument]:
+    """Return the documents of a request. Raises InvalidInput: it has none, or two kinds; or as ``Documents.read``."""
+    if (request.file is None) == (request.document is None):
+        missing = "a file is missing" if request.file is None else "a file and a document are given"
+        raise InvalidInput(missing, "name one YAML file, as 'nbdeploy describe NAME -o yaml' writes it")
+    if request.document is not None:
+        return [with_absolute_paths(request.document, Path.cwd())]
+    return ports.documents.read(request.file or "")
+
+
+def _require_one_at(revision: int, documents: Sequence[EndpointDocument], ports: Ports) -> None:
+    """Raise Conflict unless the one endpoint of the documents is at this revision."""
+    if len(documents) > 1:
+        raise InvalidInput(
+            f"--if-revision is the revision of one endpoint, and the file has {len(documents)}",
+            "leave it out, or apply the document of one endpoint",
+        )
+    require_revision(find(ports, documents[0].name), revision)
+
+
+def _at_revision(change: DocumentChange, revision: int | None) -> DocumentChange:
+    """Return the change with the revision that it is based on, if its request has such a field."""
+    if "if_revision" not in type(change.request).model_fields:
+        return change
+    return change._replace(request=change.request.model_copy(update={"if_revision": revision}))
+
+
 def _planned(
-    document: EndpointDocument, of: PlanRequest | ApplyRequest, ports: Ports, reason: str
+    document: EndpointDocument, of: DocumentsRequest, ports: Ports, reason: str
 ) -> tuple[Endpoint | None, GateSource | None, tuple[DocumentChange, ...]]:
     """Return the endpoint as it is, the document's gates, and the changes; refuse what cannot succeed."""
     target_of(ports, document.target)
@@ -106,7 +145,7 @@ def _planned(
     gates = None
     if document.validations is not None:
         stored = with_stored_secrets(document.validations, before.validations if before else ())
-        gates = gates_of_document(stored, str(Path(of.file).absolute()), ports)
+        gates = gates_of_document(stored, str(Path(of.file).absolute()) if of.file else "", ports)
         document = document.model_copy(update={"validations": gates.specs})
     changes = changes_to(document, before, reason=reason, trust=of.trust)
     first = changes[0].request if changes else None

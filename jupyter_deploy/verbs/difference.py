@@ -13,10 +13,11 @@ from jupyter_deploy.domain.capture.difference import (
     compare_answers,
     difference,
 )
+from jupyter_deploy.domain.capture.requests import DiffRequest
 from jupyter_deploy.domain.errors import DeployError, InvalidInput, NoCandidate, ReplayFailed, UnknownRelease
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Changes, Endpoint
-from jupyter_deploy.domain.requests import DiffRequest, Step
+from jupyter_deploy.domain.requests import Step
 
 from .capture import as_tag
 from .change import find

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from jupyter_deploy.domain.base import percent_in_words
+from jupyter_deploy.domain.capture.requests import DiffRequest
 from jupyter_deploy.domain.images.requests import GcRequest, PublishRequest, VerifyRequest
 from jupyter_deploy.domain.ramp.requests import RampRequest
 from jupyter_deploy.domain.release.document_requests import ApplyRequest, PlanRequest
 from jupyter_deploy.domain.requests import (
     DeployRequest,
-    DiffRequest,
     PromoteRequest,
     RollbackRequest,
     TrafficRequest,
@@ -57,11 +57,11 @@ def verify(request: VerifyRequest) -> str:
 
 
 def plan(request: PlanRequest) -> str:
-    return f"plan {PurePath(request.file).name}"
+    return f"plan {request.subject}"
 
 
 def apply(request: ApplyRequest) -> str:
-    return f"apply {PurePath(request.file).name}"
+    return f"apply {request.subject}"
 
 
 def gc(_: GcRequest) -> str:

@@ -46,6 +46,8 @@ class Operation(NamedTuple):
         It changes nothing and its request fits into a query, so HTTP's GET calls it too.
     destructive
         It stops or removes something: a form warns of it.
+    finishes
+        After a Ctrl-C it finishes with what it has, however long that takes: a job is killed by its second cancel.
     heard_once
         The command line handles one Ctrl-C, and shows the result of the finished work.
     """
@@ -63,6 +65,7 @@ class Operation(NamedTuple):
     safe: bool = False
     destructive: bool = False
     heard_once: bool = False
+    finishes: bool = False
 
     @property
     def summary(self) -> str:

@@ -14,9 +14,9 @@ from jupyter_deploy.domain.capture.reproduction import (
     changed_cells,
     without_values,
 )
+from jupyter_deploy.domain.capture.requests import ReproduceRequest
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.ports import Ports, Report
-from jupyter_deploy.domain.requests import ReproduceRequest
 
 from .capture import load_snapshot
 from .difference import exact_tag

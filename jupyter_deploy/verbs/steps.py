@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from jupyter_deploy.domain.ports import Report
+from jupyter_deploy.domain.progress import Leaderboard
 from jupyter_deploy.domain.requests import Step
 
 
@@ -15,10 +16,10 @@ class Steps:
     def __init__(self, report: Report, total: int) -> None:
         self._report, self._number, self._total = report, 0, total
 
-    def __call__(self, title: str, new: bool = True, /) -> None:
+    def __call__(self, title: str, new: bool = True, /, *, board: Leaderboard | None = None) -> None:
         """Report the start of a step, or with ``new`` False an event within the present one."""
         self._number = min(self._number + new, self._total)
-        self._report(Step(number=self._number, total=self._total, title=title))
+        self._report(Step(number=self._number, total=self._total, title=title, board=board))
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 /** A choice among models, as a job leaves it. */
-import type { Job, ModelSelection } from './generated';
+import type { Job, ModelSearchResult, ModelSelection } from './generated';
 
 /** The table of a finished job; null: its verb makes none, or it has not ended well. */
 export function choiceOf(job: Job): ModelSelection | null {
-  const isDone = job.verb === 'candidates' && job.state === 'done';
-  return isDone ? (job.result as ModelSelection) : null;
+  if (job.state !== 'done') return null;
+  if (job.verb === 'automl') return (job.result as ModelSearchResult).table;
+  return job.verb === 'candidates' ? (job.result as ModelSelection) : null;
 }

@@ -96,7 +96,11 @@ export interface ApplyRequest {
   /**
    * A YAML file with one document for each endpoint, as 'nbdeploy describe NAME -o yaml' writes it.
    */
-  file: string;
+  file?: string | null;
+  /**
+   * In place of a file: the document of one endpoint, as JSON. Its relative paths are those of this folder.
+   */
+  document?: EndpointDocument | null;
   /**
    * Accept snapshots from another store, after you have checked their origin.
    */
@@ -106,9 +110,239 @@ export interface ApplyRequest {
    */
   force?: boolean;
   /**
+   * Refuse if the endpoint is not at this revision.
+   */
+  if_revision?: number | null;
+  /**
    * The reason; stored in the history.
    */
   reason?: string;
+}
+/**
+ * The desired state of an endpoint, the same for every target.
+ *
+ * ``traffic`` may be left out: then the shares stay as people and ramps set them, and a new release begins as a
+ * shadow.
+ */
+export interface EndpointDocument {
+  /**
+   * The version of this format.
+   */
+  version?: 1;
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * The target that runs its releases.
+   */
+  target?: string;
+  /**
+   * False: its processes are stopped; releases and history stay.
+   */
+  running?: boolean;
+  /**
+   * Data to record of each request.
+   */
+  record?: ('full' | 'meta' | 'off') | null;
+  /**
+   * Share of the requests to record.
+   */
+  record_sample?: number | null;
+  /**
+   * Tolerance and segments.
+   */
+  comparison?: ComparisonDocument | null;
+  /**
+   * The notebooks and gates that each release must pass; paths are relative to the file.
+   */
+  validations?: ValidationSpecInput[] | null;
+  /**
+   * How it is called besides HTTP requests.
+   */
+  serve?: ServeDocumentInput | null;
+  /**
+   * @minItems 1
+   */
+  releases: ReleaseDocument[];
+  traffic?: TrafficDocument | null;
+}
+/**
+ * The settings of an endpoint's comparisons; what is left out has its default.
+ */
+export interface ComparisonDocument {
+  /**
+   * Numbers agree within this share of stable's.
+   */
+  tolerance?: number | null;
+  /**
+   * Numbers agree within this difference too.
+   */
+  absolute_tolerance?: number | null;
+  /**
+   * 'region', 'age: <30, 30-60, >=60': figures by segment.
+   */
+  segments?: string[];
+}
+/**
+ * A validation that each release of an endpoint has to pass.
+ *
+ * ``notebook`` None: gates on the comparison of live traffic alone. ``traffic``: the amount of recorded traffic for
+ * the notebook, such as ``1h``.
+ */
+export interface ValidationSpecInput {
+  notebook?: string | null;
+  parameters?: {
+    [k: string]: unknown;
+  };
+  /**
+   * One run for each combination of these values of parameters.
+   */
+  matrix?:
+    | {
+        [k: string]: unknown[];
+      }
+    | string[];
+  gates?: string[];
+  traffic?: string | null;
+}
+/**
+ * The ways in which an endpoint is called; one that is left out, but HTTP, ends.
+ */
+export interface ServeDocumentInput {
+  http?: HttpDocument;
+  /**
+   * The files that it scores by a schedule; null: none. Paths are relative to the file.
+   */
+  batch?: BatchSpecInput | null;
+  /**
+   * The messages that it answers; null: none.
+   */
+  stream?: StreamSpecInput | null;
+}
+/**
+ * Requests of HTTP, which it always answers.
+ */
+export interface HttpDocument {}
+/**
+ * The batches of an endpoint by schedule: what is read, where the answers go, when; a part of its document too.
+ */
+export interface BatchSpecInput {
+  /**
+   * Files to read: a path, a folder, a pattern such as 'data/day=* /*.parquet', or a URL (s3://…, gs://…). Parquet, CSV, JSON lines and Arrow, by the end of the name.
+   */
+  source: string;
+  /**
+   * Folder of the answers, a path or a URL. What is scored there already stays.
+   */
+  sink: string;
+  /**
+   * Run at the moments of a cron expression, such as '0 3 * * *': each night at 3, in this machine's time; in a cluster, in UTC.
+   */
+  schedule: string;
+  /**
+   * A column of the source that goes along with the answers, such as an id (repeatable).
+   */
+  keep?: string[];
+  /**
+   * Format of the answers.
+   */
+  format?: 'parquet' | 'csv' | 'jsonl' | 'arrow';
+  /**
+   * Processes (default: one a processor).
+   */
+  workers?: number | null;
+  /**
+   * Refused rows up to which the exit code is 0: a number, or a share such as 1%.
+   */
+  max_errors?: string;
+  /**
+   * shadow: each shadow answers the rows too, into SINK/_shadow/VERSION, and 'compare' sees both.
+   */
+  role?: 'stable' | 'shadow';
+}
+/**
+ * The stream of an endpoint: what is read, and where the answers go; a part of its document too.
+ */
+export interface StreamSpecInput {
+  /**
+   * Messages to answer: nats://HOST:PORT/SUBJECT (JetStream) or redis://HOST:PORT/STREAM.
+   */
+  source: string;
+  /**
+   * Place of the answers, with the source's form.
+   */
+  sink: string;
+  /**
+   * Place of the messages that cannot be answered, with the reason (default: the sink's with .dead at its end).
+   */
+  dead_letters?: string;
+  /**
+   * Where the first start begins: with the next message, or with the first one that the broker has. Later starts go on where the last one ended.
+   */
+  begin?: 'next' | 'first';
+  /**
+   * Failures of the model on a message until it is given up.
+   */
+  attempts?: number;
+  /**
+   * A file whose one line is USER:PASSWORD for the broker.
+   */
+  credentials?: string;
+}
+/**
+ * One release of an endpoint's document; a field that is left out stays as it is.
+ */
+export interface ReleaseDocument {
+  /**
+   * NAME:VERSION of a snapshot in the store, as 'describe' shows it.
+   */
+  tag: string;
+  /**
+   * HOST/PATH@sha256:… of the image that it runs from; a new one without: its bento.
+   */
+  image?: string | null;
+  /**
+   * A name in your own words.
+   */
+  label?: string | null;
+  /**
+   * Columns whose values are never stored.
+   */
+  redact?: string[] | null;
+  /**
+   * References by variable, such as {DB_URL: env:PROD_DB}; {}: none. Never values.
+   */
+  secrets?: {
+    [k: string]: string;
+  } | null;
+  /**
+   * cpu, memory, gpu, workers, threads, idle_after, replicas; one that is left out has no limit.
+   */
+  resources?: {
+    [k: string]: number | string | null;
+  } | null;
+}
+/**
+ * The roles of the releases; a release without a role is idle.
+ */
+export interface TrafficDocument {
+  /**
+   * The tag of the release that answers what the canary leaves.
+   */
+  stable: string;
+  /**
+   * At most one TAG: PERCENT of the requests.
+   */
+  canary?: {
+    [k: string]: number;
+  };
+  /**
+   * TAG: PERCENT of the requests that it gets a copy of.
+   */
+  shadow?: {
+    [k: string]: number;
+  };
 }
 /**
  * Whether the endpoints start again after a reboot; ``todo``: a command that the user must still run.
@@ -181,7 +415,7 @@ export interface AutomlRequest {
    */
   random_split?: boolean;
   /**
-   * The search engine.
+   * The search engine: flaml, or autogluon, which is installed into an environment of its own.
    */
   engine?: string;
   /**
@@ -358,7 +592,7 @@ export interface BatchRun {
 /**
  * The batches of an endpoint by schedule: what is read, where the answers go, when; a part of its document too.
  */
-export interface BatchSpec {
+export interface BatchSpecOutput {
   /**
    * Files to read: a path, a folder, a pattern such as 'data/day=* /*.parquet', or a URL (s3://…, gs://…). Parquet, CSV, JSON lines and Arrow, by the end of the name.
    */
@@ -410,7 +644,7 @@ export interface BatchStatus {
    * Whether the endpoint runs; a stopped endpoint scores nothing.
    */
   running: boolean;
-  spec: BatchSpec | null;
+  spec: BatchSpecOutput | null;
   state: BatchState | null;
 }
 /**
@@ -1921,7 +2155,7 @@ export interface Deployment {
   /**
    * The endpoint's validations of releases.
    */
-  validations: ValidationSpec[];
+  validations: ValidationSpecOutput[];
   /**
    * The former validations, in words; empty: no change.
    */
@@ -2399,7 +2633,7 @@ export interface ResultLine {
  * ``notebook`` None: gates on the comparison of live traffic alone. ``traffic``: the amount of recorded traffic for
  * the notebook, such as ``1h``.
  */
-export interface ValidationSpec {
+export interface ValidationSpecOutput {
   notebook: string | null;
   parameters: {
     [k: string]: unknown;
@@ -2791,7 +3025,7 @@ export interface Endpoint {
   /**
    * What must hold of a release before it comes, and before it answers clients.
    */
-  validations: ValidationSpec[];
+  validations: ValidationSpecOutput[];
   /**
    * The nbdeploy.yaml that they stand in; empty: a deploy's options named them.
    */
@@ -2810,11 +3044,11 @@ export interface Endpoint {
   /**
    * The messages that it answers; None: none.
    */
-  stream: StreamSpec | null;
+  stream: StreamSpecOutput | null;
   /**
    * The files that it scores by a schedule; None: none.
    */
-  batch: BatchSpec | null;
+  batch: BatchSpecOutput | null;
 }
 /**
  * One bento behind an endpoint.
@@ -3006,7 +3240,7 @@ export interface RampPlan {
 /**
  * The stream of an endpoint: what is read, and where the answers go; a part of its document too.
  */
-export interface StreamSpec {
+export interface StreamSpecOutput {
   /**
    * Messages to answer: nats://HOST:PORT/SUBJECT (JetStream) or redis://HOST:PORT/STREAM.
    */
@@ -3125,7 +3359,7 @@ export interface EndpointStatus {
   record: 'full' | 'meta' | 'off';
   record_sample: number;
   comparison: ComparisonSettings2;
-  validations: ValidationSpec[];
+  validations: ValidationSpecOutput[];
   /**
    * Purged or cleared away, ever.
    */
@@ -3238,7 +3472,7 @@ export interface StreamStatus {
    * Whether the endpoint runs; a stopped endpoint answers no stream.
    */
   running: boolean;
-  spec: StreamSpec | null;
+  spec: StreamSpecOutput | null;
   state: StreamState | null;
 }
 /**
@@ -3354,6 +3588,7 @@ export interface Resources1 {
 /**
  * One endpoint, its desired and its observed state; ``url``: the address for clients, ``words``: its state.
  *
+ * ``serve``: how it is called, as its YAML document says; ``ways``: the ways besides HTTP as they are now.
  * ``tolerance``, ``absolute_tolerance`` and ``segments``: the settings of its comparisons; None: the default.
  */
 export interface EndpointView {
@@ -3369,6 +3604,8 @@ export interface EndpointView {
   validations: string[];
   cards: ReleaseCard[];
   history: RevisionRow[];
+  serve: ServeDocumentOutput;
+  ways: WayCard[];
   ramp: RampView | null;
   tolerance: number | null;
   absolute_tolerance: number | null;
@@ -3451,6 +3688,33 @@ export interface RevisionRow {
 export interface Models {
   a: string;
   b: string;
+}
+/**
+ * The ways in which an endpoint is called; one that is left out, but HTTP, ends.
+ */
+export interface ServeDocumentOutput {
+  http: HttpDocument1;
+  /**
+   * The files that it scores by a schedule; null: none. Paths are relative to the file.
+   */
+  batch: BatchSpecOutput | null;
+  /**
+   * The messages that it answers; null: none.
+   */
+  stream: StreamSpecOutput | null;
+}
+/**
+ * Requests of HTTP, which it always answers.
+ */
+export interface HttpDocument1 {}
+/**
+ * A way in which an endpoint is called besides HTTP; ``words``: source and sink, ``state``: its condition now.
+ */
+export interface WayCard {
+  way: 'batch' | 'stream';
+  words: string;
+  state: string;
+  healthy: boolean;
 }
 /**
  * A ramp in progress, or one that went back; ``words``: its step, how long it lasts, and why it holds.
@@ -3781,6 +4045,10 @@ export interface HistoryRequest {
   name: string;
 }
 /**
+ * Requests of HTTP, which an endpoint always answers: there is nothing to set.
+ */
+export interface HttpDocument2 {}
+/**
  * The known images, newest first.
  *
  * ``unasked`` names the container engines that did not report their containers, with reasons.
@@ -3925,7 +4193,8 @@ export interface Problem {
 /**
  * An event of a job; ``id`` increases over all jobs, so that a client can resume after an event.
  *
- * ``kind``: ``state`` (data is the job's document), ``step`` (``{number, total, title}``), ``underway`` (of a
+ * ``kind``: ``state`` (data is the job's document), ``step`` (``{number, total, title}``,
+ * of a search also ``board``: ``domain.progress.Leaderboard``), ``underway`` (of a
  * validation's run: ``domain.validation.Underway``; the last of each run and side is kept), ``log`` (``{text}``, whole
  * lines of what the operation or its libraries print).
  */
@@ -4075,6 +4344,31 @@ export interface LastDeploy {
   method: string | null;
   example: string | null;
   nullable: string[];
+}
+/**
+ * The best scores of a search so far, the best first. The search can be ended: they are kept.
+ */
+export interface Leaderboard {
+  metric: string;
+  rows: Standing[];
+}
+/**
+ * A row of a leaderboard.
+ *
+ * Attributes
+ * ----------
+ * score
+ *     The best one so far, in words.
+ * trial
+ *     The number of the trial that has it.
+ * trials
+ *     Trials of this name so far.
+ */
+export interface Standing {
+  name: string;
+  score: string;
+  trial: number;
+  trials: number;
 }
 /**
  * All endpoints.
@@ -4725,7 +5019,11 @@ export interface PlanRequest {
   /**
    * A YAML file with one document for each endpoint, as 'nbdeploy describe NAME -o yaml' writes it.
    */
-  file: string;
+  file?: string | null;
+  /**
+   * In place of a file: the document of one endpoint, as JSON. Its relative paths are those of this folder.
+   */
+  document?: EndpointDocument | null;
   /**
    * Accept snapshots from another store, after you have checked their origin.
    */
@@ -5405,6 +5703,10 @@ export interface ResultPageRequest {
    * With 'verb': what it gave.
    */
   result?: unknown;
+  /**
+   * False: of a search without its table of candidates, which the widget draws itself.
+   */
+  candidates?: boolean;
 }
 /**
  * A job's result as a page: HTML without scripts, in which data are escaped.
@@ -5478,6 +5780,37 @@ export interface Run {
    * A digest of all that its result depends on; empty: not to be reused.
    */
   key: string;
+}
+/**
+ * What a search for models needs; its fields as they are typed so far.
+ */
+export interface SearchFormRequest {
+  /**
+   * The table's file: as the path of a notebook.
+   */
+  data?: string;
+  label_column?: string;
+}
+/**
+ * The columns of a table, and the problems of the typed fields.
+ */
+export interface SearchFormView {
+  columns: string[];
+  problems: FieldProblem[];
+}
+/**
+ * The ways in which an endpoint is called; one that is left out, but HTTP, ends.
+ */
+export interface ServeDocumentOutput1 {
+  http: HttpDocument1;
+  /**
+   * The files that it scores by a schedule; null: none. Paths are relative to the file.
+   */
+  batch: BatchSpecOutput | null;
+  /**
+   * The messages that it answers; null: none.
+   */
+  stream: StreamSpecOutput | null;
 }
 /**
  * The result of ``init``.
@@ -6052,6 +6385,7 @@ export interface Views {
   candidates: { request: CandidatesViewRequest; document: CandidatesView };
   drawing: { request: DrawingRequest; document: DrawingView };
   publish_form: { request: PublishFormRequest; document: PublishFormView };
+  search_form: { request: SearchFormRequest; document: SearchFormView };
   deploy_problems: { request: DeployProblemsRequest; document: DeployProblemsView };
   r_kernel: { request: RKernelRequest; document: RKernelView };
   result_page: { request: ResultPageRequest; document: ResultPageView };

@@ -24,8 +24,10 @@ export interface JobActions {
   /** Repeats the request although gates do not hold. */
   force: (job: Job, reason: string) => Promise<Job>;
   cancel: (job: Job) => Promise<void>;
-  /** The result page of a finished job, the same on every face. */
-  resultPage: (job: Job, signal: AbortSignal) => Promise<ResultPageView>;
+  /** Opens a notebook that a job wrote; undefined: the host opens none. */
+  openNotebook?: (path: string) => void;
+  /** The result page of a finished job, the same on every face; `candidates`: with its table of candidates. */
+  resultPage: (job: Job, candidates: boolean, signal: AbortSignal) => Promise<ResultPageView>;
   renderer: Renderer;
   /** The page to log in; empty: the host has none. */
   logInUrl: string;

@@ -1,4 +1,4 @@
-import type { Job, JobEvent, Underway } from './generated';
+import type { Job, JobEvent, Leaderboard, Underway } from './generated';
 
 /** A step that a job has begun. */
 export interface Step {
@@ -6,6 +6,8 @@ export interface Step {
   total: number;
   title: string;
   at: string;
+  /** The best scores of a search so far; each event with them replaces the one before. */
+  board?: Leaderboard;
 }
 
 /** One run of a validation notebook: its latest state, and that of the run against stable. */
@@ -32,6 +34,10 @@ export function withEvent(progress: Progress, event: JobEvent): Progress {
     case 'step': {
       const step = { ...(event.data as unknown as Omit<Step, 'at'>), at: event.at };
       const last = progress.steps.at(-1);
+      if (last?.number === step.number && step.board) {
+        const now = { ...step, at: last.at };
+        return { ...progress, steps: [...progress.steps.slice(0, -1), now] };
+      }
       return last?.number === step.number && last.title === step.title
         ? progress
         : { ...progress, steps: [...progress.steps, step] };

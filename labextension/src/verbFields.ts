@@ -126,6 +126,7 @@ const LABELS: Readonly<Record<string, string>> = {
   b: 'Model after',
   at_boot: 'At each boot',
   cwd: 'Working folder',
+  deploy: 'Endpoint to deploy to',
   executed: 'Folder of the executed notebooks',
   github: 'In a GitHub workflow',
   html: 'Folder of the HTML report',

@@ -1,72 +1,15 @@
-import { RenderMimeRegistry, standardRendererFactories } from '@jupyterlab/rendermime';
 import { act, render, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import * as React from 'react';
 import { describe, expect, it, vi } from 'vitest';
 
-import type { Job, JobEvent, Published } from '../src/generated';
-import type { JobActions } from '../src/jobActions';
-import { labRenderer } from '../src/labRenderer';
-import { noProgress, withEvent } from '../src/progress';
+import type { JobEvent } from '../src/generated';
+import { noProgress } from '../src/progress';
 import { type ProblemError, problemError } from '../src/transport/request';
 import { unreachable } from '../src/transport/restTransport';
 import { JobView } from '../src/widgets/jobs/jobView';
 import { event, job, trans } from './made/deploying';
-
-function actions() {
-  return {
-    openEndpoint: vi.fn(),
-    openReport: vi.fn(),
-    cellOpener: vi.fn<JobActions['cellOpener']>(),
-    tryAgain: vi.fn(),
-    listImages: vi.fn(),
-    runVerb: vi.fn(),
-    cellInserter: () => undefined,
-    force: vi.fn<JobActions['force']>(),
-    cancel: vi.fn<JobActions['cancel']>(),
-    resultPage: vi.fn<JobActions['resultPage']>(),
-    renderer: labRenderer(new RenderMimeRegistry({ initialFactories: standardRendererFactories })),
-    logInUrl: '/lab',
-    show: vi.fn()
-  };
-}
-
-function show(one: Job, events: JobEvent[] = [], away: ProblemError | null = null) {
-  const said = actions();
-  const view = (shown: Job): React.ReactElement => (
-    <JobView
-      job={shown}
-      progress={events.reduce(withEvent, noProgress)}
-      away={away}
-      actions={said}
-      trans={trans}
-    />
-  );
-  const { rerender, unmount } = render(view(one));
-  return {
-    ...said,
-    unmount,
-    user: userEvent.setup(),
-    becomes: (other: Job) => {
-      rerender(view(other));
-    }
-  };
-}
-
-const problem = (given: Partial<NonNullable<Job['problem']>>): NonNullable<Job['problem']> => ({
-  code: 'gate_failed',
-  title: 'Refused',
-  status: 409,
-  detail: 'accuracy 0.91 is below 0.95',
-  remedy: 'train a better one',
-  details: '',
-  errors: [],
-  report: '',
-  findings: [],
-  revision: null,
-  history: [],
-  ...given
-});
+import { actions, problem, show } from './made/jobShown';
 
 const step = (number: number, total: number, title: string): JobEvent =>
   event('step', { number, total, title });
@@ -85,6 +28,38 @@ describe('a job that goes on', () => {
     expect(screen.getByText('Replaying it').closest('li')).toHaveAttribute('aria-current', 'step');
     expect(screen.getByRole('progressbar', { name: 'Progress' })).toHaveAttribute('value', '1.5');
     expect(screen.getByText('Step 2 of 5: replaying it')).toBeInTheDocument(); // read aloud
+  });
+
+  it('shows the first and the last event of a long step, and the rest on demand', () => {
+    show(job({ number: 1, steps: 1, step: 'cell 9' }), [
+      step(1, 1, 'running train.ipynb'),
+      ...Array.from({ length: 9 }, (_, n) => step(1, 1, `train.ipynb: cell ${String(n + 1)} of 9`))
+    ]);
+    const list = screen.getByRole('list', { name: 'Steps' });
+    expect([...list.children].map(one => one.firstElementChild?.tagName)).toEqual([
+      'SPAN',
+      'DETAILS',
+      'SPAN'
+    ]);
+    expect(screen.getByText('8 steps in between')).toBeInTheDocument();
+    expect(list.lastElementChild).toHaveTextContent('train.ipynb: cell 9 of 9'); // a name stays as it is
+  });
+
+  it('shows the leaderboard of a search, whose end keeps the best models', async () => {
+    const board = {
+      metric: 'accuracy',
+      rows: [{ name: 'forest', score: '0.95', trial: 3, trials: 2 }]
+    };
+    const searching = { number: 2, total: 4, title: 'searching: trial 4', board };
+    const { cancel, user } = show(job({ verb: 'automl', number: 2, steps: 4 }), [
+      event('step', searching)
+    ]);
+    expect(screen.getByRole('table', { name: 'Leaderboard' })).toHaveTextContent('forest0.9532');
+    await user.click(screen.getByText('End the search…'));
+    expect(screen.getByText(/best models so far are trained/)).toBeInTheDocument();
+    await user.click(screen.getByText('End search'));
+    expect(cancel).toHaveBeenCalledOnce();
+    expect(await screen.findByText('End the search…')).toBeEnabled(); // once more stops the job
   });
 
   it('shows that it waits for its kernel', () => {
@@ -290,73 +265,6 @@ describe('a job that has ended', () => {
     expect(tryAgain).toHaveBeenCalledWith(stored);
     becomes({ ...failed, request: { name: 'clf' } });
     expect(screen.queryByRole('button', { name: 'Try again…' })).toBeNull();
-  });
-
-  it('a publication shows its layers, with texts to copy', async () => {
-    const published: Published = {
-      release: 'clf:aaaaaaaabbbb',
-      publication: {
-        reference: 'registry.example/clf:1@sha256:0a1b',
-        bill_of_materials: 'sha256:b111',
-        image: {
-          digest: 'sha256:0a1b',
-          snapshot: 'clf:aaaaaaaabbbb',
-          snapshot_digest: 'sha256:a',
-          builder: 'daemonless',
-          base: 'registry.example/python',
-          platform: 'linux/amd64',
-          python: '3.11.2',
-          labels: {},
-          layers: [
-            {
-              kind: 'dependencies',
-              title: '62 distributions',
-              digest: 'sha256:d',
-              size: 123456789
-            },
-            { kind: 'code', title: 'bento', digest: 'sha256:c', size: 8040 }
-          ]
-        },
-        endpoint: 'clf',
-        validation: null,
-        forced: '',
-        choice: '',
-        signed_by: null,
-        published_at: '2026-11-26T10:00:00Z',
-        user: 'ana'
-      },
-      there: ['sha256:d'],
-      bill_of_materials: 35_000,
-      command: 'podman run registry.example/clf@sha256:0a1b',
-      containerfile: '/home/ana/images/containerfiles/0a1b/Containerfile',
-      changed: true,
-      dry_run: false
-    };
-    const { listImages, tryAgain, user, becomes } = show(
-      job({ verb: 'publish', state: 'done', result: published })
-    );
-    expect(screen.getByRole('table', { name: '1 of 2 layers sent, 8 kB' })).toBeInTheDocument();
-    expect(screen.getAllByRole('row').map(row => row.textContent)).toEqual([
-      'LayerContentSizeState',
-      'dependencies62 distributions123.5 MBalready present',
-      'codebento8 kBsent'
-    ]);
-    expect(screen.getByText(/^Containerfile: .*0a1b/)).toBeInTheDocument();
-    await user.click(screen.getByRole('button', { name: 'Copy: Start command' }));
-    expect(await navigator.clipboard.readText()).toBe(published.command);
-    await user.click(screen.getByRole('button', { name: 'List images' }));
-    expect(listImages).toHaveBeenCalled();
-    const again = { ...published, changed: false, there: ['sha256:d', 'sha256:c'] };
-    becomes(job({ verb: 'publish', state: 'done', result: again }));
-    expect(screen.getByText(/was published already/)).toBeInTheDocument();
-    const failed = job({
-      verb: 'publish',
-      state: 'failed',
-      problem: problem({ code: 'registry_error', detail: 'the registry has no room' })
-    });
-    becomes(failed);
-    await user.click(screen.getByRole('button', { name: 'Try again…' }));
-    expect(tryAgain).toHaveBeenCalledWith(failed);
   });
 
   it('reports that an interrupt of its kernel cancelled it', () => {

@@ -25,6 +25,21 @@ describe('the events of a job', () => {
     expect(latest.steps.map(step => step.title)).toEqual(['capturing', 'starting']);
   });
 
+  it('is a search with its last leaderboard, since it began', () => {
+    const board = (score: string): object => ({
+      metric: 'accuracy',
+      rows: [{ name: 'linear', score, trial: 1, trials: 1 }]
+    });
+    const latest = [
+      event('step', { number: 2, total: 4, title: 'searching' }),
+      event('step', { number: 2, total: 4, title: 'trial 1', board: board('0.8') }),
+      event('step', { number: 2, total: 4, title: 'trial 2', board: board('0.9') }),
+      event('step', { number: 3, total: 4, title: 'training' })
+    ].reduce(withEvent, noProgress);
+    expect(latest.steps.map(step => step.title)).toEqual(['trial 2', 'training']);
+    expect(latest.steps[0]?.board?.rows[0]?.score).toBe('0.9');
+  });
+
   it('is the last of each run, with the run against stable', () => {
     const latest = [
       event('underway', underway({ run: 1, title: 'b.ipynb', state: 'waiting' })),

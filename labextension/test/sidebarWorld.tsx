@@ -67,6 +67,8 @@ export function endpoint(given: Partial<EndpointView> = {}): EndpointView {
     words: 'healthy',
     record: 'full',
     validations: [],
+    serve: { http: {}, batch: null, stream: null },
+    ways: [],
     ramp: null,
     cards: [card(), SHADOW],
     history: [
@@ -156,11 +158,13 @@ export function services(given: Partial<Services> = {}): Services {
     view: unasked('a view'),
     call: unasked('a verb'),
     job: unasked('a job'),
+    fields: unasked('fields'),
     endpoint: () => {
       throw new Error('asked for an endpoint');
     },
     deploy: vi.fn(),
     compare: vi.fn(),
+    findModel: vi.fn(),
     publish: vi.fn(),
     runVerb: vi.fn(),
     openTab: vi.fn(),

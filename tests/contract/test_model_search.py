@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jupyter_deploy.domain.errors import Refused
+from jupyter_deploy.domain.errors import InvalidInput, Refused
 from jupyter_deploy.domain.evidence.estimate import Interval
 from jupyter_deploy.domain.model_search.requests import AutomlRequest
 from jupyter_deploy.domain.model_search.search import Trial, beats_baseline, best_of_families, chosen_row, leaderboard
@@ -16,7 +16,7 @@ from jupyter_deploy.domain.model_selection.constraints import parse_constraints
 from jupyter_deploy.domain.model_selection.selection import Score
 from jupyter_deploy.faces.kernel.automl import require_equal_answers
 from jupyter_deploy.model_search.evaluation import run_cells
-from jupyter_deploy.model_search.search import SearchOfTable
+from jupyter_deploy.model_search.search import SearchOfTable, TableSearch
 from jupyter_deploy.verbs.model_selection import automl as verb
 from tests.selections import row, table
 
@@ -110,7 +110,7 @@ def test_ctrl_c_keeps_the_best_so_far(monkeypatch):
             raise KeyboardInterrupt
 
     request = AutomlRequest(data="x.parquet", label_column="y", trials=9)
-    trials, stopped = verb._search(request, Search(), lambda *_: None)
+    trials, stopped = verb._search(request, Search(), lambda *_, **__: None)
     assert (stopped, [trial.family for trial in trials]) == (True, ["linear"])
 
 
@@ -125,8 +125,27 @@ def test_the_leaderboard_has_the_best_of_each_family():
         one_trial(3, "linear", 1.0),
         one_trial(4, "x", None),
     ]
-    assert leaderboard(trials, greater_is_better=True) == "linear 3, forest 2"
-    assert leaderboard(trials, greater_is_better=False) == "linear 1, forest 2"
+    board = leaderboard(trials, "accuracy", greater_is_better=True)
+    assert board.words == "best accuracy: linear 3, forest 2"
+    assert [(one.trial, one.trials) for one in board.rows] == [(1, 2), (2, 1)]
+    assert leaderboard(trials, "error", greater_is_better=False).words == "best error: linear 1, forest 2"
+
+
+def test_the_columns_of_a_table_are_read_from_the_head_of_its_file(mixed, tmp_path):
+    search = TableSearch()
+    frame = pd.read_parquet(mixed).set_index("age", drop=False).rename_axis(None)
+    frame.to_parquet(tmp_path / "indexed.parquet")
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    known = ("age", "plan", "sex", "active", "since", "visits", "left")
+    assert search.columns(tmp_path / "indexed.parquet") == search.columns(tmp_path / "table.csv") == known
+    with pytest.raises(InvalidInput, match="no column 'lefd'") as refused:
+        search.require_label(known, "lefd")
+    assert "did you mean left" in refused.value.remedy
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1")
+    with pytest.raises(InvalidInput, match=r"broken.parquet cannot be read"):
+        search.columns(tmp_path / "broken.parquet")
+    with pytest.raises(InvalidInput, match="there is no file"):
+        search.columns(tmp_path / "nowhere.csv")
 
 
 def test_the_baseline_is_never_chosen_and_must_be_beaten():

@@ -1,5 +1,6 @@
 """One endpoint by its document: planned, applied, written back, changed, and continued after a kill."""
 
+import json
 import os
 import signal
 import subprocess
@@ -57,6 +58,17 @@ def test_a_document_makes_an_endpoint_and_an_endpoint_writes_its_document(home, 
     assert described["traffic"] == {"stable": two, "canary": one, "canary_percent": 20.0, "shadows": {}}
     assert described["record"] == "meta"
     reasons = [revision["reason"] for revision in home.json("history", "churn")]
+    itself = json.dumps({"name": "churn", "releases": [{"tag": two}], "record": "off"})
+    based = str(described["revision"])
+    (only,) = home.json("plan", "--document", itself, check=False)[0]["changes"]
+    assert only["change"].startswith("records: "), "what a document leaves out stays"
+    stale = home.run("apply", "--document", itself, "--if-revision", "1", check=False)
+    assert (stale.returncode, f"churn is at revision {based}, not 1" in stale.stderr) == (1, True), stale.stderr
+    assert home.json("apply", "--document", itself, "--if-revision", based)[0]["applied"]
+    assert home.json("history", "churn")[0]["reason"] == "apply a document"
+    for words in ((), (written, "--document", itself)):
+        wrong = home.run("plan", *words, check=False)
+        assert (wrong.returncode, "name one YAML file" in wrong.stderr) == (2, True), wrong.stderr
     assert (reasons[:2], reasons[-2:]) == (["apply written.yaml"] * 2, ["first", "first"])
 
 

@@ -275,3 +275,17 @@ def test_the_charts_labels_stay_inside_and_apart():
     assert "model number 0: 0.9 at 1 ms" in chart["description"]
     alone = selection_chart(table([row("alone", 0.0, 1.0)]))
     assert "alone" in vl_convert.vegalite_to_svg(alone, vl_version="5.20")
+
+
+def test_a_label_belongs_to_one_point_and_those_of_the_front_are_all_there():
+    # The first one is the best and the quickest.
+    crowd = [row(f"model {at}", 0.9 - at / 1000, 1 + at / 50) for at in range(24)]
+    chart = selection_chart(table(crowd))
+    shown = {value["model"]: value["place"] for value in chart["data"]["values"]}
+    assert [name for name, place in shown.items() if place < 0], "some have no room"
+    assert all(value["place"] >= 0 for value in chart["data"]["values"] if value["state"] == "on the Pareto front")
+    lines = chart["title"]["subtitle"]
+    hidden = sum(place < 0 for place in shown.values())
+    assert f"{hidden} of 24 points have no room for their name: hover over them" in lines
+    svg = vl_convert.vegalite_to_svg(chart, vl_version="5.20")
+    assert all((f">{name}<" in svg) == (place >= 0) for name, place in shown.items())

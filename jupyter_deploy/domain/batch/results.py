@@ -147,13 +147,22 @@ class BatchStatus(Value):
 
     @property
     def words(self) -> str:
-        """The state in short."""
-        if self.spec is None:
-            return "no schedule"
+        """The state in short, with what is scored."""
+        return f"{self.spec.words}: {self.condition}" if self.spec else "no schedule"
+
+    @property
+    def condition(self) -> str:
+        """The state in short: ``next 2026-12-04 03:00; last: 1,000 rows by churn:abc``."""
         if not self.running:
-            return f"{self.spec.words}: stopped with the endpoint"
+            return "stopped with the endpoint"
         if self.state is None or not self.state.running:
-            return f"{self.spec.words}: NOT RUNNING: 'nbdeploy reconcile' starts it"
+            return "NOT RUNNING: 'nbdeploy reconcile' starts it"
         last = self.state.runs[0] if self.state.runs else None
         due = f"next {self.state.due.astimezone():%Y-%m-%d %H:%M}" if self.state.due else "starting"
-        return f"{self.spec.words}: {due}" + (f"; last: {last.words}" if last else "")
+        return due + (f"; last: {last.words}" if last else "")
+
+    @property
+    def healthy(self) -> bool:
+        """Whether its program runs, and its last run did not fail."""
+        runs = self.state.runs if self.state else ()
+        return self.state is not None and self.state.running and not (runs and runs[0].problem)

@@ -98,3 +98,12 @@ class ModelSearch(Protocol):
 
         Raises InvalidInput: the file, the label, a column, the metric or the engine cannot be used, or the label leaks.
         """
+
+    def columns(self, path: Path) -> tuple[str, ...]:
+        """Return the names of a table's columns, by the head of its file.
+
+        Raises InvalidInput: it cannot be read, or libraries are missing.
+        """
+
+    def require_label(self, columns: Sequence[str], name: str) -> None:
+        """Raise InvalidInput, with near names, unless a column has this name."""

@@ -12,6 +12,9 @@ from jupyter_deploy.domain.parsing import Duration
 from jupyter_deploy.domain.requests import Reason, Request
 from jupyter_deploy.domain.validation.parameters import Texts
 
+IMPORTANT: dict[str, Any] = {"important": True}
+"""A form shows the field at once."""
+
 
 class AutomlRequest(Request):
     """Find models for a table: search, write a notebook that trains the best ones, and show them as candidates.
@@ -31,22 +34,26 @@ class AutomlRequest(Request):
         default=None,
         description="How long to search, such as 10m (default: 1m without --trials); training, proof and measurement "
         "come on top.",
+        json_schema_extra=IMPORTANT,
     )
     trials: int | None = Field(
         default=None,
         ge=1,
         description="How many models to try: with the same seed the result is the same. With --time, whichever ends "
         "first.",
+        json_schema_extra=IMPORTANT,
     )
     metric: str | None = Field(
         default=None,
         description="A metric by scikit-learn's name, such as f1_macro (default: accuracy for classes, else the mean "
         "absolute error; the log loss of predict_proba).",
+        json_schema_extra=IMPORTANT,
     )
     budget: Texts = Field(
         default=(),
         description="A condition that the chosen model meets (repeatable), such as 'p99 <= 5ms', 'memory_mb <= 300' or "
         "'accuracy >= 0.9'.",
+        json_schema_extra=IMPORTANT,
     )
     seed: int = Field(default=0, ge=0, lt=2**31, description="Of the split, the search and the models.")
     task: Literal["auto", "classification", "regression"] = Field(
@@ -70,7 +77,10 @@ class AutomlRequest(Request):
         "the models do not get it.",
     )
     random_split: bool = Field(default=False, description="Hold out random rows although there is a column of dates.")
-    engine: str = Field(default="flaml", description="The search engine.")
+    engine: str = Field(
+        default="flaml",
+        description="The search engine: flaml, or autogluon, which is installed into an environment of its own.",
+    )
     notebook: Annotated[str | None, FilePath(written=True)] = Field(
         default=None, description="The notebook to write (default: automl-LABEL.ipynb in this folder)."
     )
@@ -80,9 +90,9 @@ class AutomlRequest(Request):
         default=None,
         description="Deploy the best model that meets the budget behind this endpoint: the first release is stable, a "
         "later one starts as a shadow.",
-        json_schema_extra={"completes": "endpoint"},
+        json_schema_extra=IMPORTANT | {"completes": "endpoint"},
     )
-    reason: Reason = ""
+    reason: Reason = Field(default="", json_schema_extra={"important": False})
 
     def seconds(self, default: float) -> float | None:
         """Return the time limit of the search; None: the number of trials ends it alone."""

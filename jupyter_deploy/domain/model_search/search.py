@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.model_selection.selection import CandidateModel, ModelSelection
+from jupyter_deploy.domain.progress import Leaderboard, Standing
 
 BASELINE = "baseline"
 ENSEMBLE = "ensemble"
@@ -61,10 +63,14 @@ def best_of_families(trials: Iterable[Trial], *, greater_is_better: bool) -> tup
     return tuple(sorted(best.values(), key=lambda one: (sign * (one.score or 0.0), one.number)))
 
 
-def leaderboard(trials: Iterable[Trial], *, greater_is_better: bool) -> str:
-    """Return the best score of each family in words: ``lightgbm 0.9737, forest 0.9649``."""
+def leaderboard(trials: Sequence[Trial], metric: str, *, greater_is_better: bool) -> Leaderboard:
+    """Return the best score of each family."""
     best = best_of_families(trials, greater_is_better=greater_is_better)
-    return ", ".join(f"{one.family} {one.score:.4g}" for one in best)
+    tried = Counter(trial.family for trial in trials)
+    rows = (
+        Standing(name=one.family, score=f"{one.score:.4g}", trial=one.number, trials=tried[one.family]) for one in best
+    )
+    return Leaderboard(metric=metric, rows=tuple(rows))
 
 
 class ModelSearchResult(Value):

@@ -2,48 +2,70 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Protocol
+import json
+from pathlib import Path, PurePath
+from typing import Annotated, Any, Protocol
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from jupyter_deploy.domain.base import FilePath, Value
 from jupyter_deploy.domain.manifests import ObjectChange
-from jupyter_deploy.domain.requests import Force, Reason, Request
+from jupyter_deploy.domain.requests import Force, IfRevision, Reason, Request
 
 from .document import EndpointDocument
 
-DocumentFile = Annotated[
-    str,
-    FilePath(),
-    Field(
+
+def _parsed(given: Any) -> Any:
+    """Return a document, or that of its JSON text."""
+    try:
+        return json.loads(given) if isinstance(given, str) else given
+    except ValueError as error:
+        raise ValueError(f"the document is no JSON: {error}") from None
+
+
+GivenDocument = Annotated[EndpointDocument, BeforeValidator(_parsed)]
+"""A document in a request: itself, or its JSON text on a command line."""
+
+
+class DocumentsRequest(Request):
+    """The documents of a file, or one document itself."""
+
+    file: Annotated[str | None, FilePath()] = Field(
+        default=None,
         description="A YAML file with one document for each endpoint, as 'nbdeploy describe NAME -o yaml' writes it.",
         json_schema_extra={"positional": True},
-    ),
-]
+    )
+    document: GivenDocument | None = Field(
+        default=None,
+        description="In place of a file: the document of one endpoint, as JSON. Its relative paths are those of this "
+        "folder.",
+    )
+    trust: bool = Field(
+        default=False, description="Accept snapshots from another store, after you have checked their origin."
+    )
 
-Trust = Annotated[bool, Field(description="Accept snapshots from another store, after you have checked their origin.")]
+    @property
+    def subject(self) -> str:
+        """The file's name, or that of the document's endpoint."""
+        return self.document.name if self.document else PurePath(self.file or "").name
 
 
-class PlanRequest(Request):
+class PlanRequest(DocumentsRequest):
     """Show the changes that 'apply FILE' makes: nothing is changed.
 
     The exit code is 1 if there are changes, 0 if the endpoints are as the file says.
     """
 
-    file: DocumentFile
-    trust: Trust = False
 
-
-class ApplyRequest(Request):
+class ApplyRequest(DocumentsRequest):
     """Make endpoints as a YAML file says; 'nbdeploy plan FILE' shows the changes first.
 
     Each change is a revision of its own, in the order of 'plan'. An endpoint that the file does not name stays as it
     is. A second 'apply' continues an interrupted one, and changes nothing after a complete one.
     """
 
-    file: DocumentFile
-    trust: Trust = False
     force: Force = False
+    if_revision: IfRevision = None
     reason: Reason = ""
 
 
@@ -81,3 +103,13 @@ class Documents(Protocol):
         InvalidInput
             The file cannot be read, is no YAML, or a document is wrong: the error names the line or the field.
         """
+
+
+def with_absolute_paths(document: EndpointDocument, folder: Path) -> EndpointDocument:
+    """Return the document with its relative paths as those of a folder."""
+    changed: dict[str, Any] = {}
+    if document.validations is not None:
+        changed["validations"] = tuple(spec.within(folder) for spec in document.validations)
+    if document.serve is not None:
+        changed["serve"] = document.serve.within(folder)
+    return document.model_copy(update=changed)

@@ -50,14 +50,22 @@ class StreamStatus(Value):
 
     @property
     def words(self) -> str:
-        """The state in short."""
-        if self.spec is None:
-            return "no stream"
+        """The state in short, with what is read."""
+        return f"{self.spec.words}: {self.condition}" if self.spec else "no stream"
+
+    @property
+    def condition(self) -> str:
+        """The state in short: ``running, lag 3 messages``."""
         if not self.running:
-            return f"{self.spec.words}: stopped with the endpoint"
+            return "stopped with the endpoint"
         if self.state is None or not self.state.running:
-            return f"{self.spec.words}: NOT RUNNING: 'nbdeploy reconcile' starts it"
+            return "NOT RUNNING: 'nbdeploy reconcile' starts it"
         if self.state.problem:
-            return f"{self.spec.words}: WAITING: {self.state.problem}"
+            return f"WAITING: {self.state.problem}"
         lag = "unknown" if self.state.lag is None else f"{self.state.lag:,} messages"
-        return f"{self.spec.words}: running, lag {lag}"
+        return f"running, lag {lag}"
+
+    @property
+    def healthy(self) -> bool:
+        """Whether its worker runs and can answer."""
+        return self.state is not None and self.state.running and not self.state.problem

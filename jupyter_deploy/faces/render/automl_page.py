@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.model_search.search import ModelSearchResult
 
@@ -11,8 +13,19 @@ from .page import Page, Table
 
 
 def automl_page(result: ModelSearchResult) -> Page:
-    """Make the page of a search."""
+    """Make the page of a search, with that of its table of candidates."""
     table = model_selection_page(result.table)
+    search = search_page(result)
+    rows = [(one.family, f"{one.score:.4g}", f"{one.number}", one.expression) for one in result.best]
+    board = Table(
+        f"best of each family: {result.metric} in cross-validation", ("family", "score", "trial", "model"), rows
+    )
+    facts = [*search.facts, *table.facts[:-1], ("next", _next(result))]
+    return dataclasses.replace(search, facts=facts, tables=[*table.tables, board])
+
+
+def search_page(result: ModelSearchResult) -> Page:
+    """Make the page of a search alone: what was searched and proved, and the files that were written."""
     findings = [
         Finding(check="automl", severity=note.severity, message=note.message, remedy=note.remedy)
         for note in result.notes
@@ -30,14 +43,8 @@ def automl_page(result: ModelSearchResult) -> Page:
         ("notebook", result.notebook),
         *([("validation", result.validation)] if result.validation else []),
         *([("deployed", result.deployed)] if result.deployed else []),
-        *table.facts[:-1],
-        ("next", _next(result)),
     ]
-    rows = [(one.family, f"{one.score:.4g}", f"{one.number}", one.expression) for one in result.best]
-    board = Table(
-        f"best of each family: {result.metric} in cross-validation", ("family", "score", "trial", "model"), rows
-    )
-    return Page(_headline(result), findings=findings, facts=facts, tables=[*table.tables, board])
+    return Page(_headline(result), findings=findings, facts=facts)
 
 
 def exit_code_of_automl(result: ModelSearchResult) -> int:

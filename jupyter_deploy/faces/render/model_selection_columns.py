@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import floor, log10
 
 from jupyter_deploy.domain.evidence.estimate import Interval
 from jupyter_deploy.domain.model_selection.constraints import violations
@@ -35,12 +36,17 @@ class Column:
 
 def score_columns(result: ModelSelection) -> list[Column]:
     """Return the columns of the score, of its differences and of the calibration."""
+    best = _against([row.against_best for row in result.candidates], "best")
     columns = [
-        Column(f"{result.metric} [95 %]", lambda row: Cell(f"{row.score.value:.4g}", between(row.score.interval))),
-        Column("against the best", lambda row: _against(row.against_best, "best")),
+        Column(
+            f"{result.metric} [95\N{NO-BREAK SPACE}%]",
+            lambda row: Cell(f"{row.score.value:.4g}", between(row.score.interval)),
+        ),
+        Column("against the best", lambda row: best(row.against_best)),
     ]
     if result.endpoint:
-        columns.append(Column("against stable", lambda row: _against(row.against_stable, NONE)))
+        stable = _against([row.against_stable for row in result.candidates], NONE)
+        columns.append(Column("against stable", lambda row: stable(row.against_stable)))
     if any(row.fits for row in result.candidates):
         columns.append(Column(f"{result.metric} of the fits", _fits))
     if any(row.calibration for row in result.candidates):
@@ -57,7 +63,7 @@ def performance_columns(result: ModelSelection) -> list[Column]:
     columns = [
         Column("p50 ms", _spread(lambda ran: ran.latency_p50_ms)),
         Column("p99 ms", _spread(lambda ran: ran.latency_p99_ms)),
-        Column(f"p50 ms of {batch} rows", _spread(lambda ran: ran.batch_p50_ms)),
+        Column(f"p50 ms of {batch}\N{NO-BREAK SPACE}rows", _spread(lambda ran: ran.batch_p50_ms)),
         Column("rows/s", lambda row: Cell(f"{row.performance.rows_per_second.median:,.0f}")),
         Column("memory MB", lambda row: _number(row.performance.memory_mb, ".0f")),
         Column("load s", lambda row: Cell(f"{row.performance.load_s:.1f}")),
@@ -81,13 +87,27 @@ def between(interval: Interval | None) -> str:
     return "" if interval is None else f"[{interval.low:.3g}, {interval.high:.3g}]"
 
 
-def _against(score: Score | None, otherwise: str) -> Cell:
-    """Render a difference: ``-0.02 [-0.03, -0.01]``; without one a word."""
-    if score is None:
-        return Cell(otherwise)
-    if score.interval is None:
-        return Cell(f"{score.value:+.3g}", f"({score.why or 'no interval'})")
-    return Cell(f"{score.value:+.3g}", between(score.interval))
+def _against(scores: Sequence[Score | None], otherwise: str) -> Callable[[Score | None], Cell]:
+    """Return how differences are shown: ``-0.020 [-0.034, -0.006]``; without one a word.
+
+    All have the decimals that give each of them two significant digits.
+    """
+    known = [(score.value, score.interval.low, score.interval.high) for score in scores if score and score.interval]
+    sizes = [max(map(abs, one)) for one in known if any(one)]
+    decimals = max((1 - floor(log10(size)) for size in sizes), default=0)
+
+    def cell(score: Score | None) -> Cell:
+        if score is None:
+            return Cell(otherwise)
+        if score.interval is None:
+            return Cell(f"{score.value:+.3g}", f"({score.why or 'no interval'})")
+        value, *ends = (
+            f"{one:{sign},.{max(decimals, 0)}f}"
+            for one, sign in ((score.value, "+"), (score.interval.low, ""), (score.interval.high, ""))
+        )
+        return Cell(value, f"[{', '.join(ends)}]")
+
+    return cell
 
 
 def _fits(row: CandidateModel) -> Cell:
@@ -100,13 +120,14 @@ def _fits(row: CandidateModel) -> Cell:
 def _spread(figure: Callable[[Performance], Spread]) -> Callable[[CandidateModel], Cell]:
     def cell(row: CandidateModel) -> Cell:
         spread = figure(row.performance)
-        return Cell(_digits(spread.median), f"[{_digits(spread.low)}, {_digits(spread.high)}]")
+        return Cell(_digits(spread.median), f"[{_digits(spread.low, 2)}, {_digits(spread.high, 2)}]")
 
     return cell
 
 
-def _digits(value: float) -> str:
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+def _digits(value: float, digits: int = 3) -> str:
+    """Render a number by some significant digits; those before the point are all there."""
+    return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
 
 
 def _number(value: float | None, form: str) -> Cell:

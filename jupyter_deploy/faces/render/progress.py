@@ -40,7 +40,7 @@ def _plain() -> Report:
     seen: set[int] = set()
 
     def report(step: Step | Underway) -> None:
-        line = plain_line(step, seen) if isinstance(step, Underway) else f"[{step.number}/{step.total}] {step.title}"
+        line = plain_line(step, seen) if isinstance(step, Underway) else f"[{step.number}/{step.total}] {step.words}"
         if line is not None:
             write(line, sys.stderr)  # a closed stderr, as in '2>&1 | head', is ignored
 
@@ -61,10 +61,10 @@ def _notebook() -> Iterator[Report]:
         with lock:
             if not isinstance(step, Underway):
                 done = "■" * (step.number - 1) + "▣" + "□" * (step.total - step.number)
-                html = f"<span role='status'><code>{done}</code> {escape(step.title)} …</span>"
+                html = f"<span role='status'><code>{done}</code> {escape(step.words)} …</span>"
                 if headless:
-                    document = {"title": step.title}
-                    handle.update({"text/html": html, "text/plain": step.title, PROGRESS_MIME: document}, raw=True)
+                    document = {"title": step.words}
+                    handle.update({"text/html": html, "text/plain": step.words, PROGRESS_MIME: document}, raw=True)
                 else:
                     handle.update(HTML(html))
             elif board.update(step) or time.monotonic() - shown > _SHOWN_EVERY:
@@ -99,7 +99,7 @@ def _terminal() -> Iterator[Report]:
                 if live.is_started:  # a deploy goes on after its validation
                     live.stop()
                     bar.start()
-                bar.update(task, total=step.total, completed=step.number - 1, description=escape_control(step.title))
+                bar.update(task, total=step.total, completed=step.number - 1, description=escape_control(step.words))
                 return
             board.update(step)
             if not live.is_started:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePath
 
@@ -10,11 +10,22 @@ from jupyter_deploy.domain.capture.findings import counted, finding_text
 from jupyter_deploy.domain.images.images import Publication
 from jupyter_deploy.domain.ramp.status import RampStatus
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Revision
+from jupyter_deploy.domain.release.serve_document import ServeDocument
 from jupyter_deploy.domain.release.status import EndpointStatus, ReleaseStatus, Usage
 from jupyter_deploy.faces.render.difference_page import changed
 from jupyter_deploy.faces.render.endpoint_page import state_in_words
 
-from .documents import Counted, EndpointView, GatesCard, Models, RampView, ReleaseCard, RevisionRow, UsageCard
+from .documents import (
+    Counted,
+    EndpointView,
+    GatesCard,
+    Models,
+    RampView,
+    ReleaseCard,
+    RevisionRow,
+    UsageCard,
+    WayCard,
+)
 
 SHOWN_REVISIONS = 20
 
@@ -75,8 +86,18 @@ def endpoint_view(
             for release in shown
         ),
         history=revision_rows(history),
+        serve=ServeDocument(batch=endpoint.batch, stream=endpoint.stream),
+        ways=tuple(_ways(status)),
         ramp=_ramp(status.ramp, {release.tag for release in shown}),
     )
+
+
+def _ways(status: EndpointStatus) -> Iterator[WayCard]:
+    batch, stream = status.batch, status.stream
+    if batch and batch.spec:
+        yield WayCard(way="batch", words=batch.spec.words, state=batch.condition, healthy=batch.healthy)
+    if stream and stream.spec:
+        yield WayCard(way="stream", words=stream.spec.words, state=stream.condition, healthy=stream.healthy)
 
 
 def _ramp(ramp: RampStatus | None, shown: set[str]) -> RampView | None:

@@ -21,6 +21,7 @@ from jupyter_deploy.domain.evidence.record_pages import Refusal
 from jupyter_deploy.domain.evidence.segment_figures import SegmentsFigure
 from jupyter_deploy.domain.health import HealthCheck
 from jupyter_deploy.domain.jobs import Job, JobEvent
+from jupyter_deploy.domain.release.serve_document import ServeDocument
 from jupyter_deploy.domain.release.traffic import Role
 
 Chart = dict[str, Any]
@@ -183,9 +184,19 @@ class RampView(Value):
     evidence: tuple[str, ...]
 
 
+class WayCard(Value):
+    """A way in which an endpoint is called besides HTTP; ``words``: source and sink, ``state``: its condition now."""
+
+    way: Literal["batch", "stream"]
+    words: str
+    state: str
+    healthy: bool
+
+
 class EndpointView(Value):
     """One endpoint, its desired and its observed state; ``url``: the address for clients, ``words``: its state.
 
+    ``serve``: how it is called, as its YAML document says; ``ways``: the ways besides HTTP as they are now.
     ``tolerance``, ``absolute_tolerance`` and ``segments``: the settings of its comparisons; None: the default.
     """
 
@@ -201,6 +212,8 @@ class EndpointView(Value):
     validations: tuple[str, ...]
     cards: tuple[ReleaseCard, ...]
     history: tuple[RevisionRow, ...]
+    serve: ServeDocument = ServeDocument()
+    ways: tuple[WayCard, ...] = ()
     ramp: RampView | None = None
     tolerance: float | None = None
     absolute_tolerance: float | None = None

@@ -179,6 +179,13 @@ class FieldProblem(Value):
     finding: dict[str, Any] | None = Field(default=None, description="A guard's, with its cell.")
 
 
+class SearchFormView(Value):
+    """The columns of a table, and the problems of the typed fields."""
+
+    columns: tuple[str, ...]
+    problems: tuple[FieldProblem, ...] = ()
+
+
 class DeployProblemsView(Value):
     problems: tuple[FieldProblem, ...]
 

@@ -106,6 +106,13 @@ class PublishFormRequest(Request):
     check: bool = Field(default=False, description="Check what is typed, and whether the registry answers.")
 
 
+class SearchFormRequest(Request):
+    """What a search for models needs; its fields as they are typed so far."""
+
+    data: str = Field(default="", max_length=4000, description="The table's file: as the path of a notebook.")
+    label_column: str = Field(default="", max_length=1000)
+
+
 class DeployProblemsRequest(Request):
     """The fields of a deploy from a notebook, as they are typed so far."""
 
@@ -123,6 +130,9 @@ class ResultPageRequest(Request):
     job: str | None = Field(default=None, description="The id of the job whose result it is.")
     verb: str | None = Field(default=None, description="Without a job: the verb that gave 'result' at once.")
     result: Annotated[Any, BeforeValidator(_document)] = Field(default=None, description="With 'verb': what it gave.")
+    candidates: bool = Field(
+        default=True, description="False: of a search without its table of candidates, which the widget draws itself."
+    )
 
 
 class CandidatesViewRequest(Request):

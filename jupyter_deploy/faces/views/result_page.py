@@ -7,7 +7,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.model_search.search import ModelSearchResult
 from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.faces.render.automl_page import search_page
+from jupyter_deploy.faces.render.page import as_html
 from jupyter_deploy.faces.render.render import html
 from jupyter_deploy.verbs import BY_NAME
 
@@ -18,12 +21,18 @@ from .requests import ResultPageRequest
 def result_page(request: ResultPageRequest, ports: Ports) -> ResultPageView:
     """The page of a result; its data are escaped in it."""
     if request.job is None:
-        return ResultPageView(title=request.verb or "", html=html(_read(request.verb or "", request.result)))
+        return ResultPageView(title=request.verb or "", html=_html(_read(request.verb or "", request.result), request))
     job = ports.jobs.job(request.job)
     if job.state != "done":
         message = f"{job.title!r} has no result: it is {job.state}"
         raise InvalidInput(message, remedy="wait for its end, or ask for it once more")
-    return ResultPageView(title=job.title, html=html(_read(job.verb, job.result)))
+    return ResultPageView(title=job.title, html=_html(_read(job.verb, job.result), request))
+
+
+def _html(result: Any, request: ResultPageRequest) -> str:
+    if isinstance(result, ModelSearchResult) and not request.candidates:
+        return as_html(search_page(result))
+    return html(result)
 
 
 def _read(verb: str, result: Any) -> Any:

@@ -58,6 +58,7 @@ _ENTRIES: tuple[View, ...] = (
     View("candidates", r.CandidatesViewRequest, c.CandidatesView, "candidates.candidates"),
     View("drawing", r.DrawingRequest, d.DrawingView, "drawing.drawing"),
     View("publish_form", r.PublishFormRequest, f.PublishFormView, "publish_form.publish_form"),
+    View("search_form", r.SearchFormRequest, f.SearchFormView, "search_form.search_form"),
     View("deploy_problems", r.DeployProblemsRequest, f.DeployProblemsView, "deploy_problems.deploy_problems"),
     View("r_kernel", r.RKernelRequest, f.RKernelView, "r_kernel.r_kernel"),
     View("result_page", r.ResultPageRequest, d.ResultPageView, "result_page.result_page"),

@@ -61,9 +61,7 @@ def automl(request: AutomlRequest, ports: Ports, report: Report) -> ModelSearchR
         reasons = "\n".join(f"  {one.family}: {one.why}" for one in trials)
         raise InvalidInput("the search found no model that can be fitted", "give it more time, or more rows", reasons)
     seconds = time.monotonic() - began
-    steps(
-        f"training the best of {len(trials)} models: {leaderboard(trials, greater_is_better=search.greater_is_better)}"
-    )
+    steps(f"training the best of {len(trials)} models: {', '.join(one.family for one in best)}")
     with search.saved_answers(best) as answers:
         steps(f"running {notebook.name}, and measuring its models")
         endpoint = request.deploy if exists else None
@@ -89,7 +87,7 @@ def automl(request: AutomlRequest, ports: Ports, report: Report) -> ModelSearchR
         seconds=seconds,
         stopped=stopped,
         notes=(*search.notes, *notes),
-        notebook=str(notebook),
+        notebook=str(notebook.absolute()),
         validation=validation.path,
         proved_rows=search.held_out,
         table=table,
@@ -145,8 +143,8 @@ def _search(request: AutomlRequest, search: PreparedSearch, steps: Steps) -> tup
             found.append(trial)
             most = f" of {request.trials}" if request.trials else ""
             spent = f"{time.monotonic() - began:.0f} s" + (f" of {limit:.0f} s" if limit else "")
-            board = leaderboard(found, greater_is_better=search.greater_is_better)
-            steps(f"searching: trial {trial.number}{most}, {spent}; best {search.metric}: {board}", False)
+            board = leaderboard(found, search.metric, greater_is_better=search.greater_is_better)
+            steps(f"searching, trial {trial.number}{most}, {spent}", False, board=board)
     except KeyboardInterrupt:
         if not found:
             raise
@@ -206,7 +204,7 @@ def _write_validation(
     text, gates = search.validation(best, notebook.name, endpoint, chosen.name)
     folder = notebook.parent.resolve()
     name = f"validate_{endpoint}.ipynb"
-    path = str(notebook.parent / name)
+    path = str(notebook.parent.absolute() / name)
     if ports.starter.write(folder, name, text) or ports.starter.existing(folder, name) == text:
         return _Validation(path, gates), []
     words = f"{path} exists and stays as it is; it is no gate of this search's models"

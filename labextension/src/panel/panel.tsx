@@ -50,9 +50,11 @@ export function Panel(props: PanelProps): React.JSX.Element {
       view: requests.view,
       call: requests.call,
       job: requests.job,
+      fields: requests.fields,
       endpoint: () => model,
       deploy: null,
       compare: null,
+      findModel: null,
       publish: (name, release) => {
         focus.keep();
         setOpened({ verb: 'publish', texts: { name, release } });
@@ -103,8 +105,8 @@ export function Panel(props: PanelProps): React.JSX.Element {
         return started.job;
       },
       cancel: async job => jobs.cancel(job.id),
-      resultPage: async (job, signal) =>
-        requests.view<ResultPageView>('result_page', { job: job.id }, signal),
+      resultPage: async (job, candidates, signal) =>
+        requests.view<ResultPageView>('result_page', { job: job.id, candidates }, signal),
       renderer,
       logInUrl: '',
       show: id => {

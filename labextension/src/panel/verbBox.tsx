@@ -11,11 +11,11 @@ import type { Transport } from '../transport/transport';
 import type { Texts } from '../verbFields';
 import {
   agreeToSettings,
+  checkOf,
   EMPTY_START,
   fieldsOfVerb,
   type FormStart,
-  publishDefaults,
-  publishProblems
+  publishDefaults
 } from '../verbRequests';
 import { JobPanel } from '../widgets/jobs/jobPanel';
 import { useLoaded } from '../widgets/ui/hooks';
@@ -81,12 +81,8 @@ function Form(props: {
       warns={VERBS[verb].destructive}
       fields={fields}
       given={{ ...named, ...start.texts, ...textsOfWords(words, fields), ...texts }}
-      endpoints={[endpoint]}
-      check={
-        verb === 'publish'
-          ? async (typed, signal) => publishProblems(transport, typed, signal)
-          : undefined
-      }
+      suggestions={{ name: [endpoint] }}
+      check={checkOf(transport, verb)}
       settings={start.settings}
       agree={async file => {
         await agreeToSettings(transport, file);

@@ -26,6 +26,7 @@ import { labRenderer } from '../labRenderer';
 import { LazyPanel } from '../lazy';
 import type { Section } from '../model';
 import { Notices } from '../notices';
+import { openNotebook } from '../openNotebook';
 import { Prefetch } from '../prefetch';
 import { openReport } from '../report';
 import { TabJobs } from '../tabJobs';
@@ -120,8 +121,9 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
         return forced;
       },
       cancel: async job => jobs.cancel(job.id),
-      resultPage: async (job, signal) => {
-        const options = { query: { job: job.id }, signal };
+      openNotebook: path => void openNotebook(app, path),
+      resultPage: async (job, candidates, signal) => {
+        const options = { query: { job: job.id, candidates: String(candidates) }, signal };
         return (await requestAPI<ResultPageView>(nbdeploy.transport, 'views/result_page', options))
           .value;
       },

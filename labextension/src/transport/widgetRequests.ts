@@ -3,13 +3,14 @@ import { EndpointModel } from '../endpoint';
 import { exact } from '../exact';
 import type { EndpointView, Job, Preview, Verb } from '../generated';
 import type { JobsModel } from '../jobs';
+import { fieldsOfSchema } from '../verbRequests';
 import type { Services } from '../widgets/ui/services';
 import { requestAPI } from './request';
 import type { Transport } from './transport';
 
 type RequestBody = Readonly<Record<string, unknown>>;
 
-export interface WidgetRequests extends Pick<Services, 'view' | 'call' | 'job'> {
+export interface WidgetRequests extends Pick<Services, 'view' | 'call' | 'job' | 'fields'> {
   /** A model of an endpoint; `every`: see `EndpointModel`. */
   endpointModel(name: string, every?: number | null): EndpointModel;
 }
@@ -32,6 +33,7 @@ export function widgetRequests(transport: Transport, jobs: JobsModel): WidgetReq
   return {
     view,
     call,
+    fields: async schema => fieldsOfSchema(transport, schema),
     job: async (verb, request) => jobs.ended((await run(verb as Verb, request)).id),
     endpointModel: (name, every) =>
       new EndpointModel(

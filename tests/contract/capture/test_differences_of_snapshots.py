@@ -21,9 +21,9 @@ from jupyter_deploy.capture.frameworks.sklearn import Sklearn
 from jupyter_deploy.capture.metrics import metrics_of
 from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
 from jupyter_deploy.domain.capture.ports import Live
+from jupyter_deploy.domain.capture.requests import DiffRequest
 from jupyter_deploy.domain.errors import InvalidInput, NoCandidate, UnknownEndpoint, UnknownRelease, UnknownSource
 from jupyter_deploy.domain.release.endpoint import Changes, Endpoint
-from jupyter_deploy.domain.requests import DiffRequest
 from jupyter_deploy.store.store import SqliteStore
 from jupyter_deploy.verbs.capture import load_snapshot
 from jupyter_deploy.verbs.difference import changes_since, diff, exact_tag

@@ -7,43 +7,17 @@ import httpx
 import pytest
 from playwright.sync_api import TimeoutError as Missed
 from playwright.sync_api import expect
+from sklearn.datasets import load_breast_cancer
 
+from tests.brokers import RedisServer, running
+from tests.e2e.candidate_cells import CHOICE, COMPARED
 from tests.e2e.conftest import until
 from tests.e2e.lab import KERNEL_READY, started
 from tests.e2e.person import DEPLOY_SECONDS, NARROW, TRAIN, VIEWPORT, until_deployed
+from tests.e2e.streams.test_stream import row
 from tests.notebooks import write
 
 pytestmark = pytest.mark.timeout(600)
-
-CHOICE = [
-    TRAIN[0],
-    "models = {'logit': LogisticRegression().fit(X_train, y_train),\n"
-    "          'small': LogisticRegression(C=0.001).fit(X_train, y_train)}",
-    "import jupyter_deploy\n"
-    "found = jupyter_deploy.candidates(models, X_test, y_test, by={'old': X_test.age > 50}, translated=False)",
-    """
-def scaled(part, factor):
-    return part.model_copy(update={name: value * factor for name, value in part if isinstance(value, float)})
-
-def variant(number):
-    row = found.table.candidates[number % 2]
-    spreads = {name: scaled(one, 1 + number / 4) for name, one in row.performance if hasattr(one, "median")}
-    performance = row.performance.model_copy(update=spreads | {"memory_mb": 90.0 + 9 * number})
-    shift = 0.7 + 0.02 * number - row.score.value
-    interval = row.score.interval.model_copy(
-        update={"low": row.score.interval.low + shift, "high": row.score.interval.high + shift})
-    score = row.score.model_copy(update={"value": row.score.value + shift, "interval": interval})
-    return row.model_copy(update={"name": f"model {number}", "score": score, "performance": performance})
-
-found.table = found.table.model_copy(update={"candidates": tuple(map(variant, range(12)))})
-found""",
-]
-"""A measured table of two models, shown as one of twelve."""
-
-COMPARED = [
-    TRAIN[0],
-    "\n".join(f"logit_{n} = LogisticRegression(C=10.0 ** (2 - {n})).fit(X_train, y_train)" for n in range(12)),
-]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +25,9 @@ def lab(shared_home, tmp_path_factory):
     folder = tmp_path_factory.mktemp("notebooks")
     written = {"churn": TRAIN, "choice": CHOICE, "compare": COMPARED}
     notebooks = [write(folder / f"{name}.ipynb", *cells) for name, cells in written.items()]
-    with started(shared_home, *notebooks) as server:
+    table = load_breast_cancer(as_frame=True).frame.iloc[:300, [0, 1, 2, 3, -1]]
+    table.to_parquet(folder / "tumours.parquet")
+    with started(shared_home, *notebooks, folder / "tumours.parquet") as server:
         yield server
 
 
@@ -285,6 +261,91 @@ def test_models_of_the_kernel_are_compared_by_a_form_and_a_row_of_its_job_is_dep
     expect(job.get_by_role("button", name="Open compared")).to_be_visible(timeout=DEPLOY_SECONDS * 1000)
     (release,) = person.home.json("describe", "compared")["releases"]
     assert (release["choice"]["chosen"], len(release["choice"]["candidates"])) == ("logit_0", 2)
+    assert person.errors == []
+
+
+def test_an_endpoint_is_served_by_a_schedule_and_then_by_a_stream(person, tmp_path):
+    person.opens()
+    person.looks_after("churn")
+    ways = person.sidebar.get_by_role("region", name="Serve by")
+    change = ways.get_by_role("button", name="Change how it is served…")
+    dialog = person.page.get_by_role("dialog", name="Serve churn by")
+    shows, applies = (dialog.get_by_role("button", name=name) for name in ("Show what changes", "Apply"))
+    changes = dialog.get_by_role("region", name="What changes")
+
+    def choose(way, **fields):
+        dialog.get_by_role("checkbox", name=re.compile(f"^{way}")).check()
+        for label, text in fields.items():
+            dialog.get_by_role("group", name=way).get_by_label(label, exact=True).fill(text)
+
+    change.click()
+    choose("Batch", Source=f"{tmp_path}/rows", Sink=f"{tmp_path}/scores", Schedule="0 3 * *")
+    shows.click()
+    expect(dialog.get_by_role("alert")).to_contain_text("'0 3 * *' is no schedule", timeout=60_000)
+    choose("Batch", Schedule="0 3 * * *")
+    shows.click()
+    expect(changes).to_contain_text("it reads all files of the source", timeout=60_000)
+    person.has_nothing_serious_as_it_is("serve-by")
+    applies.click()
+    expect(dialog).to_be_hidden(timeout=60_000)
+    expect(ways).to_contain_text(re.compile(r"next \d{4}-\d\d-\d\d 03:00"), timeout=60_000)
+    assert person.home.json("batch", "churn")["spec"]["schedule"] == "0 3 * * *"
+
+    with running(RedisServer, tmp_path / "broker") as broker:
+        change.click()
+        dialog.get_by_role("checkbox", name=re.compile("^Batch")).uncheck()
+        choose("Stream", Source=f"{broker.url}/rows", Sink=f"{broker.url}/scores")
+        shows.click()
+        expect(changes.get_by_role("listitem")).to_contain_text(["end the batches", "else the next message"])
+        person.home.json("traffic", "churn", "--record", "meta")  # by somebody else
+        applies.click()
+        expect(dialog.get_by_role("alert")).to_contain_text(re.compile(r"churn is at revision \d+, not \d+"))
+        assert person.home.json("batch", "churn")["spec"], "nothing was changed"
+        shows.click()
+        applies.click()
+        expect(ways).to_contain_text("running, lag 0 messages", timeout=60_000)
+        broker.publish([row(60)])
+        until(lambda: broker.count("scores") == 1, 60)
+        person.has_nothing_serious("served")
+        person.home.json("stream", "churn", "--stop")
+        expect(ways).not_to_contain_text("Stream", timeout=60_000)
+    person.home.json("traffic", "churn", "--record", "full")
+    assert person.errors == []
+
+
+def test_a_search_that_is_ended_in_the_middle_becomes_a_table_and_a_notebook(person):
+    person.opens()
+    page = person.page
+    person.looks_after()
+    person.sidebar.get_by_role("button", name="Find…").click()
+    form = page.get_by_role("dialog", name="Find a Model")
+    offered = form.locator("datalist option")
+    expect(offered.and_(page.locator("[value='tumours.parquet']"))).to_be_attached(timeout=60_000)
+    form.get_by_label("Data").fill("tumours.parquet")
+    expect(offered.and_(page.locator("[value='target']")).first).to_be_attached(timeout=60_000)
+    form.get_by_label("Label column").fill("tarjet")
+    expect(form.get_by_text("the table has no column 'tarjet'")).to_be_visible(timeout=60_000)
+    form.get_by_label("Label column").fill("target")
+    form.get_by_label("Time", exact=True).fill("20m")
+    form.get_by_label("Budget").fill("p99 <= 1h")
+    person.has_nothing_serious_as_it_is("find-form")
+    form.locator("summary", has_text="More").click()
+    form.get_by_label("Native only").check()
+    form.get_by_role("button", name="Find a Model", exact=True).click()
+    expect(form).to_be_hidden(timeout=60_000)
+
+    job = page.locator(".nbdeploy-JobTab")
+    board = job.get_by_role("table", name="Leaderboard")
+    expect(board.get_by_role("rowheader").first).to_be_visible(timeout=DEPLOY_SECONDS * 1000)
+    job.get_by_role("button", name="End the search…").click()
+    job.get_by_role("button", name="End search").click()
+    person.has_nothing_serious_as_it_is("find-search")
+    view = job.get_by_role("region", name="Candidates", exact=True)
+    expect(view.get_by_role("rowheader", name=re.compile("baseline"))).to_be_visible(timeout=DEPLOY_SECONDS * 1000)
+    expect(job.get_by_text("stopped by you")).to_be_visible()
+    person.has_nothing_serious("find-job")
+    job.get_by_role("button", name="Open automl-target.ipynb").click()
+    expect(page.locator(".jp-NotebookPanel p", has_text="wrote this notebook")).to_be_visible()
     assert person.errors == []
 
 

@@ -111,6 +111,7 @@ def test_every_view_answers_a_query_and_a_body(client, churn):
         "candidates": {"table": table([row("forest", 0.9, 2.0)]).model_dump(mode="json"), "constraints": "load_s <= 5"},
         "drawing": {"spec": client.get("views/live", params=known).json()["charts"]["rate"]},
         "notebook_context": {"path": "train.ipynb"},
+        "search_form": {"data": "nowhere.csv"},
         "result_page": {"verb": "describe", "result": client.get("describe", params=known).json()},
     }
     for view in VIEWS.values():

@@ -16,6 +16,7 @@ OWN = ("capture/frameworks/", "serving/natives/")
 NAMED = {
     "domain/capture/translation.py": {"onnx"},
     "domain/export.py": {"onnx"},
+    "model_search/autogluon_engine.py": {"lightgbm"},
     "model_search/families.py": {"lightgbm"},
     "model_search/table.py": {"lightgbm", "sklearn"},
 }

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from pydantic import ValidationError
 
+from jupyter_deploy.domain.capture.requests import DiffRequest, ReproduceRequest
 from jupyter_deploy.domain.errors import Conflict, StoreError
 from jupyter_deploy.domain.logs import LogsRequest
 from jupyter_deploy.domain.release.endpoint import Endpoint
@@ -18,11 +19,9 @@ from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.domain.requests import (
     CompareRequest,
     DeployRequest,
-    DiffRequest,
     PromoteRequest,
     PurgeRequest,
     ReconcileRequest,
-    ReproduceRequest,
     RollbackRequest,
     TrafficRequest,
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jupyter_deploy.domain.images.requests import PublishRequest
+from jupyter_deploy.domain.model_search.requests import AutomlRequest
 from jupyter_deploy.domain.model_selection.requests import CandidatesRequest
 from jupyter_deploy.domain.requests import DeployRequest, Request
 from jupyter_deploy.domain.store_ports import Store
@@ -29,6 +30,8 @@ def _notebooks(request: Request, store: Store) -> Iterator[str]:
         yield from [request.cwd] if request.cwd else request.notebooks
     elif isinstance(request, CandidatesRequest):
         yield from request.models[:1]
+    elif isinstance(request, AutomlRequest):  # its notebook is written next to the table
+        yield request.data
     elif isinstance(request, DeployRequest) and request.source:
         yield request.source
         yield from _notebook_of(request.source, store)

@@ -21,6 +21,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from jupyter_deploy.verbs import BY_NAME
+
 from . import jobs_in
 
 if TYPE_CHECKING:  # a starting server imports no pydantic
@@ -68,6 +70,7 @@ class _State:
     ahead: set[str] = field(default_factory=set)  # handed over while a kernel captures the model
     handed_over: dict[str, float] = field(default_factory=dict)
     stopping: dict[str, _Stopping] = field(default_factory=dict)
+    finishing: set[str] = field(default_factory=set)  # cancelled once, and left to finish
     seen: set[str] = field(default_factory=set)
 
 
@@ -131,13 +134,18 @@ class JobRunner:
     def cancel(self, job_id: str) -> Job:
         """Cancel like Ctrl-C: at once if no process runs the job yet, else after the operation has undone partial work.
 
+        A verb that ``finishes`` is left to do so, until it is cancelled once more.
+
         Raises ``UnknownJob``.
         """
         with self._lock:
             job = self.jobs.withdraw(job_id)
             if job.state == "running" and job_id not in self._state.stopping:
                 if self.jobs.signal(job_id, signal.SIGINT):
-                    self._state.stopping[job_id] = _Stopping(time.monotonic())
+                    if BY_NAME[job.verb].finishes and job_id not in self._state.finishing:
+                        self._state.finishing.add(job_id)
+                    else:
+                        self._state.stopping[job_id] = _Stopping(time.monotonic())
                 else:
                     self.jobs.sweep()
                     return self.jobs.job(job_id)
@@ -315,6 +323,7 @@ class JobRunner:
         state = self._state
         state.own &= active
         state.ahead &= active
+        state.finishing &= active
         for table in (state.first_seen, state.stopping, state.handed_over):
             for gone in table.keys() - active:
                 del table[gone]

@@ -34,7 +34,9 @@ def reporting(write: Write, before: int = 0) -> Iterator[Report]:
         with lock:
             if isinstance(step, Step):
                 number = before + step.number
-                unwritten[number] = "step", {"number": number, "total": before + step.total, "title": step.title}
+                document = {"number": number, "total": before + step.total, "title": step.title}
+                board = {"board": step.board.model_dump(mode="json")} if step.board else {}
+                unwritten[number] = "step", document | board
                 due.set()
                 return
             unwritten[step.run, step.side] = "underway", step.model_dump(mode="json")

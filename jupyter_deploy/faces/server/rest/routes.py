@@ -9,7 +9,7 @@ from jupyter_server.utils import url_path_join
 
 from .events import EventsHandler
 from .handlers import PreparationHandler, ReadHandler, WorkerHandler
-from .notebook_context import NotebookContextHandler
+from .notebook_context import NotebookContextHandler, SearchFormHandler
 
 
 def add_handlers(server: Any) -> None:
@@ -19,6 +19,7 @@ def add_handlers(server: Any) -> None:
         (rf"{root}/events", EventsHandler),
         (rf"{root}/worker", PreparationHandler),
         (rf"{root}/(views/notebook_context)", NotebookContextHandler),
+        (rf"{root}/(views/search_form)", SearchFormHandler),
         (rf"{root}/(views/.*)", ReadHandler),
         (rf"{root}/(.*)", WorkerHandler),
         (rf"{root}()", WorkerHandler),

@@ -5,7 +5,7 @@ import type { CandidateRow, CandidatesView, DeployRequest } from '../../generate
 import type { JobActions } from '../../jobActions';
 import { toProblemError } from '../../transport/request';
 import { Chart } from '../ui/chart';
-import { Field } from '../ui/field';
+import { CodeInput, Field } from '../ui/field';
 import { useDebounced, useLoaded } from '../ui/hooks';
 import { useServices } from '../ui/services';
 import { CandidateTable } from './candidateTable';
@@ -49,16 +49,11 @@ export function Candidates(props: CandidatesProps): React.JSX.Element {
         }
       >
         {control => (
-          <input
-            {...control}
-            type="text"
-            className="nbdeploy-code"
+          <CodeInput
+            control={control}
             placeholder="latency_p99_ms <= 5, memory_mb <= 300"
-            spellCheck={false}
             value={text}
-            onChange={event => {
-              setText(event.target.value);
-            }}
+            change={setText}
           />
         )}
       </Field>

@@ -16,7 +16,7 @@ import type {
 } from '../../generated';
 import { type ProblemError, toProblemError } from '../../transport/request';
 import { RoleField } from '../deploy/roleField';
-import { advice, Field, sentence, Suggestions } from '../ui/field';
+import { advice, Field, sentence, TextInput } from '../ui/field';
 import { useLoaded } from '../ui/hooks';
 import { Modal } from '../ui/modal';
 import { Button } from '../ui/parts';
@@ -36,7 +36,6 @@ export function DeployCandidate(props: {
   const [percent, setPercent] = React.useState<string | null>(null);
   const [sending, setSending] = React.useState(false);
   const [refused, setRefused] = React.useState<ProblemError | null>(null);
-  const list = React.useId();
   const loaded = useLoaded('endpoints', async signal =>
     view<EndpointsView>('endpoints', {}, signal)
   );
@@ -88,19 +87,13 @@ export function DeployCandidate(props: {
           problems={problemsOf('name')}
         >
           {control => (
-            <>
-              <input
-                {...control}
-                type="text"
-                required
-                list={list}
-                value={name}
-                onChange={event => {
-                  setName(event.target.value);
-                }}
-              />
-              <Suggestions id={list} choices={names} />
-            </>
+            <TextInput
+              control={control}
+              required
+              suggestions={names}
+              value={name}
+              change={setName}
+            />
           )}
         </Field>
         <RoleField

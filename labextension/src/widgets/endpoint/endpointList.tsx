@@ -19,7 +19,7 @@ interface Props {
 
 export function EndpointList(props: Props): React.JSX.Element {
   const { endpoints, home, stale, filter, onFilter, onOpen } = props;
-  const { trans, deploy } = useServices();
+  const { trans, deploy, findModel } = useServices();
   if (endpoints.length === 0) {
     return (
       <Empty
@@ -31,6 +31,7 @@ export function EndpointList(props: Props): React.JSX.Element {
         <Button look="primary" onClick={deploy ?? undefined}>
           {trans.__('Deploy…')}
         </Button>
+        {findModel && <Button onClick={findModel}>{trans.__('Find a model for a table…')}</Button>}
         {home && <p className="nbd-faint nbd-home">{trans.__('Home: %1', home)}</p>}
       </Empty>
     );

@@ -8,6 +8,7 @@ import { CommandIDs, commandOf } from '../../commands';
 import { EndpointModels } from '../../endpoints';
 import { labRenderer } from '../../labRenderer';
 import { linkTo } from '../../links';
+import { openNotebook } from '../../openNotebook';
 import { withinServer } from '../../paths';
 import { openReport } from '../../report';
 import { widgetRequests } from '../../transport/widgetRequests';
@@ -24,7 +25,7 @@ export function makeServices({
   const { trans, jobs, transport } = nbdeploy;
   if (rendermime === null) throw new Error('JupyterLab has no renderer of results');
 
-  const { view, call, job, endpointModel } = widgetRequests(transport, jobs);
+  const { view, call, job, fields, endpointModel } = widgetRequests(transport, jobs);
   const models = new EndpointModels(nbdeploy.stream, name => endpointModel(name));
 
   return {
@@ -33,9 +34,11 @@ export function makeServices({
     view,
     call,
     job,
+    fields,
     endpoint: name => models.get(name),
     deploy: () => void app.commands.execute(CommandIDs.deploy),
     compare: () => void app.commands.execute(commandOf('candidates')),
+    findModel: () => void app.commands.execute(commandOf('automl')),
     publish: (name, release) => void app.commands.execute(commandOf('publish'), { name, release }),
     runVerb: ({ verb, words }) => void app.commands.execute(commandOf(verb), { words: [...words] }),
     openTab: (name, section) => void app.commands.execute(CommandIDs.openTab, { name, section }),
@@ -44,17 +47,7 @@ export function makeServices({
     openReport: (of, title) => {
       openReport(app, nbdeploy, of, title);
     },
-    openNotebook: async path => {
-      const within = withinServer(path, PageConfig.getOption('serverRoot'));
-      if (within === null) return false;
-      try {
-        await app.serviceManager.contents.get(within, { content: false });
-      } catch {
-        return false;
-      }
-      await app.commands.execute('docmanager:open', { path: within });
-      return true;
-    },
+    openNotebook: async path => openNotebook(app, path),
     fetchFile: async path => {
       const within = withinServer(path, PageConfig.getOption('serverRoot'));
       if (within === null) return;

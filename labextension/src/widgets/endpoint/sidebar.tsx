@@ -41,7 +41,7 @@ interface Props {
 
 export function Sidebar(props: Props): React.JSX.Element {
   const { state, onOpen, onTab, onAgain, jobs } = props;
-  const { trans, endpoint, deploy, compare } = useServices();
+  const { trans, endpoint, deploy, compare, findModel } = useServices();
   const [filter, setFilter] = React.useState('');
   const root = React.useRef<HTMLDivElement>(null);
   const { opened } = state;
@@ -75,6 +75,15 @@ export function Sidebar(props: Props): React.JSX.Element {
           </nav>
         )}
         <div className="nbd-Bar-buttons">
+          {findModel && opened === null && (
+            <Button
+              look="quiet"
+              onClick={findModel}
+              title={trans.__('Search for a model of a table in a file')}
+            >
+              {trans.__('Find…')}
+            </Button>
+          )}
           {compare && opened === null && (
             <Button
               look="quiet"

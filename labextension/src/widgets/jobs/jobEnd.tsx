@@ -6,6 +6,7 @@ import {
   type Finding,
   type Job,
   labelsOf,
+  type ModelSearchResult,
   type Problem,
   type Published as Publication
 } from '../../generated';
@@ -63,7 +64,7 @@ export function JobEnd({ job, actions, trans }: JobEndProps): React.ReactElement
 }
 
 function Done({ job, actions, trans }: JobEndProps): React.ReactElement {
-  const endpoint = job.verb === 'deploy' ? (job.result as Deployment).endpoint : job.endpoint;
+  const endpoint = endpointOf(job);
   return (
     <div className="nbdeploy-end" data-state="done">
       <Outcome job={job} actions={actions} trans={trans} />
@@ -96,6 +97,14 @@ function Done({ job, actions, trans }: JobEndProps): React.ReactElement {
   );
 }
 
+function endpointOf(job: Job): string | null {
+  if (job.verb === 'deploy') return (job.result as Deployment).endpoint;
+  if (job.verb === 'automl' && (job.result as ModelSearchResult).deployed) {
+    return String(job.request.deploy);
+  }
+  return job.endpoint;
+}
+
 /** The outcome of a finished job, by its verb. */
 function Outcome({ job, actions, trans }: JobEndProps): React.ReactElement | null {
   switch (job.verb) {
@@ -111,14 +120,50 @@ function Outcome({ job, actions, trans }: JobEndProps): React.ReactElement | nul
       );
     case 'candidates': // its table is shown below the job
       return null;
+    case 'automl':
+      return <Found job={job} actions={actions} trans={trans} />;
     default:
       return <OtherResult job={job} actions={actions} trans={trans} />;
   }
 }
 
+/** The outcome of a search, and the notebooks that it wrote; its table is shown below the job. */
+function Found({ job, actions, trans }: JobEndProps): React.ReactElement {
+  const { notebook, validation } = job.result as ModelSearchResult;
+  return (
+    <>
+      <OtherResult job={job} actions={actions} trans={trans} candidates={false} />
+      {actions.openNotebook ? (
+        <div className="nbdeploy-buttons">
+          {[notebook, validation].filter(Boolean).map(path => (
+            <button
+              key={path}
+              type="button"
+              className="jp-Button jp-mod-styled"
+              title={path}
+              onClick={() => {
+                actions.openNotebook?.(path);
+              }}
+            >
+              {trans.__('Open %1', path.slice(path.lastIndexOf('/') + 1))}
+            </button>
+          ))}
+        </div>
+      ) : null}
+    </>
+  );
+}
+
 /** The page of its result. */
-function OtherResult({ job, actions, trans }: JobEndProps): React.ReactElement {
-  const { value, error } = useLoaded(job.id, async signal => actions.resultPage(job, signal));
+function OtherResult({
+  job,
+  actions,
+  trans,
+  candidates = true
+}: JobEndProps & { candidates?: boolean }): React.ReactElement {
+  const { value, error } = useLoaded(job.id, async signal =>
+    actions.resultPage(job, candidates, signal)
+  );
   if (value) return <ResultPage page={value} renderer={actions.renderer} />;
   return (
     <p>

@@ -2,19 +2,17 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { caretRightIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import type { ChangeVerb } from '../../changes';
-import type { Job } from '../../generated';
+import type { Job, Verb } from '../../generated';
 import type { JobActions } from '../../jobActions';
 import type { JobsModel } from '../../jobs';
-import {} from '../../transport/problem';
 import { toProblemError } from '../../transport/request';
 import { ago } from '../../words';
 import { useNow, useSignal } from '../ui/hooks';
 import { JobPanel } from './jobPanel';
 import { JobState } from './jobView';
 
-/** The verbs whose results the endpoint's history lists. */
-const IN_HISTORY: readonly ChangeVerb[] = ['traffic', 'promote', 'rollback', 'stop'];
+/** The verbs whose results the endpoint's history lists, and the dry run of these. */
+const IN_HISTORY: readonly Verb[] = ['traffic', 'promote', 'rollback', 'stop', 'apply', 'plan'];
 const SEEN_MS = 60_000;
 
 export interface JobListProps {

@@ -51,7 +51,14 @@ export function JobView(props: JobViewProps): React.ReactElement {
       <JobRuns runs={progress.runs} trans={trans} />
       <JobEnd job={job} actions={actions} trans={trans} />
       <JobLog lines={progress.log} trans={trans} />
-      {hasEnded(job) ? null : <Cancel job={job} actions={actions} trans={trans} />}
+      {hasEnded(job) ? null : (
+        <Cancel
+          job={job}
+          finishes={progress.steps.at(-1)?.board !== undefined}
+          actions={actions}
+          trans={trans}
+        />
+      )}
     </section>
   );
 }
@@ -127,9 +134,13 @@ function Bar({ job, trans }: { job: Job; trans: TranslationBundle }): React.Reac
 /** Asks for confirmation before it cancels a job. */
 function Cancel({
   job,
+  finishes,
   actions,
   trans
-}: Pick<JobViewProps, 'job' | 'actions' | 'trans'>): React.ReactElement {
+}: Pick<JobViewProps, 'job' | 'actions' | 'trans'> & {
+  /** A search, which goes on with the best models until then. */
+  finishes: boolean;
+}): React.ReactElement {
   const [phase, setPhase] = React.useState<'no' | 'asks' | 'stops'>('no');
   const [error, setError] = React.useState('');
   const stop = React.useRef<HTMLButtonElement>(null);
@@ -145,6 +156,7 @@ function Cancel({
     setError('');
     try {
       await actions.cancel(job);
+      if (finishes) setPhase('no'); // from then on a cancel stops the job itself
     } catch (error) {
       setError(error instanceof Error ? error.message : String(error));
       setPhase('no');
@@ -153,15 +165,23 @@ function Cancel({
   return (
     <div className="nbdeploy-cancel">
       {phase === 'asks' ? (
-        <div role="group" className="nbdeploy-buttons" aria-label={trans.__('Stop this job?')}>
-          <span>{trans.__('Stop this job? Incomplete results are removed.')}</span>
+        <div
+          role="group"
+          className="nbdeploy-buttons"
+          aria-label={finishes ? trans.__('End the search?') : trans.__('Stop this job?')}
+        >
+          <span>
+            {finishes
+              ? trans.__('End the search? The best models so far are trained and compared.')
+              : trans.__('Stop this job? Incomplete results are removed.')}
+          </span>
           <button
             type="button"
             ref={stop}
             className="jp-Button jp-mod-styled jp-mod-warn"
             onClick={() => void cancel()}
           >
-            {trans.__('Stop job')}
+            {finishes ? trans.__('End search') : trans.__('Stop job')}
           </button>
           <button
             type="button"
@@ -170,7 +190,7 @@ function Cancel({
               setPhase('no');
             }}
           >
-            {trans.__('Keep running')}
+            {finishes ? trans.__('Keep searching') : trans.__('Keep running')}
           </button>
         </div>
       ) : (
@@ -183,7 +203,11 @@ function Cancel({
             setPhase('asks');
           }}
         >
-          {phase === 'stops' ? trans.__('Stopping…') : trans.__('Cancel…')}
+          {phase === 'stops'
+            ? trans.__('Stopping…')
+            : finishes
+              ? trans.__('End the search…')
+              : trans.__('Cancel…')}
         </button>
       )}
       <p role="status" className="nbdeploy-problems">

@@ -132,34 +132,42 @@ export function Suggestions(props: { id: string; choices: readonly string[] }): 
   );
 }
 
-/** The input of an expression or a name, with suggestions if there are any. */
-export function CodeInput(props: {
+export interface TextInputProps {
   control: ControlProps;
   value: string;
   change: (value: string) => void;
   placeholder?: string;
   suggestions?: readonly string[];
   onBlur?: () => void;
-}): React.ReactElement {
-  const { control, value, change, placeholder = '', suggestions = [], onBlur } = props;
+  name?: string;
+  required?: boolean;
+  inputMode?: 'text' | 'numeric' | 'decimal';
+}
+
+/** The input of one line, with suggestions if there are any. */
+export function TextInput(props: TextInputProps & { className?: string }): React.ReactElement {
+  const { control, change, suggestions = [], className = '', ...given } = props;
   const offered = `${control.id}-offered`;
   return (
     <>
       <input
+        {...given}
         {...control}
         type="text"
-        className="jp-mod-styled nbdeploy-code"
-        placeholder={placeholder}
+        className={`jp-mod-styled ${className}`}
         spellCheck={false}
         autoComplete="off"
         {...(suggestions.length > 0 && { list: offered })}
-        value={value}
         onChange={event => {
           change(event.target.value);
         }}
-        {...(onBlur && { onBlur })}
       />
       {suggestions.length > 0 ? <Suggestions id={offered} choices={suggestions} /> : null}
     </>
   );
+}
+
+/** The input of an expression or a name. */
+export function CodeInput(props: TextInputProps): React.ReactElement {
+  return <TextInput {...props} className="nbdeploy-code" />;
 }

@@ -11,6 +11,7 @@ import type { Section } from '../../model';
 import type { NamedCommand } from '../../namedCommands';
 import type { Renderer } from '../../renderer';
 import type { ReportOf } from '../../report';
+import type { VerbField } from '../../verbFields';
 
 export interface Services {
   readonly trans: TranslationBundle;
@@ -29,12 +30,16 @@ export interface Services {
   ): Promise<T>;
   /** A slow verb: its job, at its end. */
   job(verb: string, request: Readonly<Record<string, unknown>>): Promise<Job>;
+  /** The fields of a part of a request, by the name of its schema. */
+  fields(schema: string): Promise<readonly VerbField[]>;
   /** The model of an endpoint; within this view there is one per endpoint. */
   endpoint(name: string): EndpointModel;
   /** Opens the deploy dialog; null: the host has none. */
   readonly deploy: (() => void) | null;
   /** Opens the dialog that compares the models of a notebook; null: the host has none. */
   readonly compare: (() => void) | null;
+  /** Opens the form of a search for models of a table; null: the host has none. */
+  readonly findModel: (() => void) | null;
   /** Opens the dialog that publishes a release of an endpoint. */
   publish(name: string, release: string): void;
   /** Opens the view of a command that a message names, or its form with the command's values. */

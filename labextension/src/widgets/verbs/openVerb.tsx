@@ -3,6 +3,7 @@ import { MainAreaWidget, showErrorMessage } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { type IRenderMimeRegistry, MimeModel } from '@jupyterlab/rendermime';
+import type { Contents } from '@jupyterlab/services';
 import { Panel } from '@lumino/widgets';
 import * as React from 'react';
 
@@ -15,11 +16,11 @@ import type { INbdeploy } from '../../transport/tokens';
 import { again, type Texts, type VerbField } from '../../verbFields';
 import {
   agreeToSettings,
+  checkOf,
   EMPTY_START,
   fieldsOfVerb,
   type FormStart,
-  publishDefaults,
-  publishProblems
+  publishDefaults
 } from '../../verbRequests';
 import { FormDialog } from '../ui/formDialog';
 import { VerbForm } from './verbForm';
@@ -80,6 +81,11 @@ export async function openVerb(
     ...textsOfWords(words, fields),
     ...given
   };
+  const names = deployments.endpoints.map(row => row.name);
+  const suggestions =
+    verb === 'automl'
+      ? { deploy: names, data: await tablesNear(options, texts.data ?? '') }
+      : { name: names };
   const action = label.replace(/…$/, '');
   const dialog = new FormDialog(action, close => (
     <VerbForm
@@ -88,12 +94,8 @@ export async function openVerb(
       warns={VERBS[verb].destructive}
       fields={shownFields}
       given={texts}
-      endpoints={deployments.endpoints.map(row => row.name)}
-      check={
-        verb === 'publish'
-          ? async (typed, signal) => publishProblems(nbdeploy.transport, typed, signal)
-          : undefined
-      }
+      suggestions={suggestions}
+      check={checkOf(nbdeploy.transport, verb)}
       settings={start.settings}
       agree={async file => {
         await agreeToSettings(nbdeploy.transport, file);
@@ -150,6 +152,20 @@ async function showResult(options: VerbOptions, verb: Verb, result: unknown): Pr
   app.shell.add(tab, 'main');
   app.shell.activateById(tab.id);
 }
+
+/** The files with a table in the folder of the current notebook, else in the server's. */
+async function tablesNear({ app, panel }: VerbOptions, given: string): Promise<readonly string[]> {
+  const folder = PathExt.dirname(given || (panel?.context.localPath ?? ''));
+  try {
+    const found = await app.serviceManager.contents.get(folder);
+    const files = found.content as readonly Contents.IModel[];
+    return files.map(one => one.path).filter(path => TABLE.test(path));
+  } catch {
+    return []; // the field takes any path
+  }
+}
+
+const TABLE = /\.(parquet|pq|csv)$/i;
 
 /** The values of the open endpoint and the current notebook. */
 function initialTexts(

@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { VerbField } from '../../verbFields';
-import { type ControlProps, Suggestions } from '../ui/field';
+import { type ControlProps, TextInput } from '../ui/field';
 
 export interface VerbControlProps extends ControlProps {
   field: VerbField;
@@ -13,12 +13,12 @@ export interface VerbControlProps extends ControlProps {
   trans: TranslationBundle;
 }
 
+const INPUT_MODES = { text: 'text', integer: 'numeric', number: 'decimal' } as const;
+
 /** The control of one field of a verb. */
 export function VerbControl(props: VerbControlProps): React.ReactElement {
   const { field, text, suggestions, change, trans, ...named } = props;
-  const onChange = (
-    event: React.ChangeEvent<HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement>
-  ): void => {
+  const onChange = (event: React.ChangeEvent<HTMLSelectElement | HTMLTextAreaElement>): void => {
     change(event.target.value);
   };
   const common = { ...named, name: field.name, required: field.required };
@@ -64,24 +64,15 @@ export function VerbControl(props: VerbControlProps): React.ReactElement {
     case 'integer':
     case 'text':
       return (
-        <>
-          <input
-            {...common}
-            type="text"
-            inputMode={
-              field.kind === 'text' ? 'text' : field.kind === 'integer' ? 'numeric' : 'decimal'
-            }
-            className="jp-mod-styled"
-            list={suggestions.length > 0 ? `${named.id}-offered` : undefined}
-            spellCheck={false}
-            autoComplete="off"
-            value={text}
-            onChange={onChange}
-          />
-          {suggestions.length > 0 ? (
-            <Suggestions id={`${named.id}-offered`} choices={suggestions} />
-          ) : null}
-        </>
+        <TextInput
+          control={named}
+          name={field.name}
+          required={field.required}
+          inputMode={INPUT_MODES[field.kind]}
+          suggestions={suggestions}
+          value={text}
+          change={change}
+        />
       );
   }
 }

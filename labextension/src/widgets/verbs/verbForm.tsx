@@ -5,8 +5,9 @@ import type { FieldProblem, SettingsFile } from '../../generated';
 import { inForms } from '../../namedCommands';
 import { type ProblemError, toProblemError } from '../../transport/request';
 import { readForm, type Texts, type VerbField } from '../../verbFields';
-import type { FormStart } from '../../verbRequests';
+import type { Check, Checked, FormStart, Suggested } from '../../verbRequests';
 import { Field } from '../ui/field';
+import { FormFooter, STATUS_ID } from '../ui/formFooter';
 import { SettingsNotice } from '../ui/settingsNotice';
 import { VerbControl } from './verbControl';
 
@@ -19,9 +20,13 @@ export interface VerbFormProps {
   warns: boolean;
   fields: readonly VerbField[];
   given: Texts;
-  endpoints: readonly string[];
-  /** The problems of the typed values, after a pause in typing; they do not prevent the request. */
-  check?: ((texts: Texts, signal: AbortSignal) => Promise<readonly FieldProblem[]>) | undefined;
+  /** Values to suggest, by the field's name. */
+  suggestions: Suggested;
+  /**
+   * The problems of the typed values, after a pause in typing, which do not prevent the request; and
+   * further suggestions.
+   */
+  check?: Check | undefined;
   /** The settings of its folder, and the user's agreement to them: what the form begins with then. */
   settings?: SettingsFile | null;
   agree?: (file: SettingsFile) => Promise<FormStart>;
@@ -80,17 +85,22 @@ export function VerbForm(props: VerbFormProps): React.ReactElement {
     const own = [...(isShown ? [typed] : []), ...refusedFields.map(error => error.msg)];
     return [
       ...own.map(message => ({ field: field.name, message, remedy: '', finding: null })),
-      ...found.filter(problem => problem.field === field.name)
+      ...found.problems.filter(problem => problem.field === field.name)
     ];
   };
   const shown = (field: VerbField): React.ReactElement => (
-    <Field key={field.name} label={field.label} help={field.help} problems={problemsOf(field)}>
+    <Field
+      key={field.name}
+      label={field.label}
+      help={inForms(field.help)}
+      problems={problemsOf(field)}
+    >
       {control => (
         <VerbControl
           {...control}
           field={field}
           text={texts[field.name] ?? field.text}
-          suggestions={field.name === 'name' ? props.endpoints : []}
+          suggestions={found.suggestions[field.name] ?? props.suggestions[field.name] ?? []}
           change={text => {
             setTexts({ ...texts, [field.name]: text });
             setRefused(null);
@@ -123,27 +133,27 @@ export function VerbForm(props: VerbFormProps): React.ReactElement {
             </details>
           ) : null}
         </div>
-        <footer>
-          <div className="nbdeploy-why">
-            {refused ? (
-              <p role="alert" className="nbdeploy-wrong">
-                {inForms(refused.message)} {unplaced.map(error => error.msg).join('; ')}{' '}
-                {inForms(refused.remedy)}
-              </p>
-            ) : null}
-            <p role="status">{sending ? trans.__('Sending the request…') : ''}</p>
-          </div>
-          <button type="button" className="jp-Button jp-mod-styled jp-mod-reject" onClick={close}>
-            {trans.__('Cancel')}
-          </button>
+        <FormFooter
+          notes={[]}
+          refusal={
+            refused && {
+              message: [refused.message, unplaced.map(error => error.msg).join('; ')].join(' '),
+              remedy: refused.remedy
+            }
+          }
+          status={sending ? trans.__('Sending the request…') : ''}
+          close={close}
+          trans={trans}
+        >
           <button
             type="submit"
             className={`jp-Button jp-mod-styled ${warns ? 'jp-mod-warn' : 'jp-mod-accept'}`}
             aria-disabled={sending}
+            aria-describedby={STATUS_ID}
           >
             {action}
           </button>
-        </footer>
+        </FormFooter>
       </form>
     </div>
   );
@@ -156,13 +166,12 @@ export function VerbForm(props: VerbFormProps): React.ReactElement {
 /** A pause in typing of this length starts a check. */
 const PAUSE_MS = 600;
 
-/** The problems that a check finds; those of earlier texts are not shown. */
-function useChecked(texts: Texts, check: VerbFormProps['check']): readonly FieldProblem[] {
+const NOTHING: Checked = { problems: [], suggestions: {} };
+
+/** What a check finds; the problems of earlier texts are not shown, and their suggestions stay. */
+function useChecked(texts: Texts, check: Check | undefined): Checked {
   const key = JSON.stringify(texts);
-  const [found, setFound] = React.useState<{ key: string; problems: readonly FieldProblem[] }>({
-    key,
-    problems: []
-  });
+  const [found, setFound] = React.useState({ key, checked: NOTHING });
   const latest = React.useRef(check);
   React.useEffect(() => {
     latest.current = check;
@@ -172,8 +181,8 @@ function useChecked(texts: Texts, check: VerbFormProps['check']): readonly Field
     const timer = setTimeout(() => {
       latest
         .current?.(JSON.parse(key) as Texts, stop.signal)
-        .then(problems => {
-          if (!stop.signal.aborted) setFound({ key, problems });
+        .then(checked => {
+          if (!stop.signal.aborted) setFound({ key, checked });
         })
         .catch(() => undefined); // the request itself reports what is wrong
     }, PAUSE_MS);
@@ -182,7 +191,7 @@ function useChecked(texts: Texts, check: VerbFormProps['check']): readonly Field
       clearTimeout(timer);
     };
   }, [key]);
-  return found.key === key ? found.problems : [];
+  return found.key === key ? found.checked : { ...found.checked, problems: [] };
 }
 
 /** After the problems were drawn. */

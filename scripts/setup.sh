@@ -36,8 +36,8 @@ for package in "$@"; do
       command -v Rscript >/dev/null || missing+=(r-base-core)
       r_libraries IRkernel httr2 ranger kernlab rpart randomForest glmnet
       ;;
-    r-models) # the libraries of tests/contract/models_of_r.py
-      r_libraries MASS caret class e1071 earth glmnet kernlab lme4 mgcv nlme nnet randomForest ranger rpart survival
+    r-models) # the libraries of tests/contract/models_of_r.py, and of the tutorials in R
+      r_libraries MASS caret class e1071 earth ggplot2 glmnet kernlab lme4 mgcv nlme nnet randomForest ranger rpart survival
       ;;
     plumber) r_libraries plumber ;;
     prometheus) command -v promtool >/dev/null || { missing+=(prometheus); services+=(prometheus); } ;;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import shutil
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -139,7 +140,7 @@ def kernel_of(document: Any, name: str, chosen: str | None = None) -> tuple[str,
     Raises
     ------
     UnknownSource
-        The kernel does not exist here.
+        The kernel, or the program that starts it, does not exist here.
     InvalidInput
         The chosen kernel's language differs from the notebook's.
     """
@@ -158,7 +159,14 @@ def kernel_of(document: Any, name: str, chosen: str | None = None) -> tuple[str,
             f"{did_you_mean(kernel, installed)}the installed kernels are: {', '.join(installed) or 'none'}"
             + ("" if chosen else "; choose another in JupyterLab and save the notebook"),
         )
-    language = str(specs.get_kernel_spec(kernel).language)
+    spec = specs.get_kernel_spec(kernel)
+    language = str(spec.language)
+    program = str(spec.argv[0])
+    if language.lower() != "python" and shutil.which(program) is None:  # jupyter_client has its own Python
+        raise UnknownSource(
+            f"{name} needs the kernel '{kernel}', and there is no program '{program}', which starts it",
+            f"install {language}, or put the folder of its program on the search path (PATH)",
+        )
     notebook_language = str(
         (document.metadata.get("language_info") or {}).get("name") or kernelspec.get("language") or ""
     ).lower()

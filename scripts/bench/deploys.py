@@ -54,7 +54,7 @@ def deploys() -> Iterator[Figure]:
         for number in range(ROUNDS + 1):
             c = 1.0 / (number + 1)
             here.run(OURS % {"c": c})
-            _settled()  # what waits for the next deploy imports now; a person thinks meanwhile
+            settled()  # what waits for the next deploy imports now; a person thinks meanwhile
             taken = {name: script.seconds(c) for name, script in scripts.items()}
             if number:
                 ours.append(here.run("", "ours"))
@@ -71,7 +71,7 @@ def deploys() -> Iterator[Figure]:
         yield Figure(subject, f"ours / {script.name}", median(ratios), "×", AIMS[script.name], note)
 
 
-def _settled() -> None:
+def settled() -> None:
     """Wait until this machine has nothing to do."""
     deadline = time.monotonic() + _SETTLED_SECONDS
     while psutil.cpu_percent(interval=0.5) > _IDLE_PERCENT and time.monotonic() < deadline:

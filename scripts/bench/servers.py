@@ -94,11 +94,18 @@ class Found:
 def in_turns(
     servers: Mapping[str, Server], rows: Rows, *, rounds: int, clients: int, seconds: int = 1, warm: bool = True
 ) -> dict[str, Found]:
-    """Ask each in each round; ``warm``: a round before them that does not count."""
+    """Ask each in each round; ``warm``: a round before them that does not count.
+
+    Each round begins with another one, so that what happens at intervals, such as the archivist's work on the records
+    of a server that was asked before, does not meet the same one each time.
+    """
     found = {name: Found([], []) for name in servers}
     requests = {name: server.request(rows) for name, server in servers.items()}
+    names = list(servers)
     for number in range(rounds + warm):
-        for name, server in servers.items():
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            server = servers[name]
             before = server.processor_seconds()
             load = asked(server.url, requests[name], clients=clients, seconds=seconds)
             used = server.processor_seconds() - before

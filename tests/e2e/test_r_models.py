@@ -1,8 +1,11 @@
 """A notebook of R from its cells to a served release, next to a model of Python that answers the same requests."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -95,6 +98,25 @@ def test_bad_requests_are_refused_before_the_notebook_runs(endpoint):
         ended = home.run(*deploy, *options, check=False)
         assert (ended.returncode, words in ended.stderr) == (2, True), ended.stderr
         assert "cell 1" not in ended.stderr
+
+
+def test_where_r_is_missing_it_is_named_and_no_traceback_is_shown(endpoint, tmp_path):
+    home, _, notebook, _ = endpoint
+    for program in ("bash", "sh", "env", "git"):
+        (tmp_path / program).symlink_to(shutil.which(program))
+    path = os.pathsep.join([str(Path(sys.executable).parent), str(tmp_path)])
+    without = replace(home, environment={**home.environment, "PATH": path})
+    ended = without.run("deploy", notebook, "--name", "none", "--model", "fit", "--example", EXAMPLE, check=False)
+    assert ended.returncode == 2, ended.stderr
+    assert "train.qmd needs the kernel 'ir', and there is no program 'R', which starts it" in ended.stderr
+    assert "install R, or put the folder of its program on the search path" in ended.stderr
+    releases = home.json("describe", "cars")["releases"]
+    (tag,) = (one["tag"] for one in releases if one["source"]["notebook"] == str(notebook))
+    ended = without.run("deploy", tag, "--name", "none", check=False)
+    assert ended.returncode == 3, ended.stderr
+    assert re.search(r"R: captured 4\.\S+, not installed; install R", ended.stderr), ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ".py" not in ended.stderr
 
 
 def test_a_translated_model_of_r_answers_and_refuses_as_r_does(endpoint):

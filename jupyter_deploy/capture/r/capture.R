@@ -271,6 +271,9 @@ nbdeploy_capture <- function(folder, model, example, type = NULL, training = NUL
   # With one row each part of a list has as many values as there are rows.
   twice <- if (nrow(frame) == 1L) frame[c(1L, 1L), , drop = FALSE] else frame
   answer <- tryCatch(suppressWarnings(nbdeploy_ask(value, twice, style, type, made$input)), error = function(error) {
+    if (inherits(error, "packageNotFoundError")) nbdeploy_refuse("not_capturable",
+      paste0("the model needs the package ", error$package, ", which is not installed"),
+      paste0("run in a cell: install.packages(\"", error$package, "\")"))
     if (style != "function" && !nbdeploy_has_method(value)) nbdeploy_refuse_class(model, value)
     nbdeploy_refuse("invalid_example", paste0("the model raises on the example: ", conditionMessage(error)),
       "pass an example that works in this notebook")

@@ -206,9 +206,13 @@ def _clean_model(folder: Path, example: Decoded, secrets: Mapping[str, str]) -> 
     _write(folder, about)
     try:
         model = RModel(folder, secrets)
-    except (EnvironmentChanged, RError, RCrashed) as error:
-        reason = "; ".join(error.changes) if isinstance(error, EnvironmentChanged) else str(error)
-        raise ReplayFailed(f"a clean process of R could not load the model: {reason}", _OF_STATE) from error
+    except EnvironmentChanged as error:
+        raise ReplayFailed(
+            f"a clean process of R could not load the model: {'; '.join(error.changes)}",
+            "make the Rscript of the notebook's R the first one on the search path (PATH)",
+        ) from error
+    except (RError, RCrashed) as error:
+        raise ReplayFailed(f"a clean process of R could not load the model: {error}", _OF_STATE) from error
     about["r"]["packages"] = {
         name: {"version": version, "source": source}
         for name, (version, source) in versions_of(model.versions).items()

@@ -90,9 +90,14 @@ class RConverter:
 def _at_splits(model: Any, base: Any, generator: np.random.Generator) -> Any:
     """Return rows with one number at a split of a tree, or next to it."""
     kinds = {column["name"]: column["kind"] for column in model.about["columns"]}
-    places = {name: place for place, name in enumerate(base.columns)}
-    splits = [(places[name], point) for name, point in splits_of(read_design(model.folder)) if kinds[name] == "double"]
-    return rows_at(sorted(set(splits)), base, generator)
+    found = splits_of(read_design(model.folder))
+    splits = [
+        (place, point)
+        for place, name in enumerate(base.columns)
+        if name in found and kinds[name] == "double"
+        for point in found[name].tolist()
+    ]
+    return rows_at(splits, base, generator)
 
 
 def _sampled(base: Any, numbers: list[str], rows: int, generator: np.random.Generator) -> Any:

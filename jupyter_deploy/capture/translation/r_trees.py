@@ -243,15 +243,20 @@ def _by_bits(tree: Tree, node: int, levels: int, bits: int, *, set_goes_left: bo
     tree.split_by_set(node, tree.feature[node], runs, last, (0.5, missing))
 
 
-def splits_of(design: RDesign) -> list[tuple[str, float]]:
-    """Return the splits by a number that is a column of the input, as (column, point); none of other designs."""
+def splits_of(design: RDesign) -> dict[str, NDArray[np.float64]]:
+    """Return the points of the splits by a number that is a column of the input, ascending; none of other designs."""
     kind = design.document["kind"]
     if kind not in ("rpart", "forest"):
-        return []
-    names = [variable.get("expression", {}).get("column") for variable in design.document["variables"]]
+        return {}
     if kind == "rpart":
         numeric = design.arrays["categories"] < 2
     else:
         numeric = (design.arrays["left"] >= 0) & (design.arrays["set"] == 0)
-    variables, points = design.wholes("variable")[numeric].tolist(), design.arrays["point"][numeric].tolist()
-    return [(names[one], point) for one, point in zip(variables, points, strict=True) if names[one] is not None]
+    variables, points = design.wholes("variable")[numeric], design.arrays["point"][numeric]
+    found: dict[str, NDArray[np.float64]] = {}
+    for number, variable in enumerate(design.document["variables"]):
+        name = variable.get("expression", {}).get("column")
+        own = points[variables == number]
+        if name is not None and len(own):
+            found[name] = np.unique(np.concatenate([found.get(name, np.empty(0)), own]))
+    return found

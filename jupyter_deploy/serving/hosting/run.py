@@ -17,6 +17,7 @@ from types import TracebackType
 
 from .. import workplace
 from ..asgi.messages import App
+from ..environment import EnvironmentChanged
 from ..output import redirect_output
 from ..output_masking import mask_secrets, without_secrets
 from ..telemetry.logging import FORMAT, JsonFormatter, log, log_format
@@ -210,7 +211,7 @@ def load(options: HostingOptions) -> None:
     try:
         forking.load()
     except BaseException as error:
-        if isinstance(error, workplace.NoTemporaryFolder):
+        if isinstance(error, (workplace.NoTemporaryFolder, EnvironmentChanged)):  # it names the remedy
             raise StartupError(NOT_LOADED, str(error)) from error
         reason = f"the model cannot be loaded: {type(error).__name__}: {error}"
         raise StartupError(NOT_LOADED, reason, traceback.format_exc()) from error

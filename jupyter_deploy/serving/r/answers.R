@@ -19,10 +19,17 @@ nbdeploy_ask <- function(model, frame, style, type = NULL, input = "frame") {
   if (input == "vector") frame <- frame[[1L]]
   else if (input == "matrix" || style == "matrix") frame <- as.matrix(frame)
   else if (style == "vector") frame <- frame[[1L]]
-  if (style == "function") model(frame)
+  nbdeploy_as_matrix(if (style == "function") model(frame)
   else if (style == "vector") predict(model, frame)$y
   else if (is.null(type)) predict(model, frame)
-  else predict(model, frame, type = type)
+  else predict(model, frame, type = type))
+}
+
+# A multinomial glmnet answers rows x classes x penalties: of one penalty, a matrix.
+nbdeploy_as_matrix <- function(answer) {
+  if (is.array(answer) && length(dim(answer)) == 3L && dim(answer)[3L] == 1L) {
+    matrix(answer, dim(answer)[1L], dimnames = dimnames(answer)[1:2])
+  } else answer
 }
 
 # The parts of a list that have one value a row.

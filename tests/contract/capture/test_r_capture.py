@@ -67,6 +67,12 @@ REFUSED = {
     "no model": ("k", "head(cars2)", UnknownSource, "'k' is of class numeric, which is no model"),
     "a column of lists": ("fit", "transform(cars2, l = I(as.list(1:32)))", InvalidExample, "column 'l' is a"),
     "a model that raises": ("fit", "cars2['wt']", InvalidExample, "the model raises on the example: object 'cyl'"),
+    "a package that is not installed": (
+        "(function(df) absent::score(df))",
+        "head(cars2)",
+        NotCapturable,
+        "the model needs the package absent, which is not installed",
+    ),
 }
 
 
@@ -75,6 +81,13 @@ def test_a_refusal_names_what_and_why(tmp_path, case):
     model, example, error, words = case
     with pytest.raises(error, match=words), captured(tmp_path, CELLS, model, example):
         pass
+
+
+def test_a_missing_package_is_installed_by_the_remedy(tmp_path):
+    cells = "absent <- function(df) {\n  library(absent)\n  score(df)\n}"
+    with pytest.raises(NotCapturable) as raised, captured(tmp_path, cells, "absent", "head(mtcars)"):
+        pass
+    assert raised.value.remedy == 'run in a cell: install.packages("absent")'
 
 
 def test_a_file_that_only_the_notebook_has_is_named(tmp_path):

@@ -186,15 +186,50 @@ def test_the_scripts_of_a_kernel_define_each_function_once():
     assert sorted(names) == sorted(set(names))
 
 
-def test_auto_serves_by_r_what_cannot_be_translated_and_says_why(tmp_path):
+PROBABILITIES = {"setosa": "number", "versicolor": "number", "virginica": "number"}
+BY_R = {  # cells, example, type of predict; the reason, and the fields of an answer
+    "a term": (
+        "twice <- function(x) 2 * x\n\nfit <- lm(mpg ~ twice(wt), mtcars)",
+        "head(mtcars['wt'])",
+        None,
+        "lm cannot be translated: its term 'twice(wt)' calls twice, which is not translated",
+        None,
+    ),
+    "probabilities of a multinomial glmnet": (
+        "set.seed(1)\n\nfit <- glmnet::cv.glmnet(as.matrix(iris[1:4]), iris$Species, family = 'multinomial')",
+        "iris[c(1, 60, 120), 1:4]",
+        None,
+        "cv.glmnet cannot be translated: the type 'response' of predict is not translated",
+        PROBABILITIES,
+    ),
+    "probabilities of multinom": (
+        "fit <- nnet::multinom(Species ~ ., iris, trace = FALSE)",
+        "iris[c(1, 60, 120), 1:4]",
+        "probs",
+        "multinom cannot be translated: models of class multinom are not translated; those of lm, glm, rpart, "
+        "randomForest, ranger and glmnet are",
+        PROBABILITIES,
+    ),
+    "quantiles of a ranger": (
+        "fit <- ranger::ranger(mpg ~ wt + hp, mtcars, quantreg = TRUE, num.trees = 50, seed = 1)",
+        "mtcars[c(1, 5, 20), c('wt', 'hp')]",
+        "quantiles",
+        "ranger cannot be translated: the type 'quantiles' of predict is not translated",
+        {"quantile= 0.1": "number", "quantile= 0.5": "number", "quantile= 0.9": "number"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BY_R)
+def test_auto_serves_by_r_what_cannot_be_translated_and_says_why(tmp_path, case):
+    cells, example, method, reason, fields = BY_R[case]
     capturer = ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=120)
-    cells = "twice <- function(x) 2 * x\n\nfit <- lm(mpg ~ twice(wt), mtcars)"
-    with captured(tmp_path, cells, "fit", "head(mtcars['wt'])", engine="auto") as live:
-        staged = capturer.stage(live, "cars")
-    capturer.discard(staged)
-    assert staged.manifest.translation is None
-    words = "it is served natively: lm cannot be translated: its term 'twice(wt)' calls twice, which is not translated"
-    assert words in staged.manifest.notes
+    with captured(tmp_path, cells, "fit", example, method=method, engine="auto") as live:
+        manifest = kept(capturer, live, "model").manifest
+    assert manifest.translation is None
+    assert f"it is served natively: {reason}" in manifest.notes
+    answer = manifest.signature.answer_schema
+    assert {name: one["type"] for name, one in answer.get("properties", {}).items()} == (fields or {})
 
 
 def test_the_proof_finds_a_link_without_its_bounds(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Notebooks in R, in the style of its own examples and on its own data, deployed with the mouse as they are."""
+"""Notebooks in R, in the style of its own examples, on its own data and ggplot2's, deployed with the mouse."""
 
 import re
 from pathlib import Path
@@ -24,6 +24,11 @@ TUTORIALS = {  # the model, a row, and the kernel's answer to it
     ),
     "r-toothgrowth": ("curved", {"supp": "OJ", "dose": 0.5}, "predict(curved, row)"),
     "r-chickweight": ("growth", {"Time": 7}, "predict(growth, row)"),
+    "r-diamonds": (
+        "prices",
+        {"carat": 0.23, "cut": "Ideal", "color": "E", "clarity": "SI2"},
+        "predict(prices, row)",
+    ),
 }
 RUN_ALL = "window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => null)"
 

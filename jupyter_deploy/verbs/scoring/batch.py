@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from jupyter_deploy.domain.batch.ports import BatchJob, BatchRecording
 from jupyter_deploy.domain.batch.requests import BatchRequest
 from jupyter_deploy.domain.batch.results import Batch, BatchStatus, ShadowBatch
+from jupyter_deploy.domain.batch.scoring import recording_of, shadow_sink
 from jupyter_deploy.domain.batch.spec import BatchSpec, is_absolute
-from jupyter_deploy.domain.errors import DeployError, InvalidInput, Refused
+from jupyter_deploy.domain.errors import DeployError, InvalidInput
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.change_words import difference_in_words
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
@@ -68,17 +69,10 @@ def score(request: BatchRequest, source: str, sink: str, ports: Ports, report: R
 
 
 def _require_runnable(request: BatchRequest, endpoint: Endpoint) -> None:
-    if request.run_on != "kubernetes":
-        return
-    if endpoint.target != "kubernetes":
+    if request.run_on == "kubernetes" and endpoint.target != "kubernetes":
         raise InvalidInput(
             f"{endpoint.name} is on target {endpoint.target}, so no cluster has its releases",
             "leave --run-on out, or deploy it with --target kubernetes",
-        )
-    if request.role == "shadow":
-        raise Refused(
-            "a cluster records no batches, so --role shadow has nothing to compare there",
-            "leave --role shadow out, or --run-on",
         )
 
 
@@ -102,7 +96,7 @@ class _Scoring(NamedTuple):
             keep=request.keep,
             format=request.format,
             workers=request.workers or here,
-            records=None if in_cluster else _recording(self.endpoint, release, self.ports),
+            records=self._recording(release),
         )
 
         def progress(words: str) -> None:
@@ -115,7 +109,7 @@ class _Scoring(NamedTuple):
 
     def by_shadow(self, release: Release, sink: str) -> ShadowBatch:
         """Score by a shadow; the result names its fault, which is none of the batch, as with requests."""
-        place = f"{sink.rstrip('/')}/_shadow/{release.version}"
+        place = shadow_sink(sink, release)
         try:
             figures = self.by(release, place)
         except DeployError as error:
@@ -124,21 +118,12 @@ class _Scoring(NamedTuple):
         amounts = {name: figures[name] for name in ("rows", "refused")}
         return ShadowBatch(release=release.tag, sink=place, problem=problem, **amounts)
 
-
-def _recording(endpoint: Endpoint, release: Release, ports: Ports) -> BatchRecording | None:
-    """Return how the answers are recorded; None: not at all, as those of a cluster are not on this machine."""
-    role = endpoint.traffic.role_of(release.tag)
-    if endpoint.record == "off" or endpoint.target != "local" or role == "idle":
-        return None
-    return BatchRecording(
-        folder=str(ports.home / "records" / endpoint.name / release.version),
-        endpoint=endpoint.name,
-        release=release.tag,
-        role=role,
-        kept=endpoint.record,
-        sample=endpoint.record_sample,
-        redact=release.redact,
-    )
+    def _recording(self, release: Release) -> BatchRecording | None:
+        """How the answers are recorded: a cluster's records come from its pods, so those of this machine are none."""
+        endpoint = self.endpoint
+        if endpoint.target != self.request.run_on:
+            return None
+        return recording_of(endpoint, release, str(self.ports.home / "records" / endpoint.name / release.version))
 
 
 def title(request: BatchRequest) -> str:

@@ -23,7 +23,7 @@ from . import names, pods, uploading
 from .api import Api, Json, Unanswered
 from .batches import COMPONENT, CONTAINER, CRON, GRACE_SECONDS, JOB, cron_job, job_at_once, require_in_cluster
 from .overlay import read_overlay
-from .releases import stamp_of
+from .releases import UPLOAD_SECONDS, stamp_of
 from .settings import ClusterSettings, KubernetesSettings
 
 _SCHEDULED_FOR = "batch.kubernetes.io/cronjob-scheduled-timestamp"  # of servers from 1.32
@@ -249,7 +249,7 @@ def _ended_now(api: Api, name: str) -> dict[str, Any]:
     """End a Job and wait for its pod; return the figures that the pod wrote, as far as they were seen."""
     api.delete(JOB, name)
     figures: dict[str, Any] = {}
-    deadline = time.monotonic() + GRACE_SECONDS + _CONTROLLER_SECONDS
+    deadline = time.monotonic() + GRACE_SECONDS + UPLOAD_SECONDS + _CONTROLLER_SECONDS
     while time.monotonic() < deadline and (found := api.list_("Pod", f"job-name={name}")):
         figures = _figures(result_of(_last_pods(found).get(name))) or figures
         time.sleep(_POLL_SECONDS / 10)

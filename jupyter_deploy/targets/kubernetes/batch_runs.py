@@ -36,6 +36,11 @@ _FIGURES = ("state", "partitions", "already", "scored", "replaced", "rows", "ref
 def check(spec: BatchSpec, api: Api, records_to: str | None) -> None:
     """See ``Target.check_serving``."""
     require_in_cluster(spec.source, spec.sink)
+    if spec.validate:
+        raise Refused(
+            "the pods of a cluster's schedule have no notebooks, so --validate cannot judge its runs",
+            "leave --validate out, or run the batch from here: --run-on kubernetes --validate NOTEBOOK",
+        )
     if spec.role == "shadow" and records_to is None:
         raise Refused(
             "the records of this cluster's releases stay in their pods, so --role shadow has nothing to compare",
@@ -118,12 +123,14 @@ def states(endpoints: Iterable[Endpoint], api: Api) -> dict[str, BatchState]:
     for endpoint in scheduled:
         name = names.batch_name(endpoint.name)
         cron, schedule = crons.get(name), endpoint.batch.schedule if endpoint.batch else ""
-        owners = [names.batch_name(endpoint.name, shadow=shadow.version) for shadow in _shadows(endpoint)]
-        begun = [job for owner in (name, *owners) for job in jobs[owner]]
-        runs = [run_of(job, last.get(job["metadata"]["name"]), schedule) for job in begun]
+        shadows = [names.batch_name(endpoint.name, shadow=shadow.version) for shadow in _shadows(endpoint)]
+        begun = [(job, owner == name) for owner in (name, *shadows) for job in jobs[owner]]
+        made = [(run_of(job, last.get(job["metadata"]["name"]), schedule), stable) for job, stable in begun]
         running = cron is not None and not cron["spec"].get("suspend")
         due = next_due(schedule, datetime.now(UTC)) if running else None
-        runs.sort(key=lambda one: one.began, reverse=True)
+        # Newest first; of one moment stable's first.
+        made.sort(key=lambda one: (one[0].due.replace(second=0, microsecond=0), one[1], one[0].began), reverse=True)
+        runs = [run if stable else run.of_shadow for run, stable in made]
         found[endpoint.name] = BatchState(running=running, due=due, runs=tuple(runs))
     return found
 

@@ -23,6 +23,8 @@ from jupyter_deploy.verbs.interrupts import heard_once
 from jupyter_deploy.verbs.release_secrets import require_schedulable
 from jupyter_deploy.verbs.status import status_of_batch
 
+from .batch_validation import BatchValidation, planned_validation
+
 _MOST_WORKERS = 64
 
 
@@ -30,7 +32,8 @@ _MOST_WORKERS = 64
 def batch(request: BatchRequest, ports: Ports, report: Report) -> Batch | BatchStatus:
     """Score the files of a source; parts that the same release scored before, and have not changed, are left out.
 
-    With a schedule, begin or change it; without a source, show it or end it.
+    With a schedule, begin or change it; without a source, show it or end it. Validation notebooks judge the answers of
+    a complete run; all that can be known to be wrong with them is, before the run.
 
     Raises
     ------
@@ -55,15 +58,21 @@ def score(request: BatchRequest, source: str, sink: str, ports: Ports, report: R
     release = endpoint.release(request.release or endpoint.traffic.stable)
     _require_runnable(request, endpoint)
     scoring = _Scoring(request, endpoint, source, ports, report)
+    asked = BatchValidation.of(request, _absolute(sink), release, ports)
     figures = scoring.by(release, sink)
-    shadows = endpoint.traffic.shadows if request.role == "shadow" and figures["state"] == "complete" else ()
+    complete = figures["state"] == "complete"
+    by_shadows = [
+        scoring.by_shadow(endpoint.release(tag), sink)
+        for tag in (endpoint.traffic.shadows if request.role == "shadow" and complete else ())
+    ]
     return Batch(
         endpoint=endpoint.name,
         release=release.tag,
         source=source,
         sink=sink,
         max_errors=request.max_errors,
-        shadows=tuple(scoring.by_shadow(endpoint.release(tag), sink) for tag in shadows),
+        shadows=tuple(by_shadows),
+        validation=asked.judge(ports, report) if asked and complete else None,
         **figures,
     )
 
@@ -166,6 +175,12 @@ def require_schedule(request: BatchRequest, target: str, ports: Ports) -> None:
     wanted = wanted_schedule(request)
     if wanted is not None:
         target_of(ports, target).check_serving(wanted)
+        planned_validation(request_of(request.name, wanted), wanted.sink, ports)
+
+
+def request_of(name: str, spec: BatchSpec) -> BatchRequest:
+    """Return the request of a run of a schedule."""
+    return BatchRequest(name=name, **spec.model_dump(exclude={"schedule"}))
 
 
 def _by_schedule(request: BatchRequest, wanted: BatchSpec | None, ports: Ports, report: Report) -> BatchStatus:
@@ -175,6 +190,7 @@ def _by_schedule(request: BatchRequest, wanted: BatchSpec | None, ports: Ports, 
         return status_of_batch(before, target.observe(before))
     if wanted is not None:
         target.check_serving(wanted)
+        planned_validation(request_of(before.name, wanted), wanted.sink, ports)
         require_schedulable(before.serving(batch=wanted))
     elif before.batch is None:
         raise InvalidInput(f"{before.name} has no schedule", "nothing to stop")

@@ -10,6 +10,7 @@ import yaml
 from tests import notebooks
 from tests.brokers import NatsServer, running
 from tests.e2e.conftest import TRAIN, deploy_notebook, until
+from tests.e2e.validation.test_validate import write
 from tests.s3 import Store
 
 MOMENT = 300
@@ -21,7 +22,14 @@ BATCH = {
     "sink": "s3://tables/scores",
     "schedule": "* * * * *",
     "keep": ["id"],
+    "validate": ["checks.ipynb"],
+    "gate": ["share_of_yes <= 0.95"],
 }
+CHECKS = """
+import pandas as pd
+from jupyter_deploy import metric
+metric("share_of_yes", rows=pd.read_parquet(sink)["prediction"] == "yes")
+"""
 
 
 @pytest.fixture
@@ -100,6 +108,7 @@ def test_one_line_moves_a_model_between_http_a_schedule_and_a_stream(home, bucke
     answers = ask("at first")
     assert set(answers) == {"yes", "no"}
 
+    write(tmp_path / "checks.ipynb", 'sink = "scores"', CHECKS)
     put(bucket, 1, ROWS)
     (began,) = document.edit(batch=BATCH)
     assert began.startswith("batch: s3://tables/rows/day=*/*.parquet → s3://tables/scores")
@@ -107,6 +116,7 @@ def test_one_line_moves_a_model_between_http_a_schedule_and_a_stream(home, bucke
     assert list(scored(bucket)["prediction"]) == answers
     run = until(lambda: (runs := home.json("batch", "churn")["state"]["runs"]) and runs[0]["ended"] and runs[0])
     assert (run["release"], run["rows"], run["problem"]) == (deployed["release"], len(ROWS), "")
+    assert run["validation"]["verdict"] == "pass", run["validation"]
     assert any(check["part"] == "batch-churn" and check["state"] == "ok" for check in home.json("doctor")["checks"])
 
     stream = {"source": f"{broker.url}/rows", "sink": f"{broker.url}/scores"}
